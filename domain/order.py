@@ -1,0 +1,98 @@
+"""A cart that the caller builds and the order it becomes. Money is integer cents, computed here and only here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+FulfilmentKind = Literal["pickup", "delivery", "dine_in"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenModifier:
+    option_id: str
+    group_id: str
+    name: str
+    price_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class CartLine:
+    """``number`` names the line for the length of the call and is never used again after a removal.
+
+    ``unit_cents`` is size plus modifiers, VAT included.
+    """
+
+    number: int
+    item_id: str
+    item_name: str
+    size_id: str
+    size_name: str
+    quantity: int
+    unit_cents: int
+    vat_rate_bp: int
+    modifiers: tuple[ChosenModifier, ...] = ()
+    note: str = ""
+
+    @property
+    def total_cents(self) -> int:
+        return self.unit_cents * self.quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    street: str
+    postcode: str
+    city: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fulfilment:
+    """How the caller gets the food. ``address`` and ``fee_cents`` only for a delivery."""
+
+    kind: FulfilmentKind
+    address: Address | None = None
+    fee_cents: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cart:
+    """Everything agreed so far. ``version`` grows with each change; ``read_back`` is the version last read back.
+
+    An order may be confirmed only when ``read_back == version``: the caller has heard what is being confirmed.
+    """
+
+    currency: str
+    version: int = 0
+    next_number: int = 1
+    lines: tuple[CartLine, ...] = ()
+    fulfilment: Fulfilment | None = None
+    customer_name: str = ""
+    read_back: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class VatShare:
+    """VAT contained in the total at one rate, in cents."""
+
+    rate_bp: int
+    gross_cents: int
+    vat_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmedOrder:
+    """What is written: totals VAT included, and the VAT it contains by rate."""
+
+    call_id: str
+    restaurant_id: str
+    cart_version: int
+    currency: str
+    lines: tuple[CartLine, ...]
+    fulfilment: Fulfilment
+    customer_name: str
+    total_cents: int
+    vat: tuple[VatShare, ...]
+    confirmed_at: datetime
+    promised_at: datetime

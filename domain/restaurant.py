@@ -1,0 +1,70 @@
+"""Who answers the phone: a restaurant's address, hours, delivery rules and policy, as its prompt needs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+Fallback = Literal["forward", "take_message", "busy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Minutes after local midnight, ``closes > opens``; ``closes`` may pass 1440 (open past midnight)."""
+
+    weekday: int  # 0 is Monday, as in datetime
+    opens: int
+    closes: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningException:
+    """One local date that differs: closed all day when ``spans`` is empty."""
+
+    day: date
+    spans: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryZone:
+    name: str
+    postcodes: tuple[str, ...]
+    minimum_cents: int
+    fee_cents: int
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FaqEntry:
+    id: str
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restaurant:
+    """``zone`` is an IANA time zone, ``language`` ``fr`` or ``en``; ``prep_minutes`` is the kitchen's calm time."""
+
+    id: str
+    name: str
+    language: str
+    currency: str
+    zone: str
+    street: str = ""
+    postcode: str = ""
+    city: str = ""
+    phone: str = ""
+    greeting: str = ""
+    voice: str = ""
+    openings: tuple[Opening, ...] = ()
+    exceptions: tuple[OpeningException, ...] = ()
+    delivery_zones: tuple[DeliveryZone, ...] = ()
+    pickup: bool = True
+    delivery: bool = False
+    dine_in: bool = False
+    prep_minutes: int = 20
+    max_calls: int = 10
+    record_calls: bool = False
+    fallback: Fallback = "busy"
+    fallback_number: str = ""

@@ -1,0 +1,1 @@
+"""What every process needs and none should write twice: settings, logs, metrics, health, HTTP probes."""

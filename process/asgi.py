@@ -1,0 +1,178 @@
+"""A plain ASGI application with the probes every process has, served by uvicorn.
+
+No framework: a function's cold start is its users' wait (uvicorn with a plain app is ready in about
+100 ms). Routes are exact paths; a handler gets the request and returns a response or streams one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from process.health import Health
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+MAX_BODY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request with its whole body (at most MAX_BODY_BYTES). Header names are lower case."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+    _receive: Receive
+
+    async def until_disconnect(self) -> None:
+        """Return once the client is gone. Only one task of a request may wait here."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """``body`` is sent at once; an async iterator is streamed, a chunk a write, until it ends."""
+
+    status: int = 200
+    body: bytes | AsyncIterator[bytes] = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def json_response(value: object, status: int = 200) -> Response:
+    return Response(status, msgspec.json.encode(value), {"content-type": "application/json"})
+
+
+def problem(status: int, detail: str) -> Response:
+    """A refusal with its reason, as RFC 9457 problem details."""
+    body = msgspec.json.encode({"status": status, "detail": detail})
+    return Response(status, body, {"content-type": "application/problem+json"})
+
+
+class App:
+    """Routes plus ``/health``, ``/health/ready`` and ``/metrics``; ``startup`` and ``shutdown`` hooks."""
+
+    def __init__(self, health: Health) -> None:
+        self.health = health
+        self.startup: list[Callable[[], Awaitable[None]]] = []
+        self.shutdown: list[Callable[[], Awaitable[None]]] = []
+        self._routes: dict[tuple[str, str], Handler] = {
+            ("GET", "/health"): self._live,
+            ("GET", "/health/ready"): self._ready,
+            ("GET", "/metrics"): self._metrics,
+        }
+
+    def route(self, method: str, path: str, handler: Handler) -> None:
+        self._routes[method, path] = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                for hook in self.startup:
+                    await hook()
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                for hook in self.shutdown:
+                    await hook()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _read_body(receive)
+        if body is None:
+            response = problem(413, f"the body is over {MAX_BODY_BYTES} bytes; send less")
+        else:
+            response = await self._dispatch(scope, receive, body)
+        headers = [(name.encode(), value.encode()) for name, value in response.headers.items()]
+        if isinstance(response.body, bytes):
+            headers.append((b"content-length", str(len(response.body)).encode()))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        if isinstance(response.body, bytes):
+            await send({"type": "http.response.body", "body": response.body})
+            return
+        async for chunk in response.body:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _dispatch(self, scope: Scope, receive: Receive, body: bytes) -> Response:
+        method, path = scope["method"], scope["path"]
+        handler = self._routes.get((method, path))
+        if handler is None:
+            allowed = [known for known, at in self._routes if at == path]
+            if allowed:
+                return problem(405, f"{path} takes {', '.join(allowed)}, not {method}")
+            return problem(404, f"nothing is at {path}")
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        query = scope["query_string"].decode("latin-1")
+        return await handler(Request(method, path, query, headers, body, receive))
+
+    async def _live(self, _: Request) -> Response:
+        return json_response({"status": "live", "service": self.health.service})
+
+    async def _ready(self, _: Request) -> Response:
+        missing = await self.health.missing()
+        state = "ready" if not missing else "waiting"
+        return json_response(
+            {"status": state, "service": self.health.service, "missing": missing}, 200 if not missing else 503
+        )
+
+    async def _metrics(self, _: Request) -> Response:
+        from process import metrics  # prometheus-client costs 55 ms of import: not before the first scrape
+
+        content_type, text = metrics.render()
+        return Response(200, text, {"content-type": content_type})
+
+
+async def _read_body(receive: Receive) -> bytes | None:
+    """The whole body, or None when it is over the limit (then the rest is left unread)."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return b"".join(chunks)
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            return None
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+async def serve(app: App, host: str, port: int, *, grace_s: int | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, then let held responses end (at most ``grace_s``; None: as long as they take)."""
+    from uvicorn import Config, Server
+
+    config = Config(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=grace_s,
+    )
+    await Server(config).serve()
