@@ -1,0 +1,240 @@
+"""``alloresto bench call``: the call path on this machine, with an engine that thinks in no time.
+
+The stack is the real one (Postgres, Valkey, the local Knative runtime, the edge bridge, the functions); the caller
+and the engine are instruments. What is measured is what is ours: SIP, media, cold start, events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psutil
+
+from bench import events, handler_start
+from bench.report import Figure, percentile
+from local import tail
+from local.caller import Caller
+from local.embedded_server import free_port
+from local.engines import Engine
+from local.knative import RuntimeEvent
+from local.stack import Stack, StackOptions
+
+SERVICE = "call-handler"
+TURN_FIGURE = "end of speech → first reply RTP, less the engine's time"
+TURNS = 25
+INTERRUPTIONS = 10
+FOUR_CALLS_S = 20.0
+IDLE_TIMEOUT_S = 60.0
+JOIN_TIMEOUT_S = 15.0
+SPEECH_S = 1.0
+PAUSE_S = 4.2  # the tone lasts 3 s: the next sentence comes after it
+INTERRUPT_AFTER_S = 1.0
+LATE_S = 0.060
+POLL_S = 0.01
+
+
+def _speech(seconds: float) -> bytes:
+    """A 200 Hz square wave at −14 dBFS: voiced in every frame."""
+    return (bytes([0x98] * 20 + [0x18] * 20) * (int(seconds * 8000) // 40 + 1))[: int(seconds * 8000)]
+
+
+class Stamps:
+    """What the echo engine wrote, read as it grows."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self, kind: str, since: float = 0.0) -> list[dict[str, Any]]:
+        lines = [orjson.loads(line) for line in self._path.read_bytes().splitlines()]
+        return [one for one in lines if one["kind"] == kind and one["at"] >= since]
+
+
+@contextmanager
+def echo_engine(stamps: Path) -> Iterator[Engine]:
+    """The echo engine as a child process."""
+    stamps.touch()
+    port = free_port()
+    command = [sys.executable, "-m", "bench.echo_engine", "--port", str(port), "--stamps", str(stamps)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield Engine("an echo of the protocol", f"http://127.0.0.1:{port}/v1", "bench")
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+class CallBench:
+    """One started stack and what watches it."""
+
+    def __init__(self, stack: Stack, stamps: Stamps) -> None:
+        self._stack = stack
+        self._stamps = stamps
+        self.joined: dict[str, float] = {}
+        self.calls_joined = asyncio.Queue[float](maxsize=1000)
+
+    def live(self, message: dict[str, Any], at: float) -> None:
+        if message.get("kind") == "call" and message.get("state") == "joined":
+            self.calls_joined.put_nowait(at)
+
+    def caller(self) -> Caller:
+        line = self._stack.lines[0]
+        return Caller(("127.0.0.1", self._stack.sip_port), line.line_id)
+
+    def pods(self) -> int:
+        return len(self._stack.runtime.pods(SERVICE))
+
+    async def no_pods(self) -> None:
+        async with asyncio.timeout(IDLE_TIMEOUT_S):
+            while self.pods():
+                await asyncio.sleep(POLL_S)
+
+    async def cold_calls(self, runs: int) -> list[Figure]:
+        """Each from zero pods: the answer, the greeting, the handler."""
+        answered, greeted, joined = [], [], []
+        for _ in range(runs):
+            await self.no_pods()
+            async with self.caller() as caller:
+                rang = time.time()
+                result = await caller.invite()
+                await caller.rtp.wait_for_voice(0.0, JOIN_TIMEOUT_S)
+                joined.append((await asyncio.wait_for(self.calls_joined.get(), JOIN_TIMEOUT_S) - rang) * 1000)
+                answered.append(result.ms_to_200 or float("nan"))
+                greeted.append(caller.first_voice_ms or float("nan"))
+        return [
+            Figure("INVITE → 200 OK, p50", statistics.median(answered), "ms"),
+            Figure("INVITE → 200 OK, p99", percentile(answered, 99), "ms", "≤ 15"),
+            Figure("INVITE → first greeting RTP, from zero pods, p99", percentile(greeted, 99), "ms", "≤ 200"),
+            Figure("INVITE → handler joined, from zero, p50", statistics.median(joined), "ms", "≤ 700"),
+        ]
+
+    async def turns(self) -> list[Figure]:
+        """End of speech → first reply, less what the engine took between the two."""
+        ours: list[float] = []
+        async with self.caller() as caller:
+            await self._join(caller)
+            for _ in range(TURNS):
+                began = time.monotonic()
+                caller.say(_speech(SPEECH_S))
+                await caller.rtp.until_said(SPEECH_S + 5)
+                ended = time.monotonic()
+                first = await caller.rtp.wait_for_voice(ended, JOIN_TIMEOUT_S)
+                engine_s = self._engine_time(began)
+                ours.append((first - ended - engine_s) * 1000)
+                await asyncio.sleep(PAUSE_S)
+        return [
+            Figure(
+                "end of speech → first reply RTP, less the engine's time, p50", statistics.median(ours), "ms", "≤ 60"
+            ),
+            Figure("end of speech → first reply RTP, less the engine's time, p95", percentile(ours, 95), "ms", "≤ 110"),
+        ]
+
+    def _engine_time(self, since: float) -> float:
+        ended = self._stamps.read("voice_end", since)[0]["at"]
+        replied = self._stamps.read("first_delta", ended)[0]["at"]
+        return float(replied - ended)
+
+    async def interruptions(self) -> list[Figure]:
+        """From the engine's speech_started to the last packet of what was being said."""
+        silent: list[float] = []
+        async with self.caller() as caller:
+            await self._join(caller)
+            for _ in range(INTERRUPTIONS):
+                caller.say(_speech(SPEECH_S))
+                await caller.rtp.until_said(SPEECH_S + 5)
+                await caller.rtp.wait_for_voice(time.monotonic(), JOIN_TIMEOUT_S)
+                await asyncio.sleep(INTERRUPT_AFTER_S)
+                began = time.monotonic()
+                caller.say(_speech(SPEECH_S / 2))
+                await caller.rtp.until_said(SPEECH_S + 5)
+                started = self._stamps.read("speech_started", began)[0]["at"]
+                last = max(packet.at for packet in caller.rtp.received if packet.voice and packet.at < started + 0.5)
+                silent.append(max(0.0, last - started) * 1000)
+                await asyncio.sleep(PAUSE_S)
+        return [Figure("speech_started → last old RTP packet, worst of all", max(silent), "ms", "≤ 60")]
+
+    async def _join(self, caller: Caller) -> None:
+        """Ring, wait for the handler and for the greeting to be over."""
+        await caller.invite()
+        await asyncio.wait_for(self.calls_joined.get(), JOIN_TIMEOUT_S)
+        await caller.rtp.wait_for_speech_end(700, JOIN_TIMEOUT_S, since=0.0)
+
+    async def four_calls(self) -> list[Figure]:
+        """One worker's four calls: processor time per call, late frames both ways, memory of a handler."""
+        async with self.caller() as one, self.caller() as two, self.caller() as three, self.caller() as four:
+            callers = (one, two, three, four)
+            await asyncio.gather(*(self._join(caller) for caller in callers))
+            processes = [*self._processes("edge-bridge"), *self._processes(SERVICE)]
+            began, before = time.monotonic(), _processor_seconds(processes)
+            while time.monotonic() - began < FOUR_CALLS_S:
+                for caller in callers:
+                    caller.say(_speech(SPEECH_S))
+                await asyncio.sleep(SPEECH_S + PAUSE_S)
+            took = time.monotonic() - began
+            share = (_processor_seconds(processes) - before) / took / len(callers) * 100
+            memory = max(process.memory_info().rss for process in self._processes(SERVICE)) / 1e6
+            late = _late_share(callers, began, self._stamps)
+        return [
+            Figure("four calls: CPU of edge + handler per call", share, "% of a core", "≤ 3.5"),
+            Figure("four calls: frames later than 60 ms", late, "%", "≤ 0.5"),
+            Figure("handler RSS in a call", memory, "MB", "≤ 50"),
+        ]
+
+    def _processes(self, service: str) -> list[psutil.Process]:
+        roots = [psutil.Process(pod.pid) for pod in self._stack.runtime.pods(service) if pod.pid]
+        return [process for root in roots for process in (root, *root.children(recursive=True))]
+
+
+def _processor_seconds(processes: list[psutil.Process]) -> float:
+    return sum(times.user + times.system for times in (process.cpu_times() for process in processes))
+
+
+def _late_share(callers: tuple[Caller, ...], since: float, stamps: Stamps) -> float:
+    """Share of frames, in percent, that came over 60 ms after the one before: at the callers and at the engine."""
+    arrivals = [[packet.at for packet in caller.rtp.received if packet.at >= since] for caller in callers]
+    gaps = [later - earlier for times in arrivals for earlier, later in itertools.pairwise(times)]
+    late = sum(gap > LATE_S for gap in gaps) + len(stamps.read("late", since))
+    return 100 * late / max(1, 2 * len(gaps))
+
+
+async def run(runs: int) -> list[Figure]:
+    """All figures of the call path, ``runs`` calls from zero pods. Takes about five minutes with 20 runs."""
+    with (
+        tempfile.TemporaryDirectory(prefix="alloresto-bench-") as folder,
+        echo_engine(Path(folder) / "stamps") as engine,
+    ):
+        stack = Stack(StackOptions(Path(folder) / "state", engine=engine), lambda _: None, _ignore)
+        await stack.start()
+        try:
+            bench = CallBench(stack, Stamps(Path(folder) / "stamps"))
+            watching = asyncio.create_task(tail.watch_live(stack.redis_url, bench.live))
+            try:
+                figures = [
+                    *await bench.cold_calls(runs),
+                    *await bench.turns(),
+                    *await bench.interruptions(),
+                    *await bench.four_calls(),
+                    *await events.latencies(stack),
+                ]
+            finally:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
+        finally:
+            await stack.stop()
+    return [*figures, *handler_start.figures()]
+
+
+def _ignore(_: RuntimeEvent) -> None:
+    """The bench reads the runtime's state; its events are for people."""

@@ -1,0 +1,73 @@
+"""How long a call handler's process takes from its start to its first 200 at ``/health/ready``."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from http.client import HTTPConnection, HTTPException
+
+from bench.report import Figure
+from local.embedded_server import free_port
+
+STARTS = 15
+TIMEOUT_S = 10.0
+POLL_S = 0.002
+
+# Enough for its settings; nothing listens there, since only the start is measured.
+ENVIRONMENT = {
+    "DATABASE_URL": "postgresql://alloresto_app:none@127.0.0.1:9/alloresto",
+    "REDIS_URL": "redis://127.0.0.1:9/0",
+    "OPENAI_API_KEY": "bench",
+    "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
+    "MASTER_KEY": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+}
+
+
+def figures() -> list[Figure]:
+    """The median over STARTS, the first one dropped: it may still compile bytecode."""
+    samples = [_start_to_ready() for _ in range(STARTS + 1)][1:]
+    return [
+        Figure("handler process start → ready, median", statistics.median(samples), "ms", "≤ 180"),
+        Figure("bare python start, same run", statistics.median([_bare() for _ in range(STARTS)]), "ms"),
+    ]
+
+
+def _start_to_ready() -> float:
+    port = free_port()
+    environment = os.environ | ENVIRONMENT | {"PORT": str(port), "HOSTNAME": "bench"}
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "functions", "call_handler"],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while not _ready(port):
+            if time.perf_counter() - began > TIMEOUT_S or process.poll() is not None:
+                raise RuntimeError("the call handler did not become ready; run: python -m functions call_handler")
+            time.sleep(POLL_S)
+        return (time.perf_counter() - began) * 1000
+    finally:
+        process.kill()
+        process.wait(TIMEOUT_S)
+
+
+def _ready(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=1)
+    try:
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _bare() -> float:
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "pass"], check=True, timeout=TIMEOUT_S)
+    return (time.perf_counter() - began) * 1000

@@ -1,0 +1,107 @@
+"""The one command of the project: ``alloresto``. Each command is thin; the work is in ``local`` and ``bench``."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+STATE_DIR = Path(".alloresto")
+JsonOption = Annotated[Path | None, typer.Option("--json", help="Also write the result to this file, as JSON.")]
+StateOption = Annotated[Path, typer.Option("--state-dir", help="Where the embedded servers keep their data.")]
+
+
+def main() -> None:
+    app()
+
+
+@app.command()
+def demo(
+    json: JsonOption = None,
+    state_dir: StateOption = STATE_DIR / "demo",
+    stay: Annotated[
+        bool | None, typer.Option(help="Keep the admin running until Enter (default: on a terminal).")
+    ] = None,
+) -> None:
+    """Take one spoken order over a real SIP call, from zero pods to a row in Postgres, and show every step."""
+    from local import demo as demonstration
+
+    raise typer.Exit(asyncio.run(demonstration.run(state_dir, json, stay)))
+
+
+@app.command()
+def up(
+    state_dir: StateOption = STATE_DIR / "up",
+    listen: Annotated[str, typer.Option(help="Address for SIP, RTP and the admin.")] = "127.0.0.1",
+    sip_port: Annotated[int, typer.Option(min=0, max=65535)] = 5060,
+    web_port: Annotated[int, typer.Option(min=0, max=65535)] = 8080,
+    tail: Annotated[bool, typer.Option(help="Follow what happens after it is up.")] = True,
+) -> None:
+    """Start everything in the background, print how to call it, and follow what happens (Ctrl-C leaves it running)."""
+    from local import service
+
+    raise typer.Exit(service.up(state_dir, listen=listen, sip_port=sip_port, web_port=web_port, tail=tail))
+
+
+@app.command()
+def down(state_dir: StateOption = STATE_DIR / "up") -> None:
+    """Stop what ``up`` started. The data stays."""
+    from local import service
+
+    raise typer.Exit(service.down(state_dir))
+
+
+@app.command()
+def call(
+    say: Annotated[list[str], typer.Argument(help="What the caller says, one argument a turn.")],
+    restaurant: Annotated[str, typer.Option(help="harbour (English) or margot (French).")] = "harbour",
+    voice: Annotated[str, typer.Option(help="The caller's voice.")] = "am_michael",
+    recording: Annotated[Path | None, typer.Option(help="Write both sides to this WAV file.")] = None,
+    state_dir: StateOption = STATE_DIR / "up",
+) -> None:
+    """Ring a restaurant of a running ``up`` and say a few sentences, each after the answer to the one before."""
+    from local import service
+
+    raise typer.Exit(service.call(state_dir, restaurant, say, voice=voice, recording=recording))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database of MIGRATE_DATABASE_URL to the newest schema."""
+    from stores import migrate as migrations
+
+    migrations.main()
+
+
+@app.command()
+def seed(
+    always_open: Annotated[bool, typer.Option(help="Open all day, so that a call works at any hour.")] = False,
+) -> None:
+    """Write the two example restaurants to the database of PLATFORM_DATABASE_URL; what exists is left as it is."""
+    from local.seeds import loader
+
+    raise typer.Exit(loader.main(always_open=always_open))
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="call")],
+    json: JsonOption = None,
+    runs: Annotated[int, typer.Option(min=1, max=200, help="Repetitions of each measured call.")] = 20,
+) -> None:
+    """Measure, print the table, and say under which conditions."""
+    from bench import run
+
+    raise typer.Exit(run(name, json, runs))
+
+
+@app.command()
+def doctor(state_dir: StateOption = STATE_DIR / "up") -> None:
+    """Check this machine: packages, ports, servers, SIP, speech models, key. Says the fix for each."""
+    from local import doctor as examination
+
+    raise typer.Exit(examination.run(state_dir))

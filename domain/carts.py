@@ -1,0 +1,313 @@
+"""The cart: each operation takes one and gives a new one, or raises ``Refused`` and changes nothing.
+
+``version`` grows with every real change (setting what is already set is none), so that a read-back covers
+exactly what the caller heard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from domain import hours, money
+from domain.choices import choose_modifiers, choose_size, find_item, item_of_line
+from domain.delivery import require_zone, zone_for
+from domain.errors import Refused
+from domain.menu import Menu, MenuItem
+from domain.names import fold, plain_text
+from domain.order import Address, Cart, CartLine, ConfirmedOrder, Fulfilment, VatShare
+from domain.promises import promised_at
+from domain.restaurant import Restaurant
+
+MAX_QUANTITY = 50
+MAX_LINES = 40
+MAX_NOTE = 200
+MAX_NAME = 80
+MAX_STREET = 120
+MAX_POSTCODE = 12
+MAX_CITY = 60
+# Delivery is a service of its own and bears the standard rate, whatever the food bears: 20 % in basis points.
+DELIVERY_VAT_RATE_BP = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """In cents, VAT included: ``items_cents + fee_cents == total_cents == sum of vat[].gross_cents``."""
+
+    items_cents: int
+    fee_cents: int
+    total_cents: int
+    vat: tuple[VatShare, ...]
+
+
+def new_cart(menu: Menu) -> Cart:
+    return Cart(currency=menu.currency)
+
+
+def add(
+    cart: Cart,
+    menu: Menu,
+    item_name: str,
+    size_name: str = "",
+    modifier_names: Sequence[str] = (),
+    quantity: int = 1,
+    note: str = "",
+) -> Cart:
+    """A new last line. Raises Refused: see ``domain.choices``, and ``bad_quantity``, ``cart_full``."""
+    if len(cart.lines) >= MAX_LINES:
+        raise Refused("cart_full", f"A cart holds at most {MAX_LINES} lines.", (), "item")
+    item = find_item(menu, item_name)
+    line = _line(cart.next_number, item, size_name, modifier_names, quantity, plain_text(note, MAX_NOTE, "note"))
+    return _changed(cart, lines=(*cart.lines, line), next_number=cart.next_number + 1)
+
+
+def change(
+    cart: Cart,
+    menu: Menu,
+    number: int,
+    *,
+    quantity: int | None = None,
+    size_name: str | None = None,
+    add_modifiers: Sequence[str] = (),
+    remove_modifiers: Sequence[str] = (),
+    item_name: str | None = None,
+) -> Cart:
+    """Line ``number`` with what is given changed; it keeps its number.
+
+    A change of quantity alone keeps the price that the caller heard; any other goes through the menu again.
+    A change of item keeps the size and those modifiers that the new item has too.
+    """
+    old = line_by_number(cart, number)
+    amount = old.quantity if quantity is None else quantity
+    if item_name or size_name or add_modifiers or remove_modifiers:
+        item = find_item(menu, item_name) if item_name else item_of_line(menu, old)
+        size = size_name or _kept_size(item, old)
+        kept = _kept_modifiers(item, old, remove_modifiers)
+        choose = [*kept, *add_modifiers]
+        line = _line(number, item, size, choose, amount, old.note, "add_modifiers")
+    elif quantity is not None:
+        line = replace(old, quantity=_checked_quantity(amount))
+    else:
+        allowed = ("item", "size", "quantity", "add_modifiers", "remove_modifiers")
+        raise Refused("nothing_to_change", "Say what to change on the line.", allowed, "line")
+    return _changed(cart, lines=tuple(line if one.number == number else one for one in cart.lines))
+
+
+def remove(cart: Cart, number: int) -> Cart:
+    gone = line_by_number(cart, number)
+    return _changed(cart, lines=tuple(line for line in cart.lines if line is not gone))
+
+
+def line_by_number(cart: Cart, number: int) -> CartLine:
+    """Raises Refused ``unknown_line`` with the numbers in the cart."""
+    for line in cart.lines:
+        if line.number == number:
+            return line
+    allowed = tuple(str(line.number) for line in cart.lines)
+    raise Refused("unknown_line", "The cart has no line with this number.", allowed, "line")
+
+
+def offered_kinds(restaurant: Restaurant) -> tuple[str, ...]:
+    kinds = (("pickup", restaurant.pickup), ("delivery", restaurant.delivery), ("dine_in", restaurant.dine_in))
+    return tuple(kind for kind, offered in kinds if offered)
+
+
+def set_fulfilment(cart: Cart, restaurant: Restaurant, kind: str, address: Address | None = None) -> Cart:
+    """How the caller gets the food; a delivery address may come in parts, the blank ones keep what was said.
+
+    The zone, and so the fee, is known as soon as the postcode is. Raises Refused ``fulfilment_not_offered``
+    or ``outside_zone``.
+    """
+    if kind not in offered_kinds(restaurant):
+        message = "The restaurant does not offer this."
+        raise Refused("fulfilment_not_offered", message, offered_kinds(restaurant), "kind")
+    if kind != "delivery":
+        return _changed(cart, fulfilment=Fulfilment("pickup" if kind == "pickup" else "dine_in"))
+    known = cart.fulfilment.address if cart.fulfilment else None
+    merged = _merged_address(known, address)
+    if merged is None or not merged.postcode:
+        return _changed(cart, fulfilment=Fulfilment("delivery", merged))
+    fee = require_zone(restaurant, merged.postcode).fee_cents
+    return _changed(cart, fulfilment=Fulfilment("delivery", merged, fee))
+
+
+def set_customer(cart: Cart, name: str) -> Cart:
+    clean = plain_text(name, MAX_NAME, "name")
+    if not fold(clean):
+        raise Refused("bad_argument", "name must be the caller's name.", ("a name",), "name")
+    return _changed(cart, customer_name=clean)
+
+
+def read_back(cart: Cart) -> Cart:
+    """Marks this version as heard by the caller. Raises Refused ``empty_cart``."""
+    if not cart.lines:
+        raise Refused("empty_cart", "The cart is empty: add an item first.", (), "items")
+    return replace(cart, read_back=cart.version)
+
+
+def totals(cart: Cart) -> Totals:
+    """VAT is computed on the sum of each rate, not by line, as on a till receipt."""
+    items_cents = sum(line.total_cents for line in cart.lines)
+    fee_cents = cart.fulfilment.fee_cents if cart.fulfilment else 0
+    gross: dict[int, int] = {}
+    for line in cart.lines:
+        gross[line.vat_rate_bp] = gross.get(line.vat_rate_bp, 0) + line.total_cents
+    if fee_cents:
+        gross[DELIVERY_VAT_RATE_BP] = gross.get(DELIVERY_VAT_RATE_BP, 0) + fee_cents
+    shares = tuple(VatShare(rate, cents, money.vat_included(cents, rate)) for rate, cents in sorted(gross.items()))
+    return Totals(items_cents, fee_cents, items_cents + fee_cents, shares)
+
+
+def minimum_cents(cart: Cart, restaurant: Restaurant) -> int:
+    """What the items must come to, the delivery fee aside: the zone's minimum, 0 without a known zone."""
+    address = cart.fulfilment.address if cart.fulfilment else None
+    zone = zone_for(restaurant, address.postcode) if address else None
+    return zone.minimum_cents if zone else 0
+
+
+def below_minimum(cart: Cart, restaurant: Restaurant) -> bool:
+    return totals(cart).items_cents < minimum_cents(cart, restaurant)
+
+
+def missing(cart: Cart, restaurant: Restaurant) -> tuple[str, ...]:
+    """What still stands between this cart and an order, in the order to ask for it.
+
+    A subset of items, fulfilment, address, customer_name, read_back. ``items`` also when a delivery is below
+    its zone's minimum.
+    """
+    address = cart.fulfilment.address if cart.fulfilment else None
+    is_delivery = cart.fulfilment is not None and cart.fulfilment.kind == "delivery"
+    checks = (
+        ("items", not cart.lines or below_minimum(cart, restaurant)),
+        ("fulfilment", cart.fulfilment is None),
+        ("address", is_delivery and not (address and address.street and address.postcode)),
+        ("customer_name", not cart.customer_name),
+        ("read_back", cart.read_back != cart.version),
+    )
+    return tuple(name for name, lacking in checks if lacking)
+
+
+def confirm(cart: Cart, restaurant: Restaurant, call_id: str, now: datetime, load_minutes: int) -> ConfirmedOrder:
+    """The order as it is to be written, unique by ``(call_id, cart_version)``.
+
+    Raises Refused for the first thing missing (``empty_cart``, ``below_minimum``, ``fulfilment_needed``,
+    ``address_needed``, ``name_needed``), for a restaurant ``closed`` at ``now`` (with its next opening), for a
+    zone or kind no longer offered, and ``not_read_back``.
+    """
+    lacking = missing(cart, restaurant)
+    if lacking and lacking[0] != "read_back":
+        raise _incomplete(cart, restaurant, lacking[0])
+    fulfilment = cart.fulfilment
+    if fulfilment is None:
+        raise _incomplete(cart, restaurant, "fulfilment")
+    if fulfilment.kind not in offered_kinds(restaurant):
+        message = "The restaurant no longer offers this."
+        raise Refused("fulfilment_not_offered", message, offered_kinds(restaurant), "kind")
+    if fulfilment.address:
+        require_zone(restaurant, fulfilment.address.postcode)
+    if not hours.is_open(restaurant, now):
+        raise hours.closed(restaurant, now)
+    if lacking:
+        message = "Call read_cart and let the caller agree before confirm_order."
+        raise Refused("not_read_back", message, ("read_cart",), "read_back")
+    sums = totals(cart)
+    return ConfirmedOrder(
+        call_id=call_id,
+        restaurant_id=restaurant.id,
+        cart_version=cart.version,
+        currency=cart.currency,
+        lines=cart.lines,
+        fulfilment=fulfilment,
+        customer_name=cart.customer_name,
+        total_cents=sums.total_cents,
+        vat=sums.vat,
+        confirmed_at=now,
+        promised_at=promised_at(restaurant, now, load_minutes, fulfilment),
+    )
+
+
+def _incomplete(cart: Cart, restaurant: Restaurant, part: str) -> Refused:
+    if part == "fulfilment":
+        message = "Ask how the caller wants the order, then call set_fulfilment."
+        return Refused("fulfilment_needed", message, offered_kinds(restaurant), "fulfilment")
+    if part == "address":
+        return Refused("address_needed", "Ask for the delivery address.", ("street", "postcode"), "address")
+    if part == "customer_name":
+        return Refused("name_needed", "Ask for the caller's name, then call set_customer.", (), "customer_name")
+    if not cart.lines:
+        return Refused("empty_cart", "The cart is empty: add an item first.", (), "items")
+    least = minimum_cents(cart, restaurant)
+    message = f"Items must come to {money.decimal_text(least)} {cart.currency} for this delivery: offer more or pickup."
+    spoken = money.spoken(least, cart.currency, restaurant.language)
+    others = tuple(kind for kind in offered_kinds(restaurant) if kind != "delivery")
+    return Refused("below_minimum", message, others, "items", subject=spoken)
+
+
+def _changed(cart: Cart, **fields: object) -> Cart:
+    new = replace(cart, **fields)  # type: ignore[arg-type]
+    return cart if new == cart else replace(new, version=cart.version + 1)
+
+
+def _checked_quantity(quantity: int) -> int:
+    if isinstance(quantity, bool) or not 1 <= quantity <= MAX_QUANTITY:
+        message = f"quantity must be from 1 to {MAX_QUANTITY}; use remove_item to take a line away."
+        raise Refused("bad_quantity", message, (f"1 to {MAX_QUANTITY}",), "quantity")
+    return quantity
+
+
+def _line(
+    number: int,
+    item: MenuItem,
+    size_name: str,
+    modifier_names: Sequence[str],
+    quantity: int,
+    note: str,
+    field: str = "modifiers",
+) -> CartLine:
+    size = choose_size(item, size_name)
+    modifiers = choose_modifiers(item, modifier_names, field)
+    return CartLine(
+        number=number,
+        item_id=item.id,
+        item_name=item.name,
+        size_id=size.id,
+        size_name=size.name,
+        quantity=_checked_quantity(quantity),
+        unit_cents=size.price_cents + sum(modifier.price_cents for modifier in modifiers),
+        vat_rate_bp=item.vat_rate_bp,
+        modifiers=modifiers,
+        note=note,
+    )
+
+
+def _kept_size(item: MenuItem, line: CartLine) -> str:
+    """The line's size where the item has it; else none, so that the size is asked for again if needed."""
+    return next((size.name for size in item.sizes if fold(size.name) == fold(line.size_name)), "")
+
+
+def _kept_modifiers(item: MenuItem, line: CartLine, removed: Sequence[str]) -> list[str]:
+    names = [modifier.name for modifier in line.modifiers]
+    for name in removed:
+        match = next((known for known in names if fold(known) == fold(name)), None)
+        if match is None:
+            message = "The line has no such modifier."
+            allowed = tuple(modifier.name for modifier in line.modifiers)
+            raise Refused("modifier_not_on_line", message, allowed, "remove_modifiers", subject=name)
+        names.remove(match)
+    if item.id == line.item_id:
+        return names
+    possible = {fold(option.name) for group in item.modifier_groups for option in group.options if option.available}
+    return [name for name in names if fold(name) in possible]
+
+
+def _merged_address(known: Address | None, said: Address | None) -> Address | None:
+    if said is None:
+        return known
+    old = known or Address("", "")
+    merged = Address(
+        street=plain_text(said.street, MAX_STREET, "street") or old.street,
+        postcode=plain_text(said.postcode, MAX_POSTCODE, "postcode") or old.postcode,
+        city=plain_text(said.city, MAX_CITY, "city") or old.city,
+    )
+    return merged if merged != Address("", "") else None

@@ -1,0 +1,61 @@
+"""The one way the domain says no: a code, what is allowed instead, and which argument to put right."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Code = Literal[
+    "unknown_tool",
+    "bad_argument",
+    "unknown_item",
+    "ambiguous_item",
+    "unavailable_item",
+    "size_needed",
+    "unknown_size",
+    "unavailable_size",
+    "modifier_needed",
+    "unknown_modifier",
+    "unavailable_modifier",
+    "duplicate_modifier",
+    "too_many_modifiers",
+    "modifier_not_on_line",
+    "bad_quantity",
+    "cart_full",
+    "unknown_line",
+    "nothing_to_change",
+    "fulfilment_not_offered",
+    "outside_zone",
+    "empty_cart",
+    "below_minimum",
+    "fulfilment_needed",
+    "address_needed",
+    "name_needed",
+    "not_read_back",
+    "closed",
+    "already_confirmed",
+    "no_answer",
+    "no_transfer",
+    "no_tables",
+    "too_many_covers",
+    "bad_booking_time",
+    "closed_at_booking_time",
+]
+
+
+class Refused(Exception):  # noqa: N818 - the rules say no; nothing is broken
+    """A request that the rules do not allow; nothing was changed.
+
+    ``message`` is English and written for the model or a log. ``field`` names the argument to put right and
+    ``allowed`` what it may be. ``subject`` is the thing refused in the restaurant's own words (an item, an
+    amount, a time), for the sentence that the caller hears: see ``domain.phrases``.
+    """
+
+    def __init__(
+        self, code: Code, message: str, allowed: tuple[str, ...] = (), field: str = "", *, subject: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.code: Code = code
+        self.message = message
+        self.allowed = allowed
+        self.field = field
+        self.subject = subject

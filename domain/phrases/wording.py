@@ -1,0 +1,143 @@
+"""What every language must be able to say, and how a sentence is put together from its words.
+
+A language is data: one ``Wording`` with templates. Values are filled in with ``str.format``, which does not
+look into what it fills in, so a name with braces in it is harmless.
+
+A NamedTuple, as are the domain's other constant tables: a frozen dataclass takes a millisecond of every cold
+start to be created, a NamedTuple a tenth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from domain import money, spoken_time
+from domain.errors import Code, Refused
+from domain.order import Cart, CartLine, Fulfilment
+
+# More than this many choices is a list nobody remembers on the phone: the model offers to read some.
+MAX_SPOKEN_CHOICES = 6
+
+
+class Wording(NamedTuple):
+    """``refusals`` has one or two templates per code: with ``{allowed}`` read out, and without."""
+
+    language: str
+    last_and: str
+    last_or: str
+    that: str
+    line: str
+    modifiers: str
+    note: str
+    without_prefixes: tuple[str, ...]
+    added: str
+    changed: str
+    removed: str
+    cart_empty: str
+    kinds: Mapping[str, str]
+    fulfilment: Mapping[str, str]
+    noted: str
+    customer: str
+    reading: str
+    for_name: str
+    total: str
+    fee: str
+    minimum: str
+    right: str
+    confirmed: Mapping[str, str]
+    costs: str
+    size_price: str
+    allergens: str
+    no_allergens: str
+    open_now: str
+    closed_now: str
+    table_possible: str
+    transfer: str
+    goodbye: str
+    refusals: Mapping[Code, tuple[str, ...]]
+
+    def money(self, cents: int, currency: str) -> str:
+        return money.spoken(cents, currency, self.language)
+
+    def listing(self, names: Sequence[str], last: str) -> str:
+        if len(names) < 2:
+            return "".join(names)
+        return f"{', '.join(names[:-1])} {last} {names[-1]}"
+
+    def describe(self, line: CartLine) -> str:
+        """``2 large Margherita with olives``, ``2 Margherita grande avec olives``."""
+        text = self.line.format(quantity=line.quantity, size=_lowered(line.size_name), item=line.item_name)
+        text = " ".join(text.split())
+        names = [_lowered(modifier.name) for modifier in line.modifiers]
+        without = [name for name in names if name.startswith(self.without_prefixes)]
+        plus = [name for name in names if name not in without]
+        if plus:
+            text += self.modifiers.format(modifiers=self.listing(plus, self.last_and))
+        text += "".join(f", {name}" for name in without)
+        return text + (self.note.format(note=line.note) if line.note else "")
+
+    def address(self, fulfilment: Fulfilment) -> str:
+        where = fulfilment.address
+        if where is None:
+            return ""
+        return ", ".join(part for part in (where.street, f"{where.postcode} {where.city}".strip()) if part)
+
+    def fulfilment_text(self, fulfilment: Fulfilment) -> str:
+        """``for pickup``, ``delivered to 3 Mill Lane, D02``; a delivery without an address yet is its bare kind."""
+        where = self.address(fulfilment)
+        if fulfilment.kind == "delivery" and not where:
+            return self.kinds["delivery"]
+        return self.fulfilment[fulfilment.kind].format(address=where)
+
+    def read_cart(self, cart: Cart, total_cents: int, *, short_of: int, complete: bool) -> str:
+        """Every line, how, for whom and the total; asks for agreement only when nothing else is missing.
+
+        ``short_of`` is the delivery's minimum in cents when the cart is below it, else 0.
+        """
+        parts = [self.listing([self.describe(line) for line in cart.lines], self.last_and)]
+        if cart.fulfilment:
+            parts.append(self.fulfilment_text(cart.fulfilment))
+        if cart.customer_name:
+            parts.append(self.for_name.format(name=cart.customer_name))
+        total = self.total.format(total=self.money(total_cents, cart.currency))
+        if cart.fulfilment and cart.fulfilment.fee_cents:
+            total += self.fee.format(fee=self.money(cart.fulfilment.fee_cents, cart.currency))
+        text = f"{self.reading.format(lines=', '.join(parts))}. {total}."
+        if short_of:
+            text += " " + self.minimum.format(minimum=self.money(short_of, cart.currency))
+        return f"{text} {self.right}" if complete else text
+
+    def describe_item(self, name: str, prices: Sequence[tuple[str, int]], currency: str) -> str:
+        """What ``name`` costs in each size; ``prices`` are (size name, cents), a size name may be empty."""
+        parts = [
+            self.size_price.format(size=_lowered(size), price=self.money(cents, currency)).strip()
+            for size, cents in prices
+        ]
+        return self.costs.format(item=name, prices=self.listing(parts, self.last_and))
+
+    def allergens_of(self, allergens: Sequence[str]) -> str:
+        """The allergens as the restaurant listed them; nothing listed is not the same as nothing in it."""
+        if not allergens:
+            return self.no_allergens
+        return self.allergens.format(allergens=self.listing([_lowered(one) for one in allergens], self.last_and))
+
+    def promise(self, kind: str, promised_local: datetime, total: str) -> str:
+        time = spoken_time.clock_of(promised_local, self.language)
+        return self.confirmed[kind].format(time=time, total=total)
+
+    def refusal(self, refused: Refused) -> str:
+        """What the caller hears of a refusal; reads out what is allowed when that is short."""
+        templates = self.refusals[refused.code]
+        allowed = [self.kinds.get(name, _lowered(name)) for name in refused.allowed]
+        spoken = 0 < len(allowed) <= MAX_SPOKEN_CHOICES
+        wanted = next((t for t in templates if spoken or "{allowed}" not in t), templates[-1])
+        if "{subject}" in wanted and not refused.subject:
+            wanted = templates[-1]
+        return wanted.format(subject=refused.subject or self.that, allowed=self.listing(allowed, self.last_or))
+
+
+def _lowered(name: str) -> str:
+    """``Large`` as ``large`` within a sentence; ``XL``, ``BBQ sauce`` and ``33 cl`` stay as they are."""
+    return name[:1].lower() + name[1:] if name[1:2].islower() else name

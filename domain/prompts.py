@@ -1,0 +1,178 @@
+"""What the voice model is told: who it is, the rules, the house, the menu; and what speech-to-text should expect.
+
+The house's part holds nothing that changes with the clock and may be cached until the restaurant, its menu or
+its FAQ change; the moment's part is made for each call and comes last, so that a prompt cache can share the
+rest. Nothing about a caller, and no private number, ever stands in a prompt.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from domain import hours, spoken_time
+from domain.choices import orderable
+from domain.menu import Menu, MenuItem, ModifierGroup
+from domain.money import decimal_text, format_cents
+from domain.names import fold
+from domain.prompt_texts import TEXTS, PromptTexts
+from domain.restaurant import FaqEntry, Restaurant
+
+# About 8,000 tokens: the Realtime session takes 16,384 for instructions and tools together. The sections' own
+# bounds add up to less; each cuts at a line's end.
+MAX_INSTRUCTIONS = 28_000
+MAX_HOUSE = 3_000
+MAX_MENU = 15_000
+MAX_FAQ = 4_000
+MAX_TRANSCRIPTION_WORDS = 200
+# Exceptions further away than this are looked up by the tool.
+EXCEPTIONS_DAYS = 14
+
+
+def instructions(restaurant: Restaurant, menu: Menu, faq: tuple[FaqEntry, ...], now: datetime) -> str:
+    """The whole system prompt in the restaurant's language, at most ``MAX_INSTRUCTIONS`` characters."""
+    return f"{house_instructions(restaurant, menu, faq)}\n\n{moment_instructions(restaurant, now)}"
+
+
+def house_instructions(restaurant: Restaurant, menu: Menu, faq: tuple[FaqEntry, ...]) -> str:
+    """The part that may be cached: persona, rules, address, hours of the week, delivery, menu, FAQ."""
+    texts = _texts(restaurant)
+    sections = (
+        texts.persona.format(name=restaurant.name),
+        texts.rules,
+        f"# {texts.house}\n{_house(restaurant, texts)}",
+        f"# {texts.menu}\n{_menu(menu, texts)}",
+        f"# {texts.faq}\n{_faq(faq)}" if faq else "",
+    )
+    return "\n\n".join(section for section in sections if section)
+
+
+def moment_instructions(restaurant: Restaurant, now: datetime) -> str:
+    """The part that is true now: local date and time, open or closed, hours that differ soon."""
+    texts = _texts(restaurant)
+    local = hours.local_time(restaurant, now)
+    day = spoken_time.day_name(local.date(), restaurant.language)
+    lines = [
+        f"# {texts.now}",
+        texts.date_and_time.format(day=day, year=local.year, clock=local.strftime("%H:%M"), zone=restaurant.zone),
+    ]
+    closing, opening = hours.closes_at(restaurant, now), hours.next_opening(restaurant, now)
+    if closing:
+        until = hours.local_time(restaurant, closing)
+        lines.append(texts.is_open.format(time=spoken_time.clock_of(until, restaurant.language)))
+    elif opening:
+        at = hours.local_time(restaurant, opening)
+        lines.append(texts.is_closed.format(time=spoken_time.moment(at, local.date(), restaurant.language)))
+    else:
+        lines.append(texts.is_closed_for_long)
+    last = local.date() + timedelta(days=EXCEPTIONS_DAYS)
+    soon = sorted(one.day for one in restaurant.exceptions if local.date() <= one.day <= last)
+    lines += [hours.spoken_hours(restaurant, day) for day in soon]
+    return "\n".join(lines)
+
+
+def greeting_text(restaurant: Restaurant) -> str:
+    """What the caller hears first: the restaurant's own words, or ours, which say that an AI speaks.
+
+    A recorded call is announced, unless the restaurant's greeting already does.
+    """
+    texts = _texts(restaurant)
+    greeting = restaurant.greeting.strip() or texts.greeting.format(name=restaurant.name)
+    if restaurant.record_calls and texts.recorded_stem not in fold(greeting):
+        return f"{greeting} {texts.recorded}"
+    return greeting
+
+
+def transcription_prompt(menu: Menu) -> str:
+    """Names on the menu, for Whisper to expect: items first, then options and sizes, at most 200 words."""
+    names = [item.name for item in menu.items]
+    names += [option.name for item in menu.items for group in item.modifier_groups for option in group.options]
+    names += [size.name for item in menu.items for size in item.sizes if size.name]
+    kept: list[str] = []
+    words = 0
+    for name in dict.fromkeys(" ".join(name.split()) for name in names):
+        words += len(name.split())
+        if words > MAX_TRANSCRIPTION_WORDS:
+            break
+        kept.append(name)
+    return ", ".join(kept) + "." if kept else ""
+
+
+def _texts(restaurant: Restaurant) -> PromptTexts:
+    return TEXTS[spoken_time.language_of(restaurant.language)]
+
+
+def _house(restaurant: Restaurant, texts: PromptTexts) -> str:
+    place = f"{restaurant.postcode} {restaurant.city}".strip()
+    address = ", ".join(part for part in (restaurant.street, place) if part)
+    lines = [f"{restaurant.name}, {address}." if address else f"{restaurant.name}."]
+    for weekday in range(7):
+        spans = spoken_time.spans_text(hours.weekly_spans(restaurant, weekday), restaurant.language)
+        lines.append(f"- {spoken_time.weekday_name(weekday, restaurant.language)}: {spans}")
+    offered = (restaurant.pickup, restaurant.delivery, restaurant.dine_in)
+    lines += [line for line, is_offered in zip(texts.offers, offered, strict=True) if is_offered]
+    if restaurant.delivery:
+        for zone in restaurant.delivery_zones:
+            minimum = format_cents(zone.minimum_cents, restaurant.currency, restaurant.language)
+            fee = format_cents(zone.fee_cents, restaurant.currency, restaurant.language)
+            codes = ", ".join(zone.postcodes)
+            lines.append(texts.zone.format(name=zone.name, codes=codes, minimum=minimum, fee=fee))
+    return _bounded(lines, MAX_HOUSE)
+
+
+def _menu(menu: Menu, texts: PromptTexts) -> str:
+    """With descriptions if they fit, else without; what still does not fit is left to the tools' own list."""
+    for with_descriptions in (True, False):
+        lines = _menu_lines(menu, texts, with_descriptions)
+        if sum(len(line) + 1 for line in lines) <= MAX_MENU:
+            return "\n".join(lines)
+    return f"{_bounded(lines, MAX_MENU)}\n{texts.menu_goes_on}"
+
+
+def _menu_lines(menu: Menu, texts: PromptTexts, with_descriptions: bool) -> list[str]:
+    lines = [texts.menu_key.format(currency=menu.currency)]
+    in_order = sorted(menu.categories, key=lambda category: category.position)
+    known = {category.id for category in in_order}
+    shelves = [(category.name, [i for i in menu.items if i.category_id == category.id]) for category in in_order]
+    shelves.append((texts.no_category, [item for item in menu.items if item.category_id not in known]))
+    for name, items in shelves:
+        if items:
+            lines.append(f"## {name}")
+        for item in items:
+            lines += _item_lines(item, texts, with_descriptions)
+    return lines
+
+
+def _item_lines(item: MenuItem, texts: PromptTexts, with_descriptions: bool) -> list[str]:
+    if not orderable(item):
+        return [f"- {item.name}: {texts.sold_out}"]
+    sizes = " / ".join(f"{size.name} {decimal_text(size.price_cents)}".strip() for size in item.sizes if size.available)
+    allergens = ", ".join(item.allergens) or texts.no_allergens
+    line = f"- {item.name}: {sizes}. {texts.allergens}: {allergens}."
+    if with_descriptions and item.description:
+        line += f" {' '.join(item.description.split())}"
+    return [line, *(_group_line(group, texts) for group in item.modifier_groups)]
+
+
+def _group_line(group: ModifierGroup, texts: PromptTexts) -> str:
+    options = ", ".join(
+        option.name + (f" +{decimal_text(option.price_cents)}" if option.price_cents else "")
+        for option in group.options
+        if option.available
+    )
+    return f"  - {group.name} ({texts.choose.format(minimum=group.minimum, maximum=group.maximum)}): {options}"
+
+
+def _faq(faq: tuple[FaqEntry, ...]) -> str:
+    return _bounded([f"- {entry.question} {entry.answer}" for entry in faq], MAX_FAQ)
+
+
+def _bounded(lines: list[str], limit: int) -> str:
+    """Whole lines up to ``limit`` characters: half a price would be a wrong price."""
+    kept: list[str] = []
+    size = 0
+    for line in lines:
+        size += len(line) + 1
+        if size > limit:
+            break
+        kept.append(line)
+    return "\n".join(kept)

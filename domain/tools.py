@@ -1,0 +1,309 @@
+"""What the model may do in a call: it proposes by calling a tool, the domain decides.
+
+``apply`` is pure and total. Any name and any JSON value give a ``ToolOutcome``; what has an effect on the
+world is returned as an ``Effect`` for the handler to perform. Nothing may go wrong halfway: a refusal leaves
+the state as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from domain import carts, choices, faqs, hours, reservations, spoken_time
+from domain.errors import Refused
+from domain.menu import Menu
+from domain.money import decimal_text
+from domain.order import Address, Cart, ConfirmedOrder
+from domain.phrases import Wording, wording_for
+from domain.restaurant import FaqEntry, Restaurant
+from domain.tool_parameters import Arguments, read_arguments, tool_schemas
+
+__all__ = [
+    "ConfirmOrder",
+    "Effect",
+    "EndCall",
+    "OrderState",
+    "ToolOutcome",
+    "Transfer",
+    "apply",
+    "tool_schemas",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """One call's state. ``confirmed`` is set by the first confirm_order: from then on the cart is closed.
+
+    A handler that resumes a call whose order was written must set ``confirmed`` again, or a change after it
+    would become a second order.
+    """
+
+    restaurant: Restaurant
+    menu: Menu
+    faq: tuple[FaqEntry, ...]
+    cart: Cart
+    call_id: str
+    load_minutes: int = 0
+    confirmed: ConfirmedOrder | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmOrder:
+    """Write this order, once per ``(call_id, cart_version)``; the same order comes again if the model repeats."""
+
+    order: ConfirmedOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Forward the call to ``number`` (personal: never logged in clear)."""
+
+    number: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndCall:
+    """Hang up once the goodbye was played."""
+
+
+Effect = ConfirmOrder | Transfer | EndCall
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutcome:
+    """``result`` is JSON for the model: ``ok``, ``say``, ``cart``, ``missing``, and ``error`` when not ok."""
+
+    state: OrderState
+    result: dict[str, Any]
+    effect: Effect | None = None
+
+
+class _Answer(NamedTuple):
+    state: OrderState
+    say: str
+    effect: Effect | None = None
+    extra: dict[str, Any] | None = None
+
+
+def apply(state: OrderState, name: object, arguments: object, now: datetime) -> ToolOutcome:
+    """Do what the model asked for, or say why not. ``now`` must be aware; ``arguments`` is decoded JSON."""
+    try:
+        read = read_arguments(name, arguments)
+        answer = _TOOLS[str(name)](state, read, now)
+    except Refused as refused:
+        error = {
+            "code": refused.code,
+            "field": refused.field,
+            "message": refused.message,
+            "allowed": list(refused.allowed),
+        }
+        say = _words(state).refusal(refused)
+        return ToolOutcome(state, {"ok": False, "error": error, "say": say, **_view(state)})
+    result = {"ok": True, "say": answer.say, **(answer.extra or {}), **_view(answer.state)}
+    return ToolOutcome(answer.state, result, answer.effect)
+
+
+def _words(state: OrderState) -> Wording:
+    return wording_for(state.restaurant.language)
+
+
+def _view(state: OrderState) -> dict[str, Any]:
+    cart = state.cart
+    lines = [
+        {
+            "line": line.number,
+            "item": line.item_name,
+            "size": line.size_name,
+            "modifiers": [modifier.name for modifier in line.modifiers],
+            "quantity": line.quantity,
+            "total": decimal_text(line.total_cents),
+        }
+        for line in cart.lines
+    ]
+    total = decimal_text(carts.totals(cart).total_cents)
+    fulfilment = cart.fulfilment.kind if cart.fulfilment else None
+    summary = {"lines": lines, "total": total, "currency": cart.currency, "version": cart.version}
+    missing = [] if state.confirmed else list(carts.missing(cart, state.restaurant))
+    return {"cart": {**summary, "fulfilment": fulfilment}, "missing": missing}
+
+
+def _open_cart(state: OrderState) -> Cart:
+    if state.confirmed:
+        message = "The order is with the kitchen and can no longer be changed: offer transfer_to_human."
+        raise Refused("already_confirmed", message, ("transfer_to_human",), "")
+    return state.cart
+
+
+def _add_item(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
+    quantity = arguments.whole("quantity")
+    cart = carts.add(
+        _open_cart(state),
+        state.menu,
+        arguments.text("item"),
+        arguments.text("size"),
+        arguments.texts("modifiers"),
+        1 if quantity is None else quantity,
+        arguments.text("note"),
+    )
+    words = _words(state)
+    return _Answer(replace(state, cart=cart), words.added.format(line=words.describe(cart.lines[-1])))
+
+
+def _change_item(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
+    number = arguments.whole("line") or 0
+    cart = carts.change(
+        _open_cart(state),
+        state.menu,
+        number,
+        quantity=arguments.whole("quantity"),
+        size_name=arguments.text("size") or None,
+        add_modifiers=arguments.texts("add_modifiers"),
+        remove_modifiers=arguments.texts("remove_modifiers"),
+        item_name=arguments.text("item") or None,
+    )
+    words = _words(state)
+    line = carts.line_by_number(cart, number)
+    return _Answer(replace(state, cart=cart), words.changed.format(line=words.describe(line)))
+
+
+def _remove_item(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
+    number = arguments.whole("line") or 0
+    before = _open_cart(state)
+    cart = carts.remove(before, number)
+    words = _words(state)
+    say = words.removed.format(line=words.describe(carts.line_by_number(before, number)))
+    return _Answer(replace(state, cart=cart), say if cart.lines else f"{say} {words.cart_empty}")
+
+
+def _set_fulfilment(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
+    said = Address(arguments.text("street"), arguments.text("postcode"), arguments.text("city"))
+    cart = carts.set_fulfilment(_open_cart(state), state.restaurant, arguments.text("kind"), said)
+    words = _words(state)
+    say = words.noted.format(what=words.fulfilment_text(cart.fulfilment)) if cart.fulfilment else ""
+    if cart.lines and carts.below_minimum(cart, state.restaurant):
+        minimum = words.money(carts.minimum_cents(cart, state.restaurant), cart.currency)
+        say += " " + words.minimum.format(minimum=minimum)
+    return _Answer(replace(state, cart=cart), say)
+
+
+def _set_customer(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
+    cart = carts.set_customer(_open_cart(state), arguments.text("name"))
+    return _Answer(replace(state, cart=cart), _words(state).customer.format(name=cart.customer_name))
+
+
+def _read_cart(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
+    cart = carts.read_back(state.cart)
+    below = carts.below_minimum(cart, state.restaurant)
+    say = _words(state).read_cart(
+        cart,
+        carts.totals(cart).total_cents,
+        short_of=carts.minimum_cents(cart, state.restaurant) if below else 0,
+        complete=not state.confirmed and not carts.missing(cart, state.restaurant),
+    )
+    return _Answer(replace(state, cart=cart), say)
+
+
+def _confirm_order(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
+    order = state.confirmed or carts.confirm(state.cart, state.restaurant, state.call_id, now, state.load_minutes)
+    words = _words(state)
+    local = hours.local_time(state.restaurant, order.promised_at)
+    total = words.money(order.total_cents, order.currency)
+    say = words.promise(order.fulfilment.kind, local, total)
+    extra = {"promised_at": local.isoformat(timespec="minutes")}
+    return _Answer(replace(state, confirmed=order), say, ConfirmOrder(order), extra)
+
+
+def _describe_item(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
+    item = choices.find_item(state.menu, arguments.text("item"))
+    sizes = [size for size in item.sizes if size.available]
+    words = _words(state)
+    say = words.describe_item(item.name, [(size.name, size.price_cents) for size in sizes], state.menu.currency)
+    facts = {
+        "prices": [{"size": size.name, "price": decimal_text(size.price_cents)} for size in sizes],
+        "description": item.description,
+        "allergens": list(item.allergens),
+    }
+    return _Answer(state, f"{say} {words.allergens_of(item.allergens)}", None, facts)
+
+
+def _look_up_faq(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
+    found = faqs.look_up(state.faq, arguments.text("question"))
+    answers = [{"question": entry.question, "answer": entry.answer} for entry in found]
+    return _Answer(state, found[0].answer, None, {"faq": answers})
+
+
+def _opening_hours(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
+    restaurant = state.restaurant
+    today = hours.local_time(restaurant, now).date()
+    said = arguments.text("day")
+    day = _day(said, today, "day") if said else today
+    say = hours.spoken_hours(restaurant, day)
+    closing, opening = hours.closes_at(restaurant, now), hours.next_opening(restaurant, now)
+    words = _words(state)
+    if day == today and closing is not None:
+        local = hours.local_time(restaurant, closing)
+        say = f"{words.open_now.format(time=spoken_time.clock_of(local, words.language))} {say}"
+    elif day == today and opening is not None:
+        local = hours.local_time(restaurant, opening)
+        say = f"{words.closed_now.format(time=spoken_time.moment(local, today, words.language))} {say}"
+    return _Answer(state, say, None, {"open_now": closing is not None})
+
+
+def _check_table(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
+    today = hours.local_time(state.restaurant, now).date()
+    day = _day(arguments.text("date"), today, "date")
+    local = datetime.combine(day, _time(arguments.text("time")), ZoneInfo(state.restaurant.zone))
+    covers = arguments.whole("covers") or 0
+    reservations.check_request(state.restaurant, now, local, covers)
+    when = spoken_time.moment(local, today, state.restaurant.language)
+    say = _words(state).table_possible.format(covers=covers, time=when)
+    return _Answer(state, say, None, {"starts_at": local.isoformat(timespec="minutes"), "booked": False})
+
+
+def _transfer_to_human(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
+    number = state.restaurant.fallback_number
+    if not number:
+        message = "The restaurant gave no number to forward to: apologise and offer what else you can do."
+        raise Refused("no_transfer", message, (), "")
+    return _Answer(state, _words(state).transfer, Transfer(number, arguments.text("reason")))
+
+
+def _end_call(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
+    return _Answer(state, _words(state).goodbye, EndCall())
+
+
+def _day(said: str, today: date, field: str) -> date:
+    day = spoken_time.parse_day(said, today)
+    if day is None:
+        allowed = ("YYYY-MM-DD", "today", "tomorrow", "a weekday")
+        raise Refused("bad_argument", f"{field} is not a day.", allowed, field)
+    return day
+
+
+def _time(said: str) -> time:
+    try:
+        return datetime.strptime(said, "%H:%M").time()
+    except ValueError:
+        raise Refused("bad_argument", "time must be HH:MM, 24 hours.", ("HH:MM",), "time") from None
+
+
+_TOOLS: dict[str, Callable[[OrderState, Arguments, datetime], _Answer]] = {
+    "add_item": _add_item,
+    "change_item": _change_item,
+    "remove_item": _remove_item,
+    "set_fulfilment": _set_fulfilment,
+    "set_customer": _set_customer,
+    "read_cart": _read_cart,
+    "confirm_order": _confirm_order,
+    "describe_item": _describe_item,
+    "look_up_faq": _look_up_faq,
+    "opening_hours": _opening_hours,
+    "check_table": _check_table,
+    "transfer_to_human": _transfer_to_human,
+    "end_call": _end_call,
+}

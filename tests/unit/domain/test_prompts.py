@@ -1,0 +1,139 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from domain.menu import Menu, MenuItem
+from domain.prompts import (
+    MAX_INSTRUCTIONS,
+    MAX_TRANSCRIPTION_WORDS,
+    greeting_text,
+    house_instructions,
+    instructions,
+    transcription_prompt,
+)
+from domain.restaurant import FaqEntry, OpeningException, Restaurant
+
+pytestmark = pytest.mark.unit
+
+Faq = tuple[FaqEntry, ...]
+
+
+def test_the_prompt_holds_menu_prices_allergens_choices_hours_and_answers(
+    restaurant: Restaurant, menu: Menu, faq: Faq, open_now: datetime
+) -> None:
+    prompt = instructions(restaurant, menu, faq, open_now)
+    for line in (
+        "- Margherita: Small 9.50 / Large 12.50. Allergens: gluten, milk. Tomato and mozzarella.",
+        "  - Cooking (choose at least 1, at most 1): Rare, Well done",
+        "  - Toppings (choose at least 0, at most 2): Olives +1.00, Ham +1.50, Basil",
+        "- Coke: 3.00. Allergens: not listed.",
+        "- Oysters: sold out today",
+        "- Monday: closed",
+        "- Friday: from noon to 3 pm and from 6 pm to 1 am",
+        "- Delivery Centre (D02, D08): minimum €20.00, fee €2.50",
+        "- Is there parking nearby? Yes, the Mill Street car park is across the road.",
+        "It is Friday 20 November 2026, 19:02 (Europe/Dublin).",
+        "The restaurant is open until 1 am.",
+    ):
+        assert line in prompt.splitlines()
+
+
+def test_a_french_restaurant_has_a_french_prompt(french: Restaurant, menu: Menu, faq: Faq, open_now: datetime) -> None:
+    prompt = instructions(french, menu, faq, open_now)
+    assert "Tu es l’assistant vocal du restaurant « Chez Léa »" in prompt
+    assert "Nous sommes le vendredi 20 novembre 2026, il est 20:02 (Europe/Paris)." in prompt
+    assert "- lundi: fermé" in prompt
+    assert "You are" not in prompt
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_every_rule_that_protects_the_caller_and_the_till_is_in_both_languages(
+    restaurant: Restaurant, menu: Menu, open_now: datetime, language: str
+) -> None:
+    prompt = instructions(replace(restaurant, language=language), menu, (), open_now)
+    for name in ("read_cart", "confirm_order", "transfer_to_human", "end_call", "`missing`", "`say`"):
+        assert name in prompt
+    rules = [line for line in prompt.splitlines() if line.startswith("- ") and len(line) > 80]
+    assert len(rules) >= 10
+
+
+def test_a_closed_restaurant_says_so_with_its_next_opening(restaurant: Restaurant, menu: Menu) -> None:
+    prompt = instructions(restaurant, menu, (), datetime(2026, 11, 23, 19, tzinfo=UTC))
+    assert "The restaurant is CLOSED and opens tomorrow at noon" in prompt
+    never = instructions(replace(restaurant, openings=()), menu, (), datetime(2026, 11, 23, 19, tzinfo=UTC))
+    assert "CLOSED and no opening is known" in never
+
+
+def test_hours_that_differ_soon_are_told(restaurant: Restaurant, menu: Menu, open_now: datetime) -> None:
+    assert "25 December" not in instructions(restaurant, menu, (), open_now)
+    prompt = instructions(restaurant, menu, (), datetime(2026, 12, 20, 19, tzinfo=UTC))
+    assert prompt.endswith("On Friday 25 December we are closed.")
+
+
+def test_the_cached_part_does_not_change_with_the_clock(
+    restaurant: Restaurant, menu: Menu, faq: Faq, open_now: datetime
+) -> None:
+    house = house_instructions(restaurant, menu, faq)
+    assert instructions(restaurant, menu, faq, open_now).startswith(house)
+    assert "19:02" not in house
+
+
+def test_no_private_number_stands_in_the_prompt(
+    restaurant: Restaurant, menu: Menu, faq: Faq, open_now: datetime
+) -> None:
+    prompt = instructions(restaurant, menu, faq, open_now)
+    assert restaurant.fallback_number not in prompt
+    assert restaurant.phone not in prompt
+
+
+def many(menu: Menu, count: int, description: str) -> Menu:
+    template = menu.items[0]
+
+    def item(number: int) -> MenuItem:
+        return replace(template, id=f"i{number}", name=f"Special number {number}", description=description)
+
+    return replace(menu, items=tuple(map(item, range(count))))
+
+
+def test_descriptions_go_first_when_the_menu_is_long(restaurant: Restaurant, menu: Menu, open_now: datetime) -> None:
+    prompt = instructions(restaurant, many(menu, 80, "Lorem ipsum " * 40), (), open_now)
+    assert "Special number 79: Small 9.50" in prompt
+    assert "Lorem" not in prompt
+
+
+def test_the_prompt_is_bounded_and_never_cuts_a_line(restaurant: Restaurant, menu: Menu, open_now: datetime) -> None:
+    faq = tuple(FaqEntry(str(n), f"Question {n}?", "word " * 100) for n in range(200))
+    long = replace(restaurant, exceptions=tuple(OpeningException(open_now.date()) for _ in range(5)))
+    prompt = instructions(long, many(menu, 2000, ""), faq, open_now)
+    assert len(prompt) <= MAX_INSTRUCTIONS
+    assert "The menu goes on" in prompt
+    specials = [line for line in prompt.splitlines() if line.startswith("- Special")]
+    assert all(line.endswith("Allergens: gluten, milk.") for line in specials)
+    assert len(specials) > 50
+
+
+def test_items_of_an_unknown_category_are_still_told(restaurant: Restaurant, menu: Menu, open_now: datetime) -> None:
+    assert "- Coke: 3.00" in instructions(restaurant, replace(menu, categories=()), (), open_now)
+
+
+def test_the_default_greeting_says_that_an_ai_speaks(restaurant: Restaurant, french: Restaurant) -> None:
+    assert greeting_text(restaurant) == "Hello, this is the AI assistant of The Copper Pot. What can I get you?"
+    assert greeting_text(french) == "Bonjour, ici l’assistant IA de Chez Léa. Que puis-je faire pour vous ?"
+    assert greeting_text(replace(restaurant, greeting=" Copper Pot, hello! ")) == "Copper Pot, hello!"
+
+
+def test_a_recorded_call_is_announced_once(restaurant: Restaurant) -> None:
+    recorded = replace(restaurant, record_calls=True)
+    assert greeting_text(recorded).endswith("This call is recorded.")
+    own = replace(recorded, greeting="Hello! We record calls.")
+    assert greeting_text(own) == "Hello! We record calls."
+
+
+def test_speech_to_text_expects_the_menus_words(menu: Menu) -> None:
+    prompt = transcription_prompt(menu)
+    assert prompt.startswith("Margherita, Regina, Burger, ")
+    assert prompt.endswith("Small, Large, Giant.")
+    assert prompt.count("Olives") == 1
+    assert len(transcription_prompt(many(menu, 500, "")).split()) <= MAX_TRANSCRIPTION_WORDS
+    assert transcription_prompt(replace(menu, items=())) == ""
