@@ -44,7 +44,7 @@ TONE_DELTAS = [
 ]
 
 
-class EchoSession(WSListener):  # type: ignore[misc]
+class EchoSession(WSListener):
     """One connection of a call handler."""
 
     _ids = itertools.count(1)

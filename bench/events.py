@@ -47,9 +47,9 @@ async def _one(postgres: Postgres, stack: Stack, seen: asyncio.Queue[str]) -> fl
     began = time.perf_counter()
     async with postgres.platform() as connection:
         change = MenuChanged(restaurant_id=stack.lines[0].restaurant_id, item_ids=(), reason="bench")
-        event_id = await outbox.emit(connection, change, source="/bench")
+        event = await outbox.emit(connection, change, source="/bench")
     async with asyncio.timeout(TIMEOUT_S):
-        while await seen.get() != event_id:
+        while await seen.get() != event.id:
             pass
     took = (time.perf_counter() - began) * 1000
     await asyncio.sleep(PAUSE_S)

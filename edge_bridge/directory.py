@@ -1,0 +1,83 @@
+"""Which line an INVITE is for, and whether its sender may call it. Pure: the SIP thread asks without waiting.
+
+A ``Directory`` never changes; a new one replaces it when lines or greetings change.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from domain.restaurant import Restaurant
+from edge_bridge.settings import Network
+from edge_bridge.sip import uris
+from edge_bridge.sip.signals import Invite, Refusal
+
+FORBIDDEN = 403
+NOT_FOUND = 404
+UNAVAILABLE = 503
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """What the caller hears first, in 20 ms µ-law frames, and its text for the handler."""
+
+    frames: tuple[bytes, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One phone line. ``number`` as dialled; domain, username and password are the trunk's ("" for a peer's line)."""
+
+    id: str
+    restaurant: Restaurant
+    number: str
+    greeting: Greeting
+    sip_domain: str = ""
+    sip_username: str = ""
+    sip_password: str = field(default="", repr=False)
+
+    @property
+    def registers(self) -> bool:
+        return bool(self.sip_domain and self.sip_username and self.sip_password)
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """``trunks`` are the addresses of each trunk domain, as resolved or as seen in REGISTER's answers."""
+
+    by_id: Mapping[str, Line]
+    by_number: Mapping[str, Line]
+    peers: tuple[Network, ...] = ()
+    trunks: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, lines: Iterable[Line], peers: tuple[Network, ...], trunks: Mapping[str, frozenset[str]]) -> "Directory":
+        known = list(lines)
+        return cls(
+            by_id={line.id: line for line in known},
+            by_number={uris.number(line.number): line for line in known},
+            peers=peers,
+            trunks=trunks,
+        )
+
+    def find(self, invite: Invite) -> Line | Refusal:
+        """The line that ``invite`` is for. Strangers get 403 and learn nothing of which lines there are."""
+        peer = self._is_peer(invite.source_host)
+        if not peer and not any(invite.source_host in addresses for addresses in self.trunks.values()):
+            return Refusal(FORBIDDEN)
+        line = self.by_id.get(invite.user)
+        if line is None and peer:
+            line = self.by_number.get(uris.number(invite.user))
+        if line is None:
+            return Refusal(NOT_FOUND)
+        if not peer and invite.source_host not in self.trunks.get(line.sip_domain, frozenset()):
+            return Refusal(FORBIDDEN)
+        return line
+
+    def _is_peer(self, host: str) -> bool:
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        return any(address in network for network in self.peers)

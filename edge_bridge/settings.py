@@ -1,0 +1,83 @@
+"""The bridge's settings; each is the environment variable of the same name in upper case."""
+
+import ipaddress
+import socket
+from typing import Annotated, Literal
+
+import msgspec
+
+from process.settings import Port, Seconds, SettingsError
+
+Calls = Annotated[int, msgspec.Meta(ge=1, le=4)]  # pjsip's own limit in this wheel
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """One node. Durations are in seconds.
+
+    ``sip_public_address`` is put into Contact and SDP where it differs from ``sip_bind_address`` (NAT).
+    ``sip_peers`` are networks whose INVITEs are taken without registration. ``k_sink`` is the call handler's
+    Knative Service. ``handler_wait_s`` is how long a caller waits for a handler before the restaurant's fallback;
+    ``drain_s`` how long calls may go on after SIGTERM.
+    """
+
+    platform_database_url: str
+    redis_url: str
+    master_key: str
+    k_sink: Annotated[str, msgspec.Meta(pattern=r"^https?://")]
+    k_ce_overrides: str = ""
+    bridge_node_id: str = ""
+    hostname: str = ""
+    registrar: Literal["direct"] = "direct"
+    sip_bind_address: str = "0.0.0.0"
+    sip_public_address: str = ""
+    sip_port: Port = 5060
+    rtp_port_min: Annotated[int, msgspec.Meta(ge=1024, le=65_000)] = 10_000
+    sip_peers: str = ""
+    sip_log_level: Annotated[int, msgspec.Meta(ge=0, le=6)] = 0
+    max_calls: Calls = 4
+    media_bind_address: str = "0.0.0.0"
+    media_public_host: str = ""
+    media_port: Port = 8090
+    api_bind_address: str = "0.0.0.0"
+    api_port: Port = 8080
+    handler_wait_s: Seconds = 30.0
+    drain_s: Seconds = 300.0
+    recordings_dir: str = "recordings"
+    local_runtime_url: str = ""
+    static_line: str = ""
+
+    @property
+    def node_id(self) -> str:
+        return self.bridge_node_id or self.hostname or socket.gethostname()
+
+    @property
+    def own_address(self) -> str:
+        """The address that others reach this node at."""
+        if self.sip_public_address:
+            return self.sip_public_address
+        return _outgoing_address() if self.sip_bind_address == "0.0.0.0" else self.sip_bind_address
+
+    @property
+    def media_host(self) -> str:
+        return self.media_public_host or self.own_address
+
+    def peers(self) -> tuple[Network, ...]:
+        """Raises SettingsError naming the part of ``SIP_PEERS`` that is no network."""
+        networks: list[Network] = []
+        for part in filter(None, (part.strip() for part in self.sip_peers.split(","))):
+            try:
+                networks.append(ipaddress.ip_network(part, strict=False))
+            except ValueError as error:
+                raise SettingsError([f"SIP_PEERS: {error}; expected networks such as 10.0.0.0/8,192.0.2.7"]) from None
+        return tuple(networks)
+
+
+def _outgoing_address() -> str:
+    """The local address that packets to the world leave from; no packet is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])

@@ -1,0 +1,191 @@
+"""Keeps one worker running, speaks for the node: API, heartbeats, restart, the end.
+
+One pjsua2 worker holds four calls. More workers a node are more entries in the same loop; they are started as
+fresh processes and not forked, so that a crash, or a library's thread, never leaks from one into another.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+
+from edge_bridge import control
+from edge_bridge.api import Api, bind
+from edge_bridge.settings import Settings
+from edge_bridge.sip.limits import MAX_LINES
+from process import logs
+from process.health import Health
+from stores import live, nodes, redis
+from stores.nodes import NodeStatus
+from stores.postgres import Postgres
+
+log = logs.get(__name__)
+
+HEARTBEAT_EVERY_S = 10.0
+HEARTBEAT_WITHIN_S = 4.0
+FIRST_RESTART_S = 0.2
+LONGEST_RESTART_S = 10.0
+HEALTHY_AFTER_S = 60.0
+LEAVE_WITHIN_S = 8.0  # beyond DRAIN_S: hanging up, the last events, libDestroy
+PORT_TAKEN_STATUS = 3
+NO_USE_TRYING = (2, PORT_TAKEN_STATUS)  # a setting is wrong, a port is taken
+PARTS = ("postgres", "redis", "sip", "sink", "lines")
+
+
+class Supervisor:
+    """``run`` gives the process's exit status."""
+
+    def __init__(self, config: Settings, environment: Mapping[str, str]) -> None:
+        self._config = config
+        self._environment = dict(environment)
+        self._health = Health("edge-bridge")
+        self._report = control.Report()
+        self._reported = False
+        self._stopping = asyncio.Event()
+        self._api = Api(self._health, lambda: self._report.metrics)
+        self._worker: asyncio.subprocess.Process | None = None
+        self._postgres = Postgres(config.platform_database_url, max_size=1)
+        self._redis = redis.connect(config.redis_url)
+
+    async def run(self) -> int:
+        config = self._config
+        try:
+            bound = bind(config.api_bind_address, config.api_port)
+        except OSError as error:
+            print(
+                f"API_PORT: cannot listen on {config.api_bind_address}:{config.api_port}: {error.strerror};"
+                " stop the program that has it, or set another",
+                file=sys.stderr,
+            )
+            return PORT_TAKEN_STATUS
+        self._api.start(bound)
+        self._catch_signals()
+        self._health.waiting_for("sip", "the worker is starting")
+        heartbeats = asyncio.create_task(self._keep_beating(), name="heartbeats")
+        try:
+            return await self._keep_worker()
+        finally:
+            heartbeats.cancel()
+            await asyncio.gather(heartbeats, return_exceptions=True)
+            await self._beat("down")
+            await self._api.stop()
+
+    def _catch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop)
+
+    def _stop(self) -> None:
+        """The first signal drains; a second one ends the calls too."""
+        if self._stopping.is_set() and self._worker is not None and self._worker.returncode is None:
+            self._worker.kill()
+        self._stopping.set()
+        self._health.draining = True
+
+    async def _keep_worker(self) -> int:
+        pause = FIRST_RESTART_S
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            status = await self._run_worker()
+            if self._stopping.is_set():
+                return 0
+            if status in NO_USE_TRYING and not self._reported:
+                return status
+            pause = FIRST_RESTART_S if time.monotonic() - started > HEALTHY_AFTER_S else pause
+            log.error("the worker died; starting it again", status=status, pause_s=pause)
+            self._health.waiting_for("sip", "the worker died and is starting again")
+            await self._sleep(pause)
+            pause = min(pause * 2, LONGEST_RESTART_S)
+        return 0
+
+    async def _run_worker(self) -> int:
+        ours, theirs = control.pair()
+        with ours:
+            with theirs:
+                worker = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    "edge_bridge.worker",
+                    str(theirs.fileno()),
+                    pass_fds=(theirs.fileno(),),
+                    env=self._environment,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=None if self._config.sip_log_level else asyncio.subprocess.DEVNULL,
+                )
+            self._worker = worker
+            log.info("worker started", pid=worker.pid)
+            reading = asyncio.create_task(control.read_reports(ours, self._take_report), name="reports")
+            stopping = asyncio.create_task(self._stopping.wait(), name="stopping")
+            leaving = asyncio.create_task(worker.wait(), name="worker")
+            try:
+                await asyncio.wait([leaving, stopping], return_when=asyncio.FIRST_COMPLETED)
+                if not leaving.done():
+                    await self._end_worker(worker, leaving)
+                return leaving.result() if leaving.done() else await worker.wait()
+            finally:
+                if worker.returncode is None:
+                    worker.kill()
+                for task in (reading, stopping, leaving):
+                    task.cancel()
+                await asyncio.gather(reading, stopping, leaving, return_exceptions=True)
+
+    async def _end_worker(self, worker: asyncio.subprocess.Process, leaving: "asyncio.Task[int]") -> None:
+        if worker.returncode is None:
+            worker.terminate()
+        await self._beat("draining")
+        done, _ = await asyncio.wait([leaving], timeout=self._config.drain_s + LEAVE_WITHIN_S)
+        if not done:
+            log.error("the worker does not end; killing it")
+            worker.kill()
+            await asyncio.wait([leaving], timeout=LEAVE_WITHIN_S)
+
+    async def _sleep(self, seconds: float) -> None:
+        await asyncio.wait([asyncio.create_task(self._stopping.wait())], timeout=seconds)
+
+    def _take_report(self, report: control.Report) -> None:
+        self._report = report
+        self._reported = True
+        for part in PARTS:
+            why = report.missing.get(part)
+            if why is None:
+                self._health.arrived(part)
+            else:
+                self._health.waiting_for(part, why)
+
+    # --- Heartbeats ------------------------------------------------------------------------------------------
+
+    async def _keep_beating(self) -> None:
+        while True:
+            await self._beat("draining" if self._health.draining else "healthy")
+            await asyncio.sleep(HEARTBEAT_EVERY_S)
+
+    async def _beat(self, status: NodeStatus) -> None:
+        """Best effort: a node that cannot say so is found missing by its silence."""
+        try:
+            async with asyncio.timeout(HEARTBEAT_WITHIN_S if status == "healthy" else 1.0):
+                await asyncio.gather(self._beat_redis(), self._beat_postgres(status))
+        except Exception as error:  # whatever Redis and Postgres come up with, calls go on
+            log.warning("heartbeat not told", why=type(error).__name__)
+
+    async def _beat_redis(self) -> None:
+        await live.bridge_heartbeat(self._redis, self._config.node_id, self._report.registered)
+
+    async def _beat_postgres(self, status: NodeStatus) -> None:
+        await self._postgres.open(timeout_s=HEARTBEAT_WITHIN_S)
+        async with self._postgres.platform() as connection:
+            await nodes.heartbeat(
+                connection,
+                self._config.node_id,
+                hostname=socket.gethostname(),
+                pod_ip=self._config.own_address,
+                registrations_count=len(self._report.registered),
+                max_registrations=MAX_LINES,
+                status=status,
+            )
+
+
+async def run(config: Settings) -> int:
+    return await Supervisor(config, os.environ).run()

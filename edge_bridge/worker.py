@@ -1,0 +1,289 @@
+"""The worker process: SIP, the media socket and the call lane, composed. Started by the supervisor only.
+
+``python -m edge_bridge.worker DESCRIPTOR``, where DESCRIPTOR is the inherited end of ``control.pair()``.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvloop
+
+from edge_bridge import control, pod_costs, scheduling, sounds, watches
+from edge_bridge.call_lane import LaneClient
+from edge_bridge.call_news import NewsDesk
+from edge_bridge.directory import Directory
+from edge_bridge.emissions import Emissions
+from edge_bridge.greetings import Greetings
+from edge_bridge.line_book import LineBook, StaticLine
+from edge_bridge.live_feed import LiveFeed
+from edge_bridge.media_server import MediaServer
+from edge_bridge.recordings import Recorder
+from edge_bridge.registrar import DirectRegistrar
+from edge_bridge.session import Services
+from edge_bridge.settings import Settings
+from edge_bridge.sip.endpoint import PortTakenError, SipAddress, SipEndpoint
+from edge_bridge.switchboard import Switchboard
+from eventing.cloudevents import overrides
+from process import logs, metrics, settings
+from stores import lines, redis
+from stores.ciphers import SipPasswordCipher
+from stores.lines import RegistrationStatus
+from stores.postgres import Postgres, PostgresUnavailableError
+
+log = logs.get(__name__)
+
+PORT_TAKEN_STATUS = 3
+POSTGRES_TRY_S = 30.0
+CUT_WITHIN_S = 3.0
+STATIC_LINE_FIELDS = "domain, username, password"
+
+
+class StartError(Exception):
+    """One clear line for the operator."""
+
+    def __init__(self, line: str, status: int) -> None:
+        super().__init__(line)
+        self.status = status
+
+
+class Worker:
+    """One process, one pjsua2 library. ``run`` returns when it is time to leave by ``os._exit``."""
+
+    def __init__(self, config: Settings, end: control.WorkerEnd) -> None:
+        self._config = config
+        self._end = end
+        self._stop = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._sip_is_up = False
+        self._postgres = Postgres(config.platform_database_url, min_size=1, max_size=3)
+        self._redis = redis.connect(config.redis_url)
+        self._feed = LiveFeed(self._redis)
+        self._emissions = Emissions(self._postgres, f"/edge/{config.node_id}")
+        self._media = MediaServer(config.media_host)
+        self._lane = LaneClient(config.k_sink, overrides(config.k_ce_overrides))
+        self._pods = pod_costs.PodCostTasks(pod_costs.for_environment(config.local_runtime_url))
+        self._recorder = Recorder(Path(config.recordings_dir))
+        self._switchboard = Switchboard(
+            config.max_calls, self._services(), NewsDesk(self._feed, config.node_id), self._emissions, self._registered
+        )
+        self._endpoint = SipEndpoint(_address(config), self._switchboard)
+        self._switchboard.attach(self._endpoint)
+        self._registrar = DirectRegistrar(self._endpoint, config.node_id, self._report_registration)
+        self._book = self._make_book()
+        self._watches = watches.Watches(
+            {"postgres": self._postgres.check, "redis": self._redis.ping, "sink": watches.reachable(config.k_sink)}
+        )
+
+    def _services(self) -> Services:
+        return Services(
+            node_id=self._config.node_id,
+            handler_wait_s=self._config.handler_wait_s,
+            lane=self._lane,
+            media=self._media,
+            pods=self._pods,
+            recorder=self._recorder,
+        )
+
+    def _make_book(self) -> LineBook:
+        return LineBook(
+            self._postgres,
+            self._redis,
+            Greetings(self._redis),
+            SipPasswordCipher(self._config.master_key),
+            self._config.peers(),
+            self._config.node_id,
+            _static_line(self._config.static_line),
+            self._lines_changed,
+        )
+
+    async def run(self) -> None:
+        """Start, serve until told to stop, drain. Raises StartError."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        self._end.when_supervisor_gone(lambda: loop.call_soon_threadsafe(self._cut))
+        sounds.preload()
+        await self._open()
+        self._start(self._feed.run(), self._emissions.run(), self._watches.run(), self._keep_reporting())
+        self._start(self._read_lines())
+        scheduling.calm_collector()
+        await self._stop.wait()
+        await self._drain()
+        await self._close()
+
+    async def _open(self) -> None:
+        config = self._config
+        try:
+            await self._media.start(config.media_bind_address, config.media_port)
+        except OSError as error:
+            raise StartError(
+                f"MEDIA_PORT: cannot listen on {config.media_bind_address}:{config.media_port}: {error.strerror};"
+                " stop the program that has it, or set another",
+                PORT_TAKEN_STATUS,
+            ) from None
+        try:
+            await asyncio.to_thread(self._endpoint.start)
+        except PortTakenError:
+            raise StartError(
+                f"SIP_PORT: {config.sip_bind_address}:{config.sip_port} is taken; stop the program that has it,"
+                " or set another",
+                PORT_TAKEN_STATUS,
+            ) from None
+        except RuntimeError as error:
+            raise StartError(f"SIP does not start: {error}", PORT_TAKEN_STATUS) from None
+        self._sip_is_up = True
+        await self._lane.open()
+
+    def _start(self, *jobs: Coroutine[Any, Any, None]) -> None:
+        self._tasks += [asyncio.create_task(job) for job in jobs]
+
+    async def _read_lines(self) -> None:
+        while True:
+            try:
+                await self._postgres.open(timeout_s=POSTGRES_TRY_S, waiting=self._waiting_for_postgres)
+                break
+            except PostgresUnavailableError:
+                log.warning("still waiting for Postgres")
+        await self._book.run()
+
+    def _waiting_for_postgres(self, why: str) -> None:
+        self._watches.missing["postgres"] = why
+
+    def _lines_changed(self, directory: Directory) -> None:
+        self._switchboard.directory = directory
+        if not self._switchboard.draining:
+            ours = (line for line in directory.by_id.values() if line.registers)
+            self._registrar.sync(ours)
+
+    def _registered(self, line_id: str, status: int, expires_s: int, registrar_host: str) -> None:
+        self._registrar.answered(line_id, status, expires_s)
+        self._book.trunk_answered(line_id, registrar_host)
+
+    def _report_registration(self, line_id: str, status: RegistrationStatus, error: str) -> None:
+        async def write() -> None:
+            async with self._postgres.platform() as connection:
+                await lines.set_registration(connection, line_id, self._config.node_id, status, error)
+
+        self._feed.put(lambda _: write())
+
+    # --- Reports ---------------------------------------------------------------------------------------------
+
+    async def _keep_reporting(self) -> None:
+        while True:
+            self._end.send(self._report())
+            await asyncio.sleep(control.REPORT_EVERY_S)
+
+    def _report(self) -> control.Report:
+        missing = dict(self._watches.missing)
+        if not self._sip_is_up:
+            missing["sip"] = "SIP is not open yet"
+        if self._book.directory is None:
+            missing["lines"] = "the phone lines are not read yet; every INVITE gets 503"
+        return control.Report(
+            calls=self._switchboard.calls,
+            missing=missing,
+            registered=tuple(self._registrar.registered),
+            metrics=metrics.render()[1].decode(),
+        )
+
+    # --- The end ---------------------------------------------------------------------------------------------
+
+    def _cut(self) -> None:
+        """The supervisor is gone: no time to let calls end by themselves."""
+        self._switchboard.draining = True
+        self._switchboard.hang_up_all()
+        self._stop.set()
+
+    async def _drain(self) -> None:
+        self._switchboard.draining = True
+        self._registrar.sync(())
+        log.info("draining", calls=self._switchboard.calls)
+        if not await self._until_no_calls(self._config.drain_s):
+            log.warning("drain time is over; hanging up", calls=self._switchboard.calls)
+            self._switchboard.hang_up_all()
+            await self._until_no_calls(CUT_WITHIN_S)
+
+    async def _until_no_calls(self, within_s: float) -> bool:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + within_s
+        while self._switchboard.calls and loop.time() < end:
+            await asyncio.sleep(0.05)
+        return not self._switchboard.calls
+
+    async def _close(self) -> None:
+        timer = threading.Timer(control.FORCED_EXIT_S, _forced_exit)
+        timer.daemon = True
+        timer.start()
+        ended = asyncio.create_task(asyncio.to_thread(self._endpoint.stop))
+        await self._emissions.flush()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._media.stop()
+        await self._pods.settle()
+        await self._lane.close()
+        self._end.send(self._report())
+        await asyncio.to_thread(self._recorder.stop)
+        log.info("ended", sip_destroyed=await ended)
+
+
+def _forced_exit() -> None:
+    log.error("shutdown took too long; leaving anyway")
+    os._exit(control.FORCED_STATUS)
+
+
+def _address(config: Settings) -> SipAddress:
+    return SipAddress(
+        host=config.sip_bind_address,
+        sip_port=config.sip_port,
+        rtp_port_min=config.rtp_port_min,
+        public_host=config.own_address if config.own_address != config.sip_bind_address else "",
+        log_level=config.sip_log_level,
+    )
+
+
+def _static_line(encoded: str) -> StaticLine | None:
+    if not encoded:
+        return None
+    try:
+        fields = msgspec.json.decode(encoded, type=dict[str, str])
+        return StaticLine(fields["domain"], fields["username"], fields["password"])
+    except (msgspec.DecodeError, KeyError):
+        raise settings.SettingsError([f"STATIC_LINE: expected a JSON object with {STATIC_LINE_FIELDS}"]) from None
+
+
+async def _run(config: Settings, end: control.WorkerEnd) -> int:
+    try:
+        await Worker(config, end).run()
+    except StartError as failure:
+        print(failure, file=sys.stderr, flush=True)
+        return failure.status
+    return 0
+
+
+def main() -> None:
+    """Leaves by ``os._exit``: after libDestroy, destructors of pjsua2 objects would only do harm."""
+    logs.configure("edge-bridge-worker")
+    config = settings.load_or_exit(Settings)
+    scheduling.make_punctual()
+    status = 1
+    try:
+        status = uvloop.run(_run(config, control.WorkerEnd(int(sys.argv[1]))))
+    except SystemExit as leaving:
+        print(leaving, file=sys.stderr)
+        status = 2
+    except Exception:
+        log.exception("the worker failed")
+    sys.stderr.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,258 @@
+"""A small function's HTTP side: one event in, its effect once, an answer that the Broker understands.
+
+Events come at least once, so the consumer's name and the event's id are written in the transaction of the effect:
+both are committed or neither. What an event leads to, the reply, is kept with them: a duplicate is answered as
+the first was, with the same id, so that a lost answer does not end the story.
+
+    204            done, nothing follows
+    200 + event    done, and this follows (binary mode)
+    400            can never succeed: to the dead letters, with the reason
+    503            try again later (Postgres, Redis or a service is away)
+    500            an error of ours; the Broker tries again, too
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from eventing.catalogue import BY_TYPE, Payload
+from eventing.cloudevents import BadEvent, Event, parse, to_binary
+from eventing.connections import TRANSIENT, open_when_there
+from process import logs
+from process.asgi import App, Request, Response, problem
+from process.health import Health
+from stores import live
+from stores.postgres import Connection, Postgres
+from stores.redis import Redis, RedisError
+
+RETRY_AFTER_S = 2
+EFFECT_TIMEOUT_S = 25.0
+LIVE_TIMEOUT_S = 1.0
+STOP_GRACE_S = 2.0
+# Replies are numbered from what they answer: the same event taken twice by a consumer has one reply.
+REPLY_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:alloresto:reply")
+
+log = logs.get(__name__)
+
+Effect = Callable[[Connection, Event], Awaitable[Payload | None]]
+OutsideEffect = Callable[[Event], Awaitable[Payload | None]]
+
+
+class Unprocessable(Exception):  # noqa: N818 - the name of HTTP's own 422, and of what it is
+    """The event can never be processed. ``reason`` goes to the dead letter: it names the field, nothing personal."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class TryAgain(Exception):  # noqa: N818 - an answer, not an error
+    """Something that the effect needs is away. ``reason`` names it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def consumer(
+    name: str, kinds: Collection[type[Payload]], effect: Effect, *, postgres: Postgres, redis: Redis | None = None
+) -> App:
+    """A function whose effect is in Postgres: ``effect(connection, event)`` runs in the restaurant's transaction.
+
+    It takes the ``kinds`` of event and no others, and returns the payload of its reply, or None. It raises
+    Unprocessable or TryAgain; see this module for how failures are answered. With ``redis``, each effect is told
+    to the restaurant's live feed. ``POST /`` takes the events; Postgres is opened in the background.
+    """
+
+    async def once(event: Event, payload: Payload) -> Settled:
+        async with postgres.tenant(payload.restaurant_id) as connection:
+            at = await connection.fetchval(_FIRST, name, event.id)
+            if at is None:
+                return await _settled_before(connection, name, event)
+            reply = await effect(connection, event)
+            if reply is not None:
+                await connection.execute(_REMEMBER_REPLY, name, event.id, _Reply(reply.TYPE, reply))
+            return Settled(reply, at)
+
+    return _Consumer(name, kinds, once, postgres, redis).app
+
+
+def outside_consumer(
+    name: str,
+    kinds: Collection[type[Payload]],
+    effect: OutsideEffect,
+    *,
+    postgres: Postgres,
+    redis: Redis | None = None,
+) -> App:
+    """A function whose effect is elsewhere (Redis, a service) and harmless when done twice.
+
+    The event is recorded after the effect: a crash between them repeats it. No transaction is open meanwhile.
+    """
+
+    async def once(event: Event, payload: Payload) -> Settled:
+        async with postgres.tenant(payload.restaurant_id) as connection:
+            settled = await _settled_before(connection, name, event)
+        if settled.at is not None:
+            return settled
+        reply = await effect(event)
+        kept = None if reply is None else _Reply(reply.TYPE, reply)
+        async with postgres.tenant(payload.restaurant_id) as connection:
+            at = await connection.fetchval(_FIRST_WITH_REPLY, name, event.id, kept)
+            return await _settled_before(connection, name, event) if at is None else Settled(reply, at)
+
+    return _Consumer(name, kinds, once, postgres, redis).app
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """How an event was taken, now or before: its reply, and when (None: not yet)."""
+
+    reply: Payload | None
+    at: datetime | None
+    duplicate: bool = False
+
+
+class _Reply(msgspec.Struct, frozen=True):
+    """A reply as ``processed_event`` keeps it."""
+
+    type: str
+    data: Any
+
+
+_FIRST = "insert into processed_event (consumer, event_id) values ($1, $2) on conflict do nothing returning at"
+_FIRST_WITH_REPLY = (
+    "insert into processed_event (consumer, event_id, reply) values ($1, $2, $3) on conflict do nothing returning at"
+)
+_REMEMBER_REPLY = "update processed_event set reply = $3 where consumer = $1 and event_id = $2"
+_BEFORE = "select at, reply from processed_event where consumer = $1 and event_id = $2"
+
+
+async def _settled_before(connection: Connection, name: str, event: Event) -> Settled:
+    row = await connection.fetchrow(_BEFORE, name, event.id)
+    if row is None:
+        return Settled(None, None)
+    if row["reply"] is None:
+        return Settled(None, row["at"], duplicate=True)
+    kept = msgspec.convert(row["reply"], _Reply)
+    return Settled(msgspec.convert(kept.data, BY_TYPE[kept.type]), row["at"], duplicate=True)
+
+
+class _Consumer:
+    """One function's App and what lives beside it."""
+
+    def __init__(
+        self,
+        name: str,
+        kinds: Collection[type[Payload]],
+        once: Callable[[Event, Payload], Awaitable[Settled]],
+        postgres: Postgres,
+        redis: Redis | None,
+    ) -> None:
+        self._name = name
+        self._kinds = tuple(kinds)
+        self._once = once
+        self._postgres = postgres
+        self._redis = redis
+        self._background: set[asyncio.Task[None]] = set()
+        self._opening: asyncio.Task[None] | None = None
+        self.app = App(Health(name))
+        self.app.route("POST", "/", self._take)
+        self.app.startup.append(self._start)
+        self.app.shutdown.append(self._stop)
+
+    async def _start(self) -> None:
+        self._opening = asyncio.create_task(open_when_there(self._postgres, self.app.health))
+        self.app.health.add("postgres", self._postgres.check)
+
+    async def _stop(self) -> None:
+        self.app.health.draining = True
+        left = set() if self._opening is None else {self._opening}
+        if self._background:
+            _, unfinished = await asyncio.wait(self._background, timeout=STOP_GRACE_S)
+            left |= unfinished
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await self._postgres.close()
+        if self._redis is not None:
+            await self._redis.aclose()
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _take(self, request: Request) -> Response:
+        started = time.perf_counter()
+        try:
+            event = parse(request.headers, request.body)
+            payload = event.payload()
+            if not isinstance(payload, self._kinds):
+                taken = ", ".join(kind.TYPE for kind in self._kinds)
+                raise BadEvent(f"type: {self._name} takes {taken}, not {event.type}")
+            async with asyncio.timeout(EFFECT_TIMEOUT_S):
+                settled = await self._once(event, payload)
+        except Exception as error:  # the boundary: each failure has its answer, and none ends the process
+            return self._refusal(error)
+        self._tell(event, payload, settled, started)
+        if settled.reply is None:
+            return Response(204)
+        headers, body = to_binary(self._reply(event, settled.reply, settled.at))
+        return Response(200, body, headers)
+
+    def _refusal(self, error: Exception) -> Response:
+        match error:
+            case BadEvent() | Unprocessable():
+                log.warning("event refused", reason=error.reason)
+                return problem(400, error.reason)
+            case asyncpg.DataError() | asyncpg.IntegrityConstraintViolationError():
+                log.exception("event refused by the database")
+                return problem(400, f"data: Postgres refuses it ({type(error).__name__} {error.sqlstate})")
+            case TryAgain():
+                return self._try_again(error.reason)
+            case RedisError():
+                return self._try_again(f"Redis is away ({type(error).__name__})")
+            case error if isinstance(error, TRANSIENT):
+                return self._try_again(f"Postgres is away or busy ({type(error).__name__})")
+        log.exception("event failed")
+        return problem(500, "internal error; the log names it")
+
+    def _try_again(self, reason: str) -> Response:
+        log.warning("event put off", reason=reason)
+        answer = problem(503, reason)
+        return Response(503, answer.body, {**answer.headers, "retry-after": str(RETRY_AFTER_S)})
+
+    def _reply(self, event: Event, reply: Payload, at: datetime | None) -> Event:
+        passed_on = {name: event.extensions[name] for name in ("traceparent", "callid") if name in event.extensions}
+        return Event.of(
+            reply,
+            id=str(uuid.uuid5(REPLY_NAMESPACE, f"{self._name} {event.id}")),
+            source=f"/functions/{self._name}",
+            subject=event.subject,
+            time=at,
+            extensions=passed_on,
+        )
+
+    def _tell(self, event: Event, payload: Payload, settled: Settled, started: float) -> None:
+        """Log it, and show a first effect in the restaurant's live feed, which may fail without harm."""
+        since = None if event.time is None else round((datetime.now(UTC) - event.time).total_seconds() * 1000, 1)
+        own_ms = round((time.perf_counter() - started) * 1000, 1)
+        log.info("event taken", type=event.type, id=event.id, own_ms=own_ms, ms=since, duplicate=settled.duplicate)
+        if self._redis is not None and not settled.duplicate:
+            self._in_background(self._show(self._redis, event, payload.restaurant_id, since or own_ms))
+
+    async def _show(self, redis: Redis, event: Event, restaurant_id: str, ms: float) -> None:
+        handled = live.EventHandled(type=event.type, id=event.id, function=self._name, ms=ms)
+        try:
+            async with asyncio.timeout(LIVE_TIMEOUT_S):
+                await live.publish(redis, restaurant_id, handled)
+        except (RedisError, OSError) as error:
+            log.warning("not shown in the live feed", failure=type(error).__name__)

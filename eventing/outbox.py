@@ -1,0 +1,69 @@
+"""The transactional outbox: an event is written with what it tells of, or not at all.
+
+``emit`` inserts a row in the caller's transaction; the relay (``eventing.relay``) publishes it once that has
+committed. Delivery is at least once: every consumer drops the event ids that it knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from eventing.catalogue import Payload
+from eventing.cloudevents import BadEvent, Event, to_structured
+from stores.postgres import Connection
+
+CHANNEL = "outbox"  # the table's trigger notifies it
+
+
+async def emit(
+    connection: Connection,
+    payload: Payload,
+    *,
+    source: str,
+    subject: str = "",
+    extensions: Mapping[str, str] | None = None,
+) -> Event:
+    """Write an event to be published when the caller's transaction commits, and return it.
+
+    ``source`` names the emitting part (``/edge/<node>``, ``/web``), ``subject`` what it is about. Raises BadEvent
+    when the payload breaks its own schema: here, where it can be corrected, and not at a consumer.
+    """
+    event = Event.of(payload, source=source, subject=subject, extensions=extensions)
+    _, document = to_structured(event)
+    try:
+        msgspec.json.decode(msgspec.json.encode(payload), type=type(payload))
+    except msgspec.ValidationError as error:
+        raise BadEvent(f"{payload.TYPE}: {error}") from None
+    await connection.execute(
+        "insert into outbox (event_id, restaurant_id, type, event) values ($1, $2, $3, $4)",
+        event.id,
+        payload.restaurant_id,
+        event.type,
+        msgspec.Raw(document),
+    )
+    return event
+
+
+async def replay(connection: Connection, dead_letter_id: str) -> bool:
+    """Put a dead letter back into the outbox, to be published again under its old id; False if there is none.
+
+    Needs the platform role. Consumers that took the event before will not take it twice.
+    """
+    row = await connection.fetchrow(
+        "update dead_letter set replayed_at = now() where id = $1"
+        " returning event_id, restaurant_id, type, event::text as event",
+        dead_letter_id,
+    )
+    if row is None:
+        return False
+    await connection.execute(
+        "insert into outbox (event_id, restaurant_id, type, event) values ($1, $2, $3, $4)"
+        " on conflict (event_id) do nothing",
+        row["event_id"],
+        row["restaurant_id"],
+        row["type"],
+        msgspec.Raw(row["event"].encode()),
+    )
+    return True

@@ -1,0 +1,59 @@
+"""One event to the sink, by HTTP, and what its answer means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import aiohttp
+
+from eventing.cloudevents import Event, to_binary
+
+CONNECT_TIMEOUT_S = 2.0
+PUBLISH_TIMEOUT_S = 20.0  # an in-memory broker answers only when its subscribers have
+MAX_CONNECTIONS = 32
+
+
+class SinkAwayError(ConnectionError):
+    """Nobody answers at the sink. No event is to blame, so none of them counts it as an attempt."""
+
+
+class NotPublishedError(RuntimeError):
+    """The sink did not take this event: what it answered, or that it did not in time."""
+
+
+class Publisher:
+    """POSTs events in binary mode. ``open()`` in the event loop that uses it, ``close()`` after."""
+
+    def __init__(self, sink: str, extensions: Mapping[str, str]) -> None:
+        self._sink = sink
+        self._extensions = extensions
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS),
+            timeout=aiohttp.ClientTimeout(total=PUBLISH_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S),
+        )
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def publish(self, event: Event) -> None:
+        """Return when the sink has taken the event (any 2xx).
+
+        Raises SinkAwayError when nobody listens there, NotPublishedError for every other failure.
+        """
+        assert self._session is not None, "open() first"
+        headers, body = to_binary(event.with_extensions(self._extensions))
+        try:
+            async with self._session.post(self._sink, data=body, headers=headers, allow_redirects=False) as answer:
+                if 200 <= answer.status < 300:
+                    return
+                raise NotPublishedError(f"the sink answered {answer.status} {answer.reason}")
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise SinkAwayError(f"K_SINK: nobody answers at {self._sink} ({type(error).__name__})") from error
+        except TimeoutError:
+            raise NotPublishedError(f"no answer from the sink within {PUBLISH_TIMEOUT_S:g} s") from None
+        except aiohttp.ClientError as error:
+            raise NotPublishedError(f"the exchange with the sink broke off ({type(error).__name__})") from error

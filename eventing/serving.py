@@ -1,0 +1,34 @@
+"""How a small function's process starts: settings, logs, its App, until SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from process import logs
+from process.asgi import App, serve
+from process.settings import Port, load_or_exit
+
+GRACE_S = 28  # an effect may take EFFECT_TIMEOUT_S; Kubernetes kills after 30 s unless told otherwise
+
+
+class FunctionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What every small function reads from its environment."""
+
+    database_url: str
+    redis_url: str
+    port: Port = 8080
+    host: str = "0.0.0.0"
+
+
+S = TypeVar("S", bound=FunctionSettings)
+
+
+def run(name: str, kind: type[S], build: Callable[[S], App]) -> None:
+    """Serve ``build(settings)`` until SIGTERM. A missing setting ends the process with status 2 and its name."""
+    settings = load_or_exit(kind)
+    logs.configure(name)
+    asyncio.run(serve(build(settings), settings.host, settings.port, grace_s=GRACE_S))

@@ -1,0 +1,176 @@
+"""What a voice engine does for a call, whoever's it is. An engine hears, decides when to speak, and speaks.
+
+A second engine comes beside ``realtime`` by implementing ``Engine`` and giving the same events; one without
+turn events (full duplex) gives CallerSpeaks when its own audio stops short.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from functions.call_handler.costs import Usage
+
+Speaker = Literal["caller", "assistant"]
+
+
+class EngineDownError(Exception):
+    """No conversation can be had: ``reason`` says why and names the setting, if one is to blame."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How the engine is to behave. ``language`` is ISO 639-1; ``voice`` "" is the engine's own default."""
+
+    instructions: str
+    tools: Sequence[Mapping[str, Any]]
+    language: str
+    voice: str
+    vocabulary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of text put into the conversation, as if said before."""
+
+    who: Speaker | Literal["system"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """``arguments`` is the model's JSON text, not yet believed."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerSpeaks:
+    """The caller began to speak, ``since_ms`` ago; a reply in progress is cancelled by the engine itself."""
+
+    since_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CallerPauses:
+    """The caller stopped; a reply follows by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerTurn:
+    """What was heard became item ``item_id`` of the conversation; its text follows later, if ever."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerSaid:
+    item_id: str
+    text: str
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyStarts:
+    reply_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAudio:
+    """µ-law, 8 kHz. ``item_id`` and ``content_index`` name what ``truncate`` may cut."""
+
+    reply_id: str
+    item_id: str
+    content_index: int
+    audio: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyText:
+    """More words of what item ``item_id`` says, or with ``whole`` all of them."""
+
+    reply_id: str
+    item_id: str
+    text: str
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAudioEnds:
+    reply_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEnds:
+    """``calls`` in the order the model made them. ``why`` explains a status that is not ``completed``."""
+
+    reply_id: str
+    status: Literal["completed", "cancelled", "failed", "incomplete"]
+    why: str
+    calls: tuple[ToolCall, ...]
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class EngineComplains:
+    """The engine did not like a message; the conversation goes on."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineGone:
+    """The connection closed; nothing comes after this."""
+
+    reason: str
+
+
+EngineEvent = (
+    CallerSpeaks
+    | CallerPauses
+    | CallerTurn
+    | CallerSaid
+    | ReplyStarts
+    | ReplyAudio
+    | ReplyText
+    | ReplyAudioEnds
+    | ReplyEnds
+    | EngineComplains
+    | EngineGone
+)
+OnEvent = Callable[[EngineEvent], None]
+
+
+class Engine(Protocol):
+    """One conversation. Everything but ``connect`` returns at once; ``on_event`` is called from the event loop."""
+
+    @property
+    def alive(self) -> bool:
+        """Connected, and not closed since."""
+
+    async def connect(self, on_event: OnEvent) -> None:
+        """Raises EngineDownError."""
+
+    def configure(self, setup: Setup) -> None: ...
+
+    def remember(self, line: Line) -> None:
+        """Put ``line`` at the end of the conversation."""
+
+    def hear(self, audio: bytes) -> None:
+        """The caller's µ-law, in order."""
+
+    def answer_tool(self, call_id: str, output: str) -> None: ...
+
+    def speak(self, sentence: str = "") -> None:
+        """Reply now, without waiting for the caller; with ``sentence``, say just that, word for word."""
+
+    def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
+        """The caller heard only so much of the item."""
+
+    def close(self) -> None: ...

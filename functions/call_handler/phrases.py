@@ -1,0 +1,45 @@
+"""What the handler itself has to say in the restaurant's language: to a silent caller, to an engine that resumes."""
+
+from dataclasses import dataclass
+
+from domain.phrases import wording_for
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """``resumed`` is for the engine, the others are spoken word for word."""
+
+    still_there: str
+    time_is_up: str
+    goodbye: str
+    resumed: str
+
+
+_STILL_THERE = {"en": "Are you still there?", "fr": "Vous êtes toujours là ?"}
+_TIME_IS_UP = {
+    "en": "I have to end our call here. Please call again if you need anything else. Goodbye!",
+    "fr": "Je dois terminer notre appel. Rappelez-nous si besoin. Au revoir !",
+}
+_RESUMED = {
+    "en": (
+        "The line was cut for a moment; the same caller is still there. The conversation"
+        " so far is above. The cart as it stands: {cart}. Apologise in three words and go on where you stopped;"
+        " do not greet again and do not ask again for what you know."
+    ),
+    "fr": (
+        "La ligne a été coupée un instant ; le même client est toujours là. La"
+        " conversation est ci-dessus. Le panier en l'état : {cart}. Excusez-vous en trois mots et reprenez où vous"
+        " en étiez ; ne saluez pas à nouveau et ne redemandez pas ce que vous savez déjà."
+    ),
+}
+
+
+def phrases_for(language: str) -> Phrases:
+    """French for ``fr`` and its variants, English for anything else."""
+    wording = wording_for(language)
+    return Phrases(
+        still_there=_STILL_THERE[wording.language],
+        time_is_up=_TIME_IS_UP[wording.language],
+        goodbye=wording.goodbye,
+        resumed=_RESUMED[wording.language],
+    )

@@ -1,0 +1,65 @@
+"""Who said what, in the order it was said. A caller's words come late: their place is kept by their turn."""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+MAX_LINES = 400
+
+
+class Said(msgspec.Struct):
+    """One line. ``cut`` when the caller spoke over it; ``item_id`` is the engine's, "" for the greeting."""
+
+    who: Literal["caller", "assistant"]
+    text: str
+    at: datetime
+    item_id: str = ""
+    cut: bool = False
+
+
+class Transcript:
+    """At most MAX_LINES lines, the oldest go first. Lines without text are not given out."""
+
+    def __init__(self, lines: list[Said] | None = None) -> None:
+        self._lines = list(lines or [])
+        self._by_item: dict[str, Said] = {}
+
+    def greeting(self, text: str) -> None:
+        self._append(Said("assistant", text, datetime.now(UTC)))
+
+    def caller_turn(self, item_id: str) -> None:
+        self._item("caller", item_id)
+
+    def caller_said(self, item_id: str, text: str) -> None:
+        self._item("caller", item_id).text = text
+
+    def assistant_says(self, item_id: str, text: str, whole: bool) -> None:
+        line = self._item("assistant", item_id)
+        line.text = text if whole else line.text + text
+
+    def text_of(self, item_id: str) -> str:
+        line = self._by_item.get(item_id)
+        return line.text if line is not None else ""
+
+    def cut(self, item_id: str) -> None:
+        if item_id in self._by_item:
+            self._by_item[item_id].cut = True
+
+    def lines(self) -> list[Said]:
+        return [line for line in self._lines if line.text]
+
+    def caller_spoke(self) -> bool:
+        return any(line.who == "caller" for line in self._lines)
+
+    def _item(self, who: Literal["caller", "assistant"], item_id: str) -> Said:
+        line = self._by_item.get(item_id)
+        if line is None:
+            line = self._by_item[item_id] = Said(who, "", datetime.now(UTC), item_id)
+            self._append(line)
+        return line
+
+    def _append(self, line: Said) -> None:
+        self._lines.append(line)
+        if len(self._lines) > MAX_LINES:
+            self._by_item.pop(self._lines.pop(0).item_id, None)

@@ -1,0 +1,1 @@
+"""Keeps the call log: one row a call, from its end, its miss or its transfer."""

@@ -1,0 +1,1 @@
+"""Renders a restaurant's greeting to telephone audio whenever its text or voice may have changed."""

@@ -1,0 +1,52 @@
+"""What runs in the background: its description in ``running.json``, read by every command that talks to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import psutil
+
+FILE = "running.json"
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One phone line that can be rung."""
+
+    restaurant: str
+    restaurant_id: str
+    language: str
+    line_id: str
+    number: str
+
+
+class Running(msgspec.Struct, frozen=True):
+    """What ``running.json`` holds."""
+
+    pid: int
+    created: float
+    sip: str
+    web_url: str
+    runtime_url: str
+    redis_url: str
+    admin_email: str
+    admin_password: str
+    engine: str
+    lines: tuple[Line, ...]
+
+
+def read_running(state_dir: Path) -> Running | None:
+    """What runs from ``state_dir`` now, or None."""
+    try:
+        running = msgspec.json.decode((state_dir / FILE).read_bytes(), type=Running)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return None
+    return running if process_of(running) is not None else None
+
+
+def process_of(running: Running) -> psutil.Process | None:
+    try:
+        process = psutil.Process(running.pid)
+        return process if abs(process.create_time() - running.created) < 1 else None
+    except psutil.NoSuchProcess:
+        return None

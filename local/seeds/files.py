@@ -1,0 +1,239 @@
+"""Reads a restaurant's seed file and says precisely what is wrong with it.
+
+The file's shape is checked by msgspec against the structs below, its sense (references, duplicates, limits)
+by ``_problems``. Every error names the file, the path inside it and the fix.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
+
+import msgspec
+import yaml
+
+SEED_FILES = tuple(sorted(Path(__file__).parent.glob("*.yaml")))
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+Price = Annotated[float, msgspec.Meta(ge=0, le=10_000)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=50)]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+_SPAN = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)-((?:[01]\d|2[0-3])(?=:)|24(?=:00)):([0-5]\d)$")
+_DAY_MINUTES = 24 * 60
+
+
+class SeedError(ValueError):
+    """A seed file cannot be loaded: ``str(error)`` is ``file: path: problem; fix``."""
+
+    def __init__(self, file: Path, path: str, problem: str) -> None:
+        self.file, self.path, self.problem = file, path, problem
+        super().__init__(f"{file.name}: {path}: {problem}")
+
+
+class _Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A mapping of a seed file; an unknown key is an error, so that a misspelt one is not silently lost."""
+
+
+class RestaurantSeed(_Node, frozen=True):
+    slug: Text
+    name: Text
+    language: Literal["fr", "en"]
+    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+    zone: Text
+    street: str
+    postcode: str
+    city: str
+    phone: str
+    greeting: Text
+    voice: str = ""
+    pickup: bool = True
+    delivery: bool = False
+    dine_in: bool = False
+    prep_minutes: Annotated[int, msgspec.Meta(ge=1, le=240)] = 20
+    max_calls: Annotated[int, msgspec.Meta(ge=1, le=500)] = 10
+    record_calls: bool = False
+    fallback: Literal["forward", "take_message", "busy"] = "busy"
+    fallback_number: str = ""
+
+
+class OptionSeed(_Node, frozen=True):
+    name: Text
+    price: Price = 0
+
+
+class GroupSeed(_Node, frozen=True):
+    name: Text
+    minimum: Count
+    maximum: Count
+    options: list[OptionSeed]
+
+
+class ItemSeed(_Node, frozen=True):
+    name: Text
+    description: str = ""
+    price: Price | None = None
+    sizes: dict[Text, Price] = {}
+    modifiers: list[str] = []
+    allergens: list[str] = []
+    aliases: list[str] = []
+
+
+class CategorySeed(_Node, frozen=True):
+    category: Text
+    vat: Annotated[float, msgspec.Meta(ge=0, le=100)]
+    items: list[ItemSeed]
+
+
+class ZoneSeed(_Node, frozen=True):
+    name: Text
+    postcodes: list[str]
+    minimum: Price
+    fee: Price
+    minutes: Annotated[int, msgspec.Meta(ge=0, le=240)]
+
+
+class FaqSeed(_Node, frozen=True):
+    question: Text
+    answer: Text
+
+
+class TableSeed(_Node, frozen=True):
+    name: Text
+    seats: Annotated[int, msgspec.Meta(ge=1, le=100)]
+
+
+class RoomSeed(_Node, frozen=True):
+    name: Text
+    tables: list[TableSeed]
+
+
+class LineSeed(_Node, frozen=True):
+    number: Annotated[str, msgspec.Meta(pattern=r"^\+[1-9]\d{6,14}$")]
+    provider: Literal["sip", "twilio"]
+    domain: str = ""
+    username: str = ""
+
+
+class StaffSeed(_Node, frozen=True):
+    email: Annotated[str, msgspec.Meta(pattern=r"^[^@\s]+@[^@\s]+$")]
+    name: Text
+    role: Literal["owner", "manager", "staff"]
+
+
+class SeedFile(_Node, frozen=True):
+    restaurant: RestaurantSeed
+    opening_hours: dict[Weekday, list[str]]
+    modifier_groups: dict[str, GroupSeed]
+    menu: list[CategorySeed]
+    delivery_zones: list[ZoneSeed] = []
+    faq: list[FaqSeed] = []
+    dining_rooms: list[RoomSeed] = []
+    phone_lines: list[LineSeed] = []
+    staff: list[StaffSeed] = []
+
+
+def read(file: Path) -> SeedFile:
+    """The checked content of ``file``. Raises SeedError naming the file, the path in it and the fix."""
+    try:
+        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SeedError(file, "$", f"cannot be read ({error.strerror}); check the path and its permissions") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}" if mark is not None else "$"
+        raise SeedError(file, where, "is not valid YAML; check quotes and indentation there") from error
+    try:
+        content = msgspec.convert(raw, SeedFile)
+    except msgspec.ValidationError as error:
+        problem, _, path = str(error).partition(" - at `")
+        raise SeedError(file, path.rstrip("`") or "$", f"{problem}; correct the value or remove the key") from error
+    for path, problem in _problems(content):
+        raise SeedError(file, path, problem)
+    return content
+
+
+def cents(price: float) -> int:
+    """``price`` in whole cents; exact, because it goes through the number as it was written."""
+    return int(Decimal(str(price)) * 100)
+
+
+def span_minutes(span: str) -> tuple[int, int]:
+    """``"17:00-00:30"`` as minutes after local midnight, ``(1020, 1470)``: an end before its start is the next day."""
+    found = _SPAN.match(span)
+    if found is None:
+        raise ValueError(span)
+    opens_hour, opens_minute, closes_hour, closes_minute = (int(part) for part in found.groups())
+    opens, closes = opens_hour * 60 + opens_minute, closes_hour * 60 + closes_minute
+    return opens, closes if closes > opens else closes + _DAY_MINUTES
+
+
+def _problems(content: SeedFile) -> Iterator[tuple[str, str]]:
+    """``(path, problem and fix)`` of everything that has the right shape and makes no sense."""
+    yield from _hour_problems(content)
+    yield from _group_problems(content)
+    yield from _menu_problems(content)
+    zones = content.delivery_zones
+    yield from _price_problems((f"$.delivery_zones[{at}].minimum", zone.minimum) for at, zone in enumerate(zones))
+    yield from _price_problems((f"$.delivery_zones[{at}].fee", zone.fee) for at, zone in enumerate(zones))
+    if content.restaurant.zone not in available_timezones():
+        yield "$.restaurant.zone", f"{content.restaurant.zone!r} is no IANA time zone; write it like Europe/Paris"
+    if content.restaurant.fallback == "forward" and not content.restaurant.fallback_number:
+        yield "$.restaurant.fallback_number", "missing; fallback forward needs the number to forward to"
+
+
+def _hour_problems(content: SeedFile) -> Iterator[tuple[str, str]]:
+    for day, spans in content.opening_hours.items():
+        for at, span in enumerate(spans):
+            if not _SPAN.match(span):
+                yield f"$.opening_hours.{day}[{at}]", f'{span!r} is not a span of hours; write it like "11:30-14:30"'
+
+
+def _group_problems(content: SeedFile) -> Iterator[tuple[str, str]]:
+    for key, group in content.modifier_groups.items():
+        path = f"$.modifier_groups.{key}"
+        if not group.minimum <= group.maximum <= len(group.options):
+            yield (
+                f"{path}.maximum",
+                f"{group.maximum} does not fit; it must be between minimum ({group.minimum}) "
+                f"and the number of options ({len(group.options)})",
+            )
+        yield from _duplicates(f"{path}.options", (option.name for option in group.options))
+        yield from _price_problems(
+            (f"{path}.options[{at}].price", option.price) for at, option in enumerate(group.options)
+        )
+
+
+def _menu_problems(content: SeedFile) -> Iterator[tuple[str, str]]:
+    yield from _duplicates("$.menu", (category.category for category in content.menu))
+    yield from _duplicates("$.menu[*].items", (item.name for category in content.menu for item in category.items))
+    for at, category in enumerate(content.menu):
+        for position, item in enumerate(category.items):
+            yield from _item_problems(f"$.menu[{at}].items[{position}]", item, content.modifier_groups)
+
+
+def _item_problems(path: str, item: ItemSeed, groups: dict[str, GroupSeed]) -> Iterator[tuple[str, str]]:
+    if (item.price is None) == (not item.sizes):
+        yield path, f"{item.name!r} needs either price (sold in one size) or sizes, and not both"
+    for key in item.modifiers:
+        if key not in groups:
+            known = ", ".join(sorted(groups))
+            yield f"{path}.modifiers", f"{key!r} is not a modifier group; use one of: {known}"
+    prices = item.sizes.items() if item.sizes else [("", item.price or 0.0)]
+    yield from _price_problems((f"{path}.sizes.{name}" if name else f"{path}.price", price) for name, price in prices)
+
+
+def _price_problems(prices: Iterable[tuple[str, float]]) -> Iterator[tuple[str, str]]:
+    for path, price in prices:
+        if Decimal(str(price)) * 100 % 1:
+            yield path, f"{price} has more than two decimals; write whole cents, like 12.50"
+
+
+def _duplicates(path: str, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for name, count in Counter(name.casefold() for name in names).items():
+        if count > 1:
+            yield path, f"{name!r} is there {count} times; a caller could not tell them apart, rename one"

@@ -1,0 +1,81 @@
+"""What the assistant says by itself; everything about the order is said by the tools' own ``say``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    greeting: str
+    what_to_order: str
+    anything_else: str
+    what_else: str
+    which_fulfilment: str  # with {kinds}
+    kinds: dict[str, str]
+    last_or: str
+    address: str
+    customer_name: str
+    confirm: str
+    what_to_change: str
+    not_understood: tuple[str, ...]
+    offer_human: str
+    no_human: str
+    cut_off: str
+    still_there: str
+    go_on: str
+    farewell: str
+    welcome: str
+    empty_cart: str
+    done: str
+
+
+ENGLISH = Phrases(
+    greeting="Hello! What would you like to order?",
+    what_to_order="What would you like to order?",
+    anything_else="Anything else?",
+    what_else="What else would you like?",
+    which_fulfilment="Is that for {kinds}?",
+    kinds={"pickup": "pick-up", "delivery": "delivery", "dine_in": "eating in"},
+    last_or="or",
+    address="What's the address, with the postcode?",
+    customer_name="What name is it for?",
+    confirm="Shall I confirm the order?",
+    what_to_change="What would you like to change?",
+    not_understood=("Sorry, I didn't catch that.", "I'm sorry, I still didn't get that."),
+    offer_human="I'm having trouble understanding. Shall I put you through to someone?",
+    no_human="I'm sorry, I'm having trouble understanding. Please call us again in a moment.",
+    cut_off="Sorry, we were cut off.",
+    still_there="Are you still there?",
+    go_on="Please go on.",
+    farewell="Thank you, goodbye!",
+    welcome="You're welcome.",
+    empty_cart="Your order is empty so far.",
+    done="Done.",
+)
+
+FRENCH = Phrases(
+    greeting="Bonjour ! Que désirez-vous commander ?",
+    what_to_order="Que désirez-vous commander ?",
+    anything_else="Et avec ceci ?",
+    what_else="Que désirez-vous d'autre ?",
+    which_fulfilment="C'est {kinds} ?",
+    kinds={"pickup": "à emporter", "delivery": "en livraison", "dine_in": "sur place"},
+    last_or="ou",
+    address="Quelle est l'adresse, avec le code postal ?",
+    customer_name="C'est à quel nom ?",
+    confirm="Je confirme la commande ?",
+    what_to_change="Que voulez-vous changer ?",
+    not_understood=("Pardon, je n'ai pas compris.", "Excusez-moi, je n'ai toujours pas compris."),
+    offer_human="J'ai du mal à vous comprendre. Voulez-vous que je vous passe quelqu'un ?",
+    no_human="Je suis désolée, j'ai du mal à vous comprendre. Merci de rappeler dans un instant.",
+    cut_off="Pardon, nous avons été coupés.",
+    still_there="Vous êtes toujours là ?",
+    go_on="Je vous écoute.",
+    farewell="Merci, au revoir !",
+    welcome="Je vous en prie.",
+    empty_cart="Votre commande est vide pour l'instant.",
+    done="C'est fait.",
+)
+
+PHRASES = {"en": ENGLISH, "fr": FRENCH}

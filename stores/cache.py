@@ -1,0 +1,185 @@
+"""A restaurant, its menu, FAQ and prompt: from Redis, else from Postgres and then kept in Redis for a while.
+
+A read that began before a change must not put the old value back after the change was announced. So each
+restaurant has a generation, counted up by ``invalidate``: a value is kept only if the generation is still the one
+from before Postgres was read.
+
+Redis away: everything is read from Postgres. Postgres away: what Redis still has is used.
+
+Redis commands are those of redis-py's asyncio client: mget, eval, delete and (to invalidate) pipeline.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
+
+import msgspec
+
+from domain.menu import Menu
+from domain.prompts import house_instructions, moment_instructions
+from domain.restaurant import FaqEntry, Restaurant
+from process import logs
+from stores import keys
+from stores.away import redis_away
+
+if TYPE_CHECKING:
+    from stores.postgres import Postgres
+    from stores.redis import Redis
+
+LIFETIME_S = 300
+GENERATION_LIFETIME_S = 3600  # longer than any read of Postgres can take
+PATIENCE_S = 0.5  # a slow Redis is worse than none: a caller is waiting
+
+Part = Literal["config", "menu", "faq", "prompt", "greeting"]
+
+# The menu holds the restaurant's currency and language; the prompt holds all three.
+_STALE_WITH: dict[Part, tuple[Part, ...]] = {
+    "config": ("config", "menu", "prompt"),
+    "menu": ("menu", "prompt"),
+    "faq": ("faq", "prompt"),
+    "prompt": ("prompt",),
+    "greeting": ("greeting",),
+}
+
+_KEEP_IF_CURRENT = """
+if (redis.call('get', KEYS[1]) or '0') ~= ARGV[1] then return 0 end
+for i = 2, #KEYS do redis.call('set', KEYS[i], ARGV[i + 1], 'ex', ARGV[2]) end
+return 1
+"""
+
+log = logs.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CachedRestaurant:
+    restaurant: Restaurant
+    menu: Menu
+    faq: tuple[FaqEntry, ...]
+
+
+class _Snapshot(NamedTuple):
+    """What was read, and the generation it belongs to (None: not known, so nothing may be kept)."""
+
+    cached: CachedRestaurant
+    prompt: str | None
+    generation: bytes | None
+
+
+class RestaurantCache:
+    """``postgres`` may have either role."""
+
+    def __init__(self, redis: "Redis", postgres: "Postgres") -> None:
+        self._redis = redis
+        self._postgres = postgres
+
+    async def load(self, restaurant_id: str) -> CachedRestaurant:
+        """Raises NotFoundError, or what Postgres raises when it is away and Redis has not everything."""
+        return (await self._snapshot(restaurant_id)).cached
+
+    async def prompt(self, restaurant_id: str, now: datetime) -> str:
+        """The whole system prompt for a call that starts ``now``. Raises like ``load``."""
+        snapshot = await self._snapshot(restaurant_id)
+        cached, house = snapshot.cached, snapshot.prompt
+        if house is None:
+            house = house_instructions(cached.restaurant, cached.menu, cached.faq)
+            await self._keep(
+                restaurant_id, snapshot.generation, {keys.restaurant_prompt(restaurant_id): house.encode()}
+            )
+        return f"{house}\n\n{moment_instructions(cached.restaurant, now)}"
+
+    async def invalidate(self, restaurant_id: str, parts: Iterable[Part]) -> list[str]:
+        """Drop the parts and what is made of them; the keys that were there. Raises while Redis is away."""
+        stale = sorted({part for named in parts for part in _STALE_WITH[named]})
+        names = [key for part in stale for key in _keys_of(part, restaurant_id)]
+        generation = keys.restaurant_generation(restaurant_id)
+        async with self._redis.pipeline(transaction=True) as together:
+            together.incr(generation)
+            together.expire(generation, GENERATION_LIFETIME_S)
+            for name in names:
+                together.delete(name)
+            deleted = (await together.execute())[2:]
+        return [name for name, was_there in zip(names, deleted, strict=True) if was_there]
+
+    async def _snapshot(self, restaurant_id: str) -> _Snapshot:
+        stored = await self._stored(restaurant_id)
+        if stored is None:
+            return _Snapshot(await self._read(restaurant_id), None, None)
+        config, menu, faq, prompt, generation = stored
+        generation = generation or b"0"
+        cached = _decoded(config, menu, faq)
+        if cached is not None:
+            return _Snapshot(cached, prompt.decode() if prompt else None, generation)
+        cached = await self._read(restaurant_id)
+        values = {
+            keys.restaurant_config(restaurant_id): msgspec.json.encode(cached.restaurant),
+            keys.restaurant_menu(restaurant_id): msgspec.json.encode(cached.menu),
+            keys.restaurant_faq(restaurant_id): msgspec.json.encode(cached.faq),
+        }
+        await self._keep(restaurant_id, generation, values)
+        return _Snapshot(cached, None, generation)
+
+    async def _stored(self, restaurant_id: str) -> list[bytes | None] | None:
+        """Config, menu, FAQ, prompt and generation as Redis has them at one moment; None when it is away."""
+        names = [
+            keys.restaurant_config(restaurant_id),
+            keys.restaurant_menu(restaurant_id),
+            keys.restaurant_faq(restaurant_id),
+            keys.restaurant_prompt(restaurant_id),
+            keys.restaurant_generation(restaurant_id),
+        ]
+        try:
+            stored = await asyncio.wait_for(self._redis.mget(names), PATIENCE_S)
+        except redis_away() as error:
+            log.warning("Redis is away; the restaurant is read from Postgres", why=type(error).__name__)
+            return None
+        return cast("list[bytes | None]", stored)
+
+    async def _keep(self, restaurant_id: str, generation: bytes | None, values: dict[str, bytes]) -> None:
+        if generation is None:
+            return
+        names = [keys.restaurant_generation(restaurant_id), *values]
+        arguments: list[str | bytes] = [*names, generation, str(LIFETIME_S), *values.values()]
+        try:
+            await asyncio.wait_for(self._redis.eval(_KEEP_IF_CURRENT, len(names), *arguments), PATIENCE_S)
+        except redis_away() as error:
+            log.warning("Redis is away; nothing was kept", why=type(error).__name__)
+
+    async def _read(self, restaurant_id: str) -> CachedRestaurant:
+        from stores import menus, restaurants  # asyncpg: not before Redis has been asked
+
+        async with self._postgres.reading(restaurant_id) as conn:
+            return CachedRestaurant(
+                await restaurants.get(conn, restaurant_id),
+                await menus.load(conn, restaurant_id),
+                await restaurants.faq(conn, restaurant_id),
+            )
+
+
+def _keys_of(part: Part, restaurant_id: str) -> tuple[str, ...]:
+    match part:
+        case "config":
+            return (keys.restaurant_config(restaurant_id),)
+        case "menu":
+            return (keys.restaurant_menu(restaurant_id),)
+        case "faq":
+            return (keys.restaurant_faq(restaurant_id),)
+        case "prompt":
+            return (keys.restaurant_prompt(restaurant_id),)
+        case "greeting":
+            return (keys.restaurant_greeting(restaurant_id), keys.restaurant_greeting_text(restaurant_id))
+
+
+def _decoded(config: bytes | None, menu: bytes | None, faq: bytes | None) -> CachedRestaurant | None:
+    """None when a part is missing, or was written by a release with another shape."""
+    if config is None or menu is None or faq is None:
+        return None
+    try:
+        return CachedRestaurant(
+            msgspec.json.decode(config, type=Restaurant),
+            msgspec.json.decode(menu, type=Menu),
+            msgspec.json.decode(faq, type=tuple[FaqEntry, ...]),
+        )
+    except (msgspec.ValidationError, msgspec.DecodeError):
+        return None

@@ -1,0 +1,195 @@
+"""The log of calls. A call's row has two writers, in either order: its end, and what was said.
+
+Both name the row by ``(id, started_at)``, so both must take ``started_at`` from the ``receivedAt`` of the event
+that announced the call.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import asyncpg
+import msgspec
+
+from stores.checkpoints import Said
+from stores.ciphers import PiiCipher
+from stores.errors import NotFoundError
+from stores.postgres import Connection
+
+Outcome = Literal[
+    "order_confirmed",
+    "reservation_made",
+    "answered",
+    "abandoned",
+    "transferred",
+    "message_taken",
+    "busy",
+    "superseded",
+    "failed",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """How a call ended. ``missed_reason`` is set when nobody served the caller; ``caller`` is personal data."""
+
+    id: str
+    restaurant_id: str
+    started_at: datetime
+    outcome: Outcome
+    phone_line_id: str | None = None
+    bridge_node_id: str = ""
+    attempts: int = 1
+    answered_at: datetime | None = None
+    joined_at: datetime | None = None
+    ended_at: datetime | None = None
+    duration_ms: int | None = None
+    missed_reason: str = ""
+    recording: str = ""
+    order_id: str | None = None
+    caller: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(CallRecord):
+    """A call as the staff read it. ``recent`` leaves the transcript out; no cipher leaves ``caller`` empty."""
+
+    transcript: tuple[Said, ...] = ()
+    usage: Mapping[str, Any]
+    cost_dollars: float
+
+
+async def record_ended(conn: Connection, record: CallRecord, *, pii: PiiCipher | None = None) -> None:
+    """Write how the call ended; safe to repeat. Raises ValueError for a ``caller`` without a cipher."""
+    encrypted, hashed = _caller(record.restaurant_id, record.caller, pii)
+    await conn.execute(
+        "insert into call_log as c (id, started_at, restaurant_id, outcome, phone_line_id, bridge_node_id, attempts,"
+        " answered_at, joined_at, ended_at, duration_ms, missed_reason, recording, order_id, caller_encrypted,"
+        " caller_hash) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+        " on conflict (id, started_at) do update set outcome = excluded.outcome,"
+        " phone_line_id = excluded.phone_line_id, bridge_node_id = excluded.bridge_node_id,"
+        " attempts = excluded.attempts, answered_at = excluded.answered_at, joined_at = excluded.joined_at,"
+        " ended_at = excluded.ended_at, duration_ms = excluded.duration_ms, missed_reason = excluded.missed_reason,"
+        " recording = excluded.recording, order_id = coalesce(excluded.order_id, c.order_id),"
+        " caller_encrypted = coalesce(excluded.caller_encrypted, c.caller_encrypted),"
+        " caller_hash = coalesce(excluded.caller_hash, c.caller_hash)",
+        record.id,
+        record.started_at,
+        record.restaurant_id,
+        record.outcome,
+        record.phone_line_id,
+        record.bridge_node_id,
+        record.attempts,
+        record.answered_at,
+        record.joined_at,
+        record.ended_at,
+        record.duration_ms,
+        record.missed_reason,
+        record.recording,
+        record.order_id,
+        encrypted,
+        hashed,
+    )
+
+
+async def record_conversation(
+    conn: Connection,
+    call_id: str,
+    started_at: datetime,
+    restaurant_id: str,
+    transcript: Sequence[Said],
+    usage: Mapping[str, Any],
+    cost_dollars: float,
+    order_id: str | None,
+    outcome: Outcome,
+    *,
+    caller: str = "",
+    pii: PiiCipher | None = None,
+) -> None:
+    """Write what was said and what the model cost; safe to repeat, the last one counts.
+
+    ``outcome`` stands only until ``record_ended`` gives the final one. Raises ValueError for a ``caller`` without
+    a cipher.
+    """
+    encrypted, hashed = _caller(restaurant_id, caller, pii)
+    await conn.execute(
+        "insert into call_log as c (id, started_at, restaurant_id, transcript, usage, cost_dollars, order_id, outcome,"
+        " caller_encrypted, caller_hash) values ($1, $2, $3, $4, $5, $6::float8::numeric, $7, $8, $9, $10)"
+        " on conflict (id, started_at) do update set transcript = excluded.transcript, usage = excluded.usage,"
+        " cost_dollars = excluded.cost_dollars, order_id = coalesce(excluded.order_id, c.order_id),"
+        " outcome = case when c.ended_at is null then excluded.outcome else c.outcome end,"
+        " caller_encrypted = coalesce(excluded.caller_encrypted, c.caller_encrypted),"
+        " caller_hash = coalesce(excluded.caller_hash, c.caller_hash)",
+        call_id,
+        started_at,
+        restaurant_id,
+        transcript,
+        usage,
+        cost_dollars,
+        order_id,
+        outcome,
+        encrypted,
+        hashed,
+    )
+
+
+def _caller(restaurant_id: str, caller: str, pii: PiiCipher | None) -> tuple[bytes | None, bytes | None]:
+    if not caller:
+        return None, None
+    if pii is None:
+        raise ValueError("caller: a number is stored encrypted only; give the cipher, or no caller")
+    return pii.encrypt(restaurant_id, caller), pii.phone_hash(restaurant_id, caller)
+
+
+_COLUMNS = (
+    "id, restaurant_id, started_at, outcome, phone_line_id, bridge_node_id, attempts, answered_at, joined_at,"
+    " ended_at, duration_ms, missed_reason, recording, order_id, caller_encrypted, usage, cost_dollars"
+)
+
+
+async def recent(
+    conn: Connection, limit: int = 50, before: datetime | None = None, *, pii: PiiCipher | None = None
+) -> tuple[Call, ...]:
+    """Newest first, without transcripts; ``before`` is the ``started_at`` of the last one of the page before."""
+    rows = await conn.fetch(
+        f"select {_COLUMNS}, '[]'::jsonb as transcript from call_log"
+        " where started_at < coalesce($2::timestamptz, 'infinity') order by started_at desc, id limit $1",
+        limit,
+        before,
+    )
+    return tuple(_call(row, pii) for row in rows)
+
+
+async def get(conn: Connection, call_id: str, *, pii: PiiCipher | None = None) -> Call:
+    """With its transcript. Raises NotFoundError."""
+    row = await conn.fetchrow(
+        f"select {_COLUMNS}, transcript from call_log where id = $1 order by started_at desc limit 1", call_id
+    )
+    if row is None:
+        raise NotFoundError("call", call_id)
+    return _call(row, pii)
+
+
+def _call(row: asyncpg.Record, pii: PiiCipher | None) -> Call:
+    caller = row["caller_encrypted"]
+    return Call(
+        id=row["id"],
+        restaurant_id=row["restaurant_id"],
+        started_at=row["started_at"],
+        outcome=row["outcome"],
+        phone_line_id=row["phone_line_id"],
+        bridge_node_id=row["bridge_node_id"],
+        attempts=row["attempts"],
+        answered_at=row["answered_at"],
+        joined_at=row["joined_at"],
+        ended_at=row["ended_at"],
+        duration_ms=row["duration_ms"],
+        missed_reason=row["missed_reason"],
+        recording=row["recording"],
+        order_id=row["order_id"],
+        caller=pii.decrypt(row["restaurant_id"], caller) if pii and caller else "",
+        transcript=msgspec.convert(row["transcript"], tuple[Said, ...]),
+        usage=row["usage"],
+        cost_dollars=float(row["cost_dollars"]),
+    )

@@ -1,0 +1,64 @@
+"""The name of every Redis key and channel, and nothing else."""
+
+QUEUE = "queue:incoming_calls"
+ACTIVE_CALLS = "stats:active_calls"
+QUEUED_CALLS = "stats:queued_calls"
+CALLS_TODAY = "stats:calls_today"
+CALLS_IN_PROGRESS = "calls:in_progress"
+
+
+def restaurant_config(restaurant_id: str) -> str:
+    return f"resto:{restaurant_id}:config"
+
+
+def restaurant_menu(restaurant_id: str) -> str:
+    return f"resto:{restaurant_id}:menu"
+
+
+def restaurant_faq(restaurant_id: str) -> str:
+    return f"resto:{restaurant_id}:faq"
+
+
+def restaurant_prompt(restaurant_id: str) -> str:
+    return f"resto:{restaurant_id}:prompt"
+
+
+def restaurant_greeting(restaurant_id: str) -> str:
+    return f"resto:{restaurant_id}:greeting"
+
+
+def restaurant_greeting_text(restaurant_id: str) -> str:
+    return f"resto:{restaurant_id}:greeting:text"
+
+
+def restaurant_generation(restaurant_id: str) -> str:
+    return f"resto:{restaurant_id}:generation"
+
+
+def restaurant_live(restaurant_id: str) -> str:
+    """A pub/sub channel."""
+    return f"resto:{restaurant_id}:live"
+
+
+def bridge_registrations(node_id: str) -> str:
+    return f"bridge:{node_id}:registrations"
+
+
+def bridge_heartbeat(node_id: str) -> str:
+    return f"bridge:{node_id}:heartbeat"
+
+
+def bridge_count(node_id: str) -> str:
+    return f"bridge:{node_id}:count"
+
+
+def worker_status(node_id: str) -> str:
+    return f"worker:{node_id}:status"
+
+
+def worker_call(node_id: str) -> str:
+    return f"worker:{node_id}:call"
+
+
+def call_checkpoint(call_id: str) -> str:
+    return f"call:{call_id}:checkpoint"

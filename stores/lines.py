@@ -1,0 +1,210 @@
+"""Phone lines, and which bridge node holds each at its registrar.
+
+A line's id is the user part of its SIP Contact, so it is also what an INVITE is recognised by. Functions that
+read the encrypted SIP password need the platform role; the app role may write one and never read it.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import asyncpg
+
+from stores.ciphers import SipPasswordCipher
+from stores.errors import NotFoundError, require
+from stores.postgres import Connection
+
+Provider = Literal["sip", "twilio"]
+RegistrationStatus = Literal["registered", "unregistered", "error"]
+
+_PUBLIC = "l.id, l.restaurant_id, l.number, l.provider, l.sip_domain, l.sip_username, l.is_active"
+_WITH_PASSWORD = (
+    f"select {_PUBLIC}, l.sip_password, r.bridge_node_id"
+    " from phone_line l left join sip_registration r on r.phone_line_id = l.id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneLine:
+    """``sip_password`` is as stored: decrypt it with SipPasswordCipher. ``bridge_node_id`` is None when no node
+    has the line."""
+
+    id: str
+    restaurant_id: str
+    number: str
+    provider: Provider
+    sip_domain: str = ""
+    sip_username: str = ""
+    is_active: bool = True
+    sip_password: str = ""
+    bridge_node_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LineStatus:
+    """A line as its restaurant sees it."""
+
+    line: PhoneLine
+    status: RegistrationStatus
+    error: str
+    registered_at: datetime | None
+
+
+async def active_lines(conn: Connection) -> tuple[PhoneLine, ...]:
+    """Every active line. Needs the platform role."""
+    rows = await conn.fetch(_WITH_PASSWORD + " where l.is_active order by l.created_at, l.id")
+    return tuple(_line(row) for row in rows)
+
+
+async def lines_of_node(conn: Connection, node_id: str) -> tuple[PhoneLine, ...]:
+    """The active lines assigned to a bridge node. Needs the platform role."""
+    rows = await conn.fetch(
+        _WITH_PASSWORD + " where l.is_active and r.bridge_node_id = $1 order by l.created_at, l.id", node_id
+    )
+    return tuple(_line(row) for row in rows)
+
+
+async def find_by_id(conn: Connection, line_id: str) -> PhoneLine | None:
+    """An active line; None also for an id that is no UUID, as an INVITE may hold anything. Platform role."""
+    try:
+        wanted = str(uuid.UUID(line_id))
+    except ValueError:
+        return None
+    row = await conn.fetchrow(_WITH_PASSWORD + " where l.is_active and l.id = $1", wanted)
+    return None if row is None else _line(row)
+
+
+async def find_by_number(conn: Connection, number: str) -> PhoneLine | None:
+    """The active line of a called number. Needs the platform role."""
+    row = await conn.fetchrow(_WITH_PASSWORD + " where l.is_active and l.number = $1", number)
+    return None if row is None else _line(row)
+
+
+async def of_restaurant(conn: Connection, restaurant_id: str) -> tuple[LineStatus, ...]:
+    """The restaurant's lines with their registrations, without passwords."""
+    rows = await conn.fetch(
+        f"select {_PUBLIC}, '' as sip_password, r.bridge_node_id, coalesce(r.status, 'unregistered') as status,"
+        " coalesce(r.error, '') as error, r.registered_at"
+        " from phone_line l left join sip_registration r on r.phone_line_id = l.id"
+        " where l.restaurant_id = $1 order by l.created_at, l.id",
+        restaurant_id,
+    )
+    return tuple(LineStatus(_line(row), row["status"], row["error"], row["registered_at"]) for row in rows)
+
+
+async def create(
+    conn: Connection,
+    *,
+    restaurant_id: str,
+    number: str,
+    cipher: SipPasswordCipher,
+    provider: Provider = "sip",
+    sip_domain: str = "",
+    sip_username: str = "",
+    sip_password: str = "",
+    line_id: str = "",
+) -> PhoneLine:
+    """``sip_password`` in clear; stored encrypted under the line's id, a new one unless given.
+
+    Raises asyncpg.UniqueViolationError when an active line has the number, CheckViolationError when it is none.
+    """
+    line = PhoneLine(
+        id=line_id or str(uuid.uuid4()),
+        restaurant_id=restaurant_id,
+        number=number,
+        provider=provider,
+        sip_domain=sip_domain,
+        sip_username=sip_username,
+    )
+    await conn.execute(
+        "insert into phone_line (id, restaurant_id, number, provider, sip_domain, sip_username, sip_password)"
+        " values ($1, $2, $3, $4, $5, $6, $7)",
+        line.id,
+        restaurant_id,
+        number,
+        provider,
+        sip_domain,
+        sip_username,
+        cipher.encrypt(line.id, sip_password) if sip_password else "",
+    )
+    return line
+
+
+async def set_password(conn: Connection, line_id: str, sip_password: str, cipher: SipPasswordCipher) -> None:
+    """Raises NotFoundError."""
+    done = await conn.fetchval(
+        "update phone_line set sip_password = $2 where id = $1 returning id",
+        line_id,
+        cipher.encrypt(line_id, sip_password),
+    )
+    require(done, "phone line", line_id)
+
+
+async def set_active(conn: Connection, line_id: str, is_active: bool) -> None:
+    """Raises NotFoundError, asyncpg.UniqueViolationError when another active line has the number."""
+    done = await conn.fetchval("update phone_line set is_active = $2 where id = $1 returning id", line_id, is_active)
+    require(done, "phone line", line_id)
+
+
+async def assign(conn: Connection, line_id: str, node_id: str) -> None:
+    """Give the line to a node, which registers it next. Platform role. Raises NotFoundError,
+    asyncpg.ForeignKeyViolationError for an unknown node."""
+    done = await conn.fetchval(
+        "insert into sip_registration (restaurant_id, phone_line_id, bridge_node_id, sip_uri)"
+        " select restaurant_id, id, $2, 'sip:' || coalesce(nullif(sip_username, ''), number) || '@' || sip_domain"
+        " from phone_line where id = $1"
+        " on conflict (phone_line_id) do update set bridge_node_id = excluded.bridge_node_id,"
+        " sip_uri = excluded.sip_uri, status = 'unregistered', error = '', registered_at = null returning id",
+        line_id,
+        node_id,
+    )
+    require(done, "phone line", line_id)
+
+
+async def set_registration(
+    conn: Connection, line_id: str, node_id: str, status: RegistrationStatus, error: str = ""
+) -> bool:
+    """What the registrar said. False, and nothing written, when the line has moved to another node meanwhile.
+
+    Platform role.
+    """
+    done = await conn.fetchval(
+        "update sip_registration set status = $3, error = $4,"
+        " registered_at = case when $3 = 'registered' then now() else registered_at end"
+        " where phone_line_id = $1 and bridge_node_id = $2 returning id",
+        line_id,
+        node_id,
+        status,
+        error,
+    )
+    return done is not None
+
+
+async def unassign(conn: Connection, line_id: str) -> None:
+    """Platform role."""
+    await conn.execute("delete from sip_registration where phone_line_id = $1", line_id)
+
+
+async def get(conn: Connection, line_id: str) -> PhoneLine:
+    """A line, active or not, without its password. Raises NotFoundError."""
+    row = await conn.fetchrow(
+        f"select {_PUBLIC}, '' as sip_password, null::text as bridge_node_id from phone_line l where l.id = $1", line_id
+    )
+    if row is None:
+        raise NotFoundError("phone line", line_id)
+    return _line(row)
+
+
+def _line(row: asyncpg.Record) -> PhoneLine:
+    return PhoneLine(
+        id=row["id"],
+        restaurant_id=row["restaurant_id"],
+        number=row["number"],
+        provider=row["provider"],
+        sip_domain=row["sip_domain"],
+        sip_username=row["sip_username"],
+        is_active=row["is_active"],
+        sip_password=row["sip_password"],
+        bridge_node_id=row["bridge_node_id"],
+    )

@@ -1,0 +1,206 @@
+"""What happens now: the live feed of a restaurant, the calls in progress, who waits, and the nodes' heartbeats.
+
+The feed is pub/sub and keeps nothing: who is not subscribed has missed it. Counters are for people to look at;
+nothing is decided by them.
+"""
+
+import time
+from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from stores import keys
+
+if TYPE_CHECKING:
+    from stores.redis import Redis
+
+POLL_S = 1.0
+LONGEST_CALL_S = 4 * 60 * 60  # a call that nobody ended is no longer counted after this
+HEARTBEAT_LIFETIME_S = 30
+WORKER_LIFETIME_S = 30
+LONGEST_QUEUE = 10_000
+
+
+class CallChanged(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="call"):
+    call_id: str
+    state: Literal["ringing", "answered", "greeting", "waiting", "joined", "lost", "resumed", "ended"]
+    at: datetime
+    attempt: int = 1
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="said"):
+    call_id: str
+    who: Literal["caller", "assistant"]
+    text: str
+    at: datetime
+
+
+class ToolUsed(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="tool"):
+    call_id: str
+    name: str
+    arguments: dict[str, Any]
+    ok: bool
+    ms: float
+
+
+class OrderLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    name: str
+    quantity: int
+    total_cents: int
+    size: str = ""
+    modifiers: tuple[str, ...] = ()
+
+
+class OrderTaken(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="order"):
+    call_id: str
+    order_id: str
+    number: int
+    total_cents: int
+    currency: str
+    lines: tuple[OrderLine, ...]
+
+
+class BargedIn(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="barge_in"):
+    """``ms`` from the caller's first sound to the assistant's silence."""
+
+    call_id: str
+    ms: float
+
+
+class EventHandled(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="event"):
+    """A function has committed an event's effect, ``ms`` after the event's own time."""
+
+    type: str
+    id: str
+    function: str
+    ms: float
+
+
+LiveEvent = CallChanged | Said | ToolUsed | OrderTaken | BargedIn | EventHandled
+
+_decoder = msgspec.json.Decoder(LiveEvent)
+
+
+async def publish(redis: "Redis", restaurant_id: str, event: LiveEvent) -> None:
+    await redis.publish(keys.restaurant_live(restaurant_id), msgspec.json.encode(event))
+
+
+async def subscribe(redis: "Redis", restaurant_id: str) -> AsyncIterator[LiveEvent]:
+    """Everything published from now on, until the iterator is closed. Raises when Redis goes away."""
+    async with redis.pubsub(ignore_subscribe_messages=True) as channel:
+        await channel.subscribe(keys.restaurant_live(restaurant_id))
+        while True:
+            message = await channel.get_message(timeout=POLL_S)
+            if message is not None:
+                yield _decoder.decode(message["data"])
+
+
+class QueuedCall(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A call that waits for a handler, in ``queue:incoming_calls``. ``timestamp`` is in ms since 1970."""
+
+    restaurant_id: str
+    phone_line_id: str
+    call_id: str
+    bridge_node_id: str
+    audio_stream_url: str
+    timestamp: int
+
+
+class Stats(msgspec.Struct, frozen=True):
+    active_calls: int
+    queued_calls: int
+    calls_today: int
+
+
+class WorkerCall(msgspec.Struct, frozen=True, rename="camel"):
+    restaurant_id: str
+    call_id: str
+    started_at: datetime
+
+
+async def queued(redis: "Redis", call: QueuedCall) -> None:
+    """The call waits for a handler from now on."""
+    async with redis.pipeline(transaction=True) as together:
+        together.rpush(keys.QUEUE, msgspec.json.encode(call))
+        together.ltrim(keys.QUEUE, -LONGEST_QUEUE, -1)
+        together.eval(_COUNT_QUEUE, 2, keys.QUEUE, keys.QUEUED_CALLS)
+        await together.execute()
+
+
+async def unqueued(redis: "Redis", call: QueuedCall) -> None:
+    """The same call waits no longer: a handler joined, or the caller went. Safe to repeat."""
+    async with redis.pipeline(transaction=True) as together:
+        together.lrem(keys.QUEUE, 1, msgspec.json.encode(call))  # type: ignore[arg-type]  # bytes work
+        together.eval(_COUNT_QUEUE, 2, keys.QUEUE, keys.QUEUED_CALLS)
+        await together.execute()
+
+
+async def waiting(redis: "Redis", limit: int = 100) -> tuple[QueuedCall, ...]:
+    """Who waits, the longest waiting first."""
+    return tuple(msgspec.json.decode(one, type=QueuedCall) for one in await redis.lrange(keys.QUEUE, 0, limit - 1))
+
+
+async def call_started(redis: "Redis", call_id: str, now: datetime) -> None:
+    """A caller is on the line."""
+    midnight = (now.astimezone(UTC) + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    async with redis.pipeline(transaction=True) as together:
+        together.zadd(keys.CALLS_IN_PROGRESS, {call_id: now.timestamp()})
+        together.incr(keys.CALLS_TODAY)
+        together.expireat(keys.CALLS_TODAY, midnight)
+        together.eval(_COUNT_CALLS, 2, keys.CALLS_IN_PROGRESS, keys.ACTIVE_CALLS, _oldest(now))
+        await together.execute()
+
+
+async def call_ended(redis: "Redis", call_id: str, now: datetime) -> None:
+    """Safe to repeat."""
+    async with redis.pipeline(transaction=True) as together:
+        together.zrem(keys.CALLS_IN_PROGRESS, call_id)
+        together.eval(_COUNT_CALLS, 2, keys.CALLS_IN_PROGRESS, keys.ACTIVE_CALLS, _oldest(now))
+        await together.execute()
+
+
+async def stats(redis: "Redis") -> Stats:
+    active, waits, today = await redis.mget([keys.ACTIVE_CALLS, keys.QUEUED_CALLS, keys.CALLS_TODAY])
+    return Stats(int(active or 0), int(waits or 0), int(today or 0))
+
+
+async def bridge_heartbeat(redis: "Redis", node_id: str, registered_lines: Iterable[str]) -> None:
+    """The node lives and holds these lines; forgotten HEARTBEAT_LIFETIME_S after its last word."""
+    lines = tuple(registered_lines)
+    names = (keys.bridge_registrations(node_id), keys.bridge_count(node_id), keys.bridge_heartbeat(node_id))
+    async with redis.pipeline(transaction=True) as together:
+        together.delete(names[0])
+        if lines:
+            together.sadd(names[0], *lines)
+            together.expire(names[0], HEARTBEAT_LIFETIME_S)
+        together.set(names[1], len(lines), ex=HEARTBEAT_LIFETIME_S)
+        together.set(names[2], int(time.time() * 1000), ex=HEARTBEAT_LIFETIME_S)
+        await together.execute()
+
+
+async def bridge_is_alive(redis: "Redis", node_id: str) -> bool:
+    return bool(await redis.exists(keys.bridge_heartbeat(node_id)))
+
+
+async def worker_heartbeat(
+    redis: "Redis", worker_id: str, status: Literal["idle", "busy", "draining"], call: WorkerCall | None = None
+) -> None:
+    """The worker lives and serves this call; forgotten WORKER_LIFETIME_S after its last word."""
+    await redis.set(keys.worker_status(worker_id), status.encode(), ex=WORKER_LIFETIME_S)
+    if call is None:
+        await redis.delete(keys.worker_call(worker_id))
+    else:
+        await redis.set(keys.worker_call(worker_id), msgspec.json.encode(call), ex=WORKER_LIFETIME_S)
+
+
+def _oldest(now: datetime) -> str:
+    return str(now.timestamp() - LONGEST_CALL_S)
+
+
+_COUNT_QUEUE = "return redis.call('set', KEYS[2], redis.call('llen', KEYS[1]))"
+_COUNT_CALLS = """
+redis.call('zremrangebyscore', KEYS[1], '-inf', ARGV[1])
+return redis.call('set', KEYS[2], redis.call('zcard', KEYS[1]))
+"""

@@ -1,0 +1,166 @@
+"""Bring the database to this release's schema: numbered SQL files, each applied once, in its own transaction.
+
+``python -m stores.migrate`` (``MIGRATE_DATABASE_URL``). Safe to run again, and from several places at once: an
+advisory lock lets one work while the others wait. A file that was changed after it was applied is refused.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import sys
+from importlib import resources
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+import asyncpg
+import msgspec
+
+from process import logs, settings
+from stores.postgres import Connection, PostgresUnavailableError, connect
+
+LOCK = 724501
+LOCK_TIMEOUT_S = 120
+PARTITION_MONTHS = 4  # this month and the three to come; the archiver makes more in time
+APP_ROLE = "alloresto_app"
+PLATFORM_ROLE = "alloresto_platform"
+
+log = logs.get(__name__)
+
+
+class MigrationError(RuntimeError):
+    """The schema can't be brought up to date. The message says why and what to do."""
+
+
+class Migration(NamedTuple):
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """The passwords are set when given (the local stack); elsewhere the operator sets them."""
+
+    migrate_database_url: str
+    app_database_password: str = ""
+    platform_database_password: str = ""
+    connect_timeout_s: settings.Seconds = 60.0
+
+
+def shipped_migrations() -> tuple[Migration, ...]:
+    """The SQL files of this release, in order."""
+    files = [file for file in resources.files("stores").joinpath("migrations").iterdir() if file.name.endswith(".sql")]
+    return tuple(Migration(file.name, file.read_text()) for file in sorted(files, key=lambda file: file.name))
+
+
+async def migrate(
+    url: str,
+    *,
+    app_password: str = "",
+    platform_password: str = "",
+    connect_timeout_s: float = 60.0,
+    migrations: tuple[Migration, ...] | None = None,
+) -> list[str]:
+    """Apply what is missing and return the names of what was applied. Creates the database when it is missing.
+
+    Raises MigrationError for a changed or unknown file; asyncpg.PostgresError (with the file's name as a note)
+    when a file fails, and then that file has left no trace.
+    """
+    await _create_database(url, connect_timeout_s)
+    connection = await connect(url, timeout_s=connect_timeout_s)
+    try:
+        await connection.execute(f"set lock_timeout = '{LOCK_TIMEOUT_S}s'")
+        await connection.execute("select pg_advisory_lock($1)", LOCK)
+        applied = await _apply(connection, shipped_migrations() if migrations is None else migrations)
+        for role, password in ((APP_ROLE, app_password), (PLATFORM_ROLE, platform_password)):
+            if password:
+                await _set_password(connection, role, password)
+        if await connection.fetchval("select to_regproc('ensure_partitions') is not null"):
+            await connection.execute("select ensure_partitions(current_date, $1)", PARTITION_MONTHS)
+        return applied
+    finally:
+        await connection.close()
+
+
+async def _apply(connection: Connection, migrations: tuple[Migration, ...]) -> list[str]:
+    await connection.execute(
+        "create table if not exists schema_migration"
+        " (name text primary key, checksum text not null, applied_at timestamptz not null default now())"
+    )
+    done = {row["name"]: row["checksum"] for row in await connection.fetch("select * from schema_migration")}
+    unknown = sorted(done.keys() - {migration.name for migration in migrations})
+    if unknown:
+        raise MigrationError(f"the database has {unknown[0]}, which this release does not know; deploy a newer one")
+    applied = []
+    for migration in migrations:
+        if migration.name not in done:
+            await _apply_one(connection, migration)
+            applied.append(migration.name)
+        elif done[migration.name] != migration.checksum:
+            raise MigrationError(f"{migration.name} was changed after it was applied; undo that and add a new file")
+    return applied
+
+
+async def _apply_one(connection: Connection, migration: Migration) -> None:
+    try:
+        async with connection.transaction():
+            await connection.execute(migration.sql)
+            await connection.execute(
+                "insert into schema_migration (name, checksum) values ($1, $2)", migration.name, migration.checksum
+            )
+    except asyncpg.PostgresError as error:
+        error.add_note(f"in {migration.name}")
+        raise
+    log.info("migration applied", migration=migration.name)
+
+
+async def _set_password(connection: Connection, role: str, password: str) -> None:
+    # ALTER ROLE takes no parameters, so the server quotes the literal itself.
+    await connection.execute(
+        await connection.fetchval("select format('alter role %I password %L', $1::text, $2::text)", role, password)
+    )
+
+
+async def _create_database(url: str, timeout_s: float) -> None:
+    name = database_name(url)
+    try:
+        connection = await connect(url, timeout_s=timeout_s)
+    except asyncpg.InvalidCatalogNameError:
+        connection = await connect(urlsplit(url)._replace(path="/postgres").geturl(), timeout_s=timeout_s)
+        with contextlib.suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+            await connection.execute(await connection.fetchval("select format('create database %I', $1::text)", name))
+            log.info("database created", database=name)
+    await connection.close()
+
+
+def database_name(url: str) -> str:
+    """The database that ``url`` names. Raises MigrationError when it names none."""
+    name = unquote(urlsplit(url).path.removeprefix("/"))
+    if not name:
+        raise MigrationError("MIGRATE_DATABASE_URL: it names no database; end it with /alloresto")
+    return name
+
+
+def main() -> None:
+    logs.configure("migrate")
+    found = settings.load_or_exit(Settings)
+    try:
+        applied = asyncio.run(
+            migrate(
+                found.migrate_database_url,
+                app_password=found.app_database_password,
+                platform_password=found.platform_database_password,
+                connect_timeout_s=found.connect_timeout_s,
+            )
+        )
+    except (MigrationError, PostgresUnavailableError, asyncpg.PostgresError) as error:
+        where = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+        print(f"migrate: {error}{where}", file=sys.stderr)
+        raise SystemExit(1) from None
+    log.info("the schema is up to date", applied=len(applied))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+"""Orders, written once however often a call's handler tries, and read newest first."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import asyncpg
+import msgspec
+
+from domain.order import Address, ChosenModifier, ConfirmedOrder, Fulfilment, FulfilmentKind, VatShare
+from stores import customers
+from stores.ciphers import PiiCipher
+from stores.errors import NotFoundError, require
+from stores.postgres import Connection
+
+OrderStatus = Literal["confirmed", "preparing", "ready", "done", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOrder:
+    """``number`` is the kitchen's ticket, from 1 each local day. ``created`` is False for one written before."""
+
+    id: str
+    number: int
+    created: bool
+    confirmed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    line: int
+    item_id: str
+    name: str
+    size_name: str
+    quantity: int
+    unit_cents: int
+    total_cents: int
+    modifiers: tuple[ChosenModifier, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order as the kitchen reads it. Without a cipher the name and the address stay empty."""
+
+    id: str
+    restaurant_id: str
+    number: int
+    call_id: str
+    status: OrderStatus
+    fulfilment: FulfilmentKind
+    fee_cents: int
+    total_cents: int
+    currency: str
+    confirmed_at: datetime
+    promised_at: datetime
+    vat: tuple[VatShare, ...]
+    lines: tuple[OrderLine, ...]
+    customer_name: str
+    address: Address | None
+
+
+async def insert_confirmed(conn: Connection, order: ConfirmedOrder, pii: PiiCipher, *, caller: str = "") -> StoredOrder:
+    """Write the order, or find the one that this ``(call_id, cart_version)`` made before: also under concurrency.
+
+    ``caller`` is the number to remember the customer by; empty when it is withheld. Raises NotFoundError for a
+    restaurant that this connection does not see.
+    """
+    order_id: str | None = await conn.fetchval(
+        "insert into order_key (restaurant_id, call_id, cart_version, order_id, confirmed_at)"
+        " values ($1, $2, $3, gen_random_uuid(), $4) on conflict do nothing returning order_id",
+        order.restaurant_id,
+        order.call_id,
+        order.cart_version,
+        order.confirmed_at,
+    )
+    if order_id is None:
+        return await _stored(conn, order)
+    number = await _next_ticket(conn, order.restaurant_id, order.confirmed_at)
+    customer_id = (
+        await customers.remember(conn, order.restaurant_id, caller, order.customer_name, pii) if caller else None
+    )
+    await _insert_order(conn, order, order_id, number, customer_id, pii)
+    await _insert_lines(conn, order, order_id)
+    return StoredOrder(order_id, number, True, order.confirmed_at)
+
+
+async def _stored(conn: Connection, order: ConfirmedOrder) -> StoredOrder:
+    row = await conn.fetchrow(
+        'select o.id, o.number, o.confirmed_at from order_key k join "order" o'
+        " on o.id = k.order_id and o.confirmed_at = k.confirmed_at"
+        " where k.restaurant_id = $1 and k.call_id = $2 and k.cart_version = $3",
+        order.restaurant_id,
+        order.call_id,
+        order.cart_version,
+    )
+    if row is None:
+        raise NotFoundError("order of call", order.call_id)
+    return StoredOrder(row["id"], row["number"], False, row["confirmed_at"])
+
+
+async def _next_ticket(conn: Connection, restaurant_id: str, at: datetime) -> int:
+    """Holds the restaurant's counter until the transaction ends, so that no number is skipped or given twice."""
+    number: int | None = await conn.fetchval(
+        "insert into ticket_counter (restaurant_id, day, last)"
+        " select id, ($2::timestamptz at time zone zone)::date, 1 from restaurant where id = $1"
+        " on conflict (restaurant_id, day) do update set last = ticket_counter.last + 1 returning last",
+        restaurant_id,
+        at,
+    )
+    if number is None:
+        raise NotFoundError("restaurant", restaurant_id)
+    return number
+
+
+async def _insert_order(
+    conn: Connection, order: ConfirmedOrder, order_id: str, number: int, customer_id: str | None, pii: PiiCipher
+) -> None:
+    owner, fulfilment = order.restaurant_id, order.fulfilment
+    await conn.execute(
+        'insert into "order" (id, restaurant_id, number, call_id, cart_version, fulfilment, address_encrypted,'
+        " fee_cents, currency, total_cents, vat, customer_id, customer_name_encrypted, confirmed_at, promised_at)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        order_id,
+        owner,
+        number,
+        order.call_id,
+        order.cart_version,
+        fulfilment.kind,
+        _encrypted_address(fulfilment, owner, pii),
+        fulfilment.fee_cents,
+        order.currency,
+        order.total_cents,
+        order.vat,
+        customer_id,
+        pii.encrypt(owner, order.customer_name) if order.customer_name else None,
+        order.confirmed_at,
+        order.promised_at,
+    )
+
+
+def _encrypted_address(fulfilment: Fulfilment, owner: str, pii: PiiCipher) -> bytes | None:
+    if fulfilment.address is None:
+        return None
+    return pii.encrypt(owner, msgspec.json.encode(fulfilment.address).decode())
+
+
+async def _insert_lines(conn: Connection, order: ConfirmedOrder, order_id: str) -> None:
+    await conn.executemany(
+        "insert into order_item (restaurant_id, order_id, confirmed_at, line, item_id, name, size_id, size_name,"
+        " quantity, unit_cents, total_cents, vat_rate_bp, modifiers, note)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        [
+            (
+                order.restaurant_id,
+                order_id,
+                order.confirmed_at,
+                line.number,
+                line.item_id,
+                line.item_name,
+                line.size_id,
+                line.size_name,
+                line.quantity,
+                line.unit_cents,
+                line.total_cents,
+                line.vat_rate_bp,
+                line.modifiers,
+                line.note,
+            )
+            for line in order.lines
+        ],
+    )
+
+
+async def recent(
+    conn: Connection, limit: int = 50, before: datetime | None = None, *, pii: PiiCipher | None = None
+) -> tuple[Order, ...]:
+    """Newest first; ``before`` is the ``confirmed_at`` of the last one of the page before."""
+    rows = await conn.fetch(
+        "select * from \"order\" where confirmed_at < coalesce($2::timestamptz, 'infinity') order by confirmed_at desc, id limit $1",
+        limit,
+        before,
+    )
+    return await _orders(conn, rows, pii)
+
+
+async def get(conn: Connection, order_id: str, *, pii: PiiCipher | None = None) -> Order:
+    """Raises NotFoundError."""
+    rows = await conn.fetch('select * from "order" where id = $1', order_id)
+    if not rows:
+        raise NotFoundError("order", order_id)
+    return (await _orders(conn, rows, pii))[0]
+
+
+async def of_call(conn: Connection, call_id: str, *, pii: PiiCipher | None = None) -> tuple[Order, ...]:
+    """The orders that a call made, oldest first."""
+    rows = await conn.fetch('select * from "order" where call_id = $1 order by confirmed_at', call_id)
+    return await _orders(conn, rows, pii)
+
+
+async def set_status(conn: Connection, order_id: str, status: OrderStatus) -> None:
+    """Raises NotFoundError, asyncpg.CheckViolationError."""
+    done = await conn.fetchval('update "order" set status = $2 where id = $1 returning id', order_id, status)
+    require(done, "order", order_id)
+
+
+async def _orders(conn: Connection, rows: list[asyncpg.Record], pii: PiiCipher | None) -> tuple[Order, ...]:
+    lines: defaultdict[str, list[OrderLine]] = defaultdict(list)
+    if rows:
+        times = [row["confirmed_at"] for row in rows]
+        for row in await conn.fetch(
+            "select * from order_item where order_id = any($1::uuid[]) and confirmed_at between $2 and $3"
+            " order by line",
+            [row["id"] for row in rows],
+            min(times),
+            max(times),
+        ):
+            lines[row["order_id"]].append(_line(row))
+    return tuple(_order(row, tuple(lines[row["id"]]), pii) for row in rows)
+
+
+def _line(row: asyncpg.Record) -> OrderLine:
+    return OrderLine(
+        line=row["line"],
+        item_id=row["item_id"],
+        name=row["name"],
+        size_name=row["size_name"],
+        quantity=row["quantity"],
+        unit_cents=row["unit_cents"],
+        total_cents=row["total_cents"],
+        modifiers=msgspec.convert(row["modifiers"], tuple[ChosenModifier, ...]),
+        note=row["note"],
+    )
+
+
+def _order(row: asyncpg.Record, lines: tuple[OrderLine, ...], pii: PiiCipher | None) -> Order:
+    owner, name, address = row["restaurant_id"], row["customer_name_encrypted"], row["address_encrypted"]
+    return Order(
+        id=row["id"],
+        restaurant_id=owner,
+        number=row["number"],
+        call_id=row["call_id"],
+        status=row["status"],
+        fulfilment=row["fulfilment"],
+        fee_cents=row["fee_cents"],
+        total_cents=row["total_cents"],
+        currency=row["currency"],
+        confirmed_at=row["confirmed_at"],
+        promised_at=row["promised_at"],
+        vat=msgspec.convert(row["vat"], tuple[VatShare, ...]),
+        lines=lines,
+        customer_name=pii.decrypt(owner, name) if pii and name else "",
+        address=msgspec.json.decode(pii.decrypt(owner, address), type=Address) if pii and address else None,
+    )

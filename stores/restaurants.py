@@ -1,0 +1,211 @@
+"""Restaurants with their hours, delivery zones and FAQ."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+import asyncpg
+
+from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException, Restaurant
+from stores.errors import NotFoundError, require
+from stores.postgres import Connection
+
+# What update() compares and writes, in the order of its parameters. max_calls is the platform's to set.
+_EDITABLE = (
+    "name",
+    "language",
+    "currency",
+    "zone",
+    "street",
+    "postcode",
+    "city",
+    "phone",
+    "greeting",
+    "voice",
+    "pickup",
+    "delivery",
+    "dine_in",
+    "prep_minutes",
+    "record_calls",
+    "fallback",
+    "fallback_number",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RestaurantSummary:
+    """A row of the platform's list."""
+
+    id: str
+    name: str
+    city: str
+    phone: str
+    language: str
+
+
+async def get(conn: Connection, restaurant_id: str) -> Restaurant:
+    """The restaurant with its hours and zones. Raises NotFoundError."""
+    row = await conn.fetchrow("select * from restaurant where id = $1", restaurant_id)
+    if row is None:
+        raise NotFoundError("restaurant", restaurant_id)
+    openings = await conn.fetch(
+        "select weekday, opens, closes from opening_hours where restaurant_id = $1 order by weekday, opens",
+        restaurant_id,
+    )
+    exceptions = await conn.fetch(
+        "select day, spans from opening_exception where restaurant_id = $1 order by day", restaurant_id
+    )
+    zones = await conn.fetch(
+        "select name, postcodes, minimum_cents, fee_cents, minutes from delivery_zone"
+        " where restaurant_id = $1 order by position, name",
+        restaurant_id,
+    )
+    return _restaurant(row, openings, exceptions, zones)
+
+
+def _restaurant(
+    row: asyncpg.Record, openings: list[asyncpg.Record], exceptions: list[asyncpg.Record], zones: list[asyncpg.Record]
+) -> Restaurant:
+    return Restaurant(
+        id=row["id"],
+        name=row["name"],
+        language=row["language"],
+        currency=row["currency"],
+        zone=row["zone"],
+        street=row["street"],
+        postcode=row["postcode"],
+        city=row["city"],
+        phone=row["phone"],
+        greeting=row["greeting"],
+        voice=row["voice"],
+        openings=tuple(Opening(one["weekday"], one["opens"], one["closes"]) for one in openings),
+        exceptions=tuple(
+            OpeningException(one["day"], tuple((opens, closes) for opens, closes in one["spans"])) for one in exceptions
+        ),
+        delivery_zones=tuple(
+            DeliveryZone(one["name"], tuple(one["postcodes"]), one["minimum_cents"], one["fee_cents"], one["minutes"])
+            for one in zones
+        ),
+        pickup=row["pickup"],
+        delivery=row["delivery"],
+        dine_in=row["dine_in"],
+        prep_minutes=row["prep_minutes"],
+        max_calls=row["max_calls"],
+        record_calls=row["record_calls"],
+        fallback=row["fallback"],
+        fallback_number=row["fallback_number"],
+    )
+
+
+async def list_all(conn: Connection, *, limit: int = 1000, after_name: str = "") -> tuple[RestaurantSummary, ...]:
+    """By name; ``after_name`` is the last name of the page before."""
+    rows = await conn.fetch(
+        "select id, name, city, phone, language from restaurant where name > $1 order by name, id limit $2",
+        after_name,
+        limit,
+    )
+    return tuple(RestaurantSummary(row["id"], row["name"], row["city"], row["phone"], row["language"]) for row in rows)
+
+
+async def create(conn: Connection, restaurant: Restaurant) -> str:
+    """Insert it with its hours and zones; returns its id, a new one when ``restaurant.id`` is empty.
+
+    Needs the platform role. Raises asyncpg.UniqueViolationError when the id exists.
+    """
+    columns = ("max_calls", *_EDITABLE)
+    names, places = ", ".join(columns), ", ".join(f"${number}" for number in range(2, len(columns) + 2))
+    restaurant_id: str = await conn.fetchval(
+        f"insert into restaurant (id, {names}) values (coalesce($1, gen_random_uuid()), {places}) returning id",
+        restaurant.id or None,
+        *(getattr(restaurant, column) for column in columns),
+    )
+    await set_openings(conn, restaurant_id, restaurant.openings)
+    for exception in restaurant.exceptions:
+        await set_exception(conn, restaurant_id, exception)
+    await set_delivery_zones(conn, restaurant_id, restaurant.delivery_zones)
+    return restaurant_id
+
+
+async def update(conn: Connection, restaurant: Restaurant) -> tuple[str, ...]:
+    """Write everything but hours, zones and ``max_calls``; returns the names of the fields that changed.
+
+    Raises NotFoundError.
+    """
+    names = ", ".join(_EDITABLE)
+    before = await conn.fetchrow(f"select {names} from restaurant where id = $1 for update", restaurant.id)
+    if before is None:
+        raise NotFoundError("restaurant", restaurant.id)
+    changed = tuple(name for name in _EDITABLE if before[name] != getattr(restaurant, name))
+    if changed:
+        assignments = ", ".join(f"{name} = ${number}" for number, name in enumerate(changed, 2))
+        await conn.execute(
+            f"update restaurant set {assignments} where id = $1",
+            restaurant.id,
+            *(getattr(restaurant, name) for name in changed),
+        )
+    return changed
+
+
+async def set_max_calls(conn: Connection, restaurant_id: str, max_calls: int) -> None:
+    """How many callers are answered at once. Needs the platform role. Raises NotFoundError."""
+    done = await conn.fetchval(
+        "update restaurant set max_calls = $2 where id = $1 returning id", restaurant_id, max_calls
+    )
+    require(done, "restaurant", restaurant_id)
+
+
+async def set_openings(conn: Connection, restaurant_id: str, openings: Iterable[Opening]) -> None:
+    """Replace the week."""
+    await conn.execute("delete from opening_hours where restaurant_id = $1", restaurant_id)
+    await conn.executemany(
+        "insert into opening_hours (restaurant_id, weekday, opens, closes) values ($1, $2, $3, $4)",
+        [(restaurant_id, one.weekday, one.opens, one.closes) for one in openings],
+    )
+
+
+async def set_exception(conn: Connection, restaurant_id: str, exception: OpeningException) -> None:
+    """Replace what is said of one date."""
+    await conn.execute(
+        "insert into opening_exception (restaurant_id, day, spans) values ($1, $2, $3)"
+        " on conflict (restaurant_id, day) do update set spans = excluded.spans",
+        restaurant_id,
+        exception.day,
+        exception.spans,
+    )
+
+
+async def remove_exception(conn: Connection, restaurant_id: str, day: date) -> None:
+    await conn.execute("delete from opening_exception where restaurant_id = $1 and day = $2", restaurant_id, day)
+
+
+async def set_delivery_zones(conn: Connection, restaurant_id: str, zones: Iterable[DeliveryZone]) -> None:
+    """Replace all zones; their order is kept."""
+    await conn.execute("delete from delivery_zone where restaurant_id = $1", restaurant_id)
+    await conn.executemany(
+        "insert into delivery_zone (restaurant_id, name, postcodes, minimum_cents, fee_cents, minutes, position)"
+        " values ($1, $2, $3, $4, $5, $6, $7)",
+        [
+            (restaurant_id, zone.name, zone.postcodes, zone.minimum_cents, zone.fee_cents, zone.minutes, position)
+            for position, zone in enumerate(zones)
+        ],
+    )
+
+
+async def faq(conn: Connection, restaurant_id: str) -> tuple[FaqEntry, ...]:
+    rows = await conn.fetch(
+        "select id, question, answer from faq where restaurant_id = $1 order by position, id", restaurant_id
+    )
+    return tuple(FaqEntry(row["id"], row["question"], row["answer"]) for row in rows)
+
+
+async def set_faq(conn: Connection, restaurant_id: str, entries: Iterable[FaqEntry]) -> None:
+    """Replace all entries; their order is kept. An entry with an empty id gets a new one."""
+    await conn.execute("delete from faq where restaurant_id = $1", restaurant_id)
+    await conn.executemany(
+        "insert into faq (id, restaurant_id, question, answer, position)"
+        " values (coalesce($1, gen_random_uuid()), $2, $3, $4, $5)",
+        [
+            (entry.id or None, restaurant_id, entry.question, entry.answer, position)
+            for position, entry in enumerate(entries)
+        ],
+    )

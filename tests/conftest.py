@@ -1,0 +1,191 @@
+"""Servers and databases for the tests that need real ones.
+
+One Postgres and one Valkey a session, started at first use in a temporary folder, without fsync. ``database`` is
+a fresh copy of a migrated template for each test (about 50 ms).
+"""
+
+import asyncio
+import base64
+import concurrent.futures
+import contextlib
+import inspect
+import itertools
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+import pytest
+
+from local.embedded import EmbeddedPostgres, EmbeddedValkey
+
+T = TypeVar("T")
+
+TEMPLATE = "alloresto_template"
+APP_ROLE = "alloresto_app"
+PLATFORM_ROLE = "alloresto_platform"
+LEAK_GRACE_S = 1.0
+NEEDED_IN_MEMORY_BYTES = 1 << 30  # making and dropping a database forces checkpoints: memory makes them free
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One migrated database and the URLs of the three roles."""
+
+    name: str
+    app_url: str
+    platform_url: str
+    owner_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """An opened ``stores.postgres.Postgres`` for each role."""
+
+    app: Any
+    platform: Any
+
+
+def run_apart(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run ``work`` in an event loop of its own, whatever this thread's loop is doing."""
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(work())).result(timeout=120)
+
+
+@contextlib.contextmanager
+def _folder(name: str) -> Iterator[Path]:
+    in_memory = Path("/dev/shm")
+    roomy = in_memory.is_dir() and shutil.disk_usage(in_memory).free > NEEDED_IN_MEMORY_BYTES
+    folder = Path(tempfile.mkdtemp(prefix=f"alloresto-{name}-", dir=in_memory if roomy else None))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[EmbeddedPostgres]:
+    with _folder("postgres") as folder:
+        server = EmbeddedPostgres(folder, durable=False)
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[EmbeddedValkey]:
+    with _folder("valkey") as folder:
+        server = EmbeddedValkey(folder, durable=False)
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: EmbeddedPostgres) -> EmbeddedPostgres:
+    """The server, with a migrated database to copy."""
+    from stores.migrate import migrate
+
+    run_apart(
+        lambda: migrate(
+            postgres_server.url(database=TEMPLATE),
+            app_password=postgres_server.password(APP_ROLE),
+            platform_password=postgres_server.password(PLATFORM_ROLE),
+        )
+    )
+    return postgres_server
+
+
+async def _as_owner(server: EmbeddedPostgres, statement: str) -> None:
+    connection = await asyncpg.connect(server.url(database="postgres"), timeout=10)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@contextlib.contextmanager
+def _copy_of_template(server: EmbeddedPostgres) -> Iterator[Database]:
+    name = f"test_{next(_numbers)}"
+    run_apart(lambda: _as_owner(server, f"create database {name} template {TEMPLATE} strategy file_copy"))
+    yield Database(name, server.url(APP_ROLE, name), server.url(PLATFORM_ROLE, name), server.url("postgres", name))
+    run_apart(lambda: _as_owner(server, f"drop database {name} with (force)"))
+
+
+@pytest.fixture
+def database(migrated_template: EmbeddedPostgres) -> Iterator[Database]:
+    """A fresh, migrated, empty database for this test."""
+    with _copy_of_template(migrated_template) as copy:
+        yield copy
+
+
+@pytest.fixture(scope="module")
+def module_database(migrated_template: EmbeddedPostgres) -> Iterator[Database]:
+    """Like ``database``, shared by a module's tests."""
+    with _copy_of_template(migrated_template) as copy:
+        yield copy
+
+
+@pytest.fixture
+async def postgres(database: Database) -> AsyncIterator[Pools]:
+    """``.app`` lends ``tenant(…)``, ``.platform`` lends ``platform()``."""
+    from stores.postgres import Postgres
+
+    app, platform = Postgres(database.app_url), Postgres(database.platform_url)
+    await app.open()
+    await platform.open()
+    yield Pools(app, platform)
+    await app.close()
+    await platform.close()
+
+
+@pytest.fixture
+def redis_url(valkey_server: EmbeddedValkey) -> str:
+    """An empty Valkey."""
+    from stores.redis import connect
+
+    async def flush() -> None:
+        async with connect(valkey_server.url()) as redis:
+            await redis.flushall()
+
+    run_apart(flush)
+    return valkey_server.url()
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Any]:
+    """A client of an empty Valkey."""
+    from stores.redis import connect
+
+    async with connect(redis_url) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def master_key() -> str:
+    """A MASTER_KEY as the settings take it: 32 bytes in base64."""
+    return base64.b64encode(bytes(range(32))).decode()
+
+
+@pytest.fixture(autouse=True)
+def fail_on_leaked_tasks(request: pytest.FixtureRequest) -> None:
+    """Fail an async test that leaves tasks running once its fixtures are down."""
+    function = getattr(request, "function", None)
+    if function is not None and (inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)):
+        request.getfixturevalue("_task_watch")
+
+
+@pytest.fixture
+async def _task_watch() -> AsyncIterator[None]:
+    before = asyncio.all_tasks()
+    yield
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    if left:
+        await asyncio.wait(left, timeout=LEAK_GRACE_S)
+    leaked = [repr(task.get_coro()) for task in left if not task.done()]
+    assert not leaked, f"tasks left running: {leaked}"

@@ -1,0 +1,1 @@
+"""Other sides of our protocols, as first-class modules: real sockets, scripted behaviour."""

@@ -1,0 +1,202 @@
+"""Postgres or Redis away: calls go on, and what was promised is written exactly once."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from domain.restaurant import Restaurant
+from eventing.call_lane import Connected, Ended
+from tests.fakes.bridge import FakeBridge
+from tests.fakes.engine import FakeEngine
+from tests.fakes.proxy import TcpProxy
+from tests.integration.call_handler.conftest import (
+    GREETING,
+    Lane,
+    MakeBridge,
+    StartHandler,
+    eventually,
+    fill_cart,
+    new_id,
+    written,
+)
+
+pytestmark = pytest.mark.integration
+
+Ring = Callable[..., Awaitable[Lane]]
+
+
+def port_of(url: str) -> int:
+    port = urlsplit(url).port
+    assert port is not None
+    return port
+
+
+def through(proxy: TcpProxy, url: str) -> str:
+    return url.replace(f":{port_of(url)}", f":{proxy.port}")
+
+
+@pytest.fixture
+async def postgres_proxy(database: Any) -> AsyncIterator[TcpProxy]:
+    async with TcpProxy(port_of(database.app_url)) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def redis_proxy(redis_url: str) -> AsyncIterator[TcpProxy]:
+    async with TcpProxy(port_of(redis_url)) as proxy:
+        yield proxy
+
+
+async def test_an_order_confirmed_while_postgres_is_away_is_written_once_when_it_is_back(
+    start_handler: StartHandler,
+    engine: FakeEngine,
+    bridge: FakeBridge,
+    ring: Ring,
+    postgres_proxy: TcpProxy,
+    database: Any,
+    postgres: Any,
+    redis: Any,
+) -> None:
+    url = through(postgres_proxy, database.app_url)
+    handler = await start_handler(engine, DATABASE_URL=url, ORDER_WAIT_S="0.3")
+    lane = await ring(handler, bridge)
+    session = await engine.session()
+    await lane.until(Connected)
+    await fill_cart(session)
+
+    await postgres_proxy.go_away()
+    await session.reply(calls=[("confirm_order", {})])
+    [confirmed] = await session.tool_outputs(1)
+    noted = await redis.hlen("orders:unwritten")
+    await bridge.hang_up()
+    ended = await lane.until(Ended)
+    await postgres_proxy.come_back()
+    orders, events = await eventually(lambda: written(postgres), lambda found: bool(found[0]))
+
+    assert confirmed["ok"]
+    assert confirmed["order"] == {"pending": True}
+    assert noted == 1
+    assert ended.outcome == "order_confirmed"
+    assert (len(orders), len(events)) == (1, 1)
+    await eventually(lambda: redis.hlen("orders:unwritten"), lambda left: left == 0)
+
+
+async def test_an_order_that_a_killed_handler_promised_is_written_by_the_next_one(
+    start_handler: StartHandler,
+    engine: FakeEngine,
+    bridge: FakeBridge,
+    ring: Ring,
+    postgres_proxy: TcpProxy,
+    database: Any,
+    postgres: Any,
+    redis: Any,
+) -> None:
+    url = through(postgres_proxy, database.app_url)
+    handler = await start_handler(engine, DATABASE_URL=url, ORDER_WAIT_S="0.3")
+    lane = await ring(handler, bridge)
+    session = await engine.session()
+    await lane.until(Connected)
+    await fill_cart(session)
+    await postgres_proxy.go_away()
+    await session.reply(calls=[("confirm_order", {})])
+    await session.tool_outputs(1)
+    stored = await redis.hgetall("orders:unwritten")
+    handler.process.kill()
+
+    await start_handler(engine)
+    orders, events = await eventually(lambda: written(postgres), lambda found: bool(found[0]))
+
+    assert (len(orders), len(events)) == (1, 1)
+    assert b"Ada" not in b"".join(stored.values())
+    await eventually(lambda: redis.hlen("orders:unwritten"), lambda left: left == 0)
+
+
+async def test_a_call_is_taken_while_redis_is_away(
+    start_handler: StartHandler,
+    engine: FakeEngine,
+    bridge: FakeBridge,
+    ring: Ring,
+    redis_proxy: TcpProxy,
+    redis_url: str,
+    postgres: Any,
+) -> None:
+    await redis_proxy.go_away()
+    handler = await start_handler(engine, REDIS_URL=through(redis_proxy, redis_url))
+    lane = await ring(handler, bridge)
+    session = await engine.session()
+    await lane.until(Connected)
+    await fill_cart(session)
+
+    await session.reply(calls=[("confirm_order", {})])
+    [confirmed] = await session.tool_outputs(1)
+    await bridge.hang_up()
+    ended = await lane.until(Ended)
+
+    assert confirmed["order"] == {"number": 1}
+    assert ended.outcome == "order_confirmed"
+    assert len((await written(postgres))[0]) == 1
+
+
+async def test_a_call_is_taken_while_postgres_is_away_and_the_restaurant_is_cached(
+    start_handler: StartHandler,
+    engine: FakeEngine,
+    bridge: FakeBridge,
+    bridge_for: MakeBridge,
+    ring: Ring,
+    postgres_proxy: TcpProxy,
+    database: Any,
+) -> None:
+    warm = await start_handler(engine)
+    first = await ring(warm, bridge)
+    await first.until(Connected)
+    await postgres_proxy.go_away()
+    handler = await start_handler(engine, DATABASE_URL=through(postgres_proxy, database.app_url))
+
+    lane = await ring(handler, await bridge_for(new_id(), greeting=GREETING))
+
+    await lane.until(Connected)
+
+
+async def test_neither_postgres_nor_redis_ends_the_call_as_failed(
+    start_handler: StartHandler,
+    engine: FakeEngine,
+    bridge: FakeBridge,
+    ring: Ring,
+    postgres_proxy: TcpProxy,
+    redis_proxy: TcpProxy,
+    database: Any,
+    redis_url: str,
+) -> None:
+    await postgres_proxy.go_away()
+    await redis_proxy.go_away()
+    handler = await start_handler(
+        engine,
+        DATABASE_URL=through(postgres_proxy, database.app_url),
+        REDIS_URL=through(redis_proxy, redis_url),
+        PROFILE_WAIT_S="0.5",
+    )
+
+    lane = await ring(handler, bridge)
+    ended = await lane.until(Ended)
+
+    assert ended.outcome == "failed"
+    assert "DATABASE_URL" in ended.reason
+
+
+async def test_readiness_names_what_is_away_and_still_takes_calls(
+    start_handler: StartHandler, engine: FakeEngine, redis_proxy: TcpProxy, redis_url: str, restaurant: Restaurant
+) -> None:
+    await redis_proxy.go_away()
+    handler = await start_handler(engine, REDIS_URL=through(redis_proxy, redis_url))
+
+    async def readiness() -> tuple[int, dict[str, Any]]:
+        async with handler.http.get(f"{handler.url}/health/ready") as response:
+            return response.status, json.loads(await response.read())
+
+    status, body = await eventually(readiness, lambda answer: bool(answer[1]["missing"]))
+
+    assert (status, body["status"]) == (200, "ready")
+    assert set(body["missing"]) == {"redis"}

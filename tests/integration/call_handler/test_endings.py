@@ -1,0 +1,251 @@
+"""The ways a call ends: each with exactly one final line, or with none when another handler has to go on."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+
+from eventing.call_lane import Alive, Connected, Ended
+from eventing.media import Hangup, Transfer
+from tests.fakes.bridge import FakeBridge
+from tests.fakes.engine import FakeEngine
+from tests.integration.call_handler.conftest import (
+    Handler,
+    Lane,
+    MakeBridge,
+    StartHandler,
+    eventually,
+    fill_cart,
+    new_id,
+    written,
+)
+
+pytestmark = pytest.mark.integration
+
+Ring = Callable[..., Awaitable[Lane]]
+
+
+async def test_a_caller_who_hangs_up_without_a_word_abandoned_the_call(
+    handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
+) -> None:
+    lane = await ring(handler, bridge)
+    session = await engine.session()
+    await lane.until(Connected)
+
+    await bridge.hang_up()
+
+    assert await lane.rest() == [Ended("abandoned")]
+    await asyncio.wait_for(session.closed.wait(), 5)
+    await asyncio.wait_for(bridge.closed.wait(), 5)
+
+
+async def test_the_model_says_goodbye_before_the_call_is_hung_up(
+    handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
+) -> None:
+    lane = await ring(handler, bridge)
+    session = await engine.session()
+    await lane.until(Connected)
+
+    await session.caller_says("That is all.")
+    await session.reply(calls=[("end_call", {})])
+    await session.expect("response.create")
+    await session.reply("Goodbye!", audio_ms=400)
+    await bridge.expect(Hangup)
+
+    assert len(bridge.played) == 400 * 8
+    assert await lane.rest() == [Ended("answered")]
+
+
+async def test_a_caller_who_goes_on_talking_is_not_hung_up_on(
+    handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
+) -> None:
+    lane = await ring(handler, bridge)
+    session = await engine.session()
+    await lane.until(Connected)
+
+    await session.caller_says("That is all.")
+    await session.reply("Goodbye!", audio_ms=2000, calls=[("end_call", {})])
+    await bridge.hears(200 * 8)
+    await session.caller_says("No, wait, a drink too.")
+    await session.reply("Which one?", audio_ms=200)
+    await bridge.hears(len(bridge.played) + 200 * 8)
+    await asyncio.sleep(0.5)
+
+    assert bridge.of(Hangup) == []
+    await bridge.hang_up()
+    assert await lane.until(Ended) == Ended("answered")
+
+
+async def test_a_transfer_is_made_when_its_announcement_was_heard(
+    handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
+) -> None:
+    lane = await ring(handler, bridge)
+    session = await engine.session()
+    await lane.until(Connected)
+
+    await session.caller_says("I want to talk to a person.")
+    await session.reply(calls=[("transfer_to_human", {"reason": "asked for a person"})])
+    await session.expect("response.create")
+    await session.reply("One moment, I'm putting you through.", audio_ms=400)
+    transfer: Transfer = await bridge.expect(Transfer)
+
+    assert (transfer.transfer.target, transfer.transfer.reason) == ("+33100000001", "asked for a person")
+    assert len(bridge.played) == 400 * 8
+    assert await lane.rest() == [Ended("transferred")]
+
+
+async def test_a_client_that_goes_away_aborts_the_call_and_frees_the_handler(
+    handler: Handler, engine: FakeEngine, bridge: FakeBridge, bridge_for: MakeBridge, ring: Ring, redis: Any
+) -> None:
+    lane = await ring(handler, bridge)
+    session = await engine.session()
+    await lane.until(Connected)
+    await session.caller_says("One Margherita.")
+
+    lane.leave()
+    await asyncio.wait_for(bridge.closed.wait(), 5)
+    await asyncio.wait_for(session.closed.wait(), 5)
+
+    assert await eventually(lambda: redis.exists(f"call:{bridge.call_id}:checkpoint"))
+
+    async def free_again() -> int:
+        next_lane = await ring(handler, await bridge_for(new_id()))
+        return next_lane.status
+
+    assert await eventually(free_again, lambda status: status == 200)
+
+
+async def test_a_lost_media_socket_ends_the_lane_without_a_final_line(
+    handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
+) -> None:
+    lane = await ring(handler, bridge)
+    session = await engine.session()
+    await lane.until(Connected)
+
+    await bridge.lose()
+
+    assert [line for line in await lane.rest() if not isinstance(line, Alive)] == []
+    await asyncio.wait_for(session.closed.wait(), 5)
+
+
+async def test_an_engine_that_drops_is_dialled_again_and_told_what_was_said(
+    handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring, postgres: Any
+) -> None:
+    lane = await ring(handler, bridge)
+    session = await engine.session()
+    await lane.until(Connected)
+    await fill_cart(session)
+
+    await session.drop()
+    await bridge.caller_speaks(5)
+    second = await engine.session()
+    await second.expect("response.create")
+    await second.reply(calls=[("read_cart", {}), ("confirm_order", {})])
+    cart, confirmed = await second.tool_outputs(2)
+    await bridge.hang_up()
+    ended = await lane.until(Ended)
+
+    told = [event["item"] for event in second.of("conversation.item.create") if event["item"]["type"] == "message"]
+    assert ("user", "One small Margherita to take away, for Ada.") in [
+        (item["role"], item["content"][0]["text"]) for item in told
+    ]
+    assert told[-1]["role"] == "system"
+    assert second.heard == bridge.frames_sent
+    assert cart["cart"]["lines"][0]["item"] == "Margherita"
+    assert confirmed["order"] == {"number": 1}
+    assert ended.outcome == "order_confirmed"
+    assert len((await written(postgres))[0]) == 1
+
+
+async def test_an_engine_that_drops_twice_ends_the_call_as_failed(
+    handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
+) -> None:
+    lane = await ring(handler, bridge)
+    first = await engine.session()
+    await lane.until(Connected)
+
+    await first.drop()
+    second = await engine.session()
+    await second.expect("session.update")
+    await second.drop()
+    ended = await lane.until(Ended)
+
+    assert ended.outcome == "failed"
+    assert "engine" in ended.reason
+
+
+async def test_a_stopping_handler_finishes_its_call_and_takes_no_other(
+    handler: Handler, engine: FakeEngine, bridge: FakeBridge, bridge_for: MakeBridge, ring: Ring, postgres: Any
+) -> None:
+    lane = await ring(handler, bridge)
+    session = await engine.session()
+    await lane.until(Connected)
+
+    handler.terminate()
+    await handler.log_says("Shutting down")
+    with pytest.raises(aiohttp.ClientConnectionError):
+        async with asyncio.timeout(5), aiohttp.ClientSession() as other:
+            while True:
+                async with other.get(f"{handler.url}/health/ready"):
+                    await asyncio.sleep(0.05)
+    await fill_cart(session)
+    await session.reply(calls=[("confirm_order", {})])
+    await session.tool_outputs(1)
+    await bridge.hang_up()
+    ended = await lane.until(Ended)
+
+    assert ended.outcome == "order_confirmed"
+    assert await handler.ended() in (0, -15)
+    assert len((await written(postgres))[0]) == 1
+
+
+async def test_a_call_at_its_limit_is_ended_with_a_word(
+    start_handler: StartHandler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
+) -> None:
+    handler = await start_handler(engine, MAX_CALL_S="0.5")
+    lane = await ring(handler, bridge)
+    session = await engine.session()
+    await lane.until(Connected)
+
+    asked = await session.expect("response.create")
+    await session.reply("I have to end our call here. Goodbye!", audio_ms=200)
+    await bridge.expect(Hangup)
+
+    assert "Goodbye" in asked["response"]["instructions"]
+    assert await lane.until(Ended) == Ended("abandoned")
+
+
+async def test_a_silent_caller_is_asked_once_and_then_told_goodbye(
+    start_handler: StartHandler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
+) -> None:
+    handler = await start_handler(engine, IDLE_ASK_S="0.4", IDLE_END_S="0.4")
+    lane = await ring(handler, bridge)
+    session = await engine.session()
+    await lane.until(Connected)
+
+    first = await session.expect("response.create")
+    await session.reply("Are you still there?", audio_ms=200)
+    second = await session.expect("response.create")
+    await session.reply("Goodbye!", audio_ms=200)
+    await bridge.expect(Hangup)
+
+    assert "still there" in first["response"]["instructions"]
+    assert "Goodbye" in second["response"]["instructions"]
+    assert await lane.until(Ended) == Ended("abandoned")
+
+
+async def test_keys_that_the_caller_pressed_are_told_to_the_engine(
+    handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
+) -> None:
+    lane = await ring(handler, bridge)
+    session = await engine.session()
+    await lane.until(Connected)
+
+    for digit in "75":
+        await bridge.press(digit)
+    await session.expect("response.create")
+
+    last = session.of("conversation.item.create")[-1]["item"]
+    assert (last["role"], last["content"][0]["text"]) == ("user", "(75)")

@@ -1,0 +1,149 @@
+"""A caller orders: sockets, protocols, Postgres and Redis are real; the bridge and the engine are scripted."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from domain.restaurant import Restaurant
+from eventing.call_lane import Accepted, Connected, Ended
+from stores import live
+from tests.fakes.bridge import FakeBridge
+from tests.fakes.engine import FakeEngine
+from tests.integration.call_handler.conftest import GREETING, Handler, Lane, eventually, fill_cart, written
+
+pytestmark = pytest.mark.integration
+
+Ring = Callable[..., Awaitable[Lane]]
+
+
+async def test_a_caller_orders_by_voice_and_the_order_is_in_the_database(
+    handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring, restaurant: Restaurant, postgres: Any
+) -> None:
+    lane = await ring(handler, bridge)
+    assert lane.status == 200
+    assert lane.response.headers["content-type"] == "application/x-ndjson"
+    assert await lane.line() == Accepted("pod-1", 1)
+    session = await engine.session()
+    assert await lane.line() == Connected()
+
+    await session.caller_says("One large Margherita with olives, to take away, for Ada.")
+    order = ("add_item", {"item": "Margherita", "size": "Large", "modifiers": ["Olives"], "quantity": 1})
+    await session.reply(calls=[order, ("set_fulfilment", {"kind": "pickup"}), ("set_customer", {"name": "Ada"})])
+    added, *_ = await session.tool_outputs(3)
+    assert added["ok"], added
+    await session.expect("response.create")
+    await session.reply(calls=[("read_cart", {})])
+    await session.expect("response.create")
+    await session.reply("One large Margherita with olives. Right?", audio_ms=200)
+    await bridge.hears(200 * 8)
+    await session.caller_says("Yes.")
+    await session.reply(calls=[("confirm_order", {})])
+    [confirmed] = await session.tool_outputs(1)
+    assert confirmed["ok"], confirmed
+    assert confirmed["order"] == {"number": 1}
+    await session.expect("response.create")
+    await session.reply("Your order is confirmed.", audio_ms=200)
+    await bridge.hears(400 * 8)
+    await bridge.hang_up()
+
+    ended = await lane.until(Ended)
+    assert await lane.line() is None
+    [row], [event] = await written(postgres)
+    assert (row["total_cents"], row["number"]) == (1350, 1)
+    assert ended == Ended("order_confirmed", row["id"])
+    assert event["data"]["lines"][0]["modifiers"] == ["Olives"]
+    assert session.errors == []
+    assert session.of("conversation.item.create")[0]["item"] == {
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "output_text", "text": GREETING}],
+    }
+
+
+async def test_an_order_confirmed_twice_by_the_model_is_written_once(
+    handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring, restaurant: Restaurant, postgres: Any
+) -> None:
+    lane = await ring(handler, bridge)
+    session = await engine.session()
+    await lane.until(Connected)
+    await fill_cart(session)
+
+    await session.reply(calls=[("confirm_order", {}), ("confirm_order", {})])
+    first, second = await session.tool_outputs(2)
+    await bridge.hang_up()
+    ended = await lane.until(Ended)
+
+    assert first["order"] == second["order"] == {"number": 1}
+    orders, events = await written(postgres)
+    assert (len(orders), len(events)) == (1, 1)
+    assert ended.outcome == "order_confirmed"
+
+
+async def test_what_the_model_gets_wrong_is_answered_with_what_is_allowed(
+    handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
+) -> None:
+    lane = await ring(handler, bridge)
+    session = await engine.session()
+    await lane.until(Connected)
+
+    await session.reply(
+        calls=[("add_item", {"item": "Sushi"}), ("fly_to_moon", {}), ("add_item", "{not json"), ("confirm_order", {})]
+    )
+    unknown, no_tool, no_json, too_early = await session.tool_outputs(4)
+
+    assert unknown["error"]["code"] == "unknown_item"
+    assert "Margherita" in unknown["error"]["allowed"]
+    assert no_tool["error"]["code"] == "unknown_tool"
+    assert no_json["error"]["code"] == "bad_arguments"
+    assert too_early["ok"] is False
+
+
+async def test_the_call_log_has_both_sides_the_tokens_and_the_cost(
+    handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring, restaurant: Restaurant, postgres: Any
+) -> None:
+    lane = await ring(handler, bridge)
+    session = await engine.session()
+    await lane.until(Connected)
+
+    await session.caller_says("Are you open?")
+    await session.reply("Yes, all day.", audio_ms=100)
+    await bridge.hears(100 * 8)
+    await bridge.hang_up()
+    ended = await lane.until(Ended)
+
+    async def logged() -> Any:
+        async with postgres.app.tenant(restaurant.id) as connection:
+            return await connection.fetchrow("select * from call_log where id = $1", bridge.call_id)
+
+    row = await eventually(logged)
+    assert ended.outcome == "answered"
+    assert [(said["who"], said["text"]) for said in row["transcript"]] == [
+        ("assistant", GREETING),
+        ("caller", "Are you open?"),
+        ("assistant", "Yes, all day."),
+    ]
+    assert row["usage"]["audioOut"] == 40
+    # 40 text in at $4, 20 cached at $0.40, 10 text out at $24, 40 audio in at $32, 40 audio out at $64, a million each
+    assert float(row["cost_dollars"]) == pytest.approx(0.004248)
+
+
+async def test_the_staff_sees_the_call_live(
+    handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring, restaurant: Restaurant, redis: Any
+) -> None:
+    events = live.subscribe(redis, restaurant.id)
+    first = asyncio.create_task(anext(events))
+    await eventually(lambda: redis.pubsub_numsub(f"resto:{restaurant.id}:live"), lambda counts: counts[0][1] == 1)
+    lane = await ring(handler, bridge)
+    session = await engine.session()
+    await lane.until(Connected)
+
+    await session.caller_says("A small Margherita.")
+    await session.reply(calls=[("add_item", {"item": "Margherita", "size": "Small"})])
+    seen = [await asyncio.wait_for(first, 5)] + [await asyncio.wait_for(anext(events), 5) for _ in range(2)]
+    await events.aclose()
+
+    assert [type(event).__name__ for event in seen] == ["Said", "Said", "ToolUsed"]
+    assert (seen[1].who, seen[1].text) == ("caller", "A small Margherita.")
+    assert (seen[2].name, seen[2].ok) == ("add_item", True)

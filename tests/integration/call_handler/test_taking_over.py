@@ -1,0 +1,122 @@
+"""A call goes on in another handler: from the checkpoint, without asking again and without ordering twice."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from domain.restaurant import Restaurant
+from eventing.call_lane import Connected, Ended
+from stores import checkpoints
+from tests.fakes.engine import FakeEngine, FakeSession
+from tests.integration.call_handler.conftest import (
+    Handler,
+    Lane,
+    MakeBridge,
+    StartHandler,
+    eventually,
+    fill_cart,
+    new_id,
+    written,
+)
+
+pytestmark = pytest.mark.integration
+
+Ring = Callable[..., Awaitable[Lane]]
+
+
+def told(session: FakeSession) -> list[tuple[str, str]]:
+    items = [event["item"] for event in session.of("conversation.item.create")]
+    return [(item["role"], item["content"][0]["text"]) for item in items if item["type"] == "message"]
+
+
+async def test_a_killed_handlers_call_goes_on_where_it_stopped(
+    start_handler: StartHandler, engine: FakeEngine, bridge_for: MakeBridge, ring: Ring, redis: Any, postgres: Any
+) -> None:
+    call_id = new_id()
+    first_handler = await start_handler(engine)
+    first_lane = await ring(first_handler, await bridge_for(call_id, attempt=1, greeting="Good evening!"))
+    first = await engine.session()
+    await first_lane.until(Connected)
+    await fill_cart(first)
+    await eventually(lambda: checkpoints.load(redis, call_id), lambda saved: saved and saved.cart.read_back > 0)
+    first_handler.process.kill()
+
+    second_handler = await start_handler(engine)
+    bridge = await bridge_for(call_id, attempt=2, early_frames=3)
+    lane = await ring(second_handler, bridge)
+    second = await engine.session()
+    await lane.until(Connected)
+    await second.expect("response.create")
+    await second.reply("Sorry about that. One small Margherita, right?", audio_ms=200)
+    await bridge.hears(200 * 8)
+    await second.caller_says("Yes.")
+    await second.reply(calls=[("confirm_order", {})])
+    [confirmed] = await second.tool_outputs(1)
+    await bridge.hang_up()
+    ended = await lane.until(Ended)
+
+    assert told(second)[0] == ("assistant", "Good evening!")
+    assert told(second)[1] == ("user", "One small Margherita to take away, for Ada.")
+    assert told(second)[-1][0] == "system"
+    assert "Margherita" in told(second)[-1][1]
+    assert second.heard == bridge.frames_sent
+    assert confirmed["order"] == {"number": 1}
+    assert ended.outcome == "order_confirmed"
+    assert len((await written(postgres))[0]) == 1
+
+
+async def test_an_order_that_was_confirmed_before_is_not_ordered_again(
+    start_handler: StartHandler, engine: FakeEngine, bridge_for: MakeBridge, ring: Ring, redis: Any, postgres: Any
+) -> None:
+    call_id = new_id()
+    first_handler = await start_handler(engine)
+    first_lane = await ring(first_handler, await bridge_for(call_id, attempt=1))
+    first = await engine.session()
+    await first_lane.until(Connected)
+    await fill_cart(first)
+    await first.reply(calls=[("confirm_order", {})])
+    await first.tool_outputs(1)
+    await eventually(lambda: checkpoints.load(redis, call_id), lambda saved: saved and saved.order_id is not None)
+    first_lane.leave()
+
+    bridge = await bridge_for(call_id, attempt=2)
+    lane = await _ring_until_taken(ring, first_handler, bridge)
+    second = await engine.session()
+    await second.expect("response.create")
+    await second.reply(calls=[("add_item", {"item": "Margherita", "size": "Large"}), ("confirm_order", {})])
+    added, confirmed = await second.tool_outputs(2)
+    await bridge.hang_up()
+    ended = await lane.until(Ended)
+
+    orders, events = await written(postgres)
+    assert added["error"]["code"] == "already_confirmed"
+    assert confirmed["order"] == {"number": 1}
+    assert (len(orders), len(events)) == (1, 1)
+    assert ended == Ended("order_confirmed", orders[0]["id"])
+
+
+async def _ring_until_taken(ring: Ring, handler: Handler, bridge: Any) -> Lane:
+    async def taken() -> Lane | None:
+        lane = await ring(handler, bridge)
+        return lane if lane.status == 200 else None
+
+    found: Lane = await eventually(taken)
+    return found
+
+
+async def test_a_call_without_a_checkpoint_starts_anew(
+    handler: Handler, engine: FakeEngine, bridge_for: MakeBridge, ring: Ring, restaurant: Restaurant
+) -> None:
+    bridge = await bridge_for(new_id(), attempt=3, greeting="Good evening!")
+
+    lane = await ring(handler, bridge)
+    session = await engine.session()
+    await lane.until(Connected)
+    await bridge.caller_speaks(2)
+    await session.hears(2 * 160)
+
+    assert told(session) == [("assistant", "Good evening!")]
+    assert session.of("response.create") == []
+    await bridge.hang_up()
+    assert await lane.until(Ended) == Ended("abandoned")

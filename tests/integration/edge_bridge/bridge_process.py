@@ -1,0 +1,137 @@
+"""A real bridge as a process of its own: pjsua2 never runs inside pytest."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from local.embedded import free_port
+from tests.conftest import Database
+
+READY_WITHIN_S = 20.0
+
+
+def free_ports(count: int) -> list[int]:
+    ports: set[int] = set()
+    while len(ports) < count:
+        ports.add(free_port())
+    return list(ports)
+
+
+class BridgeProcess:
+    """``python -m edge_bridge`` on loopback, logging to ``folder/bridge.log``."""
+
+    def __init__(
+        self,
+        folder: Path,
+        database: Database,
+        redis_url: str,
+        master_key: str,
+        sink_port: int,
+        arguments: tuple[str, ...] = (),
+        **settings: str,
+    ) -> None:
+        self.folder = folder
+        self.sip_port, self.api_port, self.media_port = free_ports(3)
+        self.recordings = folder / "recordings"
+        self.sink_port = sink_port
+        self.environment = {
+            **os.environ,
+            "PLATFORM_DATABASE_URL": database.platform_url,
+            "REDIS_URL": redis_url,
+            "MASTER_KEY": master_key,
+            "K_SINK": f"http://127.0.0.1:{sink_port}",
+            "BRIDGE_NODE_ID": "edge-test",
+            "SIP_BIND_ADDRESS": "127.0.0.1",
+            "SIP_PORT": str(self.sip_port),
+            "RTP_PORT_MIN": str(20_000 + self.sip_port % 20_000),
+            "SIP_PEERS": "127.0.0.0/8",
+            "MEDIA_BIND_ADDRESS": "127.0.0.1",
+            "MEDIA_PORT": str(self.media_port),
+            "API_BIND_ADDRESS": "127.0.0.1",
+            "API_PORT": str(self.api_port),
+            "RECORDINGS_DIR": str(self.recordings),
+            "HANDLER_WAIT_S": "3",
+            "DRAIN_S": "5",
+            **settings,
+        }
+        self._arguments = arguments
+        self._log = (folder / "bridge.log").open("ab")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def target(self) -> tuple[str, int]:
+        return ("127.0.0.1", self.sip_port)
+
+    def start(self, *, wait: bool = True) -> "BridgeProcess":
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "edge_bridge", *self._arguments],
+            env=self.environment,
+            stderr=self._log,
+            stdout=self._log,
+            cwd=Path(__file__).parents[3],
+        )
+        if wait:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self, ignoring: tuple[str, ...] = ("sink",)) -> None:
+        """Until nothing is missing but ``ignoring``. Raises AssertionError with the log's end."""
+        end = time.monotonic() + READY_WITHIN_S
+        while time.monotonic() < end:
+            missing = self.missing()
+            if missing is not None and not set(missing) - set(ignoring):
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"the bridge did not get ready, {self.missing()}: {self.log_text()[-3000:]}")
+
+    def missing(self) -> dict[str, str] | None:
+        """What ``/health/ready`` says is missing; None while nothing answers."""
+        try:
+            return dict(json.loads(self.get("/health/ready"))["missing"])
+        except OSError:
+            return None
+
+    def get(self, path: str) -> str:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.api_port}{path}", timeout=5) as answer:
+                return str(answer.read().decode())
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
+
+    def metric(self, name: str) -> float:
+        """The sum of a metric's samples, as last reported."""
+        lines = [line for line in self.get("/metrics").splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+
+    async def until_idle(self) -> None:
+        """Until no call occupies a slot: pjsip frees one a little after BYE."""
+        await asyncio.sleep(0.1)
+
+    def stop(self, number: int = signal.SIGTERM, within_s: float = 10.0) -> int:
+        """End it; gives the exit status. Raises subprocess.TimeoutExpired."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(within_s)
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+                self.process.wait(5)
+            self._log.close()
+
+    def workers(self) -> list[int]:
+        """The worker processes' ids."""
+        assert self.process is not None
+        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in path.read_text().split()]
+
+    def log_text(self) -> str:
+        return (self.folder / "bridge.log").read_text(errors="replace")

@@ -1,0 +1,97 @@
+import asyncio
+import audioop
+import math
+import shutil
+import struct
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from domain.restaurant import Restaurant
+from local.embedded import EmbeddedValkey, free_port
+from stores import lines, restaurants
+from stores.ciphers import SipPasswordCipher
+from stores.postgres import Postgres
+from tests.conftest import Database, run_apart
+from tests.integration.edge_bridge.bridge_process import BridgeProcess
+from tests.integration.edge_bridge.handler_app import HandlerApp
+
+BUSY, MESSAGE, FORWARD, SMALL, RECORDED = "+33100000001", "+33100000002", "+33100000003", "+33100000004", "+33100000005"
+HUMAN = "+33612340000"
+
+
+def tone(ms: int, hertz: int = 440) -> bytes:
+    """A loud µ-law tone."""
+    samples = (int(9000 * math.sin(2 * math.pi * hertz * n / 8000)) for n in range(ms * 8))
+    return audioop.lin2ulaw(b"".join(struct.pack("<h", sample) for sample in samples), 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A running bridge and the port its handler has to listen on."""
+
+    bridge: BridgeProcess
+    database: Database
+    redis_url: str
+
+
+def restaurant(name: str, **changed: object) -> Restaurant:
+    fields: dict[str, object] = {
+        "id": str(uuid.uuid4()),
+        "name": name,
+        "language": "en",
+        "currency": "EUR",
+        "zone": "Europe/Paris",
+        "pickup": True,
+    }
+    return Restaurant(**(fields | changed))  # type: ignore[arg-type]
+
+
+async def seed(database: Database, master_key: str) -> None:
+    platform = Postgres(database.platform_url)
+    await platform.open()
+    houses = {
+        BUSY: restaurant("Busy"),
+        MESSAGE: restaurant("Message", fallback="take_message"),
+        FORWARD: restaurant("Forward", fallback="forward", fallback_number=HUMAN),
+        SMALL: restaurant("Small", max_calls=1),
+        RECORDED: restaurant("Recorded", record_calls=True),
+    }
+    async with platform.platform() as connection:
+        for number, house in houses.items():
+            await restaurants.create(connection, house)
+            await lines.create(connection, restaurant_id=house.id, number=number, cipher=SipPasswordCipher(master_key))
+    await platform.close()
+
+
+@pytest.fixture(scope="module")
+def scene(module_database: Database, valkey_server: EmbeddedValkey, master_key: str) -> Iterator[Scene]:
+    """One bridge for a module's tests, with five restaurants."""
+    run_apart(lambda: seed(module_database, master_key))
+    folder = Path(tempfile.mkdtemp(prefix="alloresto-bridge-"))
+    sink = free_port()
+    bridge = BridgeProcess(
+        folder,
+        module_database,
+        valkey_server.url(),
+        master_key,
+        sink,
+        LOCAL_RUNTIME_URL=f"http://127.0.0.1:{sink}",
+    )
+    bridge.start()
+    yield Scene(bridge, module_database, valkey_server.url())
+    bridge.stop()
+    print(bridge.log_text())
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+async def handler(scene: Scene) -> AsyncIterator[HandlerApp]:
+    """A handler at the bridge's sink for this test."""
+    async with HandlerApp(scene.bridge.sink_port) as app:
+        yield app
+    await asyncio.sleep(0.05)

@@ -1,0 +1,311 @@
+"""Whole calls: a real SIP caller, a real bridge process, a real handler on the wire."""
+
+import asyncio
+import time
+
+import aiohttp
+import pytest
+
+from eventing import call_lane
+from local.caller import Caller
+from tests.integration.edge_bridge.conftest import BUSY, SMALL, Scene, tone
+from tests.integration.edge_bridge.handler_app import HandledCall, HandlerApp, serve_to_the_end
+
+pytestmark = pytest.mark.integration
+
+G729 = 18
+PCMA = 8
+
+
+async def test_a_call_is_answered_greeted_and_joined(scene: Scene, handler: HandlerApp) -> None:
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        result = await caller.invite()
+        call = await handler.call(1)
+        await caller.rtp.wait_for_voice(caller.invited_at, 5)
+        await caller.bye()
+        reason = await asyncio.wait_for(call.stopped, 5)
+    assert result.status == 200
+    assert result.ms_to_180 is not None
+    assert reason == "caller_hung_up"
+    assert call.event.attempt == 1
+    assert call.event.codec == "PCMU"
+    parameters = call.start["customParameters"]
+    assert parameters["attempt"] == "1"
+    assert parameters["greetingText"] == call.event.greeting
+    assert int(parameters["greetingRemainingMs"]) > 0
+
+
+async def test_the_greeting_does_not_wait_for_a_handler(scene: Scene) -> None:
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        await caller.invite()
+        await caller.rtp.wait_for_voice(caller.invited_at, 2)
+
+
+async def test_what_the_caller_says_early_reaches_the_handler(scene: Scene, handler: HandlerApp) -> None:
+    async def late(call: HandledCall) -> None:
+        await call.accept()
+        await asyncio.sleep(1.0)
+        await call.dial()
+        await call.line(call_lane.Connected())
+        await call.stopped
+        await call.end("answered")
+
+    handler.behave = late
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        await caller.invite()
+        caller.say(tone(400))
+        call = await handler.call(1)
+        async with asyncio.timeout(5):
+            while len(call.heard) < 8 * 1200:
+                await asyncio.sleep(0.02)
+    assert int(call.start["customParameters"]["earlyAudioMs"]) >= 800
+    assert call.timestamps[0] == 0
+    assert call.timestamps == sorted(call.timestamps)
+    assert sum(byte not in (0xFF, 0x7F) for byte in call.heard) > 8 * 200
+
+
+async def test_the_handlers_audio_is_played_and_its_mark_comes_back(scene: Scene, handler: HandlerApp) -> None:
+    async def speak(call: HandledCall) -> None:
+        await call.join()
+        await call.clear()
+        await call.play(tone(600))
+        await call.mark("said")
+        await serve_the_rest(call)
+
+    handler.behave = speak
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        await caller.invite()
+        call = await handler.call(1)
+        await asyncio.wait_for(call.marked.wait(), 5)
+        assert call.marks == ["said"]
+        assert sum(packet.voice for packet in caller.rtp.received) >= 25
+
+
+async def serve_the_rest(call: HandledCall) -> None:
+    await call.stopped
+    await call.end("answered")
+
+
+async def test_clear_silences_the_line_and_gives_the_marks_back(scene: Scene, handler: HandlerApp) -> None:
+    cleared_at = 0.0
+
+    async def barge_in(call: HandledCall) -> None:
+        nonlocal cleared_at
+        await call.join()
+        await call.clear()
+        await call.play(tone(10_000))
+        await call.mark("long")
+        await asyncio.sleep(0.5)
+        cleared_at = time.monotonic()
+        await call.clear()
+        await serve_the_rest(call)
+
+    handler.behave = barge_in
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        await caller.invite()
+        call = await handler.call(1)
+        await asyncio.wait_for(call.marked.wait(), 5)
+        await asyncio.sleep(0.5)
+        last = caller.rtp.last_voice_at
+    assert last is not None
+    assert last - cleared_at < 0.3
+    print(f"clear to last voice packet: {(last - cleared_at) * 1000:.1f} ms")
+
+
+async def test_keys_reach_the_handler(scene: Scene, handler: HandlerApp) -> None:
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        await caller.invite()
+        call = await handler.call(1)
+        await asyncio.sleep(0.2)
+        caller.press("4#")
+        async with asyncio.timeout(5):
+            while len(call.digits) < 2:
+                await asyncio.sleep(0.02)
+    assert call.digits == ["4", "#"]
+
+
+async def test_a_law_callers_are_transcoded(scene: Scene, handler: HandlerApp) -> None:
+    async with Caller(scene.bridge.target, BUSY, codecs=(PCMA,)) as caller:
+        result = await caller.invite()
+        caller.say(tone(300))
+        call = await handler.call(1)
+        await caller.rtp.wait_for_voice(caller.invited_at, 3)
+        async with asyncio.timeout(5):
+            while len(call.heard) < 8 * 600:
+                await asyncio.sleep(0.02)
+    assert result.status == 200
+    assert call.event.codec == "PCMA"
+    assert sum(byte not in (0xFF, 0x7F) for byte in call.heard) > 8 * 100
+
+
+async def test_the_handler_hangs_up_after_its_last_word(scene: Scene, handler: HandlerApp) -> None:
+    async def goodbye(call: HandledCall) -> None:
+        await call.join()
+        await call.clear()
+        await call.play(tone(300))
+        await call.hang_up()
+        await call.end("order_confirmed", "0b7a1e4e-6c0e-4b3c-9a51-0c7f7c9f8a11")
+
+    handler.behave = goodbye
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        await caller.invite()
+        await asyncio.wait_for(caller.hung_up.wait(), 6)
+        assert sum(packet.voice for packet in caller.rtp.received) >= 12
+
+
+async def test_a_transfer_refers_the_caller(scene: Scene, handler: HandlerApp) -> None:
+    async def hand_over(call: HandledCall) -> None:
+        await call.join()
+        await call.clear()
+        await call.transfer("+33 6 12 34 00 00")
+        await serve_the_rest(call)
+
+    handler.behave = hand_over
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        await caller.invite()
+        call = await handler.call(1)
+        assert await asyncio.wait_for(call.stopped, 6) == "transferred"
+        await asyncio.wait_for(caller.hung_up.wait(), 6)
+    assert caller.refer_to == "sip:+33612340000@127.0.0.1"
+
+
+async def test_a_refused_transfer_leaves_the_caller_with_the_handler(scene: Scene, handler: HandlerApp) -> None:
+    async def hand_over(call: HandledCall) -> None:
+        await call.join()
+        await call.clear()
+        await call.transfer("+33612340000")
+        await asyncio.sleep(0.5)
+        await call.mark("still here")
+        await serve_the_rest(call)
+
+    handler.behave = hand_over
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        caller.refer_status = 603
+        await caller.invite()
+        call = await handler.call(1)
+        await asyncio.wait_for(call.marked.wait(), 6)
+        assert not caller.hung_up.is_set()
+
+
+async def test_hold_plays_until_it_is_taken_back(scene: Scene, handler: HandlerApp) -> None:
+    async def hold(call: HandledCall) -> None:
+        await call.join()
+        await call.clear()
+        await call.hold(True)
+        await asyncio.sleep(0.6)
+        await call.hold(False)
+        await asyncio.sleep(0.2)
+        await call.mark("free")
+        await serve_the_rest(call)
+
+    handler.behave = hold
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        await caller.invite()
+        call = await handler.call(1)
+        await asyncio.wait_for(call.marked.wait(), 6)
+        assert caller.rtp.received
+
+
+async def test_a_caller_may_hold_and_resume(scene: Scene, handler: HandlerApp) -> None:
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        await caller.invite()
+        call = await handler.call(1)
+        assert await caller.reinvite("sendonly") == 200
+        assert await caller.reinvite("sendrecv") == 200
+        heard = len(call.heard)
+        async with asyncio.timeout(5):
+            while len(call.heard) < heard + 8 * 200:
+                await asyncio.sleep(0.02)
+
+
+async def test_an_unknown_number_gets_404(scene: Scene) -> None:
+    async with Caller(scene.bridge.target, "+33999999999") as caller:
+        assert (await caller.invite()).status == 404
+
+
+async def test_an_unknown_codec_gets_488(scene: Scene) -> None:
+    async with Caller(scene.bridge.target, BUSY, codecs=(G729,)) as caller:
+        assert (await caller.invite()).status == 488
+
+
+async def test_a_second_media_line_is_declined_and_the_call_taken(scene: Scene) -> None:
+    async with Caller(scene.bridge.target, BUSY, extra_media_lines=1) as caller:
+        assert (await caller.invite()).status == 200
+
+
+async def test_offers_with_fifty_media_lines_do_not_kill_the_worker(scene: Scene) -> None:
+    workers = scene.bridge.workers()
+    for _ in range(3):
+        async with Caller(scene.bridge.target, BUSY, extra_media_lines=49) as caller:
+            await caller.invite()
+    assert scene.bridge.workers() == workers
+
+
+async def test_the_fifth_call_gets_486_and_the_other_four_go_on(scene: Scene, handler: HandlerApp) -> None:
+    callers = [Caller(scene.bridge.target, BUSY) for _ in range(5)]
+    statuses = []
+    for caller in callers:
+        await caller.__aenter__()
+        statuses.append((await caller.invite()).status)
+    await handler.call(4)
+    for caller in callers:
+        await caller.__aexit__()
+    assert statuses == [200, 200, 200, 200, 486]
+
+
+async def test_a_call_over_the_restaurants_limit_hears_the_busy_message(scene: Scene, handler: HandlerApp) -> None:
+    async with Caller(scene.bridge.target, SMALL) as first, Caller(scene.bridge.target, SMALL) as second:
+        await first.invite()
+        await handler.call(1)
+        assert (await second.invite()).status == 200
+        await second.rtp.wait_for_voice(second.invited_at, 3)
+        await asyncio.wait_for(second.hung_up.wait(), 20)
+        assert not first.hung_up.is_set()
+    assert len(handler.calls) == 1
+
+
+async def test_a_wrong_token_gets_403_and_the_right_one_only_once(scene: Scene, handler: HandlerApp) -> None:
+    refusals: list[int] = []
+
+    async def try_the_door(call: HandledCall) -> None:
+        await call.accept()
+        url = call.event.audio_stream_url
+        for token, place in (("wrong", url), (None, url[:-1] + "2"), (None, url.replace("/media/", "/media/x"))):
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await call.dial(token, place)
+            refusals.append(refused.value.status)
+        await call.dial()
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await call.dial()
+        refusals.append(refused.value.status)
+        await serve_the_rest(call)
+
+    handler.behave = try_the_door
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        await caller.invite()
+        async with asyncio.timeout(5):
+            while len(refusals) < 4:
+                await asyncio.sleep(0.02)
+    assert refusals == [403, 403, 403, 403]
+
+
+async def test_the_pod_is_marked_busy_and_then_free(scene: Scene, handler: HandlerApp) -> None:
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        await caller.invite()
+        await handler.call(1)
+        await asyncio.sleep(0.3)
+    async with asyncio.timeout(5):
+        while len(handler.costs) < 2:
+            await asyncio.sleep(0.02)
+    assert handler.costs == [("pod-1", 1000), ("pod-1", 0)]
+
+
+async def test_a_hundred_short_calls_leave_the_worker_alive(scene: Scene, handler: HandlerApp) -> None:
+    workers = scene.bridge.workers()
+    statuses = []
+    for _ in range(100):
+        async with Caller(scene.bridge.target, BUSY) as caller:
+            statuses.append((await caller.invite()).status)
+    assert statuses.count(200) >= 98
+    assert scene.bridge.workers() == workers
+    handler.behave = serve_to_the_end

@@ -1,0 +1,205 @@
+"""What callers get when handlers refuse, die, go silent or were never there."""
+
+import asyncio
+import time
+import wave
+from typing import Any
+
+import asyncpg
+import msgspec
+import pytest
+
+from eventing import call_lane
+from local.caller import Caller
+from tests.integration.edge_bridge.conftest import BUSY, FORWARD, HUMAN, MESSAGE, RECORDED, Scene, tone
+from tests.integration.edge_bridge.handler_app import HandledCall, HandlerApp, serve_to_the_end
+
+pytestmark = pytest.mark.integration
+
+
+async def events(scene: Scene, count: int, call_id: str = "") -> list[dict[str, Any]]:
+    """The ``count`` newest events in the outbox, oldest first, once they are there."""
+    connection = await asyncpg.connect(scene.database.owner_url)
+    try:
+        async with asyncio.timeout(8):
+            while True:
+                rows = await connection.fetch("select event::text from outbox order by id")
+                found = [msgspec.json.decode(row[0]) for row in rows]
+                found = [event for event in found if not call_id or event["data"]["callId"] == call_id]
+                if len(found) >= count:
+                    return found[-count:]
+                await asyncio.sleep(0.05)
+    finally:
+        await connection.close()
+
+
+async def forget_events(scene: Scene) -> None:
+    connection = await asyncpg.connect(scene.database.owner_url)
+    await connection.execute("set row_security = off; delete from outbox")
+    await connection.close()
+
+
+async def test_a_handler_that_dies_is_replaced_and_the_caller_told_to_wait(scene: Scene, handler: HandlerApp) -> None:
+    async def die_once(call: HandledCall) -> None:
+        if call.event.attempt > 1:
+            await serve_to_the_end(call)
+            return
+        await call.join()
+        await call.clear()
+        await asyncio.sleep(0.3)
+
+    handler.behave = die_once
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        await caller.invite()
+        died = time.monotonic()
+        second = await handler.call(2)
+        await caller.rtp.wait_for_voice(died + 0.3, 3)
+        assert not caller.hung_up.is_set()
+    assert second.event.attempt == 2
+    assert second.event.audio_stream_token != handler.calls[0].event.audio_stream_token
+    ended = (await events(scene, 1, second.event.call_id))[0]
+    assert ended["type"] == "com.alloresto.call.ended"
+    assert ended["data"]["attempts"] == 2
+    assert ended["data"]["outcome"] == "answered"
+
+
+async def test_a_malformed_message_closes_the_socket_and_keeps_the_call(scene: Scene, handler: HandlerApp) -> None:
+    async def stutter(call: HandledCall) -> None:
+        await call.join()
+        if call.event.attempt == 1:
+            await call.send(b'{"event":"media","media":{"payload":"%%%"}}')
+        await call.stopped
+        await call.end("answered")
+
+    handler.behave = stutter
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        await caller.invite()
+        second = await handler.call(2)
+        assert not caller.hung_up.is_set()
+    assert second.event.attempt == 2
+    assert await asyncio.wait_for(handler.calls[0].closed, 3) == 1008
+
+
+async def test_a_silent_handler_is_given_up_after_the_first_lines_time(scene: Scene, handler: HandlerApp) -> None:
+    async def hang_once(call: HandledCall) -> None:
+        if call.event.attempt == 1:
+            await asyncio.sleep(30)
+        await serve_to_the_end(call)
+
+    handler.behave = hang_once
+    async with Caller(scene.bridge.target, MESSAGE) as caller:
+        await caller.invite()
+        # HANDLER_WAIT_S is 3 here, shorter than a first line's 4 s: the fallback speaks, and nothing hangs
+        await caller.rtp.wait_for_voice(caller.invited_at + 2.9, 6)
+        assert len(handler.calls) == 1
+
+
+async def test_busy_handlers_are_asked_again(scene: Scene, handler: HandlerApp) -> None:
+    handler.refusals = [409, 503, 502, 504]
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        await caller.invite()
+        call = await handler.call(1)
+    assert call.event.attempt == 5
+    assert handler.attempts == [1, 2, 3, 4, 5]
+
+
+async def test_a_proxys_text_in_mid_stream_counts_as_a_lost_handler(scene: Scene, handler: HandlerApp) -> None:
+    async def cut(call: HandledCall) -> None:
+        await call.join()
+        if call.event.attempt == 1:
+            await call._response.write(b"activator request timeout")
+            return
+        await call.stopped
+        await call.end("answered")
+
+    handler.behave = cut
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        await caller.invite()
+        assert (await handler.call(2)).event.attempt == 2
+
+
+async def test_no_handler_ends_in_the_busy_message(scene: Scene) -> None:
+    await forget_events(scene)
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        await caller.invite()
+        await asyncio.wait_for(caller.hung_up.wait(), 25)
+    ended, missed = await events(scene, 2)
+    assert ended["data"]["outcome"] == "busy"
+    assert missed["type"] == "com.alloresto.call.missed"
+    assert missed["data"]["reason"] == "no_handler"
+
+
+async def test_an_engine_that_cannot_serve_ends_in_the_fallback_at_once(scene: Scene, handler: HandlerApp) -> None:
+    async def no_key(call: HandledCall) -> None:
+        await call.accept()
+        await call.line(call_lane.Ended("failed", reason="OPENAI_API_KEY"))
+
+    handler.behave = no_key
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        await caller.invite()
+        await asyncio.wait_for(caller.hung_up.wait(), 15)
+    assert len(handler.calls) == 1
+    _, missed = await events(scene, 2, handler.calls[0].event.call_id)
+    assert missed["data"]["reason"] == "ai_down"
+
+
+async def test_no_handler_forwards_to_a_human_where_the_restaurant_wants_it(scene: Scene) -> None:
+    await forget_events(scene)
+    async with Caller(scene.bridge.target, FORWARD) as caller:
+        await caller.invite()
+        await asyncio.wait_for(caller.hung_up.wait(), 15)
+    assert caller.refer_to == f"sip:{HUMAN}@127.0.0.1"
+    ended, transferred = await events(scene, 2)
+    assert ended["data"]["outcome"] == "transferred"
+    assert transferred["type"] == "com.alloresto.call.transferred"
+
+
+async def test_no_handler_takes_a_message_where_the_restaurant_wants_it(scene: Scene) -> None:
+    await forget_events(scene)
+    async with Caller(scene.bridge.target, MESSAGE) as caller:
+        await caller.invite()
+        await asyncio.sleep(4.0)
+        await caller.wait_for_speech_end(300, 20)
+        caller.say(tone(1500))
+        await caller.rtp.until_said(5)
+        caller.press("#")
+        await asyncio.wait_for(caller.hung_up.wait(), 15)
+    ended, _ = await events(scene, 2)
+    assert ended["data"]["outcome"] == "message_taken"
+    with wave.open(ended["data"]["recording"]) as recording:
+        assert recording.getnchannels() == 2
+        assert recording.getnframes() >= 8000
+
+
+async def test_the_caller_hangs_up_before_any_handler_comes(scene: Scene) -> None:
+    await forget_events(scene)
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        await caller.invite()
+        await asyncio.sleep(0.2)
+    ended, missed = await events(scene, 2)
+    assert ended["data"]["outcome"] == "abandoned"
+    assert missed["data"]["reason"] == "caller_hung_up"
+
+
+async def test_a_recorded_call_has_the_caller_left_and_the_assistant_right(scene: Scene, handler: HandlerApp) -> None:
+    async def speak(call: HandledCall) -> None:
+        await call.join()
+        await call.clear()
+        await call.play(tone(1000, 900))
+        await call.stopped
+        await call.end("order_confirmed", "0b7a1e4e-6c0e-4b3c-9a51-0c7f7c9f8a11")
+
+    handler.behave = speak
+    async with Caller(scene.bridge.target, RECORDED) as caller:
+        await caller.invite()
+        call = await handler.call(1)
+        caller.say(tone(800, 440))
+        await asyncio.sleep(1.5)
+    ended = (await events(scene, 1, call.event.call_id))[0]["data"]
+    assert ended["outcome"] == "order_confirmed"
+    assert ended["orderId"] == "0b7a1e4e-6c0e-4b3c-9a51-0c7f7c9f8a11"
+    with wave.open(ended["recording"]) as recording:
+        assert recording.getnframes() >= 8000
+        stereo = memoryview(recording.readframes(recording.getnframes())).cast("h")
+    assert max(stereo[0::2]) > 5000
+    assert max(stereo[1::2]) > 5000

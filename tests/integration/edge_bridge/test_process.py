@@ -1,0 +1,252 @@
+"""The bridge as a process: starting, registering, waiting for what is away, being killed, ending."""
+
+import asyncio
+import os
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from local.caller import Caller
+from local.embedded import EmbeddedValkey, free_port
+from stores import lines, restaurants
+from stores.ciphers import SipPasswordCipher
+from stores.live import bridge_is_alive
+from stores.postgres import Postgres
+from stores.redis import connect
+from tests.conftest import Database
+from tests.fakes.sip_registrar import SipRegistrar
+from tests.integration.edge_bridge.bridge_process import BridgeProcess
+from tests.integration.edge_bridge.conftest import BUSY, restaurant, seed
+
+pytestmark = pytest.mark.integration
+
+Start = Callable[..., BridgeProcess]
+
+
+@pytest.fixture
+def start(module_database: Database, valkey_server: EmbeddedValkey, master_key: str) -> Iterator[Start]:
+    """Makes bridges of one's own; they are ended after the test."""
+    made: list[BridgeProcess] = []
+
+    def make(*, wait: bool = True, arguments: tuple[str, ...] = (), **settings: str) -> BridgeProcess:
+        folder = Path(tempfile.mkdtemp(prefix="alloresto-bridge-"))
+        redis_url = settings.pop("REDIS_URL", valkey_server.url())
+        bridge = BridgeProcess(folder, module_database, redis_url, master_key, free_port(), arguments, **settings)
+        made.append(bridge)
+        return bridge.start(wait=wait)
+
+    yield make
+    for bridge in made:
+        bridge.stop()
+
+
+@pytest.fixture
+async def seeded(module_database: Database, master_key: str) -> AsyncIterator[Database]:
+    connection = await asyncpg.connect(module_database.owner_url)
+    known = await connection.fetchval("set row_security = off; select 1") and await connection.fetchval(
+        "select count(*) from phone_line"
+    )
+    await connection.close()
+    if not known:
+        await seed(module_database, master_key)
+    yield module_database
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
+    async with asyncio.timeout(within_s):
+        while not condition():
+            await asyncio.sleep(0.05)
+
+
+async def test_sigterm_without_calls_ends_it_within_ten_seconds(start: Start) -> None:
+    bridge = start()
+    workers = bridge.workers()
+    assert bridge.stop(signal.SIGTERM) == 0
+    assert not any(alive(pid) for pid in workers)
+
+
+async def test_ctrl_c_to_the_whole_group_ends_it_too(start: Start) -> None:
+    bridge = start()
+    workers = bridge.workers()
+    for pid in workers:
+        os.kill(pid, signal.SIGINT)
+    assert bridge.stop(signal.SIGINT) == 0
+    assert not any(alive(pid) for pid in workers)
+
+
+async def test_a_call_may_finish_while_the_bridge_drains(start: Start, seeded: Database) -> None:
+    bridge = start()
+    async with Caller(bridge.target, BUSY) as caller, Caller(bridge.target, BUSY) as late:
+        assert (await caller.invite()).status == 200
+        assert bridge.process is not None
+        bridge.process.send_signal(signal.SIGTERM)
+        await asyncio.sleep(0.5)
+        assert not caller.hung_up.is_set()
+        assert (await late.invite()).status == 503
+        assert "draining" in (bridge.missing() or {})
+    assert bridge.stop() == 0
+
+
+async def test_no_worker_outlives_a_killed_supervisor(start: Start) -> None:
+    bridge = start()
+    workers = bridge.workers()
+    assert bridge.process is not None
+    bridge.process.kill()
+    await until(lambda: not any(alive(pid) for pid in workers))
+
+
+async def test_a_crashed_worker_is_started_again(start: Start, seeded: Database) -> None:
+    bridge = start()
+    before = bridge.workers()
+    os.kill(before[0], signal.SIGSEGV)
+    await until(lambda: bool(bridge.workers()) and bridge.workers() != before)
+    await asyncio.to_thread(bridge.wait_ready)
+    async with Caller(bridge.target, BUSY) as caller:
+        assert (await caller.invite()).status == 200
+
+
+async def test_a_taken_sip_port_is_one_clear_line_and_status_three(start: Start) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as squatter:
+        squatter.bind(("127.0.0.1", 0))
+        port = squatter.getsockname()[1]
+        bridge = start(wait=False, SIP_PORT=str(port))
+        assert bridge.process is not None
+        assert await asyncio.to_thread(bridge.process.wait, 10) == 3
+    complaints = [line for line in bridge.log_text().splitlines() if "SIP_PORT" in line]
+    assert len(complaints) == 1
+    assert str(port) in complaints[0]
+
+
+async def test_a_taken_api_port_is_one_clear_line_and_status_three(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as squatter:
+        port = squatter.getsockname()[1]
+        bridge = start(wait=False, API_PORT=str(port))
+        assert bridge.process is not None
+        assert await asyncio.to_thread(bridge.process.wait, 10) == 3
+    assert f"API_PORT: cannot listen on 127.0.0.1:{port}" in bridge.log_text()
+
+
+async def test_a_wrong_setting_is_named_and_status_two(start: Start) -> None:
+    bridge = start(wait=False, SIP_PEERS="10.0.0.0/99")
+    assert bridge.process is not None
+    assert await asyncio.to_thread(bridge.process.wait, 10) == 2
+    assert "SIP_PEERS" in bridge.log_text()
+
+
+async def test_it_waits_for_redis_and_says_so(start: Start) -> None:
+    bridge = start(wait=False, REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
+    await until(lambda: "redis" in (bridge.missing() or {}) and "lines" not in (bridge.missing() or {}), 15)
+    assert "sip" not in (bridge.missing() or {})
+
+
+async def test_it_waits_for_postgres_and_refuses_calls_until_then(start: Start) -> None:
+    bridge = start(wait=False, PLATFORM_DATABASE_URL=f"postgresql://nobody@127.0.0.1:{free_port()}/alloresto")
+    await until(lambda: {"postgres", "lines"} <= set(bridge.missing() or {}) and "sip" not in (bridge.missing() or {}))
+    async with Caller(bridge.target, BUSY) as caller:
+        assert (await caller.invite()).status == 503
+
+
+async def test_strangers_get_403(start: Start, seeded: Database) -> None:
+    bridge = start(SIP_PEERS="127.0.0.9/32")
+    async with Caller(bridge.target, BUSY) as stranger, Caller(bridge.target, BUSY, local_ip="127.0.0.9") as peer:
+        assert (await stranger.invite()).status == 403
+        assert (await peer.invite()).status == 200
+
+
+async def test_heartbeats_tell_that_the_node_lives(start: Start, seeded: Database, redis_url: str) -> None:
+    bridge = start()
+    async with connect(redis_url) as redis:
+        async with asyncio.timeout(12):
+            while not await bridge_is_alive(redis, "edge-test"):
+                await asyncio.sleep(0.1)
+    connection = await asyncpg.connect(seeded.platform_url)
+    status = await connection.fetchval("select status from sip_bridge_node where id = 'edge-test'")
+    await connection.close()
+    assert status == "healthy"
+    assert bridge.metric("sip_registrations_active") == 0
+
+
+async def test_a_line_registers_takes_calls_from_its_trunk_and_unregisters(
+    start: Start, seeded: Database, master_key: str
+) -> None:
+    async with SipRegistrar({"pizzeria": "secret"}) as trunk:
+        line_id = await add_line(seeded, master_key, trunk.domain, "pizzeria", "secret")
+        bridge = start(SIP_PEERS="")
+        await until(lambda: "pizzeria" in trunk.bindings)
+        contact = trunk.bindings["pizzeria"]
+        await until(lambda: bridge.metric("sip_registrations_active") == 1)
+        async with (
+            Caller(bridge.target, line_id) as caller,
+            Caller(bridge.target, line_id, local_ip="127.0.0.7") as other,
+        ):
+            assert (await caller.invite()).status == 200
+            assert (await other.invite()).status == 403
+        await asyncio.to_thread(bridge.stop)
+        assert trunk.bindings == {}
+    assert contact.startswith(f"sip:{line_id}@127.0.0.1:")
+    assert await registration(seeded, line_id) is not None
+
+
+async def test_a_refused_registration_is_counted_and_tried_again(
+    start: Start, seeded: Database, master_key: str
+) -> None:
+    async with SipRegistrar({"bistro": "right"}) as trunk:
+        line_id = await add_line(seeded, master_key, trunk.domain, "bistro", "wrong")
+        bridge = start(BRIDGE_NODE_ID="edge-other")
+        await until(lambda: bridge.metric("sip_registration_errors_total") >= 2, 12)
+        assert trunk.refused >= 2
+    async with asyncio.timeout(5):
+        while (await registration(seeded, line_id))["status"] != "error":
+            await asyncio.sleep(0.1)
+
+
+async def test_the_old_command_line_still_registers_its_line(start: Start, seeded: Database, master_key: str) -> None:
+    async with SipRegistrar({"+33188888888": "from the shell"}) as trunk:
+        await add_line(seeded, master_key, "", "", "", number="+33188888888")
+        options = ("--sip-domain", trunk.domain, "--sip-username", "+33188888888", "--sip-password", "from the shell")
+        start(arguments=options, BRIDGE_NODE_ID="edge-cli")
+        await until(lambda: "+33188888888" in trunk.bindings)
+
+
+async def add_line(
+    database: Database, master_key: str, domain: str, username: str, password: str, number: str = ""
+) -> str:
+    """A new restaurant with a line; gives the line's id."""
+    platform = Postgres(database.platform_url)
+    await platform.open()
+    async with platform.platform() as connection:
+        house = restaurant(username or number)
+        await restaurants.create(connection, house)
+        line = await lines.create(
+            connection,
+            restaurant_id=house.id,
+            number=number or f"+3319{time.time_ns() % 10_000_000:07}",
+            cipher=SipPasswordCipher(master_key),
+            sip_domain=domain,
+            sip_username=username,
+            sip_password=password,
+        )
+    await platform.close()
+    return line.id
+
+
+async def registration(database: Database, line_id: str) -> asyncpg.Record:
+    connection = await asyncpg.connect(database.platform_url)
+    row = await connection.fetchrow("select * from sip_registration where phone_line_id = $1", line_id)
+    await connection.close()
+    assert row is not None
+    return row

@@ -1,0 +1,168 @@
+"""A broker to publish to, a restaurant to publish about, and relays between them."""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import asyncpg
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from eventing.cloudevents import Event, parse, to_binary
+from eventing.relay.publishing import Publisher
+from eventing.relay.service import Relay
+from process.asgi import App
+from process.health import Health
+
+
+async def wait_until(condition: Callable[[], Awaitable[object]], within_s: float = 10) -> None:
+    deadline = time.monotonic() + within_s
+    while not await condition():
+        assert time.monotonic() < deadline, f"not within {within_s} s"
+        await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def eventually() -> Callable[..., Awaitable[None]]:
+    """``await eventually(condition)``: an async condition that has to become true within some seconds."""
+    return wait_until
+
+
+@dataclass
+class Sink:
+    """Takes events by HTTP and remembers them. ``answer`` decides the status of each, after ``delay_s``."""
+
+    url: str = ""
+    answer: Callable[[Event], int] = lambda event: 202
+    delay_s: Callable[[Event], float] = lambda event: 0
+    received: list[Event] = field(default_factory=list)
+    answered: list[Event] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+
+    async def take(self, request: web.Request) -> web.Response:
+        event = parse(request.headers, await request.read())
+        self.received.append(event)
+        self.headers.append(dict(request.headers))
+        await asyncio.sleep(self.delay_s(event))
+        status = self.answer(event)
+        if status < 300:
+            self.answered.append(event)
+        return web.Response(status=status)
+
+    async def until(self, count: int, within_s: float = 20) -> None:
+        """Wait for ``count`` different events to be taken."""
+
+        async def taken() -> bool:
+            return len({event.id for event in self.answered}) >= count
+
+        await wait_until(taken, within_s)
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[Sink]:
+    sink = Sink()
+    application = web.Application()
+    application.router.add_post("/", sink.take)
+    server = TestServer(application)
+    await server.start_server()
+    sink.url = str(server.make_url("/"))
+    yield sink
+    await server.close()
+
+
+RELAYS = Callable[..., contextlib.AbstractAsyncContextManager[Relay]]
+
+
+@pytest.fixture
+def relay() -> RELAYS:
+    @contextlib.asynccontextmanager
+    async def start(url: str, sink_url: str, health: Health | None = None, **arguments) -> AsyncIterator[Relay]:
+        publisher = Publisher(sink_url, arguments.pop("extensions", {}))
+        relay = Relay(url, publisher, health or Health("relay"), workers=arguments.pop("workers", 4))
+        await relay.start()
+        try:
+            yield relay
+        finally:
+            await relay.stop()
+
+    return start
+
+
+async def make_restaurant(owner_url: str) -> str:
+    restaurant_id = str(uuid.uuid4())
+    connection = await asyncpg.connect(owner_url)
+    await connection.execute(
+        "insert into restaurant (id, name, language, currency, zone) values ($1, 'Léa', 'fr', 'EUR', 'Europe/Paris')",
+        restaurant_id,
+    )
+    await connection.close()
+    return restaurant_id
+
+
+@pytest.fixture
+async def restaurant_id(database) -> str:
+    return await make_restaurant(database.owner_url)
+
+
+@pytest.fixture
+def another_restaurant(database):
+    return lambda: make_restaurant(database.owner_url)
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def event(self) -> Event:
+        return parse(self.headers, self.body)
+
+
+@dataclass
+class Client:
+    """Speaks ASGI to an App, as uvicorn would."""
+
+    app: App
+
+    async def post(self, headers: dict[str, str], body: bytes) -> Answer:
+        scope = {"type": "http", "method": "POST", "path": "/", "query_string": b""}
+        scope["headers"] = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        sent = []
+
+        async def receive():
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message):
+            sent.append(message)
+
+        await self.app(scope, receive, send)
+        given = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+        return Answer(sent[0]["status"], given, b"".join(part.get("body", b"") for part in sent[1:]))
+
+    async def send(self, event: Event) -> Answer:
+        return await self.post(*to_binary(event))
+
+
+@pytest.fixture
+def serving() -> Callable[[App], contextlib.AbstractAsyncContextManager[Client]]:
+    @contextlib.asynccontextmanager
+    async def start(app: App, *, wait: bool = True) -> AsyncIterator[Client]:
+        async def ready() -> bool:
+            return not await app.health.missing()
+
+        for hook in app.startup:
+            await hook()
+        try:
+            if wait:
+                await wait_until(ready)
+            yield Client(app)
+        finally:
+            for hook in app.shutdown:
+                await hook()
+
+    return start

@@ -1,0 +1,44 @@
+import asyncpg
+import pytest
+
+from eventing import outbox
+from eventing.catalogue import FaqChanged, MenuChanged
+from eventing.cloudevents import BadEvent
+
+pytestmark = pytest.mark.integration
+
+
+async def test_an_event_is_written_with_the_transaction_or_not_at_all(postgres, restaurant_id):
+    payload = MenuChanged(restaurant_id=restaurant_id, reason="price")
+
+    async def change_of_mind():
+        async with postgres.app.tenant(restaurant_id) as connection:
+            await outbox.emit(connection, payload, source="/web")
+            raise RuntimeError("changed my mind")
+
+    with pytest.raises(RuntimeError, match="changed my mind"):
+        await change_of_mind()
+    async with postgres.app.tenant(restaurant_id) as connection:
+        event = await outbox.emit(connection, payload, source="/web", subject="menu")
+
+    async with postgres.platform.platform() as connection:
+        rows = await connection.fetch("select event_id, restaurant_id, type, event from outbox")
+    assert [(row["event_id"], row["restaurant_id"], row["type"]) for row in rows] == [
+        (event.id, restaurant_id, "com.alloresto.menu.changed")
+    ]
+    assert rows[0]["event"]["data"] == {"restaurantId": restaurant_id, "itemIds": [], "reason": "price"}
+    assert rows[0]["event"]["subject"] == "menu"
+
+
+async def test_a_restaurant_cannot_emit_for_another(postgres, restaurant_id, another_restaurant):
+    other = await another_restaurant()
+
+    async with postgres.app.tenant(restaurant_id) as connection:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+            await outbox.emit(connection, FaqChanged(restaurant_id=other), source="/web")
+
+
+async def test_a_payload_that_breaks_its_schema_is_refused_where_it_is_made(postgres, restaurant_id):
+    async with postgres.app.tenant(restaurant_id) as connection:
+        with pytest.raises(BadEvent, match=r"com\.alloresto\.menu\.changed: .*itemIds"):
+            await outbox.emit(connection, MenuChanged(restaurant_id=restaurant_id, item_ids=("12",)), source="/web")

@@ -1,0 +1,214 @@
+import asyncio
+import collections
+import random
+
+import asyncpg
+import pytest
+
+from eventing import outbox
+from eventing.catalogue import FaqChanged, MenuChanged
+from eventing.relay import claims
+from process.health import Health
+
+pytestmark = pytest.mark.integration
+
+
+async def emit(postgres, restaurant_id, count=1, kind=FaqChanged):
+    events = []
+    for _ in range(count):
+        async with postgres.app.tenant(restaurant_id) as connection:
+            events.append(await outbox.emit(connection, kind(restaurant_id=restaurant_id), source="/web"))
+    return events
+
+
+async def rows(postgres, query):
+    async with postgres.platform.platform() as connection:
+        return await connection.fetch(query)
+
+
+@pytest.fixture
+def until_empty(postgres, eventually):
+    async def is_empty():
+        return not await rows(postgres, "select 1 from outbox")
+
+    return lambda: eventually(is_empty)
+
+
+async def test_an_event_is_published_whole_and_then_gone(postgres, database, sink, relay, restaurant_id, until_empty):
+    async with relay(database.platform_url, sink.url, extensions={"cluster": "eu-1"}):
+        async with postgres.app.tenant(restaurant_id) as connection:
+            payload = MenuChanged(restaurant_id=restaurant_id, reason="prix à jour")
+            event = await outbox.emit(connection, payload, source="/web", extensions={"traceparent": "00-1-2-03"})
+        await sink.until(1)
+        await until_empty()
+
+    received = sink.received[0]
+    assert (received.id, received.source, received.payload()) == (event.id, "/web", payload)
+    assert received.extensions == {"restaurantid": restaurant_id, "traceparent": "00-1-2-03", "cluster": "eu-1"}
+    assert sink.headers[0]["Content-Type"] == "application/json"
+
+
+async def test_what_was_written_while_no_relay_ran_is_published(postgres, database, sink, relay, restaurant_id):
+    await emit(postgres, restaurant_id, 3)
+
+    async with relay(database.platform_url, sink.url):
+        await sink.until(3)
+
+
+async def test_a_restaurants_events_leave_in_order_also_through_two_relays(
+    postgres, database, sink, relay, another_restaurant
+):
+    sink.delay_s = lambda event: random.uniform(0, 0.02)
+    restaurants = [await another_restaurant() for _ in range(4)]
+    lists = [await emit(postgres, restaurant, 15) for restaurant in restaurants]
+    async with relay(database.platform_url, sink.url), relay(database.platform_url, sink.url):
+        await sink.until(60)
+
+    for restaurant, written in zip(restaurants, lists, strict=True):
+        published = [event.id for event in sink.answered if event.extensions["restaurantid"] == restaurant]
+        assert published == [event.id for event in written]
+
+
+async def test_a_slow_restaurant_does_not_hold_up_the_others(
+    postgres, database, sink, relay, restaurant_id, another_restaurant
+):
+    sink.delay_s = lambda event: 2.0 if event.extensions["restaurantid"] == restaurant_id else 0
+    async with relay(database.platform_url, sink.url):
+        await emit(postgres, restaurant_id, 2)
+        await emit(postgres, await another_restaurant(), 5)
+
+        await sink.until(5, within_s=1.9)
+
+        assert {event.extensions["restaurantid"] for event in sink.answered} != {restaurant_id}
+
+
+async def test_two_relays_under_faults_deliver_everything(
+    postgres, database, sink, relay, another_restaurant, until_empty
+):
+    chance = random.Random(7)
+    sink.answer = lambda event: 503 if chance.random() < 0.05 else 202
+    restaurants = [await another_restaurant() for _ in range(10)]
+    owner = await asyncpg.connect(database.owner_url)
+    async with relay(database.platform_url, sink.url), relay(database.platform_url, sink.url):
+        written = []
+        for round_ in range(30):
+            for restaurant in restaurants:
+                written += await emit(postgres, restaurant)
+            if round_ in (8, 20):
+                await owner.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where usename = 'alloresto_platform' and datname = current_database()"
+                )
+        await sink.until(300, within_s=30)
+        await owner.close()
+        await until_empty()
+
+    times = collections.Counter(event.id for event in sink.answered)
+    assert set(times) == {event.id for event in written}
+    assert sum(times.values()) - len(times) <= 16, "at most what was under way when the connections were cut"
+
+
+@pytest.mark.parametrize("status", [400, 404, 500, 503])
+async def test_a_refused_event_waits_and_is_tried_again(
+    postgres, database, sink, relay, restaurant_id, status, until_empty
+):
+    sink.answer = lambda event: status if len(sink.received) < 3 else 202
+    async with relay(database.platform_url, sink.url):
+        await emit(postgres, restaurant_id)
+        await sink.until(1)
+        await until_empty()
+
+    assert len({event.id for event in sink.received}) == 1
+    assert len(sink.received) == 3
+
+
+async def test_an_event_refused_too_often_becomes_a_dead_letter_that_can_be_replayed(
+    postgres, database, sink, relay, restaurant_id, monkeypatch, until_empty
+):
+    monkeypatch.setattr(claims, "MAX_ATTEMPTS", 3)
+    sink.answer = lambda event: 400
+    async with relay(database.platform_url, sink.url):
+        (event,) = await emit(postgres, restaurant_id)
+        await until_empty()
+        (letter,) = await rows(postgres, "select *, restaurant_id::text as restaurant from dead_letter")
+        assert (letter["event_id"], letter["restaurant"], letter["subscriber"]) == (event.id, restaurant_id, "relay")
+        assert (letter["type"], letter["source"]) == ("com.alloresto.faq.changed", "/web")
+        assert letter["reason"] == "the sink answered 400 Bad Request"
+        assert len(sink.received) == 3
+
+        sink.answer = lambda event: 202
+        async with postgres.platform.platform() as connection:
+            assert await outbox.replay(connection, letter["id"])
+        await sink.until(1)
+
+    assert sink.answered[0] == sink.received[0]
+    assert (await rows(postgres, "select replayed_at from dead_letter"))[0]["replayed_at"] is not None
+
+
+async def test_a_replay_of_an_unknown_letter_is_told_so(postgres, database):
+    async with postgres.platform.platform() as connection:
+        assert not await outbox.replay(connection, "0b6e8a1e-7b1c-4c0e-9a53-4a40d9a3f001")
+
+
+async def test_a_row_that_is_no_event_is_buried_at_once(postgres, database, sink, relay, restaurant_id, until_empty):
+    async with postgres.app.tenant(restaurant_id) as connection:
+        await connection.execute(
+            "insert into outbox (event_id, restaurant_id, type, event) values ('x', $1, 'y', '{}')", restaurant_id
+        )
+    async with relay(database.platform_url, sink.url):
+        await until_empty()
+
+    (letter,) = await rows(postgres, "select reason from dead_letter")
+    assert letter["reason"].startswith("id: missing")
+    assert not sink.received
+
+
+async def test_a_broker_that_is_away_costs_no_attempt_and_is_named(
+    postgres, database, sink, relay, restaurant_id, unused_tcp_port, until_empty, eventually
+):
+    health = Health("relay")
+    await emit(postgres, restaurant_id, 2)
+    async with relay(database.platform_url, f"http://127.0.0.1:{unused_tcp_port}/", health):
+
+        async def sink_is_missed():
+            return "sink" in await health.missing()
+
+        await eventually(sink_is_missed)
+        assert f"nobody answers at http://127.0.0.1:{unused_tcp_port}/" in (await health.missing())["sink"]
+
+    assert [row["attempts"] for row in await rows(postgres, "select attempts from outbox")] == [0, 0]
+    async with relay(database.platform_url, sink.url, health):
+        await sink.until(2)
+        await until_empty()
+
+
+async def test_a_lost_notification_is_made_up_for_by_the_poll(postgres, database, sink, relay, restaurant_id):
+    owner = await asyncpg.connect(database.owner_url)
+    await owner.execute("alter table outbox disable trigger outbox_notify")
+    await owner.close()
+    async with relay(database.platform_url, sink.url):
+        await sink.until(0)
+        await emit(postgres, restaurant_id)
+        await sink.until(1, within_s=5)
+
+
+async def test_stopping_finishes_what_is_under_way(postgres, database, sink, relay, restaurant_id, eventually):
+    sink.delay_s = lambda event: 0.5
+    async with relay(database.platform_url, sink.url):
+        await emit(postgres, restaurant_id)
+
+        async def has_arrived():
+            return sink.received
+
+        await eventually(has_arrived)
+
+    assert len(sink.answered) == 1
+    assert not await rows(postgres, "select 1 from outbox")
+
+
+def test_the_pause_doubles_up_to_its_cap_and_the_attempts_last_about_an_hour():
+    longest = [max(claims.pause_s(attempt) for _ in range(200)) for attempt in range(claims.MAX_ATTEMPTS)]
+
+    assert all(pause <= claims.LONGEST_PAUSE_S for pause in longest)
+    assert longest[0] <= claims.FIRST_PAUSE_S
+    assert 1800 < sum(longest) < 7200

@@ -1,0 +1,71 @@
+import pytest
+
+from eventing.catalogue import FaqChanged, GreetingChanged, MenuChanged, RestaurantChanged
+from stores import greetings
+from stores.greetings import Greeting
+
+pytestmark = pytest.mark.integration
+
+PARTS = ("config", "menu", "faq", "prompt", "greeting", "greeting:text")
+
+
+@pytest.fixture
+def fill(redis, restaurant_id):
+    async def fill():
+        for part in PARTS:
+            await redis.set(f"resto:{restaurant_id}:{part}", b"Bonjour" if part == "greeting:text" else b"x")
+            await redis.set(f"resto:another:{part}", b"x")
+
+    return fill
+
+
+@pytest.fixture
+def left(redis, restaurant_id):
+    async def left():
+        return {part for part in PARTS if await redis.exists(f"resto:{restaurant_id}:{part}")}
+
+    return left
+
+
+async def test_each_change_deletes_what_it_made_stale_and_nothing_else(function, redis, restaurant_id, fill, left):
+    greeting = {"voice": "alloy", "language": "fr"}
+    changes = [
+        (MenuChanged(restaurant_id=restaurant_id), {"menu", "prompt"}),
+        (FaqChanged(restaurant_id=restaurant_id), {"faq", "prompt"}),
+        (RestaurantChanged(restaurant_id=restaurant_id, fields=("openings",)), {"config", "menu", "prompt"}),
+        (
+            GreetingChanged(restaurant_id=restaurant_id, text="Bonsoir", **greeting),
+            {"config", "menu", "prompt", "greeting", "greeting:text"},
+        ),
+        (GreetingChanged(restaurant_id=restaurant_id, text="Bonjour", **greeting), {"config", "menu", "prompt"}),
+    ]
+    async with function("cache_invalidator") as invalidator:
+        for change, stale in changes:
+            await fill()
+            status, reply, _ = await invalidator.send(change)
+
+            assert (status, reply.type) == (200, "com.alloresto.cache.invalidated")
+            assert set(PARTS) - await left() == stale, change
+            assert set(reply.payload().keys) == {f"resto:{restaurant_id}:{part}" for part in stale}
+    assert await redis.exists(*(f"resto:another:{part}" for part in PARTS)) == len(PARTS)
+
+
+async def test_a_greeting_rendered_from_the_same_change_is_kept(function, redis, restaurant_id):
+    await greetings.save(redis, restaurant_id, Greeting("Bonsoir", b"\xff" * 80))
+    async with function("cache_invalidator") as invalidator:
+        await invalidator.send(
+            GreetingChanged(restaurant_id=restaurant_id, text="Bonsoir", voice="alloy", language="fr")
+        )
+
+    assert await greetings.load(redis, restaurant_id) == Greeting("Bonsoir", b"\xff" * 80)
+
+
+async def test_without_redis_it_is_not_ready_and_asks_for_another_try(run, database, restaurant_id, unused_tcp_port):
+    settings = {"DATABASE_URL": database.app_url, "REDIS_URL": f"redis://127.0.0.1:{unused_tcp_port}/0"}
+    async with run("functions", "cache_invalidator", ready=False, **settings) as invalidator:
+        readiness = await invalidator.readiness()
+        status, _, problem = await invalidator.send(MenuChanged(restaurant_id=restaurant_id))
+
+    assert readiness[0] == 503
+    assert "redis" in readiness[1]["missing"]
+    assert (status, problem["detail"].split(" (")[0]) == (503, "Redis is away")

@@ -1,0 +1,114 @@
+import asyncio
+import audioop
+
+import numpy as np
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from domain.prompts import greeting_text
+from eventing.catalogue import GreetingChanged, RestaurantChanged
+from stores import greetings, restaurants
+
+pytestmark = pytest.mark.integration
+
+
+class SpeechService:
+    """Answers ``/audio/speech`` with a second of a 1 kHz tone, or with ``status``."""
+
+    def __init__(self):
+        self.status = 200
+        self.requests = []
+
+    async def speak(self, request):
+        self.requests.append(await request.json() | {"key": request.headers["authorization"]})
+        if self.status != 200:
+            return web.json_response({"error": {"message": "no", "type": "x"}}, status=self.status)
+        tone = (np.sin(np.arange(24_000) * 2 * np.pi * 1000 / 24_000) * 10_000).astype("<i2").tobytes()
+        return web.Response(body=tone + b"\x01", content_type="audio/pcm")
+
+
+@pytest.fixture
+async def speech():
+    service = SpeechService()
+    application = web.Application()
+    application.router.add_post("/v1/audio/speech", service.speak)
+    server = TestServer(application)
+    await server.start_server()
+    service.url = str(server.make_url("/v1"))
+    yield service
+    await server.close()
+
+
+@pytest.fixture
+def renderer(function, speech):
+    return lambda **settings: function(
+        "greeting_renderer", **({"OPENAI_BASE_URL": speech.url, "OPENAI_API_KEY": "sk-test"} | settings)
+    )
+
+
+def changed(restaurant_id):
+    return GreetingChanged(restaurant_id=restaurant_id, text="an older text", voice="v", language="fr")
+
+
+async def test_the_restaurants_greeting_is_rendered_to_telephone_audio(
+    renderer, speech, redis, postgres, restaurant_id
+):
+    async with renderer() as function:
+        status, reply, _ = await function.send(changed(restaurant_id))
+
+    async with postgres.app.tenant(restaurant_id) as connection:
+        text = greeting_text(await restaurants.get(connection, restaurant_id))
+    assert speech.requests == [
+        {
+            "input": text,
+            "model": "gpt-4o-mini-tts",
+            "voice": "siwis",
+            "response_format": "pcm",
+            "key": "Bearer sk-test",
+        }
+    ]
+    assert "Bonjour, chez Léa." in text
+    greeting = await greetings.load(redis, restaurant_id)
+    assert (greeting.text, len(greeting.audio)) == (text, 8000)
+    heard = np.frombuffer(audioop.ulaw2lin(greeting.audio, 2), dtype="<i2").astype(float)
+    assert np.argmax(np.abs(np.fft.rfft(heard))) == 1000, "the tone's frequency in Hz, over one second"
+    assert 8_000 < np.abs(heard[1000:7000]).max() < 11_000
+    rendered = reply.payload()
+    assert (status, rendered.duration_ms, rendered.text, rendered.voice) == (200, 1000, text, "siwis")
+
+
+async def test_only_a_change_of_what_is_heard_is_rendered(renderer, speech, restaurant_id, postgres):
+    async with postgres.platform.platform() as connection:
+        await connection.execute("update restaurant set voice = '', name = 'Chez Luc', greeting = ''")
+    async with renderer(OPENAI_VOICE="alloy") as function:
+        unheard = await function.send(RestaurantChanged(restaurant_id=restaurant_id, fields=("openings", "phone")))
+        heard = await function.send(RestaurantChanged(restaurant_id=restaurant_id, fields=("phone", "name")))
+
+    assert (unheard[0], heard[0]) == (204, 200)
+    assert [request["voice"] for request in speech.requests] == ["alloy"]
+    assert "Chez Luc" in speech.requests[0]["input"]
+
+
+async def test_a_refusal_of_the_speech_service_is_told_and_the_old_greeting_stays(
+    renderer, speech, redis, restaurant_id
+):
+    old = greetings.Greeting("old", b"\xff")
+    await greetings.save(redis, restaurant_id, old)
+    answers = {503: (503, "OPENAI_BASE_URL"), 429: (503, "OPENAI_BASE_URL"), 401: (503, "OPENAI_API_KEY")}
+    answers[400] = (400, "greeting")
+    async with renderer() as function:
+        for speech.status, expected in answers.items():
+            status, _, problem = await function.send(changed(restaurant_id))
+            assert (status, problem["detail"].split(":")[0]) == expected
+        assert await greetings.load(redis, restaurant_id) == old
+        speech.status = 200
+        assert (await function.send(changed(restaurant_id)))[0] == 200
+
+
+async def test_a_speech_service_that_is_away_is_tried_again_later(renderer, restaurant_id, unused_tcp_port):
+    async with renderer(OPENAI_BASE_URL=f"http://127.0.0.1:{unused_tcp_port}/v1") as function:
+        async with asyncio.timeout(10):
+            status, _, problem = await function.send(changed(restaurant_id))
+
+    assert (status, "the speech service is away" in problem["detail"]) == (503, True)

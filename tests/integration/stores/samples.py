@@ -1,0 +1,191 @@
+"""A restaurant with one row of everything, made of the domain's own types."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from domain.menu import ItemSize, Menu, MenuCategory, MenuItem, ModifierGroup, ModifierOption
+from domain.order import Address, CartLine, ChosenModifier, ConfirmedOrder, Fulfilment, VatShare
+from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException, Restaurant
+from stores import calls, figures, kitchen, lines, menus, orders, reservations, restaurants, users
+from stores.calls import CallRecord
+from stores.checkpoints import Said
+from stores.ciphers import PiiCipher, SipPasswordCipher
+from stores.postgres import Connection
+
+# argon2id of "long enough": hashing anew for each test would be half of the suite's time.
+PASSWORD_HASH = "$argon2id$v=19$m=65536,t=3,p=4$0eGqcCFjvHIFmnKhZkbtCg$It647rc7ahsjYjt8qFtTXQDZPqHgdK2nMYPns1Z/Qts"
+NOW = datetime(2026, 11, 21, 18, 30, tzinfo=UTC)
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """What was written for one restaurant."""
+
+    restaurant: Restaurant
+    menu: Menu
+    order: ConfirmedOrder
+    order_id: str
+    call_id: str
+    line_id: str
+    table_id: str
+    reservation_id: str
+    user_id: str
+    phone: str
+
+    @property
+    def id(self) -> str:
+        return self.restaurant.id
+
+    @property
+    def size_id(self) -> str:
+        return self.menu.items[0].sizes[0].id
+
+    @property
+    def item_id(self) -> str:
+        return self.menu.items[0].id
+
+    @property
+    def option_id(self) -> str:
+        return self.menu.items[0].modifier_groups[0].options[0].id
+
+
+def make_restaurant(name: str) -> Restaurant:
+    return Restaurant(
+        id=new_id(),
+        name=name,
+        language="en",
+        currency="EUR",
+        zone="Europe/Paris",
+        street="1 rue du Port",
+        postcode="75001",
+        city="Paris",
+        phone="+33100000000",
+        greeting="Hello",
+        voice="alba",
+        openings=(Opening(0, 690, 870), Opening(5, 1080, 1560)),
+        exceptions=(OpeningException(date(2026, 12, 25)), OpeningException(date(2026, 12, 31), ((600, 900),))),
+        delivery_zones=(DeliveryZone("Centre", ("75001", "75002"), 1500, 250, 30),),
+        delivery=True,
+        dine_in=True,
+        max_calls=4,
+        fallback="forward",
+        fallback_number="+33100000001",
+    )
+
+
+def make_menu(restaurant_id: str) -> Menu:
+    extras = ModifierGroup(
+        new_id(), "Extras", 0, 2, (ModifierOption(new_id(), "Olives", 100), ModifierOption(new_id(), "Ham", 150))
+    )
+    category = MenuCategory(new_id(), "Pizzas", 1)
+    margherita = MenuItem(
+        id=new_id(),
+        category_id=category.id,
+        name="Margherita",
+        sizes=(ItemSize(new_id(), "Small", 900), ItemSize(new_id(), "Large", 1250)),
+        vat_rate_bp=1000,
+        description="Tomato, mozzarella",
+        modifier_groups=(extras,),
+        allergens=("gluten", "milk"),
+        aliases=("margarita",),
+    )
+    regina = MenuItem(
+        new_id(),
+        category.id,
+        "Regina",
+        (ItemSize(new_id(), "", 1300),),
+        1000,
+        modifier_groups=(extras,),
+        available=False,
+    )
+    return Menu(restaurant_id, "EUR", "en", (category,), (margherita, regina))
+
+
+def make_order(menu: Menu, call_id: str, *, cart_version: int = 3, confirmed_at: datetime = NOW) -> ConfirmedOrder:
+    item = menu.items[0]
+    group = item.modifier_groups[0]
+    olives = ChosenModifier(group.options[0].id, group.id, "Olives", 100)
+    line = CartLine(1, item.id, item.name, item.sizes[1].id, "Large", 2, 1350, 1000, (olives,), "well done")
+    return ConfirmedOrder(
+        call_id=call_id,
+        restaurant_id=menu.restaurant_id,
+        cart_version=cart_version,
+        currency="EUR",
+        lines=(line,),
+        fulfilment=Fulfilment("delivery", Address("2 quai Nord", "75002", "Paris"), 250),
+        customer_name="Ada",
+        total_cents=2950,
+        vat=(VatShare(1000, 2950, 268),),
+        confirmed_at=confirmed_at,
+        promised_at=confirmed_at + timedelta(minutes=35),
+    )
+
+
+async def seed_tenant(platform: Any, name: str, number: str, pii: PiiCipher, sip: SipPasswordCipher) -> Tenant:
+    restaurant = make_restaurant(name)
+    menu = make_menu(restaurant.id)
+    call_id = f"call-{name}"
+    order = make_order(menu, call_id)
+    async with platform.platform() as conn:
+        await restaurants.create(conn, restaurant)
+        await restaurants.set_faq(conn, restaurant.id, [FaqEntry("", "Parking?", "Behind the house.")])
+        await menus.insert(conn, menu)
+        line = await lines.create(
+            conn,
+            restaurant_id=restaurant.id,
+            number=number,
+            cipher=sip,
+            sip_domain="trunk.example",
+            sip_username=f"user-{name}",
+            sip_password="line secret",
+        )
+        stored = await orders.insert_confirmed(conn, order, pii, caller=number)
+        await write_call(conn, restaurant.id, call_id, line.id, number, pii)
+        table_id = await reservations.add_table(conn, restaurant.id, "Room", "T1", 4)
+        booking = await reservations.book(
+            conn, restaurant.id, table_id, NOW, NOW + timedelta(hours=2), 2, name="Ada", phone=number, pii=pii
+        )
+        await kitchen.set_load(conn, restaurant.id, "counter", 15, NOW + timedelta(hours=1))
+        await figures.log_order(conn, logged(stored.id, restaurant.id))
+        user_id = await conn.fetchval(
+            "insert into app_user (email, name, password_hash) values ($1, 'Owner', $2) returning id",
+            f"owner@{name}.example",
+            PASSWORD_HASH,
+        )
+        await users.add_membership(conn, restaurant.id, user_id, "owner")
+    return Tenant(restaurant, menu, order, stored.id, call_id, line.id, table_id, booking.id, user_id, number)
+
+
+async def seed_both(platform: Any, pii: PiiCipher, sip: SipPasswordCipher) -> tuple[Tenant, Tenant]:
+    first = await seed_tenant(platform, "harbour", "+33111111111", pii, sip)
+    return first, await seed_tenant(platform, "margot", "+33222222222", pii, sip)
+
+
+async def write_call(
+    conn: Connection, restaurant_id: str, call_id: str, line_id: str, caller: str, pii: PiiCipher
+) -> None:
+    record = CallRecord(
+        id=call_id,
+        restaurant_id=restaurant_id,
+        started_at=NOW,
+        outcome="order_confirmed",
+        phone_line_id=line_id,
+        ended_at=NOW + timedelta(minutes=2),
+        duration_ms=120_000,
+        caller=caller,
+    )
+    await calls.record_ended(conn, record, pii=pii)
+    said = [Said("caller", "One margherita please", NOW)]
+    await calls.record_conversation(
+        conn, call_id, NOW, restaurant_id, said, {"input_tokens": 12}, 0.0123, None, "answered"
+    )
+
+
+def logged(order_id: str, restaurant_id: str) -> figures.LoggedOrder:
+    return figures.LoggedOrder(order_id, restaurant_id, 1, "delivery", 2, 2950, "EUR", NOW)

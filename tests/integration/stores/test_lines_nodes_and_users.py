@@ -1,0 +1,160 @@
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from stores import lines, nodes, users
+from stores.ciphers import SipPasswordCipher
+from tests.integration.stores.samples import Tenant, new_id
+
+pytestmark = pytest.mark.integration
+
+
+async def test_a_bridge_finds_a_line_by_its_id_and_by_its_number_and_can_register_it(
+    postgres: Any, tenants: tuple[Tenant, Tenant], sip: SipPasswordCipher
+) -> None:
+    own, _ = tenants
+
+    async with postgres.platform.platform() as conn:
+        line = await lines.find_by_id(conn, own.line_id)
+        assert line is not None
+        assert line == await lines.find_by_number(conn, own.phone)
+        assert len(await lines.active_lines(conn)) == 2
+
+    assert (line.restaurant_id, line.sip_username) == (own.id, "user-harbour")
+    assert sip.decrypt(line.id, line.sip_password) == "line secret"
+
+
+@pytest.mark.parametrize("line_id", ["", "anything", "00000000-0000-0000-0000-000000000000"])
+async def test_an_unknown_line_is_none_whatever_the_invite_says(postgres: Any, line_id: str) -> None:
+    async with postgres.platform.platform() as conn:
+        assert await lines.find_by_id(conn, line_id) is None
+
+
+async def test_an_inactive_line_is_not_found_and_its_number_is_free_for_another(
+    postgres: Any, tenants: tuple[Tenant, Tenant], sip: SipPasswordCipher
+) -> None:
+    own, other = tenants
+
+    async with postgres.platform.platform() as conn:
+        await lines.set_active(conn, own.line_id, False)
+        assert await lines.find_by_id(conn, own.line_id) is None
+        moved = await lines.create(conn, restaurant_id=other.id, number=own.phone, cipher=sip)
+        found = await lines.find_by_number(conn, own.phone)
+        assert found is not None
+        assert found.id == moved.id
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await lines.set_active(conn, own.line_id, True)
+
+
+async def test_a_restaurant_sees_its_lines_with_their_registration_and_no_password(
+    postgres: Any, tenants: tuple[Tenant, Tenant], sip: SipPasswordCipher
+) -> None:
+    own, _ = tenants
+    async with postgres.platform.platform() as conn:
+        await nodes.heartbeat(conn, "edge-0", hostname="edge-0")
+        await lines.assign(conn, own.line_id, "edge-0")
+        assert await lines.set_registration(conn, own.line_id, "edge-0", "error", "403 Forbidden")
+
+    async with postgres.app.tenant(own.id) as conn:
+        await lines.set_password(conn, own.line_id, "a new one", sip)
+        (status,) = await lines.of_restaurant(conn, own.id)
+
+    assert (status.line.id, status.line.sip_password, status.line.bridge_node_id) == (own.line_id, "", "edge-0")
+    assert (status.status, status.error) == ("error", "403 Forbidden")
+    async with postgres.platform.platform() as conn:
+        (held,) = await lines.lines_of_node(conn, "edge-0")
+    assert sip.decrypt(held.id, held.sip_password) == "a new one"
+
+
+async def test_a_node_that_lost_a_line_can_not_report_on_it(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
+    own, _ = tenants
+    async with postgres.platform.platform() as conn:
+        for node in ("edge-0", "edge-1"):
+            await nodes.heartbeat(conn, node, hostname=node)
+            await lines.assign(conn, own.line_id, node)
+
+        assert not await lines.set_registration(conn, own.line_id, "edge-0", "registered")
+        assert await lines.set_registration(conn, own.line_id, "edge-1", "registered")
+
+
+async def test_a_new_line_goes_to_the_least_loaded_healthy_node(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
+    async with postgres.platform.platform() as conn:
+        assert await nodes.least_loaded(conn) is None
+        await nodes.heartbeat(conn, "busy", hostname="busy", max_registrations=2)
+        await nodes.heartbeat(conn, "roomy", hostname="roomy", max_registrations=100)
+        await nodes.heartbeat(conn, "leaving", hostname="leaving", status="draining")
+        await lines.assign(conn, tenants[0].line_id, "busy")
+        await lines.assign(conn, tenants[1].line_id, "roomy")
+
+        chosen = await nodes.least_loaded(conn)
+
+    assert chosen is not None
+    assert chosen.id == "roomy"
+
+
+async def test_a_silent_node_is_down_until_it_speaks_again(postgres: Any) -> None:
+    async with postgres.platform.platform() as conn:
+        await nodes.heartbeat(conn, "edge-0", hostname="edge-0")
+        await conn.execute("update sip_bridge_node set last_heartbeat = now() - interval '31 s'")
+
+        assert await nodes.mark_down(conn, timedelta(seconds=30)) == ("edge-0",)
+        assert await nodes.mark_down(conn, timedelta(seconds=30)) == ()
+        await nodes.heartbeat(conn, "edge-0", hostname="edge-0")
+        (node,) = await nodes.list_all(conn)
+
+    assert node.status == "healthy"
+
+
+async def test_the_call_of_a_silent_worker_is_lost(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
+    async with postgres.platform.platform() as conn:
+        await nodes.worker_heartbeat(
+            conn, "w1", hostname="w1", status="busy", restaurant_id=tenants[0].id, call_id="a call"
+        )
+        await nodes.worker_heartbeat(conn, "w2", hostname="w2")
+        await conn.execute("update ai_worker_node set last_heartbeat = now() - interval '31 s'")
+
+        assert await nodes.lost_calls(conn, timedelta(seconds=30)) == ("a call",)
+        assert await nodes.lost_calls(conn, timedelta(seconds=30)) == ()
+
+
+async def test_a_user_logs_in_on_either_role_and_is_told_the_restaurants(
+    postgres: Any, tenants: tuple[Tenant, Tenant]
+) -> None:
+    own, _ = tenants
+
+    async with postgres.app.tenant(own.id) as conn:
+        user = await users.verify(conn, "Owner@Harbour.example", "long enough")
+        assert user is not None
+        memberships = await users.memberships(conn, user.id)
+    async with postgres.platform.platform() as conn:
+        assert await users.by_email(conn, "owner@harbour.example") == user
+
+    assert (user.id, user.is_platform) == (own.user_id, False)
+    assert [(one.restaurant_id, one.restaurant_name, one.role) for one in memberships] == [(own.id, "harbour", "owner")]
+
+
+async def test_a_wrong_password_an_unknown_address_and_a_disabled_user_are_all_nobody(
+    postgres: Any, tenants: tuple[Tenant, Tenant]
+) -> None:
+    own, _ = tenants
+
+    async with postgres.platform.platform() as conn:
+        assert await users.verify(conn, "owner@harbour.example", "wrong password") is None
+        assert await users.verify(conn, "nobody@harbour.example", "nobody has this password") is None
+        await conn.execute("update app_user set disabled_at = now() where id = $1", own.user_id)
+        assert await users.verify(conn, "owner@harbour.example", "long enough") is None
+
+
+async def test_a_changed_password_is_the_only_one_that_opens(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
+    own, _ = tenants
+
+    async with postgres.platform.platform() as conn:
+        await users.set_password(conn, own.user_id, "an even longer one")
+        assert await users.verify(conn, "owner@harbour.example", "long enough") is None
+        assert await users.verify(conn, "owner@harbour.example", "an even longer one") is not None
+        with pytest.raises(ValueError, match="password: at least"):
+            await users.set_password(conn, own.user_id, "short")
+        with pytest.raises(LookupError):
+            await users.set_password(conn, new_id(), "long enough")

@@ -1,0 +1,189 @@
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import asyncpg
+import pytest
+
+from local.embedded import EmbeddedPostgres
+from stores import migrate as migrations
+from stores import orders, partitions
+from stores.ciphers import PiiCipher
+from stores.migrate import Migration, MigrationError, migrate, shipped_migrations
+from stores.postgres import PostgresUnavailableError, connect
+from tests.integration.stores.samples import Tenant, make_order
+
+pytestmark = pytest.mark.integration
+
+
+@dataclass
+class Blank:
+    """A database that does not exist yet."""
+
+    url: str
+
+
+@pytest.fixture
+def blank(postgres_server: EmbeddedPostgres, request: pytest.FixtureRequest) -> Iterator[Blank]:
+    name = f"blank-{request.node.name[:40]}"
+    yield Blank(postgres_server.url(database=name))
+
+    async def drop() -> None:
+        connection = await connect(postgres_server.url(database="postgres"))
+        await connection.execute(f'drop database if exists "{name}" with (force)')
+        await connection.close()
+
+    asyncio.run(drop())
+
+
+async def test_migrating_makes_the_database_and_is_safe_to_repeat(blank: Blank) -> None:
+    names = [migration.name for migration in shipped_migrations()]
+
+    assert await migrate(blank.url) == names
+    assert await migrate(blank.url) == []
+
+
+async def test_two_migrators_at_once_apply_each_file_once(blank: Blank) -> None:
+    both = await asyncio.gather(migrate(blank.url), migrate(blank.url))
+
+    assert sorted(both, key=len) == [[], [migration.name for migration in shipped_migrations()]]
+
+
+async def test_a_file_changed_after_it_was_applied_is_refused_by_name(blank: Blank) -> None:
+    await migrate(blank.url, migrations=(Migration("0001_a.sql", "create table a (i int)"),))
+
+    with pytest.raises(MigrationError, match=r"0001_a\.sql was changed"):
+        await migrate(blank.url, migrations=(Migration("0001_a.sql", "create table a (i bigint)"),))
+
+
+async def test_a_database_of_a_newer_release_is_refused(blank: Blank) -> None:
+    await migrate(blank.url, migrations=(Migration("0001_a.sql", "select 1"), Migration("0002_b.sql", "select 1")))
+
+    with pytest.raises(MigrationError, match=r"0002_b\.sql"):
+        await migrate(blank.url, migrations=(Migration("0001_a.sql", "select 1"),))
+
+
+async def test_a_file_that_fails_leaves_no_trace_and_is_named(blank: Blank) -> None:
+    good = Migration("0001_a.sql", "create table a (i int)")
+    bad = Migration("0002_b.sql", "create table b (i int); select nonsense")
+
+    with pytest.raises(asyncpg.UndefinedColumnError) as failed:
+        await migrate(blank.url, migrations=(good, bad))
+
+    assert failed.value.__notes__ == ["in 0002_b.sql"]
+    connection = await connect(blank.url)
+    assert await connection.fetchval("select to_regclass('b')") is None
+    assert await connection.fetchval("select count(*) from schema_migration") == 1
+    await connection.close()
+
+
+async def test_the_command_sets_the_roles_passwords_and_is_quiet_about_them(
+    blank: Blank,
+    migrated_template: EmbeddedPostgres,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    password = migrated_template.password("alloresto_app")
+    monkeypatch.setenv("MIGRATE_DATABASE_URL", blank.url)
+    monkeypatch.setenv("APP_DATABASE_PASSWORD", password)
+
+    await asyncio.to_thread(migrations.main)
+
+    connection = await connect(
+        blank.url.replace("postgres:", "alloresto_app:", 1).replace(migrated_template.password("postgres"), password)
+    )
+    assert await connection.fetchval("select current_user") == "alloresto_app"
+    await connection.close()
+    printed = "".join(capfd.readouterr())
+    assert "up to date" in printed
+    assert password not in printed
+
+
+async def test_the_command_says_in_one_line_why_it_could_not(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIGRATE_DATABASE_URL", "postgresql://postgres:x@127.0.0.1:1/alloresto")
+    monkeypatch.setenv("CONNECT_TIMEOUT_S", "0.2")
+
+    with pytest.raises(SystemExit):
+        await asyncio.to_thread(migrations.main)
+
+    printed = capfd.readouterr().err.strip().splitlines()
+    assert len(printed) == 1
+    assert printed[0].startswith("migrate: Postgres takes no connection")
+
+
+async def test_a_server_that_is_away_is_waited_for_until_the_deadline() -> None:
+    why: list[str] = []
+
+    with pytest.raises(PostgresUnavailableError):
+        await connect("postgresql://x:x@127.0.0.1:1/x", timeout_s=0.4, waiting=why.append)
+
+    assert len(why) >= 2
+
+
+async def test_an_order_beyond_the_partitions_is_kept_in_the_default_and_found(
+    postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher
+) -> None:
+    own, _ = tenants
+    far = datetime(2050, 5, 5, tzinfo=UTC)
+    async with postgres.app.tenant(own.id) as conn:
+        stored = await orders.insert_confirmed(conn, make_order(own.menu, "far", confirmed_at=far), pii)
+
+    async with postgres.platform.platform() as conn:
+        made = await partitions.ensure(conn, date(2050, 4, 30), 3)
+        where = await conn.fetch('select tableoid::regclass::text as part from "order" where id = $1', stored.id)
+        order = await orders.get(conn, stored.id)
+
+    assert made == 7  # three months of three tables, less May of the orders and of their lines
+    assert where[0]["part"] == "order_default"
+    assert len(order.lines) == 1
+
+
+async def test_partitions_are_made_once_and_hold_the_rows_of_their_month(
+    postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher
+) -> None:
+    own, _ = tenants
+    async with postgres.platform.platform() as conn:
+        assert await partitions.ensure(conn, date(2040, 12, 31), 2) == 6
+        assert await partitions.ensure(conn, date(2040, 12, 1), 2) == 0
+        with pytest.raises(asyncpg.InvalidParameterValueError, match="months"):
+            async with conn.transaction():
+                await partitions.ensure(conn, date(2040, 12, 1), 0)
+    last = datetime(2040, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+
+    async with postgres.app.tenant(own.id) as conn:
+        await orders.insert_confirmed(conn, make_order(own.menu, "last", confirmed_at=last), pii)
+
+    async with postgres.platform.platform() as conn:
+        parts = await conn.fetch('select tableoid::regclass::text as part from "order" where call_id = $1', "last")
+    assert [row["part"] for row in parts] == ["order_2040_12"]
+
+
+async def test_this_month_and_the_next_have_their_partitions_after_a_migration(postgres: Any) -> None:
+    async with postgres.platform.platform() as conn:
+        month = await conn.fetchval(
+            "select 'call_log_' || to_char(now() at time zone 'UTC' + interval '1 month', 'YYYY_MM')"
+        )
+        assert await conn.fetchval("select to_regclass($1) is not null", month)
+
+
+async def test_an_outbox_row_is_announced_when_its_transaction_commits(
+    database: Any, postgres: Any, tenants: tuple[Tenant, Tenant]
+) -> None:
+    own, _ = tenants
+    heard = asyncio.Event()
+    listener = await connect(database.platform_url)
+    await listener.add_listener("outbox", lambda *_: heard.set())
+
+    async with postgres.app.tenant(own.id) as conn:
+        await conn.execute("insert into outbox (event_id, type, event) values ('1', 't', $1)", {"id": "1"})
+        await asyncio.sleep(0.05)
+        assert not heard.is_set()
+    await asyncio.wait_for(heard.wait(), 5)
+
+    await listener.close()
+    async with postgres.platform.platform() as conn:
+        assert await conn.fetchval("select restaurant_id from outbox") == own.id

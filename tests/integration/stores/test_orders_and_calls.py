@@ -1,0 +1,255 @@
+import asyncio
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from stores import calls, customers, figures, orders, reservations
+from stores.calls import CallRecord
+from stores.checkpoints import Said
+from stores.ciphers import PiiCipher
+from stores.errors import NotFoundError
+from stores.postgres import Postgres
+from stores.reservations import TableTakenError
+from tests.integration.stores.samples import NOW, Tenant, logged, make_order, new_id
+
+pytestmark = pytest.mark.integration
+
+
+async def test_an_order_is_read_as_it_was_confirmed(
+    postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher
+) -> None:
+    own, _ = tenants
+
+    async with postgres.app.tenant(own.id) as conn:
+        order = await orders.get(conn, own.order_id, pii=pii)
+        recent = await orders.recent(conn, pii=pii)
+        of_call = await orders.of_call(conn, own.call_id, pii=pii)
+
+    confirmed = own.order
+    assert recent == of_call == (order,)
+    assert (order.number, order.status, order.total_cents, order.fee_cents) == (1, "confirmed", 2950, 250)
+    assert (order.customer_name, order.address) == ("Ada", confirmed.fulfilment.address)
+    assert (order.confirmed_at, order.promised_at) == (confirmed.confirmed_at, confirmed.promised_at)
+    assert order.vat == confirmed.vat
+    (line,) = order.lines
+    assert (line.name, line.size_name, line.quantity, line.total_cents) == ("Margherita", "Large", 2, 2700)
+    assert (line.modifiers, line.note) == (confirmed.lines[0].modifiers, "well done")
+
+
+async def test_without_the_cipher_an_order_shows_no_name_and_no_address(
+    postgres: Any, tenants: tuple[Tenant, Tenant]
+) -> None:
+    own, _ = tenants
+
+    async with postgres.app.tenant(own.id) as conn:
+        order = await orders.get(conn, own.order_id)
+
+    assert (order.customer_name, order.address) == ("", None)
+
+
+async def test_names_numbers_and_addresses_are_nowhere_in_clear(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
+    async with postgres.platform.platform() as conn:
+        texts = [
+            row["text"]
+            for table in ('"order"', "customer", "call_log", "reservation")
+            for row in await conn.fetch(f"select t::text as text from {table} t")
+        ]
+
+    assert len(texts) == 8
+    for secret in ("Ada", "quai Nord", tenants[0].phone, b"Ada".hex(), tenants[0].phone.encode().hex()):
+        assert not any(secret in text for text in texts)
+
+
+async def test_twenty_concurrent_writers_of_one_confirmation_make_one_order(
+    database: Any, postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher
+) -> None:
+    own, _ = tenants
+    order = make_order(own.menu, "busy call")
+    pool = Postgres(database.app_url, min_size=10, max_size=20)
+    await pool.open()
+
+    async def write() -> orders.StoredOrder:
+        async with pool.tenant(own.id) as conn:
+            return await orders.insert_confirmed(conn, order, pii, caller=own.phone)
+
+    try:
+        stored = await asyncio.gather(*(write() for _ in range(20)))
+    finally:
+        await pool.close()
+
+    assert len({(one.id, one.number, one.confirmed_at) for one in stored}) == 1
+    assert [one.created for one in stored].count(True) == 1
+    async with postgres.app.tenant(own.id) as conn:
+        assert len(await orders.of_call(conn, "busy call")) == 1
+        assert await conn.fetchval("select count(*) from order_item where order_id = $1", stored[0].id) == 1
+
+
+async def test_a_later_try_with_another_time_finds_the_first_order(
+    postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher
+) -> None:
+    own, _ = tenants
+    later = make_order(own.menu, own.call_id, confirmed_at=NOW + timedelta(seconds=9))
+
+    async with postgres.app.tenant(own.id) as conn:
+        stored = await orders.insert_confirmed(conn, later, pii)
+
+    assert stored == orders.StoredOrder(own.order_id, 1, False, NOW)
+
+
+async def test_an_order_that_is_rolled_back_can_be_written_again(
+    postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher
+) -> None:
+    own, _ = tenants
+    order = make_order(own.menu, "unlucky call")
+
+    async def write_and_fail() -> None:
+        async with postgres.app.tenant(own.id) as conn:
+            await orders.insert_confirmed(conn, order, pii)
+            raise ConnectionError("the outbox could not be written")
+
+    with pytest.raises(ConnectionError):
+        await write_and_fail()
+    async with postgres.app.tenant(own.id) as conn:
+        stored = await orders.insert_confirmed(conn, order, pii)
+
+    assert (stored.created, stored.number) == (True, 2)
+
+
+async def test_ticket_numbers_begin_again_with_each_day_of_the_restaurants_zone(
+    postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher
+) -> None:
+    own, _ = tenants
+    before_midnight = NOW.replace(hour=22, minute=59)  # 23:59 in Paris
+    after_midnight = NOW.replace(hour=23, minute=1)
+
+    async with postgres.app.tenant(own.id) as conn:
+        numbers = [
+            (await orders.insert_confirmed(conn, make_order(own.menu, f"call {at}", confirmed_at=at), pii)).number
+            for at in (before_midnight, after_midnight)
+        ]
+
+    assert numbers == [2, 1]
+
+
+async def test_orders_come_newest_first_in_pages(postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher) -> None:
+    own, _ = tenants
+    async with postgres.app.tenant(own.id) as conn:
+        for minutes in (1, 2, 3):
+            order = make_order(own.menu, f"call {minutes}", confirmed_at=NOW + timedelta(minutes=minutes))
+            await orders.insert_confirmed(conn, order, pii)
+
+        first = await orders.recent(conn, 3)
+        second = await orders.recent(conn, 3, before=first[-1].confirmed_at)
+
+    assert [order.number for order in first] == [4, 3, 2]
+    assert [order.number for order in second] == [1]
+
+
+async def test_the_kitchen_moves_an_order_on(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
+    own, _ = tenants
+
+    async with postgres.app.tenant(own.id) as conn:
+        await orders.set_status(conn, own.order_id, "ready")
+        assert (await orders.get(conn, own.order_id)).status == "ready"
+        with pytest.raises(NotFoundError):
+            await orders.set_status(conn, new_id(), "ready")
+
+
+async def test_a_caller_is_known_again_by_the_number(
+    postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher
+) -> None:
+    own, _ = tenants
+
+    async with postgres.app.tenant(own.id) as conn:
+        customer = await customers.find(conn, own.id, "+33 1 11 11 11 11", pii)
+        await customers.remember(conn, own.id, own.phone, "", pii)
+        again = await customers.find(conn, own.id, own.phone, pii)
+
+    assert customer is not None
+    assert (customer.name, customer.phone) == ("Ada", own.phone)
+    assert again is not None
+    assert (again.id, again.name) == (customer.id, "Ada")
+
+
+async def test_an_order_is_logged_and_counted_once(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
+    own, _ = tenants
+
+    async with postgres.app.tenant(own.id) as conn:
+        repeated = await figures.log_order(conn, logged(own.order_id, own.id))
+        another = await figures.log_order(conn, logged(new_id(), own.id))
+        days = await figures.daily(conn, own.id, date(2026, 11, 21), date(2026, 11, 21))
+
+    assert (repeated, another) == (False, True)
+    assert days == (figures.DailyFigure(date(2026, 11, 21), "EUR", 2, 4, 5900),)
+
+
+@pytest.mark.parametrize("end_first", [True, False])
+async def test_a_call_has_its_end_and_its_conversation_whichever_comes_first(
+    postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher, end_first: bool
+) -> None:
+    own, _ = tenants
+    said = [Said("caller", "Two, please", NOW), Said("assistant", "Certainly", NOW + timedelta(seconds=1))]
+    end = CallRecord(
+        id="a call",
+        restaurant_id=own.id,
+        started_at=NOW,
+        outcome="order_confirmed",
+        phone_line_id=own.line_id,
+        bridge_node_id="edge-0",
+        attempts=2,
+        ended_at=NOW + timedelta(seconds=60),
+        duration_ms=60_000,
+        caller="+33600000000",
+    )
+
+    async with postgres.app.tenant(own.id) as conn:
+        if end_first:
+            await calls.record_ended(conn, end, pii=pii)
+        await calls.record_conversation(
+            conn, "a call", NOW, own.id, said, {"output_tokens": 7}, 0.25, own.order_id, "answered"
+        )
+        if not end_first:
+            await calls.record_ended(conn, end, pii=pii)
+        await calls.record_ended(conn, end, pii=pii)
+        call = await calls.get(conn, "a call", pii=pii)
+        recent = await calls.recent(conn)
+
+    assert (call.outcome, call.attempts, call.duration_ms) == ("order_confirmed", 2, 60_000)
+    assert (call.transcript, call.usage, call.cost_dollars) == (tuple(said), {"output_tokens": 7}, 0.25)
+    assert (call.order_id, call.caller) == (own.order_id, "+33600000000")
+    assert sorted(one.id for one in recent) == sorted(["a call", own.call_id])
+    assert all(one.transcript == () and one.caller == "" for one in recent)
+
+
+async def test_a_callers_number_is_never_stored_without_a_cipher(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
+    own, _ = tenants
+    record = CallRecord(id="x", restaurant_id=own.id, started_at=NOW, outcome="busy", caller="+33600000000")
+
+    async with postgres.app.tenant(own.id) as conn:
+        with pytest.raises(ValueError, match="caller"):
+            await calls.record_ended(conn, record)
+        await calls.record_ended(conn, replace(record, caller=""))
+
+
+async def test_a_table_is_never_booked_twice_and_a_cancelled_one_is_free(
+    postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher
+) -> None:
+    own, _ = tenants
+    end = NOW + timedelta(hours=2)
+
+    async with postgres.app.tenant(own.id) as conn:
+        with pytest.raises(TableTakenError):
+            await reservations.book(
+                conn, own.id, own.table_id, end - timedelta(minutes=1), end, 2, name="Bob", phone="", pii=pii
+            )
+        after = await reservations.book(
+            conn, own.id, own.table_id, end, end + timedelta(hours=1), 2, name="Bob", phone="", pii=pii
+        )
+        await reservations.cancel(conn, own.reservation_id)
+        held = await reservations.between(conn, own.id, NOW, end + timedelta(hours=3))
+        (table,) = await reservations.tables(conn, own.id)
+
+    assert held == (after,)
+    assert (table.id, table.room, table.seats) == (own.table_id, "Room", 4)

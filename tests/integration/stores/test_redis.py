@@ -1,0 +1,147 @@
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from domain.order import Cart, ConfirmedOrder
+from stores import checkpoints, greetings, keys, live
+from stores.checkpoints import Checkpoint, Said
+from stores.greetings import Greeting
+from stores.redis import RedisError, connect
+from tests.integration.stores.samples import NOW, make_menu, make_order, new_id
+
+pytestmark = pytest.mark.integration
+
+
+def _order() -> ConfirmedOrder:
+    return make_order(make_menu(new_id()), "a call")
+
+
+async def test_a_call_goes_on_from_its_checkpoint(redis: Any) -> None:
+    order = _order()
+    checkpoint = Checkpoint(
+        call_id="a call",
+        restaurant_id=order.restaurant_id,
+        attempt=2,
+        started_at=NOW,
+        cart=Cart("EUR", 3, 2, order.lines, order.fulfilment, "Ada", 3),
+        transcript=[Said("caller", "Deux, s’il vous plaît", NOW)],
+        confirmed=order,
+        usage={"output_tokens": 5},
+        turns=1,
+    )
+
+    await checkpoints.save(redis, "a call", checkpoint)
+
+    assert await checkpoints.load(redis, "a call") == checkpoint
+    assert 7000 < await redis.ttl(keys.call_checkpoint("a call")) <= 7200
+    await checkpoints.drop(redis, "a call")
+    assert await checkpoints.load(redis, "a call") is None
+
+
+async def test_a_checkpoint_in_another_shape_counts_as_none(redis: Any) -> None:
+    await redis.set(keys.call_checkpoint("a call"), b'{"callId": 1}')
+
+    assert await checkpoints.load(redis, "a call") is None
+
+
+async def test_a_greeting_is_its_bytes_and_its_text_together(redis: Any) -> None:
+    audio = bytes(range(256)) * 40
+
+    await greetings.save(redis, "r", Greeting("Bonjour, Chez Margot", audio))
+
+    assert await greetings.load(redis, "r") == Greeting("Bonjour, Chez Margot", audio)
+    assert await redis.get(keys.restaurant_greeting("r")) == audio
+    assert await greetings.load(redis, "another") is None
+
+
+async def test_the_live_feed_tells_every_kind_as_it_was_published(redis: Any) -> None:
+    line = live.OrderLine(name="Margherita", quantity=2, total_cents=2700, size="Large", modifiers=("Olives",))
+    told: list[live.LiveEvent] = [
+        live.CallChanged(call_id="c", state="ringing", at=NOW),
+        live.Said(call_id="c", who="caller", text="Bonjour", at=NOW),
+        live.ToolUsed(call_id="c", name="add_item", arguments={"item": "Margherita"}, ok=True, ms=1.5),
+        live.OrderTaken(call_id="c", order_id="o", number=7, total_cents=2700, currency="EUR", lines=(line,)),
+        live.BargedIn(call_id="c", ms=48.0),
+        live.EventHandled(type="t", id="e", function="order_logger", ms=9.0),
+    ]
+    heard: list[live.LiveEvent] = []
+    feed = live.subscribe(redis, "r")
+
+    async def listen() -> None:
+        async for event in feed:
+            heard.append(event)
+            if len(heard) == len(told):
+                return
+
+    listening = asyncio.create_task(listen())
+    async with asyncio.timeout(5):
+        while (await redis.pubsub_numsub(keys.restaurant_live("r")))[0][1] == 0:
+            await asyncio.sleep(0.01)
+        for event in told:
+            await live.publish(redis, "r", event)
+        await listening
+    await feed.aclose()  # type: ignore[attr-defined]
+
+    assert heard == told
+    assert msgspec.json.decode(msgspec.json.encode(told[3])) == {
+        "kind": "order",
+        "callId": "c",
+        "orderId": "o",
+        "number": 7,
+        "totalCents": 2700,
+        "currency": "EUR",
+        "lines": [{"name": "Margherita", "quantity": 2, "totalCents": 2700, "size": "Large", "modifiers": ["Olives"]}],
+    }
+
+
+async def test_the_counters_follow_calls_however_often_they_are_told(redis: Any) -> None:
+    call = live.QueuedCall(
+        restaurant_id="r",
+        phone_line_id="l",
+        call_id="c1",
+        bridge_node_id="n",
+        audio_stream_url="ws://127.0.0.1:1/media/c1/1",
+        timestamp=1,
+    )
+    second = msgspec.structs.replace(call, call_id="c2")
+
+    for one in (call, second):
+        await live.call_started(redis, one.call_id, NOW)
+        await live.queued(redis, one)
+    assert await live.stats(redis) == live.Stats(active_calls=2, queued_calls=2, calls_today=2)
+    assert await live.waiting(redis) == (call, second)
+
+    for _ in range(2):
+        await live.unqueued(redis, call)
+        await live.call_ended(redis, "c1", NOW)
+    assert await live.stats(redis) == live.Stats(active_calls=1, queued_calls=1, calls_today=2)
+
+
+async def test_a_call_that_nobody_ended_is_not_counted_for_ever(redis: Any) -> None:
+    await live.call_started(redis, "lost", NOW - timedelta(hours=5))
+    await live.call_started(redis, "c", NOW)
+
+    assert (await live.stats(redis)).active_calls == 1
+
+
+async def test_a_bridge_and_a_worker_are_there_until_they_fall_silent(redis: Any) -> None:
+    await live.bridge_heartbeat(redis, "edge-0", ["l1", "l2"])
+    await live.bridge_heartbeat(redis, "edge-0", ["l2"])
+    await live.worker_heartbeat(redis, "w", "busy", live.WorkerCall("r", "c", NOW))
+
+    assert await live.bridge_is_alive(redis, "edge-0")
+    assert await redis.smembers(keys.bridge_registrations("edge-0")) == {b"l2"}
+    assert await redis.get(keys.bridge_count("edge-0")) == b"1"
+    for key in (keys.bridge_heartbeat("edge-0"), keys.worker_status("w"), keys.worker_call("w")):
+        assert 0 < await redis.ttl(key) <= 30
+    await live.worker_heartbeat(redis, "w", "idle")
+    assert not await redis.exists(keys.worker_call("w"))
+
+
+async def test_a_server_that_refuses_is_an_error_within_its_retries() -> None:
+    async with connect("redis://127.0.0.1:1/0") as nowhere:
+        with pytest.raises(RedisError):
+            await asyncio.wait_for(nowhere.get("x"), 5)

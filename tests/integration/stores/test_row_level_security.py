@@ -1,0 +1,315 @@
+"""Every repository function, called as one restaurant with the ids of another: nothing is read, nothing changes."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from types import ModuleType
+from typing import Any
+
+import asyncpg
+import pytest
+
+from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException
+from stores import (
+    calls,
+    customers,
+    figures,
+    kitchen,
+    lines,
+    menus,
+    nodes,
+    orders,
+    partitions,
+    reservations,
+    restaurants,
+    users,
+)
+from stores.calls import CallRecord
+from stores.ciphers import PiiCipher, SipPasswordCipher
+from stores.errors import NotFoundError
+from stores.postgres import Connection, Postgres, WrongRoleError
+from tests.conftest import Database, run_apart
+from tests.integration.stores.samples import NOW, Tenant, logged, make_menu, make_order, new_id, seed_both
+
+pytestmark = pytest.mark.integration
+
+Attempt = Callable[[Connection, Tenant, PiiCipher, SipPasswordCipher], Awaitable[object]]
+
+MODULES: tuple[ModuleType, ...] = (
+    calls,
+    customers,
+    figures,
+    kitchen,
+    lines,
+    menus,
+    nodes,
+    orders,
+    partitions,
+    reservations,
+    restaurants,
+    users,
+)
+LATER = NOW + timedelta(hours=3)
+
+
+def _other_order(other: Tenant) -> Any:
+    return make_order(other.menu, "another call")
+
+
+def _record(other: Tenant) -> CallRecord:
+    return CallRecord(id=other.call_id, restaurant_id=other.id, started_at=NOW, outcome="failed")
+
+
+# Functions that the app role may call. What they may answer about another restaurant is _NOTHING, or one of _REFUSED.
+ATTEMPTS: dict[Callable[..., Any], Attempt] = {
+    calls.recent: lambda conn, other, pii, sip: calls.recent(conn, pii=pii),
+    calls.get: lambda conn, other, pii, sip: calls.get(conn, other.call_id),
+    calls.record_ended: lambda conn, other, pii, sip: calls.record_ended(conn, _record(other)),
+    calls.record_conversation: lambda conn, other, pii, sip: calls.record_conversation(
+        conn, other.call_id, NOW, other.id, [], {}, 0.0, None, "failed"
+    ),
+    customers.remember: lambda conn, other, pii, sip: customers.remember(conn, other.id, other.phone, "Eve", pii),
+    customers.find: lambda conn, other, pii, sip: customers.find(conn, other.id, other.phone, pii),
+    figures.log_order: lambda conn, other, pii, sip: figures.log_order(conn, logged(new_id(), other.id)),
+    figures.daily: lambda conn, other, pii, sip: figures.daily(conn, other.id, date(2020, 1, 1), date(2030, 1, 1)),
+    kitchen.load_minutes: lambda conn, other, pii, sip: kitchen.load_minutes(conn, other.id, NOW),
+    kitchen.set_load: lambda conn, other, pii, sip: kitchen.set_load(conn, other.id, "counter", 99, LATER),
+    lines.of_restaurant: lambda conn, other, pii, sip: lines.of_restaurant(conn, other.id),
+    lines.get: lambda conn, other, pii, sip: lines.get(conn, other.line_id),
+    lines.create: lambda conn, other, pii, sip: lines.create(
+        conn, restaurant_id=other.id, number="+33999999999", cipher=sip
+    ),
+    lines.set_password: lambda conn, other, pii, sip: lines.set_password(conn, other.line_id, "stolen", sip),
+    lines.set_active: lambda conn, other, pii, sip: lines.set_active(conn, other.line_id, False),
+    menus.load: lambda conn, other, pii, sip: menus.load(conn, other.id),
+    menus.insert: lambda conn, other, pii, sip: menus.insert(conn, make_menu(other.id)),
+    menus.set_price: lambda conn, other, pii, sip: menus.set_price(conn, other.size_id, 1),
+    menus.set_item_available: lambda conn, other, pii, sip: menus.set_item_available(conn, other.item_id, False),
+    menus.set_size_available: lambda conn, other, pii, sip: menus.set_size_available(conn, other.size_id, False),
+    menus.set_option_available: lambda conn, other, pii, sip: menus.set_option_available(conn, other.option_id, False),
+    orders.insert_confirmed: lambda conn, other, pii, sip: orders.insert_confirmed(conn, _other_order(other), pii),
+    orders.recent: lambda conn, other, pii, sip: orders.recent(conn, pii=pii),
+    orders.get: lambda conn, other, pii, sip: orders.get(conn, other.order_id),
+    orders.of_call: lambda conn, other, pii, sip: orders.of_call(conn, other.call_id),
+    orders.set_status: lambda conn, other, pii, sip: orders.set_status(conn, other.order_id, "cancelled"),
+    reservations.add_table: lambda conn, other, pii, sip: reservations.add_table(conn, other.id, "Room", "T9", 2),
+    reservations.tables: lambda conn, other, pii, sip: reservations.tables(conn, other.id),
+    reservations.between: lambda conn, other, pii, sip: reservations.between(conn, other.id, NOW, LATER),
+    reservations.book: lambda conn, other, pii, sip: reservations.book(
+        conn, other.id, other.table_id, LATER, LATER + timedelta(hours=1), 2, name="Eve", phone="", pii=pii
+    ),
+    reservations.cancel: lambda conn, other, pii, sip: reservations.cancel(conn, other.reservation_id),
+    restaurants.get: lambda conn, other, pii, sip: restaurants.get(conn, other.id),
+    restaurants.list_all: lambda conn, other, pii, sip: restaurants.list_all(conn),
+    restaurants.update: lambda conn, other, pii, sip: restaurants.update(conn, replace(other.restaurant, name="Eve's")),
+    restaurants.set_openings: lambda conn, other, pii, sip: restaurants.set_openings(
+        conn, other.id, [Opening(1, 600, 900)]
+    ),
+    restaurants.set_exception: lambda conn, other, pii, sip: restaurants.set_exception(
+        conn, other.id, OpeningException(date(2026, 12, 25), ((600, 900),))
+    ),
+    restaurants.remove_exception: lambda conn, other, pii, sip: restaurants.remove_exception(
+        conn, other.id, date(2026, 12, 25)
+    ),
+    restaurants.set_delivery_zones: lambda conn, other, pii, sip: restaurants.set_delivery_zones(
+        conn, other.id, [DeliveryZone("Mine", ("1",), 0, 0, 0)]
+    ),
+    restaurants.faq: lambda conn, other, pii, sip: restaurants.faq(conn, other.id),
+    restaurants.set_faq: lambda conn, other, pii, sip: restaurants.set_faq(
+        conn, other.id, [FaqEntry("", "Whose?", "Mine.")]
+    ),
+}
+# Functions that refuse the app role altogether, whoever's ids they get.
+PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
+    lines.active_lines: lambda conn, other, pii, sip: lines.active_lines(conn),
+    lines.lines_of_node: lambda conn, other, pii, sip: lines.lines_of_node(conn, "node"),
+    lines.find_by_id: lambda conn, other, pii, sip: lines.find_by_id(conn, other.line_id),
+    lines.find_by_number: lambda conn, other, pii, sip: lines.find_by_number(conn, other.phone),
+    lines.assign: lambda conn, other, pii, sip: lines.assign(conn, other.line_id, "node"),
+    lines.set_registration: lambda conn, other, pii, sip: lines.set_registration(
+        conn, other.line_id, "node", "registered"
+    ),
+    lines.unassign: lambda conn, other, pii, sip: lines.unassign(conn, other.line_id),
+    nodes.heartbeat: lambda conn, other, pii, sip: nodes.heartbeat(conn, "node", hostname="node"),
+    nodes.list_all: lambda conn, other, pii, sip: nodes.list_all(conn),
+    nodes.least_loaded: lambda conn, other, pii, sip: nodes.least_loaded(conn),
+    nodes.mark_down: lambda conn, other, pii, sip: nodes.mark_down(conn, timedelta(0)),
+    nodes.worker_heartbeat: lambda conn, other, pii, sip: nodes.worker_heartbeat(conn, "worker", hostname="worker"),
+    nodes.remove_worker: lambda conn, other, pii, sip: nodes.remove_worker(conn, "worker"),
+    nodes.lost_calls: lambda conn, other, pii, sip: nodes.lost_calls(conn, timedelta(0)),
+    partitions.ensure: lambda conn, other, pii, sip: partitions.ensure(conn, date(2031, 1, 1), 1),
+    restaurants.create: lambda conn, other, pii, sip: restaurants.create(conn, replace(other.restaurant, id="")),
+    restaurants.set_max_calls: lambda conn, other, pii, sip: restaurants.set_max_calls(conn, other.id, 99),
+    users.create: lambda conn, other, pii, sip: users.create(conn, email="eve@x.example", password="long enough"),
+    users.set_password: lambda conn, other, pii, sip: users.set_password(conn, other.user_id, "stolen password"),
+    users.add_membership: lambda conn, other, pii, sip: users.add_membership(conn, other.id, other.user_id, "staff"),
+}
+# A log-in comes before a restaurant is known: these answer about the one address or user that is asked for.
+LOG_IN: set[Callable[..., Any]] = {users.by_email, users.verify, users.memberships}
+
+_NOTHING: tuple[object, ...] = (None, (), 0, False)
+_REFUSED = (NotFoundError, asyncpg.InsufficientPrivilegeError, asyncpg.ForeignKeyViolationError)
+
+
+@pytest.fixture(scope="module")
+def database(module_database: Database) -> Database:
+    """Shared: nothing here changes what another test looks at."""
+    return module_database
+
+
+@pytest.fixture(scope="module")
+def tenants(database: Database, master_key: str) -> tuple[Tenant, Tenant]:
+    async def seed() -> tuple[Tenant, Tenant]:
+        platform = Postgres(database.platform_url)
+        await platform.open()
+        try:
+            return await seed_both(platform, PiiCipher(master_key), SipPasswordCipher(master_key))
+        finally:
+            await platform.close()
+
+    return run_apart(seed)
+
+
+def _named(attempts: dict[Callable[..., Any], Attempt]) -> list[Any]:
+    return [
+        pytest.param(attempt, id=f"{function.__module__.removeprefix('stores.')}.{function.__name__}")
+        for function, attempt in attempts.items()
+    ]
+
+
+def test_every_repository_function_is_tried_below() -> None:
+    functions = {
+        function
+        for module in MODULES
+        for name, function in vars(module).items()
+        if inspect.iscoroutinefunction(function) and function.__module__ == module.__name__ and not name.startswith("_")
+    }
+
+    assert functions == set(ATTEMPTS) | set(PLATFORM_ONLY) | LOG_IN
+
+
+@pytest.mark.parametrize("attempt", _named(ATTEMPTS))
+async def test_a_restaurant_can_neither_read_nor_write_anothers_rows(
+    postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher, sip: SipPasswordCipher, attempt: Attempt
+) -> None:
+    own, other = tenants
+    before = await _everything_of(postgres, other)
+
+    try:
+        async with postgres.app.tenant(own.id) as conn:
+            answer = await attempt(conn, other, pii, sip)
+    except _REFUSED:
+        pass
+    else:
+        assert other.id not in repr(answer)
+        assert answer in _NOTHING or own.id in repr(answer)
+
+    assert await _everything_of(postgres, other) == before
+
+
+@pytest.mark.parametrize("attempt", _named(PLATFORM_ONLY))
+async def test_the_app_role_is_refused_what_is_the_platforms(
+    postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher, sip: SipPasswordCipher, attempt: Attempt
+) -> None:
+    own, _ = tenants
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with postgres.app.tenant(own.id) as conn:
+            await attempt(conn, own, pii, sip)
+
+
+async def test_without_a_restaurant_no_row_is_seen(
+    postgres: Any, database: Any, tenants: tuple[Tenant, Tenant]
+) -> None:
+    connection = await asyncpg.connect(database.app_url)
+    try:
+        assert await connection.fetchval("select count(*) from restaurant") == 0
+        async with connection.transaction():
+            await connection.execute("select set_config('app.restaurant_id', $1, true)", tenants[0].id)
+            assert await connection.fetchval("select count(*) from restaurant") == 1
+        assert await connection.fetchval("select count(*) from restaurant") == 0
+    finally:
+        await connection.close()
+
+
+async def test_a_row_can_not_point_at_another_restaurants_row(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
+    own, other = tenants
+
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        async with postgres.app.tenant(own.id) as conn:
+            await conn.execute(
+                "insert into item_size (restaurant_id, item_id, name, price_cents) values ($1, $2, 'XL', 1)",
+                own.id,
+                other.item_id,
+            )
+
+
+async def test_every_table_but_the_migrations_own_is_under_forced_row_level_security(postgres: Any) -> None:
+    async with postgres.platform.platform() as conn:
+        rows = await conn.fetch(
+            "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')"
+            " and not relispartition and not (relrowsecurity and relforcerowsecurity)"
+        )
+
+    assert [row["relname"] for row in rows] == ["schema_migration"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "alter table restaurant disable row level security",
+        "create table mine (i int)",
+        "set role alloresto_platform",
+        "select password_hash from app_user",
+        "select sip_password from phone_line",
+        "update restaurant set max_calls = 1000",
+        'update "order" set total_cents = 1',
+        'delete from "order"',
+        'select * from "order_default"',
+        "select * from schema_migration",
+        "select event from outbox",
+        "insert into app_user (email, password_hash, is_platform) values ('eve@x.example', 'x', true)",
+    ],
+)
+async def test_the_app_role_may_not(postgres: Any, tenants: tuple[Tenant, Tenant], statement: str) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with postgres.app.tenant(tenants[0].id) as conn:
+            await conn.execute(statement)
+
+
+async def test_a_restaurant_sees_its_own_staff_only(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
+    async with postgres.app.tenant(tenants[0].id) as conn:
+        rows = await conn.fetch("select id, email from app_user")
+
+    assert [row["id"] for row in rows] == [tenants[0].user_id]
+
+
+async def test_each_kind_of_transaction_refuses_the_other_role(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
+    with pytest.raises(WrongRoleError, match="PLATFORM_DATABASE_URL"):
+        async with postgres.app.platform():
+            pass
+    with pytest.raises(WrongRoleError, match="DATABASE_URL"):
+        async with postgres.platform.tenant(tenants[0].id):
+            pass
+    with pytest.raises(ValueError, match="restaurant_id"):
+        async with postgres.app.tenant("' or true"):
+            pass
+
+
+async def _everything_of(postgres: Any, tenant: Tenant) -> dict[str, list[str]]:
+    async with postgres.platform.platform() as conn:
+        tables = await conn.fetch(
+            "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid"
+            " where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition"
+            " and a.attname = 'restaurant_id' order by 1"
+        )
+        found = {
+            row["relname"]: await conn.fetch(
+                f'select t::text as row from "{row["relname"]}" t where restaurant_id = $1 order by 1', tenant.id
+            )
+            for row in tables
+        }
+        found["restaurant"] = await conn.fetch("select t::text as row from restaurant t where id = $1", tenant.id)
+    assert len(found["order"]) == 1
+    return {name: [row["row"] for row in rows] for name, rows in found.items()}

@@ -1,0 +1,294 @@
+"""What the admin's tests start from: two seeded restaurants, an order and a call, and a real gunicorn."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, TypeVar
+
+from domain.carts import totals
+from domain.menu import Menu, MenuItem
+from domain.order import Address, Cart, CartLine, ChosenModifier, ConfirmedOrder, Fulfilment
+from domain.restaurant import Restaurant
+from local.seeds import seed
+from stores import calls, figures, live, menus, orders, users
+from stores.calls import CallRecord
+from stores.checkpoints import Said
+from stores.ciphers import PiiCipher, SipPasswordCipher
+from stores.orders import StoredOrder
+from stores.postgres import Connection, Postgres
+from stores.redis import connect
+from tests.conftest import Database, run_apart
+from web.settings import WebSettings
+
+T = TypeVar("T")
+
+PASSWORD = "correct horse battery"
+SECRET_KEY = "a secret of the tests, long enough"
+OWNER = "owner@alloresto.example"  # of both restaurants
+COOK = "cook@harbour.example"  # staff of Harbour Pizza only
+STRANGER = "margot@margot.example"  # owner of Chez Margot only
+CALLER = "+353209110007"
+START_TIMEOUT_S = 20
+
+
+@dataclass(frozen=True)
+class Admin:
+    """A populated database, and what the web process needs to serve it."""
+
+    database: Database
+    redis_url: str
+    master_key: str
+    pizza: Restaurant
+    margot: Restaurant
+    menu: Menu
+
+    def settings(self, **changes: object) -> WebSettings:
+        values: dict[str, object] = {
+            "database_url": self.database.app_url,
+            "redis_url": self.redis_url,
+            "master_key": self.master_key,
+            "web_secret_key": SECRET_KEY,
+        }
+        return WebSettings(**{**values, **changes})  # type: ignore[arg-type]
+
+    def environment(self, **changes: str) -> dict[str, str]:
+        return {
+            **os.environ,
+            "DATABASE_URL": self.database.app_url,
+            "REDIS_URL": self.redis_url,
+            "MASTER_KEY": self.master_key,
+            "WEB_SECRET_KEY": SECRET_KEY,
+            "WEB_HOST": "127.0.0.1",
+            **changes,
+        }
+
+    def item(self, name: str) -> MenuItem:
+        return next(item for item in self.menu.items if item.name == name)
+
+    def size_id(self, item: str, size: str = "") -> str:
+        return next(one.id for one in self.item(item).sizes if one.name == size)
+
+
+def populate(database: Database, redis_url: str, master_key: str) -> Admin:
+    """Seed the two restaurants, add a cook and a stranger."""
+
+    async def work() -> tuple[Restaurant, Restaurant, Menu]:
+        postgres = Postgres(database.platform_url)
+        await postgres.open()
+        cipher = SipPasswordCipher(master_key)
+        result = await seed(postgres, always_open=True, cipher=cipher, admin_password=PASSWORD)
+        by_name = {restaurant.name: restaurant for restaurant in result.restaurants}
+        pizza, margot = by_name["Harbour Pizza"], by_name["Chez Margot"]
+        async with postgres.platform() as connection:
+            cook = await users.create(connection, email=COOK, password=PASSWORD, name="Cook")
+            await users.add_membership(connection, pizza.id, cook, "staff")
+            stranger = await users.create(connection, email=STRANGER, password=PASSWORD, name="Margot")
+            await users.add_membership(connection, margot.id, stranger, "owner")
+            menu = await menus.load(connection, pizza.id)
+        await postgres.close()
+        return pizza, margot, menu
+
+    pizza, margot, menu = run_apart(work)
+    return Admin(database, redis_url, master_key, pizza, margot, menu)
+
+
+def make_order(admin: Admin, *, minutes_ago: int = 0, name: str = "Aoife", call_id: str = "") -> ConfirmedOrder:
+    """A large Margherita with olives and cheese, two garlic breads and a cola, delivered."""
+    margherita, cola = admin.item("Margherita"), admin.item("Cola")
+    extras = next(group for group in margherita.modifier_groups if group.name == "Extras")
+    chosen = tuple(
+        ChosenModifier(option.id, extras.id, option.name, option.price_cents) for option in extras.options[:2]
+    )
+    large, bread = margherita.sizes[2], admin.item("Garlic bread")
+    lines = (
+        CartLine(
+            1, margherita.id, "Margherita", large.id, "Large", 1, large.price_cents + 350, 1350, chosen, "well done"
+        ),
+        CartLine(2, bread.id, "Garlic bread", bread.sizes[0].id, "", 2, bread.sizes[0].price_cents, 1350),
+        CartLine(3, cola.id, "Cola", cola.sizes[0].id, "Small", 1, cola.sizes[0].price_cents, 2300),
+    )
+    fulfilment = Fulfilment("delivery", Address("3 Abbey Street", "D13", "Howth"), 200)
+    cart = Cart("EUR", lines=lines, fulfilment=fulfilment, customer_name=name, version=4, read_back=4)
+    sums = totals(cart)
+    at = datetime.now(UTC) - timedelta(minutes=minutes_ago)
+    return ConfirmedOrder(
+        call_id=call_id or str(uuid.uuid4()),
+        restaurant_id=admin.pizza.id,
+        cart_version=cart.version,
+        currency="EUR",
+        lines=lines,
+        fulfilment=fulfilment,
+        customer_name=name,
+        total_cents=sums.total_cents,
+        vat=sums.vat,
+        confirmed_at=at,
+        promised_at=at + timedelta(minutes=35),
+    )
+
+
+def take_order(admin: Admin, order: ConfirmedOrder, *, tell: bool = True) -> StoredOrder:
+    """Write the order as the call handler and the order logger do, and tell the live feed."""
+
+    async def work() -> StoredOrder:
+        async def write(connection: Connection) -> StoredOrder:
+            stored = await orders.insert_confirmed(connection, order, PiiCipher(admin.master_key), caller=CALLER)
+            portions = sum(line.quantity for line in order.lines)
+            entry = figures.LoggedOrder(
+                order_id=stored.id,
+                restaurant_id=order.restaurant_id,
+                number=stored.number,
+                fulfilment=order.fulfilment.kind,
+                items=portions,
+                total_cents=order.total_cents,
+                currency=order.currency,
+                confirmed_at=order.confirmed_at,
+            )
+            await figures.log_order(connection, entry)
+            return stored
+
+        stored = await _as_tenant(admin, order.restaurant_id, write)
+        if tell:
+            taken = live.OrderTaken(
+                call_id=order.call_id,
+                order_id=stored.id,
+                number=stored.number,
+                total_cents=order.total_cents,
+                currency=order.currency,
+                lines=(),
+            )
+            async with connect(admin.redis_url) as redis:
+                await live.publish(redis, order.restaurant_id, taken)
+        return stored
+
+    return run_apart(work)
+
+
+def log_call(admin: Admin, call_id: str, *, order_id: str | None = None, minutes_ago: int = 1) -> None:
+    """A finished call with a short conversation."""
+    started = datetime.now(UTC) - timedelta(minutes=minutes_ago)
+    said = (
+        ("assistant", "Hello, Harbour Pizza, how can I help you?"),
+        ("caller", "A large Margherita with extra olives, please. <b>No</b> onions."),
+        ("assistant", "One large Margherita with extra olives. Anything else?"),
+        ("caller", "Two garlic breads, and that is all."),
+    )
+
+    async def work() -> None:
+        async def write(connection: Connection) -> None:
+            record = CallRecord(
+                id=call_id,
+                restaurant_id=admin.pizza.id,
+                started_at=started,
+                outcome="order_confirmed",
+                ended_at=started + timedelta(seconds=74),
+                duration_ms=74_000,
+                order_id=order_id,
+                caller=CALLER,
+            )
+            transcript = [
+                Said(who, text, started + timedelta(seconds=9 * turn))  # type: ignore[arg-type]
+                for turn, (who, text) in enumerate(said)
+            ]
+            await calls.record_ended(connection, record, pii=PiiCipher(admin.master_key))
+            await calls.record_conversation(
+                connection, call_id, started, admin.pizza.id, transcript, {}, 0.03, order_id, "order_confirmed"
+            )
+
+        await _as_tenant(admin, admin.pizza.id, write)
+
+    run_apart(work)
+
+
+def publish(admin: Admin, event: live.LiveEvent) -> None:
+    async def work() -> None:
+        async with connect(admin.redis_url) as redis:
+            await live.publish(redis, admin.pizza.id, event)
+
+    run_apart(work)
+
+
+async def _as_tenant(admin: Admin, restaurant_id: str, work: Callable[[Connection], Awaitable[T]]) -> T:
+    postgres = Postgres(admin.database.app_url)
+    await postgres.open()
+    try:
+        async with postgres.tenant(restaurant_id) as connection:
+            return await work(connection)
+    finally:
+        await postgres.close()
+
+
+def fetch(admin: Admin, query: str, *arguments: object) -> list[dict[str, object]]:
+    """Rows, as the platform sees them."""
+
+    async def work() -> list[dict[str, object]]:
+        postgres = Postgres(admin.database.platform_url)
+        await postgres.open()
+        try:
+            async with postgres.platform() as connection:
+                return [dict(row) for row in await connection.fetch(query, *arguments)]
+        finally:
+            await postgres.close()
+
+    return run_apart(work)
+
+
+@contextlib.contextmanager
+def gunicorn(admin: Admin, log: Path, **environment: str) -> Iterator["Server"]:
+    """A real gunicorn on a free port, ended with SIGTERM when it is still there."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "gunicorn", "-c", "web/gunicorn.conf.py", "web:create_app()"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, env=admin.environment(PORT=str(port), **environment), stdout=output, stderr=subprocess.STDOUT
+        )
+        server = Server(f"http://127.0.0.1:{port}", process, log, output)
+        try:
+            server.wait_until_ready()
+            yield server
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                try:
+                    process.wait(15)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+@dataclass(frozen=True)
+class Server:
+    url: str
+    process: "subprocess.Popen[bytes]"
+    log: Path
+    output: IO[bytes]
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                with urllib.request.urlopen(f"{self.url}/health/ready", timeout=6):
+                    return
+            except (urllib.error.URLError, OSError):
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    raise RuntimeError(f"the admin did not start: {self.log.read_text()}") from None
+            time.sleep(0.1)
+
+
+def csrf_token(html: str) -> str:
+    found = re.search(r'name="csrf_token" value="([^"]+)"', html)
+    assert found, "the page has no form token"
+    return found[1]

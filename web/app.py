@@ -1,0 +1,103 @@
+"""The composition root of the admin: one Flask application, a blueprint for each area, nothing global."""
+
+from flask import Flask, render_template
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError, CSRFProtect  # type: ignore[import-untyped]
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from process import logs, settings
+from web import (
+    accounts,
+    calls,
+    context,
+    home,
+    language,
+    login,
+    menu,
+    metrics,
+    orders,
+    overview,
+    probes,
+    recordings,
+    tenancy,
+)
+from web.database import UnavailableError
+from web.security import SessionInterface, secure
+from web.settings import WebSettings
+from web.texts import _
+
+SESSION_SECONDS = 12 * 3600
+MAX_BODY_BYTES = 64 * 1024
+
+log = logs.get(__name__)
+
+
+def create_app(configuration: WebSettings | None = None) -> Flask:
+    """The application, with nothing connected yet: Postgres and Redis are opened by the first request.
+
+    ``configuration`` comes from the environment when not given; a missing or wrong variable ends the process
+    with one line for each (exit status 2).
+    """
+    if configuration is None:
+        logs.configure("web")
+        configuration = settings.load_or_exit(WebSettings)
+    app = Flask("web")
+    app.config.update(
+        SECRET_KEY=configuration.web_secret_key,
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        PERMANENT_SESSION_LIFETIME=SESSION_SECONDS,
+        SESSION_COOKIE_NAME="alloresto",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+        WTF_CSRF_TIME_LIMIT=None,  # a kitchen tablet stays on one page all day; the session's end ends the token
+    )
+    app.session_interface = SessionInterface()
+    if configuration.web_trusted_proxies:
+        hops = configuration.web_trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    context.attach(app, configuration)
+    CSRFProtect(app)
+    accounts.login_manager.init_app(app)
+    language.attach(app)
+    metrics.attach(app)
+    tenancy.attach(app)
+    app.after_request(secure)
+    for area in (probes, language, login, home, overview, orders, calls, recordings, menu):
+        app.register_blueprint(area.blueprint)
+    _refuse_clearly(app)
+    return app
+
+
+def _refuse_clearly(app: Flask) -> None:
+    @app.errorhandler(CSRFError)
+    def stale_form(_error: CSRFError) -> ResponseReturnValue:
+        return _page(400, _("This form is too old"), _("Go back, reload the page and send it again."))
+
+    @app.errorhandler(UnavailableError)
+    def unavailable(error: UnavailableError) -> ResponseReturnValue:
+        log.error("request not served", part=error.part)
+        body = _page(503, _("One moment"), _("A part of the service does not answer. Please try again in a minute."))
+        return *body, {"Retry-After": "10"}
+
+    @app.errorhandler(HTTPException)
+    def refused(error: HTTPException) -> ResponseReturnValue:
+        if error.response is not None:
+            return error
+        titles = {
+            401: (_("Please log in"), _("Your session is over.")),
+            403: (_("Not allowed"), _("Your role in this restaurant does not allow this. Ask its owner.")),
+            404: (_("Nothing here"), _("This page does not exist, or it belongs to another restaurant.")),
+            413: (_("Too much"), _("What was sent is too large.")),
+        }
+        title, detail = titles.get(error.code or 500, (error.name, _("The request could not be served.")))
+        return _page(error.code or 500, title, detail)
+
+    @app.errorhandler(500)
+    def failed(_error: Exception) -> ResponseReturnValue:
+        return _page(500, _("Something went wrong"), _("The error has been logged. Please try again."))
+
+
+def _page(status: int, title: str, detail: str) -> tuple[str, int]:
+    return render_template("error.html", title=title, detail=detail), status

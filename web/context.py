@@ -1,0 +1,43 @@
+"""Where a view finds its application's parts."""
+
+from typing import cast
+
+from flask import Flask, current_app
+
+from stores.ciphers import PiiCipher
+from web.database import Database
+from web.settings import WebSettings
+from web.streams import Streams
+
+_SETTINGS, _PII = "alloresto.settings", "alloresto.pii"
+_DATABASE, _STREAMS = "alloresto.database", "alloresto.streams"
+
+
+def attach(app: Flask, configuration: WebSettings) -> None:
+    """Make the parts. Raises ValueError when MASTER_KEY is malformed."""
+    database = Database(configuration)
+    app.extensions.update(
+        {
+            _SETTINGS: configuration,
+            _PII: PiiCipher(configuration.master_key),
+            _DATABASE: database,
+            _STREAMS: Streams(database, configuration),
+        }
+    )
+
+
+def settings() -> WebSettings:
+    return cast(WebSettings, current_app.extensions[_SETTINGS])
+
+
+def database() -> Database:
+    return cast(Database, current_app.extensions[_DATABASE])
+
+
+def streams() -> Streams:
+    return cast(Streams, current_app.extensions[_STREAMS])
+
+
+def pii() -> PiiCipher:
+    """Reads callers' names, numbers and addresses."""
+    return cast(PiiCipher, current_app.extensions[_PII])

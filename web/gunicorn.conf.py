@@ -1,0 +1,48 @@
+"""gunicorn's settings for the admin: ``gunicorn -c web/gunicorn.conf.py 'web:create_app()'``.
+
+Threads, because a live page holds one thread for as long as it is open; gunicorn's sync workers would cut
+it after 30 seconds.
+"""
+
+# ruff: noqa: N999 - the name that gunicorn looks for by itself
+
+import os
+import tempfile
+from typing import Any
+
+bind = [f"{os.environ.get('WEB_HOST') or '0.0.0.0'}:{os.environ.get('PORT') or '8080'}"]
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_WORKERS") or 1)
+threads = int(os.environ.get("WEB_THREADS") or 24)
+if os.path.isdir("/dev/shm"):
+    worker_tmp_dir = "/dev/shm"  # the heartbeat file: a slow disk must not look like a hung worker
+timeout = 30
+graceful_timeout = 10
+keepalive = 5
+# The control socket lives under HOME: it clashes between instances and fails on read-only roots.
+control_socket_disable = True
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+
+if workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    # Each worker counts for itself; /metrics adds them up from these files.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="alloresto-web-metrics-")
+
+
+def post_worker_init(worker: Any) -> None:
+    """Live pages end when the worker is told to stop, instead of holding it for the whole grace period."""
+    worker.wsgi.extensions["alloresto.streams"].stop_when(lambda: not worker.alive)
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    database = getattr(worker.wsgi, "extensions", {}).get("alloresto.database") if worker.wsgi else None
+    if database is not None:
+        database.close()
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        from prometheus_client import multiprocess
+
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -1,0 +1,59 @@
+"""French first, English beside it: who chose keeps the choice in a cookie, else the browser's wish decides."""
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, redirect, request
+from flask.typing import ResponseReturnValue
+from flask_babel import Babel  # type: ignore[import-untyped]
+
+from web import formats
+from web.texts import _, plural
+
+LANGUAGES = ("fr", "en")
+COOKIE = "alloresto_language"
+ONE_YEAR_S = 365 * 24 * 3600
+
+blueprint = Blueprint("language", __name__)
+
+
+def current() -> str:
+    chosen = request.cookies.get(COOKIE, "")
+    return chosen if chosen in LANGUAGES else request.accept_languages.best_match(LANGUAGES, default="fr")
+
+
+def attach(app: Flask) -> None:
+    """Translations, and what the templates need to write numbers and times in the reader's language."""
+    Babel(app, locale_selector=current, default_locale="fr")
+
+    @app.context_processor
+    def words() -> dict[str, object]:
+        return {"language": current(), "_": _, "ngettext": plural}
+
+    app.add_template_filter(lambda cents, currency: formats.money(cents, currency, current()), "money")
+    app.add_template_filter(lambda cents: formats.price_input(cents, current()), "price_input")
+    app.add_template_filter(lambda moment, zone: formats.clock(moment, zone, current()), "clock")
+    app.add_template_filter(lambda moment, zone: formats.day(moment, zone, current()), "day")
+    app.add_template_filter(lambda number: formats.percent(number, current()), "percent")
+    app.add_template_filter(formats.duration, "duration")
+
+
+def local_path(target: str) -> str:
+    """``target`` when it is a path of this site, else ``/``: nobody is sent elsewhere by a crafted link."""
+    parts = urlsplit(target)
+    inside = not parts.scheme and not parts.netloc and target.startswith("/") and not target.startswith("//")
+    return target if inside and "\\" not in target else "/"
+
+
+@blueprint.post("/language")
+def choose() -> ResponseReturnValue:
+    response = redirect(local_path(request.form.get("next", "/")), 303)
+    if request.form.get("language") in LANGUAGES:
+        response.set_cookie(
+            COOKIE,
+            request.form["language"],
+            max_age=ONE_YEAR_S,
+            secure=request.is_secure,
+            httponly=True,
+            samesite="Lax",
+        )
+    return response

@@ -1,0 +1,44 @@
+"""What the admin measures about itself; added up over gunicorn's workers when there are several."""
+
+import os
+import time
+from typing import cast
+
+from flask import Flask, Response, g, request
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+requests_total = Counter("web_requests_total", "Requests answered.", ["endpoint", "status"])
+request_seconds = Histogram("web_request_duration_seconds", "Time to the first byte of an answer.", ["endpoint"])
+streams_open = Gauge("web_streams_open", "Live pages open now.", multiprocess_mode="livesum")
+logins_total = Counter("web_logins_total", "Attempts to log in.", ["outcome"])
+
+
+def attach(app: Flask) -> None:
+    @app.before_request
+    def start() -> None:
+        g.started_at = time.monotonic()
+
+    @app.after_request
+    def count(response: Response) -> Response:
+        endpoint = request.endpoint or "none"
+        requests_total.labels(endpoint, str(response.status_code)).inc()
+        if "started_at" in g:
+            request_seconds.labels(endpoint).observe(time.monotonic() - cast(float, g.started_at))
+        return response
+
+
+def render() -> Response:
+    registry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

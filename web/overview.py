@@ -1,0 +1,79 @@
+"""The restaurant's day at a glance: today's figures and the calls that are going on."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from flask import Response, render_template
+from flask.typing import ResponseReturnValue
+
+from stores import calls, figures, live
+from stores.calls import Call
+from stores.figures import DailyFigure
+from stores.postgres import Connection
+from web import context, formats, words
+from web.tenancy import in_restaurant, restaurant, restaurant_blueprint
+
+blueprint = restaurant_blueprint("overview", __name__)
+
+# More calls than this in a day are shown as "500+".
+MOST_CALLS = 500
+NOT_SERVED = ("abandoned", "busy", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """``revenue_cents`` is in the restaurant's currency; ``missed`` counts callers whom nobody served."""
+
+    orders: int
+    revenue_cents: int
+    calls: int
+    missed: int
+    latest: tuple[Call, ...]
+
+    @property
+    def average_cents(self) -> int:
+        return round(self.revenue_cents / self.orders) if self.orders else 0
+
+
+@blueprint.get("/")
+def show() -> ResponseReturnValue:
+    return render_template("overview.html", **_page())
+
+
+@blueprint.get("/overview/stream")
+def stream() -> Response:
+    kinds = (live.CallChanged, live.Said, live.OrderTaken, live.EventHandled)
+    return context.streams().response(restaurant().id, kinds, lambda: render_template("_overview.html", **_page()))
+
+
+@blueprint.context_processor
+def labels() -> dict[str, object]:
+    return {"outcomes": words.outcomes(), "call_states": words.call_states(), "most_calls": MOST_CALLS}
+
+
+def _page() -> dict[str, object]:
+    return {"today": _today(), "active": context.streams().active_calls(restaurant().id), "now": datetime.now(UTC)}
+
+
+def _today() -> Today:
+    now = datetime.now(UTC)
+    start, day = formats.day_start(now, restaurant().zone), now.astimezone(ZoneInfo(restaurant().zone)).date()
+    restaurant_id, currency = restaurant().id, restaurant().currency
+
+    async def work(connection: Connection) -> tuple[tuple[DailyFigure, ...], tuple[Call, ...]]:
+        return (
+            await figures.daily(connection, restaurant_id, day, day),
+            await calls.recent(connection, MOST_CALLS, pii=context.pii()),
+        )
+
+    daily, recent = in_restaurant(work)
+    todays = tuple(call for call in recent if call.started_at >= start)
+    figure = next((figure for figure in daily if figure.currency == currency), None)
+    return Today(
+        orders=figure.orders if figure else 0,
+        revenue_cents=figure.total_cents if figure else 0,
+        calls=len(todays),
+        missed=sum(1 for call in todays if call.missed_reason or call.outcome in NOT_SERVED),
+        latest=todays[:5],
+    )

@@ -1,0 +1,40 @@
+"""``/health``, ``/health/ready`` and ``/metrics``: for the platform's probes, without a session and without secrets."""
+
+from flask import Blueprint, Response, jsonify
+from flask.typing import ResponseReturnValue
+
+from stores.postgres import Connection
+from web import context, metrics
+from web.database import NO_RESTAURANT, UnavailableError
+
+blueprint = Blueprint("probes", __name__)
+
+
+@blueprint.get("/health")
+def live() -> ResponseReturnValue:
+    return jsonify(status="live", service="web")
+
+
+@blueprint.get("/health/ready")
+def ready() -> ResponseReturnValue:
+    missing: dict[str, str] = {}
+    database = context.database()
+
+    async def ping(connection: Connection) -> None:
+        await connection.execute("select 1")
+
+    try:
+        database.tenant(NO_RESTAURANT, ping)
+    except UnavailableError as error:
+        missing["postgres"] = f"{error}; check DATABASE_URL and that the server runs"
+    try:
+        database.redis(lambda redis: redis.ping())
+    except UnavailableError as error:
+        missing["redis"] = f"{error}; check REDIS_URL and that the server runs"
+    state = "waiting" if missing else "ready"
+    return jsonify(status=state, service="web", missing=missing), 503 if missing else 200
+
+
+@blueprint.get("/metrics")
+def scrape() -> Response:
+    return metrics.render()

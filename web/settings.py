@@ -1,0 +1,32 @@
+"""What the admin reads from its environment. Wrong or missing values are one clear line each at start."""
+
+from typing import Annotated
+
+import msgspec
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+PositiveSeconds = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """``database_url`` is the role under row-level security: the admin never sees more than one restaurant."""
+
+    database_url: str
+    redis_url: str
+    # Decrypts callers' names, numbers and addresses for their restaurant's staff.
+    master_key: str
+    # Signs the session cookie and the form tokens; the same for all workers and replicas.
+    web_secret_key: Annotated[str, msgspec.Meta(min_length=24)]
+    # How many reverse proxies in front of us set X-Forwarded-*. Their word decides the client's address and https.
+    web_trusted_proxies: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0
+    # Where the edge writes recordings, when this process can read them; without it no player is shown.
+    recordings_dir: str = ""
+    # Live pages open at once in one worker. Each holds a thread: keep it below WEB_THREADS (web/gunicorn.conf.py).
+    web_max_streams: Positive = 16
+    # A comment this often keeps proxies from closing a quiet stream.
+    web_heartbeat_s: PositiveSeconds = 15.0
+    # The longest a page waits for Postgres or Redis before it says so.
+    web_database_timeout_s: PositiveSeconds = 5.0
+    # Sign-in attempts allowed in 15 minutes.
+    web_attempts_per_account: Positive = 8
+    web_attempts_per_address: Positive = 40

@@ -1,0 +1,79 @@
+"""Whose page this is. Every restaurant's URL starts with ``/r/<its id>``; only its members get past here.
+
+A restaurant of others, one that does not exist and an id of others inside one's own restaurant all answer 404:
+nobody learns from the difference. Views then reach data through ``in_restaurant`` alone, which sees no other
+restaurant's rows.
+"""
+
+from typing import Any, TypeVar, cast
+
+from flask import Blueprint, Flask, abort, current_app, g
+from flask.typing import ResponseReturnValue
+
+from domain.restaurant import Restaurant
+from stores import restaurants
+from web import accounts, context
+from web.database import Work
+
+T = TypeVar("T")
+
+EDITORS = ("owner", "manager")
+
+
+def attach(app: Flask) -> None:
+    """Links inside a restaurant's pages stay inside it."""
+
+    @app.url_defaults
+    def same_restaurant(endpoint: str, values: dict[str, Any]) -> None:
+        if "restaurant_id" in g and current_app.url_map.is_endpoint_expecting(endpoint, "restaurant_id"):
+            values.setdefault("restaurant_id", g.restaurant_id)
+
+
+def restaurant_blueprint(name: str, import_name: str) -> Blueprint:
+    """A blueprint under ``/r/<restaurant_id>/`` for members only; its views don't take the id as an argument."""
+    blueprint = Blueprint(name, import_name, url_prefix="/r/<uuid:restaurant_id>")
+
+    @blueprint.url_value_preprocessor
+    def take_id(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+        if values is not None:
+            g.restaurant_id = str(values.pop("restaurant_id"))
+
+    @blueprint.before_request
+    def members_only() -> ResponseReturnValue | None:
+        member = accounts.current()
+        if member is None:
+            return accounts.unauthorized()
+        g.member = member
+        g.membership = next((m for m in member.memberships if m.restaurant_id == g.restaurant_id), None)
+        if g.membership is None:
+            abort(404)
+        g.restaurant = in_restaurant(lambda connection: restaurants.get(connection, g.restaurant_id))
+        return None
+
+    @blueprint.context_processor
+    def page() -> dict[str, object]:
+        if "restaurant" not in g:
+            return {}
+        return {
+            "restaurant": g.restaurant,
+            "memberships": g.member.memberships,
+            "member_email": g.member.email,
+            "can_edit": may_edit(),
+        }
+
+    return blueprint
+
+
+def in_restaurant(work: Work[T]) -> T:
+    """``work(connection)`` in one transaction that sees the request's restaurant only. Raises UnavailableError."""
+    return context.database().tenant(g.restaurant_id, work)
+
+
+def restaurant() -> Restaurant:
+    """The request's restaurant."""
+    return cast(Restaurant, g.restaurant)
+
+
+def may_edit() -> bool:
+    """Whether the member's role may change prices; everybody in the kitchen may 86 an item."""
+    return g.membership.role in EDITORS

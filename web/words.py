@@ -1,0 +1,57 @@
+"""The reader's words for what the database keeps as codes."""
+
+from web.texts import _
+
+
+def fulfilments() -> dict[str, str]:
+    return {"pickup": _("Pick-up"), "delivery": _("Delivery"), "dine_in": _("Eat in")}
+
+
+def order_statuses() -> dict[str, str]:
+    return {
+        "confirmed": _("New"),
+        "preparing": _("In preparation"),
+        "ready": _("Ready"),
+        "done": _("Done"),
+        "cancelled": _("Cancelled"),
+    }
+
+
+def outcomes() -> dict[str, str]:
+    return {
+        "order_confirmed": _("Order"),
+        "reservation_made": _("Booking"),
+        "answered": _("Answered"),
+        "abandoned": _("Hung up"),
+        "transferred": _("Transferred"),
+        "message_taken": _("Message"),
+        "busy": _("Busy"),
+        "superseded": _("Taken over"),
+        "failed": _("Failed"),
+    }
+
+
+def call_states() -> dict[str, str]:
+    """The states of a call that is going on, as the live feed names them."""
+    return {
+        "ringing": _("Ringing"),
+        "answered": _("Answered"),
+        "greeting": _("Greeting"),
+        "waiting": _("Waiting for the assistant"),
+        "joined": _("In conversation"),
+        "lost": _("Reconnecting"),
+        "resumed": _("In conversation"),
+    }
+
+
+def price_problems() -> dict[str, str]:
+    example = _("12.50")
+    return {
+        "empty": _("Price: nothing was entered. Type an amount like %(example)s.", example=example),
+        "negative": _("Price: it cannot be negative. Type an amount like %(example)s.", example=example),
+        "not_a_price": _("Price: this is not an amount. Type one like %(example)s.", example=example),
+        "decimals": _(
+            "Price: two decimals at most, no thousands mark. Type one like %(example)s.", example=example
+        ),
+        "too_large": _("Price: at most %(limit)s. Check the decimal mark.", limit=_("1,000.00")),
+    }
