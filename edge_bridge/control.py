@@ -16,6 +16,7 @@ from collections.abc import Callable
 import msgspec
 
 REPORT_EVERY_S = 1.0
+HURRIED_REPORT_EVERY_S = 0.2  # while something is missing, such as at start
 MAX_REPORT_BYTES = 128 * 1024
 FORCED_EXIT_S = 4.0
 FORCED_STATUS = 9

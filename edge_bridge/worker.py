@@ -177,8 +177,9 @@ class Worker:
 
     async def _keep_reporting(self) -> None:
         while True:
-            self._end.send(self._report())
-            await asyncio.sleep(control.REPORT_EVERY_S)
+            report = self._report()
+            self._end.send(report)
+            await asyncio.sleep(control.HURRIED_REPORT_EVERY_S if report.missing else control.REPORT_EVERY_S)
 
     def _report(self) -> control.Report:
         missing = dict(self._watches.missing)

@@ -168,6 +168,7 @@ async def serve(app: App, host: str, port: int, *, grace_s: int | None = None) -
         port=port,
         loop="uvloop",
         http="httptools",
+        ws="none",  # "auto" would import the websockets package, 20 ms, to serve what nobody routes
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -40,7 +40,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     role: str = "ordering"
     order_id: str | None = None
     confirmed: ConfirmedOrder | None = None
-    usage: dict[str, float] = {}
+    usage: dict[str, int | float] = {}
     turns: int = 0
 
 

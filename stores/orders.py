@@ -178,7 +178,8 @@ async def recent(
 ) -> tuple[Order, ...]:
     """Newest first; ``before`` is the ``confirmed_at`` of the last one of the page before."""
     rows = await conn.fetch(
-        "select * from \"order\" where confirmed_at < coalesce($2::timestamptz, 'infinity') order by confirmed_at desc, id limit $1",
+        "select * from \"order\" where confirmed_at < coalesce($2::timestamptz, 'infinity')"
+        " order by confirmed_at desc, id limit $1",
         limit,
         before,
     )

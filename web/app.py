@@ -59,7 +59,8 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     context.attach(app, configuration)
     CSRFProtect(app)
-    accounts.login_manager.init_app(app)
+    # Without its context processor: an error page must not ask Postgres who is looking at it.
+    accounts.login_manager.init_app(app, add_context_processor=False)
     language.attach(app)
     metrics.attach(app)
     tenancy.attach(app)

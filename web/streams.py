@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
-from flask import Response, stream_with_context
+from flask import Response, copy_current_request_context, g
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -97,9 +97,9 @@ class Streams:
 
     def response(self, restaurant_id: str, kinds: Kinds, draw: Callable[[], str]) -> Response:
         """An event stream that sends ``draw()`` at once and again after messages of ``kinds``."""
-        events = self._events(restaurant_id, kinds, draw)
+        events = self._events(restaurant_id, kinds, _drawing_as_now(draw))
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return Response(stream_with_context(events), content_type="text/event-stream", headers=headers)
+        return Response(events, content_type="text/event-stream", headers=headers)
 
     def _events(self, restaurant_id: str, kinds: Kinds, draw: Callable[[], str]) -> Iterator[str]:
         if not self._slots.acquire(blocking=False):
@@ -186,3 +186,16 @@ def event(fragment: str, retry_ms: int | None = None) -> str:
     """One server-sent event. ``retry_ms`` asks the client to come back after that long."""
     head = "" if retry_ms is None else f"retry: {retry_ms}\n"
     return head + "".join(f"data: {line}\n" for line in fragment.splitlines()) + "\n"
+
+
+def _drawing_as_now(draw: Callable[[], str]) -> Callable[[], str]:
+    """``draw`` in this request's context, entered for each drawing and not held in between."""
+    kept = {name: g.get(name) for name in g}
+
+    @copy_current_request_context
+    def draw_again() -> str:
+        for name, value in kept.items():
+            setattr(g, name, value)
+        return draw()
+
+    return draw_again

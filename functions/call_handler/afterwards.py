@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from datetime import datetime
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -26,8 +25,7 @@ TRIES = 6
 FIRST_PAUSE_S = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Conversed:
+class Conversed(msgspec.Struct, frozen=True):
     """A call that had a conversation. ``caller`` and ``transcript`` are personal data."""
 
     call_id: str

@@ -5,13 +5,10 @@ one) is free. Cached tokens are part of the input tokens and cost less. Input tr
 by the minute or by the token.
 """
 
-from dataclasses import dataclass
-
 import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Prices:
+class Prices(msgspec.Struct, frozen=True):
     text_in: float
     text_cached: float
     text_out: float

@@ -1,6 +1,6 @@
 """How long to wait: for an engine that owes a reply, and for a caller who says nothing. Pure."""
 
-from dataclasses import dataclass
+import msgspec
 
 REPLY_WITHIN_S = 8.0  # after the caller paused; then the engine is asked, and after as long again given up
 REPLY_AFTER_TOOLS_S = 1.5
@@ -8,8 +8,7 @@ REPLY_AUDIO_WITHIN_S = 20.0  # a reasoning model may think before its first soun
 MAX_STRIKES = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Sentences:
+class Sentences(msgspec.Struct, frozen=True):
     """In the restaurant's language."""
 
     still_there: str

@@ -1,12 +1,11 @@
 """What the handler itself has to say in the restaurant's language: to a silent caller, to an engine that resumes."""
 
-from dataclasses import dataclass
+import msgspec
 
 from domain.phrases import wording_for
 
 
-@dataclass(frozen=True, slots=True)
-class Phrases:
+class Phrases(msgspec.Struct, frozen=True):
     """``resumed`` is for the engine, the others are spoken word for word."""
 
     still_there: str

@@ -6,15 +6,15 @@ Pure: the time (seconds, any monotonic clock) is always an argument.
 """
 
 from collections import deque
-from dataclasses import dataclass
+
+import msgspec
 
 from eventing.media import BYTES_PER_MS
 
 MARK_EVERY_MS = 400.0
 
 
-@dataclass(slots=True)
-class _Segment:
+class _Segment(msgspec.Struct):
     """Audio of one content part of one item, at its place in the queue (ms). ``item_id`` "" is the greeting."""
 
     item_id: str
@@ -23,8 +23,7 @@ class _Segment:
     length_ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(msgspec.Struct, frozen=True):
     """An item of which the caller heard only the first ``audio_end_ms``, never more than it is long."""
 
     item_id: str

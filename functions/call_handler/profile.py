@@ -1,8 +1,9 @@
 """What a call has to know of its restaurant before the engine can speak: from the cache, else from Postgres."""
 
 import asyncio
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 from domain.menu import Menu
 from domain.prompts import transcription_prompt
@@ -27,8 +28,7 @@ class NoProfileError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(msgspec.Struct, frozen=True):
     """``checkpoint`` is where an earlier handler of the same call stopped."""
 
     restaurant: Restaurant

@@ -56,7 +56,11 @@ def restored_transcript(saved: checkpoints.Checkpoint) -> Transcript:
 
 
 def restored_usage(saved: checkpoints.Checkpoint) -> Usage:
-    return msgspec.convert(saved.usage, Usage)
+    """Zero when another release counted otherwise: a cost is not worth a call."""
+    try:
+        return msgspec.convert(saved.usage, Usage)
+    except msgspec.ValidationError:
+        return Usage()
 
 
 def recollection(state: OrderState, transcript: Transcript) -> list[Line]:

@@ -26,8 +26,10 @@ class Surroundings:
 
 
 def resolve(manifests: Iterable[Manifest], surroundings: Surroundings) -> Plan:
-    """The plan. Raises ManifestError with every problem of every object."""
+    """The plan. Raises ManifestError with every fault in the fields, or else in the references between objects."""
     objects, problems = parse_objects(manifests)
+    if problems:  # references to an object that could not be read would only add noise
+        raise ManifestError(problems)
     resolver = _Resolver(objects, surroundings, problems)
     plan = resolver.plan()
     problems.extend(resolver.environment.problems)

@@ -46,7 +46,7 @@ def label(body: Json, labels: Labels) -> None:
         _add(spec, ("template", "metadata", "labels"), labels.pairs)
     if labels.include_selectors and body["kind"] in _WITH_MATCH_LABELS:
         _add(spec, ("selector", "matchLabels"), labels.pairs)
-    if labels.include_selectors and built_in and body["kind"] == "Service":
+    if labels.include_selectors and body["kind"] == "Service":  # a Knative Service, too: kustomize does, and breaks it
         _add(spec, ("selector",), labels.pairs)
 
 

@@ -133,10 +133,14 @@ class OrderReader:
                 chunk.quantity = int(mention.value)
             elif self._words[at].folded in ("the", "le", "la", "les", "l", "my", "ma", "mon"):
                 chunk.definite = True
-        misheard_two = start > 0 and self._words[start - 1].folded in ("to", "too")
-        first = start == 1 or (start > 1 and self._words[start - 2].folded in self._lexicon.joiners)
-        if misheard_two and first and not chunk.quantity and not chunk.definite:
-            chunk.quantity = 2
+        if not (chunk.quantity or chunk.definite):
+            chunk.quantity = self._misheard_number(start)
+
+    def _misheard_number(self, zone: int) -> int:
+        """``to large pizzas``, ``and for colas``: a number by its sound, where no preposition can stand."""
+        value = self._lexicon.homophones.get(self._words[zone - 1].folded, 0) if zone else 0
+        begins = zone == 1 or (zone > 1 and self._words[zone - 2].folded in self._lexicon.joiners)
+        return value if begins else 0
 
     def _read_after(self, chunk: _Chunk, start: int, end: int) -> None:
         for at in range(start, end):

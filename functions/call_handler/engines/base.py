@@ -2,11 +2,15 @@
 
 A second engine comes beside ``realtime`` by implementing ``Engine`` and giving the same events; one without
 turn events (full duplex) gives CallerSpeaks when its own audio stops short.
+
+Structs, not dataclasses: one takes 20 µs to define, a frozen dataclass with slots 1 ms, and this is read on
+every cold start.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+
+import msgspec
 
 from functions.call_handler.costs import Usage
 
@@ -21,8 +25,7 @@ class EngineDownError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
+class Setup(msgspec.Struct, frozen=True):
     """How the engine is to behave. ``language`` is ISO 639-1; ``voice`` "" is the engine's own default."""
 
     instructions: str
@@ -32,16 +35,14 @@ class Setup:
     vocabulary: str
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """A line of text put into the conversation, as if said before."""
 
     who: Speaker | Literal["system"]
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolCall(msgspec.Struct, frozen=True):
     """``arguments`` is the model's JSON text, not yet believed."""
 
     call_id: str
@@ -49,39 +50,33 @@ class ToolCall:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallerSpeaks:
+class CallerSpeaks(msgspec.Struct, frozen=True):
     """The caller began to speak, ``since_ms`` ago; a reply in progress is cancelled by the engine itself."""
 
     since_ms: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class CallerPauses:
+class CallerPauses(msgspec.Struct, frozen=True):
     """The caller stopped; a reply follows by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallerTurn:
+class CallerTurn(msgspec.Struct, frozen=True):
     """What was heard became item ``item_id`` of the conversation; its text follows later, if ever."""
 
     item_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallerSaid:
+class CallerSaid(msgspec.Struct, frozen=True):
     item_id: str
     text: str
     usage: Usage
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyStarts:
+class ReplyStarts(msgspec.Struct, frozen=True):
     reply_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyAudio:
+class ReplyAudio(msgspec.Struct, frozen=True):
     """µ-law, 8 kHz. ``item_id`` and ``content_index`` name what ``truncate`` may cut."""
 
     reply_id: str
@@ -90,8 +85,7 @@ class ReplyAudio:
     audio: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyText:
+class ReplyText(msgspec.Struct, frozen=True):
     """More words of what item ``item_id`` says, or with ``whole`` all of them."""
 
     reply_id: str
@@ -100,13 +94,11 @@ class ReplyText:
     whole: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyAudioEnds:
+class ReplyAudioEnds(msgspec.Struct, frozen=True):
     reply_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyEnds:
+class ReplyEnds(msgspec.Struct, frozen=True):
     """``calls`` in the order the model made them. ``why`` explains a status that is not ``completed``."""
 
     reply_id: str
@@ -116,16 +108,14 @@ class ReplyEnds:
     usage: Usage
 
 
-@dataclass(frozen=True, slots=True)
-class EngineComplains:
+class EngineComplains(msgspec.Struct, frozen=True):
     """The engine did not like a message; the conversation goes on."""
 
     code: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class EngineGone:
+class EngineGone(msgspec.Struct, frozen=True):
     """The connection closed; nothing comes after this."""
 
     reason: str

@@ -136,9 +136,7 @@ def _word_for_word(sentence: str) -> dict[str, Any]:
 
 def _explain(refused: RefusedError) -> EngineDownError:
     if refused.status in (401, 403):
-        return EngineDownError(
-            f"OPENAI_API_KEY: refused by the engine ({refused.status}); set a valid key"
-        )
+        return EngineDownError(f"OPENAI_API_KEY: refused by the engine ({refused.status}); set a valid key")
     if refused.status in (400, 404):
         return EngineDownError(
             f"OPENAI_REALTIME_MODEL or OPENAI_BASE_URL: the engine answered {refused.status}; set a model it has"

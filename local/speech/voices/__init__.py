@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
@@ -69,7 +69,7 @@ class Voices:
 
     def say(self, clause: str, voice: Voice, speed: float = 1.0) -> Clip:
         """One clause (see ``clauses``), loudness levelled, its pause included; from the cache when it can."""
-        key = (f"{voice.name}/{voice.language}", clause, speed)
+        key = (voice.name, clause, speed)
         known = self._cache.get(key)
         if known is not None:
             return known
@@ -91,24 +91,20 @@ class Voices:
             yield resample(clip.samples, clip.rate, rate)
 
 
-def synthesize(text: str, voice: str, rate: int = 8000, speed: float = 1.0, language: str = "") -> Samples:
+def synthesize(text: str, voice: str, rate: int = 8000, speed: float = 1.0) -> Samples:
     """Speech as float32 samples in [-1, 1] at ``rate``.
-
-    ``language`` makes a Kokoro voice speak another language than its own, with an accent: the French of
-    ``am_michael`` is a second French caller.
 
     Raises KeyError for an unknown voice, ModelError without models.
     """
     if voice not in VOICES:
         raise KeyError(f"no voice {voice!r}; there are {', '.join(VOICES)}")
-    speaker = replace(VOICES[voice], language=language or VOICES[voice].language)
-    pieces = list(_shared_voices().stream(text, speaker, rate, speed))
+    pieces = list(_shared_voices().stream(text, VOICES[voice], rate, speed))
     return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
 
-def synthesize_ulaw(text: str, voice: str, speed: float = 1.0, language: str = "") -> bytes:
+def synthesize_ulaw(text: str, voice: str, speed: float = 1.0) -> bytes:
     """The same as G.711 µ-law at 8 kHz."""
-    return g711.encode_ulaw(synthesize(text, voice, 8000, speed, language))
+    return g711.encode_ulaw(synthesize(text, voice, 8000, speed))
 
 
 @cache

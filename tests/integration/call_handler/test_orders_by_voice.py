@@ -132,8 +132,8 @@ async def test_the_call_log_has_both_sides_the_tokens_and_the_cost(
 async def test_the_staff_sees_the_call_live(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring, restaurant: Restaurant, redis: Any
 ) -> None:
-    events = live.subscribe(redis, restaurant.id)
-    first = asyncio.create_task(anext(events))
+    events: Any = live.subscribe(redis, restaurant.id)
+    first: asyncio.Task[Any] = asyncio.create_task(anext(events))
     await eventually(lambda: redis.pubsub_numsub(f"resto:{restaurant.id}:live"), lambda counts: counts[0][1] == 1)
     lane = await ring(handler, bridge)
     session = await engine.session()

@@ -1,6 +1,5 @@
 """A real bridge as a process of its own: pjsua2 never runs inside pytest."""
 
-import asyncio
 import json
 import os
 import signal
@@ -57,7 +56,7 @@ class BridgeProcess:
             "API_BIND_ADDRESS": "127.0.0.1",
             "API_PORT": str(self.api_port),
             "RECORDINGS_DIR": str(self.recordings),
-            "HANDLER_WAIT_S": "3",
+            "HANDLER_WAIT_S": "2",
             "DRAIN_S": "5",
             **settings,
         }
@@ -109,10 +108,6 @@ class BridgeProcess:
         """The sum of a metric's samples, as last reported."""
         lines = [line for line in self.get("/metrics").splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
-
-    async def until_idle(self) -> None:
-        """Until no call occupies a slot: pjsip frees one a little after BYE."""
-        await asyncio.sleep(0.1)
 
     def stop(self, number: int = signal.SIGTERM, within_s: float = 10.0) -> int:
         """End it; gives the exit status. Raises subprocess.TimeoutExpired."""

@@ -85,7 +85,6 @@ def scene(module_database: Database, valkey_server: EmbeddedValkey, master_key: 
     bridge.start()
     yield Scene(bridge, module_database, valkey_server.url())
     bridge.stop()
-    print(bridge.log_text())
     shutil.rmtree(folder, ignore_errors=True)
 
 

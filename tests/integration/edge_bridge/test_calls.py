@@ -4,10 +4,14 @@ import asyncio
 import time
 
 import aiohttp
+import asyncpg
 import pytest
 
 from eventing import call_lane
 from local.caller import Caller
+from stores.live import bridge_is_alive, stats
+from stores.live import waiting as waiting_calls
+from stores.redis import connect
 from tests.integration.edge_bridge.conftest import BUSY, SMALL, Scene, tone
 from tests.integration.edge_bridge.handler_app import HandledCall, HandlerApp, serve_to_the_end
 
@@ -216,6 +220,28 @@ async def test_a_caller_may_hold_and_resume(scene: Scene, handler: HandlerApp) -
         async with asyncio.timeout(5):
             while len(call.heard) < heard + 8 * 200:
                 await asyncio.sleep(0.02)
+
+
+async def test_the_node_says_that_it_lives(scene: Scene) -> None:
+    async with connect(scene.redis_url) as redis, asyncio.timeout(12):
+        while not await bridge_is_alive(redis, "edge-test"):
+            await asyncio.sleep(0.1)
+    connection = await asyncpg.connect(scene.database.platform_url)
+    status = await connection.fetchval("select status from sip_bridge_node where id = 'edge-test'")
+    await connection.close()
+    assert status == "healthy"
+
+
+async def test_the_waiting_call_is_told_and_counted(scene: Scene, handler: HandlerApp) -> None:
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        await caller.invite()
+        call = await handler.call(1)
+        async with connect(scene.redis_url) as redis, asyncio.timeout(5):
+            while (await stats(redis)).active_calls < 1:
+                await asyncio.sleep(0.05)
+            waiting = await waiting_calls(redis)
+    assert all(one.call_id != call.event.call_id for one in waiting)
+    assert scene.bridge.metric("sip_calls_received_total") > 0
 
 
 async def test_an_unknown_number_gets_404(scene: Scene) -> None:

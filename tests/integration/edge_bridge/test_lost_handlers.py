@@ -89,8 +89,8 @@ async def test_a_silent_handler_is_given_up_after_the_first_lines_time(scene: Sc
     handler.behave = hang_once
     async with Caller(scene.bridge.target, MESSAGE) as caller:
         await caller.invite()
-        # HANDLER_WAIT_S is 3 here, shorter than a first line's 4 s: the fallback speaks, and nothing hangs
-        await caller.rtp.wait_for_voice(caller.invited_at + 2.9, 6)
+        # HANDLER_WAIT_S is 2 here, shorter than a first line's 4 s: the fallback speaks, and nothing hangs
+        await caller.rtp.wait_for_voice(caller.invited_at + 1.9, 6)
         assert len(handler.calls) == 1
 
 
@@ -158,7 +158,7 @@ async def test_no_handler_takes_a_message_where_the_restaurant_wants_it(scene: S
     await forget_events(scene)
     async with Caller(scene.bridge.target, MESSAGE) as caller:
         await caller.invite()
-        await asyncio.sleep(4.0)
+        await asyncio.sleep(2.5)
         await caller.wait_for_speech_end(300, 20)
         caller.say(tone(1500))
         await caller.rtp.until_said(5)

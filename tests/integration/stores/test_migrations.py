@@ -9,11 +9,11 @@ import pytest
 
 from local.embedded import EmbeddedPostgres
 from stores import migrate as migrations
-from stores import orders, partitions
-from stores.ciphers import PiiCipher
+from stores import orders, partitions, users
+from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.migrate import Migration, MigrationError, migrate, shipped_migrations
-from stores.postgres import PostgresUnavailableError, connect
-from tests.integration.stores.samples import Tenant, make_order
+from stores.postgres import Postgres, PostgresUnavailableError, connect
+from tests.integration.stores.samples import Tenant, make_order, seed_both
 
 pytestmark = pytest.mark.integration
 
@@ -113,6 +113,29 @@ async def test_the_command_says_in_one_line_why_it_could_not(
     printed = capfd.readouterr().err.strip().splitlines()
     assert len(printed) == 1
     assert printed[0].startswith("migrate: Postgres takes no connection")
+
+
+async def test_an_owner_who_is_no_superuser_can_migrate_and_is_bound_by_row_level_security(
+    own_server: EmbeddedPostgres, pii: PiiCipher, sip: SipPasswordCipher
+) -> None:
+    superuser = await connect(own_server.url(database="postgres"))
+    password = own_server.password("owner")
+    await superuser.execute(f"create role owner login createrole createdb password '{password}'")
+    await superuser.close()
+
+    await migrate(own_server.url("owner"), platform_password=own_server.password("alloresto_platform"))
+
+    platform = Postgres(own_server.url("alloresto_platform"))
+    await platform.open()
+    own, _ = await seed_both(platform, pii, sip)
+    async with platform.platform() as conn:
+        assert await users.verify(conn, "owner@harbour.example", "long enough") is not None
+        assert len(await users.memberships(conn, own.user_id)) == 1
+        assert await partitions.ensure(conn, date(2040, 1, 1), 1) == 3
+    await platform.close()
+    owner = await connect(own_server.url("owner"))
+    assert await owner.fetchval('select count(*) from "order"') == 0
+    await owner.close()
 
 
 async def test_a_server_that_is_away_is_waited_for_until_the_deadline() -> None:

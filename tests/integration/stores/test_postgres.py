@@ -3,9 +3,6 @@
 import asyncio
 import os
 import signal
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,15 +14,6 @@ from stores.postgres import Postgres, PostgresUnavailableError
 from tests.integration.stores.samples import new_id
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def own_server() -> Iterator[EmbeddedPostgres]:
-    with tempfile.TemporaryDirectory(prefix="alloresto-postgres-", ignore_cleanup_errors=True) as folder:
-        server = EmbeddedPostgres(Path(folder), durable=False)
-        server.start()
-        yield server
-        server.stop()
 
 
 async def _migrated(server: EmbeddedPostgres) -> Postgres:

@@ -35,4 +35,6 @@ def test_the_compiled_catalogue_is_the_one_that_was_edited() -> None:
 
     # The readers differ in how they keep plurals: a tuple and a list.
     plain = {ord("["): "(", ord("]"): ")"}
-    assert {k.translate(plain): v.translate(plain) for k, v in compiled.items()} == edited, "run: pybabel compile -d web/translations"
+    assert {k.translate(plain): v.translate(plain) for k, v in compiled.items()} == edited, (
+        "run: pybabel compile -d web/translations"
+    )

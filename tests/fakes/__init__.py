@@ -1,1 +1,0 @@
-"""Other sides of our protocols, as first-class modules: real sockets, scripted behaviour."""

@@ -1,0 +1,121 @@
+"""The admin as it runs: a gunicorn process over real sockets."""
+
+import http.cookiejar
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from http.client import HTTPResponse
+from pathlib import Path
+
+import pytest
+
+from tests.integration.web.admin import (
+    OWNER,
+    PASSWORD,
+    Admin,
+    Server,
+    csrf_token,
+    fetch,
+    gunicorn,
+    make_order,
+    take_order,
+)
+
+pytestmark = pytest.mark.integration
+
+TIMEOUT_S = 10
+
+
+class Browser:
+    """Cookies and forms over urllib, logged in as the owner."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        jar = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+        self._opener = urllib.request.build_opener(jar)
+        page = self.get("/login")
+        self.post("/login", email=OWNER, password=PASSWORD, csrf_token=csrf_token(page))
+
+    def open(self, path: str) -> HTTPResponse:
+        answer: HTTPResponse = self._opener.open(self.url + path, timeout=TIMEOUT_S)
+        return answer
+
+    def get(self, path: str) -> str:
+        with self.open(path) as answer:
+            return answer.read().decode()
+
+    def post(self, path: str, **form: str) -> str:
+        data = urllib.parse.urlencode(form).encode()
+        with self._opener.open(self.url + path, data=data, timeout=TIMEOUT_S) as answer:
+            body: bytes = answer.read()
+            return body.decode()
+
+
+@pytest.fixture
+def server(admin: Admin, tmp_path: Path) -> Iterator[Server]:
+    with gunicorn(admin, tmp_path / "gunicorn.log") as running:
+        yield running
+
+
+def test_a_price_is_edited_and_a_live_order_arrives_and_the_server_ends_cleanly(admin: Admin, server: Server) -> None:
+    browser = Browser(server.url)
+    base = f"/r/{admin.pizza.id}"
+    size_id = admin.size_id("Margherita", "Large")
+    token = csrf_token(browser.get(f"{base}/menu"))
+
+    browser.post(f"{base}/menu/sizes/{size_id}/price", price="14,50", csrf_token=token)
+    stream = browser.open(f"{base}/orders/stream")
+    take_order(admin, make_order(admin, name="Fionnuala"))
+    seen = _read_until(stream, b"Fionnuala")
+    server.process.send_signal(signal.SIGTERM)
+    status = server.process.wait(TIMEOUT_S)
+
+    assert fetch(admin, "select price_cents from item_size where id = $1", size_id) == [{"price_cents": 1450}]
+    assert len(fetch(admin, "select id from outbox where type = 'com.alloresto.menu.changed'")) == 1
+    assert seen
+    assert stream.read() is not None, "the open stream was ended, not reset"
+    assert status == 0
+    assert "Traceback" not in server.log.read_text()
+
+
+def _read_until(stream: HTTPResponse, text: bytes) -> bool:
+    deadline = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < deadline:
+        line = stream.readline()
+        if text in line:
+            return True
+    return False
+
+
+def test_the_metrics_of_several_workers_are_added_up(admin: Admin, tmp_path: Path) -> None:
+    (tmp_path / "metrics").mkdir()
+    environment = {"WEB_WORKERS": "2", "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")}
+    with gunicorn(admin, tmp_path / "gunicorn.log", **environment) as server:
+        for _ in range(20):
+            with urllib.request.urlopen(f"{server.url}/health", timeout=TIMEOUT_S):
+                pass
+        with urllib.request.urlopen(f"{server.url}/metrics", timeout=TIMEOUT_S) as answer:
+            text = answer.read().decode()
+
+    assert 'web_requests_total{endpoint="probes.live",status="200"} 20.0' in text
+
+
+def test_a_missing_setting_is_one_clear_line(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "WEB_SECRET_KEY"}
+    environment |= {"PORT": "0", "WEB_HOST": "127.0.0.1", "DATABASE_URL": "x", "REDIS_URL": "x", "MASTER_KEY": "x"}
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "-c", "web/gunicorn.conf.py", "web:create_app()"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+    assert ended.returncode != 0
+    assert "WEB_SECRET_KEY: not set; WebSettings needs it" in ended.stderr
