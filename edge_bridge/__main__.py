@@ -45,7 +45,7 @@ def main() -> None:
     logs.configure("edge-bridge")
     config = settings.load_or_exit(Settings)
     try:
-        config.peers()
+        config.check()
     except settings.SettingsError as error:
         print(error, file=sys.stderr)
         raise

@@ -67,7 +67,7 @@ class Directory:
         if not peer and not any(invite.source_host in addresses for addresses in self.trunks.values()):
             return Refusal(FORBIDDEN)
         line = self.by_id.get(invite.user)
-        if line is None and peer:
+        if line is None:
             line = self.by_number.get(uris.number(invite.user))
         if line is None:
             return Refusal(NOT_FOUND)

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from process import logs
-from stores.redis import Redis, RedisError
+from stores.redis import Redis
 
 log = logs.get(__name__)
 
@@ -51,7 +51,7 @@ class LiveFeed:
             send = self._waiting.popleft()
             try:
                 await asyncio.wait_for(send(self._redis), SEND_WITHIN_S)
-            except (RedisError, OSError, TimeoutError) as error:
+            except Exception as error:  # whatever it is, it is old news: the next is tried
                 self.failed += 1
                 if self.failed % 50 == 1:
                     log.warning("live news was not sent", why=type(error).__name__, failed=self.failed)

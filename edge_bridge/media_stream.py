@@ -5,7 +5,7 @@ import secrets
 import time
 from typing import Protocol
 
-from picows import WSMsgType, WSTransport
+from picows import WSCloseCode, WSMsgType, WSTransport
 
 from edge_bridge import frames
 from edge_bridge.audio import CallAudio
@@ -119,8 +119,10 @@ class MediaStream:
         """Close the socket; ``lost`` is set at once."""
         transport = self._transport
         if transport is not None:
+            stalled = self._paused_at is not None
             self.left(why)
-            transport.disconnect(graceful=False)
+            transport.send_close(WSCloseCode.GOING_AWAY, why)
+            transport.disconnect(graceful=not stalled)  # gracefully, the close of a stalled one would never end
 
     def _send(self, message: bytes) -> None:
         if self._transport is not None:

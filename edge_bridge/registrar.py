@@ -57,7 +57,7 @@ def backoff_s(failures: int) -> float:
 
 
 class DirectRegistrar:
-    """``report(line id, status, error)`` is called with every change of a line's status."""
+    """``report(line id, status, error)`` is called with every answer, so that one that got lost is made good."""
 
     def __init__(
         self,
@@ -113,9 +113,8 @@ class DirectRegistrar:
         held.retry = asyncio.get_running_loop().call_later(pause, self._endpoint.register, held.registration)
 
     def _set(self, line_id: str, held: _Held, status: RegistrationStatus, error: str) -> None:
-        if held.status != status:
-            held.status = status
-            self._report(line_id, status, error)
+        held.status = status
+        self._report(line_id, status, error)
 
     def _drop(self, line_id: str) -> None:
         held = self._held.pop(line_id)

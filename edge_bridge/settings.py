@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from eventing.cloudevents import overrides
 from process.settings import Port, Seconds, SettingsError
+from stores.ciphers import decode_master_key
 
 Calls = Annotated[int, msgspec.Meta(ge=1, le=4)]  # pjsip's own limit in this wheel
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -61,6 +63,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def media_host(self) -> str:
         return self.media_public_host or self.own_address
+
+    def check(self) -> None:
+        """What types cannot say. Raises SettingsError naming the variable and the fix."""
+        self.peers()
+        try:
+            decode_master_key(self.master_key)
+            overrides(self.k_ce_overrides)
+        except ValueError as error:
+            raise SettingsError([str(error)]) from None
 
     def peers(self) -> tuple[Network, ...]:
         """Raises SettingsError naming the part of ``SIP_PEERS`` that is no network."""

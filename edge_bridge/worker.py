@@ -8,9 +8,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import uvloop
@@ -42,6 +41,7 @@ log = logs.get(__name__)
 PORT_TAKEN_STATUS = 3
 POSTGRES_TRY_S = 30.0
 CUT_WITHIN_S = 3.0
+JOB_REST_S = 1.0
 STATIC_LINE_FIELDS = "domain, username, password"
 
 
@@ -111,8 +111,8 @@ class Worker:
         self._end.when_supervisor_gone(lambda: loop.call_soon_threadsafe(self._cut))
         sounds.preload()
         await self._open()
-        self._start(self._feed.run(), self._emissions.run(), self._watches.run(), self._keep_reporting())
-        self._start(self._read_lines())
+        for job in (self._feed.run, self._emissions.run, self._watches.run, self._keep_reporting, self._read_lines):
+            self._tasks.append(asyncio.create_task(_kept_alive(job), name=job.__qualname__))
         scheduling.calm_collector()
         await self._stop.wait()
         await self._drain()
@@ -141,9 +141,6 @@ class Worker:
         self._sip_is_up = True
         await self._lane.open()
 
-    def _start(self, *jobs: Coroutine[Any, Any, None]) -> None:
-        self._tasks += [asyncio.create_task(job) for job in jobs]
-
     async def _read_lines(self) -> None:
         while True:
             try:
@@ -164,7 +161,8 @@ class Worker:
 
     def _registered(self, line_id: str, status: int, expires_s: int, registrar_host: str) -> None:
         self._registrar.answered(line_id, status, expires_s)
-        self._book.trunk_answered(line_id, registrar_host)
+        if status // 100 == 2:
+            self._book.trunk_answered(line_id, registrar_host)
 
     def _report_registration(self, line_id: str, status: RegistrationStatus, error: str) -> None:
         async def write() -> None:
@@ -233,6 +231,16 @@ class Worker:
         self._end.send(self._report())
         await asyncio.to_thread(self._recorder.stop)
         log.info("ended", sip_destroyed=await ended)
+
+
+async def _kept_alive(job: Callable[[], Awaitable[None]]) -> None:
+    """A background job that fails is started again: calls go on without it, and it may recover."""
+    while True:
+        try:
+            await job()
+        except Exception:
+            log.exception("a background job failed; starting it again", job=job.__qualname__)
+        await asyncio.sleep(JOB_REST_S)
 
 
 def _forced_exit() -> None:

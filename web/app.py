@@ -6,7 +6,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect  # type: ignore[import-untyped
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from process import logs, settings
+from process import logs
 from web import (
     accounts,
     calls,
@@ -24,7 +24,7 @@ from web import (
 )
 from web.database import UnavailableError
 from web.security import SessionInterface, secure
-from web.settings import WebSettings
+from web.settings import WebSettings, from_environment
 from web.texts import _
 
 SESSION_SECONDS = 12 * 3600
@@ -41,7 +41,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
     """
     if configuration is None:
         logs.configure("web")
-        configuration = settings.load_or_exit(WebSettings)
+        configuration = from_environment()
     app = Flask("web")
     app.config.update(
         SECRET_KEY=configuration.web_secret_key,

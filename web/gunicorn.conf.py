@@ -30,6 +30,13 @@ if workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="alloresto-web-metrics-")
 
 
+def on_starting(_server: Any) -> None:
+    """Refuse wrong settings once, here: gunicorn would start a worker that refuses them again and again."""
+    from web.settings import from_environment
+
+    from_environment(threads)
+
+
 def post_worker_init(worker: Any) -> None:
     """Live pages end when the worker is told to stop, instead of holding it for the whole grace period."""
     worker.wsgi.extensions["alloresto.streams"].stop_when(lambda: not worker.alive)

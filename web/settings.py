@@ -1,8 +1,12 @@
 """What the admin reads from its environment. Wrong or missing values are one clear line each at start."""
 
+import sys
 from typing import Annotated
 
 import msgspec
+
+from process.settings import SettingsError, load
+from stores.ciphers import decode_master_key
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 PositiveSeconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -30,3 +34,30 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     # Sign-in attempts allowed in 15 minutes.
     web_attempts_per_account: Positive = 8
     web_attempts_per_address: Positive = 40
+
+
+def from_environment(threads: int | None = None) -> WebSettings:
+    """The settings, or SettingsError after a line for each problem on stderr (exit status 2).
+
+    ``threads`` is what gunicorn gives a worker: live pages must not be able to take them all.
+    """
+    try:
+        settings = load(WebSettings)
+        problems = _problems(settings, threads)
+        if problems:
+            raise SettingsError(problems)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        raise
+    return settings
+
+
+def _problems(settings: WebSettings, threads: int | None) -> list[str]:
+    problems: list[str] = []
+    try:
+        decode_master_key(settings.master_key)
+    except ValueError as error:
+        problems.append(str(error))
+    if threads is not None and settings.web_max_streams >= threads:
+        problems.append(f"WEB_MAX_STREAMS: {settings.web_max_streams} would take all {threads} WEB_THREADS; lower it")
+    return problems

@@ -50,8 +50,6 @@ def price_problems() -> dict[str, str]:
         "empty": _("Price: nothing was entered. Type an amount like %(example)s.", example=example),
         "negative": _("Price: it cannot be negative. Type an amount like %(example)s.", example=example),
         "not_a_price": _("Price: this is not an amount. Type one like %(example)s.", example=example),
-        "decimals": _(
-            "Price: two decimals at most, no thousands mark. Type one like %(example)s.", example=example
-        ),
+        "decimals": _("Price: two decimals at most, no thousands mark. Type one like %(example)s.", example=example),
         "too_large": _("Price: at most %(limit)s. Check the decimal mark.", limit=_("1,000.00")),
     }

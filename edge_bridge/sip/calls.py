@@ -29,6 +29,7 @@ class SipCall(pj.Call):  # type: ignore[misc]
         self._side = side
         self._owner = owner
         self._port: Port | None = None
+        self._media_index = 0
         self._on_hold = False
         self._hung_up_here = False
         self._packets = 0
@@ -63,7 +64,7 @@ class SipCall(pj.Call):  # type: ignore[misc]
         if self._port is None or self._on_hold:
             self._packets_at = now
             return False
-        statistics = self.getStreamStat(0)  # kept: its parts live no longer than it does
+        statistics = self.getStreamStat(self._media_index)  # kept: its parts live no longer than it does
         packets = int(statistics.rtcp.rxStat.pkt)
         if packets != self._packets or not self._packets_at:
             self._packets, self._packets_at = packets, now
@@ -76,11 +77,12 @@ class SipCall(pj.Call):  # type: ignore[misc]
         try:
             info = self.getInfo()
             if info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
-                self._disconnected(int(info.lastStatusCode))
+                self.let_go(int(info.lastStatusCode))
         except Exception:
             log.exception("a call's state was lost")
 
-    def _disconnected(self, status: int) -> None:
+    def let_go(self, status: int) -> None:
+        """The end: give the port back, drop the last reference, tell the bridge."""
         self._owner.forget(self.handle)
         if self._port is not None:
             self._owner.ports.take_back(self._port)
@@ -106,6 +108,7 @@ class SipCall(pj.Call):  # type: ignore[misc]
             self._on_hold = media.status != pj.PJSUA_CALL_MEDIA_ACTIVE
             if self._on_hold:
                 continue
+            self._media_index = media.index
             audio = self.getAudioMedia(media.index)
             first = self._port is None
             if self._port is None:

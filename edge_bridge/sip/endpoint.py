@@ -201,10 +201,21 @@ class SipEndpoint(CallOwner):
         side = None if isinstance(decision, Refusal) else decision
         call = SipCall(account, call_id, handle, side, self)
         self._calls[handle] = call
-        if isinstance(decision, Refusal):
-            call.refuse(decision.status)
-        else:
-            call.take()
+        try:
+            if isinstance(decision, Refusal):
+                call.refuse(decision.status)
+            else:
+                call.take()
+        except pj.Error as error:
+            log.warning("an INVITE could not be answered", reason=error.reason)
+            self._give_up(call)
+
+    def _give_up(self, call: SipCall) -> None:
+        """pjsip refuses to answer, so it may never say DISCONNECTED either."""
+        with contextlib.suppress(pj.Error):
+            call.hang_up(500)
+        if call.handle in self._calls:
+            call.let_go(500)
 
     def forget(self, handle: Handle) -> None:
         self._calls.pop(handle, None)

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
+from functions.call_handler.figures import Figures
 from functions.call_handler.settings import Settings
 from functions.call_handler.warmup import Warmup
 from process import logs
@@ -36,6 +37,7 @@ def build_app(settings: Settings) -> App:
     handler = CallHandler(settings, app.health)
     app.route("POST", "/", handler.take)
     app.route("GET", "/health/ready", handler.ready)
+    app.route("GET", "/metrics", handler.metrics)
     app.startup.append(handler.start)
     app.shutdown.append(handler.stop)
     return app
@@ -50,6 +52,7 @@ class CallHandler:
         self._attempts: OrderedDict[str, int] = OrderedDict()
         self._call: asyncio.Task[None] | None = None
         self._parts: ProcessParts | None = None
+        self._figures = Figures()
         self._background: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -74,6 +77,13 @@ class CallHandler:
         body = {"status": "ready" if not missing else "waiting", "service": self._health.service}
         away = dict(self._parts.backends.away) if self._parts is not None else {}
         return json_response(body | {"missing": missing | away}, 503 if missing else 200)
+
+    async def metrics(self, _: Request) -> Response:
+        self._figures.settle()
+        from process import metrics
+
+        content_type, text = metrics.render()
+        return Response(200, text, {"content-type": content_type})
 
     async def take(self, request: Request) -> Response:
         await self._warmup.reached("lane")
@@ -143,7 +153,7 @@ class CallHandler:
         from functions.call_handler.process_parts import ProcessParts
 
         if self._parts is None:
-            self._parts = ProcessParts(self._settings, self._warmup)
+            self._parts = ProcessParts(self._settings, self._warmup, self._figures)
         return self._parts
 
     async def _assemble(self) -> None:

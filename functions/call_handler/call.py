@@ -43,7 +43,7 @@ from process import logs
 log = logs.get(__name__)
 
 TICK_S = 0.25
-WIND_UP_S = 2.0
+WIND_UP_S = 1.0
 RECONNECTS = 1
 
 
@@ -228,11 +228,15 @@ class Call:
         try:
             await conversation.settle_tools()
             await engine.connect(self._heed(engine))
+            self._introduce(engine, "")
         except EngineDownError as error:
-            engine.close()
             self._fail(error.reason)
-            return
-        self._introduce(engine, "")
+        except Exception:  # the caller hears silence until this ends one way or the other
+            log.exception("engine not joined again", call_id=self._incoming.call_id)
+            self._fail("the engine could not be joined again")
+        finally:
+            if not conversation.joined_by(engine):
+                engine.close()
 
     def _fail(self, reason: str) -> None:
         log.error("engine lost", call_id=self._incoming.call_id, why=reason)
@@ -286,22 +290,26 @@ class Call:
     # --- Ending -------------------------------------------------------------------------------------------
 
     async def _wind_up(self, ended: Ended | None) -> None:
-        """Close both sides first. Without a proper end the checkpoint stays, for the handler that goes on."""
-        await self._dialling.close()
-        conversation = self._conversation
-        if conversation is None:
-            return
-        conversation.close()
+        """Without a proper end the checkpoint stays, for the handler that goes on.
+
+        The bridge gives the final line 1.5 s from the end of the media socket, so that is closed last; but at
+        once when nobody listens to our lane any more.
+        """
         if ended is None:
-            self._checkpointer.wanted(self._checkpoint)
-        await self._checkpointer.settle(WIND_UP_S)
-        await self._feed.drain(WIND_UP_S)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._figures.add(lambda metrics: metrics.ai_worker_calls_active.dec())
-        if ended is not None and ended.outcome != "superseded":
-            self._afterwards.record(self._conversed(ended), self._checkpointer)
+            await self._dialling.close()
+        conversation = self._conversation
+        if conversation is not None:
+            conversation.close()
+            if ended is None:
+                self._checkpointer.wanted(self._checkpoint)
+            await asyncio.gather(self._checkpointer.settle(WIND_UP_S), self._feed.drain(WIND_UP_S))
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._figures.add(lambda metrics: metrics.ai_worker_calls_active.dec())
+            if ended is not None and ended.outcome != "superseded":
+                self._afterwards.record(self._conversed(ended), self._checkpointer)
+        await self._dialling.close()
 
     def _conversed(self, ended: Ended) -> Conversed:
         assert self._conversation is not None and self._joined_at is not None

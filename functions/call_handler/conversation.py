@@ -130,6 +130,9 @@ class Conversation:
         while self._waiting_audio:
             engine.hear(self._waiting_audio.popleft())
 
+    def joined_by(self, engine: Engine) -> bool:
+        return self._engine is engine
+
     def speak(self, sentence: str = "") -> None:
         """Let the engine reply without waiting for the caller; say ``sentence`` if there is one."""
         self._reply_owed = False
@@ -306,15 +309,15 @@ class Conversation:
         else:
             self._patience.answered()
             if event.calls:
-                self._tool_task = asyncio.create_task(self._use_tools(event.calls, self._tool_task))
+                work = self._use_tools(event.calls, self._reply_spoke, self._tool_task)
+                self._tool_task = asyncio.create_task(work)
                 return
         self._observer.turn_ended()
         self._leave_when_said(self._clock())
 
     # --- Tools --------------------------------------------------------------------------------------------
 
-    async def _use_tools(self, calls: tuple[ToolCall, ...], before: asyncio.Task[None] | None) -> None:
-        spoke = self._reply_spoke
+    async def _use_tools(self, calls: tuple[ToolCall, ...], spoke: bool, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait({before})
         for call in calls:

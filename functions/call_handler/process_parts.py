@@ -19,11 +19,11 @@ RESUME_PAUSE_S = 30.0
 
 
 class ProcessParts:
-    def __init__(self, settings: Settings, warmup: Warmup) -> None:
+    def __init__(self, settings: Settings, warmup: Warmup, figures: Figures) -> None:
         self._settings = settings
         self._warmup = warmup
         self.backends = Backends(settings, warmup)
-        self._figures = Figures()
+        self._figures = figures
         self._desk = OrderDesk(self.backends, settings.order_wait_s, settings.order_retry_s)
         self._afterwards = Afterwards(self.backends, settings, self._figures)
 
@@ -33,7 +33,6 @@ class ProcessParts:
     async def run(self) -> None:
         """What goes on beside the calls, until cancelled."""
         await self._warmup.reached("write", hurry=False)
-        self._figures.ready()
         await asyncio.gather(self.backends.watch(), self._write_noted_orders())
 
     async def stop(self, timeout_s: float) -> None:

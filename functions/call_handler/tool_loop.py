@@ -63,14 +63,21 @@ class ToolLoop:
         if arguments is None:
             result = _refusal("bad_arguments", "arguments", "The arguments have to be a JSON object.")
         else:
-            outcome = apply(self.state, call.name, arguments, started)
-            self.state = outcome.state
-            result = await self._perform(outcome)
+            result = await self._apply(call.name, arguments, started)
         elapsed_ms = (datetime.now(UTC) - started).total_seconds() * 1000
         ok = bool(result.get("ok"))
         log.info("tool", tool=call.name, ok=ok, ms=round(elapsed_ms, 1))
         self._on_tool(call, arguments or {}, ok, elapsed_ms)
         return msgspec.json.encode(result).decode()
+
+    async def _apply(self, name: str, arguments: dict[str, Any], now: datetime) -> dict[str, Any]:
+        try:
+            outcome = apply(self.state, name, arguments, now)
+            self.state = outcome.state
+            return await self._perform(outcome)
+        except Exception:  # an error of ours must not leave the caller in silence: the model can say so
+            log.exception("tool failed", tool=name)
+            return _refusal("internal", "", "This did not work. Say so, and offer to put the caller through.")
 
     async def _perform(self, outcome: ToolOutcome) -> dict[str, Any]:
         effect = outcome.effect

@@ -6,7 +6,7 @@ then imports the rest, and a call waits for each stage just when it comes to it:
 1. ``lane``: to read the event and answer ``accepted``;
 2. ``dial``: picows and the engine's protocol, to open both sockets;
 3. ``talk``: the domain, the cache and the conversation, while the sockets are being opened;
-4. ``write``: asyncpg, cryptography and prometheus-client, not before the call is joined (or IDLE_S has passed),
+4. ``write``: asyncpg and what writes an order, not before the call is joined (or IDLE_S has passed),
    so that they do not take the interpreter from it.
 
 The restaurant comes from Redis through the lean client (3 ms with its connection); Postgres is asked only
@@ -33,7 +33,6 @@ STAGES: dict[Stage, tuple[str, ...]] = {
         "stores.orders",
         "stores.calls",
         "eventing.outbox",
-        "process.metrics",
     ),
 }
 SWITCH_S = 0.0005

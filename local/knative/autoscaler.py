@@ -16,12 +16,27 @@ _BUCKET_S = 1.0
 _EPSILON = 1e-9
 
 
+@dataclass
+class _Bucket:
+    """One second's requests times seconds, between the first and the last moment with any."""
+
+    second: int
+    begin: float
+    end: float = 0.0
+    area: float = 0.0
+
+    def area_after(self, start: float) -> float:
+        if self.end <= start:
+            return 0.0
+        return self.area * (self.end - max(self.begin, start)) / (self.end - self.begin)
+
+
 class ConcurrencyMeter:
     """Requests in flight or queued, as a time-weighted mean over a window; one bucket a second."""
 
     def __init__(self, longest_window_s: float, now: float) -> None:
         self._keep = math.ceil(longest_window_s / _BUCKET_S) + 1
-        self._buckets: deque[tuple[int, float]] = deque()
+        self._buckets: deque[_Bucket] = deque()
         self._updated = now
         self._since = now
         self.level = 0
@@ -39,32 +54,24 @@ class ConcurrencyMeter:
         start = max(now - window_s, self._since)
         if now - start < _EPSILON:
             return float(self.level)
-        return sum(area * _share_after(second, start) for second, area in self._buckets) / (now - start)
+        return sum(bucket.area_after(start) for bucket in self._buckets) / (now - start)
 
     def _advance(self, now: float) -> None:
-        at = self._updated
-        while at < now:
-            second = math.floor(at / _BUCKET_S)
-            until = min(now, (second + 1) * _BUCKET_S)
+        while self._updated < now:
+            second = math.floor(self._updated / _BUCKET_S)
+            until = min(now, (second + 1) * _BUCKET_S) if self.level else now
             if self.level:
-                self._add(second, self.level * (until - at))
-                at = until
-            else:
-                at = now
-        self._updated = now
+                self._add(second, self._updated, until)
+            self._updated = until
         oldest = math.floor(now / _BUCKET_S) - self._keep
-        while self._buckets and self._buckets[0][0] < oldest:
+        while self._buckets and self._buckets[0].second < oldest:
             self._buckets.popleft()
 
-    def _add(self, second: int, area: float) -> None:
-        if self._buckets and self._buckets[-1][0] == second:
-            area += self._buckets.pop()[1]
-        self._buckets.append((second, area))
-
-
-def _share_after(second: int, start: float) -> float:
-    """How much of a bucket lies after ``start``, from 0 to 1."""
-    return min(1.0, max(0.0, (second + 1) - start / _BUCKET_S))
+    def _add(self, second: int, begin: float, end: float) -> None:
+        if not self._buckets or self._buckets[-1].second != second:
+            self._buckets.append(_Bucket(second, begin))
+        self._buckets[-1].end = end
+        self._buckets[-1].area += self.level * (end - begin)
 
 
 @dataclass

@@ -118,7 +118,7 @@ class Runtime:
             undo.pop_all()
 
     async def stop(self) -> None:
-        """End everything within 10 s, also in the middle of ``start``: SIGTERM to all, SIGKILL after ``stop_grace_s``."""
+        """End everything within 10 s, also what a failing ``start`` has begun: SIGTERM, SIGKILL after the grace."""
         for ping in self._pings:
             ping.cancel()
         for revision in self._revisions.values():

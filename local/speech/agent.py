@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from local.speech import menu_card
 from local.speech.lexicon import LEXICONS
 from local.speech.matching import fold
-from local.speech.orders import Add, Change, OrderIntent, Remove
+from local.speech.order_calls import add_call, calls_for
+from local.speech.orders import Add
 from local.speech.phrases import PHRASES, Phrases
 from local.speech.protocol.items import FunctionCallOutput, Item, Message
 from local.speech.protocol.session_config import NamedTool, Tool, ToolChoice
@@ -250,7 +251,7 @@ class _Reply:
             return chosen
         if understood.question is not None:
             return self._inform(understood.question)
-        calls = self._calls(understood)
+        calls = [call for call in calls_for(understood, agent.cart) if self._has(call.name)]
         if calls:
             return self._changed(understood, calls)
         return self._signal(understood)
@@ -355,61 +356,7 @@ class _Reply:
             *fold(str(call.arguments.get("item", ""))).split()
         }
         others = [one for one in understood.orders if isinstance(one, Add) and not set(fold(one.item).split()) <= named]
-        return list(self._one_by_one([call, *(self._add(one) for one in others)]))
-
-    def _calls(self, understood: Understood) -> list[Call]:
-        calls = [call for intent in understood.orders for call in self._order_calls(intent)]
-        if understood.unknown_item is not None:
-            calls.append(self._add(understood.unknown_item))
-        if understood.kind or understood.address:
-            arguments = {"kind": understood.kind or "delivery"}
-            if understood.address is not None:
-                address = understood.address
-                parts = {"street": address.street, "postcode": address.postcode, "city": address.city}
-                arguments |= {name: value for name, value in parts.items() if value}
-            calls.append(Call("set_fulfilment", arguments))
-        if understood.customer:
-            calls.append(Call("set_customer", {"name": understood.customer}))
-        return [call for call in calls if self._has(call.name)]
-
-    def _order_calls(self, intent: OrderIntent) -> list[Call]:
-        if isinstance(intent, Add):
-            return [self._add(intent)]
-        if isinstance(intent, Remove):
-            lines = self._agent.cart if intent.everything else self._lines(intent.item)
-            return [Call("remove_item", {"line": line.line}) for line in lines]
-        lines = self._lines(intent.target)
-        return [self._change(intent, line) for line in lines]
-
-    def _lines(self, item: str) -> list[CartLine]:
-        """The last line of ``item``; the last of all for ""."""
-        lines = [line for line in self._agent.cart if item in ("", line.item)]
-        return lines[-1:]
-
-    def _add(self, intent: Add) -> Call:
-        arguments: dict[str, object] = {"item": intent.item, "quantity": intent.quantity}
-        if intent.size:
-            arguments["size"] = intent.size
-        if intent.modifiers:
-            arguments["modifiers"] = list(intent.modifiers)
-        if intent.note:
-            arguments["note"] = intent.note
-        return Call("add_item", arguments)
-
-    def _change(self, intent: Change, line: CartLine) -> Call:
-        arguments: dict[str, object] = {"line": line.line}
-        if intent.item and intent.item != line.item:
-            arguments["item"] = intent.item
-        if intent.size:
-            arguments["size"] = intent.size
-        quantity = intent.quantity or (line.quantity + intent.quantity_more if intent.quantity_more else 0)
-        if quantity:
-            arguments["quantity"] = quantity
-        if intent.add:
-            arguments["add_modifiers"] = [name for name in intent.add if name not in line.modifiers]
-        if intent.remove:
-            arguments["remove_modifiers"] = list(intent.remove)
-        return Call("change_item", arguments)
+        return list(self._one_by_one([call, *(add_call(one) for one in others)]))
 
     # --- what all replies share
 

@@ -4,44 +4,11 @@ from __future__ import annotations
 
 import re
 
-_FRENCH = frozenset(
-    [
-        "le",
-        "la",
-        "les",
-        "un",
-        "une",
-        "des",
-        "du",
-        "de",
-        "et",
-        "est",
-        "vous",
-        "nous",
-        "je",
-        "pour",
-        "avec",
-        "votre",
-        "bonjour",
-        "merci",
-        "que",
-        "qui",
-        "dans",
-        "sur",
-        "pas",
-        "plus",
-        "ou",
-        "au",
-        "aux",
-        "ce",
-        "cette",
-        "à",
-        "voudrais",
-        "commande",
-        "en",
-        "s'il",
-        "plaît",
-    ]
+from local.speech.lexicon.model import words
+
+_FRENCH = words(
+    "le la les un une des du de et est vous nous je pour avec votre bonjour merci que qui dans sur pas plus ou au aux "
+    "ce cette à voudrais commande en plaît"
 )
 _WORD = re.compile(r"[\w'’]+")
 _SHARE = 0.15
@@ -49,5 +16,5 @@ _SHARE = 0.15
 
 def guess_language(text: str) -> str:
     """``fr`` when enough of its words are French function words, else ``en``."""
-    words = _WORD.findall(text.lower())[:200]
-    return "fr" if words and sum(word in _FRENCH for word in words) > _SHARE * len(words) else "en"
+    said = _WORD.findall(text.lower())[:200]
+    return "fr" if said and sum(word in _FRENCH for word in said) > _SHARE * len(said) else "en"

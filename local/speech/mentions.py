@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from local.speech.lexicon import Lexicon
@@ -16,6 +16,7 @@ Kind = Literal["item", "modifier", "size", "number"]
 ENOUGH = 0.79  # likeness from which a whole name counts
 ENOUGH_SHORT = 0.86  # of a name of up to five sounds, or of one telling word
 SHORT = 5
+IN_CART = 1.0
 
 _WORDS = re.compile(r"[^\W_]+")
 
@@ -48,10 +49,12 @@ def words_of(text: str) -> list[Word]:
     ]
 
 
-def find_mentions(words: Sequence[Word], vocabulary: Vocabulary, lexicon: Lexicon) -> list[Mention]:
-    """The best mentions that don't overlap, in order."""
+def find_mentions(
+    words: Sequence[Word], vocabulary: Vocabulary, lexicon: Lexicon, in_cart: Collection[str] = ()
+) -> list[Mention]:
+    """The best mentions that don't overlap, in order. What is in the cart is likelier to be spoken of."""
     candidates = [
-        *_names(words, vocabulary.items, "item", lexicon),
+        *(_known(found, in_cart) for found in _names(words, vocabulary.items, "item", lexicon)),
         *(_in_context(found, words, lexicon) for found in _names(words, vocabulary.modifiers, "modifier", lexicon)),
         *_sizes(words, vocabulary),
     ]
@@ -92,6 +95,10 @@ def _names(words: Sequence[Word], names: Iterable[Name], kind: Kind, lexicon: Le
             yield Mention(kind, start, end, name.value, weight)
 
 
+def _known(found: Mention, in_cart: Collection[str]) -> Mention:
+    return replace(found, weight=found.weight + IN_CART) if found.value in in_cart else found
+
+
 def _in_context(found: Mention, words: Sequence[Word], lexicon: Lexicon) -> Mention:
     """An option is likelier after ``with``: then it wins over an item of the same name, else it loses."""
     before = [word.folded for word in words[max(0, found.start - 4) : found.start]]
@@ -99,14 +106,15 @@ def _in_context(found: Mention, words: Sequence[Word], lexicon: Lexicon) -> Ment
     cued = own in lexicon.with_words | lexicon.without_words or any(
         word in lexicon.with_words | lexicon.without_words for word in before
     )
-    return Mention(found.kind, found.start, found.end, found.value, found.weight + (0.3 if cued else -0.3))
+    return replace(found, weight=found.weight + (0.3 if cued else -0.3))
 
 
 def _sizes(words: Sequence[Word], vocabulary: Vocabulary) -> Iterator[Mention]:
+    sounds = [sound(word.folded) for word in words]
     for said, size in vocabulary.sizes:
-        parts = said.split()
+        parts = [sound(word) for word in said.split()]
         for start in range(len(words) - len(parts) + 1):
-            if [word.folded for word in words[start : start + len(parts)]] == parts:
+            if sounds[start : start + len(parts)] == parts:
                 yield Mention("size", start, start + len(parts), size, 1.5 + len(said) / 10)
 
 

@@ -16,7 +16,8 @@ from domain import money
 Topic = Literal["price", "allergens", "contents"]
 
 _LINE = re.compile(
-    r"^- (?P<item>[^:\n]+): (?P<sizes>[^\n]*?\d\.\d\d)\. (?P<label>[^:\n]+): (?P<allergens>[^.\n]*)\.(?: (?P<contents>[^\n]+))?$",
+    r"^- (?P<item>[^:\n]+): (?P<sizes>[^\n]*?\d\.\d\d)\. "
+    r"(?P<label>[^:\n]+): (?P<allergens>[^.\n]*)\.(?: (?P<contents>[^\n]+))?$",
     re.MULTILINE,
 )
 _SIZE = re.compile(r"^(?P<size>.*?)\s*(?P<whole>\d+)\.(?P<cents>\d\d)$")

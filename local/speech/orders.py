@@ -253,7 +253,7 @@ class OrderReader:
         return intents
 
     def _correct(self, intents: list[OrderIntent], chunk: _Chunk) -> None:
-        """A change of mind: about what was just said, else about the same item in the cart, else about the last line."""
+        """A change of mind: about what was just said, else that item in the cart, else the last line."""
         last = intents[-1] if intents else None
         if isinstance(last, Add):
             added = _added(chunk)

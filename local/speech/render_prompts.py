@@ -49,7 +49,8 @@ def beep() -> Samples:
     """A sine at the level of speech, faded so that it doesn't click."""
     at = np.arange(int(BEEP_S * RATE)) / RATE
     fade = np.minimum(1.0, np.minimum(at, BEEP_S - at) / BEEP_FADE_S)
-    return (np.sin(2 * np.pi * BEEP_HZ * at) * fade * 10 ** (LEVEL_DBFS / 20) * np.sqrt(2)).astype(np.float32)
+    tone: Samples = (np.sin(2 * np.pi * BEEP_HZ * at) * fade * 10 ** (LEVEL_DBFS / 20) * np.sqrt(2)).astype(np.float32)
+    return tone
 
 
 def render(directory: Path) -> int:

@@ -120,7 +120,7 @@ def understand(
     customer, rest = _customer(text, lexicon, awaited, folded)
     kind = next((kind for kind, said in lexicon.kinds.items() if said.search(folded)), "")
     words = words_of(rest)
-    mentions = find_mentions(words, vocabulary, lexicon)
+    mentions = find_mentions(words, vocabulary, lexicon, in_cart)
     orders = tuple(OrderReader(words, mentions, lexicon, in_cart).read())
     question = _question(text, folded, lexicon, mentions)
     if question is not None and not lexicon.order_verb.search(folded):

@@ -28,6 +28,7 @@ from websockets.http11 import Request, Response
 BYTES_PER_MS = 8
 DELTA_MS = 200
 WAIT_S = 10.0
+VOICES = ("marin", "cedar", "alloy")
 
 Call = tuple[str, dict[str, Any] | str]  # a tool and its arguments, as text to break JSON
 
@@ -48,6 +49,7 @@ class FakeSession:
         self.heard = bytearray()
         self.errors: list[dict[str, Any]] = []
         self.closed = asyncio.Event()
+        self.voices = VOICES
         self._socket = socket
         self._seen = 0
         self._news = asyncio.Condition()
@@ -208,7 +210,11 @@ class FakeSession:
             self._news.notify_all()
         match event["type"]:
             case "session.update":
-                await self.send("session.updated", session=event["session"])
+                voice = event["session"]["audio"]["output"].get("voice")
+                if voice in self.voices:
+                    await self.send("session.updated", session=event["session"])
+                else:
+                    await self._error(event, "invalid_value")
             case "response.create" if self._response_id:
                 await self._error(event, "conversation_already_has_active_response")
             case "conversation.item.truncate":
@@ -230,7 +236,8 @@ class FakeSession:
 
     async def _error(self, event: dict[str, Any], code: str) -> None:
         self.errors.append({"code": code, "event": event})
-        details = {"type": "invalid_request_error", "code": code, "message": code, "param": None, "event_id": None}
+        about = event.get("event_id")
+        details = {"type": "invalid_request_error", "code": code, "message": code, "param": None, "event_id": about}
         await self.send("error", error=details)
 
 

@@ -109,10 +109,11 @@ class ReplyEnds(msgspec.Struct, frozen=True):
 
 
 class EngineComplains(msgspec.Struct, frozen=True):
-    """The engine did not like a message; the conversation goes on."""
+    """The engine did not like the message that we named ``about``; the conversation goes on."""
 
     code: str
     message: str
+    about: str = ""
 
 
 class EngineGone(msgspec.Struct, frozen=True):

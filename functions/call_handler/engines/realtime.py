@@ -12,6 +12,7 @@ import msgspec
 
 from eventing.media import BYTES_PER_MS
 from functions.call_handler.engines.base import (
+    EngineComplains,
     EngineDownError,
     EngineGone,
     Line,
@@ -26,6 +27,7 @@ from process import logs
 log = logs.get(__name__)
 
 PCMU = {"type": "audio/pcmu"}
+SETUP_ID = "setup"
 SESSION_END_CODE = 1001  # the server's 60 minutes are over
 
 
@@ -53,6 +55,7 @@ class RealtimeEngine:
         self._socket: TextSocket | None = None
         self._on_event: OnEvent = lambda event: None
         self._heard_ms = 0.0
+        self._setup: Setup | None = None
 
     @property
     def alive(self) -> bool:
@@ -77,7 +80,9 @@ class RealtimeEngine:
             ) from None
 
     def configure(self, setup: Setup) -> None:
-        self._send({"type": "session.update", "session": session_object(setup, self._settings)})
+        self._setup = setup
+        session = session_object(setup, self._settings)
+        self._send({"type": "session.update", "event_id": SETUP_ID, "session": session})
 
     def remember(self, line: Line) -> None:
         role, kind = _ROLES[line.who]
@@ -121,8 +126,19 @@ class RealtimeEngine:
         except ValueError as error:
             log.warning("engine message not understood", why=type(error).__name__, bytes=len(message))
             return
-        if event is not None:
+        if isinstance(event, EngineComplains) and event.about == SETUP_ID:
+            self._setup_refused(event)
+        elif event is not None:
             self._on_event(event)
+
+    def _setup_refused(self, complaint: EngineComplains) -> None:
+        """Without instructions and tools there is no call. A voice that the engine does not have is given up first."""
+        log.error("the engine refuses the session", code=complaint.code, why=complaint.message)
+        if self._setup is not None and self._setup.voice:
+            self.configure(msgspec.structs.replace(self._setup, voice=""))
+        else:
+            self.close()
+            self._on_event(EngineGone(f"the engine refuses the session: {complaint.code}"))
 
     def _on_closed(self, code: int, reason: str) -> None:
         self._socket = None

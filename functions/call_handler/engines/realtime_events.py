@@ -55,6 +55,7 @@ class _Item(msgspec.Struct):
 class _Failure(msgspec.Struct):
     code: str | None = None
     message: str | None = None
+    event_id: str | None = None
 
 
 class _StatusDetails(msgspec.Struct):
@@ -116,7 +117,7 @@ def read_event(message: bytes, heard_ms: float) -> EngineEvent | None:
             return _reply_end(event.response)
         case "error":
             failure = event.error or _Failure()
-            return EngineComplains(failure.code or "", failure.message or "")
+            return EngineComplains(failure.code or "", failure.message or "", failure.event_id or "")
         case _:
             return None
 

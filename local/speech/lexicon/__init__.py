@@ -17,7 +17,7 @@ SIZES = (
     frozenset(["large", "big", "grande", "grand", "lodge"]),
 )
 
-# Common names of things by which callers order what the menu calls otherwise; used only when the menu has the right side.
+# What callers call things that the menu calls otherwise; used only when the menu has the right side.
 OTHER_NAMES = {
     "coke": ("cola", "coca cola", "coca"),
     "coca": ("cola", "coca cola"),

@@ -28,7 +28,7 @@ _FRENCH = (("-", ""),)
 @cache
 def _library() -> ctypes.CDLL:
     """Started once for the process: a second espeak_Initialize overwrites the tables that the first still uses."""
-    import espeakng_loader
+    import espeakng_loader  # type: ignore[import-untyped]
 
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     library.espeak_TextToPhonemes.restype = ctypes.c_char_p

@@ -164,3 +164,23 @@ async def test_a_missing_setting_ends_the_process_with_its_name(
 ) -> None:
     with pytest.raises(AssertionError, match="MASTER_KEY"):
         await start_handler(engine, MASTER_KEY="")
+
+
+async def test_a_voice_that_the_engine_does_not_have_is_replaced_by_the_default(
+    handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring, restaurant: Restaurant, postgres: Any
+) -> None:
+    async with postgres.platform.platform() as connection:
+        await connection.execute("update restaurant set voice = 'siwis' where id = $1", restaurant.id)
+    lane = await ring(handler, bridge)
+    session = await engine.session()
+    await lane.until(Connected)
+
+    first = await session.expect("session.update")
+    second = await session.expect("session.update")
+
+    assert first["session"]["audio"]["output"]["voice"] == "siwis"
+    assert second["session"]["audio"]["output"]["voice"] == "marin"
+    assert second["session"]["instructions"] == first["session"]["instructions"]
+    await session.caller_says("Hello?")
+    await session.reply("Good evening.", audio_ms=100)
+    await bridge.hears(100 * 8)

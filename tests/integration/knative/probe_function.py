@@ -75,7 +75,12 @@ async def event(request: Request) -> Response:
 
 def answer(how: str, attributes: dict[str, str]) -> Response:
     if how == "event":
-        follows = {"specversion": "1.0", "id": f"{attributes['id']}-reply", "source": "/probe", "type": "probe.followed"}
+        follows = {
+            "specversion": "1.0",
+            "id": f"{attributes['id']}-reply",
+            "source": "/probe",
+            "type": "probe.followed",
+        }
         headers = {f"ce-{name}": value for name, value in follows.items()}
         return Response(200, b'{"from":"reply"}', headers | {"content-type": "application/json"})
     if how == "ndjson":

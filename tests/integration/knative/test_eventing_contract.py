@@ -134,7 +134,10 @@ async def test_a_dead_letter_sink_of_the_broker_serves_triggers_without_their_ow
 ) -> None:
     broker["spec"] = {"delivery": {"deadLetterSink": dead_letters_to("letters")}}
     cluster = await start(
-        broker, recording(service, tmp_path, "bad", ANSWER="400"), recording(service, tmp_path, "letters"), trigger("bad")
+        broker,
+        recording(service, tmp_path, "bad", ANSWER="400"),
+        recording(service, tmp_path, "letters"),
+        trigger("bad"),
     )
     assert await cluster.publish() == 202
     assert cluster.took("letters") == ["1"]

@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -15,10 +16,10 @@ pytestmark = pytest.mark.integration
 LogIn = Callable[[str], FlaskClient]
 
 
-def attempt(client: FlaskClient, email: str, password: str, **options: object) -> tuple[int, str]:
+def attempt(client: FlaskClient, email: str, password: str, **options: Any) -> tuple[int, str]:
     token = csrf_token(client.get("/login").text)
     form = {"email": email, "password": password, "csrf_token": token}
-    answer = client.post("/login", data=form, **options)  # type: ignore[arg-type]
+    answer = client.post("/login", data=form, **options)
     page = answer.text.replace(email, "")
     return answer.status_code, re.sub(r'name="csrf_token" value="[^"]+"', "", page)
 

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from flask.testing import FlaskClient
 
@@ -134,10 +135,11 @@ def test_readiness_names_what_is_away(admin: Admin) -> None:
     for app in (ready, cut_off):
         app.extensions["alloresto.database"].close()
 
-    assert (well.status_code, well.json["missing"]) == (200, {})
+    assert (well.status_code, msgspec.json.decode(well.data)["missing"]) == (200, {})
+    missing = msgspec.json.decode(ill.data)["missing"]
     assert ill.status_code == 503
-    assert set(ill.json["missing"]) == {"postgres", "redis"}
-    assert "DATABASE_URL" in ill.json["missing"]["postgres"]
+    assert set(missing) == {"postgres", "redis"}
+    assert "DATABASE_URL" in missing["postgres"]
     assert live.status_code == 200
     assert page.status_code == 400
 

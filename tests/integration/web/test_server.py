@@ -17,6 +17,7 @@ import pytest
 from tests.integration.web.admin import (
     OWNER,
     PASSWORD,
+    SECRET_KEY,
     Admin,
     Server,
     csrf_token,
@@ -105,17 +106,33 @@ def test_the_metrics_of_several_workers_are_added_up(admin: Admin, tmp_path: Pat
     assert 'web_requests_total{endpoint="probes.live",status="200"} 20.0' in text
 
 
-def test_a_missing_setting_is_one_clear_line(tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "WEB_SECRET_KEY"}
-    environment |= {"PORT": "0", "WEB_HOST": "127.0.0.1", "DATABASE_URL": "x", "REDIS_URL": "x", "MASTER_KEY": "x"}
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"WEB_SECRET_KEY": ""}, "WEB_SECRET_KEY: not set; WebSettings needs it"),
+        ({"MASTER_KEY": "short"}, "MASTER_KEY: not 32 bytes in base64"),
+        ({"WEB_THREADS": "8", "WEB_MAX_STREAMS": "8"}, "WEB_MAX_STREAMS: 8 would take all 8 WEB_THREADS"),
+    ],
+)
+def test_a_wrong_setting_is_one_clear_line_and_not_a_loop(changes: dict[str, str], says: str, master_key: str) -> None:
+    environment = {
+        **os.environ,
+        "PORT": "0",
+        "WEB_HOST": "127.0.0.1",
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing",
+        "REDIS_URL": "redis://127.0.0.1:1",
+        "WEB_SECRET_KEY": SECRET_KEY,
+        "MASTER_KEY": master_key,
+    }
 
     ended = subprocess.run(
         [sys.executable, "-m", "gunicorn", "-c", "web/gunicorn.conf.py", "web:create_app()"],
-        env=environment,
+        env=environment | changes,
         capture_output=True,
         text=True,
         timeout=30,
     )
 
     assert ended.returncode != 0
-    assert "WEB_SECRET_KEY: not set; WebSettings needs it" in ended.stderr
+    assert ended.stderr.splitlines()[0].startswith(says)
+    assert "Traceback" not in ended.stderr

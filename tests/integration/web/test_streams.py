@@ -21,10 +21,11 @@ class Stream:
     def __init__(self, client: FlaskClient, path: str) -> None:
         self._answer = client.get(path, headers={"Accept": "text/event-stream"}, buffered=False)
         assert self._answer.content_type == "text/event-stream"
-        self._chunks: Iterator[bytes] = iter(self._answer.response)
+        self._chunks = iter(self._answer.response)
 
     def next_chunk(self) -> str:
-        return next(self._chunks).decode()
+        chunk = next(self._chunks)
+        return chunk.decode() if isinstance(chunk, bytes) else str(chunk)
 
     def until(self, text: str) -> str:
         deadline = time.monotonic() + PATIENCE_S

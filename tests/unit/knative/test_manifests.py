@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from eventing.catalogue import BY_TYPE, CallIncoming
+from eventing.relay.publishing import PUBLISH_TIMEOUT_S
 from local.knative import Manifest, render
+from local.knative.resolving import Surroundings, resolve
 
 pytestmark = pytest.mark.unit
 
@@ -61,13 +63,9 @@ def test_every_trigger_names_a_type_of_the_catalogue_and_a_dead_letter_sink() ->
 
 
 def test_retries_end_before_the_relay_gives_up_waiting_for_the_synchronous_broker() -> None:
-    from eventing.relay.publishing import PUBLISH_TIMEOUT_S
-    from local.knative.plan import Plan
-    from local.knative.resolving import Surroundings, resolve
-
     images = {"alloresto-functions": ["true"], "alloresto-edge": ["true"], "alloresto-web": ["true"]}
     dev = render(ROOT / "manifests" / "overlays" / "dev")
-    plan: Plan = resolve(dev, Surroundings(images, SECRETS, {}, "alloresto"))
+    plan = resolve(dev, Surroundings(images, SECRETS, {}, "alloresto"))
     for trigger in plan.triggers:
         waits = sum(trigger.delivery.backoff_s(attempt) for attempt in range(trigger.delivery.retry))
         assert waits < PUBLISH_TIMEOUT_S, trigger.name
@@ -99,7 +97,7 @@ def test_only_the_bridge_has_a_token_and_it_may_only_patch_pods() -> None:
 
 def test_no_secret_is_written_in_a_manifest() -> None:
     assert not list(bodies("Secret"))
-    assert {name for name in secret_names()} == set(SECRETS)
+    assert set(secret_names()) == set(SECRETS)
 
 
 def secret_names() -> Iterator[str]:

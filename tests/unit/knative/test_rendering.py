@@ -124,8 +124,8 @@ def test_our_manifests_render_as_kubectl_renders_them(folder: Path) -> None:
         "labels: [{pairs: {part: x}, includeTemplates: true}]",
         "labels: [{pairs: {part: x}, includeSelectors: true}]",
         "configMapGenerator: [{name: c, literals: [A=1, B=x=y]}]\ngeneratorOptions: {disableNameSuffixHash: true}",
-        """patches: [{target: {kind: Deployment, name: w.*}, patch: '[{"op":"replace","path":"/spec/replicas","value":5}]'}]""",
-        """patches: [{target: {kind: Service}, patch: '[{"op":"add","path":"/metadata/annotations","value":{"a":"b"}}]'}]""",
+        "patches: [{target: {kind: Deployment, name: w.*}, path: replicas.yaml}]",
+        "patches: [{target: {kind: Service}, path: note.yaml}]",
         "patches: [{target: {kind: Service, version: v1, group: serving.knative.dev}, path: merge-knative.yaml}]",
         "patches: [{target: {labelSelector: 'tier=call'}, path: merge-knative.yaml}]",
         "patches: [{path: merge.yaml}, {path: merge-knative.yaml}, {path: ports.yaml}]",
@@ -173,6 +173,8 @@ def test_each_transformation_is_kustomizes(rest: str, tmp_path: Path) -> None:
     """
     remove = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, $patch: delete}"
     (tmp_path / "merge-knative.yaml").write_text(merge_knative)
+    (tmp_path / "replicas.yaml").write_text('[{"op": "replace", "path": "/spec/replicas", "value": 5}]')
+    (tmp_path / "note.yaml").write_text('[{"op": "add", "path": "/metadata/annotations", "value": {"a": "b"}}]')
     resources = "resources: [deployment.yaml, knative.yaml, access.yaml]\n"
     files = {"deployment": DEPLOYMENT, "knative": KNATIVE, "access": ACCESS, "merge": merge, "ports": ports}
     folder = write(tmp_path, resources + rest, remove=remove, **files)
@@ -185,7 +187,7 @@ def test_a_component_changes_what_the_overlay_has(tmp_path: Path) -> None:
     write(
         tmp_path / "more",
         "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [knative.yaml]\n"
-        "patches: [{target: {kind: Deployment}, patch: '[{\"op\":\"remove\",\"path\":\"/spec/replicas\"}]'}]",
+        'patches: [{target: {kind: Deployment}, patch: \'[{"op":"remove","path":"/spec/replicas"}]\'}]',
         knative=KNATIVE,
     )
     overlay = write(tmp_path / "dev", "namespace: alloresto\nresources: [../base]\ncomponents: [../more]")

@@ -1,0 +1,147 @@
+"""The admin as the staff see it. Each test also ends with a silent console: no error, no CSP violation."""
+
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import expect
+
+from stores.live import CallChanged, Said
+from tests.browser.conftest import PATIENCE_MS, Visitor
+from tests.integration.web.admin import Admin, fetch, log_call, make_order, publish, take_order
+
+pytestmark = pytest.mark.browser
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+def test_a_member_logs_in_and_changes_restaurant(visitor: Visitor, admin: Admin) -> None:
+    visitor.log_in()
+    page = visitor.page
+
+    expect(page.locator("h1")).to_have_text("Chez Margot")
+    page.locator(".switcher summary").click()
+    page.get_by_role("link", name="Harbour Pizza").click()
+
+    expect(page.locator("h1")).to_have_text("Harbour Pizza")
+    assert visitor.complaints == []
+
+
+def test_a_wrong_password_is_said_in_place(visitor: Visitor) -> None:
+    visitor.open("/login")
+    visitor.page.fill("[name=email]", "owner@alloresto.example")
+    visitor.page.fill("[name=password]", "wrong")
+    visitor.page.click(".login form:not(.languages) button")
+
+    expect(visitor.page.get_by_role("alert")).to_contain_text("is not right")
+
+
+def test_an_order_appears_without_a_reload(visitor: Visitor, admin: Admin) -> None:
+    visitor.log_in()
+    visitor.open(f"/r/{admin.pizza.id}/orders")
+    page = visitor.page
+    expect(page.locator("[data-live=on]")).to_have_text("Live")
+    page.evaluate("window.sameDocument = true")
+
+    take_order(admin, make_order(admin, name="Fionnuala"))
+    expect(page.locator(".ticket")).to_contain_text("Fionnuala")
+    take_order(admin, make_order(admin, name="Cormac"))
+
+    expect(page.locator(".ticket")).to_have_count(2)
+    expect(page.locator(".ticket").first).to_contain_text("Cormac")
+    assert page.evaluate("window.sameDocument") is True
+    assert visitor.complaints == []
+
+
+def test_the_overview_follows_a_call_live(visitor: Visitor, admin: Admin) -> None:
+    visitor.log_in()
+    visitor.open(f"/r/{admin.pizza.id}/")
+    page = visitor.page
+    expect(page.locator("[data-live=on]")).to_be_visible()
+    now = datetime.now(UTC)
+
+    publish(admin, CallChanged(call_id="call-1", state="joined", at=now))
+    publish(admin, Said(call_id="call-1", who="caller", text="One calzone, please", at=now))
+    expect(page.get_by_text("One calzone, please")).to_be_visible()
+    publish(admin, CallChanged(call_id="call-1", state="ended", at=now))
+
+    expect(page.get_by_text("Nobody is on the phone.")).to_be_visible()
+    assert visitor.complaints == []
+
+
+def test_a_price_is_edited_in_place(visitor: Visitor, admin: Admin) -> None:
+    visitor.log_in()
+    visitor.open(f"/r/{admin.pizza.id}/menu")
+    page = visitor.page
+    field = page.get_by_label("Price of Margherita Large")
+    form = page.locator("form.price", has=field)
+
+    field.fill("-2")
+    form.get_by_role("button", name="Save").click()
+    expect(form.get_by_role("alert")).to_contain_text("Price: it cannot be negative.")
+    field.fill("14,5")
+    field.press("Enter")
+
+    expect(form.get_by_role("status")).to_contain_text("Saved.")
+    expect(field).to_have_value("14.50")
+    size_id = admin.size_id("Margherita", "Large")
+    assert fetch(admin, "select price_cents from item_size where id = $1", size_id) == [{"price_cents": 1450}]
+    assert visitor.complaints == []
+
+
+def test_an_item_is_taken_off_and_put_back(visitor: Visitor, admin: Admin) -> None:
+    visitor.log_in()
+    visitor.open(f"/r/{admin.pizza.id}/menu")
+    toggle = visitor.page.get_by_role("switch", name="Tiramisu can be ordered")
+
+    toggle.click()
+    expect(toggle).not_to_be_checked()
+    expect(toggle).to_have_text("Off (86)")
+    toggle.click()
+
+    expect(toggle).to_be_checked()
+    assert visitor.complaints == []
+
+
+def test_the_language_is_switched_and_stays(visitor: Visitor, admin: Admin) -> None:
+    visitor.log_in()
+    visitor.open(f"/r/{admin.pizza.id}/orders")
+    page = visitor.page
+
+    page.get_by_role("button", name="Français").click()
+    expect(page.locator("h1")).to_have_text("Commandes du jour")
+    assert page.url.endswith("/orders")
+    page.get_by_role("link", name="Carte").click()
+    expect(page.get_by_label("Prix de Margherita Large")).to_have_value("13,00")
+    page.get_by_role("button", name="English").click()
+
+    expect(page.locator("h1")).to_have_text("Menu")
+    assert visitor.complaints == []
+
+
+def test_a_call_leads_to_its_order_and_back(visitor: Visitor, admin: Admin) -> None:
+    order = make_order(admin)
+    stored = take_order(admin, order, tell=False)
+    log_call(admin, order.call_id, order_id=stored.id)
+    visitor.log_in()
+    visitor.open(f"/r/{admin.pizza.id}/calls")
+    page = visitor.page
+
+    page.locator("a.row").first.click()
+    expect(page.locator(".transcript li")).to_have_count(4)
+    page.get_by_role("button", name="Order 1").click()
+    expect(page.locator("h1")).to_have_text("Order 1")
+    page.get_by_role("link", name="What was said on the phone").click()
+
+    expect(page.locator(".transcript .caller").first).to_contain_text("<b>No</b> onions.")
+    assert visitor.complaints == []
+
+
+def test_a_phone_in_the_kitchen_never_scrolls_sideways(visitor: Visitor, admin: Admin) -> None:
+    take_order(admin, make_order(admin, name="Fionnuala Ní Bhriain of the very long name"), tell=False)
+    visitor.page.set_viewport_size({"width": 360, "height": 700})
+    visitor.log_in()
+
+    for path in ("", "orders", "calls", "menu"):
+        visitor.open(f"/r/{admin.pizza.id}/{path}")
+        width = visitor.page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 360, f"/{path} is {width} px wide"

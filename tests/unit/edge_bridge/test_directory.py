@@ -1,0 +1,56 @@
+import ipaddress
+from dataclasses import replace
+
+import pytest
+
+from domain.restaurant import Restaurant
+from edge_bridge.directory import Directory, Greeting, Line
+from edge_bridge.sip.signals import Invite, Refusal
+
+pytestmark = pytest.mark.unit
+
+HOUSE = Restaurant("r1", "Chez Test", "fr", "EUR", "Europe/Paris")
+LINE = Line("line-1", HOUSE, "+33123456789", Greeting((), ""), "trunk.test", "user", "secret")
+OTHER = replace(LINE, id="line-2", number="+33200000000", sip_domain="other.test")
+PEER = ipaddress.ip_network("10.0.0.0/8")
+
+
+@pytest.fixture
+def directory() -> Directory:
+    trunks = {"trunk.test": frozenset({"192.0.2.1"}), "other.test": frozenset({"192.0.2.2"})}
+    return Directory.of([LINE, OTHER], (PEER,), trunks)
+
+
+def invite(user: str, source: str) -> Invite:
+    return Invite(user, "+336", user, source, "call-id")
+
+
+def test_a_trunk_calls_its_line_by_the_lines_id(directory: Directory) -> None:
+    assert directory.find(invite("line-1", "192.0.2.1")) == LINE
+
+
+def test_a_trunk_calls_its_line_by_the_number_too(directory: Directory) -> None:
+    assert directory.find(invite("0033123456789", "192.0.2.1")) == LINE
+
+
+@pytest.mark.parametrize("user", ["line-1", "+33123456789", "0033 1 23 45 67 89", "+33-1-23-45-67-89"])
+def test_a_peer_calls_by_id_or_by_number_however_written(directory: Directory, user: str) -> None:
+    assert directory.find(invite(user, "10.1.2.3")) == LINE
+
+
+def test_a_stranger_learns_nothing(directory: Directory) -> None:
+    assert directory.find(invite("line-1", "198.51.100.7")) == Refusal(403)
+    assert directory.find(invite("no-such-line", "198.51.100.7")) == Refusal(403)
+
+
+def test_a_trunk_may_not_call_another_trunks_line(directory: Directory) -> None:
+    assert directory.find(invite("line-2", "192.0.2.1")) == Refusal(403)
+
+
+def test_an_unknown_line_is_not_found(directory: Directory) -> None:
+    assert directory.find(invite("", "10.1.2.3")) == Refusal(404)
+    assert directory.find(invite("+33999999999", "192.0.2.1")) == Refusal(404)
+
+
+def test_a_source_that_is_no_address_is_a_stranger(directory: Directory) -> None:
+    assert directory.find(invite("line-1", "")) == Refusal(403)

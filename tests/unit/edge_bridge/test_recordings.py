@@ -1,0 +1,49 @@
+import wave
+from pathlib import Path
+
+import pytest
+
+from edge_bridge.frames import FRAME_BYTES, SILENCE
+from edge_bridge.recordings import Recorder
+
+pytestmark = pytest.mark.unit
+
+LOUD = b"\x00" * FRAME_BYTES
+
+
+def test_the_caller_is_left_and_the_assistant_right_frame_by_frame(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    recording = recorder.start("restaurant", "call")
+    for number in range(120):
+        recording.add(LOUD if number < 60 else SILENCE, SILENCE if number < 60 else LOUD)
+    recording.close()
+    recorder.stop()
+    with wave.open(str(tmp_path / "restaurant" / "call.wav")) as file:
+        assert (file.getnchannels(), file.getframerate(), file.getnframes()) == (2, 8000, 120 * FRAME_BYTES)
+        samples = memoryview(file.readframes(file.getnframes())).cast("h")
+    middle = 60 * FRAME_BYTES
+    assert all(samples[2 * at] < -1000 and samples[2 * at + 1] == 0 for at in range(0, middle, 500))
+    assert all(samples[2 * at] == 0 and samples[2 * at + 1] < -1000 for at in range(middle, 2 * middle, 500))
+
+
+def test_a_disk_that_takes_nothing_ends_the_recording_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "restaurant").write_text("a file where the folder should be")
+    recorder = Recorder(tmp_path)
+    recording = recorder.start("restaurant", "call")
+    for _ in range(120):
+        recording.add(LOUD, SILENCE)
+    assert recording.finished.wait(5)
+    assert recording.failed
+    recording.add(LOUD, SILENCE)
+    recording.close()
+    recorder.stop()
+
+
+def test_closing_twice_writes_once(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    recording = recorder.start("restaurant", "call")
+    recording.add(LOUD, LOUD)
+    recording.close()
+    recording.close()
+    recorder.stop()
+    assert recording.frames_written == 1

@@ -1,0 +1,76 @@
+import base64
+
+import pytest
+
+from edge_bridge.__main__ import _arguments
+from edge_bridge.settings import Settings
+from process.settings import SettingsError, load
+
+pytestmark = pytest.mark.unit
+
+ENVIRONMENT = {
+    "PLATFORM_DATABASE_URL": "postgresql://localhost/alloresto",
+    "REDIS_URL": "redis://localhost",
+    "MASTER_KEY": base64.b64encode(bytes(32)).decode(),
+    "K_SINK": "http://call-handler",
+}
+
+
+def settings(**changed: str) -> Settings:
+    config = load(Settings, ENVIRONMENT | changed)
+    config.check()
+    return config
+
+
+def test_peers_are_networks() -> None:
+    networks = settings(SIP_PEERS="10.0.0.0/8, 192.0.2.7").peers()
+    assert [str(network) for network in networks] == ["10.0.0.0/8", "192.0.2.7/32"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SIP_PEERS", "10.0.0.0/99"),
+        ("MASTER_KEY", "too short"),
+        ("K_CE_OVERRIDES", "{"),
+        ("K_SINK", "call-handler"),
+        ("MAX_CALLS", "5"),
+        ("SIP_PORT", "70000"),
+    ],
+)
+def test_a_wrong_setting_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        settings(**{name: value})
+
+
+def test_handlers_dial_back_to_the_address_that_others_see() -> None:
+    assert settings(SIP_BIND_ADDRESS="192.0.2.1").media_host == "192.0.2.1"
+    assert settings(SIP_BIND_ADDRESS="192.0.2.1", SIP_PUBLIC_ADDRESS="198.51.100.1").media_host == "198.51.100.1"
+    assert settings(MEDIA_PUBLIC_HOST="10.0.0.5").media_host == "10.0.0.5"
+
+
+def test_the_old_bridges_options_become_settings() -> None:
+    options = [
+        "--sip-domain",
+        "trunk",
+        "--sip-username",
+        "ann",
+        "--sip-password",
+        "s",
+        "--redis-url",
+        "redis://r",
+        "--api-port",
+        "9",
+    ]
+    given = _arguments(options)
+    assert given["REDIS_URL"] == "redis://r"
+    assert given["API_PORT"] == "9"
+    assert given["STATIC_LINE"] == '{"domain":"trunk","username":"ann","password":"s"}'
+
+
+def test_half_an_account_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SIP_PASSWORD", raising=False)
+    with pytest.raises(SystemExit) as leaving:
+        _arguments(["--sip-domain", "trunk"])
+    assert leaving.value.code == 2
+    assert "belong together" in capsys.readouterr().err

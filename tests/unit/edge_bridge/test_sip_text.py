@@ -1,0 +1,78 @@
+"""URIs, INVITE pacing: what of SIP is pure."""
+
+import pytest
+
+from edge_bridge.sip import uris
+from edge_bridge.sip.pacing import KEYS, RELEASE_S, KeyLedger, media_lines
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize(
+    ("address", "user"),
+    [
+        ("sip:+33123@host", "+33123"),
+        ('"Ann" <sip:ann@host:5060;transport=udp>;tag=x', "ann"),
+        ("<sips:line%2D1@host>", "line-1"),
+        ("sip:host", ""),
+        ("tel:+33123", ""),
+        ("", ""),
+        ("sip:user:password@host", "user"),
+    ],
+)
+def test_the_user_of_an_address(address: str, user: str) -> None:
+    assert uris.user_of(address) == user
+
+
+def test_the_user_of_a_request() -> None:
+    assert uris.request_user("INVITE sip:line-1@10.0.0.1:5060;ob SIP/2.0\r\nVia: x\r\n\r\n") == "line-1"
+    assert uris.request_user("nonsense") == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "host"), [("10.0.0.1:5060", "10.0.0.1"), ("[::1]:5060", "::1"), ("trunk.test", "trunk.test")]
+)
+def test_the_host_of_an_address(address: str, host: str) -> None:
+    assert uris.host_of(address) == host
+
+
+@pytest.mark.parametrize(
+    ("target", "uri"),
+    [
+        ("+33 6 12 34 56 78", "sip:+33612345678@trunk.test"),
+        ("tel:+33612345678", "sip:+33612345678@trunk.test"),
+        ("sip:ann@elsewhere.test", "sip:ann@elsewhere.test"),
+        ("ann", None),
+        ("", None),
+        ("sip:ann@x>\r\nX-Evil: 1", None),
+    ],
+)
+def test_where_a_transfer_goes(target: str, uri: str | None) -> None:
+    assert uris.transfer_target(target, "trunk.test") == uri
+
+
+def test_a_number_without_a_domain_cannot_be_transferred_to() -> None:
+    assert uris.transfer_target("+33612345678", "") is None
+
+
+def test_media_lines_are_counted() -> None:
+    assert media_lines("INVITE …\r\n\r\nv=0\r\nm=audio 1 RTP/AVP 0\r\nm=video 2 RTP/AVP 96\r\n") == 2
+    assert media_lines("INVITE without a body") == 1
+
+
+@pytest.mark.parametrize("media", [1, 2, 50])
+def test_a_flood_never_takes_more_keys_than_there_are(media: int) -> None:
+    ledger, now = KeyLedger(), 0.0
+    taken: list[tuple[float, int]] = []
+    for _ in range(200):
+        now += ledger.wait_s(now, media)
+        ledger.take(now, media)
+        taken.append((now, 2 * min(media, 16)))
+        assert sum(keys for at, keys in taken if now - at < RELEASE_S) < KEYS
+
+
+def test_ordinary_traffic_never_waits() -> None:
+    ledger = KeyLedger()
+    for number in range(100):
+        assert ledger.wait_s(number * 0.1, 1) == 0
+        ledger.take(number * 0.1, 1)

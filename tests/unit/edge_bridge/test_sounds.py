@@ -1,0 +1,25 @@
+import pytest
+
+from edge_bridge import prompts, sounds
+from edge_bridge.frames import FRAME_BYTES
+from local.speech.render_prompts import SENTENCES
+
+pytestmark = pytest.mark.unit
+
+
+def test_the_handler_is_told_what_the_built_in_greeting_really_says() -> None:
+    assert {language: spoken["greeting"] for language, spoken in SENTENCES.items()} == sounds.GREETING_TEXTS
+
+
+def test_a_restaurant_of_another_language_is_spoken_for_in_english() -> None:
+    assert sounds.sound("de", "busy") == prompts.prompt("en", "busy")
+    assert sounds.greeting("de").text == sounds.GREETING_TEXTS["en"]
+
+
+def test_a_greeting_is_in_whole_frames() -> None:
+    assert {len(frame) for frame in sounds.greeting("fr").frames} == {FRAME_BYTES}
+
+
+def test_every_prompt_is_there() -> None:
+    sounds.preload()
+    assert all(prompts.prompt(language, name) for language in prompts.LANGUAGES for name in prompts.NAMES)
