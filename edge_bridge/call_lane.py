@@ -119,9 +119,9 @@ class Attempt:
                     line = await _next_line(answer)
                 return await self._follow(answer, line)
         except TimeoutError:
-            return self._gone("no line in time")
+            return self._lost_or(Silent(), "no line in time")
         except (aiohttp.ClientError, OSError) as error:
-            return self._gone(type(error).__name__) if self._accepted else Refused(0)
+            return self._lost_or(Refused(0), type(error).__name__)
 
     async def _follow(self, answer: aiohttp.ClientResponse, line: lane.Line | None) -> Result:
         if line is None:
@@ -139,13 +139,13 @@ class Attempt:
                     return Ended(line.outcome, line.order_id, line.reason, self._connected)
             wait = LINE_WITHIN_S if self._connected else min(LINE_WITHIN_S, join_by - time.monotonic())
             line = await asyncio.wait_for(_next_line(answer), max(wait, 0.0))
-        return self._gone("the stream ended without its final line")
+        return self._lost_or(Refused(0), "the stream ended without its final line")
 
     def _time_left(self, at_most: float) -> float:
         return max(min(at_most, self._deadline - time.monotonic()), 0.0)
 
-    def _gone(self, why: str) -> Result:
-        return Lost(why) if self._stream.is_joined else Silent()
+    def _lost_or(self, before_joining: Result, why: str) -> Result:
+        return Lost(why) if self._stream.is_joined else before_joining
 
 
 async def _next_line(answer: aiohttp.ClientResponse) -> lane.Line | None:

@@ -27,7 +27,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An HTTP status instead of a stream, or no connection (status 0)."""
+    """An HTTP status instead of a stream; 0: no connection, or a handler that broke before it had the caller."""
 
     status: int
 

@@ -5,6 +5,7 @@ fresh processes and not forked, so that a crash, or a library's thread, never le
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -143,7 +144,8 @@ class Supervisor:
             await asyncio.wait([leaving], timeout=LEAVE_WITHIN_S)
 
     async def _sleep(self, seconds: float) -> None:
-        await asyncio.wait([asyncio.create_task(self._stopping.wait())], timeout=seconds)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     def _take_report(self, report: control.Report) -> None:
         self._report = report

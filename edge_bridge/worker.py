@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -280,6 +281,7 @@ async def _run(config: Settings, end: control.WorkerEnd) -> int:
 def main() -> None:
     """Leaves by ``os._exit``: after libDestroy, destructors of pjsua2 objects would only do harm."""
     logs.configure("edge-bridge-worker")
+    logging.getLogger("picows").setLevel(logging.WARNING)  # it tells of every connection
     config = settings.load_or_exit(Settings)
     scheduling.make_punctual()
     status = 1

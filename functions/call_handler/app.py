@@ -157,8 +157,12 @@ class CallHandler:
         return self._parts
 
     async def _assemble(self) -> None:
-        await self._warmup.reached("talk")
-        await self._assembled().run()
+        try:
+            await self._warmup.reached("talk")
+            await self._assembled().run()
+        except ImportError as error:
+            log.exception("the handler cannot be loaded")
+            self._health.waiting_for("code", f"{type(error).__name__}: the installation is incomplete")
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

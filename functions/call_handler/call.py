@@ -31,7 +31,7 @@ from functions.call_handler.figures import Figures
 from functions.call_handler.live_feed import LiveFeed
 from functions.call_handler.media import MediaDownError, SupersededError
 from functions.call_handler.orders import OrderDesk
-from functions.call_handler.patience import Patience, Sentences
+from functions.call_handler.patience import Patience
 from functions.call_handler.phrases import phrases_for
 from functions.call_handler.playback import Playback
 from functions.call_handler.profile import NoProfileError, Profile, load_minutes, load_profile
@@ -138,9 +138,8 @@ class Call:
             self._tools,
             self._transcript,
             self,
-            Patience(
-                self._settings.idle_ask_s, self._settings.idle_end_s, Sentences(phrases.still_there, phrases.goodbye)
-            ),
+            Patience(self._settings.idle_ask_s, self._settings.idle_end_s, phrases),
+            phrases,
         )
         if saved is not None:
             conversation.usage.add(resume.restored_usage(saved))
@@ -256,6 +255,8 @@ class Call:
         return await self._desk.confirm(order, self._incoming.caller, self._written)
 
     def _written(self, order: ConfirmedOrder, receipt: Receipt) -> None:
+        if self._order_id == receipt.order_id:
+            return  # the model confirmed it again, or an earlier handler wrote it
         self._order_id = receipt.order_id
         self._feed.order(order, receipt)
         self._figures.add(

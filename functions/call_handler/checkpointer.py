@@ -22,9 +22,8 @@ class Checkpointer:
 
     def wanted(self, make: Callable[[], Checkpoint]) -> None:
         self._make = make
-        if self._saving is None:
+        if self._saving is None or self._saving.done():
             self._saving = asyncio.create_task(self._save())
-            self._saving.add_done_callback(lambda _: setattr(self, "_saving", None))
 
     async def settle(self, timeout_s: float) -> None:
         """Wait for the save in progress, if any."""

@@ -37,6 +37,7 @@ from functions.call_handler.engines.base import (
 )
 from functions.call_handler.media import MediaSocket
 from functions.call_handler.patience import Patience
+from functions.call_handler.phrases import Phrases
 from functions.call_handler.playback import Playback
 from functions.call_handler.tool_loop import INTERRUPTED, ToolLoop
 from functions.call_handler.transcript import Transcript
@@ -46,8 +47,9 @@ log = logs.get(__name__)
 
 FAREWELL_WITHIN_S = 15.0  # from the wish to end the call to its end, whatever the engine does
 BRIDGE_HANGS_UP_WITHIN_S = 5.0
-BRIDGE_TRANSFERS_WITHIN_S = 30.0
+BRIDGE_TRANSFERS_WITHIN_S = 30.0  # longer than the bridge itself waits for the other phone
 KEYPAD_PAUSE_S = 1.5
+MAX_KEYS = 32
 MAX_TOOL_ROUNDS = 12  # between two things that the caller says
 WAITING_AUDIO_FRAMES = 500  # 10 s, while the engine is being dialled again
 
@@ -92,6 +94,7 @@ class Conversation:
         transcript: Transcript,
         observer: Observer,
         patience: Patience,
+        phrases: Phrases,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.over: asyncio.Future[Over] = asyncio.get_running_loop().create_future()
@@ -102,6 +105,7 @@ class Conversation:
         self._transcript = transcript
         self._observer = observer
         self._patience = patience
+        self._phrases = phrases
         self._clock = clock
         self._engine: Engine | None = None
         self._waiting_audio: deque[bytes] = deque(maxlen=WAITING_AUDIO_FRAMES)
@@ -176,13 +180,13 @@ class Conversation:
         self._leave_when_said(now)
 
     def pressed(self, digit: str) -> None:
-        self._keys += digit
+        self._keys = (self._keys + digit)[-MAX_KEYS:]
         self._keys_at = self._clock()
 
     def stopped(self, reason: str) -> None:
         if reason == "superseded":
             self.finish(Over.SUPERSEDED)
-        elif isinstance(self._leaving, Transfer) or reason == "transferred":
+        elif reason == "transferred" or (isinstance(self._leaving, Transfer) and reason != "caller_hung_up"):
             self.finish(Over.TRANSFERRED)
         else:
             self.finish(Over.FAREWELL if self._leaving is not None else Over.HUNG_UP)
@@ -365,12 +369,23 @@ class Conversation:
         busy = self._caller_speaking or self._reply_id or self._tool_task or self._patience.expecting
         return not busy and self._playback.idle(now)
 
+    def _stayed(self) -> None:
+        """The bridge did not take the caller off us: a hang-up is as good as done, a failed transfer is not the end."""
+        if not isinstance(self._leaving, Transfer):
+            self.stopped("")
+            return
+        log.warning("transfer not taken")
+        self._tools.closing = self._leaving = self._leave_by = None
+        if self._engine is not None:
+            self._engine.remember(Line("system", self._phrases.transfer_failed))
+        self.speak()
+
     def _leave_when_said(self, now: float) -> None:
         """Hang up or transfer once the farewell was heard, at the latest FAREWELL_WITHIN_S after the wish."""
         closing = self._tools.closing
         if self._leaving is not None:
             if now >= self._gone_by:
-                self.stopped("")
+                self._stayed()
             return
         if closing is None:
             return

@@ -1,6 +1,6 @@
 """How long to wait: for an engine that owes a reply, and for a caller who says nothing. Pure."""
 
-import msgspec
+from functions.call_handler.phrases import Phrases
 
 REPLY_WITHIN_S = 8.0  # after the caller paused; then the engine is asked, and after as long again given up
 REPLY_AFTER_TOOLS_S = 1.5
@@ -8,20 +8,13 @@ REPLY_AUDIO_WITHIN_S = 20.0  # a reasoning model may think before its first soun
 MAX_STRIKES = 2
 
 
-class Sentences(msgspec.Struct, frozen=True):
-    """In the restaurant's language."""
-
-    still_there: str
-    goodbye: str
-
-
 class Patience:
     """The caller is asked once after ``ask_s`` of silence and told goodbye after ``end_s`` more."""
 
-    def __init__(self, ask_s: float, end_s: float, sentences: Sentences) -> None:
+    def __init__(self, ask_s: float, end_s: float, phrases: Phrases) -> None:
         self._ask_s = ask_s
         self._end_s = end_s
-        self._sentences = sentences
+        self._phrases = phrases
         self._due_at: float | None = None
         self._strikes = 0
         self._quiet_since: float | None = None
@@ -71,7 +64,7 @@ class Patience:
         if not self._asked and waited >= self._ask_s:
             self._asked = True
             self._quiet_since = None
-            return self._sentences.still_there, False
+            return self._phrases.still_there, False
         if self._asked and waited >= self._end_s:
-            return self._sentences.goodbye, True
+            return self._phrases.goodbye, True
         return None

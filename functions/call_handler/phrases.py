@@ -6,12 +6,13 @@ from domain.phrases import wording_for
 
 
 class Phrases(msgspec.Struct, frozen=True):
-    """``resumed`` is for the engine, the others are spoken word for word."""
+    """``resumed`` and ``transfer_failed`` are for the engine, the others are spoken word for word."""
 
     still_there: str
     time_is_up: str
     goodbye: str
     resumed: str
+    transfer_failed: str
 
 
 _STILL_THERE = {"en": "Are you still there?", "fr": "Vous êtes toujours là ?"}
@@ -31,6 +32,10 @@ _RESUMED = {
         " en étiez ; ne saluez pas à nouveau et ne redemandez pas ce que vous savez déjà."
     ),
 }
+_TRANSFER_FAILED = {
+    "en": "The transfer failed: nobody answered. Tell the caller, and offer to go on with you.",
+    "fr": "Le transfert a échoué : personne n'a répondu. Dites-le au client et proposez de continuer avec vous.",
+}
 
 
 def phrases_for(language: str) -> Phrases:
@@ -41,4 +46,5 @@ def phrases_for(language: str) -> Phrases:
         time_is_up=_TIME_IS_UP[wording.language],
         goodbye=wording.goodbye,
         resumed=_RESUMED[wording.language],
+        transfer_failed=_TRANSFER_FAILED[wording.language],
     )

@@ -16,6 +16,7 @@ MESSAGE_MAX_BYTES = 16 << 20  # the engine's own limit is 15 MiB
 UNSENT_MAX_BYTES = 2 << 20
 ABNORMAL_CODE = 1006  # closed without a close frame
 PING_AFTER_IDLE_S = 10.0
+CLOSE_WITHIN_S = 2.0
 PONG_WITHIN_S = 10.0
 
 OnText = Callable[[bytes], None]
@@ -88,9 +89,12 @@ class TextSocket(WSListener):
     def close(self) -> None:
         """Say goodbye and close; ``on_closed`` is not called any more."""
         self._on_closed = None
-        if self._transport is not None:
-            self._transport.send_close()
-            self._transport.disconnect()
+        transport = self._transport
+        if transport is not None:
+            transport.send_close()
+            transport.disconnect()
+            # a peer that does not read would keep a graceful close waiting for ever
+            asyncio.get_running_loop().call_later(CLOSE_WITHIN_S, transport.disconnect, False)
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport

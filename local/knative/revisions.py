@@ -85,6 +85,7 @@ class Revision:
         self._listener = await listen(self._activator.handle)
 
     def start(self) -> None:
+        self._decide()  # a min-scale does not wait for a request
         self._autoscaling = asyncio.create_task(self._autoscale())
 
     def freeze(self) -> None:
@@ -101,15 +102,17 @@ class Revision:
     def prewarm(self, pods: int) -> None:
         """The Revision's own min-scale annotation; 0 gives the template's back."""
         self._autoscaler.min_scale = pods or self.plan.scaling.min_scale
-        self._poked.set()
+        self._decide()
 
     # Scaling
 
     def _on_request(self, delta: int) -> None:
         self._meter.change(delta, self._clock.now())
-        if delta > 0 and not self._frozen and not self._live():
-            self._scale_to(self._autoscaler.first_request(self._clock.now(), 0))
-            self._poked.set()
+        if delta > 0 and not self._frozen:
+            if not self._live():
+                self._scale_to(self._autoscaler.first_request(self._clock.now(), 0))
+                self._poked.set()
+            self._fill()
 
     def _on_timeout(self, when: str) -> None:
         self._report("request_timeout", self.plan.name, "", when)
@@ -118,15 +121,14 @@ class Revision:
         return [pod for pod in self.pods if not pod.terminating]
 
     async def _autoscale(self) -> None:
-        """Decide every autoscaler period; a poke (a first request, a pre-warming) starts the period anew."""
+        """Decide every autoscaler period, which a first request starts anew."""
         while True:
-            self._decide()
             self._poked.clear()
             try:
                 async with self._clock.timeout(self._constants.autoscaler_period_s):
                     await self._poked.wait()
             except TimeoutError:
-                continue
+                self._decide()
 
     def _decide(self) -> None:
         now = self._clock.now()
@@ -141,10 +143,22 @@ class Revision:
         if desired != self.desired:
             self._report("scale", self.plan.name, "", f"{self.desired} → {desired}")
             self.desired = desired
-        for _ in range(desired - len(live)):
-            self._create()
+        self._fill()
         for pod in sorted(live, key=_deletion_rank)[: max(0, len(live) - desired)]:
             pod.delete()
+
+    def _fill(self) -> None:
+        """Make the missing pods. While requests wait for a pod, only as many as wait for one: on a machine with few
+        cores the spare ones would make their callers wait longer. They follow at the next decision.
+        """
+        live = self._live()
+        missing = self.desired - len(live)
+        waiting = self._meter.level - sum(pod.in_flight for pod in self.pods)
+        if waiting > 0:
+            starting = sum(not pod.ready for pod in live)
+            missing = min(missing, waiting - starting)
+        for _ in range(missing):
+            self._create()
 
     def _create(self) -> None:
         name = f"{self._replica_set}-{random_suffix(5)}"

@@ -81,7 +81,7 @@ class Response:
         except _OutOfTokens:
             await self._close_open_item("incomplete")
             await self._done("incomplete", {"type": "incomplete", "reason": "max_output_tokens"})
-        except (Overloaded, TimeoutError, RuntimeError, KeyError) as error:
+        except Exception as error:  # whatever fails, the client gets the end of its response
             log.exception("the response failed", response_id=self.id)
             await self._close_open_item("incomplete")
             code = "engine_overloaded" if isinstance(error, Overloaded | TimeoutError) else "engine_failed"

@@ -123,7 +123,8 @@ def understand(
     mentions = find_mentions(words, vocabulary, lexicon, in_cart)
     orders = tuple(OrderReader(words, mentions, lexicon, in_cart).read())
     question = _question(text, folded, lexicon, mentions)
-    if question is not None and not lexicon.order_verb.search(folded):
+    agrees = awaited in ("confirm", "human") and lexicon.yes.search(folded) is not None
+    if question is not None and not agrees and not lexicon.order_verb.search(folded):
         return Understood(question=question)
     mentions_menu = any(mention.kind != "number" for mention in mentions)
     address = _address(text, lexicon, awaited, kind) if not orders or awaited == "address" else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,4 +19,5 @@ class Wire:
 
     async def send(self, event_type: str, **fields: Any) -> None:
         event = {"type": event_type, "event_id": new_id("event"), **fields}
-        await self._send_text(msgspec.json.encode(event).decode())
+        with contextlib.suppress(OSError):  # the client is gone; its reader will notice
+            await self._send_text(msgspec.json.encode(event).decode())

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from tests.conftest import Database
-from tests.integration.web.admin import OWNER, PASSWORD, Admin, Server, gunicorn, populate
+from local.embedded import EmbeddedPostgres
+from tests.integration.web.admin import OWNER, PASSWORD, Admin, Server, fresh, gunicorn, populated
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
 PATIENCE_MS = 15_000
@@ -27,9 +27,16 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def original_admin(migrated_template: EmbeddedPostgres, master_key: str) -> Iterator[Admin]:
+    with populated(migrated_template, master_key) as original:
+        yield original
+
+
 @pytest.fixture
-def admin(database: Database, redis_url: str, master_key: str) -> Admin:
-    return populate(database, redis_url, master_key)
+def admin(migrated_template: EmbeddedPostgres, original_admin: Admin, redis_url: str) -> Iterator[Admin]:
+    with fresh(migrated_template, original_admin, redis_url) as admin:
+        yield admin
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ class SipRegistrar(asyncio.DatagramProtocol):
         self._answer("200 OK", headers, source, f"Contact: {contact};expires={expires}\r\nExpires: {expires}\r\n")
 
     def _authenticated(self, authorization: str) -> str | None:
-        given = dict(_PARAMETER.findall(authorization))
+        given: dict[str, str] = dict(_PARAMETER.findall(authorization))
         user = given.get("username", "")
         if given.get("nonce") not in self._nonces or user not in self.passwords:
             self.refused += bool(authorization)

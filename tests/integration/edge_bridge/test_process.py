@@ -182,7 +182,7 @@ async def test_a_line_registers_and_takes_calls_from_its_trunk_and_from_peers_on
         row = await registration(seeded, line_id)
         await asyncio.to_thread(bridge.stop)
         assert trunk.bindings == {}
-    assert statuses == [200, 403, 404, 200]
+    assert statuses == [200, 403, 403, 200]
     assert contact.startswith(f"sip:{line_id}@127.0.0.1:")
     assert (row["status"], row["bridge_node_id"]) == ("registered", "edge-test")
 

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import asyncpg
 import pytest
@@ -17,9 +18,14 @@ from eventing.relay.publishing import Publisher
 from eventing.relay.service import Relay
 from process.asgi import App
 from process.health import Health
+from tests.conftest import Database
+
+Condition = Callable[[], Awaitable[object]]
+Eventually = Callable[[Condition], Awaitable[None]]
+MakeRestaurant = Callable[[], Awaitable[str]]
 
 
-async def wait_until(condition: Callable[[], Awaitable[object]], within_s: float = 10) -> None:
+async def wait_until(condition: Condition, within_s: float = 10) -> None:
     deadline = time.monotonic() + within_s
     while not await condition():
         assert time.monotonic() < deadline, f"not within {within_s} s"
@@ -27,7 +33,7 @@ async def wait_until(condition: Callable[[], Awaitable[object]], within_s: float
 
 
 @pytest.fixture
-def eventually() -> Callable[..., Awaitable[None]]:
+def eventually() -> Eventually:
     """``await eventually(condition)``: an async condition that has to become true within some seconds."""
     return wait_until
 
@@ -74,15 +80,19 @@ async def sink() -> AsyncIterator[Sink]:
     await server.close()
 
 
-RELAYS = Callable[..., contextlib.AbstractAsyncContextManager[Relay]]
+class StartRelay(Protocol):
+    def __call__(
+        self, url: str, sink_url: str, health: Health | None = None, *, extensions: Mapping[str, str] | None = None
+    ) -> contextlib.AbstractAsyncContextManager[Relay]: ...
 
 
 @pytest.fixture
-def relay() -> RELAYS:
+def relay() -> StartRelay:
     @contextlib.asynccontextmanager
-    async def start(url: str, sink_url: str, health: Health | None = None, **arguments) -> AsyncIterator[Relay]:
-        publisher = Publisher(sink_url, arguments.pop("extensions", {}))
-        relay = Relay(url, publisher, health or Health("relay"), workers=arguments.pop("workers", 4))
+    async def start(
+        url: str, sink_url: str, health: Health | None = None, *, extensions: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Relay]:
+        relay = Relay(url, Publisher(sink_url, extensions or {}), health or Health("relay"), workers=4)
         await relay.start()
         try:
             yield relay
@@ -104,12 +114,12 @@ async def make_restaurant(owner_url: str) -> str:
 
 
 @pytest.fixture
-async def restaurant_id(database) -> str:
+async def restaurant_id(database: Database) -> str:
     return await make_restaurant(database.owner_url)
 
 
 @pytest.fixture
-def another_restaurant(database):
+def another_restaurant(database: Database) -> MakeRestaurant:
     return lambda: make_restaurant(database.owner_url)
 
 
@@ -130,14 +140,14 @@ class Client:
     app: App
 
     async def post(self, headers: dict[str, str], body: bytes) -> Answer:
-        scope = {"type": "http", "method": "POST", "path": "/", "query_string": b""}
+        scope: dict[str, Any] = {"type": "http", "method": "POST", "path": "/", "query_string": b""}
         scope["headers"] = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        sent = []
+        sent: list[MutableMapping[str, Any]] = []
 
-        async def receive():
+        async def receive() -> MutableMapping[str, Any]:
             return {"type": "http.request", "body": body, "more_body": False}
 
-        async def send(message):
+        async def send(message: MutableMapping[str, Any]) -> None:
             sent.append(message)
 
         await self.app(scope, receive, send)
@@ -148,8 +158,12 @@ class Client:
         return await self.post(*to_binary(event))
 
 
+class Serving(Protocol):
+    def __call__(self, app: App, *, wait: bool = True) -> contextlib.AbstractAsyncContextManager[Client]: ...
+
+
 @pytest.fixture
-def serving() -> Callable[[App], contextlib.AbstractAsyncContextManager[Client]]:
+def serving() -> Serving:
     @contextlib.asynccontextmanager
     async def start(app: App, *, wait: bool = True) -> AsyncIterator[Client]:
         async def ready() -> bool:

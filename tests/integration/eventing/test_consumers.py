@@ -1,4 +1,6 @@
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 import asyncpg
 import msgspec
@@ -7,23 +9,28 @@ import pytest
 from eventing.catalogue import CacheInvalidated, FaqChanged, MenuChanged
 from eventing.cloudevents import Event, to_binary
 from eventing.consumers import TryAgain, Unprocessable, consumer, outside_consumer
+from process.asgi import App
 from stores import live
-from stores.postgres import Postgres
-from stores.redis import connect
+from stores.postgres import Connection, Postgres
+from stores.redis import Redis, connect
+from tests.conftest import Database, Pools
+from tests.integration.eventing.conftest import Serving
 
 pytestmark = pytest.mark.integration
+
+Count = Callable[[str], Awaitable[int]]
 
 
 class Effect:
     """Writes a FAQ entry, so that a test can count how often it took effect."""
 
-    def __init__(self, reply=True, failure=None, pause_s=0.0):
+    def __init__(self, reply: bool = True, failure: Exception | None = None, pause_s: float = 0.0) -> None:
         self.reply = reply
         self.failure = failure
         self.pause_s = pause_s
         self.calls = 0
 
-    async def __call__(self, connection, event):
+    async def __call__(self, connection: Connection, event: Event) -> CacheInvalidated | None:
         self.calls += 1
         changed = event.payload_of(FaqChanged)
         await connection.execute(
@@ -37,49 +44,59 @@ class Effect:
         return CacheInvalidated(restaurant_id=changed.restaurant_id, keys=(f"call {self.calls}",))
 
 
-def changed(restaurant_id, **arguments):
-    return Event.of(FaqChanged(restaurant_id=restaurant_id), source="/web", **arguments)
+class MakeApp(Protocol):
+    def __call__(self, effect: Effect, *, redis: Redis | None = None) -> App: ...
+
+
+def changed(restaurant_id: str, subject: str = "", extensions: Mapping[str, str] | None = None) -> Event:
+    payload = FaqChanged(restaurant_id=restaurant_id)
+    return Event.of(payload, source="/web", subject=subject, extensions=extensions)
 
 
 @pytest.fixture
-def count(postgres, restaurant_id):
-    async def rows(table):
+def count(postgres: Pools, restaurant_id: str) -> Count:
+    async def rows(table: str) -> int:
         async with postgres.app.tenant(restaurant_id) as connection:
-            return await connection.fetchval(f"select count(*) from {table}")
+            counted: int = await connection.fetchval(f"select count(*) from {table}")
+            return counted
 
     return rows
 
 
 @pytest.fixture
-def app(database):
-    return lambda effect, **options: consumer(
-        "tester", [FaqChanged], effect, postgres=Postgres(database.app_url), **options
+def app(database: Database) -> MakeApp:
+    return lambda effect, *, redis=None: consumer(
+        "tester", [FaqChanged], effect, postgres=Postgres(database.app_url), redis=redis
     )
 
 
 async def test_an_effect_and_its_record_are_committed_and_the_reply_continues_the_story(
-    app, serving, restaurant_id, count
-):
+    app: MakeApp, serving: Serving, restaurant_id: str, count: Count
+) -> None:
     async with serving(app(Effect())) as function:
         event = changed(restaurant_id, subject="faq", extensions={"traceparent": "00-1-2-03"})
         answer = await function.send(event)
 
     reply = answer.event()
     assert (answer.status, reply.type, reply.source) == (200, "com.alloresto.cache.invalidated", "/functions/tester")
-    assert reply.payload().keys == ("call 1",)
+    assert reply.payload_of(CacheInvalidated).keys == ("call 1",)
     assert reply.subject == "faq"
     assert reply.extensions == {"restaurantid": restaurant_id, "traceparent": "00-1-2-03"}
     assert (await count("faq"), await count("processed_event")) == (1, 1)
 
 
-async def test_an_effect_without_a_reply_is_answered_with_an_empty_204(app, serving, restaurant_id):
+async def test_an_effect_without_a_reply_is_answered_with_an_empty_204(
+    app: MakeApp, serving: Serving, restaurant_id: str
+) -> None:
     async with serving(app(Effect(reply=False))) as function:
         answer = await function.send(changed(restaurant_id))
 
     assert (answer.status, answer.body) == (204, b"")
 
 
-async def test_a_duplicate_has_no_effect_and_the_same_answer(app, serving, restaurant_id, count):
+async def test_a_duplicate_has_no_effect_and_the_same_answer(
+    app: MakeApp, serving: Serving, restaurant_id: str, count: Count
+) -> None:
     effect = Effect()
     event = changed(restaurant_id)
     async with serving(app(effect)) as function:
@@ -91,7 +108,9 @@ async def test_a_duplicate_has_no_effect_and_the_same_answer(app, serving, resta
     assert (effect.calls, await count("faq")) == (1, 1)
 
 
-async def test_the_same_event_twice_at_once_has_one_effect(app, serving, restaurant_id, count):
+async def test_the_same_event_twice_at_once_has_one_effect(
+    app: MakeApp, serving: Serving, restaurant_id: str, count: Count
+) -> None:
     effect = Effect(pause_s=0.1)
     event = changed(restaurant_id)
     async with serving(app(effect)) as function:
@@ -101,7 +120,9 @@ async def test_the_same_event_twice_at_once_has_one_effect(app, serving, restaur
     assert (effect.calls, await count("faq")) == (1, 1)
 
 
-async def test_two_functions_take_the_same_event_and_reply_under_different_ids(database, serving, restaurant_id, count):
+async def test_two_functions_take_the_same_event_and_reply_under_different_ids(
+    database: Database, serving: Serving, restaurant_id: str, count: Count
+) -> None:
     event = changed(restaurant_id)
     replies = []
     for name in ("one", "two"):
@@ -113,7 +134,9 @@ async def test_two_functions_take_the_same_event_and_reply_under_different_ids(d
     assert await count("faq") == 2
 
 
-async def test_a_failure_after_the_effect_undoes_it_and_the_next_try_succeeds(app, serving, restaurant_id, count):
+async def test_a_failure_after_the_effect_undoes_it_and_the_next_try_succeeds(
+    app: MakeApp, serving: Serving, restaurant_id: str, count: Count
+) -> None:
     effect = Effect(failure=RuntimeError("pulled the plug"))
     event = changed(restaurant_id)
     async with serving(app(effect)) as function:
@@ -126,7 +149,9 @@ async def test_a_failure_after_the_effect_undoes_it_and_the_next_try_succeeds(ap
     assert (answer.status, await count("faq")) == (200, 1)
 
 
-async def test_a_connection_cut_before_the_commit_leaves_nothing(app, serving, restaurant_id, count, database):
+async def test_a_connection_cut_before_the_commit_leaves_nothing(
+    app: MakeApp, serving: Serving, restaurant_id: str, count: Count, database: Database
+) -> None:
     effect = Effect(pause_s=0.5)
     async with serving(app(effect)) as function:
         sending = asyncio.create_task(function.send(changed(restaurant_id)))
@@ -154,8 +179,8 @@ async def test_a_connection_cut_before_the_commit_leaves_nothing(app, serving, r
     ],
 )
 async def test_each_failure_has_its_answer_and_undoes_the_effect(
-    app, serving, restaurant_id, count, failure, status, says
-):
+    app: MakeApp, serving: Serving, restaurant_id: str, count: Count, failure: Exception, status: int, says: bytes
+) -> None:
     async with serving(app(Effect(failure=failure))) as function:
         answer = await function.send(changed(restaurant_id))
 
@@ -163,7 +188,9 @@ async def test_each_failure_has_its_answer_and_undoes_the_effect(
     assert says in answer.body
 
 
-async def test_what_can_never_succeed_is_refused_with_the_reason(app, serving, restaurant_id):
+async def test_what_can_never_succeed_is_refused_with_the_reason(
+    app: MakeApp, serving: Serving, restaurant_id: str
+) -> None:
     headers, body = to_binary(changed(restaurant_id))
     wrong = {
         "id: missing": ({name: value for name, value in headers.items() if name != "ce-id"}, body),
@@ -183,8 +210,8 @@ async def test_what_can_never_succeed_is_refused_with_the_reason(app, serving, r
 
 
 async def test_without_postgres_it_serves_says_what_is_missing_and_asks_for_another_try(
-    serving, restaurant_id, unused_tcp_port
-):
+    serving: Serving, restaurant_id: str, unused_tcp_port: int
+) -> None:
     postgres = Postgres(f"postgresql://x@127.0.0.1:{unused_tcp_port}/alloresto")
     app = consumer("tester", [FaqChanged], Effect(), postgres=postgres)
     async with serving(app, wait=False) as function:
@@ -196,10 +223,12 @@ async def test_without_postgres_it_serves_says_what_is_missing_and_asks_for_anot
     assert answer.status == 503
 
 
-async def test_an_effect_elsewhere_is_recorded_after_it_and_not_repeated(database, serving, restaurant_id, count):
+async def test_an_effect_elsewhere_is_recorded_after_it_and_not_repeated(
+    database: Database, serving: Serving, restaurant_id: str, count: Count
+) -> None:
     seen = []
 
-    async def effect(event):
+    async def effect(event: Event) -> CacheInvalidated:
         seen.append(await count("processed_event"))
         return CacheInvalidated(restaurant_id=restaurant_id, keys=("k",))
 
@@ -213,8 +242,10 @@ async def test_an_effect_elsewhere_is_recorded_after_it_and_not_repeated(databas
     assert await count("processed_event") == 1
 
 
-async def test_a_failed_effect_elsewhere_is_not_recorded(database, serving, restaurant_id, count):
-    async def effect(event):
+async def test_a_failed_effect_elsewhere_is_not_recorded(
+    database: Database, serving: Serving, restaurant_id: str, count: Count
+) -> None:
+    async def effect(event: Event) -> None:
         raise TryAgain("away")
 
     app = outside_consumer("outside", [FaqChanged], effect, postgres=Postgres(database.app_url))
@@ -224,7 +255,9 @@ async def test_a_failed_effect_elsewhere_is_not_recorded(database, serving, rest
     assert (answer.status, await count("processed_event")) == (503, 0)
 
 
-async def test_the_live_feed_shows_an_effect_once(app, serving, restaurant_id, redis, redis_url):
+async def test_the_live_feed_shows_an_effect_once(
+    app: MakeApp, serving: Serving, restaurant_id: str, redis: Redis, redis_url: str
+) -> None:
     event = changed(restaurant_id)
     async with redis.pubsub(ignore_subscribe_messages=True) as channel:
         await channel.subscribe(f"resto:{restaurant_id}:live")
@@ -238,7 +271,9 @@ async def test_the_live_feed_shows_an_effect_once(app, serving, restaurant_id, r
     assert 0 < messages[0].ms < 60_000
 
 
-async def test_without_redis_the_effect_stands(app, serving, restaurant_id, count, unused_tcp_port):
+async def test_without_redis_the_effect_stands(
+    app: MakeApp, serving: Serving, restaurant_id: str, count: Count, unused_tcp_port: int
+) -> None:
     away = connect(f"redis://127.0.0.1:{unused_tcp_port}/0")
     async with serving(app(Effect(), redis=away)) as function:
         answer = await function.send(changed(restaurant_id))

@@ -4,14 +4,16 @@ import pytest
 from eventing import outbox
 from eventing.catalogue import FaqChanged, MenuChanged
 from eventing.cloudevents import BadEvent
+from tests.conftest import Pools
+from tests.integration.eventing.conftest import MakeRestaurant
 
 pytestmark = pytest.mark.integration
 
 
-async def test_an_event_is_written_with_the_transaction_or_not_at_all(postgres, restaurant_id):
+async def test_an_event_is_written_with_the_transaction_or_not_at_all(postgres: Pools, restaurant_id: str) -> None:
     payload = MenuChanged(restaurant_id=restaurant_id, reason="price")
 
-    async def change_of_mind():
+    async def change_of_mind() -> None:
         async with postgres.app.tenant(restaurant_id) as connection:
             await outbox.emit(connection, payload, source="/web")
             raise RuntimeError("changed my mind")
@@ -30,7 +32,9 @@ async def test_an_event_is_written_with_the_transaction_or_not_at_all(postgres, 
     assert rows[0]["event"]["subject"] == "menu"
 
 
-async def test_a_restaurant_cannot_emit_for_another(postgres, restaurant_id, another_restaurant):
+async def test_a_restaurant_cannot_emit_for_another(
+    postgres: Pools, restaurant_id: str, another_restaurant: MakeRestaurant
+) -> None:
     other = await another_restaurant()
 
     async with postgres.app.tenant(restaurant_id) as connection:
@@ -38,7 +42,9 @@ async def test_a_restaurant_cannot_emit_for_another(postgres, restaurant_id, ano
             await outbox.emit(connection, FaqChanged(restaurant_id=other), source="/web")
 
 
-async def test_a_payload_that_breaks_its_schema_is_refused_where_it_is_made(postgres, restaurant_id):
+async def test_a_payload_that_breaks_its_schema_is_refused_where_it_is_made(
+    postgres: Pools, restaurant_id: str
+) -> None:
     async with postgres.app.tenant(restaurant_id) as connection:
         with pytest.raises(BadEvent, match=r"com\.alloresto\.menu\.changed: .*itemIds"):
             await outbox.emit(connection, MenuChanged(restaurant_id=restaurant_id, item_ids=("12",)), source="/web")

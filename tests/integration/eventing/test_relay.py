@@ -1,39 +1,48 @@
 import collections
 import random
+from collections.abc import Awaitable, Callable
 
 import asyncpg
 import pytest
 
 from eventing import outbox
 from eventing.catalogue import FaqChanged, MenuChanged
+from eventing.cloudevents import Event
 from eventing.relay import claims
 from process.health import Health
+from tests.conftest import Database, Pools
+from tests.integration.eventing.conftest import Eventually, MakeRestaurant, Sink, StartRelay
 
 pytestmark = pytest.mark.integration
 
+UntilEmpty = Callable[[], Awaitable[None]]
 
-async def emit(postgres, restaurant_id, count=1, kind=FaqChanged):
+
+async def emit(postgres: Pools, restaurant_id: str, count: int = 1) -> list[Event]:
     events = []
     for _ in range(count):
         async with postgres.app.tenant(restaurant_id) as connection:
-            events.append(await outbox.emit(connection, kind(restaurant_id=restaurant_id), source="/web"))
+            events.append(await outbox.emit(connection, FaqChanged(restaurant_id=restaurant_id), source="/web"))
     return events
 
 
-async def rows(postgres, query):
+async def rows(postgres: Pools, query: str) -> list[asyncpg.Record]:
     async with postgres.platform.platform() as connection:
-        return await connection.fetch(query)
+        found: list[asyncpg.Record] = await connection.fetch(query)
+        return found
 
 
 @pytest.fixture
-def until_empty(postgres, eventually):
-    async def is_empty():
+def until_empty(postgres: Pools, eventually: Eventually) -> UntilEmpty:
+    async def is_empty() -> bool:
         return not await rows(postgres, "select 1 from outbox")
 
     return lambda: eventually(is_empty)
 
 
-async def test_an_event_is_published_whole_and_then_gone(postgres, database, sink, relay, restaurant_id, until_empty):
+async def test_an_event_is_published_whole_and_then_gone(
+    postgres: Pools, database: Database, sink: Sink, relay: StartRelay, restaurant_id: str, until_empty: UntilEmpty
+) -> None:
     async with relay(database.platform_url, sink.url, extensions={"cluster": "eu-1"}):
         async with postgres.app.tenant(restaurant_id) as connection:
             payload = MenuChanged(restaurant_id=restaurant_id, reason="prix à jour")
@@ -47,7 +56,9 @@ async def test_an_event_is_published_whole_and_then_gone(postgres, database, sin
     assert sink.headers[0]["Content-Type"] == "application/json"
 
 
-async def test_what_was_written_while_no_relay_ran_is_published(postgres, database, sink, relay, restaurant_id):
+async def test_what_was_written_while_no_relay_ran_is_published(
+    postgres: Pools, database: Database, sink: Sink, relay: StartRelay, restaurant_id: str
+) -> None:
     await emit(postgres, restaurant_id, 3)
 
     async with relay(database.platform_url, sink.url):
@@ -55,8 +66,8 @@ async def test_what_was_written_while_no_relay_ran_is_published(postgres, databa
 
 
 async def test_a_restaurants_events_leave_in_order_also_through_two_relays(
-    postgres, database, sink, relay, another_restaurant
-):
+    postgres: Pools, database: Database, sink: Sink, relay: StartRelay, another_restaurant: MakeRestaurant
+) -> None:
     sink.delay_s = lambda event: random.uniform(0, 0.02)
     restaurants = [await another_restaurant() for _ in range(4)]
     lists = [await emit(postgres, restaurant, 15) for restaurant in restaurants]
@@ -69,8 +80,13 @@ async def test_a_restaurants_events_leave_in_order_also_through_two_relays(
 
 
 async def test_a_slow_restaurant_does_not_hold_up_the_others(
-    postgres, database, sink, relay, restaurant_id, another_restaurant
-):
+    postgres: Pools,
+    database: Database,
+    sink: Sink,
+    relay: StartRelay,
+    restaurant_id: str,
+    another_restaurant: MakeRestaurant,
+) -> None:
     sink.delay_s = lambda event: 2.0 if event.extensions["restaurantid"] == restaurant_id else 0
     async with relay(database.platform_url, sink.url):
         await emit(postgres, restaurant_id, 2)
@@ -82,8 +98,13 @@ async def test_a_slow_restaurant_does_not_hold_up_the_others(
 
 
 async def test_two_relays_under_faults_deliver_everything(
-    postgres, database, sink, relay, another_restaurant, until_empty
-):
+    postgres: Pools,
+    database: Database,
+    sink: Sink,
+    relay: StartRelay,
+    another_restaurant: MakeRestaurant,
+    until_empty: UntilEmpty,
+) -> None:
     chance = random.Random(7)
     sink.answer = lambda event: 503 if chance.random() < 0.05 else 202
     restaurants = [await another_restaurant() for _ in range(10)]
@@ -109,8 +130,14 @@ async def test_two_relays_under_faults_deliver_everything(
 
 @pytest.mark.parametrize("status", [400, 404, 500, 503])
 async def test_a_refused_event_waits_and_is_tried_again(
-    postgres, database, sink, relay, restaurant_id, status, until_empty
-):
+    postgres: Pools,
+    database: Database,
+    sink: Sink,
+    relay: StartRelay,
+    restaurant_id: str,
+    status: int,
+    until_empty: UntilEmpty,
+) -> None:
     sink.answer = lambda event: status if len(sink.received) < 3 else 202
     async with relay(database.platform_url, sink.url):
         await emit(postgres, restaurant_id)
@@ -122,8 +149,14 @@ async def test_a_refused_event_waits_and_is_tried_again(
 
 
 async def test_an_event_refused_too_often_becomes_a_dead_letter_that_can_be_replayed(
-    postgres, database, sink, relay, restaurant_id, monkeypatch, until_empty
-):
+    postgres: Pools,
+    database: Database,
+    sink: Sink,
+    relay: StartRelay,
+    restaurant_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+    until_empty: UntilEmpty,
+) -> None:
     monkeypatch.setattr(claims, "MAX_ATTEMPTS", 3)
     sink.answer = lambda event: 400
     async with relay(database.platform_url, sink.url):
@@ -144,12 +177,14 @@ async def test_an_event_refused_too_often_becomes_a_dead_letter_that_can_be_repl
     assert (await rows(postgres, "select replayed_at from dead_letter"))[0]["replayed_at"] is not None
 
 
-async def test_a_replay_of_an_unknown_letter_is_told_so(postgres, database):
+async def test_a_replay_of_an_unknown_letter_is_told_so(postgres: Pools, database: Database) -> None:
     async with postgres.platform.platform() as connection:
         assert not await outbox.replay(connection, "0b6e8a1e-7b1c-4c0e-9a53-4a40d9a3f001")
 
 
-async def test_a_row_that_is_no_event_is_buried_at_once(postgres, database, sink, relay, restaurant_id, until_empty):
+async def test_a_row_that_is_no_event_is_buried_at_once(
+    postgres: Pools, database: Database, sink: Sink, relay: StartRelay, restaurant_id: str, until_empty: UntilEmpty
+) -> None:
     async with postgres.app.tenant(restaurant_id) as connection:
         await connection.execute(
             "insert into outbox (event_id, restaurant_id, type, event) values ('x', $1, 'y', '{}')", restaurant_id
@@ -163,13 +198,20 @@ async def test_a_row_that_is_no_event_is_buried_at_once(postgres, database, sink
 
 
 async def test_a_broker_that_is_away_costs_no_attempt_and_is_named(
-    postgres, database, sink, relay, restaurant_id, unused_tcp_port, until_empty, eventually
-):
+    postgres: Pools,
+    database: Database,
+    sink: Sink,
+    relay: StartRelay,
+    restaurant_id: str,
+    unused_tcp_port: int,
+    until_empty: UntilEmpty,
+    eventually: Eventually,
+) -> None:
     health = Health("relay")
     await emit(postgres, restaurant_id, 2)
     async with relay(database.platform_url, f"http://127.0.0.1:{unused_tcp_port}/", health):
 
-        async def sink_is_missed():
+        async def sink_is_missed() -> bool:
             return "sink" in await health.missing()
 
         await eventually(sink_is_missed)
@@ -181,7 +223,9 @@ async def test_a_broker_that_is_away_costs_no_attempt_and_is_named(
         await until_empty()
 
 
-async def test_a_lost_notification_is_made_up_for_by_the_poll(postgres, database, sink, relay, restaurant_id):
+async def test_a_lost_notification_is_made_up_for_by_the_poll(
+    postgres: Pools, database: Database, sink: Sink, relay: StartRelay, restaurant_id: str
+) -> None:
     owner = await asyncpg.connect(database.owner_url)
     await owner.execute("alter table outbox disable trigger outbox_notify")
     await owner.close()
@@ -191,12 +235,14 @@ async def test_a_lost_notification_is_made_up_for_by_the_poll(postgres, database
         await sink.until(1, within_s=5)
 
 
-async def test_stopping_finishes_what_is_under_way(postgres, database, sink, relay, restaurant_id, eventually):
+async def test_stopping_finishes_what_is_under_way(
+    postgres: Pools, database: Database, sink: Sink, relay: StartRelay, restaurant_id: str, eventually: Eventually
+) -> None:
     sink.delay_s = lambda event: 0.5
     async with relay(database.platform_url, sink.url):
         await emit(postgres, restaurant_id)
 
-        async def has_arrived():
+        async def has_arrived() -> list[Event]:
             return sink.received
 
         await eventually(has_arrived)
@@ -205,7 +251,7 @@ async def test_stopping_finishes_what_is_under_way(postgres, database, sink, rel
     assert not await rows(postgres, "select 1 from outbox")
 
 
-def test_the_pause_doubles_up_to_its_cap_and_the_attempts_last_about_an_hour():
+def test_the_pause_doubles_up_to_its_cap_and_the_attempts_last_about_an_hour() -> None:
     longest = [max(claims.pause_s(attempt) for _ in range(200)) for attempt in range(claims.MAX_ATTEMPTS)]
 
     assert all(pause <= claims.LONGEST_PAUSE_S for pause in longest)

@@ -11,16 +11,22 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from eventing.catalogue import Payload
 from eventing.cloudevents import Event, parse, to_binary
+from local.embedded import EmbeddedPostgres
+from stores.migrate import migrate
+from tests.conftest import Database, Pools
 
 START_S = 20
-RUNS = Callable[..., contextlib.AbstractAsyncContextManager["Running"]]
+Condition = Callable[[], Awaitable[object]]
+Eventually = Callable[[Condition], Awaitable[None]]
 
 
 @dataclass
@@ -45,7 +51,17 @@ class Running:
             return answer.status, await answer.json()
 
 
-async def wait_until(condition: Callable[[], Awaitable[object]], within_s: float = START_S) -> None:
+class Run(Protocol):
+    def __call__(
+        self, *arguments: str, ready: bool = True, **settings: str
+    ) -> contextlib.AbstractAsyncContextManager[Running]: ...
+
+
+class StartFunction(Protocol):
+    def __call__(self, name: str, **settings: str) -> contextlib.AbstractAsyncContextManager[Running]: ...
+
+
+async def wait_until(condition: Condition, within_s: float = START_S) -> None:
     deadline = time.monotonic() + within_s
     while not await condition():
         assert time.monotonic() < deadline, f"not within {within_s} s"
@@ -53,7 +69,7 @@ async def wait_until(condition: Callable[[], Awaitable[object]], within_s: float
 
 
 @pytest.fixture
-def eventually() -> Callable[..., Awaitable[None]]:
+def eventually() -> Eventually:
     return wait_until
 
 
@@ -68,7 +84,7 @@ def _spawn(arguments: tuple[str, ...], environment: dict[str, str]) -> subproces
 
 
 @pytest.fixture
-def run() -> RUNS:
+def run() -> Run:
     """``run("functions", name, …)``: start ``python -m <arguments>`` with these settings and wait until it answers."""
 
     @contextlib.asynccontextmanager
@@ -104,15 +120,15 @@ def run() -> RUNS:
 
 
 @pytest.fixture
-def function(run: RUNS, database: Any, redis_url: str) -> RUNS:
+def function(run: Run, database: Database, redis_url: str) -> StartFunction:
     """``function(name, **settings)``: a function on this test's database and Valkey."""
     return lambda name, **settings: run(
-        "functions", name, **({"DATABASE_URL": database.app_url, "REDIS_URL": redis_url} | settings)
+        "functions", name, ready=True, **({"DATABASE_URL": database.app_url, "REDIS_URL": redis_url} | settings)
     )
 
 
 @pytest.fixture
-async def restaurant_id(postgres: Any) -> str:
+async def restaurant_id(postgres: Pools) -> str:
     made = str(uuid.uuid4())
     async with postgres.platform.platform() as connection:
         await connection.execute(
@@ -121,3 +137,30 @@ async def restaurant_id(postgres: Any) -> str:
             made,
         )
     return made
+
+
+@pytest.fixture
+async def own_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedPostgres]:
+    """A migrated Postgres that this test may stop and start."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("own") / "postgres", durable=False)
+    server.start()
+    await migrate(
+        server.url(),
+        app_password=server.password("alloresto_app"),
+        platform_password=server.password("alloresto_platform"),
+    )
+    yield server
+    server.stop()
+
+
+@contextlib.asynccontextmanager
+async def answering_posts(
+    path: str, answer: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> AsyncIterator[TestServer]:
+    """An HTTP server on loopback that takes POSTs to ``path``."""
+    application = web.Application()
+    application.router.add_post(path, answer)
+    server = TestServer(application)
+    await server.start_server()
+    yield server
+    await server.close()

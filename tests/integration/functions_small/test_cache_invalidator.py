@@ -1,17 +1,25 @@
+from collections.abc import Awaitable, Callable
+
 import pytest
 
-from eventing.catalogue import FaqChanged, GreetingChanged, MenuChanged, RestaurantChanged
+from eventing.catalogue import CacheInvalidated, FaqChanged, GreetingChanged, MenuChanged, RestaurantChanged
 from stores import greetings
 from stores.greetings import Greeting
+from stores.redis import Redis
+from tests.conftest import Database
+from tests.integration.functions_small.conftest import Run, StartFunction
 
 pytestmark = pytest.mark.integration
+
+Fill = Callable[[], Awaitable[None]]
+Left = Callable[[], Awaitable[set[str]]]
 
 PARTS = ("config", "menu", "faq", "prompt", "greeting", "greeting:text")
 
 
 @pytest.fixture
-def fill(redis, restaurant_id):
-    async def fill():
+def fill(redis: Redis, restaurant_id: str) -> Fill:
+    async def fill() -> None:
         for part in PARTS:
             await redis.set(f"resto:{restaurant_id}:{part}", b"Bonjour" if part == "greeting:text" else b"x")
             await redis.set(f"resto:another:{part}", b"x")
@@ -20,14 +28,16 @@ def fill(redis, restaurant_id):
 
 
 @pytest.fixture
-def left(redis, restaurant_id):
-    async def left():
+def left(redis: Redis, restaurant_id: str) -> Left:
+    async def left() -> set[str]:
         return {part for part in PARTS if await redis.exists(f"resto:{restaurant_id}:{part}")}
 
     return left
 
 
-async def test_each_change_deletes_what_it_made_stale_and_nothing_else(function, redis, restaurant_id, fill, left):
+async def test_each_change_deletes_what_it_made_stale_and_nothing_else(
+    function: StartFunction, redis: Redis, restaurant_id: str, fill: Fill, left: Left
+) -> None:
     greeting = {"voice": "alloy", "language": "fr"}
     changes = [
         (MenuChanged(restaurant_id=restaurant_id), {"menu", "prompt"}),
@@ -44,13 +54,16 @@ async def test_each_change_deletes_what_it_made_stale_and_nothing_else(function,
             await fill()
             status, reply, _ = await invalidator.send(change)
 
+            assert reply is not None
             assert (status, reply.type) == (200, "com.alloresto.cache.invalidated")
             assert set(PARTS) - await left() == stale, change
-            assert set(reply.payload().keys) == {f"resto:{restaurant_id}:{part}" for part in stale}
+            assert set(reply.payload_of(CacheInvalidated).keys) == {f"resto:{restaurant_id}:{part}" for part in stale}
     assert await redis.exists(*(f"resto:another:{part}" for part in PARTS)) == len(PARTS)
 
 
-async def test_a_greeting_rendered_from_the_same_change_is_kept(function, redis, restaurant_id):
+async def test_a_greeting_rendered_from_the_same_change_is_kept(
+    function: StartFunction, redis: Redis, restaurant_id: str
+) -> None:
     await greetings.save(redis, restaurant_id, Greeting("Bonsoir", b"\xff" * 80))
     async with function("cache_invalidator") as invalidator:
         await invalidator.send(
@@ -60,7 +73,9 @@ async def test_a_greeting_rendered_from_the_same_change_is_kept(function, redis,
     assert await greetings.load(redis, restaurant_id) == Greeting("Bonsoir", b"\xff" * 80)
 
 
-async def test_without_redis_it_is_not_ready_and_asks_for_another_try(run, database, restaurant_id, unused_tcp_port):
+async def test_without_redis_it_is_not_ready_and_asks_for_another_try(
+    run: Run, database: Database, restaurant_id: str, unused_tcp_port: int
+) -> None:
     settings = {"DATABASE_URL": database.app_url, "REDIS_URL": f"redis://127.0.0.1:{unused_tcp_port}/0"}
     async with run("functions", "cache_invalidator", ready=False, **settings) as invalidator:
         readiness = await invalidator.readiness()

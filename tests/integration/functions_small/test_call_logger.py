@@ -1,28 +1,49 @@
 import itertools
 import uuid
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import TypedDict
 
 import pytest
 
-from eventing.catalogue import CallEnded, CallMissed, CallTransferred
+from eventing.catalogue import CallEnded, CallMissed, CallTransferred, MissedReason, Outcome, Payload
 from stores import calls, live
+from stores.redis import Redis
+from tests.conftest import Pools
+from tests.integration.functions_small.conftest import StartFunction
 
 pytestmark = pytest.mark.integration
+
+Logged = Callable[[], Awaitable[calls.Call]]
+Make = Callable[[str], Payload]
 
 STARTED = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-def about(restaurant_id, call_id="call-1"):
+class About(TypedDict):
+    restaurant_id: str
+    call_id: str
+    phone_line_id: str
+    bridge_node_id: str
+    received_at: datetime
+
+
+def about(restaurant_id: str) -> About:
     return {
         "restaurant_id": restaurant_id,
-        "call_id": call_id,
+        "call_id": "call-1",
         "phone_line_id": str(uuid.uuid4()),
         "bridge_node_id": "edge-1",
         "received_at": STARTED,
     }
 
 
-def ended(restaurant_id, outcome="order_confirmed", **more):
+def ended(
+    restaurant_id: str,
+    outcome: Outcome = "order_confirmed",
+    order_id: str | None = None,
+    recording: str | None = None,
+) -> CallEnded:
     end = STARTED + timedelta(seconds=95)
     return CallEnded(
         **about(restaurant_id),
@@ -31,30 +52,31 @@ def ended(restaurant_id, outcome="order_confirmed", **more):
         ended_at=end,
         duration_ms=95_000,
         answered_at=STARTED,
-        **more,
+        order_id=order_id,
+        recording=recording,
     )
 
 
-def missed(restaurant_id, reason="no_handler"):
+def missed(restaurant_id: str, reason: MissedReason = "no_handler") -> CallMissed:
     return CallMissed(**about(restaurant_id), reason=reason, ended_at=STARTED + timedelta(seconds=31))
 
 
-def transferred(restaurant_id):
+def transferred(restaurant_id: str) -> CallTransferred:
     return CallTransferred(**about(restaurant_id), target="+331", reason="asked", transferred_at=STARTED)
 
 
 @pytest.fixture
-def logged(postgres, restaurant_id):
-    async def get(call_id="call-1"):
+def logged(postgres: Pools, restaurant_id: str) -> Logged:
+    async def get() -> calls.Call:
         async with postgres.app.tenant(restaurant_id) as connection:
-            return await calls.get(connection, call_id)
+            return await calls.get(connection, "call-1")
 
     return get
 
 
 async def test_a_calls_end_is_logged_beside_what_was_said_and_the_live_count_is_put_right(
-    function, postgres, redis, restaurant_id, logged
-):
+    function: StartFunction, postgres: Pools, redis: Redis, restaurant_id: str, logged: Logged
+) -> None:
     order_id = str(uuid.uuid4())
     await live.call_started(redis, "call-1", datetime.now(UTC))
     async with postgres.app.tenant(restaurant_id) as connection:
@@ -81,7 +103,9 @@ async def test_a_calls_end_is_logged_beside_what_was_said_and_the_live_count_is_
     assert (await live.stats(redis)).active_calls == 0
 
 
-async def test_a_missed_call_is_logged_with_its_reason(function, restaurant_id, logged):
+async def test_a_missed_call_is_logged_with_its_reason(
+    function: StartFunction, restaurant_id: str, logged: Logged
+) -> None:
     async with function("call_logger") as logger:
         await logger.send(missed(restaurant_id, "restaurant_full"))
 
@@ -94,13 +118,19 @@ async def test_a_missed_call_is_logged_with_its_reason(function, restaurant_id, 
     [((missed, ended), "failed", "no_handler"), ((transferred, ended), "transferred", "")],
 )
 async def test_the_events_of_a_call_give_the_same_row_in_any_order(
-    function, postgres, restaurant_id, logged, kinds, outcome, reason
-):
+    function: StartFunction,
+    postgres: Pools,
+    restaurant_id: str,
+    logged: Logged,
+    kinds: tuple[Make, ...],
+    outcome: str,
+    reason: str,
+) -> None:
     rows = []
     async with function("call_logger") as logger:
         for order in itertools.permutations(kinds):
             for kind in order:
-                said = "answered" if outcome == "transferred" else "failed"
+                said: Outcome = "answered" if outcome == "transferred" else "failed"
                 event = ended(restaurant_id, said) if kind is ended else kind(restaurant_id)
                 assert (await logger.send(event))[0] == 204
             rows.append(await logged())
@@ -111,7 +141,9 @@ async def test_the_events_of_a_call_give_the_same_row_in_any_order(
     assert (rows[0].outcome, rows[0].missed_reason, rows[0].duration_ms) == (outcome, reason, 95_000)
 
 
-async def test_a_call_is_logged_while_redis_is_away(function, restaurant_id, logged, unused_tcp_port):
+async def test_a_call_is_logged_while_redis_is_away(
+    function: StartFunction, restaurant_id: str, logged: Logged, unused_tcp_port: int
+) -> None:
     async with function("call_logger", REDIS_URL=f"redis://127.0.0.1:{unused_tcp_port}/0") as logger:
         status, _, _ = await logger.send(ended(restaurant_id))
 

@@ -1,14 +1,19 @@
 import asyncio
 import audioop
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
 
 import numpy as np
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from domain.prompts import greeting_text
-from eventing.catalogue import GreetingChanged, RestaurantChanged
+from eventing.catalogue import GreetingChanged, GreetingRendered, RestaurantChanged
 from stores import greetings, restaurants
+from stores.redis import Redis
+from tests.conftest import Pools
+from tests.integration.functions_small.conftest import Running, StartFunction, answering_posts
 
 pytestmark = pytest.mark.integration
 
@@ -16,11 +21,12 @@ pytestmark = pytest.mark.integration
 class SpeechService:
     """Answers ``/audio/speech`` with a second of a 1 kHz tone, or with ``status``."""
 
-    def __init__(self):
+    def __init__(self) -> None:
+        self.url = ""
         self.status = 200
-        self.requests = []
+        self.requests: list[dict[str, Any]] = []
 
-    async def speak(self, request):
+    async def speak(self, request: web.Request) -> web.Response:
         self.requests.append(await request.json() | {"key": request.headers["authorization"]})
         if self.status != 200:
             return web.json_response({"error": {"message": "no", "type": "x"}}, status=self.status)
@@ -29,31 +35,31 @@ class SpeechService:
 
 
 @pytest.fixture
-async def speech():
+async def speech() -> AsyncIterator[SpeechService]:
     service = SpeechService()
-    application = web.Application()
-    application.router.add_post("/v1/audio/speech", service.speak)
-    server = TestServer(application)
-    await server.start_server()
-    service.url = str(server.make_url("/v1"))
-    yield service
-    await server.close()
+    async with answering_posts("/v1/audio/speech", service.speak) as server:
+        service.url = str(server.make_url("/v1"))
+        yield service
+
+
+class StartRenderer(Protocol):
+    def __call__(self, **settings: str) -> contextlib.AbstractAsyncContextManager[Running]: ...
 
 
 @pytest.fixture
-def renderer(function, speech):
+def renderer(function: StartFunction, speech: SpeechService) -> StartRenderer:
     return lambda **settings: function(
         "greeting_renderer", **({"OPENAI_BASE_URL": speech.url, "OPENAI_API_KEY": "sk-test"} | settings)
     )
 
 
-def changed(restaurant_id):
+def changed(restaurant_id: str) -> GreetingChanged:
     return GreetingChanged(restaurant_id=restaurant_id, text="an older text", voice="v", language="fr")
 
 
 async def test_the_restaurants_greeting_is_rendered_to_telephone_audio(
-    renderer, speech, redis, postgres, restaurant_id
-):
+    renderer: StartRenderer, speech: SpeechService, redis: Redis, postgres: Pools, restaurant_id: str
+) -> None:
     async with renderer() as function:
         status, reply, _ = await function.send(changed(restaurant_id))
 
@@ -70,15 +76,19 @@ async def test_the_restaurants_greeting_is_rendered_to_telephone_audio(
     ]
     assert "Bonjour, chez Léa." in text
     greeting = await greetings.load(redis, restaurant_id)
+    assert greeting is not None
     assert (greeting.text, len(greeting.audio)) == (text, 8000)
     heard = np.frombuffer(audioop.ulaw2lin(greeting.audio, 2), dtype="<i2").astype(float)
     assert np.argmax(np.abs(np.fft.rfft(heard))) == 1000, "the tone's frequency in Hz, over one second"
     assert 8_000 < np.abs(heard[1000:7000]).max() < 11_000
-    rendered = reply.payload()
+    assert reply is not None
+    rendered = reply.payload_of(GreetingRendered)
     assert (status, rendered.duration_ms, rendered.text, rendered.voice) == (200, 1000, text, "siwis")
 
 
-async def test_only_a_change_of_what_is_heard_is_rendered(renderer, speech, restaurant_id, postgres):
+async def test_only_a_change_of_what_is_heard_is_rendered(
+    renderer: StartRenderer, speech: SpeechService, restaurant_id: str, postgres: Pools
+) -> None:
     async with postgres.platform.platform() as connection:
         await connection.execute("update restaurant set voice = '', name = 'Chez Luc', greeting = ''")
     async with renderer(OPENAI_VOICE="alloy") as function:
@@ -91,8 +101,8 @@ async def test_only_a_change_of_what_is_heard_is_rendered(renderer, speech, rest
 
 
 async def test_a_refusal_of_the_speech_service_is_told_and_the_old_greeting_stays(
-    renderer, speech, redis, restaurant_id
-):
+    renderer: StartRenderer, speech: SpeechService, redis: Redis, restaurant_id: str
+) -> None:
     old = greetings.Greeting("old", b"\xff")
     await greetings.save(redis, restaurant_id, old)
     answers = {503: (503, "OPENAI_BASE_URL"), 429: (503, "OPENAI_BASE_URL"), 401: (503, "OPENAI_API_KEY")}
@@ -106,7 +116,9 @@ async def test_a_refusal_of_the_speech_service_is_told_and_the_old_greeting_stay
         assert (await function.send(changed(restaurant_id)))[0] == 200
 
 
-async def test_a_speech_service_that_is_away_is_tried_again_later(renderer, restaurant_id, unused_tcp_port):
+async def test_a_speech_service_that_is_away_is_tried_again_later(
+    renderer: StartRenderer, restaurant_id: str, unused_tcp_port: int
+) -> None:
     async with renderer(OPENAI_BASE_URL=f"http://127.0.0.1:{unused_tcp_port}/v1") as function:
         async with asyncio.timeout(10):
             status, _, problem = await function.send(changed(restaurant_id))

@@ -7,12 +7,12 @@ import pytest
 from eventing.catalogue import FaqChanged
 from functions.__main__ import known
 from local.embedded import EmbeddedPostgres
-from stores.migrate import migrate
+from tests.integration.functions_small.conftest import Eventually, Run
 
 pytestmark = pytest.mark.integration
 
 
-def start(*arguments, **settings):
+def start(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | settings
     return subprocess.run(
         [sys.executable, "-m", *arguments], env=environment, capture_output=True, text=True, timeout=30, check=False
@@ -20,7 +20,7 @@ def start(*arguments, **settings):
 
 
 @pytest.mark.parametrize("arguments", [(), ("brew_coffee",), ("order_logger", "twice")])
-def test_an_unknown_function_gets_one_line_with_the_known_names(arguments):
+def test_an_unknown_function_gets_one_line_with_the_known_names(arguments: tuple[str, ...]) -> None:
     ended = start("functions", *arguments)
 
     assert ended.returncode == 2
@@ -43,38 +43,34 @@ def test_an_unknown_function_gets_one_line_with_the_known_names(arguments):
         ),
     ],
 )
-def test_a_missing_or_wrong_setting_is_one_line_with_its_name(command, settings, missing):
+def test_a_missing_or_wrong_setting_is_one_line_with_its_name(
+    command: tuple[str, ...], settings: dict[str, str], missing: list[str]
+) -> None:
     ended = start(*command, **settings)
 
     assert ended.returncode == 2
     assert [line.split(":")[0] for line in ended.stderr.splitlines()] == missing
 
 
-def test_every_function_is_known_by_its_folders_name():
+def test_every_function_is_known_by_its_folders_name() -> None:
     assert {"cache_invalidator", "call_logger", "greeting_renderer", "order_logger"} <= set(known())
 
 
-async def test_a_function_started_before_postgres_waits_and_then_works(run, redis_url, tmp_path_factory, eventually):
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("late") / "postgres", durable=False)
-    server.start()
-    await migrate(
-        server.url(),
-        app_password=server.password("alloresto_app"),
-        platform_password=server.password("alloresto_platform"),
-    )
-    server.stop()
-    settings = {"DATABASE_URL": server.url("alloresto_app"), "REDIS_URL": redis_url}
+async def test_a_function_started_before_postgres_waits_and_then_works(
+    run: Run, redis_url: str, own_server: EmbeddedPostgres, eventually: Eventually
+) -> None:
+    own_server.stop()
+    settings = {"DATABASE_URL": own_server.url("alloresto_app"), "REDIS_URL": redis_url}
     async with run("functions", "cache_invalidator", ready=False, **settings) as function:
         status, said = await function.readiness()
         refused, _, _ = await function.send(FaqChanged(restaurant_id="0b6e8a1e-7b1c-4c0e-9a53-4a40d9a3f001"))
-        server.start()
+        own_server.start()
 
-        async def is_ready():
+        async def is_ready() -> bool:
             return (await function.readiness())[0] == 200
 
         await eventually(is_ready)
         served, _, _ = await function.send(FaqChanged(restaurant_id="0b6e8a1e-7b1c-4c0e-9a53-4a40d9a3f001"))
-    server.stop()
 
     assert (status, set(said["missing"]), refused) == (503, {"postgres"}, 503)
     assert served == 400, "there is no such restaurant, but Postgres was asked"

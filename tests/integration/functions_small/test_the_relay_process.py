@@ -3,53 +3,38 @@
 import asyncio
 import signal
 import uuid
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from eventing import outbox
 from eventing.catalogue import FaqChanged
 from eventing.cloudevents import parse
 from local.embedded import EmbeddedPostgres
-from stores.migrate import migrate
 from stores.postgres import Postgres
+from tests.conftest import Database, Pools
+from tests.integration.functions_small.conftest import Eventually, Run, StartFunction, answering_posts
 
 pytestmark = pytest.mark.integration
 
+Broker = tuple[str, list[str]]  # its address, and the ids of the events that it has taken
+
 
 @pytest.fixture
-async def broker():
-    received = []
+async def broker() -> AsyncIterator[Broker]:
+    received: list[str] = []
 
-    async def take(request):
+    async def take(request: web.Request) -> web.Response:
         received.append(parse(request.headers, await request.read()).id)
         return web.Response(status=202)
 
-    application = web.Application()
-    application.router.add_post("/", take)
-    server = TestServer(application)
-    await server.start_server()
-    yield str(server.make_url("/")), received
-    await server.close()
+    async with answering_posts("/", take) as server:
+        yield str(server.make_url("/")), received
 
 
-@pytest.fixture
-async def own_server(tmp_path_factory):
-    """A Postgres that this test may restart."""
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("own") / "postgres", durable=False)
-    server.start()
-    passwords = {
-        "app_password": server.password("alloresto_app"),
-        "platform_password": server.password("alloresto_platform"),
-    }
-    await migrate(server.url(), **passwords)
-    yield server
-    server.stop()
-
-
-async def write(server, restaurant_id, count):
+async def write(server: EmbeddedPostgres, restaurant_id: str, count: int) -> list[str]:
     postgres = Postgres(server.url("alloresto_app"))
     await postgres.open()
     ids = []
@@ -60,7 +45,9 @@ async def write(server, restaurant_id, count):
     return ids
 
 
-async def test_the_relay_survives_a_restart_of_postgres_and_ends_on_sigterm(run, broker, own_server, eventually):
+async def test_the_relay_survives_a_restart_of_postgres_and_ends_on_sigterm(
+    run: Run, broker: Broker, own_server: EmbeddedPostgres, eventually: Eventually
+) -> None:
     url, received = broker
     restaurant_id = str(uuid.uuid4())
     owner = await asyncpg.connect(own_server.url())
@@ -70,7 +57,7 @@ async def test_the_relay_survives_a_restart_of_postgres_and_ends_on_sigterm(run,
     )
     await owner.close()
 
-    async def all_received():
+    async def all_received() -> bool:
         return set(written) <= set(received)
 
     async with run("eventing.relay", PLATFORM_DATABASE_URL=own_server.url("alloresto_platform"), K_SINK=url) as relay:
@@ -84,7 +71,7 @@ async def test_the_relay_survives_a_restart_of_postgres_and_ends_on_sigterm(run,
         written += await write(own_server, restaurant_id, 3)
         await eventually(all_received)
 
-        async def is_ready():
+        async def is_ready() -> bool:
             return (await relay.readiness())[0] == 200
 
         await eventually(is_ready)
@@ -94,8 +81,8 @@ async def test_the_relay_survives_a_restart_of_postgres_and_ends_on_sigterm(run,
 
 
 async def test_an_order_events_way_from_the_outbox_to_its_effect(
-    run, function, postgres, database, restaurant_id, eventually
-):
+    run: Run, function: StartFunction, postgres: Pools, database: Database, restaurant_id: str, eventually: Eventually
+) -> None:
     """The relay POSTs to a function as to a broker, which answers with a reply: any 2xx means taken."""
     async with (
         function("cache_invalidator") as invalidator,
@@ -104,7 +91,7 @@ async def test_an_order_events_way_from_the_outbox_to_its_effect(
         async with postgres.app.tenant(restaurant_id) as connection:
             event = await outbox.emit(connection, FaqChanged(restaurant_id=restaurant_id), source="/test")
 
-        async def is_processed():
+        async def is_processed() -> object:
             async with postgres.app.tenant(restaurant_id) as connection:
                 return await connection.fetchval("select 1 from processed_event where event_id = $1", event.id)
 

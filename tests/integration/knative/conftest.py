@@ -77,7 +77,7 @@ async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         *manifests: dict[str, Any], speed: float = 1.0, constants: Constants | None = None, **options: Any
     ) -> Cluster:
         events: list[RuntimeEvent] = []
-        options = {"secrets": {}, "stop_grace_s": 0.3} | options
+        given: dict[str, Any] = {"secrets": {}, "stop_grace_s": 0.3} | options
         runtime = Runtime(
             [Manifest(manifest, "test.yaml") for manifest in manifests],
             images={"probe": [sys.executable, str(FUNCTION)]},
@@ -85,7 +85,7 @@ async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
             on_event=events.append,
             clock=Clock(speed),
             constants=constants,
-            **options,
+            **given,
         )
         http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=40))
         cluster = Cluster(runtime, tmp_path, http, events)

@@ -32,6 +32,12 @@ def session(language: str = "en", tools: list[dict[str, Any]] | None = None, **c
     return {"type": "realtime", "output_modalities": ["audio"], "tools": tools or [], "audio": audio, **changes}
 
 
+async def respond(connection: AsyncRealtimeConnection, **response: Any) -> None:
+    """``response.create`` with its own settings, as plain JSON."""
+    settings: Any = response
+    await connection.response.create(response=settings)
+
+
 async def speak(connection: AsyncRealtimeConnection, audio: bytes) -> None:
     """As fast as the socket takes it: the server's clock is the audio's."""
     for start in range(0, len(audio), CHUNK_BYTES):
@@ -50,7 +56,8 @@ async def until(connection: AsyncRealtimeConnection, *kinds: str) -> list[Any]:
 
 
 async def update(connection: AsyncRealtimeConnection, **settings: Any) -> Any:
-    await connection.session.update(session=session(**settings))  # type: ignore[arg-type]
+    wanted: Any = session(**settings)
+    await connection.session.update(session=wanted)
     return (await until(connection, "session.updated", "error"))[-1]
 
 

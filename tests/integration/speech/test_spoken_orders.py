@@ -64,7 +64,9 @@ FRENCH: list[tuple[str, str, list[dict[str, Any]]]] = [
 ]
 
 
-async def calls_for(realtime: AsyncRealtimeConnection, language: str, voice: str, sentence: str) -> list[dict[str, Any]]:
+async def calls_for(
+    realtime: AsyncRealtimeConnection, language: str, voice: str, sentence: str
+) -> list[dict[str, Any]]:
     state = seeded(language)
     assert len(state.menu.items) >= 30
     tools = tool_schemas(state.restaurant, state.menu)

@@ -1,6 +1,7 @@
 """What the admin's tests start from: two seeded restaurants, an order and a call, and a real gunicorn."""
 
 import contextlib
+import itertools
 import os
 import re
 import signal
@@ -12,15 +13,18 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, TypeVar
+
+import asyncpg
 
 from domain.carts import totals
 from domain.menu import Menu, MenuItem
 from domain.order import Address, Cart, CartLine, ChosenModifier, ConfirmedOrder, Fulfilment
 from domain.restaurant import Restaurant
+from local.embedded import EmbeddedPostgres
 from local.seeds import seed
 from stores import calls, figures, live, menus, orders, users
 from stores.calls import CallRecord
@@ -29,7 +33,7 @@ from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.orders import StoredOrder
 from stores.postgres import Connection, Postgres
 from stores.redis import connect
-from tests.conftest import Database, run_apart
+from tests.conftest import APP_ROLE, PLATFORM_ROLE, TEMPLATE, Database, run_apart
 from web.settings import WebSettings
 
 T = TypeVar("T")
@@ -41,6 +45,8 @@ COOK = "cook@harbour.example"  # staff of Harbour Pizza only
 STRANGER = "margot@margot.example"  # owner of Chez Margot only
 CALLER = "+353209110007"
 START_TIMEOUT_S = 20
+
+_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,34 @@ class Admin:
 
     def size_id(self, item: str, size: str = "") -> str:
         return next(one.id for one in self.item(item).sizes if one.name == size)
+
+
+@contextlib.contextmanager
+def copied(server: EmbeddedPostgres, template: str) -> Iterator[Database]:
+    """A database of its own with what is in ``template``, dropped afterwards."""
+    name = f"web_{next(_numbers)}"
+
+    async def run(statement: str) -> None:
+        connection = await asyncpg.connect(server.url(database="postgres"), timeout=10)
+        await connection.execute(statement)
+        await connection.close()
+
+    run_apart(lambda: run(f"create database {name} template {template} strategy file_copy"))
+    yield Database(name, server.url(APP_ROLE, name), server.url(PLATFORM_ROLE, name), server.url("postgres", name))
+    run_apart(lambda: run(f"drop database {name} with (force)"))
+
+
+@contextlib.contextmanager
+def populated(server: EmbeddedPostgres, master_key: str) -> Iterator[Admin]:
+    """Populated once, to be copied for each test with ``fresh``: hashing passwords is slow on purpose."""
+    with copied(server, TEMPLATE) as database:
+        yield populate(database, "", master_key)
+
+
+@contextlib.contextmanager
+def fresh(server: EmbeddedPostgres, original: Admin, redis_url: str) -> Iterator[Admin]:
+    with copied(server, original.database.name) as database:
+        yield replace(original, database=database, redis_url=redis_url)
 
 
 def populate(database: Database, redis_url: str, master_key: str) -> Admin:

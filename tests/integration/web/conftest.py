@@ -4,14 +4,21 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.conftest import Database
-from tests.integration.web.admin import PASSWORD, Admin, csrf_token, populate
+from local.embedded import EmbeddedPostgres
+from tests.integration.web.admin import PASSWORD, Admin, csrf_token, fresh, populated
 from web import create_app
 
 
+@pytest.fixture(scope="session")
+def original_admin(migrated_template: EmbeddedPostgres, master_key: str) -> Iterator[Admin]:
+    with populated(migrated_template, master_key) as original:
+        yield original
+
+
 @pytest.fixture
-def admin(database: Database, redis_url: str, master_key: str) -> Admin:
-    return populate(database, redis_url, master_key)
+def admin(migrated_template: EmbeddedPostgres, original_admin: Admin, redis_url: str) -> Iterator[Admin]:
+    with fresh(migrated_template, original_admin, redis_url) as admin:
+        yield admin
 
 
 @pytest.fixture

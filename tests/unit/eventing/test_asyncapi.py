@@ -1,6 +1,8 @@
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import msgspec
 import pytest
 import yaml
@@ -11,7 +13,7 @@ from eventing.catalogue import MenuChanged
 pytestmark = pytest.mark.unit
 
 
-def references(node):
+def references(node: object) -> Iterator[str]:
     if isinstance(node, dict):
         if "$ref" in node:
             yield node["$ref"]
@@ -22,7 +24,7 @@ def references(node):
             yield from references(value)
 
 
-def test_every_type_is_in_one_channel_and_every_reference_leads_somewhere():
+def test_every_type_is_in_one_channel_and_every_reference_leads_somewhere() -> None:
     document = yaml.safe_load(asyncapi.render())
 
     channels = [set(channel["messages"]) for channel in document["channels"].values()]
@@ -33,7 +35,7 @@ def test_every_type_is_in_one_channel_and_every_reference_leads_somewhere():
             node = node[step]
 
 
-def test_a_payload_keeps_to_the_documented_schema():
+def test_a_payload_keeps_to_the_documented_schema() -> None:
     schema = asyncapi.document()["components"]["messages"]["com.alloresto.menu.changed"]["payload"]
     payload = MenuChanged(restaurant_id="0b6e8a1e-7b1c-4c0e-9a53-4a40d9a3f001")
 
@@ -42,7 +44,7 @@ def test_a_payload_keeps_to_the_documented_schema():
     assert not validator.is_valid({"itemIds": []})
 
 
-def test_the_command_writes_the_file(tmp_path):
+def test_the_command_writes_the_file(tmp_path: Path) -> None:
     assert asyncapi.main([str(tmp_path / "a.yaml")]) == 0
     assert (tmp_path / "a.yaml").read_text(encoding="utf-8") == asyncapi.render()
     assert asyncapi.main(["one", "two"]) == 2

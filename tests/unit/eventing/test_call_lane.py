@@ -3,13 +3,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventing import call_lane
-from eventing.call_lane import Accepted, Alive, Connected, Ended, LaneError
+from eventing.call_lane import Accepted, Alive, Connected, Ended, LaneError, Line
 
 pytestmark = pytest.mark.unit
 
 
-def test_the_lines_of_a_call_are_the_documented_json():
-    lines = [Accepted("handler-7f", 2), Connected(), Alive(), Ended("order_confirmed", "o-1"), Ended("answered")]
+def test_the_lines_of_a_call_are_the_documented_json() -> None:
+    lines: list[Line] = [
+        Accepted("handler-7f", 2),
+        Connected(),
+        Alive(),
+        Ended("order_confirmed", "o-1"),
+        Ended("answered"),
+    ]
 
     written = b"".join(call_lane.encode(line) for line in lines)
 
@@ -23,7 +29,7 @@ def test_the_lines_of_a_call_are_the_documented_json():
     assert [call_lane.decode(line) for line in written.splitlines(keepends=True)] == lines
 
 
-def test_a_field_added_later_is_ignored():
+def test_a_field_added_later_is_ignored() -> None:
     assert call_lane.decode(b'{"state":"alive","load":0.3}') == Alive()
 
 
@@ -39,7 +45,7 @@ def test_a_field_added_later_is_ignored():
         (b'{"state":"alive","x":"' + b"a" * 5000 + b'"}', "over 4096 bytes"),
     ],
 )
-def test_what_is_no_line_is_refused_with_the_reason(line, names):
+def test_what_is_no_line_is_refused_with_the_reason(line: bytes, names: str) -> None:
     with pytest.raises(LaneError) as refusal:
         call_lane.decode(line)
 
@@ -47,7 +53,7 @@ def test_what_is_no_line_is_refused_with_the_reason(line, names):
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_a_line_or_a_lane_error(noise):
+def test_any_bytes_are_a_line_or_a_lane_error(noise: bytes) -> None:
     try:
         line = call_lane.decode(noise)
     except LaneError:

@@ -2,23 +2,34 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypedDict
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import msgspec
 import pytest
 
 from eventing import catalogue, schemas
-from eventing.catalogue import BY_TYPE
+from eventing.catalogue import BY_TYPE, Payload
 
 pytestmark = pytest.mark.unit
 
 UUID = "0b6e8a1e-7b1c-4c0e-9a53-4a40d9a3f001"
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
-CALL = {"call_id": UUID, "phone_line_id": UUID, "bridge_node_id": "edge-1", "received_at": NOW}
+
+
+class CallFields(TypedDict):
+    call_id: str
+    phone_line_id: str
+    bridge_node_id: str
+    received_at: datetime
+
+
+CALL: CallFields = {"call_id": UUID, "phone_line_id": UUID, "bridge_node_id": "edge-1", "received_at": NOW}
 LINE = catalogue.OrderedLine(
     item_id=UUID, name="Regina", size="", quantity=2, unit_cents=1250, total_cents=2500, modifiers=("Olives",)
 )
-EXAMPLES = [
+EXAMPLES: list[Payload] = [
     catalogue.CallIncoming(
         restaurant_id=UUID,
         **CALL,
@@ -68,12 +79,12 @@ EXAMPLES = [
 ]
 
 
-def test_there_is_an_example_of_every_type():
+def test_there_is_an_example_of_every_type() -> None:
     assert {example.TYPE for example in EXAMPLES} == set(BY_TYPE)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.TYPE)
-def test_an_example_keeps_to_its_schema_and_reads_back(example):
+def test_an_example_keeps_to_its_schema_and_reads_back(example: Payload) -> None:
     written = msgspec.json.encode(example)
 
     jsonschema.Draft202012Validator(catalogue.schemas()[example.TYPE]).validate(json.loads(written))
@@ -81,7 +92,7 @@ def test_an_example_keeps_to_its_schema_and_reads_back(example):
 
 
 @pytest.mark.parametrize("event_type", sorted(BY_TYPE))
-def test_every_types_schema_is_itself_valid_and_refuses_an_empty_object(event_type):
+def test_every_types_schema_is_itself_valid_and_refuses_an_empty_object(event_type: str) -> None:
     schema = catalogue.schemas()[event_type]
 
     jsonschema.Draft202012Validator.check_schema(schema)
@@ -89,7 +100,7 @@ def test_every_types_schema_is_itself_valid_and_refuses_an_empty_object(event_ty
     assert not jsonschema.Draft202012Validator(schema).is_valid({})
 
 
-def test_json_names_are_camel_case_and_absent_values_are_left_out():
+def test_json_names_are_camel_case_and_absent_values_are_left_out() -> None:
     ended = next(example for example in EXAMPLES if isinstance(example, catalogue.CallEnded))
 
     assert set(json.loads(msgspec.json.encode(ended))) == {
@@ -106,14 +117,14 @@ def test_json_names_are_camel_case_and_absent_values_are_left_out():
     }
 
 
-def test_a_time_without_a_zone_is_refused():
+def test_a_time_without_a_zone_is_refused() -> None:
     written = msgspec.json.encode(EXAMPLES[2]).replace(b"10:00:00Z", b"10:00:00")
 
     with pytest.raises(msgspec.ValidationError, match="receivedAt"):
         msgspec.json.decode(written, type=catalogue.CallMissed)
 
 
-def test_the_committed_schemas_are_current():
+def test_the_committed_schemas_are_current() -> None:
     committed = {path.name: path.read_text(encoding="utf-8") for path in schemas.COMMITTED.glob("*.json")}
 
     expected = {f"{event_type}.json": schemas.render(schema) for event_type, schema in catalogue.schemas().items()}
@@ -121,7 +132,7 @@ def test_the_committed_schemas_are_current():
     assert committed == expected, "run: python -m eventing.schemas"
 
 
-def test_writing_takes_away_the_schema_of_a_type_that_is_gone(tmp_path):
+def test_writing_takes_away_the_schema_of_a_type_that_is_gone(tmp_path: Path) -> None:
     gone = tmp_path / "com.alloresto.order.dreamt.json"
     gone.write_text("{}")
 
@@ -131,7 +142,7 @@ def test_writing_takes_away_the_schema_of_a_type_that_is_gone(tmp_path):
     assert len(written) == len(BY_TYPE)
 
 
-def test_the_cold_start_path_imports_nothing_heavy():
+def test_the_cold_start_path_imports_nothing_heavy() -> None:
     heavy = {"asyncpg", "redis", "aiohttp", "prometheus_client", "openai", "dateutil", "yaml", "hypothesis"}
     program = (
         "import sys, eventing.media, eventing.call_lane, eventing.catalogue, eventing.cloudevents; print(*sys.modules)"

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.unit
 FRAME = bytes(range(160))
 
 
-def test_a_stream_opens_as_twilio_opens_it():
+def test_a_stream_opens_as_twilio_opens_it() -> None:
     bridge = BridgeStream("MZ1", "c0ffee")
     parameters = CustomParameters(2, "r-1", 340, 'Bonjour, "Chez Léa"', 1200)
 
@@ -43,7 +43,7 @@ def test_a_stream_opens_as_twilio_opens_it():
     assert decoded.start.custom_parameters == parameters
 
 
-def test_the_callers_audio_is_numbered_and_arrives_unchanged():
+def test_the_callers_audio_is_numbered_and_arrives_unchanged() -> None:
     bridge = BridgeStream('MZ"1"', "c")
 
     first, second = bridge.media(0, FRAME), bridge.media(20, FRAME[::-1])
@@ -60,7 +60,7 @@ def test_the_callers_audio_is_numbered_and_arrives_unchanged():
     assert (decoded.stream_sid, decoded.sequence_number) == ('MZ"1"', 2)
 
 
-def test_every_message_of_the_bridge_reads_as_it_was_written():
+def test_every_message_of_the_bridge_reads_as_it_was_written() -> None:
     bridge = BridgeStream("MZ1", "c")
 
     dtmf, mark, stop = (
@@ -76,7 +76,7 @@ def test_every_message_of_the_bridge_reads_as_it_was_written():
     assert stop.sequence_number == 3
 
 
-def test_every_message_of_the_handler_reads_as_it_was_written():
+def test_every_message_of_the_handler_reads_as_it_was_written() -> None:
     handler = HandlerStream("MZ1")
 
     messages = [
@@ -101,7 +101,7 @@ def test_every_message_of_the_handler_reads_as_it_was_written():
     ]
 
 
-def test_a_plain_twilio_bot_can_answer():
+def test_a_plain_twilio_bot_can_answer() -> None:
     message = media.decode_from_handler('{"event":"media","streamSid":"MZ1","media":{"payload":"//8="}}')
 
     assert message == media.Media(media.AudioBody(b"\xff\xff"), "MZ1")
@@ -124,26 +124,26 @@ def test_a_plain_twilio_bot_can_answer():
         ('{"event":"\ud800"}', "surrogate"),
     ],
 )
-def test_a_malformed_message_is_refused_with_the_field(message, names):
+def test_a_malformed_message_is_refused_with_the_field(message: bytes | str, names: str) -> None:
     with pytest.raises(MediaError) as refusal:
         media.decode_from_bridge(message)
 
     assert names in refusal.value.reason
 
 
-def test_a_stream_in_another_codec_is_refused():
+def test_a_stream_in_another_codec_is_refused() -> None:
     start = {"event": "start", "start": {"streamSid": "M", "callSid": "c", "mediaFormat": {"encoding": "audio/l16"}}}
 
     with pytest.raises(MediaError, match="encoding"):
         media.decode_from_bridge(json.dumps(start))
 
 
-def test_a_transfer_needs_a_target():
+def test_a_transfer_needs_a_target() -> None:
     with pytest.raises(MediaError, match="target"):
         media.decode_from_handler(b'{"event":"transfer","transfer":{"target":""}}')
 
 
-def test_one_message_carries_at_most_a_minute():
+def test_one_message_carries_at_most_a_minute() -> None:
     too_long = HandlerStream("M").media(bytes(media.MAX_AUDIO_BYTES + 1))
 
     with pytest.raises(MediaError, match="payload"):
@@ -151,7 +151,7 @@ def test_one_message_carries_at_most_a_minute():
 
 
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=300)))
-def test_any_message_is_decoded_or_refused(noise):
+def test_any_message_is_decoded_or_refused(noise: bytes) -> None:
     for decode in (media.decode_from_bridge, media.decode_from_handler):
         with suppress(MediaError):
             assert decode(noise)

@@ -67,10 +67,10 @@ FILES = ["handler", "broker", "trigger", "web", "binding", "web-service", "ping"
 def problems_of(change: Callable[[list[dict[str, Any]]], None], **surroundings: Any) -> list[str]:
     objects = copy.deepcopy(ALL)
     change(objects)
-    known = {"images": {"app": ["true"]}, "secrets": {"db": {"URL": "x"}}, "overrides": {}, "namespace": "n"}
+    known: dict[str, Any] = {"images": {"app": ["true"]}, "secrets": {"db": {"URL": "x"}}, "overrides": {}}
     manifests = [Manifest(body, f"{file}.yaml") for body, file in zip(objects, FILES, strict=False)]
     try:
-        resolve(manifests, Surroundings(**(known | surroundings)))
+        resolve(manifests, Surroundings(namespace="n", **(known | surroundings)))
     except ManifestError as error:
         return [str(problem) for problem in error.problems]
     return []

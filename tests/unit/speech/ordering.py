@@ -69,9 +69,11 @@ class TextCall:
     def respond(self, **overrides: Any) -> str:
         self.calls, self.said = [], ""
         for _ in range(MAX_ROUNDS):
-            turn = {"tool_choice": "auto", "parallel": True, "menu": self._menu} | overrides
+            turn: dict[str, Any] = {"tool_choice": "auto", "parallel": True, "menu": self._menu} | overrides
             actions = self.agent.respond(Turn(list(self.items), self._tools, language=self.language, **turn))
-            outputs = [self._perform(action.name, action.arguments) for action in actions if not isinstance(action, Say)]
+            outputs = [
+                self._perform(action.name, action.arguments) for action in actions if not isinstance(action, Say)
+            ]
             for action in actions:
                 if isinstance(action, Say):
                     self.said = f"{self.said} {action.text}".strip()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from local.speech.agent import MISSES_BEFORE_HUMAN
-from local.speech.protocol.items import Content, Message, new_id
+from local.speech.protocol.items import Content, FunctionCall, FunctionCallOutput, Message, new_id
 from local.speech.protocol.session_config import NamedTool
 from tests.unit.speech.ordering import TextCall
 
@@ -201,8 +201,7 @@ def test_tool_choice_decides_whether_tools_are_called() -> None:
     call.items.append(Message(id=new_id("item"), role="user", content=content))
     call.respond(tool_choice="none")
     assert names(call) == []
-    turn = call.agent
-    assert turn.last_said
+    assert call.said
     with pytest.raises(AssertionError, match="only calls tools"):
         call.respond(tool_choice=NamedTool(type="function", name="read_cart"))
     assert set(names(call)) == {"read_cart"}
@@ -220,8 +219,6 @@ def test_a_call_that_the_caller_interrupted_is_made_again() -> None:
     call = TextCall("en")
     call.caller("A tiramisu, please.")
     call.items[-2:] = []  # as if the output had never come
-    from local.speech.protocol.items import FunctionCall, FunctionCallOutput
-
     made = FunctionCall(id=new_id("item"), name="add_item", arguments='{"item":"Calzone"}', call_id="call_x")
     refused = '{"ok": false, "error": {"code": "interrupted", "field": "", "message": "", "allowed": []}}'
     call.items += [made, FunctionCallOutput(id=new_id("item"), call_id="call_x", output=refused)]

@@ -27,12 +27,21 @@ def french() -> Vocabulary:
         ("To large pepperoni pizzas, please.", [Add("Pepperoni", "Large", 2)]),
         ("For large lemonade, and a brownie.", [Add("Lemonade", "Large", 4), Add("Chocolate brownie")]),
         ("One lasagna and a couple of ginger beers.", [Add("Lasagne"), Add("Ginger beer", "", 2)]),
-        ("A chicken burger with sweet potato fries.", [Add("Crispy chicken burger", "", 1, ("With sweet potato fries",))]),
-        ("A Caesar salad with no dressing, and a tiramisu.", [Add("Caesar salad", "", 1, ("No dressing",)), Add("Tiramisu")]),
+        (
+            "A chicken burger with sweet potato fries.",
+            [Add("Crispy chicken burger", "", 1, ("With sweet potato fries",))],
+        ),
+        (
+            "A Caesar salad with no dressing, and a tiramisu.",
+            [Add("Caesar salad", "", 1, ("No dressing",)), Add("Tiramisu")],
+        ),
         ("A cheese burger without onions.", [Add("Cheeseburger", "", 1, ("No onion",))]),
         ("A pepperoni, no sorry, a large Margherita.", [Add("Margherita", "Large")]),
         ("A lemonade, a large one.", [Add("Lemonade", "Large")]),
-        ("Garlic bread, chicken wings with garlic dip.", [Add("Garlic bread"), Add("Chicken wings", "", 1, ("Garlic dip",))]),
+        (
+            "Garlic bread, chicken wings with garlic dip.",
+            [Add("Garlic bread"), Add("Chicken wings", "", 1, ("Garlic dip",))],
+        ),
     ],
 )
 def test_items_come_with_their_size_number_and_options(english: Vocabulary, heard: str, orders: list[Add]) -> None:
@@ -43,8 +52,14 @@ def test_items_come_with_their_size_number_and_options(english: Vocabulary, hear
     ("heard", "orders"),
     [
         ("Une sous-paleignon et un tartard de bœuf.", [Add("Soupe à l’oignon"), Add("Tartare de bœuf")]),
-        ("Je voudrais une entreco à point avec des frites.", [Add("Entrecôte grillée", "", 1, ("À point", "Avec frites"))]),
-        ("Une petite margarita, avec un supplément champignon.", [Add("Margherita", "Petite", 1, ("Supplément champignons",))]),
+        (
+            "Je voudrais une entreco à point avec des frites.",
+            [Add("Entrecôte grillée", "", 1, ("À point", "Avec frites"))],
+        ),
+        (
+            "Une petite margarita, avec un supplément champignon.",
+            [Add("Margherita", "Petite", 1, ("Supplément champignons",))],
+        ),
         ("Deux blanc-quêtes de veau.", [Add("Blanquette de veau", "", 2)]),
         ("Une reine moyenne sans olives.", [Add("Reine", "Moyenne", 1, (), "sans olives")]),
     ],

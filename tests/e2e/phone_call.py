@@ -1,0 +1,158 @@
+"""A caller on the line, and the live feed beside it: what a test says, hears, and is told about the call."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from types import TracebackType
+from typing import Any
+
+from local import tail
+from local.caller import CallResult, Caller
+from local.running import Line
+from stores.away import redis_away
+
+FRAME_BYTES = 160
+RECOGNISED_BYTES = 4000
+REPLY_WITHIN_S = 25.0
+TURN_ENDS_AFTER_MS = 900
+TOLD_WITHIN_S = 20.0
+POLL_S = 0.02
+FEED_AGAIN_S = 0.2
+
+Message = dict[str, Any]
+
+
+class LiveFeed:
+    """Everything published while it is watched, by all restaurants; it goes on when Redis was away."""
+
+    def __init__(self, redis_url: str) -> None:
+        self.messages: list[Message] = []
+        self._redis_url = redis_url
+
+    async def watch(self) -> None:
+        """Until cancelled."""
+        while True:
+            with contextlib.suppress(*redis_away()):
+                await tail.watch_live(self._redis_url, lambda message, at: self.messages.append(dict(message)))
+            await asyncio.sleep(FEED_AGAIN_S)
+
+    async def told(self, about: Callable[[Message], bool], since: int = 0, timeout_s: float = TOLD_WITHIN_S) -> Message:
+        """The first message that is ``about`` it, at or after the position ``since``."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            found = next((message for message in self.messages[since:] if about(message)), None)
+            if found is not None:
+                return found
+            assert time.monotonic() < deadline, f"not told within {timeout_s:g} s; told: {self.messages[since:]}"
+            await asyncio.sleep(POLL_S)
+
+
+@contextlib.asynccontextmanager
+async def live_feed(redis_url: str) -> AsyncIterator[LiveFeed]:
+    feed = LiveFeed(redis_url)
+    watching = asyncio.create_task(feed.watch())
+    try:
+        yield feed
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
+class PhoneCall:
+    """One call to ``line``. ``sentences`` are what it can say, as µ-law; leaving the context hangs up."""
+
+    def __init__(self, sip_port: int, line: Line, feed: LiveFeed, sentences: Mapping[str, bytes]) -> None:
+        self.line = line
+        self.caller = Caller(("127.0.0.1", sip_port), line.line_id)
+        self.call_id = ""
+        self._feed = feed
+        self._sentences = sentences
+        self._since = 0
+
+    async def __aenter__(self) -> PhoneCall:
+        await self.caller.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.caller.__aexit__()
+
+    # --- Ringing -----------------------------------------------------------------------------------------
+
+    async def ring(self) -> CallResult:
+        self._since = len(self._feed.messages)
+        return await self.caller.invite()
+
+    async def ring_until_joined(self) -> None:
+        """Answered, greeted, and a handler is there."""
+        result = await self.ring()
+        assert result.status == 200, result
+        await self.hears_voice(0.0)
+        self.call_id = (await self.told("call", state="answered"))["callId"]
+        await self.told("call", state="joined")
+
+    async def until_hung_up(self, timeout_s: float = REPLY_WITHIN_S) -> None:
+        """By the other side."""
+        await asyncio.wait_for(self.caller.hung_up.wait(), timeout_s)
+
+    # --- Talking -----------------------------------------------------------------------------------------
+
+    async def says(self, sentence: str) -> None:
+        """A sentence, its answer, and the silence after the answer."""
+        ended = await self.speaks(sentence)
+        await self.until_silent(await self.hears_voice(ended))
+
+    async def speaks(self, sentence: str) -> float:
+        """Without waiting for an answer. Gives the time of its end (monotonic clock)."""
+        audio = self._sentences[sentence]
+        self.caller.say(audio)
+        await self.caller.rtp.until_said(len(audio) / 8000 + 5)
+        return time.monotonic()
+
+    async def hears_voice(self, since: float) -> float:
+        """When the first voice after ``since`` (monotonic clock) was heard."""
+        return await self.caller.rtp.wait_for_voice(since, REPLY_WITHIN_S)
+
+    async def until_silent(self, since: float) -> None:
+        """Until the voice that was heard after ``since`` has ended."""
+        await self.caller.rtp.wait_for_speech_end(TURN_ENDS_AFTER_MS, REPLY_WITHIN_S, since - 0.001)
+
+    async def recognises(self, sound: bytes, timeout_s: float = REPLY_WITHIN_S) -> None:
+        """Wait for one of the house's own sounds (µ-law) to be heard."""
+        deadline = time.monotonic() + timeout_s
+        while not _contains(b"".join(packet.ulaw for packet in self.caller.rtp.received), sound):
+            assert time.monotonic() < deadline, f"the sound was not heard within {timeout_s:g} s"
+            await asyncio.sleep(POLL_S * 5)
+
+    # --- What the feed tells -----------------------------------------------------------------------------
+
+    async def told(self, kind: str, after: Message | None = None, **fields: object) -> Message:
+        """The first live message of this call with these fields, later than ``after``."""
+        since = self._since
+        if after is not None:
+            since = next(at for at, one in enumerate(self._feed.messages) if one is after) + 1
+
+        def about(message: Message) -> bool:
+            ours = not self.call_id or message.get("callId", self.call_id) == self.call_id
+            return ours and message["kind"] == kind and fields.items() <= message.items()
+
+        return await self._feed.told(about, since)
+
+    def tools(self) -> list[str]:
+        """The tools that were used for this call, in order, without those that were refused."""
+        return [
+            message["name"]
+            for message in self._feed.messages[self._since :]
+            if message["kind"] == "tool" and message["callId"] == self.call_id and message["ok"]
+        ]
+
+
+def _contains(heard: bytes, sound: bytes) -> bool:
+    """Whether the liveliest half second of ``sound`` was heard. µ-law's two zeros are one to the bridge."""
+    pieces = [sound[start : start + RECOGNISED_BYTES] for start in range(0, len(sound), FRAME_BYTES)]
+    piece = max(pieces, key=lambda one: len(set(one)))
+    return piece.replace(b"\x7f", b"\xff") in heard.replace(b"\x7f", b"\xff")

@@ -1,0 +1,45 @@
+"""Tokens to dollars."""
+
+import pytest
+
+from functions.call_handler.costs import Usage, dollars
+
+pytestmark = pytest.mark.unit
+
+
+def test_each_kind_of_token_has_its_price() -> None:
+    usage = Usage(
+        text_in=1_000_000,
+        text_cached=1_000_000,
+        text_out=1_000_000,
+        audio_in=1_000_000,
+        audio_cached=1_000_000,
+        audio_out=1_000_000,
+    )
+
+    assert dollars(usage, "gpt-realtime-2.1", "") == pytest.approx(4 + 0.4 + 24 + 32 + 0.4 + 64)
+    assert dollars(usage, "gpt-realtime-2.1-mini", "") == pytest.approx(0.6 + 0.06 + 2.4 + 10 + 0.3 + 20)
+
+
+def test_a_dated_snapshot_costs_what_its_family_costs() -> None:
+    usage = Usage(audio_out=500_000)
+
+    assert dollars(usage, "gpt-realtime-2025-08-28", "") == 32.0
+    assert dollars(usage, "gpt-realtime-mini-2025-12-15", "") == 10.0
+
+
+def test_a_model_that_is_not_listed_is_free() -> None:
+    assert dollars(Usage(audio_out=1_000_000), "local", "whisper-base") == 0.0
+
+
+def test_transcription_is_billed_by_the_minute_or_by_the_token() -> None:
+    assert dollars(Usage(transcribed_s=120), "local", "whisper-1") == 0.012
+    heard = Usage(transcription_in=1_000_000, transcription_out=1_000_000)
+    assert dollars(heard, "local", "gpt-4o-mini-transcribe") == pytest.approx(6.25)
+
+
+def test_usage_adds_up() -> None:
+    total = Usage(text_in=1, transcribed_s=0.5)
+    total.add(Usage(text_in=2, audio_out=3, transcribed_s=1.0))
+
+    assert total == Usage(text_in=3, audio_out=3, transcribed_s=1.5)

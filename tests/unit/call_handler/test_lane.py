@@ -1,0 +1,64 @@
+"""The lines of a held POST: one accepted, at most one connected, signs of life, and one end or none."""
+
+import asyncio
+
+import pytest
+
+from eventing.call_lane import Accepted, Alive, Connected, Ended, Line, decode
+from functions.call_handler.lane import CallLane
+
+pytestmark = pytest.mark.unit
+
+
+async def lines_of(lane: CallLane, call: asyncio.Task[None]) -> list[Line]:
+    return [decode(line) async for line in lane.lines(call)]
+
+
+async def test_a_call_that_is_joined_and_ends_has_three_lines() -> None:
+    lane = CallLane("pod-1", 2)
+
+    async def call() -> None:
+        lane.connected.set()
+        await asyncio.sleep(0.01)
+        lane.ended = Ended("order_confirmed", "11111111-1111-1111-1111-111111111111")
+
+    lines = await lines_of(lane, asyncio.create_task(call()))
+
+    assert lines == [Accepted("pod-1", 2), Connected(), lane.ended]
+
+
+async def test_a_long_call_gives_signs_of_life_before_and_after_it_is_joined() -> None:
+    lane = CallLane("pod-1", 1, alive_every_s=0.02)
+
+    async def call() -> None:
+        await asyncio.sleep(0.05)
+        lane.connected.set()
+        await asyncio.sleep(0.05)
+        lane.ended = Ended("answered")
+
+    lines = await lines_of(lane, asyncio.create_task(call()))
+    joined_at = lines.index(Connected())
+
+    assert lines[0] == Accepted("pod-1", 1)
+    assert Alive() in lines[1:joined_at]
+    assert Alive() in lines[joined_at:-1]
+    assert lines.count(Connected()) == 1
+    assert lines[-1] == Ended("answered")
+
+
+async def test_a_call_that_was_lost_has_no_final_line() -> None:
+    lane = CallLane("pod-1", 1)
+
+    async def call() -> None:
+        await asyncio.sleep(0)
+
+    assert await lines_of(lane, asyncio.create_task(call())) == [Accepted("pod-1", 1)]
+
+
+async def test_a_call_that_fails_before_it_is_joined_is_never_connected() -> None:
+    lane = CallLane("pod-1", 1)
+
+    async def call() -> None:
+        lane.ended = Ended("failed", reason="OPENAI_API_KEY: refused")
+
+    assert await lines_of(lane, asyncio.create_task(call())) == [Accepted("pod-1", 1), lane.ended]

@@ -1,0 +1,66 @@
+"""How long an engine and a caller are waited for."""
+
+import pytest
+
+from functions.call_handler.patience import (
+    REPLY_AFTER_TOOLS_S,
+    REPLY_WITHIN_S,
+    Patience,
+)
+from functions.call_handler.phrases import phrases_for
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def patience() -> Patience:
+    return Patience(10.0, 5.0, phrases_for("en"))
+
+
+def test_a_silent_caller_is_asked_once_and_then_told_goodbye(patience: Patience) -> None:
+    assert patience.silent(0.0, quiet=True) is None
+    assert patience.silent(9.9, quiet=True) is None
+    assert patience.silent(10.0, quiet=True) == ("Are you still there?", False)
+    assert patience.silent(11.0, quiet=False) is None  # being said
+    assert patience.silent(12.0, quiet=True) is None
+    assert patience.silent(17.0, quiet=True) == ("Thank you for calling. Goodbye!", True)
+
+
+def test_a_caller_who_speaks_is_asked_again_later(patience: Patience) -> None:
+    patience.silent(0.0, quiet=True)
+    patience.silent(10.0, quiet=True)
+    patience.caller_spoke()
+
+    assert patience.silent(20.0, quiet=True) is None
+    assert patience.silent(30.0, quiet=True) == ("Are you still there?", False)
+
+
+def test_silence_counts_from_when_it_is_quiet_on_both_sides(patience: Patience) -> None:
+    patience.silent(0.0, quiet=True)
+    patience.silent(9.0, quiet=False)
+
+    assert patience.silent(12.0, quiet=True) is None
+    assert patience.silent(22.0, quiet=True) == ("Are you still there?", False)
+
+
+def test_a_reply_that_does_not_come_is_missed_once_and_twice_is_too_often(patience: Patience) -> None:
+    patience.expect_reply(0.0)
+
+    assert not patience.reply_missing(REPLY_WITHIN_S - 0.1)
+    assert patience.reply_missing(REPLY_WITHIN_S)
+    assert not patience.reply_missing(REPLY_WITHIN_S + 1)
+    assert not patience.given_up()
+    patience.expect_reply(20.0, after_tools=True)
+    assert patience.reply_missing(20.0 + REPLY_AFTER_TOOLS_S)
+    assert patience.given_up()
+
+
+def test_a_reply_that_came_is_forgiven(patience: Patience) -> None:
+    patience.expect_reply(0.0)
+    patience.reply_missing(REPLY_WITHIN_S)
+    patience.answered()
+    patience.expect_reply(20.0)
+    patience.reply_missing(20.0 + REPLY_WITHIN_S)
+
+    assert not patience.given_up()
+    assert not patience.expecting

@@ -1,0 +1,136 @@
+"""Tool calls of the model: performed in order, and never without an answer."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from domain import carts
+from domain.menu import ItemSize, Menu, MenuCategory, MenuItem
+from domain.order import ConfirmedOrder
+from domain.restaurant import Opening, Restaurant
+from domain.tools import EndCall, OrderState, Transfer
+from functions.call_handler.engines.base import ToolCall
+from functions.call_handler.tool_loop import OrderRefusedError, Receipt, ToolLoop
+
+pytestmark = pytest.mark.unit
+
+Used = list[tuple[str, dict[str, Any], bool]]
+
+
+class Desk:
+    """Takes orders, promises them, or refuses them."""
+
+    def __init__(self, answer: Receipt | Exception | None) -> None:
+        self.orders: list[ConfirmedOrder] = []
+        self._answer = answer
+
+    async def confirm(self, order: ConfirmedOrder) -> Receipt | None:
+        self.orders.append(order)
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+RECEIPT = Receipt("11111111-1111-1111-1111-111111111111", 7, 4)
+
+
+def loop_with(answer: Receipt | Exception | None = RECEIPT) -> tuple[ToolLoop, Desk, Used]:
+    openings = tuple(Opening(day, 0, 24 * 60) for day in range(7))
+    restaurant = Restaurant(
+        str(uuid.uuid4()), "Harbour Pizza", "en", "EUR", "Europe/Paris", openings=openings, fallback_number="+331"
+    )
+    item = MenuItem(str(uuid.uuid4()), "c", "Regina", (ItemSize(str(uuid.uuid4()), "", 1300),), 1000)
+    menu = Menu(restaurant.id, "EUR", "en", (MenuCategory("c", "Pizzas"),), (item,))
+    desk, used = Desk(answer), Used()
+    state = OrderState(restaurant, menu, (), carts.new_cart(menu), "call-1")
+    loop = ToolLoop(state, desk, lambda call, arguments, ok, ms: used.append((call.name, arguments, ok)))
+    return loop, desk, used
+
+
+async def use(loop: ToolLoop, name: str, arguments: str | dict[str, Any] = "") -> dict[str, Any]:
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+    result: dict[str, Any] = json.loads(await loop.run(ToolCall("call_1", name, text)))
+    return result
+
+
+async def order_up_to_confirmation(loop: ToolLoop) -> None:
+    await use(loop, "add_item", {"item": "Regina", "quantity": 2})
+    await use(loop, "set_fulfilment", {"kind": "pickup"})
+    await use(loop, "set_customer", {"name": "Ada"})
+    await use(loop, "read_cart")
+
+
+async def test_each_call_builds_on_the_one_before_and_is_reported() -> None:
+    loop, _, used = loop_with()
+
+    await use(loop, "add_item", {"item": "Regina"})
+    second = await use(loop, "change_item", {"line": 1, "quantity": 3})
+
+    assert second["cart"]["lines"][0]["quantity"] == 3
+    assert used == [("add_item", {"item": "Regina"}, True), ("change_item", {"line": 1, "quantity": 3}, True)]
+
+
+@pytest.mark.parametrize("arguments", ["{", "[1]", '"text"', "\x00"])
+async def test_arguments_that_are_no_json_object_change_nothing_and_say_so(arguments: str) -> None:
+    loop, _, used = loop_with()
+    before = loop.state
+
+    result = await use(loop, "add_item", arguments)
+
+    assert result["error"]["code"] == "bad_arguments"
+    assert loop.state == before
+    assert used == [("add_item", {}, False)]
+
+
+async def test_a_written_order_tells_its_ticket_number() -> None:
+    loop, desk, _ = loop_with()
+    await order_up_to_confirmation(loop)
+
+    result = await use(loop, "confirm_order")
+
+    assert result["ok"]
+    assert result["order"] == {"number": 7}
+    assert desk.orders[0].total_cents == 2600
+
+
+async def test_an_order_that_is_still_to_be_written_is_promised() -> None:
+    loop, _, _ = loop_with(None)
+    await order_up_to_confirmation(loop)
+
+    result = await use(loop, "confirm_order")
+
+    assert result["ok"]
+    assert result["order"] == {"pending": True}
+
+
+async def test_an_order_that_the_database_refuses_is_not_promised() -> None:
+    loop, _, used = loop_with(OrderRefusedError())
+    await order_up_to_confirmation(loop)
+
+    result = await use(loop, "confirm_order")
+
+    assert not result["ok"]
+    assert result["error"]["code"] == "not_saved"
+    assert used[-1][2] is False
+
+
+async def test_an_error_of_our_own_is_answered_too() -> None:
+    loop, _, _ = loop_with(RuntimeError("broken"))
+    await order_up_to_confirmation(loop)
+
+    result = await use(loop, "confirm_order")
+
+    assert result["error"]["code"] == "internal"
+    assert "broken" not in json.dumps(result)
+
+
+async def test_the_wish_to_end_or_transfer_is_kept_for_when_it_was_said() -> None:
+    ending, transferring = loop_with()[0], loop_with()[0]
+
+    await use(ending, "end_call")
+    await use(transferring, "transfer_to_human", {"reason": "asks for the chef"})
+
+    assert isinstance(ending.closing, EndCall)
+    assert transferring.closing == Transfer("+331", "asks for the chef")

@@ -1,0 +1,84 @@
+"""Who said what, and what a handler that takes over is told."""
+
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+
+from domain import carts
+from domain.menu import ItemSize, Menu, MenuCategory, MenuItem
+from domain.restaurant import Restaurant
+from domain.tools import OrderState
+from functions.call_handler import resume
+from functions.call_handler.costs import Usage
+from functions.call_handler.engines.base import Line
+from functions.call_handler.transcript import MAX_LINES, Transcript
+
+pytestmark = pytest.mark.unit
+
+
+def state(language: str = "en") -> OrderState:
+    restaurant = Restaurant(str(uuid.uuid4()), "Harbour Pizza", language, "EUR", "Europe/Paris")
+    item = MenuItem(str(uuid.uuid4()), "c", "Regina", (ItemSize(str(uuid.uuid4()), "", 1300),), 1000)
+    menu = Menu(restaurant.id, "EUR", language, (MenuCategory("c", "Pizzas"),), (item,))
+    cart = carts.add(carts.new_cart(menu), menu, "Regina")
+    return OrderState(restaurant, menu, (), cart, "call-1")
+
+
+def test_the_callers_words_stand_where_they_were_said_however_late_they_are_known() -> None:
+    transcript = Transcript()
+    transcript.caller_turn("u1")
+    transcript.assistant_says("a1", "For ", whole=False)
+    transcript.assistant_says("a1", "when?", whole=False)
+    transcript.caller_said("u1", "A table, please.")
+
+    assert [(line.who, line.text) for line in transcript.lines()] == [
+        ("caller", "A table, please."),
+        ("assistant", "For when?"),
+    ]
+
+
+def test_a_turn_without_words_is_left_out_but_counts_as_having_spoken() -> None:
+    transcript = Transcript()
+    transcript.caller_turn("u1")
+
+    assert transcript.lines() == []
+    assert transcript.caller_spoke()
+
+
+def test_a_very_long_call_forgets_its_beginning() -> None:
+    transcript = Transcript()
+    for number in range(MAX_LINES + 5):
+        transcript.caller_said(f"u{number}", str(number))
+
+    assert len(transcript.lines()) == MAX_LINES
+    assert transcript.lines()[0].text == "5"
+
+
+def test_a_checkpoint_restores_the_call() -> None:
+    before, transcript = state(), Transcript()
+    transcript.greeting("Good evening!")
+    transcript.caller_said("u1", "One Regina.")
+    started = datetime(2026, 11, 21, 18, tzinfo=UTC)
+
+    saved = resume.checkpoint(before, transcript, Usage(text_in=7), attempt=1, started_at=started, order_id=None)
+    fresh = OrderState(before.restaurant, before.menu, (), carts.new_cart(before.menu), "call-1")
+
+    assert resume.restored_state(fresh, saved) == before
+    assert [line.text for line in resume.restored_transcript(saved).lines()] == ["Good evening!", "One Regina."]
+    assert resume.restored_usage(saved) == Usage(text_in=7)
+    assert saved.turns == 1
+
+
+def test_a_fresh_engine_is_told_what_was_said_and_what_is_in_the_cart() -> None:
+    transcript = Transcript()
+    transcript.caller_said("u1", "Une Regina.")
+    transcript.assistant_says("a1", "Très bien, et avec ça ?", whole=True)
+    transcript.cut("a1")
+
+    *said, last = resume.recollection(state("fr"), transcript)
+
+    assert said == [Line("caller", "Une Regina."), Line("assistant", "Très bien, et avec ça ? …")]
+    assert last.who == "system"
+    assert "Regina" in last.text
+    assert "reprenez" in last.text
