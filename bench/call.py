@@ -161,6 +161,8 @@ class CallBench:
                 await caller.rtp.until_said(SPEECH_S + 5)
                 started = self._stamps.read("speech_started", began)[0]["at"]
                 last = max(packet.at for packet in caller.rtp.received if packet.voice and packet.at < started + 0.5)
+                if started - last > LATE_S:
+                    raise RuntimeError("nothing was being said when the caller interrupted: the figure means nothing")
                 silent.append(max(0.0, last - started) * 1000)
                 await asyncio.sleep(PAUSE_S)
         return [Figure("speech_started → last old RTP packet, worst of all", max(silent), "ms", "≤ 60")]

@@ -8,10 +8,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import aiohttp
+
+from local.bytecode import compile_packages
 from local.credentials import Credentials, load_or_make
 from local.embedded import EmbeddedPostgres, EmbeddedValkey
 from local.embedded_server import free_port
@@ -26,7 +30,7 @@ from stores.postgres import Postgres
 MANIFESTS = Path(__file__).resolve().parent.parent / "manifests" / "overlays" / "dev"
 READY_TIMEOUT_S = 60.0
 READY_POLL_S = 0.05
-RTP_PORTS = 100
+PROBE_TIMEOUT_S = 3.0
 
 Tell = Callable[[str], None]
 
@@ -69,6 +73,9 @@ class Stack:
         self.sip_port = options.sip_port or _free_udp_port(options.listen)
         self.web_port = options.web_port or free_port()
         self.recordings = state / "recordings"
+        self._state_dir = state
+        self._edge_port = free_port()
+        self._relay_port = free_port()
 
     @property
     def runtime(self) -> Runtime:
@@ -132,6 +139,7 @@ class Stack:
             raise
 
     async def _start(self) -> None:
+        compile_packages()
         self._tell("Postgres")
         self._database.start()
         applied = await migrate(
@@ -183,6 +191,22 @@ class Stack:
             on_event=self._on_event,
         )
         await self._runtime.start()
+        await self._until_ready()
+
+    async def _until_ready(self) -> None:
+        """The always-on processes serve: a call rung now is answered. Raises StackError naming what is missing."""
+        waiting = dict(self._probes)
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PROBE_TIMEOUT_S)) as session:
+            while waiting:
+                missing = {name: await _missing(session, url) for name, url in waiting.items()}
+                waiting = {name: url for name, url in waiting.items() if missing[name]}
+                if waiting and time.monotonic() > deadline:
+                    name = next(iter(waiting))
+                    raise StackError(
+                        f"{name} is not ready: {missing[name]}; its log is under {self._state_dir}/runtime"
+                    )
+                await asyncio.sleep(READY_POLL_S)
 
     async def stop(self) -> None:
         """End everything, in reverse order. Safe to call again."""
@@ -213,17 +237,36 @@ class Stack:
             "SIP_BIND_ADDRESS": options.listen,
             "SIP_PORT": str(self.sip_port),
             "RTP_PORT_MIN": str(options.rtp_port_min),
+            "MEDIA_BIND_ADDRESS": "127.0.0.1",
             "MEDIA_PORT": str(free_port()),
             "MEDIA_PUBLIC_HOST": "127.0.0.1",
-            "API_PORT": str(free_port()),
+            "API_BIND_ADDRESS": "127.0.0.1",
+            "API_PORT": str(self._edge_port),
             "SIP_PEERS": "127.0.0.0/8",
             "RECORDINGS_DIR": str(self.recordings),
         }
         return {
             "edge-bridge": edge | options.edge_environment,
-            "web": {"PORT": str(self.web_port), "WEB_HOST": options.listen},
-            "outbox-relay": {"PORT": str(free_port())},
+            "web": {"PORT": str(self.web_port), "WEB_HOST": options.listen, "RECORDINGS_DIR": str(self.recordings)},
+            "outbox-relay": {"PORT": str(self._relay_port)},
         }
+
+    @property
+    def _probes(self) -> dict[str, str]:
+        return {
+            "edge-bridge": f"http://127.0.0.1:{self._edge_port}",
+            "outbox-relay": f"http://127.0.0.1:{self._relay_port}",
+            "web": self.web_url,
+        }
+
+
+async def _missing(session: aiohttp.ClientSession, url: str) -> str:
+    """What keeps the process at ``url`` from being ready, in words; empty when it is."""
+    try:
+        async with session.get(f"{url}/health/ready") as answer:
+            return "" if answer.status == 200 else await answer.text()
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return f"it does not answer ({type(error).__name__})"
 
 
 def _free_udp_port(host: str) -> int:
