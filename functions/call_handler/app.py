@@ -66,7 +66,8 @@ class CallHandler:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        if self._call is not None:
+        if self._call is not None:  # it outlasted the grace: what can be saved is its checkpoint
+            self._call.cancel()
             await asyncio.wait({self._call}, timeout=ABORT_WITHIN_S)
         if self._parts is not None:
             await self._parts.stop(SETTLE_S)

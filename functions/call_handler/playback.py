@@ -84,9 +84,6 @@ class Playback:
         limit = min(self._marks.values(), default=self._queued_ms)
         return max(self._known_ms, min(position, limit, self._queued_ms))
 
-    def remaining_ms(self, now: float) -> float:
-        return self._queued_ms - self.played_ms(now)
-
     def idle(self, now: float) -> bool:
         """Everything queued has been played."""
         return self.played_ms(now) >= self._queued_ms

@@ -38,10 +38,6 @@ class Transcript:
         line = self._item("assistant", item_id)
         line.text = text if whole else line.text + text
 
-    def text_of(self, item_id: str) -> str:
-        line = self._by_item.get(item_id)
-        return line.text if line is not None else ""
-
     def cut(self, item_id: str) -> None:
         if item_id in self._by_item:
             self._by_item[item_id].cut = True

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from local import tail
-from local.caller import CallResult, Caller
+from local.caller import Caller, CallResult
 from local.running import Line
 from stores.away import redis_away
 

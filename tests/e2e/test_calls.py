@@ -59,7 +59,7 @@ async def test_a_call_survives_the_death_of_its_handler_with_its_cart(
     house: House, phone: Phone, spoken: Spoken
 ) -> None:
     line = house.line(ENGLISH)
-    first, second = "Hello, one large margherita, please.", "And two Caesar salads, for pick up. My name is Anna."
+    first, second = "Hello, two Caesar salads, please.", "And one cheeseburger, for pick up. My name is Anna."
     sentences = spoken("joe", first, second, "That is all.", "Yes, that is right.")
 
     async with phone(line, sentences) as call:
@@ -80,7 +80,7 @@ async def test_a_call_survives_the_death_of_its_handler_with_its_cart(
         await call.told("order")
     found = await house.orders(line.restaurant_id, call.call_id)
 
-    assert [lines_of(order) for order in found] == [[(1, "Margherita", "Large"), (2, "Caesar salad", "")]]
+    assert [lines_of(order) for order in found] == [[(2, "Caesar salad", ""), (1, "Cheeseburger", "")]]
     assert (found[0].fulfilment, found[0].customer_name) == ("pickup", "Anna")
     assert (await eventually(lambda: house.logged_call(call.call_id)))["attempts"] == 2
 

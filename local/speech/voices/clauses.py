@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 SHORTEST = 14  # characters: a shorter clause sounds chopped and costs a model run of its own
-LONGEST = 220  # Kokoro takes at most 510 phonemes
+LONGEST = 160  # Kokoro's memory grows with the clause, and its limit is 510 phonemes
 
 _AFTER_PUNCTUATION = re.compile(r"(?<=[.!?;:,…])\s+")
 _SENTENCE_END = (".", "!", "?", "…")

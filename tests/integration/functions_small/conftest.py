@@ -161,6 +161,5 @@ async def answering_posts(
     application = web.Application()
     application.router.add_post(path, answer)
     server = TestServer(application)
-    await server.start_server()
-    yield server
-    await server.close()
+    async with server:
+        yield server
