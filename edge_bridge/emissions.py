@@ -5,6 +5,7 @@ when the worker dies in that time is the log entry of a call, never an order (th
 """
 
 import asyncio
+import uuid
 from collections import deque
 from dataclasses import dataclass
 
@@ -21,6 +22,9 @@ WRITE_WITHIN_S = 5.0
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 10.0
 FLUSH_WITHIN_S = 3.0
+
+# A write that may have committed is tried again: the same event has the same id.
+CALL_EVENTS = uuid.UUID("5c1f6a52-6a0e-4f4f-9f0e-3c6a53a9b1d7")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +90,5 @@ class Emissions:
     async def _write(self, events: CallEvents) -> None:
         async with self._postgres.platform() as connection:
             for payload in events.payloads:
-                await outbox.emit(connection, payload, source=self._source, subject=events.call_id)
+                event_id = str(uuid.uuid5(CALL_EVENTS, f"{events.call_id}/{payload.TYPE}"))
+                await outbox.emit(connection, payload, source=self._source, subject=events.call_id, id=event_id)

@@ -100,7 +100,6 @@ class Afterwards:
     def _count(self, call: Conversed, cost: float) -> None:
         def record(metrics: ModuleType) -> None:
             metrics.ai_worker_calls_total.labels(outcome=call.outcome).inc()
-            metrics.calls_per_restaurant.labels(restaurant_id=call.restaurant_id).inc()
             metrics.ai_worker_call_duration_seconds.observe(call.seconds)
             metrics.ai_worker_openai_cost_dollars.inc(cost)
 

@@ -102,9 +102,15 @@ class PhoneCall:
     # --- Talking -----------------------------------------------------------------------------------------
 
     async def says(self, sentence: str) -> None:
-        """A sentence, its answer, and the silence after the answer."""
+        """A sentence, and then all of the answer, which ends with a question."""
+        before = len(self._feed.messages)
         ended = await self.speaks(sentence)
-        await self.until_silent(await self.hears_voice(ended))
+        await self.is_asked(before, ended)
+
+    async def is_asked(self, before: int, since: float) -> None:
+        """Hear a question to its end: one told after the feed's position ``before`` and heard after ``since``."""
+        await self._feed.told(self._is_question, before)
+        await self.until_silent(await self.hears_voice(since))
 
     async def speaks(self, sentence: str) -> float:
         """Without waiting for an answer. Gives the time of its end (monotonic clock)."""
@@ -130,25 +136,18 @@ class PhoneCall:
 
     # --- What the feed tells -----------------------------------------------------------------------------
 
-    async def told(self, kind: str, after: Message | None = None, **fields: object) -> Message:
-        """The first live message of this call with these fields, later than ``after``."""
-        since = self._since
-        if after is not None:
-            since = next(at for at, one in enumerate(self._feed.messages) if one is after) + 1
+    async def told(self, kind: str, **fields: object) -> Message:
+        """The first live message of this call with these fields."""
 
         def about(message: Message) -> bool:
             ours = not self.call_id or message.get("callId", self.call_id) == self.call_id
             return ours and message["kind"] == kind and fields.items() <= message.items()
 
-        return await self._feed.told(about, since)
+        return await self._feed.told(about, self._since)
 
-    def tools(self) -> list[str]:
-        """The tools that were used for this call, in order, without those that were refused."""
-        return [
-            message["name"]
-            for message in self._feed.messages[self._since :]
-            if message["kind"] == "tool" and message["callId"] == self.call_id and message["ok"]
-        ]
+    def _is_question(self, message: Message) -> bool:
+        ours = message["kind"] == "said" and message["callId"] == self.call_id and message["who"] == "assistant"
+        return ours and str(message["text"]).endswith("?")
 
 
 def _contains(heard: bytes, sound: bytes) -> bool:

@@ -48,3 +48,15 @@ async def test_a_payload_that_breaks_its_schema_is_refused_where_it_is_made(
     async with postgres.app.tenant(restaurant_id) as connection:
         with pytest.raises(BadEvent, match=r"com\.alloresto\.menu\.changed: .*itemIds"):
             await outbox.emit(connection, MenuChanged(restaurant_id=restaurant_id, item_ids=("12",)), source="/web")
+
+
+async def test_an_event_written_again_under_its_id_stays_one_row(postgres: Pools, restaurant_id: str) -> None:
+    payload = MenuChanged(restaurant_id=restaurant_id, reason="price")
+    event_id = "6f1c1b1e-3f55-4b6e-8f0e-0d9b8a7c6d5e"
+
+    for _ in range(2):
+        async with postgres.app.tenant(restaurant_id) as connection:
+            await outbox.emit(connection, payload, source="/edge/a", id=event_id)
+
+    async with postgres.platform.platform() as connection:
+        assert await connection.fetch("select event_id from outbox") == [(event_id,)]
