@@ -25,9 +25,9 @@ from bench import events, handler_start
 from bench.report import Figure, percentile
 from local import tail
 from local.caller import Caller
-from local.embedded_server import free_port
 from local.engines import Engine
 from local.knative import RuntimeEvent
+from local.ports import free_port
 from local.stack import Stack, StackOptions
 
 SERVICE = "call-handler"

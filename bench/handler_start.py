@@ -11,7 +11,7 @@ from http.client import HTTPConnection, HTTPException
 
 from bench.report import Figure
 from local.bytecode import compile_packages
-from local.embedded_server import free_port
+from local.ports import free_port
 
 STARTS = 15
 TIMEOUT_S = 10.0

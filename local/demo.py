@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 from redis.asyncio import Redis
 from rich.console import Console
 
@@ -56,6 +57,7 @@ EXPECTED = Expected(
 )
 PRICE_QUESTION = (Turn("Hello, how much is a large margherita?"),)
 RAISE_CENTS = 150
+PRICE_GOODBYE_S = 0.5
 
 
 @dataclass
@@ -130,7 +132,9 @@ class Demo:
         new = await self._raise_price("Margherita", "Large")
         if not await self.until("menu.changed at cache_invalidator", lambda: self.took("cache_invalidator", "menu")):
             return False
-        await CallerProcess(self.script(PRICE_QUESTION), self.timeline).run()
+        seen = len(self.timeline.events)
+        await CallerProcess(replace(self.script(PRICE_QUESTION), goodbye_s=PRICE_GOODBYE_S), self.timeline).run()
+        await self.until("call.ended at call_logger", lambda: self.took("call_logger", "call", since=seen))
         told = [said["text"] for said in self.timeline.transcript if said["who"] == "assistant"][-3:]
         spoken = (f"{new / 100:.2f}", f"{new // 100} euros {new % 100}")
         return any(price in text for text in told for price in spoken)
@@ -159,8 +163,10 @@ class Demo:
         finally:
             await postgres.close()
 
-    def took(self, function: str, about: str) -> bool:
-        return any(one["function"] == function and f".{about}." in one["type"] for one in self.timeline.events)
+    def took(self, function: str, about: str, since: int = 0) -> bool:
+        """Whether ``function`` has taken an event about ``about``, among those from number ``since`` on."""
+        events = self.timeline.events[since:]
+        return any(one["function"] == function and f".{about}." in one["type"] for one in events)
 
 
 async def run(state_dir: Path, json_file: Path | None, stay: bool | None) -> int:
@@ -197,6 +203,9 @@ async def _perform(demo: Demo, json_file: Path | None, stay: bool) -> int:
         demo.console.rule("the price changes")
         if not await demo.price_told():
             problems.append("the next caller was not told the new price")
+        result["events"] = list(demo.timeline.events)
+        result["transcript"] = list(demo.timeline.transcript)
+        demo.timeline.silent = True
         demo_report.summarise(demo.console, result, demo.stack, problems)
         if json_file is not None:
             json_file.write_bytes(msgspec.json.format(msgspec.json.encode(result)))
@@ -212,6 +221,7 @@ async def _take_order(demo: Demo) -> tuple[dict[str, Any], list[str]]:
     """The spoken order: what happened, as the JSON tells it, and what is not as it should be."""
     before = demo.pods.now
     demo.console.rule(f"a caller rings {RESTAURANT}")
+    demo.timeline.events.clear()
     caller = CallerProcess(demo.script(ORDER_TURNS, str(demo.recording)), demo.timeline)
     await caller.run()
     await demo.until("order.confirmed at order_logger", lambda: demo.took("order_logger", "order"))
@@ -225,8 +235,6 @@ async def _take_order(demo: Demo) -> tuple[dict[str, Any], list[str]]:
         ),
         "pods": {"before": before, "peak": demo.pods.peak, "after": demo.pods.now, "peak_busy": demo.pods.peak_busy},
         "order": demo_report.order_as_data(stored),
-        "events": list(timeline.events),
-        "transcript": list(timeline.transcript),
         "recording": str(demo.recording),
     }
     return result, demo_report.differences(stored, EXPECTED, menu)

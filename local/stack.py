@@ -18,9 +18,9 @@ import aiohttp
 from local.bytecode import compile_packages
 from local.credentials import Credentials, load_or_make
 from local.embedded import EmbeddedPostgres, EmbeddedValkey
-from local.embedded_server import free_port
 from local.engines import Engine, SpeechServer, configured_engine
 from local.knative import Runtime, RuntimeEvent, render
+from local.ports import free_port, port_problem
 from local.running import Line
 from local.seeds import SeedResult, seed
 from stores.ciphers import PiiCipher, SipPasswordCipher
@@ -31,6 +31,7 @@ MANIFESTS = Path(__file__).resolve().parent.parent / "manifests" / "overlays" / 
 READY_TIMEOUT_S = 60.0
 READY_POLL_S = 0.05
 PROBE_TIMEOUT_S = 3.0
+EDGE_DRAIN_S = 3  # then the bridge hangs up: the runtime kills what is left 8 s after SIGTERM
 
 Tell = Callable[[str], None]
 
@@ -70,7 +71,7 @@ class Stack:
         self._engine: Engine | None = None
         self._runtime: Runtime | None = None
         self._seeded: SeedResult | None = None
-        self.sip_port = options.sip_port or _free_udp_port(options.listen)
+        self.sip_port = options.sip_port or free_port(socket.SOCK_DGRAM, options.listen)
         self.web_port = options.web_port or free_port()
         self.recordings = state / "recordings"
         self._state_dir = state
@@ -139,6 +140,7 @@ class Stack:
             raise
 
     async def _start(self) -> None:
+        self._require_ports()
         compile_packages()
         self._tell("Postgres")
         self._database.start()
@@ -153,6 +155,18 @@ class Stack:
         self._start_engine()
         await self._seed()
         await self._start_runtime()
+
+    def _require_ports(self) -> None:
+        """Asked for before anything starts: half a system is worse than none."""
+        host = self._options.listen
+        wanted = (
+            (socket.SOCK_DGRAM, self.sip_port, "SIP", "--sip-port"),
+            (socket.SOCK_STREAM, self.web_port, "the admin", "--web-port"),
+        )
+        for kind, port, what, option in wanted:
+            problem = port_problem(kind, host, port)
+            if problem:
+                raise StackError(f"port {port} for {what} on {host}: {problem}; choose another with {option}")
 
     def _start_engine(self) -> None:
         self._engine = self._options.engine or configured_engine()
@@ -243,6 +257,7 @@ class Stack:
             "API_BIND_ADDRESS": "127.0.0.1",
             "API_PORT": str(self._edge_port),
             "SIP_PEERS": "127.0.0.0/8",
+            "DRAIN_S": str(EDGE_DRAIN_S),
             "RECORDINGS_DIR": str(self.recordings),
         }
         return {
@@ -267,10 +282,3 @@ async def _missing(session: aiohttp.ClientSession, url: str) -> str:
             return "" if answer.status == 200 else await answer.text()
     except (aiohttp.ClientError, TimeoutError) as error:
         return f"it does not answer ({type(error).__name__})"
-
-
-def _free_udp_port(host: str) -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port

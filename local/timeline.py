@@ -38,6 +38,7 @@ class Timeline:
 
     console: Console
     started_at: float | None = None
+    silent: bool = False
     transcript: list[dict[str, str]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     barge_in_ms: list[float] = field(default_factory=list)
@@ -45,6 +46,8 @@ class Timeline:
 
     def tell(self, at: float, who: str, text: str) -> None:
         """One line: seconds since the INVITE (blank before it), who, what."""
+        if self.silent:
+            return
         offset = "" if self.started_at is None else f"{at - self.started_at:8.3f}"
         line = Text.assemble((f"{offset:>8}  ", "dim"), (f"{who:<10}", STYLES.get(who, "white")), text)
         self.console.print(line, soft_wrap=True)

@@ -33,6 +33,8 @@ class CallerProcess:
         """Exit status of the caller; its process never outlives this call."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
+            "-W",
+            "ignore:'audioop' is deprecated:DeprecationWarning",
             "-m",
             "local.scripted_call",
             stdin=asyncio.subprocess.PIPE,
@@ -72,6 +74,8 @@ class CallerProcess:
                 tell(at, "caller", f"hears the answer {said['ms']:.0f} ms after the end of the sentence")
             case "hung_up":
                 tell(at, "caller", f"the {said['by']} hung up")
+            case "waited":
+                tell(at, "caller", "has heard enough")
             case "done":
                 self.timings = said["timings"]
             case other:

@@ -68,6 +68,7 @@ class Broker:
         self._clock = clock
         self._report = report
         self._publishing: set[asyncio.Task[bool]] = set()
+        self._closing = False
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The ingress. A client that goes away does not stop the deliveries."""
@@ -75,6 +76,8 @@ class Broker:
             return web.Response(status=404, text=f"this broker's path is {self.path}\n")
         if request.method != "POST":
             return web.Response(status=405, text="POST an event\n")
+        if self._closing:
+            return web.Response(status=503, text="the broker is closing\n")
         try:
             event = read_envelope(request.headers, await read_body(request))
         except BodyTooLargeError as error:
@@ -89,6 +92,8 @@ class Broker:
         return web.Response(status=500, text="a subscriber failed and its dead letter was not taken\n")
 
     async def close(self) -> None:
+        """Take nothing more and give up what is under way: who published hears a failure and tries again later."""
+        self._closing = True
         for task in tuple(self._publishing):
             task.cancel()
         await asyncio.gather(*self._publishing, return_exceptions=True)

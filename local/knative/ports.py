@@ -1,31 +1,8 @@
-"""Loopback ports for pods and workloads."""
+"""Where a container's port really listens when several workloads share one host."""
 
-import itertools
-import os
-import socket
 from collections.abc import Mapping
 
 from local.knative.plan import ContainerPlan
-
-_FIRST, _LAST = 20_001, 31_999
-"""Below the kernel's ephemeral range: an outgoing connection can never take a port between choice and bind."""
-
-_candidates = itertools.cycle(range(_FIRST, _LAST + 1))
-for _ in range(os.getpid() * 97 % (_LAST - _FIRST)):  # several runtimes on one machine start apart
-    next(_candidates)
-
-
-def free_port() -> int:
-    """A TCP port that is free now; each call gives another one. RuntimeError when there is none."""
-    for port in itertools.islice(_candidates, _LAST - _FIRST + 1):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise RuntimeError(f"no free loopback port between {_FIRST} and {_LAST}")
 
 
 def actual_port(container: ContainerPlan, environment: Mapping[str, str], target: int | str | None) -> int:

@@ -15,10 +15,10 @@ from local.knative.kinds import Probe, TcpSocket
 from local.knative.listeners import Listener, listen
 from local.knative.plan import ServicePlan
 from local.knative.pods import Launch, RunningPod
-from local.knative.ports import free_port
 from local.knative.probes import Prober
 from local.knative.slots import Slots
 from local.knative.states import EventKind
+from local.ports import free_port
 
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 """Kubernetes's for generated names: no vowels, no look-alikes."""

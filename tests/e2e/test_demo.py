@@ -4,8 +4,6 @@ import json
 import subprocess
 import sys
 import wave
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +14,7 @@ DEMO_TIMEOUT_S = 400
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("demo")
     folder.chmod(0o755)
     result = folder / "result.json"
@@ -30,7 +28,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         stdin=subprocess.DEVNULL,
     )
     assert run.returncode == 0, f"{run.stdout[-6000:]}\n{run.stderr[-2000:]}"
-    yield {**json.loads(result.read_text()), "terminal": run.stdout}
+    return {**json.loads(result.read_text()), "terminal": run.stdout}
 
 
 def test_the_order_in_the_database_is_what_the_caller_said_after_changing_her_mind(demo: dict[str, Any]) -> None:
@@ -65,6 +63,7 @@ def test_the_events_reach_their_functions(demo: dict[str, Any]) -> None:
     taken = {(event["type"], event["function"]) for event in demo["events"]}
     assert ("com.alloresto.order.confirmed", "order_logger") in taken
     assert ("com.alloresto.call.ended", "call_logger") in taken
+    assert ("com.alloresto.menu.changed", "cache_invalidator") in taken
 
 
 def test_both_sides_are_in_the_transcript_and_in_the_recording(demo: dict[str, Any]) -> None:

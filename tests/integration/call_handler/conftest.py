@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,6 +20,7 @@ from eventing import call_lane
 from eventing.call_lane import Line
 from eventing.catalogue import CallIncoming
 from eventing.cloudevents import Event, to_binary
+from local.ports import free_port
 from stores import menus, restaurants
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine, FakeSession
@@ -62,13 +62,6 @@ async def restaurant(postgres: Any) -> Restaurant:
         await restaurants.create(connection, known)
         await menus.insert(connection, make_menu(known.id))
     return known
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass

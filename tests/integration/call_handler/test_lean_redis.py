@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from functions.call_handler.lean_redis import LeanRedis, RedisReplyError
+from local.ports import free_port
 from tests.fakes.proxy import TcpProxy
-from tests.integration.call_handler.conftest import free_port
 
 pytestmark = pytest.mark.integration
 

@@ -8,6 +8,7 @@ import pytest
 
 from domain.restaurant import Restaurant
 from eventing.call_lane import Accepted, Connected, Ended
+from local.ports import free_port
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine
 from tests.integration.call_handler.conftest import (
@@ -16,7 +17,6 @@ from tests.integration.call_handler.conftest import (
     MakeBridge,
     StartHandler,
     call_event,
-    free_port,
     new_id,
 )
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from domain.restaurant import Restaurant
-from local.embedded import EmbeddedValkey, free_port
+from local.embedded import EmbeddedValkey
+from local.ports import free_port
 from stores import lines, restaurants
 from stores.ciphers import SipPasswordCipher
 from stores.postgres import Postgres

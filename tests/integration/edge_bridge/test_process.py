@@ -14,7 +14,8 @@ import asyncpg
 import pytest
 
 from local.caller import Caller
-from local.embedded import EmbeddedValkey, free_port
+from local.embedded import EmbeddedValkey
+from local.ports import free_port
 from stores import lines, restaurants
 from stores.ciphers import SipPasswordCipher
 from stores.postgres import Postgres

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from aiohttp.test_utils import TestServer
 from eventing.catalogue import Payload
 from eventing.cloudevents import Event, parse, to_binary
 from local.embedded import EmbeddedPostgres
+from local.ports import free_port
 from stores.migrate import migrate
 from tests.conftest import Database, Pools
 
@@ -71,12 +71,6 @@ async def wait_until(condition: Condition, within_s: float = START_S) -> None:
 @pytest.fixture
 def eventually() -> Eventually:
     return wait_until
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _spawn(arguments: tuple[str, ...], environment: dict[str, str]) -> subprocess.Popen[bytes]:

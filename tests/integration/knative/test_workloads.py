@@ -16,7 +16,7 @@ import pytest
 
 from local.knative import StartError
 from local.knative.clock import Constants
-from local.knative.ports import free_port
+from local.ports import free_port
 
 pytestmark = pytest.mark.integration
 

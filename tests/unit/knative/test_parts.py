@@ -9,9 +9,10 @@ from local.knative.broker import judge, matches
 from local.knative.envelopes import Envelope, NotAnEventError, read_envelope
 from local.knative.environment import Environment, expand
 from local.knative.plan import ContainerPlan, Delivery, Destination, TriggerPlan
-from local.knative.ports import actual_port, free_port
+from local.knative.ports import actual_port
 from local.knative.schedules import check_schedule, next_run
 from local.knative.slots import Slots
+from local.ports import free_port
 
 pytestmark = pytest.mark.unit
 

@@ -1,0 +1,32 @@
+"""Ports of this machine: one that is free, and what keeps another from being had."""
+
+import itertools
+import os
+import socket
+
+_FIRST, _LAST = 20_001, 31_999
+"""Below the kernel's ephemeral range: an outgoing connection can never take a port between choice and bind."""
+
+_candidates = itertools.cycle(range(_FIRST, _LAST + 1))
+for _ in range(os.getpid() * 97 % (_LAST - _FIRST)):  # several stacks on one machine start apart
+    next(_candidates)
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM, host: str = "127.0.0.1") -> int:
+    """A port that is free now; each call gives another one. RuntimeError when there is none."""
+    for port in itertools.islice(_candidates, _LAST - _FIRST + 1):
+        if not port_problem(kind, host, port):
+            return port
+    raise RuntimeError(f"no free port between {_FIRST} and {_LAST} on {host}")
+
+
+def port_problem(kind: socket.SocketKind, host: str, port: int) -> str:
+    """Why ``port`` cannot be listened on; empty when it can."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        if kind == socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do: TIME_WAIT is no problem
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return os.strerror(error.errno or 0)
+    return ""
