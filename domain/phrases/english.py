@@ -11,6 +11,7 @@ ENGLISH = Wording(
     that="that",
     line="{quantity} {size} {item}",
     modifiers=" with {modifiers}",
+    with_prefix="with ",  # an option may be called "with …" itself
     note=", with the note: {note}",
     without_prefixes=("no ", "without "),
     added="I've added {line}.",

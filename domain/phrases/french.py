@@ -11,6 +11,7 @@ FRENCH = Wording(
     that="cela",
     line="{quantity} {item} {size}",
     modifiers=" avec {modifiers}",
+    with_prefix="avec ",  # an option may be called "avec …" itself
     note=", avec la remarque : {note}",
     without_prefixes=("sans ", "pas de "),
     added="J’ajoute {line}.",

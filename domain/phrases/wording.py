@@ -30,6 +30,7 @@ class Wording(NamedTuple):
     that: str
     line: str
     modifiers: str
+    with_prefix: str
     note: str
     without_prefixes: tuple[str, ...]
     added: str
@@ -72,7 +73,7 @@ class Wording(NamedTuple):
         text = " ".join(text.split())
         names = [_lowered(modifier.name) for modifier in line.modifiers]
         without = [name for name in names if name.startswith(self.without_prefixes)]
-        plus = [name for name in names if name not in without]
+        plus = [name.removeprefix(self.with_prefix) for name in names if name not in without]
         if plus:
             text += self.modifiers.format(modifiers=self.listing(plus, self.last_and))
         text += "".join(f", {name}" for name in without)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import selectors
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -70,11 +71,14 @@ class House:
         assert self._about is not None, "the stack is not up"
         return self._about
 
-    def stop_server(self, name: str) -> None:
-        self._order(f"stop {name}")
-
-    def start_server(self, name: str) -> None:
-        self._order(f"start {name}")
+    @contextlib.asynccontextmanager
+    async def without(self, server: str) -> AsyncIterator[None]:
+        """``postgres`` or ``valkey`` is stopped here, and running again afterwards, on the same port."""
+        await asyncio.to_thread(self._order, f"stop {server}")
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(self._order, f"start {server}")
 
     def close(self) -> None:
         assert self._process.stdin is not None

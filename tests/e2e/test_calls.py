@@ -36,6 +36,15 @@ async def engine(switch: EngineSwitch) -> AsyncIterator[FakeEngine]:
             yield engine
 
 
+@pytest.fixture
+async def failing_handlers(house: House, failing_start: Path) -> AsyncIterator[Path]:
+    """No handler runs, and none can start."""
+    await eventually(house.pods, lambda pods: pods == [], PODS_GONE_WITHIN_S)
+    failing_start.touch()
+    yield failing_start
+    failing_start.unlink()
+
+
 def lines_of(order: Order) -> list[tuple[int, str, str]]:
     return [(line.quantity, line.name, line.size_name) for line in order.lines]
 
@@ -113,15 +122,14 @@ async def test_an_order_confirmed_while_postgres_is_away_is_written_and_told_onc
         await call.ring_until_joined()
         session = await engine.session()
         await order_up_to_the_read_back(session)
-        await asyncio.to_thread(house.stop_server, "postgres")
-        await session.reply(calls=[("confirm_order", {})])
-        [promised] = await session.tool_outputs(1)
-        await session.expect("response.create")
-        replied = time.monotonic()
-        await session.reply("Thank you.", audio_ms=600)
-        await call.hears_voice(replied)
-        await asyncio.sleep(AWAY_S)
-        await asyncio.to_thread(house.start_server, "postgres")
+        async with house.without("postgres"):
+            await session.reply(calls=[("confirm_order", {})])
+            [promised] = await session.tool_outputs(1)
+            await session.expect("response.create")
+            replied = time.monotonic()
+            await session.reply("Thank you.", audio_ms=600)
+            await call.hears_voice(replied)
+            await asyncio.sleep(AWAY_S)
         [order] = await eventually(lambda: house.orders(line.restaurant_id, call.call_id))
         assert not call.caller.hung_up.is_set()
     logged = await eventually(lambda: house.logged_call(call.call_id))
@@ -140,13 +148,12 @@ async def test_a_call_goes_on_while_valkey_is_away(house: House, phone: Phone, e
     async with phone(line) as call:
         await call.ring_until_joined()
         session = await engine.session()
-        await asyncio.to_thread(house.stop_server, "valkey")
-        await order_up_to_the_read_back(session)
-        replied = time.monotonic()
-        await session.reply("One large Margherita for Anna. Is that right?", audio_ms=600)
-        await call.hears_voice(replied)
-        await asyncio.sleep(AWAY_S)
-        await asyncio.to_thread(house.start_server, "valkey")
+        async with house.without("valkey"):
+            await order_up_to_the_read_back(session)
+            replied = time.monotonic()
+            await session.reply("One large Margherita for Anna. Is that right?", audio_ms=600)
+            await call.hears_voice(replied)
+            await asyncio.sleep(AWAY_S)
         await session.reply(calls=[("confirm_order", {})])
         [promised] = await session.tool_outputs(1)
     [order] = await house.orders(line.restaurant_id, call.call_id)
@@ -205,11 +212,8 @@ async def test_four_calls_at_once_are_served_and_a_fifth_is_told_busy(
 
 
 async def test_a_caller_whom_no_handler_can_serve_hears_so_and_is_logged_as_missed(
-    house: House, phone: Phone, failing_start: Path
+    house: House, phone: Phone, failing_handlers: Path
 ) -> None:
-    await eventually(house.pods, lambda pods: pods == [], PODS_GONE_WITHIN_S)
-    failing_start.touch()
-
     async with phone(house.line(FRENCH)) as call:
         call.caller.refer_status = 603  # nor does the human to whom the restaurant forwards take the call
         assert (await call.ring()).status == 200
@@ -220,4 +224,3 @@ async def test_a_caller_whom_no_handler_can_serve_hears_so_and_is_logged_as_miss
 
     assert (logged["outcome"], logged["missed_reason"]) == ("busy", "no_handler")
     assert call.caller.refer_to is not None
-    failing_start.unlink()

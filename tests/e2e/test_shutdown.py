@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -33,6 +33,7 @@ class Service:
     process: subprocess.Popen[bytes]
     running: Running
     folder: Path
+    seen: set[psutil.Process] = field(default_factory=set)
 
     def logged(self, workload: str) -> str:
         logs = (self.folder / "state" / "runtime" / "pods").glob(f"{workload}-*.log")
@@ -49,6 +50,7 @@ class Service:
         with contextlib.suppress(psutil.NoSuchProcess):
             itself = psutil.Process(self.process.pid)
             found |= {itself, *itself.children(recursive=True)}
+        self.seen.update(found)
         return found
 
 
@@ -74,7 +76,11 @@ async def service(engine: FakeEngine, tmp_path: Path) -> AsyncIterator[Service]:
     try:
         described = await eventually(running, timeout_s=UP_WITHIN_S)
         assert described is not None
-        yield Service(process, described, tmp_path)
+        service = Service(process, described, tmp_path)
+        yield service
+        for left in service.family() | service.seen:  # only where the test has failed
+            with contextlib.suppress(psutil.NoSuchProcess):
+                left.kill()
     finally:
         process.kill()
         process.wait()

@@ -56,6 +56,8 @@ def test_a_line_is_described_with_size_modifiers_and_note() -> None:
     assert french.describe(line("Grande", "Olives", "Sans basilic")) == (
         "1 Margherita grande avec olives, sans basilic"
     )
+    assert english.describe(line("", "With chips", "Olives")) == "1 Margherita with chips and olives"
+    assert french.describe(line("", "Avec frites")) == "1 Margherita avec frites"
     assert english.describe(line("", "BBQ sauce")) == "1 Margherita with BBQ sauce"
     assert english.describe(line("XL")) == "1 XL Margherita"
 
