@@ -103,6 +103,13 @@ def start(state_dir: Path, log: Path, engine_url: str, marked_path: Path) -> sub
         )
 
 
+def command_of(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
 def alive(process: psutil.Process) -> bool:
     """A zombie is dead: whoever adopted it has not looked yet."""
     try:
@@ -123,7 +130,7 @@ async def test_sigterm_in_mid_call_ends_everything_and_leaves_no_process_behind(
         await eventually(answered, timeout_s=UP_WITHIN_S)
         await engine.session(timeout_s=20)
         family = service.family()
-        commands = [" ".join(process.cmdline()) for process in family]
+        commands = [command_of(process) for process in family]
 
         service.process.send_signal(signal.SIGTERM)
         status = await asyncio.to_thread(service.process.wait, DOWN_WITHIN_S)
