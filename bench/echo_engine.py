@@ -27,7 +27,7 @@ LOUD = 0x60  # µ-law code without its sign bit: smaller is louder
 LOUD_SHARE = 0.2
 LATE_S = 0.060
 DELTA_BYTES = 1600
-ANSWER_S = 3
+ANSWER_S = 2
 
 
 def _tone() -> bytes:

@@ -91,7 +91,7 @@ def seed(
 def bench(
     name: Annotated[str, typer.Argument(help="call")],
     json: JsonOption = None,
-    runs: Annotated[int, typer.Option(min=1, max=200, help="Repetitions of each measured call.")] = 20,
+    runs: Annotated[int, typer.Option(min=1, max=200, help="Calls from zero pods.")] = 12,
 ) -> None:
     """Measure, print the table, and say under which conditions."""
     from bench import run

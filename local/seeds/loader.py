@@ -31,7 +31,7 @@ ALWAYS_OPEN_DAYS = range(-1, 3)
 
 @dataclass(frozen=True, slots=True)
 class SeededLine:
-    """``password`` is the line's new SIP password; empty when the line was there before."""
+    """``password`` is the new SIP password of a line with a trunk; empty when the line was there before."""
 
     id: str
     restaurant_id: str
@@ -122,7 +122,7 @@ async def _line(
     try:
         await lines.get(connection, line_id)
     except NotFoundError:
-        password = secrets.token_urlsafe(12) if line.provider == "sip" else ""
+        password = secrets.token_urlsafe(12) if line.domain else ""
         await lines.create(
             connection,
             restaurant_id=restaurant.id,

@@ -49,7 +49,7 @@ FRENCH = Lexicon(
         "vert verte verts"
     ),
     yes=any_of(
-        "oui|(?:ou )?est ce ca|ouais|d accord|c est (?:bien )?(?:ca|exact|bon|parfait|juste|correct)|exactement|"
+        "oui|ouais|d accord|c est (?:bien )?(?:ca|exact|bon|parfait|juste|correct)|exactement|"
         "parfait|tout a fait|ok|tres bien|voila|allez y|volontiers|je confirme|bien sur|c est bien ca"
     ),
     no=any_of("non|pas du tout|ce n est pas (?:ca|bon)|c est pas (?:ca|bon)"),

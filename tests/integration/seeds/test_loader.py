@@ -89,8 +89,25 @@ async def test_the_password_that_was_returned_logs_in(postgres: Pools, master_ke
         assert len(await users.memberships(connection, user.id)) == 2
 
 
-async def test_a_lines_sip_password_can_be_read_back_with_the_key(postgres: Pools, master_key: str) -> None:
+async def test_the_seeds_register_nowhere(postgres: Pools, master_key: str) -> None:
     result = await run(postgres, master_key)
+
+    async with postgres.platform.platform() as connection:
+        stored = [await lines.get(connection, line.id) for line in result.lines]
+
+    assert [line.sip_domain for line in stored] == ["", ""]
+    assert [line.password for line in result.lines] == ["", ""]
+
+
+async def test_a_lines_sip_password_can_be_read_back_with_the_key(
+    postgres: Pools, master_key: str, tmp_path: Path
+) -> None:
+    content = yaml.safe_load(SEED_FILES[0].read_text(encoding="utf-8"))
+    content["phone_lines"][0]["domain"] = "trunk.test"
+    with_trunk = tmp_path / "with_trunk.yaml"
+    with_trunk.write_text(yaml.safe_dump(content), encoding="utf-8")
+    cipher = SipPasswordCipher(master_key)
+    result = await seed(postgres.platform, always_open=False, cipher=cipher, files=(with_trunk,))
     line = result.lines[0]
 
     async with postgres.platform.platform() as connection:
