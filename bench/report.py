@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import os
 import platform
@@ -40,7 +41,7 @@ def percentile(samples: list[float], rank: float) -> float:
     if not samples:
         raise ValueError("a percentile needs at least one sample")
     ordered = sorted(samples)
-    return ordered[min(len(ordered) - 1, max(0, round(rank / 100 * len(ordered) + 0.5) - 1))]
+    return ordered[max(0, math.ceil(rank / 100 * len(ordered)) - 1)]
 
 
 def conditions() -> dict[str, str]:

@@ -8,7 +8,6 @@ caller reports, and in the end it reads the database.
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from local import demo_report, tail
 from local.admin_client import AdminClient
 from local.demo_report import Expected
 from local.embedded_server import EmbeddedServerError
+from local.fresh_folder import FolderError, fresh_folder
 from local.knative import ManifestError, RuntimeEvent
 from local.running import Line
 from local.scripted_call import Script, Turn
@@ -172,7 +172,15 @@ class Demo:
 async def run(state_dir: Path, json_file: Path | None, stay: bool | None) -> int:
     """The demo. Exit status 0 only when the order in the database is exactly the expected one and the price is told."""
     console = Console(highlight=False)
-    shutil.rmtree(state_dir, ignore_errors=True)
+    try:
+        with fresh_folder(state_dir):
+            return await _run_stack(state_dir, json_file, sys.stdin.isatty() if stay is None else stay, console)
+    except (FolderError, StackError, EmbeddedServerError, ManifestError, TimeoutError) as error:
+        console.print(f"error: {error or type(error).__name__}", style="red", markup=False)
+        return 1
+
+
+async def _run_stack(state_dir: Path, json_file: Path | None, stay: bool, console: Console) -> int:
     pods = PodCount()
     timeline = Timeline(console)
 
@@ -186,10 +194,7 @@ async def run(state_dir: Path, json_file: Path | None, stay: bool | None) -> int
         await stack.start()
         line = next(one for one in stack.lines if one.restaurant == RESTAURANT)
         demo = Demo(stack, timeline, pods, console, line, state_dir.absolute() / "call.wav")
-        return await _perform(demo, json_file, sys.stdin.isatty() if stay is None else stay)
-    except (StackError, EmbeddedServerError, ManifestError, TimeoutError) as error:
-        console.print(f"[red]error:[/] {error or type(error).__name__}", markup=True)
-        return 1
+        return await _perform(demo, json_file, stay)
     finally:
         await stack.stop()
 

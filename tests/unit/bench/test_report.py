@@ -1,0 +1,33 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.report import Figure, percentile, write
+
+pytestmark = pytest.mark.unit
+
+
+def test_a_percentile_is_a_sample_by_nearest_rank() -> None:
+    samples = [float(n) for n in range(1, 101)]
+    assert percentile(samples, 50) == 50
+    assert percentile(samples, 99) == 99
+    assert percentile([7.0], 99) == 7
+
+
+def test_no_samples_have_no_percentile() -> None:
+    with pytest.raises(ValueError, match="at least one sample"):
+        percentile([], 50)
+
+
+@pytest.mark.parametrize(("value", "reach", "ok"), [(15, "≤ 15", True), (15.1, "≤ 15", False), (2, "≥ 3", False)])
+def test_a_figure_knows_whether_it_reached_what_it_must(value: float, reach: str, ok: bool) -> None:
+    assert Figure("x", value, "ms", reach).ok is ok
+
+
+def test_the_json_is_a_list_of_figures(tmp_path: Path) -> None:
+    write(tmp_path / "out.json", [Figure("a", 1.5, "ms", "≤ 2"), Figure("b", 3, "MB")])
+    assert json.loads((tmp_path / "out.json").read_text()) == [
+        {"figure": "a", "value": 1.5, "unit": "ms", "reach": "≤ 2", "ok": True},
+        {"figure": "b", "value": 3, "unit": "MB", "reach": "", "ok": True},
+    ]
