@@ -47,7 +47,7 @@ T = TypeVar("T")
 
 
 class PostgresUnavailableError(ConnectionError):
-    """Postgres did not take connections before the deadline. The message says why."""
+    """Postgres takes no connection, or has cut this one. The message says why."""
 
 
 class WrongRoleError(RuntimeError):
@@ -199,8 +199,12 @@ class Postgres:
     async def _transaction(self) -> AsyncIterator[Connection]:
         if self._pool is None:
             raise PostgresUnavailableError("Postgres: not opened yet")
-        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
-            yield connection
+        try:
+            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
+                yield connection
+        except asyncpg.InternalClientError as error:
+            # asyncpg's word for a connection that the server cut between two protocol steps: no fault of the query.
+            raise PostgresUnavailableError("Postgres: the connection was cut") from error
 
     async def _look_at_role(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         row = await connection.fetchrow(

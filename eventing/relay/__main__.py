@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 
 from eventing.cloudevents import overrides
@@ -27,7 +28,11 @@ async def main() -> int:
         return 2
     health = Health("relay")
     relay = Relay(
-        settings.platform_database_url, Publisher(settings.k_sink, extensions), health, workers=settings.relay_workers
+        settings.platform_database_url,
+        Publisher(settings.k_sink, extensions),
+        health,
+        workers=settings.relay_workers,
+        on_failure=lambda: signal.raise_signal(signal.SIGTERM),  # ends in order, and is started again
     )
     app = App(health)
     app.startup.append(relay.start)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import signal
+from collections.abc import Callable
 
 import asyncpg
 
@@ -33,14 +33,18 @@ class Relay:
 
     A notification wakes one worker; a worker that sees more than it can take wakes the next before it publishes.
     So an event is under way 2 ms after its commit, and a slow subscriber holds up one worker and one restaurant.
+    ``on_failure`` is called when its tasks died of something unforeseen: it must not go on looking alive.
     """
 
-    def __init__(self, url: str, publisher: Publisher, health: Health, *, workers: int) -> None:
+    def __init__(
+        self, url: str, publisher: Publisher, health: Health, *, workers: int, on_failure: Callable[[], None]
+    ) -> None:
         self._url = url
         self._postgres = Postgres(url, min_size=1, max_size=workers)
         self._publisher = publisher
         self._health = health
         self._workers = workers
+        self._on_failure = on_failure
         self._calls: asyncio.Queue[None] = asyncio.Queue(maxsize=1)
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -48,7 +52,7 @@ class Relay:
     async def start(self) -> None:
         await self._publisher.open()
         self._task = asyncio.create_task(self._run(), name="relay")
-        self._task.add_done_callback(_end_process_on_failure)
+        self._task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         """Take no new event; give what is under way STOP_GRACE_S, then leave it to the next relay."""
@@ -61,6 +65,11 @@ class Relay:
                 await self._task
         await self._publisher.close()
         await self._postgres.close()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            log.error("the relay failed", failure=type(task.exception()).__name__)
+            self._on_failure()
 
     async def _run(self) -> None:
         opening = asyncio.create_task(open_when_there(self._postgres, self._health))
@@ -179,10 +188,3 @@ class Relay:
         log.warning("event not published", row=claim.row_id, attempts=claim.attempts + 1, reason=reason)
         if due_in_s < POLL_S:
             asyncio.get_running_loop().call_later(due_in_s + 0.01, self._call)
-
-
-def _end_process_on_failure(task: asyncio.Task[None]) -> None:
-    """A relay whose tasks died must not go on looking alive: end the process, and be started again."""
-    if not task.cancelled() and task.exception() is not None:
-        logs.get(__name__).error("the relay failed", failure=repr(task.exception()))
-        signal.raise_signal(signal.SIGTERM)

@@ -92,7 +92,9 @@ def relay() -> StartRelay:
     async def start(
         url: str, sink_url: str, health: Health | None = None, *, extensions: Mapping[str, str] | None = None
     ) -> AsyncIterator[Relay]:
-        relay = Relay(url, Publisher(sink_url, extensions or {}), health or Health("relay"), workers=4)
+        publisher = Publisher(sink_url, extensions or {})
+        # A relay that fails raises what it died of from stop().
+        relay = Relay(url, publisher, health or Health("relay"), workers=4, on_failure=lambda: None)
         await relay.start()
         try:
             yield relay
