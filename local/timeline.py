@@ -61,9 +61,8 @@ class Timeline:
     def runtime(self, event: RuntimeEvent) -> None:
         """An event of the local Knative runtime: pods, and deliveries that failed."""
         if event.kind in SHOWN_POD_EVENTS:
-            self.tell(
-                event.at, "pods", f"{event.service}: {event.pod} {SHOWN_POD_EVENTS[event.kind]} {event.detail}".rstrip()
-            )
+            pod = event.pod.rpartition("-")[2]  # its own part of the long name
+            self.tell(event.at, "pods", f"{event.service} {pod} {SHOWN_POD_EVENTS[event.kind]} {event.detail}".rstrip())
         elif event.kind == "scale":
             self.tell(event.at, "pods", f"{event.service}: {event.detail}")
         elif event.kind in ("delivery_failed", "dead_letter"):
