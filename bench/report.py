@@ -68,5 +68,8 @@ def show(title: str, figures: list[Figure], console: Console) -> None:
 
 
 def write(path: Path, figures: list[Figure]) -> None:
-    """Write ``[{figure, value, unit, reach, ok}]`` as JSON."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode([{**asdict(one), "ok": one.ok} for one in figures])))
+    """Write ``[{figure, value, unit, reach, ok}]`` as JSON; the conditions come last, their ``value`` is a text."""
+    rows: list[dict[str, object]] = [{**asdict(one), "ok": one.ok} for one in figures]
+    for name, value in conditions().items():
+        rows.append({"figure": f"condition: {name}", "value": value, "unit": "", "reach": "", "ok": True})
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(rows)))

@@ -25,9 +25,11 @@ def test_a_figure_knows_whether_it_reached_what_it_must(value: float, reach: str
     assert Figure("x", value, "ms", reach).ok is ok
 
 
-def test_the_json_is_a_list_of_figures(tmp_path: Path) -> None:
+def test_the_json_is_a_list_of_figures_and_then_the_conditions(tmp_path: Path) -> None:
     write(tmp_path / "out.json", [Figure("a", 1.5, "ms", "≤ 2"), Figure("b", 3, "MB")])
-    assert json.loads((tmp_path / "out.json").read_text()) == [
+    rows = json.loads((tmp_path / "out.json").read_text())
+    assert rows[:2] == [
         {"figure": "a", "value": 1.5, "unit": "ms", "reach": "≤ 2", "ok": True},
         {"figure": "b", "value": 3, "unit": "MB", "reach": "", "ok": True},
     ]
+    assert {"condition: cores", "condition: python", "condition: pjsua2-python"} <= {row["figure"] for row in rows[2:]}
