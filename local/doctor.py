@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,11 @@ from dotenv import dotenv_values
 from rich.console import Console
 from rich.table import Table
 
+from local.embedded import EmbeddedPostgres, EmbeddedServerError, EmbeddedValkey
 from local.ports import port_problem
+from local.speech import models
+from local.speech.settings import SpeechSettings
+from process import settings
 
 PACKAGES = {
     "pjsua2": "the SIP stack of the edge bridge",
@@ -119,6 +124,29 @@ def _sip() -> Iterator[Finding]:
         )
 
 
+def _servers() -> Iterator[Finding]:
+    """Both started for a moment, on data of their own."""
+    with tempfile.TemporaryDirectory(prefix="alloresto-doctor-", ignore_cleanup_errors=True) as made:
+        Path(made).chmod(0o755)  # as root, Postgres runs as nobody, who must be able to enter
+        servers = (EmbeddedPostgres(Path(made) / "postgres", durable=False), EmbeddedValkey(Path(made) / "valkey"))
+        for server in servers:
+            try:
+                server.start()
+                yield Finding(server.name, True, "starts")
+            except EmbeddedServerError as error:
+                yield Finding(server.name, False, str(error), "mend what the message names")
+            finally:
+                server.stop()
+
+
+def _models() -> Iterator[Finding]:
+    try:
+        paths = models.locate(settings.load(SpeechSettings))
+        yield Finding("speech models", True, str(paths.whisper_dir.parent))
+    except (models.ModelError, settings.SettingsError) as error:
+        yield Finding("speech models", False, str(error), "run: setup/install.sh local")
+
+
 def run(state_dir: Path) -> int:
     """Print every finding; exit status 0 when nothing but warnings is wrong."""
     examinations: list[Callable[[], Iterator[Finding]]] = [
@@ -126,6 +154,8 @@ def run(state_dir: Path) -> int:
         _packages,
         lambda: _disk(state_dir),
         _ports,
+        _servers,
+        _models,
         _sip,
         _realtime_scheduling,
         _engine,
