@@ -45,6 +45,7 @@ QUICK_SETTLE_S = 2.0
 QUICK_PAUSE_S = 0.4  # one after the other, well below the 20 calls a second that a worker takes
 LATE_S = 0.060
 POLL_S = 0.01
+MIB = 1 << 20
 
 
 def _speech(seconds: float) -> bytes:
@@ -204,12 +205,12 @@ class CallBench:
                 await asyncio.sleep(SPEECH_S + PAUSE_S)
             took = time.monotonic() - began
             share = (_processor_seconds(processes) - before) / took / len(callers) * 100
-            memory = max(process.memory_info().rss for process in self._processes(SERVICE)) / 1e6
+            memory = max(process.memory_info().rss for process in self._processes(SERVICE)) / MIB
             late = _late_share(callers, began, self._stamps)
         return [
             Figure("four calls: CPU of edge + handler per call", share, "% of a core", "≤ 3.5"),
             Figure("four calls: frames later than 60 ms", late, "%", "≤ 0.5"),
-            Figure("handler RSS in a call", memory, "MB", "≤ 50"),
+            Figure("handler RSS in a call", memory, "MiB", "≤ 50"),
         ]
 
     def _processes(self, service: str) -> list[psutil.Process]:
