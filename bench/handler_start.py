@@ -7,11 +7,11 @@ import statistics
 import subprocess
 import sys
 import time
-from http.client import HTTPConnection, HTTPException
 
 from bench.report import Figure
 from local.bytecode import compile_packages
 from local.ports import free_port
+from local.probes import is_ready
 
 STARTS = 15
 TIMEOUT_S = 10.0
@@ -48,7 +48,7 @@ def _start_to_ready() -> float:
         stderr=subprocess.DEVNULL,
     )
     try:
-        while not _ready(port):
+        while not is_ready(port):
             if time.perf_counter() - began > TIMEOUT_S or process.poll() is not None:
                 raise RuntimeError("the call handler did not become ready; run: python -m functions call_handler")
             time.sleep(POLL_S)
@@ -56,17 +56,6 @@ def _start_to_ready() -> float:
     finally:
         process.kill()
         process.wait(TIMEOUT_S)
-
-
-def _ready(port: int) -> bool:
-    connection = HTTPConnection("127.0.0.1", port, timeout=1)
-    try:
-        connection.request("GET", "/health/ready")
-        return connection.getresponse().status == 200
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def _bare() -> float:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from domain.calls import Outcome
 from edge_bridge.recordings import Recording
-from eventing.catalogue import CallEnded, CallMissed, CallTransferred, MissedReason, Outcome, Payload
+from eventing.catalogue import CallEnded, CallMissed, CallTransferred, MissedReason, Payload
 
 if TYPE_CHECKING:
     from edge_bridge.session import Arrival

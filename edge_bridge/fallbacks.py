@@ -7,8 +7,9 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from domain.calls import Outcome
 from edge_bridge import frames
-from eventing.catalogue import MissedReason, Outcome
+from eventing.catalogue import MissedReason
 from process import logs
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ may be lost during one call. Both end in the restaurant's fallback, so every cal
 
 from dataclasses import dataclass
 
-from eventing.catalogue import MissedReason, Outcome
+from domain.calls import Outcome
+from eventing.catalogue import MissedReason
 
 ATTEMPTS_PER_WAIT = 12
 LOSSES_PER_CALL = 3

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from eventing.catalogue.calls import Outcome
+from domain.calls import Outcome
 
 CONTENT_TYPE = "application/x-ndjson"
 ALIVE_EVERY_S = 5.0

@@ -6,16 +6,15 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import IO
 
 from dotenv import dotenv_values
 
 from local.embedded_server import EmbeddedServer
+from local.probes import is_ready
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
-PROBE_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +65,4 @@ class SpeechServer(EmbeddedServer):
         )
 
     def _ready(self) -> bool:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=PROBE_TIMEOUT_S)
-        try:
-            connection.request("GET", "/health/ready")
-            return connection.getresponse().status == 200
-        except (OSError, HTTPException):
-            return False
-        finally:
-            connection.close()
+        return is_ready(self.port)

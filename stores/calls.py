@@ -7,27 +7,16 @@ that announced the call.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import asyncpg
 import msgspec
 
+from domain.calls import Outcome
 from stores.checkpoints import Said
 from stores.ciphers import PiiCipher
 from stores.errors import NotFoundError
 from stores.postgres import Connection
-
-Outcome = Literal[
-    "order_confirmed",
-    "reservation_made",
-    "answered",
-    "abandoned",
-    "transferred",
-    "message_taken",
-    "busy",
-    "superseded",
-    "failed",
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,6 @@ from eventing.catalogue.calls import (
     LineChange,
     LineChanged,
     MissedReason,
-    Outcome,
 )
 from eventing.catalogue.orders import OrderConfirmed, OrderedLine, OrderLogged
 from eventing.catalogue.restaurants import (
@@ -50,7 +49,6 @@ __all__ = [
     "OrderConfirmed",
     "OrderLogged",
     "OrderedLine",
-    "Outcome",
     "Payload",
     "RestaurantChanged",
     "dataschema",

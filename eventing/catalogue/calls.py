@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from domain.calls import Outcome
 from eventing.catalogue.base import Attempt, CallId, Instant, Milliseconds, Payload, Uuid
 
-Outcome = Literal[
-    "order_confirmed",
-    "reservation_made",
-    "answered",
-    "abandoned",
-    "transferred",
-    "message_taken",
-    "busy",
-    "superseded",
-    "failed",
-]
 Codec = Literal["PCMU", "PCMA"]
 MissedReason = Literal["no_handler", "handler_lost", "restaurant_full", "node_full", "ai_down", "caller_hung_up"]
 LineChange = Literal["created", "assigned", "updated", "activated", "deactivated", "removed"]

@@ -16,7 +16,7 @@ from functions.call_handler.settings import Settings
 from process import logs
 
 if TYPE_CHECKING:
-    from eventing.catalogue import Outcome
+    from domain.calls import Outcome
     from stores.checkpoints import Said
 
 log = logs.get(__name__)

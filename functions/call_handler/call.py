@@ -14,10 +14,11 @@ from dataclasses import replace
 from typing import Any
 
 from domain import carts
+from domain.calls import Outcome
 from domain.order import ConfirmedOrder
 from domain.tools import OrderState
 from eventing.call_lane import Ended
-from eventing.catalogue import CallIncoming, Outcome
+from eventing.catalogue import CallIncoming
 from eventing.media import StartBody
 from functions.call_handler import resume
 from functions.call_handler.afterwards import Afterwards, Conversed

@@ -8,7 +8,8 @@ from functools import partial
 
 import asyncpg
 
-from eventing.catalogue import CallEnded, CallMissed, CallTransferred, MissedReason, Outcome
+from domain.calls import Outcome
+from eventing.catalogue import CallEnded, CallMissed, CallTransferred, MissedReason
 from eventing.cloudevents import BadEvent, Event
 from eventing.consumers import consumer
 from eventing.serving import FunctionSettings

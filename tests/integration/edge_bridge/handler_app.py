@@ -10,8 +10,9 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
+from domain.calls import Outcome
 from eventing import call_lane, cloudevents, media
-from eventing.catalogue import CallIncoming, Outcome
+from eventing.catalogue import CallIncoming
 
 Behaviour = Callable[["HandledCall"], Awaitable[None]]
 

@@ -6,7 +6,8 @@ from typing import TypedDict
 
 import pytest
 
-from eventing.catalogue import CallEnded, CallMissed, CallTransferred, MissedReason, Outcome, Payload
+from domain.calls import Outcome
+from eventing.catalogue import CallEnded, CallMissed, CallTransferred, MissedReason, Payload
 from stores import calls, live
 from stores.redis import Redis
 from tests.conftest import Pools

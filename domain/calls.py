@@ -1,0 +1,15 @@
+"""How a call can end: the same words in the call lane, the events, the call log and its database check."""
+
+from typing import Literal
+
+Outcome = Literal[
+    "order_confirmed",
+    "reservation_made",
+    "answered",
+    "abandoned",
+    "transferred",
+    "message_taken",
+    "busy",
+    "superseded",
+    "failed",
+]
