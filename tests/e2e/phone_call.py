@@ -107,6 +107,14 @@ class PhoneCall:
         ended = await self.speaks(sentence)
         await self.is_asked(before, ended)
 
+    async def gets_across(self, tool: str, *ways: str) -> None:
+        """Say it, and say it another way when it was not understood, as callers do: until ``tool`` has been called."""
+        for sentence in ways:
+            if self._has_called(tool):
+                return
+            await self.says(sentence)
+        assert self._has_called(tool), f"{tool} was not called; told: {self._feed.messages[self._since :]}"
+
     async def is_asked(self, before: int, since: float) -> None:
         """Hear a question to its end: one told after the feed's position ``before`` and heard after ``since``."""
         await self._feed.told(self._is_question, before)
@@ -144,6 +152,10 @@ class PhoneCall:
             return ours and message["kind"] == kind and fields.items() <= message.items()
 
         return await self._feed.told(about, self._since)
+
+    def _has_called(self, tool: str) -> bool:
+        wanted = {"kind": "tool", "callId": self.call_id, "name": tool, "ok": True}
+        return any(wanted.items() <= message.items() for message in self._feed.messages[self._since :])
 
     def _is_question(self, message: Message) -> bool:
         ours = message["kind"] == "said" and message["callId"] == self.call_id and message["who"] == "assistant"

@@ -70,9 +70,10 @@ async def test_a_call_survives_the_death_of_its_handler_with_its_cart(
 ) -> None:
     line = house.line(ENGLISH)
     first, second = "Hello, two Caesar salads, please.", "And one cheeseburger, that is all."
-    last = ("Pick up, my name is Anna.", "Yes, that is right.")
+    pickup = ("Pick up, my name is Anna.", "I will pick it up myself.", "I will come and collect it.")
+    name, yes = ("My name is Anna.", "It is for Anna."), "Yes, that is right."
 
-    async with phone(line, spoken("joe", first, second, *last)) as call:
+    async with phone(line, spoken("joe", first, second, *pickup, *name, yes)) as call:
         await call.ring_until_joined()
         await call.until_silent(0.0)
         await call.says(first)
@@ -83,8 +84,9 @@ async def test_a_call_survives_the_death_of_its_handler_with_its_cart(
         resumed = await call.told("call", state="resumed")
         await call.is_asked(told_before, killed)
         await call.says(second)
-        await call.says(last[0])
-        await call.speaks(last[1])
+        await call.gets_across("set_fulfilment", *pickup)
+        await call.gets_across("set_customer", *name)
+        await call.speaks(yes)
         await call.told("order")
     found = await house.orders(line.restaurant_id, call.call_id)
     logged = await eventually(lambda: house.logged_call(call.call_id))
@@ -97,14 +99,16 @@ async def test_a_call_survives_the_death_of_its_handler_with_its_cart(
 
 async def test_a_french_caller_gets_what_she_ordered(house: House, phone: Phone, spoken: Spoken) -> None:
     line = house.line(FRENCH)
-    order = ("Bonjour, une grande margherita, et c'est tout, merci.", "À emporter, au nom de Sophie.")
-    yes = "Oui, c'est bien ça."
+    order, yes = "Bonjour, une grande margherita, et c'est tout, merci.", "Oui, c'est bien ça."
+    pickup = ("À emporter, au nom de Sophie.", "Je viendrai la chercher moi-même.", "Je passerai la prendre ce soir.")
+    name = ("Au nom de Sophie.", "Je m'appelle Sophie.")
 
-    async with phone(line, spoken("ff_siwis", *order, yes)) as call:
+    async with phone(line, spoken("ff_siwis", order, *pickup, *name, yes)) as call:
         await call.ring_until_joined()
         await call.until_silent(0.0)
-        for sentence in order:
-            await call.says(sentence)
+        await call.says(order)
+        await call.gets_across("set_fulfilment", *pickup)
+        await call.gets_across("set_customer", *name)
         await call.speaks(yes)
         await call.told("order")
     [found] = await house.orders(line.restaurant_id, call.call_id)

@@ -104,7 +104,7 @@ FRENCH = Lexicon(
     another=any_of("encore une?|une? (?:autre|de plus)"),
     kinds={
         "pickup": any_of(
-            "a? ?emporter|emportee?|a en portee?|(?:venir|viens) (?:la |le |les )?chercher|viendrai|"
+            "a? ?emporter|emportee?|a en portee?|a import(?:er|ee?)|(?:venir|viens) (?:la |le |les )?chercher|viendrai|"
             "je passe(?:rai)?|passer (?:la |le |les )?(?:prendre|chercher)|retirer sur place|a retirer|"
             "click and collect"
         ),

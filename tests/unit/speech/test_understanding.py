@@ -119,6 +119,11 @@ def test_a_french_address_is_taken_apart(french: Vocabulary) -> None:
     assert understood.address == Address("12 rue Mercière", "69002", "Lyon")
 
 
+@pytest.mark.parametrize("heard", ["À emporter.", "Emportée.", "A en portée.", "A importé au nom de Sophie."])
+def test_french_pick_up_is_understood_as_it_is_heard(french: Vocabulary, heard: str) -> None:
+    assert understand(heard, french, "fr").kind == "pickup"
+
+
 @pytest.mark.parametrize(
     ("heard", "tool"),
     [
