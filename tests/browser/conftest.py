@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from local.embedded import EmbeddedPostgres
-from tests.integration.web.admin import OWNER, PASSWORD, Admin, Server, fresh, gunicorn, populated
+from tests.integration.web.admin import OWNER, PASSWORD, Admin, Server, gunicorn
+from tests.integration.web.fixtures import admin as admin
+from tests.integration.web.fixtures import original_admin as original_admin
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
 PATIENCE_MS = 15_000
@@ -25,18 +26,6 @@ def browser() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
-
-
-@pytest.fixture(scope="session")
-def original_admin(migrated_template: EmbeddedPostgres, master_key: str) -> Iterator[Admin]:
-    with populated(migrated_template, master_key) as original:
-        yield original
-
-
-@pytest.fixture
-def admin(migrated_template: EmbeddedPostgres, original_admin: Admin, redis_url: str) -> Iterator[Admin]:
-    with fresh(migrated_template, original_admin, redis_url) as admin:
-        yield admin
 
 
 @pytest.fixture

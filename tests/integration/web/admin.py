@@ -5,7 +5,6 @@ import itertools
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from domain.menu import Menu, MenuItem
 from domain.order import Address, Cart, CartLine, ChosenModifier, ConfirmedOrder, Fulfilment
 from domain.restaurant import Restaurant
 from local.embedded import EmbeddedPostgres
+from local.ports import free_port
 from local.seeds import seed
 from stores import calls, figures, live, menus, orders, users
 from stores.calls import CallRecord
@@ -281,9 +281,7 @@ def fetch(admin: Admin, query: str, *arguments: object) -> list[dict[str, object
 @contextlib.contextmanager
 def gunicorn(admin: Admin, log: Path, **environment: str) -> Iterator["Server"]:
     """A real gunicorn on a free port, ended with SIGTERM when it is still there."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "gunicorn", "-c", "web/gunicorn.conf.py", "web:create_app()"]
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -4,21 +4,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from local.embedded import EmbeddedPostgres
-from tests.integration.web.admin import PASSWORD, Admin, csrf_token, fresh, populated
+from tests.integration.web.admin import PASSWORD, Admin, csrf_token
+from tests.integration.web.fixtures import admin as admin
+from tests.integration.web.fixtures import original_admin as original_admin
 from web import create_app
-
-
-@pytest.fixture(scope="session")
-def original_admin(migrated_template: EmbeddedPostgres, master_key: str) -> Iterator[Admin]:
-    with populated(migrated_template, master_key) as original:
-        yield original
-
-
-@pytest.fixture
-def admin(migrated_template: EmbeddedPostgres, original_admin: Admin, redis_url: str) -> Iterator[Admin]:
-    with fresh(migrated_template, original_admin, redis_url) as admin:
-        yield admin
 
 
 @pytest.fixture
