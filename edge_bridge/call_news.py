@@ -3,15 +3,13 @@
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from edge_bridge.arrivals import Arrival
 from edge_bridge.live_feed import LiveFeed
 from process import metrics
 from stores import live
 from stores.live import CallChanged, QueuedCall
-
-if TYPE_CHECKING:
-    from edge_bridge.session import Arrival
 
 State = Literal["ringing", "answered", "greeting", "waiting", "joined", "lost", "resumed", "ended"]
 
@@ -23,21 +21,21 @@ class NewsDesk:
     feed: LiveFeed
     node_id: str
 
-    def ringing(self, arrival: "Arrival") -> None:
+    def ringing(self, arrival: Arrival) -> None:
         now = datetime.now(UTC)
         self.feed.put(lambda redis: live.call_started(redis, arrival.call_id, now))
         self.changed(arrival, "ringing", 1)
 
-    def gave_up(self, arrival: "Arrival") -> None:
+    def gave_up(self, arrival: Arrival) -> None:
         """The caller was gone before the call was up."""
         self.ended(arrival, 1)
 
-    def ended(self, arrival: "Arrival", attempt: int) -> None:
+    def ended(self, arrival: Arrival, attempt: int) -> None:
         now = datetime.now(UTC)
         self.feed.put(lambda redis: live.call_ended(redis, arrival.call_id, now))
         self.changed(arrival, "ended", attempt)
 
-    def changed(self, arrival: "Arrival", state: State, attempt: int) -> None:
+    def changed(self, arrival: Arrival, state: State, attempt: int) -> None:
         event = CallChanged(call_id=arrival.call_id, state=state, attempt=attempt, at=datetime.now(UTC))
         self.feed.put(lambda redis: live.publish(redis, arrival.line.restaurant.id, event))
 
@@ -45,7 +43,7 @@ class NewsDesk:
 class CallNews:
     """One call's."""
 
-    def __init__(self, desk: NewsDesk, arrival: "Arrival") -> None:
+    def __init__(self, desk: NewsDesk, arrival: Arrival) -> None:
         self._desk = desk
         self._arrival = arrival
         self._waiting_since = time.monotonic()

@@ -3,14 +3,11 @@
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from domain.calls import Outcome
+from edge_bridge.arrivals import Arrival
 from edge_bridge.recordings import Recording
 from eventing.catalogue import CallEnded, CallMissed, CallTransferred, MissedReason, Payload
-
-if TYPE_CHECKING:
-    from edge_bridge.session import Arrival
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +25,7 @@ def _new_traceparent() -> str:
 class CallRecord:
     """Filled in while the call goes on. ``outcome`` stays ``failed`` unless something better happens."""
 
-    arrival: "Arrival"
+    arrival: Arrival
     node_id: str
     answered_at: datetime
     outcome: Outcome = "failed"

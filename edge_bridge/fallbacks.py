@@ -5,15 +5,15 @@ All of them are bounded and end the call.
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from domain.calls import Outcome
 from edge_bridge import frames
+from edge_bridge.audio import CallAudio
+from edge_bridge.directory import Line
+from edge_bridge.recordings import Recording
 from eventing.catalogue import MissedReason
 from process import logs
-
-if TYPE_CHECKING:
-    from edge_bridge.session import Session
 
 log = logs.get(__name__)
 
@@ -26,53 +26,70 @@ FRAMES_AT_ONCE = 50
 END_KEY = "#"
 
 
-async def run(session: "Session", reason: MissedReason) -> Outcome:
+class Call(Protocol):
+    """What a fallback needs of the call; ``keys`` are the DTMF digits that the caller has pressed."""
+
+    line: Line
+    audio: CallAudio
+    keys: list[str]
+    caller_gone: asyncio.Event
+
+    def say(self, prompt: str) -> None:
+        """Play a built-in prompt in the restaurant's language."""
+
+    def start_recording(self) -> Recording: ...
+
+    async def transfer(self, target: str, reason: str) -> bool:
+        """Whether the other phone took the call."""
+
+
+async def run(call: Call, reason: MissedReason) -> Outcome:
     """The restaurant's own choice; the busy message when that fails."""
-    restaurant = session.line.restaurant
+    restaurant = call.line.restaurant
     prompt = "unavailable" if reason == "ai_down" else "busy"
     if restaurant.fallback == "forward":
-        if await session.transfer(restaurant.fallback_number, reason):
+        if await call.transfer(restaurant.fallback_number, reason):
             return "transferred"
-        if session.caller_gone.is_set():
+        if call.caller_gone.is_set():
             return "abandoned"
     elif restaurant.fallback == "take_message":
-        return await _take_message(session)
-    return await say_and_hang_up(session, prompt)
+        return await _take_message(call)
+    return await say_and_hang_up(call, prompt)
 
 
-async def say_and_hang_up(session: "Session", prompt: str) -> Outcome:
+async def say_and_hang_up(call: Call, prompt: str) -> Outcome:
     """Say it to the end, at most SAY_WITHIN_S; the session hangs up then."""
-    session.say(prompt)
-    await session.audio.until_played(SAY_WITHIN_S)
+    call.say(prompt)
+    await call.audio.until_played(SAY_WITHIN_S)
     return "busy"
 
 
-async def _take_message(session: "Session") -> Outcome:
+async def _take_message(call: Call) -> Outcome:
     """Record until ``#``, silence, MESSAGE_AT_MOST_S or the caller's hang-up."""
-    session.say("leave_message")
-    session.say("beep")
-    await session.audio.until_played(SAY_WITHIN_S)
-    if session.caller_gone.is_set():
+    call.say("leave_message")
+    call.say("beep")
+    await call.audio.until_played(SAY_WITHIN_S)
+    if call.caller_gone.is_set():
         return "abandoned"
-    if session.audio.recording is None:
-        session.start_recording()
-    spoken_ms = await _listen(session)
-    if not session.caller_gone.is_set():
-        session.say("goodbye")
-        await session.audio.until_played(SAY_WITHIN_S)
+    if call.audio.recording is None:
+        call.start_recording()
+    spoken_ms = await _listen(call)
+    if not call.caller_gone.is_set():
+        call.say("goodbye")
+        await call.audio.until_played(SAY_WITHIN_S)
     if spoken_ms < SHORTEST_MESSAGE_MS:
         return "abandoned"
     return "message_taken"
 
 
-async def _listen(session: "Session") -> int:
+async def _listen(call: Call) -> int:
     """How many ms of voice there were."""
-    audio = session.audio
+    audio = call.audio
     audio.forget_heard()
-    session.keys.clear()
+    call.keys.clear()
     end = time.monotonic() + MESSAGE_AT_MOST_S
     voice_at, spoken_ms = time.monotonic(), 0
-    while time.monotonic() < end and not session.caller_gone.is_set() and END_KEY not in session.keys:
+    while time.monotonic() < end and not call.caller_gone.is_set() and END_KEY not in call.keys:
         await asyncio.sleep(MESSAGE_TICK_S)
         for frame in frames.split(audio.take(FRAMES_AT_ONCE)):
             if frames.is_voice(frame):

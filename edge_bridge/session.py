@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from edge_bridge import fallbacks, sounds
-from edge_bridge.audio import CallAudio
+from edge_bridge.arrivals import Arrival
 from edge_bridge.call_lane import Attempt, LaneClient
 from edge_bridge.call_news import CallNews
 from edge_bridge.call_record import CallRecord
-from edge_bridge.directory import Line
 from edge_bridge.frames import SILENCE, split
 from edge_bridge.lane_policy import Again, Done, FallBack, Result, RetryPolicy
 from edge_bridge.media_server import MediaServer
@@ -24,7 +23,7 @@ from edge_bridge.media_stream import MediaStream
 from edge_bridge.pod_costs import PodCostTasks
 from edge_bridge.recordings import Recorder, Recording
 from edge_bridge.sip import uris
-from edge_bridge.sip.signals import Handle, Invite
+from edge_bridge.sip.signals import Handle
 from eventing.catalogue import CallIncoming, Codec, MissedReason
 from eventing.cloudevents import Event
 from eventing.media import CustomParameters
@@ -69,18 +68,6 @@ class Services:
     media: MediaServer
     pods: PodCostTasks
     recorder: Recorder
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A call as the SIP thread took it. ``over_limit`` names the limit that it is over; then no handler is asked."""
-
-    call_id: str
-    invite: Invite
-    line: Line
-    audio: CallAudio
-    received_at: datetime
-    over_limit: MissedReason | None = None
 
 
 class Session:

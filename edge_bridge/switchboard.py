@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from edge_bridge.arrivals import Arrival
 from edge_bridge.audio import CallAudio
 from edge_bridge.call_news import CallNews, NewsDesk
 from edge_bridge.call_record import CallRecord
 from edge_bridge.directory import UNAVAILABLE, Directory
 from edge_bridge.emissions import CallEvents, Emissions
-from edge_bridge.session import Arrival, Phone, Services, Session
+from edge_bridge.session import Phone, Services, Session
 from edge_bridge.sip.endpoint import SipEndpoint
 from edge_bridge.sip.signals import FrameSide, Handle, Invite, Refusal
 from eventing.catalogue import Codec, MissedReason

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.restaurant import Restaurant
+from edge_bridge.arrivals import Arrival
 from edge_bridge.audio import CallAudio
 from edge_bridge.call_record import CallRecord
 from edge_bridge.directory import Greeting, Line
-from edge_bridge.session import Arrival
 from edge_bridge.sip.signals import Invite
 from eventing.catalogue import CallEnded, CallMissed, CallTransferred
 
