@@ -106,9 +106,10 @@ class _Rendering:
         return ManifestError([Problem(str(self._file), field, what, fix)])
 
     def _check_unique(self, manifests: list[Manifest]) -> None:
-        seen: dict[tuple[str, str, str], Manifest] = {}
+        seen: dict[tuple[str, str, str, str], Manifest] = {}
         for manifest in manifests:
-            key = manifest.api_version, manifest.kind, manifest.name
+            namespace = str(manifest.body["metadata"].get("namespace", ""))
+            key = manifest.api_version, manifest.kind, namespace, manifest.name
             if key in seen:
                 raise self._error("resources", f"{manifest.where} is there twice", f"see also {seen[key].where}")
             seen[key] = manifest

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from local.knative.kinds import Natural, Strict
+from local.knative.fields import Natural, Strict
 from local.knative.manifests import Manifest
 
 

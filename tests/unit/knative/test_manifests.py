@@ -5,11 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import fields
 
 from eventing.catalogue import BY_TYPE, CallIncoming
 from eventing.relay.publishing import PUBLISH_TIMEOUT_S
+from functions.call_handler.settings import Settings
 from local.knative import Manifest, render
 from local.knative.resolving import Surroundings, resolve
+from local.knative.schedules import check_schedule
+from local.knative.settings import ClusterSettings, read_settings
+from tests.unit.manifests.rendered import of_kind, secrets
 
 pytestmark = pytest.mark.unit
 
@@ -64,11 +69,61 @@ def test_every_trigger_names_a_type_of_the_catalogue_and_a_dead_letter_sink() ->
 
 def test_retries_end_before_the_relay_gives_up_waiting_for_the_synchronous_broker() -> None:
     images = {"alloresto-functions": ["true"], "alloresto-edge": ["true"], "alloresto-web": ["true"]}
+    given = {name: dict.fromkeys(keys, "x") for name, keys in secrets().items()}
     dev = render(ROOT / "manifests" / "overlays" / "dev")
-    plan = resolve(dev, Surroundings(images, SECRETS, {}, "alloresto"))
+    settings = read_settings(render(ROOT / "manifests" / "components" / "knative-settings"), ClusterSettings())
+    plan = resolve(dev, Surroundings(images, given, {}, "alloresto"), settings)
     for trigger in plan.triggers:
         waits = sum(trigger.delivery.backoff_s(attempt) for attempt in range(trigger.delivery.retry))
         assert waits < PUBLISH_TIMEOUT_S, trigger.name
+
+
+@pytest.mark.parametrize(
+    ("overlay", "retry", "hold_s", "broker_class"),
+    [("dev", 6, 12.6, None), ("production", 10, 1023, "Kafka"), ("rabbitmq-broker", 8, 255, "RabbitMQBroker")],
+)
+def test_a_broker_that_keeps_events_tries_for_longer(
+    overlay: str, retry: int, hold_s: float, broker_class: str | None
+) -> None:
+    [broker] = of_kind(overlay, "Broker")
+    assert broker["metadata"].get("annotations", {}).get("eventing.knative.dev/broker.class") == broker_class
+    orders = next(one for one in of_kind(overlay, "Trigger") if one["metadata"]["name"] == "order-logger")
+    for delivery in (broker["spec"]["delivery"], orders["spec"]["delivery"]):
+        first_s = float(delivery["backoffDelay"].removeprefix("PT").removesuffix("S"))
+        assert delivery["retry"] == retry
+        assert sum(first_s * 2**attempt for attempt in range(retry)) == pytest.approx(hold_s)
+
+
+def test_the_clock_calls_paths_that_the_functions_have() -> None:
+    pings = {body["metadata"]["name"]: body["spec"] for body in bodies("PingSource")}
+    assert set(pings) == {"greetings-due", "partitions-due"}
+    for name, spec in pings.items():
+        sink = spec["sink"]
+        function = sink["ref"]["name"].replace("-", "_")
+        sources = "".join(file.read_text() for file in (ROOT / "functions" / function).glob("*.py"))
+        assert f'on_tick(app, "{sink["uri"]}"' in sources, name
+        assert check_schedule(spec["schedule"], spec["timezone"]) is None
+
+
+def test_the_clusters_own_settings_are_as_measured() -> None:
+    folder = "components/knative-settings"
+    data = {body["metadata"]["name"]: body["data"] for body in of_kind(folder, "ConfigMap")}
+    assert data["config-network"] == {"mesh-compatibility-mode": "disabled"}
+    assert data["config-defaults"] == {"max-revision-timeout-seconds": "3600"}
+    assert data["config-observability"] == {"metrics-protocol": "prometheus"}
+    [autoscaler] = of_kind(folder, "HorizontalPodAutoscaler")
+    assert (autoscaler["spec"]["minReplicas"], autoscaler["spec"]["maxReplicas"]) == (1, 1)
+    [activator] = of_kind(folder, "Deployment")
+    handler = named("Service", "call-handler", "serving")
+    grace_s = activator["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+    assert grace_s == handler["spec"]["template"]["spec"]["timeoutSeconds"] == 3600
+
+
+def test_a_bridge_has_the_time_that_its_calls_may_take() -> None:
+    pod = named("StatefulSet", "edge-bridge")["spec"]["template"]["spec"]
+    [drain_s] = [float(one["value"]) for one in pod["containers"][0]["env"] if one["name"] == "DRAIN_S"]
+    longest_call_s = next(field.default for field in fields(Settings) if field.name == "max_call_s")
+    assert longest_call_s <= drain_s < pod["terminationGracePeriodSeconds"]
 
 
 def test_every_knative_service_runs_a_function_that_is_there() -> None:
@@ -85,45 +140,7 @@ def test_the_bridge_sends_calls_to_the_handler_itself_and_the_relay_events_to_th
     assert (sinks["outbox-relay"]["kind"], sinks["outbox-relay"]["name"]) == ("Broker", "default")
 
 
-def test_only_the_bridge_has_a_token_and_it_may_only_patch_pods() -> None:
-    for manifest in BASE:
-        template = manifest.body.get("spec", {}).get("template")
-        if template is not None:
-            mounts = template["spec"]["automountServiceAccountToken"]
-            assert mounts is (manifest.name == "edge-bridge"), manifest.where
-    [role] = bodies("Role")
-    assert role["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["patch"]}]
-
-
-def test_no_secret_is_written_in_a_manifest() -> None:
-    assert not list(bodies("Secret"))
-    assert set(secret_names()) == set(SECRETS)
-
-
-def secret_names() -> Iterator[str]:
-    def walk(node: Any) -> Iterator[str]:
-        if isinstance(node, dict):
-            if "secretKeyRef" in node:
-                yield node["secretKeyRef"]["name"]
-            for child in node.values():
-                yield from walk(child)
-        elif isinstance(node, list):
-            for child in node:
-                yield from walk(child)
-
-    for manifest in BASE:
-        yield from walk(manifest.body)
-
-
-SECRETS = {
-    "alloresto-database": {"DATABASE_URL": "x", "PLATFORM_DATABASE_URL": "x", "MIGRATE_DATABASE_URL": "x"},
-    "alloresto-redis": {"REDIS_URL": "x"},
-    "alloresto-openai": {"OPENAI_API_KEY": "x"},
-    "alloresto-keys": {"MASTER_KEY": "x", "WEB_SECRET_KEY": "x"},
-}
-
-
 def test_a_manifest_remembers_its_file() -> None:
     [handler] = [one for one in BASE if one.name == "call-handler" and one.kind == "Service"]
     assert isinstance(handler, Manifest)
-    assert handler.where.endswith("manifests/base/call-handler.yaml: Service/call-handler")
+    assert handler.where.endswith("manifests/base/platform/call-handler.yaml: Service/call-handler")

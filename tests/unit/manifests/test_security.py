@@ -1,0 +1,175 @@
+"""Pods that may do nothing they need not: the restricted Pod Security standard, tokens, rights, Secrets, images."""
+
+import pytest
+
+from tests.unit.manifests.rendered import (
+    MANIFESTS,
+    OPTIONS,
+    OVERLAYS,
+    Object,
+    container_of,
+    environment,
+    identity,
+    is_knative,
+    objects,
+    of_kind,
+    pod_of,
+    workloads,
+)
+
+pytestmark = pytest.mark.unit
+
+EVERYWHERE = [*OVERLAYS, *OPTIONS]
+OURS = {"alloresto-edge", "alloresto-functions", "alloresto-web"}
+RESTRICTED_VOLUMES = {
+    "configMap",
+    "csi",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+}
+EXCEPT = {  # what is not restricted: the overlay, the namespace that permits it, and only these fields
+    "production": {"alloresto-edge/StatefulSet/edge-bridge": {"hostNetwork"}},
+    "real-time-audio": {"alloresto-edge/StatefulSet/edge-bridge": {"hostNetwork", "runAsNonRoot", "runAsUser", "add"}},
+}
+
+
+def unrestricted(workload: Object) -> set[str]:
+    """The fields that the restricted standard refuses, by its list."""
+    pod, container = pod_of(workload), container_of(workload)
+    context = container.get("securityContext", {})
+    found = {field for field in ("hostNetwork", "hostPID", "hostIPC") if pod.get(field)}
+    for volume in pod.get("volumes", []):
+        found |= set(volume) - {"name"} - RESTRICTED_VOLUMES
+    required = {
+        "runAsNonRoot": context.get("runAsNonRoot") is True,
+        "runAsUser": context.get("runAsUser") != 0,
+        "allowPrivilegeEscalation": context.get("allowPrivilegeEscalation") is False,
+        "drop": context.get("capabilities", {}).get("drop") == ["ALL"],
+        "add": set(context.get("capabilities", {}).get("add", [])) <= {"NET_BIND_SERVICE"},
+        "seccompProfile": context.get("seccompProfile", {}).get("type") == "RuntimeDefault",
+        "privileged": not context.get("privileged"),
+    }
+    return found | {field for field, holds in required.items() if not holds}
+
+
+@pytest.mark.parametrize("overlay", EVERYWHERE)
+def test_every_pod_is_restricted_but_for_what_is_named(overlay: str) -> None:
+    found = {identity(workload): unrestricted(workload) for workload in workloads(overlay)}
+    assert {name: fields for name, fields in found.items() if fields} == EXCEPT.get(overlay, {})
+
+
+@pytest.mark.parametrize("overlay", EVERYWHERE)
+def test_every_root_file_system_is_read_only(overlay: str) -> None:
+    for workload in workloads(overlay):
+        # Where ``skaffold dev`` replaces sources; rabbitmq-broker is tested on top of that overlay.
+        replaced = overlay in ("dev-cluster", "rabbitmq-broker") and workload["metadata"]["name"] == "web"
+        read_only = container_of(workload)["securityContext"]["readOnlyRootFilesystem"]
+        assert read_only is not replaced, identity(workload)
+
+
+@pytest.mark.parametrize("overlay", EVERYWHERE)
+def test_every_namespace_enforces_what_its_pods_keep_to(overlay: str) -> None:
+    namespaces = {body["metadata"]["name"]: body["metadata"]["labels"] for body in of_kind(overlay, "Namespace")}
+    assert namespaces.keys() == {
+        body["metadata"]["namespace"] for body in objects(overlay) if body["kind"] != "Namespace"
+    }
+    for name, labels in namespaces.items():
+        exceptions = any(key.startswith(f"{name}/") for key in EXCEPT.get(overlay, {}))
+        # The pods that eventing-rabbitmq makes in our namespace set no seccompProfile.
+        others = "baseline" if overlay == "rabbitmq-broker" else "restricted"
+        assert labels["pod-security.kubernetes.io/enforce"] == ("privileged" if exceptions else others)
+        assert labels["pod-security.kubernetes.io/warn"] == "restricted"
+
+
+@pytest.mark.parametrize("overlay", EVERYWHERE)
+def test_only_the_bridge_has_a_token_and_it_may_only_patch_pods(overlay: str) -> None:
+    for workload in workloads(overlay):
+        mounts = pod_of(workload)["automountServiceAccountToken"]
+        assert mounts is (workload["metadata"]["name"] == "edge-bridge"), identity(workload)
+    for account in of_kind(overlay, "ServiceAccount"):
+        assert account["automountServiceAccountToken"] is (account["metadata"]["name"] == "edge-bridge")
+    rules = [rule for role in of_kind(overlay, "Role") for rule in role["rules"]]
+    assert rules in ([], [{"apiGroups": [""], "resources": ["pods"], "verbs": ["patch"]}])
+    assert not list(of_kind(overlay, "ClusterRole")) and not list(of_kind(overlay, "ClusterRoleBinding"))
+
+
+def test_the_bridges_right_is_in_the_handlers_namespace() -> None:
+    [binding] = of_kind("production", "RoleBinding")
+    [handler] = [
+        one
+        for one in of_kind("production", "Service", "serving.knative.dev")
+        if one["metadata"]["name"] == "call-handler"
+    ]
+    [bridge] = of_kind("production", "StatefulSet")
+    assert binding["metadata"]["namespace"] == handler["metadata"]["namespace"] == "alloresto"
+    assert binding["subjects"][0]["namespace"] == bridge["metadata"]["namespace"] == "alloresto-edge"
+    assert environment(bridge)["HANDLER_NAMESPACE"]["value"] == "alloresto"
+
+
+@pytest.mark.parametrize("overlay", EVERYWHERE)
+def test_no_image_is_whatever_is_latest(overlay: str) -> None:
+    for workload in workloads(overlay):
+        image = container_of(workload)["image"]
+        name, _, tag = image.partition(":")
+        # Ours have no tag here: skaffold, or kustomize edit set image, puts the built one in.
+        assert (name in OURS and not tag) or (name not in OURS and tag not in ("", "latest")), identity(workload)
+
+
+@pytest.mark.parametrize("overlay", EVERYWHERE)
+def test_no_secret_is_in_an_overlay_and_none_is_written_as_a_value(overlay: str) -> None:
+    assert not list(of_kind(overlay, "Secret"))
+    for workload in workloads(overlay):
+        for name, variable in environment(workload).items():
+            if any(word in name for word in ("PASSWORD", "SECRET", "KEY", "_URL", "TOKEN")):
+                assert "secretKeyRef" in variable.get("valueFrom", {}), f"{identity(workload)}: {name}"
+
+
+def test_the_example_secrets_are_placeholders() -> None:
+    text = (MANIFESTS / "secrets.example.yaml").read_text()
+    for line in text.splitlines():
+        key, colon, value = line.strip().partition(": ")
+        if colon and key.isupper() and not key.startswith("#"):
+            assert "CHANGE-ME" in value or value.startswith('""'), line
+
+
+def test_only_the_admin_is_on_the_internet() -> None:
+    for overlay in ("staging", "production"):
+        [ingress] = of_kind(overlay, "Ingress")
+        assert ingress["spec"]["tls"]
+        for service in of_kind(overlay, "Service", "serving.knative.dev"):
+            assert service["metadata"]["labels"]["networking.knative.dev/visibility"] == "cluster-local"
+        exposed = {
+            one["metadata"]["name"]
+            for one in of_kind(overlay, "Service", "")
+            if one["spec"].get("type", "ClusterIP") != "ClusterIP"
+        }
+        assert exposed == ({"edge-bridge-sip"} if overlay == "staging" else set())
+
+
+def test_every_knative_field_of_production_is_permitted_by_the_cluster_settings() -> None:
+    [features] = [
+        body
+        for body in of_kind("components/knative-settings", "ConfigMap")
+        if body["metadata"]["name"] == "config-features"
+    ]
+    guarded = {  # a field of the pod, and the flag without which Knative refuses it
+        "affinity": "kubernetes.podspec-affinity",
+        "nodeSelector": "kubernetes.podspec-nodeselector",
+        "tolerations": "kubernetes.podspec-tolerations",
+        "topologySpreadConstraints": "kubernetes.podspec-topologyspreadconstraints",
+        "securityContext": "kubernetes.podspec-securitycontext",
+        "priorityClassName": "kubernetes.podspec-priorityclassname",
+    }
+    needed = {
+        guarded[field]
+        for overlay in EVERYWHERE
+        for workload in workloads(overlay)
+        if is_knative(workload)
+        for field in pod_of(workload)
+        if field in guarded
+    }
+    assert {key for key, value in features["data"].items() if value == "enabled"} == needed
