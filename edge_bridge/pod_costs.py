@@ -5,103 +5,153 @@ The bridge patches it, so that a handler pod needs no token. Best effort: a fail
 """
 
 import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import aiohttp
 
+from cluster.client import KnativeClient
+from cluster.errors import ClusterError
 from process import logs
 
 log = logs.get(__name__)
 
-ANNOTATION = "controller.kubernetes.io/pod-deletion-cost"
 BUSY_COST = 1000
 PATCH_WITHIN_S = 3.0
 MOST_AT_ONCE = 16
-_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
 class PodCosts(Protocol):
-    async def set_cost(self, pod: str, cost: int) -> None:
-        """Raises whatever went wrong."""
+    async def check(self) -> None:
+        """Once at the start. Raises ClusterError when costs cannot be set."""
+
+    async def set_deletion_cost(self, pod: str, cost: int) -> None:
+        """Ends within PATCH_WITHIN_S; a pod that is gone is no error. Raises whatever else went wrong."""
+
+    async def close(self) -> None: ...
 
 
 class NoPods:
     """Neither a cluster nor the local runtime: nothing to tell."""
 
-    async def set_cost(self, pod: str, cost: int) -> None:
+    async def check(self) -> None:
+        return None
+
+    async def set_deletion_cost(self, pod: str, cost: int) -> None:
+        return None
+
+    async def close(self) -> None:
         return None
 
 
 class LocalRuntimePods:
-    """The local Knative runtime's API."""
+    """The local Knative runtime's API, where the cost has the same meaning."""
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
 
-    async def set_cost(self, pod: str, cost: int) -> None:
+    async def check(self) -> None:
+        return None
+
+    async def set_deletion_cost(self, pod: str, cost: int) -> None:
         timeout = aiohttp.ClientTimeout(total=PATCH_WITHIN_S)
         url = f"{self._url}/runtime/pods/{pod}/deletion-cost"
         async with aiohttp.ClientSession(timeout=timeout) as http, http.post(url, json={"cost": cost}) as answer:
             if answer.status not in (204, 404):  # 404: the pod is gone, and its cost with it
                 answer.raise_for_status()
 
+    async def close(self) -> None:
+        return None
+
 
 class ClusterPods:
-    """The Kubernetes API, with the bridge's own service account. lightkube is imported at the first call (190 ms)."""
+    """The Kubernetes API."""
 
-    def __init__(self) -> None:
-        self._client: Any = None
+    def __init__(self, client: KnativeClient) -> None:
+        self._client = client
 
-    async def set_cost(self, pod: str, cost: int) -> None:
-        await asyncio.to_thread(self._patch, pod, cost)
+    async def check(self) -> None:
+        """Also takes what the first request costs (0.5 s of imports) before there are calls."""
+        if not await self._client.allowed("patch", "pods"):
+            raise ClusterError(
+                f"patch pods in namespace {self._client.namespace}",
+                "the bridge's service account may not",
+                "bind the Role pod-deletion-cost of the manifests to it",
+                403,
+            )
 
-    def _patch(self, pod: str, cost: int) -> None:
-        from lightkube import ApiError, Client
-        from lightkube.resources.core_v1 import Pod
+    async def set_deletion_cost(self, pod: str, cost: int) -> None:
+        await self._client.set_deletion_cost(pod, cost)
 
-        if self._client is None:
-            self._client = Client(field_manager="alloresto-edge")
-        try:
-            self._client.patch(Pod, pod, {"metadata": {"annotations": {ANNOTATION: str(cost)}}})
-        except ApiError as error:
-            if error.status.code != 404:
-                raise
+    async def close(self) -> None:
+        await self._client.close()
 
 
-def for_environment(local_runtime_url: str) -> PodCosts:
-    """The local runtime's when its URL is set, the cluster's inside one, else none."""
+def for_environment(local_runtime_url: str, handler_namespace: str) -> PodCosts:
+    """The local runtime's when its URL is set; the cluster's in a pod, or where a namespace is named; else none."""
     if local_runtime_url:
         return LocalRuntimePods(local_runtime_url)
-    return ClusterPods() if _NAMESPACE_FILE.exists() else NoPods()
+    if handler_namespace or _SERVICE_ACCOUNT.exists():
+        return ClusterPods(KnativeClient(handler_namespace, timeout_s=PATCH_WITHIN_S))
+    return NoPods()
 
 
 class PodCostTasks:
-    """Patches in the background, bounded in time and number."""
+    """Patches in the background, bounded in time and number. Those of one pod come one after the other."""
 
     def __init__(self, pods: PodCosts) -> None:
         self._pods = pods
+        self._wanted: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def check(self) -> None:
+        """Tells the log now, not at the first call, that pods cannot be protected."""
+        self._start(self._check())
+
     def busy(self, pod: str) -> None:
-        self._start(pod, BUSY_COST)
+        self._want(pod, BUSY_COST)
 
     def idle(self, pod: str) -> None:
-        self._start(pod, 0)
+        self._want(pod, 0)
 
-    async def settle(self) -> None:
-        """Wait for what is under way; every patch ends within PATCH_WITHIN_S."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    async def close(self) -> None:
+        """Waits for what is under way, PATCH_WITHIN_S at the most."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=PATCH_WITHIN_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self._pods.close()
 
-    def _start(self, pod: str, cost: int) -> None:
-        if not pod or len(self._tasks) >= MOST_AT_ONCE:
+    def _want(self, pod: str, cost: int) -> None:
+        if not pod:
             return
-        task = asyncio.create_task(self._set(pod, cost))
+        if pod in self._wanted:  # its task is under way, and looks again when it is done
+            self._wanted[pod] = cost
+        elif len(self._tasks) < MOST_AT_ONCE:
+            self._wanted[pod] = cost
+            self._start(self._set(pod))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _set(self, pod: str, cost: int) -> None:
+    async def _check(self) -> None:
         try:
-            await asyncio.wait_for(self._pods.set_cost(pod, cost), PATCH_WITHIN_S)
-        except Exception as error:  # best effort, whatever the API answers
-            log.warning("the pod's deletion cost was not set", pod=pod, cost=cost, why=type(error).__name__)
+            await self._pods.check()
+        except ClusterError as error:
+            log.warning("a scale-down may take pods with live calls", why=str(error))
+
+    async def _set(self, pod: str) -> None:
+        told: int | None = None
+        while told != self._wanted[pod]:
+            told = self._wanted[pod]
+            try:
+                await self._pods.set_deletion_cost(pod, told)
+            except Exception as error:  # best effort, whatever the API answers
+                why = str(error) if isinstance(error, ClusterError) else type(error).__name__
+                log.warning("the pod's deletion cost was not set", pod=pod, cost=told, why=why)
+        del self._wanted[pod]

@@ -20,7 +20,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``sip_public_address`` is put into Contact and SDP where it differs from ``sip_bind_address`` (NAT).
     ``sip_peers`` are networks whose INVITEs are taken without registration. ``k_sink`` is the call handler's
     Knative Service. ``handler_wait_s`` is how long a caller waits for a handler before the restaurant's fallback;
-    ``drain_s`` how long calls may go on after SIGTERM.
+    ``drain_s`` how long calls may go on after SIGTERM. ``handler_namespace`` is the Kubernetes namespace of the call
+    handler's pods, where it is not the bridge's own; named outside a cluster, ``$KUBECONFIG`` says which cluster.
     """
 
     platform_database_url: str
@@ -46,6 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     handler_wait_s: Seconds = 30.0
     drain_s: Seconds = 300.0
     recordings_dir: str = "recordings"
+    handler_namespace: Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$")] = ""
     local_runtime_url: str = ""
     static_line: str = ""
 

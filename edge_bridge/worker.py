@@ -69,7 +69,9 @@ class Worker:
         self._emissions = Emissions(self._postgres, f"/edge/{config.node_id}")
         self._media = MediaServer(config.media_host)
         self._lane = LaneClient(config.k_sink, overrides(config.k_ce_overrides))
-        self._pods = pod_costs.PodCostTasks(pod_costs.for_environment(config.local_runtime_url))
+        self._pods = pod_costs.PodCostTasks(
+            pod_costs.for_environment(config.local_runtime_url, config.handler_namespace)
+        )
         self._recorder = Recorder(Path(config.recordings_dir))
         self._switchboard = Switchboard(
             config.max_calls, self._services(), NewsDesk(self._feed, config.node_id), self._emissions, self._registered
@@ -141,6 +143,7 @@ class Worker:
             raise StartError(f"SIP does not start: {error}", PORT_TAKEN_STATUS) from None
         self._sip_is_up = True
         await self._lane.open()
+        self._pods.check()
 
     async def _read_lines(self) -> None:
         while True:
@@ -227,7 +230,7 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._media.stop()
-        await self._pods.settle()
+        await self._pods.close()
         await self._lane.close()
         self._end.send(self._report())
         await asyncio.to_thread(self._recorder.stop)
@@ -281,7 +284,8 @@ async def _run(config: Settings, end: control.WorkerEnd) -> int:
 def main() -> None:
     """Leaves by ``os._exit``: after libDestroy, destructors of pjsua2 objects would only do harm."""
     logs.configure("edge-bridge-worker")
-    logging.getLogger("picows").setLevel(logging.WARNING)  # it tells of every connection
+    for chatty in ("picows", "httpx2"):  # they tell of every connection and request
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     config = settings.load_or_exit(Settings)
     scheduling.make_punctual()
     status = 1

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from cluster.client import DELETION_COST
 from local.caller import Caller
 from local.embedded import EmbeddedValkey
 from local.ports import free_port
@@ -20,10 +21,13 @@ from stores import lines, restaurants
 from stores.ciphers import SipPasswordCipher
 from stores.postgres import Postgres
 from tests.conftest import Database, run_apart
+from tests.fakes.knative_objects import deletion_cost_role, pod
+from tests.fakes.kubernetes_api import KubernetesApi
 from tests.fakes.proxy import TcpProxy
 from tests.fakes.sip_registrar import SipRegistrar
 from tests.integration.edge_bridge.bridge_process import BridgeProcess
 from tests.integration.edge_bridge.conftest import BUSY, restaurant, seed
+from tests.integration.edge_bridge.handler_app import HandlerApp
 
 pytestmark = pytest.mark.integration
 
@@ -89,6 +93,22 @@ async def test_a_call_may_finish_while_the_bridge_drains(start: Start, seeded: D
         workers = bridge.workers()
     assert bridge.stop() == 0
     assert not any(alive(pid) for pid in workers)
+
+
+async def test_with_its_role_and_no_more_it_protects_a_busy_pod_in_another_namespace(
+    start: Start, seeded: Database, tmp_path: Path
+) -> None:
+    async with KubernetesApi([pod("pod-1", "call-handler"), *deletion_cost_role()]) as api:
+        kubeconfig = api.kubeconfig(tmp_path / "config", account="alloresto/edge-bridge", namespace="alloresto-edge")
+        bridge = await asyncio.to_thread(start, HANDLER_NAMESPACE="alloresto", KUBECONFIG=str(kubeconfig))
+        async with HandlerApp(bridge.sink_port) as handler:
+            async with Caller(bridge.target, BUSY) as caller:
+                await caller.invite()
+                await handler.call(1)
+                await until(lambda: api.annotations("Pod", "pod-1", "alloresto").get(DELETION_COST) == "1000")
+            await until(lambda: api.annotations("Pod", "pod-1", "alloresto").get(DELETION_COST) == "0")
+        patches = [path for method, path in api.requests if method == "PATCH"]
+    assert patches == ["/api/v1/namespaces/alloresto/pods/pod-1"] * 2
 
 
 async def test_a_crashed_worker_is_started_again_and_none_outlives_its_supervisor(

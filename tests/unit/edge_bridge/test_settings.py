@@ -36,6 +36,7 @@ def test_peers_are_networks() -> None:
         ("K_SINK", "call-handler"),
         ("MAX_CALLS", "5"),
         ("SIP_PORT", "70000"),
+        ("HANDLER_NAMESPACE", "Allo Resto"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
