@@ -7,22 +7,36 @@ Nothing here is a test: a noisy machine makes a figure miss its reach without an
 from __future__ import annotations
 
 import asyncio
+import importlib
 from pathlib import Path
+
+BENCHES = {
+    "call": "the call path: SIP, media, turns, four calls at once, events (about 5 minutes)",
+    "knative": "the local Knative runtime beside a measured cluster (about 4 minutes)",
+}
+"""What ``bench.NAME`` measures. Each has ``run(runs) -> list[Figure]`` and its further ``CONDITIONS``."""
 
 
 def run(name: str, json_file: Path | None, runs: int) -> int:
-    """Measure ``name`` and show it. Exit status 0 when every figure reached what it must, 2 for an unknown name."""
+    """Measure ``name`` and show it; without a name, say what there is.
+
+    Exit status 0 when every figure reached what it must, 1 when one missed it, 2 for an unknown name.
+    """
     from rich.console import Console
 
-    from bench import call, report
+    from bench import report
 
-    benches = {"call": call.run}
     console = Console()
-    if name not in benches:
-        console.print(f"bench {name}: there is {', '.join(benches)}")
+    if not name:
+        for known, measures in BENCHES.items():
+            console.print(f"alloresto bench {known:8} {measures}", soft_wrap=True)
+        return 0
+    if name not in BENCHES:
+        console.print(f"bench {name}: no such measurement; there is {' and '.join(BENCHES)}")
         return 2
-    figures = asyncio.run(benches[name](runs))
-    report.show(f"alloresto bench {name}", figures, console)
+    bench = importlib.import_module(f"bench.{name}")
+    figures: list[report.Figure] = asyncio.run(bench.run(runs))
+    report.show(f"alloresto bench {name}", figures, console, bench.CONDITIONS)
     if json_file is not None:
-        report.write(json_file, figures)
+        report.write(json_file, figures, bench.CONDITIONS)
     return 0 if all(figure.ok for figure in figures) else 1

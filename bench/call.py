@@ -46,6 +46,7 @@ QUICK_PAUSE_S = 0.4  # one after the other, well below the 20 calls a second tha
 LATE_S = 0.060
 POLL_S = 0.01
 MIB = 1 << 20
+CONDITIONS: dict[str, str] = {}  # no more than every bench's
 
 
 def _speech(seconds: float) -> bytes:

@@ -10,6 +10,7 @@ import concurrent.futures
 import contextlib
 import inspect
 import itertools
+import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -49,6 +50,31 @@ class Pools:
 
     app: Any
     platform: Any
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What ``pytest -m cluster`` rings; see tests/cluster."""
+    options = parser.getgroup("cluster", "a real cluster, for -m cluster")
+    options.addoption("--kubeconfig", default="", help="kubeconfig of a user who may delete pods and read Secrets")
+    options.addoption("--call-sink", default="", help="the call handler's Knative Service, as this machine reaches it")
+    options.addoption("--bridge-host", default="", help="address of this machine that the cluster's pods can reach")
+    options.addoption("--cluster-namespace", default="alloresto", help="where the call handler runs (alloresto)")
+    options.addoption("--cluster-database-url", default="", help="Postgres, platform role, where the Secret's is not")
+    options.addoption("--cluster-redis-url", default="", help="Redis, where the Secret's URL is not reached from here")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A cluster is rung only when ``-m`` names it, and then what it takes has to be there."""
+    ringing = [item for item in items if item.get_closest_marker("cluster")]
+    if not re.search(r"\bcluster\b", config.option.markexpr):
+        items[:] = [item for item in items if item not in ringing]
+        config.hook.pytest_deselected(items=ringing)
+        return
+    needed = ("--kubeconfig", "--call-sink", "--bridge-host")
+    missing = [option for option in needed if not config.getoption(option)]
+    if ringing and missing:
+        raise pytest.UsageError(f"-m cluster rings a real cluster: give {', '.join(missing)} (see tests/cluster)")
 
 
 def run_apart(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
