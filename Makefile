@@ -20,7 +20,8 @@ down: ## stop what `make up` started; the data stays
 test: ## install what is missing, then run every check and test
 	@setup/install.sh dev
 	@$(MAKE) --no-print-directory check
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest -n 2 --dist loadfile -m "not e2e and not cluster"
+	@.venv/bin/python -m pytest -m e2e
 
 check: ## style, types, layers
 	@.venv/bin/ruff check .

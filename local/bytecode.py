@@ -9,7 +9,7 @@ import compileall
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("process", "domain", "stores", "eventing", "edge_bridge", "functions", "web")
+PACKAGES = ("process", "domain", "cluster", "stores", "eventing", "edge_bridge", "functions", "web")
 
 
 def compile_packages() -> None:

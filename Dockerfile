@@ -1,0 +1,110 @@
+# Three images from one file, chosen by --target: edge (the phone side), functions (every Knative Service, the outbox
+# relay and the migrations) and web (the admin).
+#
+#     docker build --target functions --tag alloresto-functions .
+#
+# Each target installs its own hash-locked packages and copies the packages of ours that it imports, and nothing else:
+# no speech model, no pip, no compiler. `alloresto images` makes the same trees from these lines without Docker,
+# measures them and starts what is in them.
+
+# Any Debian with Python 3.11 or 3.12 and python3-venv can stand in; it has every system library that the wheels need
+# (libstdc++ and zlib, which apt and dpkg need, too). For a release name it by digest: name@sha256:….
+ARG BASE=python:3.12-slim-bookworm
+
+# uv, from its own lock. It stays behind: only /opt/venv is copied out of what is built on this.
+FROM ${BASE} AS installer
+WORKDIR /build
+COPY requirements/bootstrap.txt requirements/
+RUN python3 -m venv /opt/uv \
+    && /opt/uv/bin/pip install --no-cache-dir --require-hashes -r requirements/bootstrap.txt
+# UNCHECKED_HASH: a .pyc is taken as it is. By default it counts only while its source has the very time it was compiled
+# at; one tool that rewrites times (reproducible builds do) would make every cold start compile everything, 2-3 times
+# slower and for ever, since a read-only root can't keep the result.
+# copy: the cache is a mount that no later stage has, so files can't be linked to it.
+ENV PATH=/opt/uv/bin:$PATH \
+    UV_COMPILE_BYTECODE=1 \
+    PYC_INVALIDATION_MODE=UNCHECKED_HASH \
+    UV_LINK_MODE=copy \
+    UV_PYTHON=python3 \
+    UV_PYTHON_DOWNLOADS=never
+
+# --only-binary: a package without a wheel for this platform stops the build, instead of asking for a compiler. For arm64
+# pjsua2-python has none: build edge with --platform linux/amd64.
+FROM installer AS edge-packages
+COPY requirements/edge.txt requirements/
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv venv /opt/venv \
+    && uv pip install --python /opt/venv --require-hashes --only-binary :all: -r requirements/edge.txt
+
+FROM installer AS functions-packages
+COPY requirements/functions.txt requirements/
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv venv /opt/venv \
+    && uv pip install --python /opt/venv --require-hashes --only-binary :all: -r requirements/functions.txt
+
+FROM installer AS web-packages
+COPY requirements/web.txt requirements/
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv venv /opt/venv \
+    && uv pip install --python /opt/venv --require-hashes --only-binary :all: -r requirements/web.txt
+
+FROM ${BASE} AS runtime
+LABEL org.opencontainers.image.title="AlloResto" \
+      org.opencontainers.image.description="Answers a restaurant's phone with AI" \
+      org.opencontainers.image.licenses="Apache-2.0"
+# Bytecode is made here, once; at run time there is nowhere to write it. Logs are seen when they are written.
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+WORKDIR /app
+# Every process drains on it; the manifests say how long each may take.
+STOPSIGNAL SIGTERM
+
+# The files belong to root and the process is 10001, a number, so that runAsNonRoot can be checked without the image's
+# /etc/passwd: it can't change its own code even where the root file system is writable.
+FROM runtime AS edge
+COPY --from=edge-packages /opt/venv /opt/venv
+COPY process /app/process
+COPY domain /app/domain
+COPY cluster /app/cluster
+COPY stores /app/stores
+COPY eventing /app/eventing
+COPY edge_bridge /app/edge_bridge
+RUN python -m compileall -q --invalidation-mode unchecked-hash /app
+USER 10001:10001
+# SIP, the probes and metrics, the handlers' WebSockets; RTP's range is a setting.
+EXPOSE 5060/udp 8080 8090
+CMD ["python", "-m", "edge_bridge"]
+
+# The function is the argument (args: ["call_handler"]); the relay and the migrations set command instead.
+FROM runtime AS functions
+COPY --from=functions-packages /opt/venv /opt/venv
+COPY process /app/process
+COPY domain /app/domain
+COPY stores /app/stores
+COPY eventing /app/eventing
+COPY functions /app/functions
+RUN python -m compileall -q --invalidation-mode unchecked-hash /app
+USER 10001:10001
+EXPOSE 8080
+ENTRYPOINT ["python", "-m", "functions"]
+
+FROM runtime AS web
+COPY --from=web-packages /opt/venv /opt/venv
+COPY process /app/process
+COPY domain /app/domain
+COPY stores /app/stores
+COPY eventing /app/eventing
+COPY web /app/web
+RUN python -m compileall -q --invalidation-mode unchecked-hash /app
+USER 10001:10001
+EXPOSE 8080
+CMD ["gunicorn", "-c", "web/gunicorn.conf.py", "web:create_app()"]
+
+# For `skaffold dev` only: sources may be replaced while it runs. No bytecode of ours, since an unchecked .pyc would hide
+# the new source; the files belong to the process, and gunicorn starts again when one of them changes.
+FROM web AS web-live
+USER 0:0
+RUN find /app -name __pycache__ -prune -exec rm -r {} + && chown -R 10001:10001 /app
+USER 10001:10001
+ENV GUNICORN_CMD_ARGS=--reload

@@ -1,0 +1,126 @@
+"""A Dockerfile as data: its stages and their instructions, as far as ours uses them. Anything else is an error."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+KEYWORDS = frozenset(
+    ("ARG", "FROM", "COPY", "RUN", "ENV", "WORKDIR", "USER", "EXPOSE", "CMD", "ENTRYPOINT", "LABEL", "STOPSIGNAL")
+)
+_FLAG = re.compile(r"--(?P<name>[a-z]+)=(?P<value>\S+)\s+")
+
+
+class DockerfileError(ValueError):
+    """The message names the file and the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """``words`` is the exec form's list, or the shell form split as a shell does; flags stand apart."""
+
+    keyword: str
+    words: tuple[str, ...]
+    flags: dict[str, str]
+    line: int
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """A RUN's commands, which ``&&`` joins."""
+        commands: list[list[str]] = [[]]
+        for word in self.words:
+            if word == "&&":
+                commands.append([])
+            else:
+                commands[-1].append(word)
+        return commands
+
+    @property
+    def pairs(self) -> dict[str, str]:
+        """An ENV's or LABEL's variables."""
+        return dict(word.split("=", 1) for word in self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """``base`` is another stage's name, or an image that is none of ours."""
+
+    name: str
+    base: str
+    instructions: tuple[Instruction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dockerfile:
+    stages: dict[str, Stage]
+
+    def stage(self, name: str) -> Stage:
+        if name not in self.stages:
+            raise DockerfileError(f"Dockerfile: no stage {name!r}; there is {', '.join(self.stages)}")
+        return self.stages[name]
+
+    def instructions(self, target: str) -> Iterator[Instruction]:
+        """Everything that makes ``target``, the stages it stands on first."""
+        stage = self.stage(target)
+        if stage.base in self.stages:
+            yield from self.instructions(stage.base)
+        yield from stage.instructions
+
+    def entry(self, target: str) -> tuple[list[str], list[str]]:
+        """ENTRYPOINT and CMD, as the last of each says."""
+        last = {one.keyword: list(one.words) for one in self.instructions(target)}
+        return last.get("ENTRYPOINT", []), last.get("CMD", [])
+
+
+def read(file: Path) -> Dockerfile:
+    """Raises DockerfileError for what is not understood."""
+    stages: dict[str, Stage] = {}
+    name, base, gathered = "", "", list[Instruction]()
+    for line, text in _logical_lines(file.read_text()):
+        one = _instruction(text, f"{file.name}:{line}", line)
+        if one.keyword != "FROM":
+            gathered.append(one)
+            continue
+        if name:
+            stages[name] = Stage(name, base, tuple(gathered))
+        if len(one.words) != 3 or one.words[1].upper() != "AS":
+            raise DockerfileError(f"{file.name}:{line}: every stage needs a name: FROM … AS name")
+        base, _, name = one.words
+        gathered = []
+    if not name:
+        raise DockerfileError(f"{file.name}: no stage; it needs FROM … AS name")
+    return Dockerfile(stages | {name: Stage(name, base, tuple(gathered))})
+
+
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """``(number, text)``, continued lines joined and comments gone (they may stand between continued lines)."""
+    gathered, first = "", 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.lstrip().startswith("#") or not (gathered or line.strip()):
+            continue
+        first = first if gathered else number
+        if line.rstrip().endswith("\\"):
+            gathered += line.rstrip()[:-1] + " "
+        else:
+            yield first, gathered + line
+            gathered = ""
+
+
+def _instruction(text: str, where: str, line: int) -> Instruction:
+    keyword, _, rest = text.strip().partition(" ")
+    keyword, rest = keyword.upper(), rest.strip()
+    if keyword not in KEYWORDS:
+        raise DockerfileError(f"{where}: {keyword} is not understood here; use one of {', '.join(sorted(KEYWORDS))}")
+    flags = {}
+    while keyword in ("COPY", "RUN") and (flag := _FLAG.match(rest)):
+        flags[flag["name"]] = flag["value"]
+        rest = rest[flag.end() :]
+    try:
+        words = json.loads(rest) if rest.startswith("[") else shlex.split(rest)
+    except ValueError as error:
+        raise DockerfileError(f"{where}: {keyword}: {error}") from None
+    return Instruction(keyword, tuple(words), flags, line)

@@ -1,0 +1,91 @@
+"""Each image's content, made from the Dockerfile with the real packages, and everything in it started."""
+
+import shutil
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from local.images import checks, dockerfile, report, tree
+from local.images.context import BuildContext
+from local.images.sizes import MB, measure
+from local.images.tree import BuildError, Tree
+from local.knative import render
+
+pytestmark = pytest.mark.integration
+
+MANIFESTS = render(report.MANIFESTS)
+
+
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Tree]:
+    """Each made at its first use, once."""
+    stages, context = dockerfile.read(report.ROOT / "Dockerfile"), BuildContext(report.ROOT)
+    return cache(lambda target: tree.build(stages, target, context, tmp_path_factory.mktemp(target)))
+
+
+@pytest.fixture(params=report.TARGETS)
+def made(request: pytest.FixtureRequest, trees: Callable[[str], Tree]) -> Tree:
+    return trees(request.param)
+
+
+def test_every_process_of_an_image_has_all_that_it_needs_and_nothing_that_it_must_not(made: Tree) -> None:
+    assert checks.processes(made, MANIFESTS)
+    assert checks.examine(made, MANIFESTS) == []
+
+
+def test_its_size_is_told_and_the_functions_keep_to_their_limit(made: Tree) -> None:
+    sizes = measure(made)
+
+    assert sum(size for _, size in sizes.heaviest) < sizes.total
+    assert min(sizes.packages, sizes.bytecode) > 5 * MB
+    assert MB > sizes.code > 0.2 * MB
+    if made.target == "functions":
+        assert sizes.total <= 120 * MB
+
+
+def test_all_bytecode_is_taken_without_a_look_at_its_source(made: Tree) -> None:
+    """Bytes 4-8 of a .pyc: 1 says that it has a hash and no time, and that nobody compares it (PEP 552)."""
+    compiled = [path.read_bytes()[4:8] for path in made.root.rglob("*.pyc")]
+
+    assert set(compiled) == {b"\x01\x00\x00\x00"}
+    assert {path.stem for path in made.app.rglob("*.py")} <= {
+        path.name.split(".cpython")[0] for path in made.app.rglob("*.pyc")
+    }
+
+
+def test_a_package_that_is_missing_or_should_not_be_there_is_named(trees: Callable[[str], Tree]) -> None:
+    made = trees("functions")
+    (site,) = made.venv.glob("lib/python*/site-packages")
+    (site / "flask.py").touch()
+    shutil.move(site / "picows", site / "picows-away")
+    try:
+        problems = list(checks.import_problems(made, set()))
+    finally:
+        shutil.move(site / "picows-away", site / "picows")
+        (site / "flask.py").unlink()
+
+    assert "flask: must not be there" in problems
+    assert "picows: our code imports it, and it is not there" in problems
+    assert "functions.call_handler.websocket: ModuleNotFoundError: No module named 'picows'" in problems
+
+
+def test_a_process_that_fails_in_another_way_than_for_its_settings_is_told(trees: Callable[[str], Tree]) -> None:
+    told = checks.start_problem(trees("functions"), checks.Process("migrate", ["python", "-m", "stores.nothing"]))
+
+    assert told.startswith("migrate: python -m stores.nothing: ended with 1: ")
+    assert "No module named stores.nothing" in told
+
+
+def test_a_line_that_fails_is_told_with_what_it_said(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(
+        "FROM debian AS one\nRUN uv venv /opt/venv\nCOPY side /app/side\nRUN python -m compileall -q /app\n"
+    )
+    (tmp_path / ".dockerignore").touch()
+    (tmp_path / "side").mkdir()
+    (tmp_path / "side" / "app.py").write_text("def (:\n")
+    stages = dockerfile.read(tmp_path / "Dockerfile")
+
+    with pytest.raises(BuildError, match=r"(?s)Dockerfile:4: RUN python -m compileall.*SyntaxError"):
+        tree.build(stages, "one", BuildContext(tmp_path), tmp_path / "root")

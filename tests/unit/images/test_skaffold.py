@@ -1,0 +1,166 @@
+"""skaffold.yaml against what it names: the Dockerfile, the overlays, the manifests, the files."""
+
+import os
+import re
+import shlex
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+import yaml
+
+from local.images import dockerfile
+from local.images.context import BuildContext
+from local.images.report import TARGETS
+from local.knative import render
+from local.knative.patches import apply_operations
+from tests.unit.manifests.rendered import objects
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).parents[3]
+SKAFFOLD: dict[str, Any] = yaml.safe_load((ROOT / "skaffold.yaml").read_text())
+KIND: dict[str, Any] = yaml.safe_load((ROOT / "setup" / "kind.yaml").read_text())
+DOCKERFILE = dockerfile.read(ROOT / "Dockerfile")
+PROFILES = {profile["name"]: profile for profile in SKAFFOLD["profiles"]}
+OVERLAYS = {"dev": "dev-cluster", "staging": "staging", "production": "production"}
+RELEASED = ("staging", "production")
+
+
+def configuration(profile: str) -> dict[str, Any]:
+    """What skaffold works with under ``-p profile``: its patches applied, its sections laid over."""
+    patched: dict[str, Any] = apply_operations(SKAFFOLD, PROFILES[profile].get("patches", []))
+    return patched | {key: PROFILES[profile][key] for key in ("manifests",) if key in PROFILES[profile]}
+
+
+def artifacts(profile: str) -> dict[str, dict[str, Any]]:
+    return {artifact["image"]: artifact for artifact in configuration(profile)["build"]["artifacts"]}
+
+
+def hooks(profile: str) -> list[str]:
+    """The shell commands, in their order."""
+    found = configuration(profile)["deploy"]["kubectl"]["hooks"]
+    commands = [hook["host"]["command"] for when in ("before", "after") for hook in found[when]]
+    assert all(command[:2] == ["sh", "-c"] and len(command) == 3 for command in commands)
+    return [command[2] for command in commands]
+
+
+def named(overlay: str, kind: str, name: str) -> dict[str, Any]:
+    return next(one for one in objects(overlay) if (one["kind"], one["metadata"]["name"]) == (kind, name))
+
+
+def containers(overlay: str) -> list[dict[str, Any]]:
+    templates = [one.get("spec", {}).get("template", {}) for one in objects(overlay)]
+    return [container for template in templates for container in template.get("spec", {}).get("containers", [])]
+
+
+def test_there_is_a_profile_for_each_overlay_and_the_first_is_the_default() -> None:
+    paths = {name: configuration(name)["manifests"]["kustomize"]["paths"] for name in PROFILES}
+
+    assert paths == {profile: [f"manifests/overlays/{overlay}"] for profile, overlay in OVERLAYS.items()}
+    assert configuration("dev") == SKAFFOLD
+    for (path,) in paths.values():
+        assert render(ROOT / path)
+
+
+@pytest.mark.parametrize("profile", OVERLAYS)
+def test_the_images_that_are_built_are_those_that_the_manifests_run(profile: str) -> None:
+    used = {container["image"] for container in containers(OVERLAYS[profile])}
+
+    assert {image for image in used if image.startswith("alloresto")} == artifacts(profile).keys()
+    assert {image.removeprefix("alloresto-") for image in artifacts(profile)} == set(TARGETS)
+
+
+@pytest.mark.parametrize("profile", OVERLAYS)
+def test_each_image_is_made_by_its_own_stage_of_the_dockerfile(profile: str) -> None:
+    for image, artifact in artifacts(profile).items():
+        target = DOCKERFILE.stage(artifact["docker"]["target"])
+        own = image.removeprefix("alloresto-")
+        assert own in (target.name, target.base if profile == "dev" else None)
+
+
+@pytest.mark.parametrize("profile", RELEASED)
+def test_a_release_is_pushed_and_has_nothing_of_a_developers_machine(profile: str) -> None:
+    released = configuration(profile)
+
+    assert all(artifact["docker"]["target"] in TARGETS for artifact in artifacts(profile).values())
+    assert not any("sync" in artifact for artifact in artifacts(profile).values())
+    assert "portForward" not in released
+    assert released["build"]["local"]["push"]
+    assert not any("seed" in hook for hook in hooks(profile))
+
+
+@pytest.mark.parametrize("profile", RELEASED)
+def test_a_release_waits_as_long_as_a_bridge_may_drain(profile: str) -> None:
+    bridge = named(OVERLAYS[profile], "StatefulSet", "edge-bridge")
+    drain_s = bridge["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+
+    replicas = bridge["spec"]["replicas"]
+    assert configuration(profile)["deploy"]["statusCheckDeadlineSeconds"] > drain_s * replicas
+
+
+def test_files_are_synced_where_the_image_has_them_and_only_where_they_may_be_written() -> None:
+    synced = [artifact for artifact in artifacts("dev").values() if "sync" in artifact]
+    (web,) = synced
+    context = BuildContext(ROOT)
+    target = web["docker"]["target"]
+    copied = {one.words[0]: one.words[1] for one in DOCKERFILE.instructions(target) if one.keyword == "COPY"}
+    for rule in web["sync"]["manual"]:
+        files = [PurePosixPath(path.relative_to(ROOT)) for path in ROOT.glob(rule["src"]) if path.is_file()]
+        folder = PurePosixPath(rule["src"]).parts[0]
+        assert any(context.allows(file) for file in files), f"{rule['src']}: nothing to sync"
+        assert f"{rule['dest']}/{folder}" == copied[folder]
+    (container,) = (one for one in containers("dev-cluster") if one["image"] == web["image"])
+    assert container["securityContext"]["readOnlyRootFilesystem"] is False
+    assert any("chown" in one.words for one in DOCKERFILE.stage(target).instructions)
+
+
+def test_every_forwarded_port_is_one_of_the_manifests_and_is_tcp() -> None:
+    for forward in SKAFFOLD["portForward"]:
+        kind = {"service": "Service", "statefulset": "StatefulSet"}[forward["resourceType"]]
+        target = named("dev-cluster", kind, forward["resourceName"])
+        assert target["metadata"]["namespace"] == forward["namespace"]
+        spec = target["spec"]
+        ports = (
+            {port["port"]: port for port in spec["ports"]}
+            if kind == "Service"
+            else {port["containerPort"]: port for port in spec["template"]["spec"]["containers"][0]["ports"]}
+        )
+        assert ports[forward["port"]].get("protocol", "TCP") == "TCP"
+
+
+def test_kind_maps_exactly_the_node_ports_of_sip_and_rtp() -> None:
+    (node,) = KIND["nodes"]
+    mapped = {(one["containerPort"], one["hostPort"], one["protocol"]) for one in node["extraPortMappings"]}
+    service = named("dev-cluster", "Service", "edge-bridge-sip")
+
+    assert mapped == {(one["nodePort"], one["port"], one["protocol"]) for one in service["spec"]["ports"]}
+
+
+@pytest.mark.parametrize("profile", OVERLAYS)
+def test_every_hook_names_things_that_exist(profile: str) -> None:
+    names = {(one["kind"].lower(), one["metadata"]["name"]) for one in objects(OVERLAYS[profile])}
+    for hook in hooks(profile):
+        program, *words = shlex.split(hook)
+        if program != "kubectl":
+            assert os.access(ROOT / program, os.X_OK), hook
+            continue
+        assert words[:4] == ["--context", "$SKAFFOLD_KUBE_CONTEXT", "--namespace", "alloresto"]
+        verb, *rest = words[4:]
+        if verb == "get":
+            assert set(rest[1:-2]) == secrets_used(OVERLAYS[profile]), hook
+        elif "--all" not in rest:
+            kind, _, name = rest[0].partition("/")
+            assert (kind, name or rest[1]) in names, hook
+
+
+def secrets_used(overlay: str) -> set[str]:
+    """By what is not optional, in the namespace of the platform."""
+    text = yaml.safe_dump_all(containers(overlay))
+    return set(re.findall(r"secretKeyRef:\s+key: \S+\s+name: (\S+)", text))
+
+
+def test_a_wait_of_a_hook_has_an_end() -> None:
+    for hook in hooks("dev"):
+        if " wait " in hook or " delete " in hook:
+            assert re.search(r"--timeout=\d+s", hook), hook

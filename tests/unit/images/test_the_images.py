@@ -1,0 +1,93 @@
+"""The project's own Dockerfile: what each image holds, and who it runs as."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.images import dockerfile
+from local.images.checks import PACKAGES
+from local.images.context import BuildContext
+from local.images.dockerfile import Instruction
+from local.images.imports import closure, modules_of
+from local.images.report import TARGETS
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).parents[3]
+DOCKERFILE = dockerfile.read(ROOT / "Dockerfile")
+CONTEXT = BuildContext(ROOT)
+HOUSE = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+# What runs in an image beside its own side: see the manifests' commands.
+PROGRAMS = {"functions": ("eventing.relay", "stores.migrate")}
+
+
+def of(target: str, keyword: str) -> list[Instruction]:
+    return [one for one in DOCKERFILE.instructions(target) if one.keyword == keyword]
+
+
+def copied(target: str) -> list[str]:
+    """The packages of ours in the image."""
+    return [one.words[0] for one in of(target, "COPY") if "from" not in one.flags]
+
+
+def test_hadolint_has_nothing_to_say() -> None:
+    linter = Path(sys.executable).with_name("hadolint")
+    checked = subprocess.run([linter, ROOT / "Dockerfile"], capture_output=True, text=True, timeout=60, check=False)
+
+    assert (checked.stdout, checked.returncode) == ("", 0)
+    assert "hadolint ignore" not in (ROOT / "Dockerfile").read_text()
+
+
+@pytest.mark.parametrize("target", [*TARGETS, "web-live"])
+def test_an_image_runs_as_a_number_that_is_not_root(target: str) -> None:
+    """The kubelet can't check runAsNonRoot against a name."""
+    assert of(target, "USER")[-1].words == ("10001:10001",)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_bytecode_is_made_before_root_is_left_and_is_never_compared_with_its_source(target: str) -> None:
+    lines = {one.keyword: one.line for one in DOCKERFILE.stage(target).instructions}
+    (compiled,) = (one.commands[0] for one in of(target, "RUN"))
+
+    assert lines["COPY"] < lines["RUN"] < lines["USER"]
+    assert compiled == ["python", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "/app"]
+    installer = [one.pairs for one in DOCKERFILE.stage("installer").instructions if one.keyword == "ENV"]
+    assert installer[0]["PYC_INVALIDATION_MODE"] == "UNCHECKED_HASH"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_package_is_locked_by_hash_and_needs_no_compiler(target: str) -> None:
+    (install,) = (
+        one.commands[-1] for one in DOCKERFILE.stage(f"{target}-packages").instructions if one.keyword == "RUN"
+    )
+
+    assert "--require-hashes" in install
+    assert install[install.index("--only-binary") + 1] == ":all:"
+    assert install[install.index("-r") + 1] == f"requirements/{target}.txt"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_what_is_copied_is_there_and_is_let_through(target: str) -> None:
+    requirements = [one.words[0] for one in DOCKERFILE.instructions(f"{target}-packages") if one.keyword == "COPY"]
+    for source in [*copied(target), *requirements]:
+        assert CONTEXT.files(source), f"{source}: nothing of it gets into a build"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_image_holds_every_module_of_ours_that_it_imports_and_no_package_that_it_does_not(target: str) -> None:
+    files = [file for source in copied(target) for file in CONTEXT.files(source)]
+    reached = closure(modules_of(ROOT, files), [PACKAGES[target], *PROGRAMS.get(target, ())])
+
+    missing = {name for name in reached.others if name.split(".")[0] in HOUSE}
+    assert not missing, "imported, but not in the image"
+    assert {name.split(".")[0] for name in reached.ours} == set(copied(target)), "copied, but never imported"
+
+
+def test_the_base_image_is_the_builders_choice_and_no_registry_of_packages_is_named() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+
+    assert {stage.base for stage in DOCKERFILE.stages.values()} - DOCKERFILE.stages.keys() == {"${BASE}"}
+    assert not re.search(r"https?://|index-url|# *syntax *=", text)
