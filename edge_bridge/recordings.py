@@ -69,7 +69,7 @@ class Recording:
         if not self.failed:
             self.failed = True
             self.finished.set()
-            log.error("recording stopped; the call goes on", file=self.path.name, why=why)
+            log.error("recording stopped, the call goes on; see RECORDINGS_DIR", file=self.path.name, why=why)
 
     def write(self, batch: Frames) -> None:
         """On the writer thread: append the frames to the file."""
