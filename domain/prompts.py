@@ -8,6 +8,7 @@ rest. Nothing about a caller, and no private number, ever stands in a prompt.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from domain import hours, spoken_time
 from domain.choices import orderable
@@ -26,6 +27,19 @@ MAX_FAQ = 4_000
 MAX_TRANSCRIPTION_WORDS = 200
 # Exceptions further away than this are looked up by the tool.
 EXCEPTIONS_DAYS = 14
+
+
+class Greeter(Protocol):
+    """What a greeting is made of: a Restaurant, or as much of one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+    @property
+    def greeting(self) -> str: ...
+    @property
+    def record_calls(self) -> bool: ...
 
 
 def instructions(restaurant: Restaurant, menu: Menu, faq: tuple[FaqEntry, ...], now: datetime) -> str:
@@ -70,7 +84,7 @@ def moment_instructions(restaurant: Restaurant, now: datetime) -> str:
     return "\n".join(lines)
 
 
-def greeting_text(restaurant: Restaurant) -> str:
+def greeting_text(restaurant: Greeter) -> str:
     """What the caller hears first: the restaurant's own words, or ours, which say that an AI speaks.
 
     A recorded call is announced, unless the restaurant's greeting already does.
@@ -97,7 +111,7 @@ def transcription_prompt(menu: Menu) -> str:
     return ", ".join(kept) + "." if kept else ""
 
 
-def _texts(restaurant: Restaurant) -> PromptTexts:
+def _texts(restaurant: Greeter) -> PromptTexts:
     return TEXTS[spoken_time.language_of(restaurant.language)]
 
 

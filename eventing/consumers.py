@@ -6,9 +6,7 @@ the first was, with the same id, so that a lost answer does not end the story.
 
     204            done, nothing follows
     200 + event    done, and this follows (binary mode)
-    400            can never succeed: to the dead letters, with the reason
-    503            try again later (Postgres, Redis or a service is away)
-    500            an error of ours; the Broker tries again, too
+    400, 503, 500  not done; see ``eventing.refusals``
 """
 
 from __future__ import annotations
@@ -20,20 +18,19 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
-import asyncpg
 import msgspec
 
 from eventing.catalogue import BY_TYPE, Payload
 from eventing.cloudevents import BadEvent, Event, parse, to_binary
-from eventing.connections import TRANSIENT, open_when_there
+from eventing.connections import hold_open
+from eventing.refusals import Unprocessable, refusal
 from process import logs
-from process.asgi import App, Request, Response, problem
+from process.asgi import App, Request, Response
 from process.health import Health
 from stores import live
 from stores.postgres import Connection, Postgres
 from stores.redis import Redis, RedisError
 
-RETRY_AFTER_S = 2
 EFFECT_TIMEOUT_S = 25.0
 LIVE_TIMEOUT_S = 1.0
 STOP_GRACE_S = 2.0
@@ -46,29 +43,13 @@ Effect = Callable[[Connection, Event], Awaitable[Payload | None]]
 OutsideEffect = Callable[[Event], Awaitable[Payload | None]]
 
 
-class Unprocessable(Exception):  # noqa: N818 - the name of HTTP's own 422, and of what it is
-    """The event can never be processed. ``reason`` goes to the dead letter: it names the field, nothing personal."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class TryAgain(Exception):  # noqa: N818 - an answer, not an error
-    """Something that the effect needs is away. ``reason`` names it."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
 def consumer(
     name: str, kinds: Collection[type[Payload]], effect: Effect, *, postgres: Postgres, redis: Redis | None = None
 ) -> App:
     """A function whose effect is in Postgres: ``effect(connection, event)`` runs in the restaurant's transaction.
 
-    It takes the ``kinds`` of event and no others, and returns the payload of its reply, or None. It raises
-    Unprocessable or TryAgain; see this module for how failures are answered. With ``redis``, each effect is told
+    It takes the ``kinds`` of event and no others, and returns the payload of its reply, or None. It may raise
+    Unprocessable or TryAgain; see ``refusals`` for how failures are answered. With ``redis``, each effect is told
     to the restaurant's live feed. ``POST /`` takes the events; Postgres is opened in the background.
     """
 
@@ -76,7 +57,7 @@ def consumer(
         async with postgres.tenant(payload.restaurant_id) as connection:
             at = await connection.fetchval(_FIRST, name, event.id)
             if at is None:
-                return await _settled_before(connection, name, event)
+                return await _duplicate(connection, name, event)
             reply = await effect(connection, event)
             if reply is not None:
                 await connection.execute(_REMEMBER_REPLY, name, event.id, _Reply(reply.TYPE, reply))
@@ -107,7 +88,7 @@ def outside_consumer(
         kept = None if reply is None else _Reply(reply.TYPE, reply)
         async with postgres.tenant(payload.restaurant_id) as connection:
             at = await connection.fetchval(_FIRST_WITH_REPLY, name, event.id, kept)
-            return await _settled_before(connection, name, event) if at is None else Settled(reply, at)
+            return await _duplicate(connection, name, event) if at is None else Settled(reply, at)
 
     return _Consumer(name, kinds, once, postgres, redis).app
 
@@ -145,6 +126,14 @@ async def _settled_before(connection: Connection, name: str, event: Event) -> Se
     return Settled(msgspec.convert(kept.data, BY_TYPE[kept.type]), row["at"], duplicate=True)
 
 
+async def _duplicate(connection: Connection, name: str, event: Event) -> Settled:
+    """How the event was taken before. Raises Unprocessable when that was another restaurant's, which we can't see."""
+    settled = await _settled_before(connection, name, event)
+    if settled.at is None:
+        raise Unprocessable("id: an event of another restaurant has it; ids are unique")
+    return settled
+
+
 class _Consumer:
     """One function's App and what lives beside it."""
 
@@ -159,29 +148,19 @@ class _Consumer:
         self._name = name
         self._kinds = tuple(kinds)
         self._once = once
-        self._postgres = postgres
         self._redis = redis
         self._background: set[asyncio.Task[None]] = set()
-        self._opening: asyncio.Task[None] | None = None
         self.app = App(Health(name))
         self.app.route("POST", "/", self._take)
-        self.app.startup.append(self._start)
+        hold_open(self.app, postgres)
         self.app.shutdown.append(self._stop)
 
-    async def _start(self) -> None:
-        self._opening = asyncio.create_task(open_when_there(self._postgres, self.app.health))
-        self.app.health.add("postgres", self._postgres.check)
-
     async def _stop(self) -> None:
-        self.app.health.draining = True
-        left = set() if self._opening is None else {self._opening}
         if self._background:
             _, unfinished = await asyncio.wait(self._background, timeout=STOP_GRACE_S)
-            left |= unfinished
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
-        await self._postgres.close()
+            for task in unfinished:
+                task.cancel()
+            await asyncio.gather(*unfinished, return_exceptions=True)
         if self._redis is not None:
             await self._redis.aclose()
 
@@ -201,34 +180,12 @@ class _Consumer:
             async with asyncio.timeout(EFFECT_TIMEOUT_S):
                 settled = await self._once(event, payload)
         except Exception as error:  # the boundary: each failure has its answer, and none ends the process
-            return self._refusal(error)
+            return refusal(error)
         self._tell(event, payload, settled, started)
         if settled.reply is None:
             return Response(204)
         headers, body = to_binary(self._reply(event, settled.reply, settled.at))
         return Response(200, body, headers)
-
-    def _refusal(self, error: Exception) -> Response:
-        match error:
-            case BadEvent() | Unprocessable():
-                log.warning("event refused", reason=error.reason)
-                return problem(400, error.reason)
-            case asyncpg.DataError() | asyncpg.IntegrityConstraintViolationError():
-                log.exception("event refused by the database")
-                return problem(400, f"data: Postgres refuses it ({type(error).__name__} {error.sqlstate})")
-            case TryAgain():
-                return self._try_again(error.reason)
-            case RedisError():
-                return self._try_again(f"Redis is away ({type(error).__name__})")
-            case error if isinstance(error, TRANSIENT):
-                return self._try_again(f"Postgres is away or busy ({type(error).__name__})")
-        log.exception("event failed")
-        return problem(500, "internal error; the log names it")
-
-    def _try_again(self, reason: str) -> Response:
-        log.warning("event put off", reason=reason)
-        answer = problem(503, reason)
-        return Response(503, answer.body, {**answer.headers, "retry-after": str(RETRY_AFTER_S)})
 
     def _reply(self, event: Event, reply: Payload, at: datetime | None) -> Event:
         passed_on = {name: event.extensions[name] for name in ("traceparent", "callid") if name in event.extensions}

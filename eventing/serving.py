@@ -15,16 +15,27 @@ from process.settings import Port, load_or_exit
 GRACE_S = 28  # an effect may take EFFECT_TIMEOUT_S; Kubernetes kills after 30 s unless told otherwise
 
 
-class FunctionSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What every small function reads from its environment."""
+class ServingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a function listens."""
 
-    database_url: str
-    redis_url: str
     port: Port = 8080
     host: str = "0.0.0.0"
 
 
-S = TypeVar("S", bound=FunctionSettings)
+class FunctionSettings(ServingSettings, frozen=True, kw_only=True):
+    """What a function reads that works for one restaurant at a time."""
+
+    database_url: str
+    redis_url: str
+
+
+class PlatformSettings(ServingSettings, frozen=True, kw_only=True):
+    """What a function reads that works for the platform, across restaurants."""
+
+    platform_database_url: str
+
+
+S = TypeVar("S", bound=ServingSettings)
 
 
 def run(name: str, kind: type[S], build: Callable[[S], App]) -> None:

@@ -10,7 +10,7 @@ Redis commands are those of redis-py's asyncio client: mget, eval, delete and (t
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
@@ -32,7 +32,7 @@ LIFETIME_S = 300
 GENERATION_LIFETIME_S = 3600  # longer than any read of Postgres can take
 PATIENCE_S = 0.5  # a slow Redis is worse than none: a caller is waiting
 
-Part = Literal["config", "menu", "faq", "prompt", "greeting"]
+Part = Literal["config", "menu", "faq", "prompt"]
 
 # The menu holds the restaurant's currency and language; the prompt holds all three.
 _STALE_WITH: dict[Part, tuple[Part, ...]] = {
@@ -40,7 +40,13 @@ _STALE_WITH: dict[Part, tuple[Part, ...]] = {
     "menu": ("menu", "prompt"),
     "faq": ("faq", "prompt"),
     "prompt": ("prompt",),
-    "greeting": ("greeting",),
+}
+
+_KEY_OF: dict[Part, Callable[[str], str]] = {
+    "config": keys.restaurant_config,
+    "menu": keys.restaurant_menu,
+    "faq": keys.restaurant_faq,
+    "prompt": keys.restaurant_prompt,
 }
 
 _KEEP_IF_CURRENT = """
@@ -92,7 +98,7 @@ class RestaurantCache:
     async def invalidate(self, restaurant_id: str, parts: Iterable[Part]) -> list[str]:
         """Drop the parts and what is made of them; the keys that were there. Raises while Redis is away."""
         stale = sorted({part for named in parts for part in _STALE_WITH[named]})
-        names = [key for part in stale for key in _keys_of(part, restaurant_id)]
+        names = [_KEY_OF[part](restaurant_id) for part in stale]
         generation = keys.restaurant_generation(restaurant_id)
         async with self._redis.pipeline(transaction=True) as together:
             together.incr(generation)
@@ -155,20 +161,6 @@ class RestaurantCache:
                 await menus.load(conn, restaurant_id),
                 await restaurants.faq(conn, restaurant_id),
             )
-
-
-def _keys_of(part: Part, restaurant_id: str) -> tuple[str, ...]:
-    match part:
-        case "config":
-            return (keys.restaurant_config(restaurant_id),)
-        case "menu":
-            return (keys.restaurant_menu(restaurant_id),)
-        case "faq":
-            return (keys.restaurant_faq(restaurant_id),)
-        case "prompt":
-            return (keys.restaurant_prompt(restaurant_id),)
-        case "greeting":
-            return (keys.restaurant_greeting(restaurant_id), keys.restaurant_greeting_text(restaurant_id))
 
 
 def _decoded(config: bytes | None, menu: bytes | None, faq: bytes | None) -> CachedRestaurant | None:

@@ -31,6 +31,10 @@ def restaurant_greeting_text(restaurant_id: str) -> str:
     return f"resto:{restaurant_id}:greeting:text"
 
 
+def restaurant_greeting_voice(restaurant_id: str) -> str:
+    return f"resto:{restaurant_id}:greeting:voice"
+
+
 def restaurant_generation(restaurant_id: str) -> str:
     return f"resto:{restaurant_id}:generation"
 

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import hashlib
 import sys
+from datetime import UTC, datetime
 from importlib import resources
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -16,11 +17,11 @@ import asyncpg
 import msgspec
 
 from process import logs, settings
+from stores import partitions
 from stores.postgres import Connection, PostgresUnavailableError, connect
 
 LOCK = 724501
 LOCK_TIMEOUT_S = 120
-PARTITION_MONTHS = 4  # this month and the three to come; the archiver makes more in time
 APP_ROLE = "alloresto_app"
 PLATFORM_ROLE = "alloresto_platform"
 
@@ -78,7 +79,7 @@ async def migrate(
             if password:
                 await _set_password(connection, role, password)
         if await connection.fetchval("select to_regproc('ensure_partitions') is not null"):
-            await connection.execute("select ensure_partitions(current_date, $1)", PARTITION_MONTHS)
+            await partitions.ensure(connection, datetime.now(UTC).date(), partitions.MONTHS)
         return applied
     finally:
         await connection.close()

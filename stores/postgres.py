@@ -24,6 +24,8 @@ COMMAND_TIMEOUT_S = 30.0
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
 IDLE_LIFETIME_S = 300.0
+# For tenant(): a transaction on the app role that sees no restaurant's rows. As an id, it is before all others.
+NO_RESTAURANT = "00000000-0000-0000-0000-000000000000"
 
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]

@@ -8,7 +8,7 @@ import asyncpg
 
 from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException, Restaurant
 from stores.errors import NotFoundError, require
-from stores.postgres import Connection
+from stores.postgres import NO_RESTAURANT, Connection
 
 # What update() compares and writes, in the order of its parameters. max_calls is the platform's to set.
 _EDITABLE = (
@@ -41,6 +41,18 @@ class RestaurantSummary:
     city: str
     phone: str
     language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Greeted:
+    """As much of a restaurant as its greeting is made of (``domain.prompts.Greeter``), and the voice that says it."""
+
+    id: str
+    name: str
+    language: str
+    greeting: str
+    voice: str
+    record_calls: bool
 
 
 async def get(conn: Connection, restaurant_id: str) -> Restaurant:
@@ -97,14 +109,27 @@ def _restaurant(
     )
 
 
-async def list_all(conn: Connection, *, limit: int = 1000, after_name: str = "") -> tuple[RestaurantSummary, ...]:
-    """By name; ``after_name`` is the last name of the page before."""
+async def list_all(
+    conn: Connection, *, limit: int = 1000, after: RestaurantSummary | None = None
+) -> tuple[RestaurantSummary, ...]:
+    """By name, then id: a chain's houses share theirs. ``after`` is the last one of the page before."""
     rows = await conn.fetch(
-        "select id, name, city, phone, language from restaurant where name > $1 order by name, id limit $2",
-        after_name,
+        "select id, name, city, phone, language from restaurant where (name, id) > ($1, $2::uuid)"
+        " order by name, id limit $3",
+        after.name if after else "",
+        after.id if after else NO_RESTAURANT,
         limit,
     )
     return tuple(RestaurantSummary(row["id"], row["name"], row["city"], row["phone"], row["language"]) for row in rows)
+
+
+async def greeted(conn: Connection, *, after_id: str = NO_RESTAURANT, limit: int = 500) -> tuple[Greeted, ...]:
+    """Every restaurant with an active line, by id; ``after_id`` is the last id of the page before. At most 1000.
+
+    Needs the app role, and no restaurant: the one thing that it may know of all of them.
+    """
+    rows = await conn.fetch("select * from greeted_restaurants($1, $2)", after_id, limit)
+    return tuple(Greeted(**row) for row in rows)
 
 
 async def create(conn: Connection, restaurant: Restaurant) -> str:

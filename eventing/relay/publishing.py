@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
+from pathlib import Path
 
 import aiohttp
 
@@ -11,10 +13,13 @@ from eventing.cloudevents import Event, to_binary
 CONNECT_TIMEOUT_S = 2.0
 PUBLISH_TIMEOUT_S = 20.0  # an in-memory broker answers only when its subscribers have
 MAX_CONNECTIONS = 32
+# Where a SinkBinding mounts its token for the sink, with Knative's authentication-oidc on. It is renewed while the
+# relay runs, so it is read for each event (some microseconds).
+TOKEN_FILE = Path("/oidc/token")
 
 
 class SinkAwayError(ConnectionError):
-    """Nobody answers at the sink. No event is to blame, so none of them counts it as an attempt."""
+    """Nobody answers at the sink, or it does not know us. No event is to blame, so none counts it as an attempt."""
 
 
 class NotPublishedError(RuntimeError):
@@ -24,9 +29,10 @@ class NotPublishedError(RuntimeError):
 class Publisher:
     """POSTs events in binary mode. ``open()`` in the event loop that uses it, ``close()`` after."""
 
-    def __init__(self, sink: str, extensions: Mapping[str, str]) -> None:
+    def __init__(self, sink: str, extensions: Mapping[str, str], *, token_file: Path = TOKEN_FILE) -> None:
         self._sink = sink
         self._extensions = extensions
+        self._token_file = token_file
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
@@ -42,14 +48,18 @@ class Publisher:
     async def publish(self, event: Event) -> None:
         """Return when the sink has taken the event (any 2xx).
 
-        Raises SinkAwayError when nobody listens there, NotPublishedError for every other failure.
+        Raises SinkAwayError when nobody listens there or our token is not accepted, NotPublishedError for every
+        other failure.
         """
         assert self._session is not None, "open() first"
         headers, body = to_binary(event.with_extensions(self._extensions))
+        headers |= self._authorization()
         try:
             async with self._session.post(self._sink, data=body, headers=headers, allow_redirects=False) as answer:
                 if 200 <= answer.status < 300:
                     return
+                if answer.status == HTTPStatus.UNAUTHORIZED:
+                    raise SinkAwayError(f"K_SINK: it answers 401; is there a valid token in {self._token_file}?")
                 raise NotPublishedError(f"the sink answered {answer.status} {answer.reason}")
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise SinkAwayError(f"K_SINK: nobody answers at {self._sink} ({type(error).__name__})") from error
@@ -57,3 +67,12 @@ class Publisher:
             raise NotPublishedError(f"no answer from the sink within {PUBLISH_TIMEOUT_S:g} s") from None
         except aiohttp.ClientError as error:
             raise NotPublishedError(f"the exchange with the sink broke off ({type(error).__name__})") from error
+
+    def _authorization(self) -> dict[str, str]:
+        try:
+            token = self._token_file.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return {}
+        except (OSError, UnicodeDecodeError) as error:
+            raise SinkAwayError(f"the token in {self._token_file} can't be read ({type(error).__name__})") from error
+        return {"authorization": f"Bearer {token}"} if token else {}

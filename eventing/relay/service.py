@@ -12,7 +12,7 @@ import asyncpg
 from eventing.cloudevents import BadEvent
 from eventing.connections import open_when_there
 from eventing.outbox import CHANNEL
-from eventing.relay import claims
+from eventing.relay import claims, figures
 from eventing.relay.claims import Claim
 from eventing.relay.publishing import NotPublishedError, Publisher, SinkAwayError
 from process import logs
@@ -23,6 +23,7 @@ POLL_S = 2.0
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 LISTENER_CHECK_S = 15.0
+MEASURE_EVERY_S = 5.0
 STOP_GRACE_S = 5.0
 
 log = logs.get(__name__)
@@ -40,7 +41,8 @@ class Relay:
         self, url: str, publisher: Publisher, health: Health, *, workers: int, on_failure: Callable[[], None]
     ) -> None:
         self._url = url
-        self._postgres = Postgres(url, min_size=1, max_size=workers)
+        # A worker holds its connection while it publishes; one more is for those who only look.
+        self._postgres = Postgres(url, min_size=1, max_size=workers + 1)
         self._publisher = publisher
         self._health = health
         self._workers = workers
@@ -51,6 +53,7 @@ class Relay:
 
     async def start(self) -> None:
         await self._publisher.open()
+        self._health.waiting_for("postgres", "not connected yet")
         self._task = asyncio.create_task(self._run(), name="relay")
         self._task.add_done_callback(self._ended)
 
@@ -80,7 +83,7 @@ class Relay:
             if self._stopping.is_set():
                 return
             self._health.add("postgres", self._check)
-            helpers |= {asyncio.create_task(self._listen()), asyncio.create_task(self._poll())}
+            helpers |= {asyncio.create_task(task()) for task in (self._listen, self._poll, self._measure)}
             workers = [asyncio.create_task(self._work()) for _ in range(self._workers)]
             helpers |= set(workers)
             ended, _ = await asyncio.wait(helpers - {opening}, return_when=asyncio.FIRST_COMPLETED)
@@ -106,6 +109,15 @@ class Relay:
         while True:
             self._call()
             await asyncio.sleep(POLL_S)
+
+    async def _measure(self) -> None:
+        while True:
+            try:
+                async with self._postgres.platform() as connection:
+                    await figures.measure(connection)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # readiness says why
+                figures.unknown()
+            await asyncio.sleep(MEASURE_EVERY_S)
 
     async def _listen(self) -> None:
         """Keep one LISTEN connection; while there is none the poll goes on."""
@@ -172,17 +184,21 @@ class Relay:
             await self._publisher.publish(event)
         except NotPublishedError as error:
             self._health.arrived("sink")
+            figures.failed_total.inc()
             await self._put_off(connection, claim, str(error))
         except BadEvent as error:
             log.error("an outbox row is no event", row=claim.row_id, reason=error.reason)
+            figures.buried_total.inc()
             await claims.bury(connection, claim, error.reason)
         else:
             self._health.arrived("sink")
+            figures.published_total.inc()
             await claims.delivered(connection, claim)
 
     async def _put_off(self, connection: Connection, claim: Claim, reason: str) -> None:
         due_in_s = await claims.failed(connection, claim, reason)
         if due_in_s is None:
+            figures.buried_total.inc()
             log.error("event is a dead letter", row=claim.row_id, attempts=claim.attempts + 1, reason=reason)
             return
         log.warning("event not published", row=claim.row_id, attempts=claim.attempts + 1, reason=reason)

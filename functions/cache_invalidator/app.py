@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
+from domain.prompts import greeting_text
 from eventing.catalogue import CacheInvalidated, FaqChanged, GreetingChanged, MenuChanged, RestaurantChanged
 from eventing.cloudevents import BadEvent, Event
 from eventing.connections import check_redis
 from eventing.consumers import outside_consumer
 from eventing.serving import FunctionSettings
 from process.asgi import App
-from stores import greetings
+from stores import greetings, restaurants
 from stores.cache import Part, RestaurantCache
 from stores.postgres import Postgres
 from stores.redis import Redis, connect
@@ -28,23 +29,28 @@ def build(settings: FunctionSettings) -> App:
 
 async def invalidate(redis: Redis, postgres: Postgres, event: Event) -> CacheInvalidated:
     """Delete what the event made stale; the next call builds it again. The reply names the keys that were there."""
-    parts = await _stale(redis, event)
-    restaurant_id = event.payload().restaurant_id
-    deleted = await RestaurantCache(redis, postgres).invalidate(restaurant_id, parts)
-    return CacheInvalidated(restaurant_id=restaurant_id, keys=tuple(deleted))
+    change = event.payload()
+    deleted = await RestaurantCache(redis, postgres).invalidate(change.restaurant_id, [_stale(event)])
+    if isinstance(change, GreetingChanged):
+        # greeting_renderer works on the same event: what it has rendered by now says the new words, and stays.
+        text = await _greeting(postgres, change.restaurant_id)
+        deleted += await greetings.drop_unless(redis, change.restaurant_id, text)
+    return CacheInvalidated(restaurant_id=change.restaurant_id, keys=tuple(deleted))
 
 
-async def _stale(redis: Redis, event: Event) -> list[Part]:
+def _stale(event: Event) -> Part:
     match event.payload():
         case MenuChanged():
-            return ["menu"]
+            return "menu"
         case FaqChanged():
-            return ["faq"]
-        case RestaurantChanged():
-            return ["config"]
-        case GreetingChanged() as changed:
-            # greeting_renderer works on the same event. What it has rendered by now must stay.
-            rendered = await greetings.load(redis, changed.restaurant_id)
-            return ["config"] if rendered is not None and rendered.text == changed.text else ["config", "greeting"]
+            return "faq"
+        case RestaurantChanged() | GreetingChanged():
+            return "config"
         case _:
             raise BadEvent(f"type: {event.type} makes nothing stale")
+
+
+async def _greeting(postgres: Postgres, restaurant_id: str) -> str:
+    """What is said now: more than the event's text where calls are recorded, and ours where it has none."""
+    async with postgres.tenant(restaurant_id) as connection:
+        return greeting_text(await restaurants.get(connection, restaurant_id))

@@ -34,6 +34,8 @@ OUTCOME_OF_MISS: dict[MissedReason, Outcome] = {
 # What the end of a call says of one that a human took over in the meantime.
 _SPOKEN: tuple[Outcome, ...] = ("answered", "abandoned")
 
+# The first event of a call makes its row. Until then there is none to lock, so the call itself is locked.
+_ONE_AT_A_TIME = "select pg_advisory_xact_lock(724503, hashtext($1))"
 _SO_FAR = "select outcome, missed_reason, ended_at from call_log where id = $1 and started_at = $2 for update"
 _MISSED = "update call_log set missed_reason = $3 where id = $1 and started_at = $2"
 _TRANSFERRED = "update call_log set outcome = 'transferred' where id = $1 and started_at = $2"
@@ -130,4 +132,6 @@ async def _log_transfer(connection: Connection, transferred: CallTransferred) ->
 
 
 async def _so_far(connection: Connection, call_id: str, started_at: datetime) -> asyncpg.Record | None:
+    """What is logged already. From here to the commit, the call's other events wait."""
+    await connection.execute(_ONE_AT_A_TIME, call_id)
     return await connection.fetchrow(_SO_FAR, call_id, started_at)

@@ -10,19 +10,23 @@ what is no event at all.
 from __future__ import annotations
 
 import asyncio
+import base64
+import codecs
 import contextlib
 import uuid
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
-from eventing.cloudevents import BadEvent, Event, parse, to_structured
-from eventing.connections import TRANSIENT, open_when_there
+from eventing.cloudevents import Event, parse, to_structured
+from eventing.connections import hold_open
+from eventing.refusals import refusal
+from eventing.serving import PlatformSettings
 from process import logs
-from process.asgi import App, Request, Response, problem
+from process.asgi import App, Request, Response
 from process.health import Health
-from process.settings import Port
 from stores.postgres import Connection, Postgres
 
 NAME = "dead_letter_keeper"
@@ -41,22 +45,28 @@ on conflict (event_id, subscriber) do nothing
 log = logs.get(__name__)
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the keeper reads from its environment."""
+def build(settings: PlatformSettings) -> App:
+    postgres = Postgres(settings.platform_database_url, max_size=2)
+    app = App(Health(NAME))
+    hold_open(app, postgres)
+    app.route("POST", "/", partial(take, postgres))
+    return app
 
-    platform_database_url: str
-    port: Port = 8080
-    host: str = "0.0.0.0"
 
-
-def build(settings: Settings) -> App:
-    return _Keeper(Postgres(settings.platform_database_url, max_size=2)).app
+async def take(postgres: Postgres, request: Request) -> Response:
+    try:
+        letter = parse(request.headers, request.body)
+        async with asyncio.timeout(INSERT_TIMEOUT_S), postgres.platform() as connection:
+            await keep(connection, letter)
+    except Exception as error:  # the boundary: each failure has its answer, and none ends the process
+        return refusal(error)
+    return Response(204)
 
 
 async def keep(connection: Connection, letter: Event) -> None:
     """Write the letter's row: the event as it was sent, who could not take it, and why."""
     subscriber = subscriber_of(letter.extensions.get(_DESTINATION, ""))
-    status, text = letter.extensions.get(_STATUS, ""), letter.extensions.get(_TEXT, "")
+    status, text = letter.extensions.get(_STATUS, ""), readable(letter.extensions.get(_TEXT, ""))
     await connection.execute(
         _KEEP,
         _restaurant_of(letter),
@@ -92,44 +102,15 @@ def subscriber_of(destination: str) -> str:
     return destination
 
 
+def readable(text: str) -> str:
+    """What the subscriber answered. Brokers send it in base64, cut off after 1024 characters, or as it was."""
+    with contextlib.suppress(ValueError):  # not base64, or not of a text
+        whole = text[: len(text) - len(text) % 4] or text
+        return codecs.getincrementaldecoder("utf-8")().decode(base64.b64decode(whole, validate=True)).strip()
+    return text
+
+
 def _restaurant_of(letter: Event) -> str | None:
     with contextlib.suppress(ValueError):
         return str(uuid.UUID(letter.extensions.get("restaurantid", "")))
     return None
-
-
-class _Keeper:
-    """The App and the task that opens Postgres beside it."""
-
-    def __init__(self, postgres: Postgres) -> None:
-        self._postgres = postgres
-        self._opening: asyncio.Task[None] | None = None
-        self.app = App(Health(NAME))
-        self.app.route("POST", "/", self._take)
-        self.app.startup.append(self._start)
-        self.app.shutdown.append(self._stop)
-
-    async def _start(self) -> None:
-        self._opening = asyncio.create_task(open_when_there(self._postgres, self.app.health))
-        self.app.health.add("postgres", self._postgres.check)
-
-    async def _stop(self) -> None:
-        self.app.health.draining = True
-        if self._opening is not None:
-            self._opening.cancel()
-            await asyncio.gather(self._opening, return_exceptions=True)
-        await self._postgres.close()
-
-    async def _take(self, request: Request) -> Response:
-        try:
-            letter = parse(request.headers, request.body)
-        except BadEvent as error:
-            log.error("a dead letter is no event", reason=error.reason)
-            return problem(400, error.reason)
-        try:
-            async with asyncio.timeout(INSERT_TIMEOUT_S), self._postgres.platform() as connection:
-                await keep(connection, letter)
-        except TRANSIENT as error:
-            log.warning("dead letter put off", reason=type(error).__name__)
-            return problem(503, f"Postgres is away or busy ({type(error).__name__})")
-        return Response(204)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import audioop
+import asyncio
 
-import numpy as np
 import openai
-import soxr  # type: ignore[import-untyped]
 
-from eventing.consumers import TryAgain, Unprocessable
-from eventing.media import BYTES_PER_MS, SAMPLE_RATE_HZ
+from eventing.media import BYTES_PER_MS
+from eventing.refusals import TryAgain, Unprocessable
+from functions.greeting_renderer.resampling import SAMPLE_BYTES, SPEECH_RATE_HZ, to_ulaw
 
-SPEECH_RATE_HZ = 24_000
-SAMPLE_BYTES = 2
 TIMEOUT_S = 20.0
 MAX_TEXT = 1_000  # characters; a caller hears all of it before anything else
 MAX_AUDIO_MS = 60_000
@@ -40,7 +37,7 @@ class Speech:
         pcm = await self._pcm(text, voice)
         if len(pcm) > MAX_AUDIO_MS * SPEECH_RATE_HZ * SAMPLE_BYTES // 1000:
             raise Unprocessable(f"greeting: is over {MAX_AUDIO_MS // 1000} s long")
-        audio = to_ulaw(pcm)
+        audio = await asyncio.to_thread(to_ulaw, pcm)
         if not audio:
             raise TryAgain("OPENAI_BASE_URL: the speech service sent no audio")
         return audio
@@ -59,15 +56,6 @@ class Speech:
         except openai.APIConnectionError as error:
             raise TryAgain(f"OPENAI_BASE_URL: the speech service is away ({type(error).__name__})") from None
         return answer.content
-
-
-def to_ulaw(pcm: bytes) -> bytes:
-    """24 kHz signed 16-bit little-endian mono to 8 kHz µ-law; half a sample at the end is dropped."""
-    samples = np.frombuffer(pcm[: len(pcm) - len(pcm) % SAMPLE_BYTES], dtype="<i2")
-    if not samples.size:
-        return b""
-    narrow = soxr.resample(samples, SPEECH_RATE_HZ, SAMPLE_RATE_HZ)
-    return audioop.lin2ulaw(narrow.astype("<i2").tobytes(), SAMPLE_BYTES)
 
 
 def duration_ms(audio: bytes) -> int:

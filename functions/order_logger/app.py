@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from eventing.catalogue import OrderConfirmed, OrderLogged
 from eventing.cloudevents import Event
-from eventing.consumers import Unprocessable, consumer
+from eventing.consumers import consumer
+from eventing.refusals import Unprocessable
 from eventing.serving import FunctionSettings
 from process.asgi import App
 from stores import figures

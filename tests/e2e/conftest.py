@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.greeting_renderer.speech import to_ulaw
+from functions.greeting_renderer.resampling import to_ulaw
 from local.engines import SpeechServer
 from local.running import Line
 from stores import keys

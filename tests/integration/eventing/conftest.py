@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import asyncpg
@@ -14,7 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from eventing.cloudevents import Event, parse, to_binary
-from eventing.relay.publishing import Publisher
+from eventing.relay.publishing import TOKEN_FILE, Publisher
 from eventing.relay.service import Relay
 from process.asgi import App
 from process.health import Health
@@ -82,7 +83,13 @@ async def sink() -> AsyncIterator[Sink]:
 
 class StartRelay(Protocol):
     def __call__(
-        self, url: str, sink_url: str, health: Health | None = None, *, extensions: Mapping[str, str] | None = None
+        self,
+        url: str,
+        sink_url: str,
+        health: Health | None = None,
+        *,
+        extensions: Mapping[str, str] | None = None,
+        token_file: Path = TOKEN_FILE,
     ) -> contextlib.AbstractAsyncContextManager[Relay]: ...
 
 
@@ -90,9 +97,14 @@ class StartRelay(Protocol):
 def relay() -> StartRelay:
     @contextlib.asynccontextmanager
     async def start(
-        url: str, sink_url: str, health: Health | None = None, *, extensions: Mapping[str, str] | None = None
+        url: str,
+        sink_url: str,
+        health: Health | None = None,
+        *,
+        extensions: Mapping[str, str] | None = None,
+        token_file: Path = TOKEN_FILE,
     ) -> AsyncIterator[Relay]:
-        publisher = Publisher(sink_url, extensions or {})
+        publisher = Publisher(sink_url, extensions or {}, token_file=token_file)
         # A relay that fails raises what it died of from stop().
         relay = Relay(url, publisher, health or Health("relay"), workers=4, on_failure=lambda: None)
         await relay.start()
@@ -141,8 +153,8 @@ class Client:
 
     app: App
 
-    async def post(self, headers: dict[str, str], body: bytes) -> Answer:
-        scope: dict[str, Any] = {"type": "http", "method": "POST", "path": "/", "query_string": b""}
+    async def post(self, headers: dict[str, str], body: bytes, path: str = "/") -> Answer:
+        scope: dict[str, Any] = {"type": "http", "method": "POST", "path": path, "query_string": b""}
         scope["headers"] = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         sent: list[MutableMapping[str, Any]] = []
 

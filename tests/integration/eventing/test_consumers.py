@@ -8,13 +8,14 @@ import pytest
 
 from eventing.catalogue import CacheInvalidated, FaqChanged, MenuChanged
 from eventing.cloudevents import Event, to_binary
-from eventing.consumers import TryAgain, Unprocessable, consumer, outside_consumer
+from eventing.consumers import consumer, outside_consumer
+from eventing.refusals import TryAgain, Unprocessable
 from process.asgi import App
 from stores import live
 from stores.postgres import Connection, Postgres
 from stores.redis import Redis, connect
 from tests.conftest import Database, Pools
-from tests.integration.eventing.conftest import Serving
+from tests.integration.eventing.conftest import MakeRestaurant, Serving
 
 pytestmark = pytest.mark.integration
 
@@ -118,6 +119,19 @@ async def test_the_same_event_twice_at_once_has_one_effect(
 
     assert first == second
     assert (effect.calls, await count("faq")) == (1, 1)
+
+
+async def test_an_id_that_another_restaurants_event_has_is_refused_and_not_taken_for_a_duplicate(
+    app: MakeApp, serving: Serving, restaurant_id: str, another_restaurant: MakeRestaurant, count: Count
+) -> None:
+    effect = Effect()
+    first = changed(await another_restaurant())
+    same_id = Event.of(FaqChanged(restaurant_id=restaurant_id), source="/web", id=first.id)
+    async with serving(app(effect)) as function:
+        answers = [await function.send(first), await function.send(same_id)]
+
+    assert [answer.status for answer in answers] == [200, 400]
+    assert (effect.calls, await count("faq")) == (1, 0)
 
 
 async def test_two_functions_take_the_same_event_and_reply_under_different_ids(

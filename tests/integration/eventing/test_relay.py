@@ -1,15 +1,20 @@
+import asyncio
 import collections
 import random
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import asyncpg
 import pytest
+from prometheus_client import REGISTRY
 
 from eventing import outbox
 from eventing.catalogue import FaqChanged, MenuChanged
 from eventing.cloudevents import Event
-from eventing.relay import claims
+from eventing.relay import claims, service
+from local.embedded import EmbeddedPostgres
 from process.health import Health
+from stores.migrate import migrate
 from tests.conftest import Database, Pools
 from tests.integration.eventing.conftest import Eventually, MakeRestaurant, Sink, StartRelay
 
@@ -30,6 +35,13 @@ async def rows(postgres: Pools, query: str) -> list[asyncpg.Record]:
     async with postgres.platform.platform() as connection:
         found: list[asyncpg.Record] = await connection.fetch(query)
         return found
+
+
+def value(name: str) -> float:
+    """What the relay's /metrics says: a gauge by its name, a counter by its middle."""
+    measured = REGISTRY.get_sample_value(name if name.startswith("outbox") else f"outbox_{name}_total")
+    assert measured is not None
+    return measured
 
 
 @pytest.fixture
@@ -221,6 +233,126 @@ async def test_a_broker_that_is_away_costs_no_attempt_and_is_named(
     async with relay(database.platform_url, sink.url, health):
         await sink.until(2)
         await until_empty()
+
+
+async def test_with_a_token_mounted_each_event_carries_the_one_of_now(
+    postgres: Pools, database: Database, sink: Sink, relay: StartRelay, restaurant_id: str, tmp_path: Path
+) -> None:
+    token_file = tmp_path / "token"
+    async with relay(database.platform_url, sink.url, token_file=token_file):
+        await emit(postgres, restaurant_id)
+        await sink.until(1)
+        for count, token in enumerate(("first", "second"), 2):
+            renewed = tmp_path / token  # as the kubelet does: the file is replaced, never written into
+            renewed.write_text(f"{token}\n")
+            renewed.rename(token_file)
+            await emit(postgres, restaurant_id)
+            await sink.until(count)
+
+    sent = [headers.get("Authorization") for headers in sink.headers]
+    assert sent == [None, "Bearer first", "Bearer second"]
+
+
+async def test_a_token_that_is_refused_costs_no_attempt_and_is_named(
+    postgres: Pools,
+    database: Database,
+    sink: Sink,
+    relay: StartRelay,
+    restaurant_id: str,
+    tmp_path: Path,
+    eventually: Eventually,
+) -> None:
+    health = Health("relay")
+    token_file = tmp_path / "token"
+    token_file.write_text("expired")
+    sink.answer = lambda event: 202 if sink.headers[-1]["Authorization"] == "Bearer valid" else 401
+    await emit(postgres, restaurant_id)
+    async with relay(database.platform_url, sink.url, health, token_file=token_file):
+
+        async def sink_is_missed() -> bool:
+            return "sink" in await health.missing()
+
+        await eventually(sink_is_missed)
+        assert f"401; is there a valid token in {token_file}" in (await health.missing())["sink"]
+        assert [row["attempts"] for row in await rows(postgres, "select attempts from outbox")] == [0]
+        token_file.write_text("valid")
+        await sink.until(1)
+
+    assert len(sink.answered) == 1
+
+
+async def test_the_backlog_and_what_became_of_the_events_are_measured(
+    postgres: Pools,
+    database: Database,
+    sink: Sink,
+    relay: StartRelay,
+    restaurant_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+    eventually: Eventually,
+) -> None:
+    monkeypatch.setattr(service, "MEASURE_EVERY_S", 0.05)
+    monkeypatch.setattr(claims, "MAX_ATTEMPTS", 2)
+    before = {name: value(name) for name in ("published", "failed", "buried")}
+    async with postgres.platform.platform() as connection:
+        await connection.execute(
+            "insert into outbox (event_id, restaurant_id, type, event, created_at, next_at)"
+            " select name, $1, 'y', '{}', now() - age, now() + interval '1 hour'"
+            " from (values ('old', interval '1 hour'), ('young', interval '1 minute')) as waiting (name, age)",
+            restaurant_id,
+        )
+    first, *_ = await emit(postgres, restaurant_id, 3)
+    sink.answer = lambda event: 503 if event.id == first.id else 202
+    async with relay(database.platform_url, sink.url):
+        await sink.until(2)
+
+        async def two_wait() -> bool:
+            return value("outbox_backlog") == 2 and value("buried") > before["buried"]
+
+        await eventually(two_wait)
+        assert 3600 <= value("outbox_oldest_seconds") < 3700
+
+    assert {name: value(name) - count for name, count in before.items()} == {"published": 2, "failed": 2, "buried": 1}
+
+
+async def test_it_stays_ready_while_a_slow_sink_keeps_all_workers_busy(
+    postgres: Pools,
+    database: Database,
+    sink: Sink,
+    relay: StartRelay,
+    another_restaurant: MakeRestaurant,
+    eventually: Eventually,
+) -> None:
+    health = Health("relay")
+    sink.delay_s = lambda event: 1.0
+    for _ in range(4):
+        await emit(postgres, await another_restaurant())
+    async with relay(database.platform_url, sink.url, health):
+
+        async def all_are_busy() -> bool:
+            return len(sink.received) == 4
+
+        await eventually(all_are_busy)
+        assert await health.missing() == {}
+        assert not sink.answered
+
+
+async def test_a_relay_that_starts_before_its_tables_are_there_waits_for_them(
+    sink: Sink, relay: StartRelay, postgres_server: EmbeddedPostgres, restaurant_id: str, eventually: Eventually
+) -> None:
+    owner = await asyncpg.connect(postgres_server.url(database="postgres"))
+    await owner.execute("create database not_migrated")
+    health = Health("relay")
+    async with relay(postgres_server.url("alloresto_platform", "not_migrated"), sink.url, health):
+
+        async def is_ready() -> bool:
+            return not await health.missing()
+
+        await asyncio.sleep(0.3)
+        assert 'relation "outbox" does not exist' in (await health.missing())["postgres"]
+        await migrate(postgres_server.url(database="not_migrated"))
+        await eventually(is_ready)
+    await owner.execute("drop database not_migrated")
+    await owner.close()
 
 
 async def test_a_lost_notification_is_made_up_for_by_the_poll(

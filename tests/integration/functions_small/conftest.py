@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import aiohttp
+import numpy as np
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from eventing import ticks
 from eventing.catalogue import Payload
 from eventing.cloudevents import Event, parse, to_binary
 from local.embedded import EmbeddedPostgres
@@ -37,14 +39,27 @@ class Running:
     url: str
     session: aiohttp.ClientSession
 
-    async def send(self, event: Event | Payload) -> tuple[int, Event | None, dict[str, Any]]:
+    async def send(self, event: Event | Payload, path: str = "") -> tuple[int, Event | None, dict[str, Any]]:
         """``(status, reply, problem)``."""
         headers, body = to_binary(event if isinstance(event, Event) else Event.of(event, source="/test"))
-        async with self.session.post(self.url, data=body, headers=headers) as answer:
+        async with self.session.post(self.url + path, data=body, headers=headers) as answer:
             content = await answer.read()
             if answer.status == 200:
                 return 200, parse(answer.headers, content), {}
             return answer.status, None, await answer.json(content_type=None) if content else {}
+
+    async def tick(self, path: str) -> tuple[int, dict[str, Any]]:
+        """What a PingSource does: ``(status, problem)``."""
+        source = "/apis/v1/namespaces/alloresto/pingsources/test"
+        event = Event(id=str(uuid.uuid4()), source=source, type=ticks.TYPE, data={})
+        status, reply, problem = await self.send(event, path)
+        assert reply is None
+        return status, problem
+
+    async def metric(self, name: str) -> float:
+        async with self.session.get(self.url + "metrics") as answer:
+            lines = (await answer.text()).splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
 
     async def readiness(self) -> tuple[int, dict[str, Any]]:
         async with self.session.get(self.url + "health/ready") as answer:
@@ -157,3 +172,31 @@ async def answering_posts(
     server = TestServer(application)
     async with server:
         yield server
+
+
+class SpeechService:
+    """Answers ``/audio/speech`` with ``seconds`` of a 1 kHz tone, or with ``status``."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.status = 200
+        self.seconds = 1.0
+        self.pause_s = 0.0
+        self.requests: list[dict[str, Any]] = []
+
+    async def speak(self, request: web.Request) -> web.Response:
+        self.requests.append(await request.json() | {"key": request.headers["authorization"]})
+        await asyncio.sleep(self.pause_s)
+        if self.status != 200:
+            return web.json_response({"error": {"message": "no", "type": "x"}}, status=self.status)
+        samples = np.arange(round(24_000 * self.seconds))
+        tone = (np.sin(samples * 2 * np.pi * 1000 / 24_000) * 10_000).astype("<i2").tobytes()
+        return web.Response(body=tone + b"\x01", content_type="audio/pcm")
+
+
+@pytest.fixture
+async def speech() -> AsyncIterator[SpeechService]:
+    service = SpeechService()
+    async with answering_posts("/v1/audio/speech", service.speak) as server:
+        service.url = str(server.make_url("/v1"))
+        yield service

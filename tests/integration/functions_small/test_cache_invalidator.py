@@ -2,11 +2,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from domain.prompts import greeting_text
 from eventing.catalogue import CacheInvalidated, FaqChanged, GreetingChanged, MenuChanged, RestaurantChanged
-from stores import greetings
+from stores import greetings, restaurants
 from stores.greetings import Greeting
 from stores.redis import Redis
-from tests.conftest import Database
+from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Run, StartFunction
 
 pytestmark = pytest.mark.integration
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.integration
 Fill = Callable[[], Awaitable[None]]
 Left = Callable[[], Awaitable[set[str]]]
 
-PARTS = ("config", "menu", "faq", "prompt", "greeting", "greeting:text")
+PARTS = ("config", "menu", "faq", "prompt", "greeting", "greeting:text", "greeting:voice")
 
 
 @pytest.fixture
@@ -38,16 +39,14 @@ def left(redis: Redis, restaurant_id: str) -> Left:
 async def test_each_change_deletes_what_it_made_stale_and_nothing_else(
     function: StartFunction, redis: Redis, restaurant_id: str, fill: Fill, left: Left
 ) -> None:
-    greeting = {"voice": "alloy", "language": "fr"}
     changes = [
         (MenuChanged(restaurant_id=restaurant_id), {"menu", "prompt"}),
         (FaqChanged(restaurant_id=restaurant_id), {"faq", "prompt"}),
         (RestaurantChanged(restaurant_id=restaurant_id, fields=("openings",)), {"config", "menu", "prompt"}),
         (
-            GreetingChanged(restaurant_id=restaurant_id, text="Bonsoir", **greeting),
-            {"config", "menu", "prompt", "greeting", "greeting:text"},
+            GreetingChanged(restaurant_id=restaurant_id, text="Bonsoir", voice="alloy", language="fr"),
+            {"config", "menu", "prompt", "greeting", "greeting:text", "greeting:voice"},
         ),
-        (GreetingChanged(restaurant_id=restaurant_id, text="Bonjour", **greeting), {"config", "menu", "prompt"}),
     ]
     async with function("cache_invalidator") as invalidator:
         for change, stale in changes:
@@ -61,16 +60,22 @@ async def test_each_change_deletes_what_it_made_stale_and_nothing_else(
     assert await redis.exists(*(f"resto:another:{part}" for part in PARTS)) == len(PARTS)
 
 
+@pytest.mark.parametrize("column", ["greeting = ''", "record_calls = true", "greeting = 'Bonsoir'"])
 async def test_a_greeting_rendered_from_the_same_change_is_kept(
-    function: StartFunction, redis: Redis, restaurant_id: str
+    function: StartFunction, redis: Redis, postgres: Pools, restaurant_id: str, column: str
 ) -> None:
-    await greetings.save(redis, restaurant_id, Greeting("Bonsoir", b"\xff" * 80))
+    """Also where more is said than the event's text: our own words, or that the call is recorded."""
+    async with postgres.platform.platform() as connection:
+        await connection.execute(f"update restaurant set {column}")
+        restaurant = await restaurants.get(connection, restaurant_id)
+    rendered = Greeting(greeting_text(restaurant), "siwis", b"\xff" * 80)
+    await greetings.save(redis, restaurant_id, rendered)
+    change = GreetingChanged(restaurant_id=restaurant_id, text=restaurant.greeting, voice="siwis", language="fr")
     async with function("cache_invalidator") as invalidator:
-        await invalidator.send(
-            GreetingChanged(restaurant_id=restaurant_id, text="Bonsoir", voice="alloy", language="fr")
-        )
+        status, _, _ = await invalidator.send(change)
 
-    assert await greetings.load(redis, restaurant_id) == Greeting("Bonsoir", b"\xff" * 80)
+    assert status == 200
+    assert await greetings.load(redis, restaurant_id) == rendered
 
 
 async def test_without_redis_it_is_not_ready_and_asks_for_another_try(

@@ -1,3 +1,4 @@
+import asyncio
 import itertools
 import uuid
 from collections.abc import Awaitable, Callable
@@ -8,6 +9,8 @@ import pytest
 
 from domain.calls import Outcome
 from eventing.catalogue import CallEnded, CallMissed, CallTransferred, MissedReason, Payload
+from eventing.cloudevents import Event
+from functions.call_logger.app import log_call
 from stores import calls, live
 from stores.redis import Redis
 from tests.conftest import Pools
@@ -140,6 +143,25 @@ async def test_the_events_of_a_call_give_the_same_row_in_any_order(
 
     assert rows[0] == rows[1]
     assert (rows[0].outcome, rows[0].missed_reason, rows[0].duration_ms) == (outcome, reason, 95_000)
+
+
+async def test_the_end_and_the_miss_of_a_call_at_the_same_moment_give_the_same_row_too(
+    postgres: Pools, redis: Redis, restaurant_id: str, logged: Logged
+) -> None:
+    """Some Brokers deliver the two side by side: neither may overwrite the other's half."""
+
+    async def log_beside() -> None:
+        async with postgres.app.tenant(restaurant_id) as second:
+            await log_call(redis, second, Event.of(missed(restaurant_id), source="/edge"))
+
+    async with postgres.app.tenant(restaurant_id) as first:
+        await log_call(redis, first, Event.of(ended(restaurant_id, "failed"), source="/edge"))
+        beside = asyncio.create_task(log_beside())
+        await asyncio.sleep(0.2)  # it has found no row, or waits for ours
+    await beside
+
+    call = await logged()
+    assert (call.outcome, call.attempts, call.duration_ms, call.missed_reason) == ("failed", 2, 95_000, "no_handler")
 
 
 async def test_a_call_is_logged_while_redis_is_away(

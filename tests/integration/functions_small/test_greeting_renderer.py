@@ -1,45 +1,19 @@
 import asyncio
 import audioop
 import contextlib
-from collections.abc import AsyncIterator
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pytest
-from aiohttp import web
 
 from domain.prompts import greeting_text
 from eventing.catalogue import GreetingChanged, GreetingRendered, RestaurantChanged
 from stores import greetings, restaurants
 from stores.redis import Redis
 from tests.conftest import Pools
-from tests.integration.functions_small.conftest import Running, StartFunction, answering_posts
+from tests.integration.functions_small.conftest import Running, SpeechService, StartFunction
 
 pytestmark = pytest.mark.integration
-
-
-class SpeechService:
-    """Answers ``/audio/speech`` with a second of a 1 kHz tone, or with ``status``."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.status = 200
-        self.requests: list[dict[str, Any]] = []
-
-    async def speak(self, request: web.Request) -> web.Response:
-        self.requests.append(await request.json() | {"key": request.headers["authorization"]})
-        if self.status != 200:
-            return web.json_response({"error": {"message": "no", "type": "x"}}, status=self.status)
-        tone = (np.sin(np.arange(24_000) * 2 * np.pi * 1000 / 24_000) * 10_000).astype("<i2").tobytes()
-        return web.Response(body=tone + b"\x01", content_type="audio/pcm")
-
-
-@pytest.fixture
-async def speech() -> AsyncIterator[SpeechService]:
-    service = SpeechService()
-    async with answering_posts("/v1/audio/speech", service.speak) as server:
-        service.url = str(server.make_url("/v1"))
-        yield service
 
 
 class StartRenderer(Protocol):
@@ -77,7 +51,7 @@ async def test_the_restaurants_greeting_is_rendered_to_telephone_audio(
     assert "Bonjour, chez Léa." in text
     greeting = await greetings.load(redis, restaurant_id)
     assert greeting is not None
-    assert (greeting.text, len(greeting.audio)) == (text, 8000)
+    assert (greeting.text, greeting.voice, len(greeting.audio)) == (text, "siwis", 8000)
     heard = np.frombuffer(audioop.ulaw2lin(greeting.audio, 2), dtype="<i2").astype(float)
     assert np.argmax(np.abs(np.fft.rfft(heard))) == 1000, "the tone's frequency in Hz, over one second"
     assert 8_000 < np.abs(heard[1000:7000]).max() < 11_000
@@ -103,7 +77,7 @@ async def test_only_a_change_of_what_is_heard_is_rendered(
 async def test_a_refusal_of_the_speech_service_is_told_and_the_old_greeting_stays(
     renderer: StartRenderer, speech: SpeechService, redis: Redis, restaurant_id: str
 ) -> None:
-    old = greetings.Greeting("old", b"\xff")
+    old = greetings.Greeting("old", "siwis", b"\xff")
     await greetings.save(redis, restaurant_id, old)
     answers = {503: (503, "OPENAI_BASE_URL"), 429: (503, "OPENAI_BASE_URL"), 401: (503, "OPENAI_API_KEY")}
     answers[400] = (400, "greeting")
@@ -124,3 +98,22 @@ async def test_a_speech_service_that_is_away_is_tried_again_later(
             status, _, problem = await function.send(changed(restaurant_id))
 
     assert (status, "the speech service is away" in problem["detail"]) == (503, True)
+
+
+async def test_a_tick_keeps_and_renders_greetings_and_nothing_else_comes_in_there(
+    renderer: StartRenderer, redis: Redis, postgres: Pools, restaurant_id: str
+) -> None:
+    async with postgres.platform.platform() as connection:
+        await connection.execute(
+            "insert into phone_line (restaurant_id, number, provider) values ($1, '+331', 'sip')", restaurant_id
+        )
+    async with renderer() as function:
+        taken = await function.tick("due")
+        refused, _, problem = await function.send(changed(restaurant_id), "due")
+
+    assert taken == (204, {})
+    assert await greetings.load(redis, restaurant_id) is not None
+    assert (refused, problem["detail"]) == (
+        400,
+        "type: /due takes dev.knative.sources.ping, not com.alloresto.greeting.changed",
+    )

@@ -9,10 +9,10 @@ import pytest
 
 from local.embedded import EmbeddedPostgres
 from stores import migrate as migrations
-from stores import orders, partitions, users
+from stores import orders, partitions, restaurants, users
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.migrate import Migration, MigrationError, migrate, shipped_migrations
-from stores.postgres import Postgres, PostgresUnavailableError, connect
+from stores.postgres import NO_RESTAURANT, Postgres, PostgresUnavailableError, connect
 from tests.integration.stores.samples import Tenant, make_order, seed_both
 
 pytestmark = pytest.mark.integration
@@ -123,11 +123,20 @@ async def test_an_owner_who_is_no_superuser_can_migrate_and_is_bound_by_row_leve
     await superuser.execute(f"create role owner login createrole createdb password '{password}'")
     await superuser.close()
 
-    await migrate(own_server.url("owner"), platform_password=own_server.password("alloresto_platform"))
+    await migrate(
+        own_server.url("owner"),
+        app_password=own_server.password("alloresto_app"),
+        platform_password=own_server.password("alloresto_platform"),
+    )
 
     platform = Postgres(own_server.url("alloresto_platform"))
     await platform.open()
-    own, _ = await seed_both(platform, pii, sip)
+    own, other = await seed_both(platform, pii, sip)
+    app = Postgres(own_server.url("alloresto_app"))
+    await app.open()
+    async with app.tenant(NO_RESTAURANT) as conn:
+        assert {one.id for one in await restaurants.greeted(conn)} == {own.id, other.id}
+    await app.close()
     async with platform.platform() as conn:
         assert await users.verify(conn, "owner@harbour.example", "long enough") is not None
         assert len(await users.memberships(conn, own.user_id)) == 1

@@ -8,7 +8,7 @@ import pytest
 from domain.order import Cart, ConfirmedOrder
 from stores import checkpoints, greetings, keys, live
 from stores.checkpoints import Checkpoint, Said
-from stores.greetings import Greeting
+from stores.greetings import Greeting, Wanted
 from stores.redis import RedisError, connect
 from tests.integration.stores.samples import NOW, make_menu, make_order, new_id
 
@@ -47,14 +47,41 @@ async def test_a_checkpoint_in_another_shape_counts_as_none(redis: Any) -> None:
     assert await checkpoints.load(redis, "a call") is None
 
 
-async def test_a_greeting_is_its_bytes_and_its_text_together(redis: Any) -> None:
-    audio = bytes(range(256)) * 40
+async def test_a_greeting_is_its_bytes_its_text_and_its_voice_together(redis: Any) -> None:
+    greeting = Greeting("Bonjour, Chez Margot", "siwis", bytes(range(256)) * 40)
 
-    await greetings.save(redis, "r", Greeting("Bonjour, Chez Margot", audio))
+    await greetings.save(redis, "r", greeting)
 
-    assert await greetings.load(redis, "r") == Greeting("Bonjour, Chez Margot", audio)
-    assert await redis.get(keys.restaurant_greeting("r")) == audio
+    assert await greetings.load(redis, "r") == greeting
+    assert await redis.get(keys.restaurant_greeting("r")) == greeting.audio
     assert await greetings.load(redis, "another") is None
+
+
+async def test_only_greetings_that_are_as_wanted_are_kept_alive(redis: Any) -> None:
+    for name in ("same", "reworded", "revoiced", "silent", "voiceless"):
+        await greetings.save(redis, name, Greeting("Bonjour, Léa", "siwis", b"\xff" * 80))
+        for key in await redis.keys(f"resto:{name}:*"):
+            await redis.expire(key, 600)
+    await redis.delete(keys.restaurant_greeting("silent"))
+    await redis.delete(keys.restaurant_greeting_voice("voiceless"))  # as a release without voices has left it
+    wanted = [Wanted(name, "Bonjour, Léa", "siwis") for name in ("same", "silent", "voiceless", "none")]
+    wanted += [Wanted("reworded", "Bonsoir, Léa", "siwis"), Wanted("revoiced", "Bonjour, Léa", "alba")]
+
+    found = await greetings.keep(redis, wanted)
+
+    assert found == ["kept", "missing", "differs", "missing", "differs", "differs"]
+    alive = {key.decode() for key in await redis.keys("resto:*") if await redis.ttl(key) > 600}
+    assert alive == {"resto:same:greeting", "resto:same:greeting:text", "resto:same:greeting:voice"}
+
+
+async def test_a_greeting_is_dropped_unless_it_says_what_it_should(redis: Any) -> None:
+    await greetings.save(redis, "r", Greeting("Bonjour", "siwis", b"\xff"))
+
+    assert await greetings.drop_unless(redis, "r", "Bonjour") == []
+    assert await greetings.load(redis, "r") is not None
+    gone = ["resto:r:greeting", "resto:r:greeting:text", "resto:r:greeting:voice"]
+    assert await greetings.drop_unless(redis, "r", "Bonsoir") == gone
+    assert await greetings.drop_unless(redis, "r", "Bonsoir") == []
 
 
 async def test_the_live_feed_tells_every_kind_as_it_was_published(redis: Any) -> None:

@@ -8,7 +8,7 @@ import pytest
 from domain.restaurant import OpeningException
 from stores import kitchen, menus, restaurants
 from stores.errors import NotFoundError
-from tests.integration.stores.samples import NOW, Tenant, new_id
+from tests.integration.stores.samples import NOW, Tenant, make_restaurant, new_id
 
 pytestmark = pytest.mark.integration
 
@@ -61,9 +61,18 @@ async def test_an_exception_is_replaced_and_removed(postgres: Any, tenants: tupl
 async def test_the_platform_lists_restaurants_by_name_in_pages(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
     async with postgres.platform.platform() as conn:
         first = await restaurants.list_all(conn, limit=1)
-        second = await restaurants.list_all(conn, limit=1, after_name=first[-1].name)
+        second = await restaurants.list_all(conn, limit=1, after=first[-1])
 
     assert [row.id for row in (*first, *second)] == [tenant.id for tenant in tenants]
+
+
+async def test_houses_of_one_name_are_all_listed(postgres: Any) -> None:
+    async with postgres.platform.platform() as conn:
+        ids = [await restaurants.create(conn, replace(make_restaurant("Pizza Roma"), id="")) for _ in range(3)]
+        listed = [await restaurants.list_all(conn, limit=2)]
+        listed.append(await restaurants.list_all(conn, limit=2, after=listed[0][-1]))
+
+    assert [row.id for page in listed for row in page] == sorted(ids)
 
 
 async def test_a_price_change_names_the_item_and_is_read_back(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:

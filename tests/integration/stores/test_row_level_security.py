@@ -28,7 +28,8 @@ from stores import (
 from stores.calls import CallRecord
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.errors import NotFoundError
-from stores.postgres import Connection, Postgres, WrongRoleError
+from stores.postgres import NO_RESTAURANT, Connection, Postgres, WrongRoleError
+from stores.restaurants import Greeted
 from tests.conftest import Database, run_apart
 from tests.integration.stores.samples import NOW, Tenant, logged, make_menu, make_order, new_id, seed_both
 
@@ -147,6 +148,8 @@ PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
 }
 # A log-in comes before a restaurant is known: these answer about the one address or user that is asked for.
 LOG_IN: set[Callable[..., Any]] = {users.by_email, users.verify, users.memberships}
+# What every caller is told anyhow: the one thing that may be known of all restaurants at once.
+OF_ALL: set[Callable[..., Any]] = {restaurants.greeted}
 
 _NOTHING: tuple[object, ...] = (None, (), 0, False)
 _REFUSED = (NotFoundError, asyncpg.InsufficientPrivilegeError, asyncpg.ForeignKeyViolationError)
@@ -186,7 +189,7 @@ def test_every_repository_function_is_tried_below() -> None:
         if inspect.iscoroutinefunction(function) and function.__module__ == module.__name__ and not name.startswith("_")
     }
 
-    assert functions == set(ATTEMPTS) | set(PLATFORM_ONLY) | LOG_IN
+    assert functions == set(ATTEMPTS) | set(PLATFORM_ONLY) | LOG_IN | OF_ALL
 
 
 @pytest.mark.parametrize("attempt", _named(ATTEMPTS))
@@ -217,6 +220,37 @@ async def test_the_app_role_is_refused_what_is_the_platforms(
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         async with postgres.app.tenant(own.id) as conn:
             await attempt(conn, own, pii, sip)
+
+
+async def test_of_all_restaurants_with_a_line_the_app_role_learns_what_their_greeting_is_made_of(
+    postgres: Any, tenants: tuple[Tenant, Tenant]
+) -> None:
+    known = [Greeted(one.id, one.restaurant.name, "en", "Hello", "alba", False) for one in tenants]
+    known.sort(key=lambda one: one.id)
+
+    async with postgres.app.tenant(NO_RESTAURANT) as conn:
+        pages = [await restaurants.greeted(conn, limit=1), await restaurants.greeted(conn, after_id=known[0].id)]
+        end = await restaurants.greeted(conn, after_id=known[1].id)
+        assert await conn.fetchval("select count(*) from phone_line") == 0
+
+    assert [*pages[0], *pages[1]] == known
+    assert end == ()
+
+
+async def test_a_restaurant_without_an_active_line_has_no_greeting_to_keep(
+    postgres: Any, tenants: tuple[Tenant, Tenant]
+) -> None:
+    own, other = tenants
+    async with postgres.app.tenant(own.id) as conn, conn.transaction():
+        await lines.set_active(conn, own.line_id, False)
+        assert [one.id for one in await restaurants.greeted(conn)] == [other.id]
+        await lines.set_active(conn, own.line_id, True)
+
+
+async def test_the_platform_role_has_its_own_list(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with postgres.platform.platform() as conn:
+            await restaurants.greeted(conn)
 
 
 async def test_without_a_restaurant_no_row_is_seen(
