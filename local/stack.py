@@ -9,17 +9,19 @@ import asyncio
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
 
+from cluster.rules.product import OPERATOR_SECRETS
 from local.bytecode import compile_packages
 from local.credentials import Credentials, load_or_make
 from local.embedded import EmbeddedPostgres, EmbeddedValkey
 from local.engines import Engine, SpeechServer, configured_engine
-from local.knative import Runtime, RuntimeEvent, render
+from local.knative import Manifest, ManifestError, Problem, Runtime, RuntimeEvent, render
+from local.manifest_doctor import lost_calls
 from local.ports import free_port, port_problem
 from local.running import Line
 from local.seeds import SeedResult, seed
@@ -27,7 +29,9 @@ from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.migrate import migrate
 from stores.postgres import Postgres
 
-MANIFESTS = Path(__file__).resolve().parent.parent / "manifests" / "overlays" / "dev"
+_MANIFESTS = Path(__file__).resolve().parent.parent / "manifests"
+MANIFESTS = _MANIFESTS / "overlays" / "dev"
+KNATIVE_SETTINGS = _MANIFESTS / "components" / "knative-settings"
 READY_TIMEOUT_S = 60.0
 READY_POLL_S = 0.05
 PROBE_TIMEOUT_S = 3.0
@@ -38,7 +42,10 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """``port`` 0 means a free one. ``engine`` overrides what the environment asks for."""
+    """``port`` 0 means a free one. ``engine`` overrides what the environment asks for.
+
+    ``manifests`` is the overlay that is executed.
+    """
 
     state_dir: Path
     listen: str = "127.0.0.1"
@@ -48,6 +55,7 @@ class StackOptions:
     always_open: bool = True
     engine: Engine | None = None
     edge_environment: dict[str, str] = field(default_factory=dict)
+    manifests: Path = MANIFESTS
 
 
 class StackError(RuntimeError):
@@ -141,6 +149,7 @@ class Stack:
 
     async def _start(self) -> None:
         self._require_ports()
+        manifests = self._read_manifests()
         compile_packages()
         self._tell("Postgres")
         self._database.start()
@@ -154,7 +163,7 @@ class Stack:
         self._tell("Valkey")
         self._start_engine()
         await self._seed()
-        await self._start_runtime()
+        await self._start_runtime(manifests)
 
     def _require_ports(self) -> None:
         """Asked for before anything starts: half a system is worse than none."""
@@ -167,6 +176,19 @@ class Stack:
             problem = port_problem(kind, host, port)
             if problem:
                 raise StackError(f"port {port} for {what} on {host}: {problem}; choose another with {option}")
+
+    def _read_manifests(self) -> list[Manifest]:
+        """Rendered and examined: every fault is told before anything starts. Raises ManifestError."""
+        manifests = render(self._options.manifests)
+        faults: dict[tuple[str, str], Problem] = {}
+        try:
+            self._make_runtime(manifests, {name: dict.fromkeys(keys, "") for name, keys in OPERATOR_SECRETS.items()})
+        except ManifestError as error:
+            faults |= {(one.where, one.field): one for one in error.problems}
+        faults |= {(one.where, one.field): one for one in lost_calls(manifests)}  # they tell the consequence, too
+        if faults:
+            raise ManifestError(faults.values())
+        return manifests
 
     def _start_engine(self) -> None:
         self._engine = self._options.engine or configured_engine()
@@ -190,22 +212,28 @@ class Stack:
             await postgres.close()
         self._tell("two restaurants: " + ", ".join(line.restaurant_name for line in self._seeded.lines))
 
-    async def _start_runtime(self) -> None:
-        self._tell(f"Knative, locally: {MANIFESTS.relative_to(MANIFESTS.parent.parent.parent)}")
-        self._runtime = Runtime(
-            render(MANIFESTS),
+    async def _start_runtime(self, manifests: Sequence[Manifest]) -> None:
+        folder = self._options.manifests
+        self._tell(f"Knative, locally: {folder.relative_to(folder.parent.parent.parent)}")
+        self._runtime = self._make_runtime(manifests, self._secrets())
+        await self._runtime.start()
+        await self._until_ready()
+
+    def _make_runtime(self, manifests: Sequence[Manifest], secrets: Mapping[str, Mapping[str, str]]) -> Runtime:
+        """Starts nothing. Raises ManifestError for whatever the manifests and the Secrets' names do not agree on."""
+        return Runtime(
+            manifests,
             images={
                 "alloresto-functions": [sys.executable, "-m", "functions"],
                 "alloresto-edge": [sys.executable, "-m", "edge_bridge"],
                 "alloresto-web": [sys.executable, "-m", "gunicorn"],
             },
-            secrets=self._secrets(),
+            secrets=secrets,
+            cluster_settings=render(KNATIVE_SETTINGS),
             config_overrides=self._overrides(),
             state_dir=self._options.state_dir.absolute() / "runtime",
             on_event=self._on_event,
         )
-        await self._runtime.start()
-        await self._until_ready()
 
     async def _until_ready(self) -> None:
         """The always-on processes serve: a call rung now is answered. Raises StackError naming what is missing."""

@@ -6,7 +6,8 @@ own text, with status 200.
 """
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Protocol
 
@@ -18,11 +19,13 @@ from local.knative.clock import Clock
 from local.knative.listeners import BodyTooLargeError, read_body
 from local.knative.plan import ServicePlan
 from local.knative.slots import Endpoint, QueueFullError, Slots
+from local.knative.tunnels import asks_for_websocket, tunnel
 
 TIMEOUT_TEXT = b"activator request timeout"
 
+_CUT_WITHIN_S = 1.0
 _HOP_BY_HOP = frozenset(
-    {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "host"}
+    {"connection", "expect", "host", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 )
 
 
@@ -31,6 +34,8 @@ class PodEndpoint(Endpoint, Protocol):
 
     name: str
     port: int
+    tunnels_cut: asyncio.Event
+    """Set when a deleted pod gives up its WebSockets."""
 
 
 class Deadline:
@@ -86,26 +91,24 @@ class Activator:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Cancelled when the client goes away, which frees the slot at once, whatever the pod still does."""
-        if "upgrade" in request.headers.get("connection", "").lower():
-            return web.Response(status=501, text="no upgrades here: a POST is held instead, see the contract\n")
-        try:
-            body = await read_body(request)
-        except BodyTooLargeError as error:
-            return web.Response(status=413, text=f"{error}\n")
         self._on_request(+1)
         try:
-            return await self._forward(request, body)
+            return await (self._tunnel(request) if asks_for_websocket(request) else self._forward(request))
+        except QueueFullError:
+            return web.Response(status=503, text="pending request queue full\n")
+        except BodyTooLargeError as error:
+            return web.Response(status=413, text=f"{error}\n")
+        except (aiohttp.ClientError, ConnectionError) as error:
+            return web.Response(status=502, text=f"{type(error).__name__}: no answer from the pod\n")
         finally:
             self._on_request(-1)
 
-    async def _forward(self, request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+    async def _forward(self, request: web.BaseRequest) -> web.StreamResponse:
         response: web.StreamResponse | None = None
-        pod: PodEndpoint | None = None
-        deadline = Deadline(self._plan, self._clock)
         try:
-            async with deadline:
-                pod = await self._slots.acquire()
-                async with self._ask(request, body, pod) as answer:
+            async with Deadline(self._plan, self._clock) as deadline:
+                body = await read_body(request)
+                async with self._slot() as pod, self._ask(request, body, pod) as answer:
                     response = _head(answer)
                     await response.prepare(request)
                     deadline.progress()
@@ -114,35 +117,67 @@ class Activator:
                         deadline.progress()
                     await response.write_eof()
                     return response
+        except aiohttp.ServerTimeoutError:  # a TimeoutError too, but the pod's: it takes no connection
+            raise
         except TimeoutError:
             self._on_timeout("before the first byte" if response is None else "in mid-stream")
-            return await self._cut(request, response)
-        except QueueFullError:
-            return web.Response(status=503, text="pending request queue full\n")
-        except (aiohttp.ClientError, ConnectionError) as error:
+            return await _cut(request, response)
+        except (aiohttp.ClientError, ConnectionError):
             if response is None:
-                return web.Response(status=502, text=f"{type(error).__name__}: no answer from the pod\n")
+                raise
             return _abort(request, response)
+
+    async def _tunnel(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            async with Deadline(self._plan, self._clock), self._slot() as pod:
+                return await tunnel(
+                    request, self._session, _url(request, pod), _passed_on(request.headers), pod.tunnels_cut
+                )
+        except aiohttp.ServerTimeoutError:
+            raise
+        except TimeoutError:
+            self._on_timeout("of a WebSocket")
+            return await _cut(request, None)  # nobody reads it if the tunnel was open
+
+    @contextlib.asynccontextmanager
+    async def _slot(self) -> AsyncIterator[PodEndpoint]:
+        pod = await self._slots.acquire()
+        try:
+            yield pod
         finally:
-            if pod is not None:
-                self._slots.release(pod)
+            self._slots.release(pod)
 
     def _ask(self, request: web.BaseRequest, body: bytes, pod: PodEndpoint) -> aiohttp.client._RequestContextManager:
-        headers = CIMultiDict(
-            (name, value) for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP
+        headers = _passed_on(request.headers)
+        return self._session.request(
+            request.method, _url(request, pod), headers=headers, data=body or None, allow_redirects=False
         )
-        headers["K-Proxy-Request"] = "activator"
-        url = f"http://127.0.0.1:{pod.port}{request.raw_path}"
-        return self._session.request(request.method, url, headers=headers, data=body or None, allow_redirects=False)
 
-    async def _cut(self, request: web.BaseRequest, response: web.StreamResponse | None) -> web.StreamResponse:
-        if response is None:
-            return web.Response(status=504, body=TIMEOUT_TEXT, content_type="text/plain")
-        if response.content_length is not None:
-            return _abort(request, response)
-        await response.write(TIMEOUT_TEXT)
-        await response.write_eof()
-        return response
+
+def _url(request: web.BaseRequest, pod: PodEndpoint) -> str:
+    return f"http://127.0.0.1:{pod.port}{request.raw_path}"
+
+
+def _passed_on(headers: Mapping[str, str]) -> CIMultiDict[str]:
+    """A request's headers for the pod, with the mark that Knative's activator leaves."""
+    passed_on = CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in _HOP_BY_HOP)
+    passed_on["K-Proxy-Request"] = "activator"
+    return passed_on
+
+
+async def _cut(request: web.BaseRequest, response: web.StreamResponse | None) -> web.StreamResponse:
+    """What a timeout looks like from outside: 504, or its text in the middle of a 200."""
+    if response is None:
+        return web.Response(status=504, body=TIMEOUT_TEXT, content_type="text/plain")
+    if response.content_length is not None:
+        return _abort(request, response)
+    try:
+        async with asyncio.timeout(_CUT_WITHIN_S):
+            await response.write(TIMEOUT_TEXT)
+            await response.write_eof()
+    except (TimeoutError, ConnectionError):  # the client has stopped reading
+        return _abort(request, response)
+    return response
 
 
 def _head(answer: aiohttp.ClientResponse) -> web.StreamResponse:

@@ -1,17 +1,18 @@
-"""The runtime over HTTP, on loopback: its state, its events, and the three things one may do to it.
+"""The runtime over HTTP, on loopback: its state, metrics and events, and the three things one may do to it.
 
 Only for this machine and its user: there is no authentication, and the port listens on 127.0.0.1.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 from aiohttp import web
 
-from local.knative.states import RuntimeEvent
+from local.knative.metrics import RevisionMetrics
+from local.knative.states import RevisionState, RuntimeEvent
 
 KEPT_EVENTS = 1000
 _WATCHER_EVENTS = 10_000
@@ -50,8 +51,9 @@ class Controls(Protocol):
     """What the admin interface may ask of the runtime. All raise KeyError for an unknown name."""
 
     def describe(self) -> Mapping[str, Any]: ...
+    def revisions(self) -> Sequence[RevisionState]: ...
     def set_deletion_cost(self, pod: str, cost: int) -> None: ...
-    def prewarm(self, service: str, pods: int) -> None: ...
+    def prewarm(self, name: str, pods: int) -> str: ...
     def kill_pod(self, name: str) -> None: ...
 
 
@@ -63,11 +65,20 @@ class _Prewarm(msgspec.Struct, forbid_unknown_fields=True):
     pods: int
 
 
-def admin_app(controls: Controls, feed: Feed) -> web.Application:
-    """``GET /runtime``, ``GET /runtime/events`` (NDJSON), ``POST …/deletion-cost``, ``…/prewarm``, ``…/kill``."""
+def admin_app(controls: Controls, feed: Feed, metrics: RevisionMetrics | None) -> web.Application:
+    """Every route, see the module ``runtime``."""
 
     async def state(_: web.Request) -> web.Response:
         return web.Response(body=msgspec.json.encode(controls.describe()), content_type="application/json")
+
+    async def revisions(_: web.Request) -> web.Response:
+        return web.Response(body=msgspec.json.encode(controls.revisions()), content_type="application/json")
+
+    async def scrape(_: web.Request) -> web.Response:
+        if metrics is None:
+            return web.Response(status=404, text="off: set metrics-protocol: prometheus in config-observability\n")
+        content_type, text = metrics.render()
+        return web.Response(body=text, headers={"content-type": content_type})
 
     async def events(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"content-type": "application/x-ndjson"})
@@ -93,13 +104,15 @@ def admin_app(controls: Controls, feed: Feed) -> web.Application:
     app = web.Application()
     app.router.add_get("/runtime", state)
     app.router.add_get("/runtime/events", events)
+    app.router.add_get("/runtime/revisions", revisions)
+    app.router.add_get("/metrics", scrape)
     app.router.add_post("/runtime/pods/{name}/deletion-cost", deletion_cost)
     app.router.add_post("/runtime/pods/{name}/kill", kill)
-    app.router.add_post("/runtime/services/{name}/prewarm", prewarm)
+    app.router.add_post("/runtime/revisions/{name}/prewarm", prewarm)
     return app
 
 
-def _done(act: Callable[[], None]) -> web.Response:
+def _done(act: Callable[[], object]) -> web.Response:
     try:
         act()
     except KeyError as error:

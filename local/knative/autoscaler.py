@@ -7,7 +7,7 @@ bounds, a pod's stay for at least one stable window, and the last pod's retentio
 
 import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from local.knative.clock import Constants
 from local.knative.scaling import Scaling
@@ -74,6 +74,15 @@ class ConcurrencyMeter:
         self._buckets[-1].area += self.level * (end - begin)
 
 
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Of the last decision. ``desired`` is before the bounds and the last pod's stay, as Knative's own metric."""
+
+    stable: float = 0.0
+    panic: float = 0.0
+    desired: int = 0
+
+
 @dataclass
 class Autoscaler:
     """One Revision's decider. ``decide`` is called every autoscaler period and once when a request finds no pod."""
@@ -83,6 +92,8 @@ class Autoscaler:
     constants: Constants
     min_scale: int = 0
     """The bound in force: the template's annotation or the Revision's (pre-warming)."""
+    observed: Observed = Observed()
+    """What the last decision saw."""
     _panic_since: float | None = None
     _panic_pods: int = 0
     _active_since: float | None = None
@@ -91,6 +102,10 @@ class Autoscaler:
     def __post_init__(self) -> None:
         self.min_scale = self.scaling.min_scale
         self._wishes: deque[tuple[float, int]] = deque()
+
+    @property
+    def panicking(self) -> bool:
+        return self._panic_since is not None
 
     @property
     def panic_window_s(self) -> float:
@@ -103,6 +118,7 @@ class Autoscaler:
 
     def decide(self, now: float, stable: float, panic: float, ready: int, pods: int) -> int:
         """How many pods there should be; ``ready`` and ``pods`` are how many there are (not terminating)."""
+        self.observed = replace(self.observed, stable=stable, panic=panic)
         per_pod = self.scaling.per_pod(self.container_concurrency)
         wanted_stable = math.ceil(stable / per_pod - _EPSILON)
         wanted_panic = math.ceil(panic / per_pod - _EPSILON)
@@ -124,6 +140,7 @@ class Autoscaler:
         wanted = self._delayed(now, wanted)
         if 0 < wanted < self.scaling.activation_scale:
             wanted = self.scaling.activation_scale
+        self.observed = replace(self.observed, desired=wanted)
         if self.min_scale:
             wanted = max(wanted, self.min_scale)
             self._inactive_since = None

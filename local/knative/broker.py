@@ -17,13 +17,17 @@ from aiohttp import web
 
 from local.knative.clock import Clock
 from local.knative.envelopes import Envelope, NotAnEventError, read_envelope
-from local.knative.listeners import BodyTooLargeError, read_body
+from local.knative.listeners import MAX_BODY_BYTES, BodyTooLargeError, read_body
 from local.knative.plan import Destination, TriggerPlan
 from local.knative.states import EventKind
 
 HOPS = 255
 """How often a reply may follow a reply, as Knative's ``knativebrokerttl``: a loop of replies ends."""
 
+MAX_PUBLISHING = 1000
+"""Events under way at once; each holds its publisher, so more than that is a fault somewhere."""
+
+_BODY_WITHIN_S = 30.0
 _ERROR_DATA_BYTES = 1024
 _RETRIED = frozenset({404, 408, 409, 429})
 _NO_ANSWER = -1
@@ -78,8 +82,13 @@ class Broker:
             return web.Response(status=405, text="POST an event\n")
         if self._closing:
             return web.Response(status=503, text="the broker is closing\n")
+        if len(self._publishing) >= MAX_PUBLISHING:
+            return web.Response(status=503, text=f"{MAX_PUBLISHING} events are being delivered already\n")
         try:
-            event = read_envelope(request.headers, await read_body(request))
+            async with asyncio.timeout(_BODY_WITHIN_S):
+                event = read_envelope(request.headers, await read_body(request))
+        except TimeoutError:
+            return web.Response(status=408, text=f"the event did not come in {_BODY_WITHIN_S:g} s\n")
         except BodyTooLargeError as error:
             return web.Response(status=413, text=f"{error}\n")
         except NotAnEventError as error:
@@ -152,12 +161,23 @@ class Broker:
             async with self._clock.timeout(timeout_s):
                 headers = event.headers() | {"Prefer": "reply"}
                 async with self._session.post(url, data=event.body, headers=headers, allow_redirects=False) as answer:
-                    body = await answer.content.read()
-                    return judge(answer.status, dict(answer.headers), body)
+                    return judge(answer.status, dict(answer.headers), await _read_answer(answer))
+        except BodyTooLargeError as error:
+            return Outcome(ok=False, status=502, reason=str(error))
         except TimeoutError:
             return Outcome(ok=False, reason="no answer in time")
         except (aiohttp.ClientError, ConnectionError) as error:
             return Outcome(ok=False, reason=type(error).__name__)
+
+
+async def _read_answer(answer: aiohttp.ClientResponse) -> bytes:
+    """The whole body. Raises BodyTooLargeError."""
+    body = bytearray()
+    async for chunk in answer.content.iter_any():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise BodyTooLargeError(f"the answer is over {MAX_BODY_BYTES} bytes")
+    return bytes(body)
 
 
 def judge(status: int, headers: dict[str, str], body: bytes) -> Outcome:

@@ -41,6 +41,8 @@ class Constants:
     max_scale_down_rate: float = 2.0
     drain_s: float = 30.0
     """From a pod's deletion to its SIGTERM."""
+    tunnels_cut_s: float = 90.0
+    """From a pod's deletion to the end of its WebSockets: the drain, then 60 s more."""
     minimum_grace_s: float = 2.0
     """From SIGTERM to SIGKILL when the grace period is already over."""
     restart_delays_s: tuple[float, ...] = (0.8, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)

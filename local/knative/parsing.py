@@ -7,11 +7,11 @@ from typing import TypeVar
 
 import msgspec
 
-from local.knative import kinds
+from local.knative import fields, kinds
 from local.knative.manifests import Manifest
 from local.knative.problems import Problem
 
-K = TypeVar("K", bound=kinds.Strict)
+K = TypeVar("K", bound=fields.Strict)
 
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"^Object contains unknown field `(?P<field>[^`]+)`")
@@ -24,8 +24,9 @@ class Parsed:
 
     kind: str
     name: str
+    namespace: str
     where: str
-    value: kinds.Strict
+    value: fields.Strict
 
 
 class Objects:
@@ -33,6 +34,9 @@ class Objects:
 
     def __init__(self, parsed: Iterable[Parsed]) -> None:
         self._parsed = tuple(parsed)
+
+    def __iter__(self) -> Iterator[Parsed]:
+        return iter(self._parsed)
 
     def of(self, kind: type[K]) -> Iterator[tuple[Parsed, K]]:
         for entry in self._parsed:
@@ -48,12 +52,12 @@ class Objects:
 
 def parse_objects(manifests: Iterable[Manifest]) -> tuple[Objects, list[Problem]]:
     """Typed objects and every fault in the fields themselves."""
-    parsed: dict[tuple[str, str], Parsed] = {}
+    parsed: dict[tuple[str, str, str, str], Parsed] = {}
     problems: list[Problem] = []
     for manifest in manifests:
-        if manifest.kind in kinds.INERT:
+        if (manifest.api_version, manifest.kind) in kinds.INERT:
             continue
-        kind = kinds.EXECUTED.get((manifest.api_version, manifest.kind))
+        kind = kinds.PARSED.get((manifest.api_version, manifest.kind))
         if kind is None:
             problems.append(_unknown_kind(manifest))
             continue
@@ -63,19 +67,20 @@ def parse_objects(manifests: Iterable[Manifest]) -> tuple[Objects, list[Problem]
         except msgspec.ValidationError as error:
             problems.append(field_problem(manifest.where, str(error)))
             continue
-        key = (f"{manifest.api_version}/{manifest.kind}", manifest.name)
+        namespace = str(manifest.body["metadata"].get("namespace", ""))
+        key = manifest.api_version, manifest.kind, namespace, manifest.name
         if key in parsed:
             problems.append(Problem(manifest.where, "metadata.name", "used twice", f"see also {parsed[key].where}"))
-        parsed[key] = Parsed(manifest.kind, manifest.name, manifest.where, value)
+        parsed[key] = Parsed(manifest.kind, manifest.name, namespace, manifest.where, value)
     return Objects(parsed.values()), problems
 
 
 def _unknown_kind(manifest: Manifest) -> Problem:
-    api_versions = [api for api, kind in kinds.EXECUTED if kind == manifest.kind]
+    api_versions = sorted(api for api, kind in (*kinds.PARSED, *kinds.INERT) if kind == manifest.kind)
     if api_versions:
         what = f"{manifest.api_version or 'no apiVersion'} has no kind {manifest.kind} that runs here"
         return Problem(manifest.where, "apiVersion", what, f"use {' or '.join(api_versions)}")
-    executed = ", ".join(sorted({kind for _, kind in kinds.EXECUTED}))
+    executed = ", ".join(sorted({kind for _, kind in kinds.PARSED}))
     fix = f"the local runtime executes {executed}; remove it from this overlay"
     if manifest.kind == "Secret":
         fix = "Secrets are given to the runtime by name, never written in a manifest; remove it"

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urljoin
 
 from local.knative.environment import Environment
-from local.knative.kinds import Probe
+from local.knative.pod_fields import Probe
 from local.knative.scaling import Scaling
 
 DestinationKind = Literal["service", "broker", "workload", "uri"]
@@ -19,15 +20,19 @@ class Destination:
     name: str
     path: str = ""
 
+    def below(self, base: str) -> str:
+        """The whole URL: ``path`` is resolved against ``base`` as any relative reference."""
+        return urljoin(base, self.path) if self.path else base
+
     def in_cluster(self, namespace: str) -> str:
         """The address that it has on a cluster; what a dead letter names, whatever port is used here."""
         match self.kind:
             case "broker":
-                return f"http://broker-ingress.knative-eventing.svc.cluster.local/{namespace}/{self.name}{self.path}"
+                return self.below(f"http://broker-ingress.knative-eventing.svc.cluster.local/{namespace}/{self.name}")
             case "uri":
                 return self.name
             case _:
-                return f"http://{self.name}.{namespace}.svc.cluster.local{self.path}"
+                return self.below(f"http://{self.name}.{namespace}.svc.cluster.local")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ class ContainerPlan:
     ports: Mapping[str, int]
     readiness: Probe | None
     liveness: Probe | None
+    startup: Probe | None = None
 
 
 @dataclass(frozen=True, slots=True)

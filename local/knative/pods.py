@@ -1,13 +1,7 @@
-"""One pod: a process with the kubelet's manners (probes, restarts with backoff, SIGTERM, grace, SIGKILL).
-
-The process leads its own session, so that its children end with it; on Linux ``setpriv`` ties it to the
-runtime, so that nothing survives even a SIGKILL of the runtime. Elsewhere only ``stop`` ends the pods.
-"""
+"""One pod: a process with the kubelet's manners (probes, restarts with backoff, SIGTERM, grace, SIGKILL)."""
 
 import asyncio
 import contextlib
-import os
-import shutil
 import signal
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -15,10 +9,8 @@ from pathlib import Path
 
 from local.knative.clock import Clock, Constants
 from local.knative.probes import Prober
+from local.knative.processes import end_group, ended, spawn
 from local.knative.states import EventKind, Pod, PodState
-
-_SETPRIV = shutil.which("setpriv")
-_TIED = () if _SETPRIV is None else (_SETPRIV, "--pdeathsig", "KILL", "--")
 
 Emit = Callable[[EventKind, str, str], None]
 """``(kind, pod, detail)`` of one Service or workload."""
@@ -35,6 +27,7 @@ class Launch:
     prepare: Callable[[], tuple[tuple[str, ...], Mapping[str, str], int]]
     readiness: Prober
     liveness: Prober | None
+    startup: Prober | None
     grace_s: float
 
 
@@ -58,6 +51,7 @@ class RunningPod:
         self.terminating = False
         self.restarts = 0
         self.gone = asyncio.Event()
+        self.tunnels_cut = asyncio.Event()
         self._launch = launch
         self._emit_kind = emit
         self._clock = clock
@@ -67,6 +61,10 @@ class RunningPod:
         self._starting = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._crash_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def _quick_s(self) -> float:
+        return self._constants.start_probe_period_s
 
     @property
     def pid(self) -> int | None:
@@ -130,7 +128,7 @@ class RunningPod:
         crashes = 0
         while not self.terminating:
             started = self._clock.now()
-            code = await self._run_once()
+            how = await self._run_once()
             if self._ending():
                 break
             if self._clock.now() - started > self._constants.restart_reset_s:
@@ -139,17 +137,20 @@ class RunningPod:
             delay = delays[min(crashes, len(delays) - 1)]
             crashes += 1
             self.restarts += 1
-            self._emit("pod_restarted", f"{ended(code)}; starts again in {delay:g} s, see {self._launch.log_file}")
+            self._emit("pod_restarted", f"{how}; starts again in {delay:g} s, see {self._launch.log_file}")
             self._unready_soon()
             await self._clock.sleep(delay)
         self._emit("pod_gone", "")
         self.gone.set()
 
-    async def _run_once(self) -> int:
-        command, environment, self.port = self._launch.prepare()
+    async def _run_once(self) -> str:
+        """How it ended, in words."""
         self._starting = True
         try:
+            command, environment, self.port = self._launch.prepare()
             self._process = process = await spawn(command, environment, self._launch.log_file, self._launch.working_dir)
+        except (OSError, RuntimeError, ValueError) as error:  # no process, descriptor, port or log file
+            return f"not started ({error})"
         finally:
             self._starting = False
         if self.restarts == 0:
@@ -158,22 +159,32 @@ class RunningPod:
             self._signal(signal.SIGTERM)
         probing = asyncio.create_task(self._probe())
         try:
-            return await process.wait()
+            return ended(await process.wait())
         finally:
             probing.cancel()
             end_group(process.pid)
             self._process = None
 
     async def _drain_and_end(self) -> None:
+        """Drain, SIGTERM, the end of WebSockets, SIGKILL: each at its time after the deletion, until it is gone."""
         drain_s = min(self._constants.drain_s, self._launch.grace_s)
-        rest_s = max(self._launch.grace_s - drain_s, self._constants.minimum_grace_s)
-        for wait_s, number in ((drain_s, signal.SIGTERM), (rest_s, signal.SIGKILL)):
+        steps: list[tuple[float, Callable[[], None]]] = [
+            (drain_s, lambda: self._signal(signal.SIGTERM)),
+            (self._constants.tunnels_cut_s, self.tunnels_cut.set),
+            (
+                max(self._launch.grace_s, drain_s + self._constants.minimum_grace_s),
+                lambda: self._signal(signal.SIGKILL),
+            ),
+        ]
+        now_s = 0.0
+        for at_s, act in sorted(steps, key=lambda step: step[0]):
             try:
-                async with self._clock.timeout(wait_s):
+                async with self._clock.timeout(at_s - now_s):
                     await self.gone.wait()
                 return
             except TimeoutError:
-                self._signal(number)
+                now_s = at_s
+                act()
 
     def _ending(self) -> bool:
         return self.terminating
@@ -198,13 +209,14 @@ class RunningPod:
     # Readiness
 
     async def _probe(self) -> None:
-        """Ready as soon as the probe passes; then the manifest's period and threshold decide."""
-        await self._launch.readiness.until_ready(self.port, self._clock, self._constants.start_probe_period_s)
-        self._cancel_crash_timer()
-        self._become_ready()
+        """The startup probe first; then readiness and liveness, each by its own clock."""
+        launch = self._launch
+        if launch.startup is not None and not await launch.startup.starts(self.port, self._clock, self._quick_s):
+            await self._end_container("the startup probe fails")
+            return
         watches = [self._watch_readiness()]
-        if self._launch.liveness is not None:
-            watches.append(self._watch_liveness(self._launch.liveness))
+        if launch.liveness is not None:
+            watches.append(self._watch_liveness(launch.liveness))
         await asyncio.gather(*watches)
 
     def _become_ready(self) -> None:
@@ -218,18 +230,29 @@ class RunningPod:
         self._on_endpoint_change(self)
 
     async def _watch_readiness(self) -> None:
-        async for ok in self._launch.readiness.changes(self.port, self._clock):
+        """Ready as soon as the probe passes; then the manifest's period and threshold decide."""
+        prober = self._launch.readiness
+        await prober.until_ready(self.port, self._clock, self._quick_s)
+        self._cancel_crash_timer()
+        self._become_ready()
+        async for ok in prober.changes(self.port, self._clock):
             if not ok:
                 self.unready("the readiness probe fails")
             else:
                 self._become_ready()
 
     async def _watch_liveness(self, prober: Prober) -> None:
+        await self._clock.sleep(prober.probe.initial_delay_seconds)
         async for ok in prober.changes(self.port, self._clock):
             if not ok:
-                self._signal(signal.SIGTERM)
-                await self._clock.sleep(self._launch.grace_s)
-                self._signal(signal.SIGKILL)
+                await self._end_container("the liveness probe fails")
+
+    async def _end_container(self, why: str) -> None:
+        """As the kubelet does: SIGTERM, the grace, SIGKILL. The probes end with the process."""
+        self._emit("pod_unhealthy", why)
+        self._signal(signal.SIGTERM)
+        await self._clock.sleep(self._launch.grace_s)
+        self._signal(signal.SIGKILL)
 
     def _unready_soon(self) -> None:
         """A dead process still gets requests for a moment: the endpoints lag behind, as measured."""
@@ -249,36 +272,3 @@ class RunningPod:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-async def spawn(
-    command: tuple[str, ...], environment: Mapping[str, str], log_file: Path, working_dir: Path | None
-) -> asyncio.subprocess.Process:
-    """Start a process in its own session, its output appended to ``log_file``; None: in our working directory."""
-    descriptor = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        return await asyncio.create_subprocess_exec(
-            *_TIED,
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=descriptor,
-            stderr=descriptor,
-            env=dict(environment),
-            cwd=working_dir,
-            start_new_session=True,
-        )
-    finally:
-        os.close(descriptor)
-
-
-def end_group(pid: int) -> None:
-    """SIGKILL to what the process left behind: a container's processes end with its first one."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-
-
-def ended(code: int) -> str:
-    """An exit status in words."""
-    if code >= 0:
-        return f"exit status {code}"
-    return f"killed by {signal.Signals(-code).name}"

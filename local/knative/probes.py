@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from local.knative.clock import Clock
-from local.knative.kinds import Probe
+from local.knative.pod_fields import Probe
 
 _QUICK_FOR_S = 5.0
 _SLOW_PERIOD_S = 0.1
@@ -33,6 +33,18 @@ class Prober:
         quick_until = loop.time() + _QUICK_FOR_S
         while not await self.passes(port):
             await asyncio.sleep(period_s if loop.time() < quick_until else _SLOW_PERIOD_S)
+
+    async def starts(self, port: int, clock: Clock, period_s: float) -> bool:
+        """A startup probe: False when it has not passed in ``failureThreshold`` periods."""
+        probe = self.probe
+        try:
+            async with clock.timeout(
+                probe.initial_delay_seconds + max(1, probe.period_seconds) * probe.failure_threshold
+            ):
+                await self.until_ready(port, clock, period_s)
+        except TimeoutError:
+            return False
+        return True
 
     async def changes(self, port: int, clock: Clock) -> AsyncIterator[bool]:
         """From passing on: False after ``failureThreshold`` failures in a row, True at the next success."""

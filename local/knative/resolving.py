@@ -1,61 +1,65 @@
 """From manifests to a Plan: cross-references checked, every problem collected, nothing started."""
 
-import re
-import shutil
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
-from local.knative import kinds
-from local.knative.environment import EnvironmentReader, Secrets, command_line, inherited
+from local.knative import eventing_kinds, kinds
+from local.knative.containers import ContainerReader, Surroundings
 from local.knative.manifests import Manifest
 from local.knative.parsing import Objects, Parsed, parse_objects
-from local.knative.plan import Binding, ContainerPlan, CoreServicePlan, Plan, ServicePlan, WorkloadPlan
+from local.knative.plan import Binding, CoreServicePlan, Plan, ServicePlan, WorkloadPlan
 from local.knative.problems import ManifestError, Problem
-from local.knative.scaling import read_scaling
+from local.knative.services import read_service
+from local.knative.settings import NAMESPACE, ClusterSettings
 from local.knative.subscriptions import Subscriptions
 
+__all__ = ["Surroundings", "resolve"]
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the manifests name but do not hold."""
-
-    images: Mapping[str, Sequence[str]]
-    secrets: Secrets
-    overrides: Mapping[str, Mapping[str, str]]
-    namespace: str
+_AS_INSTALLED = ClusterSettings()
 
 
-def resolve(manifests: Iterable[Manifest], surroundings: Surroundings) -> Plan:
+def resolve(
+    manifests: Sequence[Manifest], surroundings: Surroundings, settings: ClusterSettings = _AS_INSTALLED
+) -> Plan:
     """The plan. Raises ManifestError with every fault in the fields, or else in the references between objects."""
     objects, problems = parse_objects(manifests)
     if problems:  # references to an object that could not be read would only add noise
         raise ManifestError(problems)
-    resolver = _Resolver(objects, surroundings, problems)
-    plan = resolver.plan()
-    problems.extend(resolver.environment.problems)
+    problems.extend(_elsewhere(objects, surroundings.namespace))
+    plan = _Resolver(objects, surroundings, settings, problems).plan()
     if problems:
         raise ManifestError(problems)
     return plan
 
 
+def _elsewhere(objects: Objects, namespace: str) -> Iterator[Problem]:
+    """One machine is one namespace: names of another would be mixed up with ours."""
+    for entry in objects:
+        if entry.namespace not in ("", namespace, NAMESPACE):
+            what = f"{entry.namespace} is not executed here, only {namespace}"
+            yield Problem(entry.where, "metadata.namespace", what, "keep one namespace in this overlay")
+
+
 class _Resolver:
-    def __init__(self, objects: Objects, surroundings: Surroundings, problems: list[Problem]) -> None:
+    def __init__(
+        self, objects: Objects, surroundings: Surroundings, settings: ClusterSettings, problems: list[Problem]
+    ) -> None:
         self._objects = objects
-        self._surroundings = surroundings
+        self._settings = settings
         self._problems = problems
-        self.environment = EnvironmentReader(objects, surroundings.secrets, surroundings.namespace)
+        self._containers = ContainerReader(objects, surroundings, problems)
 
     def plan(self) -> Plan:
         subscriptions = Subscriptions(self._objects, self._workload_entries(), self._problems)
         bindings = subscriptions.bindings()
         workloads = {entry.name: self._workload(entry, bindings.get(entry.name)) for entry in self._workload_entries()}
         services = {entry.name: self._service(entry, value) for entry, value in self._objects.of(kinds.KnativeService)}
-        self._check_overrides({*workloads, *services})
+        self._containers.check_overrides({*workloads, *services})
+        subscriptions.check_policies()
         return Plan(
             services=services,
             workloads=workloads,
             core_services=self._core_services(),
-            brokers=tuple(self._objects.names(kinds.Broker)),
+            brokers=tuple(self._objects.names(eventing_kinds.Broker)),
             triggers=tuple(subscriptions.triggers()),
             pings=tuple(subscriptions.pings()),
         )
@@ -63,67 +67,12 @@ class _Resolver:
     def _problem(self, where: str, field: str, what: str, fix: str) -> None:
         self._problems.append(Problem(where, field, what, fix))
 
-    # Containers
-
-    def _container(self, container: kinds.Container, name: str, where: str, path: str) -> ContainerPlan:
-        image = re.sub(r"@sha256:.*$|:[^/:]*$", "", container.image)
-        known = self._surroundings.images
-        prefix = known.get(image) or known.get(image.rsplit("/", 1)[-1])
-        if prefix is None:
-            fix = f"give the runtime a command for it, or use {', '.join(sorted(known)) or '(no image is known)'}"
-            self._problem(where, f"{path}.image", f"no command is known for image {image}", fix)
-            prefix = ()
-        command = command_line(container, prefix)
-        self._check_command(command, where, path)
-        overrides = self._surroundings.overrides.get(name, {})
-        ports = {port.name or str(port.container_port): port.container_port for port in container.ports}
-        for probe_path, probe in (
-            (f"{path}.readinessProbe", container.readiness_probe),
-            (f"{path}.livenessProbe", container.liveness_probe),
-        ):
-            self._check_probe(probe, ports, where, probe_path)
-        environment = self.environment.read(container, where, path, overrides)
-        return ContainerPlan(command, environment, ports, container.readiness_probe, container.liveness_probe)
-
-    def _check_command(self, command: Sequence[str], where: str, path: str) -> None:
-        if command and shutil.which(command[0], path=inherited()["PATH"]) is None:
-            self._problem(where, f"{path}.command", f"{command[0]} is not installed here", "install it or correct it")
-
-    def _check_probe(self, probe: kinds.Probe | None, ports: Mapping[str, int], where: str, path: str) -> None:
-        if probe is None:
-            return
-        action = probe.http_get or probe.tcp_socket
-        if action is None:
-            self._problem(where, path, "no action", "set httpGet or tcpSocket")
-        elif isinstance(action.port, str) and action.port not in ports:
-            fix = f"name one of {', '.join(ports) or '(the container has no named port)'}"
-            self._problem(where, path, f"the container has no port named {action.port}", fix)
-
-    def _check_overrides(self, names: set[str]) -> None:
-        for name in sorted(set(self._surroundings.overrides) - names):
-            fix = f"name one of {', '.join(sorted(names))}"
-            self._problem("config_overrides", name, "there is no such workload or Service", fix)
-
     # Services and workloads
 
     def _service(self, entry: Parsed, value: kinds.KnativeService) -> ServicePlan:
-        template = value.spec.template
-        spec = template.spec
-        scaling, problems = read_scaling(template.metadata.annotations, entry.where)
+        plan, problems = read_service(entry, value, self._containers, self._settings)
         self._problems.extend(problems)
-        start_s = spec.response_start_timeout_seconds
-        if start_s is not None and start_s > spec.timeout_seconds:
-            field = "spec.template.spec.responseStartTimeoutSeconds"
-            self._problem(entry.where, field, "longer than timeoutSeconds", "set it to timeoutSeconds or less")
-        return ServicePlan(
-            name=entry.name,
-            container=self._container(spec.containers[0], entry.name, entry.where, "spec.template.spec.containers[0]"),
-            concurrency=spec.container_concurrency,
-            timeout_s=spec.timeout_seconds,
-            response_start_s=start_s,
-            idle_s=spec.idle_timeout_seconds,
-            scaling=scaling,
-        )
+        return plan
 
     def _workload_entries(self) -> list[Parsed]:
         found = (
@@ -137,7 +86,7 @@ class _Resolver:
         value = entry.value
         assert isinstance(value, kinds.Workload)
         pod = value.spec.template.spec
-        container = self._container(pod.containers[0], entry.name, entry.where, "spec.template.spec.containers[0]")
+        container = self._containers.read(pod.containers, entry.name, entry.where)
         if isinstance(value, kinds.Job):
             if pod.restart_policy == "Always":
                 field = "spec.template.spec.restartPolicy"

@@ -11,13 +11,13 @@ from local.knative.activator import Activator, PodEndpoint
 from local.knative.autoscaler import Autoscaler, ConcurrencyMeter
 from local.knative.clock import Clock, Constants
 from local.knative.environment import expand
-from local.knative.kinds import Probe, TcpSocket
 from local.knative.listeners import Listener, listen
 from local.knative.plan import ServicePlan
+from local.knative.pod_fields import Probe, TcpSocket
 from local.knative.pods import Launch, RunningPod
 from local.knative.probes import Prober
 from local.knative.slots import Slots
-from local.knative.states import EventKind
+from local.knative.states import EventKind, RevisionState
 from local.ports import free_port
 
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
@@ -47,12 +47,12 @@ class Revision:
         report: Report,
     ) -> None:
         self.plan = plan
+        self.name = f"{plan.name}-00001"
         self.pods: list[RunningPod] = []
         self.desired = 0
         self._state_dir = state_dir
         self._working_dir = working_dir
-        self._name = f"{plan.name}-00001"
-        self._replica_set = f"{self._name}-deployment-{random_suffix(10)}"
+        self._replica_set = f"{self.name}-deployment-{random_suffix(10)}"
         self._injected = injected
         self._clock = clock
         self._constants = constants
@@ -80,6 +80,26 @@ class Revision:
     def concurrency(self) -> int:
         return self._meter.level
 
+    def state(self) -> RevisionState:
+        autoscaler = self._autoscaler
+        live = self._live()
+        ready = sum(pod.ready for pod in live)
+        return RevisionState(
+            name=self.name,
+            service=self.plan.name,
+            desired=self.desired,
+            actual=ready,
+            min_scale=autoscaler.min_scale,
+            wanted=autoscaler.observed.desired,
+            not_ready=len(self.pods) - ready,
+            pending=sum(pod.pid is None and not pod.restarts for pod in live),
+            terminating=len(self.pods) - len(live),
+            stable=autoscaler.observed.stable,
+            panic=autoscaler.observed.panic,
+            target=self.plan.scaling.per_pod(self.plan.concurrency),
+            panicking=autoscaler.panicking,
+        )
+
     async def open(self) -> None:
         """Take the port, so that every URL is known before any process starts."""
         self._listener = await listen(self._activator.handle)
@@ -100,7 +120,7 @@ class Revision:
             await self._listener.close()
 
     def prewarm(self, pods: int) -> None:
-        """The Revision's own min-scale annotation; 0 gives the template's back."""
+        """The Revision's own min-scale annotation; 0 gives the template's back. No new Revision comes of it."""
         self._autoscaler.min_scale = pods or self.plan.scaling.min_scale
         self._decide()
 
@@ -171,6 +191,7 @@ class Revision:
             prepare=lambda: self._prepare(name),
             readiness=Prober(container.readiness or Probe(tcp_socket=TcpSocket())),
             liveness=Prober(container.liveness) if container.liveness else None,
+            startup=Prober(container.startup) if container.startup else None,
             grace_s=self.plan.timeout_s,  # as measured: the pod's termination grace is the Revision's timeout
         )
         pod = RunningPod(launch, self._emit, self._clock, self._constants, self._on_endpoint_change)
@@ -183,7 +204,7 @@ class Revision:
             "PORT": str(port),
             "K_SERVICE": self.plan.name,
             "K_CONFIGURATION": self.plan.name,
-            "K_REVISION": self._name,
+            "K_REVISION": self.name,
             "HOSTNAME": pod,
         }
         environment = self.plan.container.environment.resolve(pod, injected)

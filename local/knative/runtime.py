@@ -5,8 +5,10 @@ Its admin interface (``LOCAL_RUNTIME_URL`` in every process's environment, loopb
     GET  /runtime                            the state as JSON (``Runtime.describe``)
     GET  /runtime/events                     NDJSON of RuntimeEvent: the last 1000, then live
     POST /runtime/pods/NAME/deletion-cost    {"cost": 1000} → 204; 404 when the pod is gone
-    POST /runtime/services/NAME/prewarm      {"pods": 2} → 204; 0 takes it back
     POST /runtime/pods/NAME/kill             → 204; SIGKILL to the pod's process
+    GET  /runtime/revisions                  JSON: a list of RevisionState
+    POST /runtime/revisions/NAME/prewarm     {"pods": 2} → 204; 0 takes it back
+    GET  /metrics                            Prometheus text; 404 unless config-observability says prometheus
 """
 
 import asyncio
@@ -25,12 +27,14 @@ from local.knative.broker import Broker
 from local.knative.clock import Clock, Constants
 from local.knative.listeners import Listener, listen, listen_app
 from local.knative.manifests import Manifest
+from local.knative.metrics import RevisionMetrics
 from local.knative.pings import run_ping
 from local.knative.plan import Destination, WorkloadPlan
 from local.knative.pods import RunningPod
 from local.knative.resolving import Surroundings, resolve
 from local.knative.revisions import Revision
-from local.knative.states import EventKind, Pod, RuntimeEvent
+from local.knative.settings import ClusterSettings, read_settings
+from local.knative.states import EventKind, Pod, RevisionState, RuntimeEvent
 from local.knative.workloads import StartError, Workloads
 
 __all__ = ["Runtime", "StartError"]
@@ -49,7 +53,8 @@ class Runtime:
     key → value. ``config_overrides``: workload or Service name → environment that wins over the manifest's.
     A container port named ``api`` listens where ``API_PORT`` of the final environment says (``http``: ``PORT``),
     else at its ``containerPort``. ``working_dir`` stands for the images' WORKDIR (None: this process's).
-    ``on_event`` is called in the event loop and must not block.
+    ``cluster_settings`` are Knative's own ConfigMaps, rendered apart because they live in ``knative-serving``; what
+    they leave out is as Knative is installed. ``on_event`` is called in the event loop and must not block.
     """
 
     def __init__(
@@ -57,6 +62,7 @@ class Runtime:
         objects: Sequence[Manifest],
         *,
         images: Mapping[str, Sequence[str]],
+        cluster_settings: Sequence[Manifest] = (),
         secrets: Mapping[str, Mapping[str, str]],
         config_overrides: Mapping[str, Mapping[str, str]] | None = None,
         state_dir: Path,
@@ -68,22 +74,29 @@ class Runtime:
         admin_port: int = 0,
         stop_grace_s: float = STOP_GRACE_S,
     ) -> None:
-        self.plan = resolve(objects, Surroundings(images, secrets, config_overrides or {}, namespace))
+        installed = ClusterSettings(constants=constants or Constants())
+        self._settings = read_settings((*cluster_settings, *objects), installed)
+        surroundings = Surroundings(images, secrets, config_overrides or {}, namespace)
+        self.plan = resolve(objects, surroundings, self._settings)
         self._state_dir = state_dir / "pods"
         self._working_dir = working_dir
         self._on_event = on_event
         self._namespace = namespace
         self._clock = clock or Clock()
-        self._constants = constants or Constants()
+        self._constants = self._settings.constants
         self._admin_port = admin_port
         self._stop_grace_s = stop_grace_s
         self._feed = Feed()
+        self._metrics = RevisionMetrics(namespace, self.revisions) if self._settings.metrics == "prometheus" else None
         self._revisions: dict[str, Revision] = {}
         self._brokers: dict[str, tuple[Broker, Listener]] = {}
         self._workloads: Workloads | None = None
         self._admin: Listener | None = None
         self._pings: list[asyncio.Task[None]] = []
         self._session: aiohttp.ClientSession | None = None
+        self._jobs: asyncio.Task[None] | None = None
+        self._stopped = False
+        self._stopping = asyncio.Lock()
 
     async def start(self) -> None:
         """Open every port, run the Jobs to their end, then start the rest. Raises StartError or OSError.
@@ -95,7 +108,7 @@ class Runtime:
             undo.push_async_callback(self.stop)
             self._prepare_state_dir()
             self._session = session = client_session()
-            self._admin = await listen_app(admin_app(self, self._feed), self._admin_port)
+            self._admin = await listen_app(admin_app(self, self._feed, self._metrics), self._admin_port)
             await self._open_revisions(session)
             await self._open_brokers(session)
             self._workloads = Workloads(
@@ -107,7 +120,7 @@ class Runtime:
                 constants=self._constants,
                 report=self._report,
             )
-            await self._workloads.run_jobs()
+            await self._run_jobs(self._workloads)
             for revision in self._revisions.values():
                 revision.start()
             self._workloads.start()
@@ -118,7 +131,15 @@ class Runtime:
             undo.pop_all()
 
     async def stop(self) -> None:
-        """End everything within 10 s, also what a failing ``start`` has begun: SIGTERM, SIGKILL after the grace."""
+        """End everything within 10 s, also what a ``start`` has begun: SIGTERM, SIGKILL after the grace."""
+        self._stopped = True
+        async with self._stopping:  # a ``start`` that is cut short stops, too
+            if self._jobs is not None:
+                self._jobs.cancel()
+                await asyncio.gather(self._jobs, return_exceptions=True)
+            await self._stop()
+
+    async def _stop(self) -> None:
         for ping in self._pings:
             ping.cancel()
         for revision in self._revisions.values():
@@ -164,24 +185,34 @@ class Runtime:
         """Like the annotation ``controller.kubernetes.io/pod-deletion-cost``. KeyError when the pod is gone."""
         self._pod(pod).deletion_cost = cost
 
-    def prewarm(self, service: str, pods: int) -> None:
-        """Like annotating the Revision with ``autoscaling.knative.dev/min-scale``; 0 removes it. KeyError."""
+    def revisions(self) -> list[RevisionState]:
+        """One of each Knative Service: no rollout happens here."""
+        return [revision.state() for revision in self._revisions.values()]
+
+    def prewarm(self, name: str, pods: int) -> str:
+        """Like annotating the Revision with ``autoscaling.knative.dev/min-scale``; 0 removes it.
+
+        ``name`` is the Revision's, or its Service's; the Revision's is returned. KeyError, ValueError below 0.
+        """
         if pods < 0:
             raise ValueError(f"pods: {pods} is below 0")
-        if service not in self._revisions:
-            raise KeyError(f"Service {service}")
-        self._revisions[service].prewarm(pods)
+        for revision in self._revisions.values():
+            if name in (revision.name, revision.plan.name):
+                revision.prewarm(pods)
+                return revision.name
+        raise KeyError(f"Revision or Service {name}")
 
     def kill_pod(self, name: str) -> None:
         """SIGKILL to the pod's process; it is restarted as the kubelet would. KeyError when the pod is gone."""
         self._pod(name).kill()
 
     def describe(self) -> dict[str, Any]:
-        """``services`` (name, url, desired, concurrency, queued, pods), ``workloads``, ``brokers`` (name → url)."""
+        """``services`` (name, url, revision, desired, concurrency, queued, pods), ``workloads``, ``brokers``."""
         services = [
             {
                 "name": name,
                 "url": revision.url,
+                "revision": revision.name,
                 "desired": revision.desired,
                 "concurrency": revision.concurrency,
                 "queued": revision.queued,
@@ -225,6 +256,19 @@ class Runtime:
             broker = Broker(name, self._namespace, triggers, session, self._locate, self._clock, self._report)
             self._brokers[name] = broker, await listen(broker.handle)
 
+    async def _run_jobs(self, workloads: Workloads) -> None:
+        """As a task of its own, so that ``stop`` can end it: then nothing else is started."""
+        if self._stopped:
+            raise StartError("stopped while it opened its ports")
+        self._jobs = asyncio.create_task(workloads.run_jobs())
+        try:
+            await self._jobs
+        except asyncio.CancelledError:
+            if self._stopped:
+                raise StartError("stopped while its Jobs ran") from None
+            self._jobs.cancel()
+            raise
+
     def _injected(self, plan: WorkloadPlan) -> dict[str, str]:
         injected = {"LOCAL_RUNTIME_URL": self.admin_url, "HOST": "127.0.0.1"}
         if plan.binding is not None:
@@ -236,7 +280,7 @@ class Runtime:
         if destination.kind == "uri":
             return destination.name
         base = self.broker_url(destination.name) if destination.kind == "broker" else self.url(destination.name)
-        return base + destination.path
+        return destination.below(base)
 
     # Watching
 

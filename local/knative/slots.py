@@ -48,14 +48,11 @@ class Slots(Generic[E]):
 
     async def acquire(self) -> E:
         """A slot of a pod, in order of arrival. Raises QueueFullError. A cancelled wait leaves no trace."""
-        endpoint = self._free()
-        if endpoint is not None and not self.waiting:
-            self._take(endpoint)
-            return endpoint
         if len(self._waiting) >= MAX_WAITING:
             raise QueueFullError
         waiter: asyncio.Future[E] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
+        self._dispatch()
         try:
             return await waiter
         except asyncio.CancelledError:

@@ -11,6 +11,7 @@ EventKind = Literal[
     "pod_busy",
     "pod_idle",
     "pod_unready",
+    "pod_unhealthy",
     "pod_restarted",
     "pod_terminating",
     "pod_gone",
@@ -39,6 +40,30 @@ class RuntimeEvent:
     service: str
     pod: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionState:
+    """A Knative Service's Revision now; ``desired`` and ``actual`` as in its status, the rest as its metrics tell.
+
+    ``min_scale`` is the bound in force, ``wanted`` what the autoscaler wants before the bounds; ``stable`` and
+    ``panic`` are mean concurrencies over the two windows, ``target`` the concurrency that one pod should carry.
+    ``not_ready`` counts the terminating pods too.
+    """
+
+    name: str
+    service: str
+    desired: int
+    actual: int
+    min_scale: int
+    wanted: int
+    not_ready: int
+    pending: int
+    terminating: int
+    stable: float
+    panic: float
+    target: float
+    panicking: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,17 @@
 """Deployments and StatefulSets as one always-on process each, Jobs as one process that must succeed."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from local.knative.clock import Clock, Constants
 from local.knative.environment import expand
-from local.knative.kinds import Probe
 from local.knative.plan import WorkloadPlan
-from local.knative.pods import Launch, RunningPod, end_group, ended, spawn
+from local.knative.pod_fields import Probe
+from local.knative.pods import Launch, RunningPod
 from local.knative.ports import actual_port
 from local.knative.probes import Prober
+from local.knative.processes import end_group, ended, spawn
 from local.knative.revisions import random_suffix
 from local.knative.states import EventKind
 
@@ -93,6 +95,10 @@ class Workloads:
         self._report("pod_started", plan.name, pod, f"pid {process.pid}")
         try:
             return await process.wait()
+        except asyncio.CancelledError:
+            end_group(process.pid)
+            await process.wait()  # a killed process ends at once; nothing of it is left when ``stop`` returns
+            raise
         finally:
             end_group(process.pid)
 
@@ -107,6 +113,7 @@ class Workloads:
             prepare=lambda: self._prepare(plan, name),
             readiness=Prober(container.readiness or Probe()),
             liveness=Prober(container.liveness) if container.liveness else None,
+            startup=Prober(container.startup) if container.startup else None,
             grace_s=plan.grace_s,
         )
 
@@ -128,9 +135,10 @@ class Workloads:
         return plan.container.environment.resolve(pod, {"HOSTNAME": pod} | dict(self._injected(plan)))
 
     def _probed_port(self, plan: WorkloadPlan, environment: Mapping[str, str]) -> int:
-        probe = plan.container.readiness or plan.container.liveness
+        container = plan.container
+        probe = container.readiness or container.liveness or container.startup
         action = probe and (probe.http_get or probe.tcp_socket)
-        return actual_port(plan.container, environment, action.port if action else None)
+        return actual_port(container, environment, action.port if action else None)
 
 
 def last_lines(log_file: Path) -> str:

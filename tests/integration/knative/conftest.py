@@ -14,9 +14,10 @@ import pytest
 from local.knative import Clock, Manifest, Runtime, RuntimeEvent
 from local.knative.clock import Constants
 
-FUNCTION = Path(__file__).with_name("probe_function.py")
+FUNCTION = (sys.executable, "-m", "bench.probe_function")
 ROOT = Path(__file__).parents[3]
 SCALING = "autoscaling.knative.dev/"
+BASE_SCALING = {"window": "6s", "target-utilization-percentage": "100", "target-burst-capacity": "-1"}
 
 
 @dataclass
@@ -77,10 +78,10 @@ async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         *manifests: dict[str, Any], speed: float = 1.0, constants: Constants | None = None, **options: Any
     ) -> Cluster:
         events: list[RuntimeEvent] = []
-        given: dict[str, Any] = {"secrets": {}, "stop_grace_s": 0.3} | options
+        given: dict[str, Any] = {"secrets": {}, "stop_grace_s": 0.1} | options
         runtime = Runtime(
             [Manifest(manifest, "test.yaml") for manifest in manifests],
-            images={"probe": [sys.executable, str(FUNCTION)]},
+            images={"probe": FUNCTION},
             state_dir=tmp_path,
             on_event=events.append,
             clock=Clock(speed),
@@ -106,7 +107,7 @@ def service(tmp_path: Path) -> Callable[..., dict[str, Any]]:
     def build(
         name: str = "probe", *, scaling: dict[str, str] | None = None, env: dict[str, str] | None = None, **spec: Any
     ) -> dict[str, Any]:
-        annotations = {"window": "6s", "target-utilization-percentage": "100"} | (scaling or {})
+        annotations = BASE_SCALING | (scaling or {})
         environment = {"RECORD_FILE": str(tmp_path / "record")} | (env or {})
         container = {
             "image": "probe",

@@ -29,7 +29,12 @@ def keeper(database: Any) -> dict[str, Any]:
         "metadata": {"name": "dead-letter-keeper"},
         "spec": {
             "template": {
-                "metadata": {"annotations": {"autoscaling.knative.dev/min-scale": "1"}},
+                "metadata": {
+                    "annotations": {
+                        "autoscaling.knative.dev/min-scale": "1",
+                        "autoscaling.knative.dev/target-burst-capacity": "-1",
+                    }
+                },
                 "spec": {"containers": [container]},
             }
         },

@@ -26,6 +26,7 @@ def recording(service: Build, cluster_folder: Any, name: str, **env: str) -> dic
 async def test_publishing_returns_when_every_subscriber_is_done(
     start: Start, service: Build, trigger: Build, broker: dict[str, Any], tmp_path: Any
 ) -> None:
+    """K41."""
     slow = recording(service, tmp_path, "slow", ANSWER_AFTER_MS="600")
     cluster = await start(broker, slow, trigger("slow"))
     began = time.monotonic()
@@ -37,6 +38,7 @@ async def test_publishing_returns_when_every_subscriber_is_done(
 async def test_a_trigger_filters_by_exact_attributes(
     start: Start, service: Build, trigger: Build, broker: dict[str, Any], tmp_path: Any
 ) -> None:
+    """K50."""
     cluster = await start(
         broker,
         recording(service, tmp_path, "one"),
@@ -54,6 +56,7 @@ async def test_a_trigger_filters_by_exact_attributes(
 async def test_an_event_arrives_byte_for_byte_with_its_attributes(
     start: Start, service: Build, trigger: Build, broker: dict[str, Any], tmp_path: Any
 ) -> None:
+    """K51."""
     cluster = await start(broker, recording(service, tmp_path, "one"), trigger("one"))
     body = '{"name":"Crème brûlée",  "n":1}'
     structured = (
@@ -77,6 +80,7 @@ async def test_an_event_arrives_byte_for_byte_with_its_attributes(
 async def test_what_is_no_event_is_400_and_goes_nowhere(
     start: Start, service: Build, trigger: Build, broker: dict[str, Any], tmp_path: Any
 ) -> None:
+    """K51."""
     cluster = await start(broker, recording(service, tmp_path, "one"), trigger("one", attributes={}))
     async with cluster.http.post(cluster.runtime.broker_url(), data=b"{}", headers={"ce-id": "1"}) as answer:
         assert answer.status == 400
@@ -89,6 +93,7 @@ async def test_what_is_no_event_is_400_and_goes_nowhere(
 async def test_a_failed_delivery_is_tried_again_until_it_succeeds(
     start: Start, service: Build, trigger: Build, broker: dict[str, Any], tmp_path: Any
 ) -> None:
+    """K44."""
     cluster = await start(broker, recording(service, tmp_path, "one", FAIL_FIRST="2"), trigger("one"))
     assert await cluster.publish() == 202
     assert cluster.took("one") == ["1", "1", "1"]
@@ -98,6 +103,7 @@ async def test_a_failed_delivery_is_tried_again_until_it_succeeds(
 async def test_one_failing_subscriber_without_dead_letters_fails_the_publish_though_others_took_it(
     start: Start, service: Build, trigger: Build, broker: dict[str, Any], tmp_path: Any
 ) -> None:
+    """K42."""
     cluster = await start(
         broker,
         recording(service, tmp_path, "good"),
@@ -114,6 +120,7 @@ async def test_one_failing_subscriber_without_dead_letters_fails_the_publish_tho
 async def test_a_dead_letter_sink_makes_it_202_and_gets_the_error_in_extensions(
     start: Start, service: Build, trigger: Build, broker: dict[str, Any], dead_letters_to: Sink, tmp_path: Any
 ) -> None:
+    """K43."""
     cluster = await start(
         broker,
         recording(service, tmp_path, "bad", ANSWER="500"),
@@ -132,6 +139,7 @@ async def test_a_dead_letter_sink_makes_it_202_and_gets_the_error_in_extensions(
 async def test_a_dead_letter_sink_of_the_broker_serves_triggers_without_their_own(
     start: Start, service: Build, trigger: Build, broker: dict[str, Any], dead_letters_to: Sink, tmp_path: Any
 ) -> None:
+    """K43."""
     broker["spec"] = {"delivery": {"deadLetterSink": dead_letters_to("letters")}}
     cluster = await start(
         broker,
@@ -146,6 +154,7 @@ async def test_a_dead_letter_sink_of_the_broker_serves_triggers_without_their_ow
 async def test_a_400_is_not_tried_again(
     start: Start, service: Build, trigger: Build, broker: dict[str, Any], dead_letters_to: Sink, tmp_path: Any
 ) -> None:
+    """K45."""
     cluster = await start(
         broker,
         recording(service, tmp_path, "bad", ANSWER="400"),
@@ -160,6 +169,7 @@ async def test_a_400_is_not_tried_again(
 async def test_an_answer_that_is_neither_empty_nor_an_event_is_a_failure_and_invokes_again(
     answer: str, start: Start, service: Build, trigger: Build, broker: dict[str, Any], tmp_path: Any
 ) -> None:
+    """K47."""
     cluster = await start(broker, recording(service, tmp_path, "chatty", ANSWER=answer), trigger("chatty"))
     assert await cluster.publish() == 500
     assert cluster.took("chatty") == ["1", "1", "1"]
@@ -168,6 +178,7 @@ async def test_an_answer_that_is_neither_empty_nor_an_event_is_a_failure_and_inv
 async def test_a_reply_event_is_published_again_before_the_publish_returns(
     start: Start, service: Build, trigger: Build, broker: dict[str, Any], tmp_path: Any
 ) -> None:
+    """K48."""
     cluster = await start(
         broker,
         recording(service, tmp_path, "first", ANSWER="event"),
@@ -183,6 +194,7 @@ async def test_a_reply_event_is_published_again_before_the_publish_returns(
 async def test_replies_that_answer_themselves_come_to_an_end(
     start: Start, service: Build, trigger: Build, broker: dict[str, Any], tmp_path: Any
 ) -> None:
+    """K49."""
     cluster = await start(
         broker, recording(service, tmp_path, "loop", ANSWER="event"), trigger("loop", attributes={"source": ""})
     )
@@ -194,9 +206,11 @@ async def test_replies_that_answer_themselves_come_to_an_end(
 async def test_with_a_delivery_timeout_the_event_comes_again_while_the_first_still_runs(
     start: Start, service: Build, trigger: Build, broker: dict[str, Any], tmp_path: Any
 ) -> None:
+    """K46."""
     slow = recording(service, tmp_path, "slow", ANSWER_AFTER_MS="1500")
     slow["spec"]["template"]["spec"]["containerConcurrency"] = 10
     cluster = await start(broker, slow, trigger("slow", retry=1, timeout="PT0.4S"))
+    await cluster.until(lambda: [pod.state for pod in cluster.runtime.pods("slow")] == ["ready"], "a warm pod")
     assert await cluster.publish() == 500
     assert cluster.took("slow") == ["1", "1"]
 
@@ -204,13 +218,15 @@ async def test_with_a_delivery_timeout_the_event_comes_again_while_the_first_sti
 async def test_an_event_wakes_a_function_from_zero(
     start: Start, service: Build, trigger: Build, broker: dict[str, Any]
 ) -> None:
+    """K52."""
     cluster = await start(broker, service("sleeper"), trigger("sleeper"))
     assert cluster.runtime.pods("sleeper") == []
     assert await cluster.publish() == 202
     assert cluster.took() == ["1"]
 
 
-async def test_a_ping_source_takes_seconds(start: Start, service: Build) -> None:
+async def test_a_ping_source_takes_seconds_and_a_path(start: Start, service: Build) -> None:
+    """K54, K55."""
     ping = {
         "apiVersion": "sources.knative.dev/v1",
         "kind": "PingSource",
@@ -219,12 +235,16 @@ async def test_a_ping_source_takes_seconds(start: Start, service: Build) -> None
             "schedule": "* * * * * *",
             "contentType": "application/json",
             "data": '{"tick": true}',
-            "sink": {"ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "probe"}},
+            "sink": {
+                "ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "probe"},
+                "uri": "/due",
+            },
         },
     }
     cluster = await start(service(scaling=RECEIVER), ping)
     await cluster.until(lambda: len(cluster.took()) >= 2, "two pings")
     first = cluster.records()[0]
+    assert first["path"] == "/due"
     assert first["event"]["type"] == "dev.knative.sources.ping"
     assert first["event"]["source"] == "/apis/v1/namespaces/alloresto/pingsources/often"
     assert first["body"] == '{"tick": true}'

@@ -14,7 +14,7 @@ import aiohttp
 import psutil
 import pytest
 
-from local.knative import StartError
+from local.knative import Manifest, Runtime, RuntimeEvent, StartError
 from local.knative.clock import Constants
 from local.ports import free_port
 
@@ -76,6 +76,7 @@ async def environment_of(cluster: Any, name: str) -> dict[str, str]:
 
 
 async def test_a_sink_binding_tells_where_events_go(start: Start, service: Build, broker: dict[str, Any]) -> None:
+    """K53."""
     knative = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "probe"}
     to_broker = {"apiVersion": "eventing.knative.dev/v1", "kind": "Broker", "name": "default"}
     cluster = await start(
@@ -117,6 +118,7 @@ async def test_a_killed_workload_starts_again(start: Start) -> None:
 
 
 async def test_a_workload_that_keeps_ending_waits_longer_each_time(start: Start) -> None:
+    """K39."""
     constants = Constants(restart_delays_s=(0.05, 0.1, 60.0))
     cluster = await start(workload("Deployment", "web", free_port(), args=["--crash"]), constants=constants)
     await cluster.until(lambda: cluster.runtime.pods("web")[0].restarts == 3, "three restarts")
@@ -149,7 +151,28 @@ async def test_a_job_that_fails_stops_the_start_and_names_its_log(start: Start) 
 
 async def test_a_job_over_its_deadline_stops_the_start(start: Start) -> None:
     with pytest.raises(StartError, match="not done in 1 s"):
-        await start(job(["python", "-c", "import time; time.sleep(60)"], activeDeadlineSeconds=1))
+        await start(job(["python", "-c", "import time; time.sleep(60)"], activeDeadlineSeconds=1), speed=4)
+
+
+async def test_stopping_while_the_jobs_run_ends_them_and_starts_nothing(tmp_path: Path) -> None:
+    manifests = [job(["python", "-c", "import time; time.sleep(60)"]), workload("Deployment", "web", free_port())]
+    events: list[RuntimeEvent] = []
+    runtime = Runtime(
+        [Manifest(manifest) for manifest in manifests],
+        images={"probe": ["true"]},
+        secrets={},
+        state_dir=tmp_path,
+        on_event=events.append,
+    )
+    starting = asyncio.create_task(runtime.start())
+    async with asyncio.timeout(10):
+        while not events:
+            await asyncio.sleep(0.01)
+    await runtime.stop()
+    with pytest.raises(StartError, match="stopped while its Jobs ran"):
+        await starting
+    assert not psutil.pid_exists(int(events[0].detail.split()[-1]))
+    assert [event.kind for event in events] == ["pod_started"]
 
 
 async def test_stopping_ends_every_process_also_those_that_ignore_sigterm(start: Start, service: Build) -> None:
@@ -165,7 +188,7 @@ async def test_stopping_ends_every_process_also_those_that_ignore_sigterm(start:
 @pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
 async def test_nothing_survives_a_killed_runtime(tmp_path: Path, service: Build) -> None:
     script = tmp_path / "run.py"
-    function = ROOT / "tests" / "integration" / "knative" / "probe_function.py"
+    function = [sys.executable, "-m", "bench.probe_function"]
     manifest = service(scaling={"min-scale": "1"})
     script.write_text(
         textwrap.dedent(f"""
@@ -174,7 +197,7 @@ async def test_nothing_survives_a_killed_runtime(tmp_path: Path, service: Build)
         from local.knative import Manifest, Runtime
 
         async def main():
-            runtime = Runtime([Manifest({manifest!r})], images={{"probe": [sys.executable, {str(function)!r}]}},
+            runtime = Runtime([Manifest({manifest!r})], images={{"probe": {function!r}}},
                               secrets={{}}, state_dir=Path({str(tmp_path)!r}),
                               on_event=lambda event: print(event.kind, event.detail, flush=True))
             await runtime.start()
@@ -225,8 +248,8 @@ async def test_the_admin_interface_shows_the_state_and_kills_a_pod(start: Start,
         ("pods/nobody/kill", None, 404),
         ("pods/nobody/deletion-cost", {"cost": 1}, 404),
         (f"pods/{name}/deletion-cost", {"coast": 1}, 400),
-        ("services/nobody/prewarm", {"pods": 1}, 404),
-        ("services/probe/prewarm", {"pods": -1}, 400),
+        ("revisions/nobody/prewarm", {"pods": 1}, 404),
+        ("revisions/probe-00001/prewarm", {"pods": -1}, 400),
     ):
         async with cluster.http.post(f"{admin}/runtime/{path}", json=body) as answer:
             assert answer.status == status, path
@@ -256,6 +279,6 @@ async def test_a_function_that_never_gets_ready_leaves_its_caller_without_an_ans
 ) -> None:
     manifest = service(responseStartTimeoutSeconds=2)
     manifest["spec"]["template"]["spec"]["containers"][0]["args"] = ["--crash"]
-    cluster = await start(manifest)
+    cluster = await start(manifest, speed=2)
     answer: aiohttp.ClientResponse = await cluster.post("/wait")
     assert answer.status == 504

@@ -1,6 +1,7 @@
 """The autoscaler's arithmetic, second by second on a made-up clock."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -47,6 +48,7 @@ def seconds_until_zero(wishes: Iterable[int]) -> float:
 
 @pytest.mark.parametrize(("utilization", "pods"), [(0.7, [2, 3, 5, 6, 8, 9]), (1.0, [1, 2, 3, 4, 5, 6])])
 def test_n_calls_keep_n_over_utilization_pods(utilization: float, pods: list[int]) -> None:
+    """K22."""
     for calls, wanted in enumerate(pods, start=1):
         simulation = Simulation(Scaling(window_s=30, utilization=utilization))
         simulation.calls(calls)
@@ -54,6 +56,7 @@ def test_n_calls_keep_n_over_utilization_pods(utilization: float, pods: list[int
 
 
 def test_six_calls_at_once_have_their_pods_at_the_first_decision() -> None:
+    """K20."""
     simulation = Simulation(CALL_HANDLER)
     simulation.calls(1)
     assert simulation.pods == 2
@@ -62,6 +65,7 @@ def test_six_calls_at_once_have_their_pods_at_the_first_decision() -> None:
 
 
 def test_a_service_is_back_at_zero_after_its_window() -> None:
+    """K26."""
     simulation = Simulation(Scaling(window_s=30))
     simulation.calls(1)
     simulation.run(60)
@@ -70,6 +74,7 @@ def test_a_service_is_back_at_zero_after_its_window() -> None:
 
 
 def test_the_default_window_is_a_minute() -> None:
+    """K26."""
     simulation = Simulation(Scaling())
     simulation.calls(1)
     simulation.run(120)
@@ -78,6 +83,7 @@ def test_the_default_window_is_a_minute() -> None:
 
 
 def test_delay_and_retention_add_to_the_window() -> None:
+    """K28."""
     simulation = Simulation(CALL_HANDLER)
     simulation.calls(1)
     simulation.run(60)
@@ -94,6 +100,7 @@ def test_a_short_call_keeps_its_pod_for_a_window() -> None:
 
 
 def test_pods_do_not_go_between_two_calls_within_the_delay() -> None:
+    """K28."""
     simulation = Simulation(CALL_HANDLER)
     simulation.calls(3)
     simulation.run(60)
@@ -103,6 +110,7 @@ def test_pods_do_not_go_between_two_calls_within_the_delay() -> None:
 
 
 def test_panic_does_not_scale_down() -> None:
+    """K29."""
     simulation = Simulation(Scaling(window_s=60, utilization=1.0))
     simulation.calls(1)
     simulation.run(60)
@@ -114,6 +122,7 @@ def test_panic_does_not_scale_down() -> None:
 
 
 def test_pods_halve_at_most() -> None:
+    """K29."""
     autoscaler = Autoscaler(Scaling(window_s=30, utilization=1.0), 1, Constants())
     autoscaler.decide(0, 10, 10, 10, 10)
     assert autoscaler.decide(100, 1, 1, 10, 10) == 5
@@ -149,6 +158,7 @@ def test_a_constant_load_has_its_own_mean_wherever_the_window_begins() -> None:
 
 
 def test_the_brokers_default_delivery_tries_for_three_and_a_half_minutes() -> None:
+    """K44."""
     delivery = Delivery()
     waits = [delivery.backoff_s(attempt) for attempt in range(delivery.retry)]
     assert waits[:3] == [0.2, 0.4, 0.8]
@@ -175,9 +185,11 @@ def test_the_annotations_are_read() -> None:
             prefix + "target-utilization-percentage": "70",
             prefix + "scale-to-zero-pod-retention-period": "2m",
             prefix + "scale-down-delay": "30s",
+            prefix + "target-burst-capacity": "-1",
             "other.dev/note": "kept out",
         },
         "here",
+        Scaling(),
     )
     assert problems == []
-    assert scaling == CALL_HANDLER
+    assert scaling == replace(CALL_HANDLER, burst_capacity=-1)

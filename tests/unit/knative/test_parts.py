@@ -8,10 +8,10 @@ import pytest
 from local.knative.broker import judge, matches
 from local.knative.envelopes import Envelope, NotAnEventError, read_envelope
 from local.knative.environment import Environment, expand
-from local.knative.plan import ContainerPlan, Delivery, Destination, TriggerPlan
+from local.knative.plan import ContainerPlan, Delivery, Destination, DestinationKind, TriggerPlan
 from local.knative.ports import actual_port
 from local.knative.schedules import check_schedule, next_run
-from local.knative.slots import Slots
+from local.knative.slots import MAX_WAITING, QueueFullError, Slots
 from local.ports import free_port
 
 pytestmark = pytest.mark.unit
@@ -30,6 +30,7 @@ class FakePod:
 
 
 async def test_requests_get_pods_in_the_order_of_their_arrival() -> None:
+    """K14."""
     slots: Slots[FakePod] = Slots(1)
     pod = FakePod("a")
     order: list[int] = []
@@ -49,6 +50,7 @@ async def test_requests_get_pods_in_the_order_of_their_arrival() -> None:
 
 
 async def test_a_wait_that_is_cancelled_loses_no_slot() -> None:
+    """K3."""
     slots: Slots[FakePod] = Slots(1)
     pod = FakePod("a")
     first, second = asyncio.create_task(slots.acquire()), asyncio.create_task(slots.acquire())
@@ -59,6 +61,31 @@ async def test_a_wait_that_is_cancelled_loses_no_slot() -> None:
     assert pod.in_flight == 1
     slots.release(pod)
     assert pod.in_flight == 0
+
+
+async def test_a_request_after_a_cancelled_one_gets_the_free_pod() -> None:
+    slots: Slots[FakePod] = Slots(1)
+    pod = FakePod("a")
+    cancelled = asyncio.create_task(slots.acquire())
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    slots.add(pod)  # its place in the queue is still there: it has not run since
+    async with asyncio.timeout(5):
+        assert await slots.acquire() is pod
+    assert pod.in_flight == 1
+
+
+async def test_the_queue_is_bounded() -> None:
+    """K14."""
+    slots: Slots[FakePod] = Slots(1)
+    waiting = [asyncio.create_task(slots.acquire()) for _ in range(MAX_WAITING)]
+    await asyncio.sleep(0)
+    with pytest.raises(QueueFullError):
+        await asyncio.wait_for(slots.acquire(), 5)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert slots.waiting == 0
 
 
 async def test_without_a_limit_requests_go_to_the_least_loaded_pod() -> None:
@@ -133,6 +160,7 @@ def test_what_is_no_event_is_told_so(headers: dict[str, str], body: bytes, words
 def test_an_answer_means_done_again_or_never(
     status: int, headers: dict[str, str], body: bytes, ok: bool, retried: bool
 ) -> None:
+    """K45, K47."""
     outcome = judge(status, headers, body)
     assert outcome.ok is ok
     if not ok:
@@ -144,8 +172,23 @@ def test_an_answer_means_done_again_or_never(
     [({}, True), ({"type": "t"}, True), ({"type": "x"}, False), ({"tenant": ""}, False), ({"type": ""}, True)],
 )
 def test_a_filter_wants_every_attribute_exactly(attributes: dict[str, str], matching: bool) -> None:
+    """K50."""
     trigger = TriggerPlan("n", "default", attributes, Destination("uri", "http://x"), Delivery())
     assert matches(trigger, Envelope({"type": "t", "id": "1"}, "", b"")) is matching
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "url"),
+    [
+        ("service", "", "http://one.n.svc.cluster.local"),
+        ("service", "/due", "http://one.n.svc.cluster.local/due"),
+        ("workload", "due?now=1", "http://one.n.svc.cluster.local/due?now=1"),
+        ("broker", "", "http://broker-ingress.knative-eventing.svc.cluster.local/n/one"),
+    ],
+)
+def test_a_sinks_uri_is_a_path_below_its_reference(kind: DestinationKind, path: str, url: str) -> None:
+    """K55."""
+    assert Destination(kind, "one", path).in_cluster("n") == url
 
 
 def test_kubernetes_references_are_expanded() -> None:
@@ -165,6 +208,7 @@ def test_free_ports_differ() -> None:
 
 
 def test_a_schedule_may_begin_with_seconds() -> None:
+    """K54."""
     after = datetime(2026, 11, 21, 10, 0, 1, tzinfo=UTC)
     assert next_run("*/5 * * * * *", "UTC", after).second == 5
     assert next_run("0 3 * * *", "Europe/Paris", after) == datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
