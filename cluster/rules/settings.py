@@ -1,0 +1,75 @@
+"""Knative's own settings, one set for the whole cluster: the ConfigMaps of ``knative-serving``."""
+
+from collections.abc import Iterator
+
+from cluster.rules.findings import Finding
+from cluster.rules.handler import TIMEOUT_S
+from cluster.rules.mending import fault_of_value
+from cluster.rules.objects import ClusterObject, ClusterObjects, Reference
+from cluster.rules.product import KNATIVE_SERVING, POD_SPEC, handler
+
+CLUSTER_MAX_TIMEOUT_S = 600
+"""``max-revision-timeout-seconds`` where it is not set."""
+
+
+def pods_are_addressed_one_by_one(objects: ClusterObjects) -> Iterator[Finding]:
+    config = _config(objects, "config-network")
+    if config is None:
+        return
+    path = ("data", "mesh-compatibility-mode")
+    mode = str(config.at(*path) or "auto")
+    if mode.lower() != "disabled":
+        found = mode if config.at(*path) else "not set, which means auto"
+        why = (
+            "one slow probe, and the activator falls back to the ClusterIP, which knows no free pods: of 6 calls on "
+            "3 pods three waited 46-91 s behind live calls"
+        )
+        yield fault_of_value(config, path, found, why, "disabled")
+
+
+def long_calls_are_allowed(objects: ClusterObjects) -> Iterator[Finding]:
+    config = _config(objects, "config-defaults")
+    if config is None:
+        return
+    service = handler(objects)
+    timeout_s = (service.integer(*POD_SPEC, "timeoutSeconds") if service is not None else None) or TIMEOUT_S
+    path = ("data", "max-revision-timeout-seconds")
+    most = str(config.at(*path) or CLUSTER_MAX_TIMEOUT_S)
+    if not most.isdigit() or int(most) < timeout_s:
+        found = most if config.at(*path) else f"not set, which means {CLUSTER_MAX_TIMEOUT_S}"
+        why = f"the call handler's timeoutSeconds of {timeout_s} is refused: its next Revision cannot be made"
+        yield fault_of_value(config, path, found, why, str(timeout_s))
+
+
+def silence_is_not_cut_by_default(objects: ClusterObjects) -> Iterator[Finding]:
+    config = _config(objects, "config-defaults")
+    if config is None:
+        return
+    service = handler(objects)
+    own = service.at(*POD_SPEC, "idleTimeoutSeconds") if service is not None else None
+    path = ("data", "revision-idle-timeout-seconds")
+    idle_s = str(config.at(*path) or "0")
+    if idle_s != "0" and own is None:
+        why = "the call handler gets it as its idleTimeoutSeconds: it cuts a silent stream, and a cold start"
+        yield fault_of_value(config, path, idle_s, why, "0")
+
+
+def pod_metrics_are_on(objects: ClusterObjects) -> Iterator[Finding]:
+    config = _config(objects, "config-observability")
+    if config is None:
+        return
+    path = ("data", "metrics-protocol")
+    if config.at(*path) in (None, "", "none"):
+        why = "no kn_revision_* metrics: desired, pending and panicking pods cannot be seen, nor alerted on"
+        found = str(config.at(*path) or "not set, which means none")
+        yield fault_of_value(config, path, found, why, "prometheus", warning=True)
+
+
+def _config(objects: ClusterObjects, name: str) -> ClusterObject | None:
+    """The ConfigMap. Where Knative is installed without it, an empty one: its defaults hold."""
+    reference = Reference("v1", "ConfigMap", KNATIVE_SERVING, name)
+    if objects.is_absent(reference):
+        return ClusterObject(
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": KNATIVE_SERVING}}
+        )
+    return objects.find(reference)

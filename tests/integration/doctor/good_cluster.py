@@ -1,0 +1,52 @@
+"""Clusters to examine: Knative as it is installed, and with our settings and the production overlay on it."""
+
+import copy
+import functools
+from pathlib import Path
+
+import yaml
+
+from cluster.rules.product import OPERATOR_SECRETS
+from local.knative import render
+from local.knative.patches import merge
+from tests.fakes.kubernetes_resources import KINDS, Object
+
+MANIFESTS = Path(__file__).parents[3] / "manifests"
+INSTALLED = tuple(yaml.safe_load_all((Path(__file__).parent / "knative_as_installed.yaml").read_text()))
+
+
+def rendered(folder: str) -> list[Object]:
+    """What the API server of the tests has kinds for: a Kafka Broker's own, for one, are not examined."""
+    return [copy.deepcopy(body) for body in _rendered(folder) if (body["apiVersion"], body["kind"]) in KINDS]
+
+
+@functools.cache
+def _rendered(folder: str) -> tuple[Object, ...]:
+    return tuple(manifest.body for manifest in render(MANIFESTS / folder))
+
+
+def secrets(objects: list[Object]) -> list[Object]:
+    """Those that the operator makes, in each namespace, with a value that must not be shown."""
+    made = []
+    for namespace in {one["metadata"]["namespace"] for one in objects if "namespace" in one["metadata"]}:
+        for name, keys in OPERATOR_SECRETS.items():
+            metadata = {"name": name, "namespace": namespace}
+            data = dict.fromkeys(keys, "c2VjcmV0LXZhbHVl")
+            made.append({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})
+    return made
+
+
+def applied(objects: list[Object], changes: list[Object]) -> list[Object]:
+    """As ``kubectl apply --server-side`` does: fields that a change does not name stay."""
+    by_name = {(one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]): one for one in objects}
+    for change in changes:
+        key = change["kind"], change["metadata"].get("namespace"), change["metadata"]["name"]
+        by_name[key] = merge(by_name.get(key, {}), change, by_key=False)
+    return list(by_name.values())
+
+
+def good_objects(overlay: str = "overlays/production") -> list[Object]:
+    """Knative with our settings, the operator's Secrets, and the overlay."""
+    product = rendered(overlay)
+    knative = applied(list(copy.deepcopy(INSTALLED)), rendered("components/knative-settings"))
+    return [*knative, *product, *secrets(product)]
