@@ -5,32 +5,20 @@ Fields that a laptop cannot act on (scheduling, security contexts, resources) ar
 than ignored, so that a manifest never means less locally than it says.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from msgspec import Meta, field
+from msgspec import field
 
 from local.knative.eventing_kinds import Broker, EventPolicy, PingSource, SinkBinding, Trigger
 from local.knative.fields import LabelSelector, Metadata, Natural, Positive, Strict, TemplateMetadata
-from local.knative.pod_fields import Container, PodSpec
+from local.knative.pod_fields import PodFields, PodSpec
 
 
-class RevisionSpec(Strict):
-    containers: Annotated[list[Container], Meta(min_length=1, max_length=1)]
+class RevisionSpec(PodFields):
     container_concurrency: Natural | None = None
     timeout_seconds: Positive | None = None
     response_start_timeout_seconds: Natural | None = None
     idle_timeout_seconds: Natural | None = None
-    service_account_name: str = ""
-    automount_service_account_token: bool | None = None
-    enable_service_links: bool | None = None
-    volumes: Any = None
-    affinity: Any = None
-    tolerations: Any = None
-    node_selector: dict[str, str] = field(default_factory=dict)
-    topology_spread_constraints: Any = None
-    security_context: Any = None
-    image_pull_secrets: Any = None
-    priority_class_name: str = ""
 
 
 class RevisionTemplate(Strict):

@@ -125,7 +125,7 @@ class Runtime:
                 revision.start()
             self._workloads.start()
             self._pings = [
-                asyncio.create_task(run_ping(plan, self._namespace, session, self._locate, self._report))
+                asyncio.create_task(run_ping(plan, self._namespace, session, self._locate, self._clock, self._report))
                 for plan in self.plan.pings
             ]
             undo.pop_all()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from local.knative.broker import HOPS
+from local.knative.pings import RETRIES
 
 pytestmark = pytest.mark.integration
 
@@ -225,14 +226,13 @@ async def test_an_event_wakes_a_function_from_zero(
     assert cluster.took() == ["1"]
 
 
-async def test_a_ping_source_takes_seconds_and_a_path(start: Start, service: Build) -> None:
-    """K54, K55."""
-    ping = {
+def ping_source(schedule: str = "* * * * * *") -> dict[str, Any]:
+    return {
         "apiVersion": "sources.knative.dev/v1",
         "kind": "PingSource",
         "metadata": {"name": "often"},
         "spec": {
-            "schedule": "* * * * * *",
+            "schedule": schedule,
             "contentType": "application/json",
             "data": '{"tick": true}',
             "sink": {
@@ -241,10 +241,32 @@ async def test_a_ping_source_takes_seconds_and_a_path(start: Start, service: Bui
             },
         },
     }
-    cluster = await start(service(scaling=RECEIVER), ping)
+
+
+async def test_a_ping_source_takes_seconds_and_a_path(start: Start, service: Build) -> None:
+    """K54, K56."""
+    cluster = await start(service(scaling=RECEIVER), ping_source())
     await cluster.until(lambda: len(cluster.took()) >= 2, "two pings")
     first = cluster.records()[0]
     assert first["path"] == "/due"
     assert first["event"]["type"] == "dev.knative.sources.ping"
     assert first["event"]["source"] == "/apis/v1/namespaces/alloresto/pingsources/often"
     assert first["body"] == '{"tick": true}'
+
+
+async def test_a_ping_that_fails_for_now_is_tried_again(start: Start, service: Build) -> None:
+    """K55."""
+    cluster = await start(service(scaling=RECEIVER, env={"FAIL_FIRST": "2"}), ping_source(), speed=10)
+    await cluster.until(lambda: "ping" in cluster.kinds("often"), "a ping that is taken")
+    assert len(cluster.took()) >= 3
+    assert len(set(cluster.took()[:3])) == 1
+    assert cluster.kinds("often")[:3] == ["delivery_failed", "delivery_failed", "ping"]
+
+
+@pytest.mark.parametrize(("answer", "tries"), [("503", RETRIES + 1), ("500", 1)])
+async def test_a_ping_that_fails_for_good_is_lost(answer: str, tries: int, start: Start, service: Build) -> None:
+    """K55."""
+    cluster = await start(service(scaling=RECEIVER, env={"ANSWER": answer}), ping_source(), speed=40)
+    await cluster.until(lambda: "event_dropped" in cluster.kinds("often"), "a ping that is given up")
+    kinds = cluster.kinds("often")
+    assert kinds[: kinds.index("event_dropped")] == ["delivery_failed"] * tries

@@ -89,9 +89,9 @@ async def test_the_timeout_counts_from_arrival_so_waiting_for_a_pod_is_part_of_i
     start: Start, service: Service
 ) -> None:
     """K15."""
-    cluster = await start(service(timeoutSeconds=2, env={"START_MS": "1500"}))
-    assert (await cluster.post("/wait?ms=500")).status == 504
-    assert (await cluster.post("/wait?ms=500")).status == 200  # the same request, with the pod there
+    cluster = await start(service(timeoutSeconds=1, env={"START_MS": "900"}))
+    assert (await cluster.post("/wait?ms=300")).status == 504
+    assert (await cluster.post("/wait?ms=300")).status == 200  # the same request, with the pod there
 
 
 async def test_the_response_start_timeout_is_504_and_harmless_after_the_first_byte(
@@ -215,7 +215,7 @@ async def calls_on_three_pods(cluster: Any) -> list[aiohttp.ClientResponse]:
     """Three held calls on three pods that a pre-warming made."""
     cluster.runtime.prewarm("probe", 3)
     await cluster.until(lambda: [pod.state for pod in cluster.runtime.pods("probe")] == ["ready"] * 3, "three pods")
-    return [await cluster.post("/stream?lines=25&every_ms=50") for _ in range(3)]
+    return [await cluster.post("/stream?lines=15&every_ms=50") for _ in range(3)]
 
 
 async def test_scale_down_deletes_pods_with_live_calls(start: Start, service: Service) -> None:
@@ -248,7 +248,7 @@ async def test_the_deletion_cost_keeps_busy_pods(start: Start, service: Service)
     cluster.runtime.prewarm("probe", 0)
     await cluster.until(lambda: len(cluster.live()) == 1, "one pod")
     assert cluster.live() == [busy]
-    assert len((await answers[2].read()).splitlines()) == 24
+    assert len((await answers[2].read()).splitlines()) == 14
 
 
 async def held_call_on_a_pod_about_to_go(cluster: Any, lines: int) -> aiohttp.ClientResponse:
@@ -269,8 +269,8 @@ async def held_call_on_a_pod_about_to_go(cluster: Any, lines: int) -> aiohttp.Cl
 async def test_a_deleted_pod_that_drains_finishes_its_call(start: Start, service: Service) -> None:
     """K6."""
     cluster = await start(service(scaling={"max-scale": "2"}, timeoutSeconds=600), speed=QUICK)
-    answer = await held_call_on_a_pod_about_to_go(cluster, lines=15)
-    assert len((await answer.read()).splitlines()) == 14  # past the SIGTERM at 30 s (0.4 s here), to its end
+    answer = await held_call_on_a_pod_about_to_go(cluster, lines=12)
+    assert len((await answer.read()).splitlines()) == 11  # past the SIGTERM at 30 s (0.4 s here), to its end
 
 
 async def test_a_deleted_pod_that_exits_on_sigterm_cuts_its_call(start: Start, service: Service) -> None:
@@ -482,7 +482,7 @@ async def test_a_container_that_does_not_start_in_its_startup_probes_time_is_sta
     manifest = service(env={"UNREADY_FILE": str(unready)}, scaling={"min-scale": "1"}, timeoutSeconds=60)
     [container] = manifest["spec"]["template"]["spec"]["containers"]
     container["startupProbe"] = {"httpGet": {"path": "/health/ready"}, "periodSeconds": 10, "failureThreshold": 3}
-    cluster = await start(manifest, speed=20)
+    cluster = await start(manifest, speed=40)
     await cluster.until(lambda: "pod_restarted" in cluster.kinds("probe"), "a restart")
     assert "pod_ready" not in cluster.kinds("probe")
     unready.unlink()

@@ -187,7 +187,7 @@ def test_a_filter_wants_every_attribute_exactly(attributes: dict[str, str], matc
     ],
 )
 def test_a_sinks_uri_is_a_path_below_its_reference(kind: DestinationKind, path: str, url: str) -> None:
-    """K55."""
+    """K56."""
     assert Destination(kind, "one", path).in_cluster("n") == url
 
 
