@@ -19,9 +19,30 @@ def modules_after(statement: str) -> set[str]:
 
 
 def test_a_handler_listens_before_anything_heavy_is_loaded() -> None:
-    loaded = modules_after("import functions.call_handler.__main__, functions.call_handler.app, process.asgi, uvicorn")
+    loaded = modules_after(
+        "import functions.call_handler.__main__, functions.call_handler.app, process.asgi as asgi\n"
+        "import asyncio, signal\n"
+        "from process.health import Health\n"
+        "async def ending(): asyncio.get_running_loop().call_later(0.1, signal.raise_signal, signal.SIGTERM)\n"
+        "app = asgi.App(Health('test'))\n"
+        "app.startup.append(ending)\n"
+        "signal.signal(signal.SIGTERM, lambda *_: None)\n"  # uvicorn raises it again when it has ended
+        "asyncio.run(asgi.serve(app, '127.0.0.1', 0))"
+    )
 
-    assert not loaded & {"picows", "asyncpg", "redis", "prometheus_client", "domain", "stores", "eventing", "openai"}
+    assert {"uvicorn.server", "uvicorn.lifespan.on"} <= loaded
+    assert not loaded & {
+        "click",
+        "uvicorn.main",
+        "picows",
+        "asyncpg",
+        "redis",
+        "prometheus_client",
+        "domain",
+        "stores",
+        "eventing",
+        "openai",
+    }
 
 
 def test_a_whole_call_never_loads_redis_py_or_the_openai_package() -> None:
