@@ -7,14 +7,16 @@ import socket
 _FIRST, _LAST = 20_001, 31_999
 """Below the kernel's ephemeral range: an outgoing connection can never take a port between choice and bind."""
 
-_candidates = itertools.cycle(range(_FIRST, _LAST + 1))
-for _ in range(os.getpid() * 97 % (_LAST - _FIRST)):  # several stacks on one machine start apart
-    next(_candidates)
+_APART = 7_417
+"""Processes of consecutive ids start the golden section of the range apart: each has thousands to itself."""
+
+_count = _LAST - _FIRST + 1
+_candidates = itertools.cycle(_FIRST + (os.getpid() * _APART + step) % _count for step in range(_count))
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM, host: str = "127.0.0.1") -> int:
     """A port that is free now; each call gives another one. RuntimeError when there is none."""
-    for port in itertools.islice(_candidates, _LAST - _FIRST + 1):
+    for port in itertools.islice(_candidates, _count):
         if not port_problem(kind, host, port):
             return port
     raise RuntimeError(f"no free port between {_FIRST} and {_LAST} on {host}")
