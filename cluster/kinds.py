@@ -22,6 +22,7 @@ CLUSTER_SCOPED = frozenset(
         "Node",
         "PersistentVolume",
         "PriorityClass",
+        "RuntimeClass",
         "SelfSubjectAccessReview",
         "StorageClass",
         "SubjectAccessReview",

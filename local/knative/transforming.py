@@ -3,25 +3,10 @@
 import re
 from collections.abc import Mapping
 
+from cluster.kinds import CLUSTER_SCOPED
 from local.knative.patches import Json
 from local.knative.selecting import Image, Labels, Replicas
 
-_CLUSTER_SCOPED = frozenset(
-    {
-        "ClusterRole",
-        "ClusterRoleBinding",
-        "CustomResourceDefinition",
-        "IngressClass",
-        "MutatingWebhookConfiguration",
-        "Namespace",
-        "Node",
-        "PersistentVolume",
-        "PriorityClass",
-        "RuntimeClass",
-        "StorageClass",
-        "ValidatingWebhookConfiguration",
-    }
-)
 _WITH_TEMPLATE = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"})
 _WITH_MATCH_LABELS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
 
@@ -30,7 +15,7 @@ def place(body: Json, namespace: str, service_accounts: frozenset[str]) -> None:
     """Into a namespace; a Namespace object takes the name, a binding's own service accounts move along."""
     if body["kind"] == "Namespace":
         body["metadata"]["name"] = namespace
-    elif body["kind"] not in _CLUSTER_SCOPED:
+    elif body["kind"] not in CLUSTER_SCOPED:
         body["metadata"]["namespace"] = namespace
     for subject in body.get("subjects") or ():
         if subject.get("kind") == "ServiceAccount" and subject.get("name") in service_accounts | {"default"}:

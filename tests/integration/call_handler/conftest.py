@@ -238,8 +238,11 @@ def call_event(bridge: FakeBridge, restaurant_id: str, **changes: Any) -> tuple[
     return to_binary(Event.of(payload, source="/edge/edge-1"))
 
 
+Ring = Callable[..., Awaitable[Lane]]
+
+
 @pytest.fixture
-async def ring(restaurant: Restaurant) -> AsyncIterator[Callable[..., Awaitable[Lane]]]:
+async def ring(restaurant: Restaurant) -> AsyncIterator[Ring]:
     """``await ring(handler, bridge)`` POSTs the bridge's call and gives the lane."""
     async with contextlib.AsyncExitStack() as stack:
 
@@ -250,6 +253,14 @@ async def ring(restaurant: Restaurant) -> AsyncIterator[Callable[..., Awaitable[
             return Lane(response)
 
         yield post
+
+
+async def connect(ringing: Awaitable[Lane], engine: FakeEngine) -> tuple[Lane, FakeSession]:
+    """Until the handler has joined both sides: the call's lane and the engine's session."""
+    lane = await ringing
+    session = await engine.session()
+    await lane.until(call_lane.Connected)
+    return lane, session
 
 
 async def fill_cart(session: FakeSession) -> None:

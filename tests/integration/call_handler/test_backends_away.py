@@ -1,7 +1,7 @@
 """Postgres or Redis away: calls go on, and what was promised is written exactly once."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,9 +14,10 @@ from tests.fakes.engine import FakeEngine
 from tests.fakes.proxy import TcpProxy
 from tests.integration.call_handler.conftest import (
     GREETING,
-    Lane,
     MakeBridge,
+    Ring,
     StartHandler,
+    connect,
     eventually,
     fill_cart,
     new_id,
@@ -24,8 +25,6 @@ from tests.integration.call_handler.conftest import (
 )
 
 pytestmark = pytest.mark.integration
-
-Ring = Callable[..., Awaitable[Lane]]
 
 
 def port_of(url: str) -> int:
@@ -62,9 +61,7 @@ async def test_an_order_confirmed_while_postgres_is_away_is_written_once_when_it
 ) -> None:
     url = through(postgres_proxy, database.app_url)
     handler = await start_handler(engine, DATABASE_URL=url, ORDER_WAIT_S="0.3")
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    lane, session = await connect(ring(handler, bridge), engine)
     await fill_cart(session)
 
     await postgres_proxy.go_away()
@@ -97,9 +94,7 @@ async def test_an_order_that_a_killed_handler_promised_is_written_by_the_next_on
     await redis.hset("orders:unwritten", f"{new_id()}:of another master key:1", b"\x01" * 60)
     url = through(postgres_proxy, database.app_url)
     handler = await start_handler(engine, DATABASE_URL=url, ORDER_WAIT_S="0.3")
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    _, session = await connect(ring(handler, bridge), engine)
     await fill_cart(session)
     await postgres_proxy.go_away()
     await session.reply(calls=[("confirm_order", {})])
@@ -126,9 +121,7 @@ async def test_a_call_is_taken_while_redis_is_away(
 ) -> None:
     await redis_proxy.go_away()
     handler = await start_handler(engine, REDIS_URL=through(redis_proxy, redis_url))
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    lane, session = await connect(ring(handler, bridge), engine)
     await fill_cart(session)
 
     await session.reply(calls=[("confirm_order", {})])

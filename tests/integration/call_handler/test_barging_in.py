@@ -1,27 +1,21 @@
 """The caller speaks over the assistant: silence at once, and the engine learns what was heard."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
-from eventing.call_lane import Connected
 from eventing.media import Clear, Mark, Media
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine
-from tests.integration.call_handler.conftest import Handler, Lane, MakeBridge, new_id
+from tests.integration.call_handler.conftest import Handler, MakeBridge, Ring, connect, new_id
 
 pytestmark = pytest.mark.integration
-
-Ring = Callable[..., Awaitable[Lane]]
 
 
 async def test_a_reply_spoken_over_is_cleared_and_cut_where_the_caller_stopped_hearing_it(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
 ) -> None:
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    _, session = await connect(ring(handler, bridge), engine)
 
     item_id = await session.reply("A very long answer.", audio_ms=3000)
     await bridge.hears(600 * 8)
@@ -39,9 +33,7 @@ async def test_a_reply_spoken_over_is_cleared_and_cut_where_the_caller_stopped_h
 async def test_audio_of_the_old_reply_that_comes_late_is_not_played(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
 ) -> None:
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    _, session = await connect(ring(handler, bridge), engine)
 
     old = await session.response_starts()
     await session.audio_delta("item_old", 1000)
@@ -63,9 +55,7 @@ async def test_audio_of_the_old_reply_that_comes_late_is_not_played(
 async def test_speaking_while_nothing_is_played_cuts_nothing(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
 ) -> None:
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    _, session = await connect(ring(handler, bridge), engine)
 
     await session.reply("Short.", audio_ms=100)
     await bridge.hears(100 * 8)
@@ -82,9 +72,7 @@ async def test_speaking_over_the_greeting_stops_it_and_cuts_nothing(
     handler: Handler, engine: FakeEngine, bridge_for: MakeBridge, ring: Ring
 ) -> None:
     bridge = await bridge_for(new_id(), greeting="Good evening!", greeting_ms=5000)
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    _, session = await connect(ring(handler, bridge), engine)
 
     await session.caller_says("A table for two, please.")
     await bridge.expect(Clear)
@@ -97,9 +85,7 @@ async def test_speaking_over_the_greeting_stops_it_and_cuts_nothing(
 async def test_a_tool_call_that_was_interrupted_is_not_performed(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
 ) -> None:
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    _, session = await connect(ring(handler, bridge), engine)
 
     await session.response_starts()
     await session.response_ends([("add_item", {"item": "Margherita", "size": "Small"})], status="cancelled")
@@ -115,9 +101,7 @@ async def test_a_tool_call_that_was_interrupted_is_not_performed(
 async def test_no_reply_is_asked_for_while_the_caller_speaks_but_it_is_when_the_engine_forgets_it(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
 ) -> None:
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    _, session = await connect(ring(handler, bridge), engine)
 
     await session.response_starts()
     await session.speech_starts(cancel=False)

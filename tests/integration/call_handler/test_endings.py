@@ -1,21 +1,21 @@
 """The ways a call ends: each with exactly one final line, or with none when another handler has to go on."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
 import pytest
 
-from eventing.call_lane import Alive, Connected, Ended
+from eventing.call_lane import Alive, Ended
 from eventing.media import Hangup, Transfer
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine
 from tests.integration.call_handler.conftest import (
     Handler,
-    Lane,
     MakeBridge,
+    Ring,
     StartHandler,
+    connect,
     eventually,
     fill_cart,
     new_id,
@@ -24,15 +24,11 @@ from tests.integration.call_handler.conftest import (
 
 pytestmark = pytest.mark.integration
 
-Ring = Callable[..., Awaitable[Lane]]
-
 
 async def test_a_caller_who_hangs_up_without_a_word_abandoned_the_call(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
 ) -> None:
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    lane, session = await connect(ring(handler, bridge), engine)
 
     await bridge.hang_up()
 
@@ -44,9 +40,7 @@ async def test_a_caller_who_hangs_up_without_a_word_abandoned_the_call(
 async def test_the_model_says_goodbye_before_the_call_is_hung_up(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
 ) -> None:
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    lane, session = await connect(ring(handler, bridge), engine)
 
     await session.caller_says("That is all.")
     await session.reply(calls=[("end_call", {})])
@@ -61,9 +55,7 @@ async def test_the_model_says_goodbye_before_the_call_is_hung_up(
 async def test_a_caller_who_goes_on_talking_is_not_hung_up_on(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
 ) -> None:
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    lane, session = await connect(ring(handler, bridge), engine)
 
     await session.caller_says("That is all.")
     await session.reply("Goodbye!", audio_ms=2000, calls=[("end_call", {})])
@@ -81,9 +73,7 @@ async def test_a_caller_who_goes_on_talking_is_not_hung_up_on(
 async def test_a_transfer_is_made_when_its_announcement_was_heard(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
 ) -> None:
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    lane, session = await connect(ring(handler, bridge), engine)
 
     await session.caller_says("I want to talk to a person.")
     await session.reply(calls=[("transfer_to_human", {"reason": "asked for a person"})])
@@ -99,9 +89,7 @@ async def test_a_transfer_is_made_when_its_announcement_was_heard(
 async def test_a_client_that_goes_away_aborts_the_call_and_frees_the_handler(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, bridge_for: MakeBridge, ring: Ring, redis: Any
 ) -> None:
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    lane, session = await connect(ring(handler, bridge), engine)
     await session.caller_says("One Margherita.")
 
     lane.leave()
@@ -120,9 +108,7 @@ async def test_a_client_that_goes_away_aborts_the_call_and_frees_the_handler(
 async def test_a_lost_media_socket_ends_the_lane_without_a_final_line(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
 ) -> None:
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    lane, session = await connect(ring(handler, bridge), engine)
 
     await bridge.lose()
 
@@ -133,9 +119,7 @@ async def test_a_lost_media_socket_ends_the_lane_without_a_final_line(
 async def test_an_engine_that_drops_is_dialled_again_and_told_what_was_said(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring, postgres: Any
 ) -> None:
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    lane, session = await connect(ring(handler, bridge), engine)
     await fill_cart(session)
 
     await session.drop()
@@ -164,9 +148,7 @@ async def test_an_engine_that_drops_is_dialled_again_and_told_what_was_said(
 async def test_an_engine_that_drops_twice_ends_the_call_as_failed(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
 ) -> None:
-    lane = await ring(handler, bridge)
-    first = await engine.session()
-    await lane.until(Connected)
+    lane, first = await connect(ring(handler, bridge), engine)
 
     await first.drop()
     second = await engine.session()
@@ -181,9 +163,7 @@ async def test_an_engine_that_drops_twice_ends_the_call_as_failed(
 async def test_a_stopping_handler_finishes_its_call_and_takes_no_other(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, bridge_for: MakeBridge, ring: Ring, postgres: Any
 ) -> None:
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    lane, session = await connect(ring(handler, bridge), engine)
 
     handler.terminate()
     await handler.log_says("Shutting down")
@@ -211,9 +191,7 @@ async def test_a_call_at_its_limit_is_ended_with_a_word(
     start_handler: StartHandler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
 ) -> None:
     handler = await start_handler(engine, MAX_CALL_S="0.5")
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    lane, session = await connect(ring(handler, bridge), engine)
 
     asked = await session.expect("response.create")
     await session.reply("I have to end our call here. Goodbye!", audio_ms=200)
@@ -227,9 +205,7 @@ async def test_a_silent_caller_is_asked_once_and_then_told_goodbye(
     start_handler: StartHandler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
 ) -> None:
     handler = await start_handler(engine, IDLE_ASK_S="0.4", IDLE_END_S="0.4")
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    lane, session = await connect(ring(handler, bridge), engine)
 
     first = await session.expect("response.create")
     await session.reply("Are you still there?", audio_ms=200)
@@ -245,9 +221,7 @@ async def test_a_silent_caller_is_asked_once_and_then_told_goodbye(
 async def test_keys_that_the_caller_pressed_are_told_to_the_engine(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
 ) -> None:
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    _, session = await connect(ring(handler, bridge), engine)
 
     for digit in "75":
         await bridge.press(digit)

@@ -1,7 +1,6 @@
 """A caller orders: sockets, protocols, Postgres and Redis are real; the bridge and the engine are scripted."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -11,11 +10,17 @@ from eventing.call_lane import Accepted, Connected, Ended
 from stores import live
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine
-from tests.integration.call_handler.conftest import GREETING, Handler, Lane, eventually, fill_cart, written
+from tests.integration.call_handler.conftest import (
+    GREETING,
+    Handler,
+    Ring,
+    connect,
+    eventually,
+    fill_cart,
+    written,
+)
 
 pytestmark = pytest.mark.integration
-
-Ring = Callable[..., Awaitable[Lane]]
 
 
 async def test_a_caller_orders_by_voice_and_the_order_is_in_the_database(
@@ -65,9 +70,7 @@ async def test_a_caller_orders_by_voice_and_the_order_is_in_the_database(
 async def test_an_order_confirmed_twice_by_the_model_is_written_once(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring, restaurant: Restaurant, postgres: Any
 ) -> None:
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    lane, session = await connect(ring(handler, bridge), engine)
     await fill_cart(session)
 
     await session.reply(calls=[("confirm_order", {}), ("confirm_order", {})])
@@ -84,9 +87,7 @@ async def test_an_order_confirmed_twice_by_the_model_is_written_once(
 async def test_what_the_model_gets_wrong_is_answered_with_what_is_allowed(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
 ) -> None:
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    _, session = await connect(ring(handler, bridge), engine)
 
     await session.reply(
         calls=[("add_item", {"item": "Sushi"}), ("fly_to_moon", {}), ("add_item", "{not json"), ("confirm_order", {})]
@@ -103,9 +104,7 @@ async def test_what_the_model_gets_wrong_is_answered_with_what_is_allowed(
 async def test_the_call_log_has_both_sides_the_tokens_and_the_cost(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring, restaurant: Restaurant, postgres: Any
 ) -> None:
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    lane, session = await connect(ring(handler, bridge), engine)
 
     await session.caller_says("Are you open?")
     await session.reply("Yes, all day.", audio_ms=100)
@@ -135,9 +134,7 @@ async def test_the_staff_sees_the_call_live(
     events: Any = live.subscribe(redis, restaurant.id)
     first: asyncio.Task[Any] = asyncio.create_task(anext(events))
     await eventually(lambda: redis.pubsub_numsub(f"resto:{restaurant.id}:live"), lambda counts: counts[0][1] == 1)
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    _, session = await connect(ring(handler, bridge), engine)
 
     await session.caller_says("A small Margherita.")
     await session.reply(calls=[("add_item", {"item": "Margherita", "size": "Small"})])

@@ -1,7 +1,6 @@
 """What a handler does not take, and how it says so."""
 
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -15,14 +14,14 @@ from tests.integration.call_handler.conftest import (
     Handler,
     Lane,
     MakeBridge,
+    Ring,
     StartHandler,
     call_event,
+    connect,
     new_id,
 )
 
 pytestmark = pytest.mark.integration
-
-Ring = Callable[..., Awaitable[Lane]]
 
 
 async def post(handler: Handler, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, Any]]:
@@ -171,9 +170,7 @@ async def test_a_voice_that_the_engine_does_not_have_is_replaced_by_the_default(
 ) -> None:
     async with postgres.platform.platform() as connection:
         await connection.execute("update restaurant set voice = 'siwis' where id = $1", restaurant.id)
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    _, session = await connect(ring(handler, bridge), engine)
 
     first = await session.expect("session.update")
     second = await session.expect("session.update")

@@ -1,6 +1,5 @@
 """A call goes on in another handler: from the checkpoint, without asking again and without ordering twice."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -13,7 +12,9 @@ from tests.integration.call_handler.conftest import (
     Handler,
     Lane,
     MakeBridge,
+    Ring,
     StartHandler,
+    connect,
     eventually,
     fill_cart,
     new_id,
@@ -21,8 +22,6 @@ from tests.integration.call_handler.conftest import (
 )
 
 pytestmark = pytest.mark.integration
-
-Ring = Callable[..., Awaitable[Lane]]
 
 
 def told(session: FakeSession) -> list[tuple[str, str]]:
@@ -44,9 +43,7 @@ async def test_a_killed_handlers_call_goes_on_where_it_stopped(
 
     second_handler = await start_handler(engine)
     bridge = await bridge_for(call_id, attempt=2, early_frames=3)
-    lane = await ring(second_handler, bridge)
-    second = await engine.session()
-    await lane.until(Connected)
+    lane, second = await connect(ring(second_handler, bridge), engine)
     await second.expect("response.create")
     await second.reply("Sorry about that. One small Margherita, right?", audio_ms=200)
     await bridge.hears(200 * 8)
@@ -110,9 +107,7 @@ async def test_a_call_without_a_checkpoint_starts_anew(
 ) -> None:
     bridge = await bridge_for(new_id(), attempt=3, greeting="Good evening!")
 
-    lane = await ring(handler, bridge)
-    session = await engine.session()
-    await lane.until(Connected)
+    lane, session = await connect(ring(handler, bridge), engine)
     await bridge.caller_speaks(2)
     await session.hears(2 * 160)
 
