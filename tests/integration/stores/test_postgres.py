@@ -21,6 +21,16 @@ async def _migrated(server: EmbeddedPostgres) -> Postgres:
     return Postgres(server.url("alloresto_app"))
 
 
+async def _until_away(postgres: Postgres) -> None:
+    """A backend outlives its postmaster by a moment, and answers."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                await postgres.check()
+            except OSError:
+                return
+
+
 async def test_a_pool_goes_on_after_postgres_was_killed_and_started_again(own_server: EmbeddedPostgres) -> None:
     postgres = await _migrated(own_server)
     await postgres.open()
@@ -29,8 +39,7 @@ async def test_a_pool_goes_on_after_postgres_was_killed_and_started_again(own_se
     while own_server.running:
         await asyncio.sleep(0.01)
 
-    with pytest.raises(OSError, match=r".*"):
-        await postgres.check()
+    await _until_away(postgres)
     own_server.start()
 
     async with postgres.tenant(new_id()) as conn:
