@@ -23,6 +23,11 @@ FIELD_MANAGER = "alloresto"  # who changed a field, as ``kubectl get --show-mana
 _READING = "reading the kubeconfig"
 
 
+def in_a_pod() -> bool:
+    """Whether a service account's token is mounted, which is what a pod may ask the API with."""
+    return (SERVICE_ACCOUNT / "token").is_file()
+
+
 class Connection:
     """``kubeconfig`` None: the pod's service account, else ``$KUBECONFIG``, else ``~/.kube/config``.
 
@@ -112,7 +117,7 @@ class Connection:
         """The kubeconfig; None in a pod with a service account."""
         if self._kubeconfig is not None:
             return self._kubeconfig
-        if (SERVICE_ACCOUNT / "token").is_file():
+        if in_a_pod():
             return None
         return Path(os.environ.get("KUBECONFIG") or "~/.kube/config")
 

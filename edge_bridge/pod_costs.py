@@ -6,12 +6,12 @@ The bridge patches it, so that a handler pod needs no token. Best effort: a fail
 
 import asyncio
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Protocol
 
 import aiohttp
 
 from cluster.client import KnativeClient
+from cluster.connection import in_a_pod
 from cluster.errors import ClusterError
 from process import logs
 
@@ -20,7 +20,6 @@ log = logs.get(__name__)
 BUSY_COST = 1000
 PATCH_WITHIN_S = 3.0
 MOST_AT_ONCE = 16
-_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
 class PodCosts(Protocol):
@@ -93,7 +92,7 @@ def for_environment(local_runtime_url: str, handler_namespace: str) -> PodCosts:
     """The local runtime's when its URL is set; the cluster's in a pod, or where a namespace is named; else none."""
     if local_runtime_url:
         return LocalRuntimePods(local_runtime_url)
-    if handler_namespace or _SERVICE_ACCOUNT.exists():
+    if handler_namespace or in_a_pod():
         return ClusterPods(KnativeClient(handler_namespace, timeout_s=PATCH_WITHIN_S))
     return NoPods()
 

@@ -41,9 +41,8 @@ def examine_folder(folder: Path) -> list[Finding]:
 
 def examine_manifests(manifests: Sequence[Manifest], rules: Sequence[Rule] = MANIFEST_RULES) -> list[Finding]:
     """Rendered manifests. Knative's own settings and the operator's Secrets are elsewhere, so they are not missing."""
-    objects = [ClusterObject(manifest.body, manifest.file) for manifest in manifests]
     elsewhere = [Unread("", "", namespace) for namespace in KNATIVE_NAMESPACES]
-    return examine(ClusterObjects([*objects, *_operator_secrets(objects)], unread=elsewhere), rules)
+    return examine(ClusterObjects([*manifests, *_operator_secrets(manifests)], unread=elsewhere), rules)
 
 
 def lost_calls(manifests: Sequence[Manifest]) -> list[Problem]:
@@ -70,9 +69,8 @@ def _unknown_fields(manifests: Iterable[Manifest]) -> Iterator[Finding]:
     groups = {group_of(api_version) for api_version, _ in PARSED}
     by_namespace: defaultdict[str, list[Manifest]] = defaultdict(list)
     for one in manifests:
-        known = ClusterObject(one.body)
-        if known.group in groups and known.namespace not in KNATIVE_NAMESPACES and not _runs_another_image(known):
-            by_namespace[known.namespace].append(one)
+        if one.group in groups and one.namespace not in KNATIVE_NAMESPACES and not _runs_another_image(one):
+            by_namespace[one.namespace].append(one)
     for ours in by_namespace.values():
         _, problems = parse_objects(ours)
         yield from map(_as_finding, problems)

@@ -7,28 +7,16 @@ from typing import Any
 
 import yaml
 
+from cluster.rules.objects import ClusterObject
 from local.knative.problems import ManifestError, Problem
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(ClusterObject):
     """``body`` is the parsed YAML; ``file`` is where the object (not its patches) was written."""
 
     body: dict[str, Any]
     file: str = "(no file)"
-
-    @property
-    def kind(self) -> str:
-        return str(self.body.get("kind", ""))
-
-    @property
-    def api_version(self) -> str:
-        return str(self.body.get("apiVersion", ""))
-
-    @property
-    def name(self) -> str:
-        metadata = self.body.get("metadata")
-        return str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
 
     @property
     def where(self) -> str:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster import connection
 from cluster.errors import ClusterError
 from edge_bridge import pod_costs
 from edge_bridge.pod_costs import (
@@ -118,7 +119,7 @@ async def test_a_handler_without_a_name_is_nobodys_pod() -> None:
 
 
 def test_the_environment_says_whom_to_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pod_costs, "_SERVICE_ACCOUNT", tmp_path / "token")
+    monkeypatch.setattr(connection, "SERVICE_ACCOUNT", tmp_path)
     assert isinstance(for_environment("", ""), NoPods)
     assert isinstance(for_environment("", "alloresto"), ClusterPods)
     assert isinstance(for_environment("http://127.0.0.1:1", "alloresto"), LocalRuntimePods)
