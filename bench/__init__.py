@@ -11,7 +11,7 @@ import importlib
 from pathlib import Path
 
 BENCHES = {
-    "call": "the call path: SIP, media, turns, four calls at once, events (about 8 minutes)",
+    "call": "the call path: SIP, media, turns, four calls at once, events (about 10 minutes)",
     "knative": "the local Knative runtime beside a measured cluster (about 4 minutes)",
 }
 """What ``bench.NAME`` measures. Each has ``run(runs) -> list[Figure]`` and its further ``CONDITIONS``."""
