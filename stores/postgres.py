@@ -115,6 +115,13 @@ def _decode_jsonb(value: bytes) -> object:
     return msgspec.json.decode(value[1:])
 
 
+def _is_gone(connection: Connection) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:  # closed, it has left its pool, and answers no question any more
+        return True
+
+
 async def _reset(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     # Nothing outlives a transaction here, so the usual four RESET statements would only cost a round trip.
     if connection.is_in_transaction():
@@ -211,8 +218,14 @@ class Postgres:
         if self._pool is None:
             raise PostgresUnavailableError("Postgres: not opened yet")
         try:
-            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
-                yield connection
+            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+                try:
+                    async with connection.transaction():
+                        yield connection
+                except asyncpg.InterfaceError as error:
+                    if not _is_gone(connection):  # then it is a mistake of the caller's
+                        raise
+                    raise PostgresUnavailableError("Postgres: the connection was cut") from error
         except _CUT as error:
             raise PostgresUnavailableError("Postgres: the connection was cut") from error
 
