@@ -5,7 +5,6 @@ import os
 import signal
 from typing import Any
 
-import asyncpg
 import pytest
 
 from local.embedded import EmbeddedPostgres
@@ -46,26 +45,6 @@ async def test_a_pool_goes_on_after_postgres_was_killed_and_started_again(own_se
     async with postgres.tenant(new_id()) as conn:
         assert await conn.fetchval("select 1") == 1
     await postgres.close()
-
-
-async def test_a_connection_that_is_gone_in_a_transaction_is_postgres_away(postgres: Any) -> None:
-    async def use_it_after_its_end() -> None:
-        async with postgres.app.tenant(new_id()) as conn:
-            conn.terminate()
-            await conn.execute("select 1")
-
-    with pytest.raises(PostgresUnavailableError, match="cut"):
-        await use_it_after_its_end()
-    await postgres.app.check()
-
-
-async def test_a_mistake_in_a_transaction_is_not_taken_for_postgres_away(postgres: Any) -> None:
-    async def ask_wrongly() -> None:
-        async with postgres.app.tenant(new_id()) as conn:
-            await conn.fetchval("select 1", "one argument too many")
-
-    with pytest.raises(asyncpg.InterfaceError, match="argument"):
-        await ask_wrongly()
 
 
 async def test_opening_waits_for_a_server_that_comes_later_and_says_so(own_server: EmbeddedPostgres) -> None:
