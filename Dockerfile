@@ -69,6 +69,7 @@ COPY domain /app/domain
 COPY cluster /app/cluster
 COPY stores /app/stores
 COPY eventing /app/eventing
+COPY protocols /app/protocols
 COPY edge_bridge /app/edge_bridge
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app
 USER 10001:10001
@@ -83,6 +84,7 @@ COPY process /app/process
 COPY domain /app/domain
 COPY stores /app/stores
 COPY eventing /app/eventing
+COPY protocols /app/protocols
 COPY functions /app/functions
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app
 USER 10001:10001

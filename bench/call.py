@@ -23,12 +23,12 @@ import psutil
 
 from bench import events, handler_start
 from bench.report import Figure, percentile
-from local import tail
-from local.caller import Caller
-from local.engines import Engine
-from local.knative import RuntimeEvent
-from local.ports import free_port
-from local.stack import Stack, StackOptions
+from devstack.knative import RuntimeEvent
+from devstack.servers.ports import free_port
+from devstack.stack import tail
+from devstack.stack.engines import Engine
+from devstack.stack.stack import Stack, StackOptions
+from softphone.caller import Caller
 
 SERVICE = "call-handler"
 TURN_FIGURE = "end of speech → first reply RTP, less the engine's time"

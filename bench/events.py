@@ -8,10 +8,10 @@ import time
 from typing import Any
 
 from bench.report import Figure, percentile
+from devstack.stack import tail
+from devstack.stack.stack import Stack
 from eventing import outbox
 from eventing.catalogue import MenuChanged
-from local import tail
-from local.stack import Stack
 from stores.postgres import Postgres
 
 WARM_UP = 10

@@ -11,9 +11,9 @@ import time
 import psutil
 
 from bench.report import Figure
-from local.bytecode import compile_packages
-from local.ports import free_port
-from local.probes import is_ready
+from devstack.servers.ports import free_port
+from devstack.servers.probes import is_ready
+from devstack.stack.bytecode import compile_packages
 
 STARTS = 15
 TIMEOUT_S = 10.0

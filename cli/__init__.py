@@ -28,7 +28,7 @@ def demo(
     ] = None,
 ) -> None:
     """Take one spoken order over a real SIP call, from zero pods to a row in Postgres, and show every step."""
-    from local import demo as demonstration
+    from devstack.demo import demo as demonstration
 
     raise typer.Exit(asyncio.run(demonstration.run(state_dir, json, stay)))
 
@@ -42,7 +42,7 @@ def up(
     tail: Annotated[bool, typer.Option(help="Follow what happens after it is up.")] = True,
 ) -> None:
     """Start everything in the background, print how to call it, and follow what happens (Ctrl-C leaves it running)."""
-    from local import service
+    from devstack.stack import service
 
     raise typer.Exit(service.up(state_dir, listen=listen, sip_port=sip_port, web_port=web_port, tail=tail))
 
@@ -50,7 +50,7 @@ def up(
 @app.command()
 def down(state_dir: StateOption = STATE_DIR / "up") -> None:
     """Stop what ``up`` started. The data stays."""
-    from local import service
+    from devstack.stack import service
 
     raise typer.Exit(service.down(state_dir))
 
@@ -64,7 +64,7 @@ def call(
     state_dir: StateOption = STATE_DIR / "up",
 ) -> None:
     """Ring a restaurant of a running ``up`` and say a few sentences, each after the answer to the one before."""
-    from local import service
+    from devstack.stack import service
 
     raise typer.Exit(service.call(state_dir, restaurant, say, voice=voice, recording=recording))
 
@@ -82,7 +82,7 @@ def seed(
     always_open: Annotated[bool, typer.Option(help="Open all day, so that a call works at any hour.")] = False,
 ) -> None:
     """Write the two example restaurants to the database of PLATFORM_DATABASE_URL; what exists is left as it is."""
-    from local.seeds import loader
+    from seeds import loader
 
     raise typer.Exit(loader.main(always_open=always_open))
 
@@ -121,15 +121,15 @@ def doctor(
     if cluster and manifests:
         raise typer.BadParameter("give either --cluster or --manifests")
     if cluster:
-        from local import cluster_doctor
+        from ops import cluster_doctor
 
         options = cluster_doctor.ClusterOptions(kubeconfig, context, namespace, edge_namespace)
         raise typer.Exit(cluster_doctor.run(options, json))
     if manifests:
-        from local import manifest_doctor
+        from ops import manifest_doctor
 
         raise typer.Exit(manifest_doctor.run(manifests, json))
-    from local import doctor as examination
+    from devstack.stack import doctor as examination
 
     raise typer.Exit(examination.run(state_dir, json))
 
@@ -145,6 +145,6 @@ def images(
 
     Exit status: 0 every image is whole and within its limit, 1 one is not, 2 one could not be made.
     """
-    from local.images import report
+    from ops.images import report
 
     raise typer.Exit(report.run(target or [], json, packages, keep))

@@ -14,9 +14,9 @@ import aiohttp
 
 from edge_bridge.lane_policy import CallerGone, Ended, Lost, Refused, Result, Silent
 from edge_bridge.media_stream import MediaStream
-from eventing import call_lane as lane
 from eventing import cloudevents
 from process import logs
+from protocols import call_lane as lane
 
 log = logs.get(__name__)
 

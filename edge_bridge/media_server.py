@@ -23,8 +23,8 @@ from picows import (
     ws_create_server,
 )
 
-from eventing import media
 from process import logs
+from protocols import media
 
 log = logs.get(__name__)
 

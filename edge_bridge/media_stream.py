@@ -9,8 +9,8 @@ from picows import WSCloseCode, WSMsgType, WSTransport
 
 from edge_bridge import frames
 from edge_bridge.audio import CallAudio
-from eventing import media
 from process import logs
+from protocols import media
 
 log = logs.get(__name__)
 

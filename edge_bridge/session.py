@@ -26,8 +26,8 @@ from edge_bridge.sip import uris
 from edge_bridge.sip.signals import Handle
 from eventing.catalogue import CallIncoming, Codec, MissedReason
 from eventing.cloudevents import Event
-from eventing.media import CustomParameters
 from process import logs
+from protocols.media import CustomParameters
 
 log = logs.get(__name__)
 

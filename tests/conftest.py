@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import asyncpg
 import pytest
 
-from local.embedded import EmbeddedPostgres, EmbeddedValkey
+from devstack.servers.embedded import EmbeddedPostgres, EmbeddedValkey
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from typing import Any
 from bench.knative import measured
 from bench.knative.probes import ProbeCluster, probes
 from bench.report import Figure
-from local.knative import Manifest
+from ops.manifests import Manifest
 
 REFUSED, ASKED, FOLLOWED = "bench.refused", "bench.asked", "probe.followed"
 RETRIES = 3

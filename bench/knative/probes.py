@@ -19,9 +19,10 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from local.bytecode import compile_packages
-from local.knative import Manifest, Runtime, render
-from local.stack import KNATIVE_SETTINGS, MANIFESTS
+from devstack.knative import Runtime
+from devstack.stack.bytecode import compile_packages
+from devstack.stack.stack import KNATIVE_SETTINGS, MANIFESTS
+from ops.manifests import Manifest, render
 
 HANDLER = "call-handler"
 PROGRAM = [sys.executable, "-m", "bench.probe_function"]

@@ -14,7 +14,7 @@ from bench.knative import measured
 from bench.knative.probes import ProbeCall, ProbeCluster, probes
 from bench.report import Figure
 from edge_bridge.pod_costs import BUSY_COST
-from local.knative import Manifest
+from ops.manifests import Manifest
 
 ROUNDS = 2
 FIRST_CALLERS = 10

@@ -11,7 +11,7 @@ import aiohttp
 from bench.knative import measured
 from bench.knative.probes import ProbeCall, ProbeCluster, probes
 from bench.report import Figure
-from local.knative import Manifest
+from ops.manifests import Manifest
 
 WARM_CALLS = 50
 STREAM_S = 20.0

@@ -1,6 +1,6 @@
 """What the bridge can say by itself: G.711 µ-law at 8 kHz, rendered ahead, part of the package.
 
-Made by ``python -m local.speech.render_prompts``.
+Made by ``python -m devstack.speech.render_prompts``.
 """
 
 from __future__ import annotations

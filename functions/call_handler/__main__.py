@@ -17,7 +17,7 @@ def main() -> None:
 
     import uvloop
 
-    from functions.call_handler.app import build_app
+    from functions.call_handler.serving.app import build_app
     from process.asgi import serve
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -17,29 +17,29 @@ from domain import carts
 from domain.calls import Outcome
 from domain.order import ConfirmedOrder
 from domain.tools import OrderState
-from eventing.call_lane import Ended
 from eventing.catalogue import CallIncoming
-from eventing.media import StartBody
-from functions.call_handler import resume
-from functions.call_handler.afterwards import Afterwards, Conversed
-from functions.call_handler.backends import Backends
-from functions.call_handler.checkpointer import Checkpointer
-from functions.call_handler.conversation import Conversation, Over
-from functions.call_handler.dialling import Dialling
 from functions.call_handler.engines.base import Engine, EngineDownError, EngineEvent, Line, Speaker, ToolCall
 from functions.call_handler.engines.realtime import RealtimeEngine
 from functions.call_handler.figures import Figures
-from functions.call_handler.live_feed import LiveFeed
-from functions.call_handler.media import MediaDownError, SupersededError
-from functions.call_handler.orders import OrderDesk
-from functions.call_handler.patience import Patience
 from functions.call_handler.phrases import phrases_for
-from functions.call_handler.playback import Playback
-from functions.call_handler.profile import NoProfileError, Profile, load_minutes, load_profile
+from functions.call_handler.remembering import resume
+from functions.call_handler.remembering.afterwards import Afterwards, Conversed
+from functions.call_handler.remembering.backends import Backends
+from functions.call_handler.remembering.checkpointer import Checkpointer
+from functions.call_handler.remembering.live_feed import LiveFeed
+from functions.call_handler.remembering.orders import OrderDesk, Receipt
+from functions.call_handler.remembering.transcript import Transcript
 from functions.call_handler.settings import Settings
-from functions.call_handler.tool_loop import Receipt, ToolLoop
-from functions.call_handler.transcript import Transcript
+from functions.call_handler.talking.conversation import Conversation, Over
+from functions.call_handler.talking.dialling import Dialling
+from functions.call_handler.talking.media import MediaDownError, SupersededError
+from functions.call_handler.talking.patience import Patience
+from functions.call_handler.talking.playback import Playback
+from functions.call_handler.talking.profile import NoProfileError, Profile, load_minutes, load_profile
+from functions.call_handler.talking.tool_loop import ToolLoop
 from process import logs
+from protocols.call_lane import Ended
+from protocols.media import StartBody
 
 log = logs.get(__name__)
 

@@ -27,9 +27,9 @@ from typing import Literal
 Stage = Literal["lane", "dial", "talk", "write"]
 
 STAGES: dict[Stage, tuple[str, ...]] = {
-    "lane": ("eventing.cloudevents", "functions.call_handler.lane"),
-    "dial": ("functions.call_handler.dialling",),
-    "talk": ("functions.call_handler.process_parts",),
+    "lane": ("eventing.cloudevents", "functions.call_handler.serving.lane"),
+    "dial": ("functions.call_handler.talking.dialling",),
+    "talk": ("functions.call_handler.serving.process_parts",),
     "write": (
         "stores.postgres",
         "stores.orders",

@@ -13,7 +13,7 @@ import sys
 from array import array
 from operator import mul
 
-from eventing.media import SAMPLE_RATE_HZ
+from protocols.media import SAMPLE_RATE_HZ
 
 SPEECH_RATE_HZ = 24_000
 SAMPLE_BYTES = 2

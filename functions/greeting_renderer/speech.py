@@ -6,9 +6,9 @@ import asyncio
 
 import openai
 
-from eventing.media import BYTES_PER_MS
 from eventing.refusals import TryAgain, Unprocessable
 from functions.greeting_renderer.resampling import SAMPLE_BYTES, SPEECH_RATE_HZ, to_ulaw
+from protocols.media import BYTES_PER_MS
 
 TIMEOUT_S = 20.0
 MAX_TEXT = 1_000  # characters; a caller hears all of it before anything else

@@ -44,6 +44,6 @@ async def cluster(target: Target, tmp_path: Path) -> AsyncIterator[Cluster]:
 @pytest.fixture(scope="session")
 def sentences() -> calls.Sentences:
     """Spoken by the local voices, which stand in for the caller whatever the cluster's engine is."""
-    from local.speech.voices import synthesize_ulaw
+    from voices import synthesize_ulaw
 
     return {sentence: synthesize_ulaw(sentence, VOICE) for sentence in calls.SENTENCES}

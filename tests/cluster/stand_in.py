@@ -17,9 +17,10 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 
 from cluster.client import DELETION_COST
-from local.knative import Runtime, render
-from local.seeds import SeedResult, seed
-from local.stack import KNATIVE_SETTINGS, MANIFESTS
+from devstack.knative import Runtime
+from devstack.stack.stack import KNATIVE_SETTINGS, MANIFESTS
+from ops.manifests import render
+from seeds import SeedResult, seed
 from stores import greetings
 from stores.ciphers import SipPasswordCipher
 from stores.greetings import Greeting

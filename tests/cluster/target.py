@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 
 from cluster.client import KnativeClient
 from cluster.errors import ClusterError
+from devstack.servers.ports import port_problem
+from devstack.stack.running import Line
 from domain import hours
-from local.ports import port_problem
-from local.running import Line
 from stores import restaurants
 from stores.postgres import Postgres
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local.ports import free_port
+from devstack.servers.ports import free_port
 from tests.cluster.stand_in import secret
 from tests.cluster.target import Asked, TargetError, find
 from tests.conftest import Database, Pools

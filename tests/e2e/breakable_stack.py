@@ -13,11 +13,11 @@ from pathlib import Path
 
 import msgspec
 
-from local.credentials import load_or_make
-from local.embedded_server import EmbeddedServer
-from local.engines import Engine
-from local.running import Line
-from local.stack import Stack, StackOptions
+from devstack.servers.embedded_server import EmbeddedServer
+from devstack.stack.credentials import load_or_make
+from devstack.stack.engines import Engine
+from devstack.stack.running import Line
+from devstack.stack.stack import Stack, StackOptions
 from process import logs
 
 
@@ -101,5 +101,5 @@ async def _run(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    logs.configure("local")
+    logs.configure("devstack")
     asyncio.run(_run(msgspec.json.decode(sys.argv[1], type=Options)))

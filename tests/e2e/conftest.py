@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from devstack.stack.engines import SpeechServer
+from devstack.stack.running import Line
 from functions.greeting_renderer.resampling import to_ulaw
-from local.engines import SpeechServer
-from local.running import Line
 from stores import keys
 from stores.redis import connect
 from tests.conftest import run_apart

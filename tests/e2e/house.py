@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import aiohttp
 import msgspec
 
-from local.running import Line
+from devstack.stack.running import Line
 from stores import live, orders
 from stores.ciphers import PiiCipher
 from stores.orders import Order

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from local import tail
-from local.caller import Caller, CallResult
-from local.running import Line
+from devstack.stack import tail
+from devstack.stack.running import Line
+from softphone.caller import Caller, CallResult
 from stores.away import redis_away
 
 FRAME_BYTES = 160

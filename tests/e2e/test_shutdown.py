@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local.caller import Caller
-from local.running import Running, read_running
+from devstack.stack.running import Running, read_running
+from softphone.caller import Caller
 from tests.e2e.house import REPOSITORY, eventually
 from tests.fakes.engine import FakeEngine
 
@@ -28,7 +28,7 @@ DOWN_WITHIN_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """``python -m local.service``. Everything it starts inherits a PYTHONPATH that names ``folder``."""
+    """``python -m devstack.stack.service``. Everything it starts inherits a PYTHONPATH that names ``folder``."""
 
     process: subprocess.Popen[bytes]
     running: Running
@@ -95,7 +95,7 @@ def start(state_dir: Path, log: Path, engine_url: str, marked_path: Path) -> sub
     arguments = ["--state-dir", str(state_dir), "--listen", "127.0.0.1", "--sip-port", "0", "--web-port", "0"]
     with log.open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "local.service", *arguments],
+            [sys.executable, "-m", "devstack.stack.service", *arguments],
             env=environment,
             stdout=output,
             stderr=output,
@@ -137,7 +137,14 @@ async def test_sigterm_in_mid_call_ends_everything_and_leaves_no_process_behind(
         left = [process for process in family | service.family() if alive(process)]
         told = caller.hung_up.is_set()
 
-    for part in ("local.service", "postgres", "valkey", "edge_bridge.worker", "functions call_handler", "relay"):
+    for part in (
+        "devstack.stack.service",
+        "postgres",
+        "valkey",
+        "edge_bridge.worker",
+        "functions call_handler",
+        "relay",
+    ):
         assert any(part in command for command in commands), f"{part} was not running: {commands}"
     assert (status, left) == (0, [])
     assert told, "the caller was left on a dead line"

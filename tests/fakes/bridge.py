@@ -20,7 +20,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from eventing.media import (
+from protocols.media import (
     BYTES_PER_MS,
     BridgeStream,
     Clear,

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from functions.call_handler.costs import Usage
+from functions.call_handler.engines.costs import Usage
 
 Speaker = Literal["caller", "assistant"]
 

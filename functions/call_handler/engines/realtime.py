@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 import msgspec
 
-from eventing.media import BYTES_PER_MS
 from functions.call_handler.engines.base import (
     EngineComplains,
     EngineDownError,
@@ -23,6 +22,7 @@ from functions.call_handler.engines.realtime_events import read_event
 from functions.call_handler.settings import EngineSettings
 from functions.call_handler.websocket import RefusedError, TextSocket
 from process import logs
+from protocols.media import BYTES_PER_MS
 
 log = logs.get(__name__)
 

@@ -7,7 +7,6 @@ from base64 import b64decode
 
 import msgspec
 
-from functions.call_handler.costs import Usage
 from functions.call_handler.engines.base import (
     CallerPauses,
     CallerSaid,
@@ -22,6 +21,7 @@ from functions.call_handler.engines.base import (
     ReplyText,
     ToolCall,
 )
+from functions.call_handler.engines.costs import Usage
 
 
 class _Cached(msgspec.Struct):

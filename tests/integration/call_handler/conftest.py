@@ -14,13 +14,13 @@ from typing import Any
 import aiohttp
 import pytest
 
+from devstack.servers.ports import free_port
 from domain.menu import ItemSize, Menu, MenuCategory, MenuItem, ModifierGroup, ModifierOption
 from domain.restaurant import Opening, Restaurant
-from eventing import call_lane
-from eventing.call_lane import Line
 from eventing.catalogue import CallIncoming
 from eventing.cloudevents import Event, to_binary
-from local.ports import free_port
+from protocols import call_lane
+from protocols.call_lane import Line
 from stores import menus, restaurants
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine, FakeSession

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from domain.restaurant import Restaurant
-from eventing.call_lane import Connected, Ended
+from protocols.call_lane import Connected, Ended
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine
 from tests.fakes.proxy import TcpProxy

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from eventing.media import Clear, Mark, Media
+from protocols.media import Clear, Mark, Media
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine
 from tests.integration.call_handler.conftest import Handler, MakeBridge, Ring, connect, new_id

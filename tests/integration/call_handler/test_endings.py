@@ -6,8 +6,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from eventing.call_lane import Alive, Ended
-from eventing.media import Hangup, Transfer
+from protocols.call_lane import Alive, Ended
+from protocols.media import Hangup, Transfer
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine
 from tests.integration.call_handler.conftest import (

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from functions.call_handler.lean_redis import LeanRedis, RedisReplyError
-from local.ports import free_port
+from devstack.servers.ports import free_port
+from functions.call_handler.remembering.lean_redis import LeanRedis, RedisReplyError
 from tests.fakes.proxy import TcpProxy
 
 pytestmark = pytest.mark.integration

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from domain.restaurant import Restaurant
-from eventing.call_lane import Accepted, Connected, Ended
+from protocols.call_lane import Accepted, Connected, Ended
 from stores import live
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine

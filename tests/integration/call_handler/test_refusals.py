@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from devstack.servers.ports import free_port
 from domain.restaurant import Restaurant
-from eventing.call_lane import Accepted, Connected, Ended
-from local.ports import free_port
+from protocols.call_lane import Accepted, Connected, Ended
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine
 from tests.integration.call_handler.conftest import (

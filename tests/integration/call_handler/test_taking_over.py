@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from domain.restaurant import Restaurant
-from eventing.call_lane import Connected, Ended
+from protocols.call_lane import Connected, Ended
 from stores import checkpoints
 from tests.fakes.engine import FakeEngine, FakeSession
 from tests.integration.call_handler.conftest import (

@@ -10,7 +10,7 @@ import yaml
 
 from cluster.client import DELETION_COST, KnativeClient
 from cluster.errors import ClusterError
-from local.ports import free_port
+from devstack.servers.ports import free_port
 from tests.fakes.knative_objects import pod
 from tests.fakes.kubernetes_api import KubernetesApi
 from tests.integration.cluster.conftest import Connect

@@ -10,7 +10,7 @@ import pytest
 
 from cluster.client import DELETION_COST, KnativeClient
 from edge_bridge.pod_costs import ClusterPods, PodCostTasks, for_environment
-from local.knative.render import render
+from ops.manifests.render import render
 from tests.fakes.knative_objects import pod
 from tests.fakes.kubernetes_api import KubernetesApi
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import yaml
 
 from cluster.rules.product import OPERATOR_SECRETS
-from local.knative import render
-from local.knative.patches import merge
+from ops.manifests import render
+from ops.manifests.patches import merge
 from tests.fakes.kubernetes_resources import KINDS, Object
 
 MANIFESTS = Path(__file__).parents[3] / "manifests"

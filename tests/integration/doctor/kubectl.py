@@ -7,7 +7,7 @@ import argparse
 import json
 import shlex
 
-from local.knative.patches import apply_operations, merge
+from ops.manifests.patches import apply_operations, merge
 from tests.fakes.kubernetes_api import KubernetesApi
 from tests.fakes.kubernetes_resources import KINDS, RESOURCES, Object
 from tests.integration.doctor.good_cluster import applied, rendered

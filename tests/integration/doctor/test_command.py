@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import cli
-from local import cluster_doctor
+from ops import cluster_doctor
 from tests.fakes.knative_objects import service_account
 from tests.fakes.kubernetes_api import KubernetesApi
 from tests.integration.doctor import kubectl

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from local.knative import ManifestError, render
-from local.manifest_doctor import lost_calls
-from local.stack import MANIFESTS, Stack, StackOptions
+from devstack.stack.stack import MANIFESTS, Stack, StackOptions
+from ops.manifest_doctor import lost_calls
+from ops.manifests import ManifestError, render
 
 pytestmark = pytest.mark.integration
 

@@ -8,7 +8,7 @@ import pytest
 
 from cluster.client import KnativeClient
 from cluster.rules import Finding, Verdict, examine, presence
-from local.cluster_doctor import read
+from ops.cluster_doctor import read
 from tests.fakes.kubernetes_api import KubernetesApi
 from tests.fakes.kubernetes_resources import Object
 from tests.integration.doctor import kubectl

@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from local.ports import free_port
+from devstack.servers.ports import free_port
 from tests.conftest import Database
 
 READY_WITHIN_S = 20.0

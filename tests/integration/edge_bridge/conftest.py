@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from devstack.servers.embedded import EmbeddedValkey
+from devstack.servers.ports import free_port
 from domain.restaurant import Restaurant
-from local.embedded import EmbeddedValkey
-from local.ports import free_port
 from stores import lines, restaurants
 from stores.ciphers import SipPasswordCipher
 from stores.postgres import Postgres

@@ -11,8 +11,9 @@ import msgspec
 from aiohttp import web
 
 from domain.calls import Outcome
-from eventing import call_lane, cloudevents, media
+from eventing import cloudevents
 from eventing.catalogue import CallIncoming
+from protocols import call_lane, media
 
 Behaviour = Callable[["HandledCall"], Awaitable[None]]
 

@@ -7,8 +7,8 @@ import aiohttp
 import asyncpg
 import pytest
 
-from eventing import call_lane
-from local.caller import Caller
+from protocols import call_lane
+from softphone.caller import Caller
 from stores.live import bridge_is_alive, stats
 from stores.live import waiting as waiting_calls
 from stores.redis import connect

@@ -9,8 +9,8 @@ import asyncpg
 import msgspec
 import pytest
 
-from eventing import call_lane
-from local.caller import Caller
+from protocols import call_lane
+from softphone.caller import Caller
 from tests.integration.edge_bridge.conftest import BUSY, FORWARD, HUMAN, MESSAGE, RECORDED, Scene, tone
 from tests.integration.edge_bridge.handler_app import HandledCall, HandlerApp, serve_to_the_end
 

@@ -14,9 +14,9 @@ import asyncpg
 import pytest
 
 from cluster.client import DELETION_COST
-from local.caller import Caller
-from local.embedded import EmbeddedValkey
-from local.ports import free_port
+from devstack.servers.embedded import EmbeddedValkey
+from devstack.servers.ports import free_port
+from softphone.caller import Caller
 from stores import lines, restaurants
 from stores.ciphers import SipPasswordCipher
 from stores.postgres import Postgres

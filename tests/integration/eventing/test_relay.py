@@ -8,11 +8,11 @@ import asyncpg
 import pytest
 from prometheus_client import REGISTRY
 
+from devstack.servers.embedded import EmbeddedPostgres
 from eventing import outbox
 from eventing.catalogue import FaqChanged, MenuChanged
 from eventing.cloudevents import Event
 from eventing.relay import claims, service
-from local.embedded import EmbeddedPostgres
 from process.health import Health
 from stores.migrate import migrate
 from tests.conftest import Database, Pools

@@ -18,11 +18,11 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from devstack.servers.embedded import EmbeddedPostgres
+from devstack.servers.ports import free_port
 from eventing import ticks
 from eventing.catalogue import Payload
 from eventing.cloudevents import Event, parse, to_binary
-from local.embedded import EmbeddedPostgres
-from local.ports import free_port
 from stores.migrate import migrate
 from tests.conftest import Database, Pools
 

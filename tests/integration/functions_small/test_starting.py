@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
+from devstack.servers.embedded import EmbeddedPostgres
 from eventing.catalogue import FaqChanged
 from functions.__main__ import known
-from local.embedded import EmbeddedPostgres
 from tests.integration.functions_small.conftest import Eventually, Run
 
 pytestmark = pytest.mark.integration

@@ -9,10 +9,10 @@ import asyncpg
 import pytest
 from aiohttp import web
 
+from devstack.servers.embedded import EmbeddedPostgres
 from eventing import outbox
 from eventing.catalogue import FaqChanged
 from eventing.cloudevents import parse
-from local.embedded import EmbeddedPostgres
 from stores.postgres import Postgres
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Eventually, Run, StartFunction, answering_posts

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from local.images import checks, dockerfile, report, tree
-from local.images.context import BuildContext
-from local.images.sizes import MB, measure
-from local.images.tree import BuildError, Tree
-from local.knative import render
+from ops.images import checks, dockerfile, report, tree
+from ops.images.context import BuildContext
+from ops.images.sizes import MB, measure
+from ops.images.tree import BuildError, Tree
+from ops.manifests import render
 
 pytestmark = pytest.mark.integration
 

@@ -11,8 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from local.knative import Clock, Manifest, Runtime, RuntimeEvent
-from local.knative.clock import Constants
+from devstack.knative import Clock, Runtime, RuntimeEvent
+from devstack.knative.clock import Constants
+from ops.manifests import Manifest
 
 FUNCTION = (sys.executable, "-m", "bench.probe_function")
 ROOT = Path(__file__).parents[3]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from local.knative.broker import HOPS
-from local.knative.pings import RETRIES
+from devstack.knative.broker import HOPS
+from devstack.knative.pings import RETRIES
 
 pytestmark = pytest.mark.integration
 

@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from local.knative import ManifestError
-from local.knative.clock import Constants
+from devstack.knative.clock import Constants
+from ops.manifests import ManifestError
 from tests.unit.knative.cluster_settings import cluster_setting
 
 pytestmark = pytest.mark.integration

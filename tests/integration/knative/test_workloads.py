@@ -14,9 +14,10 @@ import aiohttp
 import psutil
 import pytest
 
-from local.knative import Manifest, Runtime, RuntimeEvent, StartError
-from local.knative.clock import Constants
-from local.ports import free_port
+from devstack.knative import Runtime, RuntimeEvent, StartError
+from devstack.knative.clock import Constants
+from devstack.servers.ports import free_port
+from ops.manifests import Manifest
 
 pytestmark = pytest.mark.integration
 
@@ -194,7 +195,8 @@ async def test_nothing_survives_a_killed_runtime(tmp_path: Path, service: Build)
         textwrap.dedent(f"""
         import asyncio, sys
         from pathlib import Path
-        from local.knative import Manifest, Runtime
+        from ops.manifests import Manifest
+        from devstack.knative import Runtime
 
         async def main():
             runtime = Runtime([Manifest({manifest!r})], images={{"probe": {function!r}}},

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from domain.hours import is_open
-from local.seeds import SEED_FILES, SeedError, SeedResult, loader, seed
+from seeds import SEED_FILES, SeedError, SeedResult, loader, seed
 from stores import lines, menus, orders, reservations, restaurants, users
 from stores.ciphers import SipPasswordCipher
 from tests.conftest import Database, Pools

@@ -37,7 +37,7 @@ def speech_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SpeechSe
     log: Path = tmp_path_factory.mktemp("speech") / "log"
     environment = os.environ | {"PORT": str(port), "SPEECH_API_KEY": "test-key"}
     with log.open("wb") as out:
-        process = subprocess.Popen([sys.executable, "-m", "local.speech"], env=environment, stderr=out)
+        process = subprocess.Popen([sys.executable, "-m", "devstack.speech"], env=environment, stderr=out)
     try:
         _wait_until_ready(f"http://127.0.0.1:{port}/health/ready", process, log)
         yield SpeechServer(f"http://127.0.0.1:{port}/v1", "test-key", process.pid)

@@ -9,7 +9,7 @@ from typing import Any
 
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 
-from local.speech.voices import synthesize_ulaw
+from voices import synthesize_ulaw
 
 SILENCE = b"\xff"
 TIMEOUT_S = 40.0

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.embedded import EmbeddedPostgres
+from devstack.servers.embedded import EmbeddedPostgres
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from tests.integration.stores.samples import Tenant, seed_both
 

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from devstack.servers.embedded import EmbeddedValkey
 from domain.prompts import instructions
-from local.embedded import EmbeddedValkey
 from stores import keys, menus, restaurants
 from stores.cache import CachedRestaurant, RestaurantCache
 from stores.errors import NotFoundError

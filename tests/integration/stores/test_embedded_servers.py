@@ -17,7 +17,7 @@ import asyncpg
 import psutil
 import pytest
 
-from local.embedded import EmbeddedPostgres, EmbeddedServerError, EmbeddedValkey
+from devstack.servers.embedded import EmbeddedPostgres, EmbeddedServerError, EmbeddedValkey
 from stores.redis import connect
 
 pytestmark = pytest.mark.integration
@@ -27,7 +27,7 @@ GONE_WITHIN_S = 10.0
 
 PARENT = """
 import sys, time
-from local.embedded import EmbeddedPostgres, EmbeddedValkey
+from devstack.servers.embedded import EmbeddedPostgres, EmbeddedValkey
 servers = [EmbeddedPostgres(sys.argv[1] + "/postgres"), EmbeddedValkey(sys.argv[1] + "/valkey")]
 for server in servers:
     server.start()
@@ -164,7 +164,7 @@ def test_a_port_that_is_taken_is_said_in_one_line_and_nothing_is_left_running(
 def test_a_folder_in_use_is_refused(
     folder: Path, kind: type[EmbeddedPostgres] | type[EmbeddedValkey], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.embedded_server.LOCK_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("devstack.servers.embedded_server.LOCK_TIMEOUT_S", 0.1)
     first, second = kind(folder, durable=False), kind(folder, durable=False)
     try:
         first.start()

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from local.embedded import EmbeddedPostgres
+from devstack.servers.embedded import EmbeddedPostgres
 from stores import migrate as migrations
 from stores import orders, partitions, restaurants, users
 from stores.ciphers import PiiCipher, SipPasswordCipher

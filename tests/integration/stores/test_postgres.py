@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.embedded import EmbeddedPostgres
+from devstack.servers.embedded import EmbeddedPostgres
 from process.health import Health
 from stores.migrate import migrate
 from stores.postgres import Postgres, PostgresUnavailableError

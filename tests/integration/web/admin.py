@@ -19,13 +19,13 @@ from typing import IO, TypeVar
 
 import asyncpg
 
+from devstack.servers.embedded import EmbeddedPostgres
+from devstack.servers.ports import free_port
 from domain.carts import totals
 from domain.menu import Menu, MenuItem
 from domain.order import Address, Cart, CartLine, ChosenModifier, ConfirmedOrder, Fulfilment
 from domain.restaurant import Restaurant
-from local.embedded import EmbeddedPostgres
-from local.ports import free_port
-from local.seeds import seed
+from seeds import seed
 from stores import calls, figures, live, menus, orders, users
 from stores.calls import CallRecord
 from stores.checkpoints import Said

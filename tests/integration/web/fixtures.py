@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.embedded import EmbeddedPostgres
+from devstack.servers.embedded import EmbeddedPostgres
 from tests.integration.web.admin import Admin, fresh, populated
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from bench.knative import scale_down, serving
 from bench.knative.probes import HANDLER, probes
-from local.knative import render
-from local.stack import MANIFESTS
+from devstack.stack.stack import MANIFESTS
+from ops.manifests import render
 
 pytestmark = pytest.mark.unit
 

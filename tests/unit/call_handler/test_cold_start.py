@@ -20,7 +20,7 @@ def modules_after(statement: str) -> set[str]:
 
 def test_a_handler_listens_before_anything_heavy_is_loaded() -> None:
     loaded = modules_after(
-        "import functions.call_handler.__main__, functions.call_handler.app, process.asgi as asgi\n"
+        "import functions.call_handler.__main__, functions.call_handler.serving.app, process.asgi as asgi\n"
         "import asyncio, signal\n"
         "from process.health import Health\n"
         "async def ending(): asyncio.get_running_loop().call_later(0.1, signal.raise_signal, signal.SIGTERM)\n"
@@ -56,7 +56,9 @@ def test_a_whole_call_never_loads_redis_py_or_the_openai_package() -> None:
 
 
 def test_both_sockets_are_dialled_before_the_domain_is_loaded() -> None:
-    loaded = modules_after("import eventing.cloudevents, functions.call_handler.lane, functions.call_handler.dialling")
+    loaded = modules_after(
+        "import eventing.cloudevents, functions.call_handler.serving.lane, functions.call_handler.talking.dialling"
+    )
 
     assert "picows" in loaded
     assert not loaded & {"domain.tools", "domain.carts", "stores.cache", "asyncpg"}

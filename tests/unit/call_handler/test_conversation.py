@@ -11,14 +11,6 @@ from domain.menu import ItemSize, Menu, MenuCategory, MenuItem
 from domain.order import ConfirmedOrder
 from domain.restaurant import Restaurant
 from domain.tools import OrderState
-from functions.call_handler.conversation import (
-    BRIDGE_TRANSFERS_WITHIN_S,
-    FAREWELL_WITHIN_S,
-    MAX_TOOL_ROUNDS,
-    Conversation,
-    Over,
-)
-from functions.call_handler.costs import Usage
 from functions.call_handler.engines.base import (
     CallerPauses,
     CallerSpeaks,
@@ -32,12 +24,21 @@ from functions.call_handler.engines.base import (
     Setup,
     ToolCall,
 )
-from functions.call_handler.media import MediaSocket
-from functions.call_handler.patience import REPLY_WITHIN_S, Patience
+from functions.call_handler.engines.costs import Usage
 from functions.call_handler.phrases import phrases_for
-from functions.call_handler.playback import Playback
-from functions.call_handler.tool_loop import Receipt, ToolLoop
-from functions.call_handler.transcript import Transcript
+from functions.call_handler.remembering.orders import Receipt
+from functions.call_handler.remembering.transcript import Transcript
+from functions.call_handler.talking.conversation import (
+    BRIDGE_TRANSFERS_WITHIN_S,
+    FAREWELL_WITHIN_S,
+    MAX_TOOL_ROUNDS,
+    Conversation,
+    Over,
+)
+from functions.call_handler.talking.media import MediaSocket
+from functions.call_handler.talking.patience import REPLY_WITHIN_S, Patience
+from functions.call_handler.talking.playback import Playback
+from functions.call_handler.talking.tool_loop import ToolLoop
 
 pytestmark = pytest.mark.unit
 

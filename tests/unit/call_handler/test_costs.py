@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.call_handler.costs import Usage, dollars
+from functions.call_handler.engines.costs import Usage, dollars
 
 pytestmark = pytest.mark.unit
 

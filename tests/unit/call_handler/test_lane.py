@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from eventing.call_lane import Accepted, Alive, Connected, Ended, Line, decode
-from functions.call_handler.lane import CallLane
+from functions.call_handler.serving.lane import CallLane
+from protocols.call_lane import Accepted, Alive, Connected, Ended, Line, decode
 
 pytestmark = pytest.mark.unit
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from functions.call_handler.patience import (
+from functions.call_handler.phrases import phrases_for
+from functions.call_handler.talking.patience import (
     REPLY_AFTER_TOOLS_S,
     REPLY_WITHIN_S,
     Patience,
 )
-from functions.call_handler.phrases import phrases_for
 
 pytestmark = pytest.mark.unit
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.call_handler.playback import Cut, Playback
+from functions.call_handler.talking.playback import Cut, Playback
 
 pytestmark = pytest.mark.unit
 

@@ -8,7 +8,6 @@ import pytest
 from openai.types.realtime import RealtimeClientEvent, RealtimeServerEvent
 from pydantic import TypeAdapter
 
-from functions.call_handler.costs import Usage
 from functions.call_handler.engines.base import (
     CallerPauses,
     CallerSaid,
@@ -24,6 +23,7 @@ from functions.call_handler.engines.base import (
     Setup,
     ToolCall,
 )
+from functions.call_handler.engines.costs import Usage
 from functions.call_handler.engines.realtime import RealtimeEngine, realtime_url
 from functions.call_handler.engines.realtime_events import read_event
 from functions.call_handler.settings import EngineSettings

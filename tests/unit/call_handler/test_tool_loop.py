@@ -12,7 +12,8 @@ from domain.order import ConfirmedOrder
 from domain.restaurant import Opening, Restaurant
 from domain.tools import EndCall, OrderState, Transfer
 from functions.call_handler.engines.base import ToolCall
-from functions.call_handler.tool_loop import OrderRefusedError, Receipt, ToolLoop
+from functions.call_handler.remembering.orders import OrderRefusedError, Receipt
+from functions.call_handler.talking.tool_loop import ToolLoop
 
 pytestmark = pytest.mark.unit
 

@@ -9,10 +9,10 @@ from domain import carts
 from domain.menu import ItemSize, Menu, MenuCategory, MenuItem
 from domain.restaurant import Restaurant
 from domain.tools import OrderState
-from functions.call_handler import resume
-from functions.call_handler.costs import Usage
 from functions.call_handler.engines.base import Line
-from functions.call_handler.transcript import MAX_LINES, Transcript
+from functions.call_handler.engines.costs import Usage
+from functions.call_handler.remembering import resume
+from functions.call_handler.remembering.transcript import MAX_LINES, Transcript
 
 pytestmark = pytest.mark.unit
 

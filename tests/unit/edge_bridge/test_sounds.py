@@ -1,8 +1,8 @@
 import pytest
 
+from devstack.speech.render_prompts import SENTENCES
 from edge_bridge import prompts, sounds
 from edge_bridge.frames import FRAME_BYTES
-from local.speech.render_prompts import SENTENCES
 
 pytestmark = pytest.mark.unit
 

@@ -2,7 +2,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from local.images.context import BuildContext
+from ops.images.context import BuildContext
 
 pytestmark = pytest.mark.unit
 
@@ -53,7 +53,7 @@ def test_a_source_that_is_missing_or_ignored_is_told(context: BuildContext, tmp_
 
 
 @pytest.mark.parametrize(
-    "path", [".env", ".git/config", ".alloresto/up/credentials.json", "tests/conftest.py", "local/demo.py"]
+    "path", [".env", ".git/config", ".alloresto/up/credentials.json", "tests/conftest.py", "devstack/demo/demo.py"]
 )
 def test_nothing_secret_and_nothing_of_a_laptop_can_get_into_an_image(path: str) -> None:
     assert not BuildContext(ROOT).allows(PurePosixPath(path))

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from local.images.dockerfile import Dockerfile, DockerfileError, read
+from ops.images.dockerfile import Dockerfile, DockerfileError, read
 
 pytestmark = pytest.mark.unit
 

@@ -2,7 +2,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from local.images.imports import closure, modules_of
+from ops.images.imports import closure, modules_of
 
 pytestmark = pytest.mark.unit
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from local.images import dockerfile
-from local.images.context import BuildContext
-from local.images.report import TARGETS
-from local.knative import render
-from local.knative.patches import apply_operations
+from ops.images import dockerfile
+from ops.images.context import BuildContext
+from ops.images.report import TARGETS
+from ops.manifests import render
+from ops.manifests.patches import apply_operations
 from tests.unit.manifests.rendered import objects
 
 pytestmark = pytest.mark.unit

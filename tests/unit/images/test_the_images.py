@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from local.images import dockerfile
-from local.images.checks import PACKAGES
-from local.images.context import BuildContext
-from local.images.dockerfile import Instruction
-from local.images.imports import closure, modules_of
-from local.images.report import TARGETS
+from ops.images import dockerfile
+from ops.images.checks import PACKAGES
+from ops.images.context import BuildContext
+from ops.images.dockerfile import Instruction
+from ops.images.imports import closure, modules_of
+from ops.images.report import TARGETS
 
 pytestmark = pytest.mark.unit
 

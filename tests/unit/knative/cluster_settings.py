@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from local.knative import Manifest
+from ops.manifests import Manifest
 
 
 def cluster_setting(name: str, data: Mapping[str, object], namespace: str = "knative-serving") -> Manifest:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from local.knative import Manifest, ManifestError
-from local.knative.resolving import Surroundings, resolve
-from local.knative.settings import ClusterSettings, read_settings
+from devstack.knative.resolving import Surroundings, resolve
+from devstack.knative.settings import ClusterSettings, read_settings
+from ops.manifests import Manifest, ManifestError
 from tests.unit.knative.cluster_settings import cluster_setting
 
 pytestmark = pytest.mark.unit

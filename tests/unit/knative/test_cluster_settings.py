@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from local.knative import ManifestError, render
-from local.knative.settings import ClusterSettings, read_settings
+from devstack.knative.settings import ClusterSettings, read_settings
+from ops.manifests import ManifestError, render
 from tests.unit.knative.cluster_settings import cluster_setting
 
 pytestmark = pytest.mark.unit

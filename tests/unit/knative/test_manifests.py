@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from msgspec.structs import fields
 
+from devstack.knative.resolving import Surroundings, resolve
+from devstack.knative.schedules import check_schedule
+from devstack.knative.settings import ClusterSettings, read_settings
 from eventing.catalogue import BY_TYPE, CallIncoming
 from eventing.relay.publishing import PUBLISH_TIMEOUT_S
 from functions.call_handler.settings import Settings
-from local.knative import Manifest, render
-from local.knative.resolving import Surroundings, resolve
-from local.knative.schedules import check_schedule
-from local.knative.settings import ClusterSettings, read_settings
+from ops.manifests import Manifest, render
 from tests.unit.manifests.rendered import of_kind, secrets
 
 pytestmark = pytest.mark.unit

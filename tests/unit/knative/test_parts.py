@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from local.knative.broker import judge, matches
-from local.knative.envelopes import Envelope, NotAnEventError, read_envelope
-from local.knative.environment import Environment, expand
-from local.knative.plan import ContainerPlan, Delivery, Destination, DestinationKind, TriggerPlan
-from local.knative.ports import actual_port
-from local.knative.schedules import check_schedule, next_run
-from local.knative.slots import MAX_WAITING, QueueFullError, Slots
-from local.ports import free_port
+from devstack.knative.broker import judge, matches
+from devstack.knative.envelopes import Envelope, NotAnEventError, read_envelope
+from devstack.knative.environment import Environment, expand
+from devstack.knative.plan import ContainerPlan, Delivery, Destination, DestinationKind, TriggerPlan
+from devstack.knative.ports import actual_port
+from devstack.knative.schedules import check_schedule, next_run
+from devstack.knative.slots import MAX_WAITING, QueueFullError, Slots
+from devstack.servers.ports import free_port
 
 pytestmark = pytest.mark.unit
 

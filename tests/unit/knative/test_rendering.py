@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from local.knative import ManifestError, render
+from ops.manifests import ManifestError, render
 from tests.unit.manifests.rendered import CLUSTER_WIDE, MANIFESTS, OPTIONS, OVERLAYS, write_option
 
 pytestmark = pytest.mark.unit

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from local.knative import render
+from ops.manifests import render
 
 MANIFESTS = Path(__file__).parents[3] / "manifests"
 OVERLAYS = ("dev", "dev-cluster", "staging", "production")

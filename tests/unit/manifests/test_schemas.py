@@ -7,8 +7,8 @@ from typing import Any
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 
-from local.knative.manifests import Manifest
-from local.knative.parsing import parse_objects
+from ops.manifests.manifests import Manifest
+from ops.manifests.parsing import parse_objects
 from tests.unit.manifests.rendered import CLUSTER_WIDE, OPTIONS, OVERLAYS, group_of, identity, is_knative, objects
 
 pytestmark = pytest.mark.unit

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import yaml
 
-from local.seeds.files import SEED_FILES, SeedError, cents, read, span_minutes
+from seeds.files import SEED_FILES, SeedError, cents, read, span_minutes
 
 pytestmark = pytest.mark.unit
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import msgspec
 
+from devstack.speech.agent import Agent, Say, Turn
+from devstack.speech.protocol.items import Content, FunctionCall, FunctionCallOutput, Item, Message, new_id
+from devstack.speech.protocol.session_config import Tool
 from domain.carts import new_cart
 from domain.order import Cart
 from domain.prompts import instructions
 from domain.tools import OrderState, apply, tool_schemas
-from local.seeds.build import faq_of, menu_of, restaurant_of
-from local.seeds.files import SEED_FILES, read
-from local.speech.agent import Agent, Say, Turn
-from local.speech.protocol.items import Content, FunctionCall, FunctionCallOutput, Item, Message, new_id
-from local.speech.protocol.session_config import Tool
+from seeds.build import faq_of, menu_of, restaurant_of
+from seeds.files import SEED_FILES, read
 
 SATURDAY_EVENING = datetime(2026, 11, 21, 19, 0, tzinfo=UTC)
 MAX_ROUNDS = 8

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from local.speech.agent import MISSES_BEFORE_HUMAN
-from local.speech.protocol.items import Content, FunctionCall, FunctionCallOutput, Message, new_id
-from local.speech.protocol.session_config import NamedTool
+from devstack.speech.agent import MISSES_BEFORE_HUMAN
+from devstack.speech.protocol.items import Content, FunctionCall, FunctionCallOutput, Message, new_id
+from devstack.speech.protocol.session_config import NamedTool
 from tests.unit.speech.ordering import TextCall
 
 pytestmark = pytest.mark.unit

@@ -5,8 +5,9 @@ import audioop
 import numpy as np
 import pytest
 
-from local.speech import g711, mel
-from local.speech.audio_format import FORMATS, InputDecoder, resample
+from devstack.speech import mel
+from devstack.speech.audio_format import FORMATS, InputDecoder
+from voices import g711, resample
 
 pytestmark = pytest.mark.unit
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from local.speech import models
-from local.speech.settings import SpeechSettings
+from devstack.speech.settings import SpeechSettings
+from voices import models
 
 pytestmark = pytest.mark.unit
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge_bridge import prompts
-from local.speech import g711
+from voices import g711
 
 pytestmark = pytest.mark.unit
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from local.speech.protocol import client_events, session_config
-from local.speech.protocol.errors import ProtocolError
-from local.speech.protocol.items import Content, Conversation, Heard, Message, parse_item
-from local.speech.protocol.session_config import SessionConfig
+from devstack.speech.protocol import client_events, session_config
+from devstack.speech.protocol.errors import ProtocolError
+from devstack.speech.protocol.items import Content, Conversation, Heard, Message, parse_item
+from devstack.speech.protocol.session_config import SessionConfig
 
 pytestmark = pytest.mark.unit
 

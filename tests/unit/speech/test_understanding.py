@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from local.speech.orders import Add, Change, Remove
-from local.speech.understanding import Address, understand
-from local.speech.vocabulary import Vocabulary, vocabulary_of
+from devstack.speech.orders import Add, Change, Remove
+from devstack.speech.understanding import Address, understand
+from devstack.speech.vocabulary import Vocabulary, vocabulary_of
 from tests.unit.speech.ordering import seeded, tools_of
 
 pytestmark = pytest.mark.unit

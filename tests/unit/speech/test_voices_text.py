@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from local.speech.voices import find_voice
-from local.speech.voices.clauses import LONGEST, clauses
-from local.speech.voices.clip_cache import Clip, ClipCache
-from local.speech.voices.pronunciation import respelled, spoken
+from voices import find_voice
+from voices.clauses import LONGEST, clauses
+from voices.clip_cache import Clip, ClipCache
+from voices.pronunciation import respelled, spoken
 
 pytestmark = pytest.mark.unit
 

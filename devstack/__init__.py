@@ -1,0 +1,1 @@
+"""The same system on one laptop: a development tool, production is Knative."""

@@ -1,0 +1,1 @@
+"""``alloresto demo``: one spoken order, watched from the INVITE to the row in Postgres."""

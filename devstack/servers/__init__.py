@@ -1,0 +1,1 @@
+"""Postgres and Valkey as child processes of this one."""

@@ -1,0 +1,417 @@
+"""The rule-based agent: takes an order by telephone with nothing but the session's tools.
+
+It knows the menu from the tools' enums (prices and allergens from the session's instructions, see ``menu_card``)
+and the order from the tools' results, asks for what ``missing`` names, and
+speaks each result's ``say``. It never decides prices, availability or times.
+
+``response.create`` with its own ``instructions``: what is marked as text to be said is said as it is, and nothing
+else. Marked is what begins with ``Say`` and has a colon or quotes: ``Say: …``, ``Say exactly this sentence: …``,
+``Say "…"``, and in French ``Dis : …``, ``Dites exactement : …``, ``Dites « … »``. Any other instructions are
+ignored: this agent cannot follow free text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from devstack.speech import menu_card
+from devstack.speech.lexicon import LEXICONS
+from devstack.speech.matching import fold
+from devstack.speech.order_calls import add_call, calls_for
+from devstack.speech.orders import Add
+from devstack.speech.phrases import PHRASES, Phrases
+from devstack.speech.protocol.items import FunctionCallOutput, Item, Message
+from devstack.speech.protocol.session_config import NamedTool, Tool, ToolChoice
+from devstack.speech.tool_results import CHOOSABLE, Answered, Call, CartLine, Choice, answered, put_right
+from devstack.speech.understanding import Awaited, Question, Understood, understand
+from devstack.speech.vocabulary import Vocabulary, vocabulary_of
+
+MISSES_BEFORE_HUMAN = 3
+SILENCES_BEFORE_GOODBYE = 2
+
+_TO_SAY = re.compile(
+    r"^\s*(?:please )?(?:say|dis|dites)\b[\w ,']{0,60}?\s*"
+    r"(?:[:：]\s*[\"“«]?(?P<after>.+?)[\"”»]?|[\"“«](?P<quoted>.+?)[\"”»]\.?)\s*$",
+    re.IGNORECASE | re.DOTALL,
+)
+_RESUME = re.compile(r"\b(?:resume|continue|cut off|carry on|go on|interrupted|reprends|reprenez|continuez?|coupee?)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    text: str
+
+
+Action = Say | Call
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """All that one response may use. ``expects_reply``: the caller said something, even if it came out as no words."""
+
+    items: Sequence[Item]
+    tools: Sequence[Tool]
+    tool_choice: ToolChoice
+    parallel: bool
+    language: str
+    instructions: str = ""  # of this response alone
+    menu: str = ""  # the session's instructions
+    expects_reply: bool = False
+    silence: bool = False
+
+
+@dataclass
+class Agent:
+    """One conversation's memory; everything else is in the items."""
+
+    awaited: Awaited = ""
+    missing: tuple[str, ...] = ("items",)
+    cart: list[CartLine] = field(default_factory=list)
+    done_ordering: bool = False
+    confirmed: bool = False
+    choices: list[Choice] = field(default_factory=list)
+    misses: int = 0
+    silences: int = 0
+    last_said: str = ""
+    question: str = ""
+    _waiting_calls: list[Call] = field(default_factory=list)
+    _seen: set[str] = field(default_factory=set)
+
+    def respond(self, turn: Turn) -> list[Action]:
+        """What to do next, in order. Empty when there is nothing to answer."""
+        marked = _TO_SAY.match(turn.instructions)
+        if marked:
+            return self._spoken([Say((marked["after"] or marked["quoted"]).strip())])
+        new = [item for item in turn.items if item.id not in self._seen]
+        self._seen = {item.id for item in turn.items}
+        return self._spoken(_Reply(self, turn, new).actions())
+
+    def _spoken(self, actions: list[Action]) -> list[Action]:
+        said = " ".join(action.text for action in actions if isinstance(action, Say))
+        self.last_said = said or self.last_said
+        return [action for action in actions if not isinstance(action, Say) or action.text]
+
+
+class _Reply:
+    """One response in the making."""
+
+    def __init__(self, agent: Agent, turn: Turn, new: Sequence[Item]) -> None:
+        self._agent, self._turn, self._new = agent, turn, new
+        self._phrases: Phrases = PHRASES[turn.language]
+        self._lexicon = LEXICONS[turn.language]
+        self._vocabulary: Vocabulary = vocabulary_of(turn.tools, turn.language)
+
+    def actions(self) -> list[Action]:
+        outputs = [answered(item, self._turn.items) for item in self._new if isinstance(item, FunctionCallOutput)]
+        heard = self._heard()
+        if heard and any(heard):
+            self._agent.silences = 0
+        after_tools = self._after_tools(outputs) if outputs else []
+        if heard and any(heard):
+            text = " ".join(heard)
+            return self._permitted(
+                self._resume() if _is_resumption(text) else self._merge(after_tools, self._answer(text))
+            )
+        if outputs:
+            return self._permitted(after_tools)
+        if self._turn.silence:
+            return self._permitted(self._after_silence())
+        if heard:  # sounds without words
+            return [Say(self._again(self._phrases.not_understood[0]))] if self._turn.expects_reply else []
+        return self._permitted(self._unprompted())
+
+    def _heard(self) -> list[str]:
+        """What the user said since the assistant last spoke; earlier lines are history."""
+        heard: list[str] = []
+        for item in self._new:
+            if isinstance(item, Message) and item.role == "assistant":
+                heard = []
+            elif isinstance(item, Message) and item.role == "user":
+                heard.append(item.text)
+        return heard
+
+    def _unprompted(self) -> list[Action]:
+        """``response.create`` with nothing new from the caller or a tool: a beginning, a call taken over, a nudge."""
+        told = [item.role for item in self._new if isinstance(item, Message)]
+        if self._agent.question and "system" not in told:
+            return [Say(self._agent.question)]
+        if "user" in told or "system" in told:
+            return self._resume()
+        if "assistant" in told:
+            return [self._ask(self._phrases.what_to_order, "items")]
+        return [self._ask(self._phrases.greeting, "items")]
+
+    def _resume(self) -> list[Action]:
+        """Another handler had this call: say so, and learn from the tools where the order stands."""
+        cut_off = Say(self._phrases.cut_off)
+        if self._agent.cart or not self._has("read_cart"):
+            return [cut_off, *self._ask_next()]
+        return [cut_off, Call("read_cart", {})]
+
+    def _after_silence(self) -> list[Action]:
+        self._agent.silences += 1
+        if self._agent.silences > SILENCES_BEFORE_GOODBYE and self._has("end_call"):
+            return [Call("end_call", {})]
+        return [Say(f"{self._phrases.still_there} {self._agent.question}".strip())]
+
+    # --- tools have answered
+
+    def _after_tools(self, outputs: Sequence[Answered]) -> list[Action]:
+        agent, says, again = self._agent, list[str](), list[Call]()
+        for one in outputs:
+            self._learn(one)
+            retry = put_right(one, self._lexicon.without_words)
+            if retry is not None:
+                again.append(retry)
+            elif not self._choice(one):
+                says.append(one.result.say)
+        says = [say for say in dict.fromkeys(says) if say]
+        if again or agent._waiting_calls:
+            return [Say(" ".join(says)), *self._one_by_one([*again, *agent._waiting_calls])]
+        if agent.choices:
+            return [Say(" ".join([*says, self._asked(agent.choices[0].say)]))]
+        return self._and_then(outputs, says)
+
+    def _learn(self, one: Answered) -> None:
+        agent, result = self._agent, one.result
+        if result.missing is not None:
+            agent.missing = tuple(result.missing)
+        if result.cart is not None:
+            agent.cart = result.cart.lines
+        if result.ok and one.call.name == "confirm_order":
+            agent.confirmed = True
+        if one.call.name == "read_cart" and "fulfilment" not in agent.missing:
+            agent.done_ordering = True
+
+    def _choice(self, one: Answered) -> bool:
+        """Whether the caller must choose before the call can be made; then it waits."""
+        error = one.result.error
+        if error is None or error.field not in CHOOSABLE or not error.allowed or not one.call.name:
+            return False
+        self._agent.choices.append(Choice(one.call, error.field, tuple(error.allowed), one.result.say))
+        return True
+
+    def _and_then(self, outputs: Sequence[Answered], says: list[str]) -> list[Action]:
+        """What is said after the tools' own words: the next question, or goodbye."""
+        agent = self._agent
+        names = {one.call.name for one in outputs if one.result.ok}
+        if names & {"end_call", "transfer_to_human"}:
+            return [Say(" ".join(says))]
+        if "confirm_order" in names:
+            agent.awaited, agent.question = "", ""
+            return [Say(" ".join([*says, self._phrases.farewell]))]
+        refused = [one for one in outputs if one.call.name == "confirm_order" and one.result.error]
+        if any(one.result.error and one.result.error.code == "not_read_back" for one in refused):
+            return [Call("read_cart", {})]
+        if refused or all(one.result.missing is None for one in outputs):
+            return [Say(" ".join(says) or self._phrases.done)]
+        if says and says[-1].rstrip().endswith("?"):
+            agent.awaited = "confirm" if "read_cart" in names else agent.awaited
+            agent.question = says[-1] if "read_cart" not in names else self._phrases.confirm
+            return [Say(" ".join(says))]
+        return [Say(" ".join(says)), *self._ask_next()]
+
+    def _ask_next(self) -> list[Action]:
+        """The next question by ``missing``; the read-back when only that is missing."""
+        agent, phrases = self._agent, self._phrases
+        if agent.confirmed:
+            return []
+        if agent.choices:
+            return [Say(self._asked(agent.choices[0].say))]
+        if "items" in agent.missing:
+            return [self._ask(phrases.what_else if agent.cart else phrases.what_to_order, "items")]
+        if not agent.done_ordering:
+            return [self._ask(phrases.anything_else, "anything_else")]
+        if "fulfilment" in agent.missing:
+            return [self._ask(phrases.which_fulfilment.format(kinds=self._kinds()), "fulfilment")]
+        if "address" in agent.missing:
+            return [self._ask(phrases.address, "address")]
+        if "customer_name" in agent.missing:
+            return [self._ask(phrases.customer_name, "customer_name")]
+        if "read_back" in agent.missing and self._has("read_cart"):
+            return [Call("read_cart", {})]
+        return [self._ask(phrases.confirm, "confirm")]
+
+    def _kinds(self) -> str:
+        names = [self._phrases.kinds.get(kind, kind) for kind in self._vocabulary.kinds or ("pickup", "delivery")]
+        return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {self._phrases.last_or} {names[-1]}"
+
+    # --- the caller has spoken
+
+    def _answer(self, text: str) -> list[Action]:
+        agent, turn = self._agent, self._turn
+        in_cart = [line.item for line in agent.cart]
+        understood = understand(text, self._vocabulary, turn.language, agent.awaited, in_cart)
+        if understood.human or (agent.awaited == "human" and understood.yes):
+            return self._transfer()
+        chosen = self._chosen(text, understood) if agent.choices else None
+        if chosen is not None:
+            return chosen
+        if understood.question is not None:
+            return self._inform(understood.question)
+        calls = [call for call in calls_for(understood, agent.cart) if self._has(call.name)]
+        if calls:
+            return self._changed(understood, calls)
+        return self._signal(understood)
+
+    def _inform(self, question: Question) -> list[Action]:
+        """From the instructions' menu when it is about a dish, else from the tool."""
+        told = menu_card.answer(self._turn.menu, self._turn.language, question.item, question.size, question.topic)
+        if told:
+            self._agent.misses = 0
+            return [Say(told), *self._ask_next()]
+        if self._has(question.tool):
+            return [Call(question.tool, question.arguments)]
+        return self._missed()
+
+    def _changed(self, understood: Understood, calls: list[Call]) -> list[Action]:
+        agent = self._agent
+        agent.misses = 0
+        moved_on = agent.awaited == "anything_else" and not understood.orders and not understood.unknown_item
+        if understood.done or moved_on or (understood.no and agent.awaited == "anything_else"):
+            agent.done_ordering = True
+        return list(self._one_by_one(calls))
+
+    def _signal(self, understood: Understood) -> list[Action]:
+        """A sentence that changes nothing in the order: yes, no, that's all, again, goodbye."""
+        agent, phrases = self._agent, self._phrases
+        if understood.repeat and agent.last_said:
+            return [Say(agent.last_said)]
+        if agent.confirmed or (understood.goodbye and not agent.cart):
+            return self._goodbye()
+        if understood.read_back and self._has("read_cart"):
+            return [Call("read_cart", {})]
+        if not understood.nothing:
+            agent.misses = 0
+        if agent.awaited == "confirm" and (understood.yes or understood.no):
+            return self._confirmation(understood)
+        if understood.done or (understood.no and agent.awaited in ("anything_else", "items", "")):
+            agent.done_ordering = True
+            return self._ask_next() if "items" not in agent.missing else self._too_little()
+        if understood.yes and agent.awaited == "anything_else":
+            return [self._ask(phrases.what_else, "anything_else")]
+        if understood.goodbye:
+            return self._goodbye()
+        if understood.hello or understood.yes or understood.no:
+            return self._ask_next()
+        return self._missed()
+
+    def _confirmation(self, understood: Understood) -> list[Action]:
+        if understood.yes:
+            return [Call("confirm_order", {})]
+        return [self._ask(self._phrases.what_to_change, "items")]
+
+    def _too_little(self) -> list[Action]:
+        """The caller wants nothing more: of nothing, then goodbye; of too little for a delivery, then otherwise."""
+        if not self._agent.cart:
+            return self._goodbye()
+        return [self._ask(self._phrases.which_fulfilment.format(kinds=self._kinds()), "fulfilment")]
+
+    def _goodbye(self) -> list[Action]:
+        if self._has("end_call"):
+            return [Call("end_call", {})]
+        return [Say(self._phrases.farewell)]
+
+    def _transfer(self) -> list[Action]:
+        self._agent.misses, self._agent.awaited = 0, ""
+        if self._has("transfer_to_human"):
+            return [Call("transfer_to_human", {"reason": "the caller asked for a person"})]
+        return [Say(self._phrases.no_human)]
+
+    def _missed(self) -> list[Action]:
+        agent, phrases = self._agent, self._phrases
+        agent.misses += 1
+        if agent.misses < MISSES_BEFORE_HUMAN:
+            return [Say(self._again(phrases.not_understood[(agent.misses - 1) % len(phrases.not_understood)]))]
+        if self._has("transfer_to_human") and agent.awaited != "human":
+            return [self._ask(phrases.offer_human, "human")]
+        return [Say(phrases.no_human)]
+
+    def _again(self, sorry: str) -> str:
+        return f"{sorry} {self._agent.question or self._phrases.what_to_order}"
+
+    def _chosen(self, text: str, understood: Understood) -> list[Action] | None:
+        """The caller's answer to a choice; None when it is about something else."""
+        agent = self._agent
+        choice = agent.choices[0]
+        values = choice.chosen(text, self._turn.language)
+        if not values and understood.yes and len(choice.allowed) == 1:
+            values = list(choice.allowed)
+        if not values and understood.changes_order and understood.unknown_item is None:
+            return None
+        if not values and (understood.no or understood.done):
+            agent.choices.pop(0)
+            return self._ask_next()
+        if not values:
+            missed = self._missed() if understood.nothing else []
+            return [Say(choice.say)] if understood.repeat or not missed else missed
+        agent.choices.pop(0)
+        agent.misses = 0
+        call = choice.call
+        for value in values if choice.field in ("modifiers", "add_modifiers") else values[:1]:
+            call = Choice(call, choice.field, choice.allowed, "").taken(value)
+        named = {word for value in values for word in fold(value).split()} | {
+            *fold(str(call.arguments.get("item", ""))).split()
+        }
+        others = [one for one in understood.orders if isinstance(one, Add) and not set(fold(one.item).split()) <= named]
+        return list(self._one_by_one([call, *(add_call(one) for one in others)]))
+
+    # --- what all replies share
+
+    def _ask(self, question: str, awaited: Awaited) -> Say:
+        self._agent.awaited = awaited
+        return Say(self._asked(question))
+
+    def _asked(self, question: str) -> str:
+        self._agent.question = question
+        return question
+
+    def _has(self, tool: str) -> bool:
+        return tool in self._vocabulary.tools and self._turn.tool_choice != "none"
+
+    def _one_by_one(self, calls: Sequence[Call]) -> list[Call]:
+        """All calls at once, or the first now and the others after its output."""
+        if self._turn.parallel:
+            self._agent._waiting_calls = []
+            return list(calls)
+        self._agent._waiting_calls = list(calls[1:])
+        return list(calls[:1])
+
+    def _merge(self, after_tools: list[Action], answer: list[Action]) -> list[Action]:
+        """Tools answered while the caller spoke: new calls first, else what the tools said goes before."""
+        calls = [action for action in after_tools if isinstance(action, Call) and action.name != "read_cart"]
+        if any(isinstance(action, Call) for action in answer):
+            return [*calls, *answer]
+        return [*calls, *answer] if self._agent.choices or not after_tools else [*after_tools[:1], *calls, *answer]
+
+    def _permitted(self, actions: list[Action]) -> list[Action]:
+        """``tool_choice``: none allows no call, required wants one, a named tool allows only that."""
+        choice = self._turn.tool_choice
+        actions = _joined(actions)
+        if choice == "auto":
+            return actions
+        if choice == "none":
+            return [action for action in actions if isinstance(action, Say)] or [Say(self._phrases.go_on)]
+        wanted = choice.name if isinstance(choice, NamedTool) else ""
+        calls: list[Action] = [one for one in actions if isinstance(one, Call) and wanted in ("", one.name)]
+        names = [wanted] if wanted else [tool.name for tool in self._turn.tools]
+        fallback = "read_cart" if "read_cart" in names else (names[0] if names else "")
+        return calls or ([Call(fallback, {})] if fallback else actions)
+
+
+def _joined(actions: list[Action]) -> list[Action]:
+    """Neighbouring sentences as one message."""
+    joined: list[Action] = []
+    for action in actions:
+        if isinstance(action, Say) and joined and isinstance(joined[-1], Say):
+            joined[-1] = Say(f"{joined[-1].text} {action.text}".strip())
+        else:
+            joined.append(action)
+    return joined
+
+
+def _is_resumption(text: str) -> bool:
+    """A user text item that is no caller's sentence but asks to go on."""
+    return len(text.split()) > 3 and _RESUME.search(fold(text)) is not None and "resume" in fold(text)

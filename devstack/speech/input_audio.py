@@ -1,0 +1,129 @@
+"""The caller's audio of one session: appended bytes, the buffer, and the turns found in it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from devstack.speech.audio_format import INPUT_RATE, AudioFormat, InputDecoder
+from devstack.speech.protocol.errors import ProtocolError
+from devstack.speech.protocol.items import new_id
+from devstack.speech.protocol.session_config import ServerVad
+from devstack.speech.vad import VoiceDetector
+from voices.g711 import Samples
+
+MAX_BUFFER_S = 300
+LEAST_COMMIT_MS = 100
+_PER_MS = INPUT_RATE // 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStarted:
+    item_id: str
+    audio_start_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStopped:
+    """``samples`` (8 kHz) from ``prefix_padding_ms`` before the first word to the end of the silence after the last."""
+
+    item_id: str
+    audio_end_ms: int
+    samples: Samples
+    spoken_ms: int  # without the padding and the silence
+
+
+class InputAudio:
+    """Positions count 8 kHz samples since the session began, whatever was committed or cleared."""
+
+    def __init__(self, detector: VoiceDetector, audio_format: AudioFormat, detection: ServerVad | None) -> None:
+        self._detector = detector
+        self._chunks: deque[Samples] = deque()
+        self._base = 0  # position of the first buffered sample
+        self._end = 0
+        self._item_id = ""
+        self._turn_start = 0
+        self._decoder = InputDecoder(audio_format)
+        self._detection: ServerVad | None = None
+        detector.reset(0)
+        self.configure(audio_format, detection)
+
+    def configure(self, audio_format: AudioFormat, detection: ServerVad | None) -> None:
+        """Keeps the buffer. A change of format starts the decoder anew, turning detection on starts listening now."""
+        if self._decoder.format != audio_format:
+            self._decoder = InputDecoder(audio_format)
+        was_on, self._detection = self._detection is not None, detection
+        if detection is None:
+            return
+        self._detector.configure(threshold=detection.threshold, silence_ms=detection.silence_duration_ms)
+        if not was_on:
+            self._detector.reset(self._end)
+
+    @property
+    def speaking(self) -> bool:
+        return self._detection is not None and self._detector.speaking
+
+    @property
+    def position_ms(self) -> int:
+        return self._end // _PER_MS
+
+    def append(self, data: bytes) -> Iterator[TurnStarted | TurnStopped]:
+        """Take what was appended; yields the turns that start and stop in it. Raises ProtocolError when full."""
+        samples = self._decoder.decode(data)
+        if self._detection is None and self._end - self._base + len(samples) > MAX_BUFFER_S * INPUT_RATE:
+            message = f"The input audio buffer holds at most {MAX_BUFFER_S} s; commit or clear it."
+            raise ProtocolError(message, code="input_audio_buffer_full", param="audio")
+        for start in range(0, len(samples), INPUT_RATE):
+            yield from self._take(samples[start : start + INPUT_RATE])
+
+    def _take(self, samples: Samples) -> Iterator[TurnStarted | TurnStopped]:
+        self._chunks.append(samples)
+        self._end += len(samples)
+        if self._detection is None:
+            return
+        prefix = self._detection.prefix_padding_ms * _PER_MS
+        for edge in self._detector.feed(samples):
+            if edge.kind == "started":
+                self._item_id = new_id("item")
+                self._turn_start = max(self._base, edge.at - prefix)
+                yield TurnStarted(self._item_id, self._turn_start // _PER_MS)
+            else:
+                quiet = prefix + self._detection.silence_duration_ms * _PER_MS
+                spoken_ms = max(0, edge.at - self._turn_start - quiet) // _PER_MS
+                yield TurnStopped(self._item_id, edge.at // _PER_MS, self._cut(self._turn_start, edge.at), spoken_ms)
+        if not self._detector.speaking:
+            self._drop_before(self._end - prefix - INPUT_RATE)
+
+    def _cut(self, start: int, end: int) -> Samples:
+        """The samples of a turn, which leave the buffer."""
+        buffered = np.concatenate(self._chunks) if self._chunks else np.zeros(0, np.float32)
+        turn = buffered[max(0, start - self._base) : end - self._base].copy()
+        self._chunks = deque([buffered[end - self._base :]])
+        self._base = min(end, self._end)
+        return turn
+
+    def _drop_before(self, position: int) -> None:
+        while self._chunks and self._base + len(self._chunks[0]) <= position:
+            self._base += len(self._chunks.popleft())
+
+    def commit(self) -> TurnStopped:
+        """Everything in the buffer as one turn. Raises ProtocolError when it holds too little."""
+        held_ms = (self._end - self._base) // _PER_MS
+        if held_ms < LEAST_COMMIT_MS:
+            message = (
+                f"Error committing input audio buffer: buffer too small. Expected at least {LEAST_COMMIT_MS}ms of "
+                f"audio, but buffer only has {held_ms}.00ms of audio."
+            )
+            raise ProtocolError(message, code="input_audio_buffer_commit_empty")
+        item_id = self._item_id if self.speaking else new_id("item")
+        turn = TurnStopped(item_id, self.position_ms, self._cut(self._base, self._end), held_ms)
+        self._detector.reset(self._end)
+        return turn
+
+    def clear(self) -> None:
+        self._chunks.clear()
+        self._base = self._end
+        self._detector.reset(self._end)

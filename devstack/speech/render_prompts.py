@@ -1,0 +1,75 @@
+"""``python -m devstack.speech.render_prompts``: the edge bridge's own sentences and tones as 8 kHz µ-law files.
+
+Run it after changing a sentence here, and commit what it writes to ``edge_bridge/prompts``. The bridge plays the
+files as they are: it has no voice of its own, and must be able to speak when everything else is down.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import edge_bridge
+from voices import LEVEL_DBFS, g711, synthesize
+from voices.g711 import Samples
+
+RATE = 8000
+VOICES = {"en": "af_heart", "fr": "ff_siwis"}
+LEAD_S = 0.1  # so that the first syllable survives a jitter buffer that is still filling
+
+SENTENCES = {
+    "en": {
+        "greeting": "Hello! You've reached the restaurant. How can I help you?",
+        "one_moment": "One moment, please.",
+        "busy": "All our lines are busy at the moment. Please call back in a few minutes.",
+        "unavailable": "We can't take your call right now. Please try again later.",
+        "goodbye": "Thank you for calling. Goodbye!",
+        "hold": "Please hold the line, we'll be right with you.",
+        "leave_message": "Please leave a message after the tone.",
+    },
+    "fr": {
+        "greeting": "Bonjour ! Vous êtes bien au restaurant. Que puis-je faire pour vous ?",
+        "one_moment": "Un instant, s'il vous plaît.",
+        "busy": "Toutes nos lignes sont occupées. Merci de rappeler dans quelques minutes.",
+        "unavailable": "Nous ne pouvons pas prendre votre appel. Merci de rappeler plus tard.",
+        "goodbye": "Merci de votre appel. Au revoir !",
+        "hold": "Ne quittez pas, nous sommes à vous tout de suite.",
+        "leave_message": "Laissez un message après le bip.",
+    },
+}
+BEEP_HZ = 1000.0
+BEEP_S = 0.4
+BEEP_FADE_S = 0.01
+
+
+def beep() -> Samples:
+    """A sine at the level of speech, faded so that it doesn't click."""
+    at = np.arange(int(BEEP_S * RATE)) / RATE
+    fade = np.minimum(1.0, np.minimum(at, BEEP_S - at) / BEEP_FADE_S)
+    tone: Samples = (np.sin(2 * np.pi * BEEP_HZ * at) * fade * 10 ** (LEVEL_DBFS / 20) * np.sqrt(2)).astype(np.float32)
+    return tone
+
+
+def render(directory: Path) -> int:
+    """Write every file under ``directory``/<language>; the number of bytes written."""
+    written = 0
+    lead = np.zeros(int(LEAD_S * RATE), np.float32)
+    for language, sentences in SENTENCES.items():
+        (directory / language).mkdir(parents=True, exist_ok=True)
+        sounds = {name: synthesize(text, VOICES[language], RATE) for name, text in sentences.items()} | {"beep": beep()}
+        for name, samples in sounds.items():
+            data = g711.encode_ulaw(np.concatenate((lead, samples)))
+            written += (directory / language / f"{name}.ulaw").write_bytes(data)
+            print(f"{language}/{name}.ulaw {len(data) / RATE:.1f} s")
+    return written
+
+
+def main() -> int:
+    render(Path(edge_bridge.__path__[0]) / "prompts")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

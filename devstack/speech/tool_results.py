@@ -1,0 +1,128 @@
+"""What a tool answered, as the assistant needs it: what to say, what is missing, what would be allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from devstack.speech.lexicon import LEXICONS
+from devstack.speech.matching import fold
+from devstack.speech.mentions import best_of, words_of
+from devstack.speech.protocol.items import FunctionCall, FunctionCallOutput, Item
+from devstack.speech.vocabulary import SIZE_WORDS, names_of
+
+# Arguments that an answer of the caller can put right.
+CHOOSABLE = ("size", "modifiers", "add_modifiers", "item", "kind")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    name: str
+    arguments: dict[str, Any]
+
+
+class CartLine(msgspec.Struct):
+    line: int
+    item: str
+    size: str = ""
+    modifiers: list[str] = []
+    quantity: int = 1
+
+
+class _Cart(msgspec.Struct):
+    lines: list[CartLine] = []
+
+
+class _Error(msgspec.Struct):
+    code: str = ""
+    field: str = ""
+    allowed: list[str] = []
+
+
+class ToolResult(msgspec.Struct):
+    """``missing`` is None where the tool says nothing about an order."""
+
+    ok: bool = True
+    say: str = ""
+    missing: list[str] | None = None
+    cart: _Cart | None = None
+    error: _Error | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    call: Call
+    result: ToolResult
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A refused call that waits for the caller to choose among ``allowed`` for ``field``."""
+
+    call: Call
+    field: str
+    allowed: tuple[str, ...]
+    say: str
+
+    def taken(self, value: str) -> Call:
+        """The call with what the caller chose."""
+        arguments = dict(self.call.arguments)
+        if self.field in ("modifiers", "add_modifiers"):
+            arguments[self.field] = [*(arguments.get(self.field) or []), value]
+        else:
+            arguments[self.field] = value
+        return replace(self.call, arguments=arguments)
+
+    def chosen(self, text: str, language: str) -> list[str]:
+        """Which of ``allowed`` the caller named, in order."""
+        names = names_of(self.allowed, language, qualifiers=True)
+        found = best_of(words_of(text), names, LEXICONS[language])
+        if not found and self.field == "size":
+            said = set(fold(text).split())
+            found = [size for size in self.allowed if SIZE_WORDS.get(fold(size), frozenset()) & said]
+        return found
+
+
+def answered(output: FunctionCallOutput, items: Sequence[Item]) -> Answered:
+    """Never fails: an output that is no JSON object is a plain success."""
+    call = next((one for one in items if isinstance(one, FunctionCall) and one.call_id == output.call_id), None)
+    try:
+        result = msgspec.json.decode(output.output, type=ToolResult)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        result = ToolResult()
+    return Answered(Call(call.name, _arguments(call.arguments)) if call else Call("", {}), result)
+
+
+def _arguments(text: str) -> dict[str, Any]:
+    try:
+        value = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def put_right(answer: Answered, without_words: frozenset[str]) -> Call | None:
+    """The same call made possible without asking: no size where there are none, a wish as a note where no option is."""
+    error, call = answer.result.error, answer.call
+    if error is None:
+        return None
+    if error.code == "interrupted":
+        return call if call.name != "end_call" else None
+    if error.code == "unknown_size" and not error.allowed and "size" in call.arguments:
+        return replace(call, arguments={name: value for name, value in call.arguments.items() if name != "size"})
+    if error.code == "unknown_modifier" and call.name == "add_item":
+        return _wishes_as_note(call, without_words)
+    return None
+
+
+def _wishes_as_note(call: Call, without_words: frozenset[str]) -> Call | None:
+    modifiers = list(call.arguments.get("modifiers") or [])
+    wishes = [name for name in modifiers if fold(name).split()[0] in without_words]
+    if not wishes:
+        return None
+    note = ", ".join([*filter(None, [call.arguments.get("note", "")]), *(wish.lower() for wish in wishes)])
+    kept = [name for name in modifiers if name not in wishes]
+    return replace(call, arguments=call.arguments | {"modifiers": kept, "note": note})

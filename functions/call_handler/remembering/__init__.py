@@ -1,0 +1,1 @@
+"""What outlives the process: the checkpoint, the order, the call's log."""

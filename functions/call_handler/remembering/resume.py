@@ -1,0 +1,89 @@
+"""From a call to its checkpoint and back: what another handler, or a second engine, has to know to go on."""
+
+from dataclasses import replace
+from datetime import datetime
+
+import msgspec
+
+from domain.order import Cart
+from domain.tools import OrderState
+from functions.call_handler.engines.base import Line
+from functions.call_handler.engines.costs import Usage
+from functions.call_handler.phrases import phrases_for
+from functions.call_handler.remembering.transcript import Said, Transcript
+from stores import checkpoints
+
+RECALLED_LINES = 40
+SAVED_LINES = 200
+
+
+def checkpoint(
+    state: OrderState,
+    transcript: Transcript,
+    usage: Usage,
+    *,
+    attempt: int,
+    started_at: datetime,
+    order_id: str | None,
+) -> checkpoints.Checkpoint:
+    """Where the call stands now."""
+    lines = saved_lines(transcript)
+    return checkpoints.Checkpoint(
+        call_id=state.call_id,
+        restaurant_id=state.restaurant.id,
+        attempt=attempt,
+        started_at=started_at,
+        cart=state.cart,
+        confirmed=state.confirmed,
+        order_id=order_id,
+        transcript=lines,
+        usage=msgspec.to_builtins(usage),
+        turns=sum(line.who == "caller" for line in lines),
+    )
+
+
+def saved_lines(transcript: Transcript) -> list[checkpoints.Said]:
+    return [checkpoints.Said(line.who, line.text, line.at) for line in transcript.lines()[-SAVED_LINES:]]
+
+
+def restored_state(fresh: OrderState, saved: checkpoints.Checkpoint) -> OrderState:
+    """``fresh`` with what was agreed before; a confirmed order stays confirmed."""
+    return replace(fresh, cart=saved.cart, confirmed=saved.confirmed)
+
+
+def restored_transcript(saved: checkpoints.Checkpoint) -> Transcript:
+    return Transcript([Said(line.who, line.text, line.at) for line in saved.transcript])
+
+
+def restored_usage(saved: checkpoints.Checkpoint) -> Usage:
+    """Zero when another release counted otherwise: a cost is not worth a call."""
+    try:
+        return msgspec.convert(saved.usage, Usage)
+    except msgspec.ValidationError:
+        return Usage()
+
+
+def recollection(state: OrderState, transcript: Transcript) -> list[Line]:
+    """What a fresh engine is told before it goes on: the last lines as they were said, and where things stand."""
+    lines = [Line(said.who, f"{said.text} …" if said.cut else said.text) for said in transcript.lines()]
+    spoken = phrases_for(state.restaurant.language).resumed.format(cart=_describe(state.cart, bool(state.confirmed)))
+    return [*lines[-RECALLED_LINES:], Line("system", spoken)]
+
+
+def _describe(cart: Cart, confirmed: bool) -> str:
+    view = {
+        "lines": [
+            {
+                "line": line.number,
+                "item": line.item_name,
+                "size": line.size_name,
+                "modifiers": [modifier.name for modifier in line.modifiers],
+                "quantity": line.quantity,
+            }
+            for line in cart.lines
+        ],
+        "fulfilment": cart.fulfilment.kind if cart.fulfilment else None,
+        "customer_name": cart.customer_name,
+        "confirmed": confirmed,
+    }
+    return msgspec.json.encode(view).decode()

@@ -1,0 +1,1 @@
+"""The process: what it listens to, loads and connects."""

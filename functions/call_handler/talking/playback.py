@@ -1,0 +1,103 @@
+"""What the caller has really heard: a clock for the audio queued at the bridge.
+
+Audio is queued faster than it is played. The bridge tells by marks how far it is; between marks the
+position is interpolated, and it never passes audio that is not queued nor a mark that has not come back.
+Pure: the time (seconds, any monotonic clock) is always an argument.
+"""
+
+from collections import deque
+
+import msgspec
+
+from protocols.media import BYTES_PER_MS
+
+MARK_EVERY_MS = 400.0
+
+
+class _Segment(msgspec.Struct):
+    """Audio of one content part of one item, at its place in the queue (ms). ``item_id`` "" is the greeting."""
+
+    item_id: str
+    content_index: int
+    start_ms: float
+    length_ms: float
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """An item of which the caller heard only the first ``audio_end_ms``, never more than it is long."""
+
+    item_id: str
+    content_index: int
+    audio_end_ms: int
+
+
+class Playback:
+    """The bridge's queue since it last ran empty. ``greeting_ms`` of greeting are in it from the start."""
+
+    def __init__(self, now: float, greeting_ms: float = 0.0) -> None:
+        self._segments: deque[_Segment] = deque()
+        self._marks: dict[str, float] = {}
+        self._queued_ms = 0.0
+        self._marked_ms = 0.0
+        self._mark_count = 0
+        self._known_ms = 0.0
+        self._known_at = now
+        if greeting_ms > 0:
+            self._segments.append(_Segment("", 0, 0.0, greeting_ms))
+            self._queued_ms = greeting_ms
+
+    def queue(self, item_id: str, content_index: int, byte_count: int, now: float) -> None:
+        """``byte_count`` µ-law bytes of an item were sent to the bridge."""
+        if self.idle(now):
+            self._known_ms, self._known_at = self._queued_ms, now
+            self._segments.clear()
+        length_ms = byte_count / BYTES_PER_MS
+        last = self._segments[-1] if self._segments else None
+        if last is not None and (last.item_id, last.content_index) == (item_id, content_index):
+            last.length_ms += length_ms
+        else:
+            self._segments.append(_Segment(item_id, content_index, self._queued_ms, length_ms))
+        self._queued_ms += length_ms
+
+    def mark_due(self) -> bool:
+        """True when enough audio went out since the last mark for another one."""
+        return self._queued_ms - self._marked_ms >= MARK_EVERY_MS
+
+    def mark(self) -> str:
+        """The name of a new mark, to be sent behind all audio queued so far."""
+        self._mark_count += 1
+        name = f"p{self._mark_count}"
+        self._marks[name] = self._marked_ms = self._queued_ms
+        return name
+
+    def returned(self, name: str, now: float) -> None:
+        """The bridge gave a mark back: all before it was played. A mark flushed by a clear is unknown by then."""
+        position = self._marks.get(name)
+        if position is None:
+            return
+        self._marks = {other: at for other, at in self._marks.items() if at > position}
+        self._known_ms, self._known_at = position, now
+
+    def played_ms(self, now: float) -> float:
+        """Position in the queue, ms."""
+        position = self._known_ms + (now - self._known_at) * 1000.0
+        limit = min(self._marks.values(), default=self._queued_ms)
+        return max(self._known_ms, min(position, limit, self._queued_ms))
+
+    def idle(self, now: float) -> bool:
+        """Everything queued has been played."""
+        return self.played_ms(now) >= self._queued_ms
+
+    def clear(self, now: float) -> list[Cut]:
+        """The queue was thrown away: what was cut, oldest first; empty when nothing was playing."""
+        position = self.played_ms(now)
+        cuts = [
+            Cut(segment.item_id, segment.content_index, int(max(0.0, position - segment.start_ms)))
+            for segment in self._segments
+            if segment.item_id and segment.start_ms + segment.length_ms > position
+        ]
+        self._segments.clear()
+        self._marks.clear()
+        self._queued_ms = self._marked_ms = self._known_ms = 0.0
+        self._known_at = now
+        return cuts

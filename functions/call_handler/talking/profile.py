@@ -1,0 +1,88 @@
+"""What a call has to know of its restaurant before the engine can speak: from the cache, else from Postgres."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import msgspec
+
+from domain.menu import Menu
+from domain.prompts import transcription_prompt
+from domain.restaurant import FaqEntry, Restaurant
+from domain.tools import tool_schemas
+from functions.call_handler.engines.base import Setup
+from functions.call_handler.remembering.backends import Backends
+from process import logs
+from stores import checkpoints
+from stores.cache import RestaurantCache
+from stores.checkpoints import Checkpoint
+from stores.errors import NotFoundError
+
+log = logs.get(__name__)
+
+
+class NoProfileError(Exception):
+    """The restaurant is unknown, or neither Redis nor Postgres can tell; ``reason`` says which."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """``checkpoint`` is where an earlier handler of the same call stopped."""
+
+    restaurant: Restaurant
+    menu: Menu
+    faq: tuple[FaqEntry, ...]
+    setup: Setup
+    checkpoint: Checkpoint | None
+
+
+async def load_profile(backends: Backends, restaurant_id: str, resumed_call: str | None, timeout_s: float) -> Profile:
+    """Raises NoProfileError. ``resumed_call`` is the call's id when an earlier handler may have left a checkpoint."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _load(backends, restaurant_id, resumed_call)
+    except NotFoundError:
+        raise NoProfileError(f"no restaurant {restaurant_id} in the database") from None
+    except OSError as error:
+        why = str(error) or type(error).__name__
+        raise NoProfileError(f"DATABASE_URL and REDIS_URL: neither can tell about the restaurant ({why})") from None
+
+
+async def _load(backends: Backends, restaurant_id: str, resumed_call: str | None) -> Profile:
+    cache = RestaurantCache(backends.redis, backends.lazy_postgres)
+    known = await cache.load(restaurant_id)
+    instructions = await cache.prompt(restaurant_id, datetime.now(UTC))
+    restaurant, menu = known.restaurant, known.menu
+    setup = Setup(
+        instructions=instructions,
+        tools=tool_schemas(restaurant, menu),
+        language=restaurant.language,
+        voice=restaurant.voice,
+        vocabulary=transcription_prompt(menu),
+    )
+    return Profile(restaurant, menu, known.faq, setup, await _checkpoint(backends, resumed_call))
+
+
+async def _checkpoint(backends: Backends, call_id: str | None) -> Checkpoint | None:
+    if call_id is None:
+        return None
+    try:
+        return await checkpoints.load(backends.redis, call_id)
+    except OSError as error:
+        log.warning("checkpoint not readable, the call starts anew", call_id=call_id, why=type(error).__name__)
+        return None
+
+
+async def load_minutes(backends: Backends, restaurant_id: str) -> int:
+    """How far the kitchen is behind; 0 when Postgres cannot say."""
+    try:
+        postgres = await backends.postgres()
+        from stores import kitchen
+
+        async with postgres.tenant(restaurant_id) as connection:
+            return await kitchen.load_minutes(connection, restaurant_id, datetime.now(UTC))
+    except Exception as error:  # a promise without the load is better than none
+        log.warning("kitchen load unknown", why=type(error).__name__)
+        return 0

@@ -1,1 +1,0 @@
-"""The same system on one laptop: embedded servers, the Knative contract as processes, local speech."""

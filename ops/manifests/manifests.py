@@ -1,0 +1,47 @@
+"""One object of a manifest, with the file it came from, so that every fault can name it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cluster.rules.objects import ClusterObject
+from ops.manifests.problems import ManifestError, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest(ClusterObject):
+    """``body`` is the parsed YAML; ``file`` is where the object (not its patches) was written."""
+
+    body: dict[str, Any]
+    file: str = "(no file)"
+
+    @property
+    def where(self) -> str:
+        return f"{self.file}: {self.kind or '(no kind)'}/{self.name or '(no name)'}"
+
+
+def read_documents(file: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a YAML file. Raises ManifestError when it is missing, not YAML or not objects."""
+    try:
+        documents = list(yaml.safe_load_all(file.read_text()))
+    except OSError as error:
+        raise ManifestError(
+            [Problem(str(file), "(file)", error.strerror or "unreadable", "correct the path")]
+        ) from None
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise ManifestError([Problem(str(file), "(file)", f"not YAML: {reason}", "correct the syntax")]) from None
+    for document in documents:
+        if document is None:
+            continue
+        if not isinstance(document, dict):
+            raise ManifestError([Problem(str(file), "(top)", "not an object", "start with apiVersion and kind")])
+        yield document
+
+
+def parse(text: str, file: str = "(no file)") -> list[Manifest]:
+    """Manifests from YAML text (several documents)."""
+    return [Manifest(document, file) for document in yaml.safe_load_all(text) if document]

@@ -1,0 +1,96 @@
+"""Turns a checked seed file into the domain's types.
+
+Every id is derived from the restaurant's slug and the thing's name (UUID version 5), so that seeding again finds
+what it made before and two machines agree on it.
+"""
+
+import uuid
+
+from domain.menu import ItemSize, Menu, MenuCategory, MenuItem, ModifierGroup, ModifierOption
+from domain.restaurant import DeliveryZone, FaqEntry, Opening, Restaurant
+from seeds.files import WEEKDAYS, CategorySeed, GroupSeed, ItemSeed, SeedFile, cents, span_minutes
+
+_SEEDS = uuid.uuid5(uuid.NAMESPACE_URL, "https://alloresto.com/seeds")
+
+
+def seed_id(slug: str, *names: str) -> str:
+    """The id of what ``names`` lead to inside the restaurant ``slug``; of the restaurant itself without names."""
+    return str(uuid.uuid5(_SEEDS, "/".join((slug, *names))))
+
+
+def restaurant_of(content: SeedFile) -> Restaurant:
+    about = content.restaurant
+    openings = (
+        Opening(WEEKDAYS.index(day), *span_minutes(span))
+        for day, spans in content.opening_hours.items()
+        for span in spans
+    )
+    zones = (
+        DeliveryZone(zone.name, tuple(zone.postcodes), cents(zone.minimum), cents(zone.fee), zone.minutes)
+        for zone in content.delivery_zones
+    )
+    return Restaurant(
+        id=seed_id(about.slug),
+        name=about.name,
+        language=about.language,
+        currency=about.currency,
+        zone=about.zone,
+        street=about.street,
+        postcode=about.postcode,
+        city=about.city,
+        phone=about.phone,
+        greeting=about.greeting,
+        voice=about.voice,
+        openings=tuple(sorted(openings, key=lambda opening: (opening.weekday, opening.opens))),
+        delivery_zones=tuple(zones),
+        pickup=about.pickup,
+        delivery=about.delivery,
+        dine_in=about.dine_in,
+        prep_minutes=about.prep_minutes,
+        max_calls=about.max_calls,
+        record_calls=about.record_calls,
+        fallback=about.fallback,
+        fallback_number=about.fallback_number,
+    )
+
+
+def menu_of(content: SeedFile) -> Menu:
+    about = content.restaurant
+    groups = {key: _group(about.slug, key, group) for key, group in content.modifier_groups.items()}
+    categories = tuple(
+        MenuCategory(seed_id(about.slug, "category", category.category), category.category, position)
+        for position, category in enumerate(content.menu)
+    )
+    items = (_item(about.slug, category, item, groups) for category in content.menu for item in category.items)
+    return Menu(seed_id(about.slug), about.currency, about.language, categories, tuple(items))
+
+
+def faq_of(content: SeedFile) -> tuple[FaqEntry, ...]:
+    slug = content.restaurant.slug
+    return tuple(FaqEntry(seed_id(slug, "faq", entry.question), entry.question, entry.answer) for entry in content.faq)
+
+
+def _group(slug: str, key: str, group: GroupSeed) -> ModifierGroup:
+    options = tuple(
+        ModifierOption(seed_id(slug, "option", key, option.name), option.name, cents(option.price))
+        for option in group.options
+    )
+    return ModifierGroup(seed_id(slug, "group", key), group.name, group.minimum, group.maximum, options)
+
+
+def _item(slug: str, category: CategorySeed, item: ItemSeed, groups: dict[str, ModifierGroup]) -> MenuItem:
+    prices = item.sizes or {"": item.price or 0.0}
+    sizes = tuple(
+        ItemSize(seed_id(slug, "size", item.name, name), name, cents(price)) for name, price in prices.items()
+    )
+    return MenuItem(
+        id=seed_id(slug, "item", item.name),
+        category_id=seed_id(slug, "category", category.category),
+        name=item.name,
+        sizes=sizes,
+        vat_rate_bp=cents(category.vat),
+        description=item.description,
+        modifier_groups=tuple(groups[key] for key in item.modifiers),
+        allergens=tuple(item.allergens),
+        aliases=tuple(item.aliases),
+    )

@@ -1,0 +1,177 @@
+"""One caller as a process of its own: rings a line over real SIP, speaks its sentences in turn, hangs up.
+
+``python -m softphone.scripted_call`` reads a script (JSON) on stdin and writes what happens on stdout, a JSON
+object a line, with ``at`` in Unix seconds: ``voice_ready``, ``ringing``, ``answered``, ``first_audio``,
+``speaks``, ``heard``, ``hung_up``, and last ``done`` with the timings. The audio is real speech, made before
+the call; the caller takes its turn when the other side has been silent for a while, or interrupts on purpose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import audioop
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvloop
+
+from softphone.caller import Caller
+from softphone.media import FRAME_BYTES, FRAME_S, VOICE_RMS
+from voices import synthesize_ulaw
+
+END_OF_TURN_SILENCE_MS = 900
+REPLY_TIMEOUT_S = 20.0
+INTERRUPT_TIMEOUT_S = 15.0
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """One sentence. ``interrupt_after_ms``: speak so long into the other side's turn instead of after it."""
+
+    say: str
+    interrupt_after_ms: int | None = None
+
+
+class Script(msgspec.Struct, frozen=True):
+    """Whom to ring (``target`` is ``host:port``, ``to_user`` the line), what to say, where to record both sides.
+
+    ``goodbye_s``: after the last answer the caller lets the other side hang up first, for so long.
+    """
+
+    target: str
+    to_user: str
+    turns: tuple[Turn, ...]
+    voice: str = "am_michael"
+    from_user: str = "+33600000001"
+    recording: str = ""
+    goodbye_s: float = 20.0
+
+
+@dataclass
+class Timings:
+    """Milliseconds, as the caller's side sees them."""
+
+    invite_to_200: float | None = None
+    invite_to_greeting: float | None = None
+    turns: list[float] = field(default_factory=list)
+
+
+def report(kind: str, **fields: Any) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode({"kind": kind, "at": time.time(), **fields}) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _trailing_silence_s(ulaw: bytes) -> float:
+    """How long the sentence's audio goes on after its last voiced frame."""
+    frames = [ulaw[at : at + FRAME_BYTES] for at in range(0, len(ulaw), FRAME_BYTES)]
+    quiet = 0
+    for frame in reversed(frames):
+        if audioop.rms(audioop.ulaw2lin(frame, 2), 2) > VOICE_RMS:
+            break
+        quiet += 1
+    return quiet * FRAME_S
+
+
+class ScriptedCaller:
+    """Takes the turns of a script on one call."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._timings = Timings()
+        host, _, port = script.target.rpartition(":")
+        self._caller = Caller((host, int(port)), script.to_user, from_user=script.from_user)
+
+    async def run(self, audio: list[bytes]) -> int:
+        """Exit status 0 when the call was answered."""
+        async with self._caller as caller:
+            report("rings", uri=f"sip:{self._script.to_user}@{self._script.target}")
+            result = await caller.invite()
+            if result.status != 200:
+                report("refused", status=result.status, reason=result.reason)
+                return 1
+            self._timings.invite_to_200 = result.ms_to_200
+            report("answered", ms=result.ms_to_200)
+            await self._greeting()
+            for turn, ulaw in zip(self._script.turns, audio, strict=True):
+                if caller.hung_up.is_set():
+                    break
+                await self._take(turn, ulaw)
+            await self._goodbye()
+            report("hung_up", by="restaurant" if caller.hung_up.is_set() else "caller")
+        if self._script.recording:
+            caller.write_wav(Path(self._script.recording))
+        report("done", timings=asdict(self._timings), recording=self._script.recording)
+        return 0
+
+    async def _greeting(self) -> None:
+        await self._caller.rtp.wait_for_voice(0.0, REPLY_TIMEOUT_S)
+        self._timings.invite_to_greeting = self._caller.first_voice_ms
+        report("first_audio", ms=self._caller.first_voice_ms)
+        if self._script.turns and self._script.turns[0].interrupt_after_ms is None:
+            await self._caller.rtp.wait_for_speech_end(END_OF_TURN_SILENCE_MS, REPLY_TIMEOUT_S, since=0.0)
+
+    async def _take(self, turn: Turn, ulaw: bytes) -> None:
+        rtp = self._caller.rtp
+        report("speaks", text=turn.say, interrupts=turn.interrupt_after_ms is not None)
+        self._caller.say(ulaw)
+        await rtp.until_said(len(ulaw) / 8000 + 5)
+        ended = time.monotonic() - _trailing_silence_s(ulaw)
+        reply = await self._until_voice(ended)
+        if reply is None:
+            return
+        self._timings.turns.append((reply - ended) * 1000)
+        report("heard", ms=self._timings.turns[-1])
+        following = self._after(turn)
+        if following is not None and following.interrupt_after_ms is not None:
+            await asyncio.sleep(max(0.0, reply + following.interrupt_after_ms / 1000 - time.monotonic()))
+        else:
+            await self._until_silence(reply)
+
+    def _after(self, turn: Turn) -> Turn | None:
+        turns = self._script.turns
+        index = next(number for number, one in enumerate(turns) if one is turn) + 1
+        return turns[index] if index < len(turns) else None
+
+    async def _until_voice(self, since: float) -> float | None:
+        """First voice after ``since``; None when the other side hung up or said nothing in time."""
+        waiting = asyncio.ensure_future(self._caller.rtp.wait_for_voice(since, REPLY_TIMEOUT_S))
+        return await self._unless_hung_up(waiting)
+
+    async def _until_silence(self, since: float) -> None:
+        rtp = self._caller.rtp
+        waiting = asyncio.ensure_future(rtp.wait_for_speech_end(END_OF_TURN_SILENCE_MS, REPLY_TIMEOUT_S, since - 0.001))
+        await self._unless_hung_up(waiting)
+
+    async def _unless_hung_up(self, waiting: asyncio.Future[float]) -> float | None:
+        hung_up = asyncio.ensure_future(self._caller.hung_up.wait())
+        either: set[asyncio.Future[Any]] = {waiting, hung_up}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            return waiting.result() if waiting.done() else None
+        except TimeoutError:
+            report("heard_nothing", seconds=REPLY_TIMEOUT_S)
+            return None
+        finally:
+            waiting.cancel()
+            hung_up.cancel()
+
+    async def _goodbye(self) -> None:
+        """Let the other side hang up first, as a polite caller does; then hang up all the same."""
+        try:
+            await asyncio.wait_for(self._caller.hung_up.wait(), self._script.goodbye_s)
+        except TimeoutError:
+            report("waited", seconds=self._script.goodbye_s)
+
+
+def main() -> None:
+    script = msgspec.json.decode(sys.stdin.buffer.read(), type=Script)
+    audio = [synthesize_ulaw(turn.say, script.voice) for turn in script.turns]
+    report("voice_ready", seconds=round(sum(map(len, audio)) / 8000, 1))
+    sys.exit(uvloop.run(ScriptedCaller(script).run(audio)))
+
+
+if __name__ == "__main__":
+    main()
