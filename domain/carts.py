@@ -1,7 +1,7 @@
 """The cart: each operation takes one and gives a new one, or raises ``Refused`` and changes nothing.
 
-``version`` grows with every real change (setting what is already set is none), so that a read-back covers
-exactly what the caller heard.
+``version`` grows with every real change (setting what is already set is none): what the caller has heard and agreed
+to is said of a version (``domain.agreement``).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain import hours, money
+from domain.agreement import Agreement, require_agreement
 from domain.choices import choose_modifiers, choose_size, find_item, item_of_line
 from domain.delivery import require_zone, zone_for
 from domain.errors import Refused
@@ -41,8 +42,9 @@ class Totals:
     vat: tuple[VatShare, ...]
 
 
-def new_cart(menu: Menu) -> Cart:
-    return Cart(currency=menu.currency)
+def new_cart(menu: Menu, order_id: str) -> Cart:
+    """An empty cart. ``order_id`` is a fresh UUID: the id of the order that it may become."""
+    return Cart(currency=menu.currency, order_id=order_id)
 
 
 def add(
@@ -139,11 +141,32 @@ def set_customer(cart: Cart, name: str) -> Cart:
     return _changed(cart, customer_name=clean)
 
 
-def read_back(cart: Cart) -> Cart:
-    """Marks this version as heard by the caller. Raises Refused ``empty_cart``."""
-    if not cart.lines:
-        raise Refused("empty_cart", "The cart is empty: add an item first.", (), "items")
-    return replace(cart, read_back=cart.version)
+def set_wanted_time(cart: Cart, wanted_at: datetime | None) -> Cart:
+    """When the caller wants the order, aware; None for as soon as possible. Whether that can be is for ``promise``."""
+    return _changed(cart, wanted_at=wanted_at)
+
+
+def refreshed(cart: Cart, menu: Menu) -> tuple[Cart, tuple[str, ...], tuple[str, ...]]:
+    """The cart at the present menu, the items that are gone from it, and those that are kept at another price.
+
+    A line goes when its item, its size or an option was taken off the menu or sold out since, and the caller has to
+    be told; one whose price or choice changed is kept as it now is.
+    """
+    lines: list[CartLine] = []
+    gone: list[str] = []
+    dearer: list[str] = []
+    for line in cart.lines:
+        try:
+            item = item_of_line(menu, line)
+            names = [modifier.name for modifier in line.modifiers]
+            now = _line(line.number, item, line.size_name, names, line.quantity, line.note)
+        except Refused:
+            gone.append(line.item_name)
+            continue
+        lines.append(now)
+        if now.unit_cents != line.unit_cents:
+            dearer.append(line.item_name)
+    return _changed(cart, lines=tuple(lines)), tuple(gone), tuple(dearer)
 
 
 def totals(cart: Cart) -> Totals:
@@ -170,11 +193,11 @@ def below_minimum(cart: Cart, restaurant: Restaurant) -> bool:
     return totals(cart).items_cents < minimum_cents(cart, restaurant)
 
 
-def missing(cart: Cart, restaurant: Restaurant) -> tuple[str, ...]:
+def missing(cart: Cart, restaurant: Restaurant, agreement: Agreement) -> tuple[str, ...]:
     """What still stands between this cart and an order, in the order to ask for it.
 
-    A subset of items, fulfilment, address, customer_name, read_back. ``items`` also when a delivery is below
-    its zone's minimum.
+    A subset of items, fulfilment, address, customer_name, read_back. ``items`` also when a delivery is below its
+    zone's minimum; ``read_back`` until this version was read out.
     """
     address = cart.fulfilment.address if cart.fulfilment else None
     is_delivery = cart.fulfilment is not None and cart.fulfilment.kind == "delivery"
@@ -183,19 +206,21 @@ def missing(cart: Cart, restaurant: Restaurant) -> tuple[str, ...]:
         ("fulfilment", cart.fulfilment is None),
         ("address", is_delivery and not (address and address.street and address.postcode)),
         ("customer_name", not cart.customer_name),
-        ("read_back", cart.read_back != cart.version),
+        ("read_back", agreement.version != cart.version),
     )
     return tuple(name for name, lacking in checks if lacking)
 
 
-def confirm(cart: Cart, restaurant: Restaurant, call_id: str, now: datetime, load_minutes: int) -> ConfirmedOrder:
-    """The order as it is to be written, unique by ``(call_id, cart_version)``.
+def confirm(
+    cart: Cart, restaurant: Restaurant, agreement: Agreement, call_id: str, now: datetime, load_minutes: int
+) -> ConfirmedOrder:
+    """The order as it is to be written.
 
     Raises Refused for the first thing missing (``empty_cart``, ``below_minimum``, ``fulfilment_needed``,
     ``address_needed``, ``name_needed``), for a restaurant ``closed`` at ``now`` (with its next opening), for a
-    zone or kind no longer offered, and ``not_read_back``.
+    zone or kind no longer offered, and for what ``domain.agreement`` finds lacking.
     """
-    lacking = missing(cart, restaurant)
+    lacking = missing(cart, restaurant, agreement)
     if lacking and lacking[0] != "read_back":
         raise _incomplete(cart, restaurant, lacking[0])
     fulfilment = cart.fulfilment
@@ -208,14 +233,12 @@ def confirm(cart: Cart, restaurant: Restaurant, call_id: str, now: datetime, loa
         require_zone(restaurant, fulfilment.address.postcode)
     if not hours.is_open(restaurant, now):
         raise hours.closed(restaurant, now)
-    if lacking:
-        message = "Call read_cart and let the caller agree before confirm_order."
-        raise Refused("not_read_back", message, ("read_cart",), "read_back")
+    require_agreement(agreement, cart, restaurant.language)
     sums = totals(cart)
     return ConfirmedOrder(
+        id=cart.order_id,
         call_id=call_id,
         restaurant_id=restaurant.id,
-        cart_version=cart.version,
         currency=cart.currency,
         lines=cart.lines,
         fulfilment=fulfilment,

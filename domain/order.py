@@ -58,18 +58,21 @@ class Fulfilment:
 
 @dataclass(frozen=True, slots=True)
 class Cart:
-    """Everything agreed so far. ``version`` grows with each change; ``read_back`` is the version last read back.
+    """Everything agreed so far. ``version`` grows with each change.
 
-    An order may be confirmed only when ``read_back == version``: the caller has heard what is being confirmed.
+    ``order_id`` (a UUID) is the id of the order that the cart becomes: minted with the cart, so that however often
+    and by whomever it is written, it is one order. ``wanted_at`` is the time the caller wished for, aware; None for
+    as soon as possible.
     """
 
     currency: str
+    order_id: str
     version: int = 0
     next_number: int = 1
     lines: tuple[CartLine, ...] = ()
     fulfilment: Fulfilment | None = None
     customer_name: str = ""
-    read_back: int = -1
+    wanted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +88,9 @@ class VatShare:
 class ConfirmedOrder:
     """What is written: totals VAT included, and the VAT it contains by rate."""
 
+    id: str
     call_id: str
     restaurant_id: str
-    cart_version: int
     currency: str
     lines: tuple[CartLine, ...]
     fulfilment: Fulfilment

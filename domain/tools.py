@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from domain import carts, choices, faqs, hours, reservations, spoken_time
+from domain.agreement import NOTHING_READ, Agreement
 from domain.errors import Refused
 from domain.menu import Menu
 from domain.money import decimal_text
@@ -27,6 +28,7 @@ __all__ = [
     "Effect",
     "EndCall",
     "OrderState",
+    "ReadBack",
     "ToolOutcome",
     "Transfer",
     "apply",
@@ -38,8 +40,9 @@ __all__ = [
 class OrderState:
     """One call's state. ``confirmed`` is set by the first confirm_order: from then on the cart is closed.
 
-    A handler that resumes a call whose order was written must set ``confirmed`` again, or a change after it
-    would become a second order.
+    The handler keeps ``agreement`` true, and ``restaurant``, ``menu`` and ``load_minutes`` as they are at present when
+    confirm_order is applied. It sets ``confirmed`` again when it resumes a call, and to None when the database refuses
+    the order for good.
     """
 
     restaurant: Restaurant
@@ -49,13 +52,24 @@ class OrderState:
     call_id: str
     load_minutes: int = 0
     confirmed: ConfirmedOrder | None = None
+    agreement: Agreement = NOTHING_READ
+    called_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ConfirmOrder:
-    """Write this order, once per ``(call_id, cart_version)``; the same order comes again if the model repeats."""
+    """Write this order, once for its id; the same order comes again if the model repeats."""
 
     order: ConfirmedOrder
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """The caller is to hear ``cart`` read out: ``sentence``, or as much in other words (``agreement.misread``)."""
+
+    cart: Cart
+    total_cents: int
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +85,7 @@ class EndCall:
     """Hang up once the goodbye was played."""
 
 
-Effect = ConfirmOrder | Transfer | EndCall
+Effect = ConfirmOrder | ReadBack | Transfer | EndCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +102,7 @@ class _Answer(NamedTuple):
     say: str
     effect: Effect | None = None
     extra: dict[str, Any] | None = None
+    refused: Refused | None = None  # the state changed all the same: the cart is as the menu has it now
 
 
 def apply(state: OrderState, name: object, arguments: object, now: datetime) -> ToolOutcome:
@@ -96,15 +111,16 @@ def apply(state: OrderState, name: object, arguments: object, now: datetime) -> 
         read = read_arguments(name, arguments)
         answer = _TOOLS[str(name)](state, read, now)
     except Refused as refused:
-        error = {
-            "code": refused.code,
-            "field": refused.field,
-            "message": refused.message,
-            "allowed": list(refused.allowed),
+        answer = _Answer(state, _words(state).refusal(refused), refused=refused)
+    result: dict[str, Any] = {"ok": answer.refused is None}
+    if answer.refused is not None:
+        result["error"] = {
+            "code": answer.refused.code,
+            "field": answer.refused.field,
+            "message": answer.refused.message,
+            "allowed": list(answer.refused.allowed),
         }
-        say = _words(state).refusal(refused)
-        return ToolOutcome(state, {"ok": False, "error": error, "say": say, **_view(state)})
-    result = {"ok": True, "say": answer.say, **(answer.extra or {}), **_view(answer.state)}
+    result |= {"say": answer.say, **(answer.extra or {}), **_view(answer.state)}
     return ToolOutcome(answer.state, result, answer.effect)
 
 
@@ -128,7 +144,7 @@ def _view(state: OrderState) -> dict[str, Any]:
     total = decimal_text(carts.totals(cart).total_cents)
     fulfilment = cart.fulfilment.kind if cart.fulfilment else None
     summary = {"lines": lines, "total": total, "currency": cart.currency, "version": cart.version}
-    missing = [] if state.confirmed else list(carts.missing(cart, state.restaurant))
+    missing = [] if state.confirmed else list(carts.missing(cart, state.restaurant, state.agreement))
     return {"cart": {**summary, "fulfilment": fulfilment}, "missing": missing}
 
 
@@ -197,20 +213,33 @@ def _set_customer(state: OrderState, arguments: Arguments, now: datetime) -> _An
 
 
 def _read_cart(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
-    cart = carts.read_back(state.cart)
+    cart = state.cart
+    if not cart.lines:
+        raise Refused("empty_cart", "The cart is empty: add an item first.", (), "items")
+    agreement = Agreement(version=cart.version)
     below = carts.below_minimum(cart, state.restaurant)
+    total_cents = carts.totals(cart).total_cents
     say = _words(state).read_cart(
         cart,
-        carts.totals(cart).total_cents,
+        total_cents,
         short_of=carts.minimum_cents(cart, state.restaurant) if below else 0,
-        complete=not state.confirmed and not carts.missing(cart, state.restaurant),
+        complete=not state.confirmed and not carts.missing(cart, state.restaurant, agreement),
     )
-    return _Answer(replace(state, cart=cart), say)
+    return _Answer(replace(state, agreement=agreement), say, ReadBack(cart, total_cents, say))
 
 
 def _confirm_order(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
-    order = state.confirmed or carts.confirm(state.cart, state.restaurant, state.call_id, now, state.load_minutes)
     words = _words(state)
+    if state.confirmed is None:
+        cart, gone, repriced = carts.refreshed(state.cart, state.menu)
+        if cart != state.cart:
+            say = words.menu_changed(gone, repriced)
+            message = "The menu changed meanwhile: tell the caller, then read the cart again."
+            refused = Refused("menu_changed", message, ("read_cart",), "items")
+            return _Answer(replace(state, cart=cart), say, refused=refused)
+    order = state.confirmed or carts.confirm(
+        state.cart, state.restaurant, state.agreement, state.call_id, now, state.load_minutes
+    )
     local = hours.local_time(state.restaurant, order.promised_at)
     total = words.money(order.total_cents, order.currency)
     say = words.promise(order.fulfilment.kind, local, total)

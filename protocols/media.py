@@ -1,8 +1,8 @@
 """The media protocol between an edge bridge and a call handler: JSON text messages on one WebSocket.
 
 The names and shapes are Twilio Media Streams', so that any bot for those can serve as a handler. Audio is
-always µ-law, 8 kHz, mono, 8 bytes a millisecond. Ours on top, from the handler: ``transfer``, ``hold`` and
-``hangup``; a bot that never sends them loses nothing.
+always µ-law, 8 kHz, mono, 8 bytes a millisecond. Ours on top, from the handler: ``transfer``, ``hold``,
+``hangup`` and ``prompt``; a bot that never sends them loses nothing.
 
 Encoding is done by hand where it happens 50 times a second in each direction (``media``): the constant part
 of the message is made once a stream. Decoding is one pass of msgspec into a tagged union, base64 included.
@@ -181,7 +181,18 @@ class Hangup(_Message, frozen=True, gc=False, tag="hangup"):
 
 
 FromBridge = Connected | Start | Media | Dtmf | Mark | Stop
-FromHandler = Media | Mark | Clear | Transfer | Hold | Hangup
+class PromptBody(msgspec.Struct, frozen=True, gc=False):
+    name: Literal["one_moment"]
+
+
+class Prompt(_Message, frozen=True, gc=False, tag="prompt"):
+    """Say one of the bridge's own sentences, behind the audio sent so far: something to hear while the engine is late."""
+
+    prompt: PromptBody
+    stream_sid: str = ""
+
+
+FromHandler = Media | Mark | Clear | Transfer | Hold | Hangup | Prompt
 
 _from_bridge: msgspec.json.Decoder[FromBridge] = msgspec.json.Decoder(FromBridge, strict=False)
 _from_handler: msgspec.json.Decoder[FromHandler] = msgspec.json.Decoder(FromHandler, strict=False)
@@ -293,6 +304,9 @@ class HandlerStream:
 
     def hold(self, on: bool) -> bytes:
         return _encode(Hold(HoldBody(on), self.stream_sid))
+
+    def prompt(self, name: Literal["one_moment"]) -> bytes:
+        return _encode(Prompt(PromptBody(name), self.stream_sid))
 
     def hangup(self, reason: str) -> bytes:
         return _encode(Hangup(HangupBody(reason), self.stream_sid))

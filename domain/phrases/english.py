@@ -28,6 +28,8 @@ ENGLISH = Wording(
     fee=", including {fee} for delivery",
     minimum="The minimum for this delivery is {minimum}, not counting the delivery fee.",
     right="Is that right?",
+    gone="I'm sorry, {items} has just sold out, so I've taken it off your order.",
+    repriced="The price of {items} has just changed.",
     confirmed={
         "pickup": "Your order is confirmed, {total} in all. It will be ready for pickup at {time}.",
         "delivery": "Your order is confirmed, {total} in all. It will be with you around {time}.",
@@ -87,6 +89,11 @@ ENGLISH = Wording(
         "address_needed": ("What address should we deliver to?",),
         "name_needed": ("What name is the order for?",),
         "not_read_back": ("Let me read your order back first.",),
+        "not_heard": ("Let me read your order back first.",),
+        "not_answered": ("Is that right?",),
+        "caller_speaking": ("Yes?",),
+        "not_agreed": ("Shall I place the order like that? Please say yes or no.",),
+        "menu_changed": ("Something on our menu has just changed.",),
         "closed": ("I'm sorry, we're closed now. We open again {subject}.", "I'm sorry, we're closed now."),
         "already_confirmed": (
             "Your order is already with the kitchen, so I can't change it. I can put you through to the team.",

@@ -28,6 +28,8 @@ FRENCH = Wording(
     fee=", dont {fee} de livraison",
     minimum="Le minimum pour cette livraison est de {minimum}, hors frais de livraison.",
     right="C’est bien ça ?",
+    gone="Désolé, il n’y a plus de {items} : je l’ai retiré de votre commande.",
+    repriced="Le prix vient de changer pour {items}.",
     confirmed={
         "pickup": "Votre commande est confirmée, {total} en tout. Elle sera prête à {time}.",
         "delivery": "Votre commande est confirmée, {total} en tout. Elle arrivera chez vous vers {time}.",
@@ -90,6 +92,11 @@ FRENCH = Wording(
         "address_needed": ("À quelle adresse faut-il livrer ?",),
         "name_needed": ("À quel nom, la commande ?",),
         "not_read_back": ("Je vous relis d’abord la commande.",),
+        "not_heard": ("Je vous relis d’abord la commande.",),
+        "not_answered": ("C’est bien ça ?",),
+        "caller_speaking": ("Oui ?",),
+        "not_agreed": ("Je passe la commande comme cela ? Dites-moi oui ou non.",),
+        "menu_changed": ("Quelque chose vient de changer à la carte.",),
         "closed": (
             "Désolé, nous sommes fermés en ce moment. Nous rouvrons {subject}.",
             "Désolé, nous sommes fermés en ce moment.",

@@ -47,6 +47,8 @@ class Wording(NamedTuple):
     fee: str
     minimum: str
     right: str
+    gone: str
+    repriced: str
     confirmed: Mapping[str, str]
     costs: str
     size_price: str
@@ -123,6 +125,11 @@ class Wording(NamedTuple):
         if not allergens:
             return self.no_allergens
         return self.allergens.format(allergens=self.listing([_lowered(one) for one in allergens], self.last_and))
+
+    def menu_changed(self, gone: Sequence[str], repriced: Sequence[str]) -> str:
+        """What a caller is told when the menu changed between two tools: items sold out, items at another price."""
+        said = ((self.gone, gone), (self.repriced, repriced))
+        return " ".join(text.format(items=self.listing(names, self.last_and)) for text, names in said if names)
 
     def promise(self, kind: str, promised_local: datetime, total: str) -> str:
         time = spoken_time.clock_of(promised_local, self.language)

@@ -13,6 +13,7 @@ class Phrases(msgspec.Struct, frozen=True):
     goodbye: str
     resumed: str
     transfer_failed: str
+    not_saved: str
 
 
 _STILL_THERE = {"en": "Are you still there?", "fr": "Vous êtes toujours là ?"}
@@ -37,6 +38,14 @@ _TRANSFER_FAILED = {
     "fr": "Le transfert a échoué : personne n'a répondu. Dites-le au client et proposez de continuer avec vous.",
 }
 
+_NOT_SAVED = {
+    "en": "I'm sorry, I could not place your order: it did not reach the kitchen. Shall I put you through to the team?",
+    "fr": (
+        "Désolé, je n’ai pas pu enregistrer votre commande : la cuisine ne l’a pas reçue. Voulez-vous que je vous passe"
+        " l’équipe ?"
+    ),
+}
+
 
 def phrases_for(language: str) -> Phrases:
     """French for ``fr`` and its variants, English for anything else."""
@@ -47,4 +56,5 @@ def phrases_for(language: str) -> Phrases:
         goodbye=wording.goodbye,
         resumed=_RESUMED[wording.language],
         transfer_failed=_TRANSFER_FAILED[wording.language],
+        not_saved=_NOT_SAVED[wording.language],
     )

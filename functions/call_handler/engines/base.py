@@ -108,6 +108,10 @@ class ReplyEnds(msgspec.Struct, frozen=True):
     usage: Usage
 
 
+class StillReplying(msgspec.Struct, frozen=True):
+    """A reply that we asked for was refused, since another one is being made: ask again when that has ended."""
+
+
 class EngineComplains(msgspec.Struct, frozen=True):
     """The engine did not like the message that we named ``about``; the conversation goes on."""
 
@@ -132,6 +136,7 @@ EngineEvent = (
     | ReplyText
     | ReplyAudioEnds
     | ReplyEnds
+    | StillReplying
     | EngineComplains
     | EngineGone
 )
@@ -160,6 +165,12 @@ class Engine(Protocol):
 
     def speak(self, sentence: str = "") -> None:
         """Reply now, without waiting for the caller; with ``sentence``, say just that, word for word."""
+
+    def cancel(self) -> None:
+        """Stop the reply that is being made, if any."""
+
+    def end_turn(self) -> None:
+        """The caller's turn is over, though the engine has not noticed; no reply follows by itself."""
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
         """The caller heard only so much of the item."""

@@ -101,6 +101,12 @@ class RealtimeEngine:
     def speak(self, sentence: str = "") -> None:
         self._send({"type": "response.create"} | ({"response": _word_for_word(sentence)} if sentence else {}))
 
+    def cancel(self) -> None:
+        self._send({"type": "response.cancel"})
+
+    def end_turn(self) -> None:
+        self._send({"type": "input_audio_buffer.commit"})
+
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
         self._send(
             {

@@ -19,6 +19,7 @@ from functions.call_handler.engines.base import (
     ReplyEnds,
     ReplyStarts,
     ReplyText,
+    StillReplying,
     ToolCall,
 )
 from functions.call_handler.engines.costs import Usage
@@ -67,7 +68,7 @@ class _Response(msgspec.Struct):
     id: str = ""
     status: str = ""
     status_details: _StatusDetails | None = None
-    output: list[_Item] = []
+    output: list[_Item] | None = None
     usage: _Usage | None = None
 
 
@@ -117,6 +118,8 @@ def read_event(message: bytes, heard_ms: float) -> EngineEvent | None:
             return _reply_end(event.response)
         case "error":
             failure = event.error or _Failure()
+            if failure.code == "conversation_already_has_active_response":
+                return StillReplying()
             return EngineComplains(failure.code or "", failure.message or "", failure.event_id or "")
         case _:
             return None
@@ -127,7 +130,7 @@ def _reply_end(response: _Response) -> ReplyEnds:
     why = details.reason or (details.error.message or details.error.code or "" if details.error else "")
     calls = tuple(
         ToolCall(item.call_id, item.name or "", item.arguments or "")
-        for item in response.output
+        for item in response.output or ()
         if item.type == "function_call" and item.call_id and item.status != "incomplete"
     )
     status = response.status

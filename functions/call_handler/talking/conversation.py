@@ -1,11 +1,10 @@
-"""One caller and one engine: hears, answers, is interrupted, uses tools, and notices silence.
+"""The conversation itself: what a caller, an engine and time may do to a call, and what follows from each.
 
-Everything here runs in callbacks of the event loop and returns at once; only tools wait, in a task of their
-own. What the caller has heard is ``Playback``'s to know, what was agreed ``ToolLoop``'s.
+Events in, calls out: the bridge tells what the caller does (``MediaListener``), the engine what it hears and says
+(``on_engine``), the owner of the call lets time pass (``tick``). Nothing here waits but the tools.
 
-A reply is dropped from the moment the caller speaks over it until a new one begins. When tools end while the
-caller is speaking, no reply is asked for: the engine makes one by itself when the caller pauses, and is asked
-only if it does not (REPLY_AFTER_TOOLS_S).
+One reply at a time: what is to be said while a reply is in progress is owed and said right after it, also when the
+engine refuses to begin it (it may have begun one by itself in the same moment).
 """
 
 import asyncio
@@ -32,6 +31,7 @@ from functions.call_handler.engines.base import (
     ReplyStarts,
     ReplyText,
     Speaker,
+    StillReplying,
     ToolCall,
 )
 from functions.call_handler.engines.costs import Usage
@@ -40,8 +40,10 @@ from functions.call_handler.remembering.transcript import Transcript
 from functions.call_handler.talking.media import MediaSocket
 from functions.call_handler.talking.patience import Patience
 from functions.call_handler.talking.playback import Playback
+from functions.call_handler.talking.read_back import ReadBackWatch
 from functions.call_handler.talking.tool_loop import INTERRUPTED, ToolLoop
 from process import logs
+from protocols.media import BYTES_PER_MS
 
 log = logs.get(__name__)
 
@@ -50,8 +52,11 @@ BRIDGE_HANGS_UP_WITHIN_S = 5.0
 BRIDGE_TRANSFERS_WITHIN_S = 30.0  # longer than the bridge itself waits for the other phone
 KEYPAD_PAUSE_S = 1.5
 MAX_KEYS = 32
-MAX_TOOL_ROUNDS = 12  # between two things that the caller says
+MAX_TOOL_ROUNDS = 8  # between two things that the caller says; then the engine has to speak
 WAITING_AUDIO_FRAMES = 500  # 10 s, while the engine is being dialled again
+RETRY_AFTER_FAILURE_S = 1.0
+# What an engine has to hear after a caller who hung up, to notice that the turn is over.
+CLOSING_SILENCE = b"\xff" * (1200 * BYTES_PER_MS)
 
 
 class Over(Enum):
@@ -91,6 +96,7 @@ class Conversation:
         media: MediaSocket,
         playback: Playback,
         tools: ToolLoop,
+        read_back: ReadBackWatch,
         transcript: Transcript,
         observer: Observer,
         patience: Patience,
@@ -102,6 +108,7 @@ class Conversation:
         self._media = media
         self._playback = playback
         self._tools = tools
+        self._read_back = read_back
         self._transcript = transcript
         self._observer = observer
         self._patience = patience
@@ -113,8 +120,10 @@ class Conversation:
         self._paused_at: float | None = None
         self._reply_id = ""  # the reply that the engine is making
         self._audible_id = ""  # the same, until the caller speaks over it
+        self._reply_item = ""  # what that reply is saying
         self._reply_spoke = False
-        self._reply_owed = False
+        self._asked = False  # for a reply that has not begun
+        self._owed: str | None = None  # a reply to ask for as soon as one may: a sentence, or "" for any
         self._tool_rounds = 0
         self._tool_task: asyncio.Task[None] | None = None
         self._keys = ""
@@ -138,11 +147,14 @@ class Conversation:
         return self._engine is engine
 
     def speak(self, sentence: str = "") -> None:
-        """Let the engine reply without waiting for the caller; say ``sentence`` if there is one."""
-        self._reply_owed = False
-        if self._engine is not None:
-            self._engine.speak(sentence)
-            self._patience.expect_reply(self._clock())
+        """Let the engine reply without waiting for the caller, as soon as it may; word for word with ``sentence``."""
+        if self._engine is None or self._reply_id or self._asked:
+            self._owed = sentence or self._owed or ""
+            return
+        self._owed = None
+        self._asked = True
+        self._engine.speak(sentence)
+        self._patience.expect_reply(self._clock())
 
     def leave(self, sentence: str) -> None:
         """Say ``sentence`` and hang up."""
@@ -152,6 +164,24 @@ class Conversation:
     def finish(self, why: Over) -> None:
         if not self.over.done():
             self.over.set_result(why)
+
+    async def finish_turn(self, within_s: float) -> None:
+        """The caller hung up right after the read-back: let the engine hear the turn's end and do what follows.
+
+        Without a read-back that was heard nothing can follow that a kitchen should know.
+        """
+        if self._engine is None or not self._read_back.agreement(self._clock()).heard or self._tools.state.confirmed:
+            return
+        if self._caller_speaking or not self._read_back.agreement(self._clock()).answered:
+            self._engine.hear(CLOSING_SILENCE)
+        by = self._clock() + within_s
+        quiet_by = self._clock() + within_s / 2
+        while self._engine is not None and self._clock() < by and self._tools.state.confirmed is None:
+            busy = self._reply_id or self._asked or self._tool_task or self._caller_speaking
+            if not busy and self._clock() > quiet_by:
+                break
+            await asyncio.sleep(0.02)
+        await self.settle_tools()
 
     async def settle_tools(self) -> None:
         """Wait for the tools in use, if any; a database that is away makes them wait at most ``order_wait_s``."""
@@ -169,6 +199,8 @@ class Conversation:
     def caller_audio(self, audio: bytes) -> None:
         if self._leaving is not None:
             return
+        if self._caller_speaking:
+            self._patience.heard(audio, self._clock())
         if self._engine is not None:
             self._engine.hear(audio)
         else:
@@ -182,6 +214,7 @@ class Conversation:
     def pressed(self, digit: str) -> None:
         self._keys = (self._keys + digit)[-MAX_KEYS:]
         self._keys_at = self._clock()
+        self._read_back.pressed(digit, self._keys_at)
 
     def stopped(self, reason: str) -> None:
         if reason == "superseded":
@@ -215,14 +248,22 @@ class Conversation:
             case CallerTurn():
                 self._tool_rounds = 0
                 self._transcript.caller_turn(event.item_id)
+                self._read_back.caller_turn(event.item_id)
             case CallerSaid():
                 self._caller_said(event)
             case ReplyStarts():
-                self._reply_starts(event)
+                self._reply_id = self._audible_id = event.reply_id
+                self._reply_spoke = self._asked = False
+                self._reply_item = ""
+                self._owed = self._owed or None  # a reply for a tool's answer, or for keys, is as good as this one
+                self._patience.reply_started(self._clock())
             case ReplyAudioEnds():
                 self._reply_audio_ends(event)
             case ReplyEnds():
                 self._reply_ends(event)
+            case StillReplying():
+                self._asked = False
+                self._owed = self._owed or ""
             case EngineComplains():
                 log.warning("the engine complains", code=event.code, pii_text=event.message)
             case EngineGone():
@@ -233,8 +274,11 @@ class Conversation:
         if engine is not None:
             engine.close()
         self._reply_id = self._audible_id = ""
-        self._caller_speaking = False
+        self._caller_speaking = self._asked = False
+        self._owed = None
+        self._read_back.forget()  # a new engine has not read anything out
         self._patience.stop_expecting()
+        self._patience.caller_paused()
         if not self.over.done():
             self._observer.engine_lost(reason)
 
@@ -242,16 +286,17 @@ class Conversation:
         """Barge-in: silence first, then tell the engine what was heard of its reply."""
         now = self._clock()
         self._caller_speaking = True
-        self._patience.caller_spoke()
+        self._read_back.caller_speaks(now - event.since_ms / 1000)
+        self._patience.caller_spoke(now)
         self._patience.stop_expecting()
         self._audible_id = ""
+        self._owed = None if self._owed is None else ""  # what was to be said word for word may be wrong by now
         if isinstance(self._tools.closing, EndCall) and self._leaving is None:
             self._tools.closing = self._leave_by = None  # the caller has more to say
         if self._playback.idle(now) or self._leaving is not None:
             return
         self._media.clear()
-        cuts = self._playback.clear(now)
-        for cut in cuts:
+        for cut in self._playback.clear(now):
             if self._engine is not None:
                 self._engine.truncate(cut.item_id, cut.content_index, cut.audio_end_ms)
             self._transcript.cut(cut.item_id)
@@ -261,19 +306,17 @@ class Conversation:
         now = self._clock()
         self._caller_speaking = False
         self._paused_at = now
-        self._patience.expect_reply(now, after_tools=self._reply_owed)
+        self._read_back.caller_pauses()
+        self._patience.caller_paused()
+        self._patience.expect_reply(now, after_tools=self._owed is not None)
 
     def _caller_said(self, event: CallerSaid) -> None:
         self.usage.add(event.usage)
         self._transcript.caller_said(event.item_id, event.text)
+        self._read_back.caller_said(event.item_id, event.text)
         if event.text:
             self._observer.said("caller", event.text)
             self._observer.turn_ended()
-
-    def _reply_starts(self, event: ReplyStarts) -> None:
-        self._reply_id = self._audible_id = event.reply_id
-        self._reply_spoke = self._reply_owed = False
-        self._patience.reply_started(self._clock())
 
     def _reply_audio(self, event: ReplyAudio) -> None:
         if event.reply_id != self._audible_id or self._leaving is not None:
@@ -283,41 +326,65 @@ class Conversation:
         self._playback.queue(event.item_id, event.content_index, len(event.audio), now)
         if self._playback.mark_due():
             self._media.mark(self._playback.mark())
+        self._reply_item = event.item_id
         self._reply_spoke = True
-        self._patience.answered()
+        self._patience.audio_came(now + self._playback.ms_left(now) / 1000)
         if self._paused_at is not None:
             self._observer.first_audio(now - self._paused_at)
             self._paused_at = None
 
     def _reply_text(self, event: ReplyText) -> None:
-        if event.reply_id == self._reply_id:
-            self._transcript.assistant_says(event.item_id, event.text, event.whole)
-            if event.whole and event.text:
-                self._observer.said("assistant", event.text)
+        if event.reply_id != self._reply_id:
+            return
+        self._transcript.assistant_says(event.item_id, event.text, event.whole)
+        if event.whole and event.text:
+            self._observer.said("assistant", event.text)
+            instead = self._read_back.said(event.item_id, event.text) if event.reply_id == self._audible_id else ""
+            if instead:
+                log.warning("the voice read out another cart than there is: said again")
+                self._owed = instead
 
     def _reply_audio_ends(self, event: ReplyAudioEnds) -> None:
-        if event.reply_id == self._audible_id and not self._playback.idle(self._clock()):
+        if event.reply_id != self._audible_id:
+            return
+        self._read_back.audio_ended(self._reply_item)
+        if not self._playback.idle(self._clock()):
             self._media.mark(self._playback.mark())
 
     def _reply_ends(self, event: ReplyEnds) -> None:
         self.usage.add(event.usage)
-        if event.reply_id == self._reply_id:
+        is_current = event.reply_id == self._reply_id
+        if is_current:
             self._reply_id = ""
         if event.status == "cancelled":
             for call in event.calls:
                 if self._engine is not None:
                     self._engine.answer_tool(call.call_id, INTERRUPTED)
-        elif event.status == "failed":
-            log.warning("the engine failed to reply", pii_why=event.why)
-            self._patience.expect_reply(self._clock(), after_tools=True)
-        else:
+        elif event.calls:
             self._patience.answered()
-            if event.calls:
-                work = self._use_tools(event.calls, self._reply_spoke, self._tool_task)
-                self._tool_task = asyncio.create_task(work)
-                return
+            work = self._use_tools(event.calls, self._reply_spoke, self._tool_task)
+            self._tool_task = asyncio.create_task(work)
+            return
+        elif is_current:
+            self._judge(event)
         self._observer.turn_ended()
         self._leave_when_said(self._clock())
+        if self._owed is not None and not self._caller_speaking and self._tool_task is None:
+            self.speak(self._owed)
+
+    def _judge(self, event: ReplyEnds) -> None:
+        """A reply that uses no tool has to have said something, and all of it."""
+        if event.status == "completed" and self._reply_spoke:
+            self._patience.answered()
+            return
+        log.warning("the engine failed to reply", status=event.status, spoke=self._reply_spoke, pii_why=event.why)
+        self._patience.strike()
+        if self._patience.given_up():
+            self._lose_engine(f"the engine fails to reply ({event.status})")
+        elif event.status == "failed":  # at once it would fail again
+            self._patience.expect_within(self._clock(), RETRY_AFTER_FAILURE_S)
+        else:
+            self._owed = self._owed or ""
 
     # --- Tools --------------------------------------------------------------------------------------------
 
@@ -327,19 +394,26 @@ class Conversation:
         for call in calls:
             engine = self._engine
             output = await self._tools.run(call)
-            if engine is not None and engine is self._engine:
+            if output is not None and engine is not None and engine is self._engine:
                 engine.answer_tool(call.call_id, output)
         self._tool_rounds += 1
         self._tool_task = None
         self._observer.turn_ended()
-        if self._tools.closing is not None and spoke:
+        closing = self._tools.closing
+        if closing is not None and spoke:
             self._leave_when_said(self._clock())
         elif self._caller_speaking:
-            self._reply_owed = True
+            self._owed = self._owed or ""
+        elif closing is not None and self._tool_rounds > 1:
+            self.leave(self._phrases.goodbye if isinstance(closing, EndCall) else "")
         elif self._tool_rounds < MAX_TOOL_ROUNDS:
-            self.speak()
-        else:
+            self.speak(self._owed or "")
+        elif self._tool_rounds == MAX_TOOL_ROUNDS:
             log.warning("the model only uses tools and does not speak", rounds=self._tool_rounds)
+            self.speak(self._tools.last_sentence)
+        elif self._tools.state.confirmed is not None:
+            self.leave(self._phrases.goodbye)
+        else:
             self.finish(Over.ENGINE_FAILED)
 
     # --- Time ---------------------------------------------------------------------------------------------
@@ -348,25 +422,50 @@ class Conversation:
         """To be called a few times a second: what nobody else would notice."""
         now = self._clock()
         self._leave_when_said(now)
-        if self._leaving is not None or self._engine is None:
+        if self._leaving is not None:
             return
-        if self._keys and now - self._keys_at >= KEYPAD_PAUSE_S:
+        if self._patience.filler_due(now, self._is_owed(now)):
+            self._media.prompt("one_moment")
+        if self._engine is None:
+            return
+        if self._keys and now - self._keys_at >= KEYPAD_PAUSE_S and not self._caller_speaking:
             self._engine.remember(Line("caller", f"({self._keys})"))
             self._keys = ""
             self.speak()
-        if self._patience.reply_missing(now):
-            if self._patience.given_up():
-                self._lose_engine("the engine does not reply")
-            else:
-                self.speak()
+        missing = self._patience.missing(now)
+        if missing is not None:
+            self._ask_again(missing)
+        elif self._patience.turn_overdue(now):
+            log.warning("the engine does not end the caller's turn: ended for it")
+            self._engine.end_turn()
+            self._caller_pauses()
+            self.speak()
         elif self._tools.closing is None:
             wish = self._patience.silent(now, self._is_quiet(now))
             if wish is not None:
                 sentence, leave = wish
                 self.leave(sentence) if leave else self.speak(sentence)
 
+    def _ask_again(self, missing: str) -> None:
+        """A reply did not begin, or stopped in the middle."""
+        assert self._engine is not None
+        log.warning("the engine owes a reply", missing=missing)
+        if self._patience.given_up():
+            self._lose_engine("the engine does not reply")
+            return
+        if missing == "audio":
+            self._engine.cancel()
+            self._reply_id = self._audible_id = ""
+        self._asked = False
+        self.speak(self._owed or "")
+
+    def _is_owed(self, now: float) -> bool:
+        """The caller hears nothing and waits for us."""
+        busy = self._reply_id or self._asked or self._owed is not None or self._tool_task or self._patience.expecting
+        return bool(busy or self._engine is None) and not self._caller_speaking and self._playback.idle(now)
+
     def _is_quiet(self, now: float) -> bool:
-        busy = self._caller_speaking or self._reply_id or self._tool_task or self._patience.expecting
+        busy = self._caller_speaking or self._reply_id or self._asked or self._tool_task or self._patience.expecting
         return not busy and self._playback.idle(now)
 
     def _stayed(self) -> None:

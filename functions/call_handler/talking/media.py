@@ -8,7 +8,7 @@ together below 2 µs a frame, so frames are not gathered, which would cost their
 
 import asyncio
 from collections import deque
-from typing import Protocol
+from typing import Literal, Protocol
 
 from functions.call_handler.websocket import RefusedError, TextSocket
 from process import logs
@@ -110,6 +110,10 @@ class MediaSocket:
 
     def transfer(self, target: str, reason: str) -> None:
         self._send(self._stream.transfer(target, reason))
+
+    def prompt(self, name: Literal["one_moment"]) -> None:
+        """The bridge says one of its own sentences."""
+        self._send(self._stream.prompt(name))
 
     def hangup(self, reason: str) -> None:
         self._send(self._stream.hangup(reason))

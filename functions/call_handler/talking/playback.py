@@ -2,7 +2,9 @@
 
 Audio is queued faster than it is played. The bridge tells by marks how far it is; between marks the
 position is interpolated, and it never passes audio that is not queued nor a mark that has not come back.
-Pure: the time (seconds, any monotonic clock) is always an argument.
+When the engine stalls, the queue runs empty in the middle of an item; what was heard of the item before that is
+kept, since the engine counts from the item's beginning. Pure: the time (seconds, any monotonic clock) is always an
+argument.
 """
 
 from collections import deque
@@ -12,6 +14,7 @@ import msgspec
 from protocols.media import BYTES_PER_MS
 
 MARK_EVERY_MS = 400.0
+REMEMBERED_ITEMS = 16  # those that a cut or a read-back may still ask for
 
 
 class _Segment(msgspec.Struct):
@@ -40,6 +43,7 @@ class Playback:
         self._queued_ms = 0.0
         self._marked_ms = 0.0
         self._mark_count = 0
+        self._heard_before: dict[tuple[str, int], float] = {}  # of items that are not, or not only, in the queue
         self._known_ms = 0.0
         self._known_at = now
         if greeting_ms > 0:
@@ -50,7 +54,7 @@ class Playback:
         """``byte_count`` µ-law bytes of an item were sent to the bridge."""
         if self.idle(now):
             self._known_ms, self._known_at = self._queued_ms, now
-            self._segments.clear()
+            self._retire(self._queued_ms)
         length_ms = byte_count / BYTES_PER_MS
         last = self._segments[-1] if self._segments else None
         if last is not None and (last.item_id, last.content_index) == (item_id, content_index):
@@ -84,20 +88,52 @@ class Playback:
         limit = min(self._marks.values(), default=self._queued_ms)
         return max(self._known_ms, min(position, limit, self._queued_ms))
 
+    def ms_left(self, now: float) -> float:
+        """How much is queued and not played yet, ms."""
+        return self._queued_ms - self.played_ms(now)
+
     def idle(self, now: float) -> bool:
         """Everything queued has been played."""
         return self.played_ms(now) >= self._queued_ms
+
+    def heard_ms(self, item_id: str, now: float) -> float:
+        """How much of the item's audio was played, ms."""
+        position = self.played_ms(now)
+        heard = sum(ms for (item, _), ms in self._heard_before.items() if item == item_id)
+        return heard + sum(_played(segment, position) for segment in self._segments if segment.item_id == item_id)
+
+    def length_ms(self, item_id: str) -> float:
+        """How much audio of the item was queued and not cut, ms."""
+        queued = sum(ms for (item, _), ms in self._heard_before.items() if item == item_id)
+        return queued + sum(segment.length_ms for segment in self._segments if segment.item_id == item_id)
 
     def clear(self, now: float) -> list[Cut]:
         """The queue was thrown away: what was cut, oldest first; empty when nothing was playing."""
         position = self.played_ms(now)
         cuts = [
-            Cut(segment.item_id, segment.content_index, int(max(0.0, position - segment.start_ms)))
+            Cut(
+                segment.item_id,
+                segment.content_index,
+                int(self._heard_before.get((segment.item_id, segment.content_index), 0.0) + _played(segment, position)),
+            )
             for segment in self._segments
             if segment.item_id and segment.start_ms + segment.length_ms > position
         ]
-        self._segments.clear()
+        self._retire(position)
         self._marks.clear()
         self._queued_ms = self._marked_ms = self._known_ms = 0.0
         self._known_at = now
         return cuts
+
+    def _retire(self, position: float) -> None:
+        """The queue begins anew: keep how much of each item was heard up to ``position``."""
+        for segment in self._segments:
+            part = (segment.item_id, segment.content_index)
+            self._heard_before[part] = self._heard_before.get(part, 0.0) + _played(segment, position)
+        self._segments.clear()
+        while len(self._heard_before) > REMEMBERED_ITEMS:
+            del self._heard_before[next(iter(self._heard_before))]
+
+
+def _played(segment: _Segment, position: float) -> float:
+    return min(max(0.0, position - segment.start_ms), segment.length_ms)

@@ -1,34 +1,55 @@
-"""The model proposes, the domain decides, this performs: one tool call after the other, in the model's order."""
+"""The model proposes, the domain decides, this performs: one tool call after the other, in the model's order.
 
+A call is performed once, however often the engine tells of it: in one response, in the next, in a repeated
+``response.done``. Before ``confirm_order`` the domain is given the present: the menu, the hours and the load as they
+are now, and what the caller answered to the read-back.
+"""
+
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import msgspec
 
+from domain.menu import Menu
 from domain.order import ConfirmedOrder
-from domain.tools import ConfirmOrder, EndCall, OrderState, ToolOutcome, Transfer, apply
+from domain.restaurant import Restaurant
+from domain.tools import ConfirmOrder, EndCall, OrderState, ReadBack, ToolOutcome, Transfer, apply
 from functions.call_handler.engines.base import ToolCall
+from functions.call_handler.phrases import phrases_for
 from functions.call_handler.remembering.orders import OrderRefusedError, Receipt
+from functions.call_handler.talking.read_back import ReadBackWatch
 from process import logs
 
 log = logs.get(__name__)
 
-_INTERRUPTED = {
-    "ok": False,
-    "error": {
-        "code": "interrupted",
-        "field": "",
-        "message": "Not done: the caller spoke first. Listen, then call it again if it is still wanted.",
-        "allowed": [],
-    },
-}
+REMEMBERED_CALLS = 1000
 
 
-INTERRUPTED = msgspec.json.encode(_INTERRUPTED).decode()
+def _refusal(code: str, message: str, say: str = "") -> dict[str, Any]:
+    error = {"code": code, "field": "", "message": message, "allowed": []}
+    return {"ok": False, "error": error} | ({"say": say} if say else {})
+
+
+INTERRUPTED = msgspec.json.encode(
+    _refusal("interrupted", "Not done: the caller spoke first. Listen, then call it again if it is still wanted.")
+).decode()
+
+
+class Present(msgspec.Struct, frozen=True):
+    """The restaurant as it is now; ``load_minutes`` is how far its kitchen is behind."""
+
+    restaurant: Restaurant
+    menu: Menu
+    load_minutes: int
 
 
 class Orders(Protocol):
+    async def present(self) -> Present | None:
+        """None when nobody can tell within a second: then what the call began with counts."""
+
     async def confirm(self, order: ConfirmedOrder) -> Receipt | None:
         """The receipt, or None when it will be written later. Raises OrderRefusedError."""
 
@@ -39,40 +60,72 @@ OnTool = Callable[[ToolCall, dict[str, Any], bool, float], None]
 class ToolLoop:
     """Holds what is agreed so far (``state``) and how the call shall end, once the model asked for it (``closing``)."""
 
-    def __init__(self, state: OrderState, orders: Orders, on_tool: OnTool) -> None:
+    def __init__(
+        self,
+        state: OrderState,
+        read_back: ReadBackWatch,
+        orders: Orders,
+        on_tool: OnTool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.state = state
         self.closing: Transfer | EndCall | None = None
+        self.last_sentence = ""  # what the last tool would have the caller hear
+        self._read_back = read_back
         self._orders = orders
         self._on_tool = on_tool
+        self._clock = clock
+        self._performed: set[str] = set()
 
-    async def run(self, call: ToolCall) -> str:
-        """Perform ``call`` and give the JSON for the model. Never raises for what the model asked."""
-        started = datetime.now(UTC)
+    async def run(self, call: ToolCall) -> str | None:
+        """Perform ``call`` and give the JSON for the model, or None when that was done before.
+
+        Never raises for what the model asked.
+        """
+        if call.call_id in self._performed or len(self._performed) >= REMEMBERED_CALLS:
+            log.warning("the engine repeats a tool call", tool=call.name)
+            return None
+        self._performed.add(call.call_id)
+        started = self._clock()
         arguments = _arguments(call.arguments)
         if arguments is None:
-            result = _refusal("bad_arguments", "arguments", "The arguments have to be a JSON object.")
+            result = _refusal("bad_arguments", "The arguments have to be a JSON object.")
         else:
-            result = await self._apply(call.name, arguments, started)
-        elapsed_ms = (datetime.now(UTC) - started).total_seconds() * 1000
+            result = await self._apply(call.name, arguments)
+        elapsed_ms = (self._clock() - started) * 1000
         ok = bool(result.get("ok"))
+        self.last_sentence = str(result.get("say") or self.last_sentence)
         log.info("tool", tool=call.name, ok=ok, ms=round(elapsed_ms, 1))
         self._on_tool(call, arguments or {}, ok, elapsed_ms)
         return msgspec.json.encode(result).decode()
 
-    async def _apply(self, name: str, arguments: dict[str, Any], now: datetime) -> dict[str, Any]:
+    async def _apply(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         try:
-            outcome = apply(self.state, name, arguments, now)
+            if name == "confirm_order" and self.state.confirmed is None:
+                await self._look_at_the_present()
+            self.state = replace(self.state, agreement=self._read_back.agreement(self._clock()))
+            outcome = apply(self.state, name, arguments, datetime.now(UTC))
             self.state = outcome.state
             return await self._perform(outcome)
         except Exception:  # an error of ours must not leave the caller in silence: the model can say so
             log.exception("tool failed", tool=name)
-            return _refusal("internal", "", "This did not work. Say so, and offer to put the caller through.")
+            return _refusal("internal", "This did not work. Say so, and offer to put the caller through.")
+
+    async def _look_at_the_present(self) -> None:
+        await self._read_back.words_known()
+        now = await self._orders.present()
+        if now is not None:
+            self.state = replace(
+                self.state, restaurant=now.restaurant, menu=now.menu, load_minutes=now.load_minutes
+            )
 
     async def _perform(self, outcome: ToolOutcome) -> dict[str, Any]:
         effect = outcome.effect
         if isinstance(effect, ConfirmOrder):
             return await self._confirm(effect.order, outcome.result)
-        if isinstance(effect, Transfer | EndCall):
+        if isinstance(effect, ReadBack):
+            self._read_back.due(effect)
+        elif isinstance(effect, Transfer | EndCall):
             self.closing = effect
         return outcome.result
 
@@ -80,9 +133,11 @@ class ToolLoop:
         try:
             receipt = await self._orders.confirm(order)
         except OrderRefusedError:
-            return result | _refusal(
-                "not_saved", "order", "The order could not be saved. Say so, and offer to put the caller through."
-            )
+            self.state = replace(self.state, confirmed=None)  # there is no order: nothing may say that there is
+            say = phrases_for(self.state.restaurant.language).not_saved
+            message = "The order could not be saved. Say so, and offer to put the caller through."
+            kept = {key: value for key, value in result.items() if key not in ("say", "promised_at")}
+            return kept | _refusal("not_saved", message, say)
         if receipt is None:
             return result | {"order": {"pending": True}}
         return result | {"order": {"number": receipt.number}}
@@ -94,7 +149,3 @@ def _arguments(text: str) -> dict[str, Any] | None:
     except (msgspec.DecodeError, UnicodeError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def _refusal(code: str, field: str, message: str) -> dict[str, Any]:
-    return {"ok": False, "error": {"code": code, "field": field, "message": message, "allowed": []}}

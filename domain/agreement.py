@@ -1,0 +1,177 @@
+"""Whether the caller agreed to what is about to be ordered: the one gate before an order exists.
+
+A read-back is spoken by the voice engine, played by the bridge and answered by a person, and each of these can go
+wrong: the model confirms in the same breath, the caller talks over the sum, the voice says another total than the
+cart's. So the handler reports facts (``Agreement``), and this module alone decides. Three things have to be true of
+the cart as it is now, each after the one before:
+
+1. its read-back was played to its end; only the closing question may be missing (a "yes" into "is that right?"
+   counts, since items and total were heard);
+2. the caller answered after that, by voice or by a key;
+3. nobody is speaking, and the words, as far as they are known, are a yes without an "if" or a "but".
+
+Words are known late, or never (captions may fail). Then the model's own judgement of what it heard counts.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from domain.errors import Refused
+from domain.names import fold
+from domain.number_words import spoken_numbers
+from domain.order import Cart
+from domain.spoken_time import language_of
+
+Answer = Literal["yes", "no", "unclear"]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What happened since a cart was read out. ``version`` is the cart's, -1 when none was read out.
+
+    ``answer`` holds the caller's words after the read-back: "" while they are not known. ``key`` is a key pressed
+    instead. ``speaking`` is the present moment.
+    """
+
+    version: int = -1
+    heard: bool = False
+    answered: bool = False
+    answer: str = ""
+    key: str = ""
+    speaking: bool = False
+
+
+NOTHING_READ = Agreement()
+
+
+def require_agreement(agreement: Agreement, cart: Cart, language: str) -> None:
+    """Raises Refused: ``not_read_back``, ``not_heard``, ``not_answered``, ``caller_speaking`` or ``not_agreed``."""
+    if agreement.version != cart.version:
+        message = "Call read_cart, say its sentence and let the caller agree before confirm_order."
+        raise Refused("not_read_back", message, ("read_cart",), "read_back")
+    if not agreement.heard:
+        message = "The caller has not heard the read-back to its end: say it now, then wait for the answer."
+        raise Refused("not_heard", message, ("read_cart",), "read_back")
+    if agreement.speaking:
+        raise Refused("caller_speaking", "The caller is speaking: listen first.", (), "read_back")
+    if not agreement.answered:
+        raise Refused("not_answered", "The caller has not answered the read-back yet: wait.", (), "read_back")
+    if not agreement.key and agreement.answer and answer_of(agreement.answer, language) != "yes":
+        message = (
+            "That was no clear yes. Do what the caller asked for; if the order is to stay as it is, call read_cart"
+            " again and ask for a yes or a no."
+        )
+        raise Refused("not_agreed", message, ("read_cart",), "read_back")
+
+
+# --- The answer ------------------------------------------------------------------------------------------------
+
+# Taken out first: a "no" or "but" inside them means nothing.
+_HARMLESS = re.compile(
+    r"\b(?:no (?:problem|worries|bother)|not a problem|why not|no that s (?:it|all|right|fine|great|perfect|correct)"
+    r"|no thats (?:it|all|right|fine|great|perfect|correct)|pas de (?:probleme|souci)s?|non c est (?:tout|bon|parfait)"
+    r"|but yes|mais oui|mais bien sur|pourquoi pas|nothing else|rien d autre|no more|plus rien|ca sera tout"
+    r"|no thank you that s (?:it|all))\b"
+)
+# A caller may answer in another language than the restaurant's: the commonest ones of Europe stand with English.
+_YES = re.compile(
+    r"\b(?:yes|yeah|yea|yep|yup|yah|aye|correct|right|exactly|exact|perfect|sure|ok|okay|okey|fine|great|good|lovely"
+    r"|brilliant|grand|go ahead|absolutely|definitely|certainly|of course|please do|confirm|confirmed|that is it"
+    r"|that s it|thats it|agreed|sounds good|do it|oui|ouais|ouaip|d accord|c est ca|exactement|parfait|parfaitement"
+    r"|tout a fait|c est bon|c est bien ca|voila|tres bien|absolument|bien sur|allez y|vas y|impeccable|nickel"
+    r"|ca marche|ca me va|entendu|je confirme|confirme|c est juste|c est correct|volontiers|si|claro|vale|ja|jawohl"
+    r"|genau|sim|tak|da|va bene|certo|perfetto)\b"
+)
+# What takes a yes back, puts a condition to it or changes the order.
+_BUT = re.compile(
+    r"\b(?:no|nope|nah|not|don t|dont|doesn t|isn t|isnt|won t|can t|cannot|never|but|wait|actually|wrong|incorrect"
+    r"|instead|change|except|hold on|hang on|cancel|remove|forget|too (?:much|expensive|dear)|make it|make that|rather"
+    r"|maybe|perhaps|sorry|mistake|add|also|as well|plus|another|without|if|unless|only if|let me think|non|nan|pas"
+    r"|mais|attendez|attends|plutot|finalement|enfin|en fait|sauf|annul\w*|enlev\w*|retir\w*|trop|faux|fausse|erreur"
+    r"|chang\w*|un instant|minute|ajout\w*|rajout\w*|aussi|en plus|peut etre|desole|pardon|sans|je ne sais"
+    r"|si (?:vous|c|ca|on|le|la|les|je|il|elle)"
+    r"|nein|aber|pero|nie)\b"
+)
+
+
+def answer_of(said: str, language: str) -> Answer:
+    """What ``said`` means as the answer to a read-back: ``yes`` only when nothing in it takes the yes back.
+
+    "Sure, how long will it take?" is a yes; "yes but the total is wrong", "not yet" and "oui enfin non" are ``no``;
+    "uh-huh" is ``unclear``.
+    """
+    words = _HARMLESS.sub(" yes ", fold(said))
+    if _BUT.search(words):
+        return "no"
+    return "yes" if _YES.search(words) else "unclear"
+
+
+# --- The read-back ---------------------------------------------------------------------------------------------
+
+_AMOUNT = re.compile(
+    r"(?P<whole>\d{1,7})(?: ?(?P<point>[.,]) ?(?P<cents>\d{2})(?!\d))?"
+    r"(?: ?(?P<unit>€|\$|£|euros?|eur|pounds?|livres?|dollars?|francs?|chf|gbp|usd)"
+    r"(?: (?:and |et )?(?P<rest>\d{1,2})(?!\d)(?: (?:cents?|centimes?|pence|p))?)?)?"
+)
+_ONE = frozenset(("1", "a", "an", "un", "une", "one"))
+# Words that a sentence says otherwise, or not at all, without meaning something else.
+_SMALL = frozenset(
+    ("the", "with", "and", "of", "avec", "et", "de", "du", "des", "la", "le", "les", "l", "d", "a", "au")
+)
+
+
+def misread(text: str, cart: Cart, total_cents: int, language: str) -> tuple[str, ...]:
+    """What the spoken ``text`` leaves out of, or gets wrong in, the cart: names of items, ``total``; empty when right.
+
+    Items and options may stand in any order, be inflected and have anything around them; numbers may be words or
+    digits; the total has to be said as an amount.
+    """
+    numbers = spoken_numbers(text, language_of(language))
+    words = fold(numbers).split()
+    wrong = []
+    for line in cart.lines:
+        names = [line.item_name, line.size_name, *(modifier.name for modifier in line.modifiers)]
+        wanted = [word for name in names for word in fold(spoken_numbers(name, language_of(language))).split()]
+        all_said = all(_is_said(word, words) for word in wanted if word not in _SMALL)
+        counted = str(line.quantity) in words or (line.quantity == 1 and not _ONE.isdisjoint(words))
+        if not (all_said and counted):
+            wrong.append(line.item_name)
+    if total_cents not in _amounts(numbers):
+        wrong.append("total")
+    return tuple(wrong)
+
+
+def _is_said(word: str, words: list[str]) -> bool:
+    """The word itself, or inflected: a plural, a feminine form."""
+    stem = word[:-1] if len(word) > 4 and word[-1] in "sex" else word
+    return any(
+        said == word or (len(stem) > 2 and said.startswith(stem) and len(said) <= len(word) + 2) for said in words
+    )
+
+
+def _amounts(numbers: str) -> set[int]:
+    """Every amount of money, in cents, that the text may mean."""
+    found = set()
+    for match in _AMOUNT.finditer(numbers.casefold()):
+        whole = int(match["whole"]) * 100
+        if match["cents"] is not None:
+            found.add(whole + int(match["cents"]))
+        elif match["unit"] is not None:
+            found.add(whole + int(match["rest"] or 0))
+    for match in re.finditer(r"[€$£] ?(\d{1,7})(?:[.,](\d{2}))?(?!\d)", numbers):
+        found.add(int(match[1]) * 100 + int(match[2] or 0))
+    for match in re.finditer(r"(?<!\d)(\d{1,2}) ?(?:cents?|centimes?|pence)\b", numbers.casefold()):
+        found.add(int(match[1]))
+    return found
+
+
+def question_from(sentence: str) -> int:
+    """Where in a read-back its closing question begins (an index): what comes before it must be heard."""
+    body = sentence.rstrip()
+    if not body.endswith("?"):
+        return len(body)
+    before = max(body.rfind(mark, 0, len(body) - 1) for mark in (". ", "! ", "? ", ".\u00a0"))
+    return before + 1 if before > 0 else len(body)
