@@ -60,7 +60,7 @@ def consumer(
                 return await _duplicate(connection, name, event)
             reply = await effect(connection, event)
             if reply is not None:
-                await connection.execute(_REMEMBER_REPLY, name, event.id, _Reply(reply.TYPE, reply))
+                await connection.execute(_REMEMBER_REPLY, name, event.id, KeptReply(reply.TYPE, reply))
             return Settled(reply, at)
 
     return _Consumer(name, kinds, once, postgres, redis).app
@@ -85,7 +85,7 @@ def outside_consumer(
         if settled.at is not None:
             return settled
         reply = await effect(event)
-        kept = None if reply is None else _Reply(reply.TYPE, reply)
+        kept = None if reply is None else KeptReply(reply.TYPE, reply)
         async with postgres.tenant(payload.restaurant_id) as connection:
             at = await connection.fetchval(_FIRST_WITH_REPLY, name, event.id, kept)
             return await _duplicate(connection, name, event) if at is None else Settled(reply, at)
@@ -101,7 +101,7 @@ class Settled(msgspec.Struct, frozen=True):
     duplicate: bool = False
 
 
-class _Reply(msgspec.Struct, frozen=True):
+class KeptReply(msgspec.Struct, frozen=True):
     """A reply as ``processed_event`` keeps it."""
 
     type: str
@@ -122,7 +122,7 @@ async def _settled_before(connection: Connection, name: str, event: Event) -> Se
         return Settled(None, None)
     if row["reply"] is None:
         return Settled(None, row["at"], duplicate=True)
-    kept = msgspec.convert(row["reply"], _Reply)
+    kept = msgspec.convert(row["reply"], KeptReply)
     return Settled(msgspec.convert(kept.data, BY_TYPE[kept.type]), row["at"], duplicate=True)
 
 

@@ -13,7 +13,7 @@ import asyncpg
 import msgspec
 
 from domain.calls import Outcome
-from stores.checkpoints import Said
+from stores.checkpoints import Utterance
 from stores.ciphers import PiiCipher
 from stores.errors import NotFoundError
 from stores.postgres import Connection
@@ -41,10 +41,10 @@ class CallRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call(CallRecord):
+class LoggedCall(CallRecord):
     """A call as the staff read it. ``recent`` leaves the transcript out; no cipher leaves ``caller`` empty."""
 
-    transcript: tuple[Said, ...] = ()
+    transcript: tuple[Utterance, ...] = ()
     usage: Mapping[str, Any]
     cost_dollars: float
 
@@ -87,7 +87,7 @@ async def record_conversation(
     call_id: str,
     started_at: datetime,
     restaurant_id: str,
-    transcript: Sequence[Said],
+    transcript: Sequence[Utterance],
     usage: Mapping[str, Any],
     cost_dollars: float,
     order_id: str | None,
@@ -139,7 +139,7 @@ _COLUMNS = (
 
 async def recent(
     conn: Connection, limit: int = 50, before: datetime | None = None, *, pii: PiiCipher | None = None
-) -> tuple[Call, ...]:
+) -> tuple[LoggedCall, ...]:
     """Newest first, without transcripts; ``before`` is the ``started_at`` of the last one of the page before."""
     rows = await conn.fetch(
         f"select {_COLUMNS}, '[]'::jsonb as transcript from call_log"
@@ -150,7 +150,7 @@ async def recent(
     return tuple(_call(row, pii) for row in rows)
 
 
-async def get(conn: Connection, call_id: str, *, pii: PiiCipher | None = None) -> Call:
+async def get(conn: Connection, call_id: str, *, pii: PiiCipher | None = None) -> LoggedCall:
     """With its transcript. Raises NotFoundError."""
     row = await conn.fetchrow(
         f"select {_COLUMNS}, transcript from call_log where id = $1 order by started_at desc limit 1", call_id
@@ -160,9 +160,9 @@ async def get(conn: Connection, call_id: str, *, pii: PiiCipher | None = None) -
     return _call(row, pii)
 
 
-def _call(row: asyncpg.Record, pii: PiiCipher | None) -> Call:
+def _call(row: asyncpg.Record, pii: PiiCipher | None) -> LoggedCall:
     caller = row["caller_encrypted"]
-    return Call(
+    return LoggedCall(
         id=row["id"],
         restaurant_id=row["restaurant_id"],
         started_at=row["started_at"],
@@ -178,7 +178,7 @@ def _call(row: asyncpg.Record, pii: PiiCipher | None) -> Call:
         recording=row["recording"],
         order_id=row["order_id"],
         caller=pii.decrypt(row["restaurant_id"], caller) if pii and caller else "",
-        transcript=msgspec.convert(row["transcript"], tuple[Said, ...]),
+        transcript=msgspec.convert(row["transcript"], tuple[Utterance, ...]),
         usage=row["usage"],
         cost_dollars=float(row["cost_dollars"]),
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # a call handler saves with a client of its own: redis-py is 
 LIFETIME_S = 2 * 60 * 60
 
 
-class Said(msgspec.Struct, frozen=True):
+class Utterance(msgspec.Struct, frozen=True):
     """One side's words. Personal data: never in a log."""
 
     who: Literal["caller", "assistant"]
@@ -36,7 +36,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     started_at: datetime
     cart: Cart
-    transcript: list[Said] = msgspec.field(default_factory=list)
+    transcript: list[Utterance] = msgspec.field(default_factory=list)
     role: str = "ordering"
     order_id: str | None = None
     confirmed: ConfirmedOrder | None = None

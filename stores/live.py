@@ -30,7 +30,7 @@ class CallChanged(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag
     attempt: int = 1
 
 
-class Said(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="said"):
+class Spoke(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="said"):
     call_id: str
     who: Literal["caller", "assistant"]
     text: str
@@ -45,7 +45,7 @@ class ToolUsed(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_fi
     ms: float
 
 
-class OrderLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class TakenLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     name: str
     quantity: int
     total_cents: int
@@ -59,7 +59,7 @@ class OrderTaken(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_
     number: int
     total_cents: int
     currency: str
-    lines: tuple[OrderLine, ...]
+    lines: tuple[TakenLine, ...]
 
 
 class BargedIn(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="barge_in"):
@@ -78,7 +78,7 @@ class EventHandled(msgspec.Struct, frozen=True, kw_only=True, rename="camel", ta
     ms: float
 
 
-LiveEvent = CallChanged | Said | ToolUsed | OrderTaken | BargedIn | EventHandled
+LiveEvent = CallChanged | Spoke | ToolUsed | OrderTaken | BargedIn | EventHandled
 
 _decoder = msgspec.json.Decoder(LiveEvent)
 

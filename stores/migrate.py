@@ -41,7 +41,7 @@ class Migration(NamedTuple):
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
-class Settings(msgspec.Struct, frozen=True):
+class MigrateSettings(msgspec.Struct, frozen=True):
     """The passwords are set when given (the local stack); elsewhere the operator sets them."""
 
     migrate_database_url: str
@@ -146,7 +146,7 @@ def database_name(url: str) -> str:
 
 def main() -> None:
     logs.configure("migrate")
-    found = settings.load_or_exit(Settings)
+    found = settings.load_or_exit(MigrateSettings)
     try:
         applied = asyncio.run(
             migrate(

@@ -44,7 +44,7 @@ class ActiveCalls:
         elif isinstance(event, live.CallChanged):
             known = self._calls.get(event.call_id, ActiveCall(event.call_id, event.state, event.at))
             self._calls = {**self._calls, event.call_id: replace(known, state=event.state)}
-        elif isinstance(event, live.Said) and event.call_id in self._calls:
+        elif isinstance(event, live.Spoke) and event.call_id in self._calls:
             known = self._calls[event.call_id]
             self._calls = {**self._calls, event.call_id: replace(known, who=event.who, words=event.text)}
 

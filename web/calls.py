@@ -4,7 +4,7 @@ from flask import Response, abort, render_template
 from flask.typing import ResponseReturnValue
 
 from stores import calls, live, orders
-from stores.calls import Call
+from stores.calls import LoggedCall
 from stores.errors import NotFoundError
 from stores.orders import Order
 from stores.postgres import Connection
@@ -31,7 +31,7 @@ def stream() -> Response:
 
 @blueprint.get("/calls/<call_id>")
 def show(call_id: str) -> ResponseReturnValue:
-    async def work(connection: Connection) -> tuple[Call, tuple[Order, ...]]:
+    async def work(connection: Connection) -> tuple[LoggedCall, tuple[Order, ...]]:
         call = await calls.get(connection, call_id, pii=context.pii())
         return call, await orders.of_call(connection, call_id, pii=context.pii())
 
@@ -47,5 +47,5 @@ def labels() -> dict[str, object]:
     return {"outcomes": words.outcomes(), "fulfilments": words.fulfilments()}
 
 
-def _recent() -> tuple[Call, ...]:
+def _recent() -> tuple[LoggedCall, ...]:
     return in_restaurant(lambda connection: calls.recent(connection, PAGE, pii=context.pii()))

@@ -12,7 +12,16 @@ MissedReason = Literal["no_handler", "handler_lost", "restaurant_full", "node_fu
 LineChange = Literal["created", "assigned", "updated", "activated", "deactivated", "removed"]
 
 
-class CallIncoming(Payload, frozen=True, kw_only=True):
+class CallEvent(Payload, frozen=True, kw_only=True):
+    """What every event of a call says. ``received_at`` is when the INVITE came: with the id it names the call's row."""
+
+    call_id: CallId
+    phone_line_id: Uuid
+    bridge_node_id: str
+    received_at: Instant
+
+
+class CallIncoming(CallEvent, frozen=True, kw_only=True):
     """A caller rings: a bridge asks for a handler. Goes straight to the call handler, never through the broker.
 
     ``audio_stream_token`` opens ``audio_stream_url`` once, for this ``attempt``. ``greeting`` is the text that
@@ -21,9 +30,6 @@ class CallIncoming(Payload, frozen=True, kw_only=True):
 
     TYPE: ClassVar[str] = "com.alloresto.call.incoming"
 
-    call_id: CallId
-    phone_line_id: Uuid
-    bridge_node_id: str
     attempt: Attempt
     caller: str
     called: str
@@ -31,20 +37,15 @@ class CallIncoming(Payload, frozen=True, kw_only=True):
     audio_stream_url: str
     audio_stream_token: str
     greeting: str
-    received_at: Instant
 
 
-class CallEnded(Payload, frozen=True, kw_only=True, omit_defaults=True):
+class CallEnded(CallEvent, frozen=True, kw_only=True, omit_defaults=True):
     """A call is over. ``recording`` says where its audio lies, when the restaurant records."""
 
     TYPE: ClassVar[str] = "com.alloresto.call.ended"
 
-    call_id: CallId
-    phone_line_id: Uuid
-    bridge_node_id: str
     outcome: Outcome
     attempts: int
-    received_at: Instant
     ended_at: Instant
     duration_ms: Milliseconds
     answered_at: Instant | None = None
@@ -53,30 +54,22 @@ class CallEnded(Payload, frozen=True, kw_only=True, omit_defaults=True):
     recording: str | None = None
 
 
-class CallMissed(Payload, frozen=True, kw_only=True):
+class CallMissed(CallEvent, frozen=True, kw_only=True):
     """Nobody served the caller: the restaurant's fallback spoke, or the caller gave up."""
 
     TYPE: ClassVar[str] = "com.alloresto.call.missed"
 
-    call_id: CallId
-    phone_line_id: Uuid
-    bridge_node_id: str
     reason: MissedReason
-    received_at: Instant
     ended_at: Instant
 
 
-class CallTransferred(Payload, frozen=True, kw_only=True):
+class CallTransferred(CallEvent, frozen=True, kw_only=True):
     """The caller was put through to a human at ``target`` (a number or SIP URI)."""
 
     TYPE: ClassVar[str] = "com.alloresto.call.transferred"
 
-    call_id: CallId
-    phone_line_id: Uuid
-    bridge_node_id: str
     target: str
     reason: str
-    received_at: Instant
     transferred_at: Instant
 
 

@@ -9,7 +9,7 @@ import sys
 from eventing.cloudevents import overrides
 from eventing.relay.publishing import Publisher
 from eventing.relay.service import Relay
-from eventing.relay.settings import Settings
+from eventing.relay.settings import RelaySettings
 from process import logs
 from process.asgi import App, serve
 from process.health import Health
@@ -19,7 +19,7 @@ GRACE_S = 2  # for probes under way; the relay's own grace comes after
 
 
 async def main() -> int:
-    settings = load_or_exit(Settings)
+    settings = load_or_exit(RelaySettings)
     logs.configure("relay")
     try:
         extensions = overrides(settings.k_ce_overrides)

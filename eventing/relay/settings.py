@@ -9,7 +9,7 @@ import msgspec
 from process.settings import Port
 
 
-class Settings(msgspec.Struct, frozen=True):
+class RelaySettings(msgspec.Struct, frozen=True):
     """``K_SINK`` and ``K_CE_OVERRIDES`` come from a SinkBinding. ``RELAY_WORKERS``: events under way at a time."""
 
     platform_database_url: str

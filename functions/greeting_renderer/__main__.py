@@ -1,5 +1,5 @@
 from eventing.serving import run
-from functions.greeting_renderer.app import Settings, build
+from functions.greeting_renderer.app import RendererSettings, build
 
 if __name__ == "__main__":
-    run("greeting_renderer", Settings, build)
+    run("greeting_renderer", RendererSettings, build)

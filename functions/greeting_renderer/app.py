@@ -26,7 +26,7 @@ NAME = "greeting_renderer"
 SPOKEN_FIELDS = frozenset({"greeting", "voice", "name", "language", "record_calls"})
 
 
-class Settings(FunctionSettings, frozen=True, kw_only=True):
+class RendererSettings(FunctionSettings, frozen=True, kw_only=True):
     """``openai_voice`` speaks for restaurants that have chosen none, here and in the call."""
 
     openai_api_key: str
@@ -35,7 +35,7 @@ class Settings(FunctionSettings, frozen=True, kw_only=True):
     openai_voice: str = "marin"
 
 
-def build(settings: Settings) -> App:
+def build(settings: RendererSettings) -> App:
     postgres, redis = Postgres(settings.database_url), connect(settings.redis_url)
     speech = Speech(settings.openai_base_url, settings.openai_api_key, settings.openai_tts_model, settings.openai_voice)
     renderer = Renderer(speech, redis, postgres)

@@ -141,6 +141,6 @@ async def test_the_staff_sees_the_call_live(
     seen = [await asyncio.wait_for(first, 5)] + [await asyncio.wait_for(anext(events), 5) for _ in range(2)]
     await events.aclose()
 
-    assert [type(event).__name__ for event in seen] == ["Said", "Said", "ToolUsed"]
+    assert [type(event).__name__ for event in seen] == ["Spoke", "Spoke", "ToolUsed"]
     assert (seen[1].who, seen[1].text) == ("caller", "A small Margherita.")
     assert (seen[2].name, seen[2].ok) == ("add_item", True)

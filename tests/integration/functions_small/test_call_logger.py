@@ -18,7 +18,7 @@ from tests.integration.functions_small.conftest import StartFunction
 
 pytestmark = pytest.mark.integration
 
-Logged = Callable[[], Awaitable[calls.Call]]
+Logged = Callable[[], Awaitable[calls.LoggedCall]]
 Make = Callable[[str], Payload]
 
 STARTED = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -71,7 +71,7 @@ def transferred(restaurant_id: str) -> CallTransferred:
 
 @pytest.fixture
 def logged(postgres: Pools, restaurant_id: str) -> Logged:
-    async def get() -> calls.Call:
+    async def get() -> calls.LoggedCall:
         async with postgres.app.tenant(restaurant_id) as connection:
             return await calls.get(connection, "call-1")
 

@@ -7,7 +7,7 @@ import pytest
 
 from stores import calls, customers, figures, orders, reservations
 from stores.calls import CallRecord
-from stores.checkpoints import Said
+from stores.checkpoints import Utterance
 from stores.ciphers import PiiCipher
 from stores.errors import NotFoundError
 from stores.postgres import Postgres
@@ -190,7 +190,7 @@ async def test_a_call_has_its_end_and_its_conversation_whichever_comes_first(
     postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher, end_first: bool
 ) -> None:
     own, _ = tenants
-    said = [Said("caller", "Two, please", NOW), Said("assistant", "Certainly", NOW + timedelta(seconds=1))]
+    said = [Utterance("caller", "Two, please", NOW), Utterance("assistant", "Certainly", NOW + timedelta(seconds=1))]
     end = CallRecord(
         id="a call",
         restaurant_id=own.id,

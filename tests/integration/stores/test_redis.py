@@ -7,7 +7,7 @@ import pytest
 
 from domain.order import Cart, ConfirmedOrder
 from stores import checkpoints, greetings, keys, live
-from stores.checkpoints import Checkpoint, Said
+from stores.checkpoints import Checkpoint, Utterance
 from stores.greetings import Greeting, Wanted
 from stores.redis import RedisError, connect
 from tests.integration.stores.samples import NOW, make_menu, make_order, new_id
@@ -27,7 +27,7 @@ async def test_a_call_goes_on_from_its_checkpoint(redis: Any) -> None:
         attempt=2,
         started_at=NOW,
         cart=Cart("EUR", 3, 2, order.lines, order.fulfilment, "Ada", 3),
-        transcript=[Said("caller", "Deux, s’il vous plaît", NOW)],
+        transcript=[Utterance("caller", "Deux, s’il vous plaît", NOW)],
         confirmed=order,
         usage={"output_tokens": 5},
         turns=1,
@@ -85,10 +85,10 @@ async def test_a_greeting_is_dropped_unless_it_says_what_it_should(redis: Any) -
 
 
 async def test_the_live_feed_tells_every_kind_as_it_was_published(redis: Any) -> None:
-    line = live.OrderLine(name="Margherita", quantity=2, total_cents=2700, size="Large", modifiers=("Olives",))
+    line = live.TakenLine(name="Margherita", quantity=2, total_cents=2700, size="Large", modifiers=("Olives",))
     told: list[live.LiveEvent] = [
         live.CallChanged(call_id="c", state="ringing", at=NOW),
-        live.Said(call_id="c", who="caller", text="Bonjour", at=NOW),
+        live.Spoke(call_id="c", who="caller", text="Bonjour", at=NOW),
         live.ToolUsed(call_id="c", name="add_item", arguments={"item": "Margherita"}, ok=True, ms=1.5),
         live.OrderTaken(call_id="c", order_id="o", number=7, total_cents=2700, currency="EUR", lines=(line,)),
         live.BargedIn(call_id="c", ms=48.0),
