@@ -12,4 +12,5 @@ Outcome = Literal[
     "busy",
     "superseded",
     "failed",
+    "lost",
 ]

@@ -185,7 +185,7 @@ class PromptBody(msgspec.Struct, frozen=True, gc=False):
 
 
 class Prompt(_StreamMessage, frozen=True, gc=False, tag="prompt"):
-    """Say one of the bridge's own sentences, behind the audio sent so far: something to hear while the engine is late."""
+    """Say one of the bridge's own sentences behind the audio sent so far, while the engine is late."""
 
     prompt: PromptBody
     stream_sid: str = ""

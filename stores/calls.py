@@ -4,15 +4,16 @@ Both name the row by ``(id, started_at)``, so both must take ``started_at`` from
 that announced the call.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import asyncpg
 import msgspec
 
 from domain.calls import Outcome
+from domain.order import Cart
 from stores.checkpoints import Utterance
 from stores.ciphers import PiiCipher
 from stores.errors import NotFoundError
@@ -82,44 +83,57 @@ async def record_ended(conn: Connection, record: CallRecord, *, pii: PiiCipher |
     )
 
 
-async def record_conversation(
-    conn: Connection,
-    call_id: str,
-    started_at: datetime,
-    restaurant_id: str,
-    transcript: Sequence[Utterance],
-    usage: Mapping[str, Any],
-    cost_dollars: float,
-    order_id: str | None,
-    outcome: Outcome,
-    *,
-    caller: str = "",
-    pii: PiiCipher | None = None,
-) -> None:
+class UnconfirmedCart(msgspec.Struct, frozen=True):
+    """A cart that nobody agreed to, for the restaurant to call back about. Personal: it holds a name, an address."""
+
+    cart: Cart
+    total_cents: int
+    reason: Literal["caller_hung_up", "transferred", "engine_failed", "handler_lost", "not_saved"]
+
+
+class ConversationRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What a handler knows of a call when it is over. ``caller``, ``transcript`` and ``unconfirmed`` are personal."""
+
+    call_id: str
+    restaurant_id: str
+    started_at: datetime
+    outcome: Outcome
+    transcript: tuple[Utterance, ...] = ()
+    usage: dict[str, int | float] = {}
+    cost_dollars: float = 0.0
+    order_id: str | None = None
+    caller: str = ""
+    unconfirmed: UnconfirmedCart | None = None
+
+
+async def record_conversation(conn: Connection, record: ConversationRecord, pii: PiiCipher) -> None:
     """Write what was said and what the model cost; safe to repeat, the last one counts.
 
-    ``outcome`` stands only until ``record_ended`` gives the final one. Raises ValueError for a ``caller`` without
-    a cipher.
+    ``outcome`` stands only until ``record_ended`` gives the final one.
     """
-    encrypted, hashed = _caller(restaurant_id, caller, pii)
+    encrypted, hashed = _caller(record.restaurant_id, record.caller, pii)
+    cart = record.unconfirmed
     await conn.execute(
         "insert into call_log as c (id, started_at, restaurant_id, transcript, usage, cost_dollars, order_id, outcome,"
-        " caller_encrypted, caller_hash) values ($1, $2, $3, $4, $5, $6::float8::numeric, $7, $8, $9, $10)"
+        " caller_encrypted, caller_hash, unconfirmed_encrypted)"
+        " values ($1, $2, $3, $4, $5, $6::float8::numeric, $7, $8, $9, $10, $11)"
         " on conflict (id, started_at) do update set transcript = excluded.transcript, usage = excluded.usage,"
         " cost_dollars = excluded.cost_dollars, order_id = coalesce(excluded.order_id, c.order_id),"
         " outcome = case when c.ended_at is null then excluded.outcome else c.outcome end,"
         " caller_encrypted = coalesce(excluded.caller_encrypted, c.caller_encrypted),"
-        " caller_hash = coalesce(excluded.caller_hash, c.caller_hash)",
-        call_id,
-        started_at,
-        restaurant_id,
-        transcript,
-        usage,
-        cost_dollars,
-        order_id,
-        outcome,
+        " caller_hash = coalesce(excluded.caller_hash, c.caller_hash),"
+        " unconfirmed_encrypted = excluded.unconfirmed_encrypted",
+        record.call_id,
+        record.started_at,
+        record.restaurant_id,
+        record.transcript,
+        record.usage,
+        record.cost_dollars,
+        record.order_id,
+        record.outcome,
         encrypted,
         hashed,
+        None if cart is None else pii.encrypt(record.restaurant_id, msgspec.json.encode(cart).decode()),
     )
 
 

@@ -35,6 +35,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     restaurant_id: str
     attempt: int
     started_at: datetime
+    saved_at: datetime
     cart: Cart
     transcript: list[Utterance] = msgspec.field(default_factory=list)
     role: str = "ordering"

@@ -5,6 +5,8 @@ ACTIVE_CALLS = "stats:active_calls"
 QUEUED_CALLS = "stats:queued_calls"
 CALLS_TODAY = "stats:calls_today"
 CALLS_IN_PROGRESS = "calls:in_progress"
+PENDING_ORDERS = "orders:pending"
+PENDING_CALLS = "calls:pending"
 
 
 def restaurant_config(restaurant_id: str) -> str:

@@ -1,5 +1,6 @@
 """Orders, written once however often a call's handler tries, and read newest first."""
 
+import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,22 +62,28 @@ class Order:
     address: Address | None
 
 
-async def insert_confirmed(conn: Connection, order: ConfirmedOrder, pii: PiiCipher, *, caller: str = "") -> StoredOrder:
-    """Write the order, or find the one that this ``(call_id, cart_version)`` made before: also under concurrency.
+class OrderConflictError(Exception):
+    """Another order was written under this id: what the caller agreed to now is not what is stored."""
 
-    ``caller`` is the number to remember the customer by; empty when it is withheld. Raises NotFoundError for a
-    restaurant that this connection does not see.
+
+async def insert_confirmed(conn: Connection, order: ConfirmedOrder, pii: PiiCipher, *, caller: str = "") -> StoredOrder:
+    """Write the order, or find it written before: safe to repeat, also from two handlers at once.
+
+    ``caller`` is the number to remember the customer by; empty when it is withheld. Raises OrderConflictError when
+    the id is taken by other content, NotFoundError for a restaurant that this connection does not see.
     """
+    content_hash = _content_hash(order)
     order_id: str | None = await conn.fetchval(
-        "insert into order_key (restaurant_id, call_id, cart_version, order_id, confirmed_at)"
-        " values ($1, $2, $3, gen_random_uuid(), $4) on conflict do nothing returning order_id",
+        "insert into order_key (order_id, restaurant_id, call_id, confirmed_at, content_hash)"
+        " values ($1, $2, $3, $4, $5) on conflict do nothing returning order_id",
+        order.id,
         order.restaurant_id,
         order.call_id,
-        order.cart_version,
         order.confirmed_at,
+        content_hash,
     )
     if order_id is None:
-        return await _stored(conn, order)
+        return await _stored(conn, order, content_hash)
     number = await _next_ticket(conn, order.restaurant_id, order.confirmed_at)
     customer_id = (
         await customers.remember(conn, order.restaurant_id, caller, order.customer_name, pii) if caller else None
@@ -86,17 +93,22 @@ async def insert_confirmed(conn: Connection, order: ConfirmedOrder, pii: PiiCiph
     return StoredOrder(order_id, number, True, order.confirmed_at)
 
 
-async def _stored(conn: Connection, order: ConfirmedOrder) -> StoredOrder:
+def _content_hash(order: ConfirmedOrder) -> bytes:
+    """Of what the caller agreed to; not of when: a resumed call may promise another minute."""
+    agreed = (order.lines, order.fulfilment, order.customer_name, order.total_cents, order.currency)
+    return hashlib.sha256(msgspec.json.encode(agreed)).digest()
+
+
+async def _stored(conn: Connection, order: ConfirmedOrder, content_hash: bytes) -> StoredOrder:
     row = await conn.fetchrow(
-        'select o.id, o.number, o.confirmed_at from order_key k join "order" o'
-        " on o.id = k.order_id and o.confirmed_at = k.confirmed_at"
-        " where k.restaurant_id = $1 and k.call_id = $2 and k.cart_version = $3",
-        order.restaurant_id,
-        order.call_id,
-        order.cart_version,
+        'select o.id, o.number, o.confirmed_at, k.content_hash from order_key k join "order" o'
+        " on o.id = k.order_id and o.confirmed_at = k.confirmed_at where k.order_id = $1",
+        order.id,
     )
     if row is None:
-        raise NotFoundError("order of call", order.call_id)
+        raise NotFoundError("order", order.id)
+    if row["content_hash"] not in (None, content_hash):
+        raise OrderConflictError(order.id)
     return StoredOrder(row["id"], row["number"], False, row["confirmed_at"])
 
 
@@ -119,14 +131,13 @@ async def _insert_order(
 ) -> None:
     owner, fulfilment = order.restaurant_id, order.fulfilment
     await conn.execute(
-        'insert into "order" (id, restaurant_id, number, call_id, cart_version, fulfilment, address_encrypted,'
+        'insert into "order" (id, restaurant_id, number, call_id, fulfilment, address_encrypted,'
         " fee_cents, currency, total_cents, vat, customer_id, customer_name_encrypted, confirmed_at, promised_at)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         order_id,
         owner,
         number,
         order.call_id,
-        order.cart_version,
         fulfilment.kind,
         _encrypted_address(fulfilment, owner, pii),
         fulfilment.fee_cents,

@@ -21,7 +21,7 @@ from eventing.catalogue.calls import (
     LineChanged,
     MissedReason,
 )
-from eventing.catalogue.orders import OrderConfirmed, OrderedLine, OrderLogged
+from eventing.catalogue.orders import CartAbandoned, CartLineLeft, OrderConfirmed, OrderedLine, OrderLogged
 from eventing.catalogue.restaurants import (
     CacheInvalidated,
     FaqChanged,
@@ -38,6 +38,8 @@ __all__ = [
     "CallIncoming",
     "CallMissed",
     "CallTransferred",
+    "CartAbandoned",
+    "CartLineLeft",
     "Codec",
     "FaqChanged",
     "GreetingChanged",
@@ -67,6 +69,7 @@ BY_TYPE: dict[str, type[Payload]] = {
         LineChanged,
         OrderConfirmed,
         OrderLogged,
+        CartAbandoned,
         MenuChanged,
         RestaurantChanged,
         FaqChanged,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -36,6 +36,32 @@ class OrderConfirmed(Payload, frozen=True, kw_only=True):
     lines: tuple[OrderedLine, ...]
     promised_at: Instant
     confirmed_at: Instant
+
+
+class CartLineLeft(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One line of a cart that nobody agreed to."""
+
+    name: str
+    size: str
+    quantity: int
+    modifiers: tuple[str, ...] = ()
+
+
+class CartAbandoned(Payload, frozen=True, kw_only=True):
+    """A call ended with a cart that the caller did not agree to: for the restaurant to call back about.
+
+    ``caller`` is the number, "" when withheld; it and ``customer_name`` are personal.
+    """
+
+    TYPE: ClassVar[str] = "com.alloresto.cart.abandoned"
+
+    call_id: CallId
+    caller: str
+    customer_name: str
+    reason: Literal["caller_hung_up", "transferred", "engine_failed", "handler_lost", "not_saved"]
+    total_cents: Cents
+    currency: Currency
+    lines: tuple[CartLineLeft, ...]
 
 
 class OrderLogged(Payload, frozen=True, kw_only=True):

@@ -34,7 +34,9 @@ STAGES: dict[Stage, tuple[str, ...]] = {
         "stores.postgres",
         "stores.orders",
         "stores.calls",
-        "eventing.outbox",
+        "stores.pending",
+        "eventing.ordering",
+        "eventing.calling",
     ),
 }
 SWITCH_S = 0.0005

@@ -20,9 +20,10 @@ Speaker = Literal["caller", "assistant"]
 class EngineDownError(Exception):
     """No conversation can be had: ``reason`` says why and names the setting, if one is to blame."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, passing: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.passing = passing  # worth another try in a moment
 
 
 class Setup(msgspec.Struct, frozen=True):

@@ -76,7 +76,7 @@ class RealtimeEngine:
             raise EngineDownError(f"OPENAI_BASE_URL: no answer within {settings.engine_connect_s:g} s") from None
         except OSError as error:
             raise EngineDownError(
-                f"OPENAI_BASE_URL: cannot connect ({error.strerror or type(error).__name__})"
+                f"OPENAI_BASE_URL: cannot connect ({error.strerror or type(error).__name__})", passing=True
             ) from None
 
     def configure(self, setup: Setup) -> None:
@@ -163,7 +163,7 @@ def _explain(refused: RefusedError) -> EngineDownError:
         return EngineDownError(
             f"OPENAI_REALTIME_MODEL or OPENAI_BASE_URL: the engine answered {refused.status}; set a model it has"
         )
-    return EngineDownError(f"the engine answered the upgrade with {refused.status}")
+    return EngineDownError(f"the engine answered the upgrade with {refused.status}", passing=True)
 
 
 def session_object(setup: Setup, settings: EngineSettings) -> dict[str, Any]:

@@ -1,57 +1,47 @@
-"""What is written when a call is over, while the next one may already be here: its log and its figures."""
+"""What is written when a call is over, while the next one may already be here: its log and its figures.
+
+The record is noted in Redis before Postgres is asked, as an order is: when Postgres is away at the end of a call, the
+reconciler writes it later, with the caller's number, the transcript and the cost.
+"""
 
 import asyncio
 from collections.abc import Coroutine
-from datetime import datetime
+from datetime import UTC, datetime
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from functions.call_handler.engines.costs import Usage, dollars
 from functions.call_handler.figures import Figures
 from functions.call_handler.remembering.backends import Backends
-from functions.call_handler.remembering.checkpointer import Checkpointer
-from functions.call_handler.settings import Settings
 from process import logs
 
 if TYPE_CHECKING:
-    from domain.calls import Outcome
-    from stores.checkpoints import Utterance
+    from stores.calls import ConversationRecord
 
 log = logs.get(__name__)
 
-TRIES = 6
+NOTE_WITHIN_S = 2.0
+TRIES = 3
 FIRST_PAUSE_S = 0.5
-
-
-class Conversed(msgspec.Struct, frozen=True):
-    """A call that had a conversation. ``caller`` and ``transcript`` are personal data."""
-
-    call_id: str
-    restaurant_id: str
-    started_at: datetime
-    caller: str
-    outcome: "Outcome"
-    order_id: str | None
-    seconds: float
-    transcript: "list[Utterance]"
-    usage: Usage
 
 
 class Afterwards:
     """One per process; ``settle`` before it ends."""
 
-    def __init__(self, backends: Backends, settings: Settings, figures: Figures) -> None:
+    def __init__(self, backends: Backends, figures: Figures) -> None:
         self._backends = backends
-        self._settings = settings
         self._figures = figures
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def record(self, call: Conversed, checkpointer: Checkpointer) -> None:
-        """``checkpointer``'s checkpoint is no longer needed."""
-        self._start(self._record(call))
-        self._start(checkpointer.drop())
+    def record(self, record: "ConversationRecord", seconds: float) -> None:
+        """``seconds`` the conversation lasted."""
+
+        def count(metrics: ModuleType) -> None:
+            metrics.ai_worker_calls_total.labels(outcome=record.outcome).inc()
+            metrics.ai_worker_call_duration_seconds.observe(seconds)
+            metrics.ai_worker_openai_cost_dollars.inc(record.cost_dollars)
+
+        self._figures.add(count)
+        self._start(self._record(record))
 
     async def settle(self, timeout_s: float) -> None:
         if self._tasks:
@@ -64,43 +54,34 @@ class Afterwards:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _record(self, call: Conversed) -> None:
-        cost = dollars(call.usage, self._settings.openai_realtime_model, self._settings.openai_transcription_model)
-        self._count(call, cost)
+    async def _record(self, record: "ConversationRecord") -> None:
+        from eventing.calling import write_conversation
+        from stores import pending
+
+        noted = await self._note(record)
         pause = FIRST_PAUSE_S
         for _ in range(TRIES):
             try:
-                await self._write(call, cost)
+                postgres = await self._backends.postgres()
+                async with postgres.tenant(record.restaurant_id) as connection:
+                    await write_conversation(connection, record, self._backends.pii)
+                if noted:
+                    await pending.forget_call(self._backends.redis, record)
                 return
-            except Exception as error:  # the log of a call is worth a few tries, not more
-                log.warning("call not logged yet", call_id=call.call_id, why=type(error).__name__)
+            except Exception as error:  # whatever it is, the note is kept, and the reconciler tries again
+                log.warning("call not logged yet", call_id=record.call_id, why=type(error).__name__)
             await asyncio.sleep(pause)
             pause *= 2
-        log.error("call not logged", call_id=call.call_id)
+        log.error("call not logged", call_id=record.call_id, noted=noted)
 
-    async def _write(self, call: Conversed, cost: float) -> None:
-        from stores import calls
+    async def _note(self, record: "ConversationRecord") -> bool:
+        from stores import pending
 
-        postgres = await self._backends.postgres()
-        async with postgres.tenant(call.restaurant_id) as connection:
-            await calls.record_conversation(
-                connection,
-                call.call_id,
-                call.started_at,
-                call.restaurant_id,
-                call.transcript,
-                msgspec.to_builtins(call.usage),
-                cost,
-                call.order_id,
-                call.outcome,
-                caller=call.caller,
-                pii=self._backends.pii,
-            )
-
-    def _count(self, call: Conversed, cost: float) -> None:
-        def record(metrics: ModuleType) -> None:
-            metrics.ai_worker_calls_total.labels(outcome=call.outcome).inc()
-            metrics.ai_worker_call_duration_seconds.observe(call.seconds)
-            metrics.ai_worker_openai_cost_dollars.inc(cost)
-
-        self._figures.add(record)
+        try:
+            async with asyncio.timeout(NOTE_WITHIN_S):
+                note = pending.PendingCall(record, datetime.now(UTC))
+                await pending.note_call(self._backends.redis, self._backends.pii, note)
+        except OSError as error:
+            log.warning("call not noted", call_id=record.call_id, why=type(error).__name__)
+            return False
+        return True

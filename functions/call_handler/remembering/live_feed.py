@@ -16,7 +16,7 @@ log = logs.get(__name__)
 MAX_WAITING = 200
 
 
-class LiveFeed:
+class HandlerFeed:
     """One per call. When Redis is slow the newest events are dropped, and counted."""
 
     def __init__(self, backends: Backends, restaurant_id: str, call_id: str) -> None:

@@ -9,8 +9,7 @@ from domain.order import Cart
 from domain.tools import OrderState
 from functions.call_handler.engines.base import Line
 from functions.call_handler.engines.costs import Usage
-from functions.call_handler.phrases import phrases_for
-from functions.call_handler.remembering.transcript import Said, Transcript
+from functions.call_handler.remembering.transcript import Transcript, TranscriptLine
 from stores import checkpoints
 
 RECALLED_LINES = 40
@@ -24,6 +23,7 @@ def checkpoint(
     *,
     attempt: int,
     started_at: datetime,
+    saved_at: datetime,
     order_id: str | None,
 ) -> checkpoints.Checkpoint:
     """Where the call stands now."""
@@ -33,6 +33,7 @@ def checkpoint(
         restaurant_id=state.restaurant.id,
         attempt=attempt,
         started_at=started_at,
+        saved_at=saved_at,
         cart=state.cart,
         confirmed=state.confirmed,
         order_id=order_id,
@@ -47,12 +48,15 @@ def saved_lines(transcript: Transcript) -> list[checkpoints.Utterance]:
 
 
 def restored_state(fresh: OrderState, saved: checkpoints.Checkpoint) -> OrderState:
-    """``fresh`` with what was agreed before; a confirmed order stays confirmed."""
+    """``fresh`` with what was agreed before; a confirmed order stays confirmed.
+
+    What was read out is not: the new engine has to read the cart to the caller again.
+    """
     return replace(fresh, cart=saved.cart, confirmed=saved.confirmed)
 
 
 def restored_transcript(saved: checkpoints.Checkpoint) -> Transcript:
-    return Transcript([Said(line.who, line.text, line.at) for line in saved.transcript])
+    return Transcript([TranscriptLine(line.who, line.text, line.at) for line in saved.transcript])
 
 
 def restored_usage(saved: checkpoints.Checkpoint) -> Usage:
@@ -63,10 +67,13 @@ def restored_usage(saved: checkpoints.Checkpoint) -> Usage:
         return Usage()
 
 
-def recollection(state: OrderState, transcript: Transcript) -> list[Line]:
-    """What a fresh engine is told before it goes on: the last lines as they were said, and where things stand."""
+def recollection(state: OrderState, transcript: Transcript, resumed: str) -> list[Line]:
+    """What a fresh engine is told before it goes on: the last lines as they were said, and where things stand.
+
+    ``resumed`` is the sentence for that, with ``{cart}`` in it.
+    """
     lines = [Line(said.who, f"{said.text} …" if said.cut else said.text) for said in transcript.lines()]
-    spoken = phrases_for(state.restaurant.language).resumed.format(cart=_describe(state.cart, bool(state.confirmed)))
+    spoken = resumed.format(cart=_describe(state.cart, bool(state.confirmed)))
     return [*lines[-RECALLED_LINES:], Line("system", spoken)]
 
 

@@ -8,7 +8,7 @@ import msgspec
 MAX_LINES = 400
 
 
-class Said(msgspec.Struct):
+class TranscriptLine(msgspec.Struct):
     """One line. ``cut`` when the caller spoke over it; ``item_id`` is the engine's, "" for the greeting."""
 
     who: Literal["caller", "assistant"]
@@ -21,12 +21,12 @@ class Said(msgspec.Struct):
 class Transcript:
     """At most MAX_LINES lines, the oldest go first. Lines without text are not given out."""
 
-    def __init__(self, lines: list[Said] | None = None) -> None:
+    def __init__(self, lines: list[TranscriptLine] | None = None) -> None:
         self._lines = list(lines or [])
-        self._by_item: dict[str, Said] = {}
+        self._by_item: dict[str, TranscriptLine] = {}
 
     def greeting(self, text: str) -> None:
-        self._append(Said("assistant", text, datetime.now(UTC)))
+        self._append(TranscriptLine("assistant", text, datetime.now(UTC)))
 
     def caller_turn(self, item_id: str) -> None:
         self._item("caller", item_id)
@@ -42,20 +42,20 @@ class Transcript:
         if item_id in self._by_item:
             self._by_item[item_id].cut = True
 
-    def lines(self) -> list[Said]:
+    def lines(self) -> list[TranscriptLine]:
         return [line for line in self._lines if line.text]
 
     def caller_spoke(self) -> bool:
         return any(line.who == "caller" for line in self._lines)
 
-    def _item(self, who: Literal["caller", "assistant"], item_id: str) -> Said:
+    def _item(self, who: Literal["caller", "assistant"], item_id: str) -> TranscriptLine:
         line = self._by_item.get(item_id)
         if line is None:
-            line = self._by_item[item_id] = Said(who, "", datetime.now(UTC), item_id)
+            line = self._by_item[item_id] = TranscriptLine(who, "", datetime.now(UTC), item_id)
             self._append(line)
         return line
 
-    def _append(self, line: Said) -> None:
+    def _append(self, line: TranscriptLine) -> None:
         self._lines.append(line)
         if len(self._lines) > MAX_LINES:
             self._by_item.pop(self._lines.pop(0).item_id, None)

@@ -55,6 +55,7 @@ MAX_KEYS = 32
 MAX_TOOL_ROUNDS = 8  # between two things that the caller says; then the engine has to speak
 WAITING_AUDIO_FRAMES = 500  # 10 s, while the engine is being dialled again
 RETRY_AFTER_FAILURE_S = 1.0
+ENDED_REPLIES = 32  # kept, since an engine may tell of an end twice
 # What an engine has to hear after a caller who hung up, to notice that the turn is over.
 CLOSING_SILENCE = b"\xff" * (1200 * BYTES_PER_MS)
 
@@ -70,8 +71,14 @@ class Over(Enum):
     MEDIA_LOST = "media_lost"
 
 
-class Observer(Protocol):
-    """Who follows the conversation; must return at once."""
+class Memory(Protocol):
+    """What the conversation is kept in; every method returns at once."""
+
+    @property
+    def transcript(self) -> Transcript: ...
+
+    @property
+    def usage(self) -> Usage: ...
 
     def said(self, who: Speaker, text: str) -> None: ...
 
@@ -84,12 +91,16 @@ class Observer(Protocol):
     def first_audio(self, seconds: float) -> None:
         """From the end of the caller's speech to the engine's first audio."""
 
-    def engine_lost(self, reason: str) -> None:
-        """Dial it again and ``join``, or ``finish``."""
+
+def _nobody_redials(reason: str) -> None:
+    raise RuntimeError("on_engine_lost is not set")
 
 
 class Conversation:
-    """A ``MediaListener``. ``over`` is set once, with why the conversation ended."""
+    """A ``MediaListener``. ``over`` is set once, with why the conversation ended.
+
+    ``on_engine_lost`` has to be set: it dials another engine that will ``join``, or ends the conversation.
+    """
 
     def __init__(
         self,
@@ -97,20 +108,20 @@ class Conversation:
         playback: Playback,
         tools: ToolLoop,
         read_back: ReadBackWatch,
-        transcript: Transcript,
-        observer: Observer,
+        memory: Memory,
         patience: Patience,
         phrases: Phrases,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.over: asyncio.Future[Over] = asyncio.get_running_loop().create_future()
-        self.usage = Usage()
+        self.on_engine_lost: Callable[[str], None] = _nobody_redials
         self._media = media
         self._playback = playback
         self._tools = tools
         self._read_back = read_back
-        self._transcript = transcript
-        self._observer = observer
+        self._memory = memory
+        self._transcript = memory.transcript
+        self._usage = memory.usage
         self._patience = patience
         self._phrases = phrases
         self._clock = clock
@@ -122,6 +133,7 @@ class Conversation:
         self._audible_id = ""  # the same, until the caller speaks over it
         self._reply_item = ""  # what that reply is saying
         self._reply_spoke = False
+        self._ended: deque[str] = deque(maxlen=ENDED_REPLIES)
         self._asked = False  # for a reply that has not begun
         self._owed: str | None = None  # a reply to ask for as soon as one may: a sentence, or "" for any
         self._tool_rounds = 0
@@ -280,7 +292,7 @@ class Conversation:
         self._patience.stop_expecting()
         self._patience.caller_paused()
         if not self.over.done():
-            self._observer.engine_lost(reason)
+            self.on_engine_lost(reason)
 
     def _caller_speaks(self, event: CallerSpeaks) -> None:
         """Barge-in: silence first, then tell the engine what was heard of its reply."""
@@ -300,7 +312,7 @@ class Conversation:
             if self._engine is not None:
                 self._engine.truncate(cut.item_id, cut.content_index, cut.audio_end_ms)
             self._transcript.cut(cut.item_id)
-        self._observer.barged_in(event.since_ms + (self._clock() - now) * 1000)
+        self._memory.barged_in(event.since_ms + (self._clock() - now) * 1000)
 
     def _caller_pauses(self) -> None:
         now = self._clock()
@@ -311,12 +323,12 @@ class Conversation:
         self._patience.expect_reply(now, after_tools=self._owed is not None)
 
     def _caller_said(self, event: CallerSaid) -> None:
-        self.usage.add(event.usage)
+        self._usage.add(event.usage)
         self._transcript.caller_said(event.item_id, event.text)
         self._read_back.caller_said(event.item_id, event.text)
         if event.text:
-            self._observer.said("caller", event.text)
-            self._observer.turn_ended()
+            self._memory.said("caller", event.text)
+            self._memory.turn_ended()
 
     def _reply_audio(self, event: ReplyAudio) -> None:
         if event.reply_id != self._audible_id or self._leaving is not None:
@@ -330,7 +342,7 @@ class Conversation:
         self._reply_spoke = True
         self._patience.audio_came(now + self._playback.ms_left(now) / 1000)
         if self._paused_at is not None:
-            self._observer.first_audio(now - self._paused_at)
+            self._memory.first_audio(now - self._paused_at)
             self._paused_at = None
 
     def _reply_text(self, event: ReplyText) -> None:
@@ -338,7 +350,7 @@ class Conversation:
             return
         self._transcript.assistant_says(event.item_id, event.text, event.whole)
         if event.whole and event.text:
-            self._observer.said("assistant", event.text)
+            self._memory.said("assistant", event.text)
             instead = self._read_back.said(event.item_id, event.text) if event.reply_id == self._audible_id else ""
             if instead:
                 log.warning("the voice read out another cart than there is: said again")
@@ -352,7 +364,10 @@ class Conversation:
             self._media.mark(self._playback.mark())
 
     def _reply_ends(self, event: ReplyEnds) -> None:
-        self.usage.add(event.usage)
+        if event.reply_id in self._ended:
+            return
+        self._ended.append(event.reply_id)
+        self._usage.add(event.usage)
         is_current = event.reply_id == self._reply_id
         if is_current:
             self._reply_id = ""
@@ -367,7 +382,7 @@ class Conversation:
             return
         elif is_current:
             self._judge(event)
-        self._observer.turn_ended()
+        self._memory.turn_ended()
         self._leave_when_said(self._clock())
         if self._owed is not None and not self._caller_speaking and self._tool_task is None:
             self.speak(self._owed)
@@ -398,7 +413,7 @@ class Conversation:
                 engine.answer_tool(call.call_id, output)
         self._tool_rounds += 1
         self._tool_task = None
-        self._observer.turn_ended()
+        self._memory.turn_ended()
         closing = self._tools.closing
         if closing is not None and spoke:
             self._leave_when_said(self._clock())

@@ -11,6 +11,7 @@ from domain.restaurant import FaqEntry, Restaurant
 from domain.tools import tool_schemas
 from functions.call_handler.engines.base import Setup
 from functions.call_handler.remembering.backends import Backends
+from functions.call_handler.talking.tool_loop import Present
 from process import logs
 from stores import checkpoints
 from stores.cache import RestaurantCache
@@ -18,6 +19,8 @@ from stores.checkpoints import Checkpoint
 from stores.errors import NotFoundError
 
 log = logs.get(__name__)
+
+PRESENT_WITHIN_S = 1.0  # a caller has just said yes
 
 
 class NoProfileError(Exception):
@@ -86,3 +89,21 @@ async def load_minutes(backends: Backends, restaurant_id: str) -> int:
     except Exception as error:  # a promise without the load is better than none
         log.warning("kitchen load unknown", why=type(error).__name__)
         return 0
+
+
+async def load_present(backends: Backends, restaurant_id: str) -> Present | None:
+    """The restaurant and its menu as they are this moment; None when Postgres does not tell within PRESENT_WITHIN_S."""
+    try:
+        async with asyncio.timeout(PRESENT_WITHIN_S):
+            postgres = await backends.postgres()
+            from stores import kitchen, menus, restaurants
+
+            async with postgres.tenant(restaurant_id) as connection:
+                return Present(
+                    restaurant=await restaurants.get(connection, restaurant_id),
+                    menu=await menus.load(connection, restaurant_id),
+                    load_minutes=await kitchen.load_minutes(connection, restaurant_id, datetime.now(UTC)),
+                )
+    except Exception as error:  # what the call began with is the best that is known then
+        log.warning("the present menu is unknown", why=type(error).__name__)
+        return None

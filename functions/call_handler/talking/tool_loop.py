@@ -115,9 +115,7 @@ class ToolLoop:
         await self._read_back.words_known()
         now = await self._orders.present()
         if now is not None:
-            self.state = replace(
-                self.state, restaurant=now.restaurant, menu=now.menu, load_minutes=now.load_minutes
-            )
+            self.state = replace(self.state, restaurant=now.restaurant, menu=now.menu, load_minutes=now.load_minutes)
 
     async def _perform(self, outcome: ToolOutcome) -> dict[str, Any]:
         effect = outcome.effect

@@ -107,15 +107,15 @@ def make_menu(restaurant_id: str) -> Menu:
     return Menu(restaurant_id, "EUR", "en", (category,), (margherita, regina))
 
 
-def make_order(menu: Menu, call_id: str, *, cart_version: int = 3, confirmed_at: datetime = NOW) -> ConfirmedOrder:
+def make_order(menu: Menu, call_id: str, *, order_id: str = "", confirmed_at: datetime = NOW) -> ConfirmedOrder:
     item = menu.items[0]
     group = item.modifier_groups[0]
     olives = ChosenModifier(group.options[0].id, group.id, "Olives", 100)
     line = CartLine(1, item.id, item.name, item.sizes[1].id, "Large", 2, 1350, 1000, (olives,), "well done")
     return ConfirmedOrder(
+        id=order_id or str(uuid.uuid4()),
         call_id=call_id,
         restaurant_id=menu.restaurant_id,
-        cart_version=cart_version,
         currency="EUR",
         lines=(line,),
         fulfilment=Fulfilment("delivery", Address("2 quai Nord", "75002", "Paris"), 250),

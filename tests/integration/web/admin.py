@@ -154,13 +154,13 @@ def make_order(admin: Admin, *, minutes_ago: int = 0, name: str = "Aoife", call_
         CartLine(3, cola.id, "Cola", cola.sizes[0].id, "Small", 1, cola.sizes[0].price_cents, 2300),
     )
     fulfilment = Fulfilment("delivery", Address("3 Abbey Street", "D13", "Howth"), 200)
-    cart = Cart("EUR", lines=lines, fulfilment=fulfilment, customer_name=name, version=4, read_back=4)
+    cart = Cart("EUR", str(uuid.uuid4()), lines=lines, fulfilment=fulfilment, customer_name=name, version=4)
     sums = totals(cart)
     at = datetime.now(UTC) - timedelta(minutes=minutes_ago)
     return ConfirmedOrder(
         call_id=call_id or str(uuid.uuid4()),
         restaurant_id=admin.pizza.id,
-        cart_version=cart.version,
+        id=cart.order_id,
         currency="EUR",
         lines=lines,
         fulfilment=fulfilment,

@@ -34,7 +34,7 @@ class Desk:
         return self._answer
 
 
-RECEIPT = Receipt("11111111-1111-1111-1111-111111111111", 7, 4)
+RECEIPT = Receipt("11111111-1111-1111-1111-111111111111", 7)
 
 
 def loop_with(answer: Receipt | Exception | None = RECEIPT) -> tuple[ToolLoop, Desk, Used]:
@@ -45,7 +45,7 @@ def loop_with(answer: Receipt | Exception | None = RECEIPT) -> tuple[ToolLoop, D
     item = MenuItem(str(uuid.uuid4()), "c", "Regina", (ItemSize(str(uuid.uuid4()), "", 1300),), 1000)
     menu = Menu(restaurant.id, "EUR", "en", (MenuCategory("c", "Pizzas"),), (item,))
     desk, used = Desk(answer), Used()
-    state = OrderState(restaurant, menu, (), carts.new_cart(menu), "call-1")
+    state = OrderState(restaurant, menu, (), carts.new_cart(menu, str(uuid.uuid4())), "call-1")
     loop = ToolLoop(state, desk, lambda call, arguments, ok, ms: used.append((call.name, arguments, ok)))
     return loop, desk, used
 

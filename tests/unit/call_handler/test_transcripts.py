@@ -11,8 +11,11 @@ from domain.restaurant import Restaurant
 from domain.tools import OrderState
 from functions.call_handler.engines.base import Line
 from functions.call_handler.engines.costs import Usage
+from functions.call_handler.phrases import phrases_for
 from functions.call_handler.remembering import resume
 from functions.call_handler.remembering.transcript import MAX_LINES, Transcript
+
+ORDER = str(uuid.uuid4())
 
 pytestmark = pytest.mark.unit
 
@@ -21,7 +24,7 @@ def state(language: str = "en") -> OrderState:
     restaurant = Restaurant(str(uuid.uuid4()), "Harbour Pizza", language, "EUR", "Europe/Paris")
     item = MenuItem(str(uuid.uuid4()), "c", "Regina", (ItemSize(str(uuid.uuid4()), "", 1300),), 1000)
     menu = Menu(restaurant.id, "EUR", language, (MenuCategory("c", "Pizzas"),), (item,))
-    cart = carts.add(carts.new_cart(menu), menu, "Regina")
+    cart = carts.add(carts.new_cart(menu, ORDER), menu, "Regina")
     return OrderState(restaurant, menu, (), cart, "call-1")
 
 
@@ -61,8 +64,10 @@ def test_a_checkpoint_restores_the_call() -> None:
     transcript.caller_said("u1", "One Regina.")
     started = datetime(2026, 11, 21, 18, tzinfo=UTC)
 
-    saved = resume.checkpoint(before, transcript, Usage(text_in=7), attempt=1, started_at=started, order_id=None)
-    fresh = OrderState(before.restaurant, before.menu, (), carts.new_cart(before.menu), "call-1")
+    saved = resume.checkpoint(
+        before, transcript, Usage(text_in=7), attempt=1, started_at=started, saved_at=started, order_id=None
+    )
+    fresh = OrderState(before.restaurant, before.menu, (), carts.new_cart(before.menu, ORDER), "call-1")
 
     assert resume.restored_state(fresh, saved) == before
     assert [line.text for line in resume.restored_transcript(saved).lines()] == ["Good evening!", "One Regina."]
@@ -76,7 +81,7 @@ def test_a_fresh_engine_is_told_what_was_said_and_what_is_in_the_cart() -> None:
     transcript.assistant_says("a1", "Très bien, et avec ça ?", whole=True)
     transcript.cut("a1")
 
-    *said, last = resume.recollection(state("fr"), transcript)
+    *said, last = resume.recollection(state("fr"), transcript, phrases_for("fr").resumed)
 
     assert said == [Line("caller", "Une Regina."), Line("assistant", "Très bien, et avec ça ? …")]
     assert last.who == "system"

@@ -124,4 +124,4 @@ def open_now() -> datetime:
 def state(restaurant: Restaurant, menu: Menu, faq: tuple[FaqEntry, ...]) -> OrderState:
     from domain.carts import new_cart
 
-    return OrderState(restaurant, menu, faq, new_cart(menu), "call-1")
+    return OrderState(restaurant, menu, faq, new_cart(menu, "11111111-1111-4111-8111-111111111111"), "call-1")

@@ -16,10 +16,13 @@ NOW = datetime(2026, 11, 20, 19, 2, tzinfo=UTC)
 
 
 def run(state: OrderState, *calls: tuple[str, dict[str, Any]], now: datetime = NOW) -> ToolOutcome:
-    """The outcome of the last call; each before it must have been accepted."""
+    """The outcome of the last call; each before it must have been accepted. What was read out the caller agrees to."""
     outcome = ToolOutcome(state, {})
     for name, arguments in calls:
         assert outcome.result.get("ok", True), outcome.result
+        if name == "confirm_order":
+            agreement = replace(outcome.state.agreement, heard=True, answered=True, answer="Yes.")
+            outcome = ToolOutcome(replace(outcome.state, agreement=agreement), {})
         outcome = apply(outcome.state, name, arguments, now)
     return outcome
 

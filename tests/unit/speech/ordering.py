@@ -27,7 +27,13 @@ def seeded(language: str) -> OrderState:
         content = read(file)
         if content.restaurant.language == language:
             menu = menu_of(content)
-            return OrderState(restaurant_of(content), menu, faq_of(content), new_cart(menu), "call-1")
+            return OrderState(
+                restaurant_of(content),
+                menu,
+                faq_of(content),
+                new_cart(menu, "11111111-1111-4111-8111-111111111111"),
+                "call-1",
+            )
     raise LookupError(f"no seed restaurant speaks {language}")
 
 

@@ -1,0 +1,49 @@
+"""An agreed order becomes a row and an event, in one transaction, once: whoever writes it and however often."""
+
+from __future__ import annotations
+
+from domain.order import ConfirmedOrder
+from eventing import outbox
+from eventing.catalogue import OrderConfirmed, OrderedLine
+from stores import orders
+from stores.ciphers import PiiCipher
+from stores.orders import StoredOrder
+from stores.postgres import Connection
+
+
+async def write_order(
+    connection: Connection, order: ConfirmedOrder, pii: PiiCipher, *, caller: str, source: str
+) -> StoredOrder:
+    """Raises what ``orders.insert_confirmed`` raises. The event is emitted only with the row that it tells of."""
+    stored = await orders.insert_confirmed(connection, order, pii, caller=caller)
+    if stored.created:
+        event = confirmed_event(order, stored.number)
+        await outbox.emit(connection, event, source=source, subject=f"order/{stored.id}")
+    return stored
+
+
+def confirmed_event(order: ConfirmedOrder, number: int) -> OrderConfirmed:
+    """What everybody else is told: nothing personal."""
+    return OrderConfirmed(
+        restaurant_id=order.restaurant_id,
+        order_id=order.id,
+        call_id=order.call_id,
+        number=number,
+        fulfilment=order.fulfilment.kind,
+        total_cents=order.total_cents,
+        currency=order.currency,
+        lines=tuple(
+            OrderedLine(
+                item_id=line.item_id,
+                name=line.item_name,
+                size=line.size_name,
+                quantity=line.quantity,
+                unit_cents=line.unit_cents,
+                total_cents=line.total_cents,
+                modifiers=tuple(modifier.name for modifier in line.modifiers),
+            )
+            for line in order.lines
+        ),
+        promised_at=order.promised_at,
+        confirmed_at=order.confirmed_at,
+    )

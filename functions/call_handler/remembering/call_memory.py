@@ -1,0 +1,164 @@
+"""What one call leaves behind: transcript, checkpoint and live feed as it goes on, its order, in the end its record."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from domain import carts
+from domain.calls import Outcome
+from domain.order import ConfirmedOrder
+from domain.tools import OrderState
+from eventing.catalogue import CallIncoming
+from functions.call_handler.engines.base import Speaker, ToolCall
+from functions.call_handler.engines.costs import Usage, dollars
+from functions.call_handler.figures import Figures
+from functions.call_handler.remembering import resume
+from functions.call_handler.remembering.afterwards import Afterwards
+from functions.call_handler.remembering.backends import Backends
+from functions.call_handler.remembering.checkpointer import Checkpointer
+from functions.call_handler.remembering.live_feed import HandlerFeed
+from functions.call_handler.remembering.orders import OrderDesk, OrderRefusedError, Receipt
+from functions.call_handler.remembering.transcript import Transcript
+from functions.call_handler.settings import Settings
+from stores.checkpoints import Checkpoint
+
+if TYPE_CHECKING:
+    from stores.calls import UnconfirmedCart
+
+LeftBecause = Literal["caller_hung_up", "transferred", "engine_failed", "handler_lost", "not_saved"]
+
+
+class CallMemory:
+    """One a call. ``state`` gives what is agreed so far; it is asked for whenever a checkpoint is made."""
+
+    def __init__(
+        self,
+        incoming: CallIncoming,
+        settings: Settings,
+        backends: Backends,
+        desk: OrderDesk,
+        afterwards: Afterwards,
+        figures: Figures,
+    ) -> None:
+        self.transcript = Transcript()
+        self.usage = Usage()
+        self.order_id: str | None = None
+        self.feed = HandlerFeed(backends, incoming.restaurant_id, incoming.call_id)
+        self._incoming = incoming
+        self._settings = settings
+        self._desk = desk
+        self._afterwards = afterwards
+        self._figures = figures
+        self._checkpointer = Checkpointer(backends, incoming.call_id)
+        self._state: Callable[[], OrderState] | None = None
+        self._joined_at = 0.0
+        self._refused = False
+
+    def restore(self, saved: Checkpoint) -> None:
+        """An earlier handler of the same call left this."""
+        self.transcript = resume.restored_transcript(saved)
+        self.usage.add(resume.restored_usage(saved))
+        self.order_id = saved.order_id
+
+    def begin(self, state: Callable[[], OrderState]) -> None:
+        """The call is joined."""
+        self._state = state
+        self._joined_at = time.monotonic()
+        self._figures.add(lambda metrics: metrics.ai_worker_calls_active.inc())
+
+    @property
+    def has_begun(self) -> bool:
+        return self._state is not None
+
+    # --- As it goes on (the conversation's Memory) ------------------------------------------------------------
+
+    def said(self, who: Speaker, text: str) -> None:
+        self.feed.said(who, text)
+
+    def turn_ended(self) -> None:
+        if self.has_begun:
+            self._checkpointer.wanted(self._checkpoint)
+
+    def barged_in(self, ms: float) -> None:
+        self.feed.barged_in(ms)
+
+    def first_audio(self, seconds: float) -> None:
+        self._figures.add(lambda metrics: metrics.ai_worker_openai_latency_seconds.observe(seconds))
+
+    def tool_used(self, call: ToolCall, arguments: dict[str, Any], ok: bool, ms: float) -> None:
+        self.feed.tool(call.name, arguments, ok, ms)
+
+    # --- The order ----------------------------------------------------------------------------------------------
+
+    async def confirm(self, order: ConfirmedOrder) -> Receipt | None:
+        """As ``OrderDesk.confirm``. The checkpoint says so beside the note: who resumes the call knows of it."""
+        self.turn_ended()
+        try:
+            return await self._desk.confirm(order, self._incoming.caller, self._written)
+        except OrderRefusedError:
+            self._refused = True
+            raise
+
+    def _written(self, order: ConfirmedOrder, receipt: Receipt) -> None:
+        if self.order_id == receipt.order_id:
+            return  # the model confirmed it again, or an earlier handler wrote it
+        self.order_id = receipt.order_id
+        self._refused = False
+        self.feed.order(order, receipt)
+        self._figures.add(
+            lambda metrics: metrics.orders_confirmed_total.labels(restaurant_id=order.restaurant_id).inc()
+        )
+        self.turn_ended()
+
+    # --- The end ------------------------------------------------------------------------------------------------
+
+    async def settle(self, timeout_s: float, ended_well: bool) -> None:
+        """The last checkpoint for a handler that goes on, unless the call ended well, and what is still in the feed."""
+        if not ended_well:
+            self.turn_ended()
+        await asyncio.gather(self._checkpointer.settle(timeout_s), self.feed.drain(timeout_s))
+        self._figures.add(lambda metrics: metrics.ai_worker_calls_active.dec())
+
+    def record(self, outcome: Outcome, left_because: LeftBecause) -> None:
+        """Write the call's log, with the cart that nobody agreed to, if there is one."""
+        from stores.calls import ConversationRecord
+
+        settings = self._settings
+        record = ConversationRecord(
+            call_id=self._incoming.call_id,
+            restaurant_id=self._incoming.restaurant_id,
+            started_at=self._incoming.received_at,
+            caller=self._incoming.caller,
+            outcome=outcome,
+            order_id=self.order_id,
+            transcript=tuple(resume.saved_lines(self.transcript)),
+            usage=msgspec.to_builtins(self.usage),
+            cost_dollars=dollars(self.usage, settings.openai_realtime_model, settings.openai_transcription_model),
+            unconfirmed=self._unconfirmed("not_saved" if self._refused else left_because),
+        )
+        self._afterwards.record(record, time.monotonic() - self._joined_at)
+
+    def _unconfirmed(self, reason: LeftBecause) -> "UnconfirmedCart | None":
+        from stores.calls import UnconfirmedCart
+
+        assert self._state is not None
+        state = self._state()
+        if state.confirmed is not None or not state.cart.lines:
+            return None
+        return UnconfirmedCart(state.cart, carts.totals(state.cart).total_cents, reason)
+
+    def _checkpoint(self) -> Checkpoint:
+        assert self._state is not None
+        return resume.checkpoint(
+            self._state(),
+            self.transcript,
+            self.usage,
+            attempt=self._incoming.attempt,
+            started_at=self._incoming.received_at,
+            saved_at=datetime.now(UTC),
+            order_id=self.order_id,
+        )
