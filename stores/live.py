@@ -14,7 +14,7 @@ import msgspec
 from stores import keys
 
 if TYPE_CHECKING:
-    from stores.redis import Redis
+    from stores.redis import Redis, RedisCommands
 
 POLL_S = 1.0
 LONGEST_CALL_S = 4 * 60 * 60  # a call that nobody ended is no longer counted after this
@@ -83,7 +83,7 @@ LiveEvent = CallChanged | Spoke | ToolUsed | OrderTaken | BargedIn | EventHandle
 _decoder = msgspec.json.Decoder(LiveEvent)
 
 
-async def publish(redis: "Redis", restaurant_id: str, event: LiveEvent) -> None:
+async def publish(redis: "RedisCommands", restaurant_id: str, event: LiveEvent) -> None:
     await redis.publish(keys.restaurant_live(restaurant_id), msgspec.json.encode(event))
 
 

@@ -13,7 +13,7 @@ import random
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 import asyncpg
 import msgspec
@@ -126,6 +126,12 @@ async def _reset(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     # Nothing outlives a transaction here, so the usual four RESET statements would only cost a round trip.
     if connection.is_in_transaction():
         await connection.reset()
+
+
+class ReadingPostgres(Protocol):
+    """As much of ``Postgres`` as the cache needs; a call handler's connects when it is first asked."""
+
+    def reading(self, restaurant_id: str) -> contextlib.AbstractAsyncContextManager[Connection]: ...
 
 
 class Postgres:

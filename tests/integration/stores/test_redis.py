@@ -1,5 +1,5 @@
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -134,16 +134,17 @@ async def test_the_counters_follow_calls_however_often_they_are_told(redis: Any)
         timestamp=1,
     )
     second = msgspec.structs.replace(call, call_id="c2")
+    tomorrow = datetime.now(UTC) + timedelta(days=1)  # the day's counter ends with the day: not during this test
 
     for one in (call, second):
-        await live.call_started(redis, one.call_id, NOW)
+        await live.call_started(redis, one.call_id, tomorrow)
         await live.queued(redis, one)
     assert await live.stats(redis) == live.Stats(active_calls=2, queued_calls=2, calls_today=2)
     assert await live.waiting(redis) == (call, second)
 
     for _ in range(2):
         await live.unqueued(redis, call)
-        await live.call_ended(redis, "c1", NOW)
+        await live.call_ended(redis, "c1", tomorrow)
     assert await live.stats(redis) == live.Stats(active_calls=1, queued_calls=1, calls_today=2)
 
 
