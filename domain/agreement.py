@@ -139,7 +139,8 @@ def misread(text: str, cart: Cart, total_cents: int, language: str) -> tuple[str
         counted = str(line.quantity) in words or (line.quantity == 1 and not _ONE.isdisjoint(words))
         if not (all_said and counted):
             wrong.append(line.item_name)
-    if total_cents not in _amounts(numbers):
+    # In words as they fold, in digits as they are written: folding takes the decimal point away.
+    if total_cents not in _amounts(numbers) | _amounts(text):
         wrong.append("total")
     return tuple(wrong)
 

@@ -36,6 +36,7 @@ from protocols.media import (
 
 FRAME_MS = 20
 WAIT_S = 10.0
+HANDLER_NOTICES_S = 0.1  # a mark and an engine event come on two sockets: their order is not ours to say
 
 
 class FakeBridge:
@@ -136,6 +137,13 @@ class FakeBridge:
         async with asyncio.timeout(timeout_s), self._news:
             while len(self.played) < byte_count:
                 await self._news.wait()
+
+    async def quiet(self, timeout_s: float = WAIT_S) -> None:
+        """Wait until all that the handler sent is played, and it has had the time to hear of that."""
+        async with asyncio.timeout(timeout_s):
+            while self._queue:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(HANDLER_NOTICES_S)
 
     def of(self, kind: type[Any]) -> list[Any]:
         return [message for message in self.received if isinstance(message, kind)]

@@ -298,7 +298,7 @@ class Conversation:
         """Barge-in: silence first, then tell the engine what was heard of its reply."""
         now = self._clock()
         self._caller_speaking = True
-        self._read_back.caller_speaks(now - event.since_ms / 1000)
+        self._read_back.caller_speaks(now - event.since_ms / 1000, now)
         self._patience.caller_spoke(now)
         self._patience.stop_expecting()
         self._audible_id = ""

@@ -76,10 +76,10 @@ class ReadBackWatch:
 
     # --- The answer ---------------------------------------------------------------------------------------------
 
-    def caller_speaks(self, began: float) -> None:
+    def caller_speaks(self, began: float, now: float) -> None:
         """The caller speaks since ``began``, as the engine dates it."""
         self._speaking = True
-        if self._item_id and not self._is_heard(began + VAD_PREFIX_S):
+        if self._item_id and not self._is_heard(min(now, began + VAD_PREFIX_S)):
             self.forget()  # talked over: what was meant by it nobody knows
             self._speaking = True
 

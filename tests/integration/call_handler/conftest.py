@@ -27,6 +27,7 @@ from tests.fakes.engine import FakeEngine, FakeSession
 
 WAIT_S = 10.0
 GREETING = "Harbour Pizza, good evening!"
+CALLER = "+33612345678"
 
 
 def new_id() -> str:
@@ -226,7 +227,7 @@ def call_event(bridge: FakeBridge, restaurant_id: str, **changes: Any) -> tuple[
         "phone_line_id": new_id(),
         "bridge_node_id": "edge-1",
         "attempt": bridge.attempt,
-        "caller": "+33612345678",
+        "caller": CALLER,
         "called": "+33100000000",
         "codec": "PCMU",
         "audio_stream_url": bridge.url,
@@ -263,14 +264,26 @@ async def connect(ringing: Awaitable[Lane], engine: FakeEngine) -> tuple[Lane, F
     return lane, session
 
 
-async def fill_cart(session: FakeSession) -> None:
-    """One small Margherita to take away for Ada, read back: ready for ``confirm_order``."""
+async def fill_cart(session: FakeSession, bridge: FakeBridge) -> None:
+    """One small Margherita to take away for Ada, read out, heard and agreed to: ready for ``confirm_order``."""
     await session.caller_says("One small Margherita to take away, for Ada.")
     item = ("add_item", {"item": "Margherita", "size": "Small"})
     await session.reply(calls=[item, ("set_fulfilment", {"kind": "pickup"}), ("set_customer", {"name": "Ada"})])
+    await session.tool_outputs(3)
     await session.expect("response.create")
+    await read_and_agree(session, bridge)
+
+
+async def read_and_agree(session: FakeSession, bridge: FakeBridge, answer: str = "Yes, please.") -> None:
+    """The cart is read to its end, and the caller answers."""
     await session.reply(calls=[("read_cart", {})])
+    [read] = await session.tool_outputs(1)
     await session.expect("response.create")
+    before = len(bridge.played)
+    await session.reply(read["say"], audio_ms=200)
+    await bridge.hears(before + 200 * 8)
+    await bridge.quiet()
+    await session.caller_says(answer)
 
 
 async def eventually(

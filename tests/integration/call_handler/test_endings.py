@@ -6,11 +6,15 @@ from typing import Any
 import aiohttp
 import pytest
 
+from domain.restaurant import Restaurant
+from functions.call_handler.talking.engine_line import RECONNECTS
 from protocols.call_lane import AliveLine, EndedLine
 from protocols.media import Hangup, TransferRequest
+from stores import checkpoints
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine
 from tests.integration.call_handler.conftest import (
+    CALLER,
     Handler,
     MakeBridge,
     Ring,
@@ -19,6 +23,7 @@ from tests.integration.call_handler.conftest import (
     eventually,
     fill_cart,
     new_id,
+    read_and_agree,
     written,
 )
 
@@ -120,15 +125,19 @@ async def test_an_engine_that_drops_is_dialled_again_and_told_what_was_said(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring, postgres: Any
 ) -> None:
     lane, session = await connect(ring(handler, bridge), engine)
-    await fill_cart(session)
+    await fill_cart(session, bridge)
 
     await session.drop()
     await handler.log_says("dialling again")
     await bridge.caller_speaks(5)
     second = await engine.session()
     await second.expect("response.create")
-    await second.reply(calls=[("read_cart", {}), ("confirm_order", {})])
-    cart, confirmed = await second.tool_outputs(2)
+    await second.reply(calls=[("confirm_order", {})])
+    [unheard] = await second.tool_outputs(1)
+    await second.expect("response.create")
+    await read_and_agree(second, bridge)
+    await second.reply(calls=[("confirm_order", {})])
+    [confirmed] = await second.tool_outputs(1)
     await bridge.hang_up()
     ended = await lane.until(EndedLine)
 
@@ -139,25 +148,85 @@ async def test_an_engine_that_drops_is_dialled_again_and_told_what_was_said(
     assert told[-1]["role"] == "system"
     await second.hears(len(bridge.frames_sent))
     assert second.heard == bridge.frames_sent
-    assert cart["cart"]["lines"][0]["item"] == "Margherita"
+    assert unheard["cart"]["lines"][0]["item"] == "Margherita"
+    assert unheard["error"]["code"] == "not_read_back"
     assert confirmed["order"] == {"number": 1}
     assert ended.outcome == "order_confirmed"
     assert len((await written(postgres))[0]) == 1
 
 
-async def test_an_engine_that_drops_twice_ends_the_call_as_failed(
-    handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring
+async def test_an_engine_that_drops_again_and_again_ends_the_call_as_failed_and_keeps_the_cart(
+    handler: Handler,
+    engine: FakeEngine,
+    bridge: FakeBridge,
+    ring: Ring,
+    redis: Any,
+    postgres: Any,
+    restaurant: Restaurant,
 ) -> None:
-    lane, first = await connect(ring(handler, bridge), engine)
+    lane, session = await connect(ring(handler, bridge), engine)
+    await fill_cart(session, bridge)
 
-    await first.drop()
-    second = await engine.session()
-    await second.expect("session.update")
-    await second.drop()
+    for _ in range(RECONNECTS):
+        await session.drop()
+        session = await engine.session()
+        await session.expect("session.update")
+    await session.drop()
     ended = await lane.until(EndedLine)
 
     assert ended.outcome == "failed"
     assert "engine" in ended.reason
+    kept = await checkpoints.load(redis, bridge.call_id)
+    assert kept is not None
+    assert len(kept.cart.lines) == 1
+
+    async def logged() -> Any:
+        async with postgres.app.tenant(restaurant.id) as connection:
+            return await connection.fetchval("select unconfirmed_encrypted from call_log where id = $1", bridge.call_id)
+
+    assert await eventually(logged)
+
+
+async def test_a_caller_who_says_yes_and_hangs_up_has_ordered(
+    handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring, postgres: Any
+) -> None:
+    lane, session = await connect(ring(handler, bridge), engine)
+    await fill_cart(session, bridge)
+
+    await session.speech_starts()
+    await bridge.hang_up()
+    await session.hears(len(bridge.frames_sent) + 1000)  # the silence that ends the turn
+    await session.speech_stops("Yes, please.")
+    await session.reply(calls=[("confirm_order", {})])
+    ended = await lane.until(EndedLine)
+
+    assert ended.outcome == "order_confirmed"
+    assert len((await written(postgres))[0]) == 1
+
+
+async def test_a_cart_that_nobody_agreed_to_is_left_to_the_restaurant_with_the_number(
+    handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring, postgres: Any, restaurant: Restaurant
+) -> None:
+    lane, session = await connect(ring(handler, bridge), engine)
+    await session.caller_says("One small Margherita.")
+    await session.reply(calls=[("add_item", {"item": "Margherita", "size": "Small"})])
+    await session.tool_outputs(1)
+
+    await bridge.hang_up()
+    ended = await lane.until(EndedLine)
+
+    async def left() -> Any:
+        async with postgres.platform.platform() as connection:
+            return await connection.fetchval(
+                "select event -> 'data' from outbox where type = 'com.alloresto.cart.abandoned' and restaurant_id = $1",
+                restaurant.id,
+            )
+
+    data = await eventually(left)
+    assert ended.outcome == "answered"
+    assert (data["reason"], data["totalCents"], data["caller"]) == ("caller_hung_up", 900, CALLER)
+    assert data["lines"] == [{"name": "Margherita", "size": "Small", "quantity": 1, "modifiers": []}]
+    assert (await written(postgres))[0] == []
 
 
 async def test_a_stopping_handler_finishes_its_call_and_takes_no_other(
@@ -168,7 +237,7 @@ async def test_a_stopping_handler_finishes_its_call_and_takes_no_other(
     handler.terminate()
     await handler.log_says("Shutting down")
     await eventually(lambda: _refuses_connections(handler))
-    await fill_cart(session)
+    await fill_cart(session, bridge)
     await session.reply(calls=[("confirm_order", {})])
     await session.tool_outputs(1)
     await bridge.hang_up()

@@ -17,6 +17,7 @@ from tests.integration.call_handler.conftest import (
     connect,
     eventually,
     fill_cart,
+    read_and_agree,
     written,
 )
 
@@ -39,11 +40,7 @@ async def test_a_caller_orders_by_voice_and_the_order_is_in_the_database(
     added, *_ = await session.tool_outputs(3)
     assert added["ok"], added
     await session.expect("response.create")
-    await session.reply(calls=[("read_cart", {})])
-    await session.expect("response.create")
-    await session.reply("One large Margherita with olives. Right?", audio_ms=200)
-    await bridge.hears(200 * 8)
-    await session.caller_says("Yes.")
+    await read_and_agree(session, bridge)
     await session.reply(calls=[("confirm_order", {})])
     [confirmed] = await session.tool_outputs(1)
     assert confirmed["ok"], confirmed
@@ -71,7 +68,7 @@ async def test_an_order_confirmed_twice_by_the_model_is_written_once(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring, restaurant: Restaurant, postgres: Any
 ) -> None:
     lane, session = await connect(ring(handler, bridge), engine)
-    await fill_cart(session)
+    await fill_cart(session, bridge)
 
     await session.reply(calls=[("confirm_order", {}), ("confirm_order", {})])
     first, second = await session.tool_outputs(2)

@@ -18,6 +18,7 @@ from tests.integration.call_handler.conftest import (
     eventually,
     fill_cart,
     new_id,
+    read_and_agree,
     written,
 )
 
@@ -34,20 +35,24 @@ async def test_a_killed_handlers_call_goes_on_where_it_stopped(
 ) -> None:
     call_id = new_id()
     first_handler = await start_handler(engine)
-    first_lane = await ring(first_handler, await bridge_for(call_id, attempt=1, greeting="Good evening!"))
+    first_bridge = await bridge_for(call_id, attempt=1, greeting="Good evening!")
+    first_lane = await ring(first_handler, first_bridge)
     first = await engine.session()
     await first_lane.until(ConnectedLine)
-    await fill_cart(first)
-    await eventually(lambda: checkpoints.load(redis, call_id), lambda saved: saved and saved.cart.read_back > 0)
+    await fill_cart(first, first_bridge)
+    await eventually(lambda: checkpoints.load(redis, call_id), lambda saved: saved and saved.turns == 2)
     first_handler.process.kill()
 
     second_handler = await start_handler(engine)
     bridge = await bridge_for(call_id, attempt=2, early_frames=3)
     lane, second = await connect(ring(second_handler, bridge), engine)
     await second.expect("response.create")
-    await second.reply("Sorry about that. One small Margherita, right?", audio_ms=200)
-    await bridge.hears(200 * 8)
+    await second.reply("Sorry about that. Where were we?", audio_ms=200)
+    await bridge.quiet()
     await second.caller_says("Yes.")
+    await second.reply(calls=[("confirm_order", {})])
+    [unheard] = await second.tool_outputs(1)
+    await read_and_agree(second, bridge)
     await second.reply(calls=[("confirm_order", {})])
     [confirmed] = await second.tool_outputs(1)
     await bridge.hang_up()
@@ -58,6 +63,7 @@ async def test_a_killed_handlers_call_goes_on_where_it_stopped(
     assert told(second)[-1][0] == "system"
     assert "Margherita" in told(second)[-1][1]
     assert second.heard == bridge.frames_sent
+    assert unheard["error"]["code"] == "not_read_back"  # what an earlier handler read out is not agreed to here
     assert confirmed["order"] == {"number": 1}
     assert ended.outcome == "order_confirmed"
     assert len((await written(postgres))[0]) == 1
@@ -68,10 +74,11 @@ async def test_an_order_that_was_confirmed_before_is_not_ordered_again(
 ) -> None:
     call_id = new_id()
     first_handler = await start_handler(engine)
-    first_lane = await ring(first_handler, await bridge_for(call_id, attempt=1))
+    first_bridge = await bridge_for(call_id, attempt=1)
+    first_lane = await ring(first_handler, first_bridge)
     first = await engine.session()
     await first_lane.until(ConnectedLine)
-    await fill_cart(first)
+    await fill_cart(first, first_bridge)
     await first.reply(calls=[("confirm_order", {})])
     await first.tool_outputs(1)
     await eventually(lambda: checkpoints.load(redis, call_id), lambda saved: saved and saved.order_id is not None)

@@ -12,9 +12,12 @@ from eventing.catalogue import CallEnded, CallMissed, CallTransferred, MissedRea
 from eventing.cloudevents import Event
 from functions.call_logger.app import log_call
 from stores import calls, live
+from stores.ciphers import PiiCipher
 from stores.redis import Redis
 from tests.conftest import Pools
 from tests.integration.functions_small.conftest import StartFunction
+
+MASTER_KEY = "A" * 43 + "="
 
 pytestmark = pytest.mark.integration
 
@@ -84,9 +87,15 @@ async def test_a_calls_end_is_logged_beside_what_was_said_and_the_live_count_is_
     order_id = str(uuid.uuid4())
     await live.call_started(redis, "call-1", datetime.now(UTC))
     async with postgres.app.tenant(restaurant_id) as connection:
-        await calls.record_conversation(
-            connection, "call-1", STARTED, restaurant_id, (), {"tokens": 7}, 0.12, None, "answered"
+        record = calls.ConversationRecord(
+            call_id="call-1",
+            restaurant_id=restaurant_id,
+            started_at=STARTED,
+            outcome="answered",
+            usage={"tokens": 7},
+            cost_dollars=0.12,
         )
+        await calls.record_conversation(connection, record, PiiCipher(MASTER_KEY))
     async with function("call_logger") as logger:
         status, reply, _ = await logger.send(ended(restaurant_id, order_id=order_id, recording="calls/1.wav"))
 

@@ -9,7 +9,7 @@ from domain.menu import ItemSize, Menu, MenuCategory, MenuItem, ModifierGroup, M
 from domain.order import Address, CartLine, ChosenModifier, ConfirmedOrder, Fulfilment, VatShare
 from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException, Restaurant
 from stores import calls, figures, kitchen, lines, menus, orders, reservations, restaurants, users
-from stores.calls import CallRecord
+from stores.calls import CallRecord, ConversationRecord
 from stores.checkpoints import Utterance
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.postgres import Connection
@@ -181,10 +181,18 @@ async def write_call(
         caller=caller,
     )
     await calls.record_ended(conn, record, pii=pii)
-    said = [Utterance("caller", "One margherita please", NOW)]
-    await calls.record_conversation(
-        conn, call_id, NOW, restaurant_id, said, {"input_tokens": 12}, 0.0123, None, "answered"
-    )
+    await calls.record_conversation(conn, conversation(call_id, restaurant_id), pii)
+
+
+def conversation(call_id: str, restaurant_id: str, **fields: Any) -> ConversationRecord:
+    """What a handler knows of a call that ended without an order."""
+    known: dict[str, Any] = {
+        "outcome": "answered",
+        "transcript": (Utterance("caller", "One margherita please", NOW),),
+        "usage": {"input_tokens": 12},
+        "cost_dollars": 0.0123,
+    }
+    return ConversationRecord(call_id=call_id, restaurant_id=restaurant_id, **({"started_at": NOW} | known | fields))
 
 
 def logged(order_id: str, restaurant_id: str) -> figures.LoggedOrder:

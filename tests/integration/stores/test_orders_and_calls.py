@@ -12,7 +12,7 @@ from stores.ciphers import PiiCipher
 from stores.errors import NotFoundError
 from stores.postgres import Postgres
 from stores.reservations import TableTakenError
-from tests.integration.stores.samples import NOW, Tenant, logged, make_order, new_id
+from tests.integration.stores.samples import NOW, Tenant, conversation, logged, make_order, new_id
 
 pytestmark = pytest.mark.integration
 
@@ -207,9 +207,15 @@ async def test_a_call_has_its_end_and_its_conversation_whichever_comes_first(
     async with postgres.app.tenant(own.id) as conn:
         if end_first:
             await calls.record_ended(conn, end, pii=pii)
-        await calls.record_conversation(
-            conn, "a call", NOW, own.id, said, {"output_tokens": 7}, 0.25, own.order_id, "answered"
+        record = conversation(
+            "a call",
+            own.id,
+            transcript=tuple(said),
+            usage={"output_tokens": 7},
+            cost_dollars=0.25,
+            order_id=own.order_id,
         )
+        await calls.record_conversation(conn, record, pii)
         if not end_first:
             await calls.record_ended(conn, end, pii=pii)
         await calls.record_ended(conn, end, pii=pii)

@@ -31,7 +31,7 @@ from stores.errors import NotFoundError
 from stores.postgres import NO_RESTAURANT, Connection, Postgres, WrongRoleError
 from stores.restaurants import Greeted
 from tests.conftest import Database, run_apart
-from tests.integration.stores.samples import NOW, Tenant, logged, make_menu, make_order, new_id, seed_both
+from tests.integration.stores.samples import NOW, Tenant, conversation, logged, make_menu, make_order, new_id, seed_both
 
 pytestmark = pytest.mark.integration
 
@@ -68,7 +68,7 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     calls.get: lambda conn, other, pii, sip: calls.get(conn, other.call_id),
     calls.record_ended: lambda conn, other, pii, sip: calls.record_ended(conn, _record(other)),
     calls.record_conversation: lambda conn, other, pii, sip: calls.record_conversation(
-        conn, other.call_id, NOW, other.id, [], {}, 0.0, None, "failed"
+        conn, conversation(other.call_id, other.id), pii
     ),
     customers.remember: lambda conn, other, pii, sip: customers.remember(conn, other.id, other.phone, "Eve", pii),
     customers.find: lambda conn, other, pii, sip: customers.find(conn, other.id, other.phone, pii),

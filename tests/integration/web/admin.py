@@ -235,10 +235,17 @@ def log_call(admin: Admin, call_id: str, *, order_id: str | None = None, minutes
                 Utterance(who, text, started + timedelta(seconds=9 * turn))  # type: ignore[arg-type]
                 for turn, (who, text) in enumerate(said)
             ]
-            await calls.record_ended(connection, record, pii=PiiCipher(admin.master_key))
-            await calls.record_conversation(
-                connection, call_id, started, admin.pizza.id, transcript, {}, 0.03, order_id, "order_confirmed"
+            conversation = calls.ConversationRecord(
+                call_id=call_id,
+                restaurant_id=admin.pizza.id,
+                started_at=started,
+                outcome="order_confirmed",
+                transcript=tuple(transcript),
+                cost_dollars=0.03,
+                order_id=order_id,
             )
+            await calls.record_ended(connection, record, pii=PiiCipher(admin.master_key))
+            await calls.record_conversation(connection, conversation, PiiCipher(admin.master_key))
 
         await _as_tenant(admin, admin.pizza.id, write)
 

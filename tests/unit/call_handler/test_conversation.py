@@ -1,162 +1,41 @@
 """What only time brings out in a conversation, by a clock that the test turns."""
 
 import asyncio
-import uuid
-from typing import Any
 
 import pytest
 
-from domain import carts
-from domain.menu import ItemSize, Menu, MenuCategory, MenuItem
-from domain.order import ConfirmedOrder
-from domain.restaurant import Restaurant
-from domain.tools import OrderState
 from functions.call_handler.engines.base import (
     CallerPauses,
+    CallerSaid,
     CallerSpeaks,
-    EngineEvent,
+    CallerTurn,
     EngineGone,
-    Line,
-    OnEvent,
     ReplyAudio,
     ReplyEnds,
     ReplyStarts,
-    Setup,
+    StillReplying,
     ToolCall,
 )
 from functions.call_handler.engines.costs import Usage
-from functions.call_handler.phrases import phrases_for
-from functions.call_handler.remembering.orders import Receipt
-from functions.call_handler.remembering.transcript import Transcript
 from functions.call_handler.talking.conversation import (
     BRIDGE_TRANSFERS_WITHIN_S,
     FAREWELL_WITHIN_S,
     MAX_TOOL_ROUNDS,
-    Conversation,
     Over,
 )
-from functions.call_handler.talking.media import MediaSocket
-from functions.call_handler.talking.patience import REPLY_WITHIN_S, Patience
-from functions.call_handler.talking.playback import Playback
-from functions.call_handler.talking.tool_loop import ToolLoop
+from functions.call_handler.talking.patience import (
+    FILLER_AFTER_S,
+    FIRST_AUDIO_WITHIN_S,
+    REPLY_WITHIN_S,
+    STALL_S,
+    TURN_AT_MOST_S,
+    TURN_SILENT_S,
+)
+from tests.unit.call_handler.scene import QUIET, Engine, Scene
 
 pytestmark = pytest.mark.unit
 
-
-class Engine:
-    """Keeps what it is told to do."""
-
-    def __init__(self) -> None:
-        self.done: list[tuple[Any, ...]] = []
-        self.alive = True
-
-    async def connect(self, on_event: OnEvent) -> None: ...
-
-    def configure(self, setup: Setup) -> None: ...
-
-    def remember(self, line: Line) -> None:
-        self.done.append(("remember", line.who, line.text))
-
-    def hear(self, audio: bytes) -> None:
-        self.done.append(("hear", audio))
-
-    def answer_tool(self, call_id: str, output: str) -> None:
-        self.done.append(("answer", call_id))
-
-    def speak(self, sentence: str = "") -> None:
-        self.done.append(("speak", sentence))
-
-    def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
-        self.done.append(("truncate", item_id, audio_end_ms))
-
-    def close(self) -> None:
-        self.alive = False
-
-
-class Media(MediaSocket):
-    """Keeps what it is told to send."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.done: list[tuple[Any, ...]] = []
-
-    def play(self, audio: bytes) -> None:
-        self.done.append(("play", len(audio)))
-
-    def mark(self, name: str) -> None:
-        self.done.append(("mark", name))
-
-    def clear(self) -> None:
-        self.done.append(("clear",))
-
-    def transfer(self, target: str, reason: str) -> None:
-        self.done.append(("transfer", target))
-
-    def hangup(self, reason: str) -> None:
-        self.done.append(("hangup", reason))
-
-
-class Watcher:
-    """An Observer that remembers, and an order desk without a database."""
-
-    def __init__(self) -> None:
-        self.lost: list[str] = []
-        self.latencies: list[float] = []
-
-    def said(self, who: str, text: str) -> None: ...
-
-    def turn_ended(self) -> None: ...
-
-    def barged_in(self, ms: float) -> None: ...
-
-    def first_audio(self, seconds: float) -> None:
-        self.latencies.append(seconds)
-
-    def engine_lost(self, reason: str) -> None:
-        self.lost.append(reason)
-
-    async def confirm(self, order: ConfirmedOrder) -> Receipt | None:
-        return None
-
-
-class Scene:
-    """A conversation that has begun, at second 0."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.engine, self.media, self.watcher = Engine(), Media(), Watcher()
-        phrases = phrases_for("en")
-        restaurant = Restaurant(str(uuid.uuid4()), "Harbour Pizza", "en", "EUR", "Europe/Paris", fallback_number="+331")
-        item = MenuItem(str(uuid.uuid4()), "c", "Regina", (ItemSize(str(uuid.uuid4()), "", 1300),), 1000)
-        menu = Menu(restaurant.id, "EUR", "en", (MenuCategory("c", "Pizzas"),), (item,))
-        state = OrderState(restaurant, menu, (), carts.new_cart(menu), "call-1")
-        self.conversation = Conversation(
-            self.media,
-            Playback(0.0),
-            ToolLoop(state, self.watcher, lambda *_: None),
-            Transcript(),
-            self.watcher,
-            Patience(60.0, 60.0, phrases),
-            phrases,
-            clock=lambda: self.now,
-        )
-        self.conversation.join(self.engine)
-
-    def engine_says(self, *events: EngineEvent) -> None:
-        for event in events:
-            self.conversation.on_engine(self.engine, event)
-
-    def passes(self, seconds: float) -> None:
-        self.now += seconds
-        self.conversation.tick()
-
-    async def uses(self, name: str, arguments: str = "{}", spoken_ms: int = 0) -> None:
-        """A reply with ``spoken_ms`` of speech and one tool call."""
-        self.engine_says(ReplyStarts("r1"))
-        if spoken_ms:
-            self.engine_says(ReplyAudio("r1", "i1", 0, bytes(spoken_ms * 8)))
-        self.engine_says(ReplyEnds("r1", "completed", "", (ToolCall("c1", name, arguments),), Usage()))
-        await self.conversation.settle_tools()
+NOISE = bytes((0x20, 0xA0)) * 80
 
 
 @pytest.fixture
@@ -199,8 +78,10 @@ async def test_an_engine_that_does_not_reply_is_asked_and_then_given_up(scene: S
     scene.passes(1.0)
     assert scene.engine.done == [("speak", "")]
     scene.passes(REPLY_WITHIN_S)
+    assert scene.engine.done == [("speak", "")] * 2
+    scene.passes(REPLY_WITHIN_S)
 
-    assert scene.watcher.lost == ["the engine does not reply"]
+    assert scene.keeper.lost == ["the engine does not reply"]
     assert not scene.engine.alive
 
 
@@ -212,9 +93,12 @@ async def test_a_reply_that_failed_is_asked_for_again_soon(scene: Scene) -> None
     assert scene.engine.done == [("speak", "")]
 
 
-async def test_a_model_that_only_uses_tools_is_stopped(scene: Scene) -> None:
+async def test_a_model_that_only_uses_tools_is_made_to_speak_and_then_stopped(scene: Scene) -> None:
     for _ in range(MAX_TOOL_ROUNDS):
         await scene.uses("read_cart")
+    assert scene.engine.done[-1] == ("speak", "There's nothing in your order yet.")
+
+    await scene.uses("read_cart")
 
     assert scene.conversation.over.result() is Over.ENGINE_FAILED
 
@@ -224,7 +108,7 @@ async def test_the_latency_is_from_the_pause_to_the_first_sound_only(scene: Scen
     scene.now += 0.5
     scene.engine_says(ReplyStarts("r1"), ReplyAudio("r1", "i1", 0, bytes(800)), ReplyAudio("r1", "i1", 0, bytes(800)))
 
-    assert scene.watcher.latencies == [0.5]
+    assert scene.keeper.latencies == [0.5]
 
 
 async def test_what_the_caller_says_while_the_engine_is_away_is_kept_for_it(scene: Scene) -> None:
@@ -236,7 +120,7 @@ async def test_what_the_caller_says_while_the_engine_is_away_is_kept_for_it(scen
     scene.conversation.join(second)
 
     assert second.done == [("hear", b"one"), ("hear", b"two")]
-    assert scene.watcher.lost == ["1006"]
+    assert scene.keeper.lost == ["1006"]
 
 
 async def test_events_of_an_engine_that_was_replaced_mean_nothing(scene: Scene) -> None:
@@ -249,4 +133,337 @@ async def test_events_of_an_engine_that_was_replaced_mean_nothing(scene: Scene) 
     await asyncio.sleep(0)
 
     assert scene.media.done == []
-    assert scene.watcher.lost == []
+    assert scene.keeper.lost == []
+
+
+# --- No silence without an end -------------------------------------------------------------------------------------
+
+
+async def test_a_reply_that_stalls_after_its_first_sounds_is_cancelled_and_asked_for_again(scene: Scene) -> None:
+    scene.engine_says(CallerSpeaks(), CallerPauses(), ReplyStarts("r1"), ReplyAudio("r1", "i1", 0, bytes(3 * 8 * 200)))
+
+    scene.passes(0.6)
+    assert scene.engine.done == []
+    scene.passes(STALL_S)
+
+    assert scene.engine.done == [("cancel",), ("speak", "")]
+
+
+async def test_a_reply_without_a_first_sound_is_cancelled_and_asked_for_again(scene: Scene) -> None:
+    scene.engine_says(CallerSpeaks(), CallerPauses(), ReplyStarts("r1"))
+
+    scene.passes(FIRST_AUDIO_WITHIN_S)
+
+    assert scene.engine.done == [("cancel",), ("speak", "")]
+
+
+async def test_while_something_is_owed_the_caller_hears_that_somebody_is_there(scene: Scene) -> None:
+    scene.engine_says(CallerSpeaks(), CallerPauses(), ReplyStarts("r1"))
+    scene.passes(0.1)
+
+    scene.passes(FILLER_AFTER_S)
+
+    assert scene.media.done == [("prompt", "one_moment")]
+
+
+async def test_while_no_engine_is_there_the_caller_hears_that_somebody_is(scene: Scene) -> None:
+    scene.engine_says(EngineGone("1011"))
+    scene.passes(0.1)
+
+    scene.passes(FILLER_AFTER_S)
+
+    assert scene.media.done == [("prompt", "one_moment")]
+
+
+async def test_a_caller_who_thinks_hears_no_filler(scene: Scene) -> None:
+    await scene.replies("Anything else?", spoken_ms=500)
+    scene.passes(1.0)
+
+    scene.passes(FILLER_AFTER_S * 3)
+
+    assert ("prompt", "one_moment") not in scene.media.done
+
+
+async def test_a_turn_that_the_engine_never_ends_is_ended_when_the_line_is_quiet(scene: Scene) -> None:
+    scene.engine_says(CallerSpeaks())
+    for _ in range(int(TURN_SILENT_S) + 1):
+        scene.conversation.caller_audio(QUIET)
+        scene.passes(1.0)
+
+    assert [act for act in scene.engine.done if act[0] != "hear"] == [("end_turn",), ("speak", "")]
+
+
+async def test_noise_that_the_engine_takes_for_a_caller_ends_too(scene: Scene) -> None:
+    scene.engine_says(CallerSpeaks())
+    for _ in range(int(TURN_AT_MOST_S) - 1):
+        scene.conversation.caller_audio(NOISE)
+        scene.passes(1.0)
+    assert ("end_turn",) not in scene.engine.done
+
+    scene.conversation.caller_audio(NOISE)
+    scene.passes(1.0)
+
+    assert [act for act in scene.engine.done if act[0] != "hear"] == [("end_turn",), ("speak", "")]
+
+
+async def test_a_reply_refused_because_one_is_being_made_is_asked_for_when_that_ends(scene: Scene) -> None:
+    await scene.uses("add_item", '{"item": "Regina"}')
+    assert scene.engine.done[-1] == ("speak", "")
+    scene.engine_says(ReplyStarts("other"), StillReplying())
+
+    scene.engine_says(ReplyAudio("other", "i9", 0, bytes(80)), ReplyEnds("other", "completed", "", (), Usage()))
+
+    assert [act for act in scene.engine.done if act[0] == "speak"] == [("speak", "")] * 2
+
+
+@pytest.mark.parametrize("status", ["completed", "incomplete"])
+async def test_a_reply_that_says_nothing_is_asked_for_again_at_once(scene: Scene, status: str) -> None:
+    scene.engine_says(CallerSpeaks(), CallerPauses(), ReplyStarts("r1"))
+
+    scene.engine_says(ReplyEnds("r1", status, "", (), Usage()))  # type: ignore[arg-type]
+
+    assert scene.engine.done == [("speak", "")]
+
+
+async def test_an_engine_that_only_gives_empty_replies_is_lost(scene: Scene) -> None:
+    for number in range(3):
+        scene.engine_says(ReplyStarts(f"r{number}"), ReplyEnds(f"r{number}", "completed", "", (), Usage()))
+
+    assert len(scene.keeper.lost) == 1
+
+
+async def test_keys_pressed_during_a_reply_are_told_when_it_has_ended(scene: Scene) -> None:
+    scene.engine_says(ReplyStarts("r1"), ReplyAudio("r1", "i1", 0, bytes(8 * 3000)))
+    scene.conversation.pressed("1")
+    scene.passes(2.0)
+    assert ("speak", "") not in scene.engine.done
+
+    scene.engine_says(ReplyEnds("r1", "completed", "", (), Usage()))
+
+    assert scene.engine.done[-2:] == [("remember", "caller", "(1)"), ("speak", "")]
+
+
+async def test_a_model_that_only_ends_the_call_without_a_word_says_goodbye_and_leaves(scene: Scene) -> None:
+    for _ in range(12):
+        await scene.uses("end_call")
+
+    goodbyes = [act for act in scene.engine.done if act == ("speak", "Thank you for calling. Goodbye!")]
+    assert goodbyes
+    assert not scene.conversation.over.done()
+    scene.passes(0.1)
+    scene.passes(FAREWELL_WITHIN_S)
+    assert scene.media.done[-1] == ("hangup", "completed")
+
+
+# --- Once, and no more ---------------------------------------------------------------------------------------------
+
+
+async def test_a_tool_call_told_again_in_the_next_reply_is_performed_once(scene: Scene) -> None:
+    call = ToolCall("same", "add_item", '{"item": "Regina"}')
+    scene.engine_says(ReplyStarts("r1"), ReplyEnds("r1", "completed", "", (call, call), Usage()))
+    await scene.conversation.settle_tools()
+    scene.engine_says(ReplyStarts("r2"), ReplyEnds("r2", "completed", "", (call,), Usage()))
+    await scene.conversation.settle_tools()
+
+    assert len(scene.tools.state.cart.lines) == 1
+    assert scene.engine.done.count(("answer", "same")) == 1
+
+
+async def test_a_replys_end_told_twice_counts_once(scene: Scene) -> None:
+    end = ReplyEnds("r1", "completed", "", (ToolCall("c1", "add_item", '{"item": "Regina"}'),), Usage(text_in=5))
+    scene.engine_says(ReplyStarts("r1"), end, end)
+    await scene.conversation.settle_tools()
+
+    assert len(scene.tools.state.cart.lines) == 1
+    assert scene.keeper.usage.text_in == 5
+    assert scene.engine.done.count(("speak", "")) == 1
+
+
+async def test_what_was_heard_before_an_underrun_counts_when_the_caller_interrupts(scene: Scene) -> None:
+    scene.engine_says(ReplyStarts("r1"), ReplyAudio("r1", "i1", 0, bytes(8 * 3000)))
+    scene.now += 3.5  # it is played, and the engine is late with the rest
+    scene.plays()
+    scene.engine_says(ReplyAudio("r1", "i1", 0, bytes(8 * 3000)))
+    scene.now += 1.0
+
+    scene.engine_says(CallerSpeaks())
+
+    assert scene.engine.done == [("truncate", "i1", 4000)]
+
+
+# --- Heard before agreed -------------------------------------------------------------------------------------------
+
+SENTENCE = "So that's 1 Regina, for pickup, in the name of Ann. The total is 13 euros. Is that right?"
+ORDER = (
+    ("add_item", {"item": "Regina"}),
+    ("set_fulfilment", {"kind": "pickup"}),
+    ("set_customer", {"name": "Ann"}),
+)
+READ: tuple[str, dict[str, str]] = ("read_cart", {})
+CONFIRM: tuple[str, dict[str, str]] = ("confirm_order", {})
+
+
+async def read_out(scene: Scene, ms: int = 6000, text: str = SENTENCE) -> str:
+    """The cart is complete and being read to the caller, who has heard nothing yet."""
+    await scene.replies(tools=(*ORDER, READ))
+    return await scene.replies(text, spoken_ms=ms)
+
+
+async def test_a_yes_after_the_whole_read_back_is_an_order(scene: Scene) -> None:
+    await read_out(scene)
+    scene.passes(6.5)
+    scene.caller_says("Yes, that is right.")
+
+    await scene.replies(tools=(CONFIRM,))
+
+    assert [order.total_cents for order in scene.keeper.orders] == [1300]
+
+
+async def test_reading_and_confirming_in_one_reply_is_no_order(scene: Scene) -> None:
+    await scene.replies(tools=(*ORDER, READ, CONFIRM))
+
+    assert scene.keeper.orders == []
+    assert scene.tools.state.confirmed is None
+
+
+async def test_confirming_before_the_read_back_was_played_is_no_order(scene: Scene) -> None:
+    await read_out(scene)
+    await scene.replies(tools=(CONFIRM,))
+
+    assert scene.keeper.orders == []
+
+
+async def test_a_read_back_that_was_talked_over_has_to_be_read_again(scene: Scene) -> None:
+    await read_out(scene)
+    scene.passes(0.4)
+    scene.caller_says("uh huh wait")
+    await scene.replies(tools=(CONFIRM,))
+    assert scene.keeper.orders == []
+
+    await scene.replies(tools=(READ,))
+    await scene.replies(SENTENCE, spoken_ms=6000)
+    scene.passes(6.5)
+    scene.caller_says("Yes.")
+    await scene.replies(tools=(CONFIRM,))
+    assert len(scene.keeper.orders) == 1
+
+
+async def test_a_read_back_that_only_just_began_is_not_heard_however_short_it_is(scene: Scene) -> None:
+    await read_out(scene, ms=300)
+    scene.now += 0.05
+    scene.caller_says("Yes.")
+
+    await scene.replies(tools=(CONFIRM,))
+
+    assert scene.keeper.orders == []
+
+
+async def test_a_yes_into_the_closing_question_counts(scene: Scene) -> None:
+    await read_out(scene)
+    scene.passes(5.7)  # items and total were said: the question is what remains
+    scene.caller_says("Yes please.")
+
+    await scene.replies(tools=(CONFIRM,))
+
+    assert len(scene.keeper.orders) == 1
+
+
+async def test_while_the_caller_is_speaking_again_nothing_is_agreed(scene: Scene) -> None:
+    await read_out(scene)
+    scene.passes(6.5)
+    scene.caller_says("Yes.")
+    scene.engine_says(ReplyStarts("r9"), CallerSpeaks())
+    scene.engine_says(ReplyEnds("r9", "completed", "", (ToolCall("c9", "confirm_order", "{}"),), Usage()))
+    await scene.conversation.settle_tools()
+
+    assert scene.keeper.orders == []
+
+
+async def test_confirming_without_the_callers_answer_is_no_order(scene: Scene) -> None:
+    await read_out(scene)
+    scene.passes(6.5)
+
+    await scene.replies(tools=(CONFIRM,))
+
+    assert scene.keeper.orders == []
+
+
+@pytest.mark.parametrize("words", ["Yes but the total is wrong", "not yet", "uh-huh", "oui enfin non, une petite"])
+async def test_words_that_are_no_clear_yes_are_no_order_whatever_the_model_makes_of_them(
+    scene: Scene, words: str
+) -> None:
+    await read_out(scene)
+    scene.passes(6.5)
+    scene.caller_says(words)
+
+    await scene.replies(tools=(CONFIRM,))
+
+    assert scene.keeper.orders == []
+
+
+async def test_words_that_come_after_the_tool_are_waited_for(scene: Scene) -> None:
+    await read_out(scene)
+    scene.passes(6.5)
+    scene.engine_says(CallerSpeaks(), CallerPauses(), CallerTurn("u1"))
+    scene.engine_says(ReplyStarts("r9"))
+    scene.engine_says(ReplyEnds("r9", "completed", "", (ToolCall("c9", "confirm_order", "{}"),), Usage()))
+    await asyncio.sleep(0)
+    scene.engine_says(CallerSaid("u1", "No, wait!", Usage()))
+    await scene.conversation.settle_tools()
+
+    assert scene.keeper.orders == []
+
+
+async def test_a_key_after_the_read_back_is_an_answer(scene: Scene) -> None:
+    await read_out(scene)
+    scene.passes(6.5)
+    scene.conversation.pressed("1")
+
+    await scene.replies(tools=(CONFIRM,))
+
+    assert len(scene.keeper.orders) == 1
+
+
+async def test_a_voice_that_says_another_total_is_corrected_by_the_domains_own_sentence(scene: Scene) -> None:
+    await read_out(scene, text="One Regina for Ann, to collect, that's 30 euros. Is that right?")
+    assert scene.engine.done[-1] == ("speak", SENTENCE)
+    scene.passes(6.5)
+    scene.caller_says("Yes.")
+    await scene.replies(tools=(CONFIRM,))
+    assert scene.keeper.orders == []
+
+    await scene.replies(tools=(READ,))
+    await scene.replies(SENTENCE, spoken_ms=6000)
+    scene.passes(6.5)
+    scene.caller_says("Yes.")
+    await scene.replies(tools=(CONFIRM,))
+    assert len(scene.keeper.orders) == 1
+
+
+async def test_a_new_engine_has_to_read_the_cart_again(scene: Scene) -> None:
+    await read_out(scene)
+    scene.passes(6.5)
+    scene.engine_says(EngineGone("1011"))
+    scene.engine = Engine()
+    scene.conversation.join(scene.engine)
+    scene.caller_says("Yes.")
+
+    await scene.replies(tools=(CONFIRM,))
+
+    assert scene.keeper.orders == []
+
+
+async def test_a_yes_followed_by_a_hang_up_is_heard_to_its_end(scene: Scene) -> None:
+    await read_out(scene)
+    scene.passes(6.5)
+    scene.engine_says(CallerSpeaks())
+    scene.conversation.stopped("caller_hung_up")
+    finishing = asyncio.create_task(scene.conversation.finish_turn(4.0))
+    await asyncio.sleep(0)
+    assert scene.engine.done[-1][0] == "hear"  # the silence that lets the engine notice the turn's end
+
+    scene.engine_says(CallerPauses(), CallerTurn("u1"), CallerSaid("u1", "Yes.", Usage()))
+    await scene.replies(tools=(CONFIRM,))
+    await finishing
+
+    assert len(scene.keeper.orders) == 1

@@ -2,18 +2,22 @@
 
 import json
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from domain import carts
+from domain.agreement import NOTHING_READ, Agreement
 from domain.menu import ItemSize, Menu, MenuCategory, MenuItem
 from domain.order import ConfirmedOrder
 from domain.restaurant import Opening, Restaurant
-from domain.tools import EndCall, OrderState, Transfer
+from domain.tools import EndCall, OrderState, ReadBack, Transfer
 from functions.call_handler.engines.base import ToolCall
 from functions.call_handler.remembering.orders import OrderRefusedError, Receipt
-from functions.call_handler.talking.tool_loop import ToolLoop
+from functions.call_handler.talking.playback import Playback
+from functions.call_handler.talking.read_back import ReadBackWatch
+from functions.call_handler.talking.tool_loop import Present, ToolLoop
 
 pytestmark = pytest.mark.unit
 
@@ -25,13 +29,33 @@ class Desk:
 
     def __init__(self, answer: Receipt | Exception | None) -> None:
         self.orders: list[ConfirmedOrder] = []
+        self.now_on_sale: Present | None = None
         self._answer = answer
+
+    async def present(self) -> Present | None:
+        return self.now_on_sale
 
     async def confirm(self, order: ConfirmedOrder) -> Receipt | None:
         self.orders.append(order)
         if isinstance(self._answer, Exception):
             raise self._answer
         return self._answer
+
+
+class Agreeing(ReadBackWatch):
+    """A caller who hears everything that is read out at once and says yes."""
+
+    def __init__(self) -> None:
+        super().__init__(Playback(0.0), "en")
+        self._read_out: ReadBack | None = None
+
+    def due(self, wanted: ReadBack) -> None:
+        self._read_out = wanted
+
+    def agreement(self, now: float) -> Agreement:
+        if self._read_out is None:
+            return NOTHING_READ
+        return Agreement(self._read_out.cart.version, heard=True, answered=True, answer="Yes.")
 
 
 RECEIPT = Receipt("11111111-1111-1111-1111-111111111111", 7)
@@ -46,13 +70,15 @@ def loop_with(answer: Receipt | Exception | None = RECEIPT) -> tuple[ToolLoop, D
     menu = Menu(restaurant.id, "EUR", "en", (MenuCategory("c", "Pizzas"),), (item,))
     desk, used = Desk(answer), Used()
     state = OrderState(restaurant, menu, (), carts.new_cart(menu, str(uuid.uuid4())), "call-1")
-    loop = ToolLoop(state, desk, lambda call, arguments, ok, ms: used.append((call.name, arguments, ok)))
+    loop = ToolLoop(state, Agreeing(), desk, lambda call, arguments, ok, ms: used.append((call.name, arguments, ok)))
     return loop, desk, used
 
 
 async def use(loop: ToolLoop, name: str, arguments: str | dict[str, Any] = "") -> dict[str, Any]:
     text = arguments if isinstance(arguments, str) else json.dumps(arguments)
-    result: dict[str, Any] = json.loads(await loop.run(ToolCall("call_1", name, text)))
+    output = await loop.run(ToolCall(str(uuid.uuid4()), name, text))
+    assert output is not None
+    result: dict[str, Any] = json.loads(output)
     return result
 
 
@@ -115,6 +141,21 @@ async def test_an_order_that_the_database_refuses_is_not_promised() -> None:
     assert not result["ok"]
     assert result["error"]["code"] == "not_saved"
     assert used[-1][2] is False
+    assert "did not reach the kitchen" in result["say"]
+    assert loop.state.confirmed is None  # a change is possible, and nobody is told that it is with the kitchen
+    assert (await use(loop, "add_item", {"item": "Regina"}))["ok"]
+
+
+async def test_what_is_sold_is_what_is_on_the_menu_at_the_moment_of_the_yes() -> None:
+    loop, desk, _ = loop_with()
+    await order_up_to_confirmation(loop)
+    sold_out = tuple(replace(item, available=False) for item in loop.state.menu.items)
+    desk.now_on_sale = Present(loop.state.restaurant, replace(loop.state.menu, items=sold_out), 0)
+
+    result = await use(loop, "confirm_order")
+
+    assert result["error"]["code"] == "menu_changed"
+    assert desk.orders == []
 
 
 async def test_an_error_of_our_own_is_answered_too() -> None:

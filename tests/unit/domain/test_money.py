@@ -39,7 +39,7 @@ def any_cart(draw: st.DrawFn) -> Cart:
     )
     fee = draw(st.integers(0, 1000))
     fulfilment = draw(st.sampled_from([None, Fulfilment("pickup"), Fulfilment("delivery", Address("1 A", "D02"), fee)]))
-    return Cart("EUR", lines=lines, fulfilment=fulfilment)
+    return Cart("EUR", "o-1", lines=lines, fulfilment=fulfilment)
 
 
 @given(any_cart())
@@ -60,7 +60,7 @@ def test_vat_is_computed_on_the_sum_of_a_rate_and_not_line_by_line(cart: Cart) -
 
 def test_a_delivery_fee_bears_its_own_rate() -> None:
     line = CartLine(1, "i", "Item", "s", "", 2, 1100, 1000)
-    cart = Cart("EUR", lines=(line,), fulfilment=Fulfilment("delivery", Address("1 A", "D02"), 240))
+    cart = Cart("EUR", "o-1", lines=(line,), fulfilment=Fulfilment("delivery", Address("1 A", "D02"), 240))
 
     shares = {share.rate_bp: (share.gross_cents, share.vat_cents) for share in carts.totals(cart).vat}
 
@@ -69,7 +69,7 @@ def test_a_delivery_fee_bears_its_own_rate() -> None:
 
 def test_a_fee_and_an_item_at_the_same_rate_share_one_line() -> None:
     line = CartLine(1, "i", "Wine", "s", "", 1, 700, 2000)
-    cart = Cart("EUR", lines=(line,), fulfilment=Fulfilment("delivery", Address("1 A", "D02"), 250))
+    cart = Cart("EUR", "o-1", lines=(line,), fulfilment=Fulfilment("delivery", Address("1 A", "D02"), 250))
 
     (share,) = carts.totals(cart).vat
 

@@ -59,6 +59,16 @@ EXAMPLES: list[Payload] = [
         promised_at=NOW,
         confirmed_at=NOW,
     ),
+    catalogue.CartAbandoned(
+        restaurant_id=UUID,
+        call_id="call-1",
+        caller="+33600000000",
+        customer_name="Ann",
+        reason="caller_hung_up",
+        total_cents=1300,
+        currency="EUR",
+        lines=(catalogue.CartLineLeft(name="Regina", size="", quantity=1, modifiers=("Olives",)),),
+    ),
     catalogue.OrderLogged(
         restaurant_id=UUID,
         order_id=UUID,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +22,8 @@ from seeds.files import SEED_FILES, read
 SATURDAY_EVENING = datetime(2026, 11, 21, 19, 0, tzinfo=UTC)
 MAX_ROUNDS = 8
 
+ORDER_ID = "11111111-1111-4111-8111-111111111111"
+
 
 def seeded(language: str) -> OrderState:
     for file in SEED_FILES:
@@ -31,7 +34,7 @@ def seeded(language: str) -> OrderState:
                 restaurant_of(content),
                 menu,
                 faq_of(content),
-                new_cart(menu, "11111111-1111-4111-8111-111111111111"),
+                new_cart(menu, ORDER_ID),
                 "call-1",
             )
     raise LookupError(f"no seed restaurant speaks {language}")
@@ -69,6 +72,9 @@ class TextCall:
         for sentence in sentences:
             content = [Content(type="input_audio", transcript=sentence)]
             self.items.append(Message(id=new_id("item"), role="user", content=content))
+            heard = self.state.agreement.version >= 0  # each reply is played to its end before the caller speaks
+            agreement = replace(self.state.agreement, heard=heard, answered=heard, answer=sentence)
+            self.state = replace(self.state, agreement=agreement)
             self.respond()
         return self.said
 

@@ -1,0 +1,209 @@
+"""The gate before an order: what counts as having heard it, and what counts as a yes."""
+
+from dataclasses import replace
+
+import pytest
+
+from domain import carts
+from domain.agreement import Agreement, answer_of, misread, question_from, require_agreement
+from domain.errors import Refused
+from domain.menu import Menu
+from domain.order import Cart
+from domain.restaurant import Restaurant
+from domain.tools import OrderState, apply
+from tests.unit.domain.test_tools import NOW, PICKUP, PIZZA, READ, SAM, run
+
+pytestmark = pytest.mark.unit
+
+ORDER = "11111111-1111-4111-8111-111111111111"
+
+
+@pytest.fixture
+def cart(menu: Menu, restaurant: Restaurant) -> Cart:
+    """Two large Margheritas with olives and a Coke: 30 euros."""
+    cart = carts.add(carts.new_cart(menu, ORDER), menu, "Margherita", "Large", ["Olives"], 2)
+    cart = carts.set_fulfilment(carts.add(cart, menu, "Coke"), restaurant, "pickup")
+    return carts.set_customer(cart, "Sam")
+
+
+def agreement(cart: Cart, **facts: object) -> Agreement:
+    whole = Agreement(cart.version, heard=True, answered=True, answer="Yes, that's right.")
+    return replace(whole, **facts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        ({"version": -1}, "not_read_back"),
+        ({"version": 2}, "not_read_back"),
+        ({"heard": False}, "not_heard"),
+        ({"answered": False, "answer": ""}, "not_answered"),
+        ({"speaking": True}, "caller_speaking"),
+        ({"answer": "Yes but the total is wrong"}, "not_agreed"),
+        ({"answer": "uh-huh"}, "not_agreed"),
+    ],
+)
+def test_without_each_of_the_facts_nothing_is_agreed(cart: Cart, facts: dict[str, object], code: str) -> None:
+    with pytest.raises(Refused) as refused:
+        require_agreement(agreement(cart, **facts), cart, "en")
+    assert refused.value.code == code
+
+
+def test_heard_to_its_end_and_answered_with_yes_is_agreed(cart: Cart) -> None:
+    require_agreement(agreement(cart), cart, "en")
+
+
+def test_without_words_the_models_own_judgement_counts(cart: Cart) -> None:
+    require_agreement(agreement(cart, answer=""), cart, "en")
+
+
+def test_a_key_is_an_answer_whatever_was_said_beside_it(cart: Cart) -> None:
+    require_agreement(agreement(cart, answer="what?", key="1"), cart, "en")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Yes.",
+        "Yes, that is correct.",
+        "Yep, perfect.",
+        "Yes now it is right.",
+        "sure, how long will it take?",
+        "yeah no problem",
+        "No, that's all, yes.",
+        "Okay.",
+        "Oui.",
+        "Oui, c'est exact.",
+        "oui c'est ça",
+        "Oui, parfait.",
+        "D'accord, pas de souci",
+        "Tout à fait !",
+        "Sí, claro",
+    ],
+)
+def test_a_yes_is_understood(said: str) -> None:
+    assert answer_of(said, "en") == "yes"
+    assert answer_of(said, "fr") == "yes"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "yes but the total is wrong",
+        "not yet",
+        "is that right? I am not sure",
+        "oui enfin non, une petite",
+        "d'accord mais c'est trop cher",
+        "yes, no, wait, actually a medium",
+        "Yes but make it delivery",
+        "oui mais ajoutez un café",
+        "No, that's wrong, I said two garlic breads, not one.",
+        "okay no",
+        "hmm wait",
+        "oui si vous livrez",
+        "yes and add a Coke",
+        "cancel the whole order",
+    ],
+)
+def test_a_yes_that_is_taken_back_is_none(said: str) -> None:
+    assert answer_of(said, "en") == "no"
+    assert answer_of(said, "fr") == "no"
+
+
+@pytest.mark.parametrize("said", ["uh-huh", "mhm", "", "Honey", "Bonjour"])
+def test_what_is_neither_has_to_be_asked_again(said: str) -> None:
+    assert answer_of(said, "en") == "unclear"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "So that's 2 large Margherita with olives and 1 Coke, for pickup, in the name of Sam. The total is 30 euros.",
+        "Two large margheritas with olives and a Coke, that comes to thirty euros. Is that right?",
+        "2 large Margheritas, olives, one coke: €30.00.",
+        "Alright: 2 margherita (large, with olives), 1 coke. 30.00 euros in all, OK?",
+    ],
+)
+def test_a_read_back_may_use_its_own_words(cart: Cart, said: str) -> None:
+    assert misread(said, cart, 3000, "en") == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ("Two large Margheritas with olives and a Coke, thirteen euros.", ("total",)),
+        ("Two large Margheritas with olives and a Coke.", ("total",)),
+        ("Two large Margheritas with olives, thirty euros.", ("Coke",)),
+        ("Three large Margheritas with olives and a Coke, 30 euros.", ("Margherita",)),
+        ("Two Margheritas with olives and a Coke, 30 euros.", ("Margherita",)),
+        ("Two large Margheritas and a Coke, 30 euros.", ("Margherita",)),
+        ("Anything else?", ("Margherita", "Coke", "total")),
+    ],
+)
+def test_a_read_back_that_says_another_cart_is_none(cart: Cart, said: str, wrong: tuple[str, ...]) -> None:
+    assert misread(said, cart, 3000, "en") == wrong
+
+
+@pytest.mark.parametrize(
+    ("cents", "said"),
+    [
+        (3350, "trente-trois euros cinquante"),
+        (3350, "33,50 €"),
+        (3350, "33 euros 50"),
+        (1405, "14 euros et 5 centimes"),
+        (9200, "quatre-vingt-douze euros"),
+        (50, "50 centimes"),
+    ],
+)
+def test_an_amount_may_be_said_in_any_usual_way(menu: Menu, cents: int, said: str) -> None:
+    cart = carts.add(carts.new_cart(menu, ORDER), menu, "Coke")
+    assert misread(f"Un Coke, cela fait {said}.", cart, cents, "fr") == ()
+    assert misread(f"Un Coke, cela fait {said}.", cart, cents + 100, "fr") == ("total",)
+
+
+def test_the_domains_own_sentence_is_never_a_misreading(state: OrderState) -> None:
+    for language in ("en", "fr"):
+        spoken = replace(state, restaurant=replace(state.restaurant, language=language))
+        read = run(spoken, PIZZA, ("add_item", {"item": "Crème brûlée", "quantity": 3}), PICKUP, SAM, READ)
+        total = carts.totals(read.state.cart).total_cents
+        assert misread(read.result["say"], read.state.cart, total, language) == ()
+
+
+def test_the_closing_question_begins_where_items_and_total_were_said() -> None:
+    assert "The total is 15 euros. Is that right?"[question_from("The total is 15 euros. Is that right?") :] == (
+        " Is that right?"
+    )
+    assert question_from("Le total est de 27 euros. C’est bien ça ?") == len("Le total est de 27 euros.")
+    assert question_from("The total is 27 euros.") == len("The total is 27 euros.")
+
+
+def test_what_sold_out_since_the_read_back_is_told_and_read_again(state: OrderState) -> None:
+    read = run(state, PIZZA, ("add_item", {"item": "Coke"}), PICKUP, SAM, READ)
+    sold_out = replace(state.menu, items=tuple(replace(one, available=one.name != "Coke") for one in state.menu.items))
+    agreed = replace(read.state.agreement, heard=True, answered=True, answer="Yes.")
+
+    outcome = apply(replace(read.state, menu=sold_out, agreement=agreed), "confirm_order", {}, NOW)
+
+    assert outcome.effect is None
+    assert outcome.result["error"]["code"] == "menu_changed"
+    assert outcome.result["say"] == "I'm sorry, Coke has just sold out, so I've taken it off your order."
+    assert [line.item_name for line in outcome.state.cart.lines] == ["Margherita"]
+    assert outcome.result["missing"] == ["read_back"]
+
+
+def test_a_price_that_changed_since_the_read_back_is_told_and_read_again(state: OrderState) -> None:
+    read = run(state, ("add_item", {"item": "Coke"}), PICKUP, SAM, READ)
+    dearer = tuple(
+        replace(one, sizes=(replace(one.sizes[0], price_cents=350),)) if one.name == "Coke" else one
+        for one in state.menu.items
+    )
+    agreed = replace(read.state.agreement, heard=True, answered=True, answer="Yes.")
+
+    outcome = apply(
+        replace(read.state, menu=replace(state.menu, items=dearer), agreement=agreed), "confirm_order", {}, NOW
+    )
+
+    assert outcome.result["say"] == "The price of Coke has just changed."
+    assert outcome.result["cart"]["total"] == "3.50"
+    confirmed = run(outcome.state, READ, ("confirm_order", {}))
+    assert confirmed.result["ok"]
