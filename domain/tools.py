@@ -125,7 +125,7 @@ def _view(state: OrderState) -> dict[str, Any]:
         }
         for line in cart.lines
     ]
-    total = decimal_text(carts.totals(cart).total_cents)
+    total = decimal_text(carts.totals(cart, state.restaurant.country).total_cents)
     fulfilment = cart.fulfilment.kind if cart.fulfilment else None
     summary = {"lines": lines, "total": total, "currency": cart.currency, "version": cart.version}
     missing = [] if state.confirmed else list(carts.missing(cart, state.restaurant))
@@ -149,6 +149,7 @@ def _add_item(state: OrderState, arguments: Arguments, now: datetime) -> _Answer
         arguments.texts("modifiers"),
         1 if quantity is None else quantity,
         arguments.text("note"),
+        limits=state.restaurant,
     )
     words = _words(state)
     return _Answer(replace(state, cart=cart), words.added.format(line=words.describe(cart.lines[-1])))
@@ -165,6 +166,7 @@ def _change_item(state: OrderState, arguments: Arguments, now: datetime) -> _Ans
         add_modifiers=arguments.texts("add_modifiers"),
         remove_modifiers=arguments.texts("remove_modifiers"),
         item_name=arguments.text("item") or None,
+        limits=state.restaurant,
     )
     words = _words(state)
     line = carts.line_by_number(cart, number)
@@ -201,7 +203,7 @@ def _read_cart(state: OrderState, arguments: Arguments, now: datetime) -> _Answe
     below = carts.below_minimum(cart, state.restaurant)
     say = _words(state).read_cart(
         cart,
-        carts.totals(cart).total_cents,
+        carts.totals(cart, state.restaurant.country).total_cents,
         short_of=carts.minimum_cents(cart, state.restaurant) if below else 0,
         complete=not state.confirmed and not carts.missing(cart, state.restaurant),
     )

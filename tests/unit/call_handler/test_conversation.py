@@ -11,6 +11,7 @@ from domain.menu import ItemSize, Menu, MenuCategory, MenuItem
 from domain.order import ConfirmedOrder
 from domain.restaurant import Restaurant
 from domain.tools import OrderState
+from domain.vat import same_rate
 from functions.call_handler.engines.base import (
     CallerPauses,
     CallerSpeaks,
@@ -127,7 +128,7 @@ class Scene:
         self.engine, self.media, self.watcher = Engine(), Media(), Watcher()
         phrases = phrases_for("en")
         restaurant = Restaurant(str(uuid.uuid4()), "Harbour Pizza", "en", "EUR", "Europe/Paris", fallback_number="+331")
-        item = MenuItem(str(uuid.uuid4()), "c", "Regina", (ItemSize(str(uuid.uuid4()), "", 1300),), 1000)
+        item = MenuItem(str(uuid.uuid4()), "c", "Regina", (ItemSize(str(uuid.uuid4()), "", 1300),), same_rate(1000))
         menu = Menu(restaurant.id, "EUR", "en", (MenuCategory("c", "Pizzas"),), (item,))
         state = OrderState(restaurant, menu, (), carts.new_cart(menu), "call-1")
         self.conversation = Conversation(
