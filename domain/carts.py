@@ -10,26 +10,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from domain import hours, money
+from domain import money
 from domain.agreement import Agreement, require_agreement
 from domain.choices import choose_modifiers, choose_size, find_item, item_of_line
 from domain.delivery import require_zone, zone_for
 from domain.errors import Refused
+from domain.limits import STANDARD_LIMITS, Limits, require_no_growth_beyond, require_within
 from domain.menu import Menu, MenuItem
 from domain.names import fold, plain_text
 from domain.order import Address, Cart, CartLine, ConfirmedOrder, Fulfilment, VatShare
 from domain.promises import promised_at
 from domain.restaurant import Restaurant
+from domain.vat import standard_rate_bp
 
 MAX_QUANTITY = 50
 MAX_LINES = 40
 MAX_NOTE = 200
 MAX_NAME = 80
 MAX_STREET = 120
-MAX_POSTCODE = 12
+MAX_POSTCODE = 40  # as it is said: « soixante-quinze zéro onze »
 MAX_CITY = 60
-# Delivery is a service of its own and bears the standard rate, whatever the food bears: 20 % in basis points.
-DELIVERY_VAT_RATE_BP = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,20 @@ def add(
     modifier_names: Sequence[str] = (),
     quantity: int = 1,
     note: str = "",
+    *,
+    limits: Limits = STANDARD_LIMITS,
 ) -> Cart:
-    """A new last line. Raises Refused: see ``domain.choices``, and ``bad_quantity``, ``cart_full``."""
+    """A new last line. Raises Refused: see ``domain.choices``, and ``bad_quantity``, ``cart_full``, ``over_limit``.
+
+    ``limits`` is the restaurant.
+    """
     if len(cart.lines) >= MAX_LINES:
         raise Refused("cart_full", f"A cart holds at most {MAX_LINES} lines.", (), "item")
     item = find_item(menu, item_name)
     line = _line(cart.next_number, item, size_name, modifier_names, quantity, plain_text(note, MAX_NOTE, "note"))
-    return _changed(cart, lines=(*cart.lines, line), next_number=cart.next_number + 1)
+    larger = _changed(cart, lines=(*cart.lines, line), next_number=cart.next_number + 1)
+    require_no_growth_beyond(cart, larger, limits)
+    return larger
 
 
 def change(
@@ -74,11 +81,12 @@ def change(
     add_modifiers: Sequence[str] = (),
     remove_modifiers: Sequence[str] = (),
     item_name: str | None = None,
+    limits: Limits = STANDARD_LIMITS,
 ) -> Cart:
     """Line ``number`` with what is given changed; it keeps its number.
 
     A change of quantity alone keeps the price that the caller heard; any other goes through the menu again.
-    A change of item keeps the size and those modifiers that the new item has too.
+    A change of item keeps the size and those modifiers that the new item has too. ``limits`` is the restaurant.
     """
     old = line_by_number(cart, number)
     amount = old.quantity if quantity is None else quantity
@@ -93,7 +101,9 @@ def change(
     else:
         allowed = ("item", "size", "quantity", "add_modifiers", "remove_modifiers")
         raise Refused("nothing_to_change", "Say what to change on the line.", allowed, "line")
-    return _changed(cart, lines=tuple(line if one.number == number else one for one in cart.lines))
+    changed = _changed(cart, lines=tuple(line if one.number == number else one for one in cart.lines))
+    require_no_growth_beyond(cart, changed, limits)
+    return changed
 
 
 def remove(cart: Cart, number: int) -> Cart:
@@ -169,15 +179,21 @@ def refreshed(cart: Cart, menu: Menu) -> tuple[Cart, tuple[str, ...], tuple[str,
     return _changed(cart, lines=tuple(lines)), tuple(gone), tuple(dearer)
 
 
-def totals(cart: Cart) -> Totals:
-    """VAT is computed on the sum of each rate, not by line, as on a till receipt."""
+def totals(cart: Cart, country: str) -> Totals:
+    """VAT by how the food is had (take-away while that is not said), the fee at the country's standard rate.
+
+    It is computed on the sum of each rate, not by line, as on a till receipt.
+    """
+    kind = cart.fulfilment.kind if cart.fulfilment else "pickup"
     items_cents = sum(line.total_cents for line in cart.lines)
     fee_cents = cart.fulfilment.fee_cents if cart.fulfilment else 0
     gross: dict[int, int] = {}
     for line in cart.lines:
-        gross[line.vat_rate_bp] = gross.get(line.vat_rate_bp, 0) + line.total_cents
+        rate = line.vat.rate_bp(kind)
+        gross[rate] = gross.get(rate, 0) + line.total_cents
     if fee_cents:
-        gross[DELIVERY_VAT_RATE_BP] = gross.get(DELIVERY_VAT_RATE_BP, 0) + fee_cents
+        rate = standard_rate_bp(country)
+        gross[rate] = gross.get(rate, 0) + fee_cents
     shares = tuple(VatShare(rate, cents, money.vat_included(cents, rate)) for rate, cents in sorted(gross.items()))
     return Totals(items_cents, fee_cents, items_cents + fee_cents, shares)
 
@@ -190,7 +206,7 @@ def minimum_cents(cart: Cart, restaurant: Restaurant) -> int:
 
 
 def below_minimum(cart: Cart, restaurant: Restaurant) -> bool:
-    return totals(cart).items_cents < minimum_cents(cart, restaurant)
+    return sum(line.total_cents for line in cart.lines) < minimum_cents(cart, restaurant)
 
 
 def missing(cart: Cart, restaurant: Restaurant, agreement: Agreement) -> tuple[str, ...]:
@@ -212,13 +228,19 @@ def missing(cart: Cart, restaurant: Restaurant, agreement: Agreement) -> tuple[s
 
 
 def confirm(
-    cart: Cart, restaurant: Restaurant, agreement: Agreement, call_id: str, now: datetime, load_minutes: int
+    cart: Cart,
+    restaurant: Restaurant,
+    agreement: Agreement,
+    call_id: str,
+    now: datetime,
+    load_minutes: int,
+    called_at: datetime | None = None,
 ) -> ConfirmedOrder:
     """The order as it is to be written.
 
     Raises Refused for the first thing missing (``empty_cart``, ``below_minimum``, ``fulfilment_needed``,
-    ``address_needed``, ``name_needed``), for a restaurant ``closed`` at ``now`` (with its next opening), for a
-    zone or kind no longer offered, and for what ``domain.agreement`` finds lacking.
+    ``address_needed``, ``name_needed``), for a zone or kind no longer offered, ``over_limit``, for a time that
+    can't be promised (``domain.promises``), and for what ``domain.agreement`` finds lacking.
     """
     lacking = missing(cart, restaurant, agreement)
     if lacking and lacking[0] != "read_back":
@@ -231,10 +253,10 @@ def confirm(
         raise Refused("fulfilment_not_offered", message, offered_kinds(restaurant), "kind")
     if fulfilment.address:
         require_zone(restaurant, fulfilment.address.postcode)
-    if not hours.is_open(restaurant, now):
-        raise hours.closed(restaurant, now)
+    require_within(cart, restaurant)
+    promise = promised_at(restaurant, now, load_minutes, fulfilment, cart.wanted_at, called_at)
     require_agreement(agreement, cart, restaurant.language)
-    sums = totals(cart)
+    sums = totals(cart, restaurant.country)
     return ConfirmedOrder(
         id=cart.order_id,
         call_id=call_id,
@@ -246,7 +268,7 @@ def confirm(
         total_cents=sums.total_cents,
         vat=sums.vat,
         confirmed_at=now,
-        promised_at=promised_at(restaurant, now, load_minutes, fulfilment),
+        promised_at=promise,
     )
 
 
@@ -298,7 +320,7 @@ def _line(
         size_name=size.name,
         quantity=_checked_quantity(quantity),
         unit_cents=size.price_cents + sum(modifier.price_cents for modifier in modifiers),
-        vat_rate_bp=item.vat_rate_bp,
+        vat=item.vat,
         modifiers=modifiers,
         note=note,
     )

@@ -44,6 +44,11 @@ Code = Literal[
     "too_many_covers",
     "bad_booking_time",
     "closed_at_booking_time",
+    "over_limit",
+    "kitchen_full",
+    "after_last_order",
+    "too_soon",
+    "not_at_that_time",
 ]
 
 

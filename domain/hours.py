@@ -4,6 +4,9 @@ A span belongs to the day on which it opens. So an exception replaces what opens
 began on the day before goes on past midnight. Without any opening a restaurant is closed: taking an order
 that nobody will cook is the worse mistake.
 
+Spans that touch or overlap are one opening, whichever days they belong to: a restaurant that is open from 0:00
+to 24:00 every day does not close at midnight.
+
 A wall-clock time that a clock change skips or repeats is taken with the offset before the change.
 """
 
@@ -18,6 +21,9 @@ from domain.restaurant import Restaurant
 
 # Further than any holiday closure; after that "we don't know" is the honest answer.
 LOOK_AHEAD_DAYS = 120
+# How far the end of an opening is looked for. A restaurant that never closes seems to close about then, which is
+# further ahead than any order.
+MERGED_DAYS = 8
 
 
 def local_time(restaurant: Restaurant, now_utc: datetime) -> datetime:
@@ -40,25 +46,40 @@ def weekly_spans(restaurant: Restaurant, weekday: int) -> tuple[tuple[int, int],
     return tuple(sorted((o.opens, o.closes) for o in restaurant.openings if o.weekday == weekday))
 
 
+def opening_at(restaurant: Restaurant, instant: datetime) -> tuple[datetime, datetime] | None:
+    """The opening that ``instant`` falls in, as (opens, closes) in UTC; None while closed. It is half open."""
+    today = local_time(restaurant, instant).date()
+    openings = _openings(restaurant, today - timedelta(days=MERGED_DAYS), today + timedelta(days=MERGED_DAYS))
+    return next(((start, end) for start, end in openings if start <= instant < end), None)
+
+
 def closes_at(restaurant: Restaurant, now_utc: datetime) -> datetime | None:
     """When the present opening ends, in UTC; None while closed."""
-    today = local_time(restaurant, now_utc).date()
-    instants = _instants(restaurant, today - timedelta(days=1)) + _instants(restaurant, today)
-    return max((end for start, end in instants if start <= now_utc < end), default=None)
+    opening = opening_at(restaurant, now_utc)
+    return opening[1] if opening else None
 
 
 def is_open(restaurant: Restaurant, now_utc: datetime) -> bool:
-    return closes_at(restaurant, now_utc) is not None
+    return opening_at(restaurant, now_utc) is not None
 
 
 def next_opening(restaurant: Restaurant, now_utc: datetime) -> datetime | None:
-    """The next instant, in UTC, at which a span opens; None when none does within ``LOOK_AHEAD_DAYS``."""
+    """The next instant, in UTC, at which it opens after being closed; None without one in ``LOOK_AHEAD_DAYS``."""
     today = local_time(restaurant, now_utc).date()
-    for ahead in range(LOOK_AHEAD_DAYS):
-        starts = [start for start, _ in _instants(restaurant, today + timedelta(days=ahead)) if start > now_utc]
-        if starts:
-            return min(starts)
+    # Almost always within days: the far look is for what is closed for a season, or never closes.
+    for days in (MERGED_DAYS, LOOK_AHEAD_DAYS):
+        openings = _openings(restaurant, today - timedelta(days=1), today + timedelta(days=days))
+        start = next((start for start, _ in openings if start > now_utc), None)
+        if start is not None:
+            return start
     return None
+
+
+def openings_between(restaurant: Restaurant, start: datetime, end: datetime) -> tuple[tuple[datetime, datetime], ...]:
+    """Every opening that has a moment in ``[start, end]``, whole, in UTC and in order."""
+    first, last = local_time(restaurant, start).date(), local_time(restaurant, end).date()
+    openings = _openings(restaurant, first - timedelta(days=MERGED_DAYS), last + timedelta(days=MERGED_DAYS))
+    return tuple((opens, closes) for opens, closes in openings if closes > start and opens <= end)
 
 
 def closed(restaurant: Restaurant, now_utc: datetime) -> Refused:
@@ -81,6 +102,18 @@ def spoken_hours(restaurant: Restaurant, day: date) -> str:
     if spoken_time.language_of(restaurant.language) == "fr":
         return f"Le {name}, nous sommes {f'ouverts {text}' if spans else 'fermés'}."
     return f"On {name} we are {f'open {text}' if spans else 'closed'}."
+
+
+def _openings(restaurant: Restaurant, first: date, last: date) -> list[tuple[datetime, datetime]]:
+    """What opens on these local days, merged where it touches or overlaps, in UTC and in order."""
+    days = (first + timedelta(days=ahead) for ahead in range((last - first).days + 1))
+    merged: list[tuple[datetime, datetime]] = []
+    for start, end in sorted(span for day in days for span in _instants(restaurant, day)):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return merged
 
 
 def _instants(restaurant: Restaurant, day: date) -> list[tuple[datetime, datetime]]:

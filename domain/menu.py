@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from domain.vat import VatRates
+
 
 @dataclass(frozen=True, slots=True)
 class ItemSize:
@@ -42,13 +44,13 @@ class ModifierGroup:
 
 @dataclass(frozen=True, slots=True)
 class MenuItem:
-    """``available`` is False while the item is 86'd. ``vat_rate_bp`` is in basis points: 1000 is 10 %."""
+    """``available`` is False while the item is 86'd."""
 
     id: str
     category_id: str
     name: str
     sizes: tuple[ItemSize, ...]
-    vat_rate_bp: int
+    vat: VatRates
     description: str = ""
     modifier_groups: tuple[ModifierGroup, ...] = ()
     allergens: tuple[str, ...] = ()

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from domain.vat import VatRates
+
 FulfilmentKind = Literal["pickup", "delivery", "dine_in"]
 
 
@@ -31,7 +33,7 @@ class CartLine:
     size_name: str
     quantity: int
     unit_cents: int
-    vat_rate_bp: int
+    vat: VatRates
     modifiers: tuple[ChosenModifier, ...] = ()
     note: str = ""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from domain import hours, spoken_time
 from domain.errors import Refused
@@ -51,16 +51,19 @@ def free_tables(
     stay: timedelta = STAY,
 ) -> tuple[DiningTable, ...]:
     """The tables that seat ``covers`` for the whole stay, the tightest fit first."""
+    starts_at = starts_at.astimezone(UTC)
     taken = {one.table_id for one in reservations if overlaps(one, starts_at, starts_at + stay)}
     free = (table for table in tables if table.seats >= covers and table.id not in taken)
     return tuple(sorted(free, key=lambda table: (table.seats, table.name, table.id)))
 
 
 def check_request(restaurant: Restaurant, now: datetime, starts_at: datetime, covers: int) -> None:
-    """Whether the restaurant's policy takes such a booking; says nothing about free tables.
+    """Whether the restaurant's policy takes such a booking; says nothing about free tables. Times are aware.
 
     Raises Refused ``no_tables``, ``too_many_covers``, ``bad_booking_time`` or ``closed_at_booking_time``.
     """
+    # In UTC: adding minutes to a local time moves its wall clock, which a clock change makes an hour more or less.
+    starts_at = starts_at.astimezone(UTC)
     if not restaurant.dine_in:
         raise Refused("no_tables", "The restaurant has no tables to book.", (), "covers")
     if not 1 <= covers <= MAX_COVERS:

@@ -44,7 +44,13 @@ class FaqEntry:
 
 @dataclass(frozen=True, slots=True)
 class Restaurant:
-    """``zone`` is an IANA time zone, ``language`` ``fr`` or ``en``; ``prep_minutes`` is the kitchen's calm time."""
+    """``zone`` is an IANA time zone, ``language`` ``fr`` or ``en``, ``country`` an ISO 3166 alpha-2 code.
+
+    ``prep_minutes`` is the kitchen's calm time. ``orders_ahead``: orders are taken for a later opening too.
+    ``last_order_minutes`` before closing the kitchen starts nothing more. An order beyond ``max_order_cents``
+    (VAT included) or ``max_order_items`` (portions) is a human's; with more than ``max_load_minutes`` of other
+    work the kitchen promises nothing.
+    """
 
     id: str
     name: str
@@ -68,3 +74,9 @@ class Restaurant:
     record_calls: bool = False
     fallback: Fallback = "busy"
     fallback_number: str = ""
+    country: str = "FR"
+    orders_ahead: bool = False
+    last_order_minutes: int = 0
+    max_order_cents: int = 50_000
+    max_order_items: int = 60
+    max_load_minutes: int = 120

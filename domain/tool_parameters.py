@@ -28,6 +28,7 @@ from domain.restaurant import Restaurant
 MAX_TEXT = 120
 MAX_QUESTION = 300
 MAX_MODIFIERS = 20
+AS_SOON_AS_POSSIBLE = "asap"
 
 Vocabulary = Literal["items", "sizes", "modifiers", "kinds"]
 Value = str | int | tuple[str, ...]
@@ -90,6 +91,14 @@ TOOLS: tuple[Tool, ...] = (
             Parameter("street", "text", "Number and street.", limit=MAX_STREET),
             Parameter("postcode", "text", "Postcode.", limit=MAX_POSTCODE),
             Parameter("city", "text", "Town.", limit=MAX_CITY),
+        ),
+    ),
+    Tool(
+        "set_time",
+        "When the caller wants the order, if they name a time. Without it the order is for as soon as possible.",
+        (
+            Parameter("time", "text", "HH:MM, 24 hours; or asap for as soon as possible.", required=True),
+            Parameter("day", "text", "YYYY-MM-DD, a weekday, today or tomorrow; today if left out."),
         ),
     ),
     Tool(

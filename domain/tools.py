@@ -18,10 +18,11 @@ from domain.agreement import NOTHING_READ, Agreement
 from domain.errors import Refused
 from domain.menu import Menu
 from domain.money import decimal_text
-from domain.order import Address, Cart, ConfirmedOrder
+from domain.order import Address, Cart, ConfirmedOrder, Fulfilment
 from domain.phrases import Wording, wording_for
+from domain.promises import promised_at
 from domain.restaurant import FaqEntry, Restaurant
-from domain.tool_parameters import Arguments, read_arguments, tool_schemas
+from domain.tool_parameters import AS_SOON_AS_POSSIBLE, Arguments, read_arguments, tool_schemas
 
 __all__ = [
     "ConfirmOrder",
@@ -141,7 +142,7 @@ def _view(state: OrderState) -> dict[str, Any]:
         }
         for line in cart.lines
     ]
-    total = decimal_text(carts.totals(cart).total_cents)
+    total = decimal_text(carts.totals(cart, state.restaurant.country).total_cents)
     fulfilment = cart.fulfilment.kind if cart.fulfilment else None
     summary = {"lines": lines, "total": total, "currency": cart.currency, "version": cart.version}
     missing = [] if state.confirmed else list(carts.missing(cart, state.restaurant, state.agreement))
@@ -165,6 +166,7 @@ def _add_item(state: OrderState, arguments: Arguments, now: datetime) -> _Answer
         arguments.texts("modifiers"),
         1 if quantity is None else quantity,
         arguments.text("note"),
+        limits=state.restaurant,
     )
     words = _words(state)
     return _Answer(replace(state, cart=cart), words.added.format(line=words.describe(cart.lines[-1])))
@@ -181,6 +183,7 @@ def _change_item(state: OrderState, arguments: Arguments, now: datetime) -> _Ans
         add_modifiers=arguments.texts("add_modifiers"),
         remove_modifiers=arguments.texts("remove_modifiers"),
         item_name=arguments.text("item") or None,
+        limits=state.restaurant,
     )
     words = _words(state)
     line = carts.line_by_number(cart, number)
@@ -207,6 +210,20 @@ def _set_fulfilment(state: OrderState, arguments: Arguments, now: datetime) -> _
     return _Answer(replace(state, cart=cart), say)
 
 
+def _set_time(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
+    cart = _open_cart(state)
+    restaurant, words = state.restaurant, _words(state)
+    if arguments.text("time") == AS_SOON_AS_POSSIBLE:
+        return _Answer(replace(state, cart=carts.set_wanted_time(cart, None)), words.as_soon_as_possible)
+    today = hours.local_time(restaurant, now).date()
+    day = _day(arguments.text("day"), today, "day") if arguments.text("day") else today
+    wanted = datetime.combine(day, _time(arguments.text("time")), ZoneInfo(restaurant.zone))
+    # Whether that can be kept is said at once, as far as it is known how the caller gets the food.
+    promised_at(restaurant, now, state.load_minutes, cart.fulfilment or Fulfilment("pickup"), wanted, state.called_at)
+    when = spoken_time.moment(wanted, today, restaurant.language)
+    return _Answer(replace(state, cart=carts.set_wanted_time(cart, wanted)), words.noted.format(what=when))
+
+
 def _set_customer(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
     cart = carts.set_customer(_open_cart(state), arguments.text("name"))
     return _Answer(replace(state, cart=cart), _words(state).customer.format(name=cart.customer_name))
@@ -218,14 +235,23 @@ def _read_cart(state: OrderState, arguments: Arguments, now: datetime) -> _Answe
         raise Refused("empty_cart", "The cart is empty: add an item first.", (), "items")
     agreement = Agreement(version=cart.version)
     below = carts.below_minimum(cart, state.restaurant)
-    total_cents = carts.totals(cart).total_cents
+    total_cents = carts.totals(cart, state.restaurant.country).total_cents
     say = _words(state).read_cart(
         cart,
         total_cents,
         short_of=carts.minimum_cents(cart, state.restaurant) if below else 0,
         complete=not state.confirmed and not carts.missing(cart, state.restaurant, agreement),
+        wanted=_wanted(state, now),
     )
     return _Answer(replace(state, agreement=agreement), say, ReadBack(cart, total_cents, say))
+
+
+def _wanted(state: OrderState, now: datetime) -> str:
+    """The time that the caller wished for, as it is said; "" for as soon as possible."""
+    if state.cart.wanted_at is None:
+        return ""
+    local = hours.local_time(state.restaurant, state.cart.wanted_at)
+    return spoken_time.moment(local, hours.local_time(state.restaurant, now).date(), state.restaurant.language)
 
 
 def _confirm_order(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
@@ -238,7 +264,7 @@ def _confirm_order(state: OrderState, arguments: Arguments, now: datetime) -> _A
             refused = Refused("menu_changed", message, ("read_cart",), "items")
             return _Answer(replace(state, cart=cart), say, refused=refused)
     order = state.confirmed or carts.confirm(
-        state.cart, state.restaurant, state.agreement, state.call_id, now, state.load_minutes
+        state.cart, state.restaurant, state.agreement, state.call_id, now, state.load_minutes, state.called_at
     )
     local = hours.local_time(state.restaurant, order.promised_at)
     total = words.money(order.total_cents, order.currency)
@@ -326,6 +352,7 @@ _TOOLS: dict[str, Callable[[OrderState, Arguments, datetime], _Answer]] = {
     "change_item": _change_item,
     "remove_item": _remove_item,
     "set_fulfilment": _set_fulfilment,
+    "set_time": _set_time,
     "set_customer": _set_customer,
     "read_cart": _read_cart,
     "confirm_order": _confirm_order,

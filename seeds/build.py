@@ -8,7 +8,17 @@ import uuid
 
 from domain.menu import ItemSize, Menu, MenuCategory, MenuItem, ModifierGroup, ModifierOption
 from domain.restaurant import DeliveryZone, FaqEntry, Opening, Restaurant
-from seeds.files import WEEKDAYS, CategorySeed, GroupSeed, ItemSeed, SeedFile, cents, span_minutes
+from seeds.files import (
+    WEEKDAYS,
+    CategorySeed,
+    GroupSeed,
+    ItemSeed,
+    SeedFile,
+    cents,
+    country_of,
+    span_minutes,
+    vat_rates,
+)
 
 _SEEDS = uuid.uuid5(uuid.NAMESPACE_URL, "https://alloresto.com/seeds")
 
@@ -51,6 +61,12 @@ def restaurant_of(content: SeedFile) -> Restaurant:
         record_calls=about.record_calls,
         fallback=about.fallback,
         fallback_number=about.fallback_number,
+        country=country_of(about),
+        orders_ahead=about.orders_ahead,
+        last_order_minutes=about.last_order_minutes,
+        max_order_cents=cents(about.max_order),
+        max_order_items=about.max_order_items,
+        max_load_minutes=about.max_load_minutes,
     )
 
 
@@ -61,7 +77,8 @@ def menu_of(content: SeedFile) -> Menu:
         MenuCategory(seed_id(about.slug, "category", category.category), category.category, position)
         for position, category in enumerate(content.menu)
     )
-    items = (_item(about.slug, category, item, groups) for category in content.menu for item in category.items)
+    country = country_of(about)
+    items = (_item(about.slug, country, category, item, groups) for category in content.menu for item in category.items)
     return Menu(seed_id(about.slug), about.currency, about.language, categories, tuple(items))
 
 
@@ -78,17 +95,22 @@ def _group(slug: str, key: str, group: GroupSeed) -> ModifierGroup:
     return ModifierGroup(seed_id(slug, "group", key), group.name, group.minimum, group.maximum, options)
 
 
-def _item(slug: str, category: CategorySeed, item: ItemSeed, groups: dict[str, ModifierGroup]) -> MenuItem:
+def _item(
+    slug: str, country: str, category: CategorySeed, item: ItemSeed, groups: dict[str, ModifierGroup]
+) -> MenuItem:
     prices = item.sizes or {"": item.price or 0.0}
     sizes = tuple(
         ItemSize(seed_id(slug, "size", item.name, name), name, cents(price)) for name, price in prices.items()
     )
+    rates = vat_rates(category.vat if item.vat is None else item.vat, country)
+    if rates is None:
+        raise ValueError("read() refuses a class without rates")
     return MenuItem(
         id=seed_id(slug, "item", item.name),
         category_id=seed_id(slug, "category", category.category),
         name=item.name,
         sizes=sizes,
-        vat_rate_bp=cents(category.vat),
+        vat=rates,
         description=item.description,
         modifier_groups=tuple(groups[key] for key in item.modifiers),
         allergens=tuple(item.allergens),

@@ -15,10 +15,14 @@ from zoneinfo import available_timezones
 import msgspec
 import yaml
 
+from domain.vat import VatClass, VatRates, countries_with_classes, rates_of_class, same_rate
+from seeds.countries import country_of_zone
+
 SEED_FILES = tuple(sorted(Path(__file__).parent.glob("*.yaml")))
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 Price = Annotated[float, msgspec.Meta(ge=0, le=10_000)]
+Percent = Annotated[float, msgspec.Meta(ge=0, le=100)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=50)]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -40,6 +44,8 @@ class _Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RestaurantSeed(_Node, frozen=True):
+    """``country`` is the time zone's when left out."""
+
     slug: Text
     name: Text
     language: Literal["fr", "en"]
@@ -59,6 +65,12 @@ class RestaurantSeed(_Node, frozen=True):
     record_calls: bool = False
     fallback: Literal["forward", "take_message", "busy"] = "busy"
     fallback_number: str = ""
+    country: Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$")] = ""
+    orders_ahead: bool = False
+    last_order_minutes: Annotated[int, msgspec.Meta(ge=0, le=240)] = 0
+    max_order: Annotated[float, msgspec.Meta(ge=1, le=1_000_000)] = 500.0
+    max_order_items: Annotated[int, msgspec.Meta(ge=1, le=2000)] = 60
+    max_load_minutes: Annotated[int, msgspec.Meta(ge=0, le=240)] = 120
 
 
 class OptionSeed(_Node, frozen=True):
@@ -73,8 +85,22 @@ class GroupSeed(_Node, frozen=True):
     options: list[OptionSeed]
 
 
+class VatSeed(_Node, frozen=True):
+    """In percent."""
+
+    take_away: Percent
+    dine_in: Percent
+
+
+# One rate for both, a rate for each, or a class whose rates the country's law says.
+Vat = Percent | VatSeed | VatClass
+
+
 class ItemSeed(_Node, frozen=True):
+    """``vat`` is the category's when left out."""
+
     name: Text
+    vat: Vat | None = None
     description: str = ""
     price: Price | None = None
     sizes: dict[Text, Price] = {}
@@ -85,7 +111,7 @@ class ItemSeed(_Node, frozen=True):
 
 class CategorySeed(_Node, frozen=True):
     category: Text
-    vat: Annotated[float, msgspec.Meta(ge=0, le=100)]
+    vat: Vat
     items: list[ItemSeed]
 
 
@@ -162,6 +188,19 @@ def cents(price: float) -> int:
     return int(Decimal(str(price)) * 100)
 
 
+def country_of(restaurant: RestaurantSeed) -> str:
+    return restaurant.country or country_of_zone(restaurant.zone)
+
+
+def vat_rates(vat: Vat, country: str) -> VatRates | None:
+    """None for a class that has no known rates in ``country``."""
+    if isinstance(vat, str):
+        return rates_of_class(country, vat)
+    if isinstance(vat, VatSeed):
+        return VatRates(cents(vat.take_away), cents(vat.dine_in))
+    return same_rate(cents(vat))
+
+
 def span_minutes(span: str) -> tuple[int, int]:
     """``"17:00-00:30"`` as minutes after local midnight, ``(1020, 1470)``: an end before its start is the next day."""
     found = _SPAN.match(span)
@@ -174,15 +213,22 @@ def span_minutes(span: str) -> tuple[int, int]:
 
 def _problems(content: SeedFile) -> Iterator[tuple[str, str]]:
     """``(path, problem and fix)`` of everything that has the right shape and makes no sense."""
+    yield from _restaurant_problems(content.restaurant)
     yield from _hour_problems(content)
     yield from _group_problems(content)
     yield from _menu_problems(content)
     zones = content.delivery_zones
     yield from _price_problems((f"$.delivery_zones[{at}].minimum", zone.minimum) for at, zone in enumerate(zones))
     yield from _price_problems((f"$.delivery_zones[{at}].fee", zone.fee) for at, zone in enumerate(zones))
-    if content.restaurant.zone not in available_timezones():
-        yield "$.restaurant.zone", f"{content.restaurant.zone!r} is no IANA time zone; write it like Europe/Paris"
-    if content.restaurant.fallback == "forward" and not content.restaurant.fallback_number:
+
+
+def _restaurant_problems(about: RestaurantSeed) -> Iterator[tuple[str, str]]:
+    if about.zone not in available_timezones():
+        yield "$.restaurant.zone", f"{about.zone!r} is no IANA time zone; write it like Europe/Paris"
+    elif not country_of(about):
+        yield "$.restaurant.country", f"missing; the zone {about.zone} lies in no one country, write it like FR"
+    yield from _price_problems([("$.restaurant.max_order", about.max_order)])
+    if about.fallback == "forward" and not about.fallback_number:
         yield "$.restaurant.fallback_number", "missing; fallback forward needs the number to forward to"
 
 
@@ -211,9 +257,13 @@ def _group_problems(content: SeedFile) -> Iterator[tuple[str, str]]:
 def _menu_problems(content: SeedFile) -> Iterator[tuple[str, str]]:
     yield from _duplicates("$.menu", (category.category for category in content.menu))
     yield from _duplicates("$.menu[*].items", (item.name for category in content.menu for item in category.items))
+    country = country_of(content.restaurant)
     for at, category in enumerate(content.menu):
+        yield from _vat_problems(f"$.menu[{at}].vat", category.vat, country)
         for position, item in enumerate(category.items):
             yield from _item_problems(f"$.menu[{at}].items[{position}]", item, content.modifier_groups)
+            if item.vat is not None:
+                yield from _vat_problems(f"$.menu[{at}].items[{position}].vat", item.vat, country)
 
 
 def _item_problems(path: str, item: ItemSeed, groups: dict[str, GroupSeed]) -> Iterator[tuple[str, str]]:
@@ -227,10 +277,21 @@ def _item_problems(path: str, item: ItemSeed, groups: dict[str, GroupSeed]) -> I
     yield from _price_problems((f"{path}.sizes.{name}" if name else f"{path}.price", price) for name, price in prices)
 
 
+def _vat_problems(path: str, vat: Vat, country: str) -> Iterator[tuple[str, str]]:
+    if isinstance(vat, str):
+        if vat_rates(vat, country) is None:
+            known = ", ".join(countries_with_classes())
+            yield path, f"the rates of {vat!r} are known for {known}, not for {country}; write them in percent"
+    elif isinstance(vat, VatSeed):
+        yield from _price_problems([(f"{path}.take_away", vat.take_away), (f"{path}.dine_in", vat.dine_in)])
+    else:
+        yield from _price_problems([(path, vat)])
+
+
 def _price_problems(prices: Iterable[tuple[str, float]]) -> Iterator[tuple[str, str]]:
     for path, price in prices:
         if Decimal(str(price)) * 100 % 1:
-            yield path, f"{price} has more than two decimals; write whole cents, like 12.50"
+            yield path, f"{price} has more than two decimals; write it like 12.50"
 
 
 def _duplicates(path: str, names: Iterable[str]) -> Iterator[tuple[str, str]]:

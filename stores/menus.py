@@ -5,6 +5,7 @@ from collections import defaultdict
 import asyncpg
 
 from domain.menu import ItemSize, Menu, MenuCategory, MenuItem, ModifierGroup, ModifierOption
+from domain.vat import VatRates
 from stores.errors import NotFoundError, require
 from stores.postgres import Connection
 
@@ -18,7 +19,8 @@ async def load(conn: Connection, restaurant_id: str) -> Menu:
         "select id, name, position from menu_category where restaurant_id = $1 order by position, name", restaurant_id
     )
     items = await conn.fetch(
-        "select i.id, i.category_id, i.name, i.description, i.vat_rate_bp, i.allergens, i.aliases, i.available"
+        "select i.id, i.category_id, i.name, i.description, i.vat_rate_bp, i.vat_dine_in_bp, i.allergens, i.aliases,"
+        " i.available"
         " from menu_item i join menu_category c on c.id = i.category_id"
         " where i.restaurant_id = $1 order by c.position, c.name, i.position, i.name",
         restaurant_id,
@@ -40,7 +42,7 @@ def _item(row: asyncpg.Record, sizes: tuple[ItemSize, ...], groups: tuple[Modifi
         category_id=row["category_id"],
         name=row["name"],
         sizes=sizes,
-        vat_rate_bp=row["vat_rate_bp"],
+        vat=VatRates(take_away_bp=row["vat_rate_bp"], dine_in_bp=row["vat_dine_in_bp"]),
         description=row["description"],
         modifier_groups=groups,
         allergens=tuple(row["allergens"]),
@@ -94,8 +96,8 @@ async def insert(conn: Connection, menu: Menu) -> None:
     )
     await _insert_groups(conn, owner, {group.id: group for item in menu.items for group in item.modifier_groups})
     await conn.executemany(
-        "insert into menu_item (id, restaurant_id, category_id, name, description, vat_rate_bp, allergens, aliases,"
-        " available, position) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "insert into menu_item (id, restaurant_id, category_id, name, description, vat_rate_bp, vat_dine_in_bp,"
+        " allergens, aliases, available, position) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         [
             (
                 item.id,
@@ -103,7 +105,8 @@ async def insert(conn: Connection, menu: Menu) -> None:
                 item.category_id,
                 item.name,
                 item.description,
-                item.vat_rate_bp,
+                item.vat.take_away_bp,
+                item.vat.dine_in_bp,
                 item.allergens,
                 item.aliases,
                 item.available,

@@ -175,7 +175,7 @@ async def _insert_lines(conn: Connection, order: ConfirmedOrder, order_id: str) 
                 line.quantity,
                 line.unit_cents,
                 line.total_cents,
-                line.vat_rate_bp,
+                line.vat.rate_bp(order.fulfilment.kind),
                 line.modifiers,
                 line.note,
             )

@@ -29,6 +29,12 @@ _EDITABLE = (
     "record_calls",
     "fallback",
     "fallback_number",
+    "country",
+    "orders_ahead",
+    "last_order_minutes",
+    "max_order_cents",
+    "max_order_items",
+    "max_load_minutes",
 )
 
 
@@ -106,6 +112,12 @@ def _restaurant(
         record_calls=row["record_calls"],
         fallback=row["fallback"],
         fallback_number=row["fallback_number"],
+        country=row["country"],
+        orders_ahead=row["orders_ahead"],
+        last_order_minutes=row["last_order_minutes"],
+        max_order_cents=row["max_order_cents"],
+        max_order_items=row["max_order_items"],
+        max_load_minutes=row["max_load_minutes"],
     )
 
 

@@ -24,6 +24,8 @@ ENGLISH = Wording(
     customer="Thank you, {name}.",
     reading="So that's {lines}",
     for_name="in the name of {name}",
+    for_time="{time}",
+    as_soon_as_possible="Noted, as soon as possible.",
     total="The total is {total}",
     fee=", including {fee} for delivery",
     minimum="The minimum for this delivery is {minimum}, not counting the delivery fee.",
@@ -104,5 +106,13 @@ ENGLISH = Wording(
         "too_many_covers": ("For more than {subject} people, the team needs to help you.",),
         "bad_booking_time": ("We take bookings from half an hour to sixty days ahead.",),
         "closed_at_booking_time": ("I'm sorry, we can't take a table then. {subject}",),
+        "over_limit": ("For an order of this size, the team takes it in person. I can put you through.",),
+        "kitchen_full": ("I'm sorry, the kitchen has more orders than it can manage right now.",),
+        "after_last_order": (
+            "I'm sorry, it's too late to have it ready before we close at {subject}.",
+            "I'm sorry, it's too late to have it ready before we close.",
+        ),
+        "too_soon": ("I'm sorry, we need a little longer. The earliest is {subject}.", "I'm sorry, that's too soon."),
+        "not_at_that_time": ("I'm sorry, we can't have it ready for that time. {subject}",),
     },
 )

@@ -24,6 +24,8 @@ FRENCH = Wording(
     customer="Merci, {name}.",
     reading="Donc : {lines}",
     for_name="au nom de {name}",
+    for_time="pour {time}",
+    as_soon_as_possible="C’est noté, dès que possible.",
     total="Le total est de {total}",
     fee=", dont {fee} de livraison",
     minimum="Le minimum pour cette livraison est de {minimum}, hors frais de livraison.",
@@ -110,5 +112,13 @@ FRENCH = Wording(
         "too_many_covers": ("Pour plus de {subject} personnes, c’est l’équipe qui s’en occupe.",),
         "bad_booking_time": ("Nous prenons les réservations d’une demi-heure à soixante jours à l’avance.",),
         "closed_at_booking_time": ("Désolé, nous ne pouvons pas prendre de table à ce moment-là. {subject}",),
+        "over_limit": ("Une commande de cette taille, l’équipe la prend en personne. Je peux vous la passer.",),
+        "kitchen_full": ("Désolé, la cuisine a plus de commandes qu’elle ne peut en prendre en ce moment.",),
+        "after_last_order": (
+            "Désolé, il est trop tard pour que ce soit prêt avant la fermeture, à {subject}.",
+            "Désolé, il est trop tard pour que ce soit prêt avant la fermeture.",
+        ),
+        "too_soon": ("Désolé, il nous faut un peu plus de temps : au plus tôt {subject}.", "Désolé, c’est trop tôt."),
+        "not_at_that_time": ("Désolé, ce n’est pas possible à cette heure-là. {subject}",),
     },
 )

@@ -43,6 +43,8 @@ class Wording(NamedTuple):
     customer: str
     reading: str
     for_name: str
+    for_time: str
+    as_soon_as_possible: str
     total: str
     fee: str
     minimum: str
@@ -94,7 +96,7 @@ class Wording(NamedTuple):
             return self.kinds["delivery"]
         return self.fulfilment[fulfilment.kind].format(address=where)
 
-    def read_cart(self, cart: Cart, total_cents: int, *, short_of: int, complete: bool) -> str:
+    def read_cart(self, cart: Cart, total_cents: int, *, short_of: int, complete: bool, wanted: str = "") -> str:
         """Every line, how, for whom and the total; asks for agreement only when nothing else is missing.
 
         ``short_of`` is the delivery's minimum in cents when the cart is below it, else 0.
@@ -102,6 +104,8 @@ class Wording(NamedTuple):
         parts = [self.listing([self.describe(line) for line in cart.lines], self.last_and)]
         if cart.fulfilment:
             parts.append(self.fulfilment_text(cart.fulfilment))
+        if wanted:
+            parts.append(self.for_time.format(time=wanted))
         if cart.customer_name:
             parts.append(self.for_name.format(name=cart.customer_name))
         total = self.total.format(total=self.money(total_cents, cart.currency))

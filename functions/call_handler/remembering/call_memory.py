@@ -149,7 +149,7 @@ class CallMemory:
         state = self._state()
         if state.confirmed is not None or not state.cart.lines:
             return None
-        return UnconfirmedCart(state.cart, carts.totals(state.cart).total_cents, reason)
+        return UnconfirmedCart(state.cart, carts.totals(state.cart, state.restaurant.country).total_cents, reason)
 
     def _checkpoint(self) -> Checkpoint:
         assert self._state is not None

@@ -17,6 +17,7 @@ import pytest
 from devstack.servers.ports import free_port
 from domain.menu import ItemSize, Menu, MenuCategory, MenuItem, ModifierGroup, ModifierOption
 from domain.restaurant import Opening, Restaurant
+from domain.vat import same_rate
 from eventing.catalogue import CallIncoming
 from eventing.cloudevents import Event, to_binary
 from protocols import call_lane
@@ -52,7 +53,7 @@ def make_menu(restaurant_id: str) -> Menu:
     extras = ModifierGroup(new_id(), "Extras", 0, 2, (ModifierOption(new_id(), "Olives", 100),))
     category = MenuCategory(new_id(), "Pizzas", 1)
     sizes = (ItemSize(new_id(), "Small", 900), ItemSize(new_id(), "Large", 1250))
-    margherita = MenuItem(new_id(), category.id, "Margherita", sizes, 1000, modifier_groups=(extras,))
+    margherita = MenuItem(new_id(), category.id, "Margherita", sizes, same_rate(1000), modifier_groups=(extras,))
     return Menu(restaurant_id, "EUR", "en", (category,), (margherita,))
 
 

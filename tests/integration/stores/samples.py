@@ -8,6 +8,7 @@ from typing import Any
 from domain.menu import ItemSize, Menu, MenuCategory, MenuItem, ModifierGroup, ModifierOption
 from domain.order import Address, CartLine, ChosenModifier, ConfirmedOrder, Fulfilment, VatShare
 from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException, Restaurant
+from domain.vat import VatRates, same_rate
 from stores import calls, figures, kitchen, lines, menus, orders, reservations, restaurants, users
 from stores.calls import CallRecord, ConversationRecord
 from stores.checkpoints import Utterance
@@ -76,6 +77,12 @@ def make_restaurant(name: str) -> Restaurant:
         max_calls=4,
         fallback="forward",
         fallback_number="+33100000001",
+        country="MC",
+        orders_ahead=True,
+        last_order_minutes=15,
+        max_order_cents=40_000,
+        max_order_items=45,
+        max_load_minutes=90,
     )
 
 
@@ -89,7 +96,7 @@ def make_menu(restaurant_id: str) -> Menu:
         category_id=category.id,
         name="Margherita",
         sizes=(ItemSize(new_id(), "Small", 900), ItemSize(new_id(), "Large", 1250)),
-        vat_rate_bp=1000,
+        vat=VatRates(550, 1000),
         description="Tomato, mozzarella",
         modifier_groups=(extras,),
         allergens=("gluten", "milk"),
@@ -100,7 +107,7 @@ def make_menu(restaurant_id: str) -> Menu:
         category.id,
         "Regina",
         (ItemSize(new_id(), "", 1300),),
-        1000,
+        same_rate(1000),
         modifier_groups=(extras,),
         available=False,
     )
@@ -111,7 +118,7 @@ def make_order(menu: Menu, call_id: str, *, order_id: str = "", confirmed_at: da
     item = menu.items[0]
     group = item.modifier_groups[0]
     olives = ChosenModifier(group.options[0].id, group.id, "Olives", 100)
-    line = CartLine(1, item.id, item.name, item.sizes[1].id, "Large", 2, 1350, 1000, (olives,), "well done")
+    line = CartLine(1, item.id, item.name, item.sizes[1].id, "Large", 2, 1350, item.vat, (olives,), "well done")
     return ConfirmedOrder(
         id=order_id or str(uuid.uuid4()),
         call_id=call_id,
@@ -121,7 +128,7 @@ def make_order(menu: Menu, call_id: str, *, order_id: str = "", confirmed_at: da
         fulfilment=Fulfilment("delivery", Address("2 quai Nord", "75002", "Paris"), 250),
         customer_name="Ada",
         total_cents=2950,
-        vat=(VatShare(1000, 2950, 268),),
+        vat=(VatShare(550, 2700, 141), VatShare(2000, 250, 42)),
         confirmed_at=confirmed_at,
         promised_at=confirmed_at + timedelta(minutes=35),
     )

@@ -147,6 +147,52 @@ async def test_an_owner_who_is_no_superuser_can_migrate_and_is_bound_by_row_leve
     await owner.close()
 
 
+async def test_what_was_there_gets_the_country_of_its_zone_and_one_vat_rate_for_both(
+    own_server: EmbeddedPostgres,
+) -> None:
+    """By an owner who is no superuser: one is not bound by row-level security, and would see nothing of this."""
+    superuser = await connect(own_server.url(database="postgres"))
+    await superuser.execute(f"create role owner login createrole createdb password '{own_server.password('owner')}'")
+    await superuser.close()
+    passwords = {role: own_server.password(f"alloresto_{role}") for role in ("app", "platform")}
+    before = tuple(one for one in shipped_migrations() if one.name < "0010")
+    await migrate(
+        own_server.url("owner"),
+        app_password=passwords["app"],
+        platform_password=passwords["platform"],
+        migrations=before,
+    )
+    platform = await connect(own_server.url("alloresto_platform"))
+    for zone in ("Europe/Paris", "Europe/Dublin", "Indian/Reunion", "America/Lima"):
+        restaurant_id = await platform.fetchval(
+            "insert into restaurant (name, language, currency, zone) values ($1, 'fr', 'EUR', $1) returning id", zone
+        )
+        category_id = await platform.fetchval(
+            "insert into menu_category (restaurant_id, name) values ($1, 'Drinks') returning id", restaurant_id
+        )
+        await platform.execute(
+            "insert into menu_item (restaurant_id, category_id, name, vat_rate_bp) values ($1, $2, 'Cola', 550)",
+            restaurant_id,
+            category_id,
+        )
+
+    await migrate(own_server.url("owner"))
+
+    rows = await platform.fetch("select zone, country, max_order_cents from restaurant")
+    rates = await platform.fetch("select vat_rate_bp, vat_dine_in_bp from menu_item")
+    forced = await platform.fetch("select relname from pg_class where relname = 'restaurant' and relforcerowsecurity")
+    await platform.close()
+    assert {row["zone"]: row["country"] for row in rows} == {
+        "Europe/Paris": "FR",
+        "Europe/Dublin": "IE",
+        "Indian/Reunion": "RE",
+        "America/Lima": "FR",
+    }
+    assert {row["max_order_cents"] for row in rows} == {50_000}
+    assert [tuple(row) for row in rates] == [(550, 550)] * 4
+    assert len(forced) == 1
+
+
 async def test_a_server_that_is_away_is_waited_for_until_the_deadline() -> None:
     why: list[str] = []
 

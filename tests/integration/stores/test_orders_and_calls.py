@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from domain.order import Fulfilment, FulfilmentKind
 from stores import calls, customers, figures, orders, reservations
 from stores.calls import CallRecord
 from stores.checkpoints import Utterance
@@ -36,6 +37,21 @@ async def test_an_order_is_read_as_it_was_confirmed(
     (line,) = order.lines
     assert (line.name, line.size_name, line.quantity, line.total_cents) == ("Margherita", "Large", 2, 2700)
     assert (line.modifiers, line.note) == (confirmed.lines[0].modifiers, "well done")
+
+
+@pytest.mark.parametrize(("fulfilment", "rate_bp"), [("pickup", 550), ("delivery", 550), ("dine_in", 1000)])
+async def test_a_line_is_kept_with_the_vat_rate_in_force(
+    postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher, fulfilment: FulfilmentKind, rate_bp: int
+) -> None:
+    own, _ = tenants
+    order = make_order(own.menu, "another call")
+    address = order.fulfilment.address if fulfilment == "delivery" else None
+
+    async with postgres.app.tenant(own.id) as conn:
+        stored = await orders.insert_confirmed(conn, replace(order, fulfilment=Fulfilment(fulfilment, address)), pii)
+        rates = await conn.fetch("select vat_rate_bp from order_item where order_id = $1", stored.id)
+
+    assert [row["vat_rate_bp"] for row in rates] == [rate_bp]
 
 
 async def test_without_the_cipher_an_order_shows_no_name_and_no_address(

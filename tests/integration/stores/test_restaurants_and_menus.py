@@ -46,6 +46,47 @@ async def test_an_update_writes_and_names_only_the_fields_that_changed(
         assert await restaurants.get(conn, own.id) == edited
 
 
+async def test_a_restaurant_may_change_its_country_its_limits_and_its_last_orders(
+    postgres: Any, tenants: tuple[Tenant, Tenant]
+) -> None:
+    own, _ = tenants
+    fields: dict[str, Any] = {
+        "country": "FR",
+        "orders_ahead": False,
+        "last_order_minutes": 30,
+        "max_order_cents": 2_147_483_647,
+        "max_order_items": 100,
+        "max_load_minutes": 0,
+    }
+    edited = replace(own.restaurant, **fields)
+
+    async with postgres.app.tenant(own.id) as conn:
+        changed = await restaurants.update(conn, edited)
+
+        assert changed == tuple(fields)
+        assert await restaurants.get(conn, own.id) == edited
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"country": "fr"},
+        {"last_order_minutes": -1},
+        {"max_order_cents": 0},
+        {"max_order_items": 0},
+        {"max_load_minutes": 241},
+    ],
+)
+async def test_a_limit_that_makes_no_sense_is_refused(
+    postgres: Any, tenants: tuple[Tenant, Tenant], wrong: dict[str, Any]
+) -> None:
+    own, _ = tenants
+
+    with pytest.raises(asyncpg.CheckViolationError):
+        async with postgres.app.tenant(own.id) as conn:
+            await restaurants.update(conn, replace(own.restaurant, **wrong))
+
+
 async def test_an_exception_is_replaced_and_removed(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
     own, _ = tenants
     christmas = date(2026, 12, 25)

@@ -148,14 +148,23 @@ def make_order(admin: Admin, *, minutes_ago: int = 0, name: str = "Aoife", call_
     large, bread = margherita.sizes[2], admin.item("Garlic bread")
     lines = (
         CartLine(
-            1, margherita.id, "Margherita", large.id, "Large", 1, large.price_cents + 350, 1350, chosen, "well done"
+            1,
+            margherita.id,
+            "Margherita",
+            large.id,
+            "Large",
+            1,
+            large.price_cents + 350,
+            margherita.vat,
+            chosen,
+            "well done",
         ),
-        CartLine(2, bread.id, "Garlic bread", bread.sizes[0].id, "", 2, bread.sizes[0].price_cents, 1350),
-        CartLine(3, cola.id, "Cola", cola.sizes[0].id, "Small", 1, cola.sizes[0].price_cents, 2300),
+        CartLine(2, bread.id, "Garlic bread", bread.sizes[0].id, "", 2, bread.sizes[0].price_cents, bread.vat),
+        CartLine(3, cola.id, "Cola", cola.sizes[0].id, "Small", 1, cola.sizes[0].price_cents, cola.vat),
     )
     fulfilment = Fulfilment("delivery", Address("3 Abbey Street", "D13", "Howth"), 200)
     cart = Cart("EUR", str(uuid.uuid4()), lines=lines, fulfilment=fulfilment, customer_name=name, version=4)
-    sums = totals(cart)
+    sums = totals(cart, "IE")
     at = datetime.now(UTC) - timedelta(minutes=minutes_ago)
     return ConfirmedOrder(
         call_id=call_id or str(uuid.uuid4()),

@@ -39,7 +39,7 @@ def test_an_order_page_shows_the_vat_that_the_total_contains(admin: Admin, log_i
 
     page = client.get(f"/r/{admin.pizza.id}/orders/{stored.id}").text
 
-    assert "dont TVA 13,5 %" in page
+    assert "dont TVA 9 %" in page
     assert "31,00\u00a0€" in page
     assert "Frais de livraison" in page
 

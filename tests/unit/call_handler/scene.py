@@ -9,6 +9,7 @@ from domain.menu import ItemSize, Menu, MenuCategory, MenuItem
 from domain.order import ConfirmedOrder
 from domain.restaurant import Opening, Restaurant
 from domain.tools import OrderState
+from domain.vat import same_rate
 from functions.call_handler.engines.base import (
     CallerPauses,
     CallerSaid,
@@ -141,7 +142,7 @@ class Scene:
         restaurant = Restaurant(
             str(uuid.uuid4()), "Harbour Pizza", "en", "EUR", "Europe/Paris", openings=openings, fallback_number="+331"
         )
-        item = MenuItem(str(uuid.uuid4()), "c", "Regina", (ItemSize(str(uuid.uuid4()), "", 1300),), 1000)
+        item = MenuItem(str(uuid.uuid4()), "c", "Regina", (ItemSize(str(uuid.uuid4()), "", 1300),), same_rate(1000))
         self.menu = Menu(restaurant.id, "EUR", "en", (MenuCategory("c", "Pizzas"),), (item,))
         state = OrderState(restaurant, self.menu, (), carts.new_cart(self.menu, str(uuid.uuid4())), "call-1")
         self.playback = Playback(0.0)

@@ -13,6 +13,7 @@ from domain.menu import ItemSize, Menu, MenuCategory, MenuItem
 from domain.order import ConfirmedOrder
 from domain.restaurant import Opening, Restaurant
 from domain.tools import EndCall, OrderState, ReadBack, Transfer
+from domain.vat import same_rate
 from functions.call_handler.engines.base import ToolCall
 from functions.call_handler.remembering.orders import OrderRefusedError, Receipt
 from functions.call_handler.talking.playback import Playback
@@ -66,7 +67,7 @@ def loop_with(answer: Receipt | Exception | None = RECEIPT) -> tuple[ToolLoop, D
     restaurant = Restaurant(
         str(uuid.uuid4()), "Harbour Pizza", "en", "EUR", "Europe/Paris", openings=openings, fallback_number="+331"
     )
-    item = MenuItem(str(uuid.uuid4()), "c", "Regina", (ItemSize(str(uuid.uuid4()), "", 1300),), 1000)
+    item = MenuItem(str(uuid.uuid4()), "c", "Regina", (ItemSize(str(uuid.uuid4()), "", 1300),), same_rate(1000))
     menu = Menu(restaurant.id, "EUR", "en", (MenuCategory("c", "Pizzas"),), (item,))
     desk, used = Desk(answer), Used()
     state = OrderState(restaurant, menu, (), carts.new_cart(menu, str(uuid.uuid4())), "call-1")

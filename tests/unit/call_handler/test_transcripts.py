@@ -9,6 +9,7 @@ from domain import carts
 from domain.menu import ItemSize, Menu, MenuCategory, MenuItem
 from domain.restaurant import Restaurant
 from domain.tools import OrderState
+from domain.vat import same_rate
 from functions.call_handler.engines.base import Line
 from functions.call_handler.engines.costs import Usage
 from functions.call_handler.phrases import phrases_for
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.unit
 
 def state(language: str = "en") -> OrderState:
     restaurant = Restaurant(str(uuid.uuid4()), "Harbour Pizza", language, "EUR", "Europe/Paris")
-    item = MenuItem(str(uuid.uuid4()), "c", "Regina", (ItemSize(str(uuid.uuid4()), "", 1300),), 1000)
+    item = MenuItem(str(uuid.uuid4()), "c", "Regina", (ItemSize(str(uuid.uuid4()), "", 1300),), same_rate(1000))
     menu = Menu(restaurant.id, "EUR", language, (MenuCategory("c", "Pizzas"),), (item,))
     cart = carts.add(carts.new_cart(menu, ORDER), menu, "Regina")
     return OrderState(restaurant, menu, (), cart, "call-1")

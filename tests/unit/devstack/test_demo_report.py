@@ -6,6 +6,7 @@ import pytest
 from devstack.demo.report import Expected, differences, timings
 from domain.menu import ItemSize, Menu, MenuCategory, MenuItem, ModifierGroup, ModifierOption
 from domain.order import ChosenModifier
+from domain.vat import same_rate
 from stores.orders import Order, OrderLine
 
 pytestmark = pytest.mark.unit
@@ -16,7 +17,7 @@ MENU = Menu(
     "EUR",
     "en",
     (MenuCategory("c", "Pizzas"),),
-    (MenuItem("i", "c", "Margherita", (ItemSize("s", "Large", 1300),), 1000, modifier_groups=(OLIVES,)),),
+    (MenuItem("i", "c", "Margherita", (ItemSize("s", "Large", 1300),), same_rate(1000), modifier_groups=(OLIVES,)),),
 )
 EXPECTED = Expected(((2, "Margherita", "Large", ("Olives",)),), "pickup", "Anna")
 LINE = OrderLine(1, "i", "Margherita", "Large", 2, 1450, 2900, (ChosenModifier("o", "g", "Olives", 150),), "")

@@ -8,6 +8,7 @@ import pytest
 from domain.menu import ItemSize, Menu, MenuCategory, MenuItem, ModifierGroup, ModifierOption
 from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException, Restaurant
 from domain.tools import OrderState
+from domain.vat import VatRates, same_rate
 
 TOPPINGS = ModifierGroup(
     "g-top",
@@ -48,7 +49,7 @@ def menu() -> Menu:
                 "c-pizza",
                 "Margherita",
                 margherita_sizes,
-                1000,
+                same_rate(1000),
                 description="Tomato and mozzarella.",
                 modifier_groups=(TOPPINGS,),
                 allergens=("gluten", "milk"),
@@ -59,16 +60,23 @@ def menu() -> Menu:
                 "c-pizza",
                 "Regina",
                 (ItemSize("s-r-large", "Large", 1450), ItemSize("s-r-small", "Small", 1150)),
-                1000,
+                same_rate(1000),
                 modifier_groups=(TOPPINGS,),
             ),
-            MenuItem("i-burger", "c-rest", "Burger", single(1100, "s-b"), 1000, modifier_groups=(COOKING, TOPPINGS)),
-            MenuItem("i-coke", "c-rest", "Coke", single(300, "s-c"), 550),
-            MenuItem("i-wine", "c-rest", "House wine", single(700, "s-w"), 2000),
-            MenuItem("i-brulee", "c-rest", "Crème brûlée", single(650, "s-cb"), 1000),
-            MenuItem("i-lasagne", "c-rest", "Lasagne", single(1200, "s-l"), 1000, aliases=("pasta",)),
-            MenuItem("i-carbonara", "c-rest", "Carbonara", single(1150, "s-ca"), 1000, aliases=("pasta",)),
-            MenuItem("i-oysters", "c-rest", "Oysters", single(1800, "s-o"), 1000, available=False),
+            MenuItem(
+                "i-burger",
+                "c-rest",
+                "Burger",
+                single(1100, "s-b"),
+                same_rate(1000),
+                modifier_groups=(COOKING, TOPPINGS),
+            ),
+            MenuItem("i-coke", "c-rest", "Coke", single(300, "s-c"), VatRates(550, 1000)),
+            MenuItem("i-wine", "c-rest", "House wine", single(700, "s-w"), same_rate(2000)),
+            MenuItem("i-brulee", "c-rest", "Crème brûlée", single(650, "s-cb"), same_rate(1000)),
+            MenuItem("i-lasagne", "c-rest", "Lasagne", single(1200, "s-l"), same_rate(1000), aliases=("pasta",)),
+            MenuItem("i-carbonara", "c-rest", "Carbonara", single(1150, "s-ca"), same_rate(1000), aliases=("pasta",)),
+            MenuItem("i-oysters", "c-rest", "Oysters", single(1800, "s-o"), same_rate(1000), available=False),
         ),
     )
 
@@ -97,6 +105,7 @@ def restaurant() -> Restaurant:
         delivery=True,
         dine_in=True,
         fallback_number="+353861112233",
+        country="IE",
     )
 
 

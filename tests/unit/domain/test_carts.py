@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import carts
-from domain.agreement import NOTHING_READ, Agreement
+from domain.agreement import NOTHING_READ
 from domain.errors import Refused
 from domain.menu import Menu
 from domain.order import Address, Cart
 from domain.restaurant import Restaurant
+from tests.unit.domain.agreeing import agreed
 
 pytestmark = pytest.mark.unit
 
@@ -26,17 +27,19 @@ def ready(menu: Menu, restaurant: Restaurant) -> Cart:
     return carts.set_customer(carts.set_fulfilment(cart, restaurant, "pickup"), "Sam")
 
 
-def agreed(cart: Cart) -> Agreement:
-    """The caller heard this cart and said yes."""
-    return Agreement(cart.version, heard=True, answered=True, answer="Yes, please.")
-
-
 def test_a_line_costs_its_size_and_modifiers_times_the_quantity(menu: Menu) -> None:
     cart = carts.add(carts.new_cart(menu, ORDER), menu, "marg", "large", ["olives", "ham"], 3, "well baked")
 
     (line,) = cart.lines
     assert (line.item_name, line.size_name, line.note) == ("Margherita", "Large", "well baked")
     assert (line.unit_cents, line.total_cents) == (1250 + 100 + 150, 3 * 1500)
+
+
+def test_a_dish_with_an_extra_and_the_same_without_are_two_lines(menu: Menu) -> None:
+    cart = carts.add(carts.new_cart(menu, "o-1"), menu, "Margherita", "Large", ["Olives"])
+    cart = carts.add(cart, menu, "Margherita", "Large")
+
+    assert [(line.number, line.quantity, line.unit_cents) for line in cart.lines] == [(1, 1, 1350), (2, 1, 1250)]
 
 
 @pytest.mark.parametrize("quantity", [0, -1, 51, 10**30, True])
@@ -144,7 +147,7 @@ def test_the_fee_and_the_minimum_are_those_of_the_postcodes_zone(menu: Menu, res
     cart = carts.add(carts.new_cart(menu, ORDER), menu, "Lasagne")
     cart = carts.set_fulfilment(cart, restaurant, "delivery", HOME)
 
-    totals = carts.totals(cart)
+    totals = carts.totals(cart, "IE")
     assert (totals.items_cents, totals.fee_cents, totals.total_cents) == (1200, 250, 1450)
     assert carts.below_minimum(cart, restaurant)
     assert "items" in carts.missing(cart, restaurant, NOTHING_READ)
@@ -160,7 +163,7 @@ def test_an_address_may_come_in_parts(menu: Menu, restaurant: Restaurant) -> Non
     cart = carts.set_fulfilment(carts.new_cart(menu, ORDER), restaurant, "delivery")
     assert "address" in carts.missing(cart, restaurant, NOTHING_READ)
     cart = carts.set_fulfilment(cart, restaurant, "delivery", Address("", "d02 x285"))
-    assert carts.totals(cart).fee_cents == 250
+    assert carts.totals(cart, "IE").fee_cents == 250
     assert "address" in carts.missing(cart, restaurant, NOTHING_READ)
     cart = carts.set_fulfilment(cart, restaurant, "delivery", Address("3 Mill Lane", ""))
     assert "address" not in carts.missing(cart, restaurant, NOTHING_READ)
@@ -288,9 +291,7 @@ def test_a_closed_restaurant_refuses_with_its_next_opening(ready: Cart, restaura
     assert refused.value.subject == "tomorrow at noon"
 
 
-@pytest.mark.parametrize(
-    ("kind", "load", "minutes"), [("pickup", 0, 20), ("pickup", 17, 37), ("pickup", -5, 20), ("pickup", 9999, 200)]
-)
+@pytest.mark.parametrize(("kind", "load", "minutes"), [("pickup", 0, 20), ("pickup", 17, 37), ("pickup", -5, 20)])
 def test_a_promise_adds_the_kitchens_load_and_rounds_up_to_five_minutes(
     ready: Cart, restaurant: Restaurant, open_now: datetime, kind: str, load: int, minutes: int
 ) -> None:
@@ -354,4 +355,4 @@ def test_whatever_is_done_versions_grow_numbers_stay_unique_and_the_total_is_the
             assert numbers[-1] not in given_out
             given_out.add(numbers[-1])
         assert all(1 <= line.quantity <= carts.MAX_QUANTITY for line in cart.lines)
-        assert carts.totals(cart).total_cents == sum(line.total_cents for line in cart.lines)
+        assert carts.totals(cart, "IE").total_cents == sum(line.total_cents for line in cart.lines)

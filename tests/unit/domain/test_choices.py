@@ -9,6 +9,7 @@ from domain.choices import choose_modifiers, choose_size, find_item, orderable
 from domain.errors import Refused
 from domain.menu import ItemSize, Menu, MenuItem, ModifierGroup, ModifierOption
 from domain.names import fold
+from domain.vat import same_rate
 
 pytestmark = pytest.mark.unit
 
@@ -75,6 +76,15 @@ def test_an_86d_item_is_refused_with_its_neighbours(menu: Menu) -> None:
 def test_an_item_whose_required_choice_cannot_be_made_is_not_for_sale(menu: Menu) -> None:
     group = ModifierGroup("g", "Bread", 1, 1, (ModifierOption("o", "Rye", available=False),))
     assert not orderable(replace(menu.items[3], modifier_groups=(group,)))
+
+
+def test_two_required_choices_with_one_option_left_refuse_the_item(menu: Menu) -> None:
+    meats = (ModifierOption("a", "Chicken"), ModifierOption("b", "Merguez", available=False))
+    two = replace(menu.items[3], modifier_groups=(ModifierGroup("g", "Meats", 2, 2, meats),))
+
+    with pytest.raises(Refused) as refused:
+        find_item(replace(menu, items=(two,)), "Coke")
+    assert refused.value.code == "unavailable_item"
 
 
 def test_an_item_without_a_size_left_is_not_for_sale(menu: Menu) -> None:
@@ -144,7 +154,7 @@ def item_and_wish(draw: st.DrawFn) -> tuple[MenuItem, list[str]]:
         options = tuple(ModifierOption(f"o{g}{n}", f"opt {g} {n}", n * 10, flag) for n, flag in enumerate(flags))
         minimum = draw(st.integers(0, len(options)))
         groups.append(ModifierGroup(f"g{g}", f"Group {g}", minimum, draw(st.integers(minimum, len(options))), options))
-    item = MenuItem("i", "c", "Item", (ItemSize("s", "", 100),), 1000, modifier_groups=tuple(groups))
+    item = MenuItem("i", "c", "Item", (ItemSize("s", "", 100),), same_rate(1000), modifier_groups=tuple(groups))
     names = [option.name for group in groups for option in group.options] + ["nothing such"]
     return item, draw(st.lists(st.sampled_from(names), max_size=8))
 

@@ -1,12 +1,12 @@
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.hours import closes_at, is_open, next_opening, spoken_hours
+from domain.hours import closes_at, is_open, next_opening, opening_at, openings_between, spoken_hours
 from domain.restaurant import Opening, OpeningException, Restaurant
 from domain.spoken_time import clock, moment, parse_day, spans_text
 
@@ -93,13 +93,78 @@ def test_a_span_that_the_spring_change_swallows_opens_nothing() -> None:
     assert is_open(paris, at("2026-03-30 00:40"))
 
 
+def test_a_restaurant_open_day_and_night_neither_closes_at_midnight_nor_opens_again() -> None:
+    day_and_night = always("Europe/Paris", 0, 1440)
+    now = at("2026-11-20 23:30", "Europe/Paris")
+
+    closing = closes_at(day_and_night, now)
+
+    assert closing is not None
+    assert closing > at("2026-11-27 23:30", "Europe/Paris")
+    assert next_opening(day_and_night, now) is None
+
+
+@pytest.mark.parametrize("night", ["2026-10-25", "2026-11-21", "2027-03-28"])
+def test_spans_that_touch_over_midnight_are_one_opening(night: str) -> None:
+    """18:00 to 1:00 and 1:00 to 5:00, on nights of clock changes too."""
+    openings = [Opening(day, *span) for day in range(7) for span in ((18 * 60, 25 * 60), (60, 300))]
+    paris = replace(always("Europe/Paris", 0, 1), openings=tuple(openings))
+    midnight = at(f"{night} 00:00", "Europe/Paris")
+
+    opening = opening_at(paris, midnight)
+
+    assert opening is not None
+    assert [local.astimezone(ZoneInfo("Europe/Paris")).strftime("%H:%M") for local in opening] == ["18:00", "05:00"]
+    length = {"2026-10-25": 12, "2027-03-28": 10}.get(night, 11)
+    assert opening[1] - opening[0] == timedelta(hours=length)
+
+
+def test_overlapping_spans_are_one_opening() -> None:
+    openings = (Opening(4, 11 * 60, 15 * 60), Opening(4, 14 * 60, 18 * 60), Opening(4, 16 * 60, 17 * 60))
+    shop = replace(always("UTC", 0, 1), openings=openings)
+
+    assert opening_at(shop, at("2026-11-20 11:00")) == (at("2026-11-20 11:00"), at("2026-11-20 18:00"))
+    assert opening_at(shop, at("2026-11-20 18:00")) is None
+    assert next_opening(shop, at("2026-11-20 12:00")) == at("2026-11-27 11:00")
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes"),
+    [
+        # The night the clocks go back: 18:00 is in summer time, 1:00 too, as the change is at 3.
+        ("2026-10-24T16:00+00:00", "2026-10-24T23:00+00:00"),
+        ("2026-10-25T17:00+00:00", "2026-10-26T00:00+00:00"),
+        ("2027-03-27T17:00+00:00", "2027-03-28T00:00+00:00"),
+        ("2027-03-28T16:00+00:00", "2027-03-28T23:00+00:00"),
+    ],
+)
+def test_an_evening_until_one_is_right_around_both_clock_changes(opens: str, closes: str) -> None:
+    paris = always("Europe/Paris", 18 * 60, 25 * 60)
+    start, end = datetime.fromisoformat(opens), datetime.fromisoformat(closes)
+
+    assert opening_at(paris, start) == (start, end)
+    assert opening_at(paris, end - timedelta(seconds=1)) == (start, end)
+    assert opening_at(paris, end) is None
+    assert opening_at(paris, start - timedelta(seconds=1)) is None
+
+
+def test_openings_between_two_moments_are_whole_and_in_order(restaurant: Restaurant) -> None:
+    found = openings_between(restaurant, at("2026-11-20 14:00"), at("2026-11-21 12:00"))
+
+    assert found == (
+        (at("2026-11-20 12:00"), at("2026-11-20 15:00")),
+        (at("2026-11-20 18:00"), at("2026-11-21 01:00")),
+        (at("2026-11-21 12:00"), at("2026-11-21 15:00")),
+    )
+
+
 def test_next_opening_skips_closed_days_and_exceptions(restaurant: Restaurant) -> None:
     assert next_opening(restaurant, at("2026-11-20 16:00")) == at("2026-11-20 18:00")
     assert next_opening(restaurant, at("2026-11-22 23:30")) == at("2026-11-24 12:00")
     assert next_opening(restaurant, at("2026-12-24 23:30")) == at("2026-12-26 12:00")
 
 
-@given(st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)), st.integers(0, 1439), st.integers(1, 1440))
+@given(st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)), st.integers(0, 1439), st.integers(1, 1380))
 def test_the_next_opening_is_open_and_in_the_future(moment: datetime, opens: int, length: int) -> None:
     shop = always("Europe/Paris", opens, opens + length)
     now = moment.replace(tzinfo=UTC)

@@ -4,13 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import carts
 from domain.money import decimal_text, format_cents, spoken, vat_included
-from domain.order import Address, Cart, CartLine, Fulfilment
 
 pytestmark = pytest.mark.unit
-
-RATES = st.sampled_from([0, 210, 550, 1000, 1350, 2000, 2300])
 
 
 @given(st.integers(0, 10**9), st.integers(0, 10_000))
@@ -28,52 +24,6 @@ def test_a_half_cent_of_vat_is_rounded_up() -> None:
 def test_negative_amounts_have_no_vat(gross: int, rate: int) -> None:
     with pytest.raises(ValueError, match="negative"):
         vat_included(gross, rate)
-
-
-@st.composite
-def any_cart(draw: st.DrawFn) -> Cart:
-    priced = st.tuples(st.integers(0, 20_000), st.integers(1, 50), RATES)
-    lines = tuple(
-        CartLine(number, "i", "Item", "s", "", quantity, unit, rate)
-        for number, (unit, quantity, rate) in enumerate(draw(st.lists(priced, max_size=8)))
-    )
-    fee = draw(st.integers(0, 1000))
-    fulfilment = draw(st.sampled_from([None, Fulfilment("pickup"), Fulfilment("delivery", Address("1 A", "D02"), fee)]))
-    return Cart("EUR", "o-1", lines=lines, fulfilment=fulfilment)
-
-
-@given(any_cart())
-def test_shares_of_every_rate_add_up_to_the_total(cart: Cart) -> None:
-    totals = carts.totals(cart)
-
-    assert sum(share.gross_cents for share in totals.vat) == totals.total_cents
-    assert totals.total_cents == totals.items_cents + totals.fee_cents
-    assert totals.items_cents == sum(line.unit_cents * line.quantity for line in cart.lines)
-    assert [share.rate_bp for share in totals.vat] == sorted({share.rate_bp for share in totals.vat})
-
-
-@given(any_cart())
-def test_vat_is_computed_on_the_sum_of_a_rate_and_not_line_by_line(cart: Cart) -> None:
-    for share in carts.totals(cart).vat:
-        assert share.vat_cents == vat_included(share.gross_cents, share.rate_bp)
-
-
-def test_a_delivery_fee_bears_its_own_rate() -> None:
-    line = CartLine(1, "i", "Item", "s", "", 2, 1100, 1000)
-    cart = Cart("EUR", "o-1", lines=(line,), fulfilment=Fulfilment("delivery", Address("1 A", "D02"), 240))
-
-    shares = {share.rate_bp: (share.gross_cents, share.vat_cents) for share in carts.totals(cart).vat}
-
-    assert shares == {1000: (2200, 200), 2000: (240, 40)}
-
-
-def test_a_fee_and_an_item_at_the_same_rate_share_one_line() -> None:
-    line = CartLine(1, "i", "Wine", "s", "", 1, 700, 2000)
-    cart = Cart("EUR", "o-1", lines=(line,), fulfilment=Fulfilment("delivery", Address("1 A", "D02"), 250))
-
-    (share,) = carts.totals(cart).vat
-
-    assert (share.rate_bp, share.gross_cents, share.vat_cents) == (2000, 950, 158)
 
 
 @pytest.mark.parametrize(

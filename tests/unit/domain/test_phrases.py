@@ -6,6 +6,7 @@ import pytest
 from domain.errors import Code, Refused
 from domain.order import CartLine, ChosenModifier
 from domain.phrases import Wording, wording_for
+from domain.vat import same_rate
 
 pytestmark = pytest.mark.unit
 
@@ -14,7 +15,7 @@ LANGUAGES = pytest.mark.parametrize("words", [wording_for("en"), wording_for("fr
 
 def line(size: str, *modifiers: str, note: str = "", quantity: int = 1) -> CartLine:
     chosen = tuple(ChosenModifier(name, "g", name, 0) for name in modifiers)
-    return CartLine(1, "i", "Margherita", "s", size, quantity, 100, 1000, chosen, note)
+    return CartLine(1, "i", "Margherita", "s", size, quantity, 100, same_rate(1000), chosen, note)
 
 
 def test_languages_are_known_by_their_codes_and_the_rest_is_english() -> None:

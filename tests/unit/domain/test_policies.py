@@ -3,16 +3,15 @@
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain.delivery import zone_for
+from domain.delivery import normal_postcode, zone_for
 from domain.errors import Refused
 from domain.faqs import look_up
-from domain.order import Fulfilment
-from domain.promises import promised_at
 from domain.reservations import STAY, DiningTable, Reservation, check_request, free_tables
-from domain.restaurant import DeliveryZone, FaqEntry, Restaurant
+from domain.restaurant import DeliveryZone, FaqEntry, Opening, Restaurant
 
 pytestmark = pytest.mark.unit
 
@@ -37,26 +36,63 @@ def test_an_irish_postcode_belongs_to_the_zone_of_its_district(
     assert (found.name if found else None) == zone
 
 
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("Dublin 13", "D13"),
+        ("dublin thirteen", "D13"),
+        ("D thirteen", "D13"),
+        ("D one three", "D13"),
+        ("d13", "D13"),
+        ("D.13", "D13"),
+        ("D 3", "D03"),
+        ("D03", "D03"),
+        ("D oh three", "D03"),
+        ("D zero 3", "D03"),
+        ("Dublin three", "D03"),
+        ("Dublin 6W", "D6W"),
+        ("D twenty-four", "D24"),
+        ("Dublin D02 X285", "D02X285"),
+        ("A65 F4E2", "A65F4E2"),
+        ("D021", "D021"),
+        ("Dublin", "DUBLIN"),
+        ("Dublin 0", "DUBLIN0"),
+    ],
+)
+def test_a_dublin_district_is_understood_as_people_say_it(said: str, code: str) -> None:
+    assert normal_postcode(said, "IE", "en") == code
+
+
+@pytest.mark.parametrize("said", ["75 011", "75-011", "soixante-quinze zéro onze", "soixante-quinze mille onze"])
+def test_a_french_postcode_is_understood_as_people_say_it(said: str) -> None:
+    assert normal_postcode(said, "FR", "fr") == "75011"
+
+
+def test_only_ireland_has_dublins_districts() -> None:
+    assert normal_postcode("D 3", "FR", "fr") == "D3"
+
+
+@pytest.mark.parametrize(("said", "zone"), [("Dublin 8", "Centre"), ("D nine", "North"), ("Dublin 24", None)])
+def test_a_said_district_finds_its_zone_however_the_zone_is_written(
+    restaurant: Restaurant, said: str, zone: str | None
+) -> None:
+    written = (DeliveryZone("Centre", ("Dublin 2", "D8"), 0, 0, 15), DeliveryZone("North", ("D09",), 0, 0, 30))
+    for one in (restaurant, replace(restaurant, delivery_zones=written)):
+        found = zone_for(one, said)
+        assert (found.name if found else None) == zone
+
+
 def test_french_and_british_postcodes_find_their_zones(restaurant: Restaurant) -> None:
     zones = (
         DeliveryZone("Paris 11", ("75011", "75012"), 1500, 200, 20),
         DeliveryZone("Soho", ("W1D",), 1500, 200, 20),
         DeliveryZone("One street", ("W1D 3QF",), 1000, 100, 5),
     )
-    abroad = replace(restaurant, delivery_zones=zones)
+    abroad = replace(restaurant, country="FR", delivery_zones=zones)
     names = [
         zone.name if zone else "" for zone in (zone_for(abroad, p) for p in ("75 011", "7501", "w1d 4hs", "W1D3QF"))
     ]
     assert names == ["Paris 11", "", "Soho", "One street"]
-
-
-def test_a_promise_on_a_round_minute_is_not_moved(restaurant: Restaurant) -> None:
-    now = datetime(2026, 11, 20, 19, 0, tzinfo=UTC)
-    assert promised_at(restaurant, now, 0, Fulfilment("pickup")) == now + timedelta(minutes=20)
-    a_second_later = promised_at(restaurant, now + timedelta(seconds=1), 0, Fulfilment("pickup"))
-    assert a_second_later == now + timedelta(minutes=25)
-    with pytest.raises(ValueError, match="time zone"):
-        promised_at(restaurant, now.replace(tzinfo=None), 0, Fulfilment("pickup"))
 
 
 @pytest.mark.parametrize(
@@ -126,6 +162,34 @@ def test_bookings_are_taken_within_the_policy(
     with nullcontext() if code is None else pytest.raises(Refused) as refused:
         check_request(restaurant, NOW, starts_at, covers)
     assert (refused.value.code if refused else None) == code
+
+
+def test_a_restaurant_open_day_and_night_takes_a_booking_before_midnight(restaurant: Restaurant) -> None:
+    day_and_night = replace(restaurant, openings=tuple(Opening(day, 0, 1440) for day in range(7)))
+
+    check_request(day_and_night, NOW, datetime(2026, 11, 21, 23, 30, tzinfo=UTC), 4)
+
+
+def test_a_booking_on_the_night_of_a_clock_change_keeps_its_distance_from_closing(restaurant: Restaurant) -> None:
+    """Open until 4 in Paris; when it is 1:30 in March, that is an hour and a half of real time away."""
+    openings = tuple(Opening(day, 18 * 60, 28 * 60) for day in range(7))
+    paris = replace(restaurant, zone="Europe/Paris", openings=openings)
+    now = datetime(2027, 3, 20, 12, 0, tzinfo=UTC)
+    at_one, at_half_past_one = (datetime(2027, 3, 28, 1, minute, tzinfo=ZoneInfo("Europe/Paris")) for minute in (0, 30))
+
+    check_request(paris, now, at_one, 2)
+    check_request(paris, now, at_half_past_one, 2)
+    with pytest.raises(Refused) as refused:
+        check_request(paris, now, datetime(2027, 3, 28, 3, 20, tzinfo=ZoneInfo("Europe/Paris")), 2)
+    assert refused.value.code == "closed_at_booking_time"
+
+
+def test_a_stay_over_a_clock_change_lasts_as_long_as_any_other() -> None:
+    """A table that is asked for at 1:30 on the night the clocks go forward is needed until 4:15 by the clock."""
+    start = datetime(2027, 3, 28, 1, 30, tzinfo=ZoneInfo("Europe/Paris"))
+    taken = booked("t-6", datetime(2027, 3, 28, 3, 30, tzinfo=ZoneInfo("Europe/Paris")))
+
+    assert free_tables(TABLES[:1], (taken,), start, 2) == ()
 
 
 def test_a_restaurant_without_tables_takes_no_bookings(restaurant: Restaurant) -> None:

@@ -285,6 +285,7 @@ NAMES = [
     "change_item",
     "remove_item",
     "set_fulfilment",
+    "set_time",
     "set_customer",
     "read_cart",
     "confirm_order",
@@ -360,3 +361,29 @@ def test_an_unknown_item_is_not_described_but_offered_its_neighbours(state: Orde
     outcome = run(state, ("describe_item", {"item": "Margarita pizza"}))
     assert outcome.result["error"]["code"] == "unknown_item"
     assert "Margherita" in outcome.result["error"]["allowed"]
+
+
+def test_a_wished_time_is_read_back_and_promised(state: OrderState) -> None:
+    at_nine = ("set_time", {"time": "21:00"})
+    read = run(state, PIZZA, PICKUP, at_nine, SAM, READ)
+    assert "for pickup, today at 9 pm, in the name of Sam" in read.result["say"]
+    confirmed = run(read.state, CONFIRM)
+    assert isinstance(confirmed.effect, ConfirmOrder)
+    assert confirmed.effect.order.promised_at == datetime(2026, 11, 20, 21, 0, tzinfo=UTC)
+    assert confirmed.result["say"].endswith("It will be ready for pickup at 9 pm.")
+
+
+@pytest.mark.parametrize(
+    ("time", "code"),
+    [("19:05", "too_soon"), ("03:00", "too_soon"), ("nine", "bad_argument")],
+)
+def test_a_time_that_cannot_be_kept_is_refused_at_once(state: OrderState, time: str, code: str) -> None:
+    outcome = run(state, PIZZA, PICKUP, ("set_time", {"time": time}))
+    assert outcome.result["error"]["code"] == code
+    assert outcome.state.cart.wanted_at is None
+
+
+def test_a_wished_time_can_be_taken_back(state: OrderState) -> None:
+    outcome = run(state, PIZZA, ("set_time", {"time": "21:00"}), ("set_time", {"time": "asap"}))
+    assert outcome.result["say"] == "Noted, as soon as possible."
+    assert outcome.state.cart.wanted_at is None

@@ -4,9 +4,49 @@ from typing import Any
 import pytest
 import yaml
 
+from domain.vat import VatRates
+from seeds.build import menu_of, restaurant_of
+from seeds.countries import country_of_zone
 from seeds.files import SEED_FILES, SeedError, cents, read, span_minutes
 
 pytestmark = pytest.mark.unit
+
+# What a restaurateur may have written before there were countries, rates by mode and limits, and no more.
+SMALL = """
+restaurant:
+  slug: roi-du-kebab
+  name: Le Roi du Kebab
+  language: fr
+  currency: EUR
+  zone: Europe/Paris
+  street: 10 rue de Lille
+  postcode: "59000"
+  city: Lille
+  phone: "+33465710099"
+  greeting: Le Roi du Kebab, bonsoir !
+  delivery: true
+opening_hours:
+  thursday: ["11:00-23:30"]
+delivery_zones:
+  - {name: Lille, postcodes: ["59000"], minimum: 15.00, fee: 2.00, minutes: 20}
+modifier_groups:
+  sauce:
+    name: Sauce
+    minimum: 1
+    maximum: 2
+    options:
+      - {name: Blanche, price: 0}
+      - {name: Samouraï, price: 0}
+menu:
+  - category: Kebabs
+    vat: 10
+    items:
+      - {name: Galette, price: 7.00, modifiers: [sauce], allergens: [gluten], aliases: [kebab]}
+  - category: Boissons
+    vat: 5.5
+    items:
+      - {name: Ice tea, price: 2.00}
+"""
 
 ENGLISH = next(file for file in SEED_FILES if file.name == "harbour_pizza.yaml")
 
@@ -63,6 +103,68 @@ def test_cents_are_exact() -> None:
     assert [cents(price) for price in (0.29, 1.15, 4.35, 19.99, 10)] == [29, 115, 435, 1999, 1000]
 
 
+def test_a_file_with_nothing_optional_loads(tmp_path: Path) -> None:
+    content = read(write(tmp_path, SMALL))
+    restaurant = restaurant_of(content)
+
+    assert restaurant.country == "FR"
+    assert (restaurant.max_order_cents, restaurant.max_order_items, restaurant.max_load_minutes) == (50_000, 60, 120)
+    assert (restaurant.orders_ahead, restaurant.last_order_minutes) == (False, 0)
+    rates = {item.name: item.vat for item in menu_of(content).items}
+    assert rates == {"Galette": VatRates(1000, 1000), "Ice tea": VatRates(550, 550)}
+
+
+def test_limits_and_times_are_taken_from_the_file(tmp_path: Path) -> None:
+    content = yaml.safe_load(SMALL)
+    own = {"country": "BE", "orders_ahead": True, "last_order_minutes": 20, "max_order": 812.5, "max_order_items": 99}
+    content["restaurant"] |= own | {"max_load_minutes": 45}
+
+    restaurant = restaurant_of(read(write(tmp_path, content)))
+
+    assert (restaurant.country, restaurant.orders_ahead, restaurant.last_order_minutes) == ("BE", True, 20)
+    assert (restaurant.max_order_cents, restaurant.max_order_items, restaurant.max_load_minutes) == (81_250, 99, 45)
+
+
+@pytest.mark.parametrize(
+    ("vat", "rates"),
+    [
+        (20, (2000, 2000)),
+        (2.1, (210, 210)),
+        ({"take_away": 5.5, "dine_in": 10}, (550, 1000)),
+        ("meal", (1000, 1000)),
+        ("packaged", (550, 1000)),
+        ("alcohol", (2000, 2000)),
+    ],
+)
+def test_vat_is_a_rate_two_rates_or_a_class_of_the_country(vat: object, rates: tuple[int, int], tmp_path: Path) -> None:
+    by_category, by_item = yaml.safe_load(SMALL), yaml.safe_load(SMALL)
+    by_category["menu"][0]["vat"] = vat
+    by_item["menu"][0]["items"][0]["vat"] = vat
+
+    for content in (by_category, by_item):
+        assert menu_of(read(write(tmp_path, content))).items[0].vat == VatRates(*rates)
+
+
+def test_the_two_restaurants_have_the_rates_of_their_countries() -> None:
+    french, irish = (
+        {item.name: (item.vat.take_away_bp, item.vat.dine_in_bp) for item in menu_of(content).items}
+        for content in sorted(map(read, SEED_FILES), key=lambda content: content.restaurant.language, reverse=True)
+    )
+
+    wanted = ("Risotto aux champignons", "Limonade artisanale", "Café", "Côtes-du-Rhône")
+    assert [french[name] for name in wanted] == [(1000, 1000), (550, 1000), (1000, 1000), (2000, 2000)]
+    wanted = ("Margherita", "Caesar salad", "Cola", "Chocolate brownie")
+    assert [irish[name] for name in wanted] == [(900, 900), (0, 900), (2300, 2300), (1350, 900)]
+
+
+@pytest.mark.parametrize(
+    ("zone", "country"),
+    [("Europe/Paris", "FR"), ("Europe/Dublin", "IE"), ("Indian/Reunion", "RE"), ("UTC", ""), ("Europe/Howth", "")],
+)
+def test_a_zones_country_is_that_of_the_time_zone_database(zone: str, country: str) -> None:
+    assert country_of_zone(zone) == country
+
+
 @pytest.mark.parametrize(
     ("path", "change", "says"),
     [
@@ -75,6 +177,13 @@ def test_cents_are_exact() -> None:
         ("$.modifier_groups.crust.maximum", lambda c: c["modifier_groups"]["crust"].update(maximum=9), "between"),
         ("$.opening_hours.monday[0]", lambda c: c["opening_hours"].update(monday=["12h-14h"]), "11:30-14:30"),
         ("$.restaurant.zone", lambda c: c["restaurant"].update(zone="Europe/Howth"), "IANA"),
+        ("$.restaurant.country", lambda c: c["restaurant"].update(zone="UTC"), "write it like FR"),
+        ("$.restaurant.max_order", lambda c: c["restaurant"].update(max_order=1.005), "two decimals"),
+        ("$.menu[0].vat", lambda c: c["menu"][0].update(vat="dessert"), "Invalid enum value"),
+        ("$.menu[0].vat", lambda c: c["menu"][0].update(vat=13.505), "two decimals"),
+        ("$.menu[0].vat", lambda c: c["menu"][0].update(vat={"take_away": 5.5}), "dine_in"),
+        ("$.menu[0].vat", lambda c: c["restaurant"].update(country="US"), "write them in percent"),
+        ("$.menu[0].items[0].vat", lambda c: c["menu"][0]["items"][0].update(vat=101), "<= 100"),
         ("$.restaurant.fallback_number", lambda c: c["restaurant"].update(fallback="forward"), "needs the number"),
     ],
 )
