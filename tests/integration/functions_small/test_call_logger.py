@@ -10,7 +10,7 @@ import pytest
 from domain.calls import Outcome
 from eventing.catalogue import CallEnded, CallMissed, CallTransferred, MissedReason, Payload
 from eventing.cloudevents import Event
-from functions.call_logger.app import log_call
+from functions.call_logger import log_call
 from stores import calls, live
 from stores.redis import Redis
 from tests.conftest import Pools
