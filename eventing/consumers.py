@@ -22,8 +22,8 @@ import msgspec
 
 from eventing.catalogue import BY_TYPE, Payload
 from eventing.cloudevents import BadEvent, Event, parse, to_binary
-from eventing.connections import hold_open
 from eventing.refusals import Unprocessable, refusal
+from eventing.serving import hold_open
 from process import logs
 from process.asgi import App, Request, Response
 from process.health import Health

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncpg
 
 from eventing.cloudevents import BadEvent
-from eventing.connections import TRANSIENT
+from eventing.serving import TRANSIENT
 from process import logs
 from process.asgi import Response, problem
 from stores.away import redis_away

@@ -5,7 +5,7 @@ nothing is decided by them.
 """
 
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +16,6 @@ from stores import keys
 if TYPE_CHECKING:
     from stores.redis import Redis, RedisCommands
 
-POLL_S = 1.0
 LONGEST_CALL_S = 4 * 60 * 60  # a call that nobody ended is no longer counted after this
 HEARTBEAT_LIFETIME_S = 30
 WORKER_LIFETIME_S = 30
@@ -80,21 +79,9 @@ class EventHandled(msgspec.Struct, frozen=True, kw_only=True, rename="camel", ta
 
 LiveEvent = CallChanged | Spoke | ToolUsed | OrderTaken | BargedIn | EventHandled
 
-_decoder = msgspec.json.Decoder(LiveEvent)
-
 
 async def publish(redis: "RedisCommands", restaurant_id: str, event: LiveEvent) -> None:
     await redis.publish(keys.restaurant_live(restaurant_id), msgspec.json.encode(event))
-
-
-async def subscribe(redis: "Redis", restaurant_id: str) -> AsyncIterator[LiveEvent]:
-    """Everything published from now on, until the iterator is closed. Raises when Redis goes away."""
-    async with redis.pubsub(ignore_subscribe_messages=True) as channel:
-        await channel.subscribe(keys.restaurant_live(restaurant_id))
-        while True:
-            message = await channel.get_message(timeout=POLL_S)
-            if message is not None:
-                yield _decoder.decode(message["data"])
 
 
 class QueuedCall(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -106,12 +93,6 @@ class QueuedCall(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     bridge_node_id: str
     audio_stream_url: str
     timestamp: int
-
-
-class Stats(msgspec.Struct, frozen=True):
-    active_calls: int
-    queued_calls: int
-    calls_today: int
 
 
 class WorkerCall(msgspec.Struct, frozen=True, rename="camel"):
@@ -137,11 +118,6 @@ async def unqueued(redis: "Redis", call: QueuedCall) -> None:
         await together.execute()
 
 
-async def waiting(redis: "Redis", limit: int = 100) -> tuple[QueuedCall, ...]:
-    """Who waits, the longest waiting first."""
-    return tuple(msgspec.json.decode(one, type=QueuedCall) for one in await redis.lrange(keys.QUEUE, 0, limit - 1))
-
-
 async def call_started(redis: "Redis", call_id: str, now: datetime) -> None:
     """A caller is on the line."""
     midnight = (now.astimezone(UTC) + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -161,11 +137,6 @@ async def call_ended(redis: "Redis", call_id: str, now: datetime) -> None:
         await together.execute()
 
 
-async def stats(redis: "Redis") -> Stats:
-    active, waits, today = await redis.mget([keys.ACTIVE_CALLS, keys.QUEUED_CALLS, keys.CALLS_TODAY])
-    return Stats(int(active or 0), int(waits or 0), int(today or 0))
-
-
 async def bridge_heartbeat(redis: "Redis", node_id: str, registered_lines: Iterable[str]) -> None:
     """The node lives and holds these lines; forgotten HEARTBEAT_LIFETIME_S after its last word."""
     lines = tuple(registered_lines)
@@ -178,10 +149,6 @@ async def bridge_heartbeat(redis: "Redis", node_id: str, registered_lines: Itera
         together.set(names[1], len(lines), ex=HEARTBEAT_LIFETIME_S)
         together.set(names[2], int(time.time() * 1000), ex=HEARTBEAT_LIFETIME_S)
         await together.execute()
-
-
-async def bridge_is_alive(redis: "Redis", node_id: str) -> bool:
-    return bool(await redis.exists(keys.bridge_heartbeat(node_id)))
 
 
 async def worker_heartbeat(

@@ -10,11 +10,11 @@ from collections.abc import Callable
 import asyncpg
 
 from eventing.cloudevents import BadEvent
-from eventing.connections import open_when_there
 from eventing.outbox import CHANNEL
-from eventing.relay import claims, figures
+from eventing.relay import claims
 from eventing.relay.claims import Claim
 from eventing.relay.publishing import NotPublishedError, Publisher, SinkAwayError
+from eventing.serving import open_when_there
 from process import logs
 from process.health import Health
 from stores.postgres import Connection, Postgres, connect
@@ -114,9 +114,9 @@ class Relay:
         while True:
             try:
                 async with self._postgres.platform() as connection:
-                    await figures.measure(connection)
+                    await claims.measure_backlog(connection)
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # readiness says why
-                figures.unknown()
+                claims.backlog_unknown()
             await asyncio.sleep(MEASURE_EVERY_S)
 
     async def _listen(self) -> None:
@@ -184,21 +184,21 @@ class Relay:
             await self._publisher.publish(event)
         except NotPublishedError as error:
             self._health.arrived("sink")
-            figures.failed_total.inc()
+            claims.failed_total.inc()
             await self._put_off(connection, claim, str(error))
         except BadEvent as error:
             log.error("an outbox row is no event", row=claim.row_id, reason=error.reason)
-            figures.buried_total.inc()
+            claims.buried_total.inc()
             await claims.bury(connection, claim, error.reason)
         else:
             self._health.arrived("sink")
-            figures.published_total.inc()
+            claims.published_total.inc()
             await claims.delivered(connection, claim)
 
     async def _put_off(self, connection: Connection, claim: Claim, reason: str) -> None:
         due_in_s = await claims.failed(connection, claim, reason)
         if due_in_s is None:
-            figures.buried_total.inc()
+            claims.buried_total.inc()
             log.error("event is a dead letter", row=claim.row_id, attempts=claim.attempts + 1, reason=reason)
             return
         log.warning("event not published", row=claim.row_id, attempts=claim.attempts + 1, reason=reason)

@@ -10,12 +10,10 @@ from functools import partial
 
 from eventing.catalogue import GreetingChanged, GreetingRendered, RestaurantChanged
 from eventing.cloudevents import Event
-from eventing.connections import check_redis
 from eventing.consumers import outside_consumer
-from eventing.serving import FunctionSettings
+from eventing.serving import FunctionSettings, check_redis
 from eventing.ticks import on_tick
-from functions.greeting_renderer.due import keep_greetings
-from functions.greeting_renderer.rendering import Renderer
+from functions.greeting_renderer.rendering import Renderer, keep_greetings
 from functions.greeting_renderer.speech import Speech
 from process.asgi import App
 from stores.postgres import Postgres

@@ -7,7 +7,6 @@ import pytest
 
 from domain.restaurant import Restaurant
 from protocols.call_lane import AcceptedLine, ConnectedLine, EndedLine
-from stores import live
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine
 from tests.integration.call_handler.conftest import (
@@ -20,6 +19,7 @@ from tests.integration.call_handler.conftest import (
     read_and_agree,
     written,
 )
+from tests.live_state import live_events
 
 pytestmark = pytest.mark.integration
 
@@ -128,7 +128,7 @@ async def test_the_call_log_has_both_sides_the_tokens_and_the_cost(
 async def test_the_staff_sees_the_call_live(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring, restaurant: Restaurant, redis: Any
 ) -> None:
-    events: Any = live.subscribe(redis, restaurant.id)
+    events = live_events(redis, restaurant.id)
     first: asyncio.Task[Any] = asyncio.create_task(anext(events))
     await eventually(lambda: redis.pubsub_numsub(f"resto:{restaurant.id}:live"), lambda counts: counts[0][1] == 1)
     _, session = await connect(ring(handler, bridge), engine)

@@ -11,6 +11,7 @@ from stores.checkpoints import Checkpoint, Utterance
 from stores.greetings import Greeting, Wanted
 from stores.redis import RedisError, connect
 from tests.integration.stores.samples import NOW, make_menu, make_order, new_id
+from tests.live_state import bridge_is_alive, counters, live_events, waiting
 
 pytestmark = pytest.mark.integration
 
@@ -96,7 +97,7 @@ async def test_the_live_feed_tells_every_kind_as_it_was_published(redis: Any) ->
         live.EventHandled(type="t", id="e", function="order_logger", ms=9.0),
     ]
     heard: list[live.LiveEvent] = []
-    feed = live.subscribe(redis, "r")
+    feed = live_events(redis, "r")
 
     async def listen() -> None:
         async for event in feed:
@@ -111,7 +112,7 @@ async def test_the_live_feed_tells_every_kind_as_it_was_published(redis: Any) ->
         for event in told:
             await live.publish(redis, "r", event)
         await listening
-    await feed.aclose()  # type: ignore[attr-defined]
+    await feed.aclose()
 
     assert heard == told
     assert msgspec.json.decode(msgspec.json.encode(told[3])) == {
@@ -140,20 +141,20 @@ async def test_the_counters_follow_calls_however_often_they_are_told(redis: Any)
     for one in (call, second):
         await live.call_started(redis, one.call_id, tomorrow)
         await live.queued(redis, one)
-    assert await live.stats(redis) == live.Stats(active_calls=2, queued_calls=2, calls_today=2)
-    assert await live.waiting(redis) == (call, second)
+    assert await counters(redis) == (2, 2, 2)
+    assert await waiting(redis) == (call, second)
 
     for _ in range(2):
         await live.unqueued(redis, call)
         await live.call_ended(redis, "c1", tomorrow)
-    assert await live.stats(redis) == live.Stats(active_calls=1, queued_calls=1, calls_today=2)
+    assert await counters(redis) == (1, 1, 2)
 
 
 async def test_a_call_that_nobody_ended_is_not_counted_for_ever(redis: Any) -> None:
     await live.call_started(redis, "lost", NOW - timedelta(hours=5))
     await live.call_started(redis, "c", NOW)
 
-    assert (await live.stats(redis)).active_calls == 1
+    assert (await counters(redis)).active_calls == 1
 
 
 async def test_a_bridge_and_a_worker_are_there_until_they_fall_silent(redis: Any) -> None:
@@ -161,7 +162,7 @@ async def test_a_bridge_and_a_worker_are_there_until_they_fall_silent(redis: Any
     await live.bridge_heartbeat(redis, "edge-0", ["l2"])
     await live.worker_heartbeat(redis, "w", "busy", live.WorkerCall("r", "c", NOW))
 
-    assert await live.bridge_is_alive(redis, "edge-0")
+    assert await bridge_is_alive(redis, "edge-0")
     assert await redis.smembers(keys.bridge_registrations("edge-0")) == {b"l2"}
     assert await redis.get(keys.bridge_count("edge-0")) == b"1"
     for key in (keys.bridge_heartbeat("edge-0"), keys.worker_status("w"), keys.worker_call("w")):

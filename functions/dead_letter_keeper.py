@@ -21,9 +21,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from eventing.cloudevents import Event, parse, to_structured
-from eventing.connections import hold_open
 from eventing.refusals import refusal
-from eventing.serving import PlatformSettings
+from eventing.serving import PlatformSettings, hold_open, run
 from process import logs
 from process.asgi import App, Request, Response
 from process.health import Health
@@ -43,6 +42,10 @@ on conflict (event_id, subscriber) do nothing
 """
 
 log = logs.get(__name__)
+
+
+def main() -> None:
+    run(NAME, PlatformSettings, build)
 
 
 def build(settings: PlatformSettings) -> App:

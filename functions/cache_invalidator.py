@@ -7,9 +7,8 @@ from functools import partial
 from domain.prompts import greeting_text
 from eventing.catalogue import CacheInvalidated, FaqChanged, GreetingChanged, MenuChanged, RestaurantChanged
 from eventing.cloudevents import BadEvent, Event
-from eventing.connections import check_redis
 from eventing.consumers import outside_consumer
-from eventing.serving import FunctionSettings
+from eventing.serving import FunctionSettings, check_redis, run
 from process.asgi import App
 from stores import greetings, restaurants
 from stores.cache import Part, RestaurantCache
@@ -17,6 +16,10 @@ from stores.postgres import Postgres
 from stores.redis import Redis, connect
 
 NAME = "cache_invalidator"
+
+
+def main() -> None:
+    run(NAME, FunctionSettings, build)
 
 
 def build(settings: FunctionSettings) -> App:
