@@ -106,12 +106,33 @@ async def test_a_later_try_with_another_time_finds_the_first_order(
     postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher
 ) -> None:
     own, _ = tenants
-    later = make_order(own.menu, own.call_id, confirmed_at=NOW + timedelta(seconds=9))
+    later = make_order(own.menu, own.call_id, order_id=own.order_id, confirmed_at=NOW + timedelta(seconds=9))
 
     async with postgres.app.tenant(own.id) as conn:
         stored = await orders.insert_confirmed(conn, later, pii)
 
     assert stored == orders.StoredOrder(own.order_id, 1, False, NOW)
+
+
+async def test_other_content_under_the_id_of_a_written_order_is_refused_and_not_swallowed(
+    postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher
+) -> None:
+    own, _ = tenants
+    other = replace(make_order(own.menu, own.call_id, order_id=own.order_id), customer_name="Grace")
+
+    async with postgres.app.tenant(own.id) as conn:
+        with pytest.raises(orders.OrderConflictError):
+            await orders.insert_confirmed(conn, other, pii)
+
+
+async def test_a_call_may_make_two_orders(postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher) -> None:
+    own, _ = tenants
+
+    async with postgres.app.tenant(own.id) as conn:
+        stored = await orders.insert_confirmed(conn, make_order(own.menu, own.call_id), pii)
+
+        assert (stored.created, stored.number) == (True, 2)
+        assert len(await orders.of_call(conn, own.call_id)) == 2
 
 
 async def test_an_order_that_is_rolled_back_can_be_written_again(
