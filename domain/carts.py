@@ -186,16 +186,20 @@ def totals(cart: Cart, country: str) -> Totals:
     """
     kind = cart.fulfilment.kind if cart.fulfilment else "pickup"
     items_cents = sum(line.total_cents for line in cart.lines)
-    fee_cents = cart.fulfilment.fee_cents if cart.fulfilment else 0
+    fee = fee_cents(cart)
     gross: dict[int, int] = {}
     for line in cart.lines:
         rate = line.vat.rate_bp(kind)
         gross[rate] = gross.get(rate, 0) + line.total_cents
-    if fee_cents:
+    if fee:
         rate = standard_rate_bp(country)
-        gross[rate] = gross.get(rate, 0) + fee_cents
+        gross[rate] = gross.get(rate, 0) + fee
     shares = tuple(VatShare(rate, cents, money.vat_included(cents, rate)) for rate, cents in sorted(gross.items()))
-    return Totals(items_cents, fee_cents, items_cents + fee_cents, shares)
+    return Totals(items_cents, fee, items_cents + fee, shares)
+
+
+def fee_cents(cart: Cart) -> int:
+    return cart.fulfilment.fee_cents if cart.fulfilment else 0
 
 
 def minimum_cents(cart: Cart, restaurant: Restaurant) -> int:

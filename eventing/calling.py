@@ -1,46 +1,73 @@
-"""What a handler knows of a finished call becomes its row, and an event where a cart was left behind."""
+"""What is known of a call becomes its row, and the events that tell of it, in one transaction."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 
+from domain.order import CartLine, ConfirmedOrder
 from eventing import outbox
-from eventing.catalogue import CartAbandoned, CartLineLeft
+from eventing.catalogue import CartAbandoned, CartLineLeft, Payload
 from stores import calls
-from stores.calls import ConversationRecord
+from stores.calls import ConversationRecord, UnconfirmedCart
 from stores.ciphers import PiiCipher
 from stores.postgres import Connection
 
-SOURCE = "/call-handler"
-_EVENTS = uuid.UUID("5f2a0f0e-6f0b-5b43-9a54-3b8d8f9a7c11")
+# A write that may have committed is tried again, by the same process or by another: the same event has the same id.
+_EVENTS = uuid.UUID("5c1f6a52-6a0e-4f4f-9f0e-3c6a53a9b1d7")
 
 
-async def write_conversation(connection: Connection, record: ConversationRecord, pii: PiiCipher) -> None:
-    """Safe to repeat: the row is brought up to date, the event has the same id each time."""
+async def emit_of_call(connection: Connection, call_id: str, payloads: Iterable[Payload], *, source: str) -> None:
+    """Each type of event is told once of a call, however often this is repeated."""
+    for payload in payloads:
+        event_id = str(uuid.uuid5(_EVENTS, f"{call_id}/{payload.TYPE}"))
+        await outbox.emit(connection, payload, source=source, subject=call_id, id=event_id)
+
+
+async def write_conversation(
+    connection: Connection, record: ConversationRecord, pii: PiiCipher, *, source: str
+) -> None:
+    """Safe to repeat: the row is brought up to date, the event of a cart left behind has the same id each time."""
     await calls.record_conversation(connection, record, pii)
     if record.unconfirmed is not None:
-        event_id = str(uuid.uuid5(_EVENTS, f"{record.call_id}/cart"))
-        await outbox.emit(connection, _abandoned(record), source=SOURCE, subject=record.call_id, id=event_id)
+        abandoned = cart_abandoned(record.restaurant_id, record.call_id, record.caller, record.unconfirmed)
+        await emit_of_call(connection, record.call_id, [abandoned], source=source)
 
 
-def _abandoned(record: ConversationRecord) -> CartAbandoned:
-    left = record.unconfirmed
-    assert left is not None
+def cart_abandoned(restaurant_id: str, call_id: str, caller: str, left: UnconfirmedCart) -> CartAbandoned:
     return CartAbandoned(
-        restaurant_id=record.restaurant_id,
-        call_id=record.call_id,
-        caller=record.caller,
+        restaurant_id=restaurant_id,
+        call_id=call_id,
+        caller=caller,
         customer_name=left.cart.customer_name,
         reason=left.reason,
         total_cents=left.total_cents,
         currency=left.cart.currency,
-        lines=tuple(
-            CartLineLeft(
-                name=line.item_name,
-                size=line.size_name,
-                quantity=line.quantity,
-                modifiers=tuple(modifier.name for modifier in line.modifiers),
-            )
-            for line in left.cart.lines
-        ),
+        lines=_lines(left.cart.lines),
+    )
+
+
+def order_refused(order: ConfirmedOrder, caller: str) -> CartAbandoned:
+    """An order that was promised to the caller, and that the database will never take."""
+    return CartAbandoned(
+        restaurant_id=order.restaurant_id,
+        call_id=order.call_id,
+        caller=caller,
+        customer_name=order.customer_name,
+        reason="not_saved",
+        total_cents=order.total_cents,
+        currency=order.currency,
+        lines=_lines(order.lines),
+    )
+
+
+def _lines(lines: Iterable[CartLine]) -> tuple[CartLineLeft, ...]:
+    return tuple(
+        CartLineLeft(
+            name=line.item_name,
+            size=line.size_name,
+            quantity=line.quantity,
+            modifiers=tuple(modifier.name for modifier in line.modifiers),
+        )
+        for line in lines
     )

@@ -35,7 +35,9 @@ Attempt = Annotated[int, msgspec.Meta(ge=1, description="1 for the first handler
 Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="ISO 4217.")]
 
 Codec = Literal["PCMU", "PCMA"]
-MissedReason = Literal["no_handler", "handler_lost", "restaurant_full", "node_full", "ai_down", "caller_hung_up"]
+MissedReason = Literal[
+    "no_handler", "handler_lost", "restaurant_full", "node_full", "ai_down", "caller_hung_up", "bridge_lost"
+]
 LineChange = Literal["created", "assigned", "updated", "activated", "deactivated", "removed"]
 
 
@@ -74,6 +76,15 @@ class CallIncoming(CallEvent, frozen=True, kw_only=True):
     greeting: str
 
 
+class CallStarted(CallEvent, frozen=True, kw_only=True):
+    """A caller is on the line, whether or not a handler will join. ``caller`` is the number, "" when withheld."""
+
+    TYPE: ClassVar[str] = "com.alloresto.call.started"
+
+    caller: str
+    called: str
+
+
 class CallEnded(CallEvent, frozen=True, kw_only=True, omit_defaults=True):
     """A call is over. ``recording`` says where its audio lies, when the restaurant records."""
 
@@ -90,11 +101,12 @@ class CallEnded(CallEvent, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CallMissed(CallEvent, frozen=True, kw_only=True):
-    """Nobody served the caller: the restaurant's fallback spoke, or the caller gave up."""
+    """Nobody served the caller: the restaurant's fallback spoke, or the caller gave up. ``caller`` can be rung back."""
 
     TYPE: ClassVar[str] = "com.alloresto.call.missed"
 
     reason: MissedReason
+    caller: str
     ended_at: Instant
 
 
@@ -241,6 +253,7 @@ BY_TYPE: dict[str, type[Payload]] = {
     kind.TYPE: kind
     for kind in (
         CallIncoming,
+        CallStarted,
         CallEnded,
         CallMissed,
         CallTransferred,

@@ -30,6 +30,7 @@ OUTCOME_OF_MISS: dict[MissedReason, Outcome] = {
     "restaurant_full": "busy",
     "node_full": "busy",
     "caller_hung_up": "abandoned",
+    "bridge_lost": "lost",
 }
 # What the end of a call says of one that a human took over in the meantime.
 _SPOKEN: tuple[Outcome, ...] = ("answered", "abandoned")
@@ -39,7 +40,6 @@ _ONE_AT_A_TIME = "select pg_advisory_xact_lock(724503, hashtext($1))"
 _SO_FAR = "select outcome, missed_reason, ended_at from call_log where id = $1 and started_at = $2 for update"
 _MISSED = "update call_log set missed_reason = $3 where id = $1 and started_at = $2"
 _TRANSFERRED = "update call_log set outcome = 'transferred' where id = $1 and started_at = $2"
-_KNOWN_LINE = "select id from phone_line where id = $1"  # a line may be gone by the time its call is logged
 
 log = logs.get(__name__)
 
@@ -60,21 +60,21 @@ async def log_call(redis: Redis, connection: Connection, event: Event) -> None:
     match event.payload():
         case CallEnded() as ended:
             await _log_end(connection, ended)
-            await _uncount(redis, ended.call_id)
+            await _uncount(redis, ended)
         case CallMissed() as missed:
             await _log_miss(connection, missed)
-            await _uncount(redis, missed.call_id)
+            await _uncount(redis, missed)
         case CallTransferred() as transferred:
             await _log_transfer(connection, transferred)
         case _:
             raise BadEvent(f"type: {event.type} is not about a call that was taken")
 
 
-async def _uncount(redis: Redis, call_id: str) -> None:
+async def _uncount(redis: Redis, call: CallEnded | CallMissed) -> None:
     """Take the call out of the live counters, in case its bridge died before it could. The log does not wait for it."""
     try:
         async with asyncio.timeout(STATS_TIMEOUT_S):
-            await live.call_ended(redis, call_id, datetime.now(UTC))
+            await live.call_ended(redis, call.restaurant_id, call.call_id, datetime.now(UTC))
     except (RedisError, OSError) as error:
         log.warning("the live counters were not updated", failure=type(error).__name__)
 
@@ -87,7 +87,7 @@ async def _log_end(connection: Connection, ended: CallEnded) -> None:
         restaurant_id=ended.restaurant_id,
         started_at=ended.received_at,
         outcome="transferred" if transferred else ended.outcome,
-        phone_line_id=await connection.fetchval(_KNOWN_LINE, ended.phone_line_id),
+        phone_line_id=await calls.known_line(connection, ended.phone_line_id),
         bridge_node_id=ended.bridge_node_id,
         attempts=ended.attempts,
         answered_at=ended.answered_at,
@@ -111,7 +111,7 @@ async def _log_miss(connection: Connection, missed: CallMissed) -> None:
         restaurant_id=missed.restaurant_id,
         started_at=missed.received_at,
         outcome=OUTCOME_OF_MISS[missed.reason],
-        phone_line_id=await connection.fetchval(_KNOWN_LINE, missed.phone_line_id),
+        phone_line_id=await calls.known_line(connection, missed.phone_line_id),
         bridge_node_id=missed.bridge_node_id,
         ended_at=missed.ended_at,
         duration_ms=max(0, round((missed.ended_at - missed.received_at).total_seconds() * 1000)),
@@ -129,7 +129,7 @@ async def _log_transfer(connection: Connection, transferred: CallTransferred) ->
         restaurant_id=transferred.restaurant_id,
         started_at=transferred.received_at,
         outcome="transferred",
-        phone_line_id=await connection.fetchval(_KNOWN_LINE, transferred.phone_line_id),
+        phone_line_id=await calls.known_line(connection, transferred.phone_line_id),
         bridge_node_id=transferred.bridge_node_id,
     )
     await calls.record_ended(connection, record)

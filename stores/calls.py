@@ -19,6 +19,8 @@ from stores.ciphers import PiiCipher
 from stores.errors import NotFoundError
 from stores.postgres import Connection
 
+LoggedOutcome = Outcome | Literal["in_progress"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
@@ -27,7 +29,7 @@ class CallRecord:
     id: str
     restaurant_id: str
     started_at: datetime
-    outcome: Outcome
+    outcome: LoggedOutcome
     phone_line_id: str | None = None
     bridge_node_id: str = ""
     attempts: int = 1
@@ -48,6 +50,49 @@ class LoggedCall(CallRecord):
     transcript: tuple[Utterance, ...] = ()
     usage: Mapping[str, Any]
     cost_dollars: float
+
+
+async def record_started(
+    conn: Connection,
+    *,
+    call_id: str,
+    restaurant_id: str,
+    started_at: datetime,
+    phone_line_id: str,
+    bridge_node_id: str,
+    caller: str,
+    pii: PiiCipher,
+) -> None:
+    """The call is there: its row says ``in_progress`` until its end is known. Safe to repeat, and to come late."""
+    encrypted, hashed = _caller(restaurant_id, caller, pii)
+    await conn.execute(
+        "insert into call_log as c (id, started_at, restaurant_id, outcome, phone_line_id, bridge_node_id,"
+        " caller_encrypted, caller_hash) select $1, $2, $3, 'in_progress', (select id from phone_line where id = $4),"
+        " $5, $6, $7 on conflict (id, started_at) do update set"
+        " caller_encrypted = coalesce(c.caller_encrypted, excluded.caller_encrypted),"
+        " caller_hash = coalesce(c.caller_hash, excluded.caller_hash)",
+        call_id,
+        started_at,
+        restaurant_id,
+        phone_line_id,
+        bridge_node_id,
+        encrypted,
+        hashed,
+    )
+
+
+async def is_open(conn: Connection, call_id: str, started_at: datetime) -> bool:
+    """Whether the call's end is not known yet. The row, if there is one, is locked for this transaction."""
+    ended_at = await conn.fetchval(
+        "select ended_at from call_log where id = $1 and started_at = $2 for update", call_id, started_at
+    )
+    return ended_at is None
+
+
+async def known_line(conn: Connection, phone_line_id: str) -> str | None:
+    """The line's id, unless it is gone by the time that its call is logged."""
+    line_id: str | None = await conn.fetchval("select id from phone_line where id = $1", phone_line_id)
+    return line_id
 
 
 async def record_ended(conn: Connection, record: CallRecord, *, pii: PiiCipher | None = None) -> None:

@@ -41,6 +41,11 @@ def restaurant_generation(restaurant_id: str) -> str:
     return f"resto:{restaurant_id}:generation"
 
 
+def restaurant_calls(restaurant_id: str) -> str:
+    """A hash: what is known of each call in progress, by its id."""
+    return f"resto:{restaurant_id}:calls"
+
+
 def restaurant_live(restaurant_id: str) -> str:
     """A pub/sub channel."""
     return f"resto:{restaurant_id}:live"

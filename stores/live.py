@@ -16,7 +16,9 @@ from stores import keys
 if TYPE_CHECKING:
     from stores.redis import Redis, RedisCommands
 
-LONGEST_CALL_S = 4 * 60 * 60  # a call that nobody ended is no longer counted after this
+LEASE_S = 12  # a call whose bridge is silent for so long is lost
+RENEW_S = 4.0
+LOST_AT_ONCE = 200
 HEARTBEAT_LIFETIME_S = 30
 WORKER_LIFETIME_S = 30
 LONGEST_QUEUE = 10_000
@@ -118,23 +120,79 @@ async def unqueued(redis: "Redis", call: QueuedCall) -> None:
         await together.execute()
 
 
-async def call_started(redis: "Redis", call_id: str, now: datetime) -> None:
-    """A caller is on the line."""
+class LiveCall(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A call in progress, as its bridge holds it. ``caller_sealed`` is the number under the restaurant's cipher."""
+
+    restaurant_id: str
+    call_id: str
+    phone_line_id: str
+    bridge_node_id: str
+    started_at: datetime
+    caller_sealed: bytes = b""
+
+
+async def call_started(redis: "Redis", call: LiveCall, now: datetime) -> None:
+    """A caller is on the line: the call holds a lease of LEASE_S, which its bridge has to renew."""
     midnight = (now.astimezone(UTC) + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     async with redis.pipeline(transaction=True) as together:
-        together.zadd(keys.CALLS_IN_PROGRESS, {call_id: now.timestamp()})
+        together.hset(keys.restaurant_calls(call.restaurant_id), call.call_id, msgspec.json.encode(call))
+        together.zadd(keys.CALLS_IN_PROGRESS, {_member(call): now.timestamp() + LEASE_S})
         together.incr(keys.CALLS_TODAY)
         together.expireat(keys.CALLS_TODAY, midnight)
-        together.eval(_COUNT_CALLS, 2, keys.CALLS_IN_PROGRESS, keys.ACTIVE_CALLS, _oldest(now))
+        together.eval(_COUNT_CALLS, 2, keys.CALLS_IN_PROGRESS, keys.ACTIVE_CALLS, str(now.timestamp()))
         await together.execute()
 
 
-async def call_ended(redis: "Redis", call_id: str, now: datetime) -> None:
-    """Safe to repeat."""
+async def calls_renewed(redis: "Redis", calls: Iterable[LiveCall], now: datetime) -> None:
+    """These calls go on. One whose lease was lost with Redis' data is there again."""
+    known = tuple(calls)
     async with redis.pipeline(transaction=True) as together:
-        together.zrem(keys.CALLS_IN_PROGRESS, call_id)
-        together.eval(_COUNT_CALLS, 2, keys.CALLS_IN_PROGRESS, keys.ACTIVE_CALLS, _oldest(now))
+        for call in known:
+            together.hset(keys.restaurant_calls(call.restaurant_id), call.call_id, msgspec.json.encode(call))
+        if known:
+            together.zadd(keys.CALLS_IN_PROGRESS, {_member(call): now.timestamp() + LEASE_S for call in known})
+        together.eval(_COUNT_CALLS, 2, keys.CALLS_IN_PROGRESS, keys.ACTIVE_CALLS, str(now.timestamp()))
         await together.execute()
+
+
+async def call_ended(redis: "Redis", restaurant_id: str, call_id: str, now: datetime) -> None:
+    """Safe to repeat. Nobody will resume the call, so its checkpoint goes, too."""
+    async with redis.pipeline(transaction=True) as together:
+        together.zrem(keys.CALLS_IN_PROGRESS, f"{restaurant_id}:{call_id}")
+        together.hdel(keys.restaurant_calls(restaurant_id), call_id)
+        together.delete(keys.call_checkpoint(call_id))
+        together.eval(_COUNT_CALLS, 2, keys.CALLS_IN_PROGRESS, keys.ACTIVE_CALLS, str(now.timestamp()))
+        await together.execute()
+
+
+async def calls_of(redis: "Redis", restaurant_id: str) -> tuple[LiveCall, ...]:
+    """The restaurant's calls in progress, those just lost included, the oldest first."""
+    stored = await redis.hvals(keys.restaurant_calls(restaurant_id))
+    return tuple(sorted((_live_call(one) for one in stored), key=lambda call: call.started_at))
+
+
+async def lost_calls(redis: "Redis", now: datetime) -> tuple[LiveCall, ...]:
+    """Calls whose lease has run out: their bridge is gone and could not say that they ended. At most LOST_AT_ONCE."""
+    members: list[bytes] = await redis.zrangebyscore(  # type: ignore[assignment]  # without scores they are bytes
+        keys.CALLS_IN_PROGRESS, "-inf", now.timestamp(), start=0, num=LOST_AT_ONCE
+    )
+    found = []
+    for member in members:
+        restaurant_id, _, call_id = member.decode().partition(":")
+        stored = await redis.hget(keys.restaurant_calls(restaurant_id), call_id)
+        if stored is None:  # nothing is known of it any more: only the lease is left
+            await redis.zrem(keys.CALLS_IN_PROGRESS, member)
+        else:
+            found.append(_live_call(stored))
+    return tuple(found)
+
+
+def _live_call(stored: bytes | str) -> LiveCall:
+    return msgspec.json.decode(stored, type=LiveCall)
+
+
+def _member(call: LiveCall) -> str:
+    return f"{call.restaurant_id}:{call.call_id}"
 
 
 async def bridge_heartbeat(redis: "Redis", node_id: str, registered_lines: Iterable[str]) -> None:
@@ -162,12 +220,6 @@ async def worker_heartbeat(
         await redis.set(keys.worker_call(worker_id), msgspec.json.encode(call), ex=WORKER_LIFETIME_S)
 
 
-def _oldest(now: datetime) -> str:
-    return str(now.timestamp() - LONGEST_CALL_S)
-
-
 _COUNT_QUEUE = "return redis.call('set', KEYS[2], redis.call('llen', KEYS[1]))"
-_COUNT_CALLS = """
-redis.call('zremrangebyscore', KEYS[1], '-inf', ARGV[1])
-return redis.call('set', KEYS[2], redis.call('zcard', KEYS[1]))
-"""
+# Counted and not incremented: a bridge that dies leaves no count behind, only leases that run out.
+_COUNT_CALLS = "return redis.call('set', KEYS[2], redis.call('zcount', KEYS[1], ARGV[1], '+inf'))"

@@ -21,6 +21,7 @@ log = logs.get(__name__)
 
 NOTE_WITHIN_S = 2.0
 TRIES = 3
+SOURCE = "/call-handler"
 FIRST_PAUSE_S = 0.5
 
 
@@ -64,7 +65,7 @@ class Afterwards:
             try:
                 postgres = await self._backends.postgres()
                 async with postgres.tenant(record.restaurant_id) as connection:
-                    await write_conversation(connection, record, self._backends.pii)
+                    await write_conversation(connection, record, self._backends.pii, source=SOURCE)
                 if noted:
                     await pending.forget_call(self._backends.redis, record)
                 return

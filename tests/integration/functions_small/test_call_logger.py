@@ -66,7 +66,9 @@ def ended(
 
 
 def missed(restaurant_id: str, reason: MissedReason = "no_handler") -> CallMissed:
-    return CallMissed(**about(restaurant_id), reason=reason, ended_at=STARTED + timedelta(seconds=31))
+    return CallMissed(
+        **about(restaurant_id), caller="+33600000000", reason=reason, ended_at=STARTED + timedelta(seconds=31)
+    )
 
 
 def transferred(restaurant_id: str) -> CallTransferred:
@@ -86,7 +88,14 @@ async def test_a_calls_end_is_logged_beside_what_was_said_and_the_live_count_is_
     function: StartFunction, postgres: Pools, redis: Redis, restaurant_id: str, logged: Logged
 ) -> None:
     order_id = str(uuid.uuid4())
-    await live.call_started(redis, "call-1", datetime.now(UTC))
+    ringing = live.LiveCall(
+        restaurant_id=restaurant_id,
+        call_id="call-1",
+        phone_line_id=str(uuid.uuid4()),
+        bridge_node_id="edge-1",
+        started_at=STARTED,
+    )
+    await live.call_started(redis, ringing, datetime.now(UTC))
     async with postgres.app.tenant(restaurant_id) as connection:
         record = calls.ConversationRecord(
             call_id="call-1",

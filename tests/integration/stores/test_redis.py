@@ -139,22 +139,49 @@ async def test_the_counters_follow_calls_however_often_they_are_told(redis: Any)
     tomorrow = datetime.now(UTC) + timedelta(days=1)  # the day's counter ends with the day: not during this test
 
     for one in (call, second):
-        await live.call_started(redis, one.call_id, tomorrow)
+        await live.call_started(redis, live_call(one.call_id), tomorrow)
         await live.queued(redis, one)
     assert await counters(redis) == (2, 2, 2)
     assert await waiting(redis) == (call, second)
 
     for _ in range(2):
         await live.unqueued(redis, call)
-        await live.call_ended(redis, "c1", tomorrow)
+        await live.call_ended(redis, "r", "c1", tomorrow)
     assert await counters(redis) == (1, 1, 2)
 
 
-async def test_a_call_that_nobody_ended_is_not_counted_for_ever(redis: Any) -> None:
-    await live.call_started(redis, "lost", NOW - timedelta(hours=5))
-    await live.call_started(redis, "c", NOW)
+async def test_a_call_whose_bridge_fell_silent_is_not_counted_and_found_as_lost(redis: Any) -> None:
+    begun = datetime.now(UTC)
+    silent, renewed = live_call("silent"), live_call("renewed")
+    await live.call_started(redis, silent, begun)
+    await live.call_started(redis, renewed, begun)
+    later = begun + timedelta(seconds=live.LEASE_S + 1)
+
+    await live.calls_renewed(redis, [renewed], later)
 
     assert (await counters(redis)).active_calls == 1
+    assert await live.lost_calls(redis, later) == (silent,)
+    assert await live.calls_of(redis, "r") == (silent, renewed)
+
+
+async def test_an_ended_call_leaves_neither_lease_nor_checkpoint(redis: Any) -> None:
+    now = datetime.now(UTC)
+    await live.call_started(redis, live_call("c"), now)
+    await redis.set(keys.call_checkpoint("c"), b"{}")
+
+    for _ in range(2):
+        await live.call_ended(redis, "r", "c", now)
+
+    assert await live.lost_calls(redis, now + timedelta(hours=1)) == ()
+    assert await live.calls_of(redis, "r") == ()
+    assert await redis.exists(keys.call_checkpoint("c")) == 0
+    assert (await counters(redis)).active_calls == 0
+
+
+def live_call(call_id: str) -> live.LiveCall:
+    return live.LiveCall(
+        restaurant_id="r", call_id=call_id, phone_line_id="l", bridge_node_id="n", started_at=NOW, caller_sealed=b"x"
+    )
 
 
 async def test_a_bridge_and_a_worker_are_there_until_they_fall_silent(redis: Any) -> None:

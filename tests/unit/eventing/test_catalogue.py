@@ -41,10 +41,11 @@ EXAMPLES: list[Payload] = [
         audio_stream_token="t",
         greeting="Bonjour",
     ),
+    catalogue.CallStarted(restaurant_id=UUID, **CALL, caller="+331", called="+332"),
     catalogue.CallEnded(
         restaurant_id=UUID, **CALL, outcome="answered", attempts=1, ended_at=NOW, duration_ms=61_000, order_id=UUID
     ),
-    catalogue.CallMissed(restaurant_id=UUID, **CALL, reason="ai_down", ended_at=NOW),
+    catalogue.CallMissed(restaurant_id=UUID, **CALL, caller="+331", reason="ai_down", ended_at=NOW),
     catalogue.CallTransferred(restaurant_id=UUID, **CALL, target="+331", reason="asked", transferred_at=NOW),
     catalogue.LineChanged(restaurant_id=UUID, phone_line_id=UUID, change="created"),
     catalogue.OrderConfirmed(
@@ -128,7 +129,7 @@ def test_json_names_are_camel_case_and_absent_values_are_left_out() -> None:
 
 
 def test_a_time_without_a_zone_is_refused() -> None:
-    written = msgspec.json.encode(EXAMPLES[2]).replace(b"10:00:00Z", b"10:00:00")
+    written = msgspec.json.encode(EXAMPLES[3]).replace(b"10:00:00Z", b"10:00:00")
 
     with pytest.raises(msgspec.ValidationError, match="receivedAt"):
         msgspec.json.decode(written, type=catalogue.CallMissed)

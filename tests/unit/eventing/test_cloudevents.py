@@ -200,6 +200,7 @@ def test_an_event_of_a_call_carries_the_call() -> None:
         call_id=RESTAURANT,
         phone_line_id=RESTAURANT,
         bridge_node_id="edge-1",
+        caller="+331",
         reason="no_handler",
         received_at=now,
         ended_at=now,
