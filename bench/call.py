@@ -26,7 +26,7 @@ from bench.report import Figure, percentile
 from devstack.knative import RuntimeEvent
 from devstack.servers.ports import free_port
 from devstack.stack import tail
-from devstack.stack.engines import Engine
+from devstack.stack.engines import EngineEndpoint
 from devstack.stack.stack import Stack, StackOptions
 from softphone.caller import Caller
 
@@ -67,7 +67,7 @@ class Stamps:
 
 
 @contextmanager
-def echo_engine(stamps: Path) -> Iterator[Engine]:
+def echo_engine(stamps: Path) -> Iterator[EngineEndpoint]:
     """The echo engine as a child process."""
     stamps.touch()
     port = free_port()
@@ -76,7 +76,7 @@ def echo_engine(stamps: Path) -> Iterator[Engine]:
     try:
         assert process.stdout is not None
         process.stdout.readline()
-        yield Engine("an echo of the protocol", f"http://127.0.0.1:{port}/v1", "bench")
+        yield EngineEndpoint("an echo of the protocol", f"http://127.0.0.1:{port}/v1", "bench")
     finally:
         process.terminate()
         process.wait(10)

@@ -35,7 +35,7 @@ class CallResult:
 
 
 @dataclass(slots=True)
-class _Message:
+class _SipMessage:
     first: str
     headers: dict[str, list[str]]
     body: str
@@ -47,7 +47,7 @@ class _Message:
         return values[0] if values else ""
 
 
-def _parse(data: bytes) -> _Message:
+def _parse(data: bytes) -> _SipMessage:
     head, _, body = data.decode("utf-8", "replace").partition("\r\n\r\n")
     first, *lines = head.split("\r\n")
     headers: dict[str, list[str]] = {}
@@ -55,8 +55,8 @@ def _parse(data: bytes) -> _Message:
         name, _, value = line.partition(":")
         headers.setdefault(name.strip().lower(), []).append(value.strip())
     if first.startswith("SIP/2.0"):
-        return _Message(first, headers, body, status=int(first.split()[1]))
-    return _Message(first, headers, body, method=first.split()[0] if first else "")
+        return _SipMessage(first, headers, body, status=int(first.split()[1]))
+    return _SipMessage(first, headers, body, method=first.split()[0] if first else "")
 
 
 @dataclass
@@ -64,7 +64,7 @@ class _Transaction:
     """One request and the future of its final answer."""
 
     branch: str
-    final: "asyncio.Future[_Message]"
+    final: "asyncio.Future[_SipMessage]"
     provisional: list[tuple[int, float]] = field(default_factory=list)
 
 
@@ -193,7 +193,7 @@ class Caller(asyncio.DatagramProtocol):
         else:
             self._requested(message, source)
 
-    def _answered(self, message: _Message) -> None:
+    def _answered(self, message: _SipMessage) -> None:
         now = time.monotonic()
         branch = message.header("via").partition("branch=")[2].partition(";")[0]
         transaction = self._transactions.get(branch)
@@ -210,7 +210,7 @@ class Caller(asyncio.DatagramProtocol):
         if not transaction.final.done():
             transaction.final.set_result(message)
 
-    def _learn_dialog(self, message: _Message) -> None:
+    def _learn_dialog(self, message: _SipMessage) -> None:
         if message.status >= 300:
             return
         tag = _TAG.search(message.header("to"))
@@ -221,7 +221,7 @@ class Caller(asyncio.DatagramProtocol):
             ::-1
         ]
 
-    def _acknowledge(self, message: _Message, branch: str) -> None:
+    def _acknowledge(self, message: _SipMessage, branch: str) -> None:
         sequence = int(message.header("cseq").split()[0])
         if message.status < 300:
             self._write("ACK", self._remote_uri, _branch(), sequence)
@@ -229,7 +229,7 @@ class Caller(asyncio.DatagramProtocol):
             to_tag = _TAG.search(message.header("to"))
             self._write("ACK", self._uri, branch, sequence, to_tag=to_tag.group(1) if to_tag else "")
 
-    def _requested(self, message: _Message, source: tuple[str, int]) -> None:
+    def _requested(self, message: _SipMessage, source: tuple[str, int]) -> None:
         if message.method == "BYE":
             self._up = False
             self.hung_up.set()
@@ -241,7 +241,7 @@ class Caller(asyncio.DatagramProtocol):
         elif message.method != "ACK":
             self._reply(message, source, "200 OK")
 
-    def _referred(self, message: _Message, source: tuple[str, int]) -> None:
+    def _referred(self, message: _SipMessage, source: tuple[str, int]) -> None:
         target = _BRACKETED.search(message.header("refer-to"))
         self.refer_to = target.group(1) if target else message.header("refer-to")
         if self.refer_status != 202:
@@ -255,7 +255,7 @@ class Caller(asyncio.DatagramProtocol):
             extra="Event: refer\r\nSubscription-State: terminated;reason=noresource\r\n",
         )
 
-    def _reply(self, request: _Message, source: tuple[str, int], status: str, body: str = "") -> None:
+    def _reply(self, request: _SipMessage, source: tuple[str, int], status: str, body: str = "") -> None:
         lines = [f"SIP/2.0 {status}"]
         lines += [f"Via: {via}" for via in request.headers.get("via", [])]
         lines += [f"Record-Route: {route}" for route in request.headers.get("record-route", [])]
@@ -287,7 +287,7 @@ class Caller(asyncio.DatagramProtocol):
         asyncio.get_running_loop().call_later(after_s, again)
 
     @staticmethod
-    async def _final(transaction: _Transaction, timeout_s: float) -> _Message | None:
+    async def _final(transaction: _Transaction, timeout_s: float) -> _SipMessage | None:
         try:
             return await asyncio.wait_for(asyncio.shield(transaction.final), timeout_s)
         except TimeoutError:

@@ -27,7 +27,7 @@ from devstack.demo.report import Expected
 from devstack.knative import RuntimeEvent
 from devstack.servers.embedded_server import EmbeddedServerError
 from devstack.stack import tail
-from devstack.stack.running import Line
+from devstack.stack.running import DialableLine
 from devstack.stack.stack import Stack, StackError, StackOptions
 from devstack.stack.timeline import Timeline
 from devstack.stack.watched_call import CallerProcess
@@ -102,7 +102,7 @@ class Demo:
     timeline: Timeline
     pods: PodCount
     console: Console
-    line: Line
+    line: DialableLine
     recording: Path
 
     async def until(self, what: str, arrived: Callable[[], bool], timeout_s: float = SETTLE_TIMEOUT_S) -> bool:

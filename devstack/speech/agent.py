@@ -20,11 +20,11 @@ from devstack.speech import menu_card
 from devstack.speech.lexicon import LEXICONS
 from devstack.speech.matching import fold
 from devstack.speech.order_calls import add_call, calls_for
-from devstack.speech.orders import Add
-from devstack.speech.phrases import PHRASES, Phrases
+from devstack.speech.orders import AddItem
+from devstack.speech.phrases import PHRASES, AgentPhrases
 from devstack.speech.protocol.items import FunctionCallOutput, Item, Message
-from devstack.speech.protocol.session_config import NamedTool, Tool, ToolChoice
-from devstack.speech.tool_results import CHOOSABLE, Answered, Call, CartLine, Choice, answered, put_right
+from devstack.speech.protocol.session_config import NamedTool, SessionTool, ToolChoice
+from devstack.speech.tool_results import CHOOSABLE, Answered, Choice, ReportedLine, UseTool, answered, put_right
 from devstack.speech.understanding import Awaited, Question, Understood, understand
 from devstack.speech.vocabulary import Vocabulary, vocabulary_of
 
@@ -44,15 +44,15 @@ class Say:
     text: str
 
 
-Action = Say | Call
+Action = Say | UseTool
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class TurnContext:
     """All that one response may use. ``expects_reply``: the caller said something, even if it came out as no words."""
 
     items: Sequence[Item]
-    tools: Sequence[Tool]
+    tools: Sequence[SessionTool]
     tool_choice: ToolChoice
     parallel: bool
     language: str
@@ -68,7 +68,7 @@ class Agent:
 
     awaited: Awaited = ""
     missing: tuple[str, ...] = ("items",)
-    cart: list[CartLine] = field(default_factory=list)
+    cart: list[ReportedLine] = field(default_factory=list)
     done_ordering: bool = False
     confirmed: bool = False
     choices: list[Choice] = field(default_factory=list)
@@ -76,17 +76,17 @@ class Agent:
     silences: int = 0
     last_said: str = ""
     question: str = ""
-    _waiting_calls: list[Call] = field(default_factory=list)
+    _waiting_calls: list[UseTool] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
 
-    def respond(self, turn: Turn) -> list[Action]:
+    def respond(self, turn: TurnContext) -> list[Action]:
         """What to do next, in order. Empty when there is nothing to answer."""
         marked = _TO_SAY.match(turn.instructions)
         if marked:
             return self._spoken([Say((marked["after"] or marked["quoted"]).strip())])
         new = [item for item in turn.items if item.id not in self._seen]
         self._seen = {item.id for item in turn.items}
-        return self._spoken(_Reply(self, turn, new).actions())
+        return self._spoken(_TurnReply(self, turn, new).actions())
 
     def _spoken(self, actions: list[Action]) -> list[Action]:
         said = " ".join(action.text for action in actions if isinstance(action, Say))
@@ -94,12 +94,12 @@ class Agent:
         return [action for action in actions if not isinstance(action, Say) or action.text]
 
 
-class _Reply:
+class _TurnReply:
     """One response in the making."""
 
-    def __init__(self, agent: Agent, turn: Turn, new: Sequence[Item]) -> None:
+    def __init__(self, agent: Agent, turn: TurnContext, new: Sequence[Item]) -> None:
         self._agent, self._turn, self._new = agent, turn, new
-        self._phrases: Phrases = PHRASES[turn.language]
+        self._phrases: AgentPhrases = PHRASES[turn.language]
         self._lexicon = LEXICONS[turn.language]
         self._vocabulary: Vocabulary = vocabulary_of(turn.tools, turn.language)
 
@@ -148,18 +148,18 @@ class _Reply:
         cut_off = Say(self._phrases.cut_off)
         if self._agent.cart or not self._has("read_cart"):
             return [cut_off, *self._ask_next()]
-        return [cut_off, Call("read_cart", {})]
+        return [cut_off, UseTool("read_cart", {})]
 
     def _after_silence(self) -> list[Action]:
         self._agent.silences += 1
         if self._agent.silences > SILENCES_BEFORE_GOODBYE and self._has("end_call"):
-            return [Call("end_call", {})]
+            return [UseTool("end_call", {})]
         return [Say(f"{self._phrases.still_there} {self._agent.question}".strip())]
 
     # --- tools have answered
 
     def _after_tools(self, outputs: Sequence[Answered]) -> list[Action]:
-        agent, says, again = self._agent, list[str](), list[Call]()
+        agent, says, again = self._agent, list[str](), list[UseTool]()
         for one in outputs:
             self._learn(one)
             retry = put_right(one, self._lexicon.without_words)
@@ -204,7 +204,7 @@ class _Reply:
             return [Say(" ".join([*says, self._phrases.farewell]))]
         refused = [one for one in outputs if one.call.name == "confirm_order" and one.result.error]
         if any(one.result.error and one.result.error.code == "not_read_back" for one in refused):
-            return [Call("read_cart", {})]
+            return [UseTool("read_cart", {})]
         if refused or all(one.result.missing is None for one in outputs):
             return [Say(" ".join(says) or self._phrases.done)]
         if says and says[-1].rstrip().endswith("?"):
@@ -231,7 +231,7 @@ class _Reply:
         if "customer_name" in agent.missing:
             return [self._ask(phrases.customer_name, "customer_name")]
         if "read_back" in agent.missing and self._has("read_cart"):
-            return [Call("read_cart", {})]
+            return [UseTool("read_cart", {})]
         return [self._ask(phrases.confirm, "confirm")]
 
     def _kinds(self) -> str:
@@ -263,10 +263,10 @@ class _Reply:
             self._agent.misses = 0
             return [Say(told), *self._ask_next()]
         if self._has(question.tool):
-            return [Call(question.tool, question.arguments)]
+            return [UseTool(question.tool, question.arguments)]
         return self._missed()
 
-    def _changed(self, understood: Understood, calls: list[Call]) -> list[Action]:
+    def _changed(self, understood: Understood, calls: list[UseTool]) -> list[Action]:
         agent = self._agent
         agent.misses = 0
         moved_on = agent.awaited == "anything_else" and not understood.orders and not understood.unknown_item
@@ -282,7 +282,7 @@ class _Reply:
         if agent.confirmed or (understood.goodbye and not agent.cart):
             return self._goodbye()
         if understood.read_back and self._has("read_cart"):
-            return [Call("read_cart", {})]
+            return [UseTool("read_cart", {})]
         if not understood.nothing:
             agent.misses = 0
         if agent.awaited == "confirm" and (understood.yes or understood.no):
@@ -300,7 +300,7 @@ class _Reply:
 
     def _confirmation(self, understood: Understood) -> list[Action]:
         if understood.yes:
-            return [Call("confirm_order", {})]
+            return [UseTool("confirm_order", {})]
         return [self._ask(self._phrases.what_to_change, "items")]
 
     def _too_little(self) -> list[Action]:
@@ -311,13 +311,13 @@ class _Reply:
 
     def _goodbye(self) -> list[Action]:
         if self._has("end_call"):
-            return [Call("end_call", {})]
+            return [UseTool("end_call", {})]
         return [Say(self._phrases.farewell)]
 
     def _transfer(self) -> list[Action]:
         self._agent.misses, self._agent.awaited = 0, ""
         if self._has("transfer_to_human"):
-            return [Call("transfer_to_human", {"reason": "the caller asked for a person"})]
+            return [UseTool("transfer_to_human", {"reason": "the caller asked for a person"})]
         return [Say(self._phrases.no_human)]
 
     def _missed(self) -> list[Action]:
@@ -355,7 +355,9 @@ class _Reply:
         named = {word for value in values for word in fold(value).split()} | {
             *fold(str(call.arguments.get("item", ""))).split()
         }
-        others = [one for one in understood.orders if isinstance(one, Add) and not set(fold(one.item).split()) <= named]
+        others = [
+            one for one in understood.orders if isinstance(one, AddItem) and not set(fold(one.item).split()) <= named
+        ]
         return list(self._one_by_one([call, *(add_call(one) for one in others)]))
 
     # --- what all replies share
@@ -371,7 +373,7 @@ class _Reply:
     def _has(self, tool: str) -> bool:
         return tool in self._vocabulary.tools and self._turn.tool_choice != "none"
 
-    def _one_by_one(self, calls: Sequence[Call]) -> list[Call]:
+    def _one_by_one(self, calls: Sequence[UseTool]) -> list[UseTool]:
         """All calls at once, or the first now and the others after its output."""
         if self._turn.parallel:
             self._agent._waiting_calls = []
@@ -381,8 +383,8 @@ class _Reply:
 
     def _merge(self, after_tools: list[Action], answer: list[Action]) -> list[Action]:
         """Tools answered while the caller spoke: new calls first, else what the tools said goes before."""
-        calls = [action for action in after_tools if isinstance(action, Call) and action.name != "read_cart"]
-        if any(isinstance(action, Call) for action in answer):
+        calls = [action for action in after_tools if isinstance(action, UseTool) and action.name != "read_cart"]
+        if any(isinstance(action, UseTool) for action in answer):
             return [*calls, *answer]
         return [*calls, *answer] if self._agent.choices or not after_tools else [*after_tools[:1], *calls, *answer]
 
@@ -395,10 +397,10 @@ class _Reply:
         if choice == "none":
             return [action for action in actions if isinstance(action, Say)] or [Say(self._phrases.go_on)]
         wanted = choice.name if isinstance(choice, NamedTool) else ""
-        calls: list[Action] = [one for one in actions if isinstance(one, Call) and wanted in ("", one.name)]
+        calls: list[Action] = [one for one in actions if isinstance(one, UseTool) and wanted in ("", one.name)]
         names = [wanted] if wanted else [tool.name for tool in self._turn.tools]
         fallback = "read_cart" if "read_cart" in names else (names[0] if names else "")
-        return calls or ([Call(fallback, {})] if fallback else actions)
+        return calls or ([UseTool(fallback, {})] if fallback else actions)
 
 
 def _joined(actions: list[Action]) -> list[Action]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from devstack.speech.audio_format import INPUT_RATE
 from devstack.speech.lanes import Lane
-from devstack.speech.transcriber import LANGUAGES, Transcriber, Transcript
+from devstack.speech.transcriber import LANGUAGES, Recognition, Transcriber
 from devstack.speech.vad import VoiceDetector
 from voices import Voice, Voices
 from voices.clip_cache import Clip
@@ -23,7 +23,7 @@ SAY_TIMEOUT_S = 20.0
 KEPT_DETECTORS = 8
 
 
-class Engine:
+class SpeechModels:
     """``load`` first. Every method raises Overloaded when too much waits, TimeoutError when it takes too long."""
 
     def __init__(self, paths: ModelPaths, threads: int) -> None:
@@ -44,7 +44,7 @@ class Engine:
         self._detectors.append(VoiceDetector())
         self._transcriber = transcriber
 
-    async def transcribe(self, samples: Samples, language: str, prompt: str) -> Transcript:
+    async def transcribe(self, samples: Samples, language: str, prompt: str) -> Recognition:
         """``samples`` at 8 kHz."""
         if self._transcriber is None:
             raise RuntimeError("the engine is not loaded")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from devstack.speech.orders import Add, Change, OrderIntent, Remove
-from devstack.speech.tool_results import Call, CartLine
+from devstack.speech.orders import AddItem, ChangeItem, OrderIntent, RemoveItem
+from devstack.speech.tool_results import ReportedLine, UseTool
 from devstack.speech.understanding import Understood
 
 
-def calls_for(understood: Understood, cart: Sequence[CartLine]) -> list[Call]:
+def calls_for(understood: Understood, cart: Sequence[ReportedLine]) -> list[UseTool]:
     """Every call that ``understood`` asks for, in the order in which it was said."""
     calls = [call for intent in understood.orders for call in _order_calls(intent, cart)]
     if understood.unknown_item is not None:
@@ -21,13 +21,13 @@ def calls_for(understood: Understood, cart: Sequence[CartLine]) -> list[Call]:
             address = understood.address
             parts = {"street": address.street, "postcode": address.postcode, "city": address.city}
             arguments |= {name: value for name, value in parts.items() if value}
-        calls.append(Call("set_fulfilment", arguments))
+        calls.append(UseTool("set_fulfilment", arguments))
     if understood.customer:
-        calls.append(Call("set_customer", {"name": understood.customer}))
+        calls.append(UseTool("set_customer", {"name": understood.customer}))
     return calls
 
 
-def add_call(intent: Add) -> Call:
+def add_call(intent: AddItem) -> UseTool:
     arguments: dict[str, Any] = {"item": intent.item, "quantity": intent.quantity}
     if intent.size:
         arguments["size"] = intent.size
@@ -35,24 +35,24 @@ def add_call(intent: Add) -> Call:
         arguments["modifiers"] = list(intent.modifiers)
     if intent.note:
         arguments["note"] = intent.note
-    return Call("add_item", arguments)
+    return UseTool("add_item", arguments)
 
 
-def _order_calls(intent: OrderIntent, cart: Sequence[CartLine]) -> list[Call]:
-    if isinstance(intent, Add):
+def _order_calls(intent: OrderIntent, cart: Sequence[ReportedLine]) -> list[UseTool]:
+    if isinstance(intent, AddItem):
         return [add_call(intent)]
-    if isinstance(intent, Remove):
+    if isinstance(intent, RemoveItem):
         lines = cart if intent.everything else _lines(intent.item, cart)
-        return [Call("remove_item", {"line": line.line}) for line in lines]
+        return [UseTool("remove_item", {"line": line.line}) for line in lines]
     return [_change_call(intent, line) for line in _lines(intent.target, cart)]
 
 
-def _lines(item: str, cart: Sequence[CartLine]) -> Sequence[CartLine]:
+def _lines(item: str, cart: Sequence[ReportedLine]) -> Sequence[ReportedLine]:
     """The last line of ``item``; the last of all for ""."""
     return [line for line in cart if item in ("", line.item)][-1:]
 
 
-def _change_call(intent: Change, line: CartLine) -> Call:
+def _change_call(intent: ChangeItem, line: ReportedLine) -> UseTool:
     arguments: dict[str, Any] = {"line": line.line}
     if intent.item and intent.item != line.item:
         arguments["item"] = intent.item
@@ -65,4 +65,4 @@ def _change_call(intent: Change, line: CartLine) -> Call:
         arguments["add_modifiers"] = [name for name in intent.add if name not in line.modifiers]
     if intent.remove:
         arguments["remove_modifiers"] = list(intent.remove)
-    return Call("change_item", arguments)
+    return UseTool("change_item", arguments)

@@ -16,7 +16,7 @@ Role = Literal["add", "remove", "old", "target", "correct"]
 
 
 @dataclass(frozen=True, slots=True)
-class Add:
+class AddItem:
     item: str
     size: str = ""
     quantity: int = 1
@@ -25,7 +25,7 @@ class Add:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangeItem:
     """``target`` is the item of the line to change; "" for the last line. ``quantity_more`` adds to what it has."""
 
     target: str = ""
@@ -38,14 +38,14 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Remove:
+class RemoveItem:
     """``item`` "" is the last line; ``everything`` empties the cart."""
 
     item: str = ""
     everything: bool = False
 
 
-OrderIntent = Add | Change | Remove
+OrderIntent = AddItem | ChangeItem | RemoveItem
 
 
 @dataclass
@@ -79,7 +79,7 @@ class OrderReader:
     def read(self) -> list[OrderIntent]:
         sentence = self._text(0, len(self._words))
         if self._lexicon.everything.search(sentence):
-            return [Remove(everything=True)]
+            return [RemoveItem(everything=True)]
         if not self._items:
             return self._without_items(sentence)
         chunks = self._chunks()
@@ -239,7 +239,7 @@ class OrderReader:
         for chunk in chunks:
             if chunk.role == "remove":
                 if not _take_back(intents, chunk.item):
-                    intents.append(Remove(chunk.item))
+                    intents.append(RemoveItem(chunk.item))
             elif chunk.role == "target":
                 intents.append(_change(chunk, chunk.item, item=""))
             elif chunk.role == "correct":
@@ -255,7 +255,7 @@ class OrderReader:
     def _correct(self, intents: list[OrderIntent], chunk: _Chunk) -> None:
         """A change of mind: about what was just said, else that item in the cart, else the last line."""
         last = intents[-1] if intents else None
-        if isinstance(last, Add):
+        if isinstance(last, AddItem):
             added = _added(chunk)
             same = last.item == chunk.item
             size = added.size or (last.size if same else "")
@@ -288,18 +288,18 @@ class OrderReader:
         if chunk.modifiers or chunk.without or (sizes and (corrects or len(self._words) <= 6)):
             size = sizes[-1] if sizes else ""
             quantity = numbers[0] if numbers and corrects else 0
-            return [Change(size=size, quantity=quantity, add=tuple(chunk.modifiers), remove=tuple(chunk.without))]
+            return [ChangeItem(size=size, quantity=quantity, add=tuple(chunk.modifiers), remove=tuple(chunk.without))]
         if lexicon.another.search(sentence):
-            return [Change(quantity_more=1)]
+            return [ChangeItem(quantity_more=1)]
         if numbers and corrects:
-            return [Change(quantity=min(numbers[-1], MAX_QUANTITY))]
+            return [ChangeItem(quantity=min(numbers[-1], MAX_QUANTITY))]
         if lexicon.remove.search(sentence) and lexicon.the_last.search(sentence):
-            return [Remove()]
+            return [RemoveItem()]
         return []
 
 
-def _added(chunk: _Chunk) -> Add:
-    return Add(
+def _added(chunk: _Chunk) -> AddItem:
+    return AddItem(
         item=chunk.item,
         size=chunk.size,
         quantity=min(chunk.quantity or 1, MAX_QUANTITY),
@@ -308,8 +308,8 @@ def _added(chunk: _Chunk) -> Add:
     )
 
 
-def _change(chunk: _Chunk, target: str, *, item: str) -> Change:
-    return Change(
+def _change(chunk: _Chunk, target: str, *, item: str) -> ChangeItem:
+    return ChangeItem(
         target=target,
         item=item,
         size=chunk.size,
@@ -322,7 +322,7 @@ def _change(chunk: _Chunk, target: str, *, item: str) -> Change:
 def _take_back(intents: list[OrderIntent], item: str) -> bool:
     """Undo an add of this same sentence."""
     for intent in intents:
-        if isinstance(intent, Add) and intent.item == item:
+        if isinstance(intent, AddItem) and intent.item == item:
             intents.remove(intent)
             return True
     return False

@@ -8,10 +8,10 @@ import secrets
 from collections.abc import Mapping
 from urllib.parse import parse_qs
 
-from devstack.speech.engine import Engine
+from devstack.speech.engine import SpeechModels
 from devstack.speech.http_errors import error_response
 from devstack.speech.protocol.client_events import MAX_MESSAGE_BYTES
-from devstack.speech.session import MAX_SESSION_S, Session
+from devstack.speech.session import MAX_SESSION_S, RealtimeSession
 from devstack.speech.settings import SpeechSettings
 from devstack.speech.speech_request import SpeechRequestHandler
 from devstack.speech.wire import Wire
@@ -34,10 +34,10 @@ class SpeechApp(App):
     def __init__(self, settings: SpeechSettings, paths: ModelPaths) -> None:
         super().__init__(Health("speech"))
         self._api_key = settings.speech_api_key
-        self._engine = Engine(paths, settings.speech_threads)
+        self._models = SpeechModels(paths, settings.speech_threads)
         self._models_loaded = asyncio.Event()
         self._loading: asyncio.Task[None] | None = None
-        self._speech = SpeechRequestHandler(self._engine)
+        self._speech = SpeechRequestHandler(self._models)
         self.health.waiting_for("models", "the speech models are being loaded")
         self.route("POST", "/v1/audio/speech", self._speak)
         self.startup.append(self._start_loading)
@@ -54,7 +54,7 @@ class SpeechApp(App):
 
     async def _load(self) -> None:
         try:
-            await self._engine.load()
+            await self._models.load()
         except Exception as error:  # whatever the model libraries raise: the operator must see it
             log.exception("the speech models did not load")
             self.health.waiting_for("models", f"the speech models did not load ({type(error).__name__}); see the log")
@@ -66,7 +66,7 @@ class SpeechApp(App):
     async def _stop(self) -> None:
         if self._loading is not None:
             self._loading.cancel()
-        self._engine.close()
+        self._models.close()
 
     def _refusal(self, headers: Mapping[str, str]) -> Response | None:
         """Why a request is not served: its key, or models that are not there yet."""
@@ -101,8 +101,8 @@ class SpeechApp(App):
         async def send_text(text: str) -> None:
             await send({"type": "websocket.send", "text": text})
 
-        detector = await self._engine.take_detector()
-        session = Session(self._engine, Wire(send_text), detector, model)
+        detector = await self._models.take_detector()
+        session = RealtimeSession(self._models, Wire(send_text), detector, model)
         try:
             async with asyncio.timeout(MAX_SESSION_S):
                 await session.open()
@@ -112,7 +112,7 @@ class SpeechApp(App):
             await send({"type": "websocket.close", "code": GOING_AWAY, "reason": "session_expired"})
         finally:
             await session.close()
-            self._engine.give_back(detector)
+            self._models.give_back(detector)
 
 
 async def _refuse(receive: Receive, send: Send, refusal: Response) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 
-from devstack.speech.engine import Engine
+from devstack.speech.engine import SpeechModels
 from devstack.speech.input_audio import InputAudio, TurnStarted, TurnStopped
 from devstack.speech.protocol import client_events as client
 from devstack.speech.protocol import session_config
 from devstack.speech.protocol.errors import ProtocolError
 from devstack.speech.protocol.items import Content, Message, new_id, parse_item
 from devstack.speech.protocol.session_config import ResponseOptions, SessionConfig
-from devstack.speech.response import Response
+from devstack.speech.response import RealtimeResponse
 from devstack.speech.session_state import SessionState
 from devstack.speech.transcriptions import Transcriptions
 from devstack.speech.vad import VoiceDetector
@@ -29,17 +29,17 @@ MAX_OUT_OF_BAND = 4
 LONG_ENOUGH_MS = 700  # speech of this length is no cough: it gets an answer
 
 
-class Session:
+class RealtimeSession:
     """``handle`` takes the client's messages one by one; ``close`` ends everything that still runs."""
 
-    def __init__(self, engine: Engine, wire: Wire, detector: VoiceDetector, model: str) -> None:
-        self._engine = engine
+    def __init__(self, models: SpeechModels, wire: Wire, detector: VoiceDetector, model: str) -> None:
+        self._models = models
         self._state = SessionState(wire, SessionConfig(model=model))
         config = self._state.config
         self._audio = InputAudio(detector, config.input_format, config.turn_detection)
-        self._transcriptions = Transcriptions(engine, self._state)
-        self._response: Response | None = None
-        self._out_of_band: set[Response] = set()
+        self._transcriptions = Transcriptions(models, self._state)
+        self._response: RealtimeResponse | None = None
+        self._out_of_band: set[RealtimeResponse] = set()
         self._ending: set[asyncio.Task[None]] = set()
         self._idle: asyncio.TimerHandle | None = None
         self._handlers: dict[type[client.ClientEvent], Callable[[Any], Awaitable[None]]] = {
@@ -180,7 +180,7 @@ class Session:
     # --- responses
 
     @property
-    def _active(self) -> Response | None:
+    def _active(self) -> RealtimeResponse | None:
         """The response of the conversation that runs now."""
         running = self._response and self._response.task and not self._response.task.done()
         return self._response if running else None
@@ -197,7 +197,7 @@ class Session:
 
     def _respond(self, config: SessionConfig, options: ResponseOptions, *, silence: bool = False) -> None:
         self._stop_idle_timer()
-        response = Response(self._state, self._engine, config, options, silence=silence)
+        response = RealtimeResponse(self._state, self._models, config, options, silence=silence)
         task = response.start()
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from devstack.speech.agent import Agent
 from devstack.speech.language import guess_language
-from devstack.speech.protocol.items import Conversation, new_id
+from devstack.speech.protocol.items import RealtimeConversation, new_id
 from devstack.speech.protocol.session_config import SessionConfig
 from devstack.speech.protocol.usage import Tokens
 from devstack.speech.transcriber import LANGUAGES
@@ -20,7 +20,7 @@ class SessionState:
     wire: Wire
     config: SessionConfig
     agent: Agent = field(default_factory=Agent)
-    conversation: Conversation = field(default_factory=Conversation)
+    conversation: RealtimeConversation = field(default_factory=RealtimeConversation)
     id: str = field(default_factory=lambda: new_id("sess"))
     spoken_ms: dict[str, int] = field(default_factory=dict)  # audio length of each user item
     cached: Tokens = field(default_factory=Tokens)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from devstack.speech.engine import Engine
+from devstack.speech.engine import SpeechModels
 from devstack.speech.http_errors import error_response
 from devstack.speech.lanes import Overloaded
 from devstack.speech.language import guess_language
@@ -35,8 +35,8 @@ class SpeechRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SpeechRequestHandler:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, models: SpeechModels) -> None:
+        self._models = models
 
     async def handle(self, request: Request) -> Response:
         try:
@@ -70,7 +70,7 @@ class SpeechRequestHandler:
         return Response(200, stream(), {"content-type": "audio/pcm"})
 
     async def _pcm(self, clause: str, voice: Voice, speed: float) -> bytes:
-        clip = await self._engine.say(clause, voice, speed)
+        clip = await self._models.say(clause, voice, speed)
         return g711.to_int16(resample(clip.samples, clip.rate, RATE)).astype("<i2").tobytes()
 
 

@@ -19,12 +19,12 @@ CHOOSABLE = ("size", "modifiers", "add_modifiers", "item", "kind")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class UseTool:
     name: str
     arguments: dict[str, Any]
 
 
-class CartLine(msgspec.Struct):
+class ReportedLine(msgspec.Struct):
     line: int
     item: str
     size: str = ""
@@ -33,7 +33,7 @@ class CartLine(msgspec.Struct):
 
 
 class _Cart(msgspec.Struct):
-    lines: list[CartLine] = []
+    lines: list[ReportedLine] = []
 
 
 class _Error(msgspec.Struct):
@@ -54,7 +54,7 @@ class ToolResult(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    call: Call
+    call: UseTool
     result: ToolResult
 
 
@@ -62,12 +62,12 @@ class Answered:
 class Choice:
     """A refused call that waits for the caller to choose among ``allowed`` for ``field``."""
 
-    call: Call
+    call: UseTool
     field: str
     allowed: tuple[str, ...]
     say: str
 
-    def taken(self, value: str) -> Call:
+    def taken(self, value: str) -> UseTool:
         """The call with what the caller chose."""
         arguments = dict(self.call.arguments)
         if self.field in ("modifiers", "add_modifiers"):
@@ -93,7 +93,7 @@ def answered(output: FunctionCallOutput, items: Sequence[Item]) -> Answered:
         result = msgspec.json.decode(output.output, type=ToolResult)
     except (msgspec.DecodeError, UnicodeDecodeError):
         result = ToolResult()
-    return Answered(Call(call.name, _arguments(call.arguments)) if call else Call("", {}), result)
+    return Answered(UseTool(call.name, _arguments(call.arguments)) if call else UseTool("", {}), result)
 
 
 def _arguments(text: str) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def _arguments(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def put_right(answer: Answered, without_words: frozenset[str]) -> Call | None:
+def put_right(answer: Answered, without_words: frozenset[str]) -> UseTool | None:
     """The same call made possible without asking: no size where there are none, a wish as a note where no option is."""
     error, call = answer.result.error, answer.call
     if error is None:
@@ -118,7 +118,7 @@ def put_right(answer: Answered, without_words: frozenset[str]) -> Call | None:
     return None
 
 
-def _wishes_as_note(call: Call, without_words: frozenset[str]) -> Call | None:
+def _wishes_as_note(call: UseTool, without_words: frozenset[str]) -> UseTool | None:
     modifiers = list(call.arguments.get("modifiers") or [])
     wishes = [name for name in modifiers if fold(name).split()[0] in without_words]
     if not wishes:

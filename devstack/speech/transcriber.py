@@ -35,7 +35,7 @@ _INVENTED = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Transcript:
+class Recognition:
     """``text`` is empty when nothing was said. ``no_speech`` is the model's own probability of that."""
 
     text: str
@@ -62,7 +62,7 @@ class Transcriber:
             raise ValueError(f"the tokenizer has no {name}; WHISPER_MODEL_DIR must hold a multilingual Whisper model")
         return int(token)
 
-    def transcribe(self, samples: Samples, rate: int, language: str, prompt: str = "") -> Transcript:
+    def transcribe(self, samples: Samples, rate: int, language: str, prompt: str = "") -> Recognition:
         """``language`` is one of LANGUAGES; ``prompt`` is vocabulary to expect, at most PROMPT_TOKENS of it count."""
         audio = resample(samples, rate, mel.RATE)
         texts: list[str] = []
@@ -72,9 +72,9 @@ class Transcriber:
             quietest = min(quietest, heard.no_speech)
             if heard.text:
                 texts.append(heard.text)
-        return Transcript(" ".join(texts), quietest)
+        return Recognition(" ".join(texts), quietest)
 
-    def _transcribe_piece(self, audio: Samples, language: str, prompt: str) -> Transcript:
+    def _transcribe_piece(self, audio: Samples, language: str, prompt: str) -> Recognition:
         window = np.pad(audio, (0, max(0, int(WINDOW_S * mel.RATE) - len(audio))))
         start = self._start(language, prompt)
         result = self._model.generate(
@@ -89,7 +89,7 @@ class Transcriber:
         text = str(self._tokenizer.decode(ids)).strip()
         if no_speech > NO_SPEECH_CUT or _INVENTED.match(text):
             text = ""
-        return Transcript(text, no_speech)
+        return Recognition(text, no_speech)
 
     def _start(self, language: str, prompt: str) -> list[int]:
         task = ["<|startoftranscript|>", f"<|{language}|>", "<|transcribe|>", "<|notimestamps|>"]

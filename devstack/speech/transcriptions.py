@@ -7,7 +7,7 @@ import contextlib
 from collections import deque
 
 from devstack.speech.audio_format import INPUT_RATE
-from devstack.speech.engine import Engine
+from devstack.speech.engine import SpeechModels
 from devstack.speech.lanes import Overloaded
 from devstack.speech.protocol.items import Message
 from devstack.speech.protocol.session_config import Transcription
@@ -23,8 +23,8 @@ MAX_WAITING = 8
 class Transcriptions:
     """Every utterance is transcribed, since the agent reads text; the client is told when it asked for it."""
 
-    def __init__(self, engine: Engine, state: SessionState) -> None:
-        self._engine, self._state = engine, state
+    def __init__(self, models: SpeechModels, state: SessionState) -> None:
+        self._models, self._state = models, state
         self._waiting: deque[tuple[Message, Samples]] = deque()
         self._arrived = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
@@ -60,7 +60,7 @@ class Transcriptions:
     async def _transcribe(self, item: Message, samples: Samples) -> None:
         wanted = self._state.config.audio.input.transcription
         try:
-            heard = await self._engine.transcribe(samples, self._state.language, _prompt(wanted))
+            heard = await self._models.transcribe(samples, self._state.language, _prompt(wanted))
         except (Overloaded, TimeoutError, RuntimeError):
             log.exception("an utterance was not transcribed", item_id=item.id)
             await self._failed(item, "the speech engine could not transcribe the audio")

@@ -18,7 +18,7 @@ OPENAI_BASE_URL = "https://api.openai.com/v1"
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
+class EngineEndpoint:
     """Where calls find their model. ``name`` is for people."""
 
     name: str
@@ -26,13 +26,13 @@ class Engine:
     api_key: str
 
 
-def configured_engine(environ: dict[str, str] | None = None) -> Engine | None:
+def configured_engine(environ: dict[str, str] | None = None) -> EngineEndpoint | None:
     """The engine that OPENAI_API_KEY (environment, then ``.env``) asks for; None without a key."""
     values = {**{name: value for name, value in dotenv_values(".env").items() if value}, **(environ or os.environ)}
     key = values.get("OPENAI_API_KEY", "").strip()
     if not key:
         return None
-    return Engine("OpenAI", values.get("OPENAI_BASE_URL") or OPENAI_BASE_URL, key)
+    return EngineEndpoint("OpenAI", values.get("OPENAI_BASE_URL") or OPENAI_BASE_URL, key)
 
 
 class SpeechServer(EmbeddedServer):
@@ -45,8 +45,8 @@ class SpeechServer(EmbeddedServer):
         self._api_key = api_key
 
     @property
-    def engine(self) -> Engine:
-        return Engine("the local speech server", f"http://127.0.0.1:{self.port}/v1", self._api_key)
+    def engine(self) -> EngineEndpoint:
+        return EngineEndpoint("the local speech server", f"http://127.0.0.1:{self.port}/v1", self._api_key)
 
     def _prepare(self) -> None:
         """Nothing to lay out: models are put together by the server itself, in the user's cache."""

@@ -10,7 +10,7 @@ import psutil
 FILE = "running.json"
 
 
-class Line(msgspec.Struct, frozen=True):
+class DialableLine(msgspec.Struct, frozen=True):
     """One phone line that can be rung."""
 
     restaurant: str
@@ -32,7 +32,7 @@ class Running(msgspec.Struct, frozen=True):
     admin_email: str
     admin_password: str
     engine: str
-    lines: tuple[Line, ...]
+    lines: tuple[DialableLine, ...]
 
 
 def read_running(state_dir: Path) -> Running | None:

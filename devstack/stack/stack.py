@@ -21,8 +21,8 @@ from devstack.servers.embedded import EmbeddedPostgres, EmbeddedValkey
 from devstack.servers.ports import free_port, port_problem
 from devstack.stack.bytecode import compile_packages
 from devstack.stack.credentials import Credentials, load_or_make
-from devstack.stack.engines import Engine, SpeechServer, configured_engine
-from devstack.stack.running import Line
+from devstack.stack.engines import EngineEndpoint, SpeechServer, configured_engine
+from devstack.stack.running import DialableLine
 from ops.manifest_doctor import lost_calls
 from ops.manifests import Manifest, ManifestError, Problem, render
 from seeds import SeedResult, seed
@@ -54,7 +54,7 @@ class StackOptions:
     web_port: int = 0
     rtp_port_min: int = 20000
     always_open: bool = True
-    engine: Engine | None = None
+    engine: EngineEndpoint | None = None
     edge_environment: dict[str, str] = field(default_factory=dict)
     manifests: Path = MANIFESTS
 
@@ -77,7 +77,7 @@ class Stack:
         self._database = EmbeddedPostgres(state / "postgres")
         self._valkey = EmbeddedValkey(state / "valkey")
         self._speech = SpeechServer(state / "speech", self._credentials.speech_api_key)
-        self._engine: Engine | None = None
+        self._engine: EngineEndpoint | None = None
         self._runtime: Runtime | None = None
         self._seeded: SeedResult | None = None
         self.sip_port = options.sip_port or free_port(socket.SOCK_DGRAM, options.listen)
@@ -94,13 +94,13 @@ class Stack:
         return self._runtime
 
     @property
-    def lines(self) -> tuple[Line, ...]:
+    def lines(self) -> tuple[DialableLine, ...]:
         """The seeded restaurants' phone lines."""
         if self._seeded is None:
             raise StackError("the stack is not started")
         languages = {restaurant.id: restaurant.language for restaurant in self._seeded.restaurants}
         return tuple(
-            Line(one.restaurant_name, one.restaurant_id, languages[one.restaurant_id], one.id, one.number)
+            DialableLine(one.restaurant_name, one.restaurant_id, languages[one.restaurant_id], one.id, one.number)
             for one in self._seeded.lines
         )
 
@@ -115,7 +115,7 @@ class Stack:
         return PiiCipher(self._credentials.master_key)
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> EngineEndpoint:
         if self._engine is None:
             raise StackError("the stack is not started")
         return self._engine

@@ -11,7 +11,7 @@ import msgspec
 from rich.console import Console
 
 from devstack.stack import tail
-from devstack.stack.running import Line, Running
+from devstack.stack.running import DialableLine, Running
 from devstack.stack.timeline import Timeline
 from softphone.scripted_call import Script, Turn
 
@@ -83,7 +83,7 @@ class CallerProcess:
 
 
 async def ring_and_watch(
-    running: Running, line: Line, say: list[str], *, voice: str, recording: Path | None, console: Console
+    running: Running, line: DialableLine, say: list[str], *, voice: str, recording: Path | None, console: Console
 ) -> int:
     """``alloresto call``: one scripted call to a running stack, with its live feed."""
     timeline = Timeline(console)

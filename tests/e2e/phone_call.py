@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from devstack.stack import tail
-from devstack.stack.running import Line
+from devstack.stack.running import DialableLine
 from softphone.caller import Caller, CallResult
 from stores.away import redis_away
 
@@ -64,7 +64,7 @@ async def live_feed(redis_url: str) -> AsyncIterator[LiveFeed]:
 class PhoneCall:
     """One call to ``line``. ``sentences`` are what it can say, as µ-law; leaving the context hangs up."""
 
-    def __init__(self, sip_port: int, line: Line, feed: LiveFeed, sentences: Mapping[str, bytes]) -> None:
+    def __init__(self, sip_port: int, line: DialableLine, feed: LiveFeed, sentences: Mapping[str, bytes]) -> None:
         self.line = line
         self.caller = Caller(("127.0.0.1", sip_port), line.line_id)
         self.call_id = ""
