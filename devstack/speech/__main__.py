@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from devstack.speech.server import SpeechApp, serve
-from devstack.speech.settings import SpeechSettings
+from devstack.speech.server import SpeechApp, SpeechSettings, serve
 from process import logs
 from process.settings import load_or_exit
 from voices import models

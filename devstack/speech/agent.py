@@ -19,12 +19,21 @@ from dataclasses import dataclass, field
 from devstack.speech import menu_card
 from devstack.speech.lexicon import LEXICONS
 from devstack.speech.matching import fold
-from devstack.speech.order_calls import add_call, calls_for
 from devstack.speech.orders import AddItem
 from devstack.speech.phrases import PHRASES, AgentPhrases
 from devstack.speech.protocol.items import FunctionCallOutput, Item, Message
 from devstack.speech.protocol.session_config import NamedTool, SessionTool, ToolChoice
-from devstack.speech.tool_results import CHOOSABLE, Answered, Choice, ReportedLine, UseTool, answered, put_right
+from devstack.speech.tool_calls import (
+    CHOOSABLE,
+    Answered,
+    Choice,
+    ReportedLine,
+    UseTool,
+    add_call,
+    answered,
+    calls_for,
+    put_right,
+)
 from devstack.speech.understanding import Awaited, Question, Understood, understand
 from devstack.speech.vocabulary import Vocabulary, vocabulary_of
 
@@ -111,13 +120,16 @@ class _TurnReply:
         after_tools = self._after_tools(outputs) if outputs else []
         if heard and any(heard):
             text = " ".join(heard)
-            return self._permitted(
-                self._resume() if _is_resumption(text) else self._merge(after_tools, self._answer(text))
-            )
+            # A user text item may be no caller's sentence, but a client that asks to go on.
+            resumes = len(text.split()) > 3 and _RESUME.search(fold(text)) is not None and "resume" in fold(text)
+            return self._permitted(self._resume() if resumes else self._merge(after_tools, self._answer(text)))
         if outputs:
             return self._permitted(after_tools)
         if self._turn.silence:
-            return self._permitted(self._after_silence())
+            self._agent.silences += 1
+            if self._agent.silences > SILENCES_BEFORE_GOODBYE and self._has("end_call"):
+                return self._permitted([UseTool("end_call", {})])
+            return self._permitted([Say(f"{self._phrases.still_there} {self._agent.question}".strip())])
         if heard:  # sounds without words
             return [Say(self._again(self._phrases.not_understood[0]))] if self._turn.expects_reply else []
         return self._permitted(self._unprompted())
@@ -149,12 +161,6 @@ class _TurnReply:
         if self._agent.cart or not self._has("read_cart"):
             return [cut_off, *self._ask_next()]
         return [cut_off, UseTool("read_cart", {})]
-
-    def _after_silence(self) -> list[Action]:
-        self._agent.silences += 1
-        if self._agent.silences > SILENCES_BEFORE_GOODBYE and self._has("end_call"):
-            return [UseTool("end_call", {})]
-        return [Say(f"{self._phrases.still_there} {self._agent.question}".strip())]
 
     # --- tools have answered
 
@@ -245,16 +251,23 @@ class _TurnReply:
         in_cart = [line.item for line in agent.cart]
         understood = understand(text, self._vocabulary, turn.language, agent.awaited, in_cart)
         if understood.human or (agent.awaited == "human" and understood.yes):
-            return self._transfer()
+            agent.misses, agent.awaited = 0, ""
+            if self._has("transfer_to_human"):
+                return [UseTool("transfer_to_human", {"reason": "the caller asked for a person"})]
+            return [Say(self._phrases.no_human)]
         chosen = self._chosen(text, understood) if agent.choices else None
         if chosen is not None:
             return chosen
         if understood.question is not None:
             return self._inform(understood.question)
         calls = [call for call in calls_for(understood, agent.cart) if self._has(call.name)]
-        if calls:
-            return self._changed(understood, calls)
-        return self._signal(understood)
+        if not calls:
+            return self._signal(understood)
+        agent.misses = 0
+        moved_on = agent.awaited == "anything_else" and not understood.orders and not understood.unknown_item
+        if understood.done or moved_on or (understood.no and agent.awaited == "anything_else"):
+            agent.done_ordering = True
+        return list(self._one_by_one(calls))
 
     def _inform(self, question: Question) -> list[Action]:
         """From the instructions' menu when it is about a dish, else from the tool."""
@@ -265,14 +278,6 @@ class _TurnReply:
         if self._has(question.tool):
             return [UseTool(question.tool, question.arguments)]
         return self._missed()
-
-    def _changed(self, understood: Understood, calls: list[UseTool]) -> list[Action]:
-        agent = self._agent
-        agent.misses = 0
-        moved_on = agent.awaited == "anything_else" and not understood.orders and not understood.unknown_item
-        if understood.done or moved_on or (understood.no and agent.awaited == "anything_else"):
-            agent.done_ordering = True
-        return list(self._one_by_one(calls))
 
     def _signal(self, understood: Understood) -> list[Action]:
         """A sentence that changes nothing in the order: yes, no, that's all, again, goodbye."""
@@ -285,11 +290,18 @@ class _TurnReply:
             return [UseTool("read_cart", {})]
         if not understood.nothing:
             agent.misses = 0
-        if agent.awaited == "confirm" and (understood.yes or understood.no):
-            return self._confirmation(understood)
+        if agent.awaited == "confirm" and understood.yes:
+            return [UseTool("confirm_order", {})]
+        if agent.awaited == "confirm" and understood.no:
+            return [self._ask(phrases.what_to_change, "items")]
         if understood.done or (understood.no and agent.awaited in ("anything_else", "items", "")):
             agent.done_ordering = True
-            return self._ask_next() if "items" not in agent.missing else self._too_little()
+            if "items" not in agent.missing:
+                return self._ask_next()
+            if not agent.cart:
+                return self._goodbye()
+            # Too little for a delivery, and nothing more is wanted: then pick-up.
+            return [self._ask(phrases.which_fulfilment.format(kinds=self._kinds()), "fulfilment")]
         if understood.yes and agent.awaited == "anything_else":
             return [self._ask(phrases.what_else, "anything_else")]
         if understood.goodbye:
@@ -298,27 +310,10 @@ class _TurnReply:
             return self._ask_next()
         return self._missed()
 
-    def _confirmation(self, understood: Understood) -> list[Action]:
-        if understood.yes:
-            return [UseTool("confirm_order", {})]
-        return [self._ask(self._phrases.what_to_change, "items")]
-
-    def _too_little(self) -> list[Action]:
-        """The caller wants nothing more: of nothing, then goodbye; of too little for a delivery, then otherwise."""
-        if not self._agent.cart:
-            return self._goodbye()
-        return [self._ask(self._phrases.which_fulfilment.format(kinds=self._kinds()), "fulfilment")]
-
     def _goodbye(self) -> list[Action]:
         if self._has("end_call"):
             return [UseTool("end_call", {})]
         return [Say(self._phrases.farewell)]
-
-    def _transfer(self) -> list[Action]:
-        self._agent.misses, self._agent.awaited = 0, ""
-        if self._has("transfer_to_human"):
-            return [UseTool("transfer_to_human", {"reason": "the caller asked for a person"})]
-        return [Say(self._phrases.no_human)]
 
     def _missed(self) -> list[Action]:
         agent, phrases = self._agent, self._phrases
@@ -412,8 +407,3 @@ def _joined(actions: list[Action]) -> list[Action]:
         else:
             joined.append(action)
     return joined
-
-
-def _is_resumption(text: str) -> bool:
-    """A user text item that is no caller's sentence but asks to go on."""
-    return len(text.split()) > 3 and _RESUME.search(fold(text)) is not None and "resume" in fold(text)

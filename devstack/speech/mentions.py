@@ -54,7 +54,10 @@ def find_mentions(
 ) -> list[Mention]:
     """The best mentions that don't overlap, in order. What is in the cart is likelier to be spoken of."""
     candidates = [
-        *(_known(found, in_cart) for found in _names(words, vocabulary.items, "item", lexicon)),
+        *(
+            replace(found, weight=found.weight + (IN_CART if found.value in in_cart else 0.0))
+            for found in _names(words, vocabulary.items, "item", lexicon)
+        ),
         *(_in_context(found, words, lexicon) for found in _names(words, vocabulary.modifiers, "modifier", lexicon)),
         *_sizes(words, vocabulary),
     ]
@@ -93,10 +96,6 @@ def _names(words: Sequence[Word], names: Iterable[Name], kind: Kind, lexicon: Le
             loose = end - start > 1 and alike < 1 and (words[start].folded in edge or words[end - 1].folded in edge)
             weight = (alike - 0.55) * len(name.sounds) * name.worth - (1.0 if loose else 0.0)
             yield Mention(kind, start, end, name.value, weight)
-
-
-def _known(found: Mention, in_cart: Collection[str]) -> Mention:
-    return replace(found, weight=found.weight + IN_CART) if found.value in in_cart else found
 
 
 def _in_context(found: Mention, words: Sequence[Word], lexicon: Lexicon) -> Mention:

@@ -9,14 +9,13 @@ from typing import Any, Literal
 import msgspec
 
 from devstack.speech.agent import Action, Say, TurnContext
-from devstack.speech.engine import TRANSCRIBE_TIMEOUT_S, SpeechModels
-from devstack.speech.lanes import Overloaded
 from devstack.speech.protocol import usage
 from devstack.speech.protocol.items import Content, FunctionCall, Heard, Item, Message, new_id, parse_item
 from devstack.speech.protocol.session_config import ResponseOptions, SessionConfig
 from devstack.speech.protocol.usage import OUTPUT_MS_PER_TOKEN, Tokens, text_tokens
 from devstack.speech.session_state import SessionState
-from devstack.speech.tool_results import UseTool
+from devstack.speech.speech_models import TRANSCRIBE_TIMEOUT_S, Overloaded, SpeechModels
+from devstack.speech.tool_calls import UseTool
 from process import logs
 from voices import find_voice, resample
 from voices.clauses import clauses

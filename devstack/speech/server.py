@@ -1,4 +1,4 @@
-"""The HTTP side: the Realtime socket, text to speech, and the probes."""
+"""The HTTP side: its settings, the Realtime socket, text to speech, and the probes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import secrets
 from collections.abc import Mapping
 from urllib.parse import parse_qs
 
-from devstack.speech.engine import SpeechModels
-from devstack.speech.http_errors import error_response
 from devstack.speech.protocol.client_events import MAX_MESSAGE_BYTES
+from devstack.speech.protocol.errors import error_response
 from devstack.speech.session import MAX_SESSION_S, RealtimeSession
-from devstack.speech.settings import SpeechSettings
+from devstack.speech.session_state import Wire
+from devstack.speech.speech_models import SpeechModels
 from devstack.speech.speech_request import SpeechRequestHandler
-from devstack.speech.wire import Wire
 from process import logs
 from process.asgi import App, Receive, Request, Response, Scope, Send
 from process.health import Health
-from voices.models import ModelPaths
+from process.settings import Port
+from voices.models import ModelPaths, ModelSettings
 
 log = logs.get(__name__)
 
@@ -28,8 +28,17 @@ SHUTDOWN_GRACE_S = 5
 REFUSED_GONE_WITHIN_S = 5.0
 
 
+class SpeechSettings(ModelSettings, frozen=True):
+    """One field for each environment variable, in addition to where the models are."""
+
+    port: Port = 8800
+    host: str = "127.0.0.1"
+    # When set, a client must send it as its Bearer token.
+    speech_api_key: str = ""
+
+
 class SpeechApp(App):
-    """The process's application: probes of every process, plus the engine's two doors."""
+    """The probes of every process, ``/v1/realtime`` and ``/v1/audio/speech``."""
 
     def __init__(self, settings: SpeechSettings, paths: ModelPaths) -> None:
         super().__init__(Health("speech"))

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 
-from devstack.speech.engine import SpeechModels
-from devstack.speech.input_audio import InputAudio, TurnStarted, TurnStopped
+from devstack.speech.input_audio import InputAudio, TurnStarted, TurnStopped, VoiceDetector
 from devstack.speech.protocol import client_events as client
 from devstack.speech.protocol import session_config
 from devstack.speech.protocol.errors import ProtocolError
-from devstack.speech.protocol.items import Content, Message, new_id, parse_item
+from devstack.speech.protocol.items import Content, Item, Message, new_id, parse_item
 from devstack.speech.protocol.session_config import ResponseOptions, SessionConfig
 from devstack.speech.response import RealtimeResponse
-from devstack.speech.session_state import SessionState
-from devstack.speech.transcriptions import Transcriptions
-from devstack.speech.vad import VoiceDetector
-from devstack.speech.wire import Wire
+from devstack.speech.session_state import SessionState, Transcriptions, Wire
+from devstack.speech.speech_models import SpeechModels
 from process import logs
 
 log = logs.get(__name__)
@@ -42,19 +38,6 @@ class RealtimeSession:
         self._out_of_band: set[RealtimeResponse] = set()
         self._ending: set[asyncio.Task[None]] = set()
         self._idle: asyncio.TimerHandle | None = None
-        self._handlers: dict[type[client.ClientEvent], Callable[[Any], Awaitable[None]]] = {
-            client.SessionUpdate: self._update,
-            client.AudioAppend: self._append,
-            client.AudioCommit: self._commit,
-            client.AudioClear: self._clear,
-            client.OutputClear: self._clear_output,
-            client.ItemCreate: self._create_item,
-            client.ItemRetrieve: self._retrieve_item,
-            client.ItemDelete: self._delete_item,
-            client.ItemTruncate: self._truncate_item,
-            client.ResponseCreate: self._create_response,
-            client.ResponseCancel: self._cancel_response,
-        }
 
     async def open(self) -> None:
         self._transcriptions.start()
@@ -75,9 +58,43 @@ class RealtimeSession:
             await self._send("error", error=unreadable.error.body(unreadable.event_id))
             return
         try:
-            await self._handlers[type(event)](event)
+            await self._act_on(event)
         except ProtocolError as error:
             await self._send("error", error=error.body(event.event_id))
+
+    async def _act_on(self, event: client.AnyClientEvent) -> None:
+        """Raises ProtocolError for what the client is told as an ``error`` event."""
+        conversation = self._state.conversation
+        match event:
+            case client.AudioAppend():
+                await self._append(event)
+            case client.AudioCommit():
+                await self._take_turn(self._audio.commit(), respond=False)
+            case client.AudioClear():
+                self._audio.clear()
+                await self._send("input_audio_buffer.cleared")
+            case client.OutputClear():
+                message = "'output_audio_buffer.clear' is for WebRTC and SIP; here, send 'conversation.item.truncate'."
+                raise ProtocolError(message, code="invalid_value", param="type")
+            case client.ItemCreate():
+                await self._insert(parse_item(event.item), event.previous_item_id)
+            case client.ItemRetrieve():
+                item = conversation.find(event.item_id, "retrieving")
+                await self._send("conversation.item.retrieved", item=item)
+            case client.ItemDelete():
+                conversation.delete(event.item_id)
+                await self._send("conversation.item.deleted", item_id=event.item_id)
+            case client.ItemTruncate(item_id=item_id, content_index=index, audio_end_ms=end_ms):
+                conversation.truncate(item_id, index, end_ms)
+                self._state.playback_ends_at = 0.0
+                where = {"item_id": item_id, "content_index": index, "audio_end_ms": end_ms}
+                await self._send("conversation.item.truncated", **where)
+            case client.SessionUpdate():
+                await self._update(event)
+            case client.ResponseCreate():
+                self._create_response(event)
+            case client.ResponseCancel():
+                await self._cancel_response(event)
 
     # --- the session's configuration
 
@@ -124,9 +141,6 @@ class RealtimeSession:
         if self._active:
             await self._active.cancel("turn_detected")
 
-    async def _commit(self, _: client.AudioCommit) -> None:
-        await self._take_turn(self._audio.commit(), respond=False)
-
     async def _take_turn(self, turn: TurnStopped, *, respond: bool) -> None:
         """Make a turn an item, have it transcribed, and answer it when asked to."""
         self._stop_idle_timer()
@@ -135,47 +149,17 @@ class RealtimeSession:
             "input_audio_buffer.committed", previous_item_id=state.conversation.last_id, item_id=turn.item_id
         )
         item = Message(id=turn.item_id, role="user", content=[Content(type="input_audio")])
-        previous = state.conversation.insert(item)
-        await self._send("conversation.item.added", previous_item_id=previous, item=item)
-        await self._send("conversation.item.done", previous_item_id=previous, item=item)
+        await self._insert(item)
         if turn.spoken_ms >= LONG_ENOUGH_MS:
             state.expects_reply = True
         await self._transcriptions.add(item, turn.samples)
         if respond and not self._active:
             self._respond(state.config, ResponseOptions())
 
-    async def _clear(self, _: client.AudioClear) -> None:
-        self._audio.clear()
-        await self._send("input_audio_buffer.cleared")
-
-    async def _clear_output(self, _: client.OutputClear) -> None:
-        message = "'output_audio_buffer.clear' is for WebRTC and SIP sessions; here, send 'conversation.item.truncate'."
-        raise ProtocolError(message, code="invalid_value", param="type")
-
-    # --- the conversation
-
-    async def _create_item(self, event: client.ItemCreate) -> None:
-        item = parse_item(event.item)
-        previous = self._state.conversation.insert(item, event.previous_item_id)
+    async def _insert(self, item: Item, previous_item_id: str | None = None) -> None:
+        previous = self._state.conversation.insert(item, previous_item_id)
         await self._send("conversation.item.added", previous_item_id=previous, item=item)
         await self._send("conversation.item.done", previous_item_id=previous, item=item)
-
-    async def _retrieve_item(self, event: client.ItemRetrieve) -> None:
-        await self._send("conversation.item.retrieved", item=self._state.conversation.find(event.item_id, "retrieving"))
-
-    async def _delete_item(self, event: client.ItemDelete) -> None:
-        self._state.conversation.delete(event.item_id)
-        await self._send("conversation.item.deleted", item_id=event.item_id)
-
-    async def _truncate_item(self, event: client.ItemTruncate) -> None:
-        self._state.conversation.truncate(event.item_id, event.content_index, event.audio_end_ms)
-        self._state.playback_ends_at = 0.0
-        await self._send(
-            "conversation.item.truncated",
-            item_id=event.item_id,
-            content_index=event.content_index,
-            audio_end_ms=event.audio_end_ms,
-        )
 
     # --- responses
 
@@ -185,7 +169,7 @@ class RealtimeSession:
         running = self._response and self._response.task and not self._response.task.done()
         return self._response if running else None
 
-    async def _create_response(self, event: client.ResponseCreate) -> None:
+    def _create_response(self, event: client.ResponseCreate) -> None:
         config, options = session_config.for_response(self._state.config, event.response)
         if options.conversation == "auto" and self._active:
             message = f"Conversation already has an active response in progress: {self._active.id}."
@@ -225,31 +209,29 @@ class RealtimeSession:
         if detection is None or detection.idle_timeout_ms is None or self._audio.speaking:
             return
         self._stop_idle_timer()
+
+        def on_idle() -> None:
+            task = asyncio.create_task(self._end_silent_turn())
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
         loop = asyncio.get_running_loop()
         until = max(self._state.playback_ends_at, loop.time()) + detection.idle_timeout_ms / 1000
-        self._idle = loop.call_at(until, self._on_idle)
+        self._idle = loop.call_at(until, on_idle)
 
     def _stop_idle_timer(self) -> None:
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
 
-    def _on_idle(self) -> None:
-        task = asyncio.create_task(self._idled())
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
-
-    async def _idled(self) -> None:
-        state, item = (
-            self._state,
-            Message(id=new_id("item"), role="user", content=[Content(type="input_audio", transcript="")]),
-        )
+    async def _end_silent_turn(self) -> None:
+        """A turn without speech, as the API commits it, and the response that asks whether the caller is there."""
+        state = self._state
+        item = Message(id=new_id("item"), role="user", content=[Content(type="input_audio", transcript="")])
         now = self._audio.position_ms
         await self._send("input_audio_buffer.timeout_triggered", audio_start_ms=now, audio_end_ms=now, item_id=item.id)
         await self._send("input_audio_buffer.committed", previous_item_id=state.conversation.last_id, item_id=item.id)
-        previous = state.conversation.insert(item)
-        await self._send("conversation.item.added", previous_item_id=previous, item=item)
-        await self._send("conversation.item.done", previous_item_id=previous, item=item)
+        await self._insert(item)
         if not self._active:
             self._respond(state.config, ResponseOptions(), silence=True)
 

@@ -9,11 +9,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from devstack.speech.engine import SpeechModels
-from devstack.speech.http_errors import error_response
-from devstack.speech.lanes import Overloaded
-from devstack.speech.language import guess_language
-from devstack.speech.protocol.errors import from_validation
+from devstack.speech.lexicon import guess_language
+from devstack.speech.protocol.errors import error_response, from_validation
+from devstack.speech.speech_models import Overloaded, SpeechModels
 from process.asgi import Request, Response
 from voices import Voice, find_voice, g711, resample
 from voices.clauses import clauses
@@ -57,10 +55,17 @@ class SpeechRequestHandler:
 
     async def _made(self, wanted: SpeechRequest, voice: Voice) -> Response:
         pieces = clauses(wanted.input)
+        # Before the status line is sent: a busy server answers 503 and not half a recording.
         first = await self._pcm(pieces[0], voice, wanted.speed)
         if wanted.response_format == "wav":
             rest = [await self._pcm(piece, voice, wanted.speed) for piece in pieces[1:]]
-            return Response(200, _wav(b"".join([first, *rest])), {"content-type": "audio/wav"})
+            out = io.BytesIO()
+            with wave.open(out, "wb") as file:
+                file.setnchannels(1)
+                file.setsampwidth(2)
+                file.setframerate(RATE)
+                file.writeframes(b"".join([first, *rest]))
+            return Response(200, out.getvalue(), {"content-type": "audio/wav"})
 
         async def stream() -> AsyncIterator[bytes]:
             yield first
@@ -72,13 +77,3 @@ class SpeechRequestHandler:
     async def _pcm(self, clause: str, voice: Voice, speed: float) -> bytes:
         clip = await self._models.say(clause, voice, speed)
         return g711.to_int16(resample(clip.samples, clip.rate, RATE)).astype("<i2").tobytes()
-
-
-def _wav(pcm: bytes) -> bytes:
-    out = io.BytesIO()
-    with wave.open(out, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes(pcm)
-    return out.getvalue()

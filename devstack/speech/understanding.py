@@ -193,18 +193,13 @@ def _address(text: str, lexicon: Lexicon, awaited: Awaited, kind: str) -> Spoken
     code = postcode.group() if postcode else ""
     before, _, after = said.partition(code) if code else (said, "", "")
     parts = [part.strip(" .") for part in before.split(",") if part.strip(" .")]
-    street = _street(parts[0]) if parts else ""
+    asked_for = r",?\s*(?:and )?(?:the )?(?:post ?code|zip code|code postal)(?: is| est|,)?\s*$"
+    street = re.sub(asked_for, "", parts[0], flags=re.IGNORECASE).strip(" ,") if parts else ""
     city = after.strip(" ,.") or (parts[1] if len(parts) > 1 else "")
     city = re.sub(r"^(?:in|at|à|a|postcode|code postal)\s+", "", city, flags=re.IGNORECASE)
     if not (street or code):
         return None
     return SpokenAddress(street, code.upper().replace(" ", "") if len(code) <= 5 else code.upper(), city)
-
-
-def _street(text: str) -> str:
-    return re.sub(
-        r",?\s*(?:and )?(?:the )?(?:post ?code|zip code|code postal)(?: is| est|,)?\s*$", "", text, flags=re.IGNORECASE
-    ).strip(" ,")
 
 
 def _question(text: str, folded: str, lexicon: Lexicon, mentions: Sequence[Mention]) -> Question | None:

@@ -94,15 +94,14 @@ def _vocabulary(
     return Vocabulary(
         items=names_of(items, language, qualifiers=False),
         modifiers=names_of(modifiers, language, qualifiers=True),
-        sizes=tuple((said, size) for size in sizes for said in _said_of_size(size)),
+        sizes=tuple(
+            (said, size)
+            for size in sizes
+            for said in [fold(size), *sorted(SIZE_WORDS.get(fold(size), frozenset()) - {fold(size)})]
+        ),
         kinds=kinds,
         tools=tools,
     )
-
-
-def _said_of_size(size: str) -> list[str]:
-    folded = fold(size)
-    return [folded, *sorted(SIZE_WORDS.get(folded, frozenset()) - {folded})]
 
 
 def _sounds(words: Sequence[str]) -> str:

@@ -17,7 +17,6 @@ from dotenv import dotenv_values
 from cluster.rules import Finding
 from devstack.servers.embedded import EmbeddedPostgres, EmbeddedServerError, EmbeddedValkey
 from devstack.servers.ports import port_problem
-from devstack.speech.settings import SpeechSettings
 from ops import findings
 from process import settings
 from voices import models
@@ -129,7 +128,7 @@ def _servers() -> Iterator[Finding]:
 
 def _models() -> Iterator[Finding]:
     try:
-        paths = models.locate(settings.load(SpeechSettings))
+        paths = models.locate(settings.load(models.ModelSettings))
         yield Finding("speech models", True, str(paths.whisper_dir.parent))
     except (models.ModelError, settings.SettingsError) as error:
         yield Finding("speech models", False, str(error), "run: setup/install.sh local")

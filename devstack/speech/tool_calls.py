@@ -1,4 +1,4 @@
-"""What a tool answered, as the assistant needs it: what to say, what is missing, what would be allowed."""
+"""The agent's tool calls: those that a sentence asks for, what the tools answered, and what an answer makes of a call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import msgspec
 from devstack.speech.lexicon import LEXICONS
 from devstack.speech.matching import fold
 from devstack.speech.mentions import best_of, words_of
+from devstack.speech.orders import AddItem, ChangeItem, RemoveItem
 from devstack.speech.protocol.items import FunctionCall, FunctionCallOutput, Item
+from devstack.speech.understanding import Understood
 from devstack.speech.vocabulary import SIZE_WORDS, names_of
 
 # Arguments that an answer of the caller can put right.
@@ -30,6 +32,64 @@ class ReportedLine(msgspec.Struct):
     size: str = ""
     modifiers: list[str] = []
     quantity: int = 1
+
+
+def calls_for(understood: Understood, cart: Sequence[ReportedLine]) -> list[UseTool]:
+    """Every call that ``understood`` asks for, in the order in which it was said."""
+    calls: list[UseTool] = []
+    for intent in understood.orders:
+        match intent:
+            case AddItem():
+                calls.append(add_call(intent))
+            case RemoveItem():
+                lines = cart if intent.everything else _lines(intent.item, cart)
+                calls += [UseTool("remove_item", {"line": line.line}) for line in lines]
+            case ChangeItem():
+                calls += [_change_call(intent, line) for line in _lines(intent.target, cart)]
+    if understood.unknown_item is not None:
+        calls.append(add_call(understood.unknown_item))
+    if understood.kind or understood.address:
+        arguments = {"kind": understood.kind or "delivery"}
+        if understood.address is not None:
+            address = understood.address
+            parts = {"street": address.street, "postcode": address.postcode, "city": address.city}
+            arguments |= {name: value for name, value in parts.items() if value}
+        calls.append(UseTool("set_fulfilment", arguments))
+    if understood.customer:
+        calls.append(UseTool("set_customer", {"name": understood.customer}))
+    return calls
+
+
+def add_call(intent: AddItem) -> UseTool:
+    arguments: dict[str, Any] = {"item": intent.item, "quantity": intent.quantity}
+    if intent.size:
+        arguments["size"] = intent.size
+    if intent.modifiers:
+        arguments["modifiers"] = list(intent.modifiers)
+    if intent.note:
+        arguments["note"] = intent.note
+    return UseTool("add_item", arguments)
+
+
+def _lines(item: str, cart: Sequence[ReportedLine]) -> Sequence[ReportedLine]:
+    """The last line of ``item``; the last of all for ""."""
+    return [line for line in cart if item in ("", line.item)][-1:]
+
+
+def _change_call(intent: ChangeItem, line: ReportedLine) -> UseTool:
+    arguments: dict[str, Any] = {"line": line.line}
+    if intent.item and intent.item != line.item:
+        arguments["item"] = intent.item
+    if intent.size:
+        arguments["size"] = intent.size
+    quantity = intent.quantity or (line.quantity + intent.quantity_more if intent.quantity_more else 0)
+    if quantity:
+        arguments["quantity"] = quantity
+    if intent.add:
+        arguments["add_modifiers"] = [name for name in intent.add if name not in line.modifiers]
+    if intent.remove:
+        arguments["remove_modifiers"] = list(intent.remove)
+    return UseTool("change_item", arguments)
 
 
 class _Cart(msgspec.Struct):
@@ -93,15 +153,13 @@ def answered(output: FunctionCallOutput, items: Sequence[Item]) -> Answered:
         result = msgspec.json.decode(output.output, type=ToolResult)
     except (msgspec.DecodeError, UnicodeDecodeError):
         result = ToolResult()
-    return Answered(UseTool(call.name, _arguments(call.arguments)) if call else UseTool("", {}), result)
-
-
-def _arguments(text: str) -> dict[str, Any]:
+    if call is None:
+        return Answered(UseTool("", {}), result)
     try:
-        value = msgspec.json.decode(text)
+        arguments = msgspec.json.decode(call.arguments)
     except msgspec.DecodeError:
-        return {}
-    return value if isinstance(value, dict) else {}
+        arguments = {}
+    return Answered(UseTool(call.name, arguments if isinstance(arguments, dict) else {}), result)
 
 
 def put_right(answer: Answered, without_words: frozenset[str]) -> UseTool | None:
@@ -113,12 +171,8 @@ def put_right(answer: Answered, without_words: frozenset[str]) -> UseTool | None
         return call if call.name != "end_call" else None
     if error.code == "unknown_size" and not error.allowed and "size" in call.arguments:
         return replace(call, arguments={name: value for name, value in call.arguments.items() if name != "size"})
-    if error.code == "unknown_modifier" and call.name == "add_item":
-        return _wishes_as_note(call, without_words)
-    return None
-
-
-def _wishes_as_note(call: UseTool, without_words: frozenset[str]) -> UseTool | None:
+    if error.code != "unknown_modifier" or call.name != "add_item":
+        return None
     modifiers = list(call.arguments.get("modifiers") or [])
     wishes = [name for name in modifiers if fold(name).split()[0] in without_words]
     if not wishes:
