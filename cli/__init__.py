@@ -1,4 +1,4 @@
-"""The one command of the project: ``alloresto``. Each command is thin; the work is in ``local`` and ``bench``."""
+"""The one command of the project: ``alloresto``. Each command is thin; the work is in the folders it imports."""
 
 from __future__ import annotations
 

@@ -386,24 +386,18 @@ class _TurnReply:
     def _permitted(self, actions: list[Action]) -> list[Action]:
         """``tool_choice``: none allows no call, required wants one, a named tool allows only that."""
         choice = self._turn.tool_choice
-        actions = _joined(actions)
+        joined: list[Action] = []  # neighbouring sentences as one message
+        for action in actions:
+            if isinstance(action, Say) and joined and isinstance(joined[-1], Say):
+                joined[-1] = Say(f"{joined[-1].text} {action.text}".strip())
+            else:
+                joined.append(action)
         if choice == "auto":
-            return actions
+            return joined
         if choice == "none":
-            return [action for action in actions if isinstance(action, Say)] or [Say(self._phrases.go_on)]
+            return [action for action in joined if isinstance(action, Say)] or [Say(self._phrases.go_on)]
         wanted = choice.name if isinstance(choice, NamedTool) else ""
-        calls: list[Action] = [one for one in actions if isinstance(one, UseTool) and wanted in ("", one.name)]
+        calls: list[Action] = [one for one in joined if isinstance(one, UseTool) and wanted in ("", one.name)]
         names = [wanted] if wanted else [tool.name for tool in self._turn.tools]
         fallback = "read_cart" if "read_cart" in names else (names[0] if names else "")
-        return calls or ([UseTool(fallback, {})] if fallback else actions)
-
-
-def _joined(actions: list[Action]) -> list[Action]:
-    """Neighbouring sentences as one message."""
-    joined: list[Action] = []
-    for action in actions:
-        if isinstance(action, Say) and joined and isinstance(joined[-1], Say):
-            joined[-1] = Say(f"{joined[-1].text} {action.text}".strip())
-        else:
-            joined.append(action)
-    return joined
+        return calls or ([UseTool(fallback, {})] if fallback else joined)

@@ -22,7 +22,7 @@ _PER_MS = INPUT_RATE // 1000
 
 START_WINDOWS = 2  # 64 ms of speech before it counts: a click is no turn
 HYSTERESIS = 0.15  # speech goes on until the probability is this far below the threshold
-MAX_UTTERANCE_S = 30.0  # somebody's radio must not keep a turn open for ever
+MAX_UTTERANCE_S = 30.0  # a radio in the background must not keep a turn open without end
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +137,7 @@ class InputAudio:
         if self._detection is None and self._end - self._base + len(samples) > MAX_BUFFER_S * INPUT_RATE:
             message = f"The input audio buffer holds at most {MAX_BUFFER_S} s; commit or clear it."
             raise ProtocolError(message, code="input_audio_buffer_full", param="audio")
+        # A second at a time: what lies before a turn is dropped as it goes, however much one event carries.
         for start in range(0, len(samples), INPUT_RATE):
             yield from self._take(samples[start : start + INPUT_RATE])
 

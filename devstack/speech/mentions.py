@@ -66,7 +66,10 @@ def find_mentions(
         if all(candidate.end <= other.start or candidate.start >= other.end for other in chosen):
             chosen.append(candidate)
     taken = {index for mention in chosen for index in range(mention.start, mention.end)}
-    chosen += [number for number in _numbers(words, lexicon) if number.start not in taken]
+    for index, word in enumerate(words):
+        value = int(word.folded) if word.folded.isdigit() else lexicon.numbers.get(word.folded)
+        if index not in taken and value is not None and 0 < value <= 99:
+            chosen.append(Mention("number", index, index + 1, str(value), 0.0))
     return sorted(chosen, key=lambda mention: mention.start)
 
 
@@ -115,10 +118,3 @@ def _sizes(words: Sequence[Word], vocabulary: Vocabulary) -> Iterator[Mention]:
         for start in range(len(words) - len(parts) + 1):
             if sounds[start : start + len(parts)] == parts:
                 yield Mention("size", start, start + len(parts), size, 1.5 + len(said) / 10)
-
-
-def _numbers(words: Sequence[Word], lexicon: Lexicon) -> Iterator[Mention]:
-    for index, word in enumerate(words):
-        value = int(word.folded) if word.folded.isdigit() else lexicon.numbers.get(word.folded)
-        if value is not None and 0 < value <= 99:
-            yield Mention("number", index, index + 1, str(value), 0.0)

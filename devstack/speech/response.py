@@ -166,7 +166,7 @@ class RealtimeResponse:
             await self._send("response.output_audio_transcript.delta", **self._place(item), delta=delta)
             for start in range(0, len(audio), step):
                 await self._send("response.output_audio.delta", **self._place(item), delta=audio[start : start + step])
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # between two deltas an interruption can cancel the rest
 
     def _spend(self, tokens: Tokens) -> None:
         limit = self._config.max_output_tokens
@@ -215,6 +215,7 @@ class RealtimeResponse:
         if not self.out_of_band:
             state.cached = context
         await self._send("response.done", response=self._body(status, details, figures))
+        # This server has no limits; a client of OpenAI expects the event after each response.
         limits = [
             {"name": "requests", "limit": 1000, "remaining": 999, "reset_seconds": 0.06},
             {"name": "tokens", "limit": 1_000_000, "remaining": 1_000_000 - context.total, "reset_seconds": 0.06},

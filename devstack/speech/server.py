@@ -49,7 +49,11 @@ class SpeechApp(App):
         self._speech = SpeechRequestHandler(self._models)
         self.health.waiting_for("models", "the speech models are being loaded")
         self.route("POST", "/v1/audio/speech", self._speak)
-        self.startup.append(self._start_loading)
+
+        async def start_loading() -> None:
+            self._loading = asyncio.create_task(self._load())
+
+        self.startup.append(start_loading)
         self.shutdown.append(self._stop)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,9 +61,6 @@ class SpeechApp(App):
             await self._websocket(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
-
-    async def _start_loading(self) -> None:
-        self._loading = asyncio.create_task(self._load())
 
     async def _load(self) -> None:
         try:

@@ -118,26 +118,24 @@ class RealtimeSession:
             message = f"At most {client.MAX_AUDIO_BYTES >> 20} MiB of audio in one event."
             raise ProtocolError(message, code="invalid_value", param="audio")
         for edge in self._audio.append(event.audio):
+            detection = self._state.config.turn_detection
             if isinstance(edge, TurnStarted):
-                await self._turn_started(edge)
+                where = {"audio_start_ms": edge.audio_start_ms, "item_id": edge.item_id}
+                self._stop_idle_timer()
+                await self._send("input_audio_buffer.speech_started", **where)
+                if detection is not None and detection.interrupt_response:
+                    await self._interrupt()
             else:
-                await self._send(
-                    "input_audio_buffer.speech_stopped", audio_end_ms=edge.audio_end_ms, item_id=edge.item_id
-                )
-                detection = self._state.config.turn_detection
+                where = {"audio_end_ms": edge.audio_end_ms, "item_id": edge.item_id}
+                await self._send("input_audio_buffer.speech_stopped", **where)
                 await self._take_turn(edge, respond=detection is not None and detection.create_response)
             await asyncio.sleep(0)  # a long append must not stop the other sessions
 
-    async def _turn_started(self, turn: TurnStarted) -> None:
-        self._stop_idle_timer()
-        state = self._state
-        await self._send("input_audio_buffer.speech_started", audio_start_ms=turn.audio_start_ms, item_id=turn.item_id)
-        detection = state.config.turn_detection
-        if detection is None or not detection.interrupt_response:
-            return
-        if state.playing:
-            state.expects_reply = True
-            state.playback_ends_at = 0.0
+    async def _interrupt(self) -> None:
+        """The caller speaks: what plays is over, and what is still being made is cancelled."""
+        if self._state.playing:
+            self._state.expects_reply = True
+            self._state.playback_ends_at = 0.0
         if self._active:
             await self._active.cancel("turn_detected")
 

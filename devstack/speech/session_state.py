@@ -42,6 +42,8 @@ class Wire:
 
 @dataclass
 class SessionState:
+    """Written by the session's reader, its transcriptions and its responses, all on one event loop."""
+
     wire: Wire
     config: SessionConfig
     agent: Agent = field(default_factory=Agent)
@@ -110,7 +112,7 @@ class Transcriptions:
             self._arrived.clear()
             while self._waiting:
                 await self._transcribe(*self._waiting[0])
-                self._waiting.popleft()
+                self._waiting.popleft()  # only now: the one in work counts towards MAX_WAITING
             self._state.transcribed.set()
 
     async def _transcribe(self, item: Message, samples: Samples) -> None:

@@ -18,7 +18,7 @@ from devstack.speech.audio_format import INPUT_RATE
 from devstack.speech.input_audio import VoiceDetector
 from devstack.speech.whisper import LANGUAGES, Recognition, Transcriber
 from voices import Voice, Voices
-from voices.clip_cache import Clip
+from voices.clauses import Clip
 from voices.g711 import Samples
 from voices.models import ModelPaths
 

@@ -1,4 +1,4 @@
-"""The agent's tool calls: those that a sentence asks for, what the tools answered, and what an answer makes of a call."""
+"""The agent's tool calls: those that a sentence asks for, the tools' answers, and the calls that follow from them."""
 
 from __future__ import annotations
 

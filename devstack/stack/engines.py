@@ -12,14 +12,14 @@ from typing import IO
 from dotenv import dotenv_values
 
 from devstack.servers.embedded_server import EmbeddedServer
-from devstack.servers.probes import is_ready
+from devstack.servers.ports import is_ready
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 
 
 @dataclass(frozen=True, slots=True)
 class EngineEndpoint:
-    """Where calls find their model. ``name`` is for people."""
+    """Where call handlers connect to their model. ``name`` is shown to the operator."""
 
     name: str
     base_url: str
@@ -49,7 +49,7 @@ class SpeechServer(EmbeddedServer):
         return EngineEndpoint("the local speech server", f"http://127.0.0.1:{self.port}/v1", self._api_key)
 
     def _prepare(self) -> None:
-        """Nothing to lay out: models are put together by the server itself, in the user's cache."""
+        """Nothing to do: the server itself puts its models together, in the user's cache."""
 
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
         environment = os.environ | {"PORT": str(self.port), "HOST": "127.0.0.1", "SPEECH_API_KEY": self._api_key}

@@ -20,10 +20,10 @@ import psutil
 from rich.console import Console
 
 from devstack.servers.embedded_server import EmbeddedServerError
-from devstack.stack import tail as following
 from devstack.stack.running import FILE as RUNNING_FILE
 from devstack.stack.running import Running, process_of, read_running
 from devstack.stack.stack import Stack, StackError, StackOptions
+from devstack.stack.timeline import follow
 from devstack.stack.watched_call import ring_and_watch
 from ops.manifests import ManifestError
 from process import logs
@@ -44,7 +44,7 @@ def up(state_dir: Path, *, listen: str, sip_port: int, web_port: int, tail: bool
             return 1
     _introduce(running)
     if tail:
-        asyncio.run(following.follow(running.runtime_url, running.redis_url, console))
+        asyncio.run(follow(running.runtime_url, running.redis_url, console))
     return 0
 
 

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from devstack.stack import tail
 from devstack.stack.running import DialableLine
+from devstack.stack.timeline import watch_live
 from softphone.caller import Caller, CallResult
 from stores.away import redis_away
 
@@ -36,7 +36,7 @@ class LiveFeed:
         """Until cancelled."""
         while True:
             with contextlib.suppress(*redis_away()):
-                await tail.watch_live(self._redis_url, lambda message, at: self.messages.append(dict(message)))
+                await watch_live(self._redis_url, lambda message, at: self.messages.append(dict(message)))
             await asyncio.sleep(FEED_AGAIN_S)
 
     async def told(self, about: Callable[[Message], bool], since: int = 0, timeout_s: float = TOLD_WITHIN_S) -> Message:
