@@ -1,4 +1,4 @@
-"""A reply in clauses: where to cut it, so that its first words are heard early, and a cache of the clips made so far."""
+"""A reply in clauses: where to cut it, so that its first words are heard early, and a cache of clips."""
 
 from __future__ import annotations
 
