@@ -16,7 +16,7 @@ StateOption = Annotated[Path, typer.Option("--state-dir", help="Where the embedd
 
 
 def main() -> None:
-    app()
+    app(prog_name="alloresto")
 
 
 @app.command()

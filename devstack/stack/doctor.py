@@ -52,7 +52,7 @@ def _packages() -> Iterator[Finding]:
 
 def _port(kind: socket.SocketKind, port: int, what: str, option: str) -> Iterator[Finding]:
     problem = port_problem(kind, "127.0.0.1", port)
-    fix = f"stop what holds it, or choose another: alloresto up {option}"
+    fix = f"stop what holds it, or choose another: ./alloresto up {option}"
     yield Finding(f"port {port}", not problem, f"{what}: {problem or 'free'}", fix)
 
 
