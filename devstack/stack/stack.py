@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 import aiohttp
@@ -149,6 +150,7 @@ class Stack:
             raise
 
     async def _start(self) -> None:
+        _require_sip()
         self._require_ports()
         manifests = self._read_manifests()
         compile_packages()
@@ -302,6 +304,14 @@ class Stack:
             "outbox-relay": f"http://127.0.0.1:{self._relay_port}",
             "web": self.web_url,
         }
+
+
+def _require_sip() -> None:
+    if find_spec("pjsua2") is None:
+        raise StackError(
+            "the SIP stack (pjsua2) is not installed, and has no wheel for Python 3.13;"
+            " setup/install.sh local --sip installs it with Python 3.11 or 3.12, or says how"
+        )
 
 
 async def _missing(session: aiohttp.ClientSession, url: str) -> str:

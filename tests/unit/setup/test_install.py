@@ -95,7 +95,7 @@ class Machine:
             text=True,
             timeout=TIMEOUT_S,
             check=False,
-            **identity,  # type: ignore[call-overload]
+            **identity,
         )
 
     def install_at_a_terminal(self, typed: bytes) -> tuple[int, str]:
