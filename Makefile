@@ -17,7 +17,7 @@ up: ## leave it running and print how to call it from a softphone
 down: ## stop what `make up` started; the data stays
 	@if [ -x .venv/bin/python ]; then ./alloresto down; else echo "nothing runs: nothing is installed here"; fi
 
-test: ## install what is missing, then run every check and test (half an hour)
+test: ## install what is missing, then run every check and test
 	@setup/install.sh dev --sip
 	@$(MAKE) --no-print-directory check
 	@$(PYTEST) -n 2 --dist loadfile -m "not e2e and not cluster"
