@@ -85,7 +85,6 @@ class Machine:
         return {"PATH": str(self.path)} | home | more
 
     def install(self, *arguments: str, as_stranger: bool = False, **more: str) -> subprocess.CompletedProcess[str]:
-        identity = {"user": "nobody", "group": "nogroup", "extra_groups": []} if as_stranger else {}
         return subprocess.run(
             ["setup/install.sh", *(arguments or ("local",))],
             cwd=self.clone,
@@ -95,7 +94,9 @@ class Machine:
             text=True,
             timeout=TIMEOUT_S,
             check=False,
-            **identity,
+            user="nobody" if as_stranger else None,
+            group="nogroup" if as_stranger else None,
+            extra_groups=[] if as_stranger else None,
         )
 
     def install_at_a_terminal(self, typed: bytes) -> tuple[int, str]:
