@@ -191,7 +191,7 @@ def test_too_little_space_is_told_with_what_is_needed_before_anything_is_made(ma
 
     assert done.returncode == 1
     assert "700 MB are free" in done.stderr
-    assert "needs 1800 MB" in done.stderr
+    assert "needs 1600 MB" in done.stderr
     assert not (machine.clone / ".venv").exists()
     assert machine.asked == ""
 
@@ -347,15 +347,18 @@ def test_a_home_that_cannot_be_written_is_told_with_the_variable_that_helps(mach
     assert "can't be written" not in mended.stderr
 
 
-def test_root_is_told_that_postgres_cannot_run_here_before_anything_is_downloaded(machine: Machine) -> None:
+@pytest.mark.parametrize("closed", ["clone", "."])
+def test_root_is_told_that_postgres_cannot_run_here_before_anything_is_downloaded(
+    machine: Machine, closed: str
+) -> None:
     machine.has("id", '#!/bin/sh\n[ "$1" = -u ] && echo 0 || echo root\n')
     machine.has("unshare", "#!/bin/sh\nexit 1\n")
-    machine.folder.chmod(0o700)
+    (machine.folder / closed).chmod(0o700)
 
     done = machine.install()
 
     assert done.returncode == 1
-    assert f"Postgres may not run as root, {machine.folder} is closed to other users" in done.stderr
+    assert f"Postgres may not run as root, {machine.folder / closed} is closed to other users" in done.stderr
     assert machine.asked == ""
 
 
