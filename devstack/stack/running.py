@@ -45,8 +45,14 @@ def read_running(state_dir: Path) -> Running | None:
 
 
 def process_of(running: Running) -> psutil.Process | None:
+    """The process, or None when it has ended.
+
+    A zombie has ended, too: it was orphaned by the command that started it, and as PID 1 of a container there may be
+    a program that never waits for it.
+    """
     try:
         process = psutil.Process(running.pid)
-        return process if abs(process.create_time() - running.created) < 1 else None
+        same = abs(process.create_time() - running.created) < 1
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.NoSuchProcess:
         return None

@@ -94,7 +94,9 @@ def _introduce(running: Running) -> None:
     console.print("  the line takes calls from this machine only, so the softphone's account needs no password")
     console.print(f"Admin     {running.web_url}   {running.admin_email} / {running.admin_password}")
     console.print(f"Engine    {running.engine}")
-    console.print("Or from another terminal:  alloresto call 'One large Margherita please' 'Pick up' 'My name is Anna'")
+    console.print(
+        "Or from another terminal:  ./alloresto call 'One large Margherita please' 'Pick up' 'My name is Anna'"
+    )
     console.print("Stop it with  make down\n")
 
 
@@ -102,15 +104,16 @@ def down(state_dir: Path) -> int:
     """Stop the background process and wait for its end. The data stays."""
     running = read_running(state_dir)
     process = process_of(running) if running else None
-    if process is None:
+    if running is None or process is None:
         console.print("nothing runs")
         return 0
     process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(STOP_TIMEOUT_S)
-    except psutil.TimeoutExpired:
-        console.print(f"[red]still stopping after {STOP_TIMEOUT_S:.0f} s[/]: process {process.pid}")
-        return 1
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while process_of(running) is not None:
+        if time.monotonic() > deadline:
+            console.print(f"[red]still stopping after {STOP_TIMEOUT_S:.0f} s[/]: process {process.pid}")
+            return 1
+        time.sleep(POLL_S)
     console.print(f"stopped; the data is in {state_dir}")
     return 0
 

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 import aiohttp
@@ -157,6 +158,7 @@ class Stack:
     async def start(self) -> None:
         """Raises StackError, EmbeddedServerError or ManifestError; what was started by then is stopped."""
         try:
+            _require_sip()
             self._require_ports()
             manifests = self._read_manifests()
             compile_packages()
@@ -303,6 +305,14 @@ class Stack:
             "web": {"PORT": str(self.web_port), "WEB_HOST": options.listen, "RECORDINGS_DIR": str(self.recordings)},
             "outbox-relay": {"PORT": str(self._relay_port)},
         }
+
+
+def _require_sip() -> None:
+    if find_spec("pjsua2") is None:
+        raise StackError(
+            "the SIP stack (pjsua2) is not installed, and has no wheel for Python 3.13;"
+            " setup/install.sh local --sip installs it with Python 3.11 or 3.12, or says how"
+        )
 
 
 async def _missing(session: aiohttp.ClientSession, url: str) -> str:

@@ -154,7 +154,7 @@ async def _silent(option: str, url: str, usual_port: int, forward: str) -> str:
 
 async def _open_line(database_url: str) -> DialableLine:
     """The seeded restaurant's line. Raises TargetError where there is none, or nobody would be served now."""
-    seed = "alloresto seed --always-open (with the cluster's PLATFORM_DATABASE_URL and MASTER_KEY)"
+    seed = "./alloresto seed --always-open (with the cluster's PLATFORM_DATABASE_URL and MASTER_KEY)"
     postgres = Postgres(database_url)
     await postgres.open(timeout_s=REACHED_WITHIN_S)
     try:
