@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 ALLORESTO := .venv/bin/alloresto
 
-.PHONY: help demo up down test check bench
+.PHONY: help demo up down test shifted check bench
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -22,6 +22,10 @@ test: ## install what is missing, then run every check and test
 	@$(MAKE) --no-print-directory check
 	@.venv/bin/python -m pytest -n 2 --dist loadfile -m "not e2e and not cluster"
 	@.venv/bin/python -m pytest -m e2e
+	@$(MAKE) --no-print-directory shifted
+
+shifted: ## the tests that meet a date, on another day: CLOCK=+40d (or new-year, leap-day, …) TESTS=tests/integration
+	@.venv/bin/python -m tests.shifted $(or $(CLOCK),+40d) $(TESTS)
 
 check: ## style, types, layers
 	@.venv/bin/ruff check .

@@ -45,6 +45,9 @@ python="$(find_python)"
 if [ "$profile" = dev ] && ! [ -x "${CHROMIUM:-/usr/bin/chromium}" ]; then
     install_debian chromium
 fi
+if [ "$profile" = dev ] && ! command -v faketime >/dev/null; then
+    install_debian faketime
+fi
 
 if ! [ -x .venv/bin/python ]; then
     say "making .venv with $("$python" --version)"
