@@ -95,6 +95,14 @@ def check(command: Sequence[str], environment: Mapping[str, str], by: timedelta)
         sys.exit(f"the clock is not shifted: {told.stderr or told.stdout}")
 
 
+def tidy() -> None:
+    """Remove the shared memory that libfaketime leaves where a process was killed."""
+    for left in Path("/dev/shm").glob("*faketime_*"):
+        if not Path("/proc", left.name.rpartition("_")[2]).exists():
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                left.unlink()
+
+
 def main(arguments: Sequence[str]) -> int:
     clock, *chosen = arguments or ("+40d",)
     try:
@@ -113,7 +121,10 @@ def main(arguments: Sequence[str]) -> int:
     check(command, environment, by)
     print(f"the clock begins at {(datetime.now(UTC) + by).astimezone(ZONE):%A %d %B %Y %H:%M %Z}", flush=True)
     pytest = (*command, "-m", "pytest", *COMMON, *(chosen or SHORT))
-    return subprocess.run(pytest, env=environment, check=False).returncode
+    try:
+        return subprocess.run(pytest, env=environment, check=False).returncode
+    finally:
+        tidy()
 
 
 if __name__ == "__main__":

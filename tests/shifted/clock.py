@@ -6,7 +6,15 @@ import pytest
 
 # A process that is started with a clean environment still has its machine's clock. Without these it would live on
 # another day than Postgres, Valkey and the test. PYTHONPATH leads to ``startup``.
-VARIABLES = ("LD_PRELOAD", "FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC", "NO_FAKE_STAT", "PYTHONPATH", "TZ")
+VARIABLES = (
+    "LD_PRELOAD",
+    "FAKETIME",
+    "FAKETIME_DONT_FAKE_MONOTONIC",
+    "FAKETIME_SHARED",
+    "NO_FAKE_STAT",
+    "PYTHONPATH",
+    "TZ",
+)
 
 
 def inherited() -> dict[str, str]:
