@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help demo up down test unit check bench clean
+.PHONY: help demo up down test unit shifted check bench clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -22,10 +22,14 @@ test: ## install what is missing, then run every check and test
 	@$(MAKE) --no-print-directory check
 	@$(PYTEST) -n 2 --dist loadfile -m "not e2e and not cluster"
 	@$(PYTEST) -m e2e
+	@$(MAKE) --no-print-directory shifted
 
 unit: ## the tests that need no server and no network, in parallel
 	@setup/install.sh dev
 	@$(PYTEST) -n 2 --dist loadfile -m unit tests/unit
+
+shifted: ## the tests that meet a date, on another day: CLOCK=+40d (or new-year, leap-day, …) TESTS=tests/integration
+	@.venv/bin/python -m tests.shifted $(or $(CLOCK),+40d) $(TESTS)
 
 check: ## style, types, layers
 	@setup/install.sh dev

@@ -188,6 +188,9 @@ main() {
     if [ "$profile" = dev ] && ! [ -x "${CHROMIUM:-/usr/bin/chromium}" ]; then
         install_debian chromium
     fi
+    if [ "$profile" = dev ] && ! command -v faketime >/dev/null; then
+        install_debian faketime # the tests run on another day, too
+    fi
     if up_to_date; then
         say "Python packages: up to date"
         return

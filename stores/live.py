@@ -6,7 +6,7 @@ nothing is decided by them.
 
 import time
 from collections.abc import AsyncIterator, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 POLL_S = 1.0
 LONGEST_CALL_S = 4 * 60 * 60  # a call that nobody ended is no longer counted after this
+DAY_S = 24 * 60 * 60
 HEARTBEAT_LIFETIME_S = 30
 WORKER_LIFETIME_S = 30
 LONGEST_QUEUE = 10_000
@@ -143,12 +144,10 @@ async def waiting(redis: "Redis", limit: int = 100) -> tuple[QueuedCall, ...]:
 
 
 async def call_started(redis: "Redis", call_id: str, now: datetime) -> None:
-    """A caller is on the line."""
-    midnight = (now.astimezone(UTC) + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    """A caller is on the line since ``now``; counted on the UTC day of Redis's own clock."""
     async with redis.pipeline(transaction=True) as together:
         together.zadd(keys.CALLS_IN_PROGRESS, {call_id: now.timestamp()})
-        together.incr(keys.CALLS_TODAY)
-        together.expireat(keys.CALLS_TODAY, midnight)
+        together.eval(_COUNT_DAY, 1, keys.CALLS_TODAY)
         together.eval(_COUNT_CALLS, 2, keys.CALLS_IN_PROGRESS, keys.ACTIVE_CALLS, _oldest(now))
         await together.execute()
 
@@ -200,6 +199,13 @@ def _oldest(now: datetime) -> str:
 
 
 _COUNT_QUEUE = "return redis.call('set', KEYS[2], redis.call('llen', KEYS[1]))"
+# EXPIREAT with a moment that has passed deletes the key: told of a call after its midnight, or by a node whose clock is
+# behind, Redis would forget the whole day.
+_COUNT_DAY = f"""
+redis.call('incr', KEYS[1])
+local now = tonumber(redis.call('time')[1])
+return redis.call('expireat', KEYS[1], now - now % {DAY_S} + {DAY_S})
+"""
 _COUNT_CALLS = """
 redis.call('zremrangebyscore', KEYS[1], '-inf', ARGV[1])
 return redis.call('set', KEYS[2], redis.call('zcard', KEYS[1]))

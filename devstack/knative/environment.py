@@ -17,6 +17,8 @@ from ops.manifests.problems import Problem
 
 _INHERITED = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+# A pod has its node's clock: where libfaketime shifts this machine's, it shifts theirs.
+_CLOCK = ("LD_PRELOAD", "FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC", "FAKETIME_SHARED", "NO_FAKE_STAT")
 _REFERENCE = re.compile(r"\$(\$|\((?P<name>[A-Za-z_][A-Za-z0-9_.-]*)\))")
 
 Secrets = Mapping[str, Mapping[str, str]]
@@ -45,7 +47,8 @@ class Environment:
 
 def inherited() -> dict[str, str]:
     """What every process gets from this machine. The runtime's own interpreter comes first on PATH."""
-    here = {name: os.environ[name] for name in (*_INHERITED, *_PROXIES) if name in os.environ}
+    names = (*_INHERITED, *_PROXIES, *(_CLOCK if "FAKETIME" in os.environ else ()))
+    here = {name: os.environ[name] for name in names if name in os.environ}
     here["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     return here
 

@@ -195,6 +195,20 @@ def test_kubernetes_references_are_expanded() -> None:
     assert expand("$(A)-$(B)-$$(A)", {"A": "1"}) == "1-$(B)-$(A)"
 
 
+@pytest.mark.parametrize(("shifted", "preload"), [("+86400", "libfaketime.so.1"), (None, None)])
+def test_a_pod_has_the_clock_of_its_node_and_no_other_library_of_it(
+    shifted: str | None, preload: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LD_PRELOAD", "libfaketime.so.1")
+    monkeypatch.delenv("FAKETIME", raising=False)
+    if shifted is not None:
+        monkeypatch.setenv("FAKETIME", shifted)
+
+    environment = Environment((), {}, "n").resolve("pod", {})
+
+    assert (environment.get("FAKETIME"), environment.get("LD_PRELOAD")) == (shifted, preload)
+
+
 def test_a_port_listens_where_the_environment_says() -> None:
     container = ContainerPlan((), Environment((), {}, "n"), {"http": 8080, "media-in": 9000}, None, None)
     assert actual_port(container, {}, None) == 8080
