@@ -13,8 +13,7 @@ from eventing.cloudevents import BadEvent
 from eventing.serving import TRANSIENT
 from process import logs
 from process.asgi import Response, problem
-from stores.away import redis_away
-from stores.errors import NotFoundError
+from stores.errors import NotFoundError, redis_away
 
 RETRY_AFTER_S = 2
 

@@ -20,7 +20,7 @@ from domain.prompts import house_instructions, moment_instructions
 from domain.restaurant import FaqEntry, Restaurant
 from process import logs
 from stores import keys
-from stores.away import redis_away
+from stores.errors import redis_away
 
 if TYPE_CHECKING:
     from stores.postgres import ReadingPostgres
