@@ -12,12 +12,11 @@ from datetime import datetime
 
 from domain import hours, money
 from domain.choices import choose_modifiers, choose_size, find_item, item_of_line
-from domain.delivery import require_zone, zone_for
+from domain.delivery import promised_at, require_zone, zone_for
 from domain.errors import Refused
 from domain.menu import Menu, MenuItem
 from domain.names import fold, plain_text
 from domain.order import Address, Cart, CartLine, ConfirmedOrder, Fulfilment, VatShare
-from domain.promises import promised_at
 from domain.restaurant import Restaurant
 
 MAX_QUANTITY = 50

@@ -12,7 +12,7 @@ from edge_bridge.directory import Greeting
 from edge_bridge.frames import split
 from process import logs
 from stores import greetings, keys
-from stores.away import redis_away
+from stores.errors import redis_away
 from stores.redis import Redis
 
 log = logs.get(__name__)

@@ -16,8 +16,8 @@ from edge_bridge.settings import Network
 from edge_bridge.sip import uris
 from process import logs
 from stores import lines, nodes, restaurants
-from stores.away import redis_away
 from stores.ciphers import CipherError, SipPasswordCipher
+from stores.errors import redis_away
 from stores.lines import PhoneLine
 from stores.postgres import Connection, Postgres, PostgresUnavailableError
 from stores.redis import Redis

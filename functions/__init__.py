@@ -1,1 +1,1 @@
-"""The side that scales to zero: one folder for each Knative Service, started by ``python -m functions <name>``."""
+"""The side that scales to zero: a module or folder a Knative Service, by ``python -m functions <name>``."""

@@ -1,22 +1,28 @@
-"""``python -m functions <name>``: start one function; its name is its folder's."""
+"""``python -m functions <name>``: start one function; its name is its module's or its folder's."""
 
-import runpy
+import importlib
 import sys
 from pathlib import Path
 
+HERE = Path(__file__).parent
 USAGE_STATUS = 2
 
 
-def known() -> list[str]:
-    return sorted(main.parent.name for main in Path(__file__).parent.glob("*/__main__.py"))
+def known() -> dict[str, str]:
+    """The module whose ``main`` starts each function."""
+    modules = {file.stem: f"functions.{file.stem}" for file in HERE.glob("[!_]*.py")}
+    folders = {file.parent.name: f"functions.{file.parent.name}.__main__" for file in HERE.glob("*/__main__.py")}
+    return modules | folders
 
 
 def main(arguments: list[str]) -> None:
-    if len(arguments) != 1 or arguments[0] not in known():
+    module = known().get(arguments[0]) if len(arguments) == 1 else None
+    if module is None:
         asked = " ".join(arguments) or "nothing"
-        print(f"functions: no function is named {asked!r}; choose one of {', '.join(known())}", file=sys.stderr)
+        names = ", ".join(sorted(known()))
+        print(f"functions: no function is named {asked!r}; choose one of {names}", file=sys.stderr)
         sys.exit(USAGE_STATUS)
-    runpy.run_module(f"functions.{arguments[0]}", run_name="__main__")
+    importlib.import_module(module).main()
 
 
 if __name__ == "__main__":

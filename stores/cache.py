@@ -5,8 +5,6 @@ restaurant has a generation, counted up by ``invalidate``: a value is kept only 
 from before Postgres was read.
 
 Redis away: everything is read from Postgres. Postgres away: what Redis still has is used.
-
-Redis commands are those of redis-py's asyncio client: mget, eval, delete and (to invalidate) pipeline.
 """
 
 import asyncio
@@ -18,15 +16,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 import msgspec
 
 from domain.menu import Menu
-from domain.prompts import house_instructions, moment_instructions
+from domain.prompts import moment_instructions, restaurant_instructions
 from domain.restaurant import FaqEntry, Restaurant
 from process import logs
 from stores import keys
-from stores.away import redis_away
+from stores.errors import redis_away
 
 if TYPE_CHECKING:
-    from stores.postgres import Postgres
-    from stores.redis import Redis
+    from stores.postgres import ReadingPostgres
+    from stores.redis import RedisCommands
 
 LIFETIME_S = 300
 GENERATION_LIFETIME_S = 3600  # longer than any read of Postgres can take
@@ -55,6 +53,16 @@ for i = 2, #KEYS do redis.call('set', KEYS[i], ARGV[i + 1], 'ex', ARGV[2]) end
 return 1
 """
 
+_DROP = """
+redis.call('incr', KEYS[1])
+redis.call('expire', KEYS[1], ARGV[1])
+local gone = {}
+for i = 2, #KEYS do
+    if redis.call('del', KEYS[i]) == 1 then gone[#gone + 1] = KEYS[i] end
+end
+return gone
+"""
+
 log = logs.get(__name__)
 
 
@@ -76,7 +84,7 @@ class _Snapshot(NamedTuple):
 class RestaurantCache:
     """``postgres`` may have either role."""
 
-    def __init__(self, redis: "Redis", postgres: "Postgres") -> None:
+    def __init__(self, redis: "RedisCommands", postgres: "ReadingPostgres") -> None:
         self._redis = redis
         self._postgres = postgres
 
@@ -87,26 +95,20 @@ class RestaurantCache:
     async def prompt(self, restaurant_id: str, now: datetime) -> str:
         """The whole system prompt for a call that starts ``now``. Raises like ``load``."""
         snapshot = await self._snapshot(restaurant_id)
-        cached, house = snapshot.cached, snapshot.prompt
-        if house is None:
-            house = house_instructions(cached.restaurant, cached.menu, cached.faq)
+        cached, instructions = snapshot.cached, snapshot.prompt
+        if instructions is None:
+            instructions = restaurant_instructions(cached.restaurant, cached.menu, cached.faq)
             await self._keep(
-                restaurant_id, snapshot.generation, {keys.restaurant_prompt(restaurant_id): house.encode()}
+                restaurant_id, snapshot.generation, {keys.restaurant_prompt(restaurant_id): instructions.encode()}
             )
-        return f"{house}\n\n{moment_instructions(cached.restaurant, now)}"
+        return f"{instructions}\n\n{moment_instructions(cached.restaurant, now)}"
 
     async def invalidate(self, restaurant_id: str, parts: Iterable[Part]) -> list[str]:
         """Drop the parts and what is made of them; the keys that were there. Raises while Redis is away."""
         stale = sorted({part for named in parts for part in _STALE_WITH[named]})
-        names = [_KEY_OF[part](restaurant_id) for part in stale]
-        generation = keys.restaurant_generation(restaurant_id)
-        async with self._redis.pipeline(transaction=True) as together:
-            together.incr(generation)
-            together.expire(generation, GENERATION_LIFETIME_S)
-            for name in names:
-                together.delete(name)
-            deleted = (await together.execute())[2:]
-        return [name for name, was_there in zip(names, deleted, strict=True) if was_there]
+        names = [keys.restaurant_generation(restaurant_id), *(_KEY_OF[part](restaurant_id) for part in stale)]
+        gone: list[bytes] = await self._redis.eval(_DROP, len(names), *names, str(GENERATION_LIFETIME_S))
+        return [name.decode() for name in gone]
 
     async def _snapshot(self, restaurant_id: str) -> _Snapshot:
         stored = await self._stored(restaurant_id)
@@ -140,7 +142,7 @@ class RestaurantCache:
         except redis_away() as error:
             log.warning("Redis is away; the restaurant is read from Postgres", why=type(error).__name__)
             return None
-        return cast("list[bytes | None]", stored)
+        return cast("list[bytes | None]", stored)  # redis-py's types allow for clients that decode
 
     async def _keep(self, restaurant_id: str, generation: bytes | None, values: dict[str, bytes]) -> None:
         if generation is None:

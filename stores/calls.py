@@ -13,7 +13,7 @@ import asyncpg
 import msgspec
 
 from domain.calls import Outcome
-from stores.checkpoints import Said
+from stores.checkpoints import Utterance
 from stores.ciphers import PiiCipher
 from stores.errors import NotFoundError
 from stores.postgres import Connection
@@ -41,16 +41,19 @@ class CallRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call(CallRecord):
+class LoggedCall(CallRecord):
     """A call as the staff read it. ``recent`` leaves the transcript out; no cipher leaves ``caller`` empty."""
 
-    transcript: tuple[Said, ...] = ()
+    transcript: tuple[Utterance, ...] = ()
     usage: Mapping[str, Any]
     cost_dollars: float
 
 
 async def record_ended(conn: Connection, record: CallRecord, *, pii: PiiCipher | None = None) -> None:
-    """Write how the call ended; safe to repeat. Raises ValueError for a ``caller`` without a cipher."""
+    """Write how the call ended; safe to repeat. Raises ValueError for a ``caller`` without a cipher.
+
+    What only the other writer may know (the order, the caller) is never taken back: coalesce.
+    """
     encrypted, hashed = _caller(record.restaurant_id, record.caller, pii)
     await conn.execute(
         "insert into call_log as c (id, started_at, restaurant_id, outcome, phone_line_id, bridge_node_id, attempts,"
@@ -87,7 +90,7 @@ async def record_conversation(
     call_id: str,
     started_at: datetime,
     restaurant_id: str,
-    transcript: Sequence[Said],
+    transcript: Sequence[Utterance],
     usage: Mapping[str, Any],
     cost_dollars: float,
     order_id: str | None,
@@ -131,6 +134,7 @@ def _caller(restaurant_id: str, caller: str, pii: PiiCipher | None) -> tuple[byt
     return pii.encrypt(restaurant_id, caller), pii.phone_hash(restaurant_id, caller)
 
 
+# Without the transcript: it is stored out of line, and reading it for a page of calls would cost more than the page.
 _COLUMNS = (
     "id, restaurant_id, started_at, outcome, phone_line_id, bridge_node_id, attempts, answered_at, joined_at,"
     " ended_at, duration_ms, missed_reason, recording, order_id, caller_encrypted, usage, cost_dollars"
@@ -139,7 +143,7 @@ _COLUMNS = (
 
 async def recent(
     conn: Connection, limit: int = 50, before: datetime | None = None, *, pii: PiiCipher | None = None
-) -> tuple[Call, ...]:
+) -> tuple[LoggedCall, ...]:
     """Newest first, without transcripts; ``before`` is the ``started_at`` of the last one of the page before."""
     rows = await conn.fetch(
         f"select {_COLUMNS}, '[]'::jsonb as transcript from call_log"
@@ -150,7 +154,7 @@ async def recent(
     return tuple(_call(row, pii) for row in rows)
 
 
-async def get(conn: Connection, call_id: str, *, pii: PiiCipher | None = None) -> Call:
+async def get(conn: Connection, call_id: str, *, pii: PiiCipher | None = None) -> LoggedCall:
     """With its transcript. Raises NotFoundError."""
     row = await conn.fetchrow(
         f"select {_COLUMNS}, transcript from call_log where id = $1 order by started_at desc limit 1", call_id
@@ -160,9 +164,9 @@ async def get(conn: Connection, call_id: str, *, pii: PiiCipher | None = None) -
     return _call(row, pii)
 
 
-def _call(row: asyncpg.Record, pii: PiiCipher | None) -> Call:
+def _call(row: asyncpg.Record, pii: PiiCipher | None) -> LoggedCall:
     caller = row["caller_encrypted"]
-    return Call(
+    return LoggedCall(
         id=row["id"],
         restaurant_id=row["restaurant_id"],
         started_at=row["started_at"],
@@ -178,7 +182,7 @@ def _call(row: asyncpg.Record, pii: PiiCipher | None) -> Call:
         recording=row["recording"],
         order_id=row["order_id"],
         caller=pii.decrypt(row["restaurant_id"], caller) if pii and caller else "",
-        transcript=msgspec.convert(row["transcript"], tuple[Said, ...]),
+        transcript=msgspec.convert(row["transcript"], tuple[Utterance, ...]),
         usage=row["usage"],
         cost_dollars=float(row["cost_dollars"]),
     )

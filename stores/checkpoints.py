@@ -11,12 +11,12 @@ from domain.order import Cart, ConfirmedOrder
 from stores import keys
 
 if TYPE_CHECKING:  # a call handler saves with a client of its own: redis-py is 330 ms of its cold start
-    from stores.redis import Redis
+    from stores.redis import RedisCommands
 
 LIFETIME_S = 2 * 60 * 60
 
 
-class Said(msgspec.Struct, frozen=True):
+class Utterance(msgspec.Struct, frozen=True):
     """One side's words. Personal data: never in a log."""
 
     who: Literal["caller", "assistant"]
@@ -36,7 +36,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     started_at: datetime
     cart: Cart
-    transcript: list[Said] = msgspec.field(default_factory=list)
+    transcript: list[Utterance] = msgspec.field(default_factory=list)
     role: str = "ordering"
     order_id: str | None = None
     confirmed: ConfirmedOrder | None = None
@@ -47,12 +47,12 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 _decoder = msgspec.json.Decoder(Checkpoint)
 
 
-async def save(redis: Redis, call_id: str, checkpoint: Checkpoint) -> None:
-    """Replace the call's checkpoint. Raises while Redis is away (``stores.away``): the call goes on without."""
+async def save(redis: RedisCommands, call_id: str, checkpoint: Checkpoint) -> None:
+    """Replace the call's checkpoint. Raises while Redis is away (``redis_away``): the call goes on without."""
     await redis.set(keys.call_checkpoint(call_id), msgspec.json.encode(checkpoint), ex=LIFETIME_S)
 
 
-async def load(redis: Redis, call_id: str) -> Checkpoint | None:
+async def load(redis: RedisCommands, call_id: str) -> Checkpoint | None:
     """The last checkpoint, or None when there is none or an older release wrote it in a shape of its own."""
     stored = await redis.get(keys.call_checkpoint(call_id))
     if stored is None:
@@ -63,6 +63,6 @@ async def load(redis: Redis, call_id: str) -> Checkpoint | None:
         return None
 
 
-async def drop(redis: Redis, call_id: str) -> None:
+async def drop(redis: RedisCommands, call_id: str) -> None:
     """Forget the call: it has ended."""
     await redis.delete(keys.call_checkpoint(call_id))

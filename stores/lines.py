@@ -6,7 +6,6 @@ read the encrypted SIP password need the platform role; the app role may write o
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
 import asyncpg
@@ -41,16 +40,6 @@ class PhoneLine:
     bridge_node_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LineStatus:
-    """A line as its restaurant sees it."""
-
-    line: PhoneLine
-    status: RegistrationStatus
-    error: str
-    registered_at: datetime | None
-
-
 async def active_lines(conn: Connection) -> tuple[PhoneLine, ...]:
     """Every active line. Needs the platform role."""
     rows = await conn.fetch(_WITH_PASSWORD + " where l.is_active order by l.created_at, l.id")
@@ -63,34 +52,6 @@ async def lines_of_node(conn: Connection, node_id: str) -> tuple[PhoneLine, ...]
         _WITH_PASSWORD + " where l.is_active and r.bridge_node_id = $1 order by l.created_at, l.id", node_id
     )
     return tuple(_line(row) for row in rows)
-
-
-async def find_by_id(conn: Connection, line_id: str) -> PhoneLine | None:
-    """An active line; None also for an id that is no UUID, as an INVITE may hold anything. Platform role."""
-    try:
-        wanted = str(uuid.UUID(line_id))
-    except ValueError:
-        return None
-    row = await conn.fetchrow(_WITH_PASSWORD + " where l.is_active and l.id = $1", wanted)
-    return None if row is None else _line(row)
-
-
-async def find_by_number(conn: Connection, number: str) -> PhoneLine | None:
-    """The active line of a called number. Needs the platform role."""
-    row = await conn.fetchrow(_WITH_PASSWORD + " where l.is_active and l.number = $1", number)
-    return None if row is None else _line(row)
-
-
-async def of_restaurant(conn: Connection, restaurant_id: str) -> tuple[LineStatus, ...]:
-    """The restaurant's lines with their registrations, without passwords."""
-    rows = await conn.fetch(
-        f"select {_PUBLIC}, '' as sip_password, r.bridge_node_id, coalesce(r.status, 'unregistered') as status,"
-        " coalesce(r.error, '') as error, r.registered_at"
-        " from phone_line l left join sip_registration r on r.phone_line_id = l.id"
-        " where l.restaurant_id = $1 order by l.created_at, l.id",
-        restaurant_id,
-    )
-    return tuple(LineStatus(_line(row), row["status"], row["error"], row["registered_at"]) for row in rows)
 
 
 async def create(

@@ -5,7 +5,7 @@ nothing is decided by them.
 """
 
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,9 +14,8 @@ import msgspec
 from stores import keys
 
 if TYPE_CHECKING:
-    from stores.redis import Redis
+    from stores.redis import Redis, RedisCommands
 
-POLL_S = 1.0
 LONGEST_CALL_S = 4 * 60 * 60  # a call that nobody ended is no longer counted after this
 DAY_S = 24 * 60 * 60
 HEARTBEAT_LIFETIME_S = 30
@@ -31,7 +30,7 @@ class CallChanged(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag
     attempt: int = 1
 
 
-class Said(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="said"):
+class Spoke(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="said"):
     call_id: str
     who: Literal["caller", "assistant"]
     text: str
@@ -46,7 +45,7 @@ class ToolUsed(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_fi
     ms: float
 
 
-class OrderLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class TakenLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     name: str
     quantity: int
     total_cents: int
@@ -60,7 +59,7 @@ class OrderTaken(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_
     number: int
     total_cents: int
     currency: str
-    lines: tuple[OrderLine, ...]
+    lines: tuple[TakenLine, ...]
 
 
 class BargedIn(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="barge_in"):
@@ -79,23 +78,11 @@ class EventHandled(msgspec.Struct, frozen=True, kw_only=True, rename="camel", ta
     ms: float
 
 
-LiveEvent = CallChanged | Said | ToolUsed | OrderTaken | BargedIn | EventHandled
-
-_decoder = msgspec.json.Decoder(LiveEvent)
+LiveEvent = CallChanged | Spoke | ToolUsed | OrderTaken | BargedIn | EventHandled
 
 
-async def publish(redis: "Redis", restaurant_id: str, event: LiveEvent) -> None:
+async def publish(redis: "RedisCommands", restaurant_id: str, event: LiveEvent) -> None:
     await redis.publish(keys.restaurant_live(restaurant_id), msgspec.json.encode(event))
-
-
-async def subscribe(redis: "Redis", restaurant_id: str) -> AsyncIterator[LiveEvent]:
-    """Everything published from now on, until the iterator is closed. Raises when Redis goes away."""
-    async with redis.pubsub(ignore_subscribe_messages=True) as channel:
-        await channel.subscribe(keys.restaurant_live(restaurant_id))
-        while True:
-            message = await channel.get_message(timeout=POLL_S)
-            if message is not None:
-                yield _decoder.decode(message["data"])
 
 
 class QueuedCall(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -107,12 +94,6 @@ class QueuedCall(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     bridge_node_id: str
     audio_stream_url: str
     timestamp: int
-
-
-class Stats(msgspec.Struct, frozen=True):
-    active_calls: int
-    queued_calls: int
-    calls_today: int
 
 
 class WorkerCall(msgspec.Struct, frozen=True, rename="camel"):
@@ -138,11 +119,6 @@ async def unqueued(redis: "Redis", call: QueuedCall) -> None:
         await together.execute()
 
 
-async def waiting(redis: "Redis", limit: int = 100) -> tuple[QueuedCall, ...]:
-    """Who waits, the longest waiting first."""
-    return tuple(msgspec.json.decode(one, type=QueuedCall) for one in await redis.lrange(keys.QUEUE, 0, limit - 1))
-
-
 async def call_started(redis: "Redis", call_id: str, now: datetime) -> None:
     """A caller is on the line since ``now``; counted on the UTC day of Redis's own clock."""
     async with redis.pipeline(transaction=True) as together:
@@ -160,11 +136,6 @@ async def call_ended(redis: "Redis", call_id: str, now: datetime) -> None:
         await together.execute()
 
 
-async def stats(redis: "Redis") -> Stats:
-    active, waits, today = await redis.mget([keys.ACTIVE_CALLS, keys.QUEUED_CALLS, keys.CALLS_TODAY])
-    return Stats(int(active or 0), int(waits or 0), int(today or 0))
-
-
 async def bridge_heartbeat(redis: "Redis", node_id: str, registered_lines: Iterable[str]) -> None:
     """The node lives and holds these lines; forgotten HEARTBEAT_LIFETIME_S after its last word."""
     lines = tuple(registered_lines)
@@ -177,10 +148,6 @@ async def bridge_heartbeat(redis: "Redis", node_id: str, registered_lines: Itera
         together.set(names[1], len(lines), ex=HEARTBEAT_LIFETIME_S)
         together.set(names[2], int(time.time() * 1000), ex=HEARTBEAT_LIFETIME_S)
         await together.execute()
-
-
-async def bridge_is_alive(redis: "Redis", node_id: str) -> bool:
-    return bool(await redis.exists(keys.bridge_heartbeat(node_id)))
 
 
 async def worker_heartbeat(

@@ -2,8 +2,6 @@
 
 from collections import defaultdict
 
-import asyncpg
-
 from domain.menu import ItemSize, Menu, MenuCategory, MenuItem, ModifierGroup, ModifierOption
 from stores.errors import NotFoundError, require
 from stores.postgres import Connection
@@ -30,22 +28,21 @@ async def load(conn: Connection, restaurant_id: str) -> Menu:
         currency=owner["currency"],
         language=owner["language"],
         categories=tuple(MenuCategory(row["id"], row["name"], row["position"]) for row in categories),
-        items=tuple(_item(row, tuple(sizes[row["id"]]), tuple(groups[row["id"]])) for row in items),
-    )
-
-
-def _item(row: asyncpg.Record, sizes: tuple[ItemSize, ...], groups: tuple[ModifierGroup, ...]) -> MenuItem:
-    return MenuItem(
-        id=row["id"],
-        category_id=row["category_id"],
-        name=row["name"],
-        sizes=sizes,
-        vat_rate_bp=row["vat_rate_bp"],
-        description=row["description"],
-        modifier_groups=groups,
-        allergens=tuple(row["allergens"]),
-        aliases=tuple(row["aliases"]),
-        available=row["available"],
+        items=tuple(
+            MenuItem(
+                id=row["id"],
+                category_id=row["category_id"],
+                name=row["name"],
+                sizes=tuple(sizes[row["id"]]),
+                vat_rate_bp=row["vat_rate_bp"],
+                description=row["description"],
+                modifier_groups=tuple(groups[row["id"]]),
+                allergens=tuple(row["allergens"]),
+                aliases=tuple(row["aliases"]),
+                available=row["available"],
+            )
+            for row in items
+        ),
     )
 
 
@@ -161,23 +158,3 @@ async def set_item_available(conn: Connection, item_id: str, available: bool) ->
     """86 an item, or bring it back. Raises NotFoundError."""
     done = await conn.fetchval("update menu_item set available = $2 where id = $1 returning id", item_id, available)
     require(done, "menu item", item_id)
-
-
-async def set_size_available(conn: Connection, size_id: str, available: bool) -> str:
-    """Returns the id of the item. Raises NotFoundError."""
-    item_id: str | None = await conn.fetchval(
-        "update item_size set available = $2 where id = $1 returning item_id", size_id, available
-    )
-    if item_id is None:
-        raise NotFoundError("item size", size_id)
-    return item_id
-
-
-async def set_option_available(conn: Connection, option_id: str, available: bool) -> tuple[str, ...]:
-    """Returns the ids of the items that offer the option. Raises NotFoundError."""
-    group_id = await conn.fetchval(
-        "update modifier_option set available = $2 where id = $1 returning group_id", option_id, available
-    )
-    require(group_id, "modifier option", option_id)
-    rows = await conn.fetch("select item_id from menu_item_modifier_group where group_id = $1", group_id)
-    return tuple(row["item_id"] for row in rows)

@@ -9,7 +9,6 @@ import asyncpg
 from stores.postgres import Connection
 
 NodeStatus = Literal["healthy", "draining", "down"]
-WorkerStatus = Literal["idle", "busy", "draining"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +47,6 @@ async def heartbeat(
     )
 
 
-async def list_all(conn: Connection) -> tuple[BridgeNode, ...]:
-    return tuple(_node(row) for row in await conn.fetch("select * from sip_bridge_node order by id"))
-
-
 async def least_loaded(conn: Connection) -> BridgeNode | None:
     """The healthy node with the most room, counting lines assigned and not only registered; None when all are full."""
     row = await conn.fetchrow(
@@ -70,43 +65,6 @@ async def mark_down(conn: Connection, silent_for: timedelta) -> tuple[str, ...]:
         silent_for,
     )
     return tuple(row["id"] for row in rows)
-
-
-async def worker_heartbeat(
-    conn: Connection,
-    worker_id: str,
-    *,
-    hostname: str,
-    pod_ip: str = "",
-    status: WorkerStatus = "idle",
-    restaurant_id: str | None = None,
-    call_id: str | None = None,
-) -> None:
-    """The worker lives, and serves this call when it is busy."""
-    await conn.execute(
-        "insert into ai_worker_node (id, hostname, pod_ip, status, current_restaurant_id, current_call_id)"
-        " values ($1, $2, $3, $4, $5, $6) on conflict (id) do update set hostname = excluded.hostname,"
-        " pod_ip = excluded.pod_ip, status = excluded.status, current_call_id = excluded.current_call_id,"
-        " current_restaurant_id = excluded.current_restaurant_id, last_heartbeat = now()",
-        worker_id,
-        hostname,
-        pod_ip,
-        status,
-        restaurant_id,
-        call_id,
-    )
-
-
-async def remove_worker(conn: Connection, worker_id: str) -> None:
-    await conn.execute("delete from ai_worker_node where id = $1", worker_id)
-
-
-async def lost_calls(conn: Connection, silent_for: timedelta) -> tuple[str, ...]:
-    """Forget workers without a heartbeat for so long; the ids of the calls that they were serving."""
-    rows = await conn.fetch(
-        "delete from ai_worker_node where last_heartbeat < now() - $1::interval returning current_call_id", silent_for
-    )
-    return tuple(row["current_call_id"] for row in rows if row["current_call_id"] is not None)
 
 
 def _node(row: asyncpg.Record) -> BridgeNode:

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 
 import asyncpg
 
 from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException, Restaurant
-from stores.errors import NotFoundError, require
+from stores.errors import NotFoundError
 from stores.postgres import NO_RESTAURANT, Connection
 
-# What update() compares and writes, in the order of its parameters. max_calls is the platform's to set.
-_EDITABLE = (
+# What create() writes, in the order of its parameters.
+_COLUMNS = (
+    "max_calls",
     "name",
     "language",
     "currency",
@@ -30,17 +30,6 @@ _EDITABLE = (
     "fallback",
     "fallback_number",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class RestaurantSummary:
-    """A row of the platform's list."""
-
-    id: str
-    name: str
-    city: str
-    phone: str
-    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +98,6 @@ def _restaurant(
     )
 
 
-async def list_all(
-    conn: Connection, *, limit: int = 1000, after: RestaurantSummary | None = None
-) -> tuple[RestaurantSummary, ...]:
-    """By name, then id: a chain's houses share theirs. ``after`` is the last one of the page before."""
-    rows = await conn.fetch(
-        "select id, name, city, phone, language from restaurant where (name, id) > ($1, $2::uuid)"
-        " order by name, id limit $3",
-        after.name if after else "",
-        after.id if after else NO_RESTAURANT,
-        limit,
-    )
-    return tuple(RestaurantSummary(row["id"], row["name"], row["city"], row["phone"], row["language"]) for row in rows)
-
-
 async def greeted(conn: Connection, *, after_id: str = NO_RESTAURANT, limit: int = 500) -> tuple[Greeted, ...]:
     """Every restaurant with an active line, by id; ``after_id`` is the last id of the page before. At most 1000.
 
@@ -137,46 +112,17 @@ async def create(conn: Connection, restaurant: Restaurant) -> str:
 
     Needs the platform role. Raises asyncpg.UniqueViolationError when the id exists.
     """
-    columns = ("max_calls", *_EDITABLE)
-    names, places = ", ".join(columns), ", ".join(f"${number}" for number in range(2, len(columns) + 2))
+    names, places = ", ".join(_COLUMNS), ", ".join(f"${number}" for number in range(2, len(_COLUMNS) + 2))
     restaurant_id: str = await conn.fetchval(
         f"insert into restaurant (id, {names}) values (coalesce($1, gen_random_uuid()), {places}) returning id",
         restaurant.id or None,
-        *(getattr(restaurant, column) for column in columns),
+        *(getattr(restaurant, column) for column in _COLUMNS),
     )
     await set_openings(conn, restaurant_id, restaurant.openings)
     for exception in restaurant.exceptions:
         await set_exception(conn, restaurant_id, exception)
     await set_delivery_zones(conn, restaurant_id, restaurant.delivery_zones)
     return restaurant_id
-
-
-async def update(conn: Connection, restaurant: Restaurant) -> tuple[str, ...]:
-    """Write everything but hours, zones and ``max_calls``; returns the names of the fields that changed.
-
-    Raises NotFoundError.
-    """
-    names = ", ".join(_EDITABLE)
-    before = await conn.fetchrow(f"select {names} from restaurant where id = $1 for update", restaurant.id)
-    if before is None:
-        raise NotFoundError("restaurant", restaurant.id)
-    changed = tuple(name for name in _EDITABLE if before[name] != getattr(restaurant, name))
-    if changed:
-        assignments = ", ".join(f"{name} = ${number}" for number, name in enumerate(changed, 2))
-        await conn.execute(
-            f"update restaurant set {assignments} where id = $1",
-            restaurant.id,
-            *(getattr(restaurant, name) for name in changed),
-        )
-    return changed
-
-
-async def set_max_calls(conn: Connection, restaurant_id: str, max_calls: int) -> None:
-    """How many callers are answered at once. Needs the platform role. Raises NotFoundError."""
-    done = await conn.fetchval(
-        "update restaurant set max_calls = $2 where id = $1 returning id", restaurant_id, max_calls
-    )
-    require(done, "restaurant", restaurant_id)
 
 
 async def set_openings(conn: Connection, restaurant_id: str, openings: Iterable[Opening]) -> None:
@@ -197,10 +143,6 @@ async def set_exception(conn: Connection, restaurant_id: str, exception: Opening
         exception.day,
         exception.spans,
     )
-
-
-async def remove_exception(conn: Connection, restaurant_id: str, day: date) -> None:
-    await conn.execute("delete from opening_exception where restaurant_id = $1 and day = $2", restaurant_id, day)
 
 
 async def set_delivery_zones(conn: Connection, restaurant_id: str, zones: Iterable[DeliveryZone]) -> None:

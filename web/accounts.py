@@ -13,10 +13,9 @@ from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user  # type: ignore[import-untyped]
 
 from stores import users
-from stores.postgres import Connection
+from stores.postgres import NO_RESTAURANT, Connection
 from stores.users import Membership
 from web import context
-from web.database import NO_RESTAURANT
 
 login_manager = LoginManager()
 # "strong" would log a phone out whenever it changes from Wi-Fi to the mobile network.

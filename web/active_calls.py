@@ -1,6 +1,6 @@
 """The calls that are going on in one restaurant, as far as the live feed tells.
 
-The feed keeps nothing, so whoever starts to listen first asks the workers' own entries what they are serving.
+The feed keeps nothing, so a listener begins by asking the workers' own entries what they are serving.
 Not guaranteed: a call whose end was missed stays in the list until FORGET_AFTER.
 """
 
@@ -44,7 +44,7 @@ class ActiveCalls:
         elif isinstance(event, live.CallChanged):
             known = self._calls.get(event.call_id, ActiveCall(event.call_id, event.state, event.at))
             self._calls = {**self._calls, event.call_id: replace(known, state=event.state)}
-        elif isinstance(event, live.Said) and event.call_id in self._calls:
+        elif isinstance(event, live.Spoke) and event.call_id in self._calls:
             known = self._calls[event.call_id]
             self._calls = {**self._calls, event.call_id: replace(known, who=event.who, words=event.text)}
 

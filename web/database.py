@@ -24,9 +24,6 @@ from web.settings import WebSettings
 T = TypeVar("T")
 Work = Callable[[Connection], Awaitable[T]]
 
-# Row-level security shows it nothing: for what has to be asked before a restaurant is known.
-NO_RESTAURANT = "00000000-0000-0000-0000-000000000000"
-
 CONNECTIONS = 8
 CLOSE_TIMEOUT_S = 3.0
 
@@ -41,7 +38,7 @@ class UnavailableError(Exception):
         super().__init__(f"{part} does not answer")
 
 
-class _LazyPostgres:
+class _OnDemandPostgres:
     """A pool that opens when it is first needed, and tries again at the next need when it could not."""
 
     def __init__(self, url: str) -> None:
@@ -67,7 +64,7 @@ class _Background:
 
     def __init__(self, settings: WebSettings) -> None:
         self.loop = uvloop.new_event_loop()
-        self.postgres = _LazyPostgres(settings.database_url)
+        self.postgres = _OnDemandPostgres(settings.database_url)
         self.redis = redis_store.connect(settings.redis_url)
         self._thread = threading.Thread(target=self.loop.run_forever, name="database", daemon=True)
         self._thread.start()

@@ -8,7 +8,7 @@ from flask import Response, render_template
 from flask.typing import ResponseReturnValue
 
 from stores import calls, figures, live
-from stores.calls import Call
+from stores.calls import LoggedCall
 from stores.figures import DailyFigure
 from stores.postgres import Connection
 from web import context, formats, words
@@ -29,7 +29,7 @@ class Today:
     revenue_cents: int
     calls: int
     missed: int
-    latest: tuple[Call, ...]
+    latest: tuple[LoggedCall, ...]
 
     @property
     def average_cents(self) -> int:
@@ -43,7 +43,7 @@ def show() -> ResponseReturnValue:
 
 @blueprint.get("/overview/stream")
 def stream() -> Response:
-    kinds = (live.CallChanged, live.Said, live.OrderTaken, live.EventHandled)
+    kinds = (live.CallChanged, live.Spoke, live.OrderTaken, live.EventHandled)
     return context.streams().response(restaurant().id, kinds, lambda: render_template("_overview.html", **_page()))
 
 
@@ -61,7 +61,7 @@ def _today() -> Today:
     start, day = formats.day_start(now, restaurant().zone), now.astimezone(ZoneInfo(restaurant().zone)).date()
     restaurant_id, currency = restaurant().id, restaurant().currency
 
-    async def work(connection: Connection) -> tuple[tuple[DailyFigure, ...], tuple[Call, ...]]:
+    async def work(connection: Connection) -> tuple[tuple[DailyFigure, ...], tuple[LoggedCall, ...]]:
         return (
             await figures.daily(connection, restaurant_id, day, day),
             await calls.recent(connection, MOST_CALLS, pii=context.pii()),

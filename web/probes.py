@@ -3,9 +3,9 @@
 from flask import Blueprint, Response, jsonify
 from flask.typing import ResponseReturnValue
 
-from stores.postgres import Connection
+from stores.postgres import NO_RESTAURANT, Connection
 from web import context, metrics
-from web.database import NO_RESTAURANT, UnavailableError
+from web.database import UnavailableError
 
 blueprint = Blueprint("probes", __name__)
 

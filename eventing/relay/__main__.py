@@ -1,25 +1,38 @@
-"""Composition root of the outbox relay."""
+"""Composition root of the outbox relay: its settings, and what it is made of."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 import sys
+from typing import Annotated
+
+import msgspec
 
 from eventing.cloudevents import overrides
 from eventing.relay.publishing import Publisher
 from eventing.relay.service import Relay
-from eventing.relay.settings import Settings
 from process import logs
 from process.asgi import App, serve
 from process.health import Health
-from process.settings import load_or_exit
+from process.settings import Port, load_or_exit
 
 GRACE_S = 2  # for probes under way; the relay's own grace comes after
 
 
+class RelaySettings(msgspec.Struct, frozen=True):
+    """``K_SINK`` and ``K_CE_OVERRIDES`` come from a SinkBinding. ``RELAY_WORKERS``: events under way at a time."""
+
+    platform_database_url: str
+    k_sink: Annotated[str, msgspec.Meta(pattern="^https?://")]
+    k_ce_overrides: str = ""
+    port: Port = 8080
+    host: str = "0.0.0.0"
+    relay_workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 8
+
+
 async def main() -> int:
-    settings = load_or_exit(Settings)
+    settings = load_or_exit(RelaySettings)
     logs.configure("relay")
     try:
         extensions = overrides(settings.k_ce_overrides)

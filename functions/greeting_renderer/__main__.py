@@ -1,5 +1,10 @@
 from eventing.serving import run
-from functions.greeting_renderer.app import Settings, build
+from functions.greeting_renderer.app import NAME, RendererSettings, build
+
+
+def main() -> None:
+    run(NAME, RendererSettings, build)
+
 
 if __name__ == "__main__":
-    run("greeting_renderer", Settings, build)
+    main()

@@ -10,23 +10,21 @@ from functools import partial
 
 from eventing.catalogue import GreetingChanged, GreetingRendered, RestaurantChanged
 from eventing.cloudevents import Event
-from eventing.connections import check_redis
 from eventing.consumers import outside_consumer
-from eventing.serving import FunctionSettings
+from eventing.serving import FunctionSettings, check_redis
 from eventing.ticks import on_tick
-from functions.greeting_renderer.due import keep_greetings
-from functions.greeting_renderer.rendering import Renderer
+from functions.greeting_renderer.rendering import Renderer, keep_greetings
 from functions.greeting_renderer.speech import Speech
 from process.asgi import App
 from stores.postgres import Postgres
 from stores.redis import connect
 
 NAME = "greeting_renderer"
-# The fields of a restaurant that its greeting is made of; a change of any other is none of ours.
+# The fields of a restaurant that its greeting is made of; a change of any other is not heard in it.
 SPOKEN_FIELDS = frozenset({"greeting", "voice", "name", "language", "record_calls"})
 
 
-class Settings(FunctionSettings, frozen=True, kw_only=True):
+class RendererSettings(FunctionSettings, frozen=True, kw_only=True):
     """``openai_voice`` speaks for restaurants that have chosen none, here and in the call."""
 
     openai_api_key: str
@@ -35,7 +33,7 @@ class Settings(FunctionSettings, frozen=True, kw_only=True):
     openai_voice: str = "marin"
 
 
-def build(settings: Settings) -> App:
+def build(settings: RendererSettings) -> App:
     postgres, redis = Postgres(settings.database_url), connect(settings.redis_url)
     speech = Speech(settings.openai_base_url, settings.openai_api_key, settings.openai_tts_model, settings.openai_voice)
     renderer = Renderer(speech, redis, postgres)

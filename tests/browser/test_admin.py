@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from playwright.sync_api import expect
 
-from stores.live import CallChanged, Said
+from stores.live import CallChanged, Spoke
 from tests.browser.conftest import PATIENCE_MS, Visitor
 from tests.integration.web.admin import Admin, fetch, log_call, make_order, publish, take_order
 
@@ -61,7 +61,7 @@ def test_the_overview_follows_a_call_live(visitor: Visitor, admin: Admin) -> Non
     now = datetime.now(UTC)
 
     publish(admin, CallChanged(call_id="call-1", state="joined", at=now))
-    publish(admin, Said(call_id="call-1", who="caller", text="One calzone, please", at=now))
+    publish(admin, Spoke(call_id="call-1", who="caller", text="One calzone, please", at=now))
     expect(page.get_by_text("One calzone, please")).to_be_visible()
     publish(admin, CallChanged(call_id="call-1", state="ended", at=now))
 

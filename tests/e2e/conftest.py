@@ -12,7 +12,7 @@ import pytest
 
 from devstack.stack.engines import SpeechServer
 from devstack.stack.running import DialableLine
-from functions.greeting_renderer.resampling import to_ulaw
+from functions.greeting_renderer.speech import to_ulaw
 from stores import keys
 from stores.redis import connect
 from tests.conftest import run_apart

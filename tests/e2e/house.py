@@ -17,12 +17,13 @@ import aiohttp
 import msgspec
 
 from devstack.stack.running import DialableLine
-from stores import live, orders
+from stores import orders
 from stores.ciphers import PiiCipher
 from stores.orders import Order
 from stores.postgres import Postgres
 from stores.redis import connect
 from tests.e2e.breakable_stack import Description, Options
+from tests.live_state import counters, waiting
 
 T = TypeVar("T")
 
@@ -146,8 +147,8 @@ class House:
     async def live_counters(self) -> tuple[int, int, int]:
         """Calls in progress, calls that wait, and the length of the list of those."""
         async with connect(self.about.redis_url) as redis:
-            stats = await live.stats(redis)
-            return stats.active_calls, stats.queued_calls, len(await live.waiting(redis))
+            counted = await counters(redis)
+            return counted.active_calls, counted.queued_calls, len(await waiting(redis))
 
     # --- The process -------------------------------------------------------------------------------------
 

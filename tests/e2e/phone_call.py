@@ -12,7 +12,7 @@ from typing import Any
 from devstack.stack.running import DialableLine
 from devstack.stack.timeline import watch_live
 from softphone.caller import Caller, CallResult
-from stores.away import redis_away
+from stores.errors import redis_away
 
 FRAME_BYTES = 160
 RECOGNISED_BYTES = 4000

@@ -17,7 +17,7 @@ from process import logs
 
 if TYPE_CHECKING:
     from domain.calls import Outcome
-    from stores.checkpoints import Said
+    from stores.checkpoints import Utterance
 
 log = logs.get(__name__)
 
@@ -35,7 +35,7 @@ class Conversed(msgspec.Struct, frozen=True):
     outcome: "Outcome"
     order_id: str | None
     seconds: float
-    transcript: "list[Said]"
+    transcript: "list[Utterance]"
     usage: Usage
 
 

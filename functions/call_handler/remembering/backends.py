@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from functions.call_handler.remembering.lean_redis import LeanRedis
 from functions.call_handler.settings import Settings
@@ -12,8 +12,8 @@ from process import logs
 
 if TYPE_CHECKING:
     from stores.ciphers import PiiCipher
-    from stores.postgres import Connection, Postgres
-    from stores.redis import Redis
+    from stores.postgres import Connection, Postgres, ReadingPostgres
+    from stores.redis import RedisCommands
 
 log = logs.get(__name__)
 
@@ -35,14 +35,14 @@ class Backends:
         self._opening = asyncio.Lock()
 
     @property
-    def redis(self) -> "Redis":
-        """For the repositories: the lean client has the commands that they use on a call's path."""
-        return cast("Redis", self.lean_redis)
+    def redis(self) -> "RedisCommands":
+        """For the repositories."""
+        return self.lean_redis
 
     @property
-    def lazy_postgres(self) -> "Postgres":
+    def lazy_postgres(self) -> "ReadingPostgres":
         """For the cache: imports and connects when it is first asked."""
-        return cast("Postgres", _LazyPostgres(self))
+        return _LazyPostgres(self)
 
     @property
     def pii(self) -> "PiiCipher":

@@ -27,7 +27,7 @@ class LiveFeed:
         self._dropped = 0
 
     def said(self, who: Speaker, text: str) -> None:
-        self._publish(live.Said(call_id=self._call_id, who=who, text=text, at=datetime.now(UTC)))
+        self._publish(live.Spoke(call_id=self._call_id, who=who, text=text, at=datetime.now(UTC)))
 
     def tool(self, name: str, arguments: dict[str, Any], ok: bool, ms: float) -> None:
         self._publish(live.ToolUsed(call_id=self._call_id, name=name, arguments=arguments, ok=ok, ms=round(ms, 1)))
@@ -37,7 +37,7 @@ class LiveFeed:
 
     def order(self, order: ConfirmedOrder, receipt: Receipt) -> None:
         lines = tuple(
-            live.OrderLine(
+            live.TakenLine(
                 name=line.item_name,
                 quantity=line.quantity,
                 total_cents=line.total_cents,

@@ -42,8 +42,8 @@ def checkpoint(
     )
 
 
-def saved_lines(transcript: Transcript) -> list[checkpoints.Said]:
-    return [checkpoints.Said(line.who, line.text, line.at) for line in transcript.lines()[-SAVED_LINES:]]
+def saved_lines(transcript: Transcript) -> list[checkpoints.Utterance]:
+    return [checkpoints.Utterance(line.who, line.text, line.at) for line in transcript.lines()[-SAVED_LINES:]]
 
 
 def restored_state(fresh: OrderState, saved: checkpoints.Checkpoint) -> OrderState:

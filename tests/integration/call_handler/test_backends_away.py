@@ -1,5 +1,6 @@
 """Postgres or Redis away: calls go on, and what was promised is written exactly once."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -7,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from devstack.servers.ports import free_port
 from domain.restaurant import Restaurant
 from protocols.call_lane import Connected, Ended
 from tests.fakes.bridge import FakeBridge
@@ -110,17 +112,31 @@ async def test_an_order_that_a_killed_handler_promised_is_written_by_the_next_on
     await eventually(lambda: redis.hlen("orders:unwritten"), lambda left: left == 1)  # what nobody can read stays
 
 
-async def test_a_call_is_taken_while_redis_is_away(
+@pytest.fixture(params=["refuses", "closes"])
+async def lost_redis_url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """A Redis that refuses connections, or takes them, reads the command and closes, as a proxy in front of none."""
+
+    async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(close, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1] if request.param == "closes" else free_port()
+        yield f"redis://127.0.0.1:{port}"
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+async def test_a_call_is_taken_or_resumed_while_redis_is_away(
     start_handler: StartHandler,
     engine: FakeEngine,
-    bridge: FakeBridge,
+    bridge_for: MakeBridge,
     ring: Ring,
-    redis_proxy: TcpProxy,
-    redis_url: str,
+    lost_redis_url: str,
     postgres: Any,
+    attempt: int,
 ) -> None:
-    await redis_proxy.go_away()
-    handler = await start_handler(engine, REDIS_URL=through(redis_proxy, redis_url))
+    handler = await start_handler(engine, REDIS_URL=lost_redis_url)
+    bridge = await bridge_for(new_id(), greeting=GREETING, attempt=attempt)
     lane, session = await connect(ring(handler, bridge), engine)
     await fill_cart(session)
 

@@ -7,7 +7,6 @@ import pytest
 
 from domain.restaurant import Restaurant
 from protocols.call_lane import Accepted, Connected, Ended
-from stores import live
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine
 from tests.integration.call_handler.conftest import (
@@ -19,6 +18,7 @@ from tests.integration.call_handler.conftest import (
     fill_cart,
     written,
 )
+from tests.live_state import live_events
 
 pytestmark = pytest.mark.integration
 
@@ -131,7 +131,7 @@ async def test_the_call_log_has_both_sides_the_tokens_and_the_cost(
 async def test_the_staff_sees_the_call_live(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring, restaurant: Restaurant, redis: Any
 ) -> None:
-    events: Any = live.subscribe(redis, restaurant.id)
+    events = live_events(redis, restaurant.id)
     first: asyncio.Task[Any] = asyncio.create_task(anext(events))
     await eventually(lambda: redis.pubsub_numsub(f"resto:{restaurant.id}:live"), lambda counts: counts[0][1] == 1)
     _, session = await connect(ring(handler, bridge), engine)
@@ -141,6 +141,6 @@ async def test_the_staff_sees_the_call_live(
     seen = [await asyncio.wait_for(first, 5)] + [await asyncio.wait_for(anext(events), 5) for _ in range(2)]
     await events.aclose()
 
-    assert [type(event).__name__ for event in seen] == ["Said", "Said", "ToolUsed"]
+    assert [type(event).__name__ for event in seen] == ["Spoke", "Spoke", "ToolUsed"]
     assert (seen[1].who, seen[1].text) == ("caller", "A small Margherita.")
     assert (seen[2].name, seen[2].ok) == ("add_item", True)

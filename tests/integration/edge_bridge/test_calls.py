@@ -9,11 +9,10 @@ import pytest
 
 from protocols import call_lane
 from softphone.caller import Caller
-from stores.live import bridge_is_alive, stats
-from stores.live import waiting as waiting_calls
 from stores.redis import connect
 from tests.integration.edge_bridge.conftest import BUSY, SMALL, Scene, tone
 from tests.integration.edge_bridge.handler_app import HandledCall, HandlerApp, serve_to_the_end
+from tests.live_state import bridge_is_alive, counters, waiting
 
 pytestmark = pytest.mark.integration
 
@@ -237,10 +236,10 @@ async def test_the_waiting_call_is_told_and_counted(scene: Scene, handler: Handl
         await caller.invite()
         call = await handler.call(1)
         async with connect(scene.redis_url) as redis, asyncio.timeout(5):
-            while (await stats(redis)).active_calls < 1:
+            while (await counters(redis)).active_calls < 1:
                 await asyncio.sleep(0.05)
-            waiting = await waiting_calls(redis)
-    assert all(one.call_id != call.event.call_id for one in waiting)
+            still_waiting = await waiting(redis)
+    assert all(one.call_id != call.event.call_id for one in still_waiting)
     assert scene.bridge.metric("sip_calls_received_total") > 0
 
 

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from eventing.connections import hold_open
+from eventing.serving import hold_open
 from process.asgi import App
 from process.health import Health
 from stores.postgres import Postgres

@@ -10,15 +10,16 @@ import pytest
 from domain.calls import Outcome
 from eventing.catalogue import CallEnded, CallMissed, CallTransferred, MissedReason, Payload
 from eventing.cloudevents import Event
-from functions.call_logger.app import log_call
+from functions.call_logger import log_call
 from stores import calls, live
 from stores.redis import Redis
 from tests.conftest import Pools
 from tests.integration.functions_small.conftest import StartFunction
+from tests.live_state import counters
 
 pytestmark = pytest.mark.integration
 
-Logged = Callable[[], Awaitable[calls.Call]]
+Logged = Callable[[], Awaitable[calls.LoggedCall]]
 Make = Callable[[str], Payload]
 
 STARTED = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -71,7 +72,7 @@ def transferred(restaurant_id: str) -> CallTransferred:
 
 @pytest.fixture
 def logged(postgres: Pools, restaurant_id: str) -> Logged:
-    async def get() -> calls.Call:
+    async def get() -> calls.LoggedCall:
         async with postgres.app.tenant(restaurant_id) as connection:
             return await calls.get(connection, "call-1")
 
@@ -104,7 +105,7 @@ async def test_a_calls_end_is_logged_beside_what_was_said_and_the_live_count_is_
         0.12,
         "edge-1",
     )
-    assert (await live.stats(redis)).active_calls == 0
+    assert (await counters(redis)).active_calls == 0
 
 
 async def test_a_missed_call_is_logged_with_its_reason(

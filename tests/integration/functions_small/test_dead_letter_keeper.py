@@ -5,7 +5,7 @@ import pytest
 
 from eventing.catalogue import FaqChanged
 from eventing.cloudevents import Event
-from functions.dead_letter_keeper.app import readable
+from functions.dead_letter_keeper import readable
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Run, Running
 

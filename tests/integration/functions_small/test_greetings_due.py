@@ -10,9 +10,8 @@ import pytest
 from domain.prompts import greeting_text
 from eventing.catalogue import GreetingRendered
 from eventing.refusals import TryAgain
-from functions.greeting_renderer import due
-from functions.greeting_renderer.due import keep_greetings
-from functions.greeting_renderer.rendering import Renderer
+from functions.greeting_renderer import rendering
+from functions.greeting_renderer.rendering import Renderer, keep_greetings
 from functions.greeting_renderer.speech import Speech
 from stores import greetings, restaurants
 from stores.greetings import Greeting, Wanted
@@ -120,8 +119,8 @@ async def test_a_tick_renders_so_many_the_missing_ones_first_and_the_next_ticks_
     restaurant_id: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(due, "MOST_RENDERED", 5)
-    monkeypatch.setattr(due, "PAGE", 4)
+    monkeypatch.setattr(rendering, "MOST_RENDERED", 5)
+    monkeypatch.setattr(rendering, "PAGE", 4)
     all_wanted = [await wanted(postgres, one) for one in await add_lines(postgres, 11)]
     for one in all_wanted[:6]:
         await save(redis, replace(one, text="an older text"))
@@ -143,7 +142,7 @@ async def test_while_the_speech_service_is_away_it_is_asked_a_few_times_and_what
     speech.status = 503
     with pytest.raises(TryAgain, match="OPENAI_BASE_URL"):
         await keep_greetings(renderer)
-    assert due.MOST_FAILURES <= len(speech.requests) < due.MOST_FAILURES + due.AT_A_TIME
+    assert rendering.MOST_FAILURES <= len(speech.requests) < rendering.MOST_FAILURES + rendering.AT_A_TIME
 
     await save(redis, await wanted(postgres, restaurant_id))
     await keep_greetings(renderer)
@@ -169,20 +168,20 @@ async def test_a_slow_service_leaves_the_rest_to_the_next_tick(
     restaurant_id: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(due, "RENDER_WITHIN_S", 0.5)
-    ids = await add_lines(postgres, due.AT_A_TIME + 2)
+    monkeypatch.setattr(rendering, "RENDER_WITHIN_S", 0.5)
+    ids = await add_lines(postgres, rendering.AT_A_TIME + 2)
     speech.pause_s = 0.3
 
     async with asyncio.timeout(5):
         await keep_greetings(renderer)
 
-    assert len([one for one in ids if await greetings.load(redis, one)]) == due.AT_A_TIME
+    assert len([one for one in ids if await greetings.load(redis, one)]) == rendering.AT_A_TIME
 
 
 async def test_a_service_too_slow_for_a_single_greeting_counts_as_away(
     renderer: Renderer, speech: SpeechService, postgres: Pools, restaurant_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(due, "RENDER_WITHIN_S", 0.2)
+    monkeypatch.setattr(rendering, "RENDER_WITHIN_S", 0.2)
     await add_lines(postgres)
     speech.pause_s = 1.0
 

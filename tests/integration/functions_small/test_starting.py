@@ -54,7 +54,7 @@ def test_a_missing_or_wrong_setting_is_one_line_with_its_name(
     assert [line.split(":")[0] for line in ended.stderr.splitlines()] == missing
 
 
-def test_every_function_is_known_by_its_folders_name() -> None:
+def test_every_function_is_known_by_its_modules_or_folders_name() -> None:
     assert {"cache_invalidator", "call_logger", "greeting_renderer", "order_logger"} <= set(known())
 
 

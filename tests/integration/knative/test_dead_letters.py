@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from functions.dead_letter_keeper.app import subscriber_of
+from functions.dead_letter_keeper import subscriber_of
 
 pytestmark = pytest.mark.integration
 

@@ -10,7 +10,7 @@ from domain.order import Address, CartLine, ChosenModifier, ConfirmedOrder, Fulf
 from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException, Restaurant
 from stores import calls, figures, kitchen, lines, menus, orders, reservations, restaurants, users
 from stores.calls import CallRecord
-from stores.checkpoints import Said
+from stores.checkpoints import Utterance
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.postgres import Connection
 
@@ -181,7 +181,7 @@ async def write_call(
         caller=caller,
     )
     await calls.record_ended(conn, record, pii=pii)
-    said = [Said("caller", "One margherita please", NOW)]
+    said = [Utterance("caller", "One margherita please", NOW)]
     await calls.record_conversation(
         conn, call_id, NOW, restaurant_id, said, {"input_tokens": 12}, 0.0123, None, "answered"
     )

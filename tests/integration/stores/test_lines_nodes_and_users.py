@@ -11,60 +11,48 @@ from tests.integration.stores.samples import Tenant, new_id
 pytestmark = pytest.mark.integration
 
 
-async def test_a_bridge_finds_a_line_by_its_id_and_by_its_number_and_can_register_it(
+async def test_a_bridge_gets_what_it_registers_a_line_with(
     postgres: Any, tenants: tuple[Tenant, Tenant], sip: SipPasswordCipher
 ) -> None:
-    own, _ = tenants
+    own, other = tenants
 
     async with postgres.platform.platform() as conn:
-        line = await lines.find_by_id(conn, own.line_id)
-        assert line is not None
-        assert line == await lines.find_by_number(conn, own.phone)
-        assert len(await lines.active_lines(conn)) == 2
+        by_id = {line.id: line for line in await lines.active_lines(conn)}
 
-    assert (line.restaurant_id, line.sip_username) == (own.id, "user-harbour")
+    line = by_id[own.line_id]
+    assert by_id.keys() == {own.line_id, other.line_id}
+    assert (line.restaurant_id, line.number, line.sip_username) == (own.id, own.phone, "user-harbour")
     assert sip.decrypt(line.id, line.sip_password) == "line secret"
 
 
-@pytest.mark.parametrize("line_id", ["", "anything", "00000000-0000-0000-0000-000000000000"])
-async def test_an_unknown_line_is_none_whatever_the_invite_says(postgres: Any, line_id: str) -> None:
-    async with postgres.platform.platform() as conn:
-        assert await lines.find_by_id(conn, line_id) is None
-
-
-async def test_an_inactive_line_is_not_found_and_its_number_is_free_for_another(
+async def test_an_inactive_line_is_not_registered_and_its_number_is_free_for_another(
     postgres: Any, tenants: tuple[Tenant, Tenant], sip: SipPasswordCipher
 ) -> None:
     own, other = tenants
 
     async with postgres.platform.platform() as conn:
         await lines.set_active(conn, own.line_id, False)
-        assert await lines.find_by_id(conn, own.line_id) is None
         moved = await lines.create(conn, restaurant_id=other.id, number=own.phone, cipher=sip)
-        found = await lines.find_by_number(conn, own.phone)
-        assert found is not None
-        assert found.id == moved.id
+        assert {line.id for line in await lines.active_lines(conn)} == {other.line_id, moved.id}
         with pytest.raises(asyncpg.UniqueViolationError):
             await lines.set_active(conn, own.line_id, True)
 
 
-async def test_a_restaurant_sees_its_lines_with_their_registration_and_no_password(
+async def test_a_restaurant_sets_its_lines_password_and_its_node_reads_it(
     postgres: Any, tenants: tuple[Tenant, Tenant], sip: SipPasswordCipher
 ) -> None:
     own, _ = tenants
     async with postgres.platform.platform() as conn:
         await nodes.heartbeat(conn, "edge-0", hostname="edge-0")
         await lines.assign(conn, own.line_id, "edge-0")
-        assert await lines.set_registration(conn, own.line_id, "edge-0", "error", "403 Forbidden")
 
     async with postgres.app.tenant(own.id) as conn:
         await lines.set_password(conn, own.line_id, "a new one", sip)
-        (status,) = await lines.of_restaurant(conn, own.id)
+        assert (await lines.get(conn, own.line_id)).sip_password == ""
 
-    assert (status.line.id, status.line.sip_password, status.line.bridge_node_id) == (own.line_id, "", "edge-0")
-    assert (status.status, status.error) == ("error", "403 Forbidden")
     async with postgres.platform.platform() as conn:
         (held,) = await lines.lines_of_node(conn, "edge-0")
+    assert (held.id, held.bridge_node_id) == (own.line_id, "edge-0")
     assert sip.decrypt(held.id, held.sip_password) == "a new one"
 
 
@@ -76,7 +64,11 @@ async def test_a_node_that_lost_a_line_can_not_report_on_it(postgres: Any, tenan
             await lines.assign(conn, own.line_id, node)
 
         assert not await lines.set_registration(conn, own.line_id, "edge-0", "registered")
-        assert await lines.set_registration(conn, own.line_id, "edge-1", "registered")
+        assert await lines.set_registration(conn, own.line_id, "edge-1", "error", "403 Forbidden")
+        row = await conn.fetchrow("select bridge_node_id, status, error from sip_registration")
+
+    assert row is not None
+    assert tuple(row) == ("edge-1", "error", "403 Forbidden")
 
 
 async def test_a_new_line_goes_to_the_least_loaded_healthy_node(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
@@ -102,21 +94,7 @@ async def test_a_silent_node_is_down_until_it_speaks_again(postgres: Any) -> Non
         assert await nodes.mark_down(conn, timedelta(seconds=30)) == ("edge-0",)
         assert await nodes.mark_down(conn, timedelta(seconds=30)) == ()
         await nodes.heartbeat(conn, "edge-0", hostname="edge-0")
-        (node,) = await nodes.list_all(conn)
-
-    assert node.status == "healthy"
-
-
-async def test_the_call_of_a_silent_worker_is_lost(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
-    async with postgres.platform.platform() as conn:
-        await nodes.worker_heartbeat(
-            conn, "w1", hostname="w1", status="busy", restaurant_id=tenants[0].id, call_id="a call"
-        )
-        await nodes.worker_heartbeat(conn, "w2", hostname="w2")
-        await conn.execute("update ai_worker_node set last_heartbeat = now() - interval '31 s'")
-
-        assert await nodes.lost_calls(conn, timedelta(seconds=30)) == ("a call",)
-        assert await nodes.lost_calls(conn, timedelta(seconds=30)) == ()
+        assert await conn.fetchval("select status from sip_bridge_node") == "healthy"
 
 
 async def test_a_user_logs_in_on_either_role_and_is_told_the_restaurants(

@@ -7,10 +7,11 @@ import pytest
 
 from domain.order import Cart, ConfirmedOrder
 from stores import checkpoints, greetings, keys, live
-from stores.checkpoints import Checkpoint, Said
+from stores.checkpoints import Checkpoint, Utterance
 from stores.greetings import Greeting, Wanted
 from stores.redis import RedisError, connect
 from tests.integration.stores.samples import NOW, make_menu, make_order, new_id
+from tests.live_state import bridge_is_alive, counters, live_events, waiting
 
 pytestmark = pytest.mark.integration
 
@@ -27,7 +28,7 @@ async def test_a_call_goes_on_from_its_checkpoint(redis: Any) -> None:
         attempt=2,
         started_at=NOW,
         cart=Cart("EUR", 3, 2, order.lines, order.fulfilment, "Ada", 3),
-        transcript=[Said("caller", "Deux, s’il vous plaît", NOW)],
+        transcript=[Utterance("caller", "Deux, s’il vous plaît", NOW)],
         confirmed=order,
         usage={"output_tokens": 5},
         turns=1,
@@ -85,17 +86,17 @@ async def test_a_greeting_is_dropped_unless_it_says_what_it_should(redis: Any) -
 
 
 async def test_the_live_feed_tells_every_kind_as_it_was_published(redis: Any) -> None:
-    line = live.OrderLine(name="Margherita", quantity=2, total_cents=2700, size="Large", modifiers=("Olives",))
+    line = live.TakenLine(name="Margherita", quantity=2, total_cents=2700, size="Large", modifiers=("Olives",))
     told: list[live.LiveEvent] = [
         live.CallChanged(call_id="c", state="ringing", at=NOW),
-        live.Said(call_id="c", who="caller", text="Bonjour", at=NOW),
+        live.Spoke(call_id="c", who="caller", text="Bonjour", at=NOW),
         live.ToolUsed(call_id="c", name="add_item", arguments={"item": "Margherita"}, ok=True, ms=1.5),
         live.OrderTaken(call_id="c", order_id="o", number=7, total_cents=2700, currency="EUR", lines=(line,)),
         live.BargedIn(call_id="c", ms=48.0),
         live.EventHandled(type="t", id="e", function="order_logger", ms=9.0),
     ]
     heard: list[live.LiveEvent] = []
-    feed = live.subscribe(redis, "r")
+    feed = live_events(redis, "r")
 
     async def listen() -> None:
         async for event in feed:
@@ -110,7 +111,7 @@ async def test_the_live_feed_tells_every_kind_as_it_was_published(redis: Any) ->
         for event in told:
             await live.publish(redis, "r", event)
         await listening
-    await feed.aclose()  # type: ignore[attr-defined]
+    await feed.aclose()
 
     assert heard == told
     assert msgspec.json.decode(msgspec.json.encode(told[3])) == {
@@ -135,17 +136,18 @@ async def test_the_counters_follow_calls_however_often_they_are_told(redis: Any)
         timestamp=1,
     )
     second = msgspec.structs.replace(call, call_id="c2")
+    tomorrow = datetime.now(UTC) + timedelta(days=1)  # the day's counter ends with the day: not during this test
 
     for one in (call, second):
-        await live.call_started(redis, one.call_id, NOW)
+        await live.call_started(redis, one.call_id, tomorrow)
         await live.queued(redis, one)
-    assert await live.stats(redis) == live.Stats(active_calls=2, queued_calls=2, calls_today=2)
-    assert await live.waiting(redis) == (call, second)
+    assert await counters(redis) == (2, 2, 2)
+    assert await waiting(redis) == (call, second)
 
     for _ in range(2):
         await live.unqueued(redis, call)
-        await live.call_ended(redis, "c1", NOW)
-    assert await live.stats(redis) == live.Stats(active_calls=1, queued_calls=1, calls_today=2)
+        await live.call_ended(redis, "c1", tomorrow)
+    assert await counters(redis) == (1, 1, 2)
 
 
 @pytest.mark.usefixtures("within_one_day")
@@ -171,7 +173,7 @@ async def test_a_call_that_nobody_ended_is_not_counted_for_ever(redis: Any) -> N
     await live.call_started(redis, "lost", NOW - timedelta(hours=5))
     await live.call_started(redis, "c", NOW)
 
-    assert (await live.stats(redis)).active_calls == 1
+    assert (await counters(redis)).active_calls == 1
 
 
 async def test_a_bridge_and_a_worker_are_there_until_they_fall_silent(redis: Any) -> None:
@@ -179,7 +181,7 @@ async def test_a_bridge_and_a_worker_are_there_until_they_fall_silent(redis: Any
     await live.bridge_heartbeat(redis, "edge-0", ["l2"])
     await live.worker_heartbeat(redis, "w", "busy", live.WorkerCall("r", "c", NOW))
 
-    assert await live.bridge_is_alive(redis, "edge-0")
+    assert await bridge_is_alive(redis, "edge-0")
     assert await redis.smembers(keys.bridge_registrations("edge-0")) == {b"l2"}
     assert await redis.get(keys.bridge_count("edge-0")) == b"1"
     for key in (keys.bridge_heartbeat("edge-0"), keys.worker_status("w"), keys.worker_call("w")):

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -8,7 +7,7 @@ import pytest
 from domain.restaurant import OpeningException
 from stores import kitchen, menus, restaurants
 from stores.errors import NotFoundError
-from tests.integration.stores.samples import NOW, Tenant, make_restaurant, new_id
+from tests.integration.stores.samples import NOW, Tenant, new_id
 
 pytestmark = pytest.mark.integration
 
@@ -30,49 +29,16 @@ async def test_a_menu_is_read_as_it_was_written(postgres: Any, tenants: tuple[Te
         assert await menus.load(conn, own.id) == own.menu
 
 
-async def test_an_update_writes_and_names_only_the_fields_that_changed(
-    postgres: Any, tenants: tuple[Tenant, Tenant]
-) -> None:
-    own, _ = tenants
-    edited = replace(own.restaurant, greeting="Good evening", prep_minutes=25)
-
-    async with postgres.app.tenant(own.id) as conn:
-        changed = await restaurants.update(conn, edited)
-        again = await restaurants.update(conn, edited)
-
-    assert changed == ("greeting", "prep_minutes")
-    assert again == ()
-    async with postgres.app.tenant(own.id) as conn:
-        assert await restaurants.get(conn, own.id) == edited
-
-
-async def test_an_exception_is_replaced_and_removed(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
+async def test_an_exception_is_replaced(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
     own, _ = tenants
     christmas = date(2026, 12, 25)
 
     async with postgres.app.tenant(own.id) as conn:
         await restaurants.set_exception(conn, own.id, OpeningException(christmas, ((600, 720), (1080, 1320))))
-        await restaurants.remove_exception(conn, own.id, date(2026, 12, 31))
         exceptions = (await restaurants.get(conn, own.id)).exceptions
 
-    assert exceptions == (OpeningException(christmas, ((600, 720), (1080, 1320))),)
-
-
-async def test_the_platform_lists_restaurants_by_name_in_pages(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
-    async with postgres.platform.platform() as conn:
-        first = await restaurants.list_all(conn, limit=1)
-        second = await restaurants.list_all(conn, limit=1, after=first[-1])
-
-    assert [row.id for row in (*first, *second)] == [tenant.id for tenant in tenants]
-
-
-async def test_houses_of_one_name_are_all_listed(postgres: Any) -> None:
-    async with postgres.platform.platform() as conn:
-        ids = [await restaurants.create(conn, replace(make_restaurant("Pizza Roma"), id="")) for _ in range(3)]
-        listed = [await restaurants.list_all(conn, limit=2)]
-        listed.append(await restaurants.list_all(conn, limit=2, after=listed[0][-1]))
-
-    assert [row.id for page in listed for row in page] == sorted(ids)
+    replaced = OpeningException(christmas, ((600, 720), (1080, 1320)))
+    assert exceptions == (replaced, *own.restaurant.exceptions[1:])
 
 
 async def test_a_price_change_names_the_item_and_is_read_back(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
@@ -84,21 +50,6 @@ async def test_a_price_change_names_the_item_and_is_read_back(postgres: Any, ten
 
     assert item_id == own.item_id
     assert menu.items[0].sizes[0].price_cents == 950
-
-
-async def test_an_option_that_runs_out_names_every_item_that_offers_it(
-    postgres: Any, tenants: tuple[Tenant, Tenant]
-) -> None:
-    own, _ = tenants
-
-    async with postgres.app.tenant(own.id) as conn:
-        item_ids = await menus.set_option_available(conn, own.option_id, False)
-        await menus.set_item_available(conn, own.item_id, False)
-        menu = await menus.load(conn, own.id)
-
-    assert set(item_ids) == {item.id for item in own.menu.items}
-    assert not any(item.modifier_groups[0].options[0].available for item in menu.items)
-    assert not menu.items[0].available
 
 
 async def test_a_change_of_an_unknown_row_says_what_is_not_there(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:

@@ -71,12 +71,10 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
         conn, other.call_id, NOW, other.id, [], {}, 0.0, None, "failed"
     ),
     customers.remember: lambda conn, other, pii, sip: customers.remember(conn, other.id, other.phone, "Eve", pii),
-    customers.find: lambda conn, other, pii, sip: customers.find(conn, other.id, other.phone, pii),
     figures.log_order: lambda conn, other, pii, sip: figures.log_order(conn, logged(new_id(), other.id)),
     figures.daily: lambda conn, other, pii, sip: figures.daily(conn, other.id, date(2020, 1, 1), date(2030, 1, 1)),
     kitchen.load_minutes: lambda conn, other, pii, sip: kitchen.load_minutes(conn, other.id, NOW),
     kitchen.set_load: lambda conn, other, pii, sip: kitchen.set_load(conn, other.id, "counter", 99, LATER),
-    lines.of_restaurant: lambda conn, other, pii, sip: lines.of_restaurant(conn, other.id),
     lines.get: lambda conn, other, pii, sip: lines.get(conn, other.line_id),
     lines.create: lambda conn, other, pii, sip: lines.create(
         conn, restaurant_id=other.id, number="+33999999999", cipher=sip
@@ -87,8 +85,6 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     menus.insert: lambda conn, other, pii, sip: menus.insert(conn, make_menu(other.id)),
     menus.set_price: lambda conn, other, pii, sip: menus.set_price(conn, other.size_id, 1),
     menus.set_item_available: lambda conn, other, pii, sip: menus.set_item_available(conn, other.item_id, False),
-    menus.set_size_available: lambda conn, other, pii, sip: menus.set_size_available(conn, other.size_id, False),
-    menus.set_option_available: lambda conn, other, pii, sip: menus.set_option_available(conn, other.option_id, False),
     orders.insert_confirmed: lambda conn, other, pii, sip: orders.insert_confirmed(conn, _other_order(other), pii),
     orders.recent: lambda conn, other, pii, sip: orders.recent(conn, pii=pii),
     orders.get: lambda conn, other, pii, sip: orders.get(conn, other.order_id),
@@ -102,16 +98,11 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     ),
     reservations.cancel: lambda conn, other, pii, sip: reservations.cancel(conn, other.reservation_id),
     restaurants.get: lambda conn, other, pii, sip: restaurants.get(conn, other.id),
-    restaurants.list_all: lambda conn, other, pii, sip: restaurants.list_all(conn),
-    restaurants.update: lambda conn, other, pii, sip: restaurants.update(conn, replace(other.restaurant, name="Eve's")),
     restaurants.set_openings: lambda conn, other, pii, sip: restaurants.set_openings(
         conn, other.id, [Opening(1, 600, 900)]
     ),
     restaurants.set_exception: lambda conn, other, pii, sip: restaurants.set_exception(
         conn, other.id, OpeningException(date(2026, 12, 25), ((600, 900),))
-    ),
-    restaurants.remove_exception: lambda conn, other, pii, sip: restaurants.remove_exception(
-        conn, other.id, date(2026, 12, 25)
     ),
     restaurants.set_delivery_zones: lambda conn, other, pii, sip: restaurants.set_delivery_zones(
         conn, other.id, [DeliveryZone("Mine", ("1",), 0, 0, 0)]
@@ -125,23 +116,16 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
 PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
     lines.active_lines: lambda conn, other, pii, sip: lines.active_lines(conn),
     lines.lines_of_node: lambda conn, other, pii, sip: lines.lines_of_node(conn, "node"),
-    lines.find_by_id: lambda conn, other, pii, sip: lines.find_by_id(conn, other.line_id),
-    lines.find_by_number: lambda conn, other, pii, sip: lines.find_by_number(conn, other.phone),
     lines.assign: lambda conn, other, pii, sip: lines.assign(conn, other.line_id, "node"),
     lines.set_registration: lambda conn, other, pii, sip: lines.set_registration(
         conn, other.line_id, "node", "registered"
     ),
     lines.unassign: lambda conn, other, pii, sip: lines.unassign(conn, other.line_id),
     nodes.heartbeat: lambda conn, other, pii, sip: nodes.heartbeat(conn, "node", hostname="node"),
-    nodes.list_all: lambda conn, other, pii, sip: nodes.list_all(conn),
     nodes.least_loaded: lambda conn, other, pii, sip: nodes.least_loaded(conn),
     nodes.mark_down: lambda conn, other, pii, sip: nodes.mark_down(conn, timedelta(0)),
-    nodes.worker_heartbeat: lambda conn, other, pii, sip: nodes.worker_heartbeat(conn, "worker", hostname="worker"),
-    nodes.remove_worker: lambda conn, other, pii, sip: nodes.remove_worker(conn, "worker"),
-    nodes.lost_calls: lambda conn, other, pii, sip: nodes.lost_calls(conn, timedelta(0)),
     partitions.ensure: lambda conn, other, pii, sip: partitions.ensure(conn, date(2031, 1, 1), 1),
     restaurants.create: lambda conn, other, pii, sip: restaurants.create(conn, replace(other.restaurant, id="")),
-    restaurants.set_max_calls: lambda conn, other, pii, sip: restaurants.set_max_calls(conn, other.id, 99),
     users.create: lambda conn, other, pii, sip: users.create(conn, email="eve@x.example", password="long enough"),
     users.set_password: lambda conn, other, pii, sip: users.set_password(conn, other.user_id, "stolen password"),
     users.add_membership: lambda conn, other, pii, sip: users.add_membership(conn, other.id, other.user_id, "staff"),

@@ -28,7 +28,7 @@ from domain.restaurant import Restaurant
 from seeds import seed
 from stores import calls, figures, live, menus, orders, users
 from stores.calls import CallRecord
-from stores.checkpoints import Said
+from stores.checkpoints import Utterance
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.orders import StoredOrder
 from stores.postgres import Connection, Postgres
@@ -232,7 +232,7 @@ def log_call(admin: Admin, call_id: str, *, order_id: str | None = None, minutes
                 caller=CALLER,
             )
             transcript = [
-                Said(who, text, started + timedelta(seconds=9 * turn))  # type: ignore[arg-type]
+                Utterance(who, text, started + timedelta(seconds=9 * turn))  # type: ignore[arg-type]
                 for turn, (who, text) in enumerate(said)
             ]
             await calls.record_ended(connection, record, pii=PiiCipher(admin.master_key))

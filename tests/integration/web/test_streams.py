@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from stores.live import CallChanged, Said
+from stores.live import CallChanged, Spoke
 from tests.integration.web.admin import OWNER, Admin, make_order, publish, take_order
 
 pytestmark = pytest.mark.integration
@@ -84,7 +84,7 @@ def test_the_overview_follows_a_call(admin: Admin, open_stream: OpenStream) -> N
     stream.next_chunk()
     publish(admin, CallChanged(call_id="call-1", state="joined", at=now))
     stream.until("In conversation")
-    publish(admin, Said(call_id="call-1", who="caller", text="One calzone, please", at=now))
+    publish(admin, Spoke(call_id="call-1", who="caller", text="One calzone, please", at=now))
     stream.until("One calzone, please")
     publish(admin, CallChanged(call_id="call-1", state="ended", at=now))
 

@@ -6,11 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.delivery import zone_for
+from domain.delivery import promised_at, zone_for
 from domain.errors import Refused
 from domain.faqs import look_up
 from domain.order import Fulfilment
-from domain.promises import promised_at
 from domain.reservations import STAY, DiningTable, Reservation, check_request, free_tables
 from domain.restaurant import DeliveryZone, FaqEntry, Restaurant
 

@@ -6,7 +6,7 @@ from array import array
 
 import pytest
 
-from functions.greeting_renderer.resampling import LOUDEST, SPEECH_RATE_HZ, to_ulaw
+from functions.greeting_renderer.speech import LOUDEST, SPEECH_RATE_HZ, to_ulaw
 
 pytestmark = pytest.mark.unit
 

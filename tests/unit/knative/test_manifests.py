@@ -12,6 +12,7 @@ from devstack.knative.schedules import check_schedule
 from devstack.knative.settings import ClusterSettings, read_settings
 from eventing.catalogue import BY_TYPE, CallIncoming
 from eventing.relay.publishing import PUBLISH_TIMEOUT_S
+from functions.__main__ import known
 from functions.call_handler.settings import Settings
 from ops.manifests import Manifest, render
 from tests.unit.manifests.rendered import of_kind, secrets
@@ -100,7 +101,8 @@ def test_the_clock_calls_paths_that_the_functions_have() -> None:
     for name, spec in pings.items():
         sink = spec["sink"]
         function = sink["ref"]["name"].replace("-", "_")
-        sources = "".join(file.read_text() for file in (ROOT / "functions" / function).glob("*.py"))
+        files = [*(ROOT / "functions").glob(f"{function}.py"), *(ROOT / "functions" / function).glob("*.py")]
+        sources = "".join(file.read_text() for file in files)
         assert f'on_tick(app, "{sink["uri"]}"' in sources, name
         assert check_schedule(spec["schedule"], spec["timezone"]) is None
 
@@ -127,7 +129,7 @@ def test_a_bridge_has_the_time_that_its_calls_may_take() -> None:
 
 
 def test_every_knative_service_runs_a_function_that_is_there() -> None:
-    functions = {folder.parent.name for folder in (ROOT / "functions").glob("*/__main__.py")}
+    functions = known()
     for service in bodies("Service", "serving"):
         container = service["spec"]["template"]["spec"]["containers"][0]
         assert container["args"][0] in functions

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stores.live import CallChanged, Said
+from stores.live import CallChanged, Spoke
 from web.active_calls import FORGET_AFTER, ActiveCalls
 
 pytestmark = pytest.mark.unit
@@ -15,7 +15,7 @@ def test_a_call_is_there_from_its_first_ring_to_its_end() -> None:
 
     calls.apply(CallChanged(call_id="a", state="ringing", at=NOW))
     calls.apply(CallChanged(call_id="a", state="joined", at=NOW + timedelta(seconds=1)))
-    calls.apply(Said(call_id="a", who="caller", text="A pizza, please", at=NOW))
+    calls.apply(Spoke(call_id="a", who="caller", text="A pizza, please", at=NOW))
     (call,) = calls.now()
     calls.apply(CallChanged(call_id="a", state="ended", at=NOW + timedelta(minutes=1)))
 
@@ -26,7 +26,7 @@ def test_a_call_is_there_from_its_first_ring_to_its_end() -> None:
 def test_words_of_a_call_that_has_ended_do_not_bring_it_back() -> None:
     calls = ActiveCalls()
 
-    calls.apply(Said(call_id="a", who="assistant", text="Goodbye", at=NOW))
+    calls.apply(Spoke(call_id="a", who="assistant", text="Goodbye", at=NOW))
 
     assert calls.now() == ()
 

@@ -21,9 +21,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from eventing.cloudevents import Event, parse, to_structured
-from eventing.connections import hold_open
 from eventing.refusals import refusal
-from eventing.serving import PlatformSettings
+from eventing.serving import PlatformSettings, hold_open, run
 from process import logs
 from process.asgi import App, Request, Response
 from process.health import Health
@@ -32,7 +31,7 @@ from stores.postgres import Connection, Postgres
 NAME = "dead_letter_keeper"
 
 INSERT_TIMEOUT_S = 10.0
-# The Broker's own extensions: who failed, with which status and text. They are columns of ours, not the event's.
+# The Broker's own extensions: who failed, with which status and text. They become columns, not parts of the event.
 _DESTINATION, _STATUS, _TEXT = "knativeerrordest", "knativeerrorcode", "knativeerrordata"
 _ADDED_ON_THE_WAY = frozenset({_DESTINATION, _STATUS, _TEXT, "knativearrivaltime"})
 
@@ -43,6 +42,10 @@ on conflict (event_id, subscriber) do nothing
 """
 
 log = logs.get(__name__)
+
+
+def main() -> None:
+    run(NAME, PlatformSettings, build)
 
 
 def build(settings: PlatformSettings) -> App:

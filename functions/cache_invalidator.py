@@ -7,9 +7,8 @@ from functools import partial
 from domain.prompts import greeting_text
 from eventing.catalogue import CacheInvalidated, FaqChanged, GreetingChanged, MenuChanged, RestaurantChanged
 from eventing.cloudevents import BadEvent, Event
-from eventing.connections import check_redis
 from eventing.consumers import outside_consumer
-from eventing.serving import FunctionSettings
+from eventing.serving import FunctionSettings, check_redis, run
 from process.asgi import App
 from stores import greetings, restaurants
 from stores.cache import Part, RestaurantCache
@@ -17,6 +16,10 @@ from stores.postgres import Postgres
 from stores.redis import Redis, connect
 
 NAME = "cache_invalidator"
+
+
+def main() -> None:
+    run(NAME, FunctionSettings, build)
 
 
 def build(settings: FunctionSettings) -> App:
@@ -51,6 +54,6 @@ def _stale(event: Event) -> Part:
 
 
 async def _greeting(postgres: Postgres, restaurant_id: str) -> str:
-    """What is said now: more than the event's text where calls are recorded, and ours where it has none."""
+    """What is said now: more than the event's text where calls are recorded, and the default where it has none."""
     async with postgres.tenant(restaurant_id) as connection:
         return greeting_text(await restaurants.get(connection, restaurant_id))

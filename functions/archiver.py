@@ -11,8 +11,7 @@ from functools import partial
 
 from prometheus_client import Counter
 
-from eventing.connections import hold_open
-from eventing.serving import PlatformSettings
+from eventing.serving import PlatformSettings, hold_open, run
 from eventing.ticks import on_tick
 from process import logs
 from process.asgi import App
@@ -25,6 +24,10 @@ NAME = "archiver"
 partitions_made_total = Counter("partitions_made_total", "Monthly partitions made by this process.")
 
 log = logs.get(__name__)
+
+
+def main() -> None:
+    run(NAME, PlatformSettings, build)
 
 
 def build(settings: PlatformSettings) -> App:

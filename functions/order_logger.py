@@ -6,7 +6,7 @@ from eventing.catalogue import OrderConfirmed, OrderLogged
 from eventing.cloudevents import Event
 from eventing.consumers import consumer
 from eventing.refusals import Unprocessable
-from eventing.serving import FunctionSettings
+from eventing.serving import FunctionSettings, run
 from process.asgi import App
 from stores import figures
 from stores.figures import LoggedOrder
@@ -16,6 +16,10 @@ from stores.redis import connect
 NAME = "order_logger"
 
 _LOCAL_DAY = "select ($2::timestamptz at time zone zone)::date from restaurant where id = $1"
+
+
+def main() -> None:
+    run(NAME, FunctionSettings, build)
 
 
 def build(settings: FunctionSettings) -> App:

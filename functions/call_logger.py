@@ -12,7 +12,7 @@ from domain.calls import Outcome
 from eventing.catalogue import CallEnded, CallMissed, CallTransferred, MissedReason
 from eventing.cloudevents import BadEvent, Event
 from eventing.consumers import consumer
-from eventing.serving import FunctionSettings
+from eventing.serving import FunctionSettings, run
 from process import logs
 from process.asgi import App
 from stores import calls, live
@@ -42,6 +42,10 @@ _TRANSFERRED = "update call_log set outcome = 'transferred' where id = $1 and st
 _KNOWN_LINE = "select id from phone_line where id = $1"  # a line may be gone by the time its call is logged
 
 log = logs.get(__name__)
+
+
+def main() -> None:
+    run(NAME, FunctionSettings, build)
 
 
 def build(settings: FunctionSettings) -> App:

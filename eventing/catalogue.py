@@ -1,0 +1,249 @@
+"""Every event that AlloResto makes, as frozen structs: Python names here, camel case in JSON.
+
+``BY_TYPE`` maps a CloudEvents type to its struct. Adding an optional field keeps a type's version; anything
+else is a new version, and with it a new ``dataschema``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal
+
+import msgspec
+
+from domain.calls import Outcome
+from domain.order import FulfilmentKind
+
+VERSION = 1
+
+# What a JSON schema can check of a field.
+Uuid = Annotated[
+    str,
+    msgspec.Meta(
+        pattern="^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
+        description="A UUID in its text form.",
+    ),
+]
+CallId = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=128, description="Names a call across all parts: one for each INVITE.")
+]
+Instant = Annotated[datetime, msgspec.Meta(tz=True, description="A moment in UTC, RFC 3339.")]
+Cents = Annotated[int, msgspec.Meta(description="Integer cents, VAT included.")]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, description="Milliseconds.")]
+Attempt = Annotated[int, msgspec.Meta(ge=1, description="1 for the first handler asked, then one more for each.")]
+Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="ISO 4217.")]
+
+Codec = Literal["PCMU", "PCMA"]
+MissedReason = Literal["no_handler", "handler_lost", "restaurant_full", "node_full", "ai_down", "caller_hung_up"]
+LineChange = Literal["created", "assigned", "updated", "activated", "deactivated", "removed"]
+
+
+class Payload(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An event's data. ``TYPE`` is its CloudEvents type; unknown fields are ignored, so that fields may be added."""
+
+    TYPE: ClassVar[str]
+
+    restaurant_id: Uuid
+
+
+class CallEvent(Payload, frozen=True, kw_only=True):
+    """What every event of a call says. ``received_at`` is when the INVITE came: with the id it names the call's row."""
+
+    call_id: CallId
+    phone_line_id: Uuid
+    bridge_node_id: str
+    received_at: Instant
+
+
+class CallIncoming(CallEvent, frozen=True, kw_only=True):
+    """A caller rings: a bridge asks for a handler. Goes straight to the call handler, never through the broker.
+
+    ``audio_stream_token`` opens ``audio_stream_url`` once, for this ``attempt``. ``greeting`` is the text that
+    the caller is hearing already. ``codec`` is the phone side's; the media stream is always µ-law.
+    """
+
+    TYPE: ClassVar[str] = "com.alloresto.call.incoming"
+
+    attempt: Attempt
+    caller: str
+    called: str
+    codec: Codec
+    audio_stream_url: str
+    audio_stream_token: str
+    greeting: str
+
+
+class CallEnded(CallEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A call is over. ``recording`` says where its audio lies, when the restaurant records."""
+
+    TYPE: ClassVar[str] = "com.alloresto.call.ended"
+
+    outcome: Outcome
+    attempts: int
+    ended_at: Instant
+    duration_ms: Milliseconds
+    answered_at: Instant | None = None
+    joined_at: Instant | None = None
+    order_id: Uuid | None = None
+    recording: str | None = None
+
+
+class CallMissed(CallEvent, frozen=True, kw_only=True):
+    """Nobody served the caller: the restaurant's fallback spoke, or the caller gave up."""
+
+    TYPE: ClassVar[str] = "com.alloresto.call.missed"
+
+    reason: MissedReason
+    ended_at: Instant
+
+
+class CallTransferred(CallEvent, frozen=True, kw_only=True):
+    """The caller was put through to a human at ``target`` (a number or SIP URI)."""
+
+    TYPE: ClassVar[str] = "com.alloresto.call.transferred"
+
+    target: str
+    reason: str
+    transferred_at: Instant
+
+
+class LineChanged(Payload, frozen=True, kw_only=True):
+    """A phone line was made, assigned to a node, edited or taken away."""
+
+    TYPE: ClassVar[str] = "com.alloresto.line.changed"
+
+    phone_line_id: Uuid
+    change: LineChange
+
+
+class OrderedLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One line of the ticket. ``size`` is "" for an item sold in one size; ``unit_cents`` includes modifiers."""
+
+    item_id: Uuid
+    name: str
+    size: str
+    quantity: int
+    unit_cents: Cents
+    total_cents: Cents
+    modifiers: tuple[str, ...] = ()
+
+
+class OrderConfirmed(Payload, frozen=True, kw_only=True):
+    """The caller agreed and the order is in the database. ``number`` is the day's ticket number."""
+
+    TYPE: ClassVar[str] = "com.alloresto.order.confirmed"
+
+    order_id: Uuid
+    call_id: CallId
+    number: int
+    fulfilment: FulfilmentKind
+    total_cents: Cents
+    currency: Currency
+    lines: tuple[OrderedLine, ...]
+    promised_at: Instant
+    confirmed_at: Instant
+
+
+class OrderLogged(Payload, frozen=True, kw_only=True):
+    """The order is in the log; with the restaurant's figures of its day so far (``day`` is the local date)."""
+
+    TYPE: ClassVar[str] = "com.alloresto.order.logged"
+
+    order_id: Uuid
+    number: int
+    day: str
+    orders_today: Count
+    total_cents_today: Cents
+    currency: Currency
+
+
+class MenuChanged(Payload, frozen=True, kw_only=True):
+    """``item_ids`` are the items whose price, name, availability or modifiers changed; empty for the whole menu."""
+
+    TYPE: ClassVar[str] = "com.alloresto.menu.changed"
+
+    item_ids: tuple[Uuid, ...] = ()
+    reason: str = ""
+
+
+class RestaurantChanged(Payload, frozen=True, kw_only=True):
+    """``fields`` are the changed fields of the restaurant, as the domain names them (``name``, ``openings``, …)."""
+
+    TYPE: ClassVar[str] = "com.alloresto.restaurant.changed"
+
+    fields: tuple[str, ...]
+
+
+class FaqChanged(Payload, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "com.alloresto.faq.changed"
+
+    faq_ids: tuple[Uuid, ...] = ()
+
+
+class GreetingChanged(Payload, frozen=True, kw_only=True):
+    """The text or the voice of the greeting changed; its audio has to be rendered again."""
+
+    TYPE: ClassVar[str] = "com.alloresto.greeting.changed"
+
+    text: str
+    voice: str
+    language: str
+
+
+class GreetingRendered(Payload, frozen=True, kw_only=True):
+    """The greeting's audio is ready: µ-law, 8 kHz, at the Redis key ``key``."""
+
+    TYPE: ClassVar[str] = "com.alloresto.greeting.rendered"
+
+    text: str
+    voice: str
+    language: str
+    key: str
+    duration_ms: Milliseconds
+
+
+class CacheInvalidated(Payload, frozen=True, kw_only=True):
+    """``keys`` are the Redis keys that are gone; the next call builds them again."""
+
+    TYPE: ClassVar[str] = "com.alloresto.cache.invalidated"
+
+    keys: tuple[str, ...]
+
+
+BY_TYPE: dict[str, type[Payload]] = {
+    kind.TYPE: kind
+    for kind in (
+        CallIncoming,
+        CallEnded,
+        CallMissed,
+        CallTransferred,
+        LineChanged,
+        OrderConfirmed,
+        OrderLogged,
+        MenuChanged,
+        RestaurantChanged,
+        FaqChanged,
+        GreetingChanged,
+        GreetingRendered,
+        CacheInvalidated,
+    )
+}
+
+
+def dataschema(event_type: str) -> str:
+    """The URI of the type's JSON schema, as sent in ``ce-dataschema``."""
+    return f"urn:alloresto:schema:{event_type}:{VERSION}"
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """A JSON Schema (2020-12) for each type, by type name."""
+    return {
+        event_type: {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "$id": dataschema(event_type),
+            "title": event_type,
+            **msgspec.json.schema(kind),
+        }
+        for event_type, kind in sorted(BY_TYPE.items())
+    }

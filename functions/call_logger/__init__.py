@@ -1,1 +1,0 @@
-"""Keeps the call log: one row a call, from its end, its miss or its transfer."""

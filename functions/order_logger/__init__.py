@@ -1,1 +1,0 @@
-"""Keeps the order log and each day's figures: ``order.confirmed`` in, ``order.logged`` out."""
