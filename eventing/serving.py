@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
 
-from process import logs
-from process.asgi import App, serve
+from process import asgi, logs
+from process.asgi import App
 from process.settings import Port, load_or_exit
 
 GRACE_S = 28  # an effect may take EFFECT_TIMEOUT_S; Kubernetes kills after 30 s unless told otherwise
@@ -42,4 +41,4 @@ def run(name: str, kind: type[S], build: Callable[[S], App]) -> None:
     """Serve ``build(settings)`` until SIGTERM. A missing setting ends the process with status 2 and its name."""
     settings = load_or_exit(kind)
     logs.configure(name)
-    asyncio.run(serve(build(settings), settings.host, settings.port, grace_s=GRACE_S))
+    asgi.run(build(settings), settings.host, settings.port, grace_s=GRACE_S)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import sys
 
@@ -10,15 +9,15 @@ from eventing.cloudevents import overrides
 from eventing.relay.publishing import Publisher
 from eventing.relay.service import Relay
 from eventing.relay.settings import Settings
-from process import logs
-from process.asgi import App, serve
+from process import asgi, logs
+from process.asgi import App
 from process.health import Health
 from process.settings import load_or_exit
 
 GRACE_S = 2  # for probes under way; the relay's own grace comes after
 
 
-async def main() -> int:
+def main() -> int:
     settings = load_or_exit(Settings)
     logs.configure("relay")
     try:
@@ -37,9 +36,9 @@ async def main() -> int:
     app = App(health)
     app.startup.append(relay.start)
     app.shutdown.append(relay.stop)
-    await serve(app, settings.host, settings.port, grace_s=GRACE_S)
+    asgi.run(app, settings.host, settings.port, grace_s=GRACE_S)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(main())
