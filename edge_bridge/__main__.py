@@ -1,4 +1,4 @@
-"""``python -m edge_bridge``: one node. Settings come from the environment (``settings.Settings``).
+"""``python -m edge_bridge``: one node. Settings come from the environment (``settings.EdgeSettings``).
 
 The old bridge's options still work and go before the environment: ``--redis-url`` and ``--api-port`` as settings;
 ``--sip-domain``, ``--sip-username`` and ``--sip-password`` as the trunk account of the phone line with that
@@ -13,7 +13,7 @@ import msgspec
 import uvloop
 
 from edge_bridge import supervisor
-from edge_bridge.settings import Settings
+from edge_bridge.settings import EdgeSettings
 from process import logs, settings
 
 
@@ -43,7 +43,7 @@ def _arguments(argv: list[str]) -> dict[str, str]:
 def main() -> None:
     os.environ.update(_arguments(sys.argv[1:]))
     logs.configure("edge-bridge")
-    config = settings.load_or_exit(Settings)
+    config = settings.load_or_exit(EdgeSettings)
     try:
         config.check()
     except settings.SettingsError as error:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from edge_bridge.audio import CallAudio
-from edge_bridge.directory import Line
+from edge_bridge.directory import LineEntry
 from edge_bridge.sip.signals import Invite
 from eventing.catalogue import MissedReason
 
@@ -15,7 +15,7 @@ class Arrival:
 
     call_id: str
     invite: Invite
-    line: Line
+    line: LineEntry
     audio: CallAudio
     received_at: datetime
     over_limit: MissedReason | None = None

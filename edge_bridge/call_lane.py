@@ -12,7 +12,7 @@ from typing import Protocol
 
 import aiohttp
 
-from edge_bridge.lane_policy import CallerGone, Ended, Lost, Refused, Result, Silent
+from edge_bridge.lane_policy import AttemptRefused, CallerGone, LaneEnded, Lost, Result, Silent
 from edge_bridge.media_stream import MediaStream
 from eventing import cloudevents
 from process import logs
@@ -107,7 +107,7 @@ class Attempt:
             return CallerGone()
         self._stream.stop(reason)
         result = await _within(reading, FINAL_LINE_WITHIN_S)
-        return result if isinstance(result, Ended) else CallerGone()
+        return result if isinstance(result, LaneEnded) else CallerGone()
 
     async def _read(self) -> Result:
         try:
@@ -115,31 +115,31 @@ class Attempt:
                 async with asyncio.timeout(self._time_left(lane.FIRST_LINE_WITHIN_S)):
                     answer = await held.enter_async_context(self._client.post(self._event))
                     if answer.status != 200:
-                        return Refused(answer.status)
+                        return AttemptRefused(answer.status)
                     line = await _next_line(answer)
                 return await self._follow(answer, line)
         except TimeoutError:
             return self._lost_or(Silent(), "no line in time")
         except (aiohttp.ClientError, OSError) as error:
-            return self._lost_or(Refused(0), type(error).__name__)
+            return self._lost_or(AttemptRefused(0), type(error).__name__)
 
-    async def _follow(self, answer: aiohttp.ClientResponse, line: lane.Line | None) -> Result:
+    async def _follow(self, answer: aiohttp.ClientResponse, line: lane.LaneLine | None) -> Result:
         if line is None:
-            return Refused(0)  # 200 and not one line: an old proxy's error, or a handler that died at once
+            return AttemptRefused(0)  # 200 and not one line: an old proxy's error, or a handler that died at once
         join_by = time.monotonic() + JOIN_WITHIN_S
         while line is not None:
             match line:
-                case lane.Accepted():
+                case lane.AcceptedLine():
                     self._accepted = True
                     self._listener.accepted(line.worker)
-                case lane.Connected():
+                case lane.ConnectedLine():
                     self._connected = True
                     self._listener.connected()
-                case lane.Ended():
-                    return Ended(line.outcome, line.order_id, line.reason, self._connected)
+                case lane.EndedLine():
+                    return LaneEnded(line.outcome, line.order_id, line.reason, self._connected)
             wait = LINE_WITHIN_S if self._connected else min(LINE_WITHIN_S, join_by - time.monotonic())
             line = await asyncio.wait_for(_next_line(answer), max(wait, 0.0))
-        return self._lost_or(Refused(0), "the stream ended without its final line")
+        return self._lost_or(AttemptRefused(0), "the stream ended without its final line")
 
     def _time_left(self, at_most: float) -> float:
         return max(min(at_most, self._deadline - time.monotonic()), 0.0)
@@ -148,7 +148,7 @@ class Attempt:
         return Lost(why) if self._stream.is_joined else before_joining
 
 
-async def _next_line(answer: aiohttp.ClientResponse) -> lane.Line | None:
+async def _next_line(answer: aiohttp.ClientResponse) -> lane.LaneLine | None:
     """The next line; None at the end, and for text that is none of the lane's (a proxy's, in mid-stream)."""
     try:
         raw = await answer.content.readline()

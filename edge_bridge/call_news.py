@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from edge_bridge.arrivals import Arrival
-from edge_bridge.live_feed import LiveFeed
+from edge_bridge.live_feed import CallFeed
 from process import metrics
 from stores import live
 from stores.live import CallChanged, QueuedCall
@@ -18,7 +18,7 @@ State = Literal["ringing", "answered", "greeting", "waiting", "joined", "lost", 
 class NewsDesk:
     """Shared by all calls of a worker. Everything goes through the feed's queue: nothing here waits."""
 
-    feed: LiveFeed
+    feed: CallFeed
     node_id: str
 
     def ringing(self, arrival: Arrival) -> None:

@@ -22,7 +22,7 @@ def _new_traceparent() -> str:
 
 
 @dataclass(slots=True)
-class CallRecord:
+class CallSummary:
     """Filled in while the call goes on. ``outcome`` stays ``failed`` unless something better happens."""
 
     arrival: Arrival

@@ -18,7 +18,7 @@ UNAVAILABLE = 503
 
 
 @dataclass(frozen=True, slots=True)
-class Greeting:
+class GreetingClip:
     """What the caller hears first, in 20 ms µ-law frames, and its text for the handler."""
 
     frames: tuple[bytes, ...]
@@ -26,13 +26,13 @@ class Greeting:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LineEntry:
     """One phone line. ``number`` as dialled; domain, username and password are the trunk's ("" for a peer's line)."""
 
     id: str
     restaurant: Restaurant
     number: str
-    greeting: Greeting
+    greeting: GreetingClip
     sip_domain: str = ""
     sip_username: str = ""
     sip_password: str = field(default="", repr=False)
@@ -46,13 +46,15 @@ class Line:
 class Directory:
     """``trunks`` are the addresses of each trunk domain, as resolved or as seen in REGISTER's answers."""
 
-    by_id: Mapping[str, Line]
-    by_number: Mapping[str, Line]
+    by_id: Mapping[str, LineEntry]
+    by_number: Mapping[str, LineEntry]
     peers: tuple[Network, ...] = ()
     trunks: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, lines: Iterable[Line], peers: tuple[Network, ...], trunks: Mapping[str, frozenset[str]]) -> "Directory":
+    def of(
+        cls, lines: Iterable[LineEntry], peers: tuple[Network, ...], trunks: Mapping[str, frozenset[str]]
+    ) -> "Directory":
         known = list(lines)
         return cls(
             by_id={line.id: line for line in known},
@@ -61,7 +63,7 @@ class Directory:
             trunks=trunks,
         )
 
-    def find(self, invite: Invite) -> Line | Refusal:
+    def find(self, invite: Invite) -> LineEntry | Refusal:
         """The line that ``invite`` is for. Strangers get 403 and learn nothing of which lines there are."""
         peer = self._is_peer(invite.source_host)
         if not peer and not any(invite.source_host in addresses for addresses in self.trunks.values()):

@@ -10,7 +10,7 @@ from typing import Protocol
 from domain.calls import Outcome
 from edge_bridge import frames
 from edge_bridge.audio import CallAudio
-from edge_bridge.directory import Line
+from edge_bridge.directory import LineEntry
 from edge_bridge.recordings import Recording
 from eventing.catalogue import MissedReason
 from process import logs
@@ -26,10 +26,10 @@ FRAMES_AT_ONCE = 50
 END_KEY = "#"
 
 
-class Call(Protocol):
+class FallbackCall(Protocol):
     """What a fallback needs of the call; ``keys`` are the DTMF digits that the caller has pressed."""
 
-    line: Line
+    line: LineEntry
     audio: CallAudio
     keys: list[str]
     caller_gone: asyncio.Event
@@ -43,7 +43,7 @@ class Call(Protocol):
         """Whether the other phone took the call."""
 
 
-async def run(call: Call, reason: MissedReason) -> Outcome:
+async def run(call: FallbackCall, reason: MissedReason) -> Outcome:
     """The restaurant's own choice; the busy message when that fails."""
     restaurant = call.line.restaurant
     prompt = "unavailable" if reason == "ai_down" else "busy"
@@ -57,14 +57,14 @@ async def run(call: Call, reason: MissedReason) -> Outcome:
     return await say_and_hang_up(call, prompt)
 
 
-async def say_and_hang_up(call: Call, prompt: str) -> Outcome:
+async def say_and_hang_up(call: FallbackCall, prompt: str) -> Outcome:
     """Say it to the end, at most SAY_WITHIN_S; the session hangs up then."""
     call.say(prompt)
     await call.audio.until_played(SAY_WITHIN_S)
     return "busy"
 
 
-async def _take_message(call: Call) -> Outcome:
+async def _take_message(call: FallbackCall) -> Outcome:
     """Record until ``#``, silence, MESSAGE_AT_MOST_S or the caller's hang-up."""
     call.say("leave_message")
     call.say("beep")
@@ -82,7 +82,7 @@ async def _take_message(call: Call) -> Outcome:
     return "message_taken"
 
 
-async def _listen(call: Call) -> int:
+async def _listen(call: FallbackCall) -> int:
     """How many ms of voice there were."""
     audio = call.audio
     audio.forget_heard()

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from domain.restaurant import Restaurant
 from edge_bridge import sounds
-from edge_bridge.directory import Greeting
+from edge_bridge.directory import GreetingClip
 from edge_bridge.frames import split
 from process import logs
 from stores import greetings, keys
@@ -25,9 +25,9 @@ class Greetings:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._rendered: dict[str, tuple[tuple[bytes, int], Greeting]] = {}
+        self._rendered: dict[str, tuple[tuple[bytes, int], GreetingClip]] = {}
 
-    def of(self, restaurant: Restaurant) -> Greeting:
+    def of(self, restaurant: Restaurant) -> GreetingClip:
         known = self._rendered.get(restaurant.id)
         return sounds.greeting(restaurant.language) if known is None else known[1]
 
@@ -54,5 +54,5 @@ class Greetings:
         loaded = await greetings.load(self._redis, restaurant_id)
         if loaded is None:
             return False
-        self._rendered[restaurant_id] = ((text, size), Greeting(tuple(split(loaded.audio)), loaded.text))
+        self._rendered[restaurant_id] = ((text, size), GreetingClip(tuple(split(loaded.audio)), loaded.text))
         return True

@@ -17,7 +17,7 @@ SHORTEST_TRY_S = 0.5  # with less time left than this, another attempt is not wo
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class LaneEnded:
     """The handler's final line. ``connected``: media and model had been joined."""
 
     outcome: Outcome
@@ -27,7 +27,7 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class AttemptRefused:
     """An HTTP status instead of a stream; 0: no connection, or a handler that broke before it had the caller."""
 
     status: int
@@ -50,7 +50,7 @@ class CallerGone:
     """The caller hung up, and the handler wrote no final line in its time."""
 
 
-Result = Ended | Refused | Silent | Lost | CallerGone
+Result = LaneEnded | AttemptRefused | Silent | Lost | CallerGone
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +93,17 @@ class RetryPolicy:
         match result:
             case CallerGone():
                 return Done("abandoned")
-            case Ended(outcome="failed", connected=False):
+            case LaneEnded(outcome="failed", connected=False):
                 return FallBack("ai_down")
-            case Ended(outcome="failed" | "superseded"):
+            case LaneEnded(outcome="failed" | "superseded"):
                 return self._after_loss(now)
-            case Ended(outcome="busy"):
+            case LaneEnded(outcome="busy"):
                 return self._after_refusal(now)
-            case Ended(outcome, order_id):
+            case LaneEnded(outcome, order_id):
                 return Done(outcome, order_id)
-            case Refused(status) if 400 <= status < 500 and status not in (404, 408, 409, 425, 429):
+            case AttemptRefused(status) if 400 <= status < 500 and status not in (404, 408, 409, 425, 429):
                 return FallBack("ai_down")  # the event itself is refused: it will be again
-            case Refused():
+            case AttemptRefused():
                 return self._after_refusal(now)
             case Silent():
                 return self._again(0.0, now)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import asyncpg
 
 from domain.restaurant import Restaurant
-from edge_bridge.directory import Directory, Line
+from edge_bridge.directory import Directory, LineEntry
 from edge_bridge.greetings import Greetings
 from edge_bridge.settings import Network
 from edge_bridge.sip import uris
@@ -43,7 +43,7 @@ class StaticLine:
         self.username = username
         self.password = password
 
-    def over(self, line: Line) -> Line | None:
+    def over(self, line: LineEntry) -> LineEntry | None:
         if self.username not in (line.sip_username, line.number, line.number.lstrip("+")):
             return None
         return replace(line, sip_domain=self.domain, sip_username=self.username, sip_password=self.password)
@@ -75,7 +75,7 @@ class LineBook:
         self._news = asyncio.Event()
         self._restaurants: dict[str, tuple[float, Restaurant]] = {}
         self._passwords: dict[tuple[str, str], str] = {}
-        self._lines: list[Line] = []
+        self._lines: list[LineEntry] = []
         self._resolved: dict[str, tuple[float, frozenset[str]]] = {}
         self._answered_from: dict[str, set[str]] = {}
         self._static_line_missing = False
@@ -124,7 +124,7 @@ class LineBook:
         self.directory = Directory.of(self._lines, self._peers, trunks)
         self._changed(self.directory)
 
-    async def _read(self) -> list[Line]:
+    async def _read(self) -> list[LineEntry]:
         async with self._postgres.platform() as connection:
             stored = [line for line in await lines.active_lines(connection) if line.provider == "sip"]
             for line in stored:
@@ -144,11 +144,11 @@ class LineBook:
         await nodes.heartbeat(connection, self._node_id, hostname=socket.gethostname())
         await lines.assign(connection, line.id, self._node_id)
 
-    async def _line(self, stored: PhoneLine) -> Line:
+    async def _line(self, stored: PhoneLine) -> LineEntry:
         restaurant = self._restaurants[stored.restaurant_id][1]
         ours = stored.bridge_node_id in (None, self._node_id)
         password = await self._password(stored) if ours else ""
-        return Line(
+        return LineEntry(
             id=stored.id,
             restaurant=restaurant,
             number=stored.number,
@@ -173,7 +173,7 @@ class LineBook:
                 self._passwords[key] = ""
         return self._passwords[key]
 
-    def _with_static_line(self, found: list[Line]) -> list[Line]:
+    def _with_static_line(self, found: list[LineEntry]) -> list[LineEntry]:
         static = self._static_line
         if static is None:
             return found

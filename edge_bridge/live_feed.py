@@ -20,7 +20,7 @@ REST_S = 1.0  # after a failure
 Send = Callable[[Redis], Awaitable[object]]
 
 
-class LiveFeed:
+class CallFeed:
     """Runs small Redis jobs in order, one after another."""
 
     def __init__(self, redis: Redis) -> None:

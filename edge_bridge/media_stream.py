@@ -68,7 +68,7 @@ class MediaStream:
                 self._audio.when_played(lambda: self._send(self._encode.mark(name)))
             case media.Clear():
                 self._audio.clear()
-            case media.Transfer():
+            case media.TransferRequest():
                 self._owner.transfer_wanted(message.transfer.target, message.transfer.reason)
             case media.Hold():
                 self._owner.hold_wanted(message.hold.on)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge_bridge.directory import Line
+from edge_bridge.directory import LineEntry
 from edge_bridge.sip.limits import MAX_LINES
 from edge_bridge.sip.signals import Registration
 from process import logs, metrics
@@ -32,7 +32,7 @@ class RegisteringEndpoint(Protocol):
 class Registrar(Protocol):
     """Holds registrations somewhere: here, or in a SIP proxy in front."""
 
-    def sync(self, lines: Iterable[Line]) -> None:
+    def sync(self, lines: Iterable[LineEntry]) -> None:
         """These lines shall be registered, and no others."""
 
     def answered(self, line_id: str, status: int, expires_s: int) -> None:
@@ -75,7 +75,7 @@ class DirectRegistrar:
     def registered(self) -> frozenset[str]:
         return frozenset(line_id for line_id, held in self._held.items() if held.status == "registered")
 
-    def sync(self, lines: Iterable[Line]) -> None:
+    def sync(self, lines: Iterable[LineEntry]) -> None:
         wanted = {line.id: _registration(line) for line in lines if line.registers}
         if len(wanted) > MAX_LINES and not self._too_many:
             log.error("more lines than this worker can register; the last ones are left out", most=MAX_LINES)
@@ -124,5 +124,5 @@ class DirectRegistrar:
         metrics.sip_registrations_active.labels(self._node_id).set(len(self.registered))
 
 
-def _registration(line: Line) -> Registration:
+def _registration(line: LineEntry) -> Registration:
     return Registration(line.id, line.sip_domain, line.sip_username, line.sip_password)

@@ -1,6 +1,6 @@
 """One call, from its answer to its last event: handlers come and go, the caller stays.
 
-``Session.run`` is the state machine: greeting → attempts (``call_lane``) with the retry policy between them →
+``BridgedCall.run`` is the state machine: greeting → attempts (``call_lane``) with the retry policy between them →
 fallback, or the handler's own end. Every branch has something for the caller to hear and ends by itself.
 """
 
@@ -15,7 +15,7 @@ from edge_bridge import fallbacks, sounds
 from edge_bridge.arrivals import Arrival
 from edge_bridge.call_lane import Attempt, LaneClient
 from edge_bridge.call_news import CallNews
-from edge_bridge.call_record import CallRecord
+from edge_bridge.call_record import CallSummary
 from edge_bridge.frames import SILENCE, split
 from edge_bridge.lane_policy import Again, Done, FallBack, Result, RetryPolicy
 from edge_bridge.media_server import MediaServer
@@ -70,7 +70,7 @@ class Services:
     recorder: Recorder
 
 
-class Session:
+class BridgedCall:
     """Runs on the event loop; ``run`` is one task, everything else is called by the SIP side and the stream."""
 
     def __init__(self, arrival: Arrival, codec: Codec, phone: Phone, services: Services, news: CallNews) -> None:
@@ -80,7 +80,7 @@ class Session:
         self.phone = phone
         self.services = services
         self.caller_gone = asyncio.Event()
-        self.record = CallRecord(arrival, services.node_id, answered_at=datetime.now(UTC))
+        self.record = CallSummary(arrival, services.node_id, answered_at=datetime.now(UTC))
         self._codec = codec
         self._news = news
         self._stream: MediaStream | None = None
@@ -95,7 +95,7 @@ class Session:
 
     # --- The course of a call --------------------------------------------------------------------------------
 
-    async def run(self) -> CallRecord:
+    async def run(self) -> CallSummary:
         """Until the caller is gone and the record complete. Never raises but when cancelled."""
         self._begin()
         reassurance = asyncio.create_task(self._reassure(), name="reassure")

@@ -14,7 +14,7 @@ Calls = Annotated[int, msgspec.Meta(ge=1, le=4)]  # pjsip's own limit in this wh
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One node. Durations are in seconds.
 
     ``sip_public_address`` is put into Contact and SDP where it differs from ``sip_bind_address`` (NAT).

@@ -1,7 +1,7 @@
 """The bridge's own sounds for a restaurant: its language, or English where there is no prompt in that."""
 
 from edge_bridge import prompts
-from edge_bridge.directory import Greeting
+from edge_bridge.directory import GreetingClip
 from edge_bridge.frames import split
 
 FALLBACK_LANGUAGE = "en"
@@ -17,10 +17,10 @@ def sound(language: str, name: str) -> bytes:
     return prompts.prompt(language if language in prompts.LANGUAGES else FALLBACK_LANGUAGE, name)
 
 
-def greeting(language: str) -> Greeting:
+def greeting(language: str) -> GreetingClip:
     """The greeting of a restaurant whose own is not rendered yet."""
     spoken = language if language in prompts.LANGUAGES else FALLBACK_LANGUAGE
-    return Greeting(tuple(split(sound(spoken, "greeting"))), GREETING_TEXTS[spoken])
+    return GreetingClip(tuple(split(sound(spoken, "greeting"))), GREETING_TEXTS[spoken])
 
 
 def preload() -> None:

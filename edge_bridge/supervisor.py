@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from edge_bridge import control
 from edge_bridge.api import Api, bind
-from edge_bridge.settings import Settings
+from edge_bridge.settings import EdgeSettings
 from edge_bridge.sip.limits import MAX_LINES
 from process import logs
 from process.health import Health
@@ -39,7 +39,7 @@ PARTS = ("postgres", "redis", "sip", "sink", "lines")
 class Supervisor:
     """``run`` gives the process's exit status."""
 
-    def __init__(self, config: Settings, environment: Mapping[str, str]) -> None:
+    def __init__(self, config: EdgeSettings, environment: Mapping[str, str]) -> None:
         self._config = config
         self._environment = dict(environment)
         self._health = Health("edge-bridge")
@@ -189,5 +189,5 @@ class Supervisor:
             )
 
 
-async def run(config: Settings) -> int:
+async def run(config: EdgeSettings) -> int:
     return await Supervisor(config, os.environ).run()

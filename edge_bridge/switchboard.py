@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from edge_bridge.arrivals import Arrival
 from edge_bridge.audio import CallAudio
 from edge_bridge.call_news import CallNews, NewsDesk
-from edge_bridge.call_record import CallRecord
+from edge_bridge.call_record import CallSummary
 from edge_bridge.directory import UNAVAILABLE, Directory
 from edge_bridge.emissions import CallEvents, Emissions
-from edge_bridge.session import Phone, Services, Session
+from edge_bridge.session import BridgedCall, Phone, Services
 from edge_bridge.sip.endpoint import SipEndpoint
 from edge_bridge.sip.signals import FrameSide, Handle, Invite, Refusal
 from eventing.catalogue import Codec, MissedReason
@@ -49,7 +49,7 @@ class Switchboard:
         self._endpoint: SipEndpoint | None = None
         self._arrivals: dict[Handle, Arrival] = {}  # the SIP thread's
         self._restaurant_calls: Counter[str] = Counter()  # the SIP thread's
-        self._sessions: dict[Handle, Session] = {}
+        self._sessions: dict[Handle, BridgedCall] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._pump_due = False
         self._refused = itertools.count(1)
@@ -131,15 +131,15 @@ class Switchboard:
         metrics.calls_per_restaurant.labels(arrival.line.restaurant.id).inc()
         phone = Phone(handle, self._endpoint.hang_up, self._endpoint.refer)
         name: Codec = "PCMA" if codec == "PCMA" else "PCMU"
-        session = Session(arrival, name, phone, self._services, CallNews(self._desk, arrival))
+        session = BridgedCall(arrival, name, phone, self._services, CallNews(self._desk, arrival))
         self._sessions[handle] = session
         task = asyncio.create_task(self._run(handle, session), name=f"call {arrival.call_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, handle: Handle, session: Session) -> None:
+    async def _run(self, handle: Handle, session: BridgedCall) -> None:
         try:
-            record: CallRecord = await session.run()
+            record: CallSummary = await session.run()
             self._emissions.put(CallEvents(record.arrival.call_id, record.payloads()))
             log.info(
                 "call ended",
@@ -159,7 +159,7 @@ class Switchboard:
         else:
             self._desk.gave_up(arrival)
 
-    def _with_session(self, handle: Handle, do: Callable[[Session], None]) -> None:
+    def _with_session(self, handle: Handle, do: Callable[[BridgedCall], None]) -> None:
         session = self._sessions.get(handle)
         if session is not None:
             do(session)

@@ -22,12 +22,12 @@ from edge_bridge.directory import Directory
 from edge_bridge.emissions import Emissions
 from edge_bridge.greetings import Greetings
 from edge_bridge.line_book import LineBook, StaticLine
-from edge_bridge.live_feed import LiveFeed
+from edge_bridge.live_feed import CallFeed
 from edge_bridge.media_server import MediaServer
 from edge_bridge.recordings import Recorder
 from edge_bridge.registrar import DirectRegistrar
 from edge_bridge.session import Services
-from edge_bridge.settings import Settings
+from edge_bridge.settings import EdgeSettings
 from edge_bridge.sip.endpoint import PortTakenError, SipAddress, SipEndpoint
 from edge_bridge.switchboard import Switchboard
 from eventing.cloudevents import overrides
@@ -46,7 +46,7 @@ JOB_REST_S = 1.0
 STATIC_LINE_FIELDS = "domain, username, password"
 
 
-class StartError(Exception):
+class WorkerStartError(Exception):
     """One clear line for the operator."""
 
     def __init__(self, line: str, status: int) -> None:
@@ -57,7 +57,7 @@ class StartError(Exception):
 class Worker:
     """One process, one pjsua2 library. ``run`` returns when it is time to leave by ``os._exit``."""
 
-    def __init__(self, config: Settings, end: control.WorkerEnd) -> None:
+    def __init__(self, config: EdgeSettings, end: control.WorkerEnd) -> None:
         self._config = config
         self._end = end
         self._stop = asyncio.Event()
@@ -65,7 +65,7 @@ class Worker:
         self._sip_is_up = False
         self._postgres = Postgres(config.platform_database_url, min_size=1, max_size=3)
         self._redis = redis.connect(config.redis_url)
-        self._feed = LiveFeed(self._redis)
+        self._feed = CallFeed(self._redis)
         self._emissions = Emissions(self._postgres, f"/edge/{config.node_id}")
         self._media = MediaServer(config.media_host)
         self._lane = LaneClient(config.k_sink, overrides(config.k_ce_overrides))
@@ -107,7 +107,7 @@ class Worker:
         )
 
     async def run(self) -> None:
-        """Start, serve until told to stop, drain. Raises StartError."""
+        """Start, serve until told to stop, drain. Raises WorkerStartError."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
@@ -126,7 +126,7 @@ class Worker:
         try:
             await self._media.start(config.media_bind_address, config.media_port)
         except OSError as error:
-            raise StartError(
+            raise WorkerStartError(
                 f"MEDIA_PORT: cannot listen on {config.media_bind_address}:{config.media_port}: {error.strerror};"
                 " stop the program that has it, or set another",
                 PORT_TAKEN_STATUS,
@@ -134,13 +134,13 @@ class Worker:
         try:
             await asyncio.to_thread(self._endpoint.start)
         except PortTakenError:
-            raise StartError(
+            raise WorkerStartError(
                 f"SIP_PORT: {config.sip_bind_address}:{config.sip_port} is taken; stop the program that has it,"
                 " or set another",
                 PORT_TAKEN_STATUS,
             ) from None
         except RuntimeError as error:
-            raise StartError(f"SIP does not start: {error}", PORT_TAKEN_STATUS) from None
+            raise WorkerStartError(f"SIP does not start: {error}", PORT_TAKEN_STATUS) from None
         self._sip_is_up = True
         await self._lane.open()
         self._pods.check()
@@ -252,7 +252,7 @@ def _forced_exit() -> None:
     os._exit(control.FORCED_STATUS)
 
 
-def _address(config: Settings) -> SipAddress:
+def _address(config: EdgeSettings) -> SipAddress:
     return SipAddress(
         host=config.sip_bind_address,
         sip_port=config.sip_port,
@@ -272,10 +272,10 @@ def _static_line(encoded: str) -> StaticLine | None:
         raise settings.SettingsError([f"STATIC_LINE: expected a JSON object with {STATIC_LINE_FIELDS}"]) from None
 
 
-async def _run(config: Settings, end: control.WorkerEnd) -> int:
+async def _run(config: EdgeSettings, end: control.WorkerEnd) -> int:
     try:
         await Worker(config, end).run()
-    except StartError as failure:
+    except WorkerStartError as failure:
         print(failure, file=sys.stderr, flush=True)
         return failure.status
     return 0
@@ -286,7 +286,7 @@ def main() -> None:
     logs.configure("edge-bridge-worker")
     for chatty in ("picows", "httpx2"):  # they tell of every connection and request
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    config = settings.load_or_exit(Settings)
+    config = settings.load_or_exit(EdgeSettings)
     scheduling.make_punctual()
     status = 1
     try:

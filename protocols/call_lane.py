@@ -25,22 +25,22 @@ class LaneError(ValueError):
         self.reason = reason
 
 
-class Accepted(msgspec.Struct, frozen=True, tag_field="state", tag="accepted", rename="camel"):
+class AcceptedLine(msgspec.Struct, frozen=True, tag_field="state", tag="accepted", rename="camel"):
     """A handler took the call. ``worker`` is its pod's name, ``attempt`` the event's attempt number, from 1."""
 
     worker: str
     attempt: int
 
 
-class Connected(msgspec.Struct, frozen=True, tag_field="state", tag="connected"):
+class ConnectedLine(msgspec.Struct, frozen=True, tag_field="state", tag="connected"):
     """Media and model are joined: the caller can be heard."""
 
 
-class Alive(msgspec.Struct, frozen=True, tag_field="state", tag="alive"):
+class AliveLine(msgspec.Struct, frozen=True, tag_field="state", tag="alive"):
     """Nothing new; keeps the stream and its proxies awake."""
 
 
-class Ended(msgspec.Struct, frozen=True, tag_field="state", tag="ended", rename="camel", omit_defaults=True):
+class EndedLine(msgspec.Struct, frozen=True, tag_field="state", tag="ended", rename="camel", omit_defaults=True):
     """The final line. ``order_id`` when an order was confirmed; ``reason`` says why a ``failed`` call failed."""
 
     outcome: Outcome
@@ -48,18 +48,18 @@ class Ended(msgspec.Struct, frozen=True, tag_field="state", tag="ended", rename=
     reason: str = ""
 
 
-Line = Accepted | Connected | Alive | Ended
+LaneLine = AcceptedLine | ConnectedLine | AliveLine | EndedLine
 
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
+_decoder: msgspec.json.Decoder[LaneLine] = msgspec.json.Decoder(LaneLine)
 
 
-def encode(line: Line) -> bytes:
+def encode(line: LaneLine) -> bytes:
     """One line with its newline."""
     return _encoder.encode(line) + b"\n"
 
 
-def decode(line: bytes) -> Line:
+def decode(line: bytes) -> LaneLine:
     """Read one line, with or without its newline.
 
     Raises LaneError for everything else: a proxy's error text, a line over MAX_LINE_BYTES, an unknown state.

@@ -34,14 +34,14 @@ Audio = Annotated[bytes, msgspec.Meta(max_length=MAX_AUDIO_BYTES)]
 Name = Annotated[str, msgspec.Meta(max_length=256)]
 
 
-class _Message(msgspec.Struct, frozen=True, gc=False, tag_field="event", rename="camel"):
+class _StreamMessage(msgspec.Struct, frozen=True, gc=False, tag_field="event", rename="camel"):
     """Base of every message; ``stream_sid`` is "" where Twilio sends none."""
 
 
 # --- From the bridge -----------------------------------------------------------------------------------------
 
 
-class Connected(_Message, frozen=True, gc=False, tag="connected"):
+class Connected(_StreamMessage, frozen=True, gc=False, tag="connected"):
     """The first message on the socket."""
 
     protocol: str = "Call"
@@ -76,7 +76,7 @@ class StartBody(msgspec.Struct, frozen=True, rename="camel"):
     custom_parameters: CustomParameters = CustomParameters()
 
 
-class Start(_Message, frozen=True, gc=False, tag="start"):
+class Start(_StreamMessage, frozen=True, gc=False, tag="start"):
     """The second message, once a stream. ``call_sid`` is the call id."""
 
     start: StartBody
@@ -93,7 +93,7 @@ class AudioBody(msgspec.Struct, frozen=True, gc=False):
     timestamp: int = 0
 
 
-class Media(_Message, frozen=True, gc=False, tag="media"):
+class Media(_StreamMessage, frozen=True, gc=False, tag="media"):
     """Audio: the caller's from the bridge, the assistant's from the handler (then only ``payload`` counts)."""
 
     media: AudioBody
@@ -105,7 +105,7 @@ class DtmfBody(msgspec.Struct, frozen=True, gc=False):
     digit: Annotated[str, msgspec.Meta(pattern="^[0-9A-D*#]$")]
 
 
-class Dtmf(_Message, frozen=True, gc=False, tag="dtmf"):
+class Dtmf(_StreamMessage, frozen=True, gc=False, tag="dtmf"):
     """The caller pressed a key."""
 
     dtmf: DtmfBody
@@ -117,7 +117,7 @@ class MarkBody(msgspec.Struct, frozen=True, gc=False):
     name: Name
 
 
-class Mark(_Message, frozen=True, gc=False, tag="mark"):
+class Mark(_StreamMessage, frozen=True, gc=False, tag="mark"):
     """From the handler: tell me when all audio sent so far is played. From the bridge: it is, or was cleared."""
 
     mark: MarkBody
@@ -129,7 +129,7 @@ class StopBody(msgspec.Struct, frozen=True, gc=False):
     reason: Name = ""
 
 
-class Stop(_Message, frozen=True, gc=False, tag="stop"):
+class Stop(_StreamMessage, frozen=True, gc=False, tag="stop"):
     """The last message from the bridge: the caller hung up, was transferred, or a newer attempt took over."""
 
     stop: StopBody = StopBody()
@@ -140,7 +140,7 @@ class Stop(_Message, frozen=True, gc=False, tag="stop"):
 # --- From the handler ----------------------------------------------------------------------------------------
 
 
-class Clear(_Message, frozen=True, gc=False, tag="clear"):
+class Clear(_StreamMessage, frozen=True, gc=False, tag="clear"):
     """Throw away audio that is not played yet; its marks come back at once."""
 
     stream_sid: str = ""
@@ -151,7 +151,7 @@ class TransferBody(msgspec.Struct, frozen=True, gc=False):
     reason: Name = ""
 
 
-class Transfer(_Message, frozen=True, gc=False, tag="transfer"):
+class TransferRequest(_StreamMessage, frozen=True, gc=False, tag="transfer"):
     """Put the caller through to ``target``, a number or SIP URI, once the audio sent so far is played."""
 
     transfer: TransferBody
@@ -162,7 +162,7 @@ class HoldBody(msgspec.Struct, frozen=True, gc=False):
     on: bool
 
 
-class Hold(_Message, frozen=True, gc=False, tag="hold"):
+class Hold(_StreamMessage, frozen=True, gc=False, tag="hold"):
     """Play music instead of silence (``on``) until taken off hold."""
 
     hold: HoldBody
@@ -173,7 +173,7 @@ class HangupBody(msgspec.Struct, frozen=True, gc=False):
     reason: Name = ""
 
 
-class Hangup(_Message, frozen=True, gc=False, tag="hangup"):
+class Hangup(_StreamMessage, frozen=True, gc=False, tag="hangup"):
     """End the call once the audio sent so far is played."""
 
     hangup: HangupBody = HangupBody()
@@ -181,7 +181,7 @@ class Hangup(_Message, frozen=True, gc=False, tag="hangup"):
 
 
 FromBridge = Connected | Start | Media | Dtmf | Mark | Stop
-FromHandler = Media | Mark | Clear | Transfer | Hold | Hangup
+FromHandler = Media | Mark | Clear | TransferRequest | Hold | Hangup
 
 _from_bridge: msgspec.json.Decoder[FromBridge] = msgspec.json.Decoder(FromBridge, strict=False)
 _from_handler: msgspec.json.Decoder[FromHandler] = msgspec.json.Decoder(FromHandler, strict=False)
@@ -289,7 +289,7 @@ class HandlerStream:
         return _encode(Clear(self.stream_sid))
 
     def transfer(self, target: str, reason: str) -> bytes:
-        return _encode(Transfer(TransferBody(target, reason), self.stream_sid))
+        return _encode(TransferRequest(TransferBody(target, reason), self.stream_sid))
 
     def hold(self, on: bool) -> bytes:
         return _encode(Hold(HoldBody(on), self.stream_sid))

@@ -14,7 +14,6 @@ from urllib.parse import parse_qs
 import msgspec
 
 from devstack.speech.lexicon import guess_language
-from devstack.speech.protocol.client_events import MAX_MESSAGE_BYTES
 from devstack.speech.protocol.errors import error_response, from_validation
 from devstack.speech.session import MAX_SESSION_S, RealtimeSession
 from devstack.speech.session_state import Wire
@@ -31,7 +30,6 @@ log = logs.get(__name__)
 
 REALTIME_PATH = "/v1/realtime"
 GOING_AWAY = 1001
-SHUTDOWN_GRACE_S = 5
 REFUSED_GONE_WITHIN_S = 5.0
 SPEECH_RATE = 24000
 MAX_CHARACTERS = 4096
@@ -207,26 +205,3 @@ async def _refuse(receive: Receive, send: Send, refusal: Response) -> None:
     with contextlib.suppress(TimeoutError):
         for _ in range(2):
             await asyncio.wait_for(receive(), REFUSED_GONE_WITHIN_S)
-
-
-async def serve(app: SpeechApp, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT. No compression: G.711 does not get smaller, and it costs CPU per frame."""
-    from uvicorn import Config, Server
-
-    config = Config(
-        app,
-        host=host,
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        ws="websockets-sansio",
-        ws_max_size=MAX_MESSAGE_BYTES,
-        ws_per_message_deflate=False,
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
-    )
-    await Server(config).serve()

@@ -35,6 +35,10 @@ class SipCall(pj.Call):  # type: ignore[misc]
         self._packets = 0
         self._packets_at = 0.0
 
+    def has_offer(self) -> bool:
+        """Whether the INVITE brought SDP, in pjsip's own judgement."""
+        return bool(self.getInfo().remOfferer)
+
     def refuse(self, status: int) -> None:
         self._hung_up_here = True
         self._answer(status)

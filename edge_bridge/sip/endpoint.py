@@ -21,7 +21,7 @@ from edge_bridge.sip import accounts, pacing, uris
 from edge_bridge.sip.calls import CallOwner, SipCall
 from edge_bridge.sip.limits import MAX_ACCOUNTS, MAX_CALLS
 from edge_bridge.sip.ports import PortPool
-from edge_bridge.sip.signals import Handle, Invite, Refusal, Registration, SipEvents
+from edge_bridge.sip.signals import FrameSide, Handle, Invite, Refusal, Registration, SipEvents
 from process import logs
 
 log = logs.get(__name__)
@@ -196,11 +196,22 @@ class SipEndpoint(CallOwner):
     def incoming(self, account: Any, call_id: int, message: str, source: str) -> None:
         """Decide and answer within the callback: the caller's 200 waits for no other thread."""
         handle = next(self._handles)
-        invite = _read_invite(message, source)
-        decision = self.events.invited(handle, invite)
+        decision = self.events.invited(handle, _read_invite(message, source))
         side = None if isinstance(decision, Refusal) else decision
         call = SipCall(account, call_id, handle, side, self)
         self._calls[handle] = call
+        if call.has_offer():
+            self._answer(handle, decision)
+        else:
+            # An INVITE without SDP that ends inside its callback takes the process with it: pjsip frees the request
+            # a second time once the callback has returned (an assertion in sip_transport.c). As a command it is
+            # answered as soon as pjsip has let go of it.
+            self._commands.append(lambda: self._answer(handle, decision))
+
+    def _answer(self, handle: Handle, decision: FrameSide | Refusal) -> None:
+        call = self._calls.get(handle)
+        if call is None:  # cancelled meanwhile
+            return
         try:
             if isinstance(decision, Refusal):
                 call.refuse(decision.status)
@@ -208,14 +219,10 @@ class SipEndpoint(CallOwner):
                 call.take()
         except pj.Error as error:
             log.warning("an INVITE could not be answered", reason=error.reason)
-            self._give_up(call)
-
-    def _give_up(self, call: SipCall) -> None:
-        """pjsip refuses to answer, so it may never say DISCONNECTED either."""
-        with contextlib.suppress(pj.Error):
-            call.hang_up(500)
-        if call.handle in self._calls:
-            call.let_go(500)
+            with contextlib.suppress(pj.Error):
+                call.hang_up(500)
+            if handle in self._calls:  # pjsip refuses to answer, so it may never say DISCONNECTED either
+                call.let_go(500)
 
     def forget(self, handle: Handle) -> None:
         self._calls.pop(handle, None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import sys
 from typing import Annotated
@@ -12,8 +11,8 @@ import msgspec
 from eventing.cloudevents import overrides
 from eventing.relay.publishing import Publisher
 from eventing.relay.service import Relay
-from process import logs
-from process.asgi import App, serve
+from process import asgi, logs
+from process.asgi import App
 from process.health import Health
 from process.settings import Port, load_or_exit
 
@@ -31,7 +30,7 @@ class RelaySettings(msgspec.Struct, frozen=True):
     relay_workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 8
 
 
-async def main() -> int:
+def main() -> int:
     settings = load_or_exit(RelaySettings)
     logs.configure("relay")
     try:
@@ -50,9 +49,9 @@ async def main() -> int:
     app = App(health)
     app.startup.append(relay.start)
     app.shutdown.append(relay.stop)
-    await serve(app, settings.host, settings.port, grace_s=GRACE_S)
+    asgi.run(app, settings.host, settings.port, grace_s=GRACE_S)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(main())

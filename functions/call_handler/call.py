@@ -38,7 +38,7 @@ from functions.call_handler.talking.playback import Playback
 from functions.call_handler.talking.profile import NoProfileError, Profile, load_minutes, load_profile
 from functions.call_handler.talking.tool_loop import ToolLoop
 from process import logs
-from protocols.call_lane import Ended
+from protocols.call_lane import EndedLine
 from protocols.media import StartBody
 
 log = logs.get(__name__)
@@ -85,19 +85,19 @@ class Call:
         self._reconnects_left = RECONNECTS
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    async def run(self, on_connected: Callable[[], None]) -> Ended:
+    async def run(self, on_connected: Callable[[], None]) -> EndedLine:
         """The final line. Raises CallLostError; when cancelled (the client is gone) everything is closed first."""
-        ended: Ended | None = None
+        ended: EndedLine | None = None
         try:
             start, profile = await self._fetch()
             self._begin(start, profile)
             on_connected()
             ended = await self._converse()
         except SupersededError:
-            ended = Ended("superseded")
+            ended = EndedLine("superseded")
         except (MediaDownError, EngineDownError, NoProfileError) as error:
             log.error("call not joined", call_id=self._incoming.call_id, why=error.reason)
-            ended = Ended("failed", reason=error.reason)
+            ended = EndedLine("failed", reason=error.reason)
         finally:
             await self._wind_up(ended)
         return ended
@@ -170,7 +170,7 @@ class Call:
 
     # --- During -------------------------------------------------------------------------------------------
 
-    async def _converse(self) -> Ended:
+    async def _converse(self) -> EndedLine:
         conversation = self._conversation
         assert conversation is not None
         self._spawn(self._feed.run())
@@ -186,7 +186,7 @@ class Call:
         await conversation.settle_tools()
         if over is Over.MEDIA_LOST:
             raise CallLostError("media socket lost")
-        return Ended(self._outcome(over), self._order_id, self._why_failed if over is Over.ENGINE_FAILED else "")
+        return EndedLine(self._outcome(over), self._order_id, self._why_failed if over is Over.ENGINE_FAILED else "")
 
     async def _until_over(self, conversation: Conversation) -> Over:
         while not conversation.over.done():
@@ -291,7 +291,7 @@ class Call:
 
     # --- Ending -------------------------------------------------------------------------------------------
 
-    async def _wind_up(self, ended: Ended | None) -> None:
+    async def _wind_up(self, ended: EndedLine | None) -> None:
         """Without a proper end the checkpoint stays, for the handler that goes on.
 
         The bridge gives the final line 1.5 s from the end of the media socket, so that is closed last; but at
@@ -313,7 +313,7 @@ class Call:
                 self._afterwards.record(self._conversed(ended), self._checkpointer)
         await self._dialling.close()
 
-    def _conversed(self, ended: Ended) -> Conversed:
+    def _conversed(self, ended: EndedLine) -> Conversed:
         assert self._conversation is not None and self._joined_at is not None
         return Conversed(
             call_id=self._incoming.call_id,

@@ -30,7 +30,7 @@ from protocols.media import (
     Mark,
     Media,
     MediaError,
-    Transfer,
+    TransferRequest,
     decode_from_handler,
 )
 
@@ -73,7 +73,7 @@ class FakeBridge:
         self._clock_ms = 0
         self._seen = 0
         self._news = asyncio.Condition()
-        self._queue: list[bytes | Mark | Hangup | Transfer] = []
+        self._queue: list[bytes | Mark | Hangup | TransferRequest] = []
         self._silent_until = 0.0
         self._socket: ServerConnection | None = None
         self._claimed = False
@@ -191,7 +191,7 @@ class FakeBridge:
             audio = received.media.payload
             step = FRAME_MS * BYTES_PER_MS
             self._queue += [audio[offset : offset + step] for offset in range(0, len(audio), step)]
-        elif isinstance(received, Mark | Hangup | Transfer):
+        elif isinstance(received, Mark | Hangup | TransferRequest):
             self._queue.append(received)
         elif isinstance(received, Clear):
             cleared, self._queue = self._queue, []
@@ -218,7 +218,7 @@ class FakeBridge:
             elif isinstance(item, Mark):
                 await self._return(item)
             else:
-                await self.hang_up("transferred" if isinstance(item, Transfer) else "hung_up")
+                await self.hang_up("transferred" if isinstance(item, TransferRequest) else "hung_up")
                 self.ended.set()
 
     async def _return(self, mark: Mark) -> None:

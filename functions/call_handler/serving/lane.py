@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from protocols.call_lane import ALIVE_EVERY_S, Accepted, Alive, Connected, Ended, encode
+from protocols.call_lane import ALIVE_EVERY_S, AcceptedLine, AliveLine, ConnectedLine, EndedLine, encode
 
 
 class CallLane:
@@ -11,8 +11,8 @@ class CallLane:
 
     def __init__(self, worker: str, attempt: int, alive_every_s: float = ALIVE_EVERY_S) -> None:
         self.connected = asyncio.Event()
-        self.ended: Ended | None = None
-        self._accepted = Accepted(worker, attempt)
+        self.ended: EndedLine | None = None
+        self._accepted = AcceptedLine(worker, attempt)
         self._alive_every_s = alive_every_s
 
     async def lines(self, call: asyncio.Task[None]) -> AsyncIterator[bytes]:
@@ -25,9 +25,9 @@ class CallLane:
                 done, _ = await asyncio.wait(waiting, timeout=self._alive_every_s, return_when=asyncio.FIRST_COMPLETED)
                 if joined in done:
                     waiting.discard(joined)
-                    yield encode(Connected())
+                    yield encode(ConnectedLine())
                 elif not done:
-                    yield encode(Alive())
+                    yield encode(AliveLine())
         finally:
             joined.cancel()
         if self.ended is not None:

@@ -20,7 +20,7 @@ from domain.restaurant import Opening, Restaurant
 from eventing.catalogue import CallIncoming
 from eventing.cloudevents import Event, to_binary
 from protocols import call_lane
-from protocols.call_lane import Line
+from protocols.call_lane import LaneLine
 from stores import menus, restaurants
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine, FakeSession
@@ -106,7 +106,7 @@ class Lane:
     def status(self) -> int:
         return self.response.status
 
-    async def line(self, timeout_s: float = WAIT_S) -> Line | None:
+    async def line(self, timeout_s: float = WAIT_S) -> LaneLine | None:
         """The next line, None at the end of the stream."""
         raw = await asyncio.wait_for(self.response.content.readline(), timeout_s)
         return call_lane.decode(raw) if raw else None
@@ -118,7 +118,7 @@ class Lane:
             if isinstance(line, kind):
                 return line
 
-    async def rest(self) -> list[Line]:
+    async def rest(self) -> list[LaneLine]:
         lines = []
         while (line := await self.line()) is not None:
             lines.append(line)
@@ -259,7 +259,7 @@ async def connect(ringing: Awaitable[Lane], engine: FakeEngine) -> tuple[Lane, F
     """Until the handler has joined both sides: the call's lane and the engine's session."""
     lane = await ringing
     session = await engine.session()
-    await lane.until(call_lane.Connected)
+    await lane.until(call_lane.ConnectedLine)
     return lane, session
 
 

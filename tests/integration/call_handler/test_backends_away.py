@@ -10,7 +10,7 @@ import pytest
 
 from devstack.servers.ports import free_port
 from domain.restaurant import Restaurant
-from protocols.call_lane import Connected, Ended
+from protocols.call_lane import ConnectedLine, EndedLine
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine
 from tests.fakes.proxy import TcpProxy
@@ -71,7 +71,7 @@ async def test_an_order_confirmed_while_postgres_is_away_is_written_once_when_it
     [confirmed] = await session.tool_outputs(1)
     noted = await redis.hlen("orders:unwritten")
     await bridge.hang_up()
-    ended = await lane.until(Ended)
+    ended = await lane.until(EndedLine)
     await postgres_proxy.come_back()
     orders, events = await eventually(lambda: written(postgres), lambda found: bool(found[0]))
 
@@ -143,7 +143,7 @@ async def test_a_call_is_taken_or_resumed_while_redis_is_away(
     await session.reply(calls=[("confirm_order", {})])
     [confirmed] = await session.tool_outputs(1)
     await bridge.hang_up()
-    ended = await lane.until(Ended)
+    ended = await lane.until(EndedLine)
 
     assert confirmed["order"] == {"number": 1}
     assert ended.outcome == "order_confirmed"
@@ -161,13 +161,13 @@ async def test_a_call_is_taken_while_postgres_is_away_and_the_restaurant_is_cach
 ) -> None:
     warm = await start_handler(engine)
     first = await ring(warm, bridge)
-    await first.until(Connected)
+    await first.until(ConnectedLine)
     await postgres_proxy.go_away()
     handler = await start_handler(engine, DATABASE_URL=through(postgres_proxy, database.app_url))
 
     lane = await ring(handler, await bridge_for(new_id(), greeting=GREETING))
 
-    await lane.until(Connected)
+    await lane.until(ConnectedLine)
 
 
 async def test_neither_postgres_nor_redis_ends_the_call_as_failed(
@@ -190,7 +190,7 @@ async def test_neither_postgres_nor_redis_ends_the_call_as_failed(
     )
 
     lane = await ring(handler, bridge)
-    ended = await lane.until(Ended)
+    ended = await lane.until(EndedLine)
 
     assert ended.outcome == "failed"
     assert "DATABASE_URL" in ended.reason

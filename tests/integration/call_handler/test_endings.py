@@ -6,8 +6,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from protocols.call_lane import Alive, Ended
-from protocols.media import Hangup, Transfer
+from protocols.call_lane import AliveLine, EndedLine
+from protocols.media import Hangup, TransferRequest
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine
 from tests.integration.call_handler.conftest import (
@@ -32,7 +32,7 @@ async def test_a_caller_who_hangs_up_without_a_word_abandoned_the_call(
 
     await bridge.hang_up()
 
-    assert await lane.rest() == [Ended("abandoned")]
+    assert await lane.rest() == [EndedLine("abandoned")]
     await asyncio.wait_for(session.closed.wait(), 5)
     await asyncio.wait_for(bridge.closed.wait(), 5)
 
@@ -49,7 +49,7 @@ async def test_the_model_says_goodbye_before_the_call_is_hung_up(
     await bridge.expect(Hangup)
 
     assert len(bridge.played) == 400 * 8
-    assert await lane.rest() == [Ended("answered")]
+    assert await lane.rest() == [EndedLine("answered")]
 
 
 async def test_a_caller_who_goes_on_talking_is_not_hung_up_on(
@@ -67,7 +67,7 @@ async def test_a_caller_who_goes_on_talking_is_not_hung_up_on(
 
     assert bridge.of(Hangup) == []
     await bridge.hang_up()
-    assert await lane.until(Ended) == Ended("answered")
+    assert await lane.until(EndedLine) == EndedLine("answered")
 
 
 async def test_a_transfer_is_made_when_its_announcement_was_heard(
@@ -79,11 +79,11 @@ async def test_a_transfer_is_made_when_its_announcement_was_heard(
     await session.reply(calls=[("transfer_to_human", {"reason": "asked for a person"})])
     await session.expect("response.create")
     await session.reply("One moment, I'm putting you through.", audio_ms=400)
-    transfer: Transfer = await bridge.expect(Transfer)
+    transfer: TransferRequest = await bridge.expect(TransferRequest)
 
     assert (transfer.transfer.target, transfer.transfer.reason) == ("+33100000001", "asked for a person")
     assert len(bridge.played) == 400 * 8
-    assert await lane.rest() == [Ended("transferred")]
+    assert await lane.rest() == [EndedLine("transferred")]
 
 
 async def test_a_client_that_goes_away_aborts_the_call_and_frees_the_handler(
@@ -112,7 +112,7 @@ async def test_a_lost_media_socket_ends_the_lane_without_a_final_line(
 
     await bridge.lose()
 
-    assert [line for line in await lane.rest() if not isinstance(line, Alive)] == []
+    assert [line for line in await lane.rest() if not isinstance(line, AliveLine)] == []
     await asyncio.wait_for(session.closed.wait(), 5)
 
 
@@ -130,7 +130,7 @@ async def test_an_engine_that_drops_is_dialled_again_and_told_what_was_said(
     await second.reply(calls=[("read_cart", {}), ("confirm_order", {})])
     cart, confirmed = await second.tool_outputs(2)
     await bridge.hang_up()
-    ended = await lane.until(Ended)
+    ended = await lane.until(EndedLine)
 
     told = [event["item"] for event in second.of("conversation.item.create") if event["item"]["type"] == "message"]
     assert ("user", "One small Margherita to take away, for Ada.") in [
@@ -154,7 +154,7 @@ async def test_an_engine_that_drops_twice_ends_the_call_as_failed(
     second = await engine.session()
     await second.expect("session.update")
     await second.drop()
-    ended = await lane.until(Ended)
+    ended = await lane.until(EndedLine)
 
     assert ended.outcome == "failed"
     assert "engine" in ended.reason
@@ -172,7 +172,7 @@ async def test_a_stopping_handler_finishes_its_call_and_takes_no_other(
     await session.reply(calls=[("confirm_order", {})])
     await session.tool_outputs(1)
     await bridge.hang_up()
-    ended = await lane.until(Ended)
+    ended = await lane.until(EndedLine)
 
     assert ended.outcome == "order_confirmed"
     assert await handler.ended() in (0, -15)
@@ -198,7 +198,7 @@ async def test_a_call_at_its_limit_is_ended_with_a_word(
     await bridge.expect(Hangup)
 
     assert "Goodbye" in asked["response"]["instructions"]
-    assert await lane.until(Ended) == Ended("abandoned")
+    assert await lane.until(EndedLine) == EndedLine("abandoned")
 
 
 async def test_a_silent_caller_is_asked_once_and_then_told_goodbye(
@@ -215,7 +215,7 @@ async def test_a_silent_caller_is_asked_once_and_then_told_goodbye(
 
     assert "still there" in first["response"]["instructions"]
     assert "Goodbye" in second["response"]["instructions"]
-    assert await lane.until(Ended) == Ended("abandoned")
+    assert await lane.until(EndedLine) == EndedLine("abandoned")
 
 
 async def test_keys_that_the_caller_pressed_are_told_to_the_engine(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from domain.restaurant import Restaurant
-from protocols.call_lane import Accepted, Connected, Ended
+from protocols.call_lane import AcceptedLine, ConnectedLine, EndedLine
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine
 from tests.integration.call_handler.conftest import (
@@ -29,9 +29,9 @@ async def test_a_caller_orders_by_voice_and_the_order_is_in_the_database(
     lane = await ring(handler, bridge)
     assert lane.status == 200
     assert lane.response.headers["content-type"] == "application/x-ndjson"
-    assert await lane.line() == Accepted("pod-1", 1)
+    assert await lane.line() == AcceptedLine("pod-1", 1)
     session = await engine.session()
-    assert await lane.line() == Connected()
+    assert await lane.line() == ConnectedLine()
 
     await session.caller_says("One large Margherita with olives, to take away, for Ada.")
     order = ("add_item", {"item": "Margherita", "size": "Large", "modifiers": ["Olives"], "quantity": 1})
@@ -53,11 +53,11 @@ async def test_a_caller_orders_by_voice_and_the_order_is_in_the_database(
     await bridge.hears(400 * 8)
     await bridge.hang_up()
 
-    ended = await lane.until(Ended)
+    ended = await lane.until(EndedLine)
     assert await lane.line() is None
     [row], [event] = await written(postgres)
     assert (row["total_cents"], row["number"]) == (1350, 1)
-    assert ended == Ended("order_confirmed", row["id"])
+    assert ended == EndedLine("order_confirmed", row["id"])
     assert event["data"]["lines"][0]["modifiers"] == ["Olives"]
     assert session.errors == []
     assert session.of("conversation.item.create")[0]["item"] == {
@@ -76,7 +76,7 @@ async def test_an_order_confirmed_twice_by_the_model_is_written_once(
     await session.reply(calls=[("confirm_order", {}), ("confirm_order", {})])
     first, second = await session.tool_outputs(2)
     await bridge.hang_up()
-    ended = await lane.until(Ended)
+    ended = await lane.until(EndedLine)
 
     assert first["order"] == second["order"] == {"number": 1}
     orders, events = await written(postgres)
@@ -110,7 +110,7 @@ async def test_the_call_log_has_both_sides_the_tokens_and_the_cost(
     await session.reply("Yes, all day.", audio_ms=100)
     await bridge.hears(100 * 8)
     await bridge.hang_up()
-    ended = await lane.until(Ended)
+    ended = await lane.until(EndedLine)
 
     async def logged() -> Any:
         async with postgres.app.tenant(restaurant.id) as connection:

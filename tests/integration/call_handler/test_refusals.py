@@ -7,7 +7,7 @@ import pytest
 
 from devstack.servers.ports import free_port
 from domain.restaurant import Restaurant
-from protocols.call_lane import Accepted, Connected, Ended
+from protocols.call_lane import AcceptedLine, ConnectedLine, EndedLine
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine
 from tests.integration.call_handler.conftest import (
@@ -69,7 +69,7 @@ async def test_a_structured_event_is_taken_too(
     lane = Lane(response)
 
     assert lane.status == 200
-    await lane.until(Connected)
+    await lane.until(ConnectedLine)
     lane.leave()
 
 
@@ -77,17 +77,17 @@ async def test_a_second_call_is_refused_while_one_is_in_progress(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, bridge_for: MakeBridge, ring: Ring
 ) -> None:
     first = await ring(handler, bridge)
-    await first.until(Connected)
+    await first.until(ConnectedLine)
 
     second = await ring(handler, await bridge_for(new_id()))
     await bridge.hang_up()
-    await first.until(Ended)
+    await first.until(EndedLine)
     third_bridge = await bridge_for(new_id())
     third = await ring(handler, third_bridge)
 
     assert second.status == 409
     assert third.status == 200
-    assert await third.line() == Accepted("pod-1", 1)
+    assert await third.line() == AcceptedLine("pod-1", 1)
 
 
 async def test_an_attempt_that_is_not_newer_is_refused_as_stale(
@@ -96,9 +96,9 @@ async def test_an_attempt_that_is_not_newer_is_refused_as_stale(
     call_id = new_id()
     second = await bridge_for(call_id, attempt=2)
     lane = await ring(handler, second)
-    await lane.until(Connected)
+    await lane.until(ConnectedLine)
     await second.hang_up()
-    await lane.until(Ended)
+    await lane.until(EndedLine)
 
     stale = await ring(handler, await bridge_for(call_id, attempt=1))
 
@@ -113,7 +113,7 @@ async def test_a_superseded_handler_ends_without_touching_the_call(
 
     lane = await ring(handler, bridge)
 
-    assert await lane.rest() == [Accepted("pod-1", 1), Ended("superseded")]
+    assert await lane.rest() == [AcceptedLine("pod-1", 1), EndedLine("superseded")]
 
 
 async def test_an_engine_that_refuses_the_key_ends_the_call_and_the_log_names_the_setting(
@@ -125,8 +125,8 @@ async def test_an_engine_that_refuses_the_key_ends_the_call_and_the_log_names_th
     lane = await ring(handler, bridge)
     [accepted, ended] = await lane.rest()
 
-    assert isinstance(accepted, Accepted)
-    assert isinstance(ended, Ended)
+    assert isinstance(accepted, AcceptedLine)
+    assert isinstance(ended, EndedLine)
     assert ended.outcome == "failed"
     assert "OPENAI_API_KEY" in ended.reason
     await handler.log_says("OPENAI_API_KEY")
@@ -141,7 +141,7 @@ async def test_an_engine_that_cannot_be_reached_ends_the_call_as_failed(
     lane = await ring(handler, bridge)
     ended = (await lane.rest())[-1]
 
-    assert isinstance(ended, Ended)
+    assert isinstance(ended, EndedLine)
     assert ended.outcome == "failed"
     assert "OPENAI_BASE_URL" in ended.reason
     await bridge.closed.wait()
@@ -153,7 +153,7 @@ async def test_an_unknown_restaurant_ends_the_call_as_failed(
     lane = await ring(handler, bridge, restaurant_id=new_id())
     ended = (await lane.rest())[-1]
 
-    assert isinstance(ended, Ended)
+    assert isinstance(ended, EndedLine)
     assert ended.outcome == "failed"
     assert "restaurant" in ended.reason
 

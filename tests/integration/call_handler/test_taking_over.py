@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from domain.restaurant import Restaurant
-from protocols.call_lane import Connected, Ended
+from protocols.call_lane import ConnectedLine, EndedLine
 from stores import checkpoints
 from tests.fakes.engine import FakeEngine, FakeSession
 from tests.integration.call_handler.conftest import (
@@ -36,7 +36,7 @@ async def test_a_killed_handlers_call_goes_on_where_it_stopped(
     first_handler = await start_handler(engine)
     first_lane = await ring(first_handler, await bridge_for(call_id, attempt=1, greeting="Good evening!"))
     first = await engine.session()
-    await first_lane.until(Connected)
+    await first_lane.until(ConnectedLine)
     await fill_cart(first)
     await eventually(lambda: checkpoints.load(redis, call_id), lambda saved: saved and saved.cart.read_back > 0)
     first_handler.process.kill()
@@ -51,7 +51,7 @@ async def test_a_killed_handlers_call_goes_on_where_it_stopped(
     await second.reply(calls=[("confirm_order", {})])
     [confirmed] = await second.tool_outputs(1)
     await bridge.hang_up()
-    ended = await lane.until(Ended)
+    ended = await lane.until(EndedLine)
 
     assert told(second)[0] == ("assistant", "Good evening!")
     assert told(second)[1] == ("user", "One small Margherita to take away, for Ada.")
@@ -70,7 +70,7 @@ async def test_an_order_that_was_confirmed_before_is_not_ordered_again(
     first_handler = await start_handler(engine)
     first_lane = await ring(first_handler, await bridge_for(call_id, attempt=1))
     first = await engine.session()
-    await first_lane.until(Connected)
+    await first_lane.until(ConnectedLine)
     await fill_cart(first)
     await first.reply(calls=[("confirm_order", {})])
     await first.tool_outputs(1)
@@ -84,13 +84,13 @@ async def test_an_order_that_was_confirmed_before_is_not_ordered_again(
     await second.reply(calls=[("add_item", {"item": "Margherita", "size": "Large"}), ("confirm_order", {})])
     added, confirmed = await second.tool_outputs(2)
     await bridge.hang_up()
-    ended = await lane.until(Ended)
+    ended = await lane.until(EndedLine)
 
     orders, events = await written(postgres)
     assert added["error"]["code"] == "already_confirmed"
     assert confirmed["order"] == {"number": 1}
     assert (len(orders), len(events)) == (1, 1)
-    assert ended == Ended("order_confirmed", orders[0]["id"])
+    assert ended == EndedLine("order_confirmed", orders[0]["id"])
 
 
 async def _ring_until_taken(ring: Ring, handler: Handler, bridge: Any) -> Lane:
@@ -114,4 +114,4 @@ async def test_a_call_without_a_checkpoint_starts_anew(
     assert told(session) == [("assistant", "Good evening!")]
     assert session.of("response.create") == []
     await bridge.hang_up()
-    assert await lane.until(Ended) == Ended("abandoned")
+    assert await lane.until(EndedLine) == EndedLine("abandoned")

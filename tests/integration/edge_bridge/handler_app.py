@@ -37,20 +37,20 @@ class HandledCall:
         self._stream = media.HandlerStream("")
         self._reading: asyncio.Task[None] | None = None
 
-    async def line(self, line: call_lane.Line) -> None:
+    async def line(self, line: call_lane.LaneLine) -> None:
         await self._response.write(call_lane.encode(line))
 
     async def accept(self) -> None:
-        await self.line(call_lane.Accepted(f"pod-{self.event.attempt}", self.event.attempt))
+        await self.line(call_lane.AcceptedLine(f"pod-{self.event.attempt}", self.event.attempt))
 
     async def join(self) -> None:
         """Accept, join the media socket, say so."""
         await self.accept()
         await self.dial()
-        await self.line(call_lane.Connected())
+        await self.line(call_lane.ConnectedLine())
 
     async def end(self, outcome: Outcome, order_id: str | None = None) -> None:
-        await self.line(call_lane.Ended(outcome, order_id))
+        await self.line(call_lane.EndedLine(outcome, order_id))
 
     async def dial(self, token: str | None = None, url: str | None = None) -> None:
         """Raises aiohttp.WSServerHandshakeError when the bridge refuses."""

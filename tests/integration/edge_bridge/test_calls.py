@@ -49,7 +49,7 @@ async def test_what_the_caller_says_early_reaches_the_handler(scene: Scene, hand
         await call.accept()
         await asyncio.sleep(1.0)
         await call.dial()
-        await call.line(call_lane.Connected())
+        await call.line(call_lane.ConnectedLine())
         await call.stopped
         await call.end("answered")
 

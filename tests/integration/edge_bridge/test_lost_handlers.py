@@ -132,7 +132,7 @@ async def test_no_handler_ends_in_the_busy_message(scene: Scene) -> None:
 async def test_an_engine_that_cannot_serve_ends_in_the_fallback_at_once(scene: Scene, handler: HandlerApp) -> None:
     async def no_key(call: HandledCall) -> None:
         await call.accept()
-        await call.line(call_lane.Ended("failed", reason="OPENAI_API_KEY"))
+        await call.line(call_lane.EndedLine("failed", reason="OPENAI_API_KEY"))
 
     handler.behave = no_key
     async with Caller(scene.bridge.target, BUSY) as caller:

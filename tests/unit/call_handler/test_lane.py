@@ -5,12 +5,12 @@ import asyncio
 import pytest
 
 from functions.call_handler.serving.lane import CallLane
-from protocols.call_lane import Accepted, Alive, Connected, Ended, Line, decode
+from protocols.call_lane import AcceptedLine, AliveLine, ConnectedLine, EndedLine, LaneLine, decode
 
 pytestmark = pytest.mark.unit
 
 
-async def lines_of(lane: CallLane, call: asyncio.Task[None]) -> list[Line]:
+async def lines_of(lane: CallLane, call: asyncio.Task[None]) -> list[LaneLine]:
     return [decode(line) async for line in lane.lines(call)]
 
 
@@ -20,11 +20,11 @@ async def test_a_call_that_is_joined_and_ends_has_three_lines() -> None:
     async def call() -> None:
         lane.connected.set()
         await asyncio.sleep(0.01)
-        lane.ended = Ended("order_confirmed", "11111111-1111-1111-1111-111111111111")
+        lane.ended = EndedLine("order_confirmed", "11111111-1111-1111-1111-111111111111")
 
     lines = await lines_of(lane, asyncio.create_task(call()))
 
-    assert lines == [Accepted("pod-1", 2), Connected(), lane.ended]
+    assert lines == [AcceptedLine("pod-1", 2), ConnectedLine(), lane.ended]
 
 
 async def test_a_long_call_gives_signs_of_life_before_and_after_it_is_joined() -> None:
@@ -34,16 +34,16 @@ async def test_a_long_call_gives_signs_of_life_before_and_after_it_is_joined() -
         await asyncio.sleep(0.05)
         lane.connected.set()
         await asyncio.sleep(0.05)
-        lane.ended = Ended("answered")
+        lane.ended = EndedLine("answered")
 
     lines = await lines_of(lane, asyncio.create_task(call()))
-    joined_at = lines.index(Connected())
+    joined_at = lines.index(ConnectedLine())
 
-    assert lines[0] == Accepted("pod-1", 1)
-    assert Alive() in lines[1:joined_at]
-    assert Alive() in lines[joined_at:-1]
-    assert lines.count(Connected()) == 1
-    assert lines[-1] == Ended("answered")
+    assert lines[0] == AcceptedLine("pod-1", 1)
+    assert AliveLine() in lines[1:joined_at]
+    assert AliveLine() in lines[joined_at:-1]
+    assert lines.count(ConnectedLine()) == 1
+    assert lines[-1] == EndedLine("answered")
 
 
 async def test_a_call_that_was_lost_has_no_final_line() -> None:
@@ -52,13 +52,13 @@ async def test_a_call_that_was_lost_has_no_final_line() -> None:
     async def call() -> None:
         await asyncio.sleep(0)
 
-    assert await lines_of(lane, asyncio.create_task(call())) == [Accepted("pod-1", 1)]
+    assert await lines_of(lane, asyncio.create_task(call())) == [AcceptedLine("pod-1", 1)]
 
 
 async def test_a_call_that_fails_before_it_is_joined_is_never_connected() -> None:
     lane = CallLane("pod-1", 1)
 
     async def call() -> None:
-        lane.ended = Ended("failed", reason="OPENAI_API_KEY: refused")
+        lane.ended = EndedLine("failed", reason="OPENAI_API_KEY: refused")
 
-    assert await lines_of(lane, asyncio.create_task(call())) == [Accepted("pod-1", 1), lane.ended]
+    assert await lines_of(lane, asyncio.create_task(call())) == [AcceptedLine("pod-1", 1), lane.ended]

@@ -6,8 +6,8 @@ import pytest
 from domain.restaurant import Restaurant
 from edge_bridge.arrivals import Arrival
 from edge_bridge.audio import CallAudio
-from edge_bridge.call_record import CallRecord
-from edge_bridge.directory import Greeting, Line
+from edge_bridge.call_record import CallSummary
+from edge_bridge.directory import GreetingClip, LineEntry
 from edge_bridge.sip.signals import Invite
 from eventing.catalogue import CallEnded, CallMissed, CallTransferred
 
@@ -18,20 +18,20 @@ ID = "0b7a1e4e-6c0e-4b3c-9a51-0c7f7c9f8a11"
 
 
 @pytest.fixture
-async def record() -> CallRecord:
-    line = Line(ID, Restaurant(ID, "Chez Test", "fr", "EUR", "Europe/Paris"), "+331", Greeting((), ""))
+async def record() -> CallSummary:
+    line = LineEntry(ID, Restaurant(ID, "Chez Test", "fr", "EUR", "Europe/Paris"), "+331", GreetingClip((), ""))
     audio = CallAudio(asyncio.get_running_loop(), lambda: None)
     arrival = Arrival(ID, Invite("+331", "+336", "+331", "10.0.0.1", "x"), line, audio, NOW)
-    made = CallRecord(arrival, "node", answered_at=NOW)
+    made = CallSummary(arrival, "node", answered_at=NOW)
     made.ended_at = NOW + timedelta(seconds=90)
     return made
 
 
-def kinds(record: CallRecord) -> list[type]:
+def kinds(record: CallSummary) -> list[type]:
     return [type(payload) for payload in record.payloads()]
 
 
-async def test_a_served_call_has_one_event(record: CallRecord) -> None:
+async def test_a_served_call_has_one_event(record: CallSummary) -> None:
     record.outcome = "order_confirmed"
     record.joined(NOW)
     (ended,) = record.payloads()
@@ -39,7 +39,7 @@ async def test_a_served_call_has_one_event(record: CallRecord) -> None:
     assert ended.duration_ms == 90_000
 
 
-async def test_a_caller_whom_nobody_served_was_missed(record: CallRecord) -> None:
+async def test_a_caller_whom_nobody_served_was_missed(record: CallSummary) -> None:
     record.outcome = "abandoned"
     assert kinds(record) == [CallEnded, CallMissed]
     missed = record.payloads()[1]
@@ -47,19 +47,19 @@ async def test_a_caller_whom_nobody_served_was_missed(record: CallRecord) -> Non
     assert missed.reason == "caller_hung_up"
 
 
-async def test_a_call_lost_in_the_middle_was_missed_too(record: CallRecord) -> None:
+async def test_a_call_lost_in_the_middle_was_missed_too(record: CallSummary) -> None:
     record.joined(NOW)
     record.missed_reason = "handler_lost"
     assert kinds(record) == [CallEnded, CallMissed]
 
 
-async def test_a_call_put_through_to_a_human_was_not_missed(record: CallRecord) -> None:
+async def test_a_call_put_through_to_a_human_was_not_missed(record: CallSummary) -> None:
     record.missed_reason = "no_handler"
     record.transferred("sip:+336@trunk", "no_handler")
     assert kinds(record) == [CallEnded, CallTransferred]
 
 
-async def test_the_first_handler_to_join_sets_the_time(record: CallRecord) -> None:
+async def test_the_first_handler_to_join_sets_the_time(record: CallSummary) -> None:
     record.joined(NOW)
     record.joined(NOW + timedelta(seconds=30))
     assert record.joined_at == NOW

@@ -4,13 +4,13 @@ from dataclasses import replace
 import pytest
 
 from domain.restaurant import Restaurant
-from edge_bridge.directory import Directory, Greeting, Line
+from edge_bridge.directory import Directory, GreetingClip, LineEntry
 from edge_bridge.sip.signals import Invite, Refusal
 
 pytestmark = pytest.mark.unit
 
 HOUSE = Restaurant("r1", "Chez Test", "fr", "EUR", "Europe/Paris")
-LINE = Line("line-1", HOUSE, "+33123456789", Greeting((), ""), "trunk.test", "user", "secret")
+LINE = LineEntry("line-1", HOUSE, "+33123456789", GreetingClip((), ""), "trunk.test", "user", "secret")
 OTHER = replace(LINE, id="line-2", number="+33200000000", sip_domain="other.test")
 PEER = ipaddress.ip_network("10.0.0.0/8")
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from domain.restaurant import Restaurant
-from edge_bridge.directory import Greeting, Line
+from edge_bridge.directory import GreetingClip, LineEntry
 from edge_bridge.registrar import LONGEST_RETRY_S, DirectRegistrar, backoff_s
 from edge_bridge.sip.signals import Registration
 from stores.lines import RegistrationStatus
@@ -14,8 +14,8 @@ pytestmark = pytest.mark.unit
 HOUSE = Restaurant("r1", "Chez Test", "fr", "EUR", "Europe/Paris")
 
 
-def line(name: str) -> Line:
-    return Line(name, HOUSE, f"+33{name}", Greeting((), ""), "trunk.test", name, "secret")
+def line(name: str) -> LineEntry:
+    return LineEntry(name, HOUSE, f"+33{name}", GreetingClip((), ""), "trunk.test", name, "secret")
 
 
 class Endpoint:

@@ -3,7 +3,7 @@ import base64
 import pytest
 
 from edge_bridge.__main__ import _arguments
-from edge_bridge.settings import Settings
+from edge_bridge.settings import EdgeSettings
 from process.settings import SettingsError, load
 
 pytestmark = pytest.mark.unit
@@ -16,8 +16,8 @@ ENVIRONMENT = {
 }
 
 
-def settings(**changed: str) -> Settings:
-    config = load(Settings, ENVIRONMENT | changed)
+def settings(**changed: str) -> EdgeSettings:
+    config = load(EdgeSettings, ENVIRONMENT | changed)
     config.check()
     return config
 

@@ -3,18 +3,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols import call_lane
-from protocols.call_lane import Accepted, Alive, Connected, Ended, LaneError, Line
+from protocols.call_lane import AcceptedLine, AliveLine, ConnectedLine, EndedLine, LaneError, LaneLine
 
 pytestmark = pytest.mark.unit
 
 
 def test_the_lines_of_a_call_are_the_documented_json() -> None:
-    lines: list[Line] = [
-        Accepted("handler-7f", 2),
-        Connected(),
-        Alive(),
-        Ended("order_confirmed", "o-1"),
-        Ended("answered"),
+    lines: list[LaneLine] = [
+        AcceptedLine("handler-7f", 2),
+        ConnectedLine(),
+        AliveLine(),
+        EndedLine("order_confirmed", "o-1"),
+        EndedLine("answered"),
     ]
 
     written = b"".join(call_lane.encode(line) for line in lines)
@@ -30,7 +30,7 @@ def test_the_lines_of_a_call_are_the_documented_json() -> None:
 
 
 def test_a_field_added_later_is_ignored() -> None:
-    assert call_lane.decode(b'{"state":"alive","load":0.3}') == Alive()
+    assert call_lane.decode(b'{"state":"alive","load":0.3}') == AliveLine()
 
 
 @pytest.mark.parametrize(

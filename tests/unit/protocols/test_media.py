@@ -95,7 +95,7 @@ def test_every_message_of_the_handler_reads_as_it_was_written() -> None:
         media.Media(media.AudioBody(FRAME), "MZ1"),
         media.Mark(media.MarkBody("turn-3"), "MZ1"),
         media.Clear("MZ1"),
-        media.Transfer(media.TransferBody("+33123456789", "asked for a human"), "MZ1"),
+        media.TransferRequest(media.TransferBody("+33123456789", "asked for a human"), "MZ1"),
         media.Hold(media.HoldBody(True), "MZ1"),
         media.Hangup(media.HangupBody("done"), "MZ1"),
     ]
