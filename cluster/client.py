@@ -161,7 +161,11 @@ class KnativeClient:
             "namespace": "" if namespace == "*" else namespace or await self._own_namespace(),
         }
         kind = ACCESS_REVIEW if account else OWN_ACCESS_REVIEW
-        spec = {"resourceAttributes": attributes, **(_subject(account) if account else {})}
+        spec: dict[str, object] = {"resourceAttributes": attributes}
+        if account:
+            home, _, name = account.partition("/")
+            groups = ["system:serviceaccounts", f"system:serviceaccounts:{home}", "system:authenticated"]
+            spec |= {"user": f"system:serviceaccount:{home}:{name}", "groups": groups}
         async with self._connection.asking("create", kind) as client:
             review = await client.create(resource(kind)(spec=spec))
             return bool(review["status"]["allowed"])
@@ -182,9 +186,3 @@ class KnativeClient:
 
 def _of_service(service: str) -> dict[str, str]:
     return {SERVICE_LABEL: service} if service else {}
-
-
-def _subject(account: str) -> dict[str, object]:
-    namespace, _, name = account.partition("/")
-    groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"]
-    return {"user": f"system:serviceaccount:{namespace}:{name}", "groups": groups}

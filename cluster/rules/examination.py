@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from cluster.rules import access, activator, edge, events, handler, presence, references, scaling, settings, sinks
+from cluster.rules import edge, events, handler, presence, references, scaling, settings, sinks
 from cluster.rules.findings import Finding
 from cluster.rules.objects import ClusterObjects, Unread
 from cluster.rules.reads import grant
@@ -50,10 +50,10 @@ MANIFEST_RULES: tuple[Rule, ...] = (
     Rule("config-defaults", "no idle timeout by default", settings.silence_is_not_cut_by_default),
     Rule("config-autoscaler", "scales to zero, and far enough", scaling.cluster_scales_to_zero),
     Rule("config-observability", "pod metrics are on", settings.pod_metrics_are_on),
-    Rule("activator", "there is one", activator.there_is_one_activator),
-    Rule("activator", "waits for its calls", activator.the_activator_waits_for_its_calls),
+    Rule("activator", "there is one", settings.there_is_one_activator),
+    Rule("activator", "waits for its calls", settings.the_activator_waits_for_its_calls),
     *CALL_RULES,
-    Rule("edge-bridge", "may mark busy handler pods", access.the_bridge_may_mark_busy_pods),
+    Rule("edge-bridge", "may mark busy handler pods", edge.the_bridge_may_mark_busy_pods),
     Rule("edge-bridge", "marks them in the right namespace", edge.the_bridge_finds_the_handlers_pods),
     Rule("edge-bridge", "its calls end before it does", edge.calls_end_before_the_bridge_does),
     Rule("edge-bridge", "is drained one at a time", edge.a_node_drain_takes_one_bridge_at_a_time),

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from cluster.rules.findings import Finding
-from cluster.rules.mending import apply_or_write, fault, fault_of_value, set_variable
+from cluster.rules.findings import Finding, apply_or_write, fault, fault_of_value, set_variable
 from cluster.rules.objects import ClusterObject, ClusterObjects, Path
 from cluster.rules.product import (
     HANDLER_WAIT_S,

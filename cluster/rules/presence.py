@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from cluster.rules.findings import Finding
-from cluster.rules.mending import APPLY, fault
+from cluster.rules.findings import APPLY, Finding, fault, kubectl
 from cluster.rules.objects import EVENTING, SERVING, SOURCES, ClusterObjects
 from cluster.rules.product import EDGE, HANDLER, KNATIVE_NAMESPACES, edge, handler
 
@@ -29,8 +28,10 @@ def the_product_is_here(objects: ClusterObjects) -> Iterator[Finding]:
     service, bridge = handler(objects), edge(objects)
     if service is not None and bridge is not None:
         return
-    if objects.missed or (service is bridge is None and _holds_only_settings(objects)):
-        return
+    written = [one for one in objects if one.file]
+    only_settings = bool(written) and all(one.namespace in KNATIVE_NAMESPACES for one in written)
+    if objects.missed or (service is bridge is None and only_settings):
+        return  # a folder with Knative's settings alone is examined for what it is
     absent = [name for name, one in ((f"Service/{HANDLER}", service), (f"StatefulSet/{EDGE}", bridge)) if one is None]
     why = "no call is taken" if bridge is None else "every caller hears the restaurant's fallback"
     fix = "name the right folder, or the right --namespace and --edge-namespace; to deploy:\n"
@@ -47,18 +48,6 @@ def knative_says_ready(objects: ClusterObjects) -> Iterator[Finding]:
                     continue
                 said = " ".join(str(condition.get(key, "")) for key in ("reason", "message")).strip()
                 why = "its latest change is not in effect: what runs is older than what stands here, or nothing runs"
-                fix = "mend what the message names; more is said by:\n" + _describe(
-                    one.namespace, kind, group, one.name
-                )
+                fix = f"mend what the message names; more is said by:\n{kubectl('describe', one.reference)}"
                 found = f"{condition['status']}: {said}" if said else str(condition["status"])
                 yield fault(one, path, found, why, fix, warning=condition["status"] == "Unknown")
-
-
-def _describe(namespace: str, kind: str, group: str, name: str) -> str:
-    return f"kubectl -n {namespace} describe {kind.lower()}.{group} {name}"
-
-
-def _holds_only_settings(objects: ClusterObjects) -> bool:
-    """A folder with Knative's settings alone, which is examined for what it is."""
-    written = [one for one in objects if one.file]
-    return bool(written) and all(one.namespace in KNATIVE_NAMESPACES for one in written)

@@ -57,7 +57,7 @@ WORKLOADS = ((SERVING, "Service"), ("apps", "Deployment"), ("apps", "StatefulSet
 POD_SPEC: Path = ("spec", "template", "spec")
 
 
-class Container(NamedTuple):
+class WorkloadContainer(NamedTuple):
     """One container of a workload's pods and its place there."""
 
     holder: ClusterObject
@@ -81,14 +81,14 @@ def workloads(objects: ClusterObjects) -> Iterator[ClusterObject]:
         yield from objects.all(group, kind)
 
 
-def containers(workload: ClusterObject) -> Iterator[Container]:
+def containers(workload: ClusterObject) -> Iterator[WorkloadContainer]:
     for path, _ in workload.items(*POD_SPEC, "containers"):
-        yield Container(workload, path)
+        yield WorkloadContainer(workload, path)
 
 
-def first_container(workload: ClusterObject) -> Container:
+def first_container(workload: ClusterObject) -> WorkloadContainer:
     """Ours has one; Knative's queue-proxy is added in the pod only."""
-    return Container(workload, (*POD_SPEC, "containers", 0))
+    return WorkloadContainer(workload, (*POD_SPEC, "containers", 0))
 
 
 def environment(objects: ClusterObjects, workload: ClusterObject) -> tuple[dict[str, str | None], bool]:

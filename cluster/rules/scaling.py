@@ -3,8 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from cluster.rules.findings import Finding
-from cluster.rules.mending import fault, fault_of_value, set_value
+from cluster.rules.findings import Finding, fault, fault_of_value, set_value
 from cluster.rules.objects import SERVING, ClusterObject, ClusterObjects, Path, Reference
 from cluster.rules.product import EDGE_MAX_CALLS, KNATIVE_SERVING, edge, handler, seconds
 

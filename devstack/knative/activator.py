@@ -108,8 +108,19 @@ class Activator:
         try:
             async with Deadline(self._plan, self._clock) as deadline:
                 body = await read_body(request)
-                async with self._slot() as pod, self._ask(request, body, pod) as answer:
-                    response = _head(answer)
+                async with (
+                    self._slot() as pod,
+                    self._session.request(
+                        request.method,
+                        _url(request, pod),
+                        headers=_passed_on(request.headers),
+                        data=body or None,
+                        allow_redirects=False,
+                    ) as answer,
+                ):
+                    response = web.StreamResponse(
+                        status=answer.status, reason=answer.reason, headers=_end_to_end(answer.headers)
+                    )
                     await response.prepare(request)
                     deadline.progress()
                     async for chunk in answer.content.iter_any():
@@ -147,20 +158,18 @@ class Activator:
         finally:
             self._slots.release(pod)
 
-    def _ask(self, request: web.BaseRequest, body: bytes, pod: PodEndpoint) -> aiohttp.client._RequestContextManager:
-        headers = _passed_on(request.headers)
-        return self._session.request(
-            request.method, _url(request, pod), headers=headers, data=body or None, allow_redirects=False
-        )
-
 
 def _url(request: web.BaseRequest, pod: PodEndpoint) -> str:
     return f"http://127.0.0.1:{pod.port}{request.raw_path}"
 
 
+def _end_to_end(headers: Mapping[str, str]) -> CIMultiDict[str]:
+    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in _HOP_BY_HOP)
+
+
 def _passed_on(headers: Mapping[str, str]) -> CIMultiDict[str]:
     """A request's headers for the pod, with the mark that Knative's activator leaves."""
-    passed_on = CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in _HOP_BY_HOP)
+    passed_on = _end_to_end(headers)
     passed_on["K-Proxy-Request"] = "activator"
     return passed_on
 
@@ -178,11 +187,6 @@ async def _cut(request: web.BaseRequest, response: web.StreamResponse | None) ->
     except (TimeoutError, ConnectionError):  # the client has stopped reading
         return _abort(request, response)
     return response
-
-
-def _head(answer: aiohttp.ClientResponse) -> web.StreamResponse:
-    headers = CIMultiDict((name, value) for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP)
-    return web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
 
 
 def _abort(request: web.BaseRequest, response: web.StreamResponse) -> web.StreamResponse:

@@ -7,8 +7,8 @@ from devstack.knative.plan import ServicePlan
 from devstack.knative.scaling import PREFIX, read_scaling
 from devstack.knative.settings import ClusterSettings
 from ops.manifests import fields, kinds
+from ops.manifests.manifests import Problem
 from ops.manifests.parsing import Parsed
-from ops.manifests.problems import Problem
 
 _ROLLOUT = "serving.knative.dev/rollout-duration"
 _TEMPLATE_ANNOTATIONS = frozenset(

@@ -18,7 +18,7 @@ from cluster.rules import Finding
 from devstack.servers.embedded import EmbeddedPostgres, EmbeddedServerError, EmbeddedValkey
 from devstack.servers.ports import port_problem
 from devstack.speech.settings import SpeechSettings
-from ops import findings
+from ops import doctor_report
 from process import settings
 from voices import models
 
@@ -149,4 +149,4 @@ def run(state_dir: Path, json_file: Path | None = None) -> int:
         _engine,
     ]
     found = [finding for examine in examinations for finding in examine()]
-    return findings.report("alloresto doctor: this machine", found, json_file)
+    return doctor_report.report("alloresto doctor: this machine", found, json_file)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from msgspec.structs import fields
 
+from devstack.knative.pings import check_schedule
 from devstack.knative.resolving import Surroundings, resolve
-from devstack.knative.schedules import check_schedule
 from devstack.knative.settings import ClusterSettings, read_settings
 from eventing.catalogue import BY_TYPE, CallIncoming
 from eventing.relay.publishing import PUBLISH_TIMEOUT_S
