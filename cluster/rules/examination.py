@@ -28,6 +28,7 @@ CALL_RULES: tuple[Rule, ...] = (
     Rule("call-handler", "the longest call may end", handler.lets_the_longest_call_end),
     Rule("call-handler", "a silent stream is not cut", handler.never_cuts_silence),
     Rule("call-handler", "nobody waits for ever for a first byte", handler.says_early_that_nobody_answers),
+    Rule("call-handler", "may answer before the request has ended", handler.answers_while_it_is_asked),
     Rule("call-handler", "no token to mount, an HTTP readiness probe", handler.starts_fast),
     Rule("call-handler", "the activator stays in the path", scaling.keeps_the_activator_in_the_path),
     Rule("call-handler", "a pod is spare for the next call", scaling.keeps_spare_pods),

@@ -55,6 +55,7 @@ OPERATOR_SECRETS: Mapping[str, tuple[str, ...]] = {
 
 WORKLOADS = ((SERVING, "Service"), ("apps", "Deployment"), ("apps", "StatefulSet"), ("batch", "Job"))
 POD_SPEC: Path = ("spec", "template", "spec")
+ANNOTATIONS: Path = ("spec", "template", "metadata", "annotations")
 
 
 class WorkloadContainer(NamedTuple):

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 
 from cluster.rules.findings import Finding, fault, fault_of_value, set_value
 from cluster.rules.objects import SERVING, ClusterObject, ClusterObjects, Path, Reference
-from cluster.rules.product import EDGE_MAX_CALLS, KNATIVE_SERVING, edge, handler, seconds
+from cluster.rules.product import ANNOTATIONS, EDGE_MAX_CALLS, KNATIVE_SERVING, edge, handler, seconds
 
-ANNOTATIONS: Path = ("spec", "template", "metadata", "annotations")
 PREFIX = f"autoscaling.{SERVING.partition('.')[2]}/"
 CONFIG_AUTOSCALER = Reference("v1", "ConfigMap", KNATIVE_SERVING, "config-autoscaler")
 MAX_SCALE = "500"

@@ -92,6 +92,8 @@ class ServicePlan:
     response_start_s: float | None
     idle_s: float | None
     scaling: Scaling
+    full_duplex: bool = False
+    """Whether an answer may begin before the request's body has ended."""
 
 
 @dataclass(frozen=True, slots=True)

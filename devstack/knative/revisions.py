@@ -131,8 +131,8 @@ class Revision:
                 self._poked.set()
             self._fill()
 
-    def _on_cut(self, when: str) -> None:
-        self._report("request_timeout", self.plan.name, "", when)
+    def _on_cut(self, kind: EventKind, when: str) -> None:
+        self._report(kind, self.plan.name, "", when)
 
     def _live(self) -> list[RunningPod]:
         return [pod for pod in self.pods if not pod.terminating]

@@ -11,8 +11,10 @@ from ops.manifests.manifests import Problem
 from ops.manifests.parsing import Parsed
 
 _ROLLOUT = "serving.knative.dev/rollout-duration"
+_FULL_DUPLEX = "features.knative.dev/http-full-duplex"
 _TEMPLATE_ANNOTATIONS = frozenset(
     {
+        _FULL_DUPLEX,
         "serving.knative.dev/progress-deadline",
         "queue.sidecar.serving.knative.dev/cpu-resource-request",
         "queue.sidecar.serving.knative.dev/cpu-resource-limit",
@@ -20,7 +22,7 @@ _TEMPLATE_ANNOTATIONS = frozenset(
         "queue.sidecar.serving.knative.dev/memory-resource-limit",
     }
 )
-"""Of Knative's own, these mean nothing on one machine; ``autoscaling.knative.dev/*`` are executed."""
+"""Of Knative's own, all but the first mean nothing on one machine; ``autoscaling.knative.dev/*`` are executed."""
 
 _GATED = {
     "affinity": "kubernetes.podspec-affinity",
@@ -50,6 +52,7 @@ def read_service(
         response_start_s=_limit(spec.response_start_timeout_seconds, settings.response_start_s, timeout_s),
         idle_s=_limit(spec.idle_timeout_seconds, settings.idle_s, timeout_s),
         scaling=scaling,
+        full_duplex=value.spec.template.metadata.annotations.get(_FULL_DUPLEX, "").lower() == "enabled",
     )
     return plan, problems
 

@@ -22,6 +22,7 @@ EventKind = Literal[
     "pod_gone",
     "request_queued",
     "request_timeout",
+    "request_aborted",
     "scale",
     "delivery",
     "delivery_failed",

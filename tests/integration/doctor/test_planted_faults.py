@@ -136,6 +136,11 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
         "ConfigMap/config-autoscaler in knative-serving",
         "data.max-scale-limit",
     ),
+    "half-duplex": (
+        handler("spec.template.metadata.annotations.features~knative~dev/http-full-duplex"),
+        "Service/call-handler",
+        "spec.template.metadata.annotations[features.knative.dev/http-full-duplex]",
+    ),
     "several calls a pod": (
         handler(f"{SPEC}.containerConcurrency", 10),
         "Service/call-handler",

@@ -36,6 +36,7 @@ def test_the_call_handler_is_set_as_measured() -> None:
     template = named("Service", "call-handler", "serving")["spec"]["template"]
     scaling = {key.split("/")[1]: value for key, value in template["metadata"]["annotations"].items()}
     assert scaling == {
+        "http-full-duplex": "Enabled",
         "metric": "concurrency",
         "min-scale": "0",
         "max-scale": "500",

@@ -24,6 +24,8 @@ SPEC = "spec/template/spec"
 SCALING = "spec/template/metadata/annotations/autoscaling.knative.dev~"
 FIELD = "spec.template.spec"
 SCALING_FIELD = "spec.template.metadata.annotations[autoscaling.knative.dev/"
+DUPLEX = "spec/template/metadata/annotations/features.knative.dev~http-full-duplex"
+DUPLEX_FIELD = "spec.template.metadata.annotations[features.knative.dev/http-full-duplex]"
 PROBE = f"{SPEC}/containers/0/readinessProbe"
 
 HPA = """
@@ -111,6 +113,8 @@ REFUSED: list[tuple[Plant, str, str, str]] = [
         "all of them go through it",
     ),
     # the call handler
+    (put(HANDLER, DUPLEX), HANDLER, DUPLEX_FIELD, "31 of 265 calls"),
+    (put(HANDLER, DUPLEX, "Disabled"), HANDLER, DUPLEX_FIELD, "31 of 265 calls"),
     (put(HANDLER, f"{SPEC}/containerConcurrency"), HANDLER, f"{FIELD}.containerConcurrency", "409"),
     (put(HANDLER, f"{SPEC}/containerConcurrency", 2), HANDLER, f"{FIELD}.containerConcurrency", "409"),
     (put(HANDLER, f"{SPEC}/timeoutSeconds"), HANDLER, f"{FIELD}.timeoutSeconds", "activator request timeout"),

@@ -1,0 +1,22 @@
+"""What a call needs of each overlay, as measured on a cluster."""
+
+import pytest
+
+from tests.unit.manifests.rendered import OVERLAYS, Object, of_kind
+
+pytestmark = pytest.mark.unit
+
+
+def service(overlay: str, name: str) -> Object:
+    """A Knative Service."""
+    [found] = [one for one in of_kind(overlay, "Service", "serving.knative.dev") if one["metadata"]["name"] == name]
+    return found
+
+
+def annotations(of: Object) -> dict[str, str]:
+    return of["spec"]["template"]["metadata"]["annotations"]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_call_handler_may_answer_before_its_request_has_ended(overlay: str) -> None:
+    assert annotations(service(overlay, "call-handler"))["features.knative.dev/http-full-duplex"] == "Enabled"
