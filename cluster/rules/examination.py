@@ -47,6 +47,7 @@ CALL_RULES: tuple[Rule, ...] = (
 MANIFEST_RULES: tuple[Rule, ...] = (
     Rule("AlloResto", "call-handler and edge-bridge are there", presence.the_product_is_here),
     Rule("config-network", "pods are addressed one by one", settings.pods_are_addressed_one_by_one),
+    Rule("Knative's ConfigMaps", "are checked by its webhook", settings.knative_checks_its_settings),
     Rule("config-defaults", "long calls are allowed", settings.long_calls_are_allowed),
     Rule("config-defaults", "no idle timeout by default", settings.silence_is_not_cut_by_default),
     Rule("config-autoscaler", "scales to zero, and far enough", scaling.cluster_scales_to_zero),

@@ -6,9 +6,7 @@ from cluster.rules.findings import APPLY, Finding, fault, kubectl
 from cluster.rules.objects import EVENTING, SERVING, SOURCES, ClusterObjects
 from cluster.rules.product import EDGE, HANDLER, KNATIVE_NAMESPACES, edge, handler
 
-APPLY_SETTINGS = (
-    "kubectl apply --server-side --force-conflicts --field-manager=alloresto -k manifests/components/knative-settings"
-)
+APPLY_SETTINGS = "manifests/components/knative-settings/apply.sh"
 PARTS = {SERVING: "Knative Serving", EVENTING: "Knative Eventing", SOURCES: "Knative Eventing's sources"}
 
 

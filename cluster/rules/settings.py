@@ -2,11 +2,22 @@
 
 from collections.abc import Iterator
 
-from cluster.rules.findings import Finding, fault, fault_of_value, patch
+from cluster.rules.findings import Finding, fault, fault_of_value, patch, set_value, target
 from cluster.rules.handler import TIMEOUT_S
 from cluster.rules.objects import ClusterObject, ClusterObjects, Reference
 from cluster.rules.product import KNATIVE_SERVING, POD_GRACE_S, POD_SPEC, handler, longest_call_s
 
+ACTIVATOR = Reference("apps/v1", "Deployment", KNATIVE_SERVING, "activator")
+NAME_LABEL = "app.kubernetes.io/name"
+COMPONENT_LABEL = "app.kubernetes.io/component"
+COMPONENTS = {
+    "config-network": "networking",
+    "config-defaults": "controller",
+    "config-autoscaler": "autoscaler",
+    "config-observability": "observability",
+    "config-features": "controller",
+}
+"""Those that we set, with the component that Knative's release labels them with."""
 CLUSTER_MAX_TIMEOUT_S = 600
 """``max-revision-timeout-seconds`` where it is not set."""
 
@@ -23,7 +34,27 @@ def pods_are_addressed_one_by_one(objects: ClusterObjects) -> Iterator[Finding]:
             "one slow probe, and the activator falls back to the ClusterIP, which knows no free pods: of 6 calls on "
             "3 pods three waited 46-91 s behind live calls"
         )
-        yield fault_of_value(config, path, found, why, "disabled")
+        fix = set_value(config, path, "disabled")
+        if not config.file:  # it is read once, when the activator starts
+            fix += f"\nkubectl rollout restart {target(ACTIVATOR)}"
+        yield fault(config, path, found, why, fix)
+
+
+def knative_checks_its_settings(objects: ClusterObjects) -> Iterator[Finding]:
+    """The labels that Knative's webhook selects ConfigMaps by; a server-side apply over Knative deletes them."""
+    for name, component in COMPONENTS.items():
+        config = objects.find(Reference("v1", "ConfigMap", KNATIVE_SERVING, name))
+        if config is None or config.file or config.at("metadata", "ownerReferences"):
+            continue  # a patch has no labels; the Knative Operator puts its own back
+        wanted = {NAME_LABEL: KNATIVE_SERVING, COMPONENT_LABEL: component}
+        labels = config.mapping("metadata", "labels")
+        if labels.get(NAME_LABEL) != KNATIVE_SERVING or labels.get(COMPONENT_LABEL) not in COMPONENTS.values():
+            why = (
+                "Knative's webhook checks only ConfigMaps with these labels: a wrong setting is accepted "
+                "(revision-timeout-seconds: bogus was), and Knative's processes fail at it when they start next"
+            )
+            found = f"not {', '.join(f'{key}: {value}' for key, value in wanted.items())}"
+            yield fault_of_value(config, ("metadata", "labels"), found, why, wanted)
 
 
 def long_calls_are_allowed(objects: ClusterObjects) -> Iterator[Finding]:
@@ -72,9 +103,6 @@ def _config(objects: ClusterObjects, name: str) -> ClusterObject | None:
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": KNATIVE_SERVING}}
         )
     return objects.find(reference)
-
-
-ACTIVATOR = Reference("apps/v1", "Deployment", KNATIVE_SERVING, "activator")
 
 
 def there_is_one_activator(objects: ClusterObjects) -> Iterator[Finding]:

@@ -37,7 +37,7 @@ def secrets(objects: list[Object]) -> list[Object]:
 
 
 def applied(objects: list[Object], changes: list[Object]) -> list[Object]:
-    """As ``kubectl apply --server-side`` does: fields that a change does not name stay."""
+    """As merge patches do: fields that a change does not name stay."""
     by_name = {(one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]): one for one in objects}
     for change in changes:
         key = change["kind"], change["metadata"].get("namespace"), change["metadata"]["name"]

@@ -106,6 +106,11 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
         "ConfigMap/config-network in knative-serving",
         "data.mesh-compatibility-mode",
     ),
+    "a ConfigMap that Knative no longer checks": (
+        put("ConfigMap", KNATIVE, "config-defaults", "metadata.labels"),
+        "ConfigMap/config-defaults in knative-serving",
+        "metadata.labels",
+    ),
     "two activators": (
         put("Deployment", KNATIVE, "activator", "spec.replicas", 2),
         "Deployment/activator in knative-serving",

@@ -130,7 +130,7 @@ def test_a_setting_that_the_knative_operator_owns_is_changed_where_it_comes_from
     cluster.set("ConfigMap/config-network", "metadata/ownerReferences", [owner])
     cluster.set("ConfigMap/config-network", "data/mesh-compatibility-mode", "auto")
     [finding] = cluster.findings()
-    words = shlex.split(finding.fix)
+    words = shlex.split(finding.fix.splitlines()[0])
     assert words[2:5] == ["-n", "knative-serving", "knativeserving.operator.knative.dev/knative-serving"]
     assert json.loads(words[-1]) == {"spec": {"config": {"network": {"mesh-compatibility-mode": "disabled"}}}}
 

@@ -96,6 +96,11 @@ REFUSED: list[tuple[Plant, str, str, str]] = [
         "data.max-scale-limit",
         "500 is refused",
     ),
+    *(
+        (put(f"ConfigMap/{name}", path), name, "metadata.labels", "bogus was")
+        for name in ("config-network", "config-defaults", "config-autoscaler", "config-observability")
+        for path in ("metadata/labels", "metadata/labels/app.kubernetes.io~component")
+    ),
     # the activator
     (put(ACTIVATOR, "spec/replicas", 2), ACTIVATOR, "spec.replicas", "41-46 s"),
     (put(ACTIVATOR, "spec/replicas", 0), ACTIVATOR, "spec.replicas", "no call reaches a pod"),
