@@ -47,7 +47,7 @@ def counts_calls(objects: ClusterObjects) -> Iterator[Finding]:
         return
     autoscaler, found = _setting(objects, service, "class", "pod-autoscaler-class", "kpa.autoscaling.knative.dev")
     if not autoscaler.startswith("kpa."):
-        why = "another autoscaler does not scale to zero, and counts CPU: a call takes 2-3 % of a core"
+        why = "another autoscaler does not scale to zero, and counts CPU: a call takes 1 % of a core"
         yield fault_of_value(service, _annotation("class"), found, why, "kpa.autoscaling.knative.dev")
     metric = str(service.at(*_annotation("metric")) or "concurrency")
     if metric != "concurrency":

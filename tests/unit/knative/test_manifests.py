@@ -45,6 +45,7 @@ def test_the_call_handler_is_set_as_measured() -> None:
         "window": "30s",
         "scale-to-zero-pod-retention-period": "2m",
         "scale-down-delay": "30s",
+        "cpu-resource-request": "10m",
     }
     spec = template["spec"]
     assert (spec["containerConcurrency"], spec["timeoutSeconds"], spec["responseStartTimeoutSeconds"]) == (1, 3600, 20)
