@@ -114,8 +114,12 @@ def sink_uses(objects: ClusterObjects) -> Iterator[SinkUse]:
                     yield found
 
 
+def triggers(objects: ClusterObjects) -> list[ClusterObject]:
+    return objects.all(EVENTING, "Trigger")
+
+
 def no_trigger_takes_the_call(objects: ClusterObjects) -> Iterator[Finding]:
-    for trigger in objects.all(EVENTING, "Trigger"):
+    for trigger in triggers(objects):
         if not takes(trigger.mapping("spec"), CALL_EVENT).some:
             continue
         why = (
@@ -131,7 +135,7 @@ def no_trigger_takes_the_call(objects: ClusterObjects) -> Iterator[Finding]:
 
 
 def every_trigger_has_its_broker(objects: ClusterObjects) -> Iterator[Finding]:
-    for trigger in objects.all(EVENTING, "Trigger"):
+    for trigger in triggers(objects):
         name = str(trigger.at("spec", "broker") or "default")
         broker = Reference(f"{EVENTING}/v1", "Broker", trigger.namespace, name)
         if objects.is_absent(broker):
@@ -152,7 +156,7 @@ def failures_go_to_the_dead_letters(objects: ClusterObjects) -> Iterator[Finding
             yield fault_of_value(broker, DEAD_LETTER_PATH, "not set", why, _keeper(objects, broker))
         else:
             covered.add((broker.namespace, broker.name))
-    for trigger in objects.all(EVENTING, "Trigger"):
+    for trigger in triggers(objects):
         its_broker = trigger.namespace, str(trigger.at("spec", "broker") or "default")
         if its_broker not in covered and sink_use(trigger, *DEAD_LETTER_PATH) is None:
             found = "not set, and its Broker has none"

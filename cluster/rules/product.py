@@ -13,10 +13,14 @@ HANDLER = "call-handler"
 EDGE = "edge-bridge"
 RELAY = "outbox-relay"
 BROKER = "default"
+WEB = "web"
 DEAD_LETTERS = "dead-letter-keeper"
 CALL_EVENT = "com.alloresto.call.incoming"
 KNATIVE_SERVING = "knative-serving"
-KNATIVE_NAMESPACES = (KNATIVE_SERVING, "knative-eventing")
+KNATIVE_EVENTING = "knative-eventing"
+KNATIVE_NAMESPACES = (KNATIVE_SERVING, KNATIVE_EVENTING)
+
+ACTIVATOR = Reference("apps/v1", "Deployment", KNATIVE_SERVING, "activator")
 
 MAX_CALL_S = 1800.0
 """The call handler's MAX_CALL_S where nothing sets it."""
@@ -75,6 +79,14 @@ def handler(objects: ClusterObjects) -> ClusterObject | None:
 
 def edge(objects: ClusterObjects) -> ClusterObject | None:
     return objects.named("apps", "StatefulSet", EDGE)
+
+
+def relay(objects: ClusterObjects) -> ClusterObject | None:
+    return objects.named("apps", "Deployment", RELAY)
+
+
+def activator(objects: ClusterObjects) -> ClusterObject | None:
+    return objects.find(ACTIVATOR)
 
 
 def workloads(objects: ClusterObjects) -> Iterator[ClusterObject]:

@@ -6,7 +6,7 @@ from cluster.kinds import Kind
 from cluster.rules.edge import RBAC
 from cluster.rules.findings import create_or_replace
 from cluster.rules.objects import EVENTING, SERVING, SOURCES
-from cluster.rules.product import KNATIVE_SERVING
+from cluster.rules.product import KNATIVE_EVENTING, KNATIVE_SERVING
 
 PRODUCT_KINDS: tuple[Kind, ...] = (
     Kind(f"{SERVING}/v1", "Service"),
@@ -18,12 +18,17 @@ PRODUCT_KINDS: tuple[Kind, ...] = (
     Kind("apps/v1", "StatefulSet"),
     Kind("batch/v1", "Job"),
     Kind("policy/v1", "PodDisruptionBudget"),
+    Kind("networking.k8s.io/v1", "Ingress"),
+    Kind("v1", "Pod"),
+    Kind("v1", "Service"),
     Kind("v1", "ServiceAccount"),
 )
 EDGE_KINDS: tuple[Kind, ...] = (
     Kind(f"{SOURCES}/v1", "SinkBinding"),
     Kind("apps/v1", "StatefulSet"),
     Kind("policy/v1", "PodDisruptionBudget"),
+    Kind("v1", "Pod"),
+    Kind("v1", "Service"),
     Kind("v1", "ServiceAccount"),
 )
 SETTINGS_KINDS: tuple[Kind, ...] = (
@@ -50,6 +55,7 @@ def listed(namespace: str, edge_namespace: str) -> Iterator[tuple[Kind, str]]:
         *((kind, namespace) for kind in PRODUCT_KINDS),
         *((kind, edge_namespace) for kind in EDGE_KINDS),
         *((kind, KNATIVE_SERVING) for kind in SETTINGS_KINDS),
+        (Kind("apps/v1", "Deployment"), KNATIVE_EVENTING),
     )
     yield from dict.fromkeys(wanted)
 

@@ -38,6 +38,10 @@ def uses(objects: ClusterObjects) -> Iterator[Use]:
             )
 
 
+def uses_anything(objects: ClusterObjects) -> bool:
+    return any(uses(objects))
+
+
 def everything_referred_to_is_there(objects: ClusterObjects) -> Iterator[Finding]:
     """One finding for each thing that is missing, at the first place that names it."""
     missing: defaultdict[tuple[Reference, str | None], list[Use]] = defaultdict(list)

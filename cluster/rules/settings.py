@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from cluster.rules.findings import Finding, fault, fault_of_value, patch, set_value, target
 from cluster.rules.handler import TIMEOUT_S
 from cluster.rules.objects import ClusterObject, ClusterObjects, Reference
-from cluster.rules.product import KNATIVE_SERVING, POD_GRACE_S, POD_SPEC, handler, longest_call_s
+from cluster.rules.product import ACTIVATOR, KNATIVE_SERVING, POD_GRACE_S, POD_SPEC, handler, longest_call_s
 
-ACTIVATOR = Reference("apps/v1", "Deployment", KNATIVE_SERVING, "activator")
 NAME_LABEL = "app.kubernetes.io/name"
 COMPONENT_LABEL = "app.kubernetes.io/component"
 COMPONENTS = {
@@ -20,6 +19,11 @@ COMPONENTS = {
 """Those that we set, with the component that Knative's release labels them with."""
 CLUSTER_MAX_TIMEOUT_S = 600
 """``max-revision-timeout-seconds`` where it is not set."""
+
+
+def config_maps(objects: ClusterObjects) -> list[ClusterObject]:
+    """All of Knative Serving's."""
+    return objects.all("", "ConfigMap", KNATIVE_SERVING)
 
 
 def pods_are_addressed_one_by_one(objects: ClusterObjects) -> Iterator[Finding]:

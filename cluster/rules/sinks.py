@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from cluster.rules.events import SinkUse, sink_use
 from cluster.rules.findings import Finding, apply_or_write, fault, patch, set_value
 from cluster.rules.objects import EVENTING, SERVING, SOURCES, ClusterObject, ClusterObjects
-from cluster.rules.product import BROKER, HANDLER, RELAY, edge, environment, first_container, handler
+from cluster.rules.product import BROKER, HANDLER, edge, environment, first_container, handler, relay
 
 THROUGH_THE_BROKER = (
     "a call would go through the Broker: it takes the handler's stream of lines for a failure and invokes it again, "
@@ -25,11 +25,11 @@ def calls_go_straight_to_the_handler(objects: ClusterObjects) -> Iterator[Findin
 
 
 def events_go_to_the_broker(objects: ClusterObjects) -> Iterator[Finding]:
-    relay = objects.named("apps", "Deployment", RELAY)
-    if relay is not None:
-        wanted = _reference(EVENTING, "Broker", BROKER, relay.namespace)
+    publisher = relay(objects)
+    if publisher is not None:
+        wanted = _reference(EVENTING, "Broker", BROKER, publisher.namespace)
         why = "the outbox's events go past the Broker: no Trigger sees them, and no function does its work"
-        yield from _bound_to(objects, relay, wanted, why)
+        yield from _bound_to(objects, publisher, wanted, why)
 
 
 def _reference(group: str, kind: str, name: str, namespace: str) -> dict[str, str]:

@@ -74,7 +74,7 @@ def test_what_could_not_be_read_is_told_with_the_rules_that_needed_it_and_the_ro
         assert unknown in finding.consequence
     role, binding = finding.fix.splitlines()
     assert role.startswith("kubectl create clusterrole alloresto-doctor --verb=get,list --resource=")
-    assert {"configmaps", "deployments.apps", "secrets"} <= set(role.partition("--resource=")[2].split(","))
+    assert {"configmaps", "deployments.apps", "secrets"} <= set(role.partition("--resource=")[2].split()[0].split(","))
     assert binding.startswith(
         "kubectl create rolebinding alloresto-doctor -n knative-serving --clusterrole=alloresto-doctor --user=NAME"
     )
