@@ -11,7 +11,7 @@ THROUGH_THE_BROKER = (
     "a call would go through the Broker: it takes the handler's stream of lines for a failure and invokes it again, "
     "and holds the POST until every subscriber and its retries are done"
 )
-NOWHERE = "without K_SINK the process ends with status 2"
+NOWHERE = "without K_SINK it has nowhere to send: the bridge ends with status 2, the relay never becomes ready"
 
 
 def calls_go_straight_to_the_handler(objects: ClusterObjects) -> Iterator[Finding]:

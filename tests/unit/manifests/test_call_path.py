@@ -20,3 +20,19 @@ def annotations(of: Object) -> dict[str, str]:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_the_call_handler_may_answer_before_its_request_has_ended(overlay: str) -> None:
     assert annotations(service(overlay, "call-handler"))["features.knative.dev/http-full-duplex"] == "Enabled"
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_there_is_never_more_than_one_archiver(overlay: str) -> None:
+    assert annotations(service(overlay, "archiver"))["autoscaling.knative.dev/max-scale"] == "1"
+
+
+def test_one_machine_lowers_the_functions_limits_and_raises_none() -> None:
+    assert max_scales("dev") == {name: min(most, 6) for name, most in max_scales("staging").items()}
+
+
+def max_scales(overlay: str) -> dict[str, int]:
+    return {
+        one["metadata"]["name"]: int(annotations(one)["autoscaling.knative.dev/max-scale"])
+        for one in of_kind(overlay, "Service", "serving.knative.dev")
+    }
