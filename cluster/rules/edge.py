@@ -5,7 +5,9 @@ RBAC objects are evaluated as the API server does, for where it may not be asked
 
 from collections.abc import Iterator
 
+from cluster.client import DELETION_COST, IN_CALL, SAFE_TO_EVICT
 from cluster.rules.findings import (
+    APPLY,
     Finding,
     apply_or_write,
     create_or_replace,
@@ -69,6 +71,35 @@ def a_node_drain_takes_one_bridge_at_a_time(objects: ClusterObjects) -> Iterator
     fix = apply_or_write(bridge, "add the PodDisruptionBudget of manifests/base")
     found = "no PodDisruptionBudget selects its pods"
     yield fault(bridge, ("spec", "template", "metadata", "labels"), found, why, fix, warning=True)
+
+
+def a_pod_in_a_call_is_not_evicted(objects: ClusterObjects) -> Iterator[Finding]:
+    """A PodDisruptionBudget for the handler pods that the bridge marks, and on a cluster the marks themselves."""
+    service = handler(objects)
+    if service is None:
+        return
+    why = (
+        "a node that is emptied ends a handler in the middle of its call: the call may end within the pod's grace, "
+        "but the cluster autoscaler waits ten minutes at most"
+    )
+    budgets = objects.all("policy", "PodDisruptionBudget", service.namespace)
+    mine = [one for one in budgets if one.mapping("spec", "selector", "matchLabels") == {IN_CALL: "true"}]
+    if not mine and not objects.missed:
+        fix = apply_or_write(service, "add the PodDisruptionBudget call-handler of manifests/base")
+        found = f"no PodDisruptionBudget selects {IN_CALL}: true"
+        yield fault(service, ("spec", "template", "metadata", "labels"), found, why, fix, warning=True)
+    for budget in mine:
+        if budget.at("spec", "maxUnavailable") not in (0, "0", "0%"):
+            found = str(budget.at("spec", "maxUnavailable"))
+            yield fault_of_value(budget, ("spec", "maxUnavailable"), found, why, 0, warning=True)
+    for pod in objects.all("", "Pod", service.namespace):
+        annotations, labels = pod.mapping("metadata", "annotations"), pod.mapping("metadata", "labels")
+        if str(annotations.get(DELETION_COST, "0")) in ("0", ""):
+            continue
+        if annotations.get(SAFE_TO_EVICT) != "false" or labels.get(IN_CALL) != "true":
+            found = f"in a call, without {SAFE_TO_EVICT}: false or {IN_CALL}: true"
+            fix = f"bring the bridges to the release of these manifests, which sets both\n{APPLY}"
+            yield fault(pod, ("metadata",), found, why, fix, warning=True)
 
 
 def the_bridge_finds_the_handlers_pods(objects: ClusterObjects) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from cluster.rules.findings import Finding, fault, fault_of_value, patch, set_value, target
 from cluster.rules.handler import TIMEOUT_S
-from cluster.rules.objects import ClusterObject, ClusterObjects, Reference
+from cluster.rules.objects import SERVING, ClusterObject, ClusterObjects, Reference
 from cluster.rules.product import ACTIVATOR, KNATIVE_SERVING, POD_GRACE_S, POD_SPEC, handler, longest_call_s
 
 NAME_LABEL = "app.kubernetes.io/name"
@@ -17,6 +17,15 @@ COMPONENTS = {
     "config-features": "controller",
 }
 """Those that we set, with the component that Knative's release labels them with."""
+GATED_FIELDS = {
+    "affinity": "kubernetes.podspec-affinity",
+    "nodeSelector": "kubernetes.podspec-nodeselector",
+    "priorityClassName": "kubernetes.podspec-priorityclassname",
+    "securityContext": "kubernetes.podspec-securitycontext",
+    "tolerations": "kubernetes.podspec-tolerations",
+    "topologySpreadConstraints": "kubernetes.podspec-topologyspreadconstraints",
+}
+"""Fields of a pod that a Knative Service may have only when this key of config-features is enabled."""
 CLUSTER_MAX_TIMEOUT_S = 600
 """``max-revision-timeout-seconds`` where it is not set."""
 
@@ -42,6 +51,20 @@ def pods_are_addressed_one_by_one(objects: ClusterObjects) -> Iterator[Finding]:
         if not config.file:  # it is read once, when the activator starts
             fix += f"\nkubectl rollout restart {target(ACTIVATOR)}"
         yield fault(config, path, found, why, fix)
+
+
+def fields_of_pods_are_permitted(objects: ClusterObjects) -> Iterator[Finding]:
+    """Knative refuses a Service with a field that config-features does not enable."""
+    config = _config(objects, "config-features")
+    if config is None:
+        return
+    for service in objects.all(SERVING, "Service"):
+        for field, feature in GATED_FIELDS.items():
+            permitted = str(config.at("data", feature) or "disabled")
+            if service.at(*POD_SPEC, field) and permitted.lower() not in ("enabled", "allowed"):
+                found = f"{permitted}, while Service/{service.name} has {field}"
+                why = f"Knative refuses the Service: its next Revision cannot be made (must not set the field {field})"
+                yield fault_of_value(config, ("data", feature), found, why, "enabled")
 
 
 def knative_checks_its_settings(objects: ClusterObjects) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from cluster.rules.settings import GATED_FIELDS
 from devstack.knative.containers import ContainerReader
 from devstack.knative.plan import ServicePlan
 from devstack.knative.scaling import PREFIX, read_scaling
@@ -23,16 +24,6 @@ _TEMPLATE_ANNOTATIONS = frozenset(
     }
 )
 """Of Knative's own, all but the first mean nothing on one machine; ``autoscaling.knative.dev/*`` are executed."""
-
-_GATED = {
-    "affinity": "kubernetes.podspec-affinity",
-    "node_selector": "kubernetes.podspec-nodeselector",
-    "priority_class_name": "kubernetes.podspec-priorityclassname",
-    "security_context": "kubernetes.podspec-securitycontext",
-    "tolerations": "kubernetes.podspec-tolerations",
-    "topology_spread_constraints": "kubernetes.podspec-topologyspreadconstraints",
-}
-"""Fields that a Service may have only when config-features says so."""
 
 
 def read_service(
@@ -101,9 +92,10 @@ def _timeouts(spec: kinds.RevisionSpec, settings: ClusterSettings) -> Iterator[F
 
 def _gates(spec: kinds.RevisionSpec, settings: ClusterSettings) -> Iterator[Fault]:
     fix = "set {} to Enabled in config-features, or remove the field"
-    for field, feature in _GATED.items():
-        if getattr(spec, field) and feature not in settings.features:
-            name = fields.camel(field)
+    for field in spec.__struct_fields__:
+        name = fields.camel(field)
+        feature = GATED_FIELDS.get(name, "")
+        if feature and getattr(spec, field) and feature not in settings.features:
             yield f"spec.template.spec.{name}", "Knative refuses it as installed", fix.format(feature)
     feature = "kubernetes.podspec-fieldref"
     for index, variable in enumerate(spec.containers[0].env):
@@ -114,5 +106,5 @@ def _gates(spec: kinds.RevisionSpec, settings: ClusterSettings) -> Iterator[Faul
     if spec.automount_service_account_token:
         yield "spec.template.spec.automountServiceAccountToken", "Knative takes only false", "set false or remove it"
     if spec.containers[0].lifecycle is not None:
-        what = "Knative puts its own hook in its place"
+        what = "Knative refuses it: the hook is its own"
         yield "spec.template.spec.containers[0].lifecycle", what, "drain on SIGTERM instead; remove it"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster.client import KnativeClient
+from cluster.client import DELETION_COST, SAFE_TO_EVICT, KnativeClient
 from cluster.rules import Finding, Verdict, examine, presence
 from ops.cluster_doctor import read
 from tests.fakes.kubernetes_api import KubernetesApi
@@ -137,6 +137,11 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
         no_triggers,
         "Triggers",
         "metadata.name",
+    ),
+    "a field that Knative refuses": (
+        put("ConfigMap", KNATIVE, "config-features", "data.kubernetes~podspec-tolerations"),
+        "ConfigMap/config-features in knative-serving",
+        "data[kubernetes.podspec-tolerations]",
     ),
     "a bridge's Service is gone": (
         gone("Service", EDGE, "edge-bridge", "v1"),
@@ -356,6 +361,16 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
 }
 
 WARNED: dict[str, tuple[Plant, str, str]] = {
+    "no budget for the pods in a call": (
+        gone("PodDisruptionBudget", PRODUCT, "call-handler"),
+        "Service/call-handler",
+        "spec.template.metadata.labels",
+    ),
+    "a budget that lets a pod in a call go": (
+        put("PodDisruptionBudget", PRODUCT, "call-handler", "spec.maxUnavailable", 1),
+        "PodDisruptionBudget/call-handler",
+        "spec.maxUnavailable",
+    ),
     "metrics are off": (
         put("ConfigMap", KNATIVE, "config-observability", "data.metrics-protocol"),
         "ConfigMap/config-observability",
@@ -458,6 +473,7 @@ async def test_our_settings_mend_knative_as_it_is_installed(api: KubernetesApi, 
     assert {one.what.partition("/")[2] for one in found if one.verdict is Verdict.REFUSED} == {
         "config-network in knative-serving",
         "config-defaults in knative-serving",
+        "config-features in knative-serving",
         "activator in knative-serving",
     }
     kubectl.run(api, presence.APPLY_SETTINGS)
@@ -595,3 +611,14 @@ async def test_what_knative_has_not_looked_at_yet_is_not_called_ready(
 
     assert finding.verdict is Verdict.WARNING
     assert "has not looked at it" in finding.detail
+
+
+async def test_a_pod_in_a_call_that_may_be_evicted_is_warned_of(api: KubernetesApi, client: KnativeClient) -> None:
+    pod = a_pod()
+    pod["metadata"]["annotations"] = {DELETION_COST: "1000"}
+    api.put(pod)
+
+    [finding] = await examined(client)
+
+    assert finding.verdict is Verdict.WARNING
+    assert SAFE_TO_EVICT in finding.detail

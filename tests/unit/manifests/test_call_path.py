@@ -2,6 +2,7 @@
 
 import pytest
 
+from cluster.client import IN_CALL
 from tests.unit.manifests.rendered import OVERLAYS, Object, of_kind
 
 pytestmark = pytest.mark.unit
@@ -36,3 +37,10 @@ def max_scales(overlay: str) -> dict[str, int]:
         one["metadata"]["name"]: int(annotations(one)["autoscaling.knative.dev/max-scale"])
         for one in of_kind(overlay, "Service", "serving.knative.dev")
     }
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_no_pod_in_a_call_may_be_evicted(overlay: str) -> None:
+    namespace = service(overlay, "call-handler")["metadata"]["namespace"]
+    budgets = [one for one in of_kind(overlay, "PodDisruptionBudget") if one["metadata"]["namespace"] == namespace]
+    assert {"maxUnavailable": 0, "selector": {"matchLabels": {IN_CALL: "true"}}} in [one["spec"] for one in budgets]
