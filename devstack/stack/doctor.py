@@ -17,7 +17,7 @@ from dotenv import dotenv_values
 from cluster.rules import Finding
 from devstack.servers.embedded import EmbeddedPostgres, EmbeddedServerError, EmbeddedValkey
 from devstack.servers.ports import port_problem
-from ops import findings
+from ops import doctor_report
 from process import settings
 from voices import models
 
@@ -141,4 +141,4 @@ def run(state_dir: Path, json_file: Path | None = None) -> int:
         _engine,
     ]
     found = [finding for examine in examinations for finding in examine()]
-    return findings.report("alloresto doctor: this machine", found, json_file)
+    return doctor_report.report("alloresto doctor: this machine", found, json_file)

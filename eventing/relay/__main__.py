@@ -23,7 +23,7 @@ class RelaySettings(msgspec.Struct, frozen=True):
     """``K_SINK`` and ``K_CE_OVERRIDES`` come from a SinkBinding. ``RELAY_WORKERS``: events under way at a time."""
 
     platform_database_url: str
-    k_sink: Annotated[str, msgspec.Meta(pattern="^https?://")]
+    k_sink: Annotated[str, msgspec.Meta(pattern="^https?://")] = ""
     k_ce_overrides: str = ""
     port: Port = 8080
     host: str = "0.0.0.0"
@@ -39,16 +39,22 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     health = Health("relay")
-    relay = Relay(
-        settings.platform_database_url,
-        Publisher(settings.k_sink, extensions),
-        health,
-        workers=settings.relay_workers,
-        on_failure=lambda: signal.raise_signal(signal.SIGTERM),  # ends in order, and is started again
-    )
     app = App(health)
-    app.startup.append(relay.start)
-    app.shutdown.append(relay.stop)
+    if settings.k_sink:
+        relay = Relay(
+            settings.platform_database_url,
+            Publisher(settings.k_sink, extensions),
+            health,
+            workers=settings.relay_workers,
+            on_failure=lambda: signal.raise_signal(signal.SIGTERM),  # ends in order, and is started again
+        )
+        app.startup.append(relay.start)
+        app.shutdown.append(relay.stop)
+    else:
+        # A first deployment starts this pod before its SinkBinding is bound. The binding writes K_SINK into the
+        # Deployment, whose next pod has it and takes this one's place at once; to exit would only be started again,
+        # after longer and longer waits.
+        health.waiting_for("sink", "K_SINK is not set: no SinkBinding is bound yet (kubectl get sinkbinding)")
     asgi.run(app, settings.host, settings.port, grace_s=GRACE_S)
     return 0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.client import DELETION_COST, KnativeClient
+from cluster.client import DELETION_COST, IN_CALL, SAFE_TO_EVICT, KnativeClient
 from edge_bridge.pod_costs import ClusterPods, PodCostTasks, for_environment
 from ops.manifests.render import render
 from tests.fakes.knative_objects import pod
@@ -32,17 +32,28 @@ def cost(api: KubernetesApi) -> str | None:
     return api.annotations("Pod", POD, "alloresto").get(DELETION_COST)
 
 
+def labels(api: KubernetesApi) -> dict[str, str]:
+    found = api.get("Pod", POD, "alloresto")
+    assert found is not None
+    return found["metadata"].get("labels", {})  # type: ignore[no-any-return]
+
+
 async def test_a_busy_pod_is_protected_until_its_call_has_ended(api: KubernetesApi, bridge: PodCostTasks) -> None:
     bridge.check()
     bridge.busy(POD)
     async with asyncio.timeout(10):
         while cost(api) != "1000":
             await asyncio.sleep(0.01)
+    evictable = api.annotations("Pod", POD, "alloresto").get(SAFE_TO_EVICT)
+    in_call = labels(api).get(IN_CALL)
 
     bridge.idle(POD)
     await bridge.close()
 
+    assert (evictable, in_call) == ("false", "true")
     assert cost(api) == "0"
+    assert SAFE_TO_EVICT not in api.annotations("Pod", POD, "alloresto")
+    assert IN_CALL not in labels(api)
 
 
 async def test_without_its_role_the_bridge_says_so_at_its_start(
@@ -91,4 +102,4 @@ async def test_each_overlays_role_is_enough(overlay: str, tmp_path: Path, monkey
         await pods.set_deletion_cost(POD, 1000)
         await pods.close()
 
-        assert api.annotations("Pod", POD, namespace or own) == {DELETION_COST: "1000"}
+        assert api.annotations("Pod", POD, namespace or own) == {DELETION_COST: "1000", SAFE_TO_EVICT: "false"}

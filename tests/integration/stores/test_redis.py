@@ -157,7 +157,7 @@ async def test_a_call_told_after_its_midnight_leaves_the_days_count_as_it_is(red
     await live.call_started(redis, "c1", now)
     await live.call_started(redis, "c2", now - timedelta(days=1))
 
-    assert (await live.stats(redis)).calls_today == 2
+    assert (await counters(redis)).calls_today == 2
 
 
 @pytest.mark.usefixtures("within_one_day")

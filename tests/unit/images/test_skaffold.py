@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from ops.images import dockerfile
-from ops.images.context import BuildContext
+from ops.images.dockerfile import BuildContext
 from ops.images.report import TARGETS
 from ops.manifests import render
 from ops.manifests.patches import apply_operations

@@ -57,20 +57,17 @@ def show(title: str, findings: Sequence[Finding], console: Console) -> None:
             table.add_row(MARKS[one.verdict], escape(one.what), escape(one.detail))
     console.print(table)
     for one in findings:
-        if one.verdict is not Verdict.GOOD:
-            _paragraph(one, console)
+        if one.verdict is Verdict.GOOD:
+            continue
+        console.print(f"\n{MARKS[one.verdict]} [bold]{escape(one.what)}[/]", soft_wrap=True)
+        _line(console, f"{one.field}: {one.detail}" if one.field else one.detail)
+        if one.consequence:
+            _line(console, f"[dim]why[/]  {escape(one.consequence)}", markup=True)
+        for number, line in enumerate(one.fix.splitlines()):
+            _line(console, f"[dim]{'fix' if number == 0 else '   '}[/]  {escape(line)}", markup=True)
     counts = Counter(one.verdict for one in findings)
     words = ", ".join(f"{counts[verdict]} {word}" for verdict, word in COUNTED.items() if counts[verdict])
     console.print(f"\n{words or 'nothing was examined'}")
-
-
-def _paragraph(one: Finding, console: Console) -> None:
-    console.print(f"\n{MARKS[one.verdict]} [bold]{escape(one.what)}[/]", soft_wrap=True)
-    _line(console, f"{one.field}: {one.detail}" if one.field else one.detail)
-    if one.consequence:
-        _line(console, f"[dim]why[/]  {escape(one.consequence)}", markup=True)
-    for number, line in enumerate(one.fix.splitlines()):
-        _line(console, f"[dim]{'fix' if number == 0 else '   '}[/]  {escape(line)}", markup=True)
 
 
 def _line(console: Console, text: str, *, markup: bool = False) -> None:
