@@ -86,13 +86,9 @@ class App:
         self._routes[method, path] = handler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-        elif scope["type"] == "http":
-            await self._http(scope, receive, send)
-
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        while True:
+        if scope["type"] == "http":
+            await self._answer(scope, receive, send)
+        while scope["type"] == "lifespan":
             message = await receive()
             if message["type"] == "lifespan.startup":
                 for hook in self.startup:
@@ -104,12 +100,20 @@ class App:
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method, path = scope["method"], scope["path"]
+        handler = self._routes.get((method, path))
         body = await _read_body(receive)
         if body is None:
             response = problem(413, f"the body is over {MAX_BODY_BYTES} bytes; send less")
+        elif handler is not None:
+            fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+            query = scope["query_string"].decode("latin-1")
+            response = await handler(Request(method, path, query, fields, body, receive))
+        elif allowed := [known for known, at in self._routes if at == path]:
+            response = problem(405, f"{path} takes {', '.join(allowed)}, not {method}")
         else:
-            response = await self._dispatch(scope, receive, body)
+            response = problem(404, f"nothing is at {path}")
         headers = [(name.encode(), value.encode()) for name, value in response.headers.items()]
         if isinstance(response.body, bytes):
             headers.append((b"content-length", str(len(response.body)).encode()))
@@ -120,18 +124,6 @@ class App:
         async for chunk in response.body:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
-
-    async def _dispatch(self, scope: Scope, receive: Receive, body: bytes) -> Response:
-        method, path = scope["method"], scope["path"]
-        handler = self._routes.get((method, path))
-        if handler is None:
-            allowed = [known for known, at in self._routes if at == path]
-            if allowed:
-                return problem(405, f"{path} takes {', '.join(allowed)}, not {method}")
-            return problem(404, f"nothing is at {path}")
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        query = scope["query_string"].decode("latin-1")
-        return await handler(Request(method, path, query, headers, body, receive))
 
     async def _live(self, _: Request) -> Response:
         return json_response({"status": "live", "service": self.health.service})

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cluster.client import DELETION_COST, IN_CALL, SAFE_TO_EVICT, KnativeClient
-from edge_bridge.pod_costs import ClusterPods, PodCostTasks, for_environment
+from edge_bridge.calls.pod_costs import ClusterPods, PodCostTasks, for_environment
 from ops.manifests.render import render
 from tests.fakes.knative_objects import pod
 from tests.fakes.kubernetes_api import KubernetesApi
@@ -65,7 +65,7 @@ async def test_without_its_role_the_bridge_says_so_at_its_start(
     bridge.busy(POD)
     await bridge.close()
 
-    warnings = [record for record in caplog.records if record.name == "edge_bridge.pod_costs"]
+    warnings = [record for record in caplog.records if record.name == "edge_bridge.calls.pod_costs"]
     told = {record.getMessage(): getattr(record, "alloresto_fields")["why"] for record in warnings}  # noqa: B009
     assert told["a scale-down may take pods with live calls"].endswith(
         "bind the Role pod-deletion-cost of the manifests to it"
@@ -75,7 +75,7 @@ async def test_without_its_role_the_bridge_says_so_at_its_start(
 
 
 def test_lightkube_is_not_imported_before_it_is_used() -> None:
-    program = "import sys, edge_bridge.pod_costs, cluster.client; print('lightkube' in sys.modules)"
+    program = "import sys, edge_bridge.calls.pod_costs, cluster.client; print('lightkube' in sys.modules)"
 
     ran = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True, env=dict(os.environ)

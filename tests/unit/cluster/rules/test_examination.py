@@ -15,8 +15,8 @@ import yaml
 from cluster.rules import ClusterObject, ClusterObjects, Finding, Unread, Verdict, examine, exit_status, product
 from cluster.rules.examination import RULES
 from cluster.rules.handler import TIMEOUT_S
+from edge_bridge.node.supervisor import LEAVE_WITHIN_S
 from edge_bridge.settings import EdgeSettings
-from edge_bridge.supervisor import LEAVE_WITHIN_S
 from eventing.catalogue import CallIncoming
 from functions.call_handler.settings import Settings as HandlerSettings
 from tests.unit.cluster.rules.planted import OBJECTS, Planted
