@@ -27,7 +27,18 @@ TOLERANCE_S = 30
 CHECK_TIMEOUT_S = 30
 # Not the calls of e2e and not Chromium: threads of C++ with clocks of their own, under a library that knows only some.
 COMMON = ("-n", "2", "--dist", "loadfile", "-m", "not e2e and not cluster and not browser")
+# Those with servers come first, while the clock passes its moment.
 SHORT = (
+    "tests/integration/stores/test_redis.py",
+    "tests/integration/web/test_pages.py",
+    "tests/integration/web/test_streams.py",
+    "tests/integration/functions_small/test_archiver.py",
+    "tests/integration/functions_small/test_order_logger.py",
+    "tests/integration/call_handler/test_orders_by_voice.py",
+    "tests/integration/seeds",
+    "tests/integration/stores/test_embedded_servers.py",
+    "tests/integration/stores/test_migrations.py",
+    "tests/integration/stores/test_orders_and_calls.py",
     "tests/unit/call_handler",
     "tests/unit/cluster",
     "tests/unit/devstack",
@@ -40,16 +51,6 @@ SHORT = (
     "tests/unit/speech",
     "tests/unit/stores",
     "tests/unit/web",
-    "tests/integration/call_handler/test_orders_by_voice.py",
-    "tests/integration/functions_small/test_archiver.py",
-    "tests/integration/functions_small/test_order_logger.py",
-    "tests/integration/seeds",
-    "tests/integration/stores/test_embedded_servers.py",
-    "tests/integration/stores/test_migrations.py",
-    "tests/integration/stores/test_orders_and_calls.py",
-    "tests/integration/stores/test_redis.py",
-    "tests/integration/web/test_pages.py",
-    "tests/integration/web/test_streams.py",
 )
 
 
