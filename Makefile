@@ -1,33 +1,47 @@
 .DEFAULT_GOAL := help
-ALLORESTO := .venv/bin/alloresto
+PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help demo up down test check bench
+.PHONY: help demo up down test unit shifted check bench clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 demo: ## install what is missing, then take a spoken order over a real SIP call
-	@setup/install.sh local
-	@$(ALLORESTO) demo
+	@setup/install.sh local --sip
+	@./alloresto demo
 
 up: ## leave it running and print how to call it from a softphone
-	@setup/install.sh local
-	@$(ALLORESTO) up
+	@setup/install.sh local --sip
+	@./alloresto up
 
 down: ## stop what `make up` started; the data stays
-	@$(ALLORESTO) down
+	@if [ -x .venv/bin/python ]; then ./alloresto down; else echo "nothing runs: nothing is installed here"; fi
 
 test: ## install what is missing, then run every check and test
-	@setup/install.sh dev
+	@setup/install.sh dev --sip
 	@$(MAKE) --no-print-directory check
-	@.venv/bin/python -m pytest -n 2 --dist loadfile -m "not e2e and not cluster"
-	@.venv/bin/python -m pytest -m e2e
+	@$(PYTEST) -n 2 --dist loadfile -m "not e2e and not cluster"
+	@$(PYTEST) -m e2e
+	@$(MAKE) --no-print-directory shifted
+
+unit: ## the tests that need no server and no network, in parallel
+	@setup/install.sh dev
+	@$(PYTEST) -n 2 --dist loadfile -m unit tests/unit
+
+shifted: ## the tests that meet a date, on another day: CLOCK=+40d (or new-year, leap-day, …) TESTS=tests/integration
+	@.venv/bin/python -m tests.shifted $(or $(CLOCK),+40d) $(TESTS)
 
 check: ## style, types, layers
+	@setup/install.sh dev
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
 bench: ## every figure of the call path, in one table
-	@.venv/bin/alloresto bench call
+	@setup/install.sh local --sip
+	@./alloresto bench call
+
+clean: ## stop it, remove what was installed and downloaded; the data stays
+	@$(MAKE) --no-print-directory down
+	@setup/clean.sh

@@ -1,4 +1,4 @@
-"""``alloresto bench call``: the call path on this machine, with an engine that thinks in no time.
+"""``alloresto bench call``: the call path on this machine, with an engine that answers at once.
 
 The stack is the real one (Postgres, Valkey, the local Knative runtime, the edge bridge, the functions); the caller
 and the engine are instruments. What is measured is what is ours: SIP, media, cold start, events.
@@ -21,14 +21,16 @@ from typing import Any
 import orjson
 import psutil
 
-from bench import events, handler_start
+from bench import handler_start
 from bench.report import Figure, percentile
-from devstack.knative import RuntimeEvent
 from devstack.servers.ports import free_port
-from devstack.stack import tail
-from devstack.stack.engines import Engine
+from devstack.stack.engines import EngineEndpoint
 from devstack.stack.stack import Stack, StackOptions
+from devstack.stack.timeline import watch_live
+from eventing import outbox
+from eventing.catalogue import MenuChanged
 from softphone.caller import Caller
+from stores.postgres import Postgres
 
 SERVICE = "call-handler"
 TURN_FIGURE = "end of speech → first reply RTP, less the engine's time"
@@ -46,6 +48,10 @@ QUICK_SETTLE_S = 2.0
 QUICK_PAUSE_S = 0.4  # one after the other, well below the 20 calls a second that a worker takes
 LATE_S = 0.060
 POLL_S = 0.01
+EVENTS_WARM_UP = 10
+EVENTS = 200
+EVENT_TIMEOUT_S = 20.0
+EVENT_PAUSE_S = 0.02
 MIB = 1 << 20
 CONDITIONS: dict[str, str] = {}  # no more than every bench's
 
@@ -67,7 +73,7 @@ class Stamps:
 
 
 @contextmanager
-def echo_engine(stamps: Path) -> Iterator[Engine]:
+def echo_engine(stamps: Path) -> Iterator[EngineEndpoint]:
     """The echo engine as a child process."""
     stamps.touch()
     port = free_port()
@@ -76,7 +82,7 @@ def echo_engine(stamps: Path) -> Iterator[Engine]:
     try:
         assert process.stdout is not None
         process.stdout.readline()
-        yield Engine("an echo of the protocol", f"http://127.0.0.1:{port}/v1", "bench")
+        yield EngineEndpoint("an echo of the protocol", f"http://127.0.0.1:{port}/v1", "bench")
     finally:
         process.terminate()
         process.wait(10)
@@ -144,7 +150,7 @@ class CallBench:
     async def turns(self) -> list[Figure]:
         """End of speech → first reply, less what the engine took between the two.
 
-        Over several calls: how the caller's 20 ms and the bridge's stand to each other is settled once a call.
+        Over several calls: the offset between the caller's 20 ms clock and the bridge's is settled once a call.
         """
         ours: list[float] = []
         for _ in range(TURN_CALLS):
@@ -163,14 +169,10 @@ class CallBench:
         await caller.rtp.until_said(SPEECH_S + 5)
         ended = time.monotonic()
         first = await caller.rtp.wait_for_voice(ended, JOIN_TIMEOUT_S)
-        engine_s = self._engine_time(began)
+        voice_end = self._stamps.read("voice_end", began)[0]["at"]
+        engine_s = self._stamps.read("first_delta", voice_end)[0]["at"] - voice_end
         await asyncio.sleep(PAUSE_S)
-        return (first - ended - engine_s) * 1000
-
-    def _engine_time(self, since: float) -> float:
-        ended = self._stamps.read("voice_end", since)[0]["at"]
-        replied = self._stamps.read("first_delta", ended)[0]["at"]
-        return float(replied - ended)
+        return float(first - ended - engine_s) * 1000
 
     async def interruptions(self) -> list[Figure]:
         """From the engine's speech_started to the last packet of what was being said."""
@@ -213,10 +215,13 @@ class CallBench:
             took = time.monotonic() - began
             share = (_processor_seconds(processes) - before) / took / len(callers) * 100
             memory = max(process.memory_info().rss for process in self._processes(SERVICE)) / MIB
-            late = _late_share(callers, began, self._stamps)
+            # Of the frames at the callers and, as its stamps say, at the engine.
+            arrivals = [[packet.at for packet in caller.rtp.received if packet.at >= began] for caller in callers]
+            gaps = [later - earlier for times in arrivals for earlier, later in itertools.pairwise(times)]
+            late = sum(gap > LATE_S for gap in gaps) + len(self._stamps.read("late", began))
         return [
             Figure("four calls: CPU of edge + handler per call", share, "% of a core", "≤ 3.5"),
-            Figure("four calls: frames later than 60 ms", late, "%", "≤ 0.5"),
+            Figure("four calls: frames later than 60 ms", 100 * late / max(1, 2 * len(gaps)), "%", "≤ 0.5"),
             Figure("handler RSS in a call", memory, "MiB", "≤ 50"),
         ]
 
@@ -229,12 +234,42 @@ def _processor_seconds(processes: list[psutil.Process]) -> float:
     return sum(times.user + times.system for times in (process.cpu_times() for process in processes))
 
 
-def _late_share(callers: tuple[Caller, ...], since: float, stamps: Stamps) -> float:
-    """Share of frames, in percent, that came over 60 ms after the one before: at the callers and at the engine."""
-    arrivals = [[packet.at for packet in caller.rtp.received if packet.at >= since] for caller in callers]
-    gaps = [later - earlier for times in arrivals for earlier, later in itertools.pairwise(times)]
-    late = sum(gap > LATE_S for gap in gaps) + len(stamps.read("late", since))
-    return 100 * late / max(1, 2 * len(gaps))
+async def event_latencies(stack: Stack) -> list[Figure]:
+    """From the outbox insert to a function's committed effect, through the relay, the Broker and a Trigger, warm.
+
+    One event at a time, on this process's clock: from before the insert to the live feed's message that the effect
+    is committed.
+    """
+    seen: asyncio.Queue[str] = asyncio.Queue(maxsize=1000)
+
+    def live(message: dict[str, Any], _: float) -> None:
+        if message.get("kind") == "event" and message.get("function") == "cache_invalidator":
+            seen.put_nowait(message["id"])
+
+    watching = asyncio.create_task(watch_live(stack.redis_url, live))
+    postgres = Postgres(stack.platform_url)
+    await postgres.open()
+    samples: list[float] = []
+    try:
+        for _ in range(EVENTS_WARM_UP + EVENTS):
+            began = time.perf_counter()
+            async with postgres.platform() as connection:
+                change = MenuChanged(restaurant_id=stack.lines[0].restaurant_id, item_ids=(), reason="bench")
+                event = await outbox.emit(connection, change, source="/bench")
+            async with asyncio.timeout(EVENT_TIMEOUT_S):
+                while await seen.get() != event.id:
+                    pass
+            samples.append((time.perf_counter() - began) * 1000)
+            await asyncio.sleep(EVENT_PAUSE_S)
+    finally:
+        await postgres.close()
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+    del samples[:EVENTS_WARM_UP]
+    return [
+        Figure("outbox insert → effect committed, warm, p50", statistics.median(samples), "ms", "≤ 15"),
+        Figure("outbox insert → effect committed, warm, p99", percentile(samples, 99), "ms", "≤ 80"),
+    ]
 
 
 async def run(runs: int) -> list[Figure]:
@@ -243,11 +278,11 @@ async def run(runs: int) -> list[Figure]:
         tempfile.TemporaryDirectory(prefix="alloresto-bench-") as folder,
         echo_engine(Path(folder) / "stamps") as engine,
     ):
-        stack = Stack(StackOptions(Path(folder) / "state", engine=engine), lambda _: None, _ignore)
+        stack = Stack(StackOptions(Path(folder) / "state", engine=engine), lambda _: None)
         await stack.start()
         try:
             bench = CallBench(stack, Stamps(Path(folder) / "stamps"))
-            watching = asyncio.create_task(tail.watch_live(stack.redis_url, bench.live))
+            watching = asyncio.create_task(watch_live(stack.redis_url, bench.live))
             try:
                 figures = [
                     *await bench.cold_calls(runs),
@@ -255,7 +290,7 @@ async def run(runs: int) -> list[Figure]:
                     *await bench.turns(),
                     *await bench.interruptions(),
                     *await bench.four_calls(),
-                    *await events.latencies(stack),
+                    *await event_latencies(stack),
                 ]
             finally:
                 watching.cancel()
@@ -263,7 +298,3 @@ async def run(runs: int) -> list[Figure]:
         finally:
             await stack.stop()
     return [*figures, *handler_start.figures()]
-
-
-def _ignore(_: RuntimeEvent) -> None:
-    """The bench reads the runtime's state; its events are for people."""

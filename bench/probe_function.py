@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from process.asgi import App, Request, Response, json_response, serve
+from process.asgi import App, Request, Response, json_response, run
 from process.health import Health
 
 WORKER = os.environ.get("HOSTNAME", "")
@@ -94,7 +94,7 @@ def answer(how: str, attributes: dict[str, str]) -> Response:
     return Response(204)
 
 
-async def main() -> None:
+def main() -> None:
     health = Health("probe")
 
     async def ready() -> None:
@@ -102,7 +102,7 @@ async def main() -> None:
             raise RuntimeError("told to be unready")
 
     health.add("file", ready)
-    await asyncio.sleep(float(os.environ.get("START_MS", "0")) / 1000)
+    time.sleep(float(os.environ.get("START_MS", "0")) / 1000)
     app = App(health)
     app.route("POST", "/stream", stream)
     app.route("POST", "/wait", wait)
@@ -119,10 +119,10 @@ async def main() -> None:
             signal.signal(signal.SIGTERM, lambda *_: record({"signal": "SIGTERM"}))
 
     app.startup.append(on_signal)
-    await serve(app, "127.0.0.1", int(os.environ["PORT"]))
+    run(app, "127.0.0.1", int(os.environ["PORT"]))
 
 
 if __name__ == "__main__":
     if "--crash" in sys.argv:
         sys.exit(3)
-    asyncio.run(main())
+    main()

@@ -1,8 +1,9 @@
-"""The one command of the project: ``alloresto``. Each command is thin; the work is in ``local`` and ``bench``."""
+"""The one command of the project: ``alloresto``. Each command is thin; the work is in the folders it imports."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +16,20 @@ JsonOption = Annotated[Path | None, typer.Option("--json", help="Also write the 
 StateOption = Annotated[Path, typer.Option("--state-dir", help="Where the embedded servers keep their data.")]
 
 
+def _require_writable(state_dir: Path) -> None:
+    """End with one line when the clone is somebody else's, or an earlier run was another user's."""
+    place = next(folder for folder in (state_dir.absolute(), *state_dir.absolute().parents) if folder.exists())
+    if not os.access(place, os.W_OK, effective_ids=True):
+        typer.echo(
+            f"error: {place} belongs to {place.owner()} and you may not write to it;"
+            " work in a clone of your own, or give a --state-dir of yours",
+            err=True,
+        )
+        raise typer.Exit(1)
+
+
 def main() -> None:
-    app()
+    app(prog_name="alloresto")
 
 
 @app.command()
@@ -28,6 +41,7 @@ def demo(
     ] = None,
 ) -> None:
     """Take one spoken order over a real SIP call, from zero pods to a row in Postgres, and show every step."""
+    _require_writable(state_dir)
     from devstack.demo import demo as demonstration
 
     raise typer.Exit(asyncio.run(demonstration.run(state_dir, json, stay)))
@@ -42,6 +56,7 @@ def up(
     tail: Annotated[bool, typer.Option(help="Follow what happens after it is up.")] = True,
 ) -> None:
     """Start everything in the background, print how to call it, and follow what happens (Ctrl-C leaves it running)."""
+    _require_writable(state_dir)
     from devstack.stack import service
 
     raise typer.Exit(service.up(state_dir, listen=listen, sip_port=sip_port, web_port=web_port, tail=tail))

@@ -23,6 +23,9 @@ from cluster.states import (
 from cluster.watching import list_objects, watch
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
+SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
+IN_CALL = "alloresto.com/in-call"
+"""The label that the handlers' PodDisruptionBudget selects."""
 TIMEOUT_S = 10.0
 
 Objects = list[Object]
@@ -109,15 +112,25 @@ class KnativeClient:
                 f"see what keeps it (kubectl describe ksvc {service} --namespace {self.namespace})",
             )
         template = found["spec"].get("template", {}).get("metadata", {}).get("annotations", {})
-        await self._annotate(REVISION, revision, MIN_SCALE, str(pods) if pods else template.get(MIN_SCALE))
+        wanted = str(pods) if pods else template.get(MIN_SCALE)
+        await self._patch(REVISION, revision, {"annotations": {MIN_SCALE: wanted}})
         return revision
 
     # --- Kubernetes ------------------------------------------------------------------------------------------
 
     async def set_deletion_cost(self, pod: str, cost: int) -> None:
-        """A scale-down deletes the pods with the lowest cost first. A pod that is gone is no error."""
+        """A scale-down deletes the pods with the lowest cost first. A pod that is gone is no error.
+
+        Above 0 the pod is in a call, so nobody else may end it either: the same patch tells the cluster autoscaler
+        not to empty its node, and gives it the label by which a PodDisruptionBudget refuses its eviction.
+        """
+        in_call = cost > 0
+        metadata: dict[str, dict[str, str | None]] = {
+            "annotations": {DELETION_COST: str(cost), SAFE_TO_EVICT: "false" if in_call else None},
+            "labels": {IN_CALL: "true" if in_call else None},
+        }
         try:
-            await self._annotate(POD, pod, DELETION_COST, str(cost))
+            await self._patch(POD, pod, metadata)
         except ClusterError as error:
             if error.status != 404:
                 raise
@@ -161,14 +174,19 @@ class KnativeClient:
             "namespace": "" if namespace == "*" else namespace or await self._own_namespace(),
         }
         kind = ACCESS_REVIEW if account else OWN_ACCESS_REVIEW
-        spec = {"resourceAttributes": attributes, **(_subject(account) if account else {})}
+        spec: dict[str, object] = {"resourceAttributes": attributes}
+        if account:
+            home, _, name = account.partition("/")
+            groups = ["system:serviceaccounts", f"system:serviceaccounts:{home}", "system:authenticated"]
+            spec |= {"user": f"system:serviceaccount:{home}:{name}", "groups": groups}
         async with self._connection.asking("create", kind) as client:
             review = await client.create(resource(kind)(spec=spec))
             return bool(review["status"]["allowed"])
 
-    async def _annotate(self, kind: Kind, name: str, key: str, value: str | None) -> None:
+    async def _patch(self, kind: Kind, name: str, metadata: Mapping[str, Mapping[str, str | None]]) -> None:
+        """Set annotations and labels; None removes one."""
         namespace = await self._own_namespace()
-        patch = {"metadata": {"annotations": {key: value}}}
+        patch = {"metadata": metadata}
         async with self._connection.asking("patch", kind, namespace, name) as client:
             from lightkube.types import PatchType
 
@@ -182,9 +200,3 @@ class KnativeClient:
 
 def _of_service(service: str) -> dict[str, str]:
     return {SERVICE_LABEL: service} if service else {}
-
-
-def _subject(account: str) -> dict[str, object]:
-    namespace, _, name = account.partition("/")
-    groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"]
-    return {"user": f"system:serviceaccount:{namespace}:{name}", "groups": groups}

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster.errors import ClusterError
+from cluster.errors import Asked, ClusterError, explain, failures
 from cluster.kinds import Kind
 
 if TYPE_CHECKING:
@@ -68,13 +68,11 @@ class Connection:
     ) -> "AsyncIterator[AsyncClient]":
         """The client for one request. What goes wrong in the block is a ClusterError; ``endless`` is for a watch."""
         await self.open()
-        from cluster.failures import FAILURES, Asked, explain
-
         asked = Asked(verb, kind, namespace, name, self.server, self._identity())
         try:
             async with asyncio.timeout(None if endless else self._timeout_s):
                 yield self._opened()
-        except FAILURES as error:
+        except failures() as error:
             raise explain(error, asked, self._timeout_s) from error
 
     def _opened(self) -> "AsyncClient":
@@ -98,8 +96,12 @@ class Connection:
                 field_manager=FIELD_MANAGER,
             )
         except (*unreadable, *misshapen) as error:
-            what = f"{self._identity()} cannot be used: {_what_is_wrong(error)}"
-            raise ClusterError(_READING, what, self._fix()) from error
+            wrong = str(error)
+            if isinstance(error, LookupError):
+                wrong = f"{error} is missing"
+            elif isinstance(error, AttributeError | TypeError):  # lightkube takes the shape for granted
+                wrong = "it is not a kubeconfig"
+            raise ClusterError(_READING, f"{self._identity()} cannot be used: {wrong}", self._fix()) from error
 
     def _configuration(self) -> "SingleConfig":
         from lightkube import ConfigError, KubeConfig
@@ -135,11 +137,3 @@ class Connection:
         if os.pathsep in str(file):
             return "name one file, with one context (--kubeconfig, --context)"
         return "name a kubeconfig that kubectl can use (kubectl config get-contexts)"
-
-
-def _what_is_wrong(error: Exception) -> str:
-    if isinstance(error, LookupError):
-        return f"{error} is missing"
-    if isinstance(error, AttributeError | TypeError):  # lightkube takes the shape for granted
-        return "it is not a kubeconfig"
-    return str(error)

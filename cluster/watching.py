@@ -71,7 +71,8 @@ async def watch(
             failures = 0
         except ClusterError as error:
             failures = 1 if loop.time() - started > STEADY_S else failures + 1
-            if failures >= TRIES or not _passes(error):
+            passes = error.status is None or error.status in _PASSING or error.status >= 500
+            if failures >= TRIES or not passes:
                 raise
             await asyncio.sleep(FIRST_DELAY_S * 2 ** (failures - 1))
 
@@ -104,7 +105,3 @@ async def _events(
                 except TimeoutError:
                     return
                 yield event, item
-
-
-def _passes(error: ClusterError) -> bool:
-    return error.status is None or error.status in _PASSING or error.status >= 500

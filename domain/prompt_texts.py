@@ -10,7 +10,7 @@ class PromptTexts(NamedTuple):
 
     persona: str
     rules: str
-    house: str
+    restaurant: str
     offers: tuple[str, str, str]  # pickup, delivery, dine in
     zone: str
     menu: str
@@ -50,7 +50,7 @@ _ENGLISH = PromptTexts(
 - Ask for no personal details but the name and, for a delivery, the address. Never take card numbers: payment is made with the restaurant.
 - If you did not understand, say so and ask again; after two failures, or when the caller asks for a person, call transfer_to_human.
 - When the caller is done, say goodbye and call end_call.""",  # noqa: E501 - a rule is one line of the prompt
-    house="The restaurant",
+    restaurant="The restaurant",
     offers=("Pickup is offered.", "Delivery is offered.", "Eating in is offered."),
     zone="- Delivery {name} ({codes}): minimum {minimum}, fee {fee}",
     menu="Menu",
@@ -90,7 +90,7 @@ _FRENCH = PromptTexts(
 - Ne demande aucune donnée personnelle hormis le nom et, pour une livraison, l’adresse. Ne prends jamais de numéro de carte : le paiement se fait avec le restaurant.
 - Si tu n’as pas compris, dis-le et redemande ; après deux échecs, ou si l’appelant demande une personne, appelle transfer_to_human.
 - Quand l’appelant a terminé, dis au revoir et appelle end_call.""",  # noqa: E501 - a rule is one line of the prompt
-    house="Le restaurant",
+    restaurant="Le restaurant",
     offers=("La vente à emporter est proposée.", "La livraison est proposée.", "On peut manger sur place."),
     zone="- Livraison {name} ({codes}) : minimum {minimum}, frais {fee}",
     menu="Carte",

@@ -1,6 +1,6 @@
-"""What the voice model is told: who it is, the rules, the house, the menu; and what speech-to-text should expect.
+"""What the voice model is told: who it is, the rules, the restaurant, the menu; and what speech-to-text should expect.
 
-The house's part holds nothing that changes with the clock and may be cached until the restaurant, its menu or
+The restaurant's part holds nothing that changes with the clock and may be cached until the restaurant, its menu or
 its FAQ change; the moment's part is made for each call and comes last, so that a prompt cache can share the
 rest. Nothing about a caller, and no private number, ever stands in a prompt.
 """
@@ -21,7 +21,7 @@ from domain.restaurant import FaqEntry, Restaurant
 # About 8,000 tokens: the Realtime session takes 16,384 for instructions and tools together. The sections' own
 # bounds add up to less; each cuts at a line's end.
 MAX_INSTRUCTIONS = 28_000
-MAX_HOUSE = 3_000
+MAX_ABOUT = 3_000
 MAX_MENU = 15_000
 MAX_FAQ = 4_000
 MAX_TRANSCRIPTION_WORDS = 200
@@ -44,16 +44,16 @@ class Greeter(Protocol):
 
 def instructions(restaurant: Restaurant, menu: Menu, faq: tuple[FaqEntry, ...], now: datetime) -> str:
     """The whole system prompt in the restaurant's language, at most ``MAX_INSTRUCTIONS`` characters."""
-    return f"{house_instructions(restaurant, menu, faq)}\n\n{moment_instructions(restaurant, now)}"
+    return f"{restaurant_instructions(restaurant, menu, faq)}\n\n{moment_instructions(restaurant, now)}"
 
 
-def house_instructions(restaurant: Restaurant, menu: Menu, faq: tuple[FaqEntry, ...]) -> str:
+def restaurant_instructions(restaurant: Restaurant, menu: Menu, faq: tuple[FaqEntry, ...]) -> str:
     """The part that may be cached: persona, rules, address, hours of the week, delivery, menu, FAQ."""
     texts = _texts(restaurant)
     sections = (
         texts.persona.format(name=restaurant.name),
         texts.rules,
-        f"# {texts.house}\n{_house(restaurant, texts)}",
+        f"# {texts.restaurant}\n{_about(restaurant, texts)}",
         f"# {texts.menu}\n{_menu(menu, texts)}",
         f"# {texts.faq}\n{_faq(faq)}" if faq else "",
     )
@@ -85,7 +85,7 @@ def moment_instructions(restaurant: Restaurant, now: datetime) -> str:
 
 
 def greeting_text(restaurant: Greeter) -> str:
-    """What the caller hears first: the restaurant's own words, or ours, which say that an AI speaks.
+    """What the caller hears first: the restaurant's own words, or the default, which says that an AI speaks.
 
     A recorded call is announced, unless the restaurant's greeting already does.
     """
@@ -115,7 +115,7 @@ def _texts(restaurant: Greeter) -> PromptTexts:
     return TEXTS[spoken_time.language_of(restaurant.language)]
 
 
-def _house(restaurant: Restaurant, texts: PromptTexts) -> str:
+def _about(restaurant: Restaurant, texts: PromptTexts) -> str:
     place = f"{restaurant.postcode} {restaurant.city}".strip()
     address = ", ".join(part for part in (restaurant.street, place) if part)
     lines = [f"{restaurant.name}, {address}." if address else f"{restaurant.name}."]
@@ -130,7 +130,7 @@ def _house(restaurant: Restaurant, texts: PromptTexts) -> str:
             fee = format_cents(zone.fee_cents, restaurant.currency, restaurant.language)
             codes = ", ".join(zone.postcodes)
             lines.append(texts.zone.format(name=zone.name, codes=codes, minimum=minimum, fee=fee))
-    return _bounded(lines, MAX_HOUSE)
+    return _bounded(lines, MAX_ABOUT)
 
 
 def _menu(menu: Menu, texts: PromptTexts) -> str:

@@ -12,12 +12,12 @@ import sys
 import msgspec
 import uvloop
 
-from edge_bridge import supervisor
+from edge_bridge.node import supervisor
 from edge_bridge.settings import EdgeSettings
 from process import logs, settings
 
 
-def _arguments(argv: list[str]) -> dict[str, str]:
+def environment_of(argv: list[str]) -> dict[str, str]:
     """The options as environment variables. Leaves with status 2 when they make no sense."""
     parser = argparse.ArgumentParser(prog="python -m edge_bridge", description="The phone side of AlloResto.")
     parser.add_argument("--sip-domain", help="the trunk's domain, or host:port")
@@ -41,7 +41,7 @@ def _arguments(argv: list[str]) -> dict[str, str]:
 
 
 def main() -> None:
-    os.environ.update(_arguments(sys.argv[1:]))
+    os.environ.update(environment_of(sys.argv[1:]))
     logs.configure("edge-bridge")
     config = settings.load_or_exit(EdgeSettings)
     try:

@@ -58,9 +58,16 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def own_address(self) -> str:
         """The address that others reach this node at."""
-        if self.sip_public_address:
-            return self.sip_public_address
-        return _outgoing_address() if self.sip_bind_address == "0.0.0.0" else self.sip_bind_address
+        if self.sip_public_address or self.sip_bind_address != "0.0.0.0":
+            return self.sip_public_address or self.sip_bind_address
+        # The local address that packets to the world leave from. Connecting a UDP socket sends none; the address
+        # is one of documentation's (RFC 5737).
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("192.0.2.1", 9))
+            except OSError:
+                return "127.0.0.1"
+            return str(probe.getsockname()[0])
 
     @property
     def media_host(self) -> str:
@@ -84,13 +91,3 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
             except ValueError as error:
                 raise SettingsError([f"SIP_PEERS: {error}; expected networks such as 10.0.0.0/8,192.0.2.7"]) from None
         return tuple(networks)
-
-
-def _outgoing_address() -> str:
-    """The local address that packets to the world leave from; no packet is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])

@@ -40,7 +40,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 P = TypeVar("P", bound=Payload)
 
 
-class BadEvent(ValueError):  # noqa: N818 - the name the whole house speaks
+class BadEvent(ValueError):  # noqa: N818 - what is bad is said in the name
     """What was received can never be a valid event; ``reason`` names the attribute and what was expected."""
 
     def __init__(self, reason: str) -> None:
@@ -135,7 +135,23 @@ def parse(headers: Mapping[str, str], body: bytes) -> Event:
         attributes, data = _read_structured(body)
     else:
         attributes, data = _read_binary(lowered, media_type, body)
-    return _checked(attributes, data)
+    time = None
+    if "time" in attributes:
+        try:
+            time = msgspec.convert(attributes["time"], datetime)
+        except msgspec.ValidationError:
+            raise BadEvent("time: expected RFC 3339, as 2026-11-21T10:00:00Z") from None
+    _check(attributes, time)
+    return Event(
+        id=attributes["id"],
+        source=attributes["source"],
+        type=attributes["type"],
+        data=data,
+        subject=attributes.get("subject", ""),
+        time=time,
+        dataschema=attributes.get("dataschema", ""),
+        extensions={name: value for name, value in attributes.items() if name not in _CONTEXT},
+    )
 
 
 def to_binary(event: Event) -> tuple[dict[str, str], bytes]:
@@ -247,22 +263,6 @@ def _require_json(media_type: str) -> None:
         raise BadEvent(f"content-type: data has to be {JSON_CONTENT_TYPE}, not {media_type}")
 
 
-def _checked(attributes: dict[str, str], data: Any) -> Event:
-    """The event of attributes that came from outside."""
-    time = _time(attributes["time"]) if "time" in attributes else None
-    _check(attributes, time)
-    return Event(
-        id=attributes["id"],
-        source=attributes["source"],
-        type=attributes["type"],
-        data=data,
-        subject=attributes.get("subject", ""),
-        time=time,
-        dataschema=attributes.get("dataschema", ""),
-        extensions={name: value for name, value in attributes.items() if name not in _CONTEXT},
-    )
-
-
 def _attributes(event: Event) -> dict[str, str]:
     """The attributes of an event to be sent, as strings, checked; without ``datacontenttype``."""
     attributes = {"specversion": "1.0", "id": event.id, "source": event.source, "type": event.type}
@@ -275,13 +275,6 @@ def _attributes(event: Event) -> dict[str, str]:
     if event.time is not None:
         attributes["time"] = event.time.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return attributes
-
-
-def _time(text: str) -> datetime:
-    try:
-        return msgspec.convert(text, datetime)
-    except msgspec.ValidationError:
-        raise BadEvent("time: expected RFC 3339, as 2026-11-21T10:00:00Z") from None
 
 
 def _check(attributes: Mapping[str, str], time: datetime | None) -> None:

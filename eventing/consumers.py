@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,6 +36,7 @@ LIVE_TIMEOUT_S = 1.0
 STOP_GRACE_S = 2.0
 # Replies are numbered from what they answer: the same event taken twice by a consumer has one reply.
 REPLY_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:alloresto:reply")
+PASSED_ON = ("traceparent", "callid")  # extensions that a reply has from what it answers
 
 log = logs.get(__name__)
 
@@ -164,11 +165,6 @@ class _Consumer:
         if self._redis is not None:
             await self._redis.aclose()
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-
     async def _take(self, request: Request) -> Response:
         started = time.perf_counter()
         try:
@@ -184,19 +180,16 @@ class _Consumer:
         self._tell(event, payload, settled, started)
         if settled.reply is None:
             return Response(204)
-        headers, body = to_binary(self._reply(event, settled.reply, settled.at))
-        return Response(200, body, headers)
-
-    def _reply(self, event: Event, reply: Payload, at: datetime | None) -> Event:
-        passed_on = {name: event.extensions[name] for name in ("traceparent", "callid") if name in event.extensions}
-        return Event.of(
-            reply,
+        reply = Event.of(
+            settled.reply,
             id=str(uuid.uuid5(REPLY_NAMESPACE, f"{self._name} {event.id}")),
             source=f"/functions/{self._name}",
             subject=event.subject,
-            time=at,
-            extensions=passed_on,
+            time=settled.at,
+            extensions={name: event.extensions[name] for name in PASSED_ON if name in event.extensions},
         )
+        headers, body = to_binary(reply)
+        return Response(200, body, headers)
 
     def _tell(self, event: Event, payload: Payload, settled: Settled, started: float) -> None:
         """Log it, and show a first effect in the restaurant's live feed, which may fail without harm."""
@@ -204,7 +197,9 @@ class _Consumer:
         own_ms = round((time.perf_counter() - started) * 1000, 1)
         log.info("event taken", type=event.type, id=event.id, own_ms=own_ms, ms=since, duplicate=settled.duplicate)
         if self._redis is not None and not settled.duplicate:
-            self._in_background(self._show(self._redis, event, payload.restaurant_id, since or own_ms))
+            task = asyncio.create_task(self._show(self._redis, event, payload.restaurant_id, since or own_ms))
+            self._background.add(task)
+            task.add_done_callback(self._background.discard)
 
     async def _show(self, redis: Redis, event: Event, restaurant_id: str, ms: float) -> None:
         handled = live.EventHandled(type=event.type, id=event.id, function=self._name, ms=ms)

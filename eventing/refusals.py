@@ -2,7 +2,7 @@
 
 400            can never succeed: to the dead letters, with the reason
 503            try again later (Postgres, Redis or a service is away)
-500            an error of ours; the Broker tries again, too
+500            an error of this code; the Broker tries again, too
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from eventing.cloudevents import BadEvent
 from eventing.serving import TRANSIENT
 from process import logs
 from process.asgi import Response, problem
-from stores.away import redis_away
-from stores.errors import NotFoundError
+from stores.errors import NotFoundError, redis_away
 
 RETRY_AFTER_S = 2
 
@@ -38,7 +37,7 @@ class TryAgain(Exception):  # noqa: N818 - an answer, not an error
 
 
 def refusal(error: Exception) -> Response:
-    """The answer to what an effect raised; logged here, with the traceback where the fault is ours."""
+    """The answer to what an effect raised; logged here, with the traceback where the fault is this code's."""
     match error:
         case BadEvent() | Unprocessable():
             log.warning("event refused", reason=error.reason)

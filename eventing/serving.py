@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 import asyncpg
 import msgspec
 
-from process import logs
-from process.asgi import App, serve
+from process import asgi, logs
+from process.asgi import App
 from process.health import Health
 from process.settings import Port, load_or_exit
 from stores.postgres import Postgres, PostgresUnavailableError
@@ -68,7 +68,7 @@ def run(name: str, kind: type[S], build: Callable[[S], App]) -> None:
     """Serve ``build(settings)`` until SIGTERM. A missing setting ends the process with status 2 and its name."""
     settings = load_or_exit(kind)
     logs.configure(name)
-    asyncio.run(serve(build(settings), settings.host, settings.port, grace_s=GRACE_S))
+    asgi.run(build(settings), settings.host, settings.port, grace_s=GRACE_S)
 
 
 def hold_open(app: App, postgres: Postgres) -> None:

@@ -7,7 +7,7 @@ also come twice. So an effect does whatever is due by now, and doing it again do
     204            done
     400            no tick: another event, or none
     503            nothing could be done (Postgres, Redis or a service is away)
-    500            an error of ours
+    500            an error of this code
 """
 
 from __future__ import annotations

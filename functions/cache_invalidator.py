@@ -54,6 +54,6 @@ def _stale(event: Event) -> Part:
 
 
 async def _greeting(postgres: Postgres, restaurant_id: str) -> str:
-    """What is said now: more than the event's text where calls are recorded, and ours where it has none."""
+    """What is said now: more than the event's text where calls are recorded, and the default where it has none."""
     async with postgres.tenant(restaurant_id) as connection:
         return greeting_text(await restaurants.get(connection, restaurant_id))

@@ -31,7 +31,7 @@ from stores.postgres import Connection, Postgres
 NAME = "dead_letter_keeper"
 
 INSERT_TIMEOUT_S = 10.0
-# The Broker's own extensions: who failed, with which status and text. They are columns of ours, not the event's.
+# The Broker's own extensions: who failed, with which status and text. They become columns, not parts of the event.
 _DESTINATION, _STATUS, _TEXT = "knativeerrordest", "knativeerrorcode", "knativeerrordata"
 _ADDED_ON_THE_WAY = frozenset({_DESTINATION, _STATUS, _TEXT, "knativearrivaltime"})
 

@@ -8,20 +8,21 @@ not be read is a finding of its own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cluster.client import KnativeClient
 from cluster.errors import ClusterError
+from cluster.kinds import Kind
 from cluster.rules import Access, ClusterObject, ClusterObjects, Finding, Reference, Unread, examine
-from cluster.rules.access import deletion_cost_access
-from cluster.rules.events import destinations
-from cluster.rules.objects import EVENTING, SERVING, SOURCES, group_of
+from cluster.rules.edge import deletion_cost_access
+from cluster.rules.events import sink_uses
+from cluster.rules.objects import EVENTING, SERVING, SOURCES
 from cluster.rules.reads import ROLE_KINDS, listed
 from cluster.rules.references import uses
-from ops import findings
+from ops import doctor_report
 
 REQUEST_TIMEOUT_S = 3.0  # three rounds: under 10 s in all
 NAMESPACE = "alloresto"
@@ -57,7 +58,7 @@ class _Read:
 def run(options: ClusterOptions, json_file: Path | None = None) -> int:
     """Print every finding; the exit status is that of ``cluster.rules.exit_status``."""
     title, found = asyncio.run(examine_cluster(options))
-    return findings.report(title, found, json_file)
+    return doctor_report.report(title, found, json_file)
 
 
 async def examine_cluster(options: ClusterOptions) -> tuple[str, list[Finding]]:
@@ -83,12 +84,18 @@ async def read(client: KnativeClient, namespace: str, edge_namespace: str) -> Cl
         raise known.failures[0]
     objects = known.as_objects()
     access = deletion_cost_access(objects)
-    second: list[Coroutine[Any, Any, None]] = [_get(client, known, reference) for reference in _referred_to(objects)]
+    named = [use.target for use in uses(objects)]
+    named += [target for one in sink_uses(objects) if (target := one.target) is not None]
+    second: list[Coroutine[Any, Any, None]] = [
+        _get(client, known, reference)
+        for reference in dict.fromkeys(named)
+        if reference.name and reference.kind and objects.is_absent(reference)
+    ]
     if access is not None:
         second.append(_review(client, known, access))
     await _all(second)
     if access is not None and access not in known.reviews:
-        await _all(_list(client, known, *kind, "" if "Cluster" in kind[1] else access.namespace) for kind in ROLE_KINDS)
+        await _all(_list(client, known, kind, access.namespace if kind.namespaced else "") for kind in ROLE_KINDS)
     return known.as_objects()
 
 
@@ -98,25 +105,15 @@ async def _all(requests: Iterable[Coroutine[Any, Any, None]]) -> None:
             group.create_task(request)
 
 
-def _referred_to(objects: ClusterObjects) -> Iterator[Reference]:
-    """What is named, and is not among what was listed."""
-    named = [use.target for use in uses(objects)]
-    named += [target for one in destinations(objects) if (target := one.target) is not None]
-    for reference in dict.fromkeys(named):
-        if reference.name and reference.kind and objects.is_absent(reference):
-            yield reference
-
-
-async def _list(client: KnativeClient, known: _Read, api_version: str, kind: str, namespace: str) -> None:
+async def _list(client: KnativeClient, known: _Read, kind: Kind, namespace: str) -> None:
     try:
-        found = await client.list(api_version, kind, namespace)
+        found = await client.list(kind.api_version, kind.name, namespace)
     except ClusterError as error:
-        group = group_of(api_version)
-        if error.status == 404 and group in KNATIVE_GROUPS:
+        if error.status == 404 and kind.group in KNATIVE_GROUPS:
             known.answers += 1
-            known.not_installed.add(group)
+            known.not_installed.add(kind.group)
         elif error.status != 404:
-            _not_read(known, Unread(api_version, kind, namespace), error)
+            _not_read(known, Unread(kind.api_version, kind.name, namespace), error)
         return
     known.answers += 1
     known.objects += [ClusterObject(body) for body in found]
@@ -130,7 +127,11 @@ async def _get(client: KnativeClient, known: _Read, reference: Reference) -> Non
             _not_read(known, Unread(*reference), error)
         return
     if body is not None:
-        known.objects.append(ClusterObject(_without_values(body) if reference.kind == "Secret" else body))
+        if reference.kind == "Secret":  # of its values nothing is kept, only which keys there are
+            body = {key: body[key] for key in ("apiVersion", "kind", "metadata") if key in body} | {
+                "data": dict.fromkeys(body.get("data") or (), "")
+            }
+        known.objects.append(ClusterObject(body))
 
 
 async def _review(client: KnativeClient, known: _Read, access: Access) -> None:
@@ -143,15 +144,10 @@ async def _review(client: KnativeClient, known: _Read, access: Access) -> None:
         return
 
 
-def _without_values(secret: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: secret[key] for key in ("apiVersion", "kind", "metadata") if key in secret}
-    return kept | {"data": dict.fromkeys(secret.get("data") or (), "")}
-
-
 def _not_read(known: _Read, unread: Unread, error: ClusterError) -> None:
     known.failures.append(error)
     if error.status == 403:
         known.answers += 1
-        known.unread.append(unread._replace(why="whoever runs this may not read it (403)"))
+        known.unread.append(unread._replace(why="the user of this kubeconfig may not read it (403)"))
     else:
         known.unread.append(unread._replace(why=error.what, fix=error.fix))

@@ -19,7 +19,7 @@ from cluster.rules import (
 )
 from cluster.rules.objects import group_of
 from cluster.rules.product import KNATIVE_NAMESPACES, OPERATOR_SECRETS, containers
-from ops import findings
+from ops import doctor_report
 from ops.manifests import Manifest, ManifestError, Problem, render
 from ops.manifests.kinds import PARSED
 from ops.manifests.parsing import parse_objects
@@ -27,7 +27,7 @@ from ops.manifests.parsing import parse_objects
 
 def run(folder: Path, json_file: Path | None = None) -> int:
     """Print every finding; exit status 1 when something is refused."""
-    return findings.report(f"alloresto doctor: {folder}", examine_folder(folder), json_file)
+    return doctor_report.report(f"alloresto doctor: {folder}", examine_folder(folder), json_file)
 
 
 def examine_folder(folder: Path) -> list[Finding]:
@@ -42,7 +42,19 @@ def examine_folder(folder: Path) -> list[Finding]:
 def examine_manifests(manifests: Sequence[Manifest], rules: Sequence[Rule] = MANIFEST_RULES) -> list[Finding]:
     """Rendered manifests. Knative's own settings and the operator's Secrets are elsewhere, so they are not missing."""
     elsewhere = [Unread("", "", namespace) for namespace in KNATIVE_NAMESPACES]
-    return examine(ClusterObjects([*manifests, *_operator_secrets(manifests)], unread=elsewhere), rules)
+    secrets = [
+        ClusterObject(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": name, "namespace": namespace},
+                "data": dict.fromkeys(keys, ""),
+            }
+        )
+        for namespace in sorted({one.namespace for one in manifests})
+        for name, keys in OPERATOR_SECRETS.items()
+    ]
+    return examine(ClusterObjects([*manifests, *secrets], unread=elsewhere), rules)
 
 
 def lost_calls(manifests: Sequence[Manifest]) -> list[Problem]:
@@ -50,15 +62,6 @@ def lost_calls(manifests: Sequence[Manifest]) -> list[Problem]:
     found = examine_manifests(manifests, CALL_RULES)
     refused = [one for one in found if one.verdict is Verdict.REFUSED]
     return [Problem(one.what, one.field, f"{one.detail}: {one.consequence}", one.fix) for one in refused]
-
-
-def _operator_secrets(objects: Iterable[ClusterObject]) -> Iterator[ClusterObject]:
-    """By name and keys, in every namespace of the folder."""
-    for namespace in sorted({one.namespace for one in objects}):
-        for name, keys in OPERATOR_SECRETS.items():
-            metadata = {"name": name, "namespace": namespace}
-            body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": dict.fromkeys(keys, "")}
-            yield ClusterObject(body)
 
 
 def _unknown_fields(manifests: Iterable[Manifest]) -> Iterator[Finding]:
@@ -69,16 +72,13 @@ def _unknown_fields(manifests: Iterable[Manifest]) -> Iterator[Finding]:
     groups = {group_of(api_version) for api_version, _ in PARSED}
     by_namespace: defaultdict[str, list[Manifest]] = defaultdict(list)
     for one in manifests:
-        if one.group in groups and one.namespace not in KNATIVE_NAMESPACES and not _runs_another_image(one):
+        images = [str(container.value.get("image", "")) for container in containers(one)]
+        ours_only = all(image.rpartition("/")[2].startswith("alloresto-") for image in images)
+        if one.group in groups and one.namespace not in KNATIVE_NAMESPACES and ours_only:
             by_namespace[one.namespace].append(one)
-    for ours in by_namespace.values():
-        _, problems = parse_objects(ours)
+    for together in by_namespace.values():
+        _, problems = parse_objects(together)
         yield from map(_as_finding, problems)
-
-
-def _runs_another_image(workload: ClusterObject) -> bool:
-    images = [str(one.value.get("image", "")) for one in containers(workload)]
-    return any(not image.rpartition("/")[2].startswith("alloresto-") for image in images)
 
 
 def _as_finding(problem: Problem) -> Finding:

@@ -6,15 +6,22 @@ No framework: a function's cold start is its users' wait (uvicorn with a plain a
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import importlib.util
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from process.health import Health
+
+if TYPE_CHECKING:
+    import socket
+
+    from uvicorn.server import Server
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -79,13 +86,9 @@ class App:
         self._routes[method, path] = handler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-        elif scope["type"] == "http":
-            await self._http(scope, receive, send)
-
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        while True:
+        if scope["type"] == "http":
+            await self._answer(scope, receive, send)
+        while scope["type"] == "lifespan":
             message = await receive()
             if message["type"] == "lifespan.startup":
                 for hook in self.startup:
@@ -97,12 +100,20 @@ class App:
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method, path = scope["method"], scope["path"]
+        handler = self._routes.get((method, path))
         body = await _read_body(receive)
         if body is None:
             response = problem(413, f"the body is over {MAX_BODY_BYTES} bytes; send less")
+        elif handler is not None:
+            fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+            query = scope["query_string"].decode("latin-1")
+            response = await handler(Request(method, path, query, fields, body, receive))
+        elif allowed := [known for known, at in self._routes if at == path]:
+            response = problem(405, f"{path} takes {', '.join(allowed)}, not {method}")
         else:
-            response = await self._dispatch(scope, receive, body)
+            response = problem(404, f"nothing is at {path}")
         headers = [(name.encode(), value.encode()) for name, value in response.headers.items()]
         if isinstance(response.body, bytes):
             headers.append((b"content-length", str(len(response.body)).encode()))
@@ -113,18 +124,6 @@ class App:
         async for chunk in response.body:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
-
-    async def _dispatch(self, scope: Scope, receive: Receive, body: bytes) -> Response:
-        method, path = scope["method"], scope["path"]
-        handler = self._routes.get((method, path))
-        if handler is None:
-            allowed = [known for known, at in self._routes if at == path]
-            if allowed:
-                return problem(405, f"{path} takes {', '.join(allowed)}, not {method}")
-            return problem(404, f"nothing is at {path}")
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        query = scope["query_string"].decode("latin-1")
-        return await handler(Request(method, path, query, headers, body, receive))
 
     async def _live(self, _: Request) -> Response:
         return json_response({"status": "live", "service": self.health.service})
@@ -160,39 +159,79 @@ async def _read_body(receive: Receive) -> bytes | None:
             return b"".join(chunks)
 
 
-async def serve(app: App, host: str, port: int, *, grace_s: int | None = None) -> None:
-    """Serve until SIGTERM or SIGINT, then let held responses end (at most ``grace_s``; None: as long as they take)."""
-    _without_uvicorns_command_line()
+def run(
+    app: App, host: str, port: int, *, grace_s: int | None = None, websocket_message_bytes: int | None = None
+) -> None:
+    """Be a process that serves ``app``: ``serve`` on an event loop of its own."""
+    import uvloop  # here, so that what is only imported for its types costs nothing
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(app, host, port, grace_s=grace_s, websocket_message_bytes=websocket_message_bytes))
+
+
+async def serve(
+    app: App, host: str, port: int, *, grace_s: int | None = None, websocket_message_bytes: int | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT, then let held responses end (at most ``grace_s``; None: as long as they take).
+
+    WebSockets are served when ``websocket_message_bytes``, the largest message, is given.
+    """
+    server = _server(app, host, port, grace_s, websocket_message_bytes)
+    await server.serve()
+
+
+class GuestServer:
+    """Serves ``app`` within a process whose signals and end are its own affair: until ``stop``, and no lifespan."""
+
+    def __init__(self, app: App) -> None:
+        self._server = _server(app, lifespan="off")
+        # uvicorn would take SIGTERM and SIGINT over, and raise them again at its end.
+        self._server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
+        self._serving: asyncio.Task[None] | None = None
+
+    def start(self, bound: socket.socket) -> None:
+        """``bound`` listens already, so that a taken port is found before anything else is started."""
+        self._serving = asyncio.create_task(self._server.serve(sockets=[bound]), name="http server")
+
+    async def stop(self, within_s: float) -> None:
+        self._server.should_exit = True
+        if self._serving is not None:
+            await asyncio.wait([self._serving], timeout=within_s)
+
+
+def _server(
+    app: App,
+    host: str = "",
+    port: int = 0,
+    grace_s: int | None = None,
+    websocket_message_bytes: int | None = None,
+    lifespan: Literal["on", "off"] = "on",
+) -> Server:
+    """uvicorn as every process of ours has it: httptools, no access log, no headers that nobody reads."""
+    # The package is made known without being run: that would import click and process supervisors that nobody needs
+    # here, 20 to 30 ms of a cold start of 180 that a caller waits for.
+    if "uvicorn" not in sys.modules:
+        spec = importlib.util.find_spec("uvicorn")
+        assert spec is not None, "a dependency of every side"
+        sys.modules["uvicorn"] = importlib.util.module_from_spec(spec)
     from uvicorn.config import Config
     from uvicorn.server import Server
 
+    vars(sys.modules["uvicorn"]).setdefault("Config", Config)  # the one name that its own modules take from the package
     config = Config(
         app,
         host=host,
         port=port,
-        loop="uvloop",
         http="httptools",
-        ws="none",  # "auto" would import the websockets package, 20 ms, to serve what nobody routes
-        lifespan="on",
+        # "auto" would import the websockets package, 20 ms, to serve what hardly anybody routes.
+        ws="none" if websocket_message_bytes is None else "websockets-sansio",
+        ws_max_size=websocket_message_bytes or 0,
+        ws_per_message_deflate=False,  # G.711 does not get smaller, and it costs CPU for each frame
+        lifespan=lifespan,
         log_config=None,
         access_log=False,
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=grace_s,
     )
-    await Server(config).serve()
-
-
-def _without_uvicorns_command_line() -> None:
-    """Make the package known without running it, which imports click and process supervisors that nobody needs here.
-
-    They are 20 to 30 ms of a cold start of 180 that a caller waits for.
-    """
-    if "uvicorn" in sys.modules:
-        return
-    spec = importlib.util.find_spec("uvicorn")
-    assert spec is not None, "a dependency of every side"
-    package = sys.modules["uvicorn"] = importlib.util.module_from_spec(spec)
-    from uvicorn.config import Config
-
-    vars(package)["Config"] = Config  # the one name that its own modules take from the package
+    return Server(config)

@@ -36,16 +36,17 @@ class Health:
         missing = dict(self._waiting)
         if self.draining:
             missing["draining"] = "this process is shutting down and takes no new work"
-        names = list(self._checks)
-        outcomes = await asyncio.gather(*(self._run(name) for name in names))
-        missing.update({name: why for name, why in zip(names, outcomes, strict=True) if why is not None})
-        return missing
 
-    async def _run(self, name: str) -> str | None:
-        try:
-            await asyncio.wait_for(self._checks[name](), CHECK_TIMEOUT_S)
-        except TimeoutError:
-            return f"no answer within {CHECK_TIMEOUT_S:g} s"
-        except Exception as error:  # a probe reports every failure, whatever its kind
-            return f"{type(error).__name__}: {error}"
-        return None
+        async def run(check: Check) -> str | None:
+            try:
+                await asyncio.wait_for(check(), CHECK_TIMEOUT_S)
+            except TimeoutError:
+                return f"no answer within {CHECK_TIMEOUT_S:g} s"
+            except Exception as error:  # a probe reports every failure, whatever its kind
+                return f"{type(error).__name__}: {error}"
+            return None
+
+        checks = dict(self._checks)
+        outcomes = await asyncio.gather(*map(run, checks.values()))
+        missing.update({name: why for name, why in zip(checks, outcomes, strict=True) if why is not None})
+        return missing

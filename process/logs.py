@@ -39,16 +39,13 @@ class _JsonFormatter(logging.Formatter):
             if self._show_pii or "pii" not in key.split("_"):
                 entry[key] = value
         if record.exc_info and record.exc_info[0] is not None:
-            entry["error"] = self._exception(record.exc_info)
+            kind, error, trace = record.exc_info
+            frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)]
+            described: dict[str, Any] = {"type": kind.__qualname__, "frames": frames[-12:]}
+            if self._show_pii:
+                described["text"] = str(error)
+            entry["error"] = described
         return json.dumps(entry, ensure_ascii=False, default=str)
-
-    def _exception(self, exc_info: Any) -> dict[str, Any]:
-        kind, error, trace = exc_info
-        frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)]
-        described: dict[str, Any] = {"type": kind.__qualname__, "frames": frames[-12:]}
-        if self._show_pii:
-            described["text"] = str(error)
-        return described
 
 
 class Log:

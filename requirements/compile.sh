@@ -1,5 +1,5 @@
 #!/bin/sh
-# Locks every extra with hashes for Python 3.11 and 3.12, naming no registry. Run it after a change in pyproject.toml.
+# Locks every extra with hashes for Python 3.11 to 3.13, naming no registry. Run it after a change in pyproject.toml.
 set -eu
 cd "$(dirname "$0")/.."
 lock() { .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

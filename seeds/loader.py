@@ -88,7 +88,13 @@ async def seed(
             seeded_lines += [await _line(connection, restaurant, line, content, cipher) for line in content.phone_lines]
             for person in await _staff(connection, restaurant, content, admin_password):
                 seeded_users.setdefault(person.email, person)
-            await _ask_for_greeting(connection, restaurant)
+            greeting = GreetingChanged(
+                restaurant_id=restaurant.id,
+                text=restaurant.greeting,
+                voice=restaurant.voice,
+                language=restaurant.language,
+            )
+            await outbox.emit(connection, greeting, source=SOURCE, subject=restaurant.id)
     return SeedResult(tuple(found), tuple(seeded_lines), tuple(seeded_users.values()), tuple(created))
 
 
@@ -149,24 +155,12 @@ async def _staff(
         user_id = known.id if known else None
         if password is not None:
             user_id = await users.create(connection, email=person.email, password=password, name=person.name)
-        if user_id is not None and restaurant.id not in await _restaurant_ids(connection, user_id):
-            await users.add_membership(connection, restaurant.id, user_id, person.role)
+        if user_id is not None:
+            memberships = await users.memberships(connection, user_id)
+            if restaurant.id not in {one.restaurant_id for one in memberships}:
+                await users.add_membership(connection, restaurant.id, user_id, person.role)
         seeded.append(SeededUser(person.email, password))
     return seeded
-
-
-async def _restaurant_ids(connection: Connection, user_id: str) -> set[str]:
-    return {membership.restaurant_id for membership in await users.memberships(connection, user_id)}
-
-
-async def _ask_for_greeting(connection: Connection, restaurant: Restaurant) -> None:
-    event = GreetingChanged(
-        restaurant_id=restaurant.id,
-        text=restaurant.greeting,
-        voice=restaurant.voice,
-        language=restaurant.language,
-    )
-    await outbox.emit(connection, event, source=SOURCE, subject=restaurant.id)
 
 
 class _SeedSettings(msgspec.Struct, frozen=True):

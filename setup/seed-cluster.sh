@@ -13,7 +13,7 @@ in_cluster() { kubectl --context "$context" --namespace alloresto "$@"; }
 secret() { in_cluster get secret "$1" --output "jsonpath={.data.$2}" | base64 -d; }
 fail() { printf 'seed-cluster: %s\n' "$*" >&2; exit 1; }
 
-[ -x .venv/bin/alloresto ] || fail "no .venv here; run: setup/install.sh local"
+[ -x .venv/bin/python ] || fail "no .venv here; run: setup/install.sh local"
 
 PLATFORM_DATABASE_URL="$(secret alloresto-database PLATFORM_DATABASE_URL)"
 MASTER_KEY="$(secret alloresto-keys MASTER_KEY)"
@@ -38,4 +38,4 @@ done
 
 PLATFORM_DATABASE_URL="$(printf '%s' "$PLATFORM_DATABASE_URL" | sed "s/@postgres:5432/@127.0.0.1:$port/")"
 export PLATFORM_DATABASE_URL MASTER_KEY
-.venv/bin/alloresto seed --always-open
+./alloresto seed --always-open

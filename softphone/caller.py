@@ -35,7 +35,7 @@ class CallResult:
 
 
 @dataclass(slots=True)
-class _Message:
+class _SipMessage:
     first: str
     headers: dict[str, list[str]]
     body: str
@@ -47,7 +47,7 @@ class _Message:
         return values[0] if values else ""
 
 
-def _parse(data: bytes) -> _Message:
+def _parse(data: bytes) -> _SipMessage:
     head, _, body = data.decode("utf-8", "replace").partition("\r\n\r\n")
     first, *lines = head.split("\r\n")
     headers: dict[str, list[str]] = {}
@@ -55,8 +55,8 @@ def _parse(data: bytes) -> _Message:
         name, _, value = line.partition(":")
         headers.setdefault(name.strip().lower(), []).append(value.strip())
     if first.startswith("SIP/2.0"):
-        return _Message(first, headers, body, status=int(first.split()[1]))
-    return _Message(first, headers, body, method=first.split()[0] if first else "")
+        return _SipMessage(first, headers, body, status=int(first.split()[1]))
+    return _SipMessage(first, headers, body, method=first.split()[0] if first else "")
 
 
 @dataclass
@@ -64,7 +64,7 @@ class _Transaction:
     """One request and the future of its final answer."""
 
     branch: str
-    final: "asyncio.Future[_Message]"
+    final: "asyncio.Future[_SipMessage]"
     provisional: list[tuple[int, float]] = field(default_factory=list)
 
 
@@ -87,7 +87,7 @@ class Caller(asyncio.DatagramProtocol):
         self.rtp = RtpStream()
         self.hung_up = asyncio.Event()  # by the other side
         self.refer_to: str | None = None
-        self.refer_status = 202  # what a REFER is answered; then its NOTIFY says notify_status
+        self.refer_status = 202  # the answer to a REFER; after 202, its NOTIFY carries notify_status
         self.notify_status = "200 OK"
         self.invited_at = 0.0
         self.answered_at = 0.0
@@ -136,7 +136,10 @@ class Caller(asyncio.DatagramProtocol):
         took = (self.answered_at - self.invited_at) * 1000
         if answer.status == 200:
             self._up = True
-            self._start_audio(answer.body)
+            address = re.search(r"^c=IN IP4 (\S+)", answer.body, re.MULTILINE)
+            media = re.search(r"^m=audio (\d+) \S+ (\d+)", answer.body, re.MULTILINE)
+            if address and media:
+                self.rtp.start((address.group(1), int(media.group(1))), int(media.group(2)))
         return CallResult(answer.status, answer.first.split(" ", 2)[2], ms_to_180, took)
 
     async def reinvite(self, direction: str, timeout_s: float = 4.0) -> int:
@@ -159,11 +162,6 @@ class Caller(asyncio.DatagramProtocol):
 
     async def wait_for_speech_end(self, silence_ms: int = 700, timeout_s: float = 30.0) -> float:
         return await self.rtp.wait_for_speech_end(silence_ms, timeout_s)
-
-    @property
-    def first_rtp_ms(self) -> float | None:
-        """From the INVITE to the first audio packet; None before it came."""
-        return (self.rtp.received[0].at - self.invited_at) * 1000 if self.rtp.received else None
 
     @property
     def first_voice_ms(self) -> float | None:
@@ -193,7 +191,7 @@ class Caller(asyncio.DatagramProtocol):
         else:
             self._requested(message, source)
 
-    def _answered(self, message: _Message) -> None:
+    def _answered(self, message: _SipMessage) -> None:
         now = time.monotonic()
         branch = message.header("via").partition("branch=")[2].partition(";")[0]
         transaction = self._transactions.get(branch)
@@ -205,14 +203,21 @@ class Caller(asyncio.DatagramProtocol):
         if "INVITE" in message.header("cseq"):
             if not transaction.final.done() and not self._to_tag:
                 self.answered_at = now
-                self._learn_dialog(message)
-            self._acknowledge(message, branch)
+                if message.status < 300:
+                    self._learn_dialog(message)
+            # RFC 3261: the ACK of a 2xx is a transaction of its own, along the dialog's route (13.2.2.4); that of a
+            # refusal belongs to the INVITE, with its branch and URI and the refusal's To tag (17.1.1.3).
+            sequence = int(message.header("cseq").split()[0])
+            if message.status < 300:
+                self._write("ACK", self._remote_uri, _branch(), sequence)
+            else:
+                to_tag = _TAG.search(message.header("to"))
+                self._write("ACK", self._uri, branch, sequence, to_tag=to_tag.group(1) if to_tag else "")
         if not transaction.final.done():
             transaction.final.set_result(message)
 
-    def _learn_dialog(self, message: _Message) -> None:
-        if message.status >= 300:
-            return
+    def _learn_dialog(self, message: _SipMessage) -> None:
+        """Tag, target and route set of the dialog that a 2xx makes (RFC 3261, 12.1.2)."""
         tag = _TAG.search(message.header("to"))
         self._to_tag = tag.group(1) if tag else ""
         contact = _BRACKETED.search(message.header("contact"))
@@ -221,15 +226,7 @@ class Caller(asyncio.DatagramProtocol):
             ::-1
         ]
 
-    def _acknowledge(self, message: _Message, branch: str) -> None:
-        sequence = int(message.header("cseq").split()[0])
-        if message.status < 300:
-            self._write("ACK", self._remote_uri, _branch(), sequence)
-        else:
-            to_tag = _TAG.search(message.header("to"))
-            self._write("ACK", self._uri, branch, sequence, to_tag=to_tag.group(1) if to_tag else "")
-
-    def _requested(self, message: _Message, source: tuple[str, int]) -> None:
+    def _requested(self, message: _SipMessage, source: tuple[str, int]) -> None:
         if message.method == "BYE":
             self._up = False
             self.hung_up.set()
@@ -241,7 +238,7 @@ class Caller(asyncio.DatagramProtocol):
         elif message.method != "ACK":
             self._reply(message, source, "200 OK")
 
-    def _referred(self, message: _Message, source: tuple[str, int]) -> None:
+    def _referred(self, message: _SipMessage, source: tuple[str, int]) -> None:
         target = _BRACKETED.search(message.header("refer-to"))
         self.refer_to = target.group(1) if target else message.header("refer-to")
         if self.refer_status != 202:
@@ -255,7 +252,7 @@ class Caller(asyncio.DatagramProtocol):
             extra="Event: refer\r\nSubscription-State: terminated;reason=noresource\r\n",
         )
 
-    def _reply(self, request: _Message, source: tuple[str, int], status: str, body: str = "") -> None:
+    def _reply(self, request: _SipMessage, source: tuple[str, int], status: str, body: str = "") -> None:
         lines = [f"SIP/2.0 {status}"]
         lines += [f"Via: {via}" for via in request.headers.get("via", [])]
         lines += [f"Record-Route: {route}" for route in request.headers.get("record-route", [])]
@@ -279,6 +276,8 @@ class Caller(asyncio.DatagramProtocol):
         return transaction
 
     def _retransmit(self, transaction: _Transaction, message: str, after_s: float) -> None:
+        # RFC 3261, 17.1.1.2: the interval doubles from T1 until an answer comes. Its 32 s are cut short: nobody here
+        # waits that long.
         def again() -> None:
             if not transaction.final.done() and not transaction.provisional and after_s < 5:
                 self._send(message, self._target)
@@ -287,7 +286,7 @@ class Caller(asyncio.DatagramProtocol):
         asyncio.get_running_loop().call_later(after_s, again)
 
     @staticmethod
-    async def _final(transaction: _Transaction, timeout_s: float) -> _Message | None:
+    async def _final(transaction: _Transaction, timeout_s: float) -> _SipMessage | None:
         try:
             return await asyncio.wait_for(asyncio.shield(transaction.final), timeout_s)
         except TimeoutError:
@@ -341,12 +340,6 @@ class Caller(asyncio.DatagramProtocol):
         lines += ["a=ptime:20", f"a={direction}"]
         lines += [f"m=audio {self._rtp_port + 2 + 2 * n} RTP/AVP 0" for n in range(self._extra_media_lines)]
         return "\r\n".join(lines) + "\r\n"
-
-    def _start_audio(self, answer: str) -> None:
-        address = re.search(r"^c=IN IP4 (\S+)", answer, re.MULTILINE)
-        media = re.search(r"^m=audio (\d+) \S+ (\d+)", answer, re.MULTILINE)
-        if address and media:
-            self.rtp.start((address.group(1), int(media.group(1))), int(media.group(2)))
 
 
 def _branch() -> str:

@@ -1,4 +1,4 @@
-"""The RTP side of the demo's caller: paced G.711 out, everything received kept with its arrival time."""
+"""The RTP side of the softphone: paced G.711 out, everything received kept with its arrival time."""
 
 import asyncio
 import audioop
@@ -94,7 +94,7 @@ class RtpStream(asyncio.DatagramProtocol):
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             if self._keys:
                 await self._send_key(self._keys.popleft())
-                due = time.monotonic()
+                due = time.monotonic()  # the key took 100 ms and more: no burst to catch up
                 continue
             frame = self._speech.popleft() if self._speech else SILENCE
             if not self._speech:

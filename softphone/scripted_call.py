@@ -12,6 +12,7 @@ import asyncio
 import audioop
 import sys
 import time
+from collections.abc import Coroutine
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,6 @@ from voices import synthesize_ulaw
 
 END_OF_TURN_SILENCE_MS = 900
 REPLY_TIMEOUT_S = 20.0
-INTERRUPT_TIMEOUT_S = 15.0
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -94,11 +94,16 @@ class ScriptedCaller:
                 return 1
             self._timings.invite_to_200 = result.ms_to_200
             report("answered", ms=result.ms_to_200)
-            await self._greeting()
-            for turn, ulaw in zip(self._script.turns, audio, strict=True):
+            await caller.rtp.wait_for_voice(0.0, REPLY_TIMEOUT_S)
+            self._timings.invite_to_greeting = caller.first_voice_ms
+            report("first_audio", ms=caller.first_voice_ms)
+            turns = self._script.turns
+            if turns and turns[0].interrupt_after_ms is None:
+                await caller.rtp.wait_for_speech_end(END_OF_TURN_SILENCE_MS, REPLY_TIMEOUT_S, since=0.0)
+            for number, (turn, ulaw) in enumerate(zip(turns, audio, strict=True), start=1):
                 if caller.hung_up.is_set():
                     break
-                await self._take(turn, ulaw)
+                await self._take(turn, turns[number] if number < len(turns) else None, ulaw)
             await self._goodbye()
             report("hung_up", by="restaurant" if caller.hung_up.is_set() else "caller")
         if self._script.recording:
@@ -106,46 +111,27 @@ class ScriptedCaller:
         report("done", timings=asdict(self._timings), recording=self._script.recording)
         return 0
 
-    async def _greeting(self) -> None:
-        await self._caller.rtp.wait_for_voice(0.0, REPLY_TIMEOUT_S)
-        self._timings.invite_to_greeting = self._caller.first_voice_ms
-        report("first_audio", ms=self._caller.first_voice_ms)
-        if self._script.turns and self._script.turns[0].interrupt_after_ms is None:
-            await self._caller.rtp.wait_for_speech_end(END_OF_TURN_SILENCE_MS, REPLY_TIMEOUT_S, since=0.0)
-
-    async def _take(self, turn: Turn, ulaw: bytes) -> None:
+    async def _take(self, turn: Turn, following: Turn | None, ulaw: bytes) -> None:
+        """Say ``turn`` and wait for the answer: for its end, or for the moment at which ``following`` interrupts it."""
         rtp = self._caller.rtp
         report("speaks", text=turn.say, interrupts=turn.interrupt_after_ms is not None)
         self._caller.say(ulaw)
         await rtp.until_said(len(ulaw) / 8000 + 5)
         ended = time.monotonic() - _trailing_silence_s(ulaw)
-        reply = await self._until_voice(ended)
+        reply = await self._unless_hung_up(rtp.wait_for_voice(ended, REPLY_TIMEOUT_S))
         if reply is None:
             return
         self._timings.turns.append((reply - ended) * 1000)
         report("heard", ms=self._timings.turns[-1])
-        following = self._after(turn)
         if following is not None and following.interrupt_after_ms is not None:
             await asyncio.sleep(max(0.0, reply + following.interrupt_after_ms / 1000 - time.monotonic()))
         else:
-            await self._until_silence(reply)
+            since = reply - 0.001  # the packet of the reply itself counts as heard after it
+            await self._unless_hung_up(rtp.wait_for_speech_end(END_OF_TURN_SILENCE_MS, REPLY_TIMEOUT_S, since))
 
-    def _after(self, turn: Turn) -> Turn | None:
-        turns = self._script.turns
-        index = next(number for number, one in enumerate(turns) if one is turn) + 1
-        return turns[index] if index < len(turns) else None
-
-    async def _until_voice(self, since: float) -> float | None:
-        """First voice after ``since``; None when the other side hung up or said nothing in time."""
-        waiting = asyncio.ensure_future(self._caller.rtp.wait_for_voice(since, REPLY_TIMEOUT_S))
-        return await self._unless_hung_up(waiting)
-
-    async def _until_silence(self, since: float) -> None:
-        rtp = self._caller.rtp
-        waiting = asyncio.ensure_future(rtp.wait_for_speech_end(END_OF_TURN_SILENCE_MS, REPLY_TIMEOUT_S, since - 0.001))
-        await self._unless_hung_up(waiting)
-
-    async def _unless_hung_up(self, waiting: asyncio.Future[float]) -> float | None:
+    async def _unless_hung_up(self, wait: Coroutine[Any, Any, float]) -> float | None:
+        """What ``wait`` gives; None when the other side hung up or said nothing in time."""
+        waiting = asyncio.ensure_future(wait)
         hung_up = asyncio.ensure_future(self._caller.hung_up.wait())
         either: set[asyncio.Future[Any]] = {waiting, hung_up}
         try:
@@ -159,7 +145,7 @@ class ScriptedCaller:
             hung_up.cancel()
 
     async def _goodbye(self) -> None:
-        """Let the other side hang up first, as a polite caller does; then hang up all the same."""
+        """Give the other side ``goodbye_s`` to hang up first."""
         try:
             await asyncio.wait_for(self._caller.hung_up.wait(), self._script.goodbye_s)
         except TimeoutError:

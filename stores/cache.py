@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 import msgspec
 
 from domain.menu import Menu
-from domain.prompts import house_instructions, moment_instructions
+from domain.prompts import moment_instructions, restaurant_instructions
 from domain.restaurant import FaqEntry, Restaurant
 from process import logs
 from stores import keys
-from stores.away import redis_away
+from stores.errors import redis_away
 
 if TYPE_CHECKING:
     from stores.postgres import ReadingPostgres
@@ -95,13 +95,13 @@ class RestaurantCache:
     async def prompt(self, restaurant_id: str, now: datetime) -> str:
         """The whole system prompt for a call that starts ``now``. Raises like ``load``."""
         snapshot = await self._snapshot(restaurant_id)
-        cached, house = snapshot.cached, snapshot.prompt
-        if house is None:
-            house = house_instructions(cached.restaurant, cached.menu, cached.faq)
+        cached, instructions = snapshot.cached, snapshot.prompt
+        if instructions is None:
+            instructions = restaurant_instructions(cached.restaurant, cached.menu, cached.faq)
             await self._keep(
-                restaurant_id, snapshot.generation, {keys.restaurant_prompt(restaurant_id): house.encode()}
+                restaurant_id, snapshot.generation, {keys.restaurant_prompt(restaurant_id): instructions.encode()}
             )
-        return f"{house}\n\n{moment_instructions(cached.restaurant, now)}"
+        return f"{instructions}\n\n{moment_instructions(cached.restaurant, now)}"
 
     async def invalidate(self, restaurant_id: str, parts: Iterable[Part]) -> list[str]:
         """Drop the parts and what is made of them; the keys that were there. Raises while Redis is away."""

@@ -96,7 +96,10 @@ async def known_line(conn: Connection, phone_line_id: str) -> str | None:
 
 
 async def record_ended(conn: Connection, record: CallRecord, *, pii: PiiCipher | None = None) -> None:
-    """Write how the call ended; safe to repeat. Raises ValueError for a ``caller`` without a cipher."""
+    """Write how the call ended; safe to repeat. Raises ValueError for a ``caller`` without a cipher.
+
+    What only the other writer may know (the order, the caller) is never taken back: coalesce.
+    """
     encrypted, hashed = _caller(record.restaurant_id, record.caller, pii)
     await conn.execute(
         "insert into call_log as c (id, started_at, restaurant_id, outcome, phone_line_id, bridge_node_id, attempts,"
@@ -190,6 +193,7 @@ def _caller(restaurant_id: str, caller: str, pii: PiiCipher | None) -> tuple[byt
     return pii.encrypt(restaurant_id, caller), pii.phone_hash(restaurant_id, caller)
 
 
+# Without the transcript: it is stored out of line, and reading it for a page of calls would cost more than the page.
 _COLUMNS = (
     "id, restaurant_id, started_at, outcome, phone_line_id, bridge_node_id, attempts, answered_at, joined_at,"
     " ended_at, duration_ms, missed_reason, recording, order_id, caller_encrypted, usage, cost_dollars"

@@ -49,7 +49,7 @@ _decoder = msgspec.json.Decoder(Checkpoint)
 
 
 async def save(redis: RedisCommands, call_id: str, checkpoint: Checkpoint) -> None:
-    """Replace the call's checkpoint. Raises while Redis is away (``stores.away``): the call goes on without."""
+    """Replace the call's checkpoint. Raises while Redis is away (``redis_away``): the call goes on without."""
     await redis.set(keys.call_checkpoint(call_id), msgspec.json.encode(checkpoint), ex=LIFETIME_S)
 
 

@@ -6,7 +6,7 @@ nothing is decided by them.
 
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LEASE_S = 12  # a call whose bridge is silent for so long is lost
 RENEW_S = 4.0
 LOST_AT_ONCE = 200
+DAY_S = 24 * 60 * 60
 HEARTBEAT_LIFETIME_S = 30
 WORKER_LIFETIME_S = 30
 LONGEST_QUEUE = 10_000
@@ -133,12 +134,10 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 async def call_started(redis: "Redis", call: LiveCall, now: datetime) -> None:
     """A caller is on the line: the call holds a lease of LEASE_S, which its bridge has to renew."""
-    midnight = (now.astimezone(UTC) + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     async with redis.pipeline(transaction=True) as together:
         together.hset(keys.restaurant_calls(call.restaurant_id), call.call_id, msgspec.json.encode(call))
         together.zadd(keys.CALLS_IN_PROGRESS, {_member(call): now.timestamp() + LEASE_S})
-        together.incr(keys.CALLS_TODAY)
-        together.expireat(keys.CALLS_TODAY, midnight)
+        together.eval(_COUNT_DAY, 1, keys.CALLS_TODAY)
         together.eval(_COUNT_CALLS, 2, keys.CALLS_IN_PROGRESS, keys.ACTIVE_CALLS, str(now.timestamp()))
         await together.execute()
 
@@ -221,5 +220,12 @@ async def worker_heartbeat(
 
 
 _COUNT_QUEUE = "return redis.call('set', KEYS[2], redis.call('llen', KEYS[1]))"
+# EXPIREAT with a moment that has passed deletes the key: told of a call after its midnight, or by a node whose clock is
+# behind, Redis would forget the whole day.
+_COUNT_DAY = f"""
+redis.call('incr', KEYS[1])
+local now = tonumber(redis.call('time')[1])
+return redis.call('expireat', KEYS[1], now - now % {DAY_S} + {DAY_S})
+"""
 # Counted and not incremented: a bridge that dies leaves no count behind, only leases that run out.
 _COUNT_CALLS = "return redis.call('set', KEYS[2], redis.call('zcount', KEYS[1], ARGV[1], '+inf'))"

@@ -20,8 +20,8 @@ from process import logs, settings
 from stores import partitions
 from stores.postgres import Connection, PostgresUnavailableError, connect
 
-LOCK = 724501
-LOCK_TIMEOUT_S = 120
+LOCK = 724501  # any number, the same in every release: what the advisory lock is known by
+LOCK_TIMEOUT_S = 120  # the longest that another deployment's migrations are waited for
 APP_ROLE = "alloresto_app"
 PLATFORM_ROLE = "alloresto_platform"
 
@@ -76,8 +76,9 @@ async def migrate(
         await connection.execute("select pg_advisory_lock($1)", LOCK)
         applied = await _apply(connection, shipped_migrations() if migrations is None else migrations)
         for role, password in ((APP_ROLE, app_password), (PLATFORM_ROLE, platform_password)):
-            if password:
-                await _set_password(connection, role, password)
+            if password:  # ALTER ROLE takes no parameters, so the server quotes the literal itself
+                quoted = "select format('alter role %I password %L', $1::text, $2::text)"
+                await connection.execute(await connection.fetchval(quoted, role, password))
         if await connection.fetchval("select to_regproc('ensure_partitions') is not null"):
             await partitions.ensure(connection, datetime.now(UTC).date(), partitions.MONTHS)
         return applied
@@ -96,32 +97,22 @@ async def _apply(connection: Connection, migrations: tuple[Migration, ...]) -> l
         raise MigrationError(f"the database has {unknown[0]}, which this release does not know; deploy a newer one")
     applied = []
     for migration in migrations:
-        if migration.name not in done:
-            await _apply_one(connection, migration)
-            applied.append(migration.name)
-        elif done[migration.name] != migration.checksum:
-            raise MigrationError(f"{migration.name} was changed after it was applied; undo that and add a new file")
+        if migration.name in done:
+            if done[migration.name] != migration.checksum:
+                raise MigrationError(f"{migration.name} was changed after it was applied; undo that and add a new file")
+            continue
+        try:
+            async with connection.transaction():
+                await connection.execute(migration.sql)
+                await connection.execute(
+                    "insert into schema_migration (name, checksum) values ($1, $2)", migration.name, migration.checksum
+                )
+        except asyncpg.PostgresError as error:
+            error.add_note(f"in {migration.name}")
+            raise
+        log.info("migration applied", migration=migration.name)
+        applied.append(migration.name)
     return applied
-
-
-async def _apply_one(connection: Connection, migration: Migration) -> None:
-    try:
-        async with connection.transaction():
-            await connection.execute(migration.sql)
-            await connection.execute(
-                "insert into schema_migration (name, checksum) values ($1, $2)", migration.name, migration.checksum
-            )
-    except asyncpg.PostgresError as error:
-        error.add_note(f"in {migration.name}")
-        raise
-    log.info("migration applied", migration=migration.name)
-
-
-async def _set_password(connection: Connection, role: str, password: str) -> None:
-    # ALTER ROLE takes no parameters, so the server quotes the literal itself.
-    await connection.execute(
-        await connection.fetchval("select format('alter role %I password %L', $1::text, $2::text)", role, password)
-    )
 
 
 async def _create_database(url: str, timeout_s: float) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 import asyncpg
 import msgspec
 
-from domain.order import Address, ChosenModifier, ConfirmedOrder, Fulfilment, FulfilmentKind, VatShare
+from domain.order import Address, ChosenModifier, ConfirmedOrder, FulfilmentKind, VatShare
 from stores import customers
 from stores.ciphers import PiiCipher
 from stores.errors import NotFoundError, require
@@ -113,7 +113,11 @@ async def _stored(conn: Connection, order: ConfirmedOrder, content_hash: bytes) 
 
 
 async def _next_ticket(conn: Connection, restaurant_id: str, at: datetime) -> int:
-    """Holds the restaurant's counter until the transaction ends, so that no number is skipped or given twice."""
+    """The day's next ticket number, by the restaurant's clock.
+
+    The counter's row stays locked until the transaction ends, so that no number is skipped or given twice. It is the
+    first row that orders of one restaurant meet at: take it before anything else that they share.
+    """
     number: int | None = await conn.fetchval(
         "insert into ticket_counter (restaurant_id, day, last)"
         " select id, ($2::timestamptz at time zone zone)::date, 1 from restaurant where id = $1"
@@ -139,7 +143,7 @@ async def _insert_order(
         number,
         order.call_id,
         fulfilment.kind,
-        _encrypted_address(fulfilment, owner, pii),
+        pii.encrypt(owner, msgspec.json.encode(fulfilment.address).decode()) if fulfilment.address else None,
         fulfilment.fee_cents,
         order.currency,
         order.total_cents,
@@ -149,12 +153,6 @@ async def _insert_order(
         order.confirmed_at,
         order.promised_at,
     )
-
-
-def _encrypted_address(fulfilment: Fulfilment, owner: str, pii: PiiCipher) -> bytes | None:
-    if fulfilment.address is None:
-        return None
-    return pii.encrypt(owner, msgspec.json.encode(fulfilment.address).decode())
 
 
 async def _insert_lines(conn: Connection, order: ConfirmedOrder, order_id: str) -> None:
@@ -218,6 +216,7 @@ async def set_status(conn: Connection, order_id: str, status: OrderStatus) -> No
 
 
 async def _orders(conn: Connection, rows: list[asyncpg.Record], pii: PiiCipher | None) -> tuple[Order, ...]:
+    """The orders with their lines. The time span lets Postgres look into those months' partitions only."""
     lines: defaultdict[str, list[OrderLine]] = defaultdict(list)
     if rows:
         times = [row["confirmed_at"] for row in rows]

@@ -19,7 +19,7 @@ import asyncpg
 import msgspec
 
 CONNECT_TIMEOUT_S = 5.0
-ACQUIRE_TIMEOUT_S = 10.0
+ACQUIRE_TIMEOUT_S = 10.0  # for a connection of the pool: longer, and it is the pool that is too small
 COMMAND_TIMEOUT_S = 30.0
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
@@ -102,17 +102,13 @@ async def _until_connected(
 
 async def _set_codecs(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     await connection.set_type_codec(
-        "jsonb", schema="pg_catalog", format="binary", encoder=_encode_jsonb, decoder=_decode_jsonb
+        "jsonb",
+        schema="pg_catalog",
+        format="binary",  # the wire format's version, then the text
+        encoder=lambda value: b"\x01" + msgspec.json.encode(value),
+        decoder=lambda value: msgspec.json.decode(value[1:]),
     )
     await connection.set_type_codec("uuid", schema="pg_catalog", format="text", encoder=str, decoder=str)
-
-
-def _encode_jsonb(value: object) -> bytes:
-    return b"\x01" + msgspec.json.encode(value)  # the wire format's version, then the text
-
-
-def _decode_jsonb(value: bytes) -> object:
-    return msgspec.json.decode(value[1:])
 
 
 def _is_gone(connection: Connection) -> bool:
@@ -170,8 +166,16 @@ class Postgres:
 
     async def _greet(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         await _set_codecs(connection)
-        if not self._role_known:
-            await self._look_at_role(connection)
+        if self._role_known:
+            return
+        row = await connection.fetchrow(
+            "select pg_has_role('alloresto_platform', 'usage') as platform, rolsuper or rolbypassrls as bypass"
+            " from pg_roles where rolname = current_user"
+        )
+        assert row is not None
+        self._role_known = True
+        self._is_platform = row["platform"]
+        self._sees_everything = row["platform"] or row["bypass"]
 
     async def close(self) -> None:
         """Wait for lent connections, at most COMMAND_TIMEOUT_S, then close them all. Safe to call again."""
@@ -234,13 +238,3 @@ class Postgres:
                     raise PostgresUnavailableError("Postgres: the connection was cut") from error
         except _CUT as error:
             raise PostgresUnavailableError("Postgres: the connection was cut") from error
-
-    async def _look_at_role(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-        row = await connection.fetchrow(
-            "select pg_has_role('alloresto_platform', 'usage') as platform, rolsuper or rolbypassrls as bypass"
-            " from pg_roles where rolname = current_user"
-        )
-        assert row is not None
-        self._role_known = True
-        self._is_platform = row["platform"]
-        self._sees_everything = row["platform"] or row["bypass"]

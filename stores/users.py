@@ -42,7 +42,7 @@ def _hasher() -> "PasswordHasher":
 
 
 @functools.cache
-def _nobodys_hash() -> str:
+def _unknown_users_hash() -> str:
     return _hasher().hash("nobody has this password")
 
 
@@ -92,7 +92,7 @@ def _matches(stored: str | None, password: str) -> bool:
     from argon2.exceptions import InvalidHashError, VerificationError
 
     try:
-        return _hasher().verify(stored or _nobodys_hash(), password) and stored is not None
+        return _hasher().verify(stored or _unknown_users_hash(), password) and stored is not None
     except (VerificationError, InvalidHashError):
         return False
 

@@ -13,10 +13,13 @@ import itertools
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
@@ -29,6 +32,8 @@ TEMPLATE = "alloresto_template"
 APP_ROLE = "alloresto_app"
 PLATFORM_ROLE = "alloresto_platform"
 LEAK_GRACE_S = 1.0
+ONE_DAY = timedelta(seconds=30)  # longer than any test of "today" takes
+DAYS_END_IN = (ZoneInfo("UTC"), ZoneInfo("Europe/Paris"), ZoneInfo("Europe/Dublin"))  # Redis, and the seeds
 NEEDED_IN_MEMORY_BYTES = 1 << 30  # making and dropping a database forces checkpoints: memory makes them free
 
 _numbers = itertools.count(1)
@@ -196,6 +201,13 @@ async def redis(redis_url: str) -> AsyncIterator[Any]:
 def master_key() -> str:
     """A MASTER_KEY as the settings take it: 32 bytes in base64."""
     return base64.b64encode(bytes(range(32))).decode()
+
+
+@pytest.fixture
+def within_one_day() -> None:
+    """For a test of "today": just before midnight it waits for the new day, so that none begins between its steps."""
+    while any((datetime.now(zone) + ONE_DAY).date() > datetime.now(zone).date() for zone in DAYS_END_IN):
+        time.sleep(0.1)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The voices: which there are, who speaks what, and ``synthesize`` for whoever needs speech as samples."""
+"""Text to speech: which voices there are, which engine and language each has, and ``synthesize`` for one recording."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ import soxr  # type: ignore[import-untyped]
 
 from process.settings import load
 from voices import g711, models
-from voices.clauses import clauses
-from voices.clip_cache import Clip, ClipCache
+from voices.clauses import Clip, ClipCache, clauses
 from voices.g711 import Samples
 from voices.kokoro import Kokoro
 from voices.piper import Piper
@@ -72,16 +71,17 @@ class Voices:
         known = self._cache.get(key)
         if known is not None:
             return known
+        text = respelled(spoken(clause, voice.language), voice.language)
         with self._speaking:
-            samples, rate = self._synthesize(respelled(spoken(clause, voice.language), voice.language), voice, speed)
-        clip = Clip(g711.to_int16(_with_pause(_levelled(_trimmed(samples, rate)), clause, rate)), rate)
+            if voice.engine == "piper":
+                samples, rate = self._piper.say(text, speed)
+            else:
+                samples, rate = self._kokoro.say(text, voice.name, voice.language, speed)
+        pause_s = _PAUSE_S.get(clause[-1:], _SENTENCE_PAUSE_S)
+        pause = np.zeros(int(pause_s * rate), np.float32)
+        clip = Clip(g711.to_int16(np.concatenate((_levelled(_trimmed(samples, rate)), pause))), rate)
         self._cache.put(key, clip)
         return clip
-
-    def _synthesize(self, text: str, voice: Voice, speed: float) -> tuple[Samples, int]:
-        if voice.engine == "piper":
-            return self._piper.say(text, speed)
-        return self._kokoro.say(text, voice.name, voice.language, speed)
 
     def stream(self, text: str, voice: Voice, rate: int, speed: float = 1.0) -> Iterator[Samples]:
         """Clause by clause, at ``rate``."""
@@ -135,8 +135,3 @@ def _levelled(samples: Samples) -> Samples:
     gain = 10 ** (LEVEL_DBFS / 20) / float(np.sqrt(np.mean(loud**2)))
     levelled: Samples = np.clip(samples * gain, -PEAK, PEAK).astype(np.float32)
     return levelled
-
-
-def _with_pause(samples: Samples, clause: str, rate: int) -> Samples:
-    pause = _PAUSE_S.get(clause[-1:], _SENTENCE_PAUSE_S)
-    return np.concatenate((samples, np.zeros(int(pause * rate), np.float32)))

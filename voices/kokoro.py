@@ -1,19 +1,87 @@
-"""Kokoro-82M (ONNX, int8): English and French, natural, about a third of real time on two cores."""
+"""Kokoro-82M (ONNX, int8): English and French, natural, about a third of real time on two cores.
+
+Its input is phonemes, which espeak-ng's shared library makes of letters.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import json
-from functools import cached_property
+import os
+import re
+import threading
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
 
-from voices.espeak import Phonemizer
 from voices.g711 import Samples
 from voices.onnx import load_session
 
 RATE = 24000
 MAX_TOKENS = 510
+
+# espeak-ng/speak_lib.h
+_RETRIEVAL = 1  # AUDIO_OUTPUT_RETRIEVAL: no sound device
+_UTF8 = 1
+_IPA = 0x02
+
+_ESPEAK_VOICES = {"en": b"en-us", "fr": b"fr"}
+_LANGUAGE_FLAG = re.compile(r"\([a-z-]+\)")
+_TOKENS = re.compile(r"[^.,!?;:]+|[.,!?;:]")
+
+# espeak-ng's IPA to the symbols Kokoro was trained on, in the order in which they must be replaced.
+_BOTH = (("͡", ""), ("_", " "), ("dʒ", "ʤ"), ("tʃ", "ʧ"))
+_ENGLISH = (
+    *(("ɜːɹ", "ɜɹ"), ("ɜː", "ɜɹ"), ("oʊ", "O"), ("aɪ", "I"), ("aʊ", "W"), ("eɪ", "A"), ("ɔɪ", "Y")),
+    *(("ɚ", "əɹ"), ("ɐ", "ə"), ("r", "ɹ"), ("ɬ", "l"), ("əʊ", "Q"), ("ᵻ", "ɪ"), ("ː", ""), ("ɾ", "T")),
+)
+_FRENCH = (("-", ""),)
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    """Started once for the process: a second espeak_Initialize overwrites the tables that the first still uses."""
+    import espeakng_loader  # type: ignore[import-untyped]
+
+    library = ctypes.CDLL(espeakng_loader.get_library_path())
+    library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+    library.espeak_TextToPhonemes.argtypes = [ctypes.POINTER(ctypes.c_char_p), ctypes.c_int, ctypes.c_int]
+    if library.espeak_Initialize(_RETRIEVAL, 0, os.fsencode(espeakng_loader.get_data_path()), 0) < 0:
+        raise RuntimeError("espeak-ng did not start; reinstall espeakng-loader")
+    return library
+
+
+class Phonemizer:
+    """The library has one voice for the whole process, hence the shared lock. ``language`` is ``en`` or ``fr``."""
+
+    _lock = threading.Lock()
+
+    def __init__(self) -> None:
+        with self._lock:
+            self._library = _library()
+
+    def phonemes(self, text: str, language: str) -> str:
+        """Kokoro's symbols for ``text``; punctuation is kept, it carries the melody."""
+        with self._lock:
+            if self._library.espeak_SetVoiceByName(_ESPEAK_VOICES[language]) != 0:
+                raise RuntimeError(f"espeak-ng has no voice for {language!r}; reinstall espeakng-loader")
+            spelled = "".join(self._part(part) for part in _TOKENS.findall(text))
+        spelled = _LANGUAGE_FLAG.sub("", spelled).strip()
+        for ipa, symbol in (*_BOTH, *(_ENGLISH if language == "en" else _FRENCH)):
+            spelled = spelled.replace(ipa, symbol)
+        return spelled.replace(" ,", ",").replace(" .", ".").replace(" ?", "?").replace(" !", "!")
+
+    def _part(self, part: str) -> str:
+        if part in ".,!?;:":
+            return part + " "
+        rest = ctypes.c_char_p(part.encode())
+        found: list[str] = []
+        while rest.value:
+            phonemes = self._library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _IPA)
+            if phonemes:
+                found.append(phonemes.decode())
+        return " ".join(found)
 
 
 class Kokoro:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
+
+# Since 1.29 the wheel keeps a device id in ~/.cache/Microsoft and queues the model's path, the CPU and the operating
+# system for its maker. The library reads this when it is loaded, so every module that can load it, piper's included,
+# is reached through this one.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
 def load_session(model: Path, threads: int) -> Any:

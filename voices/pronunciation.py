@@ -65,11 +65,8 @@ def spoken(text: str, language: str) -> str:
 
 def respelled(text: str, language: str) -> str:
     """``text`` with the words of ``respelling.json`` written as the language's own letters sound."""
-    table = _respellings(language)
-    if not table:
-        return text
-    pattern = _respelling_pattern(language)
-    return pattern.sub(lambda found: table[found.group().lower()], text)
+    table, pattern = _respellings(language)
+    return pattern.sub(lambda found: table[found.group().lower()], text) if table else text
 
 
 def _price(found: re.Match[str], language: str) -> str:
@@ -87,12 +84,9 @@ def _time(found: re.Match[str], language: str) -> str:
 
 
 @cache
-def _respellings(language: str) -> dict[str, str]:
-    table: dict[str, dict[str, str]] = json.loads((Path(__file__).parent / "respelling.json").read_text("utf-8"))
-    return table.get(language, {})
-
-
-@cache
-def _respelling_pattern(language: str) -> re.Pattern[str]:
-    longest_first = sorted(_respellings(language), key=len, reverse=True)
-    return re.compile(r"\b(?:" + "|".join(map(re.escape, longest_first)) + r")\b", re.IGNORECASE)
+def _respellings(language: str) -> tuple[dict[str, str], re.Pattern[str]]:
+    """The language's table, and the pattern of its words."""
+    tables: dict[str, dict[str, str]] = json.loads((Path(__file__).parent / "respelling.json").read_text("utf-8"))
+    table = tables.get(language, {})
+    longest_first = sorted(table, key=len, reverse=True)  # else a word would hide the longer ones that begin with it
+    return table, re.compile(r"\b(?:" + "|".join(map(re.escape, longest_first)) + r")\b", re.IGNORECASE)

@@ -1,6 +1,6 @@
 """The calls that are going on in one restaurant, as far as the live feed tells.
 
-The feed keeps nothing, so whoever starts to listen first asks the workers' own entries what they are serving.
+The feed keeps nothing, so a listener begins by asking the workers' own entries what they are serving.
 Not guaranteed: a call whose end was missed stays in the list until FORGET_AFTER.
 """
 

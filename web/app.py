@@ -11,7 +11,6 @@ from web import (
     accounts,
     calls,
     context,
-    home,
     language,
     login,
     menu,
@@ -19,13 +18,12 @@ from web import (
     orders,
     overview,
     probes,
-    recordings,
     tenancy,
 )
 from web.database import UnavailableError
 from web.security import SessionInterface, secure
 from web.settings import WebSettings, from_environment
-from web.texts import _
+from web.words import _
 
 SESSION_SECONDS = 12 * 3600
 MAX_BODY_BYTES = 64 * 1024
@@ -65,7 +63,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
     metrics.attach(app)
     tenancy.attach(app)
     app.after_request(secure)
-    for area in (probes, language, login, home, overview, orders, calls, recordings, menu):
+    for area in (probes, language, login, overview, orders, calls, menu):
         app.register_blueprint(area.blueprint)
     _refuse_clearly(app)
     return app

@@ -1,6 +1,9 @@
-"""The calls: the list with outcome and length, and each call with what was said."""
+"""The calls: the list with outcome and length, each call with what was said, and its recording where there is one."""
 
-from flask import Response, abort, render_template
+import re
+from pathlib import Path
+
+from flask import Response, abort, render_template, send_file
 from flask.typing import ResponseReturnValue
 
 from stores import calls, live, orders
@@ -8,12 +11,14 @@ from stores.calls import LoggedCall
 from stores.errors import NotFoundError
 from stores.orders import Order
 from stores.postgres import Connection
-from web import context, recordings, words
+from web import context, words
 from web.tenancy import in_restaurant, restaurant, restaurant_blueprint
 
 blueprint = restaurant_blueprint("calls", __name__)
 
 PAGE = 60
+# The file's name is made from ids only; this keeps an id from being a path.
+_SAFE_ID = re.compile(r"^[0-9A-Za-z-]{1,128}$")
 
 
 @blueprint.get("/calls")
@@ -39,7 +44,31 @@ def show(call_id: str) -> ResponseReturnValue:
         call, ordered = in_restaurant(work)
     except NotFoundError:
         abort(404)
-    return render_template("call.html", call=call, orders=ordered, recorded=recordings.of_call(call_id) is not None)
+    return render_template("call.html", call=call, orders=ordered, recorded=recording_of(call_id) is not None)
+
+
+@blueprint.get("/calls/<call_id>/recording")
+def play_recording(call_id: str) -> ResponseReturnValue:
+    try:
+        in_restaurant(lambda connection: calls.get(connection, call_id))
+    except NotFoundError:
+        abort(404)
+    file = recording_of(call_id)
+    if file is None:
+        abort(404)
+    return send_file(file, mimetype="audio/wav", conditional=True, max_age=0)
+
+
+def recording_of(call_id: str) -> Path | None:
+    """The two-sided recording, which the edge names ``{restaurant}/{call}.wav``.
+
+    None where nothing was recorded, or this process can't read the edge's folder.
+    """
+    folder = context.settings().recordings_dir
+    if not folder or not _SAFE_ID.match(call_id):
+        return None
+    file = Path(folder).absolute() / restaurant().id / f"{call_id}.wav"
+    return file if file.is_file() else None
 
 
 @blueprint.context_processor

@@ -1,5 +1,6 @@
-"""Money, times and durations as the reader's language writes them, in the restaurant's own zone."""
+"""Money, times and durations in the reader's language and the restaurant's zone; and prices as people type them."""
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -9,6 +10,13 @@ from babel.numbers import format_currency, format_decimal
 
 # British English: the English pages write 21 Nov 2026 and 15:05, as a European kitchen reads them.
 _LOCALES = {"fr": "fr_FR", "en": "en_GB"}
+
+MAX_PRICE_CENTS = 100_000
+
+_CURRENCY = re.compile(r"(€|EUR|£|GBP|\$|USD)", re.IGNORECASE)
+_SPACES = re.compile(r"[\s\u00a0\u202f]+")
+_NUMBER = re.compile(r"^([0-9]{1,7})(?:[.,]([0-9]{1,2}))?$")
+_TOO_MANY_DECIMALS = re.compile(r"^[0-9]+[.,][0-9]{3,}$")
 
 
 def money(cents: int, currency: str, language: str) -> str:
@@ -46,3 +54,32 @@ def day_start(now: datetime, zone: str) -> datetime:
 def percent(number: float, language: str) -> str:
     """``13.5`` as ``13,5`` in French: without the sign, which the sentence around it has."""
     return format_decimal(number, format="0.##", locale=_LOCALES[language])
+
+
+class PriceError(ValueError):
+    """A price that is refused. ``reason`` is one of the keys of the page's messages (``words.price_problems``)."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+def parse_price(text: str) -> int:
+    """``"12,5"``, ``"12.50 €"`` or ``"€12"`` in cents (1250, 1250, 1200).
+
+    A comma and a point are both decimal marks; thousands are not marked, because "1,200" means two different
+    amounts on the two sides of the Channel. Raises PriceError with reason ``empty``, ``negative``,
+    ``not_a_price``, ``decimals`` or ``too_large``.
+    """
+    bare = _SPACES.sub("", _CURRENCY.sub("", text))
+    if not bare:
+        raise PriceError("empty")
+    if bare[0] in "-−–":
+        raise PriceError("negative")
+    found = _NUMBER.match(bare)
+    if found is None:
+        raise PriceError("decimals" if _TOO_MANY_DECIMALS.match(bare) else "not_a_price")
+    cents = int(Decimal(f"{found[1]}.{found[2] or '0'}") * 100)
+    if cents > MAX_PRICE_CENTS:
+        raise PriceError("too_large")
+    return cents

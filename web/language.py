@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import Babel  # type: ignore[import-untyped]
 
 from web import formats
-from web.texts import _, plural
+from web.words import _, plural
 
 LANGUAGES = ("fr", "en")
 COOKIE = "alloresto_language"

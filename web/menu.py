@@ -15,9 +15,9 @@ from stores import menus
 from stores.errors import NotFoundError
 from stores.postgres import Connection
 from web import words
-from web.prices import PriceError, parse_price
+from web.formats import PriceError, parse_price
 from web.tenancy import in_restaurant, may_edit, restaurant, restaurant_blueprint
-from web.texts import _
+from web.words import _
 
 blueprint = restaurant_blueprint("menu", __name__)
 

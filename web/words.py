@@ -1,6 +1,16 @@
-"""The reader's words for what the database keeps as codes."""
+"""What is said in the reader's language: the two functions that translate, and words for the database's codes."""
 
-from web.texts import _
+from flask_babel import gettext, ngettext  # type: ignore[import-untyped]
+
+
+def _(message: str, **values: object) -> str:
+    """``message`` in the reader's language, with ``%(name)s`` filled in."""
+    return str(gettext(message, **values))
+
+
+def plural(one: str, many: str, number: int) -> str:
+    """``%(num)s`` in either is the number."""
+    return str(ngettext(one, many, number))
 
 
 def fulfilments() -> dict[str, str]:

@@ -20,8 +20,7 @@ import aiohttp
 import msgspec
 
 from devstack.knative import Runtime
-from devstack.stack.bytecode import compile_packages
-from devstack.stack.stack import KNATIVE_SETTINGS, MANIFESTS
+from devstack.stack.stack import KNATIVE_SETTINGS, MANIFESTS, compile_packages
 from ops.manifests import Manifest, render
 
 HANDLER = "call-handler"

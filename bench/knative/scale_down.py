@@ -13,7 +13,7 @@ import asyncio
 from bench.knative import measured
 from bench.knative.probes import ProbeCall, ProbeCluster, probes
 from bench.report import Figure
-from edge_bridge.pod_costs import BUSY_COST
+from edge_bridge.calls.pod_costs import BUSY_COST
 from ops.manifests import Manifest
 
 ROUNDS = 2

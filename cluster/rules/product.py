@@ -13,10 +13,14 @@ HANDLER = "call-handler"
 EDGE = "edge-bridge"
 RELAY = "outbox-relay"
 BROKER = "default"
+WEB = "web"
 DEAD_LETTERS = "dead-letter-keeper"
 CALL_EVENT = "com.alloresto.call.incoming"
 KNATIVE_SERVING = "knative-serving"
-KNATIVE_NAMESPACES = (KNATIVE_SERVING, "knative-eventing")
+KNATIVE_EVENTING = "knative-eventing"
+KNATIVE_NAMESPACES = (KNATIVE_SERVING, KNATIVE_EVENTING)
+
+ACTIVATOR = Reference("apps/v1", "Deployment", KNATIVE_SERVING, "activator")
 
 MAX_CALL_S = 1800.0
 """The call handler's MAX_CALL_S where nothing sets it."""
@@ -55,9 +59,10 @@ OPERATOR_SECRETS: Mapping[str, tuple[str, ...]] = {
 
 WORKLOADS = ((SERVING, "Service"), ("apps", "Deployment"), ("apps", "StatefulSet"), ("batch", "Job"))
 POD_SPEC: Path = ("spec", "template", "spec")
+ANNOTATIONS: Path = ("spec", "template", "metadata", "annotations")
 
 
-class Container(NamedTuple):
+class WorkloadContainer(NamedTuple):
     """One container of a workload's pods and its place there."""
 
     holder: ClusterObject
@@ -76,19 +81,27 @@ def edge(objects: ClusterObjects) -> ClusterObject | None:
     return objects.named("apps", "StatefulSet", EDGE)
 
 
+def relay(objects: ClusterObjects) -> ClusterObject | None:
+    return objects.named("apps", "Deployment", RELAY)
+
+
+def activator(objects: ClusterObjects) -> ClusterObject | None:
+    return objects.find(ACTIVATOR)
+
+
 def workloads(objects: ClusterObjects) -> Iterator[ClusterObject]:
     for group, kind in WORKLOADS:
         yield from objects.all(group, kind)
 
 
-def containers(workload: ClusterObject) -> Iterator[Container]:
+def containers(workload: ClusterObject) -> Iterator[WorkloadContainer]:
     for path, _ in workload.items(*POD_SPEC, "containers"):
-        yield Container(workload, path)
+        yield WorkloadContainer(workload, path)
 
 
-def first_container(workload: ClusterObject) -> Container:
+def first_container(workload: ClusterObject) -> WorkloadContainer:
     """Ours has one; Knative's queue-proxy is added in the pod only."""
-    return Container(workload, (*POD_SPEC, "containers", 0))
+    return WorkloadContainer(workload, (*POD_SPEC, "containers", 0))
 
 
 def environment(objects: ClusterObjects, workload: ClusterObject) -> tuple[dict[str, str | None], bool]:

@@ -4,8 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from cluster.rules.findings import Finding
-from cluster.rules.mending import fault, patch
+from cluster.rules.findings import Finding, fault, patch
 from cluster.rules.objects import EVENTING, ClusterObject, ClusterObjects, Path, Reference
 from cluster.rules.product import OPERATOR_SECRETS, POD_SPEC, containers, workloads
 
@@ -39,6 +38,10 @@ def uses(objects: ClusterObjects) -> Iterator[Use]:
             )
 
 
+def uses_anything(objects: ClusterObjects) -> bool:
+    return any(uses(objects))
+
+
 def everything_referred_to_is_there(objects: ClusterObjects) -> Iterator[Finding]:
     """One finding for each thing that is missing, at the first place that names it."""
     missing: defaultdict[tuple[Reference, str | None], list[Use]] = defaultdict(list)
@@ -62,23 +65,17 @@ def _missing(target: Reference, key: str | None, found_at: list[Use], wanted: li
     found = f"there is no {target}" if key is None else f"{target} has no key {key}"
     if others:
         found += f"; also named by {', '.join(others)}"
-    fix = _create(target, wanted) if key is None else _add(target, key)
+    if key is None:
+        kind = "secret generic" if target.kind == "Secret" else "configmap"
+        literals = "".join(f" --from-literal={name}=CHANGE-ME" for name in wanted)
+        fix = f"kubectl -n {target.namespace} create {kind} {target.name}{literals}"
+    else:
+        fix = patch(target, {"stringData" if target.kind == "Secret" else "data": {key: "CHANGE-ME"}})
     if first.holder.file and target.kind == "Secret":
         fix = f"name one that the operator makes ({', '.join(OPERATOR_SECRETS)}), with one of its keys"
     elif first.holder.file:
         fix = f"add {target} to the folder" if key is None else f"write {key} in {target}"
     return fault(first.holder, first.path, found, WHY, fix)
-
-
-def _create(target: Reference, keys: list[str]) -> str:
-    kind = "secret generic" if target.kind == "Secret" else "configmap"
-    literals = "".join(f" --from-literal={key}=CHANGE-ME" for key in keys)
-    return f"kubectl -n {target.namespace} create {kind} {target.name}{literals}"
-
-
-def _add(target: Reference, key: str) -> str:
-    place = "stringData" if target.kind == "Secret" else "data"
-    return patch(target, {place: {key: "CHANGE-ME"}})
 
 
 def _of_environment(workload: ClusterObject, container: Path) -> Iterator[Use]:

@@ -3,12 +3,10 @@
 import contextlib
 from collections.abc import Iterator
 
-from cluster.rules.findings import Finding
-from cluster.rules.mending import fault, fault_of_value, set_value
+from cluster.rules.findings import Finding, fault, fault_of_value, set_value
 from cluster.rules.objects import SERVING, ClusterObject, ClusterObjects, Path, Reference
-from cluster.rules.product import EDGE_MAX_CALLS, KNATIVE_SERVING, edge, handler, seconds
+from cluster.rules.product import ANNOTATIONS, EDGE_MAX_CALLS, KNATIVE_SERVING, edge, handler, seconds
 
-ANNOTATIONS: Path = ("spec", "template", "metadata", "annotations")
 PREFIX = f"autoscaling.{SERVING.partition('.')[2]}/"
 CONFIG_AUTOSCALER = Reference("v1", "ConfigMap", KNATIVE_SERVING, "config-autoscaler")
 MAX_SCALE = "500"
@@ -49,7 +47,7 @@ def counts_calls(objects: ClusterObjects) -> Iterator[Finding]:
         return
     autoscaler, found = _setting(objects, service, "class", "pod-autoscaler-class", "kpa.autoscaling.knative.dev")
     if not autoscaler.startswith("kpa."):
-        why = "another autoscaler does not scale to zero, and counts CPU: a call takes 2-3 % of a core"
+        why = "another autoscaler does not scale to zero, and counts CPU: a call takes 1 % of a core"
         yield fault_of_value(service, _annotation("class"), found, why, "kpa.autoscaling.knative.dev")
     metric = str(service.at(*_annotation("metric")) or "concurrency")
     if metric != "concurrency":

@@ -2,17 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 
-from cluster.rules.events import Destination, destination
-from cluster.rules.findings import Finding
-from cluster.rules.mending import apply_or_write, fault, patch, set_value
+from cluster.rules.events import SinkUse, sink_use
+from cluster.rules.findings import Finding, apply_or_write, fault, patch, set_value
 from cluster.rules.objects import EVENTING, SERVING, SOURCES, ClusterObject, ClusterObjects
-from cluster.rules.product import BROKER, HANDLER, RELAY, edge, environment, first_container, handler
+from cluster.rules.product import BROKER, HANDLER, edge, environment, first_container, handler, relay
 
 THROUGH_THE_BROKER = (
     "a call would go through the Broker: it takes the handler's stream of lines for a failure and invokes it again, "
     "and holds the POST until every subscriber and its retries are done"
 )
-NOWHERE = "without K_SINK the process ends with status 2"
+NOWHERE = "without K_SINK it has nowhere to send: the bridge ends with status 2, the relay never becomes ready"
 
 
 def calls_go_straight_to_the_handler(objects: ClusterObjects) -> Iterator[Finding]:
@@ -26,11 +25,11 @@ def calls_go_straight_to_the_handler(objects: ClusterObjects) -> Iterator[Findin
 
 
 def events_go_to_the_broker(objects: ClusterObjects) -> Iterator[Finding]:
-    relay = objects.named("apps", "Deployment", RELAY)
-    if relay is not None:
-        wanted = _reference(EVENTING, "Broker", BROKER, relay.namespace)
+    publisher = relay(objects)
+    if publisher is not None:
+        wanted = _reference(EVENTING, "Broker", BROKER, publisher.namespace)
         why = "the outbox's events go past the Broker: no Trigger sees them, and no function does its work"
-        yield from _bound_to(objects, relay, wanted, why)
+        yield from _bound_to(objects, publisher, wanted, why)
 
 
 def _reference(group: str, kind: str, name: str, namespace: str) -> dict[str, str]:
@@ -46,10 +45,14 @@ def _bound_to(
     if not bindings:
         yield from _unbound(objects, workload, wanted, elsewhere)
     for binding in bindings:
-        sink = destination(binding, "spec", "sink")
+        sink = sink_use(binding, "spec", "sink")
         if not _leads_to(sink, wanted, workload):
-            found = f"points at {_words(sink)}"
-            yield fault(binding, ("spec", "sink"), found, elsewhere, _repoint(binding, wanted))
+            found = f"points at {(sink and (sink.target or sink.value.get('uri'))) or 'nothing'}"
+            fix = set_value(binding, ("spec", "sink"), {"ref": wanted})
+            if not binding.file:  # the whole sink: a merge would leave the old namespace, or an address, in it
+                operation = {"op": "replace", "path": "/spec/sink", "value": {"ref": wanted}}
+                fix = patch(binding.reference, [operation], "json")
+            yield fault(binding, ("spec", "sink"), found, elsewhere, fix)
 
 
 def _unbound(
@@ -69,13 +72,6 @@ def _unbound(
         yield fault(workload, path, f"K_SINK is {sink}", elsewhere, apply_or_write(workload, fix))
 
 
-def _repoint(binding: ClusterObject, wanted: Mapping[str, str]) -> str:
-    if binding.file:
-        return set_value(binding, ("spec", "sink"), {"ref": wanted})
-    # the whole sink: a merge would leave the old namespace, or an address, in it
-    return patch(binding.reference, [{"op": "replace", "path": "/spec/sink", "value": {"ref": wanted}}], "json")
-
-
 def _binds(binding: ClusterObject, workload: ClusterObject) -> bool:
     subject = binding.mapping("spec", "subject")
     if subject.get("kind") != workload.kind:
@@ -86,7 +82,7 @@ def _binds(binding: ClusterObject, workload: ClusterObject) -> bool:
     return bool(labels) and labels.items() <= workload.mapping("metadata", "labels").items()
 
 
-def _leads_to(sink: Destination | None, wanted: Mapping[str, str], workload: ClusterObject) -> bool:
+def _leads_to(sink: SinkUse | None, wanted: Mapping[str, str], workload: ClusterObject) -> bool:
     target = sink.target if sink is not None else None
     if target is None:
         return False
@@ -97,9 +93,3 @@ def _leads_to(sink: Destination | None, wanted: Mapping[str, str], workload: Clu
         wanted["name"],
         namespace,
     )
-
-
-def _words(sink: Destination | None) -> str:
-    if sink is None:
-        return "nothing"
-    return str(sink.target or sink.value.get("uri") or "nothing")

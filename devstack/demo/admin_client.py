@@ -1,4 +1,4 @@
-"""The admin as a person's browser drives it, without the browser: log in, find a price, change it."""
+"""The admin's pages over HTTP, with the forms that a browser would post: log in, change a price."""
 
 from __future__ import annotations
 

@@ -8,9 +8,13 @@ caller reports, and in the end it reads the database.
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
+import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,14 +26,12 @@ from rich.console import Console
 
 from devstack.demo import report as demo_report
 from devstack.demo.admin_client import AdminClient
-from devstack.demo.fresh_folder import FolderError, fresh_folder
 from devstack.demo.report import Expected
 from devstack.knative import RuntimeEvent
 from devstack.servers.embedded_server import EmbeddedServerError
-from devstack.stack import tail
-from devstack.stack.running import Line
+from devstack.stack.running import DialableLine
 from devstack.stack.stack import Stack, StackError, StackOptions
-from devstack.stack.timeline import Timeline
+from devstack.stack.timeline import Timeline, watch_live
 from devstack.stack.watched_call import CallerProcess
 from domain.menu import Menu
 from ops.manifests import ManifestError
@@ -60,6 +62,38 @@ EXPECTED = Expected(
 PRICE_QUESTION = (Turn("Hello, how much is a large margherita?"),)
 RAISE_CENTS = 150
 PRICE_GOODBYE_S = 0.5
+FOLDER_LOCK = ".alloresto-demo"
+
+
+class FolderError(ValueError):
+    """The folder may not be emptied; the message says why."""
+
+
+@contextmanager
+def fresh_folder(folder: Path) -> Iterator[None]:
+    """Hold ``folder`` for this process and empty it of what an earlier demo left.
+
+    Raises FolderError for a folder with other things in it, or one that another demo uses now: nothing is deleted then.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / FOLDER_LOCK).exists():
+        raise FolderError(f"--state-dir {folder}: it holds something that no demo made; choose an empty or new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder / FOLDER_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FolderError(f"--state-dir {folder}: a demo runs there now; wait for its end") from None
+        for entry in folder.iterdir():
+            if entry.name == FOLDER_LOCK:
+                continue
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+        yield
+    finally:
+        os.close(lock)
 
 
 @dataclass
@@ -102,7 +136,7 @@ class Demo:
     timeline: Timeline
     pods: PodCount
     console: Console
-    line: Line
+    line: DialableLine
     recording: Path
 
     async def until(self, what: str, arrived: Callable[[], bool], timeout_s: float = SETTLE_TIMEOUT_S) -> bool:
@@ -202,7 +236,7 @@ async def _run_stack(state_dir: Path, json_file: Path | None, stay: bool, consol
 
 
 async def _perform(demo: Demo, json_file: Path | None, stay: bool) -> int:
-    watching = asyncio.create_task(tail.watch_live(demo.stack.redis_url, demo.timeline.live))
+    watching = asyncio.create_task(watch_live(demo.stack.redis_url, demo.timeline.live))
     try:
         await demo.greeting_rendered()
         await demo.until("no call handler pod", lambda: demo.pods.now == 0)

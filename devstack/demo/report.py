@@ -27,17 +27,14 @@ class Expected:
 
     def total_cents(self, menu: Menu) -> int:
         """What these lines cost by the menu. Raises KeyError for a name that the menu has not."""
-        return sum(
-            quantity * _unit_cents(menu, item, size, modifiers) for quantity, item, size, modifiers in self.lines
-        )
-
-
-def _unit_cents(menu: Menu, item_name: str, size_name: str, modifier_names: tuple[str, ...]) -> int:
-    items = {item.name: item for item in menu.items}
-    item = items[item_name]
-    sizes = {size.name: size.price_cents for size in item.sizes}
-    options = {option.name: option.price_cents for group in item.modifier_groups for option in group.options}
-    return sizes[size_name] + sum(options[name] for name in modifier_names)
+        items = {item.name: item for item in menu.items}
+        total = 0
+        for quantity, item_name, size_name, modifier_names in self.lines:
+            item = items[item_name]
+            sizes = {size.name: size.price_cents for size in item.sizes}
+            options = {option.name: option.price_cents for group in item.modifier_groups for option in group.options}
+            total += quantity * (sizes[size_name] + sum(options[name] for name in modifier_names))
+        return total
 
 
 def differences(stored: tuple[Order, ...], expected: Expected, menu: Menu) -> list[str]:

@@ -2,7 +2,8 @@
 
 With ``target-burst-capacity: "-1"`` Knative's activator stays in the path, which is the only mode kept here.
 It is a faithful proxy in its faults too: a timeout in mid-stream ends the body cleanly, after a line of its
-own text, with status 200.
+own text, with status 200; and an answer that begins before the request's body has ended is broken off, unless
+``features.knative.dev/http-full-duplex`` is Enabled.
 """
 
 import asyncio
@@ -16,9 +17,9 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from devstack.knative.clock import Clock
-from devstack.knative.listeners import BodyTooLargeError, read_body
 from devstack.knative.plan import ServicePlan
 from devstack.knative.slots import Endpoint, QueueFullError, Slots
+from devstack.knative.states import EventKind
 from devstack.knative.tunnels import asks_for_websocket, tunnel
 
 TIMEOUT_TEXT = b"activator request timeout"
@@ -71,7 +72,7 @@ class Deadline:
 
 
 class Activator:
-    """``on_request`` hears of each arrival (+1) and end (-1); ``on_timeout`` of each request that was cut."""
+    """``on_request`` is called at each arrival (+1) and end (-1), ``on_cut`` for each request that was cut."""
 
     def __init__(
         self,
@@ -80,14 +81,14 @@ class Activator:
         session: aiohttp.ClientSession,
         clock: Clock,
         on_request: Callable[[int], None],
-        on_timeout: Callable[[str], None],
+        on_cut: Callable[[EventKind, str], None],
     ) -> None:
         self._plan = plan
         self._slots = slots
         self._session = session
         self._clock = clock
         self._on_request = on_request
-        self._on_timeout = on_timeout
+        self._on_cut = on_cut
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Cancelled when the client goes away, which frees the slot at once, whatever the pod still does."""
@@ -96,8 +97,6 @@ class Activator:
             return await (self._tunnel(request) if asks_for_websocket(request) else self._forward(request))
         except QueueFullError:
             return web.Response(status=503, text="pending request queue full\n")
-        except BodyTooLargeError as error:
-            return web.Response(status=413, text=f"{error}\n")
         except (aiohttp.ClientError, ConnectionError) as error:
             return web.Response(status=502, text=f"{type(error).__name__}: no answer from the pod\n")
         finally:
@@ -106,21 +105,36 @@ class Activator:
     async def _forward(self, request: web.BaseRequest) -> web.StreamResponse:
         response: web.StreamResponse | None = None
         try:
-            async with Deadline(self._plan, self._clock) as deadline:
-                body = await read_body(request)
-                async with self._slot() as pod, self._ask(request, body, pod) as answer:
-                    response = _head(answer)
-                    await response.prepare(request)
+            async with (
+                Deadline(self._plan, self._clock) as deadline,
+                self._slot() as pod,
+                self._session.request(
+                    request.method,
+                    _url(request, pod),
+                    headers=_passed_on(request.headers),
+                    data=request.content.iter_any() if request.body_exists else None,
+                    allow_redirects=False,
+                ) as answer,
+            ):
+                response = web.StreamResponse(
+                    status=answer.status, reason=answer.reason, headers=_end_to_end(answer.headers)
+                )
+                await response.prepare(request)
+                deadline.progress()
+                if not (self._plan.full_duplex or request.content.is_eof()):
+                    # Go's HTTP server closes the request's body with the answer's first byte, and its reverse
+                    # proxy takes that for a broken request ("read error during body copy").
+                    self._on_cut("request_aborted", "the answer began before the request's body had ended")
+                    return _abort(request, response)
+                async for chunk in answer.content.iter_any():
+                    await response.write(chunk)
                     deadline.progress()
-                    async for chunk in answer.content.iter_any():
-                        await response.write(chunk)
-                        deadline.progress()
-                    await response.write_eof()
-                    return response
+                await response.write_eof()
+                return response
         except aiohttp.ServerTimeoutError:  # a TimeoutError too, but the pod's: it takes no connection
             raise
         except TimeoutError:
-            self._on_timeout("before the first byte" if response is None else "in mid-stream")
+            self._on_cut("request_timeout", "before the first byte" if response is None else "in mid-stream")
             return await _cut(request, response)
         except (aiohttp.ClientError, ConnectionError):
             if response is None:
@@ -136,7 +150,7 @@ class Activator:
         except aiohttp.ServerTimeoutError:
             raise
         except TimeoutError:
-            self._on_timeout("of a WebSocket")
+            self._on_cut("request_timeout", "of a WebSocket")
             return await _cut(request, None)  # nobody reads it if the tunnel was open
 
     @contextlib.asynccontextmanager
@@ -147,20 +161,18 @@ class Activator:
         finally:
             self._slots.release(pod)
 
-    def _ask(self, request: web.BaseRequest, body: bytes, pod: PodEndpoint) -> aiohttp.client._RequestContextManager:
-        headers = _passed_on(request.headers)
-        return self._session.request(
-            request.method, _url(request, pod), headers=headers, data=body or None, allow_redirects=False
-        )
-
 
 def _url(request: web.BaseRequest, pod: PodEndpoint) -> str:
     return f"http://127.0.0.1:{pod.port}{request.raw_path}"
 
 
+def _end_to_end(headers: Mapping[str, str]) -> CIMultiDict[str]:
+    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in _HOP_BY_HOP)
+
+
 def _passed_on(headers: Mapping[str, str]) -> CIMultiDict[str]:
     """A request's headers for the pod, with the mark that Knative's activator leaves."""
-    passed_on = CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in _HOP_BY_HOP)
+    passed_on = _end_to_end(headers)
     passed_on["K-Proxy-Request"] = "activator"
     return passed_on
 
@@ -178,11 +190,6 @@ async def _cut(request: web.BaseRequest, response: web.StreamResponse | None) ->
     except (TimeoutError, ConnectionError):  # the client has stopped reading
         return _abort(request, response)
     return response
-
-
-def _head(answer: aiohttp.ClientResponse) -> web.StreamResponse:
-    headers = CIMultiDict((name, value) for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP)
-    return web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
 
 
 def _abort(request: web.BaseRequest, response: web.StreamResponse) -> web.StreamResponse:

@@ -1,7 +1,7 @@
 """The Knative pod autoscaler's arithmetic, without clocks or processes: concurrency in, wanted pods out.
 
 Kept: the time-weighted mean over the stable window and over a panic window of a tenth of it, panic mode
-that never scales down, the scale-down delay (the highest wish of the last so-many seconds), min and max
+that never scales down, the scale-down delay (the highest proposal of the last so-many seconds), min and max
 bounds, a pod's stay for at least one stable window, and the last pod's retention period.
 """
 
@@ -101,7 +101,7 @@ class Autoscaler:
 
     def __post_init__(self) -> None:
         self.min_scale = self.scaling.min_scale
-        self._wishes: deque[tuple[float, int]] = deque()
+        self._proposals: deque[tuple[float, int]] = deque()
 
     @property
     def panicking(self) -> bool:
@@ -149,13 +149,13 @@ class Autoscaler:
         return wanted if wanted else self._scale_to_zero(now, pods)
 
     def _delayed(self, now: float, wanted: int) -> int:
-        """The highest wish of the last ``scale-down-delay`` seconds."""
-        while self._wishes and (self._wishes[0][0] < now - self.scaling.scale_down_delay_s):
-            self._wishes.popleft()
-        while self._wishes and self._wishes[-1][1] <= wanted:
-            self._wishes.pop()
-        self._wishes.append((now, wanted))
-        highest = self._wishes[0][1]
+        """The highest number proposed in the last ``scale-down-delay`` seconds."""
+        while self._proposals and (self._proposals[0][0] < now - self.scaling.scale_down_delay_s):
+            self._proposals.popleft()
+        while self._proposals and self._proposals[-1][1] <= wanted:
+            self._proposals.pop()
+        self._proposals.append((now, wanted))
+        highest = self._proposals[0][1]
         if highest:
             self._inactive_since = None
             self._active_since = self._active_since if self._active_since is not None else now

@@ -1,4 +1,4 @@
-"""The Broker over an in-memory channel, as measured: synchronous, and honest about what fails.
+"""The Broker over an in-memory channel, as measured: synchronous, and a failure is the publisher's.
 
 The POST returns when every matching subscriber, its retries and its replies are done. One subscriber that
 fails without a working dead-letter sink turns the publish into a 500, although the others have the event.
@@ -19,7 +19,7 @@ from devstack.knative.clock import Clock
 from devstack.knative.envelopes import Envelope, NotAnEventError, read_envelope
 from devstack.knative.listeners import MAX_BODY_BYTES, BodyTooLargeError, read_body
 from devstack.knative.plan import Destination, TriggerPlan
-from devstack.knative.states import EventKind
+from devstack.knative.states import EventKind, Report
 
 HOPS = 255
 """How often a reply may follow a reply, as Knative's ``knativebrokerttl``: a loop of replies ends."""
@@ -32,12 +32,10 @@ _ERROR_DATA_BYTES = 1024
 _RETRIED = frozenset({404, 408, 409, 429})
 _NO_ANSWER = -1
 
-Report = Callable[[EventKind, str, str, str], None]
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Of one delivery. ``status`` is -1 when there was no answer; ``reply`` continues the story."""
+    """Of one delivery. ``status`` is -1 when there was no answer; ``reply`` is published in its turn."""
 
     ok: bool
     status: int = _NO_ANSWER
@@ -50,7 +48,7 @@ class Outcome:
         return self.status == _NO_ANSWER or self.status >= 500 or self.status in _RETRIED
 
 
-class Broker:
+class InMemoryBroker:
     """``locate`` turns a destination into a URL."""
 
     def __init__(
@@ -202,13 +200,13 @@ def matches(trigger: TriggerPlan, event: Envelope) -> bool:
 
 
 def _arrived(event: Envelope) -> Envelope:
-    """The ingress's mark: subscribers must bear extensions that they do not know."""
+    """The ingress's mark: subscribers must accept extensions that they do not know."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return event.with_attributes({"knativearrivaltime": now})
 
 
 def _error_data(reason: str) -> str:
-    """The answer's text; with control characters (no header bears them) base64 inside JSON, as Knative does."""
+    """The answer's text; with control characters (no header can carry them) base64 inside JSON, as Knative does."""
     if all(char.isprintable() for char in reason):
         return reason[:_ERROR_DATA_BYTES]
     encoded = base64.b64encode(reason.encode()).decode()

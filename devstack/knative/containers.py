@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from devstack.knative.environment import EnvironmentReader, Secrets, command_line, inherited
 from devstack.knative.plan import ContainerPlan
-from ops.manifests import pod_fields
+from ops.manifests import fields
+from ops.manifests.manifests import Problem
 from ops.manifests.parsing import Objects
-from ops.manifests.problems import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,17 @@ class ContainerReader:
         self._problems = problems
         self._environment = EnvironmentReader(objects, surroundings.secrets, surroundings.namespace, problems)
 
-    def read(self, containers: Sequence[pod_fields.Container], name: str, where: str) -> ContainerPlan:
+    def read(self, containers: Sequence[fields.Container], name: str, where: str) -> ContainerPlan:
         """The one container of workload or Service ``name``."""
         [container], path = containers, "spec.template.spec.containers[0]"
         command = command_line(container, self._image(container, where, path))
-        self._check_command(command, where, path)
+        if command and shutil.which(command[0], path=inherited()["PATH"]) is None:
+            self._problem(where, f"{path}.command", f"{command[0]} is not installed here", "install it or correct it")
         ports = {port.name or str(port.container_port): port.container_port for port in container.ports}
         self._check_probes(container, ports, where, path)
-        self._check_hook(container, ports, where, path)
+        hook = None if container.lifecycle is None else container.lifecycle.pre_stop
+        if hook is not None and hook.http_get is not None:
+            self._check_port(hook.http_get.port, ports, where, f"{path}.lifecycle.preStop")
         overrides = self._surroundings.overrides.get(name, {})
         return ContainerPlan(
             command,
@@ -54,7 +57,7 @@ class ContainerReader:
             fix = f"name one of {', '.join(sorted(names))}"
             self._problem("config_overrides", name, "there is no such workload or Service", fix)
 
-    def _image(self, container: pod_fields.Container, where: str, path: str) -> Sequence[str]:
+    def _image(self, container: fields.Container, where: str, path: str) -> Sequence[str]:
         image = re.sub(r"@sha256:.*$|:[^/:]*$", "", container.image)
         known = self._surroundings.images
         prefix = known.get(image) or known.get(image.rsplit("/", 1)[-1])
@@ -63,12 +66,8 @@ class ContainerReader:
             self._problem(where, f"{path}.image", f"no command is known for image {image}", fix)
         return prefix or ()
 
-    def _check_command(self, command: Sequence[str], where: str, path: str) -> None:
-        if command and shutil.which(command[0], path=inherited()["PATH"]) is None:
-            self._problem(where, f"{path}.command", f"{command[0]} is not installed here", "install it or correct it")
-
     def _check_probes(
-        self, container: pod_fields.Container, ports: Mapping[str, int], where: str, container_path: str
+        self, container: fields.Container, ports: Mapping[str, int], where: str, container_path: str
     ) -> None:
         probed: set[int | str | None] = set()
         for name, probe in (
@@ -92,11 +91,6 @@ class ContainerReader:
         if len(probed) > 1:
             what = f"the probes ask {len(probed)} ports"
             self._problem(where, container_path, what, "one port answers all of them here: use the same")
-
-    def _check_hook(self, container: pod_fields.Container, ports: Mapping[str, int], where: str, path: str) -> None:
-        hook = None if container.lifecycle is None else container.lifecycle.pre_stop
-        if hook is not None and hook.http_get is not None:
-            self._check_port(hook.http_get.port, ports, where, f"{path}.lifecycle.preStop")
 
     def _check_port(self, port: int | str | None, ports: Mapping[str, int], where: str, path: str) -> None:
         if isinstance(port, str) and port not in ports:

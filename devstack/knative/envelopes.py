@@ -75,7 +75,11 @@ def _structured(body: bytes) -> Envelope:
         data = _data(fields, content_type)
     except ValueError:
         raise NotAnEventError("not a CloudEvent: data_base64 is not base64") from None
-    attributes = {name: _text(value) for name, value in fields.items() if name not in ("data", "data_base64")}
+    attributes = {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in fields.items()
+        if name not in ("data", "data_base64")
+    }
     return Envelope(attributes, content_type if data else "", data)
 
 
@@ -87,12 +91,6 @@ def _data(fields: Mapping[str, Any], content_type: str) -> bytes:
     if isinstance(fields["data"], str) and "json" not in content_type:
         return fields["data"].encode()
     return json.dumps(fields["data"], separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
 
 
 def _quoted(value: str) -> str:

@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.manifests import kinds, pod_fields
+from ops.manifests import fields, kinds
+from ops.manifests.manifests import Problem
 from ops.manifests.parsing import Objects
-from ops.manifests.problems import Problem
 
 _INHERITED = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+# A pod has its node's clock: where libfaketime shifts this machine's, it shifts theirs.
+_CLOCK = ("LD_PRELOAD", "FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC", "FAKETIME_SHARED", "NO_FAKE_STAT")
 _REFERENCE = re.compile(r"\$(\$|\((?P<name>[A-Za-z_][A-Za-z0-9_.-]*)\))")
 
 Secrets = Mapping[str, Mapping[str, str]]
@@ -26,7 +28,7 @@ Secrets = Mapping[str, Mapping[str, str]]
 class Environment:
     """``entries`` are in the manifest's order; a FieldRef is known only when the pod has a name."""
 
-    entries: tuple[tuple[str, str | pod_fields.FieldRef], ...]
+    entries: tuple[tuple[str, str | fields.FieldRef], ...]
     overrides: Mapping[str, str]
     namespace: str
 
@@ -34,18 +36,19 @@ class Environment:
         """``injected`` is what Knative sets (PORT, K_*); the manifest wins over it, overrides win over all."""
         environment = inherited() | dict(injected)
         for name, value in self.entries:
-            text = self._field(value, pod) if isinstance(value, pod_fields.FieldRef) else value
+            text = self._field(value, pod) if isinstance(value, fields.FieldRef) else value
             environment[name] = expand(text, environment)
         return environment | dict(self.overrides)
 
-    def _field(self, ref: pod_fields.FieldRef, pod: str) -> str:
+    def _field(self, ref: fields.FieldRef, pod: str) -> str:
         known = {"metadata.name": pod, "metadata.namespace": self.namespace, "spec.nodeName": "localhost"}
         return known.get(ref.field_path, "127.0.0.1")
 
 
 def inherited() -> dict[str, str]:
     """What every process gets from this machine. The runtime's own interpreter comes first on PATH."""
-    here = {name: os.environ[name] for name in (*_INHERITED, *_PROXIES) if name in os.environ}
+    names = (*_INHERITED, *_PROXIES, *(_CLOCK if "FAKETIME" in os.environ else ()))
+    here = {name: os.environ[name] for name in names if name in os.environ}
     here["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     return here
 
@@ -62,7 +65,7 @@ def expand(text: str, environment: Mapping[str, str]) -> str:
     return _REFERENCE.sub(value, text)
 
 
-def command_line(container: pod_fields.Container, image_command: Sequence[str]) -> tuple[str, ...]:
+def command_line(container: fields.Container, image_command: Sequence[str]) -> tuple[str, ...]:
     """``command`` replaces the image's entrypoint, ``args`` follow."""
     return (*(container.command or image_command), *container.args)
 
@@ -76,8 +79,8 @@ class EnvironmentReader:
         self._namespace = namespace
         self.problems = problems
 
-    def read(self, container: pod_fields.Container, where: str, path: str, overrides: Mapping[str, str]) -> Environment:
-        entries: list[tuple[str, str | pod_fields.FieldRef]] = []
+    def read(self, container: fields.Container, where: str, path: str, overrides: Mapping[str, str]) -> Environment:
+        entries: list[tuple[str, str | fields.FieldRef]] = []
         for index, source in enumerate(container.env_from):
             entries.extend(self._from(source, where, f"{path}.envFrom[{index}]"))
         for index, variable in enumerate(container.env):
@@ -86,7 +89,7 @@ class EnvironmentReader:
                 entries.append((variable.name, value))
         return Environment(tuple(entries), overrides, self._namespace)
 
-    def _from(self, source: pod_fields.EnvFrom, where: str, path: str) -> list[tuple[str, str]]:
+    def _from(self, source: fields.EnvFrom, where: str, path: str) -> list[tuple[str, str]]:
         if source.config_map_ref is not None:
             data = self._source("ConfigMap", source.config_map_ref, where, f"{path}.configMapRef")
         elif source.secret_ref is not None:
@@ -96,7 +99,7 @@ class EnvironmentReader:
             return []
         return [(source.prefix + key, value) for key, value in data.items()]
 
-    def _source(self, kind: str, ref: pod_fields.SourceRef, where: str, path: str) -> Mapping[str, str]:
+    def _source(self, kind: str, ref: fields.SourceRef, where: str, path: str) -> Mapping[str, str]:
         data = self._data(kind, ref.name)
         if data is None:
             if not ref.optional:
@@ -104,7 +107,7 @@ class EnvironmentReader:
             return {}
         return data
 
-    def _value(self, variable: pod_fields.EnvVar, where: str, path: str) -> str | pod_fields.FieldRef | None:
+    def _value(self, variable: fields.EnvVar, where: str, path: str) -> str | fields.FieldRef | None:
         source = variable.value_from
         if source is None:
             return variable.value or ""
@@ -117,7 +120,7 @@ class EnvironmentReader:
         self.problems.append(Problem(where, f"{path}.valueFrom", "no source", "set one reference"))
         return None
 
-    def _key(self, kind: str, ref: pod_fields.KeyRef, where: str, path: str) -> str | None:
+    def _key(self, kind: str, ref: fields.KeyRef, where: str, path: str) -> str | None:
         data = self._data(kind, ref.name)
         if data is not None and ref.key in data:
             return data[ref.key]

@@ -1,17 +1,44 @@
-"""PingSources: an event at each time of a cron schedule, tried again a few times, then lost."""
+"""PingSources: an event at each time of a cron schedule, tried again a few times, then lost.
+
+A schedule has five fields, or six with seconds first; ``@every`` is refused as Knative does.
+"""
 
 import asyncio
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import aiohttp
+from croniter import croniter  # type: ignore[import-untyped]
 
 from devstack.knative.clock import Clock
 from devstack.knative.envelopes import Envelope
 from devstack.knative.plan import Destination, PingPlan
-from devstack.knative.schedules import next_run
-from devstack.knative.states import EventKind
+from devstack.knative.states import Report
+
+
+def _iterator(schedule: str, after: datetime) -> croniter:
+    return croniter(schedule, after, second_at_beginning=True)
+
+
+def check_schedule(schedule: str, timezone: str) -> str | None:
+    """What is wrong with it, or None."""
+    if schedule.startswith("@every"):
+        return "@every is not taken by Knative"
+    try:
+        zone = ZoneInfo(timezone)
+        _iterator(schedule, datetime.now(zone))
+    except (ValueError, KeyError, OSError) as error:
+        return f"{schedule!r} in {timezone!r}: {error}"
+    return None
+
+
+def next_run(schedule: str, timezone: str, after: datetime) -> datetime:
+    """The next time after ``after`` (aware), in the schedule's zone."""
+    following: datetime = _iterator(schedule, after.astimezone(ZoneInfo(timezone))).get_next(datetime)
+    return following
+
 
 EVENT_TYPE = "dev.knative.sources.ping"
 RETRIES = 5
@@ -20,8 +47,6 @@ _FIRST_WAIT_S = 0.1
 _RETRIED = frozenset({404, 413, 425, 429, 502, 503, 504})
 """The CloudEvents SDK's; a 500 is not among them."""
 _ANSWER_WITHIN_S = 300.0
-
-Report = Callable[[EventKind, str, str, str], None]
 
 
 async def run_ping(

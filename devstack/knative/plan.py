@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 
 from devstack.knative.environment import Environment
 from devstack.knative.scaling import Scaling
-from ops.manifests.pod_fields import Probe
+from ops.manifests.fields import Probe
 
 DestinationKind = Literal["service", "broker", "workload", "uri"]
 
@@ -61,6 +61,25 @@ class ContainerPlan:
     liveness: Probe | None
     startup: Probe | None = None
 
+    def port(self, environment: Mapping[str, str], target: int | str | None) -> int:
+        """Where a container port really listens.
+
+        Several workloads share one host, so the environment decides: the port named ``api`` listens at ``API_PORT``,
+        ``http`` also at ``PORT``; without such a variable, at its ``containerPort``. ``target`` is a name, a number
+        or None for the first port.
+        """
+        if target is None:
+            name, number = next(iter(self.ports.items()), ("", 0))
+        else:
+            name, number = next((one for one in self.ports.items() if target in one), None) or ("", int(target))
+        variables = [f"{name.upper().replace('-', '_')}_PORT"]
+        if name == "http":
+            variables.append("PORT")
+        for variable in variables:
+            if environment.get(variable, "").isdigit():
+                return int(environment[variable])
+        return number
+
 
 @dataclass(frozen=True, slots=True)
 class ServicePlan:
@@ -73,6 +92,8 @@ class ServicePlan:
     response_start_s: float | None
     idle_s: float | None
     scaling: Scaling
+    full_duplex: bool = False
+    """Whether an answer may begin before the request's body has ended."""
 
 
 @dataclass(frozen=True, slots=True)

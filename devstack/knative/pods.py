@@ -1,4 +1,4 @@
-"""One pod: a process with the kubelet's manners (probes, restarts with backoff, SIGTERM, grace, SIGKILL)."""
+"""One pod: a process treated as the kubelet does (probes, restarts with backoff, SIGTERM, grace, SIGKILL)."""
 
 import asyncio
 import contextlib
@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devstack.knative.clock import Clock, Constants
-from devstack.knative.probes import Prober
-from devstack.knative.processes import end_group, ended, spawn
+from devstack.knative.processes import Prober, end_group, ended, spawn
 from devstack.knative.states import EventKind, Pod, PodState
 
 Emit = Callable[[EventKind, str, str], None]

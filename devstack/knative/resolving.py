@@ -7,10 +7,9 @@ from devstack.knative.plan import Binding, CoreServicePlan, Plan, ServicePlan, W
 from devstack.knative.services import read_service
 from devstack.knative.settings import NAMESPACE, ClusterSettings
 from devstack.knative.subscriptions import Subscriptions
-from ops.manifests import eventing_kinds, kinds
-from ops.manifests.manifests import Manifest
+from ops.manifests import kinds
+from ops.manifests.manifests import Manifest, ManifestError, Problem
 from ops.manifests.parsing import Objects, Parsed, parse_objects
-from ops.manifests.problems import ManifestError, Problem
 
 __all__ = ["Surroundings", "resolve"]
 
@@ -52,14 +51,17 @@ class _Resolver:
         subscriptions = Subscriptions(self._objects, self._workload_entries(), self._problems)
         bindings = subscriptions.bindings()
         workloads = {entry.name: self._workload(entry, bindings.get(entry.name)) for entry in self._workload_entries()}
-        services = {entry.name: self._service(entry, value) for entry, value in self._objects.of(kinds.KnativeService)}
+        services: dict[str, ServicePlan] = {}
+        for entry, value in self._objects.of(kinds.KnativeService):
+            services[entry.name], problems = read_service(entry, value, self._containers, self._settings)
+            self._problems.extend(problems)
         self._containers.check_overrides({*workloads, *services})
         subscriptions.check_policies()
         return Plan(
             services=services,
             workloads=workloads,
             core_services=self._core_services(),
-            brokers=tuple(self._objects.names(eventing_kinds.Broker)),
+            brokers=tuple(self._objects.names(kinds.Broker)),
             triggers=tuple(subscriptions.triggers()),
             pings=tuple(subscriptions.pings()),
         )
@@ -68,11 +70,6 @@ class _Resolver:
         self._problems.append(Problem(where, field, what, fix))
 
     # Services and workloads
-
-    def _service(self, entry: Parsed, value: kinds.KnativeService) -> ServicePlan:
-        plan, problems = read_service(entry, value, self._containers, self._settings)
-        self._problems.extend(problems)
-        return plan
 
     def _workload_entries(self) -> list[Parsed]:
         found = (

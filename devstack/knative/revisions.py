@@ -1,8 +1,8 @@
-"""One Knative Service's Revision: its pods, how many there should be, and the door to them."""
+"""One Knative Service's Revision: its pods, how many there should be, and its activator."""
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import aiohttp
@@ -14,17 +14,14 @@ from devstack.knative.environment import expand
 from devstack.knative.listeners import Listener, listen
 from devstack.knative.plan import ServicePlan
 from devstack.knative.pods import Launch, RunningPod
-from devstack.knative.probes import Prober
+from devstack.knative.processes import Prober
 from devstack.knative.slots import Slots
-from devstack.knative.states import EventKind, RevisionState
+from devstack.knative.states import EventKind, Report, RevisionScale
 from devstack.servers.ports import free_port
-from ops.manifests.pod_fields import Probe, TcpSocket
+from ops.manifests.fields import Probe, TcpSocket
 
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 """Kubernetes's for generated names: no vowels, no look-alikes."""
-
-Report = Callable[[EventKind, str, str, str], None]
-"""``(kind, service, pod, detail)``."""
 
 
 def random_suffix(length: int) -> str:
@@ -60,7 +57,7 @@ class Revision:
         self._slots: Slots[PodEndpoint] = Slots(plan.concurrency)
         self._autoscaler = Autoscaler(plan.scaling, plan.concurrency, constants)
         self._meter = ConcurrencyMeter(plan.scaling.window_s, clock.now())
-        self._activator = Activator(plan, self._slots, session, clock, self._on_request, self._on_timeout)
+        self._activator = Activator(plan, self._slots, session, clock, self._on_request, self._on_cut)
         self._poked = asyncio.Event()
         self._frozen = False
         self._listener: Listener | None = None
@@ -80,11 +77,11 @@ class Revision:
     def concurrency(self) -> int:
         return self._meter.level
 
-    def state(self) -> RevisionState:
+    def state(self) -> RevisionScale:
         autoscaler = self._autoscaler
         live = self._live()
         ready = sum(pod.ready for pod in live)
-        return RevisionState(
+        return RevisionScale(
             name=self.name,
             service=self.plan.name,
             desired=self.desired,
@@ -134,8 +131,8 @@ class Revision:
                 self._poked.set()
             self._fill()
 
-    def _on_timeout(self, when: str) -> None:
-        self._report("request_timeout", self.plan.name, "", when)
+    def _on_cut(self, kind: EventKind, when: str) -> None:
+        self._report(kind, self.plan.name, "", when)
 
     def _live(self) -> list[RunningPod]:
         return [pod for pod in self.pods if not pod.terminating]
@@ -164,7 +161,9 @@ class Revision:
             self._report("scale", self.plan.name, "", f"{self.desired} → {desired}")
             self.desired = desired
         self._fill()
-        for pod in sorted(live, key=_deletion_rank)[: max(0, len(live) - desired)]:
+        # the ReplicaSet controller's order: not ready first, then the lowest deletion cost, then the youngest
+        leaving = sorted(live, key=lambda pod: (pod.ready, pod.deletion_cost, -pod.ready_since))
+        for pod in leaving[: max(0, len(live) - desired)]:
             pod.delete()
 
     def _fill(self) -> None:
@@ -221,8 +220,3 @@ class Revision:
             self._slots.add(pod)
         else:
             self._slots.remove(pod)
-
-
-def _deletion_rank(pod: RunningPod) -> tuple[bool, int, float]:
-    """The ReplicaSet controller's order: not ready first, then the lowest deletion cost, then the youngest."""
-    return pod.ready, pod.deletion_cost, -pod.ready_since

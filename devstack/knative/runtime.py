@@ -6,7 +6,7 @@ Its admin interface (``LOCAL_RUNTIME_URL`` in every process's environment, loopb
     GET  /runtime/events                     NDJSON of RuntimeEvent: the last 1000, then live
     POST /runtime/pods/NAME/deletion-cost    {"cost": 1000} → 204; 404 when the pod is gone
     POST /runtime/pods/NAME/kill             → 204; SIGKILL to the pod's process
-    GET  /runtime/revisions                  JSON: a list of RevisionState
+    GET  /runtime/revisions                  JSON: a list of RevisionScale
     POST /runtime/revisions/NAME/prewarm     {"pods": 2} → 204; 0 takes it back
     GET  /metrics                            Prometheus text; 404 unless config-observability says prometheus
 """
@@ -23,17 +23,16 @@ import aiohttp
 
 from devstack.knative.activator import client_session
 from devstack.knative.admin import Feed, admin_app
-from devstack.knative.broker import Broker
+from devstack.knative.broker import InMemoryBroker
 from devstack.knative.clock import Clock, Constants
 from devstack.knative.listeners import Listener, listen, listen_app
-from devstack.knative.metrics import RevisionMetrics
 from devstack.knative.pings import run_ping
 from devstack.knative.plan import Destination, WorkloadPlan
 from devstack.knative.pods import RunningPod
 from devstack.knative.resolving import Surroundings, resolve
 from devstack.knative.revisions import Revision
 from devstack.knative.settings import ClusterSettings, read_settings
-from devstack.knative.states import EventKind, Pod, RevisionState, RuntimeEvent
+from devstack.knative.states import EventKind, Pod, RevisionMetrics, RevisionScale, RuntimeEvent
 from devstack.knative.workloads import StartError, Workloads
 from ops.manifests.manifests import Manifest
 
@@ -89,7 +88,7 @@ class Runtime:
         self._feed = Feed()
         self._metrics = RevisionMetrics(namespace, self.revisions) if self._settings.metrics == "prometheus" else None
         self._revisions: dict[str, Revision] = {}
-        self._brokers: dict[str, tuple[Broker, Listener]] = {}
+        self._brokers: dict[str, tuple[InMemoryBroker, Listener]] = {}
         self._workloads: Workloads | None = None
         self._admin: Listener | None = None
         self._pings: list[asyncio.Task[None]] = []
@@ -106,11 +105,19 @@ class Runtime:
         """
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self.stop)
-            self._prepare_state_dir()
+            self._state_dir.mkdir(parents=True, exist_ok=True)
+            logs = sorted(self._state_dir.glob("*.log"), key=lambda log: log.stat().st_mtime, reverse=True)
+            for log in logs[_KEPT_LOGS:]:
+                log.unlink(missing_ok=True)
             self._session = session = client_session()
             self._admin = await listen_app(admin_app(self, self._feed, self._metrics), self._admin_port)
             await self._open_revisions(session)
-            await self._open_brokers(session)
+            for name in self.plan.brokers:
+                triggers = [trigger for trigger in self.plan.triggers if trigger.broker == name]
+                broker = InMemoryBroker(
+                    name, self._namespace, triggers, session, self._locate, self._clock, self._report
+                )
+                self._brokers[name] = broker, await listen(broker.handle)
             self._workloads = Workloads(
                 self.plan.workloads,
                 state_dir=self._state_dir,
@@ -185,7 +192,7 @@ class Runtime:
         """Like the annotation ``controller.kubernetes.io/pod-deletion-cost``. KeyError when the pod is gone."""
         self._pod(pod).deletion_cost = cost
 
-    def revisions(self) -> list[RevisionState]:
+    def revisions(self) -> list[RevisionScale]:
         """One of each Knative Service: no rollout happens here."""
         return [revision.state() for revision in self._revisions.values()]
 
@@ -229,12 +236,6 @@ class Runtime:
 
     # Making
 
-    def _prepare_state_dir(self) -> None:
-        self._state_dir.mkdir(parents=True, exist_ok=True)
-        logs = sorted(self._state_dir.glob("*.log"), key=lambda log: log.stat().st_mtime, reverse=True)
-        for log in logs[_KEPT_LOGS:]:
-            log.unlink(missing_ok=True)
-
     async def _open_revisions(self, session: aiohttp.ClientSession) -> None:
         for name, plan in self.plan.services.items():
             revision = Revision(
@@ -249,12 +250,6 @@ class Runtime:
             )
             await revision.open()
             self._revisions[name] = revision
-
-    async def _open_brokers(self, session: aiohttp.ClientSession) -> None:
-        for name in self.plan.brokers:
-            triggers = [trigger for trigger in self.plan.triggers if trigger.broker == name]
-            broker = Broker(name, self._namespace, triggers, session, self._locate, self._clock, self._report)
-            self._brokers[name] = broker, await listen(broker.handle)
 
     async def _run_jobs(self, workloads: Workloads) -> None:
         """As a task of its own, so that ``stop`` can end it: then nothing else is started."""

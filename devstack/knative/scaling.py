@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from ops.manifests.problems import Problem
+from ops.manifests.manifests import Problem
 
 PREFIX = "autoscaling.knative.dev/"
 _FIELD = "spec.template.metadata.annotations[{}]"

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 
+from cluster.rules.settings import GATED_FIELDS
 from devstack.knative.containers import ContainerReader
 from devstack.knative.plan import ServicePlan
 from devstack.knative.scaling import PREFIX, read_scaling
 from devstack.knative.settings import ClusterSettings
 from ops.manifests import fields, kinds
+from ops.manifests.manifests import Problem
 from ops.manifests.parsing import Parsed
-from ops.manifests.problems import Problem
 
 _ROLLOUT = "serving.knative.dev/rollout-duration"
+_FULL_DUPLEX = "features.knative.dev/http-full-duplex"
 _TEMPLATE_ANNOTATIONS = frozenset(
     {
+        _FULL_DUPLEX,
         "serving.knative.dev/progress-deadline",
         "queue.sidecar.serving.knative.dev/cpu-resource-request",
         "queue.sidecar.serving.knative.dev/cpu-resource-limit",
@@ -20,17 +23,7 @@ _TEMPLATE_ANNOTATIONS = frozenset(
         "queue.sidecar.serving.knative.dev/memory-resource-limit",
     }
 )
-"""Of Knative's own, these mean nothing on one machine; ``autoscaling.knative.dev/*`` are executed."""
-
-_GATED = {
-    "affinity": "kubernetes.podspec-affinity",
-    "node_selector": "kubernetes.podspec-nodeselector",
-    "priority_class_name": "kubernetes.podspec-priorityclassname",
-    "security_context": "kubernetes.podspec-securitycontext",
-    "tolerations": "kubernetes.podspec-tolerations",
-    "topology_spread_constraints": "kubernetes.podspec-topologyspreadconstraints",
-}
-"""Fields that a Service may have only when config-features says so."""
+"""Of Knative's own, all but the first mean nothing on one machine; ``autoscaling.knative.dev/*`` are executed."""
 
 
 def read_service(
@@ -50,6 +43,7 @@ def read_service(
         response_start_s=_limit(spec.response_start_timeout_seconds, settings.response_start_s, timeout_s),
         idle_s=_limit(spec.idle_timeout_seconds, settings.idle_s, timeout_s),
         scaling=scaling,
+        full_duplex=value.spec.template.metadata.annotations.get(_FULL_DUPLEX, "").lower() == "enabled",
     )
     return plan, problems
 
@@ -98,9 +92,10 @@ def _timeouts(spec: kinds.RevisionSpec, settings: ClusterSettings) -> Iterator[F
 
 def _gates(spec: kinds.RevisionSpec, settings: ClusterSettings) -> Iterator[Fault]:
     fix = "set {} to Enabled in config-features, or remove the field"
-    for field, feature in _GATED.items():
-        if getattr(spec, field) and feature not in settings.features:
-            name = fields.camel(field)
+    for field in spec.__struct_fields__:
+        name = fields.camel(field)
+        feature = GATED_FIELDS.get(name, "")
+        if feature and getattr(spec, field) and feature not in settings.features:
             yield f"spec.template.spec.{name}", "Knative refuses it as installed", fix.format(feature)
     feature = "kubernetes.podspec-fieldref"
     for index, variable in enumerate(spec.containers[0].env):
@@ -111,5 +106,5 @@ def _gates(spec: kinds.RevisionSpec, settings: ClusterSettings) -> Iterator[Faul
     if spec.automount_service_account_token:
         yield "spec.template.spec.automountServiceAccountToken", "Knative takes only false", "set false or remove it"
     if spec.containers[0].lifecycle is not None:
-        what = "Knative puts its own hook in its place"
+        what = "Knative refuses it: the hook is its own"
         yield "spec.template.spec.containers[0].lifecycle", what, "drain on SIGTERM instead; remove it"

@@ -11,8 +11,7 @@ from typing import Any
 
 from devstack.knative.clock import Constants
 from devstack.knative.scaling import Scaling, between, integer, positive, seconds
-from ops.manifests.manifests import Manifest
-from ops.manifests.problems import ManifestError, Problem
+from ops.manifests.manifests import Manifest, ManifestError, Problem
 
 NAMESPACE = "knative-serving"
 _FIX = "correct the setting or remove it"
@@ -62,7 +61,9 @@ def _apply(settings: ClusterSettings, config_map: str, key: str, value: object) 
     if key == "_example":
         return settings
     if config_map == "config-features":
-        return _feature(settings, key, value)
+        if value.lower() == "disabled":
+            return replace(settings, features=settings.features - {key})
+        return replace(settings, features=settings.features | {key})
     if config_map not in _KEYS or key in _INERT.get(config_map, ()):
         return settings
     change = _KEYS[config_map].get(key)
@@ -70,12 +71,6 @@ def _apply(settings: ClusterSettings, config_map: str, key: str, value: object) 
         known = ", ".join(sorted({*_KEYS[config_map], *_INERT.get(config_map, ())}))
         raise ValueError(f"{config_map} has no such setting that is known here ({known})")
     return change(settings, value)
-
-
-def _feature(settings: ClusterSettings, key: str, value: str) -> ClusterSettings:
-    if value.lower() == "disabled":
-        return replace(settings, features=settings.features - {key})
-    return replace(settings, features=settings.features | {key})
 
 
 def _defaults(name: str) -> _Change:

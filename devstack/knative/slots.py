@@ -69,23 +69,16 @@ class Slots(Generic[E]):
             endpoint.busy_changed()
         self._dispatch()
 
-    def _take(self, endpoint: E) -> None:
-        endpoint.in_flight += 1
-        if endpoint.in_flight == 1:
-            endpoint.busy_changed()
-
-    def _free(self) -> E | None:
-        """The least loaded pod with a free slot, the longest known first among equals."""
-        free = [pod for pod in self._endpoints if not self._capacity or pod.in_flight < self._capacity]
-        return min(free, key=lambda pod: pod.in_flight, default=None)
-
     def _dispatch(self) -> None:
         while self._waiting:
             if self._waiting[0].done():
                 self._waiting.popleft()
                 continue
-            endpoint = self._free()
+            free = [pod for pod in self._endpoints if not self._capacity or pod.in_flight < self._capacity]
+            endpoint = min(free, key=lambda pod: pod.in_flight, default=None)  # the longest known among equals
             if endpoint is None:
                 return
-            self._take(endpoint)
+            endpoint.in_flight += 1
+            if endpoint.in_flight == 1:
+                endpoint.busy_changed()
             self._waiting.popleft().set_result(endpoint)

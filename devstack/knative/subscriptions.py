@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import msgspec
 
+from devstack.knative.pings import check_schedule
 from devstack.knative.plan import Binding, Delivery, Destination, DestinationKind, PingPlan, TriggerPlan
-from devstack.knative.schedules import check_schedule
-from ops.manifests import eventing_kinds, fields, kinds
+from ops.manifests import fields, kinds
+from ops.manifests.manifests import Problem
 from ops.manifests.parsing import Objects, Parsed
-from ops.manifests.problems import Problem
 
 _ISO_DURATION = re.compile(r"^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$")
 
 _TARGETS: Mapping[tuple[str, str], tuple[DestinationKind, type[fields.Strict]]] = {
     ("serving.knative.dev/v1", "Service"): ("service", kinds.KnativeService),
-    ("eventing.knative.dev/v1", "Broker"): ("broker", eventing_kinds.Broker),
+    ("eventing.knative.dev/v1", "Broker"): ("broker", kinds.Broker),
     ("v1", "Service"): ("workload", kinds.CoreService),
 }
 _SUBJECTS = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "Job": "batch/v1"}
@@ -33,12 +33,12 @@ class Subscriptions:
         self._objects = objects
         self._workloads = workloads
         self._problems = problems
-        self._brokers = {entry.name: self._broker(entry, value) for entry, value in objects.of(eventing_kinds.Broker)}
+        self._brokers = {entry.name: self._broker(entry, value) for entry, value in objects.of(kinds.Broker)}
 
     def _problem(self, where: str, field: str, what: str, fix: str) -> None:
         self._problems.append(Problem(where, field, what, fix))
 
-    def _destination(self, sink: eventing_kinds.Sink, where: str, path: str) -> Destination | None:
+    def _destination(self, sink: kinds.Sink, where: str, path: str) -> Destination | None:
         if sink.ref is None:
             if not sink.uri.startswith(("http://", "https://")):
                 self._problem(where, path, "neither a ref nor an absolute uri", "set ref or an http uri")
@@ -65,7 +65,7 @@ class Subscriptions:
     def bindings(self) -> dict[str, Binding]:
         """By workload name."""
         bindings: dict[str, Binding] = {}
-        for entry, value in self._objects.of(eventing_kinds.SinkBinding):
+        for entry, value in self._objects.of(kinds.SinkBinding):
             sink = self._destination(value.spec.sink, entry.where, "spec.sink")
             overrides = value.spec.ce_overrides
             text = "" if overrides is None else msgspec.json.encode({"extensions": overrides.extensions}).decode()
@@ -76,49 +76,48 @@ class Subscriptions:
                     bindings[name] = Binding(sink, text)
         return bindings
 
-    def _subjects(self, entry: Parsed, subject: eventing_kinds.Subject) -> list[str]:
+    def _subjects(self, entry: Parsed, subject: kinds.Subject) -> list[str]:
         candidates = [workload for workload in self._workloads if workload.kind == subject.kind]
+        names: list[str] = []
         if _SUBJECTS.get(subject.kind) != subject.api_version:
-            names = []
             what = f"{subject.api_version} has no {subject.kind} that runs here"
         elif subject.name:
             names = [workload.name for workload in candidates if workload.name == subject.name]
             what = f"there is no {subject.kind} {subject.name}"
         else:
             wanted = subject.selector.match_labels if subject.selector else {}
-            names = [workload.name for workload in candidates if wanted and self._has_labels(workload, wanted)]
+            for workload in candidates:
+                assert isinstance(workload.value, kinds.Workload)
+                if wanted and wanted.items() <= workload.value.metadata.labels.items():
+                    names.append(workload.name)
             what = f"no {subject.kind} has the labels {wanted}"
         if not names:
             known = ", ".join(f"{workload.kind} {workload.name}" for workload in self._workloads)
             self._problem(entry.where, "spec.subject", what, f"name one of {known or '(none exist)'}")
         return names
 
-    def _has_labels(self, workload: Parsed, wanted: Mapping[str, str]) -> bool:
-        assert isinstance(workload.value, kinds.Workload)
-        return wanted.items() <= workload.value.metadata.labels.items()
-
     def check_policies(self) -> None:
         """What EventPolicies speak of must be there, although nothing executes them."""
-        for entry, value in self._objects.of(eventing_kinds.EventPolicy):
+        for entry, value in self._objects.of(kinds.EventPolicy):
             for index, target in enumerate(value.spec.to):
                 path = f"spec.to[{index}]"
                 if (target.ref is None) == (target.selector is None):
                     self._problem(entry.where, path, "needs either ref or selector", "set one of them")
                 if target.ref is not None:
-                    self._destination(eventing_kinds.Sink(ref=target.ref), entry.where, path)
+                    self._destination(kinds.Sink(ref=target.ref), entry.where, path)
             for index, source in enumerate(value.spec.sources):
                 if (source.ref is None) == (not source.sub):
                     self._problem(entry.where, f"spec.from[{index}]", "needs either ref or sub", "set one of them")
 
     def triggers(self) -> Iterator[TriggerPlan]:
-        for entry, value in self._objects.of(eventing_kinds.Trigger):
+        for entry, value in self._objects.of(kinds.Trigger):
             yield self._trigger(entry, value)
 
     def pings(self) -> Iterator[PingPlan]:
-        for entry, value in self._objects.of(eventing_kinds.PingSource):
+        for entry, value in self._objects.of(kinds.PingSource):
             yield self._ping(entry, value)
 
-    def _broker(self, entry: Parsed, value: eventing_kinds.Broker) -> Delivery:
+    def _broker(self, entry: Parsed, value: kinds.Broker) -> Delivery:
         """What its Triggers inherit."""
         kind = value.metadata.annotations.get(_BROKER_CLASS, _IN_MEMORY)
         if kind != _IN_MEMORY:
@@ -126,7 +125,7 @@ class Subscriptions:
             self._problem(entry.where, f"metadata.annotations[{_BROKER_CLASS}]", what, "use that one in this overlay")
         return self._delivery(value.spec.delivery, entry.where)
 
-    def _trigger(self, entry: Parsed, value: eventing_kinds.Trigger) -> TriggerPlan:
+    def _trigger(self, entry: Parsed, value: kinds.Trigger) -> TriggerPlan:
         of_broker = self._brokers.get(value.spec.broker)
         if of_broker is None:
             known = ", ".join(sorted(self._brokers)) or "(none exist)"
@@ -142,7 +141,7 @@ class Subscriptions:
         attributes = value.spec.filter.attributes
         return TriggerPlan(entry.name, value.spec.broker, attributes, subscriber or _NOWHERE, delivery)
 
-    def _delivery(self, spec: eventing_kinds.DeliverySpec | None, where: str) -> Delivery:
+    def _delivery(self, spec: kinds.DeliverySpec | None, where: str) -> Delivery:
         delivery = Delivery()
         if spec is None:
             return delivery
@@ -168,7 +167,7 @@ class Subscriptions:
         days, hours, minutes, secs = (float(part or 0) for part in match.groups())
         return days * 86400 + hours * 3600 + minutes * 60 + secs
 
-    def _ping(self, entry: Parsed, value: eventing_kinds.PingSource) -> PingPlan:
+    def _ping(self, entry: Parsed, value: kinds.PingSource) -> PingPlan:
         spec = value.spec
         what = check_schedule(spec.schedule, spec.timezone)
         if what is not None:

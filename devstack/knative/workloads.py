@@ -8,18 +8,14 @@ from devstack.knative.clock import Clock, Constants
 from devstack.knative.environment import expand
 from devstack.knative.plan import WorkloadPlan
 from devstack.knative.pods import Launch, RunningPod
-from devstack.knative.ports import actual_port
-from devstack.knative.probes import Prober
-from devstack.knative.processes import end_group, ended, spawn
+from devstack.knative.processes import Prober, end_group, ended, spawn
 from devstack.knative.revisions import random_suffix
-from devstack.knative.states import EventKind
-from ops.manifests.pod_fields import Probe
+from devstack.knative.states import EventKind, Report
+from ops.manifests.fields import Probe
 
 _JOB_BACKOFF_S = (10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 360.0)
 _DEFAULT_JOB_DEADLINE_S = 600.0
 _LAST_LINES_BYTES = 2000
-
-Report = Callable[[EventKind, str, str, str], None]
 
 
 class StartError(Exception):
@@ -58,7 +54,7 @@ class Workloads:
     def port(self, name: str, target: int | str | None) -> int:
         """Where a workload's container port listens."""
         plan = self._plans[name]
-        return actual_port(plan.container, self._environment(plan, name), target)
+        return plan.container.port(self._environment(plan, name), target)
 
     async def run_jobs(self) -> None:
         """Run the Jobs one after the other. Raises StartError when one does not complete."""
@@ -129,16 +125,12 @@ class Workloads:
     def _prepare(self, plan: WorkloadPlan, pod: str) -> tuple[tuple[str, ...], Mapping[str, str], int]:
         environment = self._environment(plan, pod)
         command = tuple(expand(part, environment) for part in plan.container.command)
-        return command, environment, self._probed_port(plan, environment)
+        probe = plan.container.readiness or plan.container.liveness or plan.container.startup
+        action = probe and (probe.http_get or probe.tcp_socket)
+        return command, environment, plan.container.port(environment, action.port if action else None)
 
     def _environment(self, plan: WorkloadPlan, pod: str) -> dict[str, str]:
         return plan.container.environment.resolve(pod, {"HOSTNAME": pod} | dict(self._injected(plan)))
-
-    def _probed_port(self, plan: WorkloadPlan, environment: Mapping[str, str]) -> int:
-        container = plan.container
-        probe = container.readiness or container.liveness or container.startup
-        action = probe and (probe.http_get or probe.tcp_socket)
-        return actual_port(container, environment, action.port if action else None)
 
 
 def last_lines(log_file: Path) -> str:

@@ -50,7 +50,7 @@ class EmbeddedPostgres(EmbeddedServer):
     """PostgreSQL 18. ``durable=False`` (tests only) trades crash safety for speed.
 
     Every role's password is derived from one random secret in the data folder: ``password(role)``. Roles other
-    than ``postgres`` get theirs from whoever creates them (``stores.migrate``).
+    than ``postgres`` are made with theirs by ``stores.migrate``.
     """
 
     name = "postgres"
@@ -236,7 +236,7 @@ def _nobody() -> tuple[int, int]:
 
 
 def _reachable_by_nobody(*paths: Path) -> bool:
-    """Whether every parent folder lets strangers through."""
+    """Whether every parent folder may be entered by other users."""
     return all(parent.stat().st_mode & 0o001 for path in paths for parent in path.resolve().parents)
 
 

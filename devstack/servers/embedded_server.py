@@ -150,7 +150,7 @@ class EmbeddedServer:
             if marker in text:
                 kind = _PortTakenError if "{port}" in advice else EmbeddedServerError
                 return kind(f"{self.name}: {advice.format(port=self.port, folder=self.data_dir)}")
-        last = next((line for line in reversed(text.splitlines()) if line.strip()), "it ended without a word")
+        last = next((line for line in reversed(text.splitlines()) if line.strip()), "it ended without a message")
         return EmbeddedServerError(f"{self.name}: {last.strip()}")
 
     def _take_lock(self) -> None:
@@ -182,7 +182,7 @@ class EmbeddedServer:
             if first is not None:
                 first()
             LIBC.prctl(_PR_SET_PDEATHSIG, death_signal)
-            if os.getppid() != parent:
+            if os.getppid() != parent:  # it ended before prctl: then no signal will come
                 os._exit(1)
 
         return run

@@ -1,14 +1,17 @@
-"""Ports of this machine: one that is free, and what keeps another from being had."""
+"""Ports of this machine: one that is free, why another cannot be listened on, and whether what listens is ready."""
 
 import itertools
 import os
 import socket
+from http.client import HTTPConnection, HTTPException
 
 _FIRST, _LAST = 20_001, 31_999
 """Below the kernel's ephemeral range: an outgoing connection can never take a port between choice and bind."""
 
 _APART = 7_417
 """Processes of consecutive ids start the golden section of the range apart: each has thousands to itself."""
+
+READY_TIMEOUT_S = 2.0
 
 _count = _LAST - _FIRST + 1
 _candidates = itertools.cycle(_FIRST + (os.getpid() * _APART + step) % _count for step in range(_count))
@@ -32,3 +35,15 @@ def port_problem(kind: socket.SocketKind, host: str, port: int) -> str:
         except OSError as error:
             return os.strerror(error.errno or 0)
     return ""
+
+
+def is_ready(port: int) -> bool:
+    """Whether ``/health/ready`` answers 200 at this loopback port; False when nothing listens."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=READY_TIMEOUT_S)
+    try:
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
-from devstack.speech.server import SpeechApp, serve
-from devstack.speech.settings import SpeechSettings
-from process import logs
+from devstack.speech.protocol.client_events import MAX_MESSAGE_BYTES
+from devstack.speech.server import SpeechApp, SpeechSettings
+from process import asgi, logs
 from process.settings import load_or_exit
 from voices import models
+
+GRACE_S = 5  # for what is being said when the process is told to end
 
 
 def main() -> int:
@@ -20,7 +21,13 @@ def main() -> int:
     except models.ModelError as error:
         print(f"speech: {error}", file=sys.stderr)
         return 1
-    asyncio.run(serve(SpeechApp(settings, paths), settings.host, settings.port))
+    asgi.run(
+        SpeechApp(settings, paths),
+        settings.host,
+        settings.port,
+        grace_s=GRACE_S,
+        websocket_message_bytes=MAX_MESSAGE_BYTES,
+    )
     return 0
 
 

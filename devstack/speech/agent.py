@@ -19,12 +19,21 @@ from dataclasses import dataclass, field
 from devstack.speech import menu_card
 from devstack.speech.lexicon import LEXICONS
 from devstack.speech.matching import fold
-from devstack.speech.order_calls import add_call, calls_for
-from devstack.speech.orders import Add
-from devstack.speech.phrases import PHRASES, Phrases
+from devstack.speech.orders import AddItem
+from devstack.speech.phrases import PHRASES, AgentPhrases
 from devstack.speech.protocol.items import FunctionCallOutput, Item, Message
-from devstack.speech.protocol.session_config import NamedTool, Tool, ToolChoice
-from devstack.speech.tool_results import CHOOSABLE, Answered, Call, CartLine, Choice, answered, put_right
+from devstack.speech.protocol.session_config import NamedTool, SessionTool, ToolChoice
+from devstack.speech.tool_calls import (
+    CHOOSABLE,
+    Answered,
+    Choice,
+    ReportedLine,
+    UseTool,
+    add_call,
+    answered,
+    calls_for,
+    put_right,
+)
 from devstack.speech.understanding import Awaited, Question, Understood, understand
 from devstack.speech.vocabulary import Vocabulary, vocabulary_of
 
@@ -44,15 +53,15 @@ class Say:
     text: str
 
 
-Action = Say | Call
+Action = Say | UseTool
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class TurnContext:
     """All that one response may use. ``expects_reply``: the caller said something, even if it came out as no words."""
 
     items: Sequence[Item]
-    tools: Sequence[Tool]
+    tools: Sequence[SessionTool]
     tool_choice: ToolChoice
     parallel: bool
     language: str
@@ -68,7 +77,7 @@ class Agent:
 
     awaited: Awaited = ""
     missing: tuple[str, ...] = ("items",)
-    cart: list[CartLine] = field(default_factory=list)
+    cart: list[ReportedLine] = field(default_factory=list)
     done_ordering: bool = False
     confirmed: bool = False
     choices: list[Choice] = field(default_factory=list)
@@ -76,17 +85,17 @@ class Agent:
     silences: int = 0
     last_said: str = ""
     question: str = ""
-    _waiting_calls: list[Call] = field(default_factory=list)
+    _waiting_calls: list[UseTool] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
 
-    def respond(self, turn: Turn) -> list[Action]:
+    def respond(self, turn: TurnContext) -> list[Action]:
         """What to do next, in order. Empty when there is nothing to answer."""
         marked = _TO_SAY.match(turn.instructions)
         if marked:
             return self._spoken([Say((marked["after"] or marked["quoted"]).strip())])
         new = [item for item in turn.items if item.id not in self._seen]
         self._seen = {item.id for item in turn.items}
-        return self._spoken(_Reply(self, turn, new).actions())
+        return self._spoken(_TurnReply(self, turn, new).actions())
 
     def _spoken(self, actions: list[Action]) -> list[Action]:
         said = " ".join(action.text for action in actions if isinstance(action, Say))
@@ -94,12 +103,12 @@ class Agent:
         return [action for action in actions if not isinstance(action, Say) or action.text]
 
 
-class _Reply:
+class _TurnReply:
     """One response in the making."""
 
-    def __init__(self, agent: Agent, turn: Turn, new: Sequence[Item]) -> None:
+    def __init__(self, agent: Agent, turn: TurnContext, new: Sequence[Item]) -> None:
         self._agent, self._turn, self._new = agent, turn, new
-        self._phrases: Phrases = PHRASES[turn.language]
+        self._phrases: AgentPhrases = PHRASES[turn.language]
         self._lexicon = LEXICONS[turn.language]
         self._vocabulary: Vocabulary = vocabulary_of(turn.tools, turn.language)
 
@@ -111,13 +120,16 @@ class _Reply:
         after_tools = self._after_tools(outputs) if outputs else []
         if heard and any(heard):
             text = " ".join(heard)
-            return self._permitted(
-                self._resume() if _is_resumption(text) else self._merge(after_tools, self._answer(text))
-            )
+            # A user text item may be no caller's sentence, but a client that asks to go on.
+            resumes = len(text.split()) > 3 and _RESUME.search(fold(text)) is not None and "resume" in fold(text)
+            return self._permitted(self._resume() if resumes else self._merge(after_tools, self._answer(text)))
         if outputs:
             return self._permitted(after_tools)
         if self._turn.silence:
-            return self._permitted(self._after_silence())
+            self._agent.silences += 1
+            if self._agent.silences > SILENCES_BEFORE_GOODBYE and self._has("end_call"):
+                return self._permitted([UseTool("end_call", {})])
+            return self._permitted([Say(f"{self._phrases.still_there} {self._agent.question}".strip())])
         if heard:  # sounds without words
             return [Say(self._again(self._phrases.not_understood[0]))] if self._turn.expects_reply else []
         return self._permitted(self._unprompted())
@@ -148,18 +160,12 @@ class _Reply:
         cut_off = Say(self._phrases.cut_off)
         if self._agent.cart or not self._has("read_cart"):
             return [cut_off, *self._ask_next()]
-        return [cut_off, Call("read_cart", {})]
-
-    def _after_silence(self) -> list[Action]:
-        self._agent.silences += 1
-        if self._agent.silences > SILENCES_BEFORE_GOODBYE and self._has("end_call"):
-            return [Call("end_call", {})]
-        return [Say(f"{self._phrases.still_there} {self._agent.question}".strip())]
+        return [cut_off, UseTool("read_cart", {})]
 
     # --- tools have answered
 
     def _after_tools(self, outputs: Sequence[Answered]) -> list[Action]:
-        agent, says, again = self._agent, list[str](), list[Call]()
+        agent, says, again = self._agent, list[str](), list[UseTool]()
         for one in outputs:
             self._learn(one)
             retry = put_right(one, self._lexicon.without_words)
@@ -204,7 +210,7 @@ class _Reply:
             return [Say(" ".join([*says, self._phrases.farewell]))]
         refused = [one for one in outputs if one.call.name == "confirm_order" and one.result.error]
         if any(one.result.error and one.result.error.code == "not_read_back" for one in refused):
-            return [Call("read_cart", {})]
+            return [UseTool("read_cart", {})]
         if refused or all(one.result.missing is None for one in outputs):
             return [Say(" ".join(says) or self._phrases.done)]
         if says and says[-1].rstrip().endswith("?"):
@@ -231,7 +237,7 @@ class _Reply:
         if "customer_name" in agent.missing:
             return [self._ask(phrases.customer_name, "customer_name")]
         if "read_back" in agent.missing and self._has("read_cart"):
-            return [Call("read_cart", {})]
+            return [UseTool("read_cart", {})]
         return [self._ask(phrases.confirm, "confirm")]
 
     def _kinds(self) -> str:
@@ -245,16 +251,23 @@ class _Reply:
         in_cart = [line.item for line in agent.cart]
         understood = understand(text, self._vocabulary, turn.language, agent.awaited, in_cart)
         if understood.human or (agent.awaited == "human" and understood.yes):
-            return self._transfer()
+            agent.misses, agent.awaited = 0, ""
+            if self._has("transfer_to_human"):
+                return [UseTool("transfer_to_human", {"reason": "the caller asked for a person"})]
+            return [Say(self._phrases.no_human)]
         chosen = self._chosen(text, understood) if agent.choices else None
         if chosen is not None:
             return chosen
         if understood.question is not None:
             return self._inform(understood.question)
         calls = [call for call in calls_for(understood, agent.cart) if self._has(call.name)]
-        if calls:
-            return self._changed(understood, calls)
-        return self._signal(understood)
+        if not calls:
+            return self._signal(understood)
+        agent.misses = 0
+        moved_on = agent.awaited == "anything_else" and not understood.orders and not understood.unknown_item
+        if understood.done or moved_on or (understood.no and agent.awaited == "anything_else"):
+            agent.done_ordering = True
+        return list(self._one_by_one(calls))
 
     def _inform(self, question: Question) -> list[Action]:
         """From the instructions' menu when it is about a dish, else from the tool."""
@@ -263,16 +276,8 @@ class _Reply:
             self._agent.misses = 0
             return [Say(told), *self._ask_next()]
         if self._has(question.tool):
-            return [Call(question.tool, question.arguments)]
+            return [UseTool(question.tool, question.arguments)]
         return self._missed()
-
-    def _changed(self, understood: Understood, calls: list[Call]) -> list[Action]:
-        agent = self._agent
-        agent.misses = 0
-        moved_on = agent.awaited == "anything_else" and not understood.orders and not understood.unknown_item
-        if understood.done or moved_on or (understood.no and agent.awaited == "anything_else"):
-            agent.done_ordering = True
-        return list(self._one_by_one(calls))
 
     def _signal(self, understood: Understood) -> list[Action]:
         """A sentence that changes nothing in the order: yes, no, that's all, again, goodbye."""
@@ -282,14 +287,21 @@ class _Reply:
         if agent.confirmed or (understood.goodbye and not agent.cart):
             return self._goodbye()
         if understood.read_back and self._has("read_cart"):
-            return [Call("read_cart", {})]
+            return [UseTool("read_cart", {})]
         if not understood.nothing:
             agent.misses = 0
-        if agent.awaited == "confirm" and (understood.yes or understood.no):
-            return self._confirmation(understood)
+        if agent.awaited == "confirm" and understood.yes:
+            return [UseTool("confirm_order", {})]
+        if agent.awaited == "confirm" and understood.no:
+            return [self._ask(phrases.what_to_change, "items")]
         if understood.done or (understood.no and agent.awaited in ("anything_else", "items", "")):
             agent.done_ordering = True
-            return self._ask_next() if "items" not in agent.missing else self._too_little()
+            if "items" not in agent.missing:
+                return self._ask_next()
+            if not agent.cart:
+                return self._goodbye()
+            # Too little for a delivery, and nothing more is wanted: then pick-up.
+            return [self._ask(phrases.which_fulfilment.format(kinds=self._kinds()), "fulfilment")]
         if understood.yes and agent.awaited == "anything_else":
             return [self._ask(phrases.what_else, "anything_else")]
         if understood.goodbye:
@@ -298,27 +310,10 @@ class _Reply:
             return self._ask_next()
         return self._missed()
 
-    def _confirmation(self, understood: Understood) -> list[Action]:
-        if understood.yes:
-            return [Call("confirm_order", {})]
-        return [self._ask(self._phrases.what_to_change, "items")]
-
-    def _too_little(self) -> list[Action]:
-        """The caller wants nothing more: of nothing, then goodbye; of too little for a delivery, then otherwise."""
-        if not self._agent.cart:
-            return self._goodbye()
-        return [self._ask(self._phrases.which_fulfilment.format(kinds=self._kinds()), "fulfilment")]
-
     def _goodbye(self) -> list[Action]:
         if self._has("end_call"):
-            return [Call("end_call", {})]
+            return [UseTool("end_call", {})]
         return [Say(self._phrases.farewell)]
-
-    def _transfer(self) -> list[Action]:
-        self._agent.misses, self._agent.awaited = 0, ""
-        if self._has("transfer_to_human"):
-            return [Call("transfer_to_human", {"reason": "the caller asked for a person"})]
-        return [Say(self._phrases.no_human)]
 
     def _missed(self) -> list[Action]:
         agent, phrases = self._agent, self._phrases
@@ -355,7 +350,9 @@ class _Reply:
         named = {word for value in values for word in fold(value).split()} | {
             *fold(str(call.arguments.get("item", ""))).split()
         }
-        others = [one for one in understood.orders if isinstance(one, Add) and not set(fold(one.item).split()) <= named]
+        others = [
+            one for one in understood.orders if isinstance(one, AddItem) and not set(fold(one.item).split()) <= named
+        ]
         return list(self._one_by_one([call, *(add_call(one) for one in others)]))
 
     # --- what all replies share
@@ -371,7 +368,7 @@ class _Reply:
     def _has(self, tool: str) -> bool:
         return tool in self._vocabulary.tools and self._turn.tool_choice != "none"
 
-    def _one_by_one(self, calls: Sequence[Call]) -> list[Call]:
+    def _one_by_one(self, calls: Sequence[UseTool]) -> list[UseTool]:
         """All calls at once, or the first now and the others after its output."""
         if self._turn.parallel:
             self._agent._waiting_calls = []
@@ -381,37 +378,26 @@ class _Reply:
 
     def _merge(self, after_tools: list[Action], answer: list[Action]) -> list[Action]:
         """Tools answered while the caller spoke: new calls first, else what the tools said goes before."""
-        calls = [action for action in after_tools if isinstance(action, Call) and action.name != "read_cart"]
-        if any(isinstance(action, Call) for action in answer):
+        calls = [action for action in after_tools if isinstance(action, UseTool) and action.name != "read_cart"]
+        if any(isinstance(action, UseTool) for action in answer):
             return [*calls, *answer]
         return [*calls, *answer] if self._agent.choices or not after_tools else [*after_tools[:1], *calls, *answer]
 
     def _permitted(self, actions: list[Action]) -> list[Action]:
         """``tool_choice``: none allows no call, required wants one, a named tool allows only that."""
         choice = self._turn.tool_choice
-        actions = _joined(actions)
+        joined: list[Action] = []  # neighbouring sentences as one message
+        for action in actions:
+            if isinstance(action, Say) and joined and isinstance(joined[-1], Say):
+                joined[-1] = Say(f"{joined[-1].text} {action.text}".strip())
+            else:
+                joined.append(action)
         if choice == "auto":
-            return actions
+            return joined
         if choice == "none":
-            return [action for action in actions if isinstance(action, Say)] or [Say(self._phrases.go_on)]
+            return [action for action in joined if isinstance(action, Say)] or [Say(self._phrases.go_on)]
         wanted = choice.name if isinstance(choice, NamedTool) else ""
-        calls: list[Action] = [one for one in actions if isinstance(one, Call) and wanted in ("", one.name)]
+        calls: list[Action] = [one for one in joined if isinstance(one, UseTool) and wanted in ("", one.name)]
         names = [wanted] if wanted else [tool.name for tool in self._turn.tools]
         fallback = "read_cart" if "read_cart" in names else (names[0] if names else "")
-        return calls or ([Call(fallback, {})] if fallback else actions)
-
-
-def _joined(actions: list[Action]) -> list[Action]:
-    """Neighbouring sentences as one message."""
-    joined: list[Action] = []
-    for action in actions:
-        if isinstance(action, Say) and joined and isinstance(joined[-1], Say):
-            joined[-1] = Say(f"{joined[-1].text} {action.text}".strip())
-        else:
-            joined.append(action)
-    return joined
-
-
-def _is_resumption(text: str) -> bool:
-    """A user text item that is no caller's sentence but asks to go on."""
-    return len(text.split()) > 3 and _RESUME.search(fold(text)) is not None and "resume" in fold(text)
+        return calls or ([UseTool(fallback, {})] if fallback else joined)

@@ -1,4 +1,4 @@
-"""How alike two names sound, roughly: what speech-to-text makes of a menu's words is spelled any way it likes."""
+"""How alike two names sound, roughly: speech-to-text spells the words of a menu in many ways."""
 
 from __future__ import annotations
 

@@ -54,7 +54,10 @@ def find_mentions(
 ) -> list[Mention]:
     """The best mentions that don't overlap, in order. What is in the cart is likelier to be spoken of."""
     candidates = [
-        *(_known(found, in_cart) for found in _names(words, vocabulary.items, "item", lexicon)),
+        *(
+            replace(found, weight=found.weight + (IN_CART if found.value in in_cart else 0.0))
+            for found in _names(words, vocabulary.items, "item", lexicon)
+        ),
         *(_in_context(found, words, lexicon) for found in _names(words, vocabulary.modifiers, "modifier", lexicon)),
         *_sizes(words, vocabulary),
     ]
@@ -63,7 +66,10 @@ def find_mentions(
         if all(candidate.end <= other.start or candidate.start >= other.end for other in chosen):
             chosen.append(candidate)
     taken = {index for mention in chosen for index in range(mention.start, mention.end)}
-    chosen += [number for number in _numbers(words, lexicon) if number.start not in taken]
+    for index, word in enumerate(words):
+        value = int(word.folded) if word.folded.isdigit() else lexicon.numbers.get(word.folded)
+        if index not in taken and value is not None and 0 < value <= 99:
+            chosen.append(Mention("number", index, index + 1, str(value), 0.0))
     return sorted(chosen, key=lambda mention: mention.start)
 
 
@@ -95,10 +101,6 @@ def _names(words: Sequence[Word], names: Iterable[Name], kind: Kind, lexicon: Le
             yield Mention(kind, start, end, name.value, weight)
 
 
-def _known(found: Mention, in_cart: Collection[str]) -> Mention:
-    return replace(found, weight=found.weight + IN_CART) if found.value in in_cart else found
-
-
 def _in_context(found: Mention, words: Sequence[Word], lexicon: Lexicon) -> Mention:
     """An option is likelier after ``with``: then it wins over an item of the same name, else it loses."""
     before = [word.folded for word in words[max(0, found.start - 4) : found.start]]
@@ -116,10 +118,3 @@ def _sizes(words: Sequence[Word], vocabulary: Vocabulary) -> Iterator[Mention]:
         for start in range(len(words) - len(parts) + 1):
             if sounds[start : start + len(parts)] == parts:
                 yield Mention("size", start, start + len(parts), size, 1.5 + len(said) / 10)
-
-
-def _numbers(words: Sequence[Word], lexicon: Lexicon) -> Iterator[Mention]:
-    for index, word in enumerate(words):
-        value = int(word.folded) if word.folded.isdigit() else lexicon.numbers.get(word.folded)
-        if value is not None and 0 < value <= 99:
-            yield Mention("number", index, index + 1, str(value), 0.0)

@@ -58,13 +58,9 @@ def answer(instructions: str, language: str, item: str, size: str, topic: Topic)
 @lru_cache(maxsize=16)
 def _read(instructions: str) -> tuple[dict[str, _Dish], str]:
     currency = _CURRENCY.search(instructions)
-    dishes = {
-        line["item"]: _Dish(_prices(line["sizes"]), line["allergens"], (line["contents"] or "").rstrip("."))
-        for line in _LINE.finditer(instructions)
-    }
+    dishes: dict[str, _Dish] = {}
+    for line in _LINE.finditer(instructions):
+        sizes = filter(None, (_SIZE.match(part.strip()) for part in line["sizes"].split(" / ")))
+        prices = tuple((one["size"], int(one["whole"]) * 100 + int(one["cents"])) for one in sizes)
+        dishes[line["item"]] = _Dish(prices, line["allergens"], (line["contents"] or "").rstrip("."))
     return dishes, currency["code"] if currency else "EUR"
-
-
-def _prices(text: str) -> tuple[tuple[str, int], ...]:
-    found = (_SIZE.match(part.strip()) for part in text.split(" / "))
-    return tuple((one["size"], int(one["whole"]) * 100 + int(one["cents"])) for one in found if one)

@@ -16,7 +16,7 @@ Role = Literal["add", "remove", "old", "target", "correct"]
 
 
 @dataclass(frozen=True, slots=True)
-class Add:
+class AddItem:
     item: str
     size: str = ""
     quantity: int = 1
@@ -25,7 +25,7 @@ class Add:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangeItem:
     """``target`` is the item of the line to change; "" for the last line. ``quantity_more`` adds to what it has."""
 
     target: str = ""
@@ -38,14 +38,14 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Remove:
+class RemoveItem:
     """``item`` "" is the last line; ``everything`` empties the cart."""
 
     item: str = ""
     everything: bool = False
 
 
-OrderIntent = Add | Change | Remove
+OrderIntent = AddItem | ChangeItem | RemoveItem
 
 
 @dataclass
@@ -79,7 +79,7 @@ class OrderReader:
     def read(self) -> list[OrderIntent]:
         sentence = self._text(0, len(self._words))
         if self._lexicon.everything.search(sentence):
-            return [Remove(everything=True)]
+            return [RemoveItem(everything=True)]
         if not self._items:
             return self._without_items(sentence)
         chunks = self._chunks()
@@ -100,16 +100,17 @@ class OrderReader:
             self._read_before(chunk, zone, item.start)
             end = zones[index + 1] if index + 1 < len(zones) else len(self._words)
             if index == 0:
-                self._read_options(self._owner_of_first_options(chunk, zone), 0, zone)
-            self._read_after(chunk, item.end, end)
+                # ``no pickles please and a tiramisu``: options before the first item and an "and" are the last line's.
+                joined = zone > 0 and self._words[zone - 1].folded in ("and", "et", "puis", "then", "also", "aussi")
+                self._read_options(self._before if joined and self._in_cart else chunk, 0, zone)
+            for at in range(item.end, end):
+                mention = self._by_start.get(at)
+                if mention is not None and mention.kind == "size" and not chunk.size:
+                    chunk.size = mention.value
+            self._read_options(chunk, item.end, end)
             previous_end = item.end
             chunks.append(chunk)
         return chunks
-
-    def _owner_of_first_options(self, chunk: _Chunk, zone: int) -> _Chunk:
-        """``no pickles please and a tiramisu``: options before the first item and an "and" are the last line's."""
-        joined = zone > 0 and self._words[zone - 1].folded in ("and", "et", "puis", "then", "also", "aussi")
-        return self._before if joined and self._in_cart else chunk
 
     def _zone_before(self, item: Mention, index: int) -> int:
         """Where the words that count and size ``item`` begin."""
@@ -142,13 +143,6 @@ class OrderReader:
         begins = zone == 1 or (zone > 1 and self._words[zone - 2].folded in self._lexicon.joiners)
         return value if begins else 0
 
-    def _read_after(self, chunk: _Chunk, start: int, end: int) -> None:
-        for at in range(start, end):
-            mention = self._by_start.get(at)
-            if mention is not None and mention.kind == "size" and not chunk.size:
-                chunk.size = mention.value
-        self._read_options(chunk, start, end)
-
     def _read_options(self, chunk: _Chunk, start: int, end: int) -> None:
         """Options between two places, and what is not wanted but is no option: a note."""
         at = start
@@ -160,7 +154,9 @@ class OrderReader:
                 own = fold(mention.value).split()[0] in self._lexicon.without_words
                 if negated and not own:
                     chunk.without.append(mention.value)
-                    chunk.notes_of[mention.value] = self._wish(mention)
+                    said = self._text(mention.start, mention.end)
+                    names_it = said.split(" ", 1)[0] in self._lexicon.without_words
+                    chunk.notes_of[mention.value] = said if names_it else f"{self._lexicon.without} {said}"
                 else:
                     chunk.modifiers.append(mention.value)
                 at = mention.end
@@ -192,11 +188,6 @@ class OrderReader:
             chunk.notes.append(" ".join(word.text for word in self._words[at:last]).lower())
             return last
         return at + 1
-
-    def _wish(self, mention: Mention) -> str:
-        said = self._text(mention.start, mention.end)
-        first = said.split(" ", 1)[0]
-        return said if first in self._lexicon.without_words else f"{self._lexicon.without} {said}"
 
     def _covering(self, at: int) -> Mention | None:
         return next((mention for mention in self._mentions if mention.start <= at < mention.end), None)
@@ -238,8 +229,11 @@ class OrderReader:
         replaced = [chunk.item for chunk in chunks if chunk.role == "old"]
         for chunk in chunks:
             if chunk.role == "remove":
-                if not _take_back(intents, chunk.item):
-                    intents.append(Remove(chunk.item))
+                added = next((one for one in intents if isinstance(one, AddItem) and one.item == chunk.item), None)
+                if added is not None:  # by this same sentence: then it was never in the cart
+                    intents.remove(added)
+                else:
+                    intents.append(RemoveItem(chunk.item))
             elif chunk.role == "target":
                 intents.append(_change(chunk, chunk.item, item=""))
             elif chunk.role == "correct":
@@ -255,7 +249,7 @@ class OrderReader:
     def _correct(self, intents: list[OrderIntent], chunk: _Chunk) -> None:
         """A change of mind: about what was just said, else that item in the cart, else the last line."""
         last = intents[-1] if intents else None
-        if isinstance(last, Add):
+        if isinstance(last, AddItem):
             added = _added(chunk)
             same = last.item == chunk.item
             size = added.size or (last.size if same else "")
@@ -288,18 +282,18 @@ class OrderReader:
         if chunk.modifiers or chunk.without or (sizes and (corrects or len(self._words) <= 6)):
             size = sizes[-1] if sizes else ""
             quantity = numbers[0] if numbers and corrects else 0
-            return [Change(size=size, quantity=quantity, add=tuple(chunk.modifiers), remove=tuple(chunk.without))]
+            return [ChangeItem(size=size, quantity=quantity, add=tuple(chunk.modifiers), remove=tuple(chunk.without))]
         if lexicon.another.search(sentence):
-            return [Change(quantity_more=1)]
+            return [ChangeItem(quantity_more=1)]
         if numbers and corrects:
-            return [Change(quantity=min(numbers[-1], MAX_QUANTITY))]
+            return [ChangeItem(quantity=min(numbers[-1], MAX_QUANTITY))]
         if lexicon.remove.search(sentence) and lexicon.the_last.search(sentence):
-            return [Remove()]
+            return [RemoveItem()]
         return []
 
 
-def _added(chunk: _Chunk) -> Add:
-    return Add(
+def _added(chunk: _Chunk) -> AddItem:
+    return AddItem(
         item=chunk.item,
         size=chunk.size,
         quantity=min(chunk.quantity or 1, MAX_QUANTITY),
@@ -308,8 +302,8 @@ def _added(chunk: _Chunk) -> Add:
     )
 
 
-def _change(chunk: _Chunk, target: str, *, item: str) -> Change:
-    return Change(
+def _change(chunk: _Chunk, target: str, *, item: str) -> ChangeItem:
+    return ChangeItem(
         target=target,
         item=item,
         size=chunk.size,
@@ -317,12 +311,3 @@ def _change(chunk: _Chunk, target: str, *, item: str) -> Change:
         add=tuple(dict.fromkeys(chunk.modifiers)),
         remove=tuple(dict.fromkeys(chunk.without)),
     )
-
-
-def _take_back(intents: list[OrderIntent], item: str) -> bool:
-    """Undo an add of this same sentence."""
-    for intent in intents:
-        if isinstance(intent, Add) and intent.item == item:
-            intents.remove(intent)
-            return True
-    return False

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Phrases:
+class AgentPhrases:
     greeting: str
     what_to_order: str
     anything_else: str
@@ -30,7 +30,7 @@ class Phrases:
     done: str
 
 
-ENGLISH = Phrases(
+ENGLISH = AgentPhrases(
     greeting="Hello! What would you like to order?",
     what_to_order="What would you like to order?",
     anything_else="Anything else?",
@@ -54,7 +54,7 @@ ENGLISH = Phrases(
     done="Done.",
 )
 
-FRENCH = Phrases(
+FRENCH = AgentPhrases(
     greeting="Bonjour ! Que désirez-vous commander ?",
     what_to_order="Que désirez-vous commander ?",
     anything_else="Et avec ceci ?",

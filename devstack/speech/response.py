@@ -8,15 +8,14 @@ from typing import Any, Literal
 
 import msgspec
 
-from devstack.speech.agent import Action, Say, Turn
-from devstack.speech.engine import TRANSCRIBE_TIMEOUT_S, Engine
-from devstack.speech.lanes import Overloaded
+from devstack.speech.agent import Action, Say, TurnContext
 from devstack.speech.protocol import usage
 from devstack.speech.protocol.items import Content, FunctionCall, Heard, Item, Message, new_id, parse_item
 from devstack.speech.protocol.session_config import ResponseOptions, SessionConfig
 from devstack.speech.protocol.usage import OUTPUT_MS_PER_TOKEN, Tokens, text_tokens
 from devstack.speech.session_state import SessionState
-from devstack.speech.tool_results import Call
+from devstack.speech.speech_models import TRANSCRIBE_TIMEOUT_S, Overloaded, SpeechModels
+from devstack.speech.tool_calls import UseTool
 from process import logs
 from voices import find_voice, resample
 from voices.clauses import clauses
@@ -32,13 +31,13 @@ class _OutOfTokens(Exception):  # noqa: N818 - an ordinary end of a response
     """``max_output_tokens`` is used up."""
 
 
-class Response:
+class RealtimeResponse:
     """Runs as one task; ``cancel`` ends it with the events of a cancelled response."""
 
     def __init__(
         self,
         state: SessionState,
-        engine: Engine,
+        models: SpeechModels,
         config: SessionConfig,
         options: ResponseOptions,
         *,
@@ -46,7 +45,7 @@ class Response:
     ) -> None:
         self.id = new_id("resp")
         self.out_of_band = options.conversation == "none"
-        self._state, self._engine, self._config, self._options = state, engine, config, options
+        self._state, self._models, self._config, self._options = state, models, config, options
         self._silence = silence
         self._context = (
             [parse_item(raw, "response.input") for raw in options.input] if options.input is not None else None
@@ -97,7 +96,7 @@ class Response:
         """What to do, once everything that was said is known as text."""
         await asyncio.wait_for(self._state.transcribed.wait(), TRANSCRIBE_TIMEOUT_S)
         state, config = self._state, self._config
-        turn = Turn(
+        turn = TurnContext(
             items=list(self._context if self._context is not None else state.conversation),
             tools=config.tools,
             tool_choice=config.tool_choice,
@@ -114,7 +113,7 @@ class Response:
         # Matching names takes tens of milliseconds: not on the loop that hears the other callers.
         return await asyncio.to_thread(state.agent.respond, turn)
 
-    async def _call(self, call: Call) -> None:
+    async def _call(self, call: UseTool) -> None:
         arguments = msgspec.json.encode(call.arguments).decode()
         item = FunctionCall(
             id=new_id("item"), name=call.name, arguments="", call_id=new_id("call"), status="in_progress"
@@ -155,7 +154,7 @@ class Response:
         heard = self._state.conversation.heard.setdefault(item.id, Heard())
         step = wire_format.rate * wire_format.bytes_per_sample * DELTA_MS // 1000
         for clause in clauses(text):
-            clip = await self._engine.say(clause, voice, output.speed)
+            clip = await self._models.say(clause, voice, output.speed)
             audio = wire_format.encode(resample(clip.samples, clip.rate, wire_format.rate))
             duration_ms = wire_format.duration_ms(len(audio))
             self._spend(Tokens(text_tokens(clause), -(-duration_ms // OUTPUT_MS_PER_TOKEN)))
@@ -167,7 +166,7 @@ class Response:
             await self._send("response.output_audio_transcript.delta", **self._place(item), delta=delta)
             for start in range(0, len(audio), step):
                 await self._send("response.output_audio.delta", **self._place(item), delta=audio[start : start + step])
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # between two deltas an interruption can cancel the rest
 
     def _spend(self, tokens: Tokens) -> None:
         limit = self._config.max_output_tokens
@@ -216,6 +215,7 @@ class Response:
         if not self.out_of_band:
             state.cached = context
         await self._send("response.done", response=self._body(status, details, figures))
+        # This server has no limits; a client of OpenAI expects the event after each response.
         limits = [
             {"name": "requests", "limit": 1000, "remaining": 999, "reset_seconds": 0.06},
             {"name": "tokens", "limit": 1_000_000, "remaining": 1_000_000 - context.total, "reset_seconds": 0.06},

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 
-from devstack.speech.engine import Engine
-from devstack.speech.input_audio import InputAudio, TurnStarted, TurnStopped
+from devstack.speech.input_audio import InputAudio, TurnStarted, TurnStopped, VoiceDetector
 from devstack.speech.protocol import client_events as client
 from devstack.speech.protocol import session_config
 from devstack.speech.protocol.errors import ProtocolError
-from devstack.speech.protocol.items import Content, Message, new_id, parse_item
+from devstack.speech.protocol.items import Content, Item, Message, new_id, parse_item
 from devstack.speech.protocol.session_config import ResponseOptions, SessionConfig
-from devstack.speech.response import Response
-from devstack.speech.session_state import SessionState
-from devstack.speech.transcriptions import Transcriptions
-from devstack.speech.vad import VoiceDetector
-from devstack.speech.wire import Wire
+from devstack.speech.response import RealtimeResponse
+from devstack.speech.session_state import SessionState, Transcriptions, Wire
+from devstack.speech.speech_models import SpeechModels
 from process import logs
 
 log = logs.get(__name__)
@@ -29,32 +25,19 @@ MAX_OUT_OF_BAND = 4
 LONG_ENOUGH_MS = 700  # speech of this length is no cough: it gets an answer
 
 
-class Session:
+class RealtimeSession:
     """``handle`` takes the client's messages one by one; ``close`` ends everything that still runs."""
 
-    def __init__(self, engine: Engine, wire: Wire, detector: VoiceDetector, model: str) -> None:
-        self._engine = engine
+    def __init__(self, models: SpeechModels, wire: Wire, detector: VoiceDetector, model: str) -> None:
+        self._models = models
         self._state = SessionState(wire, SessionConfig(model=model))
         config = self._state.config
         self._audio = InputAudio(detector, config.input_format, config.turn_detection)
-        self._transcriptions = Transcriptions(engine, self._state)
-        self._response: Response | None = None
-        self._out_of_band: set[Response] = set()
+        self._transcriptions = Transcriptions(models, self._state)
+        self._response: RealtimeResponse | None = None
+        self._out_of_band: set[RealtimeResponse] = set()
         self._ending: set[asyncio.Task[None]] = set()
         self._idle: asyncio.TimerHandle | None = None
-        self._handlers: dict[type[client.ClientEvent], Callable[[Any], Awaitable[None]]] = {
-            client.SessionUpdate: self._update,
-            client.AudioAppend: self._append,
-            client.AudioCommit: self._commit,
-            client.AudioClear: self._clear,
-            client.OutputClear: self._clear_output,
-            client.ItemCreate: self._create_item,
-            client.ItemRetrieve: self._retrieve_item,
-            client.ItemDelete: self._delete_item,
-            client.ItemTruncate: self._truncate_item,
-            client.ResponseCreate: self._create_response,
-            client.ResponseCancel: self._cancel_response,
-        }
 
     async def open(self) -> None:
         self._transcriptions.start()
@@ -75,9 +58,43 @@ class Session:
             await self._send("error", error=unreadable.error.body(unreadable.event_id))
             return
         try:
-            await self._handlers[type(event)](event)
+            await self._act_on(event)
         except ProtocolError as error:
             await self._send("error", error=error.body(event.event_id))
+
+    async def _act_on(self, event: client.AnyClientEvent) -> None:
+        """Raises ProtocolError for what the client is told as an ``error`` event."""
+        conversation = self._state.conversation
+        match event:
+            case client.AudioAppend():
+                await self._append(event)
+            case client.AudioCommit():
+                await self._take_turn(self._audio.commit(), respond=False)
+            case client.AudioClear():
+                self._audio.clear()
+                await self._send("input_audio_buffer.cleared")
+            case client.OutputClear():
+                message = "'output_audio_buffer.clear' is for WebRTC and SIP; here, send 'conversation.item.truncate'."
+                raise ProtocolError(message, code="invalid_value", param="type")
+            case client.ItemCreate():
+                await self._insert(parse_item(event.item), event.previous_item_id)
+            case client.ItemRetrieve():
+                item = conversation.find(event.item_id, "retrieving")
+                await self._send("conversation.item.retrieved", item=item)
+            case client.ItemDelete():
+                conversation.delete(event.item_id)
+                await self._send("conversation.item.deleted", item_id=event.item_id)
+            case client.ItemTruncate(item_id=item_id, content_index=index, audio_end_ms=end_ms):
+                conversation.truncate(item_id, index, end_ms)
+                self._state.playback_ends_at = 0.0
+                where = {"item_id": item_id, "content_index": index, "audio_end_ms": end_ms}
+                await self._send("conversation.item.truncated", **where)
+            case client.SessionUpdate():
+                await self._update(event)
+            case client.ResponseCreate():
+                self._create_response(event)
+            case client.ResponseCancel():
+                await self._cancel_response(event)
 
     # --- the session's configuration
 
@@ -101,31 +118,26 @@ class Session:
             message = f"At most {client.MAX_AUDIO_BYTES >> 20} MiB of audio in one event."
             raise ProtocolError(message, code="invalid_value", param="audio")
         for edge in self._audio.append(event.audio):
+            detection = self._state.config.turn_detection
             if isinstance(edge, TurnStarted):
-                await self._turn_started(edge)
+                where = {"audio_start_ms": edge.audio_start_ms, "item_id": edge.item_id}
+                self._stop_idle_timer()
+                await self._send("input_audio_buffer.speech_started", **where)
+                if detection is not None and detection.interrupt_response:
+                    await self._interrupt()
             else:
-                await self._send(
-                    "input_audio_buffer.speech_stopped", audio_end_ms=edge.audio_end_ms, item_id=edge.item_id
-                )
-                detection = self._state.config.turn_detection
+                where = {"audio_end_ms": edge.audio_end_ms, "item_id": edge.item_id}
+                await self._send("input_audio_buffer.speech_stopped", **where)
                 await self._take_turn(edge, respond=detection is not None and detection.create_response)
             await asyncio.sleep(0)  # a long append must not stop the other sessions
 
-    async def _turn_started(self, turn: TurnStarted) -> None:
-        self._stop_idle_timer()
-        state = self._state
-        await self._send("input_audio_buffer.speech_started", audio_start_ms=turn.audio_start_ms, item_id=turn.item_id)
-        detection = state.config.turn_detection
-        if detection is None or not detection.interrupt_response:
-            return
-        if state.playing:
-            state.expects_reply = True
-            state.playback_ends_at = 0.0
+    async def _interrupt(self) -> None:
+        """The caller speaks: what plays is over, and what is still being made is cancelled."""
+        if self._state.playing:
+            self._state.expects_reply = True
+            self._state.playback_ends_at = 0.0
         if self._active:
             await self._active.cancel("turn_detected")
-
-    async def _commit(self, _: client.AudioCommit) -> None:
-        await self._take_turn(self._audio.commit(), respond=False)
 
     async def _take_turn(self, turn: TurnStopped, *, respond: bool) -> None:
         """Make a turn an item, have it transcribed, and answer it when asked to."""
@@ -135,57 +147,27 @@ class Session:
             "input_audio_buffer.committed", previous_item_id=state.conversation.last_id, item_id=turn.item_id
         )
         item = Message(id=turn.item_id, role="user", content=[Content(type="input_audio")])
-        previous = state.conversation.insert(item)
-        await self._send("conversation.item.added", previous_item_id=previous, item=item)
-        await self._send("conversation.item.done", previous_item_id=previous, item=item)
+        await self._insert(item)
         if turn.spoken_ms >= LONG_ENOUGH_MS:
             state.expects_reply = True
         await self._transcriptions.add(item, turn.samples)
         if respond and not self._active:
             self._respond(state.config, ResponseOptions())
 
-    async def _clear(self, _: client.AudioClear) -> None:
-        self._audio.clear()
-        await self._send("input_audio_buffer.cleared")
-
-    async def _clear_output(self, _: client.OutputClear) -> None:
-        message = "'output_audio_buffer.clear' is for WebRTC and SIP sessions; here, send 'conversation.item.truncate'."
-        raise ProtocolError(message, code="invalid_value", param="type")
-
-    # --- the conversation
-
-    async def _create_item(self, event: client.ItemCreate) -> None:
-        item = parse_item(event.item)
-        previous = self._state.conversation.insert(item, event.previous_item_id)
+    async def _insert(self, item: Item, previous_item_id: str | None = None) -> None:
+        previous = self._state.conversation.insert(item, previous_item_id)
         await self._send("conversation.item.added", previous_item_id=previous, item=item)
         await self._send("conversation.item.done", previous_item_id=previous, item=item)
-
-    async def _retrieve_item(self, event: client.ItemRetrieve) -> None:
-        await self._send("conversation.item.retrieved", item=self._state.conversation.find(event.item_id, "retrieving"))
-
-    async def _delete_item(self, event: client.ItemDelete) -> None:
-        self._state.conversation.delete(event.item_id)
-        await self._send("conversation.item.deleted", item_id=event.item_id)
-
-    async def _truncate_item(self, event: client.ItemTruncate) -> None:
-        self._state.conversation.truncate(event.item_id, event.content_index, event.audio_end_ms)
-        self._state.playback_ends_at = 0.0
-        await self._send(
-            "conversation.item.truncated",
-            item_id=event.item_id,
-            content_index=event.content_index,
-            audio_end_ms=event.audio_end_ms,
-        )
 
     # --- responses
 
     @property
-    def _active(self) -> Response | None:
+    def _active(self) -> RealtimeResponse | None:
         """The response of the conversation that runs now."""
         running = self._response and self._response.task and not self._response.task.done()
         return self._response if running else None
 
-    async def _create_response(self, event: client.ResponseCreate) -> None:
+    def _create_response(self, event: client.ResponseCreate) -> None:
         config, options = session_config.for_response(self._state.config, event.response)
         if options.conversation == "auto" and self._active:
             message = f"Conversation already has an active response in progress: {self._active.id}."
@@ -197,7 +179,7 @@ class Session:
 
     def _respond(self, config: SessionConfig, options: ResponseOptions, *, silence: bool = False) -> None:
         self._stop_idle_timer()
-        response = Response(self._state, self._engine, config, options, silence=silence)
+        response = RealtimeResponse(self._state, self._models, config, options, silence=silence)
         task = response.start()
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
@@ -225,31 +207,29 @@ class Session:
         if detection is None or detection.idle_timeout_ms is None or self._audio.speaking:
             return
         self._stop_idle_timer()
+
+        def on_idle() -> None:
+            task = asyncio.create_task(self._end_silent_turn())
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
         loop = asyncio.get_running_loop()
         until = max(self._state.playback_ends_at, loop.time()) + detection.idle_timeout_ms / 1000
-        self._idle = loop.call_at(until, self._on_idle)
+        self._idle = loop.call_at(until, on_idle)
 
     def _stop_idle_timer(self) -> None:
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
 
-    def _on_idle(self) -> None:
-        task = asyncio.create_task(self._idled())
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
-
-    async def _idled(self) -> None:
-        state, item = (
-            self._state,
-            Message(id=new_id("item"), role="user", content=[Content(type="input_audio", transcript="")]),
-        )
+    async def _end_silent_turn(self) -> None:
+        """A turn without speech, as the API commits it, and the response that asks whether the caller is there."""
+        state = self._state
+        item = Message(id=new_id("item"), role="user", content=[Content(type="input_audio", transcript="")])
         now = self._audio.position_ms
         await self._send("input_audio_buffer.timeout_triggered", audio_start_ms=now, audio_end_ms=now, item_id=item.id)
         await self._send("input_audio_buffer.committed", previous_item_id=state.conversation.last_id, item_id=item.id)
-        previous = state.conversation.insert(item)
-        await self._send("conversation.item.added", previous_item_id=previous, item=item)
-        await self._send("conversation.item.done", previous_item_id=previous, item=item)
+        await self._insert(item)
         if not self._active:
             self._respond(state.config, ResponseOptions(), silence=True)
 

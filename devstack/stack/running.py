@@ -10,7 +10,7 @@ import psutil
 FILE = "running.json"
 
 
-class Line(msgspec.Struct, frozen=True):
+class DialableLine(msgspec.Struct, frozen=True):
     """One phone line that can be rung."""
 
     restaurant: str
@@ -32,7 +32,7 @@ class Running(msgspec.Struct, frozen=True):
     admin_email: str
     admin_password: str
     engine: str
-    lines: tuple[Line, ...]
+    lines: tuple[DialableLine, ...]
 
 
 def read_running(state_dir: Path) -> Running | None:
@@ -45,8 +45,14 @@ def read_running(state_dir: Path) -> Running | None:
 
 
 def process_of(running: Running) -> psutil.Process | None:
+    """The process, or None when it has ended.
+
+    A zombie has ended, too: it was orphaned by the command that started it, and as PID 1 of a container there may be
+    a program that never waits for it.
+    """
     try:
         process = psutil.Process(running.pid)
-        return process if abs(process.create_time() - running.created) < 1 else None
+        same = abs(process.create_time() - running.created) < 1
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.NoSuchProcess:
         return None

@@ -20,10 +20,10 @@ import psutil
 from rich.console import Console
 
 from devstack.servers.embedded_server import EmbeddedServerError
-from devstack.stack import tail as following
 from devstack.stack.running import FILE as RUNNING_FILE
 from devstack.stack.running import Running, process_of, read_running
 from devstack.stack.stack import Stack, StackError, StackOptions
+from devstack.stack.timeline import follow
 from devstack.stack.watched_call import ring_and_watch
 from ops.manifests import ManifestError
 from process import logs
@@ -44,7 +44,7 @@ def up(state_dir: Path, *, listen: str, sip_port: int, web_port: int, tail: bool
             return 1
     _introduce(running)
     if tail:
-        asyncio.run(following.follow(running.runtime_url, running.redis_url, console))
+        asyncio.run(follow(running.runtime_url, running.redis_url, console))
     return 0
 
 
@@ -94,7 +94,9 @@ def _introduce(running: Running) -> None:
     console.print("  the line takes calls from this machine only, so the softphone's account needs no password")
     console.print(f"Admin     {running.web_url}   {running.admin_email} / {running.admin_password}")
     console.print(f"Engine    {running.engine}")
-    console.print("Or from another terminal:  alloresto call 'One large Margherita please' 'Pick up' 'My name is Anna'")
+    console.print(
+        "Or from another terminal:  ./alloresto call 'One large Margherita please' 'Pick up' 'My name is Anna'"
+    )
     console.print("Stop it with  make down\n")
 
 
@@ -102,15 +104,16 @@ def down(state_dir: Path) -> int:
     """Stop the background process and wait for its end. The data stays."""
     running = read_running(state_dir)
     process = process_of(running) if running else None
-    if process is None:
+    if running is None or process is None:
         console.print("nothing runs")
         return 0
     process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(STOP_TIMEOUT_S)
-    except psutil.TimeoutExpired:
-        console.print(f"[red]still stopping after {STOP_TIMEOUT_S:.0f} s[/]: process {process.pid}")
-        return 1
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while process_of(running) is not None:
+        if time.monotonic() > deadline:
+            console.print(f"[red]still stopping after {STOP_TIMEOUT_S:.0f} s[/]: process {process.pid}")
+            return 1
+        time.sleep(POLL_S)
     console.print(f"stopped; the data is in {state_dir}")
     return 0
 

@@ -1,16 +1,24 @@
-"""The live timeline a person watches: who did what, seconds after the INVITE, a line each, in colour."""
+"""The live timeline of a running stack: who did what, seconds after the INVITE, and the two feeds it comes from."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import aiohttp
+import msgspec
+from redis.asyncio import Redis
 from rich.console import Console
 from rich.text import Text
 
 from devstack.knative import RuntimeEvent
 
+LIVE_CHANNELS = "resto:*:live"
 STYLES = {
     "caller": "bold cyan",
     "assistant": "bold magenta",
@@ -53,10 +61,29 @@ class Timeline:
         self.console.print(line, soft_wrap=True)
 
     def live(self, message: dict[str, Any], at: float) -> None:
-        """A message of the live feed (``stores.live``)."""
-        handler = getattr(self, f"_{message.get('kind')}", None)
-        if handler is not None:
-            handler(message, at)
+        """A message of the live feed (``stores.live``); kinds that are not shown are left out."""
+        match message.get("kind"):
+            case "call":
+                self.call_states.setdefault(message["state"], at)
+                attempt = message.get("attempt") or 1
+                self.tell(at, "bridge", message["state"] + (f" (attempt {attempt})" if attempt > 1 else ""))
+            case "said":
+                self.transcript.append({"who": message["who"], "text": message["text"]})
+                self.tell(at, message["who"], f"“{message['text']}”")
+            case "tool":
+                arguments = message["arguments"]
+                shown = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+                verdict = "" if message["ok"] else "  refused"
+                self.tell(at, "tool", f"{message['name']}({shown}){verdict}  {message['ms']:.1f} ms")
+            case "order":
+                self._order(message, at)
+            case "barge_in":
+                self.barge_in_ms.append(float(message["ms"]))
+                silent = f"the assistant is silent {message['ms']:.0f} ms after the first sound"
+                self.tell(at, "bridge", f"caller interrupts: {silent}")
+            case "event":
+                self.events.append({"type": message["type"], "function": message["function"], "ms": message["ms"]})
+                self.tell(at, "events", f"{message['type']} → {message['function']}  {message['ms']:.0f} ms")
 
     def runtime(self, event: RuntimeEvent) -> None:
         """An event of the local Knative runtime: pods, and deliveries that failed."""
@@ -68,22 +95,6 @@ class Timeline:
         elif event.kind in ("delivery_failed", "dead_letter"):
             self.tell(event.at, "events", f"{event.kind.replace('_', ' ')} at {event.service}: {event.detail}")
 
-    def _call(self, message: dict[str, Any], at: float) -> None:
-        state = message["state"]
-        self.call_states.setdefault(state, at)
-        attempt = message.get("attempt") or 1
-        self.tell(at, "bridge", state if attempt == 1 else f"{state} (attempt {attempt})")
-
-    def _said(self, message: dict[str, Any], at: float) -> None:
-        self.transcript.append({"who": message["who"], "text": message["text"]})
-        self.tell(at, message["who"], f"“{message['text']}”")
-
-    def _tool(self, message: dict[str, Any], at: float) -> None:
-        arguments = message["arguments"]
-        shown = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-        verdict = "" if message["ok"] else "  refused"
-        self.tell(at, "tool", f"{message['name']}({shown}){verdict}  {message['ms']:.1f} ms")
-
     def _order(self, message: dict[str, Any], at: float) -> None:
         self.tell(at, "order", f"ticket {message['number']}")
         for line in message["lines"]:
@@ -93,12 +104,37 @@ class Timeline:
             self.tell(at, "order", f"  {line['quantity']} × {line['name']}{size}{modifiers}".ljust(52) + amount)
         self.tell(at, "order", f"  total {message['currency']}".ljust(52) + f"{message['totalCents'] / 100:7.2f}")
 
-    def _barge_in(self, message: dict[str, Any], at: float) -> None:
-        self.barge_in_ms.append(float(message["ms"]))
-        self.tell(
-            at, "bridge", f"caller interrupts: the assistant is silent {message['ms']:.0f} ms after the first sound"
-        )
 
-    def _event(self, message: dict[str, Any], at: float) -> None:
-        self.events.append({"type": message["type"], "function": message["function"], "ms": message["ms"]})
-        self.tell(at, "events", f"{message['type']} → {message['function']}  {message['ms']:.0f} ms")
+async def watch_live(redis_url: str, on_message: Callable[[dict[str, object], float], None]) -> None:
+    """Hand over each message of every restaurant's live feed until cancelled."""
+    async with Redis.from_url(redis_url) as redis, redis.pubsub() as feed:
+        await feed.psubscribe(LIVE_CHANNELS)
+        async for message in feed.listen():
+            if message["type"] == "pmessage":
+                on_message(msgspec.json.decode(message["data"]), time.time())
+
+
+async def watch_runtime(runtime_url: str, on_event: Callable[[RuntimeEvent], None]) -> None:
+    """Hand over each event of the runtime that happens from now on, until cancelled or the runtime ends."""
+    began = time.time()
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
+    async with (
+        aiohttp.ClientSession(timeout=timeout) as session,
+        session.get(f"{runtime_url}/runtime/events") as answer,
+    ):
+        async for line in answer.content:
+            event = msgspec.json.decode(line, type=RuntimeEvent)
+            if event.at >= began:
+                on_event(event)
+
+
+async def follow(runtime_url: str, redis_url: str, console: Console) -> None:
+    """Print until Ctrl-C; the stack goes on."""
+    timeline = Timeline(console, started_at=time.time())
+    watchers = asyncio.gather(
+        watch_live(redis_url, timeline.live),
+        watch_runtime(runtime_url, timeline.runtime),
+    )
+    console.print("following; Ctrl-C stops the view, not the stack", style="dim")
+    with suppress(asyncio.CancelledError, KeyboardInterrupt):
+        await watchers

@@ -10,9 +10,8 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from devstack.stack import tail
-from devstack.stack.running import Line, Running
-from devstack.stack.timeline import Timeline
+from devstack.stack.running import DialableLine, Running
+from devstack.stack.timeline import Timeline, watch_live
 from softphone.scripted_call import Script, Turn
 
 CALL_TIMEOUT_S = 240.0
@@ -83,7 +82,7 @@ class CallerProcess:
 
 
 async def ring_and_watch(
-    running: Running, line: Line, say: list[str], *, voice: str, recording: Path | None, console: Console
+    running: Running, line: DialableLine, say: list[str], *, voice: str, recording: Path | None, console: Console
 ) -> int:
     """``alloresto call``: one scripted call to a running stack, with its live feed."""
     timeline = Timeline(console)
@@ -94,7 +93,7 @@ async def ring_and_watch(
         voice=FRENCH_VOICE if line.language == "fr" and voice == ENGLISH_VOICE else voice,
         recording="" if recording is None else str(recording),
     )
-    watching = asyncio.create_task(tail.watch_live(running.redis_url, timeline.live))
+    watching = asyncio.create_task(watch_live(running.redis_url, timeline.live))
     try:
         return await CallerProcess(script, timeline).run()
     finally:

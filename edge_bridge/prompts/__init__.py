@@ -10,6 +10,12 @@ from pathlib import Path
 
 LANGUAGES = ("en", "fr")
 NAMES = ("greeting", "one_moment", "busy", "unavailable", "goodbye", "hold", "leave_message", "beep")
+FALLBACK_LANGUAGE = "en"
+# What "greeting" says: the handler's model has to know what the caller has heard.
+GREETING_TEXTS = {
+    "en": "Hello! You've reached the restaurant. How can I help you?",
+    "fr": "Bonjour ! Vous êtes bien au restaurant. Que puis-je faire pour vous ?",
+}
 
 
 @cache
@@ -21,3 +27,15 @@ def prompt(language: str, name: str) -> bytes:
     if language not in LANGUAGES or name not in NAMES:
         raise KeyError(f"no prompt {language}/{name}: languages {', '.join(LANGUAGES)}; names {', '.join(NAMES)}")
     return (Path(__file__).parent / language / f"{name}.ulaw").read_bytes()
+
+
+def spoken_language(language: str) -> str:
+    """``language``, or English where there is no prompt in it."""
+    return language if language in LANGUAGES else FALLBACK_LANGUAGE
+
+
+def preload() -> None:
+    """Read every prompt once, so that no call waits for the disk."""
+    for language in LANGUAGES:
+        for name in NAMES:
+            prompt(language, name)

@@ -32,6 +32,8 @@ buried_total = Counter("outbox_buried_total", "Events given up: dead letters of 
 backlog = Gauge("outbox_backlog", f"Events that wait to be published; {MOST_COUNTED} means at least so many.")
 oldest_seconds = Gauge("outbox_oldest_seconds", "Age of the oldest event that waits, 0 when none does.")
 
+# The window keeps this to the first rows of the index outbox_due: without it, ranking by restaurant would sort the
+# whole backlog for each claim. "skip locked": what another relay publishes is not waited for.
 _CLAIM = f"""
 with due as materialized (
     select id, row_number() over (partition by coalesce(restaurant_id::text, id::text) order by id) as place

@@ -129,23 +129,17 @@ class Relay:
                 connection.add_termination_listener(lambda _, lost=lost: lost.set())
                 await connection.add_listener(CHANNEL, lambda *_: self._call())
                 self._call()
-                await self._watch(connection, lost)
+                while not lost.is_set():
+                    try:
+                        await asyncio.wait_for(lost.wait(), LISTENER_CHECK_S)
+                    except TimeoutError:  # a connection that died silently says nothing: ask it
+                        await connection.execute("select 1", timeout=LISTENER_CHECK_S)
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
                 log.warning("listening again", failure=type(error).__name__)
             finally:
                 if connection is not None and not connection.is_closed():
                     connection.terminate()
             await asyncio.sleep(FIRST_PAUSE_S)
-
-    async def _watch(self, connection: asyncpg.Connection[asyncpg.Record], lost: asyncio.Event) -> None:
-        """Return when the connection is lost; raise when it no longer answers."""
-        while True:
-            try:
-                await asyncio.wait_for(lost.wait(), LISTENER_CHECK_S)
-            except TimeoutError:
-                await connection.execute("select 1", timeout=LISTENER_CHECK_S)
-            else:
-                return
 
     async def _work(self) -> None:
         pause_s = FIRST_PAUSE_S
@@ -159,13 +153,10 @@ class Relay:
                 self._health.waiting_for("sink", str(error))
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
                 log.warning("the outbox can't be read, trying again", failure=type(error).__name__)
-            await self._pause(pause_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause_s * random.uniform(0.5, 1.0))
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
         self._call()  # so that the next worker sees the end, too
-
-    async def _pause(self, longest_s: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), longest_s * random.uniform(0.5, 1.0))
 
     async def _publish_next(self) -> bool:
         """Publish and settle one event; False when none is due. Raises SinkAwayError, with the event given back."""
@@ -175,25 +166,21 @@ class Relay:
                 return False
             if claim.more:
                 self._call()
-            await self._publish(connection, claim)
+            try:
+                await self._publisher.publish(claim.event())
+            except NotPublishedError as error:
+                self._health.arrived("sink")
+                claims.failed_total.inc()
+                await self._put_off(connection, claim, str(error))
+            except BadEvent as error:
+                log.error("an outbox row is no event", row=claim.row_id, reason=error.reason)
+                claims.buried_total.inc()
+                await claims.bury(connection, claim, error.reason)
+            else:
+                self._health.arrived("sink")
+                claims.published_total.inc()
+                await claims.delivered(connection, claim)
         return True
-
-    async def _publish(self, connection: Connection, claim: Claim) -> None:
-        try:
-            event = claim.event()
-            await self._publisher.publish(event)
-        except NotPublishedError as error:
-            self._health.arrived("sink")
-            claims.failed_total.inc()
-            await self._put_off(connection, claim, str(error))
-        except BadEvent as error:
-            log.error("an outbox row is no event", row=claim.row_id, reason=error.reason)
-            claims.buried_total.inc()
-            await claims.bury(connection, claim, error.reason)
-        else:
-            self._health.arrived("sink")
-            claims.published_total.inc()
-            await claims.delivered(connection, claim)
 
     async def _put_off(self, connection: Connection, claim: Claim, reason: str) -> None:
         due_in_s = await claims.failed(connection, claim, reason)

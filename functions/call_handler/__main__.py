@@ -1,6 +1,5 @@
 """``python -m functions call_handler``: listen as soon as possible, load the rest behind it."""
 
-import asyncio
 import gc
 import logging
 
@@ -15,13 +14,10 @@ def main() -> None:
     logs.configure("call-handler")
     logging.getLogger("picows").setLevel(logging.WARNING)
 
-    import uvloop
-
     from functions.call_handler.serving.app import build_app
-    from process.asgi import serve
+    from process.asgi import run
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(build_app(settings), settings.host, settings.port, grace_s=int(settings.drain_s)))
+    run(build_app(settings), settings.host, settings.port, grace_s=int(settings.drain_s))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from stores.postgres import Postgres
 from stores.redis import connect
 
 NAME = "greeting_renderer"
-# The fields of a restaurant that its greeting is made of; a change of any other is none of ours.
+# The fields of a restaurant that its greeting is made of; a change of any other is not heard in it.
 SPOKEN_FIELDS = frozenset({"greeting", "voice", "name", "language", "record_calls"})
 
 

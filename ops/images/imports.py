@@ -38,19 +38,15 @@ def closure(modules: Modules, starts: Iterable[str]) -> Closure:
         if name in ours:
             continue
         ours.add(name)
-        waiting.extend(parent for parent in _parents(name) if parent in modules)
+        parts = name.split(".")
+        parents = (".".join(parts[:length]) for length in range(1, len(parts)))
+        waiting.extend(parent for parent in parents if parent in modules)
         for imported in _imported(ast.parse(modules[name].read_text()), modules):
             if imported in modules:
                 waiting.append(imported)
             else:
                 others.add(imported)
     return Closure(frozenset(ours), frozenset(others))
-
-
-def _parents(name: str) -> Iterator[str]:
-    while "." in name:
-        name = name.rpartition(".")[0]
-        yield name
 
 
 def _imported(node: ast.AST, modules: Modules) -> Iterator[str]:
@@ -62,9 +58,6 @@ def _imported(node: ast.AST, modules: Modules) -> Iterator[str]:
     elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in modules and "." in node.value:
         yield node.value  # for importlib: what the handler loads while it starts
     for child in ast.iter_child_nodes(node):
-        if not _is_for_type_checkers(child):
+        test = child.test if isinstance(child, ast.If) else None
+        if not (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"):
             yield from _imported(child, modules)
-
-
-def _is_for_type_checkers(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"

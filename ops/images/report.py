@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from ops.images import checks, dockerfile, tree
-from ops.images.context import BuildContext
+from ops.images.dockerfile import BuildContext
 from ops.images.sizes import LIMITS_MB, MB, Sizes, measure
 from ops.manifests import render
-from ops.manifests.problems import ManifestError
+from ops.manifests.manifests import ManifestError
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFESTS = ROOT / "manifests" / "overlays" / "dev"
@@ -25,7 +25,7 @@ SHOWN_PACKAGES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class ExaminedImage:
     """One target, measured and tried."""
 
     target: str
@@ -43,13 +43,13 @@ class Image:
         return not self.problems and (self.limit is None or self.sizes.total <= self.limit)
 
 
-def make(target: str, root: Path) -> Image:
+def make(target: str, root: Path) -> ExaminedImage:
     """Build ``target`` in ``root`` and try it. Raises BuildError, DockerfileError or ManifestError."""
     began = time.monotonic()
     made = tree.build(dockerfile.read(ROOT / "Dockerfile"), target, BuildContext(ROOT), root)
     sizes = measure(made)  # before anything runs in it
     problems = checks.examine(made, render(MANIFESTS))
-    return Image(target, sizes, tuple(problems), time.monotonic() - began)
+    return ExaminedImage(target, sizes, tuple(problems), time.monotonic() - began)
 
 
 def run(targets: list[str], json_file: Path | None, packages: bool, keep: Path | None) -> int:
@@ -68,7 +68,8 @@ def run(targets: list[str], json_file: Path | None, packages: bool, keep: Path |
     _show(images, console)
     for image in images:
         if packages:
-            _show_packages(image, console)
+            heaviest = image.sizes.heaviest[:SHOWN_PACKAGES]
+            console.print(f"{image.target}: " + ", ".join(f"{name} {size / MB:.1f}" for name, size in heaviest))
         for problem in image.problems:
             console.print(f"{image.target}: {problem}", style="red", markup=False)
     if json_file is not None:
@@ -84,7 +85,7 @@ def _folder(parent: Path, target: str) -> Path:
     return folder
 
 
-def _show(images: list[Image], console: Console) -> None:
+def _show(images: list[ExaminedImage], console: Console) -> None:
     table = Table(title="What each image adds to its base, MB (10⁶ bytes)", title_justify="left")
     table.add_column("target")
     for heading in ("packages", "code", "bytecode", "total", "limit"):
@@ -98,12 +99,7 @@ def _show(images: list[Image], console: Console) -> None:
     console.print(table)
 
 
-def _show_packages(image: Image, console: Console) -> None:
-    heaviest = image.sizes.heaviest[:SHOWN_PACKAGES]
-    console.print(f"{image.target}: " + ", ".join(f"{name} {size / MB:.1f}" for name, size in heaviest))
-
-
-def as_json(image: Image) -> dict[str, Any]:
+def as_json(image: ExaminedImage) -> dict[str, Any]:
     """Bytes, problems and every package."""
     sizes = image.sizes
     return {

@@ -8,8 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ops.images.context import BuildContext
-from ops.images.dockerfile import Dockerfile, DockerfileError, Instruction
+from ops.images.dockerfile import BuildContext, Dockerfile, DockerfileError, Instruction
 
 INSTALLER = "installer"  # the stage that installs uv; here the project's own uv is used, from the same lock
 VENV = "/opt/venv"

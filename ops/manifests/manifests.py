@@ -1,6 +1,6 @@
-"""One object of a manifest, with the file it came from, so that every fault can name it."""
+"""One object of a manifest with the file it came from, and what is wrong with one, in words an operator can act on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,27 @@ from typing import Any
 import yaml
 
 from cluster.rules.objects import ClusterObject
-from ops.manifests.problems import ManifestError, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault. ``where`` names the file and the object, ``field`` is a dotted path inside it."""
+
+    where: str
+    field: str
+    what: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.field}: {self.what}; {self.fix}"
+
+
+class ManifestError(Exception):
+    """Every problem found, not just the first. Nothing was started."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from ops.manifests import fields, kinds
-from ops.manifests.manifests import Manifest
-from ops.manifests.problems import Problem
+from ops.manifests.manifests import Manifest, Problem
 
 K = TypeVar("K", bound=fields.Strict)
 

@@ -12,12 +12,10 @@ from typing import Any
 import msgspec
 import yaml
 
-from ops.manifests.manifests import Manifest, read_documents
+from ops.manifests.kustomization import Kustomization, Patch, Selector, annotate, label, place, recount, retag
+from ops.manifests.manifests import Manifest, ManifestError, Problem, read_documents
 from ops.manifests.parsing import field_problem
 from ops.manifests.patches import Json, PatchError, apply_operations, merge
-from ops.manifests.problems import ManifestError, Problem
-from ops.manifests.selecting import Kustomization, Patch, Selector
-from ops.manifests.transforming import annotate, label, place, recount, retag
 
 _NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
@@ -32,7 +30,11 @@ class _Rendering:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._file = self._find(folder)
+        found = [folder / name for name in _NAMES if (folder / name).is_file()]
+        if not found:
+            problem = Problem(str(folder), "(folder)", f"no {_NAMES[0]}", "name a folder that holds one")
+            raise ManifestError([problem])
+        self._file = found[0]
         self._kustomization = self._read()
 
     def render(self, manifests: list[Manifest]) -> list[Manifest]:
@@ -46,9 +48,6 @@ class _Rendering:
         self._check_unique(manifests)
         for index, patch in enumerate(spec.patches):
             manifests = self._patch(manifests, patch, f"patches[{index}]")
-        return self._transform(manifests)
-
-    def _transform(self, manifests: list[Manifest]) -> list[Manifest]:
         accounts = frozenset(manifest.name for manifest in manifests if manifest.kind == "ServiceAccount")
         return [Manifest(self._transformed(copy.deepcopy(one.body), accounts), one.file) for one in manifests]
 
@@ -66,13 +65,6 @@ class _Rendering:
         return body
 
     # Reading
-
-    def _find(self, folder: Path) -> Path:
-        for name in _NAMES:
-            if (folder / name).is_file():
-                return folder / name
-        problem = Problem(str(folder), "(folder)", f"no {_NAMES[0]}", "name a folder that holds one")
-        raise ManifestError([problem])
 
     def _read(self) -> Kustomization:
         documents = list(read_documents(self._file))
@@ -175,12 +167,8 @@ class _Rendering:
             return []
         kept = {key: manifest.body[key] for key in ("apiVersion", "kind") if key in manifest.body}
         overlay = {key: value for key, value in body.items() if key not in kept}
-        merged = merge(manifest.body, overlay, by_key=_is_built_in(manifest.api_version)) | kept
+        # kustomize merges the lists of Kubernetes's own kinds by key; those of custom resources are replaced
+        built_in = "." not in manifest.group or manifest.group.endswith(".k8s.io")
+        merged = merge(manifest.body, overlay, by_key=built_in) | kept
         merged["metadata"]["name"] = manifest.name
         return [Manifest(merged, manifest.file)]
-
-
-def _is_built_in(api_version: str) -> bool:
-    """Kinds whose lists kustomize merges by key: Kubernetes's own, not custom resources."""
-    group = api_version.rpartition("/")[0]
-    return "." not in group or group.endswith(".k8s.io")

@@ -35,6 +35,7 @@ def test_a_wrong_password_is_said_in_place(visitor: Visitor) -> None:
     expect(visitor.page.get_by_role("alert")).to_contain_text("is not right")
 
 
+@pytest.mark.usefixtures("within_one_day")
 def test_an_order_appears_without_a_reload(visitor: Visitor, admin: Admin) -> None:
     visitor.log_in()
     visitor.open(f"/r/{admin.pizza.id}/orders")

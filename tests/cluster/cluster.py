@@ -12,7 +12,7 @@ from typing import Any
 
 from cluster.client import DELETION_COST, KnativeClient
 from cluster.states import SERVICE_LABEL
-from edge_bridge.pod_costs import BUSY_COST
+from edge_bridge.calls.pod_costs import BUSY_COST
 from stores import greetings, lines, orders
 from stores.ciphers import PiiCipher
 from stores.orders import Order

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from cluster.client import KnativeClient
 from cluster.errors import ClusterError
 from devstack.servers.ports import port_problem
-from devstack.stack.running import Line
+from devstack.stack.running import DialableLine
 from domain import hours
 from stores import restaurants
 from stores.postgres import Postgres
@@ -59,7 +59,7 @@ class Target:
     database_url: str
     redis_url: str
     master_key: str
-    line: Line
+    line: DialableLine
 
 
 async def find(asked: Asked) -> Target:
@@ -152,9 +152,9 @@ async def _silent(option: str, url: str, usual_port: int, forward: str) -> str:
     return ""
 
 
-async def _open_line(database_url: str) -> Line:
+async def _open_line(database_url: str) -> DialableLine:
     """The seeded restaurant's line. Raises TargetError where there is none, or nobody would be served now."""
-    seed = "alloresto seed --always-open (with the cluster's PLATFORM_DATABASE_URL and MASTER_KEY)"
+    seed = "./alloresto seed --always-open (with the cluster's PLATFORM_DATABASE_URL and MASTER_KEY)"
     postgres = Postgres(database_url)
     await postgres.open(timeout_s=REACHED_WITHIN_S)
     try:
@@ -167,4 +167,4 @@ async def _open_line(database_url: str) -> Line:
         await postgres.close()
     if not hours.is_open(restaurant, datetime.now(UTC)):
         raise TargetError(f"{RESTAURANT} is closed now, and takes no orders; run {seed}")
-    return Line(RESTAURANT, row["restaurant_id"], row["language"], row["id"], row["number"])
+    return DialableLine(RESTAURANT, row["restaurant_id"], row["language"], row["id"], row["number"])

@@ -88,7 +88,7 @@ async def test_a_kubeconfig_that_is_not_there_is_told_in_one_line(asked: Asked, 
 
 async def test_a_database_without_the_example_restaurant_says_how_to_seed_it(asked: Asked, postgres: Pools) -> None:
     [told] = await problems(asked)
-    assert "run alloresto seed --always-open" in told
+    assert "run ./alloresto seed --always-open" in told
 
 
 def test_without_its_options_the_mark_is_an_error_that_names_them() -> None:

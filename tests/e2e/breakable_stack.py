@@ -15,8 +15,8 @@ import msgspec
 
 from devstack.servers.embedded_server import EmbeddedServer
 from devstack.stack.credentials import load_or_make
-from devstack.stack.engines import Engine
-from devstack.stack.running import Line
+from devstack.stack.engines import EngineEndpoint
+from devstack.stack.running import DialableLine
 from devstack.stack.stack import Stack, StackOptions
 from process import logs
 
@@ -41,7 +41,7 @@ class Description(msgspec.Struct, frozen=True):
     app_url: str
     platform_url: str
     master_key: str
-    lines: tuple[Line, ...]
+    lines: tuple[DialableLine, ...]
 
 
 class BreakableStack(Stack):
@@ -49,7 +49,7 @@ class BreakableStack(Stack):
 
     def __init__(self, options: Options, tell: Callable[[str], None]) -> None:
         state_dir = Path(options.state_dir)
-        engine = Engine("the tests' engine", options.engine_url, options.engine_key)
+        engine = EngineEndpoint("the tests' engine", options.engine_url, options.engine_key)
         super().__init__(
             StackOptions(
                 state_dir, rtp_port_min=options.rtp_port_min, engine=engine, edge_environment=dict(options.edge)

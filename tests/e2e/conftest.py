@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from devstack.stack.engines import SpeechServer
-from devstack.stack.running import Line
+from devstack.stack.running import DialableLine
 from functions.greeting_renderer.speech import to_ulaw
 from stores import keys
 from stores.redis import connect
@@ -35,7 +35,7 @@ if os.path.exists({flag!r}):
     os._exit(1)
 """
 
-Phone = Callable[[Line], PhoneCall]
+Phone = Callable[[DialableLine], PhoneCall]
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ async def feed(house: House) -> AsyncIterator[LiveFeed]:
 def phone(house: House, feed: LiveFeed) -> Callable[..., PhoneCall]:
     """``phone(line, sentences)``: a caller who has not rung yet."""
 
-    def call(line: Line, sentences: dict[str, bytes] | None = None) -> PhoneCall:
+    def call(line: DialableLine, sentences: dict[str, bytes] | None = None) -> PhoneCall:
         return PhoneCall(house.about.sip_port, line, feed, sentences or {})
 
     return call

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import aiohttp
 import msgspec
 
-from devstack.stack.running import Line
+from devstack.stack.running import DialableLine
 from stores import orders
 from stores.ciphers import PiiCipher
 from stores.orders import Order
@@ -90,7 +90,7 @@ class House:
             self._process.kill()
             self._process.wait()
 
-    def line(self, restaurant: str) -> Line:
+    def line(self, restaurant: str) -> DialableLine:
         return next(line for line in self.about.lines if line.restaurant == restaurant)
 
     # --- The runtime -------------------------------------------------------------------------------------

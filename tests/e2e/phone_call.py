@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from devstack.stack import tail
-from devstack.stack.running import Line
+from devstack.stack.running import DialableLine
+from devstack.stack.timeline import watch_live
 from softphone.caller import Caller, CallResult
-from stores.away import redis_away
+from stores.errors import redis_away
 
 FRAME_BYTES = 160
 RECOGNISED_BYTES = 4000
@@ -36,7 +36,7 @@ class LiveFeed:
         """Until cancelled."""
         while True:
             with contextlib.suppress(*redis_away()):
-                await tail.watch_live(self._redis_url, lambda message, at: self.messages.append(dict(message)))
+                await watch_live(self._redis_url, lambda message, at: self.messages.append(dict(message)))
             await asyncio.sleep(FEED_AGAIN_S)
 
     async def told(self, about: Callable[[Message], bool], since: int = 0, timeout_s: float = TOLD_WITHIN_S) -> Message:
@@ -64,7 +64,7 @@ async def live_feed(redis_url: str) -> AsyncIterator[LiveFeed]:
 class PhoneCall:
     """One call to ``line``. ``sentences`` are what it can say, as µ-law; leaving the context hangs up."""
 
-    def __init__(self, sip_port: int, line: Line, feed: LiveFeed, sentences: Mapping[str, bytes]) -> None:
+    def __init__(self, sip_port: int, line: DialableLine, feed: LiveFeed, sentences: Mapping[str, bytes]) -> None:
         self.line = line
         self.caller = Caller(("127.0.0.1", sip_port), line.line_id)
         self.call_id = ""

@@ -1,12 +1,14 @@
-"""What callers say, as data: one file a language, and what means the same in both."""
+"""What callers say, as data: one module for each language, what means the same in both, and which one a text is in."""
 
 from __future__ import annotations
 
+import re
+
 from devstack.speech.lexicon.english import ENGLISH
 from devstack.speech.lexicon.french import FRENCH
-from devstack.speech.lexicon.model import Lexicon
+from devstack.speech.lexicon.model import Lexicon, words
 
-__all__ = ["LEXICONS", "OTHER_NAMES", "SIZES", "Lexicon"]
+__all__ = ["LEXICONS", "OTHER_NAMES", "SIZES", "Lexicon", "guess_language"]
 
 LEXICONS = {"en": ENGLISH, "fr": FRENCH}
 
@@ -33,3 +35,15 @@ OTHER_NAMES = {
     "quattro formaggi": ("four cheeses", "four cheese", "quatre fromages"),
     "frites": ("portion de frites",),
 }
+
+_FRENCH_FUNCTION_WORDS = words(
+    "le la les un une des du de et est vous nous je pour avec votre bonjour merci que qui dans sur pas plus ou au aux "
+    "ce cette à voudrais commande en plaît"
+)
+_FRENCH_SHARE = 0.15  # of a text's first 200 words
+
+
+def guess_language(text: str) -> str:
+    """``fr`` when enough of its words are French function words, else ``en``."""
+    said = re.findall(r"[\w'’]+", text.lower())[:200]
+    return "fr" if said and sum(word in _FRENCH_FUNCTION_WORDS for word in said) > _FRENCH_SHARE * len(said) else "en"

@@ -94,23 +94,15 @@ def decode(message: str | bytes) -> AnyClientEvent:
     try:
         return _decoder.decode(message)
     except msgspec.ValidationError as error:
-        raise UnreadableEvent(_explain(error), _event_id(message)) from error
+        problem = from_validation(error, "")
+        if problem.param == "type" and problem.code == "invalid_value":
+            known = ", ".join(f"'{kind.__struct_config__.tag}'" for kind in ClientEvent.__subclasses__())
+            text = f"Invalid value for 'type'. Supported values are: {known}."
+            problem = ProtocolError(text, code="invalid_value", param="type")
+        # The error event echoes the client's own id, also of an event whose other fields are wrong.
+        generic = msgspec.json.decode(message)
+        event_id = generic.get("event_id") if isinstance(generic, dict) else None
+        raise UnreadableEvent(problem, event_id if isinstance(event_id, str) else None) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         problem = ProtocolError(f"The message is not valid JSON: {error}.", code="invalid_json")
         raise UnreadableEvent(problem, None) from error
-
-
-def _explain(error: msgspec.ValidationError) -> ProtocolError:
-    explained = from_validation(error, "")
-    if explained.param == "type" and explained.code == "invalid_value":
-        known = ", ".join(f"'{kind.__struct_config__.tag}'" for kind in ClientEvent.__subclasses__())
-        return ProtocolError(
-            f"Invalid value for 'type'. Supported values are: {known}.", code="invalid_value", param="type"
-        )
-    return explained
-
-
-def _event_id(message: str | bytes) -> str | None:
-    generic = msgspec.json.decode(message)
-    found = generic.get("event_id") if isinstance(generic, dict) else None
-    return found if isinstance(found, str) else None

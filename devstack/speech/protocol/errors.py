@@ -1,4 +1,4 @@
-"""Errors as the protocol has them: the socket stays open, the client is told what was wrong and where."""
+"""Errors in OpenAI's words and codes: events on the Realtime socket, which stays open, and HTTP answers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 from typing import Any
 
 import msgspec
+
+from process.asgi import Response
 
 _WHERE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]+)`)?$", re.DOTALL)
 _FIELD = re.compile(r"field `(?P<name>[^`]+)`")
@@ -27,6 +29,12 @@ class ProtocolError(Exception):
             "param": self.param,
             "event_id": event_id,
         }
+
+
+def error_response(status: int, message: str, kind: str, code: str, param: str | None = None) -> Response:
+    """The body of OpenAI's HTTP API, of which the type (``kind``) is the coarse class and the code the exact one."""
+    body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
+    return Response(status, msgspec.json.encode(body), {"content-type": "application/json"})
 
 
 def from_validation(error: msgspec.ValidationError, root: str) -> ProtocolError:

@@ -27,13 +27,13 @@ class Content(msgspec.Struct, omit_defaults=True):
     audio: str | None = None
 
 
-class _Item(msgspec.Struct, tag_field="type", kw_only=True):
+class _ItemFields(msgspec.Struct, tag_field="type", kw_only=True):
     id: str = ""
     object: Literal["realtime.item"] = "realtime.item"
     status: Status = "completed"
 
 
-class Message(_Item, tag="message"):
+class Message(_ItemFields, tag="message"):
     role: Literal["system", "user", "assistant"]
     content: list[Content]
 
@@ -43,13 +43,13 @@ class Message(_Item, tag="message"):
         return " ".join(part.text or part.transcript or "" for part in self.content).strip()
 
 
-class FunctionCall(_Item, tag="function_call"):
+class FunctionCall(_ItemFields, tag="function_call"):
     name: str
     arguments: str
     call_id: str = ""
 
 
-class FunctionCallOutput(_Item, tag="function_call_output"):
+class FunctionCallOutput(_ItemFields, tag="function_call_output"):
     call_id: str
     output: str
 
@@ -95,7 +95,7 @@ class Heard:
         return " ".join(text for (text, _), start in zip(self.clauses, starts, strict=False) if start < end_ms)
 
 
-class Conversation:
+class RealtimeConversation:
     """Items in order. ``heard`` has the audio timeline of assistant items that this server spoke."""
 
     def __init__(self) -> None:

@@ -88,7 +88,7 @@ class Audio(_Strict):
     output: AudioOutput = msgspec.field(default_factory=AudioOutput)
 
 
-class Tool(_Strict):
+class SessionTool(_Strict):
     type: Literal["function"]
     name: str
     description: str = ""
@@ -110,7 +110,7 @@ class SessionConfig(_Strict):
     model: str = "local"
     output_modalities: Modalities = msgspec.field(default_factory=lambda: ["audio"])
     instructions: str = ""
-    tools: Annotated[list[Tool], msgspec.Meta(max_length=128)] = msgspec.field(default_factory=list)
+    tools: Annotated[list[SessionTool], msgspec.Meta(max_length=128)] = msgspec.field(default_factory=list)
     tool_choice: ToolChoice = "auto"
     parallel_tool_calls: bool = True
     max_output_tokens: TokenLimit = "inf"

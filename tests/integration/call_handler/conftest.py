@@ -25,6 +25,7 @@ from protocols.call_lane import LaneLine
 from stores import menus, restaurants
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine, FakeSession
+from tests.shifted import clock
 
 WAIT_S = 10.0
 GREETING = "Harbour Pizza, good evening!"
@@ -149,9 +150,8 @@ async def _running(
     engine: FakeEngine, database_url: str, redis_url: str, master_key: str, settings: dict[str, str]
 ) -> AsyncIterator[Handler]:
     port = free_port()
-    environment = {
+    environment = clock.inherited() | {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.getcwd(),
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "MASTER_KEY": master_key,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cluster.client import DELETION_COST, KnativeClient
+from cluster.client import DELETION_COST, SAFE_TO_EVICT, KnativeClient
 from cluster.errors import ClusterError
 from cluster.states import MIN_SCALE
 from tests.fakes.knative_objects import pod, revision, service
@@ -116,7 +116,10 @@ async def test_less_than_no_pod_is_refused_before_anything_is_asked(api: Kuberne
 async def test_the_deletion_cost_is_set_on_the_pod(api: KubernetesApi, client: KnativeClient) -> None:
     await client.set_deletion_cost("call-handler-00002-a", 1000)
 
-    assert api.annotations("Pod", "call-handler-00002-a", "alloresto") == {DELETION_COST: "1000"}
+    assert api.annotations("Pod", "call-handler-00002-a", "alloresto") == {
+        DELETION_COST: "1000",
+        SAFE_TO_EVICT: "false",
+    }
 
 
 async def test_a_pod_that_is_gone_needs_no_deletion_cost(api: KubernetesApi, client: KnativeClient) -> None:

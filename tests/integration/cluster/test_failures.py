@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster.client import DELETION_COST, KnativeClient
+from cluster.client import DELETION_COST, SAFE_TO_EVICT, KnativeClient
 from cluster.errors import ClusterError
 from devstack.servers.ports import free_port
 from tests.fakes.knative_objects import pod
@@ -35,7 +35,10 @@ async def test_the_edge_bridges_role_is_enough_for_the_deletion_cost(api: Kubern
     await bridge.set_deletion_cost("call-handler-00002-a", 1000)
     await bridge.set_deletion_cost("gone", 1000)
 
-    assert api.annotations("Pod", "call-handler-00002-a", "alloresto") == {DELETION_COST: "1000"}
+    assert api.annotations("Pod", "call-handler-00002-a", "alloresto") == {
+        DELETION_COST: "1000",
+        SAFE_TO_EVICT: "false",
+    }
     assert api.requests == [  # nothing that the role does not allow was tried
         ("PATCH", "/api/v1/namespaces/alloresto/pods/call-handler-00002-a"),
         ("PATCH", "/api/v1/namespaces/alloresto/pods/gone"),

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cluster import connection
-from cluster.client import DELETION_COST, KnativeClient
+from cluster.client import DELETION_COST, SAFE_TO_EVICT, KnativeClient
 from cluster.errors import ClusterError
 from tests.fakes.knative_objects import deletion_cost_role, pod
 from tests.fakes.kubernetes_api import KubernetesApi
@@ -77,7 +77,7 @@ async def test_the_service_account_is_used_over_tls(api: KubernetesApi) -> None:
         await client.set_deletion_cost(POD, 1000)
 
         assert (client.server, client.namespace) == (api.url, "alloresto")
-    assert api.annotations("Pod", POD, "alloresto") == {DELETION_COST: "1000"}
+    assert api.annotations("Pod", POD, "alloresto") == {DELETION_COST: "1000", SAFE_TO_EVICT: "false"}
 
 
 @pytest.mark.usefixtures("account")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.client import DELETION_COST, KnativeClient
-from edge_bridge.pod_costs import ClusterPods, PodCostTasks, for_environment
+from cluster.client import DELETION_COST, IN_CALL, SAFE_TO_EVICT, KnativeClient
+from edge_bridge.calls.pod_costs import ClusterPods, PodCostTasks, for_environment
 from ops.manifests.render import render
 from tests.fakes.knative_objects import pod
 from tests.fakes.kubernetes_api import KubernetesApi
@@ -32,17 +32,28 @@ def cost(api: KubernetesApi) -> str | None:
     return api.annotations("Pod", POD, "alloresto").get(DELETION_COST)
 
 
+def labels(api: KubernetesApi) -> dict[str, str]:
+    found = api.get("Pod", POD, "alloresto")
+    assert found is not None
+    return found["metadata"].get("labels", {})  # type: ignore[no-any-return]
+
+
 async def test_a_busy_pod_is_protected_until_its_call_has_ended(api: KubernetesApi, bridge: PodCostTasks) -> None:
     bridge.check()
     bridge.busy(POD)
     async with asyncio.timeout(10):
         while cost(api) != "1000":
             await asyncio.sleep(0.01)
+    evictable = api.annotations("Pod", POD, "alloresto").get(SAFE_TO_EVICT)
+    in_call = labels(api).get(IN_CALL)
 
     bridge.idle(POD)
     await bridge.close()
 
+    assert (evictable, in_call) == ("false", "true")
     assert cost(api) == "0"
+    assert SAFE_TO_EVICT not in api.annotations("Pod", POD, "alloresto")
+    assert IN_CALL not in labels(api)
 
 
 async def test_without_its_role_the_bridge_says_so_at_its_start(
@@ -54,7 +65,7 @@ async def test_without_its_role_the_bridge_says_so_at_its_start(
     bridge.busy(POD)
     await bridge.close()
 
-    warnings = [record for record in caplog.records if record.name == "edge_bridge.pod_costs"]
+    warnings = [record for record in caplog.records if record.name == "edge_bridge.calls.pod_costs"]
     told = {record.getMessage(): getattr(record, "alloresto_fields")["why"] for record in warnings}  # noqa: B009
     assert told["a scale-down may take pods with live calls"].endswith(
         "bind the Role pod-deletion-cost of the manifests to it"
@@ -64,7 +75,7 @@ async def test_without_its_role_the_bridge_says_so_at_its_start(
 
 
 def test_lightkube_is_not_imported_before_it_is_used() -> None:
-    program = "import sys, edge_bridge.pod_costs, cluster.client; print('lightkube' in sys.modules)"
+    program = "import sys, edge_bridge.calls.pod_costs, cluster.client; print('lightkube' in sys.modules)"
 
     ran = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True, env=dict(os.environ)
@@ -91,4 +102,4 @@ async def test_each_overlays_role_is_enough(overlay: str, tmp_path: Path, monkey
         await pods.set_deletion_cost(POD, 1000)
         await pods.close()
 
-        assert api.annotations("Pod", POD, namespace or own) == {DELETION_COST: "1000"}
+        assert api.annotations("Pod", POD, namespace or own) == {DELETION_COST: "1000", SAFE_TO_EVICT: "false"}

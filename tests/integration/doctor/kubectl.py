@@ -7,15 +7,20 @@ import argparse
 import json
 import shlex
 
+from cluster.rules import presence
 from ops.manifests.patches import apply_operations, merge
 from tests.fakes.kubernetes_api import KubernetesApi
 from tests.fakes.kubernetes_resources import KINDS, RESOURCES, Object
-from tests.integration.doctor.good_cluster import applied, rendered
+from tests.integration.doctor.good_cluster import INSTALLED, applied, rendered, settled
 
 RBAC = "rbac.authorization.k8s.io"
 
 
 def run(api: KubernetesApi, command: str) -> None:
+    if command == presence.APPLY_SETTINGS:
+        for patched in applied(list(INSTALLED), rendered("components/knative-settings")):
+            api.put(settled(patched))
+        return
     command, piped, _ = command.partition(" --dry-run=client -o yaml | kubectl apply -f -")
     words = shlex.split(command, comments=True)
     assert words.pop(0) == "kubectl", command
@@ -26,7 +31,9 @@ def run(api: KubernetesApi, command: str) -> None:
     if verb == "create":
         _create(api, known.namespace, arguments, may_exist=bool(piped))
     else:
-        {"patch": _patch, "delete": _delete, "apply": _apply}[verb](api, known.namespace, arguments)
+        {"patch": _patch, "delete": _delete, "apply": _apply, "rollout": _restart}[verb](
+            api, known.namespace, arguments
+        )
 
 
 def _patch(api: KubernetesApi, namespace: str, arguments: list[str]) -> None:
@@ -36,7 +43,7 @@ def _patch(api: KubernetesApi, namespace: str, arguments: list[str]) -> None:
     change = json.loads(text)
     changed = merge(found, change, by_key=False) if kind == "merge" else apply_operations(found, change)
     written = changed.pop("stringData", {})  # the API server encodes it into data
-    api.put(changed | ({"data": {**changed.get("data", {}), **written}} if written else {}))
+    api.put(settled(changed | ({"data": {**changed.get("data", {}), **written}} if written else {})))
 
 
 def _delete(api: KubernetesApi, namespace: str, arguments: list[str]) -> None:
@@ -96,7 +103,13 @@ def _apply(api: KubernetesApi, namespace: str, arguments: list[str]) -> None:
     for change in rendered(folder):
         metadata = change["metadata"]
         old = api.get(change["kind"], metadata["name"], metadata.get("namespace", ""), change["apiVersion"])
-        api.put(applied([old], [change])[0] if old and "--server-side" in arguments else change)
+        api.put(settled(applied([old], [change])[0] if old else change))
+
+
+def _restart(api: KubernetesApi, namespace: str, arguments: list[str]) -> None:
+    verb, target = arguments
+    assert verb == "restart"
+    assert _found(api, namespace, target)["kind"] == "Deployment"
 
 
 def _found(api: KubernetesApi, namespace: str, target: str) -> Object:

@@ -45,7 +45,14 @@ async def test_a_bad_cluster_ends_with_1_and_whole_commands(api: KubernetesApi, 
         {
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": {"name": "config-network", "namespace": "knative-serving"},
+            "metadata": {
+                "name": "config-network",
+                "namespace": "knative-serving",
+                "labels": {
+                    "app.kubernetes.io/name": "knative-serving",
+                    "app.kubernetes.io/component": "networking",
+                },
+            },
         }
     )
     file = tmp_path / "found.json"
@@ -62,7 +69,8 @@ async def test_a_bad_cluster_ends_with_1_and_whole_commands(api: KubernetesApi, 
     [refused] = [one for one in found["findings"] if one["verdict"] == "refused"]
     assert refused["what"] == "ConfigMap/config-network in knative-serving"
     assert refused["field"] == "data.mesh-compatibility-mode"
-    assert refused["fix"] == command
+    restart = "kubectl rollout restart -n knative-serving deployment/activator"  # it reads the mode when it starts
+    assert refused["fix"] == f"{command}\n{restart}"
     assert "46-91 s" in refused["consequence"]
 
 

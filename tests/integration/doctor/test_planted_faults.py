@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from cluster.client import KnativeClient
+from cluster.client import DELETION_COST, SAFE_TO_EVICT, KnativeClient
 from cluster.rules import Finding, Verdict, examine, presence
 from ops.cluster_doctor import read
 from tests.fakes.kubernetes_api import KubernetesApi
 from tests.fakes.kubernetes_resources import Object
 from tests.integration.doctor import kubectl
-from tests.integration.doctor.good_cluster import INSTALLED
+from tests.integration.doctor.good_cluster import INSTALLED, good_objects, settled
 
 pytestmark = pytest.mark.integration
 
@@ -70,9 +70,15 @@ def gone(kind: str, namespace: str, name: str, api_version: str = "") -> Plant:
     return lambda api: api.delete(kind, name, namespace, api_version)
 
 
+def no_triggers(api: KubernetesApi) -> None:
+    for one in good_objects():
+        if one["kind"] == "Trigger":
+            api.delete("Trigger", one["metadata"]["name"], PRODUCT, EVENTING)
+
+
 def there(item: Object) -> Plant:
     def plant(api: KubernetesApi) -> None:
-        api.put(item)
+        api.put(settled(item))
 
     return plant
 
@@ -106,6 +112,47 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
         "ConfigMap/config-network in knative-serving",
         "data.mesh-compatibility-mode",
     ),
+    "a ConfigMap that Knative no longer checks": (
+        put("ConfigMap", KNATIVE, "config-defaults", "metadata.labels"),
+        "ConfigMap/config-defaults in knative-serving",
+        "metadata.labels",
+    ),
+    **{
+        f"{name} at zero": (
+            put(kind, namespace, name, "spec.replicas", 0),
+            f"{kind}/{name} in {namespace}",
+            "spec.replicas",
+        )
+        for kind, namespace, name in (
+            ("StatefulSet", EDGE, "edge-bridge"),
+            ("Deployment", PRODUCT, "outbox-relay"),
+            ("Deployment", PRODUCT, "web"),
+            ("Deployment", KNATIVE, "autoscaler"),
+            ("Deployment", "knative-eventing", "imc-dispatcher"),
+        )
+    },
+    "no relay": (gone("Deployment", PRODUCT, "outbox-relay"), "Deployment/outbox-relay", "metadata.name"),
+    "no Broker": (gone("Broker", PRODUCT, "default"), "Broker/default", "metadata.name"),
+    "no Triggers": (
+        no_triggers,
+        "Triggers",
+        "metadata.name",
+    ),
+    "a field that Knative refuses": (
+        put("ConfigMap", KNATIVE, "config-features", "data.kubernetes~podspec-tolerations"),
+        "ConfigMap/config-features in knative-serving",
+        "data[kubernetes.podspec-tolerations]",
+    ),
+    "a bridge's Service is gone": (
+        gone("Service", EDGE, "edge-bridge", "v1"),
+        "StatefulSet/edge-bridge",
+        "spec.serviceName",
+    ),
+    "the admin's Service is gone": (
+        gone("Service", PRODUCT, "web", "v1"),
+        "Ingress/web",
+        "spec.rules[0].http.paths[0].backend.service.name",
+    ),
     "two activators": (
         put("Deployment", KNATIVE, "activator", "spec.replicas", 2),
         "Deployment/activator in knative-serving",
@@ -135,6 +182,11 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
         put("ConfigMap", KNATIVE, "config-autoscaler", "data.max-scale-limit", "20"),
         "ConfigMap/config-autoscaler in knative-serving",
         "data.max-scale-limit",
+    ),
+    "half-duplex": (
+        handler("spec.template.metadata.annotations.features~knative~dev/http-full-duplex"),
+        "Service/call-handler",
+        "spec.template.metadata.annotations[features.knative.dev/http-full-duplex]",
     ),
     "several calls a pod": (
         handler(f"{SPEC}.containerConcurrency", 10),
@@ -309,6 +361,16 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
 }
 
 WARNED: dict[str, tuple[Plant, str, str]] = {
+    "no budget for the pods in a call": (
+        gone("PodDisruptionBudget", PRODUCT, "call-handler"),
+        "Service/call-handler",
+        "spec.template.metadata.labels",
+    ),
+    "a budget that lets a pod in a call go": (
+        put("PodDisruptionBudget", PRODUCT, "call-handler", "spec.maxUnavailable", 1),
+        "PodDisruptionBudget/call-handler",
+        "spec.maxUnavailable",
+    ),
     "metrics are off": (
         put("ConfigMap", KNATIVE, "config-observability", "data.metrics-protocol"),
         "ConfigMap/config-observability",
@@ -406,11 +468,12 @@ async def test_a_planted_cost_is_warned_of_and_its_command_mends_it(
 
 async def test_our_settings_mend_knative_as_it_is_installed(api: KubernetesApi, client: KnativeClient) -> None:
     for item in INSTALLED:
-        api.put(item)
+        api.put(settled(item))
     found = await examined(client)
     assert {one.what.partition("/")[2] for one in found if one.verdict is Verdict.REFUSED} == {
         "config-network in knative-serving",
         "config-defaults in knative-serving",
+        "config-features in knative-serving",
         "activator in knative-serving",
     }
     kubectl.run(api, presence.APPLY_SETTINGS)
@@ -424,3 +487,138 @@ def run_commands(api: KubernetesApi, findings: list[Finding]) -> None:
         assert commands, finding
         for command in commands:
             kubectl.run(api, command)
+
+
+async def test_with_nothing_but_knatives_kinds_nothing_is_good(tmp_path: Path) -> None:
+    async with (
+        KubernetesApi([]) as api,
+        KnativeClient(PRODUCT, kubeconfig=api.kubeconfig(tmp_path / "kubeconfig")) as client,
+    ):
+        findings = examine(await read(client, PRODUCT, EDGE))
+
+    assert [one for one in findings if one.verdict is Verdict.GOOD] == []
+    missing = {one.what for one in findings if one.verdict is Verdict.REFUSED}
+    assert {
+        "Service/call-handler and StatefulSet/edge-bridge",
+        "Deployment/activator in knative-serving",
+        "Deployment/autoscaler in knative-serving",
+        "Deployment/eventing-controller in knative-eventing",
+    } <= missing
+
+
+@pytest.mark.parametrize("name", ["activator", "autoscaler", "controller", "webhook"])
+async def test_a_part_of_knative_that_is_not_there_is_not_good(
+    name: str, api: KubernetesApi, client: KnativeClient
+) -> None:
+    api.delete("Deployment", name, KNATIVE)
+
+    [finding] = await examined(client)
+
+    assert (finding.what, finding.detail) == (f"Deployment/{name} in {KNATIVE}", "not there")
+
+
+@pytest.mark.parametrize("name", ["edge-bridge-sip", "redis", "postgres"])
+async def test_a_service_that_is_deleted_is_found_in_a_cluster_of_one_namespace(name: str, tmp_path: Path) -> None:
+    async with (
+        KubernetesApi(good_objects("overlays/dev-cluster")) as api,
+        KnativeClient(PRODUCT, kubeconfig=api.kubeconfig(tmp_path / "kubeconfig")) as client,
+    ):
+        assert [one for one in examine(await read(client, PRODUCT, PRODUCT)) if one.verdict is not Verdict.GOOD] == []
+        api.delete("Service", name, PRODUCT, "v1")
+
+        [found] = [one for one in examine(await read(client, PRODUCT, PRODUCT)) if one.verdict is not Verdict.GOOD]
+
+    assert found.verdict is Verdict.REFUSED
+    assert found.what.partition("/")[0] == "StatefulSet"
+
+
+@pytest.mark.parametrize(("namespace", "name"), [(PRODUCT, "postgres"), (PRODUCT, "redis")])
+async def test_data_that_is_switched_off_is_found(namespace: str, name: str, tmp_path: Path) -> None:
+    async with (
+        KubernetesApi(good_objects("overlays/dev-cluster")) as api,
+        KnativeClient(PRODUCT, kubeconfig=api.kubeconfig(tmp_path / "kubeconfig")) as client,
+    ):
+        put("StatefulSet", namespace, name, "spec.replicas", 0)(api)
+
+        [found] = [one for one in examine(await read(client, PRODUCT, PRODUCT)) if one.verdict is not Verdict.GOOD]
+
+    assert (found.what, found.field) == (f"StatefulSet/{name} in {namespace}", "spec.replicas")
+
+
+@pytest.mark.parametrize(("available", "verdict"), [(0, Verdict.REFUSED), (1, Verdict.WARNING)])
+async def test_pods_that_are_wanted_and_not_available_are_told(
+    available: int, verdict: Verdict, api: KubernetesApi, client: KnativeClient
+) -> None:
+    put("Deployment", PRODUCT, "outbox-relay", "status.availableReplicas", available)(api)
+
+    [finding] = await examined(client)
+
+    assert finding.verdict is verdict
+    assert finding.detail == f"{available} of 2 pods are available"
+
+
+def a_pod(**status: Any) -> Object:
+    metadata = {"name": "call-handler-00001-a", "namespace": PRODUCT}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {}, "status": status}
+
+
+@pytest.mark.parametrize("reason", ["ImagePullBackOff", "CrashLoopBackOff", "CreateContainerConfigError"])
+async def test_a_pod_that_cannot_start_is_told_with_its_reason(
+    reason: str, api: KubernetesApi, client: KnativeClient
+) -> None:
+    waiting = {"waiting": {"reason": reason, "message": "Back-off"}}
+    api.put(a_pod(containerStatuses=[{"name": "user-container", "image": "alloresto-functions", "state": waiting}]))
+
+    [finding] = await examined(client)
+
+    assert finding.verdict is Verdict.REFUSED
+    assert finding.detail == f"{reason}: Back-off"
+    assert finding.fix.splitlines()[-1].startswith("kubectl ")
+
+
+async def test_a_pod_without_a_node_is_told_with_what_the_scheduler_says(
+    api: KubernetesApi, client: KnativeClient
+) -> None:
+    said = "0/1 nodes are available: 1 Insufficient cpu."
+    api.put(a_pod(conditions=[{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": said}]))
+
+    [finding] = await examined(client)
+
+    assert finding.detail == said
+
+
+async def test_a_pod_that_starts_is_no_fault(api: KubernetesApi, client: KnativeClient) -> None:
+    waiting = {"waiting": {"reason": "ContainerCreating"}}
+    api.put(a_pod(containerStatuses=[{"name": "user-container", "image": "alloresto-functions", "state": waiting}]))
+
+    assert await examined(client) == []
+
+
+async def test_a_job_that_failed_is_told(api: KubernetesApi, client: KnativeClient) -> None:
+    put("Job", PRODUCT, "migrate", "status", {"conditions": [{"type": "Failed", "status": "True"}]})(api)
+
+    [finding] = await examined(client)
+
+    assert finding.what == f"Job/migrate in {PRODUCT}"
+
+
+async def test_what_knative_has_not_looked_at_yet_is_not_called_ready(
+    api: KubernetesApi, client: KnativeClient
+) -> None:
+    put("Trigger", PRODUCT, "call-logger-ended", "status", {})(api)
+
+    [finding] = await examined(client)
+
+    assert finding.verdict is Verdict.WARNING
+    assert "has not looked at it" in finding.detail
+
+
+async def test_a_pod_in_a_call_that_may_be_evicted_is_warned_of(api: KubernetesApi, client: KnativeClient) -> None:
+    pod = a_pod()
+    pod["metadata"]["annotations"] = {DELETION_COST: "1000"}
+    api.put(pod)
+
+    [finding] = await examined(client)
+
+    assert finding.verdict is Verdict.WARNING
+    assert SAFE_TO_EVICT in finding.detail

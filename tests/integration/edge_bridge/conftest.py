@@ -5,7 +5,7 @@ import shutil
 import struct
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from tests.integration.edge_bridge.handler_app import HandlerApp
 
 BUSY, MESSAGE, FORWARD, SMALL, RECORDED = "+33100000001", "+33100000002", "+33100000003", "+33100000004", "+33100000005"
 HUMAN = "+33612340000"
+
+Start = Callable[..., BridgeProcess]
 
 
 def tone(ms: int, hertz: int = 440) -> bytes:
@@ -70,21 +72,20 @@ async def seed(database: Database, master_key: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def scene(module_database: Database, valkey_server: EmbeddedValkey, master_key: str) -> Iterator[Scene]:
+def scene(seeded: Database, valkey_server: EmbeddedValkey, master_key: str) -> Iterator[Scene]:
     """One bridge for a module's tests, with five restaurants."""
-    run_apart(lambda: seed(module_database, master_key))
     folder = Path(tempfile.mkdtemp(prefix="alloresto-bridge-"))
     sink = free_port()
     bridge = BridgeProcess(
         folder,
-        module_database,
+        seeded,
         valkey_server.url(),
         master_key,
         sink,
         LOCAL_RUNTIME_URL=f"http://127.0.0.1:{sink}",
     )
     bridge.start()
-    yield Scene(bridge, module_database, valkey_server.url())
+    yield Scene(bridge, seeded, valkey_server.url())
     bridge.stop()
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -95,3 +96,26 @@ async def handler(scene: Scene) -> AsyncIterator[HandlerApp]:
     async with HandlerApp(scene.bridge.sink_port) as app:
         yield app
     await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+def start(module_database: Database, valkey_server: EmbeddedValkey, master_key: str) -> Iterator[Start]:
+    """Makes bridges of one's own; they are ended after the test."""
+    made: list[BridgeProcess] = []
+
+    def make(*, wait: bool = True, arguments: tuple[str, ...] = (), **settings: str) -> BridgeProcess:
+        folder = Path(tempfile.mkdtemp(prefix="alloresto-bridge-"))
+        redis_url = settings.pop("REDIS_URL", valkey_server.url())
+        bridge = BridgeProcess(folder, module_database, redis_url, master_key, free_port(), arguments, **settings)
+        made.append(bridge)
+        return bridge.start(wait=wait)
+
+    yield make
+    for bridge in made:
+        bridge.stop()
+
+
+@pytest.fixture(scope="module")
+def seeded(module_database: Database, master_key: str) -> Database:
+    run_apart(lambda: seed(module_database, master_key))
+    return module_database

@@ -4,9 +4,8 @@ import asyncio
 import os
 import signal
 import socket
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,41 +19,15 @@ from softphone.caller import Caller
 from stores import lines, restaurants
 from stores.ciphers import SipPasswordCipher
 from stores.postgres import Postgres
-from tests.conftest import Database, run_apart
+from tests.conftest import Database
 from tests.fakes.knative_objects import deletion_cost_role, pod
 from tests.fakes.kubernetes_api import KubernetesApi
 from tests.fakes.proxy import TcpProxy
 from tests.fakes.sip_registrar import SipRegistrar
-from tests.integration.edge_bridge.bridge_process import BridgeProcess
-from tests.integration.edge_bridge.conftest import BUSY, restaurant, seed
+from tests.integration.edge_bridge.conftest import BUSY, Start, restaurant
 from tests.integration.edge_bridge.handler_app import HandlerApp
 
 pytestmark = pytest.mark.integration
-
-Start = Callable[..., BridgeProcess]
-
-
-@pytest.fixture
-def start(module_database: Database, valkey_server: EmbeddedValkey, master_key: str) -> Iterator[Start]:
-    """Makes bridges of one's own; they are ended after the test."""
-    made: list[BridgeProcess] = []
-
-    def make(*, wait: bool = True, arguments: tuple[str, ...] = (), **settings: str) -> BridgeProcess:
-        folder = Path(tempfile.mkdtemp(prefix="alloresto-bridge-"))
-        redis_url = settings.pop("REDIS_URL", valkey_server.url())
-        bridge = BridgeProcess(folder, module_database, redis_url, master_key, free_port(), arguments, **settings)
-        made.append(bridge)
-        return bridge.start(wait=wait)
-
-    yield make
-    for bridge in made:
-        bridge.stop()
-
-
-@pytest.fixture(scope="module")
-def seeded(module_database: Database, master_key: str) -> Database:
-    run_apart(lambda: seed(module_database, master_key))
-    return module_database
 
 
 def alive(pid: int) -> bool:

@@ -25,6 +25,7 @@ from eventing.catalogue import Payload
 from eventing.cloudevents import Event, parse, to_binary
 from stores.migrate import migrate
 from tests.conftest import Database, Pools
+from tests.shifted import clock
 
 START_S = 20
 Condition = Callable[[], Awaitable[object]]
@@ -99,9 +100,8 @@ def run() -> Run:
     @contextlib.asynccontextmanager
     async def start(*arguments: str, ready: bool = True, **settings: str) -> AsyncIterator[Running]:
         port = free_port()
-        environment = {
-            name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPYCACHEPREFIX") if name in os.environ
-        } | settings
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPYCACHEPREFIX") if name in os.environ}
+        environment = clock.inherited() | kept | settings
         process = _spawn(arguments, environment | {"PORT": str(port), "HOST": "127.0.0.1"})
         try:
             async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:

@@ -80,6 +80,28 @@ async def test_the_relay_survives_a_restart_of_postgres_and_ends_on_sigterm(
         assert status in (0, -signal.SIGTERM)  # uvicorn ends by the signal that it was sent, once it has cleaned up
 
 
+async def test_a_relay_without_a_sink_waits_and_the_one_that_is_bound_publishes_at_once(
+    run: Run, broker: Broker, postgres: Pools, database: Database, restaurant_id: str, eventually: Eventually
+) -> None:
+    url, received = broker
+    async with postgres.app.tenant(restaurant_id) as connection:
+        event = await outbox.emit(connection, FaqChanged(restaurant_id=restaurant_id), source="/test")
+
+    async with run("eventing.relay", ready=False, PLATFORM_DATABASE_URL=database.platform_url) as unbound:
+        status, said = await unbound.readiness()
+        assert (status, set(said["missing"])) == (503, {"sink"})
+        assert unbound.process.poll() is None
+        async with run("eventing.relay", PLATFORM_DATABASE_URL=database.platform_url, K_SINK=url):
+
+            async def is_received() -> bool:
+                return event.id in received
+
+            async with asyncio.timeout(5):
+                await eventually(is_received)
+        unbound.process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(unbound.process.wait, 5) in (0, -signal.SIGTERM)
+
+
 async def test_an_order_events_way_from_the_outbox_to_its_effect(
     run: Run, function: StartFunction, postgres: Pools, database: Database, restaurant_id: str, eventually: Eventually
 ) -> None:

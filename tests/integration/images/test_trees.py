@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ops.images import checks, dockerfile, report, tree
-from ops.images.context import BuildContext
+from ops.images.dockerfile import BuildContext
 from ops.images.sizes import MB, measure
 from ops.images.tree import BuildError, Tree
 from ops.manifests import render

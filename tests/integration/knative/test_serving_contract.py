@@ -3,7 +3,8 @@
 import asyncio
 import json
 import socket
-from collections.abc import Callable, Coroutine
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import aiohttp
@@ -91,6 +92,7 @@ async def test_the_timeout_counts_from_arrival_so_waiting_for_a_pod_is_part_of_i
     """K15."""
     cluster = await start(service(timeoutSeconds=1, env={"START_MS": "900"}))
     assert (await cluster.post("/wait?ms=300")).status == 504
+    await cluster.until(lambda: [pod.state for pod in cluster.runtime.pods("probe")] == ["ready"], "the pod is ready")
     assert (await cluster.post("/wait?ms=300")).status == 200  # the same request, with the pod there
 
 
@@ -497,3 +499,61 @@ async def test_a_pod_whose_process_cannot_be_made_is_tried_again(start: Start, s
     await cluster.until(lambda: cluster.kinds("probe").count("pod_restarted") == 2, "two tries")
     [first, *_] = [event.detail for event in cluster.events if event.kind == "pod_restarted"]
     assert first.startswith("not started (")
+
+
+FULL_DUPLEX = "features.knative.dev/http-full-duplex"
+
+
+def early(service: Service, **annotations: str) -> dict[str, Any]:
+    """A Service that answers before it has read its request."""
+    built = service()
+    template = built["spec"]["template"]
+    template["metadata"]["annotations"] |= annotations
+    template["spec"]["containers"][0]["command"] = [sys.executable, "-m", "tests.integration.knative.early_function"]
+    return built
+
+
+async def in_two_halves(rest: asyncio.Event) -> AsyncIterator[bytes]:
+    yield b"half"
+    await rest.wait()
+    yield b"more"
+
+
+async def test_an_answer_that_begins_before_the_request_has_ended_is_broken_off(start: Start, service: Service) -> None:
+    """K57."""
+    cluster = await start(early(service))
+
+    answer = await cluster.http.post(cluster.runtime.url("probe") + "/early", data=in_two_halves(asyncio.Event()))
+
+    assert answer.status == 200
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await answer.read()
+    assert "request_aborted" in cluster.kinds("probe")
+
+
+async def test_full_duplex_lets_an_answer_begin_before_the_request_has_ended(start: Start, service: Service) -> None:
+    """K57."""
+    cluster = await start(early(service, **{FULL_DUPLEX: "Enabled"}))
+    rest = asyncio.Event()
+
+    answer = await cluster.http.post(cluster.runtime.url("probe") + "/early", data=in_two_halves(rest))
+    begun = await answer.content.readline()
+    rest.set()
+
+    assert (begun, await answer.read()) == (b"begun\n", b"8\n")
+
+
+async def test_a_function_that_reads_its_request_to_the_end_first_is_not_broken_off(
+    start: Start, service: Service
+) -> None:
+    """K57: ours do, whichever way the body comes."""
+    cluster = await start(service())
+    rest = asyncio.Event()
+
+    posting = asyncio.create_task(
+        cluster.http.post(cluster.runtime.url("probe") + "/wait?ms=1", data=in_two_halves(rest))
+    )
+    await cluster.until(lambda: "pod_busy" in cluster.kinds("probe"), "the request's first half is with the pod")
+    rest.set()
+
+    assert (await posting).status == 200

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import psutil
@@ -19,11 +20,13 @@ import pytest
 
 from devstack.servers.embedded import EmbeddedPostgres, EmbeddedServerError, EmbeddedValkey
 from stores.redis import connect
+from tests.conftest import Pools
 
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[3]
 GONE_WITHIN_S = 10.0
+CLOCKS_DIFFER_S = 1.0  # Valkey's is cut to the second
 
 PARENT = """
 import sys, time
@@ -117,6 +120,17 @@ def test_nothing_is_left_when_the_parent_is_killed_and_the_data_opens_again(fold
     postgres.start()
     postgres.stop()
     parent.stdout.close()
+
+
+async def test_both_have_the_clock_of_their_parent(postgres: Pools, redis: Any) -> None:
+    began = time.time()
+
+    async with postgres.platform.platform() as connection:
+        by_postgres = float(await connection.fetchval("select extract(epoch from clock_timestamp())"))
+    by_valkey, _ = await redis.time()
+
+    assert -CLOCKS_DIFFER_S < by_postgres - began < GONE_WITHIN_S
+    assert -CLOCKS_DIFFER_S < by_valkey - began < GONE_WITHIN_S
 
 
 def test_both_ask_for_their_password(folder: Path) -> None:

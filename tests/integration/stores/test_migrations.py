@@ -17,6 +17,8 @@ from tests.integration.stores.samples import Tenant, make_order, seed_both
 
 pytestmark = pytest.mark.integration
 
+FAR = datetime.now(UTC).year + 20  # no migration has made its partitions
+
 
 @dataclass
 class Blank:
@@ -140,7 +142,7 @@ async def test_an_owner_who_is_no_superuser_can_migrate_and_is_bound_by_row_leve
     async with platform.platform() as conn:
         assert await users.verify(conn, "owner@harbour.example", "long enough") is not None
         assert len(await users.memberships(conn, own.user_id)) == 1
-        assert await partitions.ensure(conn, date(2040, 1, 1), 1) == 3
+        assert await partitions.ensure(conn, date(FAR, 1, 1), 1) == 3
     await platform.close()
     owner = await connect(own_server.url("owner"))
     assert await owner.fetchval('select count(*) from "order"') == 0
@@ -206,12 +208,12 @@ async def test_an_order_beyond_the_partitions_is_kept_in_the_default_and_found(
     postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher
 ) -> None:
     own, _ = tenants
-    far = datetime(2050, 5, 5, tzinfo=UTC)
+    far = datetime(FAR, 5, 5, tzinfo=UTC)
     async with postgres.app.tenant(own.id) as conn:
         stored = await orders.insert_confirmed(conn, make_order(own.menu, "far", confirmed_at=far), pii)
 
     async with postgres.platform.platform() as conn:
-        made = await partitions.ensure(conn, date(2050, 4, 30), 3)
+        made = await partitions.ensure(conn, date(FAR, 4, 30), 3)
         where = await conn.fetch('select tableoid::regclass::text as part from "order" where id = $1', stored.id)
         order = await orders.get(conn, stored.id)
 
@@ -225,19 +227,19 @@ async def test_partitions_are_made_once_and_hold_the_rows_of_their_month(
 ) -> None:
     own, _ = tenants
     async with postgres.platform.platform() as conn:
-        assert await partitions.ensure(conn, date(2040, 12, 31), 2) == 6
-        assert await partitions.ensure(conn, date(2040, 12, 1), 2) == 0
+        assert await partitions.ensure(conn, date(FAR, 12, 31), 2) == 6
+        assert await partitions.ensure(conn, date(FAR, 12, 1), 2) == 0
         with pytest.raises(asyncpg.InvalidParameterValueError, match="months"):
             async with conn.transaction():
-                await partitions.ensure(conn, date(2040, 12, 1), 0)
-    last = datetime(2040, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+                await partitions.ensure(conn, date(FAR, 12, 1), 0)
+    last = datetime(FAR, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 
     async with postgres.app.tenant(own.id) as conn:
         await orders.insert_confirmed(conn, make_order(own.menu, "last", confirmed_at=last), pii)
 
     async with postgres.platform.platform() as conn:
         parts = await conn.fetch('select tableoid::regclass::text as part from "order" where call_id = $1', "last")
-    assert [row["part"] for row in parts] == ["order_2040_12"]
+    assert [row["part"] for row in parts] == [f"order_{FAR}_12"]
 
 
 async def test_this_month_and_the_next_have_their_partitions_after_a_migration(postgres: Any) -> None:

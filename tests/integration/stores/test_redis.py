@@ -126,6 +126,7 @@ async def test_the_live_feed_tells_every_kind_as_it_was_published(redis: Any) ->
     }
 
 
+@pytest.mark.usefixtures("within_one_day")
 async def test_the_counters_follow_calls_however_often_they_are_told(redis: Any) -> None:
     call = live.QueuedCall(
         restaurant_id="r",
@@ -148,6 +149,25 @@ async def test_the_counters_follow_calls_however_often_they_are_told(redis: Any)
         await live.unqueued(redis, call)
         await live.call_ended(redis, "r", "c1", tomorrow)
     assert await counters(redis) == (1, 1, 2)
+
+
+@pytest.mark.usefixtures("within_one_day")
+async def test_a_call_told_after_its_midnight_leaves_the_days_count_as_it_is(redis: Any) -> None:
+    now = datetime.now(UTC)
+
+    await live.call_started(redis, live_call("c1"), now)
+    await live.call_started(redis, live_call("c2"), now - timedelta(days=1))
+
+    assert (await counters(redis)).calls_today == 2
+
+
+@pytest.mark.usefixtures("within_one_day")
+async def test_the_days_count_ends_at_midnight_utc(redis: Any) -> None:
+    await live.call_started(redis, live_call("c"), NOW)
+
+    expires_at = await redis.expiretime(keys.CALLS_TODAY)
+    assert expires_at % live.DAY_S == 0
+    assert 0 < expires_at - (await redis.time())[0] <= live.DAY_S
 
 
 async def test_a_call_whose_bridge_fell_silent_is_not_counted_and_found_as_lost(redis: Any) -> None:

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.integration
 LogIn = Callable[[str], FlaskClient]
 
 
+@pytest.mark.usefixtures("within_one_day")
 def test_a_ticket_says_what_to_cook_for_whom_and_until_when(admin: Admin, log_in: LogIn) -> None:
     order = make_order(admin, name="O'Brien & Co")
     stored = take_order(admin, order, tell=False)
@@ -81,11 +82,12 @@ def test_a_recording_is_played_where_there_is_one(admin: Admin, tmp_path: Path) 
     assert outside.status_code == 404
 
 
+@pytest.mark.usefixtures("within_one_day")
 def test_the_overview_counts_the_day(admin: Admin, log_in: LogIn) -> None:
-    for minutes in (2, 1):
-        order = make_order(admin, minutes_ago=0)
+    for _ in range(2):
+        order = make_order(admin)
         stored = take_order(admin, order, tell=False)
-        log_call(admin, order.call_id, order_id=stored.id, minutes_ago=0 * minutes)
+        log_call(admin, order.call_id, order_id=stored.id, minutes_ago=0)
 
     page = log_in(OWNER).get(f"/r/{admin.pizza.id}/").text
 

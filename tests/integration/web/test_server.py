@@ -63,6 +63,7 @@ def server(admin: Admin, tmp_path: Path) -> Iterator[Server]:
         yield running
 
 
+@pytest.mark.usefixtures("within_one_day")
 def test_a_price_is_edited_and_a_live_order_arrives_and_the_server_ends_cleanly(admin: Admin, server: Server) -> None:
     browser = Browser(server.url)
     base = f"/r/{admin.pizza.id}"

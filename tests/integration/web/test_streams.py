@@ -56,6 +56,7 @@ def open_stream(log_in: LogIn) -> Iterator[Callable[[str], Stream]]:
 OpenStream = Callable[[str], Stream]
 
 
+@pytest.mark.usefixtures("within_one_day")
 def test_an_order_appears_on_the_page_when_it_is_confirmed(admin: Admin, open_stream: OpenStream) -> None:
     stream = open_stream(f"/r/{admin.pizza.id}/orders/stream")
 

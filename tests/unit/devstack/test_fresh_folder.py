@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from devstack.demo.fresh_folder import LOCK, FolderError, fresh_folder
+from devstack.demo.demo import FOLDER_LOCK, FolderError, fresh_folder
 
 pytestmark = pytest.mark.unit
 
@@ -22,7 +22,7 @@ def test_what_an_earlier_demo_left_is_gone(tmp_path: Path) -> None:
         (tmp_path / "demo" / "call.wav").touch()
 
     with fresh_folder(tmp_path / "demo"):
-        assert [entry.name for entry in (tmp_path / "demo").iterdir()] == [LOCK]
+        assert [entry.name for entry in (tmp_path / "demo").iterdir()] == [FOLDER_LOCK]
 
 
 def test_two_demos_do_not_share_a_folder(tmp_path: Path) -> None:

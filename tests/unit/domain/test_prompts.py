@@ -8,8 +8,8 @@ from domain.prompts import (
     MAX_INSTRUCTIONS,
     MAX_TRANSCRIPTION_WORDS,
     greeting_text,
-    house_instructions,
     instructions,
+    restaurant_instructions,
     transcription_prompt,
 )
 from domain.restaurant import FaqEntry, OpeningException, Restaurant
@@ -74,9 +74,9 @@ def test_hours_that_differ_soon_are_told(restaurant: Restaurant, menu: Menu, ope
 def test_the_cached_part_does_not_change_with_the_clock(
     restaurant: Restaurant, menu: Menu, faq: Faq, open_now: datetime
 ) -> None:
-    house = house_instructions(restaurant, menu, faq)
-    assert instructions(restaurant, menu, faq, open_now).startswith(house)
-    assert "19:02" not in house
+    cached = restaurant_instructions(restaurant, menu, faq)
+    assert instructions(restaurant, menu, faq, open_now).startswith(cached)
+    assert "19:02" not in cached
 
 
 def test_no_private_number_stands_in_the_prompt(

@@ -3,8 +3,7 @@ import audioop
 
 import pytest
 
-from edge_bridge.audio import EARLY_FRAMES, PLAY_FRAMES, CallAudio
-from edge_bridge.frames import FRAME_BYTES, SILENCE
+from edge_bridge.media.audio import EARLY_FRAMES, FRAME_BYTES, PLAY_FRAMES, SILENCE, CallAudio
 
 pytestmark = pytest.mark.unit
 

@@ -4,8 +4,9 @@ from dataclasses import replace
 import pytest
 
 from domain.restaurant import Restaurant
-from edge_bridge.directory import Directory, GreetingClip, LineEntry
-from edge_bridge.sip.signals import Invite, Refusal
+from edge_bridge.entrances.sip.signals import Invite, Refusal
+from edge_bridge.lines.directory import Directory, LineEntry
+from edge_bridge.lines.greetings import GreetingClip
 
 pytestmark = pytest.mark.unit
 
@@ -22,7 +23,7 @@ def directory() -> Directory:
 
 
 def invite(user: str, source: str) -> Invite:
-    return Invite(user, "+336", user, source, "call-id")
+    return Invite(user, "+336", source)
 
 
 def test_a_trunk_calls_its_line_by_the_lines_id(directory: Directory) -> None:

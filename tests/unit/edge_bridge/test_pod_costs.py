@@ -5,8 +5,8 @@ import pytest
 
 from cluster import connection
 from cluster.errors import ClusterError
-from edge_bridge import pod_costs
-from edge_bridge.pod_costs import (
+from edge_bridge.calls import pod_costs
+from edge_bridge.calls.pod_costs import (
     BUSY_COST,
     MOST_AT_ONCE,
     ClusterPods,

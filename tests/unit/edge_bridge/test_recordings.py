@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_bridge.frames import FRAME_BYTES, SILENCE
-from edge_bridge.recordings import Recorder
+from edge_bridge.media.audio import FRAME_BYTES, SILENCE
+from edge_bridge.media.recordings import Recorder
 
 pytestmark = pytest.mark.unit
 
@@ -46,4 +46,5 @@ def test_closing_twice_writes_once(tmp_path: Path) -> None:
     recording.close()
     recording.close()
     recorder.stop()
-    assert recording.frames_written == 1
+    with wave.open(str(recording.path)) as file:
+        assert file.getnframes() == FRAME_BYTES

@@ -4,9 +4,10 @@ from dataclasses import replace
 import pytest
 
 from domain.restaurant import Restaurant
-from edge_bridge.directory import GreetingClip, LineEntry
-from edge_bridge.registrar import LONGEST_RETRY_S, DirectRegistrar, backoff_s
-from edge_bridge.sip.signals import Registration
+from edge_bridge.entrances.sip.signals import Registration
+from edge_bridge.lines.directory import LineEntry
+from edge_bridge.lines.greetings import GreetingClip
+from edge_bridge.lines.registrar import LONGEST_RETRY_S, DirectRegistrar, backoff_s
 from stores.lines import RegistrationStatus
 
 pytestmark = pytest.mark.unit
@@ -93,7 +94,7 @@ async def test_an_answer_for_a_line_that_is_gone_is_ignored(
 async def test_a_failure_is_tried_again_until_the_line_is_let_go(
     registrar: DirectRegistrar, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge_bridge.registrar.FIRST_RETRY_S", 0.01)
+    monkeypatch.setattr("edge_bridge.lines.registrar.FIRST_RETRY_S", 0.01)
     registrar.sync([line("1")])
     registrar.answered("1", 503, 0)
     await asyncio.sleep(0.1)

@@ -2,7 +2,7 @@ import base64
 
 import pytest
 
-from edge_bridge.__main__ import _arguments
+from edge_bridge.__main__ import environment_of
 from edge_bridge.settings import EdgeSettings
 from process.settings import SettingsError, load
 
@@ -63,7 +63,7 @@ def test_the_old_bridges_options_become_settings() -> None:
         "--api-port",
         "9",
     ]
-    given = _arguments(options)
+    given = environment_of(options)
     assert given["REDIS_URL"] == "redis://r"
     assert given["API_PORT"] == "9"
     assert given["STATIC_LINE"] == '{"domain":"trunk","username":"ann","password":"s"}'
@@ -72,6 +72,6 @@ def test_the_old_bridges_options_become_settings() -> None:
 def test_half_an_account_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SIP_PASSWORD", raising=False)
     with pytest.raises(SystemExit) as leaving:
-        _arguments(["--sip-domain", "trunk"])
+        environment_of(["--sip-domain", "trunk"])
     assert leaving.value.code == 2
     assert "belong together" in capsys.readouterr().err

@@ -1,9 +1,9 @@
-"""URIs, INVITE pacing: what of SIP is pure."""
+"""SIP without pjsip: URIs, what is read of an INVITE, its pacing."""
 
 import pytest
 
-from edge_bridge.sip import uris
-from edge_bridge.sip.pacing import KEYS, KeyLedger, media_lines
+from edge_bridge.entrances.sip.pacing import KEYS, KeyLedger, media_lines
+from edge_bridge.entrances.sip.signals import Invite, host_of, read_invite, transfer_target, user_of
 
 pytestmark = pytest.mark.unit
 
@@ -23,19 +23,25 @@ PJSIP_KEEPS_S = 0.5
     ],
 )
 def test_the_user_of_an_address(address: str, user: str) -> None:
-    assert uris.user_of(address) == user
+    assert user_of(address) == user
 
 
-def test_the_user_of_a_request() -> None:
-    assert uris.request_user("INVITE sip:line-1@10.0.0.1:5060;ob SIP/2.0\r\nVia: x\r\n\r\n") == "line-1"
-    assert uris.request_user("nonsense") == ""
+def test_an_invite_is_read_with_long_and_with_compact_headers() -> None:
+    expected = Invite("line-1", "+33612345678", "10.0.0.7")
+    request = "INVITE sip:line-1@10.0.0.1:5060;ob SIP/2.0\r\nVia: x\r\n"
+    for header in ("From: <sip:+33612345678@10.0.0.7>;tag=1", "f: sip:+33612345678@10.0.0.7;tag=1"):
+        assert read_invite(f"{request}{header}\r\n\r\nv=0\r\n", "10.0.0.7:5060") == expected
+
+
+def test_a_request_that_is_none_has_no_user_and_no_caller() -> None:
+    assert read_invite("nonsense", "10.0.0.7:5060") == Invite("", "", "10.0.0.7")
 
 
 @pytest.mark.parametrize(
     ("address", "host"), [("10.0.0.1:5060", "10.0.0.1"), ("[::1]:5060", "::1"), ("trunk.test", "trunk.test")]
 )
 def test_the_host_of_an_address(address: str, host: str) -> None:
-    assert uris.host_of(address) == host
+    assert host_of(address) == host
 
 
 @pytest.mark.parametrize(
@@ -50,11 +56,11 @@ def test_the_host_of_an_address(address: str, host: str) -> None:
     ],
 )
 def test_where_a_transfer_goes(target: str, uri: str | None) -> None:
-    assert uris.transfer_target(target, "trunk.test") == uri
+    assert transfer_target(target, "trunk.test") == uri
 
 
 def test_a_number_without_a_domain_cannot_be_transferred_to() -> None:
-    assert uris.transfer_target("+33612345678", "") is None
+    assert transfer_target("+33612345678", "") is None
 
 
 def test_media_lines_are_counted() -> None:

@@ -2,7 +2,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from ops.images.context import BuildContext
+from ops.images.dockerfile import BuildContext
 
 pytestmark = pytest.mark.unit
 

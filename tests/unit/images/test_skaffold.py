@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from ops.images import dockerfile
-from ops.images.context import BuildContext
+from ops.images.dockerfile import BuildContext
 from ops.images.report import TARGETS
 from ops.manifests import render
 from ops.manifests.patches import apply_operations
-from tests.unit.manifests.rendered import objects
+from tests.unit.manifests.rendered import group_of, objects, workloads
 
 pytestmark = pytest.mark.unit
 
@@ -37,12 +37,16 @@ def artifacts(profile: str) -> dict[str, dict[str, Any]]:
     return {artifact["image"]: artifact for artifact in configuration(profile)["build"]["artifacts"]}
 
 
-def hooks(profile: str) -> list[str]:
-    """The shell commands, in their order."""
+def hooks(profile: str) -> list[list[str]]:
+    """The words of each command, in their order."""
     found = configuration(profile)["deploy"]["kubectl"]["hooks"]
     commands = [hook["host"]["command"] for when in ("before", "after") for hook in found[when]]
     assert all(command[:2] == ["sh", "-c"] and len(command) == 3 for command in commands)
-    return [command[2] for command in commands]
+    return [shlex.split(command[2]) for command in commands]
+
+
+def hook(profile: str, script: str) -> list[str]:
+    return next(words for words in hooks(profile) if words[0] == f"setup/{script}")
 
 
 def named(overlay: str, kind: str, name: str) -> dict[str, Any]:
@@ -87,7 +91,7 @@ def test_a_release_is_pushed_and_has_nothing_of_a_developers_machine(profile: st
     assert not any("sync" in artifact for artifact in artifacts(profile).values())
     assert "portForward" not in released
     assert released["build"]["local"]["push"]
-    assert not any("seed" in hook for hook in hooks(profile))
+    assert not any("seed" in words[0] for words in hooks(profile))
 
 
 @pytest.mark.parametrize("profile", RELEASED)
@@ -96,7 +100,8 @@ def test_a_release_waits_as_long_as_a_bridge_may_drain(profile: str) -> None:
     drain_s = bridge["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
 
     replicas = bridge["spec"]["replicas"]
-    assert configuration(profile)["deploy"]["statusCheckDeadlineSeconds"] > drain_s * replicas
+    _script, _context, seconds, *_namespaces = hook(profile, "after-deploy.sh")
+    assert int(seconds) > drain_s * replicas
 
 
 def test_files_are_synced_where_the_image_has_them_and_only_where_they_may_be_written() -> None:
@@ -138,29 +143,55 @@ def test_kind_maps_exactly_the_node_ports_of_sip_and_rtp() -> None:
 
 
 @pytest.mark.parametrize("profile", OVERLAYS)
-def test_every_hook_names_things_that_exist(profile: str) -> None:
-    names = {(one["kind"].lower(), one["metadata"]["name"]) for one in objects(OVERLAYS[profile])}
-    for hook in hooks(profile):
-        program, *words = shlex.split(hook)
-        if program != "kubectl":
-            assert os.access(ROOT / program, os.X_OK), hook
-            continue
-        assert words[:4] == ["--context", "$SKAFFOLD_KUBE_CONTEXT", "--namespace", "alloresto"]
-        verb, *rest = words[4:]
-        if verb == "get":
-            assert set(rest[1:-2]) == secrets_used(OVERLAYS[profile]), hook
-        elif "--all" not in rest:
-            kind, _, name = rest[0].partition("/")
-            assert (kind, name or rest[1]) in names, hook
+def test_every_hook_is_a_script_that_is_there_and_gets_the_cluster_that_skaffold_deploys_to(profile: str) -> None:
+    for words in hooks(profile):
+        assert os.access(ROOT / words[0], os.X_OK), words
+        assert words[1] == "$SKAFFOLD_KUBE_CONTEXT"
 
 
-def secrets_used(overlay: str) -> set[str]:
-    """By what is not optional, in the namespace of the platform."""
-    text = yaml.safe_dump_all(containers(overlay))
-    return set(re.findall(r"secretKeyRef:\s+key: \S+\s+name: (\S+)", text))
+@pytest.mark.parametrize("profile", OVERLAYS)
+def test_the_secrets_that_pods_read_are_checked_in_each_namespace_before_anything_is_applied(profile: str) -> None:
+    _script, _context, *wanted = hook(profile, "before-deploy.sh")
+
+    checked = {namespace: set(names.split(",")) for namespace, names in (one.split(":") for one in wanted)}
+    assert checked == secrets_read(OVERLAYS[profile])
 
 
-def test_a_wait_of_a_hook_has_an_end() -> None:
-    for hook in hooks("dev"):
-        if " wait " in hook or " delete " in hook:
-            assert re.search(r"--timeout=\d+s", hook), hook
+@pytest.mark.parametrize("profile", OVERLAYS)
+def test_a_deployment_is_waited_for_in_every_namespace_that_has_pods_and_first_where_the_migration_is(
+    profile: str,
+) -> None:
+    overlay = OVERLAYS[profile]
+    _script, _context, _seconds, *namespaces = hook(profile, "after-deploy.sh")
+
+    assert set(namespaces) == {one["metadata"]["namespace"] for one in workloads(overlay)}
+    assert namespaces[0] == named(overlay, "Job", "migrate")["metadata"]["namespace"]
+
+
+@pytest.mark.parametrize("profile", OVERLAYS)
+def test_a_finished_migration_stays_until_the_next_release_removes_it(profile: str) -> None:
+    assert "ttlSecondsAfterFinished" not in named(OVERLAYS[profile], "Job", "migrate")["spec"]
+
+
+@pytest.mark.parametrize("profile", OVERLAYS)
+def test_no_pod_template_gets_the_label_that_changes_with_every_run(profile: str) -> None:
+    selector = configuration(profile)["resourceSelector"]
+    allowed = {one["groupKind"]: one for one in selector["allow"]}
+    kinds = {f"{one['kind']}.{group_of(one)}" for one in workloads(OVERLAYS[profile])}
+
+    assert kinds <= allowed.keys()
+    for kind in kinds:
+        assert allowed[kind]["labels"] == [".metadata.labels"], "a label of the template is a new Revision or a restart"
+        assert allowed[kind]["image"] == [".*"], "else the built image is not put in"
+    assert "deny" not in selector, "a kind that is denied gets no image either"
+
+
+def secrets_read(overlay: str) -> dict[str, set[str]]:
+    """By namespace, what a pod can't start without. Those of the data in the cluster are among them."""
+    read: dict[str, set[str]] = {}
+    for workload in workloads(overlay):
+        text = yaml.safe_dump(workload)
+        names = set(re.findall(r"secretKeyRef:\s+key: \S+\s+name: (\S+)", text))
+        if names:
+            read.setdefault(workload["metadata"]["namespace"], set()).update(names)
+    return read

@@ -9,8 +9,7 @@ import pytest
 
 from ops.images import dockerfile
 from ops.images.checks import PACKAGES
-from ops.images.context import BuildContext
-from ops.images.dockerfile import Instruction
+from ops.images.dockerfile import BuildContext, Instruction
 from ops.images.imports import closure, modules_of
 from ops.images.report import TARGETS
 

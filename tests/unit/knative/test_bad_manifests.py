@@ -238,7 +238,7 @@ CONTAINER = "spec/template/spec/containers/0"
         (
             put(0, f"{CONTAINER}/lifecycle", {"preStop": {"sleep": {"seconds": 5}}}),
             AT_CONTAINER + ".lifecycle",
-            "Knative puts its own hook in its place",
+            "Knative refuses it: the hook is its own",
         ),
         (
             put(0, "spec/template/spec/automountServiceAccountToken", True),

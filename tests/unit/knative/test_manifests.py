@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from msgspec.structs import fields
 
+from devstack.knative.pings import check_schedule
 from devstack.knative.resolving import Surroundings, resolve
-from devstack.knative.schedules import check_schedule
 from devstack.knative.settings import ClusterSettings, read_settings
 from eventing.catalogue import BY_TYPE, CallIncoming
 from eventing.relay.publishing import PUBLISH_TIMEOUT_S
@@ -37,6 +37,7 @@ def test_the_call_handler_is_set_as_measured() -> None:
     template = named("Service", "call-handler", "serving")["spec"]["template"]
     scaling = {key.split("/")[1]: value for key, value in template["metadata"]["annotations"].items()}
     assert scaling == {
+        "http-full-duplex": "Enabled",
         "metric": "concurrency",
         "min-scale": "0",
         "max-scale": "500",
@@ -45,6 +46,7 @@ def test_the_call_handler_is_set_as_measured() -> None:
         "window": "30s",
         "scale-to-zero-pod-retention-period": "2m",
         "scale-down-delay": "30s",
+        "cpu-resource-request": "10m",
     }
     spec = template["spec"]
     assert (spec["containerConcurrency"], spec["timeoutSeconds"], spec["responseStartTimeoutSeconds"]) == (1, 3600, 20)

@@ -8,9 +8,8 @@ import pytest
 from devstack.knative.broker import judge, matches
 from devstack.knative.envelopes import Envelope, NotAnEventError, read_envelope
 from devstack.knative.environment import Environment, expand
+from devstack.knative.pings import check_schedule, next_run
 from devstack.knative.plan import ContainerPlan, Delivery, Destination, DestinationKind, TriggerPlan
-from devstack.knative.ports import actual_port
-from devstack.knative.schedules import check_schedule, next_run
 from devstack.knative.slots import MAX_WAITING, QueueFullError, Slots
 from devstack.servers.ports import free_port
 
@@ -195,12 +194,26 @@ def test_kubernetes_references_are_expanded() -> None:
     assert expand("$(A)-$(B)-$$(A)", {"A": "1"}) == "1-$(B)-$(A)"
 
 
+@pytest.mark.parametrize(("shifted", "preload"), [("+86400", "libfaketime.so.1"), (None, None)])
+def test_a_pod_has_the_clock_of_its_node_and_no_other_library_of_it(
+    shifted: str | None, preload: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LD_PRELOAD", "libfaketime.so.1")
+    monkeypatch.delenv("FAKETIME", raising=False)
+    if shifted is not None:
+        monkeypatch.setenv("FAKETIME", shifted)
+
+    environment = Environment((), {}, "n").resolve("pod", {})
+
+    assert (environment.get("FAKETIME"), environment.get("LD_PRELOAD")) == (shifted, preload)
+
+
 def test_a_port_listens_where_the_environment_says() -> None:
     container = ContainerPlan((), Environment((), {}, "n"), {"http": 8080, "media-in": 9000}, None, None)
-    assert actual_port(container, {}, None) == 8080
-    assert actual_port(container, {"PORT": "1"}, "http") == 1
-    assert actual_port(container, {"MEDIA_IN_PORT": "2"}, 9000) == 2
-    assert actual_port(container, {}, "media-in") == 9000
+    assert container.port({}, None) == 8080
+    assert container.port({"PORT": "1"}, "http") == 1
+    assert container.port({"MEDIA_IN_PORT": "2"}, 9000) == 2
+    assert container.port({}, "media-in") == 9000
 
 
 def test_free_ports_differ() -> None:

@@ -44,7 +44,7 @@ def test_what_is_set_cluster_wide_fits_the_objects_that_are_there(folder: str) -
 
 
 def completed(body: dict[str, Any]) -> dict[str, Any]:
-    """A Deployment that is applied server-side holds only the fields that change; Knative's has the rest."""
+    """A patch of a Deployment holds only the fields that change; Knative's has the rest."""
     if body["kind"] != "Deployment":
         return body
     labels = {"app": body["metadata"]["name"]}

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from devstack.speech.agent import Agent, Say, Turn
+from devstack.speech.agent import Agent, Say, TurnContext
 from devstack.speech.protocol.items import Content, FunctionCall, FunctionCallOutput, Item, Message, new_id
-from devstack.speech.protocol.session_config import Tool
+from devstack.speech.protocol.session_config import SessionTool
 from domain.carts import new_cart
 from domain.order import Cart
 from domain.prompts import instructions
@@ -40,8 +40,8 @@ def seeded(language: str) -> OrderState:
     raise LookupError(f"no seed restaurant speaks {language}")
 
 
-def tools_of(state: OrderState) -> list[Tool]:
-    return [msgspec.convert(tool, Tool) for tool in tool_schemas(state.restaurant, state.menu)]
+def tools_of(state: OrderState) -> list[SessionTool]:
+    return [msgspec.convert(tool, SessionTool) for tool in tool_schemas(state.restaurant, state.menu)]
 
 
 class TextCall:
@@ -82,7 +82,7 @@ class TextCall:
         self.calls, self.said = [], ""
         for _ in range(MAX_ROUNDS):
             turn: dict[str, Any] = {"tool_choice": "auto", "parallel": True, "menu": self._menu} | overrides
-            actions = self.agent.respond(Turn(list(self.items), self._tools, language=self.language, **turn))
+            actions = self.agent.respond(TurnContext(list(self.items), self._tools, language=self.language, **turn))
             outputs = [
                 self._perform(action.name, action.arguments) for action in actions if not isinstance(action, Say)
             ]

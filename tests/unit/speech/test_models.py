@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from devstack.speech.settings import SpeechSettings
+from devstack.speech.server import SpeechSettings
 from voices import models
 
 pytestmark = pytest.mark.unit

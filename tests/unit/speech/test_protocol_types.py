@@ -6,7 +6,7 @@ import pytest
 
 from devstack.speech.protocol import client_events, session_config
 from devstack.speech.protocol.errors import ProtocolError
-from devstack.speech.protocol.items import Content, Conversation, Heard, Message, parse_item
+from devstack.speech.protocol.items import Content, Heard, Message, RealtimeConversation, parse_item
 from devstack.speech.protocol.session_config import SessionConfig
 
 pytestmark = pytest.mark.unit
@@ -81,7 +81,7 @@ def test_content_must_fit_the_role() -> None:
 
 
 def test_items_are_inserted_where_the_client_wants_them() -> None:
-    conversation = Conversation()
+    conversation = RealtimeConversation()
     for item_id in ("a", "b"):
         conversation.insert(Message(id=item_id, role="user", content=[]))
     assert conversation.insert(Message(id="first", role="user", content=[]), "root") is None
@@ -92,7 +92,7 @@ def test_items_are_inserted_where_the_client_wants_them() -> None:
 
 
 def test_truncation_keeps_the_clauses_that_were_heard() -> None:
-    conversation = Conversation()
+    conversation = RealtimeConversation()
     item = Message(id="a", role="assistant", content=[Content(type="output_audio", transcript="One. Two. Three.")])
     conversation.insert(item)
     conversation.heard["a"] = Heard([("One.", 500), ("Two.", 1000), ("Three.", 1500)])

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from devstack.speech.orders import Add, Change, Remove
-from devstack.speech.understanding import Address, understand
+from devstack.speech.orders import AddItem, ChangeItem, RemoveItem
+from devstack.speech.understanding import SpokenAddress, understand
 from devstack.speech.vocabulary import Vocabulary, vocabulary_of
 from tests.unit.speech.ordering import seeded, tools_of
 
@@ -23,60 +23,60 @@ def french() -> Vocabulary:
 @pytest.mark.parametrize(
     ("heard", "orders"),
     [
-        ("I'd like a large margarita with extra olives.", [Add("Margherita", "Large", 1, ("Extra olives",))]),
-        ("To large pepperoni pizzas, please.", [Add("Pepperoni", "Large", 2)]),
-        ("For large lemonade, and a brownie.", [Add("Lemonade", "Large", 4), Add("Chocolate brownie")]),
-        ("One lasagna and a couple of ginger beers.", [Add("Lasagne"), Add("Ginger beer", "", 2)]),
+        ("I'd like a large margarita with extra olives.", [AddItem("Margherita", "Large", 1, ("Extra olives",))]),
+        ("To large pepperoni pizzas, please.", [AddItem("Pepperoni", "Large", 2)]),
+        ("For large lemonade, and a brownie.", [AddItem("Lemonade", "Large", 4), AddItem("Chocolate brownie")]),
+        ("One lasagna and a couple of ginger beers.", [AddItem("Lasagne"), AddItem("Ginger beer", "", 2)]),
         (
             "A chicken burger with sweet potato fries.",
-            [Add("Crispy chicken burger", "", 1, ("With sweet potato fries",))],
+            [AddItem("Crispy chicken burger", "", 1, ("With sweet potato fries",))],
         ),
         (
             "A Caesar salad with no dressing, and a tiramisu.",
-            [Add("Caesar salad", "", 1, ("No dressing",)), Add("Tiramisu")],
+            [AddItem("Caesar salad", "", 1, ("No dressing",)), AddItem("Tiramisu")],
         ),
-        ("A cheese burger without onions.", [Add("Cheeseburger", "", 1, ("No onion",))]),
-        ("A pepperoni, no sorry, a large Margherita.", [Add("Margherita", "Large")]),
-        ("A lemonade, a large one.", [Add("Lemonade", "Large")]),
+        ("A cheese burger without onions.", [AddItem("Cheeseburger", "", 1, ("No onion",))]),
+        ("A pepperoni, no sorry, a large Margherita.", [AddItem("Margherita", "Large")]),
+        ("A lemonade, a large one.", [AddItem("Lemonade", "Large")]),
         (
             "Garlic bread, chicken wings with garlic dip.",
-            [Add("Garlic bread"), Add("Chicken wings", "", 1, ("Garlic dip",))],
+            [AddItem("Garlic bread"), AddItem("Chicken wings", "", 1, ("Garlic dip",))],
         ),
     ],
 )
-def test_items_come_with_their_size_number_and_options(english: Vocabulary, heard: str, orders: list[Add]) -> None:
+def test_items_come_with_their_size_number_and_options(english: Vocabulary, heard: str, orders: list[AddItem]) -> None:
     assert list(understand(heard, english, "en").orders) == orders
 
 
 @pytest.mark.parametrize(
     ("heard", "orders"),
     [
-        ("Une sous-paleignon et un tartard de bœuf.", [Add("Soupe à l’oignon"), Add("Tartare de bœuf")]),
+        ("Une sous-paleignon et un tartard de bœuf.", [AddItem("Soupe à l’oignon"), AddItem("Tartare de bœuf")]),
         (
             "Je voudrais une entreco à point avec des frites.",
-            [Add("Entrecôte grillée", "", 1, ("À point", "Avec frites"))],
+            [AddItem("Entrecôte grillée", "", 1, ("À point", "Avec frites"))],
         ),
         (
             "Une petite margarita, avec un supplément champignon.",
-            [Add("Margherita", "Petite", 1, ("Supplément champignons",))],
+            [AddItem("Margherita", "Petite", 1, ("Supplément champignons",))],
         ),
-        ("Deux blanc-quêtes de veau.", [Add("Blanquette de veau", "", 2)]),
-        ("Une reine moyenne sans olives.", [Add("Reine", "Moyenne", 1, (), "sans olives")]),
+        ("Deux blanc-quêtes de veau.", [AddItem("Blanquette de veau", "", 2)]),
+        ("Une reine moyenne sans olives.", [AddItem("Reine", "Moyenne", 1, (), "sans olives")]),
     ],
 )
-def test_misheard_french_items_are_found_by_their_sound(french: Vocabulary, heard: str, orders: list[Add]) -> None:
+def test_misheard_french_items_are_found_by_their_sound(french: Vocabulary, heard: str, orders: list[AddItem]) -> None:
     assert list(understand(heard, french, "fr").orders) == orders
 
 
 @pytest.mark.parametrize(
     ("heard", "in_cart", "orders"),
     [
-        ("Make the pepperoni a large.", ["Pepperoni"], [Change("Pepperoni", size="Large")]),
-        ("Can you change the pepperoni to a Hawaiian?", ["Pepperoni"], [Change("Pepperoni", "Hawaiian")]),
-        ("Remove the chips and the tiramisu.", ["Chips", "Tiramisu"], [Remove("Chips"), Remove("Tiramisu")]),
-        ("No chips, please.", ["Chips"], [Remove("Chips")]),
-        ("Another one, please.", ["Tiramisu"], [Change(quantity_more=1)]),
-        ("Without pickles, and a tiramisu.", ["Cheeseburger"], [Change(remove=("Pickles",)), Add("Tiramisu")]),
+        ("Make the pepperoni a large.", ["Pepperoni"], [ChangeItem("Pepperoni", size="Large")]),
+        ("Can you change the pepperoni to a Hawaiian?", ["Pepperoni"], [ChangeItem("Pepperoni", "Hawaiian")]),
+        ("Remove the chips and the tiramisu.", ["Chips", "Tiramisu"], [RemoveItem("Chips"), RemoveItem("Tiramisu")]),
+        ("No chips, please.", ["Chips"], [RemoveItem("Chips")]),
+        ("Another one, please.", ["Tiramisu"], [ChangeItem(quantity_more=1)]),
+        ("Without pickles, and a tiramisu.", ["Cheeseburger"], [ChangeItem(remove=("Pickles",)), AddItem("Tiramisu")]),
     ],
 )
 def test_changes_find_the_line_they_mean(
@@ -104,19 +104,19 @@ def test_a_name_is_taken_where_a_name_can_stand(english: Vocabulary, heard: str,
 @pytest.mark.parametrize(
     ("heard", "awaited", "address"),
     [
-        ("Delivery, please, to 14 West Pier, D13, Howth.", "", Address("14 West Pier", "D13", "Howth")),
-        ("It's 3 Mill Lane, D05.", "address", Address("3 Mill Lane", "D05", "")),
-        ("The postcode is D13.", "address", Address("", "D13", "")),
+        ("Delivery, please, to 14 West Pier, D13, Howth.", "", SpokenAddress("14 West Pier", "D13", "Howth")),
+        ("It's 3 Mill Lane, D05.", "address", SpokenAddress("3 Mill Lane", "D05", "")),
+        ("The postcode is D13.", "address", SpokenAddress("", "D13", "")),
     ],
 )
-def test_an_address_is_taken_apart(english: Vocabulary, heard: str, awaited: str, address: Address) -> None:
+def test_an_address_is_taken_apart(english: Vocabulary, heard: str, awaited: str, address: SpokenAddress) -> None:
     understood = understand(heard, english, "en", awaited)  # type: ignore[arg-type]
     assert (understood.kind, understood.address) == ("delivery", address)
 
 
 def test_a_french_address_is_taken_apart(french: Vocabulary) -> None:
     understood = understand("Livraison au 12 rue Mercière, 69002 Lyon.", french, "fr")
-    assert understood.address == Address("12 rue Mercière", "69002", "Lyon")
+    assert understood.address == SpokenAddress("12 rue Mercière", "69002", "Lyon")
 
 
 @pytest.mark.parametrize("heard", ["À emporter.", "Emportée.", "A en portée.", "A importé au nom de Sophie."])
@@ -156,7 +156,7 @@ def test_the_no_of_no_onions_is_none(english: Vocabulary) -> None:
 
 
 def test_a_thing_that_is_not_on_the_menu_is_passed_on_for_the_domain_to_refuse(english: Vocabulary) -> None:
-    assert understand("I'd like two samosas, please.", english, "en").unknown_item == Add("samosa", quantity=2)
+    assert understand("I'd like two samosas, please.", english, "en").unknown_item == AddItem("samosa", quantity=2)
 
 
 @pytest.mark.parametrize("heard", ["", "...", "Hmm.", "Well, you know how it is."])

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from voices import find_voice
-from voices.clauses import LONGEST, clauses
-from voices.clip_cache import Clip, ClipCache
+from voices.clauses import LONGEST, Clip, ClipCache, clauses
 from voices.pronunciation import respelled, spoken
 
 pytestmark = pytest.mark.unit

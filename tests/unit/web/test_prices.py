@@ -1,6 +1,6 @@
 import pytest
 
-from web.prices import PriceError, parse_price
+from web.formats import PriceError, parse_price
 
 pytestmark = pytest.mark.unit
 

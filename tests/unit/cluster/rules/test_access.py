@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cluster.rules import Access, Unread, Verdict
-from cluster.rules.access import is_allowed
+from cluster.rules.edge import is_allowed
 from tests.unit.cluster.rules.planted import Planted
 
 pytestmark = pytest.mark.unit

@@ -15,8 +15,8 @@ import yaml
 from cluster.rules import ClusterObject, ClusterObjects, Finding, Unread, Verdict, examine, exit_status, product
 from cluster.rules.examination import RULES
 from cluster.rules.handler import TIMEOUT_S
+from edge_bridge.node.supervisor import LEAVE_WITHIN_S
 from edge_bridge.settings import EdgeSettings
-from edge_bridge.supervisor import LEAVE_WITHIN_S
 from eventing.catalogue import CallIncoming
 from functions.call_handler.settings import Settings as HandlerSettings
 from tests.unit.cluster.rules.planted import OBJECTS, Planted
@@ -74,7 +74,7 @@ def test_what_could_not_be_read_is_told_with_the_rules_that_needed_it_and_the_ro
         assert unknown in finding.consequence
     role, binding = finding.fix.splitlines()
     assert role.startswith("kubectl create clusterrole alloresto-doctor --verb=get,list --resource=")
-    assert {"configmaps", "deployments.apps", "secrets"} <= set(role.partition("--resource=")[2].split(","))
+    assert {"configmaps", "deployments.apps", "secrets"} <= set(role.partition("--resource=")[2].split()[0].split(","))
     assert binding.startswith(
         "kubectl create rolebinding alloresto-doctor -n knative-serving --clusterrole=alloresto-doctor --user=NAME"
     )
@@ -130,7 +130,7 @@ def test_a_setting_that_the_knative_operator_owns_is_changed_where_it_comes_from
     cluster.set("ConfigMap/config-network", "metadata/ownerReferences", [owner])
     cluster.set("ConfigMap/config-network", "data/mesh-compatibility-mode", "auto")
     [finding] = cluster.findings()
-    words = shlex.split(finding.fix)
+    words = shlex.split(finding.fix.splitlines()[0])
     assert words[2:5] == ["-n", "knative-serving", "knativeserving.operator.knative.dev/knative-serving"]
     assert json.loads(words[-1]) == {"spec": {"config": {"network": {"mesh-compatibility-mode": "disabled"}}}}
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cluster.rules.filters import takes
+from cluster.rules.events import takes
 
 pytestmark = pytest.mark.unit
 

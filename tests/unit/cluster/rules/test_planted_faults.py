@@ -24,6 +24,8 @@ SPEC = "spec/template/spec"
 SCALING = "spec/template/metadata/annotations/autoscaling.knative.dev~"
 FIELD = "spec.template.spec"
 SCALING_FIELD = "spec.template.metadata.annotations[autoscaling.knative.dev/"
+DUPLEX = "spec/template/metadata/annotations/features.knative.dev~http-full-duplex"
+DUPLEX_FIELD = "spec.template.metadata.annotations[features.knative.dev/http-full-duplex]"
 PROBE = f"{SPEC}/containers/0/readinessProbe"
 
 HPA = """
@@ -94,6 +96,11 @@ REFUSED: list[tuple[Plant, str, str, str]] = [
         "data.max-scale-limit",
         "500 is refused",
     ),
+    *(
+        (put(f"ConfigMap/{name}", path), name, "metadata.labels", "bogus was")
+        for name in ("config-network", "config-defaults", "config-autoscaler", "config-observability")
+        for path in ("metadata/labels", "metadata/labels/app.kubernetes.io~component")
+    ),
     # the activator
     (put(ACTIVATOR, "spec/replicas", 2), ACTIVATOR, "spec.replicas", "41-46 s"),
     (put(ACTIVATOR, "spec/replicas", 0), ACTIVATOR, "spec.replicas", "no call reaches a pod"),
@@ -111,6 +118,8 @@ REFUSED: list[tuple[Plant, str, str, str]] = [
         "all of them go through it",
     ),
     # the call handler
+    (put(HANDLER, DUPLEX), HANDLER, DUPLEX_FIELD, "31 of 265 calls"),
+    (put(HANDLER, DUPLEX, "Disabled"), HANDLER, DUPLEX_FIELD, "31 of 265 calls"),
     (put(HANDLER, f"{SPEC}/containerConcurrency"), HANDLER, f"{FIELD}.containerConcurrency", "409"),
     (put(HANDLER, f"{SPEC}/containerConcurrency", 2), HANDLER, f"{FIELD}.containerConcurrency", "409"),
     (put(HANDLER, f"{SPEC}/timeoutSeconds"), HANDLER, f"{FIELD}.timeoutSeconds", "activator request timeout"),
@@ -345,7 +354,7 @@ def test_a_missing_secret_is_told_once_with_everybody_who_names_it(cluster: Plan
 
 
 def test_nothing_of_the_product_is_one_finding(cluster: Planted) -> None:
-    cluster.objects = [one for one in cluster.objects if one["metadata"]["namespace"] == "knative-serving"]
+    cluster.objects = [one for one in cluster.objects if one["metadata"]["namespace"].startswith("knative-")]
     [finding] = cluster.findings()
     assert finding.what == "Service/call-handler and StatefulSet/edge-bridge"
 

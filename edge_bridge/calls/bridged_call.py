@@ -1,0 +1,316 @@
+"""One call, from its answer to its last event: handlers come and go, the caller stays.
+
+``BridgedCall.run`` is the state machine: greeting → attempts (``lane``) with the retry policy (``retries``) between
+them → fallback, or the handler's own end. Every branch has something for the caller to hear and ends by itself.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from edge_bridge import prompts
+from edge_bridge.calls import fallbacks
+from edge_bridge.calls.lane import Attempt, LaneClient
+from edge_bridge.calls.news import CallNews
+from edge_bridge.calls.pod_costs import PodCostTasks
+from edge_bridge.calls.record import Arrival, CallSummary
+from edge_bridge.calls.retries import Again, Done, FallBack, Result, RetryPolicy
+from edge_bridge.entrances.sip.signals import Handle, transfer_target
+from edge_bridge.media.audio import SILENCE, split
+from edge_bridge.media.recordings import Recorder, Recording
+from edge_bridge.media.server import MediaServer
+from edge_bridge.media.stream import MediaStream
+from eventing.catalogue import CallIncoming, Codec, MissedReason
+from eventing.cloudevents import Event
+from process import logs
+from protocols.media import CustomParameters
+
+log = logs.get(__name__)
+
+CALL_AT_MOST_S = 3600.0  # the handler Service's timeoutSeconds
+PLAY_OUT_WITHIN_S = 20.0  # the last sentence, before hanging up
+BYE_WITHIN_S = 3.0
+TRANSFER_WITHIN_S = 25.0
+REASSURE_EVERY_S = 6.0  # of silence while no handler has joined
+TICK_S = 0.25
+KEYS_KEPT = 200
+HOLD_PAUSE_FRAMES = 300  # between two times of the hold sentence
+
+
+class Phone:
+    """What a call may do with its SIP dialog."""
+
+    def __init__(
+        self, handle: Handle, hang_up: Callable[[Handle, int], None], refer: Callable[[Handle, str], None]
+    ) -> None:
+        self._handle = handle
+        self._hang_up = hang_up
+        self._refer = refer
+
+    def hang_up(self) -> None:
+        self._hang_up(self._handle, 0)
+
+    def refer(self, uri: str) -> None:
+        self._refer(self._handle, uri)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all calls of a worker share."""
+
+    node_id: str
+    handler_wait_s: float
+    lane: LaneClient
+    media: MediaServer
+    pods: PodCostTasks
+    recorder: Recorder
+
+
+class BridgedCall:
+    """Runs on the event loop; ``run`` is one task, everything else is called by the SIP side and the stream."""
+
+    def __init__(self, arrival: Arrival, codec: Codec, phone: Phone, services: Services, news: CallNews) -> None:
+        self.arrival = arrival
+        self.audio = arrival.audio
+        self.line = arrival.line
+        self.phone = phone
+        self.services = services
+        self.caller_gone = asyncio.Event()
+        self.record = CallSummary(arrival, services.node_id, answered_at=datetime.now(UTC))
+        self._codec = codec
+        self._language = prompts.spoken_language(arrival.line.restaurant.language)
+        self._news = news
+        self._stream: MediaStream | None = None
+        self._worker = ""
+        self._greeted = asyncio.Event()
+        self._stop_reason = "caller_hung_up"
+        self._refer_answer: asyncio.Future[bool] | None = None
+        self._transfer: asyncio.Task[bool] | None = None
+        self._wanted_hangup = False
+        self._refer_accepted = False
+        self.keys: list[str] = []
+
+    # --- The course of a call --------------------------------------------------------------------------------
+
+    async def run(self) -> CallSummary:
+        """Until the caller is gone and the record complete. Never raises but when cancelled."""
+        if self.line.restaurant.record_calls:
+            self.start_recording()
+        self.audio.when_played(self._greeted.set)
+        self._news.answered()
+        reassurance = asyncio.create_task(self._reassure(), name="reassure")
+        try:
+            async with asyncio.timeout(CALL_AT_MOST_S):
+                if self.arrival.over_limit is None:
+                    await self._serve()
+                else:
+                    await self._fall_back(self.arrival.over_limit)
+        except TimeoutError:
+            log.warning("a call reached its longest time", call_id=self.arrival.call_id)
+        except Exception:
+            log.exception("a call failed", call_id=self.arrival.call_id)
+        finally:
+            reassurance.cancel()
+            await asyncio.gather(reassurance, return_exceptions=True)
+            if not self.caller_gone.is_set():
+                await self.audio.until_played(PLAY_OUT_WITHIN_S)
+                self.phone.hang_up()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.caller_gone.wait(), BYE_WITHIN_S)
+            self.record.ended_at = datetime.now(UTC)
+            if self.audio.recording is not None:
+                self.audio.recording.close()
+            self._news.ended()
+        return self.record
+
+    async def _serve(self) -> None:
+        """One attempt after the other until one of them, the fallback or the caller ends the call."""
+        policy = RetryPolicy(time.monotonic(), self.services.handler_wait_s)
+        while True:
+            self.record.attempts += 1
+            result = await self._attempt(policy.deadline)
+            step = policy.next_step(result, time.monotonic())
+            log.info("attempt over", call_id=self.arrival.call_id, attempt=self.record.attempts, result=str(result))
+            match step:
+                case Done():
+                    self.record.outcome, self.record.order_id = step.outcome, step.order_id
+                    # A handler may write its final line while the transfer that it asked for is still under way.
+                    if self._transfer is not None:
+                        if await self._transfer:
+                            self.record.outcome = "transferred"
+                        elif self.record.outcome == "transferred" and not self.caller_gone.is_set():
+                            self.record.outcome = await fallbacks.say_and_hang_up(self, "unavailable")
+                    return
+                case FallBack():
+                    await self._fall_back(step.reason)
+                    return
+                case Again() if self._wanted_hangup:
+                    self.record.outcome = "answered"  # it had said goodbye
+                    return
+                case Again():
+                    if step.one_moment:
+                        self._news.lost()
+                        self.audio.clear()
+                        self.say("one_moment")
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self.caller_gone.wait(), max(step.pause_s, 0.001))
+                    if self.caller_gone.is_set():
+                        self.record.outcome = "abandoned"
+                        return
+
+    async def _attempt(self, deadline: float) -> Result:
+        arrival, services, number = self.arrival, self.services, self.record.attempts
+        stream = self._stream = MediaStream(arrival.call_id, self.audio, self)
+        url, token = services.media.open_door(arrival.call_id, number, stream)
+        self._news.waiting(number, url)
+        incoming = CallIncoming(
+            call_id=arrival.call_id,
+            restaurant_id=self.line.restaurant.id,
+            phone_line_id=self.line.id,
+            bridge_node_id=services.node_id,
+            attempt=number,
+            caller=arrival.invite.caller,
+            called=self.line.number,
+            codec=self._codec,
+            audio_stream_url=url,
+            audio_stream_token=token,
+            greeting=self.line.greeting.text,
+            received_at=arrival.received_at,
+        )
+        event = Event.of(
+            incoming,
+            source=f"/edge/{services.node_id}",
+            subject=arrival.call_id,
+            extensions={"traceparent": self.record.traceparent},
+        )
+        try:
+            attempt = Attempt(services.lane, event, stream, self, deadline)
+            return await attempt.run(self.caller_gone, lambda: self._stop_reason)
+        finally:
+            services.media.close_door(arrival.call_id, number)
+            self._stream = None
+            self.audio.hold_music = ()
+            if self._worker:
+                services.pods.idle(self._worker)
+                self._worker = ""
+
+    async def _fall_back(self, reason: MissedReason) -> None:
+        if self.caller_gone.is_set():
+            self.record.outcome = "abandoned"
+            return
+        log.warning("no handler for a call; falling back", call_id=self.arrival.call_id, reason=reason)
+        self.record.missed_reason = reason
+        self.audio.clear()
+        self.record.outcome = await fallbacks.run(self, reason)
+
+    async def _reassure(self) -> None:
+        """Say "one moment" into a silence while nobody has joined."""
+        quiet_s = 0.0
+        while not self.caller_gone.is_set():
+            await asyncio.sleep(TICK_S)
+            waiting = self._stream is not None and not self._stream.is_joined
+            quiet_s = quiet_s + TICK_S if waiting and not self.audio.ms_to_play else 0.0
+            if quiet_s >= REASSURE_EVERY_S:
+                quiet_s = 0.0
+                self.say("one_moment")
+
+    # --- What fallbacks use ----------------------------------------------------------------------------------
+
+    def say(self, prompt: str) -> None:
+        """Play one of the built-in prompts in the restaurant's language."""
+        self.audio.play(prompts.prompt(self._language, prompt))
+
+    def start_recording(self) -> Recording:
+        recording = self.services.recorder.start(self.line.restaurant.id, self.arrival.call_id)
+        self.audio.recording = recording
+        self.record.recording = recording
+        return recording
+
+    async def transfer(self, target: str, reason: str) -> bool:
+        """Put the caller through once all audio is played. True when the other phone took the call."""
+        uri = transfer_target(target, self.line.sip_domain or self.arrival.invite.source_host)
+        if uri is None:
+            log.error("a transfer's target is neither a number nor a SIP URI", call_id=self.arrival.call_id)
+            return False
+        self.audio.hold_music = ()
+        await self.audio.until_played(PLAY_OUT_WITHIN_S)
+        self._refer_answer = asyncio.get_running_loop().create_future()
+        self.phone.refer(uri)
+        try:
+            taken = await asyncio.wait_for(self._refer_answer, TRANSFER_WITHIN_S)
+        except TimeoutError:
+            taken = False
+        self._refer_answer = None
+        if taken:
+            self.record.transferred(uri, reason)
+            self._stop_reason = "transferred"
+            self.phone.hang_up()
+        return taken
+
+    # --- From the SIP side -----------------------------------------------------------------------------------
+
+    def hung_up(self) -> None:
+        """The dialog is over."""
+        if self._refer_answer is not None and not self._refer_answer.done():
+            self._refer_answer.set_result(self._refer_accepted)
+        self.audio.close()
+        self.caller_gone.set()
+
+    def transfer_answered(self, status: int, final: bool) -> None:
+        self._refer_accepted = self._refer_accepted or status < 300
+        if final and self._refer_answer is not None and not self._refer_answer.done():
+            self._refer_answer.set_result(status < 300)
+
+    def pressed(self, digit: str) -> None:
+        if len(self.keys) < KEYS_KEPT:
+            self.keys.append(digit)
+        if self._stream is not None:
+            self._stream.pressed(digit)
+
+    def pump(self) -> None:
+        if self._stream is not None:
+            self._stream.pump()
+
+    # --- From the lane (LaneListener) ------------------------------------------------------------------------
+
+    def accepted(self, worker: str) -> None:
+        self._worker = worker
+        self.services.pods.busy(worker)
+
+    def connected(self) -> None:
+        self.record.joined(datetime.now(UTC))
+        self._news.joined(self.record.attempts)
+
+    # --- From the stream (StreamOwner) -----------------------------------------------------------------------
+
+    def stream_joined(self) -> None:
+        assert self._stream is not None
+        self._stream.parameters = CustomParameters(
+            attempt=self.record.attempts,
+            restaurant_id=self.line.restaurant.id,
+            early_audio_ms=self.audio.ms_waiting,
+            greeting_text=self.line.greeting.text,
+            greeting_remaining_ms=0 if self._greeted.is_set() else self.audio.ms_to_play,
+        )
+
+    def transfer_wanted(self, target: str, reason: str) -> None:
+        if self._transfer is None or self._transfer.done():
+            self._transfer = asyncio.create_task(self.transfer(target, reason), name="transfer")
+
+    def hold_wanted(self, on: bool) -> None:
+        sentence = prompts.prompt(self._language, "hold")
+        self.audio.hold_music = (*split(sentence), *[SILENCE] * HOLD_PAUSE_FRAMES) if on else ()
+
+    def prompt_wanted(self, name: str) -> None:
+        if not self.audio.ms_to_play:  # something to hear is all that it is for
+            self.say(name)
+
+    def hangup_wanted(self, reason: str) -> None:
+        if not self._wanted_hangup:
+            self._wanted_hangup = True
+            self.audio.hold_music = ()
+            self._stop_reason = reason or "handler_hung_up"
+            self.audio.when_played(self.phone.hang_up)

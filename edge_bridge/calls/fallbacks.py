@@ -1,0 +1,93 @@
+"""What a caller gets when no handler can be had: a human, a message to leave, or a sentence and the end.
+
+All of them are bounded and end the call.
+"""
+
+import asyncio
+import audioop
+import time
+from typing import Protocol
+
+from domain.calls import Outcome
+from edge_bridge.lines.directory import LineEntry
+from edge_bridge.media.audio import FRAME_MS, CallAudio, split
+from edge_bridge.media.recordings import Recording
+from eventing.catalogue import MissedReason
+from process import logs
+
+log = logs.get(__name__)
+
+SAY_WITHIN_S = 30.0
+MESSAGE_AT_MOST_S = 120.0
+MESSAGE_SILENCE_S = 6.0
+SHORTEST_MESSAGE_MS = 500
+MESSAGE_TICK_S = 0.1
+FRAMES_AT_ONCE = 50
+END_KEY = "#"
+VOICE_RMS = 250  # of 16-bit samples; line noise lies below 100
+
+
+class FallbackCall(Protocol):
+    """What a fallback needs of the call; ``keys`` are the DTMF digits that the caller has pressed."""
+
+    line: LineEntry
+    audio: CallAudio
+    keys: list[str]
+    caller_gone: asyncio.Event
+
+    def say(self, prompt: str) -> None:
+        """Play a built-in prompt in the restaurant's language."""
+
+    def start_recording(self) -> Recording: ...
+
+    async def transfer(self, target: str, reason: str) -> bool:
+        """Whether the other phone took the call."""
+
+
+async def run(call: FallbackCall, reason: MissedReason) -> Outcome:
+    """The restaurant's own choice; the busy message when that fails."""
+    restaurant = call.line.restaurant
+    prompt = "unavailable" if reason == "ai_down" else "busy"
+    if restaurant.fallback == "forward":
+        if await call.transfer(restaurant.fallback_number, reason):
+            return "transferred"
+        if call.caller_gone.is_set():
+            return "abandoned"
+    elif restaurant.fallback == "take_message":
+        return await take_message(call)
+    return await say_and_hang_up(call, prompt)
+
+
+async def say_and_hang_up(call: FallbackCall, prompt: str) -> Outcome:
+    """Say it to the end, at most SAY_WITHIN_S; the call hangs up then."""
+    call.say(prompt)
+    await call.audio.until_played(SAY_WITHIN_S)
+    return "busy"
+
+
+async def take_message(call: FallbackCall) -> Outcome:
+    """Record until ``#``, silence, MESSAGE_AT_MOST_S or the caller's hang-up."""
+    audio = call.audio
+    call.say("leave_message")
+    call.say("beep")
+    await audio.until_played(SAY_WITHIN_S)
+    if call.caller_gone.is_set():
+        return "abandoned"
+    if audio.recording is None:
+        call.start_recording()
+    audio.forget_heard()
+    call.keys.clear()
+    end = time.monotonic() + MESSAGE_AT_MOST_S
+    voice_at, spoken_ms = time.monotonic(), 0
+    while time.monotonic() < end and not call.caller_gone.is_set() and END_KEY not in call.keys:
+        await asyncio.sleep(MESSAGE_TICK_S)
+        for frame in split(audio.take(FRAMES_AT_ONCE)):
+            # A guess by loudness: enough to tell a message from an empty line.
+            if audioop.rms(audioop.ulaw2lin(frame, 2), 2) > VOICE_RMS:
+                voice_at, spoken_ms = time.monotonic(), spoken_ms + FRAME_MS
+        if time.monotonic() - voice_at > MESSAGE_SILENCE_S:
+            break
+    if not call.caller_gone.is_set():
+        call.say("goodbye")
+        await audio.until_played(SAY_WITHIN_S)
+    return "message_taken" if spoken_ms >= SHORTEST_MESSAGE_MS else "abandoned"

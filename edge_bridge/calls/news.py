@@ -1,0 +1,181 @@
+"""What a call tells the outside while it goes on: its row and lease, the live feed, the queue, the metrics.
+
+All of it goes through Redis and is sent by one task, never by a call. The queue is bounded and drops its oldest: a
+Redis that is away or slow costs news, not audio.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from edge_bridge.calls.emissions import CallEvents, Emissions
+from edge_bridge.calls.record import Arrival, CallSummary, started
+from process import logs, metrics
+from stores import live
+from stores.ciphers import PiiCipher
+from stores.live import CallChanged, LiveCall, QueuedCall
+from stores.redis import Redis
+
+log = logs.get(__name__)
+
+QUEUED = 500
+SEND_WITHIN_S = 2.0
+REST_S = 1.0  # after a failure
+
+Send = Callable[[Redis], Awaitable[object]]
+State = Literal["ringing", "answered", "greeting", "waiting", "joined", "lost", "resumed", "ended"]
+
+
+class CallFeed:
+    """Runs small Redis jobs in order, one after another."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._waiting: deque[Send] = deque(maxlen=QUEUED)
+        self._something = asyncio.Event()
+        self.failed = 0
+
+    def put(self, send: Send) -> None:
+        """Have ``send`` run soon. Never waits."""
+        self._waiting.append(send)
+        self._something.set()
+
+    async def run(self) -> None:
+        """Until cancelled; then what is queued is sent, at most SEND_WITHIN_S."""
+        try:
+            while True:
+                await self._something.wait()
+                self._something.clear()
+                await self._send_all()
+        except asyncio.CancelledError:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._send_all(), SEND_WITHIN_S)
+            raise
+
+    async def _send_all(self) -> None:
+        while self._waiting:
+            send = self._waiting.popleft()
+            try:
+                await asyncio.wait_for(send(self._redis), SEND_WITHIN_S)
+            except Exception as error:  # whatever it is, it is old news: the next is tried
+                self.failed += 1
+                if self.failed % 50 == 1:
+                    log.warning("live news was not sent", why=type(error).__name__, failed=self.failed)
+                await asyncio.sleep(REST_S)
+
+
+@dataclass(frozen=True, slots=True)
+class NewsDesk:
+    """Shared by all calls of a worker. Everything goes through the feed's queue: nothing here waits."""
+
+    feed: CallFeed
+    emissions: Emissions
+    pii: PiiCipher
+    node_id: str
+    _live: dict[str, LiveCall] = field(default_factory=dict)  # whose leases are renewed
+
+    def ringing(self, arrival: Arrival) -> None:
+        """From now on the call has a lease and a row: whatever happens to this process, it is accounted for."""
+        now = datetime.now(UTC)
+        owner, caller = arrival.line.restaurant.id, arrival.invite.caller
+        call = self._live[arrival.call_id] = LiveCall(
+            restaurant_id=owner,
+            call_id=arrival.call_id,
+            phone_line_id=arrival.line.id,
+            bridge_node_id=self.node_id,
+            started_at=arrival.received_at,
+            caller_sealed=self.pii.encrypt(owner, caller) if caller else b"",
+        )
+        self.feed.put(lambda redis: live.call_started(redis, call, now))
+        self.emissions.put(CallEvents(arrival.call_id, (started(arrival, self.node_id),), begun=arrival))
+        self.changed(arrival, "ringing", 1)
+
+    async def renew(self) -> None:
+        """Keep the leases, until cancelled."""
+        while True:
+            await asyncio.sleep(live.RENEW_S)
+            if self._live:
+                self.feed.put(lambda redis: live.calls_renewed(redis, tuple(self._live.values()), datetime.now(UTC)))
+
+    def gave_up(self, arrival: Arrival) -> None:
+        """The caller was gone before the call was up."""
+        summary = CallSummary(arrival, self.node_id, outcome="abandoned", ended_at=datetime.now(UTC))
+        self.closed(arrival, summary)
+        self.changed(arrival, "ended", 1)
+
+    def closed(self, arrival: Arrival, summary: CallSummary) -> None:
+        """The call is over. Its lease is given up when that is written, and not before."""
+
+        def give_up() -> None:
+            self._live.pop(arrival.call_id, None)
+            now = datetime.now(UTC)
+            self.feed.put(lambda redis: live.call_ended(redis, arrival.line.restaurant.id, arrival.call_id, now))
+
+        self.emissions.put(CallEvents(arrival.call_id, summary.payloads(), written=give_up))
+
+    def changed(self, arrival: Arrival, state: State, attempt: int) -> None:
+        event = CallChanged(call_id=arrival.call_id, state=state, attempt=attempt, at=datetime.now(UTC))
+        self.feed.put(lambda redis: live.publish(redis, arrival.line.restaurant.id, event))
+
+
+class CallNews:
+    """One call's."""
+
+    def __init__(self, desk: NewsDesk, arrival: Arrival) -> None:
+        self._desk = desk
+        self._arrival = arrival
+        self._waiting_since = time.monotonic()
+        self._queued: QueuedCall | None = None
+        self._attempt = 1
+        self._lost = False
+
+    def answered(self) -> None:
+        self._desk.changed(self._arrival, "answered", 1)
+        if self._arrival.over_limit is None:
+            self._desk.changed(self._arrival, "greeting", 1)
+
+    def waiting(self, attempt: int, audio_stream_url: str) -> None:
+        """A handler is being asked for."""
+        self._attempt = attempt
+        if self._queued is not None:
+            return
+        self._waiting_since = time.monotonic()
+        call = self._queued = QueuedCall(
+            restaurant_id=self._arrival.line.restaurant.id,
+            phone_line_id=self._arrival.line.id,
+            call_id=self._arrival.call_id,
+            bridge_node_id=self._desk.node_id,
+            audio_stream_url=audio_stream_url,
+            timestamp=time.time_ns() // 1_000_000,
+        )
+        metrics.queue_incoming_calls_length.inc()
+        self._desk.feed.put(lambda redis: live.queued(redis, call))
+        self._desk.changed(self._arrival, "waiting", attempt)
+
+    def joined(self, attempt: int) -> None:
+        if self._leave_queue():
+            metrics.queue_wait_time_seconds.observe(time.monotonic() - self._waiting_since)
+        self._desk.changed(self._arrival, "resumed" if self._lost else "joined", attempt)
+        self._lost = False
+
+    def lost(self) -> None:
+        """The handler is gone and the caller is not."""
+        self._lost = True
+        self._desk.changed(self._arrival, "lost", self._attempt)
+
+    def ended(self) -> None:
+        self._leave_queue()
+        self._desk.changed(self._arrival, "ended", self._attempt)
+
+    def _leave_queue(self) -> bool:
+        call, self._queued = self._queued, None
+        if call is None:
+            return False
+        metrics.queue_incoming_calls_length.dec()
+        self._desk.feed.put(lambda redis: live.unqueued(redis, call))
+        return True

@@ -1,0 +1,1 @@
+"""Where calls come in. There is one entrance today: SIP."""

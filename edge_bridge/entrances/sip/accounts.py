@@ -1,0 +1,87 @@
+"""Accounts: one for peers, one for each registered line. pjsip aborts at the ninth, so the count is kept here."""
+
+from typing import Any, Protocol
+
+import pjsua2 as pj  # type: ignore[import-untyped]
+
+from edge_bridge.entrances.sip.signals import Registration, SipEvents, host_of
+from process import logs
+
+log = logs.get(__name__)
+
+EXPIRES_S = 120
+REFRESH_BEFORE_S = 60  # so a REGISTER goes out every 60 s
+RTP_PORTS = 40  # fewer, and quick calls run out of ports that are still closing
+
+
+class AccountOwner(Protocol):
+    """What an account needs of its endpoint."""
+
+    events: SipEvents
+
+    def incoming(self, account: Any, call_id: int, message: str, source: str) -> None:
+        """An INVITE for this account."""
+
+
+class LineAccount(pj.Account):  # type: ignore[misc]
+    """``line_id`` is "" for the account that takes peers' calls."""
+
+    def __init__(self, line_id: str, owner: AccountOwner) -> None:
+        super().__init__()
+        self.line_id = line_id
+        self._owner = owner
+
+    def onIncomingCall(self, call: Any) -> None:
+        try:
+            self._owner.incoming(self, call.callId, call.rdata.wholeMsg, call.rdata.srcAddress)
+        except Exception:
+            log.exception("an INVITE was lost")
+
+    def onRegState(self, state: Any) -> None:
+        try:
+            expires = int(state.expiration) if int(state.code) // 100 == 2 else 0
+            host = host_of(state.rdata.srcAddress)
+            self._owner.events.registered(self.line_id, int(state.code), max(expires, 0), host)
+        except Exception:
+            log.exception("a registration's state was lost")
+
+
+def peer_config(address: str, rtp_port_min: int, public_address: str) -> Any:
+    config = _config(address, rtp_port_min, public_address)
+    config.idUri = f"sip:{public_address or address}"
+    return config
+
+
+def line_config(line: Registration, address: str, sip_port: int, rtp_port_min: int, public_address: str) -> Any:
+    """REGISTER with the line's unguessable id as the Contact's user, so that an INVITE names its line."""
+    config = _config(address, rtp_port_min, public_address)
+    domain = host_of(line.registrar)
+    config.idUri = f"sip:{line.username}@{domain}"
+    config.regConfig.registrarUri = f"sip:{line.registrar}"
+    config.regConfig.timeoutSec = EXPIRES_S
+    config.regConfig.delayBeforeRefreshSec = REFRESH_BEFORE_S
+    config.regConfig.retryIntervalSec = 0  # the registrar retries, with backoff
+    config.sipConfig.contactForced = f"<sip:{line.line_id}@{public_address or address}:{sip_port}>"
+    config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", line.username, 0, line.password))
+    return config
+
+
+def _config(address: str, rtp_port_min: int, public_address: str) -> Any:
+    config = pj.AccountConfig()
+    transport = config.mediaConfig.transportConfig
+    transport.port = rtp_port_min
+    transport.portRange = RTP_PORTS
+    transport.boundAddress = address
+    if public_address:
+        transport.publicAddress = public_address
+    config.mediaConfig.streamKaEnabled = False
+    config.mediaConfig.lockCodecEnabled = False
+    config.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_DISABLED
+    config.mediaConfig.srtpSecureSignaling = 0
+    config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_OPTIONAL
+    config.natConfig.contactRewriteUse = 0
+    config.natConfig.viaRewriteUse = 0
+    config.natConfig.sdpNatRewriteUse = 0
+    config.natConfig.sipOutboundUse = 0
+    config.videoConfig.autoTransmitOutgoing = False
+    return config

@@ -1,0 +1,318 @@
+"""The pjsip thread: initialisation, events, commands and destruction all happen on it.
+
+Other threads put commands in a queue and wake pjsip at once by a CRLF keep-alive datagram to its own SIP port;
+without it a command would wait up to POLL_MS.
+"""
+
+import contextlib
+import errno
+import itertools
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pjsua2 as pj  # type: ignore[import-untyped]
+
+from edge_bridge.entrances.sip import accounts, pacing
+from edge_bridge.entrances.sip.calls import CallOwner, SipCall
+from edge_bridge.entrances.sip.ports import PortPool
+from edge_bridge.entrances.sip.signals import (
+    MAX_ACCOUNTS,
+    MAX_CALLS,
+    FrameSide,
+    Handle,
+    Refusal,
+    Registration,
+    SipEvents,
+    read_invite,
+)
+from edge_bridge.settings import EdgeSettings
+from process import logs
+
+log = logs.get(__name__)
+
+POLL_MS = 100
+SILENCE_CHECK_S = 5.0
+READY_WITHIN_S = 10.0
+STOPPED_WITHIN_S = 2.5  # libDestroy alone takes about a second
+PRIORITIES = {"PCMU/8000/1": 255, "PCMA/8000/1": 254}  # every other codec gets 0: never offered, never taken
+ADDRESS_IN_USE = 120_000 + errno.EADDRINUSE  # pjlib's PJ_STATUS_FROM_OS
+
+
+class PortTakenError(Exception):
+    """Another program has the SIP port."""
+
+
+@dataclass(frozen=True, slots=True)
+class SipAddress:
+    """Where SIP and RTP are bound, and what is said of it in Contact and SDP when that differs (NAT)."""
+
+    host: str
+    sip_port: int
+    rtp_port_min: int
+    public_host: str = ""
+    log_level: int = 0
+
+    @classmethod
+    def of(cls, config: EdgeSettings) -> "SipAddress":
+        return cls(
+            host=config.sip_bind_address,
+            sip_port=config.sip_port,
+            rtp_port_min=config.rtp_port_min,
+            public_host=config.own_address if config.own_address != config.sip_bind_address else "",
+            log_level=config.sip_log_level,
+        )
+
+
+class _Endpoint(pj.Endpoint):  # type: ignore[misc]
+    """Paces INVITEs before pjsip opens sockets for them (see ``pacing``)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ledger = pacing.KeyLedger()
+
+    def onSelectAccount(self, selection: Any) -> None:
+        # The one callback that comes before the INVITE's media sockets are made.
+        try:
+            message = selection.rdata.wholeMsg
+            if not message.startswith("INVITE "):
+                return
+            media = pacing.media_lines(message)
+            wait = self._ledger.wait_s(time.monotonic(), media)
+            if wait > 0:
+                time.sleep(wait)
+            self._ledger.take(time.monotonic(), media)
+        except Exception:
+            log.exception("an INVITE was not paced")
+
+
+class SipEndpoint(CallOwner):
+    """One pjsua2 library, so one a process. Methods may be called from any thread and return at once."""
+
+    def __init__(self, address: SipAddress, events: SipEvents) -> None:
+        self.events = events
+        self._address = address
+        self._handles = itertools.count(1)
+        # The calls' only lasting references: ``forget`` drops one inside its own onCallState (see ``calls``).
+        self._calls: dict[Handle, SipCall] = {}
+        self._accounts: dict[str, accounts.LineAccount] = {}
+        self._leaving: list[accounts.LineAccount] = []
+        self._commands: deque[Callable[[], None]] = deque()
+        self._stopping = False
+        self._failure: Exception | None = None
+        self._ready = threading.Event()
+        self._waker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._waker.setblocking(False)
+        self._thread = threading.Thread(target=self._run, name="pjsip", daemon=True)
+
+    # --- From any thread -------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Return when SIP is open. Raises PortTakenError, or RuntimeError with pjsip's reason."""
+        self._thread.start()
+        if not self._ready.wait(READY_WITHIN_S):
+            raise RuntimeError(f"pjsip did not start within {READY_WITHIN_S:g} s")
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> bool:
+        """Hang up, unregister, destroy pjsip. False when it did not end in time: then leave by ``os._exit``."""
+        self._stopping = True
+        self._wake()
+        self._thread.join(STOPPED_WITHIN_S)
+        return not self._thread.is_alive()
+
+    def hang_up(self, handle: Handle, status: int = 0) -> None:
+        def on_sip_thread() -> None:
+            call = self._calls.get(handle)
+            if call is not None:
+                call.hang_up(status)
+
+        self._command(on_sip_thread)
+
+    def refer(self, handle: Handle, target: str) -> None:
+        """Blind transfer; its fate comes to ``transfer_answered``."""
+
+        def on_sip_thread() -> None:
+            call = self._calls.get(handle)
+            if call is None:
+                return
+            try:
+                call.refer(target)
+            except pj.Error as error:
+                log.warning("REFER was not sent", reason=error.reason)
+                self.events.transfer_answered(handle, 500, True)
+
+        self._command(on_sip_thread)
+
+    def register(self, line: Registration) -> None:
+        """Register a new line, or try again a known one."""
+
+        def on_sip_thread() -> None:
+            known = self._accounts.get(line.line_id)
+            if known is not None:
+                known.setRegistration(True)
+                return
+            self._free_left_accounts()
+            # The eighth line takes the peers' place; their calls then come in on a line's account.
+            if len(self._accounts) == MAX_ACCOUNTS - 1 and "" in self._accounts and not self._calls:
+                self._accounts.pop("").shutdown()
+            if len(self._accounts) + len(self._leaving) >= MAX_ACCOUNTS:
+                log.error("no room for another line on this worker", line_id=line.line_id, most=MAX_ACCOUNTS)
+                return
+            at = self._address
+            account = accounts.LineAccount(line.line_id, self)
+            account.create(accounts.line_config(line, at.host, at.sip_port, at.rtp_port_min, at.public_host))
+            self._accounts[line.line_id] = account
+
+        self._command(on_sip_thread)
+
+    def unregister(self, line_id: str) -> None:
+        def on_sip_thread() -> None:
+            account = self._accounts.pop(line_id, None)
+            if account is not None:
+                self._leaving.append(account)
+                account.setRegistration(False)
+
+        self._command(on_sip_thread)
+
+    def _command(self, command: Callable[[], None]) -> None:
+        self._commands.append(command)
+        self._wake()
+
+    def _wake(self) -> None:
+        host = "127.0.0.1" if self._address.host == "0.0.0.0" else self._address.host
+        with contextlib.suppress(OSError):
+            self._waker.sendto(b"\r\n\r\n", (host, self._address.sip_port))
+
+    # --- The SIP thread --------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            endpoint = self._open()
+        except pj.Error as error:
+            self._failure = PortTakenError() if error.status == ADDRESS_IN_USE else RuntimeError(error.reason)
+            self._ready.set()
+            return
+        self._ready.set()
+        next_check = time.monotonic() + SILENCE_CHECK_S
+        while not self._stopping:
+            endpoint.libHandleEvents(POLL_MS)
+            while self._commands:
+                try:
+                    self._commands.popleft()()
+                except pj.Error as error:
+                    log.warning("pjsip refused a command", reason=error.reason)
+                except Exception:
+                    log.exception("a SIP command failed")
+            if time.monotonic() >= next_check:
+                next_check = time.monotonic() + SILENCE_CHECK_S
+                self._check_calls()
+        with contextlib.suppress(pj.Error):
+            endpoint.hangupAllCalls()
+        for account in [*self._accounts.values(), *self._leaving]:
+            with contextlib.suppress(pj.Error):
+                account.shutdown()
+        self._accounts.clear()
+        self._leaving.clear()
+        endpoint.libDestroy()
+        self._calls.clear()
+
+    def _open(self) -> Any:
+        at = self._address
+        endpoint = _Endpoint()
+        endpoint.libCreate()
+        endpoint.libInit(_library_config(at.log_level))
+        endpoint.audDevManager().setNullDev()  # a clock without a sound card
+        for codec in endpoint.codecEnum2():
+            endpoint.codecSetPriority(codec.codecId, PRIORITIES.get(codec.codecId, 0))
+        transport = pj.TransportConfig()
+        transport.port = at.sip_port
+        transport.boundAddress = at.host
+        if at.public_host:
+            transport.publicAddress = at.public_host
+        endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
+        endpoint.libStart()
+        self.ports = PortPool(MAX_CALLS)
+        account = accounts.LineAccount("", self)
+        account.create(accounts.peer_config(at.host, at.rtp_port_min, at.public_host), True)
+        self._accounts[""] = account
+        return endpoint
+
+    def incoming(self, account: Any, call_id: int, message: str, source: str) -> None:
+        """Decide and answer within the callback: the caller's 200 waits for no other thread."""
+        handle = next(self._handles)
+        decision = self.events.invited(handle, read_invite(message, source))
+        side = None if isinstance(decision, Refusal) else decision
+        call = SipCall(account, call_id, handle, side, self)
+        self._calls[handle] = call
+        if call.has_offer():
+            self._answer(handle, decision)
+        else:
+            # An INVITE without SDP that ends inside its callback takes the process with it: pjsip frees the request
+            # a second time once the callback has returned (an assertion in sip_transport.c). As a command it is
+            # answered as soon as pjsip has let go of it. The others are not put off: a few refused ones in a burst
+            # would hold all four calls that pjsip has room for.
+            self._commands.append(lambda: self._answer(handle, decision))
+
+    def _answer(self, handle: Handle, decision: FrameSide | Refusal) -> None:
+        call = self._calls.get(handle)
+        if call is None:  # cancelled meanwhile
+            return
+        try:
+            if isinstance(decision, Refusal):
+                call.refuse(decision.status)
+            else:
+                call.take()
+        except pj.Error as error:
+            log.warning("an INVITE could not be answered", reason=error.reason)
+            with contextlib.suppress(pj.Error):
+                call.hang_up(500)
+            if handle in self._calls:  # pjsip refuses to answer, so it may never say DISCONNECTED either
+                call.let_go(500)
+
+    def forget(self, handle: Handle) -> None:
+        self._calls.pop(handle, None)
+
+    def _free_left_accounts(self) -> None:
+        """Free accounts that left, when no call can need them any more."""
+        if self._calls:
+            return
+        for account in self._leaving:
+            account.shutdown()
+        self._leaving.clear()
+
+    def _check_calls(self) -> None:
+        self._free_left_accounts()
+        now = time.monotonic()
+        for handle, call in list(self._calls.items()):
+            try:
+                if call.is_silent_since(now):
+                    log.warning("no audio from the caller for too long; hanging up", handle=handle)
+                    call.hang_up(0)
+            except pj.Error:
+                log.debug("a call ended while it was being checked", handle=handle)
+
+
+def _library_config(log_level: int) -> Any:
+    config = pj.EpConfig()
+    config.logConfig.level = log_level
+    config.logConfig.consoleLevel = log_level
+    config.uaConfig.maxCalls = MAX_CALLS
+    config.uaConfig.threadCnt = 0  # no thread of pjsip's own: callbacks come on ours, while it handles events
+    config.uaConfig.mainThreadOnly = False
+    config.uaConfig.userAgent = "AlloResto"
+    media = config.medConfig
+    media.clockRate = media.sndClockRate = 8000  # G.711's: nothing is resampled
+    media.channelCount = 1
+    media.audioFramePtime = media.ptime = 20
+    media.noVad = True  # silence is sent too: a trunk hangs up on a call without packets
+    media.ecTailLen = 0
+    media.hasIoqueue = True
+    media.threadCnt = 1
+    media.quality = 4
+    return config

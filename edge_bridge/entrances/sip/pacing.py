@@ -1,0 +1,48 @@
+"""Keeps an INVITE flood from aborting pjsip.
+
+pjmedia has 64 ioqueue keys and keeps a closed socket's key for 500 ms; the 65th aborts the process. Every INVITE
+takes two keys (RTP, RTCP) for each media line it offers, also one that is refused: 33 short calls back to back, or
+three INVITEs with 50 lines, are enough. The ledger knows how many keys may be in use and says how long the SIP
+thread must wait before the next INVITE; audio runs on another thread and does not notice.
+"""
+
+from collections import deque
+
+KEYS = 64
+KEPT_BY_CALLS = 16  # four calls, each once over while it is being replaced by a re-INVITE
+RELEASE_S = 0.8  # pjsip's 500 ms, and a margin for its timers
+KEYS_PER_MEDIA = 2
+MOST_MEDIA = 16  # pjsua looks at no more lines of an offer
+
+
+def media_lines(message: str) -> int:
+    """How many media lines the SDP in a SIP message offers, at least one."""
+    return max(1, message.count("\nm="))
+
+
+class KeyLedger:
+    """Keys taken lately. Times are seconds of one monotonic clock."""
+
+    def __init__(self, keys: int = KEYS - KEPT_BY_CALLS) -> None:
+        self._keys = keys
+        self._taken: deque[tuple[float, int]] = deque()
+        self._in_use = 0
+
+    def wait_s(self, now: float, media: int) -> float:
+        """How long to wait at ``now`` before an INVITE with ``media`` lines may be handled."""
+        while self._taken and self._taken[0][0] + RELEASE_S <= now:
+            self._in_use -= self._taken.popleft()[1]
+        needed = self._in_use + KEYS_PER_MEDIA * min(media, MOST_MEDIA) - self._keys
+        for taken_at, keys in self._taken:
+            if needed <= 0:
+                break
+            needed -= keys
+            wait = taken_at + RELEASE_S - now
+            if needed <= 0:
+                return max(wait, 0.0)
+        return 0.0
+
+    def take(self, now: float, media: int) -> None:
+        keys = KEYS_PER_MEDIA * min(media, MOST_MEDIA)
+        self._taken.append((now, keys))
+        self._in_use += keys

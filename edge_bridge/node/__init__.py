@@ -1,0 +1,1 @@
+"""The node around its worker: supervision, health, heartbeats."""

@@ -1,0 +1,204 @@
+"""Keeps one worker running, speaks for the node: API, heartbeats, restart, the end.
+
+One pjsua2 worker holds four calls. More workers a node are more entries in the same loop; they are started as
+fresh processes and not forked, so that a crash, or a library's thread, never leaks from one into another.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+
+from edge_bridge.entrances.sip.signals import MAX_LINES
+from edge_bridge.node import control
+from edge_bridge.settings import EdgeSettings
+from process import logs
+from process.asgi import App, GuestServer, Request, Response
+from process.health import Health
+from stores import live, nodes, redis
+from stores.nodes import NodeStatus
+from stores.postgres import Postgres
+
+log = logs.get(__name__)
+
+HEARTBEAT_EVERY_S = 10.0
+HEARTBEAT_WITHIN_S = 4.0
+FIRST_RESTART_S = 0.2
+LONGEST_RESTART_S = 10.0
+HEALTHY_AFTER_S = 60.0
+LEAVE_WITHIN_S = 8.0  # beyond DRAIN_S: hanging up, the last events, libDestroy
+STOPPED_WITHIN_S = 2.0  # the API
+PORT_TAKEN_STATUS = 3
+NO_USE_TRYING = (2, PORT_TAKEN_STATUS)  # a setting is wrong, a port is taken
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+PARTS = ("postgres", "redis", "sip", "sink", "lines")
+
+
+class Supervisor:
+    """``run`` gives the process's exit status."""
+
+    def __init__(self, config: EdgeSettings, environment: Mapping[str, str]) -> None:
+        self._config = config
+        self._environment = dict(environment)
+        self._health = Health("edge-bridge")
+        self._report = control.Report()
+        self._reported = False
+        self._stopping = asyncio.Event()
+        self._worker: asyncio.subprocess.Process | None = None
+        self._postgres = Postgres(config.platform_database_url, max_size=1)
+        self._redis = redis.connect(config.redis_url)
+
+    async def run(self) -> int:
+        try:
+            api = self._serve_api()
+        except OSError as error:
+            print(
+                f"API_PORT: cannot listen on {self._config.api_bind_address}:{self._config.api_port}:"
+                f" {error.strerror}; stop the program that has it, or set another",
+                file=sys.stderr,
+            )
+            return PORT_TAKEN_STATUS
+
+        def stop() -> None:
+            # The first signal drains; a second one ends the calls too.
+            if self._stopping.is_set() and self._worker is not None and self._worker.returncode is None:
+                self._worker.kill()
+            self._stopping.set()
+            self._health.draining = True
+
+        async def beat() -> None:
+            while True:
+                await self._beat("draining" if self._health.draining else "healthy")
+                await asyncio.sleep(HEARTBEAT_EVERY_S)
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop)
+        self._health.waiting_for("sip", "the worker is starting")
+        heartbeats = asyncio.create_task(beat(), name="heartbeats")
+        try:
+            return await self._keep_worker()
+        finally:
+            heartbeats.cancel()
+            await asyncio.gather(heartbeats, return_exceptions=True)
+            await self._beat("down")
+            await api.stop(STOPPED_WITHIN_S)
+
+    def _serve_api(self) -> GuestServer:
+        """``/health``, ``/health/ready`` and ``/metrics``, while the worker may come and go. Raises OSError."""
+
+        async def metrics(_: Request) -> Response:
+            # The worker's text: the supervisor counts nothing itself.
+            return Response(200, self._report.metrics.encode(), {"content-type": METRICS_TYPE})
+
+        host = self._config.api_bind_address
+        bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind((host, self._config.api_port))
+            bound.listen(128)
+        except OSError:
+            bound.close()
+            raise
+        app = App(self._health)
+        app.route("GET", "/metrics", metrics)
+        api = GuestServer(app)
+        api.start(bound)
+        return api
+
+    async def _keep_worker(self) -> int:
+        pause = FIRST_RESTART_S
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            status = await self._run_worker()
+            if self._stopping.is_set():
+                return 0
+            if status in NO_USE_TRYING and not self._reported:
+                return status
+            pause = FIRST_RESTART_S if time.monotonic() - started > HEALTHY_AFTER_S else pause
+            log.error("the worker died; starting it again", status=status, pause_s=pause)
+            self._health.waiting_for("sip", "the worker died and is starting again")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
+            pause = min(pause * 2, LONGEST_RESTART_S)
+        return 0
+
+    async def _run_worker(self) -> int:
+        ours, theirs = control.pair()
+        with ours:
+            with theirs:
+                worker = self._worker = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    "edge_bridge.worker",
+                    str(theirs.fileno()),
+                    pass_fds=(theirs.fileno(),),
+                    env=self._environment,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=None if self._config.sip_log_level else asyncio.subprocess.DEVNULL,
+                )
+            log.info("worker started", pid=worker.pid)
+            reading = asyncio.create_task(control.read_reports(ours, self._take_report), name="reports")
+            stopping = asyncio.create_task(self._stopping.wait(), name="stopping")
+            leaving = asyncio.create_task(worker.wait(), name="worker")
+            try:
+                await asyncio.wait([leaving, stopping], return_when=asyncio.FIRST_COMPLETED)
+                if not leaving.done():
+                    if worker.returncode is None:
+                        worker.terminate()
+                    await self._beat("draining")
+                    done, _ = await asyncio.wait([leaving], timeout=self._config.drain_s + LEAVE_WITHIN_S)
+                    if not done:
+                        log.error("the worker does not end; killing it")
+                        worker.kill()
+                        await asyncio.wait([leaving], timeout=LEAVE_WITHIN_S)
+                return leaving.result() if leaving.done() else await worker.wait()
+            finally:
+                if worker.returncode is None:
+                    worker.kill()
+                for task in (reading, stopping, leaving):
+                    task.cancel()
+                await asyncio.gather(reading, stopping, leaving, return_exceptions=True)
+
+    def _take_report(self, report: control.Report) -> None:
+        self._report = report
+        self._reported = True
+        for part in PARTS:
+            why = report.missing.get(part)
+            if why is None:
+                self._health.arrived(part)
+            else:
+                self._health.waiting_for(part, why)
+
+    # --- Heartbeats ------------------------------------------------------------------------------------------
+
+    async def _beat(self, status: NodeStatus) -> None:
+        """Best effort: a node that cannot say so is found missing by its silence."""
+        config, registered = self._config, self._report.registered
+
+        async def to_postgres() -> None:
+            await self._postgres.open(timeout_s=HEARTBEAT_WITHIN_S)
+            async with self._postgres.platform() as connection:
+                await nodes.heartbeat(
+                    connection,
+                    config.node_id,
+                    hostname=socket.gethostname(),
+                    pod_ip=config.own_address,
+                    registrations_count=len(registered),
+                    max_registrations=MAX_LINES,
+                    status=status,
+                )
+
+        try:
+            async with asyncio.timeout(HEARTBEAT_WITHIN_S if status == "healthy" else 1.0):
+                await asyncio.gather(live.bridge_heartbeat(self._redis, config.node_id, registered), to_postgres())
+        except Exception as error:  # whatever Redis and Postgres come up with, calls go on
+            log.warning("heartbeat not told", why=type(error).__name__)
+
+
+async def run(config: EdgeSettings) -> int:
+    return await Supervisor(config, os.environ).run()

@@ -1,0 +1,101 @@
+"""A caller whose INVITE has no SDP: the offer comes with the other side's 200, the answer with our ACK."""
+
+import random
+import re
+import socket
+
+FINAL_WITHIN_S = 4.0
+_TAG = re.compile(r"^To:.*;tag=(\S+)", re.MULTILINE | re.IGNORECASE)
+_CONTACT = re.compile(r"^Contact:.*<([^>]+)>", re.MULTILINE | re.IGNORECASE)
+
+
+class LateOffer:
+    """One blocking call on sockets of its own; leaving the context hangs up."""
+
+    def __init__(self, target: tuple[str, int], user: str, local_ip: str = "127.0.0.1") -> None:
+        self.answer = ""
+        self._target = target
+        self._uri = f"sip:{user}@{target[0]}:{target[1]}"
+        self._remote_uri = self._uri
+        self._sip = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._sip.bind((local_ip, 0))
+        self._sip.settimeout(FINAL_WITHIN_S)
+        self._rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._rtp.bind((local_ip, 0))
+        self._ip = local_ip
+        self._call = f"{random.getrandbits(64):x}"
+        self._branch = f"z9hG4bK{self._call}"
+        self._to_tag = ""
+        self._up = False
+
+    def __enter__(self) -> "LateOffer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._up:
+            self._send("BYE", 2, f"{self._branch}b")
+        self._sip.close()
+        self._rtp.close()
+
+    def invite(self) -> int:
+        """The final status, acknowledged, with audio agreed on when it is 200; 0 when there was no answer."""
+        self._send("INVITE", 1, self._branch)
+        status = 0
+        while status < 200:
+            try:
+                self.answer = self._sip.recv(65_535).decode()
+            except TimeoutError:
+                return 0
+            status = int(self.answer.split(" ", 2)[1])
+        tag = _TAG.search(self.answer)
+        self._to_tag = tag.group(1) if tag else ""
+        if status != 200:
+            self._send("ACK", 1, self._branch)
+            return status
+        contact = _CONTACT.search(self.answer)
+        self._remote_uri = contact.group(1) if contact else self._uri
+        self._up = True
+        self._send("ACK", 1, f"{self._branch}a", self._agree())
+        return status
+
+    def packets(self, count: int, timeout_s: float = 3.0) -> int:
+        """How many RTP packets came, at most ``count``, with no pause over ``timeout_s``."""
+        self._rtp.settimeout(timeout_s)
+        for got in range(count):
+            try:
+                self._rtp.recv(2048)
+            except TimeoutError:
+                return got
+        return count
+
+    def _agree(self) -> str:
+        port = self._rtp.getsockname()[1]
+        return (
+            f"v=0\r\no=- 1 1 IN IP4 {self._ip}\r\ns=-\r\nc=IN IP4 {self._ip}\r\nt=0 0\r\n"
+            f"m=audio {port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n"
+        )
+
+    def _send(self, method: str, sequence: int, branch: str, body: str = "") -> None:
+        port = self._sip.getsockname()[1]
+        lines = [
+            f"{method} {self._remote_uri} SIP/2.0",
+            f"Via: SIP/2.0/UDP {self._ip}:{port};branch={branch};rport",
+            "Max-Forwards: 70",
+            f"From: <sip:+33612345678@{self._ip}>;tag=late",
+            f"To: <{self._uri}>{f';tag={self._to_tag}' if self._to_tag else ''}",
+            f"Call-ID: {self._call}@{self._ip}",
+            f"CSeq: {sequence} {method}",
+            f"Contact: <sip:+33612345678@{self._ip}:{port}>",
+            *(["Content-Type: application/sdp"] if body else []),
+            f"Content-Length: {len(body)}",
+        ]
+        self._sip.sendto(("\r\n".join(lines) + f"\r\n\r\n{body}").encode(), self._target)
+
+
+def refused_late_offers(target: tuple[str, int], user: str, count: int, local_ip: str = "127.0.0.1") -> list[int]:
+    """The statuses of so many INVITEs without SDP, one after the other; ends at the first that is not answered."""
+    statuses: list[int] = []
+    while len(statuses) < count and (not statuses or statuses[-1]):
+        with LateOffer(target, user, local_ip) as call:
+            statuses.append(call.invite())
+    return statuses

@@ -1,0 +1,46 @@
+"""What a call needs of each overlay, as measured on a cluster."""
+
+import pytest
+
+from cluster.client import IN_CALL
+from tests.unit.manifests.rendered import OVERLAYS, Object, of_kind
+
+pytestmark = pytest.mark.unit
+
+
+def service(overlay: str, name: str) -> Object:
+    """A Knative Service."""
+    [found] = [one for one in of_kind(overlay, "Service", "serving.knative.dev") if one["metadata"]["name"] == name]
+    return found
+
+
+def annotations(of: Object) -> dict[str, str]:
+    return of["spec"]["template"]["metadata"]["annotations"]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_call_handler_may_answer_before_its_request_has_ended(overlay: str) -> None:
+    assert annotations(service(overlay, "call-handler"))["features.knative.dev/http-full-duplex"] == "Enabled"
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_there_is_never_more_than_one_archiver(overlay: str) -> None:
+    assert annotations(service(overlay, "archiver"))["autoscaling.knative.dev/max-scale"] == "1"
+
+
+def test_one_machine_lowers_the_functions_limits_and_raises_none() -> None:
+    assert max_scales("dev") == {name: min(most, 6) for name, most in max_scales("staging").items()}
+
+
+def max_scales(overlay: str) -> dict[str, int]:
+    return {
+        one["metadata"]["name"]: int(annotations(one)["autoscaling.knative.dev/max-scale"])
+        for one in of_kind(overlay, "Service", "serving.knative.dev")
+    }
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_no_pod_in_a_call_may_be_evicted(overlay: str) -> None:
+    namespace = service(overlay, "call-handler")["metadata"]["namespace"]
+    budgets = [one for one in of_kind(overlay, "PodDisruptionBudget") if one["metadata"]["namespace"] == namespace]
+    assert {"maxUnavailable": 0, "selector": {"matchLabels": {IN_CALL: "true"}}} in [one["spec"] for one in budgets]
