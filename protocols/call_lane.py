@@ -12,8 +12,7 @@ import msgspec
 from domain.calls import Outcome
 
 CONTENT_TYPE = "application/x-ndjson"
-# A handler that is frozen is noticed by what it does not say: the caller should not wait for that much longer.
-ALIVE_EVERY_S = 1.0
+ALIVE_EVERY_S = 5.0
 FIRST_LINE_WITHIN_S = 4.0
 MAX_LINE_BYTES = 4096
 

@@ -13,6 +13,7 @@ from typing import Protocol
 import aiohttp
 
 from edge_bridge.calls.retries import AttemptRefused, CallerGone, LaneEnded, Lost, Result, Silent
+from edge_bridge.media.server import CLOSED_PROPERLY
 from edge_bridge.media.stream import MediaStream
 from eventing import cloudevents
 from process import logs
@@ -22,7 +23,7 @@ log = logs.get(__name__)
 
 CONNECT_WITHIN_S = 2.0
 JOIN_WITHIN_S = 12.0  # from the first line to the last of media socket and model
-LINE_WITHIN_S = 3.5  # a handler that says nothing for so long is frozen or gone
+LINE_WITHIN_S = 3 * lane.ALIVE_EVERY_S
 FINAL_LINE_WITHIN_S = 8.0  # after the caller hung up: a handler finishes what the caller has just agreed to
 GRACE_AFTER_MEDIA_S = 1.5  # a handler that closed its socket properly writes its final line at once
 
@@ -98,7 +99,7 @@ class Attempt:
                 self._stream.stop(stop_reason())
                 result = await _within(reading, FINAL_LINE_WITHIN_S)
                 return result if isinstance(result, LaneEnded) else CallerGone()
-            grace = 0.0 if self._stream.why_lost.startswith("malformed") else GRACE_AFTER_MEDIA_S
+            grace = GRACE_AFTER_MEDIA_S if self._stream.why_lost == CLOSED_PROPERLY else 0.0
             return await _within(reading, grace) or Lost(self._stream.why_lost)
         finally:
             for task in (reading, *waits):
