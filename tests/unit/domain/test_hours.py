@@ -93,6 +93,41 @@ def test_a_span_that_the_spring_change_swallows_opens_nothing() -> None:
     assert is_open(paris, at("2026-03-30 00:40"))
 
 
+def friday(restaurant: Restaurant, *spans: tuple[int, int]) -> Restaurant:
+    """Open on Fridays only, in hours after midnight."""
+    return replace(restaurant, openings=tuple(Opening(4, opens * 60, closes * 60) for opens, closes in spans))
+
+
+@pytest.mark.parametrize(
+    ("spans", "closes"),
+    [
+        (((12, 15), (14, 18)), "2026-11-20 18:00"),
+        (((14, 18), (12, 15)), "2026-11-20 18:00"),
+        (((12, 22), (14, 15)), "2026-11-20 22:00"),  # one within the other
+        (((12, 15), (12, 16)), "2026-11-20 16:00"),
+    ],
+)
+def test_where_spans_overlap_the_later_end_is_when_it_closes(
+    restaurant: Restaurant, spans: tuple[tuple[int, int], ...], closes: str
+) -> None:
+    assert closes_at(friday(restaurant, *spans), at("2026-11-20 14:30", restaurant.zone)) == at(closes)
+
+
+@pytest.mark.parametrize("saturday", [(0, 1), (0, 3)])
+def test_where_the_night_before_overlaps_the_day_the_later_end_is_when_it_closes(
+    restaurant: Restaurant, saturday: tuple[int, int]
+) -> None:
+    night = (Opening(4, 18 * 60, 26 * 60), Opening(5, saturday[0] * 60, saturday[1] * 60))
+    closing = closes_at(replace(restaurant, openings=night), at("2026-11-21 00:30", restaurant.zone))
+    assert closing == at(f"2026-11-21 0{max(2, saturday[1])}:00")
+
+
+def test_a_span_that_opens_within_another_is_the_next_to_open(restaurant: Restaurant) -> None:
+    overlapping = friday(restaurant, (14, 18), (12, 15), (13, 14))
+    assert next_opening(overlapping, at("2026-11-20 11:00", restaurant.zone)) == at("2026-11-20 12:00")
+    assert next_opening(overlapping, at("2026-11-20 12:00", restaurant.zone)) == at("2026-11-20 13:00")
+
+
 def test_next_opening_skips_closed_days_and_exceptions(restaurant: Restaurant) -> None:
     assert next_opening(restaurant, at("2026-11-20 16:00")) == at("2026-11-20 18:00")
     assert next_opening(restaurant, at("2026-11-22 23:30")) == at("2026-11-24 12:00")
