@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
-
-from devstack.servers.ports import free_port
-from edge_bridge import call_lane
 from edge_bridge.audio import CallAudio
 from edge_bridge.call_lane import Attempt, LaneClient
 from edge_bridge.lane_policy import CallerGone, Ended, Lost, Refused, Result, Silent
 from edge_bridge.media_server import MediaServer
 from edge_bridge.media_stream import MediaStream
+
+from devstack.servers.ports import free_port
+from edge_bridge import call_lane
 from eventing.catalogue import CallIncoming
 from eventing.cloudevents import Event
 from protocols import call_lane as lane

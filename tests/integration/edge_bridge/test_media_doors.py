@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import aiohttp
 import pytest
-
 from edge_bridge.audio import CallAudio
 from edge_bridge.frames import FRAME_BYTES
 from edge_bridge.media_server import MediaServer
 from edge_bridge.media_stream import MediaStream
+
 from protocols import media
 
 pytestmark = pytest.mark.integration
@@ -130,6 +130,32 @@ async def test_a_second_client_is_refused_because_the_door_is_claimed_and_the_fi
     assert (call.owner.joined, unclaimed.owner.joined) == (1, 1)
     assert len(heard.media.payload) == FRAME_BYTES
     assert played is not None
+
+
+async def test_after_the_end_of_a_call_the_handler_is_told_once_and_hears_no_more(
+    server: MediaServer, http: aiohttp.ClientSession
+) -> None:
+    call = Call(server)
+    async with joined(http, call.url, call.token) as handler:
+        call.stream.stop("caller_hung_up")
+        call.stream.stop("caller_hung_up")
+        call.caller_says(0x10)
+        call.stream.close("the attempt is over")
+        told = await handler.message()
+        end = await handler.socket.receive(timeout=WITHIN_S)
+
+    assert isinstance(told, media.Stop)
+    assert told.stop.reason == "caller_hung_up"
+    assert end.type is aiohttp.WSMsgType.CLOSE
+
+
+async def test_a_server_that_stopped_takes_no_handler(server: MediaServer, http: aiohttp.ClientSession) -> None:
+    call = Call(server)
+    server.stop()
+
+    with pytest.raises(aiohttp.ClientConnectorError):
+        async with joined(http, call.url, call.token):
+            pass
 
 
 async def test_of_two_that_knock_at_once_one_gets_in(server: MediaServer, http: aiohttp.ClientSession) -> None:

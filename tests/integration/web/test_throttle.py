@@ -2,7 +2,6 @@
 
 import pytest
 from redis.asyncio import Redis
-
 from web.throttle import WINDOW_S, LoginThrottle
 
 pytestmark = pytest.mark.integration

@@ -1,12 +1,12 @@
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.hours import closes_at, is_open, next_opening, spoken_hours
+from domain.hours import LOOK_AHEAD_DAYS, closes_at, is_open, next_opening, spoken_hours
 from domain.restaurant import Opening, OpeningException, Restaurant
 from domain.spoken_time import clock, moment, parse_day, spans_text
 
@@ -126,6 +126,14 @@ def test_a_span_that_opens_within_another_is_the_next_to_open(restaurant: Restau
     overlapping = friday(restaurant, (14, 18), (12, 15), (13, 14))
     assert next_opening(overlapping, at("2026-11-20 11:00", restaurant.zone)) == at("2026-11-20 12:00")
     assert next_opening(overlapping, at("2026-11-20 12:00", restaurant.zone)) == at("2026-11-20 13:00")
+
+
+def test_an_opening_further_away_than_any_holiday_is_not_promised(restaurant: Restaurant) -> None:
+    now = at("2026-11-20 09:00", restaurant.zone)
+    for days, known in ((LOOK_AHEAD_DAYS - 1, True), (LOOK_AHEAD_DAYS, False)):
+        day = now.date() + timedelta(days=days)
+        reopening = replace(restaurant, openings=(), exceptions=(OpeningException(day, ((12 * 60, 15 * 60),)),))
+        assert (next_opening(reopening, now) is not None) is known
 
 
 def test_next_opening_skips_closed_days_and_exceptions(restaurant: Restaurant) -> None:

@@ -58,6 +58,12 @@ def test_a_promise_on_a_round_minute_is_not_moved(restaurant: Restaurant) -> Non
         promised_at(restaurant, now.replace(tzinfo=None), 0, Fulfilment("pickup"))
 
 
+def test_a_load_that_no_kitchen_has_counts_as_three_hours(restaurant: Restaurant) -> None:
+    now = datetime(2026, 11, 20, 19, 0, tzinfo=UTC)
+    promised = [promised_at(restaurant, now, load, Fulfilment("pickup")) - now for load in (-5, 175, 180, 181, 9999)]
+    assert promised == [timedelta(minutes=minutes) for minutes in (20, 195, 200, 200, 200)]
+
+
 @pytest.mark.parametrize(
     ("question", "best"),
     [("Is there a car park?", "f-1"), ("anything vegan?", "f-2"), ("Do you take CARDS", "f-3"), ("parking", "f-1")],
