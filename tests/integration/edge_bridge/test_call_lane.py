@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from edge_bridge.audio import CallAudio
 from edge_bridge.call_lane import Attempt, LaneClient
-from edge_bridge.lane_policy import CallerGone, Ended, Lost, Refused, Result, Silent
+from edge_bridge.lane_policy import AttemptRefused, CallerGone, LaneEnded, Lost, Result, Silent
 from edge_bridge.media_server import MediaServer
 from edge_bridge.media_stream import MediaStream
 
@@ -110,7 +110,7 @@ async def test_a_final_line_just_after_the_end_of_the_media_socket_still_counts(
 
     bridge.handler.behave = close_and_then_say_so
 
-    assert await bridge.attempt() == Ended("order_confirmed", "an-order")
+    assert await bridge.attempt() == LaneEnded("order_confirmed", "an-order")
 
 
 async def test_a_handler_that_closed_its_media_socket_and_says_no_more_is_lost(bridge: Lane) -> None:
@@ -148,7 +148,7 @@ async def test_a_caller_who_hangs_up_gives_the_handler_time_for_its_final_line(b
 
     bridge.handler.behave = order_at_the_last_moment
 
-    assert await bridge.attempt() == Ended("order_confirmed", "an-order")
+    assert await bridge.attempt() == LaneEnded("order_confirmed", "an-order")
 
 
 async def test_a_handler_that_never_ends_does_not_hold_up_the_end_of_a_call_whose_caller_is_gone(
@@ -182,7 +182,7 @@ async def test_an_answer_without_a_line_of_the_lane_is_a_refusal(bridge: Lane) -
 
     bridge.handler.behave = say_nothing
 
-    assert await bridge.attempt() == Refused(0)
+    assert await bridge.attempt() == AttemptRefused(0)
 
 
 async def test_a_stream_that_ends_before_the_handler_has_the_caller_is_a_refusal(bridge: Lane) -> None:
@@ -191,7 +191,7 @@ async def test_a_stream_that_ends_before_the_handler_has_the_caller_is_a_refusal
 
     bridge.handler.behave = accept_and_die
 
-    assert await bridge.attempt() == Refused(0)
+    assert await bridge.attempt() == AttemptRefused(0)
     assert bridge.listener.workers == ["pod-1"]
 
 
@@ -208,7 +208,7 @@ async def test_a_stream_that_ends_while_the_handler_has_the_caller_is_a_loss(bri
 async def test_a_status_is_told_as_it_is(bridge: Lane) -> None:
     bridge.handler.refusals = [503]
 
-    assert await bridge.attempt() == Refused(503)
+    assert await bridge.attempt() == AttemptRefused(503)
 
 
 async def test_no_first_line_by_the_deadline_is_silence(bridge: Lane) -> None:
@@ -226,7 +226,7 @@ async def test_a_handler_that_accepts_and_never_joins_is_given_up(
     async def only_accept(call: HandledCall) -> None:
         await call.accept()
         while True:
-            await call.line(lane.Alive())
+            await call.line(lane.AliveLine())
             await asyncio.sleep(0.05)
 
     monkeypatch.setattr(call_lane, "JOIN_WITHIN_S", 0.3)
@@ -242,13 +242,13 @@ async def test_a_joined_handler_may_be_quiet_for_as_long_as_its_lines_keep_comin
         await call.join()
         for _ in range(7):
             await asyncio.sleep(0.2)
-            await call.line(lane.Alive())
+            await call.line(lane.AliveLine())
         await call.end("answered")
 
     monkeypatch.setattr(call_lane, "JOIN_WITHIN_S", 1.0)
     bridge.handler.behave = live_long
 
-    assert await bridge.attempt() == Ended("answered")
+    assert await bridge.attempt() == LaneEnded("answered")
 
 
 async def test_a_joined_handler_whose_lines_stop_is_lost(bridge: Lane, monkeypatch: pytest.MonkeyPatch) -> None:

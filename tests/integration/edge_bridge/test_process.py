@@ -18,7 +18,6 @@ from devstack.servers.ports import free_port
 from softphone.caller import Caller
 from stores import lines, restaurants
 from stores.ciphers import SipPasswordCipher
-from tests.live_state import counters
 from stores.postgres import Postgres
 from stores.redis import connect
 from tests.conftest import Database
@@ -28,6 +27,7 @@ from tests.fakes.proxy import TcpProxy
 from tests.fakes.sip_registrar import SipRegistrar
 from tests.integration.edge_bridge.conftest import BUSY, Start, restaurant
 from tests.integration.edge_bridge.handler_app import HandlerApp
+from tests.live_state import counters
 
 pytestmark = pytest.mark.integration
 

@@ -14,7 +14,7 @@ from devstack.servers.ports import free_port
 from eventing import outbox
 from eventing.catalogue import FaqChanged, MenuChanged
 from eventing.cloudevents import Event
-from eventing.relay import claims, figures, service
+from eventing.relay import claims, service
 from eventing.relay.publishing import Publisher
 from eventing.relay.service import Relay
 from process.health import Health
@@ -404,7 +404,7 @@ async def test_a_relay_of_which_a_part_has_failed_says_so(
     async def broken(connection: Connection) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(figures, "measure", broken)
+    monkeypatch.setattr(claims, "measure_backlog", broken)
     failed = asyncio.Event()
     publisher = Publisher(sink.url, {})
     relay = Relay(database.platform_url, publisher, Health("relay"), workers=1, on_failure=failed.set)

@@ -2,7 +2,8 @@
 
 import pytest
 from redis.asyncio import Redis
-from web.throttle import WINDOW_S, LoginThrottle
+
+from web.login import WINDOW_S, LoginThrottle
 
 pytestmark = pytest.mark.integration
 

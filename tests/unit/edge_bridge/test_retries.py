@@ -54,7 +54,7 @@ def test_busy_and_broken_handlers_are_tried_again_after_a_short_pause(result: Re
 
 def test_pauses_double_up_to_the_longest() -> None:
     one = policy()
-    steps = [one.next_step(Refused(503), 0.0) for _ in range(7)]
+    steps = [one.next_step(AttemptRefused(503), 0.0) for _ in range(7)]
     assert [step.pause_s for step in steps if isinstance(step, Again)] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.0, 3.0]
 
 
