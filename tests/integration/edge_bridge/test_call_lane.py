@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
-from edge_bridge.audio import CallAudio
-from edge_bridge.call_lane import Attempt, LaneClient
-from edge_bridge.lane_policy import AttemptRefused, CallerGone, LaneEnded, Lost, Result, Silent
-from edge_bridge.media_server import MediaServer
-from edge_bridge.media_stream import MediaStream
 
 from devstack.servers.ports import free_port
-from edge_bridge import call_lane
+from edge_bridge.calls import lane as bridge_lane
+from edge_bridge.calls.lane import Attempt, LaneClient
+from edge_bridge.calls.retries import AttemptRefused, CallerGone, LaneEnded, Lost, Result, Silent
+from edge_bridge.media.audio import CallAudio
+from edge_bridge.media.server import MediaServer
+from edge_bridge.media.stream import MediaStream
 from eventing.catalogue import CallIncoming
 from eventing.cloudevents import Event
 from protocols import call_lane as lane
@@ -159,7 +159,7 @@ async def test_a_handler_that_never_ends_does_not_hold_up_the_end_of_a_call_whos
         bridge.caller_gone.set()
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(call_lane, "FINAL_LINE_WITHIN_S", 0.2)
+    monkeypatch.setattr(bridge_lane, "FINAL_LINE_WITHIN_S", 0.2)
     bridge.handler.behave = stay
 
     assert await bridge.attempt() == CallerGone()
@@ -229,7 +229,7 @@ async def test_a_handler_that_accepts_and_never_joins_is_given_up(
             await call.line(lane.AliveLine())
             await asyncio.sleep(0.05)
 
-    monkeypatch.setattr(call_lane, "JOIN_WITHIN_S", 0.3)
+    monkeypatch.setattr(bridge_lane, "JOIN_WITHIN_S", 0.3)
     bridge.handler.behave = only_accept
 
     assert await bridge.attempt() == Silent()
@@ -245,7 +245,7 @@ async def test_a_joined_handler_may_be_quiet_for_as_long_as_its_lines_keep_comin
             await call.line(lane.AliveLine())
         await call.end("answered")
 
-    monkeypatch.setattr(call_lane, "JOIN_WITHIN_S", 1.0)
+    monkeypatch.setattr(bridge_lane, "JOIN_WITHIN_S", 1.0)
     bridge.handler.behave = live_long
 
     assert await bridge.attempt() == LaneEnded("answered")
@@ -256,7 +256,7 @@ async def test_a_joined_handler_whose_lines_stop_is_lost(bridge: Lane, monkeypat
         await call.join()
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(call_lane, "LINE_WITHIN_S", 1.0)
+    monkeypatch.setattr(bridge_lane, "LINE_WITHIN_S", 1.0)
     bridge.handler.behave = freeze
 
     assert await bridge.attempt() == Lost("no line in time")

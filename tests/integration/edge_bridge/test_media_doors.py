@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 
 import aiohttp
 import pytest
-from edge_bridge.audio import CallAudio
-from edge_bridge.frames import FRAME_BYTES
-from edge_bridge.media_server import MediaServer
-from edge_bridge.media_stream import MediaStream
 
+from edge_bridge.media.audio import FRAME_BYTES, CallAudio
+from edge_bridge.media.server import MediaServer
+from edge_bridge.media.stream import MediaStream
 from protocols import media
 
 pytestmark = pytest.mark.integration
