@@ -57,7 +57,7 @@ def restaurant(name: str, **changed: object) -> Restaurant:
 async def seed(database: Database, master_key: str) -> None:
     platform = Postgres(database.platform_url)
     await platform.open()
-    houses = {
+    by_number = {
         BUSY: restaurant("Busy"),
         MESSAGE: restaurant("Message", fallback="take_message"),
         FORWARD: restaurant("Forward", fallback="forward", fallback_number=HUMAN),
@@ -65,9 +65,9 @@ async def seed(database: Database, master_key: str) -> None:
         RECORDED: restaurant("Recorded", record_calls=True),
     }
     async with platform.platform() as connection:
-        for number, house in houses.items():
-            await restaurants.create(connection, house)
-            await lines.create(connection, restaurant_id=house.id, number=number, cipher=SipPasswordCipher(master_key))
+        for number, owner in by_number.items():
+            await restaurants.create(connection, owner)
+            await lines.create(connection, restaurant_id=owner.id, number=number, cipher=SipPasswordCipher(master_key))
     await platform.close()
 
 

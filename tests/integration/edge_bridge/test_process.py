@@ -242,11 +242,11 @@ async def add_line(
     platform = Postgres(database.platform_url)
     await platform.open()
     async with platform.platform() as connection:
-        house = restaurant(username or number)
-        await restaurants.create(connection, house)
+        owner = restaurant(username or number)
+        await restaurants.create(connection, owner)
         line = await lines.create(
             connection,
-            restaurant_id=house.id,
+            restaurant_id=owner.id,
             number=number or f"+3319{time.time_ns() % 10_000_000:07}",
             cipher=SipPasswordCipher(master_key),
             sip_domain=domain,

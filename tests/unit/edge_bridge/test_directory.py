@@ -10,8 +10,8 @@ from edge_bridge.lines.greetings import GreetingClip
 
 pytestmark = pytest.mark.unit
 
-HOUSE = Restaurant("r1", "Chez Test", "fr", "EUR", "Europe/Paris")
-LINE = LineEntry("line-1", HOUSE, "+33123456789", GreetingClip((), ""), "trunk.test", "user", "secret")
+RESTAURANT = Restaurant("r1", "Chez Test", "fr", "EUR", "Europe/Paris")
+LINE = LineEntry("line-1", RESTAURANT, "+33123456789", GreetingClip((), ""), "trunk.test", "user", "secret")
 OTHER = replace(LINE, id="line-2", number="+33200000000", sip_domain="other.test")
 PEER = ipaddress.ip_network("10.0.0.0/8")
 

@@ -12,11 +12,11 @@ from stores.lines import RegistrationStatus
 
 pytestmark = pytest.mark.unit
 
-HOUSE = Restaurant("r1", "Chez Test", "fr", "EUR", "Europe/Paris")
+RESTAURANT = Restaurant("r1", "Chez Test", "fr", "EUR", "Europe/Paris")
 
 
 def line(name: str) -> LineEntry:
-    return LineEntry(name, HOUSE, f"+33{name}", GreetingClip((), ""), "trunk.test", name, "secret")
+    return LineEntry(name, RESTAURANT, f"+33{name}", GreetingClip((), ""), "trunk.test", name, "secret")
 
 
 class Endpoint:
