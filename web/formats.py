@@ -46,9 +46,9 @@ def duration(milliseconds: int) -> str:
 
 
 def day_start(now: datetime, zone: str) -> datetime:
-    """The start of ``now``'s day in ``zone``, as UTC."""
+    """The start of ``now``'s day in ``zone``, as UTC. Of a midnight that a clock change repeats, the first."""
     local = now.astimezone(ZoneInfo(zone))
-    return local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+    return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
 
 
 def percent(number: float, language: str) -> str:

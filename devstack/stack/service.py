@@ -94,9 +94,8 @@ def _introduce(running: Running) -> None:
     console.print("  the line takes calls from this machine only, so the softphone's account needs no password")
     console.print(f"Admin     {running.web_url}   {running.admin_email} / {running.admin_password}")
     console.print(f"Engine    {running.engine}")
-    console.print(
-        "Or from another terminal:  ./alloresto call 'One large Margherita please' 'Pick up' 'My name is Anna'"
-    )
+    command = "./alloresto call 'One large Margherita please' 'Pick up' 'My name is Anna' 'Yes'"
+    console.print(f"Or from another terminal:  {command}", soft_wrap=True)  # to be copied: no line break in it
     console.print("Stop it with  make down\n")
 
 

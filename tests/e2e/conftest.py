@@ -16,24 +16,16 @@ from functions.greeting_renderer.speech import to_ulaw
 from stores import keys
 from stores.redis import connect
 from tests.conftest import run_apart
-from tests.e2e.breakable_stack import Options
 from tests.e2e.house import House, eventually
 from tests.e2e.phone_call import LiveFeed, PhoneCall, live_feed
+from tests.e2e.stack_process import Options
 from tests.e2e.switch import EngineSwitch
 
 SPEECH_KEY = "the-tests-speech-key"
 SPEECH_STARTS_WITHIN_S = 90.0
 SPOKEN_WITHIN_S = 60.0
 GREETINGS_WITHIN_S = 90.0
-HANDLER_WAIT_S = 9  # how long a caller waits for a handler; in production 30
 RTP_PORT_MIN = 31_000  # away from a stack that the developer has running
-
-# First thing in every handler process: dies there while the file exists, as one with a broken image does.
-FAILING_START = """
-import os
-if os.path.exists({flag!r}):
-    os._exit(1)
-"""
 
 Phone = Callable[[DialableLine], PhoneCall]
 
@@ -43,14 +35,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stack")
     folder.chmod(0o755)
     return folder
-
-
-@pytest.fixture(scope="module")
-def failing_start(folder: Path) -> Path:
-    """A file: while it exists, no handler process starts."""
-    flag = folder / "handlers-fail"
-    (folder / "sitecustomize.py").write_text(FAILING_START.format(flag=str(flag)))
-    return flag
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +54,7 @@ def switch(speech_server: SpeechServer) -> Iterator[EngineSwitch]:
 
 
 @pytest.fixture(scope="module")
-def house(folder: Path, failing_start: Path, switch: EngineSwitch) -> Iterator[House]:
+def house(folder: Path, switch: EngineSwitch) -> Iterator[House]:
     """The stack, its greetings rendered."""
     state_dir = folder / "state"
     state_dir.mkdir()
@@ -80,8 +64,6 @@ def house(folder: Path, failing_start: Path, switch: EngineSwitch) -> Iterator[H
             engine_url=switch.base_url,
             engine_key=SPEECH_KEY,
             rtp_port_min=RTP_PORT_MIN,
-            handler={"PYTHONPATH": str(failing_start.parent)},
-            edge={"HANDLER_WAIT_S": str(HANDLER_WAIT_S)},
         )
     )
     try:

@@ -1,15 +1,14 @@
-"""The running stack as a test meets it: its servers, its pods, and what is in its database."""
+"""The running stack as a test meets it: its pods, and what is in its database."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import selectors
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +21,7 @@ from stores.ciphers import PiiCipher
 from stores.orders import Order
 from stores.postgres import Postgres
 from stores.redis import connect
-from tests.e2e.breakable_stack import Description, Options
+from tests.e2e.stack_process import Description, Options
 from tests.live_state import counters, waiting
 
 T = TypeVar("T")
@@ -31,7 +30,6 @@ HANDLER = "call-handler"
 EDGE = "edge-bridge"
 REPOSITORY = Path(__file__).parents[2]
 START_WITHIN_S = 120.0
-OBEYED_WITHIN_S = 30.0
 STOP_WITHIN_S = 40.0
 POLL_S = 0.05
 
@@ -48,14 +46,14 @@ async def eventually(
 
 
 class House:
-    """Starts with ``start`` and ends with ``close``; in between its servers come and go by name."""
+    """Starts when it is made and ends with ``close``."""
 
     def __init__(self, options: Options) -> None:
         self.state_dir = Path(options.state_dir)
         self.log = self.state_dir / "stack.log"
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.e2e.breakable_stack", msgspec.json.encode(options).decode()],
+                [sys.executable, "-m", "tests.e2e.stack_process", msgspec.json.encode(options).decode()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -71,15 +69,6 @@ class House:
     def about(self) -> Description:
         assert self._about is not None, "the stack is not up"
         return self._about
-
-    @contextlib.asynccontextmanager
-    async def without(self, server: str) -> AsyncIterator[None]:
-        """``postgres`` or ``valkey`` is stopped here, and running again afterwards, on the same port."""
-        await asyncio.to_thread(self._order, f"stop {server}")
-        try:
-            yield
-        finally:
-            await asyncio.to_thread(self._order, f"start {server}")
 
     def close(self) -> None:
         assert self._process.stdin is not None
@@ -151,12 +140,6 @@ class House:
             return counted.active_calls, counted.queued_calls, len(await waiting(redis))
 
     # --- The process -------------------------------------------------------------------------------------
-
-    def _order(self, order: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{order}\n".encode())
-        self._process.stdin.flush()
-        assert self._next_line(OBEYED_WITHIN_S).decode().strip() == order
 
     def _next_line(self, timeout_s: float) -> bytes:
         """Of the process's output. Raises AssertionError with the end of its log when none comes."""

@@ -12,7 +12,6 @@ from typing import Any
 from devstack.stack.running import DialableLine
 from devstack.stack.timeline import watch_live
 from softphone.caller import Caller, CallResult
-from stores.errors import redis_away
 
 FRAME_BYTES = 160
 RECOGNISED_BYTES = 4000
@@ -20,13 +19,12 @@ REPLY_WITHIN_S = 25.0
 TURN_ENDS_AFTER_MS = 900
 TOLD_WITHIN_S = 20.0
 POLL_S = 0.02
-FEED_AGAIN_S = 0.2
 
 Message = dict[str, Any]
 
 
 class LiveFeed:
-    """Everything published while it is watched, by all restaurants; it goes on when Redis was away."""
+    """Everything published while it is watched, by all restaurants."""
 
     def __init__(self, redis_url: str) -> None:
         self.messages: list[Message] = []
@@ -34,10 +32,7 @@ class LiveFeed:
 
     async def watch(self) -> None:
         """Until cancelled."""
-        while True:
-            with contextlib.suppress(*redis_away()):
-                await watch_live(self._redis_url, lambda message, at: self.messages.append(dict(message)))
-            await asyncio.sleep(FEED_AGAIN_S)
+        await watch_live(self._redis_url, lambda message, at: self.messages.append(dict(message)))
 
     async def told(self, about: Callable[[Message], bool], since: int = 0, timeout_s: float = TOLD_WITHIN_S) -> Message:
         """The first message that is ``about`` it, at or after the position ``since``."""
@@ -94,10 +89,6 @@ class PhoneCall:
         await self.hears_voice(0.0)
         self.call_id = (await self.told("call", state="answered"))["callId"]
         await self.told("call", state="joined")
-
-    async def until_hung_up(self, timeout_s: float = REPLY_WITHIN_S) -> None:
-        """By the other side."""
-        await asyncio.wait_for(self.caller.hung_up.wait(), timeout_s)
 
     # --- Talking -----------------------------------------------------------------------------------------
 

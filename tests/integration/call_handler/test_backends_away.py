@@ -11,6 +11,7 @@ import pytest
 from devstack.servers.ports import free_port
 from domain.restaurant import Restaurant
 from protocols.call_lane import ConnectedLine, EndedLine
+from stores import checkpoints, keys
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine
 from tests.fakes.proxy import TcpProxy
@@ -140,6 +141,39 @@ async def test_a_call_is_taken_or_resumed_while_redis_is_away(
     ended = await lane.until(EndedLine)
 
     assert confirmed["order"] == {"number": 1}
+    assert ended.outcome == "order_confirmed"
+    assert len((await written(postgres))[0]) == 1
+
+
+async def test_a_call_goes_on_without_redis_and_is_kept_and_shown_again_once_it_is_back(
+    start_handler: StartHandler,
+    engine: FakeEngine,
+    bridge: FakeBridge,
+    ring: Ring,
+    restaurant: Restaurant,
+    redis_proxy: TcpProxy,
+    redis_url: str,
+    redis: Any,
+    postgres: Any,
+) -> None:
+    handler = await start_handler(engine, REDIS_URL=through(redis_proxy, redis_url))
+    lane, session = await connect(ring(handler, bridge), engine)
+    await redis_proxy.go_away()
+    await fill_cart(session, bridge)
+    await redis_proxy.come_back()
+
+    async with redis.pubsub(ignore_subscribe_messages=True) as feed:
+        await feed.subscribe(keys.restaurant_live(restaurant.id))
+        await session.reply(calls=[("confirm_order", {})])
+        [confirmed] = await session.tool_outputs(1)
+        kept = await eventually(lambda: checkpoints.load(redis, bridge.call_id), lambda saved: saved and saved.order_id)
+        shown = await eventually(lambda: feed.get_message(timeout=1.0))
+    await bridge.hang_up()
+    ended = await lane.until(EndedLine)
+
+    assert confirmed["order"] == {"number": 1}
+    assert [line.quantity for line in kept.cart.lines] == [1]
+    assert bridge.call_id in shown["data"].decode()
     assert ended.outcome == "order_confirmed"
     assert len((await written(postgres))[0]) == 1
 

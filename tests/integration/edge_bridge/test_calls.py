@@ -3,7 +3,6 @@
 import asyncio
 import time
 
-import aiohttp
 import asyncpg
 import pytest
 
@@ -287,31 +286,6 @@ async def test_a_call_over_the_restaurants_limit_hears_the_busy_message(scene: S
         await asyncio.wait_for(second.hung_up.wait(), 20)
         assert not first.hung_up.is_set()
     assert len(handler.calls) == 1
-
-
-async def test_a_wrong_token_gets_403_and_the_right_one_only_once(scene: Scene, handler: HandlerApp) -> None:
-    refusals: list[int] = []
-
-    async def try_the_door(call: HandledCall) -> None:
-        await call.accept()
-        url = call.event.audio_stream_url
-        for token, place in (("wrong", url), (None, url[:-1] + "2"), (None, url.replace("/media/", "/media/x"))):
-            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-                await call.dial(token, place)
-            refusals.append(refused.value.status)
-        await call.dial()
-        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-            await call.dial()
-        refusals.append(refused.value.status)
-        await serve_the_rest(call)
-
-    handler.behave = try_the_door
-    async with Caller(scene.bridge.target, BUSY) as caller:
-        await caller.invite()
-        async with asyncio.timeout(5):
-            while len(refusals) < 4:
-                await asyncio.sleep(0.02)
-    assert refusals == [403, 403, 403, 403]
 
 
 async def test_the_pod_is_marked_busy_and_then_free(scene: Scene, handler: HandlerApp) -> None:

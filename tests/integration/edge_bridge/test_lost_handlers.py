@@ -154,6 +154,18 @@ async def test_no_handler_forwards_to_a_human_where_the_restaurant_wants_it(scen
     assert transferred["type"] == "com.alloresto.call.transferred"
 
 
+async def test_a_human_who_does_not_take_the_call_leaves_the_busy_message(scene: Scene) -> None:
+    await forget_events(scene)
+    async with Caller(scene.bridge.target, FORWARD) as caller:
+        caller.refer_status = 603
+        await caller.invite()
+        await asyncio.wait_for(caller.hung_up.wait(), 25)
+    assert caller.refer_to == f"sip:{HUMAN}@127.0.0.1"
+    ended, missed = await events(scene, 2)
+    assert ended["data"]["outcome"] == "busy"
+    assert missed["data"]["reason"] == "no_handler"
+
+
 async def test_no_handler_takes_a_message_where_the_restaurant_wants_it(scene: Scene) -> None:
     await forget_events(scene)
     async with Caller(scene.bridge.target, MESSAGE) as caller:

@@ -19,6 +19,7 @@ from softphone.caller import Caller
 from stores import lines, restaurants
 from stores.ciphers import SipPasswordCipher
 from stores.postgres import Postgres
+from stores.redis import connect
 from tests.conftest import Database
 from tests.fakes.knative_objects import deletion_cost_role, pod
 from tests.fakes.kubernetes_api import KubernetesApi
@@ -26,6 +27,7 @@ from tests.fakes.proxy import TcpProxy
 from tests.fakes.sip_registrar import SipRegistrar
 from tests.integration.edge_bridge.conftest import BUSY, Start, restaurant
 from tests.integration.edge_bridge.handler_app import HandlerApp
+from tests.live_state import counters
 
 pytestmark = pytest.mark.integration
 
@@ -128,6 +130,36 @@ async def test_postgres_away_during_a_call_delays_its_events_and_nothing_else(
         await asyncio.sleep(0.3)
         await proxy.come_back()
         assert await ended_calls(seeded, before + 2) == before + 2
+        await asyncio.to_thread(bridge.stop)
+
+
+async def test_redis_away_during_a_call_costs_news_until_it_is_back_and_nothing_else(
+    start: Start, seeded: Database, valkey_server: EmbeddedValkey
+) -> None:
+    before = await ended_calls(seeded, 0)
+    there = urlsplit(valkey_server.url())
+    async with TcpProxy(there.port or 0) as proxy:
+        away = there._replace(netloc=there.netloc.replace(f":{there.port}", f":{proxy.port}")).geturl()
+        bridge = await asyncio.to_thread(start, REDIS_URL=away)
+        async with HandlerApp(bridge.sink_port) as handler, Caller(bridge.target, BUSY) as caller:
+            await caller.invite()
+            call = await handler.call(1)
+            await proxy.go_away()
+            async with Caller(bridge.target, BUSY) as second:
+                assert (await second.invite()).status == 200
+                await handler.call(2)
+            await until(lambda: "redis" in (bridge.missing() or {}))
+            assert not caller.hung_up.is_set()
+            await proxy.come_back()
+            await caller.bye()
+            assert await asyncio.wait_for(call.stopped, 5) == "caller_hung_up"
+            async with connect(valkey_server.url()) as redis, asyncio.timeout(15):
+                counted = (await counters(redis)).calls_today
+                async with Caller(bridge.target, BUSY) as third:
+                    await third.invite()
+                    while (await counters(redis)).calls_today <= counted:
+                        await asyncio.sleep(0.05)
+        assert await ended_calls(seeded, before + 3) == before + 3
         await asyncio.to_thread(bridge.stop)
 
 

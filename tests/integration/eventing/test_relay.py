@@ -1,6 +1,7 @@
 import asyncio
 import collections
 import random
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -9,12 +10,16 @@ import pytest
 from prometheus_client import REGISTRY
 
 from devstack.servers.embedded import EmbeddedPostgres
+from devstack.servers.ports import free_port
 from eventing import outbox
 from eventing.catalogue import FaqChanged, MenuChanged
 from eventing.cloudevents import Event
 from eventing.relay import claims, service
+from eventing.relay.publishing import Publisher
+from eventing.relay.service import Relay
 from process.health import Health
 from stores.migrate import migrate
+from stores.postgres import Connection
 from tests.conftest import Database, Pools
 from tests.integration.eventing.conftest import Eventually, MakeRestaurant, Sink, StartRelay
 
@@ -347,12 +352,67 @@ async def test_a_relay_that_starts_before_its_tables_are_there_waits_for_them(
         async def is_ready() -> bool:
             return not await health.missing()
 
-        await asyncio.sleep(0.3)
-        assert 'relation "outbox" does not exist' in (await health.missing())["postgres"]
+        async def finds_no_table() -> bool:
+            return 'relation "outbox" does not exist' in (await health.missing()).get("postgres", "")
+
+        await eventually(finds_no_table)
         await migrate(postgres_server.url(database="not_migrated"))
         await eventually(is_ready)
     await owner.execute("drop database not_migrated")
     await owner.close()
+
+
+async def test_a_relay_whose_postgres_never_came_stops_at_once(
+    sink: Sink, relay: StartRelay, eventually: Eventually
+) -> None:
+    nowhere = f"postgresql://nobody@127.0.0.1:{free_port()}/alloresto"
+    health = Health("relay")
+
+    async def has_tried() -> bool:
+        return "not connected yet" not in (await health.missing())["postgres"]
+
+    async with relay(nowhere, sink.url, health) as one:
+        await eventually(has_tried)
+        async with asyncio.timeout(service.STOP_GRACE_S / 2):
+            await one.stop()
+
+
+async def test_an_idle_relay_leaves_postgres_alone(
+    database: Database, sink: Sink, relay: StartRelay, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+    next_claim = claims.next_claim
+
+    async def counted(connection: Connection) -> claims.Claim | None:
+        looks.append(time.monotonic())
+        return await next_claim(connection)
+
+    monkeypatch.setattr(claims, "next_claim", counted)
+    monkeypatch.setattr(service, "POLL_S", 0.2)
+    async with relay(database.platform_url, sink.url):
+
+        async def has_polled() -> bool:
+            return bool(looks) and looks[-1] - looks[0] > 1.0
+
+        await eventually(has_polled)
+    assert len(looks) < 20  # four workers look once, then one at each poll and notification
+
+
+async def test_a_relay_of_which_a_part_has_failed_says_so(
+    database: Database, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(connection: Connection) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(claims, "measure_backlog", broken)
+    failed = asyncio.Event()
+    publisher = Publisher(sink.url, {})
+    relay = Relay(database.platform_url, publisher, Health("relay"), workers=1, on_failure=failed.set)
+    await relay.start()
+    await asyncio.wait_for(failed.wait(), 10)
+    with pytest.raises(ZeroDivisionError):
+        await relay.stop()
+    await publisher.close()
 
 
 async def test_a_lost_notification_is_made_up_for_by_the_poll(

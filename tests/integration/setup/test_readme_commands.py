@@ -143,3 +143,22 @@ def test_down_before_any_install_is_no_error(clone: Path, tmp_path: Path) -> Non
     done = run("make down", tmp_path)
 
     assert (done.returncode, done.stdout) == (0, "nothing runs: nothing is installed here\n")
+
+
+def test_what_the_command_downloads_is_where_clean_looks_for_it(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "alloresto", tmp_path)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\nmkdir -p "$UV_CACHE_DIR"\n')
+    python.chmod(0o755)
+    (tmp_path / "setup").mkdir()
+    shutil.copy(ROOT / "setup" / "clean.sh", tmp_path / "setup")
+    home = tmp_path / "home"
+
+    run(f"env -u UV_CACHE_DIR -u XDG_CACHE_HOME HOME={home} ./alloresto images", tmp_path)
+    assert list((home / ".cache").iterdir()) == [home / ".cache" / "alloresto"]
+    done = run(f"env -u XDG_CACHE_HOME HOME={home} setup/clean.sh", tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert list((home / ".cache").iterdir()) == []
+    assert not (tmp_path / ".venv").exists()

@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from domain.restaurant import OpeningException
+from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException
 from stores import kitchen, menus, restaurants
 from stores.errors import NotFoundError
 from tests.integration.stores.samples import NOW, Tenant, new_id
@@ -21,6 +21,30 @@ async def test_a_restaurant_is_read_as_it_was_written(postgres: Any, tenants: tu
         faq = await restaurants.faq(conn, own.id)
 
     assert [(entry.question, entry.answer) for entry in faq] == [("Parking?", "Behind the house.")]
+
+
+async def test_what_is_set_as_a_whole_replaces_all_that_was_there_and_keeps_its_order(
+    postgres: Any, tenants: tuple[Tenant, Tenant]
+) -> None:
+    own, other = tenants
+    week = (Opening(0, 720, 900), Opening(0, 1080, 1380), Opening(4, 1080, 1500))
+    zones = (DeliveryZone("North", ("75018",), 2000, 300, 30), DeliveryZone("Centre", ("75001",), 1500, 0, 15))
+    questions = [("Vegan?", "Yes."), ("Cards?", "Yes, and cash."), ("Dogs?", "On the terrace.")]
+
+    async with postgres.app.tenant(own.id) as conn:
+        for _ in range(2):
+            await restaurants.set_openings(conn, own.id, week)
+            await restaurants.set_delivery_zones(conn, own.id, zones)
+            await restaurants.set_faq(conn, own.id, [FaqEntry("", *entry) for entry in questions])
+        found = await restaurants.get(conn, own.id)
+        faq = await restaurants.faq(conn, own.id)
+    async with postgres.app.tenant(other.id) as conn:
+        others = await restaurants.get(conn, other.id)
+
+    assert (found.openings, found.delivery_zones) == (week, zones)
+    assert [(entry.question, entry.answer) for entry in faq] == questions
+    assert len({entry.id for entry in faq}) == 3
+    assert others == other.restaurant
 
 
 async def test_a_menu_is_read_as_it_was_written(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:

@@ -13,6 +13,7 @@ from functions.call_handler.engines.base import (
     ReplyAudio,
     ReplyEnds,
     ReplyStarts,
+    ReplyText,
     StillReplying,
     ToolCall,
 )
@@ -55,6 +56,55 @@ async def test_a_transfer_that_nobody_takes_goes_on_with_the_assistant(scene: Sc
     assert [act[:2] for act in scene.engine.done[-3:]] == [("remember", "system"), ("speak", ""), ("hear", b"hello?")]
     assert ("hear", b"ringing") not in scene.engine.done
     assert not scene.conversation.over.done()
+
+
+async def test_a_reply_spoken_over_is_marked_as_cut_in_the_transcript(scene: Scene) -> None:
+    scene.engine_says(
+        ReplyStarts("r1"),
+        ReplyText("r1", "i1", "We are open until eleven.", whole=True),
+        ReplyAudio("r1", "i1", 0, bytes(2000 * 8)),
+    )
+    scene.passes(0.5)
+    scene.engine_says(CallerSpeaks(0.0))
+
+    [line] = scene.keeper.transcript.lines()
+    assert (line.text, line.cut) == ("We are open until eleven.", True)
+    assert ("clear",) in scene.media.done
+    assert ("truncate", "i1", 500) in scene.engine.done
+
+
+@pytest.mark.parametrize(
+    ("tool", "reason", "over"),
+    [
+        ("", "caller_hung_up", Over.HUNG_UP),
+        ("", "transferred", Over.TRANSFERRED),
+        ("", "superseded", Over.SUPERSEDED),
+        ("transfer_to_human", "transferred", Over.TRANSFERRED),
+        ("transfer_to_human", "the attempt is over", Over.TRANSFERRED),
+        ("transfer_to_human", "caller_hung_up", Over.FAREWELL),
+        ("end_call", "caller_hung_up", Over.FAREWELL),
+    ],
+)
+async def test_what_a_stop_means_depends_on_what_was_under_way(
+    scene: Scene, tool: str, reason: str, over: Over
+) -> None:
+    if tool:
+        await scene.uses(tool, '{"reason": "asked"}' if tool == "transfer_to_human" else "{}", spoken_ms=100)
+        scene.passes(0.2)
+    scene.conversation.stopped(reason)
+
+    assert scene.conversation.over.result() is over
+
+
+async def test_the_call_is_hung_up_as_soon_as_the_bridge_says_that_the_goodbye_was_heard(scene: Scene) -> None:
+    await scene.uses("end_call", spoken_ms=1000)
+    scene.now += 0.9  # by the bridge's clock, which is ahead, all of it is played
+    [mark] = [act[1] for act in scene.media.done if act[0] == "mark"][-1:]
+    assert not any(act[0] == "hangup" for act in scene.media.done)
+
+    scene.conversation.played(mark)
+
+    assert scene.media.done[-1][0] == "hangup"
 
 
 async def test_a_goodbye_that_the_engine_never_says_does_not_keep_the_line_open(scene: Scene) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from devstack.stack.stack import Stack, StackError, StackOptions
 
 pytestmark = pytest.mark.unit
 
+ROOT = Path(__file__).parents[3]
 TIMEOUT_S = 20
 
 # The parent of what was started in the background, where PID 1 waits for nobody: as the subreaper of its children's
@@ -76,6 +78,18 @@ def test_a_zombie_is_not_what_up_and_call_find_running(orphan: psutil.Process, t
     assert service.down(tmp_path) == 0
 
     assert read_running(tmp_path) is None
+
+
+def test_the_call_that_up_suggests_is_the_readmes_and_can_be_copied_from_a_narrow_terminal(
+    orphan: psutil.Process, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    running(orphan, tmp_path)
+
+    assert service.up(tmp_path, listen="127.0.0.1", sip_port=0, web_port=0, tail=False) == 0
+
+    (suggested,) = re.findall(r"\./alloresto call .*", capsys.readouterr().out)
+    assert suggested in (ROOT / "README.md").read_text().splitlines()
 
 
 async def test_a_stack_without_the_sip_wheel_says_which_python_has_one(

@@ -154,6 +154,21 @@ def test_the_fee_and_the_minimum_are_those_of_the_postcodes_zone(menu: Menu, res
     assert not carts.below_minimum(carts.add(cart, menu, "Burger", "", ["Rare"]), restaurant)
 
 
+def test_an_order_that_comes_to_exactly_the_zones_minimum_is_delivered(
+    menu: Menu, restaurant: Restaurant, open_now: datetime
+) -> None:
+    cart = carts.add(carts.new_cart(menu, ORDER), menu, "Crème brûlée", quantity=2)  # 13.00
+    cart = carts.set_customer(carts.set_fulfilment(cart, restaurant, "delivery", HOME), "Sam")
+    short = carts.add(carts.remove(carts.add(cart, menu, "House wine"), 2), menu, "Coke", quantity=2)  # 19.00
+    exact = carts.add(cart, menu, "House wine")  # 20.00 of 20.00
+
+    assert carts.minimum_cents(exact, restaurant) == carts.totals(exact, "IE").items_cents == 2000
+    assert (carts.below_minimum(short, restaurant), carts.below_minimum(exact, restaurant)) == (True, False)
+    assert carts.missing(exact, restaurant, NOTHING_READ) == ("read_back",)
+    order = carts.confirm(exact, restaurant, agreed(exact), "call-1", open_now, 0)
+    assert order.total_cents == 2250
+
+
 def test_the_delivery_fee_does_not_count_towards_the_minimum(menu: Menu, restaurant: Restaurant) -> None:
     cart = carts.add(carts.new_cart(menu, ORDER), menu, "Margherita", "Small", quantity=2)  # 19.00 + 2.50 of 20.00
     assert carts.below_minimum(carts.set_fulfilment(cart, restaurant, "delivery", HOME), restaurant)

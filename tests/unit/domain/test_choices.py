@@ -46,6 +46,12 @@ def test_part_of_a_name_suggests_the_whole(menu: Menu) -> None:
     assert "House wine" in refused.value.allowed
 
 
+def test_a_name_with_words_around_it_suggests_the_name(menu: Menu) -> None:
+    with pytest.raises(Refused) as refused:
+        find_item(menu, "an ice cold coke with a slice of lemon, thanks a lot")
+    assert refused.value.allowed == ("Coke",)
+
+
 def test_something_else_altogether_is_refused_with_what_is_on_sale(menu: Menu) -> None:
     with pytest.raises(Refused) as refused:
         find_item(menu, "sushi")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.hours import closes_at, is_open, next_opening, opening_at, openings_between, spoken_hours
+from domain.hours import LOOK_AHEAD_DAYS, closes_at, is_open, next_opening, opening_at, openings_between, spoken_hours
 from domain.restaurant import Opening, OpeningException, Restaurant
 from domain.spoken_time import clock, moment, parse_day, spans_text
 
@@ -156,6 +156,43 @@ def test_openings_between_two_moments_are_whole_and_in_order(restaurant: Restaur
         (at("2026-11-20 18:00"), at("2026-11-21 01:00")),
         (at("2026-11-21 12:00"), at("2026-11-21 15:00")),
     )
+
+
+def friday(restaurant: Restaurant, *spans: tuple[int, int]) -> Restaurant:
+    """Open on Fridays only, in hours after midnight."""
+    return replace(restaurant, openings=tuple(Opening(4, opens * 60, closes * 60) for opens, closes in spans))
+
+
+@pytest.mark.parametrize(
+    ("spans", "closes"),
+    [
+        (((12, 15), (14, 18)), "2026-11-20 18:00"),
+        (((14, 18), (12, 15)), "2026-11-20 18:00"),
+        (((12, 22), (14, 15)), "2026-11-20 22:00"),  # one within the other
+        (((12, 15), (12, 16)), "2026-11-20 16:00"),
+    ],
+)
+def test_where_spans_overlap_the_later_end_is_when_it_closes(
+    restaurant: Restaurant, spans: tuple[tuple[int, int], ...], closes: str
+) -> None:
+    assert closes_at(friday(restaurant, *spans), at("2026-11-20 14:30", restaurant.zone)) == at(closes)
+
+
+@pytest.mark.parametrize("saturday", [(0, 1), (0, 3)])
+def test_where_the_night_before_overlaps_the_day_the_later_end_is_when_it_closes(
+    restaurant: Restaurant, saturday: tuple[int, int]
+) -> None:
+    night = (Opening(4, 18 * 60, 26 * 60), Opening(5, saturday[0] * 60, saturday[1] * 60))
+    closing = closes_at(replace(restaurant, openings=night), at("2026-11-21 00:30", restaurant.zone))
+    assert closing == at(f"2026-11-21 0{max(2, saturday[1])}:00")
+
+
+def test_an_opening_further_away_than_any_holiday_is_not_promised(restaurant: Restaurant) -> None:
+    now = at("2026-11-20 09:00", restaurant.zone)
+    for days, known in ((LOOK_AHEAD_DAYS - 1, True), (LOOK_AHEAD_DAYS, False)):
+        day = now.date() + timedelta(days=days)
+        reopening = replace(restaurant, openings=(), exceptions=(OpeningException(day, ((12 * 60, 15 * 60),)),))
+        assert (next_opening(reopening, now) is not None) is known
 
 
 def test_next_opening_skips_closed_days_and_exceptions(restaurant: Restaurant) -> None:

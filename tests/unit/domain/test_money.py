@@ -20,6 +20,17 @@ def test_a_half_cent_of_vat_is_rounded_up() -> None:
     assert [vat_included(gross, 2000) for gross in (2, 3, 9, 1200)] == [0, 1, 2, 200]
 
 
+def test_an_amount_is_written_with_two_decimals_and_nothing_is_not_negative() -> None:
+    assert [decimal_text(cents) for cents in (0, 5, 100, 1450, -5, -1450)] == [
+        "0.00",
+        "0.05",
+        "1.00",
+        "14.50",
+        "-0.05",
+        "-14.50",
+    ]
+
+
 @pytest.mark.parametrize(("gross", "rate"), [(-1, 1000), (100, -1)])
 def test_negative_amounts_have_no_vat(gross: int, rate: int) -> None:
     with pytest.raises(ValueError, match="negative"):

@@ -6,6 +6,7 @@ import pytest
 from domain.menu import Menu, MenuItem
 from domain.prompts import (
     MAX_INSTRUCTIONS,
+    MAX_MENU,
     MAX_TRANSCRIPTION_WORDS,
     greeting_text,
     instructions,
@@ -111,6 +112,22 @@ def test_the_prompt_is_bounded_and_never_cuts_a_line(restaurant: Restaurant, men
     specials = [line for line in prompt.splitlines() if line.startswith("- Special")]
     assert all(line.endswith("Allergens: gluten, milk.") for line in specials)
     assert len(specials) > 50
+
+
+def test_descriptions_are_told_for_exactly_as_long_as_the_menu_fits(
+    restaurant: Restaurant, menu: Menu, open_now: datetime
+) -> None:
+    """The menu's part is from its heading to the next; how long it is without descriptions is measured here."""
+
+    def part(description: str) -> str:
+        prompt = instructions(restaurant, many(menu, 40, description), (), open_now)
+        return prompt[prompt.index("# Menu\n") + len("# Menu\n") :].partition("\n\n#")[0]
+
+    with_one_word = part("x")
+    room = (MAX_MENU - 1 - len(with_one_word)) // 40
+    assert "x" * (room + 1) in part("x" * (room + 1))
+    assert len(part("x" * (room + 1))) <= MAX_MENU
+    assert "xx" not in part("x" * (room + 2))
 
 
 def test_items_of_an_unknown_category_are_still_told(restaurant: Restaurant, menu: Menu, open_now: datetime) -> None:

@@ -1,10 +1,12 @@
+import queue
 import wave
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge_bridge.media.audio import FRAME_BYTES, SILENCE
-from edge_bridge.media.recordings import Recorder
+from edge_bridge.media.recordings import BATCH_FRAMES, Recorder, Recording
 
 pytestmark = pytest.mark.unit
 
@@ -37,6 +39,17 @@ def test_a_disk_that_takes_nothing_ends_the_recording_and_nothing_else(tmp_path:
     recording.add(LOUD, SILENCE)
     recording.close()
     recorder.stop()
+
+
+def test_a_disk_that_falls_behind_ends_the_recording_and_nothing_else() -> None:
+    behind: queue.Queue[Any] = queue.Queue(1)  # nobody writes
+    recording = Recording(Path("call.wav"), behind)
+    failed_after = []
+    for _ in range(2 * BATCH_FRAMES):
+        recording.add(LOUD, SILENCE)
+        failed_after.append(recording.failed)
+    assert failed_after.index(True) == 2 * BATCH_FRAMES - 1
+    assert recording.finished.is_set()
 
 
 def test_closing_twice_writes_once(tmp_path: Path) -> None:

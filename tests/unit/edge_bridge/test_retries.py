@@ -52,6 +52,12 @@ def test_busy_and_broken_handlers_are_tried_again_after_a_short_pause(result: Re
     assert not step.one_moment
 
 
+def test_pauses_double_up_to_the_longest() -> None:
+    one = policy()
+    steps = [one.next_step(AttemptRefused(503), 0.0) for _ in range(7)]
+    assert [step.pause_s for step in steps if isinstance(step, Again)] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.0, 3.0]
+
+
 def test_a_refused_event_is_not_sent_a_second_time() -> None:
     assert policy().next_step(AttemptRefused(400), 0.0) == FallBack("ai_down")
 

@@ -1,4 +1,5 @@
 import base64
+import socket
 
 import pytest
 
@@ -23,8 +24,14 @@ def settings(**changed: str) -> EdgeSettings:
 
 
 def test_peers_are_networks() -> None:
-    networks = settings(SIP_PEERS="10.0.0.0/8, 192.0.2.7").peers()
-    assert [str(network) for network in networks] == ["10.0.0.0/8", "192.0.2.7/32"]
+    networks = settings(SIP_PEERS="10.0.0.0/8, 192.0.2.7, 198.51.100.9/24").peers()
+    assert [str(network) for network in networks] == ["10.0.0.0/8", "192.0.2.7/32", "198.51.100.0/24"]
+
+
+def test_a_node_is_called_as_it_is_told_or_else_as_its_host() -> None:
+    assert settings(BRIDGE_NODE_ID="edge-1", HOSTNAME="pod-1").node_id == "edge-1"
+    assert settings(HOSTNAME="pod-1").node_id == "pod-1"
+    assert settings().node_id == socket.gethostname()
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,10 @@ def test_the_cache_of_derived_keys_is_bounded_and_keeps_what_is_used(monkeypatch
     assert derived.count("line 0") == 2
 
 
-@pytest.mark.parametrize("text", ["", "short", base64.b64encode(bytes(31)).decode(), "ü" * 44])
+@pytest.mark.parametrize(
+    "text",
+    ["", "short", base64.b64encode(bytes(31)).decode(), "ü" * 44, base64.b64encode(bytes(32)).decode() + " \n#"],
+)
 def test_a_master_key_of_the_wrong_size_is_refused_with_the_fix(text: str) -> None:
     with pytest.raises(ValueError, match=r"MASTER_KEY: .*openssl rand -base64 32"):
         decode_master_key(text)
@@ -129,6 +132,8 @@ def test_a_number_is_found_again_however_it_is_punctuated_but_not_from_another_r
     pii = PiiCipher(MASTER_KEY)
 
     assert pii.phone_hash(RESTAURANT, "+33 6 12.34-56 78") == pii.phone_hash(RESTAURANT, "+33612345678")
+    others = ("+33612345679", "33612345678", "0612345678", "")
+    assert len({pii.phone_hash(RESTAURANT, number) for number in ("+33612345678", *others)}) == 5
     assert pii.phone_hash(RESTAURANT, "+33612345678") != pii.phone_hash(OTHER_RESTAURANT, "+33612345678")
     assert pii.phone_hash(RESTAURANT, "+33612345678") != PiiCipher(OTHER_KEY).phone_hash(RESTAURANT, "+33612345678")
 

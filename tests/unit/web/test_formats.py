@@ -28,6 +28,20 @@ def test_a_day_begins_at_the_restaurants_midnight() -> None:
     assert formats.day_start(SUMMER_EVENING, "Europe/Paris") == datetime(2026, 7, 14, 22, 0, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("now", "zone", "start"),
+    [
+        ("2026-03-29T01:30+00:00", "Europe/Paris", "2026-03-28T23:00+00:00"),
+        ("2026-10-25T01:30+00:00", "Europe/Paris", "2026-10-24T22:00+00:00"),
+        # On the Azores it is midnight that the clocks skip in spring and repeat in autumn.
+        ("2026-03-29T01:30+00:00", "Atlantic/Azores", "2026-03-29T01:00+00:00"),
+        ("2026-10-25T01:30+00:00", "Atlantic/Azores", "2026-10-25T00:00+00:00"),
+    ],
+)
+def test_a_day_on_which_the_clocks_change_begins_at_its_first_moment(now: str, zone: str, start: str) -> None:
+    assert formats.day_start(datetime.fromisoformat(now), zone) == datetime.fromisoformat(start)
+
+
 def test_a_duration_is_minutes_and_seconds() -> None:
     assert formats.duration(187_900) == "3:07"
 

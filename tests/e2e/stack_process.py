@@ -1,7 +1,7 @@
-"""The embedded stack as a process of its own whose servers can be stopped and started by the tests.
+"""The embedded stack as a process of its own, on an engine that the tests choose.
 
-``python -m tests.e2e.breakable_stack OPTIONS`` (JSON) prints its ``Description``, a JSON object in one line, when
-all is up. Then each line on stdin (``stop postgres``, ``start valkey``…) is done and echoed. It ends with its stdin.
+``python -m tests.e2e.stack_process OPTIONS`` (JSON) prints its ``Description``, a JSON object in one line, when all is
+up, and ends with its stdin.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from pathlib import Path
 
 import msgspec
 
-from devstack.servers.embedded_server import EmbeddedServer
 from devstack.stack.credentials import load_or_make
 from devstack.stack.engines import EngineEndpoint
 from devstack.stack.running import DialableLine
@@ -22,14 +21,10 @@ from process import logs
 
 
 class Options(msgspec.Struct, frozen=True):
-    """``handler`` and ``edge`` are environment variables for the two ends of a call, over the manifests' own."""
-
     state_dir: str
     engine_url: str
     engine_key: str
     rtp_port_min: int
-    handler: dict[str, str]
-    edge: dict[str, str]
 
 
 class Description(msgspec.Struct, frozen=True):
@@ -44,23 +39,14 @@ class Description(msgspec.Struct, frozen=True):
     lines: tuple[DialableLine, ...]
 
 
-class BreakableStack(Stack):
-    """Everything as in ``alloresto up``, but for an engine from outside and more environment for the handlers."""
+class TestedStack(Stack):
+    """Everything as in ``alloresto up``, but for an engine from outside."""
 
     def __init__(self, options: Options, tell: Callable[[str], None]) -> None:
         state_dir = Path(options.state_dir)
         engine = EngineEndpoint("the tests' engine", options.engine_url, options.engine_key)
-        super().__init__(
-            StackOptions(
-                state_dir, rtp_port_min=options.rtp_port_min, engine=engine, edge_environment=dict(options.edge)
-            ),
-            tell,
-        )
-        self._handler_environment = options.handler
+        super().__init__(StackOptions(state_dir, rtp_port_min=options.rtp_port_min, engine=engine), tell)
         self._master_key = load_or_make(state_dir / "credentials.json").master_key
-
-    def server(self, name: str) -> EmbeddedServer:
-        return {"postgres": self._database, "valkey": self._valkey}[name]
 
     def describe(self) -> Description:
         return Description(
@@ -73,29 +59,19 @@ class BreakableStack(Stack):
             lines=self.lines,
         )
 
-    def _overrides(self) -> dict[str, dict[str, str]]:
-        return super()._overrides() | {"call-handler": self._handler_environment}
 
-
-async def _obey(stack: BreakableStack) -> None:
+async def _until_stdin_ends() -> None:
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while line := await reader.readline():
-        action, _, name = line.decode().strip().partition(" ")
-        server = stack.server(name)
-        if action == "stop":
-            await asyncio.to_thread(server.stop)
-        else:
-            server.start()  # must be the main thread; what the runtime forwards waits those 200 ms
-        print(f"{action} {name}", flush=True)
+    await reader.read()
 
 
 async def _run(options: Options) -> None:
-    stack = BreakableStack(options, lambda text: print(text, file=sys.stderr, flush=True))
+    stack = TestedStack(options, lambda text: print(text, file=sys.stderr, flush=True))
     await stack.start()
     try:
         print(msgspec.json.encode(stack.describe()).decode(), flush=True)
-        await _obey(stack)
+        await _until_stdin_ends()
     finally:
         await stack.stop()
 
