@@ -171,16 +171,15 @@ def test_a_restaurant_open_day_and_night_takes_a_booking_before_midnight(restaur
 
 
 def test_a_booking_on_the_night_of_a_clock_change_keeps_its_distance_from_closing(restaurant: Restaurant) -> None:
-    """Open until 4 in Paris; when it is 1:30 in March, that is an hour and a half of real time away."""
-    openings = tuple(Opening(day, 18 * 60, 28 * 60) for day in range(7))
+    """Open until 3 in Paris, where 2:30 comes twice: half an hour before closing, and an hour and a half before."""
+    openings = tuple(Opening(day, 18 * 60, 27 * 60) for day in range(7))
     paris = replace(restaurant, zone="Europe/Paris", openings=openings)
-    now = datetime(2027, 3, 20, 12, 0, tzinfo=UTC)
-    at_one, at_half_past_one = (datetime(2027, 3, 28, 1, minute, tzinfo=ZoneInfo("Europe/Paris")) for minute in (0, 30))
+    now = datetime(2026, 10, 20, 12, 0, tzinfo=UTC)
+    first = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Paris"))
 
-    check_request(paris, now, at_one, 2)
-    check_request(paris, now, at_half_past_one, 2)
+    check_request(paris, now, first, 2)
     with pytest.raises(Refused) as refused:
-        check_request(paris, now, datetime(2027, 3, 28, 3, 20, tzinfo=ZoneInfo("Europe/Paris")), 2)
+        check_request(paris, now, first.replace(fold=1), 2)
     assert refused.value.code == "closed_at_booking_time"
 
 

@@ -187,6 +187,16 @@ def test_a_wanted_time_keeps_to_the_last_orders(evening: Restaurant) -> None:
     assert refusal(until_half_past_nine, now, 0, PICKUP, at("2026-11-20 21:55")).code == "after_last_order"
 
 
+def test_the_earliest_time_may_be_wanted_as_well(evening: Restaurant) -> None:
+    until_half_past_nine = replace(evening, last_order_minutes=30)
+    now = at("2026-11-20 21:28")
+
+    earliest = promised_at(until_half_past_nine, now, 10, PICKUP)
+
+    assert earliest == at("2026-11-20 22:00")
+    assert promised_at(until_half_past_nine, now, 10, PICKUP, earliest) == earliest
+
+
 @pytest.mark.parametrize(
     ("now", "promise"),
     [
