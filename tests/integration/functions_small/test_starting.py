@@ -25,7 +25,7 @@ def test_an_unknown_function_gets_one_line_with_the_known_names(arguments: tuple
 
     assert ended.returncode == 2
     assert len(ended.stderr.splitlines()) == 1
-    for name in ("archiver", "cache_invalidator", "call_logger", "greeting_renderer", "order_logger"):
+    for name in ("archiver", "cache_invalidator", "call_logger", "greeting_renderer", "order_logger", "reconciler"):
         assert name in ended.stderr
 
 
@@ -35,6 +35,7 @@ def test_an_unknown_function_gets_one_line_with_the_known_names(arguments: tuple
         (("functions", "order_logger"), {}, ["DATABASE_URL", "REDIS_URL"]),
         (("functions", "greeting_renderer"), {"DATABASE_URL": "x", "REDIS_URL": "x"}, ["OPENAI_API_KEY"]),
         (("functions", "archiver"), {}, ["PLATFORM_DATABASE_URL"]),
+        (("functions", "reconciler"), {"REDIS_URL": "x", "MASTER_KEY": "x"}, ["PLATFORM_DATABASE_URL"]),
         (("functions", "dead_letter_keeper"), {}, ["PLATFORM_DATABASE_URL"]),
         (("eventing.relay",), {}, ["PLATFORM_DATABASE_URL"]),
         (("eventing.relay",), {"PLATFORM_DATABASE_URL": "x", "K_SINK": "broker"}, ["K_SINK"]),
