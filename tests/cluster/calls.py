@@ -9,6 +9,7 @@ from edge_bridge.prompts import prompt
 from stores.orders import Order
 from tests.cluster.cluster import Cluster, Guest
 from tests.e2e.house import eventually
+from tests.hearing import hears
 
 SALADS = "Hello, two Caesar salads, please."
 BURGER = "And one cheeseburger, that is all."
@@ -28,7 +29,7 @@ async def an_order_from_zero_pods(cluster: Cluster, sentences: Sentences) -> Non
     await back_at_zero(cluster)
     async with cluster.call(sentences) as call:
         await call.ring_until_joined()
-        await call.recognises(await cluster.greeting())
+        await hears(call.caller, await cluster.greeting())
         await cluster.busy_pod()
         await call.until_silent(0.0)
         await call.says(SALADS)
@@ -44,7 +45,7 @@ async def a_killed_handler(cluster: Cluster, sentences: Sentences) -> None:
         await call.says(SALADS)
         at = time.monotonic()
         await cluster.delete_at_once(await cluster.busy_pod())
-        await call.recognises(prompt("en", "one_moment"))
+        await hears(call.caller, prompt("en", "one_moment"))
         resumed = await call.told("call", state="resumed")
         assert resumed["attempt"] > 1
         await cluster.busy_pod()

@@ -15,6 +15,7 @@ from tests.e2e.house import EDGE, House, eventually
 from tests.e2e.phone_call import LiveFeed, PhoneCall
 from tests.e2e.switch import EngineSwitch
 from tests.fakes.engine import FakeEngine
+from tests.hearing import hears
 
 pytestmark = pytest.mark.e2e
 
@@ -53,10 +54,10 @@ async def test_a_call_survives_the_death_of_its_handler_with_its_cart(
         killed = time.monotonic()
         told_before = len(feed.messages)
         await house.kill(await house.busy_pod())
-        await call.recognises(prompt("en", "one_moment"))
+        await hears(call.caller, prompt("en", "one_moment"))
         resumed = await call.told("call", state="resumed")
         await call.is_asked(told_before, killed)
-        await call.says(second)
+        await call.gets_across("add_item", second, "One cheeseburger, please.", since=len(feed.messages))
         await call.gets_across("set_fulfilment", *pickup)
         await call.gets_across("set_customer", *name)
         await call.speaks(yes)

@@ -31,6 +31,7 @@ class HandledCall:
         self.stopped: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.closed: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         self.marked = asyncio.Event()
+        self.heard_by_caller = asyncio.Event()  # for the test to say
         self._response = response
         self._http = http
         self._socket: aiohttp.ClientWebSocketResponse | None = None
@@ -149,7 +150,7 @@ class HandlerApp:
         await self._runner.cleanup()
         await self._http.close()
 
-    async def call(self, number: int, within_s: float = 6.0) -> HandledCall:
+    async def call(self, number: int, within_s: float = 15.0) -> HandledCall:
         """The ``number``-th POST that was taken, from 1. Raises TimeoutError."""
         async with asyncio.timeout(within_s):
             while len(self.calls) < number:

@@ -60,7 +60,7 @@ async def test_a_call_keeps_its_audio_both_ways_beside_a_hundred_refused_invites
         assert not caller.hung_up.is_set()
     assert statuses == [404] * 100
     assert scene.bridge.workers() == workers
-    assert heard_s == pytest.approx(took_s, abs=0.5)
+    assert heard_s > took_s - 0.5  # more is audio that had waited for the handler
     assert max(after - before for before, after in itertools.pairwise(arrivals)) < LONGEST_GAP_S
 
 

@@ -9,8 +9,10 @@ import asyncpg
 import msgspec
 import pytest
 
+from edge_bridge.prompts import prompt
 from protocols import call_lane
 from softphone.caller import Caller
+from tests.hearing import hears
 from tests.integration.edge_bridge.conftest import BUSY, FORWARD, HUMAN, MESSAGE, RECORDED, Scene, tone
 from tests.integration.edge_bridge.handler_app import HandledCall, HandlerApp, serve_to_the_end
 
@@ -21,7 +23,7 @@ async def events(scene: Scene, count: int, call_id: str = "") -> list[dict[str, 
     """The ``count`` newest events in the outbox, oldest first, once they are there."""
     connection = await asyncpg.connect(scene.database.owner_url)
     try:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(20):
             while True:
                 rows = await connection.fetch("select event::text from outbox order by id")
                 found = [msgspec.json.decode(row[0]) for row in rows]
@@ -170,8 +172,7 @@ async def test_no_handler_takes_a_message_where_the_restaurant_wants_it(scene: S
     await forget_events(scene)
     async with Caller(scene.bridge.target, MESSAGE) as caller:
         await caller.invite()
-        await asyncio.sleep(2.5)
-        await caller.wait_for_speech_end(300, 20)
+        await hears(caller, prompt("en", "beep"))
         caller.say(tone(1500))
         await caller.rtp.until_said(5)
         caller.press("#")

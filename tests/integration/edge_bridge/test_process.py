@@ -40,7 +40,7 @@ def alive(pid: int) -> bool:
     return True
 
 
-async def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], within_s: float = 20.0) -> None:
     async with asyncio.timeout(within_s):
         while not condition():
             await asyncio.sleep(0.05)
@@ -61,10 +61,9 @@ async def test_a_call_may_finish_while_the_bridge_drains(start: Start, seeded: D
         assert (await caller.invite()).status == 200
         assert bridge.process is not None
         bridge.process.send_signal(signal.SIGTERM)
-        await asyncio.sleep(0.5)
+        await until(lambda: "draining" in (bridge.missing() or {}))
         assert not caller.hung_up.is_set()
         assert (await late.invite()).status == 503
-        assert "draining" in (bridge.missing() or {})
         workers = bridge.workers()
     assert bridge.stop() == 0
     assert not any(alive(pid) for pid in workers)
