@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import json
 import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -95,14 +96,21 @@ class Waiter:
                 await asyncio.sleep(LOOK_EVERY_S)
                 if self._turns and _is_sentence(session.heard[taken:]):
                     taken = len(session.heard)
-                    await session.caller_says("(a tone)")
+                    await session.caller_says("Yes, please.")  # an order needs a yes in words
                     await session.reply(calls=self._turns.pop(0))
 
     async def _talks(self, session: FakeSession) -> None:
         while not session.closed.is_set():
             with contextlib.suppress(TimeoutError, ConnectionClosed):
                 await session.expect("response.create")
-                await session.reply("Anything else?", audio_ms=400)
+                await session.reply(_asked_to_say(session) or "Anything else?", audio_ms=400)
+
+
+def _asked_to_say(session: FakeSession) -> str:
+    """The sentence that came with the last tool's result, as the read-back of a cart does."""
+    items = [event["item"] for event in session.of("conversation.item.create")]
+    outputs = [json.loads(item["output"]) for item in items if item["type"] == "function_call_output"]
+    return str(outputs[-1].get("say", "")) if outputs else ""
 
 
 def _is_sentence(heard: bytearray) -> bool:
