@@ -29,6 +29,7 @@ unit: ## the tests that need no server and no network, in parallel
 	@$(PYTEST) -n 2 --dist loadfile -m unit tests/unit
 
 shifted: ## the tests that meet a date, on another day: CLOCK=+40d (or new-year, leap-day, …) TESTS=tests/integration
+	@setup/install.sh dev
 	@.venv/bin/python -m tests.shifted $(or $(CLOCK),+40d) $(TESTS)
 
 check: ## style, types, layers

@@ -208,7 +208,7 @@ async def test_nothing_survives_a_killed_runtime(tmp_path: Path, service: Build)
         asyncio.run(main())
         """)
     )
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
     runtime = await asyncio.create_subprocess_exec(
         sys.executable, str(script), stdout=asyncio.subprocess.PIPE, env=environment
     )
