@@ -10,7 +10,7 @@ import pytest
 from devstack.servers.embedded import EmbeddedPostgres
 from process.health import Health
 from stores.migrate import migrate
-from stores.postgres import Postgres, PostgresUnavailableError
+from stores.postgres import Postgres, PostgresUnavailableError, connect
 from tests.integration.stores.samples import new_id
 
 pytestmark = pytest.mark.integration
@@ -34,6 +34,10 @@ async def _until_away(postgres: Postgres) -> None:
 async def test_a_pool_goes_on_after_postgres_was_killed_and_started_again(own_server: EmbeddedPostgres) -> None:
     postgres = await _migrated(own_server)
     await postgres.open()
+    # A server of the tests commits asynchronously: what it has not flushed dies with it, the role's password too.
+    admin = await connect(own_server.url())
+    await admin.execute("checkpoint")
+    await admin.close()
     assert own_server.pid is not None
     os.kill(own_server.pid, signal.SIGKILL)
     while own_server.running:

@@ -62,10 +62,27 @@ def _record(other: Tenant) -> CallRecord:
     return CallRecord(id=other.call_id, restaurant_id=other.id, started_at=NOW, outcome="failed")
 
 
+async def _is_over(conn: Connection, other: Tenant) -> bool:
+    """A call that can't be seen has no end: the answer is the same as for one that never was."""
+    return not await calls.is_open(conn, other.call_id, NOW)
+
+
 # Functions that the app role may call. What they may answer about another restaurant is _NOTHING, or one of _REFUSED.
 ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     calls.recent: lambda conn, other, pii, sip: calls.recent(conn, pii=pii),
     calls.get: lambda conn, other, pii, sip: calls.get(conn, other.call_id),
+    calls.record_started: lambda conn, other, pii, sip: calls.record_started(
+        conn,
+        call_id=other.call_id,
+        restaurant_id=other.id,
+        started_at=NOW,
+        phone_line_id=other.line_id,
+        bridge_node_id="node",
+        caller="+33999999999",
+        pii=pii,
+    ),
+    calls.is_open: lambda conn, other, pii, sip: _is_over(conn, other),
+    calls.known_line: lambda conn, other, pii, sip: calls.known_line(conn, other.line_id),
     calls.record_ended: lambda conn, other, pii, sip: calls.record_ended(conn, _record(other)),
     calls.record_conversation: lambda conn, other, pii, sip: calls.record_conversation(
         conn, conversation(other.call_id, other.id), pii
