@@ -104,9 +104,11 @@ def relay() -> StartRelay:
         extensions: Mapping[str, str] | None = None,
         token_file: Path = TOKEN_FILE,
     ) -> AsyncIterator[Relay]:
-        publisher = Publisher(sink_url, extensions or {}, token_file=token_file)
+        publisher = Publisher(sink_url, token_file=token_file)
         # A relay that fails raises what it died of from stop().
-        relay = Relay(url, publisher, health or Health("relay"), workers=4, on_failure=lambda: None)
+        relay = Relay(
+            url, publisher, health or Health("relay"), workers=4, on_failure=lambda: None, extensions=extensions
+        )
         await relay.start()
         try:
             yield relay

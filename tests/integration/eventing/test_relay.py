@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from devstack.servers.embedded import EmbeddedPostgres
-from eventing import outbox
+from eventing import letters, outbox
 from eventing.catalogue import FaqChanged, MenuChanged
 from eventing.cloudevents import Event
 from eventing.relay import claims, service
@@ -182,7 +182,7 @@ async def test_an_event_refused_too_often_becomes_a_dead_letter_that_can_be_repl
 
         sink.answer = lambda event: 202
         async with postgres.platform.platform() as connection:
-            assert await outbox.replay(connection, letter["id"])
+            assert await letters.replay(connection, letter["id"])
         await sink.until(1)
 
     assert sink.answered[0] == sink.received[0]
@@ -191,7 +191,7 @@ async def test_an_event_refused_too_often_becomes_a_dead_letter_that_can_be_repl
 
 async def test_a_replay_of_an_unknown_letter_is_told_so(postgres: Pools, database: Database) -> None:
     async with postgres.platform.platform() as connection:
-        assert not await outbox.replay(connection, "0b6e8a1e-7b1c-4c0e-9a53-4a40d9a3f001")
+        assert not await letters.replay(connection, "0b6e8a1e-7b1c-4c0e-9a53-4a40d9a3f001")
 
 
 async def test_a_row_that_is_no_event_is_buried_at_once(
