@@ -168,22 +168,25 @@ async def replay(connection: Connection, letter_id: str) -> bool:
     Needs the platform role. Consumers that took the event before will not take it twice. A replay that still waits
     in the outbox is not doubled.
     """
-    row = await connection.fetchrow(
-        "update dead_letter set replayed_at = clock_timestamp() where id = $1 and not truncated"
-        " returning restaurant_id, type",
-        letter_id,
-    )
-    if row is None:
-        return False
-    await connection.execute(
-        "insert into outbox (event_id, restaurant_id, type, dead_letter_id) values ($1, $2, $3, $4)"
-        " on conflict (dead_letter_id) do update set next_at = now()",
-        f"replay/{letter_id}",  # the event itself may be waiting there, too
-        row["restaurant_id"],
-        row["type"],
-        letter_id,
-    )
-    return True
+    return bool(await connection.fetch(_REPLAY.format(which="id = $1"), letter_id))
+
+
+async def replay_all(connection: Connection) -> int:
+    """Replay every letter that is not delivered and is whole; how many. Needs the platform role."""
+    return len(await connection.fetch(_REPLAY.format(which="replayed_at is null or failed_at > replayed_at")))
+
+
+# The event itself may be waiting in the outbox, too: the replay has an id of its own there.
+_REPLAY = """
+with replayed as (
+    update dead_letter set replayed_at = clock_timestamp() where not truncated and ({which})
+    returning id, restaurant_id, type
+)
+insert into outbox (event_id, restaurant_id, type, dead_letter_id)
+select 'replay/' || id, restaurant_id, type, id from replayed
+on conflict (dead_letter_id) do update set next_at = now()
+returning dead_letter_id
+"""
 
 
 async def listed(connection: Connection, *, delivered: bool = False, limit: int = 100) -> list[KeptLetter]:
