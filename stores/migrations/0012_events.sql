@@ -21,6 +21,7 @@ alter table dead_letter alter column body set not null;
 alter table dead_letter drop column event;
 create unique index dead_letter_by_identity on dead_letter (identity);
 create index dead_letter_by_failure on dead_letter (failed_at);
+create index dead_letter_by_event on dead_letter (event_id, source);
 alter table dead_letter force row level security;
 
 -- A replay is a row of the outbox that points to its letter. Events of a restaurant leave in order, one after the
