@@ -9,7 +9,10 @@ from typing import Annotated
 
 import typer
 
+from cli import letters
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(letters.app, name="letters")
 
 STATE_DIR = Path(".alloresto")
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Also write the result to this file, as JSON.")]

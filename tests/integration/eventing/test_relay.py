@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 
 from devstack.servers.embedded import EmbeddedPostgres
 from devstack.servers.ports import free_port
-from eventing import outbox
+from eventing import letters, outbox
 from eventing.catalogue import FaqChanged, MenuChanged
 from eventing.cloudevents import Event
 from eventing.relay import claims, service
@@ -21,7 +21,7 @@ from process.health import Health
 from stores.migrate import migrate
 from stores.postgres import Connection
 from tests.conftest import Database, Pools
-from tests.integration.eventing.conftest import Eventually, MakeRestaurant, Sink, StartRelay
+from tests.integration.eventing.conftest import Eventually, MakeRestaurant, RawSink, Sink, StartRelay
 
 pytestmark = pytest.mark.integration
 
@@ -187,7 +187,7 @@ async def test_an_event_refused_too_often_becomes_a_dead_letter_that_can_be_repl
 
         sink.answer = lambda event: 202
         async with postgres.platform.platform() as connection:
-            assert await outbox.replay(connection, letter["id"])
+            assert await letters.replay(connection, letter["id"])
         await sink.until(1)
 
     assert sink.answered[0] == sink.received[0]
@@ -196,7 +196,7 @@ async def test_an_event_refused_too_often_becomes_a_dead_letter_that_can_be_repl
 
 async def test_a_replay_of_an_unknown_letter_is_told_so(postgres: Pools, database: Database) -> None:
     async with postgres.platform.platform() as connection:
-        assert not await outbox.replay(connection, "0b6e8a1e-7b1c-4c0e-9a53-4a40d9a3f001")
+        assert not await letters.replay(connection, "0b6e8a1e-7b1c-4c0e-9a53-4a40d9a3f001")
 
 
 async def test_a_row_that_is_no_event_is_buried_at_once(
@@ -449,3 +449,105 @@ def test_the_pause_doubles_up_to_its_cap_and_the_attempts_last_about_an_hour() -
     assert all(pause <= claims.LONGEST_PAUSE_S for pause in longest)
     assert longest[0] <= claims.FIRST_PAUSE_S
     assert 1800 < sum(longest) < 7200
+
+
+async def test_a_restaurant_with_hundreds_of_events_due_does_not_hold_up_another(
+    postgres: Pools,
+    database: Database,
+    sink: Sink,
+    relay: StartRelay,
+    another_restaurant: MakeRestaurant,
+) -> None:
+    busy, other = [await another_restaurant() for _ in range(2)]
+    sink.delay_s = lambda event: 0.02  # so that the busy one alone would take 11 s
+    async with postgres.platform.platform() as connection:
+        for _ in range(560):
+            await outbox.emit(connection, FaqChanged(restaurant_id=busy), source="/web")
+    async with relay(database.platform_url, sink.url):
+        await sink.until(1)
+        emitted_at = time.monotonic()
+        (event,) = await emit(postgres, other)
+        arrived_at = emitted_at
+        while event.id not in {one.id for one in sink.received}:
+            assert time.monotonic() < emitted_at + 2
+            await asyncio.sleep(0.005)
+            arrived_at = time.monotonic()
+
+    assert arrived_at - emitted_at < 1, "0.1 s where nothing else runs"
+
+
+async def test_more_restaurants_than_are_published_at_a_time_all_have_their_turn(
+    postgres: Pools, database: Database, sink: Sink, relay: StartRelay, another_restaurant: MakeRestaurant
+) -> None:
+    restaurants = [await another_restaurant() for _ in range(9)]
+    for restaurant in restaurants:
+        await emit(postgres, restaurant, 60)
+    async with relay(database.platform_url, sink.url):
+        await sink.until(9 * 60)
+
+    first = [event.extensions["restaurantid"] for event in sink.answered][: 9 * 25]
+    assert set(first) == set(restaurants), "none waits for another's last event"
+
+
+async def test_the_pause_after_a_failure_counts_from_the_failure(
+    postgres: Pools,
+    database: Database,
+    sink: Sink,
+    relay: StartRelay,
+    restaurant_id: str,
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(claims, "FIRST_PAUSE_S", 60.0)
+    sink.delay_s, sink.answer = lambda event: 1.0, lambda event: 503
+    async with relay(database.platform_url, sink.url):
+        await emit(postgres, restaurant_id)
+
+        async def put_off() -> list[asyncpg.Record]:
+            return await rows(postgres, "select 1 from outbox where attempts = 1")
+
+        await eventually(put_off)
+        (row,) = await rows(postgres, "select next_at - created_at > interval '31 s' as later from outbox")
+
+    assert row["later"], "half a minute at least, and the second that the sink took"
+
+
+async def test_a_letter_is_published_again_as_it_came(
+    postgres: Pools, database: Database, raw_sink: RawSink, relay: StartRelay, until_empty: UntilEmpty
+) -> None:
+    sent = {"content-type": "application/xml", "ce-id": "e%0A1", "ce-source": "/pos", "ce-type": "x"}
+    on_the_way = {"ce-specversion": "0.3", "ce-knativeerrorcode": "400", "host": "keeper"}
+    letter = letters.read(sent | on_the_way, b"<a>\xff</a>")
+    async with postgres.platform.platform() as connection:
+        kept = await letters.keep(connection, letter)
+        assert await letters.replay(connection, kept)
+        assert await letters.replay(connection, kept), "it waits there once"
+    async with relay(database.platform_url, raw_sink.url):
+        await until_empty()
+
+    [(headers, body)] = raw_sink.received
+    assert body == b"<a>\xff</a>"
+    assert (sent | {"ce-specversion": "0.3", "ce-replayof": kept}).items() <= headers.items()
+    assert "ce-knativeerrorcode" not in headers
+
+
+async def test_a_replay_that_the_broker_refuses_too_often_is_its_letter_again(
+    postgres: Pools,
+    database: Database,
+    raw_sink: RawSink,
+    relay: StartRelay,
+    until_empty: UntilEmpty,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(claims, "MAX_ATTEMPTS", 2)
+    raw_sink.status = 400
+    async with postgres.platform.platform() as connection:
+        kept = await letters.keep(connection, letters.read({"ce-id": "1", "ce-source": "/pos"}, b"{"))
+        await letters.replay(connection, kept)
+    async with relay(database.platform_url, raw_sink.url):
+        await until_empty()
+
+    async with postgres.platform.platform() as connection:
+        [letter] = await letters.listed(connection)
+    assert (letter.id, letter.state, letter.failures) == (kept, "failed again", 2)
+    assert letter.reason == "the sink answered 400 Bad Request"
