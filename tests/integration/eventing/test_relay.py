@@ -2,7 +2,8 @@ import asyncio
 import collections
 import random
 import time
-from collections.abc import Awaitable, Callable
+import uuid
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
 import asyncpg
@@ -381,13 +382,13 @@ async def test_an_idle_relay_leaves_postgres_alone(
     database: Database, sink: Sink, relay: StartRelay, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[float] = []
-    next_claim = claims.next_claim
+    claim = claims.claim
 
-    async def counted(connection: Connection) -> claims.Claim | None:
+    async def counted(connection: Connection, after: uuid.UUID, busy: Collection[str], limit: int) -> dict[str, bool]:
         looks.append(time.monotonic())
-        return await next_claim(connection)
+        return await claim(connection, after, busy, limit)
 
-    monkeypatch.setattr(claims, "next_claim", counted)
+    monkeypatch.setattr(claims, "claim", counted)
     monkeypatch.setattr(service, "POLL_S", 0.2)
     async with relay(database.platform_url, sink.url):
 
@@ -395,7 +396,7 @@ async def test_an_idle_relay_leaves_postgres_alone(
             return bool(looks) and looks[-1] - looks[0] > 1.0
 
         await eventually(has_polled)
-    assert len(looks) < 20  # four workers look once, then one at each poll and notification
+    assert len(looks) < 20  # one session looks, at each poll and notification
 
 
 async def test_a_relay_of_which_a_part_has_failed_says_so(
@@ -406,7 +407,7 @@ async def test_a_relay_of_which_a_part_has_failed_says_so(
 
     monkeypatch.setattr(claims, "measure_backlog", broken)
     failed = asyncio.Event()
-    publisher = Publisher(sink.url, {})
+    publisher = Publisher(sink.url)
     relay = Relay(database.platform_url, publisher, Health("relay"), workers=1, on_failure=failed.set)
     await relay.start()
     await asyncio.wait_for(failed.wait(), 10)
