@@ -107,7 +107,7 @@ def seed(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="call or knative; without a name, says what each measures.")] = "",
+    name: Annotated[str, typer.Argument(help="call, events or knative; without a name, says what each measures.")] = "",
     json: JsonOption = None,
     runs: Annotated[int, typer.Option(min=1, max=200, help="Starts from zero pods.")] = 12,
 ) -> None:

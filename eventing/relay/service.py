@@ -29,6 +29,8 @@ SESSION_CHECK_S = 15.0
 MEASURE_EVERY_S = 5.0
 STOP_GRACE_S = 5.0
 
+_CUT = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+
 log = logs.get(__name__)
 
 
@@ -120,7 +122,7 @@ class Relay:
             try:
                 async with self._postgres.platform() as connection:
                     await claims.measure_backlog(connection)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # readiness says why
+            except _CUT:  # readiness says why
                 claims.backlog_unknown()
             await asyncio.sleep(MEASURE_EVERY_S)
 
@@ -133,7 +135,7 @@ class Relay:
                 connection.add_termination_listener(lambda _: self._woken.set())
                 await connection.add_listener(CHANNEL, lambda *_: self._woken.set())
                 await self._claim_in(connection)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except (*_CUT, asyncpg.InternalClientError) as error:  # the last: cut between two steps of the protocol
                 log.warning("claiming in a new session", failure=type(error).__name__)
                 await asyncio.sleep(FIRST_PAUSE_S * random.uniform(0.5, 1.0))
             finally:
@@ -176,7 +178,7 @@ class Relay:
                     settled.append(self._settler.published(waiting.row_id))
         except SinkAwayError as error:
             self._sink_away(str(error))
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except _CUT as error:
             log.warning("an event can't be put off, trying again", failure=type(error).__name__)
         finally:
             try:
