@@ -78,13 +78,15 @@ class Relay:
         self._health.draining = True
         self._stopping.set()
         self._woken.set()
-        if self._task is not None:
-            await asyncio.wait([self._task], timeout=STOP_GRACE_S)
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        await self._publisher.close()
-        await self._postgres.close()
+        try:
+            if self._task is not None:
+                await asyncio.wait([self._task], timeout=STOP_GRACE_S)
+                self._task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await self._task
+        finally:
+            await self._publisher.close()
+            await self._postgres.close()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:

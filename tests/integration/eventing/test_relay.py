@@ -413,7 +413,6 @@ async def test_a_relay_of_which_a_part_has_failed_says_so(
     await asyncio.wait_for(failed.wait(), 10)
     with pytest.raises(ZeroDivisionError):
         await relay.stop()
-    await publisher.close()
 
 
 async def test_a_lost_notification_is_made_up_for_by_the_poll(
