@@ -128,8 +128,7 @@ async def test_a_tick_lets_go_of_what_is_old_and_counts_it(
     run: Run, database: Database, postgres: Pools, restaurant_id: str
 ) -> None:
     await plant(postgres, "letters", restaurant_id, datetime.now(UTC) - timedelta(days=3), "1")
-    settings = {"PLATFORM_DATABASE_URL": database.platform_url, "LETTER_DAYS": "2"}
-    async with run("functions", "archiver", **settings) as function:
+    async with run("functions", "archiver", PLATFORM_DATABASE_URL=database.platform_url, LETTER_DAYS="2") as function:
         assert await function.tick("retention-due") == (204, {})
         assert await function.metric('forgotten_total{kind="letters"}') == 1
 
