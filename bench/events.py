@@ -93,13 +93,10 @@ class RelayBench:
     @contextlib.asynccontextmanager
     async def relay(self) -> AsyncIterator[None]:
         port = free_port()
-        settings = {
-            "PLATFORM_DATABASE_URL": self._server.url("alloresto_platform"),
-            "K_SINK": self._sink_url,
-            "PORT": str(port),
-            "HOST": "127.0.0.1",
-        }
-        with child("eventing.relay", **settings):
+        url = self._server.url("alloresto_platform")
+        with child(
+            "eventing.relay", PLATFORM_DATABASE_URL=url, K_SINK=self._sink_url, PORT=str(port), HOST="127.0.0.1"
+        ):
             await answering(f"http://127.0.0.1:{port}/health/ready")
             yield
 

@@ -38,6 +38,9 @@ async def test_an_invite_without_sdp_gets_503_while_it_drains_and_the_call_in_pr
         async with asyncio.timeout(5):
             while "draining" not in (await asyncio.to_thread(bridge.missing) or {}):
                 await asyncio.sleep(0.02)
+            # The supervisor says so first, its workers know a moment later: until then a call is taken.
+            while await asyncio.to_thread(refused_late_offers, bridge.target, BUSY, 1) == [200]:
+                await asyncio.sleep(0.02)
         statuses = await asyncio.to_thread(refused_late_offers, bridge.target, BUSY, 3)
         assert not caller.hung_up.is_set()
     assert statuses == [503, 503, 503]

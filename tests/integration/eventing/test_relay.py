@@ -143,7 +143,8 @@ async def test_two_relays_under_faults_deliver_everything(
 
     times = collections.Counter(event.id for event in sink.answered)
     assert set(times) == {event.id for event in written}
-    assert sum(times.values()) - len(times) <= 16, "at most what was under way when the connections were cut"
+    # What was published and not yet settled when the connections were cut, twice: a part of each lane's claim.
+    assert sum(times.values()) - len(times) <= 2 * len(restaurants) * 4
 
 
 @pytest.mark.parametrize("status", [400, 404, 500, 503])
@@ -498,7 +499,7 @@ async def test_the_pause_after_a_failure_counts_from_the_failure(
     eventually: Eventually,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(claims, "FIRST_PAUSE_S", 60.0)
+    monkeypatch.setattr(claims, "pause_s", lambda attempts: 60.0)
     sink.delay_s, sink.answer = lambda event: 1.0, lambda event: 503
     async with relay(database.platform_url, sink.url):
         await emit(postgres, restaurant_id)
@@ -507,9 +508,9 @@ async def test_the_pause_after_a_failure_counts_from_the_failure(
             return await rows(postgres, "select 1 from outbox where attempts = 1")
 
         await eventually(put_off)
-        (row,) = await rows(postgres, "select next_at - created_at > interval '31 s' as later from outbox")
+        (row,) = await rows(postgres, "select next_at - created_at > interval '60.9 s' as later from outbox")
 
-    assert row["later"], "half a minute at least, and the second that the sink took"
+    assert row["later"], "the minute, and the second that the sink took"
 
 
 async def test_a_letter_is_published_again_as_it_came(

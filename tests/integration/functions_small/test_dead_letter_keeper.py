@@ -167,6 +167,20 @@ async def test_a_replay_that_fails_again_says_so_on_its_letter(
     assert (found.id, found.failures, found.reason) == (sent.id, 2, "503")
 
 
+async def test_a_replay_whose_mark_was_lost_on_the_way_is_known_by_its_event_and_subscriber(
+    run: Run, database: Database, postgres: Pools
+) -> None:
+    async with keeper(run, database.platform_url) as function:
+        await post(function, BINARY, b"{}")
+        (sent,) = await kept(postgres)
+        await replay(postgres, sent.id)
+        for _ in range(2):
+            await post(function, BINARY | {"ce-knativeerrorcode": "503"}, b"{}")
+
+    (found,) = await kept(postgres)
+    assert (found.id, found.state, found.failures, found.reason) == (sent.id, "failed again", 2, "503")
+
+
 async def test_a_replay_that_another_subscriber_cannot_take_is_a_letter_of_its_own(
     run: Run, database: Database, postgres: Pools
 ) -> None:

@@ -62,8 +62,12 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+# A make that runs the tests tells the ones below it that they are below it, and they say so.
+_NOT_A_NEWCOMERS = frozenset(("KUBECONFIG", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"))
+
+
 def run(command: str, clone: Path) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if name not in ("KUBECONFIG", "MAKEFLAGS")}
+    kept = {name: value for name, value in os.environ.items() if name not in _NOT_A_NEWCOMERS}
     return subprocess.run(
         ["sh", "-c", command],
         cwd=clone,
