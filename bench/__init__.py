@@ -12,6 +12,7 @@ from pathlib import Path
 
 BENCHES = {
     "call": "the call path: SIP, media, turns, four calls at once, events (about 10 minutes)",
+    "events": "the outbox and its relay: speed, fairness, latency (about a minute)",
     "knative": "the local Knative runtime beside a measured cluster (about 4 minutes)",
 }
 """What ``bench.NAME`` measures. Each has ``run(runs) -> list[Figure]`` and its further ``CONDITIONS``."""
@@ -32,7 +33,7 @@ def run(name: str, json_file: Path | None, runs: int) -> int:
             console.print(f"alloresto bench {known:8} {measures}", soft_wrap=True)
         return 0
     if name not in BENCHES:
-        console.print(f"bench {name}: no such measurement; there is {' and '.join(BENCHES)}")
+        console.print(f"bench {name}: no such measurement; there is {', '.join(BENCHES)}")
         return 2
     bench = importlib.import_module(f"bench.{name}")
     figures: list[report.Figure] = asyncio.run(bench.run(runs))

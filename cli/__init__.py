@@ -9,7 +9,10 @@ from typing import Annotated
 
 import typer
 
+from cli import letters
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(letters.app, name="letters")
 
 STATE_DIR = Path(".alloresto")
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Also write the result to this file, as JSON.")]
@@ -104,7 +107,7 @@ def seed(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="call or knative; without a name, says what each measures.")] = "",
+    name: Annotated[str, typer.Argument(help="call, events or knative; without a name, says what each measures.")] = "",
     json: JsonOption = None,
     runs: Annotated[int, typer.Option(min=1, max=200, help="Starts from zero pods.")] = 12,
 ) -> None:

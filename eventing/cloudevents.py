@@ -31,6 +31,7 @@ BATCH_CONTENT_TYPE = "application/cloudevents-batch"
 
 _PREFIX = "ce-"
 _CONTEXT = ("id", "source", "specversion", "type", "datacontenttype", "dataschema", "subject", "time")
+_SAID_TWICE = {"restaurantid": "restaurant_id", "callid": "call_id"}  # extension: field of the data
 _NAME = re.compile(r"[a-z0-9]+")
 _JSON_MEDIA_TYPE = re.compile(r"(application|text)/([a-z0-9.!#$&^_-]+\+)?json")
 # HTTP binding 3.1.3.2: all printable ASCII goes as it is, except space, double quote and percent.
@@ -94,16 +95,25 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def payload(self) -> Payload:
-        """The data as its catalogue struct. Raises BadEvent for an unknown type or data that breaks its schema."""
+        """The data as its catalogue struct.
+
+        Raises BadEvent for an unknown type, data that breaks its schema, or an extension that says another restaurant
+        or call than the data: Triggers route by the one, functions work on the other.
+        """
         kind = BY_TYPE.get(self.type)
         if kind is None:
             raise BadEvent(f"type: {self.type} is not in the catalogue")
         if isinstance(self.data, kind):
             return self.data
         try:
-            return msgspec.convert(self.data, kind)
+            payload = msgspec.convert(self.data, kind)
         except msgspec.ValidationError as error:
             raise BadEvent(f"data: {error}") from None
+        for extension, field in _SAID_TWICE.items():
+            said, meant = self.extensions.get(extension), getattr(payload, field, None)
+            if said is not None and meant is not None and said != meant:
+                raise BadEvent(f"{extension}: the extension and the data's {field} differ")
+        return payload
 
     def payload_of(self, kind: builtins.type[P]) -> P:
         """The data as a ``kind``. Raises BadEvent, also when the event is of another type."""

@@ -1,8 +1,8 @@
 """A small function's HTTP side: one event in, its effect once, an answer that the Broker understands.
 
-Events come at least once, so the consumer's name and the event's id are written in the transaction of the effect:
-both are committed or neither. What an event leads to, the reply, is kept with them: a duplicate is answered as
-the first was, with the same id, so that a lost answer does not end the story.
+Events come at least once, so the consumer's name and the event's source and id are written in the transaction of
+the effect: both are committed or neither. What an event leads to, the reply, is kept with them: a duplicate is
+answered as the first was, with the same id, so that a lost answer does not end the story.
 
     204            done, nothing follows
     200 + event    done, and this follows (binary mode)
@@ -20,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from eventing import tracing
 from eventing.catalogue import BY_TYPE, Payload
 from eventing.cloudevents import BadEvent, Event, parse, to_binary
 from eventing.refusals import Unprocessable, refusal
@@ -36,7 +37,7 @@ LIVE_TIMEOUT_S = 1.0
 STOP_GRACE_S = 2.0
 # Replies are numbered from what they answer: the same event taken twice by a consumer has one reply.
 REPLY_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:alloresto:reply")
-PASSED_ON = ("traceparent", "callid")  # extensions that a reply has from what it answers
+PASSED_ON = (tracing.TRACEPARENT, "callid")  # extensions that a reply has from what it answers
 
 log = logs.get(__name__)
 
@@ -56,12 +57,13 @@ def consumer(
 
     async def once(event: Event, payload: Payload) -> Settled:
         async with postgres.tenant(payload.restaurant_id) as connection:
-            at = await connection.fetchval(_FIRST, name, event.id)
+            at = await connection.fetchval(_FIRST, name, event.source, event.id)
             if at is None:
                 return await _duplicate(connection, name, event)
             reply = await effect(connection, event)
             if reply is not None:
-                await connection.execute(_REMEMBER_REPLY, name, event.id, KeptReply(reply.TYPE, reply))
+                kept = KeptReply(reply.TYPE, reply)
+                await connection.execute(_REMEMBER_REPLY, name, event.source, event.id, kept)
             return Settled(reply, at)
 
     return _Consumer(name, kinds, once, postgres, redis).app
@@ -88,7 +90,7 @@ def outside_consumer(
         reply = await effect(event)
         kept = None if reply is None else KeptReply(reply.TYPE, reply)
         async with postgres.tenant(payload.restaurant_id) as connection:
-            at = await connection.fetchval(_FIRST_WITH_REPLY, name, event.id, kept)
+            at = await connection.fetchval(_FIRST_WITH_REPLY, name, event.source, event.id, kept)
             return await _duplicate(connection, name, event) if at is None else Settled(reply, at)
 
     return _Consumer(name, kinds, once, postgres, redis).app
@@ -109,16 +111,19 @@ class KeptReply(msgspec.Struct, frozen=True):
     data: Any
 
 
-_FIRST = "insert into processed_event (consumer, event_id) values ($1, $2) on conflict do nothing returning at"
-_FIRST_WITH_REPLY = (
-    "insert into processed_event (consumer, event_id, reply) values ($1, $2, $3) on conflict do nothing returning at"
+_FIRST = (
+    "insert into processed_event (consumer, source, event_id) values ($1, $2, $3) on conflict do nothing returning at"
 )
-_REMEMBER_REPLY = "update processed_event set reply = $3 where consumer = $1 and event_id = $2"
-_BEFORE = "select at, reply from processed_event where consumer = $1 and event_id = $2"
+_FIRST_WITH_REPLY = (
+    "insert into processed_event (consumer, source, event_id, reply) values ($1, $2, $3, $4)"
+    " on conflict do nothing returning at"
+)
+_REMEMBER_REPLY = "update processed_event set reply = $4 where consumer = $1 and source = $2 and event_id = $3"
+_BEFORE = "select at, reply from processed_event where consumer = $1 and source = $2 and event_id = $3"
 
 
 async def _settled_before(connection: Connection, name: str, event: Event) -> Settled:
-    row = await connection.fetchrow(_BEFORE, name, event.id)
+    row = await connection.fetchrow(_BEFORE, name, event.source, event.id)
     if row is None:
         return Settled(None, None)
     if row["reply"] is None:
@@ -131,7 +136,7 @@ async def _duplicate(connection: Connection, name: str, event: Event) -> Settled
     """How the event was taken before. Raises Unprocessable when that was another restaurant's, which we can't see."""
     settled = await _settled_before(connection, name, event)
     if settled.at is None:
-        raise Unprocessable("id: an event of another restaurant has it; ids are unique")
+        raise Unprocessable("id: an event of another restaurant has it, from the same source")
     return settled
 
 
@@ -173,8 +178,9 @@ class _Consumer:
             if not isinstance(payload, self._kinds):
                 taken = ", ".join(kind.TYPE for kind in self._kinds)
                 raise BadEvent(f"type: {self._name} takes {taken}, not {event.type}")
-            async with asyncio.timeout(EFFECT_TIMEOUT_S):
-                settled = await self._once(event, payload)
+            with tracing.within(event.extensions.get(tracing.TRACEPARENT, "")):
+                async with asyncio.timeout(EFFECT_TIMEOUT_S):
+                    settled = await self._once(event, payload)
         except Exception as error:  # the boundary: each failure has its answer, and none ends the process
             return refusal(error)
         self._tell(event, payload, settled, started)
@@ -182,7 +188,7 @@ class _Consumer:
             return Response(204)
         reply = Event.of(
             settled.reply,
-            id=str(uuid.uuid5(REPLY_NAMESPACE, f"{self._name} {event.id}")),
+            id=str(uuid.uuid5(REPLY_NAMESPACE, f"{self._name} {event.source} {event.id}")),
             source=f"/functions/{self._name}",
             subject=event.subject,
             time=settled.at,

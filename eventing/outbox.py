@@ -1,7 +1,8 @@
 """The transactional outbox: an event is written with what it tells of, or not at all.
 
 ``emit`` inserts a row in the caller's transaction; the relay (``eventing.relay``) publishes it once that has
-committed. Delivery is at least once: every consumer drops the event ids that it knows.
+committed. Delivery is at least once: every consumer drops the events that it knows. An event emitted while another
+is handled carries that one's trace.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from eventing import tracing
 from eventing.catalogue import Payload
 from eventing.cloudevents import BadEvent, Event, to_structured
 from stores.postgres import Connection
@@ -33,7 +35,9 @@ async def emit(
     ``source`` names the emitting part (``/edge/<node>``, ``/web``), ``subject`` what it is about. Raises BadEvent
     when the payload breaks its own schema: here, where it can be corrected, and not at a consumer.
     """
-    event = Event.of(payload, source=source, subject=subject, id=id, extensions=extensions)
+    event = Event.of(
+        payload, source=source, subject=subject, id=id, extensions=tracing.extensions() | dict(extensions or {})
+    )
     _, document = to_structured(event)
     try:
         msgspec.json.decode(msgspec.json.encode(payload), type=type(payload))
@@ -48,26 +52,3 @@ async def emit(
         msgspec.Raw(document),
     )
     return event
-
-
-async def replay(connection: Connection, dead_letter_id: str) -> bool:
-    """Put a dead letter back into the outbox, to be published again under its old id; False if there is none.
-
-    Needs the platform role. Consumers that took the event before will not take it twice.
-    """
-    row = await connection.fetchrow(
-        "update dead_letter set replayed_at = now() where id = $1"
-        " returning event_id, restaurant_id, type, event::text as event",
-        dead_letter_id,
-    )
-    if row is None:
-        return False
-    await connection.execute(
-        "insert into outbox (event_id, restaurant_id, type, event) values ($1, $2, $3, $4)"
-        " on conflict (event_id) do nothing",
-        row["event_id"],
-        row["restaurant_id"],
-        row["type"],
-        msgspec.Raw(row["event"].encode()),
-    )
-    return True

@@ -1,14 +1,20 @@
-"""The partitions of the months to come, made by a daily tick.
+"""Housekeeping in the database, by nightly ticks: the partitions of the months to come, and what is old goes.
 
 An order without a partition of its month goes to the default one and is found there all the same, but that month
 then stays there: a tick that is lost costs nothing, three months without any would.
+
+What is older than its retention goes in batches, each a transaction of its own. A night that has more than fits in a
+tick leaves the rest to the next one.
 """
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from functools import partial
+from typing import Annotated
 
+import msgspec
 from prometheus_client import Counter
 
 from eventing.serving import PlatformSettings, hold_open, run
@@ -16,25 +22,57 @@ from eventing.ticks import on_tick
 from process import logs
 from process.asgi import App
 from process.health import Health
-from stores import partitions
+from stores import partitions, retention
 from stores.postgres import Postgres
 
 NAME = "archiver"
+BUDGET_S = 18.0  # of the tick's 25 s: the batch that is under way then ends in time
 
 partitions_made_total = Counter("partitions_made_total", "Monthly partitions made by this process.")
+forgotten_total = Counter("forgotten_total", "Rows whose retention was over, by kind.", ["kind"])
 
 log = logs.get(__name__)
 
+Days = Annotated[int, msgspec.Meta(ge=1, le=36_500)]
+
+
+class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
+    """How many days each kind is kept.
+
+    ``transcript_days``: with the recordings' addresses and the unconfirmed carts. ``processed_event_days``: longer than
+    an event can wait in the outbox; those of a kept letter stay with it.
+    """
+
+    processed_event_days: Days = 14
+    letter_days: Days = 30
+    transcript_days: Days = 90
+    caller_days: Days = 365
+    customer_days: Days = 365
+
+    def days(self) -> dict[retention.Kind, int]:
+        return {
+            retention.PROCESSED_EVENTS: self.processed_event_days,
+            retention.LETTERS: self.letter_days,
+            retention.TRANSCRIPTS: self.transcript_days,
+            retention.CALLERS: self.caller_days,
+            retention.CUSTOMERS: self.customer_days,
+        }
+
 
 def main() -> None:
-    run(NAME, PlatformSettings, build)
+    run(NAME, ArchiverSettings, build)
 
 
-def build(settings: PlatformSettings) -> App:
+def build(settings: ArchiverSettings) -> App:
     postgres = Postgres(settings.platform_database_url, max_size=2)
     app = App(Health(NAME))
     hold_open(app, postgres)
     on_tick(app, "/partitions-due", partial(make_partitions, postgres))
+
+    async def forget_old() -> None:
+        await forget(postgres, settings.days(), datetime.now(UTC))
+
+    on_tick(app, "/retention-due", forget_old)
     return app
 
 
@@ -44,3 +82,27 @@ async def make_partitions(postgres: Postgres) -> None:
         made = await partitions.ensure(connection, datetime.now(UTC).date(), partitions.MONTHS)
     partitions_made_total.inc(made)
     log.info("partitions are there", made=made, months=partitions.MONTHS)
+
+
+async def forget(
+    postgres: Postgres,
+    days: dict[retention.Kind, int],
+    now: datetime,
+    *,
+    batch: int = retention.BATCH,
+    budget_s: float = BUDGET_S,
+) -> dict[str, int]:
+    """Let go of what is older than its ``days``, batch by batch and kind by kind in turn; how many rows of each."""
+    until = time.monotonic() + budget_s
+    gone = {kind.name: 0 for kind in days}
+    left = dict(days)
+    while left and time.monotonic() < until:
+        for kind in list(left):  # in turn, so that one with a lot does not keep the others
+            async with postgres.platform() as connection:
+                count = await retention.forget(connection, kind, left[kind], now, batch=batch)
+            gone[kind.name] += count
+            forgotten_total.labels(kind.name).inc(count)
+            if count < batch:
+                del left[kind]
+    log.info("what was old is gone", rest=[kind.name for kind in left], **gone)
+    return gone

@@ -1,4 +1,9 @@
-"""Which change makes which part of a restaurant's cache stale."""
+"""Which change makes which part of a restaurant's cache stale.
+
+Events may come in any order, and twice. Each one deletes, whatever its time: what is built next is read from Postgres,
+which holds the newest. To pass over an event that is older than another would be wrong: its transaction may have
+ended after what is cached was read.
+"""
 
 from __future__ import annotations
 

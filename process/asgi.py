@@ -32,7 +32,10 @@ MAX_BODY_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request with its whole body (at most MAX_BODY_BYTES). Header names are lower case."""
+    """One HTTP request with its whole body (at most the route's limit). Header names are lower case.
+
+    ``truncated``: the body went on; only on a route that takes the beginning of a longer one.
+    """
 
     method: str
     path: str
@@ -40,6 +43,7 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     _receive: Receive
+    truncated: bool = False
 
     async def until_disconnect(self) -> None:
         """Return once the client is gone. Only one task of a request may wait here."""
@@ -57,6 +61,17 @@ class Response:
 
 
 Handler = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimit:
+    """The longest body that a route takes. Of a longer one it takes the beginning, or else (413) nothing."""
+
+    max_bytes: int = MAX_BODY_BYTES
+    truncates: bool = False
+
+
+DEFAULT_LIMIT = BodyLimit()
 
 
 def json_response(value: object, status: int = 200) -> Response:
@@ -81,9 +96,11 @@ class App:
             ("GET", "/health/ready"): self._ready,
             ("GET", "/metrics"): self._metrics,
         }
+        self._limits: dict[tuple[str, str], BodyLimit] = {}
 
-    def route(self, method: str, path: str, handler: Handler) -> None:
+    def route(self, method: str, path: str, handler: Handler, limit: BodyLimit = DEFAULT_LIMIT) -> None:
         self._routes[method, path] = handler
+        self._limits[method, path] = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -103,13 +120,14 @@ class App:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
         handler = self._routes.get((method, path))
-        body = await _read_body(receive)
-        if body is None:
-            response = problem(413, f"the body is over {MAX_BODY_BYTES} bytes; send less")
+        limit = self._limits.get((method, path), DEFAULT_LIMIT)
+        body, truncated = await _read_body(receive, limit)
+        if truncated and not limit.truncates:
+            response = problem(413, f"the body is over {limit.max_bytes} bytes; send less")
         elif handler is not None:
             fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
             query = scope["query_string"].decode("latin-1")
-            response = await handler(Request(method, path, query, fields, body, receive))
+            response = await handler(Request(method, path, query, fields, body, receive, truncated))
         elif allowed := [known for known, at in self._routes if at == path]:
             response = problem(405, f"{path} takes {', '.join(allowed)}, not {method}")
         else:
@@ -142,21 +160,23 @@ class App:
         return Response(200, text, {"content-type": content_type})
 
 
-async def _read_body(receive: Receive) -> bytes | None:
-    """The whole body, or None when it is over the limit (then the rest is left unread)."""
+async def _read_body(receive: Receive, limit: BodyLimit) -> tuple[bytes, bool]:
+    """``(body, truncated)``. What is over the limit is left unread, or, on a route that truncates, thrown away."""
     chunks: list[bytes] = []
     size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return b"".join(chunks)
+            break
         chunk = message.get("body", b"")
+        if size < limit.max_bytes:
+            chunks.append(chunk[: limit.max_bytes - size])
         size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            return None
-        chunks.append(chunk)
+        if size > limit.max_bytes and not limit.truncates:
+            break
         if not message.get("more_body", False):
-            return b"".join(chunks)
+            break
+    return b"".join(chunks), size > limit.max_bytes
 
 
 def run(

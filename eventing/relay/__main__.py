@@ -20,14 +20,15 @@ GRACE_S = 2  # for probes under way; the relay's own grace comes after
 
 
 class RelaySettings(msgspec.Struct, frozen=True):
-    """``K_SINK`` and ``K_CE_OVERRIDES`` come from a SinkBinding. ``RELAY_WORKERS``: events under way at a time."""
+    """``K_SINK`` and ``K_CE_OVERRIDES`` come from a SinkBinding. ``RELAY_WORKERS``: restaurants whose
+    events are under way at a time."""
 
     platform_database_url: str
     k_sink: Annotated[str, msgspec.Meta(pattern="^https?://")] = ""
     k_ce_overrides: str = ""
     port: Port = 8080
     host: str = "0.0.0.0"
-    relay_workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 8
+    relay_workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 32
 
 
 def main() -> int:
@@ -43,9 +44,10 @@ def main() -> int:
     if settings.k_sink:
         relay = Relay(
             settings.platform_database_url,
-            Publisher(settings.k_sink, extensions),
+            Publisher(settings.k_sink),
             health,
             workers=settings.relay_workers,
+            extensions=extensions,
             on_failure=lambda: signal.raise_signal(signal.SIGTERM),  # ends in order, and is started again
         )
         app.startup.append(relay.start)

@@ -1,8 +1,9 @@
-"""What the relay asks of the outbox table: take the next event, settle it, count what waits.
+"""What the relay asks of the outbox table: claim lanes, read their events, settle them, count what waits.
 
-An event is claimed by a row lock that lasts as long as its publishing, so a relay that dies gives it back at
-once, and any number of relays can work beside each other. Only the oldest due event of a restaurant can be
-claimed: its events leave in order, but for those that wait out a failure.
+A lane is a restaurant: its events leave in order, one after the other, but for those that wait out a failure. A relay
+claims a lane by an advisory lock of its session, so one that dies gives its lanes back at once, and any number of
+relays can work beside each other. The lanes are claimed in turn, from where the last claim ended, so that a lane
+with thousands of events costs the others nothing.
 
 The backlog is the database's, so every relay tells the same: take the maximum over the pair, not the sum.
 """
@@ -11,20 +12,25 @@ from __future__ import annotations
 
 import math
 import random
+import uuid
+from collections.abc import Collection, Mapping
 
 import msgspec
 from prometheus_client import Counter, Gauge
 
-from eventing.cloudevents import Event, parse
+from eventing import letters
+from eventing.cloudevents import Event, parse, to_binary
 from stores.postgres import Connection
 
 MAX_ATTEMPTS = 20
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 300.0  # 20 attempts are about an hour
-WINDOW = 500  # how many due events are looked at for the oldest of each restaurant
+EVENTS_A_CLAIM = 20  # of one lane: what is not published in its time slice is claimed again
 SUBSCRIBER = "relay"  # who could not deliver, in dead_letter
 MAX_REASON = 500
 MOST_COUNTED = 10_000  # counting more would only add to the load of a database that is behind
+FIRST_LANE, LAST_LANE = uuid.UUID(int=0), uuid.UUID(int=(1 << 128) - 1)
+_LOCK_CLASS = 724503  # of the advisory locks: any number, the same in every release
 
 published_total = Counter("outbox_published_total", "Events that the sink has taken.")
 failed_total = Counter("outbox_failed_total", "Attempts that the sink refused, or left unanswered.")
@@ -32,24 +38,35 @@ buried_total = Counter("outbox_buried_total", "Events given up: dead letters of 
 backlog = Gauge("outbox_backlog", f"Events that wait to be published; {MOST_COUNTED} means at least so many.")
 oldest_seconds = Gauge("outbox_oldest_seconds", "Age of the oldest event that waits, 0 when none does.")
 
-# The window keeps this to the first rows of the index outbox_due: without it, ranking by restaurant would sort the
-# whole backlog for each claim. "skip locked": what another relay publishes is not waited for.
+# One probe of the index outbox_due for each lane: its first entry of a lane is the one that is due first. The
+# recursion runs only as far as the limit needs. The locks are tried outside of the limit: none is taken for nothing.
 _CLAIM = f"""
-with due as materialized (
-    select id, row_number() over (partition by coalesce(restaurant_id::text, id::text) order by id) as place
-    from (select id, restaurant_id from outbox where next_at <= now() order by next_at, id limit {WINDOW}) as window_
+with recursive each_lane as (
+    (select lane, next_at from outbox where lane >= $1 order by lane, next_at limit 1)
+    union all
+    select following.lane, following.next_at from each_lane cross join lateral (
+        select o.lane, o.next_at from outbox o where o.lane > each_lane.lane order by o.lane, o.next_at limit 1
+    ) as following
+), due as materialized (
+    select lane from each_lane where next_at <= now() and lane <> all($2::uuid[]) limit $3
 )
-select id, attempts, event::text as event, (select count(*) > 1 from due where place = 1) as more from outbox
-where id in (select id from due where place = 1) and next_at <= now()
-order by id limit 1
-for update skip locked
+select lane, pg_try_advisory_lock({_LOCK_CLASS}, hashtext(lane::text)) as locked from due
 """
-_BURY = """
-with buried as (delete from outbox where id = $1 returning *)
-insert into dead_letter (restaurant_id, event_id, type, source, event, subscriber, reason)
-select restaurant_id, event_id, type, coalesce(event->>'source', ''), event, $2, $3 from buried
-on conflict (event_id, subscriber) do update
-set reason = excluded.reason, received_at = now(), replayed_at = null
+_RELEASE = f"""
+select pg_advisory_unlock({_LOCK_CLASS}, hashtext(lane::text)) from unnest($1::uuid[]) as lane
+"""
+_NEXT = f"""
+select row.id, row.lane, row.attempts, row.event::text as event, row.dead_letter_id, letter.headers, letter.body
+from unnest($1::uuid[]) as claimed (lane)
+cross join lateral (
+    select * from outbox where outbox.lane = claimed.lane and next_at <= now() order by id limit {EVENTS_A_CLAIM}
+) as row
+left join dead_letter as letter on letter.id = row.dead_letter_id
+order by row.id
+"""
+_BURIED = """
+delete from outbox where id = $1
+returning event_id, type, restaurant_id, dead_letter_id, event::text as event
 """
 # Both by the primary key: ids rise with time.
 _WAITING = f"""
@@ -58,53 +75,116 @@ select (select count(*) from (select from outbox limit {MOST_COUNTED}) as counte
 """
 
 
-class Claim(msgspec.Struct, frozen=True):
-    """A row of the outbox, locked by this transaction.
+class Waiting(msgspec.Struct, frozen=True):
+    """A row of the outbox whose lane is claimed: an event of ours, or a dead letter to be published as it came.
 
-    ``attempts`` is how often it failed before; ``more`` whether other restaurants have events due, too.
+    ``attempts`` is how often it failed before.
     """
 
     row_id: int
     attempts: int
-    document: bytes
-    more: bool
+    document: bytes | None
+    letter_id: str | None
+    headers: Mapping[str, str]
+    body: bytes
+
+    def message(self, extensions: Mapping[str, str]) -> tuple[dict[str, str], bytes]:
+        """``(headers, body)`` to be sent, with the sink's ``extensions``.
+
+        Raises BadEvent for a row that something else than ``emit`` wrote.
+        """
+        if self.letter_id is not None:
+            added = {f"ce-{name}": value for name, value in extensions.items()}
+            return letters.as_sent(self.headers, self.letter_id) | added, self.body
+        return to_binary(self.event().with_extensions(extensions))
 
     def event(self) -> Event:
-        """Raises BadEvent for a row that something else than ``emit`` wrote."""
+        assert self.document is not None, "a replay is published as it came"
         return parse({"content-type": "application/cloudevents+json"}, self.document)
 
 
-async def next_claim(connection: Connection) -> Claim | None:
-    """Lock the next due event; None when there is none, or when others hold what there is."""
-    row = await connection.fetchrow(_CLAIM)
-    if row is None:
-        return None
-    return Claim(row["id"], row["attempts"], row["event"].encode(), row["more"])
+async def claim(connection: Connection, after: uuid.UUID, busy: Collection[str], limit: int) -> dict[str, bool]:
+    """The first ``limit`` lanes from ``after`` on that have an event due and are not ``busy``, and which are ours now.
+
+    The locks are the session's: ``release`` them, on the same connection.
+    """
+    return {row["lane"]: row["locked"] for row in await connection.fetch(_CLAIM, str(after), list(busy), limit)}
 
 
-async def delivered(connection: Connection, claim: Claim) -> None:
-    await connection.execute("delete from outbox where id = $1", claim.row_id)
+async def claim_in_turn(
+    connection: Connection, after: uuid.UUID, busy: Collection[str], limit: int
+) -> tuple[list[str], uuid.UUID]:
+    """Claim up to ``limit`` lanes, from ``after`` once around; them, and where the next claim begins."""
+    claimed: list[str] = []
+    wrapped = after == FIRST_LANE
+    while len(claimed) < limit:
+        asked = limit - len(claimed)
+        found = await claim(connection, after, [*busy, *claimed], asked)
+        claimed += [lane for lane, locked in found.items() if locked]
+        if len(found) == asked:  # the others may be another relay's: there can be more behind them
+            after = uuid.UUID(int=min(uuid.UUID(list(found)[-1]).int + 1, LAST_LANE.int))
+        elif wrapped:
+            return claimed, FIRST_LANE
+        else:
+            after, wrapped = FIRST_LANE, True
+    return claimed, after
 
 
-async def failed(connection: Connection, claim: Claim, reason: str) -> float | None:
+async def release(connection: Connection, lanes: Collection[str]) -> None:
+    await connection.execute(_RELEASE, list(lanes))
+
+
+async def due(connection: Connection, lanes: Collection[str]) -> dict[str, list[Waiting]]:
+    """The next events of each claimed lane, in order. Read after the claim: what another relay has settled is gone."""
+    found: dict[str, list[Waiting]] = {lane: [] for lane in lanes}
+    for row in await connection.fetch(_NEXT, list(lanes)):
+        document = None if row["event"] is None else row["event"].encode()
+        waiting = Waiting(
+            row["id"], row["attempts"], document, row["dead_letter_id"], row["headers"] or {}, row["body"] or b""
+        )
+        found[row["lane"]].append(waiting)
+    return found
+
+
+async def delivered(connection: Connection, row_ids: Collection[int]) -> None:
+    await connection.execute("delete from outbox where id = any($1::bigint[])", list(row_ids))
+
+
+async def failed(connection: Connection, waiting: Waiting, reason: str) -> float | None:
     """Put the event off, or bury it after MAX_ATTEMPTS. Return in how many seconds it is due again, None if buried."""
-    if claim.attempts + 1 >= MAX_ATTEMPTS:
-        await bury(connection, claim, reason)
+    if waiting.attempts + 1 >= MAX_ATTEMPTS:
+        await bury(connection, waiting, reason)
         return None
-    due_in_s = pause_s(claim.attempts)
+    due_in_s = pause_s(waiting.attempts)
     await connection.execute(
-        "update outbox set attempts = attempts + 1, next_at = now() + make_interval(secs => $2), last_error = $3"
-        " where id = $1",
-        claim.row_id,
-        due_in_s,
+        "update outbox set attempts = $2 + 1, last_error = $3,"
+        " next_at = clock_timestamp() + make_interval(secs => $4) where id = $1",
+        waiting.row_id,
+        waiting.attempts,
         reason[:MAX_REASON],
+        due_in_s,
     )
     return due_in_s
 
 
-async def bury(connection: Connection, claim: Claim, reason: str) -> None:
-    """Move the event to ``dead_letter``, where the admin sees it and can replay it."""
-    await connection.execute(_BURY, claim.row_id, SUBSCRIBER, reason[:MAX_REASON])
+async def bury(connection: Connection, waiting: Waiting, reason: str) -> None:
+    """Move the event to ``dead_letter``, where it can be replayed; a replay goes back to the letter that it is of."""
+    row = await connection.fetchrow(_BURIED, waiting.row_id)
+    if row is None:
+        return
+    if waiting.letter_id is not None:
+        letter = letters.Letter(headers={}, body=b"", replay_of=waiting.letter_id, reason=reason[:MAX_REASON])
+    else:
+        letter = letters.read({"content-type": "application/cloudevents+json"}, row["event"].encode())
+        letter = msgspec.structs.replace(
+            letter,
+            event_id=row["event_id"],
+            type=row["type"],
+            restaurant_id=row["restaurant_id"],
+            subscriber=SUBSCRIBER,
+            reason=reason[:MAX_REASON],
+        )
+    await letters.keep(connection, letter)
 
 
 def pause_s(attempts: int) -> float:

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import aiohttp
 
-from eventing.cloudevents import Event, to_binary
-
 CONNECT_TIMEOUT_S = 2.0
 PUBLISH_TIMEOUT_S = 20.0  # an in-memory broker answers only when its subscribers have
-MAX_CONNECTIONS = 32
+MAX_CONNECTIONS = 64  # as many as the relay may have events under way
 # Where a SinkBinding mounts its token for the sink, with Knative's authentication-oidc on. It is renewed while the
 # relay runs, so it is read for each event (some microseconds).
 TOKEN_FILE = Path("/oidc/token")
@@ -27,11 +25,10 @@ class NotPublishedError(RuntimeError):
 
 
 class Publisher:
-    """POSTs events in binary mode. ``open()`` in the event loop that uses it, ``close()`` after."""
+    """POSTs events. ``open()`` in the event loop that uses it, ``close()`` after."""
 
-    def __init__(self, sink: str, extensions: Mapping[str, str], *, token_file: Path = TOKEN_FILE) -> None:
+    def __init__(self, sink: str, *, token_file: Path = TOKEN_FILE) -> None:
         self._sink = sink
-        self._extensions = extensions
         self._token_file = token_file
         self._session: aiohttp.ClientSession | None = None
 
@@ -45,17 +42,16 @@ class Publisher:
         if self._session is not None:
             await self._session.close()
 
-    async def publish(self, event: Event) -> None:
-        """Return when the sink has taken the event (any 2xx).
+    async def publish(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Return when the sink has taken the message (any 2xx).
 
         Raises SinkAwayError when nobody listens there or our token is not accepted, NotPublishedError for every
         other failure.
         """
         assert self._session is not None, "open() first"
-        headers, body = to_binary(event.with_extensions(self._extensions))
-        headers |= self._authorization()
+        authorized = {**headers, **self._authorization()}
         try:
-            async with self._session.post(self._sink, data=body, headers=headers, allow_redirects=False) as answer:
+            async with self._session.post(self._sink, data=body, headers=authorized, allow_redirects=False) as answer:
                 if 200 <= answer.status < 300:
                     return
                 if answer.status == HTTPStatus.UNAUTHORIZED:
@@ -65,6 +61,8 @@ class Publisher:
             raise SinkAwayError(f"K_SINK: nobody answers at {self._sink} ({type(error).__name__})") from error
         except TimeoutError:
             raise NotPublishedError(f"no answer from the sink within {PUBLISH_TIMEOUT_S:g} s") from None
+        except ValueError as error:  # a header that HTTP can't carry: what came by HTTP has none, but once it is read
+            raise NotPublishedError(f"it can't be sent ({type(error).__name__})") from error
         except aiohttp.ClientError as error:
             raise NotPublishedError(f"the exchange with the sink broke off ({type(error).__name__})") from error
 

@@ -1,19 +1,21 @@
-"""The relay's tasks: some workers, one listener that wakes them, and their orderly end."""
+"""The relay's tasks: one session that is woken and claims, a task for each claimed lane, and their orderly end."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 
 import asyncpg
 
 from eventing.cloudevents import BadEvent
 from eventing.outbox import CHANNEL
 from eventing.relay import claims
-from eventing.relay.claims import Claim
+from eventing.relay.claims import Waiting
 from eventing.relay.publishing import NotPublishedError, Publisher, SinkAwayError
+from eventing.relay.settling import Settler
 from eventing.serving import open_when_there
 from process import logs
 from process.health import Health
@@ -22,33 +24,47 @@ from stores.postgres import Connection, Postgres, connect
 POLL_S = 2.0
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
-LISTENER_CHECK_S = 15.0
+SLICE_S = 1.0  # how long a lane keeps its place before others get their turn
+SESSION_CHECK_S = 15.0
 MEASURE_EVERY_S = 5.0
 STOP_GRACE_S = 5.0
+
+_CUT = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 log = logs.get(__name__)
 
 
 class Relay:
-    """Publishes the outbox until stopped. ``workers`` events at a time, each in a transaction of its own.
+    """Publishes the outbox until stopped: ``workers`` lanes at a time, each in order, with the sink's ``extensions``.
 
-    A notification wakes one worker; a worker that sees more than it can take wakes the next before it publishes.
-    So an event is under way 2 ms after its commit, and a slow subscriber holds up one worker and one restaurant.
-    ``on_failure`` is called when its tasks died of something unforeseen: it must not go on looking alive.
+    A slow subscriber holds up one lane, which is one restaurant's events. ``on_failure`` is called when its tasks died
+    of something unforeseen: it must not go on looking alive.
     """
 
     def __init__(
-        self, url: str, publisher: Publisher, health: Health, *, workers: int, on_failure: Callable[[], None]
+        self,
+        url: str,
+        publisher: Publisher,
+        health: Health,
+        *,
+        workers: int,
+        on_failure: Callable[[], None],
+        extensions: Mapping[str, str] | None = None,
     ) -> None:
         self._url = url
-        # A worker holds its connection while it publishes; one more is for those who only look.
-        self._postgres = Postgres(url, min_size=1, max_size=workers + 1)
+        self._postgres = Postgres(url, min_size=1, max_size=4)
         self._publisher = publisher
+        self._extensions = dict(extensions or {})
         self._health = health
         self._workers = workers
         self._on_failure = on_failure
-        self._calls: asyncio.Queue[None] = asyncio.Queue(maxsize=1)
+        self._settler = Settler(self._postgres)
+        self._woken = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._after = claims.FIRST_LANE
+        self._sink_pause_s = FIRST_PAUSE_S
+        self._sink_again_at = 0.0
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -61,13 +77,16 @@ class Relay:
         """Take no new event; give what is under way STOP_GRACE_S, then leave it to the next relay."""
         self._health.draining = True
         self._stopping.set()
-        if self._task is not None:
-            await asyncio.wait([self._task], timeout=STOP_GRACE_S)
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        await self._publisher.close()
-        await self._postgres.close()
+        self._woken.set()
+        try:
+            if self._task is not None:
+                await asyncio.wait([self._task], timeout=STOP_GRACE_S)
+                self._task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await self._task
+        finally:
+            await self._publisher.close()
+            await self._postgres.close()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
@@ -83,15 +102,15 @@ class Relay:
             if self._stopping.is_set():
                 return
             self._health.add("postgres", self._check)
-            helpers |= {asyncio.create_task(task()) for task in (self._listen, self._poll, self._measure)}
-            workers = [asyncio.create_task(self._work()) for _ in range(self._workers)]
-            helpers |= set(workers)
+            tasks = (self._claim_always, self._measure, self._settler.run)
+            helpers |= {asyncio.create_task(task()) for task in tasks}
             ended, _ = await asyncio.wait(helpers - {opening}, return_when=asyncio.FIRST_COMPLETED)
             for task in ended:
                 task.result()  # only stopping ends by itself: anything else has failed
-            self._call()
-            await asyncio.gather(*workers)
+            if self._under_way:
+                await asyncio.wait(self._under_way.values())
         finally:
+            helpers |= set(self._under_way.values())
             for task in helpers:
                 task.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
@@ -100,94 +119,117 @@ class Relay:
         async with self._postgres.platform() as connection:
             await connection.execute("select 1 from outbox limit 1")
 
-    def _call(self) -> None:
-        """Wake one worker; nothing to do when a call is waiting already."""
-        with contextlib.suppress(asyncio.QueueFull):
-            self._calls.put_nowait(None)
-
-    async def _poll(self) -> None:
-        while True:
-            self._call()
-            await asyncio.sleep(POLL_S)
-
     async def _measure(self) -> None:
         while True:
             try:
                 async with self._postgres.platform() as connection:
                     await claims.measure_backlog(connection)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # readiness says why
+            except _CUT:  # readiness says why
                 claims.backlog_unknown()
             await asyncio.sleep(MEASURE_EVERY_S)
 
-    async def _listen(self) -> None:
-        """Keep one LISTEN connection; while there is none the poll goes on."""
-        while True:
+    async def _claim_always(self) -> None:
+        """One session after the other, until the relay stops: it hears of new events and holds the lanes' locks."""
+        while not self._stopping.is_set():
             connection = None
             try:
-                connection = await connect(self._url, timeout_s=LISTENER_CHECK_S)
-                lost = asyncio.Event()
-                connection.add_termination_listener(lambda _, lost=lost: lost.set())
-                await connection.add_listener(CHANNEL, lambda *_: self._call())
-                self._call()
-                while not lost.is_set():
-                    try:
-                        await asyncio.wait_for(lost.wait(), LISTENER_CHECK_S)
-                    except TimeoutError:  # a connection that died silently says nothing: ask it
-                        await connection.execute("select 1", timeout=LISTENER_CHECK_S)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-                log.warning("listening again", failure=type(error).__name__)
+                connection = await connect(self._url, timeout_s=SESSION_CHECK_S)
+                connection.add_termination_listener(lambda _: self._woken.set())
+                await connection.add_listener(CHANNEL, lambda *_: self._woken.set())
+                await self._claim_in(connection)
+            except (*_CUT, asyncpg.InternalClientError) as error:  # the last: cut between two steps of the protocol
+                log.warning("claiming in a new session", failure=type(error).__name__)
+                await asyncio.sleep(FIRST_PAUSE_S * random.uniform(0.5, 1.0))
             finally:
                 if connection is not None and not connection.is_closed():
                     connection.terminate()
-            await asyncio.sleep(FIRST_PAUSE_S)
 
-    async def _work(self) -> None:
-        pause_s = FIRST_PAUSE_S
+    async def _claim_in(self, connection: Connection) -> None:
+        """Start what is due, as long as the session lives. A lane that has ended makes room and wakes this."""
+        held: dict[str, asyncio.Task[None]] = {}
         while not self._stopping.is_set():
-            try:
-                if not await self._publish_next():
-                    await self._calls.get()
-                pause_s = FIRST_PAUSE_S
-                continue
-            except SinkAwayError as error:
-                self._health.waiting_for("sink", str(error))
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-                log.warning("the outbox can't be read, trying again", failure=type(error).__name__)
+            self._woken.clear()
+            if ended := [lane for lane, task in held.items() if task.done()]:
+                await claims.release(connection, ended)
+                for lane in ended:
+                    del held[lane]
+            free = self._workers - len(self._under_way)
+            if free > 0 and time.monotonic() >= self._sink_again_at:
+                lanes, self._after = await claims.claim_in_turn(connection, self._after, self._under_way, free)
+                for lane, waiting in (await claims.due(connection, lanes)).items() if lanes else ():
+                    task = asyncio.create_task(self._publish_lane(connection, lane, waiting), name=f"lane {lane}")
+                    held[lane] = self._under_way[lane] = task
+            # A lane that has ended is seen at once; a session that died silently, at the next claim's timeout.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause_s * random.uniform(0.5, 1.0))
-            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
-        self._call()  # so that the next worker sees the end, too
+                await asyncio.wait_for(self._woken.wait(), POLL_S)
+        if self._under_way:  # the session's locks keep other relays from them until then
+            await asyncio.wait(self._under_way.values())
 
-    async def _publish_next(self) -> bool:
-        """Publish and settle one event; False when none is due. Raises SinkAwayError, with the event given back."""
-        async with self._postgres.platform() as connection:
-            claim = await claims.next_claim(connection)
-            if claim is None:
-                return False
-            if claim.more:
-                self._call()
+    async def _publish_lane(self, session: Connection, lane: str, events: list[Waiting]) -> None:
+        """Publish a lane's events one after the other, and return when they are settled.
+
+        Without its session it ends early: the lane may be another relay's by now.
+        """
+        began = time.monotonic()
+        settled: list[asyncio.Future[None]] = []
+        try:
+            for waiting in events:
+                if self._stopping.is_set() or session.is_closed() or time.monotonic() - began > SLICE_S:
+                    break
+                if await self._publish(waiting):
+                    settled.append(self._settler.published(waiting.row_id))
+        except SinkAwayError as error:
+            self._sink_away(str(error))
+        except _CUT as error:
+            log.warning("an event can't be put off, trying again", failure=type(error).__name__)
+        finally:
             try:
-                await self._publisher.publish(claim.event())
-            except NotPublishedError as error:
-                self._health.arrived("sink")
-                claims.failed_total.inc()
-                await self._put_off(connection, claim, str(error))
-            except BadEvent as error:
-                log.error("an outbox row is no event", row=claim.row_id, reason=error.reason)
-                claims.buried_total.inc()
-                await claims.bury(connection, claim, error.reason)
-            else:
-                self._health.arrived("sink")
-                claims.published_total.inc()
-                await claims.delivered(connection, claim)
+                if settled:
+                    await asyncio.wait(settled)
+            finally:
+                del self._under_way[lane]
+                asyncio.get_running_loop().call_soon(self._woken.set)  # once the task is done
+
+    async def _publish(self, waiting: Waiting) -> bool:
+        """True when the sink has taken it; else it is put off or buried. Raises SinkAwayError: it stays as it is."""
+        try:
+            await self._publisher.publish(*waiting.message(self._extensions))
+        except NotPublishedError as error:
+            self._sink_answers()
+            claims.failed_total.inc()
+            await self._put_off(waiting, str(error))
+            return False
+        except BadEvent as error:
+            log.error("an outbox row is no event", row=waiting.row_id, reason=error.reason)
+            claims.buried_total.inc()
+            async with self._postgres.platform() as connection:
+                await claims.bury(connection, waiting, error.reason)
+            return False
+        self._sink_answers()
+        claims.published_total.inc()
         return True
 
-    async def _put_off(self, connection: Connection, claim: Claim, reason: str) -> None:
-        due_in_s = await claims.failed(connection, claim, reason)
+    async def _put_off(self, waiting: Waiting, reason: str) -> None:
+        async with self._postgres.platform() as connection:
+            due_in_s = await claims.failed(connection, waiting, reason)
         if due_in_s is None:
             claims.buried_total.inc()
-            log.error("event is a dead letter", row=claim.row_id, attempts=claim.attempts + 1, reason=reason)
+            log.error("event is a dead letter", row=waiting.row_id, attempts=waiting.attempts + 1, reason=reason)
             return
-        log.warning("event not published", row=claim.row_id, attempts=claim.attempts + 1, reason=reason)
+        log.warning("event not published", row=waiting.row_id, attempts=waiting.attempts + 1, reason=reason)
         if due_in_s < POLL_S:
-            asyncio.get_running_loop().call_later(due_in_s + 0.01, self._call)
+            asyncio.get_running_loop().call_later(due_in_s + 0.01, self._woken.set)
+
+    def _sink_answers(self) -> None:
+        self._health.arrived("sink")
+        self._sink_pause_s = FIRST_PAUSE_S
+
+    def _sink_away(self, why: str) -> None:
+        """Claim nothing for a while, longer each time."""
+        self._health.waiting_for("sink", why)
+        if time.monotonic() < self._sink_again_at:  # another lane has just found out
+            return
+        pause_s = self._sink_pause_s * random.uniform(0.5, 1.0)
+        self._sink_again_at = time.monotonic() + pause_s
+        self._sink_pause_s = min(self._sink_pause_s * 2, LONGEST_PAUSE_S)
+        asyncio.get_running_loop().call_later(pause_s + 0.01, self._woken.set)

@@ -88,13 +88,15 @@ class CallHandler:
 
     async def take(self, request: Request) -> Response:
         await self._warmup.reached("lane")
+        from eventing import tracing
         from eventing.catalogue import CallIncoming
         from eventing.cloudevents import BadEvent, parse
         from functions.call_handler.serving.lane import CallLane
         from protocols.call_lane import CONTENT_TYPE
 
         try:
-            incoming = parse(request.headers, request.body).payload()
+            event = parse(request.headers, request.body)
+            incoming = event.payload()
             if not isinstance(incoming, CallIncoming):
                 raise BadEvent(f"type: the call handler takes {CallIncoming.TYPE}, not {incoming.TYPE}")
         except BadEvent as error:
@@ -105,7 +107,8 @@ class CallHandler:
             log.warning("call refused", call_id=incoming.call_id, attempt=incoming.attempt, reason=refusal)
             return problem(409, refusal)
         lane = CallLane(self._settings.hostname, incoming.attempt)
-        self._call = asyncio.create_task(self._serve(incoming, lane))
+        with tracing.within(event.extensions.get(tracing.TRACEPARENT, "")):
+            self._call = asyncio.create_task(self._serve(incoming, lane))
         self._spawn(_abort_when_gone(request, self._call))
         return Response(200, lane.lines(self._call), {"content-type": CONTENT_TYPE, "cache-control": "no-store"})
 

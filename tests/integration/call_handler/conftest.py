@@ -28,6 +28,7 @@ from tests.fakes.engine import FakeEngine, FakeSession
 from tests.shifted import clock
 
 WAIT_S = 10.0
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 GREETING = "Harbour Pizza, good evening!"
 CALLER = "+33612345678"
 
@@ -237,7 +238,7 @@ def call_event(bridge: FakeBridge, restaurant_id: str, **changes: Any) -> tuple[
         "received_at": datetime.now(UTC),
     }
     payload = CallIncoming(**(fields | changes))
-    return to_binary(Event.of(payload, source="/edge/edge-1"))
+    return to_binary(Event.of(payload, source="/edge/edge-1", extensions={"traceparent": TRACEPARENT}))
 
 
 Ring = Callable[..., Awaitable[Lane]]

@@ -11,6 +11,7 @@ from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine
 from tests.integration.call_handler.conftest import (
     GREETING,
+    TRACEPARENT,
     Handler,
     Ring,
     connect,
@@ -56,6 +57,7 @@ async def test_a_caller_orders_by_voice_and_the_order_is_in_the_database(
     assert (row["total_cents"], row["number"]) == (1350, 1)
     assert ended == EndedLine("order_confirmed", row["id"])
     assert event["data"]["lines"][0]["modifiers"] == ["Olives"]
+    assert event["traceparent"] == TRACEPARENT, "of the event that began the call"
     assert session.errors == []
     assert session.of("conversation.item.create")[0]["item"] == {
         "type": "message",

@@ -81,6 +81,32 @@ async def sink() -> AsyncIterator[Sink]:
     await server.close()
 
 
+@dataclass
+class RawSink:
+    """Takes whatever comes, event or not."""
+
+    url: str = ""
+    status: int = 202
+    received: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+    async def take(self, request: web.Request) -> web.Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        self.received.append((headers, await request.read()))
+        return web.Response(status=self.status)
+
+
+@pytest.fixture
+async def raw_sink() -> AsyncIterator[RawSink]:
+    sink = RawSink()
+    application = web.Application()
+    application.router.add_post("/", sink.take)
+    server = TestServer(application)
+    await server.start_server()
+    sink.url = str(server.make_url("/"))
+    yield sink
+    await server.close()
+
+
 class StartRelay(Protocol):
     def __call__(
         self,
@@ -104,9 +130,11 @@ def relay() -> StartRelay:
         extensions: Mapping[str, str] | None = None,
         token_file: Path = TOKEN_FILE,
     ) -> AsyncIterator[Relay]:
-        publisher = Publisher(sink_url, extensions or {}, token_file=token_file)
+        publisher = Publisher(sink_url, token_file=token_file)
         # A relay that fails raises what it died of from stop().
-        relay = Relay(url, publisher, health or Health("relay"), workers=4, on_failure=lambda: None)
+        relay = Relay(
+            url, publisher, health or Health("relay"), workers=4, on_failure=lambda: None, extensions=extensions
+        )
         await relay.start()
         try:
             yield relay

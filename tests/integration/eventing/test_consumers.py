@@ -6,6 +6,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from eventing import outbox, tracing
 from eventing.catalogue import CacheInvalidated, FaqChanged, MenuChanged
 from eventing.cloudevents import Event, to_binary
 from eventing.consumers import consumer, outside_consumer
@@ -15,7 +16,7 @@ from stores import live
 from stores.postgres import Connection, Postgres
 from stores.redis import Redis, connect
 from tests.conftest import Database, Pools
-from tests.integration.eventing.conftest import MakeRestaurant, Serving
+from tests.integration.eventing.conftest import Eventually, MakeRestaurant, RawSink, Serving, StartRelay
 
 pytestmark = pytest.mark.integration
 
@@ -132,6 +133,77 @@ async def test_an_id_that_another_restaurants_event_has_is_refused_and_not_taken
 
     assert [answer.status for answer in answers] == [200, 400]
     assert (effect.calls, await count("faq")) == (1, 0)
+
+
+async def test_the_same_id_from_another_source_is_another_event(
+    app: MakeApp, serving: Serving, restaurant_id: str, count: Count
+) -> None:
+    effect = Effect()
+    first = changed(restaurant_id)
+    other = Event.of(FaqChanged(restaurant_id=restaurant_id), source="/pos", id=first.id)
+    async with serving(app(effect)) as function:
+        answers = [await function.send(event) for event in (first, other, first, other)]
+
+    assert (effect.calls, await count("faq")) == (2, 2)
+    assert answers[:2] == answers[2:]
+    assert answers[0].event().id != answers[1].event().id
+
+
+async def test_what_is_emitted_while_an_event_is_handled_carries_its_trace(
+    database: Database, postgres: Pools, serving: Serving, restaurant_id: str
+) -> None:
+    async def effect(connection: Connection, event: Event) -> None:
+        change = MenuChanged(restaurant_id=restaurant_id)
+
+        async def emit_in_a_task() -> None:
+            await outbox.emit(connection, change, source="/tester")
+
+        await asyncio.create_task(emit_in_a_task())
+
+    app = consumer("tester", [FaqChanged], effect, postgres=Postgres(database.app_url))
+    async with serving(app) as function:
+        await function.send(changed(restaurant_id, extensions={"traceparent": "00-1-2-03"}))
+        await function.send(changed(restaurant_id))
+
+    async with postgres.platform.platform() as connection:
+        rows = await connection.fetch("select event->>'traceparent' as trace from outbox order by id")
+    assert [row["trace"] for row in rows] == ["00-1-2-03", None]
+
+
+async def test_a_trace_goes_from_the_outbox_through_the_relay_and_a_function_to_its_reply(
+    app: MakeApp,
+    database: Database,
+    postgres: Pools,
+    serving: Serving,
+    restaurant_id: str,
+    raw_sink: RawSink,
+    relay: StartRelay,
+    eventually: Eventually,
+) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with tracing.within(trace):
+        async with postgres.app.tenant(restaurant_id) as connection:
+            await outbox.emit(connection, FaqChanged(restaurant_id=restaurant_id), source="/edge/a")
+    async with relay(database.platform_url, raw_sink.url), serving(app(Effect())) as function:
+
+        async def published() -> bool:
+            return bool(raw_sink.received)
+
+        await eventually(published)
+        answer = await function.post(*raw_sink.received[0])
+
+    assert answer.event().extensions["traceparent"] == trace
+
+
+async def test_an_extension_that_contradicts_the_data_is_refused_by_name(
+    app: MakeApp, serving: Serving, restaurant_id: str, count: Count
+) -> None:
+    other = {"restaurantid": "0b6e8a1e-7b1c-4c0e-9a53-4a40d9a3f001"}
+    async with serving(app(Effect())) as function:
+        answer = await function.send(changed(restaurant_id, extensions=other))
+
+    assert (answer.status, await count("faq")) == (400, 0)
+    assert b"restaurantid: the extension and the data's restaurant_id differ" in answer.body
 
 
 async def test_two_functions_take_the_same_event_and_reply_under_different_ids(

@@ -1,10 +1,13 @@
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from domain.prompts import greeting_text
 from eventing.catalogue import CacheInvalidated, FaqChanged, GreetingChanged, MenuChanged, RestaurantChanged
+from eventing.cloudevents import Event
 from stores import greetings, restaurants
+from stores.cache import RestaurantCache
 from stores.greetings import Greeting
 from stores.redis import Redis
 from tests.conftest import Database, Pools
@@ -89,3 +92,39 @@ async def test_without_redis_it_is_not_ready_and_asks_for_another_try(
     assert readiness[0] == 503
     assert "redis" in readiness[1]["missing"]
     assert (status, problem["detail"].split(" (")[0]) == (503, "Redis is away")
+
+
+async def test_a_newer_change_and_then_an_older_one_leave_the_newest_menu(
+    function: StartFunction, redis: Redis, postgres: Pools, restaurant_id: str
+) -> None:
+    """A change deletes and says nothing of what is new, so the order of their coming does not matter."""
+    cache = RestaurantCache(redis, postgres.app)
+    now = datetime.now(UTC)
+    older, newer = (
+        Event.of(RestaurantChanged(restaurant_id=restaurant_id, fields=("name",)), source="/web", time=at)
+        for at in (now - timedelta(minutes=5), now)
+    )
+    await cache.load(restaurant_id)
+    async with function("cache_invalidator") as invalidator:
+        for event in (newer, older):
+            async with postgres.platform.platform() as connection:
+                await connection.execute("update restaurant set name = $1", event.id)
+            assert (await cache.load(restaurant_id)).restaurant.name != event.id, "it is kept until the event comes"
+            await invalidator.send(event)
+            assert (await cache.load(restaurant_id)).restaurant.name == event.id
+
+
+async def test_what_was_read_before_the_older_change_came_is_not_kept_after_it(
+    function: StartFunction, redis: Redis, postgres: Pools, restaurant_id: str
+) -> None:
+    """Its transaction may have begun before the newer one's and ended after: then the cache is of between."""
+    cache = RestaurantCache(redis, postgres.app)
+    now = datetime.now(UTC)
+    async with function("cache_invalidator") as invalidator:
+        await invalidator.send(Event.of(MenuChanged(restaurant_id=restaurant_id), source="/web", time=now))
+        await cache.load(restaurant_id)
+        late = Event.of(MenuChanged(restaurant_id=restaurant_id), source="/web", time=now - timedelta(seconds=3))
+        _, reply, _ = await invalidator.send(late)
+
+    assert reply is not None
+    assert f"resto:{restaurant_id}:menu" in reply.payload_of(CacheInvalidated).keys

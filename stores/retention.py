@@ -1,0 +1,64 @@
+"""What is kept no longer than it is needed: each kind's age, and how the older ones go.
+
+Checkpoints and everything else in Redis end by their own lifetimes (two hours, a day): nothing is left to do there.
+Orders stay, as accounts must; so does each call's row, without its caller and what was said.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from stores.postgres import Connection
+
+BATCH = 1000  # rows a transaction: short enough that nobody waits for its locks
+
+
+class Kind(NamedTuple):
+    """``statement`` takes (older than, how many rows at most) and goes by an index on that time."""
+
+    name: str
+    statement: str
+
+
+# As long as there is a letter of the event it may be replayed, and those who took it must know it then.
+PROCESSED_EVENTS = Kind(
+    "processed_events",
+    "delete from processed_event where ctid = any(array("
+    " select ctid from processed_event as taken where at < $1 and not exists (select from dead_letter as letter"
+    " where letter.event_id = taken.event_id and letter.source = taken.source) order by at limit $2))",
+)
+LETTERS = Kind(
+    "letters",
+    "delete from dead_letter where id = any(array("
+    " select id from dead_letter where failed_at < $1 and (replayed_at is null or replayed_at < $1)"
+    " order by failed_at limit $2))",
+)
+# The condition is the partial index call_log_with_words', word for word.
+TRANSCRIPTS = Kind(
+    "transcripts",
+    "update call_log as c set transcript = '[]', recording = '', unconfirmed_encrypted = null"
+    " from (select id, started_at from call_log where started_at < $1"
+    " and (transcript <> '[]' or recording <> '' or unconfirmed_encrypted is not null)"
+    " order by started_at limit $2) as old where c.id = old.id and c.started_at = old.started_at",
+)
+CALLERS = Kind(
+    "callers",
+    "update call_log as c set caller_encrypted = null, caller_hash = null"
+    " from (select id, started_at from call_log where started_at < $1 and caller_encrypted is not null"
+    " order by started_at limit $2) as old where c.id = old.id and c.started_at = old.started_at",
+)
+CUSTOMERS = Kind(
+    "customers",
+    "delete from customer where id = any(array("
+    " select id from customer where last_seen_at < $1 order by last_seen_at limit $2))",
+)
+
+
+async def forget(connection: Connection, kind: Kind, days: int, now: datetime, *, batch: int = BATCH) -> int:
+    """Let go of up to ``batch`` rows older than ``days`` days; how many. ``batch`` of them: there may be more.
+
+    Needs the platform role.
+    """
+    status = await connection.execute(kind.statement, now - timedelta(days=days), batch)
+    return int(status.split()[-1])

@@ -1,0 +1,135 @@
+"""What the archiver lets go of, at a time that the test sets."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from functions import archiver
+from functions.archiver import ArchiverSettings
+from stores import retention
+from tests.conftest import Database, Pools
+from tests.integration.functions_small.conftest import Run
+
+pytestmark = pytest.mark.integration
+
+NOW = datetime(2031, 3, 1, 3, 50, tzinfo=UTC)
+DAYS = ArchiverSettings(platform_database_url="").days()
+
+PLANT = {
+    "processed_events": "insert into processed_event (consumer, source, event_id, at, restaurant_id)"
+    " values ('c', '/s', $3, $2, $1)",
+    "letters": "insert into dead_letter (restaurant_id, event_id, type, source, headers, body, failed_at)"
+    " values ($1, $3, 't', '/s', '{}', '', $2)",
+    "transcripts": "insert into call_log (restaurant_id, id, started_at, transcript, recording, unconfirmed_encrypted)"
+    " values ($1, $3, $2, '[{}]', 'file', 'x')",
+    "callers": "insert into call_log (restaurant_id, id, started_at, caller_encrypted, caller_hash)"
+    " values ($1, $3, $2, 'x', sha256('x'))",
+    "customers": "insert into customer (restaurant_id, last_seen_at, phone_hash, phone_encrypted)"
+    " values ($1, $2, sha256($3::text::bytea), 'x')",
+}
+LEFT = {
+    "processed_events": "select count(*) from processed_event",
+    "letters": "select count(*) from dead_letter",
+    "transcripts": "select count(*) from call_log where transcript <> '[]' and recording <> ''"
+    " and unconfirmed_encrypted is not null",
+    "callers": "select count(*) from call_log where caller_encrypted is not null and caller_hash is not null",
+    "customers": "select count(*) from customer",
+}
+
+
+async def plant(postgres: Pools, kind: str, restaurant_id: str, at: datetime, name: str) -> None:
+    async with postgres.platform.platform() as connection:
+        await connection.execute(PLANT[kind], restaurant_id, at, name)
+
+
+def each_node(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for below in node.get("Plans", ()):
+        yield from each_node(below)
+
+
+async def left(postgres: Pools, kind: str) -> int:
+    async with postgres.platform.platform() as connection:
+        count: int = await connection.fetchval(LEFT[kind])
+    return count
+
+
+@pytest.mark.parametrize("kind", DAYS, ids=lambda kind: kind.name)
+async def test_what_is_older_than_its_days_goes_and_the_rest_stays(
+    postgres: Pools, restaurant_id: str, kind: retention.Kind
+) -> None:
+    for name, age in (
+        ("old", timedelta(days=DAYS[kind], minutes=1)),
+        ("young", timedelta(days=DAYS[kind], minutes=-1)),
+    ):
+        await plant(postgres, kind.name, restaurant_id, NOW - age, name)
+
+    gone = await archiver.forget(postgres.platform, DAYS, NOW)
+
+    assert gone == {one.name: int(one is kind) for one in DAYS}
+    assert await left(postgres, kind.name) == 1
+    assert set((await archiver.forget(postgres.platform, DAYS, NOW)).values()) == {0}
+
+
+async def test_it_works_in_batches_until_nothing_is_left_and_stops_when_its_time_is_over(
+    postgres: Pools, restaurant_id: str
+) -> None:
+    for number in range(7):
+        await plant(postgres, "letters", restaurant_id, NOW - timedelta(days=40), str(number))
+
+    none_in_no_time = await archiver.forget(postgres.platform, DAYS, NOW, budget_s=0)
+    gone = await archiver.forget(postgres.platform, DAYS, NOW, batch=3)
+
+    assert (none_in_no_time["letters"], gone["letters"], await left(postgres, "letters")) == (0, 7, 0)
+
+
+async def test_an_old_letter_that_was_replayed_lately_stays(postgres: Pools, restaurant_id: str) -> None:
+    await plant(postgres, "letters", restaurant_id, NOW - timedelta(days=40), "1")
+    async with postgres.platform.platform() as connection:
+        await connection.execute("update dead_letter set replayed_at = $1", NOW - timedelta(days=1))
+
+    assert (await archiver.forget(postgres.platform, DAYS, NOW))["letters"] == 0
+
+
+async def test_who_took_an_event_is_known_as_long_as_its_letter_can_be_replayed(
+    postgres: Pools, restaurant_id: str
+) -> None:
+    await plant(postgres, "processed_events", restaurant_id, NOW - timedelta(days=20), "1")
+    await plant(postgres, "letters", restaurant_id, NOW - timedelta(days=20), "1")
+
+    kept = await archiver.forget(postgres.platform, DAYS, NOW)
+    later = await archiver.forget(postgres.platform, DAYS, NOW + timedelta(days=11), batch=1)
+
+    assert (kept["processed_events"], later["letters"]) == (0, 1)
+    again = await archiver.forget(postgres.platform, DAYS, NOW + timedelta(days=11))
+    assert later["processed_events"] + again["processed_events"] == 1
+
+
+@pytest.mark.parametrize("kind", DAYS, ids=lambda kind: kind.name)
+async def test_each_kind_is_found_by_an_index(postgres: Pools, kind: retention.Kind) -> None:
+    async with postgres.platform.platform() as connection:
+        await connection.execute("set local enable_seqscan = off")
+        await connection.execute("set local enable_bitmapscan = off")
+        await connection.execute("set local enable_sort = off")
+        plan = await connection.fetchval(f"explain (format json) {kind.statement}", NOW, 1000)
+
+    conditions = [
+        node.get("Index Cond", "")
+        for node in each_node(json.loads(plan)[0]["Plan"])
+        if node["Node Type"].startswith("Index")
+    ]
+    assert any("<" in condition for condition in conditions), plan
+
+
+async def test_a_tick_lets_go_of_what_is_old_and_counts_it(
+    run: Run, database: Database, postgres: Pools, restaurant_id: str
+) -> None:
+    await plant(postgres, "letters", restaurant_id, datetime.now(UTC) - timedelta(days=3), "1")
+    async with run("functions", "archiver", PLATFORM_DATABASE_URL=database.platform_url, LETTER_DAYS="2") as function:
+        assert await function.tick("retention-due") == (204, {})
+        assert await function.metric('forgotten_total{kind="letters"}') == 1
+
+    assert await left(postgres, "letters") == 0

@@ -1,0 +1,79 @@
+"""``alloresto letters`` as the operator runs it, on a real Postgres."""
+
+import os
+import subprocess
+import sys
+import uuid
+
+import pytest
+
+from eventing import letters
+from tests.conftest import Database, Pools
+
+pytestmark = pytest.mark.integration
+
+
+def command(database: Database | None, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "PLATFORM_DATABASE_URL"}
+    if database is not None:
+        environment["PLATFORM_DATABASE_URL"] = database.platform_url
+    return subprocess.run(
+        [sys.executable, "-m", "cli", "letters", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+async def keep(postgres: Pools, event_id: str, *, truncated: bool = False, body: bytes = b"{\xff") -> str:
+    headers = {
+        "ce-id": event_id,
+        "ce-source": "/pos",
+        "ce-type": "com.example.sold\x1b[2J",
+        "ce-knativeerrorcode": "400",
+    }
+    async with postgres.platform.platform() as connection:
+        return await letters.keep(connection, letters.read(headers, body, truncated=truncated))
+
+
+async def test_letters_are_listed_shown_and_replayed(database: Database, postgres: Pools) -> None:
+    first, second, cut = await keep(postgres, "1"), await keep(postgres, "2"), await keep(postgres, "3", truncated=True)
+
+    listed = command(database, "list").stdout
+    shown = command(database, "show", first)
+    replayed = command(database, "replay", first)
+    others = command(database, "list").stdout
+    all_replayed = command(database, "replay", "--all")
+    left = command(database, "list").stdout
+    everything = command(database, "list", "--delivered").stdout
+
+    assert [line.split()[0] for line in listed.splitlines()] == [cut, second, first]
+    assert "\x1b" not in listed
+    assert "ce-source: /pos" in shown.stdout
+    assert "{\\xff" in shown.stdout
+    assert (replayed.returncode, replayed.stdout) == (0, "1 to be published again\n")
+    assert first not in others
+    assert all_replayed.stdout == "1 to be published again\n"
+    assert [line.split()[:2] for line in left.splitlines()] == [[cut, "open"]]
+    assert f"{first}  replayed" in everything
+    async with postgres.platform.platform() as connection:
+        waiting = await connection.fetch("select dead_letter_id from outbox")
+    assert {row["dead_letter_id"] for row in waiting} == {first, second}
+
+
+async def test_what_cannot_be_done_is_one_line(database: Database, postgres: Pools) -> None:
+    cut = await keep(postgres, "1", truncated=True)
+
+    for arguments, says in (
+        (("show", "7"), "7 is no letter's id"),
+        (("show", str(uuid.UUID(int=7))), "there is no letter"),
+        (("replay", cut), "was cut off"),
+    ):
+        refused = command(database, *arguments)
+        assert (refused.returncode, refused.stderr.count("\n"), says in refused.stderr) == (1, 1, True), refused.stderr
+    assert command(database, "replay").returncode == 2
+    unset = command(None, "list")
+    assert (unset.returncode, "PLATFORM_DATABASE_URL" in unset.stderr) == (2, True)
+    assert "no dead letters" not in command(database, "list").stdout
