@@ -18,11 +18,9 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import aiohttp
-
 from bench.report import Figure, percentile
 from devstack.servers.embedded import EmbeddedPostgres
-from devstack.servers.ports import free_port
+from devstack.servers.ports import free_port, is_ready
 from eventing import outbox
 from eventing.catalogue import MenuChanged
 from stores.migrate import migrate
@@ -97,7 +95,7 @@ class RelayBench:
         with child(
             "eventing.relay", PLATFORM_DATABASE_URL=url, K_SINK=self._sink_url, PORT=str(port), HOST="127.0.0.1"
         ):
-            await answering(f"http://127.0.0.1:{port}/health/ready")
+            await until_ready(port)
             yield
 
     async def backlog(self) -> Figure:
@@ -150,13 +148,9 @@ def child(module: str, *arguments: str, output: Path | None = None, **settings: 
             process.wait(timeout=15)
 
 
-async def answering(url: str) -> None:
-    async with aiohttp.ClientSession() as session, asyncio.timeout(START_WITHIN_S):
-        while True:
-            with contextlib.suppress(aiohttp.ClientConnectionError):
-                async with session.get(url) as answer:
-                    if answer.status == 200:
-                        return
+async def until_ready(port: int) -> None:
+    async with asyncio.timeout(START_WITHIN_S):
+        while not await asyncio.to_thread(is_ready, port):
             await asyncio.sleep(POLL_S)
 
 
@@ -171,7 +165,7 @@ async def run(_: int) -> list[Figure]:
         await migrate(server.url(), app_password=passwords[0], platform_password=passwords[1])
         sink_port, printed = free_port(), folder / "arrivals"
         held.enter_context(child("bench.event_sink", str(sink_port), output=printed))
-        await answering(f"http://127.0.0.1:{sink_port}/health/ready")
+        await until_ready(sink_port)
         postgres = Postgres(server.url("alloresto_platform"))
         await postgres.open()
         try:

@@ -47,7 +47,7 @@ class Agreement:
 NOTHING_READ = Agreement()
 
 
-def require_agreement(agreement: Agreement, cart: Cart, language: str) -> None:
+def require_agreement(agreement: Agreement, cart: Cart) -> None:
     """Raises Refused: ``not_read_back``, ``not_heard``, ``not_answered``, ``caller_speaking`` or ``not_agreed``."""
     if agreement.version != cart.version:
         message = "Call read_cart, say its sentence and let the caller agree before confirm_order."
@@ -59,7 +59,7 @@ def require_agreement(agreement: Agreement, cart: Cart, language: str) -> None:
         raise Refused("caller_speaking", "The caller is speaking: listen first.", (), "read_back")
     if not agreement.answered:
         raise Refused("not_answered", "The caller has not answered the read-back yet: wait.", (), "read_back")
-    if not agreement.key and agreement.answer and answer_of(agreement.answer, language) != "yes":
+    if not agreement.key and agreement.answer and answer_of(agreement.answer) != "yes":
         message = (
             "That was no clear yes. Do what the caller asked for; if the order is to stay as it is, call read_cart"
             " again and ask for a yes or a no."
@@ -97,7 +97,7 @@ _BUT = re.compile(
 )
 
 
-def answer_of(said: str, language: str) -> Answer:
+def answer_of(said: str) -> Answer:
     """What ``said`` means as the answer to a read-back: ``yes`` only when nothing in it takes the yes back.
 
     "Sure, how long will it take?" is a yes; "yes but the total is wrong", "not yet" and "oui enfin non" are ``no``;

@@ -14,3 +14,6 @@ Outcome = Literal[
     "failed",
     "lost",
 ]
+
+# Why a cart is left that nobody agreed to: the words of the event and of the call log.
+LeftBecause = Literal["caller_hung_up", "transferred", "engine_failed", "handler_lost", "not_saved"]

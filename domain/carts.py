@@ -185,21 +185,15 @@ def totals(cart: Cart, country: str) -> Totals:
     It is computed on the sum of each rate, not by line, as on a till receipt.
     """
     kind = cart.fulfilment.kind if cart.fulfilment else "pickup"
-    items_cents = sum(line.total_cents for line in cart.lines)
-    fee = fee_cents(cart)
     gross: dict[int, int] = {}
     for line in cart.lines:
         rate = line.vat.rate_bp(kind)
         gross[rate] = gross.get(rate, 0) + line.total_cents
-    if fee:
+    if cart.fee_cents:
         rate = standard_rate_bp(country)
-        gross[rate] = gross.get(rate, 0) + fee
+        gross[rate] = gross.get(rate, 0) + cart.fee_cents
     shares = tuple(VatShare(rate, cents, money.vat_included(cents, rate)) for rate, cents in sorted(gross.items()))
-    return Totals(items_cents, fee, items_cents + fee, shares)
-
-
-def fee_cents(cart: Cart) -> int:
-    return cart.fulfilment.fee_cents if cart.fulfilment else 0
+    return Totals(cart.items_cents, cart.fee_cents, cart.total_cents, shares)
 
 
 def minimum_cents(cart: Cart, restaurant: Restaurant) -> int:
@@ -210,7 +204,7 @@ def minimum_cents(cart: Cart, restaurant: Restaurant) -> int:
 
 
 def below_minimum(cart: Cart, restaurant: Restaurant) -> bool:
-    return sum(line.total_cents for line in cart.lines) < minimum_cents(cart, restaurant)
+    return cart.items_cents < minimum_cents(cart, restaurant)
 
 
 def missing(cart: Cart, restaurant: Restaurant, agreement: Agreement) -> tuple[str, ...]:
@@ -259,7 +253,7 @@ def confirm(
         require_zone(restaurant, fulfilment.address.postcode)
     require_within(cart, restaurant)
     promise = promised_at(restaurant, now, load_minutes, fulfilment, cart.wanted_at, called_at)
-    require_agreement(agreement, cart, restaurant.language)
+    require_agreement(agreement, cart)
     sums = totals(cart, restaurant.country)
     return ConfirmedOrder(
         id=cart.order_id,

@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from domain import spoken_time
-from domain.errors import Refused
+from domain.errors import Code, Refused
 from domain.restaurant import Restaurant
 
 # Further than any holiday closure; after that "we don't know" is the honest answer.
@@ -92,6 +92,13 @@ def closed(restaurant: Restaurant, now_utc: datetime) -> Refused:
     spoken = spoken_time.moment(local, today, restaurant.language)
     message = "The restaurant is closed: no order can be confirmed before its next opening."
     return Refused("closed", message, (local.isoformat(timespec="minutes"),), "now", subject=spoken)
+
+
+def not_open_at(restaurant: Restaurant, instant: datetime, code: Code, message: str, field: str) -> Refused:
+    """The refusal of a wished time, with that day's hours."""
+    day = local_time(restaurant, instant).date()
+    allowed = tuple(spoken_time.spans_text((span,), "en") for span in spans_on(restaurant, day))
+    return Refused(code, message, allowed, field, subject=spoken_hours(restaurant, day))
 
 
 def spoken_hours(restaurant: Restaurant, day: date) -> str:

@@ -31,12 +31,6 @@ class StandardLimits(NamedTuple):
 STANDARD_LIMITS = StandardLimits()
 
 
-def order_cents(cart: Cart) -> int:
-    """Items and delivery fee, VAT included."""
-    fee_cents = cart.fulfilment.fee_cents if cart.fulfilment else 0
-    return sum(line.total_cents for line in cart.lines) + fee_cents
-
-
 def portions(cart: Cart) -> int:
     return sum(line.quantity for line in cart.lines)
 
@@ -44,7 +38,7 @@ def portions(cart: Cart) -> int:
 def require_within(cart: Cart, limits: Limits) -> None:
     """Raises Refused ``over_limit``."""
     most_cents = min(limits.max_order_cents, MAX_TOTAL_CENTS)
-    if order_cents(cart) <= most_cents and portions(cart) <= limits.max_order_items:
+    if cart.total_cents <= most_cents and portions(cart) <= limits.max_order_items:
         return
     message = (
         f"An order of more than {limits.max_order_items} portions or {money.decimal_text(most_cents)} {cart.currency}"
@@ -55,5 +49,5 @@ def require_within(cart: Cart, limits: Limits) -> None:
 
 def require_no_growth_beyond(before: Cart, after: Cart, limits: Limits) -> None:
     """As ``require_within(after)``, but a change that makes a too large order smaller is let through."""
-    if order_cents(after) > order_cents(before) or portions(after) > portions(before):
+    if after.total_cents > before.total_cents or portions(after) > portions(before):
         require_within(after, limits)

@@ -15,7 +15,7 @@ from domain.spoken_time import language_of
 _Found = tuple[int, int]
 _Reader = Callable[[Sequence[str], int], _Found | None]
 
-_ENGLISH_SMALL = {
+ENGLISH_SMALL = {
     "one": 1,
     "two": 2,
     "three": 3,
@@ -46,7 +46,7 @@ _ENGLISH_TENS = {
     "eighty": 80,
     "ninety": 90,
 }
-_FRENCH_SMALL = {
+FRENCH_SMALL = {
     "un": 1,
     "une": 1,
     "deux": 2,
@@ -125,11 +125,11 @@ def _english_below_thousand(words: Sequence[str], at: int) -> _Found | None:
 
 def _english_below_hundred(words: Sequence[str], at: int) -> _Found | None:
     word = _word(words, at)
-    if word in _ENGLISH_SMALL:
-        return _ENGLISH_SMALL[word], at + 1
+    if word in ENGLISH_SMALL:
+        return ENGLISH_SMALL[word], at + 1
     if word not in _ENGLISH_TENS:
         return None
-    unit = _ENGLISH_SMALL.get(_word(words, at + 1), 10)
+    unit = ENGLISH_SMALL.get(_word(words, at + 1), 10)
     return (_ENGLISH_TENS[word] + unit, at + 2) if unit < 10 else (_ENGLISH_TENS[word], at + 1)
 
 
@@ -179,8 +179,8 @@ def _french_below_hundred(words: Sequence[str], at: int) -> _Found | None:
 
 def _french_below_twenty(words: Sequence[str], at: int) -> _Found | None:
     """``dix-sept`` comes as two words."""
-    value = _FRENCH_SMALL.get(_word(words, at), 0)
-    unit = _FRENCH_SMALL.get(_word(words, at + 1), 0)
+    value = FRENCH_SMALL.get(_word(words, at), 0)
+    unit = FRENCH_SMALL.get(_word(words, at + 1), 0)
     if value == 10 and 7 <= unit <= 9:
         return 10 + unit, at + 2
     return (value, at + 1) if value else None

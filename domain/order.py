@@ -76,6 +76,19 @@ class Cart:
     customer_name: str = ""
     wanted_at: datetime | None = None
 
+    @property
+    def items_cents(self) -> int:
+        return sum(line.total_cents for line in self.lines)
+
+    @property
+    def fee_cents(self) -> int:
+        return self.fulfilment.fee_cents if self.fulfilment else 0
+
+    @property
+    def total_cents(self) -> int:
+        """Items and delivery fee, VAT included."""
+        return self.items_cents + self.fee_cents
+
 
 @dataclass(frozen=True, slots=True)
 class VatShare:

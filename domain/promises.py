@@ -152,10 +152,6 @@ class _Kitchen:
         return Refused("after_last_order", message, (local.isoformat(timespec="minutes"),), "now", subject=spoken)
 
     def _not_then(self, wanted: datetime) -> Refused:
-        day = hours.local_time(self.restaurant, wanted).date()
-        spans = hours.spans_on(self.restaurant, day)
         message = "Orders are only taken for a time when the restaurant is open, at most 24 hours ahead"
         message += "." if self.restaurant.orders_ahead else ", and not for a later opening than the present one."
-        allowed = tuple(spoken_time.spans_text((span,), "en") for span in spans)
-        subject = hours.spoken_hours(self.restaurant, day)
-        return Refused("not_at_that_time", message, allowed, "wanted_at", subject=subject)
+        return hours.not_open_at(self.restaurant, wanted, "not_at_that_time", message, "wanted_at")

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from domain import hours, spoken_time
+from domain import hours
 from domain.errors import Refused
 from domain.restaurant import Restaurant
 
@@ -74,9 +74,5 @@ def check_request(restaurant: Restaurant, now: datetime, starts_at: datetime, co
         raise Refused("bad_booking_time", message, ("30 minutes to 60 days ahead",), "date")
     closing = hours.closes_at(restaurant, starts_at)
     if closing is None or starts_at + LAST_SEATING_BEFORE_CLOSING > closing:
-        day = hours.local_time(restaurant, starts_at).date()
-        spans = hours.spans_on(restaurant, day)
-        allowed = tuple(spoken_time.spans_text((span,), "en") for span in spans)
         message = "Closed then, or within 45 minutes of closing."
-        subject = hours.spoken_hours(restaurant, day)
-        raise Refused("closed_at_booking_time", message, allowed, "time", subject=subject)
+        raise hours.not_open_at(restaurant, starts_at, "closed_at_booking_time", message, "time")

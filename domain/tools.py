@@ -69,7 +69,6 @@ class ReadBack:
     """The caller is to hear ``cart`` read out: ``sentence``, or as much in other words (``agreement.misread``)."""
 
     cart: Cart
-    total_cents: int
     sentence: str
 
 
@@ -142,7 +141,7 @@ def _view(state: OrderState) -> dict[str, Any]:
         }
         for line in cart.lines
     ]
-    total = decimal_text(carts.totals(cart, state.restaurant.country).total_cents)
+    total = decimal_text(cart.total_cents)
     fulfilment = cart.fulfilment.kind if cart.fulfilment else None
     summary = {"lines": lines, "total": total, "currency": cart.currency, "version": cart.version}
     missing = [] if state.confirmed else list(carts.missing(cart, state.restaurant, state.agreement))
@@ -235,15 +234,13 @@ def _read_cart(state: OrderState, arguments: Arguments, now: datetime) -> _Answe
         raise Refused("empty_cart", "The cart is empty: add an item first.", (), "items")
     agreement = Agreement(version=cart.version)
     below = carts.below_minimum(cart, state.restaurant)
-    total_cents = carts.totals(cart, state.restaurant.country).total_cents
     say = _words(state).read_cart(
         cart,
-        total_cents,
         short_of=carts.minimum_cents(cart, state.restaurant) if below else 0,
         complete=not state.confirmed and not carts.missing(cart, state.restaurant, agreement),
         wanted=_wanted(state, now),
     )
-    return _Answer(replace(state, agreement=agreement), say, ReadBack(cart, total_cents, say))
+    return _Answer(replace(state, agreement=agreement), say, ReadBack(cart, say))
 
 
 def _wanted(state: OrderState, now: datetime) -> str:

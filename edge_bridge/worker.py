@@ -64,7 +64,6 @@ class Worker:
         self._end = end
         self._stop = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._sip_is_up = False
         self._postgres = Postgres(config.platform_database_url, min_size=1, max_size=3)
         self._redis = redis.connect(config.redis_url)
         self._feed = CallFeed(self._redis)
@@ -156,7 +155,6 @@ class Worker:
             ) from None
         except RuntimeError as error:
             raise WorkerStartError(f"SIP does not start: {error}", PORT_TAKEN_STATUS) from None
-        self._sip_is_up = True
         await self._lane.open()
         self._pods.check()
 
@@ -175,8 +173,7 @@ class Worker:
     def _lines_changed(self, directory: Directory) -> None:
         self._switchboard.directory = directory
         if not self._switchboard.draining:
-            ours = (line for line in directory.by_id.values() if line.registers)
-            self._registrar.sync(ours)
+            self._registrar.sync(directory.by_id.values())
 
     def _registered(self, line_id: str, status: int, expires_s: int, registrar_host: str) -> None:
         self._registrar.answered(line_id, status, expires_s)
@@ -200,8 +197,6 @@ class Worker:
 
     def _report(self) -> control.Report:
         missing = dict(self._watches.missing)
-        if not self._sip_is_up:
-            missing["sip"] = "SIP is not open yet"
         if self._book.directory is None:
             missing["lines"] = "the phone lines are not read yet; every INVITE gets 503"
         return control.Report(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 
-from domain.order import CartLine, ConfirmedOrder
+from domain.calls import LeftBecause
+from domain.order import Cart, ConfirmedOrder
 from eventing import outbox
 from eventing.catalogue import CartAbandoned, CartLineLeft, Payload
 from stores import calls
-from stores.calls import ConversationRecord, UnconfirmedCart
+from stores.calls import ConversationRecord
 from stores.ciphers import PiiCipher
 from stores.postgres import Connection
 
@@ -30,44 +31,41 @@ async def write_conversation(
     """Safe to repeat: the row is brought up to date, the event of a cart left behind has the same id each time."""
     await calls.record_conversation(connection, record, pii)
     if record.unconfirmed is not None:
-        abandoned = cart_abandoned(record.restaurant_id, record.call_id, record.caller, record.unconfirmed)
+        left = record.unconfirmed
+        abandoned = cart_abandoned(
+            record.restaurant_id, record.call_id, record.caller, left.cart, left.total_cents, left.reason
+        )
         await emit_of_call(connection, record.call_id, [abandoned], source=source)
 
 
-def cart_abandoned(restaurant_id: str, call_id: str, caller: str, left: UnconfirmedCart) -> CartAbandoned:
+def cart_abandoned(
+    restaurant_id: str,
+    call_id: str,
+    caller: str,
+    left: Cart | ConfirmedOrder,
+    total_cents: int,
+    reason: LeftBecause,
+) -> CartAbandoned:
     return CartAbandoned(
         restaurant_id=restaurant_id,
         call_id=call_id,
         caller=caller,
-        customer_name=left.cart.customer_name,
-        reason=left.reason,
-        total_cents=left.total_cents,
-        currency=left.cart.currency,
-        lines=_lines(left.cart.lines),
+        customer_name=left.customer_name,
+        reason=reason,
+        total_cents=total_cents,
+        currency=left.currency,
+        lines=tuple(
+            CartLineLeft(
+                name=line.item_name,
+                size=line.size_name,
+                quantity=line.quantity,
+                modifiers=tuple(modifier.name for modifier in line.modifiers),
+            )
+            for line in left.lines
+        ),
     )
 
 
 def order_refused(order: ConfirmedOrder, caller: str) -> CartAbandoned:
     """An order that was promised to the caller, and that the database will never take."""
-    return CartAbandoned(
-        restaurant_id=order.restaurant_id,
-        call_id=order.call_id,
-        caller=caller,
-        customer_name=order.customer_name,
-        reason="not_saved",
-        total_cents=order.total_cents,
-        currency=order.currency,
-        lines=_lines(order.lines),
-    )
-
-
-def _lines(lines: Iterable[CartLine]) -> tuple[CartLineLeft, ...]:
-    return tuple(
-        CartLineLeft(
-            name=line.item_name,
-            size=line.size_name,
-            quantity=line.quantity,
-            modifiers=tuple(modifier.name for modifier in line.modifiers),
-        )
-        for line in lines
-    )
+    return cart_abandoned(order.restaurant_id, order.call_id, caller, order, order.total_cents, "not_saved")

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
-from domain.calls import Outcome
+from domain.calls import LeftBecause, Outcome
 from domain.order import FulfilmentKind
 
 VERSION = 1
@@ -177,7 +177,7 @@ class CartAbandoned(Payload, frozen=True, kw_only=True):
     call_id: CallId
     caller: str
     customer_name: str
-    reason: Literal["caller_hung_up", "transferred", "engine_failed", "handler_lost", "not_saved"]
+    reason: LeftBecause
     total_cents: Cents
     currency: Currency
     lines: tuple[CartLineLeft, ...]

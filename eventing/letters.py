@@ -190,12 +190,17 @@ returning dead_letter_id
 """
 
 
+_COLUMNS = (
+    "id, event_id, type, source, restaurant_id, subscriber, reason, headers, truncated, failures, received_at,"
+    " failed_at, replayed_at"
+)
+
+
 async def listed(connection: Connection, *, delivered: bool = False, limit: int = 100) -> list[KeptLetter]:
     """The latest ones first, without their bodies; those replayed and not back only with ``delivered``."""
     rows = await connection.fetch(
-        "select *, ''::bytea as body from (select id, event_id, type, source, restaurant_id, subscriber, reason,"
-        " headers, truncated, failures, received_at, failed_at, replayed_at from dead_letter"
-        " where $1 or replayed_at is null or failed_at > replayed_at) as letter order by failed_at desc limit $2",
+        f"select {_COLUMNS}, ''::bytea as body from dead_letter"
+        " where $1 or replayed_at is null or failed_at > replayed_at order by failed_at desc limit $2",
         delivered,
         limit,
     )
@@ -203,11 +208,7 @@ async def listed(connection: Connection, *, delivered: bool = False, limit: int 
 
 
 async def one(connection: Connection, letter_id: str) -> KeptLetter | None:
-    row = await connection.fetchrow(
-        "select id, event_id, type, source, restaurant_id, subscriber, reason, headers, body, truncated, failures,"
-        " received_at, failed_at, replayed_at from dead_letter where id = $1",
-        letter_id,
-    )
+    row = await connection.fetchrow(f"select {_COLUMNS}, body from dead_letter where id = $1", letter_id)
     return None if row is None else KeptLetter(**dict(row))
 
 

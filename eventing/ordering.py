@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncpg
+
 from domain.order import ConfirmedOrder
 from eventing import outbox
 from eventing.catalogue import OrderConfirmed, OrderedLine
 from stores import orders
 from stores.ciphers import PiiCipher
-from stores.orders import StoredOrder
+from stores.orders import OrderConflictError, StoredOrder
 from stores.postgres import Connection
+
+# What says that a row will never be taken: trying again is useless.
+UNWRITABLE = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, OrderConflictError)
 
 
 async def write_order(

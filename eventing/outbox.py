@@ -7,8 +7,6 @@ is handled carries that one's trace.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import msgspec
 
 from eventing import tracing
@@ -26,7 +24,6 @@ async def emit(
     source: str,
     subject: str = "",
     id: str = "",
-    extensions: Mapping[str, str] | None = None,
 ) -> Event:
     """Write an event to be published when the caller's transaction commits, and return it.
 
@@ -35,9 +32,7 @@ async def emit(
     ``source`` names the emitting part (``/edge/<node>``, ``/web``), ``subject`` what it is about. Raises BadEvent
     when the payload breaks its own schema: here, where it can be corrected, and not at a consumer.
     """
-    event = Event.of(
-        payload, source=source, subject=subject, id=id, extensions=tracing.extensions() | dict(extensions or {})
-    )
+    event = Event.of(payload, source=source, subject=subject, id=id, extensions=tracing.extensions())
     _, document = to_structured(event)
     try:
         msgspec.json.decode(msgspec.json.encode(payload), type=type(payload))

@@ -87,7 +87,7 @@ async def _log_end(connection: Connection, ended: CallEnded) -> None:
         restaurant_id=ended.restaurant_id,
         started_at=ended.received_at,
         outcome="transferred" if transferred else ended.outcome,
-        phone_line_id=await calls.known_line(connection, ended.phone_line_id),
+        phone_line_id=ended.phone_line_id,
         bridge_node_id=ended.bridge_node_id,
         attempts=ended.attempts,
         answered_at=ended.answered_at,
@@ -111,7 +111,7 @@ async def _log_miss(connection: Connection, missed: CallMissed) -> None:
         restaurant_id=missed.restaurant_id,
         started_at=missed.received_at,
         outcome=OUTCOME_OF_MISS[missed.reason],
-        phone_line_id=await calls.known_line(connection, missed.phone_line_id),
+        phone_line_id=missed.phone_line_id,
         bridge_node_id=missed.bridge_node_id,
         ended_at=missed.ended_at,
         duration_ms=max(0, round((missed.ended_at - missed.received_at).total_seconds() * 1000)),
@@ -129,7 +129,7 @@ async def _log_transfer(connection: Connection, transferred: CallTransferred) ->
         restaurant_id=transferred.restaurant_id,
         started_at=transferred.received_at,
         outcome="transferred",
-        phone_line_id=await calls.known_line(connection, transferred.phone_line_id),
+        phone_line_id=transferred.phone_line_id,
         bridge_node_id=transferred.bridge_node_id,
     )
     await calls.record_ended(connection, record)

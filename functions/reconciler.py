@@ -11,20 +11,17 @@ Everything here may run twice, at the same time, or beside the handler that note
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
-import asyncpg
 from prometheus_client import Counter, Gauge
 
-from domain import carts
+from domain.calls import Outcome
 from eventing.calling import emit_of_call, order_refused, write_conversation
 from eventing.catalogue import CallEnded, CallMissed, Payload
-from eventing.ordering import write_order
-from eventing.refusals import TryAgain
-from eventing.serving import TRANSIENT, PlatformSettings, hold_open, run
+from eventing.ordering import UNWRITABLE, write_order
+from eventing.serving import PlatformSettings, hold_open, run
 from eventing.ticks import on_tick
 from process import logs
 from process.asgi import App
@@ -34,10 +31,9 @@ from stores.calls import CallRecord, ConversationRecord, UnconfirmedCart
 from stores.checkpoints import Checkpoint
 from stores.ciphers import PiiCipher
 from stores.live import LiveCall
-from stores.orders import OrderConflictError
 from stores.pending import PendingCall, PendingOrder
 from stores.postgres import Connection, Postgres
-from stores.redis import Redis, RedisError, connect
+from stores.redis import Redis, connect
 
 NAME = "reconciler"
 SOURCE = "/reconciler"
@@ -75,16 +71,9 @@ def build(settings: Settings) -> App:
     app = App(Health(NAME))
     hold_open(app, postgres)
     app.shutdown.append(stores.redis.aclose)
-    on_tick(app, "/pending", partial(_or_try_again, write_pending, stores))
-    on_tick(app, "/lost-calls", partial(_or_try_again, close_lost_calls, stores))
+    on_tick(app, "/pending", partial(write_pending, stores))
+    on_tick(app, "/lost-calls", partial(close_lost_calls, stores))
     return app
-
-
-async def _or_try_again(work: Callable[[Stores], Awaitable[None]], stores: Stores) -> None:
-    try:
-        await work(stores)
-    except (*TRANSIENT, RedisError) as error:
-        raise TryAgain(f"a store is away ({type(error).__name__})") from error
 
 
 # --- What waits for Postgres ---------------------------------------------------------------------------------------
@@ -117,7 +106,7 @@ async def _write_order(stores: Stores, note: PendingOrder) -> None:
             await write_order(connection, order, stores.pii, caller=note.caller, source=SOURCE)
         orders_reconciled_total.inc()
         log.warning("an order was written for its handler", call_id=order.call_id, order_id=order.id)
-    except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, OrderConflictError) as error:
+    except UNWRITABLE as error:
         log.error("an order can never be written", call_id=order.call_id, why=type(error).__name__)
         async with stores.postgres.platform() as connection:
             await emit_of_call(connection, order.call_id, [order_refused(order, note.caller)], source=SOURCE)
@@ -129,7 +118,7 @@ async def _write_call(stores: Stores, note: PendingCall) -> None:
     try:
         async with stores.postgres.platform() as connection:
             await write_conversation(connection, note.record, stores.pii, source=SOURCE)
-    except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as error:
+    except UNWRITABLE as error:
         log.error("a call can never be logged", call_id=note.record.call_id, why=type(error).__name__)
     await pending.forget_call(stores.redis, note.record)
 
@@ -158,14 +147,15 @@ async def _close(
     order_id = saved.order_id if saved is not None else None
     if agreed is not None:
         order_id = (await write_order(connection, agreed, pii, caller=caller, source=SOURCE)).id
+    outcome: Outcome = "lost" if order_id is None else "order_confirmed"
     if saved is not None:
-        await write_conversation(connection, _conversation(saved, caller, order_id), pii, source=SOURCE)
+        await write_conversation(connection, _conversation(saved, caller, order_id, outcome), pii, source=SOURCE)
     record = CallRecord(
         id=call.call_id,
         restaurant_id=call.restaurant_id,
         started_at=call.started_at,
-        outcome="lost" if order_id is None else "order_confirmed",
-        phone_line_id=await calls.known_line(connection, call.phone_line_id),
+        outcome=outcome,
+        phone_line_id=call.phone_line_id,
         bridge_node_id=call.bridge_node_id,
         ended_at=now,
         duration_ms=round((now - call.started_at).total_seconds() * 1000),
@@ -174,19 +164,18 @@ async def _close(
         caller=caller,
     )
     await calls.record_ended(connection, record, pii=pii)
-    await emit_of_call(connection, call.call_id, _events(call, record, caller, now), source=SOURCE)
+    await emit_of_call(connection, call.call_id, _events(call, record, outcome, caller, now), source=SOURCE)
 
 
-def _conversation(saved: Checkpoint, caller: str, order_id: str | None) -> ConversationRecord:
+def _conversation(saved: Checkpoint, caller: str, order_id: str | None, outcome: Outcome) -> ConversationRecord:
     left = None
     if order_id is None and saved.cart.lines:
-        total_cents = sum(line.total_cents for line in saved.cart.lines) + carts.fee_cents(saved.cart)
-        left = UnconfirmedCart(saved.cart, total_cents, "handler_lost")
+        left = UnconfirmedCart(saved.cart, saved.cart.total_cents, "handler_lost")
     return ConversationRecord(
         call_id=saved.call_id,
         restaurant_id=saved.restaurant_id,
         started_at=saved.started_at,
-        outcome="lost" if order_id is None else "order_confirmed",
+        outcome=outcome,
         transcript=tuple(saved.transcript),
         usage=saved.usage,
         order_id=order_id,
@@ -195,14 +184,14 @@ def _conversation(saved: Checkpoint, caller: str, order_id: str | None) -> Conve
     )
 
 
-def _events(call: LiveCall, record: CallRecord, caller: str, now: datetime) -> list[Payload]:
+def _events(call: LiveCall, record: CallRecord, outcome: Outcome, caller: str, now: datetime) -> list[Payload]:
     ended = CallEnded(
         call_id=call.call_id,
         restaurant_id=call.restaurant_id,
         phone_line_id=call.phone_line_id,
         bridge_node_id=call.bridge_node_id,
         received_at=call.started_at,
-        outcome="lost" if record.order_id is None else "order_confirmed",
+        outcome=outcome,
         attempts=1,
         ended_at=now,
         duration_ms=record.duration_ms or 0,

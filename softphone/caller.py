@@ -160,9 +160,6 @@ class Caller(asyncio.DatagramProtocol):
     def press(self, keys: str) -> None:
         self.rtp.press(keys)
 
-    async def wait_for_speech_end(self, silence_ms: int = 700, timeout_s: float = 30.0) -> float:
-        return await self.rtp.wait_for_speech_end(silence_ms, timeout_s)
-
     @property
     def first_voice_ms(self) -> float | None:
         """From the INVITE to the first packet with a voice in it."""

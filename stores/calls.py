@@ -12,7 +12,7 @@ from typing import Any, Literal
 import asyncpg
 import msgspec
 
-from domain.calls import Outcome
+from domain.calls import LeftBecause, Outcome
 from domain.order import Cart
 from stores.checkpoints import Utterance
 from stores.ciphers import PiiCipher
@@ -89,14 +89,10 @@ async def is_open(conn: Connection, call_id: str, started_at: datetime) -> bool:
     return ended_at is None
 
 
-async def known_line(conn: Connection, phone_line_id: str) -> str | None:
-    """The line's id, unless it is gone by the time that its call is logged."""
-    line_id: str | None = await conn.fetchval("select id from phone_line where id = $1", phone_line_id)
-    return line_id
-
-
 async def record_ended(conn: Connection, record: CallRecord, *, pii: PiiCipher | None = None) -> None:
-    """Write how the call ended; safe to repeat. Raises ValueError for a ``caller`` without a cipher.
+    """Write how the call ended; safe to repeat. A line that is gone by now is left out.
+
+    Raises ValueError for a ``caller`` without a cipher.
 
     What only the other writer may know (the order, the caller) is never taken back: coalesce.
     """
@@ -104,7 +100,8 @@ async def record_ended(conn: Connection, record: CallRecord, *, pii: PiiCipher |
     await conn.execute(
         "insert into call_log as c (id, started_at, restaurant_id, outcome, phone_line_id, bridge_node_id, attempts,"
         " answered_at, joined_at, ended_at, duration_ms, missed_reason, recording, order_id, caller_encrypted,"
-        " caller_hash) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+        " caller_hash) values ($1, $2, $3, $4, (select id from phone_line where id = $5), $6, $7, $8, $9, $10, $11,"
+        " $12, $13, $14, $15, $16)"
         " on conflict (id, started_at) do update set outcome = excluded.outcome,"
         " phone_line_id = excluded.phone_line_id, bridge_node_id = excluded.bridge_node_id,"
         " attempts = excluded.attempts, answered_at = excluded.answered_at, joined_at = excluded.joined_at,"
@@ -136,7 +133,7 @@ class UnconfirmedCart(msgspec.Struct, frozen=True):
 
     cart: Cart
     total_cents: int
-    reason: Literal["caller_hung_up", "transferred", "engine_failed", "handler_lost", "not_saved"]
+    reason: LeftBecause
 
 
 class ConversationRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -35,7 +35,6 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     restaurant_id: str
     attempt: int
     started_at: datetime
-    saved_at: datetime
     cart: Cart
     transcript: list[Utterance] = msgspec.field(default_factory=list)
     role: str = "ordering"
@@ -62,8 +61,3 @@ async def load(redis: RedisCommands, call_id: str) -> Checkpoint | None:
         return _decoder.decode(stored)
     except msgspec.ValidationError:
         return None
-
-
-async def drop(redis: RedisCommands, call_id: str) -> None:
-    """Forget the call: it has ended."""
-    await redis.delete(keys.call_checkpoint(call_id))

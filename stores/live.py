@@ -14,6 +14,8 @@ import msgspec
 from stores import keys
 
 if TYPE_CHECKING:
+    from redis.asyncio.client import Pipeline
+
     from stores.redis import Redis, RedisCommands
 
 LEASE_S = 12  # a call whose bridge is silent for so long is lost
@@ -25,9 +27,12 @@ WORKER_LIFETIME_S = 30
 LONGEST_QUEUE = 10_000
 
 
+CallState = Literal["ringing", "answered", "greeting", "waiting", "joined", "lost", "resumed", "ended"]
+
+
 class CallChanged(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="call"):
     call_id: str
-    state: Literal["ringing", "answered", "greeting", "waiting", "joined", "lost", "resumed", "ended"]
+    state: CallState
     at: datetime
     attempt: int = 1
 
@@ -135,29 +140,29 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 async def call_started(redis: "Redis", call: LiveCall, now: datetime) -> None:
     """A caller is on the line: the call holds a lease of LEASE_S, which its bridge has to renew."""
     async with redis.pipeline(transaction=True) as together:
-        together.hset(keys.restaurant_calls(call.restaurant_id), call.call_id, msgspec.json.encode(call))
-        together.zadd(keys.CALLS_IN_PROGRESS, {_member(call): now.timestamp() + LEASE_S})
+        _hold(together, (call,), now)
         together.eval(_COUNT_DAY, 1, keys.CALLS_TODAY)
-        together.eval(_COUNT_CALLS, 2, keys.CALLS_IN_PROGRESS, keys.ACTIVE_CALLS, str(now.timestamp()))
         await together.execute()
 
 
 async def calls_renewed(redis: "Redis", calls: Iterable[LiveCall], now: datetime) -> None:
     """These calls go on. One whose lease was lost with Redis' data is there again."""
-    known = tuple(calls)
     async with redis.pipeline(transaction=True) as together:
-        for call in known:
-            together.hset(keys.restaurant_calls(call.restaurant_id), call.call_id, msgspec.json.encode(call))
-        if known:
-            together.zadd(keys.CALLS_IN_PROGRESS, {_member(call): now.timestamp() + LEASE_S for call in known})
-        together.eval(_COUNT_CALLS, 2, keys.CALLS_IN_PROGRESS, keys.ACTIVE_CALLS, str(now.timestamp()))
+        _hold(together, tuple(calls), now)
         await together.execute()
+
+
+def _hold(together: "Pipeline", calls: tuple[LiveCall, ...], now: datetime) -> None:
+    for call in calls:
+        together.hset(keys.restaurant_calls(call.restaurant_id), call.call_id, msgspec.json.encode(call))
+        together.zadd(keys.CALLS_IN_PROGRESS, {_member(call.restaurant_id, call.call_id): now.timestamp() + LEASE_S})
+    together.eval(_COUNT_CALLS, 2, keys.CALLS_IN_PROGRESS, keys.ACTIVE_CALLS, str(now.timestamp()))
 
 
 async def call_ended(redis: "Redis", restaurant_id: str, call_id: str, now: datetime) -> None:
     """Safe to repeat. Nobody will resume the call, so its checkpoint goes, too."""
     async with redis.pipeline(transaction=True) as together:
-        together.zrem(keys.CALLS_IN_PROGRESS, f"{restaurant_id}:{call_id}")
+        together.zrem(keys.CALLS_IN_PROGRESS, _member(restaurant_id, call_id))
         together.hdel(keys.restaurant_calls(restaurant_id), call_id)
         together.delete(keys.call_checkpoint(call_id))
         together.eval(_COUNT_CALLS, 2, keys.CALLS_IN_PROGRESS, keys.ACTIVE_CALLS, str(now.timestamp()))
@@ -190,8 +195,8 @@ def _live_call(stored: bytes | str) -> LiveCall:
     return msgspec.json.decode(stored, type=LiveCall)
 
 
-def _member(call: LiveCall) -> str:
-    return f"{call.restaurant_id}:{call.call_id}"
+def _member(restaurant_id: str, call_id: str) -> str:
+    return f"{restaurant_id}:{call_id}"
 
 
 async def bridge_heartbeat(redis: "Redis", node_id: str, registered_lines: Iterable[str]) -> None:

@@ -54,6 +54,9 @@ _CUT = (
     asyncpg.InternalClientError,
 )
 
+# Whatever Postgres, or the way to it, comes up with: for loops that go on without it and try again.
+AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+
 T = TypeVar("T")
 
 

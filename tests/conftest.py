@@ -204,6 +204,14 @@ def master_key() -> str:
 
 
 @pytest.fixture
+def pii(master_key: str) -> Any:
+    """The cipher of what is personal."""
+    from stores.ciphers import PiiCipher
+
+    return PiiCipher(master_key)
+
+
+@pytest.fixture
 def within_one_day() -> None:
     """For a test of "today": just before midnight it waits for the new day, so that none begins between its steps."""
     while any((datetime.now(zone) + ONE_DAY).date() > datetime.now(zone).date() for zone in DAYS_END_IN):

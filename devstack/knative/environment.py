@@ -18,7 +18,7 @@ from ops.manifests.parsing import Objects
 _INHERITED = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 # A pod has its node's clock: where libfaketime shifts this machine's, it shifts theirs.
-_CLOCK = (
+CLOCK = (
     "LD_PRELOAD",
     "FAKETIME",
     "FAKETIME_DONT_FAKE_MONOTONIC",
@@ -54,7 +54,7 @@ class Environment:
 
 def inherited() -> dict[str, str]:
     """What every process gets from this machine. The runtime's own interpreter comes first on PATH."""
-    names = (*_INHERITED, *_PROXIES, *(_CLOCK if "FAKETIME" in os.environ else ()))
+    names = (*_INHERITED, *_PROXIES, *(CLOCK if "FAKETIME" in os.environ else ()))
     here = {name: os.environ[name] for name in names if name in os.environ}
     here["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     return here

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from cluster.rules.handler import FULL_DUPLEX
 from cluster.rules.settings import GATED_FIELDS
 from devstack.knative.containers import ContainerReader
 from devstack.knative.plan import ServicePlan
@@ -12,10 +13,9 @@ from ops.manifests.manifests import Problem
 from ops.manifests.parsing import Parsed
 
 _ROLLOUT = "serving.knative.dev/rollout-duration"
-_FULL_DUPLEX = "features.knative.dev/http-full-duplex"
 _TEMPLATE_ANNOTATIONS = frozenset(
     {
-        _FULL_DUPLEX,
+        FULL_DUPLEX,
         "serving.knative.dev/progress-deadline",
         "queue.sidecar.serving.knative.dev/cpu-resource-request",
         "queue.sidecar.serving.knative.dev/cpu-resource-limit",
@@ -43,7 +43,7 @@ def read_service(
         response_start_s=_limit(spec.response_start_timeout_seconds, settings.response_start_s, timeout_s),
         idle_s=_limit(spec.idle_timeout_seconds, settings.idle_s, timeout_s),
         scaling=scaling,
-        full_duplex=value.spec.template.metadata.annotations.get(_FULL_DUPLEX, "").lower() == "enabled",
+        full_duplex=value.spec.template.metadata.annotations.get(FULL_DUPLEX, "").lower() == "enabled",
     )
     return plan, problems
 

@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -60,7 +60,6 @@ class StackOptions:
     rtp_port_min: int = 20000
     always_open: bool = True
     engine: EngineEndpoint | None = None
-    edge_environment: dict[str, str] = field(default_factory=dict)
     manifests: Path = MANIFESTS
 
 
@@ -301,7 +300,7 @@ class Stack:
             "RECORDINGS_DIR": str(self.recordings),
         }
         return {
-            "edge-bridge": edge | options.edge_environment,
+            "edge-bridge": edge,
             "web": {"PORT": str(self.web_port), "WEB_HOST": options.listen, "RECORDINGS_DIR": str(self.recordings)},
             "outbox-relay": {"PORT": str(self._relay_port)},
         }

@@ -96,7 +96,7 @@ class Wording(NamedTuple):
             return self.kinds["delivery"]
         return self.fulfilment[fulfilment.kind].format(address=where)
 
-    def read_cart(self, cart: Cart, total_cents: int, *, short_of: int, complete: bool, wanted: str = "") -> str:
+    def read_cart(self, cart: Cart, *, short_of: int, complete: bool, wanted: str = "") -> str:
         """Every line, how, for whom and the total; asks for agreement only when nothing else is missing.
 
         ``short_of`` is the delivery's minimum in cents when the cart is below it, else 0.
@@ -108,9 +108,9 @@ class Wording(NamedTuple):
             parts.append(self.for_time.format(time=wanted))
         if cart.customer_name:
             parts.append(self.for_name.format(name=cart.customer_name))
-        total = self.total.format(total=self.money(total_cents, cart.currency))
-        if cart.fulfilment and cart.fulfilment.fee_cents:
-            total += self.fee.format(fee=self.money(cart.fulfilment.fee_cents, cart.currency))
+        total = self.total.format(total=self.money(cart.total_cents, cart.currency))
+        if cart.fee_cents:
+            total += self.fee.format(fee=self.money(cart.fee_cents, cart.currency))
         text = f"{self.reading.format(lines=', '.join(parts))}. {total}."
         if short_of:
             text += " " + self.minimum.format(minimum=self.money(short_of, cart.currency))

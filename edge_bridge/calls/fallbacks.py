@@ -13,9 +13,6 @@ from edge_bridge.lines.directory import LineEntry
 from edge_bridge.media.audio import FRAME_MS, CallAudio, split
 from edge_bridge.media.recordings import Recording
 from eventing.catalogue import MissedReason
-from process import logs
-
-log = logs.get(__name__)
 
 SAY_WITHIN_S = 30.0
 MESSAGE_AT_MOST_S = 120.0

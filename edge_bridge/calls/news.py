@@ -11,14 +11,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
 
 from edge_bridge.calls.emissions import CallEvents, Emissions
 from edge_bridge.calls.record import Arrival, CallSummary, started
 from process import logs, metrics
 from stores import live
 from stores.ciphers import PiiCipher
-from stores.live import CallChanged, LiveCall, QueuedCall
+from stores.live import CallChanged, CallState, LiveCall, QueuedCall
 from stores.redis import Redis
 
 log = logs.get(__name__)
@@ -28,7 +27,6 @@ SEND_WITHIN_S = 2.0
 REST_S = 1.0  # after a failure
 
 Send = Callable[[Redis], Awaitable[object]]
-State = Literal["ringing", "answered", "greeting", "waiting", "joined", "lost", "resumed", "ended"]
 
 
 class CallFeed:
@@ -118,7 +116,7 @@ class NewsDesk:
 
         self.emissions.put(CallEvents(arrival.call_id, summary.payloads(), written=give_up))
 
-    def changed(self, arrival: Arrival, state: State, attempt: int) -> None:
+    def changed(self, arrival: Arrival, state: CallState, attempt: int) -> None:
         event = CallChanged(call_id=arrival.call_id, state=state, attempt=attempt, at=datetime.now(UTC))
         self.feed.put(lambda redis: live.publish(redis, arrival.line.restaurant.id, event))
 

@@ -4,6 +4,7 @@ A restaurant's own greeting is rendered to µ-law by a function and lies in Redi
 plays. Only its text and size are read at each refresh; the audio when they changed.
 """
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ class GreetingClip:
     text: str
 
 
+@functools.cache
 def built_in(language: str) -> GreetingClip:
     """The greeting of a restaurant whose own is not rendered yet."""
     spoken = prompts.spoken_language(language)

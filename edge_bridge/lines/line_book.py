@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-import asyncpg
 import msgspec
 
 from domain.restaurant import Restaurant
@@ -21,7 +20,7 @@ from stores import lines, nodes, restaurants
 from stores.ciphers import CipherError, SipPasswordCipher
 from stores.errors import redis_away
 from stores.lines import PhoneLine
-from stores.postgres import Postgres, PostgresUnavailableError
+from stores.postgres import AWAY, Postgres
 from stores.redis import Redis
 
 log = logs.get(__name__)
@@ -32,8 +31,6 @@ RESTAURANT_REFRESH_S = 60.0
 RESOLVE_REFRESH_S = 60.0
 RESOLVE_WITHIN_S = 3.0
 LISTEN_AGAIN_S = 2.0
-
-PASSING = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, PostgresUnavailableError)
 
 
 class StaticLine:
@@ -140,7 +137,7 @@ class LineBook:
     async def _refresh(self) -> None:
         try:
             found = await self._read()
-        except PASSING as error:
+        except AWAY as error:
             log.warning("lines are not refreshed: Postgres is away", why=type(error).__name__)
             return
         await self._greetings.refresh({line.restaurant.id for line in found})

@@ -8,10 +8,7 @@ from typing import Protocol
 from picows import WSCloseCode, WSMsgType, WSTransport
 
 from edge_bridge.media.audio import FRAME_MS, CallAudio
-from process import logs
 from protocols import media
-
-log = logs.get(__name__)
 
 BACKLOG_FRAMES = 25  # early audio goes out in half-second messages
 STALL_S = 5.0

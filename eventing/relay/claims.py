@@ -19,7 +19,7 @@ import msgspec
 from prometheus_client import Counter, Gauge
 
 from eventing import letters
-from eventing.cloudevents import Event, parse, to_binary
+from eventing.cloudevents import STRUCTURED_CONTENT_TYPE, Event, parse, to_binary
 from stores.postgres import Connection
 
 MAX_ATTEMPTS = 20
@@ -31,6 +31,8 @@ MAX_REASON = 500
 MOST_COUNTED = 10_000  # counting more would only add to the load of a database that is behind
 FIRST_LANE, LAST_LANE = uuid.UUID(int=0), uuid.UUID(int=(1 << 128) - 1)
 _LOCK_CLASS = 724503  # of the advisory locks: any number, the same in every release
+
+_STRUCTURED = {"content-type": STRUCTURED_CONTENT_TYPE}  # as the outbox keeps events
 
 published_total = Counter("outbox_published_total", "Events that the sink has taken.")
 failed_total = Counter("outbox_failed_total", "Attempts that the sink refused, or left unanswered.")
@@ -66,7 +68,7 @@ order by row.id
 """
 _BURIED = """
 delete from outbox where id = $1
-returning event_id, type, restaurant_id, dead_letter_id, event::text as event
+returning event_id, type, restaurant_id
 """
 # Both by the primary key: ids rise with time.
 _WAITING = f"""
@@ -100,7 +102,7 @@ class Waiting(msgspec.Struct, frozen=True):
 
     def event(self) -> Event:
         assert self.document is not None, "a replay is published as it came"
-        return parse({"content-type": "application/cloudevents+json"}, self.document)
+        return parse(_STRUCTURED, self.document)
 
 
 async def claim(connection: Connection, after: uuid.UUID, busy: Collection[str], limit: int) -> dict[str, bool]:
@@ -175,7 +177,7 @@ async def bury(connection: Connection, waiting: Waiting, reason: str) -> None:
     if waiting.letter_id is not None:
         letter = letters.Letter(headers={}, body=b"", replay_of=waiting.letter_id, reason=reason[:MAX_REASON])
     else:
-        letter = letters.read({"content-type": "application/cloudevents+json"}, row["event"].encode())
+        letter = letters.read(_STRUCTURED, waiting.document or b"")
         letter = msgspec.structs.replace(
             letter,
             event_id=row["event_id"],

@@ -19,7 +19,7 @@ from eventing.relay.settling import Settler
 from eventing.serving import open_when_there
 from process import logs
 from process.health import Health
-from stores.postgres import Connection, Postgres, connect
+from stores.postgres import AWAY, Connection, Postgres, connect
 
 POLL_S = 2.0
 FIRST_PAUSE_S = 0.1
@@ -28,8 +28,6 @@ SLICE_S = 1.0  # how long a lane keeps its place before others get their turn
 SESSION_CHECK_S = 15.0
 MEASURE_EVERY_S = 5.0
 STOP_GRACE_S = 5.0
-
-_CUT = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 log = logs.get(__name__)
 
@@ -124,7 +122,7 @@ class Relay:
             try:
                 async with self._postgres.platform() as connection:
                     await claims.measure_backlog(connection)
-            except _CUT:  # readiness says why
+            except AWAY:  # readiness says why
                 claims.backlog_unknown()
             await asyncio.sleep(MEASURE_EVERY_S)
 
@@ -137,7 +135,7 @@ class Relay:
                 connection.add_termination_listener(lambda _: self._woken.set())
                 await connection.add_listener(CHANNEL, lambda *_: self._woken.set())
                 await self._claim_in(connection)
-            except (*_CUT, asyncpg.InternalClientError) as error:  # the last: cut between two steps of the protocol
+            except (*AWAY, asyncpg.InternalClientError) as error:  # the last: cut between two steps of the protocol
                 log.warning("claiming in a new session", failure=type(error).__name__)
                 await asyncio.sleep(FIRST_PAUSE_S * random.uniform(0.5, 1.0))
             finally:
@@ -180,7 +178,7 @@ class Relay:
                     settled.append(self._settler.published(waiting.row_id))
         except SinkAwayError as error:
             self._sink_away(str(error))
-        except _CUT as error:
+        except AWAY as error:
             log.warning("an event can't be put off, trying again", failure=type(error).__name__)
         finally:
             try:

@@ -14,10 +14,11 @@ import time
 import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from domain import carts
-from domain.calls import Outcome
+from domain.calls import LeftBecause, Outcome
 from domain.order import ConfirmedOrder
 from domain.tools import OrderState
 from eventing.catalogue import CallIncoming
@@ -27,8 +28,8 @@ from functions.call_handler.phrases import phrases_for
 from functions.call_handler.remembering import resume
 from functions.call_handler.remembering.afterwards import Afterwards
 from functions.call_handler.remembering.backends import Backends
-from functions.call_handler.remembering.call_memory import CallMemory, LeftBecause
-from functions.call_handler.remembering.orders import OrderDesk, OrderRefusedError, Receipt
+from functions.call_handler.remembering.call_memory import CallMemory
+from functions.call_handler.remembering.orders import OrderDesk, OrderRefusedError
 from functions.call_handler.settings import Settings
 from functions.call_handler.talking.conversation import Conversation, Over
 from functions.call_handler.talking.dialling import Dialling
@@ -38,7 +39,7 @@ from functions.call_handler.talking.patience import Patience
 from functions.call_handler.talking.playback import Playback
 from functions.call_handler.talking.profile import NoProfileError, Profile, load_minutes, load_present, load_profile
 from functions.call_handler.talking.read_back import ReadBackWatch
-from functions.call_handler.talking.tool_loop import Present, ToolLoop
+from functions.call_handler.talking.tool_loop import ToolLoop
 from process import logs
 from protocols.call_lane import EndedLine
 from protocols.media import StartBody
@@ -122,7 +123,8 @@ class Call:
         parameters = start.custom_parameters
         playback = Playback(time.monotonic(), parameters.greeting_remaining_ms)
         read_back = ReadBackWatch(playback, profile.restaurant.language)
-        tools = ToolLoop(state, read_back, _Counter(self._backends, memory, incoming.restaurant_id), memory.tool_used)
+        present = partial(load_present, self._backends, incoming.restaurant_id)
+        tools = ToolLoop(state, read_back, present, memory.confirm, memory.tool_used)
         phrases = phrases_for(profile.restaurant.language)
         patience = Patience(self._settings.idle_ask_s, self._settings.idle_end_s, phrases)
         media, engine = self._dialling.media, self._dialling.engine
@@ -222,18 +224,3 @@ class _Talk(NamedTuple):
     conversation: Conversation
     tools: ToolLoop
     line: EngineLine
-
-
-class _Counter:
-    """Where the tools get the present from and hand orders in (``tool_loop.Orders``)."""
-
-    def __init__(self, backends: Backends, memory: CallMemory, restaurant_id: str) -> None:
-        self._backends = backends
-        self._memory = memory
-        self._restaurant_id = restaurant_id
-
-    async def present(self) -> Present | None:
-        return await load_present(self._backends, self._restaurant_id)
-
-    async def confirm(self, order: ConfirmedOrder) -> Receipt | None:
-        return await self._memory.confirm(order)

@@ -60,8 +60,3 @@ def read_documents(file: Path) -> Iterator[dict[str, Any]]:
         if not isinstance(document, dict):
             raise ManifestError([Problem(str(file), "(top)", "not an object", "start with apiVersion and kind")])
         yield document
-
-
-def parse(text: str, file: str = "(no file)") -> list[Manifest]:
-    """Manifests from YAML text (several documents)."""
-    return [Manifest(document, file) for document in yaml.safe_load_all(text) if document]

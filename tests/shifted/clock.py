@@ -4,18 +4,11 @@ import os
 
 import pytest
 
+from devstack.knative.environment import CLOCK
+
 # A process that is started with a clean environment still has its machine's clock. Without these it would live on
 # another day than Postgres, Valkey and the test. PYTHONPATH leads to ``startup``.
-VARIABLES = (
-    "LD_PRELOAD",
-    "FAKETIME",
-    "FAKETIME_DONT_FAKE_MONOTONIC",
-    "FAKETIME_FORCE_MONOTONIC_FIX",
-    "FAKETIME_SHARED",
-    "NO_FAKE_STAT",
-    "PYTHONPATH",
-    "TZ",
-)
+VARIABLES = (*CLOCK, "PYTHONPATH", "TZ")
 
 
 def inherited() -> dict[str, str]:

@@ -5,29 +5,12 @@ from __future__ import annotations
 import re
 
 from devstack.speech.lexicon.model import Lexicon, any_of, words
+from domain.number_words import ENGLISH_SMALL
 
 ENGLISH = Lexicon(
     numbers={
         "zero": 0,
-        "one": 1,
-        "two": 2,
-        "three": 3,
-        "four": 4,
-        "five": 5,
-        "six": 6,
-        "seven": 7,
-        "eight": 8,
-        "nine": 9,
-        "ten": 10,
-        "eleven": 11,
-        "twelve": 12,
-        "thirteen": 13,
-        "fourteen": 14,
-        "fifteen": 15,
-        "sixteen": 16,
-        "seventeen": 17,
-        "eighteen": 18,
-        "nineteen": 19,
+        **ENGLISH_SMALL,
         "twenty": 20,
         "couple": 2,
         "pair": 2,

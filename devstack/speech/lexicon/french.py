@@ -5,31 +5,16 @@ from __future__ import annotations
 import re
 
 from devstack.speech.lexicon.model import Lexicon, any_of, words
+from domain.number_words import FRENCH_SMALL
 
 FRENCH = Lexicon(
     numbers={
         "zero": 0,
-        "un": 1,
-        "deux": 2,
-        "trois": 3,
-        "quatre": 4,
-        "cinq": 5,
-        "six": 6,
-        "sept": 7,
-        "huit": 8,
-        "neuf": 9,
-        "dix": 10,
-        "onze": 11,
-        "douze": 12,
-        "treize": 13,
-        "quatorze": 14,
-        "quinze": 15,
-        "seize": 16,
+        **FRENCH_SMALL,
         "dix-sept": 17,
         "dix-huit": 18,
         "dix-neuf": 19,
         "vingt": 20,
-        "une": 1,
         "deu": 2,
         "douzaine": 12,
     },

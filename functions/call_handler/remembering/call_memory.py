@@ -3,13 +3,11 @@
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from domain import carts
-from domain.calls import Outcome
+from domain.calls import LeftBecause, Outcome
 from domain.order import ConfirmedOrder
 from domain.tools import OrderState
 from eventing.catalogue import CallIncoming
@@ -28,8 +26,6 @@ from stores.checkpoints import Checkpoint
 
 if TYPE_CHECKING:
     from stores.calls import UnconfirmedCart
-
-LeftBecause = Literal["caller_hung_up", "transferred", "engine_failed", "handler_lost", "not_saved"]
 
 
 class CallMemory:
@@ -149,7 +145,7 @@ class CallMemory:
         state = self._state()
         if state.confirmed is not None or not state.cart.lines:
             return None
-        return UnconfirmedCart(state.cart, carts.totals(state.cart, state.restaurant.country).total_cents, reason)
+        return UnconfirmedCart(state.cart, state.cart.total_cents, reason)
 
     def _checkpoint(self) -> Checkpoint:
         assert self._state is not None
@@ -159,6 +155,5 @@ class CallMemory:
             self.usage,
             attempt=self._incoming.attempt,
             started_at=self._incoming.received_at,
-            saved_at=datetime.now(UTC),
             order_id=self.order_id,
         )

@@ -30,13 +30,6 @@ class Checkpointer:
         if self._saving is not None:
             await asyncio.wait({self._saving}, timeout=timeout_s)
 
-    async def drop(self) -> None:
-        """The call has ended as it should: nobody will resume it."""
-        try:
-            await checkpoints.drop(self._backends.redis, self._call_id)
-        except OSError:
-            log.warning("checkpoint not deleted: it expires by itself", call_id=self._call_id)
-
     async def _save(self) -> None:
         while self._make is not None:
             make, self._make = self._make, None

@@ -52,9 +52,6 @@ class LeanRedis:
     async def set(self, key: str, value: bytes, *, ex: int) -> None:
         await self._command(bytes, "SET", key, value, "EX", str(ex))
 
-    async def delete(self, *keys: str) -> int:
-        return await self._command(int, "DEL", *keys)  # type: ignore[no-any-return]
-
     async def eval(self, script: str, numkeys: int, *keys_and_args: str | bytes) -> Any:
         return await self._command(Any, "EVAL", script, str(numkeys), *keys_and_args)
 

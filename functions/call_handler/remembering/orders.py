@@ -120,17 +120,14 @@ class OrderDesk:
 
     async def _write(self, order: ConfirmedOrder, caller: str) -> Receipt:
         """One try. Raises OrderRefusedError, or whatever a database that is away raises."""
-        import asyncpg
-
-        from eventing.ordering import write_order
-        from stores.orders import OrderConflictError
+        from eventing.ordering import UNWRITABLE, write_order
 
         postgres = await self._backends.postgres()
         pii = self._backends.pii
         try:
             async with asyncio.timeout(WRITE_S), postgres.tenant(order.restaurant_id) as connection:
                 stored = await write_order(connection, order, pii, caller=caller, source=SOURCE)
-        except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, OrderConflictError) as error:
+        except UNWRITABLE as error:
             log.error("order refused by the database", call_id=order.call_id, why=type(error).__name__)
             raise OrderRefusedError from None
         return Receipt(stored.id, stored.number)

@@ -23,7 +23,6 @@ def checkpoint(
     *,
     attempt: int,
     started_at: datetime,
-    saved_at: datetime,
     order_id: str | None,
 ) -> checkpoints.Checkpoint:
     """Where the call stands now."""
@@ -33,7 +32,6 @@ def checkpoint(
         restaurant_id=state.restaurant.id,
         attempt=attempt,
         started_at=started_at,
-        saved_at=saved_at,
         cart=state.cart,
         confirmed=state.confirmed,
         order_id=order_id,

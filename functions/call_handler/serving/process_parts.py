@@ -11,15 +11,11 @@ from functions.call_handler.remembering.orders import OrderDesk
 from functions.call_handler.settings import Settings
 from functions.call_handler.talking.dialling import Dialling
 from functions.call_handler.warmup import Warmup
-from process import logs
-
-log = logs.get(__name__)
 
 
 class ProcessParts:
     def __init__(self, settings: Settings, warmup: Warmup, figures: Figures) -> None:
         self._settings = settings
-        self._warmup = warmup
         self.backends = Backends(settings, warmup)
         self._figures = figures
         self._desk = OrderDesk(self.backends, settings.order_wait_s, settings.order_retry_s)
@@ -30,7 +26,6 @@ class ProcessParts:
 
     async def run(self) -> None:
         """What goes on beside the calls, until cancelled."""
-        await self._warmup.reached("write", hurry=False)
         await self.backends.watch()
 
     async def stop(self, timeout_s: float) -> None:

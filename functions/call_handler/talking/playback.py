@@ -7,6 +7,7 @@ kept, since the engine counts from the item's beginning. Pure: the time (seconds
 argument.
 """
 
+import math
 from collections import deque
 
 import msgspec
@@ -98,14 +99,15 @@ class Playback:
 
     def heard_ms(self, item_id: str, now: float) -> float:
         """How much of the item's audio was played, ms."""
-        position = self.played_ms(now)
-        heard = sum(ms for (item, _), ms in self._heard_before.items() if item == item_id)
-        return heard + sum(_played(segment, position) for segment in self._segments if segment.item_id == item_id)
+        return self._ms_until(item_id, self.played_ms(now))
 
     def length_ms(self, item_id: str) -> float:
         """How much audio of the item was queued and not cut, ms."""
-        queued = sum(ms for (item, _), ms in self._heard_before.items() if item == item_id)
-        return queued + sum(segment.length_ms for segment in self._segments if segment.item_id == item_id)
+        return self._ms_until(item_id, math.inf)
+
+    def _ms_until(self, item_id: str, position: float) -> float:
+        before = sum(ms for (item, _), ms in self._heard_before.items() if item == item_id)
+        return before + sum(_played(segment, position) for segment in self._segments if segment.item_id == item_id)
 
     def clear(self, now: float) -> list[Cut]:
         """The queue was thrown away: what was cut, oldest first; empty when nothing was playing."""

@@ -45,17 +45,15 @@ class ReadBackWatch:
 
     def due(self, wanted: ReadBack) -> None:
         """``read_cart`` was accepted: what the engine says next is the cart."""
-        speaking = self._speaking
-        self.forget()
-        self._wanted, self._misreads, self._speaking = wanted, 0, speaking
+        self._start_anew(wanted)
 
     def forget(self) -> None:
         """What was said is not known to the caller, or not any more: it has to be read again."""
-        self._wanted = None
-        self._start_anew()
+        self._start_anew(None)
         self._speaking = False
 
-    def _start_anew(self) -> None:
+    def _start_anew(self, wanted: ReadBack | None) -> None:
+        self._wanted, self._misreads = wanted, 0
         self._item_id = self._text = self._key = ""
         self._heard = self._turn_ended = False
         self._turns.clear()
@@ -64,7 +62,7 @@ class ReadBackWatch:
         """All that the engine says in one item. The sentence to say instead when it is not the cart, else ""."""
         if self._wanted is None or self._item_id or self._misreads >= MISREADS:
             return ""
-        if misread(text, self._wanted.cart, self._wanted.total_cents, self._language):
+        if misread(text, self._wanted.cart, self._wanted.cart.total_cents, self._language):
             self._misreads += 1
             return self._wanted.sentence
         self._item_id, self._text = item_id, text
@@ -80,8 +78,7 @@ class ReadBackWatch:
         """The caller speaks since ``began``, as the engine dates it."""
         self._speaking = True
         if self._item_id and not self._is_heard(min(now, began + VAD_PREFIX_S)):
-            self.forget()  # talked over: what was meant by it nobody knows
-            self._speaking = True
+            self._start_anew(None)  # talked over: what was meant by it nobody knows
 
     def caller_pauses(self) -> None:
         self._speaking = False

@@ -6,10 +6,10 @@ are now, and what the caller answered to the read-back.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -46,14 +46,10 @@ class Present(msgspec.Struct, frozen=True):
     load_minutes: int
 
 
-class Orders(Protocol):
-    async def present(self) -> Present | None:
-        """None when nobody can tell within a second: then what the call began with counts."""
-
-    async def confirm(self, order: ConfirmedOrder) -> Receipt | None:
-        """The receipt, or None when it will be written later. Raises OrderRefusedError."""
-
-
+# None when nobody can tell within a second: then what the call began with counts.
+LookUp = Callable[[], Awaitable[Present | None]]
+# The receipt, or None when it will be written later. Raises OrderRefusedError.
+Confirm = Callable[[ConfirmedOrder], Awaitable[Receipt | None]]
 OnTool = Callable[[ToolCall, dict[str, Any], bool, float], None]
 
 
@@ -64,7 +60,8 @@ class ToolLoop:
         self,
         state: OrderState,
         read_back: ReadBackWatch,
-        orders: Orders,
+        present: LookUp,
+        confirm: Confirm,
         on_tool: OnTool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -72,7 +69,8 @@ class ToolLoop:
         self.closing: Transfer | EndCall | None = None
         self.last_sentence = ""  # what the last tool would have the caller hear
         self._read_back = read_back
-        self._orders = orders
+        self._present = present
+        self._confirm_order = confirm
         self._on_tool = on_tool
         self._clock = clock
         self._performed: set[str] = set()
@@ -113,7 +111,7 @@ class ToolLoop:
 
     async def _look_at_the_present(self) -> None:
         await self._read_back.words_known()
-        now = await self._orders.present()
+        now = await self._present()
         if now is not None:
             self.state = replace(self.state, restaurant=now.restaurant, menu=now.menu, load_minutes=now.load_minutes)
 
@@ -129,7 +127,7 @@ class ToolLoop:
 
     async def _confirm(self, order: ConfirmedOrder, result: dict[str, Any]) -> dict[str, Any]:
         try:
-            receipt = await self._orders.confirm(order)
+            receipt = await self._confirm_order(order)
         except OrderRefusedError:
             self.state = replace(self.state, confirmed=None)  # there is no order: nothing may say that there is
             say = phrases_for(self.state.restaurant.language).not_saved

@@ -276,7 +276,7 @@ async def fill_cart(session: FakeSession, bridge: FakeBridge) -> None:
     await read_and_agree(session, bridge)
 
 
-async def read_and_agree(session: FakeSession, bridge: FakeBridge, answer: str = "Yes, please.") -> None:
+async def read_and_agree(session: FakeSession, bridge: FakeBridge) -> None:
     """The cart is read to its end, and the caller answers."""
     await session.reply(calls=[("read_cart", {})])
     [read] = await session.tool_outputs(1)
@@ -285,7 +285,7 @@ async def read_and_agree(session: FakeSession, bridge: FakeBridge, answer: str =
     await session.reply(read["say"], audio_ms=200)
     await bridge.hears(before + 200 * 8)
     await bridge.quiet()
-    await session.caller_says(answer)
+    await session.caller_says("Yes, please.")
 
 
 async def eventually(

@@ -14,6 +14,7 @@ import pytest
 from devstack.servers.embedded import EmbeddedValkey
 from devstack.servers.ports import free_port
 from domain.restaurant import Restaurant
+from softphone.caller import Caller
 from stores import lines, restaurants
 from stores.ciphers import SipPasswordCipher
 from stores.postgres import Postgres
@@ -119,3 +120,14 @@ def start(module_database: Database, valkey_server: EmbeddedValkey, master_key: 
 def seeded(module_database: Database, master_key: str) -> Database:
     run_apart(lambda: seed(module_database, master_key))
     return module_database
+
+
+async def until_it_drains(bridge: BridgeProcess) -> None:
+    """Until its worker refuses calls: the supervisor says that it drains a moment before the worker knows."""
+    async with asyncio.timeout(10):
+        while "draining" not in (await asyncio.to_thread(bridge.missing) or {}):
+            await asyncio.sleep(0.02)
+        while True:
+            async with Caller(bridge.target, BUSY) as late:
+                if (await late.invite()).status == 503:
+                    return

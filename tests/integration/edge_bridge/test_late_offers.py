@@ -9,7 +9,7 @@ import pytest
 
 from softphone.caller import Caller
 from tests.conftest import Database
-from tests.integration.edge_bridge.conftest import BUSY, Scene, Start, tone
+from tests.integration.edge_bridge.conftest import BUSY, Scene, Start, tone, until_it_drains
 from tests.integration.edge_bridge.handler_app import HandlerApp
 from tests.integration.edge_bridge.late_offers import LateOffer, refused_late_offers
 
@@ -35,12 +35,7 @@ async def test_an_invite_without_sdp_gets_503_while_it_drains_and_the_call_in_pr
         assert (await caller.invite()).status == 200
         assert bridge.process is not None
         bridge.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(5):
-            while "draining" not in (await asyncio.to_thread(bridge.missing) or {}):
-                await asyncio.sleep(0.02)
-            # The supervisor says so first, its workers know a moment later: until then a call is taken.
-            while await asyncio.to_thread(refused_late_offers, bridge.target, BUSY, 1) == [200]:
-                await asyncio.sleep(0.02)
+        await until_it_drains(bridge)
         statuses = await asyncio.to_thread(refused_late_offers, bridge.target, BUSY, 3)
         assert not caller.hung_up.is_set()
     assert statuses == [503, 503, 503]

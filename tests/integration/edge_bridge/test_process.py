@@ -25,7 +25,7 @@ from tests.fakes.knative_objects import deletion_cost_role, pod
 from tests.fakes.kubernetes_api import KubernetesApi
 from tests.fakes.proxy import TcpProxy
 from tests.fakes.sip_registrar import SipRegistrar
-from tests.integration.edge_bridge.conftest import BUSY, Start, restaurant
+from tests.integration.edge_bridge.conftest import BUSY, Start, restaurant, until_it_drains
 from tests.integration.edge_bridge.handler_app import HandlerApp
 from tests.live_state import counters
 
@@ -61,7 +61,7 @@ async def test_a_call_may_finish_while_the_bridge_drains(start: Start, seeded: D
         assert (await caller.invite()).status == 200
         assert bridge.process is not None
         bridge.process.send_signal(signal.SIGTERM)
-        await until(lambda: "draining" in (bridge.missing() or {}))
+        await until_it_drains(bridge)
         assert not caller.hung_up.is_set()
         assert (await late.invite()).status == 503
         workers = bridge.workers()

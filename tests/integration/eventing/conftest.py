@@ -7,7 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import asyncpg
 import pytest
@@ -69,18 +69,6 @@ class Sink:
         await wait_until(taken, within_s)
 
 
-@pytest.fixture
-async def sink() -> AsyncIterator[Sink]:
-    sink = Sink()
-    application = web.Application()
-    application.router.add_post("/", sink.take)
-    server = TestServer(application)
-    await server.start_server()
-    sink.url = str(server.make_url("/"))
-    yield sink
-    await server.close()
-
-
 @dataclass
 class RawSink:
     """Takes whatever comes, event or not."""
@@ -95,9 +83,11 @@ class RawSink:
         return web.Response(status=self.status)
 
 
-@pytest.fixture
-async def raw_sink() -> AsyncIterator[RawSink]:
-    sink = RawSink()
+AnySink = TypeVar("AnySink", Sink, RawSink)
+
+
+@contextlib.asynccontextmanager
+async def _listening(sink: AnySink) -> AsyncIterator[AnySink]:
     application = web.Application()
     application.router.add_post("/", sink.take)
     server = TestServer(application)
@@ -105,6 +95,18 @@ async def raw_sink() -> AsyncIterator[RawSink]:
     sink.url = str(server.make_url("/"))
     yield sink
     await server.close()
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[Sink]:
+    async with _listening(Sink()) as sink:
+        yield sink
+
+
+@pytest.fixture
+async def raw_sink() -> AsyncIterator[RawSink]:
+    async with _listening(RawSink()) as sink:
+        yield sink
 
 
 class StartRelay(Protocol):

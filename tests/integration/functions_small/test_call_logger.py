@@ -18,8 +18,6 @@ from tests.conftest import Pools
 from tests.integration.functions_small.conftest import StartFunction
 from tests.live_state import counters
 
-MASTER_KEY = "A" * 43 + "="
-
 pytestmark = pytest.mark.integration
 
 Logged = Callable[[], Awaitable[calls.LoggedCall]]
@@ -85,7 +83,7 @@ def logged(postgres: Pools, restaurant_id: str) -> Logged:
 
 
 async def test_a_calls_end_is_logged_beside_what_was_said_and_the_live_count_is_put_right(
-    function: StartFunction, postgres: Pools, redis: Redis, restaurant_id: str, logged: Logged
+    function: StartFunction, postgres: Pools, redis: Redis, pii: PiiCipher, restaurant_id: str, logged: Logged
 ) -> None:
     order_id = str(uuid.uuid4())
     ringing = live.LiveCall(
@@ -105,7 +103,7 @@ async def test_a_calls_end_is_logged_beside_what_was_said_and_the_live_count_is_
             usage={"tokens": 7},
             cost_dollars=0.12,
         )
-        await calls.record_conversation(connection, record, PiiCipher(MASTER_KEY))
+        await calls.record_conversation(connection, record, pii)
     async with function("call_logger") as logger:
         status, reply, _ = await logger.send(ended(restaurant_id, order_id=order_id, recording="calls/1.wav"))
 

@@ -35,11 +35,6 @@ async def reconciler(run: Run, database: Database, redis_url: str, master_key: s
 
 
 @pytest.fixture
-def pii(master_key: str) -> PiiCipher:
-    return PiiCipher(master_key)
-
-
-@pytest.fixture
 def order(restaurant_id: str) -> ConfirmedOrder:
     return make_order(make_menu(restaurant_id), "call-1", confirmed_at=datetime.now(UTC))
 
@@ -132,12 +127,12 @@ async def test_the_record_of_a_call_that_ended_while_postgres_was_away_is_whole(
     assert await pending.count(redis) == (0, 0)
 
 
-async def lose(redis: Redis, pii: PiiCipher, restaurant_id: str, *, call_id: str = "call-1") -> live.LiveCall:
+async def lose(redis: Redis, pii: PiiCipher, restaurant_id: str) -> live.LiveCall:
     """A call whose bridge was last heard of a minute ago."""
     begun = datetime.now(UTC) - timedelta(minutes=1)
     call = live.LiveCall(
         restaurant_id=restaurant_id,
-        call_id=call_id,
+        call_id="call-1",
         phone_line_id=str(uuid.uuid4()),
         bridge_node_id="edge-1",
         started_at=begun,
@@ -153,7 +148,6 @@ def checkpoint(call: live.LiveCall, order: ConfirmedOrder, *, confirmed: bool) -
         restaurant_id=call.restaurant_id,
         attempt=1,
         started_at=call.started_at,
-        saved_at=call.started_at,
         cart=Cart("EUR", order.id, 3, 2, order.lines, order.fulfilment, "Ada"),
         confirmed=order if confirmed else None,
         transcript=[Utterance("caller", "One margherita please", call.started_at)],

@@ -13,11 +13,6 @@ from tests.integration.stores.samples import Tenant, seed_both
 
 
 @pytest.fixture
-def pii(master_key: str) -> PiiCipher:
-    return PiiCipher(master_key)
-
-
-@pytest.fixture
 def sip(master_key: str) -> SipPasswordCipher:
     return SipPasswordCipher(master_key)
 

@@ -51,10 +51,6 @@ class Tenant:
     def item_id(self) -> str:
         return self.menu.items[0].id
 
-    @property
-    def option_id(self) -> str:
-        return self.menu.items[0].modifier_groups[0].options[0].id
-
 
 def make_restaurant(name: str) -> Restaurant:
     return Restaurant(

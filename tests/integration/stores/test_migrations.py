@@ -117,13 +117,17 @@ async def test_the_command_says_in_one_line_why_it_could_not(
     assert printed[0].startswith("migrate: Postgres takes no connection")
 
 
+async def make_owner(server: EmbeddedPostgres) -> None:
+    """The role ``owner``, which is no superuser and may make roles and databases."""
+    superuser = await connect(server.url(database="postgres"))
+    await superuser.execute(f"create role owner login createrole createdb password '{server.password('owner')}'")
+    await superuser.close()
+
+
 async def test_an_owner_who_is_no_superuser_can_migrate_and_is_bound_by_row_level_security(
     own_server: EmbeddedPostgres, pii: PiiCipher, sip: SipPasswordCipher
 ) -> None:
-    superuser = await connect(own_server.url(database="postgres"))
-    password = own_server.password("owner")
-    await superuser.execute(f"create role owner login createrole createdb password '{password}'")
-    await superuser.close()
+    await make_owner(own_server)
 
     await migrate(
         own_server.url("owner"),
@@ -153,9 +157,7 @@ async def test_what_was_there_gets_the_country_of_its_zone_and_one_vat_rate_for_
     own_server: EmbeddedPostgres,
 ) -> None:
     """By an owner who is no superuser: one is not bound by row-level security, and would see nothing of this."""
-    superuser = await connect(own_server.url(database="postgres"))
-    await superuser.execute(f"create role owner login createrole createdb password '{own_server.password('owner')}'")
-    await superuser.close()
+    await make_owner(own_server)
     passwords = {role: own_server.password(f"alloresto_{role}") for role in ("app", "platform")}
     before = tuple(one for one in shipped_migrations() if one.name < "0010")
     await migrate(

@@ -27,7 +27,6 @@ async def test_a_call_goes_on_from_its_checkpoint(redis: Any) -> None:
         restaurant_id=order.restaurant_id,
         attempt=2,
         started_at=NOW,
-        saved_at=NOW,
         cart=Cart("EUR", order.id, 3, 2, order.lines, order.fulfilment, "Ada"),
         transcript=[Utterance("caller", "Deux, s’il vous plaît", NOW)],
         confirmed=order,
@@ -39,7 +38,7 @@ async def test_a_call_goes_on_from_its_checkpoint(redis: Any) -> None:
 
     assert await checkpoints.load(redis, "a call") == checkpoint
     assert 7000 < await redis.ttl(keys.call_checkpoint("a call")) <= 7200
-    await checkpoints.drop(redis, "a call")
+    await live.call_ended(redis, order.restaurant_id, "a call", NOW)
     assert await checkpoints.load(redis, "a call") is None
 
 

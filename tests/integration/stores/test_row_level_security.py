@@ -82,7 +82,6 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
         pii=pii,
     ),
     calls.is_open: lambda conn, other, pii, sip: _is_over(conn, other),
-    calls.known_line: lambda conn, other, pii, sip: calls.known_line(conn, other.line_id),
     calls.record_ended: lambda conn, other, pii, sip: calls.record_ended(conn, _record(other)),
     calls.record_conversation: lambda conn, other, pii, sip: calls.record_conversation(
         conn, conversation(other.call_id, other.id), pii

@@ -111,7 +111,6 @@ class Keeper:
         self.lost: list[str] = []
         self.latencies: list[float] = []
         self.orders: list[ConfirmedOrder] = []
-        self.now_on_sale: Present | None = None
 
     def said(self, who: str, text: str) -> None: ...
 
@@ -123,11 +122,22 @@ class Keeper:
         self.latencies.append(seconds)
 
     async def present(self) -> Present | None:
-        return self.now_on_sale
+        return None
 
     async def confirm(self, order: ConfirmedOrder) -> Receipt | None:
         self.orders.append(order)
         return None
+
+
+def order_state() -> OrderState:
+    """An empty cart at a restaurant that is open and sells one pizza."""
+    openings = tuple(Opening(day, 0, 24 * 60) for day in range(7))
+    restaurant = Restaurant(
+        str(uuid.uuid4()), "Harbour Pizza", "en", "EUR", "Europe/Paris", openings=openings, fallback_number="+331"
+    )
+    item = MenuItem(str(uuid.uuid4()), "c", "Regina", (ItemSize(str(uuid.uuid4()), "", 1300),), same_rate(1000))
+    menu = Menu(restaurant.id, "EUR", "en", (MenuCategory("c", "Pizzas"),), (item,))
+    return OrderState(restaurant, menu, (), carts.new_cart(menu, str(uuid.uuid4())), "call-1")
 
 
 class Scene:
@@ -136,18 +146,12 @@ class Scene:
     def __init__(self) -> None:
         self.now = 0.0
         self.engine, self.media, self.keeper = Engine(), Media(), Keeper()
-        self.results: list[dict[str, Any]] = []
         phrases = phrases_for("en")
-        openings = tuple(Opening(day, 0, 24 * 60) for day in range(7))
-        restaurant = Restaurant(
-            str(uuid.uuid4()), "Harbour Pizza", "en", "EUR", "Europe/Paris", openings=openings, fallback_number="+331"
-        )
-        item = MenuItem(str(uuid.uuid4()), "c", "Regina", (ItemSize(str(uuid.uuid4()), "", 1300),), same_rate(1000))
-        self.menu = Menu(restaurant.id, "EUR", "en", (MenuCategory("c", "Pizzas"),), (item,))
-        state = OrderState(restaurant, self.menu, (), carts.new_cart(self.menu, str(uuid.uuid4())), "call-1")
         self.playback = Playback(0.0)
         read_back = ReadBackWatch(self.playback, "en")
-        self.tools = ToolLoop(state, read_back, self.keeper, lambda *_: None, clock=lambda: self.now)
+        self.tools = ToolLoop(
+            order_state(), read_back, self.keeper.present, self.keeper.confirm, lambda *_: None, clock=lambda: self.now
+        )
         self.conversation = Conversation(
             self.media,
             self.playback,
@@ -185,7 +189,7 @@ class Scene:
     async def replies(
         self, text: str = "", spoken_ms: int = 0, tools: tuple[tuple[str, dict[str, Any]], ...] = ()
     ) -> str:
-        """A whole reply: speech of so many ms, then tools, whose results are in ``results``. The item's id."""
+        """A whole reply: speech of so many ms, then tools. The item's id."""
         self._replies += 1
         self._items += 1
         reply, item = f"r{self._replies}", f"i{self._items}"
@@ -202,7 +206,7 @@ class Scene:
         await self.conversation.settle_tools()
         return item
 
-    def caller_says(self, text: str, item: str = "") -> None:
+    def caller_says(self, text: str) -> None:
         """A whole turn of the caller's, and the reply that it asks for is still to come."""
-        item = item or f"u{self.now}"
+        item = f"u{self.now}"
         self.engine_says(CallerSpeaks(), CallerPauses(), CallerTurn(item), CallerSaid(item, text, Usage()))

@@ -7,18 +7,15 @@ from typing import Any
 
 import pytest
 
-from domain import carts
 from domain.agreement import NOTHING_READ, Agreement
-from domain.menu import ItemSize, Menu, MenuCategory, MenuItem
 from domain.order import ConfirmedOrder
-from domain.restaurant import Opening, Restaurant
-from domain.tools import EndCall, OrderState, ReadBack, Transfer
-from domain.vat import same_rate
+from domain.tools import EndCall, ReadBack, Transfer
 from functions.call_handler.engines.base import ToolCall
 from functions.call_handler.remembering.orders import OrderRefusedError, Receipt
 from functions.call_handler.talking.playback import Playback
 from functions.call_handler.talking.read_back import ReadBackWatch
 from functions.call_handler.talking.tool_loop import Present, ToolLoop
+from tests.unit.call_handler.scene import order_state
 
 pytestmark = pytest.mark.unit
 
@@ -63,15 +60,12 @@ RECEIPT = Receipt("11111111-1111-1111-1111-111111111111", 7)
 
 
 def loop_with(answer: Receipt | Exception | None = RECEIPT) -> tuple[ToolLoop, Desk, Used]:
-    openings = tuple(Opening(day, 0, 24 * 60) for day in range(7))
-    restaurant = Restaurant(
-        str(uuid.uuid4()), "Harbour Pizza", "en", "EUR", "Europe/Paris", openings=openings, fallback_number="+331"
-    )
-    item = MenuItem(str(uuid.uuid4()), "c", "Regina", (ItemSize(str(uuid.uuid4()), "", 1300),), same_rate(1000))
-    menu = Menu(restaurant.id, "EUR", "en", (MenuCategory("c", "Pizzas"),), (item,))
     desk, used = Desk(answer), Used()
-    state = OrderState(restaurant, menu, (), carts.new_cart(menu, str(uuid.uuid4())), "call-1")
-    loop = ToolLoop(state, Agreeing(), desk, lambda call, arguments, ok, ms: used.append((call.name, arguments, ok)))
+
+    def on_tool(call: ToolCall, arguments: dict[str, Any], ok: bool, ms: float) -> None:
+        used.append((call.name, arguments, ok))
+
+    loop = ToolLoop(order_state(), Agreeing(), desk.present, desk.confirm, on_tool)
     return loop, desk, used
 
 

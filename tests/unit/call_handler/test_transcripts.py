@@ -65,9 +65,7 @@ def test_a_checkpoint_restores_the_call() -> None:
     transcript.caller_said("u1", "One Regina.")
     started = datetime(2026, 11, 21, 18, tzinfo=UTC)
 
-    saved = resume.checkpoint(
-        before, transcript, Usage(text_in=7), attempt=1, started_at=started, saved_at=started, order_id=None
-    )
+    saved = resume.checkpoint(before, transcript, Usage(text_in=7), attempt=1, started_at=started, order_id=None)
     fresh = OrderState(before.restaurant, before.menu, (), carts.new_cart(before.menu, ORDER), "call-1")
 
     assert resume.restored_state(fresh, saved) == before

@@ -4,6 +4,8 @@ from hypothesis import strategies as st
 
 from domain.number_words import spoken_numbers
 
+pytestmark = pytest.mark.unit
+
 ENGLISH = [
     "zero",
     "one",

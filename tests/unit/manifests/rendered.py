@@ -94,6 +94,10 @@ def pod_labels(workload: Object) -> dict[str, str]:
     return labels
 
 
+def annotations(workload: Object) -> dict[str, str]:
+    return workload["spec"]["template"]["metadata"]["annotations"]  # type: ignore[no-any-return]
+
+
 def environment(workload: Object) -> dict[str, Object]:
     return {variable["name"]: variable for variable in container_of(workload).get("env", [])}
 

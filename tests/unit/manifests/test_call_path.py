@@ -3,7 +3,7 @@
 import pytest
 
 from cluster.client import IN_CALL
-from tests.unit.manifests.rendered import OVERLAYS, Object, of_kind
+from tests.unit.manifests.rendered import OVERLAYS, Object, annotations, of_kind
 
 pytestmark = pytest.mark.unit
 
@@ -12,10 +12,6 @@ def service(overlay: str, name: str) -> Object:
     """A Knative Service."""
     [found] = [one for one in of_kind(overlay, "Service", "serving.knative.dev") if one["metadata"]["name"] == name]
     return found
-
-
-def annotations(of: Object) -> dict[str, str]:
-    return of["spec"]["template"]["metadata"]["annotations"]  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tests.unit.manifests.rendered import OVERLAYS, Object, container_of, is_knative, workloads
+from tests.unit.manifests.rendered import OVERLAYS, Object, annotations, container_of, is_knative, workloads
 
 pytestmark = pytest.mark.unit
 
@@ -20,10 +20,6 @@ MAX_SCALE = "autoscaling.knative.dev/max-scale"
 
 def millicores(quantity: str) -> int:
     return int(quantity[:-1]) if quantity.endswith("m") else int(float(quantity) * 1000)
-
-
-def annotations(workload: Object) -> dict[str, str]:
-    return workload["spec"]["template"]["metadata"]["annotations"]  # type: ignore[no-any-return]
 
 
 def of_a_pod(workload: Object) -> int:

@@ -4,6 +4,7 @@ A real cluster is not to be had in a test; the scripts are the real ones, and on
 """
 
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +112,8 @@ def test_the_migration_is_seen_to_succeed_before_anything_is_waited_for_that_cal
     web = deployment.position("--namespace alloresto rollout status deployment/web")
     bridge = deployment.position("--namespace alloresto-edge rollout status statefulset/edge-bridge")
     assert migrated < ready < web < bridge
+    waits = [line for line in deployment.asked if " wait " in line or " rollout status " in line]
+    assert all(re.search(r"--timeout=\d+s", line) for line in waits)
 
 
 def test_a_migration_that_failed_is_told_with_its_log_at_once(deployment: Deployment) -> None:
