@@ -33,7 +33,7 @@ NAME = "dead_letter_keeper"
 INSERT_TIMEOUT_S = 10.0
 # The Broker's own extensions: who failed, with which status and text. They become columns, not parts of the event.
 _DESTINATION, _STATUS, _TEXT = "knativeerrordest", "knativeerrorcode", "knativeerrordata"
-_ADDED_ON_THE_WAY = frozenset({_DESTINATION, _STATUS, _TEXT, "knativearrivaltime"})
+_ADDED_ON_THE_WAY = frozenset({_DESTINATION, _STATUS, _TEXT, "knativearrivaltime", "knativebrokerttl"})
 
 _KEEP = """
 insert into dead_letter (restaurant_id, event_id, type, source, event, subscriber, reason)

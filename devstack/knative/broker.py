@@ -41,6 +41,8 @@ class Outcome:
     status: int = _NO_ANSWER
     reason: str = ""
     reply: Envelope | None = None
+    explained: bool = True
+    """Whether a dead letter says why: it does not after a timeout, nor after an answer that is no event."""
 
     @property
     def retried(self) -> bool:
@@ -91,6 +93,8 @@ class InMemoryBroker:
             return web.Response(status=413, text=f"{error}\n")
         except NotAnEventError as error:
             return web.Response(status=400, text=f"{error}\n")
+        if not _is_sound(event):
+            return web.Response(status=500, text=f"the body is not {event.content_type}\n")
         publishing = asyncio.create_task(self.publish(_arrived(event)))
         self._publishing.add(publishing)
         publishing.add_done_callback(self._publishing.discard)
@@ -113,7 +117,7 @@ class InMemoryBroker:
     async def _trigger(self, trigger: TriggerPlan, event: Envelope, hops: int) -> bool:
         outcome = await self._deliver(trigger, trigger.subscriber, event)
         if not outcome.ok:
-            return await self._dead_letter(trigger, event, outcome)
+            return await self._dead_letter(trigger, event, outcome, hops)
         if outcome.reply is None:
             return True
         if hops <= 1:
@@ -137,18 +141,20 @@ class InMemoryBroker:
             await self._clock.sleep(trigger.delivery.backoff_s(attempt))
         return outcome
 
-    async def _dead_letter(self, trigger: TriggerPlan, event: Envelope, outcome: Outcome) -> bool:
+    async def _dead_letter(self, trigger: TriggerPlan, event: Envelope, outcome: Outcome, hops: int) -> bool:
         sink = trigger.delivery.dead_letter
         if sink is None:
             self._report("event_dropped", trigger.subscriber.name, "", f"{_words(event)}: no dead-letter sink")
             return False
-        letter = event.with_attributes(
-            {
-                "knativeerrordest": trigger.subscriber.in_cluster(self._namespace),
-                "knativeerrorcode": str(outcome.status),
-                "knativeerrordata": _error_data(outcome.reason),
-            }
-        )
+        letter = event.with_attributes({"knativebrokerttl": str(hops)})
+        if outcome.explained:
+            letter = letter.with_attributes(
+                {
+                    "knativeerrordest": trigger.subscriber.in_cluster(self._namespace),
+                    "knativeerrorcode": str(outcome.status),
+                    "knativeerrordata": _error_data(outcome.reason),
+                }
+            )
         kept = await self._deliver(trigger, sink, letter)
         kind: EventKind = "dead_letter" if kept.ok else "event_dropped"
         self._report(kind, trigger.subscriber.name, "", f"{_words(event)} {outcome.status} {outcome.reason}")
@@ -157,13 +163,13 @@ class InMemoryBroker:
     async def _send(self, url: str, event: Envelope, timeout_s: float | None) -> Outcome:
         try:
             async with self._clock.timeout(timeout_s):
-                headers = event.headers() | {"Prefer": "reply"}
+                headers = event.headers() | {"Prefer": "reply", "Kn-Namespace": self._namespace}
                 async with self._session.post(url, data=event.body, headers=headers, allow_redirects=False) as answer:
                     return judge(answer.status, dict(answer.headers), await _read_answer(answer))
         except BodyTooLargeError as error:
             return Outcome(ok=False, status=502, reason=str(error))
         except TimeoutError:
-            return Outcome(ok=False, reason="no answer in time")
+            return Outcome(ok=False, reason="no answer in time", explained=False)
         except (aiohttp.ClientError, ConnectionError) as error:
             return Outcome(ok=False, reason=type(error).__name__)
 
@@ -188,7 +194,7 @@ def judge(status: int, headers: dict[str, str], body: bytes) -> Outcome:
     try:
         return Outcome(ok=True, status=status, reply=read_envelope(headers, body))
     except NotAnEventError:
-        return Outcome(ok=False, status=502, reason="the answer is neither empty nor a CloudEvent")
+        return Outcome(ok=False, status=502, reason="the answer is neither empty nor a CloudEvent", explained=False)
 
 
 def matches(trigger: TriggerPlan, event: Envelope) -> bool:
@@ -197,6 +203,17 @@ def matches(trigger: TriggerPlan, event: Envelope) -> bool:
         name in event.attributes and (value in ("", event.attributes[name]))
         for name, value in trigger.attributes.items()
     )
+
+
+def _is_sound(event: Envelope) -> bool:
+    """The ingress reads what says that it is JSON, although it hands it on unchanged."""
+    if not event.body or "json" not in event.content_type.lower():
+        return True
+    try:
+        json.loads(event.body)
+    except ValueError:
+        return False
+    return True
 
 
 def _arrived(event: Envelope) -> Envelope:

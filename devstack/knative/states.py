@@ -105,6 +105,8 @@ _GAUGES: tuple[tuple[str, str, Callable[[RevisionScale], float]], ...] = (
     ("kn_revision_concurrency_stable", "Average concurrency over the stable window", lambda one: one.stable),
     ("kn_revision_concurrency_panic", "Average concurrency over the panic window", lambda one: one.panic),
     ("kn_revision_concurrency_target", "The desired concurrent requests for each pod", lambda one: one.target),
+    # -1: no capacity is computed while the activator is always in the path (target-burst-capacity -1)
+    ("kn_revision_capacity_excess", "Excess burst capacity observed over the stable window", lambda one: -1),
     ("kn_revision_panic_mode", "If greater than 0 the autoscaler is in panic mode", lambda one: one.panicking),
 )
 

@@ -1,10 +1,13 @@
 """Knative Eventing's measured behaviour with the in-memory Broker, one test a line of docs/knative-contract.md."""
 
+import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from devstack.knative.broker import HOPS
 from devstack.knative.pings import RETRIES
@@ -133,6 +136,7 @@ async def test_a_dead_letter_sink_makes_it_202_and_gets_the_error_in_extensions(
     assert (letter["id"], letter["type"]) == ("1", "probe.asked")
     assert letter["knativeerrordest"] == "http://bad.alloresto.svc.cluster.local"
     assert letter["knativeerrorcode"] == "500"
+    assert letter["knativebrokerttl"] == "255"
     assert "responseBody" in letter["knativeerrordata"]  # base64, because the answer has a line break in it
     assert "dead_letter" in cluster.kinds("bad")
 
@@ -270,3 +274,86 @@ async def test_a_ping_that_fails_for_good_is_lost(answer: str, tries: int, start
     await cluster.until(lambda: "event_dropped" in cluster.kinds("often"), "a ping that is given up")
     kinds = cluster.kinds("often")
     assert kinds[: kinds.index("event_dropped")] == ["delivery_failed"] * tries
+
+
+Answers = Callable[[web.Request], Awaitable[web.Response]]
+
+
+@contextlib.asynccontextmanager
+async def subscriber(answer: Answers) -> AsyncIterator[dict[str, Any]]:
+    """A Trigger's subscriber outside of the runtime, as ``subscriber`` of its spec."""
+    server = web.Server(answer, handler_cancellation=True)  # type: ignore[arg-type]
+    runner = web.ServerRunner(server, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield {"uri": f"http://127.0.0.1:{runner.addresses[0][1]}/"}
+    await runner.cleanup()
+
+
+async def no_answer(_: web.Request) -> web.Response:
+    await asyncio.Event().wait()
+    raise AssertionError("the Broker waited")
+
+
+async def no_event(_: web.Request) -> web.Response:
+    return web.Response(text="thanks")
+
+
+def noting(requests: list[dict[str, str]]) -> Answers:
+    """Takes every event, and notes its headers with their names in lower case."""
+
+    async def take(request: web.Request) -> web.Response:
+        requests.append({name.lower(): value for name, value in request.headers.items()})
+        return web.Response()
+
+    return take
+
+
+@pytest.mark.parametrize("answer", [no_answer, no_event])
+async def test_a_letter_after_a_timeout_or_an_answer_that_is_no_event_does_not_say_why(
+    answer: Answers, start: Start, trigger: Build, broker: dict[str, Any]
+) -> None:
+    """K43."""
+    letters: list[dict[str, str]] = []
+    async with subscriber(answer) as outside, subscriber(noting(letters)) as sink:
+        to_outside = trigger("bad", retry=0, timeout="PT0.2S", deadLetterSink=sink)
+        to_outside["spec"]["subscriber"] = outside
+        cluster = await start(broker, to_outside)
+
+        assert await cluster.publish() == 202
+
+    [letter] = letters
+    assert {name for name in letter if name.startswith("ce-knative")} == {
+        "ce-knativearrivaltime",
+        "ce-knativebrokerttl",
+    }
+
+
+async def test_the_broker_says_its_namespace_and_that_it_takes_a_reply(
+    start: Start, trigger: Build, broker: dict[str, Any]
+) -> None:
+    """K51."""
+    taken: list[dict[str, str]] = []
+    async with subscriber(noting(taken)) as outside:
+        to_outside = trigger("outside")
+        to_outside["spec"]["subscriber"] = outside
+        cluster = await start(broker, to_outside)
+        await cluster.publish()
+
+    [headers] = taken
+    assert (headers["kn-namespace"], headers["prefer"]) == ("alloresto", "reply")
+
+
+async def test_a_body_that_is_not_the_json_that_it_says_is_500(
+    start: Start, service: Build, trigger: Build, broker: dict[str, Any], tmp_path: Any
+) -> None:
+    """K51."""
+    cluster = await start(broker, recording(service, tmp_path, "one"), trigger("one"))
+    headers = {"ce-specversion": "1.0", "ce-id": "b", "ce-source": "/test", "ce-type": "probe.asked"}
+
+    async with cluster.http.post(
+        cluster.runtime.broker_url(), data=b"not JSON", headers=headers | {"content-type": "application/json"}
+    ) as answer:
+        assert answer.status == 500
+
+    assert cluster.took("one") == []

@@ -427,12 +427,14 @@ async def test_the_autoscalers_metrics_have_knatives_names_and_labels(start: Sta
     await cluster.until(lambda: cluster.runtime.revisions()[0].stable > 0.9, "a decision")
     async with cluster.http.get(f"{cluster.runtime.admin_url}/metrics") as answer:
         families = {one.name: one.samples[0] for one in text_string_to_metric_families(await answer.text())}
-    assert {name for name in families if not name.endswith("terminating_count")} == {
+    assert set(families) == {
         "kn_revision_pods_desired",
         "kn_revision_pods_requested",
         "kn_revision_pods_count",
         "kn_revision_pods_not_ready_count",
         "kn_revision_pods_pending_count",
+        "kn_revision_pods_terminating_count",
+        "kn_revision_capacity_excess",
         "kn_revision_concurrency_stable",
         "kn_revision_concurrency_panic",
         "kn_revision_concurrency_target",
