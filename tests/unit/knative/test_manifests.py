@@ -99,7 +99,7 @@ def test_a_broker_that_keeps_events_tries_for_longer(
 
 def test_the_clock_calls_paths_that_the_functions_have() -> None:
     pings = {body["metadata"]["name"]: body["spec"] for body in bodies("PingSource")}
-    assert set(pings) == {"greetings-due", "partitions-due"}
+    assert set(pings) == {"greetings-due", "lost-calls-due", "partitions-due", "pending-due"}
     for name, spec in pings.items():
         sink = spec["sink"]
         function = sink["ref"]["name"].replace("-", "_")
