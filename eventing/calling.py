@@ -14,6 +14,9 @@ from stores.calls import ConversationRecord
 from stores.ciphers import PiiCipher
 from stores.postgres import Connection
 
+RECONCILER = "/reconciler"
+"""The source of what is told of a call in its bridge's place."""
+
 # A write that may have committed is tried again, by the same process or by another: the same event has the same id.
 _EVENTS = uuid.UUID("5c1f6a52-6a0e-4f4f-9f0e-3c6a53a9b1d7")
 
@@ -23,6 +26,13 @@ async def emit_of_call(connection: Connection, call_id: str, payloads: Iterable[
     for payload in payloads:
         event_id = str(uuid.uuid5(_EVENTS, f"{call_id}/{payload.TYPE}"))
         await outbox.emit(connection, payload, source=source, subject=call_id, id=event_id)
+
+
+async def emit_of_lost_call(connection: Connection, call_id: str, payloads: Iterable[Payload]) -> None:
+    """Told in the place of a bridge that is silent. The ids are not the bridge's own: it may live, and know better."""
+    for payload in payloads:
+        event_id = str(uuid.uuid5(_EVENTS, f"{call_id}/{payload.TYPE}/lost"))
+        await outbox.emit(connection, payload, source=RECONCILER, subject=call_id, id=event_id)
 
 
 async def write_conversation(

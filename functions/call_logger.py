@@ -1,4 +1,8 @@
-"""The call log's row of each call. Its end, its miss and its transfer may arrive in any order, and more than once."""
+"""The call log's row of each call. Its end, its miss and its transfer may arrive in any order, and more than once.
+
+The row itself is there from the INVITE on (the bridge makes it), so nobody has to consume ``call.started``. A row that
+the reconciler closed is written with its events; a bridge that was only cut off and tells the end later knows better.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from functools import partial
 import asyncpg
 
 from domain.calls import Outcome
+from eventing.calling import RECONCILER
 from eventing.catalogue import CallEnded, CallMissed, CallTransferred, MissedReason
 from eventing.cloudevents import BadEvent, Event
 from eventing.consumers import consumer
@@ -57,6 +62,8 @@ def build(settings: FunctionSettings) -> App:
 
 async def log_call(redis: Redis, connection: Connection, event: Event) -> None:
     """Write what the event adds to the call's row; nothing follows from it."""
+    if event.source == RECONCILER:  # the row was written in the event's own transaction; its bridge may have told since
+        return
     match event.payload():
         case CallEnded() as ended:
             await _log_end(connection, ended)
@@ -81,6 +88,7 @@ async def _uncount(redis: Redis, call: CallEnded | CallMissed) -> None:
 
 async def _log_end(connection: Connection, ended: CallEnded) -> None:
     so_far = await _so_far(connection, ended.call_id, ended.received_at)
+    missed_reason = "" if so_far is None else so_far["missed_reason"]
     transferred = so_far is not None and so_far["outcome"] == "transferred" and ended.outcome in _SPOKEN
     record = CallRecord(
         id=ended.call_id,
@@ -94,7 +102,7 @@ async def _log_end(connection: Connection, ended: CallEnded) -> None:
         joined_at=ended.joined_at,
         ended_at=ended.ended_at,
         duration_ms=ended.duration_ms,
-        missed_reason="" if so_far is None else so_far["missed_reason"],
+        missed_reason="" if missed_reason == "bridge_lost" else missed_reason,
         recording=ended.recording or "",
         order_id=ended.order_id,
     )

@@ -7,38 +7,47 @@ is told of a missed call with the number to call back, and what the checkpoint s
 the cart, as an order if it had been agreed to, else for the restaurant to see.
 
 Everything here may run twice, at the same time, or beside the handler that noted it: rows are idempotent by their ids.
+What fails for one call is logged and stays noted; it holds up no other.
 """
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
 from prometheus_client import Counter, Gauge
 
-from domain.calls import Outcome
-from eventing.calling import emit_of_call, order_refused, write_conversation
+from domain.order import Cart, ConfirmedOrder
+from eventing.calling import RECONCILER, emit_of_call, emit_of_lost_call, order_refused, write_conversation
 from eventing.catalogue import CallEnded, CallMissed, Payload
 from eventing.ordering import UNWRITABLE, write_order
-from eventing.serving import PlatformSettings, hold_open, run
+from eventing.refusals import TryAgain
+from eventing.serving import TRANSIENT, PlatformSettings, hold_open, run
 from eventing.ticks import on_tick
 from process import logs
 from process.asgi import App
 from process.health import Health
-from stores import calls, checkpoints, live, pending
-from stores.calls import CallRecord, ConversationRecord, UnconfirmedCart
+from stores import calls, checkpoints, live, orders, pending
+from stores.calls import CallRecord, ConversationRecord, LoggedOutcome, OpenCall, UnconfirmedCart
 from stores.checkpoints import Checkpoint
-from stores.ciphers import PiiCipher
-from stores.live import LiveCall
+from stores.ciphers import CipherError, PiiCipher
+from stores.errors import NotFoundError
+from stores.live import LiveCall, LostCall
 from stores.pending import PendingCall, PendingOrder
 from stores.postgres import Connection, Postgres
-from stores.redis import Redis, connect
+from stores.redis import Redis, RedisError, connect
 
 NAME = "reconciler"
-SOURCE = "/reconciler"
 # A handler writes what it noted within this time, if it can: its note is left to it.
 YOUNG = timedelta(seconds=3)
+# What says that a row will never be taken. NotFoundError: the restaurant is gone.
+FOR_GOOD = (*UNWRITABLE, NotFoundError)
+# The handler's own word on a call, which the loss of the bridge afterwards does not change.
+_SETTLED: frozenset[LoggedOutcome] = frozenset({"order_confirmed", "reservation_made", "message_taken", "transferred"})
 
 orders_pending = Gauge("orders_pending", "Orders that were agreed to and are not in Postgres yet.")
 calls_pending = Gauge("calls_pending", "Records of calls that are not in Postgres yet.")
@@ -72,30 +81,54 @@ def build(settings: Settings) -> App:
     hold_open(app, postgres)
     app.shutdown.append(stores.redis.aclose)
     on_tick(app, "/pending", partial(write_pending, stores))
-    on_tick(app, "/lost-calls", partial(close_lost_calls, stores))
+    on_tick(app, "/lost-calls", LostCallWatch(stores).look)
     return app
+
+
+@contextlib.contextmanager
+def _the_others_go_on(failed: str, call_id: str) -> Iterator[None]:
+    """Log what fails for one call, unless it will fail for all: a store that is away ends the round."""
+    try:
+        yield
+    except (*TRANSIENT, RedisError):
+        raise
+    except Exception:
+        log.exception(failed, call_id=call_id)
 
 
 # --- What waits for Postgres ---------------------------------------------------------------------------------------
 
 
 async def write_pending(stores: Stores) -> None:
-    """Write every note that is not young; what Postgres refuses for good is told to the restaurant and forgotten."""
-    old = datetime.now(UTC) - YOUNG
+    """Write every note that is not young; what Postgres refuses for good is told to the restaurant and forgotten.
+
+    Raises TryAgain while a store is away; then everything is still noted.
+    """
+    try:
+        await _write_notes(stores, datetime.now(UTC) - YOUNG)
+    except (*TRANSIENT, RedisError) as error:
+        raise TryAgain(f"a store is away ({type(error).__name__})") from error
+    finally:
+        with contextlib.suppress(RedisError, OSError):
+            waiting_orders, waiting_calls = await pending.count(stores.redis)
+            orders_pending.set(waiting_orders)
+            calls_pending.set(waiting_calls)
+
+
+async def _write_notes(stores: Stores, old: datetime) -> None:
     unreadable = 0
     async for note in pending.orders(stores.redis, stores.pii):
         if isinstance(note, str):
             unreadable += 1
         elif note.noted_at < old:
-            await _write_order(stores, note)
+            with _the_others_go_on("an order is not written", note.order.call_id):
+                await _write_order(stores, note)
     async for call in pending.calls(stores.redis, stores.pii):
         if isinstance(call, str):
             unreadable += 1
         elif call.noted_at < old:
-            await _write_call(stores, call)
-    waiting_orders, waiting_calls = await pending.count(stores.redis)
-    orders_pending.set(waiting_orders)
-    calls_pending.set(waiting_calls)
+            with _the_others_go_on("a call is not logged", call.record.call_id):
+                await _write_call(stores, call)
     notes_unreadable.set(unreadable)
 
 
@@ -103,22 +136,46 @@ async def _write_order(stores: Stores, note: PendingOrder) -> None:
     order = note.order
     try:
         async with stores.postgres.platform() as connection:
-            await write_order(connection, order, stores.pii, caller=note.caller, source=SOURCE)
-        orders_reconciled_total.inc()
-        log.warning("an order was written for its handler", call_id=order.call_id, order_id=order.id)
-    except UNWRITABLE as error:
+            stored = await write_order(connection, order, stores.pii, caller=note.caller, source=RECONCILER)
+    except FOR_GOOD as error:
         log.error("an order can never be written", call_id=order.call_id, why=type(error).__name__)
-        async with stores.postgres.platform() as connection:
-            await emit_of_call(connection, order.call_id, [order_refused(order, note.caller)], source=SOURCE)
+        await _tell_refused(stores, note)
         orders_unwritable_total.inc()
+    else:
+        if stored.created:
+            orders_reconciled_total.inc()
+            log.warning("an order was written for its handler", call_id=order.call_id, order_id=order.id)
     await pending.forget_order(stores.redis, order)
+
+
+async def _tell_refused(stores: Stores, note: PendingOrder) -> None:
+    order = note.order
+    left = UnconfirmedCart(_cart_of(order), order.total_cents, "not_saved")
+    try:
+        async with stores.postgres.platform() as connection:
+            await calls.keep_unconfirmed(connection, order.restaurant_id, order.call_id, left, stores.pii)
+            refused = order_refused(order, note.caller)
+            await emit_of_call(connection, order.call_id, [refused], source=RECONCILER)
+    except FOR_GOOD as error:  # such as a restaurant that is gone: there is nobody to tell
+        log.error("a refused order can be told to nobody", call_id=order.call_id, why=type(error).__name__)
+
+
+def _cart_of(order: ConfirmedOrder) -> Cart:
+    return Cart(
+        order.currency,
+        order.id,
+        next_number=max((line.number for line in order.lines), default=0) + 1,
+        lines=order.lines,
+        fulfilment=order.fulfilment,
+        customer_name=order.customer_name,
+    )
 
 
 async def _write_call(stores: Stores, note: PendingCall) -> None:
     try:
         async with stores.postgres.platform() as connection:
-            await write_conversation(connection, note.record, stores.pii, source=SOURCE)
-    except UNWRITABLE as error:
+            await write_conversation(connection, note.record, stores.pii, source=RECONCILER)
+    except FOR_GOOD as error:
         log.error("a call can never be logged", call_id=note.record.call_id, why=type(error).__name__)
     await pending.forget_call(stores.redis, note.record)
 
@@ -126,30 +183,81 @@ async def _write_call(stores: Stores, note: PendingCall) -> None:
 # --- What a bridge lost --------------------------------------------------------------------------------------------
 
 
+class LostCallWatch:
+    """Closes calls whose lease ran out, once leases mean something.
+
+    While Redis is away no bridge can renew, and when it is back every lease has run out: so long as a lease lasts, the
+    bridges get time to renew. The same after a start, which may follow such an outage.
+    """
+
+    def __init__(self, stores: Stores, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stores = stores
+        self._clock = clock
+        self._trusted_from = clock() + live.LEASE_S
+
+    async def look(self) -> None:
+        """Raises TryAgain while a store is away."""
+        try:
+            await self._stores.redis.ping()
+        except (RedisError, OSError) as error:
+            self._trusted_from = self._clock() + live.LEASE_S
+            raise TryAgain(f"Redis is away ({type(error).__name__})") from error
+        if self._clock() < self._trusted_from:
+            return
+        try:
+            await close_lost_calls(self._stores)
+        except (*TRANSIENT, RedisError) as error:
+            raise TryAgain(f"a store is away ({type(error).__name__})") from error
+
+
 async def close_lost_calls(stores: Stores) -> None:
-    """Close every call whose lease has run out."""
-    now = datetime.now(UTC)
-    for call in await live.lost_calls(stores.redis, now):
-        saved = await checkpoints.load(stores.redis, call.call_id)
+    """Close every call whose lease has run out. What was agreed to in it and is only noted is written first."""
+    lost = await live.lost_calls(stores.redis, datetime.now(UTC))
+    if lost:
+        await _write_noted_orders(stores, {one.call.call_id for one in lost})
+    for one in lost:
+        with _the_others_go_on("a lost call is not closed", one.call.call_id):
+            await _close_lost_call(stores, one)
+
+
+async def _write_noted_orders(stores: Stores, call_ids: Collection[str]) -> None:
+    async for note in pending.orders(stores.redis, stores.pii):
+        if not isinstance(note, str) and note.order.call_id in call_ids:
+            with _the_others_go_on("an order is not written", note.order.call_id):
+                await _write_order(stores, note)
+
+
+async def _close_lost_call(stores: Stores, lost: LostCall) -> None:
+    call = lost.call
+    saved = await checkpoints.load(stores.redis, call.call_id)
+    try:
         async with stores.postgres.platform() as connection:
-            if await calls.is_open(connection, call.call_id, call.started_at):
-                await _close(connection, call, saved, now, stores.pii)
-                calls_lost_total.inc()
-                log.error("a call was lost with its bridge", call_id=call.call_id, node=call.bridge_node_id)
-        await live.call_ended(stores.redis, call.restaurant_id, call.call_id, now)
+            so_far = await calls.still_open(connection, call.call_id, call.started_at)
+            if so_far is not None:
+                await _close(connection, lost, so_far, saved, stores.pii)
+    except FOR_GOOD as error:
+        log.error("a lost call can never be logged", call_id=call.call_id, why=type(error).__name__)
+    else:
+        if so_far is not None:
+            calls_lost_total.inc()
+            log.error("a call was lost with its bridge", call_id=call.call_id, node=call.bridge_node_id)
+    await live.call_ended(stores.redis, call.restaurant_id, call.call_id, datetime.now(UTC))
 
 
 async def _close(
-    connection: Connection, call: LiveCall, saved: Checkpoint | None, now: datetime, pii: PiiCipher
+    connection: Connection, lost: LostCall, so_far: OpenCall, saved: Checkpoint | None, pii: PiiCipher
 ) -> None:
-    caller = pii.decrypt(call.restaurant_id, call.caller_sealed) if call.caller_sealed else ""
-    agreed = saved.confirmed if saved is not None else None
-    order_id = saved.order_id if saved is not None else None
-    if agreed is not None:
-        order_id = (await write_order(connection, agreed, pii, caller=caller, source=SOURCE)).id
-    outcome: Outcome = "lost" if order_id is None else "order_confirmed"
-    if saved is not None:
-        await write_conversation(connection, _conversation(saved, caller, order_id, outcome), pii, source=SOURCE)
+    call, caller = lost.call, _caller(lost.call, pii)
+    refused = (
+        saved is not None and saved.confirmed is not None and not await _is_written(connection, saved, caller, pii)
+    )
+    order_id = await orders.id_of_call(connection, call.restaurant_id, call.call_id)
+    outcome: LoggedOutcome = "order_confirmed" if order_id is not None else "lost"
+    if so_far.outcome in _SETTLED:
+        outcome = so_far.outcome
+    if saved is not None and not so_far.conversed:
+        left = _left(saved, refused) if order_id is None else None
+        await write_conversation(connection, _conversation(saved, caller, order_id, left), pii, source=RECONCILER)
     record = CallRecord(
         id=call.call_id,
         restaurant_id=call.restaurant_id,
@@ -157,25 +265,54 @@ async def _close(
         outcome=outcome,
         phone_line_id=call.phone_line_id,
         bridge_node_id=call.bridge_node_id,
-        ended_at=now,
-        duration_ms=round((now - call.started_at).total_seconds() * 1000),
-        missed_reason="bridge_lost" if order_id is None else "",
+        attempts=1 if saved is None else saved.attempt,
+        ended_at=lost.seen_at,
+        duration_ms=max(0, round((lost.seen_at - call.started_at).total_seconds() * 1000)),
+        missed_reason="bridge_lost" if outcome == "lost" else "",
         order_id=order_id,
         caller=caller,
     )
     await calls.record_ended(connection, record, pii=pii)
-    await emit_of_call(connection, call.call_id, _events(call, record, outcome, caller, now), source=SOURCE)
+    await emit_of_lost_call(connection, call.call_id, _events(call, record))
 
 
-def _conversation(saved: Checkpoint, caller: str, order_id: str | None, outcome: Outcome) -> ConversationRecord:
-    left = None
-    if order_id is None and saved.cart.lines:
-        left = UnconfirmedCart(saved.cart, saved.cart.total_cents, "handler_lost")
+def _caller(call: LiveCall, pii: PiiCipher) -> str:
+    if not call.caller_sealed:
+        return ""
+    try:
+        return pii.decrypt(call.restaurant_id, call.caller_sealed)
+    except CipherError:
+        log.error("a lost call's number is sealed with another MASTER_KEY", call_id=call.call_id)
+        return ""
+
+
+async def _is_written(connection: Connection, saved: Checkpoint, caller: str, pii: PiiCipher) -> bool:
+    """Write the order that was agreed to; False when Postgres refuses it for good."""
+    assert saved.confirmed is not None
+    try:
+        async with connection.transaction():  # a savepoint: the call is closed all the same
+            await write_order(connection, saved.confirmed, pii, caller=caller, source=RECONCILER)
+    except FOR_GOOD as error:
+        log.error("an order can never be written", call_id=saved.call_id, why=type(error).__name__)
+        orders_unwritable_total.inc()
+        return False
+    return True
+
+
+def _left(saved: Checkpoint, refused: bool) -> UnconfirmedCart | None:
+    if not saved.cart.lines:
+        return None
+    return UnconfirmedCart(saved.cart, saved.cart.total_cents, "not_saved" if refused else "handler_lost")
+
+
+def _conversation(
+    saved: Checkpoint, caller: str, order_id: str | None, left: UnconfirmedCart | None
+) -> ConversationRecord:
     return ConversationRecord(
         call_id=saved.call_id,
         restaurant_id=saved.restaurant_id,
         started_at=saved.started_at,
-        outcome=outcome,
+        outcome="lost" if order_id is None else "order_confirmed",
         transcript=tuple(saved.transcript),
         usage=saved.usage,
         order_id=order_id,
@@ -184,20 +321,22 @@ def _conversation(saved: Checkpoint, caller: str, order_id: str | None, outcome:
     )
 
 
-def _events(call: LiveCall, record: CallRecord, outcome: Outcome, caller: str, now: datetime) -> list[Payload]:
+def _events(call: LiveCall, record: CallRecord) -> list[Payload]:
+    assert record.ended_at is not None
+    assert record.outcome != "in_progress"
     ended = CallEnded(
         call_id=call.call_id,
         restaurant_id=call.restaurant_id,
         phone_line_id=call.phone_line_id,
         bridge_node_id=call.bridge_node_id,
         received_at=call.started_at,
-        outcome=outcome,
-        attempts=1,
-        ended_at=now,
+        outcome=record.outcome,
+        attempts=record.attempts,
+        ended_at=record.ended_at,
         duration_ms=record.duration_ms or 0,
         order_id=record.order_id,
     )
-    if record.order_id is not None:
+    if not record.missed_reason:
         return [ended]
     missed = CallMissed(
         call_id=call.call_id,
@@ -206,7 +345,7 @@ def _events(call: LiveCall, record: CallRecord, outcome: Outcome, caller: str, n
         bridge_node_id=call.bridge_node_id,
         received_at=call.started_at,
         reason="bridge_lost",
-        caller=caller,
-        ended_at=now,
+        caller=record.caller,
+        ended_at=record.ended_at,
     )
     return [ended, missed]

@@ -70,6 +70,7 @@ class _Transaction:
 
 class Caller(asyncio.DatagramProtocol):
     """Calls ``to_user`` at ``target`` (host, port). ``codecs`` are RTP payload types to offer, best first.
+    ``from_address`` is a whole From in place of ``from_user``'s; ``extra_headers`` are lines of the INVITE.
 
     Use as an async context manager: leaving it hangs up and closes the sockets.
     """
@@ -83,6 +84,8 @@ class Caller(asyncio.DatagramProtocol):
         from_user: str = "+33612345678",
         codecs: tuple[int, ...] = (PCMU, PCMA),
         extra_media_lines: int = 0,
+        from_address: str = "",
+        extra_headers: tuple[str, ...] = (),
     ) -> None:
         self.rtp = RtpStream()
         self.hung_up = asyncio.Event()  # by the other side
@@ -95,6 +98,8 @@ class Caller(asyncio.DatagramProtocol):
         self._uri = f"sip:{to_user}@{target[0]}:{target[1]}"
         self._local_ip = local_ip
         self._from_user = from_user
+        self._from_address = from_address or f"<sip:{from_user}@{local_ip}>"
+        self._extra_headers = extra_headers
         self._codecs = codecs
         self._extra_media_lines = extra_media_lines
         self._call_id = f"{random.getrandbits(96):x}@{local_ip}"
@@ -307,11 +312,12 @@ class Caller(asyncio.DatagramProtocol):
             f"Via: SIP/2.0/UDP {self._local_ip}:{self._port};branch={branch};rport",
             "Max-Forwards: 70",
             *(f"Route: {route}" for route in self._routes),
-            f"From: <sip:{self._from_user}@{self._local_ip}>;tag={self._from_tag}",
+            f"From: {self._from_address};tag={self._from_tag}",
             f"To: <{self._uri}>{f';tag={tag}' if tag else ''}",
             f"Call-ID: {self._call_id}",
             f"CSeq: {sequence} {method}",
             self._contact(),
+            *(self._extra_headers if method == "INVITE" else ()),
         ]
         if body:
             lines.append(f"Content-Type: {content_type}")

@@ -81,12 +81,25 @@ async def record_started(
     )
 
 
-async def is_open(conn: Connection, call_id: str, started_at: datetime) -> bool:
-    """Whether the call's end is not known yet. The row, if there is one, is locked for this transaction."""
-    ended_at = await conn.fetchval(
-        "select ended_at from call_log where id = $1 and started_at = $2 for update", call_id, started_at
+@dataclass(frozen=True, slots=True)
+class OpenCall:
+    """A call whose end is not known. ``conversed``: its handler has written what was said."""
+
+    outcome: LoggedOutcome = "in_progress"
+    conversed: bool = False
+
+
+async def still_open(conn: Connection, call_id: str, started_at: datetime) -> OpenCall | None:
+    """None when the call's end is known. The row, if there is one, is locked for this transaction."""
+    row = await conn.fetchrow(
+        "select outcome, ended_at, transcript <> '[]' or usage <> '{}' as conversed from call_log"
+        " where id = $1 and started_at = $2 for update",
+        call_id,
+        started_at,
     )
-    return ended_at is None
+    if row is None:
+        return OpenCall()
+    return OpenCall(row["outcome"], row["conversed"]) if row["ended_at"] is None else None
 
 
 async def record_ended(conn: Connection, record: CallRecord, *, pii: PiiCipher | None = None) -> None:
@@ -154,7 +167,8 @@ class ConversationRecord(msgspec.Struct, frozen=True, kw_only=True):
 async def record_conversation(conn: Connection, record: ConversationRecord, pii: PiiCipher) -> None:
     """Write what was said and what the model cost; safe to repeat, the last one counts.
 
-    ``outcome`` stands only until ``record_ended`` gives the final one.
+    ``outcome`` stands only until ``record_ended`` gives the final one; but a call that was closed as lost, and had led
+    to an order, was not missed.
     """
     encrypted, hashed = _caller(record.restaurant_id, record.caller, pii)
     cart = record.unconfirmed
@@ -164,7 +178,10 @@ async def record_conversation(conn: Connection, record: ConversationRecord, pii:
         " values ($1, $2, $3, $4, $5, $6::float8::numeric, $7, $8, $9, $10, $11)"
         " on conflict (id, started_at) do update set transcript = excluded.transcript, usage = excluded.usage,"
         " cost_dollars = excluded.cost_dollars, order_id = coalesce(excluded.order_id, c.order_id),"
-        " outcome = case when c.ended_at is null then excluded.outcome else c.outcome end,"
+        " outcome = case when c.ended_at is null or (c.outcome = 'lost' and excluded.order_id is not null)"
+        " then excluded.outcome else c.outcome end,"
+        " missed_reason = case when excluded.order_id is not null and c.missed_reason = 'bridge_lost' then ''"
+        " else c.missed_reason end,"
         " caller_encrypted = coalesce(excluded.caller_encrypted, c.caller_encrypted),"
         " caller_hash = coalesce(excluded.caller_hash, c.caller_hash),"
         " unconfirmed_encrypted = excluded.unconfirmed_encrypted",
@@ -178,8 +195,24 @@ async def record_conversation(conn: Connection, record: ConversationRecord, pii:
         record.outcome,
         encrypted,
         hashed,
-        None if cart is None else pii.encrypt(record.restaurant_id, msgspec.json.encode(cart).decode()),
+        None if cart is None else _sealed(record.restaurant_id, cart, pii),
     )
+
+
+async def keep_unconfirmed(
+    conn: Connection, restaurant_id: str, call_id: str, left: UnconfirmedCart, pii: PiiCipher
+) -> None:
+    """Show the restaurant a cart of this call, unless the call led to an order after all. Safe to repeat."""
+    await conn.execute(
+        "update call_log set unconfirmed_encrypted = $3 where restaurant_id = $1 and id = $2 and order_id is null",
+        restaurant_id,
+        call_id,
+        _sealed(restaurant_id, left, pii),
+    )
+
+
+def _sealed(restaurant_id: str, left: UnconfirmedCart, pii: PiiCipher) -> bytes:
+    return pii.encrypt(restaurant_id, msgspec.json.encode(left).decode())
 
 
 def _caller(restaurant_id: str, caller: str, pii: PiiCipher | None) -> tuple[bytes | None, bytes | None]:

@@ -6,8 +6,8 @@ nothing is decided by them.
 
 import time
 from collections.abc import Iterable
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -175,19 +175,26 @@ async def calls_of(redis: "Redis", restaurant_id: str) -> tuple[LiveCall, ...]:
     return tuple(sorted((_live_call(one) for one in stored), key=lambda call: call.started_at))
 
 
-async def lost_calls(redis: "Redis", now: datetime) -> tuple[LiveCall, ...]:
+class LostCall(NamedTuple):
+    """``seen_at``: when its bridge last renewed the lease, the end of the call as far as anybody knows."""
+
+    call: LiveCall
+    seen_at: datetime
+
+
+async def lost_calls(redis: "Redis", now: datetime) -> tuple[LostCall, ...]:
     """Calls whose lease has run out: their bridge is gone and could not say that they ended. At most LOST_AT_ONCE."""
-    members: list[bytes] = await redis.zrangebyscore(  # type: ignore[assignment]  # without scores they are bytes
-        keys.CALLS_IN_PROGRESS, "-inf", now.timestamp(), start=0, num=LOST_AT_ONCE
+    leases: list[tuple[bytes, float]] = await redis.zrangebyscore(  # type: ignore[assignment]  # with scores, pairs
+        keys.CALLS_IN_PROGRESS, "-inf", now.timestamp(), start=0, num=LOST_AT_ONCE, withscores=True
     )
     found = []
-    for member in members:
+    for member, ran_out in leases:
         restaurant_id, _, call_id = member.decode().partition(":")
         stored = await redis.hget(keys.restaurant_calls(restaurant_id), call_id)
         if stored is None:  # nothing is known of it any more: only the lease is left
             await redis.zrem(keys.CALLS_IN_PROGRESS, member)
         else:
-            found.append(_live_call(stored))
+            found.append(LostCall(_live_call(stored), datetime.fromtimestamp(ran_out - LEASE_S, UTC)))
     return tuple(found)
 
 

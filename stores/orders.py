@@ -93,6 +93,16 @@ async def insert_confirmed(conn: Connection, order: ConfirmedOrder, pii: PiiCiph
     return StoredOrder(order_id, number, True, order.confirmed_at)
 
 
+async def id_of_call(conn: Connection, restaurant_id: str, call_id: str) -> str | None:
+    """The call's order; of several, the last one."""
+    order_id: str | None = await conn.fetchval(
+        "select order_id from order_key where restaurant_id = $1 and call_id = $2 order by confirmed_at desc limit 1",
+        restaurant_id,
+        call_id,
+    )
+    return order_id
+
+
 def _content_hash(order: ConfirmedOrder) -> bytes:
     """Of what the caller agreed to; not of when: a resumed call may promise another minute."""
     agreed = (order.lines, order.fulfilment, order.customer_name, order.total_cents, order.currency)

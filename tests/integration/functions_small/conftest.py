@@ -119,7 +119,8 @@ def run() -> Run:
         finally:
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(timeout=10)
+                # Beside the loop, which may serve what the process says goodbye to.
+                await asyncio.to_thread(process.wait, timeout=10)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

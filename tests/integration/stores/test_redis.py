@@ -179,7 +179,9 @@ async def test_a_call_whose_bridge_fell_silent_is_not_counted_and_found_as_lost(
     await live.calls_renewed(redis, [renewed], later)
 
     assert (await counters(redis)).active_calls == 1
-    assert await live.lost_calls(redis, later) == (silent,)
+    [lost] = await live.lost_calls(redis, later)
+    assert lost.call == silent
+    assert abs(lost.seen_at - begun) < timedelta(milliseconds=1)
     assert await live.calls_of(redis, "r") == (silent, renewed)
 
 

@@ -64,7 +64,7 @@ def _record(other: Tenant) -> CallRecord:
 
 async def _is_over(conn: Connection, other: Tenant) -> bool:
     """A call that can't be seen has no end: the answer is the same as for one that never was."""
-    return not await calls.is_open(conn, other.call_id, NOW)
+    return await calls.still_open(conn, other.call_id, NOW) is None
 
 
 # Functions that the app role may call. What they may answer about another restaurant is _NOTHING, or one of _REFUSED.
@@ -81,7 +81,7 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
         caller="+33999999999",
         pii=pii,
     ),
-    calls.is_open: lambda conn, other, pii, sip: _is_over(conn, other),
+    calls.still_open: lambda conn, other, pii, sip: _is_over(conn, other),
     calls.record_ended: lambda conn, other, pii, sip: calls.record_ended(conn, _record(other)),
     calls.record_conversation: lambda conn, other, pii, sip: calls.record_conversation(
         conn, conversation(other.call_id, other.id), pii

@@ -20,8 +20,17 @@ def test_the_call_handler_may_answer_before_its_request_has_ended(overlay: str) 
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_there_is_never_more_than_one_archiver(overlay: str) -> None:
-    assert annotations(service(overlay, "archiver"))["autoscaling.knative.dev/max-scale"] == "1"
+@pytest.mark.parametrize("name", ["archiver", "reconciler"])
+def test_there_is_never_more_than_one_of_what_the_clock_wakes(overlay: str, name: str) -> None:
+    assert annotations(service(overlay, name))["autoscaling.knative.dev/max-scale"] == "1"
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_what_a_death_left_behind_is_looked_for_every_five_seconds(overlay: str) -> None:
+    sources = {one["spec"]["sink"]["uri"]: one["spec"] for one in of_kind(overlay, "PingSource")}
+    for path in ("/pending", "/lost-calls"):
+        assert sources[path]["sink"]["ref"]["name"] == "reconciler"
+        assert sources[path]["schedule"] == "*/5 * * * * *"
 
 
 def test_one_machine_lowers_the_functions_limits_and_raises_none() -> None:
