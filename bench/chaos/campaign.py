@@ -132,10 +132,11 @@ class Campaign:
 
     async def _read(self) -> Books | None:
         """None while a store is away."""
+        away: tuple[type[Exception], ...] = (*TRANSIENT, *redis_away())
         try:
             async with asyncio.timeout(5):
                 return await self._accountant.read()
-        except (*TRANSIENT, *redis_away(), TimeoutError):
+        except away:
             return None
 
     async def _watch_kitchen(self, one: Round) -> None:
