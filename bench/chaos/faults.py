@@ -214,7 +214,7 @@ def _all() -> list[Fault]:
         Fault("supervisor-stop", _freezing(_pod("edge-bridge"), alone=True)),
         Fault("relay-kill", _killing(_pod("outbox-relay"))),
         Fault("relay-stop", _freezing(_pod("outbox-relay"))),
-        Fault("broker-stop", _freezing(_runtime)),
+        Fault("broker-stop", _freezing(_runtime, alone=True)),
         Fault("web-kill", _killing(_pod("web"))),
         Fault("web-stop", _freezing(_pod("web"))),
         Fault("postgres-kill", _outage("postgres"), outage=True),
