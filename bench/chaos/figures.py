@@ -22,11 +22,12 @@ def figures(rounds: Sequence[Round]) -> list[Figure]:
     cut = [(one, told) for one, told in agreed if _cut_in_last_words(one, told) and not _stored(one, told)]
     counted = [pair for pair in agreed if pair not in cut]
     right = sum(_stored_once_as_agreed(one, told) for one, told in counted)
+    share = right / len(counted) if counted else float(bool(cut))  # without any order nothing was shown
     found = [
         Figure("calls", len(calls), ""),
         Figure("faults that happened", sum(one.happened for one in rounds), ""),
         Figure("orders agreed to", len(agreed), ""),
-        Figure("… stored exactly once, as agreed", 100 * right / max(1, len(counted)), "%", "= 100"),
+        Figure("… stored exactly once, as agreed", 100 * share, "%", "= 100"),
         Figure("… cut by the bridge's death within 3 s of the yes, not stored", len(cut), ""),
         Figure("… of those, not kept for the restaurant to see", sum(not _kept(*pair) for pair in cut), "", "= 0"),
         Figure("orders stored that nobody agreed to", sum(_invented(*pair) for pair in calls), "", "= 0"),
@@ -51,7 +52,7 @@ def missed(rounds: Iterable[Round]) -> Iterator[str]:
     """Each call that a figure misses, in words; the fault's name first."""
     for one in rounds:
         for told in one.calls:
-            wrong = list(_wrong(one, told)) if told.status == 200 else [f"answered {told.status}"]
+            wrong = list(_wrong(one, told)) if told.status == 200 else []
             if wrong:
                 yield f"{one.fault.name}: {', '.join(wrong)}"
         if _off(one):
