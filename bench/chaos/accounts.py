@@ -32,6 +32,11 @@ class Books:
     def orders_of(self, told: Experience) -> tuple[Order, ...]:
         return tuple(order for order in self.orders if order.customer_name == told.wish.name)
 
+    def orders_under(self, told: Experience) -> tuple[Order, ...]:
+        """Those of this caller's call, whatever name they are in."""
+        row = self.row_of(told)
+        return () if row is None else tuple(order for order in self.orders if order.call_id == row.id)
+
     def row_of(self, told: Experience) -> LoggedCall | None:
         return next((row for row in self.calls if row.caller == told.number), None)
 

@@ -61,7 +61,9 @@ def missed(rounds: Iterable[Round]) -> Iterator[str]:
 
 def _wrong(one: Round, told: Experience) -> Iterator[str]:
     if told.agreed and not _stored_once_as_agreed(one, told):
-        yield f"agreed, stored {_stored(one, told)} times" + (" (cut)" if _cut_in_last_words(one, told) else "")
+        right = len(one.books.orders_under(told)) if one.books else 0
+        cut = " (cut)" if _cut_in_last_words(one, told) else ""
+        yield f"agreed, stored {_stored(one, told)} times, {right} under this call{cut}"
     if _invented(one, told):
         yield "stored without agreement"
     if not one.fault.ends_calls and told.silence_s > 5:
@@ -78,12 +80,16 @@ def _stored(one: Round, told: Experience) -> int:
 
 
 def _stored_once_as_agreed(one: Round, told: Experience) -> bool:
-    stored = one.books.orders_of(told) if one.books else ()
-    return len(stored) == 1 and is_as_agreed(stored[0], told)
+    """Under the caller's own call, too: else the kitchen would ring somebody else back."""
+    if one.books is None:
+        return False
+    stored = one.books.orders_of(told)
+    return len(stored) == 1 and stored == one.books.orders_under(told) and is_as_agreed(stored[0], told)
 
 
 def _invented(one: Round, told: Experience) -> bool:
-    return not told.agreed and _stored(one, told) > 0
+    under = one.books.orders_under(told) if one.books else ()
+    return not told.agreed and (bool(under) or _stored(one, told) > 0)
 
 
 def _promised(one: Round, told: Experience) -> bool:

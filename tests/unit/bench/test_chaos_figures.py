@@ -77,8 +77,9 @@ def test_an_order_stored_as_agreed_misses_nothing() -> None:
         (),
         (ORDER, replace(ORDER, id="order-2")),
         (replace(ORDER, lines=(replace(ORDER.lines[0], quantity=3),)),),
+        (replace(ORDER, call_id="call-2"),),
     ],
-    ids=["lost", "twice", "another quantity"],
+    ids=["lost", "twice", "another quantity", "under another's call"],
 )
 def test_an_agreed_order_that_is_lost_doubled_or_changed_is_told(stored: tuple[Order, ...]) -> None:
     rounds = [Round(FAULTS["handler-kill"], [call()], books=books(*stored))]
@@ -89,6 +90,11 @@ def test_an_agreed_order_that_is_lost_doubled_or_changed_is_told(stored: tuple[O
 def test_an_order_that_nobody_agreed_to_is_invented() -> None:
     rounds = [Round(FAULTS["none"], [call(agreed_at=[])], books=books(ORDER))]
     assert figure(rounds, "nobody agreed to").value == 1
+
+
+def test_an_order_of_another_caller_under_this_call_is_invented() -> None:
+    others = replace(ORDER, customer_name="Brian Doyle")
+    assert figure([Round(FAULTS["none"], [call(agreed_at=[])], books=books(others))], "nobody agreed to").value == 1
 
 
 def test_a_yes_cut_by_the_bridges_death_has_to_be_kept_for_the_restaurant() -> None:
