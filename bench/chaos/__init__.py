@@ -26,7 +26,7 @@ SEED = 1
 CONDITIONS = {"Broker": "in the runtime's process, so it is stopped for a while and not killed"}
 
 
-async def campaign(
+async def run_campaign(
     faults: Sequence[Fault], runs: int, seed: int, state_dir: Path, tell: Callable[[str], None]
 ) -> list[Round]:
     """``runs`` hits at least of each fault, on a stack that is started for it."""
@@ -49,7 +49,7 @@ async def run(runs: int, faults: Sequence[str] = (), seed: int = SEED) -> list[F
 
     with tempfile.TemporaryDirectory(prefix="alloresto-chaos-") as folder:
         Path(folder).chmod(0o755)  # Postgres may run as nobody
-        rounds = await campaign(chosen, runs, seed, Path(folder), tell)
+        rounds = await run_campaign(chosen, runs, seed, Path(folder), tell)
     for line in missed(rounds):
         tell(f"missed: {line}")
     return figures(rounds)

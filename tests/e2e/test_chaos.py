@@ -30,7 +30,7 @@ def rounds(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Round]:
     folder.chmod(0o755)
     # With one caller: who rings right after the worker's death may be given the dead call's RTP port.
     faults = [replace(FAULTS[name], callers=1 if name == "worker-kill" else CALLERS) for name in NAMES]
-    campaign = chaos.campaign(faults, 1, SEED, folder, print)
+    campaign = chaos.run_campaign(faults, 1, SEED, folder, print)
     return asyncio.run(asyncio.wait_for(campaign, CAMPAIGN_AT_MOST_S))
 
 
