@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 
 BENCHES = {
     "call": "the call path: SIP, media, turns, four calls at once, events (about 10 minutes)",
     "events": "the outbox and its relay: speed, fairness, latency (about a minute)",
     "knative": "the local Knative runtime beside a measured cluster (about 4 minutes)",
+    "chaos": "calls while processes die and the engine misbehaves: is any order lost, invented or doubled (hours)",
 }
-"""What ``bench.NAME`` measures. Each has ``run(runs) -> list[Figure]`` and its further ``CONDITIONS``."""
+"""What ``bench.NAME`` measures.
+
+Each has ``run(runs) -> list[Figure]``, which for chaos takes more, and its further ``CONDITIONS``.
+"""
 
 
-def run(name: str, json_file: Path | None, runs: int) -> int:
-    """Measure ``name`` and show it; without a name, say what there is.
+def run(name: str, json_file: Path | None, runs: int, faults: Sequence[str] = (), seed: int | None = None) -> int:
+    """Measure ``name`` and show it; without a name, say what there is. ``faults`` and ``seed`` are for ``chaos``.
 
     Exit status 0 when every figure reached what it must, 1 when one missed it, 2 for an unknown name.
     """
@@ -36,7 +41,17 @@ def run(name: str, json_file: Path | None, runs: int) -> int:
         console.print(f"bench {name}: no such measurement; there is {', '.join(BENCHES)}")
         return 2
     bench = importlib.import_module(f"bench.{name}")
-    figures: list[report.Figure] = asyncio.run(bench.run(runs))
+    options: dict[str, object] = {}
+    if name == "chaos":
+        unknown = [fault for fault in faults if fault not in bench.FAULTS]
+        if unknown:
+            console.print(f"no such fault: {', '.join(unknown)}; there is {', '.join(bench.FAULTS)}", soft_wrap=True)
+            return 2
+        options = {"faults": faults, "seed": bench.SEED if seed is None else seed}
+    elif faults or seed is not None:
+        console.print(f"bench {name}: --faults and --seed are for chaos")
+        return 2
+    figures: list[report.Figure] = asyncio.run(bench.run(runs, **options))
     report.show(f"alloresto bench {name}", figures, console, bench.CONDITIONS)
     if json_file is not None:
         report.write(json_file, figures, bench.CONDITIONS)

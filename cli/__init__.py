@@ -107,14 +107,18 @@ def seed(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="call, events or knative; without a name, says what each measures.")] = "",
+    name: Annotated[
+        str, typer.Argument(help="call, events, knative or chaos; without a name, says what each measures.")
+    ] = "",
     json: JsonOption = None,
-    runs: Annotated[int, typer.Option(min=1, max=200, help="Starts from zero pods.")] = 12,
+    runs: Annotated[int, typer.Option(min=1, max=200, help="Starts from zero pods; with chaos, of each fault.")] = 12,
+    faults: Annotated[str, typer.Option(help="With chaos: only these, with commas between.")] = "",
+    seed: Annotated[int | None, typer.Option(help="With chaos: of the moments and the order of the faults.")] = None,
 ) -> None:
     """Measure, print the table, and say under which conditions."""
     from bench import run
 
-    raise typer.Exit(run(name, json, runs))
+    raise typer.Exit(run(name, json, runs, [one for one in faults.split(",") if one], seed))
 
 
 @app.command()

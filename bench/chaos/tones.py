@@ -1,0 +1,50 @@
+"""The language of the campaign: every sentence is a tone, and its pitch says which sentence it is.
+
+So neither end needs a speech model, and either knows what it heard even when the other one died meanwhile. Tones of
+8 kHz µ-law; the pitches lie far enough apart for a count of zero crossings over some frames.
+"""
+
+from __future__ import annotations
+
+import audioop
+import math
+
+RATE = 8000
+FRAME_BYTES = 160
+LEVEL = 6000  # of 32767
+LOUD_RMS = 1000  # half of it would still pass; comfort noise and codec silence lie below 50
+TOLERANCE = 0.08  # one crossing more or less in a frame of the lowest tone is 5 %
+
+# What the assistant says.
+READ_BACK_HZ = 500
+ASK_HZ = 650
+CONFIRMED_HZ = 850
+# What the caller says: an order has the caller's own pitch (ORDER_HZ), yes is one for all.
+ORDER_HZ = (1000, 1120, 1250, 1400, 1570, 1760)
+YES_HZ = 2200
+ALL_HZ = (READ_BACK_HZ, ASK_HZ, CONFIRMED_HZ, *ORDER_HZ, YES_HZ)
+
+
+def tone(hertz: float, seconds: float) -> bytes:
+    """µ-law, in whole frames."""
+    samples = math.ceil(seconds * RATE / FRAME_BYTES) * FRAME_BYTES
+    wave = (round(LEVEL * math.sin(2 * math.pi * hertz * n / RATE)) for n in range(samples))
+    return audioop.lin2ulaw(b"".join(value.to_bytes(2, "little", signed=True) for value in wave), 2)
+
+
+def is_loud(ulaw: bytes) -> bool:
+    return bool(ulaw) and audioop.rms(audioop.ulaw2lin(ulaw, 2), 2) > LOUD_RMS
+
+
+def crossings(ulaw: bytes) -> int:
+    """How often the sign changes: twice a period."""
+    return audioop.cross(audioop.ulaw2lin(ulaw, 2), 2)
+
+
+def pitch(crossed: int, samples: int) -> int | None:
+    """The known pitch with so many zero crossings in so many samples; None for a voice, noise or too little."""
+    if samples < FRAME_BYTES:
+        return None
+    hertz = crossed * RATE / 2 / samples
+    nearest = min(ALL_HZ, key=lambda known: abs(known - hertz))
+    return nearest if abs(nearest - hertz) <= TOLERANCE * nearest else None

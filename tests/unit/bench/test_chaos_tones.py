@@ -1,0 +1,24 @@
+import pytest
+
+from bench.chaos import tones
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize("hertz", tones.ALL_HZ)
+def test_every_frame_of_a_tone_is_recognised_by_its_pitch(hertz: int) -> None:
+    sound = tones.tone(hertz, 0.5)
+    frames = [sound[at : at + tones.FRAME_BYTES] for at in range(0, len(sound), tones.FRAME_BYTES)]
+    assert {tones.pitch(tones.crossings(frame), len(frame)) for frame in frames} <= {hertz}
+    assert all(tones.is_loud(frame) for frame in frames)
+
+
+def test_silence_is_not_loud_and_has_no_pitch() -> None:
+    silence = b"\xff" * tones.FRAME_BYTES
+    assert not tones.is_loud(silence)
+    assert tones.pitch(tones.crossings(silence), len(silence)) is None
+
+
+def test_a_pitch_between_all_others_is_nobodys() -> None:
+    other = tones.tone(3400, 0.5)
+    assert tones.pitch(tones.crossings(other), len(other)) is None
