@@ -68,7 +68,7 @@ def next_opening(restaurant: Restaurant, now_utc: datetime) -> datetime | None:
     today = local_time(restaurant, now_utc).date()
     # Almost always within days: the far look is for what is closed for a season, or never closes.
     for days in (MERGED_DAYS, LOOK_AHEAD_DAYS):
-        openings = _openings(restaurant, today - timedelta(days=1), today + timedelta(days=days))
+        openings = _openings(restaurant, today - timedelta(days=1), today + timedelta(days=days - 1))
         start = next((start for start, _ in openings if start > now_utc), None)
         if start is not None:
             return start

@@ -11,7 +11,6 @@ from domain.restaurant import DeliveryZone, FaqEntry, Opening, Restaurant
 from seeds.files import (
     WEEKDAYS,
     CategorySeed,
-    GroupSeed,
     ItemSeed,
     SeedFile,
     cents,
@@ -24,7 +23,7 @@ _SEEDS = uuid.uuid5(uuid.NAMESPACE_URL, "https://alloresto.com/seeds")
 
 
 def seed_id(slug: str, *names: str) -> str:
-    """The id of what ``names`` lead to inside the restaurant ``slug``; of the restaurant itself without names."""
+    """The id of the thing at the path ``names`` in the restaurant ``slug``; without names, of the restaurant itself."""
     return str(uuid.uuid5(_SEEDS, "/".join((slug, *names))))
 
 
@@ -72,7 +71,14 @@ def restaurant_of(content: SeedFile) -> Restaurant:
 
 def menu_of(content: SeedFile) -> Menu:
     about = content.restaurant
-    groups = {key: _group(about.slug, key, group) for key, group in content.modifier_groups.items()}
+    groups: dict[str, ModifierGroup] = {}
+    for key, group in content.modifier_groups.items():
+        options = tuple(
+            ModifierOption(seed_id(about.slug, "option", key, option.name), option.name, cents(option.price))
+            for option in group.options
+        )
+        group_id = seed_id(about.slug, "group", key)
+        groups[key] = ModifierGroup(group_id, group.name, group.minimum, group.maximum, options)
     categories = tuple(
         MenuCategory(seed_id(about.slug, "category", category.category), category.category, position)
         for position, category in enumerate(content.menu)
@@ -85,14 +91,6 @@ def menu_of(content: SeedFile) -> Menu:
 def faq_of(content: SeedFile) -> tuple[FaqEntry, ...]:
     slug = content.restaurant.slug
     return tuple(FaqEntry(seed_id(slug, "faq", entry.question), entry.question, entry.answer) for entry in content.faq)
-
-
-def _group(slug: str, key: str, group: GroupSeed) -> ModifierGroup:
-    options = tuple(
-        ModifierOption(seed_id(slug, "option", key, option.name), option.name, cents(option.price))
-        for option in group.options
-    )
-    return ModifierGroup(seed_id(slug, "group", key), group.name, group.minimum, group.maximum, options)
 
 
 def _item(

@@ -1,6 +1,6 @@
-"""Reads a restaurant's seed file and says precisely what is wrong with it.
+"""Reads a restaurant's seed file, and names what is wrong with it.
 
-The file's shape is checked by msgspec against the structs below, its sense (references, duplicates, limits)
+The file's shape is checked by msgspec against the structs below, its consistency (references, duplicates, limits)
 by ``_problems``. Every error names the file, the path inside it and the fix.
 """
 
@@ -212,9 +212,12 @@ def span_minutes(span: str) -> tuple[int, int]:
 
 
 def _problems(content: SeedFile) -> Iterator[tuple[str, str]]:
-    """``(path, problem and fix)`` of everything that has the right shape and makes no sense."""
+    """``(path, problem and fix)`` of everything that has the right shape and is inconsistent."""
     yield from _restaurant_problems(content.restaurant)
-    yield from _hour_problems(content)
+    for day, spans in content.opening_hours.items():
+        for at, span in enumerate(spans):
+            if not _SPAN.match(span):
+                yield f"$.opening_hours.{day}[{at}]", f'{span!r} is not a span of hours; write it like "11:30-14:30"'
     yield from _group_problems(content)
     yield from _menu_problems(content)
     zones = content.delivery_zones
@@ -230,13 +233,6 @@ def _restaurant_problems(about: RestaurantSeed) -> Iterator[tuple[str, str]]:
     yield from _price_problems([("$.restaurant.max_order", about.max_order)])
     if about.fallback == "forward" and not about.fallback_number:
         yield "$.restaurant.fallback_number", "missing; fallback forward needs the number to forward to"
-
-
-def _hour_problems(content: SeedFile) -> Iterator[tuple[str, str]]:
-    for day, spans in content.opening_hours.items():
-        for at, span in enumerate(spans):
-            if not _SPAN.match(span):
-                yield f"$.opening_hours.{day}[{at}]", f'{span!r} is not a span of hours; write it like "11:30-14:30"'
 
 
 def _group_problems(content: SeedFile) -> Iterator[tuple[str, str]]:
@@ -261,20 +257,17 @@ def _menu_problems(content: SeedFile) -> Iterator[tuple[str, str]]:
     for at, category in enumerate(content.menu):
         yield from _vat_problems(f"$.menu[{at}].vat", category.vat, country)
         for position, item in enumerate(category.items):
-            yield from _item_problems(f"$.menu[{at}].items[{position}]", item, content.modifier_groups)
+            path = f"$.menu[{at}].items[{position}]"
+            if (item.price is None) == (not item.sizes):
+                yield path, f"{item.name!r} needs either price (sold in one size) or sizes, and not both"
+            for key in item.modifiers:
+                if key not in content.modifier_groups:
+                    known = ", ".join(sorted(content.modifier_groups))
+                    yield f"{path}.modifiers", f"{key!r} is not a modifier group; use one of: {known}"
+            sizes = {f"{path}.sizes.{name}": price for name, price in item.sizes.items()}
+            yield from _price_problems(sizes.items() if sizes else [(f"{path}.price", item.price or 0.0)])
             if item.vat is not None:
-                yield from _vat_problems(f"$.menu[{at}].items[{position}].vat", item.vat, country)
-
-
-def _item_problems(path: str, item: ItemSeed, groups: dict[str, GroupSeed]) -> Iterator[tuple[str, str]]:
-    if (item.price is None) == (not item.sizes):
-        yield path, f"{item.name!r} needs either price (sold in one size) or sizes, and not both"
-    for key in item.modifiers:
-        if key not in groups:
-            known = ", ".join(sorted(groups))
-            yield f"{path}.modifiers", f"{key!r} is not a modifier group; use one of: {known}"
-    prices = item.sizes.items() if item.sizes else [("", item.price or 0.0)]
-    yield from _price_problems((f"{path}.sizes.{name}" if name else f"{path}.price", price) for name, price in prices)
+                yield from _vat_problems(f"{path}.vat", item.vat, country)
 
 
 def _vat_problems(path: str, vat: Vat, country: str) -> Iterator[tuple[str, str]]:

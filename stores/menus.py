@@ -2,8 +2,6 @@
 
 from collections import defaultdict
 
-import asyncpg
-
 from domain.menu import ItemSize, Menu, MenuCategory, MenuItem, ModifierGroup, ModifierOption
 from domain.vat import VatRates
 from stores.errors import NotFoundError, require
@@ -32,22 +30,21 @@ async def load(conn: Connection, restaurant_id: str) -> Menu:
         currency=owner["currency"],
         language=owner["language"],
         categories=tuple(MenuCategory(row["id"], row["name"], row["position"]) for row in categories),
-        items=tuple(_item(row, tuple(sizes[row["id"]]), tuple(groups[row["id"]])) for row in items),
-    )
-
-
-def _item(row: asyncpg.Record, sizes: tuple[ItemSize, ...], groups: tuple[ModifierGroup, ...]) -> MenuItem:
-    return MenuItem(
-        id=row["id"],
-        category_id=row["category_id"],
-        name=row["name"],
-        sizes=sizes,
-        vat=VatRates(take_away_bp=row["vat_rate_bp"], dine_in_bp=row["vat_dine_in_bp"]),
-        description=row["description"],
-        modifier_groups=groups,
-        allergens=tuple(row["allergens"]),
-        aliases=tuple(row["aliases"]),
-        available=row["available"],
+        items=tuple(
+            MenuItem(
+                id=row["id"],
+                category_id=row["category_id"],
+                name=row["name"],
+                sizes=tuple(sizes[row["id"]]),
+                vat=VatRates(take_away_bp=row["vat_rate_bp"], dine_in_bp=row["vat_dine_in_bp"]),
+                description=row["description"],
+                modifier_groups=tuple(groups[row["id"]]),
+                allergens=tuple(row["allergens"]),
+                aliases=tuple(row["aliases"]),
+                available=row["available"],
+            )
+            for row in items
+        ),
     )
 
 

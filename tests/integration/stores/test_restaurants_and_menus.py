@@ -55,6 +55,29 @@ async def test_a_menu_is_read_as_it_was_written(postgres: Any, tenants: tuple[Te
 
 
 @pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("country", "BE"),
+        ("orders_ahead", False),
+        ("last_order_minutes", 30),
+        ("max_order_cents", 2_147_483_647),
+        ("max_order_items", 100),
+        ("max_load_minutes", 0),
+    ],
+)
+async def test_a_restaurant_may_change_its_country_its_limits_and_its_last_orders(
+    postgres: Any, tenants: tuple[Tenant, Tenant], column: str, value: Any
+) -> None:
+    own, _ = tenants
+
+    async with postgres.app.tenant(own.id) as conn:
+        await conn.execute(f"update restaurant set {column} = $1", value)
+        changed = await restaurants.get(conn, own.id)
+
+    assert changed == replace(own.restaurant, **{column: value})
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         {"country": "fr"},

@@ -1,4 +1,4 @@
-"""Delivery zones, promises, FAQ and table bookings."""
+"""Delivery zones, postcodes, FAQ and table bookings."""
 
 from contextlib import nullcontext
 from dataclasses import replace
