@@ -44,6 +44,9 @@ from stores.redis import Redis, RedisError, connect
 NAME = "reconciler"
 # A handler writes what it noted within this time, if it can: its note is left to it.
 YOUNG = timedelta(seconds=3)
+# A bridge ends each call after an hour. What has no end ten minutes later will not get one from it.
+LONGEST_CALL = timedelta(minutes=70)
+FORGOTTEN_AT_ONCE = 100
 # What says that a row will never be taken. NotFoundError: the restaurant is gone.
 FOR_GOOD = (*UNWRITABLE, NotFoundError)
 # The handler's own word on a call, which the loss of the bridge afterwards does not change.
@@ -212,12 +215,36 @@ class LostCallWatch:
 
 async def close_lost_calls(stores: Stores) -> None:
     """Close every call whose lease has run out. What was agreed to in it and is only noted is written first."""
-    lost = await live.lost_calls(stores.redis, datetime.now(UTC))
+    now = datetime.now(UTC)
+    lost = (*await live.lost_calls(stores.redis, now), *await _forgotten_calls(stores, now))
     if lost:
         await _write_noted_orders(stores, {one.call.call_id for one in lost})
     for one in lost:
         with _the_others_go_on("a lost call is not closed", one.call.call_id):
             await _close_lost_call(stores, one)
+
+
+async def _forgotten_calls(stores: Stores, now: datetime) -> tuple[LostCall, ...]:
+    """Calls without an end whose lease went with Redis' data, before or after their bridge died.
+
+    Nobody knows how long they lasted: they end at their start.
+    """
+    async with stores.postgres.platform() as connection:
+        endless = await calls.without_end(connection, now - LONGEST_CALL, FORGOTTEN_AT_ONCE)
+    return tuple(
+        LostCall(
+            LiveCall(
+                restaurant_id=call.restaurant_id,
+                call_id=call.id,
+                phone_line_id=call.phone_line_id,
+                bridge_node_id=call.bridge_node_id,
+                started_at=call.started_at,
+                caller_sealed=call.caller_sealed,
+            ),
+            call.started_at,
+        )
+        for call in endless
+    )
 
 
 async def _write_noted_orders(stores: Stores, call_ids: Collection[str]) -> None:
@@ -263,7 +290,7 @@ async def _close(
         restaurant_id=call.restaurant_id,
         started_at=call.started_at,
         outcome=outcome,
-        phone_line_id=call.phone_line_id,
+        phone_line_id=call.phone_line_id or None,  # a line that was deleted meanwhile
         bridge_node_id=call.bridge_node_id,
         attempts=1 if saved is None else saved.attempt,
         ended_at=lost.seen_at,

@@ -102,6 +102,39 @@ async def still_open(conn: Connection, call_id: str, started_at: datetime) -> Op
     return OpenCall(row["outcome"], row["conversed"]) if row["ended_at"] is None else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndlessCall:
+    """A call whose end nobody told. ``caller_sealed`` is the number under the restaurant's cipher, if it is known."""
+
+    id: str
+    restaurant_id: str
+    started_at: datetime
+    phone_line_id: str
+    bridge_node_id: str
+    caller_sealed: bytes
+
+
+async def without_end(conn: Connection, before: datetime, limit: int) -> tuple[EndlessCall, ...]:
+    """Calls that began before this moment and whose end is not known, the oldest first. Platform role."""
+    rows = await conn.fetch(
+        "select id, restaurant_id, started_at, phone_line_id, bridge_node_id, caller_encrypted from call_log"
+        " where ended_at is null and started_at < $1 order by started_at limit $2",
+        before,
+        limit,
+    )
+    return tuple(
+        EndlessCall(
+            id=row["id"],
+            restaurant_id=str(row["restaurant_id"]),
+            started_at=row["started_at"],
+            phone_line_id=str(row["phone_line_id"] or ""),
+            bridge_node_id=row["bridge_node_id"],
+            caller_sealed=row["caller_encrypted"] or b"",
+        )
+        for row in rows
+    )
+
+
 async def record_ended(conn: Connection, record: CallRecord, *, pii: PiiCipher | None = None) -> None:
     """Write how the call ended; safe to repeat. A line that is gone by now is left out.
 

@@ -394,6 +394,31 @@ async def test_a_handler_that_outlives_the_bridge_and_writes_the_order_later_cor
     assert (call.outcome, call.order_id, call.missed_reason) == ("order_confirmed", order.id, "")
 
 
+async def test_a_call_that_redis_has_forgotten_and_no_bridge_ends_is_closed_after_the_longest_call(
+    stores: Stores, restaurant_id: str
+) -> None:
+    async with stores.postgres.platform() as connection:
+        for call_id, age in (("endless", timedelta(minutes=71)), ("long", timedelta(minutes=59))):
+            await calls.record_started(
+                connection,
+                call_id=call_id,
+                restaurant_id=restaurant_id,
+                started_at=datetime.now(UTC) - age,
+                phone_line_id=str(uuid.uuid4()),
+                bridge_node_id="node-1",
+                caller=CALLER,
+                pii=stores.pii,
+            )
+
+    for _ in range(2):
+        await close_lost_calls(stores)
+
+    closed, going_on = await logged(stores, "endless"), await logged(stores, "long")
+    assert (closed.outcome, closed.missed_reason, closed.caller) == ("lost", "bridge_lost", CALLER)
+    assert (going_on.outcome, going_on.ended_at) == ("in_progress", None)
+    assert (await told(stores))["call.missed"]["caller"] == CALLER
+
+
 async def test_a_call_whose_end_is_logged_loses_only_its_lease(stores: Stores, restaurant_id: str) -> None:
     call = await lose_call(stores, restaurant_id)
     ended = calls.CallRecord(

@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from domain.order import Cart
 from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException
 from stores import (
     calls,
@@ -25,7 +26,7 @@ from stores import (
     restaurants,
     users,
 )
-from stores.calls import CallRecord
+from stores.calls import CallRecord, UnconfirmedCart
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.errors import NotFoundError
 from stores.postgres import NO_RESTAURANT, Connection, Postgres, WrongRoleError
@@ -67,6 +68,11 @@ async def _is_over(conn: Connection, other: Tenant) -> bool:
     return await calls.still_open(conn, other.call_id, NOW) is None
 
 
+async def _without_end(conn: Connection, other: Tenant) -> tuple[str, ...]:
+    endless = await calls.without_end(conn, LATER, 100)
+    return tuple(call.id for call in endless if call.restaurant_id == other.id)
+
+
 # Functions that the app role may call. What they may answer about another restaurant is _NOTHING, or one of _REFUSED.
 ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     calls.recent: lambda conn, other, pii, sip: calls.recent(conn, pii=pii),
@@ -81,10 +87,14 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
         caller="+33999999999",
         pii=pii,
     ),
+    calls.without_end: lambda conn, other, pii, sip: _without_end(conn, other),
     calls.still_open: lambda conn, other, pii, sip: _is_over(conn, other),
     calls.record_ended: lambda conn, other, pii, sip: calls.record_ended(conn, _record(other)),
     calls.record_conversation: lambda conn, other, pii, sip: calls.record_conversation(
         conn, conversation(other.call_id, other.id), pii
+    ),
+    calls.keep_unconfirmed: lambda conn, other, pii, sip: calls.keep_unconfirmed(
+        conn, other.id, other.call_id, UnconfirmedCart(Cart("EUR", new_id()), 0, "not_saved"), pii
     ),
     customers.remember: lambda conn, other, pii, sip: customers.remember(conn, other.id, other.phone, "Eve", pii),
     figures.log_order: lambda conn, other, pii, sip: figures.log_order(conn, logged(new_id(), other.id)),
@@ -104,6 +114,7 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     orders.insert_confirmed: lambda conn, other, pii, sip: orders.insert_confirmed(conn, _other_order(other), pii),
     orders.recent: lambda conn, other, pii, sip: orders.recent(conn, pii=pii),
     orders.get: lambda conn, other, pii, sip: orders.get(conn, other.order_id),
+    orders.id_of_call: lambda conn, other, pii, sip: orders.id_of_call(conn, other.id, other.call_id),
     orders.of_call: lambda conn, other, pii, sip: orders.of_call(conn, other.call_id),
     orders.set_status: lambda conn, other, pii, sip: orders.set_status(conn, other.order_id, "cancelled"),
     reservations.add_table: lambda conn, other, pii, sip: reservations.add_table(conn, other.id, "Room", "T9", 2),
