@@ -290,7 +290,7 @@ async def _close(
         restaurant_id=call.restaurant_id,
         started_at=call.started_at,
         outcome=outcome,
-        phone_line_id=call.phone_line_id or None,  # a line that was deleted meanwhile
+        phone_line_id=call.phone_line_id,
         bridge_node_id=call.bridge_node_id,
         attempts=1 if saved is None else saved.attempt,
         ended_at=lost.seen_at,

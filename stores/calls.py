@@ -4,6 +4,7 @@ Both name the row by ``(id, started_at)``, so both must take ``started_at`` from
 that announced the call.
 """
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,8 @@ from stores.checkpoints import Utterance
 from stores.ciphers import PiiCipher
 from stores.errors import NotFoundError
 from stores.postgres import Connection
+
+_NO_LINE = uuid.UUID(int=0)  # deleted meanwhile
 
 LoggedOutcome = Outcome | Literal["in_progress"]
 
@@ -127,7 +130,7 @@ async def without_end(conn: Connection, before: datetime, limit: int) -> tuple[E
             id=row["id"],
             restaurant_id=str(row["restaurant_id"]),
             started_at=row["started_at"],
-            phone_line_id=str(row["phone_line_id"] or ""),
+            phone_line_id=str(row["phone_line_id"] or _NO_LINE),
             bridge_node_id=row["bridge_node_id"],
             caller_sealed=row["caller_encrypted"] or b"",
         )
