@@ -12,8 +12,11 @@ MAX_CALLS = 4  # PJSUA_MAX_CALLS: the fifth INVITE gets 486 from pjsip itself
 MAX_ACCOUNTS = 8  # PJSUA_MAX_ACC: the ninth account aborts the process
 MAX_LINES = MAX_ACCOUNTS
 
+RTP_PORTS = 40  # fewer, and quick calls run out of ports that are still closing
+
 _ADDRESS = re.compile(r"<([^>]+)>")
 _USER = re.compile(r"^sips?:([^@;?:]+)(?::[^@]*)?@", re.IGNORECASE)
+_AUDIO = re.compile(r"^m=audio (\d+)", re.MULTILINE)
 _NUMBER = re.compile(r"^\+?[0-9*#]{2,20}$")
 _TARGET = re.compile(r"^sips?:[^\s<>\"@]+@[^\s<>\"@]+$", re.IGNORECASE)
 
@@ -62,8 +65,11 @@ class Registration:
 class SipEvents(Protocol):
     """Called on the SIP thread: must return at once and must not wait for anything."""
 
-    def invited(self, handle: Handle, invite: Invite) -> FrameSide | Refusal:
-        """Take the call with this audio, or refuse it."""
+    def invited(self, handle: Handle, invite: Invite) -> FrameSide | Refusal | None:
+        """Take the call with this audio, or refuse it. None: it is not known yet; asked again soon."""
+
+    def agreed(self, handle: Handle, rtp_port: int) -> None:
+        """The caller was told to send its audio to this port."""
 
     def answered(self, handle: Handle, codec: str) -> None:
         """Audio flows both ways; ``codec`` is PCMU or PCMA. Once a call."""
@@ -120,6 +126,12 @@ def host_of(address: str) -> str:
     if address.startswith("["):
         return address[1:].partition("]")[0]
     return address.rpartition(":")[0] if address.count(":") == 1 else address
+
+
+def audio_port(sdp: str) -> int:
+    """The port of the first audio line that is not refused; 0 when there is none."""
+    ports = (int(port) for port in _AUDIO.findall(sdp))
+    return next((port for port in ports if port), 0)
 
 
 def plain_number(text: str) -> str:

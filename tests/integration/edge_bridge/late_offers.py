@@ -12,14 +12,16 @@ _CONTACT = re.compile(r"^Contact:.*<([^>]+)>", re.MULTILINE | re.IGNORECASE)
 class LateOffer:
     """One blocking call on sockets of its own; leaving the context hangs up."""
 
-    def __init__(self, target: tuple[str, int], user: str, local_ip: str = "127.0.0.1") -> None:
+    def __init__(
+        self, target: tuple[str, int], user: str, local_ip: str = "127.0.0.1", final_within_s: float = FINAL_WITHIN_S
+    ) -> None:
         self.answer = ""
         self._target = target
         self._uri = f"sip:{user}@{target[0]}:{target[1]}"
         self._remote_uri = self._uri
         self._sip = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._sip.bind((local_ip, 0))
-        self._sip.settimeout(FINAL_WITHIN_S)
+        self._sip.settimeout(final_within_s)
         self._rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._rtp.bind((local_ip, 0))
         self._ip = local_ip
