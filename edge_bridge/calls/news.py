@@ -15,6 +15,7 @@ from typing import Protocol
 
 from edge_bridge.calls.emissions import CallEvents, Emissions
 from edge_bridge.calls.record import Arrival, CallSummary, started
+from edge_bridge.entrances.sip.signals import Bye
 from process import logs, metrics
 from stores import live
 from stores.ciphers import PiiCipher
@@ -74,6 +75,8 @@ class CallKeeper(Protocol):
     def held(self, call: LiveCall) -> None: ...
 
     def agreed(self, call_id: str, rtp_port: int) -> None: ...
+
+    def up(self, call_id: str, bye: Bye) -> None: ...
 
     def left(self, call_id: str) -> None: ...
 

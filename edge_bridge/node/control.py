@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from edge_bridge.entrances.sip.signals import Bye
 from stores.live import LiveCall
 
 REPORT_EVERY_S = 1.0
@@ -56,13 +57,20 @@ class CallAgreed(msgspec.Struct, frozen=True, tag="agreed"):
     rtp_port: int
 
 
+class CallUp(msgspec.Struct, frozen=True, tag="up"):
+    """A held call was answered; ``bye`` would end it."""
+
+    call_id: str
+    bye: Bye
+
+
 class CallLeft(msgspec.Struct, frozen=True, tag="left"):
     """A call is over, and that is written."""
 
     call_id: str
 
 
-Message = Report | CallHeld | CallAgreed | CallLeft
+Message = Report | CallHeld | CallAgreed | CallUp | CallLeft
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
@@ -110,6 +118,9 @@ class CallKeeper:
 
     def agreed(self, call_id: str, rtp_port: int) -> None:
         self._end.send(CallAgreed(call_id, rtp_port))
+
+    def up(self, call_id: str, bye: Bye) -> None:
+        self._end.send(CallUp(call_id, bye))
 
     def left(self, call_id: str) -> None:
         self._end.send(CallLeft(call_id))

@@ -14,8 +14,8 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from edge_bridge.entrances.sip.signals import MAX_LINES
-from edge_bridge.node import control
+from edge_bridge.entrances.sip.signals import MAX_LINES, Bye
+from edge_bridge.node import control, farewells
 from edge_bridge.node.rtp_quarantine import LISTEN_S, RtpQuarantine
 from edge_bridge.settings import EdgeSettings
 from process import logs
@@ -58,6 +58,7 @@ class Supervisor:
         self._worker: asyncio.subprocess.Process | None = None
         self._held: dict[str, LiveCall] = {}
         self._rtp_ports: dict[str, int] = {}  # by call
+        self._byes: dict[str, Bye] = {}  # by call
         self._quarantine = RtpQuarantine(config.sip_bind_address, config.rtp_port_min)
         self._telling: set[asyncio.Task[None]] = set()
         self._postgres = Postgres(config.platform_database_url, max_size=1)
@@ -131,8 +132,10 @@ class Supervisor:
         while not self._stopping.is_set():
             started = time.monotonic()
             status = await self._run_worker()
-            used = tuple(self._rtp_ports.values())
+            used, byes = tuple(self._rtp_ports.values()), tuple(self._byes.values())
             self._give_up_calls()
+            hanging_up = farewells.hang_up(byes, self._config.sip_bind_address, self._config.sip_port)
+            await asyncio.gather(hanging_up, self._quarantine.listen(used))
             if self._stopping.is_set():
                 return 0
             if status in NO_USE_TRYING and not self._reported:
@@ -140,7 +143,6 @@ class Supervisor:
             pause = FIRST_RESTART_S if time.monotonic() - started > HEALTHY_AFTER_S else pause
             log.error("the worker died; starting it again", status=status, pause_s=pause)
             self._health.waiting_for("sip", "the worker died and is starting again")
-            await self._quarantine.listen(used)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), max(pause - LISTEN_S, 0.0))
             pause = min(pause * 2, LONGEST_RESTART_S)
@@ -191,9 +193,12 @@ class Supervisor:
                 self._held[message.call.call_id] = message.call
             case control.CallAgreed():
                 self._rtp_ports[message.call_id] = message.rtp_port
+            case control.CallUp():
+                self._byes[message.call_id] = message.bye
             case control.CallLeft():
                 self._held.pop(message.call_id, None)
                 self._rtp_ports.pop(message.call_id, None)
+                self._byes.pop(message.call_id, None)
             case control.Report():
                 self._take_report(message)
 
@@ -202,6 +207,7 @@ class Supervisor:
         calls = tuple(self._held.values())
         self._held.clear()
         self._rtp_ports.clear()
+        self._byes.clear()
 
         async def tell() -> None:
             while True:

@@ -96,6 +96,7 @@ class SipEndpoint(CallOwner):
 
     def __init__(self, address: SipAddress, events: SipEvents) -> None:
         self.events = events
+        self.sent_by = f"{address.public_host or address.host}:{address.sip_port}"
         self._address = address
         self._handles = itertools.count(1)
         # The calls' only lasting references: ``forget`` drops one inside its own onCallState (see ``calls``).
@@ -251,7 +252,7 @@ class SipEndpoint(CallOwner):
         handle = next(self._handles)
         invite = read_invite(message, source)
         decision = self.events.invited(handle, invite)
-        call = self._calls[handle] = SipCall(account, call_id, handle, self)
+        call = self._calls[handle] = SipCall(account, call_id, handle, (message, source), self)
         if decision is None:
             self._held[handle] = invite
             return

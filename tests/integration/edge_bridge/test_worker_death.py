@@ -30,6 +30,7 @@ pytestmark = pytest.mark.integration
 
 LISTENED_S = 1.5
 ANSWERED_WITHIN_S = 12.0
+HUNG_UP_WITHIN_S = 2.0
 UNKNOWN = "+33999999999"
 
 
@@ -122,6 +123,22 @@ async def test_a_phone_that_talks_to_a_bridge_that_died_with_its_supervisor_is_h
         heard = await heard_on_new_calls(bridge, handler, 3)
     assert [len(one) > 8000 for one in heard] == [True] * 3
     assert not any(voice_in(one) for one in heard)
+
+
+async def test_the_callers_of_a_dead_worker_are_hung_up_at_once_and_those_who_had_left_hear_nothing(
+    start: Start, seeded: Database
+) -> None:
+    bridge = await asyncio.to_thread(start)
+    async with HandlerApp(bridge.sink_port) as handler, Caller(bridge.target, BUSY) as left:
+        await left.invite()
+        await handler.call(1)
+        await left.bye()
+        async with Caller(bridge.target, BUSY) as first, Caller(bridge.target, BUSY) as second:
+            assert [(await one.invite()).status for one in (first, second)] == [200, 200]
+            os.kill(bridge.workers()[0], signal.SIGKILL)
+            async with asyncio.timeout(HUNG_UP_WITHIN_S):
+                await asyncio.gather(first.hung_up.wait(), second.hung_up.wait())
+            assert not left.hung_up.is_set()
 
 
 async def test_an_invite_that_comes_before_the_lines_are_read_is_held_and_taken_when_they_are(
