@@ -116,6 +116,7 @@ class Worker:
 
         self._end.when_supervisor_gone(lambda: loop.call_soon_threadsafe(cut))
         prompts.preload()
+        self._desk.pii.encrypt("", "")  # loads the cipher, which the first caller's 180 would wait for
         await self._open()
 
         jobs = (self._feed.run, self._emissions.run, self._desk.renew, self._watches.run)

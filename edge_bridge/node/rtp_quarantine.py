@@ -26,8 +26,9 @@ PACKETS_AT_ONCE = 500
 class RtpQuarantine:
     """``first`` is the range's first port; each RTP port is followed by that of its RTCP."""
 
-    def __init__(self, host: str, first: int) -> None:
+    def __init__(self, host: str, first: int, *, quiet_s: float = QUIET_S) -> None:
         self._host = host
+        self._quiet_s = quiet_s
         self._range = range(first, first + RTP_PORTS + 1, 2)
         self._bound: dict[int, socket.socket] = {}
         self._since: dict[int, float] = {}  # the last packet, or the death
@@ -48,12 +49,12 @@ class RtpQuarantine:
             log.warning("RTP ports are kept from the next worker: phones may still send to them", ports=len(kept))
 
     async def run(self) -> None:
-        """Release what has been quiet for QUIET_S, until cancelled."""
+        """Release what has been quiet for ``quiet_s``, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             now = time.monotonic()
             self._since |= dict.fromkeys(self._since.keys() & self._heard(), now)
-            self._release([port for port, since in self._since.items() if now - since > QUIET_S])
+            self._release([port for port, since in self._since.items() if now - since > self._quiet_s])
 
     def close(self) -> None:
         self._release(list(self._bound))

@@ -269,7 +269,11 @@ class SipEndpoint(CallOwner):
     def _decide_held(self) -> None:
         """Ask again. pjsip has let go of these INVITEs, so that one without SDP may be refused, too."""
         for handle, invite in list(self._held.items()):
-            decision = self.events.invited(handle, invite)
+            decision: FrameSide | Refusal | None = Refusal(500)
+            try:
+                decision = self.events.invited(handle, invite)
+            except Exception:
+                log.exception("a held INVITE was lost")
             if decision is not None:
                 del self._held[handle]
                 self._calls[handle].decided(decision)

@@ -6,6 +6,7 @@ import socket
 
 FINAL_WITHIN_S = 4.0
 _TAG = re.compile(r"^To:.*;tag=(\S+)", re.MULTILINE | re.IGNORECASE)
+_OF_INVITE = re.compile(r"^CSeq: *\d+ INVITE", re.MULTILINE | re.IGNORECASE)
 _CONTACT = re.compile(r"^Contact:.*<([^>]+)>", re.MULTILINE | re.IGNORECASE)
 
 
@@ -48,7 +49,8 @@ class LateOffer:
                 self.answer = self._sip.recv(65_535).decode()
             except TimeoutError:
                 return 0
-            status = int(self.answer.split(" ", 2)[1])
+            if _OF_INVITE.search(self.answer):
+                status = int(self.answer.split(" ", 2)[1])
         tag = _TAG.search(self.answer)
         self._to_tag = tag.group(1) if tag else ""
         if status != 200:
@@ -59,6 +61,10 @@ class LateOffer:
         self._up = True
         self._send("ACK", 1, f"{self._branch}a", self._agree())
         return status
+
+    def cancel(self) -> None:
+        """Give up while ``invite`` waits, which then comes to 487."""
+        self._send("CANCEL", 1, self._branch)
 
     def packets(self, count: int, timeout_s: float = 3.0) -> int:
         """How many RTP packets came, at most ``count``, with no pause over ``timeout_s``."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import audioop
+import contextlib
 import os
 import signal
 import time
@@ -22,7 +23,7 @@ from stores.redis import Redis, connect
 from tests.conftest import Database
 from tests.fakes.proxy import TcpProxy
 from tests.integration.edge_bridge.bridge_process import BridgeProcess
-from tests.integration.edge_bridge.conftest import BUSY, Start, tone
+from tests.integration.edge_bridge.conftest import BUSY, MESSAGE, Start, tone
 from tests.integration.edge_bridge.handler_app import HandlerApp
 from tests.integration.edge_bridge.late_offers import LateOffer, refused_late_offers
 
@@ -87,6 +88,23 @@ async def test_a_phone_that_talks_on_after_its_worker_died_is_heard_on_no_later_
         await replace_worker(bridge)
         heard = await heard_on_new_calls(bridge, handler, 3)
     assert [len(one) > 8000 for one in heard] == [True] * 3
+    assert not any(voice_in(one) for one in heard)
+
+
+async def test_the_phones_of_three_dead_workers_talk_on_and_the_next_one_still_has_room_for_four_calls(
+    start: Start, seeded: Database
+) -> None:
+    bridge = await asyncio.to_thread(start)
+    async with HandlerApp(bridge.sink_port) as handler, contextlib.AsyncExitStack() as phones:
+        for died in range(3):
+            for place in range(4):
+                old = await phones.enter_async_context(Caller(bridge.target, (BUSY, MESSAGE)[place % 2]))
+                assert (await old.invite()).status == 200
+                await handler.call(4 * died + place + 1)
+                old.say(tone(90_000))
+            await replace_worker(bridge)
+        heard = await heard_on_new_calls(bridge, handler, 4)
+    assert [len(one) > 8000 for one in heard] == [True] * 4
     assert not any(voice_in(one) for one in heard)
 
 
@@ -175,6 +193,28 @@ async def test_an_invite_is_not_held_for_ever_and_gives_its_place_back(start: St
         assert (await first.invite(ANSWERED_WITHIN_S)).status == 503
     statuses = [await asyncio.to_thread(refused_late_offers, bridge.target, BUSY, 1) for _ in range(6)]
     assert statuses == [[503]] * 6
+
+
+async def test_callers_who_give_up_while_they_are_held_give_their_places_back(start: Start, seeded: Database) -> None:
+    nowhere = f"127.0.0.1:{free_port()}"
+    bridge = await asyncio.to_thread(
+        start, wait=False, PLATFORM_DATABASE_URL=f"postgresql://nobody@{nowhere}/alloresto"
+    )
+    async with asyncio.timeout(15):
+        while "lines" not in (await asyncio.to_thread(bridge.missing) or {}):
+            await asyncio.sleep(0.02)
+    with contextlib.ExitStack() as phones:
+        held = [phones.enter_context(LateOffer(bridge.target, BUSY)) for _ in range(4)]
+        ringing = [asyncio.create_task(asyncio.to_thread(one.invite)) for one in held]
+        done, _ = await asyncio.wait(ringing, timeout=0.5)
+        assert not done
+        with LateOffer(bridge.target, BUSY) as fifth:
+            assert await asyncio.to_thread(fifth.invite) == 486
+        for one in held:
+            one.cancel()
+        assert await asyncio.gather(*ringing) == [487] * 4
+    async with Caller(bridge.target, BUSY) as next_one:
+        assert (await next_one.invite(ANSWERED_WITHIN_S)).status == 503
 
 
 async def test_an_invite_without_sdp_is_held_too(start: Start, seeded: Database) -> None:
