@@ -1,6 +1,7 @@
 """The worker process: SIP, the media socket and the call lane, composed. Started by the supervisor only.
 
-``python -m edge_bridge.worker DESCRIPTOR``, where DESCRIPTOR is the inherited end of ``control.pair()``.
+``python -m edge_bridge.worker DESCRIPTOR GATE_PORT``: the inherited end of ``control.pair()``, and where the gate
+takes SIP on loopback.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import uvloop
@@ -22,8 +24,9 @@ from edge_bridge.calls.emissions import Emissions
 from edge_bridge.calls.lane import LaneClient
 from edge_bridge.calls.news import CallFeed, NewsDesk
 from edge_bridge.calls.switchboard import Switchboard
-from edge_bridge.entrances.sip.endpoint import PortTakenError, SipAddress, SipEndpoint
-from edge_bridge.lines.directory import Directory
+from edge_bridge.entrances.sip.endpoint import SipAddress, SipEndpoint
+from edge_bridge.entrances.sip.gate import ipc
+from edge_bridge.lines.directory import Directory, keys_of
 from edge_bridge.lines.greetings import Greetings
 from edge_bridge.lines.line_book import LineBook, StaticLine
 from edge_bridge.lines.registrar import DirectRegistrar
@@ -59,11 +62,12 @@ class WorkerStartError(Exception):
 class Worker:
     """One process, one pjsua2 library. ``run`` returns when it is time to leave by ``os._exit``."""
 
-    def __init__(self, config: EdgeSettings, end: control.WorkerEnd) -> None:
+    def __init__(self, config: EdgeSettings, end: control.WorkerEnd, gate_port: int) -> None:
         self._config = config
         self._end = end
         self._stop = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._gate_knows = True  # the lines as they are
         self._postgres = Postgres(config.platform_database_url, min_size=1, max_size=3)
         self._redis = redis.connect(config.redis_url)
         self._feed = CallFeed(self._redis)
@@ -85,7 +89,7 @@ class Worker:
         )
         self._desk = NewsDesk(self._feed, self._emissions, pii, config.node_id, control.CallKeeper(end))
         self._switchboard = Switchboard(config.max_calls, services, self._desk, self._registered)
-        self._endpoint = SipEndpoint(SipAddress.of(config), self._switchboard)
+        self._endpoint = SipEndpoint(SipAddress.of(config, gate_port), self._switchboard)
         self._switchboard.attach(self._endpoint)
         self._registrar = DirectRegistrar(self._endpoint, config.node_id, self._report_registration)
         self._book = LineBook(
@@ -119,7 +123,7 @@ class Worker:
         self._desk.pii.encrypt("", "")  # loads the cipher, which the first caller's 180 would wait for
         await self._open()
 
-        jobs = (self._feed.run, self._emissions.run, self._desk.renew, self._watches.run)
+        jobs = (self._feed.run, self._emissions.run, self._desk.renew, self._watches.run, self._read_news)
         for job in (*jobs, self._keep_reporting, self._read_lines):
             self._tasks.append(asyncio.create_task(_kept_alive(job), name=job.__qualname__))
         # What is loaded by now is never garbage; full collections get rare, and audio late for none of them.
@@ -128,6 +132,7 @@ class Worker:
         gc.set_threshold(20_000, 20, 50)
         await self._stop.wait()
         self._switchboard.draining = True
+        self._tell_gate()
         self._registrar.sync(())
         log.info("draining", calls=self._switchboard.calls)
         if not await self._until_no_calls(self._config.drain_s):
@@ -148,14 +153,9 @@ class Worker:
             ) from None
         try:
             await asyncio.to_thread(self._endpoint.start)
-        except PortTakenError:
-            raise WorkerStartError(
-                f"SIP_PORT: {config.sip_bind_address}:{config.sip_port} is taken; stop the program that has it,"
-                " or set another",
-                PORT_TAKEN_STATUS,
-            ) from None
         except RuntimeError as error:
             raise WorkerStartError(f"SIP does not start: {error}", PORT_TAKEN_STATUS) from None
+        self._end.send(control.SipOpen(self._endpoint.port))
         await self._lane.open()
         self._pods.check()
 
@@ -173,8 +173,26 @@ class Worker:
 
     def _lines_changed(self, directory: Directory) -> None:
         self._switchboard.directory = directory
+        self._tell_gate()
         if not self._switchboard.draining:
             self._registrar.sync(directory.by_id.values())
+
+    def _tell_gate(self) -> None:
+        """What the gate judges INVITEs by."""
+        directory = self._book.directory
+        lines = () if directory is None else keys_of(directory.by_id.values())
+        trunks = {} if directory is None else directory.book.trunks
+        packets = ipc.packets(lines, trunks, read=directory is not None, draining=self._switchboard.draining)
+        sent = [self._end.send(packet) for packet in packets]
+        self._gate_knows = all(sent)
+
+    async def _read_news(self) -> None:
+        def turned_away(caller: ipc.TurnedAway) -> None:
+            line = self._book.directory.by_id.get(caller.line_id) if self._book.directory is not None else None
+            if line is not None:
+                self._desk.turned_away(line, caller.caller, datetime.fromtimestamp(caller.at, UTC))
+
+        await self._end.read(turned_away)
 
     def _registered(self, line_id: str, status: int, expires_s: int, registrar_host: str) -> None:
         self._registrar.answered(line_id, status, expires_s)
@@ -194,6 +212,8 @@ class Worker:
         while True:
             report = self._report()
             self._end.send(report)
+            if not self._gate_knows:
+                self._tell_gate()
             await asyncio.sleep(control.HURRIED_REPORT_EVERY_S if report.missing else control.REPORT_EVERY_S)
 
     def _report(self) -> control.Report:
@@ -269,7 +289,7 @@ def main() -> None:
     make_punctual()
 
     async def run() -> None:
-        await Worker(config, control.WorkerEnd(int(sys.argv[1]))).run()
+        await Worker(config, control.WorkerEnd(int(sys.argv[1])), int(sys.argv[2])).run()
 
     status = 0
     try:

@@ -15,7 +15,7 @@ from edge_bridge.calls.bridged_call import BridgedCall, Phone, Services
 from edge_bridge.calls.news import CallNews, NewsDesk
 from edge_bridge.calls.record import Arrival
 from edge_bridge.entrances.sip.endpoint import SipEndpoint
-from edge_bridge.entrances.sip.signals import Bye, FrameSide, Handle, Invite, Refusal
+from edge_bridge.entrances.sip.signals import FrameSide, Handle, Invite, Refusal
 from edge_bridge.lines.directory import UNAVAILABLE, Directory
 from edge_bridge.media.audio import CallAudio
 from eventing.catalogue import Codec, MissedReason
@@ -92,11 +92,6 @@ class Switchboard:
         arrival = self._arrivals.get(handle)
         if arrival is not None:
             self._desk.keeper.agreed(arrival.call_id, rtp_port)
-
-    def up(self, handle: Handle, bye: Bye) -> None:
-        arrival = self._arrivals.get(handle)
-        if arrival is not None:
-            self._desk.keeper.up(arrival.call_id, bye)
 
     def answered(self, handle: Handle, codec: str) -> None:
         arrival = self._arrivals.get(handle)

@@ -3,17 +3,15 @@
 A ``Directory`` never changes; a new one replaces it when lines or greetings change.
 """
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from domain.restaurant import Restaurant
-from edge_bridge.entrances.sip.signals import Invite, Refusal, plain_number
+from edge_bridge.entrances.sip.numbers import AddressBook, LineKeys
+from edge_bridge.entrances.sip.signals import Invite, Refusal
 from edge_bridge.lines.greetings import GreetingClip
 from edge_bridge.settings import Network
 
-FORBIDDEN = 403
-NOT_FOUND = 404
 UNAVAILABLE = 503
 
 
@@ -39,36 +37,20 @@ class Directory:
     """``trunks`` are the addresses of each trunk domain, as resolved or as seen in REGISTER's answers."""
 
     by_id: Mapping[str, LineEntry]
-    by_number: Mapping[str, LineEntry]
-    peers: tuple[Network, ...] = ()
-    trunks: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    book: AddressBook
 
     @classmethod
     def of(
         cls, lines: Iterable[LineEntry], peers: tuple[Network, ...], trunks: Mapping[str, frozenset[str]]
     ) -> "Directory":
-        known = list(lines)
-        return cls(
-            by_id={line.id: line for line in known},
-            by_number={plain_number(line.number): line for line in known},
-            peers=peers,
-            trunks=trunks,
-        )
+        by_id = {line.id: line for line in lines}
+        return cls(by_id, AddressBook(keys_of(by_id.values()), peers, trunks))
 
     def find(self, invite: Invite) -> LineEntry | Refusal:
         """The line that ``invite`` is for. Strangers get 403 and learn nothing of which lines there are."""
-        try:
-            address = ipaddress.ip_address(invite.source_host)
-            peer = any(address in network for network in self.peers)
-        except ValueError:
-            peer = False
-        if not peer and not any(invite.source_host in addresses for addresses in self.trunks.values()):
-            return Refusal(FORBIDDEN)
-        line = self.by_id.get(invite.user)  # what REGISTER's Contact said; peers dial the number
-        if line is None:
-            line = self.by_number.get(plain_number(invite.user))
-        if line is None:
-            return Refusal(NOT_FOUND)
-        if not peer and invite.source_host not in self.trunks.get(line.sip_domain, frozenset()):
-            return Refusal(FORBIDDEN)
-        return line
+        found = self.book.find((invite.user, invite.dialled), invite.source_host)
+        return found if isinstance(found, Refusal) else self.by_id[found]
+
+
+def keys_of(lines: Iterable[LineEntry]) -> tuple[LineKeys, ...]:
+    return tuple(LineKeys(line.id, line.number, line.sip_username, line.sip_domain) for line in lines)
