@@ -44,10 +44,10 @@ _FOLD = re.compile(r"\r?\n[ \t]+")
 _LINE = re.compile(r"\r?\n")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 _NAME = re.compile(r"[A-Za-z0-9.!%*_+`'~-]{1,64}")
-_METHOD = re.compile(r"[A-Z][A-Z0-9.!%*_+`'~-]{0,31}", re.IGNORECASE)
+_METHOD = re.compile(r"[A-Za-z0-9.!%*_+`'~-]{1,48}")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,15}:[^\s<>\"]{1,1024}")
 _STATUS = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?")
-_SEQUENCE = re.compile(r"([0-9]{1,10})[ \t]+(\S{1,32})")
+_SEQUENCE = re.compile(r"([0-9]{1,10})[ \t]+(\S{1,48})")
 _CALL_ID = re.compile(r"[^\s,;<>\"]{1,256}|[^\s]{1,256}")
 _VIA = re.compile(
     r"SIP\s*/\s*2\.0\s*/\s*(?P<transport>[A-Za-z]{2,8})\s+"
