@@ -16,7 +16,7 @@ from edge_bridge.entrances.sip.gate.farewells import Farewells
 from edge_bridge.entrances.sip.gate.figures import Figures
 from edge_bridge.entrances.sip.gate.message import BadMessage, Message, parse, uri_of
 from edge_bridge.entrances.sip.gate.names import Names
-from edge_bridge.entrances.sip.gate.refusals import Held, Refusals
+from edge_bridge.entrances.sip.gate.past import Held, Past
 from edge_bridge.entrances.sip.gate.sources import Kind, Limits, Sources
 from edge_bridge.entrances.sip.numbers import AddressBook, LineKeys
 from edge_bridge.entrances.sip.signals import read_invite
@@ -62,7 +62,7 @@ class Gate:
         self._parts: dict[int, ipc.Lines] = {}
         self._dialogs = Dialogs()
         self._sources = Sources(self._book, limits_of(config), self._dialogs.knows_host)
-        self._refusals = Refusals()
+        self._past = Past()
         self._held: dict[tuple[str, str], Held] = {}
         self._worker = 0  # 0 while there is none
         self._worker_address: Address = (proxying.LOOPBACK, 0)
@@ -188,9 +188,7 @@ class Gate:
         if known is not None:
             self._repeated(message, source, kind, known)
             return
-        refused = self._refusals.answer(message)
-        if refused:
-            self._send_out(refused, source)
+        if self._is_past(message, source):
             return
         verdict: str | Answer | None = admission.unfit_body(message, self._config.sip_max_body)
         node = self._node()
@@ -206,6 +204,15 @@ class Gate:
             self._hold(message, source, kind)
         else:
             self._begin(message, source, kind)
+
+    def _is_past(self, message: Message, source: Address) -> bool:
+        """Whether it repeats what is over: then it gets the same answer, or none."""
+        answer = self._past.answer(message)
+        if answer:
+            self._send_out(answer, source)
+        elif answer is not None:
+            self.figures.dropped["repeated"] += 1
+        return answer is not None
 
     def _node(self) -> admission.Node:
         places = self._config.max_calls - len(self._dialogs.of_worker(self._worker)) if self._worker else 1
@@ -258,7 +265,8 @@ class Gate:
     def _within_dialog(self, message: Message, source: Address, kind: Kind) -> None:
         dialog = self._dialogs.get(message.call_id, message.from_tag)
         if dialog is None or dialog.local_tag != message.to_tag:
-            self._answer(message, source, Answer(481, "no_dialog"))
+            if message.method != "BYE" or not self._is_past(message, source):
+                self._answer(message, source, Answer(481, "no_dialog"))
             return
         answer = admission.in_dialog(message) or admission.unfit_body(message, self._config.sip_max_body)
         if dialog.worker != self._worker:
@@ -296,7 +304,7 @@ class Gate:
 
     def _acknowledged(self, message: Message, source: Address) -> None:
         dialog = self._dialogs.get(message.call_id, message.from_tag)
-        refused_by_worker = self._refusals.by_worker(message)
+        refused_by_worker = self._past.is_by_worker(message)
         if refused_by_worker or (dialog is not None and dialog.local_tag == message.to_tag):
             if dialog is not None and not dialog.acknowledged:
                 dialog.acknowledged = True
@@ -331,7 +339,7 @@ class Gate:
         self.figures.refused[answer.why] += 1
         reply = proxying.reply(message, source, answer.status, REASONS[answer.status], answer.headers)
         if message.method == "INVITE" and not message.to_tag:
-            self._refusals.put(message, reply, by_worker=False)
+            self._past.refused(message, reply)
         self._send_out(reply, proxying.answer_address(message.vias[0]))
 
     def _answered_from_outside(self, message: Message, source: Address, now: float) -> None:
@@ -399,10 +407,10 @@ class Gate:
         """What a worker's response makes of its dialog."""
         first = message.sequence_method == "INVITE" and message.sequence == dialog.sequence
         if message.sequence_method == "BYE" and message.status >= 200:
-            self._over(dialog)
+            self._over(dialog, message.sequence, data)
             return
         if first and message.status >= 300:
-            self._refusals.remember(dialog, data)
+            self._past.refused_by_worker(dialog, data)
             self._over(dialog)
             return
         if message.body and admission.media_type(message) == admission.SDP:
@@ -476,7 +484,7 @@ class Gate:
         kept.append(("retry-after", str(self._config.sip_retry_after_s)))
         refusal = Message(kept, status=503, reason=REASONS[503], vias=last.vias).render()
         self.figures.refused["worker_died"] += 1
-        self._refusals.remember(dialog, refusal)
+        self._past.refused_by_worker(dialog, refusal)
         self._send_out(refusal, proxying.answer_address(last.vias[0]))
 
     def hang_up_all(self) -> None:
@@ -490,8 +498,10 @@ class Gate:
         self._dialogs.put(dialog)
         self._tell(ipc.Kept(dialog))
 
-    def _over(self, dialog: Dialog) -> None:
+    def _over(self, dialog: Dialog, bye_sequence: int = 0, bye_answer: bytes = b"") -> None:
         self._dialogs.remove(dialog)
+        if dialog.state != "asked":
+            self._past.ended(dialog, bye_sequence, bye_answer)
         self._tell(ipc.Gone(dialog.call_id, dialog.remote_tag))
 
     async def keep_tidy(self) -> None:
@@ -506,5 +516,5 @@ class Gate:
             for dialog in self._dialogs:
                 if dialog.is_over(time.time()):
                     self._over(dialog)
-            self._refusals.sweep(now)
+            self._past.sweep(now)
             self._tell(ipc.Figures(self.figures.render(banned=self._sources.banned(now), dialogs=len(self._dialogs))))
