@@ -15,9 +15,9 @@ from edge_bridge.entrances.sip.gate.dialogs import OWN_BRANCH, Address, Dialog, 
 from edge_bridge.entrances.sip.gate.farewells import Farewells
 from edge_bridge.entrances.sip.gate.figures import Figures
 from edge_bridge.entrances.sip.gate.message import BadMessage, Message, parse, uri_of
-from edge_bridge.entrances.sip.gate.names import Names
 from edge_bridge.entrances.sip.gate.past import Held, Past
 from edge_bridge.entrances.sip.gate.sources import Kind, Limits, Sources
+from edge_bridge.entrances.sip.gate.wires import Wires
 from edge_bridge.entrances.sip.numbers import AddressBook, LineKeys
 from edge_bridge.entrances.sip.signals import read_invite
 from edge_bridge.settings import EdgeSettings
@@ -25,8 +25,6 @@ from process import logs
 
 log = logs.get(__name__)
 
-AT_ONCE = 64  # datagrams read in one go, before the other socket has its turn
-MAX_DATAGRAM = 65_535
 KEEP_ALIVE_BYTES = 4
 HELD_S = 5.0  # how long a new call waits for the next worker
 SWEEP_EVERY_S = 1.0
@@ -53,69 +51,23 @@ class Gate:
         tell: Callable[[ipc.FromGate], None],
     ) -> None:
         self._config = config
-        self._public_socket, self._inner_socket = public, inner
-        self._public: Address = (config.own_address, public.getsockname()[1])
-        self._inner_port: int = inner.getsockname()[1]
         self._tell = tell
         self._book = AddressBook((), config.peers(), {})
         self._lines_read = self._draining = False
         self._parts: dict[int, ipc.Lines] = {}
         self._dialogs = Dialogs()
         self._sources = Sources(self._book, limits_of(config), self._dialogs.knows_host)
+        self.figures = Figures()
+        self._wires = Wires(public, inner, self.figures, self._sources.asks)
+        self._public: Address = (config.own_address, self._wires.public_port)
         self._past = Past()
         self._held: dict[tuple[str, str], Held] = {}
         self._worker = 0  # 0 while there is none
-        self._worker_address: Address = (proxying.LOOPBACK, 0)
-        self._names = Names()
-        self._farewells = Farewells(self._send_to_name, self._over)
-        self.figures = Figures()
+        self._farewells = Farewells(self._wires.ask, self._over)
 
     @property
     def is_hanging_up(self) -> bool:
         return bool(self._farewells)
-
-    # --- Sockets ---------------------------------------------------------------------------------------------
-
-    def open(self) -> None:
-        """Begin to read."""
-        loop = asyncio.get_running_loop()
-        for bound, received in ((self._inner_socket, self._from_worker), (self._public_socket, self._from_outside)):
-            bound.setblocking(False)
-            loop.add_reader(bound.fileno(), self._read, bound, received)
-
-    def _read(self, bound: socket.socket, received: Callable[[bytes, Address], None]) -> None:
-        for _ in range(AT_ONCE):
-            try:
-                data, source = bound.recvfrom(MAX_DATAGRAM)
-            except BlockingIOError:
-                return
-            except OSError:  # an ICMP error of something sent before
-                continue
-            try:
-                received(data, source[:2])
-            except Exception:
-                self.figures.dropped["failed"] += 1
-                log.exception("a SIP message was lost")
-
-    def _send_out(self, data: bytes, to: Address) -> None:
-        try:
-            self._public_socket.sendto(data, to)
-        except (OSError, OverflowError):
-            self.figures.dropped["unsent"] += 1
-
-    def _send_to_worker(self, data: bytes) -> None:
-        self.figures.forwarded += 1
-        try:
-            self._inner_socket.sendto(data, self._worker_address)
-        except OSError:
-            self.figures.dropped["unsent"] += 1
-
-    def _send_to_name(self, host: str, port: int, data: bytes) -> None:
-        def send(address: str) -> None:
-            self._sources.asks(address, time.monotonic())
-            self._send_out(data, (address, port))
-
-        self._names.with_address(host, send)
 
     # --- From outside ----------------------------------------------------------------------------------------
 
@@ -155,7 +107,7 @@ class Gate:
                 answer = proxying.reply(message, source, 403, REASONS[403])
                 if len(answer) <= len(data):
                     self.figures.refused["stranger"] += 1
-                    self._send_out(answer, source)
+                    self._wires.answer(answer, source)
                     return
         self.figures.dropped["banned" if gets == "banned" else "stranger"] += 1
 
@@ -209,7 +161,7 @@ class Gate:
         """Whether it repeats what is over: then it gets the same answer, or none."""
         answer = self._past.answer(message)
         if answer:
-            self._send_out(answer, source)
+            self._wires.answer(answer, source)
         elif answer is not None:
             self.figures.dropped["repeated"] += 1
         return answer is not None
@@ -235,7 +187,7 @@ class Gate:
             if dialog.acknowledged:
                 self.figures.dropped["repeated"] += 1
             elif dialog.answer:
-                self._send_out(dialog.answer, source)
+                self._wires.answer(dialog.answer, source)
             elif dialog.worker == self._worker:
                 self._forward(message, source, kind, first=True)  # pjsip knows the branch: no second call
         else:
@@ -297,7 +249,7 @@ class Gate:
             headers = (("contact", dialog.contact), ("content-type", admission.SDP))
             self.figures.refused["orphan"] += 1
             reply = proxying.reply(message, source, 200, REASONS[200], headers, dialog.sdp if message.body else b"")
-            self._send_out(reply, source)
+            self._wires.answer(reply, source)
         else:
             known = message.method in ("INFO", "OPTIONS", "UPDATE", "NOTIFY")
             self._answer(message, source, Answer(200 if known else 481, "orphan"))
@@ -333,14 +285,14 @@ class Gate:
 
     def _forward(self, message: Message, source: Address, kind: Kind, *, first: bool = False) -> None:
         trusted = self._trusts(kind)
-        self._send_to_worker(proxying.to_worker(message, source, self._inner_port, trusted=trusted, first=first))
+        self._wires.to_worker(proxying.to_worker(message, source, self._wires.inner_port, trusted=trusted, first=first))
 
     def _answer(self, message: Message, source: Address, answer: Answer) -> None:
         self.figures.refused[answer.why] += 1
         reply = proxying.reply(message, source, answer.status, REASONS[answer.status], answer.headers)
         if message.method == "INVITE" and not message.to_tag:
             self._past.refused(message, reply)
-        self._send_out(reply, proxying.answer_address(message.vias[0]))
+        self._wires.answer(reply, proxying.answer_address(message.vias[0]))
 
     def _answered_from_outside(self, message: Message, source: Address, now: float) -> None:
         """A response to a request of the worker, or to a BYE of the gate's own."""
@@ -353,17 +305,17 @@ class Gate:
             if dialog is not None:
                 self._over(dialog)
         probe = Message(message.headers, message.body, method=message.sequence_method)
-        forwarded = proxying.answer_in(message, source, self._public, self._worker_address[1])
+        forwarded = proxying.answer_in(message, source, self._public, self._wires.worker[1])
         if forwarded is None or not self._worker or admission.unfit_body(probe, self._config.sip_max_body) is not None:
             self.figures.dropped["response"] += 1
             return
         self._sources.asks(source[0], now)
-        self._send_to_worker(forwarded)
+        self._wires.to_worker(forwarded)
 
     # --- From the worker -------------------------------------------------------------------------------------
 
     def _from_worker(self, data: bytes, source: Address) -> None:
-        if source != self._worker_address or not data.strip(b"\r\n\0 "):
+        if source != self._wires.worker or not data.strip(b"\r\n\0 "):
             return
         try:
             message = parse(data)
@@ -384,14 +336,14 @@ class Gate:
             if message.body and admission.media_type(message) == admission.SDP:
                 dialog.sdp = message.body
             self._keep(dialog)
-        host, port = proxying.request_out(message, self._public, self._inner_port)
+        host, port = proxying.request_out(message, self._public, self._wires.inner_port)
         if host:
-            self._send_to_name(host, port, message.render())
+            self._wires.ask(host, port, message.render())
         else:
             self.figures.dropped["no_way_out"] += 1
 
     def _answered_by_worker(self, message: Message) -> None:
-        to = proxying.answer_out(message, self._inner_port)
+        to = proxying.answer_out(message, self._wires.inner_port)
         if to is None:
             self.figures.dropped["response"] += 1
             return
@@ -401,7 +353,7 @@ class Gate:
         dialog = self._dialogs.get(message.call_id, message.from_tag)
         if dialog is not None:
             self._learn(dialog, message, data)
-        self._send_out(data, to)
+        self._wires.answer(data, to)
 
     def _learn(self, dialog: Dialog, message: Message, data: bytes) -> None:
         """What a worker's response makes of its dialog."""
@@ -430,13 +382,13 @@ class Gate:
     def told(self, message: ipc.ToGate) -> None:
         match message:
             case ipc.WorkerUp():
-                self._worker, self._worker_address = message.number, (proxying.LOOPBACK, message.port)
+                self._worker, self._wires.worker = message.number, (proxying.LOOPBACK, message.port)
                 held, self._held = list(self._held.values()), {}
                 for one in held:
                     self._invited(one.message, one.source, one.kind)
                 self._give_up_others(message.number)
             case ipc.WorkerDown() if message.number in (self._worker, 0):
-                self._worker, self._worker_address = 0, (proxying.LOOPBACK, 0)
+                self._worker, self._wires.worker = 0, (proxying.LOOPBACK, 0)
                 self._give_up_others(0)
             case ipc.Lines():
                 self._take_lines(message)
@@ -444,7 +396,7 @@ class Gate:
                 self._dialogs.put(message.dialog)
             case ipc.Begin():
                 self._give_up_others(self._worker)
-                self.open()
+                self._wires.open(self._from_outside, self._from_worker)
 
     def _take_lines(self, lines: ipc.Lines) -> None:
         if lines.part == 0:
@@ -485,7 +437,7 @@ class Gate:
         refusal = Message(kept, status=503, reason=REASONS[503], vias=last.vias).render()
         self.figures.refused["worker_died"] += 1
         self._past.refused_by_worker(dialog, refusal)
-        self._send_out(refusal, proxying.answer_address(last.vias[0]))
+        self._wires.answer(refusal, proxying.answer_address(last.vias[0]))
 
     def hang_up_all(self) -> None:
         """Nobody is left who could."""
