@@ -18,6 +18,7 @@ from edge_bridge.entrances.sip.gate import ipc
 from edge_bridge.entrances.sip.gate.gate import Gate
 from edge_bridge.settings import EdgeSettings
 from process import logs, settings
+from process.punctuality import SIGNALLING_PRIORITY, make_punctual
 
 log = logs.get(__name__)
 
@@ -63,6 +64,7 @@ async def run(config: EdgeSettings, control: socket.socket, public: socket.socke
 def main() -> None:
     logs.configure("edge-bridge-gate")
     config = settings.load_or_exit(EdgeSettings)
+    make_punctual(SIGNALLING_PRIORITY)
     control, public, inner = (socket.socket(fileno=int(descriptor)) for descriptor in sys.argv[1:4])
     try:
         uvloop.run(run(config, control, public, inner))
