@@ -206,9 +206,9 @@ class Supervisor:
                 return leaving.result() if leaving.done() else await worker.wait()
             finally:
                 self._worker_end = None
-                self._gate.worker_down(self._workers)
                 # What it said last is still to be read.
                 await asyncio.wait([reading], timeout=LAST_MESSAGES_WITHIN_S)
+                self._gate.worker_down(self._workers)
                 if worker.returncode is None:
                     worker.kill()
                 for task in (reading, stopping, leaving):

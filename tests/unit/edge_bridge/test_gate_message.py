@@ -42,7 +42,7 @@ WSINV = (
 
 def changed(old: str, new: str, message: str = PLAIN) -> bytes:
     assert old in message
-    return message.replace(old, new, 1).encode("utf-8", "surrogateescape")
+    return message.replace(old, new, 1).encode()
 
 
 def test_the_torture_invite_with_odd_white_space_is_read_right() -> None:
@@ -155,6 +155,11 @@ def read_or_refuse(data: bytes) -> None:
         return
     head = message.render().partition(b"\r\n\r\n")[0]
     assert not set(head.replace(b"\r\n", b"").replace(b"\t", b"")) & set(range(32))
+
+
+def test_a_name_in_latin_1_is_sent_on_as_utf_8() -> None:
+    message = parse(PLAIN.encode().replace(b"From: <", b'From: "Ren\xe9" <'))
+    assert '"Ren\u00e9"'.encode() in message.render()
 
 
 @pytest.mark.parametrize(

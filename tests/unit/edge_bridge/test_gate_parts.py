@@ -278,8 +278,15 @@ def test_a_dialogs_hosts_are_known_as_long_as_one_of_their_dialogs_is() -> None:
 def test_no_dialog_is_kept_for_ever(state: str) -> None:
     dialog = asked(parse(PLAIN.encode()), SOURCE, 1)
     dialog.moved(state)  # type: ignore[arg-type]
+    dialog.answer = b"SIP/2.0 100 Trying"
     assert not dialog.is_over(dialog.since + 10)
     assert dialog.is_over(dialog.since + 3 * 3600)
+
+
+def test_an_invite_that_the_worker_has_not_understood_holds_its_place_for_seconds() -> None:
+    dialog = asked(parse(PLAIN.encode()), SOURCE, 1)
+    assert not dialog.is_over(dialog.since + 1)
+    assert dialog.is_over(dialog.since + 10)
 
 
 def test_a_dialog_comes_back_from_the_supervisor_as_it_went() -> None:

@@ -13,6 +13,7 @@ import msgspec
 from edge_bridge.entrances.sip.gate.message import Message, Via, uri_of
 
 MOST = 4096
+HEARD_WITHIN_S = 5.0  # pjsip says 100 at once: an INVITE that it has not understood holds no place
 ASKED_AT_MOST_S = 180.0  # RFC 3261's timer C: an INVITE is answered by then
 CALL_AT_MOST_S = 2 * 3600.0  # twice the longest call
 ENDING_AT_MOST_S = 40.0  # timer F and a margin: a BYE is answered by then, or never
@@ -55,7 +56,8 @@ class Dialog(msgspec.Struct, array_like=True):
         self.state, self.since = state, time.time()
 
     def is_over(self, now: float) -> bool:
-        at_most = {"asked": ASKED_AT_MOST_S, "up": CALL_AT_MOST_S, "ending": ENDING_AT_MOST_S}[self.state]
+        asked = ASKED_AT_MOST_S if self.answer else HEARD_WITHIN_S
+        at_most = {"asked": asked, "up": CALL_AT_MOST_S, "ending": ENDING_AT_MOST_S}[self.state]
         return now - self.since > at_most
 
     def hosts(self) -> set[str]:

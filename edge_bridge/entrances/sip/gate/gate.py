@@ -367,10 +367,11 @@ class Gate:
             return
         if message.body and admission.media_type(message) == admission.SDP:
             dialog.sdp = message.body
-        if first and message.status > 100:
-            dialog.local_tag, dialog.local = message.to_tag, message.first("to")
-            dialog.contact = message.first("contact") or dialog.contact
+        if first:
             dialog.answer = data
+            if message.to_tag:
+                dialog.local_tag, dialog.local = message.to_tag, message.first("to")
+            dialog.contact = message.first("contact") or dialog.contact
             if message.status >= 200 and dialog.state == "asked":
                 dialog.moved("up")
         elif not message.body:
@@ -432,8 +433,9 @@ class Gate:
         if not dialog.answer:
             return
         last = parse(dialog.answer)
-        kept = [(name, value) for name, value in last.headers if name in ("from", "to", "call-id", "cseq")]
-        kept.append(("retry-after", str(self._config.sip_retry_after_s)))
+        kept = [(name, value) for name, value in last.headers if name in ("from", "call-id", "cseq")]
+        to = last.first("to") if last.to_tag else f"{last.first('to')};tag={proxying.own_tag(last)}"
+        kept += [("to", to), ("retry-after", str(self._config.sip_retry_after_s))]
         refusal = Message(kept, status=503, reason=REASONS[503], vias=last.vias).render()
         self.figures.refused["worker_died"] += 1
         self._past.refused_by_worker(dialog, refusal)

@@ -48,7 +48,7 @@ _METHOD = re.compile(r"[A-Za-z0-9.!%*_+`'~-]{1,48}")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,15}:[^\s<>\"]{1,1024}")
 _STATUS = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?")
 _SEQUENCE = re.compile(r"([0-9]{1,10})[ \t]+(\S{1,48})")
-_CALL_ID = re.compile(r"[^\s,;<>\"]{1,256}|[^\s]{1,256}")
+_CALL_ID = re.compile(r"[!-~]{1,256}")
 _VIA = re.compile(
     r"SIP\s*/\s*2\.0\s*/\s*(?P<transport>[A-Za-z]{2,8})\s+"
     r"(?P<host>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,255})\s*(?::\s*(?P<port>[0-9]{1,5}))?\s*(?P<rest>;.*)?",
@@ -113,7 +113,7 @@ class Message:
         lines = [start, *(f"Via: {via.text()}" for via in self.vias)]
         lines += [f"{written_name(name)}: {value}" for name, value in self.headers if name not in _REWRITTEN]
         lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
-        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+        return "\r\n".join(lines).encode() + self.body
 
 
 _REWRITTEN = frozenset(("via", "content-length"))
@@ -150,7 +150,11 @@ def _parts(data: bytes) -> tuple[str, bytes]:
     if not ends:
         raise BadMessage("no end of the headers")
     at, length = min(ends)
-    return data[:at].decode("utf-8", "surrogateescape"), data[at + length :]
+    try:
+        head = data[:at].decode("utf-8")
+    except UnicodeDecodeError:
+        head = data[:at].decode("latin-1")  # a caller's name, from an old exchange; it is sent on as UTF-8
+    return head, data[at + length :]
 
 
 def _header(line: str) -> tuple[str, str]:

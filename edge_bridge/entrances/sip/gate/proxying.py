@@ -52,7 +52,7 @@ def branch_above(message: Message) -> str:
     parts = [top.host, str(top.port or 5060), top.branch]
     if not top.branch.startswith("z9hG4bK"):  # RFC 2543's: told apart by what RFC 3261 puts into a branch
         parts += [message.call_id, message.from_tag, str(message.sequence), message.uri]
-    return "z9hG4bK" + hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
+    return "z9hG4bK" + hashlib.blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
 
 
 def stamp(via: Via, source: Address) -> None:
@@ -128,7 +128,7 @@ def reply(
 
 
 def own_tag(request: Message) -> str:
-    seed = f"{request.call_id}\0{request.from_tag}".encode("utf-8", "surrogateescape")
+    seed = f"{request.call_id}\0{request.from_tag}".encode()
     return "gate" + hashlib.blake2b(seed, digest_size=6).hexdigest()
 
 
