@@ -116,15 +116,15 @@ class Gate:
             # Not even an answer for most: what is over the limit is a loop, or an attack in this source's name.
             self.figures.dropped["rate"] += 1
             return
-        if proxying.is_loop(message, self._public):
-            self._answer(message, source, Answer(482, "loop"))
-            return
+        loop = Answer(482, "loop") if proxying.is_loop(message, self._public) else None
+        unfit = loop or admission.unfit_request(message)
         if message.method == "ACK":
-            self._acknowledged(message, source)
+            if unfit is None:
+                self._acknowledged(message, source)
+        elif unfit is not None:
+            self._answer(message, source, unfit)
         elif message.method == "CANCEL":
             self._cancelled(message, source)
-        elif (unfit := admission.unfit_request(message)) is not None:
-            self._answer(message, source, unfit)
         elif message.to_tag:
             self._within_dialog(message, source, kind)
         elif (answer := admission.outside_dialog(message)) is not None:
