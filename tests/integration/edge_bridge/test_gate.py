@@ -213,6 +213,9 @@ async def test_a_key_told_by_info_reaches_the_handler_and_other_info_gets_415(
 
         assert await asyncio.to_thread(lambda: phone.call(BUSY)) == 200
         call = await handler.call(1)
+        async with asyncio.timeout(5):
+            while not call.start:  # its media stream is open: a key pressed before reaches no handler
+                await asyncio.sleep(0.02)
         statuses = await asyncio.to_thread(talk)
         async with asyncio.timeout(5):
             while len(call.digits) < 2:
