@@ -30,12 +30,15 @@ Check = Callable[[], Awaitable[object]]
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What the worker is doing. ``missing`` names what it waits for, as in ``process.health``."""
+    """What the worker is doing. ``missing`` names what it waits for, as in ``process.health``; ``rtp_ports``
+    are those that phones may still send to when it dies.
+    """
 
     calls: int = 0
     missing: dict[str, str] = {}
     registered: tuple[str, ...] = ()
     metrics: str = ""
+    rtp_ports: tuple[int, ...] = ()
 
 
 _encoder = msgspec.json.Encoder()

@@ -136,6 +136,7 @@ class Supervisor:
                     "-m",
                     "edge_bridge.worker",
                     str(theirs.fileno()),
+                    *map(str, self._report.rtp_ports),  # of the one before
                     pass_fds=(theirs.fileno(),),
                     env=self._environment,
                     stdin=asyncio.subprocess.DEVNULL,

@@ -11,7 +11,6 @@ log = logs.get(__name__)
 
 EXPIRES_S = 120
 REFRESH_BEFORE_S = 60  # so a REGISTER goes out every 60 s
-RTP_PORTS = 40  # fewer, and quick calls run out of ports that are still closing
 
 
 class AccountOwner(Protocol):
@@ -46,15 +45,15 @@ class LineAccount(pj.Account):  # type: ignore[misc]
             log.exception("a registration's state was lost")
 
 
-def peer_config(address: str, rtp_port_min: int, public_address: str) -> Any:
-    config = _config(address, rtp_port_min, public_address)
+def peer_config(address: str, public_address: str) -> Any:
+    config = _config()
     config.idUri = f"sip:{public_address or address}"
     return config
 
 
-def line_config(line: Registration, address: str, sip_port: int, rtp_port_min: int, public_address: str) -> Any:
+def line_config(line: Registration, address: str, sip_port: int, public_address: str) -> Any:
     """REGISTER with the line's unguessable id as the Contact's user, so that an INVITE names its line."""
-    config = _config(address, rtp_port_min, public_address)
+    config = _config()
     domain = host_of(line.registrar)
     config.idUri = f"sip:{line.username}@{domain}"
     config.regConfig.registrarUri = f"sip:{line.registrar}"
@@ -66,14 +65,11 @@ def line_config(line: Registration, address: str, sip_port: int, rtp_port_min: i
     return config
 
 
-def _config(address: str, rtp_port_min: int, public_address: str) -> Any:
+def _config() -> Any:
     config = pj.AccountConfig()
-    transport = config.mediaConfig.transportConfig
-    transport.port = rtp_port_min
-    transport.portRange = RTP_PORTS
-    transport.boundAddress = address
-    if public_address:
-        transport.publicAddress = public_address
+    # pjsip opens a pair of sockets for each media line of an INVITE, whatever becomes of it. Nobody is told of them:
+    # the SDP is ours (see ``calls.SipCall.onCallSdpCreated``).
+    config.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
     config.mediaConfig.streamKaEnabled = False
     config.mediaConfig.lockCodecEnabled = False
     config.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_DISABLED

@@ -20,14 +20,22 @@ _TARGET = re.compile(r"^sips?:[^\s<>\"@]+@[^\s<>\"@]+$", re.IGNORECASE)
 Handle = int  # names one call for the life of the process; never used twice
 
 
-class FrameSide(Protocol):
-    """The bridge's end of a call's audio; called on the clock thread every 20 ms."""
+class MediaSide(Protocol):
+    """One call's media, which SIP only settles; called on the SIP thread."""
 
-    def heard(self, pcm: bytes) -> None:
-        """One frame of the caller as 16-bit PCM; empty while nothing arrives."""
+    def describe(self, offer: str) -> str:
+        """SDP of ours: the answer to ``offer``, or an offer when that is "". All lines declined where it can't be
+        taken. In force once ``agreed`` or ``agreed_by`` says so.
+        """
 
-    def next_pcm(self) -> bytes | None:
-        """The next frame for the caller as 16-bit PCM; None for silence."""
+    def agreed(self) -> str:
+        """Our last answer is in force, if there is a new one. Gives the codec; "" while the caller holds."""
+
+    def agreed_by(self, host: str, port: int, payload_type: int, held: bool) -> str:
+        """Our last offer was answered so. Gives the codec; "" while the caller holds."""
+
+    def seen(self) -> None:
+        """The caller's phone sent something by SIP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +70,14 @@ class Registration:
 class SipEvents(Protocol):
     """Called on the SIP thread: must return at once and must not wait for anything."""
 
-    def invited(self, handle: Handle, invite: Invite) -> FrameSide | Refusal:
-        """Take the call with this audio, or refuse it."""
+    def invited(self, handle: Handle, invite: Invite) -> MediaSide | Refusal:
+        """Take the call with this media, or refuse it."""
 
     def answered(self, handle: Handle, codec: str) -> None:
         """Audio flows both ways; ``codec`` is PCMU or PCMA. Once a call."""
 
     def pressed(self, handle: Handle, digit: str) -> None:
-        """A DTMF key."""
+        """A DTMF key that came by SIP INFO."""
 
     def transfer_answered(self, handle: Handle, status: int, final: bool) -> None:
         """How far a REFER got: the status of the new call."""
@@ -120,6 +128,12 @@ def host_of(address: str) -> str:
     if address.startswith("["):
         return address[1:].partition("]")[0]
     return address.rpartition(":")[0] if address.count(":") == 1 else address
+
+
+def port_of(address: str) -> int:
+    """The port of ``host:port`` or ``[v6]:port``; 0 when there is none."""
+    _, _, port = address.rpartition(":")
+    return int(port) if port.isascii() and port.isdigit() else 0
 
 
 def plain_number(text: str) -> str:

@@ -1,0 +1,49 @@
+"""Who may send to a call: the address that its SDP names, and nobody else.
+
+Behind NAT, that address is one that the far end cannot be reached at, and its packets come from another: then the
+call latches, once, onto the first sender that is the address the INVITE came from, or lies in the peers' networks.
+"""
+
+import ipaddress
+
+Address = tuple[str, int]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_CARRIER_GRADE = ipaddress.ip_network("100.64.0.0/10")  # RFC 6598
+
+
+def within(host: str, networks: tuple[Network, ...]) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in networks)
+
+
+def is_behind_nat(media_host: str, sip_host: str, nat_networks: tuple[Network, ...]) -> bool:
+    """Whether ``media_host``, from the SDP of a peer at ``sip_host``, is an address of the peer's own network."""
+    if within(sip_host, nat_networks):
+        return True
+    address = ipaddress.ip_address(media_host)
+    return media_host != sip_host and (address.is_private or address in _CARRIER_GRADE)
+
+
+class SourceRule:
+    """``remote`` is the one address that is heard and spoken to. ``waiting``: it may still be latched."""
+
+    def __init__(self, remote: Address, *, latch_host: str = "", peers: tuple[Network, ...] = ()) -> None:
+        """``latch_host`` is where the INVITE came from, when the far end is behind NAT."""
+        self.remote = remote
+        self.waiting = bool(latch_host)
+        self.latch_host = latch_host
+        self._peers = peers
+
+    def admits(self, source: Address) -> bool:
+        if source == self.remote:
+            self.waiting = False
+            return True
+        if self.waiting and (source[0] == self.latch_host or within(source[0], self._peers)):
+            self.waiting = False
+            self.remote = source
+            return True
+        return False
