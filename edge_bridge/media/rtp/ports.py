@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 REST_S = 30.0
 LISTEN_S = 0.3  # 15 packets of a phone that talks
-READY_PAIRS = 16  # bound and listening: at most so many calls begin within LISTEN_S
+READY_PAIRS = 32  # bound and listening: so many calls may begin within LISTEN_S
 BIND_TRIES = 64
 
 

@@ -9,7 +9,14 @@ import ipaddress
 Address = tuple[str, int]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_CARRIER_GRADE = ipaddress.ip_network("100.64.0.0/10")  # RFC 6598
+# RFC 1918, 6598 (carrier-grade NAT), 3927, 4193, 4291 and loopback. ``is_private`` means more than these.
+_OWN_NETWORKS: tuple[Network, ...] = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8"),
+        *("fc00::/7", "fe80::/10", "::1/128"),
+    )
+)
 
 
 def within(host: str, networks: tuple[Network, ...]) -> bool:
@@ -22,10 +29,7 @@ def within(host: str, networks: tuple[Network, ...]) -> bool:
 
 def is_behind_nat(media_host: str, sip_host: str, nat_networks: tuple[Network, ...]) -> bool:
     """Whether ``media_host``, from the SDP of a peer at ``sip_host``, is an address of the peer's own network."""
-    if within(sip_host, nat_networks):
-        return True
-    address = ipaddress.ip_address(media_host)
-    return media_host != sip_host and (address.is_private or address in _CARRIER_GRADE)
+    return within(sip_host, nat_networks) or (media_host != sip_host and within(media_host, _OWN_NETWORKS))
 
 
 class SourceRule:
