@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 KEYS = "0123456789*#ABCD"
 SAME_KEY_WITHIN_S = 0.1  # updates come every 20 to 50 ms; between two keys a phone pauses for about as long
+LONGEST_DURATION = 0xF000  # about: with 0xFFFF a key is continued as another event (RFC 4733, 2.5.1.3)
 VOLUME = 10  # dBm0, negative
 PRESSED_FRAMES = 5  # 100 ms
 END_PACKETS = 3
@@ -45,8 +46,9 @@ class KeyReader:
         if event != self._event:
             return True
         if timestamp != self._timestamp:
-            # One key after all, of a phone that moves the timestamp on, or longer than a duration can say.
-            return marker or self._ended or not soon
+            # One key after all: of a phone that moves the timestamp on, or longer than a duration can say.
+            anew = duration < self._duration < LONGEST_DURATION
+            return marker or self._ended or anew or not soon
         # A clock that stands still: the next key is told by its marker, or by the pause before it. Without either, a
         # packet after the end is one that comes late.
         return self._ended and not ended and (marker or not soon) and duration < self._duration

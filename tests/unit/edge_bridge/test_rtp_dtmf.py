@@ -63,6 +63,21 @@ def test_a_phone_that_moves_the_timestamp_on_presses_once() -> None:
     assert line.pressed == "9"
 
 
+def test_a_key_held_for_longer_than_a_duration_can_say_counts_once() -> None:
+    line = Line()
+    for duration in (160, 30_000, 0xFFFF):
+        line.send(event("2", duration), 1000)
+    line.send(event("2", 160), 1000 + 0xFFFF)
+    assert line.pressed == "2"
+
+
+def test_two_keys_in_quick_succession_with_all_ends_lost_are_two() -> None:
+    line = Line()
+    line.key("5", 1000, marker=False, ends=0)
+    line.key("5", 2000, marker=False, ends=0)
+    assert line.pressed == "55"
+
+
 def test_a_phone_whose_clock_stands_still_may_press_twice() -> None:
     line = Line()
     line.key("1", 1000)

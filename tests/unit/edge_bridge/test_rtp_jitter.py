@@ -73,7 +73,8 @@ def test_five_per_cent_loss_and_60_ms_of_jitter_keep_time_and_most_of_the_sound(
     dice = random.Random(7)
     sent = [(number, number * 0.02 + dice.uniform(0, 0.06)) for number in range(1000) if dice.random() > 0.05]
     arrivals = sorted(sent, key=lambda one: one[1])
-    buffer, heard, tick = ReorderBuffer(), [], 0.0
+    heard: list[bytes] = []
+    buffer, tick = ReorderBuffer(), 0.0
     for number, at in arrivals:
         while tick < at:
             heard += buffer.expire(tick)

@@ -57,7 +57,8 @@ class Phone:
 
     @property
     def address(self) -> tuple[str, int]:
-        return self.pair.rtp.getsockname()[:2]
+        host, port = self.pair.rtp.getsockname()[:2]
+        return str(host), int(port)
 
     def say(self, payload: bytes = SOUND, kind: int = PCMU, *, step: int = 160, marker: bool = False) -> None:
         self.sequence += 1
@@ -80,7 +81,7 @@ class Phone:
 def agreement(phone: Phone, **changed: object) -> Agreement:
     host, port = phone.address
     agreed = Agreement("PCMU", PCMU, 101, (host, port), (host, port + 1), rtcp_mux=False, held=False)
-    return msgspec.structs.replace(agreed, **changed)  # type: ignore[arg-type]
+    return msgspec.structs.replace(agreed, **changed)
 
 
 class Line:
@@ -262,7 +263,7 @@ async def test_keys_are_heard_once_and_sent_as_events(line: Line) -> None:
         line.phone.say(struct.pack(">BBH", 5, 0x8A, 480), 101, step=0)
     await until(lambda: line.ear.keys)
     line.stream.press("7")
-    events = []
+    events: list[packets.RtpPacket] = []
     while len(events) < 8:
         packet = await line.phone.hears()
         if packet.payload_type == 101:
