@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, contextmanager
 
 import pytest
 
+from protocols import call_lane
 from softphone.caller import Caller
 from softphone.media import PCMA, PCMU, VOICE_RMS
 from tests.conftest import Database
@@ -389,6 +390,15 @@ async def test_who_offers_no_audio_is_hung_up_within_half_a_minute(start: Start,
             assert await ended
 
 
+async def stay(call: HandledCall) -> None:
+    """A handler that says it is alive, as long calls want it."""
+    await call.join()
+    while not call.stopped.done():
+        await call.line(call_lane.AliveLine())
+        await asyncio.wait([call.stopped], timeout=call_lane.ALIVE_EVERY_S)
+    await call.end("answered")
+
+
 async def test_a_caller_who_mutes_for_a_minute_with_and_without_rtcp_stays(start: Start, seeded: Database) -> None:
     bridge = await asyncio.to_thread(start)
     async with (
@@ -396,6 +406,7 @@ async def test_a_caller_who_mutes_for_a_minute_with_and_without_rtcp_stays(start
         Caller(bridge.target, BUSY) as silent,
         Caller(bridge.target, BUSY) as reporting,
     ):
+        handler.behave = stay
         for caller in (silent, reporting):
             await caller.invite()
         calls = [await handler.call(1), await handler.call(2)]
