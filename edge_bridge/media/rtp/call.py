@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_bridge.media.rtp import sdp
+from edge_bridge.media.rtp.ice import IceLite
 from edge_bridge.media.rtp.pacer import Pacer
 from edge_bridge.media.rtp.packets import PCMA
 from edge_bridge.media.rtp.ports import PortPair, PortRange
@@ -49,6 +50,7 @@ class CallMedia:
         self._sound = sound
         self._events = events
         self._speaker = sdp.Speaker(node.host, pair.port)
+        self._ice = IceLite.fresh()
         self._described: sdp.Agreement | None = None
         self._in_force: sdp.Agreement | None = None
         self._life_check: asyncio.TimerHandle | None = None
@@ -66,7 +68,7 @@ class CallMedia:
             log.info("an offer can't be read", why=str(error))
             return self._speaker.refusal([])
         try:
-            index, self._described = sdp.choose(media)
+            index, self._described = sdp.choose(media, self._ice)
         except sdp.SdpError:
             return self._speaker.refusal(media)
         return self._speaker.answer(media, index, self._described)

@@ -1,9 +1,7 @@
 """SDP (RFC 8866) in the offer/answer model (RFC 3264), as far as one G.711 audio stream needs it.
 
 What comes is anybody's text: its size, its lines and its media are bounded, and nothing of it is repeated but payload
-numbers and protocol names of a known form. ICE, encryption and every media line but one are declined by leaving them
-out: a plain
-endpoint at a plain address, which an ICE agent talks to as well (RFC 8445, 5.2 and 13).
+numbers and protocol names of a known form. Encryption and every media line but one are declined.
 """
 
 import ipaddress
@@ -14,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from edge_bridge.media.rtp.ice import IceLite
 from edge_bridge.media.rtp.packets import COMFORT_NOISE, PCMA, PCMU
 
 Codec = Literal["PCMU", "PCMA"]
@@ -49,6 +48,7 @@ class Agreement(msgspec.Struct, frozen=True):
     rtcp: Address | None
     rtcp_mux: bool
     held: bool
+    ice: IceLite | None = None  # where the far end speaks it
 
 
 @dataclass(slots=True)
@@ -64,6 +64,7 @@ class MediaLine:
     names: dict[int, str] = field(default_factory=dict)
     rtcp: str = ""
     rtcp_mux: bool = False
+    ice: bool = False
 
     @property
     def codecs(self) -> list[tuple[int, Codec]]:
@@ -97,7 +98,7 @@ def parse(text: str) -> list[MediaLine]:
     lines = text.replace("\r\n", "\n").split("\n")
     if len(lines) > MAX_LINES:
         raise SdpError("too many lines")
-    host, direction = "", "sendrecv"
+    host, direction, ice = "", "sendrecv", False
     media: list[MediaLine] = []
     for line in lines:
         kind, equals, value = line.partition("=")
@@ -118,8 +119,12 @@ def parse(text: str) -> list[MediaLine]:
                 _attribute(media[-1], value)
             elif value in _ANSWERED:
                 direction = value
+            else:
+                ice = ice or value.startswith("ice-ufrag:")
     if not media:
         raise SdpError("no media line")
+    for one in media:
+        one.ice = one.ice or ice
     return media
 
 
@@ -147,6 +152,8 @@ def _attribute(line: MediaLine, value: str) -> None:
         line.direction = value
     elif value == "rtcp-mux":
         line.rtcp_mux = True
+    elif name == "ice-ufrag":
+        line.ice = True
     elif name == "rtcp":
         line.rtcp = rest
     elif name == "rtpmap":
@@ -155,15 +162,18 @@ def _attribute(line: MediaLine, value: str) -> None:
             line.names[int(number)] = codec.strip().upper()
 
 
-def choose(media: list[MediaLine]) -> tuple[int, Agreement]:
-    """The first usable audio line, its index, and what is agreed when it is answered. Raises SdpError."""
+def choose(media: list[MediaLine], ice: IceLite | None = None) -> tuple[int, Agreement]:
+    """The first usable audio line, its index, and what is agreed when it is answered. ``ice``: our credentials.
+
+    Raises SdpError.
+    """
     for index, line in enumerate(media):
         if line.is_usable and line.host:
-            return index, _agreement(line)
+            return index, _agreement(line, ice if line.ice else None)
     raise SdpError("no audio that we speak")
 
 
-def _agreement(line: MediaLine) -> Agreement:
+def _agreement(line: MediaLine, ice: IceLite | None) -> Agreement:
     payload_type, codec = line.codecs[0]
     somewhere = line.host not in _NOWHERE
     return Agreement(
@@ -174,6 +184,7 @@ def _agreement(line: MediaLine) -> Agreement:
         rtcp=_rtcp_address(line) if somewhere else None,
         rtcp_mux=line.rtcp_mux,
         held=not somewhere or line.direction in ("sendonly", "inactive"),
+        ice=ice,
     )
 
 
@@ -220,9 +231,12 @@ class Speaker:
             lines += self._common(agreed.event_type)
             if agreed.rtcp_mux:
                 lines.append("a=rtcp-mux")
+            if agreed.ice is not None:
+                ports = (self._port,) if agreed.rtcp_mux else (self._port, self._port + 1)
+                lines += agreed.ice.sdp(self._host, ports)
             silent = line.host in _NOWHERE
             lines.append(f"a={'inactive' if silent else _ANSWERED[line.direction]}")
-        return self._text(lines)
+        return self._text(lines, lite=agreed.ice is not None)
 
     def refusal(self, media: list[MediaLine]) -> str:
         """Declines every line; SIP answers with 488 then."""
@@ -234,7 +248,7 @@ class Speaker:
             lines += [f"a=rtpmap:{event_type} telephone-event/8000", f"a=fmtp:{event_type} 0-15"]
         return lines
 
-    def _text(self, media: list[str]) -> str:
+    def _text(self, media: list[str], *, lite: bool = False) -> str:
         self._version += 1
         kind = "IP6" if ":" in self._host else "IP4"
         session = [
@@ -243,5 +257,6 @@ class Speaker:
             "s=-",
             f"c=IN {kind} {self._host}",
             "t=0 0",
+            *(["a=ice-lite"] if lite else []),
         ]
         return "\r\n".join([*session, *media]) + "\r\n"

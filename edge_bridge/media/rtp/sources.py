@@ -17,6 +17,7 @@ _OWN_NETWORKS: tuple[Network, ...] = tuple(
         *("fc00::/7", "fe80::/10", "::1/128"),
     )
 )
+_LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 
 def within(host: str, networks: tuple[Network, ...]) -> bool:
@@ -29,7 +30,10 @@ def within(host: str, networks: tuple[Network, ...]) -> bool:
 
 def is_behind_nat(media_host: str, sip_host: str, nat_networks: tuple[Network, ...]) -> bool:
     """Whether ``media_host``, from the SDP of a peer at ``sip_host``, is an address of the peer's own network."""
-    return within(sip_host, nat_networks) or (media_host != sip_host and within(media_host, _OWN_NETWORKS))
+    if within(sip_host, nat_networks):
+        return True
+    # A softphone on this very machine calls from loopback and names another of the machine's addresses.
+    return media_host != sip_host and (within(media_host, _OWN_NETWORKS) or within(sip_host, _LOOPBACK))
 
 
 class SourceRule:
@@ -41,6 +45,11 @@ class SourceRule:
         self.waiting = bool(latch_host)
         self.latch_host = latch_host
         self._peers = peers
+
+    def nominated(self, source: Address) -> None:
+        """The far end has proven by ICE that it is there."""
+        self.remote = source
+        self.waiting = False
 
     def admits(self, source: Address) -> bool:
         if source == self.remote:

@@ -7,6 +7,7 @@ time goes on. ``resume`` goes on in the same stream after the process that had i
 
 import asyncio
 import secrets
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from typing import Protocol
 
 import msgspec
 
-from edge_bridge.media.rtp import dtmf, packets, rtcp
+from edge_bridge.media.rtp import dtmf, ice, packets, rtcp
 from edge_bridge.media.rtp.jitter import ReorderBuffer
 from edge_bridge.media.rtp.packets import ALAW_OF_ULAW, COMFORT_NOISE, MAX_PACKET_BYTES, ULAW_OF_ALAW
 from edge_bridge.media.rtp.ports import PortPair
@@ -192,7 +193,8 @@ class RtpStream:
         except OSError:  # gone again, or an ICMP error of what was sent
             return
         if source != self._source and not self._admits(source):
-            self.figures.strangers += 1
+            if not self._answered_check(data, source, self._pair.rtp):
+                self.figures.strangers += 1
             return
         now = time.monotonic()
         agreed = self.agreement
@@ -203,7 +205,8 @@ class RtpStream:
             return
         packet = packets.parse(data)
         if packet is None:
-            self.figures.malformed += 1
+            if not self._answered_check(data, source, self._pair.rtp):
+                self.figures.malformed += 1
             return
         self._signed_at, self._signed = now, True
         self._take(packet, agreed, now)
@@ -212,6 +215,23 @@ class RtpStream:
         if self.agreement is None or not self._rule.admits(source[:2]):
             return False
         self._source = source
+        return True
+
+    def _answered_check(self, data: bytes, source: tuple[str, int], here: socket.socket) -> bool:
+        """Answer an ICE check of the far end's, whichever address it comes from; its audio comes from there, too."""
+        agreed = self.agreement
+        if agreed is None or agreed.ice is None or not ice.is_stun(data):
+            return False
+        found = ice.check(data, source, agreed.ice)
+        if found is None:
+            return False
+        if found.nominates and here is self._pair.rtp and source[:2] != self._rule.remote:
+            self._rule.nominated(source[:2])
+            self._source = None
+        try:
+            here.sendto(found.answer, source)
+        except OSError:  # it will ask again
+            return False
         return True
 
     def _take(self, packet: packets.RtpPacket, agreed: Agreement, now: float) -> None:
@@ -314,6 +334,8 @@ class RtpStream:
         try:
             data, source = self._pair.rtcp.recvfrom(MAX_PACKET_BYTES)
         except OSError:
+            return
+        if self._answered_check(data, source, self._pair.rtcp):
             return
         if self.agreement is None or source[0] not in self._rtcp_hosts():
             self.figures.strangers += 1

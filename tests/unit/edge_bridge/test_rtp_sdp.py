@@ -5,6 +5,7 @@ import random
 import pytest
 
 from edge_bridge.media.rtp import sdp
+from edge_bridge.media.rtp.ice import IceLite
 
 pytestmark = pytest.mark.unit
 
@@ -105,11 +106,20 @@ def test_rtcp_goes_where_it_is_wanted(attributes: str, rtcp: sdp.Address, muxed:
     assert ("a=rtcp-mux" in answer) is muxed
 
 
-def test_ice_is_left_out_of_the_answer() -> None:
+def test_ice_is_answered_by_a_lite_endpoint_with_its_one_address() -> None:
     ice = "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=candidate:1 1 UDP 1 192.0.2.1 4000 typ host\r\n"
-    agreed, answer = answered(HEAD + AUDIO + ice)
-    assert agreed.remote == ("192.0.2.1", 4000)
-    assert not [line for line in answer if "ice" in line or "candidate" in line]
+    credentials = IceLite("frag", "password")
+    for offer in (HEAD + AUDIO + ice, HEAD + ice + AUDIO):
+        media = sdp.parse(offer)
+        index, agreed = sdp.choose(media, credentials)
+        answer = sdp.Speaker("198.51.100.2", 10_000).answer(media, index, agreed)
+        assert agreed.ice == credentials
+        assert "a=ice-lite\r\n" in answer.partition("m=")[0]
+        assert "a=ice-ufrag:frag\r\na=ice-pwd:password\r\n" in answer
+        assert "a=candidate:1 1 UDP 2130706431 198.51.100.2 10000 typ host\r\n" in answer
+        assert "a=candidate:1 2 UDP 2130706430 198.51.100.2 10001 typ host\r\n" in answer
+    _, plain = answered(HEAD + AUDIO)
+    assert not [line for line in plain if "ice" in line or "candidate" in line]
 
 
 def test_ipv6_is_spoken_on_both_sides() -> None:

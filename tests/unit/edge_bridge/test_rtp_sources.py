@@ -38,6 +38,7 @@ def test_behind_nat_the_first_that_may_be_the_phone_is_latched_once(source: tupl
         ("192.168.1.7", "198.51.100.9", True),
         ("100.64.3.4", "198.51.100.9", True),
         ("192.168.1.7", "192.168.1.7", False),
+        ("203.0.113.7", "127.0.0.1", True),  # a softphone on the same machine
         ("fd00::7", "2001:db8::1", True),
         ("203.0.113.7", "192.0.2.200", True),  # of a network that is said to be behind NAT
     ],
