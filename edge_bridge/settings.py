@@ -12,6 +12,9 @@ from stores.ciphers import decode_master_key
 
 Calls = Annotated[int, msgspec.Meta(ge=1, le=4)]  # pjsip's own limit in this wheel
 Rate = Annotated[float, msgspec.Meta(gt=0)]  # a second
+RtpPort = Annotated[int, msgspec.Meta(ge=1024, le=65_535)]
+RTP_PORTS = 1000  # where RTP_PORT_MAX is not set
+LEAST_RTP_PORTS = 20
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -19,6 +22,9 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One node. Durations are in seconds.
 
     ``sip_public_address`` is put into Contact and SDP where it differs from ``sip_bind_address`` (NAT).
+    RTP takes random pairs of ports from ``rtp_port_min`` to ``rtp_port_max`` (999 more when not set).
+    ``rtp_nat_peers`` are networks whose phones send audio from another address or port than their SDP says; the first
+    packet from where the INVITE came from then settles it.
     ``sip_peers`` are networks whose INVITEs are taken without registration; ``trusted_identity`` says whose
     P-Asserted-Identity and Remote-Party-ID are believed. ``sip_requests_per_s`` and ``sip_in_dialog_per_s`` bound each
     known source; a stranger is answered every ``sip_stranger_answer_s`` and banned for ``sip_ban_s`` after
@@ -39,7 +45,9 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     sip_bind_address: str = "0.0.0.0"
     sip_public_address: str = ""
     sip_port: Port = 5060
-    rtp_port_min: Annotated[int, msgspec.Meta(ge=1024, le=65_000)] = 10_000
+    rtp_port_min: RtpPort = 10_000
+    rtp_port_max: RtpPort | None = None
+    rtp_nat_peers: str = ""
     sip_peers: str = ""
     trusted_identity: Literal["all", "peers", "trunks", "none"] = "all"
     sip_requests_per_s: Rate = 50.0
@@ -85,9 +93,17 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     def media_host(self) -> str:
         return self.media_public_host or self.own_address
 
+    @property
+    def rtp_ports(self) -> range:
+        last = min(self.rtp_port_min + RTP_PORTS - 1, 65_535) if self.rtp_port_max is None else self.rtp_port_max
+        return range(self.rtp_port_min, last + 1)
+
     def check(self) -> None:
         """What types cannot say. Raises SettingsError naming the variable and the fix."""
         self.peers()
+        self.nat_peers()
+        if len(self.rtp_ports) < LEAST_RTP_PORTS:
+            raise SettingsError([f"RTP_PORT_MAX: at least {LEAST_RTP_PORTS} ports from RTP_PORT_MIN on are needed"])
         try:
             decode_master_key(self.master_key)
             overrides(self.k_ce_overrides)
@@ -96,10 +112,18 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def peers(self) -> tuple[Network, ...]:
         """Raises SettingsError naming the part of ``SIP_PEERS`` that is no network."""
-        networks: list[Network] = []
-        for part in filter(None, (part.strip() for part in self.sip_peers.split(","))):
-            try:
-                networks.append(ipaddress.ip_network(part, strict=False))
-            except ValueError as error:
-                raise SettingsError([f"SIP_PEERS: {error}; expected networks such as 10.0.0.0/8,192.0.2.7"]) from None
-        return tuple(networks)
+        return _networks("SIP_PEERS", self.sip_peers)
+
+    def nat_peers(self) -> tuple[Network, ...]:
+        """Raises SettingsError naming the part of ``RTP_NAT_PEERS`` that is no network."""
+        return _networks("RTP_NAT_PEERS", self.rtp_nat_peers)
+
+
+def _networks(variable: str, text: str) -> tuple[Network, ...]:
+    networks: list[Network] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            networks.append(ipaddress.ip_network(part, strict=False))
+        except ValueError as error:
+            raise SettingsError([f"{variable}: {error}; expected networks such as 10.0.0.0/8,192.0.2.7"]) from None
+    return tuple(networks)

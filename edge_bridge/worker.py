@@ -1,7 +1,7 @@
 """The worker process: SIP, the media socket and the call lane, composed. Started by the supervisor only.
 
-``python -m edge_bridge.worker DESCRIPTOR GATE_PORT``: the inherited end of ``control.pair()``, and where the gate
-takes SIP on loopback.
+``python -m edge_bridge.worker DESCRIPTOR GATE_PORT [PORT …]``: the inherited end of ``control.pair()``, where the gate
+takes SIP on loopback, and the ports of RTP that the worker before had: their phones may talk on.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,6 +31,9 @@ from edge_bridge.lines.greetings import Greetings
 from edge_bridge.lines.line_book import LineBook, StaticLine
 from edge_bridge.lines.registrar import DirectRegistrar
 from edge_bridge.media.recordings import Recorder
+from edge_bridge.media.rtp.call import RtpNode
+from edge_bridge.media.rtp.pacer import Pacer
+from edge_bridge.media.rtp.ports import PortRange
 from edge_bridge.media.server import MediaServer
 from edge_bridge.node import control
 from edge_bridge.settings import EdgeSettings
@@ -48,7 +51,7 @@ PORT_TAKEN_STATUS = 3
 POSTGRES_TRY_S = 30.0
 CUT_WITHIN_S = 3.0
 JOB_REST_S = 1.0
-SWITCH_INTERVAL_S = 0.001  # how long the event loop may keep the clock thread waiting for the GIL
+SWITCH_INTERVAL_S = 0.001  # how long the SIP thread may keep the event loop, and its audio, waiting for the GIL
 
 
 class WorkerStartError(Exception):
@@ -62,7 +65,9 @@ class WorkerStartError(Exception):
 class Worker:
     """One process, one pjsua2 library. ``run`` returns when it is time to leave by ``os._exit``."""
 
-    def __init__(self, config: EdgeSettings, end: control.WorkerEnd, gate_port: int) -> None:
+    def __init__(
+        self, config: EdgeSettings, end: control.WorkerEnd, gate_port: int, resting_ports: Collection[int]
+    ) -> None:
         self._config = config
         self._end = end
         self._stop = asyncio.Event()
@@ -88,7 +93,12 @@ class Worker:
             recorder=self._recorder,
         )
         self._desk = NewsDesk(self._feed, self._emissions, pii, config.node_id, control.CallKeeper(end))
-        self._switchboard = Switchboard(config.max_calls, services, self._desk, self._registered)
+        ports = config.rtp_ports
+        self._ports = PortRange(config.sip_bind_address, ports[0], ports[-1], resting_ports)
+        rtp = RtpNode(
+            asyncio.get_running_loop(), config.own_address, self._ports, Pacer(), config.peers(), config.nat_peers()
+        )
+        self._switchboard = Switchboard(config.max_calls, services, rtp, self._desk, self._registered)
         self._endpoint = SipEndpoint(SipAddress.of(config, gate_port), self._switchboard)
         self._switchboard.attach(self._endpoint)
         self._registrar = DirectRegistrar(self._endpoint, config.node_id, self._report_registration)
@@ -225,6 +235,7 @@ class Worker:
             missing=missing,
             registered=tuple(self._registrar.registered),
             metrics=metrics.render()[1].decode(),
+            rtp_ports=self._ports.used(),
         )
 
     # --- The end ---------------------------------------------------------------------------------------------
@@ -276,7 +287,8 @@ def main() -> None:
     make_punctual(AUDIO_PRIORITY, SWITCH_INTERVAL_S)
 
     async def run() -> None:
-        await Worker(config, control.WorkerEnd(int(sys.argv[1])), int(sys.argv[2])).run()
+        end, gate_port, *ports = map(int, sys.argv[1:])
+        await Worker(config, control.WorkerEnd(end), gate_port, ports).run()
 
     status = 0
     try:

@@ -8,6 +8,7 @@ import asyncio
 import random
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -70,6 +71,7 @@ class _Transaction:
 
 class Caller(asyncio.DatagramProtocol):
     """Calls ``to_user`` at ``target`` (host, port). ``codecs`` are RTP payload types to offer, best first.
+    ``rewrite`` changes the SDP of each offer.
     ``from_address`` is a whole From in place of ``from_user``'s; ``extra_headers`` are lines of the INVITE.
 
     Use as an async context manager: leaving it hangs up and closes the sockets.
@@ -86,6 +88,7 @@ class Caller(asyncio.DatagramProtocol):
         extra_media_lines: int = 0,
         from_address: str = "",
         extra_headers: tuple[str, ...] = (),
+        rewrite: Callable[[str], str] = str,
     ) -> None:
         self.rtp = RtpStream()
         self.hung_up = asyncio.Event()  # by the other side
@@ -102,6 +105,8 @@ class Caller(asyncio.DatagramProtocol):
         self._extra_headers = extra_headers
         self._codecs = codecs
         self._extra_media_lines = extra_media_lines
+        self._rewrite = rewrite
+        self.answer_sdp = ""
         self._call_id = f"{random.getrandbits(96):x}@{local_ip}"
         self._from_tag = f"{random.getrandbits(32):x}"
         self._to_tag = ""
@@ -111,14 +116,14 @@ class Caller(asyncio.DatagramProtocol):
         self._transactions: dict[str, _Transaction] = {}
         self._transport: asyncio.DatagramTransport | None = None
         self._port = 0
-        self._rtp_port = 0
+        self.rtp_port = 0
         self._up = False
 
     async def __aenter__(self) -> "Caller":
         loop = asyncio.get_running_loop()
         await loop.create_datagram_endpoint(lambda: self, local_addr=(self._local_ip, 0))
         transport, _ = await loop.create_datagram_endpoint(lambda: self.rtp, local_addr=(self._local_ip, 0))
-        self._rtp_port = transport.get_extra_info("sockname")[1]
+        self.rtp_port = transport.get_extra_info("sockname")[1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -141,8 +146,9 @@ class Caller(asyncio.DatagramProtocol):
         took = (self.answered_at - self.invited_at) * 1000
         if answer.status == 200:
             self._up = True
+            self.answer_sdp = answer.body
             address = re.search(r"^c=IN IP4 (\S+)", answer.body, re.MULTILINE)
-            media = re.search(r"^m=audio (\d+) \S+ (\d+)", answer.body, re.MULTILINE)
+            media = re.search(r"^m=audio ([1-9]\d*) \S+ (\d+)", answer.body, re.MULTILINE)
             if address and media:
                 self.rtp.start((address.group(1), int(media.group(1))), int(media.group(2)))
         return CallResult(answer.status, answer.first.split(" ", 2)[2], ms_to_180, took)
@@ -150,6 +156,7 @@ class Caller(asyncio.DatagramProtocol):
     async def reinvite(self, direction: str, timeout_s: float = 4.0) -> int:
         """Offer again, with ``sendonly`` or ``inactive`` to hold and ``sendrecv`` to resume. Gives the status."""
         answer = await self._final(self._send_request("INVITE", self._offer(direction)), timeout_s)
+        self.answer_sdp = "" if answer is None else answer.body
         return 0 if answer is None else answer.status
 
     async def bye(self, timeout_s: float = 2.0) -> None:
@@ -337,12 +344,12 @@ class Caller(asyncio.DatagramProtocol):
     def _offer(self, direction: str) -> str:
         types = [*self._codecs, TELEPHONE_EVENT]
         lines = ["v=0", f"o=- 1 {self._sequence + 1} IN IP4 {self._local_ip}", "s=-", f"c=IN IP4 {self._local_ip}"]
-        lines += ["t=0 0", f"m=audio {self._rtp_port} RTP/AVP {' '.join(map(str, types))}"]
+        lines += ["t=0 0", f"m=audio {self.rtp_port} RTP/AVP {' '.join(map(str, types))}"]
         lines += [f"a=rtpmap:{codec} {CODEC_NAMES[codec]}" for codec in self._codecs]
         lines += [f"a=rtpmap:{TELEPHONE_EVENT} telephone-event/8000", f"a=fmtp:{TELEPHONE_EVENT} 0-15"]
         lines += ["a=ptime:20", f"a={direction}"]
-        lines += [f"m=audio {self._rtp_port + 2 + 2 * n} RTP/AVP 0" for n in range(self._extra_media_lines)]
-        return "\r\n".join(lines) + "\r\n"
+        lines += [f"m=audio {self.rtp_port + 2 + 2 * n} RTP/AVP 0" for n in range(self._extra_media_lines)]
+        return self._rewrite("\r\n".join(lines) + "\r\n")
 
 
 def _branch() -> str:

@@ -44,7 +44,7 @@ class RtpStream(asyncio.DatagramProtocol):
         self.sending_since = 0.0
         self.muted = False
         self._transport: asyncio.DatagramTransport | None = None
-        self._remote: tuple[str, int] | None = None
+        self.remote: tuple[str, int] | None = None  # the other side, once it has answered
         self._speech: deque[bytes] = deque()
         self._keys: deque[str] = deque()
         self._all_said = asyncio.Event()
@@ -58,7 +58,7 @@ class RtpStream(asyncio.DatagramProtocol):
 
     def start(self, remote: tuple[str, int], payload_type: int) -> None:
         """Send 50 packets a second to ``remote`` from now on, silence when there is nothing to say."""
-        self._remote = remote
+        self.remote = remote
         self.payload_type = payload_type
         if self._pacer is None:
             self.sending_since = time.monotonic()
@@ -102,25 +102,26 @@ class RtpStream(asyncio.DatagramProtocol):
             self.sent.append(frame)
             if not self.muted:
                 payload = frame if self.payload_type == PCMU else audioop.lin2alaw(audioop.ulaw2lin(frame, 2), 2)
-                self._send(self.payload_type, payload, self._timestamp)
+                self.send(self.payload_type, payload, self._timestamp)
             self._timestamp = (self._timestamp + FRAME_BYTES) & 0xFFFFFFFF
 
     async def _send_key(self, key: str) -> None:
         event, began = DTMF_KEYS.index(key), self._timestamp
         for number in range(1, DTMF_FRAMES + 1):
-            self._send(TELEPHONE_EVENT, struct.pack(">BBH", event, 10, number * FRAME_BYTES), began)
+            self.send(TELEPHONE_EVENT, struct.pack(">BBH", event, 10, number * FRAME_BYTES), began)
             self.sent.append(SILENCE)
             await asyncio.sleep(FRAME_S)
         for _ in range(DTMF_END_PACKETS):
-            self._send(TELEPHONE_EVENT, struct.pack(">BBH", event, 0x80 | 10, DTMF_FRAMES * FRAME_BYTES), began)
+            self.send(TELEPHONE_EVENT, struct.pack(">BBH", event, 0x80 | 10, DTMF_FRAMES * FRAME_BYTES), began)
         self._timestamp = (self._timestamp + (DTMF_FRAMES + 1) * FRAME_BYTES) & 0xFFFFFFFF
 
-    def _send(self, payload_type: int, payload: bytes, timestamp: int) -> None:
-        if self._transport is None or self._remote is None or self._transport.is_closing():
+    def send(self, payload_type: int, payload: bytes, timestamp: int) -> None:
+        """One packet, now, with the next sequence number."""
+        if self._transport is None or self.remote is None or self._transport.is_closing():
             return
         self._sequence = (self._sequence + 1) & 0xFFFF
         header = struct.pack(">BBHII", 0x80, payload_type, self._sequence, timestamp, self._source)
-        self._transport.sendto(header + payload, self._remote)
+        self._transport.sendto(header + payload, self.remote)
 
     # --- Receiving -------------------------------------------------------------------------------------------
 

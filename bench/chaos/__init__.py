@@ -21,7 +21,7 @@ from bench.chaos.figures import figures, missed
 from bench.chaos.stack_process import Options, StackProcess
 from bench.report import Figure
 
-RTP_PORT_MIN = 33_000  # away from a stack that the developer has running, and from the tests'
+RTP_PORT_MIN = 18_000  # away from a stack that the developer has running, and from the tests'
 SEED = 1
 CONDITIONS = {"Broker": "in the runtime's process, so it is stopped for a while and not killed"}
 

@@ -57,7 +57,7 @@ class StackOptions:
     listen: str = "127.0.0.1"
     sip_port: int = 0
     web_port: int = 0
-    rtp_port_min: int = 20000
+    rtp_port_min: int = 16_000
     always_open: bool = True
     engine: EngineEndpoint | None = None
     manifests: Path = MANIFESTS

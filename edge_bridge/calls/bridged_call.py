@@ -270,10 +270,6 @@ class BridgedCall:
         if self._stream is not None:
             self._stream.pressed(digit)
 
-    def pump(self) -> None:
-        if self._stream is not None:
-            self._stream.pump()
-
     # --- From the lane (LaneListener) ------------------------------------------------------------------------
 
     def accepted(self, worker: str) -> None:

@@ -74,9 +74,7 @@ class CallFeed:
 class CallKeeper(Protocol):
     """Knows this process's calls, and sees to them when it dies."""
 
-    def held(self, call: LiveCall) -> None: ...
-
-    def agreed(self, call_id: str, rtp_port: int) -> None: ...
+    def held(self, call: LiveCall, rtp_port: int) -> None: ...
 
     def left(self, call_id: str) -> None: ...
 
@@ -92,7 +90,7 @@ class NewsDesk:
     keeper: CallKeeper
     _live: dict[str, LiveCall] = field(default_factory=dict)  # whose leases are renewed
 
-    def arriving(self, arrival: Arrival) -> LiveCall:
+    def arriving(self, arrival: Arrival, rtp_port: int) -> LiveCall:
         """On the SIP thread, before the caller hears anything. From now on somebody else knows of the call."""
         owner, caller = arrival.line.restaurant.id, arrival.invite.caller
         call = LiveCall(
@@ -103,7 +101,7 @@ class NewsDesk:
             started_at=arrival.received_at,
             caller_sealed=self.pii.encrypt(owner, caller) if caller else b"",
         )
-        self.keeper.held(call)
+        self.keeper.held(call, rtp_port)
         return call
 
     def ringing(self, arrival: Arrival, call: LiveCall) -> None:

@@ -15,9 +15,10 @@ from edge_bridge.calls.bridged_call import BridgedCall, Phone, Services
 from edge_bridge.calls.news import CallNews, NewsDesk
 from edge_bridge.calls.record import Arrival
 from edge_bridge.entrances.sip.endpoint import SipEndpoint
-from edge_bridge.entrances.sip.signals import FrameSide, Handle, Invite, Refusal
+from edge_bridge.entrances.sip.signals import Handle, Invite, Refusal
 from edge_bridge.lines.directory import UNAVAILABLE, Directory
 from edge_bridge.media.audio import CallAudio
+from edge_bridge.media.rtp.call import CallMedia, MediaEvents, RtpNode
 from eventing.catalogue import Codec, MissedReason
 from process import logs, metrics
 
@@ -36,6 +37,7 @@ class Switchboard:
         self,
         max_calls: int,
         services: Services,
+        rtp: RtpNode,
         desk: NewsDesk,
         registered: Callable[[str, int, int, str], None],
     ) -> None:
@@ -45,14 +47,15 @@ class Switchboard:
         self._loop = asyncio.get_running_loop()
         self._max_calls = max_calls
         self._services = services
+        self._rtp = rtp
         self._desk = desk
         self._registered = registered
         self._endpoint: SipEndpoint | None = None
         self._arrivals: dict[Handle, Arrival] = {}  # the SIP thread's
         self._restaurant_calls: Counter[str] = Counter()  # the SIP thread's
+        self._media: dict[Handle, CallMedia] = {}  # the SIP thread's
         self._bridged: dict[Handle, BridgedCall] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._pump_due = False
         self._refused = itertools.count(1)
 
     def attach(self, endpoint: SipEndpoint) -> None:
@@ -65,7 +68,7 @@ class Switchboard:
 
     # --- The SIP thread --------------------------------------------------------------------------------------
 
-    def invited(self, handle: Handle, invite: Invite) -> FrameSide | Refusal | None:
+    def invited(self, handle: Handle, invite: Invite) -> CallMedia | Refusal | None:
         directory = self.directory
         if self.draining:
             return self._refuse(UNAVAILABLE)
@@ -76,7 +79,11 @@ class Switchboard:
             return self._refuse(line.status)
         if len(self._arrivals) >= self._max_calls:
             return self._refuse(BUSY)
-        audio = CallAudio(self._loop, self._wake)
+        pair = self._rtp.ports.lend()
+        if pair is None:
+            log.warning("no RTP port is free and quiet; see RTP_PORT_MIN and RTP_PORT_MAX")
+            return self._refuse(UNAVAILABLE)
+        audio = CallAudio()
         over_limit: MissedReason | None = None
         if self._restaurant_calls[line.restaurant.id] >= line.restaurant.max_calls:
             over_limit = "restaurant_full"
@@ -85,13 +92,12 @@ class Switchboard:
         self._restaurant_calls[line.restaurant.id] += 1
         arrival = Arrival(str(uuid.uuid4()), invite, line, audio, datetime.now(UTC), over_limit)
         self._arrivals[handle] = arrival
-        self._loop.call_soon_threadsafe(self._desk.ringing, arrival, self._desk.arriving(arrival))
-        return audio
-
-    def agreed(self, handle: Handle, rtp_port: int) -> None:
-        arrival = self._arrivals.get(handle)
-        if arrival is not None:
-            self._desk.keeper.agreed(arrival.call_id, rtp_port)
+        self._loop.call_soon_threadsafe(self._desk.ringing, arrival, self._desk.arriving(arrival, pair.port))
+        events = MediaEvents(
+            lambda digit: self._with_call(handle, lambda call: call.pressed(digit)), lambda: self._hang_up(handle)
+        )
+        media = self._media[handle] = CallMedia(self._rtp, pair, invite.source_host, audio, events)
+        return media
 
     def answered(self, handle: Handle, codec: str) -> None:
         arrival = self._arrivals.get(handle)
@@ -138,8 +144,10 @@ class Switchboard:
         if arrival is None:
             return
         self._restaurant_calls[arrival.line.restaurant.id] -= 1
+        media = self._media.pop(handle)
 
         def on_loop() -> None:
+            media.close()
             call = self._bridged.get(handle)
             if call is not None:
                 call.hung_up()
@@ -155,18 +163,11 @@ class Switchboard:
         log.info("INVITE refused", status=status, refused=next(self._refused))
         return Refusal(status)
 
-    def _wake(self) -> None:
-        """From the clock thread, for each frame heard: one wake-up serves all calls of this 20 ms."""
-        if not self._pump_due:
-            self._pump_due = True
-            self._loop.call_soon_threadsafe(self._pump)
-
     # --- The event loop --------------------------------------------------------------------------------------
 
-    def _pump(self) -> None:
-        self._pump_due = False
-        for call in self._bridged.values():
-            call.pump()
+    def _hang_up(self, handle: Handle) -> None:
+        assert self._endpoint is not None
+        self._endpoint.hang_up(handle)
 
     def _with_call(self, handle: Handle, do: Callable[[BridgedCall], None]) -> None:
         call = self._bridged.get(handle)

@@ -1,11 +1,8 @@
-"""The audio of one call, between pjsip's clock thread and the event loop, in 20 ms frames of G.711 µ-law.
-
-Both sides meet in two bounded deques. Single deque operations are atomic under the GIL, so the clock thread
-never waits for a lock; what would take two operations (``clear``) swaps the whole deque instead.
+"""The audio of one call between its phone and its handler, in 20 ms frames of G.711 µ-law: two bounded queues, both
+the event loop's.
 """
 
 import asyncio
-import audioop
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
@@ -16,6 +13,7 @@ FRAME_BYTES = 160  # 8 bytes a millisecond
 SILENCE = b"\xff" * FRAME_BYTES
 EARLY_FRAMES = 15_000 // FRAME_MS
 PLAY_FRAMES = 90_000 // FRAME_MS  # engines answer faster than real time: one long reply ahead
+RECORD_FRAMES = 100 // FRAME_MS  # how much of a burst is written down in its turn; the oldest is left out
 
 Played = Callable[[], None]
 
@@ -28,62 +26,65 @@ def split(ulaw: bytes) -> Iterator[bytes]:
 
 
 class CallAudio:
-    """Frames of the caller wait in ``take``'s deque (15 s, the oldest dropped), ours in ``play``'s (90 s, the
-    newest refused: what the caller is hearing must not skip).
-
-    ``heard`` and ``next_pcm`` belong to the clock thread, everything else to the event loop.
+    """Frames of the caller wait in ``take``'s queue (15 s, the oldest dropped), ours in ``play``'s (90 s, the
+    newest refused: what the caller is hearing must not skip). ``heard`` and ``next_frame`` are the phone's side.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> None:
-        self._loop = loop
-        self._wake = wake
-        self._heard: deque[bytes] = deque(maxlen=EARLY_FRAMES)
-        self._to_play: deque[bytes | Played] = deque()
-        self._tail = b""
-        self._last_played = SILENCE
-        self.listening = False
+    def __init__(self) -> None:
+        self.listener: Callable[[], None] | None = None  # called when ``take`` has something new
         self.recording: Recording | None = None
         self.frames_dropped = 0
         self.frames_refused = 0
         self.hold_music: tuple[bytes, ...] = ()
+        self._heard: deque[bytes] = deque(maxlen=EARLY_FRAMES)
+        self._heard_tail = b""
+        self._to_record: deque[bytes] = deque(maxlen=RECORD_FRAMES)
+        self._to_play: deque[bytes | Played] = deque()
+        self._tail = b""
         self._hold_at = 0
         self._closed = False
 
-    # --- The clock thread, every 20 ms -----------------------------------------------------------------------
+    # --- The phone -------------------------------------------------------------------------------------------
 
-    def heard(self, pcm: bytes) -> None:
-        """One frame of the caller: 16-bit PCM, empty while nothing arrives."""
-        ulaw = audioop.lin2ulaw(pcm, 2) if pcm else SILENCE
+    def heard(self, ulaw: bytes) -> None:
+        """What the caller said next, of any length."""
+        if self._heard_tail or len(ulaw) != FRAME_BYTES:
+            ulaw = self._heard_tail + ulaw
+            whole = len(ulaw) - len(ulaw) % FRAME_BYTES
+            self._heard_tail = ulaw[whole:]
+            frames: Iterable[bytes] = [ulaw[at : at + FRAME_BYTES] for at in range(0, whole, FRAME_BYTES)]
+        else:
+            frames = (ulaw,)
         waiting = self._heard
-        if len(waiting) == EARLY_FRAMES:
-            self.frames_dropped += 1
-        waiting.append(ulaw)
-        if self.recording is not None:
-            self.recording.add(ulaw, self._last_played)
-        if self.listening:
-            self._wake()
+        for frame in frames:
+            if len(waiting) == EARLY_FRAMES:
+                self.frames_dropped += 1
+            waiting.append(frame)
+            if self.recording is not None:
+                self._to_record.append(frame)
+        if self.listener is not None:
+            self.listener()
 
-    def next_pcm(self) -> bytes | None:
-        """The next frame to play as 16-bit PCM; None for silence."""
+    def next_frame(self) -> bytes | None:
+        """The next frame to play; None for silence. Called every 20 ms."""
+        frame = self._next_frame()
+        if self.recording is not None:
+            self.recording.add(self._to_record.popleft() if self._to_record else SILENCE, frame or SILENCE)
+        return frame
+
+    def _next_frame(self) -> bytes | None:
         music = self.hold_music
         if music:
             self._hold_at = (self._hold_at + 1) % len(music)
-            self._last_played = music[self._hold_at]
-            return audioop.ulaw2lin(self._last_played, 2)
-        queue = self._to_play
-        while queue:
-            try:
-                item = queue.popleft()
-            except IndexError:  # cleared in between
-                break
+            return music[self._hold_at]
+        while self._to_play:
+            item = self._to_play.popleft()
             if isinstance(item, bytes):
-                self._last_played = item
-                return audioop.ulaw2lin(item, 2)
-            self._loop.call_soon_threadsafe(item)
-        self._last_played = SILENCE
+                return item
+            item()
         return None
 
-    # --- The event loop --------------------------------------------------------------------------------------
+    # --- The handler -----------------------------------------------------------------------------------------
 
     def play(self, ulaw: bytes) -> None:
         """Play after what was sent before, at any length. What passes 90 s is refused and counted."""
@@ -101,9 +102,9 @@ class CallAudio:
         self._to_play.extend(ready)
 
     def when_played(self, then: Played) -> None:
-        """Call ``then`` on the loop once all audio so far is played, or thrown away by ``clear``."""
+        """Call ``then`` once all audio so far is played, or thrown away by ``clear``."""
         if self._closed:
-            self._loop.call_soon(then)
+            asyncio.get_running_loop().call_soon(then)
             return
         if self._tail:
             self._to_play.extend(split(self._tail))
@@ -124,11 +125,7 @@ class CallAudio:
         """Throw away what is not played yet; it is silent from the next frame on. Waiters of ``when_played`` run."""
         thrown, self._to_play = self._to_play, deque()
         self._tail = b""
-        while thrown:
-            try:
-                item = thrown.popleft()
-            except IndexError:  # the clock thread took the last one
-                break
+        for item in thrown:
             if not isinstance(item, bytes):
                 item()
 

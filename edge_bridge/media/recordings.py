@@ -1,6 +1,6 @@
 """Both sides of a call in one stereo WAV: the caller left, the assistant right, aligned frame by frame.
 
-The clock thread only appends to a list; one writer thread does the disk's work. A full disk or a slow one ends
+The event loop only appends to a list; one writer thread does the disk's work. A full disk or a slow one ends
 the recording, never the call.
 """
 
@@ -33,7 +33,7 @@ class _Batch:
 
 @dataclass(slots=True)
 class Recording:
-    """One file being written. ``add`` is called every 20 ms by the clock thread; ``close`` ends it once."""
+    """One file being written. ``add`` is called every 20 ms; ``close`` ends it once."""
 
     path: Path
     _batches: "queue.Queue[_Batch | None]"

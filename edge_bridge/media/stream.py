@@ -54,7 +54,7 @@ class MediaStream:
         self._owner.stream_joined()  # fills in the parameters
         self._send(self._encode.connected())
         self._send(self._encode.start(self.parameters))
-        self._audio.listening = True
+        self._audio.listener = self.pump
         self.pump()
 
     def said(self, message: media.FromHandler) -> None:
@@ -83,14 +83,14 @@ class MediaStream:
     def left(self, why: str) -> None:
         if self._transport is not None:
             self._transport = None
-            self._audio.listening = False
+            self._audio.listener = None
             self.why_lost = why
             self.lost.set()
 
     # --- The call --------------------------------------------------------------------------------------------
 
     def pump(self) -> None:
-        """Send what the caller said since the last time; called for every frame while joined."""
+        """Send what the caller said since the last time; called for everything that it says."""
         transport, audio = self._transport, self._audio
         if transport is None or self._stopped:
             return
@@ -112,7 +112,7 @@ class MediaStream:
         """Tell the handler that the call is over for it; it may still write its final line on the lane."""
         if not self._stopped:
             self._stopped = True
-            self._audio.listening = False
+            self._audio.listener = None
             self._send(self._encode.stop(reason))
 
     def close(self, why: str) -> None:

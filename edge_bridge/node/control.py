@@ -36,24 +36,21 @@ Check = Callable[[], Awaitable[object]]
 
 
 class Report(msgspec.Struct, frozen=True, tag="report"):
-    """What the worker is doing. ``missing`` names what it waits for, as in ``process.health``."""
+    """What the worker is doing. ``missing`` names what it waits for, as in ``process.health``; ``rtp_ports``
+    are those that phones may still send to when it dies.
+    """
 
     calls: int = 0
     missing: dict[str, str] = {}
     registered: tuple[str, ...] = ()
     metrics: str = ""
+    rtp_ports: tuple[int, ...] = ()
 
 
 class CallHeld(msgspec.Struct, frozen=True, tag="held"):
-    """A call is being taken."""
+    """A call is being taken; its caller will be told to send audio to ``rtp_port``."""
 
     call: LiveCall
-
-
-class CallAgreed(msgspec.Struct, frozen=True, tag="agreed"):
-    """The caller of a held call sends its audio to ``rtp_port``."""
-
-    call_id: str
     rtp_port: int
 
 
@@ -70,7 +67,7 @@ class SipOpen(msgspec.Struct, frozen=True, tag="open"):
 
 
 # ``ipc.Lines`` is for the gate: what it judges INVITEs by.
-Message = Report | CallHeld | CallAgreed | CallLeft | SipOpen | ipc.Lines
+Message = Report | CallHeld | CallLeft | SipOpen | ipc.Lines
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
@@ -121,11 +118,8 @@ class CallKeeper:
     def __init__(self, end: WorkerEnd) -> None:
         self._end = end
 
-    def held(self, call: LiveCall) -> None:
-        self._end.send(CallHeld(call))
-
-    def agreed(self, call_id: str, rtp_port: int) -> None:
-        self._end.send(CallAgreed(call_id, rtp_port))
+    def held(self, call: LiveCall, rtp_port: int) -> None:
+        self._end.send(CallHeld(call, rtp_port))
 
     def left(self, call_id: str) -> None:
         self._end.send(CallLeft(call_id))

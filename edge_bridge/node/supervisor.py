@@ -20,7 +20,6 @@ from edge_bridge.entrances.sip.signals import MAX_LINES
 from edge_bridge.node import control
 from edge_bridge.node.gate_keeper import LEAVE_WITHIN_S as GATE_LEAVES_WITHIN_S
 from edge_bridge.node.gate_keeper import GateKeeper
-from edge_bridge.node.rtp_quarantine import LISTEN_S, RtpQuarantine
 from edge_bridge.settings import EdgeSettings
 from process import logs
 from process.asgi import App, GuestServer, Request, Response
@@ -62,12 +61,11 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._worker: asyncio.subprocess.Process | None = None
         self._held: dict[str, LiveCall] = {}
-        self._rtp_ports: dict[str, int] = {}  # by call
+        self._new_ports: set[int] = set()  # of RTP, lent since they were last reported
         self._workers = 0  # so many were started
         self._worker_end: socket.socket | None = None
         self._turned_away: deque[ipc.TurnedAway] = deque(maxlen=MOST_TURNED_AWAY)  # not told to a worker yet
         self._gate = GateKeeper(config, self._environment, self._take_turned_away)
-        self._quarantine = RtpQuarantine(config.sip_bind_address, config.rtp_port_min)
         self._telling: set[asyncio.Task[None]] = set()
         self._postgres = Postgres(config.platform_database_url, max_size=1)
         self._redis = redis.connect(config.redis_url)
@@ -109,20 +107,19 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)
         self._health.waiting_for("sip", "the worker is starting")
-        jobs = [asyncio.create_task(job()) for job in (beat, self._quarantine.run)]
+        beating = asyncio.create_task(beat())
         gate = asyncio.create_task(self._gate.run())
         try:
             return await self._keep_worker()
         finally:
             self._gate.leave()
             await asyncio.wait([gate], timeout=GATE_LEAVES_WITHIN_S)
-            jobs.append(gate)
             if self._telling:
                 await asyncio.wait(self._telling, timeout=HEARTBEAT_WITHIN_S)
-            for task in (*jobs, *self._telling):
+            jobs = (beating, gate, *self._telling)
+            for task in jobs:
                 task.cancel()
-            await asyncio.gather(*jobs, *self._telling, return_exceptions=True)
-            self._quarantine.close()
+            await asyncio.gather(*jobs, return_exceptions=True)
             self._gate.close()
             await self._beat("down")
             await api.stop(STOPPED_WITHIN_S)
@@ -152,13 +149,10 @@ class Supervisor:
 
     async def _keep_worker(self) -> int:
         pause = FIRST_RESTART_S
-        await self._quarantine.listen(())
         while not self._stopping.is_set():
             started = time.monotonic()
             status = await self._run_worker()
-            used = tuple(self._rtp_ports.values())
             self._give_up_calls()
-            await self._quarantine.listen(used)
             if self._stopping.is_set():
                 return 0
             if status in NO_USE_TRYING and not self._reported:
@@ -167,7 +161,7 @@ class Supervisor:
             log.error("the worker died; starting it again", status=status, pause_s=pause)
             self._health.waiting_for("sip", "the worker died and is starting again")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), max(pause - LISTEN_S, 0.0))
+                await asyncio.wait_for(self._stopping.wait(), pause)
             pause = min(pause * 2, LONGEST_RESTART_S)
         return 0
 
@@ -182,6 +176,7 @@ class Supervisor:
                     "edge_bridge.worker",
                     str(theirs.fileno()),
                     str(self._gate.inner_port),
+                    *map(str, {*self._report.rtp_ports, *self._new_ports}),  # of the one before
                     pass_fds=(theirs.fileno(),),
                     env=self._environment,
                     stdin=asyncio.subprocess.DEVNULL,
@@ -219,11 +214,9 @@ class Supervisor:
         match message:
             case control.CallHeld():
                 self._held[message.call.call_id] = message.call
-            case control.CallAgreed():
-                self._rtp_ports[message.call_id] = message.rtp_port
+                self._new_ports.add(message.rtp_port)
             case control.CallLeft():
                 self._held.pop(message.call_id, None)
-                self._rtp_ports.pop(message.call_id, None)
             case control.SipOpen():
                 self._gate.worker_up(self._workers, message.port)
                 self._tell_turned_away()
@@ -247,7 +240,6 @@ class Supervisor:
         """See to it that calls which the worker has not written to their end are found lost, and soon."""
         calls = tuple(self._held.values())
         self._held.clear()
-        self._rtp_ports.clear()
 
         async def tell() -> None:
             while True:
@@ -267,6 +259,7 @@ class Supervisor:
 
     def _take_report(self, report: control.Report) -> None:
         self._report = report
+        self._new_ports.difference_update(report.rtp_ports)
         self._reported = True
         for part in PARTS:
             why = report.missing.get(part)

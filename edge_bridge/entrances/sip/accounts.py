@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import pjsua2 as pj  # type: ignore[import-untyped]
 
-from edge_bridge.entrances.sip.signals import RTP_PORTS, SOURCE_HEADER, Registration, SipEvents, host_of
+from edge_bridge.entrances.sip.signals import SOURCE_HEADER, Registration, SipEvents, host_of
 from process import logs
 
 log = logs.get(__name__)
@@ -17,11 +17,8 @@ REFRESH_BEFORE_S = 60  # so a REGISTER goes out every 60 s
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where RTP is bound and what SDP says of it; ``contact`` is the node's SIP address, ``gate_port`` our way out."""
+    """``contact`` is the node's SIP address, ``gate_port`` our way out."""
 
-    host: str
-    public_host: str
-    rtp_port_min: int
     contact: str
     gate_port: int
 
@@ -92,12 +89,9 @@ def _config(place: Place) -> Any:
     config = pj.AccountConfig()
     # The gate is the outbound proxy. In a caller's dialog its Record-Route leads there, too.
     config.sipConfig.proxies.append(f"sip:{LOOPBACK}:{place.gate_port};lr")
-    transport = config.mediaConfig.transportConfig
-    transport.port = place.rtp_port_min
-    transport.portRange = RTP_PORTS
-    transport.boundAddress = place.host
-    if place.public_host:
-        transport.publicAddress = place.public_host
+    # pjsip opens a pair of sockets for each media line of an INVITE, whatever becomes of it. Nobody is told of them:
+    # the SDP is ours (see ``calls.SipCall.onCallSdpCreated``).
+    config.mediaConfig.transportConfig.boundAddress = LOOPBACK
     config.mediaConfig.streamKaEnabled = False
     config.mediaConfig.lockCodecEnabled = False
     config.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_DISABLED

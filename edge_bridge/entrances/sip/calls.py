@@ -9,16 +9,11 @@ from typing import Any
 
 import pjsua2 as pj  # type: ignore[import-untyped]
 
-from edge_bridge.entrances.sip.ports import Port, PortPool
-from edge_bridge.entrances.sip.signals import FrameSide, Handle, Refusal, SipEvents, audio_port
+from edge_bridge.entrances.sip.signals import Handle, MediaSide, Refusal, SipEvents, host_of, port_of
 from process import logs
 
 log = logs.get(__name__)
 
-# How long a caller may send no packet, hold excepted, before the call is taken for dead: some phones open their
-# media late, none stops for so long.
-FIRST_MEDIA_WITHIN_S = 30.0
-MEDIA_GAP_S = 15.0
 DECLINE = 603
 
 
@@ -28,16 +23,13 @@ class SipCall(pj.Call):  # type: ignore[misc]
     def __init__(self, account: Any, call_id: int, handle: Handle, owner: "CallOwner") -> None:
         super().__init__(account, call_id)
         self.handle = handle
-        self._side: FrameSide | None = None
+        self._side: MediaSide | None = None
         self._owner = owner
-        self._port: Port | None = None
-        self._media_index = 0
-        self._on_hold = False
+        self._we_offered = False
+        self._up = False
         self._hung_up_here = False
-        self._packets = 0
-        self._packets_at = 0.0
 
-    def decided(self, decision: FrameSide | Refusal) -> None:
+    def decided(self, decision: MediaSide | Refusal) -> None:
         """To be answered with that; ``ended`` will be told of a call that is to be taken, whatever comes first."""
         self._side = None if isinstance(decision, Refusal) else decision
 
@@ -69,18 +61,6 @@ class SipCall(pj.Call):  # type: ignore[misc]
         """Blind transfer: raises pj.Error when pjsip can not send it."""
         self.xfer(target, pj.CallOpParam())
 
-    def is_silent_since(self, now: float) -> bool:
-        """True when the caller's packets stopped for so long that the call is certainly dead."""
-        if self._port is None or self._on_hold:
-            self._packets_at = now
-            return False
-        statistics = self.getStreamStat(self._media_index)  # kept: its parts live no longer than it does
-        packets = int(statistics.rtcp.rxStat.pkt)
-        if packets != self._packets or not self._packets_at:
-            self._packets, self._packets_at = packets, now
-            return False
-        return now - self._packets_at > (MEDIA_GAP_S if packets else FIRST_MEDIA_WITHIN_S)
-
     # --- pjsua2's callbacks: an exception in one must not reach C++ -------------------------------------------
 
     def onCallState(self, _: Any) -> None:
@@ -91,22 +71,32 @@ class SipCall(pj.Call):  # type: ignore[misc]
         except Exception:
             log.exception("a call's state was lost")
 
-    def onCallSdpCreated(self, created: Any) -> None:
-        try:
-            if self._side is not None:
-                self._owner.events.agreed(self.handle, audio_port(created.sdp.wholeSdp))
-        except Exception:
-            log.exception("a call's RTP port was lost")
-
     def let_go(self, status: int) -> None:
-        """The end: give the port back, drop the last reference, tell the bridge."""
+        """The end: drop the last reference, tell the bridge."""
         self._owner.forget(self.handle)
-        if self._port is not None:
-            self._owner.ports.take_back(self._port)
-            self._port = None
         if self._side is not None:
             self._side = None
             self._owner.events.ended(self.handle, status, not self._hung_up_here)
+
+    def onCallTsxState(self, changed: Any) -> None:
+        # Keep-alives, session refreshes, hold: the caller's phone is there even if it sends no audio.
+        try:
+            if self._side is not None and changed.e.body.tsxState.type == pj.PJSIP_EVENT_RX_MSG:
+                self._side.seen()
+        except Exception:
+            log.exception("a sign of life was lost")
+
+    def onCallSdpCreated(self, created: Any) -> None:
+        """pjsip has written its SDP: ours takes the place. Its own sockets are never named to anybody."""
+        side = self._side
+        if side is None:
+            return
+        try:
+            offer = str(created.remSdp.wholeSdp)
+            self._we_offered = not offer
+            created.sdp.wholeSdp = side.describe(offer)
+        except Exception:
+            log.exception("an SDP was lost")
 
     def onCallMediaState(self, _: Any) -> None:
         """Audio is agreed on: after the answer, and again after every re-INVITE (hold and resume)."""
@@ -114,26 +104,24 @@ class SipCall(pj.Call):  # type: ignore[misc]
         if side is None:
             return
         try:
-            info = self.getInfo()  # kept: its parts live no longer than it does
-            for media in info.media:
-                if media.type != pj.PJMEDIA_TYPE_AUDIO:
-                    continue
-                self._on_hold = media.status != pj.PJSUA_CALL_MEDIA_ACTIVE
-                if self._on_hold:
-                    continue
-                self._media_index = media.index
-                audio = self.getAudioMedia(media.index)
-                first = self._port is None
-                if self._port is None:
-                    self._port = self._owner.ports.lend(side)
-                audio.startTransmit(self._port)
-                self._port.startTransmit(audio)
-                if first:
-                    codec = str(self.getStreamInfo(media.index).codecName).upper()
-                    self._owner.events.answered(self.handle, codec)
-                return
+            codec = self._agreed_by(side) if self._we_offered else side.agreed()
+            if codec and not self._up:
+                self._up = True
+                self._owner.events.answered(self.handle, codec)
         except Exception:
             log.exception("a call's audio could not be connected")
+
+    def _agreed_by(self, side: MediaSide) -> str:
+        """The far end's answer to our offer, as pjsip has read it."""
+        info = self.getInfo()  # kept: its parts live no longer than it does
+        for media in info.media:
+            if media.type != pj.PJMEDIA_TYPE_AUDIO or media.status == pj.PJSUA_CALL_MEDIA_NONE:
+                continue
+            stream = self.getStreamInfo(media.index)
+            held = media.status != pj.PJSUA_CALL_MEDIA_ACTIVE
+            address = str(stream.remoteRtpAddress)
+            return side.agreed_by(host_of(address), port_of(address), int(stream.rxPt), held)
+        return ""
 
     def onDtmfDigit(self, digit: Any) -> None:
         try:
@@ -155,7 +143,6 @@ class CallOwner:
     """What a call needs of its endpoint."""
 
     events: SipEvents
-    ports: PortPool
 
     def forget(self, handle: Handle) -> None:
         raise NotImplementedError

@@ -18,13 +18,12 @@ import pjsua2 as pj  # type: ignore[import-untyped]
 
 from edge_bridge.entrances.sip import accounts, pacing
 from edge_bridge.entrances.sip.calls import CallOwner, SipCall
-from edge_bridge.entrances.sip.ports import PortPool
 from edge_bridge.entrances.sip.signals import (
     MAX_ACCOUNTS,
     MAX_CALLS,
-    FrameSide,
     Handle,
     Invite,
+    MediaSide,
     Refusal,
     Registration,
     SipEvents,
@@ -36,7 +35,7 @@ from process import logs
 log = logs.get(__name__)
 
 POLL_MS = 100
-SILENCE_CHECK_S = 5.0
+TIDY_EVERY_S = 5.0
 READY_WITHIN_S = 10.0
 STOPPED_WITHIN_S = 2.5  # libDestroy alone takes about a second
 PRIORITIES = {"PCMU/8000/1": 255, "PCMA/8000/1": 254}  # every other codec gets 0: never offered, never taken
@@ -44,24 +43,17 @@ PRIORITIES = {"PCMU/8000/1": 255, "PCMA/8000/1": 254}  # every other codec gets 
 
 @dataclass(frozen=True, slots=True)
 class SipAddress:
-    """Where RTP is bound, and what is said of it in SDP when that differs (NAT). SIP goes through the gate: at
-    ``gate_port`` on loopback, in the world's eyes at ``contact``."""
+    """SIP goes through the gate: at ``gate_port`` on loopback, in the world's eyes at ``contact``."""
 
-    host: str
     contact: str
     gate_port: int
-    rtp_port_min: int
-    public_host: str = ""
     log_level: int = 0
 
     @classmethod
     def of(cls, config: EdgeSettings, gate_port: int) -> "SipAddress":
         return cls(
-            host=config.sip_bind_address,
             contact=f"{config.own_address}:{config.sip_port}",
             gate_port=gate_port,
-            rtp_port_min=config.rtp_port_min,
-            public_host=config.own_address if config.own_address != config.sip_bind_address else "",
             log_level=config.sip_log_level,
         )
 
@@ -95,9 +87,7 @@ class SipEndpoint(CallOwner):
         self.events = events
         self.port = 0  # on loopback, once started
         self._address = address
-        self._place = accounts.Place(
-            address.host, address.public_host, address.rtp_port_min, address.contact, address.gate_port
-        )
+        self._place = accounts.Place(address.contact, address.gate_port)
         self._handles = itertools.count(1)
         # The calls' only lasting references: ``forget`` drops one inside its own onCallState (see ``calls``).
         self._calls: dict[Handle, SipCall] = {}
@@ -200,7 +190,7 @@ class SipEndpoint(CallOwner):
             self._ready.set()
             return
         self._ready.set()
-        next_check = time.monotonic() + SILENCE_CHECK_S
+        next_tidying = time.monotonic() + TIDY_EVERY_S
         while not self._stopping:
             endpoint.libHandleEvents(POLL_MS)
             self._decide_held()
@@ -211,9 +201,9 @@ class SipEndpoint(CallOwner):
                     log.warning("pjsip refused a command", reason=error.reason)
                 except Exception:
                     log.exception("a SIP command failed")
-            if time.monotonic() >= next_check:
-                next_check = time.monotonic() + SILENCE_CHECK_S
-                self._check_calls()
+            if time.monotonic() >= next_tidying:
+                next_tidying = time.monotonic() + TIDY_EVERY_S
+                self._free_left_accounts()
         with contextlib.suppress(pj.Error):
             endpoint.hangupAllCalls()
         for account in [*self._accounts.values(), *self._leaving]:
@@ -229,7 +219,7 @@ class SipEndpoint(CallOwner):
         endpoint = _Endpoint()
         endpoint.libCreate()
         endpoint.libInit(_library_config(at.log_level))
-        endpoint.audDevManager().setNullDev()  # a clock without a sound card
+        endpoint.audDevManager().setNoDev()  # no clock either: pjsip sends no packet, and reads none
         for codec in endpoint.codecEnum2():
             endpoint.codecSetPriority(codec.codecId, PRIORITIES.get(codec.codecId, 0))
         transport = pj.TransportConfig()
@@ -238,7 +228,6 @@ class SipEndpoint(CallOwner):
         identity = endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
         self.port = int(endpoint.transportGetInfo(identity).localName.rpartition(":")[2])
         endpoint.libStart()
-        self.ports = PortPool(MAX_CALLS)
         account = accounts.LineAccount("", self)
         account.create(accounts.peer_config(self._place), True)
         self._accounts[""] = account
@@ -266,7 +255,7 @@ class SipEndpoint(CallOwner):
     def _decide_held(self) -> None:
         """Ask again. pjsip has let go of these INVITEs, so that one without SDP may be refused, too."""
         for handle, invite in list(self._held.items()):
-            decision: FrameSide | Refusal | None = Refusal(500)
+            decision: MediaSide | Refusal | None = Refusal(500)
             try:
                 decision = self.events.invited(handle, invite)
             except Exception:
@@ -276,7 +265,7 @@ class SipEndpoint(CallOwner):
                 self._calls[handle].decided(decision)
                 self._answer(handle, decision)
 
-    def _answer(self, handle: Handle, decision: FrameSide | Refusal) -> None:
+    def _answer(self, handle: Handle, decision: MediaSide | Refusal) -> None:
         call = self._calls.get(handle)
         if call is None:  # cancelled meanwhile
             return
@@ -304,17 +293,6 @@ class SipEndpoint(CallOwner):
             account.shutdown()
         self._leaving.clear()
 
-    def _check_calls(self) -> None:
-        self._free_left_accounts()
-        now = time.monotonic()
-        for handle, call in list(self._calls.items()):
-            try:
-                if call.is_silent_since(now):
-                    log.warning("no audio from the caller for too long; hanging up", handle=handle)
-                    call.hang_up(0)
-            except pj.Error:
-                log.debug("a call ended while it was being checked", handle=handle)
-
 
 def _library_config(log_level: int) -> Any:
     config = pj.EpConfig()
@@ -324,13 +302,9 @@ def _library_config(log_level: int) -> Any:
     config.uaConfig.threadCnt = 0  # no thread of pjsip's own: callbacks come on ours, while it handles events
     config.uaConfig.mainThreadOnly = False
     config.uaConfig.userAgent = "AlloResto"
+    # What pjsip takes for the audio is never used: its sockets are asked for, and get nothing.
     media = config.medConfig
-    media.clockRate = media.sndClockRate = 8000  # G.711's: nothing is resampled
-    media.channelCount = 1
-    media.audioFramePtime = media.ptime = 20
-    media.noVad = True  # silence is sent too: a trunk hangs up on a call without packets
-    media.ecTailLen = 0
+    media.clockRate = media.sndClockRate = 8000
     media.hasIoqueue = True
-    media.threadCnt = 1
-    media.quality = 4
+    media.threadCnt = 0
     return config

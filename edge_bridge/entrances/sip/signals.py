@@ -12,13 +12,10 @@ MAX_CALLS = 4  # PJSUA_MAX_CALLS: the fifth INVITE gets 486 from pjsip itself
 MAX_ACCOUNTS = 8  # PJSUA_MAX_ACC: the ninth account aborts the process
 MAX_LINES = MAX_ACCOUNTS
 
-RTP_PORTS = 40  # fewer, and quick calls run out of ports that are still closing
-
 _ADDRESS = re.compile(r"<([^>]+)>")
 _LONG_NAMES = {"f": "from", "t": "to", "i": "call-id", "m": "contact"}  # RFC 3261, 7.3.3
 _USER = re.compile(r"^(?:sips?:(?P<sip>[^@?]+)@|tel:(?P<tel>[^?]+)$)", re.IGNORECASE)
 _CONTEXT = re.compile(r";phone-context=(\+[0-9]{1,6})(?:;|$)", re.IGNORECASE)  # RFC 3966, 5.1.5
-_AUDIO = re.compile(r"^m=audio (\d+)", re.MULTILINE)
 _NUMBER = re.compile(r"^\+?[0-9*#]{2,20}$")
 _TARGET = re.compile(r"^sips?:[^\s<>\"@]+@[^\s<>\"@]+$", re.IGNORECASE)
 
@@ -28,14 +25,22 @@ SOURCE_HEADER = "X-Edge-Source"
 Handle = int  # names one call for the life of the process; never used twice
 
 
-class FrameSide(Protocol):
-    """The bridge's end of a call's audio; called on the clock thread every 20 ms."""
+class MediaSide(Protocol):
+    """One call's media, which SIP only settles; called on the SIP thread."""
 
-    def heard(self, pcm: bytes) -> None:
-        """One frame of the caller as 16-bit PCM; empty while nothing arrives."""
+    def describe(self, offer: str) -> str:
+        """SDP of ours: the answer to ``offer``, or an offer when that is "". All lines declined where it can't be
+        taken. In force once ``agreed`` or ``agreed_by`` says so.
+        """
 
-    def next_pcm(self) -> bytes | None:
-        """The next frame for the caller as 16-bit PCM; None for silence."""
+    def agreed(self) -> str:
+        """Our last answer is in force, if there is a new one. Gives the codec; "" while the caller holds."""
+
+    def agreed_by(self, host: str, port: int, payload_type: int, held: bool) -> str:
+        """Our last offer was answered so. Gives the codec; "" while the caller holds."""
+
+    def seen(self) -> None:
+        """The caller's phone sent something by SIP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +77,14 @@ class Registration:
 class SipEvents(Protocol):
     """Called on the SIP thread: must return at once and must not wait for anything."""
 
-    def invited(self, handle: Handle, invite: Invite) -> FrameSide | Refusal | None:
-        """Take the call with this audio, or refuse it. None: it is not known yet; asked again soon."""
-
-    def agreed(self, handle: Handle, rtp_port: int) -> None:
-        """The caller was told to send its audio to this port."""
+    def invited(self, handle: Handle, invite: Invite) -> MediaSide | Refusal | None:
+        """Take the call with this media, or refuse it. None: it is not known yet; asked again soon."""
 
     def answered(self, handle: Handle, codec: str) -> None:
         """Audio flows both ways; ``codec`` is PCMU or PCMA. Once a call."""
 
     def pressed(self, handle: Handle, digit: str) -> None:
-        """A DTMF key."""
+        """A DTMF key that came by SIP INFO."""
 
     def transfer_answered(self, handle: Handle, status: int, final: bool) -> None:
         """How far a REFER got: the status of the new call."""
@@ -164,10 +166,10 @@ def host_of(address: str) -> str:
     return address.rpartition(":")[0] if address.count(":") == 1 else address
 
 
-def audio_port(sdp: str) -> int:
-    """The port of the first audio line that is not refused; 0 when there is none."""
-    ports = (int(port) for port in _AUDIO.findall(sdp))
-    return next((port for port in ports if port), 0)
+def port_of(address: str) -> int:
+    """The port of ``host:port`` or ``[v6]:port``; 0 when there is none."""
+    _, _, port = address.rpartition(":")
+    return int(port) if port.isascii() and port.isdigit() else 0
 
 
 def plain_number(text: str) -> str:

@@ -50,7 +50,9 @@ class BridgeProcess:
             "BRIDGE_NODE_ID": "edge-test",
             "SIP_BIND_ADDRESS": "127.0.0.1",
             "SIP_PORT": str(self.sip_port),
-            "RTP_PORT_MIN": str(20_000 + self.sip_port % 20_000),
+            # Below what free_port gives: a port that a bridge keeps ready is nobody's SIP port.
+            "RTP_PORT_MIN": str(10_000 + 600 * (self.sip_port % 10)),
+            "RTP_PORT_MAX": str(10_599 + 600 * (self.sip_port % 10)),
             "SIP_PEERS": "127.0.0.0/8",
             "MEDIA_BIND_ADDRESS": "127.0.0.1",
             "MEDIA_PORT": str(self.media_port),

@@ -64,7 +64,7 @@ class Lane:
     async def attempt(self, deadline_s: float = WITHIN_S) -> Result:
         """The result; a test that hangs here fails after WITHIN_S."""
         call_id = str(uuid.uuid4())
-        audio = CallAudio(asyncio.get_running_loop(), lambda: None)
+        audio = CallAudio()
         stream = MediaStream(call_id, audio, self.listener)
         url, token = self._server.open_door(call_id, 1, stream)
         deadline = time.monotonic() + deadline_s

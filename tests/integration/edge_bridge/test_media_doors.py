@@ -41,13 +41,12 @@ class Call:
 
     def __init__(self, server: MediaServer, call_id: str = "call-1", attempt: int = 1) -> None:
         self.owner = Owner()
-        self.audio = CallAudio(asyncio.get_running_loop(), lambda: None)
+        self.audio = CallAudio()
         self.stream = MediaStream(call_id, self.audio, self.owner)
         self.url, self.token = server.open_door(call_id, attempt, self.stream)
 
-    def caller_says(self, pcm_byte: int) -> None:
-        self.audio.heard(bytes([pcm_byte]) * 2 * FRAME_BYTES)
-        self.stream.pump()
+    def caller_says(self, ulaw_byte: int) -> None:
+        self.audio.heard(bytes([ulaw_byte]) * FRAME_BYTES)
 
 
 class Handler:
@@ -101,11 +100,11 @@ async def refusal(http: aiohttp.ClientSession, url: str, token: str) -> int:
 
 
 async def until_played(audio: CallAudio) -> bytes | None:
-    """The next frame that the caller is played, as 16-bit PCM."""
+    """The next frame that the caller is played."""
     async with asyncio.timeout(WITHIN_S):
         while not audio.ms_to_play:
             await asyncio.sleep(0.005)
-    return audio.next_pcm()
+    return audio.next_frame()
 
 
 async def test_a_second_client_is_refused_because_the_door_is_claimed_and_the_first_keeps_its_audio(

@@ -1,4 +1,3 @@
-import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,7 +19,7 @@ ID = "0b7a1e4e-6c0e-4b3c-9a51-0c7f7c9f8a11"
 @pytest.fixture
 async def record() -> CallSummary:
     line = LineEntry(ID, Restaurant(ID, "Chez Test", "fr", "EUR", "Europe/Paris"), "+331", GreetingClip((), ""))
-    audio = CallAudio(asyncio.get_running_loop(), lambda: None)
+    audio = CallAudio()
     arrival = Arrival(ID, Invite("+331", "+336", "10.0.0.1"), line, audio, NOW)
     made = CallSummary(arrival, "node", answered_at=NOW)
     made.ended_at = NOW + timedelta(seconds=90)

@@ -44,11 +44,20 @@ def test_a_node_is_called_as_it_is_told_or_else_as_its_host() -> None:
         ("MAX_CALLS", "5"),
         ("SIP_PORT", "70000"),
         ("HANDLER_NAMESPACE", "Allo Resto"),
+        ("RTP_NAT_PEERS", "here"),
+        ("RTP_PORT_MAX", "10010"),
+        ("RTP_PORT_MAX", "9000"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
         settings(**{name: value})
+
+
+def test_rtp_has_a_thousand_ports_or_those_that_are_said() -> None:
+    assert settings().rtp_ports == range(10_000, 11_000)
+    assert settings(RTP_PORT_MIN="65000").rtp_ports == range(65_000, 65_536)
+    assert settings(RTP_PORT_MIN="30100", RTP_PORT_MAX="30141").rtp_ports == range(30_100, 30_142)
 
 
 def test_handlers_dial_back_to_the_address_that_others_see() -> None:

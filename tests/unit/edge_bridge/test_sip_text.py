@@ -3,14 +3,7 @@
 import pytest
 
 from edge_bridge.entrances.sip.pacing import KEYS, KeyLedger, media_lines
-from edge_bridge.entrances.sip.signals import (
-    Invite,
-    audio_port,
-    host_of,
-    read_invite,
-    transfer_target,
-    user_of,
-)
+from edge_bridge.entrances.sip.signals import Invite, host_of, read_invite, transfer_target, user_of
 
 pytestmark = pytest.mark.unit
 
@@ -42,18 +35,6 @@ def test_an_invite_is_read_with_long_and_with_compact_headers() -> None:
     request = "INVITE sip:line-1@10.0.0.1:5060;ob SIP/2.0\r\nVia: x\r\n"
     for header in ("From: <sip:+33612345678@10.0.0.7>;tag=1", "f: sip:+33612345678@10.0.0.7;tag=1"):
         assert read_invite(f"{request}{header}\r\n\r\nv=0\r\n", "10.0.0.7:5060") == expected
-
-
-@pytest.mark.parametrize(
-    ("sdp", "port"),
-    [
-        ("v=0\r\nm=audio 10004 RTP/AVP 0\r\n", 10004),
-        ("v=0\r\nm=audio 0 RTP/AVP 0\r\nm=audio 10006 RTP/AVP 0\r\n", 10006),
-        ("v=0\r\nm=video 10008 RTP/AVP 0\r\n", 0),
-    ],
-)
-def test_the_port_that_an_sdp_tells_for_audio(sdp: str, port: int) -> None:
-    assert audio_port(sdp) == port
 
 
 def test_a_request_that_is_none_has_no_user_and_no_caller() -> None:
