@@ -3,6 +3,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from domain.order import Cart, Fulfilment, FulfilmentKind
@@ -213,6 +214,42 @@ async def test_calls_come_newest_first_in_pages_though_some_share_their_moment(
     assert set(found) == written
 
 
+async def test_the_lists_are_read_by_index_however_many_rows_there_are(
+    postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher, database: Any
+) -> None:
+    own, _ = tenants
+    owner = await asyncpg.connect(database.owner_url, timeout=10)
+    await owner.execute(
+        "insert into call_log (id, started_at, restaurant_id, unconfirmed_encrypted) select 'many' || r.id || n,"
+        " $1::timestamptz - n * interval '1 minute', r.id, case when n % 100 = 0 then '\\x01'::bytea end"
+        " from restaurant r, generate_series(1, 10000) n",
+        NOW,
+    )
+    await owner.execute(
+        'insert into "order" (id, restaurant_id, number, call_id, fulfilment, currency, total_cents, confirmed_at,'
+        " promised_at) select gen_random_uuid(), r.id, n, 'many' || n, 'pickup', 'EUR', 1,"
+        " $1::timestamptz - n * interval '1 minute', $1 from restaurant r, generate_series(1, 10000) n",
+        NOW,
+    )
+    await owner.execute("analyze")
+    await owner.close()
+    deep = Position(NOW - timedelta(minutes=5000), own.order_id)
+
+    async with postgres.app.tenant(own.id) as conn:
+        await orders.recent(conn, 60, since=NOW - timedelta(hours=12), pii=pii)
+        await orders.recent(conn, 60, deep, pii=pii)
+        await calls.recent(conn, 60, pii=pii)
+        await calls.recent(conn, 60, deep, pii=pii)
+        await calls.unconfirmed(conn, NOW - timedelta(days=4), 60, pii=pii)
+        read = await conn.fetchrow(
+            "select sum(seq_scan) as whole, sum(idx_tup_fetch) as rows from pg_stat_xact_user_tables"
+            " where relname like 'call_log%' or relname like 'order%'"
+        )
+
+    assert read["whole"] == 0
+    assert read["rows"] < 1000
+
+
 async def test_a_cart_that_nobody_agreed_to_is_found_with_its_number_while_it_is_recent(
     postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher
 ) -> None:
@@ -262,10 +299,14 @@ async def test_a_damaged_ciphertext_costs_its_field_and_nothing_else(
         (with_cart,) = await calls.unconfirmed(conn, NOW, 9, pii=pii)
         call = await calls.get(conn, own.call_id, pii=pii)
 
-    assert (order.total_cents, order.unreadable) == (2950, {"customer_name", "address"})
+    assert (order.total_cents, order.unreadable) == (2950, frozenset({"customer_name", "address"}))
     assert (order.customer_name, order.address) == ("", None)
-    assert (with_cart.caller, with_cart.unconfirmed, with_cart.unreadable) == ("+3361", None, {"unconfirmed"})
-    assert (call.caller, call.unreadable) == ("", {"caller"})
+    assert (with_cart.caller, with_cart.unconfirmed, with_cart.unreadable) == (
+        "+3361",
+        None,
+        frozenset({"unconfirmed"}),
+    )
+    assert (call.caller, call.unreadable) == ("", frozenset({"caller"}))
     assert call.transcript
 
 
