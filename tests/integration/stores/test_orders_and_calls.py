@@ -242,11 +242,11 @@ async def test_the_lists_are_read_by_index_however_many_rows_there_are(
         await calls.recent(conn, 60, deep, pii=pii)
         await calls.unconfirmed(conn, NOW - timedelta(days=4), 60, pii=pii)
         read = await conn.fetchrow(
-            "select sum(seq_scan) as whole, sum(idx_tup_fetch) as rows from pg_stat_xact_user_tables"
+            "select sum(seq_tup_read) as whole, sum(idx_tup_fetch) as rows from pg_stat_xact_user_tables"
             " where relname like 'call_log%' or relname like 'order%'"
         )
 
-    assert read["whole"] == 0
+    assert read["whole"] < 100, "of some 40,000"
     assert read["rows"] < 1000
 
 
