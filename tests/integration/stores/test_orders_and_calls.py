@@ -183,7 +183,7 @@ async def test_orders_come_newest_first_in_pages_though_some_share_their_moment(
             written.add((await orders.insert_confirmed(conn, order, pii)).id)
 
         read = [page := await orders.recent(conn, 2)]
-        while page:
+        while page and len(read) < 10:
             read.append(page := await orders.recent(conn, 2, Position(page[-1].confirmed_at, page[-1].id)))
 
     found = [order for page in read for order in page]
@@ -206,7 +206,7 @@ async def test_calls_come_newest_first_in_pages_though_some_share_their_moment(
             written.add(record.id)
 
         read = [page := await calls.recent(conn, 2)]
-        while page:
+        while page and len(read) < 10:
             read.append(page := await calls.recent(conn, 2, Position(page[-1].started_at, page[-1].id)))
 
     found = [call.id for page in read for call in page]
@@ -233,7 +233,7 @@ async def test_the_lists_are_read_by_index_however_many_rows_there_are(
     )
     await owner.execute("analyze")
     await owner.close()
-    deep = Position(NOW - timedelta(minutes=5000), own.order_id)
+    deep = Position(NOW - timedelta(minutes=5000))
 
     async with postgres.app.tenant(own.id) as conn:
         await orders.recent(conn, 60, since=NOW - timedelta(hours=12), pii=pii)

@@ -251,7 +251,10 @@ def _section(page: str) -> str:
 def _walk(client: FlaskClient, path: str, pattern: str) -> list[int]:
     """The numbers that ``pattern`` finds on a page and on all that its links to older ones lead to."""
     found: list[int] = []
+    seen: set[str] = set()
     while path:
+        assert path not in seen, "a page leads back to itself"
+        seen.add(path)
         page = client.get(path).text
         found += map(int, re.findall(pattern, page))
         older = re.search(r'<p class="older"><a href="([^"]+)"', page)
