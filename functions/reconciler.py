@@ -118,6 +118,9 @@ async def _write_call(stores: Stores, note: PendingCall) -> None:
     try:
         async with stores.postgres.platform() as connection:
             await write_conversation(connection, note.record, stores.pii, source=SOURCE)
+        if note.record.unconfirmed is not None:
+            left = live.CartLeft(call_id=note.record.call_id)
+            await live.publish(stores.redis, note.record.restaurant_id, left)
     except UNWRITABLE as error:
         log.error("a call can never be logged", call_id=note.record.call_id, why=type(error).__name__)
     await pending.forget_call(stores.redis, note.record)
