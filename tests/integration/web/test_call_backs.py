@@ -111,7 +111,7 @@ def test_an_unconfirmed_cart_says_what_whom_and_why_apart_from_the_tickets(admin
         assert f'href="tel:{CALLER}"' in section
         assert "The caller hung up" in section
     assert 'class="ticket"' not in board
-    assert "Non confirmées — à rappeler" in french
+    assert "Non confirmées — à\N{NO-BREAK SPACE}rappeler" in french
     assert "L’appelant a raccroché" in french
 
 
