@@ -6,6 +6,7 @@ import asyncpg
 
 from domain.order import ConfirmedOrder
 from eventing import outbox
+from eventing.calling import HANDLER
 from eventing.catalogue import OrderConfirmed, OrderedLine
 from stores import orders
 from stores.ciphers import PiiCipher
@@ -16,14 +17,12 @@ from stores.postgres import Connection
 UNWRITABLE = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, OrderConflictError)
 
 
-async def write_order(
-    connection: Connection, order: ConfirmedOrder, pii: PiiCipher, *, caller: str, source: str
-) -> StoredOrder:
+async def write_order(connection: Connection, order: ConfirmedOrder, pii: PiiCipher, *, caller: str) -> StoredOrder:
     """Raises what ``orders.insert_confirmed`` raises. The event is emitted only with the row that it tells of."""
     stored = await orders.insert_confirmed(connection, order, pii, caller=caller)
     if stored.created:
         event = confirmed_event(order, stored.number)
-        await outbox.emit(connection, event, source=source, subject=f"order/{stored.id}")
+        await outbox.emit(connection, event, source=HANDLER, subject=f"order/{stored.id}")
     return stored
 
 

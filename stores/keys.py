@@ -46,6 +46,11 @@ def restaurant_calls(restaurant_id: str) -> str:
     return f"resto:{restaurant_id}:calls"
 
 
+def restaurant_call_states(restaurant_id: str) -> str:
+    """A hash: the last told state of each call in progress, by its id."""
+    return f"resto:{restaurant_id}:call_states"
+
+
 def restaurant_live(restaurant_id: str) -> str:
     """A pub/sub channel."""
     return f"resto:{restaurant_id}:live"

@@ -116,7 +116,7 @@ async def test_an_order_that_its_handler_writes_at_the_same_moment_is_one_order(
 ) -> None:
     await note_order(stores, order)
     async with postgres.app.tenant(order.restaurant_id) as handler:
-        await ordering.write_order(handler, order, stores.pii, caller=CALLER, source="/call-handler")
+        await ordering.write_order(handler, order, stores.pii, caller=CALLER)
         beside = asyncio.create_task(write_pending(stores))
         async with asyncio.timeout(10):
             while not await somebody_waits_for_a_lock(stores):
@@ -366,7 +366,7 @@ async def test_what_the_handler_has_written_of_a_lost_call_is_kept(stores: Store
         cost_dollars=0.3,
     )
     async with stores.postgres.platform() as connection:
-        await calling.write_conversation(connection, record, stores.pii, source="/call-handler")
+        await calling.write_conversation(connection, record, stores.pii)
 
     await close_lost_calls(stores)
 

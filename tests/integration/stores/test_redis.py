@@ -185,6 +185,43 @@ async def test_a_call_whose_bridge_fell_silent_is_not_counted_and_found_as_lost(
     assert await live.calls_of(redis, "r") == (silent, renewed)
 
 
+async def test_who_is_on_the_phone_is_known_with_the_state_until_the_lease_runs_out(redis: Any) -> None:
+    begun = datetime.now(UTC)
+    silent, renewed, over = live_call("silent"), live_call("renewed"), live_call("over")
+    for call in (silent, renewed, over):
+        await live.call_started(redis, call, begun)
+    await live.publish(redis, "r", live.CallChanged(call_id="silent", state="ringing", at=begun))
+    for state in ("ringing", "joined"):
+        await live.publish(redis, "r", live.CallChanged(call_id="renewed", state=state, at=begun))
+    await live.publish(redis, "r", live.CallChanged(call_id="over", state="ended", at=begun))
+
+    at_once = await live.on_the_phone(redis, "r", begun)
+    later = begun + timedelta(seconds=live.LEASE_S + 1)
+    await live.calls_renewed(redis, [renewed, over], later)
+
+    assert set(at_once) == {(silent, "ringing"), (renewed, "joined")}
+    assert await live.on_the_phone(redis, "r", later) == ((renewed, "joined"),)
+    assert await live.on_the_phone(redis, "another", later) == ()
+
+
+async def test_a_call_whose_state_was_lost_with_redis_is_on_the_phone_all_the_same(redis: Any) -> None:
+    now = datetime.now(UTC)
+    await live.calls_renewed(redis, [live_call("c")], now)
+
+    assert await live.on_the_phone(redis, "r", now) == ((live_call("c"), None),)
+
+
+async def test_no_state_is_kept_of_a_call_that_was_given_up(redis: Any) -> None:
+    now = datetime.now(UTC)
+    await live.call_started(redis, live_call("c"), now)
+    await live.publish(redis, "r", live.CallChanged(call_id="c", state="joined", at=now))
+    await live.call_ended(redis, "r", "c", now)
+
+    await live.publish(redis, "r", live.CallChanged(call_id="c", state="ended", at=now))
+
+    assert await redis.exists(keys.restaurant_call_states("r")) == 0
+
+
 async def test_an_ended_call_leaves_neither_lease_nor_checkpoint(redis: Any) -> None:
     now = datetime.now(UTC)
     await live.call_started(redis, live_call("c"), now)

@@ -76,6 +76,7 @@ async def _without_end(conn: Connection, other: Tenant) -> tuple[str, ...]:
 # Functions that the app role may call. What they may answer about another restaurant is _NOTHING, or one of _REFUSED.
 ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     calls.recent: lambda conn, other, pii, sip: calls.recent(conn, pii=pii),
+    calls.unconfirmed: lambda conn, other, pii, sip: calls.unconfirmed(conn, NOW, 50, pii=pii),
     calls.get: lambda conn, other, pii, sip: calls.get(conn, other.call_id),
     calls.record_started: lambda conn, other, pii, sip: calls.record_started(
         conn,
