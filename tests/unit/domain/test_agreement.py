@@ -79,6 +79,30 @@ def test_a_key_is_an_answer_whatever_was_said_beside_it(cart: Cart) -> None:
         "D'accord, pas de souci",
         "Tout à fait !",
         "Sí, claro",
+        "sure, why not",
+        "go ahead",
+        "exactly",
+        "That's right, thank you very much.",
+        "Yes, don't worry about it",
+        "no no, that's right",
+        "No thanks, that's all.",
+        "nope, that's it",
+        "That's exactly what I said, yes.",
+        "Yes, for half seven, cash please.",
+        "yes, thirty-three euros fifty",
+        "and yes, how long will it take?",
+        "works for me",
+        "parfait",
+        "c'est ça",
+        "d'acc",
+        "c'est bon pour moi",
+        "oui oui",
+        "non merci, c'est tout",
+        "non non c'est parfait",
+        "oui, sans problème",
+        "oui, je viens la chercher à vingt heures",
+        "C'est exactement ce que je voulais, oui",
+        "ça me convient",
     ],
 )
 def test_a_yes_is_understood(said: str) -> None:
@@ -102,15 +126,80 @@ def test_a_yes_is_understood(said: str) -> None:
         "oui si vous livrez",
         "yes and add a Coke",
         "cancel the whole order",
+        "ouais mais sans oignons",
+        "oui, attendez",
+        "ok wait",
+        "yeah no",
+        "not really",
+        "pas vraiment",
+        "non, ça va pas",
+        "no, that's not right",
+        "oui si possible à huit heures",
+        "ain't right",
     ],
 )
 def test_a_yes_that_is_taken_back_is_none(said: str) -> None:
     assert answer_of(said) == "no"
 
 
-@pytest.mark.parametrize("said", ["uh-huh", "mhm", "", "Honey", "Bonjour"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "uh-huh",
+        "mhm",
+        "",
+        "Honey",
+        "Bonjour",
+        "Is that right?",
+        "C'est ça ?",
+        "what's the right price",
+        "good evening",
+        "I think so",
+        "whatever you like",
+    ],
+)
 def test_what_is_neither_has_to_be_asked_again(said: str) -> None:
     assert answer_of(said) == "unclear"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "yes and a Coke",
+        "yes, two pizzas",
+        "yes, for two",
+        "Yes, can I have a tiramisu?",
+        "yes, one more thing",
+        "yes, the large one",
+        "yes, extra cheese",
+        "yes, hold the onions",
+        "yes, as long as it's quick",
+        "yes, although it's a lot",
+        "yes, tomorrow",
+        "yes, almost",
+        "yes, I guess",
+        "yes, can you repeat that",
+        "yes, you forgot the fries",
+        "yes hello",
+        "oui et un café",
+        "oui, mettez-en deux",
+        "oui, une petite",
+        "oui, en livraison",
+        "oui, par contre je suis au 12",
+        "oui, il manque le coca",
+        "oui, une seconde",
+        "oui, presque",
+        "oui bof",
+    ],
+)
+def test_a_yes_with_anything_beside_it_that_may_change_the_order_is_asked_again(said: str) -> None:
+    assert answer_of(said) == "unclear"
+
+
+def test_the_callers_own_name_may_stand_beside_a_yes(cart: Cart) -> None:
+    require_agreement(agreement(cart, answer="Yes, Sam."), cart)
+    with pytest.raises(Refused):
+        require_agreement(agreement(cart, answer="Yes, Paul."), cart)
 
 
 @pytest.mark.parametrize(
