@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from domain import carts
-from domain.agreement import Agreement, answer_of, misread, question_from, require_agreement
+from domain.agreement import Agreement, misread, question_from, require_agreement
+from domain.answers import answer_of
 from domain.errors import Refused
 from domain.menu import Menu
 from domain.order import Cart
