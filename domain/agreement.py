@@ -24,6 +24,8 @@ from domain.number_words import spoken_numbers
 from domain.order import Cart
 from domain.spoken_time import language_of
 
+YES_KEYS = frozenset("1#")  # as on every other telephone menu; another key may mean anything
+
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
@@ -56,10 +58,12 @@ def require_agreement(agreement: Agreement, cart: Cart) -> None:
         raise Refused("caller_speaking", "The caller is speaking: listen first.", (), "read_back")
     if not agreement.answered:
         raise Refused("not_answered", "The caller has not answered the read-back yet: wait.", (), "read_back")
+    if agreement.key in YES_KEYS:
+        return
     # Not before a caller has answered: the patterns of its words would take 10 ms of each cold start.
     from domain.answers import answer_of
 
-    if not agreement.key and agreement.answer and answer_of(agreement.answer, cart.customer_name) != "yes":
+    if (agreement.key or agreement.answer) and answer_of(agreement.answer, cart.customer_name) != "yes":
         message = (
             "That was no clear yes. Do what the caller asked for; if the order is to stay as it is, call read_cart"
             " again and ask for a yes or a no."

@@ -49,8 +49,8 @@ LEFT = {
     "callers": "select count(*) from call_log where caller_encrypted is not null and caller_hash is not null",
     "customers": "select count(*) from customer",
     "orders": 'select count(*) from "order" o join order_item i on i.order_id = o.id join order_key k'
-    " on k.order_id = o.id where o.address_encrypted is not null and o.customer_name_encrypted is not null"
-    " and o.customer_id is not null and i.note <> '' and k.content_hash is not null",
+    " on k.order_id = o.id where o.address_encrypted is not null or o.customer_name_encrypted is not null"
+    " or o.customer_id is not null or i.note <> '' or k.content_hash is not null",
 }
 
 

@@ -58,8 +58,17 @@ def test_without_words_the_models_own_judgement_counts(cart: Cart) -> None:
     require_agreement(agreement(cart, answer=""), cart)
 
 
-def test_a_key_is_an_answer_whatever_was_said_beside_it(cart: Cart) -> None:
-    require_agreement(agreement(cart, answer="what?", key="1"), cart)
+@pytest.mark.parametrize(("key", "answer"), [("1", "what?"), ("#", ""), ("0", "Yes.")])
+def test_a_key_for_yes_is_one_whatever_was_said_beside_it_and_a_yes_whatever_was_pressed(
+    cart: Cart, key: str, answer: str
+) -> None:
+    require_agreement(agreement(cart, answer=answer, key=key), cart)
+
+
+def test_any_other_key_has_to_be_asked_about(cart: Cart) -> None:
+    with pytest.raises(Refused) as refused:
+        require_agreement(agreement(cart, answer="", key="2"), cart)
+    assert refused.value.code == "not_agreed"
 
 
 @pytest.mark.parametrize(
