@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import takewhile
 
 from domain.errors import Refused
 from domain.names import fold
@@ -78,6 +79,7 @@ _AMOUNT = re.compile(
     r"(?: ?(?P<unit>€|\$|£|euros?|eur|pounds?|livres?|dollars?|francs?|chf|gbp|usd)"
     r"(?: (?:and |et )?(?P<rest>\d{1,2})(?!\d)(?: (?:cents?|centimes?|pence|p))?)?)?"
 )
+NUMBER_WITHIN = 5  # words before an item's name: "2 of your large thin Margherita"
 _ONE = frozenset(("1", "a", "an", "un", "une", "one"))
 # Words that a sentence says otherwise, or not at all, without meaning something else.
 _SMALL = frozenset(
@@ -94,17 +96,23 @@ def misread(text: str, cart: Cart, total_cents: int, language: str) -> tuple[str
     numbers = spoken_numbers(text, language_of(language))
     words = fold(numbers).split()
     wrong = []
-    for line in cart.lines:
+    firsts = [_first_word(spoken_numbers(line.item_name, language_of(language))) for line in cart.lines]
+    for line, first in zip(cart.lines, firsts, strict=True):
+        others = [one for one in firsts if one != first and not one.isdigit()]  # "Quatre fromages"
         names = [line.item_name, line.size_name, *(modifier.name for modifier in line.modifiers)]
         wanted = [word for name in names for word in fold(spoken_numbers(name, language_of(language))).split()]
         all_said = all(_is_said(word, words) for word in wanted if word not in _SMALL)
-        counted = str(line.quantity) in words or (line.quantity == 1 and not _ONE.isdisjoint(words))
-        if not (all_said and counted):
+        if not (all_said and _is_counted(first, line.quantity, words, others, language)):
             wrong.append(line.item_name)
     # In words as they fold, in digits as they are written: folding takes the decimal point away.
     if total_cents not in _amounts(numbers) | _amounts(text):
         wrong.append("total")
     return tuple(wrong)
+
+
+def _first_word(name: str) -> str:
+    """By which a name is found: its first word that is said as it stands."""
+    return next((word for word in fold(name).split() if word not in _SMALL), "")
 
 
 def _is_said(word: str, words: list[str]) -> bool:
@@ -113,6 +121,21 @@ def _is_said(word: str, words: list[str]) -> bool:
     return any(
         said == word or (len(stem) > 2 and said.startswith(stem) and len(said) <= len(word) + 2) for said in words
     )
+
+
+def _is_counted(name: str, quantity: int, words: list[str], others: list[str], language: str) -> bool:
+    """Whether ``quantity`` is the number before a place where ``name`` is said; anywhere, when none stands before it.
+
+    A number before one of the ``others``' names is that one's.
+    """
+    ones = _ONE - {"a", "an"} if language_of(language) == "fr" else _ONE  # "à" folds to "a"
+    said = ["1" if word in ones else word for word in words]
+    counts = []
+    for at in (at for at, word in enumerate(words) if _is_said(name, [word])):
+        before = said[max(0, at - NUMBER_WITHIN) : at][::-1]
+        own = takewhile(lambda word: not any(_is_said(other, [word]) for other in others), before)
+        counts.append(next((word for word in own if word.isdigit()), ""))
+    return str(quantity) in counts or (not any(counts) and str(quantity) in said)
 
 
 def _amounts(numbers: str) -> set[int]:

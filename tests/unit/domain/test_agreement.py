@@ -219,6 +219,8 @@ def test_the_callers_own_name_may_stand_beside_a_yes(cart: Cart) -> None:
         "Two large margheritas with olives and a Coke, that comes to thirty euros. Is that right?",
         "2 large Margheritas, olives, one coke: €30.00.",
         "Alright: 2 margherita (large, with olives), 1 coke. 30.00 euros in all, OK?",
+        "Margherita, two of them, large, with olives, and a Coke: 30 euros.",
+        "Two large Margheritas with olives, Coke, one name on it, Sam. 30 euros.",
     ],
 )
 def test_a_read_back_may_use_its_own_words(cart: Cart, said: str) -> None:
@@ -233,6 +235,7 @@ def test_a_read_back_may_use_its_own_words(cart: Cart, said: str) -> None:
         ("Two large Margheritas with olives, thirty euros.", ("Coke",)),
         ("Three large Margheritas with olives and a Coke, 30 euros.", ("Margherita",)),
         ("Two Margheritas with olives and a Coke, 30 euros.", ("Margherita",)),
+        ("A large Margherita with olives and two Cokes, 30 euros.", ("Margherita", "Coke")),
         ("Two large Margheritas and a Coke, 30 euros.", ("Margherita",)),
         ("Anything else?", ("Margherita", "Coke", "total")),
     ],
