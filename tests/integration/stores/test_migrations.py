@@ -190,11 +190,36 @@ async def test_what_was_there_gets_the_country_of_its_zone_and_one_vat_rate_for_
         "Europe/Paris": "FR",
         "Europe/Dublin": "IE",
         "Indian/Reunion": "RE",
-        "America/Lima": "FR",
+        "America/Lima": "ZZ",
     }
     assert {row["max_order_cents"] for row in rows} == {50_000}
     assert [tuple(row) for row in rates] == [(550, 550)] * 4
     assert len(forced) == 1
+
+
+async def test_only_a_country_that_was_guessed_is_taken_back_and_the_operator_is_told(
+    blank: Blank, caplog: pytest.LogCaptureFixture
+) -> None:
+    insert = "insert into restaurant (name, language, currency, zone) values ($1, 'fr', 'EUR', $1) returning id"
+    for until, zone in (("0010", "America/Lima"), ("0014", "Etc/UTC")):
+        await migrate(blank.url, migrations=tuple(one for one in shipped_migrations() if one.name < until))
+        connection = await connect(blank.url)
+        restaurant_id = await connection.fetchval(insert, zone)
+        if until == "0014":
+            await connection.execute("update restaurant set country = 'FR' where id = $1", restaurant_id)
+        await connection.close()
+
+    await migrate(blank.url)
+
+    connection = await connect(blank.url)
+    await connection.execute(insert, "Europe/Paris")
+    countries = {row["zone"]: row["country"] for row in await connection.fetch("select zone, country from restaurant")}
+    guessed = await connection.fetchval("select id from restaurant where zone = 'America/Lima'")
+    await connection.close()
+    assert countries == {"America/Lima": "ZZ", "Etc/UTC": "FR", "Europe/Paris": "ZZ"}
+    told = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert len(told) == 1
+    assert str(guessed) in str(told[0].__dict__)
 
 
 async def test_a_server_that_is_away_is_waited_for_until_the_deadline() -> None:

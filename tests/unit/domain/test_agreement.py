@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from domain import carts
-from domain.agreement import Agreement, answer_of, misread, question_from, require_agreement
+from domain.agreement import Agreement, misread, question_from, require_agreement
+from domain.answers import answer_of
 from domain.errors import Refused
 from domain.menu import Menu
 from domain.order import Cart
@@ -57,8 +58,17 @@ def test_without_words_the_models_own_judgement_counts(cart: Cart) -> None:
     require_agreement(agreement(cart, answer=""), cart)
 
 
-def test_a_key_is_an_answer_whatever_was_said_beside_it(cart: Cart) -> None:
-    require_agreement(agreement(cart, answer="what?", key="1"), cart)
+@pytest.mark.parametrize(("key", "answer"), [("1", "what?"), ("#", ""), ("0", "Yes.")])
+def test_a_key_for_yes_is_one_whatever_was_said_beside_it_and_a_yes_whatever_was_pressed(
+    cart: Cart, key: str, answer: str
+) -> None:
+    require_agreement(agreement(cart, answer=answer, key=key), cart)
+
+
+def test_any_other_key_has_to_be_asked_about(cart: Cart) -> None:
+    with pytest.raises(Refused) as refused:
+        require_agreement(agreement(cart, answer="", key="2"), cart)
+    assert refused.value.code == "not_agreed"
 
 
 @pytest.mark.parametrize(
@@ -79,6 +89,30 @@ def test_a_key_is_an_answer_whatever_was_said_beside_it(cart: Cart) -> None:
         "D'accord, pas de souci",
         "Tout à fait !",
         "Sí, claro",
+        "sure, why not",
+        "go ahead",
+        "exactly",
+        "That's right, thank you very much.",
+        "Yes, don't worry about it",
+        "no no, that's right",
+        "No thanks, that's all.",
+        "nope, that's it",
+        "That's exactly what I said, yes.",
+        "Yes, for half seven, cash please.",
+        "yes, thirty-three euros fifty",
+        "and yes, how long will it take?",
+        "works for me",
+        "parfait",
+        "c'est ça",
+        "d'acc",
+        "c'est bon pour moi",
+        "oui oui",
+        "non merci, c'est tout",
+        "non non c'est parfait",
+        "oui, sans problème",
+        "oui, je viens la chercher à vingt heures",
+        "C'est exactement ce que je voulais, oui",
+        "ça me convient",
     ],
 )
 def test_a_yes_is_understood(said: str) -> None:
@@ -102,15 +136,80 @@ def test_a_yes_is_understood(said: str) -> None:
         "oui si vous livrez",
         "yes and add a Coke",
         "cancel the whole order",
+        "ouais mais sans oignons",
+        "oui, attendez",
+        "ok wait",
+        "yeah no",
+        "not really",
+        "pas vraiment",
+        "non, ça va pas",
+        "no, that's not right",
+        "oui si possible à huit heures",
+        "ain't right",
     ],
 )
 def test_a_yes_that_is_taken_back_is_none(said: str) -> None:
     assert answer_of(said) == "no"
 
 
-@pytest.mark.parametrize("said", ["uh-huh", "mhm", "", "Honey", "Bonjour"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "uh-huh",
+        "mhm",
+        "",
+        "Honey",
+        "Bonjour",
+        "Is that right?",
+        "C'est ça ?",
+        "what's the right price",
+        "good evening",
+        "I think so",
+        "whatever you like",
+    ],
+)
 def test_what_is_neither_has_to_be_asked_again(said: str) -> None:
     assert answer_of(said) == "unclear"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "yes and a Coke",
+        "yes, two pizzas",
+        "yes, for two",
+        "Yes, can I have a tiramisu?",
+        "yes, one more thing",
+        "yes, the large one",
+        "yes, extra cheese",
+        "yes, hold the onions",
+        "yes, as long as it's quick",
+        "yes, although it's a lot",
+        "yes, tomorrow",
+        "yes, almost",
+        "yes, I guess",
+        "yes, can you repeat that",
+        "yes, you forgot the fries",
+        "yes hello",
+        "oui et un café",
+        "oui, mettez-en deux",
+        "oui, une petite",
+        "oui, en livraison",
+        "oui, par contre je suis au 12",
+        "oui, il manque le coca",
+        "oui, une seconde",
+        "oui, presque",
+        "oui bof",
+    ],
+)
+def test_a_yes_with_anything_beside_it_that_may_change_the_order_is_asked_again(said: str) -> None:
+    assert answer_of(said) == "unclear"
+
+
+def test_the_callers_own_name_may_stand_beside_a_yes(cart: Cart) -> None:
+    require_agreement(agreement(cart, answer="Yes, Sam."), cart)
+    with pytest.raises(Refused):
+        require_agreement(agreement(cart, answer="Yes, Paul."), cart)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +219,8 @@ def test_what_is_neither_has_to_be_asked_again(said: str) -> None:
         "Two large margheritas with olives and a Coke, that comes to thirty euros. Is that right?",
         "2 large Margheritas, olives, one coke: €30.00.",
         "Alright: 2 margherita (large, with olives), 1 coke. 30.00 euros in all, OK?",
+        "Margherita, two of them, large, with olives, and a Coke: 30 euros.",
+        "Two large Margheritas with olives, Coke, one name on it, Sam. 30 euros.",
     ],
 )
 def test_a_read_back_may_use_its_own_words(cart: Cart, said: str) -> None:
@@ -134,6 +235,7 @@ def test_a_read_back_may_use_its_own_words(cart: Cart, said: str) -> None:
         ("Two large Margheritas with olives, thirty euros.", ("Coke",)),
         ("Three large Margheritas with olives and a Coke, 30 euros.", ("Margherita",)),
         ("Two Margheritas with olives and a Coke, 30 euros.", ("Margherita",)),
+        ("A large Margherita with olives and two Cokes, 30 euros.", ("Margherita", "Coke")),
         ("Two large Margheritas and a Coke, 30 euros.", ("Margherita",)),
         ("Anything else?", ("Margherita", "Coke", "total")),
     ],
