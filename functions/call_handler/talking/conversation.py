@@ -439,12 +439,15 @@ class Conversation:
         self._leave_when_said(now)
         if self._leaving is not None:
             return
+        if self._engine is not None:
+            self._look_after(self._engine, now)
         if self._patience.filler_due(now, self._is_owed(now)):
             self._media.prompt("one_moment")
-        if self._engine is None:
-            return
+
+    def _look_after(self, engine: Engine, now: float) -> None:
+        """Tell the engine of keys, of a turn's end and of silence, and ask for what it owes."""
         if self._keys and now - self._keys_at >= KEYPAD_PAUSE_S and not self._caller_speaking:
-            self._engine.remember(Line("caller", f"({self._keys})"))
+            engine.remember(Line("caller", f"({self._keys})"))
             self._keys = ""
             self.speak()
         missing = self._patience.missing(now)
@@ -452,7 +455,7 @@ class Conversation:
             self._ask_again(missing)
         elif self._patience.turn_overdue(now):
             log.warning("the engine does not end the caller's turn: ended for it")
-            self._engine.end_turn()
+            engine.end_turn()
             self._caller_pauses()
             self.speak()
         elif self._tools.closing is None:

@@ -243,6 +243,16 @@ async def test_a_turn_that_the_engine_never_ends_is_ended_when_the_line_is_quiet
     assert [act for act in scene.engine.done if act[0] != "hear"] == [("end_turn",), ("speak", "")]
 
 
+async def test_silence_after_a_turn_that_never_ends_counts_from_the_callers_last_sound(scene: Scene) -> None:
+    scene.engine_says(CallerSpeaks())
+    scene.conversation.caller_audio(NOISE)
+    while ("prompt", "one_moment") not in scene.media.done and scene.now < 10.0:
+        scene.conversation.caller_audio(QUIET)
+        scene.passes(0.25)
+
+    assert scene.now <= 3.5
+
+
 async def test_noise_that_the_engine_takes_for_a_caller_ends_too(scene: Scene) -> None:
     scene.engine_says(CallerSpeaks())
     for _ in range(int(TURN_AT_MOST_S) - 1):
