@@ -135,6 +135,7 @@ class Conversation:
         self._reply_spoke = False
         self._ended: deque[str] = deque(maxlen=ENDED_REPLIES)
         self._asked = False  # for a reply that has not begun
+        self._asked_for = ""  # its sentence, in case it is refused
         self._owed: str | None = None  # a reply to ask for as soon as one may: a sentence, or "" for any
         self._tool_rounds = 0
         self._tool_task: asyncio.Task[None] | None = None
@@ -165,6 +166,7 @@ class Conversation:
             return
         self._owed = None
         self._asked = True
+        self._asked_for = sentence
         self._engine.speak(sentence)
         self._patience.expect_reply(self._clock())
 
@@ -275,7 +277,7 @@ class Conversation:
                 self._reply_ends(event)
             case StillReplying():
                 self._asked = False
-                self._owed = self._owed or ""
+                self._owed = self._owed or self._asked_for
             case EngineComplains():
                 log.warning("the engine complains", code=event.code, pii_text=event.message)
             case EngineGone():
@@ -303,6 +305,7 @@ class Conversation:
         self._patience.stop_expecting()
         self._audible_id = ""
         self._owed = None if self._owed is None else ""  # what was to be said word for word may be wrong by now
+        self._asked_for = ""
         if isinstance(self._tools.closing, EndCall) and self._leaving is None:
             self._tools.closing = self._leave_by = None  # the caller has more to say
         if self._playback.idle(now) or self._leaving is not None:

@@ -276,6 +276,24 @@ async def test_a_reply_refused_because_one_is_being_made_is_asked_for_when_that_
     assert [act for act in scene.engine.done if act[0] == "speak"] == [("speak", "")] * 2
 
 
+async def test_a_sentence_refused_because_a_reply_is_being_made_is_still_said(scene: Scene) -> None:
+    scene.conversation.speak("Are you still there?")
+    scene.engine_says(ReplyStarts("other"), StillReplying())
+
+    scene.engine_says(ReplyAudio("other", "i9", 0, bytes(80)), ReplyEnds("other", "completed", "", (), Usage()))
+
+    assert scene.engine.done == [("speak", "Are you still there?")] * 2
+
+
+async def test_a_refused_sentence_that_the_caller_spoke_over_is_not_said(scene: Scene) -> None:
+    scene.conversation.speak("Are you still there?")
+    scene.engine_says(ReplyStarts("other"), CallerSpeaks(), StillReplying(), CallerPauses())
+
+    scene.engine_says(ReplyEnds("other", "cancelled", "", (), Usage()))
+
+    assert scene.engine.done[-1] == ("speak", "")
+
+
 @pytest.mark.parametrize("status", ["completed", "incomplete"])
 async def test_a_reply_that_says_nothing_is_asked_for_again_at_once(scene: Scene, status: str) -> None:
     scene.engine_says(CallerSpeaks(), CallerPauses(), ReplyStarts("r1"))
