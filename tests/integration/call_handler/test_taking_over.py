@@ -1,5 +1,6 @@
 """A call goes on in another handler: from the checkpoint, without asking again and without ordering twice."""
 
+import signal
 from typing import Any
 
 import pytest
@@ -68,6 +69,34 @@ async def test_a_killed_handlers_call_goes_on_where_it_stopped(
     assert confirmed["order"] == {"number": 1}
     assert ended.outcome == "order_confirmed"
     assert len((await written(postgres))[0]) == 1
+
+
+async def test_a_handler_that_was_frozen_does_not_undo_what_was_agreed_with_the_next_one(
+    start_handler: StartHandler, engine: FakeEngine, bridge_for: MakeBridge, ring: Ring, redis: Any
+) -> None:
+    call_id = new_id()
+    frozen, next_handler = await start_handler(engine), await start_handler(engine)
+    first_bridge = await bridge_for(call_id, attempt=1)
+    _, first = await connect(ring(frozen, first_bridge), engine)
+    await first.caller_says("Good evening.")
+    await eventually(lambda: checkpoints.load(redis, call_id), lambda saved: saved and saved.turns == 1)
+    frozen.process.send_signal(signal.SIGSTOP)
+    bridge = await bridge_for(call_id, attempt=2, resumed=True)
+    lane, second = await connect(ring(next_handler, bridge), engine)
+    await second.expect("response.create")
+    await second.reply(calls=[("add_item", {"item": "Margherita", "size": "Small"})])
+    await eventually(lambda: checkpoints.load(redis, call_id), lambda saved: saved and saved.cart.lines)
+
+    await first_bridge.lose()
+    frozen.process.send_signal(signal.SIGCONT)
+    await frozen.log_says("call lost")
+    kept = await checkpoints.load(redis, call_id)
+
+    assert kept is not None
+    assert kept.attempt == 2
+    assert len(kept.cart.lines) == 1
+    await bridge.hang_up()
+    await lane.until(EndedLine)
 
 
 async def test_an_order_that_was_confirmed_before_is_not_ordered_again(
