@@ -34,7 +34,7 @@ CALL_AT_MOST_S = 3600.0  # the handler Service's timeoutSeconds
 PLAY_OUT_WITHIN_S = 20.0  # the last sentence, before hanging up
 BYE_WITHIN_S = 3.0
 TRANSFER_WITHIN_S = 25.0
-REASSURE_AFTER_S = 2.5  # of silence while no handler has joined; the prompt and a tick come on top
+REASSURE_AFTER_S = 2.5  # of silence while there is no handler; the prompt and a tick come on top
 REASSURE_EVERY_S = 5.0
 TICK_S = 0.25
 KEYS_KEPT = 200
@@ -87,7 +87,7 @@ class BridgedCall:
         self._stream: MediaStream | None = None
         self._worker = ""
         self._greeted = asyncio.Event()
-        self._connected = False  # the present attempt
+        self._waiting = False  # for a handler that can hear the caller, and not for a fallback
         self._resumed = False  # an earlier handler had the caller
         self._stop_reason = "caller_hung_up"
         self._refer_answer: asyncio.Future[bool] | None = None
@@ -169,7 +169,7 @@ class BridgedCall:
         arrival, services, number = self.arrival, self.services, self.record.attempts
         stream = self._stream = MediaStream(arrival.call_id, self.audio, self)
         url, token = services.media.open_door(arrival.call_id, number, stream)
-        self._connected = False
+        self._waiting = True
         self._news.waiting(number, url)
         incoming = CallIncoming(
             call_id=arrival.call_id,
@@ -203,6 +203,7 @@ class BridgedCall:
                 self._worker = ""
 
     async def _fall_back(self, reason: MissedReason) -> None:
+        self._waiting = False
         if self.caller_gone.is_set():
             self.record.outcome = "abandoned"
             return
@@ -212,11 +213,11 @@ class BridgedCall:
         self.record.outcome = await fallbacks.run(self, reason)
 
     async def _reassure(self) -> None:
-        """Say "one moment" into a silence while no handler can: a joined one may still be dialling its model."""
+        """Say "one moment" into a silence while no handler can: refused ones, or one that still dials its model."""
         quiet_since, after_s = time.monotonic(), REASSURE_AFTER_S
         while not self.caller_gone.is_set():
             await asyncio.sleep(TICK_S)
-            if self._stream is None or self._connected:
+            if not self._waiting:
                 quiet_since, after_s = time.monotonic(), REASSURE_AFTER_S
             elif self.audio.ms_to_play:
                 quiet_since = time.monotonic()
@@ -288,7 +289,7 @@ class BridgedCall:
         self.services.pods.busy(worker)
 
     def connected(self) -> None:
-        self._connected = True
+        self._waiting = False
         self.record.joined(datetime.now(UTC))
         self._news.joined(self.record.attempts)
 

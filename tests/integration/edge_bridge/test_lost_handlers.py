@@ -13,7 +13,7 @@ from edge_bridge.prompts import prompt
 from protocols import call_lane
 from softphone.caller import Caller
 from tests.hearing import hears
-from tests.integration.edge_bridge.conftest import BUSY, FORWARD, HUMAN, MESSAGE, RECORDED, Scene, tone
+from tests.integration.edge_bridge.conftest import BUSY, FORWARD, HUMAN, MESSAGE, RECORDED, Scene, Start, tone
 from tests.integration.edge_bridge.handler_app import HandledCall, HandlerApp, serve_to_the_end
 
 pytestmark = pytest.mark.integration
@@ -108,6 +108,19 @@ async def test_a_caller_hears_one_moment_while_a_handler_is_getting_ready(
         await caller.invite()
         greeted_at = await caller.rtp.wait_for_speech_end(1200, 10, since=caller.invited_at)
         heard_at = await caller.rtp.wait_for_voice(greeted_at, 8)
+        await hears(caller, prompt("en", "one_moment"))
+    assert heard_at - greeted_at <= SILENCE_AT_MOST_S
+
+
+@pytest.mark.usefixtures("seeded")
+async def test_a_caller_hears_one_moment_while_every_handler_refuses(start: Start) -> None:
+    """The pauses between attempts are part of the same silence."""
+    bridge = start(HANDLER_WAIT_S="15")
+    async with HandlerApp(bridge.sink_port) as app, Caller(bridge.target, BUSY) as caller:
+        app.refusals = [503] * 20
+        await caller.invite()
+        greeted_at = await caller.rtp.wait_for_speech_end(1200, 10, since=caller.invited_at)
+        heard_at = await caller.rtp.wait_for_voice(greeted_at, 12)
         await hears(caller, prompt("en", "one_moment"))
     assert heard_at - greeted_at <= SILENCE_AT_MOST_S
 
