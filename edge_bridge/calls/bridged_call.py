@@ -34,7 +34,8 @@ CALL_AT_MOST_S = 3600.0  # the handler Service's timeoutSeconds
 PLAY_OUT_WITHIN_S = 20.0  # the last sentence, before hanging up
 BYE_WITHIN_S = 3.0
 TRANSFER_WITHIN_S = 25.0
-REASSURE_EVERY_S = 6.0  # of silence while no handler has joined
+REASSURE_AFTER_S = 2.0  # of silence while there is no handler; a tick and the prompts' own silence come on top
+REASSURE_EVERY_S = 5.0
 TICK_S = 0.25
 KEYS_KEPT = 200
 HOLD_PAUSE_FRAMES = 300  # between two times of the hold sentence
@@ -86,6 +87,8 @@ class BridgedCall:
         self._stream: MediaStream | None = None
         self._worker = ""
         self._greeted = asyncio.Event()
+        self._waiting = False  # for a handler that can hear the caller, and not for a fallback
+        self._resumed = False  # an earlier handler had the caller
         self._stop_reason = "caller_hung_up"
         self._refer_answer: asyncio.Future[bool] | None = None
         self._transfer: asyncio.Task[bool] | None = None
@@ -152,6 +155,7 @@ class BridgedCall:
                     return
                 case Again():
                     if step.one_moment:
+                        self._resumed = True
                         self._news.lost()
                         self.audio.clear()
                         self.say("one_moment")
@@ -165,6 +169,7 @@ class BridgedCall:
         arrival, services, number = self.arrival, self.services, self.record.attempts
         stream = self._stream = MediaStream(arrival.call_id, self.audio, self)
         url, token = services.media.open_door(arrival.call_id, number, stream)
+        self._waiting = True
         self._news.waiting(number, url)
         incoming = CallIncoming(
             call_id=arrival.call_id,
@@ -198,6 +203,7 @@ class BridgedCall:
                 self._worker = ""
 
     async def _fall_back(self, reason: MissedReason) -> None:
+        self._waiting = False
         if self.caller_gone.is_set():
             self.record.outcome = "abandoned"
             return
@@ -207,14 +213,16 @@ class BridgedCall:
         self.record.outcome = await fallbacks.run(self, reason)
 
     async def _reassure(self) -> None:
-        """Say "one moment" into a silence while nobody has joined."""
-        quiet_s = 0.0
+        """Say "one moment" into a silence while no handler can: refused ones, or one that still dials its model."""
+        quiet_since, after_s = time.monotonic(), REASSURE_AFTER_S
         while not self.caller_gone.is_set():
             await asyncio.sleep(TICK_S)
-            waiting = self._stream is not None and not self._stream.is_joined
-            quiet_s = quiet_s + TICK_S if waiting and not self.audio.ms_to_play else 0.0
-            if quiet_s >= REASSURE_EVERY_S:
-                quiet_s = 0.0
+            if not self._waiting:
+                quiet_since, after_s = time.monotonic(), REASSURE_AFTER_S
+            elif self.audio.ms_to_play:
+                quiet_since = time.monotonic()
+            elif time.monotonic() - quiet_since >= after_s:
+                after_s = REASSURE_EVERY_S
                 self.say("one_moment")
 
     # --- What fallbacks use ----------------------------------------------------------------------------------
@@ -281,6 +289,7 @@ class BridgedCall:
         self.services.pods.busy(worker)
 
     def connected(self) -> None:
+        self._waiting = False
         self.record.joined(datetime.now(UTC))
         self._news.joined(self.record.attempts)
 
@@ -293,7 +302,8 @@ class BridgedCall:
             restaurant_id=self.line.restaurant.id,
             early_audio_ms=self.audio.ms_waiting,
             greeting_text=self.line.greeting.text,
-            greeting_remaining_ms=0 if self._greeted.is_set() else self.audio.ms_to_play,
+            greeting_remaining_ms=self.audio.ms_to_play if self._resumed or not self._greeted.is_set() else 0,
+            resumed=self._resumed,
         )
 
     def transfer_wanted(self, target: str, reason: str) -> None:

@@ -42,6 +42,33 @@ async def test_a_call_goes_on_from_its_checkpoint(redis: Any) -> None:
     assert await checkpoints.load(redis, "a call") is None
 
 
+def _begun(attempt: int, turns: int) -> Checkpoint:
+    order = _order()
+    cart = Cart("EUR", order.id, 1, 1)
+    return Checkpoint(
+        call_id="a call", restaurant_id=order.restaurant_id, attempt=attempt, started_at=NOW, cart=cart, turns=turns
+    )
+
+
+async def test_an_earlier_attempt_does_not_replace_the_checkpoint_of_a_later_one(redis: Any) -> None:
+    first, second, again = _begun(1, turns=1), _begun(2, turns=2), _begun(2, turns=3)
+
+    for saved in (first, second, first, again, first):
+        await checkpoints.save(redis, "a call", saved)
+
+    assert await checkpoints.load(redis, "a call") == again
+
+
+@pytest.mark.parametrize("other", [b'{"callId": 1}', b'{"attempt": null}', b"[]", b"not JSON"])
+async def test_a_checkpoint_in_another_shape_is_replaced(redis: Any, other: bytes) -> None:
+    await redis.set(keys.call_checkpoint("a call"), other)
+    mine = _begun(1, turns=1)
+
+    await checkpoints.save(redis, "a call", mine)
+
+    assert await checkpoints.load(redis, "a call") == mine
+
+
 async def test_a_checkpoint_in_another_shape_counts_as_none(redis: Any) -> None:
     await redis.set(keys.call_checkpoint("a call"), b'{"callId": 1}')
 
