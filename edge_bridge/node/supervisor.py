@@ -135,9 +135,10 @@ class Supervisor:
             used, byes = tuple(self._rtp_ports.values()), tuple(self._byes.values())
             self._give_up_calls()
             hanging_up = farewells.hang_up(byes, self._config.sip_bind_address, self._config.sip_port)
-            await asyncio.gather(hanging_up, self._quarantine.listen(used))
             if self._stopping.is_set():
+                await hanging_up
                 return 0
+            await asyncio.gather(hanging_up, self._quarantine.listen(used))
             if status in NO_USE_TRYING and not self._reported:
                 return status
             pause = FIRST_RESTART_S if time.monotonic() - started > HEALTHY_AFTER_S else pause
