@@ -105,7 +105,8 @@ class SipCall(pj.Call):  # type: ignore[misc]
             if self._asked is None or self._side is None or event.type != pj.PJSIP_EVENT_TX_MSG:
                 return
             answer = str(event.src.tdata.wholeMsg)
-            if answer.startswith("SIP/2.0 200 "):
+            # The 180 names the dialog already. The 200 would be too late: it is reported when the caller has it.
+            if answer.startswith("SIP/2.0 180 "):
                 (invite, source), self._asked = self._asked, None
                 self._owner.events.up(self.handle, bye(invite, source, answer, self._owner.sent_by))
         except Exception:

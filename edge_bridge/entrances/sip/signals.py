@@ -84,7 +84,7 @@ class SipEvents(Protocol):
         """The caller was told to send its audio to this port."""
 
     def up(self, handle: Handle, bye: Bye) -> None:
-        """The INVITE was answered with 200. Once a call."""
+        """The dialog is known; the 200 comes next. Once a call."""
 
     def answered(self, handle: Handle, codec: str) -> None:
         """Audio flows both ways; ``codec`` is PCMU or PCMA. Once a call."""
@@ -114,7 +114,7 @@ def read_invite(message: str, source: str) -> Invite:
 
 
 def bye(invite: str, source: str, answer: str, sent_by: str) -> Bye:
-    """The called side's BYE in the dialog of ``invite``, which came from ``source``, and of its 200, ``answer``.
+    """The called side's BYE in the dialog of ``invite``, which came from ``source``, and of its 180, ``answer``.
 
     Raises KeyError when one of the two lacks a header that every dialog has.
     """
