@@ -83,7 +83,7 @@ class Worker:
             pods=self._pods,
             recorder=self._recorder,
         )
-        self._desk = NewsDesk(self._feed, self._emissions, pii, config.node_id)
+        self._desk = NewsDesk(self._feed, self._emissions, pii, config.node_id, control.CallKeeper(end))
         self._switchboard = Switchboard(config.max_calls, services, self._desk, self._registered)
         self._endpoint = SipEndpoint(SipAddress.of(config), self._switchboard)
         self._switchboard.attach(self._endpoint)
@@ -116,6 +116,7 @@ class Worker:
 
         self._end.when_supervisor_gone(lambda: loop.call_soon_threadsafe(cut))
         prompts.preload()
+        self._desk.pii.encrypt("", "")  # loads the cipher, which the first caller's 180 would wait for
         await self._open()
 
         jobs = (self._feed.run, self._emissions.run, self._desk.renew, self._watches.run)
@@ -198,7 +199,7 @@ class Worker:
     def _report(self) -> control.Report:
         missing = dict(self._watches.missing)
         if self._book.directory is None:
-            missing["lines"] = "the phone lines are not read yet; every INVITE gets 503"
+            missing["lines"] = "the phone lines are not read yet; INVITEs wait, and get 503"
         return control.Report(
             calls=self._switchboard.calls,
             missing=missing,

@@ -157,17 +157,17 @@ async def call_started(redis: "Redis", call: LiveCall, now: datetime) -> None:
         await together.execute()
 
 
-async def calls_renewed(redis: "Redis", calls: Iterable[LiveCall], now: datetime) -> None:
+async def calls_renewed(redis: "Redis", calls: Iterable[LiveCall], now: datetime, *, lease_s: float = LEASE_S) -> None:
     """These calls go on. One whose lease was lost with Redis' data is there again."""
     async with redis.pipeline(transaction=True) as together:
-        _hold(together, tuple(calls), now)
+        _hold(together, tuple(calls), now, lease_s)
         await together.execute()
 
 
-def _hold(together: "Pipeline", calls: tuple[LiveCall, ...], now: datetime) -> None:
+def _hold(together: "Pipeline", calls: tuple[LiveCall, ...], now: datetime, lease_s: float = LEASE_S) -> None:
     for call in calls:
         together.hset(keys.restaurant_calls(call.restaurant_id), call.call_id, msgspec.json.encode(call))
-        together.zadd(keys.CALLS_IN_PROGRESS, {_member(call.restaurant_id, call.call_id): now.timestamp() + LEASE_S})
+        together.zadd(keys.CALLS_IN_PROGRESS, {_member(call.restaurant_id, call.call_id): now.timestamp() + lease_s})
     together.eval(_COUNT_CALLS, 2, keys.CALLS_IN_PROGRESS, keys.ACTIVE_CALLS, str(now.timestamp()))
 
 

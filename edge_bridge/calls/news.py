@@ -11,9 +11,11 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
 
 from edge_bridge.calls.emissions import CallEvents, Emissions
 from edge_bridge.calls.record import Arrival, CallSummary, started
+from edge_bridge.entrances.sip.signals import Bye
 from process import logs, metrics
 from stores import live
 from stores.ciphers import PiiCipher
@@ -67,6 +69,18 @@ class CallFeed:
                 await asyncio.sleep(REST_S)
 
 
+class CallKeeper(Protocol):
+    """Knows this process's calls, and sees to them when it dies."""
+
+    def held(self, call: LiveCall) -> None: ...
+
+    def agreed(self, call_id: str, rtp_port: int) -> None: ...
+
+    def up(self, call_id: str, bye: Bye) -> None: ...
+
+    def left(self, call_id: str) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class NewsDesk:
     """Shared by all calls of a worker. Everything goes through the feed's queue: nothing here waits."""
@@ -75,13 +89,13 @@ class NewsDesk:
     emissions: Emissions
     pii: PiiCipher
     node_id: str
+    keeper: CallKeeper
     _live: dict[str, LiveCall] = field(default_factory=dict)  # whose leases are renewed
 
-    def ringing(self, arrival: Arrival) -> None:
-        """From now on the call has a lease and a row: whatever happens to this process, it is accounted for."""
-        now = datetime.now(UTC)
+    def arriving(self, arrival: Arrival) -> LiveCall:
+        """On the SIP thread, before the caller hears anything. From now on somebody else knows of the call."""
         owner, caller = arrival.line.restaurant.id, arrival.invite.caller
-        call = self._live[arrival.call_id] = LiveCall(
+        call = LiveCall(
             restaurant_id=owner,
             call_id=arrival.call_id,
             phone_line_id=arrival.line.id,
@@ -89,6 +103,13 @@ class NewsDesk:
             started_at=arrival.received_at,
             caller_sealed=self.pii.encrypt(owner, caller) if caller else b"",
         )
+        self.keeper.held(call)
+        return call
+
+    def ringing(self, arrival: Arrival, call: LiveCall) -> None:
+        """The call has a lease and a row from here on: whatever happens to this process, it is accounted for."""
+        now = datetime.now(UTC)
+        self._live[call.call_id] = call
         self.feed.put(lambda redis: live.call_started(redis, call, now))
         self.emissions.put(CallEvents(arrival.call_id, (started(arrival, self.node_id),), begun=arrival))
         self.changed(arrival, "ringing", 1)
@@ -111,6 +132,7 @@ class NewsDesk:
 
         def give_up() -> None:
             self._live.pop(arrival.call_id, None)
+            self.keeper.left(arrival.call_id)
             now = datetime.now(UTC)
             self.feed.put(lambda redis: live.call_ended(redis, arrival.line.restaurant.id, arrival.call_id, now))
 

@@ -5,6 +5,7 @@
 
 import asyncio
 import itertools
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from edge_bridge.calls.bridged_call import BridgedCall, Phone, Services
 from edge_bridge.calls.news import CallNews, NewsDesk
 from edge_bridge.calls.record import Arrival
 from edge_bridge.entrances.sip.endpoint import SipEndpoint
-from edge_bridge.entrances.sip.signals import FrameSide, Handle, Invite, Refusal
+from edge_bridge.entrances.sip.signals import Bye, FrameSide, Handle, Invite, Refusal
 from edge_bridge.lines.directory import UNAVAILABLE, Directory
 from edge_bridge.media.audio import CallAudio
 from eventing.catalogue import Codec, MissedReason
@@ -23,6 +24,9 @@ from process import logs, metrics
 log = logs.get(__name__)
 
 BUSY = 486
+# How long after the start an INVITE is held until the lines are read. Later than that Postgres is away: refused at
+# once, a trunk calls another node, and the few places that pjsip has are not held by callers who wait in vain.
+LINES_WITHIN_S = 5.0
 
 
 class Switchboard:
@@ -37,6 +41,7 @@ class Switchboard:
     ) -> None:
         self.directory: Directory | None = None
         self.draining = False
+        self._lines_by = time.monotonic() + LINES_WITHIN_S
         self._loop = asyncio.get_running_loop()
         self._max_calls = max_calls
         self._services = services
@@ -60,10 +65,12 @@ class Switchboard:
 
     # --- The SIP thread --------------------------------------------------------------------------------------
 
-    def invited(self, handle: Handle, invite: Invite) -> FrameSide | Refusal:
+    def invited(self, handle: Handle, invite: Invite) -> FrameSide | Refusal | None:
         directory = self.directory
-        if directory is None or self.draining:
+        if self.draining:
             return self._refuse(UNAVAILABLE)
+        if directory is None:
+            return self._refuse(UNAVAILABLE) if time.monotonic() > self._lines_by else None
         line = directory.find(invite)
         if isinstance(line, Refusal):
             return self._refuse(line.status)
@@ -78,8 +85,18 @@ class Switchboard:
         self._restaurant_calls[line.restaurant.id] += 1
         arrival = Arrival(str(uuid.uuid4()), invite, line, audio, datetime.now(UTC), over_limit)
         self._arrivals[handle] = arrival
-        self._loop.call_soon_threadsafe(self._desk.ringing, arrival)
+        self._loop.call_soon_threadsafe(self._desk.ringing, arrival, self._desk.arriving(arrival))
         return audio
+
+    def agreed(self, handle: Handle, rtp_port: int) -> None:
+        arrival = self._arrivals.get(handle)
+        if arrival is not None:
+            self._desk.keeper.agreed(arrival.call_id, rtp_port)
+
+    def up(self, handle: Handle, bye: Bye) -> None:
+        arrival = self._arrivals.get(handle)
+        if arrival is not None:
+            self._desk.keeper.up(arrival.call_id, bye)
 
     def answered(self, handle: Handle, codec: str) -> None:
         arrival = self._arrivals.get(handle)

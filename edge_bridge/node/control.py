@@ -1,4 +1,7 @@
-"""What the worker tells its supervisor, and over what: one socket pair, one JSON report a packet, each second.
+"""What the worker tells its supervisor, and over what: one socket pair, one JSON message a packet.
+
+A report comes each second. What the worker holds comes at once, and before the caller hears of it: a packet that was
+sent is read also when its sender was killed, so the supervisor knows the calls of a dead worker.
 
 The pair's end is the news that matters most: a worker whose supervisor is gone leaves too, so that nothing survives.
 A thread watches for that, because the worker's event loop may be what is stuck.
@@ -18,6 +21,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from edge_bridge.entrances.sip.signals import Bye
+from stores.live import LiveCall
+
 REPORT_EVERY_S = 1.0
 HURRIED_REPORT_EVERY_S = 0.2  # while something is missing, such as at start
 MAX_REPORT_BYTES = 128 * 1024
@@ -29,7 +35,7 @@ CHECK_WITHIN_S = 3.0
 Check = Callable[[], Awaitable[object]]
 
 
-class Report(msgspec.Struct, frozen=True):
+class Report(msgspec.Struct, frozen=True, tag="report"):
     """What the worker is doing. ``missing`` names what it waits for, as in ``process.health``."""
 
     calls: int = 0
@@ -38,8 +44,36 @@ class Report(msgspec.Struct, frozen=True):
     metrics: str = ""
 
 
+class CallHeld(msgspec.Struct, frozen=True, tag="held"):
+    """A call is being taken."""
+
+    call: LiveCall
+
+
+class CallAgreed(msgspec.Struct, frozen=True, tag="agreed"):
+    """The caller of a held call sends its audio to ``rtp_port``."""
+
+    call_id: str
+    rtp_port: int
+
+
+class CallUp(msgspec.Struct, frozen=True, tag="up"):
+    """A held call was answered; ``bye`` would end it."""
+
+    call_id: str
+    bye: Bye
+
+
+class CallLeft(msgspec.Struct, frozen=True, tag="left"):
+    """A call is over, and that is written."""
+
+    call_id: str
+
+
+Message = Report | CallHeld | CallAgreed | CallUp | CallLeft
+
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Report)
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -54,10 +88,10 @@ class WorkerEnd:
         self._socket = socket.socket(fileno=descriptor)
         self._socket.setblocking(False)
 
-    def send(self, report: Report) -> None:
-        """Never waits; a report that does not fit is dropped."""
+    def send(self, message: Message) -> None:
+        """From any thread. Never waits; a message that does not fit is dropped."""
         with contextlib.suppress(OSError):
-            self._socket.send(_encoder.encode(report))
+            self._socket.send(_encoder.encode(message))
 
     def when_supervisor_gone(self, stop: Callable[[], object]) -> None:
         """Call ``stop`` from a thread then, and end the process FORCED_EXIT_S later whatever happens."""
@@ -73,8 +107,27 @@ class WorkerEnd:
         threading.Thread(target=watch, name="supervisor watch", daemon=True).start()
 
 
-async def read_reports(end: socket.socket, told: Callable[[Report], None]) -> None:
-    """The supervisor's side: hand on each report until the worker closes its end."""
+class CallKeeper:
+    """The supervisor, to the worker's calls."""
+
+    def __init__(self, end: WorkerEnd) -> None:
+        self._end = end
+
+    def held(self, call: LiveCall) -> None:
+        self._end.send(CallHeld(call))
+
+    def agreed(self, call_id: str, rtp_port: int) -> None:
+        self._end.send(CallAgreed(call_id, rtp_port))
+
+    def up(self, call_id: str, bye: Bye) -> None:
+        self._end.send(CallUp(call_id, bye))
+
+    def left(self, call_id: str) -> None:
+        self._end.send(CallLeft(call_id))
+
+
+async def read_messages(end: socket.socket, told: Callable[[Message], None]) -> None:
+    """The supervisor's side: hand on each message until the worker closes its end, or is dead."""
     loop = asyncio.get_running_loop()
     end.setblocking(False)
     while True:

@@ -12,14 +12,17 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
-from edge_bridge.entrances.sip.signals import MAX_LINES
-from edge_bridge.node import control
+from edge_bridge.entrances.sip.signals import MAX_LINES, Bye
+from edge_bridge.node import control, farewells
+from edge_bridge.node.rtp_quarantine import LISTEN_S, RtpQuarantine
 from edge_bridge.settings import EdgeSettings
 from process import logs
 from process.asgi import App, GuestServer, Request, Response
 from process.health import Health
 from stores import live, nodes, redis
+from stores.live import LiveCall
 from stores.nodes import NodeStatus
 from stores.postgres import Postgres
 
@@ -32,6 +35,10 @@ LONGEST_RESTART_S = 10.0
 HEALTHY_AFTER_S = 60.0
 LEAVE_WITHIN_S = 8.0  # beyond DRAIN_S: hanging up, the last events, libDestroy
 STOPPED_WITHIN_S = 2.0  # the API
+LAST_MESSAGES_WITHIN_S = 1.0
+# A handler may still write what its caller has agreed to: closed any earlier, a call would be lost that has an order.
+LAST_WORDS_S = 8.0
+TELL_AGAIN_S = 1.0
 PORT_TAKEN_STATUS = 3
 NO_USE_TRYING = (2, PORT_TAKEN_STATUS)  # a setting is wrong, a port is taken
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -49,6 +56,11 @@ class Supervisor:
         self._reported = False
         self._stopping = asyncio.Event()
         self._worker: asyncio.subprocess.Process | None = None
+        self._held: dict[str, LiveCall] = {}
+        self._rtp_ports: dict[str, int] = {}  # by call
+        self._byes: dict[str, Bye] = {}  # by call
+        self._quarantine = RtpQuarantine(config.sip_bind_address, config.rtp_port_min)
+        self._telling: set[asyncio.Task[None]] = set()
         self._postgres = Postgres(config.platform_database_url, max_size=1)
         self._redis = redis.connect(config.redis_url)
 
@@ -79,12 +91,16 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)
         self._health.waiting_for("sip", "the worker is starting")
-        heartbeats = asyncio.create_task(beat(), name="heartbeats")
+        jobs = [asyncio.create_task(job()) for job in (beat, self._quarantine.run)]
         try:
             return await self._keep_worker()
         finally:
-            heartbeats.cancel()
-            await asyncio.gather(heartbeats, return_exceptions=True)
+            if self._telling:
+                await asyncio.wait(self._telling, timeout=HEARTBEAT_WITHIN_S)
+            for task in (*jobs, *self._telling):
+                task.cancel()
+            await asyncio.gather(*jobs, *self._telling, return_exceptions=True)
+            self._quarantine.close()
             await self._beat("down")
             await api.stop(STOPPED_WITHIN_S)
 
@@ -112,18 +128,24 @@ class Supervisor:
 
     async def _keep_worker(self) -> int:
         pause = FIRST_RESTART_S
+        await self._quarantine.listen(())
         while not self._stopping.is_set():
             started = time.monotonic()
             status = await self._run_worker()
+            used, byes = tuple(self._rtp_ports.values()), tuple(self._byes.values())
+            self._give_up_calls()
+            hanging_up = farewells.hang_up(byes, self._config.sip_bind_address, self._config.sip_port)
             if self._stopping.is_set():
+                await hanging_up
                 return 0
+            await asyncio.gather(hanging_up, self._quarantine.listen(used))
             if status in NO_USE_TRYING and not self._reported:
                 return status
             pause = FIRST_RESTART_S if time.monotonic() - started > HEALTHY_AFTER_S else pause
             log.error("the worker died; starting it again", status=status, pause_s=pause)
             self._health.waiting_for("sip", "the worker died and is starting again")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause)
+                await asyncio.wait_for(self._stopping.wait(), max(pause - LISTEN_S, 0.0))
             pause = min(pause * 2, LONGEST_RESTART_S)
         return 0
 
@@ -142,7 +164,7 @@ class Supervisor:
                     stdout=None if self._config.sip_log_level else asyncio.subprocess.DEVNULL,
                 )
             log.info("worker started", pid=worker.pid)
-            reading = asyncio.create_task(control.read_reports(ours, self._take_report), name="reports")
+            reading = asyncio.create_task(control.read_messages(ours, self._take), name="messages")
             stopping = asyncio.create_task(self._stopping.wait(), name="stopping")
             leaving = asyncio.create_task(worker.wait(), name="worker")
             try:
@@ -158,11 +180,51 @@ class Supervisor:
                         await asyncio.wait([leaving], timeout=LEAVE_WITHIN_S)
                 return leaving.result() if leaving.done() else await worker.wait()
             finally:
+                # What it said last is still to be read.
+                await asyncio.wait([reading], timeout=LAST_MESSAGES_WITHIN_S)
                 if worker.returncode is None:
                     worker.kill()
                 for task in (reading, stopping, leaving):
                     task.cancel()
                 await asyncio.gather(reading, stopping, leaving, return_exceptions=True)
+
+    def _take(self, message: control.Message) -> None:
+        match message:
+            case control.CallHeld():
+                self._held[message.call.call_id] = message.call
+            case control.CallAgreed():
+                self._rtp_ports[message.call_id] = message.rtp_port
+            case control.CallUp():
+                self._byes[message.call_id] = message.bye
+            case control.CallLeft():
+                self._held.pop(message.call_id, None)
+                self._rtp_ports.pop(message.call_id, None)
+                self._byes.pop(message.call_id, None)
+            case control.Report():
+                self._take_report(message)
+
+    def _give_up_calls(self) -> None:
+        """See to it that calls which the worker has not written to their end are found lost, and soon."""
+        calls = tuple(self._held.values())
+        self._held.clear()
+        self._rtp_ports.clear()
+        self._byes.clear()
+
+        async def tell() -> None:
+            while True:
+                try:
+                    async with asyncio.timeout(HEARTBEAT_WITHIN_S):
+                        await live.calls_renewed(self._redis, calls, datetime.now(UTC), lease_s=LAST_WORDS_S)
+                    return
+                except Exception as error:  # whatever Redis comes up with: the restaurant has to learn of its callers
+                    log.warning("lost calls are not told yet", calls=len(calls), why=type(error).__name__)
+                    await asyncio.sleep(TELL_AGAIN_S)
+
+        if calls:
+            log.error("calls were lost with their worker", calls=len(calls))
+            task = asyncio.create_task(tell(), name="lost calls")
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
 
     def _take_report(self, report: control.Report) -> None:
         self._report = report

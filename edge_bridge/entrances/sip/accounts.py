@@ -4,14 +4,13 @@ from typing import Any, Protocol
 
 import pjsua2 as pj  # type: ignore[import-untyped]
 
-from edge_bridge.entrances.sip.signals import Registration, SipEvents, host_of
+from edge_bridge.entrances.sip.signals import RTP_PORTS, Registration, SipEvents, host_of
 from process import logs
 
 log = logs.get(__name__)
 
 EXPIRES_S = 120
 REFRESH_BEFORE_S = 60  # so a REGISTER goes out every 60 s
-RTP_PORTS = 40  # fewer, and quick calls run out of ports that are still closing
 
 
 class AccountOwner(Protocol):

@@ -10,7 +10,7 @@ from typing import Any
 import pjsua2 as pj  # type: ignore[import-untyped]
 
 from edge_bridge.entrances.sip.ports import Port, PortPool
-from edge_bridge.entrances.sip.signals import FrameSide, Handle, SipEvents
+from edge_bridge.entrances.sip.signals import FrameSide, Handle, Refusal, SipEvents, audio_port, bye
 from process import logs
 
 log = logs.get(__name__)
@@ -25,10 +25,11 @@ DECLINE = 603
 class SipCall(pj.Call):  # type: ignore[misc]
     """Everything runs on the SIP thread."""
 
-    def __init__(self, account: Any, call_id: int, handle: Handle, side: FrameSide | None, owner: "CallOwner") -> None:
+    def __init__(self, account: Any, call_id: int, handle: Handle, asked: tuple[str, str], owner: "CallOwner") -> None:
         super().__init__(account, call_id)
         self.handle = handle
-        self._side = side
+        self._asked: tuple[str, str] | None = asked  # the INVITE and its sender, until the call is up
+        self._side: FrameSide | None = None
         self._owner = owner
         self._port: Port | None = None
         self._media_index = 0
@@ -36,6 +37,10 @@ class SipCall(pj.Call):  # type: ignore[misc]
         self._hung_up_here = False
         self._packets = 0
         self._packets_at = 0.0
+
+    def decided(self, decision: FrameSide | Refusal) -> None:
+        """To be answered with that; ``ended`` will be told of a call that is to be taken, whatever comes first."""
+        self._side = None if isinstance(decision, Refusal) else decision
 
     def has_offer(self) -> bool:
         """Whether the INVITE brought SDP, in pjsip's own judgement."""
@@ -86,6 +91,26 @@ class SipCall(pj.Call):  # type: ignore[misc]
                 self.let_go(int(info.lastStatusCode))
         except Exception:
             log.exception("a call's state was lost")
+
+    def onCallSdpCreated(self, created: Any) -> None:
+        try:
+            if self._side is not None:
+                self._owner.events.agreed(self.handle, audio_port(created.sdp.wholeSdp))
+        except Exception:
+            log.exception("a call's RTP port was lost")
+
+    def onCallTsxState(self, changed: Any) -> None:
+        try:
+            event = changed.e.body.tsxState
+            if self._asked is None or self._side is None or event.type != pj.PJSIP_EVENT_TX_MSG:
+                return
+            answer = str(event.src.tdata.wholeMsg)
+            # The 180 names the dialog already. The 200 would be too late: it is reported when the caller has it.
+            if answer.startswith("SIP/2.0 180 "):
+                (invite, source), self._asked = self._asked, None
+                self._owner.events.up(self.handle, bye(invite, source, answer, self._owner.sent_by))
+        except Exception:
+            log.exception("what would end a call was lost")
 
     def let_go(self, status: int) -> None:
         """The end: give the port back, drop the last reference, tell the bridge."""
@@ -145,6 +170,7 @@ class CallOwner:
 
     events: SipEvents
     ports: PortPool
+    sent_by: str  # of SIP's Via: our host and port
 
     def forget(self, handle: Handle) -> None:
         raise NotImplementedError

@@ -25,6 +25,7 @@ from edge_bridge.entrances.sip.signals import (
     MAX_CALLS,
     FrameSide,
     Handle,
+    Invite,
     Refusal,
     Registration,
     SipEvents,
@@ -95,10 +96,12 @@ class SipEndpoint(CallOwner):
 
     def __init__(self, address: SipAddress, events: SipEvents) -> None:
         self.events = events
+        self.sent_by = f"{address.public_host or address.host}:{address.sip_port}"
         self._address = address
         self._handles = itertools.count(1)
         # The calls' only lasting references: ``forget`` drops one inside its own onCallState (see ``calls``).
         self._calls: dict[Handle, SipCall] = {}
+        self._held: dict[Handle, Invite] = {}  # not decided yet; their caller was told 100 Trying
         self._accounts: dict[str, accounts.LineAccount] = {}
         self._leaving: list[accounts.LineAccount] = []
         self._commands: deque[Callable[[], None]] = deque()
@@ -202,6 +205,7 @@ class SipEndpoint(CallOwner):
         next_check = time.monotonic() + SILENCE_CHECK_S
         while not self._stopping:
             endpoint.libHandleEvents(POLL_MS)
+            self._decide_held()
             while self._commands:
                 try:
                     self._commands.popleft()()
@@ -246,10 +250,13 @@ class SipEndpoint(CallOwner):
     def incoming(self, account: Any, call_id: int, message: str, source: str) -> None:
         """Decide and answer within the callback: the caller's 200 waits for no other thread."""
         handle = next(self._handles)
-        decision = self.events.invited(handle, read_invite(message, source))
-        side = None if isinstance(decision, Refusal) else decision
-        call = SipCall(account, call_id, handle, side, self)
-        self._calls[handle] = call
+        invite = read_invite(message, source)
+        decision = self.events.invited(handle, invite)
+        call = self._calls[handle] = SipCall(account, call_id, handle, (message, source), self)
+        if decision is None:
+            self._held[handle] = invite
+            return
+        call.decided(decision)
         if call.has_offer():
             self._answer(handle, decision)
         else:
@@ -258,6 +265,19 @@ class SipEndpoint(CallOwner):
             # answered as soon as pjsip has let go of it. The others are not put off: a few refused ones in a burst
             # would hold all four calls that pjsip has room for.
             self._commands.append(lambda: self._answer(handle, decision))
+
+    def _decide_held(self) -> None:
+        """Ask again. pjsip has let go of these INVITEs, so that one without SDP may be refused, too."""
+        for handle, invite in list(self._held.items()):
+            decision: FrameSide | Refusal | None = Refusal(500)
+            try:
+                decision = self.events.invited(handle, invite)
+            except Exception:
+                log.exception("a held INVITE was lost")
+            if decision is not None:
+                del self._held[handle]
+                self._calls[handle].decided(decision)
+                self._answer(handle, decision)
 
     def _answer(self, handle: Handle, decision: FrameSide | Refusal) -> None:
         call = self._calls.get(handle)
@@ -276,6 +296,7 @@ class SipEndpoint(CallOwner):
                 call.let_go(500)
 
     def forget(self, handle: Handle) -> None:
+        self._held.pop(handle, None)
         self._calls.pop(handle, None)
 
     def _free_left_accounts(self) -> None:

@@ -3,6 +3,7 @@ text that the bridge reads and writes itself.
 """
 
 import re
+import secrets
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote
@@ -12,8 +13,13 @@ MAX_CALLS = 4  # PJSUA_MAX_CALLS: the fifth INVITE gets 486 from pjsip itself
 MAX_ACCOUNTS = 8  # PJSUA_MAX_ACC: the ninth account aborts the process
 MAX_LINES = MAX_ACCOUNTS
 
+LATE_CSEQ = 100_000  # above all that pjsip, which begins below 32 768, has used in the dialog
+RTP_PORTS = 40  # fewer, and quick calls run out of ports that are still closing
+
 _ADDRESS = re.compile(r"<([^>]+)>")
+_LONG_NAMES = {"f": "from", "t": "to", "i": "call-id", "m": "contact"}  # RFC 3261, 7.3.3
 _USER = re.compile(r"^sips?:([^@;?:]+)(?::[^@]*)?@", re.IGNORECASE)
+_AUDIO = re.compile(r"^m=audio (\d+)", re.MULTILINE)
 _NUMBER = re.compile(r"^\+?[0-9*#]{2,20}$")
 _TARGET = re.compile(r"^sips?:[^\s<>\"@]+@[^\s<>\"@]+$", re.IGNORECASE)
 
@@ -50,6 +56,15 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Bye:
+    """What ends a call that is up, to be sent by whoever outlives it: one request and where to."""
+
+    request: bytes
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class Registration:
     """One line at its trunk. ``registrar`` is the trunk's domain or ``host:port``."""
 
@@ -62,8 +77,14 @@ class Registration:
 class SipEvents(Protocol):
     """Called on the SIP thread: must return at once and must not wait for anything."""
 
-    def invited(self, handle: Handle, invite: Invite) -> FrameSide | Refusal:
-        """Take the call with this audio, or refuse it."""
+    def invited(self, handle: Handle, invite: Invite) -> FrameSide | Refusal | None:
+        """Take the call with this audio, or refuse it. None: it is not known yet; asked again soon."""
+
+    def agreed(self, handle: Handle, rtp_port: int) -> None:
+        """The caller was told to send its audio to this port."""
+
+    def up(self, handle: Handle, bye: Bye) -> None:
+        """The dialog is known; the 200 comes next. Once a call."""
 
     def answered(self, handle: Handle, codec: str) -> None:
         """Audio flows both ways; ``codec`` is PCMU or PCMA. Once a call."""
@@ -83,17 +104,45 @@ class SipEvents(Protocol):
 
 def read_invite(message: str, source: str) -> Invite:
     """A whole INVITE from ``source``, ``host:port``. Fields that it lacks are ""."""
-    head = message.partition("\r\n\r\n")[0].split("\r\n")
-    headers: dict[str, str] = {}
-    for line in head[1:]:
-        name, _, value = line.partition(":")
-        headers.setdefault(name.strip().lower(), value.strip())
-    request_line = head[0].split(" ", 2)
+    headers = _headers(message)
+    request_line = message.partition("\r\n")[0].split(" ", 2)
     return Invite(
         user=user_of(request_line[1]) if len(request_line) == 3 else "",
-        caller="" if _wants_privacy(headers) else caller_number(headers.get("from") or headers.get("f", "")),
+        caller="" if _wants_privacy(headers) else caller_number(headers.get("from", [""])[0]),
         source_host=host_of(source),
     )
+
+
+def bye(invite: str, source: str, answer: str, sent_by: str) -> Bye:
+    """The called side's BYE in the dialog of ``invite``, which came from ``source``, and of its 180, ``answer``.
+
+    Raises KeyError when one of the two lacks a header that every dialog has.
+    """
+    asked, answered = _headers(invite), _headers(answer)
+    contact = asked["contact"][0]
+    bracketed = _ADDRESS.search(contact)
+    lines = [
+        f"BYE {bracketed.group(1) if bracketed else contact.partition(';')[0]} SIP/2.0",
+        f"Via: SIP/2.0/UDP {sent_by};rport;branch=z9hG4bK{secrets.token_hex(16)}",
+        "Max-Forwards: 70",
+        *(f"Route: {route}" for route in asked.get("record-route", [])),
+        f"From: {answered['to'][0]}",
+        f"To: {answered['from'][0]}",
+        f"Call-ID: {answered['call-id'][0]}",
+        f"CSeq: {LATE_CSEQ} BYE",
+        "Content-Length: 0",
+    ]
+    return Bye(("\r\n".join(lines) + "\r\n\r\n").encode(), host_of(source), int(source.rpartition(":")[2]))
+
+
+def _headers(message: str) -> dict[str, list[str]]:
+    """Each header's values in their order, by its long name in lower case."""
+    found: dict[str, list[str]] = {}
+    for line in message.partition("\r\n\r\n")[0].split("\r\n")[1:]:
+        name, _, value = line.partition(":")
+        name = name.strip().lower()
+        found.setdefault(_LONG_NAMES.get(name, name), []).append(value.strip())
+    return found
 
 
 def user_of(address: str) -> str:
@@ -110,9 +159,9 @@ def caller_number(address: str) -> str:
     return number if _NUMBER.match(number) else ""
 
 
-def _wants_privacy(headers: dict[str, str]) -> bool:
+def _wants_privacy(headers: dict[str, list[str]]) -> bool:
     """RFC 3323: the caller withholds the number, whatever From still says."""
-    return not {"id", "user", "full"}.isdisjoint(re.split(r"[;,\s]+", headers.get("privacy", "").lower()))
+    return not {"id", "user", "full"}.isdisjoint(re.split(r"[;,\s]+", headers.get("privacy", [""])[0].lower()))
 
 
 def host_of(address: str) -> str:
@@ -120,6 +169,12 @@ def host_of(address: str) -> str:
     if address.startswith("["):
         return address[1:].partition("]")[0]
     return address.rpartition(":")[0] if address.count(":") == 1 else address
+
+
+def audio_port(sdp: str) -> int:
+    """The port of the first audio line that is not refused; 0 when there is none."""
+    ports = (int(port) for port in _AUDIO.findall(sdp))
+    return next((port for port in ports if port), 0)
 
 
 def plain_number(text: str) -> str:

@@ -49,7 +49,7 @@ class BridgeProcess:
             "BRIDGE_NODE_ID": "edge-test",
             "SIP_BIND_ADDRESS": "127.0.0.1",
             "SIP_PORT": str(self.sip_port),
-            "RTP_PORT_MIN": str(20_000 + self.sip_port % 20_000),
+            "RTP_PORT_MIN": str(20_000 + self.sip_port % 12_000),  # below the ports that systems give out
             "SIP_PEERS": "127.0.0.0/8",
             "MEDIA_BIND_ADDRESS": "127.0.0.1",
             "MEDIA_PORT": str(self.media_port),

@@ -6,20 +6,23 @@ import socket
 
 FINAL_WITHIN_S = 4.0
 _TAG = re.compile(r"^To:.*;tag=(\S+)", re.MULTILINE | re.IGNORECASE)
+_OF_INVITE = re.compile(r"^CSeq: *\d+ INVITE", re.MULTILINE | re.IGNORECASE)
 _CONTACT = re.compile(r"^Contact:.*<([^>]+)>", re.MULTILINE | re.IGNORECASE)
 
 
 class LateOffer:
     """One blocking call on sockets of its own; leaving the context hangs up."""
 
-    def __init__(self, target: tuple[str, int], user: str, local_ip: str = "127.0.0.1") -> None:
+    def __init__(
+        self, target: tuple[str, int], user: str, local_ip: str = "127.0.0.1", final_within_s: float = FINAL_WITHIN_S
+    ) -> None:
         self.answer = ""
         self._target = target
         self._uri = f"sip:{user}@{target[0]}:{target[1]}"
         self._remote_uri = self._uri
         self._sip = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._sip.bind((local_ip, 0))
-        self._sip.settimeout(FINAL_WITHIN_S)
+        self._sip.settimeout(final_within_s)
         self._rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._rtp.bind((local_ip, 0))
         self._ip = local_ip
@@ -46,7 +49,8 @@ class LateOffer:
                 self.answer = self._sip.recv(65_535).decode()
             except TimeoutError:
                 return 0
-            status = int(self.answer.split(" ", 2)[1])
+            if _OF_INVITE.search(self.answer):
+                status = int(self.answer.split(" ", 2)[1])
         tag = _TAG.search(self.answer)
         self._to_tag = tag.group(1) if tag else ""
         if status != 200:
@@ -57,6 +61,10 @@ class LateOffer:
         self._up = True
         self._send("ACK", 1, f"{self._branch}a", self._agree())
         return status
+
+    def cancel(self) -> None:
+        """Give up while ``invite`` waits, which then comes to 487."""
+        self._send("CANCEL", 1, self._branch)
 
     def packets(self, count: int, timeout_s: float = 3.0) -> int:
         """How many RTP packets came, at most ``count``, with no pause over ``timeout_s``."""
