@@ -58,7 +58,7 @@ async def held_by(redis: Redis, bridge: BridgeProcess) -> list[LiveCall]:
 async def lost_from(redis: Redis, bridge: BridgeProcess, at: datetime | None = None) -> list[LiveCall]:
     """The bridge's calls whose lease has run out by ``at``, now by default."""
     lost = await live.lost_calls(redis, at or datetime.now(UTC))
-    return [call for call in lost if call.bridge_node_id == bridge.environment["BRIDGE_NODE_ID"]]
+    return [one.call for one in lost if one.call.bridge_node_id == bridge.environment["BRIDGE_NODE_ID"]]
 
 
 async def heard_on_new_calls(bridge: BridgeProcess, handler: HandlerApp, count: int) -> list[bytes]:

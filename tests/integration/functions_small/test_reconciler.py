@@ -306,6 +306,38 @@ async def test_a_call_that_its_bridge_lost_is_closed_and_told_once_as_missed_wit
     assert (await counters(stores.redis)).active_calls == 0
 
 
+async def test_open_pages_are_told_that_a_lost_call_is_over_and_that_its_cart_is_there(
+    stores: Stores, order: ConfirmedOrder
+) -> None:
+    await lose_call(stores, order.restaurant_id)
+    await save_checkpoint(stores, order, agreed=False)
+
+    async with stores.redis.pubsub(ignore_subscribe_messages=True) as channel:
+        await channel.subscribe(keys.restaurant_live(order.restaurant_id))
+        await close_lost_calls(stores)
+        received = [await channel.get_message(timeout=0.5) for _ in range(3)]
+
+    news = [msgspec.json.decode(one["data"], type=live.LiveEvent) for one in received if one]
+    assert [(type(one), one.call_id) for one in news] == [(live.CallChanged, CALL)]
+    assert news[0].state == "ended"
+
+
+async def test_two_orders_of_a_call_that_the_database_refuses_are_told_apart(
+    stores: Stores, database: Database, order: ConfirmedOrder
+) -> None:
+    await refuse_orders(database)
+    await begin_row(stores, order.restaurant_id)
+    await note_order(stores, order)
+    await note_order(stores, replace(order, id=str(uuid.uuid4())))
+
+    for _ in range(2):
+        await write_pending(stores)
+
+    async with stores.postgres.platform() as connection:
+        events = [row["event"] for row in await connection.fetch("select event from outbox")]
+    assert [event["type"] for event in events] == ["com.alloresto.cart.abandoned"] * 2
+
+
 async def test_a_lost_call_that_was_agreed_to_becomes_its_order_and_is_not_missed(
     stores: Stores, order: ConfirmedOrder
 ) -> None:
