@@ -78,6 +78,9 @@ class CallKeeper(Protocol):
 
     def up(self, call_id: str, bye: Bye) -> None: ...
 
+    def down(self, call_id: str) -> None:
+        """Its dialog is over."""
+
     def left(self, call_id: str) -> None: ...
 
 

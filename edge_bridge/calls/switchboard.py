@@ -143,6 +143,7 @@ class Switchboard:
         if arrival is None:
             return
         self._restaurant_calls[arrival.line.restaurant.id] -= 1
+        self._desk.keeper.down(arrival.call_id)
 
         def on_loop() -> None:
             call = self._bridged.get(handle)

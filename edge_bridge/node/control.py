@@ -64,13 +64,19 @@ class CallUp(msgspec.Struct, frozen=True, tag="up"):
     bye: Bye
 
 
+class CallDown(msgspec.Struct, frozen=True, tag="down"):
+    """A held call's dialog is over; the end is not written yet."""
+
+    call_id: str
+
+
 class CallLeft(msgspec.Struct, frozen=True, tag="left"):
     """A call is over, and that is written."""
 
     call_id: str
 
 
-Message = Report | CallHeld | CallAgreed | CallUp | CallLeft
+Message = Report | CallHeld | CallAgreed | CallUp | CallDown | CallLeft
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
@@ -121,6 +127,9 @@ class CallKeeper:
 
     def up(self, call_id: str, bye: Bye) -> None:
         self._end.send(CallUp(call_id, bye))
+
+    def down(self, call_id: str) -> None:
+        self._end.send(CallDown(call_id))
 
     def left(self, call_id: str) -> None:
         self._end.send(CallLeft(call_id))

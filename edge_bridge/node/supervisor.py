@@ -196,6 +196,8 @@ class Supervisor:
                 self._rtp_ports[message.call_id] = message.rtp_port
             case control.CallUp():
                 self._byes[message.call_id] = message.bye
+            case control.CallDown():
+                self._byes.pop(message.call_id, None)
             case control.CallLeft():
                 self._held.pop(message.call_id, None)
                 self._rtp_ports.pop(message.call_id, None)
