@@ -201,6 +201,23 @@ async def record_ended(conn: Connection, record: CallRecord, *, pii: PiiCipher |
     )
 
 
+async def record_order(
+    conn: Connection, restaurant_id: str, call_id: str, order_id: str, confirmed_at: datetime
+) -> None:
+    """Name the order that the call led to, whether or not its end is known; a call that did was not missed."""
+    await conn.execute(
+        "update call_log set order_id = $3, outcome = case outcome when 'lost' then 'order_confirmed' else outcome end,"
+        " missed_reason = case missed_reason when 'bridge_lost' then '' else missed_reason end"
+        # No call lasts for a day: only the partitions of these days are looked at.
+        " where restaurant_id = $1 and id = $2 and started_at between $4::timestamptz - interval '1 day' and $4"
+        " and order_id is distinct from $3",
+        restaurant_id,
+        call_id,
+        order_id,
+        confirmed_at,
+    )
+
+
 class ConversationRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What a handler knows of a call when it is over. ``caller``, ``transcript`` and ``unconfirmed`` are personal."""
 

@@ -111,6 +111,25 @@ async def test_an_order_that_its_handler_did_not_live_to_write_is_written_and_to
     assert await pending.count(stores.redis) == (0, 0)
 
 
+async def test_a_call_that_ended_before_its_order_could_be_written_names_it_afterwards(
+    stores: Stores, order: ConfirmedOrder
+) -> None:
+    ended = calls.CallRecord(
+        id=CALL,
+        restaurant_id=order.restaurant_id,
+        started_at=order.confirmed_at - timedelta(minutes=1),
+        outcome="order_confirmed",
+        ended_at=order.confirmed_at,
+    )
+    async with stores.postgres.platform() as connection:
+        await calls.record_ended(connection, ended)
+    await note_order(stores, order)
+
+    await write_pending(stores)
+
+    assert (await logged(stores)).order_id == order.id
+
+
 async def test_an_order_that_its_handler_writes_at_the_same_moment_is_one_order(
     stores: Stores, postgres: Pools, order: ConfirmedOrder
 ) -> None:

@@ -91,6 +91,9 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     calls.without_end: lambda conn, other, pii, sip: _without_end(conn, other),
     calls.still_open: lambda conn, other, pii, sip: _is_over(conn, other),
     calls.record_ended: lambda conn, other, pii, sip: calls.record_ended(conn, _record(other)),
+    calls.record_order: lambda conn, other, pii, sip: calls.record_order(
+        conn, other.id, other.call_id, other.order_id, LATER
+    ),
     calls.record_conversation: lambda conn, other, pii, sip: calls.record_conversation(
         conn, conversation(other.call_id, other.id), pii
     ),
