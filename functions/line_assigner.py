@@ -23,7 +23,7 @@ from eventing.ticks import on_tick
 from process import logs
 from process.asgi import App
 from process.health import Health
-from stores import lines, live, nodes
+from stores import lines, live, locks, nodes
 from stores.postgres import Connection, Postgres
 from stores.redis import Redis, RedisError, connect
 
@@ -69,14 +69,13 @@ async def assign(postgres: Postgres, redis: Redis) -> None:
         silent = await nodes.silent(connection, DOWN_AFTER)
     spared = await _alive(redis, silent)
     async with postgres.platform() as connection:
-        await lines.lock_assignments(connection)
+        # First of all: row locks taken before it would be waited for by who has it.
+        await connection.execute("select pg_advisory_xact_lock($1)", locks.LINE_ASSIGNER)
         lost = await nodes.mark_down(connection, DOWN_AFTER, spared)
         changed = await lines.let_go(connection, HAND_OVER)
+        assigned = await lines.assignments(connection)
         known = await nodes.all_nodes(connection)
-        due = plan(
-            [Node(node.id, node.max_registrations, node.status) for node in known],
-            await lines.assignments(connection),
-        )
+        due = plan([Node(node.id, node.max_registrations, node.status) for node in known], assigned)
         changed += await _write(connection, due)
     for node_id in lost:
         log.error("a bridge node is down", node=node_id)

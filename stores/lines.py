@@ -14,7 +14,6 @@ import asyncpg
 
 from domain.assignment import AssignedLine, Move
 from domain.phone_numbers import one_form
-from stores import locks
 from stores.ciphers import SipPasswordCipher
 from stores.errors import NotFoundError, require
 from stores.postgres import Connection
@@ -153,11 +152,6 @@ async def set_active(conn: Connection, line_id: str, is_active: bool) -> None:
 # --- Who has which line; all of it needs the platform role ----------------------------------------------------------
 
 
-async def lock_assignments(conn: Connection) -> None:
-    """One assigner at a time: what this transaction reads from here on, no other has changed when it writes."""
-    await conn.execute("select pg_advisory_xact_lock($1)", locks.LINE_ASSIGNER)
-
-
 async def assignments(conn: Connection) -> tuple[AssignedLine, ...]:
     """Every active line that registers, the oldest first."""
     in_call = await conn.fetch(
@@ -167,12 +161,11 @@ async def assignments(conn: Connection) -> tuple[AssignedLine, ...]:
     )
     busy = {row["phone_line_id"] for row in in_call}
     rows = await conn.fetch(
-        "select l.id, r.bridge_node_id, r.leaving_node_id from phone_line l"
-        f" left join sip_registration r on r.phone_line_id = l.id where {_REGISTERS} order by l.created_at, l.id"
+        "select l.id, n.id as node, r.leaving_node_id from phone_line l"
+        " left join sip_registration r on r.phone_line_id = l.id left join sip_bridge_node n on n.id = r.bridge_node_id"
+        f" where {_REGISTERS} order by l.created_at, l.id"
     )
-    return tuple(
-        AssignedLine(row["id"], row["bridge_node_id"], row["leaving_node_id"], row["id"] in busy) for row in rows
-    )
+    return tuple(AssignedLine(row["id"], row["node"], row["leaving_node_id"], row["id"] in busy) for row in rows)
 
 
 async def move(conn: Connection, moves: Iterable[Move]) -> None:

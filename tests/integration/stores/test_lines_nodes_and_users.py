@@ -46,6 +46,9 @@ async def test_a_number_in_another_spelling_is_taken_and_the_field_is_named(
     bare = own.phone.removeprefix("+")
     written = spelling.format(number=own.phone, bare=bare, country=bare[:2], national=bare[2:])
 
+    async with postgres.platform.platform() as conn:
+        await conn.execute("update restaurant set country = 'FR'")
+
     async with postgres.app.tenant(other.id) as conn:
         with pytest.raises(lines.NumberTakenError, match=r"^number: "):
             await lines.create(conn, restaurant_id=other.id, number=written, cipher=sip)

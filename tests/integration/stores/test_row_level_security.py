@@ -144,7 +144,6 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
 PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
     lines.active_lines: lambda conn, other, pii, sip: lines.active_lines(conn),
     lines.lines_of_node: lambda conn, other, pii, sip: lines.lines_of_node(conn, "node"),
-    lines.lock_assignments: lambda conn, other, pii, sip: lines.lock_assignments(conn),
     lines.assignments: lambda conn, other, pii, sip: lines.assignments(conn),
     lines.move: lambda conn, other, pii, sip: lines.move(conn, [Move(other.line_id, "node")]),
     lines.strand: lambda conn, other, pii, sip: lines.strand(conn, [other.line_id], "mine now"),
