@@ -65,6 +65,7 @@ class Worker:
         self._config = config
         self._end = end
         self._stop = asyncio.Event()
+        self._cut = False
         self._tasks: list[asyncio.Task[None]] = []
         self._postgres = Postgres(config.platform_database_url, min_size=1, max_size=3)
         self._redis = redis.connect(config.redis_url)
@@ -111,7 +112,8 @@ class Worker:
             loop.add_signal_handler(number, self._stop.set)
 
         def cut() -> None:
-            # The supervisor is gone: no time to let calls end by themselves.
+            # The supervisor is gone: no time to let calls end by themselves, or lines find another node.
+            self._cut = True
             self._switchboard.draining = True
             self._switchboard.hang_up_all()
             self._stop.set()
@@ -224,7 +226,8 @@ class Worker:
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + within_s
-        give_up = loop.time() + (min(HAND_OVER_S, within_s) if self._book.others_are_healthy else 0.0)
+        others = self._book.others_are_healthy and not self._cut
+        give_up = loop.time() + (min(HAND_OVER_S, within_s) if others else 0.0)
         self._book.look_now()
         while loop.time() < give_up and self._registrar.held:
             await asyncio.sleep(0.05)

@@ -31,6 +31,7 @@ class LineAccount(pj.Account):  # type: ignore[misc]
     def __init__(self, line_id: str, owner: AccountOwner) -> None:
         super().__init__()
         self.line_id = line_id
+        self.registration: Registration | None = None
         self._owner = owner
 
     def onIncomingCall(self, call: Any) -> None:

@@ -195,7 +195,11 @@ class SipEndpoint(CallOwner):
         left = self._leaving.pop(line.line_id, None)
         if left is not None:  # calls may still need it, and its place is the line's own
             self._accounts[line.line_id] = left
-            left.modify(config)  # with another password, say; registers too
+            if left.registration == line:
+                left.setRegistration(True)
+            else:
+                left.modify(config)  # registers, as the account or its password is another
+                left.registration = line
             return True
         self._free_left_accounts()
         # The eighth line takes the peers' place; their calls then come in on a line's account.
@@ -204,6 +208,7 @@ class SipEndpoint(CallOwner):
         if len(self._accounts) + len(self._leaving) >= MAX_ACCOUNTS:
             return False
         account = accounts.LineAccount(line.line_id, self)
+        account.registration = line
         account.create(config)
         self._accounts[line.line_id] = account
         return True
