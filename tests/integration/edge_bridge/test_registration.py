@@ -57,6 +57,10 @@ class Office:
         async with line_changes.announced(self._redis), self._postgres.platform() as connection:
             await line_changes.set_active(connection, line_id, is_active, source="/test")
 
+    async def set_password(self, line_id: str, password: str) -> None:
+        async with line_changes.announced(self._redis), self._postgres.platform() as connection:
+            await line_changes.set_password(connection, line_id, password, self._cipher, source="/test")
+
     async def row(self, line_id: str) -> asyncpg.Record | None:
         async with self._postgres.platform() as connection:
             return await connection.fetchrow("select * from sip_registration where phone_line_id = $1", line_id)
@@ -180,6 +184,20 @@ async def test_a_line_switched_off_and_on_during_a_call_is_registered_again_with
             assert await until(bound(trunk, "user-3")) < 5.0
             assert await until(says(office, lines["user-3"], "registered")) < 5.0
             assert not caller.hung_up.is_set()
+
+
+async def test_a_changed_password_is_used_at_once(start: Start, office: Office) -> None:
+    async with SipRegistrar({"moved": "secret", "stays": "secret"}) as trunk:
+        line_id = await office.add(trunk, "moved")
+        await office.add(trunk, "stays")
+        await asyncio.to_thread(start)
+        await until(bound(trunk, "moved", "stays"))
+        await until(says(office, line_id, "registered"))
+        trunk.passwords["moved"] = "another"
+        trunk.bindings.pop("moved")
+        await office.set_password(line_id, "another")
+        assert await until(bound(trunk, "moved")) < 3.0
+        await until(says(office, line_id, "registered"))
 
 
 async def test_twelve_lines_on_two_nodes_are_six_and_six_and_the_seventeenth_says_that_there_is_no_room(
