@@ -7,6 +7,8 @@ CALLS_TODAY = "stats:calls_today"
 CALLS_IN_PROGRESS = "calls:in_progress"
 PENDING_ORDERS = "orders:pending"
 PENDING_CALLS = "calls:pending"
+LINES_CHANGED = "lines:changed"
+"""A pub/sub channel."""
 
 
 def restaurant_config(restaurant_id: str) -> str:

@@ -254,6 +254,20 @@ async def bridge_heartbeat(redis: "Redis", node_id: str, registered_lines: Itera
         await together.execute()
 
 
+async def bridges_alive(redis: "Redis", node_ids: Iterable[str]) -> tuple[str, ...]:
+    """Those of the nodes that have a heartbeat in Redis."""
+    asked = tuple(node_ids)
+    if not asked:
+        return ()
+    beats = await redis.mget([keys.bridge_heartbeat(node_id) for node_id in asked])
+    return tuple(node_id for node_id, beat in zip(asked, beats, strict=True) if beat is not None)
+
+
+async def lines_changed(redis: "RedisCommands", what: Literal["edited", "assigned"]) -> None:
+    """Tell every bridge to read the lines again: after the transaction that changed them, or who has them."""
+    await redis.publish(keys.LINES_CHANGED, what.encode())
+
+
 async def worker_heartbeat(
     redis: "Redis", worker_id: str, status: Literal["idle", "busy", "draining"], call: WorkerCall | None = None
 ) -> None:

@@ -7,3 +7,4 @@ MIGRATIONS = 724501
 PARTITIONS = 724502  # taken by the SQL function ensure_partitions (migration 0005)
 RELAY_LANES = 724503  # class
 LOGGED_CALLS = 724504  # class
+LINE_ASSIGNER = 724505

@@ -15,7 +15,7 @@ from edge_bridge.calls.bridged_call import BridgedCall, Phone, Services
 from edge_bridge.calls.news import CallNews, NewsDesk
 from edge_bridge.calls.record import Arrival
 from edge_bridge.entrances.sip.endpoint import SipEndpoint
-from edge_bridge.entrances.sip.signals import Bye, FrameSide, Handle, Invite, Refusal
+from edge_bridge.entrances.sip.signals import Bye, FrameSide, Handle, Invite, Refusal, RegisterAnswer
 from edge_bridge.lines.directory import UNAVAILABLE, Directory
 from edge_bridge.media.audio import CallAudio
 from eventing.catalogue import Codec, MissedReason
@@ -37,7 +37,7 @@ class Switchboard:
         max_calls: int,
         services: Services,
         desk: NewsDesk,
-        registered: Callable[[str, int, int, str], None],
+        registered: Callable[[RegisterAnswer], None],
     ) -> None:
         self.directory: Directory | None = None
         self.draining = False
@@ -154,8 +154,8 @@ class Switchboard:
 
         self._loop.call_soon_threadsafe(on_loop)
 
-    def registered(self, line_id: str, status: int, expires_s: int, registrar_host: str) -> None:
-        self._loop.call_soon_threadsafe(self._registered, line_id, status, expires_s, registrar_host)
+    def registered(self, answer: RegisterAnswer) -> None:
+        self._loop.call_soon_threadsafe(self._registered, answer)
 
     def _refuse(self, status: int) -> Refusal:
         log.info("INVITE refused", status=status, refused=next(self._refused))

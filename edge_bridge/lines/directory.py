@@ -19,7 +19,11 @@ UNAVAILABLE = 503
 
 @dataclass(frozen=True, slots=True)
 class LineEntry:
-    """One phone line. ``number`` as dialled; domain, username and password are the trunk's ("" for a peer's line)."""
+    """One phone line. ``number`` as dialled; domain, username and password are the trunk's ("" for a peer's line).
+
+    ``held``: this node has the line in this ``generation``, or keeps it until the next node has registered it.
+    ``problem`` says why a held line can't be registered.
+    """
 
     id: str
     restaurant: Restaurant
@@ -28,10 +32,14 @@ class LineEntry:
     sip_domain: str = ""
     sip_username: str = ""
     sip_password: str = field(default="", repr=False)
+    held: bool = False
+    generation: int = 0
+    problem: str = ""
 
     @property
     def registers(self) -> bool:
-        return bool(self.sip_domain and self.sip_username and self.sip_password)
+        """At this node."""
+        return bool(self.held and self.sip_domain and self.sip_username and self.sip_password)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,15 @@ from typing import Any, Protocol
 
 import pjsua2 as pj  # type: ignore[import-untyped]
 
-from edge_bridge.entrances.sip.signals import RTP_PORTS, Registration, SipEvents, host_of
+from edge_bridge.entrances.sip.signals import RTP_PORTS, Registration, SipEvents, host_of, read_register_answer
 from process import logs
 
 log = logs.get(__name__)
 
-EXPIRES_S = 120
-REFRESH_BEFORE_S = 60  # so a REGISTER goes out every 60 s
+EXPIRES_S = 120  # asked for; the registrar refreshes at half of what is granted
+# pjsip would refresh so long before the end itself: after ours, which pushes its own back. A larger number makes it
+# refresh every 5 s where no more is granted, and never where less is.
+PJSIP_REFRESH_BEFORE_S = 1
 
 
 class AccountOwner(Protocol):
@@ -28,6 +30,7 @@ class LineAccount(pj.Account):  # type: ignore[misc]
     def __init__(self, line_id: str, owner: AccountOwner) -> None:
         super().__init__()
         self.line_id = line_id
+        self.registration: Registration | None = None
         self._owner = owner
 
     def onIncomingCall(self, call: Any) -> None:
@@ -38,9 +41,12 @@ class LineAccount(pj.Account):  # type: ignore[misc]
 
     def onRegState(self, state: Any) -> None:
         try:
-            expires = int(state.expiration) if int(state.code) // 100 == 2 else 0
-            host = host_of(state.rdata.srcAddress)
-            self._owner.events.registered(self.line_id, int(state.code), max(expires, 0), host)
+            # expiration is 2^32 - 1 where pjsip knows none, and is not to be believed after a failure.
+            expires = int(state.expiration) if int(state.expiration) < 1 << 31 else 0
+            answer = read_register_answer(
+                self.line_id, int(state.code), expires, state.rdata.wholeMsg, state.rdata.srcAddress
+            )
+            self._owner.events.registered(answer)
         except Exception:
             log.exception("a registration's state was lost")
 
@@ -58,7 +64,7 @@ def line_config(line: Registration, address: str, sip_port: int, rtp_port_min: i
     config.idUri = f"sip:{line.username}@{domain}"
     config.regConfig.registrarUri = f"sip:{line.registrar}"
     config.regConfig.timeoutSec = EXPIRES_S
-    config.regConfig.delayBeforeRefreshSec = REFRESH_BEFORE_S
+    config.regConfig.delayBeforeRefreshSec = PJSIP_REFRESH_BEFORE_S
     config.regConfig.retryIntervalSec = 0  # the registrar retries, with backoff
     config.sipConfig.contactForced = f"<sip:{line.line_id}@{public_address or address}:{sip_port}>"
     config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", line.username, 0, line.password))

@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from devstack.servers.embedded import EmbeddedPostgres
+from domain.phone_numbers import one_form
 from stores import migrate as migrations
 from stores import orders, partitions, restaurants, users
 from stores.ciphers import PiiCipher, SipPasswordCipher
@@ -220,6 +221,54 @@ async def test_only_a_country_that_was_guessed_is_taken_back_and_the_operator_is
     told = [record for record in caplog.records if record.levelname == "WARNING"]
     assert len(told) == 1
     assert str(guessed) in str(told[0].__dict__)
+
+
+async def test_numbers_of_before_get_their_one_form_and_two_spellings_of_one_are_reported_and_kept(
+    own_server: EmbeddedPostgres, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By an owner who is no superuser, as above."""
+    await make_owner(own_server)
+    passwords = {role: own_server.password(f"alloresto_{role}") for role in ("app", "platform")}
+    before = tuple(one for one in shipped_migrations() if one.name < "0016")
+    await migrate(
+        own_server.url("owner"),
+        app_password=passwords["app"],
+        platform_password=passwords["platform"],
+        migrations=before,
+    )
+    platform = await connect(own_server.url("alloresto_platform"))
+    written: dict[str, tuple[str, str]] = {}
+    for country, *numbers in (
+        ("FR", "+33465710042", "0033465710042", "0465710043", "33465710044", "04.65.71.00.45", "200", "pizzeria"),
+        ("IE", "0209110042", "00353209110043"),
+        ("IT", "0612345678"),
+        ("ES", "612345678", "34612345679"),
+        ("HU", "0612345679"),
+        ("US", "2125550142", "12125550143"),
+    ):
+        owner = await platform.fetchval(
+            "insert into restaurant (name, language, currency, zone, country)"
+            " values ('A', 'fr', 'EUR', 'Europe/Paris', $1) returning id",
+            country,
+        )
+        for number in numbers:
+            line_id = await platform.fetchval(
+                "insert into phone_line (restaurant_id, number, provider) values ($1, $2, 'sip') returning id",
+                owner,
+                number,
+            )
+            written[line_id] = (country, number)
+
+    await migrate(own_server.url("owner"))
+
+    rows = {row["id"]: row["number"] for row in await platform.fetch("select id, number from phone_line")}
+    await platform.close()
+    (kept,) = [line_id for line_id, (_, number) in written.items() if number == "0033465710042"]
+    assert rows == {
+        line_id: number if line_id == kept else one_form(number, country)
+        for line_id, (country, number) in written.items()
+    }
+    assert any(kept in repr(vars(record)) for record in caplog.records if record.levelname == "WARNING")
 
 
 async def test_a_server_that_is_away_is_waited_for_until_the_deadline() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from domain.assignment import Move
 from domain.order import Cart
 from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException
 from stores import (
@@ -147,13 +148,18 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
 PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
     lines.active_lines: lambda conn, other, pii, sip: lines.active_lines(conn),
     lines.lines_of_node: lambda conn, other, pii, sip: lines.lines_of_node(conn, "node"),
-    lines.assign: lambda conn, other, pii, sip: lines.assign(conn, other.line_id, "node"),
+    lines.assignments: lambda conn, other, pii, sip: lines.assignments(conn),
+    lines.move: lambda conn, other, pii, sip: lines.move(conn, [Move(other.line_id, "node")]),
+    lines.strand: lambda conn, other, pii, sip: lines.strand(conn, [other.line_id], "mine now"),
+    lines.let_go: lambda conn, other, pii, sip: lines.let_go(conn, timedelta(0)),
+    lines.node_started: lambda conn, other, pii, sip: lines.node_started(conn, "node"),
     lines.set_registration: lambda conn, other, pii, sip: lines.set_registration(
-        conn, other.line_id, "node", "registered"
+        conn, other.line_id, "node", 1, "registered"
     ),
-    lines.unassign: lambda conn, other, pii, sip: lines.unassign(conn, other.line_id),
     nodes.heartbeat: lambda conn, other, pii, sip: nodes.heartbeat(conn, "node", hostname="node"),
-    nodes.least_loaded: lambda conn, other, pii, sip: nodes.least_loaded(conn),
+    nodes.all_nodes: lambda conn, other, pii, sip: nodes.all_nodes(conn),
+    nodes.silent: lambda conn, other, pii, sip: nodes.silent(conn, timedelta(0)),
+    nodes.others_are_healthy: lambda conn, other, pii, sip: nodes.others_are_healthy(conn, "node"),
     nodes.mark_down: lambda conn, other, pii, sip: nodes.mark_down(conn, timedelta(0)),
     partitions.ensure: lambda conn, other, pii, sip: partitions.ensure(conn, date(2031, 1, 1), 1),
     restaurants.create: lambda conn, other, pii, sip: restaurants.create(conn, replace(other.restaurant, id="")),
