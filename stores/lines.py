@@ -1,7 +1,8 @@
 """Phone lines, and which bridge node holds each at its registrar.
 
-A line's id is the user part of its SIP Contact, so it is also what an INVITE is recognised by. Functions that
-read the encrypted SIP password need the platform role; the app role may write one and never read it.
+A line's id is the user part of its SIP Contact, so it is also what an INVITE is recognised by; a line of Asterisk's
+AudioSocket is recognised by ``audiosocket_uuid``, one of Twilio by its number. Functions that read the encrypted SIP
+password or Twilio auth token need the platform role; the app role may write them and never read them.
 """
 
 import uuid
@@ -14,20 +15,20 @@ from stores.ciphers import SipPasswordCipher
 from stores.errors import NotFoundError, require
 from stores.postgres import Connection
 
-Provider = Literal["sip", "twilio"]
+Provider = Literal["sip", "twilio", "audiosocket"]
 RegistrationStatus = Literal["registered", "unregistered", "error"]
 
-_PUBLIC = "l.id, l.restaurant_id, l.number, l.provider, l.sip_domain, l.sip_username, l.is_active"
+_PUBLIC = "l.id, l.restaurant_id, l.number, l.provider, l.sip_domain, l.sip_username, l.is_active, l.audiosocket_uuid"
 _WITH_PASSWORD = (
-    f"select {_PUBLIC}, l.sip_password, r.bridge_node_id"
+    f"select {_PUBLIC}, l.sip_password, l.twilio_auth_token, r.bridge_node_id"
     " from phone_line l left join sip_registration r on r.phone_line_id = l.id"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class PhoneLine:
-    """``sip_password`` is as stored: decrypt it with SipPasswordCipher. ``bridge_node_id`` is None when no node
-    has the line."""
+    """``sip_password`` and ``twilio_auth_token`` are as stored: decrypt them with SipPasswordCipher.
+    ``bridge_node_id`` is None when no node has the line, ``audiosocket_uuid`` "" but for AudioSocket's lines."""
 
     id: str
     restaurant_id: str
@@ -38,6 +39,8 @@ class PhoneLine:
     is_active: bool = True
     sip_password: str = ""
     bridge_node_id: str | None = None
+    audiosocket_uuid: str = ""
+    twilio_auth_token: str = ""
 
 
 async def active_lines(conn: Connection) -> tuple[PhoneLine, ...]:
@@ -65,8 +68,10 @@ async def create(
     sip_username: str = "",
     sip_password: str = "",
     line_id: str = "",
+    twilio_auth_token: str = "",
 ) -> PhoneLine:
-    """``sip_password`` in clear; stored encrypted under the line's id, a new one unless given.
+    """``sip_password`` and ``twilio_auth_token`` in clear; stored encrypted under the line's id, a new one unless
+    given. A line of the provider ``audiosocket`` gets a new ``audiosocket_uuid``.
 
     Raises asyncpg.UniqueViolationError when an active line has the number, CheckViolationError when it is none.
     """
@@ -77,10 +82,11 @@ async def create(
         provider=provider,
         sip_domain=sip_domain,
         sip_username=sip_username,
+        audiosocket_uuid=str(uuid.uuid4()) if provider == "audiosocket" else "",
     )
     await conn.execute(
-        "insert into phone_line (id, restaurant_id, number, provider, sip_domain, sip_username, sip_password)"
-        " values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into phone_line (id, restaurant_id, number, provider, sip_domain, sip_username, sip_password,"
+        " audiosocket_uuid, twilio_auth_token) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         line.id,
         restaurant_id,
         number,
@@ -88,6 +94,8 @@ async def create(
         sip_domain,
         sip_username,
         cipher.encrypt(line.id, sip_password) if sip_password else "",
+        line.audiosocket_uuid or None,
+        cipher.encrypt(line.id, twilio_auth_token) if twilio_auth_token else "",
     )
     return line
 
@@ -98,6 +106,16 @@ async def set_password(conn: Connection, line_id: str, sip_password: str, cipher
         "update phone_line set sip_password = $2 where id = $1 returning id",
         line_id,
         cipher.encrypt(line_id, sip_password),
+    )
+    require(done, "phone line", line_id)
+
+
+async def set_twilio_auth_token(conn: Connection, line_id: str, token: str, cipher: SipPasswordCipher) -> None:
+    """The auth token of the Twilio account that has the line's number. Raises NotFoundError."""
+    done = await conn.fetchval(
+        "update phone_line set twilio_auth_token = $2 where id = $1 returning id",
+        line_id,
+        cipher.encrypt(line_id, token),
     )
     require(done, "phone line", line_id)
 
@@ -150,7 +168,9 @@ async def unassign(conn: Connection, line_id: str) -> None:
 async def get(conn: Connection, line_id: str) -> PhoneLine:
     """A line, active or not, without its password. Raises NotFoundError."""
     row = await conn.fetchrow(
-        f"select {_PUBLIC}, '' as sip_password, null::text as bridge_node_id from phone_line l where l.id = $1", line_id
+        f"select {_PUBLIC}, '' as sip_password, '' as twilio_auth_token, null::text as bridge_node_id"
+        " from phone_line l where l.id = $1",
+        line_id,
     )
     if row is None:
         raise NotFoundError("phone line", line_id)
@@ -168,4 +188,6 @@ def _line(row: asyncpg.Record) -> PhoneLine:
         is_active=row["is_active"],
         sip_password=row["sip_password"],
         bridge_node_id=row["bridge_node_id"],
+        audiosocket_uuid=row["audiosocket_uuid"] or "",
+        twilio_auth_token=row["twilio_auth_token"],
     )

@@ -80,7 +80,7 @@ class NewsDesk:
     def ringing(self, arrival: Arrival) -> None:
         """From now on the call has a lease and a row: whatever happens to this process, it is accounted for."""
         now = datetime.now(UTC)
-        owner, caller = arrival.line.restaurant.id, arrival.invite.caller
+        owner, caller = arrival.line.restaurant.id, arrival.caller
         call = self._live[arrival.call_id] = LiveCall(
             restaurant_id=owner,
             call_id=arrival.call_id,

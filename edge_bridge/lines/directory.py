@@ -1,4 +1,4 @@
-"""Which line an INVITE is for, and whether its sender may call it. Pure: the SIP thread asks without waiting.
+"""Which line a call is for, and whether an INVITE's sender may call it. Pure: the SIP thread asks without waiting.
 
 A ``Directory`` never changes; a new one replaces it when lines or greetings change.
 """
@@ -11,6 +11,7 @@ from domain.restaurant import Restaurant
 from edge_bridge.entrances.sip.signals import Invite, Refusal, plain_number
 from edge_bridge.lines.greetings import GreetingClip
 from edge_bridge.settings import Network
+from stores.lines import Provider
 
 FORBIDDEN = 403
 NOT_FOUND = 404
@@ -19,7 +20,8 @@ UNAVAILABLE = 503
 
 @dataclass(frozen=True, slots=True)
 class LineEntry:
-    """One phone line. ``number`` as dialled; domain, username and password are the trunk's ("" for a peer's line)."""
+    """One phone line. ``number`` as dialled; domain, username and password are the trunk's ("" for a peer's line).
+    ``provider`` says at which entrance it rings."""
 
     id: str
     restaurant: Restaurant
@@ -28,10 +30,13 @@ class LineEntry:
     sip_domain: str = ""
     sip_username: str = ""
     sip_password: str = field(default="", repr=False)
+    provider: Provider = "sip"
+    audiosocket_uuid: str = ""
+    twilio_auth_token: str = field(default="", repr=False)
 
     @property
     def registers(self) -> bool:
-        return bool(self.sip_domain and self.sip_username and self.sip_password)
+        return bool(self.provider == "sip" and self.sip_domain and self.sip_username and self.sip_password)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Directory:
 
     by_id: Mapping[str, LineEntry]
     by_number: Mapping[str, LineEntry]
+    by_audiosocket: Mapping[str, LineEntry]
     peers: tuple[Network, ...] = ()
     trunks: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
@@ -51,6 +57,7 @@ class Directory:
         return cls(
             by_id={line.id: line for line in known},
             by_number={plain_number(line.number): line for line in known},
+            by_audiosocket={line.audiosocket_uuid: line for line in known if line.audiosocket_uuid},
             peers=peers,
             trunks=trunks,
         )
@@ -67,7 +74,7 @@ class Directory:
         line = self.by_id.get(invite.user)  # what REGISTER's Contact said; peers dial the number
         if line is None:
             line = self.by_number.get(plain_number(invite.user))
-        if line is None:
+        if line is None or line.provider != "sip":
             return Refusal(NOT_FOUND)
         if not peer and invite.source_host not in self.trunks.get(line.sip_domain, frozenset()):
             return Refusal(FORBIDDEN)

@@ -84,7 +84,7 @@ class LineBook:
         self._changed = changed
         self._news = asyncio.Event()
         self._restaurants: dict[str, tuple[float, Restaurant]] = {}
-        self._passwords: dict[tuple[str, str], str] = {}
+        self._secrets: dict[tuple[str, str], str] = {}
         self._lines: list[LineEntry] = []
         self._resolved: dict[str, tuple[float, frozenset[str]]] = {}
         self._answered_from: dict[str, set[str]] = {}
@@ -149,13 +149,13 @@ class LineBook:
 
     async def _read(self) -> list[LineEntry]:
         async with self._postgres.platform() as connection:
-            stored = [line for line in await lines.active_lines(connection) if line.provider == "sip"]
+            stored = await lines.active_lines(connection)
             for line in stored:
                 known = self._restaurants.get(line.restaurant_id)
                 if known is None or time.monotonic() - known[0] > RESTAURANT_REFRESH_S:
                     restaurant = await restaurants.get(connection, line.restaurant_id)
                     self._restaurants[line.restaurant_id] = (time.monotonic(), restaurant)
-                if line.sip_domain and line.sip_username and line.bridge_node_id is None:
+                if line.provider == "sip" and line.sip_domain and line.sip_username and line.bridge_node_id is None:
                     # Without an assigner, a line that no node has is this node's.
                     await nodes.heartbeat(connection, self._node_id, hostname=socket.gethostname())
                     await lines.assign(connection, line.id, self._node_id)
@@ -172,20 +172,7 @@ class LineBook:
     async def _entry(self, stored: PhoneLine) -> LineEntry:
         """The line with its password in clear: "" where another node has the line, or it cannot be read."""
         restaurant = self._restaurants[stored.restaurant_id][1]
-        password = ""
-        if stored.sip_password and stored.bridge_node_id in (None, self._node_id):
-            key = (stored.id, stored.sip_password)
-            if key not in self._passwords:  # kept, for a decryption takes 22 ms of a core
-                try:
-                    self._passwords[key] = await asyncio.to_thread(self._cipher.decrypt, *key)
-                except CipherError as error:
-                    log.error(
-                        "a line's SIP password cannot be read; the line is not registered",
-                        line=stored.id,
-                        why=str(error),
-                    )
-                    self._passwords[key] = ""
-            password = self._passwords[key]
+        ours = stored.bridge_node_id in (None, self._node_id)
         return LineEntry(
             id=stored.id,
             restaurant=restaurant,
@@ -193,8 +180,23 @@ class LineBook:
             greeting=self._greetings.of(restaurant),
             sip_domain=stored.sip_domain,
             sip_username=stored.sip_username,
-            sip_password=password,
+            sip_password=await self._in_clear(stored.id, stored.sip_password) if ours else "",
+            provider=stored.provider,
+            audiosocket_uuid=stored.audiosocket_uuid,
+            twilio_auth_token=await self._in_clear(stored.id, stored.twilio_auth_token),
         )
+
+    async def _in_clear(self, line_id: str, sealed: str) -> str:
+        if not sealed:
+            return ""
+        key = (line_id, sealed)
+        if key not in self._secrets:  # kept, for a decryption takes 22 ms of a core
+            try:
+                self._secrets[key] = await asyncio.to_thread(self._cipher.decrypt, *key)
+            except CipherError as error:
+                log.error("a line's secret cannot be read; the line does not ring here", line=line_id, why=str(error))
+                self._secrets[key] = ""
+        return self._secrets[key]
 
     async def _resolve(self, domains: set[str]) -> bool:
         """Look the trunks' names up again; True when an address changed. Keeps the last answer when DNS is away."""
