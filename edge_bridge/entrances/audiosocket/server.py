@@ -8,6 +8,7 @@ import contextlib
 import ipaddress
 import socket
 import ssl
+from typing import cast
 
 from edge_bridge.entrances.audiosocket import framing
 from edge_bridge.entrances.audiosocket.framing import Frame, FrameError, FrameReader
@@ -88,8 +89,7 @@ class AudioSocketCall(asyncio.Protocol):
     # --- The connection --------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's have no base class in common
         host = str((transport.get_extra_info("peername") or ("",))[0])
         if not self._server.admits(host):
             log.warning("AudioSocket connection refused: not in AUDIOSOCKET_PEERS, or too many wait", host_pii=host)
