@@ -95,8 +95,8 @@ class Switchboard:
     def pressed(self, key: CallKey, digit: str) -> None:
         self._loop.call_soon_threadsafe(self._with_call, key, lambda call: call.pressed(digit))
 
-    def transfer_answered(self, handle: Handle, status: int, final: bool) -> None:
-        self._loop.call_soon_threadsafe(self._with_call, handle, lambda call: call.transfer_answered(status, final))
+    def transfer_answered(self, key: CallKey, status: int, final: bool) -> None:
+        self._loop.call_soon_threadsafe(self._with_call, key, lambda call: call.transfer_answered(status, final))
 
     def ended(self, key: CallKey, status: int = 0, by_caller: bool = True) -> None:
         with self._admission:

@@ -51,5 +51,8 @@ class Sessions(Protocol):
     def pressed(self, phone: Phone, digit: str) -> None:
         """A DTMF key."""
 
+    def transfer_answered(self, phone: Phone, status: int, final: bool) -> None:
+        """How far ``refer`` got, as SIP statuses: under 300 when the other phone has taken the call."""
+
     def ended(self, phone: Phone) -> None:
         """The caller's connection is over. Once a call that was taken."""

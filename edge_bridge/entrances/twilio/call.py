@@ -1,7 +1,12 @@
-"""One call of Twilio's: announced by the webhook, heard once its Media Stream is there. The ``Phone`` of its call."""
+"""One call of Twilio's: announced by the webhook, heard once its Media Stream is there. The ``Phone`` of its call.
+
+What Twilio does next is what its TwiML says next, so a transfer is: close the stream, and answer "dial" when Twilio
+asks. Where nobody picks up, the next answer is a stream again, and the same call goes on.
+"""
 
 import asyncio
 import contextlib
+import re
 from collections import deque
 from collections.abc import Callable
 
@@ -9,7 +14,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from edge_bridge.entrances.frames import FRAME_BYTES, FrameClock
 from edge_bridge.entrances.sessions import Sessions, TwilioLine
-from edge_bridge.entrances.sip.signals import FrameSide
+from edge_bridge.entrances.sip.signals import FrameSide, plain_number
 from process import logs
 from protocols import media
 
@@ -24,6 +29,12 @@ PLAYED_WITHIN_S = 2.0  # from the last frame to its mark
 CLOSED_WITHIN_S = 2.0
 BAD_MESSAGES = 10
 LAST_MARK = "end"
+# Twilio rings for up to 5 s longer than told, and the session gives a transfer 25 s.
+RING_S = 15
+DIALLED_WITHIN_S = 45.0
+OK, REFUSED, BUSY_HERE = 200, 500, 486
+
+_DIALLED = re.compile(r"^\+[1-9][0-9]{6,14}$")  # E.164, which is what Twilio dials
 
 
 class TwilioCall:
@@ -33,7 +44,8 @@ class TwilioCall:
         self.sid = sid
         self.line = line
         self.token = ""  # of its stream, while none has come
-        self.deadline: asyncio.TimerHandle | None = None  # for the stream to come
+        self.deadline: asyncio.TimerHandle | None = None  # for the stream, or the dialled phone's fate, to come
+        self.dials = ""  # the number that the caller is put through to
         self._sessions = sessions
         self._tell_over = over
         self._side: FrameSide | None = None
@@ -45,6 +57,7 @@ class TwilioCall:
         self._speaking = False
         self._leaving = False
         self._is_over = False
+        self._answered = False
         self._bad_messages = 0
         self.frames_dropped = 0
 
@@ -71,25 +84,40 @@ class TwilioCall:
         self._tell_over(self)
         self._sessions.ended(self)
 
+    def put_through(self) -> None:
+        """The dialled phone has taken the call."""
+        self._sessions.transfer_answered(self, OK, True)
+
+    def not_put_through(self) -> None:
+        """Nobody has; the call goes on with its next stream."""
+        self.dials = ""
+        self._sessions.transfer_answered(self, BUSY_HERE, True)
+
     # --- The stream ------------------------------------------------------------------------------------------
 
     async def run(self, socket: web.WebSocketResponse) -> None:
         """Until either side closes the stream. Never raises but when cancelled."""
+        self._leaving = False
+        self._played_out.clear()
+        stopped = True
         try:
-            if not await self._started(socket):
-                return
-            sending = asyncio.create_task(self._send_all(socket), name=f"twilio {self.sid}")
-            try:
-                await self._listen(socket)
-            finally:
-                sending.cancel()
-                await asyncio.gather(sending, return_exceptions=True)
+            if await self._started(socket):
+                sending = asyncio.create_task(self._send_all(socket), name=f"twilio {self.sid}")
+                try:
+                    stopped = await self._listen(socket)
+                finally:
+                    sending.cancel()
+                    await asyncio.gather(sending, return_exceptions=True)
         except TimeoutError:
             log.warning("Twilio's stream fell silent; hanging up")
         except ConnectionError:
             log.info("Twilio's stream is gone")
         finally:
-            self.over()
+            if self._clock is not None:
+                self._clock.stop()
+                self._clock = None
+            if stopped or not self.dials:
+                self.over()
             with contextlib.suppress(TimeoutError, ConnectionError):
                 await asyncio.wait_for(socket.close(code=WSCloseCode.OK), CLOSED_WITHIN_S)
 
@@ -104,13 +132,16 @@ class TwilioCall:
                         self._encode = media.HandlerStream(message.start.stream_sid)
                         self._clock = FrameClock(self._side, self._play)
                         self._clock.start()
-                        self._sessions.answered(self)
+                        if not self._answered:
+                            self._answered = True
+                            self._sessions.answered(self)
                         return True
                     case _:
                         log.warning("Twilio's stream did not start as one of this call")
                         return False
 
-    async def _listen(self, socket: web.WebSocketResponse) -> None:
+    async def _listen(self, socket: web.WebSocketResponse) -> bool:
+        """Until the stream is closed; True when Twilio has said that it stops, and so the call."""
         assert self._clock is not None
         while True:
             match await self._next(socket):
@@ -121,8 +152,10 @@ class TwilioCall:
                 case media.Mark() as played:
                     if played.mark.name == LAST_MARK:
                         self._played_out.set()
-                case media.Stop() | None:
-                    return
+                case media.Stop():
+                    return True
+                case None:
+                    return False
 
     async def _next(self, socket: web.WebSocketResponse) -> media.FromBridge | None:
         """The next message; None at the stream's end. Raises TimeoutError."""
@@ -169,24 +202,33 @@ class TwilioCall:
     # --- Phone -----------------------------------------------------------------------------------------------
 
     def hang_up(self) -> None:
-        """Once Twilio says that all is played, within PLAYED_WITHIN_S: closing the stream throws its buffer away."""
-        if self._leaving:
-            return
-        if self._clock is None:
+        if self._clock is None or self.dials:  # no stream yet, or the caller is with the dialled phone
             self.over()
-            return
-        self._leaving = True
-        self._clock.stop()
-        self._send(self._encode.mark(LAST_MARK))
+        else:
+            self._leave_stream()
 
     def transfer_address(self, target: str) -> str | None:
-        return None
+        number = plain_number(target.removeprefix("tel:"))
+        return number if _DIALLED.match(number) else None
 
     def refer(self, address: str) -> None:
-        raise NotImplementedError("Twilio's stream has no transfer")
+        if self._clock is None or self._leaving:
+            self._sessions.transfer_answered(self, REFUSED, True)
+            return
+        self.dials = address
+        self.deadline = asyncio.get_running_loop().call_later(DIALLED_WITHIN_S, self.over)
+        self._leave_stream()
 
     def cleared(self) -> None:
         if self._clock is not None and not self._leaving:
             self._waiting.clear()
             self._speaking = False
             self._send(self._encode.clear())
+
+    def _leave_stream(self) -> None:
+        """Once Twilio says that all is played, within PLAYED_WITHIN_S: closing the stream throws its buffer away."""
+        if not self._leaving:
+            assert self._clock is not None
+            self._leaving = True
+            self._clock.stop()
+            self._send(self._encode.mark(LAST_MARK))

@@ -1,4 +1,4 @@
-"""Twilio's door: the voice webhook, the status callback, and the Media Streams, on one HTTP port.
+"""Twilio's door: the webhooks that answer with TwiML, the status callback, and the Media Streams, on one HTTP port.
 
 TLS is ended in front of it (Twilio speaks to nobody without). Everything Twilio asks for is signed with the auth
 token of the account that has the called number; a stream shows a token that was made for it, once.
@@ -14,7 +14,7 @@ from aiohttp import web
 from edge_bridge.entrances.sessions import Sessions, TwilioLine
 from edge_bridge.entrances.sip.signals import Refusal, plain_number
 from edge_bridge.entrances.twilio import twiml
-from edge_bridge.entrances.twilio.call import TwilioCall
+from edge_bridge.entrances.twilio.call import RING_S, TwilioCall
 from edge_bridge.entrances.twilio.signatures import is_signed
 from process import logs
 
@@ -28,6 +28,7 @@ STREAM_WITHIN_S = 15.0  # from the webhook's answer
 CLOSED_WITHIN_S = 1.0
 BUSY = 486
 CALL_OVER = ("completed", "busy", "failed", "no-answer", "canceled")
+PUT_THROUGH = ("completed", "answered")
 STREAM_OVER = ("stream-stopped", "stream-error")
 NOBODY = TwilioLine("", secrets.token_hex(16))  # whose signature nobody can make
 
@@ -39,8 +40,8 @@ WITHHELD = ("+7378742833", "+266696687", "+8656696", "+86282452253", "+2562533")
 
 
 class TwilioServer:
-    """``public_url`` is what Twilio knows this server as; the paths below it are ``voice``, ``status`` and, for the
-    streams, ``stream/{token}``."""
+    """``public_url`` is what Twilio knows this server as; the paths below it are ``voice``, ``next`` (the stream is
+    closed), ``dialled`` (the transfer is over), ``status`` and, for the streams, ``stream/{token}``."""
 
     def __init__(self, sessions: Sessions, public_url: str) -> None:
         self._sessions = sessions
@@ -54,6 +55,8 @@ class TwilioServer:
         path = urlsplit(self._public_url).path
         app = web.Application(client_max_size=MAX_BODY_BYTES)
         app.router.add_post(f"{path}/voice", self._voice)
+        app.router.add_post(f"{path}/next", self._next)
+        app.router.add_post(f"{path}/dialled", self._dialled)
         app.router.add_post(f"{path}/status", self._status)
         app.router.add_get(f"{path}/stream/{{token}}", self._stream)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=CLOSED_WITHIN_S)
@@ -82,29 +85,52 @@ class TwilioServer:
             side = self._sessions.arrived(call, line.line_id, _caller(form.get("From", "")))
             if isinstance(side, Refusal):
                 if side.status == BUSY:
-                    return web.Response(text=twiml.reject_busy(), content_type=twiml.CONTENT_TYPE)
+                    return _twiml(twiml.reject_busy())
                 # Twilio asks the number's fallback URL then: another node.
                 raise web.HTTPServiceUnavailable(text="no call is taken now\n")
             call.taken(side)
             self._calls[sid] = call
         elif call.is_streaming:
             raise web.HTTPConflict(text="the call has its stream\n")
-        # Twilio asks again where the answer got lost; the first token is void then.
-        call.token = secrets.token_urlsafe(32)
-        if call.deadline is not None:
-            call.deadline.cancel()
-        call.deadline = asyncio.get_running_loop().call_later(STREAM_WITHIN_S, self._stream_is_late, call)
-        stream_url = _websocket(f"{self._public_url}/stream/{call.token}")
-        answer = twiml.connect(stream_url, f"{self._public_url}/status")
-        return web.Response(text=answer, content_type=twiml.CONTENT_TYPE)
+        return self._connect(call)
 
-    async def _status(self, request: web.Request) -> web.Response:
-        """The number's call status, and the status of a stream. What is over for Twilio is over here."""
+    async def _next(self, request: web.Request) -> web.Response:
+        """The stream is closed: hang up, or dial."""
         form = await _form(request)
         call = self._calls.get(form.get("CallSid", ""))
+        if not self._is_signed(request, "next", form, self._line_of(form) if call is None else call.line):
+            return _forbidden("next")
+        if call is None or not call.dials:
+            return _twiml(twiml.hang_up())
+        return _twiml(twiml.dial(call.dials, RING_S, f"{self._public_url}/dialled", f"{self._public_url}/status"))
+
+    async def _dialled(self, request: web.Request) -> web.Response:
+        form = await _form(request)
+        call = self._calls.get(form.get("CallSid", ""))
+        if not self._is_signed(request, "dialled", form, self._line_of(form) if call is None else call.line):
+            return _forbidden("dialled")
+        if call is None or not call.dials:
+            return _twiml(twiml.hang_up())
+        if form.get("DialCallStatus") in PUT_THROUGH:
+            call.put_through()
+            return _twiml(twiml.hang_up())
+        call.not_put_through()
+        return self._connect(call)
+
+    async def _status(self, request: web.Request) -> web.Response:
+        """Of the call, its stream, or the phone that its caller is put through to. What is over for Twilio is over
+        here."""
+        form = await _form(request)
+        parent = self._calls.get(form.get("ParentCallSid", ""))
+        call = parent or self._calls.get(form.get("CallSid", ""))
         if not self._is_signed(request, "status", form, self._line_of(form) if call is None else call.line):
             return _forbidden("status")
-        if call is not None and (form.get("CallStatus") in CALL_OVER or form.get("StreamEvent") in STREAM_OVER):
+        if parent is not None:
+            if form.get("CallStatus") == "in-progress" and parent.dials:
+                parent.put_through()
+        elif call is not None and (
+            form.get("CallStatus") in CALL_OVER or (form.get("StreamEvent") in STREAM_OVER and not call.dials)
+        ):
             call.over()
         return web.Response(status=204)
 
@@ -129,6 +155,16 @@ class TwilioServer:
         return socket
 
     # --- Calls -----------------------------------------------------------------------------------------------
+
+    def _connect(self, call: TwilioCall) -> web.Response:
+        """The TwiML that opens the call's stream. Asked again, as Twilio does when an answer got lost, the token of
+        before is void."""
+        call.token = secrets.token_urlsafe(32)
+        if call.deadline is not None:
+            call.deadline.cancel()
+        call.deadline = asyncio.get_running_loop().call_later(STREAM_WITHIN_S, self._stream_is_late, call)
+        stream_url = _websocket(f"{self._public_url}/stream/{call.token}")
+        return _twiml(twiml.connect(stream_url, f"{self._public_url}/status", f"{self._public_url}/next"))
 
     def _stream_is_late(self, call: TwilioCall) -> None:
         log.warning("Twilio has not opened a call's stream in time")
@@ -156,6 +192,10 @@ async def _form(request: web.Request) -> dict[str, str]:
     except (ValueError, LookupError):
         raise web.HTTPBadRequest(text="not a form\n") from None
     return dict(fields)
+
+
+def _twiml(text: str) -> web.Response:
+    return web.Response(text=text, content_type=twiml.CONTENT_TYPE)
 
 
 def _forbidden(what: str) -> web.Response:

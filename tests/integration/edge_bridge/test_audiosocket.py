@@ -70,12 +70,16 @@ def scene(
 ) -> Iterator[Scene]:
     """A bridge that takes AudioSocket from one address of loopback."""
     folder = Path(tempfile.mkdtemp(prefix="alloresto-bridge-"))
-    settings = {
-        "AUDIOSOCKET_BIND_ADDRESS": "127.0.0.1",
-        "AUDIOSOCKET_PORT": str(port),
-        "AUDIOSOCKET_PEERS": "127.0.0.1/32",
-    }
-    bridge = BridgeProcess(folder, module_database, valkey_server.url(), master_key, free_port(), **settings)
+    bridge = BridgeProcess(
+        folder,
+        module_database,
+        valkey_server.url(),
+        master_key,
+        free_port(),
+        AUDIOSOCKET_BIND_ADDRESS="127.0.0.1",
+        AUDIOSOCKET_PORT=str(port),
+        AUDIOSOCKET_PEERS="127.0.0.1/32",
+    )
     bridge.start()
     yield Scene(bridge, module_database, valkey_server.url())
     bridge.stop()

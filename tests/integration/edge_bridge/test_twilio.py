@@ -58,8 +58,16 @@ def scene(module_database: Database, valkey_server: EmbeddedValkey, master_key: 
     """A bridge that Twilio reaches."""
     run_apart(lambda: seed_lines(module_database, master_key))
     folder = Path(tempfile.mkdtemp(prefix="alloresto-bridge-"))
-    settings = {"TWILIO_BIND_ADDRESS": "127.0.0.1", "TWILIO_PORT": str(port), "TWILIO_PUBLIC_URL": PUBLIC_URL}
-    bridge = BridgeProcess(folder, module_database, valkey_server.url(), master_key, free_port(), **settings)
+    bridge = BridgeProcess(
+        folder,
+        module_database,
+        valkey_server.url(),
+        master_key,
+        free_port(),
+        TWILIO_BIND_ADDRESS="127.0.0.1",
+        TWILIO_PORT=str(port),
+        TWILIO_PUBLIC_URL=PUBLIC_URL,
+    )
     bridge.start()
     yield Scene(bridge, module_database, valkey_server.url())
     bridge.stop()
@@ -114,6 +122,71 @@ async def test_the_handler_hangs_up_when_twilio_has_played_all(handler: HandlerA
     await twilio.ring()
     await asyncio.wait_for(twilio.closed.wait(), WITHIN_S)
     assert tone(800) in twilio.played
+
+
+async def put_through(call: HandledCall) -> None:
+    """A handler that asks for a human, and goes on where there is none."""
+    await call.join()
+    await call.clear()
+    await call.play(tone(200))
+    await call.transfer("+33 6 12 34 00 00")
+    await call.heard_by_caller.wait()
+    await call.play(tone(300, 880))
+    await call.stopped
+    await call.end("answered")
+
+
+async def test_a_caller_is_put_through_by_what_twilio_asks_next(handler: HandlerApp, twilio: TwilioSide) -> None:
+    handler.behave = put_through
+    await twilio.ring()
+    response = await twilio.go_on()
+    dial, number = response.find("./Dial"), response.find("./Dial/Number")
+    assert dial is not None
+    assert number is not None
+    assert number.text == "+33612340000"
+    leg = {"CallSid": "CA" + "e" * 32, "ParentCallSid": twilio.sid, "To": "+33612340000"}
+    status, _ = await twilio.ask(number.attrib["statusCallback"], CallStatus="in-progress", **leg)
+    assert status == 204
+    call = await handler.call(1)
+    assert await asyncio.wait_for(call.stopped, WITHIN_S) == "transferred"
+    _, last = await twilio.ask(dial.attrib["action"], DialCallStatus="completed")
+    assert "<Hangup/>" in last
+
+
+async def test_where_nobody_picks_up_the_same_call_goes_on_with_a_new_stream(
+    handler: HandlerApp, twilio: TwilioSide
+) -> None:
+    handler.behave = put_through
+    await twilio.ring()
+    dial = (await twilio.go_on()).find("./Dial")
+    assert dial is not None
+    status, again = await twilio.ask(dial.attrib["action"], DialCallStatus="no-answer")
+    assert status == 200
+    await twilio.follow(again)
+    call = await handler.call(1)
+    call.heard_by_caller.set()
+    await twilio.until_played(tone(300, 880))
+    assert not call.stopped.done()
+    await twilio.hang_up()
+    assert await asyncio.wait_for(call.stopped, WITHIN_S) == "caller_hung_up"
+    assert len(handler.calls) == 1
+
+
+async def test_after_a_call_that_was_hung_up_twilio_hangs_up_too(handler: HandlerApp, twilio: TwilioSide) -> None:
+    async def goodbye(call: HandledCall) -> None:
+        await call.join()
+        await call.hang_up()
+        await call.stopped
+        await call.end("answered")
+
+    handler.behave = goodbye
+    await twilio.ring()
+    assert (await twilio.go_on()).find("./Hangup") is not None
+
+
+@pytest.mark.parametrize("path", ["voice", "next", "dialled", "status"])
+async def test_no_path_answers_what_is_not_signed(twilio: TwilioSide, path: str) -> None:
+    assert (await twilio.ask(f"{PUBLIC_URL}/{path}", signed_with=""))[0] == 403
 
 
 async def test_what_twilio_has_buffered_is_cleared_with_the_rest(handler: HandlerApp, twilio: TwilioSide) -> None:

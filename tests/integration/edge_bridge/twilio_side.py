@@ -80,6 +80,16 @@ class TwilioSide:
         assert status == 200, body
         await self.follow(body)
 
+    async def go_on(self) -> ElementTree.Element:
+        """What the TwiML says once the stream is closed. Raises TimeoutError."""
+        await asyncio.wait_for(self.closed.wait(), 15)
+        redirect = ElementTree.fromstring(self.answers[-1]).find("./Redirect")
+        assert redirect is not None
+        assert redirect.text
+        status, body = await self.ask(redirect.text, CallStatus="in-progress")
+        assert status == 200, body
+        return ElementTree.fromstring(body)
+
     async def follow(self, twiml: str) -> None:
         self.answers.append(twiml)
         stream = ElementTree.fromstring(twiml).find("./Connect/Stream")
