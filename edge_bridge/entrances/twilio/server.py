@@ -82,7 +82,7 @@ class TwilioServer:
         call = self._calls.get(sid)
         if call is None:
             call = TwilioCall(sid, line, self._sessions, self._forget)
-            side = self._sessions.arrived(call, line.line_id, _caller(form.get("From", "")))
+            side = self._sessions.arrived(call, line.line_id, caller_number(form.get("From", "")))
             if isinstance(side, Refusal):
                 if side.status == BUSY:
                     return _twiml(twiml.reject_busy())
@@ -203,7 +203,7 @@ def _forbidden(what: str) -> web.Response:
     return web.Response(status=403, text="not signed by Twilio for a number of ours\n")
 
 
-def _caller(given: str) -> str:
+def caller_number(given: str) -> str:
     number = plain_number(given)
     return number if _NUMBER.match(number) and number not in WITHHELD else ""
 
