@@ -87,7 +87,8 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     def check(self) -> None:
         """What types cannot say. Raises SettingsError naming the variable and the fix."""
         self.peers()
-        if self.audiosocket_port and not self.audiosocket_networks():
+        asterisks = self.audiosocket_networks()
+        if self.audiosocket_port and not asterisks:
             raise SettingsError(["AUDIOSOCKET_PEERS: not set; AUDIOSOCKET_PORT needs the Asterisks' networks"])
         if bool(self.audiosocket_tls_cert) != bool(self.audiosocket_tls_key):
             raise SettingsError(["AUDIOSOCKET_TLS_CERT, AUDIOSOCKET_TLS_KEY: one without the other"])

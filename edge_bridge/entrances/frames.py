@@ -17,6 +17,7 @@ FRAME_BYTES = 160
 FILL_AFTER_FRAMES = 5
 # A second of burst after a stall is heard; a peer that sends faster than real time for longer is not.
 AHEAD_FRAMES = 50
+EARLY_FRAMES = 0.1  # uvloop's clock has whole milliseconds: a timer may come that much before its time
 CATCH_UP_FRAMES = 5  # what a late event loop makes good; frames that are later than that are not played in a burst
 
 
@@ -74,7 +75,7 @@ class FrameClock:
 
     def _tick(self) -> None:
         now = self._loop.time()
-        due = int((now - self._started_at) / FRAME_S) + 1
+        due = int((now - self._started_at) / FRAME_S + EARLY_FRAMES) + 1
         if due - self._ticks > CATCH_UP_FRAMES:
             self._started_at += (due - self._ticks - 1) * FRAME_S
             due = self._ticks + 1
