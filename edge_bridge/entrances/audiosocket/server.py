@@ -101,6 +101,8 @@ class AudioSocketCall(asyncio.Protocol):
         with contextlib.suppress(OSError, AttributeError):
             # 50 frames a second go out: a peer whose host is gone acknowledges none of them.
             bare.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, VANISHED_AFTER_S * 1000)
+            # The kernel's own would hold minutes of audio for a peer that does not read.
+            bare.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, WRITE_BUFFER_BYTES)
         self._server.waiting += 1
         self._waits_for_uuid = True
         self._timer = self._loop.call_later(UUID_WITHIN_S, self._refuse, "no UUID in time")

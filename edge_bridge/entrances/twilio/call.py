@@ -25,6 +25,7 @@ SILENT_AT_MOST_S = 15.0  # Twilio sends the caller's silence too
 # What is sent ahead of a sentence: Twilio plays as it comes, and the way there is the Internet.
 PREROLL = b"\xff" * (3 * FRAME_BYTES)
 QUEUED_MESSAGES = 100  # 2 s of audio that Twilio does not take; newer audio is dropped then
+STALLED_AT_MOST_S = 5.0  # Twilio takes nothing more
 PLAYED_WITHIN_S = 2.0  # from the last frame to its mark
 CLOSED_WITHIN_S = 2.0
 BAD_MESSAGES = 10
@@ -95,14 +96,14 @@ class TwilioCall:
 
     # --- The stream ------------------------------------------------------------------------------------------
 
-    async def run(self, socket: web.WebSocketResponse) -> None:
-        """Until either side closes the stream. Never raises but when cancelled."""
+    async def run(self, socket: web.WebSocketResponse, abort: Callable[[], None]) -> None:
+        """Until either side closes the stream. Never raises but when cancelled. ``abort`` cuts its connection."""
         self._leaving = False
         self._played_out.clear()
         stopped = True
         try:
             if await self._started(socket):
-                sending = asyncio.create_task(self._send_all(socket), name=f"twilio {self.sid}")
+                sending = asyncio.create_task(self._send_all(socket, abort), name=f"twilio {self.sid}")
                 try:
                     stopped = await self._listen(socket)
                 finally:
@@ -173,18 +174,24 @@ class TwilioCall:
                 if self._bad_messages >= BAD_MESSAGES:
                     return None
 
-    async def _send_all(self, socket: web.WebSocketResponse) -> None:
-        with contextlib.suppress(ConnectionError):
+    async def _send_all(self, socket: web.WebSocketResponse, abort: Callable[[], None]) -> None:
+        try:
             while not self._is_over:
                 await self._something.wait()
                 self._something.clear()
                 while self._waiting:
-                    await socket.send_frame(self._waiting.popleft(), WSMsgType.TEXT)
+                    async with asyncio.timeout(STALLED_AT_MOST_S):
+                        await socket.send_frame(self._waiting.popleft(), WSMsgType.TEXT)
                 if self._leaving:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._played_out.wait(), PLAYED_WITHIN_S)
                     await asyncio.wait_for(socket.close(code=WSCloseCode.OK), CLOSED_WITHIN_S)
                     return
+        except TimeoutError:
+            log.warning("Twilio does not read its stream; hanging up")
+            abort()
+        except ConnectionError:
+            pass  # the listening side knows, too
 
     def _send(self, message: bytes) -> None:
         self._waiting.append(message)

@@ -5,8 +5,10 @@ token of the account that has the called number; a stream shows a token that was
 """
 
 import asyncio
+import contextlib
 import re
 import secrets
+import socket
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from aiohttp import web
@@ -24,6 +26,7 @@ BODY_WITHIN_S = 5.0
 MAX_BODY_BYTES = 64 * 1024
 MAX_FIELDS = 200
 MAX_MESSAGE_BYTES = 64 * 1024  # of a stream; Twilio's are under 400
+WRITE_BUFFER_BYTES = 16 * 1024  # of a stream; a second
 STREAM_WITHIN_S = 15.0  # from the webhook's answer
 CLOSED_WITHIN_S = 1.0
 BUSY = 486
@@ -48,7 +51,6 @@ class TwilioServer:
         self._public_url = public_url.rstrip("/")
         self._calls: dict[str, TwilioCall] = {}  # by CallSid
         self._runner: web.AppRunner | None = None
-        self._sockets: set[web.WebSocketResponse] = set()
 
     async def start(self, host: str, port: int) -> None:
         """Raises OSError when the port is taken."""
@@ -145,14 +147,24 @@ class TwilioServer:
         call.token = ""
         assert call.deadline is not None
         call.deadline.cancel()
-        socket = web.WebSocketResponse(timeout=CLOSED_WITHIN_S, compress=False, max_msg_size=MAX_MESSAGE_BYTES)
+        stream = web.WebSocketResponse(
+            timeout=CLOSED_WITHIN_S, compress=False, max_msg_size=MAX_MESSAGE_BYTES, writer_limit=WRITE_BUFFER_BYTES
+        )
+        transport = request.transport
         try:
-            await socket.prepare(request)
+            await stream.prepare(request)
         except web.HTTPException:
             call.over()
             raise
-        await call.run(socket)
-        return socket
+        if transport is None:  # gone in the meantime
+            call.over()
+            return stream
+        # The kernel's own buffer would hold minutes of audio for a peer that does not read.
+        with contextlib.suppress(OSError):
+            bare = transport.get_extra_info("socket")
+            bare.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, WRITE_BUFFER_BYTES)
+        await call.run(stream, transport.abort)
+        return stream
 
     # --- Calls -----------------------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.taken: list[Phone] = []
+        self.audios: list[CallAudio] = []
         self.over: list[Phone] = []
         self.keys: list[str] = []
         self.failures: list[str] = []
@@ -48,6 +49,7 @@ class Desk:
         self.taken.append(phone)
         audio = CallAudio(asyncio.get_running_loop(), lambda: None, phone.cleared)
         audio.play(b"\x01" * 16_000)
+        self.audios.append(audio)
         return audio
 
     def answered(self, phone: Phone) -> None: ...
