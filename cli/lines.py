@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from stores.lines import PhoneLine, Provider
     from stores.postgres import Connection
 
-app = typer.Typer(no_args_is_help=True, help="Phone lines: list, add.")
+app = typer.Typer(no_args_is_help=True, help="Phone lines: list, add, twilio-token.")
 SOURCE = "/cli/lines"
+NO_TOKEN = "TWILIO_AUTH_TOKEN: not set; it is the Twilio account's, which signs its requests with it"
 
 
 class LineSettings(msgspec.Struct, frozen=True):
@@ -46,11 +47,35 @@ def add(
     if provider not in ("audiosocket", "twilio"):
         raise typer.BadParameter("--provider: audiosocket or twilio")
     if provider == "twilio" and not settings.twilio_auth_token:
-        raise refusal("TWILIO_AUTH_TOKEN: not set; it is the Twilio account's, which signs its requests with it")
+        raise refusal(NO_TOKEN)
     line = with_postgres(lambda connection: _add(connection, restaurant, number, cast("Provider", provider), settings))
     typer.echo(f"line {line.id}")
     if line.audiosocket_uuid:
         typer.echo(f"AudioSocket UUID {line.audiosocket_uuid}")
+
+
+@app.command("twilio-token")
+def twilio_token(line: Annotated[str, typer.Argument(help="The line's id.")]) -> None:
+    """Keep the auth token in TWILIO_AUTH_TOKEN for a line, after it was changed at Twilio."""
+    import asyncpg
+
+    from process.settings import load_or_exit
+    from stores import lines
+    from stores.ciphers import SipPasswordCipher
+    from stores.errors import NotFoundError
+
+    settings = load_or_exit(LineSettings)
+    if not settings.twilio_auth_token:
+        raise refusal(NO_TOKEN)
+
+    async def keep(connection: Connection) -> None:
+        cipher = SipPasswordCipher(settings.master_key)
+        await lines.set_twilio_auth_token(connection, line, settings.twilio_auth_token, cipher)
+
+    try:
+        with_postgres(keep)
+    except (NotFoundError, asyncpg.DataError):
+        raise refusal(f"there is no line {line}") from None
 
 
 async def _add(

@@ -1,6 +1,7 @@
 """Calls over AudioSocket: a real connection, a real bridge process, a real handler on the wire."""
 
 import asyncio
+import audioop
 import itertools
 import shutil
 import ssl
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from devstack.servers.embedded import EmbeddedValkey
 from devstack.servers.ports import free_port
+from edge_bridge.prompts import prompt
 from stores import lines, restaurants
 from stores.ciphers import SipPasswordCipher
 from stores.postgres import Postgres
@@ -31,7 +33,7 @@ pytestmark = pytest.mark.integration
 
 WITHIN_S = 15.0
 NOBODYS_UUID = "0b7a1e4e-6c0e-4b3c-9a51-0c7f7c9f8a11"
-FREE, FULL = "+33100000101", "+33100000102"
+FREE, FULL, FORWARDED = "+33100000101", "+33100000102", "+33100000103"
 
 
 async def seed_lines(database: Database, master_key: str) -> dict[str, str]:
@@ -40,7 +42,12 @@ async def seed_lines(database: Database, master_key: str) -> dict[str, str]:
     await platform.open()
     uuids: dict[str, str] = {}
     async with platform.platform() as connection:
-        for number, owner in {FREE: restaurant("Free"), FULL: restaurant("Full", max_calls=1)}.items():
+        owners = {
+            FREE: restaurant("Free"),
+            FULL: restaurant("Full", max_calls=1),
+            FORWARDED: restaurant("Forwarded", fallback="forward", fallback_number="+33612340000"),
+        }
+        for number, owner in owners.items():
             await restaurants.create(connection, owner)
             line = await lines.create(
                 connection,
@@ -206,6 +213,17 @@ async def test_a_restaurants_limit_holds_here_too(
             await asyncio.wait_for(second.closed.wait(), 30)
     assert len(handler.calls) == 1
     assert second.kinds[-1] == HANG_UP
+
+
+async def test_where_no_handler_comes_and_no_transfer_is_possible_the_busy_message_is_heard(
+    scene: Scene, uuids: dict[str, str], port: int
+) -> None:
+    async with Asterisk(port, uuids[FORWARDED]) as asterisk:
+        await asyncio.wait_for(asterisk.closed.wait(), 30)
+        heard = audioop.lin2ulaw(b"".join(pcm for _, pcm in asterisk.heard), 2)
+    busy = prompt("en", "busy").replace(b"\x7f", b"\xff")
+    assert busy[8000:12_000] in heard
+    assert asterisk.kinds[-1] == HANG_UP
 
 
 async def test_an_unknown_uuid_is_refused(scene: Scene, handler: HandlerApp, port: int) -> None:

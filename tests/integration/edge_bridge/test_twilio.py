@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from stores.ciphers import SipPasswordCipher
 from stores.postgres import Postgres
 from tests.conftest import Database, run_apart
 from tests.integration.edge_bridge.bridge_process import BridgeProcess
-from tests.integration.edge_bridge.conftest import Scene, restaurant, tone
+from tests.integration.edge_bridge.conftest import Scene, Start, restaurant, tone
 from tests.integration.edge_bridge.handler_app import HandledCall, HandlerApp
 from tests.integration.edge_bridge.twilio_side import TwilioSide
 
@@ -316,3 +317,26 @@ async def test_a_message_that_is_not_understood_costs_nobody_the_call_and_many_d
     for _ in range(20):
         await twilio.send({"event": 5})
     assert await asyncio.wait_for(call.stopped, WITHIN_S) == "caller_hung_up"
+
+
+async def test_a_bridge_that_drains_sends_twilio_to_the_next_one_and_keeps_its_call(scene: Scene, start: Start) -> None:
+    port = free_port()
+    bridge = await asyncio.to_thread(
+        lambda: start(TWILIO_BIND_ADDRESS="127.0.0.1", TWILIO_PORT=str(port), TWILIO_PUBLIC_URL=PUBLIC_URL)
+    )
+    async with (
+        HandlerApp(bridge.sink_port) as handler,
+        TwilioSide(port, PUBLIC_URL, TOKEN, NUMBER) as twilio,
+        TwilioSide(port, PUBLIC_URL, TOKEN, NUMBER) as late,
+    ):
+        handler.behave = put_through
+        await twilio.ring()
+        await handler.call(1)
+        assert bridge.process is not None
+        bridge.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(WITHIN_S):
+            while "draining" not in (await asyncio.to_thread(bridge.missing) or {}):
+                await asyncio.sleep(0.02)
+            while (await late.ask(f"{PUBLIC_URL}/voice"))[0] != 503:
+                await late.ask(f"{PUBLIC_URL}/status", CallStatus="completed")
+        await twilio.until_played(tone(200))

@@ -54,6 +54,12 @@ async def test_lines_of_both_entrances_are_made_and_listed(
     assert SipPasswordCipher(master_key).decrypt(stored.id, stored.twilio_auth_token) == "the token"
     assert told == 2
 
+    changed = command(database, master_key, "twilio-token", stored.id, TWILIO_AUTH_TOKEN="a new token")
+    assert changed.returncode == 0, changed.stderr
+    async with postgres.platform.platform() as connection:
+        stored = {line.number: line for line in await lines.active_lines(connection)}["+33100000502"]
+    assert SipPasswordCipher(master_key).decrypt(stored.id, stored.twilio_auth_token) == "a new token"
+
 
 async def test_what_can_not_be_made_is_one_line(database: Database, postgres: Pools, master_key: str) -> None:
     owner = make_restaurant("Owner")
@@ -68,8 +74,11 @@ async def test_what_can_not_be_made_is_one_line(database: Database, postgres: Po
         (("add", "margot", "+33100000504", "--provider", "audiosocket"), "there is no restaurant margot"),
         (("add", owner.id, "not a number", "--provider", "audiosocket"), "not a number is no phone number"),
         (("add", owner.id, "+33100000504", "--provider", "twilio"), "TWILIO_AUTH_TOKEN: not set"),
+        (("twilio-token", str(uuid.uuid4())), "TWILIO_AUTH_TOKEN: not set"),
     ):
-        done = command(database, master_key, *arguments)
+        done = command(database, master_key, *arguments, TWILIO_AUTH_TOKEN="")
         assert done.returncode == 1, arguments
         assert why in done.stderr
         assert len(done.stderr.splitlines()) == 1
+    unknown = command(database, master_key, "twilio-token", str(uuid.uuid4()), TWILIO_AUTH_TOKEN="a token")
+    assert (unknown.returncode, "there is no line" in unknown.stderr) == (1, True)
