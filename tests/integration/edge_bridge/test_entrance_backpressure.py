@@ -9,7 +9,7 @@ import pytest
 from devstack.servers.ports import free_port
 from edge_bridge.entrances.audiosocket.server import AudioSocketServer
 from edge_bridge.entrances.twilio.server import TwilioServer
-from tests.integration.edge_bridge.test_entrance_fuzz import NUMBER, PUBLIC_URL, TOKEN, UUID, Desk
+from tests.integration.edge_bridge.desk import NUMBER, PUBLIC_URL, TOKEN, UUID, Desk
 from tests.integration.edge_bridge.twilio_side import TwilioSide
 
 pytestmark = pytest.mark.integration

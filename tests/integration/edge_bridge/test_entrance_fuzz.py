@@ -15,52 +15,14 @@ from hypothesis import strategies as st
 
 from devstack.servers.ports import free_port
 from edge_bridge.entrances.audiosocket.server import AudioSocketServer
-from edge_bridge.entrances.sessions import Phone, TwilioLine
-from edge_bridge.entrances.sip.signals import FrameSide, Refusal
 from edge_bridge.entrances.twilio.server import TwilioServer
-from edge_bridge.media.audio import CallAudio
+from tests.integration.edge_bridge.desk import NUMBER, PUBLIC_URL, TOKEN, UUID, Desk
 from tests.integration.edge_bridge.twilio_side import TwilioSide
 
 pytestmark = pytest.mark.integration
 
 WITHIN_S = 10.0
-UUID = "40325ec2-5efd-4bd3-805f-53576e581d13"
-NUMBER, TOKEN, PUBLIC_URL = "+33100000301", "f" * 32, "https://edge-test.example/twilio"
 EXAMPLES = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-
-
-class Desk:
-    """``Sessions`` that take every call and remember what they were told."""
-
-    def __init__(self) -> None:
-        self.taken: list[Phone] = []
-        self.audios: list[CallAudio] = []
-        self.over: list[Phone] = []
-        self.keys: list[str] = []
-        self.failures: list[str] = []
-
-    def line_of_uuid(self, uuid: str) -> str | None:
-        return "line" if uuid == UUID else None
-
-    def line_of_twilio(self, number: str) -> TwilioLine | None:
-        return TwilioLine("line", TOKEN) if number == NUMBER else None
-
-    def arrived(self, phone: Phone, line_id: str, caller: str) -> FrameSide | Refusal:
-        self.taken.append(phone)
-        audio = CallAudio(asyncio.get_running_loop(), lambda: None, phone.cleared)
-        audio.play(b"\x01" * 16_000)
-        self.audios.append(audio)
-        return audio
-
-    def answered(self, phone: Phone) -> None: ...
-
-    def pressed(self, phone: Phone, digit: str) -> None:
-        self.keys.append(digit)
-
-    def transfer_answered(self, phone: Phone, status: int, final: bool) -> None: ...
-
-    def ended(self, phone: Phone) -> None:
-        self.over.append(phone)
 
 
 def examine(caplog: pytest.LogCaptureFixture, scene: Callable[[Desk], Awaitable[None]]) -> None:

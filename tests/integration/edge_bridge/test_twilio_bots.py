@@ -2,10 +2,12 @@
 
 The bot is written from Twilio's documentation of the messages, as the serializers of public voice frameworks are: it
 knows nothing of the bridge's protocol module, checks each message it gets against what Twilio documents (numbers are
-strings), and sends only what Twilio takes.
+strings), and sends only what Twilio takes. Where pipecat is installed (``pip install pipecat-ai``: too much for every
+run), its own serializer serves a call, too.
 """
 
 import asyncio
+import audioop
 import base64
 import json
 from dataclasses import dataclass, field
@@ -151,3 +153,44 @@ async def test_a_bot_for_twilio_serves_a_call(scene: Scene, handler: HandlerApp)
     assert bot.chunks == list(range(1, len(bot.chunks) + 1))
     assert bot.timestamps == sorted(bot.timestamps)
     assert sum(byte not in (0xFF, 0x7F) for byte in bot.audio) > 8 * 200
+
+
+async def test_pipecats_twilio_serializer_serves_a_call(scene: Scene, handler: HandlerApp) -> None:
+    serializers = pytest.importorskip("pipecat.serializers.twilio")
+    frames = pytest.importorskip("pipecat.frames.frames")
+    received: list[Any] = []
+
+    async def serve(call: HandledCall) -> None:
+        await call.accept()
+        headers = {"Authorization": f"Bearer {call.event.audio_stream_token}"}
+        async with (
+            aiohttp.ClientSession() as http,
+            http.ws_connect(call.event.audio_stream_url, headers=headers) as socket,
+        ):
+            assert (await socket.receive_json())["event"] == "connected"
+            start = (await socket.receive_json())["start"]
+            kind = serializers.TwilioFrameSerializer
+            bot = kind(start["streamSid"], start["callSid"], params=kind.InputParams(auto_hang_up=False))
+            await bot.setup(frames.StartFrame(audio_in_sample_rate=8000, audio_out_sample_rate=8000))
+            await call.line(call_lane.ConnectedLine())
+            await socket.send_str(await bot.serialize(frames.InterruptionFrame()))
+            said = audioop.ulaw2lin(tone(600), 2)
+            voice = frames.OutputAudioRawFrame(audio=said, sample_rate=8000, num_channels=1)
+            await socket.send_str(await bot.serialize(voice))
+            async for message in socket:
+                received.append(await bot.deserialize(message.data))
+                if json.loads(message.data)["event"] == "stop":
+                    break
+            await call.end("answered")
+
+    handler.behave = serve
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        await caller.invite()
+        caller.say(tone(300))
+        await hears(caller, tone(600))
+        caller.press("5")
+        async with asyncio.timeout(WITHIN_S):
+            while not any(isinstance(one, frames.InputDTMFFrame) for one in received):
+                await asyncio.sleep(0.02)
+    heard = b"".join(one.audio for one in received if isinstance(one, frames.InputAudioRawFrame))
+    assert audioop.max(heard, 2) > 8000
