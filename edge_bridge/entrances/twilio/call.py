@@ -98,8 +98,9 @@ class TwilioCall:
 
     async def run(self, socket: web.WebSocketResponse, abort: Callable[[], None]) -> None:
         """Until either side closes the stream. Never raises but when cancelled. ``abort`` cuts its connection."""
-        self._leaving = False
+        self._leaving = self._speaking = False
         self._played_out.clear()
+        self._waiting.clear()  # of a stream before this one
         stopped = True
         try:
             if await self._started(socket):
