@@ -22,6 +22,9 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     Knative Service. ``handler_wait_s`` is how long a caller waits for a handler before the restaurant's fallback;
     ``drain_s`` how long calls may go on after SIGTERM. ``handler_namespace`` is the Kubernetes namespace of the call
     handler's pods, where it is not the bridge's own; named outside a cluster, ``$KUBECONFIG`` says which cluster.
+    ``audiosocket_port`` and ``twilio_port`` open those two entrances, which are closed at 0: ``audiosocket_peers``
+    are the networks of the Asterisks that may connect, ``audiosocket_tls_cert`` and ``_key`` PEM files;
+    ``twilio_public_url`` is what Twilio reaches this node's port as.
     """
 
     platform_database_url: str
@@ -44,6 +47,14 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     media_port: Port = 8090
     api_bind_address: str = "0.0.0.0"
     api_port: Port = 8080
+    audiosocket_bind_address: str = "0.0.0.0"
+    audiosocket_port: Port = 0
+    audiosocket_peers: str = ""
+    audiosocket_tls_cert: str = ""
+    audiosocket_tls_key: str = ""
+    twilio_bind_address: str = "0.0.0.0"
+    twilio_port: Port = 0
+    twilio_public_url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^/?#]+(/[A-Za-z0-9._~/-]*)?)?$")] = ""
     handler_wait_s: Seconds = 30.0
     drain_s: Seconds = 300.0
     recordings_dir: str = "recordings"
@@ -76,6 +87,13 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     def check(self) -> None:
         """What types cannot say. Raises SettingsError naming the variable and the fix."""
         self.peers()
+        asterisks = self.audiosocket_networks()
+        if self.audiosocket_port and not asterisks:
+            raise SettingsError(["AUDIOSOCKET_PEERS: not set; AUDIOSOCKET_PORT needs the Asterisks' networks"])
+        if bool(self.audiosocket_tls_cert) != bool(self.audiosocket_tls_key):
+            raise SettingsError(["AUDIOSOCKET_TLS_CERT, AUDIOSOCKET_TLS_KEY: one without the other"])
+        if self.twilio_port and not self.twilio_public_url:
+            raise SettingsError(["TWILIO_PUBLIC_URL: not set; TWILIO_PORT needs what Twilio signs"])
         try:
             decode_master_key(self.master_key)
             overrides(self.k_ce_overrides)
@@ -84,10 +102,18 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def peers(self) -> tuple[Network, ...]:
         """Raises SettingsError naming the part of ``SIP_PEERS`` that is no network."""
-        networks: list[Network] = []
-        for part in filter(None, (part.strip() for part in self.sip_peers.split(","))):
-            try:
-                networks.append(ipaddress.ip_network(part, strict=False))
-            except ValueError as error:
-                raise SettingsError([f"SIP_PEERS: {error}; expected networks such as 10.0.0.0/8,192.0.2.7"]) from None
-        return tuple(networks)
+        return _networks("SIP_PEERS", self.sip_peers)
+
+    def audiosocket_networks(self) -> tuple[Network, ...]:
+        """Raises SettingsError naming the part of ``AUDIOSOCKET_PEERS`` that is no network."""
+        return _networks("AUDIOSOCKET_PEERS", self.audiosocket_peers)
+
+
+def _networks(variable: str, text: str) -> tuple[Network, ...]:
+    networks: list[Network] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            networks.append(ipaddress.ip_network(part, strict=False))
+        except ValueError as error:
+            raise SettingsError([f"{variable}: {error}; expected networks such as 10.0.0.0/8,192.0.2.7"]) from None
+    return tuple(networks)

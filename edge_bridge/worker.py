@@ -22,6 +22,7 @@ from edge_bridge.calls.emissions import Emissions
 from edge_bridge.calls.lane import LaneClient
 from edge_bridge.calls.news import CallFeed, NewsDesk
 from edge_bridge.calls.switchboard import Switchboard
+from edge_bridge.entrances.doors import Doors
 from edge_bridge.entrances.sip.endpoint import PortTakenError, SipAddress, SipEndpoint
 from edge_bridge.entrances.sip.signals import RegisterAnswer
 from edge_bridge.lines.directory import Directory
@@ -90,6 +91,7 @@ class Worker:
         self._switchboard = Switchboard(config.max_calls, services, self._desk, self._registered)
         self._endpoint = SipEndpoint(SipAddress.of(config), self._switchboard)
         self._switchboard.attach(self._endpoint)
+        self._doors = Doors(config, self._switchboard)
         self._registrar = DirectRegistrar(self._endpoint, config.node_id, self._report_registration)
         self._book = LineBook(
             self._postgres,
@@ -159,6 +161,10 @@ class Worker:
             ) from None
         except RuntimeError as error:
             raise WorkerStartError(f"SIP does not start: {error}", PORT_TAKEN_STATUS) from None
+        try:
+            await self._doors.open()
+        except OSError as error:
+            raise WorkerStartError(str(error), PORT_TAKEN_STATUS) from None
         await self._lane.open()
         self._pods.check()
 
@@ -255,6 +261,7 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._doors.close()
         self._media.stop()
         await self._pods.close()
         await self._lane.close()

@@ -1,7 +1,8 @@
 """Phone lines, and which bridge node holds each at its registrar.
 
-A line's id is the user part of its SIP Contact, so it is also what an INVITE is recognised by. Functions that
-read the encrypted SIP password need the platform role; the app role may write one and never read it.
+A line's id is the user part of its SIP Contact, so it is also what an INVITE is recognised by; a line of Asterisk's
+AudioSocket is recognised by ``audiosocket_uuid``, one of Twilio by its number. Functions that read the encrypted SIP
+password or Twilio auth token need the platform role; the app role may write them and never read them.
 """
 
 import uuid
@@ -18,14 +19,14 @@ from stores.ciphers import SipPasswordCipher
 from stores.errors import NotFoundError, require
 from stores.postgres import Connection
 
-Provider = Literal["sip", "twilio"]
+Provider = Literal["sip", "twilio", "audiosocket"]
 RegistrationStatus = Literal["registered", "unregistered", "error"]
 
-_PUBLIC = "l.id, l.restaurant_id, l.number, l.provider, l.sip_domain, l.sip_username, l.is_active"
+_PUBLIC = "l.id, l.restaurant_id, l.number, l.provider, l.sip_domain, l.sip_username, l.is_active, l.audiosocket_uuid"
 _ASSIGNMENT = "r.bridge_node_id, r.leaving_node_id, coalesce(r.generation, 0) as generation"
 _UNASSIGNED = "null::text as bridge_node_id, null::text as leaving_node_id, 0::bigint as generation"
 _WITH_PASSWORD = (
-    f"select {_PUBLIC}, l.sip_password, {_ASSIGNMENT}"
+    f"select {_PUBLIC}, l.sip_password, l.twilio_auth_token, {_ASSIGNMENT}"
     " from phone_line l left join sip_registration r on r.phone_line_id = l.id"
 )
 # Lines that are registered somewhere: the others' calls come from peers, to whichever node they dial.
@@ -44,10 +45,10 @@ class NumberTakenError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PhoneLine:
-    """``sip_password`` is as stored: decrypt it with SipPasswordCipher.
+    """``sip_password`` and ``twilio_auth_token`` are as stored: decrypt them with SipPasswordCipher.
 
-    ``bridge_node_id`` is the node that shall register the line, None when no node has it; ``leaving_node_id`` the one
-    that keeps it until then. ``generation`` grows with each move.
+    ``audiosocket_uuid`` is "" but for AudioSocket's lines. ``bridge_node_id`` is the node that shall register the line,
+    None when no node has it; ``leaving_node_id`` the one that keeps it until then. ``generation`` grows with each move.
     """
 
     id: str
@@ -61,6 +62,8 @@ class PhoneLine:
     bridge_node_id: str | None = None
     leaving_node_id: str | None = None
     generation: int = 0
+    audiosocket_uuid: str = ""
+    twilio_auth_token: str = ""
 
 
 async def active_lines(conn: Connection) -> tuple[PhoneLine, ...]:
@@ -88,8 +91,10 @@ async def create(
     sip_username: str = "",
     sip_password: str = "",
     line_id: str = "",
+    twilio_auth_token: str = "",
 ) -> PhoneLine:
-    """``sip_password`` in clear; stored encrypted under the line's id, a new one unless given.
+    """``sip_password`` and ``twilio_auth_token`` in clear; stored encrypted under the line's id, a new one unless
+    given. A line of the provider ``audiosocket`` gets a new ``audiosocket_uuid``.
 
     ``number`` in any spelling; one in national form is of the restaurant's country. Raises InvalidNumberError,
     NumberTakenError, NotFoundError for the restaurant.
@@ -103,12 +108,13 @@ async def create(
         provider=provider,
         sip_domain=sip_domain,
         sip_username=sip_username,
+        audiosocket_uuid=str(uuid.uuid4()) if provider == "audiosocket" else "",
     )
     try:
         async with conn.transaction():  # a savepoint: the caller's transaction goes on
             await conn.execute(
-                "insert into phone_line (id, restaurant_id, number, provider, sip_domain, sip_username, sip_password)"
-                " values ($1, $2, $3, $4, $5, $6, $7)",
+                "insert into phone_line (id, restaurant_id, number, provider, sip_domain, sip_username, sip_password,"
+                " audiosocket_uuid, twilio_auth_token) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
                 line.id,
                 restaurant_id,
                 line.number,
@@ -116,6 +122,8 @@ async def create(
                 sip_domain,
                 sip_username,
                 cipher.encrypt(line.id, sip_password) if sip_password else "",
+                line.audiosocket_uuid or None,
+                cipher.encrypt(line.id, twilio_auth_token) if twilio_auth_token else "",
             )
     except asyncpg.UniqueViolationError as error:
         raise _taken(error, line.number) from None
@@ -132,6 +140,16 @@ async def set_password(conn: Connection, line_id: str, sip_password: str, cipher
         "update phone_line set sip_password = $2 where id = $1 returning id",
         line_id,
         cipher.encrypt(line_id, sip_password),
+    )
+    require(done, "phone line", line_id)
+
+
+async def set_twilio_auth_token(conn: Connection, line_id: str, token: str, cipher: SipPasswordCipher) -> None:
+    """The auth token of the Twilio account that has the line's number. Raises NotFoundError."""
+    done = await conn.fetchval(
+        "update phone_line set twilio_auth_token = $2 where id = $1 returning id",
+        line_id,
+        cipher.encrypt(line_id, token),
     )
     require(done, "phone line", line_id)
 
@@ -257,7 +275,9 @@ async def set_registration(
 async def get(conn: Connection, line_id: str) -> PhoneLine:
     """A line, active or not, without its password. Raises NotFoundError."""
     row = await conn.fetchrow(
-        f"select {_PUBLIC}, '' as sip_password, {_UNASSIGNED} from phone_line l where l.id = $1", line_id
+        f"select {_PUBLIC}, '' as sip_password, '' as twilio_auth_token, {_UNASSIGNED} from phone_line l"
+        " where l.id = $1",
+        line_id,
     )
     if row is None:
         raise NotFoundError("phone line", line_id)
@@ -277,4 +297,6 @@ def _line(row: asyncpg.Record) -> PhoneLine:
         bridge_node_id=row["bridge_node_id"],
         leaving_node_id=row["leaving_node_id"],
         generation=row["generation"],
+        audiosocket_uuid=row["audiosocket_uuid"] or "",
+        twilio_auth_token=row["twilio_auth_token"],
     )

@@ -6,7 +6,6 @@ them → fallback, or the handler's own end. Every branch has something for the 
 
 import asyncio
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from edge_bridge.calls.news import CallNews
 from edge_bridge.calls.pod_costs import PodCostTasks
 from edge_bridge.calls.record import Arrival, CallSummary
 from edge_bridge.calls.retries import Again, Done, FallBack, Result, RetryPolicy
-from edge_bridge.entrances.sip.signals import Handle, transfer_target
+from edge_bridge.entrances.sessions import Phone
 from edge_bridge.media.audio import SILENCE, split
 from edge_bridge.media.recordings import Recorder, Recording
 from edge_bridge.media.server import MediaServer
@@ -41,23 +40,6 @@ KEYS_KEPT = 200
 HOLD_PAUSE_FRAMES = 300  # between two times of the hold sentence
 
 
-class Phone:
-    """What a call may do with its SIP dialog."""
-
-    def __init__(
-        self, handle: Handle, hang_up: Callable[[Handle, int], None], refer: Callable[[Handle, str], None]
-    ) -> None:
-        self._handle = handle
-        self._hang_up = hang_up
-        self._refer = refer
-
-    def hang_up(self) -> None:
-        self._hang_up(self._handle, 0)
-
-    def refer(self, uri: str) -> None:
-        self._refer(self._handle, uri)
-
-
 @dataclass(frozen=True, slots=True)
 class Services:
     """What all calls of a worker share."""
@@ -71,7 +53,7 @@ class Services:
 
 
 class BridgedCall:
-    """Runs on the event loop; ``run`` is one task, everything else is called by the SIP side and the stream."""
+    """Runs on the event loop; ``run`` is one task, everything else is called by the entrance and the stream."""
 
     def __init__(self, arrival: Arrival, codec: Codec, phone: Phone, services: Services, news: CallNews) -> None:
         self.arrival = arrival
@@ -177,7 +159,7 @@ class BridgedCall:
             phone_line_id=self.line.id,
             bridge_node_id=services.node_id,
             attempt=number,
-            caller=arrival.invite.caller,
+            caller=arrival.caller,
             called=self.line.number,
             codec=self._codec,
             audio_stream_url=url,
@@ -239,9 +221,9 @@ class BridgedCall:
 
     async def transfer(self, target: str, reason: str) -> bool:
         """Put the caller through once all audio is played. True when the other phone took the call."""
-        uri = transfer_target(target, self.line.sip_domain or self.arrival.invite.source_host)
+        uri = self.phone.transfer_address(target)
         if uri is None:
-            log.error("a transfer's target is neither a number nor a SIP URI", call_id=self.arrival.call_id)
+            log.error("a caller can't be put through to this target from here", call_id=self.arrival.call_id)
             return False
         self.audio.hold_music = ()
         await self.audio.until_played(PLAY_OUT_WITHIN_S)
@@ -258,10 +240,10 @@ class BridgedCall:
             self.phone.hang_up()
         return taken
 
-    # --- From the SIP side -----------------------------------------------------------------------------------
+    # --- From the entrance -----------------------------------------------------------------------------------
 
     def hung_up(self) -> None:
-        """The dialog is over."""
+        """The caller's connection is over."""
         if self._refer_answer is not None and not self._refer_answer.done():
             self._refer_answer.set_result(self._refer_accepted)
         self.audio.close()

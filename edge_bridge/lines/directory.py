@@ -1,4 +1,4 @@
-"""Which line an INVITE is for, and whether its sender may call it. Pure: the SIP thread asks without waiting.
+"""Which line a call is for, and whether an INVITE's sender may call it. Pure: the SIP thread asks without waiting.
 
 A ``Directory`` never changes; a new one replaces it when lines or greetings change.
 """
@@ -11,6 +11,7 @@ from domain.restaurant import Restaurant
 from edge_bridge.entrances.sip.signals import Invite, Refusal, plain_number
 from edge_bridge.lines.greetings import GreetingClip
 from edge_bridge.settings import Network
+from stores.lines import Provider
 
 FORBIDDEN = 403
 NOT_FOUND = 404
@@ -20,6 +21,7 @@ UNAVAILABLE = 503
 @dataclass(frozen=True, slots=True)
 class LineEntry:
     """One phone line. ``number`` as dialled; domain, username and password are the trunk's ("" for a peer's line).
+    ``provider`` says at which entrance it rings.
 
     ``held``: this node has the line in this ``generation``, or keeps it until the next node has registered it.
     ``problem`` says why a held line can't be registered.
@@ -35,11 +37,15 @@ class LineEntry:
     held: bool = False
     generation: int = 0
     problem: str = ""
+    provider: Provider = "sip"
+    audiosocket_uuid: str = ""
+    twilio_auth_token: str = field(default="", repr=False)
 
     @property
     def registers(self) -> bool:
         """At this node."""
-        return bool(self.held and self.sip_domain and self.sip_username and self.sip_password)
+        has_account = self.sip_domain and self.sip_username and self.sip_password
+        return bool(self.provider == "sip" and self.held and has_account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ class Directory:
 
     by_id: Mapping[str, LineEntry]
     by_number: Mapping[str, LineEntry]
+    by_audiosocket: Mapping[str, LineEntry]
     peers: tuple[Network, ...] = ()
     trunks: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
@@ -59,6 +66,7 @@ class Directory:
         return cls(
             by_id={line.id: line for line in known},
             by_number={plain_number(line.number): line for line in known},
+            by_audiosocket={line.audiosocket_uuid: line for line in known if line.audiosocket_uuid},
             peers=peers,
             trunks=trunks,
         )
@@ -75,7 +83,7 @@ class Directory:
         line = self.by_id.get(invite.user)  # what REGISTER's Contact said; peers dial the number
         if line is None:
             line = self.by_number.get(plain_number(invite.user))
-        if line is None:
+        if line is None or line.provider != "sip":
             return Refusal(NOT_FOUND)
         if not peer and invite.source_host not in self.trunks.get(line.sip_domain, frozenset()):
             return Refusal(FORBIDDEN)

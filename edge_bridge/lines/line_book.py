@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import msgspec
@@ -27,6 +27,8 @@ from stores.errors import redis_away
 from stores.lines import PhoneLine
 from stores.postgres import AWAY, Postgres
 from stores.redis import Redis
+
+SealedSecret = tuple[str, str]  # of the line with this id, as stored
 
 log = logs.get(__name__)
 
@@ -97,7 +99,7 @@ class LineBook:
         self._changed = changed
         self._news = asyncio.Event()
         self._restaurants: dict[str, tuple[float, Restaurant]] = {}
-        self._passwords: dict[tuple[str, str], str] = {}
+        self._secrets: dict[SealedSecret, str] = {}
         self._lines: list[LineEntry] = []
         self._resolved: dict[str, tuple[float, frozenset[str]]] = {}
         self._answered_from: dict[str, set[str]] = {}
@@ -195,7 +197,7 @@ class LineBook:
         async with self._postgres.platform() as connection:
             if not self._started:
                 await lines.node_started(connection, self._node_id)
-            stored = [line for line in await lines.active_lines(connection) if line.provider == "sip"]
+            stored = list(await lines.active_lines(connection))
             for line in stored:
                 known = self._restaurants.get(line.restaurant_id)
                 if known is None or time.monotonic() - known[0] > RESTAURANT_REFRESH_S:
@@ -204,7 +206,7 @@ class LineBook:
             self.others_are_healthy = await nodes.others_are_healthy(connection, self._node_id)
         self._started = True
         self._stored = stored
-        await self._decrypt([line for line in stored if self._has(line)])
+        await self._decrypt([secret for line in stored for secret in self._secrets_here(line)])
         found = [self._entry(line) for line in stored]
         static = self._static_line
         if static is None:
@@ -222,7 +224,7 @@ class LineBook:
         """With its password in clear where this node has the line."""
         restaurant = self._restaurants[stored.restaurant_id][1]
         held = self._has(stored)
-        password = self._passwords.get((stored.id, stored.sip_password)) if held else ""
+        password = self._secrets.get((stored.id, stored.sip_password)) if held else ""
         return LineEntry(
             id=stored.id,
             restaurant=restaurant,
@@ -234,32 +236,41 @@ class LineBook:
             held=held,
             generation=stored.generation,
             problem=UNREADABLE if held and stored.sip_password and not password else "",
+            provider=stored.provider,
+            audiosocket_uuid=stored.audiosocket_uuid,
+            twilio_auth_token=self._secrets.get((stored.id, stored.twilio_auth_token), ""),
         )
 
-    async def _decrypt(self, wanted: Iterable[PhoneLine]) -> None:
-        """Have these lines' passwords at hand. A decryption is 22 ms of a core."""
+    def _secrets_here(self, stored: PhoneLine) -> Iterator[SealedSecret]:
+        """What this node needs in clear: its lines' passwords, and the tokens of Twilio, which calls every node."""
+        if stored.sip_password and self._has(stored):
+            yield stored.id, stored.sip_password
+        if stored.twilio_auth_token:
+            yield stored.id, stored.twilio_auth_token
+
+    async def _decrypt(self, wanted: Iterable[SealedSecret]) -> None:
+        """Have these at hand. A decryption is 22 ms of a core."""
         gate = asyncio.Semaphore(DECRYPTIONS_AT_ONCE)
 
-        async def one(stored: PhoneLine) -> None:
-            key = (stored.id, stored.sip_password)
+        async def one(secret: SealedSecret) -> None:
             try:
                 async with gate:
-                    self._passwords[key] = await asyncio.to_thread(self._cipher.decrypt, *key)
+                    self._secrets[secret] = await asyncio.to_thread(self._cipher.decrypt, *secret)
             except CipherError as error:
-                log.error("a line's SIP password cannot be read", line=stored.id, why=str(error))
-                self._passwords[key] = ""
+                log.error("a line's secret cannot be read; the line does not ring here", line=secret[0], why=str(error))
+                self._secrets[secret] = ""
 
-        unknown = [line for line in wanted if line.sip_password and (line.id, line.sip_password) not in self._passwords]
-        await asyncio.gather(*(one(line) for line in unknown))
+        await asyncio.gather(*(one(secret) for secret in wanted if secret not in self._secrets))
 
     async def _decrypt_spares(self) -> None:
         """Slowly, those of other nodes' lines too: a lost node's 200 lines would else wait 4 s for their keys."""
         while True:
             await asyncio.sleep(SPARE_DECRYPTION_REST_S)
-            current = {(line.id, line.sip_password): line for line in self._stored if line.sip_password}
-            for key in self._passwords.keys() - current.keys():
-                del self._passwords[key]
-            spare = next((line for key, line in current.items() if key not in self._passwords), None)
+            current = {(line.id, line.sip_password) for line in self._stored if line.sip_password}
+            tokens = {(line.id, line.twilio_auth_token) for line in self._stored if line.twilio_auth_token}
+            for key in self._secrets.keys() - current - tokens:
+                del self._secrets[key]
+            spare = next((key for key in current if key not in self._secrets), None)
             if spare is not None:
                 await self._decrypt([spare])
 

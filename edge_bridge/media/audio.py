@@ -31,12 +31,16 @@ class CallAudio:
     """Frames of the caller wait in ``take``'s deque (15 s, the oldest dropped), ours in ``play``'s (90 s, the
     newest refused: what the caller is hearing must not skip).
 
-    ``heard`` and ``next_pcm`` belong to the clock thread, everything else to the event loop.
+    ``heard`` and ``next_pcm`` belong to the clock thread, everything else to the event loop. ``cleared`` is told of
+    each ``clear``, for what the far end has buffered.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, wake: Callable[[], None], cleared: Callable[[], None] = lambda: None
+    ) -> None:
         self._loop = loop
         self._wake = wake
+        self._cleared = cleared
         self._heard: deque[bytes] = deque(maxlen=EARLY_FRAMES)
         self._to_play: deque[bytes | Played] = deque()
         self._tail = b""
@@ -124,6 +128,7 @@ class CallAudio:
         """Throw away what is not played yet; it is silent from the next frame on. Waiters of ``when_played`` run."""
         thrown, self._to_play = self._to_play, deque()
         self._tail = b""
+        self._cleared()
         while thrown:
             try:
                 item = thrown.popleft()

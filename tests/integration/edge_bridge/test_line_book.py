@@ -142,7 +142,7 @@ async def test_two_hundred_lines_of_a_lost_node_are_registered_elsewhere_within_
     await assign(postgres.platform, redis)
     a, b = (EdgeNode(name, postgres.platform, redis, SipPasswordCipher(master_key)) for name in "ab")
     async with a.running(), b.running():
-        await until(lambda: min(len(node.book._passwords) for node in (a, b)) == OF_A_LOST_NODE, 60)
+        await until(lambda: min(len(node.book._secrets) for node in (a, b)) == OF_A_LOST_NODE, 60)
         assert a.trunk.there == b.trunk.there == set()
         async with postgres.platform.platform() as connection:
             await connection.execute(

@@ -1,6 +1,7 @@
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from domain.assignment import Move
@@ -73,6 +74,49 @@ async def test_a_restaurant_sets_its_lines_password_and_its_node_reads_it(
         (held,) = await lines.lines_of_node(conn, "edge-0")
     assert (held.id, held.bridge_node_id) == (own.line_id, "edge-0")
     assert sip.decrypt(held.id, held.sip_password) == "a new one"
+
+
+async def test_lines_of_the_other_entrances_have_what_their_calls_are_known_by(
+    postgres: Any, tenants: tuple[Tenant, Tenant], sip: SipPasswordCipher
+) -> None:
+    own, _ = tenants
+    async with postgres.platform.platform() as conn:
+        asterisk = await lines.create(
+            conn, restaurant_id=own.id, number="+33100000401", cipher=sip, provider="audiosocket"
+        )
+        twilio = await lines.create(
+            conn,
+            restaurant_id=own.id,
+            number="+33100000402",
+            cipher=sip,
+            provider="twilio",
+            twilio_auth_token="a token",
+        )
+
+    async with postgres.app.tenant(own.id) as conn:
+        assert (await lines.get(conn, asterisk.id)).audiosocket_uuid == asterisk.audiosocket_uuid
+        await lines.set_twilio_auth_token(conn, twilio.id, "a new token", sip)
+        assert (await lines.get(conn, twilio.id)).twilio_auth_token == ""
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with postgres.app.tenant(own.id) as conn:
+            await conn.fetchval("select twilio_auth_token from phone_line where id = $1", twilio.id)
+
+    async with postgres.platform.platform() as conn:
+        by_id = {line.id: line for line in await lines.active_lines(conn)}
+    assert by_id[asterisk.id].audiosocket_uuid == asterisk.audiosocket_uuid != ""
+    assert sip.decrypt(twilio.id, by_id[twilio.id].twilio_auth_token) == "a new token"
+
+
+async def test_an_audiosocket_line_has_a_uuid_and_no_other_line_has(
+    postgres: Any, tenants: tuple[Tenant, Tenant]
+) -> None:
+    own, _ = tenants
+    with pytest.raises(asyncpg.CheckViolationError):
+        async with postgres.platform.platform() as conn:
+            await conn.execute("update phone_line set provider = 'audiosocket' where id = $1", own.line_id)
+    with pytest.raises(asyncpg.CheckViolationError):
+        async with postgres.platform.platform() as conn:
+            await conn.execute("update phone_line set audiosocket_uuid = gen_random_uuid() where id = $1", own.line_id)
 
 
 async def test_a_node_that_lost_a_line_can_not_report_on_it(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:

@@ -111,6 +111,9 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
         conn, restaurant_id=other.id, number="+33999999999", cipher=sip
     ),
     lines.set_password: lambda conn, other, pii, sip: lines.set_password(conn, other.line_id, "stolen", sip),
+    lines.set_twilio_auth_token: lambda conn, other, pii, sip: lines.set_twilio_auth_token(
+        conn, other.line_id, "stolen", sip
+    ),
     lines.set_active: lambda conn, other, pii, sip: lines.set_active(conn, other.line_id, False),
     menus.load: lambda conn, other, pii, sip: menus.load(conn, other.id),
     menus.insert: lambda conn, other, pii, sip: menus.insert(conn, make_menu(other.id)),

@@ -44,11 +44,28 @@ def test_a_node_is_called_as_it_is_told_or_else_as_its_host() -> None:
         ("MAX_CALLS", "5"),
         ("SIP_PORT", "70000"),
         ("HANDLER_NAMESPACE", "Allo Resto"),
+        ("AUDIOSOCKET_PEERS", "asterisk.test"),
+        ("TWILIO_PUBLIC_URL", "wss://edge.test"),
+        ("TWILIO_PUBLIC_URL", "https://edge.test/twilio?a=b"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
         settings(**{name: value})
+
+
+def test_an_entrance_is_not_opened_without_what_guards_it() -> None:
+    assert settings().audiosocket_port == settings().twilio_port == 0
+    with pytest.raises(SettingsError, match="AUDIOSOCKET_PEERS"):
+        settings(AUDIOSOCKET_PORT="9092")
+    with pytest.raises(SettingsError, match="AUDIOSOCKET_TLS_KEY"):
+        settings(AUDIOSOCKET_TLS_CERT="/edge.pem")
+    with pytest.raises(SettingsError, match="TWILIO_PUBLIC_URL"):
+        settings(TWILIO_PORT="8070")
+    opened = settings(
+        AUDIOSOCKET_PORT="9092", AUDIOSOCKET_PEERS="10.0.0.7", TWILIO_PORT="8070", TWILIO_PUBLIC_URL="https://a/b"
+    )
+    assert [str(network) for network in opened.audiosocket_networks()] == ["10.0.0.7/32"]
 
 
 def test_handlers_dial_back_to_the_address_that_others_see() -> None:
