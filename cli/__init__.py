@@ -109,7 +109,7 @@ def seed(
 @app.command()
 def bench(
     name: Annotated[
-        str, typer.Argument(help="call, events, knative or chaos; without a name, says what each measures.")
+        str, typer.Argument(help="call, events, knative, gate or chaos; without a name, says what each measures.")
     ] = "",
     json: JsonOption = None,
     runs: Annotated[int, typer.Option(min=1, max=200, help="Starts from zero pods; with chaos, of each fault.")] = 12,

@@ -11,6 +11,7 @@ from process.settings import Port, Seconds, SettingsError
 from stores.ciphers import decode_master_key
 
 Calls = Annotated[int, msgspec.Meta(ge=1, le=4)]  # pjsip's own limit in this wheel
+Rate = Annotated[float, msgspec.Meta(gt=0)]  # a second
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -18,7 +19,10 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One node. Durations are in seconds.
 
     ``sip_public_address`` is put into Contact and SDP where it differs from ``sip_bind_address`` (NAT).
-    ``sip_peers`` are networks whose INVITEs are taken without registration. ``k_sink`` is the call handler's
+    ``sip_peers`` are networks whose INVITEs are taken without registration; ``trusted_identity`` says whose
+    P-Asserted-Identity and Remote-Party-ID are believed. ``sip_requests_per_s`` and ``sip_in_dialog_per_s`` bound each
+    known source; a stranger is answered every ``sip_stranger_answer_s`` and banned for ``sip_ban_s`` after
+    ``sip_stranger_messages`` in 10 s. ``sip_max_body`` is in bytes. ``k_sink`` is the call handler's
     Knative Service. ``handler_wait_s`` is how long a caller waits for a handler before the restaurant's fallback;
     ``drain_s`` how long calls may go on after SIGTERM. ``handler_namespace`` is the Kubernetes namespace of the call
     handler's pods, where it is not the bridge's own; named outside a cluster, ``$KUBECONFIG`` says which cluster.
@@ -40,6 +44,14 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     sip_port: Port = 5060
     rtp_port_min: Annotated[int, msgspec.Meta(ge=1024, le=65_000)] = 10_000
     sip_peers: str = ""
+    trusted_identity: Literal["all", "peers", "trunks", "none"] = "all"
+    sip_requests_per_s: Rate = 50.0
+    sip_in_dialog_per_s: Rate = 200.0
+    sip_stranger_answer_s: Annotated[float, msgspec.Meta(ge=0)] = 10.0
+    sip_stranger_messages: Annotated[int, msgspec.Meta(ge=1)] = 100
+    sip_ban_s: Seconds = 600.0
+    sip_max_body: Annotated[int, msgspec.Meta(ge=1000, le=60_000)] = 6000
+    sip_retry_after_s: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 5
     sip_log_level: Annotated[int, msgspec.Meta(ge=0, le=6)] = 0
     max_calls: Calls = 4
     media_bind_address: str = "0.0.0.0"

@@ -1,6 +1,7 @@
 """The worker process: SIP, the media socket and the call lane, composed. Started by the supervisor only.
 
-``python -m edge_bridge.worker DESCRIPTOR``, where DESCRIPTOR is the inherited end of ``control.pair()``.
+``python -m edge_bridge.worker DESCRIPTOR GATE_PORT``: the inherited end of ``control.pair()``, and where the gate
+takes SIP on loopback.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import uvloop
@@ -23,9 +25,10 @@ from edge_bridge.calls.lane import LaneClient
 from edge_bridge.calls.news import CallFeed, NewsDesk
 from edge_bridge.calls.switchboard import Switchboard
 from edge_bridge.entrances.doors import Doors
-from edge_bridge.entrances.sip.endpoint import PortTakenError, SipAddress, SipEndpoint
+from edge_bridge.entrances.sip.endpoint import SipAddress, SipEndpoint
+from edge_bridge.entrances.sip.gate import ipc
 from edge_bridge.entrances.sip.signals import RegisterAnswer
-from edge_bridge.lines.directory import Directory
+from edge_bridge.lines.directory import Directory, keys_of
 from edge_bridge.lines.greetings import Greetings
 from edge_bridge.lines.line_book import LineBook, StaticLine
 from edge_bridge.lines.registrar import DirectRegistrar
@@ -35,6 +38,7 @@ from edge_bridge.node import control
 from edge_bridge.settings import EdgeSettings
 from eventing.cloudevents import overrides
 from process import logs, metrics, settings
+from process.punctuality import AUDIO_PRIORITY, make_punctual
 from stores import lines, live, redis
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.lines import RegistrationStatus
@@ -47,7 +51,6 @@ POSTGRES_TRY_S = 30.0
 CUT_WITHIN_S = 3.0
 HAND_OVER_S = 45.0  # 200 lines leave in portions of twenty
 JOB_REST_S = 1.0
-PRIORITY = 10  # of SCHED_RR
 SWITCH_INTERVAL_S = 0.001  # how long the event loop may keep the clock thread waiting for the GIL
 
 
@@ -62,12 +65,13 @@ class WorkerStartError(Exception):
 class Worker:
     """One process, one pjsua2 library. ``run`` returns when it is time to leave by ``os._exit``."""
 
-    def __init__(self, config: EdgeSettings, end: control.WorkerEnd) -> None:
+    def __init__(self, config: EdgeSettings, end: control.WorkerEnd, gate_port: int) -> None:
         self._config = config
         self._end = end
         self._stop = asyncio.Event()
         self._cut = False
         self._tasks: list[asyncio.Task[None]] = []
+        self._gate_knows = True  # the lines as they are
         self._postgres = Postgres(config.platform_database_url, min_size=1, max_size=3)
         self._redis = redis.connect(config.redis_url)
         self._feed = CallFeed(self._redis)
@@ -89,7 +93,7 @@ class Worker:
         )
         self._desk = NewsDesk(self._feed, self._emissions, pii, config.node_id, control.CallKeeper(end))
         self._switchboard = Switchboard(config.max_calls, services, self._desk, self._registered)
-        self._endpoint = SipEndpoint(SipAddress.of(config), self._switchboard)
+        self._endpoint = SipEndpoint(SipAddress.of(config, gate_port), self._switchboard)
         self._switchboard.attach(self._endpoint)
         self._doors = Doors(config, self._switchboard)
         self._registrar = DirectRegistrar(self._endpoint, config.node_id, self._report_registration)
@@ -125,7 +129,7 @@ class Worker:
         self._desk.pii.encrypt("", "")  # loads the cipher, which the first caller's 180 would wait for
         await self._open()
 
-        jobs = (self._feed.run, self._emissions.run, self._desk.renew, self._watches.run)
+        jobs = (self._feed.run, self._emissions.run, self._desk.renew, self._watches.run, self._read_news)
         for job in (*jobs, self._keep_reporting, self._read_lines):
             self._tasks.append(asyncio.create_task(_kept_alive(job), name=job.__qualname__))
         # What is loaded by now is never garbage; full collections get rare, and audio late for none of them.
@@ -134,6 +138,7 @@ class Worker:
         gc.set_threshold(20_000, 20, 50)
         await self._stop.wait()
         self._switchboard.draining = True
+        self._tell_gate()
         log.info("draining", calls=self._switchboard.calls, lines=len(self._registrar.held))
         if not await self._until_drained(self._config.drain_s):
             log.warning("drain time is over; hanging up", calls=self._switchboard.calls)
@@ -153,18 +158,13 @@ class Worker:
             ) from None
         try:
             await asyncio.to_thread(self._endpoint.start)
-        except PortTakenError:
-            raise WorkerStartError(
-                f"SIP_PORT: {config.sip_bind_address}:{config.sip_port} is taken; stop the program that has it,"
-                " or set another",
-                PORT_TAKEN_STATUS,
-            ) from None
         except RuntimeError as error:
             raise WorkerStartError(f"SIP does not start: {error}", PORT_TAKEN_STATUS) from None
         try:
             await self._doors.open()
         except OSError as error:
             raise WorkerStartError(str(error), PORT_TAKEN_STATUS) from None
+        self._end.send(control.SipOpen(self._endpoint.port))
         await self._lane.open()
         self._pods.check()
 
@@ -182,6 +182,7 @@ class Worker:
 
     def _lines_changed(self, directory: Directory) -> None:
         self._switchboard.directory = directory
+        self._tell_gate()
         if not self._switchboard.draining:
             self._registrar.sync(directory.by_id.values())
         elif self._book.others_are_healthy:
@@ -193,6 +194,23 @@ class Worker:
         self._registrar.answered(answer)
         if answer.status // 100 == 2:
             self._book.trunk_answered(answer.line_id, answer.registrar_host)
+
+    def _tell_gate(self) -> None:
+        """What the gate judges INVITEs by."""
+        directory = self._book.directory
+        lines = () if directory is None else keys_of(directory.by_id.values())
+        trunks = {} if directory is None else directory.book.trunks
+        packets = ipc.packets(lines, trunks, read=directory is not None, draining=self._switchboard.draining)
+        sent = [self._end.send(packet) for packet in packets]
+        self._gate_knows = all(sent)
+
+    async def _read_news(self) -> None:
+        def turned_away(caller: ipc.TurnedAway) -> None:
+            line = self._book.directory.by_id.get(caller.line_id) if self._book.directory is not None else None
+            if line is not None:
+                self._desk.turned_away(line, caller.caller, datetime.fromtimestamp(caller.at, UTC))
+
+        await self._end.read(turned_away)
 
     def _report_registration(self, line_id: str, generation: int, status: RegistrationStatus, error: str) -> None:
         async def write() -> None:
@@ -211,6 +229,8 @@ class Worker:
         while True:
             report = self._report()
             self._end.send(report)
+            if not self._gate_knows:
+                self._tell_gate()
             await asyncio.sleep(control.HURRIED_REPORT_EVERY_S if report.missing else control.REPORT_EVERY_S)
 
     def _report(self) -> control.Report:
@@ -280,29 +300,16 @@ async def _kept_alive(job: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(JOB_REST_S)
 
 
-def make_punctual() -> None:
-    """Schedule in real time what threads are started from now on. Needs CAP_SYS_NICE; does without where it lacks.
-
-    Measured under load: 99 % of packets within 21 to 24 ms with SCHED_RR, 69 to 147 ms without; ``nice`` changes
-    nothing.
-    """
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
-    except (OSError, AttributeError) as error:
-        log.info("no real-time scheduling (CAP_SYS_NICE); audio may be late under load", why=type(error).__name__)
-
-
 def main() -> None:
     """Leaves by ``os._exit``: after libDestroy, destructors of pjsua2 objects would only do harm."""
     logs.configure("edge-bridge-worker")
     for chatty in ("picows", "httpx2"):  # they tell of every connection and request
         logging.getLogger(chatty).setLevel(logging.WARNING)
     config = settings.load_or_exit(EdgeSettings)
-    make_punctual()
+    make_punctual(AUDIO_PRIORITY, SWITCH_INTERVAL_S)
 
     async def run() -> None:
-        await Worker(config, control.WorkerEnd(int(sys.argv[1]))).run()
+        await Worker(config, control.WorkerEnd(int(sys.argv[1])), int(sys.argv[2])).run()
 
     status = 0
     try:

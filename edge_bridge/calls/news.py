@@ -7,6 +7,7 @@ Redis that is away or slow costs news, not audio.
 import asyncio
 import contextlib
 import time
+import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ from typing import Protocol
 
 from edge_bridge.calls.emissions import CallEvents, Emissions
 from edge_bridge.calls.record import Arrival, CallSummary, started
-from edge_bridge.entrances.sip.signals import Bye
+from edge_bridge.lines.directory import LineEntry
+from eventing.catalogue import CallMissed
 from process import logs, metrics
 from stores import live
 from stores.ciphers import PiiCipher
@@ -76,11 +78,6 @@ class CallKeeper(Protocol):
 
     def agreed(self, call_id: str, rtp_port: int) -> None: ...
 
-    def up(self, call_id: str, bye: Bye) -> None: ...
-
-    def down(self, call_id: str) -> None:
-        """Its dialog is over."""
-
     def left(self, call_id: str) -> None: ...
 
 
@@ -140,6 +137,21 @@ class NewsDesk:
             self.feed.put(lambda redis: live.call_ended(redis, arrival.line.restaurant.id, arrival.call_id, now))
 
         self.emissions.put(CallEvents(arrival.call_id, summary.payloads(), written=give_up))
+
+    def turned_away(self, line: LineEntry, caller: str, at: datetime) -> None:
+        """A caller found no free place on the node: there was no call, and the restaurant may ring back."""
+        call_id = str(uuid.uuid4())
+        missed = CallMissed(
+            call_id=call_id,
+            restaurant_id=line.restaurant.id,
+            phone_line_id=line.id,
+            bridge_node_id=self.node_id,
+            reason="node_full",
+            caller=caller,
+            received_at=at,
+            ended_at=at,
+        )
+        self.emissions.put(CallEvents(call_id, (missed,)))
 
     def changed(self, arrival: Arrival, state: CallState, attempt: int) -> None:
         event = CallChanged(call_id=arrival.call_id, state=state, attempt=attempt, at=datetime.now(UTC))

@@ -19,9 +19,10 @@ from edge_bridge.calls.news import CallNews, NewsDesk
 from edge_bridge.calls.record import Arrival
 from edge_bridge.entrances.sessions import Phone, TwilioLine
 from edge_bridge.entrances.sip.endpoint import SipEndpoint
+from edge_bridge.entrances.sip.numbers import NOT_FOUND
 from edge_bridge.entrances.sip.phone import SipPhone
-from edge_bridge.entrances.sip.signals import Bye, FrameSide, Handle, Invite, Refusal, RegisterAnswer
-from edge_bridge.lines.directory import NOT_FOUND, UNAVAILABLE, Directory, LineEntry
+from edge_bridge.entrances.sip.signals import FrameSide, Handle, Invite, Refusal, RegisterAnswer
+from edge_bridge.lines.directory import UNAVAILABLE, Directory, LineEntry
 from edge_bridge.media.audio import CallAudio
 from eventing.catalogue import Codec, MissedReason
 from process import logs, metrics
@@ -99,11 +100,6 @@ class Switchboard:
         if taken is not None:
             self._desk.keeper.agreed(taken.arrival.call_id, rtp_port)
 
-    def up(self, handle: Handle, bye: Bye) -> None:
-        taken = self._taken.get(handle)
-        if taken is not None:
-            self._desk.keeper.up(taken.arrival.call_id, bye)
-
     def answered(self, key: CallKey, codec: str = "PCMU") -> None:
         taken = self._taken.get(key)
         if taken is not None:
@@ -121,7 +117,6 @@ class Switchboard:
             if taken is None:
                 return
             self._restaurant_calls[taken.arrival.line.restaurant.id] -= 1
-        self._desk.keeper.down(taken.arrival.call_id)
 
         def on_loop() -> None:
             call = self._bridged.get(key)
@@ -142,7 +137,7 @@ class Switchboard:
         return None if line is None else line.id
 
     def line_of_twilio(self, number: str) -> TwilioLine | None:
-        line = self.directory.by_number.get(number) if self.directory is not None else None
+        line = self.directory.by_number(number) if self.directory is not None else None
         if line is None or line.provider != "twilio" or not line.twilio_auth_token:
             return None
         return TwilioLine(line.id, line.twilio_auth_token)

@@ -3,18 +3,16 @@
 A ``Directory`` never changes; a new one replaces it when lines or greetings change.
 """
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from domain.restaurant import Restaurant
-from edge_bridge.entrances.sip.signals import Invite, Refusal, plain_number
+from edge_bridge.entrances.sip.numbers import AddressBook, LineKeys
+from edge_bridge.entrances.sip.signals import Invite, Refusal
 from edge_bridge.lines.greetings import GreetingClip
 from edge_bridge.settings import Network
 from stores.lines import Provider
 
-FORBIDDEN = 403
-NOT_FOUND = 404
 UNAVAILABLE = 503
 
 
@@ -53,38 +51,29 @@ class Directory:
     """``trunks`` are the addresses of each trunk domain, as resolved or as seen in REGISTER's answers."""
 
     by_id: Mapping[str, LineEntry]
-    by_number: Mapping[str, LineEntry]
+    book: AddressBook
     by_audiosocket: Mapping[str, LineEntry]
-    peers: tuple[Network, ...] = ()
-    trunks: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
     def of(
         cls, lines: Iterable[LineEntry], peers: tuple[Network, ...], trunks: Mapping[str, frozenset[str]]
     ) -> "Directory":
-        known = list(lines)
-        return cls(
-            by_id={line.id: line for line in known},
-            by_number={plain_number(line.number): line for line in known},
-            by_audiosocket={line.audiosocket_uuid: line for line in known if line.audiosocket_uuid},
-            peers=peers,
-            trunks=trunks,
-        )
+        by_id = {line.id: line for line in lines}
+        by_uuid = {line.audiosocket_uuid: line for line in by_id.values() if line.audiosocket_uuid}
+        return cls(by_id, AddressBook(keys_of(by_id.values()), peers, trunks), by_uuid)
 
     def find(self, invite: Invite) -> LineEntry | Refusal:
         """The line that ``invite`` is for. Strangers get 403 and learn nothing of which lines there are."""
-        try:
-            address = ipaddress.ip_address(invite.source_host)
-            peer = any(address in network for network in self.peers)
-        except ValueError:
-            peer = False
-        if not peer and not any(invite.source_host in addresses for addresses in self.trunks.values()):
-            return Refusal(FORBIDDEN)
-        line = self.by_id.get(invite.user)  # what REGISTER's Contact said; peers dial the number
-        if line is None:
-            line = self.by_number.get(plain_number(invite.user))
-        if line is None or line.provider != "sip":
-            return Refusal(NOT_FOUND)
-        if not peer and invite.source_host not in self.trunks.get(line.sip_domain, frozenset()):
-            return Refusal(FORBIDDEN)
-        return line
+        found = self.book.find((invite.user, invite.dialled), invite.source_host)
+        return found if isinstance(found, Refusal) else self.by_id[found]
+
+    def by_number(self, number: str) -> LineEntry | None:
+        """Of another entrance than SIP, where numbers are told in one form, E.164."""
+        return next((line for line in self.by_id.values() if line.number == number), None)
+
+
+def keys_of(lines: Iterable[LineEntry]) -> tuple[LineKeys, ...]:
+    """Of the lines that ring over SIP."""
+    return tuple(
+        LineKeys(line.id, line.number, line.sip_username, line.sip_domain) for line in lines if line.provider == "sip"
+    )

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from edge_bridge.entrances.sip.signals import Bye
+from edge_bridge.entrances.sip.gate import ipc
 from stores.live import LiveCall
 
 REPORT_EVERY_S = 1.0
@@ -57,29 +57,24 @@ class CallAgreed(msgspec.Struct, frozen=True, tag="agreed"):
     rtp_port: int
 
 
-class CallUp(msgspec.Struct, frozen=True, tag="up"):
-    """A held call was answered; ``bye`` would end it."""
-
-    call_id: str
-    bye: Bye
-
-
-class CallDown(msgspec.Struct, frozen=True, tag="down"):
-    """A held call's dialog is over; the end is not written yet."""
-
-    call_id: str
-
-
 class CallLeft(msgspec.Struct, frozen=True, tag="left"):
     """A call is over, and that is written."""
 
     call_id: str
 
 
-Message = Report | CallHeld | CallAgreed | CallUp | CallDown | CallLeft
+class SipOpen(msgspec.Struct, frozen=True, tag="open"):
+    """The worker takes SIP from the gate at this port on loopback."""
+
+    port: int
+
+
+# ``ipc.Lines`` is for the gate: what it judges INVITEs by.
+Message = Report | CallHeld | CallAgreed | CallLeft | SipOpen | ipc.Lines
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+_news_decoder = msgspec.json.Decoder(ipc.TurnedAway)
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -94,10 +89,17 @@ class WorkerEnd:
         self._socket = socket.socket(fileno=descriptor)
         self._socket.setblocking(False)
 
-    def send(self, message: Message) -> None:
-        """From any thread. Never waits; a message that does not fit is dropped."""
-        with contextlib.suppress(OSError):
+    def send(self, message: Message) -> bool:
+        """From any thread. Never waits; False when the message did not fit, and is dropped."""
+        try:
             self._socket.send(_encoder.encode(message))
+        except OSError:
+            return False
+        return True
+
+    async def read(self, turned_away: Callable[[ipc.TurnedAway], None]) -> None:
+        """Hand on what the supervisor says, until it is gone."""
+        await _read_packets(self._socket, lambda packet: turned_away(_news_decoder.decode(packet)))
 
     def when_supervisor_gone(self, stop: Callable[[], object]) -> None:
         """Call ``stop`` from a thread then, and end the process FORCED_EXIT_S later whatever happens."""
@@ -125,20 +127,27 @@ class CallKeeper:
     def agreed(self, call_id: str, rtp_port: int) -> None:
         self._end.send(CallAgreed(call_id, rtp_port))
 
-    def up(self, call_id: str, bye: Bye) -> None:
-        self._end.send(CallUp(call_id, bye))
-
-    def down(self, call_id: str) -> None:
-        self._end.send(CallDown(call_id))
-
     def left(self, call_id: str) -> None:
         self._end.send(CallLeft(call_id))
 
 
 async def read_messages(end: socket.socket, told: Callable[[Message], None]) -> None:
     """The supervisor's side: hand on each message until the worker closes its end, or is dead."""
-    loop = asyncio.get_running_loop()
     end.setblocking(False)
+    await _read_packets(end, lambda packet: told(_decoder.decode(packet)))
+
+
+def tell_worker(end: socket.socket, news: ipc.TurnedAway) -> bool:
+    """The supervisor's side. Never waits; False when it cannot be told."""
+    try:
+        end.send(_encoder.encode(news))
+    except OSError:
+        return False
+    return True
+
+
+async def _read_packets(end: socket.socket, took: Callable[[bytes], None]) -> None:
+    loop = asyncio.get_running_loop()
     while True:
         try:
             packet = await loop.sock_recv(end, MAX_REPORT_BYTES)
@@ -147,7 +156,7 @@ async def read_messages(end: socket.socket, told: Callable[[Message], None]) -> 
         if not packet:
             return
         with contextlib.suppress(msgspec.DecodeError):
-            told(_decoder.decode(packet))
+            took(packet)
 
 
 class Watches:

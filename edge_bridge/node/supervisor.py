@@ -1,4 +1,4 @@
-"""Keeps one worker running, speaks for the node: API, heartbeats, restart, the end.
+"""Keeps a gate and a worker running, speaks for the node: API, heartbeats, restart, the end.
 
 One pjsua2 worker holds four calls. More workers a node are more entries in the same loop; they are started as
 fresh processes and not forked, so that a crash, or a library's thread, never leaks from one into another.
@@ -11,11 +11,15 @@ import signal
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from edge_bridge.entrances.sip.signals import MAX_LINES, Bye
-from edge_bridge.node import control, farewells
+from edge_bridge.entrances.sip.gate import ipc
+from edge_bridge.entrances.sip.signals import MAX_LINES
+from edge_bridge.node import control
+from edge_bridge.node.gate_keeper import LEAVE_WITHIN_S as GATE_LEAVES_WITHIN_S
+from edge_bridge.node.gate_keeper import GateKeeper
 from edge_bridge.node.rtp_quarantine import LISTEN_S, RtpQuarantine
 from edge_bridge.settings import EdgeSettings
 from process import logs
@@ -42,6 +46,7 @@ TELL_AGAIN_S = 1.0
 PORT_TAKEN_STATUS = 3
 NO_USE_TRYING = (2, PORT_TAKEN_STATUS)  # a setting is wrong, a port is taken
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+MOST_TURNED_AWAY = 200
 PARTS = ("postgres", "redis", "sip", "sink", "lines")
 
 
@@ -58,7 +63,10 @@ class Supervisor:
         self._worker: asyncio.subprocess.Process | None = None
         self._held: dict[str, LiveCall] = {}
         self._rtp_ports: dict[str, int] = {}  # by call
-        self._byes: dict[str, Bye] = {}  # by call
+        self._workers = 0  # so many were started
+        self._worker_end: socket.socket | None = None
+        self._turned_away: deque[ipc.TurnedAway] = deque(maxlen=MOST_TURNED_AWAY)  # not told to a worker yet
+        self._gate = GateKeeper(config, self._environment, self._take_turned_away)
         self._quarantine = RtpQuarantine(config.sip_bind_address, config.rtp_port_min)
         self._telling: set[asyncio.Task[None]] = set()
         self._postgres = Postgres(config.platform_database_url, max_size=1)
@@ -73,6 +81,16 @@ class Supervisor:
                 f" {error.strerror}; stop the program that has it, or set another",
                 file=sys.stderr,
             )
+            return PORT_TAKEN_STATUS
+        try:
+            await self._gate.open()
+        except OSError:
+            print(
+                f"SIP_PORT: {self._config.sip_bind_address}:{self._config.sip_port} is taken; stop the program that"
+                " has it, or set another",
+                file=sys.stderr,
+            )
+            await api.stop(STOPPED_WITHIN_S)
             return PORT_TAKEN_STATUS
 
         def stop() -> None:
@@ -92,15 +110,20 @@ class Supervisor:
             loop.add_signal_handler(number, stop)
         self._health.waiting_for("sip", "the worker is starting")
         jobs = [asyncio.create_task(job()) for job in (beat, self._quarantine.run)]
+        gate = asyncio.create_task(self._gate.run())
         try:
             return await self._keep_worker()
         finally:
+            self._gate.leave()
+            await asyncio.wait([gate], timeout=GATE_LEAVES_WITHIN_S)
+            jobs.append(gate)
             if self._telling:
                 await asyncio.wait(self._telling, timeout=HEARTBEAT_WITHIN_S)
             for task in (*jobs, *self._telling):
                 task.cancel()
             await asyncio.gather(*jobs, *self._telling, return_exceptions=True)
             self._quarantine.close()
+            self._gate.close()
             await self._beat("down")
             await api.stop(STOPPED_WITHIN_S)
 
@@ -108,8 +131,9 @@ class Supervisor:
         """``/health``, ``/health/ready`` and ``/metrics``, while the worker may come and go. Raises OSError."""
 
         async def metrics(_: Request) -> Response:
-            # The worker's text: the supervisor counts nothing itself.
-            return Response(200, self._report.metrics.encode(), {"content-type": METRICS_TYPE})
+            # The worker's text and the gate's: the supervisor counts nothing itself.
+            text = self._report.metrics + self._gate.metrics
+            return Response(200, text.encode(), {"content-type": METRICS_TYPE})
 
         host = self._config.api_bind_address
         bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
@@ -132,13 +156,11 @@ class Supervisor:
         while not self._stopping.is_set():
             started = time.monotonic()
             status = await self._run_worker()
-            used, byes = tuple(self._rtp_ports.values()), tuple(self._byes.values())
+            used = tuple(self._rtp_ports.values())
             self._give_up_calls()
-            hanging_up = farewells.hang_up(byes, self._config.sip_bind_address, self._config.sip_port)
+            await self._quarantine.listen(used)
             if self._stopping.is_set():
-                await hanging_up
                 return 0
-            await asyncio.gather(hanging_up, self._quarantine.listen(used))
             if status in NO_USE_TRYING and not self._reported:
                 return status
             pause = FIRST_RESTART_S if time.monotonic() - started > HEALTHY_AFTER_S else pause
@@ -150,6 +172,7 @@ class Supervisor:
         return 0
 
     async def _run_worker(self) -> int:
+        self._workers += 1
         ours, theirs = control.pair()
         with ours:
             with theirs:
@@ -158,12 +181,14 @@ class Supervisor:
                     "-m",
                     "edge_bridge.worker",
                     str(theirs.fileno()),
+                    str(self._gate.inner_port),
                     pass_fds=(theirs.fileno(),),
                     env=self._environment,
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=None if self._config.sip_log_level else asyncio.subprocess.DEVNULL,
                 )
             log.info("worker started", pid=worker.pid)
+            self._worker_end = ours
             reading = asyncio.create_task(control.read_messages(ours, self._take), name="messages")
             stopping = asyncio.create_task(self._stopping.wait(), name="stopping")
             leaving = asyncio.create_task(worker.wait(), name="worker")
@@ -180,8 +205,10 @@ class Supervisor:
                         await asyncio.wait([leaving], timeout=LEAVE_WITHIN_S)
                 return leaving.result() if leaving.done() else await worker.wait()
             finally:
+                self._worker_end = None
                 # What it said last is still to be read.
                 await asyncio.wait([reading], timeout=LAST_MESSAGES_WITHIN_S)
+                self._gate.worker_down(self._workers)
                 if worker.returncode is None:
                     worker.kill()
                 for task in (reading, stopping, leaving):
@@ -194,23 +221,33 @@ class Supervisor:
                 self._held[message.call.call_id] = message.call
             case control.CallAgreed():
                 self._rtp_ports[message.call_id] = message.rtp_port
-            case control.CallUp():
-                self._byes[message.call_id] = message.bye
-            case control.CallDown():
-                self._byes.pop(message.call_id, None)
             case control.CallLeft():
                 self._held.pop(message.call_id, None)
                 self._rtp_ports.pop(message.call_id, None)
-                self._byes.pop(message.call_id, None)
+            case control.SipOpen():
+                self._gate.worker_up(self._workers, message.port)
+                self._tell_turned_away()
+            case ipc.Lines():
+                self._gate.lines(message)
             case control.Report():
                 self._take_report(message)
+
+    def _take_turned_away(self, caller: ipc.TurnedAway) -> None:
+        self._turned_away.append(caller)
+        self._tell_turned_away()
+
+    def _tell_turned_away(self) -> None:
+        """The worker makes events of them. While there is none they wait for the next one."""
+        while self._turned_away and self._worker_end is not None:
+            if not control.tell_worker(self._worker_end, self._turned_away[0]):
+                return
+            self._turned_away.popleft()
 
     def _give_up_calls(self) -> None:
         """See to it that calls which the worker has not written to their end are found lost, and soon."""
         calls = tuple(self._held.values())
         self._held.clear()
         self._rtp_ports.clear()
-        self._byes.clear()
 
         async def tell() -> None:
             while True:

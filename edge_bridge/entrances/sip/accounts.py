@@ -1,18 +1,38 @@
 """Accounts: one for peers, one for each registered line. pjsip aborts at the ninth, so the count is kept here."""
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pjsua2 as pj  # type: ignore[import-untyped]
 
-from edge_bridge.entrances.sip.signals import RTP_PORTS, Registration, SipEvents, host_of, read_register_answer
+from edge_bridge.entrances.sip.signals import (
+    RTP_PORTS,
+    SOURCE_HEADER,
+    Registration,
+    SipEvents,
+    host_of,
+    read_register_answer,
+)
 from process import logs
 
 log = logs.get(__name__)
 
+LOOPBACK = "127.0.0.1"
 EXPIRES_S = 120  # asked for; the registrar refreshes at half of what is granted
 # pjsip would refresh so long before the end itself: after ours, which pushes its own back. A larger number makes it
 # refresh every 5 s where no more is granted, and never where less is.
 PJSIP_REFRESH_BEFORE_S = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where RTP is bound and what SDP says of it; ``contact`` is the node's SIP address, ``gate_port`` our way out."""
+
+    host: str
+    public_host: str
+    rtp_port_min: int
+    contact: str
+    gate_port: int
 
 
 class AccountOwner(Protocol):
@@ -51,34 +71,46 @@ class LineAccount(pj.Account):  # type: ignore[misc]
             log.exception("a registration's state was lost")
 
 
-def peer_config(address: str, rtp_port_min: int, public_address: str) -> Any:
-    config = _config(address, rtp_port_min, public_address)
-    config.idUri = f"sip:{public_address or address}"
+def _registrar_host(received: Any) -> str:
+    """Who answered, as the gate says."""
+    for line in str(received.wholeMsg).split("\r\n"):
+        name, _, value = line.partition(":")
+        if name.lower() == SOURCE_HEADER.lower():
+            return host_of(value.strip())
+    return ""
+
+
+def peer_config(place: Place) -> Any:
+    config = _config(place)
+    config.idUri = f"sip:{place.contact}"
+    config.sipConfig.contactForced = f"<sip:{place.contact}>"
     return config
 
 
-def line_config(line: Registration, address: str, sip_port: int, rtp_port_min: int, public_address: str) -> Any:
+def line_config(line: Registration, place: Place) -> Any:
     """REGISTER with the line's unguessable id as the Contact's user, so that an INVITE names its line."""
-    config = _config(address, rtp_port_min, public_address)
+    config = _config(place)
     domain = host_of(line.registrar)
     config.idUri = f"sip:{line.username}@{domain}"
     config.regConfig.registrarUri = f"sip:{line.registrar}"
     config.regConfig.timeoutSec = EXPIRES_S
     config.regConfig.delayBeforeRefreshSec = PJSIP_REFRESH_BEFORE_S
     config.regConfig.retryIntervalSec = 0  # the registrar retries, with backoff
-    config.sipConfig.contactForced = f"<sip:{line.line_id}@{public_address or address}:{sip_port}>"
+    config.sipConfig.contactForced = f"<sip:{line.line_id}@{place.contact}>"
     config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", line.username, 0, line.password))
     return config
 
 
-def _config(address: str, rtp_port_min: int, public_address: str) -> Any:
+def _config(place: Place) -> Any:
     config = pj.AccountConfig()
+    # The gate is the outbound proxy. In a caller's dialog its Record-Route leads there, too.
+    config.sipConfig.proxies.append(f"sip:{LOOPBACK}:{place.gate_port};lr")
     transport = config.mediaConfig.transportConfig
-    transport.port = rtp_port_min
+    transport.port = place.rtp_port_min
     transport.portRange = RTP_PORTS
-    transport.boundAddress = address
-    if public_address:
-        transport.publicAddress = public_address
+    transport.boundAddress = place.host
+    if place.public_host:
+        transport.publicAddress = place.public_host
     config.mediaConfig.streamKaEnabled = False
     config.mediaConfig.lockCodecEnabled = False
     config.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_DISABLED

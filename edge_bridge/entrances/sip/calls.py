@@ -10,7 +10,7 @@ from typing import Any
 import pjsua2 as pj  # type: ignore[import-untyped]
 
 from edge_bridge.entrances.sip.ports import Port, PortPool
-from edge_bridge.entrances.sip.signals import FrameSide, Handle, Refusal, SipEvents, audio_port, bye
+from edge_bridge.entrances.sip.signals import FrameSide, Handle, Refusal, SipEvents, audio_port
 from process import logs
 
 log = logs.get(__name__)
@@ -25,10 +25,9 @@ DECLINE = 603
 class SipCall(pj.Call):  # type: ignore[misc]
     """Everything runs on the SIP thread."""
 
-    def __init__(self, account: Any, call_id: int, handle: Handle, asked: tuple[str, str], owner: "CallOwner") -> None:
+    def __init__(self, account: Any, call_id: int, handle: Handle, owner: "CallOwner") -> None:
         super().__init__(account, call_id)
         self.handle = handle
-        self._asked: tuple[str, str] | None = asked  # the INVITE and its sender, until the call is up
         self._side: FrameSide | None = None
         self._owner = owner
         self._port: Port | None = None
@@ -99,19 +98,6 @@ class SipCall(pj.Call):  # type: ignore[misc]
         except Exception:
             log.exception("a call's RTP port was lost")
 
-    def onCallTsxState(self, changed: Any) -> None:
-        try:
-            event = changed.e.body.tsxState
-            if self._asked is None or self._side is None or event.type != pj.PJSIP_EVENT_TX_MSG:
-                return
-            answer = str(event.src.tdata.wholeMsg)
-            # The 180 names the dialog already. The 200 would be too late: it is reported when the caller has it.
-            if answer.startswith("SIP/2.0 180 "):
-                (invite, source), self._asked = self._asked, None
-                self._owner.events.up(self.handle, bye(invite, source, answer, self._owner.sent_by))
-        except Exception:
-            log.exception("what would end a call was lost")
-
     def let_go(self, status: int) -> None:
         """The end: give the port back, drop the last reference, tell the bridge."""
         self._owner.forget(self.handle)
@@ -170,7 +156,6 @@ class CallOwner:
 
     events: SipEvents
     ports: PortPool
-    sent_by: str  # of SIP's Via: our host and port
 
     def forget(self, handle: Handle) -> None:
         raise NotImplementedError

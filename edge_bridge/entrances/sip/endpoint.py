@@ -5,7 +5,6 @@ without it a command would wait up to POLL_MS.
 """
 
 import contextlib
-import errno
 import itertools
 import socket
 import threading
@@ -42,28 +41,26 @@ SILENCE_CHECK_S = 5.0
 READY_WITHIN_S = 10.0
 STOPPED_WITHIN_S = 2.5  # libDestroy alone takes about a second
 PRIORITIES = {"PCMU/8000/1": 255, "PCMA/8000/1": 254}  # every other codec gets 0: never offered, never taken
-ADDRESS_IN_USE = 120_000 + errno.EADDRINUSE  # pjlib's PJ_STATUS_FROM_OS
-
-
-class PortTakenError(Exception):
-    """Another program has the SIP port."""
 
 
 @dataclass(frozen=True, slots=True)
 class SipAddress:
-    """Where SIP and RTP are bound, and what is said of it in Contact and SDP when that differs (NAT)."""
+    """Where RTP is bound, and what is said of it in SDP when that differs (NAT). SIP goes through the gate: at
+    ``gate_port`` on loopback, in the world's eyes at ``contact``."""
 
     host: str
-    sip_port: int
+    contact: str
+    gate_port: int
     rtp_port_min: int
     public_host: str = ""
     log_level: int = 0
 
     @classmethod
-    def of(cls, config: EdgeSettings) -> "SipAddress":
+    def of(cls, config: EdgeSettings, gate_port: int) -> "SipAddress":
         return cls(
             host=config.sip_bind_address,
-            sip_port=config.sip_port,
+            contact=f"{config.own_address}:{config.sip_port}",
+            gate_port=gate_port,
             rtp_port_min=config.rtp_port_min,
             public_host=config.own_address if config.own_address != config.sip_bind_address else "",
             log_level=config.sip_log_level,
@@ -97,8 +94,11 @@ class SipEndpoint(CallOwner):
 
     def __init__(self, address: SipAddress, events: SipEvents) -> None:
         self.events = events
-        self.sent_by = f"{address.public_host or address.host}:{address.sip_port}"
+        self.port = 0  # on loopback, once started
         self._address = address
+        self._place = accounts.Place(
+            address.host, address.public_host, address.rtp_port_min, address.contact, address.gate_port
+        )
         self._handles = itertools.count(1)
         # The calls' only lasting references: ``forget`` drops one inside its own onCallState (see ``calls``).
         self._calls: dict[Handle, SipCall] = {}
@@ -116,7 +116,7 @@ class SipEndpoint(CallOwner):
     # --- From any thread -------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Return when SIP is open. Raises PortTakenError, or RuntimeError with pjsip's reason."""
+        """Return when SIP is open. Raises RuntimeError with pjsip's reason."""
         self._thread.start()
         if not self._ready.wait(READY_WITHIN_S):
             raise RuntimeError(f"pjsip did not start within {READY_WITHIN_S:g} s")
@@ -181,16 +181,14 @@ class SipEndpoint(CallOwner):
         self._wake()
 
     def _wake(self) -> None:
-        host = "127.0.0.1" if self._address.host == "0.0.0.0" else self._address.host
         with contextlib.suppress(OSError):
-            self._waker.sendto(b"\r\n\r\n", (host, self._address.sip_port))
+            self._waker.sendto(b"\r\n\r\n", (accounts.LOOPBACK, self.port))
 
     # --- The SIP thread --------------------------------------------------------------------------------------
 
     def _register(self, line: Registration) -> bool:
         """False when there is no room. Raises pj.Error."""
-        at = self._address
-        config = accounts.line_config(line, at.host, at.sip_port, at.rtp_port_min, at.public_host)
+        config = accounts.line_config(line, self._place)
         known = self._accounts.get(line.line_id)
         if known is not None:
             known.setRegistration(True)
@@ -220,7 +218,7 @@ class SipEndpoint(CallOwner):
         try:
             endpoint = self._open()
         except pj.Error as error:
-            self._failure = PortTakenError() if error.status == ADDRESS_IN_USE else RuntimeError(error.reason)
+            self._failure = RuntimeError(error.reason)
             self._ready.set()
             return
         self._ready.set()
@@ -257,15 +255,14 @@ class SipEndpoint(CallOwner):
         for codec in endpoint.codecEnum2():
             endpoint.codecSetPriority(codec.codecId, PRIORITIES.get(codec.codecId, 0))
         transport = pj.TransportConfig()
-        transport.port = at.sip_port
-        transport.boundAddress = at.host
-        if at.public_host:
-            transport.publicAddress = at.public_host
-        endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
+        transport.port = 0  # any that is free
+        transport.boundAddress = accounts.LOOPBACK
+        identity = endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
+        self.port = int(endpoint.transportGetInfo(identity).localName.rpartition(":")[2])
         endpoint.libStart()
         self.ports = PortPool(MAX_CALLS)
         account = accounts.LineAccount("", self)
-        account.create(accounts.peer_config(at.host, at.rtp_port_min, at.public_host), True)
+        account.create(accounts.peer_config(self._place), True)
         self._accounts[""] = account
         return endpoint
 
@@ -274,7 +271,7 @@ class SipEndpoint(CallOwner):
         handle = next(self._handles)
         invite = read_invite(message, source)
         decision = self.events.invited(handle, invite)
-        call = self._calls[handle] = SipCall(account, call_id, handle, (message, source), self)
+        call = self._calls[handle] = SipCall(account, call_id, handle, self)
         if decision is None:
             self._held[handle] = invite
             return

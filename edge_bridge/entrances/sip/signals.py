@@ -3,7 +3,6 @@ text that the bridge reads and writes itself.
 """
 
 import re
-import secrets
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote
@@ -13,15 +12,18 @@ MAX_CALLS = 4  # PJSUA_MAX_CALLS: the fifth INVITE gets 486 from pjsip itself
 MAX_ACCOUNTS = 8  # PJSUA_MAX_ACC: the ninth account aborts the process
 MAX_LINES = MAX_ACCOUNTS
 
-LATE_CSEQ = 100_000  # above all that pjsip, which begins below 32 768, has used in the dialog
 RTP_PORTS = 40  # fewer, and quick calls run out of ports that are still closing
 
 _ADDRESS = re.compile(r"<([^>]+)>")
 _LONG_NAMES = {"f": "from", "t": "to", "i": "call-id", "m": "contact"}  # RFC 3261, 7.3.3
-_USER = re.compile(r"^sips?:([^@;?:]+)(?::[^@]*)?@", re.IGNORECASE)
+_USER = re.compile(r"^(?:sips?:(?P<sip>[^@?]+)@|tel:(?P<tel>[^?]+)$)", re.IGNORECASE)
+_CONTEXT = re.compile(r";phone-context=(\+[0-9]{1,6})(?:;|$)", re.IGNORECASE)  # RFC 3966, 5.1.5
 _AUDIO = re.compile(r"^m=audio (\d+)", re.MULTILINE)
 _NUMBER = re.compile(r"^\+?[0-9*#]{2,20}$")
 _TARGET = re.compile(r"^sips?:[^\s<>\"@]+@[^\s<>\"@]+$", re.IGNORECASE)
+
+SOURCE_HEADER = "X-Edge-Source"
+"""``host:port`` of who really sent it: written by the gate, and taken out of what comes from outside."""
 
 Handle = int  # names one call for the life of the process; never used twice
 
@@ -40,12 +42,14 @@ class FrameSide(Protocol):
 class Invite:
     """An INVITE as it came: ``user`` of its Request-URI, ``caller``'s number, the sender's address.
 
-    ``caller`` is "" when the number is withheld, or what From holds is no phone number (``anonymous``, a name).
+    ``caller`` is "" when the number is withheld, or what tells of the caller is no phone number (``anonymous``, a
+    name). ``dialled`` is To's user, "" where the call was diverted: To then names whom somebody wanted once.
     """
 
     user: str
     caller: str
     source_host: str
+    dialled: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +57,6 @@ class Refusal:
     """Answer with this final status instead of taking the call."""
 
     status: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bye:
-    """What ends a call that is up, to be sent by whoever outlives it: one request and where to."""
-
-    request: bytes
-    host: str
-    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +93,6 @@ class SipEvents(Protocol):
 
     def agreed(self, handle: Handle, rtp_port: int) -> None:
         """The caller was told to send its audio to this port."""
-
-    def up(self, handle: Handle, bye: Bye) -> None:
-        """The dialog is known; the 200 comes next. Once a call."""
 
     def answered(self, handle: Handle, codec: str) -> None:
         """Audio flows both ways; ``codec`` is PCMU or PCMA. Once a call."""
@@ -139,36 +131,27 @@ def read_register_answer(line_id: str, status: int, expires_s: int, message: str
 
 
 def read_invite(message: str, source: str) -> Invite:
-    """A whole INVITE from ``source``, ``host:port``. Fields that it lacks are ""."""
+    """A whole INVITE from ``source``, ``host:port``, or from whom the gate says. Fields that it lacks are ""."""
     headers = _headers(message)
     request_line = message.partition("\r\n")[0].split(" ", 2)
+    diverted = "diversion" in headers or "history-info" in headers
     return Invite(
         user=user_of(request_line[1]) if len(request_line) == 3 else "",
-        caller="" if _wants_privacy(headers) else caller_number(headers.get("from", [""])[0]),
-        source_host=host_of(source),
+        caller="" if _wants_privacy(headers) else _caller(headers),
+        source_host=host_of(headers.get(SOURCE_HEADER.lower(), [source])[0]),
+        dialled="" if diverted else user_of(headers.get("to", [""])[0]),
     )
 
 
-def bye(invite: str, source: str, answer: str, sent_by: str) -> Bye:
-    """The called side's BYE in the dialog of ``invite``, which came from ``source``, and of its 180, ``answer``.
+def _caller(headers: dict[str, list[str]]) -> str:
+    """What the network says of the caller (RFC 3325; before it, Remote-Party-ID) goes before what the caller says.
 
-    Raises KeyError when one of the two lacks a header that every dialog has.
+    The gate takes the network's headers out of what comes from a source that is not trusted.
     """
-    asked, answered = _headers(invite), _headers(answer)
-    contact = asked["contact"][0]
-    bracketed = _ADDRESS.search(contact)
-    lines = [
-        f"BYE {bracketed.group(1) if bracketed else contact.partition(';')[0]} SIP/2.0",
-        f"Via: SIP/2.0/UDP {sent_by};rport;branch=z9hG4bK{secrets.token_hex(16)}",
-        "Max-Forwards: 70",
-        *(f"Route: {route}" for route in asked.get("record-route", [])),
-        f"From: {answered['to'][0]}",
-        f"To: {answered['from'][0]}",
-        f"Call-ID: {answered['call-id'][0]}",
-        f"CSeq: {LATE_CSEQ} BYE",
-        "Content-Length: 0",
-    ]
-    return Bye(("\r\n".join(lines) + "\r\n\r\n").encode(), host_of(source), int(source.rpartition(":")[2]))
+    told = [value for name in ("p-asserted-identity", "remote-party-id") for value in headers.get(name, [])]
+    # One P-Asserted-Identity may hold a SIP and a tel URI.
+    values = [one for value in told for one in value.split(",")] + headers.get("from", [])[:1]
+    return next(filter(None, map(caller_number, values)), "")
 
 
 def _headers(message: str) -> dict[str, list[str]]:
@@ -182,22 +165,32 @@ def _headers(message: str) -> dict[str, list[str]]:
 
 
 def user_of(address: str) -> str:
-    """The user part of a URI or of a header such as ``"Ann" <sip:+33123@host>``; "" when there is none."""
+    """The user of a URI or of a header such as ``"Ann" <sip:+33123;npdi@host>``, or the number of a tel URI; "" when
+    there is none. A local number with a ``phone-context`` becomes the international one."""
     bracketed = _ADDRESS.search(address)
     match = _USER.match(bracketed.group(1) if bracketed else address.strip())
-    return unquote(match.group(1)) if match else ""
+    if match is None:
+        return ""
+    whole = match["sip"] or match["tel"]
+    user = unquote(whole.partition(";")[0].partition(":")[0])
+    context = _CONTEXT.search(whole)
+    number = plain_number(user)
+    if context is None or number.startswith("+") or not _NUMBER.match(number):
+        return user
+    return context[1] + number.removeprefix("0")
 
 
 def caller_number(address: str) -> str:
     """The phone number in a From header (compact form ``f``, RFC 3261); "" for ``anonymous`` or a name."""
-    user = user_of(address).partition(";")[0]
-    number = plain_number(user)
+    number = plain_number(user_of(address))
     return number if _NUMBER.match(number) else ""
 
 
 def _wants_privacy(headers: dict[str, list[str]]) -> bool:
-    """RFC 3323: the caller withholds the number, whatever From still says."""
-    return not {"id", "user", "full"}.isdisjoint(re.split(r"[;,\s]+", headers.get("privacy", [""])[0].lower()))
+    """RFC 3323: the caller withholds the number, whatever From still says; Remote-Party-ID has a way of its own."""
+    asked = {one for value in headers.get("privacy", []) for one in re.split(r"[;,\s]+", value.lower())}
+    party = ";".join(headers.get("remote-party-id", [])).lower()
+    return not {"id", "user", "full"}.isdisjoint(asked) or "privacy=full" in party or "privacy=uri" in party
 
 
 def host_of(address: str) -> str:

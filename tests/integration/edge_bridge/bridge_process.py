@@ -1,5 +1,6 @@
 """A real bridge as a process of its own: pjsua2 never runs inside pytest."""
 
+import contextlib
 import json
 import os
 import signal
@@ -124,9 +125,20 @@ class BridgeProcess:
 
     def workers(self) -> list[int]:
         """The worker processes' ids."""
+        return self._children("edge_bridge.worker")
+
+    def gates(self) -> list[int]:
+        """The gate processes' ids."""
+        return self._children("edge_bridge.entrances.sip.gate")
+
+    def _children(self, module: str) -> list[int]:
         assert self.process is not None
-        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in path.read_text().split()]
+        found = []
+        for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
+            with contextlib.suppress(OSError):
+                if module.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                    found.append(int(pid))
+        return found
 
     def log_text(self) -> str:
         return (self.folder / "bridge.log").read_text(errors="replace")

@@ -20,7 +20,7 @@ LONGEST_GAP_S = 0.3  # ten times a jittery packet's, on a busy machine
 
 
 async def test_a_stranger_whose_invite_has_no_sdp_gets_403_and_the_worker_lives(start: Start, seeded: Database) -> None:
-    bridge = await asyncio.to_thread(start, SIP_PEERS="127.0.0.9/32")
+    bridge = await asyncio.to_thread(start, SIP_PEERS="127.0.0.9/32", SIP_STRANGER_ANSWER_S="0")
     workers = bridge.workers()
     statuses = await asyncio.to_thread(refused_late_offers, bridge.target, BUSY, 3)
     assert statuses == [403, 403, 403]

@@ -15,6 +15,7 @@ import pytest
 from cluster.client import DELETION_COST
 from devstack.servers.embedded import EmbeddedValkey
 from devstack.servers.ports import free_port
+from edge_bridge.entrances.sip.gate.message import parse, uri_of
 from softphone.caller import Caller
 from stores import lines, restaurants
 from stores.ciphers import SipPasswordCipher
@@ -211,6 +212,39 @@ async def test_a_line_registers_and_takes_calls_from_its_trunk_and_from_peers_on
     assert statuses == [200, 403, 403, 200]
     assert contact.startswith(f"sip:{line_id}@127.0.0.1:")
     assert (row["status"], row["bridge_node_id"]) == ("registered", "edge-test")
+
+
+class WatchedTrunk(SipRegistrar):
+    """Keeps what it was sent."""
+
+    def __init__(self, passwords: dict[str, str]) -> None:
+        super().__init__(passwords)
+        self.seen: list[tuple[bytes, tuple[str, int]]] = []
+
+    def datagram_received(self, data: bytes, source: tuple[str, int]) -> None:
+        self.seen.append((data, source))
+        super().datagram_received(data, source)
+
+
+async def test_a_trunk_sees_register_come_from_the_public_address_only(
+    start: Start, seeded: Database, master_key: str
+) -> None:
+    trunk = WatchedTrunk({"osteria": "secret"})
+    async with trunk:
+        line_id = await add_line(seeded, master_key, trunk.domain, "osteria", "secret")
+        bridge = await asyncio.to_thread(start, SIP_PEERS="", BRIDGE_NODE_ID="edge-trunk")
+        async with asyncio.timeout(10):
+            while "osteria" not in trunk.bindings:
+                await asyncio.sleep(0.02)
+        await asyncio.to_thread(bridge.stop)
+    requests = [parse(data) for data, _ in trunk.seen]
+    assert {source for _, source in trunk.seen} == {bridge.target}
+    assert {request.method for request in requests} == {"REGISTER"}
+    assert {(via.host, via.port) for request in requests for via in request.vias} == {bridge.target}
+    assert {len(request.vias) for request in requests} == {1}
+    assert not any(request.values("route") for request in requests)
+    contacts = {uri_of(contact) for request in requests for contact in request.values("contact")}
+    assert contacts == {f"sip:{line_id}@127.0.0.1:{bridge.sip_port}"}
 
 
 async def test_a_refused_registration_is_counted_and_tried_again(

@@ -6,7 +6,6 @@ from edge_bridge.entrances.sip.pacing import KEYS, KeyLedger, media_lines
 from edge_bridge.entrances.sip.signals import (
     Invite,
     audio_port,
-    bye,
     host_of,
     read_invite,
     transfer_target,
@@ -25,7 +24,11 @@ PJSIP_KEEPS_S = 0.5
         ('"Ann" <sip:ann@host:5060;transport=udp>;tag=x', "ann"),
         ("<sips:line%2D1@host>", "line-1"),
         ("sip:host", ""),
-        ("tel:+33123", ""),
+        ("<tel:+33123>;tag=x", "+33123"),
+        ("tel:0465710042;phone-context=+33", "+33465710042"),
+        ("sip:0465710042;phone-context=+33@host;user=phone", "+33465710042"),
+        ("sip:+33465710042;npdi;rn=+33999@host", "+33465710042"),
+        ("tel:42;phone-context=trunk.test", "42"),
         ("", ""),
         ("sip:user:password@host", "user"),
     ],
@@ -39,30 +42,6 @@ def test_an_invite_is_read_with_long_and_with_compact_headers() -> None:
     request = "INVITE sip:line-1@10.0.0.1:5060;ob SIP/2.0\r\nVia: x\r\n"
     for header in ("From: <sip:+33612345678@10.0.0.7>;tag=1", "f: sip:+33612345678@10.0.0.7;tag=1"):
         assert read_invite(f"{request}{header}\r\n\r\nv=0\r\n", "10.0.0.7:5060") == expected
-
-
-def test_a_bye_goes_along_the_dialogs_route_with_both_tags_from_the_called_side() -> None:
-    invite = (
-        "INVITE sip:line-1@10.0.0.1 SIP/2.0\r\nVia: x\r\nRecord-Route: <sip:10.0.0.7;lr>\r\n"
-        "Record-Route: <sip:10.0.0.8;lr>\r\nm: <sip:ann@10.9.9.9:5070;transport=udp>;expires=60\r\n\r\nv=0\r\n"
-    )
-    answer = (
-        "SIP/2.0 200 OK\r\nTo: <sip:line-1@10.0.0.1>;tag=ours\r\nFrom: <sip:ann@trunk.test>;tag=theirs\r\n"
-        "Call-ID: abc@10.9.9.9\r\nContact: <sip:10.0.0.1:5060>\r\n\r\nv=0\r\n"
-    )
-    made = bye(invite, "10.0.0.7:5062", answer, "10.0.0.1:5060")
-    lines = made.request.decode().split("\r\n")
-    assert (made.host, made.port) == ("10.0.0.7", 5062)
-    assert lines[0] == "BYE sip:ann@10.9.9.9:5070;transport=udp SIP/2.0"
-    assert lines[1].startswith("Via: SIP/2.0/UDP 10.0.0.1:5060;rport;branch=z9hG4bK")
-    assert [line for line in lines if line.startswith("Route")] == [
-        "Route: <sip:10.0.0.7;lr>",
-        "Route: <sip:10.0.0.8;lr>",
-    ]
-    assert "From: <sip:line-1@10.0.0.1>;tag=ours" in lines
-    assert "To: <sip:ann@trunk.test>;tag=theirs" in lines
-    assert "Call-ID: abc@10.9.9.9" in lines
-    assert lines[-2:] == ["", ""]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,164 @@
+"""What of a known source's requests may reach the worker, and what the gate answers in its place. Pure.
+
+pjsip aborts on an INVITE without SDP that it has to refuse, and on an offer with many media lines (its asserts are on
+in the public wheel). So what would be refused is refused here, and an offer has at most MOST_MEDIA_LINES.
+"""
+
+import re
+from dataclasses import dataclass
+
+from edge_bridge.entrances.sip.gate.message import Message, split_values
+from edge_bridge.entrances.sip.numbers import AddressBook
+from edge_bridge.entrances.sip.signals import Refusal, user_of
+
+MOST_MEDIA_LINES = 2
+MOST_SDP_LINES = 200
+LONGEST_SDP_LINE = 512
+SDP = "application/sdp"
+DTMF_RELAY, DTMF = "application/dtmf-relay", "application/dtmf"
+ALLOW = ("allow", "INVITE, ACK, CANCEL, BYE, UPDATE, PRACK, INFO, OPTIONS, REFER, NOTIFY")
+
+OUTSIDE = frozenset(("INVITE", "OPTIONS"))
+IN_DIALOG = frozenset(("INVITE", "ACK", "BYE", "UPDATE", "PRACK", "INFO", "OPTIONS", "REFER", "NOTIFY"))
+WITH_SDP = frozenset(("INVITE", "ACK", "UPDATE", "PRACK"))
+
+REASONS = {
+    100: "Trying",
+    200: "OK",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Request Entity Too Large",
+    415: "Unsupported Media Type",
+    481: "Call/Transaction Does Not Exist",
+    482: "Loop Detected",
+    483: "Too Many Hops",
+    486: "Busy Here",
+    487: "Request Terminated",
+    488: "Not Acceptable Here",
+    500: "Server Internal Error",
+    503: "Service Unavailable",
+}
+
+_MEDIA_LINE = re.compile(r"^m=", re.MULTILINE)
+_SIGNAL = re.compile(r"^\s*Signal\s*=\s*([0-9A-D*#]|1[01])\s*$", re.IGNORECASE | re.MULTILINE)
+_DIGIT = re.compile(r"\s*([0-9A-D*#]|1[01])\s*", re.IGNORECASE)
+_EVENTS = {"10": "*", "11": "#"}  # RFC 4733's codes, which some send in place of the sign
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The gate's own answer; ``why`` is its label among the metrics."""
+
+    status: int
+    why: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What new calls are judged by. ``book`` knows no line until ``lines_read``."""
+
+    book: AddressBook
+    lines_read: bool
+    draining: bool
+    free_places: int
+    max_body: int
+    retry_after_s: int
+
+    def later(self, status: int, why: str) -> Answer:
+        return Answer(status, why, (("retry-after", str(self.retry_after_s)),))
+
+
+def media_type(message: Message) -> str:
+    return message.first("content-type").partition(";")[0].strip().lower()
+
+
+def unfit_body(message: Message, max_body: int) -> Answer | None:
+    """What is wrong with a body that would reach the worker."""
+    if len(message.body) > max_body:
+        return Answer(413, "body")
+    if not message.body or message.method not in WITH_SDP:
+        return None
+    kind = media_type(message)
+    if message.first("content-encoding") or not (kind == SDP or kind.startswith("multipart/")):
+        return Answer(415, "body_type", (("accept", SDP),))
+    text = message.body.decode("utf-8", "replace").replace("\r\n", "\n")
+    if kind != SDP and SDP not in text.lower():
+        return Answer(415, "body_type", (("accept", SDP),))
+    media = len(_MEDIA_LINE.findall(text))
+    lines = text.split("\n")
+    if not 0 < media <= MOST_MEDIA_LINES or "\x00" in text:
+        return Answer(488, "media_lines")
+    if len(lines) > MOST_SDP_LINES or max(map(len, lines)) > LONGEST_SDP_LINE:
+        return Answer(488, "sdp_size")
+    return None
+
+
+def unfit_request(message: Message) -> Answer | None:
+    """What no proxy passes on, in whichever dialog."""
+    hops = message.first("max-forwards")
+    if hops and not re.fullmatch(r"[0-9]{1,3}", hops):
+        return Answer(400, "malformed")
+    if hops and int(hops) == 0 and message.method != "OPTIONS":
+        return Answer(483, "hops")
+    if not message.from_tag or (message.method == "INVITE" and not message.values("contact")):
+        return Answer(400, "malformed")
+    return None
+
+
+def outside_dialog(message: Message) -> Answer | None:
+    """A request without To tag that begins nothing here; None for an INVITE."""
+    if message.method == "INVITE":
+        return None
+    if message.method == "OPTIONS":
+        return Answer(200, "options", (ALLOW, ("accept", SDP), ("supported", "100rel, timer")))
+    if message.method in ("BYE", "UPDATE", "PRACK", "INFO", "NOTIFY"):
+        return Answer(481, "no_dialog")
+    return Answer(405, "method", (ALLOW,))
+
+
+def in_dialog(message: Message) -> Answer | None:
+    """What a dialog's request is answered without the worker; None when the worker has to know."""
+    if message.method not in IN_DIALOG:
+        return Answer(405, "method", (ALLOW,))
+    if message.method == "OPTIONS":
+        return Answer(200, "options", (ALLOW, ("accept", SDP)))
+    if message.method != "INFO":
+        return None
+    if not message.body:
+        return Answer(200, "info")
+    if media_type(message) not in (DTMF, DTMF_RELAY):
+        return Answer(415, "info", (("accept", f"{DTMF_RELAY}, {DTMF}"),))
+    return None if digit_of(message) else Answer(400, "malformed")
+
+
+def digit_of(message: Message) -> str:
+    """The key that an INFO tells; "" when there is none in it."""
+    text = message.body.decode("ascii", "replace")
+    match = _SIGNAL.search(text) or _DIGIT.fullmatch(text)
+    return "" if match is None else _EVENTS.get(match[1], match[1].upper())
+
+
+def called_users(message: Message) -> tuple[str, ...]:
+    """Whom an INVITE is for, as ``signals.read_invite`` gives it to the worker."""
+    diverted = any(name in ("diversion", "history-info") for name, _ in message.headers)
+    return user_of(message.uri), "" if diverted else user_of(message.first("to"))
+
+
+def new_call(message: Message, source_host: str, node: Node) -> str | Answer:
+    """The id of the line that a well-formed INVITE is for ("" while no line is known), or why it is not taken."""
+    if node.draining:
+        return node.later(503, "draining")
+    line = ""
+    if node.lines_read:
+        found = node.book.find(called_users(message), source_host)
+        if isinstance(found, Refusal):
+            return Answer(found.status, "unknown" if found.status == 404 else "not_its_line")
+        line = found
+    if "replaces" in {one.lower() for value in message.values("require") for one in split_values(value)}:
+        return Answer(488, "replaces")
+    if node.free_places <= 0:
+        return node.later(486, "full")
+    return line

@@ -1,0 +1,165 @@
+"""The dialogs that callers have with the workers, as a dead worker's have to be answered and ended (RFC 3261, 12).
+
+Only dialogs that began with an INVITE from outside: a caller's side is ``remote``, the worker's ``local``.
+"""
+
+import secrets
+import time
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+from edge_bridge.entrances.sip.gate.message import Message, Via, uri_of
+
+MOST = 4096
+HEARD_WITHIN_S = 5.0  # pjsip says 100 at once: an INVITE that it has not understood holds no place
+ASKED_AT_MOST_S = 180.0  # RFC 3261's timer C: an INVITE is answered by then
+CALL_AT_MOST_S = 2 * 3600.0  # twice the longest call
+ENDING_AT_MOST_S = 40.0  # timer F and a margin: a BYE is answered by then, or never
+
+State = Literal["asked", "up", "ending"]
+Address = tuple[str, int]
+
+
+class Dialog(msgspec.Struct, array_like=True):
+    """``branch`` is the INVITE's, ``worker`` the number of the worker that has the call.
+
+    ``since`` is when ``state`` began, in seconds since the epoch, so that the next gate can go on counting. ``answer``
+    is the last response to the first INVITE, ``sdp`` the worker's last session description, for the same reason.
+    """
+
+    call_id: str
+    remote_tag: str
+    remote: str  # From of the INVITE
+    local: str  # To, with the worker's tag once it has one
+    target: str  # the caller's Contact
+    routes: tuple[str, ...]
+    source: Address
+    branch: str
+    sequence: int  # of the first INVITE
+    worker: int
+    since: float
+    state: State = "asked"
+    local_tag: str = ""
+    contact: str = ""
+    local_sequence: int = 0
+    answer: bytes = b""
+    sdp: bytes = b""
+    acknowledged: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.call_id, self.remote_tag
+
+    def moved(self, state: State) -> None:
+        self.state, self.since = state, time.time()
+
+    def is_over(self, now: float) -> bool:
+        asked = ASKED_AT_MOST_S if self.answer else HEARD_WITHIN_S
+        at_most = {"asked": asked, "up": CALL_AT_MOST_S, "ending": ENDING_AT_MOST_S}[self.state]
+        return now - self.since > at_most
+
+    def hosts(self) -> set[str]:
+        """The addresses that the caller's side may send from: who sent the INVITE, its Contact, the proxies between."""
+        uris = [self.target, *map(uri_of, self.routes)]
+        return {self.source[0], *(host for uri in uris if (host := destination_of(uri)[0]))}
+
+    def bye(self, sent_by: Address) -> Message:
+        """The worker's BYE, in its place."""
+        self.local_sequence += 1
+        via = Via("UDP", sent_by[0], sent_by[1], {"rport": None, "branch": f"{OWN_BRANCH}{secrets.token_hex(12)}"})
+        headers = [("max-forwards", "70"), *(("route", route) for route in self.routes)]
+        headers += [("from", self.local), ("to", self.remote), ("call-id", self.call_id)]
+        headers.append(("cseq", f"{self.local_sequence} BYE"))
+        return Message(headers, method="BYE", uri=self.target, call_id=self.call_id, vias=[via])
+
+    def next_hops(self) -> list[Address]:
+        """Where a request of ours goes: along the route, and to who sent the INVITE, for callers behind a NAT."""
+        first = uri_of(self.routes[0]) if self.routes else self.target
+        host, port = destination_of(first)
+        found = [(host, port)] if host else []
+        return [*found, *([self.source] if self.source not in found else [])]
+
+
+OWN_BRANCH = "z9hG4bKgate"
+
+
+def asked(message: Message, source: Address, worker: int) -> Dialog:
+    """From the INVITE that begins it."""
+    contact = message.values("contact")
+    return Dialog(
+        call_id=message.call_id,
+        remote_tag=message.from_tag,
+        remote=message.first("from"),
+        local=message.first("to"),
+        target=uri_of(contact[0]) if contact else "",
+        routes=tuple(message.values("record-route")),
+        source=source,
+        branch=message.vias[0].branch,
+        sequence=message.sequence,
+        worker=worker,
+        since=time.time(),
+    )
+
+
+def destination_of(uri: str) -> Address:
+    """Host and port that a SIP URI leads to; ("", 0) when it is none."""
+    scheme, _, rest = uri.partition(":")
+    if scheme.lower() not in ("sip", "sips"):
+        return "", 0
+    hostport = rest.partition("?")[0].rpartition("@")[2].partition(";")[0]
+    if hostport.startswith("["):
+        host, _, after = hostport[1:].partition("]")
+        port = after.removeprefix(":")
+    else:
+        host, _, port = hostport.partition(":")
+    if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        return "", 0
+    return host, int(port or 5060)
+
+
+class Dialogs:
+    """At most ``most``; the address of each far side is known as long as its dialog is."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._by_key: dict[tuple[str, str], Dialog] = {}
+        self._hosts: dict[str, int] = {}
+        self._hosts_of: dict[tuple[str, str], set[str]] = {}
+
+    def __iter__(self) -> Iterator[Dialog]:
+        return iter(list(self._by_key.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    @property
+    def full(self) -> bool:
+        return len(self._by_key) >= self._most
+
+    def get(self, call_id: str, remote_tag: str) -> Dialog | None:
+        return self._by_key.get((call_id, remote_tag))
+
+    def put(self, dialog: Dialog) -> None:
+        self._forget_hosts(dialog.key)
+        self._by_key[dialog.key] = dialog
+        hosts = self._hosts_of[dialog.key] = dialog.hosts()
+        for host in hosts:
+            self._hosts[host] = self._hosts.get(host, 0) + 1
+
+    def remove(self, dialog: Dialog) -> None:
+        self._by_key.pop(dialog.key, None)
+        self._forget_hosts(dialog.key)
+
+    def knows_host(self, host: str) -> bool:
+        return host in self._hosts
+
+    def of_worker(self, number: int) -> list[Dialog]:
+        return [dialog for dialog in self._by_key.values() if dialog.worker == number]
+
+    def _forget_hosts(self, key: tuple[str, str]) -> None:
+        for host in self._hosts_of.pop(key, ()):
+            self._hosts[host] -= 1
+            if not self._hosts[host]:
+                del self._hosts[host]

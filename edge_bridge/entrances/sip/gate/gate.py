@@ -1,0 +1,474 @@
+"""The gate at work: between the public socket, the worker on loopback, and the supervisor.
+
+From outside: source, then message, then dialog or line; each request is forwarded, answered here, or dropped. From the
+worker: its requests and responses leave under the public address. A worker's death is told by the supervisor.
+"""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+
+from edge_bridge.entrances.sip.gate import admission, ipc, proxying
+from edge_bridge.entrances.sip.gate.admission import REASONS, Answer
+from edge_bridge.entrances.sip.gate.dialogs import OWN_BRANCH, Address, Dialog, Dialogs, asked
+from edge_bridge.entrances.sip.gate.farewells import Farewells
+from edge_bridge.entrances.sip.gate.figures import Figures
+from edge_bridge.entrances.sip.gate.message import BadMessage, Message, parse, uri_of
+from edge_bridge.entrances.sip.gate.past import Held, Past
+from edge_bridge.entrances.sip.gate.sources import Kind, Limits, Sources
+from edge_bridge.entrances.sip.gate.wires import Wires
+from edge_bridge.entrances.sip.numbers import AddressBook, LineKeys
+from edge_bridge.entrances.sip.signals import read_invite
+from edge_bridge.settings import EdgeSettings
+from process import logs
+
+log = logs.get(__name__)
+
+KEEP_ALIVE_BYTES = 4
+HELD_S = 5.0  # how long a new call waits for the next worker
+SWEEP_EVERY_S = 1.0
+
+
+def limits_of(config: EdgeSettings) -> Limits:
+    return Limits(
+        requests_per_s=config.sip_requests_per_s,
+        in_dialog_per_s=config.sip_in_dialog_per_s,
+        stranger_answer_s=config.sip_stranger_answer_s,
+        stranger_messages=config.sip_stranger_messages,
+        ban_s=config.sip_ban_s,
+    )
+
+
+class Gate:
+    """``tell`` hands a message to the supervisor and must not wait."""
+
+    def __init__(
+        self,
+        config: EdgeSettings,
+        public: socket.socket,
+        inner: socket.socket,
+        tell: Callable[[ipc.FromGate], None],
+    ) -> None:
+        self._config = config
+        self._tell = tell
+        self._book = AddressBook((), config.peers(), {})
+        self._lines_read = self._draining = False
+        self._parts: dict[int, ipc.Lines] = {}
+        self._dialogs = Dialogs()
+        self._sources = Sources(self._book, limits_of(config), self._dialogs.knows_host)
+        self.figures = Figures()
+        self._wires = Wires(public, inner, self.figures, self._sources.asks)
+        self._public: Address = (config.own_address, self._wires.public_port)
+        self._past = Past()
+        self._held: dict[tuple[str, str], Held] = {}
+        self._worker = 0  # 0 while there is none
+        self._farewells = Farewells(self._wires.ask, self._over)
+
+    @property
+    def is_hanging_up(self) -> bool:
+        return bool(self._farewells)
+
+    # --- From outside ----------------------------------------------------------------------------------------
+
+    def _from_outside(self, data: bytes, source: Address) -> None:
+        self.figures.received += 1
+        now = time.monotonic()
+        kind = self._sources.kind(source[0], now)
+        if kind == "stranger":
+            self._stranger(data, source, now)
+            return
+        if len(data) <= KEEP_ALIVE_BYTES or not data.strip(b"\r\n\0 "):
+            return
+        try:
+            message = parse(data)
+        except BadMessage as bad:
+            self.figures.dropped["malformed"] += 1
+            log.debug("a malformed SIP message was dropped", why=bad.args[0])
+            return
+        if message.status:
+            self._answered_from_outside(message, source, now)
+        elif kind in ("peer", "trunk") or (kind == "dialog" and message.to_tag):
+            self._requested(message, source, kind, now)
+        else:
+            self._stranger(data, source, now)
+
+    def _stranger(self, data: bytes, source: Address, now: float) -> None:
+        """At most one short answer now and then, never longer than what was asked."""
+        gets = self._sources.stranger(source[0], now)
+        if gets == "answer":
+            try:
+                message = parse(data)
+            except BadMessage:
+                message = None
+            # Before the lines are read a trunk is a stranger, too: it asks again.
+            trunk_perhaps = not self._lines_read and message is not None and message.method == "INVITE"
+            if message is not None and message.method not in ("", "ACK") and not trunk_perhaps:
+                answer = proxying.reply(message, source, 403, REASONS[403])
+                if len(answer) <= len(data):
+                    self.figures.refused["stranger"] += 1
+                    self._wires.answer(answer, source)
+                    return
+        self.figures.dropped["banned" if gets == "banned" else "stranger"] += 1
+
+    def _requested(self, message: Message, source: Address, kind: Kind, now: float) -> None:
+        if not self._sources.may_ask(source[0], now, in_dialog=bool(message.to_tag)):
+            # Not even an answer for most: what is over the limit is a loop, or an attack in this source's name.
+            self.figures.dropped["rate"] += 1
+            return
+        loop = Answer(482, "loop") if proxying.is_loop(message, self._public) else None
+        unfit = loop or admission.unfit_request(message)
+        if message.method == "ACK":
+            if unfit is None:
+                self._acknowledged(message, source)
+        elif unfit is not None:
+            self._answer(message, source, unfit)
+        elif message.method == "CANCEL":
+            self._cancelled(message, source)
+        elif message.to_tag:
+            self._within_dialog(message, source, kind)
+        elif (answer := admission.outside_dialog(message)) is not None:
+            self._answer(message, source, answer)
+        else:
+            self._invited(message, source, kind)
+
+    # --- A new call ------------------------------------------------------------------------------------------
+
+    def _invited(self, message: Message, source: Address, kind: Kind) -> None:
+        """An INVITE without To tag: the first, or one that is repeated, perhaps long after its answer."""
+        known = self._dialogs.get(message.call_id, message.from_tag)
+        if known is not None:
+            self._repeated(message, source, kind, known)
+            return
+        if self._is_past(message, source):
+            return
+        verdict: str | Answer | None = admission.unfit_body(message, self._config.sip_max_body)
+        node = self._node()
+        if verdict is None:
+            verdict = admission.new_call(message, source[0], node)
+        if isinstance(verdict, str) and self._dialogs.full:
+            verdict = node.later(503, "dialogs")
+        if isinstance(verdict, Answer):
+            if verdict.why == "full":
+                self._tell_turned_away(message, source, node, kind)
+            self._answer(message, source, verdict)
+        elif not self._worker:
+            self._hold(message, source, kind)
+        else:
+            self._begin(message, source, kind)
+
+    def _is_past(self, message: Message, source: Address) -> bool:
+        """Whether it repeats what is over: then it gets the same answer, or none."""
+        answer = self._past.answer(message)
+        if answer:
+            self._wires.answer(answer, source)
+        elif answer is not None:
+            self.figures.dropped["repeated"] += 1
+        return answer is not None
+
+    def _node(self) -> admission.Node:
+        places = self._config.max_calls - len(self._dialogs.of_worker(self._worker)) if self._worker else 1
+        return admission.Node(
+            book=self._book,
+            lines_read=self._lines_read,
+            draining=self._draining,
+            free_places=places,
+            max_body=self._config.sip_max_body,
+            retry_after_s=self._config.sip_retry_after_s,
+        )
+
+    def _begin(self, message: Message, source: Address, kind: Kind) -> None:
+        dialog = asked(message, source, self._worker)
+        self._keep(dialog)
+        self._forward(message, source, kind, first=True)
+
+    def _repeated(self, message: Message, source: Address, kind: Kind, dialog: Dialog) -> None:
+        if message.sequence == dialog.sequence and message.vias[0].branch == dialog.branch:
+            if dialog.acknowledged:
+                self.figures.dropped["repeated"] += 1
+            elif dialog.answer:
+                self._wires.answer(dialog.answer, source)
+            elif dialog.worker == self._worker:
+                self._forward(message, source, kind, first=True)  # pjsip knows the branch: no second call
+        else:
+            self._answer(message, source, Answer(482, "merged"))  # RFC 3261, 8.2.2.2
+
+    def _tell_turned_away(self, message: Message, source: Address, node: admission.Node, kind: Kind) -> None:
+        line = node.book.find(admission.called_users(message), source[0]) if node.lines_read else ""
+        if isinstance(line, str) and line:
+            text = proxying.invite_text(message, trusted=self._trusts(kind))
+            caller = read_invite(text, f"{source[0]}:{source[1]}").caller
+            self._tell(ipc.TurnedAway(line, caller, time.time()))
+
+    def _trusts(self, kind: Kind) -> bool:
+        return self._config.trusted_identity == "all" or self._config.trusted_identity == f"{kind}s"
+
+    def _hold(self, message: Message, source: Address, kind: Kind) -> None:
+        """Until the next worker takes calls; the last of a repeated INVITE counts."""
+        key = (message.call_id, message.from_tag)
+        since = self._held[key].since if key in self._held else time.monotonic()
+        if key in self._held or len(self._held) < self._config.max_calls:
+            self._held[key] = Held(message, source, kind, since)
+        else:
+            self._answer(message, source, self._node().later(503, "no_worker"))
+
+    # --- Within a dialog -------------------------------------------------------------------------------------
+
+    def _within_dialog(self, message: Message, source: Address, kind: Kind) -> None:
+        dialog = self._dialogs.get(message.call_id, message.from_tag)
+        if dialog is None or dialog.local_tag != message.to_tag:
+            if message.method != "BYE" or not self._is_past(message, source):
+                self._answer(message, source, Answer(481, "no_dialog"))
+            return
+        answer = admission.in_dialog(message) or admission.unfit_body(message, self._config.sip_max_body)
+        if dialog.worker != self._worker:
+            self._answer_for_the_dead(message, source, dialog)
+        elif answer is not None:
+            self._answer(message, source, answer)
+        else:
+            if message.method == "INFO":
+                # pjsip reads dtmf-relay only.
+                message.headers = [(name, value) for name, value in message.headers if name != "content-type"]
+                message.headers.append(("content-type", admission.DTMF_RELAY))
+                message.body = f"Signal={admission.digit_of(message)}\r\nDuration=160\r\n".encode()
+            elif message.method == "BYE":
+                dialog.moved("ending")
+                self._keep(dialog)
+            elif message.method in ("INVITE", "UPDATE") and (contact := message.values("contact")):
+                dialog.target = uri_of(contact[0]) or dialog.target  # RFC 3261, 12.2.2
+                self._keep(dialog)
+            self._forward(message, source, kind)
+
+    def _answer_for_the_dead(self, message: Message, source: Address, dialog: Dialog) -> None:
+        """The dialog's worker is dead and its caller is being hung up."""
+        if message.method == "BYE":
+            self._farewells.answered(dialog.call_id)
+            self._over(dialog)
+            self._answer(message, source, Answer(200, "orphan"))
+        elif message.method in ("INVITE", "UPDATE") and dialog.sdp:
+            headers = (("contact", dialog.contact), ("content-type", admission.SDP))
+            self.figures.refused["orphan"] += 1
+            reply = proxying.reply(message, source, 200, REASONS[200], headers, dialog.sdp if message.body else b"")
+            self._wires.answer(reply, source)
+        else:
+            known = message.method in ("INFO", "OPTIONS", "UPDATE", "NOTIFY")
+            self._answer(message, source, Answer(200 if known else 481, "orphan"))
+
+    def _acknowledged(self, message: Message, source: Address) -> None:
+        dialog = self._dialogs.get(message.call_id, message.from_tag)
+        refused_by_worker = self._past.is_by_worker(message)
+        if refused_by_worker or (dialog is not None and dialog.local_tag == message.to_tag):
+            if dialog is not None and not dialog.acknowledged:
+                dialog.acknowledged = True
+                self._keep(dialog)
+            if dialog is not None and dialog.worker != self._worker:
+                return
+            if admission.unfit_body(message, self._config.sip_max_body) is None:
+                # "peer": an ACK tells nothing of the caller.
+                self._forward(message, source, "peer")
+                return
+        # The rest acknowledges a refusal of the gate's own, or nothing.
+        self.figures.dropped["ack"] += 1
+
+    def _cancelled(self, message: Message, source: Address) -> None:
+        dialog = self._dialogs.get(message.call_id, message.from_tag)
+        held = self._held.pop((message.call_id, message.from_tag), None)
+        if dialog is not None and dialog.worker == self._worker:
+            self._forward(message, source, "peer")
+        elif held is not None:
+            self._answer(message, source, Answer(200, "cancelled"))
+            self._answer(held.message, held.source, Answer(487, "cancelled"))
+        else:
+            self._answer(message, source, Answer(481, "no_dialog"))
+
+    # --- What is sent on, and answered -----------------------------------------------------------------------
+
+    def _forward(self, message: Message, source: Address, kind: Kind, *, first: bool = False) -> None:
+        trusted = self._trusts(kind)
+        self._wires.to_worker(proxying.to_worker(message, source, self._wires.inner_port, trusted=trusted, first=first))
+
+    def _answer(self, message: Message, source: Address, answer: Answer) -> None:
+        self.figures.refused[answer.why] += 1
+        reply = proxying.reply(message, source, answer.status, REASONS[answer.status], answer.headers)
+        if message.method == "INVITE" and not message.to_tag:
+            self._past.refused(message, reply)
+        self._wires.answer(reply, proxying.answer_address(message.vias[0]))
+
+    def _answered_from_outside(self, message: Message, source: Address, now: float) -> None:
+        """A response to a request of the worker, or to a BYE of the gate's own."""
+        if message.vias[0].branch.startswith(OWN_BRANCH):
+            if message.status >= 200:
+                self._farewells.answered(message.call_id)
+            return
+        if message.sequence_method == "BYE" and message.status >= 200:
+            dialog = self._dialogs.get(message.call_id, message.to_tag)
+            if dialog is not None:
+                self._over(dialog)
+        probe = Message(message.headers, message.body, method=message.sequence_method)
+        forwarded = proxying.answer_in(message, source, self._public, self._wires.worker[1])
+        if forwarded is None or not self._worker or admission.unfit_body(probe, self._config.sip_max_body) is not None:
+            self.figures.dropped["response"] += 1
+            return
+        self._sources.asks(source[0], now)
+        self._wires.to_worker(forwarded)
+
+    # --- From the worker -------------------------------------------------------------------------------------
+
+    def _from_worker(self, data: bytes, source: Address) -> None:
+        if source != self._wires.worker or not data.strip(b"\r\n\0 "):
+            return
+        try:
+            message = parse(data)
+        except BadMessage as bad:
+            log.error("the worker sent what is no SIP message", why=bad.args[0])
+            return
+        if message.status:
+            self._answered_by_worker(message)
+        else:
+            self._asked_by_worker(message)
+
+    def _asked_by_worker(self, message: Message) -> None:
+        dialog = self._dialogs.get(message.call_id, message.to_tag)
+        if dialog is not None:
+            dialog.local_sequence = max(dialog.local_sequence, message.sequence)
+            if message.method == "BYE":
+                dialog.moved("ending")
+            if message.body and admission.media_type(message) == admission.SDP:
+                dialog.sdp = message.body
+            self._keep(dialog)
+        host, port = proxying.request_out(message, self._public, self._wires.inner_port)
+        if host:
+            self._wires.ask(host, port, message.render())
+        else:
+            self.figures.dropped["no_way_out"] += 1
+
+    def _answered_by_worker(self, message: Message) -> None:
+        to = proxying.answer_out(message, self._wires.inner_port)
+        if to is None:
+            self.figures.dropped["response"] += 1
+            return
+        if message.status == 503 and not message.first("retry-after"):
+            message.headers.append(("retry-after", str(self._config.sip_retry_after_s)))
+        data = message.render()
+        dialog = self._dialogs.get(message.call_id, message.from_tag)
+        if dialog is not None:
+            self._learn(dialog, message, data)
+        self._wires.answer(data, to)
+
+    def _learn(self, dialog: Dialog, message: Message, data: bytes) -> None:
+        """What a worker's response makes of its dialog."""
+        first = message.sequence_method == "INVITE" and message.sequence == dialog.sequence
+        if message.sequence_method == "BYE" and message.status >= 200:
+            self._over(dialog, message.sequence, data)
+            return
+        if first and message.status >= 300:
+            self._past.refused_by_worker(dialog, data)
+            self._over(dialog)
+            return
+        if message.body and admission.media_type(message) == admission.SDP:
+            dialog.sdp = message.body
+        if first:
+            dialog.answer = data
+            if message.to_tag:
+                dialog.local_tag, dialog.local = message.to_tag, message.first("to")
+            dialog.contact = message.first("contact") or dialog.contact
+            if message.status >= 200 and dialog.state == "asked":
+                dialog.moved("up")
+        elif not message.body:
+            return
+        self._keep(dialog)
+
+    # --- The supervisor's news -------------------------------------------------------------------------------
+
+    def told(self, message: ipc.ToGate) -> None:
+        match message:
+            case ipc.WorkerUp():
+                self._worker, self._wires.worker = message.number, (proxying.LOOPBACK, message.port)
+                held, self._held = list(self._held.values()), {}
+                for one in held:
+                    self._invited(one.message, one.source, one.kind)
+                self._give_up_others(message.number)
+            case ipc.WorkerDown() if message.number in (self._worker, 0):
+                self._worker, self._wires.worker = 0, (proxying.LOOPBACK, 0)
+                self._give_up_others(0)
+            case ipc.Lines():
+                self._take_lines(message)
+            case ipc.Kept():
+                self._dialogs.put(message.dialog)
+            case ipc.Begin():
+                self._give_up_others(self._worker)
+                self._wires.open(self._from_outside, self._from_worker)
+
+    def _take_lines(self, lines: ipc.Lines) -> None:
+        if lines.part == 0:
+            self._parts.clear()
+        self._parts[lines.part] = lines
+        if len(self._parts) < lines.parts:
+            return
+        known: list[LineKeys] = [line for part in self._parts.values() for line in part.lines]
+        trunks = {domain: frozenset(hosts) for part in self._parts.values() for domain, hosts in part.trunks.items()}
+        self._book = AddressBook(known, self._config.peers(), trunks)
+        self._lines_read, self._draining = lines.read, lines.draining
+        self._sources.use(self._book)
+
+    def _give_up_others(self, living: int) -> None:
+        """Hang up the dialogs of every worker but the ``living`` one; refuse what they had not answered."""
+        for dialog in self._dialogs:
+            if dialog.worker == living:
+                continue
+            if dialog.state == "asked":
+                self._refuse_unanswered(dialog)
+            elif dialog.state == "up":
+                self.figures.hung_up += 1
+                dialog.moved("ending")
+                self._farewells.begin(dialog, self._public)
+                self._keep(dialog)
+            elif not self._farewells.knows(dialog.call_id):
+                self._farewells.begin(dialog, self._public)
+
+    def _refuse_unanswered(self, dialog: Dialog) -> None:
+        """A dead worker's call that rings at most: its caller's trunk tries elsewhere. What it has not even been told
+        of is asked again, and begins anew."""
+        self._over(dialog)
+        if not dialog.answer:
+            return
+        last = parse(dialog.answer)
+        kept = [(name, value) for name, value in last.headers if name in ("from", "call-id", "cseq")]
+        to = last.first("to") if last.to_tag else f"{last.first('to')};tag={proxying.own_tag(last)}"
+        kept += [("to", to), ("retry-after", str(self._config.sip_retry_after_s))]
+        refusal = Message(kept, status=503, reason=REASONS[503], vias=last.vias).render()
+        self.figures.refused["worker_died"] += 1
+        self._past.refused_by_worker(dialog, refusal)
+        self._wires.answer(refusal, proxying.answer_address(last.vias[0]))
+
+    def hang_up_all(self) -> None:
+        """Nobody is left who could."""
+        self._worker = 0
+        self._give_up_others(0)
+
+    # --- Housekeeping ----------------------------------------------------------------------------------------
+
+    def _keep(self, dialog: Dialog) -> None:
+        self._dialogs.put(dialog)
+        self._tell(ipc.Kept(dialog))
+
+    def _over(self, dialog: Dialog, bye_sequence: int = 0, bye_answer: bytes = b"") -> None:
+        self._dialogs.remove(dialog)
+        if dialog.state != "asked":
+            self._past.ended(dialog, bye_sequence, bye_answer)
+        self._tell(ipc.Gone(dialog.call_id, dialog.remote_tag))
+
+    async def keep_tidy(self) -> None:
+        """Until cancelled: what is too old goes, and the figures are told."""
+        while True:
+            await asyncio.sleep(SWEEP_EVERY_S)
+            now = time.monotonic()
+            for key, held in list(self._held.items()):
+                if now - held.since > HELD_S:
+                    del self._held[key]
+                    self._answer(held.message, held.source, self._node().later(503, "no_worker"))
+            for dialog in self._dialogs:
+                if dialog.is_over(time.time()):
+                    self._over(dialog)
+            self._past.sweep(now)
+            self._tell(ipc.Figures(self.figures.render(banned=self._sources.banned(now), dialogs=len(self._dialogs))))

@@ -1,0 +1,104 @@
+"""What the gate and the rest of the node tell each other: msgpack over one SOCK_SEQPACKET pair, a message a packet.
+
+The supervisor is at the other end. It passes on what the worker says of its lines, tells of the worker's start and
+death, and keeps a copy of every dialog, for the gate that follows a gate that died.
+"""
+
+import socket
+from collections.abc import Mapping
+
+import msgspec
+
+from edge_bridge.entrances.sip.gate.dialogs import Dialog
+from edge_bridge.entrances.sip.numbers import LineKeys
+
+MAX_PACKET = 192 * 1024  # below the kernel's usual wmem_max, which bounds one packet
+LINES_A_PACKET = 500
+
+
+class WorkerUp(msgspec.Struct, frozen=True, tag="worker"):
+    """Worker ``number`` takes SIP at ``port`` on loopback."""
+
+    number: int
+    port: int
+
+
+class WorkerDown(msgspec.Struct, frozen=True, tag="down"):
+    number: int
+
+
+class Lines(msgspec.Struct, frozen=True, tag="lines"):
+    """A part of the lines, trunks and state that an INVITE is judged by; in force once all ``parts`` are there.
+
+    ``read`` is False as long as the worker does not know its lines.
+    """
+
+    part: int
+    parts: int
+    read: bool
+    draining: bool
+    lines: tuple[LineKeys, ...] = ()
+    trunks: dict[str, tuple[str, ...]] = {}
+
+
+class Kept(msgspec.Struct, frozen=True, tag="kept"):
+    """A dialog as it is now."""
+
+    dialog: Dialog
+
+
+class Gone(msgspec.Struct, frozen=True, tag="gone"):
+    call_id: str
+    remote_tag: str
+
+
+class Begin(msgspec.Struct, frozen=True, tag="begin"):
+    """All that the gate before had is told: take what waits at the socket."""
+
+
+class Leave(msgspec.Struct, frozen=True, tag="leave"):
+    """End: the last worker is gone."""
+
+
+class TurnedAway(msgspec.Struct, frozen=True, tag="away"):
+    """A caller found no free place. ``caller`` is the number, "" when withheld; ``at`` seconds since the epoch."""
+
+    line_id: str
+    caller: str
+    at: float
+
+
+class Figures(msgspec.Struct, frozen=True, tag="figures"):
+    """The gate's metrics, in Prometheus' text format."""
+
+    metrics: str
+
+
+ToGate = WorkerUp | WorkerDown | Lines | Kept | Begin | Leave
+FromGate = Kept | Gone | TurnedAway | Figures
+
+encode = msgspec.msgpack.Encoder().encode
+_to_gate: msgspec.msgpack.Decoder[ToGate] = msgspec.msgpack.Decoder(ToGate)
+_from_gate: msgspec.msgpack.Decoder[FromGate] = msgspec.msgpack.Decoder(FromGate)
+for_gate = _to_gate.decode
+from_gate = _from_gate.decode
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """The supervisor's end and the gate's."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for end in (ours, theirs):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_PACKET)
+    return ours, theirs
+
+
+def packets(
+    lines: tuple[LineKeys, ...], trunks: Mapping[str, frozenset[str]], *, read: bool, draining: bool
+) -> list[Lines]:
+    """The lines in parts that fit a packet. Each part has its own lines' trunks."""
+    chunks = [lines[at : at + LINES_A_PACKET] for at in range(0, len(lines), LINES_A_PACKET)] or [()]
+    made = []
+    for part, chunk in enumerate(chunks):
+        its = {line.domain: tuple(trunks[line.domain]) for line in chunk if line.domain in trunks}
+        made.append(Lines(part, len(chunks), read, draining, chunk, its))
+    return made

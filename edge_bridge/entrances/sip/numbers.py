@@ -1,0 +1,105 @@
+"""Which line a call is for, whichever way its number is written, and who may call it. Pure.
+
+Trunks write one number as ``+33465710042``, ``33465710042``, ``0033465710042``, ``0465710042`` or without the 0.
+National forms are those of the line's own country, so two lines may share one: then it finds neither.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from edge_bridge.entrances.sip.signals import Refusal, plain_number
+from edge_bridge.settings import Network
+
+FORBIDDEN = 403
+NOT_FOUND = 404
+
+SHORTEST_NATIONAL = 6  # digits: shorter ones are extensions, which mean nothing here
+_ONE_DIGIT = ("1", "7")
+# Country codes of two digits; what begins otherwise has three.
+_TWO_DIGITS = frozenset(map(str, (20, 27, *range(30, 35), 36, 39, 40, 41, *range(43, 50), *range(51, 59))))
+_TWO_DIGITS |= frozenset(map(str, (*range(60, 67), 81, 82, 84, 86, *range(90, 96), 98)))
+
+
+class LineKeys(msgspec.Struct, frozen=True, array_like=True):
+    """How a line is called. ``username`` and ``domain`` are its registration's; "" for a peer's line."""
+
+    line_id: str
+    number: str
+    username: str = ""
+    domain: str = ""
+
+
+def country_code(digits: str) -> str:
+    """Of an international number without its ``+`` (ITU-T E.164)."""
+    if digits.startswith(_ONE_DIGIT):
+        return digits[:1]
+    return digits[:2] if digits[:2] in _TWO_DIGITS else digits[:3]
+
+
+def forms(number: str) -> frozenset[str]:
+    """All that one may dial for a line's ``number``, each as ``plain_number`` gives it."""
+    plain = plain_number(number)
+    if not plain.startswith("+"):
+        return frozenset((plain,))
+    digits = plain[1:]
+    national = digits.removeprefix(country_code(digits))
+    if len(national) < SHORTEST_NATIONAL:
+        return frozenset((plain, digits))
+    return frozenset((plain, digits, national, f"0{national}"))
+
+
+class AddressBook:
+    """``trunks`` are the addresses of each trunk domain; ``peers`` call every line."""
+
+    def __init__(
+        self, lines: Iterable[LineKeys], peers: tuple[Network, ...], trunks: Mapping[str, frozenset[str]]
+    ) -> None:
+        self.peers = peers
+        self.trunks = trunks
+        self._trunk_hosts = frozenset().union(*trunks.values())
+        self._by_id: dict[str, LineKeys] = {}
+        self._exactly: dict[str, LineKeys] = {}
+        self._by_username: dict[str, set[LineKeys]] = {}
+        self._by_form: dict[str, set[LineKeys]] = {}
+        for line in lines:
+            self._by_id[line.line_id] = line
+            self._exactly[plain_number(line.number)] = line
+            if line.username:
+                self._by_username.setdefault(line.username, set()).add(line)
+            for form in forms(line.number):
+                self._by_form.setdefault(form, set()).add(line)
+
+    def is_peer(self, host: str) -> bool:
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        return any(address in network for network in self.peers)
+
+    def is_trunk(self, host: str) -> bool:
+        return host in self._trunk_hosts
+
+    def find(self, users: Iterable[str], source_host: str) -> str | Refusal:
+        """The id of the line of the first of ``users`` with one. Strangers learn nothing of which there are."""
+        peer = self.is_peer(source_host)
+        if not peer and not self.is_trunk(source_host):
+            return Refusal(FORBIDDEN)
+        refused = NOT_FOUND
+        for user in filter(None, users):
+            named = self._named(user)
+            allowed = [line for line in named if peer or source_host in self.trunks.get(line.domain, frozenset())]
+            if len(allowed) == 1:
+                return allowed[0].line_id
+            if named and not allowed:
+                refused = FORBIDDEN
+        return Refusal(refused)
+
+    def _named(self, user: str) -> Iterable[LineKeys]:
+        """By the id that REGISTER's Contact told, the number, the registration's user, a way to write the number."""
+        number = plain_number(user)
+        line = self._by_id.get(user) or self._exactly.get(number)
+        if line is not None:
+            return (line,)
+        return self._by_username.get(user) or self._by_form.get(number) or ()
