@@ -234,7 +234,7 @@ async def test_a_new_lines_event_and_the_timer_both_wake_it(
                 connection,
                 source="/test",
                 restaurant_id=restaurant_id,
-                number="04 65 71 00 42",
+                number="+33 4 65 71 00 42",
                 cipher=SipPasswordCipher(master_key),
                 sip_domain="trunk.test",
                 sip_username="pizzeria",
