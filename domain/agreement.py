@@ -8,7 +8,8 @@ the cart as it is now, each after the one before:
 1. its read-back was played to its end; only the closing question may be missing (a "yes" into "is that right?"
    counts, since items and total were heard);
 2. the caller answered after that, by voice or by a key;
-3. nobody is speaking, and the words, as far as they are known, are a yes without an "if" or a "but".
+3. nobody is speaking, and the words, as far as they are known, are a yes without an "if" or a "but", and without
+   another time than the one that the caller wished for.
 
 Words are known late, or never (captions may fail). Then the model's own judgement of what it heard counts.
 """
@@ -64,7 +65,8 @@ def require_agreement(agreement: Agreement, cart: Cart) -> None:
     # Not before a caller has answered: the patterns of its words would take 10 ms of each cold start.
     from domain.answers import answer_of
 
-    if (agreement.key or agreement.answer) and answer_of(agreement.answer, cart.customer_name) != "yes":
+    answer = answer_of(agreement.answer, cart.customer_name, cart.wanted_at)
+    if (agreement.key or agreement.answer) and answer != "yes":
         message = (
             "That was no clear yes. Do what the caller asked for; if the order is to stay as it is, call read_cart"
             " again and ask for a yes or a no."

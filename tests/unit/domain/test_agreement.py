@@ -1,6 +1,7 @@
 """The gate before an order: what counts as having heard it, and what counts as a yes."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -98,7 +99,6 @@ def test_any_other_key_has_to_be_asked_about(cart: Cart) -> None:
         "No thanks, that's all.",
         "nope, that's it",
         "That's exactly what I said, yes.",
-        "Yes, for half seven, cash please.",
         "yes, thirty-three euros fifty",
         "and yes, how long will it take?",
         "works for me",
@@ -110,7 +110,6 @@ def test_any_other_key_has_to_be_asked_about(cart: Cart) -> None:
         "non merci, c'est tout",
         "non non c'est parfait",
         "oui, sans problème",
-        "oui, je viens la chercher à vingt heures",
         "C'est exactement ce que je voulais, oui",
         "ça me convient",
     ],
@@ -210,6 +209,66 @@ def test_the_callers_own_name_may_stand_beside_a_yes(cart: Cart) -> None:
     require_agreement(agreement(cart, answer="Yes, Sam."), cart)
     with pytest.raises(Refused):
         require_agreement(agreement(cart, answer="Yes, Paul."), cart)
+
+
+HALF_SIX = datetime(2026, 11, 21, 18, 30, tzinfo=UTC)
+EIGHT = datetime(2026, 11, 21, 20, tzinfo=UTC)
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+QUARTER_TO_NINE = datetime(2026, 11, 21, 20, 45, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ("Yes, for half six, cash please.", HALF_SIX),
+        ("yes, at six thirty", HALF_SIX),
+        ("Yes, at 6:30 pm.", HALF_SIX),
+        ("oui, pour dix-huit heures trente", HALF_SIX),
+        ("oui, à 18h30", HALF_SIX),
+        ("oui, à six heures et demie", HALF_SIX),
+        ("yes, at half past six", HALF_SIX),
+        ("oui, je viens la chercher à vingt heures", EIGHT),
+        ("yes, at eight", EIGHT),
+        ("Yes, 8pm.", EIGHT),
+        ("yes, eight o'clock", EIGHT),
+        ("oui, à huit heures", EIGHT),
+        ("oui, à 20 h", EIGHT),
+        ("yes, at noon", NOON),
+        ("oui, pour midi", NOON),
+        ("oui, vers douze heures", NOON),
+        ("yes, at quarter to nine", QUARTER_TO_NINE),
+        ("oui, à vingt heures quarante-cinq", QUARTER_TO_NINE),
+    ],
+)
+def test_the_time_that_the_caller_wished_for_may_stand_beside_a_yes(cart: Cart, said: str, wanted: datetime) -> None:
+    require_agreement(agreement(cart, answer=said), replace(cart, wanted_at=wanted))
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ("yes, at nine", EIGHT),
+        ("yes, at eight thirty", EIGHT),
+        ("yes, at half eight", EIGHT),
+        ("yes, at quarter past eight", EIGHT),
+        ("yes, 8 am", EIGHT),
+        ("yes, at noon", EIGHT),
+        ("yes, at eight or by nine", EIGHT),
+        ("oui, à neuf heures", EIGHT),
+        ("oui, à huit heures et quart", EIGHT),
+        ("oui, à 21h", EIGHT),
+        ("oui, pour minuit", NOON),
+        ("oui, à 20h45", EIGHT),
+        ("yes, at nine", None),
+        ("oui, pour vingt heures", None),
+    ],
+)
+def test_a_yes_with_another_time_than_the_one_wished_for_is_asked_again(
+    cart: Cart, said: str, wanted: datetime | None
+) -> None:
+    with pytest.raises(Refused) as refused:
+        require_agreement(agreement(cart, answer=said), replace(cart, wanted_at=wanted))
+    assert refused.value.code == "not_agreed"
 
 
 @pytest.mark.parametrize(
