@@ -54,7 +54,7 @@ CUSTOMERS = Kind(
     "delete from customer where id = any(array("
     " select id from customer where last_seen_at < $1 order by last_seen_at limit $2))",
 )
-# By their end; the row stays for the books, as an order does. The condition is the partial index reservation_with_words'.
+# By their end; the row stays, as an order does. The condition is the partial index reservation_with_words'.
 RESERVATIONS = Kind(
     "reservations",
     "update reservation set name_encrypted = null, note = '', customer_id = null where id = any(array("
