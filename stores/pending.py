@@ -56,7 +56,10 @@ async def forget_written(redis: Redis, pii: PiiCipher, note: PendingOrder) -> No
     owner = note.order.restaurant_id
     field = _field(owner, note.order.id)
     sealed = await redis.hget(keys.PENDING_ORDERS, field)
-    if sealed and msgspec.json.decode(pii.decrypt(owner, sealed), type=PendingOrder).order == note.order:
+    if (
+        isinstance(sealed, bytes)
+        and msgspec.json.decode(pii.decrypt(owner, sealed), type=PendingOrder).order == note.order
+    ):
         await redis.eval(_FORGET, 1, keys.PENDING_ORDERS, field, sealed)
 
 

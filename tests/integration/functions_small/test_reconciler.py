@@ -147,6 +147,17 @@ async def test_what_is_agreed_to_and_noted_while_the_note_before_is_written_stay
     assert await pending.count(stores.redis) == (1, 0)
 
 
+async def test_two_callers_that_a_trunk_gives_the_same_stand_in_for_a_number_are_no_customer(
+    stores: Stores, order: ConfirmedOrder
+) -> None:
+    async with stores.postgres.platform() as connection:
+        for one in (order, replace(order, id=str(uuid.uuid4()), call_id="call-2")):
+            await ordering.write_order(connection, one, stores.pii, caller="0000000000")
+        known = await connection.fetchval("select count(*) from customer")
+
+    assert known == 0
+
+
 async def test_a_young_note_is_left_to_its_handler(stores: Stores, order: ConfirmedOrder) -> None:
     await note_order(stores, order, age=timedelta())
 
