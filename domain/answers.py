@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import datetime
 from typing import Literal
 
 from domain.names import fold
-from domain.number_words import NUMBER_WORDS
+from domain.number_words import NUMBER_WORDS, spoken_numbers
+from domain.spoken_time import DAY_MINUTES
 
 Answer = Literal["yes", "no", "unclear"]
 
@@ -36,15 +38,21 @@ _HARMLESS = re.compile(
     r"|i (?:want|would like|d like) to (?:confirm|order) (?:it|that|the order)|no need for anything else"
     r"|ca ne pose pas de probleme|i said yes|j ai dit oui)\b"
 )
-# Then what says nothing of what is ordered: when, how much, a farewell. Any other number may be another quantity.
+# Then the times: when the food is wanted may stand beside a yes, as long as it is when it was wished for.
+_TIME = re.compile(
+    r"\b(?:(?P<from_now>in|dans) |(?:at|by|for|a|pour|vers|around) )?(?:(?:half|quarter|past|to) )*"
+    rf"(?:{_NUMBER} )+(?:heures?|h|o clock|pm|am|p m|a m)\b(?: et (?:demie?|quart)| {_NUMBER}\b)*"
+    rf"|\b(?:(?:at|by|a|vers|around)|(?:for|pour) (?:half|quarter)) (?:(?:half|quarter|past|to) )*"
+    rf"{_NUMBER}(?: {_NUMBER})*\b(?: et demie?)?"
+    r"|\b(?:midi|minuit|noon|midnight)\b(?: et (?:demie?|quart))?"
+)
+_HALF_A_DAY = DAY_MINUTES // 2
+# And what says nothing of what is ordered: how much, a farewell. Any other number may be another quantity.
 _BESIDE = re.compile(
-    rf"\b(?:(?:at|by|for|a|pour|vers|around|in|dans) )?(?:{_NUMBER} )+(?:euros?|pounds?|dollars?|francs?|heures?|h"
-    rf"|o clock|pm|am|p m|a m|cents?|percent|pour cent)\b(?: et (?:demie?|quart)| (?:and )?{_NUMBER}\b)*"
+    rf"\b(?:(?:for|a|pour|in) )?(?:{_NUMBER} )+(?:euros?|pounds?|dollars?|francs?|cents?|percent|pour cent)\b"
+    rf"(?: (?:and )?{_NUMBER}\b)*"
     rf"|\b(?:(?:in|dans) (?:{_NUMBER} )+minutes|(?:{_NUMBER} )+minutes (?:is|c est))\b"
-    rf"|\b(?:(?:at|by|a|vers|around)|(?:for|pour) (?:half|quarter)) (?:half |quarter |past |to )*"
-    rf"{_NUMBER}(?: {_NUMBER})*\b(?: et demie)?"
-    r"|\b(?:midi|minuit|noon|midnight|see you (?:then|later|soon|there)|mm h+m+|thanks a (?:lot|million|mil)"
-    r"|a tout (?:a l heure|de suite))\b"
+    r"|\b(?:see you (?:then|later|soon|there)|mm h+m+|thanks a (?:lot|million|mil)|a tout (?:a l heure|de suite))\b"
 )
 # Each is an answer wherever it stands. Callers may answer in another language than the restaurant's: the commonest
 # ones of Europe stand with English and French.
@@ -100,19 +108,62 @@ _AROUND_A_YES = """
 _AROUND = frozenset(_AROUND_A_YES.split())
 
 
-def answer_of(said: str, name: str = "") -> Answer:
+def answer_of(said: str, name: str = "", wanted: datetime | None = None) -> Answer:
     """What ``said`` means as the answer to a read-back: ``yes`` only when nothing in it takes the yes back.
 
     "Sure, how long will it take?" is a yes; "yes but the total is wrong", "not yet" and "oui enfin non" are ``no``;
-    "uh-huh", "is that right?" and "yes, and a Coke" are ``unclear``. ``name`` is the caller's, who may say it again.
+    "uh-huh", "is that right?" and "yes, and a Coke" are ``unclear``. ``name`` is the caller's, who may say it again,
+    as they may the time that they ``wanted`` the food at (local); any other time is ``unclear``.
     """
     # With its accent it is the Spanish or Italian yes; without, the French "if", unless it stands alone.
-    words = _HARMLESS.sub(" yes ", fold(re.sub(r"\b[Ss][íì]\b", " yes ", unicodedata.normalize("NFC", said))))
-    words = " ".join(_BESIDE.sub(" ", words).split())
+    words = fold(_apart(re.sub(r"\b[Ss][íì]\b", " yes ", unicodedata.normalize("NFC", said))))
+    words = _HARMLESS.sub(" yes ", words)
+    other_time = any(not _is_time(time, wanted) for time in _TIME.finditer(words))
+    words = " ".join(_BESIDE.sub(" ", _TIME.sub(" ", words)).split())
     if _BUT.search(words):
         return "no"
     asks = _QUESTION.search(words) or said.rstrip().endswith("?")
     praise = _PRAISE.match(words) if asks else _PRAISE.search(words)
     agrees = _YES.search(words) or (praise and not (asks and praise.end() == len(words)))
     around = set(_PRAISE.sub(" ", _YES.sub(" ", words)).split())
-    return "yes" if agrees and around <= _AROUND | set(fold(name).split()) else "unclear"
+    known = around <= _AROUND | set(fold(name).split())
+    return "yes" if agrees and known and not other_time else "unclear"
+
+
+def _apart(said: str) -> str:
+    """``20h30`` and ``8pm`` in words of their own."""
+    return re.sub(r"(?<=\d) ?(h|[ap]\.?m\b\.?) ?(?=\d|\W|$)", r" \1 ", said, flags=re.IGNORECASE)
+
+
+def _is_time(time: re.Match[str], wanted: datetime | None) -> bool:
+    """Whether the time that was said may be ``wanted``; one that counts from now is not known to be."""
+    if wanted is None or time["from_now"]:
+        return False
+    clock = wanted.hour * 60 + wanted.minute
+    meant = [_minutes(spoken_numbers(time[0], language)) for language in ("en", "fr")]
+    return any(one is not None and (one[0] - clock) % one[1] == 0 for one in meant)
+
+
+def _minutes(time: str) -> tuple[int, int] | None:
+    """Minutes after midnight, and what they repeat after: half a day, unless it is said which half is meant.
+
+    None for what is no time in this language: number words of another are left over.
+    """
+    words = time.split()
+    numbers = [int(word) for word in words if word.isdigit()]
+    if "midi" in words or "noon" in words:
+        numbers, sure = [12], True
+    elif "minuit" in words or "midnight" in words:
+        numbers, sure = [0], True
+    elif not 1 <= len(numbers) <= 2 or NUMBER_WORDS & set(words):
+        return None
+    else:
+        sure = numbers[0] > 12 or bool({"am", "pm", "m"} & set(words))
+        if sure and numbers[0] <= 12:
+            numbers[0] = numbers[0] % 12 + (12 if {"pm", "p"} & set(words) else 0)
+    minutes = numbers[0] * 60 + sum(numbers[1:])
+    if {"half", "demi", "demie"} & set(words):
+        minutes += 30
+    elif {"quarter", "quart"} & set(words):
+        minutes += -15 if "to" in words else 15
+    return minutes, DAY_MINUTES if sure else _HALF_A_DAY

@@ -66,10 +66,14 @@ class ConfirmOrder:
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """The caller is to hear ``cart`` read out: ``sentence``, or as much in other words (``agreement.misread``)."""
+    """The caller is to hear ``cart`` read out: ``sentence``, or as much in other words (``agreement.misread``).
+
+    ``others`` are the names of the menu's items that are not in it.
+    """
 
     cart: Cart
     sentence: str
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +244,9 @@ def _read_cart(state: OrderState, arguments: Arguments, now: datetime) -> _Answe
         complete=not state.confirmed and not carts.missing(cart, state.restaurant, agreement),
         wanted=_wanted(state, now),
     )
-    return _Answer(replace(state, agreement=agreement), say, ReadBack(cart, say))
+    ordered = {line.item_id for line in cart.lines}
+    others = tuple(item.name for item in state.menu.items if item.id not in ordered)
+    return _Answer(replace(state, agreement=agreement), say, ReadBack(cart, say, others))
 
 
 def _wanted(state: OrderState, now: datetime) -> str:

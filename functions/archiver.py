@@ -41,7 +41,7 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
 
     ``transcript_days``: with the recordings' addresses and the unconfirmed carts. ``processed_event_days``: longer than
     an event can wait in the outbox; those of a kept letter stay with it. ``order_pii_days``: an order's name, address,
-    notes and customer; the order itself stays.
+    notes and customer; the order itself stays. ``reservation_pii_days``: the same of a booking, from its end on.
     """
 
     processed_event_days: Days = 14
@@ -50,6 +50,7 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
     caller_days: Days = 365
     customer_days: Days = 365
     order_pii_days: Days = 365
+    reservation_pii_days: Days = 365
 
     def days(self) -> dict[retention.Kind, int]:
         return {
@@ -59,6 +60,7 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
             retention.CALLERS: self.caller_days,
             retention.CUSTOMERS: self.customer_days,
             retention.ORDERS: self.order_pii_days,
+            retention.RESERVATIONS: self.reservation_pii_days,
         }
 
 

@@ -148,7 +148,7 @@ async def _write_order(stores: Stores, note: PendingOrder) -> None:
         if stored.created:
             orders_reconciled_total.inc()
             log.warning("an order was written for its handler", call_id=order.call_id, order_id=order.id)
-    await pending.forget_order(stores.redis, order)
+    await pending.forget_written(stores.redis, stores.pii, note)
 
 
 async def _tell_refused(stores: Stores, note: PendingOrder) -> None:

@@ -54,6 +54,13 @@ CUSTOMERS = Kind(
     "delete from customer where id = any(array("
     " select id from customer where last_seen_at < $1 order by last_seen_at limit $2))",
 )
+# By their end; the row stays, as an order does. The condition is the partial index reservation_with_words'.
+RESERVATIONS = Kind(
+    "reservations",
+    "update reservation set name_encrypted = null, note = '', customer_id = null where id = any(array("
+    " select id from reservation where ends_at < $1"
+    " and (name_encrypted is not null or note <> '' or customer_id is not null) order by ends_at limit $2))",
+)
 # The key's hash is one of the name and the address too. The condition is the partial index order_not_forgotten's.
 ORDERS = Kind(
     "orders",

@@ -147,6 +147,36 @@ async def test_an_order_that_its_handler_writes_at_the_same_moment_is_one_order(
     assert await pending.count(stores.redis) == (0, 0)
 
 
+async def test_what_is_agreed_to_and_noted_while_the_note_before_is_written_stays_noted(
+    stores: Stores, database: Database, order: ConfirmedOrder
+) -> None:
+    await note_order(stores, order)
+    owner = await asyncpg.connect(database.owner_url)
+    async with owner.transaction():
+        await owner.execute("lock table order_key in exclusive mode")
+        beside = asyncio.create_task(write_pending(stores))
+        async with asyncio.timeout(10):
+            while not await somebody_waits_for_a_lock(stores):
+                await asyncio.sleep(0.02)
+        await note_order(stores, replace(order, customer_name="Grace"), age=timedelta())
+    await beside
+    await owner.close()
+
+    assert await written_orders(stores) == [order.id]
+    assert await pending.count(stores.redis) == (1, 0)
+
+
+async def test_two_callers_that_a_trunk_gives_the_same_stand_in_for_a_number_are_no_customer(
+    stores: Stores, order: ConfirmedOrder
+) -> None:
+    async with stores.postgres.platform() as connection:
+        for one in (order, replace(order, id=str(uuid.uuid4()), call_id="call-2")):
+            await ordering.write_order(connection, one, stores.pii, caller="0000000000")
+        known = await connection.fetchval("select count(*) from customer")
+
+    assert known == 0
+
+
 async def test_a_young_note_is_left_to_its_handler(stores: Stores, order: ConfirmedOrder) -> None:
     await note_order(stores, order, age=timedelta())
 

@@ -40,6 +40,10 @@ PLANT = {
     " insert into order_item (restaurant_id, order_id, confirmed_at, line, item_id, name, size_id, quantity,"
     " unit_cents, total_cents, vat_rate_bp, note)"
     " select $1, id, $2, 1, id, 'Coke', id, 1, 300, 300, 0, 'for Sam' from written",
+    "reservations": "with customer as (insert into customer (restaurant_id, last_seen_at, phone_hash, phone_encrypted)"
+    " values ($1, $2::timestamptz + interval '10 years', sha256($3::text::bytea), 'x') returning id)"
+    " insert into reservation (restaurant_id, customer_id, starts_at, ends_at, covers, name_encrypted, note)"
+    " select $1, id, $2::timestamptz - interval '2 hours', $2, 4, 'x', 'a birthday' from customer",
 }
 LEFT = {
     "processed_events": "select count(*) from processed_event",
@@ -51,6 +55,8 @@ LEFT = {
     "orders": 'select count(*) from "order" o join order_item i on i.order_id = o.id join order_key k'
     " on k.order_id = o.id where o.address_encrypted is not null or o.customer_name_encrypted is not null"
     " or o.customer_id is not null or i.note <> '' or k.content_hash is not null",
+    "reservations": "select count(*) from reservation where name_encrypted is not null or note <> ''"
+    " or customer_id is not null",
 }
 
 
