@@ -227,10 +227,10 @@ class WatchedTrunk(SipRegistrar):
 
 
 async def test_a_trunk_sees_register_come_from_the_public_address_only(
-    start: Start, seeded: Database, master_key: str
+    start: Start, seeded: Database, valkey_server: EmbeddedValkey, master_key: str
 ) -> None:
     trunk = WatchedTrunk({"osteria": "secret"})
-    async with trunk:
+    async with trunk, assigning(seeded, valkey_server.url()):
         line_id = await add_line(seeded, master_key, trunk.domain, "osteria", "secret")
         bridge = await asyncio.to_thread(start, SIP_PEERS="", BRIDGE_NODE_ID="edge-trunk")
         async with asyncio.timeout(10):
