@@ -87,28 +87,21 @@ async def _add(
 ) -> PhoneLine:
     import asyncpg
 
-    from eventing import outbox
-    from eventing.catalogue import LineChanged
-    from stores import lines
+    from eventing import lines
     from stores.ciphers import SipPasswordCipher
+    from stores.errors import NotFoundError
 
     try:
-        line = await lines.create(
+        return await lines.create(
             connection,
+            source=SOURCE,
             restaurant_id=restaurant,
             number=number,
             cipher=SipPasswordCipher(settings.master_key),
             provider=provider,
             twilio_auth_token=settings.twilio_auth_token if provider == "twilio" else "",
         )
-    except asyncpg.UniqueViolationError:
-        raise refusal(f"an active line has {number} already") from None
-    except (asyncpg.ForeignKeyViolationError, asyncpg.DataError):
+    except (NotFoundError, asyncpg.DataError):
         raise refusal(f"there is no restaurant {restaurant}") from None
-    except asyncpg.CheckViolationError:
-        raise refusal(f"{number} is no phone number") from None
-    except ValueError as error:
+    except ValueError as error:  # the number is none, or taken; or a token's letters
         raise refusal(str(error)) from None
-    event = LineChanged(restaurant_id=restaurant, phone_line_id=line.id, change="created")
-    await outbox.emit(connection, event, source=SOURCE, subject=line.id)
-    return line

@@ -44,6 +44,7 @@ async def create(
     sip_username: str = "",
     sip_password: str = "",
     line_id: str = "",
+    twilio_auth_token: str = "",
 ) -> PhoneLine:
     """As ``stores.lines.create``."""
     line = await lines.create(
@@ -56,6 +57,7 @@ async def create(
         sip_username=sip_username,
         sip_password=sip_password,
         line_id=line_id,
+        twilio_auth_token=twilio_auth_token,
     )
     await _emit(connection, line, "created", source)
     return line

@@ -72,7 +72,7 @@ async def test_what_can_not_be_made_is_one_line(database: Database, postgres: Po
         (taken, "an active line has +33100000503 already"),
         (("add", str(uuid.uuid4()), "+33100000504", "--provider", "audiosocket"), "there is no restaurant"),
         (("add", "margot", "+33100000504", "--provider", "audiosocket"), "there is no restaurant margot"),
-        (("add", owner.id, "not a number", "--provider", "audiosocket"), "not a number is no phone number"),
+        (("add", owner.id, "not a number", "--provider", "audiosocket"), "number: "),
         (("add", owner.id, "+33100000504", "--provider", "twilio"), "TWILIO_AUTH_TOKEN: not set"),
         (("twilio-token", str(uuid.uuid4())), "TWILIO_AUTH_TOKEN: not set"),
     ):
