@@ -23,8 +23,11 @@ class SipRegistrar(asyncio.DatagramProtocol):
     the loop's times of each user's accepted REGISTERs, ``asked_at`` of all REGISTERs.
     """
 
-    def __init__(self, passwords: dict[str, str], *, granted_s: int = 3600, algorithm: str = "MD5") -> None:
+    def __init__(
+        self, passwords: dict[str, str], *, granted_s: int = 3600, algorithm: str = "MD5", host: str = "127.0.0.1"
+    ) -> None:
         self.passwords = passwords
+        self._host = host
         self.granted_s = granted_s
         self.algorithm = algorithm
         self.refusing = ""
@@ -40,7 +43,7 @@ class SipRegistrar(asyncio.DatagramProtocol):
 
     async def __aenter__(self) -> "SipRegistrar":
         loop = asyncio.get_running_loop()
-        await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
+        await loop.create_datagram_endpoint(lambda: self, local_addr=(self._host, 0))
         return self
 
     async def __aexit__(self, *_: object) -> None:

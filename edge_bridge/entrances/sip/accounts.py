@@ -7,7 +7,6 @@ import pjsua2 as pj  # type: ignore[import-untyped]
 
 from edge_bridge.entrances.sip.signals import (
     RTP_PORTS,
-    SOURCE_HEADER,
     Registration,
     SipEvents,
     host_of,
@@ -63,21 +62,10 @@ class LineAccount(pj.Account):  # type: ignore[misc]
         try:
             # expiration is 2^32 - 1 where pjsip knows none, and is not to be believed after a failure.
             expires = int(state.expiration) if int(state.expiration) < 1 << 31 else 0
-            answer = read_register_answer(
-                self.line_id, int(state.code), expires, state.rdata.wholeMsg, state.rdata.srcAddress
-            )
+            answer = read_register_answer(self.line_id, int(state.code), expires, state.rdata.wholeMsg)
             self._owner.events.registered(answer)
         except Exception:
             log.exception("a registration's state was lost")
-
-
-def _registrar_host(received: Any) -> str:
-    """Who answered, as the gate says."""
-    for line in str(received.wholeMsg).split("\r\n"):
-        name, _, value = line.partition(":")
-        if name.lower() == SOURCE_HEADER.lower():
-            return host_of(value.strip())
-    return ""
 
 
 def peer_config(place: Place) -> Any:

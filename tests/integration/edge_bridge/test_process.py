@@ -247,6 +247,21 @@ async def test_a_trunk_sees_register_come_from_the_public_address_only(
     assert contacts == {f"sip:{line_id}@127.0.0.1:{bridge.sip_port}"}
 
 
+async def test_a_trunk_that_has_answered_lets_nobody_but_itself_call_its_line(
+    start: Start, seeded: Database, valkey_server: EmbeddedValkey, master_key: str
+) -> None:
+    trunk = SipRegistrar({"trattoria": "secret"}, host="127.0.0.7")
+    async with trunk, assigning(seeded, valkey_server.url()):
+        line_id = await add_line(seeded, master_key, trunk.domain, "trattoria", "secret")
+        bridge = await asyncio.to_thread(start, SIP_PEERS="", BRIDGE_NODE_ID="edge-alone")
+        async with asyncio.timeout(10):
+            while (await registration(seeded, line_id))["status"] != "registered":
+                await asyncio.sleep(0.05)
+        async with Caller(bridge.target, line_id) as stranger:
+            result = await stranger.invite()
+    assert result.status == 403
+
+
 async def test_a_refused_registration_is_counted_and_tried_again(
     start: Start, seeded: Database, valkey_server: EmbeddedValkey, master_key: str
 ) -> None:

@@ -130,11 +130,12 @@ def test_an_answer_is_read_with_its_retry_after_and_its_digest_algorithms() -> N
     message = (
         "SIP/2.0 401 Unauthorized\r\nretry-after: 17 (busy);duration=5\r\n"
         'WWW-Authenticate: Digest realm="a", algorithm=SHA-256, nonce="n"\r\n'
-        'WWW-Authenticate: Digest realm="a", nonce="n"\r\n\r\n'
+        'WWW-Authenticate: Digest realm="a", nonce="n"\r\n'
+        "X-Edge-Source: 192.0.2.1:5060\r\n\r\n"
     )
-    answer = read_register_answer("1", 401, 120, message, "192.0.2.1:5060")
+    answer = read_register_answer("1", 401, 120, message)
     assert answer == RegisterAnswer("1", 401, 0, "192.0.2.1", 17, frozenset({"SHA-256", "MD5"}))
-    assert read_register_answer("1", 408, 0, "", "") == RegisterAnswer("1", 408)
+    assert read_register_answer("1", 408, 0, "") == RegisterAnswer("1", 408)
 
 
 def test_a_digest_that_we_do_not_have_is_said_in_words() -> None:
