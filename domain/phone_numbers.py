@@ -22,6 +22,11 @@ COUNTRIES: dict[str, tuple[str, str]] = {
 }
 """Country code and national prefix by country (ISO 3166 alpha-2)."""
 
+_ONE_DIGIT = ("1", "7")
+# Country codes of two digits; what begins otherwise has three.
+_TWO_DIGITS = frozenset(map(str, (20, 27, *range(30, 35), 36, 39, 40, 41, *range(43, 50), *range(51, 59))))
+_TWO_DIGITS |= frozenset(map(str, (*range(60, 67), 81, 82, 84, 86, *range(90, 96), 98)))
+
 LONGEST_EXTENSION = 6
 _SEPARATORS = re.compile(r"[\s().\-/\u00a0\u2010-\u2015]+")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -71,3 +76,10 @@ def _international(dialled: str, country: str) -> str:
     if prefix in ("", "1"):
         return f"+{code}{dialled}"
     raise InvalidNumberError(f"number: in {country} it begins with {prefix} or +{code}")
+
+
+def country_code(digits: str) -> str:
+    """Of an international number without its ``+`` (ITU-T E.164)."""
+    if digits.startswith(_ONE_DIGIT):
+        return digits[:1]
+    return digits[:2] if digits[:2] in _TWO_DIGITS else digits[:3]

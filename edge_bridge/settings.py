@@ -121,6 +121,22 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
         return _networks("AUDIOSOCKET_PEERS", self.audiosocket_peers)
 
 
+def is_within(host: str, networks: tuple[Network, ...]) -> bool:
+    """Whether ``host`` is an address of one of them; an IPv4 address mapped into IPv6 is the IPv4 one."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)
+
+
+def cannot_listen(variable: str, host: str, port: int, error: OSError) -> str:
+    """One line for the operator."""
+    return f"{variable}: cannot listen on {host}:{port}: {error.strerror}; stop the program that has it, or set another"
+
+
 def _networks(variable: str, text: str) -> tuple[Network, ...]:
     networks: list[Network] = []
     for part in filter(None, (part.strip() for part in text.split(","))):

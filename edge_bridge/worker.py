@@ -35,7 +35,7 @@ from edge_bridge.lines.registrar import DirectRegistrar
 from edge_bridge.media.recordings import Recorder
 from edge_bridge.media.server import MediaServer
 from edge_bridge.node import control
-from edge_bridge.settings import EdgeSettings
+from edge_bridge.settings import EdgeSettings, cannot_listen
 from eventing.cloudevents import overrides
 from process import logs, metrics, settings
 from process.punctuality import AUDIO_PRIORITY, make_punctual
@@ -151,11 +151,8 @@ class Worker:
         try:
             await self._media.start(config.media_bind_address, config.media_port)
         except OSError as error:
-            raise WorkerStartError(
-                f"MEDIA_PORT: cannot listen on {config.media_bind_address}:{config.media_port}: {error.strerror};"
-                " stop the program that has it, or set another",
-                PORT_TAKEN_STATUS,
-            ) from None
+            line = cannot_listen("MEDIA_PORT", config.media_bind_address, config.media_port, error)
+            raise WorkerStartError(line, PORT_TAKEN_STATUS) from None
         try:
             await asyncio.to_thread(self._endpoint.start)
         except RuntimeError as error:

@@ -3,7 +3,7 @@
 from edge_bridge.entrances.audiosocket.server import AudioSocketServer, tls_context
 from edge_bridge.entrances.sessions import Sessions
 from edge_bridge.entrances.twilio.server import TwilioServer
-from edge_bridge.settings import EdgeSettings
+from edge_bridge.settings import EdgeSettings, cannot_listen
 
 
 class Doors:
@@ -30,23 +30,18 @@ class Doors:
             try:
                 await self._audiosocket.start(config.audiosocket_bind_address, config.audiosocket_port)
             except OSError as error:
-                raise _taken("AUDIOSOCKET", config.audiosocket_bind_address, config.audiosocket_port, error) from None
+                host, port = config.audiosocket_bind_address, config.audiosocket_port
+                raise OSError(cannot_listen("AUDIOSOCKET_PORT", host, port, error)) from None
         if config.twilio_port:
             self._twilio = TwilioServer(self._sessions, config.twilio_public_url)
             try:
                 await self._twilio.start(config.twilio_bind_address, config.twilio_port)
             except OSError as error:
-                raise _taken("TWILIO", config.twilio_bind_address, config.twilio_port, error) from None
+                host, port = config.twilio_bind_address, config.twilio_port
+                raise OSError(cannot_listen("TWILIO_PORT", host, port, error)) from None
 
     async def close(self) -> None:
         if self._audiosocket is not None:
             self._audiosocket.stop()
         if self._twilio is not None:
             await self._twilio.stop()
-
-
-def _taken(entrance: str, host: str, port: int, error: OSError) -> OSError:
-    return OSError(
-        f"{entrance}_PORT: cannot listen on {host}:{port}: {error.strerror};"
-        " stop the program that has it, or set another"
-    )

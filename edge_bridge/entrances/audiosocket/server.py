@@ -5,7 +5,6 @@ Asterisk says nothing of the caller's number here, so it counts as withheld. It 
 
 import asyncio
 import contextlib
-import ipaddress
 import socket
 import ssl
 from typing import cast
@@ -16,7 +15,7 @@ from edge_bridge.entrances.audiosocket.resampling import Downsampler, Upsampler
 from edge_bridge.entrances.frames import FRAME_BYTES, FrameClock
 from edge_bridge.entrances.sessions import Sessions
 from edge_bridge.entrances.sip.signals import Refusal
-from edge_bridge.settings import Network
+from edge_bridge.settings import Network, is_within
 from process import logs
 
 log = logs.get(__name__)
@@ -58,13 +57,7 @@ class AudioSocketServer:
             self._server.close()
 
     def admits(self, host: str) -> bool:
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            return False
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        return any(address in network for network in self._peers) and self.waiting < WAITING_AT_MOST
+        return is_within(host, self._peers) and self.waiting < WAITING_AT_MOST
 
 
 class AudioSocketCall(asyncio.Protocol):
