@@ -3,10 +3,8 @@
 import asyncio
 import audioop
 import itertools
-import shutil
 import ssl
 import statistics
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,8 +23,7 @@ from stores.ciphers import SipPasswordCipher
 from stores.postgres import Postgres
 from tests.conftest import Database, run_apart
 from tests.integration.edge_bridge.asterisk import DTMF, ERROR, HANG_UP, SLIN, SLIN16, Asterisk
-from tests.integration.edge_bridge.bridge_process import BridgeProcess
-from tests.integration.edge_bridge.conftest import Scene, Start, restaurant, tone
+from tests.integration.edge_bridge.conftest import Scene, Start, restaurant, running_bridge, tone
 from tests.integration.edge_bridge.handler_app import HandledCall, HandlerApp
 
 pytestmark = pytest.mark.integration
@@ -76,9 +73,7 @@ def scene(
     module_database: Database, uuids: dict[str, str], valkey_server: EmbeddedValkey, master_key: str, port: int
 ) -> Iterator[Scene]:
     """A bridge that takes AudioSocket from one address of loopback."""
-    folder = Path(tempfile.mkdtemp(prefix="alloresto-bridge-"))
-    bridge = BridgeProcess(
-        folder,
+    with running_bridge(
         module_database,
         valkey_server.url(),
         master_key,
@@ -86,11 +81,8 @@ def scene(
         AUDIOSOCKET_BIND_ADDRESS="127.0.0.1",
         AUDIOSOCKET_PORT=str(port),
         AUDIOSOCKET_PEERS="127.0.0.1/32",
-    )
-    bridge.start()
-    yield Scene(bridge, module_database, valkey_server.url())
-    bridge.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    ) as running:
+        yield running
 
 
 async def speak(call: HandledCall) -> None:

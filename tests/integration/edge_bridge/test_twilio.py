@@ -1,11 +1,8 @@
 """Calls from Twilio: its webhook and its stream, a real bridge process, a real handler on the wire."""
 
 import asyncio
-import shutil
 import signal
-import tempfile
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import aiohttp
 import asyncpg
@@ -17,8 +14,7 @@ from stores import lines, restaurants
 from stores.ciphers import SipPasswordCipher
 from stores.postgres import Postgres
 from tests.conftest import Database, run_apart
-from tests.integration.edge_bridge.bridge_process import BridgeProcess
-from tests.integration.edge_bridge.conftest import Scene, Start, restaurant, tone
+from tests.integration.edge_bridge.conftest import Scene, Start, restaurant, running_bridge, tone
 from tests.integration.edge_bridge.handler_app import HandledCall, HandlerApp
 from tests.integration.edge_bridge.twilio_side import TwilioSide
 
@@ -58,9 +54,7 @@ def port() -> int:
 def scene(module_database: Database, valkey_server: EmbeddedValkey, master_key: str, port: int) -> Iterator[Scene]:
     """A bridge that Twilio reaches."""
     run_apart(lambda: seed_lines(module_database, master_key))
-    folder = Path(tempfile.mkdtemp(prefix="alloresto-bridge-"))
-    bridge = BridgeProcess(
-        folder,
+    with running_bridge(
         module_database,
         valkey_server.url(),
         master_key,
@@ -68,11 +62,8 @@ def scene(module_database: Database, valkey_server: EmbeddedValkey, master_key: 
         TWILIO_BIND_ADDRESS="127.0.0.1",
         TWILIO_PORT=str(port),
         TWILIO_PUBLIC_URL=PUBLIC_URL,
-    )
-    bridge.start()
-    yield Scene(bridge, module_database, valkey_server.url())
-    bridge.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    ) as running:
+        yield running
 
 
 @pytest.fixture
