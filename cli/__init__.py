@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
-from cli import letters
+from cli import letters, lines
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(letters.app, name="letters")
+app.add_typer(lines.app, name="lines")
 
 STATE_DIR = Path(".alloresto")
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Also write the result to this file, as JSON.")]

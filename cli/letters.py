@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
+
+from cli.database import refusal, with_postgres
 
 if TYPE_CHECKING:
     from eventing.letters import KeptLetter
     from stores.postgres import Connection
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: list, show, replay.")
-T = TypeVar("T")
-
-
-class LettersSettings(msgspec.Struct, frozen=True):
-    platform_database_url: str
 
 
 @app.command("list")
@@ -30,7 +24,7 @@ def list_letters(
     """The letters, the latest failure first: id, state, failures, type, subscriber, reason."""
     from eventing import letters
 
-    found = _with_postgres(lambda connection: letters.listed(connection, delivered=delivered, limit=limit))
+    found = with_postgres(lambda connection: letters.listed(connection, delivered=delivered, limit=limit))
     for one in found:
         words = (one.state, f"{one.failures}x", one.type or "?", one.subscriber or "?", _line(one.reason))
         typer.echo(f"{one.id}  {'  '.join(words)}")
@@ -41,7 +35,7 @@ def list_letters(
 @app.command()
 def show(letter: Annotated[str, typer.Argument(help="The letter's id.")]) -> None:
     """One letter whole. It can hold personal data."""
-    found = _with_postgres(lambda connection: _find(connection, letter))
+    found = with_postgres(lambda connection: _find(connection, letter))
     facts = {
         "state": found.state,
         "failures": f"{found.failures}, last at {found.failed_at.isoformat()}",
@@ -73,7 +67,7 @@ def replay(
         raise typer.BadParameter("give a letter's id, or --all")
     from eventing import letters
 
-    count = _with_postgres(letters.replay_all if everything else lambda connection: _replay_one(connection, letter))
+    count = with_postgres(letters.replay_all if everything else lambda connection: _replay_one(connection, letter))
     typer.echo(f"{count} to be published again")
 
 
@@ -82,7 +76,7 @@ async def _find(connection: Connection, letter: str) -> KeptLetter:
 
     found = await letters.one(connection, _id(letter))
     if found is None:
-        raise _refusal(f"there is no letter {letter}")
+        raise refusal(f"there is no letter {letter}")
     return found
 
 
@@ -90,42 +84,15 @@ async def _replay_one(connection: Connection, letter: str) -> int:
     from eventing import letters
 
     if (await _find(connection, letter)).truncated:
-        raise _refusal(f"letter {letter} was cut off and can't be replayed")
+        raise refusal(f"letter {letter} was cut off and can't be replayed")
     return int(await letters.replay(connection, _id(letter)))
-
-
-def _with_postgres(work: Callable[[Connection], Awaitable[T]]) -> T:
-    """``work`` in a transaction of the platform role. Ends with one line where there is no database."""
-    from process.settings import load_or_exit
-    from stores.postgres import Postgres, PostgresUnavailableError, WrongRoleError
-
-    url = load_or_exit(LettersSettings).platform_database_url
-
-    async def run() -> T:
-        postgres = Postgres(url, max_size=1)
-        await postgres.open(timeout_s=10.0)
-        try:
-            async with postgres.platform() as connection:
-                return await work(connection)
-        finally:
-            await postgres.close()
-
-    try:
-        return asyncio.run(run())
-    except (PostgresUnavailableError, WrongRoleError) as error:
-        raise _refusal(str(error)) from None
 
 
 def _id(letter: str) -> str:
     try:
         return str(uuid.UUID(letter))
     except ValueError:
-        raise _refusal(f"{letter} is no letter's id") from None
-
-
-def _refusal(why: str) -> typer.Exit:
-    typer.echo(f"error: {why}", err=True)
-    return typer.Exit(1)
+        raise refusal(f"{letter} is no letter's id") from None
 
 
 def _line(text: str) -> str:

@@ -19,6 +19,8 @@ from domain import spoken_time
 from domain.errors import Code, Refused
 from domain.restaurant import Restaurant
 
+# Forms that know no 24:00 write midnight as 23:59: what follows so closely is the same opening.
+GAP = timedelta(minutes=1)
 # Further than any holiday closure; after that "we don't know" is the honest answer.
 LOOK_AHEAD_DAYS = 120
 # How far the end of an opening is looked for. A restaurant that never closes seems to close about then, which is
@@ -111,12 +113,26 @@ def spoken_hours(restaurant: Restaurant, day: date) -> str:
     return f"On {name} we are {f'open {text}' if spans else 'closed'}."
 
 
+def spoken_closing(restaurant: Restaurant, now_utc: datetime) -> str:
+    """When the present opening ends, as it is said: with the day when that is not within 24 hours.
+
+    "" while closed, and for a restaurant that does not close in the days that are looked at.
+    """
+    closing = closes_at(restaurant, now_utc)
+    if closing is None or closing - now_utc > timedelta(days=MERGED_DAYS - 1):
+        return ""
+    local = local_time(restaurant, closing)
+    if closing - now_utc <= timedelta(hours=24):
+        return spoken_time.clock_of(local, restaurant.language)
+    return spoken_time.moment(local, local_time(restaurant, now_utc).date(), restaurant.language)
+
+
 def _openings(restaurant: Restaurant, first: date, last: date) -> list[tuple[datetime, datetime]]:
     """What opens on these local days, merged where it touches or overlaps, in UTC and in order."""
     days = (first + timedelta(days=ahead) for ahead in range((last - first).days + 1))
     merged: list[tuple[datetime, datetime]] = []
     for start, end in sorted(span for day in days for span in _instants(restaurant, day)):
-        if merged and start <= merged[-1][1]:
+        if merged and start <= merged[-1][1] + GAP:
             merged[-1] = (merged[-1][0], max(merged[-1][1], end))
         else:
             merged.append((start, end))

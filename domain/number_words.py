@@ -76,6 +76,10 @@ _FRENCH_TENS = {
     "octante": 80,
     "nonante": 90,
 }
+# Every word that is a number, or a part of one, in either language.
+NUMBER_WORDS = frozenset(
+    (*ENGLISH_SMALL, *_ENGLISH_TENS, "hundred", *FRENCH_SMALL, *_FRENCH_TENS, "vingts", "cent", "cents")
+)
 
 
 def spoken_numbers(text: str, language: str) -> str:

@@ -25,7 +25,9 @@ class PromptTexts(NamedTuple):
     now: str
     date_and_time: str
     is_open: str
+    is_always_open: str
     is_closed: str
+    is_closed_with_orders_ahead: str
     is_closed_for_long: str
     greeting: str
     recorded: str
@@ -65,7 +67,11 @@ _ENGLISH = PromptTexts(
     now="Now",
     date_and_time="It is {day} {year}, {clock} ({zone}).",
     is_open="The restaurant is open until {time}.",
+    is_always_open="The restaurant is open day and night.",
     is_closed="The restaurant is CLOSED and opens {time}: no order can be confirmed now. Say so at once.",
+    is_closed_with_orders_ahead=(
+        "The restaurant is CLOSED and opens {time}: orders are taken for after that. Say so at once."
+    ),
     is_closed_for_long="The restaurant is CLOSED and no opening is known: no order can be confirmed. Say so at once.",
     greeting="Hello, this is the AI assistant of {name}. What can I get you?",
     recorded="This call is recorded.",
@@ -105,7 +111,11 @@ _FRENCH = PromptTexts(
     now="En ce moment",
     date_and_time="Nous sommes le {day} {year}, il est {clock} ({zone}).",
     is_open="Le restaurant est ouvert jusqu’à {time}.",
+    is_always_open="Le restaurant est ouvert jour et nuit.",
     is_closed="Le restaurant est FERMÉ et ouvre {time} : aucune commande ne peut être confirmée. Dis-le tout de suite.",
+    is_closed_with_orders_ahead=(
+        "Le restaurant est FERMÉ et ouvre {time} : les commandes sont prises pour après. Dis-le tout de suite."
+    ),
     is_closed_for_long=(
         "Le restaurant est FERMÉ, sans réouverture connue : aucune commande ne peut être confirmée. Dis-le tout de"
         " suite."

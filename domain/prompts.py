@@ -15,6 +15,7 @@ from domain.choices import orderable
 from domain.menu import Menu, MenuItem, ModifierGroup
 from domain.money import decimal_text, format_cents
 from domain.names import fold
+from domain.promises import AHEAD
 from domain.prompt_texts import TEXTS, PromptTexts
 from domain.restaurant import FaqEntry, Restaurant
 
@@ -69,13 +70,15 @@ def moment_instructions(restaurant: Restaurant, now: datetime) -> str:
         f"# {texts.now}",
         texts.date_and_time.format(day=day, year=local.year, clock=local.strftime("%H:%M"), zone=restaurant.zone),
     ]
-    closing, opening = hours.closes_at(restaurant, now), hours.next_opening(restaurant, now)
-    if closing:
-        until = hours.local_time(restaurant, closing)
-        lines.append(texts.is_open.format(time=spoken_time.clock_of(until, restaurant.language)))
+    opening = hours.next_opening(restaurant, now)
+    if hours.is_open(restaurant, now):
+        until = hours.spoken_closing(restaurant, now)
+        lines.append(texts.is_open.format(time=until) if until else texts.is_always_open)
     elif opening:
         at = hours.local_time(restaurant, opening)
-        lines.append(texts.is_closed.format(time=spoken_time.moment(at, local.date(), restaurant.language)))
+        ahead = restaurant.orders_ahead and opening <= now + AHEAD
+        closed = texts.is_closed_with_orders_ahead if ahead else texts.is_closed
+        lines.append(closed.format(time=spoken_time.moment(at, local.date(), restaurant.language)))
     else:
         lines.append(texts.is_closed_for_long)
     last = local.date() + timedelta(days=EXCEPTIONS_DAYS)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from domain.vat import NO_COUNTRY
+
 Fallback = Literal["forward", "take_message", "busy"]
 
 
@@ -44,7 +46,8 @@ class FaqEntry:
 
 @dataclass(frozen=True, slots=True)
 class Restaurant:
-    """``zone`` is an IANA time zone, ``language`` ``fr`` or ``en``, ``country`` an ISO 3166 alpha-2 code.
+    """``zone`` is an IANA time zone, ``language`` ``fr`` or ``en``, ``country`` an ISO 3166 alpha-2 code
+    (``NO_COUNTRY`` while it is not known).
 
     ``prep_minutes`` is the kitchen's calm time. ``orders_ahead``: orders are taken for a later opening too.
     ``last_order_minutes`` before closing the kitchen starts nothing more. An order beyond ``max_order_cents``
@@ -74,7 +77,7 @@ class Restaurant:
     record_calls: bool = False
     fallback: Fallback = "busy"
     fallback_number: str = ""
-    country: str = "FR"
+    country: str = NO_COUNTRY
     orders_ahead: bool = False
     last_order_minutes: int = 0
     max_order_cents: int = 50_000

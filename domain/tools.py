@@ -66,10 +66,14 @@ class ConfirmOrder:
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """The caller is to hear ``cart`` read out: ``sentence``, or as much in other words (``agreement.misread``)."""
+    """The caller is to hear ``cart`` read out: ``sentence``, or as much in other words (``agreement.misread``).
+
+    ``others`` are the names of the menu's items that are not in it.
+    """
 
     cart: Cart
     sentence: str
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +244,9 @@ def _read_cart(state: OrderState, arguments: Arguments, now: datetime) -> _Answe
         complete=not state.confirmed and not carts.missing(cart, state.restaurant, agreement),
         wanted=_wanted(state, now),
     )
-    return _Answer(replace(state, agreement=agreement), say, ReadBack(cart, say))
+    ordered = {line.item_id for line in cart.lines}
+    others = tuple(item.name for item in state.menu.items if item.id not in ordered)
+    return _Answer(replace(state, agreement=agreement), say, ReadBack(cart, say, others))
 
 
 def _wanted(state: OrderState, now: datetime) -> str:
@@ -265,7 +271,7 @@ def _confirm_order(state: OrderState, arguments: Arguments, now: datetime) -> _A
     )
     local = hours.local_time(state.restaurant, order.promised_at)
     total = words.money(order.total_cents, order.currency)
-    say = words.promise(order.fulfilment.kind, local, total)
+    say = words.promise(order.fulfilment.kind, local, hours.local_time(state.restaurant, now).date(), total)
     extra = {"promised_at": local.isoformat(timespec="minutes")}
     return _Answer(replace(state, confirmed=order), say, ConfirmOrder(order), extra)
 
@@ -298,8 +304,8 @@ def _opening_hours(state: OrderState, arguments: Arguments, now: datetime) -> _A
     closing, opening = hours.closes_at(restaurant, now), hours.next_opening(restaurant, now)
     words = _words(state)
     if day == today and closing is not None:
-        local = hours.local_time(restaurant, closing)
-        say = f"{words.open_now.format(time=spoken_time.clock_of(local, words.language))} {say}"
+        until = hours.spoken_closing(restaurant, now)
+        say = f"{words.open_now.format(time=until) if until else words.open_always} {say}"
     elif day == today and opening is not None:
         local = hours.local_time(restaurant, opening)
         say = f"{words.closed_now.format(time=spoken_time.moment(local, today, words.language))} {say}"

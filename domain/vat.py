@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 if TYPE_CHECKING:
     from domain.order import FulfilmentKind
 
+NO_COUNTRY = "ZZ"  # ISO 3166 leaves it for "unknown": no VAT is taken where we don't know whose
+
 VatClass = Literal["meal", "packaged", "soft_drink", "alcohol"]
 VAT_CLASSES: tuple[VatClass, ...] = get_args(VatClass)
 

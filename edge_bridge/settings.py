@@ -32,6 +32,9 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     Knative Service. ``handler_wait_s`` is how long a caller waits for a handler before the restaurant's fallback;
     ``drain_s`` how long calls may go on after SIGTERM. ``handler_namespace`` is the Kubernetes namespace of the call
     handler's pods, where it is not the bridge's own; named outside a cluster, ``$KUBECONFIG`` says which cluster.
+    ``audiosocket_port`` and ``twilio_port`` open those two entrances, which are closed at 0: ``audiosocket_peers``
+    are the networks of the Asterisks that may connect, ``audiosocket_tls_cert`` and ``_key`` PEM files;
+    ``twilio_public_url`` is what Twilio reaches this node's port as.
     """
 
     platform_database_url: str
@@ -64,6 +67,14 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     media_port: Port = 8090
     api_bind_address: str = "0.0.0.0"
     api_port: Port = 8080
+    audiosocket_bind_address: str = "0.0.0.0"
+    audiosocket_port: Port = 0
+    audiosocket_peers: str = ""
+    audiosocket_tls_cert: str = ""
+    audiosocket_tls_key: str = ""
+    twilio_bind_address: str = "0.0.0.0"
+    twilio_port: Port = 0
+    twilio_public_url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^/?#]+(/[A-Za-z0-9._~/-]*)?)?$")] = ""
     handler_wait_s: Seconds = 30.0
     drain_s: Seconds = 300.0
     recordings_dir: str = "recordings"
@@ -104,6 +115,13 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
         self.nat_peers()
         if len(self.rtp_ports) < LEAST_RTP_PORTS:
             raise SettingsError([f"RTP_PORT_MAX: at least {LEAST_RTP_PORTS} ports from RTP_PORT_MIN on are needed"])
+        asterisks = self.audiosocket_networks()
+        if self.audiosocket_port and not asterisks:
+            raise SettingsError(["AUDIOSOCKET_PEERS: not set; AUDIOSOCKET_PORT needs the Asterisks' networks"])
+        if bool(self.audiosocket_tls_cert) != bool(self.audiosocket_tls_key):
+            raise SettingsError(["AUDIOSOCKET_TLS_CERT, AUDIOSOCKET_TLS_KEY: one without the other"])
+        if self.twilio_port and not self.twilio_public_url:
+            raise SettingsError(["TWILIO_PUBLIC_URL: not set; TWILIO_PORT needs what Twilio signs"])
         try:
             decode_master_key(self.master_key)
             overrides(self.k_ce_overrides)
@@ -117,6 +135,26 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     def nat_peers(self) -> tuple[Network, ...]:
         """Raises SettingsError naming the part of ``RTP_NAT_PEERS`` that is no network."""
         return _networks("RTP_NAT_PEERS", self.rtp_nat_peers)
+
+    def audiosocket_networks(self) -> tuple[Network, ...]:
+        """Raises SettingsError naming the part of ``AUDIOSOCKET_PEERS`` that is no network."""
+        return _networks("AUDIOSOCKET_PEERS", self.audiosocket_peers)
+
+
+def is_within(host: str, networks: tuple[Network, ...]) -> bool:
+    """Whether ``host`` is an address of one of them; an IPv4 address mapped into IPv6 is the IPv4 one."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)
+
+
+def cannot_listen(variable: str, host: str, port: int, error: OSError) -> str:
+    """One line for the operator."""
+    return f"{variable}: cannot listen on {host}:{port}: {error.strerror}; stop the program that has it, or set another"
 
 
 def _networks(variable: str, text: str) -> tuple[Network, ...]:

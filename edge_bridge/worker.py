@@ -24,8 +24,10 @@ from edge_bridge.calls.emissions import Emissions
 from edge_bridge.calls.lane import LaneClient
 from edge_bridge.calls.news import CallFeed, NewsDesk
 from edge_bridge.calls.switchboard import Switchboard
+from edge_bridge.entrances.doors import Doors
 from edge_bridge.entrances.sip.endpoint import SipAddress, SipEndpoint
 from edge_bridge.entrances.sip.gate import ipc
+from edge_bridge.entrances.sip.signals import RegisterAnswer
 from edge_bridge.lines.directory import Directory, keys_of
 from edge_bridge.lines.greetings import Greetings
 from edge_bridge.lines.line_book import LineBook, StaticLine
@@ -36,11 +38,11 @@ from edge_bridge.media.rtp.pacer import Pacer
 from edge_bridge.media.rtp.ports import PortRange
 from edge_bridge.media.server import MediaServer
 from edge_bridge.node import control
-from edge_bridge.settings import EdgeSettings
+from edge_bridge.settings import EdgeSettings, cannot_listen
 from eventing.cloudevents import overrides
 from process import logs, metrics, settings
 from process.punctuality import AUDIO_PRIORITY, make_punctual
-from stores import lines, redis
+from stores import lines, live, redis
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.lines import RegistrationStatus
 from stores.postgres import Postgres, PostgresUnavailableError
@@ -50,6 +52,7 @@ log = logs.get(__name__)
 PORT_TAKEN_STATUS = 3
 POSTGRES_TRY_S = 30.0
 CUT_WITHIN_S = 3.0
+HAND_OVER_S = 45.0  # 200 lines leave in portions of twenty
 JOB_REST_S = 1.0
 SWITCH_INTERVAL_S = 0.001  # how long the SIP thread may keep the event loop, and its audio, waiting for the GIL
 
@@ -71,6 +74,7 @@ class Worker:
         self._config = config
         self._end = end
         self._stop = asyncio.Event()
+        self._cut = False
         self._tasks: list[asyncio.Task[None]] = []
         self._gate_knows = True  # the lines as they are
         self._postgres = Postgres(config.platform_database_url, min_size=1, max_size=3)
@@ -101,6 +105,7 @@ class Worker:
         self._switchboard = Switchboard(config.max_calls, services, rtp, self._desk, self._registered)
         self._endpoint = SipEndpoint(SipAddress.of(config, gate_port), self._switchboard)
         self._switchboard.attach(self._endpoint)
+        self._doors = Doors(config, self._switchboard)
         self._registrar = DirectRegistrar(self._endpoint, config.node_id, self._report_registration)
         self._book = LineBook(
             self._postgres,
@@ -123,7 +128,8 @@ class Worker:
             loop.add_signal_handler(number, self._stop.set)
 
         def cut() -> None:
-            # The supervisor is gone: no time to let calls end by themselves.
+            # The supervisor is gone: no time to let calls end by themselves, or lines find another node.
+            self._cut = True
             self._switchboard.draining = True
             self._switchboard.hang_up_all()
             self._stop.set()
@@ -143,9 +149,8 @@ class Worker:
         await self._stop.wait()
         self._switchboard.draining = True
         self._tell_gate()
-        self._registrar.sync(())
-        log.info("draining", calls=self._switchboard.calls)
-        if not await self._until_no_calls(self._config.drain_s):
+        log.info("draining", calls=self._switchboard.calls, lines=len(self._registrar.held))
+        if not await self._until_drained(self._config.drain_s):
             log.warning("drain time is over; hanging up", calls=self._switchboard.calls)
             self._switchboard.hang_up_all()
             await self._until_no_calls(CUT_WITHIN_S)
@@ -156,15 +161,16 @@ class Worker:
         try:
             await self._media.start(config.media_bind_address, config.media_port)
         except OSError as error:
-            raise WorkerStartError(
-                f"MEDIA_PORT: cannot listen on {config.media_bind_address}:{config.media_port}: {error.strerror};"
-                " stop the program that has it, or set another",
-                PORT_TAKEN_STATUS,
-            ) from None
+            line = cannot_listen("MEDIA_PORT", config.media_bind_address, config.media_port, error)
+            raise WorkerStartError(line, PORT_TAKEN_STATUS) from None
         try:
             await asyncio.to_thread(self._endpoint.start)
         except RuntimeError as error:
             raise WorkerStartError(f"SIP does not start: {error}", PORT_TAKEN_STATUS) from None
+        try:
+            await self._doors.open()
+        except OSError as error:
+            raise WorkerStartError(str(error), PORT_TAKEN_STATUS) from None
         self._end.send(control.SipOpen(self._endpoint.port))
         await self._lane.open()
         self._pods.check()
@@ -186,6 +192,15 @@ class Worker:
         self._tell_gate()
         if not self._switchboard.draining:
             self._registrar.sync(directory.by_id.values())
+        elif self._book.others_are_healthy:
+            # Each line stays until the next node has registered it; none is taken on.
+            kept = self._registrar.held
+            self._registrar.sync(line for line in directory.by_id.values() if line.id in kept)
+
+    def _registered(self, answer: RegisterAnswer) -> None:
+        self._registrar.answered(answer)
+        if answer.status // 100 == 2:
+            self._book.trunk_answered(answer.line_id, answer.registrar_host)
 
     def _tell_gate(self) -> None:
         """What the gate judges INVITEs by."""
@@ -204,15 +219,14 @@ class Worker:
 
         await self._end.read(turned_away)
 
-    def _registered(self, line_id: str, status: int, expires_s: int, registrar_host: str) -> None:
-        self._registrar.answered(line_id, status, expires_s)
-        if status // 100 == 2:
-            self._book.trunk_answered(line_id, registrar_host)
-
-    def _report_registration(self, line_id: str, status: RegistrationStatus, error: str) -> None:
+    def _report_registration(self, line_id: str, generation: int, status: RegistrationStatus, error: str) -> None:
         async def write() -> None:
             async with self._postgres.platform() as connection:
-                await lines.set_registration(connection, line_id, self._config.node_id, status, error)
+                told = await lines.set_registration(
+                    connection, line_id, self._config.node_id, generation, status, error
+                )
+            if told.handed_over:  # its old node waits for this
+                await live.lines_changed(self._redis, "assigned")
 
         self._feed.put(lambda _: write())
 
@@ -240,6 +254,21 @@ class Worker:
 
     # --- The end ---------------------------------------------------------------------------------------------
 
+    async def _until_drained(self, within_s: float) -> bool:
+        """Until other nodes have this one's lines and its calls have ended; False when calls go on after that time.
+
+        Lines that no other node takes are let go after HAND_OVER_S, and at once where there is none.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + within_s
+        others = self._book.others_are_healthy and not self._cut
+        give_up = loop.time() + (min(HAND_OVER_S, within_s) if others else 0.0)
+        self._book.look_now()
+        while loop.time() < give_up and self._registrar.held:
+            await asyncio.sleep(0.05)
+        self._registrar.sync(())
+        return await self._until_no_calls(end - loop.time())
+
     async def _until_no_calls(self, within_s: float) -> bool:
         loop = asyncio.get_running_loop()
         end = loop.time() + within_s
@@ -260,6 +289,7 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._doors.close()
         self._media.stop()
         await self._pods.close()
         await self._lane.close()

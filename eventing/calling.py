@@ -14,6 +14,9 @@ from stores.calls import ConversationRecord
 from stores.ciphers import PiiCipher
 from stores.postgres import Connection
 
+HANDLER = "/call-handler"
+"""The source of what a handler tells, and of what is told from its notes: the same fact is one event."""
+
 RECONCILER = "/reconciler"
 """The source of what is told of a call in its bridge's place."""
 
@@ -35,9 +38,7 @@ async def emit_of_lost_call(connection: Connection, call_id: str, payloads: Iter
         await outbox.emit(connection, payload, source=RECONCILER, subject=call_id, id=event_id)
 
 
-async def write_conversation(
-    connection: Connection, record: ConversationRecord, pii: PiiCipher, *, source: str
-) -> None:
+async def write_conversation(connection: Connection, record: ConversationRecord, pii: PiiCipher) -> None:
     """Safe to repeat: the row is brought up to date, the event of a cart left behind has the same id each time."""
     await calls.record_conversation(connection, record, pii)
     if record.unconfirmed is not None:
@@ -45,7 +46,7 @@ async def write_conversation(
         abandoned = cart_abandoned(
             record.restaurant_id, record.call_id, record.caller, left.cart, left.total_cents, left.reason
         )
-        await emit_of_call(connection, record.call_id, [abandoned], source=source)
+        await emit_of_call(connection, record.call_id, [abandoned], source=HANDLER)
 
 
 def cart_abandoned(
@@ -76,6 +77,8 @@ def cart_abandoned(
     )
 
 
-def order_refused(order: ConfirmedOrder, caller: str) -> CartAbandoned:
-    """An order that was promised to the caller, and that the database will never take."""
-    return cart_abandoned(order.restaurant_id, order.call_id, caller, order, order.total_cents, "not_saved")
+async def emit_refused(connection: Connection, order: ConfirmedOrder, caller: str) -> None:
+    """An order that was promised to the caller, and that the database will never take. A call may have several."""
+    refused = cart_abandoned(order.restaurant_id, order.call_id, caller, order, order.total_cents, "not_saved")
+    event_id = str(uuid.uuid5(_EVENTS, f"{order.call_id}/{refused.TYPE}/{order.id}"))
+    await outbox.emit(connection, refused, source=HANDLER, subject=order.call_id, id=event_id)

@@ -6,8 +6,9 @@ import asyncpg
 
 from domain.order import ConfirmedOrder
 from eventing import outbox
+from eventing.calling import HANDLER
 from eventing.catalogue import OrderConfirmed, OrderedLine
-from stores import orders
+from stores import calls, orders
 from stores.ciphers import PiiCipher
 from stores.orders import OrderConflictError, StoredOrder
 from stores.postgres import Connection
@@ -16,14 +17,16 @@ from stores.postgres import Connection
 UNWRITABLE = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, OrderConflictError)
 
 
-async def write_order(
-    connection: Connection, order: ConfirmedOrder, pii: PiiCipher, *, caller: str, source: str
-) -> StoredOrder:
-    """Raises what ``orders.insert_confirmed`` raises. The event is emitted only with the row that it tells of."""
+async def write_order(connection: Connection, order: ConfirmedOrder, pii: PiiCipher, *, caller: str) -> StoredOrder:
+    """Raises what ``orders.insert_confirmed`` raises. The event is emitted only with the row that it tells of.
+
+    The call's row names the order from now on: its end may have been told before.
+    """
     stored = await orders.insert_confirmed(connection, order, pii, caller=caller)
     if stored.created:
+        await calls.record_order(connection, order.restaurant_id, order.call_id, stored.id, order.confirmed_at)
         event = confirmed_event(order, stored.number)
-        await outbox.emit(connection, event, source=source, subject=f"order/{stored.id}")
+        await outbox.emit(connection, event, source=HANDLER, subject=f"order/{stored.id}")
     return stored
 
 

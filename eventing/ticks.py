@@ -27,13 +27,16 @@ TIMEOUT_S = 25.0  # Knative ends the request after the Service's 30 s, and the w
 log = logs.get(__name__)
 
 
-def on_tick(app: App, path: str, effect: Callable[[], Awaitable[None]]) -> None:
-    """Have ``POST path`` take ticks. ``effect`` may raise TryAgain; failures are answered as in ``refusals``."""
+def on_tick(app: App, path: str, effect: Callable[[], Awaitable[None]], *, type: str = TYPE) -> None:
+    """Have ``POST path`` take ticks. ``effect`` may raise TryAgain; failures are answered as in ``refusals``.
+
+    ``type`` is another where a product's event is taken like a tick: it says that there is something to look at.
+    """
 
     async def take(request: Request) -> Response:
         started = time.perf_counter()
         try:
-            tick = read(request)
+            tick = read(request, type)
             async with asyncio.timeout(TIMEOUT_S):
                 await effect()
         except Exception as error:  # the boundary: each failure has its answer, and none ends the process
@@ -45,9 +48,9 @@ def on_tick(app: App, path: str, effect: Callable[[], Awaitable[None]]) -> None:
     app.route("POST", path, take)
 
 
-def read(request: Request) -> Event:
+def read(request: Request, type: str = TYPE) -> Event:
     """The tick. Raises BadEvent for what is no CloudEvent, or one of another type."""
     event = parse(request.headers, request.body)
-    if event.type != TYPE:
-        raise BadEvent(f"type: {request.path} takes {TYPE}, not {event.type}")
+    if event.type != type:
+        raise BadEvent(f"type: {request.path} takes {type}, not {event.type}")
     return event

@@ -40,7 +40,8 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
     """How many days each kind is kept.
 
     ``transcript_days``: with the recordings' addresses and the unconfirmed carts. ``processed_event_days``: longer than
-    an event can wait in the outbox; those of a kept letter stay with it.
+    an event can wait in the outbox; those of a kept letter stay with it. ``order_pii_days``: an order's name, address,
+    notes and customer; the order itself stays. ``reservation_pii_days``: the same of a booking, from its end on.
     """
 
     processed_event_days: Days = 14
@@ -48,6 +49,8 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
     transcript_days: Days = 90
     caller_days: Days = 365
     customer_days: Days = 365
+    order_pii_days: Days = 365
+    reservation_pii_days: Days = 365
 
     def days(self) -> dict[retention.Kind, int]:
         return {
@@ -56,6 +59,8 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
             retention.TRANSCRIPTS: self.transcript_days,
             retention.CALLERS: self.caller_days,
             retention.CUSTOMERS: self.customer_days,
+            retention.ORDERS: self.order_pii_days,
+            retention.RESERVATIONS: self.reservation_pii_days,
         }
 
 

@@ -20,7 +20,7 @@ from eventing.consumers import consumer
 from eventing.serving import FunctionSettings, run
 from process import logs
 from process.asgi import App
-from stores import calls, live
+from stores import calls, live, locks
 from stores.calls import CallRecord
 from stores.postgres import Connection, Postgres
 from stores.redis import Redis, RedisError, connect
@@ -41,7 +41,7 @@ OUTCOME_OF_MISS: dict[MissedReason, Outcome] = {
 _SPOKEN: tuple[Outcome, ...] = ("answered", "abandoned")
 
 # The first event of a call makes its row. Until then there is none to lock, so the call itself is locked.
-_ONE_AT_A_TIME = "select pg_advisory_xact_lock(724503, hashtext($1))"
+_ONE_AT_A_TIME = f"select pg_advisory_xact_lock({locks.LOGGED_CALLS}, hashtext($1))"
 _SO_FAR = "select outcome, missed_reason, ended_at from call_log where id = $1 and started_at = $2 for update"
 _MISSED = "update call_log set missed_reason = $3 where id = $1 and started_at = $2"
 _TRANSFERRED = "update call_log set outcome = 'transferred' where id = $1 and started_at = $2"

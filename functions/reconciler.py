@@ -22,7 +22,7 @@ from typing import NamedTuple
 from prometheus_client import Counter, Gauge
 
 from domain.order import Cart, ConfirmedOrder
-from eventing.calling import RECONCILER, emit_of_call, emit_of_lost_call, order_refused, write_conversation
+from eventing.calling import emit_of_lost_call, emit_refused, write_conversation
 from eventing.catalogue import CallEnded, CallMissed, Payload
 from eventing.ordering import UNWRITABLE, write_order
 from eventing.refusals import TryAgain
@@ -139,7 +139,7 @@ async def _write_order(stores: Stores, note: PendingOrder) -> None:
     order = note.order
     try:
         async with stores.postgres.platform() as connection:
-            stored = await write_order(connection, order, stores.pii, caller=note.caller, source=RECONCILER)
+            stored = await write_order(connection, order, stores.pii, caller=note.caller)
     except FOR_GOOD as error:
         log.error("an order can never be written", call_id=order.call_id, why=type(error).__name__)
         await _tell_refused(stores, note)
@@ -148,7 +148,7 @@ async def _write_order(stores: Stores, note: PendingOrder) -> None:
         if stored.created:
             orders_reconciled_total.inc()
             log.warning("an order was written for its handler", call_id=order.call_id, order_id=order.id)
-    await pending.forget_order(stores.redis, order)
+    await pending.forget_written(stores.redis, stores.pii, note)
 
 
 async def _tell_refused(stores: Stores, note: PendingOrder) -> None:
@@ -157,10 +157,15 @@ async def _tell_refused(stores: Stores, note: PendingOrder) -> None:
     try:
         async with stores.postgres.platform() as connection:
             await calls.keep_unconfirmed(connection, order.restaurant_id, order.call_id, left, stores.pii)
-            refused = order_refused(order, note.caller)
-            await emit_of_call(connection, order.call_id, [refused], source=RECONCILER)
+            await emit_refused(connection, order, note.caller)
+        await _show_cart(stores, order.restaurant_id, order.call_id)
     except FOR_GOOD as error:  # such as a restaurant that is gone: there is nobody to tell
         log.error("a refused order can be told to nobody", call_id=order.call_id, why=type(error).__name__)
+
+
+async def _show_cart(stores: Stores, restaurant_id: str, call_id: str) -> None:
+    """The restaurant's open pages."""
+    await live.publish(stores.redis, restaurant_id, live.CartLeft(call_id=call_id))
 
 
 def _cart_of(order: ConfirmedOrder) -> Cart:
@@ -177,7 +182,9 @@ def _cart_of(order: ConfirmedOrder) -> Cart:
 async def _write_call(stores: Stores, note: PendingCall) -> None:
     try:
         async with stores.postgres.platform() as connection:
-            await write_conversation(connection, note.record, stores.pii, source=RECONCILER)
+            await write_conversation(connection, note.record, stores.pii)
+        if note.record.unconfirmed is not None:
+            await _show_cart(stores, note.record.restaurant_id, note.record.call_id)
     except FOR_GOOD as error:
         log.error("a call can never be logged", call_id=note.record.call_id, why=type(error).__name__)
     await pending.forget_call(stores.redis, note.record)
@@ -268,7 +275,9 @@ async def _close_lost_call(stores: Stores, lost: LostCall) -> None:
         if so_far is not None:
             calls_lost_total.inc()
             log.error("a call was lost with its bridge", call_id=call.call_id, node=call.bridge_node_id)
-    await live.call_ended(stores.redis, call.restaurant_id, call.call_id, datetime.now(UTC))
+    now = datetime.now(UTC)
+    await live.call_ended(stores.redis, call.restaurant_id, call.call_id, now)
+    await live.publish(stores.redis, call.restaurant_id, live.CallChanged(call_id=call.call_id, state="ended", at=now))
 
 
 async def _close(
@@ -284,7 +293,7 @@ async def _close(
         outcome = so_far.outcome
     if saved is not None and not so_far.conversed:
         left = _left(saved, refused) if order_id is None else None
-        await write_conversation(connection, _conversation(saved, caller, order_id, left), pii, source=RECONCILER)
+        await write_conversation(connection, _conversation(saved, caller, order_id, left), pii)
     record = CallRecord(
         id=call.call_id,
         restaurant_id=call.restaurant_id,
@@ -318,7 +327,7 @@ async def _is_written(connection: Connection, saved: Checkpoint, caller: str, pi
     assert saved.confirmed is not None
     try:
         async with connection.transaction():  # a savepoint: the call is closed all the same
-            await write_order(connection, saved.confirmed, pii, caller=caller, source=RECONCILER)
+            await write_order(connection, saved.confirmed, pii, caller=caller)
     except FOR_GOOD as error:
         log.error("an order can never be written", call_id=saved.call_id, why=type(error).__name__)
         orders_unwritable_total.inc()

@@ -58,7 +58,9 @@ class CustomParameters(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """What the handler has to know beyond Twilio's start. On the wire every value is a string, as there.
 
     ``early_audio_ms`` of the caller were kept while nobody listened and follow at once, faster than real
-    time. ``greeting_remaining_ms`` of ``greeting_text`` are still to be played to the caller.
+    time. ``greeting_remaining_ms`` of ``greeting_text`` are still to be played to the caller. ``resumed``: an earlier
+    handler had the caller and is gone, whether or not it left anything behind. The caller was asked to wait, which is
+    what is still to be played then, and expects to be spoken to.
     """
 
     attempt: int = 1
@@ -66,6 +68,7 @@ class CustomParameters(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     early_audio_ms: int = 0
     greeting_text: str = ""
     greeting_remaining_ms: int = 0
+    resumed: bool = False
 
 
 class StartBody(msgspec.Struct, frozen=True, rename="camel"):
@@ -248,6 +251,7 @@ class BridgeStream:
                 "earlyAudioMs": str(parameters.early_audio_ms),
                 "greetingText": parameters.greeting_text,
                 "greetingRemainingMs": str(parameters.greeting_remaining_ms),
+                "resumed": "true" if parameters.resumed else "false",
             },
         }
         return self._message("start", body)

@@ -140,7 +140,7 @@ class RoomSeed(_Node, frozen=True):
 
 class LineSeed(_Node, frozen=True):
     number: Annotated[str, msgspec.Meta(pattern=r"^\+[1-9]\d{6,14}$")]
-    provider: Literal["sip", "twilio"]
+    provider: Literal["sip", "twilio", "audiosocket"]
     domain: str = ""
     username: str = ""
 

@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from domain.restaurant import OpeningException, Restaurant
+from eventing import lines as line_changes
 from eventing import outbox
-from eventing.catalogue import GreetingChanged, LineChanged
+from eventing.catalogue import GreetingChanged
 from process import settings
 from seeds.build import faq_of, menu_of, restaurant_of, seed_id
 from seeds.files import SEED_FILES, LineSeed, SeedError, SeedFile, read
@@ -129,8 +130,9 @@ async def _line(
         await lines.get(connection, line_id)
     except NotFoundError:
         password = secrets.token_urlsafe(12) if line.domain else ""
-        await lines.create(
+        await line_changes.create(
             connection,
+            source=SOURCE,
             restaurant_id=restaurant.id,
             number=line.number,
             cipher=cipher,
@@ -140,8 +142,6 @@ async def _line(
             sip_password=password,
             line_id=line_id,
         )
-        event = LineChanged(restaurant_id=restaurant.id, phone_line_id=line_id, change="created")
-        await outbox.emit(connection, event, source=SOURCE, subject=line_id)
     return SeededLine(line_id, restaurant.id, restaurant.name, line.number, line.username, password)
 
 

@@ -16,8 +16,9 @@ import msgspec
 from domain.calls import LeftBecause, Outcome
 from domain.order import Cart
 from stores.checkpoints import Utterance
-from stores.ciphers import PiiCipher
+from stores.ciphers import PiiCipher, RowReader
 from stores.errors import NotFoundError
+from stores.paging import Position
 from stores.postgres import Connection
 
 _NO_LINE = uuid.UUID(int=0)  # deleted meanwhile
@@ -46,13 +47,36 @@ class CallRecord:
     caller: str = ""
 
 
+class UnconfirmedCart(msgspec.Struct, frozen=True):
+    """A cart that nobody agreed to, for the restaurant to call back about. Personal: it holds a name, an address."""
+
+    cart: Cart
+    total_cents: int
+    reason: LeftBecause
+
+
+NOT_SERVED: tuple[LoggedOutcome, ...] = ("abandoned", "busy", "failed", "lost")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedCall(CallRecord):
-    """A call as the staff read it. ``recent`` leaves the transcript out; no cipher leaves ``caller`` empty."""
+    """A call as the staff read it. No cipher leaves ``caller`` empty and ``unconfirmed`` None.
+
+    ``recent`` leaves the transcript and the cart out; ``left_a_cart`` tells that there is one. ``unreadable`` names
+    those of ``caller`` and ``unconfirmed`` whose ciphertext can't be read; they are empty, too.
+    """
 
     transcript: tuple[Utterance, ...] = ()
     usage: Mapping[str, Any]
     cost_dollars: float
+    left_a_cart: bool = False
+    unconfirmed: UnconfirmedCart | None = None
+    unreadable: frozenset[str] = frozenset()
+
+    @property
+    def missed(self) -> bool:
+        """Whether the caller was not served, or not to the end."""
+        return bool(self.missed_reason) or self.outcome in NOT_SERVED
 
 
 async def record_started(
@@ -177,12 +201,21 @@ async def record_ended(conn: Connection, record: CallRecord, *, pii: PiiCipher |
     )
 
 
-class UnconfirmedCart(msgspec.Struct, frozen=True):
-    """A cart that nobody agreed to, for the restaurant to call back about. Personal: it holds a name, an address."""
-
-    cart: Cart
-    total_cents: int
-    reason: LeftBecause
+async def record_order(
+    conn: Connection, restaurant_id: str, call_id: str, order_id: str, confirmed_at: datetime
+) -> None:
+    """Name the order that the call led to, whether or not its end is known; a call that did was not missed."""
+    await conn.execute(
+        "update call_log set order_id = $3, outcome = case outcome when 'lost' then 'order_confirmed' else outcome end,"
+        " missed_reason = case missed_reason when 'bridge_lost' then '' else missed_reason end"
+        # No call lasts for a day: only the partitions of these days are looked at.
+        " where restaurant_id = $1 and id = $2 and started_at between $4::timestamptz - interval '1 day' and $4"
+        " and order_id is distinct from $3",
+        restaurant_id,
+        call_id,
+        order_id,
+        confirmed_at,
+    )
 
 
 class ConversationRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -259,30 +292,51 @@ def _caller(restaurant_id: str, caller: str, pii: PiiCipher | None) -> tuple[byt
     return pii.encrypt(restaurant_id, caller), pii.phone_hash(restaurant_id, caller)
 
 
-# Without the transcript: it is stored out of line, and reading it for a page of calls would cost more than the page.
+# Without the transcript and the cart: they are stored out of line, and reading them for a page of calls would cost more
+# than the page.
 _COLUMNS = (
     "id, restaurant_id, started_at, outcome, phone_line_id, bridge_node_id, attempts, answered_at, joined_at,"
-    " ended_at, duration_ms, missed_reason, recording, order_id, caller_encrypted, usage, cost_dollars"
+    " ended_at, duration_ms, missed_reason, recording, order_id, caller_encrypted, usage, cost_dollars,"
+    " unconfirmed_encrypted is not null as left_a_cart"
 )
 
 
 async def recent(
-    conn: Connection, limit: int = 50, before: datetime | None = None, *, pii: PiiCipher | None = None
+    conn: Connection, limit: int = 50, after: Position | None = None, *, pii: PiiCipher | None = None
 ) -> tuple[LoggedCall, ...]:
-    """Newest first, without transcripts; ``before`` is the ``started_at`` of the last one of the page before."""
+    """Newest first, without transcripts and carts; ``after`` is where the page before ended."""
+    # "<=" bounds the index, which (started_at, id) < (…) could not: its id ascends while its time descends.
     rows = await conn.fetch(
-        f"select {_COLUMNS}, '[]'::jsonb as transcript from call_log"
-        " where started_at < coalesce($2::timestamptz, 'infinity') order by started_at desc, id limit $1",
+        f"select {_COLUMNS}, '[]'::jsonb as transcript, null::bytea as unconfirmed_encrypted from call_log"
+        " where started_at <= coalesce($2::timestamptz, 'infinity')"
+        " and (started_at < coalesce($2::timestamptz, 'infinity') or id > $3::text)"
+        " order by started_at desc, id limit $1",
         limit,
-        before,
+        after and after.at,
+        after and after.id,
+    )
+    return tuple(_call(row, pii) for row in rows)
+
+
+async def unconfirmed(
+    conn: Connection, since: datetime, limit: int, *, pii: PiiCipher | None = None
+) -> tuple[LoggedCall, ...]:
+    """Calls begun since then whose caller left a cart that nobody agreed to. Newest first, without transcripts."""
+    rows = await conn.fetch(
+        f"select {_COLUMNS}, '[]'::jsonb as transcript, unconfirmed_encrypted from call_log"
+        " where unconfirmed_encrypted is not null and started_at >= $1 order by started_at desc, id limit $2",
+        since,
+        limit,
     )
     return tuple(_call(row, pii) for row in rows)
 
 
 async def get(conn: Connection, call_id: str, *, pii: PiiCipher | None = None) -> LoggedCall:
-    """With its transcript. Raises NotFoundError."""
+    """With its transcript and its cart. Raises NotFoundError."""
     row = await conn.fetchrow(
-        f"select {_COLUMNS}, transcript from call_log where id = $1 order by started_at desc limit 1", call_id
+        f"select {_COLUMNS}, transcript, unconfirmed_encrypted from call_log where id = $1"
+        " order by started_at desc limit 1",
+        call_id,
     )
     if row is None:
         raise NotFoundError("call", call_id)
@@ -290,7 +344,9 @@ async def get(conn: Connection, call_id: str, *, pii: PiiCipher | None = None) -
 
 
 def _call(row: asyncpg.Record, pii: PiiCipher | None) -> LoggedCall:
-    caller = row["caller_encrypted"]
+    reader = RowReader(pii, row["restaurant_id"])
+    caller = reader.text("caller", row["caller_encrypted"])
+    cart = reader.struct("unconfirmed", row["unconfirmed_encrypted"], UnconfirmedCart)
     return LoggedCall(
         id=row["id"],
         restaurant_id=row["restaurant_id"],
@@ -306,8 +362,11 @@ def _call(row: asyncpg.Record, pii: PiiCipher | None) -> LoggedCall:
         missed_reason=row["missed_reason"],
         recording=row["recording"],
         order_id=row["order_id"],
-        caller=pii.decrypt(row["restaurant_id"], caller) if pii and caller else "",
+        caller=caller,
         transcript=msgspec.convert(row["transcript"], tuple[Utterance, ...]),
         usage=row["usage"],
         cost_dollars=float(row["cost_dollars"]),
+        left_a_cart=row["left_a_cart"],
+        unconfirmed=cart,
+        unreadable=reader.unreadable,
     )

@@ -15,6 +15,15 @@ if TYPE_CHECKING:  # a call handler saves with a client of its own: redis-py is 
 
 LIFETIME_S = 2 * 60 * 60
 
+# A handler that was frozen wakes when another one has long gone on with the call: its state is the older one.
+_SAVE = """
+local read, kept = pcall(cjson.decode, redis.call('GET', KEYS[1]) or '{}')
+local newest = read and type(kept) == 'table' and tonumber(kept.attempt) or 0
+if newest > tonumber(ARGV[2]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
+return 1
+"""
+
 
 class Utterance(msgspec.Struct, frozen=True):
     """One side's words. Personal data: never in a log."""
@@ -48,8 +57,12 @@ _decoder = msgspec.json.Decoder(Checkpoint)
 
 
 async def save(redis: RedisCommands, call_id: str, checkpoint: Checkpoint) -> None:
-    """Replace the call's checkpoint. Raises while Redis is away (``redis_away``): the call goes on without."""
-    await redis.set(keys.call_checkpoint(call_id), msgspec.json.encode(checkpoint), ex=LIFETIME_S)
+    """Replace the call's checkpoint, unless a later attempt wrote it.
+
+    Raises while Redis is away (``redis_away``): the call goes on without.
+    """
+    encoded = msgspec.json.encode(checkpoint)
+    await redis.eval(_SAVE, 1, keys.call_checkpoint(call_id), encoded, str(checkpoint.attempt), str(LIFETIME_S))
 
 
 async def load(redis: RedisCommands, call_id: str) -> Checkpoint | None:

@@ -9,10 +9,14 @@ import hashlib
 import hmac
 import os
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+T = TypeVar("T")
 
 KEY_BYTES = 32
 IV_BYTES = 12
@@ -106,6 +110,45 @@ class PiiCipher:
         """32 bytes, the same for the same number at the same restaurant, however it is punctuated."""
         digits = "".join(character for character in number if character.isdigit() or character == "+")
         return hmac.new(self._lookup_key, f"{restaurant_id}:{digits}".encode(), hashlib.sha256).digest()
+
+
+class RowReader:
+    """Reads what is encrypted in one row, for people to look at.
+
+    A ciphertext that can't be read (another key, another release, damaged) leaves its field empty and is named in
+    ``unreadable``: one such field must not cost the page that it stands on.
+    """
+
+    def __init__(self, pii: PiiCipher | None, restaurant_id: str) -> None:
+        """Without a cipher every field is empty, and none is unreadable."""
+        self._pii = pii
+        self._restaurant_id = restaurant_id
+        self._unreadable: set[str] = set()
+
+    @property
+    def unreadable(self) -> frozenset[str]:
+        """Complete once every field has been read."""
+        return frozenset(self._unreadable)
+
+    def text(self, field: str, stored: bytes | None) -> str:
+        if self._pii is None or not stored:
+            return ""
+        try:
+            return self._pii.decrypt(self._restaurant_id, stored)
+        except ValueError:  # CipherError is one, UnicodeDecodeError another
+            self._unreadable.add(field)
+            return ""
+
+    def struct(self, field: str, stored: bytes | None, kind: type[T]) -> T | None:
+        """A value that was encrypted as JSON."""
+        text = self.text(field, stored)
+        if not text:
+            return None
+        try:
+            return msgspec.json.decode(text, type=kind)
+        except msgspec.DecodeError:
+            self._unreadable.add(field)
+            return None
 
 
 def derive_key(master_key: bytes, purpose: str) -> bytes:

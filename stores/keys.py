@@ -7,6 +7,8 @@ CALLS_TODAY = "stats:calls_today"
 CALLS_IN_PROGRESS = "calls:in_progress"
 PENDING_ORDERS = "orders:pending"
 PENDING_CALLS = "calls:pending"
+LINES_CHANGED = "lines:changed"
+"""A pub/sub channel."""
 
 
 def restaurant_config(restaurant_id: str) -> str:
@@ -44,6 +46,11 @@ def restaurant_generation(restaurant_id: str) -> str:
 def restaurant_calls(restaurant_id: str) -> str:
     """A hash: what is known of each call in progress, by its id."""
     return f"resto:{restaurant_id}:calls"
+
+
+def restaurant_call_states(restaurant_id: str) -> str:
+    """A hash: the last told state of each call in progress, by its id."""
+    return f"resto:{restaurant_id}:call_states"
 
 
 def restaurant_live(restaurant_id: str) -> str:

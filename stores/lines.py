@@ -1,33 +1,55 @@
 """Phone lines, and which bridge node holds each at its registrar.
 
-A line's id is the user part of its SIP Contact, so it is also what an INVITE is recognised by. Functions that
-read the encrypted SIP password need the platform role; the app role may write one and never read it.
+A line's id is the user part of its SIP Contact, so it is also what an INVITE is recognised by; a line of Asterisk's
+AudioSocket is recognised by ``audiosocket_uuid``, one of Twilio by its number. Functions that read the encrypted SIP
+password or Twilio auth token need the platform role; the app role may write them and never read them.
 """
 
 import uuid
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 import asyncpg
 
+from domain.assignment import AssignedLine, Move
+from domain.phone_numbers import one_form
 from stores.ciphers import SipPasswordCipher
 from stores.errors import NotFoundError, require
 from stores.postgres import Connection
 
-Provider = Literal["sip", "twilio"]
+Provider = Literal["sip", "twilio", "audiosocket"]
 RegistrationStatus = Literal["registered", "unregistered", "error"]
 
-_PUBLIC = "l.id, l.restaurant_id, l.number, l.provider, l.sip_domain, l.sip_username, l.is_active"
+_PUBLIC = "l.id, l.restaurant_id, l.number, l.provider, l.sip_domain, l.sip_username, l.is_active, l.audiosocket_uuid"
+_ASSIGNMENT = "r.bridge_node_id, r.leaving_node_id, coalesce(r.generation, 0) as generation"
+_UNASSIGNED = "null::text as bridge_node_id, null::text as leaving_node_id, 0::bigint as generation"
 _WITH_PASSWORD = (
-    f"select {_PUBLIC}, l.sip_password, r.bridge_node_id"
+    f"select {_PUBLIC}, l.sip_password, l.twilio_auth_token, {_ASSIGNMENT}"
     " from phone_line l left join sip_registration r on r.phone_line_id = l.id"
 )
+# Lines that are registered somewhere: the others' calls come from peers, to whichever node they dial.
+_REGISTERS = "l.is_active and l.provider = 'sip' and l.sip_domain <> '' and l.sip_username <> ''"
+_SIP_URI = "'sip:' || l.sip_username || '@' || l.sip_domain"
+LONGEST_CALL = timedelta(minutes=70)  # a bridge ends each call after an hour
+
+
+class NumberTakenError(ValueError):
+    """Another active line has the number, in whatever spelling."""
+
+    def __init__(self, number: str) -> None:
+        self.number = number
+        super().__init__(f"number: an active line has {number} already")
 
 
 @dataclass(frozen=True, slots=True)
 class PhoneLine:
-    """``sip_password`` is as stored: decrypt it with SipPasswordCipher. ``bridge_node_id`` is None when no node
-    has the line."""
+    """``sip_password`` and ``twilio_auth_token`` are as stored: decrypt them with SipPasswordCipher.
+
+    ``audiosocket_uuid`` is "" but for AudioSocket's lines. ``bridge_node_id`` is the node that shall register the line,
+    None when no node has it; ``leaving_node_id`` the one that keeps it until then. ``generation`` grows with each move.
+    """
 
     id: str
     restaurant_id: str
@@ -38,6 +60,10 @@ class PhoneLine:
     is_active: bool = True
     sip_password: str = ""
     bridge_node_id: str | None = None
+    leaving_node_id: str | None = None
+    generation: int = 0
+    audiosocket_uuid: str = ""
+    twilio_auth_token: str = ""
 
 
 async def active_lines(conn: Connection) -> tuple[PhoneLine, ...]:
@@ -65,31 +91,47 @@ async def create(
     sip_username: str = "",
     sip_password: str = "",
     line_id: str = "",
+    twilio_auth_token: str = "",
 ) -> PhoneLine:
-    """``sip_password`` in clear; stored encrypted under the line's id, a new one unless given.
+    """``sip_password`` and ``twilio_auth_token`` in clear; stored encrypted under the line's id, a new one unless
+    given. A line of the provider ``audiosocket`` gets a new ``audiosocket_uuid``.
 
-    Raises asyncpg.UniqueViolationError when an active line has the number, CheckViolationError when it is none.
+    ``number`` in any spelling; one in national form is of the restaurant's country. Raises InvalidNumberError,
+    NumberTakenError, NotFoundError for the restaurant.
     """
+    country = await conn.fetchval("select country from restaurant where id = $1", restaurant_id)
+    require(country, "restaurant", restaurant_id)
     line = PhoneLine(
         id=line_id or str(uuid.uuid4()),
         restaurant_id=restaurant_id,
-        number=number,
+        number=one_form(number, country),
         provider=provider,
         sip_domain=sip_domain,
         sip_username=sip_username,
+        audiosocket_uuid=str(uuid.uuid4()) if provider == "audiosocket" else "",
     )
-    await conn.execute(
-        "insert into phone_line (id, restaurant_id, number, provider, sip_domain, sip_username, sip_password)"
-        " values ($1, $2, $3, $4, $5, $6, $7)",
-        line.id,
-        restaurant_id,
-        number,
-        provider,
-        sip_domain,
-        sip_username,
-        cipher.encrypt(line.id, sip_password) if sip_password else "",
-    )
+    try:
+        async with conn.transaction():  # a savepoint: the caller's transaction goes on
+            await conn.execute(
+                "insert into phone_line (id, restaurant_id, number, provider, sip_domain, sip_username, sip_password,"
+                " audiosocket_uuid, twilio_auth_token) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                line.id,
+                restaurant_id,
+                line.number,
+                provider,
+                sip_domain,
+                sip_username,
+                cipher.encrypt(line.id, sip_password) if sip_password else "",
+                line.audiosocket_uuid or None,
+                cipher.encrypt(line.id, twilio_auth_token) if twilio_auth_token else "",
+            )
+    except asyncpg.UniqueViolationError as error:
+        raise _taken(error, line.number) from None
     return line
+
+
+def _taken(error: asyncpg.UniqueViolationError, number: str) -> Exception:
+    return NumberTakenError(number) if error.constraint_name == "phone_line_by_number" else error
 
 
 async def set_password(conn: Connection, line_id: str, sip_password: str, cipher: SipPasswordCipher) -> None:
@@ -102,55 +144,140 @@ async def set_password(conn: Connection, line_id: str, sip_password: str, cipher
     require(done, "phone line", line_id)
 
 
-async def set_active(conn: Connection, line_id: str, is_active: bool) -> None:
-    """Raises NotFoundError, asyncpg.UniqueViolationError when another active line has the number."""
-    done = await conn.fetchval("update phone_line set is_active = $2 where id = $1 returning id", line_id, is_active)
-    require(done, "phone line", line_id)
-
-
-async def assign(conn: Connection, line_id: str, node_id: str) -> None:
-    """Give the line to a node, which registers it next. Platform role. Raises NotFoundError,
-    asyncpg.ForeignKeyViolationError for an unknown node."""
+async def set_twilio_auth_token(conn: Connection, line_id: str, token: str, cipher: SipPasswordCipher) -> None:
+    """The auth token of the Twilio account that has the line's number. Raises NotFoundError."""
     done = await conn.fetchval(
-        "insert into sip_registration (restaurant_id, phone_line_id, bridge_node_id, sip_uri)"
-        " select restaurant_id, id, $2, 'sip:' || coalesce(nullif(sip_username, ''), number) || '@' || sip_domain"
-        " from phone_line where id = $1"
-        " on conflict (phone_line_id) do update set bridge_node_id = excluded.bridge_node_id,"
-        " sip_uri = excluded.sip_uri, status = 'unregistered', error = '', registered_at = null returning id",
+        "update phone_line set twilio_auth_token = $2 where id = $1 returning id",
         line_id,
-        node_id,
+        cipher.encrypt(line_id, token),
     )
     require(done, "phone line", line_id)
+
+
+async def set_active(conn: Connection, line_id: str, is_active: bool) -> None:
+    """Raises NotFoundError, NumberTakenError."""
+    try:
+        async with conn.transaction():
+            done = await conn.fetchval(
+                "update phone_line set is_active = $2 where id = $1 returning id", line_id, is_active
+            )
+    except asyncpg.UniqueViolationError as error:
+        number = await conn.fetchval("select number from phone_line where id = $1", line_id)
+        raise _taken(error, number) from None
+    require(done, "phone line", line_id)
+
+
+# --- Who has which line; all of it needs the platform role ----------------------------------------------------------
+
+
+async def assignments(conn: Connection) -> tuple[AssignedLine, ...]:
+    """Every active line that registers, the oldest first."""
+    in_call = await conn.fetch(
+        "select distinct phone_line_id from call_log where ended_at is null and started_at > now() - $1::interval"
+        " and phone_line_id is not null",
+        LONGEST_CALL,
+    )
+    busy = {row["phone_line_id"] for row in in_call}
+    rows = await conn.fetch(
+        "select l.id, n.id as node, r.leaving_node_id from phone_line l"
+        " left join sip_registration r on r.phone_line_id = l.id left join sip_bridge_node n on n.id = r.bridge_node_id"
+        f" where {_REGISTERS} order by l.created_at, l.id"
+    )
+    return tuple(AssignedLine(row["id"], row["node"], row["leaving_node_id"], row["id"] in busy) for row in rows)
+
+
+async def move(conn: Connection, moves: Iterable[Move]) -> None:
+    """Give each line to its node, which registers it next. Raises asyncpg.ForeignKeyViolationError for an unknown
+    node."""
+    wanted = list(moves)
+    await conn.execute(
+        "insert into sip_registration as r (restaurant_id, phone_line_id, bridge_node_id, leaving_node_id, sip_uri)"
+        f" select l.restaurant_id, l.id, m.node, m.leaving, {_SIP_URI}"
+        " from unnest($1::uuid[], $2::text[], $3::text[]) as m (line, node, leaving)"
+        " join phone_line l on l.id = m.line"
+        " on conflict (phone_line_id) do update set bridge_node_id = excluded.bridge_node_id,"
+        " leaving_node_id = excluded.leaving_node_id, sip_uri = excluded.sip_uri, status = 'unregistered', error = '',"
+        " registered_at = null, generation = r.generation + 1, moved_at = now()",
+        [one.line_id for one in wanted],
+        [one.to for one in wanted],
+        [one.leaving for one in wanted],
+    )
+
+
+async def strand(conn: Connection, line_ids: Collection[str], why: str) -> int:
+    """No living node has these lines: say so, for people to see. How many of them did not say it yet."""
+    done = await conn.fetch(
+        "insert into sip_registration as r (restaurant_id, phone_line_id, sip_uri, status, error)"
+        f" select l.restaurant_id, l.id, {_SIP_URI}, 'error', $2"
+        " from phone_line l where l.id = any($1::uuid[])"
+        " on conflict (phone_line_id) do update set status = 'error', error = excluded.error"
+        " where (r.status, r.error) is distinct from ('error', excluded.error) returning id",
+        list(line_ids),
+        why,
+    )
+    return len(done)
+
+
+async def let_go(conn: Connection, hand_over: timedelta) -> int:
+    """Forget who has lines that register no more, and end hand-overs that took too long or whose old node is down.
+
+    How many rows changed.
+    """
+    gone = await conn.fetch(
+        "delete from sip_registration r using phone_line l where l.id = r.phone_line_id"
+        f" and not ({_REGISTERS}) returning r.id"
+    )
+    ended = await conn.fetch(
+        "update sip_registration r set leaving_node_id = null where leaving_node_id is not null"
+        " and (moved_at < now() - $1::interval"
+        " or leaving_node_id in (select id from sip_bridge_node where status = 'down')) returning id",
+        hand_over,
+    )
+    return len(gone) + len(ended)
+
+
+async def node_started(conn: Connection, node_id: str) -> None:
+    """The node has registered nothing yet, whatever its rows say of its last life."""
+    await conn.execute(
+        "update sip_registration set status = 'unregistered', error = '' where bridge_node_id = $1", node_id
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of a report: not ``written`` when the line has moved meanwhile; ``handed_over`` when its old node
+    may let it go now."""
+
+    written: bool
+    handed_over: bool = False
 
 
 async def set_registration(
-    conn: Connection, line_id: str, node_id: str, status: RegistrationStatus, error: str = ""
-) -> bool:
-    """What the registrar said. False, and nothing written, when the line has moved to another node meanwhile.
-
-    Platform role.
-    """
-    done = await conn.fetchval(
-        "update sip_registration set status = $3, error = $4,"
-        " registered_at = case when $3 = 'registered' then now() else registered_at end"
-        " where phone_line_id = $1 and bridge_node_id = $2 returning id",
+    conn: Connection, line_id: str, node_id: str, generation: int, status: RegistrationStatus, error: str = ""
+) -> Told:
+    """What the registrar said to the node that had the line in its ``generation``."""
+    row = await conn.fetchrow(
+        "with before as (select id, leaving_node_id from sip_registration"
+        " where phone_line_id = $1 and bridge_node_id = $2 and generation = $3 for update)"
+        " update sip_registration r set status = $4, error = $5,"
+        " registered_at = case when $4 = 'registered' then now() else r.registered_at end,"
+        " leaving_node_id = case when $4 = 'registered' then null else r.leaving_node_id end"
+        " from before where r.id = before.id returning before.leaving_node_id is not null as in_hand_over",
         line_id,
         node_id,
+        generation,
         status,
         error,
     )
-    return done is not None
-
-
-async def unassign(conn: Connection, line_id: str) -> None:
-    """Platform role."""
-    await conn.execute("delete from sip_registration where phone_line_id = $1", line_id)
+    return Told(False) if row is None else Told(True, row["in_hand_over"] and status == "registered")
 
 
 async def get(conn: Connection, line_id: str) -> PhoneLine:
     """A line, active or not, without its password. Raises NotFoundError."""
     row = await conn.fetchrow(
-        f"select {_PUBLIC}, '' as sip_password, null::text as bridge_node_id from phone_line l where l.id = $1", line_id
+        f"select {_PUBLIC}, '' as sip_password, '' as twilio_auth_token, {_UNASSIGNED} from phone_line l"
+        " where l.id = $1",
+        line_id,
     )
     if row is None:
         raise NotFoundError("phone line", line_id)
@@ -168,4 +295,8 @@ def _line(row: asyncpg.Record) -> PhoneLine:
         is_active=row["is_active"],
         sip_password=row["sip_password"],
         bridge_node_id=row["bridge_node_id"],
+        leaving_node_id=row["leaving_node_id"],
+        generation=row["generation"],
+        audiosocket_uuid=row["audiosocket_uuid"] or "",
+        twilio_auth_token=row["twilio_auth_token"],
     )

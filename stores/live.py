@@ -1,13 +1,13 @@
 """What happens now: the live feed of a restaurant, the calls in progress, who waits, and the nodes' heartbeats.
 
-The feed is pub/sub and keeps nothing: who is not subscribed has missed it. Counters are for people to look at;
-nothing is decided by them.
+The feed is pub/sub and keeps nothing but the state of each call in progress: who is not subscribed has missed the
+rest. Counters are for people to look at; nothing is decided by them.
 """
 
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 import msgspec
 
@@ -69,6 +69,12 @@ class OrderTaken(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_
     lines: tuple[TakenLine, ...]
 
 
+class CartLeft(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="cart_left"):
+    """The call's row now holds a cart that nobody agreed to."""
+
+    call_id: str
+
+
 class BargedIn(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="barge_in"):
     """``ms`` from the caller's first sound to the assistant's silence."""
 
@@ -85,11 +91,17 @@ class EventHandled(msgspec.Struct, frozen=True, kw_only=True, rename="camel", ta
     ms: float
 
 
-LiveEvent = CallChanged | Spoke | ToolUsed | OrderTaken | BargedIn | EventHandled
+LiveEvent = CallChanged | Spoke | ToolUsed | OrderTaken | CartLeft | BargedIn | EventHandled
 
 
 async def publish(redis: "RedisCommands", restaurant_id: str, event: LiveEvent) -> None:
-    await redis.publish(keys.restaurant_live(restaurant_id), msgspec.json.encode(event))
+    """Tell who is subscribed. A call's state is also kept, until the call is given up, for who comes later."""
+    channel, message = keys.restaurant_live(restaurant_id), msgspec.json.encode(event)
+    if isinstance(event, CallChanged):
+        calls, states = keys.restaurant_calls(restaurant_id), keys.restaurant_call_states(restaurant_id)
+        await redis.eval(_TELL_STATE, 3, calls, states, channel, event.call_id, event.state, message)
+    else:
+        await redis.publish(channel, message)
 
 
 class QueuedCall(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -164,6 +176,7 @@ async def call_ended(redis: "Redis", restaurant_id: str, call_id: str, now: date
     async with redis.pipeline(transaction=True) as together:
         together.zrem(keys.CALLS_IN_PROGRESS, _member(restaurant_id, call_id))
         together.hdel(keys.restaurant_calls(restaurant_id), call_id)
+        together.hdel(keys.restaurant_call_states(restaurant_id), call_id)
         together.delete(keys.call_checkpoint(call_id))
         together.eval(_COUNT_CALLS, 2, keys.CALLS_IN_PROGRESS, keys.ACTIVE_CALLS, str(now.timestamp()))
         await together.execute()
@@ -173,6 +186,27 @@ async def calls_of(redis: "Redis", restaurant_id: str) -> tuple[LiveCall, ...]:
     """The restaurant's calls in progress, those just lost included, the oldest first."""
     stored = await redis.hvals(keys.restaurant_calls(restaurant_id))
     return tuple(sorted((_live_call(one) for one in stored), key=lambda call: call.started_at))
+
+
+async def on_the_phone(
+    redis: "Redis", restaurant_id: str, now: datetime
+) -> tuple[tuple[LiveCall, CallState | None], ...]:
+    """The restaurant's calls that hold their lease and have not ended, the oldest first, each with its last told state.
+
+    The state is None when nothing was told of the call since Redis lost its data.
+    """
+    calls = await calls_of(redis, restaurant_id)
+    if not calls:
+        return ()
+    async with redis.pipeline(transaction=False) as together:
+        together.zmscore(keys.CALLS_IN_PROGRESS, [_member(restaurant_id, call.call_id) for call in calls])
+        together.hmget(keys.restaurant_call_states(restaurant_id), [call.call_id for call in calls])
+        leases, told = await together.execute()
+    return tuple(
+        (call, cast(CallState | None, state and state.decode()))
+        for call, lease, state in zip(calls, leases, told, strict=True)
+        if lease is not None and lease > now.timestamp() and state != b"ended"
+    )
 
 
 class LostCall(NamedTuple):
@@ -220,6 +254,20 @@ async def bridge_heartbeat(redis: "Redis", node_id: str, registered_lines: Itera
         await together.execute()
 
 
+async def bridges_alive(redis: "Redis", node_ids: Iterable[str]) -> tuple[str, ...]:
+    """Those of the nodes that have a heartbeat in Redis."""
+    asked = tuple(node_ids)
+    if not asked:
+        return ()
+    beats = await redis.mget([keys.bridge_heartbeat(node_id) for node_id in asked])
+    return tuple(node_id for node_id, beat in zip(asked, beats, strict=True) if beat is not None)
+
+
+async def lines_changed(redis: "RedisCommands", what: Literal["edited", "assigned"]) -> None:
+    """Tell every bridge to read the lines again: after the transaction that changed them, or who has them."""
+    await redis.publish(keys.LINES_CHANGED, what.encode())
+
+
 async def worker_heartbeat(
     redis: "Redis", worker_id: str, status: Literal["idle", "busy", "draining"], call: WorkerCall | None = None
 ) -> None:
@@ -238,6 +286,11 @@ _COUNT_DAY = f"""
 redis.call('incr', KEYS[1])
 local now = tonumber(redis.call('time')[1])
 return redis.call('expireat', KEYS[1], now - now % {DAY_S} + {DAY_S})
+"""
+# Only of a call that is known: a state that comes after the call was given up would stay for ever.
+_TELL_STATE = """
+if redis.call('hexists', KEYS[1], ARGV[1]) == 1 then redis.call('hset', KEYS[2], ARGV[1], ARGV[2]) end
+return redis.call('publish', KEYS[3], ARGV[3])
 """
 # Counted and not incremented: a bridge that dies leaves no count behind, only leases that run out.
 _COUNT_CALLS = "return redis.call('set', KEYS[2], redis.call('zcount', KEYS[1], ARGV[1], '+inf'))"

@@ -17,10 +17,9 @@ import asyncpg
 import msgspec
 
 from process import logs, settings
-from stores import partitions
+from stores import locks, partitions
 from stores.postgres import Connection, PostgresUnavailableError, connect
 
-LOCK = 724501  # any number, the same in every release: what the advisory lock is known by
 LOCK_TIMEOUT_S = 120  # the longest that another deployment's migrations are waited for
 APP_ROLE = "alloresto_app"
 PLATFORM_ROLE = "alloresto_platform"
@@ -71,9 +70,10 @@ async def migrate(
     """
     await _create_database(url, connect_timeout_s)
     connection = await connect(url, timeout_s=connect_timeout_s)
+    connection.add_log_listener(_tell)
     try:
         await connection.execute(f"set lock_timeout = '{LOCK_TIMEOUT_S}s'")
-        await connection.execute("select pg_advisory_lock($1)", LOCK)
+        await connection.execute("select pg_advisory_lock($1)", locks.MIGRATIONS)
         applied = await _apply(connection, shipped_migrations() if migrations is None else migrations)
         for role, password in ((APP_ROLE, app_password), (PLATFORM_ROLE, platform_password)):
             if password:  # ALTER ROLE takes no parameters, so the server quotes the literal itself
@@ -84,6 +84,12 @@ async def migrate(
         return applied
     finally:
         await connection.close()
+
+
+def _tell(connection: object, message: asyncpg.PostgresLogMessage) -> None:
+    """What a migration asks the operator to see to."""
+    if message.severity_en == "WARNING":
+        log.warning("a migration says", what=message.message)
 
 
 async def _apply(connection: Connection, migrations: tuple[Migration, ...]) -> list[str]:

@@ -1,5 +1,6 @@
 """Bridge nodes and call workers, by their heartbeats. All of it needs the platform role."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -47,22 +48,34 @@ async def heartbeat(
     )
 
 
-async def least_loaded(conn: Connection) -> BridgeNode | None:
-    """The healthy node with the most room, counting lines assigned and not only registered; None when all are full."""
-    row = await conn.fetchrow(
-        "select n.* from sip_bridge_node n left join sip_registration r on r.bridge_node_id = n.id"
-        " where n.status = 'healthy' group by n.id having count(r.id) < n.max_registrations"
-        " order by count(r.id)::float8 / n.max_registrations, n.id limit 1"
+async def all_nodes(conn: Connection) -> tuple[BridgeNode, ...]:
+    rows = await conn.fetch("select * from sip_bridge_node order by id")
+    return tuple(_node(row) for row in rows)
+
+
+async def silent(conn: Connection, silent_for: timedelta) -> tuple[str, ...]:
+    """The ids of nodes without a heartbeat for so long that are not marked as down."""
+    rows = await conn.fetch(
+        "select id from sip_bridge_node where status <> 'down' and last_heartbeat < now() - $1::interval", silent_for
     )
-    return None if row is None else _node(row)
+    return tuple(row["id"] for row in rows)
 
 
-async def mark_down(conn: Connection, silent_for: timedelta) -> tuple[str, ...]:
-    """Mark nodes without a heartbeat for so long as down; the ids of those newly down."""
+async def others_are_healthy(conn: Connection, node_id: str) -> bool:
+    """Whether there is another node that could take ``node_id``'s lines."""
+    found: bool = await conn.fetchval(
+        "select exists (select from sip_bridge_node where status = 'healthy' and id <> $1)", node_id
+    )
+    return found
+
+
+async def mark_down(conn: Connection, silent_for: timedelta, spared: Collection[str] = ()) -> tuple[str, ...]:
+    """Mark nodes without a heartbeat for so long as down, but for the ``spared``; the ids of those newly down."""
     rows = await conn.fetch(
         "update sip_bridge_node set status = 'down' where status <> 'down' and last_heartbeat < now() - $1::interval"
-        " returning id",
+        " and id <> all($2::text[]) returning id",
         silent_for,
+        list(spared),
     )
     return tuple(row["id"] for row in rows)
 

@@ -11,8 +11,9 @@ import msgspec
 
 from domain.order import Address, ChosenModifier, ConfirmedOrder, FulfilmentKind, VatShare
 from stores import customers
-from stores.ciphers import PiiCipher
+from stores.ciphers import PiiCipher, RowReader
 from stores.errors import NotFoundError, require
+from stores.paging import Position
 from stores.postgres import Connection
 
 OrderStatus = Literal["confirmed", "preparing", "ready", "done", "cancelled"]
@@ -43,7 +44,10 @@ class OrderLine:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order as the kitchen reads it. Without a cipher the name and the address stay empty."""
+    """An order as the kitchen reads it. Without a cipher the name and the address stay empty.
+
+    ``unreadable`` names those of the two whose ciphertext can't be read; they are empty, too.
+    """
 
     id: str
     restaurant_id: str
@@ -60,6 +64,7 @@ class Order:
     lines: tuple[OrderLine, ...]
     customer_name: str
     address: Address | None
+    unreadable: frozenset[str] = frozenset()
 
 
 class OrderConflictError(Exception):
@@ -85,9 +90,9 @@ async def insert_confirmed(conn: Connection, order: ConfirmedOrder, pii: PiiCiph
     if order_id is None:
         return await _stored(conn, order, content_hash)
     number = await _next_ticket(conn, order.restaurant_id, order.confirmed_at)
-    customer_id = (
-        await customers.remember(conn, order.restaurant_id, caller, order.customer_name, pii) if caller else None
-    )
+    customer_id = None
+    if customers.is_somebodys(caller):
+        customer_id = await customers.remember(conn, order.restaurant_id, caller, order.customer_name, pii)
     await _insert_order(conn, order, order_id, number, customer_id, pii)
     await _insert_lines(conn, order, order_id)
     return StoredOrder(order_id, number, True, order.confirmed_at)
@@ -193,14 +198,24 @@ async def _insert_lines(conn: Connection, order: ConfirmedOrder, order_id: str) 
 
 
 async def recent(
-    conn: Connection, limit: int = 50, before: datetime | None = None, *, pii: PiiCipher | None = None
+    conn: Connection,
+    limit: int = 50,
+    after: Position | None = None,
+    *,
+    since: datetime | None = None,
+    pii: PiiCipher | None = None,
 ) -> tuple[Order, ...]:
-    """Newest first; ``before`` is the ``confirmed_at`` of the last one of the page before."""
+    """Newest first, from ``since`` on; ``after`` is where the page before ended."""
+    # "<=" bounds the index, which (confirmed_at, id) < (…) could not: its id ascends while its time descends.
     rows = await conn.fetch(
-        "select * from \"order\" where confirmed_at < coalesce($2::timestamptz, 'infinity')"
+        "select * from \"order\" where confirmed_at >= coalesce($2::timestamptz, '-infinity')"
+        " and confirmed_at <= coalesce($3::timestamptz, 'infinity')"
+        " and (confirmed_at < coalesce($3::timestamptz, 'infinity') or id > $4::uuid)"
         " order by confirmed_at desc, id limit $1",
         limit,
-        before,
+        since,
+        after and after.at,
+        after and after.id,
     )
     return await _orders(conn, rows, pii)
 
@@ -256,10 +271,12 @@ def _line(row: asyncpg.Record) -> OrderLine:
 
 
 def _order(row: asyncpg.Record, lines: tuple[OrderLine, ...], pii: PiiCipher | None) -> Order:
-    owner, name, address = row["restaurant_id"], row["customer_name_encrypted"], row["address_encrypted"]
+    reader = RowReader(pii, row["restaurant_id"])
+    name = reader.text("customer_name", row["customer_name_encrypted"])
+    address = reader.struct("address", row["address_encrypted"], Address)
     return Order(
         id=row["id"],
-        restaurant_id=owner,
+        restaurant_id=row["restaurant_id"],
         number=row["number"],
         call_id=row["call_id"],
         status=row["status"],
@@ -271,6 +288,7 @@ def _order(row: asyncpg.Record, lines: tuple[OrderLine, ...], pii: PiiCipher | N
         promised_at=row["promised_at"],
         vat=msgspec.convert(row["vat"], tuple[VatShare, ...]),
         lines=lines,
-        customer_name=pii.decrypt(owner, name) if pii and name else "",
-        address=msgspec.json.decode(pii.decrypt(owner, address), type=Address) if pii and address else None,
+        customer_name=name,
+        address=address,
+        unreadable=reader.unreadable,
     )

@@ -36,6 +36,8 @@ class PendingCall(msgspec.Struct, frozen=True):
     noted_at: datetime
 
 
+_FORGET = "return redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] and redis.call('HDEL', KEYS[1], ARGV[1])"
+
 Note = TypeVar("Note", PendingOrder, PendingCall)
 
 
@@ -47,6 +49,18 @@ async def note_order(redis: RedisCommands, pii: PiiCipher, note: PendingOrder) -
 
 async def forget_order(redis: RedisCommands, order: ConfirmedOrder) -> None:
     await redis.hdel(keys.PENDING_ORDERS, _field(order.restaurant_id, order.id))
+
+
+async def forget_written(redis: Redis, pii: PiiCipher, note: PendingOrder) -> None:
+    """Forget this note; but not one that a handler wrote in its place meanwhile, of what was agreed to since."""
+    owner = note.order.restaurant_id
+    field = _field(owner, note.order.id)
+    sealed = await redis.hget(keys.PENDING_ORDERS, field)
+    if (
+        isinstance(sealed, bytes)
+        and msgspec.json.decode(pii.decrypt(owner, sealed), type=PendingOrder).order == note.order
+    ):
+        await redis.eval(_FORGET, 1, keys.PENDING_ORDERS, field, sealed)
 
 
 async def note_call(redis: RedisCommands, pii: PiiCipher, note: PendingCall) -> None:

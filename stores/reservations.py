@@ -75,7 +75,8 @@ async def book(
     note: str = "",
 ) -> Reservation:
     """Raises TableTakenError (the transaction stays usable), asyncpg.ForeignKeyViolationError for no such table."""
-    customer_id = await customers.remember(conn, restaurant_id, phone, name, pii) if phone else None
+    known = customers.is_somebodys(phone)
+    customer_id = await customers.remember(conn, restaurant_id, phone, name, pii) if known else None
     try:
         async with conn.transaction():
             reservation_id = await conn.fetchval(

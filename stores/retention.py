@@ -1,7 +1,8 @@
 """What is kept no longer than it is needed: each kind's age, and how the older ones go.
 
 Checkpoints and everything else in Redis end by their own lifetimes (two hours, a day): nothing is left to do there.
-Orders stay, as accounts must; so does each call's row, without its caller and what was said.
+Orders stay, as accounts must, without who ordered and where to; so does each call's row, without its caller and what
+was said.
 """
 
 from __future__ import annotations
@@ -52,6 +53,23 @@ CUSTOMERS = Kind(
     "customers",
     "delete from customer where id = any(array("
     " select id from customer where last_seen_at < $1 order by last_seen_at limit $2))",
+)
+# By their end; the row stays, as an order does. The condition is the partial index reservation_with_words'.
+RESERVATIONS = Kind(
+    "reservations",
+    "update reservation set name_encrypted = null, note = '', customer_id = null where id = any(array("
+    " select id from reservation where ends_at < $1"
+    " and (name_encrypted is not null or note <> '' or customer_id is not null) order by ends_at limit $2))",
+)
+# The key's hash is one of the name and the address too. The condition is the partial index order_not_forgotten's.
+ORDERS = Kind(
+    "orders",
+    'with old as materialized (select id, confirmed_at from "order" where confirmed_at < $1 and forgotten_at is null'
+    " order by confirmed_at limit $2), notes as (update order_item as i set note = '' from old"
+    " where i.order_id = old.id and i.confirmed_at = old.confirmed_at and i.note <> ''), keys as ("
+    " update order_key as k set content_hash = null from old where k.order_id = old.id)"
+    ' update "order" as o set address_encrypted = null, customer_name_encrypted = null, customer_id = null,'
+    " forgotten_at = now() from old where o.id = old.id and o.confirmed_at = old.confirmed_at",
 )
 
 

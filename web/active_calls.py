@@ -1,68 +1,78 @@
-"""The calls that are going on in one restaurant, as far as the live feed tells.
+"""The calls that are going on in one restaurant: from their leases in Redis, and the last words from the live feed.
 
-The feed keeps nothing, so a listener begins by asking the workers' own entries what they are serving.
-Not guaranteed: a call whose end was missed stays in the list until FORGET_AFTER.
+The leases are asked at each drawing, so a page that is opened in mid-call shows the call, and one whose bridge is gone
+disappears with its lease. Not guaranteed: the words, which only those know who listened when they were said.
 """
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import msgspec
-from redis.asyncio import Redis
 
-from stores import keys, live
+from stores import live
+from stores.ciphers import PiiCipher, RowReader
+from web.database import Database, UnavailableError
 
-FORGET_AFTER = timedelta(hours=1)
-MOST_WORKERS = 1000
+# A page is drawn without its live calls rather than waiting for a silent Redis.
+ASK_WITHIN_S = 1.0
+# A call whose end was missed would leave its words behind.
+MOST_CALLS_WITH_WORDS = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveCall:
-    """``who`` said ``words`` last, when anything was said yet."""
+    """``state`` is None when it is not known; ``who`` said ``words`` last, when anything was heard yet."""
 
     call_id: str
-    state: str
     since: datetime
+    state: live.CallState | None
+    caller: str
+    unreadable: frozenset[str]
     who: str = ""
     words: str = ""
 
 
-class ActiveCalls:
+class LastWords:
     """By call id. Filled on the background loop, read by the pages' threads: every change replaces the dict."""
 
     def __init__(self) -> None:
-        self._calls: dict[str, ActiveCall] = {}
+        self._spoken: dict[str, live.Spoke] = {}
 
-    def now(self) -> tuple[ActiveCall, ...]:
-        """The longest first."""
-        oldest = datetime.now(UTC) - FORGET_AFTER
-        return tuple(sorted((c for c in self._calls.values() if c.since > oldest), key=lambda call: call.since))
+    def now(self) -> Mapping[str, live.Spoke]:
+        return self._spoken
 
     def apply(self, event: live.LiveEvent) -> None:
         if isinstance(event, live.CallChanged) and event.state == "ended":
-            self._calls = {call_id: call for call_id, call in self._calls.items() if call_id != event.call_id}
-        elif isinstance(event, live.CallChanged):
-            known = self._calls.get(event.call_id, ActiveCall(event.call_id, event.state, event.at))
-            self._calls = {**self._calls, event.call_id: replace(known, state=event.state)}
-        elif isinstance(event, live.Spoke) and event.call_id in self._calls:
-            known = self._calls[event.call_id]
-            self._calls = {**self._calls, event.call_id: replace(known, who=event.who, words=event.text)}
-
-    async def ask_workers(self, redis: Redis, restaurant_id: str) -> None:
-        """Start from what the workers say they are serving. Raises RedisError."""
-        names = [name async for name in redis.scan_iter(match=keys.worker_call("*"), count=MOST_WORKERS)]
-        entries = await redis.mget(names[:MOST_WORKERS]) if names else []
-        serving = [call for entry in entries if (call := _decoded(entry)) is not None]
-        self._calls = {
-            call.call_id: ActiveCall(call.call_id, "joined", call.started_at)
-            for call in serving
-            if call.restaurant_id == restaurant_id
-        }
+            self._spoken = {call_id: spoke for call_id, spoke in self._spoken.items() if call_id != event.call_id}
+        elif isinstance(event, live.Spoke):
+            others = [spoke for spoke in self._spoken.values() if spoke.call_id != event.call_id]
+            kept = [*others, event][-MOST_CALLS_WITH_WORDS:]
+            self._spoken = {spoke.call_id: spoke for spoke in kept}
 
 
-def _decoded(entry: bytes | str | None) -> live.WorkerCall | None:
-    """None also for an entry that another release wrote in a shape of its own."""
+def going_on(
+    database: Database, pii: PiiCipher, restaurant_id: str, words: Mapping[str, live.Spoke]
+) -> tuple[ActiveCall, ...] | None:
+    """The longest first. None when nobody knows: Redis is away, or holds calls in another release's shape."""
     try:
-        return None if entry is None else msgspec.json.decode(entry, type=live.WorkerCall)
-    except msgspec.DecodeError:
+        calls = database.redis(
+            lambda redis: live.on_the_phone(redis, restaurant_id, datetime.now(UTC)), within_s=ASK_WITHIN_S
+        )
+    except (UnavailableError, msgspec.DecodeError):
         return None
+    return tuple(_active(call, state, pii, words.get(call.call_id)) for call, state in calls)
+
+
+def _active(call: live.LiveCall, state: live.CallState | None, pii: PiiCipher, spoke: live.Spoke | None) -> ActiveCall:
+    reader = RowReader(pii, call.restaurant_id)
+    caller = reader.text("caller", call.caller_sealed)
+    return ActiveCall(
+        call_id=call.call_id,
+        since=call.started_at,
+        state=state,
+        caller=caller,
+        unreadable=reader.unreadable,
+        who=spoke.who if spoke else "",
+        words=spoke.text if spoke else "",
+    )

@@ -10,8 +10,9 @@ from stores import calls, live, orders
 from stores.calls import LoggedCall
 from stores.errors import NotFoundError
 from stores.orders import Order
+from stores.paging import Position
 from stores.postgres import Connection
-from web import context, words
+from web import context, paging, words
 from web.tenancy import in_restaurant, restaurant, restaurant_blueprint
 
 blueprint = restaurant_blueprint("calls", __name__)
@@ -23,14 +24,17 @@ _SAFE_ID = re.compile(r"^[0-9A-Za-z-]{1,128}$")
 
 @blueprint.get("/calls")
 def index() -> ResponseReturnValue:
-    return render_template("calls.html", calls=_recent())
+    after = paging.asked_for()
+    return render_template("calls.html", first=after is None, **_page(after))
 
 
 @blueprint.get("/calls/stream")
 def stream() -> Response:
     """Drawn anew when a call begins, moves on or ends, and when its row has been written."""
     return context.streams().response(
-        restaurant().id, (live.CallChanged, live.EventHandled), lambda: render_template("_calls.html", calls=_recent())
+        restaurant().id,
+        (live.CallChanged, live.CartLeft, live.EventHandled),
+        lambda: render_template("_calls_page.html", **_page(None)),
     )
 
 
@@ -73,8 +77,15 @@ def recording_of(call_id: str) -> Path | None:
 
 @blueprint.context_processor
 def labels() -> dict[str, object]:
-    return {"outcomes": words.outcomes(), "fulfilments": words.fulfilments()}
+    return {
+        "outcomes": words.outcomes(),
+        "fulfilments": words.fulfilments(),
+        "reasons": words.unconfirmed_reasons(),
+        "link_after": paging.link_after,
+    }
 
 
-def _recent() -> tuple[LoggedCall, ...]:
-    return in_restaurant(lambda connection: calls.recent(connection, PAGE, pii=context.pii()))
+def _page(after: Position | None) -> dict[str, object]:
+    """The newest calls, or those below a page's last one."""
+    page = in_restaurant(lambda connection: calls.recent(connection, PAGE + 1, after, pii=context.pii()))
+    return {"calls": page[:PAGE], "more": len(page) > PAGE}

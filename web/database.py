@@ -114,14 +114,14 @@ class Database:
         except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
             raise UnavailableError("Postgres") from error
 
-    def redis(self, work: Callable[[Redis], Awaitable[T]]) -> T:
-        """``work(client)`` on the background loop."""
+    def redis(self, work: Callable[[Redis], Awaitable[T]], *, within_s: float | None = None) -> T:
+        """``work(client)`` on the background loop; ``within_s`` allows it less time than the settings do."""
 
         async def command() -> T:
             return await work(self._running().redis)
 
         try:
-            return self._wait(command())
+            return self._wait(command(), within_s)
         except (RedisError, OSError, TimeoutError) as error:
             raise UnavailableError("Redis") from error
 
@@ -137,10 +137,10 @@ class Database:
                 self._background.stop()
                 self._background = None
 
-    def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def _wait(self, coroutine: Coroutine[Any, Any, T], within_s: float | None = None) -> T:
         future = self._running().submit(coroutine)
         try:
-            return future.result(self._timeout_s)
+            return future.result(self._timeout_s if within_s is None else min(within_s, self._timeout_s))
         except TimeoutError:
             future.cancel()  # the transaction rolls back: nobody would read its result
             raise

@@ -12,6 +12,7 @@ from babel.numbers import format_currency, format_decimal
 _LOCALES = {"fr": "fr_FR", "en": "en_GB"}
 
 MAX_PRICE_CENTS = 100_000
+FEWEST_DIGITS = 2  # an extension of the restaurant's own telephone system
 
 _CURRENCY = re.compile(r"(€|EUR|£|GBP|\$|USD)", re.IGNORECASE)
 _SPACES = re.compile(r"[\s\u00a0\u202f]+")
@@ -43,6 +44,12 @@ def duration(milliseconds: int) -> str:
     """Minutes and seconds, like ``3:07``."""
     minutes, seconds = divmod(max(0, milliseconds) // 1000, 60)
     return f"{minutes}:{seconds:02d}"
+
+
+def dial(number: str) -> str:
+    """A ``tel:`` address for a link; empty for a caller without a number, as a SIP user's name."""
+    dialled = "".join(character for character in number if character in "+0123456789")
+    return f"tel:{dialled}" if len(dialled) >= FEWEST_DIGITS else ""
 
 
 def day_start(now: datetime, zone: str) -> datetime:

@@ -35,6 +35,7 @@ def attach(app: Flask) -> None:
     app.add_template_filter(lambda moment, zone: formats.day(moment, zone, current()), "day")
     app.add_template_filter(lambda number: formats.percent(number, current()), "percent")
     app.add_template_filter(formats.duration, "duration")
+    app.add_template_filter(formats.dial, "dial")
 
 
 def local_path(target: str) -> str:

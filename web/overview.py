@@ -11,14 +11,13 @@ from stores import calls, figures, live
 from stores.calls import LoggedCall
 from stores.figures import DailyFigure
 from stores.postgres import Connection
-from web import context, formats, words
+from web import active_calls, context, formats, words
 from web.tenancy import in_restaurant, restaurant, restaurant_blueprint
 
 blueprint = restaurant_blueprint("overview", __name__)
 
 # More calls than this in a day are shown as "500+".
 MOST_CALLS = 500
-NOT_SERVED = ("abandoned", "busy", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,9 @@ def labels() -> dict[str, object]:
 
 
 def _page() -> dict[str, object]:
-    return {"today": _today(), "active": context.streams().active_calls(restaurant().id), "now": datetime.now(UTC)}
+    words_heard = context.streams().last_words(restaurant().id)
+    active = active_calls.going_on(context.database(), context.pii(), restaurant().id, words_heard)
+    return {"today": _today(), "active": active, "now": datetime.now(UTC)}
 
 
 def _today() -> Today:
@@ -74,6 +75,6 @@ def _today() -> Today:
         orders=figure.orders if figure else 0,
         revenue_cents=figure.total_cents if figure else 0,
         calls=len(todays),
-        missed=sum(1 for call in todays if call.missed_reason or call.outcome in NOT_SERVED),
+        missed=sum(1 for call in todays if call.missed),
         latest=todays[:5],
     )

@@ -10,7 +10,7 @@ Not guaranteed: that every intermediate state is drawn.
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import msgspec
@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 from process import logs
 from stores import keys, live
 from web import metrics
-from web.active_calls import ActiveCall, ActiveCalls
+from web.active_calls import LastWords
 from web.database import Database, UnavailableError
 from web.settings import WebSettings
 
@@ -56,15 +56,15 @@ class _Feed:
     def __init__(self) -> None:
         self.watchers: set[_Watcher] = set()
         self.subscribed = threading.Event()
-        self.calls = ActiveCalls()
+        self.words = LastWords()
 
     def take(self, data: bytes) -> None:
-        """A message: remember what it says of calls, wake who draws its kind. One of another release is ignored."""
+        """A message: remember what was said, wake who draws its kind. One of another release is ignored."""
         try:
             message = _decoder.decode(data)
         except msgspec.DecodeError:
             return
-        self.calls.apply(message)
+        self.words.apply(message)
         for watcher in list(self.watchers):
             if isinstance(message, watcher.kinds):
                 watcher.changed.set()
@@ -90,10 +90,10 @@ class Streams:
         """Every stream ends within TICK_S once ``stopping()`` is true."""
         self._stopping = stopping
 
-    def active_calls(self, restaurant_id: str) -> tuple[ActiveCall, ...]:
-        """What is known of the calls going on; nothing until a page of the restaurant has its stream."""
+    def last_words(self, restaurant_id: str) -> Mapping[str, live.Spoke]:
+        """What was said last, by call; nothing until a page of the restaurant has its stream."""
         feed = self._feeds.get(restaurant_id)
-        return () if feed is None else feed.calls.now()
+        return {} if feed is None else feed.words.now()
 
     def response(self, restaurant_id: str, kinds: Kinds, draw: Callable[[], str]) -> Response:
         """An event stream that sends ``draw()`` at once and again after messages of ``kinds``."""
@@ -165,7 +165,6 @@ class Streams:
     async def _subscribed(self, redis: Redis, restaurant_id: str, feed: _Feed) -> None:
         async with redis.pubsub() as pubsub:
             await pubsub.subscribe(keys.restaurant_live(restaurant_id))
-            await feed.calls.ask_workers(redis, restaurant_id)
             feed.subscribed.set()
             feed.wake_all()
             while self._still_watched(restaurant_id, feed):

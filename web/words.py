@@ -29,6 +29,7 @@ def order_statuses() -> dict[str, str]:
 
 def outcomes() -> dict[str, str]:
     return {
+        "in_progress": _("In progress"),
         "order_confirmed": _("Order"),
         "reservation_made": _("Booking"),
         "answered": _("Answered"),
@@ -38,6 +39,18 @@ def outcomes() -> dict[str, str]:
         "busy": _("Busy"),
         "superseded": _("Taken over"),
         "failed": _("Failed"),
+        "lost": _("Lost"),
+    }
+
+
+def unconfirmed_reasons() -> dict[str, str]:
+    """Why nobody agreed to a cart."""
+    return {
+        "caller_hung_up": _("The caller hung up"),
+        "transferred": _("The caller was transferred"),
+        "engine_failed": _("The assistant failed"),
+        "handler_lost": _("The call was lost"),
+        "not_saved": _("The order could not be saved"),
     }
 
 

@@ -68,9 +68,6 @@ class Accountant:
             active = int(await redis.get(keys.ACTIVE_CALLS) or 0)
         return Books(time.monotonic(), stored, rows, frozenset(row["id"] for row in kept), leases, active)
 
-    async def has_order(self, name: str) -> bool:
-        return any(order.customer_name == name for order in (await self.read()).orders)
-
 
 def is_as_agreed(order: Order, told: Experience) -> bool:
     """Whether the stored order is what was read out: the item, how many, how it is fetched, for whom."""

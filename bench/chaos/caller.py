@@ -100,9 +100,10 @@ class ScriptedCaller:
     async def run(self) -> Experience:
         told = self.experience
         async with self._caller as caller:
-            told.rang_at = self._waiting_since = time.monotonic()
+            told.rang_at = time.monotonic()
             result = await caller.invite()
             told.status = result.status
+            self._waiting_since = time.monotonic()  # until then a phone rings
             if result.status == 200:
                 try:
                     async with asyncio.timeout(CALL_AT_MOST_S):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
 import signal
 from collections.abc import Awaitable, Callable, Iterable
@@ -181,6 +182,37 @@ def _outage(server: str, *, wiped: bool = False) -> Strike:
     return strike
 
 
+async def _let_no_file_grow(process: psutil.Process) -> None:
+    """As the process's own user: limits are changed by nobody else without a capability that containers lack."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        user, group = process.uids().real, process.gids().real
+        asked = await asyncio.create_subprocess_exec(
+            *("prlimit", f"--pid={process.pid}", "--fsize=0:"),
+            user=user if user != os.getuid() else None,
+            group=group if user != os.getuid() else None,
+            extra_groups=() if user != os.getuid() else None,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        await asyncio.wait_for(asked.wait(), 5)
+
+
+def _full_disk(server: str) -> Strike:
+    """As on a full disk no file grows; then there is room again, and an operator starts the server anew."""
+
+    async def strike(processes: Processes) -> Hit:
+        process = await processes.server(server)
+        for one in (process, *process.children(recursive=True)):
+            await _let_no_file_grow(one)
+        at = _now()
+        await asyncio.sleep(OUTAGE_S)
+        with contextlib.suppress(psutil.NoSuchProcess):  # it may have given up by itself
+            _kill(process)
+        await processes.start(server, wiped=False)
+        return Hit(at, _now())
+
+    return strike
+
+
 def _pod(service: str, busy: bool = False) -> Find:
     return lambda processes: processes.pod(service, busy)
 
@@ -195,7 +227,7 @@ async def _runtime(processes: Processes) -> psutil.Process:
 
 FUNCTIONS = (
     *("call-logger", "order-logger", "cache-invalidator", "greeting-renderer"),
-    *("archiver", "dead-letter-keeper", "reconciler"),
+    *("archiver", "dead-letter-keeper", "line-assigner", "reconciler"),
 )
 ENGINE_KINDS: tuple[Kind, ...] = (
     *("drop", "close_twice", "refuse_429", "refuse_503", "stall", "endless_turn"),
@@ -219,6 +251,8 @@ def _all() -> list[Fault]:
         Fault("web-stop", _freezing(_pod("web"))),
         Fault("postgres-kill", _outage("postgres"), outage=True),
         Fault("postgres-stop", _freezing(_server("postgres")), outage=True),
+        Fault("postgres-disk-full", _full_disk("postgres"), outage=True),
+        Fault("valkey-disk-full", _full_disk("valkey")),
         Fault("valkey-kill", _outage("valkey")),
         Fault("valkey-lost", _outage("valkey", wiped=True)),
         Fault("valkey-stop", _freezing(_server("valkey"))),

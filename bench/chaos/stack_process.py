@@ -31,6 +31,7 @@ class Options(msgspec.Struct, frozen=True):
     state_dir: str
     engine_url: str
     rtp_port_min: int
+    engine_key: str = "bench"
 
 
 class Description(msgspec.Struct, frozen=True):
@@ -40,8 +41,14 @@ class Description(msgspec.Struct, frozen=True):
     runtime_url: str
     redis_url: str
     app_url: str
+    platform_url: str
     master_key: str
-    line: DialableLine  # the restaurant that speaks English
+    lines: tuple[DialableLine, ...]
+
+    @property
+    def line(self) -> DialableLine:
+        """Of the restaurant that speaks English."""
+        return next(line for line in self.lines if line.language == "en")
 
 
 class _BreakableStack(Stack):
@@ -49,7 +56,7 @@ class _BreakableStack(Stack):
 
     def __init__(self, options: Options, tell: Callable[[str], None]) -> None:
         state_dir = Path(options.state_dir)
-        engine = EngineEndpoint("a scripted engine", options.engine_url, "bench")
+        engine = EngineEndpoint("an engine from outside", options.engine_url, options.engine_key)
         super().__init__(StackOptions(state_dir, rtp_port_min=options.rtp_port_min, engine=engine), tell)
         self._master_key = load_or_make(state_dir / "credentials.json").master_key
 
@@ -62,8 +69,9 @@ class _BreakableStack(Stack):
             runtime_url=self.runtime.admin_url,
             redis_url=self.redis_url,
             app_url=self.app_url,
+            platform_url=self.platform_url,
             master_key=self._master_key,
-            line=next(line for line in self.lines if line.language == "en"),
+            lines=self.lines,
         )
 
 

@@ -10,7 +10,7 @@ start to be created, a NamedTuple a tenth.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 from domain import money, spoken_time
@@ -51,12 +51,15 @@ class Wording(NamedTuple):
     right: str
     gone: str
     repriced: str
+    at_time: str
+    around_time: str
     confirmed: Mapping[str, str]
     costs: str
     size_price: str
     allergens: str
     no_allergens: str
     open_now: str
+    open_always: str
     closed_now: str
     table_possible: str
     transfer: str
@@ -135,8 +138,13 @@ class Wording(NamedTuple):
         said = ((self.gone, gone), (self.repriced, repriced))
         return " ".join(text.format(items=self.listing(names, self.last_and)) for text, names in said if names)
 
-    def promise(self, kind: str, promised_local: datetime, total: str) -> str:
-        time = spoken_time.clock_of(promised_local, self.language)
+    def promise(self, kind: str, promised_local: datetime, today: date, total: str) -> str:
+        """The order and when it is promised, with the day when that is not today."""
+        time = self.at_time.format(time=spoken_time.clock_of(promised_local, self.language))
+        if promised_local.date() != today:
+            time = spoken_time.moment(promised_local, today, self.language)
+        elif kind == "delivery":
+            time = self.around_time.format(time=spoken_time.clock_of(promised_local, self.language))
         return self.confirmed[kind].format(time=time, total=total)
 
     def refusal(self, refused: Refused) -> str:

@@ -6,7 +6,6 @@ them → fallback, or the handler's own end. Every branch has something for the 
 
 import asyncio
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from edge_bridge.calls.news import CallNews
 from edge_bridge.calls.pod_costs import PodCostTasks
 from edge_bridge.calls.record import Arrival, CallSummary
 from edge_bridge.calls.retries import Again, Done, FallBack, Result, RetryPolicy
-from edge_bridge.entrances.sip.signals import Handle, transfer_target
+from edge_bridge.entrances.sessions import Phone
 from edge_bridge.media.audio import SILENCE, split
 from edge_bridge.media.recordings import Recorder, Recording
 from edge_bridge.media.server import MediaServer
@@ -34,27 +33,11 @@ CALL_AT_MOST_S = 3600.0  # the handler Service's timeoutSeconds
 PLAY_OUT_WITHIN_S = 20.0  # the last sentence, before hanging up
 BYE_WITHIN_S = 3.0
 TRANSFER_WITHIN_S = 25.0
-REASSURE_EVERY_S = 6.0  # of silence while no handler has joined
+REASSURE_AFTER_S = 2.0  # of silence while there is no handler; a tick and the prompts' own silence come on top
+REASSURE_EVERY_S = 5.0
 TICK_S = 0.25
 KEYS_KEPT = 200
 HOLD_PAUSE_FRAMES = 300  # between two times of the hold sentence
-
-
-class Phone:
-    """What a call may do with its SIP dialog."""
-
-    def __init__(
-        self, handle: Handle, hang_up: Callable[[Handle, int], None], refer: Callable[[Handle, str], None]
-    ) -> None:
-        self._handle = handle
-        self._hang_up = hang_up
-        self._refer = refer
-
-    def hang_up(self) -> None:
-        self._hang_up(self._handle, 0)
-
-    def refer(self, uri: str) -> None:
-        self._refer(self._handle, uri)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +53,7 @@ class Services:
 
 
 class BridgedCall:
-    """Runs on the event loop; ``run`` is one task, everything else is called by the SIP side and the stream."""
+    """Runs on the event loop; ``run`` is one task, everything else is called by the entrance and the stream."""
 
     def __init__(self, arrival: Arrival, codec: Codec, phone: Phone, services: Services, news: CallNews) -> None:
         self.arrival = arrival
@@ -86,6 +69,8 @@ class BridgedCall:
         self._stream: MediaStream | None = None
         self._worker = ""
         self._greeted = asyncio.Event()
+        self._waiting = False  # for a handler that can hear the caller, and not for a fallback
+        self._resumed = False  # an earlier handler had the caller
         self._stop_reason = "caller_hung_up"
         self._refer_answer: asyncio.Future[bool] | None = None
         self._transfer: asyncio.Task[bool] | None = None
@@ -152,6 +137,7 @@ class BridgedCall:
                     return
                 case Again():
                     if step.one_moment:
+                        self._resumed = True
                         self._news.lost()
                         self.audio.clear()
                         self.say("one_moment")
@@ -165,6 +151,7 @@ class BridgedCall:
         arrival, services, number = self.arrival, self.services, self.record.attempts
         stream = self._stream = MediaStream(arrival.call_id, self.audio, self)
         url, token = services.media.open_door(arrival.call_id, number, stream)
+        self._waiting = True
         self._news.waiting(number, url)
         incoming = CallIncoming(
             call_id=arrival.call_id,
@@ -172,7 +159,7 @@ class BridgedCall:
             phone_line_id=self.line.id,
             bridge_node_id=services.node_id,
             attempt=number,
-            caller=arrival.invite.caller,
+            caller=arrival.caller,
             called=self.line.number,
             codec=self._codec,
             audio_stream_url=url,
@@ -198,6 +185,7 @@ class BridgedCall:
                 self._worker = ""
 
     async def _fall_back(self, reason: MissedReason) -> None:
+        self._waiting = False
         if self.caller_gone.is_set():
             self.record.outcome = "abandoned"
             return
@@ -207,14 +195,16 @@ class BridgedCall:
         self.record.outcome = await fallbacks.run(self, reason)
 
     async def _reassure(self) -> None:
-        """Say "one moment" into a silence while nobody has joined."""
-        quiet_s = 0.0
+        """Say "one moment" into a silence while no handler can: refused ones, or one that still dials its model."""
+        quiet_since, after_s = time.monotonic(), REASSURE_AFTER_S
         while not self.caller_gone.is_set():
             await asyncio.sleep(TICK_S)
-            waiting = self._stream is not None and not self._stream.is_joined
-            quiet_s = quiet_s + TICK_S if waiting and not self.audio.ms_to_play else 0.0
-            if quiet_s >= REASSURE_EVERY_S:
-                quiet_s = 0.0
+            if not self._waiting:
+                quiet_since, after_s = time.monotonic(), REASSURE_AFTER_S
+            elif self.audio.ms_to_play:
+                quiet_since = time.monotonic()
+            elif time.monotonic() - quiet_since >= after_s:
+                after_s = REASSURE_EVERY_S
                 self.say("one_moment")
 
     # --- What fallbacks use ----------------------------------------------------------------------------------
@@ -231,9 +221,9 @@ class BridgedCall:
 
     async def transfer(self, target: str, reason: str) -> bool:
         """Put the caller through once all audio is played. True when the other phone took the call."""
-        uri = transfer_target(target, self.line.sip_domain or self.arrival.invite.source_host)
+        uri = self.phone.transfer_address(target)
         if uri is None:
-            log.error("a transfer's target is neither a number nor a SIP URI", call_id=self.arrival.call_id)
+            log.error("a caller can't be put through to this target from here", call_id=self.arrival.call_id)
             return False
         self.audio.hold_music = ()
         await self.audio.until_played(PLAY_OUT_WITHIN_S)
@@ -250,10 +240,10 @@ class BridgedCall:
             self.phone.hang_up()
         return taken
 
-    # --- From the SIP side -----------------------------------------------------------------------------------
+    # --- From the entrance -----------------------------------------------------------------------------------
 
     def hung_up(self) -> None:
-        """The dialog is over."""
+        """The caller's connection is over."""
         if self._refer_answer is not None and not self._refer_answer.done():
             self._refer_answer.set_result(self._refer_accepted)
         self.audio.close()
@@ -277,6 +267,7 @@ class BridgedCall:
         self.services.pods.busy(worker)
 
     def connected(self) -> None:
+        self._waiting = False
         self.record.joined(datetime.now(UTC))
         self._news.joined(self.record.attempts)
 
@@ -289,7 +280,8 @@ class BridgedCall:
             restaurant_id=self.line.restaurant.id,
             early_audio_ms=self.audio.ms_waiting,
             greeting_text=self.line.greeting.text,
-            greeting_remaining_ms=0 if self._greeted.is_set() else self.audio.ms_to_play,
+            greeting_remaining_ms=self.audio.ms_to_play if self._resumed or not self._greeted.is_set() else 0,
+            resumed=self._resumed,
         )
 
     def transfer_wanted(self, target: str, reason: str) -> None:

@@ -103,6 +103,6 @@ class Emissions:
             started_at=arrival.received_at,
             phone_line_id=arrival.line.id,
             bridge_node_id=self._node_id,
-            caller=arrival.invite.caller,
+            caller=arrival.caller,
             pii=self._pii,
         )

@@ -92,7 +92,7 @@ class NewsDesk:
 
     def arriving(self, arrival: Arrival, rtp_port: int) -> LiveCall:
         """On the SIP thread, before the caller hears anything. From now on somebody else knows of the call."""
-        owner, caller = arrival.line.restaurant.id, arrival.invite.caller
+        owner, caller = arrival.line.restaurant.id, arrival.caller
         call = LiveCall(
             restaurant_id=owner,
             call_id=arrival.call_id,

@@ -1,11 +1,10 @@
-"""What is known of a call: at its INVITE, and when it is over, with the events that tell of it."""
+"""What is known of a call: when it arrives, and when it is over, with the events that tell of it."""
 
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from domain.calls import Outcome
-from edge_bridge.entrances.sip.signals import Invite
 from edge_bridge.lines.directory import LineEntry
 from edge_bridge.media.audio import CallAudio
 from edge_bridge.media.recordings import Recording
@@ -14,10 +13,11 @@ from eventing.catalogue import CallEnded, CallMissed, CallStarted, CallTransferr
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A call as the SIP thread took it. ``over_limit`` names the limit that it is over; then no handler is asked."""
+    """A call as it was taken. ``caller`` is "" where the number is withheld. ``over_limit`` names the limit that it is
+    over; then no handler is asked."""
 
     call_id: str
-    invite: Invite
+    caller: str
     line: LineEntry
     audio: CallAudio
     received_at: datetime
@@ -31,7 +31,7 @@ def started(arrival: Arrival, node_id: str) -> CallStarted:
         phone_line_id=arrival.line.id,
         bridge_node_id=node_id,
         received_at=arrival.received_at,
-        caller=arrival.invite.caller,
+        caller=arrival.caller,
         called=arrival.line.number,
     )
 
@@ -105,7 +105,7 @@ class CallSummary:
             phone_line_id=arrival.line.id,
             bridge_node_id=self.node_id,
             reason=self.missed_reason or "caller_hung_up",
-            caller=arrival.invite.caller,
+            caller=arrival.caller,
             received_at=arrival.received_at,
             ended_at=ended_at,
         )

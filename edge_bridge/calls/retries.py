@@ -12,6 +12,9 @@ from eventing.catalogue import MissedReason
 ATTEMPTS_PER_WAIT = 12
 LOSSES_PER_CALL = 3
 FIRST_PAUSE_S = 0.1
+# Requests still go to a pod that has just died, for about a second: a caller in mid-sentence is not to wait longer.
+PAUSE_AFTER_LOSS_S = 0.15
+PAUSES_AFTER_LOSS = 8  # they do not count as tries
 LONGEST_PAUSE_S = 3.0
 SHORTEST_TRY_S = 0.5  # with less time left than this, another attempt could not succeed
 
@@ -83,6 +86,7 @@ class RetryPolicy:
         self._deadline = now + wait_s
         self._tries = 0
         self._losses = 0
+        self._short_pauses = 0
 
     @property
     def deadline(self) -> float:
@@ -111,6 +115,9 @@ class RetryPolicy:
                 return self._after_loss(now)
 
     def _after_refusal(self, now: float) -> Step:
+        if self._short_pauses > 0 and now + PAUSE_AFTER_LOSS_S + SHORTEST_TRY_S < self._deadline:
+            self._short_pauses -= 1
+            return Again(PAUSE_AFTER_LOSS_S)
         return self._again(min(FIRST_PAUSE_S * 2**self._tries, LONGEST_PAUSE_S), now)
 
     def _after_loss(self, now: float) -> Step:
@@ -118,6 +125,7 @@ class RetryPolicy:
         if self._losses > LOSSES_PER_CALL:
             return FallBack("handler_lost")
         self._tries = 0
+        self._short_pauses = PAUSES_AFTER_LOSS
         self._deadline = now + self._wait_s
         return Again(0.0, one_moment=True)
 

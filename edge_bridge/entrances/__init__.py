@@ -1,1 +1,1 @@
-"""Where calls come in. There is one entrance today: SIP."""
+"""Where calls come in: SIP, Asterisk's AudioSocket, Twilio's Media Streams. All lead to the same call session."""

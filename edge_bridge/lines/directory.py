@@ -1,4 +1,4 @@
-"""Which line an INVITE is for, and whether its sender may call it. Pure: the SIP thread asks without waiting.
+"""Which line a call is for, and whether an INVITE's sender may call it. Pure: the SIP thread asks without waiting.
 
 A ``Directory`` never changes; a new one replaces it when lines or greetings change.
 """
@@ -11,13 +11,19 @@ from edge_bridge.entrances.sip.numbers import AddressBook, LineKeys
 from edge_bridge.entrances.sip.signals import Invite, Refusal
 from edge_bridge.lines.greetings import GreetingClip
 from edge_bridge.settings import Network
+from stores.lines import Provider
 
 UNAVAILABLE = 503
 
 
 @dataclass(frozen=True, slots=True)
 class LineEntry:
-    """One phone line. ``number`` as dialled; domain, username and password are the trunk's ("" for a peer's line)."""
+    """One phone line. ``number`` as dialled; domain, username and password are the trunk's ("" for a peer's line).
+    ``provider`` says at which entrance it rings.
+
+    ``held``: this node has the line in this ``generation``, or keeps it until the next node has registered it.
+    ``problem`` says why a held line can't be registered.
+    """
 
     id: str
     restaurant: Restaurant
@@ -26,10 +32,18 @@ class LineEntry:
     sip_domain: str = ""
     sip_username: str = ""
     sip_password: str = field(default="", repr=False)
+    held: bool = False
+    generation: int = 0
+    problem: str = ""
+    provider: Provider = "sip"
+    audiosocket_uuid: str = ""
+    twilio_auth_token: str = field(default="", repr=False)
 
     @property
     def registers(self) -> bool:
-        return bool(self.sip_domain and self.sip_username and self.sip_password)
+        """At this node."""
+        has_account = self.sip_domain and self.sip_username and self.sip_password
+        return bool(self.provider == "sip" and self.held and has_account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +52,28 @@ class Directory:
 
     by_id: Mapping[str, LineEntry]
     book: AddressBook
+    by_audiosocket: Mapping[str, LineEntry]
 
     @classmethod
     def of(
         cls, lines: Iterable[LineEntry], peers: tuple[Network, ...], trunks: Mapping[str, frozenset[str]]
     ) -> "Directory":
         by_id = {line.id: line for line in lines}
-        return cls(by_id, AddressBook(keys_of(by_id.values()), peers, trunks))
+        by_uuid = {line.audiosocket_uuid: line for line in by_id.values() if line.audiosocket_uuid}
+        return cls(by_id, AddressBook(keys_of(by_id.values()), peers, trunks), by_uuid)
 
     def find(self, invite: Invite) -> LineEntry | Refusal:
         """The line that ``invite`` is for. Strangers get 403 and learn nothing of which lines there are."""
         found = self.book.find((invite.user, invite.dialled), invite.source_host)
         return found if isinstance(found, Refusal) else self.by_id[found]
 
+    def by_number(self, number: str) -> LineEntry | None:
+        """Of another entrance than SIP, where numbers are told in one form, E.164."""
+        return next((line for line in self.by_id.values() if line.number == number), None)
+
 
 def keys_of(lines: Iterable[LineEntry]) -> tuple[LineKeys, ...]:
-    return tuple(LineKeys(line.id, line.number, line.sip_username, line.sip_domain) for line in lines)
+    """Of the lines that ring over SIP."""
+    return tuple(
+        LineKeys(line.id, line.number, line.sip_username, line.sip_domain) for line in lines if line.provider == "sip"
+    )

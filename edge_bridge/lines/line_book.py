@@ -1,10 +1,15 @@
-"""Keeps the directory of lines up to date: from Postgres at start, every REFRESH_S, and when Redis says so."""
+"""Keeps the directory of lines up to date: from Postgres at start, and whenever Redis says that lines changed.
+
+Every REFRESH_S it is read again all the same: a word in Redis may get lost. A node that hears of neither Postgres nor
+Redis for LEASE_S is taken for dead by then, and its lines are given to others: where there are others it lets its
+lines go, so that none is registered twice.
+"""
 
 import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import msgspec
@@ -16,21 +21,26 @@ from edge_bridge.lines.greetings import Greetings
 from edge_bridge.settings import Network
 from process import logs
 from process.settings import SettingsError
-from stores import lines, nodes, restaurants
+from stores import keys, lines, nodes, restaurants
 from stores.ciphers import CipherError, SipPasswordCipher
 from stores.errors import redis_away
 from stores.lines import PhoneLine
 from stores.postgres import AWAY, Postgres
 from stores.redis import Redis
 
+SealedSecret = tuple[str, str]  # of the line with this id, as stored
+
 log = logs.get(__name__)
 
-CHANGED_CHANNEL = "lines:changed"
 REFRESH_S = 10.0
+LEASE_S = 30.0  # after as much silence the assigner marks a node as down
+DECRYPTIONS_AT_ONCE = 2
+SPARE_DECRYPTION_REST_S = 0.1  # a fifth of a core, until all are known
 RESTAURANT_REFRESH_S = 60.0
 RESOLVE_REFRESH_S = 60.0
 RESOLVE_WITHIN_S = 3.0
 LISTEN_AGAIN_S = 2.0
+UNREADABLE = "the stored SIP password cannot be read with this MASTER_KEY: enter it again"
 
 
 class StaticLine:
@@ -56,11 +66,16 @@ class StaticLine:
     def over(self, line: LineEntry) -> LineEntry | None:
         if self.username not in (line.sip_username, line.number, line.number.lstrip("+")):
             return None
-        return replace(line, sip_domain=self.domain, sip_username=self.username, sip_password=self.password)
+        return replace(
+            line, sip_domain=self.domain, sip_username=self.username, sip_password=self.password, held=True, problem=""
+        )
 
 
 class LineBook:
-    """``directory`` is None until Postgres was read for the first time. ``changed`` is called with each new one."""
+    """``directory`` is None until Postgres was read for the first time. ``changed`` is called with each new one.
+
+    ``others_are_healthy``: there are nodes that this one's lines can go to.
+    """
 
     def __init__(
         self,
@@ -84,11 +99,16 @@ class LineBook:
         self._changed = changed
         self._news = asyncio.Event()
         self._restaurants: dict[str, tuple[float, Restaurant]] = {}
-        self._passwords: dict[tuple[str, str], str] = {}
+        self._secrets: dict[SealedSecret, str] = {}
         self._lines: list[LineEntry] = []
         self._resolved: dict[str, tuple[float, frozenset[str]]] = {}
         self._answered_from: dict[str, set[str]] = {}
         self._static_line_missing = False
+        self._stored: list[PhoneLine] = []
+        self._edited = False
+        self._started = False
+        self._heard_at = time.monotonic()
+        self.others_are_healthy = False
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -97,25 +117,34 @@ class LineBook:
             while True:
                 try:
                     async with self._redis.pubsub() as channel:
-                        await channel.subscribe(CHANGED_CHANNEL)
+                        await channel.subscribe(keys.LINES_CHANGED)
+                        self._news.set()  # what was said while nobody listened
                         while True:
                             message = await channel.get_message(ignore_subscribe_messages=True, timeout=REFRESH_S)
                             if message is not None:
+                                self._edited = self._edited or message["data"] != b"assigned"
                                 self._news.set()
                 except redis_away():
                     await asyncio.sleep(LISTEN_AGAIN_S)
 
-        listening = asyncio.create_task(listen(), name="lines:changed")
+        beside = [
+            asyncio.create_task(listen(), name=keys.LINES_CHANGED),
+            asyncio.create_task(self._decrypt_spares(), name="spare passwords"),
+        ]
         try:
             while True:
+                self._news.clear()
                 await self._refresh()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._news.wait(), REFRESH_S)
-                    self._restaurants.clear()
-                self._news.clear()
         finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+
+    def look_now(self) -> None:
+        """Read the lines again without waiting for a word in Redis."""
+        self._news.set()
 
     def trunk_answered(self, line_id: str, host: str) -> None:
         """A registrar answered from ``host``: INVITEs for its domain may come from there."""
@@ -139,7 +168,9 @@ class LineBook:
             found = await self._read()
         except AWAY as error:
             log.warning("lines are not refreshed: Postgres is away", why=type(error).__name__)
+            await self._mind_the_lease()
             return
+        self._heard_at = time.monotonic()
         await self._greetings.refresh({line.restaurant.id for line in found})
         found = [replace(line, greeting=self._greetings.of(line.restaurant)) for line in found]
         resolved = await self._resolve({line.sip_domain for line in found if line.registers})
@@ -147,19 +178,36 @@ class LineBook:
             self._lines = found
             self._publish()
 
+    async def _mind_the_lease(self) -> None:
+        try:
+            await self._redis.ping()
+            self._heard_at = time.monotonic()  # so do the assigner's ears: Redis has our heartbeats
+        except redis_away():
+            if time.monotonic() - self._heard_at < LEASE_S or not self.others_are_healthy:
+                return
+            if any(line.held for line in self._lines):
+                log.error("cut off from Postgres and Redis: the lines are let go, other nodes have them by now")
+                self._lines = [replace(line, held=False) for line in self._lines]
+                self._publish()
+
     async def _read(self) -> list[LineEntry]:
+        if self._edited:
+            self._edited = False
+            self._restaurants.clear()
         async with self._postgres.platform() as connection:
-            stored = [line for line in await lines.active_lines(connection) if line.provider == "sip"]
+            if not self._started:
+                await lines.node_started(connection, self._node_id)
+            stored = list(await lines.active_lines(connection))
             for line in stored:
                 known = self._restaurants.get(line.restaurant_id)
                 if known is None or time.monotonic() - known[0] > RESTAURANT_REFRESH_S:
                     restaurant = await restaurants.get(connection, line.restaurant_id)
                     self._restaurants[line.restaurant_id] = (time.monotonic(), restaurant)
-                if line.sip_domain and line.sip_username and line.bridge_node_id is None:
-                    # Without an assigner, a line that no node has is this node's.
-                    await nodes.heartbeat(connection, self._node_id, hostname=socket.gethostname())
-                    await lines.assign(connection, line.id, self._node_id)
-        found = [await self._entry(line) for line in stored]
+            self.others_are_healthy = await nodes.others_are_healthy(connection, self._node_id)
+        self._started = True
+        self._stored = stored
+        await self._decrypt([secret for line in stored for secret in self._secrets_here(line)])
+        found = [self._entry(line) for line in stored]
         static = self._static_line
         if static is None:
             return found
@@ -169,23 +217,14 @@ class LineBook:
         self._static_line_missing = merged == found
         return merged
 
-    async def _entry(self, stored: PhoneLine) -> LineEntry:
-        """The line with its password in clear: "" where another node has the line, or it cannot be read."""
+    def _has(self, stored: PhoneLine) -> bool:
+        return self._node_id in (stored.bridge_node_id, stored.leaving_node_id)
+
+    def _entry(self, stored: PhoneLine) -> LineEntry:
+        """With its password in clear where this node has the line."""
         restaurant = self._restaurants[stored.restaurant_id][1]
-        password = ""
-        if stored.sip_password and stored.bridge_node_id in (None, self._node_id):
-            key = (stored.id, stored.sip_password)
-            if key not in self._passwords:  # kept, for a decryption takes 22 ms of a core
-                try:
-                    self._passwords[key] = await asyncio.to_thread(self._cipher.decrypt, *key)
-                except CipherError as error:
-                    log.error(
-                        "a line's SIP password cannot be read; the line is not registered",
-                        line=stored.id,
-                        why=str(error),
-                    )
-                    self._passwords[key] = ""
-            password = self._passwords[key]
+        held = self._has(stored)
+        password = self._secrets.get((stored.id, stored.sip_password)) if held else ""
         return LineEntry(
             id=stored.id,
             restaurant=restaurant,
@@ -193,8 +232,47 @@ class LineBook:
             greeting=self._greetings.of(restaurant),
             sip_domain=stored.sip_domain,
             sip_username=stored.sip_username,
-            sip_password=password,
+            sip_password=password or "",
+            held=held,
+            generation=stored.generation,
+            problem=UNREADABLE if held and stored.sip_password and not password else "",
+            provider=stored.provider,
+            audiosocket_uuid=stored.audiosocket_uuid,
+            twilio_auth_token=self._secrets.get((stored.id, stored.twilio_auth_token), ""),
         )
+
+    def _secrets_here(self, stored: PhoneLine) -> Iterator[SealedSecret]:
+        """What this node needs in clear: its lines' passwords, and the tokens of Twilio, which calls every node."""
+        if stored.sip_password and self._has(stored):
+            yield stored.id, stored.sip_password
+        if stored.twilio_auth_token:
+            yield stored.id, stored.twilio_auth_token
+
+    async def _decrypt(self, wanted: Iterable[SealedSecret]) -> None:
+        """Have these at hand. A decryption is 22 ms of a core."""
+        gate = asyncio.Semaphore(DECRYPTIONS_AT_ONCE)
+
+        async def one(secret: SealedSecret) -> None:
+            try:
+                async with gate:
+                    self._secrets[secret] = await asyncio.to_thread(self._cipher.decrypt, *secret)
+            except CipherError as error:
+                log.error("a line's secret cannot be read; the line does not ring here", line=secret[0], why=str(error))
+                self._secrets[secret] = ""
+
+        await asyncio.gather(*(one(secret) for secret in wanted if secret not in self._secrets))
+
+    async def _decrypt_spares(self) -> None:
+        """Slowly, those of other nodes' lines too: a lost node's 200 lines would else wait 4 s for their keys."""
+        while True:
+            await asyncio.sleep(SPARE_DECRYPTION_REST_S)
+            current = {(line.id, line.sip_password) for line in self._stored if line.sip_password}
+            tokens = {(line.id, line.twilio_auth_token) for line in self._stored if line.twilio_auth_token}
+            for key in self._secrets.keys() - current - tokens:
+                del self._secrets[key]
+            spare = next((key for key in current if key not in self._secrets), None)
+            if spare is not None:
+                await self._decrypt([spare])
 
     async def _resolve(self, domains: set[str]) -> bool:
         """Look the trunks' names up again; True when an address changed. Keeps the last answer when DNS is away."""

@@ -5,6 +5,7 @@ the event loop's.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
 from edge_bridge.media.recordings import Recording
 
@@ -25,13 +26,25 @@ def split(ulaw: bytes) -> Iterator[bytes]:
         yield frame if len(frame) == FRAME_BYTES else frame + SILENCE[len(frame) :]
 
 
+class Sound(Protocol):
+    """One call's audio as its phone has it: µ-law at 8 kHz."""
+
+    def heard(self, ulaw: bytes) -> None:
+        """What the far end said next, of any length."""
+
+    def next_frame(self) -> bytes | None:
+        """20 ms to say; None for silence."""
+
+
 class CallAudio:
     """Frames of the caller wait in ``take``'s queue (15 s, the oldest dropped), ours in ``play``'s (90 s, the
-    newest refused: what the caller is hearing must not skip). ``heard`` and ``next_frame`` are the phone's side.
+    newest refused: what the caller is hearing must not skip). ``heard`` and ``next_frame`` are the phone's side, a
+    ``Sound``. ``cleared`` is told of each ``clear``, for what the far end has buffered.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, cleared: Callable[[], None] = lambda: None) -> None:
         self.listener: Callable[[], None] | None = None  # called when ``take`` has something new
+        self._cleared = cleared
         self.recording: Recording | None = None
         self.frames_dropped = 0
         self.frames_refused = 0
@@ -125,6 +138,7 @@ class CallAudio:
         """Throw away what is not played yet; it is silent from the next frame on. Waiters of ``when_played`` run."""
         thrown, self._to_play = self._to_play, deque()
         self._tail = b""
+        self._cleared()
         for item in thrown:
             if not isinstance(item, bytes):
                 item()

@@ -30,8 +30,8 @@ log = logs.get(__name__)
 
 FORBIDDEN = 403
 # A handler that is frozen says nothing, and its pongs are the first thing that it does not say: the caller hears "one
-# moment" 3.5 s after the freeze. Every WebSocket library answers a ping by itself, so any handler can.
-PING_AFTER_S = 1.75  # picows takes no longer wait for the pong than for the silence before the ping
+# moment" within 3.5 s of the freeze. Every WebSocket library answers a ping by itself, so any handler can.
+PING_AFTER_S = 1.6  # picows takes no longer wait for the pong than for the silence before the ping
 CLOSED_PROPERLY = "closed by the handler"
 MAX_FRAME_BYTES = media.MAX_MESSAGE_BYTES
 WRITE_BUFFER_BYTES = 64 * 1024  # about 4 s of audio, then the caller's frames wait (and the oldest are dropped)

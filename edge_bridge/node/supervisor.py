@@ -20,7 +20,7 @@ from edge_bridge.entrances.sip.signals import MAX_LINES
 from edge_bridge.node import control
 from edge_bridge.node.gate_keeper import LEAVE_WITHIN_S as GATE_LEAVES_WITHIN_S
 from edge_bridge.node.gate_keeper import GateKeeper
-from edge_bridge.settings import EdgeSettings
+from edge_bridge.settings import EdgeSettings, cannot_listen
 from process import logs
 from process.asgi import App, GuestServer, Request, Response
 from process.health import Health
@@ -74,11 +74,8 @@ class Supervisor:
         try:
             api = self._serve_api()
         except OSError as error:
-            print(
-                f"API_PORT: cannot listen on {self._config.api_bind_address}:{self._config.api_port}:"
-                f" {error.strerror}; stop the program that has it, or set another",
-                file=sys.stderr,
-            )
+            host, port = self._config.api_bind_address, self._config.api_port
+            print(cannot_listen("API_PORT", host, port, error), file=sys.stderr)
             return PORT_TAKEN_STATUS
         try:
             await self._gate.open()

@@ -20,6 +20,7 @@ from prometheus_client import Counter, Gauge
 
 from eventing import letters
 from eventing.cloudevents import STRUCTURED_CONTENT_TYPE, Event, parse, to_binary
+from stores import locks
 from stores.postgres import Connection
 
 MAX_ATTEMPTS = 20
@@ -30,7 +31,6 @@ SUBSCRIBER = "relay"  # who could not deliver, in dead_letter
 MAX_REASON = 500
 MOST_COUNTED = 10_000  # counting more would only add to the load of a database that is behind
 FIRST_LANE, LAST_LANE = uuid.UUID(int=0), uuid.UUID(int=(1 << 128) - 1)
-_LOCK_CLASS = 724503  # of the advisory locks: any number, the same in every release
 
 _STRUCTURED = {"content-type": STRUCTURED_CONTENT_TYPE}  # as the outbox keeps events
 
@@ -52,10 +52,10 @@ with recursive each_lane as (
 ), due as materialized (
     select lane from each_lane where next_at <= now() and lane <> all($2::uuid[]) limit $3
 )
-select lane, pg_try_advisory_lock({_LOCK_CLASS}, hashtext(lane::text)) as locked from due
+select lane, pg_try_advisory_lock({locks.RELAY_LANES}, hashtext(lane::text)) as locked from due
 """
 _RELEASE = f"""
-select pg_advisory_unlock({_LOCK_CLASS}, hashtext(lane::text)) from unnest($1::uuid[]) as lane
+select pg_advisory_unlock({locks.RELAY_LANES}, hashtext(lane::text)) from unnest($1::uuid[]) as lane
 """
 _NEXT = f"""
 select row.id, row.lane, row.attempts, row.event::text as event, row.dead_letter_id, letter.headers, letter.body

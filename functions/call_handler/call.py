@@ -133,7 +133,7 @@ class Call:
         conversation.on_engine_lost = line.lost
         self._dialling.on_event = line.events_of(engine)
         memory.begin(lambda: tools.state)
-        line.introduce(engine, parameters.greeting_text or incoming.greeting)
+        line.introduce(engine, parameters.greeting_text or incoming.greeting, parameters.resumed)
         media.attach(conversation)
         return _Talk(conversation, tools, line)
 

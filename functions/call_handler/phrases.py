@@ -6,12 +6,16 @@ from domain.phrases import wording_for
 
 
 class Phrases(msgspec.Struct, frozen=True):
-    """``resumed`` and ``transfer_failed`` are for the engine, the others are spoken word for word."""
+    """``resumed``, ``resumed_blank`` and ``transfer_failed`` are for the engine, the others are spoken word for word.
+
+    ``resumed_blank``: of the call that goes on, nothing but its greeting is known.
+    """
 
     still_there: str
     time_is_up: str
     goodbye: str
     resumed: str
+    resumed_blank: str
     transfer_failed: str
     not_saved: str
 
@@ -31,6 +35,16 @@ _RESUMED = {
         "La ligne a été coupée un instant ; le même client est toujours là. La"
         " conversation est ci-dessus. Le panier en l'état : {cart}. Excusez-vous en trois mots et reprenez où vous"
         " en étiez ; ne saluez pas à nouveau et ne redemandez pas ce que vous savez déjà."
+    ),
+}
+_RESUMED_BLANK = {
+    "en": (
+        "The line was cut for a moment; the same caller is still there, but what they said after your greeting is lost."
+        " Apologise in three words and ask what they would like; do not greet again."
+    ),
+    "fr": (
+        "La ligne a été coupée un instant ; le même client est toujours là, mais ce qu'il a dit après votre accueil est"
+        " perdu. Excusez-vous en trois mots et demandez-lui ce qu'il souhaite ; ne saluez pas à nouveau."
     ),
 }
 _TRANSFER_FAILED = {
@@ -55,6 +69,7 @@ def phrases_for(language: str) -> Phrases:
         time_is_up=_TIME_IS_UP[wording.language],
         goodbye=wording.goodbye,
         resumed=_RESUMED[wording.language],
+        resumed_blank=_RESUMED_BLANK[wording.language],
         transfer_failed=_TRANSFER_FAILED[wording.language],
         not_saved=_NOT_SAVED[wording.language],
     )

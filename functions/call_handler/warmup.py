@@ -37,6 +37,7 @@ STAGES: dict[Stage, tuple[str, ...]] = {
         "stores.pending",
         "eventing.ordering",
         "eventing.calling",
+        "domain.answers",
     ),
 }
 SWITCH_S = 0.0005

@@ -7,7 +7,17 @@ from playwright.sync_api import expect
 
 from stores.live import CallChanged, Spoke
 from tests.browser.conftest import PATIENCE_MS, Visitor
-from tests.integration.web.admin import Admin, fetch, log_call, make_order, publish, take_order
+from tests.integration.web.admin import (
+    CALLER,
+    Admin,
+    fetch,
+    leave_cart,
+    log_call,
+    make_order,
+    publish,
+    ring,
+    take_order,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -60,10 +70,29 @@ def test_the_overview_follows_a_call_live(visitor: Visitor, admin: Admin) -> Non
     expect(page.locator("[data-live=on]")).to_be_visible()
     now = datetime.now(UTC)
 
+    ring(admin, "call-1")
     publish(admin, CallChanged(call_id="call-1", state="joined", at=now))
     publish(admin, Spoke(call_id="call-1", who="caller", text="One calzone, please", at=now))
     expect(page.get_by_text("One calzone, please")).to_be_visible()
     publish(admin, CallChanged(call_id="call-1", state="ended", at=now))
+
+    expect(page.get_by_text("Nobody is on the phone.")).to_be_visible()
+    assert visitor.complaints == []
+
+
+def test_an_overview_opened_in_mid_call_shows_the_call_at_once_and_follows_it(visitor: Visitor, admin: Admin) -> None:
+    ring(admin, "call-1")
+    publish(admin, CallChanged(call_id="call-1", state="joined", at=datetime.now(UTC)))
+    visitor.log_in()
+    visitor.open(f"/r/{admin.pizza.id}/")
+    page = visitor.page
+
+    expect(page.locator("#active-call-1")).to_contain_text("In conversation")
+    expect(page.locator("#active-call-1")).to_contain_text(CALLER)
+    expect(page.locator("[data-live=on]")).to_be_visible()
+    publish(admin, Spoke(call_id="call-1", who="caller", text="One calzone, please", at=datetime.now(UTC)))
+    expect(page.locator("#active-call-1")).to_contain_text("One calzone, please")
+    publish(admin, CallChanged(call_id="call-1", state="ended", at=datetime.now(UTC)))
 
     expect(page.get_by_text("Nobody is on the phone.")).to_be_visible()
     assert visitor.complaints == []
@@ -127,7 +156,7 @@ def test_a_call_leads_to_its_order_and_back(visitor: Visitor, admin: Admin) -> N
     visitor.open(f"/r/{admin.pizza.id}/calls")
     page = visitor.page
 
-    page.locator("a.row").first.click()
+    page.locator(".row a").first.click()
     expect(page.locator(".transcript li")).to_have_count(4)
     page.get_by_role("button", name="Order 1").click()
     expect(page.locator("h1")).to_have_text("Order 1")
@@ -139,6 +168,7 @@ def test_a_call_leads_to_its_order_and_back(visitor: Visitor, admin: Admin) -> N
 
 def test_a_phone_in_the_kitchen_never_scrolls_sideways(visitor: Visitor, admin: Admin) -> None:
     take_order(admin, make_order(admin, name="Fionnuala Ní Bhriain of the very long name"), tell=False)
+    leave_cart(admin, name="Fionnuala Ní Bhriain of the very long name")
     visitor.page.set_viewport_size({"width": 360, "height": 700})
     visitor.log_in()
 

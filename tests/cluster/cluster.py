@@ -13,7 +13,7 @@ from typing import Any
 from cluster.client import DELETION_COST, KnativeClient
 from cluster.states import SERVICE_LABEL
 from edge_bridge.calls.pod_costs import BUSY_COST
-from stores import greetings, lines, orders
+from stores import greetings, orders
 from stores.ciphers import PiiCipher
 from stores.orders import Order
 from stores.postgres import Postgres
@@ -139,8 +139,6 @@ def _bridge(target: Target, folder: Path, node: str) -> BridgeProcess:
 
 
 async def _forget(postgres: Postgres, node: str) -> None:
-    """A bridge takes the lines that nobody holds: they must not stay with one that is gone."""
+    """Its lines must not stay with a bridge that is gone."""
     async with postgres.platform() as connection:
-        for line in await lines.lines_of_node(connection, node):
-            await lines.unassign(connection, line.id)
         await connection.execute("delete from sip_bridge_node where id = $1", node)

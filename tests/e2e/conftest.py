@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.chaos.stack_process import Options
 from devstack.stack.engines import SpeechServer
 from devstack.stack.running import DialableLine
 from functions.greeting_renderer.speech import to_ulaw
@@ -18,7 +19,6 @@ from stores.redis import connect
 from tests.conftest import run_apart
 from tests.e2e.house import House, eventually
 from tests.e2e.phone_call import LiveFeed, PhoneCall, live_feed
-from tests.e2e.stack_process import Options
 from tests.e2e.switch import EngineSwitch
 
 SPEECH_KEY = "the-tests-speech-key"

@@ -15,13 +15,13 @@ from typing import Any, TypeVar
 import aiohttp
 import msgspec
 
+from bench.chaos.stack_process import Description, Options
 from devstack.stack.running import DialableLine
 from stores import orders
 from stores.ciphers import PiiCipher
 from stores.orders import Order
 from stores.postgres import Postgres
 from stores.redis import connect
-from tests.e2e.stack_process import Description, Options
 from tests.live_state import counters, waiting
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class House:
         self.log = self.state_dir / "stack.log"
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.e2e.stack_process", msgspec.json.encode(options).decode()],
+                [sys.executable, "-m", "bench.chaos.stack_process", msgspec.json.encode(options).decode()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.e2e
 ENGLISH, FRENCH = "Harbour Pizza", "Chez Margot"
 PODS_GONE_WITHIN_S = 60.0
 BUSY = 486
+VOICE_BACK_WITHIN_S = 4.0  # after a handler was killed
 
 Phone = Callable[..., PhoneCall]
 Spoken = Callable[..., dict[str, bytes]]
@@ -69,6 +70,31 @@ async def test_a_call_survives_the_death_of_its_handler_with_its_cart(
     assert (found[0].fulfilment, found[0].customer_name) == ("pickup", "Anna")
     assert resumed["attempt"] > 1
     assert (logged["outcome"], logged["attempts"]) == ("order_confirmed", resumed["attempt"])
+
+
+async def test_the_voice_is_back_though_its_handler_died_after_the_first_words(
+    house: House, phone: Phone, engine: FakeEngine
+) -> None:
+    async with phone(house.line(ENGLISH)) as call:
+        await call.ring_until_joined()
+        first = await engine.session()
+        await first.expect("session.update")
+        await call.until_silent(0.0)
+        await first.speech_starts()
+        await first.response_starts()
+        await first.audio_delta("item_first", 400)  # its turn is not over: nothing is kept yet
+        await asyncio.sleep(0.5)
+        killed = time.monotonic()
+        await house.kill(await house.busy_pod())
+        second = await engine.session()
+        await second.expect("response.create")
+        asked_after_s = time.monotonic() - killed
+        one_moment_ended = await call.caller.rtp.wait_for_speech_end(300, VOICE_BACK_WITHIN_S, killed)
+        await second.reply("Sorry! What would you like?", audio_ms=600)
+        heard_at = await call.hears_voice(one_moment_ended)
+
+    assert asked_after_s <= VOICE_BACK_WITHIN_S
+    assert heard_at - one_moment_ended <= VOICE_BACK_WITHIN_S
 
 
 async def test_a_french_caller_gets_what_she_ordered(house: House, phone: Phone, spoken: Spoken) -> None:

@@ -51,6 +51,7 @@ class FakeBridge:
         greeting: str = "",
         greeting_ms: int = 0,
         early_frames: int = 0,
+        resumed: bool = False,
         token: str = "one-time-token",
     ) -> None:
         self.call_id = call_id
@@ -69,6 +70,7 @@ class FakeBridge:
             early_audio_ms=early_frames * FRAME_MS,
             greeting_text=greeting,
             greeting_remaining_ms=greeting_ms,
+            resumed=resumed,
         )
         self._early_frames = early_frames
         self._clock_ms = 0

@@ -242,10 +242,14 @@ class FakeSession:
 
 
 class FakeEngine:
-    """Listens on a free loopback port. ``refuse`` is the status that upgrades are refused with, 0 for none."""
+    """Listens on a free loopback port. ``refuse`` is the status that upgrades are refused with, 0 for none.
+
+    ``refusals`` are the statuses for the next ones only.
+    """
 
     def __init__(self, refuse: int = 0) -> None:
         self.refuse = refuse
+        self.refusals: list[int] = []
         self.sessions: list[FakeSession] = []
         self._joined: asyncio.Queue[FakeSession] = asyncio.Queue()
         self._server: Server | None = None
@@ -274,7 +278,8 @@ class FakeEngine:
         await self._server.wait_closed()
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
-        return connection.respond(self.refuse, "refused\n") if self.refuse else None
+        status = self.refusals.pop(0) if self.refusals else self.refuse
+        return connection.respond(status, "refused\n") if status else None
 
     async def _connected(self, socket: ServerConnection) -> None:
         session = FakeSession(socket)

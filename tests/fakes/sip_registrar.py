@@ -15,11 +15,27 @@ def _md5(text: str) -> str:
 
 
 class SipRegistrar(asyncio.DatagramProtocol):
-    """``passwords`` by username. ``bindings`` holds the Contact URI of each user that is registered now."""
+    """``passwords`` by username. ``bindings`` holds the newest Contact URI of each user that is registered now,
+    ``contacts`` all of them.
 
-    def __init__(self, passwords: dict[str, str]) -> None:
+    ``granted_s``: what it grants at most. ``algorithm`` is that of its challenges. With ``refusing``, such as
+    ``503 Service Unavailable``, that is the answer to everything, with ``retry_after_s`` when set. ``taken_at`` are
+    the loop's times of each user's accepted REGISTERs, ``asked_at`` of all REGISTERs.
+    """
+
+    def __init__(
+        self, passwords: dict[str, str], *, granted_s: int = 3600, algorithm: str = "MD5", host: str = "127.0.0.1"
+    ) -> None:
         self.passwords = passwords
+        self._host = host
+        self.granted_s = granted_s
+        self.algorithm = algorithm
+        self.refusing = ""
+        self.retry_after_s = 0
         self.bindings: dict[str, str] = {}
+        self.contacts: dict[str, set[str]] = {}
+        self.taken_at: dict[str, list[float]] = {}
+        self.asked_at: list[float] = []
         self.refused = 0
         self.silent = False
         self._nonces: set[str] = set()
@@ -27,7 +43,7 @@ class SipRegistrar(asyncio.DatagramProtocol):
 
     async def __aenter__(self) -> "SipRegistrar":
         loop = asyncio.get_running_loop()
-        await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
+        await loop.create_datagram_endpoint(lambda: self, local_addr=(self._host, 0))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -49,17 +65,29 @@ class SipRegistrar(asyncio.DatagramProtocol):
         if self.silent or not head.startswith("REGISTER "):
             return
         headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        now = asyncio.get_running_loop().time()
+        self.asked_at.append(now)
+        if self.refusing:
+            wait = f"Retry-After: {self.retry_after_s}\r\n" if self.retry_after_s else ""
+            self._answer(self.refusing, headers, source, wait)
+            return
         user = self._authenticated(headers.get("authorization", ""))
         if user is None:
             self._challenge(headers, source)
             return
-        expires = int(headers.get("expires", "0"))
-        contact = headers.get("contact", "")
-        if expires and contact != "*":
-            self.bindings[user] = contact.partition("<")[2].partition(">")[0]
+        expires = min(int(headers.get("expires", "0")), self.granted_s)
+        contact = headers.get("contact", "").partition("<")[2].partition(">")[0]
+        self.taken_at.setdefault(user, []).append(now)
+        there = self.contacts.setdefault(user, set())
+        if expires:
+            there.add(contact)
+            self.bindings[user] = contact
         else:
-            self.bindings.pop(user, None)
-        self._answer("200 OK", headers, source, f"Contact: {contact};expires={expires}\r\nExpires: {expires}\r\n")
+            there.discard(contact)
+            if self.bindings.get(user) == contact:
+                self.bindings.pop(user)
+        extra = f"Contact: <{contact}>;expires={expires}\r\nExpires: {expires}\r\n"
+        self._answer("200 OK", headers, source, extra)
 
     def _authenticated(self, authorization: str) -> str | None:
         given: dict[str, str] = dict(_PARAMETER.findall(authorization))
@@ -78,7 +106,9 @@ class SipRegistrar(asyncio.DatagramProtocol):
     def _challenge(self, headers: dict[str, str], source: tuple[str, int]) -> None:
         nonce = secrets.token_hex(8)
         self._nonces.add(nonce)
-        challenge = f'WWW-Authenticate: Digest realm="{REALM}", nonce="{nonce}", algorithm=MD5, qop="auth"\r\n'
+        challenge = (
+            f'WWW-Authenticate: Digest realm="{REALM}", nonce="{nonce}", algorithm={self.algorithm}, qop="auth"\r\n'
+        )
         self._answer("401 Unauthorized", headers, source, challenge)
 
     def _answer(self, status: str, headers: dict[str, str], source: tuple[str, int], extra: str) -> None:

@@ -5,14 +5,16 @@ from typing import Any, Protocol
 
 import pjsua2 as pj  # type: ignore[import-untyped]
 
-from edge_bridge.entrances.sip.signals import SOURCE_HEADER, Registration, SipEvents, host_of
+from edge_bridge.entrances.sip.signals import Registration, SipEvents, host_of, read_register_answer
 from process import logs
 
 log = logs.get(__name__)
 
 LOOPBACK = "127.0.0.1"
-EXPIRES_S = 120
-REFRESH_BEFORE_S = 60  # so a REGISTER goes out every 60 s
+EXPIRES_S = 120  # asked for; the registrar refreshes at half of what is granted
+# pjsip would refresh so long before the end itself: after ours, which pushes its own back. A larger number makes it
+# refresh every 5 s where no more is granted, and never where less is.
+PJSIP_REFRESH_BEFORE_S = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class LineAccount(pj.Account):  # type: ignore[misc]
     def __init__(self, line_id: str, owner: AccountOwner) -> None:
         super().__init__()
         self.line_id = line_id
+        self.registration: Registration | None = None
         self._owner = owner
 
     def onIncomingCall(self, call: Any) -> None:
@@ -48,20 +51,12 @@ class LineAccount(pj.Account):  # type: ignore[misc]
 
     def onRegState(self, state: Any) -> None:
         try:
-            expires = int(state.expiration) if int(state.code) // 100 == 2 else 0
-            host = _registrar_host(state.rdata)
-            self._owner.events.registered(self.line_id, int(state.code), max(expires, 0), host)
+            # expiration is 2^32 - 1 where pjsip knows none, and is not to be believed after a failure.
+            expires = int(state.expiration) if int(state.expiration) < 1 << 31 else 0
+            answer = read_register_answer(self.line_id, int(state.code), expires, state.rdata.wholeMsg)
+            self._owner.events.registered(answer)
         except Exception:
             log.exception("a registration's state was lost")
-
-
-def _registrar_host(received: Any) -> str:
-    """Who answered, as the gate says."""
-    for line in str(received.wholeMsg).split("\r\n"):
-        name, _, value = line.partition(":")
-        if name.lower() == SOURCE_HEADER.lower():
-            return host_of(value.strip())
-    return ""
 
 
 def peer_config(place: Place) -> Any:
@@ -78,7 +73,7 @@ def line_config(line: Registration, place: Place) -> Any:
     config.idUri = f"sip:{line.username}@{domain}"
     config.regConfig.registrarUri = f"sip:{line.registrar}"
     config.regConfig.timeoutSec = EXPIRES_S
-    config.regConfig.delayBeforeRefreshSec = REFRESH_BEFORE_S
+    config.regConfig.delayBeforeRefreshSec = PJSIP_REFRESH_BEFORE_S
     config.regConfig.retryIntervalSec = 0  # the registrar retries, with backoff
     config.sipConfig.contactForced = f"<sip:{line.line_id}@{place.contact}>"
     config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", line.username, 0, line.password))

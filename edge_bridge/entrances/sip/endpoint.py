@@ -25,6 +25,7 @@ from edge_bridge.entrances.sip.signals import (
     Invite,
     MediaSide,
     Refusal,
+    RegisterAnswer,
     Registration,
     SipEvents,
     read_invite,
@@ -93,7 +94,7 @@ class SipEndpoint(CallOwner):
         self._calls: dict[Handle, SipCall] = {}
         self._held: dict[Handle, Invite] = {}  # not decided yet; their caller was told 100 Trying
         self._accounts: dict[str, accounts.LineAccount] = {}
-        self._leaving: list[accounts.LineAccount] = []
+        self._leaving: dict[str, accounts.LineAccount] = {}
         self._commands: deque[Callable[[], None]] = deque()
         self._stopping = False
         self._failure: Exception | None = None
@@ -143,23 +144,16 @@ class SipEndpoint(CallOwner):
         self._command(on_sip_thread)
 
     def register(self, line: Registration) -> None:
-        """Register a new line, or try again a known one."""
+        """Register a new line, or again a known one; its fate comes to ``registered``."""
 
         def on_sip_thread() -> None:
-            known = self._accounts.get(line.line_id)
-            if known is not None:
-                known.setRegistration(True)
-                return
-            self._free_left_accounts()
-            # The eighth line takes the peers' place; their calls then come in on a line's account.
-            if len(self._accounts) == MAX_ACCOUNTS - 1 and "" in self._accounts and not self._calls:
-                self._accounts.pop("").shutdown()
-            if len(self._accounts) + len(self._leaving) >= MAX_ACCOUNTS:
-                log.error("no room for another line on this worker", line_id=line.line_id, most=MAX_ACCOUNTS)
-                return
-            account = accounts.LineAccount(line.line_id, self)
-            account.create(accounts.line_config(line, self._place))
-            self._accounts[line.line_id] = account
+            try:
+                sent = self._register(line)
+            except pj.Error as error:
+                log.warning("REGISTER was not sent", line_id=line.line_id, reason=error.reason)
+                sent = False
+            if not sent:
+                self.events.registered(RegisterAnswer(line.line_id, 0))
 
         self._command(on_sip_thread)
 
@@ -167,7 +161,7 @@ class SipEndpoint(CallOwner):
         def on_sip_thread() -> None:
             account = self._accounts.pop(line_id, None)
             if account is not None:
-                self._leaving.append(account)
+                self._leaving[line_id] = account
                 account.setRegistration(False)
 
         self._command(on_sip_thread)
@@ -181,6 +175,34 @@ class SipEndpoint(CallOwner):
             self._waker.sendto(b"\r\n\r\n", (accounts.LOOPBACK, self.port))
 
     # --- The SIP thread --------------------------------------------------------------------------------------
+
+    def _register(self, line: Registration) -> bool:
+        """False when there is no room. Raises pj.Error."""
+        config = accounts.line_config(line, self._place)
+        known = self._accounts.get(line.line_id)
+        if known is not None:
+            known.setRegistration(True)
+            return True
+        left = self._leaving.pop(line.line_id, None)
+        if left is not None:  # calls may still need it, and its place is the line's own
+            self._accounts[line.line_id] = left
+            if left.registration == line:
+                left.setRegistration(True)
+            else:
+                left.modify(config)  # registers, as the account or its password is another
+                left.registration = line
+            return True
+        self._free_left_accounts()
+        # The eighth line takes the peers' place; their calls then come in on a line's account.
+        if len(self._accounts) == MAX_ACCOUNTS - 1 and "" in self._accounts and not self._calls:
+            self._accounts.pop("").shutdown()
+        if len(self._accounts) + len(self._leaving) >= MAX_ACCOUNTS:
+            return False
+        account = accounts.LineAccount(line.line_id, self)
+        account.registration = line
+        account.create(config)
+        self._accounts[line.line_id] = account
+        return True
 
     def _run(self) -> None:
         try:
@@ -206,7 +228,7 @@ class SipEndpoint(CallOwner):
                 self._free_left_accounts()
         with contextlib.suppress(pj.Error):
             endpoint.hangupAllCalls()
-        for account in [*self._accounts.values(), *self._leaving]:
+        for account in [*self._accounts.values(), *self._leaving.values()]:
             with contextlib.suppress(pj.Error):
                 account.shutdown()
         self._accounts.clear()
@@ -289,7 +311,7 @@ class SipEndpoint(CallOwner):
         """Free accounts that left, when no call can need them any more."""
         if self._calls:
             return
-        for account in self._leaving:
+        for account in self._leaving.values():
             account.shutdown()
         self._leaving.clear()
 

@@ -4,22 +4,18 @@ Trunks write one number as ``+33465710042``, ``33465710042``, ``0033465710042``,
 National forms are those of the line's own country, so two lines may share one: then it finds neither.
 """
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from domain.phone_numbers import country_code
 from edge_bridge.entrances.sip.signals import Refusal, plain_number
-from edge_bridge.settings import Network
+from edge_bridge.settings import Network, is_within
 
 FORBIDDEN = 403
 NOT_FOUND = 404
 
 SHORTEST_NATIONAL = 6  # digits: shorter ones are extensions, which mean nothing here
-_ONE_DIGIT = ("1", "7")
-# Country codes of two digits; what begins otherwise has three.
-_TWO_DIGITS = frozenset(map(str, (20, 27, *range(30, 35), 36, 39, 40, 41, *range(43, 50), *range(51, 59))))
-_TWO_DIGITS |= frozenset(map(str, (*range(60, 67), 81, 82, 84, 86, *range(90, 96), 98)))
 
 
 class LineKeys(msgspec.Struct, frozen=True, array_like=True):
@@ -29,13 +25,6 @@ class LineKeys(msgspec.Struct, frozen=True, array_like=True):
     number: str
     username: str = ""
     domain: str = ""
-
-
-def country_code(digits: str) -> str:
-    """Of an international number without its ``+`` (ITU-T E.164)."""
-    if digits.startswith(_ONE_DIGIT):
-        return digits[:1]
-    return digits[:2] if digits[:2] in _TWO_DIGITS else digits[:3]
 
 
 def forms(number: str) -> frozenset[str]:
@@ -72,11 +61,7 @@ class AddressBook:
                 self._by_form.setdefault(form, set()).add(line)
 
     def is_peer(self, host: str) -> bool:
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            return False
-        return any(address in network for network in self.peers)
+        return is_within(host, self.peers)
 
     def is_trunk(self, host: str) -> bool:
         return host in self._trunk_hosts

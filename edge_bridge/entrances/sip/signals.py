@@ -74,6 +74,22 @@ class Registration:
     password: str
 
 
+@dataclass(frozen=True, slots=True)
+class RegisterAnswer:
+    """What became of a REGISTER: ``status`` 408 when nothing came, 0 when it could not even be sent.
+
+    ``expires_s`` 0 after a 2xx means unregistered. ``retry_after_s`` is 0 where the registrar says nothing of it;
+    ``algorithms`` are those of its digest challenges, in upper case.
+    """
+
+    line_id: str
+    status: int
+    expires_s: int = 0
+    registrar_host: str = ""
+    retry_after_s: int = 0
+    algorithms: frozenset[str] = frozenset()
+
+
 class SipEvents(Protocol):
     """Called on the SIP thread: must return at once and must not wait for anything."""
 
@@ -92,8 +108,28 @@ class SipEvents(Protocol):
     def ended(self, handle: Handle, status: int, by_caller: bool) -> None:
         """The dialog is over; the handle is free. Once a call that was taken."""
 
-    def registered(self, line_id: str, status: int, expires_s: int, registrar_host: str) -> None:
-        """A REGISTER was answered (or not: 408). ``expires_s`` 0 after a 2xx means unregistered."""
+    def registered(self, answer: RegisterAnswer) -> None:
+        """A REGISTER was answered, or not."""
+
+
+_RETRY_AFTER = re.compile(r"^retry-after[ \t]*:[ \t]*([0-9]{1,9})", re.IGNORECASE | re.MULTILINE)
+_CHALLENGE = re.compile(r"^(?:www|proxy)-authenticate[ \t]*:[ \t]*digest(.*)$", re.IGNORECASE | re.MULTILINE)
+_ALGORITHM = re.compile(r"algorithm[ \t]*=[ \t]*\"?([A-Za-z0-9-]+)", re.IGNORECASE)
+
+
+def read_register_answer(line_id: str, status: int, expires_s: int, message: str) -> RegisterAnswer:
+    """``message`` is the whole response as the gate passed it on; "" when none came."""
+    wait = _RETRY_AFTER.search(message)
+    challenges = [_ALGORITHM.search(found) for found in _CHALLENGE.findall(message)]
+    return RegisterAnswer(
+        line_id=line_id,
+        status=status,
+        expires_s=max(expires_s, 0) if status // 100 == 2 else 0,
+        registrar_host=_sender_of(_headers(message), ""),
+        retry_after_s=int(wait.group(1)) if wait else 0,
+        # A challenge that names none means MD5 (RFC 2617).
+        algorithms=frozenset(found.group(1).upper() if found else "MD5" for found in challenges),
+    )
 
 
 def read_invite(message: str, source: str) -> Invite:
@@ -104,9 +140,14 @@ def read_invite(message: str, source: str) -> Invite:
     return Invite(
         user=user_of(request_line[1]) if len(request_line) == 3 else "",
         caller="" if _wants_privacy(headers) else _caller(headers),
-        source_host=host_of(headers.get(SOURCE_HEADER.lower(), [source])[0]),
+        source_host=_sender_of(headers, source),
         dialled="" if diverted else user_of(headers.get("to", [""])[0]),
     )
+
+
+def _sender_of(headers: dict[str, list[str]], otherwise: str) -> str:
+    """Who sent it to the gate: to pjsip, all comes from the gate itself."""
+    return host_of(headers.get(SOURCE_HEADER.lower(), [otherwise])[0])
 
 
 def _caller(headers: dict[str, list[str]]) -> str:

@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from edge_bridge.media.audio import Sound
 from edge_bridge.media.rtp import sdp
 from edge_bridge.media.rtp.ice import IceLite
 from edge_bridge.media.rtp.pacer import Pacer
 from edge_bridge.media.rtp.packets import PCMA
 from edge_bridge.media.rtp.ports import PortPair, PortRange
-from edge_bridge.media.rtp.sources import Network
-from edge_bridge.media.rtp.stream import RtpStream, Sound
+from edge_bridge.media.rtp.stream import RtpStream
+from edge_bridge.settings import Network
 from process import logs
 
 log = logs.get(__name__)

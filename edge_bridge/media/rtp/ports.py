@@ -58,7 +58,7 @@ def bind_pair(host: str, port: int) -> PortPair:
 
 
 class PortRange:
-    """The ports from ``first`` to ``last``. ``lend`` belongs to one thread, ``take_back`` to any."""
+    """The ports from ``first`` to ``last``. ``lend`` and ``give_back`` belong to one thread, ``take_back`` to any."""
 
     def __init__(self, host: str, first: int, last: int, resting: Collection[int] = ()) -> None:
         self._host = host
@@ -82,6 +82,11 @@ class PortRange:
                 self._rest(pair)
         self.fill()
         return lent
+
+    def give_back(self, pair: PortPair) -> None:
+        """Nobody was told of it: the next one may have it."""
+        self._lent.discard(pair.port)
+        self._ready.appendleft(pair)
 
     def take_back(self, pair: PortPair) -> None:
         """Close it and let the port rest."""

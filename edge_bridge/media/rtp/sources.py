@@ -6,8 +6,9 @@ call latches, once, onto the first sender that is the address the INVITE came fr
 
 import ipaddress
 
+from edge_bridge.settings import Network, is_within
+
 Address = tuple[str, int]
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # RFC 1918, 6598 (carrier-grade NAT), 3927, 4193, 4291 and loopback. ``is_private`` means more than these.
 _OWN_NETWORKS: tuple[Network, ...] = tuple(
@@ -20,20 +21,12 @@ _OWN_NETWORKS: tuple[Network, ...] = tuple(
 _LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 
-def within(host: str, networks: tuple[Network, ...]) -> bool:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return any(address in network for network in networks)
-
-
 def is_behind_nat(media_host: str, sip_host: str, nat_networks: tuple[Network, ...]) -> bool:
     """Whether ``media_host``, from the SDP of a peer at ``sip_host``, is an address of the peer's own network."""
-    if within(sip_host, nat_networks):
+    if is_within(sip_host, nat_networks):
         return True
     # A softphone on this very machine calls from loopback and names another of the machine's addresses.
-    return media_host != sip_host and (within(media_host, _OWN_NETWORKS) or within(sip_host, _LOOPBACK))
+    return media_host != sip_host and (is_within(media_host, _OWN_NETWORKS) or is_within(sip_host, _LOOPBACK))
 
 
 class SourceRule:
@@ -55,7 +48,7 @@ class SourceRule:
         if source == self.remote:
             self.waiting = False
             return True
-        if self.waiting and (source[0] == self.latch_host or within(source[0], self._peers)):
+        if self.waiting and (source[0] == self.latch_host or is_within(source[0], self._peers)):
             self.waiting = False
             self.remote = source
             return True

@@ -12,20 +12,20 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import msgspec
 
+from edge_bridge.media.audio import SILENCE, Sound
 from edge_bridge.media.rtp import dtmf, ice, packets, rtcp
 from edge_bridge.media.rtp.jitter import ReorderBuffer
 from edge_bridge.media.rtp.packets import ALAW_OF_ULAW, COMFORT_NOISE, MAX_PACKET_BYTES, ULAW_OF_ALAW
 from edge_bridge.media.rtp.ports import PortPair
 from edge_bridge.media.rtp.sdp import Agreement
-from edge_bridge.media.rtp.sources import Address, Network, SourceRule, is_behind_nat
+from edge_bridge.media.rtp.sources import Address, SourceRule, is_behind_nat
+from edge_bridge.settings import Network
 
 FRAME_S = 0.02
 FRAME_SAMPLES = 160
-SILENCE = b"\xff" * FRAME_SAMPLES
 SAMPLES_PER_S = 8000
 FILL_AFTER_S = 0.08  # later than any gap is waited for
 MOST_AHEAD_S = 2.0  # of real time: a burst after the network stood still; more is a flood
@@ -37,16 +37,6 @@ REPORT_TICKS = int(rtcp.REPORT_EVERY_S / FRAME_S)
 # by the longest call alone.
 FIRST_SIGN_WITHIN_S = 30.0
 NEXT_SIGN_WITHIN_S = 300.0
-
-
-class Sound(Protocol):
-    """The call's audio, µ-law at 8 kHz."""
-
-    def heard(self, ulaw: bytes) -> None:
-        """What the far end said next, of any length."""
-
-    def next_frame(self) -> bytes | None:
-        """20 ms to say; None for silence."""
 
 
 class StreamState(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ reconciler writes it later, with the caller's number, the transcript and the cos
 """
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from types import ModuleType
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from functions.call_handler.figures import Figures
 from functions.call_handler.remembering.backends import Backends
 from process import logs
+from stores import live
 
 if TYPE_CHECKING:
     from stores.calls import ConversationRecord
@@ -21,7 +23,6 @@ log = logs.get(__name__)
 
 NOTE_WITHIN_S = 2.0
 TRIES = 3
-SOURCE = "/call-handler"
 FIRST_PAUSE_S = 0.5
 
 
@@ -65,15 +66,22 @@ class Afterwards:
             try:
                 postgres = await self._backends.postgres()
                 async with postgres.tenant(record.restaurant_id) as connection:
-                    await write_conversation(connection, record, self._backends.pii, source=SOURCE)
+                    await write_conversation(connection, record, self._backends.pii)
                 if noted:
                     await pending.forget_call(self._backends.redis, record)
+                await self._tell_of_cart(record)
                 return
             except Exception as error:  # whatever it is, the note is kept, and the reconciler tries again
                 log.warning("call not logged yet", call_id=record.call_id, why=type(error).__name__)
             await asyncio.sleep(pause)
             pause *= 2
         log.error("call not logged", call_id=record.call_id, noted=noted)
+
+    async def _tell_of_cart(self, record: "ConversationRecord") -> None:
+        if record.unconfirmed is not None:
+            with contextlib.suppress(OSError):  # the open pages are drawn anew with the next event
+                left = live.CartLeft(call_id=record.call_id)
+                await live.publish(self._backends.redis, record.restaurant_id, left)
 
     async def _note(self, record: "ConversationRecord") -> bool:
         from stores import pending

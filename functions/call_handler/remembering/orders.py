@@ -22,7 +22,6 @@ NOTE_WITHIN_S = 0.7  # a Redis that is slower than that is as good as away
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 5.0
 WRITE_S = 5.0
-SOURCE = "/call-handler"
 
 
 class OrderRefusedError(Exception):
@@ -126,7 +125,7 @@ class OrderDesk:
         pii = self._backends.pii
         try:
             async with asyncio.timeout(WRITE_S), postgres.tenant(order.restaurant_id) as connection:
-                stored = await write_order(connection, order, pii, caller=caller, source=SOURCE)
+                stored = await write_order(connection, order, pii, caller=caller)
         except UNWRITABLE as error:
             log.error("order refused by the database", call_id=order.call_id, why=type(error).__name__)
             raise OrderRefusedError from None

@@ -9,6 +9,7 @@ from domain.order import Cart
 from domain.tools import OrderState
 from functions.call_handler.engines.base import Line
 from functions.call_handler.engines.costs import Usage
+from functions.call_handler.phrases import Phrases
 from functions.call_handler.remembering.transcript import Transcript, TranscriptLine
 from stores import checkpoints
 
@@ -65,14 +66,14 @@ def restored_usage(saved: checkpoints.Checkpoint) -> Usage:
         return Usage()
 
 
-def recollection(state: OrderState, transcript: Transcript, resumed: str) -> list[Line]:
-    """What a fresh engine is told before it goes on: the last lines as they were said, and where things stand.
-
-    ``resumed`` is the sentence for that, with ``{cart}`` in it.
-    """
+def recollection(state: OrderState, transcript: Transcript, phrases: Phrases) -> list[Line]:
+    """What a fresh engine is told before it goes on: the last lines as they were said, and where things stand."""
     lines = [Line(said.who, f"{said.text} …" if said.cut else said.text) for said in transcript.lines()]
-    spoken = resumed.format(cart=_describe(state.cart, bool(state.confirmed)))
-    return [*lines[-RECALLED_LINES:], Line("system", spoken)]
+    if transcript.caller_spoke() or state.cart.lines:
+        told = phrases.resumed.format(cart=_describe(state.cart, bool(state.confirmed)))
+    else:
+        told = phrases.resumed_blank
+    return [*lines[-RECALLED_LINES:], Line("system", told)]
 
 
 def _describe(cart: Cart, confirmed: bool) -> str:

@@ -135,6 +135,7 @@ class Conversation:
         self._reply_spoke = False
         self._ended: deque[str] = deque(maxlen=ENDED_REPLIES)
         self._asked = False  # for a reply that has not begun
+        self._asked_for = ""  # its sentence, in case it is refused
         self._owed: str | None = None  # a reply to ask for as soon as one may: a sentence, or "" for any
         self._tool_rounds = 0
         self._tool_task: asyncio.Task[None] | None = None
@@ -165,6 +166,7 @@ class Conversation:
             return
         self._owed = None
         self._asked = True
+        self._asked_for = sentence
         self._engine.speak(sentence)
         self._patience.expect_reply(self._clock())
 
@@ -275,7 +277,7 @@ class Conversation:
                 self._reply_ends(event)
             case StillReplying():
                 self._asked = False
-                self._owed = self._owed or ""
+                self._owed = self._owed or self._asked_for
             case EngineComplains():
                 log.warning("the engine complains", code=event.code, pii_text=event.message)
             case EngineGone():
@@ -303,6 +305,7 @@ class Conversation:
         self._patience.stop_expecting()
         self._audible_id = ""
         self._owed = None if self._owed is None else ""  # what was to be said word for word may be wrong by now
+        self._asked_for = ""
         if isinstance(self._tools.closing, EndCall) and self._leaving is None:
             self._tools.closing = self._leave_by = None  # the caller has more to say
         if self._playback.idle(now) or self._leaving is not None:
@@ -439,12 +442,15 @@ class Conversation:
         self._leave_when_said(now)
         if self._leaving is not None:
             return
+        if self._engine is not None:
+            self._look_after(self._engine, now)
         if self._patience.filler_due(now, self._is_owed(now)):
             self._media.prompt("one_moment")
-        if self._engine is None:
-            return
+
+    def _look_after(self, engine: Engine, now: float) -> None:
+        """Tell the engine of keys, of a turn's end and of silence, and ask for what it owes."""
         if self._keys and now - self._keys_at >= KEYPAD_PAUSE_S and not self._caller_speaking:
-            self._engine.remember(Line("caller", f"({self._keys})"))
+            engine.remember(Line("caller", f"({self._keys})"))
             self._keys = ""
             self.speak()
         missing = self._patience.missing(now)
@@ -452,7 +458,7 @@ class Conversation:
             self._ask_again(missing)
         elif self._patience.turn_overdue(now):
             log.warning("the engine does not end the caller's turn: ended for it")
-            self._engine.end_turn()
+            engine.end_turn()
             self._caller_pauses()
             self.speak()
         elif self._tools.closing is None:

@@ -39,22 +39,25 @@ class EngineLine:
 
         return hand_on
 
-    def introduce(self, engine: Engine, greeting: str) -> None:
-        """The engine hears the caller's early audio after that. ``greeting`` is what the caller hears already."""
+    def introduce(self, engine: Engine, greeting: str, resumed: bool = False) -> None:
+        """The engine hears the caller's early audio after that. ``greeting`` is what the caller hears already.
+
+        With something to go on from it speaks first, and likewise when ``resumed``: the caller was asked to wait.
+        """
         engine.configure(self._setup)
         transcript = self._memory.transcript
-        if transcript.lines():
-            phrases = phrases_for(self._setup.language)
-            for line in resume.recollection(self._tools.state, transcript, phrases.resumed):
-                engine.remember(line)
-            self._conversation.join(engine)
-            self._conversation.speak()
-            return
-        if greeting:
-            engine.remember(Line("assistant", greeting))
+        goes_on = resumed or bool(transcript.lines())
+        if greeting and not transcript.lines():
             transcript.greeting(greeting)
             self._memory.said("assistant", greeting)
+            if not goes_on:
+                engine.remember(Line("assistant", greeting))
+        if goes_on:
+            for line in resume.recollection(self._tools.state, transcript, phrases_for(self._setup.language)):
+                engine.remember(line)
         self._conversation.join(engine)
+        if goes_on:
+            self._conversation.speak()
 
     def lost(self, reason: str) -> None:
         """The conversation's engine is gone: dial another one, unless that was done often enough."""

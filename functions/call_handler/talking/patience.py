@@ -117,12 +117,13 @@ class Patience:
             self._loud_at = now
 
     def turn_overdue(self, now: float) -> bool:
-        """True once for a turn that the engine should have ended."""
+        """True once for a turn that the engine should have ended. The caller's silence began before, and counts."""
         if self._speaking_since is None:
             return False
         if now - self._loud_at < TURN_SILENT_S and now - self._speaking_since < TURN_AT_MOST_S:
             return False
         self._speaking_since = None
+        self._silent_since = self._loud_at
         return True
 
     # --- A caller who says nothing ------------------------------------------------------------------------------

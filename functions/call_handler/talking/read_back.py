@@ -62,9 +62,11 @@ class ReadBackWatch:
         """All that the engine says in one item. The sentence to say instead when it is not the cart, else ""."""
         if self._wanted is None or self._item_id or self._misreads >= MISREADS:
             return ""
-        if misread(text, self._wanted.cart, self._wanted.cart.total_cents, self._language):
+        wanted = self._wanted
+        total = wanted.cart.total_cents
+        if misread(text, wanted.cart, total, self._language, others=wanted.others, sentence=wanted.sentence):
             self._misreads += 1
-            return self._wanted.sentence
+            return wanted.sentence
         self._item_id, self._text = item_id, text
         return ""
 

@@ -5,6 +5,7 @@ A call is performed once, however often the engine tells of it: in one response,
 are now, and what the caller answered to the read-back.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -110,8 +111,7 @@ class ToolLoop:
             return _refusal("internal", "This did not work. Say so, and offer to put the caller through.")
 
     async def _look_at_the_present(self) -> None:
-        await self._read_back.words_known()
-        now = await self._present()
+        _, now = await asyncio.gather(self._read_back.words_known(), self._present())
         if now is not None:
             self.state = replace(self.state, restaurant=now.restaurant, menu=now.menu, load_minutes=now.load_minutes)
 

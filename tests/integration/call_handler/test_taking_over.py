@@ -1,11 +1,13 @@
 """A call goes on in another handler: from the checkpoint, without asking again and without ordering twice."""
 
+import signal
 from typing import Any
 
 import pytest
 
 from domain.restaurant import Restaurant
 from protocols.call_lane import ConnectedLine, EndedLine
+from protocols.media import Clear
 from stores import checkpoints
 from tests.fakes.engine import FakeEngine, FakeSession
 from tests.integration.call_handler.conftest import (
@@ -44,7 +46,7 @@ async def test_a_killed_handlers_call_goes_on_where_it_stopped(
     first_handler.process.kill()
 
     second_handler = await start_handler(engine)
-    bridge = await bridge_for(call_id, attempt=2, early_frames=3)
+    bridge = await bridge_for(call_id, attempt=2, early_frames=3, resumed=True)
     lane, second = await connect(ring(second_handler, bridge), engine)
     await second.expect("response.create")
     await second.reply("Sorry about that. Where were we?", audio_ms=200)
@@ -67,6 +69,34 @@ async def test_a_killed_handlers_call_goes_on_where_it_stopped(
     assert confirmed["order"] == {"number": 1}
     assert ended.outcome == "order_confirmed"
     assert len((await written(postgres))[0]) == 1
+
+
+async def test_a_handler_that_was_frozen_does_not_undo_what_was_agreed_with_the_next_one(
+    start_handler: StartHandler, engine: FakeEngine, bridge_for: MakeBridge, ring: Ring, redis: Any
+) -> None:
+    call_id = new_id()
+    frozen, next_handler = await start_handler(engine), await start_handler(engine)
+    first_bridge = await bridge_for(call_id, attempt=1)
+    _, first = await connect(ring(frozen, first_bridge), engine)
+    await first.caller_says("Good evening.")
+    await eventually(lambda: checkpoints.load(redis, call_id), lambda saved: saved and saved.turns == 1)
+    frozen.process.send_signal(signal.SIGSTOP)
+    bridge = await bridge_for(call_id, attempt=2, resumed=True)
+    lane, second = await connect(ring(next_handler, bridge), engine)
+    await second.expect("response.create")
+    await second.reply(calls=[("add_item", {"item": "Margherita", "size": "Small"})])
+    await eventually(lambda: checkpoints.load(redis, call_id), lambda saved: saved and saved.cart.lines)
+
+    await first_bridge.lose()
+    frozen.process.send_signal(signal.SIGCONT)
+    await frozen.log_says("call lost")
+    kept = await checkpoints.load(redis, call_id)
+
+    assert kept is not None
+    assert kept.attempt == 2
+    assert len(kept.cart.lines) == 1
+    await bridge.hang_up()
+    await lane.until(EndedLine)
 
 
 async def test_an_order_that_was_confirmed_before_is_not_ordered_again(
@@ -109,7 +139,39 @@ async def _ring_until_taken(ring: Ring, handler: Handler, bridge: Any) -> Lane:
     return found
 
 
-async def test_a_call_without_a_checkpoint_starts_anew(
+async def test_a_handler_that_takes_over_speaks_first_though_nothing_was_kept(
+    handler: Handler, engine: FakeEngine, bridge_for: MakeBridge, ring: Ring
+) -> None:
+    bridge = await bridge_for(new_id(), attempt=2, greeting="Good evening!", resumed=True)
+
+    lane, session = await connect(ring(handler, bridge), engine)
+    await session.expect("response.create", timeout_s=2.0)
+    await session.reply("Sorry! What would you like?", audio_ms=200)
+    await bridge.hears(200 * 8)
+
+    assert told(session)[0] == ("assistant", "Good evening!")
+    assert told(session)[1][0] == "system"
+    assert "what they would like" in told(session)[1][1]
+    assert "above" not in told(session)[1][1]  # nothing is
+    await bridge.hang_up()
+    await lane.until(EndedLine)
+
+
+async def test_a_caller_may_speak_over_one_moment_when_another_handler_has_come(
+    handler: Handler, engine: FakeEngine, bridge_for: MakeBridge, ring: Ring
+) -> None:
+    bridge = await bridge_for(new_id(), attempt=2, greeting="Good evening!", greeting_ms=5000, resumed=True)
+
+    lane, session = await connect(ring(handler, bridge), engine)
+    await session.expect("response.create", timeout_s=2.0)
+    await session.caller_says("Hello?")
+
+    await bridge.expect(Clear)
+    await bridge.hang_up()
+    await lane.until(EndedLine)
+
+
+async def test_a_call_that_no_handler_had_before_starts_with_the_greeting(
     handler: Handler, engine: FakeEngine, bridge_for: MakeBridge, ring: Ring, restaurant: Restaurant
 ) -> None:
     bridge = await bridge_for(new_id(), attempt=3, greeting="Good evening!")

@@ -1,5 +1,6 @@
 import asyncio
 import audioop
+import contextlib
 import math
 import shutil
 import struct
@@ -72,23 +73,24 @@ async def seed(database: Database, master_key: str) -> None:
     await platform.close()
 
 
+@contextlib.contextmanager
+def running_bridge(database: Database, redis_url: str, master_key: str, sink: int, **settings: str) -> Iterator[Scene]:
+    """A bridge with a folder of its own; ``sink`` is the port of its handler."""
+    folder = Path(tempfile.mkdtemp(prefix="alloresto-bridge-"))
+    bridge = BridgeProcess(folder, database, redis_url, master_key, sink, (), **settings)
+    bridge.start()
+    yield Scene(bridge, database, redis_url)
+    bridge.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="module")
 def scene(seeded: Database, valkey_server: EmbeddedValkey, master_key: str) -> Iterator[Scene]:
     """One bridge for a module's tests, with five restaurants."""
-    folder = Path(tempfile.mkdtemp(prefix="alloresto-bridge-"))
     sink = free_port()
-    bridge = BridgeProcess(
-        folder,
-        seeded,
-        valkey_server.url(),
-        master_key,
-        sink,
-        LOCAL_RUNTIME_URL=f"http://127.0.0.1:{sink}",
-    )
-    bridge.start()
-    yield Scene(bridge, seeded, valkey_server.url())
-    bridge.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    runtime = f"http://127.0.0.1:{sink}"
+    with running_bridge(seeded, valkey_server.url(), master_key, sink, LOCAL_RUNTIME_URL=runtime) as running:
+        yield running
 
 
 @pytest.fixture

@@ -104,6 +104,11 @@ class HandledCall:
         assert self._socket is not None
         await self._socket.send_str(message.decode())
 
+    def freeze(self) -> None:
+        """Keep the media socket open and take nothing from it, not even a ping."""
+        assert self._reading is not None
+        self._reading.cancel()
+
     async def close(self) -> None:
         if self._socket is not None:
             await self._socket.close()

@@ -13,10 +13,12 @@ from edge_bridge.prompts import prompt
 from protocols import call_lane
 from softphone.caller import Caller
 from tests.hearing import hears
-from tests.integration.edge_bridge.conftest import BUSY, FORWARD, HUMAN, MESSAGE, RECORDED, Scene, tone
+from tests.integration.edge_bridge.conftest import BUSY, FORWARD, HUMAN, MESSAGE, RECORDED, Scene, Start, tone
 from tests.integration.edge_bridge.handler_app import HandledCall, HandlerApp, serve_to_the_end
 
 pytestmark = pytest.mark.integration
+
+SILENCE_AT_MOST_S = 3.5
 
 
 async def events(scene: Scene, count: int, call_id: str = "") -> list[dict[str, Any]]:
@@ -58,11 +60,69 @@ async def test_a_handler_that_dies_is_replaced_and_the_caller_told_to_wait(scene
         await caller.rtp.wait_for_voice(died + 0.3, 3)
         assert not caller.hung_up.is_set()
     assert second.event.attempt == 2
+    assert int(second.start["customParameters"]["greetingRemainingMs"]) > 0  # of "one moment"
+    assert [call.start["customParameters"]["resumed"] for call in handler.calls] == ["false", "true"]
     assert second.event.audio_stream_token != handler.calls[0].event.audio_stream_token
     ended = (await events(scene, 2, second.event.call_id))[-1]
     assert ended["type"] == "com.alloresto.call.ended"
     assert ended["data"]["attempts"] == 2
     assert ended["data"]["outcome"] == "answered"
+
+
+async def test_a_handler_that_freezes_is_replaced_before_the_caller_wonders(scene: Scene, handler: HandlerApp) -> None:
+    frozen_at: list[float] = []
+
+    async def freeze_once(call: HandledCall) -> None:
+        await call.join()
+        if call.event.attempt == 1:
+            await call.clear()
+            await asyncio.sleep(0.3)
+            frozen_at.append(time.monotonic())
+            call.freeze()
+        await call.stopped
+        await call.end("answered")
+
+    handler.behave = freeze_once
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        await caller.invite()
+        second = await handler.call(2)
+        heard_at = await caller.rtp.wait_for_voice(frozen_at[0], 8)
+    assert heard_at - frozen_at[0] <= SILENCE_AT_MOST_S
+    assert second.event.attempt == 2
+
+
+@pytest.mark.parametrize("joins", [False, True])
+async def test_a_caller_hears_one_moment_while_a_handler_is_getting_ready(
+    scene: Scene, handler: HandlerApp, joins: bool
+) -> None:
+    """Silent before its media socket, or with it while the model is being dialled."""
+
+    async def dawdle(call: HandledCall) -> None:
+        await call.accept()
+        if joins:
+            await call.dial()
+        await call.stopped
+
+    handler.behave = dawdle
+    async with Caller(scene.bridge.target, BUSY) as caller:
+        await caller.invite()
+        greeted_at = await caller.rtp.wait_for_speech_end(1200, 10, since=caller.invited_at)
+        heard_at = await caller.rtp.wait_for_voice(greeted_at, 8)
+        await hears(caller, prompt("en", "one_moment"))
+    assert heard_at - greeted_at <= SILENCE_AT_MOST_S
+
+
+@pytest.mark.usefixtures("seeded")
+async def test_a_caller_hears_one_moment_while_every_handler_refuses(start: Start) -> None:
+    """The pauses between attempts are part of the same silence."""
+    bridge = start(HANDLER_WAIT_S="15")
+    async with HandlerApp(bridge.sink_port) as app, Caller(bridge.target, BUSY) as caller:
+        app.refusals = [503] * 20
+        await caller.invite()
+        greeted_at = await caller.rtp.wait_for_speech_end(1200, 10, since=caller.invited_at)
+        heard_at = await caller.rtp.wait_for_voice(greeted_at, 12)
+        await hears(caller, prompt("en", "one_moment"))
+    assert heard_at - greeted_at <= SILENCE_AT_MOST_S
 
 
 async def test_a_malformed_message_closes_the_socket_and_keeps_the_call(scene: Scene, handler: HandlerApp) -> None:
@@ -102,6 +162,7 @@ async def test_busy_handlers_are_asked_again(scene: Scene, handler: HandlerApp) 
         await caller.invite()
         call = await handler.call(1)
     assert call.event.attempt == 5
+    assert call.start["customParameters"]["resumed"] == "false"  # nobody had the caller before
     assert handler.attempts == [1, 2, 3, 4, 5]
 
 

@@ -26,6 +26,7 @@ from tests.fakes.knative_objects import deletion_cost_role, pod
 from tests.fakes.kubernetes_api import KubernetesApi
 from tests.fakes.proxy import TcpProxy
 from tests.fakes.sip_registrar import SipRegistrar
+from tests.integration.edge_bridge.assigning import assigning
 from tests.integration.edge_bridge.conftest import BUSY, Start, restaurant, until_it_drains
 from tests.integration.edge_bridge.handler_app import HandlerApp
 from tests.live_state import counters
@@ -192,9 +193,9 @@ async def test_a_wrong_setting_is_named_and_status_two(start: Start) -> None:
 
 
 async def test_a_line_registers_and_takes_calls_from_its_trunk_and_from_peers_only(
-    start: Start, seeded: Database, master_key: str
+    start: Start, seeded: Database, valkey_server: EmbeddedValkey, master_key: str
 ) -> None:
-    async with SipRegistrar({"pizzeria": "secret"}) as trunk:
+    async with SipRegistrar({"pizzeria": "secret"}) as trunk, assigning(seeded, valkey_server.url()):
         line_id = await add_line(seeded, master_key, trunk.domain, "pizzeria", "secret")
         bridge = start(SIP_PEERS="127.0.0.9/32")
         await until(lambda: "pizzeria" in trunk.bindings)
@@ -226,10 +227,10 @@ class WatchedTrunk(SipRegistrar):
 
 
 async def test_a_trunk_sees_register_come_from_the_public_address_only(
-    start: Start, seeded: Database, master_key: str
+    start: Start, seeded: Database, valkey_server: EmbeddedValkey, master_key: str
 ) -> None:
     trunk = WatchedTrunk({"osteria": "secret"})
-    async with trunk:
+    async with trunk, assigning(seeded, valkey_server.url()):
         line_id = await add_line(seeded, master_key, trunk.domain, "osteria", "secret")
         bridge = await asyncio.to_thread(start, SIP_PEERS="", BRIDGE_NODE_ID="edge-trunk")
         async with asyncio.timeout(10):
@@ -246,10 +247,25 @@ async def test_a_trunk_sees_register_come_from_the_public_address_only(
     assert contacts == {f"sip:{line_id}@127.0.0.1:{bridge.sip_port}"}
 
 
-async def test_a_refused_registration_is_counted_and_tried_again(
-    start: Start, seeded: Database, master_key: str
+async def test_a_trunk_that_has_answered_lets_nobody_but_itself_call_its_line(
+    start: Start, seeded: Database, valkey_server: EmbeddedValkey, master_key: str
 ) -> None:
-    async with SipRegistrar({"bistro": "not yet known"}) as trunk:
+    trunk = SipRegistrar({"trattoria": "secret"}, host="127.0.0.7")
+    async with trunk, assigning(seeded, valkey_server.url()):
+        line_id = await add_line(seeded, master_key, trunk.domain, "trattoria", "secret")
+        bridge = await asyncio.to_thread(start, SIP_PEERS="", BRIDGE_NODE_ID="edge-alone")
+        async with asyncio.timeout(10):
+            while (await registration(seeded, line_id))["status"] != "registered":
+                await asyncio.sleep(0.05)
+        async with Caller(bridge.target, line_id) as stranger:
+            result = await stranger.invite()
+    assert result.status == 403
+
+
+async def test_a_refused_registration_is_counted_and_tried_again(
+    start: Start, seeded: Database, valkey_server: EmbeddedValkey, master_key: str
+) -> None:
+    async with SipRegistrar({"bistro": "not yet known"}) as trunk, assigning(seeded, valkey_server.url()):
         line_id = await add_line(seeded, master_key, trunk.domain, "bistro", "secret")
         bridge = start(BRIDGE_NODE_ID="edge-other")
         await until(lambda: bridge.metric("sip_registration_errors_total") >= 1)

@@ -61,8 +61,8 @@ async def lost_from(redis: Redis, bridge: BridgeProcess, at: datetime | None = N
     return [one.call for one in lost if one.call.bridge_node_id == bridge.environment["BRIDGE_NODE_ID"]]
 
 
-async def heard_on_new_calls(bridge: BridgeProcess, handler: HandlerApp, count: int) -> list[bytes]:
-    """What the handlers of so many silent callers hear, who are on the line at the same time."""
+async def assert_nobody_is_heard_on_new_calls(bridge: BridgeProcess, handler: HandlerApp, count: int) -> None:
+    """The handlers of so many silent callers, who are on the line at the same time, hear silence."""
     known = len(handler.calls)
     callers = [Caller(bridge.target, BUSY, from_user=f"+3361111000{place}") for place in range(count)]
     try:
@@ -71,10 +71,12 @@ async def heard_on_new_calls(bridge: BridgeProcess, handler: HandlerApp, count: 
             assert (await caller.invite()).status == 200
             await handler.call(known + place + 1)
         await asyncio.sleep(LISTENED_S)
-        return [bytes(call.heard) for call in handler.calls[known:]]
+        heard = [bytes(call.heard) for call in handler.calls[known:]]
     finally:
         for caller in callers:
             await caller.__aexit__()
+    assert [len(one) > 8000 for one in heard] == [True] * count
+    assert not any(voice_in(one) for one in heard)
 
 
 async def test_a_phone_that_talks_on_after_its_worker_died_is_heard_on_no_later_call(
@@ -86,9 +88,7 @@ async def test_a_phone_that_talks_on_after_its_worker_died_is_heard_on_no_later_
         await handler.call(1)
         old.say(tone(60_000))
         await replace_worker(bridge)
-        heard = await heard_on_new_calls(bridge, handler, 3)
-    assert [len(one) > 8000 for one in heard] == [True] * 3
-    assert not any(voice_in(one) for one in heard)
+        await assert_nobody_is_heard_on_new_calls(bridge, handler, 3)
 
 
 async def test_the_phones_of_three_dead_workers_talk_on_and_the_next_one_still_has_room_for_four_calls(
@@ -103,9 +103,7 @@ async def test_the_phones_of_three_dead_workers_talk_on_and_the_next_one_still_h
                 await handler.call(4 * died + place + 1)
                 old.say(tone(90_000))
             await replace_worker(bridge)
-        heard = await heard_on_new_calls(bridge, handler, 4)
-    assert [len(one) > 8000 for one in heard] == [True] * 4
-    assert not any(voice_in(one) for one in heard)
+        await assert_nobody_is_heard_on_new_calls(bridge, handler, 4)
 
 
 async def test_a_phone_that_was_muted_when_its_worker_died_is_heard_on_no_later_call(
@@ -119,9 +117,7 @@ async def test_a_phone_that_was_muted_when_its_worker_died_is_heard_on_no_later_
         await replace_worker(bridge)
         old.rtp.muted = False
         old.say(tone(60_000))
-        heard = await heard_on_new_calls(bridge, handler, 3)
-    assert [len(one) > 8000 for one in heard] == [True] * 3
-    assert not any(voice_in(one) for one in heard)
+        await assert_nobody_is_heard_on_new_calls(bridge, handler, 3)
 
 
 async def test_a_phone_that_talks_to_a_bridge_that_died_with_its_supervisor_is_heard_on_no_call_of_the_next(
@@ -138,9 +134,7 @@ async def test_a_phone_that_talks_to_a_bridge_that_died_with_its_supervisor_is_h
         bridge.process.kill()
         await asyncio.to_thread(bridge.process.wait, 5)
         await asyncio.to_thread(bridge.start)
-        heard = await heard_on_new_calls(bridge, handler, 3)
-    assert [len(one) > 8000 for one in heard] == [True] * 3
-    assert not any(voice_in(one) for one in heard)
+        await assert_nobody_is_heard_on_new_calls(bridge, handler, 3)
 
 
 async def test_the_callers_of_a_dead_worker_are_hung_up_at_once_and_those_who_had_left_hear_nothing(

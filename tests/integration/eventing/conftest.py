@@ -68,6 +68,12 @@ class Sink:
 
         await wait_until(taken, within_s)
 
+    async def until_received(self, event: Event, within_s: float = 20) -> None:
+        async def has_come() -> bool:
+            return event.id in {one.id for one in self.received}
+
+        await wait_until(has_come, within_s)
+
 
 @dataclass
 class RawSink:

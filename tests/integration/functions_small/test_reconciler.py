@@ -111,12 +111,31 @@ async def test_an_order_that_its_handler_did_not_live_to_write_is_written_and_to
     assert await pending.count(stores.redis) == (0, 0)
 
 
+async def test_a_call_that_ended_before_its_order_could_be_written_names_it_afterwards(
+    stores: Stores, order: ConfirmedOrder
+) -> None:
+    ended = calls.CallRecord(
+        id=CALL,
+        restaurant_id=order.restaurant_id,
+        started_at=order.confirmed_at - timedelta(minutes=1),
+        outcome="order_confirmed",
+        ended_at=order.confirmed_at,
+    )
+    async with stores.postgres.platform() as connection:
+        await calls.record_ended(connection, ended)
+    await note_order(stores, order)
+
+    await write_pending(stores)
+
+    assert (await logged(stores)).order_id == order.id
+
+
 async def test_an_order_that_its_handler_writes_at_the_same_moment_is_one_order(
     stores: Stores, postgres: Pools, order: ConfirmedOrder
 ) -> None:
     await note_order(stores, order)
     async with postgres.app.tenant(order.restaurant_id) as handler:
-        await ordering.write_order(handler, order, stores.pii, caller=CALLER, source="/call-handler")
+        await ordering.write_order(handler, order, stores.pii, caller=CALLER)
         beside = asyncio.create_task(write_pending(stores))
         async with asyncio.timeout(10):
             while not await somebody_waits_for_a_lock(stores):
@@ -126,6 +145,36 @@ async def test_an_order_that_its_handler_writes_at_the_same_moment_is_one_order(
     assert await written_orders(stores) == [order.id]
     assert set(await told(stores)) == {"order.confirmed"}
     assert await pending.count(stores.redis) == (0, 0)
+
+
+async def test_what_is_agreed_to_and_noted_while_the_note_before_is_written_stays_noted(
+    stores: Stores, database: Database, order: ConfirmedOrder
+) -> None:
+    await note_order(stores, order)
+    owner = await asyncpg.connect(database.owner_url)
+    async with owner.transaction():
+        await owner.execute("lock table order_key in exclusive mode")
+        beside = asyncio.create_task(write_pending(stores))
+        async with asyncio.timeout(10):
+            while not await somebody_waits_for_a_lock(stores):
+                await asyncio.sleep(0.02)
+        await note_order(stores, replace(order, customer_name="Grace"), age=timedelta())
+    await beside
+    await owner.close()
+
+    assert await written_orders(stores) == [order.id]
+    assert await pending.count(stores.redis) == (1, 0)
+
+
+async def test_two_callers_that_a_trunk_gives_the_same_stand_in_for_a_number_are_no_customer(
+    stores: Stores, order: ConfirmedOrder
+) -> None:
+    async with stores.postgres.platform() as connection:
+        for one in (order, replace(order, id=str(uuid.uuid4()), call_id="call-2")):
+            await ordering.write_order(connection, one, stores.pii, caller="0000000000")
+        known = await connection.fetchval("select count(*) from customer")
+
+    assert known == 0
 
 
 async def test_a_young_note_is_left_to_its_handler(stores: Stores, order: ConfirmedOrder) -> None:
@@ -306,6 +355,38 @@ async def test_a_call_that_its_bridge_lost_is_closed_and_told_once_as_missed_wit
     assert (await counters(stores.redis)).active_calls == 0
 
 
+async def test_open_pages_are_told_that_a_lost_call_is_over_and_that_its_cart_is_there(
+    stores: Stores, order: ConfirmedOrder
+) -> None:
+    await lose_call(stores, order.restaurant_id)
+    await save_checkpoint(stores, order, agreed=False)
+
+    async with stores.redis.pubsub(ignore_subscribe_messages=True) as channel:
+        await channel.subscribe(keys.restaurant_live(order.restaurant_id))
+        await close_lost_calls(stores)
+        received = [await channel.get_message(timeout=0.5) for _ in range(3)]
+
+    news = [msgspec.json.decode(one["data"], type=live.LiveEvent) for one in received if one]
+    assert [(type(one), one.call_id) for one in news] == [(live.CallChanged, CALL)]
+    assert news[0].state == "ended"
+
+
+async def test_two_orders_of_a_call_that_the_database_refuses_are_told_apart(
+    stores: Stores, database: Database, order: ConfirmedOrder
+) -> None:
+    await refuse_orders(database)
+    await begin_row(stores, order.restaurant_id)
+    await note_order(stores, order)
+    await note_order(stores, replace(order, id=str(uuid.uuid4())))
+
+    for _ in range(2):
+        await write_pending(stores)
+
+    async with stores.postgres.platform() as connection:
+        events = [row["event"] for row in await connection.fetch("select event from outbox")]
+    assert [event["type"] for event in events] == ["com.alloresto.cart.abandoned"] * 2
+
+
 async def test_a_lost_call_that_was_agreed_to_becomes_its_order_and_is_not_missed(
     stores: Stores, order: ConfirmedOrder
 ) -> None:
@@ -366,7 +447,7 @@ async def test_what_the_handler_has_written_of_a_lost_call_is_kept(stores: Store
         cost_dollars=0.3,
     )
     async with stores.postgres.platform() as connection:
-        await calling.write_conversation(connection, record, stores.pii, source="/call-handler")
+        await calling.write_conversation(connection, record, stores.pii)
 
     await close_lost_calls(stores)
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from functions import archiver
 from functions.archiver import ArchiverSettings
-from stores import retention
+from stores import orders, retention
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Run
 
@@ -29,6 +30,20 @@ PLANT = {
     " values ($1, $3, $2, 'x', sha256('x'))",
     "customers": "insert into customer (restaurant_id, last_seen_at, phone_hash, phone_encrypted)"
     " values ($1, $2, sha256($3::text::bytea), 'x')",
+    "orders": "with customer as (insert into customer (restaurant_id, last_seen_at, phone_hash, phone_encrypted)"
+    " values ($1, $2::timestamptz + interval '10 years', sha256($3::text::bytea), 'x') returning id), written as ("
+    ' insert into "order" (restaurant_id, number, call_id, fulfilment, currency, total_cents, confirmed_at,'
+    " promised_at, address_encrypted, customer_name_encrypted, customer_id)"
+    " select $1, 1, $3, 'delivery', 'EUR', 300, $2, $2, 'x', 'x', id from customer returning id),"
+    " key as (insert into order_key (order_id, restaurant_id, call_id, confirmed_at, content_hash)"
+    " select id, $1, $3, $2, sha256('x') from written)"
+    " insert into order_item (restaurant_id, order_id, confirmed_at, line, item_id, name, size_id, quantity,"
+    " unit_cents, total_cents, vat_rate_bp, note)"
+    " select $1, id, $2, 1, id, 'Coke', id, 1, 300, 300, 0, 'for Sam' from written",
+    "reservations": "with customer as (insert into customer (restaurant_id, last_seen_at, phone_hash, phone_encrypted)"
+    " values ($1, $2::timestamptz + interval '10 years', sha256($3::text::bytea), 'x') returning id)"
+    " insert into reservation (restaurant_id, customer_id, starts_at, ends_at, covers, name_encrypted, note)"
+    " select $1, id, $2::timestamptz - interval '2 hours', $2, 4, 'x', 'a birthday' from customer",
 }
 LEFT = {
     "processed_events": "select count(*) from processed_event",
@@ -37,6 +52,11 @@ LEFT = {
     " and unconfirmed_encrypted is not null",
     "callers": "select count(*) from call_log where caller_encrypted is not null and caller_hash is not null",
     "customers": "select count(*) from customer",
+    "orders": 'select count(*) from "order" o join order_item i on i.order_id = o.id join order_key k'
+    " on k.order_id = o.id where o.address_encrypted is not null or o.customer_name_encrypted is not null"
+    " or o.customer_id is not null or i.note <> '' or k.content_hash is not null",
+    "reservations": "select count(*) from reservation where name_encrypted is not null or note <> ''"
+    " or customer_id is not null",
 }
 
 
@@ -106,6 +126,31 @@ async def test_who_took_an_event_is_known_as_long_as_its_letter_can_be_replayed(
     assert (kept["processed_events"], later["letters"]) == (0, 1)
     again = await archiver.forget(postgres.platform, DAYS, NOW + timedelta(days=11))
     assert later["processed_events"] + again["processed_events"] == 1
+
+
+async def test_an_order_whose_customer_is_forgotten_stays_for_the_accounts(postgres: Pools, restaurant_id: str) -> None:
+    await plant(postgres, "orders", restaurant_id, NOW - timedelta(days=366), "old")
+
+    await archiver.forget(postgres.platform, DAYS, NOW)
+
+    async with postgres.platform.platform() as connection:
+        order = (await orders.of_call(connection, "old"))[0]
+        personal = await connection.fetchrow(
+            "select address_encrypted, customer_name_encrypted, customer_id, content_hash"
+            ' from "order" o join order_key k on k.order_id = o.id'
+        )
+    assert (order.total_cents, order.fulfilment) == (300, "delivery")
+    assert (order.lines[0].name, order.lines[0].note) == ("Coke", "")
+    assert personal is not None
+    assert set(personal.values()) == {None}
+
+
+async def test_a_delivery_has_an_address_until_it_is_forgotten(postgres: Pools, restaurant_id: str) -> None:
+    await plant(postgres, "orders", restaurant_id, NOW, "new")
+
+    async with postgres.platform.platform() as connection:
+        with pytest.raises(asyncpg.CheckViolationError, match="order_address_check"):
+            await connection.execute('update "order" set address_encrypted = null')
 
 
 @pytest.mark.parametrize("kind", DAYS, ids=lambda kind: kind.name)

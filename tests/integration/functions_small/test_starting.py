@@ -25,7 +25,8 @@ def test_an_unknown_function_gets_one_line_with_the_known_names(arguments: tuple
 
     assert ended.returncode == 2
     assert len(ended.stderr.splitlines()) == 1
-    for name in ("archiver", "cache_invalidator", "call_logger", "greeting_renderer", "order_logger", "reconciler"):
+    names = ("archiver", "cache_invalidator", "call_logger", "greeting_renderer", "line_assigner", "reconciler")
+    for name in names:
         assert name in ended.stderr
 
 
@@ -36,6 +37,7 @@ def test_an_unknown_function_gets_one_line_with_the_known_names(arguments: tuple
         (("functions", "greeting_renderer"), {"DATABASE_URL": "x", "REDIS_URL": "x"}, ["OPENAI_API_KEY"]),
         (("functions", "archiver"), {}, ["PLATFORM_DATABASE_URL"]),
         (("functions", "reconciler"), {"REDIS_URL": "x", "MASTER_KEY": "x"}, ["PLATFORM_DATABASE_URL"]),
+        (("functions", "line_assigner"), {"REDIS_URL": "x"}, ["PLATFORM_DATABASE_URL"]),
         (("functions", "dead_letter_keeper"), {}, ["PLATFORM_DATABASE_URL"]),
         (("functions", "reconciler"), {}, ["PLATFORM_DATABASE_URL", "REDIS_URL", "MASTER_KEY"]),
         (("eventing.relay",), {}, ["PLATFORM_DATABASE_URL"]),

@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from devstack.servers.embedded import EmbeddedPostgres
+from domain.phone_numbers import one_form
 from stores import migrate as migrations
 from stores import orders, partitions, restaurants, users
 from stores.ciphers import PiiCipher, SipPasswordCipher
@@ -190,11 +191,84 @@ async def test_what_was_there_gets_the_country_of_its_zone_and_one_vat_rate_for_
         "Europe/Paris": "FR",
         "Europe/Dublin": "IE",
         "Indian/Reunion": "RE",
-        "America/Lima": "FR",
+        "America/Lima": "ZZ",
     }
     assert {row["max_order_cents"] for row in rows} == {50_000}
     assert [tuple(row) for row in rates] == [(550, 550)] * 4
     assert len(forced) == 1
+
+
+async def test_only_a_country_that_was_guessed_is_taken_back_and_the_operator_is_told(
+    blank: Blank, caplog: pytest.LogCaptureFixture
+) -> None:
+    insert = "insert into restaurant (name, language, currency, zone) values ($1, 'fr', 'EUR', $1) returning id"
+    for until, zone in (("0010", "America/Lima"), ("0014", "Etc/UTC")):
+        await migrate(blank.url, migrations=tuple(one for one in shipped_migrations() if one.name < until))
+        connection = await connect(blank.url)
+        restaurant_id = await connection.fetchval(insert, zone)
+        if until == "0014":
+            await connection.execute("update restaurant set country = 'FR' where id = $1", restaurant_id)
+        await connection.close()
+
+    await migrate(blank.url)
+
+    connection = await connect(blank.url)
+    await connection.execute(insert, "Europe/Paris")
+    countries = {row["zone"]: row["country"] for row in await connection.fetch("select zone, country from restaurant")}
+    guessed = await connection.fetchval("select id from restaurant where zone = 'America/Lima'")
+    await connection.close()
+    assert countries == {"America/Lima": "ZZ", "Etc/UTC": "FR", "Europe/Paris": "ZZ"}
+    told = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert len(told) == 1
+    assert str(guessed) in str(told[0].__dict__)
+
+
+async def test_numbers_of_before_get_their_one_form_and_two_spellings_of_one_are_reported_and_kept(
+    own_server: EmbeddedPostgres, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By an owner who is no superuser, as above."""
+    await make_owner(own_server)
+    passwords = {role: own_server.password(f"alloresto_{role}") for role in ("app", "platform")}
+    before = tuple(one for one in shipped_migrations() if one.name < "0016")
+    await migrate(
+        own_server.url("owner"),
+        app_password=passwords["app"],
+        platform_password=passwords["platform"],
+        migrations=before,
+    )
+    platform = await connect(own_server.url("alloresto_platform"))
+    written: dict[str, tuple[str, str]] = {}
+    for country, *numbers in (
+        ("FR", "+33465710042", "0033465710042", "0465710043", "33465710044", "04.65.71.00.45", "200", "pizzeria"),
+        ("IE", "0209110042", "00353209110043"),
+        ("IT", "0612345678"),
+        ("ES", "612345678", "34612345679"),
+        ("HU", "0612345679"),
+        ("US", "2125550142", "12125550143"),
+    ):
+        owner = await platform.fetchval(
+            "insert into restaurant (name, language, currency, zone, country)"
+            " values ('A', 'fr', 'EUR', 'Europe/Paris', $1) returning id",
+            country,
+        )
+        for number in numbers:
+            line_id = await platform.fetchval(
+                "insert into phone_line (restaurant_id, number, provider) values ($1, $2, 'sip') returning id",
+                owner,
+                number,
+            )
+            written[line_id] = (country, number)
+
+    await migrate(own_server.url("owner"))
+
+    rows = {row["id"]: row["number"] for row in await platform.fetch("select id, number from phone_line")}
+    await platform.close()
+    (kept,) = [line_id for line_id, (_, number) in written.items() if number == "0033465710042"]
+    assert rows == {
+        line_id: number if line_id == kept else one_form(number, country)
+        for line_id, (country, number) in written.items()
+    }
+    assert any(kept in repr(vars(record)) for record in caplog.records if record.levelname == "WARNING")
 
 
 async def test_a_server_that_is_away_is_waited_for_until_the_deadline() -> None:

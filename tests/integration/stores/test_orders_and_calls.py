@@ -3,14 +3,16 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
-from domain.order import Fulfilment, FulfilmentKind
+from domain.order import Cart, Fulfilment, FulfilmentKind
 from stores import calls, customers, figures, orders, reservations
-from stores.calls import CallRecord
+from stores.calls import CallRecord, UnconfirmedCart
 from stores.checkpoints import Utterance
 from stores.ciphers import PiiCipher
 from stores.errors import NotFoundError
+from stores.paging import Position
 from stores.postgres import Postgres
 from stores.reservations import TableTakenError
 from tests.integration.stores.samples import NOW, Tenant, conversation, logged, make_order, new_id
@@ -170,18 +172,142 @@ async def test_ticket_numbers_begin_again_with_each_day_of_the_restaurants_zone(
     assert numbers == [2, 1]
 
 
-async def test_orders_come_newest_first_in_pages(postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher) -> None:
+async def test_orders_come_newest_first_in_pages_though_some_share_their_moment(
+    postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher
+) -> None:
     own, _ = tenants
+    written = {own.order_id}
     async with postgres.app.tenant(own.id) as conn:
-        for minutes in (1, 2, 3):
-            order = make_order(own.menu, f"call {minutes}", confirmed_at=NOW + timedelta(minutes=minutes))
-            await orders.insert_confirmed(conn, order, pii)
+        for number in range(6):
+            order = make_order(own.menu, f"call {number}", confirmed_at=NOW + timedelta(minutes=number // 3))
+            written.add((await orders.insert_confirmed(conn, order, pii)).id)
 
-        first = await orders.recent(conn, 3)
-        second = await orders.recent(conn, 3, before=first[-1].confirmed_at)
+        read = [page := await orders.recent(conn, 2)]
+        while page and len(read) < 10:
+            read.append(page := await orders.recent(conn, 2, Position(page[-1].confirmed_at, page[-1].id)))
 
-    assert [order.number for order in first] == [4, 3, 2]
-    assert [order.number for order in second] == [1]
+    found = [order for page in read for order in page]
+    assert len(found) == len(written)
+    assert {order.id for order in found} == written
+    assert [order.confirmed_at for order in found] == sorted((one.confirmed_at for one in found), reverse=True)
+
+
+async def test_calls_come_newest_first_in_pages_though_some_share_their_moment(
+    postgres: Any, tenants: tuple[Tenant, Tenant]
+) -> None:
+    own, _ = tenants
+    written = {own.call_id}
+    async with postgres.app.tenant(own.id) as conn:
+        for number in range(6):
+            record = CallRecord(
+                id=f"c{number}", restaurant_id=own.id, started_at=NOW + timedelta(minutes=number // 3), outcome="busy"
+            )
+            await calls.record_ended(conn, record)
+            written.add(record.id)
+
+        read = [page := await calls.recent(conn, 2)]
+        while page and len(read) < 10:
+            read.append(page := await calls.recent(conn, 2, Position(page[-1].started_at, page[-1].id)))
+
+    found = [call.id for page in read for call in page]
+    assert len(found) == len(written)
+    assert set(found) == written
+
+
+async def test_the_lists_are_read_by_index_however_many_rows_there_are(
+    postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher, database: Any
+) -> None:
+    own, _ = tenants
+    owner = await asyncpg.connect(database.owner_url, timeout=10)
+    await owner.execute(
+        "insert into call_log (id, started_at, restaurant_id, unconfirmed_encrypted) select 'many' || r.id || n,"
+        " $1::timestamptz - n * interval '1 minute', r.id, case when n % 100 = 0 then '\\x01'::bytea end"
+        " from restaurant r, generate_series(1, 10000) n",
+        NOW,
+    )
+    await owner.execute(
+        'insert into "order" (id, restaurant_id, number, call_id, fulfilment, currency, total_cents, confirmed_at,'
+        " promised_at) select gen_random_uuid(), r.id, n, 'many' || n, 'pickup', 'EUR', 1,"
+        " $1::timestamptz - n * interval '1 minute', $1 from restaurant r, generate_series(1, 10000) n",
+        NOW,
+    )
+    await owner.execute("analyze")
+    await owner.close()
+    deep = Position(NOW - timedelta(minutes=5000))
+
+    async with postgres.app.tenant(own.id) as conn:
+        await orders.recent(conn, 60, since=NOW - timedelta(hours=12), pii=pii)
+        await orders.recent(conn, 60, deep, pii=pii)
+        await calls.recent(conn, 60, pii=pii)
+        await calls.recent(conn, 60, deep, pii=pii)
+        await calls.unconfirmed(conn, NOW - timedelta(days=4), 60, pii=pii)
+        read = await conn.fetchrow(
+            "select sum(seq_tup_read) as whole, sum(idx_tup_fetch) as rows from pg_stat_xact_user_tables"
+            " where relname like 'call_log%' or relname like 'order%'"
+        )
+
+    assert read["whole"] < 100, "of some 40,000"
+    assert read["rows"] < 1000
+
+
+async def test_a_cart_that_nobody_agreed_to_is_found_with_its_number_while_it_is_recent(
+    postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher
+) -> None:
+    own, _ = tenants
+    left = UnconfirmedCart(Cart("EUR", new_id(), lines=own.order.lines, customer_name="Ada"), 2700, "caller_hung_up")
+    begun = {"old": NOW - timedelta(hours=2), "first": NOW, "second": NOW + timedelta(hours=1)}
+
+    async with postgres.app.tenant(own.id) as conn:
+        for call_id, started_at in begun.items():
+            told = conversation(call_id, own.id, started_at=started_at, caller="+33600000000", unconfirmed=left)
+            await calls.record_conversation(conn, told, pii)
+        recent = await calls.unconfirmed(conn, NOW, 9, pii=pii)
+        without_cipher = await calls.unconfirmed(conn, NOW, 9)
+        listed = await calls.recent(conn)
+
+    assert [(call.id, call.caller, call.unconfirmed) for call in recent] == [
+        ("second", "+33600000000", left),
+        ("first", "+33600000000", left),
+    ]
+    assert [(call.caller, call.unconfirmed, call.unreadable) for call in without_cipher] == [
+        ("", None, frozenset())
+    ] * 2
+    assert {call.id for call in listed if call.left_a_cart} == set(begun)
+
+
+async def test_a_damaged_ciphertext_costs_its_field_and_nothing_else(
+    postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher
+) -> None:
+    own, _ = tenants
+    left = UnconfirmedCart(Cart("EUR", new_id(), lines=own.order.lines), 2700, "handler_lost")
+    no_address = pii.encrypt(own.id, '{"lane": 1}')
+    async with postgres.platform.platform() as conn:
+        await calls.record_conversation(conn, conversation("left", own.id, caller="+3361", unconfirmed=left), pii)
+        await conn.execute("update call_log set unconfirmed_encrypted = '\\x0102' where id = 'left'")
+        await conn.execute(
+            "update call_log set caller_encrypted = decode(repeat('01', 40), 'hex') where id = $1", own.call_id
+        )
+        await conn.execute(
+            'update "order" set customer_name_encrypted = $2, address_encrypted = $3 where id = $1',
+            own.order_id,
+            b"\x01" + bytes(40),
+            no_address,
+        )
+
+    async with postgres.app.tenant(own.id) as conn:
+        (order,) = await orders.recent(conn, pii=pii)
+        (with_cart,) = await calls.unconfirmed(conn, NOW, 9, pii=pii)
+        call = await calls.get(conn, own.call_id, pii=pii)
+
+    assert (order.total_cents, order.unreadable) == (2950, frozenset({"customer_name", "address"}))
+    assert (order.customer_name, order.address) == ("", None)
+    assert (with_cart.caller, with_cart.unconfirmed, with_cart.unreadable) == (
+        "+3361",
+        None,
+        frozenset({"unconfirmed"}),
+    )
+    assert (call.caller, call.unreadable) == ("", frozenset({"caller"}))
+    assert call.transcript
 
 
 async def test_the_kitchen_moves_an_order_on(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:

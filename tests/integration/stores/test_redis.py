@@ -42,6 +42,33 @@ async def test_a_call_goes_on_from_its_checkpoint(redis: Any) -> None:
     assert await checkpoints.load(redis, "a call") is None
 
 
+def _begun(attempt: int, turns: int) -> Checkpoint:
+    order = _order()
+    cart = Cart("EUR", order.id, 1, 1)
+    return Checkpoint(
+        call_id="a call", restaurant_id=order.restaurant_id, attempt=attempt, started_at=NOW, cart=cart, turns=turns
+    )
+
+
+async def test_an_earlier_attempt_does_not_replace_the_checkpoint_of_a_later_one(redis: Any) -> None:
+    first, second, again = _begun(1, turns=1), _begun(2, turns=2), _begun(2, turns=3)
+
+    for saved in (first, second, first, again, first):
+        await checkpoints.save(redis, "a call", saved)
+
+    assert await checkpoints.load(redis, "a call") == again
+
+
+@pytest.mark.parametrize("other", [b'{"callId": 1}', b'{"attempt": null}', b"[]", b"not JSON"])
+async def test_a_checkpoint_in_another_shape_is_replaced(redis: Any, other: bytes) -> None:
+    await redis.set(keys.call_checkpoint("a call"), other)
+    mine = _begun(1, turns=1)
+
+    await checkpoints.save(redis, "a call", mine)
+
+    assert await checkpoints.load(redis, "a call") == mine
+
+
 async def test_a_checkpoint_in_another_shape_counts_as_none(redis: Any) -> None:
     await redis.set(keys.call_checkpoint("a call"), b'{"callId": 1}')
 
@@ -183,6 +210,43 @@ async def test_a_call_whose_bridge_fell_silent_is_not_counted_and_found_as_lost(
     assert lost.call == silent
     assert abs(lost.seen_at - begun) < timedelta(milliseconds=1)
     assert await live.calls_of(redis, "r") == (silent, renewed)
+
+
+async def test_who_is_on_the_phone_is_known_with_the_state_until_the_lease_runs_out(redis: Any) -> None:
+    begun = datetime.now(UTC)
+    silent, renewed, over = live_call("silent"), live_call("renewed"), live_call("over")
+    for call in (silent, renewed, over):
+        await live.call_started(redis, call, begun)
+    await live.publish(redis, "r", live.CallChanged(call_id="silent", state="ringing", at=begun))
+    for state in ("ringing", "joined"):
+        await live.publish(redis, "r", live.CallChanged(call_id="renewed", state=state, at=begun))
+    await live.publish(redis, "r", live.CallChanged(call_id="over", state="ended", at=begun))
+
+    at_once = await live.on_the_phone(redis, "r", begun)
+    later = begun + timedelta(seconds=live.LEASE_S + 1)
+    await live.calls_renewed(redis, [renewed, over], later)
+
+    assert set(at_once) == {(silent, "ringing"), (renewed, "joined")}
+    assert await live.on_the_phone(redis, "r", later) == ((renewed, "joined"),)
+    assert await live.on_the_phone(redis, "another", later) == ()
+
+
+async def test_a_call_whose_state_was_lost_with_redis_is_on_the_phone_all_the_same(redis: Any) -> None:
+    now = datetime.now(UTC)
+    await live.calls_renewed(redis, [live_call("c")], now)
+
+    assert await live.on_the_phone(redis, "r", now) == ((live_call("c"), None),)
+
+
+async def test_no_state_is_kept_of_a_call_that_was_given_up(redis: Any) -> None:
+    now = datetime.now(UTC)
+    await live.call_started(redis, live_call("c"), now)
+    await live.publish(redis, "r", live.CallChanged(call_id="c", state="joined", at=now))
+    await live.call_ended(redis, "r", "c", now)
+
+    await live.publish(redis, "r", live.CallChanged(call_id="c", state="ended", at=now))
+
+    assert await redis.exists(keys.restaurant_call_states("r")) == 0
 
 
 async def test_an_ended_call_leaves_neither_lease_nor_checkpoint(redis: Any) -> None:

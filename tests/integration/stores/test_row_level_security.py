@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from domain.assignment import Move
 from domain.order import Cart
 from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException
 from stores import (
@@ -76,6 +77,7 @@ async def _without_end(conn: Connection, other: Tenant) -> tuple[str, ...]:
 # Functions that the app role may call. What they may answer about another restaurant is _NOTHING, or one of _REFUSED.
 ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     calls.recent: lambda conn, other, pii, sip: calls.recent(conn, pii=pii),
+    calls.unconfirmed: lambda conn, other, pii, sip: calls.unconfirmed(conn, NOW, 50, pii=pii),
     calls.get: lambda conn, other, pii, sip: calls.get(conn, other.call_id),
     calls.record_started: lambda conn, other, pii, sip: calls.record_started(
         conn,
@@ -90,6 +92,9 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     calls.without_end: lambda conn, other, pii, sip: _without_end(conn, other),
     calls.still_open: lambda conn, other, pii, sip: _is_over(conn, other),
     calls.record_ended: lambda conn, other, pii, sip: calls.record_ended(conn, _record(other)),
+    calls.record_order: lambda conn, other, pii, sip: calls.record_order(
+        conn, other.id, other.call_id, other.order_id, LATER
+    ),
     calls.record_conversation: lambda conn, other, pii, sip: calls.record_conversation(
         conn, conversation(other.call_id, other.id), pii
     ),
@@ -106,6 +111,9 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
         conn, restaurant_id=other.id, number="+33999999999", cipher=sip
     ),
     lines.set_password: lambda conn, other, pii, sip: lines.set_password(conn, other.line_id, "stolen", sip),
+    lines.set_twilio_auth_token: lambda conn, other, pii, sip: lines.set_twilio_auth_token(
+        conn, other.line_id, "stolen", sip
+    ),
     lines.set_active: lambda conn, other, pii, sip: lines.set_active(conn, other.line_id, False),
     menus.load: lambda conn, other, pii, sip: menus.load(conn, other.id),
     menus.insert: lambda conn, other, pii, sip: menus.insert(conn, make_menu(other.id)),
@@ -143,13 +151,18 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
 PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
     lines.active_lines: lambda conn, other, pii, sip: lines.active_lines(conn),
     lines.lines_of_node: lambda conn, other, pii, sip: lines.lines_of_node(conn, "node"),
-    lines.assign: lambda conn, other, pii, sip: lines.assign(conn, other.line_id, "node"),
+    lines.assignments: lambda conn, other, pii, sip: lines.assignments(conn),
+    lines.move: lambda conn, other, pii, sip: lines.move(conn, [Move(other.line_id, "node")]),
+    lines.strand: lambda conn, other, pii, sip: lines.strand(conn, [other.line_id], "mine now"),
+    lines.let_go: lambda conn, other, pii, sip: lines.let_go(conn, timedelta(0)),
+    lines.node_started: lambda conn, other, pii, sip: lines.node_started(conn, "node"),
     lines.set_registration: lambda conn, other, pii, sip: lines.set_registration(
-        conn, other.line_id, "node", "registered"
+        conn, other.line_id, "node", 1, "registered"
     ),
-    lines.unassign: lambda conn, other, pii, sip: lines.unassign(conn, other.line_id),
     nodes.heartbeat: lambda conn, other, pii, sip: nodes.heartbeat(conn, "node", hostname="node"),
-    nodes.least_loaded: lambda conn, other, pii, sip: nodes.least_loaded(conn),
+    nodes.all_nodes: lambda conn, other, pii, sip: nodes.all_nodes(conn),
+    nodes.silent: lambda conn, other, pii, sip: nodes.silent(conn, timedelta(0)),
+    nodes.others_are_healthy: lambda conn, other, pii, sip: nodes.others_are_healthy(conn, "node"),
     nodes.mark_down: lambda conn, other, pii, sip: nodes.mark_down(conn, timedelta(0)),
     partitions.ensure: lambda conn, other, pii, sip: partitions.ensure(conn, date(2031, 1, 1), 1),
     restaurants.create: lambda conn, other, pii, sip: restaurants.create(conn, replace(other.restaurant, id="")),

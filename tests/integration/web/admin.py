@@ -21,13 +21,14 @@ import asyncpg
 
 from devstack.servers.embedded import EmbeddedPostgres
 from devstack.servers.ports import free_port
+from domain.calls import LeftBecause
 from domain.carts import totals
 from domain.menu import Menu, MenuItem
 from domain.order import Address, Cart, CartLine, ChosenModifier, ConfirmedOrder, Fulfilment
 from domain.restaurant import Restaurant
 from seeds import seed
 from stores import calls, figures, live, menus, orders, users
-from stores.calls import CallRecord
+from stores.calls import CallRecord, UnconfirmedCart
 from stores.checkpoints import Utterance
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.orders import StoredOrder
@@ -257,6 +258,86 @@ def log_call(admin: Admin, call_id: str, *, order_id: str | None = None, minutes
             await calls.record_conversation(connection, conversation, PiiCipher(admin.master_key))
 
         await _as_tenant(admin, admin.pizza.id, write)
+
+    run_apart(work)
+
+
+def leave_cart(
+    admin: Admin,
+    *,
+    reason: LeftBecause = "caller_hung_up",
+    minutes_ago: int = 5,
+    caller: str = CALLER,
+    name: str = "Sinéad",
+    tell: bool = False,
+) -> str:
+    """A call that ended before the caller agreed to the cart of ``make_order``: the call's id."""
+    order = make_order(admin, minutes_ago=minutes_ago, name=name)
+    cart = Cart("EUR", order.id, lines=order.lines, fulfilment=order.fulfilment, customer_name=name)
+    record = calls.ConversationRecord(
+        call_id=order.call_id,
+        restaurant_id=admin.pizza.id,
+        started_at=order.confirmed_at,
+        outcome="abandoned",
+        caller=caller,
+        unconfirmed=UnconfirmedCart(cart, order.total_cents, reason),
+    )
+
+    async def work() -> None:
+        await _as_tenant(
+            admin,
+            admin.pizza.id,
+            lambda connection: calls.record_conversation(connection, record, PiiCipher(admin.master_key)),
+        )
+
+    run_apart(work)
+    if tell:
+        publish(admin, live.CartLeft(call_id=order.call_id))
+    return order.call_id
+
+
+def log_ended(admin: Admin, *records: CallRecord) -> None:
+    """Calls as the call logger writes them."""
+
+    async def work() -> None:
+        async def write(connection: Connection) -> None:
+            for record in records:
+                await calls.record_ended(connection, record, pii=PiiCipher(admin.master_key))
+
+        await _as_tenant(admin, admin.pizza.id, write)
+
+    run_apart(work)
+
+
+def ring(admin: Admin, call_id: str, *, caller: str = CALLER, seconds_ago: int = 0) -> None:
+    """A call comes in, as the edge bridge tells it; its lease began ``seconds_ago``."""
+    owner, now = admin.pizza.id, datetime.now(UTC) - timedelta(seconds=seconds_ago)
+    call = live.LiveCall(
+        restaurant_id=owner,
+        call_id=call_id,
+        phone_line_id=str(uuid.uuid4()),
+        bridge_node_id="edge-0",
+        started_at=now,
+        caller_sealed=PiiCipher(admin.master_key).encrypt(owner, caller) if caller else b"",
+    )
+
+    async def work() -> None:
+        async with connect(admin.redis_url) as redis:
+            await live.call_started(redis, call, now)
+            await live.publish(redis, owner, live.CallChanged(call_id=call_id, state="ringing", at=now))
+
+    run_apart(work)
+
+
+def execute(admin: Admin, statement: str, *arguments: object) -> None:
+    """What no part of the product does: damage a row, make thousands."""
+
+    async def work() -> None:
+        connection = await asyncpg.connect(admin.database.owner_url, timeout=10)
+        try:
+            await connection.execute(statement, *arguments)
+        finally:
+            await connection.close()
 
     run_apart(work)
 

@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from stores.live import CallChanged, Spoke
-from tests.integration.web.admin import OWNER, Admin, make_order, publish, take_order
+from tests.integration.web.admin import OWNER, Admin, leave_cart, make_order, publish, ring, take_order
 
 pytestmark = pytest.mark.integration
 
@@ -82,6 +82,8 @@ def test_the_overview_follows_a_call(admin: Admin, open_stream: OpenStream) -> N
     now = datetime.now(UTC)
 
     stream.next_chunk()
+    ring(admin, "call-1")
+    stream.until("Ringing")
     publish(admin, CallChanged(call_id="call-1", state="joined", at=now))
     stream.until("In conversation")
     publish(admin, Spoke(call_id="call-1", who="caller", text="One calzone, please", at=now))
@@ -89,6 +91,18 @@ def test_the_overview_follows_a_call(admin: Admin, open_stream: OpenStream) -> N
     publish(admin, CallChanged(call_id="call-1", state="ended", at=now))
 
     stream.until("Nobody is on the phone.")
+
+
+@pytest.mark.usefixtures("within_one_day")
+def test_a_cart_that_nobody_agreed_to_appears_on_the_board(admin: Admin, open_stream: OpenStream) -> None:
+    stream = open_stream(f"/r/{admin.pizza.id}/orders/stream")
+
+    first = stream.next_chunk()
+    leave_cart(admin, name="Fionnuala", tell=True)
+    later = stream.until("Fionnuala")
+
+    assert "call back" not in first
+    assert "Not confirmed — call back" in later
 
 
 def test_a_quiet_stream_is_kept_alive(admin: Admin, open_stream: OpenStream) -> None:

@@ -243,6 +243,16 @@ async def test_a_turn_that_the_engine_never_ends_is_ended_when_the_line_is_quiet
     assert [act for act in scene.engine.done if act[0] != "hear"] == [("end_turn",), ("speak", "")]
 
 
+async def test_silence_after_a_turn_that_never_ends_counts_from_the_callers_last_sound(scene: Scene) -> None:
+    scene.engine_says(CallerSpeaks())
+    scene.conversation.caller_audio(NOISE)
+    while ("prompt", "one_moment") not in scene.media.done and scene.now < 10.0:
+        scene.conversation.caller_audio(QUIET)
+        scene.passes(0.25)
+
+    assert scene.now <= 3.5
+
+
 async def test_noise_that_the_engine_takes_for_a_caller_ends_too(scene: Scene) -> None:
     scene.engine_says(CallerSpeaks())
     for _ in range(int(TURN_AT_MOST_S) - 1):
@@ -264,6 +274,24 @@ async def test_a_reply_refused_because_one_is_being_made_is_asked_for_when_that_
     scene.engine_says(ReplyAudio("other", "i9", 0, bytes(80)), ReplyEnds("other", "completed", "", (), Usage()))
 
     assert [act for act in scene.engine.done if act[0] == "speak"] == [("speak", "")] * 2
+
+
+async def test_a_sentence_refused_because_a_reply_is_being_made_is_still_said(scene: Scene) -> None:
+    scene.conversation.speak("Are you still there?")
+    scene.engine_says(ReplyStarts("other"), StillReplying())
+
+    scene.engine_says(ReplyAudio("other", "i9", 0, bytes(80)), ReplyEnds("other", "completed", "", (), Usage()))
+
+    assert scene.engine.done == [("speak", "Are you still there?")] * 2
+
+
+async def test_a_refused_sentence_that_the_caller_spoke_over_is_not_said(scene: Scene) -> None:
+    scene.conversation.speak("Are you still there?")
+    scene.engine_says(ReplyStarts("other"), CallerSpeaks(), StillReplying(), CallerPauses())
+
+    scene.engine_says(ReplyEnds("other", "cancelled", "", (), Usage()))
+
+    assert scene.engine.done[-1] == ("speak", "")
 
 
 @pytest.mark.parametrize("status", ["completed", "incomplete"])

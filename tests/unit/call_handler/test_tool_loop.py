@@ -1,5 +1,6 @@
 """Tool calls of the model: performed in order, and never without an answer."""
 
+import asyncio
 import json
 import uuid
 from dataclasses import replace
@@ -151,6 +152,29 @@ async def test_what_is_sold_is_what_is_on_the_menu_at_the_moment_of_the_yes() ->
 
     assert result["error"]["code"] == "menu_changed"
     assert desk.orders == []
+
+
+async def test_the_present_is_looked_up_while_the_callers_words_are_waited_for() -> None:
+    looked_up = asyncio.Event()
+
+    class LateCaption(Agreeing):
+        async def words_known(self) -> None:
+            async with asyncio.timeout(2.0):
+                await looked_up.wait()
+
+    class Watched(Desk):
+        async def present(self) -> Present | None:
+            looked_up.set()
+            return None
+
+    desk = Watched(RECEIPT)
+    loop = ToolLoop(order_state(), LateCaption(), desk.present, desk.confirm, lambda *_: None)
+    await order_up_to_confirmation(loop)
+
+    result = await use(loop, "confirm_order")
+
+    assert result["ok"]
+    assert len(desk.orders) == 1
 
 
 async def test_an_error_of_our_own_is_answered_too() -> None:

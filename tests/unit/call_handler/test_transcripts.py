@@ -80,9 +80,21 @@ def test_a_fresh_engine_is_told_what_was_said_and_what_is_in_the_cart() -> None:
     transcript.assistant_says("a1", "Très bien, et avec ça ?", whole=True)
     transcript.cut("a1")
 
-    *said, last = resume.recollection(state("fr"), transcript, phrases_for("fr").resumed)
+    *said, last = resume.recollection(state("fr"), transcript, phrases_for("fr"))
 
     assert said == [Line("caller", "Une Regina."), Line("assistant", "Très bien, et avec ça ? …")]
     assert last.who == "system"
     assert "Regina" in last.text
     assert "reprenez" in last.text
+
+
+def test_a_fresh_engine_that_knows_only_the_greeting_is_told_to_ask_anew() -> None:
+    transcript = Transcript()
+    transcript.greeting("Bonsoir !")
+    before = state("fr")
+    nothing = OrderState(before.restaurant, before.menu, (), carts.new_cart(before.menu, ORDER), "call-1")
+
+    greeting, told = resume.recollection(nothing, transcript, phrases_for("fr"))
+
+    assert greeting == Line("assistant", "Bonsoir !")
+    assert told == Line("system", phrases_for("fr").resumed_blank)

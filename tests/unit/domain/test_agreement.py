@@ -1,16 +1,18 @@
 """The gate before an order: what counts as having heard it, and what counts as a yes."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from domain import carts
-from domain.agreement import Agreement, answer_of, misread, question_from, require_agreement
+from domain.agreement import Agreement, misread, question_from, require_agreement
+from domain.answers import answer_of
 from domain.errors import Refused
 from domain.menu import Menu
 from domain.order import Cart
 from domain.restaurant import Restaurant
-from domain.tools import OrderState, apply
+from domain.tools import OrderState, ReadBack, apply
 from tests.unit.domain.test_tools import NOW, PICKUP, PIZZA, READ, SAM, run
 
 pytestmark = pytest.mark.unit
@@ -57,8 +59,17 @@ def test_without_words_the_models_own_judgement_counts(cart: Cart) -> None:
     require_agreement(agreement(cart, answer=""), cart)
 
 
-def test_a_key_is_an_answer_whatever_was_said_beside_it(cart: Cart) -> None:
-    require_agreement(agreement(cart, answer="what?", key="1"), cart)
+@pytest.mark.parametrize(("key", "answer"), [("1", "what?"), ("#", ""), ("0", "Yes.")])
+def test_a_key_for_yes_is_one_whatever_was_said_beside_it_and_a_yes_whatever_was_pressed(
+    cart: Cart, key: str, answer: str
+) -> None:
+    require_agreement(agreement(cart, answer=answer, key=key), cart)
+
+
+def test_any_other_key_has_to_be_asked_about(cart: Cart) -> None:
+    with pytest.raises(Refused) as refused:
+        require_agreement(agreement(cart, answer="", key="2"), cart)
+    assert refused.value.code == "not_agreed"
 
 
 @pytest.mark.parametrize(
@@ -79,6 +90,28 @@ def test_a_key_is_an_answer_whatever_was_said_beside_it(cart: Cart) -> None:
         "D'accord, pas de souci",
         "Tout à fait !",
         "Sí, claro",
+        "sure, why not",
+        "go ahead",
+        "exactly",
+        "That's right, thank you very much.",
+        "Yes, don't worry about it",
+        "no no, that's right",
+        "No thanks, that's all.",
+        "nope, that's it",
+        "That's exactly what I said, yes.",
+        "yes, thirty-three euros fifty",
+        "and yes, how long will it take?",
+        "works for me",
+        "parfait",
+        "c'est ça",
+        "d'acc",
+        "c'est bon pour moi",
+        "oui oui",
+        "non merci, c'est tout",
+        "non non c'est parfait",
+        "oui, sans problème",
+        "C'est exactement ce que je voulais, oui",
+        "ça me convient",
     ],
 )
 def test_a_yes_is_understood(said: str) -> None:
@@ -102,15 +135,140 @@ def test_a_yes_is_understood(said: str) -> None:
         "oui si vous livrez",
         "yes and add a Coke",
         "cancel the whole order",
+        "ouais mais sans oignons",
+        "oui, attendez",
+        "ok wait",
+        "yeah no",
+        "not really",
+        "pas vraiment",
+        "non, ça va pas",
+        "no, that's not right",
+        "oui si possible à huit heures",
+        "ain't right",
     ],
 )
 def test_a_yes_that_is_taken_back_is_none(said: str) -> None:
     assert answer_of(said) == "no"
 
 
-@pytest.mark.parametrize("said", ["uh-huh", "mhm", "", "Honey", "Bonjour"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "uh-huh",
+        "mhm",
+        "",
+        "Honey",
+        "Bonjour",
+        "Is that right?",
+        "C'est ça ?",
+        "what's the right price",
+        "good evening",
+        "I think so",
+        "whatever you like",
+    ],
+)
 def test_what_is_neither_has_to_be_asked_again(said: str) -> None:
     assert answer_of(said) == "unclear"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "yes and a Coke",
+        "yes, two pizzas",
+        "yes, for two",
+        "Yes, can I have a tiramisu?",
+        "yes, one more thing",
+        "yes, the large one",
+        "yes, extra cheese",
+        "yes, hold the onions",
+        "yes, as long as it's quick",
+        "yes, although it's a lot",
+        "yes, tomorrow",
+        "yes, almost",
+        "yes, I guess",
+        "yes, can you repeat that",
+        "yes, you forgot the fries",
+        "yes hello",
+        "oui et un café",
+        "oui, mettez-en deux",
+        "oui, une petite",
+        "oui, en livraison",
+        "oui, par contre je suis au 12",
+        "oui, il manque le coca",
+        "oui, une seconde",
+        "oui, presque",
+        "oui bof",
+    ],
+)
+def test_a_yes_with_anything_beside_it_that_may_change_the_order_is_asked_again(said: str) -> None:
+    assert answer_of(said) == "unclear"
+
+
+def test_the_callers_own_name_may_stand_beside_a_yes(cart: Cart) -> None:
+    require_agreement(agreement(cart, answer="Yes, Sam."), cart)
+    with pytest.raises(Refused):
+        require_agreement(agreement(cart, answer="Yes, Paul."), cart)
+
+
+HALF_SIX = datetime(2026, 11, 21, 18, 30, tzinfo=UTC)
+EIGHT = datetime(2026, 11, 21, 20, tzinfo=UTC)
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+QUARTER_TO_NINE = datetime(2026, 11, 21, 20, 45, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ("Yes, for half six, cash please.", HALF_SIX),
+        ("yes, at six thirty", HALF_SIX),
+        ("Yes, at 6:30 pm.", HALF_SIX),
+        ("oui, pour dix-huit heures trente", HALF_SIX),
+        ("oui, à 18h30", HALF_SIX),
+        ("oui, à six heures et demie", HALF_SIX),
+        ("yes, at half past six", HALF_SIX),
+        ("oui, je viens la chercher à vingt heures", EIGHT),
+        ("yes, at eight", EIGHT),
+        ("Yes, 8pm.", EIGHT),
+        ("yes, eight o'clock", EIGHT),
+        ("oui, à huit heures", EIGHT),
+        ("oui, à 20 h", EIGHT),
+        ("yes, at noon", NOON),
+        ("oui, pour midi", NOON),
+        ("oui, vers douze heures", NOON),
+        ("yes, at quarter to nine", QUARTER_TO_NINE),
+        ("oui, à vingt heures quarante-cinq", QUARTER_TO_NINE),
+    ],
+)
+def test_the_time_that_the_caller_wished_for_may_stand_beside_a_yes(cart: Cart, said: str, wanted: datetime) -> None:
+    require_agreement(agreement(cart, answer=said), replace(cart, wanted_at=wanted))
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ("yes, at nine", EIGHT),
+        ("yes, at eight thirty", EIGHT),
+        ("yes, at half eight", EIGHT),
+        ("yes, at quarter past eight", EIGHT),
+        ("yes, 8 am", EIGHT),
+        ("yes, at noon", EIGHT),
+        ("yes, at eight or by nine", EIGHT),
+        ("oui, à neuf heures", EIGHT),
+        ("oui, à huit heures et quart", EIGHT),
+        ("oui, à 21h", EIGHT),
+        ("oui, pour minuit", NOON),
+        ("oui, à 20h45", EIGHT),
+        ("yes, at nine", None),
+        ("oui, pour vingt heures", None),
+    ],
+)
+def test_a_yes_with_another_time_than_the_one_wished_for_is_asked_again(
+    cart: Cart, said: str, wanted: datetime | None
+) -> None:
+    with pytest.raises(Refused) as refused:
+        require_agreement(agreement(cart, answer=said), replace(cart, wanted_at=wanted))
+    assert refused.value.code == "not_agreed"
 
 
 @pytest.mark.parametrize(
@@ -120,6 +278,8 @@ def test_what_is_neither_has_to_be_asked_again(said: str) -> None:
         "Two large margheritas with olives and a Coke, that comes to thirty euros. Is that right?",
         "2 large Margheritas, olives, one coke: €30.00.",
         "Alright: 2 margherita (large, with olives), 1 coke. 30.00 euros in all, OK?",
+        "Margherita, two of them, large, with olives, and a Coke: 30 euros.",
+        "Two large Margheritas with olives, Coke, one name on it, Sam. 30 euros.",
     ],
 )
 def test_a_read_back_may_use_its_own_words(cart: Cart, said: str) -> None:
@@ -134,12 +294,51 @@ def test_a_read_back_may_use_its_own_words(cart: Cart, said: str) -> None:
         ("Two large Margheritas with olives, thirty euros.", ("Coke",)),
         ("Three large Margheritas with olives and a Coke, 30 euros.", ("Margherita",)),
         ("Two Margheritas with olives and a Coke, 30 euros.", ("Margherita",)),
+        ("A large Margherita with olives and two Cokes, 30 euros.", ("Margherita", "Coke")),
         ("Two large Margheritas and a Coke, 30 euros.", ("Margherita",)),
         ("Anything else?", ("Margherita", "Coke", "total")),
     ],
 )
 def test_a_read_back_that_says_another_cart_is_none(cart: Cart, said: str, wrong: tuple[str, ...]) -> None:
     assert misread(said, cart, 3000, "en") == wrong
+
+
+MENU = ("Regina", "Garlic bread", "House wine", "Tiramisu", "Thé", "Coke Zero")
+READ_OUT = "So that's 2 large Margherita with olives and 1 Coke, for pickup. The total is 30 euros. Is that right?"
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ("Two large Margheritas with olives, a Coke and a tiramisu, 30 euros.", ("Tiramisu",)),
+        ("Two large Margheritas with olives, a Coke, garlic breads: 30 euros.", ("Garlic bread",)),
+        ("Two large Margheritas with olives and a Coke Zero, 30 euros.", ("Coke Zero",)),
+        ("Two large Margheritas with olives, three small Margheritas and a Coke, 30 euros.", ("Margherita",)),
+        ("Two large Margheritas with olives and a Coke and another 2 Cokes, 30 euros.", ("Coke",)),
+        ("Two large Margheritas with olives and a Coke. 30 euros, so 35 euros in all.", ("total",)),
+        ("Two large Margheritas with olives and a Coke. €35.00. I mean 30 euros.", ("total",)),
+        ("Two large Margheritas with olives and a Coke, thirty euros; thirty-five euros fifty with tax.", ("total",)),
+    ],
+)
+def test_a_read_back_that_adds_an_item_a_number_or_a_sum_is_none(cart: Cart, said: str, wrong: tuple[str, ...]) -> None:
+    assert misread(said, cart, 3000, "en", others=MENU, sentence=READ_OUT) == wrong
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Two large Margheritas with olives at 13.50 euros each, that's 27 euros, and a Coke at €3: 30 euros in all.",
+        "Two large Margheritas with olives for twenty-seven euros, and a Coke for three euros. 30 euros altogether.",
+        "Two large Margheritas, both with olives, and the one Coke. 30 euros for the 2 pizzas and the Coke.",
+        "2 large Margheritas with olives and 1 Coke for Sam, ready in 20 minutes. 30 euros, cash or card?",
+        "Thank you Sam! So two large margheritas with olives and a coke for pickup at 7:30, 30 euros. Is that right?",
+    ],
+)
+def test_prices_of_the_cart_and_numbers_of_other_things_may_be_said(cart: Cart, said: str) -> None:
+    cart = replace(
+        cart, lines=tuple(replace(cart.lines[0], unit_cents=1350) if one.quantity == 2 else one for one in cart.lines)
+    )
+    assert misread(said, cart, 3000, "en", others=MENU, sentence=READ_OUT) == ()
 
 
 @pytest.mark.parametrize(
@@ -164,7 +363,11 @@ def test_the_domains_own_sentence_is_never_a_misreading(state: OrderState) -> No
         spoken = replace(state, restaurant=replace(state.restaurant, language=language))
         read = run(spoken, PIZZA, ("add_item", {"item": "Crème brûlée", "quantity": 3}), PICKUP, SAM, READ)
         total = carts.totals(read.state.cart, "IE").total_cents
-        assert misread(read.result["say"], read.state.cart, total, language) == ()
+        effect = read.effect
+        assert isinstance(effect, ReadBack)
+        own = {"others": effect.others, "sentence": effect.sentence}
+        assert "House wine" in effect.others
+        assert misread(read.result["say"], read.state.cart, total, language, **own) == ()  # type: ignore[arg-type]
 
 
 def test_the_closing_question_begins_where_items_and_total_were_said() -> None:

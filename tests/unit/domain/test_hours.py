@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.hours import LOOK_AHEAD_DAYS, closes_at, is_open, next_opening, opening_at, openings_between, spoken_hours
+from domain.hours import (
+    LOOK_AHEAD_DAYS,
+    closes_at,
+    is_open,
+    next_opening,
+    opening_at,
+    openings_between,
+    spoken_closing,
+    spoken_hours,
+)
 from domain.restaurant import Opening, OpeningException, Restaurant
 from domain.spoken_time import clock, moment, parse_day, spans_text
 
@@ -102,6 +111,25 @@ def test_a_restaurant_open_day_and_night_neither_closes_at_midnight_nor_opens_ag
     assert closing is not None
     assert closing > at("2026-11-27 23:30", "Europe/Paris")
     assert next_opening(day_and_night, now) is None
+
+
+def test_a_day_that_ends_at_23_59_goes_on_into_one_that_begins_at_midnight() -> None:
+    written = always("Europe/Paris", 0, 1439)
+    assert is_open(written, at("2026-11-20 23:59", "Europe/Paris"))
+    assert next_opening(written, at("2026-11-20 12:00")) is None
+    evening = always("Europe/Paris", 18 * 60, 1439)
+    assert closes_at(evening, at("2026-11-20 20:00", "Europe/Paris")) == at("2026-11-20 23:59", "Europe/Paris")
+
+
+def test_closing_is_said_with_its_day_when_it_is_far_and_not_at_all_when_there_is_none() -> None:
+    weekend = (Opening(4, 18 * 60, 1440), Opening(5, 0, 1440), Opening(6, 0, 120))
+    paris = replace(always("Europe/Paris", 0, 1440), language="en")
+    now = at("2026-11-20 20:00", "Europe/Paris")
+
+    assert spoken_closing(paris, now) == ""
+    assert spoken_closing(replace(paris, openings=weekend), now) == "Sunday 22 November at 2 am"
+    assert spoken_closing(replace(paris, openings=(Opening(4, 0, 1440),)), now) == "midnight"
+    assert spoken_closing(replace(paris, openings=()), now) == ""
 
 
 @pytest.mark.parametrize("night", ["2026-10-25", "2026-11-21", "2027-03-28"])

@@ -53,6 +53,10 @@ def test_an_irish_postcode_belongs_to_the_zone_of_its_district(
         ("Dublin 6W", "D6W"),
         ("D twenty-four", "D24"),
         ("Dublin D02 X285", "D02X285"),
+        ("Dublin 6 West", "D6W"),
+        ("Dublin 06W", "D6W"),
+        ("Co. Dublin 13", "D13"),
+        ("County Dublin, D thirteen", "D13"),
         ("A65 F4E2", "A65F4E2"),
         ("D021", "D021"),
         ("Dublin", "DUBLIN"),
@@ -66,6 +70,25 @@ def test_a_dublin_district_is_understood_as_people_say_it(said: str, code: str) 
 @pytest.mark.parametrize("said", ["75 011", "75-011", "soixante-quinze zéro onze", "soixante-quinze mille onze"])
 def test_a_french_postcode_is_understood_as_people_say_it(said: str) -> None:
     assert normal_postcode(said, "FR", "fr") == "75011"
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("75011 Paris", "75011"),
+        ("F-75011", "75011"),
+        ("Paris 11", "75011"),
+        ("Paris 11e", "75011"),
+        ("Paris 1er", "75001"),
+        ("Lyon trois", "69003"),
+        ("Marseille 16e arrondissement", "13016"),
+        ("Paris 21", "PARIS21"),
+        ("750111", "750111"),
+        ("Lille 3", "LILLE3"),
+    ],
+)
+def test_a_french_town_may_stand_beside_its_postcode_or_its_district_for_it(said: str, code: str) -> None:
+    assert normal_postcode(said, "FR", "fr") == code
 
 
 def test_only_ireland_has_dublins_districts() -> None:

@@ -13,7 +13,7 @@ from domain.prompts import (
     restaurant_instructions,
     transcription_prompt,
 )
-from domain.restaurant import FaqEntry, OpeningException, Restaurant
+from domain.restaurant import FaqEntry, Opening, OpeningException, Restaurant
 
 pytestmark = pytest.mark.unit
 
@@ -64,6 +64,21 @@ def test_a_closed_restaurant_says_so_with_its_next_opening(restaurant: Restauran
     assert "The restaurant is CLOSED and opens tomorrow at noon" in prompt
     never = instructions(replace(restaurant, openings=()), menu, (), datetime(2026, 11, 23, 19, tzinfo=UTC))
     assert "CLOSED and no opening is known" in never
+
+
+def test_a_closed_restaurant_that_takes_orders_ahead_says_that_it_does(restaurant: Restaurant, menu: Menu) -> None:
+    ahead = replace(restaurant, orders_ahead=True)
+    morning = instructions(ahead, menu, (), datetime(2026, 11, 20, 10, tzinfo=UTC))
+    assert "CLOSED and opens today at noon: orders are taken for after that" in morning
+    too_early = instructions(ahead, menu, (), datetime(2026, 11, 23, 1, tzinfo=UTC))
+    assert "no order can be confirmed now" in too_early
+
+
+def test_a_restaurant_that_never_closes_is_open_day_and_night(restaurant: Restaurant, menu: Menu) -> None:
+    always = replace(restaurant, openings=tuple(Opening(day, 0, 1440) for day in range(7)), exceptions=())
+    prompt = instructions(always, menu, (), datetime(2026, 11, 20, 19, tzinfo=UTC))
+    assert "The restaurant is open day and night." in prompt
+    assert "midnight" not in prompt
 
 
 def test_hours_that_differ_soon_are_told(restaurant: Restaurant, menu: Menu, open_now: datetime) -> None:

@@ -7,7 +7,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from domain.menu import Menu
-from domain.restaurant import Restaurant
+from domain.restaurant import Opening, Restaurant
 from domain.tools import ConfirmOrder, EndCall, OrderState, ToolOutcome, Transfer, apply, tool_schemas
 
 pytestmark = pytest.mark.unit
@@ -209,6 +209,29 @@ def test_a_question_without_an_answer_is_not_guessed(state: OrderState) -> None:
 def test_opening_hours_are_told_for_a_day(state: OrderState, day: str | None, say: str) -> None:
     result = run(state, ("opening_hours", {"day": day})).result
     assert (result["say"], result["open_now"]) == (say, True)
+
+
+@pytest.mark.parametrize(("language", "says"), [("en", "day and night"), ("fr", "jour et nuit")])
+def test_a_restaurant_that_never_closes_is_not_said_to_close_at_midnight(
+    state: OrderState, language: str, says: str
+) -> None:
+    openings = tuple(Opening(day, 0, 1440) for day in range(7))
+    always = replace(state.restaurant, language=language, openings=openings, exceptions=())
+    result = run(replace(state, restaurant=always), ("opening_hours", {"day": "today"})).result
+    assert says in result["say"]
+    assert "midnight" not in result["say"]
+    assert "minuit" not in result["say"]
+
+
+def test_an_order_for_another_day_is_promised_with_its_day(state: OrderState) -> None:
+    ahead = replace(state, restaurant=replace(state.restaurant, orders_ahead=True))
+    night = datetime(2026, 11, 21, 2, tzinfo=UTC)  # closed since 1:00
+    read = run(ahead, PIZZA, PICKUP, SAM, ("set_time", {"day": "tomorrow", "time": "00:30"}), READ, now=night)
+
+    agreed = replace(read.state, agreement=replace(read.state.agreement, heard=True, answered=True, answer="Yes."))
+    result = apply(agreed, "confirm_order", {}, night).result
+
+    assert result["say"].endswith("It will be ready for pickup tomorrow at 12:30 am.")
 
 
 def test_opening_hours_of_today_tell_when_a_closed_restaurant_opens(state: OrderState) -> None:

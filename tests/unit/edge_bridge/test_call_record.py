@@ -4,7 +4,6 @@ import pytest
 
 from domain.restaurant import Restaurant
 from edge_bridge.calls.record import Arrival, CallSummary
-from edge_bridge.entrances.sip.signals import Invite
 from edge_bridge.lines.directory import LineEntry
 from edge_bridge.lines.greetings import GreetingClip
 from edge_bridge.media.audio import CallAudio
@@ -19,8 +18,7 @@ ID = "0b7a1e4e-6c0e-4b3c-9a51-0c7f7c9f8a11"
 @pytest.fixture
 async def record() -> CallSummary:
     line = LineEntry(ID, Restaurant(ID, "Chez Test", "fr", "EUR", "Europe/Paris"), "+331", GreetingClip((), ""))
-    audio = CallAudio()
-    arrival = Arrival(ID, Invite("+331", "+336", "10.0.0.1"), line, audio, NOW)
+    arrival = Arrival(ID, "+336", line, CallAudio(), NOW)
     made = CallSummary(arrival, "node", answered_at=NOW)
     made.ended_at = NOW + timedelta(seconds=90)
     return made

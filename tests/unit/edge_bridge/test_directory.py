@@ -55,3 +55,17 @@ def test_an_unknown_line_is_not_found(directory: Directory) -> None:
 
 def test_a_source_that_is_no_address_is_a_stranger(directory: Directory) -> None:
     assert directory.find(invite("line-1", "")) == Refusal(403)
+
+
+def test_a_line_of_another_entrance_does_not_ring_over_sip(directory: Directory) -> None:
+    twilio = replace(LINE, provider="twilio")
+    assert not twilio.registers
+    known = Directory.of([twilio, OTHER], directory.book.peers, directory.book.trunks)
+    assert known.find(invite("line-1", "10.1.2.3")) == Refusal(404)
+    assert known.find(invite("+33123456789", "192.0.2.1")) == Refusal(404)
+
+
+def test_audiosockets_lines_are_found_by_their_uuid_alone(directory: Directory) -> None:
+    line = replace(LINE, provider="audiosocket", audiosocket_uuid="40325ec2-5efd-4bd3-805f-53576e581d13")
+    known = Directory.of([line, OTHER], directory.book.peers, directory.book.trunks)
+    assert known.by_audiosocket == {"40325ec2-5efd-4bd3-805f-53576e581d13": line}

@@ -4,11 +4,12 @@ import ipaddress
 
 import pytest
 
+from domain.phone_numbers import country_code
 from edge_bridge.entrances.sip.gate import admission, ipc, proxying
 from edge_bridge.entrances.sip.gate.dialogs import Dialogs, asked, destination_of
 from edge_bridge.entrances.sip.gate.message import Message, parse, tag_of
 from edge_bridge.entrances.sip.gate.sources import Bucket, Limits, Sources
-from edge_bridge.entrances.sip.numbers import AddressBook, LineKeys, country_code, forms
+from edge_bridge.entrances.sip.numbers import AddressBook, LineKeys, forms
 from edge_bridge.entrances.sip.signals import Refusal, read_invite
 from tests.unit.edge_bridge.test_gate_message import PLAIN, changed
 
@@ -160,7 +161,7 @@ def test_what_becomes_of_a_new_call(
     book: AddressBook, read: bool, draining: bool, places: int, source: str, expected: str | int
 ) -> None:
     message = parse(changed("sip:vivekg@", "sip:0033465710042@"))
-    verdict = admission.new_call(message, source, admission.Node(book, read, draining, places, 6000, 7))
+    verdict = admission.new_call(message, source, admission.Node(book, read, draining, places, 7))
     if isinstance(verdict, str):
         assert verdict == expected
     else:

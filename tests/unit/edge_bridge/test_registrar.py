@@ -4,10 +4,10 @@ from dataclasses import replace
 import pytest
 
 from domain.restaurant import Restaurant
-from edge_bridge.entrances.sip.signals import Registration
+from edge_bridge.entrances.sip.signals import RegisterAnswer, Registration, read_register_answer
 from edge_bridge.lines.directory import LineEntry
 from edge_bridge.lines.greetings import GreetingClip
-from edge_bridge.lines.registrar import LONGEST_RETRY_S, DirectRegistrar, backoff_s
+from edge_bridge.lines.registrar import LONGEST_RETRY_S, DirectRegistrar, backoff_s, in_words, refresh_s
 from stores.lines import RegistrationStatus
 
 pytestmark = pytest.mark.unit
@@ -16,7 +16,9 @@ RESTAURANT = Restaurant("r1", "Chez Test", "fr", "EUR", "Europe/Paris")
 
 
 def line(name: str) -> LineEntry:
-    return LineEntry(name, RESTAURANT, f"+33{name}", GreetingClip((), ""), "trunk.test", name, "secret")
+    return LineEntry(
+        name, RESTAURANT, f"+33{name}", GreetingClip((), ""), "trunk.test", name, "secret", held=True, generation=1
+    )
 
 
 class Endpoint:
@@ -37,12 +39,12 @@ async def endpoint() -> Endpoint:
 
 
 @pytest.fixture
-async def told() -> list[tuple[str, RegistrationStatus, str]]:
+async def told() -> list[tuple[str, int, RegistrationStatus, str]]:
     return []
 
 
 @pytest.fixture
-async def registrar(endpoint: Endpoint, told: list[tuple[str, RegistrationStatus, str]]) -> DirectRegistrar:
+async def registrar(endpoint: Endpoint, told: list[tuple[str, int, RegistrationStatus, str]]) -> DirectRegistrar:
     return DirectRegistrar(endpoint, "unit-node", lambda *what: told.append(what))
 
 
@@ -67,27 +69,101 @@ async def test_a_line_without_an_account_is_not_registered(registrar: DirectRegi
     assert endpoint.asked == []
 
 
-async def test_the_ninth_line_is_left_out(registrar: DirectRegistrar, endpoint: Endpoint) -> None:
-    registrar.sync([line(str(number)) for number in range(9)])
+async def test_the_ninth_line_is_left_out_and_its_status_says_why(
+    registrar: DirectRegistrar, endpoint: Endpoint, told: list[tuple[str, int, RegistrationStatus, str]]
+) -> None:
+    nine = [line(str(number)) for number in range(9)]
+    registrar.sync(nine)
+    registrar.sync(nine)
     assert len(endpoint.asked) == 8
+    assert told == [("8", 1, "error", "this node has 8 lines, which is all it can register")]
 
 
-async def test_answers_are_told_and_counted(
-    registrar: DirectRegistrar, told: list[tuple[str, RegistrationStatus, str]]
+async def test_a_line_of_another_node_is_not_registered_here(registrar: DirectRegistrar, endpoint: Endpoint) -> None:
+    registrar.sync([replace(line("1"), held=False)])
+    assert endpoint.asked == []
+
+
+async def test_a_line_whose_password_cannot_be_read_says_so_once(
+    registrar: DirectRegistrar, endpoint: Endpoint, told: list[tuple[str, int, RegistrationStatus, str]]
+) -> None:
+    sealed = replace(line("1"), sip_password="", problem="unreadable")
+    registrar.sync([sealed])
+    registrar.sync([sealed])
+    assert endpoint.asked == []
+    assert told == [("1", 1, "error", "unreadable")]
+
+
+async def test_a_line_that_came_back_meanwhile_is_told_of_again_without_a_register(
+    registrar: DirectRegistrar, endpoint: Endpoint, told: list[tuple[str, int, RegistrationStatus, str]]
 ) -> None:
     registrar.sync([line("1")])
-    registrar.answered("1", 200, 120)
-    assert registrar.registered == {"1"}
-    registrar.answered("1", 403, 0)
-    assert registrar.registered == frozenset()
-    assert told == [("1", "registered", ""), ("1", "error", "REGISTER answered 403")]
+    registrar.answered(RegisterAnswer("1", 200, 120))
+    registrar.sync([replace(line("1"), generation=3)])
+    assert endpoint.asked == ["1"]
+    assert told == [("1", 1, "registered", ""), ("1", 3, "registered", "")]
     registrar.sync([])
 
 
-async def test_an_answer_for_a_line_that_is_gone_is_ignored(
-    registrar: DirectRegistrar, told: list[tuple[str, RegistrationStatus, str]]
+@pytest.mark.parametrize(
+    ("granted", "pause"), [(20, 10.0), (30, 15.0), (60, 30.0), (120, 60.0), (3600, 60.0), (1, 2.0)]
+)
+def test_a_grant_is_refreshed_at_half_and_never_in_a_storm(granted: int, pause: float) -> None:
+    assert refresh_s(granted) == pause
+
+
+async def test_a_registrar_that_asks_to_wait_is_left_alone_for_so_long(
+    registrar: DirectRegistrar, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registrar.answered("nobody", 200, 120)
+    monkeypatch.setattr("edge_bridge.lines.registrar.FIRST_RETRY_S", 0.01)
+    registrar.sync([line("1")])
+    registrar.answered(RegisterAnswer("1", 503, retry_after_s=1))
+    asked = asyncio.get_running_loop().time()
+    async with asyncio.timeout(3):
+        while endpoint.asked == ["1"]:
+            await asyncio.sleep(0.01)
+    assert asyncio.get_running_loop().time() - asked >= 1.0
+    registrar.sync([])
+
+
+def test_an_answer_is_read_with_its_retry_after_and_its_digest_algorithms() -> None:
+    message = (
+        "SIP/2.0 401 Unauthorized\r\nretry-after: 17 (busy);duration=5\r\n"
+        'WWW-Authenticate: Digest realm="a", algorithm=SHA-256, nonce="n"\r\n'
+        'WWW-Authenticate: Digest realm="a", nonce="n"\r\n'
+        "X-Edge-Source: 192.0.2.1:5060\r\n\r\n"
+    )
+    answer = read_register_answer("1", 401, 120, message)
+    assert answer == RegisterAnswer("1", 401, 0, "192.0.2.1", 17, frozenset({"SHA-256", "MD5"}))
+    assert read_register_answer("1", 408, 0, "") == RegisterAnswer("1", 408)
+
+
+def test_a_digest_that_we_do_not_have_is_said_in_words() -> None:
+    only_sha = RegisterAnswer("1", 401, algorithms=frozenset({"SHA-256"}))
+    assert "takes only SHA-256" in in_words(only_sha)
+    assert "refuses the username" in in_words(RegisterAnswer("1", 401, algorithms=frozenset({"SHA-256", "MD5"})))
+
+
+async def test_answers_are_told_and_counted(
+    registrar: DirectRegistrar, told: list[tuple[str, int, RegistrationStatus, str]]
+) -> None:
+    registrar.sync([line("1")])
+    registrar.answered(RegisterAnswer("1", 200, 120))
+    assert registrar.registered == {"1"}
+    registrar.answered(RegisterAnswer("1", 403))
+    assert registrar.registered == frozenset()
+    registrar.sync([])
+    assert told == [
+        ("1", 1, "registered", ""),
+        ("1", 1, "error", "the trunk refuses the username or the password (403)"),
+        ("1", 1, "unregistered", ""),
+    ]
+
+
+async def test_an_answer_for_a_line_that_is_gone_is_ignored(
+    registrar: DirectRegistrar, told: list[tuple[str, int, RegistrationStatus, str]]
+) -> None:
+    registrar.answered(RegisterAnswer("nobody", 200, 120))
     assert told == []
 
 
@@ -96,10 +172,10 @@ async def test_a_failure_is_tried_again_until_the_line_is_let_go(
 ) -> None:
     monkeypatch.setattr("edge_bridge.lines.registrar.FIRST_RETRY_S", 0.01)
     registrar.sync([line("1")])
-    registrar.answered("1", 503, 0)
+    registrar.answered(RegisterAnswer("1", 503))
     await asyncio.sleep(0.1)
     assert endpoint.asked == ["1", "1"]
-    registrar.answered("1", 503, 0)
+    registrar.answered(RegisterAnswer("1", 503))
     registrar.sync([])
     await asyncio.sleep(0.1)
     assert endpoint.asked == ["1", "1"]

@@ -106,3 +106,22 @@ def test_every_wait_ends_and_pauses_stay_short(result: Result) -> None:
         now += step.pause_s
     assert isinstance(one.next_step(result, now), FallBack)
     assert now <= WAIT_S
+
+
+def test_a_pod_that_has_just_died_and_still_gets_requests_costs_the_caller_little() -> None:
+    policy = RetryPolicy(0.0, 20.0)
+    now = 10.0
+    policy.next_step(Lost("killed"), now)
+
+    while now < 11.0:
+        step = policy.next_step(AttemptRefused(502), now)
+        assert isinstance(step, Again)
+        assert step.pause_s <= 0.2
+        now += step.pause_s
+
+
+def test_short_pauses_after_a_loss_end_at_the_deadline_too() -> None:
+    policy = RetryPolicy(0.0, 1.0)
+    policy.next_step(Lost("killed"), 0.0)
+
+    assert policy.next_step(AttemptRefused(502), 0.9) == FallBack("handler_lost")

@@ -47,6 +47,9 @@ def test_a_node_is_called_as_it_is_told_or_else_as_its_host() -> None:
         ("RTP_NAT_PEERS", "here"),
         ("RTP_PORT_MAX", "10010"),
         ("RTP_PORT_MAX", "9000"),
+        ("AUDIOSOCKET_PEERS", "asterisk.test"),
+        ("TWILIO_PUBLIC_URL", "wss://edge.test"),
+        ("TWILIO_PUBLIC_URL", "https://edge.test/twilio?a=b"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
@@ -58,6 +61,20 @@ def test_rtp_has_a_thousand_ports_or_those_that_are_said() -> None:
     assert settings().rtp_ports == range(10_000, 11_000)
     assert settings(RTP_PORT_MIN="65000").rtp_ports == range(65_000, 65_536)
     assert settings(RTP_PORT_MIN="30100", RTP_PORT_MAX="30141").rtp_ports == range(30_100, 30_142)
+
+
+def test_an_entrance_is_not_opened_without_what_guards_it() -> None:
+    assert settings().audiosocket_port == settings().twilio_port == 0
+    with pytest.raises(SettingsError, match="AUDIOSOCKET_PEERS"):
+        settings(AUDIOSOCKET_PORT="9092")
+    with pytest.raises(SettingsError, match="AUDIOSOCKET_TLS_KEY"):
+        settings(AUDIOSOCKET_TLS_CERT="/edge.pem")
+    with pytest.raises(SettingsError, match="TWILIO_PUBLIC_URL"):
+        settings(TWILIO_PORT="8070")
+    opened = settings(
+        AUDIOSOCKET_PORT="9092", AUDIOSOCKET_PEERS="10.0.0.7", TWILIO_PORT="8070", TWILIO_PUBLIC_URL="https://a/b"
+    )
+    assert [str(network) for network in opened.audiosocket_networks()] == ["10.0.0.7/32"]
 
 
 def test_handlers_dial_back_to_the_address_that_others_see() -> None:

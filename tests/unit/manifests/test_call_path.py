@@ -20,7 +20,7 @@ def test_the_call_handler_may_answer_before_its_request_has_ended(overlay: str) 
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-@pytest.mark.parametrize("name", ["archiver", "reconciler"])
+@pytest.mark.parametrize("name", ["archiver", "line-assigner", "reconciler"])
 def test_there_is_never_more_than_one_of_what_the_clock_wakes(overlay: str, name: str) -> None:
     assert annotations(service(overlay, name))["autoscaling.knative.dev/max-scale"] == "1"
 
@@ -31,6 +31,15 @@ def test_what_a_death_left_behind_is_looked_for_every_five_seconds(overlay: str)
     for path in ("/pending", "/lost-calls"):
         assert sources[path]["sink"]["ref"]["name"] == "reconciler"
         assert sources[path]["schedule"] == "*/5 * * * * *"
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_lines_are_looked_after_every_two_seconds_and_at_each_change(overlay: str) -> None:
+    sources = {one["spec"]["sink"]["uri"]: one["spec"] for one in of_kind(overlay, "PingSource")}
+    triggers = {one["metadata"]["name"]: one["spec"] for one in of_kind(overlay, "Trigger")}
+    assert sources["/assignments-due"]["sink"]["ref"]["name"] == "line-assigner"
+    assert sources["/assignments-due"]["schedule"] == "*/2 * * * * *"
+    assert triggers["line-assigner"]["filter"]["attributes"]["type"] == "com.alloresto.line.changed"
 
 
 def test_one_machine_lowers_the_functions_limits_and_raises_none() -> None:

@@ -15,7 +15,7 @@ FRAME = bytes(range(160))
 
 def test_a_stream_opens_as_twilio_opens_it() -> None:
     bridge = BridgeStream("MZ1", "c0ffee")
-    parameters = CustomParameters(2, "r-1", 340, 'Bonjour, "Chez Léa"', 1200)
+    parameters = CustomParameters(2, "r-1", 340, 'Bonjour, "Chez Léa"', 1200, resumed=True)
 
     connected, start = json.loads(bridge.connected()), json.loads(bridge.start(parameters))
 
@@ -35,6 +35,7 @@ def test_a_stream_opens_as_twilio_opens_it() -> None:
                 "earlyAudioMs": "340",
                 "greetingText": 'Bonjour, "Chez Léa"',
                 "greetingRemainingMs": "1200",
+                "resumed": "true",
             },
         },
     }

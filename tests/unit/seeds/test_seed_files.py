@@ -1,15 +1,23 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
+from domain import carts
+from domain.agreement import misread
+from domain.phrases import wording_for
 from domain.vat import VatRates
 from seeds.build import menu_of, restaurant_of
 from seeds.countries import country_of_zone
 from seeds.files import SEED_FILES, SeedError, cents, read, span_minutes
 
 pytestmark = pytest.mark.unit
+
+ORDER = "11111111-1111-4111-8111-111111111111"
 
 # What a restaurateur may have written before there were countries, rates by mode and limits, and no more.
 SMALL = """
@@ -208,3 +216,22 @@ def test_broken_yaml_is_refused_with_its_line(tmp_path: Path) -> None:
 def test_a_missing_file_is_refused_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(SeedError, match=r"nowhere\.yaml: .*cannot be read"):
         read(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize("file", SEED_FILES, ids=lambda file: file.stem)
+@given(data=st.data())
+def test_a_cart_of_any_items_read_out_by_the_domain_is_never_a_misreading(file: Path, data: st.DataObject) -> None:
+    content = read(file)
+    menu, restaurant = menu_of(content), replace(restaurant_of(content), max_order_items=2000, max_order_cents=10**8)
+    cart = carts.new_cart(menu, ORDER)
+    for item in data.draw(st.lists(st.sampled_from(menu.items), min_size=1, max_size=5)):
+        size = data.draw(st.sampled_from(item.sizes)).name
+        options = [option.name for group in item.modifier_groups for option in group.options[: group.minimum]]
+        quantity = data.draw(st.integers(1, 4))
+        cart = carts.add(cart, menu, item.name, size, options, quantity, limits=restaurant)
+    cart = carts.set_customer(carts.set_fulfilment(cart, restaurant, "pickup"), "Anna")
+
+    say = wording_for(restaurant.language).read_cart(cart, short_of=0, complete=True)
+    others = [item.name for item in menu.items if item.id not in {line.item_id for line in cart.lines}]
+
+    assert misread(say, cart, cart.total_cents, restaurant.language, others=others, sentence=say) == ()

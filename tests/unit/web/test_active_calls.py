@@ -1,43 +1,33 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from stores.live import CallChanged, Spoke
-from web.active_calls import FORGET_AFTER, ActiveCalls
+from web.active_calls import MOST_CALLS_WITH_WORDS, LastWords
 
 pytestmark = pytest.mark.unit
 
-
-@pytest.fixture
-def now() -> datetime:
-    """Of this test, not of the collection: after FORGET_AFTER its calls would be forgotten."""
-    return datetime.now(UTC)
+NOW = datetime.now(UTC)
 
 
-def test_a_call_is_there_from_its_first_ring_to_its_end(now: datetime) -> None:
-    calls = ActiveCalls()
+def test_the_last_words_of_a_call_are_known_until_it_ends() -> None:
+    words = LastWords()
 
-    calls.apply(CallChanged(call_id="a", state="ringing", at=now))
-    calls.apply(CallChanged(call_id="a", state="joined", at=now + timedelta(seconds=1)))
-    calls.apply(Spoke(call_id="a", who="caller", text="A pizza, please", at=now))
-    (call,) = calls.now()
-    calls.apply(CallChanged(call_id="a", state="ended", at=now + timedelta(minutes=1)))
+    for text in ("Hello", "A pizza, please"):
+        words.apply(Spoke(call_id="a", who="caller", text=text, at=NOW))
+    words.apply(Spoke(call_id="b", who="assistant", text="Goodbye", at=NOW))
+    before = {call_id: spoke.text for call_id, spoke in words.now().items()}
+    words.apply(CallChanged(call_id="a", state="ended", at=NOW))
 
-    assert (call.state, call.since, call.words) == ("joined", now, "A pizza, please")
-    assert calls.now() == ()
-
-
-def test_words_of_a_call_that_has_ended_do_not_bring_it_back(now: datetime) -> None:
-    calls = ActiveCalls()
-
-    calls.apply(Spoke(call_id="a", who="assistant", text="Goodbye", at=now))
-
-    assert calls.now() == ()
+    assert before == {"a": "A pizza, please", "b": "Goodbye"}
+    assert set(words.now()) == {"b"}
 
 
-def test_a_call_whose_end_was_missed_is_forgotten(now: datetime) -> None:
-    calls = ActiveCalls()
+def test_calls_whose_end_was_missed_do_not_fill_the_memory() -> None:
+    words = LastWords()
 
-    calls.apply(CallChanged(call_id="a", state="joined", at=now - FORGET_AFTER - timedelta(seconds=1)))
+    for number in range(MOST_CALLS_WITH_WORDS + 5):
+        words.apply(Spoke(call_id=str(number), who="caller", text="Hello", at=NOW))
 
-    assert calls.now() == ()
+    assert len(words.now()) == MOST_CALLS_WITH_WORDS
+    assert "0" not in words.now()

@@ -18,7 +18,6 @@ SDP = "application/sdp"
 DTMF_RELAY, DTMF = "application/dtmf-relay", "application/dtmf"
 ALLOW = ("allow", "INVITE, ACK, CANCEL, BYE, UPDATE, PRACK, INFO, OPTIONS, REFER, NOTIFY")
 
-OUTSIDE = frozenset(("INVITE", "OPTIONS"))
 IN_DIALOG = frozenset(("INVITE", "ACK", "BYE", "UPDATE", "PRACK", "INFO", "OPTIONS", "REFER", "NOTIFY"))
 WITH_SDP = frozenset(("INVITE", "ACK", "UPDATE", "PRACK"))
 
@@ -64,7 +63,6 @@ class Node:
     lines_read: bool
     draining: bool
     free_places: int
-    max_body: int
     retry_after_s: int
 
     def later(self, status: int, why: str) -> Answer:

@@ -173,7 +173,6 @@ class Gate:
             lines_read=self._lines_read,
             draining=self._draining,
             free_places=places,
-            max_body=self._config.sip_max_body,
             retry_after_s=self._config.sip_retry_after_s,
         )
 
@@ -220,10 +219,11 @@ class Gate:
             if message.method != "BYE" or not self._is_past(message, source):
                 self._answer(message, source, Answer(481, "no_dialog"))
             return
-        answer = admission.in_dialog(message) or admission.unfit_body(message, self._config.sip_max_body)
         if dialog.worker != self._worker:
             self._answer_for_the_dead(message, source, dialog)
-        elif answer is not None:
+            return
+        answer = admission.in_dialog(message) or admission.unfit_body(message, self._config.sip_max_body)
+        if answer is not None:
             self._answer(message, source, answer)
         else:
             if message.method == "INFO":

@@ -1,0 +1,1 @@
+"""Twilio Programmable Voice: a webhook that answers a call with TwiML, and the Media Stream that it asks for."""

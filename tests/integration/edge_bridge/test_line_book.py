@@ -1,0 +1,250 @@
+"""Which lines a node reads as its own, on a real Postgres and Valkey, with a registrar that says yes at once."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pytest
+
+from edge_bridge.entrances.sip.signals import RegisterAnswer, Registration
+from edge_bridge.lines import line_book, registrar
+from edge_bridge.lines.directory import Directory
+from edge_bridge.lines.greetings import Greetings
+from edge_bridge.lines.line_book import LineBook
+from edge_bridge.lines.registrar import DirectRegistrar
+from functions.line_assigner import assign
+from stores import lines, live, nodes, restaurants
+from stores.ciphers import SipPasswordCipher
+from stores.lines import RegistrationStatus
+from stores.postgres import Postgres
+from stores.redis import Redis, connect
+from tests.conftest import Database, Pools
+from tests.fakes.proxy import TcpProxy
+from tests.integration.edge_bridge.conftest import restaurant
+
+pytestmark = pytest.mark.integration
+
+OF_A_LOST_NODE = 200
+Switch = Callable[[], Awaitable[None]]
+
+
+@dataclass
+class YesTrunk:
+    """A ``RegisteringEndpoint`` whose trunk answers 200 a turn of the loop later."""
+
+    registrar: DirectRegistrar | None = None
+    there: set[str] = field(default_factory=set)
+
+    def register(self, line: Registration) -> None:
+        def answer() -> None:
+            assert self.registrar is not None
+            self.there.add(line.line_id)
+            self.registrar.answered(RegisterAnswer(line.line_id, 200, 120))
+
+        asyncio.get_running_loop().call_soon(answer)
+
+    def unregister(self, line_id: str) -> None:
+        self.there.discard(line_id)
+
+
+class EdgeNode:
+    """The book and the registrar of a node, wired as in a worker."""
+
+    def __init__(self, name: str, postgres: Postgres, redis: Redis, cipher: SipPasswordCipher) -> None:
+        self.name = name
+        self.trunk = YesTrunk()
+        self._postgres = postgres
+        self._redis = redis
+        self._writing: set[asyncio.Task[None]] = set()
+        self.registrar = self.trunk.registrar = DirectRegistrar(self.trunk, name, self._report)
+        self.book = LineBook(postgres, redis, Greetings(redis), cipher, (), name, None, self._changed)
+
+    def _changed(self, directory: Directory) -> None:
+        self.registrar.sync(directory.by_id.values())
+
+    def _report(self, line_id: str, generation: int, status: RegistrationStatus, error: str) -> None:
+        async def write() -> None:
+            async with self._postgres.platform() as connection:
+                told = await lines.set_registration(connection, line_id, self.name, generation, status, error)
+            if told.handed_over:
+                await live.lines_changed(self._redis, "assigned")
+
+        task = asyncio.create_task(write())
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+
+    async def beat(self) -> None:
+        async with self._postgres.platform() as connection:
+            await nodes.heartbeat(connection, self.name, hostname=self.name)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        await self.beat()
+        task = asyncio.create_task(self.book.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            self.registrar.sync(())
+            await asyncio.gather(*self._writing, return_exceptions=True)
+
+
+@pytest.fixture(autouse=True)
+def room_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registrar, "MAX_LINES", 1000)
+    monkeypatch.setattr(line_book, "SPARE_DECRYPTION_REST_S", 0.001)
+
+
+async def add_lines(postgres: Postgres, cipher: SipPasswordCipher, count: int) -> list[str]:
+    owner = restaurant("Many")
+    async with postgres.platform() as connection:
+        await restaurants.create(connection, owner)
+        made = [
+            await lines.create(
+                connection,
+                restaurant_id=owner.id,
+                number=f"+3346571{number:04}",
+                cipher=cipher,
+                sip_domain="127.0.0.1",
+                sip_username=f"user-{number}",
+                sip_password="secret",
+            )
+            for number in range(count)
+        ]
+    return [line.id for line in made]
+
+
+async def until(condition: Callable[[], bool], within_s: float = 30.0) -> float:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with asyncio.timeout(within_s):
+        while not condition():
+            await asyncio.sleep(0.01)
+    return loop.time() - began
+
+
+async def registered_rows(postgres: Postgres) -> int:
+    async with postgres.platform() as connection:
+        count: int = await connection.fetchval("select count(*) from sip_registration where status = 'registered'")
+    return count
+
+
+async def test_two_hundred_lines_of_a_lost_node_are_registered_elsewhere_within_three_seconds(
+    postgres: Pools, redis: Redis, master_key: str
+) -> None:
+    cipher = SipPasswordCipher(master_key)
+    await add_lines(postgres.platform, cipher, OF_A_LOST_NODE)
+    async with postgres.platform.platform() as connection:
+        await nodes.heartbeat(connection, "lost", hostname="lost")
+    await assign(postgres.platform, redis)
+    a, b = (EdgeNode(name, postgres.platform, redis, SipPasswordCipher(master_key)) for name in "ab")
+    async with a.running(), b.running():
+        await until(lambda: min(len(node.book._secrets) for node in (a, b)) == OF_A_LOST_NODE, 60)
+        assert a.trunk.there == b.trunk.there == set()
+        async with postgres.platform.platform() as connection:
+            await connection.execute(
+                "update sip_bridge_node set last_heartbeat = now() - interval '31 s' where id = 'lost'"
+            )
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await assign(postgres.platform, redis)
+        await until(lambda: len(a.trunk.there | b.trunk.there) == OF_A_LOST_NODE)
+        while await registered_rows(postgres.platform) < OF_A_LOST_NODE:
+            await asyncio.sleep(0.02)
+        took = loop.time() - began
+        assert len(a.trunk.there) == len(b.trunk.there) == OF_A_LOST_NODE // 2
+        assert not a.trunk.there & b.trunk.there
+    assert took < 3.0
+
+
+async def test_a_new_node_takes_its_share_and_each_line_is_let_go_only_when_it_has_it(
+    postgres: Pools, redis: Redis, master_key: str
+) -> None:
+    ids = await add_lines(postgres.platform, SipPasswordCipher(master_key), 12)
+    a, b = (EdgeNode(name, postgres.platform, redis, SipPasswordCipher(master_key)) for name in "ab")
+    async with a.running():
+        await assign(postgres.platform, redis)
+        await until(lambda: len(a.trunk.there) == 12)
+        async with b.running():
+            async with asyncio.timeout(20):
+                while (len(a.trunk.there), len(b.trunk.there)) != (6, 6):
+                    assert a.trunk.there | b.trunk.there == set(ids)
+                    await assign(postgres.platform, redis)
+                    await asyncio.sleep(0.02)
+            assert not a.trunk.there & b.trunk.there
+
+
+async def test_a_node_that_is_cut_off_from_both_stores_lets_its_lines_go_when_others_have_them(
+    database: Database, postgres: Pools, redis: Redis, redis_url: str, master_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_book, "LEASE_S", 0.5)
+    monkeypatch.setattr(line_book, "REFRESH_S", 0.1)
+    (line_id,) = await add_lines(postgres.platform, SipPasswordCipher(master_key), 1)
+    async with _behind_proxies(database, redis_url) as (away_postgres, away_redis, cut, mend):
+        node = EdgeNode("cut-off", away_postgres, away_redis, SipPasswordCipher(master_key))
+        async with node.running():
+            await assign(postgres.platform, redis)
+            await until(lambda: node.trunk.there == {line_id})
+            async with postgres.platform.platform() as connection:
+                await nodes.heartbeat(connection, "other", hostname="other")
+            await until(lambda: node.book.others_are_healthy)
+            await cut()
+            await until(lambda: node.trunk.there == set())
+            await mend()
+            await until(lambda: node.trunk.there == {line_id})
+
+
+async def test_a_node_that_is_alone_keeps_its_lines_while_the_stores_are_away(
+    database: Database, postgres: Pools, redis: Redis, redis_url: str, master_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_book, "LEASE_S", 0.1)
+    monkeypatch.setattr(line_book, "REFRESH_S", 0.1)
+    (line_id,) = await add_lines(postgres.platform, SipPasswordCipher(master_key), 1)
+    async with _behind_proxies(database, redis_url) as (away_postgres, away_redis, cut, _):
+        node = EdgeNode("alone", away_postgres, away_redis, SipPasswordCipher(master_key))
+        async with node.running():
+            await assign(postgres.platform, redis)
+            await until(lambda: node.trunk.there == {line_id})
+            looked = 0
+            mind = node.book._mind_the_lease
+
+            async def counting() -> None:
+                nonlocal looked
+                await mind()
+                looked += 1
+
+            monkeypatch.setattr(node.book, "_mind_the_lease", counting)
+            await cut()
+            await until(lambda: looked >= 3)
+            assert node.trunk.there == {line_id}
+
+
+@contextlib.asynccontextmanager
+async def _behind_proxies(database: Database, redis_url: str) -> AsyncIterator[tuple[Postgres, Redis, Switch, Switch]]:
+    """Both stores, and functions that cut them off and bring them back."""
+
+    def through(url: str, proxy: TcpProxy) -> str:
+        there = urlsplit(url)
+        return there._replace(netloc=there.netloc.replace(f":{there.port}", f":{proxy.port}")).geturl()
+
+    async with (
+        TcpProxy(urlsplit(database.platform_url).port or 0) as to_postgres,
+        TcpProxy(urlsplit(redis_url).port or 0) as to_redis,
+    ):
+        postgres, redis = Postgres(through(database.platform_url, to_postgres)), connect(through(redis_url, to_redis))
+        await postgres.open()
+
+        async def cut() -> None:
+            await asyncio.gather(to_postgres.go_away(), to_redis.go_away())
+
+        async def mend() -> None:
+            await asyncio.gather(to_postgres.come_back(), to_redis.come_back())
+
+        try:
+            yield postgres, redis, cut, mend
+        finally:
+            await postgres.close()
+            await redis.aclose()

@@ -1,0 +1,84 @@
+"""``alloresto lines`` as the operator runs it, on a real Postgres."""
+
+import os
+import subprocess
+import sys
+import uuid
+
+import pytest
+
+from stores import lines, restaurants
+from stores.ciphers import SipPasswordCipher
+from tests.conftest import Database, Pools
+from tests.integration.stores.samples import make_restaurant
+
+pytestmark = pytest.mark.integration
+
+
+def command(database: Database, master_key: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PLATFORM_DATABASE_URL": database.platform_url, "MASTER_KEY": master_key, **more}
+    return subprocess.run(
+        [sys.executable, "-m", "cli", "lines", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+async def test_lines_of_both_entrances_are_made_and_listed(
+    database: Database, postgres: Pools, master_key: str
+) -> None:
+    owner = make_restaurant("Owner")
+    async with postgres.platform.platform() as connection:
+        await restaurants.create(connection, owner)
+
+    asterisk = command(database, master_key, "add", owner.id, "+33100000501", "--provider", "audiosocket")
+    twilio = command(
+        database, master_key, "add", owner.id, "+33100000502", "--provider", "twilio", TWILIO_AUTH_TOKEN="the token"
+    )
+    listed = command(database, master_key, "list").stdout
+
+    assert (asterisk.returncode, twilio.returncode) == (0, 0), asterisk.stderr + twilio.stderr
+    line_uuid = asterisk.stdout.split()[-1]
+    assert [line.split()[1:3] for line in listed.splitlines()] == [
+        ["audiosocket", "+33100000501"],
+        ["twilio", "+33100000502"],
+    ]
+    assert listed.splitlines()[0].endswith(str(uuid.UUID(line_uuid)))
+    assert "the token" not in listed + twilio.stdout
+    async with postgres.platform.platform() as connection:
+        stored = {line.number: line for line in await lines.active_lines(connection)}["+33100000502"]
+        told = await connection.fetchval("select count(*) from outbox where type = 'com.alloresto.line.changed'")
+    assert SipPasswordCipher(master_key).decrypt(stored.id, stored.twilio_auth_token) == "the token"
+    assert told == 2
+
+    changed = command(database, master_key, "twilio-token", stored.id, TWILIO_AUTH_TOKEN="a new token")
+    assert changed.returncode == 0, changed.stderr
+    async with postgres.platform.platform() as connection:
+        stored = {line.number: line for line in await lines.active_lines(connection)}["+33100000502"]
+    assert SipPasswordCipher(master_key).decrypt(stored.id, stored.twilio_auth_token) == "a new token"
+
+
+async def test_what_can_not_be_made_is_one_line(database: Database, postgres: Pools, master_key: str) -> None:
+    owner = make_restaurant("Owner")
+    async with postgres.platform.platform() as connection:
+        await restaurants.create(connection, owner)
+    taken = ("add", owner.id, "+33100000503", "--provider", "audiosocket")
+    assert command(database, master_key, *taken).returncode == 0
+
+    for arguments, why in (
+        (taken, "an active line has +33100000503 already"),
+        (("add", str(uuid.uuid4()), "+33100000504", "--provider", "audiosocket"), "there is no restaurant"),
+        (("add", "margot", "+33100000504", "--provider", "audiosocket"), "there is no restaurant margot"),
+        (("add", owner.id, "not a number", "--provider", "audiosocket"), "number: "),
+        (("add", owner.id, "+33100000504", "--provider", "twilio"), "TWILIO_AUTH_TOKEN: not set"),
+        (("twilio-token", str(uuid.uuid4())), "TWILIO_AUTH_TOKEN: not set"),
+    ):
+        done = command(database, master_key, *arguments, TWILIO_AUTH_TOKEN="")
+        assert done.returncode == 1, arguments
+        assert why in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    unknown = command(database, master_key, "twilio-token", str(uuid.uuid4()), TWILIO_AUTH_TOKEN="a token")
+    assert (unknown.returncode, "there is no line" in unknown.stderr) == (1, True)
