@@ -40,7 +40,7 @@ class GateKeeper:
         self._turned_away = turned_away
         self._public = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._inner = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._worker: ipc.WorkerUp | None = None
+        self._workers: dict[int, ipc.WorkerUp] = {}
         self._lines: dict[int, ipc.Lines] = {}
         self._dialogs: dict[tuple[str, str], ipc.Kept] = {}
         self._waiting: asyncio.Queue[ipc.ToGate] | None = None  # for the gate that runs
@@ -48,7 +48,7 @@ class GateKeeper:
 
     @property
     def inner_port(self) -> int:
-        """Where the worker sends its requests, on loopback."""
+        """Where the workers send their requests, on loopback."""
         return int(self._inner.getsockname()[1])
 
     async def open(self) -> None:
@@ -67,13 +67,13 @@ class GateKeeper:
 
     # --- What the gate is told -------------------------------------------------------------------------------
 
-    def worker_up(self, number: int, port: int) -> None:
-        self._worker = ipc.WorkerUp(number, port)
-        self._tell(self._worker)
+    def worker_up(self, number: int, port: int, places: int) -> None:
+        worker = self._workers[number] = ipc.WorkerUp(number, port, places)
+        self._tell(worker)
 
     def worker_down(self, number: int) -> None:
         """Its dialogs are hung up."""
-        self._worker = None
+        self._workers.pop(number, None)
         # The next worker says by itself when it knows the lines; until then those of the last one hold.
         self._lines = {part: msgspec.structs.replace(lines, draining=False) for part, lines in self._lines.items()}
         for lines in self._lines.values():
@@ -133,7 +133,7 @@ class GateKeeper:
             log.info("gate started", pid=gate.pid)
             ours.setblocking(False)
             self._waiting = asyncio.Queue()
-            known = (*((self._worker,) if self._worker else ()), *self._lines.values(), *self._dialogs.values())
+            known = (*self._workers.values(), *self._lines.values(), *self._dialogs.values())
             for message in (*known, ipc.Begin(), *((ipc.Leave(),) if self._leaving.is_set() else ())):
                 self._waiting.put_nowait(message)
             talking = [asyncio.create_task(job(ours)) for job in (self._write, self._read)]

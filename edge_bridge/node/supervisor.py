@@ -215,7 +215,7 @@ class Supervisor:
             case control.CallLeft():
                 self._held.pop(message.call_id, None)
             case control.SipOpen():
-                self._gate.worker_up(self._workers, message.port)
+                self._gate.worker_up(self._workers, message.port, self._config.max_calls)
                 self._tell_turned_away()
             case ipc.Lines():
                 self._gate.lines(message)

@@ -221,14 +221,22 @@ def test_a_workers_request_leaves_under_the_public_address_and_its_answer_finds_
     sent = asked_by_worker.render()
     assert b"127.0.0.1" not in sent
     answer = parse(sent.replace(b"INVITE sip:vivekg@chair-dnrc.example.com SIP/2.0", b"SIP/2.0 200 OK"))
-    back = proxying.answer_in(answer, SOURCE, PUBLIC, 33_333)
+    back = proxying.answer_in(answer, SOURCE, PUBLIC, {33_333, 44_444})
     assert back is not None
-    assert (parse(back).vias[0].port, parse(back).vias[0].branch) == (33_333, "z9hG4bK1")
+    assert back[1] == 33_333
+    assert (parse(back[0]).vias[0].port, parse(back[0]).vias[0].branch) == (33_333, "z9hG4bK1")
+
+
+def test_an_answer_that_names_another_port_than_a_workers_goes_nowhere() -> None:
+    for port in ("33333", "6379", "", "x", "999999", "-1"):
+        via = f"SIP/2.0/UDP {PUBLIC[0]}:{PUBLIC[1]};branch=z9hG4bK1;wp={port}"
+        answer = parse(f"SIP/2.0 200 OK\r\nVia: {via}\r\n{PLAIN.partition(chr(10))[2].partition(chr(10))[2]}".encode())
+        assert (proxying.answer_in(answer, SOURCE, PUBLIC, {33_333}) is None) == (port != "33333"), port
 
 
 def test_an_answer_that_answers_nothing_of_ours_goes_nowhere() -> None:
     answer = parse(b"SIP/2.0 200 OK\r\n" + PLAIN.partition("\r\n")[2].encode())
-    assert proxying.answer_in(answer, SOURCE, PUBLIC, 33_333) is None
+    assert proxying.answer_in(answer, SOURCE, PUBLIC, {33_333}) is None
     assert proxying.answer_out(answer, INNER) is None
 
 

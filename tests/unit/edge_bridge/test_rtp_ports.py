@@ -110,6 +110,18 @@ def test_a_port_rests_after_its_call(monkeypatch: pytest.MonkeyPatch) -> None:
     made.close()
 
 
+def test_a_pair_that_nobody_was_told_of_is_lent_again_at_once() -> None:
+    first = free_range(2)
+    made = PortRange(HOST, first, first + 1)
+    pair = lend(made)
+    assert pair is not None
+    made.give_back(pair)
+    assert made.lend() is pair
+    assert made.used() == (first,)
+    pair.close()
+    made.close()
+
+
 def test_the_ports_of_the_worker_before_rest_first() -> None:
     first = free_range(4)
     made = PortRange(HOST, first, first + 3, resting=(first,))

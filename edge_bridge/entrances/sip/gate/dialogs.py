@@ -5,6 +5,7 @@ Only dialogs that began with an INVITE from outside: a caller's side is ``remote
 
 import secrets
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
 
@@ -155,8 +156,9 @@ class Dialogs:
     def knows_host(self, host: str) -> bool:
         return host in self._hosts
 
-    def of_worker(self, number: int) -> list[Dialog]:
-        return [dialog for dialog in self._by_key.values() if dialog.worker == number]
+    def per_worker(self) -> Counter[int]:
+        """How many dialogs each worker has, by its number."""
+        return Counter(dialog.worker for dialog in self._by_key.values())
 
     def _forget_hosts(self, key: tuple[str, str]) -> None:
         for host in self._hosts_of.pop(key, ()):

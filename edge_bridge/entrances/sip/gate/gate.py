@@ -1,7 +1,7 @@
-"""The gate at work: between the public socket, the worker on loopback, and the supervisor.
+"""The gate at work: between the public socket, the workers on loopback, and the supervisor.
 
 From outside: source, then message, then dialog or line; each request is forwarded, answered here, or dropped. From the
-worker: its requests and responses leave under the public address. A worker's death is told by the supervisor.
+workers: their requests and responses leave under the public address. A worker's death is told by the supervisor.
 """
 
 import asyncio
@@ -62,7 +62,8 @@ class Gate:
         self._public: Address = (config.own_address, self._wires.public_port)
         self._past = Past()
         self._held: dict[tuple[str, str], Held] = {}
-        self._worker = 0  # 0 while there is none
+        self._workers: dict[int, ipc.WorkerUp] = {}  # those that live, by number
+        self._numbers: dict[int, int] = {}  # of the workers, by port
         self._farewells = Farewells(self._wires.ask, self._over)
 
     @property
@@ -152,10 +153,11 @@ class Gate:
             if verdict.why == "full":
                 self._tell_turned_away(message, source, node, kind)
             self._answer(message, source, verdict)
-        elif not self._worker:
+        elif (worker := self._freest()) is None:
             self._hold(message, source, kind)
         else:
-            self._begin(message, source, kind)
+            self._keep(asked(message, source, worker.number))
+            self._forward(message, source, kind, worker.number, first=True)
 
     def _is_past(self, message: Message, source: Address) -> bool:
         """Whether it repeats what is over: then it gets the same answer, or none."""
@@ -167,19 +169,23 @@ class Gate:
         return answer is not None
 
     def _node(self) -> admission.Node:
-        places = self._config.max_calls - len(self._dialogs.of_worker(self._worker)) if self._worker else 1
+        free = self._free_places()
         return admission.Node(
             book=self._book,
             lines_read=self._lines_read,
             draining=self._draining,
-            free_places=places,
+            free_places=sum(free.values()) if free else 1,  # without workers a call waits for one
             retry_after_s=self._config.sip_retry_after_s,
         )
 
-    def _begin(self, message: Message, source: Address, kind: Kind) -> None:
-        dialog = asked(message, source, self._worker)
-        self._keep(dialog)
-        self._forward(message, source, kind, first=True)
+    def _free_places(self) -> dict[int, int]:
+        """By the number of each worker that takes calls."""
+        taken = self._dialogs.per_worker()
+        return {one.number: one.places - taken[one.number] for one in self._workers.values() if one.places}
+
+    def _freest(self) -> ipc.WorkerUp | None:
+        free = self._free_places()
+        return self._workers[max(free, key=free.__getitem__)] if free else None
 
     def _repeated(self, message: Message, source: Address, kind: Kind, dialog: Dialog) -> None:
         if message.sequence == dialog.sequence and message.vias[0].branch == dialog.branch:
@@ -187,8 +193,8 @@ class Gate:
                 self.figures.dropped["repeated"] += 1
             elif dialog.answer:
                 self._wires.answer(dialog.answer, source)
-            elif dialog.worker == self._worker:
-                self._forward(message, source, kind, first=True)  # pjsip knows the branch: no second call
+            elif dialog.worker in self._workers:
+                self._forward(message, source, kind, dialog.worker, first=True)  # pjsip knows the branch
         else:
             self._answer(message, source, Answer(482, "merged"))  # RFC 3261, 8.2.2.2
 
@@ -219,7 +225,7 @@ class Gate:
             if message.method != "BYE" or not self._is_past(message, source):
                 self._answer(message, source, Answer(481, "no_dialog"))
             return
-        if dialog.worker != self._worker:
+        if dialog.worker not in self._workers:
             self._answer_for_the_dead(message, source, dialog)
             return
         answer = admission.in_dialog(message) or admission.unfit_body(message, self._config.sip_max_body)
@@ -237,7 +243,7 @@ class Gate:
             elif message.method in ("INVITE", "UPDATE") and (contact := message.values("contact")):
                 dialog.target = uri_of(contact[0]) or dialog.target  # RFC 3261, 12.2.2
                 self._keep(dialog)
-            self._forward(message, source, kind)
+            self._forward(message, source, kind, dialog.worker)
 
     def _answer_for_the_dead(self, message: Message, source: Address, dialog: Dialog) -> None:
         """The dialog's worker is dead and its caller is being hung up."""
@@ -256,25 +262,24 @@ class Gate:
 
     def _acknowledged(self, message: Message, source: Address) -> None:
         dialog = self._dialogs.get(message.call_id, message.from_tag)
-        refused_by_worker = self._past.is_by_worker(message)
-        if refused_by_worker or (dialog is not None and dialog.local_tag == message.to_tag):
-            if dialog is not None and not dialog.acknowledged:
+        worker = self._past.worker_of(message)
+        if dialog is not None and dialog.local_tag == message.to_tag:
+            worker = dialog.worker
+            if not dialog.acknowledged:
                 dialog.acknowledged = True
                 self._keep(dialog)
-            if dialog is not None and dialog.worker != self._worker:
-                return
-            if admission.unfit_body(message, self._config.sip_max_body) is None:
-                # "peer": an ACK tells nothing of the caller.
-                self._forward(message, source, "peer")
-                return
+        if worker in self._workers and admission.unfit_body(message, self._config.sip_max_body) is None:
+            # "peer": an ACK tells nothing of the caller.
+            self._forward(message, source, "peer", worker)
+            return
         # The rest acknowledges a refusal of the gate's own, or nothing.
         self.figures.dropped["ack"] += 1
 
     def _cancelled(self, message: Message, source: Address) -> None:
         dialog = self._dialogs.get(message.call_id, message.from_tag)
         held = self._held.pop((message.call_id, message.from_tag), None)
-        if dialog is not None and dialog.worker == self._worker:
-            self._forward(message, source, "peer")
+        if dialog is not None and dialog.worker in self._workers:
+            self._forward(message, source, "peer", dialog.worker)
         elif held is not None:
             self._answer(message, source, Answer(200, "cancelled"))
             self._answer(held.message, held.source, Answer(487, "cancelled"))
@@ -283,9 +288,10 @@ class Gate:
 
     # --- What is sent on, and answered -----------------------------------------------------------------------
 
-    def _forward(self, message: Message, source: Address, kind: Kind, *, first: bool = False) -> None:
+    def _forward(self, message: Message, source: Address, kind: Kind, worker: int, *, first: bool = False) -> None:
         trusted = self._trusts(kind)
-        self._wires.to_worker(proxying.to_worker(message, source, self._wires.inner_port, trusted=trusted, first=first))
+        data = proxying.to_worker(message, source, self._wires.inner_port, trusted=trusted, first=first)
+        self._wires.to_worker(data, self._workers[worker].port)
 
     def _answer(self, message: Message, source: Address, answer: Answer) -> None:
         self.figures.refused[answer.why] += 1
@@ -295,7 +301,7 @@ class Gate:
         self._wires.answer(reply, proxying.answer_address(message.vias[0]))
 
     def _answered_from_outside(self, message: Message, source: Address, now: float) -> None:
-        """A response to a request of the worker, or to a BYE of the gate's own."""
+        """A response to a request of a worker, or to a BYE of the gate's own."""
         if message.vias[0].branch.startswith(OWN_BRANCH):
             if message.status >= 200:
                 self._farewells.answered(message.call_id)
@@ -305,22 +311,22 @@ class Gate:
             if dialog is not None:
                 self._over(dialog)
         probe = Message(message.headers, message.body, method=message.sequence_method)
-        forwarded = proxying.answer_in(message, source, self._public, self._wires.worker[1])
-        if forwarded is None or not self._worker or admission.unfit_body(probe, self._config.sip_max_body) is not None:
+        forwarded = proxying.answer_in(message, source, self._public, self._numbers)
+        if forwarded is None or admission.unfit_body(probe, self._config.sip_max_body) is not None:
             self.figures.dropped["response"] += 1
             return
         self._sources.asks(source[0], now)
-        self._wires.to_worker(forwarded)
+        self._wires.to_worker(*forwarded)
 
-    # --- From the worker -------------------------------------------------------------------------------------
+    # --- From the workers ------------------------------------------------------------------------------------
 
     def _from_worker(self, data: bytes, source: Address) -> None:
-        if source != self._wires.worker or not data.strip(b"\r\n\0 "):
+        if source[0] != proxying.LOOPBACK or source[1] not in self._numbers or not data.strip(b"\r\n\0 "):
             return
         try:
             message = parse(data)
         except BadMessage as bad:
-            log.error("the worker sent what is no SIP message", why=bad.args[0])
+            log.error("a worker sent what is no SIP message", why=bad.args[0])
             return
         if message.status:
             self._answered_by_worker(message)
@@ -383,20 +389,22 @@ class Gate:
     def told(self, message: ipc.ToGate) -> None:
         match message:
             case ipc.WorkerUp():
-                self._worker, self._wires.worker = message.number, (proxying.LOOPBACK, message.port)
-                held, self._held = list(self._held.values()), {}
-                for one in held:
-                    self._invited(one.message, one.source, one.kind)
-                self._give_up_others(message.number)
-            case ipc.WorkerDown() if message.number in (self._worker, 0):
-                self._worker, self._wires.worker = 0, (proxying.LOOPBACK, 0)
-                self._give_up_others(0)
+                self._workers[message.number], self._numbers[message.port] = message, message.number
+                if message.places:
+                    held, self._held = list(self._held.values()), {}
+                    for one in held:
+                        self._invited(one.message, one.source, one.kind)
+            case ipc.WorkerDown():
+                gone = self._workers.pop(message.number, None)
+                if gone is not None and self._numbers.get(gone.port) == message.number:
+                    del self._numbers[gone.port]
+                self._give_up_orphans()
             case ipc.Lines():
                 self._take_lines(message)
             case ipc.Kept():
                 self._dialogs.put(message.dialog)
             case ipc.Begin():
-                self._give_up_others(self._worker)
+                self._give_up_orphans()
                 self._wires.open(self._from_outside, self._from_worker)
 
     def _take_lines(self, lines: ipc.Lines) -> None:
@@ -411,10 +419,10 @@ class Gate:
         self._lines_read, self._draining = lines.read, lines.draining
         self._sources.use(self._book)
 
-    def _give_up_others(self, living: int) -> None:
-        """Hang up the dialogs of every worker but the ``living`` one; refuse what they had not answered."""
+    def _give_up_orphans(self) -> None:
+        """Hang up the dialogs whose worker is dead; refuse what they had not answered."""
         for dialog in self._dialogs:
-            if dialog.worker == living:
+            if dialog.worker in self._workers:
                 continue
             if dialog.state == "asked":
                 self._refuse_unanswered(dialog)
@@ -443,8 +451,9 @@ class Gate:
 
     def hang_up_all(self) -> None:
         """Nobody is left who could."""
-        self._worker = 0
-        self._give_up_others(0)
+        self._workers.clear()
+        self._numbers.clear()
+        self._give_up_orphans()
 
     # --- Housekeeping ----------------------------------------------------------------------------------------
 

@@ -17,10 +17,11 @@ LINES_A_PACKET = 500
 
 
 class WorkerUp(msgspec.Struct, frozen=True, tag="worker"):
-    """Worker ``number`` takes SIP at ``port`` on loopback."""
+    """Worker ``number`` takes SIP at ``port`` on loopback, and so many calls at once. With 0 places it only asks."""
 
     number: int
     port: int
+    places: int
 
 
 class WorkerDown(msgspec.Struct, frozen=True, tag="down"):

@@ -28,7 +28,7 @@ class _Past:
 
     sequence: int
     answer: bytes
-    by_worker: bool
+    worker: int  # that refused it; 0 for the gate
     until: float
     bye_sequence: int = 0
     bye_answer: bytes = b""
@@ -41,15 +41,15 @@ class Past:
         self._by_key: dict[tuple[str, str], _Past] = {}
 
     def refused(self, message: Message, answer: bytes) -> None:
-        self._put((message.call_id, message.from_tag), _Past(message.sequence, answer, False, _until()))
+        self._put((message.call_id, message.from_tag), _Past(message.sequence, answer, 0, _until()))
 
     def refused_by_worker(self, dialog: Dialog, answer: bytes) -> None:
         """The worker's refusal of the INVITE that began ``dialog``."""
-        self._put(dialog.key, _Past(dialog.sequence, answer, True, _until()))
+        self._put(dialog.key, _Past(dialog.sequence, answer, dialog.worker, _until()))
 
     def ended(self, dialog: Dialog, bye_sequence: int, bye_answer: bytes) -> None:
         """A call is over; 0 and b"" where its BYE was not the caller's."""
-        self._put(dialog.key, _Past(dialog.sequence, b"", False, _until(), bye_sequence, bye_answer))
+        self._put(dialog.key, _Past(dialog.sequence, b"", 0, _until(), bye_sequence, bye_answer))
 
     def answer(self, message: Message) -> bytes | None:
         """What a repeated INVITE or BYE was answered: b"" for nothing. None for another one, such as the next try of a
@@ -61,10 +61,10 @@ class Past:
             return known.bye_answer if known.bye_sequence == message.sequence else None
         return known.answer if known.sequence == message.sequence else None
 
-    def is_by_worker(self, message: Message) -> bool:
-        """Whether an ACK is for a refusal of the worker's."""
+    def worker_of(self, message: Message) -> int:
+        """Whose refusal an ACK is for; 0 when it is no worker's."""
         known = self._by_key.get((message.call_id, message.from_tag))
-        return known is not None and known.by_worker and known.sequence == message.sequence
+        return known.worker if known is not None and known.sequence == message.sequence else 0
 
     def sweep(self, now: float) -> None:
         for key, past in list(self._by_key.items()):

@@ -3,11 +3,12 @@
 To the worker, a request gets the gate's Via, whose branch is derived from the one above it, so that a repeated
 request, its CANCEL and its ACK have the same; the first INVITE also gets the gate's Record-Route, along which the
 worker's own requests of the dialog come. To the outside, the gate's public address stands in the place of the
-worker's Via, with the worker's branch: whatever gate gets the answer can put the worker's Via back.
+worker's Via, with the worker's branch and port: whatever gate gets the answer can put the worker's Via back.
 """
 
 import hashlib
 import ipaddress
+from collections.abc import Container
 
 from edge_bridge.entrances.sip.gate.dialogs import Address, destination_of
 from edge_bridge.entrances.sip.gate.message import Message, Via, uri_of
@@ -16,6 +17,7 @@ from edge_bridge.entrances.sip.signals import SOURCE_HEADER
 MAX_FORWARDS = 70
 LOOPBACK = "127.0.0.1"
 SOURCE = SOURCE_HEADER.lower()
+WORKER_PORT = "wp"  # a Via parameter: which worker asked
 
 IDENTITY = frozenset(("p-asserted-identity", "remote-party-id"))
 # All that pjsip or the bridge reads. Headers of other names stay outside: each is one more parser that is spared.
@@ -80,21 +82,29 @@ def answer_out(message: Message, inner_port: int) -> Address | None:
 def request_out(message: Message, public: Address, inner_port: int) -> Address:
     """Make a worker's request one of the gate; gives the name or address, and the port, that it goes to."""
     worker = message.vias[0]
-    message.vias = [Via("UDP", public[0], public[1], {"rport": None, "branch": worker.branch})]
+    message.vias = [
+        Via("UDP", public[0], public[1], {"rport": None, "branch": worker.branch, WORKER_PORT: str(worker.port)})
+    ]
     message.headers = _without_own_route(message.headers, "route", inner_port)
     routes = message.values("route")
     return destination_of(uri_of(routes[0]) if routes else message.uri)
 
 
-def answer_in(message: Message, source: Address, public: Address, worker_port: int) -> bytes | None:
-    """A response to a worker's request, for the worker; None when it answers nothing of ours."""
+def answer_in(
+    message: Message, source: Address, public: Address, worker_ports: Container[int]
+) -> tuple[bytes, int] | None:
+    """A response to a worker's request, and that worker's port; None when it answers nothing of ours."""
     via = message.vias[0]
     if len(message.vias) > 1 or (via.host, via.port or 5060) != public or not via.branch:
         return None
-    message.vias = [Via("UDP", LOOPBACK, worker_port, {"rport": str(worker_port), "branch": via.branch})]
+    text = via.parameters.get(WORKER_PORT) or ""
+    port = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+    if port not in worker_ports:
+        return None
+    message.vias = [Via("UDP", LOOPBACK, port, {"rport": str(port), "branch": via.branch})]
     message.headers = [(name, value) for name, value in message.headers if name in PASSED]
     message.headers.append((SOURCE, f"{source[0]}:{source[1]}"))
-    return message.render()
+    return message.render(), port
 
 
 def invite_text(message: Message, *, trusted: bool) -> str:

@@ -1,4 +1,4 @@
-"""The gate's two sockets: the public one, and the one on loopback that the worker talks to."""
+"""The gate's two sockets: the public one, and the one on loopback that the workers talk to."""
 
 import asyncio
 import socket
@@ -20,12 +20,11 @@ Received = Callable[[bytes, Address], None]
 
 
 class Wires:
-    """Nothing here waits. ``asks(host, now)`` is told whom a request goes to. ``worker`` is its address on loopback."""
+    """Nothing here waits. ``asks(host, now)`` is told whom a request goes to."""
 
     def __init__(
         self, public: socket.socket, inner: socket.socket, figures: Figures, asks: Callable[[str, float], None]
     ) -> None:
-        self.worker: Address = (LOOPBACK, 0)
         self.public_port: int = public.getsockname()[1]
         self.inner_port: int = inner.getsockname()[1]
         self._public, self._inner = public, inner
@@ -56,10 +55,10 @@ class Wires:
 
         self._names.with_address(host, send)
 
-    def to_worker(self, data: bytes) -> None:
+    def to_worker(self, data: bytes, port: int) -> None:
         self._figures.forwarded += 1
         try:
-            self._inner.sendto(data, self.worker)
+            self._inner.sendto(data, (LOOPBACK, port))
         except OSError:
             self._figures.dropped["unsent"] += 1
 
