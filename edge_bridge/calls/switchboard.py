@@ -95,6 +95,8 @@ class Switchboard:
             return self._refuse(line.status)
         pair = self._rtp.ports.lend()
         if pair is None:
+            if self._rtp.ports.is_listening:
+                return None
             log.warning("no RTP port is free and quiet; see RTP_PORT_MIN and RTP_PORT_MAX")
             return self._refuse(UNAVAILABLE)
         assert self._endpoint is not None

@@ -15,6 +15,7 @@ from process import logs
 log = logs.get(__name__)
 
 DECLINE = 603
+UNAVAILABLE = 503
 
 
 class SipCall(pj.Call):  # type: ignore[misc]
@@ -26,6 +27,7 @@ class SipCall(pj.Call):  # type: ignore[misc]
         self._side: MediaSide | None = None
         self._owner = owner
         self._we_offered = False
+        self._undecided_offer: str | None = None  # came when nobody had taken the call yet
         self._up = False
         self._hung_up_here = False
 
@@ -43,12 +45,18 @@ class SipCall(pj.Call):  # type: ignore[misc]
 
     def take(self) -> None:
         """Ring and answer at once."""
+        if self._undecided_offer == "":
+            # pjsip has made an offer of its own, and there is no way to have it send another.
+            self.refuse(UNAVAILABLE)
+            return
         self._answer(180)
-        self._answer(200)
+        side, offer = self._side, self._undecided_offer
+        self._answer(200, side.describe(offer) if side is not None and offer is not None else "")
 
-    def _answer(self, status: int) -> None:
+    def _answer(self, status: int, sdp: str = "") -> None:
         parameters = pj.CallOpParam()
         parameters.statusCode = status
+        parameters.sdp.wholeSdp = sdp
         self.answer(parameters)
 
     def hang_up(self, status: int) -> None:
@@ -87,12 +95,16 @@ class SipCall(pj.Call):  # type: ignore[misc]
             log.exception("a sign of life was lost")
 
     def onCallSdpCreated(self, created: Any) -> None:
-        """pjsip has written its SDP: ours takes the place. Its own sockets are never named to anybody."""
-        side = self._side
-        if side is None:
-            return
+        """pjsip has written its SDP: ours takes the place. Its own sockets are never named to anybody.
+
+        That of an INVITE is written as soon as ``onIncomingCall`` has returned.
+        """
         try:
             offer = str(created.remSdp.wholeSdp)
+            side = self._side
+            if side is None:
+                self._undecided_offer = offer
+                return
             self._we_offered = not offer
             created.sdp.wholeSdp = side.describe(offer)
         except Exception:

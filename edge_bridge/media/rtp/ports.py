@@ -83,6 +83,11 @@ class PortRange:
         self.fill()
         return lent
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether pairs are bound that may be lent soon, within LISTEN_S if they stay quiet."""
+        return bool(self._ready)
+
     def give_back(self, pair: PortPair) -> None:
         """Nobody was told of it: the next one may have it."""
         self._lent.discard(pair.port)

@@ -76,6 +76,7 @@ def test_nothing_is_lent_before_it_has_been_listened_to() -> None:
     first = free_range(20)
     made = PortRange(HOST, first, first + 19)
     assert made.lend() is None
+    assert made.is_listening
     time.sleep(LISTEN_S)
     pair = made.lend()
     assert pair is not None
