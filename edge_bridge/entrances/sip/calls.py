@@ -9,46 +9,44 @@ from typing import Any
 
 import pjsua2 as pj  # type: ignore[import-untyped]
 
-from edge_bridge.entrances.sip.signals import Handle, MediaSide, Refusal, SipEvents, host_of, port_of
+from edge_bridge.entrances.sip.signals import Handle, MediaSide, SipEvents, host_of, port_of
 from process import logs
 
 log = logs.get(__name__)
 
+NOT_ACCEPTABLE_HERE = 488
 DECLINE = 603
 
 
 class SipCall(pj.Call):  # type: ignore[misc]
-    """Everything runs on the SIP thread."""
-
     def __init__(self, account: Any, call_id: int, handle: Handle, owner: "CallOwner") -> None:
         super().__init__(account, call_id)
         self.handle = handle
+        self.is_up = False
         self._side: MediaSide | None = None
+        self._offer = ""  # the INVITE's
         self._owner = owner
         self._we_offered = False
-        self._up = False
         self._hung_up_here = False
-
-    def decided(self, decision: MediaSide | Refusal) -> None:
-        """To be answered with that; ``ended`` will be told of a call that is to be taken, whatever comes first."""
-        self._side = None if isinstance(decision, Refusal) else decision
-
-    def has_offer(self) -> bool:
-        """Whether the INVITE brought SDP, in pjsip's own judgement."""
-        return bool(self.getInfo().remOfferer)
 
     def refuse(self, status: int) -> None:
         self._hung_up_here = True
         self._answer(status)
 
-    def take(self) -> None:
+    def take(self, side: MediaSide) -> None:
         """Ring and answer at once."""
+        self._side = side
+        answer = side.describe(self._offer) if self._offer else ""
+        if self._offer and not side.accepts:
+            self.refuse(NOT_ACCEPTABLE_HERE)
+            return
         self._answer(180)
-        self._answer(200)
+        self._answer(200, answer)
 
-    def _answer(self, status: int) -> None:
+    def _answer(self, status: int, sdp: str = "") -> None:
         parameters = pj.CallOpParam()
         parameters.statusCode = status
+        parameters.sdp.wholeSdp = sdp
         self.answer(parameters)
 
     def hang_up(self, status: int) -> None:
@@ -72,11 +70,10 @@ class SipCall(pj.Call):  # type: ignore[misc]
             log.exception("a call's state was lost")
 
     def let_go(self, status: int) -> None:
-        """The end: drop the last reference, tell the bridge."""
+        """The end: drop the last reference, tell the session."""
         self._owner.forget(self.handle)
-        if self._side is not None:
-            self._side = None
-            self._owner.events.ended(self.handle, status, not self._hung_up_here)
+        self._side = None
+        self._owner.events.ended(self.handle, status, not self._hung_up_here)
 
     def onCallTsxState(self, changed: Any) -> None:
         # Keep-alives, session refreshes, hold: the caller's phone is there even if it sends no audio.
@@ -87,12 +84,15 @@ class SipCall(pj.Call):  # type: ignore[misc]
             log.exception("a sign of life was lost")
 
     def onCallSdpCreated(self, created: Any) -> None:
-        """pjsip has written its SDP: ours takes the place. Its own sockets are never named to anybody."""
-        side = self._side
-        if side is None:
-            return
+        """pjsip has written its SDP: ours takes the place. Its own sockets are never named to anybody.
+
+        An INVITE's comes before it is decided: ours is given with the answer, then.
+        """
         try:
-            offer = str(created.remSdp.wholeSdp)
+            offer, side = str(created.remSdp.wholeSdp), self._side
+            if side is None:
+                self._offer = offer
+                return
             self._we_offered = not offer
             created.sdp.wholeSdp = side.describe(offer)
         except Exception:
@@ -105,8 +105,8 @@ class SipCall(pj.Call):  # type: ignore[misc]
             return
         try:
             codec = self._agreed_by(side) if self._we_offered else side.agreed()
-            if codec and not self._up:
-                self._up = True
+            if codec and not self.is_up:
+                self.is_up = True
                 self._owner.events.answered(self.handle, codec)
         except Exception:
             log.exception("a call's audio could not be connected")
