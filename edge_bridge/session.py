@@ -119,7 +119,7 @@ class Session:
     async def run(self) -> None:
         """Start, serve until told to stop, drain. Raises SessionStartError."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT):  # Ctrl-C reaches the whole group
             loop.add_signal_handler(number, self._stop.set)
 
         def cut() -> None:
@@ -209,6 +209,8 @@ class Session:
                 self._switchboard.signallers.up(number, port, descriptors[0])
             case control.Adopt(call, rtp_port, progress):
                 self._switchboard.adopt(call, rtp_port, progress, *descriptors)
+            case control.Drain():
+                self._stop.set()
             case ipc.TurnedAway():
                 line = self._book.directory.by_id.get(message.line_id) if self._book.directory is not None else None
                 if line is not None:

@@ -103,7 +103,11 @@ class Adopt(msgspec.Struct, frozen=True, tag="adopt"):
     progress: bytes
 
 
-ToSession = ipc.TurnedAway | SignallerUp | Adopt
+class Drain(msgspec.Struct, frozen=True, tag="drain"):
+    """Take no new calls, and end when those that go on are over."""
+
+
+ToSession = ipc.TurnedAway | SignallerUp | Adopt | Drain
 
 encode = msgspec.msgpack.Encoder().encode
 from_session: "msgspec.msgpack.Decoder[FromSession]" = msgspec.msgpack.Decoder(FromSession)
@@ -120,12 +124,17 @@ def pair() -> tuple[socket.socket, socket.socket]:
 
 
 class Packets:
-    """The supervisor's end of a pair. What does not fit at once waits its turn; descriptors are copied until then."""
+    """An end of a pair. What does not fit at once waits its turn; descriptors are copied until then."""
 
     def __init__(self, end: socket.socket) -> None:
         self._end = end
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[tuple[bytes, tuple[int, ...]]] = deque()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something waits."""
+        return bool(self._waiting)
 
     def read(self, took: Callable[[bytes, list[int]], None], gone: Callable[[], None]) -> None:
         """Hand each packet and its descriptors to ``took``; ``gone`` is called once, at the end of them."""
@@ -204,13 +213,15 @@ class SessionEnd:
     def __init__(self, descriptor: int) -> None:
         self.socket = socket.socket(fileno=descriptor)
         self.socket.setblocking(False)
+        self._packets = Packets(self.socket)
 
     def send(self, message: FromSession, descriptors: Sequence[int] = ()) -> bool:
-        """Never waits; False when the message did not fit, and is dropped."""
-        try:
-            send(self.socket, encode(message), descriptors)
-        except OSError:
+        """Never waits. What is said of calls reaches a supervisor that was frozen when it reads again; the rest is
+        dropped where it does not fit: False.
+        """
+        if self._packets.is_behind and isinstance(message, Report | ipc.Lines):
             return False
+        self._packets.send(encode(message), descriptors)
         return True
 
     def read(self, told: Callable[[ToSession, list[int]], None]) -> None:

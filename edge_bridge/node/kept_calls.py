@@ -103,10 +103,10 @@ class KeptCalls:
             self._telling.add(task)
             task.add_done_callback(self._telling.discard)
 
-    async def close(self) -> None:
-        """What is to be told is told, at most TELL_WITHIN_S."""
+    async def close(self, within_s: float = TELL_WITHIN_S) -> None:
+        """What is to be told is told, if that takes no longer."""
         if self._telling:
-            await asyncio.wait(self._telling, timeout=TELL_WITHIN_S)
+            await asyncio.wait(self._telling, timeout=within_s)
         for task in self._telling:
             task.cancel()
         await asyncio.gather(*self._telling, return_exceptions=True)

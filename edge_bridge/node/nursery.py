@@ -86,13 +86,10 @@ class Child:
     async def wait(self) -> None:
         await self._ended.wait()
 
-    def send_signal(self, number: int) -> None:
+    def kill(self) -> None:
         if self.is_alive:
             with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, number)
-
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
 
 class Nursery:

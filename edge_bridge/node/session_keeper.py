@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 import time
 from collections import deque
 from collections.abc import Callable
@@ -102,17 +101,31 @@ class SessionKeeper:
         self._signallers.hang_up_all()
         self._calls.give_up_all()
 
+    async def _fork(self, resting_ports: tuple[int, ...], descriptor: int) -> Child:
+        """Raises NurseryDiedError, also when it is time to stop before there is a nursery."""
+        fork = asyncio.create_task(self._nursery.fork("session", resting_ports, (descriptor,)), name="fork")
+        stopping = asyncio.create_task(self._stopping.wait(), name="stopping")
+        try:
+            await asyncio.wait([fork, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if not fork.done():
+                raise NurseryDiedError
+            return fork.result()
+        finally:
+            for task in (fork, stopping):
+                task.cancel()
+            await asyncio.gather(fork, stopping, return_exceptions=True)
+
     async def _run_one(self) -> int:
         ours, theirs = control.pair()
         adopted = self._calls.adoptable()
         resting = {*self.report.rtp_ports, *self._new_ports} - self._calls.rtp_ports
-        with theirs:
-            end = control.Packets(ours)
-            try:
-                child = self._child = await self._nursery.fork("session", tuple(resting), (theirs.fileno(),))
-            except NurseryDiedError:
-                end.close()
-                raise
+        end = control.Packets(ours)
+        try:
+            with theirs:
+                child = self._child = await self._fork(tuple(resting), theirs.fileno())
+        except NurseryDiedError:
+            end.close()
+            raise
         log.info("session started", pid=child.pid)
         self._gone.clear()
         self._status = FORCED_STATUS
@@ -131,7 +144,7 @@ class SessionKeeper:
         try:
             await asyncio.wait([leaving, stopping], return_when=asyncio.FIRST_COMPLETED)
             if not leaving.done():
-                child.send_signal(signal.SIGTERM)
+                end.send(control.encode(control.Drain()))
                 await asyncio.wait([leaving], timeout=self._drain_s + LEAVE_WITHIN_S)
                 if child.is_alive:
                     log.error("the session does not end; killing it")

@@ -171,13 +171,14 @@ class Gate:
     def _node(self, message: Message | None = None) -> admission.Node:
         """As a new call sees it, which may be held already."""
         taken = self._dialogs.per_worker()
+        busy = sum(taken[number] for number in self._workers)
         held = self._held.keys() - ({(message.call_id, message.from_tag)} if message is not None else set())
         return admission.Node(
             book=self._book,
             lines_read=self._lines_read,
             draining=self._draining,
-            # Of the whole node: where all signallers are full, a call waits for the next one.
-            free_places=self._config.max_calls - sum(taken[number] for number in self._workers) - len(held),
+            # Of the whole node: where all workers are full, or there is none, a call waits for the next one.
+            free_places=self._config.max_calls - busy - len(held) if self._workers else 1,
             retry_after_s=self._config.sip_retry_after_s,
         )
 
