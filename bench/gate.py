@@ -1,7 +1,7 @@
 """``alloresto bench gate``: what the gate costs a caller, alone and while strangers send INVITEs, and what one of
 theirs costs the node.
 
-The stack is the real one. "Without the gate" is the same worker, asked at its own port on loopback. Strangers need an
+The stack is the real one. "Without the gate" is a signaller, asked at its own port on loopback. Strangers need an
 address of this machine that is not loopback, for the laptop's stack trusts all of that.
 """
 
@@ -53,7 +53,7 @@ class _Bench:
         self._processes = [child for bridge in bridges for child in bridge.children(recursive=True)]
 
     async def figures(self) -> list[Figure]:
-        figures = await self._calls(self._worker_address(), "without the gate")
+        figures = await self._calls(self._signaller_address(), "without the gate")
         figures += await self._calls(self._gate, "through the gate")
         stranger = _own_address()
         if stranger:
@@ -77,13 +77,16 @@ class _Bench:
             Figure(f"unanswered {how}", CALLS - len(answered), "", "= 0"),
         ]
 
-    def _worker_address(self) -> tuple[str, int]:
-        worker = self._named("edge_bridge.worker")
-        ports = [one.laddr.port for one in worker.net_connections("udp4") if one.laddr.ip == "127.0.0.1"]
-        for port in ports:  # its RTP ports are on loopback too: SIP answers OPTIONS
-            if _answers_options(port):
-                return "127.0.0.1", port
-        raise RuntimeError("the worker's SIP port was not found")
+    def _signaller_address(self) -> tuple[str, int]:
+        for process in self._processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if not process.name().startswith("signaller"):
+                    continue
+                ports = [one.laddr.port for one in process.net_connections("udp4") if one.laddr.ip == "127.0.0.1"]
+                for port in ports:  # pjsip's own for audio are on loopback too: SIP answers OPTIONS
+                    if _answers_options(port):
+                        return "127.0.0.1", port
+        raise RuntimeError("no signaller's SIP port was found")
 
     def _named(self, module: str) -> psutil.Process:
         for process in self._processes:

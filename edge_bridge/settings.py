@@ -10,11 +10,12 @@ from eventing.cloudevents import overrides
 from process.settings import Port, Seconds, SettingsError
 from stores.ciphers import decode_master_key
 
-Calls = Annotated[int, msgspec.Meta(ge=1, le=4)]  # pjsip's own limit in this wheel
+Calls = Annotated[int, msgspec.Meta(ge=1, le=400)]
 Rate = Annotated[float, msgspec.Meta(gt=0)]  # a second
 RtpPort = Annotated[int, msgspec.Meta(ge=1024, le=65_535)]
 RTP_PORTS = 1000  # where RTP_PORT_MAX is not set
 LEAST_RTP_PORTS = 20
+RESTING_RTP_PORTS = 4
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -22,6 +23,7 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One node. Durations are in seconds.
 
     ``sip_public_address`` is put into Contact and SDP where it differs from ``sip_bind_address`` (NAT).
+    ``max_calls`` are those of all entrances together; four SIP calls each have a process.
     RTP takes random pairs of ports from ``rtp_port_min`` to ``rtp_port_max`` (999 more when not set).
     ``rtp_nat_peers`` are networks whose phones send audio from another address or port than their SDP says; the first
     packet from where the INVITE came from then settles it.
@@ -61,7 +63,7 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     sip_max_body: Annotated[int, msgspec.Meta(ge=1000, le=60_000)] = 6000
     sip_retry_after_s: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 5
     sip_log_level: Annotated[int, msgspec.Meta(ge=0, le=6)] = 0
-    max_calls: Calls = 4
+    max_calls: Calls = 8
     media_bind_address: str = "0.0.0.0"
     media_public_host: str = ""
     media_port: Port = 8090
@@ -113,8 +115,10 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
         """What types cannot say. Raises SettingsError naming the variable and the fix."""
         self.peers()
         self.nat_peers()
-        if len(self.rtp_ports) < LEAST_RTP_PORTS:
-            raise SettingsError([f"RTP_PORT_MAX: at least {LEAST_RTP_PORTS} ports from RTP_PORT_MIN on are needed"])
+        needed = max(2 * self.max_calls + RESTING_RTP_PORTS, LEAST_RTP_PORTS)
+        if len(self.rtp_ports) < needed:
+            why = f"MAX_CALLS={self.max_calls} needs {needed} ports from RTP_PORT_MIN on, two a call and some at rest"
+            raise SettingsError([f"RTP_PORT_MAX: {why}"])
         asterisks = self.audiosocket_networks()
         if self.audiosocket_port and not asterisks:
             raise SettingsError(["AUDIOSOCKET_PEERS: not set; AUDIOSOCKET_PORT needs the Asterisks' networks"])

@@ -26,6 +26,7 @@ class Received:
     """One audio packet: arrival on the monotonic clock, RTP numbers, µ-law, and whether a voice is in it."""
 
     at: float
+    ssrc: int
     sequence: int
     timestamp: int
     ulaw: bytes
@@ -132,7 +133,7 @@ class RtpStream(asyncio.DatagramProtocol):
         at = time.monotonic()
         if len(data) <= 12 or data[0] >> 6 != 2:
             return
-        payload_type, sequence, timestamp = struct.unpack_from(">xBHI", data)
+        payload_type, sequence, timestamp, ssrc = struct.unpack_from(">xBHII", data)
         payload_type &= 0x7F
         if payload_type not in (PCMU, PCMA):
             return
@@ -143,7 +144,7 @@ class RtpStream(asyncio.DatagramProtocol):
             self.last_voice_at = at
             if self.first_voice_at is None:
                 self.first_voice_at = at
-        self.received.append(Received(at, sequence, timestamp, ulaw, voice))
+        self.received.append(Received(at, ssrc, sequence, timestamp, ulaw, voice))
 
     def error_received(self, _: Exception) -> None:
         """The other end closed its port first: normal at the end of a call."""

@@ -65,14 +65,25 @@ class Processes:
     async def let_sleep(self, service: str) -> None:
         await self._prewarm(service, 0)
 
-    async def worker(self) -> psutil.Process:
-        """The bridge's worker, which holds the calls."""
+    async def session(self) -> psutil.Process:
+        """The bridge's session, which has the calls' audio and handlers."""
+        return await self._forked("session")
+
+    async def signaller(self) -> psutil.Process:
+        """The bridge's oldest signaller: the first call is its own."""
+        return await self._forked("signaller")
+
+    async def _forked(self, name: str) -> psutil.Process:
+        """By the name that it gives itself: its command line is the nursery's."""
         supervisor = await self.pod("edge-bridge")
+        found = []
         for child in supervisor.children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
-                if "edge_bridge.worker" in child.cmdline():
-                    return child
-        raise NothingToBreakError("edge_bridge.worker")
+                if child.name().split(" ")[0] == name:
+                    found.append(child)
+        if not found:
+            raise NothingToBreakError(name)
+        return min(found, key=lambda child: child.pid)
 
     async def server(self, name: str) -> psutil.Process:
         return psutil.Process(await self._stack.pid_of(name))
@@ -240,8 +251,10 @@ def _all() -> list[Fault]:
         Fault("none"),
         Fault("handler-kill", _killing(_pod("call-handler", busy=True)), callers=1),
         Fault("handler-stop", _freezing(_pod("call-handler", busy=True)), callers=1),
-        Fault("worker-kill", _killing(Processes.worker), ends_calls=True),
-        Fault("worker-stop", _freezing(Processes.worker), ends_calls=True),
+        Fault("session-kill", _killing(Processes.session)),
+        Fault("session-stop", _freezing(Processes.session)),
+        Fault("signaller-kill", _killing(Processes.signaller), callers=1, ends_calls=True),
+        Fault("signaller-stop", _freezing(Processes.signaller), callers=1, ends_calls=True),
         Fault("supervisor-kill", _killing(_pod("edge-bridge")), ends_calls=True),
         Fault("supervisor-stop", _freezing(_pod("edge-bridge"), alone=True)),
         Fault("relay-kill", _killing(_pod("outbox-relay"))),

@@ -26,9 +26,9 @@ MAX_CALL_S = 1800.0
 """The call handler's MAX_CALL_S where nothing sets it."""
 EDGE_DRAIN_S = 300.0
 """The bridge's DRAIN_S where nothing sets it."""
-EDGE_LEAVES_WITHIN_S = 8.0
+EDGE_LEAVES_WITHIN_S = 12.0
 """What the bridge needs after DRAIN_S: hanging up, the last events."""
-EDGE_MAX_CALLS = 4.0
+EDGE_MAX_CALLS = 8.0
 """Calls a bridge takes at most (MAX_CALLS), where nothing sets it."""
 HANDLER_WAIT_S = 30
 """The bridge gives the caller the restaurant's fallback when no handler came within this time."""

@@ -15,6 +15,7 @@ from edge_bridge.calls import fallbacks
 from edge_bridge.calls.lane import Attempt, LaneClient
 from edge_bridge.calls.news import CallNews
 from edge_bridge.calls.pod_costs import PodCostTasks
+from edge_bridge.calls.progress import Progress
 from edge_bridge.calls.record import Arrival, CallSummary
 from edge_bridge.calls.retries import Again, Done, FallBack, Result, RetryPolicy
 from edge_bridge.entrances.sessions import Phone
@@ -53,16 +54,32 @@ class Services:
 
 
 class BridgedCall:
-    """Runs on the event loop; ``run`` is one task, everything else is called by the entrance and the stream."""
+    """Runs on the event loop; ``run`` is one task, everything else is called by the entrance and the stream.
 
-    def __init__(self, arrival: Arrival, codec: Codec, phone: Phone, services: Services, news: CallNews) -> None:
+    ``before`` is how far the call got in a session that died: its caller hears "one moment" already.
+    """
+
+    def __init__(
+        self,
+        arrival: Arrival,
+        codec: Codec,
+        phone: Phone,
+        services: Services,
+        news: CallNews,
+        before: Progress | None = None,
+    ) -> None:
         self.arrival = arrival
         self.audio = arrival.audio
         self.line = arrival.line
         self.phone = phone
         self.services = services
         self.caller_gone = asyncio.Event()
+        self.was_lost = False  # the caller did not hang up, a process of ours died
         self.record = CallSummary(arrival, services.node_id, answered_at=datetime.now(UTC))
+        if before is not None:
+            self.record.attempts, self.record.joined_at = before.attempts, before.joined_at
+            self.record.answered_at = before.answered_at or self.record.answered_at
+            self.record.traceparent = before.traceparent or self.record.traceparent
         self._codec = codec
         self._language = prompts.spoken_language(arrival.line.restaurant.language)
         self._news = news
@@ -70,7 +87,7 @@ class BridgedCall:
         self._worker = ""
         self._greeted = asyncio.Event()
         self._waiting = False  # for a handler that can hear the caller, and not for a fallback
-        self._resumed = False  # an earlier handler had the caller
+        self._resumed = before is not None  # an earlier handler had the caller
         self._stop_reason = "caller_hung_up"
         self._refer_answer: asyncio.Future[bool] | None = None
         self._transfer: asyncio.Task[bool] | None = None
@@ -85,7 +102,11 @@ class BridgedCall:
         if self.line.restaurant.record_calls:
             self.start_recording()
         self.audio.when_played(self._greeted.set)
-        self._news.answered()
+        assert self.record.answered_at is not None
+        if self._resumed:
+            self._news.lost()
+        else:
+            self._news.answered(self.record.answered_at, self.record.traceparent)
         reassurance = asyncio.create_task(self._reassure(), name="reassure")
         try:
             async with asyncio.timeout(CALL_AT_MOST_S):
@@ -106,6 +127,8 @@ class BridgedCall:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.caller_gone.wait(), BYE_WITHIN_S)
             self.record.ended_at = datetime.now(UTC)
+            if self.was_lost and self.record.order_id is None:
+                self.record.outcome, self.record.missed_reason = "lost", "bridge_lost"
             if self.audio.recording is not None:
                 self.audio.recording.close()
             self._news.ended()
@@ -191,6 +214,7 @@ class BridgedCall:
             return
         log.warning("no handler for a call; falling back", call_id=self.arrival.call_id, reason=reason)
         self.record.missed_reason = reason
+        self._news.falls_back(reason)
         self.audio.clear()
         self.record.outcome = await fallbacks.run(self, reason)
 
@@ -264,12 +288,13 @@ class BridgedCall:
 
     def accepted(self, worker: str) -> None:
         self._worker = worker
+        self._news.accepted(worker)
         self.services.pods.busy(worker)
 
     def connected(self) -> None:
         self._waiting = False
-        self.record.joined(datetime.now(UTC))
-        self._news.joined(self.record.attempts)
+        first_at = self.record.joined(datetime.now(UTC))
+        self._news.joined(self.record.attempts, first_at)
 
     # --- From the stream (StreamOwner) -----------------------------------------------------------------------
 

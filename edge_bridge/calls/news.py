@@ -9,15 +9,18 @@ import contextlib
 import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
+from domain.calls import Outcome
 from edge_bridge.calls.emissions import CallEvents, Emissions
+from edge_bridge.calls.progress import KeptCall, Progress, encode
 from edge_bridge.calls.record import Arrival, CallSummary, started
 from edge_bridge.lines.directory import LineEntry
-from eventing.catalogue import CallMissed
+from edge_bridge.media.rtp.ports import PortPair
+from eventing.catalogue import CallMissed, MissedReason
 from process import logs, metrics
 from stores import live
 from stores.ciphers import PiiCipher
@@ -74,9 +77,11 @@ class CallFeed:
 class CallKeeper(Protocol):
     """Knows this process's calls, and sees to them when it dies."""
 
-    def held(self, call: LiveCall, rtp_port: int) -> None: ...
+    def held(self, call: LiveCall, rtp_port: int, progress: bytes, descriptors: Sequence[int]) -> None: ...
 
     def left(self, call_id: str) -> None: ...
+
+    def lost(self, call_id: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +95,8 @@ class NewsDesk:
     keeper: CallKeeper
     _live: dict[str, LiveCall] = field(default_factory=dict)  # whose leases are renewed
 
-    def arriving(self, arrival: Arrival, rtp_port: int) -> LiveCall:
-        """On the SIP thread, before the caller hears anything. From now on somebody else knows of the call."""
+    def arriving(self, arrival: Arrival, pair: PortPair | None, progress: Progress | None) -> KeptCall:
+        """Before the caller hears anything. From now on somebody else knows of the call, and of its sockets."""
         owner, caller = arrival.line.restaurant.id, arrival.caller
         call = LiveCall(
             restaurant_id=owner,
@@ -101,16 +106,30 @@ class NewsDesk:
             started_at=arrival.received_at,
             caller_sealed=self.pii.encrypt(owner, caller) if caller else b"",
         )
-        self.keeper.held(call, rtp_port)
-        return call
+        sockets = () if pair is None else (pair.rtp.fileno(), pair.rtcp.fileno())
+        port = 0 if pair is None else pair.port
+        self.keeper.held(call, port, b"" if progress is None else encode(progress), sockets)
+        return self.keeping(call, port, progress)
+
+    def keeping(self, call: LiveCall, port: int, progress: Progress | None) -> KeptCall:
+        return KeptCall(call, progress, lambda call, encoded: self.keeper.held(call, port, encoded, ()))
 
     def ringing(self, arrival: Arrival, call: LiveCall) -> None:
         """The call has a lease and a row from here on: whatever happens to this process, it is accounted for."""
         now = datetime.now(UTC)
-        self._live[call.call_id] = call
         self.feed.put(lambda redis: live.call_started(redis, call, now))
-        self.emissions.put(CallEvents(arrival.call_id, (started(arrival, self.node_id),), begun=arrival))
+        self._written(arrival, call)
         self.changed(arrival, "ringing", 1)
+
+    def adopted(self, arrival: Arrival, call: LiveCall) -> None:
+        """A call of the session before. That one may have died before it wrote anything."""
+        now = datetime.now(UTC)
+        self.feed.put(lambda redis: live.calls_renewed(redis, (call,), now))
+        self._written(arrival, call)
+
+    def _written(self, arrival: Arrival, call: LiveCall) -> None:
+        self._live[call.call_id] = call
+        self.emissions.put(CallEvents(arrival.call_id, (started(arrival, self.node_id),), begun=arrival))
 
     async def renew(self) -> None:
         """Keep the leases, until cancelled."""
@@ -119,9 +138,11 @@ class NewsDesk:
             if self._live:
                 self.feed.put(lambda redis: live.calls_renewed(redis, tuple(self._live.values()), datetime.now(UTC)))
 
-    def gave_up(self, arrival: Arrival) -> None:
+    def gave_up(self, arrival: Arrival, outcome: Outcome = "abandoned") -> None:
         """The caller was gone before the call was up."""
-        summary = CallSummary(arrival, self.node_id, outcome="abandoned", ended_at=datetime.now(UTC))
+        summary = CallSummary(arrival, self.node_id, outcome=outcome, ended_at=datetime.now(UTC))
+        if outcome == "lost":
+            summary.missed_reason = "bridge_lost"
         self.closed(arrival, summary)
         self.changed(arrival, "ended", 1)
 
@@ -159,15 +180,19 @@ class NewsDesk:
 class CallNews:
     """One call's."""
 
-    def __init__(self, desk: NewsDesk, arrival: Arrival) -> None:
+    def __init__(self, desk: NewsDesk, arrival: Arrival, kept: KeptCall) -> None:
         self._desk = desk
         self._arrival = arrival
+        self._kept = kept
         self._waiting_since = time.monotonic()
-        self._queued: QueuedCall | None = None
+        self._queued: QueuedCall | None = kept.progress.queued if kept.progress is not None else None
+        if self._queued is not None:
+            metrics.queue_incoming_calls_length.inc()
         self._attempt = 1
         self._lost = False
 
-    def answered(self) -> None:
+    def answered(self, at: datetime, traceparent: str) -> None:
+        self._kept.changed(answered_at=at, traceparent=traceparent)
         self._desk.changed(self._arrival, "answered", 1)
         if self._arrival.over_limit is None:
             self._desk.changed(self._arrival, "greeting", 1)
@@ -175,6 +200,7 @@ class CallNews:
     def waiting(self, attempt: int, audio_stream_url: str) -> None:
         """A handler is being asked for."""
         self._attempt = attempt
+        self._kept.changed(attempts=attempt, worker="")
         if self._queued is not None:
             return
         self._waiting_since = time.monotonic()
@@ -187,10 +213,17 @@ class CallNews:
             timestamp=time.time_ns() // 1_000_000,
         )
         metrics.queue_incoming_calls_length.inc()
+        self._kept.changed(queued=call)
         self._desk.feed.put(lambda redis: live.queued(redis, call))
         self._desk.changed(self._arrival, "waiting", attempt)
 
-    def joined(self, attempt: int) -> None:
+    def accepted(self, worker: str) -> None:
+        """By a handler, which does not have the caller yet."""
+        self._kept.changed(worker=worker)
+
+    def joined(self, attempt: int, first_at: datetime) -> None:
+        """``first_at`` is when the call's first handler joined."""
+        self._kept.changed(joined_at=first_at)
         if self._leave_queue():
             metrics.queue_wait_time_seconds.observe(time.monotonic() - self._waiting_since)
         self._desk.changed(self._arrival, "resumed" if self._lost else "joined", attempt)
@@ -201,6 +234,9 @@ class CallNews:
         self._lost = True
         self._desk.changed(self._arrival, "lost", self._attempt)
 
+    def falls_back(self, reason: MissedReason) -> None:
+        self._kept.changed(falls_back=reason)
+
     def ended(self) -> None:
         self._leave_queue()
         self._desk.changed(self._arrival, "ended", self._attempt)
@@ -210,5 +246,6 @@ class CallNews:
         if call is None:
             return False
         metrics.queue_incoming_calls_length.dec()
+        self._kept.changed(queued=None)
         self._desk.feed.put(lambda redis: live.unqueued(redis, call))
         return True

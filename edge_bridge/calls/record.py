@@ -60,8 +60,10 @@ class CallSummary:
     transfer: TransferDone | None = None
     traceparent: str = field(default_factory=lambda: f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01")
 
-    def joined(self, at: datetime) -> None:
+    def joined(self, at: datetime) -> datetime:
+        """Gives when that was the first time."""
         self.joined_at = self.joined_at or at
+        return self.joined_at
 
     def transferred(self, target: str, reason: str) -> None:
         self.outcome = "transferred"

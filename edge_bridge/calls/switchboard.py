@@ -1,12 +1,10 @@
 """Where the entrances meet the call sessions: takes or refuses calls, and runs a ``BridgedCall`` for each one taken.
 
-SIP comes on a thread of its own (``SipEvents``), the other entrances on the event loop (``Sessions``). Both take calls
-by the same limits, from memory alone and at once; everything else happens on the loop.
+All entrances' calls are taken by the same limits, from memory alone and at once: an INVITE waits for it.
 """
 
 import asyncio
 import itertools
-import threading
 import time
 import uuid
 from collections import Counter
@@ -14,25 +12,33 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
+
+from edge_bridge.calls.adoption import Adoption, Orphan
 from edge_bridge.calls.bridged_call import BridgedCall, Services
 from edge_bridge.calls.news import CallNews, NewsDesk
+from edge_bridge.calls.progress import KeptCall, Progress, decode
 from edge_bridge.calls.record import Arrival
 from edge_bridge.entrances.sessions import Phone, TwilioLine
-from edge_bridge.entrances.sip.endpoint import SipEndpoint
+from edge_bridge.entrances.sip import link
 from edge_bridge.entrances.sip.numbers import NOT_FOUND
 from edge_bridge.entrances.sip.phone import SipPhone
-from edge_bridge.entrances.sip.signals import Handle, Invite, Refusal, RegisterAnswer
+from edge_bridge.entrances.sip.signallers import Signallers
+from edge_bridge.entrances.sip.signals import Handle, Invite, Refusal, RegisterAnswer, Terms
 from edge_bridge.lines.directory import UNAVAILABLE, Directory, LineEntry
 from edge_bridge.media.audio import CallAudio, Sound
-from edge_bridge.media.rtp.call import CallMedia, MediaEvents, RtpNode
+from edge_bridge.media.rtp.call import CallMedia, MediaEvents, MediaState, RtpNode
+from edge_bridge.media.rtp.ports import PortPair
+from edge_bridge.media.rtp.sdp import Agreement
 from eventing.catalogue import Codec, MissedReason
 from process import logs, metrics
+from stores.live import LiveCall
 
 log = logs.get(__name__)
 
 BUSY = 486
 # How long after the start an INVITE is held until the lines are read. Later than that Postgres is away: refused at
-# once, a trunk calls another node, and the few places that pjsip has are not held by callers who wait in vain.
+# once, a trunk calls another node, and no place is held by a caller who waits in vain.
 LINES_WITHIN_S = 5.0
 
 CallKey = Handle | Phone  # the other entrances know a call by its phone
@@ -42,10 +48,11 @@ CallKey = Handle | Phone  # the other entrances know a call by its phone
 class _Taken:
     arrival: Arrival
     phone: Phone
+    kept: KeptCall
 
 
 class Switchboard:
-    """The ``SipEvents`` and the ``Sessions`` of a worker. ``directory`` is replaced from the loop, ``draining`` set
+    """The ``SipCalls`` and the ``Sessions`` of a session process, on its event loop. ``draining`` is set
     once."""
 
     def __init__(
@@ -56,36 +63,37 @@ class Switchboard:
         desk: NewsDesk,
         registered: Callable[[RegisterAnswer], None],
     ) -> None:
-        self.directory: Directory | None = None
         self.draining = False
+        self.signallers = Signallers(self)
+        self._directory: Directory | None = None
         self._lines_by = time.monotonic() + LINES_WITHIN_S
-        self._loop = asyncio.get_running_loop()
         self._max_calls = max_calls
         self._services = services
         self._rtp = rtp
         self._desk = desk
         self._registered = registered
-        self._endpoint: SipEndpoint | None = None
-        self._admission = threading.Lock()  # of the two below, and held for nothing longer than a look at them
         self._taken: dict[CallKey, _Taken] = {}
         self._restaurant_calls: Counter[str] = Counter()
-        self._media: dict[Handle, CallMedia] = {}  # the SIP thread's
+        self._media: dict[Handle, CallMedia] = {}
         self._bridged: dict[CallKey, BridgedCall] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._refused = itertools.count(1)
-
-    def attach(self, endpoint: SipEndpoint) -> None:
-        self._endpoint = endpoint
+        self._adoption = Adoption(rtp, desk, self._media_events, self._go_on, self.signallers.hang_up)
 
     @property
     def calls(self) -> int:
         """Calls in progress, those whose last events are being put together included."""
-        return len(self._tasks)
+        return len(self._tasks) + len(self._adoption)
 
-    # --- SIP's thread (SipEvents) ----------------------------------------------------------------------------
+    def use(self, directory: Directory) -> None:
+        """The lines as they are from now on."""
+        self._directory = directory
+        self._adoption.use(directory)
 
-    def invited(self, handle: Handle, invite: Invite) -> CallMedia | Refusal | None:
-        directory = self.directory
+    # --- SIP (SipCalls) --------------------------------------------------------------------------------------
+
+    def invited(self, handle: Handle, invite: Invite) -> Terms | Refusal | None:
+        directory = self._directory
         if self.draining:
             return self._refuse(UNAVAILABLE)
         if directory is None:
@@ -99,97 +107,164 @@ class Switchboard:
                 return None
             log.warning("no RTP port is free and quiet; see RTP_PORT_MIN and RTP_PORT_MAX")
             return self._refuse(UNAVAILABLE)
-        assert self._endpoint is not None
-        hang_up = self._endpoint.hang_up
-        phone = SipPhone(handle, line.sip_domain or invite.source_host, hang_up, self._endpoint.refer)
-        audio = self._take(handle, phone, line, invite.caller, pair.port)
+        phone = self._phone(handle, line, invite.source_host)
+        progress = Progress(handle=handle, source_host=invite.source_host, language=line.restaurant.language)
+        audio = self._take(handle, phone, line, invite.caller, pair, progress)
         if isinstance(audio, Refusal):
             self._rtp.ports.give_back(pair)
             return audio
-        events = MediaEvents(
-            lambda digit: self._with_call(handle, lambda call: call.pressed(digit)), lambda: hang_up(handle)
-        )
-        media = self._media[handle] = CallMedia(self._rtp, pair, invite.source_host, audio, events)
-        return media
+        media = self._media[handle] = CallMedia(self._rtp, pair, invite.source_host, audio, self._media_events(handle))
+        return Terms(self._rtp.host, pair.port, media.ice)
+
+    def _phone(self, handle: Handle, line: LineEntry, source_host: str) -> SipPhone:
+        signallers = self.signallers
+        return SipPhone(handle, line.sip_domain or source_host, signallers.hang_up, signallers.refer)
+
+    def _media_events(self, handle: Handle) -> MediaEvents:
+        def moved(media: MediaState) -> None:
+            taken = self._taken.get(handle)
+            if taken is not None:
+                taken.kept.changed(media=media)
+
+        return MediaEvents(lambda digit: self.pressed(handle, digit), lambda: self.signallers.hang_up(handle), moved)
+
+    def agreed(self, handle: Handle, agreement: Agreement) -> None:
+        media = self._media.get(handle) or self._adoption.media_of(handle)
+        if media is not None:
+            media.agree(agreement)
+
+    def seen(self, handle: Handle) -> None:
+        media = self._media.get(handle) or self._adoption.media_of(handle)
+        if media is not None:
+            media.seen()
 
     def answered(self, key: CallKey, codec: str = "PCMU") -> None:
         taken = self._taken.get(key)
-        if taken is not None:
-            self._loop.call_soon_threadsafe(self._run, key, taken, codec)
+        if taken is not None and key not in self._bridged:
+            metrics.sip_calls_received_total.labels(self._services.node_id).inc()
+            metrics.calls_per_restaurant.labels(taken.arrival.line.restaurant.id).inc()
+            self._run(key, taken, codec)
 
     def pressed(self, key: CallKey, digit: str) -> None:
-        self._loop.call_soon_threadsafe(self._with_call, key, lambda call: call.pressed(digit))
+        call = self._bridged.get(key)
+        if call is not None:
+            call.pressed(digit)
 
     def transfer_answered(self, key: CallKey, status: int, final: bool) -> None:
-        self._loop.call_soon_threadsafe(self._with_call, key, lambda call: call.transfer_answered(status, final))
+        call = self._bridged.get(key)
+        if call is not None:
+            call.transfer_answered(status, final)
 
-    def ended(self, key: CallKey, status: int = 0, by_caller: bool = True) -> None:
-        with self._admission:
-            taken = self._taken.pop(key, None)
-            if taken is None:
-                return
-            self._restaurant_calls[taken.arrival.line.restaurant.id] -= 1
+    def ended(self, key: CallKey, *, lost: bool = False) -> None:
+        taken = self._taken.pop(key, None)
+        if taken is None:
+            if isinstance(key, int):
+                self._adoption.ended(key)
+            return
+        self._restaurant_calls[taken.arrival.line.restaurant.id] -= 1
         media = self._media.pop(key, None) if isinstance(key, int) else None
+        if media is not None:
+            media.close()
+        call = self._bridged.get(key)
+        if call is not None:
+            call.hung_up()
+        else:
+            self._desk.gave_up(taken.arrival, "lost" if lost else "abandoned")
 
-        def on_loop() -> None:
-            if media is not None:
-                media.close()
-            call = self._bridged.get(key)
-            if call is not None:
-                call.hung_up()
-            else:
-                self._desk.gave_up(taken.arrival)
+    def ongoing(self, signaller: int, calls: tuple[link.OngoingCall, ...]) -> None:
+        known = {call.handle for call in calls}
+        for call in calls:
+            if call.handle not in self._taken and not self._adoption.take(call.handle, call):
+                self.signallers.hang_up(call.handle, UNAVAILABLE)
+                self._adoption.ended(call.handle)
+        for handle in self._adoption.handles_of(signaller):
+            if handle not in known:
+                self._adoption.ended(handle)
 
-        self._loop.call_soon_threadsafe(on_loop)
+    def lost(self, signaller: int) -> None:
+        taken = [key for key in self._taken if isinstance(key, int) and link.signaller_of(key) == signaller]
+        handles = [*taken, *self._adoption.handles_of(signaller)]
+        if handles:
+            log.error("calls were lost with their signaller", calls=len(handles))
+        for handle in handles:
+            if handle in self._bridged:
+                self._bridged[handle].was_lost = True
+            self.ended(handle, lost=True)
+
+    def adopt(self, call: LiveCall, port: int, progress: bytes, rtp: int, rtcp: int) -> None:
+        """A call of a session that died; ``rtp`` and ``rtcp`` are the descriptors of its sockets."""
+        self._adoption.add(call, decode(progress), self._rtp.ports.adopt(port, rtp, rtcp))
+
+    def _go_on(self, orphan: Orphan, arrival: Arrival) -> None:
+        handle = orphan.progress.handle
+        phone = self._phone(handle, arrival.line, orphan.progress.source_host)
+        taken = self._taken[handle] = _Taken(arrival, phone, self._adoption.kept(orphan))
+        self._restaurant_calls[arrival.line.restaurant.id] += 1
+        assert orphan.media is not None
+        assert orphan.agreement is not None
+        self._media[handle] = orphan.media
+        taken.kept.changed(media=orphan.media.state())
+        if orphan.progress.worker:
+            self._services.pods.idle(orphan.progress.worker)
+        self._run(handle, taken, orphan.agreement.codec, orphan.progress)
 
     def registered(self, answer: RegisterAnswer) -> None:
-        self._loop.call_soon_threadsafe(self._registered, answer)
+        self._registered(answer)
 
     # --- The other entrances (Sessions) ----------------------------------------------------------------------
 
     def line_of_uuid(self, uuid: str) -> str | None:
-        line = self.directory.by_audiosocket.get(uuid) if self.directory is not None else None
+        line = self._directory.by_audiosocket.get(uuid) if self._directory is not None else None
         return None if line is None else line.id
 
     def line_of_twilio(self, number: str) -> TwilioLine | None:
-        line = self.directory.by_number(number) if self.directory is not None else None
+        line = self._directory.by_number(number) if self._directory is not None else None
         if line is None or line.provider != "twilio" or not line.twilio_auth_token:
             return None
         return TwilioLine(line.id, line.twilio_auth_token)
 
     def arrived(self, phone: Phone, line_id: str, caller: str) -> Sound | Refusal:
-        if self.directory is None or self.draining:
+        if self._directory is None or self.draining:
             return self._refuse(UNAVAILABLE)
-        line = self.directory.by_id.get(line_id)
+        line = self._directory.by_id.get(line_id)
         if line is None:
             return self._refuse(NOT_FOUND)
         return self._take(phone, phone, line, caller)
 
-    # --- Admission, on either thread -------------------------------------------------------------------------
+    # --- Admission -------------------------------------------------------------------------------------------
 
-    def _take(self, key: CallKey, phone: Phone, line: LineEntry, caller: str, rtp_port: int = 0) -> CallAudio | Refusal:
+    def _take(
+        self,
+        key: CallKey,
+        phone: Phone,
+        line: LineEntry,
+        caller: str,
+        pair: PortPair | None = None,
+        progress: Progress | None = None,
+    ) -> CallAudio | Refusal:
         audio = CallAudio(phone.cleared)
-        with self._admission:
-            if len(self._taken) >= self._max_calls:
-                return self._refuse(BUSY)
-            over_limit: MissedReason | None = None
-            if self._restaurant_calls[line.restaurant.id] >= line.restaurant.max_calls:
-                over_limit = "restaurant_full"
-            self._restaurant_calls[line.restaurant.id] += 1
-            arrival = Arrival(str(uuid.uuid4()), caller, line, audio, datetime.now(UTC), over_limit)
-            self._taken[key] = _Taken(arrival, phone)
+        if len(self._taken) >= self._max_calls:
+            return self._refuse(BUSY)
+        over_limit: MissedReason | None = None
+        if self._restaurant_calls[line.restaurant.id] >= line.restaurant.max_calls:
+            over_limit = "restaurant_full"
+            progress = progress and msgspec.structs.replace(progress, falls_back=over_limit)
+        self._restaurant_calls[line.restaurant.id] += 1
+        arrival = Arrival(str(uuid.uuid4()), caller, line, audio, datetime.now(UTC), over_limit)
+        kept = self._desk.arriving(arrival, pair, progress)
+        self._taken[key] = _Taken(arrival, phone, kept)
         if over_limit is None:
             audio.play_frames(line.greeting.frames)
-        self._loop.call_soon_threadsafe(self._desk.ringing, arrival, self._desk.arriving(arrival, rtp_port))
+        self._desk.ringing(arrival, kept.call)
         return audio
 
     def _refuse(self, status: int) -> Refusal:
         log.info("call refused", status=status, refused=next(self._refused))
         return Refusal(status)
 
-    # --- The event loop --------------------------------------------------------------------------------------
+    # --- The calls -------------------------------------------------------------------------------------------
 
-    def _run(self, key: CallKey, taken: _Taken, codec: str) -> None:
+    def _run(self, key: CallKey, taken: _Taken, codec: str, before: Progress | None = None) -> None:
         arrival = taken.arrival
 
         async def run(call: BridgedCall) -> None:
@@ -207,19 +282,13 @@ class Switchboard:
             finally:
                 self._bridged.pop(key, None)
 
-        metrics.sip_calls_received_total.labels(self._services.node_id).inc()
-        metrics.calls_per_restaurant.labels(arrival.line.restaurant.id).inc()
         name: Codec = "PCMA" if codec == "PCMA" else "PCMU"
-        call = BridgedCall(arrival, name, taken.phone, self._services, CallNews(self._desk, arrival))
+        news = CallNews(self._desk, arrival, taken.kept)
+        call = BridgedCall(arrival, name, taken.phone, self._services, news, before)
         self._bridged[key] = call
         task = asyncio.create_task(run(call), name=f"call {arrival.call_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def _with_call(self, key: CallKey, do: Callable[[BridgedCall], None]) -> None:
-        call = self._bridged.get(key)
-        if call is not None:
-            do(call)
 
     def hang_up_all(self) -> None:
         """At the end of the drain time: what still talks is cut."""

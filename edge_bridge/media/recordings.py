@@ -20,6 +20,7 @@ log = logs.get(__name__)
 BATCH_FRAMES = 50  # one second
 QUEUED_BATCHES = 120  # of all calls together; about 2 MB
 STOP_TIMEOUT_S = 3.0
+WAVE_HEADER_BYTES = 44
 
 Frames = list[tuple[bytes, bytes]]
 
@@ -73,10 +74,13 @@ class Recording:
         """On the writer thread: append the frames to the file."""
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Of a session that died in this call, before it could write the header's lengths.
+            earlier = self.path.read_bytes()[WAVE_HEADER_BYTES:] if self.path.exists() else b""
             self._file = wave.open(str(self.path), "wb")  # noqa: SIM115 - open for the length of the call
             self._file.setnchannels(2)
             self._file.setsampwidth(2)
             self._file.setframerate(8000)
+            self._file.writeframesraw(earlier[: len(earlier) - len(earlier) % 4])
         left = audioop.ulaw2lin(b"".join(caller for caller, _ in batch), 2)
         right = audioop.ulaw2lin(b"".join(assistant for _, assistant in batch), 2)
         stereo = audioop.add(audioop.tostereo(left, 2, 1, 0), audioop.tostereo(right, 2, 0, 1), 2)

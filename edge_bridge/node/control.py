@@ -1,42 +1,46 @@
-"""What the worker tells its supervisor, and over what: one socket pair, one JSON message a packet.
+"""What the session and its supervisor tell each other, and over what: one socket pair, one msgpack message a packet.
 
-A report comes each second. What the worker holds comes at once, and before the caller hears of it: a packet that was
-sent is read also when its sender was killed, so the supervisor knows the calls of a dead worker.
+A report comes each second. What the session holds comes at once, and before the caller hears of it: a packet that was
+sent is read also when its sender was killed, so the supervisor knows the calls of a dead session. It keeps their RTP
+sockets, too: no port is closed under a caller who talks.
 
-The pair's end is the news that matters most: a worker whose supervisor is gone leaves too, so that nothing survives.
-A thread watches for that, because the worker's event loop may be what is stuck.
+The pair's end is the news that matters most: a session whose supervisor is gone leaves too, so that nothing survives.
 
-``Watches`` looks every few seconds at what the worker needs around it (Postgres, Redis, the sink) for the report.
+``Watches`` looks every few seconds at what the session needs around it (Postgres, Redis, the sink) for the report.
 """
 
 import asyncio
 import contextlib
 import os
-import select
 import socket
-import threading
-import time
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlsplit
 
 import msgspec
 
 from edge_bridge.entrances.sip.gate import ipc
+from process import logs
 from stores.live import LiveCall
+
+log = logs.get(__name__)
 
 REPORT_EVERY_S = 1.0
 HURRIED_REPORT_EVERY_S = 0.2  # while something is missing, such as at start
-MAX_REPORT_BYTES = 128 * 1024
-FORCED_EXIT_S = 4.0
-FORCED_STATUS = 9
+MAX_PACKET = 192 * 1024  # below the kernel's usual wmem_max, which bounds one packet
+MOST_DESCRIPTORS = 2
+PACKETS_AT_ONCE = 64  # then the loop has its turn
 CHECK_EVERY_S = 5.0
 CHECK_WITHIN_S = 3.0
 
 Check = Callable[[], Awaitable[object]]
 
 
+# --- From the session --------------------------------------------------------------------------------------------
+
+
 class Report(msgspec.Struct, frozen=True, tag="report"):
-    """What the worker is doing. ``missing`` names what it waits for, as in ``process.health``; ``rtp_ports``
+    """What the session is doing. ``missing`` names what it waits for, as in ``process.health``; ``rtp_ports``
     are those that phones may still send to when it dies.
     """
 
@@ -48,10 +52,15 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
 
 
 class CallHeld(msgspec.Struct, frozen=True, tag="held"):
-    """A call is being taken; its caller will be told to send audio to ``rtp_port``."""
+    """A call is being taken, or has got further; its caller sends audio to ``rtp_port``.
+
+    ``progress`` is what the next session needs to go on with it, b"" for a call that ends with this one. The sockets
+    of RTP and RTCP come with the first of a call's messages that has some.
+    """
 
     call: LiveCall
-    rtp_port: int
+    rtp_port: int = 0
+    progress: bytes = b""
 
 
 class CallLeft(msgspec.Struct, frozen=True, tag="left"):
@@ -60,97 +69,180 @@ class CallLeft(msgspec.Struct, frozen=True, tag="left"):
     call_id: str
 
 
-class SipOpen(msgspec.Struct, frozen=True, tag="open"):
-    """The worker takes SIP from the gate at this port on loopback."""
+class CallLost(msgspec.Struct, frozen=True, tag="lost"):
+    """A call that was to be adopted cannot go on."""
 
-    port: int
+    call_id: str
+
+
+class Leaving(msgspec.Struct, frozen=True, tag="leaving"):
+    """The session's exit status, as its parent is not the supervisor."""
+
+    status: int
 
 
 # ``ipc.Lines`` is for the gate: what it judges INVITEs by.
-Message = Report | CallHeld | CallLeft | SipOpen | ipc.Lines
+FromSession = Report | CallHeld | CallLeft | CallLost | Leaving | ipc.Lines
 
-_encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
-_news_decoder = msgspec.json.Decoder(ipc.TurnedAway)
+
+# --- From the supervisor -----------------------------------------------------------------------------------------
+
+
+class SignallerUp(msgspec.Struct, frozen=True, tag="signaller"):
+    """Signaller ``number`` takes SIP at ``port``; the session's end of its link comes with this."""
+
+    number: int
+    port: int
+
+
+class Adopt(msgspec.Struct, frozen=True, tag="adopt"):
+    """A call of the session before, with the sockets of its RTP and RTCP."""
+
+    call: LiveCall
+    rtp_port: int
+    progress: bytes
+
+
+class Drain(msgspec.Struct, frozen=True, tag="drain"):
+    """Take no new calls, and end when those that go on are over."""
+
+
+ToSession = ipc.TurnedAway | SignallerUp | Adopt | Drain
+
+encode = msgspec.msgpack.Encoder().encode
+from_session: "msgspec.msgpack.Decoder[FromSession]" = msgspec.msgpack.Decoder(FromSession)
+_to_session: "msgspec.msgpack.Decoder[ToSession]" = msgspec.msgpack.Decoder(ToSession)
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
-    """The supervisor's end and the worker's."""
-    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    """The supervisor's end and the session's; neither blocks."""
+    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for end in ends:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_PACKET)
+        end.setblocking(False)
+    return ends
 
 
-class WorkerEnd:
-    """The worker's side, on an inherited descriptor."""
+class Packets:
+    """An end of a pair. What does not fit at once waits its turn; descriptors are copied until then."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._end = end
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[tuple[bytes, tuple[int, ...]]] = deque()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something waits."""
+        return bool(self._waiting)
+
+    def read(self, took: Callable[[bytes, list[int]], None], gone: Callable[[], None]) -> None:
+        """Hand each packet and its descriptors to ``took``; ``gone`` is called once, at the end of them."""
+        read(self._end, took, gone)
+
+    def send(self, packet: bytes, descriptors: Sequence[int] = ()) -> None:
+        self._waiting.append((packet, tuple(os.dup(one) for one in descriptors)))
+        if len(self._waiting) == 1:
+            self._send_waiting()
+
+    def _send_waiting(self) -> None:
+        self._loop.remove_writer(self._end.fileno())
+        while self._waiting:
+            packet, descriptors = self._waiting[0]
+            try:
+                send(self._end, packet, descriptors)
+            except BlockingIOError:
+                self._loop.add_writer(self._end.fileno(), self._send_waiting)
+                return
+            except OSError:  # dead; its end is read soon
+                pass
+            self._waiting.popleft()
+            _close(descriptors)
+
+    def close(self) -> None:
+        if self._end.fileno() < 0:
+            return
+        self._loop.remove_writer(self._end.fileno())
+        self._loop.remove_reader(self._end.fileno())
+        while self._waiting:
+            _close(self._waiting.popleft()[1])
+        self._end.close()
+
+
+def read(end: socket.socket, took: Callable[[bytes, list[int]], None], gone: Callable[[], None]) -> None:
+    """Have the loop hand each packet and its descriptors to ``took``; ``gone`` is called once, at the end of them."""
+    loop = asyncio.get_running_loop()
+    number = end.fileno()
+
+    def readable() -> None:
+        for _ in range(PACKETS_AT_ONCE):
+            try:
+                packet, descriptors, _, _ = socket.recv_fds(end, MAX_PACKET, MOST_DESCRIPTORS)
+            except BlockingIOError:
+                return
+            except OSError:
+                packet, descriptors = b"", []
+            if not packet:
+                loop.remove_reader(number)
+                gone()
+                return
+            try:
+                took(packet, descriptors)
+            except msgspec.DecodeError:
+                log.exception("a message of another version")
+
+    loop.add_reader(number, readable)
+
+
+def send(end: socket.socket, packet: bytes, descriptors: Sequence[int]) -> None:
+    """Raises OSError, BlockingIOError when it does not fit."""
+    if descriptors:
+        socket.send_fds(end, [packet], list(descriptors))
+    else:
+        end.send(packet)
+
+
+def _close(descriptors: Sequence[int]) -> None:
+    for one in descriptors:
+        os.close(one)
+
+
+class SessionEnd:
+    """The session's side, on an inherited descriptor."""
 
     def __init__(self, descriptor: int) -> None:
-        self._socket = socket.socket(fileno=descriptor)
-        self._socket.setblocking(False)
+        self.socket = socket.socket(fileno=descriptor)
+        self.socket.setblocking(False)
+        self._packets = Packets(self.socket)
 
-    def send(self, message: Message) -> bool:
-        """From any thread. Never waits; False when the message did not fit, and is dropped."""
-        try:
-            self._socket.send(_encoder.encode(message))
-        except OSError:
+    def send(self, message: FromSession, descriptors: Sequence[int] = ()) -> bool:
+        """Never waits. What is said of calls reaches a supervisor that was frozen when it reads again; the rest is
+        dropped where it does not fit: False.
+        """
+        if self._packets.is_behind and isinstance(message, Report | ipc.Lines):
             return False
+        self._packets.send(encode(message), descriptors)
         return True
 
-    async def read(self, turned_away: Callable[[ipc.TurnedAway], None]) -> None:
+    def read(self, told: Callable[[ToSession, list[int]], None]) -> None:
         """Hand on what the supervisor says, until it is gone."""
-        await _read_packets(self._socket, lambda packet: turned_away(_news_decoder.decode(packet)))
-
-    def when_supervisor_gone(self, stop: Callable[[], object]) -> None:
-        """Call ``stop`` from a thread then, and end the process FORCED_EXIT_S later whatever happens."""
-
-        def watch() -> None:
-            poll = select.poll()
-            poll.register(self._socket, select.POLLHUP | select.POLLERR)
-            poll.poll()
-            stop()
-            time.sleep(FORCED_EXIT_S)
-            os._exit(FORCED_STATUS)
-
-        threading.Thread(target=watch, name="supervisor watch", daemon=True).start()
+        read(self.socket, lambda packet, descriptors: told(_to_session.decode(packet), descriptors), lambda: None)
 
 
 class CallKeeper:
-    """The supervisor, to the worker's calls."""
+    """The supervisor, to the session's calls."""
 
-    def __init__(self, end: WorkerEnd) -> None:
+    def __init__(self, end: SessionEnd) -> None:
         self._end = end
 
-    def held(self, call: LiveCall, rtp_port: int) -> None:
-        self._end.send(CallHeld(call, rtp_port))
+    def held(self, call: LiveCall, rtp_port: int, progress: bytes, descriptors: Sequence[int]) -> None:
+        self._end.send(CallHeld(call, rtp_port, progress), descriptors)
 
     def left(self, call_id: str) -> None:
         self._end.send(CallLeft(call_id))
 
-
-async def read_messages(end: socket.socket, told: Callable[[Message], None]) -> None:
-    """The supervisor's side: hand on each message until the worker closes its end, or is dead."""
-    end.setblocking(False)
-    await _read_packets(end, lambda packet: told(_decoder.decode(packet)))
-
-
-def tell_worker(end: socket.socket, news: ipc.TurnedAway) -> bool:
-    """The supervisor's side. Never waits; False when it cannot be told."""
-    try:
-        end.send(_encoder.encode(news))
-    except OSError:
-        return False
-    return True
-
-
-async def _read_packets(end: socket.socket, took: Callable[[bytes], None]) -> None:
-    loop = asyncio.get_running_loop()
-    while True:
-        try:
-            packet = await loop.sock_recv(end, MAX_REPORT_BYTES)
-        except OSError:
-            return
-        if not packet:
-            return
-        with contextlib.suppress(msgspec.DecodeError):
-            took(packet)
+    def lost(self, call_id: str) -> None:
+        self._end.send(CallLost(call_id))
 
 
 class Watches:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from edge_bridge.entrances.sip.gate import ipc
+from edge_bridge.node.restarts import Restarts, Silence
 from edge_bridge.settings import EdgeSettings
 from process import logs
 
@@ -29,15 +30,22 @@ LEAVE_WITHIN_S = 3.0
 
 
 class GateKeeper:
-    """``turned_away`` is called with each caller who found no free place."""
+    """``turned_away`` is called with each caller who found no free place, ``dialogs_changed`` after each change."""
 
     def __init__(
-        self, config: EdgeSettings, environment: Mapping[str, str], turned_away: Callable[[ipc.TurnedAway], None]
+        self,
+        config: EdgeSettings,
+        environment: Mapping[str, str],
+        turned_away: Callable[[ipc.TurnedAway], None],
+        dialogs_changed: Callable[[], None],
     ) -> None:
         self.metrics = ""
+        self.restarts = Restarts(FIRST_PAUSE_S, LONGEST_PAUSE_S, HEALTHY_AFTER_S)
         self._config = config
         self._environment = environment
         self._turned_away = turned_away
+        self._dialogs_changed = dialogs_changed
+        self._silence = Silence()
         self._public = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._inner = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._workers: dict[int, ipc.WorkerUp] = {}
@@ -50,6 +58,11 @@ class GateKeeper:
     def inner_port(self) -> int:
         """Where the workers send their requests, on loopback."""
         return int(self._inner.getsockname()[1])
+
+    @property
+    def taken(self) -> int:
+        """How many dialogs the living signallers have."""
+        return sum(kept.dialog.worker in self._workers for kept in self._dialogs.values())
 
     async def open(self) -> None:
         """Take the SIP port. Raises OSError."""
@@ -96,16 +109,14 @@ class GateKeeper:
 
     async def run(self) -> None:
         """Until ``leave``, or cancelled."""
-        pause = FIRST_PAUSE_S
         while not self._leaving.is_set():
             started = time.monotonic()
             status = await self._run_gate()
             if self._leaving.is_set():
                 return
-            pause = FIRST_PAUSE_S if time.monotonic() - started > HEALTHY_AFTER_S else pause
+            pause = self.restarts.pause_s(time.monotonic() - started)
             log.error("the gate died; starting it again", status=status, dialogs=len(self._dialogs), pause_s=pause)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_S)
 
     def leave(self) -> None:
         """Have the gate hang up what is left, and end."""
@@ -136,7 +147,9 @@ class GateKeeper:
             known = (*self._workers.values(), *self._lines.values(), *self._dialogs.values())
             for message in (*known, ipc.Begin(), *((ipc.Leave(),) if self._leaving.is_set() else ())):
                 self._waiting.put_nowait(message)
+            self._silence = Silence()
             talking = [asyncio.create_task(job(ours)) for job in (self._write, self._read)]
+            talking.append(asyncio.create_task(self._silence.watch("gate", gate.kill)))
             try:
                 return await gate.wait()
             finally:
@@ -158,12 +171,15 @@ class GateKeeper:
         loop = asyncio.get_running_loop()
         with contextlib.suppress(OSError):
             while packet := await loop.sock_recv(end, ipc.MAX_PACKET):
+                self._silence.heard()
                 message = ipc.from_gate(packet)
                 match message:
                     case ipc.Kept():
                         self._dialogs[message.dialog.key] = message
+                        self._dialogs_changed()
                     case ipc.Gone():
                         self._dialogs.pop((message.call_id, message.remote_tag), None)
+                        self._dialogs_changed()
                     case ipc.TurnedAway():
                         self._turned_away(message)
                     case ipc.Figures():

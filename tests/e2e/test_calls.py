@@ -141,4 +141,4 @@ async def test_four_calls_at_once_are_served_and_a_fifth_is_told_busy(
     await eventually(house.pods, lambda pods: pods == [], PODS_GONE_WITHIN_S)
     [edge] = await house.pods(EDGE)
     assert edge["restarts"] == 0
-    assert "the worker died" not in house.logged(EDGE)
+    assert "died" not in house.logged(EDGE)

@@ -17,7 +17,7 @@ SEED = 7
 CALLERS = 2
 CAMPAIGN_AT_MOST_S = 600.0
 NAMES = (
-    *("handler-kill", "worker-kill", "postgres-kill", "valkey-lost"),
+    *("handler-kill", "session-kill", "signaller-kill", "postgres-kill", "valkey-lost"),
     *("engine-close-twice", "engine-stall", "call-logger-kill"),
 )
 # A machine that runs other tests beside is slower than the bench's reach; a caller who is left alone waits longer.
@@ -28,8 +28,8 @@ SILENCE_AT_MOST_S = 8.0
 def rounds(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Round]:
     folder = tmp_path_factory.mktemp("chaos")
     folder.chmod(0o755)
-    # With one caller: who rings right after the worker's death may be given the dead call's RTP port.
-    faults = [replace(FAULTS[name], callers=1 if name == "worker-kill" else CALLERS) for name in NAMES]
+    # With one caller, which is the signaller's that dies: the others have none of that.
+    faults = [replace(FAULTS[name], callers=1 if name == "signaller-kill" else CALLERS) for name in NAMES]
     campaign = chaos.run_campaign(faults, 1, SEED, folder, print)
     return asyncio.run(asyncio.wait_for(campaign, CAMPAIGN_AT_MOST_S))
 

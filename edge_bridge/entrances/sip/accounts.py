@@ -5,12 +5,11 @@ from typing import Any, Protocol
 
 import pjsua2 as pj  # type: ignore[import-untyped]
 
-from edge_bridge.entrances.sip.signals import Registration, SipEvents, host_of, read_register_answer
+from edge_bridge.entrances.sip.signals import LOOPBACK, Registration, SipEvents, host_of, read_register_answer
 from process import logs
 
 log = logs.get(__name__)
 
-LOOPBACK = "127.0.0.1"
 EXPIRES_S = 120  # asked for; the registrar refreshes at half of what is granted
 # pjsip would refresh so long before the end itself: after ours, which pushes its own back. A larger number makes it
 # refresh every 5 s where no more is granted, and never where less is.

@@ -9,49 +9,39 @@ from typing import Any
 
 import pjsua2 as pj  # type: ignore[import-untyped]
 
-from edge_bridge.entrances.sip.signals import Handle, MediaSide, Refusal, SipEvents, host_of, port_of
+from edge_bridge.entrances.sip.signals import Handle, MediaSide, SipEvents, host_of, port_of
 from process import logs
 
 log = logs.get(__name__)
 
+NOT_ACCEPTABLE_HERE = 488
 DECLINE = 603
-UNAVAILABLE = 503
 
 
 class SipCall(pj.Call):  # type: ignore[misc]
-    """Everything runs on the SIP thread."""
-
     def __init__(self, account: Any, call_id: int, handle: Handle, owner: "CallOwner") -> None:
         super().__init__(account, call_id)
         self.handle = handle
+        self.is_up = False
         self._side: MediaSide | None = None
+        self._offer = ""  # the INVITE's
         self._owner = owner
         self._we_offered = False
-        self._undecided_offer: str | None = None  # came when nobody had taken the call yet
-        self._up = False
         self._hung_up_here = False
-
-    def decided(self, decision: MediaSide | Refusal) -> None:
-        """To be answered with that; ``ended`` will be told of a call that is to be taken, whatever comes first."""
-        self._side = None if isinstance(decision, Refusal) else decision
-
-    def has_offer(self) -> bool:
-        """Whether the INVITE brought SDP, in pjsip's own judgement."""
-        return bool(self.getInfo().remOfferer)
 
     def refuse(self, status: int) -> None:
         self._hung_up_here = True
         self._answer(status)
 
-    def take(self) -> None:
+    def take(self, side: MediaSide) -> None:
         """Ring and answer at once."""
-        if self._undecided_offer == "":
-            # pjsip has made an offer of its own, and there is no way to have it send another.
-            self.refuse(UNAVAILABLE)
+        self._side = side
+        answer = side.describe(self._offer) if self._offer else ""
+        if self._offer and not side.accepts:
+            self.refuse(NOT_ACCEPTABLE_HERE)
             return
         self._answer(180)
-        side, offer = self._side, self._undecided_offer
-        self._answer(200, side.describe(offer) if side is not None and offer is not None else "")
+        self._answer(200, answer)
 
     def _answer(self, status: int, sdp: str = "") -> None:
         parameters = pj.CallOpParam()
@@ -80,11 +70,10 @@ class SipCall(pj.Call):  # type: ignore[misc]
             log.exception("a call's state was lost")
 
     def let_go(self, status: int) -> None:
-        """The end: drop the last reference, tell the bridge."""
+        """The end: drop the last reference, tell the session."""
         self._owner.forget(self.handle)
-        if self._side is not None:
-            self._side = None
-            self._owner.events.ended(self.handle, status, not self._hung_up_here)
+        self._side = None
+        self._owner.events.ended(self.handle, status, not self._hung_up_here)
 
     def onCallTsxState(self, changed: Any) -> None:
         # Keep-alives, session refreshes, hold: the caller's phone is there even if it sends no audio.
@@ -97,13 +86,12 @@ class SipCall(pj.Call):  # type: ignore[misc]
     def onCallSdpCreated(self, created: Any) -> None:
         """pjsip has written its SDP: ours takes the place. Its own sockets are never named to anybody.
 
-        That of an INVITE is written as soon as ``onIncomingCall`` has returned.
+        An INVITE's comes before it is decided: ours is given with the answer, then.
         """
         try:
-            offer = str(created.remSdp.wholeSdp)
-            side = self._side
+            offer, side = str(created.remSdp.wholeSdp), self._side
             if side is None:
-                self._undecided_offer = offer
+                self._offer = offer
                 return
             self._we_offered = not offer
             created.sdp.wholeSdp = side.describe(offer)
@@ -117,8 +105,8 @@ class SipCall(pj.Call):  # type: ignore[misc]
             return
         try:
             codec = self._agreed_by(side) if self._we_offered else side.agreed()
-            if codec and not self._up:
-                self._up = True
+            if codec and not self.is_up:
+                self.is_up = True
                 self._owner.events.answered(self.handle, codec)
         except Exception:
             log.exception("a call's audio could not be connected")

@@ -1,13 +1,11 @@
-"""The pjsip thread: initialisation, events, commands and destruction all happen on it.
+"""pjsip: initialisation, events, commands and destruction, all on one thread.
 
-Other threads put commands in a queue and wake pjsip at once by a CRLF keep-alive datagram to its own SIP port;
-without it a command would wait up to POLL_MS.
+Whoever has a command for it wakes it by a keep-alive datagram to its own SIP port (``signals.WAKE``); without it a
+command would wait up to POLL_MS.
 """
 
 import contextlib
 import itertools
-import socket
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -19,6 +17,7 @@ import pjsua2 as pj  # type: ignore[import-untyped]
 from edge_bridge.entrances.sip import accounts, pacing
 from edge_bridge.entrances.sip.calls import CallOwner, SipCall
 from edge_bridge.entrances.sip.signals import (
+    LOOPBACK,
     MAX_ACCOUNTS,
     MAX_CALLS,
     Handle,
@@ -37,8 +36,7 @@ log = logs.get(__name__)
 
 POLL_MS = 100
 TIDY_EVERY_S = 5.0
-READY_WITHIN_S = 10.0
-STOPPED_WITHIN_S = 2.5  # libDestroy alone takes about a second
+HELD_AT_MOST_S = 12.0  # an INVITE: longer than a session takes to start and to read its lines
 PRIORITIES = {"PCMU/8000/1": 255, "PCMA/8000/1": 254}  # every other codec gets 0: never offered, never taken
 
 
@@ -81,57 +79,69 @@ class _Endpoint(pj.Endpoint):  # type: ignore[misc]
             log.exception("an INVITE was not paced")
 
 
-class SipEndpoint(CallOwner):
-    """One pjsua2 library, so one a process. Methods may be called from any thread and return at once."""
+@dataclass(slots=True)
+class _Held:
+    """An INVITE that is not decided yet."""
 
-    def __init__(self, address: SipAddress, events: SipEvents) -> None:
+    invite: Invite
+    until: float
+
+
+class SipEndpoint(CallOwner):
+    """One pjsua2 library, so one a process. Everything runs on the thread that opened it; commands are carried out by
+    ``work``, when pjsip has let go of what it was doing.
+    """
+
+    def __init__(self, address: SipAddress, events: SipEvents, first_handle: Handle) -> None:
         self.events = events
-        self.port = 0  # on loopback, once started
+        self.port = 0  # on loopback, once open
         self._address = address
         self._place = accounts.Place(address.contact, address.gate_port)
-        self._handles = itertools.count(1)
+        self._handles = itertools.count(first_handle)
         # The calls' only lasting references: ``forget`` drops one inside its own onCallState (see ``calls``).
         self._calls: dict[Handle, SipCall] = {}
-        self._held: dict[Handle, Invite] = {}  # not decided yet; their caller was told 100 Trying
+        self._held: dict[Handle, _Held] = {}
         self._accounts: dict[str, accounts.LineAccount] = {}
         self._leaving: dict[str, accounts.LineAccount] = {}
         self._commands: deque[Callable[[], None]] = deque()
-        self._stopping = False
-        self._failure: Exception | None = None
-        self._ready = threading.Event()
-        self._waker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._waker.setblocking(False)
-        self._thread = threading.Thread(target=self._run, name="pjsip", daemon=True)
+        self._library: Any = None
+        self._next_tidying = 0.0
 
-    # --- From any thread -------------------------------------------------------------------------------------
+    @property
+    def held(self) -> dict[Handle, Invite]:
+        """The INVITEs that wait for a decision."""
+        return {handle: held.invite for handle, held in self._held.items()}
 
-    def start(self) -> None:
-        """Return when SIP is open. Raises RuntimeError with pjsip's reason."""
-        self._thread.start()
-        if not self._ready.wait(READY_WITHIN_S):
-            raise RuntimeError(f"pjsip did not start within {READY_WITHIN_S:g} s")
-        if self._failure is not None:
-            raise self._failure
+    def is_up(self, handle: Handle) -> bool:
+        call = self._calls.get(handle)
+        return call is not None and call.is_up
 
-    def stop(self) -> bool:
-        """Hang up, unregister, destroy pjsip. False when it did not end in time: then leave by ``os._exit``."""
-        self._stopping = True
-        self._wake()
-        self._thread.join(STOPPED_WITHIN_S)
-        return not self._thread.is_alive()
+    # --- Commands --------------------------------------------------------------------------------------------
+
+    def decide(self, handle: Handle, decision: MediaSide | Refusal) -> None:
+        """What becomes of a held INVITE."""
+
+        def decide() -> None:
+            if self._held.pop(handle, None) is not None:
+                self._answer(handle, decision)
+
+        self._commands.append(decide)
 
     def hang_up(self, handle: Handle, status: int = 0) -> None:
-        def on_sip_thread() -> None:
+        def hang_up() -> None:
             call = self._calls.get(handle)
             if call is not None:
                 call.hang_up(status)
 
-        self._command(on_sip_thread)
+        self._commands.append(hang_up)
+
+    def hang_up_all(self) -> None:
+        self._commands.append(lambda: self._library.hangupAllCalls())
 
     def refer(self, handle: Handle, target: str) -> None:
         """Blind transfer; its fate comes to ``transfer_answered``."""
 
-        def on_sip_thread() -> None:
+        def refer() -> None:
             call = self._calls.get(handle)
             if call is None:
                 return
@@ -141,12 +151,12 @@ class SipEndpoint(CallOwner):
                 log.warning("REFER was not sent", reason=error.reason)
                 self.events.transfer_answered(handle, 500, True)
 
-        self._command(on_sip_thread)
+        self._commands.append(refer)
 
     def register(self, line: Registration) -> None:
         """Register a new line, or again a known one; its fate comes to ``registered``."""
 
-        def on_sip_thread() -> None:
+        def register() -> None:
             try:
                 sent = self._register(line)
             except pj.Error as error:
@@ -155,26 +165,51 @@ class SipEndpoint(CallOwner):
             if not sent:
                 self.events.registered(RegisterAnswer(line.line_id, 0))
 
-        self._command(on_sip_thread)
+        self._commands.append(register)
 
     def unregister(self, line_id: str) -> None:
-        def on_sip_thread() -> None:
+        def unregister() -> None:
             account = self._accounts.pop(line_id, None)
             if account is not None:
                 self._leaving[line_id] = account
                 account.setRegistration(False)
 
-        self._command(on_sip_thread)
+        self._commands.append(unregister)
 
-    def _command(self, command: Callable[[], None]) -> None:
-        self._commands.append(command)
-        self._wake()
+    # --- The library -----------------------------------------------------------------------------------------
 
-    def _wake(self) -> None:
-        with contextlib.suppress(OSError):
-            self._waker.sendto(b"\r\n\r\n", (accounts.LOOPBACK, self.port))
+    def poll(self) -> None:
+        """Wait for something to come, POLL_MS at most, and handle it."""
+        self._library.libHandleEvents(POLL_MS)
 
-    # --- The SIP thread --------------------------------------------------------------------------------------
+    def work(self) -> None:
+        """Carry out what was commanded."""
+        while self._commands:
+            try:
+                self._commands.popleft()()
+            except pj.Error as error:
+                log.warning("pjsip refused a command", reason=error.reason)
+            except Exception:
+                log.exception("a SIP command failed")
+        now = time.monotonic()
+        if now >= self._next_tidying:
+            self._next_tidying = now + TIDY_EVERY_S
+            self._free_left_accounts()
+            for handle, held in list(self._held.items()):
+                if now > held.until:
+                    self.decide(handle, Refusal(503))
+
+    def close(self) -> None:
+        """Hang up, unregister, destroy pjsip: about a second."""
+        with contextlib.suppress(pj.Error):
+            self._library.hangupAllCalls()
+        for account in [*self._accounts.values(), *self._leaving.values()]:
+            with contextlib.suppress(pj.Error):
+                account.shutdown()
+        self._accounts.clear()
+        self._leaving.clear()
+        self._library.libDestroy()
+        self._calls.clear()
 
     def _register(self, line: Registration) -> bool:
         """False when there is no room. Raises pj.Error."""
@@ -204,41 +239,16 @@ class SipEndpoint(CallOwner):
         self._accounts[line.line_id] = account
         return True
 
-    def _run(self) -> None:
+    def open(self) -> None:
+        """Raises RuntimeError with pjsip's reason."""
         try:
-            endpoint = self._open()
+            self._open()
         except pj.Error as error:
-            self._failure = RuntimeError(error.reason)
-            self._ready.set()
-            return
-        self._ready.set()
-        next_tidying = time.monotonic() + TIDY_EVERY_S
-        while not self._stopping:
-            endpoint.libHandleEvents(POLL_MS)
-            self._decide_held()
-            while self._commands:
-                try:
-                    self._commands.popleft()()
-                except pj.Error as error:
-                    log.warning("pjsip refused a command", reason=error.reason)
-                except Exception:
-                    log.exception("a SIP command failed")
-            if time.monotonic() >= next_tidying:
-                next_tidying = time.monotonic() + TIDY_EVERY_S
-                self._free_left_accounts()
-        with contextlib.suppress(pj.Error):
-            endpoint.hangupAllCalls()
-        for account in [*self._accounts.values(), *self._leaving.values()]:
-            with contextlib.suppress(pj.Error):
-                account.shutdown()
-        self._accounts.clear()
-        self._leaving.clear()
-        endpoint.libDestroy()
-        self._calls.clear()
+            raise RuntimeError(error.reason) from None
 
-    def _open(self) -> Any:
+    def _open(self) -> None:
         at = self._address
-        endpoint = _Endpoint()
+        endpoint = self._library = _Endpoint()
         endpoint.libCreate()
         endpoint.libInit(_library_config(at.log_level))
         endpoint.audDevManager().setNoDev()  # no clock either: pjsip sends no packet, and reads none
@@ -246,46 +256,23 @@ class SipEndpoint(CallOwner):
             endpoint.codecSetPriority(codec.codecId, PRIORITIES.get(codec.codecId, 0))
         transport = pj.TransportConfig()
         transport.port = 0  # any that is free
-        transport.boundAddress = accounts.LOOPBACK
+        transport.boundAddress = LOOPBACK
         identity = endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
         self.port = int(endpoint.transportGetInfo(identity).localName.rpartition(":")[2])
         endpoint.libStart()
         account = accounts.LineAccount("", self)
         account.create(accounts.peer_config(self._place), True)
         self._accounts[""] = account
-        return endpoint
 
     def incoming(self, account: Any, call_id: int, message: str, source: str) -> None:
-        """Decide and answer within the callback: the caller's 200 waits for no other thread."""
+        """Its caller has got 100 Trying. It is never answered within the callback: an INVITE without SDP that ends
+        there takes the process with it (pjsip frees it a second time, an assertion in sip_transport.c).
+        """
         handle = next(self._handles)
         invite = read_invite(message, source)
-        decision = self.events.invited(handle, invite)
-        call = self._calls[handle] = SipCall(account, call_id, handle, self)
-        if decision is None:
-            self._held[handle] = invite
-            return
-        call.decided(decision)
-        if call.has_offer():
-            self._answer(handle, decision)
-        else:
-            # An INVITE without SDP that ends inside its callback takes the process with it: pjsip frees the request
-            # a second time once the callback has returned (an assertion in sip_transport.c). As a command it is
-            # answered as soon as pjsip has let go of it. The others are not put off: a few refused ones in a burst
-            # would hold all four calls that pjsip has room for.
-            self._commands.append(lambda: self._answer(handle, decision))
-
-    def _decide_held(self) -> None:
-        """Ask again. pjsip has let go of these INVITEs, so that one without SDP may be refused, too."""
-        for handle, invite in list(self._held.items()):
-            decision: MediaSide | Refusal | None = Refusal(500)
-            try:
-                decision = self.events.invited(handle, invite)
-            except Exception:
-                log.exception("a held INVITE was lost")
-            if decision is not None:
-                del self._held[handle]
-                self._calls[handle].decided(decision)
-                self._answer(handle, decision)
+        self._calls[handle] = SipCall(account, call_id, handle, self)
+        self._held[handle] = _Held(invite, time.monotonic() + HELD_AT_MOST_S)
+        self.events.invited(handle, invite)
 
     def _answer(self, handle: Handle, decision: MediaSide | Refusal) -> None:
         call = self._calls.get(handle)
@@ -295,7 +282,7 @@ class SipEndpoint(CallOwner):
             if isinstance(decision, Refusal):
                 call.refuse(decision.status)
             else:
-                call.take()
+                call.take(decision)
         except pj.Error as error:
             log.warning("an INVITE could not be answered", reason=error.reason)
             with contextlib.suppress(pj.Error):

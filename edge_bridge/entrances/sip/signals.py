@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote
 
+from edge_bridge.media.rtp.ice import IceLite
+
 # Compiled into the public pjsua2 wheel. A build with larger limits needs only these changed.
 MAX_CALLS = 4  # PJSUA_MAX_CALLS: the fifth INVITE gets 486 from pjsip itself
 MAX_ACCOUNTS = 8  # PJSUA_MAX_ACC: the ninth account aborts the process
@@ -19,19 +21,27 @@ _CONTEXT = re.compile(r";phone-context=(\+[0-9]{1,6})(?:;|$)", re.IGNORECASE)  #
 _NUMBER = re.compile(r"^\+?[0-9*#]{2,20}$")
 _TARGET = re.compile(r"^sips?:[^\s<>\"@]+@[^\s<>\"@]+$", re.IGNORECASE)
 
+LOOPBACK = "127.0.0.1"
+WAKE = b"\r\n\r\n"
+"""A keep-alive (RFC 5626): sent to a signaller's SIP port, it wakes pjsip and does nothing else."""
+
 SOURCE_HEADER = "X-Edge-Source"
 """``host:port`` of who really sent it: written by the gate, and taken out of what comes from outside."""
 
-Handle = int  # names one call for the life of the process; never used twice
+Handle = int  # names one call for the life of the node; never used twice
 
 
 class MediaSide(Protocol):
-    """One call's media, which SIP only settles; called on the SIP thread."""
+    """One call's media, which SIP only settles; asked within pjsip's callbacks, which wait for nobody."""
 
     def describe(self, offer: str) -> str:
         """SDP of ours: the answer to ``offer``, or an offer when that is "". All lines declined where it can't be
         taken. In force once ``agreed`` or ``agreed_by`` says so.
         """
+
+    @property
+    def accepts(self) -> bool:
+        """Whether there is a line of the last offer that isn't declined."""
 
     def agreed(self) -> str:
         """Our last answer is in force, if there is a new one. Gives the codec; "" while the caller holds."""
@@ -65,6 +75,15 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """Take the call, with its audio here: the address that SDP names, RTP's port, our ICE credentials."""
+
+    host: str
+    port: int
+    ice: IceLite
+
+
+@dataclass(frozen=True, slots=True)
 class Registration:
     """One line at its trunk. ``registrar`` is the trunk's domain or ``host:port``."""
 
@@ -91,10 +110,10 @@ class RegisterAnswer:
 
 
 class SipEvents(Protocol):
-    """Called on the SIP thread: must return at once and must not wait for anything."""
+    """What a signaller's pjsua2 tells, on the signaller's one thread: must return at once."""
 
-    def invited(self, handle: Handle, invite: Invite) -> MediaSide | Refusal | None:
-        """Take the call with this media, or refuse it. None: it is not known yet; asked again soon."""
+    def invited(self, handle: Handle, invite: Invite) -> None:
+        """An INVITE waits for a decision (``SipEndpoint.decide``)."""
 
     def answered(self, handle: Handle, codec: str) -> None:
         """Audio flows both ways; ``codec`` is PCMU or PCMA. Once a call."""
@@ -106,7 +125,7 @@ class SipEvents(Protocol):
         """How far a REFER got: the status of the new call."""
 
     def ended(self, handle: Handle, status: int, by_caller: bool) -> None:
-        """The dialog is over; the handle is free. Once a call that was taken."""
+        """The dialog is over, or the INVITE cancelled; the handle is free. Once a call."""
 
     def registered(self, answer: RegisterAnswer) -> None:
         """A REGISTER was answered, or not."""

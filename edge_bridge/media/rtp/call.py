@@ -1,23 +1,39 @@
-"""One call's media between SIP and the event loop: writes its SDP, and has its stream do what was agreed."""
+"""One call's media: has its stream do what SIP has settled."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import msgspec
 
 from edge_bridge.media.audio import Sound
 from edge_bridge.media.rtp import sdp
 from edge_bridge.media.rtp.ice import IceLite
 from edge_bridge.media.rtp.pacer import Pacer
-from edge_bridge.media.rtp.packets import PCMA
+from edge_bridge.media.rtp.packets import MAX_PACKET_BYTES
 from edge_bridge.media.rtp.ports import PortPair, PortRange
-from edge_bridge.media.rtp.stream import RtpStream
+from edge_bridge.media.rtp.stream import FRAME_S, FRAME_SAMPLES, RtpStream, StreamState
 from edge_bridge.settings import Network
 from process import logs
 
 log = logs.get(__name__)
 
 LIFE_CHECK_S = 1.0
+# How far a successor's first packet is beyond what its predecessor can have sent: a late clock may have caught up.
+JUMP_FRAMES = 5
+MOST_WAITING = 2000  # packets that came while nobody listened
+
+
+class MediaState(msgspec.Struct, frozen=True):
+    """What a successor needs of a call's media: ``stream`` as it was ``at``, by the monotonic clock that all processes
+    of a machine share.
+    """
+
+    stream: StreamState
+    sip_host: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,86 +50,54 @@ class RtpNode:
 
 @dataclass(frozen=True, slots=True)
 class MediaEvents:
-    """Called on the loop: for each DTMF key, and once when nobody is there any more."""
+    """Called on the loop: for each DTMF key, once when nobody is there any more, and whenever a successor would have to
+    know more than what it can reckon.
+    """
 
     pressed: Callable[[str], None]
     dead: Callable[[], None]
+    moved: Callable[[MediaState], None]
 
 
 class CallMedia:
-    """What ``signals.MediaSide`` asks is the SIP thread's; ``close`` and ``stream`` are the event loop's."""
+    """One call's stream on a pair of ports, which it takes; SIP settles what is agreed (see ``description``)."""
 
     def __init__(self, node: RtpNode, pair: PortPair, sip_host: str, sound: Sound, events: MediaEvents) -> None:
-        self.stream: RtpStream | None = None
+        self.ice = IceLite.fresh()
+        self.stream: RtpStream | None = RtpStream(pair, sound, events.pressed, node.peers, node.nat_networks)
         self._node = node
         self._pair = pair
         self._sip_host = sip_host
-        self._sound = sound
         self._events = events
-        self._speaker = sdp.Speaker(node.host, pair.port)
-        self._ice = IceLite.fresh()
-        self._described: sdp.Agreement | None = None
-        self._in_force: sdp.Agreement | None = None
-        self._life_check: asyncio.TimerHandle | None = None
-        self._on_loop(self._open)
+        self._told: StreamState | None = None
+        self._life_check = node.loop.call_later(LIFE_CHECK_S, self._check_life)
 
-    # --- The SIP thread --------------------------------------------------------------------------------------
+    @classmethod
+    def resume(cls, node: RtpNode, pair: PortPair, state: MediaState, sound: Sound, events: MediaEvents) -> "CallMedia":
+        """Go on in the stream of a process that is gone, on its sockets: 50 packets a second were sent since."""
+        media = cls(node, pair, state.sip_host, sound, events)
+        _drain(pair)
+        frames = max(int((time.monotonic() - state.at) / FRAME_S), 0) + JUMP_FRAMES
+        now = msgspec.structs.replace(
+            state.stream,
+            sequence=(state.stream.sequence + frames) & 0xFFFF,
+            timestamp=(state.stream.timestamp + frames * FRAME_SAMPLES) & 0xFFFFFFFF,
+        )
+        media.stream = RtpStream.resume(now, pair, sound, events.pressed, node.peers, node.nat_networks)
+        node.pacer.add(media.stream)
+        return media
 
-    def describe(self, offer: str) -> str:
-        self._described = None
-        if not offer:
-            return self._speaker.offer()
-        try:
-            media = sdp.parse(offer)
-        except sdp.SdpError as error:
-            log.info("an offer can't be read", why=str(error))
-            return self._speaker.refusal([])
-        try:
-            index, self._described = sdp.choose(media, self._ice)
-        except sdp.SdpError:
-            return self._speaker.refusal(media)
-        return self._speaker.answer(media, index, self._described)
-
-    def agreed(self) -> str:
-        if self._described is not None:
-            self._settle(self._described)
-        return self._codec()
-
-    def agreed_by(self, host: str, port: int, payload_type: int, held: bool) -> str:
-        codec: sdp.Codec = "PCMA" if payload_type == PCMA else "PCMU"
-        rtcp = (host, min(port + 1, 65_535))
-        self._settle(sdp.Agreement(codec, payload_type, sdp.OUR_EVENT_TYPE, (host, port), rtcp, False, held))
-        return self._codec()
+    def agree(self, agreement: sdp.Agreement) -> None:
+        """From now on so."""
+        if self.stream is not None:
+            self.stream.agree(agreement, self._sip_host)
+            self._node.pacer.add(self.stream)
+            self._tell()
 
     def seen(self) -> None:
-        def on_loop() -> None:
-            if self.stream is not None:
-                self.stream.sign_of_life()
-
-        self._on_loop(on_loop)
-
-    def _settle(self, agreement: sdp.Agreement) -> None:
-        self._described, self._in_force = None, agreement
-
-        def on_loop() -> None:
-            if self.stream is not None:
-                self.stream.agree(agreement, self._sip_host)
-                self._node.pacer.add(self.stream)
-
-        self._on_loop(on_loop)
-
-    def _codec(self) -> str:
-        return self._in_force.codec if self._in_force is not None and not self._in_force.held else ""
-
-    def _on_loop(self, do: Callable[[], None]) -> None:
-        self._node.loop.call_soon_threadsafe(do)
-
-    # --- The event loop --------------------------------------------------------------------------------------
-
-    def _open(self) -> None:
-        node = self._node
-        self.stream = RtpStream(self._pair, self._sound, self._events.pressed, node.peers, node.nat_networks)
-        self._life_check = node.loop.call_later(LIFE_CHECK_S, self._check_life)
+        """The caller's phone sent something by SIP."""
+        if self.stream is not None:
+            self.stream.sign_of_life()
 
     def _check_life(self) -> None:
         node, stream = self._node, self.stream
@@ -123,15 +107,30 @@ class CallMedia:
             log.warning("nothing from the caller for too long; hanging up")
             self._events.dead()
             return
+        self._tell()
         self._life_check = node.loop.call_later(LIFE_CHECK_S, self._check_life)
+
+    def _tell(self) -> None:
+        """When something changed besides the numbers, which follow from the time."""
+        state, told = self.state(), self._told
+        if state is None:
+            return
+        numbers = (state.stream.sequence, state.stream.timestamp)
+        if told is None or msgspec.structs.replace(told, sequence=numbers[0], timestamp=numbers[1]) != state.stream:
+            self._told = state.stream
+            self._events.moved(state)
+
+    def state(self) -> MediaState | None:
+        """None before anything is agreed on."""
+        stream = self.stream.state() if self.stream is not None else None
+        return None if stream is None else MediaState(stream, self._sip_host, time.monotonic())
 
     def close(self) -> None:
         """The call is over: its port may rest."""
         stream, self.stream = self.stream, None
         if stream is None:
             return
-        if self._life_check is not None:
-            self._life_check.cancel()
+        self._life_check.cancel()
         self._node.pacer.remove(stream)
         stream.close()
         self._node.ports.take_back(self._pair)
@@ -149,3 +148,11 @@ class CallMedia:
             malformed=figures.malformed,
             flooded=figures.flooded,
         )
+
+
+def _drain(pair: PortPair) -> None:
+    """What came meanwhile is too old to be heard."""
+    for one in (pair.rtp, pair.rtcp):
+        with contextlib.suppress(OSError):
+            for _ in range(MOST_WAITING):
+                one.recv(MAX_PACKET_BYTES)

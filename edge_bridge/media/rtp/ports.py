@@ -58,7 +58,7 @@ def bind_pair(host: str, port: int) -> PortPair:
 
 
 class PortRange:
-    """The ports from ``first`` to ``last``. ``lend`` and ``give_back`` belong to one thread, ``take_back`` to any."""
+    """The ports from ``first`` to ``last``."""
 
     def __init__(self, host: str, first: int, last: int, resting: Collection[int] = ()) -> None:
         self._host = host
@@ -87,6 +87,14 @@ class PortRange:
     def is_listening(self) -> bool:
         """Whether pairs are bound that may be lent soon, within LISTEN_S if they stay quiet."""
         return bool(self._ready)
+
+    def adopt(self, port: int, rtp: int, rtcp: int) -> PortPair:
+        """A pair that another process has bound and lent, by its descriptors."""
+        sockets = [socket.socket(fileno=descriptor) for descriptor in (rtp, rtcp)]
+        for one in sockets:
+            one.setblocking(False)
+        self._lent.add(port)
+        return PortPair(port, sockets[0], sockets[1], bound_at=time.monotonic())
 
     def give_back(self, pair: PortPair) -> None:
         """Nobody was told of it: the next one may have it."""
@@ -117,7 +125,7 @@ class PortRange:
 
     def used(self) -> tuple[int, ...]:
         """The ports that somebody may send to: those of calls, and those at rest."""
-        return (*list(self._lent), *list(self._resting))
+        return (*self._lent, *self._resting)
 
     def close(self) -> None:
         while self._ready:

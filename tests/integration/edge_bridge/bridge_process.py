@@ -1,6 +1,5 @@
 """A real bridge as a process of its own: pjsua2 never runs inside pytest."""
 
-import contextlib
 import json
 import os
 import signal
@@ -125,22 +124,66 @@ class BridgeProcess:
                 self.process.wait(5)
             self._log.close()
 
-    def workers(self) -> list[int]:
-        """The worker processes' ids."""
-        return self._children("edge_bridge.worker")
+    def sessions(self) -> list[int]:
+        """The session processes' ids."""
+        return self._forked("session")
+
+    def signallers(self) -> list[int]:
+        """The signaller processes' ids, the oldest first."""
+        return self._forked("signaller")
+
+    def nurseries(self) -> list[int]:
+        """The nursery processes' ids."""
+        return self._running("edge_bridge.nursery")
 
     def gates(self) -> list[int]:
         """The gate processes' ids."""
-        return self._children("edge_bridge.entrances.sip.gate")
+        return self._running("edge_bridge.entrances.sip.gate")
 
-    def _children(self, module: str) -> list[int]:
+    def processes(self) -> list[int]:
+        """All but the supervisor."""
+        return [*self.gates(), *self.nurseries(), *self.sessions(), *self.signallers()]
+
+    def kill(self, pids: list[int]) -> None:
+        """By ``kill -9``."""
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+
+    def _forked(self, name: str) -> list[int]:
+        """By the names that they give themselves. They are the nursery's children, or those of one that died."""
         assert self.process is not None
-        found = []
-        for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
-            with contextlib.suppress(OSError):
-                if module.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
-                    found.append(int(pid))
-        return found
+        parents = [self.process.pid, *_children(self.process.pid)]
+        return sorted({pid for parent in parents for pid in _children(parent) if _name(pid).split(" ")[0] == name})
+
+    def _running(self, module: str) -> list[int]:
+        assert self.process is not None
+        # A fork has its nursery's command line, and another name.
+        return [
+            pid
+            for pid in _children(self.process.pid)
+            if module in _command(pid) and _name(pid).split(" ")[0] not in ("session", "signaller")
+        ]
 
     def log_text(self) -> str:
         return (self.folder / "bridge.log").read_text(errors="replace")
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+    except OSError:
+        return []
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _command(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+    except OSError:
+        return []

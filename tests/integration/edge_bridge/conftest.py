@@ -125,7 +125,7 @@ def seeded(module_database: Database, master_key: str) -> Database:
 
 
 async def until_it_drains(bridge: BridgeProcess) -> None:
-    """Until its worker refuses calls: the supervisor says that it drains a moment before the worker knows."""
+    """Until its gate refuses calls: the supervisor says that it drains a moment before the gate knows."""
     async with asyncio.timeout(10):
         while "draining" not in (await asyncio.to_thread(bridge.missing) or {}):
             await asyncio.sleep(0.02)

@@ -30,6 +30,7 @@ class HandledCall:
         self.start: dict[str, Any] = {}
         self.stopped: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.closed: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        self.joined = asyncio.Event()
         self.marked = asyncio.Event()
         self.heard_by_caller = asyncio.Event()  # for the test to say
         self._response = response
@@ -49,6 +50,7 @@ class HandledCall:
         await self.accept()
         await self.dial()
         await self.line(call_lane.ConnectedLine())
+        self.joined.set()
 
     async def end(self, outcome: Outcome, order_id: str | None = None) -> None:
         await self.line(call_lane.EndedLine(outcome, order_id))

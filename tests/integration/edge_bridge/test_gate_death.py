@@ -1,4 +1,4 @@
-"""``kill -9`` of the gate, and of the worker behind it: whose calls go on, and whose are ended in order."""
+"""``kill -9`` of the gate, and of signallers behind it: whose calls go on, and whose are ended in order."""
 
 import asyncio
 import itertools
@@ -74,11 +74,13 @@ async def test_a_call_can_be_hung_up_by_the_bridge_after_its_gate_died(start: St
         await asyncio.wait_for(caller.hung_up.wait(), 20)  # no handler: the busy message, and BYE
 
 
-async def test_the_bye_of_a_dead_workers_call_is_repeated_until_it_is_answered(start: Start, seeded: Database) -> None:
+async def test_the_bye_of_a_dead_signallers_call_is_repeated_until_it_is_answered(
+    start: Start, seeded: Database
+) -> None:
     bridge = await asyncio.to_thread(start)
     with RawSip(bridge.target) as phone:
         assert await asyncio.to_thread(lambda: phone.call(BUSY)) == 200
-        os.kill(bridge.workers()[0], signal.SIGKILL)
+        bridge.kill(bridge.signallers())
         died = time.monotonic()
         byes = [await asyncio.to_thread(phone.receive) for _ in range(3)]
         took_s = time.monotonic() - died
@@ -93,11 +95,11 @@ async def test_the_bye_of_a_dead_workers_call_is_repeated_until_it_is_answered(s
     assert again == 481
 
 
-async def test_a_dead_workers_caller_is_answered_while_being_hung_up(start: Start, seeded: Database) -> None:
+async def test_a_dead_signallers_caller_is_answered_while_being_hung_up(start: Start, seeded: Database) -> None:
     bridge = await asyncio.to_thread(start)
     with RawSip(bridge.target) as phone:
         assert await asyncio.to_thread(lambda: phone.call(BUSY)) == 200
-        os.kill(bridge.workers()[0], signal.SIGKILL)
+        bridge.kill(bridge.signallers())
         bye = await asyncio.to_thread(phone.receive, ENDED_WITHIN_S)
         assert bye is not None
         statuses = await asyncio.to_thread(
@@ -112,17 +114,16 @@ async def test_a_dead_workers_caller_is_answered_while_being_hung_up(start: Star
     assert statuses == [200, 200, 200]
 
 
-async def test_who_calls_while_there_is_no_worker_is_held_for_the_next_one(start: Start, seeded: Database) -> None:
+async def test_who_calls_while_there_is_no_signaller_is_held_for_the_next_one(start: Start, seeded: Database) -> None:
     bridge = await asyncio.to_thread(start)
-    os.kill(bridge.workers()[0], signal.SIGKILL)
+    bridge.kill(bridge.signallers())
     async with Caller(bridge.target, BUSY) as caller:
         assert (await caller.invite(10)).status == 200
 
 
-async def test_gate_and_worker_killed_together_the_next_gate_hangs_up(start: Start, seeded: Database) -> None:
+async def test_gate_and_signallers_killed_together_the_next_gate_hangs_up(start: Start, seeded: Database) -> None:
     bridge = await asyncio.to_thread(start)
     async with Caller(bridge.target, BUSY) as caller:
         assert (await caller.invite()).status == 200
-        for pid in (*bridge.gates(), *bridge.workers()):
-            os.kill(pid, signal.SIGKILL)
+        bridge.kill([*bridge.gates(), *bridge.signallers()])
         await asyncio.wait_for(caller.hung_up.wait(), BOTH_AGAIN_WITHIN_S)

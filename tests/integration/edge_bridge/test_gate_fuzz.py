@@ -47,7 +47,7 @@ def mutated(message: bytes, chance: random.Random) -> bytes:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_no_broken_message_of_a_peer_ends_the_worker(start: Start, seeded: Database, seed: int) -> None:
     bridge = start(SIP_REQUESTS_PER_S="100000", SIP_IN_DIALOG_PER_S="100000")
-    workers, gates = bridge.workers(), bridge.gates()
+    processes = bridge.processes()
     chance = random.Random(seed)
     with RawSip(bridge.target) as phone, RawSip(bridge.target) as talker:
         assert talker.call(BUSY) == 200
@@ -74,6 +74,5 @@ def test_no_broken_message_of_a_peer_ends_the_worker(start: Start, seeded: Datab
         assert phone.ask("BYE", phone.remote_uri) == 200
     assert ended is not None
     assert ended.status == 200
-    assert bridge.workers() == workers
-    assert bridge.gates() == gates
+    assert set(processes) <= set(bridge.processes())
     assert "a SIP message was lost" not in bridge.log_text()

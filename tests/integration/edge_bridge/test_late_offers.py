@@ -21,10 +21,10 @@ LONGEST_GAP_S = 0.3  # ten times a jittery packet's, on a busy machine
 
 async def test_a_stranger_whose_invite_has_no_sdp_gets_403_and_the_worker_lives(start: Start, seeded: Database) -> None:
     bridge = await asyncio.to_thread(start, SIP_PEERS="127.0.0.9/32", SIP_STRANGER_ANSWER_S="0")
-    workers = bridge.workers()
+    processes = bridge.processes()
     statuses = await asyncio.to_thread(refused_late_offers, bridge.target, BUSY, 3)
     assert statuses == [403, 403, 403]
-    assert bridge.workers() == workers
+    assert set(processes) <= set(bridge.processes())
 
 
 async def test_an_invite_without_sdp_gets_503_while_it_drains_and_the_call_in_progress_goes_on(
@@ -44,7 +44,7 @@ async def test_an_invite_without_sdp_gets_503_while_it_drains_and_the_call_in_pr
 async def test_a_call_keeps_its_audio_both_ways_beside_a_hundred_refused_invites_without_sdp(
     scene: Scene, handler: HandlerApp
 ) -> None:
-    workers = scene.bridge.workers()
+    processes = scene.bridge.processes()
     async with Caller(scene.bridge.target, BUSY) as caller:
         await caller.invite()
         call = await handler.call(1)
@@ -57,7 +57,7 @@ async def test_a_call_keeps_its_audio_both_ways_beside_a_hundred_refused_invites
         arrivals = [began, *(packet.at for packet in caller.rtp.received if packet.at > began), time.monotonic()]
         assert not caller.hung_up.is_set()
     assert statuses == [404] * 100
-    assert scene.bridge.workers() == workers
+    assert set(processes) <= set(scene.bridge.processes())
     assert heard_s > took_s - 0.5  # more is audio that had waited for the handler
     assert max(after - before for before, after in itertools.pairwise(arrivals)) < LONGEST_GAP_S
 

@@ -2,10 +2,8 @@
 
 import asyncio
 import audioop
-import os
 import random
 import re
-import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -17,8 +15,8 @@ from protocols import call_lane
 from softphone.caller import Caller
 from softphone.media import PCMA, PCMU, VOICE_RMS
 from tests.conftest import Database
-from tests.integration.edge_bridge.bridge_process import BridgeProcess
 from tests.integration.edge_bridge.conftest import BUSY, FORWARD, MESSAGE, Scene, Start, tone
+from tests.integration.edge_bridge.dying import replace_signallers
 from tests.integration.edge_bridge.handler_app import HandledCall, HandlerApp
 from tests.integration.edge_bridge.late_offers import LateOffer
 
@@ -153,17 +151,7 @@ def ten_pairs() -> dict[str, str]:
     return {"RTP_PORT_MIN": str(first), "RTP_PORT_MAX": str(first + 19)}
 
 
-async def replace_worker(bridge: BridgeProcess) -> None:
-    """Kill the worker and wait until the next one takes calls."""
-    before = bridge.workers()
-    os.kill(before[0], signal.SIGKILL)
-    async with asyncio.timeout(20):
-        while not bridge.workers() or bridge.workers() == before:
-            await asyncio.sleep(0.02)
-    await asyncio.to_thread(bridge.wait_ready)
-
-
-async def test_the_phones_of_a_dead_worker_talk_on_and_are_heard_on_no_later_call(
+async def test_the_phones_of_dead_signallers_talk_on_and_are_heard_on_no_later_call(
     start: Start, seeded: Database
 ) -> None:
     # Without care, four calls could hardly miss the four ports that are still sent to.
@@ -179,7 +167,7 @@ async def test_the_phones_of_a_dead_worker_talk_on_and_are_heard_on_no_later_cal
             old.append(audio_port(caller.answer_sdp))
         old_calls = len(handler.calls)
         await asyncio.sleep(1.2)  # the supervisor is told each second
-        await replace_worker(bridge)
+        await replace_signallers(bridge)
         for place, line in enumerate(lines):
             caller = await phones.enter_async_context(Caller(bridge.target, line))
             assert (await caller.invite()).status == 200

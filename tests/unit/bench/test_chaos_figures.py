@@ -99,7 +99,7 @@ def test_an_order_of_another_caller_under_this_call_is_invented() -> None:
 
 def test_a_yes_cut_by_the_bridges_death_has_to_be_kept_for_the_restaurant() -> None:
     lost = replace(ROW, outcome="lost", order_id=None)
-    cut = Round(FAULTS["worker-kill"], [call()], hit=Hit(9.5), books=books(row=lost))
+    cut = Round(FAULTS["signaller-kill"], [call()], hit=Hit(9.5), books=books(row=lost))
     assert not figure([cut], "not kept").ok
     cut.books = books(row=lost, kept=("call-1",))
     assert figure([cut], "not kept").ok
@@ -112,7 +112,7 @@ def test_a_campaign_without_any_agreement_shows_nothing() -> None:
 
 def test_a_yes_long_before_the_bridges_death_has_no_excuse() -> None:
     lost = replace(ROW, outcome="lost", order_id=None)
-    rounds = [Round(FAULTS["worker-kill"], [call()], hit=Hit(15.0), books=books(row=lost, kept=("call-1",)))]
+    rounds = [Round(FAULTS["signaller-kill"], [call()], hit=Hit(15.0), books=books(row=lost, kept=("call-1",)))]
     assert not figure(rounds, "stored exactly once").ok
 
 
@@ -131,7 +131,7 @@ def test_a_lease_that_is_left_is_told() -> None:
 
 
 def test_the_silence_of_a_dead_bridge_explains_itself_and_another_does_not() -> None:
-    dead = Round(FAULTS["worker-kill"], [call(silence_s=12.0)], hit=Hit(3.0), books=books(ORDER))
+    dead = Round(FAULTS["signaller-kill"], [call(silence_s=12.0)], hit=Hit(3.0), books=books(ORDER))
     frozen = Round(FAULTS["handler-stop"], [call(silence_s=6.0)], books=books(ORDER))
     assert figure([dead], "silence").ok
     assert figure([dead, frozen], "silence").value == 6.0

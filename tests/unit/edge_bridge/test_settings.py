@@ -41,7 +41,7 @@ def test_a_node_is_called_as_it_is_told_or_else_as_its_host() -> None:
         ("MASTER_KEY", "too short"),
         ("K_CE_OVERRIDES", "{"),
         ("K_SINK", "call-handler"),
-        ("MAX_CALLS", "5"),
+        ("MAX_CALLS", "401"),
         ("SIP_PORT", "70000"),
         ("HANDLER_NAMESPACE", "Allo Resto"),
         ("RTP_NAT_PEERS", "here"),
@@ -55,6 +55,12 @@ def test_a_node_is_called_as_it_is_told_or_else_as_its_host() -> None:
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
         settings(**{name: value})
+
+
+def test_the_rtp_ports_have_to_suffice_for_the_calls() -> None:
+    with pytest.raises(SettingsError, match="MAX_CALLS=300 needs 604 ports"):
+        settings(MAX_CALLS="300", RTP_PORT_MIN="10000", RTP_PORT_MAX="10500")
+    settings(MAX_CALLS="300", RTP_PORT_MIN="10000", RTP_PORT_MAX="10603")
 
 
 def test_rtp_has_a_thousand_ports_or_those_that_are_said() -> None:

@@ -144,7 +144,7 @@ class Gate:
         if self._is_past(message, source):
             return
         verdict: str | Answer | None = admission.unfit_body(message, self._config.sip_max_body)
-        node = self._node()
+        node = self._node(message)
         if verdict is None:
             verdict = admission.new_call(message, source[0], node)
         if isinstance(verdict, str) and self._dialogs.full:
@@ -168,13 +168,17 @@ class Gate:
             self.figures.dropped["repeated"] += 1
         return answer is not None
 
-    def _node(self) -> admission.Node:
-        free = self._free_places()
+    def _node(self, message: Message | None = None) -> admission.Node:
+        """As a new call sees it, which may be held already."""
+        taken = self._dialogs.per_worker()
+        busy = sum(taken[number] for number in self._workers)
+        held = self._held.keys() - ({(message.call_id, message.from_tag)} if message is not None else set())
         return admission.Node(
             book=self._book,
             lines_read=self._lines_read,
             draining=self._draining,
-            free_places=sum(free.values()) if free else 1,  # without workers a call waits for one
+            # Of the whole node: where all workers are full, or there is none, a call waits for the next one.
+            free_places=self._config.max_calls - busy - len(held) if self._workers else 1,
             retry_after_s=self._config.sip_retry_after_s,
         )
 
@@ -184,7 +188,8 @@ class Gate:
         return {one.number: one.places - taken[one.number] for one in self._workers.values() if one.places}
 
     def _freest(self) -> ipc.WorkerUp | None:
-        free = self._free_places()
+        """None when all are full, or there is none."""
+        free = {number: places for number, places in self._free_places().items() if places > 0}
         return self._workers[max(free, key=free.__getitem__)] if free else None
 
     def _repeated(self, message: Message, source: Address, kind: Kind, dialog: Dialog) -> None:
@@ -209,7 +214,7 @@ class Gate:
         return self._config.trusted_identity == "all" or self._config.trusted_identity == f"{kind}s"
 
     def _hold(self, message: Message, source: Address, kind: Kind) -> None:
-        """Until the next worker takes calls; the last of a repeated INVITE counts."""
+        """Until the next worker takes calls, or one has a place again; the last of a repeated INVITE counts."""
         key = (message.call_id, message.from_tag)
         since = self._held[key].since if key in self._held else time.monotonic()
         if key in self._held or len(self._held) < self._config.max_calls:
@@ -390,10 +395,7 @@ class Gate:
         match message:
             case ipc.WorkerUp():
                 self._workers[message.number], self._numbers[message.port] = message, message.number
-                if message.places:
-                    held, self._held = list(self._held.values()), {}
-                    for one in held:
-                        self._invited(one.message, one.source, one.kind)
+                self._invite_held()
             case ipc.WorkerDown():
                 gone = self._workers.pop(message.number, None)
                 if gone is not None and self._numbers.get(gone.port) == message.number:
@@ -418,6 +420,14 @@ class Gate:
         self._book = AddressBook(known, self._config.peers(), trunks)
         self._lines_read, self._draining = lines.read, lines.draining
         self._sources.use(self._book)
+
+    def _invite_held(self) -> None:
+        held, self._held = list(self._held.values()), {}
+        for one in held:
+            self._invited(one.message, one.source, one.kind)
+            key = (one.message.call_id, one.message.from_tag)
+            if key in self._held:
+                self._held[key] = one  # since when it waits
 
     def _give_up_orphans(self) -> None:
         """Hang up the dialogs whose worker is dead; refuse what they had not answered."""
@@ -466,6 +476,8 @@ class Gate:
         if dialog.state != "asked":
             self._past.ended(dialog, bye_sequence, bye_answer)
         self._tell(ipc.Gone(dialog.call_id, dialog.remote_tag))
+        if self._held and self._freest() is not None:
+            asyncio.get_running_loop().call_soon(self._invite_held)
 
     async def keep_tidy(self) -> None:
         """Until cancelled: what is too old goes, and the figures are told."""

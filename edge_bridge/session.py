@@ -1,7 +1,7 @@
-"""The worker process: SIP, the media socket and the call lane, composed. Started by the supervisor only.
+"""The session process: the calls' audio, the media socket and the call lane, composed. Forked by the nursery.
 
-``python -m edge_bridge.worker DESCRIPTOR GATE_PORT [PORT …]``: the inherited end of ``control.pair()``, where the gate
-takes SIP on loopback, and the ports of RTP that the worker before had: their phones may talk on.
+It takes SIP's calls from the signallers, which outlive it: the supervisor gives it the link of each, and the calls that
+a session before it had.
 """
 
 import asyncio
@@ -25,7 +25,6 @@ from edge_bridge.calls.lane import LaneClient
 from edge_bridge.calls.news import CallFeed, NewsDesk
 from edge_bridge.calls.switchboard import Switchboard
 from edge_bridge.entrances.doors import Doors
-from edge_bridge.entrances.sip.endpoint import SipAddress, SipEndpoint
 from edge_bridge.entrances.sip.gate import ipc
 from edge_bridge.entrances.sip.signals import RegisterAnswer
 from edge_bridge.lines.directory import Directory, keys_of
@@ -40,7 +39,7 @@ from edge_bridge.media.server import MediaServer
 from edge_bridge.node import control
 from edge_bridge.settings import EdgeSettings, cannot_listen
 from eventing.cloudevents import overrides
-from process import logs, metrics, settings
+from process import logs, metrics, orphans, settings
 from process.punctuality import AUDIO_PRIORITY, make_punctual
 from stores import lines, live, redis
 from stores.ciphers import PiiCipher, SipPasswordCipher
@@ -54,10 +53,10 @@ POSTGRES_TRY_S = 30.0
 CUT_WITHIN_S = 3.0
 HAND_OVER_S = 45.0  # 200 lines leave in portions of twenty
 JOB_REST_S = 1.0
-SWITCH_INTERVAL_S = 0.001  # how long the SIP thread may keep the event loop, and its audio, waiting for the GIL
+SWITCH_INTERVAL_S = 0.001  # how long another thread may keep the event loop, and its audio, waiting for the GIL
 
 
-class WorkerStartError(Exception):
+class SessionStartError(Exception):
     """One clear line for the operator."""
 
     def __init__(self, line: str, status: int) -> None:
@@ -65,12 +64,10 @@ class WorkerStartError(Exception):
         self.status = status
 
 
-class Worker:
-    """One process, one pjsua2 library. ``run`` returns when it is time to leave by ``os._exit``."""
+class Session:
+    """``run`` returns when it is time to leave by ``os._exit``."""
 
-    def __init__(
-        self, config: EdgeSettings, end: control.WorkerEnd, gate_port: int, resting_ports: Collection[int]
-    ) -> None:
+    def __init__(self, config: EdgeSettings, end: control.SessionEnd, resting_ports: Collection[int]) -> None:
         self._config = config
         self._end = end
         self._stop = asyncio.Event()
@@ -103,10 +100,8 @@ class Worker:
             asyncio.get_running_loop(), config.own_address, self._ports, Pacer(), config.peers(), config.nat_peers()
         )
         self._switchboard = Switchboard(config.max_calls, services, rtp, self._desk, self._registered)
-        self._endpoint = SipEndpoint(SipAddress.of(config, gate_port), self._switchboard)
-        self._switchboard.attach(self._endpoint)
         self._doors = Doors(config, self._switchboard)
-        self._registrar = DirectRegistrar(self._endpoint, config.node_id, self._report_registration)
+        self._registrar = DirectRegistrar(self._switchboard.signallers, config.node_id, self._report_registration)
         self._book = LineBook(
             self._postgres,
             self._redis,
@@ -122,9 +117,9 @@ class Worker:
         )
 
     async def run(self) -> None:
-        """Start, serve until told to stop, drain. Raises WorkerStartError."""
+        """Start, serve until told to stop, drain. Raises SessionStartError."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT):  # Ctrl-C reaches the whole group
             loop.add_signal_handler(number, self._stop.set)
 
         def cut() -> None:
@@ -134,12 +129,12 @@ class Worker:
             self._switchboard.hang_up_all()
             self._stop.set()
 
-        self._end.when_supervisor_gone(lambda: loop.call_soon_threadsafe(cut))
+        orphans.when_parent_gone(self._end.socket, lambda: loop.call_soon_threadsafe(cut))
         prompts.preload()
         self._desk.pii.encrypt("", "")  # loads the cipher, which the first caller's 180 would wait for
         await self._open()
 
-        jobs = (self._feed.run, self._emissions.run, self._desk.renew, self._watches.run, self._read_news)
+        jobs = (self._feed.run, self._emissions.run, self._desk.renew, self._watches.run)
         for job in (*jobs, self._keep_reporting, self._read_lines):
             self._tasks.append(asyncio.create_task(_kept_alive(job), name=job.__qualname__))
         # What is loaded by now is never garbage; full collections get rare, and audio late for none of them.
@@ -162,18 +157,14 @@ class Worker:
             await self._media.start(config.media_bind_address, config.media_port)
         except OSError as error:
             line = cannot_listen("MEDIA_PORT", config.media_bind_address, config.media_port, error)
-            raise WorkerStartError(line, PORT_TAKEN_STATUS) from None
-        try:
-            await asyncio.to_thread(self._endpoint.start)
-        except RuntimeError as error:
-            raise WorkerStartError(f"SIP does not start: {error}", PORT_TAKEN_STATUS) from None
+            raise SessionStartError(line, PORT_TAKEN_STATUS) from None
         try:
             await self._doors.open()
         except OSError as error:
-            raise WorkerStartError(str(error), PORT_TAKEN_STATUS) from None
-        self._end.send(control.SipOpen(self._endpoint.port))
+            raise SessionStartError(str(error), PORT_TAKEN_STATUS) from None
         await self._lane.open()
         self._pods.check()
+        self._end.read(self._told)
 
     async def _read_lines(self) -> None:
         def waiting(why: str) -> None:
@@ -188,7 +179,7 @@ class Worker:
         await self._book.run()
 
     def _lines_changed(self, directory: Directory) -> None:
-        self._switchboard.directory = directory
+        self._switchboard.use(directory)
         self._tell_gate()
         if not self._switchboard.draining:
             self._registrar.sync(directory.by_id.values())
@@ -211,13 +202,19 @@ class Worker:
         sent = [self._end.send(packet) for packet in packets]
         self._gate_knows = all(sent)
 
-    async def _read_news(self) -> None:
-        def turned_away(caller: ipc.TurnedAway) -> None:
-            line = self._book.directory.by_id.get(caller.line_id) if self._book.directory is not None else None
-            if line is not None:
-                self._desk.turned_away(line, caller.caller, datetime.fromtimestamp(caller.at, UTC))
-
-        await self._end.read(turned_away)
+    def _told(self, message: control.ToSession, descriptors: list[int]) -> None:
+        """By the supervisor."""
+        match message:
+            case control.SignallerUp(number, port):
+                self._switchboard.signallers.up(number, port, descriptors[0])
+            case control.Adopt(call, rtp_port, progress):
+                self._switchboard.adopt(call, rtp_port, progress, *descriptors)
+            case control.Drain():
+                self._stop.set()
+            case ipc.TurnedAway():
+                line = self._book.directory.by_id.get(message.line_id) if self._book.directory is not None else None
+                if line is not None:
+                    self._desk.turned_away(line, message.caller, datetime.fromtimestamp(message.at, UTC))
 
     def _report_registration(self, line_id: str, generation: int, status: RegistrationStatus, error: str) -> None:
         async def write() -> None:
@@ -279,23 +276,23 @@ class Worker:
     async def _close(self) -> None:
         def leave_anyway() -> None:
             log.error("shutdown took too long; leaving anyway")
-            os._exit(control.FORCED_STATUS)
+            os._exit(orphans.FORCED_STATUS)
 
-        timer = threading.Timer(control.FORCED_EXIT_S, leave_anyway)
+        timer = threading.Timer(orphans.FORCED_EXIT_S, leave_anyway)
         timer.daemon = True
         timer.start()
-        ended = asyncio.create_task(asyncio.to_thread(self._endpoint.stop))
         await self._emissions.flush()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._doors.close()
+        self._switchboard.signallers.close()
         self._media.stop()
         await self._pods.close()
         await self._lane.close()
         self._end.send(self._report())
         await asyncio.to_thread(self._recorder.stop)
-        log.info("ended", sip_destroyed=await ended)
+        log.info("ended")
 
 
 async def _kept_alive(job: Callable[[], Awaitable[None]]) -> None:
@@ -308,33 +305,32 @@ async def _kept_alive(job: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(JOB_REST_S)
 
 
-def main() -> None:
-    """Leaves by ``os._exit``: after libDestroy, destructors of pjsua2 objects would only do harm."""
-    logs.configure("edge-bridge-worker")
+def main(arguments: tuple[int, ...], descriptors: list[int]) -> None:
+    """``arguments`` are the ports of RTP that the session before had, without those of the calls that it takes over:
+    their phones may talk on. The one descriptor is its end of ``control.pair()``. To be left by ``os._exit``.
+    """
+    logs.configure("edge-bridge-session")
     for chatty in ("picows", "httpx2"):  # they tell of every connection and request
         logging.getLogger(chatty).setLevel(logging.WARNING)
     config = settings.load_or_exit(EdgeSettings)
     make_punctual(AUDIO_PRIORITY, SWITCH_INTERVAL_S)
+    status = 0
 
     async def run() -> None:
-        end, gate_port, *ports = map(int, sys.argv[1:])
-        await Worker(config, control.WorkerEnd(end), gate_port, ports).run()
+        nonlocal status
+        end = control.SessionEnd(descriptors[0])
+        try:
+            await Session(config, end, arguments).run()
+        except SessionStartError as failure:
+            print(failure, file=sys.stderr)
+            status = failure.status
+        except SystemExit as leaving:
+            print(leaving, file=sys.stderr)
+            status = 2
+        except Exception:
+            log.exception("the session failed")
+            status = 1
+        end.send(control.Leaving(status))
 
-    status = 0
-    try:
-        uvloop.run(run())
-    except WorkerStartError as failure:
-        print(failure, file=sys.stderr)
-        status = failure.status
-    except SystemExit as leaving:
-        print(leaving, file=sys.stderr)
-        status = 2
-    except Exception:
-        log.exception("the worker failed")
-        status = 1
-    sys.stderr.flush()
-    os._exit(status)
-
-
-if __name__ == "__main__":
-    main()
+    uvloop.run(run())
+    raise SystemExit(status)

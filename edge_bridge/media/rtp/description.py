@@ -1,0 +1,65 @@
+"""One call's session description, offer by offer. SIP settles it and asks here, within its own process: pure, so that
+it waits for nobody.
+"""
+
+from collections.abc import Callable
+
+from edge_bridge.media.rtp import sdp
+from edge_bridge.media.rtp.ice import IceLite
+from edge_bridge.media.rtp.packets import PCMA
+from process import logs
+
+log = logs.get(__name__)
+
+
+class Description:
+    """A ``signals.MediaSide``. Media is at ``host`` and ``port``; ``settled`` is called with each agreement that comes
+    into force, ``seen`` when the caller's phone sent something by SIP.
+    """
+
+    def __init__(
+        self, host: str, port: int, ice: IceLite, settled: Callable[[sdp.Agreement], None], seen: Callable[[], None]
+    ) -> None:
+        self.in_force: sdp.Agreement | None = None
+        self.seen = seen
+        self._speaker = sdp.Speaker(host, port)
+        self._ice = ice
+        self._settled = settled
+        self._described: sdp.Agreement | None = None
+
+    def describe(self, offer: str) -> str:
+        self._described = None
+        if not offer:
+            return self._speaker.offer()
+        try:
+            media = sdp.parse(offer)
+        except sdp.SdpError as error:
+            log.info("an offer can't be read", why=str(error))
+            return self._speaker.refusal([])
+        try:
+            index, self._described = sdp.choose(media, self._ice)
+        except sdp.SdpError:
+            return self._speaker.refusal(media)
+        return self._speaker.answer(media, index, self._described)
+
+    @property
+    def accepts(self) -> bool:
+        return self._described is not None
+
+    def agreed(self) -> str:
+        if self._described is not None:
+            self._settle(self._described)
+        return self._codec()
+
+    def agreed_by(self, host: str, port: int, payload_type: int, held: bool) -> str:
+        codec: sdp.Codec = "PCMA" if payload_type == PCMA else "PCMU"
+        rtcp = (host, min(port + 1, 65_535))
+        self._settle(sdp.Agreement(codec, payload_type, sdp.OUR_EVENT_TYPE, (host, port), rtcp, False, held))
+        return self._codec()
+
+    def _settle(self, agreement: sdp.Agreement) -> None:
+        self._described, self.in_force = None, agreement
+        self._settled(agreement)
+
+    def _codec(self) -> str:
+        return self.in_force.codec if self.in_force is not None and not self.in_force.held else ""
