@@ -15,6 +15,7 @@ from zoneinfo import available_timezones
 import msgspec
 import yaml
 
+from domain.trunks import Srtp, Transport, TrunkOptions
 from domain.vat import VatClass, VatRates, countries_with_classes, rates_of_class, same_rate
 from seeds.countries import country_of_zone
 
@@ -143,6 +144,14 @@ class LineSeed(_Node, frozen=True):
     provider: Literal["sip", "twilio", "audiosocket"]
     domain: str = ""
     username: str = ""
+    auth_username: str = ""
+    outbound_proxy: str = ""
+    transport: Transport = "udp"
+    srtp: Srtp = "off"
+
+    @property
+    def trunk(self) -> TrunkOptions:
+        return TrunkOptions(self.auth_username, self.outbound_proxy, self.transport, self.srtp)
 
 
 class StaffSeed(_Node, frozen=True):
