@@ -27,6 +27,9 @@ from edge_bridge.calls.switchboard import Switchboard
 from edge_bridge.entrances.doors import Doors
 from edge_bridge.entrances.sip.endpoint import SipAddress, SipEndpoint
 from edge_bridge.entrances.sip.gate import ipc
+from edge_bridge.entrances.sip.registering.client import RegisteringClient
+from edge_bridge.entrances.sip.registering.dns import SrvQuestions
+from edge_bridge.entrances.sip.registering.trunks import TrunkNames
 from edge_bridge.entrances.sip.signals import RegisterAnswer
 from edge_bridge.lines.directory import Directory, keys_of
 from edge_bridge.lines.greetings import Greetings
@@ -53,6 +56,7 @@ PORT_TAKEN_STATUS = 3
 POSTGRES_TRY_S = 30.0
 CUT_WITHIN_S = 3.0
 HAND_OVER_S = 45.0  # 200 lines leave in portions of twenty
+UNREGISTERED_WITHIN_S = 2.0
 JOB_REST_S = 1.0
 SWITCH_INTERVAL_S = 0.001  # how long the SIP thread may keep the event loop, and its audio, waiting for the GIL
 
@@ -102,11 +106,19 @@ class Worker:
         rtp = RtpNode(
             asyncio.get_running_loop(), config.own_address, self._ports, Pacer(), config.peers(), config.nat_peers()
         )
-        self._switchboard = Switchboard(config.max_calls, services, rtp, self._desk, self._registered)
+        self._switchboard = Switchboard(config.max_calls, services, rtp, self._desk)
         self._endpoint = SipEndpoint(SipAddress.of(config, gate_port), self._switchboard)
         self._switchboard.attach(self._endpoint)
         self._doors = Doors(config, self._switchboard)
-        self._registrar = DirectRegistrar(self._endpoint, config.node_id, self._report_registration)
+        self._names = TrunkNames(SrvQuestions().ask)
+        self._client = RegisteringClient(
+            f"{config.own_address}:{config.sip_port}",
+            gate_port,
+            self._names,
+            self._registered,
+            config.registers_at_once,
+        )
+        self._registrar = DirectRegistrar(self._client, config.node_id, self._report_registration, config.max_lines)
         self._book = LineBook(
             self._postgres,
             self._redis,
@@ -116,6 +128,7 @@ class Worker:
             config.node_id,
             StaticLine.parse(config.static_line),
             self._lines_changed,
+            self._names,
         )
         self._watches = control.Watches(
             {"postgres": self._postgres.check, "redis": self._redis.ping, "sink": control.reachable(config.k_sink)}
@@ -171,7 +184,9 @@ class Worker:
             await self._doors.open()
         except OSError as error:
             raise WorkerStartError(str(error), PORT_TAKEN_STATUS) from None
-        self._end.send(control.SipOpen(self._endpoint.port))
+        self._client.open()
+        self._end.send(control.SipOpen(self._endpoint.port, self._config.max_calls))
+        self._end.send(control.SipOpen(self._client.port, 0))
         await self._lane.open()
         self._pods.check()
 
@@ -285,10 +300,12 @@ class Worker:
         timer.daemon = True
         timer.start()
         ended = asyncio.create_task(asyncio.to_thread(self._endpoint.stop))
+        await self._client.close(UNREGISTERED_WITHIN_S)
         await self._emissions.flush()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._names.close()
         await self._doors.close()
         self._media.stop()
         await self._pods.close()

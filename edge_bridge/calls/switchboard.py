@@ -21,7 +21,7 @@ from edge_bridge.entrances.sessions import Phone, TwilioLine
 from edge_bridge.entrances.sip.endpoint import SipEndpoint
 from edge_bridge.entrances.sip.numbers import NOT_FOUND
 from edge_bridge.entrances.sip.phone import SipPhone
-from edge_bridge.entrances.sip.signals import Handle, Invite, Refusal, RegisterAnswer
+from edge_bridge.entrances.sip.signals import Handle, Invite, Refusal
 from edge_bridge.lines.directory import UNAVAILABLE, Directory, LineEntry
 from edge_bridge.media.audio import CallAudio, Sound
 from edge_bridge.media.rtp.call import CallMedia, MediaEvents, RtpNode
@@ -54,7 +54,6 @@ class Switchboard:
         services: Services,
         rtp: RtpNode,
         desk: NewsDesk,
-        registered: Callable[[RegisterAnswer], None],
     ) -> None:
         self.directory: Directory | None = None
         self.draining = False
@@ -64,7 +63,6 @@ class Switchboard:
         self._services = services
         self._rtp = rtp
         self._desk = desk
-        self._registered = registered
         self._endpoint: SipEndpoint | None = None
         self._admission = threading.Lock()  # of the two below, and held for nothing longer than a look at them
         self._taken: dict[CallKey, _Taken] = {}
@@ -139,9 +137,6 @@ class Switchboard:
                 self._desk.gave_up(taken.arrival)
 
         self._loop.call_soon_threadsafe(on_loop)
-
-    def registered(self, answer: RegisterAnswer) -> None:
-        self._loop.call_soon_threadsafe(self._registered, answer)
 
     # --- The other entrances (Sessions) ----------------------------------------------------------------------
 

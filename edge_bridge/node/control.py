@@ -61,9 +61,11 @@ class CallLeft(msgspec.Struct, frozen=True, tag="left"):
 
 
 class SipOpen(msgspec.Struct, frozen=True, tag="open"):
-    """The worker takes SIP from the gate at this port on loopback."""
+    """The worker takes SIP from the gate at this port on loopback, and so many calls at once. With 0 places it only
+    asks: its REGISTERs leave from there."""
 
     port: int
+    places: int
 
 
 # ``ipc.Lines`` is for the gate: what it judges INVITEs by.

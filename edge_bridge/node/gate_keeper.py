@@ -63,6 +63,7 @@ class GateKeeper:
                 if time.monotonic() > end:
                     raise
             await asyncio.sleep(BIND_AGAIN_S)
+        self._inner.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         self._inner.bind(("127.0.0.1", 0))
 
     # --- What the gate is told -------------------------------------------------------------------------------

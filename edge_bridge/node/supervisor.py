@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from edge_bridge.entrances.sip.gate import ipc
-from edge_bridge.entrances.sip.signals import MAX_LINES
 from edge_bridge.node import control
 from edge_bridge.node.gate_keeper import LEAVE_WITHIN_S as GATE_LEAVES_WITHIN_S
 from edge_bridge.node.gate_keeper import GateKeeper
@@ -201,6 +200,7 @@ class Supervisor:
                 # What it said last is still to be read.
                 await asyncio.wait([reading], timeout=LAST_MESSAGES_WITHIN_S)
                 self._gate.worker_down(self._workers)
+                self._gate.worker_down(-self._workers)
                 if worker.returncode is None:
                     worker.kill()
                 for task in (reading, stopping, leaving):
@@ -215,12 +215,16 @@ class Supervisor:
             case control.CallLeft():
                 self._held.pop(message.call_id, None)
             case control.SipOpen():
-                self._gate.worker_up(self._workers, message.port, self._config.max_calls)
+                self._gate.worker_up(self._number_of(message), message.port, message.places)
                 self._tell_turned_away()
             case ipc.Lines():
                 self._gate.lines(message)
             case control.Report():
                 self._take_report(message)
+
+    def _number_of(self, opened: control.SipOpen) -> int:
+        """To the gate, the socket of a worker's REGISTERs is a worker of its own, with the number below zero."""
+        return self._workers if opened.places else -self._workers
 
     def _take_turned_away(self, caller: ipc.TurnedAway) -> None:
         self._turned_away.append(caller)
@@ -280,7 +284,7 @@ class Supervisor:
                     hostname=socket.gethostname(),
                     pod_ip=config.own_address,
                     registrations_count=len(registered),
-                    max_registrations=MAX_LINES,
+                    max_registrations=config.max_lines,
                     status=status,
                 )
 

@@ -19,14 +19,11 @@ import pjsua2 as pj  # type: ignore[import-untyped]
 from edge_bridge.entrances.sip import accounts, pacing
 from edge_bridge.entrances.sip.calls import CallOwner, SipCall
 from edge_bridge.entrances.sip.signals import (
-    MAX_ACCOUNTS,
     MAX_CALLS,
     Handle,
     Invite,
     MediaSide,
     Refusal,
-    RegisterAnswer,
-    Registration,
     SipEvents,
     read_invite,
 )
@@ -36,7 +33,6 @@ from process import logs
 log = logs.get(__name__)
 
 POLL_MS = 100
-TIDY_EVERY_S = 5.0
 READY_WITHIN_S = 10.0
 STOPPED_WITHIN_S = 2.5  # libDestroy alone takes about a second
 PRIORITIES = {"PCMU/8000/1": 255, "PCMA/8000/1": 254}  # every other codec gets 0: never offered, never taken
@@ -93,8 +89,7 @@ class SipEndpoint(CallOwner):
         # The calls' only lasting references: ``forget`` drops one inside its own onCallState (see ``calls``).
         self._calls: dict[Handle, SipCall] = {}
         self._held: dict[Handle, Invite] = {}  # not decided yet; their caller was told 100 Trying
-        self._accounts: dict[str, accounts.LineAccount] = {}
-        self._leaving: dict[str, accounts.LineAccount] = {}
+        self._account: accounts.CallAccount | None = None
         self._commands: deque[Callable[[], None]] = deque()
         self._stopping = False
         self._failure: Exception | None = None
@@ -114,7 +109,7 @@ class SipEndpoint(CallOwner):
             raise self._failure
 
     def stop(self) -> bool:
-        """Hang up, unregister, destroy pjsip. False when it did not end in time: then leave by ``os._exit``."""
+        """Hang up, destroy pjsip. False when it did not end in time: then leave by ``os._exit``."""
         self._stopping = True
         self._wake()
         self._thread.join(STOPPED_WITHIN_S)
@@ -143,29 +138,6 @@ class SipEndpoint(CallOwner):
 
         self._command(on_sip_thread)
 
-    def register(self, line: Registration) -> None:
-        """Register a new line, or again a known one; its fate comes to ``registered``."""
-
-        def on_sip_thread() -> None:
-            try:
-                sent = self._register(line)
-            except pj.Error as error:
-                log.warning("REGISTER was not sent", line_id=line.line_id, reason=error.reason)
-                sent = False
-            if not sent:
-                self.events.registered(RegisterAnswer(line.line_id, 0))
-
-        self._command(on_sip_thread)
-
-    def unregister(self, line_id: str) -> None:
-        def on_sip_thread() -> None:
-            account = self._accounts.pop(line_id, None)
-            if account is not None:
-                self._leaving[line_id] = account
-                account.setRegistration(False)
-
-        self._command(on_sip_thread)
-
     def _command(self, command: Callable[[], None]) -> None:
         self._commands.append(command)
         self._wake()
@@ -176,34 +148,6 @@ class SipEndpoint(CallOwner):
 
     # --- The SIP thread --------------------------------------------------------------------------------------
 
-    def _register(self, line: Registration) -> bool:
-        """False when there is no room. Raises pj.Error."""
-        config = accounts.line_config(line, self._place)
-        known = self._accounts.get(line.line_id)
-        if known is not None:
-            known.setRegistration(True)
-            return True
-        left = self._leaving.pop(line.line_id, None)
-        if left is not None:  # calls may still need it, and its place is the line's own
-            self._accounts[line.line_id] = left
-            if left.registration == line:
-                left.setRegistration(True)
-            else:
-                left.modify(config)  # registers, as the account or its password is another
-                left.registration = line
-            return True
-        self._free_left_accounts()
-        # The eighth line takes the peers' place; their calls then come in on a line's account.
-        if len(self._accounts) == MAX_ACCOUNTS - 1 and "" in self._accounts and not self._calls:
-            self._accounts.pop("").shutdown()
-        if len(self._accounts) + len(self._leaving) >= MAX_ACCOUNTS:
-            return False
-        account = accounts.LineAccount(line.line_id, self)
-        account.registration = line
-        account.create(config)
-        self._accounts[line.line_id] = account
-        return True
-
     def _run(self) -> None:
         try:
             endpoint = self._open()
@@ -212,7 +156,6 @@ class SipEndpoint(CallOwner):
             self._ready.set()
             return
         self._ready.set()
-        next_tidying = time.monotonic() + TIDY_EVERY_S
         while not self._stopping:
             endpoint.libHandleEvents(POLL_MS)
             self._decide_held()
@@ -223,16 +166,12 @@ class SipEndpoint(CallOwner):
                     log.warning("pjsip refused a command", reason=error.reason)
                 except Exception:
                     log.exception("a SIP command failed")
-            if time.monotonic() >= next_tidying:
-                next_tidying = time.monotonic() + TIDY_EVERY_S
-                self._free_left_accounts()
         with contextlib.suppress(pj.Error):
             endpoint.hangupAllCalls()
-        for account in [*self._accounts.values(), *self._leaving.values()]:
+        if self._account is not None:
             with contextlib.suppress(pj.Error):
-                account.shutdown()
-        self._accounts.clear()
-        self._leaving.clear()
+                self._account.shutdown()
+            self._account = None
         endpoint.libDestroy()
         self._calls.clear()
 
@@ -250,9 +189,8 @@ class SipEndpoint(CallOwner):
         identity = endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
         self.port = int(endpoint.transportGetInfo(identity).localName.rpartition(":")[2])
         endpoint.libStart()
-        account = accounts.LineAccount("", self)
-        account.create(accounts.peer_config(self._place), True)
-        self._accounts[""] = account
+        self._account = accounts.CallAccount(self)
+        self._account.create(accounts.account_config(self._place), True)
         return endpoint
 
     def incoming(self, account: Any, call_id: int, message: str, source: str) -> None:
@@ -306,14 +244,6 @@ class SipEndpoint(CallOwner):
     def forget(self, handle: Handle) -> None:
         self._held.pop(handle, None)
         self._calls.pop(handle, None)
-
-    def _free_left_accounts(self) -> None:
-        """Free accounts that left, when no call can need them any more."""
-        if self._calls:
-            return
-        for account in self._leaving.values():
-            account.shutdown()
-        self._leaving.clear()
 
 
 def _library_config(log_level: int) -> Any:
