@@ -35,6 +35,7 @@ class GateKeeper:
         self, config: EdgeSettings, environment: Mapping[str, str], turned_away: Callable[[ipc.TurnedAway], None]
     ) -> None:
         self.metrics = ""
+        self.process: asyncio.subprocess.Process | None = None
         self._config = config
         self._environment = environment
         self._turned_away = turned_away
@@ -50,6 +51,10 @@ class GateKeeper:
     def inner_port(self) -> int:
         """Where the workers send their requests, on loopback."""
         return int(self._inner.getsockname()[1])
+
+    @property
+    def public_port(self) -> int:
+        return int(self._public.getsockname()[1])
 
     async def open(self) -> None:
         """Take the SIP port. Raises OSError."""
@@ -122,7 +127,7 @@ class GateKeeper:
         descriptors = (theirs.fileno(), self._public.fileno(), self._inner.fileno())
         with ours:
             with theirs:
-                gate = await asyncio.create_subprocess_exec(
+                gate = self.process = await asyncio.create_subprocess_exec(
                     sys.executable,
                     "-m",
                     "edge_bridge.entrances.sip.gate",
