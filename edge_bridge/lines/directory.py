@@ -48,10 +48,14 @@ class LineEntry:
         return f"{self.sip_domain} via {proxy}" if proxy else self.sip_domain
 
     @property
+    def has_account(self) -> bool:
+        """At a trunk, and this node has the line."""
+        return bool(self.provider == "sip" and self.held and self.sip_domain and self.sip_username)
+
+    @property
     def registers(self) -> bool:
-        """At this node."""
-        has_account = self.sip_domain and self.sip_username and self.sip_password
-        return bool(self.provider == "sip" and self.held and has_account)
+        """At this node: with a password, which may not be read yet."""
+        return self.has_account and bool(self.sip_password)
 
 
 @dataclass(frozen=True, slots=True)

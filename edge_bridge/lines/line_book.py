@@ -34,6 +34,7 @@ log = logs.get(__name__)
 REFRESH_S = 10.0
 LEASE_S = 30.0  # after as much silence the assigner marks a node as down
 DECRYPTIONS_AT_ONCE = 2
+DECRYPTIONS_A_LOOK = 40  # half a second: a node of a thousand lines takes calls before it has all their passwords
 SPARE_DECRYPTION_REST_S = 0.1  # a fifth of a core, until all are known
 RESTAURANT_REFRESH_S = 60.0
 RESOLVE_WITHIN_S = 4.0
@@ -173,7 +174,7 @@ class LineBook:
         self._heard_at = time.monotonic()
         await self._greetings.refresh({line.restaurant.id for line in found})
         found = [replace(line, greeting=self._greetings.of(line.restaurant)) for line in found]
-        resolved = await self._resolve([line for line in found if line.registers])
+        resolved = await self._resolve([line for line in found if line.has_account])
         if found != self._lines or resolved or self.directory is None:
             self._lines = found
             self._publish()
@@ -206,7 +207,10 @@ class LineBook:
             self.others_are_healthy = await nodes.others_are_healthy(connection, self._node_id)
         self._started = True
         self._stored = stored
-        await self._decrypt([secret for line in stored for secret in self._secrets_here(line)])
+        unread = [secret for line in stored for secret in self._secrets_here(line) if secret not in self._secrets]
+        await self._decrypt(unread[:DECRYPTIONS_A_LOOK])
+        if len(unread) > DECRYPTIONS_A_LOOK:
+            self._news.set()
         found = [self._entry(line) for line in stored]
         static = self._static_line
         if static is None:
@@ -224,6 +228,7 @@ class LineBook:
         """With its password in clear where this node has the line."""
         restaurant = self._restaurants[stored.restaurant_id][1]
         held = self._has(stored)
+        # None: not decrypted yet, in which case the next look has it.
         password = self._secrets.get((stored.id, stored.sip_password)) if held else ""
         return LineEntry(
             id=stored.id,
@@ -235,7 +240,7 @@ class LineBook:
             sip_password=password or "",
             held=held,
             generation=stored.generation,
-            problem=UNREADABLE if held and stored.sip_password and not password else "",
+            problem=UNREADABLE if held and stored.sip_password and password == "" else "",
             provider=stored.provider,
             audiosocket_uuid=stored.audiosocket_uuid,
             twilio_auth_token=self._secrets.get((stored.id, stored.twilio_auth_token), ""),

@@ -156,6 +156,24 @@ async def test_a_trunk_that_takes_only_sha_256_has_the_line(start: Start, office
         assert "modern" in trunk.bindings
 
 
+async def test_two_hundred_lines_are_registered_on_one_node_from_cold(start: Start, office: Office) -> None:
+    users = [f"user-{number}" for number in range(200)]
+    async with SipRegistrar(dict.fromkeys(users, "secret")) as trunk:
+        for user in users:
+            await office.add(trunk, user)
+        began = asyncio.get_running_loop().time()
+        await asyncio.to_thread(start)
+        await until(bound(trunk, *users))
+        took = asyncio.get_running_loop().time() - began
+
+        async def all_say_so() -> bool:
+            return sum((await office.nodes_of_registered()).values()) == 200
+
+        await until(all_say_so)
+    assert took < 15.0
+    assert len({contact for contacts in trunk.contacts.values() for contact in contacts}) == 200
+
+
 async def test_a_new_line_is_registered_within_two_seconds(start: Start, office: Office) -> None:
     async with SipRegistrar({"first": "secret", "new": "secret"}) as trunk:
         await office.add(trunk, "first")

@@ -67,6 +67,13 @@ class _Errand:
     target: Target | None = None
     nonces: dict[tuple[bool, str], int] = field(default_factory=dict)  # so many were answered
     sent_on: bool = False
+    place: asyncio.Semaphore | None = None  # taken: one of those to go to ``target``
+
+    def leave(self) -> None:
+        """Make room for another at this target."""
+        if self.place is not None:
+            self.place.release()
+            self.place = None
 
 
 class RegisteringClient:
@@ -155,6 +162,8 @@ class RegisteringClient:
         except Exception:
             log.exception("a REGISTER failed", line_id=line.line_id)
             answer = RegisterAnswer(line.line_id, 0)
+        finally:
+            errand.leave()
         if answer.status // 100 == 2:
             binding.bound = answer.expires_s > 0
         elif answer.status == 408:
@@ -191,19 +200,20 @@ class RegisteringClient:
 
     async def _send(self, binding: _Binding, errand: _Errand) -> Message | None:
         """The final response; None where nothing came in time, or the name leads nowhere: then ``target`` is None."""
-        while True:
-            target, is_last = await self._choose(errand)
-            errand.target = target
-            if target is None:
-                return None
+        target, is_last = await self._choose(errand)
+        while target is not None and (errand.place is None or target != errand.target):
+            errand.leave()
             if len(self._places) > MOST_PLACES:
                 self._places.clear()
-            places = self._places.setdefault(target, asyncio.Semaphore(self._at_once))
-            async with places:
-                # Whoever waited long enough for a place may know of a better target by now.
-                if (await self._choose(errand))[0] == target:
-                    request = self._request(binding, errand, target)
-                    return await self._transactions.ask(request, target, TIMER_F_S if is_last else FAIL_OVER_AFTER_S)
+            place = self._places.setdefault(target, asyncio.Semaphore(self._at_once))
+            await place.acquire()
+            errand.target, errand.place = target, place
+            target, is_last = await self._choose(errand)  # who waited for long may know of a better one by now
+        errand.target = target
+        if target is None:
+            return None
+        request = self._request(binding, errand, target)
+        return await self._transactions.ask(request, target, TIMER_F_S if is_last else FAIL_OVER_AFTER_S)
 
     async def _choose(self, errand: _Errand) -> tuple[Target | None, bool]:
         """Where to ask, and whether no other is left. An errand stays with the target that it has begun with."""
