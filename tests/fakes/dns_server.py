@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+from collections.abc import Mapping
 from typing import cast
 
 from edge_bridge.entrances.sip.registering.dns import NO_SUCH_NAME, SRV, TRUNCATED, Srv
@@ -16,7 +17,7 @@ def _wire(name: str) -> bytes:
 class DnsServer(asyncio.DatagramProtocol):
     """``records`` by name. ``silent`` answers nothing; ``truncates`` sends everybody to TCP. ``asked`` counts."""
 
-    def __init__(self, records: dict[str, tuple[Srv, ...]], ttl_s: int = 60) -> None:
+    def __init__(self, records: Mapping[str, tuple[Srv, ...]], ttl_s: int = 60) -> None:
         self.records = records
         self.ttl_s = ttl_s
         self.silent = self.truncates = False

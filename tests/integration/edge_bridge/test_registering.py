@@ -16,7 +16,6 @@ pytestmark = pytest.mark.integration
 
 DOMAIN = "trunk.test"
 SERVICE = f"_sip._udp.{DOMAIN}"
-Records = dict[str, tuple[Srv, ...]]
 
 
 @pytest.fixture
@@ -196,7 +195,7 @@ async def test_an_outbound_proxy_gets_what_asks_for_the_domain(node: Registering
 async def test_a_domain_is_found_by_its_srv_records_and_the_next_serves_when_the_first_is_silent() -> None:
     users = {"anna": "secret", "bert": "secret"}
     async with SipRegistrar(users) as first, SipRegistrar(users) as second:
-        records: Records = {SERVICE: (Srv(10, 0, first.port, "localhost"), Srv(20, 0, second.port, "localhost"))}
+        records = {SERVICE: (Srv(10, 0, first.port, "localhost"), Srv(20, 0, second.port, "localhost"))}
         async with DnsServer(records) as dns, registering_node(SrvQuestions((dns.address,))) as node:
             assert (await node.register(line(DOMAIN))).status == 200
             assert first.bindings.keys() == {"anna"} and first.uris[0] == f"sip:{DOMAIN}"
@@ -215,7 +214,7 @@ async def test_the_next_target_serves_when_the_first_is_out_of_service() -> None
     users = {"anna": "secret"}
     async with SipRegistrar(users) as first, SipRegistrar(users) as second:
         first.refusing = "503 Service Unavailable"
-        records: Records = {SERVICE: (Srv(10, 0, first.port, "localhost"), Srv(20, 0, second.port, "localhost"))}
+        records = {SERVICE: (Srv(10, 0, first.port, "localhost"), Srv(20, 0, second.port, "localhost"))}
         async with DnsServer(records) as dns, registering_node(SrvQuestions((dns.address,))) as node:
             dns.truncates = True
             assert (await node.register(line(DOMAIN))).status == 200
