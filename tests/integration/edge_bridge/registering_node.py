@@ -12,8 +12,10 @@ from edge_bridge.entrances.sip.registering.trunks import TrunkNames
 from edge_bridge.entrances.sip.signals import RegisterAnswer, Registration
 from edge_bridge.node.gate_keeper import GateKeeper
 from edge_bridge.settings import EdgeSettings
+from tests.integration.edge_bridge.raw_sip import RawSip
 
 OWN_NUMBER = -1
+PEER = "127.0.0.9"
 
 
 @dataclass
@@ -49,6 +51,20 @@ class RegisteringNode:
         return self.answers[line.line_id][-1]
 
 
+async def _until_up(gate: GateKeeper) -> None:
+    """Until it answers a peer."""
+
+    def ask() -> None:
+        with RawSip(("127.0.0.1", gate.public_port), PEER) as peer:
+            while True:
+                peer.send(peer.request("OPTIONS", "anybody"))
+                if peer.receive(0.1) is not None:
+                    return
+
+    async with asyncio.timeout(20):
+        await asyncio.to_thread(ask)
+
+
 @contextlib.asynccontextmanager
 async def registering_node(
     questions: SrvQuestions | None = None, *, at_once: int = 200
@@ -61,7 +77,7 @@ async def registering_node(
         "K_SINK": "http://127.0.0.1:9",
         "SIP_BIND_ADDRESS": "127.0.0.1",
         "SIP_PORT": "0",
-        "SIP_PEERS": "127.0.0.9/32",  # the trunks are strangers, but for what they are asked
+        "SIP_PEERS": f"{PEER}/32",  # the trunks are strangers, but for what they are asked
     }
     config = EdgeSettings(
         platform_database_url="postgresql://nobody@127.0.0.1/nothing",
@@ -79,6 +95,7 @@ async def registering_node(
         f"127.0.0.1:{gate.public_port}", gate.inner_port, names, lambda answer: node.take(answer), at_once
     )
     node = RegisteringNode(client, names, gate)
+    await _until_up(gate)
     client.open()
     gate.worker_up(OWN_NUMBER, client.port, 0)
     try:

@@ -1,6 +1,7 @@
 """REGISTER as trunks take it, refuse it, and answer it oddly: the client through a real gate, registrars on sockets."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -258,15 +259,17 @@ async def test_a_line_that_is_sent_to_another_domain_stays_and_says_so(
 # --- Many --------------------------------------------------------------------------------------------------------
 
 
-async def test_a_thousand_lines_are_registered_from_cold_in_three_seconds() -> None:
+async def test_a_thousand_lines_are_registered_from_cold_for_two_seconds_of_a_core() -> None:
+    """Client and registrar together; in time that is about a second, where nobody else has the machine."""
     users = {f"user-{number}": "secret" for number in range(1000)}
     async with SipRegistrar(users) as trunk, registering_node() as node:
-        await node.register(line(trunk.domain, "user-0"))  # the gate is up
+        began = time.process_time()
         for user in users:
             node.client.register(line(trunk.domain, user))
-        took = await node.until(lambda: len(trunk.bindings) == 1000, 20.0)
-    assert took < 3.0
-    assert sum(trunk.statuses.values()) < 1.1 * 2001  # little had to be sent twice
+        await node.until(lambda: len(trunk.bindings) == 1000, 30.0)
+        took = time.process_time() - began
+    assert took < 2.0
+    assert sum(trunk.statuses.values()) < 1.1 * 2000  # little had to be sent twice
 
 
 async def test_no_address_has_more_under_way_than_is_set() -> None:

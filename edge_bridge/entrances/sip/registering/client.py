@@ -18,6 +18,7 @@ from edge_bridge.entrances.sip.registering.answers import granted_s, seconds_of,
 from edge_bridge.entrances.sip.registering.digests import Challenge
 from edge_bridge.entrances.sip.registering.transactions import TIMER_F_S, Transactions
 from edge_bridge.entrances.sip.registering.trunks import Target, TrunkNames
+from edge_bridge.entrances.sip.registering.windows import Window
 from edge_bridge.entrances.sip.signals import RegisterAnswer, Registration, host_of
 from process import logs
 
@@ -30,7 +31,7 @@ MOST_NONCES = 3  # of one realm: one that is stale at once, again and again, is 
 FAIL_OVER_AFTER_S = 3.0  # where another target is left; RFC 3263 would have callers wait for timer F
 REST_S = 60.0  # how long a target that failed is tried last
 LONGEST_REST_S = 600.0
-MOST_PLACES = 4000  # addresses; those of long ago are forgotten with the others
+MOST_WINDOWS = 4000  # addresses; those of long ago are forgotten with the others
 USER_SAFE = "-_.!~*'()&=+$,;?/"  # RFC 3261's user, unescaped
 
 Answered = Callable[[RegisterAnswer], None]
@@ -67,13 +68,13 @@ class _Errand:
     target: Target | None = None
     nonces: dict[tuple[bool, str], int] = field(default_factory=dict)  # so many were answered
     sent_on: bool = False
-    place: asyncio.Semaphore | None = None  # taken: one of those to go to ``target``
+    window: Window | None = None  # that of ``target``: entered
 
     def leave(self) -> None:
         """Make room for another at this target."""
-        if self.place is not None:
-            self.place.release()
-            self.place = None
+        if self.window is not None:
+            self.window.leave()
+            self.window = None
 
 
 class RegisteringClient:
@@ -88,7 +89,7 @@ class RegisteringClient:
         self._answered = answered
         self._at_once = at_once
         self._transactions = Transactions(gate_port)
-        self._places: dict[Target, asyncio.Semaphore] = {}
+        self._windows: dict[Target, Window] = {}
         self._bindings: dict[str, _Binding] = {}
         self._leaving: set[_Binding] = set()
 
@@ -201,19 +202,20 @@ class RegisteringClient:
     async def _send(self, binding: _Binding, errand: _Errand) -> Message | None:
         """The final response; None where nothing came in time, or the name leads nowhere: then ``target`` is None."""
         target, is_last = await self._choose(errand)
-        while target is not None and (errand.place is None or target != errand.target):
+        while target is not None and (errand.window is None or target != errand.target):
             errand.leave()
-            if len(self._places) > MOST_PLACES:
-                self._places.clear()
-            place = self._places.setdefault(target, asyncio.Semaphore(self._at_once))
-            await place.acquire()
-            errand.target, errand.place = target, place
+            if len(self._windows) > MOST_WINDOWS:
+                self._windows.clear()
+            window = self._windows.setdefault(target, Window(self._at_once))
+            await window.enter()
+            errand.target, errand.window = target, window
             target, is_last = await self._choose(errand)  # who waited for long may know of a better one by now
         errand.target = target
-        if target is None:
+        if target is None or errand.window is None:
             return None
         request = self._request(binding, errand, target)
-        return await self._transactions.ask(request, target, TIMER_F_S if is_last else FAIL_OVER_AFTER_S)
+        within_s = TIMER_F_S if is_last else FAIL_OVER_AFTER_S
+        return await self._transactions.ask(request, target, errand.window, within_s)
 
     async def _choose(self, errand: _Errand) -> tuple[Target | None, bool]:
         """Where to ask, and whether no other is left. An errand stays with the target that it has begun with."""

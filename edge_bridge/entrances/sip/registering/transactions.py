@@ -6,6 +6,7 @@ or two, and is asked little by a thousand lines while it is away.
 """
 
 import asyncio
+import math
 import secrets
 import socket
 from collections import deque
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from edge_bridge.entrances.sip.gate.message import BadMessage, Message, Via, parse
 from edge_bridge.entrances.sip.gate.proxying import LOOPBACK
 from edge_bridge.entrances.sip.registering.trunks import Target
+from edge_bridge.entrances.sip.registering.windows import Window
 from process import logs
 
 log = logs.get(__name__)
@@ -43,7 +45,9 @@ class _Open:
     times: int = 0
     proceeding: bool = False
     timer: asyncio.TimerHandle | None = None
-    until: float = 0.0  # of the loop's clock, once sent
+    sent_at: float = 0.0  # of the loop's clock, first
+    until: float = 0.0
+    is_late: bool = False  # it was repeated although others had their answers meanwhile
 
     def stop_timer(self) -> None:
         if self.timer is not None:
@@ -57,6 +61,7 @@ class _Path:
 
     waiting: dict[str, _Open] = field(default_factory=dict)
     silent: bool = False
+    heard_at: float = 0.0
 
 
 class Transactions:
@@ -89,8 +94,12 @@ class Transactions:
             waiting.answer.cancel()
         self._socket.close()
 
-    async def ask(self, request: Message, target: Target, within_s: float = TIMER_F_S) -> Message | None:
-        """Send ``request``, whose Via is made here, and give its final response; None when none came in that time."""
+    async def ask(
+        self, request: Message, target: Target, window: Window, within_s: float = TIMER_F_S
+    ) -> Message | None:
+        """Send ``request``, whose Via is made here, and give its final response; None when none came in that time.
+
+        ``window`` is told how late the answer was."""
         branch = f"z9hG4bK{secrets.token_hex(12)}"
         request.vias = [Via("UDP", LOOPBACK, self.port, {"rport": None, "branch": branch})]
         answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
@@ -99,9 +108,13 @@ class Transactions:
         self._open[branch] = path.waiting[branch] = made
         self._send(made)
         try:
-            return await answer
+            response = await answer
         except TimeoutError:
             return None
+        else:
+            if made.is_late or made.times == 1:  # of one that was repeated in vain, nobody knows how late it is
+                window.answered(math.inf if made.is_late else asyncio.get_running_loop().time() - made.sent_at)
+            return response
         finally:
             made.stop_timer()
             del self._open[branch], path.waiting[branch]
@@ -130,7 +143,8 @@ class Transactions:
         loop = asyncio.get_running_loop()
         now = loop.time()
         request.stop_timer()
-        request.until = request.until or now + request.within_s
+        if not request.times:
+            request.sent_at, request.until = now, now + request.within_s
         request.times += 1
         try:
             self._socket.sendto(request.data, self._gate)
@@ -146,6 +160,7 @@ class Transactions:
     def _timer(self, request: _Open) -> None:
         request.timer = None
         if asyncio.get_running_loop().time() < request.until - 0.001:
+            request.is_late = request.is_late or self._paths[request.target].heard_at > request.sent_at
             self._send(request)
         elif not request.answer.done():
             request.answer.set_exception(TimeoutError())
@@ -185,6 +200,7 @@ class Transactions:
         if message.status >= 200 and not request.answer.done():
             request.answer.set_result(message)
         request.proceeding = True
+        path.heard_at = asyncio.get_running_loop().time()
         if path.silent:
             path.silent = False
             for waiting in path.waiting.values():
