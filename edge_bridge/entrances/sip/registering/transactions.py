@@ -112,8 +112,9 @@ class Transactions:
         except TimeoutError:
             return None
         else:
+            now = asyncio.get_running_loop().time()
             if made.is_late or made.times == 1:  # of one that was repeated in vain, nobody knows how late it is
-                window.answered(math.inf if made.is_late else asyncio.get_running_loop().time() - made.sent_at)
+                window.answered(math.inf if made.is_late else now - made.sent_at, made.sent_at, now)
             return response
         finally:
             made.stop_timer()
@@ -151,7 +152,8 @@ class Transactions:
         except OSError as error:  # as good as lost on the way: it is repeated
             log.debug("a REGISTER was not sent", why=type(error).__name__)
         path = self._paths[request.target]
-        path.silent = path.silent or request.times >= SILENT_AFTER
+        if request.times >= SILENT_AFTER and path.heard_at < request.sent_at:
+            path.silent = True
         pause = T2_S if request.proceeding else min(T1_S * 2 ** (request.times - 1), T2_S)
         if next(iter(path.waiting.values())) is request:
             pause = min(pause, PROBE_S)
