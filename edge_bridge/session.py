@@ -26,6 +26,9 @@ from edge_bridge.calls.news import CallFeed, NewsDesk
 from edge_bridge.calls.switchboard import Switchboard
 from edge_bridge.entrances.doors import Doors
 from edge_bridge.entrances.sip.gate import ipc
+from edge_bridge.entrances.sip.registering.client import RegisteringClient
+from edge_bridge.entrances.sip.registering.dns import SrvQuestions
+from edge_bridge.entrances.sip.registering.trunks import TrunkNames
 from edge_bridge.entrances.sip.signals import RegisterAnswer
 from edge_bridge.lines.directory import Directory, keys_of
 from edge_bridge.lines.greetings import Greetings
@@ -52,6 +55,7 @@ PORT_TAKEN_STATUS = 3
 POSTGRES_TRY_S = 30.0
 CUT_WITHIN_S = 3.0
 HAND_OVER_S = 45.0  # 200 lines leave in portions of twenty
+UNREGISTERED_WITHIN_S = 2.0
 JOB_REST_S = 1.0
 SWITCH_INTERVAL_S = 0.001  # how long another thread may keep the event loop, and its audio, waiting for the GIL
 
@@ -67,7 +71,9 @@ class SessionStartError(Exception):
 class Session:
     """``run`` returns when it is time to leave by ``os._exit``."""
 
-    def __init__(self, config: EdgeSettings, end: control.SessionEnd, resting_ports: Collection[int]) -> None:
+    def __init__(
+        self, config: EdgeSettings, end: control.SessionEnd, gate_port: int, resting_ports: Collection[int]
+    ) -> None:
         self._config = config
         self._end = end
         self._stop = asyncio.Event()
@@ -99,9 +105,17 @@ class Session:
         rtp = RtpNode(
             asyncio.get_running_loop(), config.own_address, self._ports, Pacer(), config.peers(), config.nat_peers()
         )
-        self._switchboard = Switchboard(config.max_calls, services, rtp, self._desk, self._registered)
+        self._switchboard = Switchboard(config.max_calls, services, rtp, self._desk)
         self._doors = Doors(config, self._switchboard)
-        self._registrar = DirectRegistrar(self._switchboard.signallers, config.node_id, self._report_registration)
+        self._names = TrunkNames(SrvQuestions().ask)
+        self._client = RegisteringClient(
+            f"{config.own_address}:{config.sip_port}",
+            gate_port,
+            self._names,
+            self._registered,
+            config.registers_at_once,
+        )
+        self._registrar = DirectRegistrar(self._client, config.node_id, self._report_registration, config.max_lines)
         self._book = LineBook(
             self._postgres,
             self._redis,
@@ -111,6 +125,7 @@ class Session:
             config.node_id,
             StaticLine.parse(config.static_line),
             self._lines_changed,
+            self._names,
         )
         self._watches = control.Watches(
             {"postgres": self._postgres.check, "redis": self._redis.ping, "sink": control.reachable(config.k_sink)}
@@ -162,6 +177,8 @@ class Session:
             await self._doors.open()
         except OSError as error:
             raise SessionStartError(str(error), PORT_TAKEN_STATUS) from None
+        self._client.open()
+        self._end.send(control.RegistersFrom(self._client.port))
         await self._lane.open()
         self._pods.check()
         self._end.read(self._told)
@@ -281,10 +298,12 @@ class Session:
         timer = threading.Timer(orphans.FORCED_EXIT_S, leave_anyway)
         timer.daemon = True
         timer.start()
+        await self._client.close(UNREGISTERED_WITHIN_S)
         await self._emissions.flush()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._names.close()
         await self._doors.close()
         self._switchboard.signallers.close()
         self._media.stop()
@@ -306,21 +325,23 @@ async def _kept_alive(job: Callable[[], Awaitable[None]]) -> None:
 
 
 def main(arguments: tuple[int, ...], descriptors: list[int]) -> None:
-    """``arguments`` are the ports of RTP that the session before had, without those of the calls that it takes over:
-    their phones may talk on. The one descriptor is its end of ``control.pair()``. To be left by ``os._exit``.
+    """``arguments`` are where the gate takes SIP on loopback, and the ports of RTP that the session before had, without
+    those of the calls that it takes over: their phones may talk on. The one descriptor is its end of
+    ``control.pair()``. To be left by ``os._exit``.
     """
     logs.configure("edge-bridge-session")
     for chatty in ("picows", "httpx2"):  # they tell of every connection and request
         logging.getLogger(chatty).setLevel(logging.WARNING)
     config = settings.load_or_exit(EdgeSettings)
     make_punctual(AUDIO_PRIORITY, SWITCH_INTERVAL_S)
+    gate_port, *resting_ports = arguments
     status = 0
 
     async def run() -> None:
         nonlocal status
         end = control.SessionEnd(descriptors[0])
         try:
-            await Session(config, end, arguments).run()
+            await Session(config, end, gate_port, resting_ports).run()
         except SessionStartError as failure:
             print(failure, file=sys.stderr)
             status = failure.status

@@ -11,6 +11,7 @@ from process.settings import Port, Seconds, SettingsError
 from stores.ciphers import decode_master_key
 
 Calls = Annotated[int, msgspec.Meta(ge=1, le=400)]
+Lines = Annotated[int, msgspec.Meta(ge=1, le=2000)]
 Rate = Annotated[float, msgspec.Meta(gt=0)]  # a second
 RtpPort = Annotated[int, msgspec.Meta(ge=1024, le=65_535)]
 RTP_PORTS = 1000  # where RTP_PORT_MAX is not set
@@ -27,6 +28,8 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     RTP takes random pairs of ports from ``rtp_port_min`` to ``rtp_port_max`` (999 more when not set).
     ``rtp_nat_peers`` are networks whose phones send audio from another address or port than their SDP says; the first
     packet from where the INVITE came from then settles it.
+    ``max_lines`` is how many lines this node registers at most; ``registers_at_once`` how many of their REGISTERs may
+    be under way to one address of a trunk.
     ``sip_peers`` are networks whose INVITEs are taken without registration; ``trusted_identity`` says whose
     P-Asserted-Identity and Remote-Party-ID are believed. ``sip_requests_per_s`` and ``sip_in_dialog_per_s`` bound each
     known source; a stranger is answered every ``sip_stranger_answer_s`` and banned for ``sip_ban_s`` after
@@ -47,6 +50,8 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     bridge_node_id: str = ""
     hostname: str = ""
     registrar: Literal["direct"] = "direct"
+    max_lines: Lines = 200
+    registers_at_once: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 200
     sip_bind_address: str = "0.0.0.0"
     sip_public_address: str = ""
     sip_port: Port = 5060

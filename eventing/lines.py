@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 
+from domain.trunks import PLAIN, TrunkOptions
 from eventing import outbox
 from eventing.catalogue import LineChange, LineChanged
 from process import logs
@@ -43,6 +44,7 @@ async def create(
     sip_domain: str = "",
     sip_username: str = "",
     sip_password: str = "",
+    trunk: TrunkOptions = PLAIN,
     line_id: str = "",
     twilio_auth_token: str = "",
 ) -> PhoneLine:
@@ -56,6 +58,7 @@ async def create(
         sip_domain=sip_domain,
         sip_username=sip_username,
         sip_password=sip_password,
+        trunk=trunk,
         line_id=line_id,
         twilio_auth_token=twilio_auth_token,
     )

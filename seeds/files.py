@@ -15,6 +15,7 @@ from zoneinfo import available_timezones
 import msgspec
 import yaml
 
+from domain.trunks import InvalidTrunkError, Srtp, Transport, TrunkOptions, check_account
 from domain.vat import VatClass, VatRates, countries_with_classes, rates_of_class, same_rate
 from seeds.countries import country_of_zone
 
@@ -143,6 +144,14 @@ class LineSeed(_Node, frozen=True):
     provider: Literal["sip", "twilio", "audiosocket"]
     domain: str = ""
     username: str = ""
+    auth_username: str = ""
+    outbound_proxy: str = ""
+    transport: Transport = "udp"
+    srtp: Srtp = "off"
+
+    @property
+    def trunk(self) -> TrunkOptions:
+        return TrunkOptions(self.auth_username, self.outbound_proxy, self.transport, self.srtp)
 
 
 class StaffSeed(_Node, frozen=True):
@@ -223,6 +232,11 @@ def _problems(content: SeedFile) -> Iterator[tuple[str, str]]:
     zones = content.delivery_zones
     yield from _price_problems((f"$.delivery_zones[{at}].minimum", zone.minimum) for at, zone in enumerate(zones))
     yield from _price_problems((f"$.delivery_zones[{at}].fee", zone.fee) for at, zone in enumerate(zones))
+    for at, line in enumerate(content.phone_lines):
+        try:
+            check_account(line.domain, line.username, line.trunk)
+        except InvalidTrunkError as error:
+            yield f"$.phone_lines[{at}]", str(error).removeprefix("sip_")  # a column's name: the file's is without
 
 
 def _restaurant_problems(about: RestaurantSeed) -> Iterator[tuple[str, str]]:

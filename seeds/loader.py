@@ -140,6 +140,7 @@ async def _line(
             sip_domain=line.domain,
             sip_username=line.username,
             sip_password=password,
+            trunk=line.trunk,
             line_id=line_id,
         )
     return SeededLine(line_id, restaurant.id, restaurant.name, line.number, line.username, password)

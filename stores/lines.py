@@ -15,6 +15,7 @@ import asyncpg
 
 from domain.assignment import AssignedLine, Move
 from domain.phone_numbers import one_form
+from domain.trunks import PLAIN, TrunkOptions, check_account
 from stores.ciphers import SipPasswordCipher
 from stores.errors import NotFoundError, require
 from stores.postgres import Connection
@@ -22,7 +23,10 @@ from stores.postgres import Connection
 Provider = Literal["sip", "twilio", "audiosocket"]
 RegistrationStatus = Literal["registered", "unregistered", "error"]
 
-_PUBLIC = "l.id, l.restaurant_id, l.number, l.provider, l.sip_domain, l.sip_username, l.is_active, l.audiosocket_uuid"
+_PUBLIC = (
+    "l.id, l.restaurant_id, l.number, l.provider, l.sip_domain, l.sip_username, l.is_active, l.audiosocket_uuid,"
+    " l.sip_auth_username, l.sip_outbound_proxy, l.sip_transport, l.srtp"
+)
 _ASSIGNMENT = "r.bridge_node_id, r.leaving_node_id, coalesce(r.generation, 0) as generation"
 _UNASSIGNED = "null::text as bridge_node_id, null::text as leaving_node_id, 0::bigint as generation"
 _WITH_PASSWORD = (
@@ -64,6 +68,7 @@ class PhoneLine:
     generation: int = 0
     audiosocket_uuid: str = ""
     twilio_auth_token: str = ""
+    trunk: TrunkOptions = PLAIN
 
 
 async def active_lines(conn: Connection) -> tuple[PhoneLine, ...]:
@@ -90,6 +95,7 @@ async def create(
     sip_domain: str = "",
     sip_username: str = "",
     sip_password: str = "",
+    trunk: TrunkOptions = PLAIN,
     line_id: str = "",
     twilio_auth_token: str = "",
 ) -> PhoneLine:
@@ -97,8 +103,9 @@ async def create(
     given. A line of the provider ``audiosocket`` gets a new ``audiosocket_uuid``.
 
     ``number`` in any spelling; one in national form is of the restaurant's country. Raises InvalidNumberError,
-    NumberTakenError, NotFoundError for the restaurant.
+    InvalidTrunkError, NumberTakenError, NotFoundError for the restaurant.
     """
+    check_account(sip_domain, sip_username, trunk)
     country = await conn.fetchval("select country from restaurant where id = $1", restaurant_id)
     require(country, "restaurant", restaurant_id)
     line = PhoneLine(
@@ -109,12 +116,14 @@ async def create(
         sip_domain=sip_domain,
         sip_username=sip_username,
         audiosocket_uuid=str(uuid.uuid4()) if provider == "audiosocket" else "",
+        trunk=trunk,
     )
     try:
         async with conn.transaction():  # a savepoint: the caller's transaction goes on
             await conn.execute(
                 "insert into phone_line (id, restaurant_id, number, provider, sip_domain, sip_username, sip_password,"
-                " audiosocket_uuid, twilio_auth_token) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                " audiosocket_uuid, twilio_auth_token, sip_auth_username, sip_outbound_proxy, sip_transport, srtp)"
+                " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
                 line.id,
                 restaurant_id,
                 line.number,
@@ -124,6 +133,10 @@ async def create(
                 cipher.encrypt(line.id, sip_password) if sip_password else "",
                 line.audiosocket_uuid or None,
                 cipher.encrypt(line.id, twilio_auth_token) if twilio_auth_token else "",
+                trunk.auth_username,
+                trunk.outbound_proxy,
+                trunk.transport,
+                trunk.srtp,
             )
     except asyncpg.UniqueViolationError as error:
         raise _taken(error, line.number) from None
@@ -299,4 +312,5 @@ def _line(row: asyncpg.Record) -> PhoneLine:
         generation=row["generation"],
         audiosocket_uuid=row["audiosocket_uuid"] or "",
         twilio_auth_token=row["twilio_auth_token"],
+        trunk=TrunkOptions(row["sip_auth_username"], row["sip_outbound_proxy"], row["sip_transport"], row["srtp"]),
     )

@@ -8,7 +8,6 @@ import itertools
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -24,7 +23,7 @@ from edge_bridge.entrances.sip import link
 from edge_bridge.entrances.sip.numbers import NOT_FOUND
 from edge_bridge.entrances.sip.phone import SipPhone
 from edge_bridge.entrances.sip.signallers import Signallers
-from edge_bridge.entrances.sip.signals import Handle, Invite, Refusal, RegisterAnswer, Terms
+from edge_bridge.entrances.sip.signals import Handle, Invite, Refusal, Terms
 from edge_bridge.lines.directory import UNAVAILABLE, Directory, LineEntry
 from edge_bridge.media.audio import CallAudio, Sound
 from edge_bridge.media.rtp.call import CallMedia, MediaEvents, MediaState, RtpNode
@@ -61,7 +60,6 @@ class Switchboard:
         services: Services,
         rtp: RtpNode,
         desk: NewsDesk,
-        registered: Callable[[RegisterAnswer], None],
     ) -> None:
         self.draining = False
         self.signallers = Signallers(self)
@@ -71,7 +69,6 @@ class Switchboard:
         self._services = services
         self._rtp = rtp
         self._desk = desk
-        self._registered = registered
         self._taken: dict[CallKey, _Taken] = {}
         self._restaurant_calls: Counter[str] = Counter()
         self._media: dict[Handle, CallMedia] = {}
@@ -207,9 +204,6 @@ class Switchboard:
         if orphan.progress.worker:
             self._services.pods.idle(orphan.progress.worker)
         self._run(handle, taken, orphan.agreement.codec, orphan.progress)
-
-    def registered(self, answer: RegisterAnswer) -> None:
-        self._registered(answer)
 
     # --- The other entrances (Sessions) ----------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from domain.restaurant import Restaurant
+from domain.trunks import PLAIN, TrunkOptions
 from edge_bridge.entrances.sip.numbers import AddressBook, LineKeys
 from edge_bridge.entrances.sip.signals import Invite, Refusal
 from edge_bridge.lines.greetings import GreetingClip
@@ -38,17 +39,28 @@ class LineEntry:
     provider: Provider = "sip"
     audiosocket_uuid: str = ""
     twilio_auth_token: str = field(default="", repr=False)
+    trunk: TrunkOptions = PLAIN
+
+    @property
+    def trunk_name(self) -> str:
+        """What this line's calls come from: its domain, and the proxy in front where there is one."""
+        proxy = self.trunk.outbound_proxy
+        return f"{self.sip_domain} via {proxy}" if proxy else self.sip_domain
+
+    @property
+    def has_account(self) -> bool:
+        """At a trunk, and this node has the line."""
+        return bool(self.provider == "sip" and self.held and self.sip_domain and self.sip_username)
 
     @property
     def registers(self) -> bool:
-        """At this node."""
-        has_account = self.sip_domain and self.sip_username and self.sip_password
-        return bool(self.provider == "sip" and self.held and has_account)
+        """At this node: with a password, which may not be read yet."""
+        return self.has_account and bool(self.sip_password)
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """``trunks`` are the addresses of each trunk domain, as resolved or as seen in REGISTER's answers."""
+    """``trunks`` are the addresses by ``LineEntry.trunk_name``, as resolved or as seen in REGISTER's answers."""
 
     by_id: Mapping[str, LineEntry]
     book: AddressBook
@@ -75,5 +87,5 @@ class Directory:
 def keys_of(lines: Iterable[LineEntry]) -> tuple[LineKeys, ...]:
     """Of the lines that ring over SIP."""
     return tuple(
-        LineKeys(line.id, line.number, line.sip_username, line.sip_domain) for line in lines if line.provider == "sip"
+        LineKeys(line.id, line.number, line.sip_username, line.trunk_name) for line in lines if line.provider == "sip"
     )

@@ -7,7 +7,6 @@ lines go, so that none is registered twice.
 
 import asyncio
 import contextlib
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -15,7 +14,7 @@ from dataclasses import replace
 import msgspec
 
 from domain.restaurant import Restaurant
-from edge_bridge.entrances.sip.signals import host_of
+from edge_bridge.entrances.sip.registering.trunks import TrunkNames
 from edge_bridge.lines.directory import Directory, LineEntry
 from edge_bridge.lines.greetings import Greetings
 from edge_bridge.settings import Network
@@ -35,10 +34,10 @@ log = logs.get(__name__)
 REFRESH_S = 10.0
 LEASE_S = 30.0  # after as much silence the assigner marks a node as down
 DECRYPTIONS_AT_ONCE = 2
+DECRYPTIONS_A_LOOK = 40  # half a second: a node of a thousand lines takes calls before it has all their passwords
 SPARE_DECRYPTION_REST_S = 0.1  # a fifth of a core, until all are known
 RESTAURANT_REFRESH_S = 60.0
-RESOLVE_REFRESH_S = 60.0
-RESOLVE_WITHIN_S = 3.0
+RESOLVE_WITHIN_S = 4.0
 LISTEN_AGAIN_S = 2.0
 UNREADABLE = "the stored SIP password cannot be read with this MASTER_KEY: enter it again"
 
@@ -87,6 +86,7 @@ class LineBook:
         node_id: str,
         static_line: StaticLine | None,
         changed: Callable[[Directory], None],
+        names: TrunkNames,
     ) -> None:
         self.directory: Directory | None = None
         self._postgres = postgres
@@ -97,11 +97,12 @@ class LineBook:
         self._node_id = node_id
         self._static_line = static_line
         self._changed = changed
+        self._names = names
         self._news = asyncio.Event()
         self._restaurants: dict[str, tuple[float, Restaurant]] = {}
         self._secrets: dict[SealedSecret, str] = {}
         self._lines: list[LineEntry] = []
-        self._resolved: dict[str, tuple[float, frozenset[str]]] = {}
+        self._resolved: dict[str, frozenset[str]] = {}  # by the trunk's name
         self._answered_from: dict[str, set[str]] = {}
         self._static_line_missing = False
         self._stored: list[PhoneLine] = []
@@ -151,15 +152,15 @@ class LineBook:
         line = self.directory.by_id.get(line_id) if self.directory is not None else None
         if line is None or not host:
             return
-        known = self._answered_from.setdefault(line.sip_domain, set())
+        known = self._answered_from.setdefault(line.trunk_name, set())
         if host not in known:
             known.add(host)
             self._publish()
 
     def _publish(self) -> None:
-        trunks = {domain: addresses for domain, (_, addresses) in self._resolved.items()}
-        for domain, hosts in self._answered_from.items():
-            trunks[domain] = trunks.get(domain, frozenset()) | hosts
+        trunks = dict(self._resolved)
+        for trunk, hosts in self._answered_from.items():
+            trunks[trunk] = trunks.get(trunk, frozenset()) | hosts
         self.directory = Directory.of(self._lines, self._peers, trunks)
         self._changed(self.directory)
 
@@ -173,7 +174,7 @@ class LineBook:
         self._heard_at = time.monotonic()
         await self._greetings.refresh({line.restaurant.id for line in found})
         found = [replace(line, greeting=self._greetings.of(line.restaurant)) for line in found]
-        resolved = await self._resolve({line.sip_domain for line in found if line.registers})
+        resolved = await self._resolve([line for line in found if line.has_account])
         if found != self._lines or resolved or self.directory is None:
             self._lines = found
             self._publish()
@@ -206,7 +207,10 @@ class LineBook:
             self.others_are_healthy = await nodes.others_are_healthy(connection, self._node_id)
         self._started = True
         self._stored = stored
-        await self._decrypt([secret for line in stored for secret in self._secrets_here(line)])
+        unread = [secret for line in stored for secret in self._secrets_here(line) if secret not in self._secrets]
+        await self._decrypt(unread[:DECRYPTIONS_A_LOOK])
+        if len(unread) > DECRYPTIONS_A_LOOK:
+            self._news.set()
         found = [self._entry(line) for line in stored]
         static = self._static_line
         if static is None:
@@ -224,6 +228,7 @@ class LineBook:
         """With its password in clear where this node has the line."""
         restaurant = self._restaurants[stored.restaurant_id][1]
         held = self._has(stored)
+        # None: not decrypted yet, in which case the next look has it.
         password = self._secrets.get((stored.id, stored.sip_password)) if held else ""
         return LineEntry(
             id=stored.id,
@@ -235,10 +240,11 @@ class LineBook:
             sip_password=password or "",
             held=held,
             generation=stored.generation,
-            problem=UNREADABLE if held and stored.sip_password and not password else "",
+            problem=UNREADABLE if held and stored.sip_password and password == "" else "",
             provider=stored.provider,
             audiosocket_uuid=stored.audiosocket_uuid,
             twilio_auth_token=self._secrets.get((stored.id, stored.twilio_auth_token), ""),
+            trunk=stored.trunk,
         )
 
     def _secrets_here(self, stored: PhoneLine) -> Iterator[SealedSecret]:
@@ -274,21 +280,20 @@ class LineBook:
             if spare is not None:
                 await self._decrypt([spare])
 
-    async def _resolve(self, domains: set[str]) -> bool:
-        """Look the trunks' names up again; True when an address changed. Keeps the last answer when DNS is away."""
-        loop = asyncio.get_running_loop()
-        changed = False
-        for domain in domains:
-            known = self._resolved.get(domain)
-            if known is not None and time.monotonic() - known[0] < RESOLVE_REFRESH_S:
-                continue
-            host = host_of(domain)
-            addresses: frozenset[str] = known[1] if known else frozenset()
+    async def _resolve(self, registered: Iterable[LineEntry]) -> bool:
+        """Look the trunks' names up again; True when an address changed. Keeps what is known while DNS is away, which
+        nobody's lines wait for longer than RESOLVE_WITHIN_S."""
+
+        async def hosts(line: LineEntry) -> frozenset[str]:
+            names = filter(None, (line.sip_domain, line.trunk.outbound_proxy))
             try:
-                found = await asyncio.wait_for(loop.getaddrinfo(host, None, type=socket.SOCK_DGRAM), RESOLVE_WITHIN_S)
-                addresses = frozenset(str(address[4][0]) for address in found) or addresses
-            except (OSError, TimeoutError):
-                log.warning("a trunk's name cannot be resolved", domain=host)
-            changed = changed or known is None or known[1] != addresses
-            self._resolved[domain] = (time.monotonic(), addresses)
-        return changed
+                async with asyncio.timeout(RESOLVE_WITHIN_S):
+                    return frozenset().union(*await asyncio.gather(*map(self._names.hosts, names)))
+            except TimeoutError:
+                return frozenset()
+
+        trunks = {line.trunk_name: line for line in registered}
+        found = dict(zip(trunks, await asyncio.gather(*map(hosts, trunks.values())), strict=True))
+        before = self._resolved
+        self._resolved = {trunk: found[trunk] or before.get(trunk, frozenset()) for trunk in trunks}
+        return before != self._resolved

@@ -81,8 +81,14 @@ class Leaving(msgspec.Struct, frozen=True, tag="leaving"):
     status: int
 
 
+class RegistersFrom(msgspec.Struct, frozen=True, tag="registers"):
+    """The session's REGISTERs come to the gate from this port on loopback."""
+
+    port: int
+
+
 # ``ipc.Lines`` is for the gate: what it judges INVITEs by.
-FromSession = Report | CallHeld | CallLeft | CallLost | Leaving | ipc.Lines
+FromSession = Report | CallHeld | CallLeft | CallLost | Leaving | RegistersFrom | ipc.Lines
 
 
 # --- From the supervisor -----------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ class GateKeeper:
     ) -> None:
         self.metrics = ""
         self.restarts = Restarts(FIRST_PAUSE_S, LONGEST_PAUSE_S, HEALTHY_AFTER_S)
+        self.process: asyncio.subprocess.Process | None = None
         self._config = config
         self._environment = environment
         self._turned_away = turned_away
@@ -64,6 +65,10 @@ class GateKeeper:
         """How many dialogs the living signallers have."""
         return sum(kept.dialog.worker in self._workers for kept in self._dialogs.values())
 
+    @property
+    def public_port(self) -> int:
+        return int(self._public.getsockname()[1])
+
     async def open(self) -> None:
         """Take the SIP port. Raises OSError."""
         self._public.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
@@ -76,6 +81,7 @@ class GateKeeper:
                 if time.monotonic() > end:
                     raise
             await asyncio.sleep(BIND_AGAIN_S)
+        self._inner.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         self._inner.bind(("127.0.0.1", 0))
 
     # --- What the gate is told -------------------------------------------------------------------------------
@@ -132,7 +138,7 @@ class GateKeeper:
         descriptors = (theirs.fileno(), self._public.fileno(), self._inner.fileno())
         with ours:
             with theirs:
-                gate = await asyncio.create_subprocess_exec(
+                gate = self.process = await asyncio.create_subprocess_exec(
                     sys.executable,
                     "-m",
                     "edge_bridge.entrances.sip.gate",

@@ -28,21 +28,24 @@ MOST_TURNED_AWAY = 200
 
 
 class SessionKeeper:
-    """``run`` gives the node's exit status. ``told`` is called with the session's lines and reports."""
+    """``run`` gives the node's exit status. ``told`` is called with the session's lines and reports, and with where its
+    REGISTERs come from."""
 
     def __init__(
         self,
         drain_s: float,
         nursery: Nursery,
+        gate_port: Callable[[], int],
         signallers: SignallerKeeper,
         calls: KeptCalls,
-        told: Callable[[ipc.Lines | control.Report], None],
+        told: Callable[[ipc.Lines | control.RegistersFrom | control.Report], None],
     ) -> None:
         self.restarts = Restarts(FIRST_PAUSE_S, LONGEST_PAUSE_S, HEALTHY_AFTER_S)
         self.report = control.Report()
         self.is_up = False  # it has reported
         self._drain_s = drain_s
         self._nursery = nursery
+        self._gate_port = gate_port
         self._signallers = signallers
         self._calls = calls
         self._told = told
@@ -101,9 +104,9 @@ class SessionKeeper:
         self._signallers.hang_up_all()
         self._calls.give_up_all()
 
-    async def _fork(self, resting_ports: tuple[int, ...], descriptor: int) -> Child:
+    async def _fork(self, arguments: tuple[int, ...], descriptor: int) -> Child:
         """Raises NurseryDiedError, also when it is time to stop before there is a nursery."""
-        fork = asyncio.create_task(self._nursery.fork("session", resting_ports, (descriptor,)), name="fork")
+        fork = asyncio.create_task(self._nursery.fork("session", arguments, (descriptor,)), name="fork")
         stopping = asyncio.create_task(self._stopping.wait(), name="stopping")
         try:
             await asyncio.wait([fork, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -122,7 +125,7 @@ class SessionKeeper:
         end = control.Packets(ours)
         try:
             with theirs:
-                child = self._child = await self._fork(tuple(resting), theirs.fileno())
+                child = self._child = await self._fork((self._gate_port(), *resting), theirs.fileno())
         except NurseryDiedError:
             end.close()
             raise
@@ -183,5 +186,5 @@ class SessionKeeper:
                     self._giving_up.cancel()
                     self._giving_up = None
                 self._told(message)
-            case ipc.Lines():
+            case ipc.Lines() | control.RegistersFrom():
                 self._told(message)

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping
 
 from edge_bridge.entrances.sip.gate import ipc
-from edge_bridge.entrances.sip.signals import MAX_CALLS, MAX_LINES
+from edge_bridge.entrances.sip.signals import MAX_CALLS
 from edge_bridge.node import control, gate_keeper, session_keeper, signaller_keeper
 from edge_bridge.node.gate_keeper import GateKeeper
 from edge_bridge.node.kept_calls import KeptCalls
@@ -37,6 +37,7 @@ STOPPED_WITHIN_S = 2.0  # the API
 LEAVE_WITHIN_S = session_keeper.LEAVE_WITHIN_S + signaller_keeper.LEAVE_WITHIN_S
 JUDGE_EVERY_S = 0.5
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+REGISTERING = -1  # the session that sends REGISTERs, as a worker of the gate's
 PARTS = ("postgres", "redis", "sink", "lines")
 DESCRIPTORS = 16_384  # a call has four sockets in a session, and two here
 
@@ -62,7 +63,12 @@ class Supervisor:
         )
         self._calls = KeptCalls(self._redis)
         self._session = SessionKeeper(
-            config.drain_s, self._nursery, self._signallers, self._calls, self._told_by_session
+            config.drain_s,
+            self._nursery,
+            lambda: self._gate.inner_port,
+            self._signallers,
+            self._calls,
+            self._told_by_session,
         )
 
     async def run(self) -> int:
@@ -169,13 +175,17 @@ class Supervisor:
     def _turned_away(self, caller: ipc.TurnedAway) -> None:
         self._session.turned_away(caller)
 
-    def _told_by_session(self, message: ipc.Lines | control.Report) -> None:
-        if isinstance(message, ipc.Lines):
-            self._gate.lines(message)
-            return
-        for part in PARTS:
-            self._say(part, message.missing.get(part, ""))
-        self._judge()
+    def _told_by_session(self, message: ipc.Lines | control.RegistersFrom | control.Report) -> None:
+        match message:
+            case ipc.Lines():
+                self._gate.lines(message)
+            case control.RegistersFrom(port):
+                self._gate.worker_down(REGISTERING)  # the session's before
+                self._gate.worker_up(REGISTERING, port, 0)
+            case control.Report():
+                for part in PARTS:
+                    self._say(part, message.missing.get(part, ""))
+                self._judge()
 
     def _judge(self) -> None:
         """Whether calls can be taken, as far as that is a question of this node's processes."""
@@ -216,7 +226,7 @@ class Supervisor:
                     hostname=socket.gethostname(),
                     pod_ip=config.own_address,
                     registrations_count=len(registered),
-                    max_registrations=MAX_LINES,
+                    max_registrations=config.max_lines,
                     status=status,
                 )
 

@@ -18,14 +18,11 @@ from edge_bridge.entrances.sip import accounts, pacing
 from edge_bridge.entrances.sip.calls import CallOwner, SipCall
 from edge_bridge.entrances.sip.signals import (
     LOOPBACK,
-    MAX_ACCOUNTS,
     MAX_CALLS,
     Handle,
     Invite,
     MediaSide,
     Refusal,
-    RegisterAnswer,
-    Registration,
     SipEvents,
     read_invite,
 )
@@ -101,8 +98,7 @@ class SipEndpoint(CallOwner):
         # The calls' only lasting references: ``forget`` drops one inside its own onCallState (see ``calls``).
         self._calls: dict[Handle, SipCall] = {}
         self._held: dict[Handle, _Held] = {}
-        self._accounts: dict[str, accounts.LineAccount] = {}
-        self._leaving: dict[str, accounts.LineAccount] = {}
+        self._account: accounts.CallAccount | None = None
         self._commands: deque[Callable[[], None]] = deque()
         self._library: Any = None
         self._next_tidying = 0.0
@@ -153,29 +149,6 @@ class SipEndpoint(CallOwner):
 
         self._commands.append(refer)
 
-    def register(self, line: Registration) -> None:
-        """Register a new line, or again a known one; its fate comes to ``registered``."""
-
-        def register() -> None:
-            try:
-                sent = self._register(line)
-            except pj.Error as error:
-                log.warning("REGISTER was not sent", line_id=line.line_id, reason=error.reason)
-                sent = False
-            if not sent:
-                self.events.registered(RegisterAnswer(line.line_id, 0))
-
-        self._commands.append(register)
-
-    def unregister(self, line_id: str) -> None:
-        def unregister() -> None:
-            account = self._accounts.pop(line_id, None)
-            if account is not None:
-                self._leaving[line_id] = account
-                account.setRegistration(False)
-
-        self._commands.append(unregister)
-
     # --- The library -----------------------------------------------------------------------------------------
 
     def poll(self) -> None:
@@ -194,50 +167,20 @@ class SipEndpoint(CallOwner):
         now = time.monotonic()
         if now >= self._next_tidying:
             self._next_tidying = now + TIDY_EVERY_S
-            self._free_left_accounts()
             for handle, held in list(self._held.items()):
                 if now > held.until:
                     self.decide(handle, Refusal(503))
 
     def close(self) -> None:
-        """Hang up, unregister, destroy pjsip: about a second."""
+        """Hang up, destroy pjsip: about a second."""
         with contextlib.suppress(pj.Error):
             self._library.hangupAllCalls()
-        for account in [*self._accounts.values(), *self._leaving.values()]:
+        if self._account is not None:
             with contextlib.suppress(pj.Error):
-                account.shutdown()
-        self._accounts.clear()
-        self._leaving.clear()
+                self._account.shutdown()
+            self._account = None
         self._library.libDestroy()
         self._calls.clear()
-
-    def _register(self, line: Registration) -> bool:
-        """False when there is no room. Raises pj.Error."""
-        config = accounts.line_config(line, self._place)
-        known = self._accounts.get(line.line_id)
-        if known is not None:
-            known.setRegistration(True)
-            return True
-        left = self._leaving.pop(line.line_id, None)
-        if left is not None:  # calls may still need it, and its place is the line's own
-            self._accounts[line.line_id] = left
-            if left.registration == line:
-                left.setRegistration(True)
-            else:
-                left.modify(config)  # registers, as the account or its password is another
-                left.registration = line
-            return True
-        self._free_left_accounts()
-        # The eighth line takes the peers' place; their calls then come in on a line's account.
-        if len(self._accounts) == MAX_ACCOUNTS - 1 and "" in self._accounts and not self._calls:
-            self._accounts.pop("").shutdown()
-        if len(self._accounts) + len(self._leaving) >= MAX_ACCOUNTS:
-            return False
-        account = accounts.LineAccount(line.line_id, self)
-        account.registration = line
-        account.create(config)
-        self._accounts[line.line_id] = account
-        return True
 
     def open(self) -> None:
         """Raises RuntimeError with pjsip's reason."""
@@ -260,9 +203,8 @@ class SipEndpoint(CallOwner):
         identity = endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
         self.port = int(endpoint.transportGetInfo(identity).localName.rpartition(":")[2])
         endpoint.libStart()
-        account = accounts.LineAccount("", self)
-        account.create(accounts.peer_config(self._place), True)
-        self._accounts[""] = account
+        self._account = accounts.CallAccount(self)
+        self._account.create(accounts.account_config(self._place), True)
 
     def incoming(self, account: Any, call_id: int, message: str, source: str) -> None:
         """Its caller has got 100 Trying. It is never answered within the callback: an INVITE without SDP that ends
@@ -293,14 +235,6 @@ class SipEndpoint(CallOwner):
     def forget(self, handle: Handle) -> None:
         self._held.pop(handle, None)
         self._calls.pop(handle, None)
-
-    def _free_left_accounts(self) -> None:
-        """Free accounts that left, when no call can need them any more."""
-        if self._calls:
-            return
-        for account in self._leaving.values():
-            account.shutdown()
-        self._leaving.clear()
 
 
 def _library_config(log_level: int) -> Any:

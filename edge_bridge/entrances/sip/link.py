@@ -9,7 +9,7 @@ import socket
 
 import msgspec
 
-from edge_bridge.entrances.sip.signals import Handle, Invite, RegisterAnswer, Registration
+from edge_bridge.entrances.sip.signals import Handle, Invite
 from edge_bridge.media.rtp.ice import IceLite
 from edge_bridge.media.rtp.sdp import Agreement
 
@@ -77,10 +77,6 @@ class Ended(msgspec.Struct, frozen=True, tag="ended"):
     by_caller: bool
 
 
-class Registered(msgspec.Struct, frozen=True, tag="registered"):
-    answer: RegisterAnswer
-
-
 class OngoingCall(msgspec.Struct, frozen=True, array_like=True):
     """A call that was taken. ``agreement`` is None, and ``is_up`` False, before its audio flows."""
 
@@ -95,7 +91,7 @@ class Ongoing(msgspec.Struct, frozen=True, tag="ongoing"):
     calls: tuple[OngoingCall, ...]
 
 
-FromSignaller = Invited | Agreed | Answered | Seen | Pressed | TransferAnswered | Ended | Registered | Ongoing
+FromSignaller = Invited | Agreed | Answered | Seen | Pressed | TransferAnswered | Ended | Ongoing
 
 
 # --- From the session to a signaller -----------------------------------------------------------------------------
@@ -129,15 +125,7 @@ class Refer(msgspec.Struct, frozen=True, tag="refer"):
     target: str
 
 
-class Register(msgspec.Struct, frozen=True, tag="register"):
-    line: Registration
-
-
-class Unregister(msgspec.Struct, frozen=True, tag="unregister"):
-    line_id: str
-
-
-ToSignaller = Hello | Take | Refuse | HangUp | Refer | Register | Unregister
+ToSignaller = Hello | Take | Refuse | HangUp | Refer
 
 
 # --- Between a signaller and the supervisor ----------------------------------------------------------------------
@@ -158,7 +146,7 @@ class HangUpAll(msgspec.Struct, frozen=True, tag="hangup-all"):
 
 
 class Leave(msgspec.Struct, frozen=True, tag="leave"):
-    """Hang up, unregister, end."""
+    """Hang up, end."""
 
 
 ToSupervisor = Opened | Alive

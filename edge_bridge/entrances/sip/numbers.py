@@ -19,7 +19,7 @@ SHORTEST_NATIONAL = 6  # digits: shorter ones are extensions, which mean nothing
 
 
 class LineKeys(msgspec.Struct, frozen=True, array_like=True):
-    """How a line is called. ``username`` and ``domain`` are its registration's; "" for a peer's line."""
+    """How a line is called. ``username`` is its registration's, ``domain`` names its trunk; "" for a peer's line."""
 
     line_id: str
     number: str
@@ -40,7 +40,7 @@ def forms(number: str) -> frozenset[str]:
 
 
 class AddressBook:
-    """``trunks`` are the addresses of each trunk domain; ``peers`` call every line."""
+    """``trunks`` are the addresses of each line's ``domain``; ``peers`` call every line."""
 
     def __init__(
         self, lines: Iterable[LineKeys], peers: tuple[Network, ...], trunks: Mapping[str, frozenset[str]]

@@ -15,7 +15,7 @@ import msgspec
 
 from edge_bridge.entrances.sip import link
 from edge_bridge.entrances.sip.endpoint import SipAddress, SipEndpoint
-from edge_bridge.entrances.sip.signals import Handle, Invite, Refusal, RegisterAnswer
+from edge_bridge.entrances.sip.signals import Handle, Invite, Refusal
 from edge_bridge.media.rtp.description import Description
 from edge_bridge.media.rtp.sdp import Agreement
 from edge_bridge.settings import EdgeSettings
@@ -98,10 +98,6 @@ class Signaller:
                 endpoint.hang_up(handle, status)
             case link.Refer(handle, target):
                 endpoint.refer(handle, target)
-            case link.Register(line):
-                endpoint.register(line)
-            case link.Unregister(line_id):
-                endpoint.unregister(line_id)
 
     def _greet(self) -> None:
         """Another session: what was to be said to the last one is of no use to it."""
@@ -138,9 +134,6 @@ class Signaller:
     def ended(self, handle: Handle, status: int, by_caller: bool) -> None:
         self._media.pop(handle, None)
         self._tell(link.Ended(handle, status, by_caller))
-
-    def registered(self, answer: RegisterAnswer) -> None:
-        self._tell(link.Registered(answer))
 
     def _tell(self, message: link.FromSignaller) -> None:
         """The session; nothing is said before it has said Hello."""

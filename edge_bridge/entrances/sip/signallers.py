@@ -15,8 +15,6 @@ from edge_bridge.entrances.sip.signals import (
     Handle,
     Invite,
     Refusal,
-    RegisterAnswer,
-    Registration,
     Terms,
 )
 from edge_bridge.media.rtp.sdp import Agreement
@@ -57,9 +55,6 @@ class SipCalls(Protocol):
 
     def lost(self, signaller: int) -> None:
         """A signaller is dead, and its dialogs with it; the gate hangs up on their callers."""
-
-    def registered(self, answer: RegisterAnswer) -> None:
-        """A REGISTER was answered, or not."""
 
 
 @dataclass(slots=True)
@@ -105,23 +100,6 @@ class Signallers:
     def refer(self, handle: Handle, target: str) -> None:
         """Blind transfer; its fate comes to ``transfer_answered``."""
         self._tell(handle, link.Refer(handle, target))
-
-    def register(self, line: Registration) -> None:
-        """Register a new line, or again a known one; its fate comes to ``registered``."""
-        one = self._registering()
-        if one is None:
-            self._loop.call_soon(self._calls.registered, RegisterAnswer(line.line_id, 0))
-        else:
-            self._send(one, link.Register(line))
-
-    def unregister(self, line_id: str) -> None:
-        one = self._registering()
-        if one is not None:
-            self._send(one, link.Unregister(line_id))
-
-    def _registering(self) -> _Signaller | None:
-        """The oldest: lines stay at one as long as it lives."""
-        return self._by_number[min(self._by_number)] if self._by_number else None
 
     def _tell(self, handle: Handle, message: link.ToSignaller) -> None:
         one = self._by_number.get(link.signaller_of(handle))
@@ -189,8 +167,6 @@ class Signallers:
             case link.Ended(handle):
                 self._held.pop(handle, None)
                 calls.ended(handle)
-            case link.Registered(answer):
-                calls.registered(answer)
 
     def _decide(self, handle: Handle, invite: Invite) -> None:
         decision: Terms | Refusal | None = Refusal(500)

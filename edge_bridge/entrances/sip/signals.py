@@ -3,16 +3,14 @@ text that the bridge reads and writes itself.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import unquote
 
 from edge_bridge.media.rtp.ice import IceLite
 
-# Compiled into the public pjsua2 wheel. A build with larger limits needs only these changed.
-MAX_CALLS = 4  # PJSUA_MAX_CALLS: the fifth INVITE gets 486 from pjsip itself
-MAX_ACCOUNTS = 8  # PJSUA_MAX_ACC: the ninth account aborts the process
-MAX_LINES = MAX_ACCOUNTS
+# Compiled into the public pjsua2 wheel (PJSUA_MAX_CALLS): the fifth INVITE gets 486 from pjsip itself.
+MAX_CALLS = 4
 
 _ADDRESS = re.compile(r"<([^>]+)>")
 _LONG_NAMES = {"f": "from", "t": "to", "i": "call-id", "m": "contact"}  # RFC 3261, 7.3.3
@@ -27,6 +25,10 @@ WAKE = b"\r\n\r\n"
 
 SOURCE_HEADER = "X-Edge-Source"
 """``host:port`` of who really sent it: written by the gate, and taken out of what comes from outside."""
+
+TARGET_HEADER = "X-Edge-Target"
+"""``address:port`` that a request of ours leaves to, where its URI and Route do not say it: read and taken out by the
+gate."""
 
 Handle = int  # names one call for the life of the node; never used twice
 
@@ -85,12 +87,20 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """One line at its trunk. ``registrar`` is the trunk's domain or ``host:port``."""
+    """One line at its trunk. ``registrar`` is the trunk's domain or ``host:port``; ``auth_username`` is "" where it is
+    the username, ``outbound_proxy`` "" where there is none."""
 
     line_id: str
     registrar: str
     username: str
-    password: str
+    password: str = field(repr=False)
+    auth_username: str = ""
+    outbound_proxy: str = ""
+
+    @property
+    def next_hop(self) -> str:
+        """What requests are sent to, and lines have in common whose trunk is one."""
+        return self.outbound_proxy or self.registrar
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +108,8 @@ class RegisterAnswer:
     """What became of a REGISTER: ``status`` 408 when nothing came, 0 when it could not even be sent.
 
     ``expires_s`` 0 after a 2xx means unregistered. ``retry_after_s`` is 0 where the registrar says nothing of it;
-    ``algorithms`` are those of its digest challenges, in upper case.
+    ``algorithms`` are those of its digest challenges, in upper case. ``problem`` says in words what the status does
+    not.
     """
 
     line_id: str
@@ -107,6 +118,7 @@ class RegisterAnswer:
     registrar_host: str = ""
     retry_after_s: int = 0
     algorithms: frozenset[str] = frozenset()
+    problem: str = ""
 
 
 class SipEvents(Protocol):
@@ -126,29 +138,6 @@ class SipEvents(Protocol):
 
     def ended(self, handle: Handle, status: int, by_caller: bool) -> None:
         """The dialog is over, or the INVITE cancelled; the handle is free. Once a call."""
-
-    def registered(self, answer: RegisterAnswer) -> None:
-        """A REGISTER was answered, or not."""
-
-
-_RETRY_AFTER = re.compile(r"^retry-after[ \t]*:[ \t]*([0-9]{1,9})", re.IGNORECASE | re.MULTILINE)
-_CHALLENGE = re.compile(r"^(?:www|proxy)-authenticate[ \t]*:[ \t]*digest(.*)$", re.IGNORECASE | re.MULTILINE)
-_ALGORITHM = re.compile(r"algorithm[ \t]*=[ \t]*\"?([A-Za-z0-9-]+)", re.IGNORECASE)
-
-
-def read_register_answer(line_id: str, status: int, expires_s: int, message: str) -> RegisterAnswer:
-    """``message`` is the whole response as the gate passed it on; "" when none came."""
-    wait = _RETRY_AFTER.search(message)
-    challenges = [_ALGORITHM.search(found) for found in _CHALLENGE.findall(message)]
-    return RegisterAnswer(
-        line_id=line_id,
-        status=status,
-        expires_s=max(expires_s, 0) if status // 100 == 2 else 0,
-        registrar_host=_sender_of(_headers(message), ""),
-        retry_after_s=int(wait.group(1)) if wait else 0,
-        # A challenge that names none means MD5 (RFC 2617).
-        algorithms=frozenset(found.group(1).upper() if found else "MD5" for found in challenges),
-    )
 
 
 def read_invite(message: str, source: str) -> Invite:

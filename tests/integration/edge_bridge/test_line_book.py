@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from edge_bridge.entrances.sip.registering.dns import SrvQuestions
+from edge_bridge.entrances.sip.registering.trunks import TrunkNames
 from edge_bridge.entrances.sip.signals import RegisterAnswer, Registration
-from edge_bridge.lines import line_book, registrar
+from edge_bridge.lines import line_book
 from edge_bridge.lines.directory import Directory
 from edge_bridge.lines.greetings import Greetings
 from edge_bridge.lines.line_book import LineBook
@@ -27,6 +29,7 @@ from tests.integration.edge_bridge.conftest import restaurant
 pytestmark = pytest.mark.integration
 
 OF_A_LOST_NODE = 200
+NAMES = TrunkNames(SrvQuestions().ask)  # of addresses alone: nothing is asked
 Switch = Callable[[], Awaitable[None]]
 
 
@@ -58,8 +61,8 @@ class EdgeNode:
         self._postgres = postgres
         self._redis = redis
         self._writing: set[asyncio.Task[None]] = set()
-        self.registrar = self.trunk.registrar = DirectRegistrar(self.trunk, name, self._report)
-        self.book = LineBook(postgres, redis, Greetings(redis), cipher, (), name, None, self._changed)
+        self.registrar = self.trunk.registrar = DirectRegistrar(self.trunk, name, self._report, 1000)
+        self.book = LineBook(postgres, redis, Greetings(redis), cipher, (), name, None, self._changed, NAMES)
 
     def _changed(self, directory: Directory) -> None:
         self.registrar.sync(directory.by_id.values())
@@ -93,8 +96,7 @@ class EdgeNode:
 
 
 @pytest.fixture(autouse=True)
-def room_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registrar, "MAX_LINES", 1000)
+def fast_decryption(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(line_book, "SPARE_DECRYPTION_REST_S", 0.001)
 
 

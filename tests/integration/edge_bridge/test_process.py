@@ -263,17 +263,18 @@ async def test_a_trunk_that_has_answered_lets_nobody_but_itself_call_its_line(
     assert result.status == 403
 
 
-async def test_a_refused_registration_is_counted_and_tried_again(
+async def test_a_failed_registration_is_counted_and_tried_again(
     start: Start, seeded: Database, valkey_server: EmbeddedValkey, master_key: str
 ) -> None:
-    async with SipRegistrar({"bistro": "not yet known"}) as trunk, assigning(seeded, valkey_server.url()):
+    async with SipRegistrar({"bistro": "secret"}) as trunk, assigning(seeded, valkey_server.url()):
+        trunk.refusing = "503 Service Unavailable"
         line_id = await add_line(seeded, master_key, trunk.domain, "bistro", "secret")
         bridge = start(BRIDGE_NODE_ID="edge-other")
         await until(lambda: bridge.metric("sip_registration_errors_total") >= 1)
         async with asyncio.timeout(5):
             while (await registration(seeded, line_id))["status"] != "error":
                 await asyncio.sleep(0.1)
-        trunk.passwords["bistro"] = "secret"
+        trunk.refusing = ""
         await until(lambda: "bistro" in trunk.bindings)
 
 

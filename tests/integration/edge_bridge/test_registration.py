@@ -148,11 +148,30 @@ async def test_a_trunk_that_says_when_to_come_back_is_left_alone_until_then(star
     assert second - first >= 6.0
 
 
-async def test_a_trunk_that_takes_only_sha_256_is_named_in_the_lines_status(start: Start, office: Office) -> None:
+async def test_a_trunk_that_takes_only_sha_256_has_the_line(start: Start, office: Office) -> None:
     async with SipRegistrar({"modern": "secret"}, algorithm="SHA-256") as trunk:
         line_id = await office.add(trunk, "modern")
         await asyncio.to_thread(start)
-        await until(says(office, line_id, "error", "takes only SHA-256 digest"))
+        await until(says(office, line_id, "registered"))
+        assert "modern" in trunk.bindings
+
+
+async def test_two_hundred_lines_are_registered_on_one_node_from_cold(start: Start, office: Office) -> None:
+    users = [f"user-{number}" for number in range(200)]
+    async with SipRegistrar(dict.fromkeys(users, "secret")) as trunk:
+        for user in users:
+            await office.add(trunk, user)
+        began = asyncio.get_running_loop().time()
+        await asyncio.to_thread(start)
+        await until(bound(trunk, *users))
+        took = asyncio.get_running_loop().time() - began
+
+        async def all_say_so() -> bool:
+            return sum((await office.nodes_of_registered()).values()) == 200
+
+        await until(all_say_so)
+    assert took < 15.0
+    assert len({contact for contacts in trunk.contacts.values() for contact in contacts}) == 200
 
 
 async def test_a_new_line_is_registered_within_two_seconds(start: Start, office: Office) -> None:
@@ -200,13 +219,13 @@ async def test_a_changed_password_is_used_at_once(start: Start, office: Office) 
         await until(says(office, line_id, "registered"))
 
 
-async def test_twelve_lines_on_two_nodes_are_six_and_six_and_the_seventeenth_says_that_there_is_no_room(
+async def test_twelve_lines_on_two_nodes_are_six_and_six_and_beyond_max_lines_one_says_that_there_is_no_room(
     start: Start, office: Office
 ) -> None:
     users = [f"user-{number}" for number in range(17)]
     async with SipRegistrar(dict.fromkeys(users, "secret")) as trunk:
-        await asyncio.to_thread(start, BRIDGE_NODE_ID="edge-a")
-        await asyncio.to_thread(start, BRIDGE_NODE_ID="edge-b")
+        await asyncio.to_thread(start, BRIDGE_NODE_ID="edge-a", MAX_LINES="8")
+        await asyncio.to_thread(start, BRIDGE_NODE_ID="edge-b", MAX_LINES="8")
         for user in users[:12]:
             await office.add(trunk, user)
         await until(bound(trunk, *users[:12]))

@@ -61,6 +61,29 @@ async def test_lines_of_both_entrances_are_made_and_listed(
     assert SipPasswordCipher(master_key).decrypt(stored.id, stored.twilio_auth_token) == "a new token"
 
 
+async def test_a_line_that_registers_is_made_with_all_that_its_trunk_needs(
+    database: Database, postgres: Pools, master_key: str
+) -> None:
+    owner = make_restaurant("Owner")
+    async with postgres.platform.platform() as connection:
+        await restaurants.create(connection, owner)
+
+    made = command(
+        database,
+        master_key,
+        *("add", owner.id, "+33100000511", "--provider", "sip", "--domain", "trunk.test", "--username", "anna"),
+        *("--auth-username", "account-17", "--proxy", "proxy.test:5070", "--transport", "tls", "--srtp", "required"),
+        SIP_PASSWORD="the password",
+    )
+
+    assert made.returncode == 0, made.stderr
+    listed = command(database, master_key, "list").stdout
+    assert "anna@trunk.test as account-17 via proxy.test:5070 tls srtp required" in listed
+    async with postgres.platform.platform() as connection:
+        (stored,) = await lines.active_lines(connection)
+    assert SipPasswordCipher(master_key).decrypt(stored.id, stored.sip_password) == "the password"
+
+
 async def test_what_can_not_be_made_is_one_line(database: Database, postgres: Pools, master_key: str) -> None:
     owner = make_restaurant("Owner")
     async with postgres.platform.platform() as connection:
@@ -74,9 +97,14 @@ async def test_what_can_not_be_made_is_one_line(database: Database, postgres: Po
         (("add", "margot", "+33100000504", "--provider", "audiosocket"), "there is no restaurant margot"),
         (("add", owner.id, "not a number", "--provider", "audiosocket"), "number: "),
         (("add", owner.id, "+33100000504", "--provider", "twilio"), "TWILIO_AUTH_TOKEN: not set"),
+        (
+            ("add", owner.id, "+33100000504", "--provider", "sip", "--domain", "sip:a", "--username", "a"),
+            "sip_domain: ",
+        ),
+        (("add", owner.id, "+33100000504", "--provider", "sip", "--srtp", "maybe"), "srtp: one of off, "),
         (("twilio-token", str(uuid.uuid4())), "TWILIO_AUTH_TOKEN: not set"),
     ):
-        done = command(database, master_key, *arguments, TWILIO_AUTH_TOKEN="")
+        done = command(database, master_key, *arguments, TWILIO_AUTH_TOKEN="", SIP_PASSWORD="secret")
         assert done.returncode == 1, arguments
         assert why in done.stderr
         assert len(done.stderr.splitlines()) == 1

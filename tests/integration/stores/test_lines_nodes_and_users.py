@@ -5,6 +5,7 @@ import asyncpg
 import pytest
 
 from domain.assignment import Move
+from domain.trunks import InvalidTrunkError, TrunkOptions
 from stores import lines, nodes, users
 from stores.ciphers import SipPasswordCipher
 from tests.integration.stores.samples import Tenant, new_id
@@ -74,6 +75,25 @@ async def test_a_restaurant_sets_its_lines_password_and_its_node_reads_it(
         (held,) = await lines.lines_of_node(conn, "edge-0")
     assert (held.id, held.bridge_node_id) == (own.line_id, "edge-0")
     assert sip.decrypt(held.id, held.sip_password) == "a new one"
+
+
+async def test_a_trunks_account_is_kept_as_it_was_entered_and_refused_where_it_is_mistyped(
+    postgres: Any, tenants: tuple[Tenant, Tenant], sip: SipPasswordCipher
+) -> None:
+    own, _ = tenants
+    account = TrunkOptions("account-17", "proxy.trunk.test:5070", "tls", "optional")
+    given: dict[str, Any] = {"restaurant_id": own.id, "number": "+33100000411", "cipher": sip, "sip_username": "anna"}
+
+    async with postgres.app.tenant(own.id) as conn:
+        made = await lines.create(conn, sip_domain="trunk.test", trunk=account, **given)
+        assert (await lines.get(conn, made.id)).trunk == account
+        with pytest.raises(InvalidTrunkError, match=r"^outbound_proxy: "):
+            await lines.create(conn, sip_domain="trunk.test", trunk=TrunkOptions(outbound_proxy="a b"), **given)
+
+    async with postgres.platform.platform() as conn:
+        by_id = {line.id: line for line in await lines.active_lines(conn)}
+    assert by_id[made.id].trunk == account
+    assert by_id[own.line_id].trunk == TrunkOptions()
 
 
 async def test_lines_of_the_other_entrances_have_what_their_calls_are_known_by(

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from domain.restaurant import Restaurant
+from domain.trunks import TrunkOptions
 from edge_bridge.entrances.sip.signals import Invite, Refusal
 from edge_bridge.lines.directory import Directory, LineEntry
 from edge_bridge.lines.greetings import GreetingClip
@@ -46,6 +47,14 @@ def test_a_stranger_learns_nothing(directory: Directory) -> None:
 
 def test_a_trunk_may_not_call_another_trunks_line(directory: Directory) -> None:
     assert directory.find(invite("line-2", "192.0.2.1")) == Refusal(403)
+
+
+def test_calls_may_come_from_a_trunks_proxy_and_not_from_another_lines_proxy(directory: Directory) -> None:
+    behind = replace(LINE, id="line-3", number="+33300000000", trunk=TrunkOptions(outbound_proxy="proxy.test"))
+    trunks = {**directory.book.trunks, behind.trunk_name: frozenset({"192.0.2.1", "192.0.2.9"})}
+    known = Directory.of([LINE, OTHER, behind], (PEER,), trunks)
+    assert known.find(invite("line-3", "192.0.2.9")) == behind
+    assert known.find(invite("line-1", "192.0.2.9")) == Refusal(403)
 
 
 def test_an_unknown_line_is_not_found(directory: Directory) -> None:

@@ -210,6 +210,12 @@ def test_what_an_untrusted_source_asserts_of_the_caller_is_taken_out() -> None:
     assert forwarded(data, trusted=False).first("privacy")
 
 
+def test_a_workers_request_goes_where_it_says_and_the_world_does_not_see_that() -> None:
+    asked_by_worker = parse(changed("Max-Forwards", "X-Edge-Target: 203.0.113.9:5071\r\nMax-Forwards"))
+    assert proxying.request_out(asked_by_worker, PUBLIC, INNER) == ("203.0.113.9", 5071)
+    assert b"203.0.113.9" not in asked_by_worker.render()
+
+
 def test_a_workers_request_leaves_under_the_public_address_and_its_answer_finds_back() -> None:
     asked_by_worker = parse(
         changed("192.0.2.1:5070;rport", "127.0.0.1:33333;rport").replace(

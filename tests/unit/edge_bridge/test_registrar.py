@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 
 from domain.restaurant import Restaurant
-from edge_bridge.entrances.sip.signals import RegisterAnswer, Registration, read_register_answer
+from domain.trunks import TrunkOptions
+from edge_bridge.entrances.sip.signals import RegisterAnswer, Registration
 from edge_bridge.lines.directory import LineEntry
 from edge_bridge.lines.greetings import GreetingClip
 from edge_bridge.lines.registrar import LONGEST_RETRY_S, DirectRegistrar, backoff_s, in_words, refresh_s
@@ -45,7 +46,7 @@ async def told() -> list[tuple[str, int, RegistrationStatus, str]]:
 
 @pytest.fixture
 async def registrar(endpoint: Endpoint, told: list[tuple[str, int, RegistrationStatus, str]]) -> DirectRegistrar:
-    return DirectRegistrar(endpoint, "unit-node", lambda *what: told.append(what))
+    return DirectRegistrar(endpoint, "unit-node", lambda *what: told.append(what), max_lines=8)
 
 
 async def test_new_lines_are_registered_once_and_old_ones_let_go(
@@ -69,14 +70,14 @@ async def test_a_line_without_an_account_is_not_registered(registrar: DirectRegi
     assert endpoint.asked == []
 
 
-async def test_the_ninth_line_is_left_out_and_its_status_says_why(
+async def test_a_line_beyond_max_lines_is_left_out_and_its_status_says_why(
     registrar: DirectRegistrar, endpoint: Endpoint, told: list[tuple[str, int, RegistrationStatus, str]]
 ) -> None:
     nine = [line(str(number)) for number in range(9)]
     registrar.sync(nine)
     registrar.sync(nine)
     assert len(endpoint.asked) == 8
-    assert told == [("8", 1, "error", "this node has 8 lines, which is all it can register")]
+    assert told == [("8", 1, "error", "this node has 8 lines, its MAX_LINES")]
 
 
 async def test_a_line_of_another_node_is_not_registered_here(registrar: DirectRegistrar, endpoint: Endpoint) -> None:
@@ -126,22 +127,67 @@ async def test_a_registrar_that_asks_to_wait_is_left_alone_for_so_long(
     registrar.sync([])
 
 
-def test_an_answer_is_read_with_its_retry_after_and_its_digest_algorithms() -> None:
-    message = (
-        "SIP/2.0 401 Unauthorized\r\nretry-after: 17 (busy);duration=5\r\n"
-        'WWW-Authenticate: Digest realm="a", algorithm=SHA-256, nonce="n"\r\n'
-        'WWW-Authenticate: Digest realm="a", nonce="n"\r\n'
-        "X-Edge-Source: 192.0.2.1:5060\r\n\r\n"
-    )
-    answer = read_register_answer("1", 401, 120, message)
-    assert answer == RegisterAnswer("1", 401, 0, "192.0.2.1", 17, frozenset({"SHA-256", "MD5"}))
-    assert read_register_answer("1", 408, 0, "") == RegisterAnswer("1", 408)
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (RegisterAnswer("1", 401, algorithms=frozenset({"SHA-3"})), "takes only SHA-3 digest"),
+        (RegisterAnswer("1", 401, algorithms=frozenset({"SHA-256"})), "refuses the username or the password (401)"),
+        (RegisterAnswer("1", 403), "forbids the registration"),
+        (RegisterAnswer("1", 404), "does not know the username (404)"),
+        (RegisterAnswer("1", 407, algorithms=frozenset({"MD5-SESS"})), "proxy refuses the username"),
+        (RegisterAnswer("1", 408), "does not answer (408)"),
+        (RegisterAnswer("1", 503, retry_after_s=9), "asks to wait 9 s (503)"),
+        (RegisterAnswer("1", 503), "out of service for now (503)"),
+        (RegisterAnswer("1", 500), "a fault of its own and is asked again (500)"),
+        (RegisterAnswer("1", 606), "refuses the line everywhere (606)"),
+        (RegisterAnswer("1", 302, problem="sent on"), "sent on"),
+        (RegisterAnswer("1", 0), "could not be sent"),
+    ],
+)
+def test_each_answer_of_a_trunk_is_said_in_words(answer: RegisterAnswer, words: str) -> None:
+    assert words in in_words(answer)
 
 
-def test_a_digest_that_we_do_not_have_is_said_in_words() -> None:
-    only_sha = RegisterAnswer("1", 401, algorithms=frozenset({"SHA-256"}))
-    assert "takes only SHA-256" in in_words(only_sha)
-    assert "refuses the username" in in_words(RegisterAnswer("1", 401, algorithms=frozenset({"SHA-256", "MD5"})))
+async def test_a_line_over_tls_is_refused_in_words_where_only_udp_is_spoken(
+    registrar: DirectRegistrar, endpoint: Endpoint, told: list[tuple[str, int, RegistrationStatus, str]]
+) -> None:
+    registrar.sync([replace(line("1"), trunk=TrunkOptions(transport="tls"))])
+    assert endpoint.asked == []
+    assert told == [("1", 1, "error", "the line's transport is tls, and REGISTRAR=direct speaks udp only")]
+
+
+async def test_a_refused_account_is_tried_again_slowly(registrar: DirectRegistrar) -> None:
+    registrar.sync([line("1")])
+    registrar.answered(RegisterAnswer("1", 401))
+    timer = registrar._held["1"].next
+    assert timer is not None and timer.when() - asyncio.get_running_loop().time() > 20
+    registrar.sync([])
+
+
+async def test_of_a_trunk_that_fails_one_line_asks_on_and_all_follow_when_it_is_back(
+    registrar: DirectRegistrar, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_bridge.lines.registrar.PROBE_S", 0.01)
+    registrar.sync([line(str(number)) for number in range(5)])
+    for number in range(5):
+        registrar.answered(RegisterAnswer(str(number), 503))
+    endpoint.asked.clear()
+    await asyncio.sleep(0.1)
+    assert endpoint.asked == ["0"]
+    registrar.answered(RegisterAnswer("0", 200, 120))
+    assert endpoint.asked == ["0", "1", "2", "3", "4"]
+    registrar.sync([])
+
+
+async def test_a_line_that_fails_by_itself_is_not_asked_for_whenever_another_is_registered(
+    registrar: DirectRegistrar, endpoint: Endpoint
+) -> None:
+    registrar.sync([line("broken"), line("fine")])
+    for _ in range(10):
+        registrar.answered(RegisterAnswer("broken", 500))
+        registrar.answered(RegisterAnswer("fine", 200, 120))
+    assert endpoint.asked.count("broken") == 2
+    registrar.sync([])
 
 
 async def test_answers_are_told_and_counted(
@@ -155,7 +201,7 @@ async def test_answers_are_told_and_counted(
     registrar.sync([])
     assert told == [
         ("1", 1, "registered", ""),
-        ("1", 1, "error", "the trunk refuses the username or the password (403)"),
+        ("1", 1, "error", in_words(RegisterAnswer("1", 403))),
         ("1", 1, "unregistered", ""),
     ]
 
@@ -170,7 +216,7 @@ async def test_an_answer_for_a_line_that_is_gone_is_ignored(
 async def test_a_failure_is_tried_again_until_the_line_is_let_go(
     registrar: DirectRegistrar, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge_bridge.lines.registrar.FIRST_RETRY_S", 0.01)
+    monkeypatch.setattr("edge_bridge.lines.registrar.PROBE_S", 0.01)
     registrar.sync([line("1")])
     registrar.answered(RegisterAnswer("1", 503))
     await asyncio.sleep(0.1)

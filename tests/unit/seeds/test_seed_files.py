@@ -192,6 +192,7 @@ def test_a_zones_country_is_that_of_the_time_zone_database(zone: str, country: s
         ("$.menu[0].vat", lambda c: c["menu"][0].update(vat={"take_away": 5.5}), "dine_in"),
         ("$.menu[0].vat", lambda c: c["restaurant"].update(country="US"), "write them in percent"),
         ("$.menu[0].items[0].vat", lambda c: c["menu"][0]["items"][0].update(vat=101), "<= 100"),
+        ("$.phone_lines[0]", lambda c: c["phone_lines"][0].update(domain="sip:trunk"), "domain: expected a host"),
         ("$.restaurant.fallback_number", lambda c: c["restaurant"].update(fallback="forward"), "needs the number"),
     ],
 )

@@ -12,11 +12,12 @@ from collections.abc import Container
 
 from edge_bridge.entrances.sip.gate.dialogs import Address, destination_of
 from edge_bridge.entrances.sip.gate.message import Message, Via, uri_of
-from edge_bridge.entrances.sip.signals import SOURCE_HEADER
+from edge_bridge.entrances.sip.signals import SOURCE_HEADER, TARGET_HEADER, host_of, port_of
 
 MAX_FORWARDS = 70
 LOOPBACK = "127.0.0.1"
 SOURCE = SOURCE_HEADER.lower()
+TARGET = TARGET_HEADER.lower()
 WORKER_PORT = "wp"  # a Via parameter: which worker asked
 
 IDENTITY = frozenset(("p-asserted-identity", "remote-party-id"))
@@ -85,7 +86,11 @@ def request_out(message: Message, public: Address, inner_port: int) -> Address:
     message.vias = [
         Via("UDP", public[0], public[1], {"rport": None, "branch": worker.branch, WORKER_PORT: str(worker.port)})
     ]
-    message.headers = _without_own_route(message.headers, "route", inner_port)
+    target = message.first(TARGET)
+    headers = [(name, value) for name, value in message.headers if name != TARGET]
+    message.headers = _without_own_route(headers, "route", inner_port)
+    if target:
+        return host_of(target), port_of(target)
     routes = message.values("route")
     return destination_of(uri_of(routes[0]) if routes else message.uri)
 

@@ -1,0 +1,57 @@
+"""What a phone line's account at its trunk may look like: checked where a line is made, so that nobody has to find out
+from a status what was mistyped.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Transport = Literal["udp", "tcp", "tls"]
+Srtp = Literal["off", "optional", "required"]
+
+LONGEST_USER = 128
+_NAME = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"(?=.{{1,253}}(:|$))({_NAME}(\.{_NAME})*\.?|\[[0-9A-Fa-f:.]{{2,45}}\])(:(?P<port>[0-9]{{1,5}}))?")
+_UNUSABLE = re.compile(r"[\s<>\"\x00-\x1f\x7f]")
+
+
+class InvalidTrunkError(ValueError):
+    """The message begins with the field's name and says what is expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkOptions:
+    """Beside domain, username and password. ``auth_username`` is digest's where it is not the username;
+    ``outbound_proxy`` is ``host`` or ``host:port``, "" where requests go to the domain itself.
+    """
+
+    auth_username: str = ""
+    outbound_proxy: str = ""
+    transport: Transport = "udp"
+    srtp: Srtp = "off"
+
+
+PLAIN = TrunkOptions()
+
+
+def check_account(domain: str, username: str, options: TrunkOptions) -> None:
+    """Raises InvalidTrunkError."""
+    for field, address in (("sip_domain", domain), ("outbound_proxy", options.outbound_proxy)):
+        if address and not _is_address(address):
+            raise InvalidTrunkError(f"{field}: expected a host or host:port, such as sip.example.com:5060")
+    for field, user in (("sip_username", username), ("auth_username", options.auth_username)):
+        if len(user) > LONGEST_USER or _UNUSABLE.search(user):
+            raise InvalidTrunkError(f"{field}: at most {LONGEST_USER} characters, without spaces, quotes, < and >")
+    if options.transport not in get_args(Transport):
+        raise InvalidTrunkError(f"transport: one of {', '.join(get_args(Transport))}")
+    if options.srtp not in get_args(Srtp):
+        raise InvalidTrunkError(f"srtp: one of {', '.join(get_args(Srtp))}")
+    if (options.auth_username or options.outbound_proxy) and not (domain and username):
+        raise InvalidTrunkError("sip_domain: not set; auth_username and outbound_proxy need sip_domain, sip_username")
+
+
+def _is_address(text: str) -> bool:
+    match = _HOST.fullmatch(text)
+    return match is not None and (match["port"] is None or 0 < int(match["port"]) < 65_536)

@@ -1,0 +1,110 @@
+"""The registering client with a real gate process in front of it: all of a node that a trunk's REGISTERs pass."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from edge_bridge.entrances.sip.registering.client import RegisteringClient
+from edge_bridge.entrances.sip.registering.dns import SrvQuestions
+from edge_bridge.entrances.sip.registering.trunks import TrunkNames
+from edge_bridge.entrances.sip.signals import RegisterAnswer, Registration
+from edge_bridge.node.gate_keeper import GateKeeper
+from edge_bridge.settings import EdgeSettings
+from tests.integration.edge_bridge.raw_sip import RawSip
+
+OWN_NUMBER = -1
+PEER = "127.0.0.9"
+
+
+@dataclass
+class RegisteringNode:
+    """``answers`` are those of each line, in their order."""
+
+    client: RegisteringClient
+    names: TrunkNames
+    gate: GateKeeper
+    answers: dict[str, list[RegisterAnswer]] = field(default_factory=dict)
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def take(self, answer: RegisterAnswer) -> None:
+        self.answers.setdefault(answer.line_id, []).append(answer)
+        self.heard.set()
+
+    async def until(self, condition: Callable[[], bool], within_s: float = 10.0) -> float:
+        """How long it took from now, in seconds."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with asyncio.timeout(within_s):
+            while not condition():
+                self.heard.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.heard.wait(), 0.02)
+        return loop.time() - began
+
+    async def register(self, line: Registration, within_s: float = 10.0) -> RegisterAnswer:
+        """The next answer."""
+        before = len(self.answers.get(line.line_id, ()))
+        self.client.register(line)
+        await self.until(lambda: len(self.answers.get(line.line_id, ())) > before, within_s)
+        return self.answers[line.line_id][-1]
+
+
+async def _until_up(gate: GateKeeper) -> None:
+    """Until it answers a peer."""
+
+    def ask() -> None:
+        with RawSip(("127.0.0.1", gate.public_port), PEER) as peer:
+            while True:
+                peer.send(peer.request("OPTIONS", "anybody"))
+                if peer.receive(0.1) is not None:
+                    return
+
+    async with asyncio.timeout(20):
+        await asyncio.to_thread(ask)
+
+
+@contextlib.asynccontextmanager
+async def registering_node(
+    questions: SrvQuestions | None = None, *, at_once: int = 200
+) -> AsyncIterator[RegisteringNode]:
+    """``questions`` to whom SRV records are asked for: nobody, unless given."""
+    environment = {
+        "PLATFORM_DATABASE_URL": "postgresql://nobody@127.0.0.1/nothing",
+        "REDIS_URL": "redis://127.0.0.1",
+        "MASTER_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+        "K_SINK": "http://127.0.0.1:9",
+        "SIP_BIND_ADDRESS": "127.0.0.1",
+        "SIP_PORT": "0",
+        "SIP_PEERS": f"{PEER}/32",  # the trunks are strangers, but for what they are asked
+    }
+    config = EdgeSettings(
+        platform_database_url="postgresql://nobody@127.0.0.1/nothing",
+        redis_url="redis://127.0.0.1",
+        master_key=environment["MASTER_KEY"],
+        k_sink="http://127.0.0.1:9",
+        sip_bind_address="127.0.0.1",
+        sip_port=0,
+    )
+    gate = GateKeeper(config, {**os.environ, **environment}, lambda _: None, lambda: None)
+    await gate.open()
+    running = asyncio.create_task(gate.run())
+    names = TrunkNames((questions or SrvQuestions((("127.0.0.1", 9),))).ask)
+    client = RegisteringClient(
+        f"127.0.0.1:{gate.public_port}", gate.inner_port, names, lambda answer: node.take(answer), at_once
+    )
+    node = RegisteringNode(client, names, gate)
+    await _until_up(gate)
+    client.open()
+    gate.worker_up(OWN_NUMBER, client.port, 0)
+    try:
+        yield node
+    finally:
+        await client.close(2.0)
+        await names.close()
+        gate.leave()
+        await asyncio.wait([running], timeout=5.0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        gate.close()

@@ -1,0 +1,42 @@
+import pytest
+
+from domain.trunks import InvalidTrunkError, TrunkOptions, check_account
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize(
+    ("domain", "options"),
+    [
+        ("", TrunkOptions()),
+        ("sip.trunk.test", TrunkOptions()),
+        ("sip.trunk.test:5070", TrunkOptions(outbound_proxy="192.0.2.1:5060", auth_username="a@b")),
+        ("[2001:db8::1]:5060", TrunkOptions(transport="tls", srtp="required")),
+        ("asterisk_1.local.", TrunkOptions(outbound_proxy="proxy")),
+    ],
+)
+def test_accounts_as_trunks_have_them_are_taken(domain: str, options: TrunkOptions) -> None:
+    check_account(domain, "+33465710042", options)
+
+
+@pytest.mark.parametrize(
+    ("domain", "username", "options", "field"),
+    [
+        ("sip:trunk.test", "a", TrunkOptions(), "sip_domain"),
+        ("trunk test", "a", TrunkOptions(), "sip_domain"),
+        ("trunk.test:99999", "a", TrunkOptions(), "sip_domain"),
+        ("trunk.test>", "a", TrunkOptions(), "sip_domain"),
+        ("a" * 254, "a", TrunkOptions(), "sip_domain"),
+        ("trunk.test", "a b", TrunkOptions(), "sip_username"),
+        ("trunk.test", "a\r\nX: y", TrunkOptions(), "sip_username"),
+        ("trunk.test", "a" * 129, TrunkOptions(), "sip_username"),
+        ("trunk.test", "a", TrunkOptions(auth_username='a"b'), "auth_username"),
+        ("trunk.test", "a", TrunkOptions(outbound_proxy="sip:proxy;lr"), "outbound_proxy"),
+        ("trunk.test", "a", TrunkOptions(transport="sctp"), "transport"),  # type: ignore[arg-type]
+        ("trunk.test", "a", TrunkOptions(srtp="maybe"), "srtp"),  # type: ignore[arg-type]
+        ("", "", TrunkOptions(outbound_proxy="proxy.test"), "sip_domain"),
+    ],
+)
+def test_what_is_mistyped_is_named_by_its_field(domain: str, username: str, options: TrunkOptions, field: str) -> None:
+    with pytest.raises(InvalidTrunkError, match=f"^{field}: "):
+        check_account(domain, username, options)

@@ -1,0 +1,137 @@
+"""Where a trunk is: names and SRV records, with the DNS itself in the test's hands."""
+
+import random
+import struct
+from collections.abc import Awaitable, Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_bridge.entrances.sip.registering import dns
+from edge_bridge.entrances.sip.registering.dns import DnsError, Srv, SrvAnswer, SrvQuestions
+from edge_bridge.entrances.sip.registering.trunks import TrunkNames, in_order
+from tests.fakes.dns_server import DnsServer
+
+pytestmark = pytest.mark.unit
+
+Ask = Callable[[str], Awaitable[SrvAnswer]]
+
+
+def answering(*records: Srv, ttl_s: int = 60) -> Ask:
+    async def ask(_: str) -> SrvAnswer:
+        return SrvAnswer(records, ttl_s)
+
+    return ask
+
+
+async def failing(_: str) -> SrvAnswer:
+    raise DnsError("away")
+
+
+async def test_an_address_and_a_port_are_taken_as_they_are() -> None:
+    names = TrunkNames(failing)
+    assert await names.targets("192.0.2.1") == (("192.0.2.1", 5060),)
+    assert await names.targets("192.0.2.1:5070") == (("192.0.2.1", 5070),)
+    assert await names.targets("localhost:5071") == (("127.0.0.1", 5071),)
+
+
+async def test_an_address_of_ipv6_may_call_and_is_no_target_of_udp() -> None:
+    names = TrunkNames(failing)
+    assert await names.targets("[2001:db8::1]:5060") == ()
+    assert await names.hosts("[2001:db8::1]:5060") == {"2001:db8::1"}
+
+
+async def test_a_domain_without_srv_records_is_at_port_5060() -> None:
+    for ask in (failing, answering()):
+        assert await TrunkNames(ask).targets("localhost") == (("127.0.0.1", 5060),)
+
+
+async def test_all_targets_of_srv_records_are_told_in_their_order() -> None:
+    names = TrunkNames(answering(Srv(20, 0, 5062, "192.0.2.2"), Srv(10, 0, 5061, "192.0.2.1"), Srv(5, 0, 0, ".")))
+    assert await names.targets("trunk.test") == (("192.0.2.1", 5061), ("192.0.2.2", 5062))
+    assert await names.hosts("trunk.test") == {"192.0.2.1", "192.0.2.2"}
+
+
+async def test_a_target_that_failed_is_tried_last_for_a_while() -> None:
+    names = TrunkNames(answering(Srv(10, 0, 5061, "192.0.2.1"), Srv(20, 0, 5062, "192.0.2.2")))
+    first, second = await names.targets("trunk.test")
+    names.failed("trunk.test", first, 60.0)
+    assert await names.targets("trunk.test") == (second, first)
+    names.failed("trunk.test", first, -1.0)
+    assert await names.targets("trunk.test") == (first, second)
+
+
+async def test_what_is_known_holds_for_its_ttl_and_while_dns_is_away() -> None:
+    asked = 0
+
+    async def ask(_: str) -> SrvAnswer:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            raise DnsError("away")
+        return SrvAnswer((Srv(10, 0, 5061, "192.0.2.1"),), 1)
+
+    names = TrunkNames(ask)
+    for _ in range(3):
+        assert await names.targets("trunk.invalid") == (("192.0.2.1", 5061),)
+    assert asked == 1
+    names._known["trunk.invalid"].until = 0.0  # its time is over
+    assert await names.targets("trunk.invalid") == (("192.0.2.1", 5061),)
+    assert asked == 2
+
+
+def test_equals_are_drawn_by_their_weight() -> None:
+    random.seed(7)
+    records = (Srv(1, 90, 5060, "often"), Srv(1, 10, 5060, "seldom"), Srv(0, 0, 5060, "first"))
+    drawn = [[one.target for one in in_order(records)] for _ in range(500)]
+    assert all(order[0] == "first" and sorted(order) == ["first", "often", "seldom"] for order in drawn)
+    assert 400 < sum(order[1] == "often" for order in drawn) < 490
+
+
+# --- The questions themselves ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("truncates", [False, True])
+async def test_srv_records_come_over_udp_and_over_tcp_where_they_are_truncated(truncates: bool) -> None:
+    records = (Srv(10, 60, 5060, "a.trunk.test"), Srv(20, 0, 5070, "b.trunk.test"))
+    async with DnsServer({"_sip._udp.trunk.test": records}, ttl_s=77) as server:
+        server.truncates = truncates
+        assert await SrvQuestions((server.address,)).ask("_sip._udp.trunk.test") == SrvAnswer(records, 77)
+        assert (await SrvQuestions((server.address,)).ask("_sip._udp.other.test")).records == ()
+
+
+async def test_the_next_nameserver_is_asked_when_one_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dns, "WITHIN_S", 0.05)
+    records = {"trunk.test": (Srv(10, 0, 5060, "a.test"),)}
+    async with DnsServer(records) as silent, DnsServer(records) as second:
+        silent.silent = True
+        answer = await SrvQuestions((silent.address, second.address)).ask("trunk.test")
+        assert answer.records == records["trunk.test"]
+        with pytest.raises(DnsError):
+            await SrvQuestions((silent.address,)).ask("trunk.test")
+
+
+@pytest.mark.parametrize("name", ["", "a..b", "x" * 64 + ".test", "é.test"])
+async def test_what_is_no_name_is_not_asked_for(name: str) -> None:
+    with pytest.raises(DnsError):
+        await SrvQuestions((("127.0.0.1", 9),)).ask(name)
+
+
+@given(st.binary(max_size=300), st.integers(0, 8))
+def test_no_answer_makes_more_than_a_refusal_to_read_it(rest: bytes, answers: int) -> None:
+    question = dns._question(7, "trunk.test")
+    data = question[:2] + struct.pack("!5H", 0x8180, 1, answers, 0, 0) + question[12:] + rest
+    try:
+        answer = dns._read(data, question)
+    except (ValueError, IndexError, struct.error, UnicodeError):
+        return
+    assert len(answer.records) <= answers
+
+
+def test_a_name_that_points_at_itself_is_refused() -> None:
+    question = dns._question(7, "trunk.test")
+    at = len(question)
+    data = question[:2] + struct.pack("!5H", 0x8180, 1, 1, 0, 0) + question[12:] + struct.pack("!H", 0xC000 | at)
+    with pytest.raises(ValueError, match="forwards"):
+        dns._read(data, question)
