@@ -26,7 +26,7 @@ from stores.live import LiveCall
 
 REPORT_EVERY_S = 1.0
 HURRIED_REPORT_EVERY_S = 0.2  # while something is missing, such as at start
-MAX_REPORT_BYTES = 128 * 1024
+MAX_REPORT_BYTES = 192 * 1024  # two thousand lines and their metrics; below the usual wmem_max
 FORCED_EXIT_S = 4.0
 FORCED_STATUS = 9
 CHECK_EVERY_S = 5.0
