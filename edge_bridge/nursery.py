@@ -34,6 +34,7 @@ def serve(end: socket.socket) -> None:
         if poll.poll(SAY_EVERY_MS):
             packet, descriptors, _, _ = socket.recv_fds(end, nursery.MAX_PACKET, 4)
             if not packet:
+                _reap()
                 return
             _fork(end, nursery.for_nursery.decode(packet), descriptors)
         _reap()

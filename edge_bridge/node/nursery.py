@@ -28,6 +28,8 @@ What = Literal["session", "signaller"]
 
 MAX_PACKET = 8 * 1024
 FORKED_WITHIN_S = 5.0
+ENDED_WITHIN_S = 2.0
+REAP_AGAIN_S, REAP_TRIES = 0.5, 4
 FIRST_PAUSE_S, LONGEST_PAUSE_S, HEALTHY_AFTER_S = 0.05, 5.0, 10.0
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -74,10 +76,17 @@ class Child:
 
     def _end(self) -> None:
         self._loop.remove_reader(self._pidfd)
-        with contextlib.suppress(ChildProcessError):  # its nursery's to reap
-            os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOHANG)
-        os.close(self._pidfd)
         self._ended.set()
+        self._reap(REAP_TRIES)
+
+    def _reap(self, tries: int) -> None:
+        try:
+            os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOHANG)
+        except ChildProcessError:  # its nursery's to reap; where that is dead too, it is ours in a moment
+            if tries:
+                self._loop.call_later(REAP_AGAIN_S, self._reap, tries - 1)
+                return
+        os.close(self._pidfd)
 
     @property
     def is_alive(self) -> bool:
@@ -154,9 +163,12 @@ class Nursery:
             self._ready.clear()
             self._end = None
             watching.cancel()
-            end.close()
-            if process.returncode is None:
+            end.close()  # its sign to end
+            try:
+                await asyncio.wait_for(process.wait(), ENDED_WITHIN_S)
+            except TimeoutError:
                 process.kill()
+                await process.wait()
             for asked in self._asked.values():
                 if not asked.done():
                     asked.set_exception(NurseryDiedError())

@@ -118,9 +118,9 @@ class SessionKeeper:
                 task.cancel()
             await asyncio.gather(fork, stopping, return_exceptions=True)
 
-    async def _run_one(self) -> int:
+    async def _start(self) -> tuple[Child, control.Packets]:
+        """A session that has what the last one had. Raises NurseryDiedError."""
         ours, theirs = control.pair()
-        adopted = self._calls.adoptable()
         resting = {*self.report.rtp_ports, *self._new_ports} - self._calls.rtp_ports
         end = control.Packets(ours)
         try:
@@ -135,12 +135,16 @@ class SessionKeeper:
         self._silence = Silence()
         self._end = end
         end.read(self._take, self._gone.set)
-        for call, sockets in adopted:
+        for call, sockets in self._calls.adoptable():
             end.send(control.encode(call), sockets)
         for one in self._signallers.open:
             self.signaller_up(one)
         while self._turned_away:
             self.turned_away(self._turned_away.popleft())
+        return child, end
+
+    async def _run_one(self) -> int:
+        child, end = await self._start()
         watching = asyncio.create_task(self._silence.watch("session", child.kill), name="silence")
         stopping = asyncio.create_task(self._stopping.wait(), name="stopping")
         leaving = asyncio.create_task(child.wait(), name="session")

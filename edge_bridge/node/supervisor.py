@@ -105,16 +105,20 @@ class Supervisor:
         try:
             return await self._session.run()
         finally:
-            await self._signallers.leave()
-            self._gate.leave()
-            await asyncio.wait([jobs["gate"]], timeout=gate_keeper.LEAVE_WITHIN_S)
-            await self._calls.close()
-            for task in jobs.values():
-                task.cancel()
-            await asyncio.gather(*jobs.values(), return_exceptions=True)
-            self._gate.close()
-            await self._beat("down")
+            await self._leave(jobs)
             await api.stop(STOPPED_WITHIN_S)
+
+    async def _leave(self, jobs: Mapping[str, asyncio.Task[None]]) -> None:
+        """The session is over: BYE for what is left, the lines given back."""
+        await self._signallers.leave()
+        self._gate.leave()
+        await asyncio.wait([jobs["gate"]], timeout=gate_keeper.LEAVE_WITHIN_S)
+        await self._calls.close()
+        for task in jobs.values():
+            task.cancel()
+        await asyncio.gather(*jobs.values(), return_exceptions=True)
+        self._gate.close()
+        await self._beat("down")
 
     def _jobs(self) -> dict[str, Callable[[], Coroutine[None, None, None]]]:
         async def beat() -> None:
