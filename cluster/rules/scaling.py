@@ -17,7 +17,7 @@ from cluster.rules.product import (
 
 PREFIX = f"autoscaling.{SERVING.partition('.')[2]}/"
 CONFIG_AUTOSCALER = Reference("v1", "ConfigMap", KNATIVE_SERVING, "config-autoscaler")
-MAX_SCALE = "500"
+MAX_SCALE = 500
 UTILIZATION = "70"
 
 
@@ -70,11 +70,11 @@ def has_room_for_every_call(objects: ClusterObjects) -> Iterator[Finding]:
     path = _annotation("max-scale")
     value, found = _setting(objects, service, "max-scale", "max-scale", "0")
     most = _number(value)
+    calls = bridges_at_most(objects) * seconds(objects, edge(objects), "MAX_CALLS", EDGE_MAX_CALLS)
     if most == 0:
         why = "no limit: a flood of calls starts pods until the nodes, or the database's connections, are used up"
-        yield fault_of_value(service, path, found, why, MAX_SCALE, warning=True)
+        yield fault_of_value(service, path, found, why, f"{max(MAX_SCALE, calls):g}", warning=True)
         return
-    calls = bridges_at_most(objects) * seconds(objects, edge(objects), "MAX_CALLS", EDGE_MAX_CALLS)
     if most < calls:
         why = "a call beyond it waits in silence, without an early 503, until responseStartTimeoutSeconds, then 504"
         found = f"{found}, while the edge bridges take {calls:g} calls"
