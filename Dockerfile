@@ -60,9 +60,19 @@ WORKDIR /app
 # Every process drains on it; the manifests say how long each may take.
 STOPSIGNAL SIGTERM
 
+# With Kamailio, which REGISTRAR=kamailio starts before the gate. Debian's own build; 5.6 is bookworm's, what its
+# configuration is tested with: another Debian needs another --build-arg KAMAILIO. Authorities' certificates are for the
+# trunks that it calls by TLS.
+FROM runtime AS telephony
+ARG KAMAILIO=5.6.*
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends \
+        ca-certificates=20* kamailio=${KAMAILIO} kamailio-tls-modules=${KAMAILIO} \
+    && rm -rf /var/lib/apt/lists/*
+
 # The files belong to root and the process is 10001, a number, so that runAsNonRoot can be checked without the image's
 # /etc/passwd: it can't change its own code even where the root file system is writable.
-FROM runtime AS edge
+FROM telephony AS edge
 COPY --from=edge-packages /opt/venv /opt/venv
 COPY process /app/process
 COPY domain /app/domain
@@ -73,8 +83,8 @@ COPY protocols /app/protocols
 COPY edge_bridge /app/edge_bridge
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app
 USER 10001:10001
-# SIP, the probes and metrics, the handlers' WebSockets; RTP's range is a setting.
-EXPOSE 5060/udp 8080 8090
+# SIP (TCP and TLS by Kamailio only), the probes and metrics, the handlers' WebSockets; RTP's range is a setting.
+EXPOSE 5060/udp 5060/tcp 5061/tcp 8080 8090
 CMD ["python", "-m", "edge_bridge"]
 
 # The function is the argument (args: ["call_handler"]); the relay and the migrations set command instead.

@@ -3,7 +3,9 @@
 RBAC objects are evaluated as the API server does, for where it may not be asked.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from cluster.client import DELETION_COST, IN_CALL, SAFE_TO_EVICT
 from cluster.rules.findings import (
@@ -27,6 +29,7 @@ from cluster.rules.product import (
     POD_SPEC,
     REQUIRED_ENVIRONMENT,
     edge,
+    edge_autoscaler,
     environment,
     first_container,
     handler,
@@ -71,6 +74,43 @@ def a_node_drain_takes_one_bridge_at_a_time(objects: ClusterObjects) -> Iterator
     fix = apply_or_write(bridge, "add the PodDisruptionBudget of manifests/base")
     found = "no PodDisruptionBudget selects its pods"
     yield fault(bridge, ("spec", "template", "metadata", "labels"), found, why, fix, warning=True)
+
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def the_autoscaler_alone_says_how_many(objects: ClusterObjects) -> Iterator[Finding]:
+    """In a cluster the StatefulSet always has replicas, the autoscaler's; what ``kubectl apply`` set it remembers."""
+    bridge, autoscaler = edge(objects), edge_autoscaler(objects)
+    if bridge is None or autoscaler is None:
+        return
+    why = (
+        f"each deployment puts it back, until {autoscaler.kind}/{autoscaler.name} looks again: bridges drain that are "
+        "needed, and their lines are registered nowhere where the others are full"
+    )
+    path = ("spec", "replicas")
+    if bridge.file:
+        if bridge.at(*path) is not None:
+            yield fault_of_value(bridge, path, str(bridge.at(*path)), why, None)
+        return
+    applied = _last_applied(bridge)
+    spec = applied.get("spec")
+    if isinstance(spec, Mapping) and "replicas" in spec:
+        found = f"{spec['replicas']} in the manifest that was applied last"
+        without = {**applied, "spec": {key: value for key, value in spec.items() if key != "replicas"}}
+        place = ("metadata", "annotations", LAST_APPLIED)
+        # Only then: an apply that finds a field gone which it had set itself makes it the default, one bridge.
+        fix = "take spec.replicas out of the StatefulSet's manifest, and before that is applied, out of what was\n"
+        fix += set_value(bridge, place, json.dumps(without, separators=(",", ":")))
+        yield fault(bridge, path, found, why, fix)
+
+
+def _last_applied(item: ClusterObject) -> Mapping[str, Any]:
+    try:
+        applied = json.loads(str(item.mapping("metadata", "annotations").get(LAST_APPLIED, "")))
+    except ValueError:
+        return {}
+    return applied if isinstance(applied, Mapping) else {}
 
 
 def a_pod_in_a_call_is_not_evicted(objects: ClusterObjects) -> Iterator[Finding]:

@@ -4,7 +4,19 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from cluster.rules import edge, events, handler, presence, product, readiness, references, scaling, settings, sinks
+from cluster.rules import (
+    edge,
+    edge_network,
+    events,
+    handler,
+    presence,
+    product,
+    readiness,
+    references,
+    scaling,
+    settings,
+    sinks,
+)
 from cluster.rules.findings import Finding
 from cluster.rules.objects import ClusterObjects, Unread
 from cluster.rules.reads import grant
@@ -79,6 +91,15 @@ MANIFEST_RULES: tuple[Rule, ...] = (
     Rule("edge-bridge", "marks them in the right namespace", edge.the_bridge_finds_the_handlers_pods, product.edge),
     Rule("edge-bridge", "its calls end before it does", edge.calls_end_before_the_bridge_does, product.edge),
     Rule("edge-bridge", "is drained one at a time", edge.a_node_drain_takes_one_bridge_at_a_time, product.edge),
+    Rule(
+        "edge-bridge",
+        "its autoscaler alone says how many",
+        edge.the_autoscaler_alone_says_how_many,
+        product.edge_autoscaler,
+    ),
+    Rule("edge-bridge", "every call finds its ports", edge_network.every_call_finds_its_ports, product.edge),
+    Rule("edge-bridge", "only trunks ring", edge_network.only_trunks_ring, product.edge),
+    Rule("Kamailio", "has its certificate", edge_network.kamailio_has_its_certificate, edge_network.kamailio),
     Rule("processes", "have the environment they need", edge.every_process_has_what_it_reads, product.handler),
     Rule(
         "Secrets, ConfigMaps",

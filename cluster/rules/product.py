@@ -30,6 +30,10 @@ EDGE_LEAVES_WITHIN_S = 12.0
 """What the bridge needs after DRAIN_S: hanging up, the last events."""
 EDGE_MAX_CALLS = 8.0
 """Calls a bridge takes at most (MAX_CALLS), where nothing sets it."""
+EDGE_RTP_PORT_MIN = 10_000.0
+"""The first of the bridge's RTP ports (RTP_PORT_MIN), where nothing sets it."""
+EDGE_RTP_PORTS = 1000
+"""How many there are from RTP_PORT_MIN on, where nothing sets RTP_PORT_MAX."""
 HANDLER_WAIT_S = 30
 """The bridge gives the caller the restaurant's fallback when no handler came within this time."""
 POD_GRACE_S = 30
@@ -79,6 +83,27 @@ def handler(objects: ClusterObjects) -> ClusterObject | None:
 
 def edge(objects: ClusterObjects) -> ClusterObject | None:
     return objects.named("apps", "StatefulSet", EDGE)
+
+
+def edge_autoscaler(objects: ClusterObjects) -> ClusterObject | None:
+    bridge = edge(objects)
+    if bridge is None:
+        return None
+    for autoscaler in objects.all("autoscaling", "HorizontalPodAutoscaler", bridge.namespace):
+        aim = autoscaler.mapping("spec", "scaleTargetRef")
+        if (aim.get("kind"), aim.get("name")) == (bridge.kind, bridge.name):
+            return autoscaler
+    return None
+
+
+def bridges_at_most(objects: ClusterObjects) -> int:
+    """As many as the autoscaler may make, else the StatefulSet's replicas."""
+    bridge, autoscaler = edge(objects), edge_autoscaler(objects)
+    if autoscaler is not None:
+        most = autoscaler.integer("spec", "maxReplicas")
+    else:
+        most = bridge.integer("spec", "replicas") if bridge is not None else None
+    return 1 if most is None else most
 
 
 def relay(objects: ClusterObjects) -> ClusterObject | None:

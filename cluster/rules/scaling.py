@@ -5,11 +5,19 @@ from collections.abc import Iterator
 
 from cluster.rules.findings import Finding, fault, fault_of_value, set_value
 from cluster.rules.objects import SERVING, ClusterObject, ClusterObjects, Path, Reference
-from cluster.rules.product import ANNOTATIONS, EDGE_MAX_CALLS, KNATIVE_SERVING, edge, handler, seconds
+from cluster.rules.product import (
+    ANNOTATIONS,
+    EDGE_MAX_CALLS,
+    KNATIVE_SERVING,
+    bridges_at_most,
+    edge,
+    handler,
+    seconds,
+)
 
 PREFIX = f"autoscaling.{SERVING.partition('.')[2]}/"
 CONFIG_AUTOSCALER = Reference("v1", "ConfigMap", KNATIVE_SERVING, "config-autoscaler")
-MAX_SCALE = "500"
+MAX_SCALE = 500
 UTILIZATION = "70"
 
 
@@ -62,13 +70,11 @@ def has_room_for_every_call(objects: ClusterObjects) -> Iterator[Finding]:
     path = _annotation("max-scale")
     value, found = _setting(objects, service, "max-scale", "max-scale", "0")
     most = _number(value)
+    calls = bridges_at_most(objects) * seconds(objects, edge(objects), "MAX_CALLS", EDGE_MAX_CALLS)
     if most == 0:
         why = "no limit: a flood of calls starts pods until the nodes, or the database's connections, are used up"
-        yield fault_of_value(service, path, found, why, MAX_SCALE, warning=True)
+        yield fault_of_value(service, path, found, why, f"{max(MAX_SCALE, calls):g}", warning=True)
         return
-    bridge = edge(objects)
-    replicas = bridge.integer("spec", "replicas") if bridge is not None else None
-    calls = (1 if replicas is None else replicas) * seconds(objects, bridge, "MAX_CALLS", EDGE_MAX_CALLS)
     if most < calls:
         why = "a call beyond it waits in silence, without an early 503, until responseStartTimeoutSeconds, then 504"
         found = f"{found}, while the edge bridges take {calls:g} calls"

@@ -82,6 +82,8 @@ class _Stage:
                     self._inside(self.workdir).mkdir(parents=True, exist_ok=True)
                 case "COPY" if name != INSTALLER:
                     self._copy(one)
+                case "RUN" if one.commands[0][0] == "apt-get":
+                    pass  # Debian's packages count as the base's, for which this machine stands in
                 case "RUN" if name != INSTALLER:
                     for command in one.commands:
                         self._run(command, one.line)

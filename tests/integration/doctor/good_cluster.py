@@ -10,6 +10,7 @@ from cluster.rules.product import OPERATOR_SECRETS
 from ops.manifests import render
 from ops.manifests.patches import merge
 from tests.fakes.kubernetes_resources import KINDS, Object
+from tests.unit.manifests.rendered import write_option
 
 MANIFESTS = Path(__file__).parents[3] / "manifests"
 INSTALLED = tuple(yaml.safe_load_all((Path(__file__).parent / "knative_as_installed.yaml").read_text()))
@@ -23,6 +24,12 @@ def rendered(folder: str) -> list[Object]:
 @functools.cache
 def _rendered(folder: str) -> tuple[Object, ...]:
     return tuple(manifest.body for manifest in render(MANIFESTS / folder))
+
+
+def rendered_option(folder: Path, component: str) -> list[Object]:
+    """A component that no overlay has, with the overlay that can have it; written into ``folder``."""
+    manifests = render(write_option(folder, component))
+    return [copy.deepcopy(one.body) for one in manifests if (one.body["apiVersion"], one.body["kind"]) in KINDS]
 
 
 def secrets(objects: list[Object]) -> list[Object]:

@@ -1,5 +1,6 @@
 """Every bad setting, planted one by one in a good cluster, is found; and what the doctor says to run mends it."""
 
+import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,12 @@ import pytest
 
 from cluster.client import DELETION_COST, SAFE_TO_EVICT, KnativeClient
 from cluster.rules import Finding, Verdict, examine, presence
+from cluster.rules.edge import LAST_APPLIED
 from ops.cluster_doctor import read
 from tests.fakes.kubernetes_api import KubernetesApi
 from tests.fakes.kubernetes_resources import Object
 from tests.integration.doctor import kubectl
-from tests.integration.doctor.good_cluster import INSTALLED, good_objects, settled
+from tests.integration.doctor.good_cluster import INSTALLED, good_objects, rendered_option, settled
 
 pytestmark = pytest.mark.integration
 
@@ -342,6 +344,32 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
         "StatefulSet/edge-bridge",
         f"{SPEC}.terminationGracePeriodSeconds",
     ),
+    "a manifest that sets what the autoscaler decides": (
+        put(
+            "StatefulSet",
+            EDGE,
+            "edge-bridge",
+            "metadata.annotations",
+            {LAST_APPLIED: json.dumps({"spec": {"replicas": 2, "serviceName": "edge-bridge"}})},
+        ),
+        "StatefulSet/edge-bridge",
+        "spec.replicas",
+    ),
+    "an autoscaler that makes more bridges than there is room for calls": (
+        put("HorizontalPodAutoscaler", EDGE, "edge-bridge", "spec.maxReplicas", 100),
+        "Service/call-handler",
+        "spec.template.metadata.annotations[autoscaling.knative.dev/max-scale]",
+    ),
+    "fewer ports than calls": (
+        variable("StatefulSet", EDGE, "edge-bridge", "RTP_PORT_MAX", "10099"),
+        "StatefulSet/edge-bridge",
+        f"{SPEC}.containers[0].env",
+    ),
+    "a bridge that anybody may ring": (
+        variable("StatefulSet", EDGE, "edge-bridge", "SIP_PEERS", "0.0.0.0/0"),
+        "StatefulSet/edge-bridge",
+        f"{SPEC}.containers[0].env",
+    ),
     "a missing Secret": (gone("Secret", PRODUCT, "alloresto-keys"), "Service/call-handler", ".valueFrom.secretKeyRef"),
     "a missing key of a Secret": (
         put("Secret", EDGE, "alloresto-redis", "data", {"OTHER": ""}),
@@ -405,6 +433,11 @@ WARNED: dict[str, tuple[Plant, str, str]] = {
         gone("PodDisruptionBudget", EDGE, "edge-bridge"),
         "StatefulSet/edge-bridge",
         "spec.template.metadata.labels",
+    ),
+    "no networks of trunks": (
+        variable("StatefulSet", EDGE, "edge-bridge", "SIP_PEERS"),
+        "StatefulSet/edge-bridge",
+        f"{SPEC}.containers[0].env",
     ),
     "a drain that is shorter than calls": (
         variable("StatefulSet", EDGE, "edge-bridge", "DRAIN_S", "300"),
@@ -622,3 +655,51 @@ async def test_a_pod_in_a_call_that_may_be_evicted_is_warned_of(api: KubernetesA
 
     assert finding.verdict is Verdict.WARNING
     assert SAFE_TO_EVICT in finding.detail
+
+
+SIP_TLS = {
+    "apiVersion": "v1",
+    "kind": "Secret",
+    "metadata": {"name": "edge-bridge-sip-tls", "namespace": EDGE},
+    "data": {"tls.crt": "", "tls.key": ""},
+}
+
+KAMAILIO: dict[str, tuple[Plant, Verdict, str]] = {
+    "no Secret": (gone("Secret", EDGE, "edge-bridge-sip-tls"), Verdict.REFUSED, ".secret"),
+    "a Secret without the key": (
+        put("Secret", EDGE, "edge-bridge-sip-tls", "data", {"tls.crt": ""}),
+        Verdict.REFUSED,
+        ".secret",
+    ),
+    "a key that no variable names": (
+        variable("StatefulSet", EDGE, "edge-bridge", "SIP_TLS_KEY"),
+        Verdict.REFUSED,
+        ".containers[0].env",
+    ),
+    "no TLS at all": (
+        lambda api: (
+            variable("StatefulSet", EDGE, "edge-bridge", "SIP_TLS_CERT")(api),
+            variable("StatefulSet", EDGE, "edge-bridge", "SIP_TLS_KEY")(api),
+        )[0],
+        Verdict.WARNING,
+        ".containers[0].env",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KAMAILIO)
+async def test_kamailio_without_its_certificate_is_found(
+    name: str, api: KubernetesApi, client: KnativeClient, tmp_path: Path
+) -> None:
+    for item in rendered_option(tmp_path, "kamailio"):
+        api.put(settled(item))
+    api.put(SIP_TLS)
+    assert await examined(client) == []
+    plant, verdict, field = KAMAILIO[name]
+
+    plant(api)
+
+    [finding] = await examined(client)
+    assert (finding.what, finding.verdict) == (f"StatefulSet/edge-bridge in {EDGE}", verdict)
+    assert finding.field.endswith(field)
+    assert finding.fix

@@ -49,12 +49,22 @@ def test_an_image_runs_as_a_number_that_is_not_root(target: str) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 def test_bytecode_is_made_before_root_is_left_and_is_never_compared_with_its_source(target: str) -> None:
     lines = {one.keyword: one.line for one in DOCKERFILE.stage(target).instructions}
-    (compiled,) = (one.commands[0] for one in of(target, "RUN"))
+    (compiled,) = (one.commands[0] for one in DOCKERFILE.stage(target).instructions if one.keyword == "RUN")
 
     assert lines["COPY"] < lines["RUN"] < lines["USER"]
     assert compiled == ["python", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "/app"]
     installer = [one.pairs for one in DOCKERFILE.stage("installer").instructions if one.keyword == "ENV"]
     assert installer[0]["PYC_INVALIDATION_MODE"] == "UNCHECKED_HASH"
+
+
+def test_only_the_phone_side_has_debians_kamailio_and_nothing_that_it_only_recommends() -> None:
+    update, install, clean = next(one.commands for one in of("edge", "RUN") if one.commands[0][0] == "apt-get")
+
+    assert (update, clean) == (["apt-get", "update"], ["rm", "-rf", "/var/lib/apt/lists/*"])
+    assert "--no-install-recommends" in install
+    assert {"kamailio", "kamailio-tls-modules"} <= {word.partition("=")[0] for word in install}
+    for target in ("functions", "web"):
+        assert not any(one.commands[0][0] == "apt-get" for one in of(target, "RUN"))
 
 
 @pytest.mark.parametrize("target", TARGETS)

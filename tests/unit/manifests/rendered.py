@@ -17,6 +17,7 @@ OPTIONS = {  # components that no overlay has, with one that can have it, and it
     "rabbitmq-broker": ("overlays/dev-cluster", "alloresto"),
     "event-policies": ("overlays/dev", "alloresto"),
     "real-time-audio": ("overlays/production/edge", "alloresto-edge"),
+    "kamailio": ("overlays/production/edge", "alloresto-edge"),
     "audiosocket": ("overlays/staging", "alloresto"),
     "network-policies/audiosocket": ("overlays/staging", "alloresto"),
     "twilio": ("overlays/staging", "alloresto"),

@@ -141,3 +141,11 @@ def test_the_open_udp_ports_are_those_that_sip_and_rtp_use() -> None:
     assert {port["nodePort"] for port in service["spec"]["ports"]} == allowed
     for port in service["spec"]["ports"]:
         assert port["port"] == port["nodePort"]
+
+
+def test_udp_comes_from_networks_that_are_named() -> None:
+    [policy] = [one for one in of_kind("staging", "NetworkPolicy") if name_of(one) == "edge-bridge"]
+    rules = [rule for rule in policy["spec"]["ingress"] if any(port.get("protocol") == "UDP" for port in rule["ports"])]
+    assert len(rules) == 2
+    for rule in rules:
+        assert [peer["ipBlock"]["cidr"] for peer in rule["from"]] != ["0.0.0.0/0"]

@@ -12,7 +12,7 @@ KNATIVE_M, KIND_M = 1350, 950
 """What Knative as released asks for (1,225m, and 125m for ping sources), and kind's control plane, in millicores."""
 CORES_M = 4000
 CALLS = 12
-CALLS_A_BRIDGE = 4
+CALLS_A_BRIDGE = 8
 QUEUE_PROXY = "queue.sidecar.serving.knative.dev/cpu-resource-request"
 UTILIZATION = "autoscaling.knative.dev/target-utilization-percentage"
 MAX_SCALE = "autoscaling.knative.dev/max-scale"

@@ -16,7 +16,7 @@ from cluster.rules import ClusterObject, ClusterObjects, Finding, Unread, Verdic
 from cluster.rules.examination import RULES
 from cluster.rules.handler import TIMEOUT_S
 from edge_bridge.node.supervisor import LEAVE_WITHIN_S
-from edge_bridge.settings import EdgeSettings
+from edge_bridge.settings import RTP_PORTS, EdgeSettings
 from eventing.catalogue import CallIncoming
 from functions.call_handler.settings import Settings as HandlerSettings
 from tests.unit.cluster.rules.planted import OBJECTS, Planted
@@ -46,6 +46,8 @@ def test_the_product_s_facts_are_those_of_its_processes() -> None:
     assert default(HandlerSettings, "drain_s") == TIMEOUT_S
     assert default(EdgeSettings, "drain_s") == product.EDGE_DRAIN_S
     assert default(EdgeSettings, "max_calls") == product.EDGE_MAX_CALLS
+    assert default(EdgeSettings, "rtp_port_min") == product.EDGE_RTP_PORT_MIN
+    assert RTP_PORTS == product.EDGE_RTP_PORTS
     assert default(EdgeSettings, "handler_wait_s") == product.HANDLER_WAIT_S
     assert LEAVE_WITHIN_S == product.EDGE_LEAVES_WITHIN_S
     assert set(product.REQUIRED_ENVIRONMENT[product.HANDLER]) == required(HandlerSettings)

@@ -1,5 +1,6 @@
 """Each rule finds what it is for, names it, and says nothing of a good cluster."""
 
+import json
 import shlex
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from cluster.rules import Finding, Verdict
+from cluster.rules.edge import LAST_APPLIED
 from tests.unit.cluster.rules.planted import Planted
 
 pytestmark = pytest.mark.unit
@@ -35,6 +37,13 @@ metadata: {name: activator, namespace: knative-serving}
 spec: {minReplicas: 1, maxReplicas: 20, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: activator}}
 """
 
+SIP_SERVICE = """
+apiVersion: v1
+kind: Service
+metadata: {name: edge-bridge-sip, namespace: alloresto-edge}
+spec: {type: NodePort, selector: {app: edge-bridge}, ports: [{protocol: UDP, port: 30060}]}
+"""
+
 
 def put(what: str, path: str, value: Any = ...) -> Plant:
     return lambda cluster: cluster.set(what, path, value)
@@ -56,6 +65,18 @@ def sink_of(binding: str, namespace: str, kind: str, name: str) -> Plant:
         cluster.one(binding, namespace)["spec"]["sink"] = {"ref": ref}
 
     return plant
+
+
+def behind_a_service(cluster: Planted) -> None:
+    """Where NetworkPolicies apply, and say who rings."""
+    cluster.environment(EDGE, "SIP_PEERS", None)
+    cluster.set(EDGE, f"{SPEC}/hostNetwork", False)
+    cluster.add(SIP_SERVICE)
+
+
+def without_tls(cluster: Planted) -> None:
+    for name in ("SIP_TLS_CERT", "SIP_TLS_KEY"):
+        cluster.environment(EDGE, name, None)
 
 
 def test_the_good_cluster_has_no_fault(cluster: Planted) -> None:
@@ -228,11 +249,35 @@ REFUSED: list[tuple[Plant, str, str, str]] = [
         "killed while its calls go on",
     ),
     (variable(EDGE, "REDIS_URL"), EDGE, f"{FIELD}.containers[0].env", "status 2"),
+    (
+        put(EDGE, f"metadata/annotations/{LAST_APPLIED.replace('/', '~')}", '{"spec":{"replicas":2}}'),
+        EDGE,
+        "spec.replicas",
+        "each deployment puts it back",
+    ),
+    (
+        put("HorizontalPodAutoscaler/edge-bridge", "spec/maxReplicas", 200),
+        HANDLER,
+        SCALING_FIELD + "max-scale]",
+        "without an early 503",
+    ),
+    (variable(EDGE, "MAX_CALLS", "20"), HANDLER, SCALING_FIELD + "max-scale]", "without an early 503"),
+    (variable(EDGE, "RTP_PORT_MAX", "10009"), EDGE, f"{FIELD}.containers[0].env", "gets 503, with places free"),
+    (variable(EDGE, "SIP_PEERS", "192.0.2.0/24,0.0.0.0/0"), EDGE, f"{FIELD}.containers[0].env", "anybody who scans"),
+    (variable(EDGE, "SIP_PEERS", "::/0"), EDGE, f"{FIELD}.containers[0].env", "anybody who scans"),
+    (variable(EDGE, "SIP_TLS_KEY"), EDGE, f"{FIELD}.containers[0].env", "one is of no use"),
+    (
+        put("Secret/edge-bridge-sip-tls", "data/tls.key"),
+        EDGE,
+        f"{FIELD}.volumes[0].secret",
+        "status 2",
+    ),
+    (removed("Secret/edge-bridge-sip-tls"), EDGE, f"{FIELD}.volumes[0].secret", "do not start"),
     # what pods refer to
     (
         removed("Secret/alloresto-keys", "alloresto-edge"),
         EDGE,
-        f"{FIELD}.containers[0].env[4].valueFrom.secretKeyRef",
+        f"{FIELD}.containers[0].env[8].valueFrom.secretKeyRef",
         "do not start",
     ),
     (
@@ -248,7 +293,7 @@ REFUSED: list[tuple[Plant, str, str, str]] = [
         "do not start",
     ),
     (
-        put(EDGE, f"{SPEC}/volumes", [{"name": "tls", "secret": {"secretName": "sip-tls"}}]),
+        put(EDGE, f"{SPEC}/volumes/0/secret/secretName", "sip-tls"),
         EDGE,
         f"{FIELD}.volumes[0].secret",
         "do not start",
@@ -283,6 +328,9 @@ WARNED: list[tuple[Plant, str, str, str]] = [
     (put("ConfigMap/config-observability", "data"), "config-observability", "metrics-protocol", "kn_revision"),
     (removed("PodDisruptionBudget/edge-bridge"), EDGE, "labels", "every bridge together"),
     (variable(EDGE, "DRAIN_S", "300"), EDGE, "env", "hangs up"),
+    (variable(EDGE, "SIP_PEERS"), EDGE, "env", "gets 403, then silence"),
+    (variable(EDGE, "SIP_PEERS", " "), EDGE, "env", "gets 403, then silence"),
+    (without_tls, EDGE, "env", "can be read on its way"),
     (put(HANDLER, "status/conditions/0/status", "Unknown"), HANDLER, "status.conditions[0]", "not in effect"),
 ]
 
@@ -310,6 +358,11 @@ FINE: list[Plant] = [
     put(TRIGGER, "spec/delivery"),
     put(TRIGGER, "spec/subscriber", {"uri": "https://example.org/hook"}),
     variable(EDGE, "K_SINK", "http://call-handler.alloresto.svc.cluster.local"),
+    put(EDGE, f"metadata/annotations/{LAST_APPLIED.replace('/', '~')}", '{"spec":{"serviceName":"edge-bridge"}}'),
+    put(EDGE, f"metadata/annotations/{LAST_APPLIED.replace('/', '~')}", "no JSON"),
+    variable(EDGE, "RTP_PORT_MAX", "10015"),  # four for each of four calls
+    variable(EDGE, "REGISTRAR", "direct"),
+    behind_a_service,
 ]
 
 
@@ -317,6 +370,37 @@ FINE: list[Plant] = [
 def test_what_is_as_good_is_no_fault(cluster: Planted, plant: Plant) -> None:
     plant(cluster)
     assert cluster.findings() == []
+
+
+def test_without_its_volume_kamailio_has_no_certificate(cluster: Planted) -> None:
+    cluster.set(EDGE, f"{SPEC}/containers/0/volumeMounts", ...)
+
+    findings = cluster.findings()
+
+    assert [one.detail.split(",")[0] for one in findings] == [
+        "SIP_TLS_CERT is /etc/alloresto/sip-tls/tls.crt",
+        "SIP_TLS_KEY is /etc/alloresto/sip-tls/tls.key",
+    ]
+    assert {one.verdict for one in findings} == {Verdict.REFUSED}
+
+
+def test_a_manifest_with_the_autoscalers_number_has_the_line_to_remove(cluster: Planted) -> None:
+    cluster.files = {EDGE: "edge/edge-bridge.yaml"}
+
+    [finding] = cluster.findings()
+
+    assert (finding.verdict, finding.detail) == (Verdict.REFUSED, "2")
+    assert finding.fix == "remove spec.replicas"
+
+
+def test_what_was_applied_last_is_mended_without_the_number_and_with_the_rest(cluster: Planted) -> None:
+    applied = {"kind": "StatefulSet", "spec": {"replicas": 2, "serviceName": "edge-bridge"}}
+    cluster.set(EDGE, f"metadata/annotations/{LAST_APPLIED.replace('/', '~')}", json.dumps(applied))
+
+    [finding] = cluster.findings()
+
+    written = json.loads(shlex.split(finding.fix.splitlines()[-1])[-1])["metadata"]["annotations"][LAST_APPLIED]
+    assert json.loads(written) == {"kind": "StatefulSet", "spec": {"serviceName": "edge-bridge"}}
 
 
 def test_a_cluster_wide_burst_capacity_serves_a_handler_without_its_own(cluster: Planted) -> None:
