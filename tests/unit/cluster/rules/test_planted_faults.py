@@ -360,7 +360,7 @@ FINE: list[Plant] = [
     variable(EDGE, "K_SINK", "http://call-handler.alloresto.svc.cluster.local"),
     put(EDGE, f"metadata/annotations/{LAST_APPLIED.replace('/', '~')}", '{"spec":{"serviceName":"edge-bridge"}}'),
     put(EDGE, f"metadata/annotations/{LAST_APPLIED.replace('/', '~')}", "no JSON"),
-    variable(EDGE, "RTP_PORT_MAX", "10015"),  # four for each of four calls
+    variable(EDGE, "RTP_PORT_MAX", "10031"),  # four for each of eight calls
     variable(EDGE, "REGISTRAR", "direct"),
     behind_a_service,
 ]
