@@ -20,10 +20,12 @@ from edge_bridge.entrances.sip.signals import MAX_LINES
 from edge_bridge.node import control
 from edge_bridge.node.gate_keeper import LEAVE_WITHIN_S as GATE_LEAVES_WITHIN_S
 from edge_bridge.node.gate_keeper import GateKeeper
+from edge_bridge.node.kamailio_keeper import FrontError
 from edge_bridge.settings import EdgeSettings, cannot_listen
 from process import logs
 from process.asgi import App, GuestServer, Request, Response
 from process.health import Health
+from process.settings import SettingsError
 from stores import live, nodes, redis
 from stores.live import LiveCall
 from stores.nodes import NodeStatus
@@ -42,11 +44,12 @@ LAST_MESSAGES_WITHIN_S = 1.0
 # A handler may still write what its caller has agreed to: closed any earlier, a call would be lost that has an order.
 LAST_WORDS_S = 8.0
 TELL_AGAIN_S = 1.0
+SETTINGS_STATUS = 2
 PORT_TAKEN_STATUS = 3
-NO_USE_TRYING = (2, PORT_TAKEN_STATUS)  # a setting is wrong, a port is taken
+NO_USE_TRYING = (SETTINGS_STATUS, PORT_TAKEN_STATUS)  # a setting is wrong, a port is taken
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MOST_TURNED_AWAY = 200
-PARTS = ("postgres", "redis", "sip", "sink", "lines")
+PARTS = ("postgres", "redis", "sip", "sink", "lines", "kamailio")
 
 
 class Supervisor:
@@ -87,6 +90,10 @@ class Supervisor:
             )
             await api.stop(STOPPED_WITHIN_S)
             return PORT_TAKEN_STATUS
+        except (FrontError, SettingsError) as error:
+            print(error, file=sys.stderr)
+            await api.stop(STOPPED_WITHIN_S)
+            return error.status if isinstance(error, FrontError) else SETTINGS_STATUS
 
         def stop() -> None:
             # The first signal drains; a second one ends the calls too.
@@ -258,8 +265,9 @@ class Supervisor:
         self._report = report
         self._new_ports.difference_update(report.rtp_ports)
         self._reported = True
+        missing = {**report.missing, **self._gate.missing}
         for part in PARTS:
-            why = report.missing.get(part)
+            why = missing.get(part)
             if why is None:
                 self._health.arrived(part)
             else:
