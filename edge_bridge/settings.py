@@ -21,8 +21,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One node. Durations are in seconds.
 
-    ``registrar`` says who owns the public SIP port: ``direct``, the gate itself, by UDP over IPv4; or ``kamailio``, with
-    the gate behind it. Only there are ``sip_ipv6_address`` (``::`` for all of this machine's), ``sip_tcp`` (at
+    ``registrar`` says who owns the public SIP port: ``direct``, the gate, by UDP over IPv4; or ``kamailio``, with the
+    gate behind it. Only there are ``sip_ipv6_address`` (``::`` for all of this machine's), ``sip_tcp`` (at
     ``sip_port``) and TLS at ``sip_tls_port``, which needs ``sip_tls_cert`` and ``_key``, PEM files. ``sip_tls_ca`` is a
     PEM file of the authorities that a trunk's certificate may be from, where they are not the system's.
     ``sip_public_address`` is put into Contact and SDP where it differs from ``sip_bind_address`` (NAT).

@@ -11,6 +11,7 @@ import pwd
 import re
 import secrets
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -47,7 +48,7 @@ UNREAD = 64 * 1024
 PORT_TAKEN_STATUS = 3
 NOT_USABLE_STATUS = 2
 
-# "0(123) ERROR: tls [tls_domain.c:609]: load_ca_list(): what went wrong"
+# A line such as: 0(123) ERROR: tls [tls_domain.c:609]: load_ca_list(): what went wrong
 _LINE = re.compile(
     r"^\s*\d+\(\d+\) (?P<level>[A-Z]+): (?:\{[^}]*\} )?<?[\w-]+>? \[(?P<where>[\w./-]+:\d+)\]: (?P<text>.*)"
 )
@@ -226,7 +227,7 @@ class KamailioKeeper:
     # --- A look at it ----------------------------------------------------------------------------------------
 
     async def _look(self, guard: asyncio.subprocess.Process) -> None:
-        """Each second: does it answer SIP, what does it count, does it know the trunks? Without answers it is killed."""
+        """Each second: does it answer, what does it count, does it know the trunks? Without answers it is killed."""
         rpc, misses, end = Rpc(self._folder), 0, time.monotonic() + READY_WITHIN_S
         try:
             while True:
@@ -243,8 +244,9 @@ class KamailioKeeper:
                     if misses >= MISSES:
                         log.error("Kamailio does not answer; killing it")
                         self.missing = "it did not answer"
-                        guard.send_signal(3)  # SIGQUIT: at once
+                        guard.send_signal(signal.SIGQUIT)
                         return
+                    await asyncio.sleep(BIND_AGAIN_S)
         finally:
             rpc.close()
 

@@ -1,4 +1,4 @@
-"""Certificates: looked at before Kamailio is started with them, because it says what is wrong in ten lines of OpenSSL's.
+"""Certificates: tried before Kamailio is started with them, which says what is wrong in ten lines of OpenSSL's.
 
 Kamailio knows them as links in the node's folder. It runs as a user of its own where the supervisor is root, so the
 files are tried as that user.
