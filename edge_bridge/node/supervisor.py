@@ -74,6 +74,7 @@ class Supervisor:
         self._redis = redis.connect(config.redis_url)
 
     async def run(self) -> int:
+        self._health.waiting_for("sip", "the worker is starting")
         try:
             api = self._serve_api()
         except OSError as error:
@@ -110,7 +111,6 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)
-        self._health.waiting_for("sip", "the worker is starting")
         beating = asyncio.create_task(beat())
         gate = asyncio.create_task(self._gate.run())
         try:
