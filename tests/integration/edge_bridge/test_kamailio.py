@@ -58,17 +58,17 @@ def kamailios(bridge: BridgeProcess) -> list[int]:
     found = []
     for status in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            if f":{bridge.sip_port} ".encode() in node_file(status.read_bytes()):
+            if f":{bridge.sip_port} " in config_of(status.read_bytes()).read_text():
                 found.append(int(status.parent.name))
     return sorted(found)
 
 
-def node_file(command: bytes) -> bytes:
-    """What a Kamailio with this command line was told of its node."""
+def config_of(command: bytes) -> Path:
+    """What a Kamailio with this command line was told of its node; an empty file for any other program."""
     name, *arguments = command.split(b"\0")
     if not name.endswith(b"/kamailio") or b"-f" not in arguments:
-        return b""
-    return Path(os.fsdecode(arguments[arguments.index(b"-f") + 1])).with_name("node.cfg").read_bytes()
+        return Path("/dev/null")
+    return Path(os.fsdecode(arguments[arguments.index(b"-f") + 1])).with_name("node.cfg")
 
 
 async def heard_both_ways(bridge: BridgeProcess, caller: Caller) -> None:
@@ -249,7 +249,8 @@ def test_a_source_over_its_rate_is_dropped_before_the_gate(start: Start, seeded:
         answered = 0
         while phone.receive(0.5) is not None:
             answered += 1
-    assert 10 <= answered <= 20
+    assert 1 <= answered <= 20
+    assert bridge.metric("sip_gate_received_total") <= 20
 
 
 def test_in_dialog_requests_from_an_unknown_address_need_the_dialogs_key(start: Start, seeded: Database) -> None:
@@ -324,13 +325,15 @@ async def test_a_caller_by_tcp_opens_a_new_connection_after_kamailios_death(star
     async with HandlerApp(bridge.sink_port) as handler, StreamCaller(bridge.target, BUSY) as caller:
         assert (await caller.invite()).status == 200
         call = await handler.call(1)
-        os.kill(kamailios(bridge)[0], signal.SIGKILL)
+        before = set(kamailios(bridge))
+        os.kill(min(before), signal.SIGKILL)
         async with asyncio.timeout(AGAIN_WITHIN_S):
             while True:
                 await caller.disconnect()
                 with contextlib.suppress(OSError):
-                    await caller.connect()
-                    break
+                    if not before & set(kamailios(bridge)):
+                        await caller.connect()
+                        break
                 await asyncio.sleep(0.02)
         await caller.bye(5)
         assert await asyncio.wait_for(call.stopped, 5) == "caller_hung_up"
@@ -354,7 +357,7 @@ async def test_a_killed_supervisor_hangs_up_and_leaves_no_kamailio(start: Start,
     async with StreamCaller(bridge.target, BUSY) as caller:
         assert (await caller.invite()).status == 200
         before = kamailios(bridge)
-        folder = Path(f"/proc/{before[0]}/cwd").resolve()
+        folder = config_of(Path(f"/proc/{before[0]}/cmdline").read_bytes()).parent
         assert bridge.process is not None
         bridge.process.kill()
         await asyncio.wait_for(caller.hung_up.wait(), 4)
