@@ -52,6 +52,7 @@ NOT_USABLE_STATUS = 2
 _LINE = re.compile(
     r"^\s*\d+\(\d+\) (?P<level>[A-Z]+): (?:\{[^}]*\} )?<?[\w-]+>? \[(?P<where>[\w./-]+:\d+)\]: (?P<text>.*)"
 )
+_OPENSSL = re.compile(r"error:[0-9A-F]{8}:([^()]{1,120})")
 _GRAVE = ("ERROR", "CRITICAL", "ALERT", "BUG")
 
 
@@ -64,7 +65,7 @@ class FrontError(Exception):
 
 
 class KamailioKeeper:
-    """``missing`` says why nothing comes through at the moment; "" when it does."""
+    """``missing`` says why nothing comes through at the moment; "" when it does. All its files are in ``folder``."""
 
     def __init__(self, config: EdgeSettings) -> None:
         self.metrics = ""
@@ -74,7 +75,7 @@ class KamailioKeeper:
         self._secrets = written.Secrets(secrets.token_hex(16), secrets.token_hex(16))
         self._user = _user()
         self._program = ""
-        self._folder = Path()
+        self.folder = Path()
         self._certificates: tls.Certificates | None = None
         self._trunks: frozenset[str] | None = None
         self._told: frozenset[str] | None = None  # what the one that runs knows
@@ -98,9 +99,9 @@ class KamailioKeeper:
         """See that it can be started. Raises SettingsError and FrontError."""
         self._ports = written.Loopback(*self.ports, gate_port)
         self._program = _find_program()
-        self._folder = Path(tempfile.mkdtemp(prefix="alloresto-kamailio-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="alloresto-kamailio-"))
         try:
-            self._certificates = await asyncio.to_thread(tls.prepare, self._config, self._folder, self._user)
+            self._certificates = await asyncio.to_thread(tls.prepare, self._config, self.folder, self._user)
             await self._require_ports(self._certificates)
             self._write()
             await self._check()
@@ -123,7 +124,7 @@ class KamailioKeeper:
 
     def _write(self) -> None:
         assert self._certificates is not None
-        folder, owner = self._folder, pwd.getpwnam(self._user) if self._user else None
+        folder, owner = self.folder, pwd.getpwnam(self._user) if self._user else None
         written.write(folder, self._config, self._ports, self._secrets, self._certificates, self._trunks)
         for path in (folder, *folder.iterdir()):
             if path.is_symlink():
@@ -134,7 +135,7 @@ class KamailioKeeper:
 
     async def _check(self) -> None:
         checking = await asyncio.create_subprocess_exec(
-            *(self._program, "-c", "-f", str(self._folder / written.MAIN)),
+            *(self._program, "-c", "-f", str(self.folder / written.MAIN)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
@@ -151,7 +152,7 @@ class KamailioKeeper:
 
     def close(self) -> None:
         """Once nothing runs."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     # --- The process -----------------------------------------------------------------------------------------
 
@@ -176,8 +177,8 @@ class KamailioKeeper:
         try:
             guard = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", str(files("edge_bridge.entrances.sip.kamailio").joinpath("guard.py"))),
-                *(str(lifeline), self._user, str(self._folder)),
-                *(self._program, "-f", str(self._folder / written.MAIN), "-DD", "-E"),
+                *(str(lifeline), self._user, str(self.folder)),
+                *(self._program, "-f", str(self.folder / written.MAIN), "-DD", "-E"),
                 *("-m", str(SHARED_MB), "-M", str(PRIVATE_MB)),
                 pass_fds=(lifeline,),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -189,7 +190,7 @@ class KamailioKeeper:
         finally:
             os.close(lifeline)
         assert guard.stderr is not None
-        log.info("Kamailio started", pid=guard.pid, folder=str(self._folder))
+        log.info("Kamailio started", pid=guard.pid, folder=str(self.folder))
         jobs = [asyncio.create_task(self._listen(guard.stderr)), asyncio.create_task(self._look(guard))]
         try:
             return await guard.wait()
@@ -206,7 +207,7 @@ class KamailioKeeper:
 
     async def _listen(self, said: asyncio.StreamReader) -> None:
         """What it says while it starts is for the operator. Later it may tell of callers: only where in Kamailio's
-        source it was said is passed on."""
+        source it was said is passed on, and OpenSSL's reason."""
         while True:
             try:
                 line = (await said.readline()).decode(errors="replace")
@@ -222,13 +223,15 @@ class KamailioKeeper:
             if len(self._passed_on) >= MOST_LINES:
                 self._passed_on.clear()
             self._passed_on[match["where"]] = now
-            log.warning("Kamailio says", level=match["level"], where=match["where"])
+            openssl = _OPENSSL.search(match["text"])
+            why = openssl[1].strip() if openssl is not None else ""
+            log.warning("Kamailio says", level=match["level"], where=match["where"], why=why)
 
     # --- A look at it ----------------------------------------------------------------------------------------
 
     async def _look(self, guard: asyncio.subprocess.Process) -> None:
         """Each second: does it answer, what does it count, does it know the trunks? Without answers it is killed."""
-        rpc, misses, end = Rpc(self._folder), 0, time.monotonic() + READY_WITHIN_S
+        rpc, misses, end = Rpc(self.folder), 0, time.monotonic() + READY_WITHIN_S
         try:
             while True:
                 if await self._answers():
