@@ -5,6 +5,7 @@ import contextlib
 import os
 import random
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -79,9 +80,13 @@ class StandInGate:
 
     async def resolve(self, name: str) -> None:
         """Let Kamailio know the name as 127.0.0.1."""
-        rpc = Rpc(self.keeper.folder)
-        await rpc.ask("dns.add_a", name, 60, "127.0.0.1", 0)
-        rpc.close()
+        with contextlib.closing(Rpc(self.keeper.folder)) as rpc:
+            await rpc.ask("dns.add_a", name, 60, "127.0.0.1", 0)
+
+    async def workers(self, port: int) -> list[int]:
+        """The processes that serve this UDP port of loopback."""
+        with contextlib.closing(Rpc(self.keeper.folder)) as rpc:
+            return [one["PID"] for one in await rpc.ask("core.psx") if f"sock=127.0.0.1:{port}" in one["DSC"]]
 
     async def receive(self) -> Message:
         return parse(await asyncio.get_running_loop().sock_recv(self._socket, 65_535))
@@ -183,15 +188,26 @@ async def test_a_trunk_is_a_stranger_until_it_is_known_and_when_it_is_gone(folde
             await until(phone, False)
 
 
-async def test_a_name_server_that_is_away_delays_no_caller(folder: Path) -> None:
-    """Its lookups have workers of their own."""
-    async with standing(SIP_PEERS="127.0.0.1") as gate:
-        asking = [asyncio.create_task(gate.ask("REGISTER", f"sip:nowhere-{number}.invalid")) for number in range(4)]
+async def test_while_requests_of_ours_wait_for_a_name_server_callers_are_passed_on(folder: Path) -> None:
+    authority = Authority(folder)
+    certificate = authority.certificate("trunk.test")
+    async with (
+        TlsTrunk(certificate) as trunk,
+        standing(SIP_PEERS="127.0.0.1", SIP_TLS_CA=str(authority.path)) as gate,
+    ):
+        await gate.resolve("trunk.test")
+        waiting = await gate.workers(gate.keeper.ports[1])
+        for pid in waiting:
+            os.kill(pid, signal.SIGSTOP)  # as a lookup that nobody answers would do
+        asking = asyncio.create_task(gate.ask("REGISTER", f"sip:trunk.test:{trunk.port};transport=tls"))
         with RawSip(("127.0.0.1", gate.sip_port)) as phone:
             phone.new_call()
             phone.send(phone.request("INVITE", "1"))
             answer = await asyncio.to_thread(phone.receive, 1.0)
-        for task in asking:
-            task.cancel()
-        await asyncio.gather(*asking, return_exceptions=True)
+        answered_early, _ = await asyncio.wait([asking], timeout=1.0)
+        for pid in waiting:
+            os.kill(pid, signal.SIGCONT)
+        assert (await asking).status == 200
     assert answer is not None and answer.status == 100
+    assert not answered_early
+    assert len(waiting) == 2
