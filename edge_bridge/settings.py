@@ -22,7 +22,7 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One node. Durations are in seconds.
 
     ``registrar`` says who owns the public SIP port: ``direct``, the gate, by UDP over IPv4; or ``kamailio``, with the
-    gate behind it. Only there are ``sip_ipv6_address`` (``::`` for all of this machine's), ``sip_tcp`` (at
+    gate behind it. Only there are ``sip_ipv6_address`` (``::`` for the one that leads to the world), ``sip_tcp`` (at
     ``sip_port``) and TLS at ``sip_tls_port``, which needs ``sip_tls_cert`` and ``_key``, PEM files. ``sip_tls_ca`` is a
     PEM file of the authorities that a trunk's certificate may be from, where they are not the system's.
     ``sip_public_address`` is put into Contact and SDP where it differs from ``sip_bind_address`` (NAT).
@@ -105,10 +105,10 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def own_ipv6_address(self) -> str:
-        """The same for IPv6; only where ``sip_ipv6_address`` is set."""
+        """The same for IPv6; "" where there is none."""
         if self.sip_ipv6_address != "::":
             return self.sip_ipv6_address
-        return _address_towards(socket.AF_INET6, "2001:db8::1") or "::1"
+        return _address_towards(socket.AF_INET6, "2001:db8::1")
 
     @property
     def media_host(self) -> str:
@@ -150,6 +150,8 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
         _require_address("SIP_BIND_ADDRESS", self.sip_bind_address, 4)
         _require_address("SIP_PUBLIC_ADDRESS", self.sip_public_address or self.sip_bind_address, 4)
         _require_address("SIP_IPV6_ADDRESS", self.sip_ipv6_address or "::", 6)
+        if self.sip_ipv6_address and not self.own_ipv6_address:
+            raise SettingsError(["SIP_IPV6_ADDRESS: ::, and no IPv6 address of this machine leads to the world"])
         if not self.sip_port or not self.sip_tls_port:
             raise SettingsError(["SIP_PORT, SIP_TLS_PORT: 0, and REGISTRAR=kamailio needs to know them"])
         if bool(self.sip_tls_cert) != bool(self.sip_tls_key):

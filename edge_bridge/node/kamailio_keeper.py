@@ -115,7 +115,7 @@ class KamailioKeeper:
         wanted += [("SIP_PORT", config.sip_port, socket.SOCK_STREAM)] if config.sip_tcp == "on" else []
         wanted += [] if certificates.only_ours else [("SIP_TLS_PORT", config.sip_tls_port, socket.SOCK_STREAM)]
         end = time.monotonic() + BIND_WITHIN_S
-        for host in filter(None, (config.sip_bind_address, config.sip_ipv6_address)):
+        for host in filter(None, (config.sip_bind_address, config.own_ipv6_address)):
             for variable, port, kind in wanted:
                 while (error := _cannot_bind(host, port, kind)) is not None:
                     if time.monotonic() > end:

@@ -160,6 +160,35 @@ async def test_the_bridge_hangs_up_by_the_transport_that_the_call_came_by(
         await asyncio.wait_for(caller.hung_up.wait(), 20)  # no handler: the busy message, and BYE
 
 
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
+async def test_at_all_addresses_it_tells_the_public_one_and_finds_itself_by_it(start: Start, seeded: Database) -> None:
+    everywhere = {"SIP_BIND_ADDRESS": "0.0.0.0", "SIP_PUBLIC_ADDRESS": "127.0.0.1", "SIP_IPV6_ADDRESS": "::1"}
+    peers = {"SIP_PEERS": "127.0.0.0/8,::1/128", "RTP_NAT_PEERS": "::1/128"}
+    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio", HANDLER_WAIT_S="1", **everywhere, **peers)
+    for caller in (Caller(bridge.target, BUSY), Ipv6Caller(("::1", bridge.sip_port), BUSY)):
+        async with caller:
+            assert (await caller.invite()).status == 200
+            assert await caller.reinvite("sendrecv") == 200
+            await asyncio.wait_for(caller.hung_up.wait(), 20)  # by the bridge
+
+
+def test_a_caller_behind_a_nat_is_hung_up_where_it_called_from(start: Start, seeded: Database) -> None:
+    bridge = start(REGISTRAR="kamailio", HANDLER_WAIT_S="1")
+    with RawSip(bridge.target) as phone:
+        phone.new_call()
+        invite = phone.request("INVITE", BUSY, body=offer("127.0.0.1", 40_000))
+        at_home = f"sip:+33612345678@192.168.7.7:{phone.port}".encode()
+        phone.send(invite.replace(f"sip:+33612345678@127.0.0.1:{phone.port}".encode(), at_home))
+        answer = phone.final("INVITE")
+        assert answer is not None and answer.status == 200
+        phone.to_tag, phone.remote_uri = answer.to_tag, answer.first("contact").strip("<>")
+        phone.acknowledge(BUSY, invite, answer)
+        bye = phone.receive(20)
+        assert bye is not None and bye.method == "BYE"
+        assert bye.uri.encode() == at_home
+        phone.reply(bye)
+
+
 # --- Case 3, and who is who --------------------------------------------------------------------------------------
 
 

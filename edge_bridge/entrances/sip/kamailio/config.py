@@ -67,7 +67,7 @@ def node_text(folder: Path, config: EdgeSettings, ports: Loopback, secrets: Secr
     answered_s, banned_s = math.ceil(config.sip_stranger_answer_s), math.ceil(config.sip_ban_s)
     lines = [
         "enable_tls=yes",
-        *(f"listen={one}" for one in sockets(config, ports, certificates)),
+        *listen(sockets(config, ports, certificates), ports),
         f"#!define INNER_PORT {ports.inner}",
         f"#!define ASKS_PORT {ports.asks}",
         f"#!define GATE_PORT {ports.gate}",
@@ -86,11 +86,23 @@ def node_text(folder: Path, config: EdgeSettings, ports: Loopback, secrets: Secr
     return "\n".join(lines) + "\n"
 
 
+def listen(found: list[str], ports: Loopback) -> list[str]:
+    """One process for a UDP socket of the world's, which keeps the order: a phone's re-INVITE right after its ACK would
+    overtake it now and then. Nothing waits there. On loopback some may, for a name that is in a Contact."""
+    lines = []
+    for one in found:
+        if one.startswith("udp:") and one not in (f"udp:{LOOPBACK}:{ports.inner}", f"udp:{LOOPBACK}:{ports.asks}"):
+            lines.append("socket_workers=1")
+        lines.append(f"listen={one}")
+    return lines
+
+
 def sockets(config: EdgeSettings, ports: Loopback, certificates: Certificates) -> list[str]:
     """What to listen on. The first of a transport and family is what requests of ours leave from."""
     at = [(config.sip_bind_address, config.own_address)]
     if config.sip_ipv6_address:
-        at.append((config.sip_ipv6_address, config.own_ipv6_address))
+        # Not "::": Kamailio's TCP would take IPv4's ports with it.
+        at.append((config.own_ipv6_address, config.own_ipv6_address))
     found = []
     for bound, told in at:
         transports = [("udp", config.sip_port)]
