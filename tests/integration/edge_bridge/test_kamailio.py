@@ -24,13 +24,11 @@ from tests.integration.edge_bridge.handler_app import HandlerApp
 from tests.integration.edge_bridge.raw_sip import RawSip, offer
 from tests.integration.edge_bridge.transports import Authority, Ipv6Caller, StreamCaller
 
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.skipif(
-        shutil.which("kamailio", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None,
-        reason="no Kamailio here; `make test` installs it, or: apt-get install kamailio kamailio-tls-modules",
-    ),
-]
+needs_kamailio = pytest.mark.skipif(
+    shutil.which("kamailio", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None,
+    reason="no Kamailio here; `make test` installs it, or: apt-get install kamailio kamailio-tls-modules",
+)
+pytestmark = [pytest.mark.integration, needs_kamailio]
 
 WITHIN_S = 8.0
 AGAIN_WITHIN_S = 2.0
@@ -280,6 +278,22 @@ def test_a_source_over_its_rate_is_dropped_before_the_gate(start: Start, seeded:
             answered += 1
     assert 1 <= answered <= 20
     assert bridge.metric("sip_gate_received_total") <= 20
+
+
+def test_an_invite_that_is_repeated_after_its_ack_is_absorbed(start: Start, seeded: Database) -> None:
+    bridge = start(REGISTRAR="kamailio")
+    with RawSip(bridge.target) as phone:
+        phone.new_call()
+        invite = phone.request("INVITE", BUSY, body=offer("127.0.0.1", 40_000))
+        phone.send(invite)
+        answer = phone.final("INVITE")
+        assert answer is not None and answer.status == 200
+        phone.to_tag, phone.remote_uri = answer.to_tag, answer.first("contact").strip("<>")
+        phone.acknowledge(BUSY, invite, answer)
+        for _ in range(3):
+            phone.send(invite)
+        assert phone.receive(0.7) is None
+        assert phone.ask("BYE", phone.remote_uri) == 200
 
 
 def test_in_dialog_requests_from_an_unknown_address_need_the_dialogs_key(start: Start, seeded: Database) -> None:

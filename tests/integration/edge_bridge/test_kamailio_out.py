@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import random
-import shutil
 import signal
 import socket
 import tempfile
@@ -23,15 +22,10 @@ from edge_bridge.settings import EdgeSettings
 from process.settings import load
 from tests.integration.edge_bridge.bridge_process import free_ports
 from tests.integration.edge_bridge.raw_sip import RawSip
+from tests.integration.edge_bridge.test_kamailio import needs_kamailio
 from tests.integration.edge_bridge.transports import Authority, TlsTrunk
 
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.skipif(
-        shutil.which("kamailio", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None,
-        reason="no Kamailio here; `make test` installs it, or: apt-get install kamailio kamailio-tls-modules",
-    ),
-]
+pytestmark = [pytest.mark.integration, needs_kamailio]
 
 WITHIN_S = 8.0
 
