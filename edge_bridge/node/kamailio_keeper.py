@@ -308,8 +308,10 @@ def _user() -> str:
     """Whom Kamailio runs as; "" for this process's own user, where that is not root."""
     if os.geteuid():
         return ""
-    names = {one.pw_name for one in pwd.getpwall()}
-    return "kamailio" if "kamailio" in names else "nobody"
+    try:
+        return pwd.getpwnam("kamailio").pw_name  # from Debian's package
+    except KeyError:
+        return "nobody"
 
 
 def _free_ports() -> tuple[int, int]:

@@ -395,6 +395,18 @@ async def test_a_frozen_kamailio_is_killed_and_followed(start: Start, seeded: Da
     assert not set(frozen) & set(kamailios(bridge))
 
 
+async def test_a_killed_guard_takes_kamailio_along_and_both_are_followed(start: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio")
+    before = kamailios(bridge)
+    guard = int(Path(f"/proc/{before[0]}/stat").read_text().rpartition(")")[2].split()[1])
+    os.kill(guard, signal.SIGKILL)
+    async with asyncio.timeout(10):
+        while not kamailios(bridge) or set(before) & set(kamailios(bridge)):
+            await asyncio.sleep(0.05)
+    async with Caller(bridge.target, BUSY) as caller:
+        assert (await caller.invite()).status == 200
+
+
 async def test_a_killed_supervisor_hangs_up_and_leaves_no_kamailio(start: Start, seeded: Database) -> None:
     bridge = await asyncio.to_thread(start, REGISTRAR="kamailio")
     async with StreamCaller(bridge.target, BUSY) as caller:
