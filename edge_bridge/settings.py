@@ -23,6 +23,10 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One node. Durations are in seconds.
 
+    ``registrar`` says who owns the public SIP port: ``direct``, the gate, by UDP over IPv4; or ``kamailio``, with the
+    gate behind it. Only there are ``sip_ipv6_address`` (``::`` for the one that leads to the world), ``sip_tcp`` (at
+    ``sip_port``) and TLS at ``sip_tls_port``, which needs ``sip_tls_cert`` and ``_key``, PEM files. ``sip_tls_ca`` is a
+    PEM file of the authorities that a trunk's certificate may be from, where they are not the system's.
     ``sip_public_address`` is put into Contact and SDP where it differs from ``sip_bind_address`` (NAT).
     ``max_calls`` are those of all entrances together; four SIP calls each have a process.
     RTP takes random pairs of ports from ``rtp_port_min`` to ``rtp_port_max`` (999 more when not set).
@@ -49,12 +53,18 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     k_ce_overrides: str = ""
     bridge_node_id: str = ""
     hostname: str = ""
-    registrar: Literal["direct"] = "direct"
+    registrar: Literal["direct", "kamailio"] = "direct"
     max_lines: Lines = 200
     registers_at_once: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 200
     sip_bind_address: str = "0.0.0.0"
     sip_public_address: str = ""
     sip_port: Port = 5060
+    sip_ipv6_address: str = ""
+    sip_tcp: Literal["on", "off"] = "on"
+    sip_tls_port: Port = 5061
+    sip_tls_cert: str = ""
+    sip_tls_key: str = ""
+    sip_tls_ca: str = ""
     rtp_port_min: RtpPort = 10_000
     rtp_port_max: RtpPort | None = None
     rtp_nat_peers: str = ""
@@ -98,14 +108,14 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
         """The address that others reach this node at."""
         if self.sip_public_address or self.sip_bind_address != "0.0.0.0":
             return self.sip_public_address or self.sip_bind_address
-        # The local address that packets to the world leave from. Connecting a UDP socket sends none; the address
-        # is one of documentation's (RFC 5737).
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.connect(("192.0.2.1", 9))
-            except OSError:
-                return "127.0.0.1"
-            return str(probe.getsockname()[0])
+        return _address_towards(socket.AF_INET, "192.0.2.1") or "127.0.0.1"
+
+    @property
+    def own_ipv6_address(self) -> str:
+        """The same for IPv6; "" where there is none."""
+        if self.sip_ipv6_address != "::":
+            return self.sip_ipv6_address
+        return _address_towards(socket.AF_INET6, "2001:db8::1")
 
     @property
     def media_host(self) -> str:
@@ -124,6 +134,7 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
         if len(self.rtp_ports) < needed:
             why = f"MAX_CALLS={self.max_calls} needs {needed} ports from RTP_PORT_MIN on, two a call and some at rest"
             raise SettingsError([f"RTP_PORT_MAX: {why}"])
+        self._check_face()
         asterisks = self.audiosocket_networks()
         if self.audiosocket_port and not asterisks:
             raise SettingsError(["AUDIOSOCKET_PEERS: not set; AUDIOSOCKET_PORT needs the Asterisks' networks"])
@@ -136,6 +147,24 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
             overrides(self.k_ce_overrides)
         except ValueError as error:
             raise SettingsError([str(error)]) from None
+
+    def _check_face(self) -> None:
+        """Raises SettingsError for what Kamailio would not take, and for what needs it."""
+        tls = {"SIP_TLS_CERT": self.sip_tls_cert, "SIP_TLS_KEY": self.sip_tls_key, "SIP_TLS_CA": self.sip_tls_ca}
+        if self.registrar == "direct":
+            only_there = {"SIP_IPV6_ADDRESS": self.sip_ipv6_address, **tls}
+            if asked := [variable for variable, value in only_there.items() if value]:
+                raise SettingsError([f"{', '.join(asked)}: only with REGISTRAR=kamailio; unset it, or set that"])
+            return
+        _require_address("SIP_BIND_ADDRESS", self.sip_bind_address, 4)
+        _require_address("SIP_PUBLIC_ADDRESS", self.sip_public_address or self.sip_bind_address, 4)
+        _require_address("SIP_IPV6_ADDRESS", self.sip_ipv6_address or "::", 6)
+        if self.sip_ipv6_address and not self.own_ipv6_address:
+            raise SettingsError(["SIP_IPV6_ADDRESS: ::, and no IPv6 address of this machine leads to the world"])
+        if not self.sip_port or not self.sip_tls_port:
+            raise SettingsError(["SIP_PORT, SIP_TLS_PORT: 0, and REGISTRAR=kamailio needs to know them"])
+        if bool(self.sip_tls_cert) != bool(self.sip_tls_key):
+            raise SettingsError(["SIP_TLS_CERT, SIP_TLS_KEY: one without the other"])
 
     def peers(self) -> tuple[Network, ...]:
         """Raises SettingsError naming the part of ``SIP_PEERS`` that is no network."""
@@ -164,6 +193,26 @@ def is_within(host: str, networks: tuple[Network, ...]) -> bool:
 def cannot_listen(variable: str, host: str, port: int, error: OSError) -> str:
     """One line for the operator."""
     return f"{variable}: cannot listen on {host}:{port}: {error.strerror}; stop the program that has it, or set another"
+
+
+def _require_address(variable: str, text: str, version: int) -> None:
+    try:
+        known = ipaddress.ip_address(text).version == version
+    except ValueError:
+        known = False
+    if not known:
+        raise SettingsError([f"{variable}: {text} is no IPv{version} address; REGISTRAR=kamailio needs one"])
+
+
+def _address_towards(family: socket.AddressFamily, address: str) -> str:
+    """The local address that packets to the world leave from; "" when there is none. Connecting a UDP socket sends
+    nothing; ``address`` is one of documentation's (RFC 5737, RFC 3849)."""
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((address, 9))
+        except OSError:
+            return ""
+        return str(probe.getsockname()[0])
 
 
 def _networks(variable: str, text: str) -> tuple[Network, ...]:

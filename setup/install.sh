@@ -64,6 +64,12 @@ choose_python() {
 }
 
 install_debian() {
+    permit_debian "$@"
+    add_debian "$@"
+}
+
+# Ends the script unless the packages may be installed; afterwards $as_root says how.
+permit_debian() {
     command -v apt-get >/dev/null || fail "missing: $*. Install them with your system's package manager."
     as_root=""
     if [ "$(id -u)" != 0 ]; then
@@ -81,11 +87,27 @@ install_debian() {
             *) fail "not installed: $*" "Nothing was changed. Answer y, or run: $as_root apt-get install $*" ;;
         esac
     fi
+}
+
+add_debian() {
     say "installing Debian packages: $*"
     { $as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
         $as_root apt-get install -y -qq --no-install-recommends "$@" >/dev/null; } ||
         fail "apt-get could not install: $*" "What it said is above. When that is mended, run this again."
 }
+
+# Kamailio's package starts a SIP server of its own, at the port that a node of ours needs. Masked before it is installed,
+# its service never runs; a node starts Kamailio itself, with REGISTRAR=kamailio.
+install_kamailio() {
+    permit_debian kamailio kamailio-tls-modules
+    unit=/etc/systemd/system/kamailio.service
+    if [ -d "${unit%/*}" ] && ! [ -e "$unit" ]; then
+        $as_root ln -s /dev/null "$unit" || fail "$unit could not be made: see above"
+    fi
+    add_debian kamailio kamailio-tls-modules
+}
+
+has_kamailio() { PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v kamailio >/dev/null; }
 
 # Free space, in MB, on the disk that holds $1.
 free_mb() { df -Pk "$1" | awk 'NR == 2 { print int($4 / 1024) }'; }
@@ -190,6 +212,9 @@ main() {
     fi
     if [ "$profile" = dev ] && ! command -v faketime >/dev/null; then
         install_debian faketime # the tests run on another day, too
+    fi
+    if [ "$profile" = dev ] && ! has_kamailio; then
+        install_kamailio # the tests let it stand before a node
     fi
     if up_to_date; then
         say "Python packages: up to date"

@@ -105,6 +105,18 @@ def _sip() -> Iterator[Finding]:
         yield Finding("SIP", False, (probe.stderr.splitlines() or ["it did not start"])[-1], f"run: {INSTALL}")
 
 
+def _kamailio() -> Iterator[Finding]:
+    """Only a node with REGISTRAR=kamailio needs it."""
+    program = shutil.which("kamailio", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    fix = "apt-get install kamailio kamailio-tls-modules, for SIP by TCP, TLS and IPv6; REGISTRAR=direct needs none"
+    if program is None:
+        yield Finding("Kamailio", False, "not installed: nodes run with REGISTRAR=direct", fix, warning=True)
+        return
+    said = subprocess.run([program, "-v"], capture_output=True, text=True, timeout=10, check=False).stdout
+    version = said.partition("version: ")[2].partition(" (")[0]
+    yield Finding("Kamailio", version.startswith("kamailio "), version or "does not say its version", fix, warning=True)
+
+
 def _servers() -> Iterator[Finding]:
     """Both started for a moment, on data of their own."""
     with tempfile.TemporaryDirectory(prefix="alloresto-doctor-", ignore_cleanup_errors=True) as made:
@@ -137,6 +149,7 @@ def run(state_dir: Path, json_file: Path | None = None) -> int:
         _servers,
         _models,
         _sip,
+        _kamailio,
         _realtime_scheduling,
         _engine,
     ]

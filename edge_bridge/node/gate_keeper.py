@@ -1,7 +1,8 @@
 """Keeps a gate running: its sockets, what it has to know at its start, and its dialogs.
 
 The sockets and the dialogs live here, where a gate's death takes neither: what callers send meanwhile waits in the
-socket, and the next gate goes on with every call. Media does not pass the gate and notices nothing.
+socket, and the next gate goes on with every call. Media does not pass the gate and notices nothing. With
+REGISTRAR=kamailio the gate's socket is on loopback, and Kamailio before it is kept running, too.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from edge_bridge.entrances.sip.gate import ipc
+from edge_bridge.node.kamailio_keeper import KamailioKeeper
 from edge_bridge.node.restarts import Restarts, Silence
 from edge_bridge.settings import EdgeSettings
 from process import logs
@@ -47,6 +49,7 @@ class GateKeeper:
         self._turned_away = turned_away
         self._dialogs_changed = dialogs_changed
         self._silence = Silence()
+        self._front = KamailioKeeper(config) if config.registrar == "kamailio" else None
         self._public = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._inner = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._workers: dict[int, ipc.WorkerUp] = {}
@@ -69,9 +72,20 @@ class GateKeeper:
     def public_port(self) -> int:
         return int(self._public.getsockname()[1])
 
+    @property
+    def missing(self) -> str:
+        """What Kamailio waits for."""
+        return self._front.missing if self._front is not None else ""
+
     async def open(self) -> None:
-        """Take the SIP port. Raises OSError."""
+        """Take the SIP port. Raises OSError, or with Kamailio SettingsError and FrontError."""
         self._public.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        self._inner.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        self._inner.bind(("127.0.0.1", 0))
+        if self._front is not None:
+            self._public.bind(("127.0.0.1", 0))
+            await self._front.open(int(self._public.getsockname()[1]))
+            return
         end = time.monotonic() + BIND_WITHIN_S
         while True:
             try:
@@ -81,8 +95,6 @@ class GateKeeper:
                 if time.monotonic() > end:
                     raise
             await asyncio.sleep(BIND_AGAIN_S)
-        self._inner.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-        self._inner.bind(("127.0.0.1", 0))
 
     # --- What the gate is told -------------------------------------------------------------------------------
 
@@ -106,6 +118,8 @@ class GateKeeper:
             self._lines.clear()
         self._lines[lines.part] = lines
         self._tell(lines)
+        if self._front is not None:
+            self._front.lines(tuple(self._lines.values()))
 
     def _tell(self, message: ipc.ToGate) -> None:
         if self._waiting is not None:
@@ -115,6 +129,15 @@ class GateKeeper:
 
     async def run(self) -> None:
         """Until ``leave``, or cancelled."""
+        front = None if self._front is None else asyncio.create_task(self._front.run(), name="kamailio")
+        try:
+            await self._keep_gate()
+        finally:
+            if front is not None:
+                front.cancel()  # only now: the gate's last requests leave through it
+                await asyncio.gather(front, return_exceptions=True)
+
+    async def _keep_gate(self) -> None:
         while not self._leaving.is_set():
             started = time.monotonic()
             status = await self._run_gate()
@@ -132,6 +155,8 @@ class GateKeeper:
     def close(self) -> None:
         self._public.close()
         self._inner.close()
+        if self._front is not None:
+            self._front.close()
 
     async def _run_gate(self) -> int:
         ours, theirs = ipc.pair()
@@ -143,6 +168,7 @@ class GateKeeper:
                     "-m",
                     "edge_bridge.entrances.sip.gate",
                     *map(str, descriptors),
+                    *(() if self._front is None else map(str, self._front.ports)),
                     pass_fds=descriptors,
                     env=self._environment,
                     stdin=asyncio.subprocess.DEVNULL,
@@ -189,4 +215,4 @@ class GateKeeper:
                     case ipc.TurnedAway():
                         self._turned_away(message)
                     case ipc.Figures():
-                        self.metrics = message.metrics
+                        self.metrics = message.metrics + ("" if self._front is None else self._front.metrics)

@@ -21,8 +21,8 @@ LEAVE_WITHIN_S = 8.0  # beyond DRAIN_S: hanging up, the last events
 LAST_MESSAGES_WITHIN_S = 1.0
 # How long callers are kept on the line without a session: longer than one takes to start on a busy machine.
 CALLS_WAIT_S = 8.0
-PORT_TAKEN_STATUS = 3
-NO_USE_TRYING = (2, PORT_TAKEN_STATUS)  # a setting is wrong, a port is taken
+SETTINGS_STATUS, PORT_TAKEN_STATUS = 2, 3
+NO_USE_TRYING = (SETTINGS_STATUS, PORT_TAKEN_STATUS)  # a setting is wrong, a port is taken
 FORCED_STATUS = 1
 MOST_TURNED_AWAY = 200
 

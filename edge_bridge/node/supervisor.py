@@ -16,14 +16,16 @@ from edge_bridge.entrances.sip.gate import ipc
 from edge_bridge.entrances.sip.signals import MAX_CALLS
 from edge_bridge.node import control, gate_keeper, session_keeper, signaller_keeper
 from edge_bridge.node.gate_keeper import GateKeeper
+from edge_bridge.node.kamailio_keeper import FrontError
 from edge_bridge.node.kept_calls import KeptCalls
 from edge_bridge.node.nursery import Nursery
-from edge_bridge.node.session_keeper import PORT_TAKEN_STATUS, SessionKeeper
+from edge_bridge.node.session_keeper import PORT_TAKEN_STATUS, SETTINGS_STATUS, SessionKeeper
 from edge_bridge.node.signaller_keeper import Signaller, SignallerKeeper
 from edge_bridge.settings import EdgeSettings, cannot_listen
 from process import logs
 from process.asgi import App, GuestServer, Request, Response
 from process.health import Health
+from process.settings import SettingsError
 from stores import live, nodes, redis
 from stores.nodes import NodeStatus
 from stores.postgres import Postgres
@@ -89,6 +91,10 @@ class Supervisor:
             )
             await api.stop(STOPPED_WITHIN_S)
             return PORT_TAKEN_STATUS
+        except (FrontError, SettingsError) as error:
+            print(error, file=sys.stderr)
+            await api.stop(STOPPED_WITHIN_S)
+            return error.status if isinstance(error, FrontError) else SETTINGS_STATUS
 
         def stop() -> None:
             # The first signal drains; a second one ends the calls too.
@@ -208,6 +214,7 @@ class Supervisor:
         if self._signallers.restarts.is_looping:
             why = "signallers keep dying; see the log"
         self._say("sip", why)
+        self._say("kamailio", self._gate.missing)
 
     def _say(self, part: str, why: str) -> None:
         if why:

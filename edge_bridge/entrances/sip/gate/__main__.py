@@ -1,4 +1,5 @@
-"""The gate's process: ``python -m edge_bridge.entrances.sip.gate CONTROL PUBLIC INNER``, inherited descriptors.
+"""The gate's process: ``python -m edge_bridge.entrances.sip.gate CONTROL PUBLIC INNER [INNER_PORT ASKS_PORT]``: three
+inherited descriptors, and Kamailio's ports on loopback where it stands before the gate.
 
 Started by the supervisor only, which keeps all three open: what callers send while one gate follows another waits in
 the socket. It leaves when it is told to, or when the supervisor is gone.
@@ -15,6 +16,7 @@ import msgspec
 import uvloop
 
 from edge_bridge.entrances.sip.gate import ipc
+from edge_bridge.entrances.sip.gate.front import Front, KamailioFront, OpenFront
 from edge_bridge.entrances.sip.gate.gate import Gate
 from edge_bridge.settings import EdgeSettings
 from process import logs, settings
@@ -27,7 +29,9 @@ HUNG_UP_WITHIN_S = 1.5
 POLL_S = 0.02
 
 
-async def run(config: EdgeSettings, control: socket.socket, public: socket.socket, inner: socket.socket) -> None:
+async def run(
+    config: EdgeSettings, control: socket.socket, public: socket.socket, inner: socket.socket, front: Front
+) -> None:
     def tell(message: ipc.FromGate) -> None:
         try:
             control.send(ipc.encode(message))
@@ -37,7 +41,7 @@ async def run(config: EdgeSettings, control: socket.socket, public: socket.socke
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: None)  # Ctrl-C reaches the whole group; calls may still drain
-    gate = Gate(config, public, inner, tell)
+    gate = Gate(config, public, inner, front, tell)
     tidying = asyncio.create_task(gate.keep_tidy())
     control.setblocking(False)
     while True:
@@ -66,8 +70,11 @@ def main() -> None:
     config = settings.load_or_exit(EdgeSettings)
     make_punctual(SIGNALLING_PRIORITY)
     control, public, inner = (socket.socket(fileno=int(descriptor)) for descriptor in sys.argv[1:4])
+    front: Front = OpenFront(config.own_address, public.getsockname()[1])
+    if len(sys.argv) > 4:
+        front = KamailioFront(config.own_address, config.sip_port, int(sys.argv[4]), int(sys.argv[5]))
     try:
-        uvloop.run(run(config, control, public, inner))
+        uvloop.run(run(config, control, public, inner, front))
     except msgspec.DecodeError:
         log.exception("the supervisor and the gate are of different versions")
         os._exit(1)

@@ -14,6 +14,7 @@ from edge_bridge.entrances.sip.gate.admission import REASONS, Answer
 from edge_bridge.entrances.sip.gate.dialogs import OWN_BRANCH, Address, Dialog, Dialogs, asked
 from edge_bridge.entrances.sip.gate.farewells import Farewells
 from edge_bridge.entrances.sip.gate.figures import Figures
+from edge_bridge.entrances.sip.gate.front import Front
 from edge_bridge.entrances.sip.gate.message import BadMessage, Message, parse, uri_of
 from edge_bridge.entrances.sip.gate.past import Held, Past
 from edge_bridge.entrances.sip.gate.sources import Kind, Limits, Sources
@@ -48,6 +49,7 @@ class Gate:
         config: EdgeSettings,
         public: socket.socket,
         inner: socket.socket,
+        front: Front,
         tell: Callable[[ipc.FromGate], None],
     ) -> None:
         self._config = config
@@ -58,8 +60,9 @@ class Gate:
         self._dialogs = Dialogs()
         self._sources = Sources(self._book, limits_of(config), self._dialogs.knows_host)
         self.figures = Figures()
-        self._wires = Wires(public, inner, self.figures, self._sources.asks)
-        self._public: Address = (config.own_address, self._wires.public_port)
+        self._front = front
+        self._wires = Wires(public, inner, front, self.figures, self._sources.asks)
+        self._public: Address = front.public
         self._past = Past()
         self._held: dict[tuple[str, str], Held] = {}
         self._workers: dict[int, ipc.WorkerUp] = {}  # those that live, by number
@@ -72,10 +75,15 @@ class Gate:
 
     # --- From outside ----------------------------------------------------------------------------------------
 
-    def _from_outside(self, data: bytes, source: Address) -> None:
+    def _from_outside(self, data: bytes, neighbour: Address) -> None:
         self.figures.received += 1
         now = time.monotonic()
-        kind = self._sources.kind(source[0], now)
+        sender = self._front.sender(data, neighbour)
+        if sender is None:
+            self.figures.dropped["not_the_front"] += 1
+            return
+        source, vouched = sender
+        kind = vouched or self._sources.kind(source[0], now)
         if kind == "stranger":
             self._stranger(data, source, now)
             return
@@ -207,7 +215,7 @@ class Gate:
         line = node.book.find(admission.called_users(message), source[0]) if node.lines_read else ""
         if isinstance(line, str) and line:
             text = proxying.invite_text(message, trusted=self._trusts(kind))
-            caller = read_invite(text, f"{source[0]}:{source[1]}").caller
+            caller = read_invite(text, proxying.address_text(source)).caller
             self._tell(ipc.TurnedAway(line, caller, time.time()))
 
     def _trusts(self, kind: Kind) -> bool:

@@ -45,7 +45,7 @@ def to_worker(message: Message, source: Address, inner_port: int, *, trusted: bo
     ]
     begun = [("record-route", f"<sip:{LOOPBACK}:{inner_port};lr>")] if first else []
     hops_left = int(hops) - 1 if hops else MAX_FORWARDS - 1
-    message.headers = [*begun, ("max-forwards", str(max(hops_left, 0))), *kept, (SOURCE, f"{source[0]}:{source[1]}")]
+    message.headers = [*begun, ("max-forwards", str(max(hops_left, 0))), *kept, (SOURCE, address_text(source))]
     return message.render()
 
 
@@ -108,7 +108,7 @@ def answer_in(
         return None
     message.vias = [Via("UDP", LOOPBACK, port, {"rport": str(port), "branch": via.branch})]
     message.headers = [(name, value) for name, value in message.headers if name in PASSED]
-    message.headers.append((SOURCE, f"{source[0]}:{source[1]}"))
+    message.headers.append((SOURCE, address_text(source)))
     return message.render(), port
 
 
@@ -145,6 +145,12 @@ def reply(
 def own_tag(request: Message) -> str:
     seed = f"{request.call_id}\0{request.from_tag}".encode()
     return "gate" + hashlib.blake2b(seed, digest_size=6).hexdigest()
+
+
+def address_text(address: Address) -> str:
+    """``host:port``, or ``[v6]:port``."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def is_address(host: str) -> bool:

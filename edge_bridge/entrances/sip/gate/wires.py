@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from edge_bridge.entrances.sip.gate.dialogs import Address
 from edge_bridge.entrances.sip.gate.figures import Figures
+from edge_bridge.entrances.sip.gate.front import Front
 from edge_bridge.entrances.sip.gate.names import Names
 from edge_bridge.entrances.sip.gate.proxying import LOOPBACK
 from process import logs
@@ -23,11 +24,16 @@ class Wires:
     """Nothing here waits. ``asks(host, now)`` is told whom a request goes to."""
 
     def __init__(
-        self, public: socket.socket, inner: socket.socket, figures: Figures, asks: Callable[[str, float], None]
+        self,
+        public: socket.socket,
+        inner: socket.socket,
+        front: Front,
+        figures: Figures,
+        asks: Callable[[str, float], None],
     ) -> None:
-        self.public_port: int = public.getsockname()[1]
         self.inner_port: int = inner.getsockname()[1]
         self._public, self._inner = public, inner
+        self._front = front
         self._figures = figures
         self._asks = asks
         self._names = Names()
@@ -41,17 +47,18 @@ class Wires:
 
     def answer(self, data: bytes, to: Address) -> None:
         """To the outside."""
-        try:
-            self._public.sendto(data, to)
-        except (OSError, OverflowError):
-            self._figures.dropped["unsent"] += 1
+        self._send(data, self._front.way_back(to))
 
     def ask(self, host: str, port: int, data: bytes) -> None:
         """A request to the outside, to an address or a name."""
+        way_out = self._front.way_out(data)
+        if way_out is not None:
+            self._send(data, way_out)
+            return
 
         def send(address: str) -> None:
             self._asks(address, time.monotonic())
-            self.answer(data, (address, port))
+            self._send(data, (address, port))
 
         self._names.with_address(host, send)
 
@@ -60,6 +67,12 @@ class Wires:
         try:
             self._inner.sendto(data, (LOOPBACK, port))
         except OSError:
+            self._figures.dropped["unsent"] += 1
+
+    def _send(self, data: bytes, to: Address) -> None:
+        try:
+            self._public.sendto(data, to)
+        except (OSError, OverflowError):
             self._figures.dropped["unsent"] += 1
 
     def _read(self, bound: socket.socket, received: Received) -> None:

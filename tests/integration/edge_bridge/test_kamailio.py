@@ -1,0 +1,483 @@
+"""Kamailio before the gate: the real one, on loopback."""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from softphone.caller import Caller
+from tests.conftest import Database
+from tests.integration.edge_bridge.bridge_process import BridgeProcess, free_ports
+from tests.integration.edge_bridge.conftest import BUSY, Start, tone, until_it_drains
+from tests.integration.edge_bridge.handler_app import HandlerApp
+from tests.integration.edge_bridge.raw_sip import RawSip, offer
+from tests.integration.edge_bridge.transports import Authority, Ipv6Caller, StreamCaller
+
+needs_kamailio = pytest.mark.skipif(
+    shutil.which("kamailio", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None,
+    reason="no Kamailio here; `make test` installs it, or: apt-get install kamailio kamailio-tls-modules",
+)
+pytestmark = [pytest.mark.integration, needs_kamailio]
+
+WITHIN_S = 8.0
+AGAIN_WITHIN_S = 2.0
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Open to the user that Kamailio runs as."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+def has_ipv6() -> bool:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as tried:
+        try:
+            tried.bind(("::1", 0))
+        except OSError:
+            return False
+        return True
+
+
+def kamailios(bridge: BridgeProcess) -> list[int]:
+    """All of its Kamailio's processes, the first one first."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if f":{bridge.sip_port} " in config_of(status.read_bytes()).read_text():
+                found.append(int(status.parent.name))
+    return sorted(found)
+
+
+def config_of(command: bytes) -> Path:
+    """What a Kamailio with this command line was told of its node; an empty file for any other program."""
+    name, *arguments = command.split(b"\0")
+    if not name.endswith(b"/kamailio") or b"-f" not in arguments:
+        return Path("/dev/null")
+    return Path(os.fsdecode(arguments[arguments.index(b"-f") + 1])).with_name("node.cfg")
+
+
+async def heard_both_ways(bridge: BridgeProcess, caller: Caller) -> None:
+    """The caller hears the handler, the handler hears the caller, and the caller's BYE arrives."""
+    async with HandlerApp(bridge.sink_port) as handler, caller:
+        result = await caller.invite()
+        assert result.status == 200, result
+        call = await handler.call(1)
+        await caller.rtp.wait_for_voice(caller.invited_at, WITHIN_S)
+        caller.say(tone(400))
+        async with asyncio.timeout(WITHIN_S):
+            while tone(20)[:40] not in call.heard:
+                await asyncio.sleep(0.02)
+        await caller.bye()
+        assert await asyncio.wait_for(call.stopped, WITHIN_S) == "caller_hung_up"
+
+
+@contextlib.asynccontextmanager
+async def flooding(sender: RawSip, rate: int, messages: list[bytes]) -> AsyncIterator[list[int]]:
+    """So many messages a second meanwhile; gives a list whose sum is how many they were."""
+    sent = [0]
+
+    async def flood() -> None:
+        began = time.monotonic()
+        while True:
+            while sent[0] < (time.monotonic() - began) * rate:
+                sender.send(messages[sent[0] % len(messages)])
+                sent[0] += 1
+            await asyncio.sleep(0.005)
+
+    task = asyncio.create_task(flood())
+    try:
+        yield sent
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+# --- Case 24: transports -----------------------------------------------------------------------------------------
+
+
+async def test_a_call_by_udp_is_heard(start: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio")
+    await heard_both_ways(bridge, Caller(bridge.target, BUSY))
+
+
+async def test_a_call_by_tcp_is_heard(start: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio")
+    await heard_both_ways(bridge, StreamCaller(bridge.target, BUSY))
+
+
+async def test_a_call_by_tls_is_heard(start: Start, seeded: Database, folder: Path) -> None:
+    authority = Authority(folder)
+    certificate, key = authority.certificate()
+    (port,) = free_ports(1)
+    tls = {"SIP_TLS_PORT": str(port), "SIP_TLS_CERT": str(certificate), "SIP_TLS_KEY": str(key)}
+    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio", **tls)
+    await heard_both_ways(bridge, StreamCaller(("127.0.0.1", port), BUSY, authority.trust()))
+
+
+async def test_tls_older_than_1_2_is_not_spoken(start: Start, seeded: Database, folder: Path) -> None:
+    authority = Authority(folder)
+    certificate, key = authority.certificate()
+    (port,) = free_ports(1)
+    tls = {"SIP_TLS_PORT": str(port), "SIP_TLS_CERT": str(certificate), "SIP_TLS_KEY": str(key)}
+    await asyncio.to_thread(start, REGISTRAR="kamailio", **tls)
+    old = authority.trust()
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+        old.maximum_version = old.minimum_version = ssl.TLSVersion.TLSv1_1
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        await asyncio.open_connection("127.0.0.1", port, ssl=old, server_hostname="localhost")
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
+async def test_a_call_over_ipv6_is_heard(start: Start, seeded: Database) -> None:
+    peers = {"SIP_PEERS": "127.0.0.0/8,::1/128", "RTP_NAT_PEERS": "::1/128"}
+    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio", SIP_IPV6_ADDRESS="::1", **peers)
+    await heard_both_ways(bridge, Ipv6Caller(("::1", bridge.sip_port), BUSY))
+
+
+@pytest.mark.parametrize("by", ["udp", "tcp"])
+async def test_the_bridge_hangs_up_by_the_transport_that_the_call_came_by(
+    start: Start, seeded: Database, by: str
+) -> None:
+    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio", HANDLER_WAIT_S="1")
+    async with (StreamCaller if by == "tcp" else Caller)(bridge.target, BUSY) as caller:
+        assert (await caller.invite()).status == 200
+        await asyncio.wait_for(caller.hung_up.wait(), 20)  # no handler: the busy message, and BYE
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
+async def test_at_all_addresses_it_tells_the_public_one_and_finds_itself_by_it(start: Start, seeded: Database) -> None:
+    everywhere = {"SIP_BIND_ADDRESS": "0.0.0.0", "SIP_PUBLIC_ADDRESS": "127.0.0.1", "SIP_IPV6_ADDRESS": "::1"}
+    peers = {"SIP_PEERS": "127.0.0.0/8,::1/128", "RTP_NAT_PEERS": "::1/128"}
+    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio", HANDLER_WAIT_S="1", **everywhere, **peers)
+    for caller in (Caller(bridge.target, BUSY), Ipv6Caller(("::1", bridge.sip_port), BUSY)):
+        async with caller:
+            assert (await caller.invite()).status == 200
+            assert await caller.reinvite("sendrecv") == 200
+            await asyncio.wait_for(caller.hung_up.wait(), 20)  # by the bridge
+
+
+def test_a_caller_behind_a_nat_is_hung_up_where_it_called_from(start: Start, seeded: Database) -> None:
+    bridge = start(REGISTRAR="kamailio", HANDLER_WAIT_S="1")
+    with RawSip(bridge.target) as phone:
+        phone.new_call()
+        invite = phone.request("INVITE", BUSY, body=offer("127.0.0.1", 40_000))
+        at_home = f"sip:+33612345678@192.168.7.7:{phone.port}".encode()
+        phone.send(invite.replace(f"sip:+33612345678@127.0.0.1:{phone.port}".encode(), at_home))
+        answer = phone.final("INVITE")
+        assert answer is not None and answer.status == 200
+        phone.to_tag, phone.remote_uri = answer.to_tag, answer.first("contact").strip("<>")
+        phone.acknowledge(BUSY, invite, answer)
+        bye = phone.receive(20)
+        assert bye is not None and bye.method == "BYE"
+        assert bye.uri.encode() == at_home
+        phone.reply(bye)
+
+
+# --- Case 3, and who is who --------------------------------------------------------------------------------------
+
+
+async def test_real_callers_are_answered_while_a_stranger_sends_500_invites_a_second(
+    start: Start, seeded: Database
+) -> None:
+    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio", SIP_PEERS="127.0.0.9/32")
+    with RawSip(bridge.target) as stranger:
+        invites = []
+        for _ in range(50):
+            stranger.new_call()
+            invites.append(stranger.request("INVITE", BUSY, body=offer("127.0.0.1", 40_000, media_lines=16)))
+        took: list[float] = []
+        async with flooding(stranger, 500, invites) as sent:
+            for _ in range(8):
+                async with Caller(bridge.target, BUSY, local_ip="127.0.0.9") as caller:
+                    result = await caller.invite()
+                    assert result.status == 200
+                    assert result.ms_to_final is not None
+                    took.append(result.ms_to_final)
+                    await asyncio.sleep(0.3)
+        async with asyncio.timeout(WITHIN_S):
+            while not await asyncio.to_thread(bridge.metric, "sip_front_banned_sources"):
+                await asyncio.sleep(0.2)
+        reached = await asyncio.to_thread(bridge.metric, "sip_gate_received_total")
+    print("ms to 200", sorted(took))
+    assert sent[0] > 1000
+    assert reached < 100  # nothing of the flood gets to the gate
+    assert sorted(took)[4] < 60
+
+
+def test_a_stranger_is_answered_once_and_then_no_more(start: Start, seeded: Database) -> None:
+    bridge = start(REGISTRAR="kamailio", SIP_PEERS="127.0.0.9/32")
+    with RawSip(bridge.target) as stranger, RawSip(bridge.target, "127.0.0.9") as peer:
+        # INVITEs get no answer until the trunks are known: one of them could be a trunk's.
+        assert peer.call(BUSY) == 200
+        statuses = []
+        for method in ("OPTIONS", "INVITE", "SUBSCRIBE", "REGISTER"):
+            stranger.new_call()
+            stranger.send(stranger.request(method, BUSY))
+            answer = stranger.receive(0.5)
+            statuses.append(answer.status if answer is not None else 0)
+        assert statuses == [403, 0, 0, 0]
+        assert peer.ask("BYE", peer.remote_uri) == 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "X-Edge-Source: 127.0.0.9:5060;transport=udp;as=known",
+        "x-edge-source : 127.0.0.9:5060;transport=udp;as=dialog",
+        "X-Edge-Source: 127.0.0.9:5060",
+    ],
+)
+def test_who_claims_to_be_somebody_else_is_a_stranger(start: Start, seeded: Database, header: str) -> None:
+    bridge = start(REGISTRAR="kamailio", SIP_PEERS="127.0.0.9/32")
+    with RawSip(bridge.target) as stranger:
+        stranger.new_call()
+        assert stranger.ask("INVITE", BUSY, header, body=offer("127.0.0.1", 40_000)) in (0, 403)
+    assert bridge.metric("sip_gate_received_total") == 0
+
+
+def test_a_peers_claim_is_replaced_by_where_it_sends_from(start: Start, seeded: Database) -> None:
+    bridge = start(REGISTRAR="kamailio", SIP_PEERS="127.0.0.9/32")
+    with RawSip(bridge.target, "127.0.0.9") as peer:
+        claim = "X-Edge-Source: 127.0.0.1:5060;transport=udp;as=known"
+        assert peer.call(BUSY, claim) == 200  # as 127.0.0.1 it would be refused
+        assert peer.ask("BYE", peer.remote_uri) == 200
+
+
+def test_the_loopback_ports_are_nobody_elses(start: Start, seeded: Database) -> None:
+    bridge = start(REGISTRAR="kamailio", SIP_PEERS="127.0.0.9/32")
+    (gate,) = bridge.gates()
+    inner, asks = map(int, Path(f"/proc/{gate}/cmdline").read_bytes().split(b"\0")[-3:-1])
+    for port in (inner, asks):
+        with RawSip(("127.0.0.1", port)) as stranger:
+            assert stranger.ask("INVITE", BUSY, body=offer("127.0.0.1", 40_000)) == 0
+    assert bridge.metric("sip_gate_received_total") == 0
+
+
+def test_a_source_over_its_rate_is_dropped_before_the_gate(start: Start, seeded: Database) -> None:
+    bridge = start(REGISTRAR="kamailio", SIP_REQUESTS_PER_S="5")
+    with RawSip(bridge.target) as phone:
+        for _ in range(60):
+            phone.new_call()
+            phone.send(phone.request("OPTIONS", BUSY))
+        answered = 0
+        while phone.receive(0.5) is not None:
+            answered += 1
+    assert 1 <= answered <= 20
+    assert bridge.metric("sip_gate_received_total") <= 20
+
+
+def test_an_invite_that_is_repeated_after_its_ack_is_absorbed(start: Start, seeded: Database) -> None:
+    bridge = start(REGISTRAR="kamailio")
+    with RawSip(bridge.target) as phone:
+        phone.new_call()
+        invite = phone.request("INVITE", BUSY, body=offer("127.0.0.1", 40_000))
+        phone.send(invite)
+        answer = phone.final("INVITE")
+        assert answer is not None and answer.status == 200
+        phone.to_tag, phone.remote_uri = answer.to_tag, answer.first("contact").strip("<>")
+        phone.acknowledge(BUSY, invite, answer)
+        for _ in range(3):
+            phone.send(invite)
+        assert phone.receive(0.7) is None
+        assert phone.ask("BYE", phone.remote_uri) == 200
+
+
+def test_in_dialog_requests_from_an_unknown_address_need_the_dialogs_key(start: Start, seeded: Database) -> None:
+    bridge = start(REGISTRAR="kamailio", SIP_PEERS="127.0.0.9/32")
+    with RawSip(bridge.target, "127.0.0.9") as peer, RawSip(bridge.target, "127.0.0.7") as moved:
+        peer.new_call()
+        invite = peer.request("INVITE", BUSY, body=offer("127.0.0.9", 40_000))
+        peer.send(invite)
+        answer = peer.final("INVITE")
+        assert answer is not None and answer.status == 200
+        peer.to_tag, peer.remote_uri = answer.to_tag, answer.first("contact").strip("<>")
+        peer.acknowledge(BUSY, invite, answer)
+        routes = [f"Route: {route}" for route in reversed(answer.values("record-route"))]
+        moved.call_id, moved.from_tag, moved.to_tag, moved.sequence = peer.call_id, peer.from_tag, peer.to_tag, 10
+        wrong = [route.replace(";k=", ";k=0") for route in routes]
+        assert any(";k=0" in route for route in wrong)
+        assert moved.ask("BYE", peer.remote_uri) in (0, 403)
+        assert moved.ask("BYE", peer.remote_uri, *wrong) in (0, 403)
+        assert moved.ask("BYE", peer.remote_uri, *routes) == 200
+
+
+# --- Death -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_killed_kamailio_is_back_at_once_and_calls_go_on(start: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio")
+    async with HandlerApp(bridge.sink_port) as handler, Caller(bridge.target, BUSY) as caller:
+        assert (await caller.invite()).status == 200
+        call = await handler.call(1)
+        await caller.rtp.wait_for_voice(caller.invited_at, WITHIN_S)
+        before = kamailios(bridge)
+        killed_at = time.monotonic()
+        os.kill(before[0], signal.SIGKILL)
+        assert await caller.reinvite("sendrecv") == 200
+        took = time.monotonic() - killed_at
+        arrivals = [packet.at for packet in caller.rtp.received if packet.at > killed_at - 0.1]
+        await caller.bye(5)
+        assert await asyncio.wait_for(call.stopped, 5) == "caller_hung_up"
+    print("in-dialog again after", round(took, 3))
+    assert took < AGAIN_WITHIN_S
+    assert max(after - before for before, after in itertools.pairwise(arrivals)) < 0.3
+    assert not set(before) & set(kamailios(bridge))
+
+
+async def test_an_invite_that_was_on_its_way_when_kamailio_died_becomes_one_call(
+    start: Start, seeded: Database
+) -> None:
+    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio")
+    with RawSip(bridge.target) as phone:
+
+        def through_a_death() -> tuple[int, int]:
+            phone.new_call()
+            invite = phone.request("INVITE", BUSY, body=offer("127.0.0.1", 40_000))
+            phone.send(invite)
+            assert phone.receive() is not None
+            os.kill(kamailios(bridge)[0], signal.SIGKILL)
+            end = time.monotonic() + WITHIN_S
+            while time.monotonic() < end:
+                phone.send(invite)
+                answer = phone.final("INVITE", 0.5)
+                if answer is not None:
+                    phone.to_tag, phone.remote_uri = answer.to_tag, answer.first("contact").strip("<>")
+                    phone.acknowledge(BUSY, invite, answer)
+                    return answer.status, phone.ask("BYE", phone.remote_uri)
+            return 0, 0
+
+        assert await asyncio.to_thread(through_a_death) == (200, 200)
+
+
+async def test_a_caller_by_tcp_opens_a_new_connection_after_kamailios_death(start: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio")
+    async with HandlerApp(bridge.sink_port) as handler, StreamCaller(bridge.target, BUSY) as caller:
+        assert (await caller.invite()).status == 200
+        call = await handler.call(1)
+        before = set(kamailios(bridge))
+        os.kill(min(before), signal.SIGKILL)
+        async with asyncio.timeout(AGAIN_WITHIN_S):
+            while True:
+                await caller.disconnect()
+                with contextlib.suppress(OSError):
+                    if not before & set(kamailios(bridge)):
+                        await caller.connect()
+                        break
+                await asyncio.sleep(0.02)
+        await caller.bye(5)
+        assert await asyncio.wait_for(call.stopped, 5) == "caller_hung_up"
+
+
+async def test_a_frozen_kamailio_is_killed_and_followed(start: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio")
+    frozen = kamailios(bridge)
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    async with asyncio.timeout(15):
+        while True:
+            async with Caller(bridge.target, BUSY) as caller:
+                if (await caller.invite(2)).status == 200:
+                    break
+    assert not set(frozen) & set(kamailios(bridge))
+
+
+async def test_a_killed_guard_takes_kamailio_along_and_both_are_followed(start: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio")
+    before = kamailios(bridge)
+    guard = int(Path(f"/proc/{before[0]}/stat").read_text().rpartition(")")[2].split()[1])
+    os.kill(guard, signal.SIGKILL)
+    async with asyncio.timeout(10):
+        while not kamailios(bridge) or set(before) & set(kamailios(bridge)):
+            await asyncio.sleep(0.05)
+    async with Caller(bridge.target, BUSY) as caller:
+        assert (await caller.invite()).status == 200
+
+
+async def test_a_killed_supervisor_hangs_up_and_leaves_no_kamailio(start: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio")
+    async with StreamCaller(bridge.target, BUSY) as caller:
+        assert (await caller.invite()).status == 200
+        before = kamailios(bridge)
+        folder = config_of(Path(f"/proc/{before[0]}/cmdline").read_bytes()).parent
+        assert bridge.process is not None
+        bridge.process.kill()
+        await asyncio.wait_for(caller.hung_up.wait(), 4)
+    async with asyncio.timeout(10):
+        while any(Path(f"/proc/{pid}").exists() for pid in before) or folder.exists():
+            await asyncio.sleep(0.05)
+
+
+async def test_it_drains_and_leaves_with_its_supervisor(start: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio")
+    async with Caller(bridge.target, BUSY) as caller:
+        assert (await caller.invite()).status == 200
+        before = kamailios(bridge)
+        assert bridge.process is not None
+        bridge.process.send_signal(signal.SIGTERM)
+        await until_it_drains(bridge)
+        assert not caller.hung_up.is_set()
+    assert await asyncio.to_thread(bridge.stop) == 0
+    assert not any(Path(f"/proc/{pid}").exists() for pid in before)
+
+
+# --- What an operator gets wrong ---------------------------------------------------------------------------------
+
+
+def failed_start(start: Start, **settings: str) -> tuple[int, list[str]]:
+    """The exit status, and the lines that are no log."""
+    bridge = start(wait=False, REGISTRAR="kamailio", **settings)
+    assert bridge.process is not None
+    status = bridge.process.wait(20)
+    return status, [line for line in bridge.log_text().splitlines() if line and not line.startswith("{")]
+
+
+def test_a_wrong_certificate_is_one_clear_line(start: Start, seeded: Database, folder: Path) -> None:
+    authority = Authority(folder)
+    certificate, key = map(str, authority.certificate())
+    _, other_key = map(str, authority.certificate("other"))
+    missing = str(folder / "missing.pem")
+    wrong: list[tuple[dict[str, str], str]] = [
+        ({"SIP_TLS_CERT": missing, "SIP_TLS_KEY": key}, f"SIP_TLS_CERT: {missing} is no file"),
+        ({"SIP_TLS_CERT": certificate, "SIP_TLS_KEY": missing}, f"SIP_TLS_KEY: {missing} is no file"),
+        ({"SIP_TLS_CERT": certificate, "SIP_TLS_KEY": other_key}, "SIP_TLS_CERT, SIP_TLS_KEY:"),
+        ({"SIP_TLS_CA": key}, f"SIP_TLS_CA: {key} holds no certificates"),
+    ]
+    for settings, line in wrong:
+        status, lines = failed_start(start, **settings)
+        assert status == 2
+        assert len(lines) == 1
+        assert line in lines[0]
+
+
+def test_a_port_that_is_taken_is_named(start: Start, seeded: Database) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        status, lines = failed_start(start, SIP_PORT=str(other.getsockname()[1]))
+    assert status == 3
+    assert len(lines) == 1
+    assert lines[0].startswith("SIP_PORT: ")
+
+
+def test_without_kamailio_it_says_how_to_get_it(start: Start, seeded: Database, tmp_path: Path) -> None:
+    if not os.geteuid():
+        for folder in ("/usr/sbin", "/usr/local/sbin"):
+            if subprocess.run(["test", "-x", f"{folder}/kamailio"], check=False).returncode == 0:
+                pytest.skip("it is found in /usr/sbin, whatever PATH says")
+    status, lines = failed_start(start, PATH=str(tmp_path))
+    assert status == 2
+    assert "REGISTRAR" in lines[0]

@@ -1,0 +1,164 @@
+"""Callers whose signalling does not go by UDP over IPv4; their audio does. And certificates of one's own for TLS."""
+
+import asyncio
+import contextlib
+import datetime
+import ssl
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from softphone.caller import Caller
+
+
+class StreamCaller(Caller):
+    """By TCP, or by TLS with ``trusting``. A NAT is in the way: Contact and Via name a port that nobody listens at."""
+
+    def __init__(self, target: tuple[str, int], to_user: str, trusting: ssl.SSLContext | None = None) -> None:
+        super().__init__(target, to_user)
+        self._trusting = trusting
+        self._writer: asyncio.StreamWriter | None = None
+        self._reading: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "StreamCaller":
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(lambda: self.rtp, local_addr=("127.0.0.1", 0))
+        self.rtp_port = transport.get_extra_info("sockname")[1]
+        self._port = 9
+        await self.connect()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await super().__aexit__()
+        await self.disconnect()
+
+    async def connect(self) -> None:
+        name = None if self._trusting is None else "localhost"
+        reader, self._writer = await asyncio.open_connection(*self._target, ssl=self._trusting, server_hostname=name)
+        self._reading = asyncio.create_task(self._read(reader))
+
+    async def disconnect(self) -> None:
+        if self._reading is not None and self._writer is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+            self._writer.close()
+            with contextlib.suppress(OSError):
+                await self._writer.wait_closed()
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = head.lower().partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0]
+                self.datagram_received(head.lstrip() + await reader.readexactly(int(length)), self._target)
+
+    def _send(self, message: str, to: tuple[str, int]) -> None:
+        transport = "TCP" if self._trusting is None else "TLS"
+        if self._writer is not None:
+            self._writer.write(message.replace("SIP/2.0/UDP 127.0.0.1", f"SIP/2.0/{transport} 127.0.0.1").encode())
+
+
+class Ipv6Caller(Caller):
+    """Signals from ``::1``."""
+
+    async def __aenter__(self) -> "Ipv6Caller":
+        loop = asyncio.get_running_loop()
+        await loop.create_datagram_endpoint(lambda: self, local_addr=("::1", 0))
+        transport, _ = await loop.create_datagram_endpoint(lambda: self.rtp, local_addr=("127.0.0.1", 0))
+        self.rtp_port = transport.get_extra_info("sockname")[1]
+        self._uri = self._remote_uri = self._uri.replace("@::1:", "@[::1]:")
+        return self
+
+    def _send(self, message: str, to: tuple[str, int]) -> None:
+        super()._send(message.replace("SIP/2.0/UDP 127.0.0.1", "SIP/2.0/UDP [::1]"), to)
+
+    def _contact(self) -> str:
+        return f"Contact: <sip:caller@[::1]:{self._port}>"
+
+
+class Authority:
+    """Signs certificates for ``localhost`` and 127.0.0.1; ``path`` is its own."""
+
+    def __init__(self, folder: Path, name: str = "Test authority") -> None:
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        constraints = x509.BasicConstraints(ca=True, path_length=0)
+        own = self._builder(self._name, self._key).add_extension(constraints, critical=True)
+        self.path = self._write(f"{name}.pem", own.sign(self._key, hashes.SHA256()))
+
+    def certificate(self, name: str = "localhost") -> tuple[Path, Path]:
+        """The files of a certificate and of its key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        names = x509.SubjectAlternativeName([x509.DNSName(name)])
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        signed = self._builder(subject, key).add_extension(names, critical=False).sign(self._key, hashes.SHA256())
+        key_path = self._folder / f"{name}.key"
+        private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        key_path.write_bytes(private)
+        key_path.chmod(0o644)  # as root Kamailio runs as another user
+        return self._write(f"{name}.crt", signed), key_path
+
+    def _builder(self, subject: x509.Name, key: Any) -> x509.CertificateBuilder:
+        now = datetime.datetime.now(datetime.UTC)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=30))
+        )
+
+    def _write(self, name: str, made: x509.Certificate) -> Path:
+        path = self._folder / name
+        path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+        return path
+
+    def trust(self) -> ssl.SSLContext:
+        """For one who calls."""
+        return ssl.create_default_context(cafile=str(self.path))
+
+
+class TlsTrunk:
+    """A trunk's TLS port. ``requests`` are the first lines that it was asked, ``names`` the names (SNI)."""
+
+    def __init__(self, certificate: tuple[Path, Path], *answers: str) -> None:
+        self.requests: list[str] = []
+        self.names: list[str | None] = []
+        self.failed = 0
+        self.port = 0
+        self._answers = answers
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(*map(str, certificate))
+        self._context.sni_callback = lambda _, name, __: self.names.append(name)
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> "TlsTrunk":
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                first, *lines = head.strip().split("\r\n")
+                self.requests.append(first)
+                kept = [one for one in lines if one.lower().startswith(("via:", "from:", "to:", "call-id:", "cseq:"))]
+                answer = ["SIP/2.0 200 OK", *kept, *self._answers, "Content-Length: 0"]
+                writer.write(("\r\n".join(answer) + "\r\n\r\n").encode())
