@@ -212,12 +212,15 @@ class Worker:
         self._gate_knows = all(sent)
 
     async def _read_news(self) -> None:
-        def turned_away(caller: ipc.TurnedAway) -> None:
-            line = self._book.directory.by_id.get(caller.line_id) if self._book.directory is not None else None
+        def told(news: ipc.News) -> None:
+            if isinstance(news, ipc.Traced):
+                self._desk.traced(news)
+                return
+            line = self._book.directory.by_id.get(news.line_id) if self._book.directory is not None else None
             if line is not None:
-                self._desk.turned_away(line, caller.caller, datetime.fromtimestamp(caller.at, UTC))
+                self._desk.turned_away(line, news.caller, datetime.fromtimestamp(news.at, UTC))
 
-        await self._end.read(turned_away)
+        await self._end.read(told)
 
     def _report_registration(self, line_id: str, generation: int, status: RegistrationStatus, error: str) -> None:
         async def write() -> None:

@@ -117,6 +117,7 @@ class BridgedCall:
         while True:
             self.record.attempts += 1
             result = await self._attempt(policy.deadline)
+            self._news.tried(self.record.attempts, result)
             step = policy.next_step(result, time.monotonic())
             log.info("attempt over", call_id=self.arrival.call_id, attempt=self.record.attempts, result=str(result))
             match step:
@@ -191,6 +192,7 @@ class BridgedCall:
             return
         log.warning("no handler for a call; falling back", call_id=self.arrival.call_id, reason=reason)
         self.record.missed_reason = reason
+        self._news.fell_back(reason)
         self.audio.clear()
         self.record.outcome = await fallbacks.run(self, reason)
 
@@ -264,6 +266,7 @@ class BridgedCall:
 
     def accepted(self, worker: str) -> None:
         self._worker = worker
+        self._news.accepted(self.record.attempts)
         self.services.pods.busy(worker)
 
     def connected(self) -> None:

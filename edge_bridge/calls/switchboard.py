@@ -100,7 +100,7 @@ class Switchboard:
         assert self._endpoint is not None
         hang_up = self._endpoint.hang_up
         phone = SipPhone(handle, line.sip_domain or invite.source_host, hang_up, self._endpoint.refer)
-        audio = self._take(handle, phone, line, invite.caller, pair.port)
+        audio = self._take(handle, phone, line, invite.caller, pair.port, invite)
         if isinstance(audio, Refusal):
             self._rtp.ports.give_back(pair)
             return audio
@@ -130,8 +130,8 @@ class Switchboard:
         media = self._media.pop(key, None) if isinstance(key, int) else None
 
         def on_loop() -> None:
-            if media is not None:
-                media.close()
+            by = "" if not isinstance(key, int) else "by the caller" if by_caller else "by the bridge"
+            self._desk.disconnected(taken.arrival, None if media is None else media.close(), by)
             call = self._bridged.get(key)
             if call is not None:
                 call.hung_up()
@@ -165,7 +165,9 @@ class Switchboard:
 
     # --- Admission, on either thread -------------------------------------------------------------------------
 
-    def _take(self, key: CallKey, phone: Phone, line: LineEntry, caller: str, rtp_port: int = 0) -> CallAudio | Refusal:
+    def _take(
+        self, key: CallKey, phone: Phone, line: LineEntry, caller: str, rtp_port: int = 0, invite: Invite | None = None
+    ) -> CallAudio | Refusal:
         audio = CallAudio(phone.cleared)
         with self._admission:
             if len(self._taken) >= self._max_calls:
@@ -174,7 +176,8 @@ class Switchboard:
             if self._restaurant_calls[line.restaurant.id] >= line.restaurant.max_calls:
                 over_limit = "restaurant_full"
             self._restaurant_calls[line.restaurant.id] += 1
-            arrival = Arrival(str(uuid.uuid4()), caller, line, audio, datetime.now(UTC), over_limit)
+            sip = ("", "") if invite is None else (invite.call_id, invite.source_host)
+            arrival = Arrival(str(uuid.uuid4()), caller, line, audio, datetime.now(UTC), over_limit, *sip)
             self._taken[key] = _Taken(arrival, phone)
         if over_limit is None:
             audio.play_frames(line.greeting.frames)
@@ -208,7 +211,7 @@ class Switchboard:
         metrics.sip_calls_received_total.labels(self._services.node_id).inc()
         metrics.calls_per_restaurant.labels(arrival.line.restaurant.id).inc()
         name: Codec = "PCMA" if codec == "PCMA" else "PCMU"
-        call = BridgedCall(arrival, name, taken.phone, self._services, CallNews(self._desk, arrival))
+        call = BridgedCall(arrival, name, taken.phone, self._services, CallNews(self._desk, arrival, name))
         self._bridged[key] = call
         task = asyncio.create_task(run(call), name=f"call {arrival.call_id}")
         self._tasks.add(task)

@@ -71,7 +71,7 @@ Message = Report | CallHeld | CallLeft | SipOpen | ipc.Lines
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
-_news_decoder = msgspec.json.Decoder(ipc.TurnedAway)
+_news_decoder: msgspec.json.Decoder[ipc.News] = msgspec.json.Decoder(ipc.News)
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -94,9 +94,9 @@ class WorkerEnd:
             return False
         return True
 
-    async def read(self, turned_away: Callable[[ipc.TurnedAway], None]) -> None:
+    async def read(self, told: Callable[[ipc.News], None]) -> None:
         """Hand on what the supervisor says, until it is gone."""
-        await _read_packets(self._socket, lambda packet: turned_away(_news_decoder.decode(packet)))
+        await _read_packets(self._socket, lambda packet: told(_news_decoder.decode(packet)))
 
     def when_supervisor_gone(self, stop: Callable[[], object]) -> None:
         """Call ``stop`` from a thread then, and end the process FORCED_EXIT_S later whatever happens."""
@@ -131,7 +131,7 @@ async def read_messages(end: socket.socket, told: Callable[[Message], None]) -> 
     await _read_packets(end, lambda packet: told(_decoder.decode(packet)))
 
 
-def tell_worker(end: socket.socket, news: ipc.TurnedAway) -> bool:
+def tell_worker(end: socket.socket, news: ipc.News) -> bool:
     """The supervisor's side. Never waits; False when it cannot be told."""
     try:
         end.send(_encoder.encode(news))

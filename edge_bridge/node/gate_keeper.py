@@ -29,15 +29,13 @@ LEAVE_WITHIN_S = 3.0
 
 
 class GateKeeper:
-    """``turned_away`` is called with each caller who found no free place."""
+    """``news`` is called with what the worker has to know: who found no free place, what a call's messages were."""
 
-    def __init__(
-        self, config: EdgeSettings, environment: Mapping[str, str], turned_away: Callable[[ipc.TurnedAway], None]
-    ) -> None:
+    def __init__(self, config: EdgeSettings, environment: Mapping[str, str], news: Callable[[ipc.News], None]) -> None:
         self.metrics = ""
         self._config = config
         self._environment = environment
-        self._turned_away = turned_away
+        self._news = news
         self._public = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._inner = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._workers: dict[int, ipc.WorkerUp] = {}
@@ -164,7 +162,7 @@ class GateKeeper:
                         self._dialogs[message.dialog.key] = message
                     case ipc.Gone():
                         self._dialogs.pop((message.call_id, message.remote_tag), None)
-                    case ipc.TurnedAway():
-                        self._turned_away(message)
+                    case ipc.TurnedAway() | ipc.Traced():
+                        self._news(message)
                     case ipc.Figures():
                         self.metrics = message.metrics

@@ -45,7 +45,7 @@ TELL_AGAIN_S = 1.0
 PORT_TAKEN_STATUS = 3
 NO_USE_TRYING = (2, PORT_TAKEN_STATUS)  # a setting is wrong, a port is taken
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-MOST_TURNED_AWAY = 200
+MOST_NEWS = 400
 PARTS = ("postgres", "redis", "sip", "sink", "lines")
 
 
@@ -64,8 +64,8 @@ class Supervisor:
         self._new_ports: set[int] = set()  # of RTP, lent since they were last reported
         self._workers = 0  # so many were started
         self._worker_end: socket.socket | None = None
-        self._turned_away: deque[ipc.TurnedAway] = deque(maxlen=MOST_TURNED_AWAY)  # not told to a worker yet
-        self._gate = GateKeeper(config, self._environment, self._take_turned_away)
+        self._news: deque[ipc.News] = deque(maxlen=MOST_NEWS)  # not told to a worker yet
+        self._gate = GateKeeper(config, self._environment, self._take_news)
         self._telling: set[asyncio.Task[None]] = set()
         self._postgres = Postgres(config.platform_database_url, max_size=1)
         self._redis = redis.connect(config.redis_url)
@@ -216,22 +216,22 @@ class Supervisor:
                 self._held.pop(message.call_id, None)
             case control.SipOpen():
                 self._gate.worker_up(self._workers, message.port, self._config.max_calls)
-                self._tell_turned_away()
+                self._tell_news()
             case ipc.Lines():
                 self._gate.lines(message)
             case control.Report():
                 self._take_report(message)
 
-    def _take_turned_away(self, caller: ipc.TurnedAway) -> None:
-        self._turned_away.append(caller)
-        self._tell_turned_away()
+    def _take_news(self, news: ipc.News) -> None:
+        self._news.append(news)
+        self._tell_news()
 
-    def _tell_turned_away(self) -> None:
-        """The worker makes events of them. While there is none they wait for the next one."""
-        while self._turned_away and self._worker_end is not None:
-            if not control.tell_worker(self._worker_end, self._turned_away[0]):
+    def _tell_news(self) -> None:
+        """The worker writes them down. While there is none they wait for the next one."""
+        while self._news and self._worker_end is not None:
+            if not control.tell_worker(self._worker_end, self._news[0]):
                 return
-            self._turned_away.popleft()
+            self._news.popleft()
 
     def _give_up_calls(self) -> None:
         """See to it that calls which the worker has not written to their end are found lost, and soon."""

@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from domain.traces import AudioFigures
 from edge_bridge.media.audio import Sound
 from edge_bridge.media.rtp import sdp
 from edge_bridge.media.rtp.ice import IceLite
 from edge_bridge.media.rtp.pacer import Pacer
 from edge_bridge.media.rtp.packets import PCMA
 from edge_bridge.media.rtp.ports import PortPair, PortRange
+from edge_bridge.media.rtp.quality import figures_of
 from edge_bridge.media.rtp.stream import RtpStream
 from edge_bridge.settings import Network
 from process import logs
@@ -125,11 +127,11 @@ class CallMedia:
             return
         self._life_check = node.loop.call_later(LIFE_CHECK_S, self._check_life)
 
-    def close(self) -> None:
-        """The call is over: its port may rest."""
+    def close(self) -> AudioFigures | None:
+        """The call is over: its port may rest. How it fared; None when that was told already."""
         stream, self.stream = self.stream, None
         if stream is None:
-            return
+            return None
         if self._life_check is not None:
             self._life_check.cancel()
         self._node.pacer.remove(stream)
@@ -149,3 +151,4 @@ class CallMedia:
             malformed=figures.malformed,
             flooded=figures.flooded,
         )
+        return figures_of(stream)
