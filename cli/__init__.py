@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from cli import letters, lines
+from cli import calls, letters, lines
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(calls.app, name="calls")
 app.add_typer(letters.app, name="letters")
 app.add_typer(lines.app, name="lines")
 

@@ -12,6 +12,9 @@ import asyncpg
 import msgspec
 
 from domain.traces import AudioFigures, InForce, Ladder, Moment
+from stores import calls
+from stores.calls import LoggedCall
+from stores.ciphers import PiiCipher
 from stores.postgres import Connection
 
 # A ladder tells when its INVITE came to the gate, or when a later gate took over; the call's row began at most so long
@@ -81,6 +84,54 @@ async def get(conn: Connection, call_id: str, started_at: datetime) -> CallTrace
     """None when nothing is kept of the call, or no more."""
     row = await conn.fetchrow("select * from call_trace where call_id = $1 and started_at = $2", call_id, started_at)
     return None if row is None else _trace(row)
+
+
+@dataclass(frozen=True, slots=True)
+class TracedCall:
+    """A call with what operators see beside it. ``line_number`` is "" for a line that is gone; ``trace`` is None for
+    a call that no bridge has traced, or whose trace is gone by its age."""
+
+    call: LoggedCall
+    restaurant_name: str
+    line_number: str
+    trace: CallTrace | None
+
+
+async def ids_that_begin(conn: Connection, prefix: str, limit: int = 5) -> tuple[str, ...]:
+    """Ids of calls, the newest first. A whole id is found by its index, a shorter one by reading them all."""
+    rows = await conn.fetch("select id from call_log where id = $1 limit 1", prefix) or await conn.fetch(
+        "select id from call_log where starts_with(id, $1) order by started_at desc limit $2", prefix, limit
+    )
+    return tuple(row["id"] for row in rows)
+
+
+async def traced(conn: Connection, call_id: str, *, pii: PiiCipher | None = None) -> TracedCall:
+    """Raises NotFoundError."""
+    call = await calls.get(conn, call_id, pii=pii)
+    name = await conn.fetchval("select name from restaurant where id = $1", call.restaurant_id)
+    number = await conn.fetchval("select number from phone_line where id = $1::uuid", call.phone_line_id)
+    return TracedCall(call, name, number or "", await get(conn, call.id, call.started_at))
+
+
+async def listed(
+    conn: Connection, limit: int, *, restaurant: str = "", missed: bool = False, pii: PiiCipher | None = None
+) -> tuple[TracedCall, ...]:
+    """The newest calls, without their traces. ``restaurant`` is an id, or a part of a name in whatever case."""
+    rows = await conn.fetch(
+        f"select {calls.COLUMNS}, '[]'::jsonb as transcript, null::bytea as unconfirmed_encrypted, r.name,"
+        " coalesce(l.number, '') as number"
+        " from (select c.* from call_log c join restaurant owner on owner.id = c.restaurant_id"
+        " where ($2 = '' or owner.id::text = $2 or owner.name ilike '%' || $2 || '%')"
+        " and (not $3 or c.missed_reason <> '' or c.outcome = any($4::text[]))"
+        " order by c.started_at desc limit $1) as call_log"
+        " join restaurant r on r.id = call_log.restaurant_id left join phone_line l on l.id = phone_line_id"
+        " order by started_at desc",
+        limit,
+        restaurant,
+        missed,
+        list(calls.NOT_SERVED),
+    )
+    return tuple(TracedCall(calls.call_of(row, pii), row["name"], row["number"], None) for row in rows)
 
 
 def _trace(row: asyncpg.Record) -> CallTrace:

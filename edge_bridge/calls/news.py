@@ -148,6 +148,7 @@ class NewsDesk:
             self.feed.put(lambda redis: live.call_ended(redis, arrival.line.restaurant.id, arrival.call_id, now))
 
         course = self._courses.pop(arrival.call_id, None) or Course(arrival)
+        course.step("over", detail=summary.outcome)
         summary.audio, trace = course.audio, course.trace()
 
         def also(connection: Connection) -> Awaitable[None]:

@@ -22,7 +22,9 @@ a=sendonly
 """
 
 
-def message(start: str, cseq: str, *headers: str, body: str = "", to_tag: str = "", from_tag: str = "caller") -> Message:
+def message(
+    start: str, cseq: str, *headers: str, body: str = "", to_tag: str = "", from_tag: str = "caller"
+) -> Message:
     lines = [
         start,
         "Via: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK1",
@@ -86,7 +88,13 @@ def test_a_call_is_told_message_by_message_with_its_direction() -> None:
     ladders.went(message("BYE sip:x@phone SIP/2.0", "9 BYE", from_tag="us", to_tag="caller"))
     ladders.came(message("SIP/2.0 200 OK", "9 BYE", from_tag="us", to_tag="caller"))
     told = [(rung.direction, rung.method, rung.status) for rung in ladder_of(ladders, dialog).rungs]
-    assert told == [("in", "INVITE", 0), ("out", "INVITE", 200), ("in", "ACK", 0), ("out", "BYE", 0), ("in", "BYE", 200)]
+    assert told == [
+        ("in", "INVITE", 0),
+        ("out", "INVITE", 200),
+        ("in", "ACK", 0),
+        ("out", "BYE", 0),
+        ("in", "BYE", 200),
+    ]
     assert len(ladders) == 0
 
 
