@@ -46,6 +46,7 @@ FACTS = {
     "state": "{}",
     "progress": "the other phone: {}",
 }
+_PLACES = {name: place for place, name in enumerate(FACTS)}
 
 
 def lines(ladder: Ladder) -> Iterator[str]:
@@ -79,6 +80,7 @@ def _notes(rung: Rung) -> str:
         notes.append(f"of {rung.method}")
     if rung.times > 1:
         notes.append(f"{rung.times} times")
+    facts = sorted(rung.facts.items(), key=lambda fact: _PLACES.get(fact[0], len(_PLACES)))
     # A fact of a later release is shown under its own name.
-    notes += [FACTS.get(name, f"{name} {{}}").format(value) for name, value in rung.facts.items()]
+    notes += [FACTS.get(name, f"{name} {{}}").format(value) for name, value in facts]
     return ", ".join(notes)
