@@ -99,9 +99,9 @@ def course(moments: Sequence[Moment]) -> Iterator[tuple[int, str]]:
 
 def _step(moment: Moment, asked_at: int | None) -> str:
     between = ": " if moment.what in ("handler", "fallback", "over") else " "
-    words = f"{moment.what}{between}{moment.detail}" if moment.detail else moment.what
+    told = f"{moment.what}{between}{moment.detail}" if moment.detail else moment.what
     if moment.attempt > 1:
-        words += f" (attempt {moment.attempt})"
+        told += f" (attempt {moment.attempt})"
     if asked_at is not None and moment.what in ("handler accepts", "handler joins"):
-        words += f", {moment.at_ms - asked_at} ms after it was asked"
-    return words.replace("_", " ")
+        told += f", {moment.at_ms - asked_at} ms after it was asked"
+    return told.replace("_", " ")
