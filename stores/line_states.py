@@ -7,6 +7,7 @@ from stores.lines import Provider, RegistrationStatus
 from stores.nodes import NodeStatus
 from stores.postgres import Connection
 
+
 @dataclass(frozen=True, slots=True)
 class LineState:
     """``status`` is None for a line that no node registers: its calls come from peers, or by another entrance.
