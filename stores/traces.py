@@ -1,4 +1,4 @@
-"""What is kept of a call for operators, beside its row. All of it needs the platform role.
+"""What is kept of a call for operators, beside its row. Traces need the platform role.
 
 A trace has three writers in any order: its beginning, its end, and the gate, which tells the SIP messages of a dialog
 by SIP's Call-ID. Each leaves alone what the others write.
