@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -10,12 +11,15 @@ import asyncpg
 import pytest
 
 from softphone.caller import Caller
-from tests.integration.edge_bridge.conftest import BUSY, FORWARD, Scene, tone
+from tests.conftest import Database
+from tests.integration.edge_bridge.conftest import BUSY, FORWARD, Scene, Start, tone
 from tests.integration.edge_bridge.handler_app import HandledCall, HandlerApp
 
 pytestmark = pytest.mark.integration
 
 WITHIN_S = 15.0
+LADDER_OF = "select ladder <> '{}' from call_trace where call_id = $1"
+OF_DIALOG = "select call_id from call_trace where sip_call_id = $1"
 
 
 async def alloresto(scene: Scene, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -128,3 +132,33 @@ async def test_a_call_that_is_not_there_is_one_line(scene: Scene) -> None:
         assert done.returncode == 1
         assert why in done.stderr
         assert len(done.stderr.splitlines()) == 1
+
+
+async def test_the_messages_of_a_call_whose_worker_died_are_kept_by_the_next_one(
+    start: Start, seeded: Database
+) -> None:
+    bridge = await asyncio.to_thread(start)
+    scene = Scene(bridge, seeded, bridge.environment["REDIS_URL"])
+    async with Caller(bridge.target, BUSY) as caller:
+        assert (await caller.invite()).status == 200
+        connection = await asyncpg.connect(seeded.platform_url)
+        try:
+            async with asyncio.timeout(WITHIN_S):  # its row is written
+                while not (call_id := await connection.fetchval(OF_DIALOG, caller.sip_call_id)):
+                    await asyncio.sleep(0.05)
+            os.kill(bridge.workers()[0], signal.SIGKILL)
+            await asyncio.wait_for(caller.hung_up.wait(), WITHIN_S)
+            async with asyncio.timeout(WITHIN_S):
+                while not await connection.fetchval(
+                    "select ladder <> '{}' from call_trace where call_id = $1", call_id
+                ):
+                    await asyncio.sleep(0.05)
+        finally:
+            await connection.close()
+
+    shown = await alloresto(scene, "calls", "show", call_id)
+
+    assert shown.returncode == 0, shown.stderr
+    ladder = shown.stdout.partition("SIP messages")[2].partition("what happened")[0]
+    assert ladder.splitlines()[-2].endswith("of BYE") or ladder.splitlines()[-3].endswith("BYE"), ladder
+    assert "no figures" in shown.stdout
