@@ -19,11 +19,12 @@ from typing import Any
 
 import msgspec
 
-from domain.traces import InForce, Ladder, Rung
+from domain.traces import InForce, Ladder, Moment, Rung
 from ops.calls import ladder, words
+from stores.migrate import shipped_migrations
 from stores.traces import TracedCall
 
-PACKAGES = ("alloresto", "asyncpg", "msgspec", "picows", "pjsua2-python", "redis", "uvloop")
+PACKAGES = ("asyncpg", "msgspec", "picows", "pjsua2-python", "redis", "uvloop")
 _LOG_FIELDS = """
 at level service logger message call_id attempt attempts outcome status reason failure packets_in packets_out lost late
 jitter_ms rtt_ms strangers unagreed malformed flooded refused_frames dropped_frames limit_s
@@ -180,8 +181,7 @@ def _text(one: TracedCall, call: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield from ladder.lines(msgspec.convert(call["ladder"], Ladder))
     yield ""
-    for moment in call["course"]:
-        yield f"{moment['atMs']:>9}  {moment['what']} {moment.get('detail', '')}".rstrip()
+    yield from (f"{at_ms:>9}  {what}" for at_ms, what in words.course(msgspec.convert(call["course"], list[Moment])))
     yield ""
     if trace.audio is not None:
         yield from (f"{line.way:<16} {line.verdict}: {line.figures}" for line in words.audio(trace.audio))
@@ -220,6 +220,7 @@ def _entry(line: str, redactor: Redactor) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
+    found["schema"] = shipped_migrations()[-1].name
     for package in PACKAGES:
         try:
             found[package] = metadata.version(package)

@@ -85,9 +85,10 @@ async def test_a_refusal_is_told_in_words_with_what_to_do(trunk: Trunks, answer:
     assert finding.fix
 
 
-async def test_an_algorithm_that_nobody_knows_is_named(trunk: Trunks) -> None:
-    trunk.algorithm = "ROT13-4"
-    finding = of(await found(trunk), "REGISTER")
+async def test_an_algorithm_that_nobody_knows_is_named() -> None:
+    trunk = Trunks({USER: PASSWORD}, algorithm="ROT13-4")
+    async with trunk:
+        finding = of(await found(trunk), "REGISTER")
     assert "wants ROT13-4, which this bridge does not have (401)" in finding.detail
 
 
