@@ -185,7 +185,7 @@ def _of_place(heard: Message, own: Address) -> Iterator[Finding]:
     seen = via.parameters.get("received") or own[0]
     port = via.parameters.get("rport") or str(own[1])
     if seen == own[0]:
-        yield Finding("own address", True, f"the trunk sees us at {seen}, which we are: no NAT between")
+        yield Finding("own address", True, f"the trunk names no other than ours, {seen}: no NAT between")
         return
     detail = f"the trunk sees us at {seen}:{port}, we are {own[0]}:{own[1]}: there is a NAT between"
     fix = f"set SIP_PUBLIC_ADDRESS={seen} on the node, and lead its SIP and RTP ports to it"
