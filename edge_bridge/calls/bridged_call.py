@@ -192,7 +192,7 @@ class BridgedCall:
             return
         log.warning("no handler for a call; falling back", call_id=self.arrival.call_id, reason=reason)
         self.record.missed_reason = reason
-        self._news.fell_back(reason)
+        self._news.falls_back(reason)
         self.audio.clear()
         self.record.outcome = await fallbacks.run(self, reason)
 
@@ -266,7 +266,7 @@ class BridgedCall:
 
     def accepted(self, worker: str) -> None:
         self._worker = worker
-        self._news.accepted(self.record.attempts)
+        self._news.accepted(worker)
         self.services.pods.busy(worker)
 
     def connected(self) -> None:

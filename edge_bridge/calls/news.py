@@ -198,9 +198,8 @@ class NewsDesk:
 class CallNews:
     """One call's."""
 
-    def __init__(self, desk: NewsDesk, arrival: Arrival, codec: str) -> None:
+    def __init__(self, desk: NewsDesk, arrival: Arrival) -> None:
         self._course = desk.course(arrival)
-        self._course.codec = codec
         self._desk = desk
         self._arrival = arrival
         self._waiting_since = time.monotonic()
@@ -233,14 +232,15 @@ class CallNews:
         self._desk.feed.put(lambda redis: live.queued(redis, call))
         self._desk.changed(self._arrival, "waiting", attempt)
 
-    def accepted(self, attempt: int) -> None:
-        self._course.step("handler accepts", attempt)
+    def accepted(self, worker: str) -> None:
+        """By a handler, which does not have the caller yet."""
+        self._course.step("handler accepts", self._attempt)
 
     def tried(self, attempt: int, result: Result) -> None:
         """What became of the handler that was asked."""
         self._course.step("handler", attempt, in_words(result))
 
-    def fell_back(self, reason: MissedReason) -> None:
+    def falls_back(self, reason: MissedReason) -> None:
         self._course.step("fallback", detail=reason)
 
     def joined(self, attempt: int) -> None:

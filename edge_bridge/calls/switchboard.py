@@ -211,7 +211,8 @@ class Switchboard:
         metrics.sip_calls_received_total.labels(self._services.node_id).inc()
         metrics.calls_per_restaurant.labels(arrival.line.restaurant.id).inc()
         name: Codec = "PCMA" if codec == "PCMA" else "PCMU"
-        call = BridgedCall(arrival, name, taken.phone, self._services, CallNews(self._desk, arrival, name))
+        call = BridgedCall(arrival, name, taken.phone, self._services, CallNews(self._desk, arrival))
+        self._desk.course(arrival).codec = name
         self._bridged[key] = call
         task = asyncio.create_task(run(call), name=f"call {arrival.call_id}")
         self._tasks.add(task)
