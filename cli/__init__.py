@@ -9,10 +9,12 @@ from typing import Annotated
 
 import typer
 
-from cli import letters, lines
+from cli import calls, letters, line_states, lines, trunks
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(calls.app, name="calls")
 app.add_typer(letters.app, name="letters")
+lines.app.callback(invoke_without_command=True)(line_states.show_lines)
 app.add_typer(lines.app, name="lines")
 
 STATE_DIR = Path(".alloresto")
@@ -135,14 +137,20 @@ def doctor(
     manifests: Annotated[
         Path | None, typer.Option(help="Examine a folder instead, as kubectl apply -k would take it.")
     ] = None,
+    trunk: Annotated[str, typer.Option(help="Ask a SIP trunk instead: host or host:port.")] = "",
+    line: Annotated[str, typer.Option(help="Ask the trunk of this line of PLATFORM_DATABASE_URL, as the line.")] = "",
+    user: Annotated[str, typer.Option(help="With --trunk: also try REGISTER, with SIP_PASSWORD or from stdin.")] = "",
+    auth_user: Annotated[str, typer.Option(help="With --user: digest's user, where it is another one.")] = "",
     json: JsonOption = None,
 ) -> None:
-    """Check this machine, a cluster or a folder of manifests. Says the fix for each fault.
+    """Check this machine, a cluster, a folder of manifests or a SIP trunk. Says the fix for each fault.
 
     Exit status: 0 nothing is wrong, 1 something is, 3 nothing that could be read is.
     """
-    if cluster and manifests:
-        raise typer.BadParameter("give either --cluster or --manifests")
+    if sum(map(bool, (cluster, manifests, trunk, line))) > 1:
+        raise typer.BadParameter("give one of --cluster, --manifests, --trunk and --line")
+    if trunk or line:
+        raise typer.Exit(trunks.examine(trunk, line, user, auth_user, json))
     if cluster:
         from ops import cluster_doctor
 

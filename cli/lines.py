@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stores.lines import PhoneLine, Provider
     from stores.postgres import Connection
 
-app = typer.Typer(no_args_is_help=True, help="Phone lines: list, add, twilio-token.")
+app = typer.Typer(help="Phone lines: how each stands (without a command), list, add, twilio-token.")
 SOURCE = "/cli/lines"
 NO_PASSWORD = "SIP_PASSWORD: not set; a line with --username registers at its trunk with it"
 NO_TOKEN = "TWILIO_AUTH_TOKEN: not set; it is the Twilio account's, which signs its requests with it"

@@ -228,6 +228,8 @@ class Session:
                 self._switchboard.adopt(call, rtp_port, progress, *descriptors)
             case control.Drain():
                 self._stop.set()
+            case ipc.Traced():
+                self._desk.traced(message)
             case ipc.TurnedAway():
                 line = self._book.directory.by_id.get(message.line_id) if self._book.directory is not None else None
                 if line is not None:

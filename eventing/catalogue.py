@@ -13,6 +13,7 @@ import msgspec
 
 from domain.calls import LeftBecause, Outcome
 from domain.order import FulfilmentKind
+from domain.traces import AudioFigures
 
 VERSION = 1
 
@@ -86,7 +87,8 @@ class CallStarted(CallEvent, frozen=True, kw_only=True):
 
 
 class CallEnded(CallEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """A call is over. ``recording`` says where its audio lies, when the restaurant records."""
+    """A call is over. ``recording`` says where its audio lies, when the restaurant records; ``audio`` how it sounded
+    over SIP's RTP."""
 
     TYPE: ClassVar[str] = "com.alloresto.call.ended"
 
@@ -98,6 +100,7 @@ class CallEnded(CallEvent, frozen=True, kw_only=True, omit_defaults=True):
     joined_at: Instant | None = None
     order_id: Uuid | None = None
     recording: str | None = None
+    audio: AudioFigures | None = None
 
 
 class CallMissed(CallEvent, frozen=True, kw_only=True):

@@ -39,7 +39,8 @@ Days = Annotated[int, msgspec.Meta(ge=1, le=36_500)]
 class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
     """How many days each kind is kept.
 
-    ``transcript_days``: with the recordings' addresses and the unconfirmed carts. ``processed_event_days``: longer than
+    ``transcript_days``: with the recordings' addresses and the unconfirmed carts. ``call_trace_days``: SIP messages and
+    figures. ``processed_event_days``: longer than
     an event can wait in the outbox; those of a kept letter stay with it. ``order_pii_days``: an order's name, address,
     notes and customer; the order itself stays. ``reservation_pii_days``: the same of a booking, from its end on.
     """
@@ -47,6 +48,7 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
     processed_event_days: Days = 14
     letter_days: Days = 30
     transcript_days: Days = 90
+    call_trace_days: Days = 30
     caller_days: Days = 365
     customer_days: Days = 365
     order_pii_days: Days = 365
@@ -57,6 +59,7 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
             retention.PROCESSED_EVENTS: self.processed_event_days,
             retention.LETTERS: self.letter_days,
             retention.TRANSCRIPTS: self.transcript_days,
+            retention.CALL_TRACES: self.call_trace_days,
             retention.CALLERS: self.caller_days,
             retention.CUSTOMERS: self.customer_days,
             retention.ORDERS: self.order_pii_days,

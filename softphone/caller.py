@@ -107,7 +107,7 @@ class Caller(asyncio.DatagramProtocol):
         self._extra_media_lines = extra_media_lines
         self._rewrite = rewrite
         self.answer_sdp = ""
-        self._call_id = f"{random.getrandbits(96):x}@{local_ip}"
+        self.sip_call_id = f"{random.getrandbits(96):x}@{local_ip}"
         self._from_tag = f"{random.getrandbits(32):x}"
         self._to_tag = ""
         self._remote_uri = self._uri
@@ -193,7 +193,7 @@ class Caller(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, source: tuple[str, int]) -> None:
         message = _parse(data)
-        if message.header("call-id") != self._call_id:
+        if message.header("call-id") != self.sip_call_id:
             return
         if message.status:
             self._answered(message)
@@ -266,7 +266,7 @@ class Caller(asyncio.DatagramProtocol):
         lines += [f"Via: {via}" for via in request.headers.get("via", [])]
         lines += [f"Record-Route: {route}" for route in request.headers.get("record-route", [])]
         lines += [f"From: {request.header('from')}", f"To: {request.header('to')}"]
-        lines += [f"Call-ID: {self._call_id}", f"CSeq: {request.header('cseq')}", self._contact()]
+        lines += [f"Call-ID: {self.sip_call_id}", f"CSeq: {request.header('cseq')}", self._contact()]
         if body:
             lines.append("Content-Type: application/sdp")
         lines += [f"Content-Length: {len(body)}", "", body]
@@ -321,7 +321,7 @@ class Caller(asyncio.DatagramProtocol):
             *(f"Route: {route}" for route in self._routes),
             f"From: {self._from_address};tag={self._from_tag}",
             f"To: <{self._uri}>{f';tag={tag}' if tag else ''}",
-            f"Call-ID: {self._call_id}",
+            f"Call-ID: {self.sip_call_id}",
             f"CSeq: {sequence} {method}",
             self._contact(),
             *(self._extra_headers if method == "INVITE" else ()),

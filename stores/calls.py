@@ -294,9 +294,9 @@ def _caller(restaurant_id: str, caller: str, pii: PiiCipher | None) -> tuple[byt
 
 # Without the transcript and the cart: they are stored out of line, and reading them for a page of calls would cost more
 # than the page.
-_COLUMNS = (
-    "id, restaurant_id, started_at, outcome, phone_line_id, bridge_node_id, attempts, answered_at, joined_at,"
-    " ended_at, duration_ms, missed_reason, recording, order_id, caller_encrypted, usage, cost_dollars,"
+COLUMNS = (
+    "call_log.id, call_log.restaurant_id, started_at, outcome, phone_line_id, bridge_node_id, attempts, answered_at,"
+    " joined_at, ended_at, duration_ms, missed_reason, recording, order_id, caller_encrypted, usage, cost_dollars,"
     " unconfirmed_encrypted is not null as left_a_cart"
 )
 
@@ -307,7 +307,7 @@ async def recent(
     """Newest first, without transcripts and carts; ``after`` is where the page before ended."""
     # "<=" bounds the index, which (started_at, id) < (…) could not: its id ascends while its time descends.
     rows = await conn.fetch(
-        f"select {_COLUMNS}, '[]'::jsonb as transcript, null::bytea as unconfirmed_encrypted from call_log"
+        f"select {COLUMNS}, '[]'::jsonb as transcript, null::bytea as unconfirmed_encrypted from call_log"
         " where started_at <= coalesce($2::timestamptz, 'infinity')"
         " and (started_at < coalesce($2::timestamptz, 'infinity') or id > $3::text)"
         " order by started_at desc, id limit $1",
@@ -315,7 +315,7 @@ async def recent(
         after and after.at,
         after and after.id,
     )
-    return tuple(_call(row, pii) for row in rows)
+    return tuple(call_of(row, pii) for row in rows)
 
 
 async def unconfirmed(
@@ -323,27 +323,28 @@ async def unconfirmed(
 ) -> tuple[LoggedCall, ...]:
     """Calls begun since then whose caller left a cart that nobody agreed to. Newest first, without transcripts."""
     rows = await conn.fetch(
-        f"select {_COLUMNS}, '[]'::jsonb as transcript, unconfirmed_encrypted from call_log"
+        f"select {COLUMNS}, '[]'::jsonb as transcript, unconfirmed_encrypted from call_log"
         " where unconfirmed_encrypted is not null and started_at >= $1 order by started_at desc, id limit $2",
         since,
         limit,
     )
-    return tuple(_call(row, pii) for row in rows)
+    return tuple(call_of(row, pii) for row in rows)
 
 
 async def get(conn: Connection, call_id: str, *, pii: PiiCipher | None = None) -> LoggedCall:
     """With its transcript and its cart. Raises NotFoundError."""
     row = await conn.fetchrow(
-        f"select {_COLUMNS}, transcript, unconfirmed_encrypted from call_log where id = $1"
+        f"select {COLUMNS}, transcript, unconfirmed_encrypted from call_log where id = $1"
         " order by started_at desc limit 1",
         call_id,
     )
     if row is None:
         raise NotFoundError("call", call_id)
-    return _call(row, pii)
+    return call_of(row, pii)
 
 
-def _call(row: asyncpg.Record, pii: PiiCipher | None) -> LoggedCall:
+def call_of(row: asyncpg.Record, pii: PiiCipher | None) -> LoggedCall:
+    """A row of COLUMNS, transcript and unconfirmed_encrypted."""
     reader = RowReader(pii, row["restaurant_id"])
     caller = reader.text("caller", row["caller_encrypted"])
     cart = reader.struct("unconfirmed", row["unconfirmed_encrypted"], UnconfirmedCart)

@@ -273,7 +273,7 @@ async def set_registration(
         "with before as (select id, leaving_node_id from sip_registration"
         " where phone_line_id = $1 and bridge_node_id = $2 and generation = $3 for update)"
         " update sip_registration r set status = $4, error = $5,"
-        " registered_at = case when $4 = 'registered' then now() else r.registered_at end,"
+        " answered_at = now(), registered_at = case when $4 = 'registered' then now() else r.registered_at end,"
         " leaving_node_id = case when $4 = 'registered' then null else r.leaving_node_id end"
         " from before where r.id = before.id returning before.leaving_node_id is not null as in_hand_over",
         line_id,

@@ -49,6 +49,12 @@ CALLERS = Kind(
     " from (select id, started_at from call_log where started_at < $1 and caller_encrypted is not null"
     " order by started_at limit $2) as old where c.id = old.id and c.started_at = old.started_at",
 )
+# Addresses of media are personal, too.
+CALL_TRACES = Kind(
+    "call_traces",
+    "delete from call_trace where ctid = any(array("
+    " select ctid from call_trace where started_at < $1 order by started_at limit $2))",
+)
 CUSTOMERS = Kind(
     "customers",
     "delete from customer where id = any(array("

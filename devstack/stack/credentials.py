@@ -11,6 +11,8 @@ from pathlib import Path
 
 import msgspec
 
+FILE = "credentials.json"
+
 
 class Credentials(msgspec.Struct, frozen=True):
     """Passwords and keys of one embedded stack."""

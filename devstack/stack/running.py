@@ -21,7 +21,7 @@ class DialableLine(msgspec.Struct, frozen=True):
 
 
 class Running(msgspec.Struct, frozen=True):
-    """What ``running.json`` holds."""
+    """What ``running.json`` holds; only its owner can read it."""
 
     pid: int
     created: float
@@ -33,6 +33,7 @@ class Running(msgspec.Struct, frozen=True):
     admin_password: str
     engine: str
     lines: tuple[DialableLine, ...]
+    platform_database_url: str = ""
 
 
 def read_running(state_dir: Path) -> Running | None:

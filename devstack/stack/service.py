@@ -153,6 +153,7 @@ async def _serve(options: StackOptions) -> None:
             admin_password=stack.admin_password,
             engine=stack.engine.name,
             lines=stack.lines,
+            platform_database_url=stack.platform_url,
         )
         running_file.touch(mode=0o600)
         running_file.write_bytes(msgspec.json.encode(description))

@@ -21,6 +21,7 @@ from cluster.rules.product import OPERATOR_SECRETS
 from devstack.knative import Runtime, RuntimeEvent
 from devstack.servers.embedded import EmbeddedPostgres, EmbeddedValkey
 from devstack.servers.ports import free_port, port_problem
+from devstack.stack.credentials import FILE as CREDENTIALS_FILE
 from devstack.stack.credentials import Credentials, load_or_make
 from devstack.stack.engines import EngineEndpoint, SpeechServer, configured_engine
 from devstack.stack.running import DialableLine
@@ -87,7 +88,7 @@ class Stack:
         self._tell = tell
         self._on_event = on_event
         state = options.state_dir.absolute()
-        self._credentials: Credentials = load_or_make(state / "credentials.json")
+        self._credentials: Credentials = load_or_make(state / CREDENTIALS_FILE)
         self._database = EmbeddedPostgres(state / "postgres")
         self._valkey = EmbeddedValkey(state / "valkey")
         self._speech = SpeechServer(state / "speech", self._credentials.speech_api_key)

@@ -129,7 +129,16 @@ class Adoption:
             return
         del self._orphans[handle]
         caller = self._desk.pii.decrypt(call.restaurant_id, call.caller_sealed) if call.caller_sealed else ""
-        arrival = Arrival(call.call_id, caller, line, orphan.audio, call.started_at, progress.falls_back)
+        arrival = Arrival(
+            call.call_id,
+            caller,
+            line,
+            orphan.audio,
+            call.started_at,
+            progress.falls_back,
+            sip_call_id=progress.sip_call_id,
+            source=progress.source_host,
+        )
         self._desk.adopted(arrival, call)
         self._go_on(orphan, arrival)
 

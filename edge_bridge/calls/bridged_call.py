@@ -140,6 +140,7 @@ class BridgedCall:
         while True:
             self.record.attempts += 1
             result = await self._attempt(policy.deadline)
+            self._news.tried(self.record.attempts, result)
             step = policy.next_step(result, time.monotonic())
             log.info("attempt over", call_id=self.arrival.call_id, attempt=self.record.attempts, result=str(result))
             match step:

@@ -6,7 +6,7 @@ worker that dies in that time leaves the calls' leases behind, which run out: th
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from edge_bridge.calls.record import Arrival
@@ -31,13 +31,14 @@ FLUSH_WITHIN_S = 3.0
 class CallEvents:
     """Events of one call, written in one transaction; ``written`` is called after that.
 
-    ``begun``: the call's row is made, too.
+    ``begun``: the call's row is made, too; ``also`` writes what else belongs to it.
     """
 
     call_id: str
     payloads: tuple[Payload, ...]
     begun: Arrival | None = None
     written: Callable[[], None] | None = None
+    also: Callable[[Connection], Awaitable[object]] | None = None
 
 
 class Emissions:
@@ -80,6 +81,8 @@ class Emissions:
                 async with asyncio.timeout(WRITE_WITHIN_S), self._postgres.platform() as connection:
                     if events.begun is not None:
                         await self._begin_row(connection, events.begun)
+                    if events.also is not None:
+                        await events.also(connection)
                     await emit_of_call(connection, events.call_id, events.payloads, source=f"/edge/{self._node_id}")
             except BadEvent as error:
                 log.error("an event breaks its schema and is dropped", call_id=events.call_id, why=error.reason)

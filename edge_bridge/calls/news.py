@@ -15,16 +15,21 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from domain.calls import Outcome
+from domain.traces import AudioFigures
+from edge_bridge.calls.course import Course, in_words
 from edge_bridge.calls.emissions import CallEvents, Emissions
 from edge_bridge.calls.progress import KeptCall, Progress, encode
 from edge_bridge.calls.record import Arrival, CallSummary, started
+from edge_bridge.calls.retries import Result
+from edge_bridge.entrances.sip.gate import ipc
 from edge_bridge.lines.directory import LineEntry
 from edge_bridge.media.rtp.ports import PortPair
 from eventing.catalogue import CallMissed, MissedReason
 from process import logs, metrics
-from stores import live
+from stores import live, traces
 from stores.ciphers import PiiCipher
 from stores.live import CallChanged, CallState, LiveCall, QueuedCall
+from stores.postgres import Connection
 from stores.redis import Redis
 
 log = logs.get(__name__)
@@ -94,6 +99,7 @@ class NewsDesk:
     node_id: str
     keeper: CallKeeper
     _live: dict[str, LiveCall] = field(default_factory=dict)  # whose leases are renewed
+    _courses: dict[str, Course] = field(default_factory=dict)
 
     def arriving(self, arrival: Arrival, pair: PortPair | None, progress: Progress | None) -> KeptCall:
         """Before the caller hears anything. From now on somebody else knows of the call, and of its sockets."""
@@ -117,19 +123,28 @@ class NewsDesk:
     def ringing(self, arrival: Arrival, call: LiveCall) -> None:
         """The call has a lease and a row from here on: whatever happens to this process, it is accounted for."""
         now = datetime.now(UTC)
+        course = self._courses[call.call_id] = Course(arrival)
+        course.step("rings")
         self.feed.put(lambda redis: live.call_started(redis, call, now))
-        self._written(arrival, call)
+        self._written(arrival, call, course)
         self.changed(arrival, "ringing", 1)
 
     def adopted(self, arrival: Arrival, call: LiveCall) -> None:
         """A call of the session before. That one may have died before it wrote anything."""
         now = datetime.now(UTC)
+        course = self.course(arrival)
+        course.step("goes on in another session")
         self.feed.put(lambda redis: live.calls_renewed(redis, (call,), now))
-        self._written(arrival, call)
+        self._written(arrival, call, course)
 
-    def _written(self, arrival: Arrival, call: LiveCall) -> None:
+    def _written(self, arrival: Arrival, call: LiveCall, course: Course) -> None:
         self._live[call.call_id] = call
-        self.emissions.put(CallEvents(arrival.call_id, (started(arrival, self.node_id),), begun=arrival))
+        trace = course.trace()
+
+        def also(connection: Connection) -> Awaitable[None]:
+            return traces.begun(connection, trace)
+
+        self.emissions.put(CallEvents(arrival.call_id, (started(arrival, self.node_id),), begun=arrival, also=also))
 
     async def renew(self) -> None:
         """Keep the leases, until cancelled."""
@@ -155,7 +170,33 @@ class NewsDesk:
             now = datetime.now(UTC)
             self.feed.put(lambda redis: live.call_ended(redis, arrival.line.restaurant.id, arrival.call_id, now))
 
-        self.emissions.put(CallEvents(arrival.call_id, summary.payloads(), written=give_up))
+        course = self._courses.pop(arrival.call_id, None) or Course(arrival)
+        course.step("over", detail=summary.outcome)
+        summary.audio, trace = course.audio, course.trace()
+
+        def also(connection: Connection) -> Awaitable[None]:
+            return traces.ended(connection, trace)
+
+        self.emissions.put(CallEvents(arrival.call_id, summary.payloads(), written=give_up, also=also))
+
+    def course(self, arrival: Arrival) -> Course:
+        """Of a call that is not closed yet."""
+        return self._courses.setdefault(arrival.call_id, Course(arrival))
+
+    def disconnected(self, arrival: Arrival, audio: AudioFigures | None, by: str) -> None:
+        """The caller's connection is over, ended ``by`` one of its sides; how it sounded."""
+        course = self.course(arrival)
+        course.audio = audio
+        course.step("hung up", detail=by)
+
+    def traced(self, told: ipc.Traced) -> None:
+        """The SIP messages of a dialog that is over; its call may have been another worker's."""
+        began = datetime.fromtimestamp(told.began, UTC)
+
+        def also(connection: Connection) -> Awaitable[bool]:
+            return traces.keep_ladder(connection, told.call_id, began, told.ladder)
+
+        self.emissions.put(CallEvents("", (), also=also))
 
     def turned_away(self, line: LineEntry, caller: str, at: datetime) -> None:
         """A caller found no free place on the node: there was no call, and the restaurant may ring back."""
@@ -181,6 +222,7 @@ class CallNews:
     """One call's."""
 
     def __init__(self, desk: NewsDesk, arrival: Arrival, kept: KeptCall) -> None:
+        self._course = desk.course(arrival)
         self._desk = desk
         self._arrival = arrival
         self._kept = kept
@@ -193,12 +235,14 @@ class CallNews:
 
     def answered(self, at: datetime, traceparent: str) -> None:
         self._kept.changed(answered_at=at, traceparent=traceparent)
+        self._course.step("answered")
         self._desk.changed(self._arrival, "answered", 1)
         if self._arrival.over_limit is None:
             self._desk.changed(self._arrival, "greeting", 1)
 
     def waiting(self, attempt: int, audio_stream_url: str) -> None:
         """A handler is being asked for."""
+        self._course.step("asks for a handler", attempt)
         self._attempt = attempt
         self._kept.changed(attempts=attempt, worker="")
         if self._queued is not None:
@@ -220,10 +264,16 @@ class CallNews:
     def accepted(self, worker: str) -> None:
         """By a handler, which does not have the caller yet."""
         self._kept.changed(worker=worker)
+        self._course.step("handler accepts", self._attempt)
+
+    def tried(self, attempt: int, result: Result) -> None:
+        """What became of the handler that was asked."""
+        self._course.step("handler", attempt, in_words(result))
 
     def joined(self, attempt: int, first_at: datetime) -> None:
         """``first_at`` is when the call's first handler joined."""
         self._kept.changed(joined_at=first_at)
+        self._course.step("handler joins", attempt)
         if self._leave_queue():
             metrics.queue_wait_time_seconds.observe(time.monotonic() - self._waiting_since)
         self._desk.changed(self._arrival, "resumed" if self._lost else "joined", attempt)

@@ -13,13 +13,15 @@ from stores.live import LiveCall, QueuedCall
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """``source_host`` is where the INVITE came from, ``language`` the restaurant's. ``falls_back``: no handler is asked
-    (any more). ``worker`` is the handler that has accepted the call, ``queued`` what says that it waits for one.
+    """``source_host`` is where the INVITE came from, ``sip_call_id`` its Call-ID, ``language`` the restaurant's.
+    ``falls_back``: no handler is asked (any more). ``worker`` is the handler that has accepted the call, ``queued``
+    what says that it waits for one.
     """
 
     handle: Handle
     source_host: str
     language: str
+    sip_call_id: str = ""
     falls_back: MissedReason | None = None
     traceparent: str = ""
     attempts: int = 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from domain.calls import Outcome
+from domain.traces import AudioFigures
 from edge_bridge.lines.directory import LineEntry
 from edge_bridge.media.audio import CallAudio
 from edge_bridge.media.recordings import Recording
@@ -14,7 +15,7 @@ from eventing.catalogue import CallEnded, CallMissed, CallStarted, CallTransferr
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """A call as it was taken. ``caller`` is "" where the number is withheld. ``over_limit`` names the limit that it is
-    over; then no handler is asked."""
+    over; then no handler is asked. ``sip_call_id`` and ``source``, who sent the INVITE, are SIP's."""
 
     call_id: str
     caller: str
@@ -22,6 +23,8 @@ class Arrival:
     audio: CallAudio
     received_at: datetime
     over_limit: MissedReason | None = None
+    sip_call_id: str = ""
+    source: str = ""
 
 
 def started(arrival: Arrival, node_id: str) -> CallStarted:
@@ -58,6 +61,7 @@ class CallSummary:
     missed_reason: MissedReason | None = None
     recording: Recording | None = None
     transfer: TransferDone | None = None
+    audio: AudioFigures | None = None
     traceparent: str = field(default_factory=lambda: f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01")
 
     def joined(self, at: datetime) -> datetime:
@@ -87,6 +91,7 @@ class CallSummary:
             duration_ms=max(0, round((ended_at - (self.answered_at or arrival.received_at)).total_seconds() * 1000)),
             order_id=self.order_id,
             recording=None if recording is None or recording.failed else str(recording.path),
+            audio=self.audio,
         )
         if self.transfer is not None:
             return ended, CallTransferred(

@@ -8,7 +8,7 @@ import itertools
 import time
 import uuid
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -48,6 +48,14 @@ class _Taken:
     arrival: Arrival
     phone: Phone
     kept: KeptCall
+
+
+@dataclass(frozen=True, slots=True)
+class _SipCall:
+    """What a call that came by SIP has beside the others'."""
+
+    pair: PortPair
+    progress: Progress
 
 
 class Switchboard:
@@ -105,8 +113,10 @@ class Switchboard:
             log.warning("no RTP port is free and quiet; see RTP_PORT_MIN and RTP_PORT_MAX")
             return self._refuse(UNAVAILABLE)
         phone = self._phone(handle, line, invite.source_host)
-        progress = Progress(handle=handle, source_host=invite.source_host, language=line.restaurant.language)
-        audio = self._take(handle, phone, line, invite.caller, pair, progress)
+        progress = Progress(
+            handle=handle, source_host=invite.source_host, language=line.restaurant.language, sip_call_id=invite.call_id
+        )
+        audio = self._take(handle, phone, line, invite.caller, _SipCall(pair, progress))
         if isinstance(audio, Refusal):
             self._rtp.ports.give_back(pair)
             return audio
@@ -152,7 +162,7 @@ class Switchboard:
         if call is not None:
             call.transfer_answered(status, final)
 
-    def ended(self, key: CallKey, *, lost: bool = False) -> None:
+    def ended(self, key: CallKey, *, lost: bool = False, by_caller: bool = True) -> None:
         taken = self._taken.pop(key, None)
         if taken is None:
             if isinstance(key, int):
@@ -160,8 +170,8 @@ class Switchboard:
             return
         self._restaurant_calls[taken.arrival.line.restaurant.id] -= 1
         media = self._media.pop(key, None) if isinstance(key, int) else None
-        if media is not None:
-            media.close()
+        by = "" if not isinstance(key, int) else "by the caller" if by_caller else "by the bridge"
+        self._desk.disconnected(taken.arrival, None if media is None else media.close(), "" if lost else by)
         call = self._bridged.get(key)
         if call is not None:
             call.hung_up()
@@ -228,23 +238,20 @@ class Switchboard:
     # --- Admission -------------------------------------------------------------------------------------------
 
     def _take(
-        self,
-        key: CallKey,
-        phone: Phone,
-        line: LineEntry,
-        caller: str,
-        pair: PortPair | None = None,
-        progress: Progress | None = None,
+        self, key: CallKey, phone: Phone, line: LineEntry, caller: str, sip: _SipCall | None = None
     ) -> CallAudio | Refusal:
         audio = CallAudio(phone.cleared)
         if len(self._taken) >= self._max_calls:
             return self._refuse(BUSY)
+        pair, progress = (None, None) if sip is None else (sip.pair, sip.progress)
         over_limit: MissedReason | None = None
         if self._restaurant_calls[line.restaurant.id] >= line.restaurant.max_calls:
             over_limit = "restaurant_full"
             progress = progress and msgspec.structs.replace(progress, falls_back=over_limit)
         self._restaurant_calls[line.restaurant.id] += 1
         arrival = Arrival(str(uuid.uuid4()), caller, line, audio, datetime.now(UTC), over_limit)
+        if sip is not None:
+            arrival = replace(arrival, sip_call_id=sip.progress.sip_call_id, source=sip.progress.source_host)
         kept = self._desk.arriving(arrival, pair, progress)
         self._taken[key] = _Taken(arrival, phone, kept)
         if over_limit is None:
@@ -279,6 +286,7 @@ class Switchboard:
         name: Codec = "PCMA" if codec == "PCMA" else "PCMU"
         news = CallNews(self._desk, arrival, taken.kept)
         call = BridgedCall(arrival, name, taken.phone, self._services, news, before)
+        self._desk.course(arrival).codec = name
         self._bridged[key] = call
         task = asyncio.create_task(run(call), name=f"call {arrival.call_id}")
         self._tasks.add(task)

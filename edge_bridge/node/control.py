@@ -113,7 +113,7 @@ class Drain(msgspec.Struct, frozen=True, tag="drain"):
     """Take no new calls, and end when those that go on are over."""
 
 
-ToSession = ipc.TurnedAway | SignallerUp | Adopt | Drain
+ToSession = ipc.News | SignallerUp | Adopt | Drain
 
 encode = msgspec.msgpack.Encoder().encode
 from_session: "msgspec.msgpack.Decoder[FromSession]" = msgspec.msgpack.Decoder(FromSession)

@@ -32,13 +32,14 @@ LEAVE_WITHIN_S = 3.0
 
 
 class GateKeeper:
-    """``turned_away`` is called with each caller who found no free place, ``dialogs_changed`` after each change."""
+    """``news`` is called with what the session has to know: who found no free place, what a call's messages were;
+    ``dialogs_changed`` after each change."""
 
     def __init__(
         self,
         config: EdgeSettings,
         environment: Mapping[str, str],
-        turned_away: Callable[[ipc.TurnedAway], None],
+        news: Callable[[ipc.News], None],
         dialogs_changed: Callable[[], None],
     ) -> None:
         self.metrics = ""
@@ -46,7 +47,7 @@ class GateKeeper:
         self.process: asyncio.subprocess.Process | None = None
         self._config = config
         self._environment = environment
-        self._turned_away = turned_away
+        self._news = news
         self._dialogs_changed = dialogs_changed
         self._silence = Silence()
         self._front = KamailioKeeper(config) if config.registrar == "kamailio" else None
@@ -212,7 +213,7 @@ class GateKeeper:
                     case ipc.Gone():
                         self._dialogs.pop((message.call_id, message.remote_tag), None)
                         self._dialogs_changed()
-                    case ipc.TurnedAway():
-                        self._turned_away(message)
+                    case ipc.TurnedAway() | ipc.Traced():
+                        self._news(message)
                     case ipc.Figures():
                         self.metrics = message.metrics + ("" if self._front is None else self._front.metrics)

@@ -24,7 +24,7 @@ CALLS_WAIT_S = 8.0
 SETTINGS_STATUS, PORT_TAKEN_STATUS = 2, 3
 NO_USE_TRYING = (SETTINGS_STATUS, PORT_TAKEN_STATUS)  # a setting is wrong, a port is taken
 FORCED_STATUS = 1
-MOST_TURNED_AWAY = 200
+MOST_NEWS = 400
 
 
 class SessionKeeper:
@@ -58,7 +58,7 @@ class SessionKeeper:
         self._silence = Silence()
         self._giving_up: asyncio.TimerHandle | None = None
         self._new_ports: set[int] = set()  # of RTP, lent since they were last reported
-        self._turned_away: deque[ipc.TurnedAway] = deque(maxlen=MOST_TURNED_AWAY)  # while there is no session
+        self._news: deque[ipc.News] = deque(maxlen=MOST_NEWS)  # while there is no session
 
     def stop(self) -> None:
         """Drain; asked for again, end the calls too."""
@@ -66,12 +66,12 @@ class SessionKeeper:
             self._child.kill()
         self._stopping.set()
 
-    def turned_away(self, caller: ipc.TurnedAway) -> None:
+    def news(self, news: ipc.News) -> None:
         """The session makes events of them. While there is none they wait for the next one."""
         if self._end is None:
-            self._turned_away.append(caller)
+            self._news.append(news)
         else:
-            self._end.send(control.encode(caller))
+            self._end.send(control.encode(news))
 
     def signaller_up(self, one: Signaller) -> None:
         if self._end is not None:
@@ -139,8 +139,8 @@ class SessionKeeper:
             end.send(control.encode(call), sockets)
         for one in self._signallers.open:
             self.signaller_up(one)
-        while self._turned_away:
-            self.turned_away(self._turned_away.popleft())
+        while self._news:
+            self.news(self._news.popleft())
         return child, end
 
     async def _run_one(self) -> int:

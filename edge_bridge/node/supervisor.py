@@ -53,7 +53,7 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._postgres = Postgres(config.platform_database_url, max_size=1)
         self._redis = redis.connect(config.redis_url)
-        self._gate = GateKeeper(config, dict(environment), self._turned_away, self._dialogs_changed)
+        self._gate = GateKeeper(config, dict(environment), lambda news: self._session.news(news), self._dialogs_changed)
         self._nursery = Nursery(dict(environment), quiet=config.sip_log_level == 0)
         self._signallers = SignallerKeeper(
             config.max_calls,
@@ -181,9 +181,6 @@ class Supervisor:
 
     def _dialogs_changed(self) -> None:
         self._signallers.ensure()
-
-    def _turned_away(self, caller: ipc.TurnedAway) -> None:
-        self._session.turned_away(caller)
 
     def _told_by_session(self, message: ipc.Lines | control.RegistersFrom | control.Report) -> None:
         match message:

@@ -47,7 +47,7 @@ class SipCalls(Protocol):
     def transfer_answered(self, handle: Handle, status: int, final: bool) -> None:
         """How far a REFER got: the status of the new call."""
 
-    def ended(self, handle: Handle) -> None:
+    def ended(self, handle: Handle, *, by_caller: bool) -> None:
         """The dialog is over. Calls that were not taken may be told, too."""
 
     def ongoing(self, signaller: int, calls: tuple[link.OngoingCall, ...]) -> None:
@@ -164,9 +164,9 @@ class Signallers:
                 calls.pressed(handle, digit)
             case link.TransferAnswered(handle, status, final):
                 calls.transfer_answered(handle, status, final)
-            case link.Ended(handle):
+            case link.Ended(handle, _, by_caller):
                 self._held.pop(handle, None)
-                calls.ended(handle)
+                calls.ended(handle, by_caller=by_caller)
 
     def _decide(self, handle: Handle, invite: Invite) -> None:
         decision: Terms | Refusal | None = Refusal(500)

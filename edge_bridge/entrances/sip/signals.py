@@ -67,6 +67,7 @@ class Invite:
     caller: str
     source_host: str
     dialled: str = ""
+    call_id: str = ""  # SIP's
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,7 @@ def read_invite(message: str, source: str) -> Invite:
         caller="" if _wants_privacy(headers) else _caller(headers),
         source_host=_sender_of(headers, source),
         dialled="" if diverted else user_of(headers.get("to", [""])[0]),
+        call_id=headers.get("call-id", [""])[0],
     )
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 import msgspec
 
+from domain.traces import AudioFigures
 from edge_bridge.media.audio import Sound
 from edge_bridge.media.rtp import sdp
 from edge_bridge.media.rtp.ice import IceLite
 from edge_bridge.media.rtp.pacer import Pacer
 from edge_bridge.media.rtp.packets import MAX_PACKET_BYTES
 from edge_bridge.media.rtp.ports import PortPair, PortRange
+from edge_bridge.media.rtp.quality import figures_of
 from edge_bridge.media.rtp.stream import FRAME_S, FRAME_SAMPLES, RtpStream, StreamState
 from edge_bridge.settings import Network
 from process import logs
@@ -125,11 +127,11 @@ class CallMedia:
         stream = self.stream.state() if self.stream is not None else None
         return None if stream is None else MediaState(stream, self._sip_host, time.monotonic())
 
-    def close(self) -> None:
-        """The call is over: its port may rest."""
+    def close(self) -> AudioFigures | None:
+        """The call is over: its port may rest. How it fared; None when that was told already."""
         stream, self.stream = self.stream, None
         if stream is None:
-            return
+            return None
         self._life_check.cancel()
         self._node.pacer.remove(stream)
         stream.close()
@@ -148,6 +150,7 @@ class CallMedia:
             malformed=figures.malformed,
             flooded=figures.flooded,
         )
+        return figures_of(stream)
 
 
 def _drain(pair: PortPair) -> None:

@@ -117,13 +117,15 @@ def _packet(kind: int, count: int, body: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What the other side received of ``ssrc``. ``fraction_lost`` in 256ths, ``jitter`` in timestamp units."""
+    """What the other side received of ``ssrc``. ``fraction_lost`` in 256ths since its last report, ``lost`` in packets
+    since the first; ``jitter`` in timestamp units."""
 
     ssrc: int
     fraction_lost: int
     jitter: int
     last_report: int
     delay: int  # since then, in 65,536ths of a second
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,9 @@ def _blocks(data: bytes, start: int, end: int, count: int) -> Iterator[Block]:
         if at + _BLOCK.size > end:
             return
         ssrc, lost, _, jitter, last, delay = _BLOCK.unpack_from(data, at)
-        yield Block(ssrc, lost >> 24, jitter, last, delay)
+        # The sum is signed: what came twice is taken off it.
+        total = (lost & 0xFFFFFF) - (1 << 24 if lost & 0x800000 else 0)
+        yield Block(ssrc, lost >> 24, jitter, last, delay, max(total, 0))
 
 
 def round_trip_s(block: Block) -> float | None:

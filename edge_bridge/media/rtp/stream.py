@@ -62,6 +62,8 @@ class Figures:
     malformed: int = 0
     flooded: int = 0
     rtt_s: float | None = None
+    far_reported: bool = False
+    far_lost: int = 0
     far_fraction_lost: float = 0.0
     far_jitter_s: float = 0.0
 
@@ -348,6 +350,7 @@ class RtpStream:
                 self._last_report.ntp_middle, self._last_report.at = one.ntp_middle, now
             for block in one.blocks:
                 if block.ssrc == self._ssrc:
+                    self.figures.far_reported, self.figures.far_lost = True, block.lost
                     self.figures.far_fraction_lost = block.fraction_lost / 256
                     self.figures.far_jitter_s = block.jitter / SAMPLES_PER_S
                     self.figures.rtt_s = rtcp.round_trip_s(block)

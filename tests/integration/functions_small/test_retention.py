@@ -28,6 +28,7 @@ PLANT = {
     " values ($1, $3, $2, '[{}]', 'file', 'x')",
     "callers": "insert into call_log (restaurant_id, id, started_at, caller_encrypted, caller_hash)"
     " values ($1, $3, $2, 'x', sha256('x'))",
+    "call_traces": "insert into call_trace (restaurant_id, call_id, started_at) values ($1, $3, $2)",
     "customers": "insert into customer (restaurant_id, last_seen_at, phone_hash, phone_encrypted)"
     " values ($1, $2, sha256($3::text::bytea), 'x')",
     "orders": "with customer as (insert into customer (restaurant_id, last_seen_at, phone_hash, phone_encrypted)"
@@ -51,6 +52,7 @@ LEFT = {
     "transcripts": "select count(*) from call_log where transcript <> '[]' and recording <> ''"
     " and unconfirmed_encrypted is not null",
     "callers": "select count(*) from call_log where caller_encrypted is not null and caller_hash is not null",
+    "call_traces": "select count(*) from call_trace",
     "customers": "select count(*) from customer",
     "orders": 'select count(*) from "order" o join order_item i on i.order_id = o.id join order_key k'
     " on k.order_id = o.id where o.address_encrypted is not null or o.customer_name_encrypted is not null"

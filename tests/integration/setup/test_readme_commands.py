@@ -28,6 +28,8 @@ RUN: dict[str, tuple[set[int], str]] = {
     "make down": ({0}, "nothing runs"),
     "./alloresto --help": ({0}, "Take one spoken order"),
     "./alloresto call 'One large Margherita please' 'Pick up' 'My name is Anna' 'Yes'": ({1}, "start it with  make up"),
+    "./alloresto calls": ({1}, "start it with  make up"),
+    "./alloresto lines": ({1}, "start it with  make up"),
     "./alloresto bench": ({0}, "bench call"),
     "./alloresto doctor": ({0, 1}, "this machine"),  # 1 where a port is taken
     "./alloresto doctor --manifests manifests/overlays/production": ({0}, "production"),

@@ -13,11 +13,13 @@ import pytest
 from domain.assignment import Move
 from domain.order import Cart
 from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException
+from domain.traces import Ladder
 from stores import (
     calls,
     customers,
     figures,
     kitchen,
+    line_states,
     lines,
     menus,
     nodes,
@@ -25,6 +27,7 @@ from stores import (
     partitions,
     reservations,
     restaurants,
+    traces,
     users,
 )
 from stores.calls import CallRecord, UnconfirmedCart
@@ -32,6 +35,7 @@ from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.errors import NotFoundError
 from stores.postgres import NO_RESTAURANT, Connection, Postgres, WrongRoleError
 from stores.restaurants import Greeted
+from stores.traces import CallTrace
 from tests.conftest import Database, run_apart
 from tests.integration.stores.samples import NOW, Tenant, conversation, logged, make_menu, make_order, new_id, seed_both
 
@@ -44,6 +48,7 @@ MODULES: tuple[ModuleType, ...] = (
     customers,
     figures,
     kitchen,
+    line_states,
     lines,
     menus,
     nodes,
@@ -51,6 +56,7 @@ MODULES: tuple[ModuleType, ...] = (
     partitions,
     reservations,
     restaurants,
+    traces,
     users,
 )
 LATER = NOW + timedelta(hours=3)
@@ -62,6 +68,10 @@ def _other_order(other: Tenant) -> Any:
 
 def _record(other: Tenant) -> CallRecord:
     return CallRecord(id=other.call_id, restaurant_id=other.id, started_at=NOW, outcome="failed")
+
+
+def _trace(other: Tenant) -> CallTrace:
+    return CallTrace(call_id=other.call_id, restaurant_id=other.id, started_at=NOW)
 
 
 async def _is_over(conn: Connection, other: Tenant) -> bool:
@@ -89,6 +99,9 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
         caller="+33999999999",
         pii=pii,
     ),
+    traces.ids_that_begin: lambda conn, other, pii, sip: traces.ids_that_begin(conn, other.call_id),
+    traces.traced: lambda conn, other, pii, sip: traces.traced(conn, other.call_id),
+    traces.listed: lambda conn, other, pii, sip: traces.listed(conn, 50, restaurant=other.id),
     calls.without_end: lambda conn, other, pii, sip: _without_end(conn, other),
     calls.still_open: lambda conn, other, pii, sip: _is_over(conn, other),
     calls.record_ended: lambda conn, other, pii, sip: calls.record_ended(conn, _record(other)),
@@ -166,6 +179,11 @@ PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
     nodes.mark_down: lambda conn, other, pii, sip: nodes.mark_down(conn, timedelta(0)),
     partitions.ensure: lambda conn, other, pii, sip: partitions.ensure(conn, date(2031, 1, 1), 1),
     restaurants.create: lambda conn, other, pii, sip: restaurants.create(conn, replace(other.restaurant, id="")),
+    traces.begun: lambda conn, other, pii, sip: traces.begun(conn, _trace(other)),
+    traces.ended: lambda conn, other, pii, sip: traces.ended(conn, _trace(other)),
+    traces.keep_ladder: lambda conn, other, pii, sip: traces.keep_ladder(conn, "one", NOW, Ladder()),
+    traces.get: lambda conn, other, pii, sip: traces.get(conn, other.call_id, NOW),
+    line_states.all_of: lambda conn, other, pii, sip: line_states.all_of(conn),
     users.create: lambda conn, other, pii, sip: users.create(conn, email="eve@x.example", password="long enough"),
     users.set_password: lambda conn, other, pii, sip: users.set_password(conn, other.user_id, "stolen password"),
     users.add_membership: lambda conn, other, pii, sip: users.add_membership(conn, other.id, other.user_id, "staff"),

@@ -15,6 +15,7 @@ from edge_bridge.entrances.sip.gate.dialogs import OWN_BRANCH, Address, Dialog, 
 from edge_bridge.entrances.sip.gate.farewells import Farewells
 from edge_bridge.entrances.sip.gate.figures import Figures
 from edge_bridge.entrances.sip.gate.front import Front
+from edge_bridge.entrances.sip.gate.ladder import Ladders
 from edge_bridge.entrances.sip.gate.message import BadMessage, Message, parse, uri_of
 from edge_bridge.entrances.sip.gate.past import Held, Past
 from edge_bridge.entrances.sip.gate.sources import Kind, Limits, Sources
@@ -64,6 +65,7 @@ class Gate:
         self._wires = Wires(public, inner, front, self.figures, self._sources.asks)
         self._public: Address = front.public
         self._past = Past()
+        self._ladders = Ladders()
         self._held: dict[tuple[str, str], Held] = {}
         self._workers: dict[int, ipc.WorkerUp] = {}  # those that live, by number
         self._numbers: dict[int, int] = {}  # of the workers, by port
@@ -95,6 +97,7 @@ class Gate:
             self.figures.dropped["malformed"] += 1
             log.debug("a malformed SIP message was dropped", why=bad.args[0])
             return
+        self._ladders.came(message)
         if message.status:
             self._answered_from_outside(message, source, now)
         elif kind in ("peer", "trunk") or (kind == "dialog" and message.to_tag):
@@ -164,6 +167,7 @@ class Gate:
         elif (worker := self._freest()) is None:
             self._hold(message, source, kind)
         else:
+            self._ladders.began(message)
             self._keep(asked(message, source, worker.number))
             self._forward(message, source, kind, worker.number, first=True)
 
@@ -267,6 +271,7 @@ class Gate:
         elif message.method in ("INVITE", "UPDATE") and dialog.sdp:
             headers = (("contact", dialog.contact), ("content-type", admission.SDP))
             self.figures.refused["orphan"] += 1
+            self._ladders.answered(message, 200)
             reply = proxying.reply(message, source, 200, REASONS[200], headers, dialog.sdp if message.body else b"")
             self._wires.answer(reply, source)
         else:
@@ -308,6 +313,7 @@ class Gate:
 
     def _answer(self, message: Message, source: Address, answer: Answer) -> None:
         self.figures.refused[answer.why] += 1
+        self._ladders.answered(message, answer.status)
         reply = proxying.reply(message, source, answer.status, REASONS[answer.status], answer.headers)
         if message.method == "INVITE" and not message.to_tag:
             self._past.refused(message, reply)
@@ -355,6 +361,7 @@ class Gate:
             if message.body and admission.media_type(message) == admission.SDP:
                 dialog.sdp = message.body
             self._keep(dialog)
+        self._ladders.went(message)
         host, port = proxying.request_out(message, self._public, self._wires.inner_port)
         if host:
             self._wires.ask(host, port, message.render())
@@ -368,6 +375,7 @@ class Gate:
             return
         if message.status == 503 and not message.first("retry-after"):
             message.headers.append(("retry-after", str(self._config.sip_retry_after_s)))
+        self._ladders.went(message)
         data = message.render()
         dialog = self._dialogs.get(message.call_id, message.from_tag)
         if dialog is not None:
@@ -413,6 +421,7 @@ class Gate:
                 self._take_lines(message)
             case ipc.Kept():
                 self._dialogs.put(message.dialog)
+                self._ladders.goes_on(message.dialog)
             case ipc.Begin():
                 self._give_up_orphans()
                 self._wires.open(self._from_outside, self._from_worker)
@@ -448,6 +457,7 @@ class Gate:
                 self.figures.hung_up += 1
                 dialog.moved("ending")
                 self._farewells.begin(dialog, self._public)
+                self._ladders.ended(dialog)
                 self._keep(dialog)
             elif not self._farewells.knows(dialog.call_id):
                 self._farewells.begin(dialog, self._public)
@@ -455,6 +465,8 @@ class Gate:
     def _refuse_unanswered(self, dialog: Dialog) -> None:
         """A dead worker's call that rings at most: its caller's trunk tries elsewhere. What it has not even been told
         of is asked again, and begins anew."""
+        if dialog.answer:
+            self._ladders.ended(dialog, 503)
         self._over(dialog)
         if not dialog.answer:
             return
@@ -484,6 +496,8 @@ class Gate:
         if dialog.state != "asked":
             self._past.ended(dialog, bye_sequence, bye_answer)
         self._tell(ipc.Gone(dialog.call_id, dialog.remote_tag))
+        if (traced := self._ladders.over(dialog)) is not None:
+            self._tell(ipc.Traced(dialog.call_id, *traced))
         if self._held and self._freest() is not None:
             asyncio.get_running_loop().call_soon(self._invite_held)
 

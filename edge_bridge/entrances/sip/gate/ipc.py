@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from domain.traces import Ladder
 from edge_bridge.entrances.sip.gate.dialogs import Dialog
 from edge_bridge.entrances.sip.numbers import LineKeys
 
@@ -69,6 +70,14 @@ class TurnedAway(msgspec.Struct, frozen=True, tag="away"):
     at: float
 
 
+class Traced(msgspec.Struct, frozen=True, tag="traced"):
+    """A dialog is over: its SIP messages. ``call_id`` is SIP's; ``began`` in seconds since the epoch."""
+
+    call_id: str
+    began: float
+    ladder: Ladder
+
+
 class Figures(msgspec.Struct, frozen=True, tag="figures"):
     """The gate's metrics, in Prometheus' text format."""
 
@@ -76,7 +85,8 @@ class Figures(msgspec.Struct, frozen=True, tag="figures"):
 
 
 ToGate = WorkerUp | WorkerDown | Lines | Kept | Begin | Leave
-FromGate = Kept | Gone | TurnedAway | Figures
+News = TurnedAway | Traced  # for the worker
+FromGate = Kept | Gone | News | Figures
 
 encode = msgspec.msgpack.Encoder().encode
 _to_gate: msgspec.msgpack.Decoder[ToGate] = msgspec.msgpack.Decoder(ToGate)

@@ -1,0 +1,44 @@
+"""How each phone line stands: its node, what its trunk last said, since when. All of it needs the platform role."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from stores.lines import Provider, RegistrationStatus
+from stores.nodes import NodeStatus
+from stores.postgres import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class LineState:
+    """``status`` is None for a line that no node registers: its calls come from peers, or by another entrance.
+
+    ``since`` is when it came into its state, ``answered_at`` when its trunk last answered or was last found silent,
+    ``looked_at`` the database's clock.
+    """
+
+    id: str
+    number: str
+    provider: Provider
+    restaurant_name: str
+    trunk: str
+    looked_at: datetime
+    status: RegistrationStatus | None = None
+    error: str = ""
+    node: str | None = None
+    node_status: NodeStatus | None = None
+    leaving_node: str | None = None
+    since: datetime | None = None
+    answered_at: datetime | None = None
+
+
+async def all_of(conn: Connection) -> tuple[LineState, ...]:
+    """Every active line; those with a fault first."""
+    rows = await conn.fetch(
+        "select l.id, l.number, l.provider, r.name as restaurant_name, l.sip_domain as trunk, now() as looked_at,"
+        " s.status, coalesce(s.error, '') as error, s.bridge_node_id as node, n.status as node_status,"
+        " s.leaving_node_id as leaving_node, s.changed_at as since, s.answered_at"
+        " from phone_line l join restaurant r on r.id = l.restaurant_id"
+        " left join sip_registration s on s.phone_line_id = l.id left join sip_bridge_node n on n.id = s.bridge_node_id"
+        " where l.is_active order by s.status is distinct from 'error', r.name, l.number"
+    )
+    return tuple(LineState(**dict(row)) for row in rows)
