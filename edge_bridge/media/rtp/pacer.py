@@ -1,10 +1,14 @@
 """The one clock of all calls: a tick every 20 ms, from which each of them sends its packet.
 
-Due times are a whole number of frames after the first, so that nothing drifts. A loop that was busy catches up with
-packets sent back to back, up to a few; beyond that the time is lost, and timestamps say so.
+It is the kernel's timer (timerfd), which keeps its own pace to the microsecond: an event loop's is rounded to a
+millisecond, and a listener's jitter buffer sees it. A loop that was busy catches up with packets sent back to back, up
+to a few; beyond that the time is lost, and timestamps say so.
 """
 
 import asyncio
+import ctypes
+import os
+import sys
 import time
 from typing import Protocol
 
@@ -21,34 +25,60 @@ class Ticked(Protocol):
         """20 ms are over, after ``skipped`` times 20 ms that nobody noticed."""
 
 
+class _TimerSpec(ctypes.Structure):
+    """``struct itimerspec``."""
+
+    _fields_ = (
+        ("every_s", ctypes.c_long),
+        ("every_ns", ctypes.c_long),
+        ("first_s", ctypes.c_long),
+        ("first_ns", ctypes.c_long),
+    )
+
+
+def _frame_timer() -> int:
+    """A descriptor that is readable once 20 ms are over: read, it gives how often they were. Python has these from
+    3.13 on. Raises OSError.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    descriptor: int = libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
+    frame_ns = int(FRAME_S * 1e9)
+    spec = _TimerSpec(0, frame_ns, 0, frame_ns)
+    if descriptor < 0 or libc.timerfd_settime(descriptor, 0, ctypes.byref(spec), None) < 0:
+        raise OSError(ctypes.get_errno(), "no timer")
+    return descriptor
+
+
 class Pacer:
     """Runs while it has something to tick."""
 
     def __init__(self) -> None:
         self._ticked: dict[Ticked, None] = {}  # in the order of their arrival
-        self._due = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = -1
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._failed: set[Ticked] = set()
 
     def add(self, one: Ticked) -> None:
         self._ticked[one] = None
-        if self._timer is None:
-            self._due = time.monotonic() + FRAME_S
-            self._schedule()
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._timer = _frame_timer()
+            self._loop.add_reader(self._timer, self._run)
 
     def remove(self, one: Ticked) -> None:
         self._ticked.pop(one, None)
         self._failed.discard(one)
-        if not self._ticked and self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _schedule(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(max(self._due - time.monotonic(), 0.0), self._run)
+        if not self._ticked and self._loop is not None:
+            self._loop.remove_reader(self._timer)
+            os.close(self._timer)
+            self._loop = None
 
     def _run(self) -> None:
-        now, timer = time.monotonic(), self._timer
-        missed = max(int((now - self._due) / FRAME_S), 0)
+        try:
+            missed = int.from_bytes(os.read(self._timer, 8), sys.byteorder) - 1
+        except BlockingIOError:
+            return
+        now = time.monotonic()
         skipped = missed if missed > CATCH_UP_FRAMES else 0
         for turn in range(1 if skipped else missed + 1):
             for one in tuple(self._ticked):
@@ -56,9 +86,6 @@ class Pacer:
                     one.tick(now, 0 if turn else skipped)
                 except Exception:
                     self._log_once(one)
-        self._due += (missed + 1) * FRAME_S
-        if self._timer is timer:  # nobody left last and came first meanwhile
-            self._schedule()
 
     def _log_once(self, one: Ticked) -> None:
         """One call's failure is not the others', and 50 log lines a second help nobody."""

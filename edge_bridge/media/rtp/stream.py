@@ -17,6 +17,7 @@ import msgspec
 
 from edge_bridge.media.audio import SILENCE, Sound
 from edge_bridge.media.rtp import dtmf, ice, packets, rtcp
+from edge_bridge.media.rtp.arrivals import Arrivals
 from edge_bridge.media.rtp.jitter import ReorderBuffer
 from edge_bridge.media.rtp.packets import ALAW_OF_ULAW, COMFORT_NOISE, MAX_PACKET_BYTES, ULAW_OF_ALAW
 from edge_bridge.media.rtp.ports import PortPair
@@ -84,7 +85,7 @@ class RtpStream:
         self._pressed = pressed
         self._peers = peers
         self._nat_networks = nat_networks
-        self._loop = asyncio.get_running_loop()
+        self._arrivals = Arrivals.of(asyncio.get_running_loop())
         self._rule = SourceRule(("", 0))
         self._source: object = None  # the last admitted sender, as the socket gives it
         self._ssrc = secrets.randbits(32)
@@ -105,8 +106,8 @@ class RtpStream:
         self._begun = False  # the far end has ever wanted to hear us
         self._ticks = 0
         self._closed = False
-        self._loop.add_reader(pair.rtp.fileno(), self._readable)
-        self._loop.add_reader(pair.rtcp.fileno(), self._rtcp_readable)
+        self._arrivals.add(pair.rtp.fileno(), self._read_rtp)
+        self._arrivals.add(pair.rtcp.fileno(), self._read_rtcp)
 
     @classmethod
     def resume(
@@ -171,13 +172,13 @@ class RtpStream:
         if self._closed:
             return
         self._closed = True
-        self._loop.remove_reader(self._pair.rtp.fileno())
-        self._loop.remove_reader(self._pair.rtcp.fileno())
+        self._arrivals.remove(self._pair.rtp.fileno())
+        self._arrivals.remove(self._pair.rtcp.fileno())
         self._send_rtcp(rtcp.bye(self._ssrc))
 
     # --- In --------------------------------------------------------------------------------------------------
 
-    def _readable(self) -> None:
+    def _read_rtp(self, now: float) -> None:
         try:
             data, source = self._pair.rtp.recvfrom(MAX_PACKET_BYTES)
         except OSError:  # gone again, or an ICMP error of what was sent
@@ -186,7 +187,6 @@ class RtpStream:
             if not self._answered_check(data, source, self._pair.rtp):
                 self.figures.strangers += 1
             return
-        now = time.monotonic()
         agreed = self.agreement
         if agreed is None:
             return
@@ -245,10 +245,11 @@ class RtpStream:
             self.figures.unagreed += 1
             sound = b""
         for ready in self._order.push(sequence, sound, now):
-            self._hear(ready, agreed, now)
+            if ready:
+                self._hear(ready, agreed, now)
 
     def _hear(self, sound: bytes, agreed: Agreement, now: float) -> None:
-        if not sound or agreed.held:
+        if agreed.held:
             return
         # Who is late by so much may be late by that again: from here on it is in time.
         until = max(self._heard_until, now - FRAME_S) + len(sound) / SAMPLES_PER_S
@@ -266,7 +267,8 @@ class RtpStream:
         if agreed is None or self._closed:
             return
         for ready in self._order.expire(now):
-            self._hear(ready, agreed, now)
+            if ready:
+                self._hear(ready, agreed, now)
         if now - self._heard_until > FILL_AFTER_S:
             self._heard_until = max(self._heard_until, now - 2 * FILL_AFTER_S) + FRAME_S
             self._sound.heard(SILENCE)
@@ -320,7 +322,7 @@ class RtpStream:
 
     # --- RTCP ------------------------------------------------------------------------------------------------
 
-    def _rtcp_readable(self) -> None:
+    def _read_rtcp(self, now: float) -> None:
         try:
             data, source = self._pair.rtcp.recvfrom(MAX_PACKET_BYTES)
         except OSError:
@@ -330,7 +332,7 @@ class RtpStream:
         if self.agreement is None or source[0] not in self._rtcp_hosts():
             self.figures.strangers += 1
             return
-        self._take_rtcp(data, time.monotonic())
+        self._take_rtcp(data, now)
 
     def _rtcp_hosts(self) -> tuple[str, ...]:
         """Its port may be anything behind NAT, and nothing is heard here."""
