@@ -11,6 +11,7 @@ from edge_bridge.media.rtp.ice import IceLite
 from edge_bridge.media.rtp.pacer import Pacer
 from edge_bridge.media.rtp.packets import PCMA
 from edge_bridge.media.rtp.ports import PortPair, PortRange
+from edge_bridge.media.rtp.srtp import SrtpUse
 from edge_bridge.media.rtp.stream import RtpStream
 from edge_bridge.settings import Network
 from process import logs
@@ -43,13 +44,22 @@ class MediaEvents:
 class CallMedia:
     """What ``signals.MediaSide`` asks is the SIP thread's; ``close`` and ``stream`` are the event loop's."""
 
-    def __init__(self, node: RtpNode, pair: PortPair, sip_host: str, sound: Sound, events: MediaEvents) -> None:
+    def __init__(
+        self,
+        node: RtpNode,
+        pair: PortPair,
+        sip_host: str,
+        sound: Sound,
+        events: MediaEvents,
+        srtp: SrtpUse = "off",
+    ) -> None:
         self.stream: RtpStream | None = None
         self._node = node
         self._pair = pair
         self._sip_host = sip_host
         self._sound = sound
         self._events = events
+        self._srtp = srtp
         self._speaker = sdp.Speaker(node.host, pair.port)
         self._ice = IceLite.fresh()
         self._described: sdp.Agreement | None = None
@@ -61,15 +71,16 @@ class CallMedia:
 
     def describe(self, offer: str) -> str:
         self._described = None
-        if not offer:
-            return self._speaker.offer()
+        if not offer:  # ours would be a plain one, and pjsip reads the answer to it
+            return self._speaker.offer() if self._srtp != "required" else self._speaker.refusal([])
         try:
             media = sdp.parse(offer)
         except sdp.SdpError as error:
             log.info("an offer can't be read", why=str(error))
             return self._speaker.refusal([])
         try:
-            index, self._described = sdp.choose(media, self._ice)
+            before = self._in_force.keys if self._in_force is not None else None
+            index, self._described = sdp.choose(media, self._ice, self._srtp, before)
         except sdp.SdpError:
             return self._speaker.refusal(media)
         return self._speaker.answer(media, index, self._described)
