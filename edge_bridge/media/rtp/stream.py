@@ -85,6 +85,7 @@ class RtpStream:
         self.figures = Figures()
         self.agreement: Agreement | None = None
         self._pair = pair
+        self._receive = pair.rtp.recvfrom
         self._sound = sound
         self._pressed = pressed
         self._peers = peers
@@ -220,7 +221,7 @@ class RtpStream:
 
     def _read_rtp(self, now: float) -> None:
         try:
-            data, source = self._pair.rtp.recvfrom(MAX_PACKET_BYTES)
+            data, source = self._receive(MAX_PACKET_BYTES)
         except OSError:  # gone again, or an ICMP error of what was sent
             return
         if source != self._source and not self._admits(source):
@@ -294,7 +295,8 @@ class RtpStream:
         if agreed.held:
             return
         # Who is late by so much may be late by that again: from here on it is in time.
-        until = max(self._heard_until, now - FRAME_S) + len(sound) / SAMPLES_PER_S
+        until = self._heard_until if self._heard_until > now - FRAME_S else now - FRAME_S
+        until += len(sound) / SAMPLES_PER_S
         if until > now + MOST_AHEAD_S:
             self.figures.flooded += 1
             return
