@@ -30,6 +30,7 @@ SUITES: dict[str, tuple[int, int]] = {
 }
 STEP = 0x7000  # below half of the sequence numbers, where libsrtp takes the next one for a step back
 MOST_STEPS = 10_000  # of RTCP: fourteen hours
+MOST_SOURCES = 64  # libsrtp keeps a context for each SSRC: a phone changes it now and then
 # A tag, a suite, one key without an MKI (packets would carry it), and parameters. A lifetime is longer than any call.
 _CRYPTO = re.compile(
     r"^(\d{1,9}) ([A-Za-z0-9_]{1,40}) inline:([A-Za-z0-9+/]{1,100}={0,2})(?:\|[0-9^]{1,15})?((?: \S+)*)$"
@@ -98,7 +99,7 @@ class Protection:
 
     def __init__(self, keys: Keys) -> None:
         self.reports_sent = 0
-        self._keys = keys
+        self._sources: set[bytes] = set()
         self._out = _session(keys.suite, keys.ours, Policy.SSRC_ANY_OUTBOUND)
         self._in = _session(keys.suite, keys.theirs, Policy.SSRC_ANY_INBOUND)
 
@@ -125,10 +126,15 @@ class Protection:
 
     def unprotect(self, data: bytes) -> bytes | None:
         """None for what was not made with their key, came before, or is no RTP."""
+        source = data[8:12]  # the SSRC
+        if source not in self._sources and len(self._sources) >= MOST_SOURCES:
+            return None
         try:
-            return self._in.unprotect(data)
+            plain = self._in.unprotect(data)
         except (Error, ValueError):  # the latter: too long
             return None
+        self._sources.add(source)
+        return plain
 
     def unprotect_report(self, data: bytes) -> bytes | None:
         try:
