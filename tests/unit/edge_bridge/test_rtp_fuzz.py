@@ -155,7 +155,7 @@ async def test_a_hundred_thousand_datagrams_neither_raise_nor_stay(keys: Keys | 
     tracemalloc.stop()
     under_test.close()
     figures = under_test.figures
-    assert figures.packets_in > PACKETS / 20 and figures.strangers > PACKETS / 10 and figures.malformed > PACKETS / 50
+    assert figures.packets_in > PACKETS / 40 and figures.strangers > PACKETS / 10 and figures.malformed > PACKETS / 50
     assert ear.heard_bytes <= 8000 * (PACKETS * 0.005 + stream.MOST_AHEAD_S)
     assert grown < GROWTH_BYTES and rss_grown < GROWTH_RSS_BYTES
 
