@@ -51,7 +51,7 @@ class CallMedia:
         sip_host: str,
         sound: Sound,
         events: MediaEvents,
-        srtp: SrtpUse = "off",
+        srtp: SrtpUse = "optional",
     ) -> None:
         self.stream: RtpStream | None = None
         self._node = node
