@@ -8,6 +8,7 @@ import random
 import struct
 import time
 import tracemalloc
+from collections import deque
 from collections.abc import Callable
 
 import psutil
@@ -41,6 +42,7 @@ class Wire:
     def __init__(self, number: int) -> None:
         self.number = number
         self.next: tuple[bytes, tuple[str, int]] = (b"", PHONE)
+        self.sent: deque[bytes] = deque(maxlen=50)
 
     def fileno(self) -> int:
         return self.number
@@ -49,6 +51,7 @@ class Wire:
         return self.next
 
     def sendto(self, data: bytes, _: tuple[str, int]) -> int:
+        self.sent.append(data)
         return len(data)
 
 
