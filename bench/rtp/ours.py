@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import sys
+from collections.abc import Iterator
 
 import uvloop
 
 from bench.rtp import wire
 from edge_bridge.media.audio import CallAudio
 from edge_bridge.media.rtp.pacer import Pacer
-from edge_bridge.media.rtp.ports import bind_pair
+from edge_bridge.media.rtp.ports import PortPair, bind_pair
 from edge_bridge.media.rtp.sdp import Agreement
 from edge_bridge.media.rtp.stream import RtpStream
 from edge_bridge.media.server import MediaServer
 from edge_bridge.media.stream import MediaStream
 from process.punctuality import AUDIO_PRIORITY, make_punctual
 
-FIRST_PORT = 20_000
+PORTS = range(20_000, 60_000, 2)
 
 
 class Owner:
@@ -43,10 +45,10 @@ async def serve() -> None:
     gc.set_threshold(20_000, 20, 50)  # as the worker has it
     wire.tell("ready")
     ports = await asyncio.to_thread(wire.read, list[int])
-    pacer = Pacer()
+    pacer, pairs = Pacer(), _free_pairs()
     calls: list[wire.Call] = []
     for number, phone in enumerate(ports):
-        pair = bind_pair(wire.HOST, FIRST_PORT + 2 * number)
+        pair = next(pairs)
         audio = CallAudio()
         stream = RtpStream(pair, audio, lambda _: None)
         stream.agree(
@@ -59,6 +61,12 @@ async def serve() -> None:
         calls.append(wire.Call(pair.port, url, token))
     wire.tell(calls)
     await asyncio.to_thread(sys.stdin.buffer.readline)  # until it is closed
+
+
+def _free_pairs() -> Iterator[PortPair]:
+    for port in PORTS:
+        with contextlib.suppress(OSError):  # another program's
+            yield bind_pair(wire.HOST, port)
 
 
 def main() -> None:
