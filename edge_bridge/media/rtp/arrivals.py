@@ -1,18 +1,21 @@
 """Reads the sockets of all calls of an event loop.
 
 A wakeup for each packet is what a call's audio costs most, once there are many: 60 calls are 3,000 a second, each with
-caches that another process has emptied. So with many calls what has arrived is read every 3 ms, all of it in one go,
-which takes a fifth off a call's cost and adds 1.5 ms to the way of its audio. With few calls each packet is read as it
+caches that another process has emptied. So with many calls what has arrived is read every 4 ms, all of it in one go,
+which takes a quarter off a call's cost and adds 2 ms to the way of its audio. With few calls each packet is read as it
 arrives.
 """
 
 import asyncio
+import os
 import select
 import time
 from collections.abc import Callable
 from typing import ClassVar
 
-GATHER_S = 0.003
+from edge_bridge.media.rtp import timers
+
+GATHER_S = 0.004  # a fifth of a frame: every fifth time is a frame's, too
 MANY_SOCKETS = 16  # two a call
 MOST_ROUNDS = 8  # so many packets of one socket before others get their turn
 
@@ -28,7 +31,7 @@ class Arrivals:
         self._loop = loop
         self._reads: dict[int, Read] = {}
         self._epoll: select.epoll | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = -1  # while there are many
 
     @classmethod
     def of(cls, loop: asyncio.AbstractEventLoop) -> "Arrivals":
@@ -44,9 +47,10 @@ class Arrivals:
             self._loop.add_reader(self._epoll.fileno(), self._run)
         self._reads[descriptor] = read
         self._epoll.register(descriptor, select.EPOLLIN)
-        if self._timer is None and len(self._reads) >= MANY_SOCKETS:
+        if self._timer < 0 and len(self._reads) >= MANY_SOCKETS:
             self._loop.remove_reader(self._epoll.fileno())
-            self._timer = self._loop.call_later(GATHER_S, self._run_again)
+            self._timer = timers.periodic(GATHER_S)
+            self._loop.add_reader(self._timer, self._gather)
 
     def remove(self, descriptor: int) -> None:
         del self._reads[descriptor]
@@ -54,9 +58,10 @@ class Arrivals:
         if epoll is None:
             return
         epoll.unregister(descriptor)
-        if self._timer is not None and len(self._reads) < MANY_SOCKETS:
-            self._timer.cancel()
-            self._timer = None
+        if self._timer >= 0 and len(self._reads) < MANY_SOCKETS:
+            self._loop.remove_reader(self._timer)
+            os.close(self._timer)
+            self._timer = -1
             self._loop.add_reader(epoll.fileno(), self._run)
         if not self._reads:
             self._loop.remove_reader(epoll.fileno())
@@ -64,9 +69,9 @@ class Arrivals:
             self._epoll = None
             self._of_loops.pop(self._loop, None)
 
-    def _run_again(self) -> None:
-        self._timer = self._loop.call_later(GATHER_S, self._run_again)
-        self._run()
+    def _gather(self) -> None:
+        if timers.times_over(self._timer):
+            self._run()
 
     def _run(self) -> None:
         now, reads = time.monotonic(), self._reads

@@ -1,17 +1,15 @@
 """The one clock of all calls: a tick every 20 ms, from which each of them sends its packet.
 
-It is the kernel's timer (timerfd), which keeps its own pace to the microsecond: an event loop's is rounded to a
-millisecond, and a listener's jitter buffer sees it. A loop that was busy catches up with packets sent back to back, up
-to a few; beyond that the time is lost, and timestamps say so.
+A loop that was busy catches up with packets sent back to back, up to a few; beyond that the time is lost, and
+timestamps say so.
 """
 
 import asyncio
-import ctypes
 import os
-import sys
 import time
 from typing import Protocol
 
+from edge_bridge.media.rtp import timers
 from process import logs
 
 log = logs.get(__name__)
@@ -23,30 +21,6 @@ CATCH_UP_FRAMES = 3
 class Ticked(Protocol):
     def tick(self, now: float, skipped: int) -> None:
         """20 ms are over, after ``skipped`` times 20 ms that nobody noticed."""
-
-
-class _TimerSpec(ctypes.Structure):
-    """``struct itimerspec``."""
-
-    _fields_ = (
-        ("every_s", ctypes.c_long),
-        ("every_ns", ctypes.c_long),
-        ("first_s", ctypes.c_long),
-        ("first_ns", ctypes.c_long),
-    )
-
-
-def _frame_timer() -> int:
-    """A descriptor that is readable once 20 ms are over: read, it gives how often they were. Python has these from
-    3.13 on. Raises OSError.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    descriptor: int = libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
-    frame_ns = int(FRAME_S * 1e9)
-    spec = _TimerSpec(0, frame_ns, 0, frame_ns)
-    if descriptor < 0 or libc.timerfd_settime(descriptor, 0, ctypes.byref(spec), None) < 0:
-        raise OSError(ctypes.get_errno(), "no timer")
-    return descriptor
 
 
 class Pacer:
@@ -62,7 +36,7 @@ class Pacer:
         self._ticked[one] = None
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-            self._timer = _frame_timer()
+            self._timer = timers.periodic(FRAME_S)
             self._loop.add_reader(self._timer, self._run)
 
     def remove(self, one: Ticked) -> None:
@@ -74,9 +48,8 @@ class Pacer:
             self._loop = None
 
     def _run(self) -> None:
-        try:
-            missed = int.from_bytes(os.read(self._timer, 8), sys.byteorder) - 1
-        except BlockingIOError:
+        missed = timers.times_over(self._timer) - 1
+        if missed < 0:
             return
         now = time.monotonic()
         skipped = missed if missed > CATCH_UP_FRAMES else 0
