@@ -75,7 +75,7 @@ class Arrivals:
 
     def _run(self) -> None:
         now, reads = time.monotonic(), self._reads
-        for _ in range(MOST_ROUNDS):
+        for _ in range(MOST_ROUNDS if self._timer >= 0 else 1):
             epoll = self._epoll
             ready = () if epoll is None else epoll.poll(0)
             for descriptor, _ in ready:
