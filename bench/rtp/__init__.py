@@ -112,7 +112,8 @@ async def _take(endpoint: str, count: int) -> Taken:
 
 
 class _Program:
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, module: str, process: asyncio.subprocess.Process) -> None:
+        self._module = module
         self._process = process
         self.pid = process.pid
 
@@ -121,8 +122,13 @@ class _Program:
         self._process.stdin.write(msgspec.json.encode(message) + b"\n")
 
     async def read(self, kind: type[T]) -> T:
+        """The program's next line. Raises RuntimeError when it ended instead."""
         assert self._process.stdout is not None
         line = await asyncio.wait_for(self._process.stdout.readline(), START_WITHIN_S)
+        if not line.endswith(b"\n"):
+            raise RuntimeError(
+                f"{self._module} ended with status {await self._process.wait()} and said {len(line)} bytes"
+            )
         return msgspec.json.decode(line, type=kind)
 
 
@@ -131,7 +137,7 @@ async def _program(module: str) -> AsyncIterator[_Program]:
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, stdin=pipe, stdout=pipe, limit=1 << 26)
     try:
-        yield _Program(process)
+        yield _Program(module, process)
     finally:
         assert process.stdin is not None
         process.stdin.close()  # the end of each of them
