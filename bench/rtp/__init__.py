@@ -60,9 +60,9 @@ async def run(runs: int, counts: Sequence[int] = COUNTS) -> list[Figure]:
 
 def _figures(count: int, ours: list[Taken], plain: list[Taken]) -> list[Figure]:
     what = f"{count} calls:"
-    inward = [age for one in ours for age in one.handlers.inward]
-    outward = [age for one in ours for age in one.phones.outward]
-    jitter = [off for one in ours for off in one.phones.jitter]
+    inward = [age for one in ours for age in wire.all_ms(one.handlers.inward)]
+    outward = [age for one in ours for age in wire.all_ms(one.phones.outward)]
+    jitter = [off for one in ours for off in wire.all_ms(one.phones.jitter)]
     cost, yardstick = (statistics.median(one.cpu for one in some) for some in (ours, plain))
     lost = max(abs(1 - one.phones.received / one.phones.sent) for one in ours)
     return [
@@ -135,7 +135,7 @@ class _Program:
 @contextlib.asynccontextmanager
 async def _program(module: str) -> AsyncIterator[_Program]:
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, stdin=pipe, stdout=pipe, limit=1 << 26)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, stdin=pipe, stdout=pipe)
     try:
         yield _Program(module, process)
     finally:

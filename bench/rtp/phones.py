@@ -54,8 +54,9 @@ class Phone:
             if not last or not begin_ns <= arrived < end_ns or len(data) != HEADER_BYTES + wire.FRAME_BYTES:
                 continue
             into.received += 1
-            into.jitter.append(abs(arrived - last - wire.FRAME_S * 1e9) / 1e6)
-            into.outward.extend(wire.ages_ms(data[HEADER_BYTES:], arrived))
+            wire.add(into.jitter, abs(arrived - last - wire.FRAME_S * 1e9) / 1e6)
+            for age in wire.ages_ms(data[HEADER_BYTES:], arrived):
+                wire.add(into.outward, age)
 
 
 def main() -> None:
@@ -66,7 +67,7 @@ def main() -> None:
     make_punctual(PRIORITY)
     for phone, call in zip(phones, window.calls, strict=True):
         phone.to = (wire.HOST, call.rtp_port)
-    samples = wire.PhoneSamples([], [], 0, 0)
+    samples = wire.PhoneSamples({}, {}, 0, 0)
     moments, began = random.Random(SEED), time.time()
     due = [(began + moments.random() * wire.FRAME_S, number) for number in range(count)]
     heapq.heapify(due)
