@@ -16,16 +16,25 @@ BENCHES = {
     "events": "the outbox and its relay: speed, fairness, latency (about a minute)",
     "knative": "the local Knative runtime beside a measured cluster (about 4 minutes)",
     "gate": "what the SIP gate costs a caller, alone and under a flood (about 5 minutes)",
+    "rtp": "what a call's audio costs and how late it is, beside a plain asyncio endpoint (about 3 minutes)",
     "chaos": "calls while processes die and the engine misbehaves: is any order lost, invented or doubled (hours)",
 }
 """What ``bench.NAME`` measures.
 
-Each has ``run(runs) -> list[Figure]``, which for chaos takes more, and its further ``CONDITIONS``.
+Each has ``run(runs) -> list[Figure]``, which for rtp and chaos takes more, and its further ``CONDITIONS``.
 """
 
 
-def run(name: str, json_file: Path | None, runs: int, faults: Sequence[str] = (), seed: int | None = None) -> int:
-    """Measure ``name`` and show it; without a name, say what there is. ``faults`` and ``seed`` are for ``chaos``.
+def run(
+    name: str,
+    json_file: Path | None,
+    runs: int,
+    faults: Sequence[str] = (),
+    seed: int | None = None,
+    counts: Sequence[int] = (),
+) -> int:
+    """Measure ``name`` and show it; without a name, say what there is. ``faults`` and ``seed`` are for ``chaos``,
+    ``counts`` of calls for ``rtp``.
 
     Exit status 0 when every figure reached what it must, 1 when one missed it, 2 for an unknown name.
     """
@@ -52,6 +61,11 @@ def run(name: str, json_file: Path | None, runs: int, faults: Sequence[str] = ()
     elif faults or seed is not None:
         console.print(f"bench {name}: --faults and --seed are for chaos")
         return 2
+    if counts and name != "rtp":
+        console.print(f"bench {name}: --calls is for rtp")
+        return 2
+    if counts:
+        options = {"counts": counts}
     figures: list[report.Figure] = asyncio.run(bench.run(runs, **options))
     report.show(f"alloresto bench {name}", figures, console, bench.CONDITIONS)
     if json_file is not None:

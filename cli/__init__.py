@@ -111,17 +111,22 @@ def seed(
 @app.command()
 def bench(
     name: Annotated[
-        str, typer.Argument(help="call, events, knative, gate or chaos; without a name, says what each measures.")
+        str, typer.Argument(help="call, events, knative, gate, rtp or chaos; without a name, says what each measures.")
     ] = "",
     json: JsonOption = None,
     runs: Annotated[int, typer.Option(min=1, max=200, help="Starts from zero pods; with chaos, of each fault.")] = 12,
     faults: Annotated[str, typer.Option(help="With chaos: only these, with commas between.")] = "",
     seed: Annotated[int | None, typer.Option(help="With chaos: of the moments and the order of the faults.")] = None,
+    calls: Annotated[str, typer.Option(help="With rtp: how many at once, with commas between.")] = "",
 ) -> None:
     """Measure, print the table, and say under which conditions."""
     from bench import run
 
-    raise typer.Exit(run(name, json, runs, [one for one in faults.split(",") if one], seed))
+    try:
+        counts = [int(one) for one in calls.split(",") if one]
+    except ValueError:
+        raise typer.BadParameter("--calls: expected numbers such as 20,60") from None
+    raise typer.Exit(run(name, json, runs, [one for one in faults.split(",") if one], seed, counts))
 
 
 @app.command()

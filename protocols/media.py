@@ -10,7 +10,7 @@ of the message is made once a stream. Decoding is one pass of msgspec into a tag
 
 from __future__ import annotations
 
-from base64 import b64encode
+from binascii import b2a_base64
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
@@ -264,7 +264,7 @@ class BridgeStream:
             self._media_head
             + b'%d","media":{"track":"inbound","chunk":"%d","timestamp":"%d","payload":"'
             % (self._sequence, self.chunk, timestamp_ms)
-            + b64encode(audio)
+            + b2a_base64(audio, newline=False)
             + b'"}}'
         )
 
@@ -295,7 +295,7 @@ class HandlerStream:
 
     def media(self, audio: bytes) -> bytes:
         """The assistant's µ-law audio, at most MAX_AUDIO_BYTES, to be played after what was sent before."""
-        return self._media_head + b64encode(audio) + b'"}}'
+        return self._media_head + b2a_base64(audio, newline=False) + b'"}}'
 
     def mark(self, name: str) -> bytes:
         return _encode({"event": "mark", "streamSid": self.stream_sid, "mark": {"name": name}})

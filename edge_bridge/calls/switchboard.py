@@ -121,7 +121,7 @@ class Switchboard:
             self._rtp.ports.give_back(pair)
             return audio
         media = self._media[handle] = CallMedia(self._rtp, pair, invite.source_host, audio, self._media_events(handle))
-        return Terms(self._rtp.host, pair.port, media.ice)
+        return Terms(self._rtp.host, pair.port, media.ice, line.trunk.srtp)
 
     def _phone(self, handle: Handle, line: LineEntry, source_host: str) -> SipPhone:
         signallers = self.signallers

@@ -51,7 +51,9 @@ def account_config(place: Place) -> Any:
     config.mediaConfig.transportConfig.boundAddress = LOOPBACK
     config.mediaConfig.streamKaEnabled = False
     config.mediaConfig.lockCodecEnabled = False
-    config.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_DISABLED
+    # pjsip encrypts nothing (see ``media.rtp.srtp``), but with SRTP disabled it takes no offer of RTP/SAVP.
+    config.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_OPTIONAL
+    config.mediaConfig.srtpOpt.keyings.append(pj.PJMEDIA_SRTP_KEYING_SDES)
     config.mediaConfig.srtpSecureSignaling = 0
     config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_OPTIONAL
     config.natConfig.contactRewriteUse = 0

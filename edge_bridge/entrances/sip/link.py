@@ -9,6 +9,7 @@ import socket
 
 import msgspec
 
+from domain.trunks import Srtp
 from edge_bridge.entrances.sip.signals import Handle, Invite
 from edge_bridge.media.rtp.ice import IceLite
 from edge_bridge.media.rtp.sdp import Agreement
@@ -108,6 +109,7 @@ class Take(msgspec.Struct, frozen=True, tag="take"):
     host: str
     port: int
     ice: IceLite
+    srtp: Srtp
 
 
 class Refuse(msgspec.Struct, frozen=True, tag="refuse"):

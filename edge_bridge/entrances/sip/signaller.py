@@ -87,10 +87,10 @@ class Signaller:
         match link.to_signaller.decode(packet):
             case link.Hello():
                 self._greet()
-            case link.Take(handle, host, port, ice):
+            case link.Take(handle, host, port, ice, srtp):
                 if handle in endpoint.held:
                     settled, seen = partial(self._agreed, handle), partial(self._seen, handle)
-                    media = self._media[handle] = Description(host, port, ice, settled, seen)
+                    media = self._media[handle] = Description(host, port, ice, settled, seen, srtp)
                     endpoint.decide(handle, media)
             case link.Refuse(handle, status):
                 endpoint.decide(handle, Refusal(status))

@@ -175,8 +175,8 @@ class Signallers:
         except Exception:
             log.exception("an INVITE was lost")
         match decision:
-            case Terms(host, port, ice):
-                self._tell(handle, link.Take(handle, host, port, ice))
+            case Terms(host, port, ice, srtp):
+                self._tell(handle, link.Take(handle, host, port, ice, srtp))
             case Refusal(status):
                 self._tell(handle, link.Refuse(handle, status))
             case None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import unquote
 
+from domain.trunks import Srtp
 from edge_bridge.media.rtp.ice import IceLite
 
 # Compiled into the public pjsua2 wheel (PJSUA_MAX_CALLS): the fifth INVITE gets 486 from pjsip itself.
@@ -79,11 +80,13 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Take the call, with its audio here: the address that SDP names, RTP's port, our ICE credentials."""
+    """Take the call, with its audio here: the address that SDP names, RTP's port, our ICE credentials, and whether it
+    is to be encrypted."""
 
     host: str
     port: int
     ice: IceLite
+    srtp: Srtp
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ it waits for nobody.
 
 from collections.abc import Callable
 
+from domain.trunks import Srtp
 from edge_bridge.media.rtp import sdp
 from edge_bridge.media.rtp.ice import IceLite
 from edge_bridge.media.rtp.packets import PCMA
@@ -18,26 +19,34 @@ class Description:
     """
 
     def __init__(
-        self, host: str, port: int, ice: IceLite, settled: Callable[[sdp.Agreement], None], seen: Callable[[], None]
+        self,
+        host: str,
+        port: int,
+        ice: IceLite,
+        settled: Callable[[sdp.Agreement], None],
+        seen: Callable[[], None],
+        srtp: Srtp = "off",
     ) -> None:
         self.in_force: sdp.Agreement | None = None
         self.seen = seen
         self._speaker = sdp.Speaker(host, port)
         self._ice = ice
         self._settled = settled
+        self._srtp = srtp
         self._described: sdp.Agreement | None = None
 
     def describe(self, offer: str) -> str:
         self._described = None
-        if not offer:
-            return self._speaker.offer()
+        if not offer:  # ours would be a plain one, and pjsip reads the answer to it
+            return self._speaker.offer() if self._srtp != "required" else self._speaker.refusal([])
         try:
             media = sdp.parse(offer)
         except sdp.SdpError as error:
             log.info("an offer can't be read", why=str(error))
             return self._speaker.refusal([])
         try:
-            index, self._described = sdp.choose(media, self._ice)
+            before = self.in_force.keys if self.in_force is not None else None
+            index, self._described = sdp.choose(media, self._ice, self._srtp, before)
         except sdp.SdpError:
             return self._speaker.refusal(media)
         return self._speaker.answer(media, index, self._described)

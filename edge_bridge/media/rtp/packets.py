@@ -9,6 +9,7 @@ MAX_PACKET_BYTES = 2048
 VERSION = 2
 PCMU, PCMA, COMFORT_NOISE = 0, 8, 13  # static payload types (RFC 3551, RFC 3389)
 
+_BARE = VERSION << 6  # the first byte without padding, extension and contributing sources
 _HEADER = struct.Struct(">BBHII")
 _EXTENSION = struct.Struct(">xxH")
 _ALL = bytes(range(256))
@@ -34,27 +35,27 @@ def parse(data: bytes) -> RtpPacket | None:
     if size < HEADER_BYTES:
         return None
     first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
+    if first == _BARE:  # nearly all
+        return RtpPacket(second & 0x7F, second > 0x7F, sequence, timestamp, ssrc, data[HEADER_BYTES:])
     if first >> 6 != VERSION:
         return None
-    begin = HEADER_BYTES
-    if first & 0x3F:  # padding, an extension or contributing sources: rare
-        begin += 4 * (first & 0x0F)
-        if first & 0x10:
-            if begin + 4 > size:
-                return None
-            begin += 4 + 4 * _EXTENSION.unpack_from(data, begin)[0]
-        if first & 0x20:
-            padding = data[-1]
-            if not padding:
-                return None
-            size -= padding
-        if begin > size:
+    begin = HEADER_BYTES + 4 * (first & 0x0F)
+    if first & 0x10:
+        if begin + 4 > size:
             return None
+        begin += 4 + 4 * _EXTENSION.unpack_from(data, begin)[0]
+    if first & 0x20:
+        padding = data[-1]
+        if not padding:
+            return None
+        size -= padding
+    if begin > size:
+        return None
     return RtpPacket(second & 0x7F, second > 0x7F, sequence, timestamp, ssrc, data[begin:size])
 
 
 def build(payload_type: int, marker: bool, sequence: int, timestamp: int, ssrc: int, payload: bytes) -> bytes:
-    return _HEADER.pack(0x80, payload_type | 0x80 if marker else payload_type, sequence, timestamp, ssrc) + payload
+    return _HEADER.pack(_BARE, payload_type | 0x80 if marker else payload_type, sequence, timestamp, ssrc) + payload
 
 
 def is_rtcp(data: bytes) -> bool:

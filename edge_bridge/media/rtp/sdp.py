@@ -1,7 +1,10 @@
 """SDP (RFC 8866) in the offer/answer model (RFC 3264), as far as one G.711 audio stream needs it.
 
 What comes is anybody's text: its size, its lines and its media are bounded, and nothing of it is repeated but payload
-numbers and protocol names of a known form. Encryption and every media line but one are declined.
+numbers and protocol names of a known form. Every media line but one is declined.
+
+A line is secure where it carries a key that we can answer, be it offered as RTP/SAVP or, by those who would do without
+(RFC 8643), as RTP/AVP.
 """
 
 import ipaddress
@@ -12,6 +15,8 @@ from typing import Literal
 
 import msgspec
 
+from domain.trunks import Srtp
+from edge_bridge.media.rtp import srtp
 from edge_bridge.media.rtp.ice import IceLite
 from edge_bridge.media.rtp.packets import COMFORT_NOISE, PCMA, PCMU
 
@@ -26,6 +31,8 @@ PTIME_MS = 20
 
 _MEDIA = re.compile(r"^([a-z]{1,16}) (\d{1,5})(?:/\d{1,3})? ([A-Za-z0-9/]{1,32})((?: [!-~]{1,32}){1,64})$")
 _PLAIN = ("RTP/AVP", "RTP/AVPF")
+_SECURE = ("RTP/SAVP", "RTP/SAVPF")
+MAX_KEYS = 16  # of one media line
 _NAMES: dict[int, Codec] = {PCMU: "PCMU", PCMA: "PCMA"}
 _BY_NAME: dict[str, Codec] = {"PCMU/8000": "PCMU", "PCMA/8000": "PCMA"}
 _NOWHERE = ("0.0.0.0", "::")
@@ -49,6 +56,7 @@ class Agreement(msgspec.Struct, frozen=True):
     rtcp_mux: bool
     held: bool
     ice: IceLite | None = None  # where the far end speaks it
+    keys: srtp.Keys | None = None  # None: plain RTP
 
 
 @dataclass(slots=True)
@@ -65,6 +73,7 @@ class MediaLine:
     rtcp: str = ""
     rtcp_mux: bool = False
     ice: bool = False
+    offered_keys: list[srtp.Offered] = field(default_factory=list)
 
     @property
     def codecs(self) -> list[tuple[int, Codec]]:
@@ -81,7 +90,12 @@ class MediaLine:
 
     @property
     def is_usable(self) -> bool:
-        return self.kind == "audio" and self.port != 0 and self.transport in _PLAIN and bool(self.codecs)
+        known = self.transport in _PLAIN or self.transport in _SECURE
+        return self.kind == "audio" and self.port != 0 and known and bool(self.host) and bool(self.codecs)
+
+    @property
+    def is_plain(self) -> bool:
+        return self.transport in _PLAIN
 
     def _name(self, number: int) -> str:
         """Of an rtpmap, or of the static payload type; in capitals, without the number of channels."""
@@ -152,6 +166,10 @@ def _attribute(line: MediaLine, value: str) -> None:
         line.direction = value
     elif value == "rtcp-mux":
         line.rtcp_mux = True
+    elif name == "crypto":
+        offered = srtp.parse(rest)
+        if offered is not None and len(line.offered_keys) < MAX_KEYS:
+            line.offered_keys.append(offered)
     elif name == "ice-ufrag":
         line.ice = True
     elif name == "rtcp":
@@ -162,18 +180,30 @@ def _attribute(line: MediaLine, value: str) -> None:
             line.names[int(number)] = codec.strip().upper()
 
 
-def choose(media: list[MediaLine], ice: IceLite | None = None) -> tuple[int, Agreement]:
-    """The first usable audio line, its index, and what is agreed when it is answered. ``ice``: our credentials.
+def choose(
+    media: list[MediaLine],
+    ice: IceLite | None = None,
+    use: Srtp = "off",
+    before: srtp.Keys | None = None,
+) -> tuple[int, Agreement]:
+    """The audio line to answer, its index, and what is agreed when it is answered: the first secure one, or where
+    ``use`` lets it be the first plain one. ``ice``: our credentials; ``before``: the keys in force.
 
     Raises SdpError.
     """
-    for index, line in enumerate(media):
-        if line.is_usable and line.host:
-            return index, _agreement(line, ice if line.ice else None)
+    usable = [(index, line) for index, line in enumerate(media) if line.is_usable]
+    if use != "off":
+        for index, line in usable:
+            if line.offered_keys:  # in the order that the far end prefers
+                return index, _agreement(line, ice, line.offered_keys[0].accept(before))
+    if use != "required":
+        for index, line in usable:
+            if line.is_plain:
+                return index, _agreement(line, ice, None)
     raise SdpError("no audio that we speak")
 
 
-def _agreement(line: MediaLine, ice: IceLite | None) -> Agreement:
+def _agreement(line: MediaLine, ice: IceLite | None, keys: srtp.Keys | None) -> Agreement:
     payload_type, codec = line.codecs[0]
     somewhere = line.host not in _NOWHERE
     return Agreement(
@@ -184,7 +214,8 @@ def _agreement(line: MediaLine, ice: IceLite | None) -> Agreement:
         rtcp=_rtcp_address(line) if somewhere else None,
         rtcp_mux=line.rtcp_mux,
         held=not somewhere or line.direction in ("sendonly", "inactive"),
-        ice=ice,
+        ice=ice if line.ice else None,
+        keys=keys,
     )
 
 
@@ -229,6 +260,8 @@ class Speaker:
             if line.has_comfort_noise:
                 lines.append(f"a=rtpmap:{COMFORT_NOISE} CN/8000")
             lines += self._common(agreed.event_type)
+            if agreed.keys is not None:
+                lines.append(agreed.keys.sdp())
             if agreed.rtcp_mux:
                 lines.append("a=rtcp-mux")
             if agreed.ice is not None:

@@ -17,11 +17,13 @@ import msgspec
 
 from edge_bridge.media.audio import SILENCE, Sound
 from edge_bridge.media.rtp import dtmf, ice, packets, rtcp
+from edge_bridge.media.rtp.arrivals import Arrivals
 from edge_bridge.media.rtp.jitter import ReorderBuffer
 from edge_bridge.media.rtp.packets import ALAW_OF_ULAW, COMFORT_NOISE, MAX_PACKET_BYTES, ULAW_OF_ALAW
 from edge_bridge.media.rtp.ports import PortPair
 from edge_bridge.media.rtp.sdp import Agreement
 from edge_bridge.media.rtp.sources import Address, SourceRule, is_behind_nat
+from edge_bridge.media.rtp.srtp import Index, Keys, Protection
 from edge_bridge.settings import Network
 
 FRAME_S = 0.02
@@ -49,6 +51,9 @@ class StreamState(msgspec.Struct, frozen=True):
     remote: Address
     latched: bool
     latch_host: str  # where the INVITE came from, when the far end is behind NAT
+    rollovers: int = 0  # of our sequence numbers under the keys in force
+    heard: Index | None = None  # the far end's last packet, under the same
+    reports_sent: int = 0
 
 
 @dataclass(slots=True)
@@ -59,7 +64,7 @@ class Figures:
     packets_out: int = 0
     strangers: int = 0  # datagrams from elsewhere than the SDP says
     unagreed: int = 0  # packets of a payload type that was not in the answer
-    malformed: int = 0
+    malformed: int = 0  # no RTP; with SRTP also packets of another key, and those that came before
     flooded: int = 0
     rtt_s: float | None = None
     far_reported: bool = False
@@ -82,11 +87,12 @@ class RtpStream:
         self.figures = Figures()
         self.agreement: Agreement | None = None
         self._pair = pair
+        self._receive = pair.rtp.recvfrom
         self._sound = sound
         self._pressed = pressed
         self._peers = peers
         self._nat_networks = nat_networks
-        self._loop = asyncio.get_running_loop()
+        self._arrivals = Arrivals.of(asyncio.get_running_loop())
         self._rule = SourceRule(("", 0))
         self._source: object = None  # the last admitted sender, as the socket gives it
         self._ssrc = secrets.randbits(32)
@@ -107,8 +113,11 @@ class RtpStream:
         self._begun = False  # the far end has ever wanted to hear us
         self._ticks = 0
         self._closed = False
-        self._loop.add_reader(pair.rtp.fileno(), self._readable)
-        self._loop.add_reader(pair.rtcp.fileno(), self._rtcp_readable)
+        self._protection: Protection | None = None
+        self._rollovers = 0
+        self._rollovers_before = 0  # of the far end's sequence numbers, when the keys in force came
+        self._arrivals.add(pair.rtp.fileno(), self._read_rtp)
+        self._arrivals.add(pair.rtcp.fileno(), self._read_rtcp)
 
     @classmethod
     def resume(
@@ -128,6 +137,13 @@ class RtpStream:
         stream._rule.waiting = bool(state.latch_host) and not state.latched
         stream._heard_until = time.monotonic()
         stream._begun = stream._signed = True
+        keys = state.agreement.keys
+        if keys is not None:
+            ours = Index(state.ssrc, state.rollovers << 16 | state.sequence)
+            stream._rollovers = state.rollovers
+            stream._protection = Protection.resume(keys, ours, state.heard, state.reports_sent)
+        if state.heard is not None:
+            stream._reception = rtcp.Reception(state.heard.ssrc, state.heard.packet + 1, state.heard.packet)
         return stream
 
     def state(self) -> StreamState | None:
@@ -135,8 +151,24 @@ class RtpStream:
         agreed, rule = self.agreement, self._rule
         if agreed is None:
             return None
-        latched = bool(rule.latch_host) and not rule.waiting
-        return StreamState(self._ssrc, self._sequence, self._timestamp, agreed, rule.remote, latched, rule.latch_host)
+        return StreamState(
+            ssrc=self._ssrc,
+            sequence=self._sequence,
+            timestamp=self._timestamp,
+            agreement=agreed,
+            remote=rule.remote,
+            latched=bool(rule.latch_host) and not rule.waiting,
+            latch_host=rule.latch_host,
+            rollovers=self._rollovers,
+            heard=self._last_heard(),
+            reports_sent=0 if self._protection is None else self._protection.reports_sent,
+        )
+
+    def _last_heard(self) -> Index | None:
+        reception = self._reception
+        if reception is None:
+            return None
+        return Index(reception.ssrc, max(reception.highest - (self._rollovers_before << 16), 0))
 
     # --- What SIP settles ------------------------------------------------------------------------------------
 
@@ -147,6 +179,7 @@ class RtpStream:
             self._heard_until = time.monotonic()
             self._signed_at = time.monotonic()
         self.agreement = agreement
+        self._secure(agreement.keys, None if before is None else before.keys)
         self._begun = self._begun or not agreement.held
         self._marker = True
         remote = agreement.remote
@@ -154,6 +187,15 @@ class RtpStream:
             latch_host = sip_host if is_behind_nat(remote[0], sip_host, self._nat_networks) else ""
             self._rule = SourceRule(remote, latch_host=latch_host, peers=self._peers)
             self._source = None
+
+    def _secure(self, keys: Keys | None, before: Keys | None) -> None:
+        """Other keys, other counters: both begin anew."""
+        if keys is None:
+            self._protection = None
+        elif not keys.same_context(before):
+            self._protection = Protection(keys)
+            self._rollovers = 0
+            self._rollovers_before = 0 if self._reception is None else self._reception.highest >> 16
 
     def sign_of_life(self) -> None:
         """Something came by SIP."""
@@ -173,29 +215,29 @@ class RtpStream:
         if self._closed:
             return
         self._closed = True
-        self._loop.remove_reader(self._pair.rtp.fileno())
-        self._loop.remove_reader(self._pair.rtcp.fileno())
+        self._arrivals.remove(self._pair.rtp.fileno())
+        self._arrivals.remove(self._pair.rtcp.fileno())
         self._send_rtcp(rtcp.bye(self._ssrc))
 
     # --- In --------------------------------------------------------------------------------------------------
 
-    def _readable(self) -> None:
+    def _read_rtp(self, now: float) -> None:
         try:
-            data, source = self._pair.rtp.recvfrom(MAX_PACKET_BYTES)
+            data, source = self._receive(MAX_PACKET_BYTES)
         except OSError:  # gone again, or an ICMP error of what was sent
             return
         if source != self._source and not self._admits(source):
             if not self._answered_check(data, source, self._pair.rtp):
                 self.figures.strangers += 1
             return
-        now = time.monotonic()
         agreed = self.agreement
         if agreed is None:
             return
         if agreed.rtcp_mux and packets.is_rtcp(data):
             self._take_rtcp(data, now)
             return
-        packet = packets.parse(data)
+        plain = data if self._protection is None else self._protection.unprotect(data)
+        packet = None if plain is None else packets.parse(plain)
         if packet is None:
             if not self._answered_check(data, source, self._pair.rtp):
                 self.figures.malformed += 1
@@ -232,6 +274,7 @@ class RtpStream:
         reception = self._reception
         if reception is None or reception.ssrc != ssrc:
             reception = self._reception = rtcp.Reception(ssrc, sequence, sequence)
+            self._rollovers_before = 0
             self._order.restart()
         reception.arrived(sequence, timestamp, now)
         if kind == agreed.payload_type:
@@ -247,13 +290,15 @@ class RtpStream:
             self.figures.unagreed += 1
             sound = b""
         for ready in self._order.push(sequence, sound, now):
-            self._hear(ready, agreed, now)
+            if ready:
+                self._hear(ready, agreed, now)
 
     def _hear(self, sound: bytes, agreed: Agreement, now: float) -> None:
-        if not sound or agreed.held:
+        if agreed.held:
             return
         # Who is late by so much may be late by that again: from here on it is in time.
-        until = max(self._heard_until, now - FRAME_S) + len(sound) / SAMPLES_PER_S
+        until = self._heard_until if self._heard_until > now - FRAME_S else now - FRAME_S
+        until += len(sound) / SAMPLES_PER_S
         if until > now + MOST_AHEAD_S:
             self.figures.flooded += 1
             return
@@ -268,7 +313,8 @@ class RtpStream:
         if agreed is None or self._closed:
             return
         for ready in self._order.expire(now):
-            self._hear(ready, agreed, now)
+            if ready:
+                self._hear(ready, agreed, now)
         if now - self._heard_until > FILL_AFTER_S:
             self._heard_until = max(self._heard_until, now - 2 * FILL_AFTER_S) + FRAME_S
             self._sound.heard(SILENCE)
@@ -311,8 +357,12 @@ class RtpStream:
 
     def _send(self, payload_type: int, timestamp: int, payload: bytes) -> None:
         self._sequence = (self._sequence + 1) & 0xFFFF
+        if not self._sequence:
+            self._rollovers += 1
         packet = packets.build(payload_type, self._marker, self._sequence, timestamp, self._ssrc, payload)
         self._marker = False
+        if self._protection is not None:
+            packet = self._protection.protect(packet)
         try:
             self._pair.rtp.sendto(packet, self._rule.remote)
         except OSError:  # no route, a full buffer: a lost packet like any other
@@ -322,7 +372,7 @@ class RtpStream:
 
     # --- RTCP ------------------------------------------------------------------------------------------------
 
-    def _rtcp_readable(self) -> None:
+    def _read_rtcp(self, now: float) -> None:
         try:
             data, source = self._pair.rtcp.recvfrom(MAX_PACKET_BYTES)
         except OSError:
@@ -332,7 +382,7 @@ class RtpStream:
         if self.agreement is None or source[0] not in self._rtcp_hosts():
             self.figures.strangers += 1
             return
-        self._take_rtcp(data, time.monotonic())
+        self._take_rtcp(data, now)
 
     def _rtcp_hosts(self) -> tuple[str, ...]:
         """Its port may be anything behind NAT, and nothing is heard here."""
@@ -340,7 +390,8 @@ class RtpStream:
         return (self._rule.remote[0], agreed.rtcp[0] if agreed is not None and agreed.rtcp else "")
 
     def _take_rtcp(self, data: bytes, now: float) -> None:
-        reports = rtcp.parse(data)
+        plain = data if self._protection is None else self._protection.unprotect_report(data)
+        reports = None if plain is None else rtcp.parse(plain)
         if reports is None:
             self.figures.malformed += 1
             return
@@ -369,6 +420,8 @@ class RtpStream:
         latched = self._rule.latch_host and not self._rule.waiting
         to = (host, port if agreed.rtcp_mux else min(port + 1, 65_535)) if latched else agreed.rtcp
         sender = self._pair.rtp if agreed.rtcp_mux else self._pair.rtcp
+        if self._protection is not None:
+            data = self._protection.protect_report(data)
         try:
             sender.sendto(data, to)
         except OSError:

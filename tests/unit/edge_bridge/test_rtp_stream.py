@@ -65,9 +65,12 @@ class Phone:
         self.timestamp += step
         self.pair.rtp.sendto(packets.build(kind, marker, self.sequence, self.timestamp, self.ssrc, payload), self.to)
 
-    async def hears(self, timeout_s: float = WITHIN_S) -> packets.RtpPacket:
-        data = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.pair.rtp, 2048), timeout_s)
-        packet = packets.parse(data)
+    async def hears_raw(self, where: socket.socket | None = None, timeout_s: float = WITHIN_S) -> bytes:
+        receiving = asyncio.get_running_loop().sock_recv(where or self.pair.rtp, 2048)
+        return await asyncio.wait_for(receiving, timeout_s)
+
+    async def hears(self) -> packets.RtpPacket:
+        packet = packets.parse(await self.hears_raw())
         assert packet is not None
         return packet
 
