@@ -6,6 +6,7 @@ opened again by the other side. Dialogs are the gate's, and media does not pass 
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import pwd
 import re
@@ -125,7 +126,8 @@ class KamailioKeeper:
     def _write(self) -> None:
         assert self._certificates is not None
         folder, owner = self.folder, pwd.getpwnam(self._user) if self._user else None
-        written.write(folder, self._config, self._ports, self._secrets, self._certificates, self._trunks)
+        ports = dataclasses.replace(self._ports, tls=_free_tcp_port())
+        written.write(folder, self._config, ports, self._secrets, self._certificates, self._trunks)
         for path in (folder, *folder.iterdir()):
             if path.is_symlink():
                 continue
@@ -322,6 +324,12 @@ def _free_ports() -> tuple[int, int]:
             one.bind((written.LOOPBACK, 0))
         first, second = (int(one.getsockname()[1]) for one in sockets)
     return first, second
+
+
+def _free_tcp_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as one:
+        one.bind((written.LOOPBACK, 0))
+        return int(one.getsockname()[1])
 
 
 def _cannot_bind(host: str, port: int, kind: socket.SocketKind) -> OSError | None:

@@ -14,7 +14,7 @@ from tests.unit.edge_bridge.test_settings import settings
 
 pytestmark = pytest.mark.unit
 
-PORTS = written.Loopback(inner=15_001, asks=15_002, gate=15_003)
+PORTS = written.Loopback(inner=15_001, asks=15_002, gate=15_003, tls=15_004)
 FOLDER = Path("/run/node")
 KAMAILIO = {"REGISTRAR": "kamailio", "SIP_BIND_ADDRESS": "192.0.2.1"}
 
@@ -69,7 +69,7 @@ def test_it_listens_by_each_transport_and_tells_the_public_address() -> None:
 
 def test_without_a_certificate_nobody_reaches_its_tls_and_without_tcp_its_tcp() -> None:
     found = sockets(settings(**KAMAILIO, SIP_TCP="off"), only_ours=True)
-    assert [one for one in found if not one.startswith("udp")] == ["tls:127.0.0.1:15001 advertise 192.0.2.1:5061"]
+    assert [one for one in found if not one.startswith("udp")] == ["tls:127.0.0.1:15004 advertise 192.0.2.1:5061"]
 
 
 def test_peers_are_a_condition_and_nobody_is_one_by_default() -> None:

@@ -24,11 +24,13 @@ MAIN, NODE, SOURCES, TLS, RPC_SOCKET = "kamailio.cfg", "node.cfg", "sources.cfg"
 @dataclass(frozen=True, slots=True)
 class Loopback:
     """UDP ports of 127.0.0.1. ``inner`` and ``asks`` are Kamailio's: calls pass by the first; requests that begin
-    something of ours, and may need a name server, by the second. ``gate`` is the gate's."""
+    something of ours, and may need a name server, by the second. ``gate`` is the gate's; ``tls`` one of TCP, for the
+    TLS socket of a node without a certificate."""
 
     inner: int
     asks: int
     gate: int
+    tls: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def sockets(config: EdgeSettings, ports: Loopback, certificates: Certificates) -
         found += [f"{how}:{uri_host(bound)}:{port} advertise {uri_host(told)}:{port}" for how, port in transports]
     if certificates.only_ours:
         # Requests of ours can't leave by TLS without a socket of TLS. Nobody from outside reaches this one.
-        found.append(f"tls:{LOOPBACK}:{ports.inner} advertise {uri_host(config.own_address)}:{config.sip_tls_port}")
+        found.append(f"tls:{LOOPBACK}:{ports.tls} advertise {uri_host(config.own_address)}:{config.sip_tls_port}")
     return [*found, f"udp:{LOOPBACK}:{ports.inner}", f"udp:{LOOPBACK}:{ports.asks}"]
 
 
