@@ -4,9 +4,9 @@ import random
 
 import pytest
 
+from devstack.edge.raw_sip import RawSip, offer
 from tests.conftest import Database
 from tests.integration.edge_bridge.conftest import BUSY, Start
-from tests.integration.edge_bridge.raw_sip import RawSip, offer
 
 pytestmark = pytest.mark.integration
 

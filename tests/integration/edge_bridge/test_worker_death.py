@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from devstack.edge.bridge_process import BridgeProcess
+from devstack.edge.handler_app import HandlerApp
 from devstack.servers.embedded import EmbeddedValkey
 from devstack.servers.ports import free_port
 from edge_bridge.node.supervisor import LAST_WORDS_S
@@ -22,9 +24,7 @@ from stores.live import LiveCall
 from stores.redis import Redis, connect
 from tests.conftest import Database
 from tests.fakes.proxy import TcpProxy
-from tests.integration.edge_bridge.bridge_process import BridgeProcess
 from tests.integration.edge_bridge.conftest import BUSY, MESSAGE, Start, tone
-from tests.integration.edge_bridge.handler_app import HandlerApp
 from tests.integration.edge_bridge.late_offers import LateOffer, refused_late_offers
 
 pytestmark = pytest.mark.integration
