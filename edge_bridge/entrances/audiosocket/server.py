@@ -188,6 +188,8 @@ class AudioSocketCall(asyncio.Protocol):
         """The last frame, and the end of the connection within CLOSED_WITHIN_S whatever the peer does."""
         self._leaving = True
         self._identified()
+        if self._clock is not None:
+            self._clock.stop()  # a frame after the last one would be a write after the end
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -211,8 +213,6 @@ class AudioSocketCall(asyncio.Protocol):
 
     def hang_up(self) -> None:
         if not self._leaving:
-            if self._clock is not None:
-                self._clock.stop()
             self._leave(framing.HANG_UP)
 
     def transfer_address(self, target: str) -> str | None:
