@@ -72,6 +72,7 @@ class _Attack:
             async with KeptCalls(self._scene) as kept:
                 for name in targets:
                     await self._attack(name)
+                kept.end_watch()
                 lasted = time.monotonic() - began
                 left = await asyncio.to_thread(dialogs_left, self._scene.bridge)
                 heard = self._heard(kept)

@@ -20,11 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from devstack.edge.bridge_process import BridgeProcess
-from devstack.edge.handler_app import HandledCall, HandlerApp, serve_to_the_end
+from devstack.edge.handler_app import HandledCall, HandlerApp
 from devstack.edge.raw_sip import RawSip
 from devstack.servers.embedded import EmbeddedPostgres, EmbeddedValkey
 from devstack.servers.ports import free_port
 from domain.restaurant import Restaurant
+from protocols import call_lane
 from softphone.caller import Caller
 from stores import lines, restaurants
 from stores.ciphers import SipPasswordCipher
@@ -120,7 +121,11 @@ class Scene:
 
     async def behave(self, call: HandledCall) -> None:
         if not self.leaves_doors:
-            await serve_to_the_end(call)
+            await call.join()
+            while not call.stopped.done():
+                await asyncio.wait([call.stopped], timeout=call_lane.ALIVE_EVERY_S)
+                await call.line(call_lane.AliveLine())
+            await call.end("answered")
             return
         await call.accept()
         self.doors.put(Door(call))
@@ -207,6 +212,7 @@ class KeptCalls:
         self._stack = contextlib.AsyncExitStack()
         self._callers: list[Caller] = []
         self._watching: asyncio.Task[None] | None = None
+        self._ears: list[tuple[int, float]] = []  # how much each has heard, and since when no more
         self.gaps: list[float] = []  # longer than GAP_S, in seconds, in either direction
         self.late_looks: list[float] = []  # how long this process itself was kept from looking
 
@@ -232,6 +238,11 @@ class KeptCalls:
             await asyncio.gather(self._watching, return_exceptions=True)
         await self._stack.aclose()
 
+    def end_watch(self) -> None:
+        """What is not heard by now counts as a gap."""
+        now = time.monotonic()
+        self.gaps += [now - since for _, since in self._ears if now - since > GAP_S]
+
     @property
     def hung_up(self) -> int:
         return sum(caller.hung_up.is_set() for caller in self._callers)
@@ -247,7 +258,7 @@ class KeptCalls:
     async def _watch(self) -> None:
         """Both ways: packets at the callers, audio at the handlers."""
         pairs = list(zip(self._callers, self._scene.handler.calls, strict=False))
-        ears = [(0, time.monotonic())] * (2 * len(pairs))
+        ears = self._ears = [(0, time.monotonic())] * (2 * len(pairs))
         speech = tone(SAY_MS)
         said_until, looked = 0.0, time.monotonic()
         while True:

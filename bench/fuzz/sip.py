@@ -85,7 +85,7 @@ def sip(scene: Scene, chance: random.Random, budget: Budget) -> None:
 
 def _sent(scene: Scene, phone: RawSip, message: bytes) -> None:
     phone.send(message)
-    got = _settle(phone, ANSWER_WITHIN_S)
+    got = _settle(phone, CALL_WITHIN_S / 10 if phone.ip == PEER_HOST else ANSWER_WITHIN_S)
     if phone.ip != PEER_HOST:
         _count_stranger(scene, len(message), got)
 
@@ -230,7 +230,7 @@ def _settle(phone: RawSip, within_s: float) -> int:
                 phone.reply(message)
         elif message.status >= 200 and message.sequence_method == "INVITE":
             _finish(phone, message)
-        if message.status >= 200 and message.to_tag and message.sequence_method != "INVITE":
+        if message.status >= 300 or (message.status >= 200 and message.sequence_method != "INVITE"):
             break
     return got
 
