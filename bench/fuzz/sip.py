@@ -15,6 +15,8 @@ from edge_bridge.entrances.sip.gate.message import MAX_SEQUENCE, BadMessage, Mes
 SIP_PER_S = 150.0
 OFFERS_PER_S = 40.0
 ANSWER_WITHIN_S = 0.03
+STRANGER_WITHIN_S = 0.01
+RUNG_WITHIN_S = 0.1
 CALL_WITHIN_S = 2.0
 MESSAGES_PER_STRANGER = 5
 MESSAGES_PER_DIALOG = 25
@@ -67,12 +69,12 @@ def sip(scene: Scene, chance: random.Random, budget: Budget) -> None:
     """The torture messages, then broken requests and responses: half of them of strangers, half of a peer."""
     budget.per_s = SIP_PER_S
     host = f"{scene.bridge.target[0]}:{scene.bridge.target[1]}"
-    for _, message in torture.messages(host, NUMBER):
+    for name, message in torture.messages(host, NUMBER):
         for source in (PEER_HOST, stranger(chance)):
             if not budget.spend():
                 return
             with scene.phone(source) as phone:
-                _sent(scene, phone, message)
+                _sent(scene, phone, message, may_ring=name.endswith("aimed"))
     with scene.phone() as peer:
         while budget.spend():
             if chance.random() < 0.5:
@@ -83,9 +85,10 @@ def sip(scene: Scene, chance: random.Random, budget: Budget) -> None:
             _settle(peer, ANSWER_WITHIN_S)
 
 
-def _sent(scene: Scene, phone: RawSip, message: bytes) -> None:
+def _sent(scene: Scene, phone: RawSip, message: bytes, *, may_ring: bool) -> None:
     phone.send(message)
-    got = _settle(phone, CALL_WITHIN_S / 10 if phone.ip == PEER_HOST else ANSWER_WITHIN_S)
+    known = phone.ip == PEER_HOST
+    got = _settle(phone, RUNG_WITHIN_S if known and may_ring else ANSWER_WITHIN_S if known else STRANGER_WITHIN_S)
     if phone.ip != PEER_HOST:
         _count_stranger(scene, len(message), got)
 
