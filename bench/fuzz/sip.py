@@ -69,13 +69,13 @@ def sip(scene: Scene, chance: random.Random, budget: Budget) -> None:
     """The torture messages, then broken requests and responses: half of them of strangers, half of a peer."""
     budget.per_s = SIP_PER_S
     host = f"{scene.bridge.target[0]}:{scene.bridge.target[1]}"
-    for name, message in torture.messages(host, NUMBER):
-        for source in (PEER_HOST, stranger(chance)):
+    with scene.phone() as peer:  # one for all: what answers late is ended by whom it rings
+        for name, message in torture.messages(host, NUMBER):
             if not budget.spend():
-                return
-            with scene.phone(source) as phone:
-                _sent(scene, phone, message, may_ring=name.endswith("aimed"))
-    with scene.phone() as peer:
+                break
+            _sent(scene, peer, message, may_ring=name.endswith("aimed"))
+            with scene.phone(stranger(chance)) as phone:
+                _sent(scene, phone, message, may_ring=False)
         while budget.spend():
             if chance.random() < 0.5:
                 _as_stranger(scene, chance, budget)
@@ -83,6 +83,7 @@ def sip(scene: Scene, chance: random.Random, budget: Budget) -> None:
             peer.new_call()
             peer.send(_request(peer, chance))
             _settle(peer, ANSWER_WITHIN_S)
+        _settle(peer, CALL_WITHIN_S)
 
 
 def _sent(scene: Scene, phone: RawSip, message: bytes, *, may_ring: bool) -> None:
