@@ -143,7 +143,8 @@ class _Attack:
         ]
 
     def _logged(self, log: LogFigures) -> list[Figure]:
-        CONDITIONS.update({f"logged {count} times": text for text, count in log.errors.most_common(5)})
+        for number, (text, count) in enumerate(log.errors.most_common(5), 1):
+            CONDITIONS[f"error {number}, {count} times"] = text
         return [
             Figure("errors and exceptions in the log", sum(log.errors.values()), "", "= 0"),
             Figure("lines that are no log entries", log.others, "", "= 0"),

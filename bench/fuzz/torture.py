@@ -15,7 +15,7 @@ m=audio 49217 RTP/AVP 0 12
 m=video 3227 RTP/AVP 31
 a=rtpmap:31 LPC
 """
-_VIA = "SIP/2.0/UDP host5.example.net;branch=z9hG4bK{name}"
+_VIA = "SIP/2.0/UDP host5.example.net;rport;branch=z9hG4bK{name}"  # rport: what rings has to be hung up
 
 # Start line, then what replaces or adds to the ordinary headers ("" takes one away), then the body.
 _Case = tuple[str, tuple[str, ...], str]
@@ -93,7 +93,7 @@ CASES: dict[str, _Case] = {
             + "value" * 15,
             "Call-ID: longreq.one" + "really" * 20 + "longcallid",
             "Unknown-" + "Long" * 20 + "-Name: unknown-" + "long" * 20 + "-value; parameter-name = value",
-            *(f"Via: SIP/2.0/UDP sip{n}.example.com;branch=z9hG4bKx{n}" for n in range(30)),
+            *(f"Via: SIP/2.0/UDP sip{n}.example.com;rport;branch=z9hG4bKx{n}" for n in range(30)),
             "Contact: <sip:" + "amazinglylongcallername" * 5 + "@host5.example.net>",
         ),
         _SDP,
