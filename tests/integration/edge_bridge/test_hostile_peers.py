@@ -43,3 +43,15 @@ def test_a_source_that_a_request_claims_for_itself_does_not_count(start: Start, 
     bridge = start(SIP_PEERS="127.0.0.1/32")
     with RawSip(bridge.target, "127.0.0.8") as stranger:
         assert stranger.call(BUSY, "X-Edge-Source: 127.0.0.1:5060", "x-edge-source : 127.0.0.1:5060") == 403
+
+
+@pytest.mark.parametrize("line", ["a=rtcp:4001 IN IP4 {}", "a=candidate:1 1 UDP 1 {} 4000 typ host", "c=IN IP4 {}"])
+def test_an_address_that_is_too_long_for_pjsip_does_not_reach_it(start: Start, seeded: Database, line: str) -> None:
+    """It asserts that an address to look up has fewer than 254 characters."""
+    bridge = start()
+    workers = bridge.workers()
+    body = offer("127.0.0.1", 40_000) + "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n"
+    with RawSip(bridge.target) as phone:
+        status = phone.call(BUSY, body=f"{body}{line.format('a' * 254)}\r\n")
+    assert bridge.workers() == workers
+    assert status == 488
