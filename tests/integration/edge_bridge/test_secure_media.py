@@ -9,15 +9,14 @@ import asyncpg
 import pytest
 from pylibsrtp import Policy, Session
 
+from devstack.edge.handler_app import HandlerApp
+from devstack.edge.raw_sip import RawSip, offer
 from devstack.servers.embedded import EmbeddedValkey
 from devstack.servers.ports import free_port
 from edge_bridge.media.rtp import packets, sdp
 from edge_bridge.media.rtp.packets import PCMU
 from tests.conftest import Database, run_apart
-from tests.integration.edge_bridge.bridge_process import running_bridge
-from tests.integration.edge_bridge.conftest import BUSY, MESSAGE, Scene, tone
-from tests.integration.edge_bridge.handler_app import HandlerApp
-from tests.integration.edge_bridge.raw_sip import RawSip, offer
+from tests.integration.edge_bridge.conftest import BUSY, MESSAGE, Scene, running_bridge, tone
 from tests.integration.edge_bridge.test_media import until_heard
 
 pytestmark = pytest.mark.integration

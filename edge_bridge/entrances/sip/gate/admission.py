@@ -14,6 +14,7 @@ from edge_bridge.entrances.sip.signals import Refusal, user_of
 MOST_MEDIA_LINES = 2
 MOST_SDP_LINES = 200
 LONGEST_SDP_LINE = 512
+LONGEST_SDP_ADDRESS = 253  # pjsip aborts on a longer host: of a connection line, or any word of another line
 SDP = "application/sdp"
 DTMF_RELAY, DTMF = "application/dtmf-relay", "application/dtmf"
 ALLOW = ("allow", "INVITE, ACK, CANCEL, BYE, UPDATE, PRACK, INFO, OPTIONS, REFER, NOTIFY")
@@ -87,11 +88,17 @@ def unfit_body(message: Message, max_body: int) -> Answer | None:
         return Answer(415, "body_type", (("accept", SDP),))
     media = len(_MEDIA_LINE.findall(text))
     lines = text.split("\n")
-    if not 0 < media <= MOST_MEDIA_LINES or "\x00" in text:
+    # A lone CR ends a line for some readers and not for others: no two may see different media lines.
+    if not 0 < media <= MOST_MEDIA_LINES or "\x00" in text or "\r" in text:
         return Answer(488, "media_lines")
-    if len(lines) > MOST_SDP_LINES or max(map(len, lines)) > LONGEST_SDP_LINE:
+    if len(lines) > MOST_SDP_LINES or max(map(len, lines)) > LONGEST_SDP_LINE or any(map(_has_long_address, lines)):
         return Answer(488, "sdp_size")
     return None
+
+
+def _has_long_address(line: str) -> bool:
+    words = [line] if line.lstrip().startswith("c=") else line.split()
+    return max(map(len, words), default=0) > LONGEST_SDP_ADDRESS
 
 
 def unfit_request(message: Message) -> Answer | None:
