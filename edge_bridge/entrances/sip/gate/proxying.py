@@ -42,10 +42,15 @@ def to_worker(message: Message, source: Address, inner_port: int, *, trusted: bo
         for name, value in message.headers
         if name in PASSED and name != "max-forwards" and (trusted or name not in IDENTITY)
     ]
-    begun = [("record-route", f"<sip:{LOOPBACK}:{inner_port};lr>")] if first else []
+    begun = [("record-route", own_route(inner_port))] if first else []
     hops_left = int(hops) - 1 if hops else MAX_FORWARDS - 1
     message.headers = [*begun, ("max-forwards", str(max(hops_left, 0))), *kept, (SOURCE, f"{source[0]}:{source[1]}")]
     return message.render()
+
+
+def own_route(inner_port: int) -> str:
+    """What a worker sees as the gate's Record-Route."""
+    return f"<sip:{LOOPBACK}:{inner_port};lr>"
 
 
 def branch_above(message: Message) -> str:
