@@ -22,6 +22,7 @@ from edge_bridge.calls import pod_costs
 from edge_bridge.calls.bridged_call import Services
 from edge_bridge.calls.emissions import Emissions
 from edge_bridge.calls.lane import LaneClient
+from edge_bridge.calls.legs import Legs
 from edge_bridge.calls.news import CallFeed, NewsDesk
 from edge_bridge.calls.switchboard import Switchboard
 from edge_bridge.entrances.doors import Doors
@@ -88,21 +89,25 @@ class Worker:
             pod_costs.for_environment(config.local_runtime_url, config.handler_namespace)
         )
         self._recorder = Recorder(Path(config.recordings_dir))
-        services = Services(
-            node_id=config.node_id,
-            handler_wait_s=config.handler_wait_s,
-            lane=self._lane,
-            media=self._media,
-            pods=self._pods,
-            recorder=self._recorder,
-        )
         self._desk = NewsDesk(self._feed, self._emissions, pii, config.node_id, control.CallKeeper(end))
         ports = config.rtp_ports
         self._ports = PortRange(config.sip_bind_address, ports[0], ports[-1], resting_ports)
         rtp = RtpNode(
             asyncio.get_running_loop(), config.own_address, self._ports, Pacer(), config.peers(), config.nat_peers()
         )
-        self._switchboard = Switchboard(config.max_calls, services, rtp, self._desk, self._registered)
+        services = Services(
+            node_id=config.node_id,
+            handler_wait_s=config.handler_wait_s,
+            transfer_ring_s=config.transfer_ring_s,
+            lane=self._lane,
+            media=self._media,
+            pods=self._pods,
+            recorder=self._recorder,
+            legs=Legs(rtp, f"{config.own_address}:{config.sip_port}"),
+        )
+        self._switchboard = Switchboard(
+            config.max_calls, config.busy_places, services, rtp, self._desk, self._registered
+        )
         self._endpoint = SipEndpoint(SipAddress.of(config, gate_port), self._switchboard)
         self._switchboard.attach(self._endpoint)
         self._doors = Doors(config, self._switchboard)

@@ -36,7 +36,15 @@ Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="ISO 42
 
 Codec = Literal["PCMU", "PCMA"]
 MissedReason = Literal[
-    "no_handler", "handler_lost", "restaurant_full", "node_full", "ai_down", "caller_hung_up", "bridge_lost"
+    "no_handler",
+    "handler_lost",
+    "restaurant_full",
+    "node_full",
+    "ai_down",
+    "caller_hung_up",
+    "bridge_lost",
+    "closed",
+    "line_disabled",
 ]
 LineChange = Literal["created", "assigned", "updated", "activated", "deactivated", "removed"]
 

@@ -20,9 +20,13 @@ from stores.errors import NotFoundError, require
 from stores.postgres import Connection
 
 Provider = Literal["sip", "twilio", "audiosocket"]
+LineTransfers = Literal["auto", "refer", "second_leg"]
 RegistrationStatus = Literal["registered", "unregistered", "error"]
 
-_PUBLIC = "l.id, l.restaurant_id, l.number, l.provider, l.sip_domain, l.sip_username, l.is_active, l.audiosocket_uuid"
+_PUBLIC = (
+    "l.id, l.restaurant_id, l.number, l.provider, l.sip_domain, l.sip_username, l.is_active, l.audiosocket_uuid,"
+    " l.transfers"
+)
 _ASSIGNMENT = "r.bridge_node_id, r.leaving_node_id, coalesce(r.generation, 0) as generation"
 _UNASSIGNED = "null::text as bridge_node_id, null::text as leaving_node_id, 0::bigint as generation"
 _WITH_PASSWORD = (
@@ -64,11 +68,22 @@ class PhoneLine:
     generation: int = 0
     audiosocket_uuid: str = ""
     twilio_auth_token: str = ""
+    transfers: LineTransfers = "auto"
 
 
 async def active_lines(conn: Connection) -> tuple[PhoneLine, ...]:
     """Every active line. Needs the platform role."""
     rows = await conn.fetch(_WITH_PASSWORD + " where l.is_active order by l.created_at, l.id")
+    return tuple(_line(row) for row in rows)
+
+
+async def ringing_lines(conn: Connection) -> tuple[PhoneLine, ...]:
+    """Every active line, and those switched off whose number no active one has. Needs the platform role."""
+    rows = await conn.fetch(
+        f"{_WITH_PASSWORD} where l.is_active or not exists"
+        " (select from phone_line o where o.number = l.number and (o.is_active or (o.created_at, o.id) > (l.created_at,"
+        " l.id))) order by l.created_at, l.id"
+    )
     return tuple(_line(row) for row in rows)
 
 
@@ -299,4 +314,5 @@ def _line(row: asyncpg.Record) -> PhoneLine:
         generation=row["generation"],
         audiosocket_uuid=row["audiosocket_uuid"] or "",
         twilio_auth_token=row["twilio_auth_token"],
+        transfers=row["transfers"],
     )

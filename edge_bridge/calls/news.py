@@ -169,7 +169,7 @@ class CallNews:
 
     def answered(self) -> None:
         self._desk.changed(self._arrival, "answered", 1)
-        if self._arrival.over_limit is None:
+        if self._arrival.unserved is None:
             self._desk.changed(self._arrival, "greeting", 1)
 
     def waiting(self, attempt: int, audio_stream_url: str) -> None:

@@ -13,15 +13,15 @@ from eventing.catalogue import CallEnded, CallMissed, CallStarted, CallTransferr
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A call as it was taken. ``caller`` is "" where the number is withheld. ``over_limit`` names the limit that it is
-    over; then no handler is asked."""
+    """A call as it was taken. ``caller`` is "" where the number is withheld. ``unserved`` says why no handler is
+    asked for it, if none is."""
 
     call_id: str
     caller: str
     line: LineEntry
     audio: CallAudio
     received_at: datetime
-    over_limit: MissedReason | None = None
+    unserved: MissedReason | None = None
 
 
 def started(arrival: Arrival, node_id: str) -> CallStarted:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from domain import hours
 from edge_bridge.calls.bridged_call import BridgedCall, Services
 from edge_bridge.calls.news import CallNews, NewsDesk
 from edge_bridge.calls.record import Arrival
@@ -51,6 +52,7 @@ class Switchboard:
     def __init__(
         self,
         max_calls: int,
+        busy_places: int,
         services: Services,
         rtp: RtpNode,
         desk: NewsDesk,
@@ -61,11 +63,13 @@ class Switchboard:
         self._lines_by = time.monotonic() + LINES_WITHIN_S
         self._loop = asyncio.get_running_loop()
         self._max_calls = max_calls
+        self._busy_places = busy_places
         self._services = services
         self._rtp = rtp
         self._desk = desk
         self._registered = registered
         self._endpoint: SipEndpoint | None = None
+        self._legs = services.legs
         self._admission = threading.Lock()  # of the two below, and held for nothing longer than a look at them
         self._taken: dict[CallKey, _Taken] = {}
         self._restaurant_calls: Counter[str] = Counter()
@@ -76,6 +80,7 @@ class Switchboard:
 
     def attach(self, endpoint: SipEndpoint) -> None:
         self._endpoint = endpoint
+        self._legs.attach(endpoint)
 
     @property
     def calls(self) -> int:
@@ -93,13 +98,18 @@ class Switchboard:
         line = directory.find(invite)
         if isinstance(line, Refusal):
             return self._refuse(line.status)
+        if invite.caller in line.forms:
+            # Whom a second leg of the line rings has sent it back here.
+            log.warning("a line is called by itself: is what it forwards to forwarded to it?", line_id=line.id)
+            return self._refuse(BUSY)
         pair = self._rtp.ports.lend()
         if pair is None:
             log.warning("no RTP port is free and quiet; see RTP_PORT_MIN and RTP_PORT_MAX")
             return self._refuse(UNAVAILABLE)
         assert self._endpoint is not None
         hang_up = self._endpoint.hang_up
-        phone = SipPhone(handle, line.sip_domain or invite.source_host, hang_up, self._endpoint.refer)
+        domain, dialled_at = line.sip_domain or invite.source_host, line.sip_domain or invite.source
+        phone = SipPhone(handle, domain, dialled_at, hang_up, self._endpoint.refer)
         audio = self._take(handle, phone, line, invite.caller, pair.port)
         if isinstance(audio, Refusal):
             self._rtp.ports.give_back(pair)
@@ -111,6 +121,9 @@ class Switchboard:
         return media
 
     def answered(self, key: CallKey, codec: str = "PCMU") -> None:
+        if isinstance(key, int) and key < 0:
+            self._legs.answered(key)
+            return
         taken = self._taken.get(key)
         if taken is not None:
             self._loop.call_soon_threadsafe(self._run, key, taken, codec)
@@ -122,6 +135,9 @@ class Switchboard:
         self._loop.call_soon_threadsafe(self._with_call, key, lambda call: call.transfer_answered(status, final))
 
     def ended(self, key: CallKey, status: int = 0, by_caller: bool = True) -> None:
+        if isinstance(key, int) and key < 0:
+            self._legs.ended(key, status)
+            return
         with self._admission:
             taken = self._taken.pop(key, None)
             if taken is None:
@@ -166,17 +182,25 @@ class Switchboard:
     # --- Admission, on either thread -------------------------------------------------------------------------
 
     def _take(self, key: CallKey, phone: Phone, line: LineEntry, caller: str, rtp_port: int = 0) -> CallAudio | Refusal:
-        audio = CallAudio(phone.cleared)
+        audio, now = CallAudio(phone.cleared), datetime.now(UTC)
+        owner = line.restaurant
         with self._admission:
-            if len(self._taken) >= self._max_calls:
+            if len(self._taken) >= self._max_calls + self._busy_places:
+                self._loop.call_soon_threadsafe(self._desk.turned_away, line, caller, now)
                 return self._refuse(BUSY)
-            over_limit: MissedReason | None = None
-            if self._restaurant_calls[line.restaurant.id] >= line.restaurant.max_calls:
-                over_limit = "restaurant_full"
-            self._restaurant_calls[line.restaurant.id] += 1
-            arrival = Arrival(str(uuid.uuid4()), caller, line, audio, datetime.now(UTC), over_limit)
+            unserved: MissedReason | None = None
+            if not line.is_active:
+                unserved = "line_disabled"
+            elif owner.when_closed != "answer" and hours.closes_at(owner, now) is None:
+                unserved = "closed"
+            elif self._restaurant_calls[owner.id] >= owner.max_calls:
+                unserved = "restaurant_full"
+            elif len(self._taken) >= self._max_calls:
+                unserved = "node_full"
+            self._restaurant_calls[owner.id] += 1
+            arrival = Arrival(str(uuid.uuid4()), caller, line, audio, now, unserved)
             self._taken[key] = _Taken(arrival, phone)
-        if over_limit is None:
+        if unserved is None:
             audio.play_frames(line.greeting.frames)
         self._loop.call_soon_threadsafe(self._desk.ringing, arrival, self._desk.arriving(arrival, rtp_port))
         return audio

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from edge_bridge.entrances.sip.gate import ipc
-from edge_bridge.entrances.sip.signals import MAX_LINES
+from edge_bridge.entrances.sip.signals import MAX_CALLS, MAX_LINES
 from edge_bridge.node import control
 from edge_bridge.node.gate_keeper import LEAVE_WITHIN_S as GATE_LEAVES_WITHIN_S
 from edge_bridge.node.gate_keeper import GateKeeper
@@ -215,7 +215,8 @@ class Supervisor:
             case control.CallLeft():
                 self._held.pop(message.call_id, None)
             case control.SipOpen():
-                self._gate.worker_up(self._workers, message.port, self._config.max_calls)
+                places = min(self._config.max_calls + self._config.busy_places, MAX_CALLS)
+                self._gate.worker_up(self._workers, message.port, places)
                 self._tell_turned_away()
             case ipc.Lines():
                 self._gate.lines(message)

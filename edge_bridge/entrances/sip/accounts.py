@@ -1,11 +1,12 @@
-"""Accounts: one for peers, one for each registered line. pjsip aborts at the ninth, so the count is kept here."""
+"""Accounts: one for peers, one for each registered line, one for each call that is dialled at the same time. pjsip
+aborts at the ninth."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pjsua2 as pj  # type: ignore[import-untyped]
 
-from edge_bridge.entrances.sip.signals import Registration, SipEvents, host_of, read_register_answer
+from edge_bridge.entrances.sip.signals import Dial, Handle, Registration, SipEvents, host_of, read_register_answer
 from process import logs
 
 log = logs.get(__name__)
@@ -78,6 +79,53 @@ def line_config(line: Registration, place: Place) -> Any:
     config.sipConfig.contactForced = f"<sip:{line.line_id}@{place.contact}>"
     config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", line.username, 0, line.password))
     return config
+
+
+def dial_config(dial: Dial, place: Place) -> Any:
+    config = peer_config(place)
+    config.idUri = dial.caller
+    if dial.username:
+        config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", dial.username, 0, dial.password))
+    return config
+
+
+class DialAccounts:
+    """pjsip knows credentials by account only. One that was made serves the next call, as another's: it is never freed,
+    for the calls of its time may still need it."""
+
+    def __init__(self, owner: AccountOwner, place: Place) -> None:
+        self._owner = owner
+        self._place = place
+        self._free: list[LineAccount] = []
+        self._used: dict[Handle, LineAccount] = {}
+
+    def __len__(self) -> int:
+        return len(self._free) + len(self._used)
+
+    def lend(self, handle: Handle, dial: Dial, *, may_grow: bool) -> LineAccount | None:
+        """None where there is none, and none may be made. Raises pj.Error."""
+        config = dial_config(dial, self._place)
+        if self._free:
+            account = self._free.pop()
+            account.modify(config)
+        elif may_grow:
+            account = LineAccount("", self._owner)
+            account.create(config)
+        else:
+            return None
+        self._used[handle] = account
+        return account
+
+    def give_back(self, handle: Handle) -> None:
+        account = self._used.pop(handle, None)
+        if account is not None:
+            self._free.append(account)
+
+    def close(self) -> None:
+        for account in [*self._free, *self._used.values()]:
+            account.shutdown()
+        self._free.clear()
+        self._used.clear()
 
 
 def _config(place: Place) -> Any:

@@ -21,6 +21,7 @@ from edge_bridge.entrances.sip.calls import CallOwner, SipCall
 from edge_bridge.entrances.sip.signals import (
     MAX_ACCOUNTS,
     MAX_CALLS,
+    Dial,
     Handle,
     Invite,
     MediaSide,
@@ -38,6 +39,7 @@ log = logs.get(__name__)
 POLL_MS = 100
 TIDY_EVERY_S = 5.0
 READY_WITHIN_S = 10.0
+UNAVAILABLE = 503
 STOPPED_WITHIN_S = 2.5  # libDestroy alone takes about a second
 PRIORITIES = {"PCMU/8000/1": 255, "PCMA/8000/1": 254}  # every other codec gets 0: never offered, never taken
 
@@ -95,6 +97,7 @@ class SipEndpoint(CallOwner):
         self._held: dict[Handle, Invite] = {}  # not decided yet; their caller was told 100 Trying
         self._accounts: dict[str, accounts.LineAccount] = {}
         self._leaving: dict[str, accounts.LineAccount] = {}
+        self._dialling = accounts.DialAccounts(self, self._place)
         self._commands: deque[Callable[[], None]] = deque()
         self._stopping = False
         self._failure: Exception | None = None
@@ -143,6 +146,16 @@ class SipEndpoint(CallOwner):
 
         self._command(on_sip_thread)
 
+    def dial(self, handle: Handle, dial: Dial, media: MediaSide) -> None:
+        """A call of ours; its fate comes to ``answered`` and ``ended``, with 503 where it could not even be sent."""
+
+        def on_sip_thread() -> None:
+            status = self._dial(handle, dial, media)
+            if status:
+                self.events.ended(handle, status, False)
+
+        self._command(on_sip_thread)
+
     def register(self, line: Registration) -> None:
         """Register a new line, or again a known one; its fate comes to ``registered``."""
 
@@ -176,6 +189,29 @@ class SipEndpoint(CallOwner):
 
     # --- The SIP thread --------------------------------------------------------------------------------------
 
+    def _dial(self, handle: Handle, dial: Dial, media: MediaSide) -> int:
+        """0, or the status of a call that can't be made."""
+        made = len(self._accounts) + len(self._leaving) + len(self._dialling)
+        if len(self._calls) >= MAX_CALLS:
+            log.warning("no place is left to dial from")
+            return UNAVAILABLE
+        try:
+            account = self._dialling.lend(handle, dial, may_grow=made < MAX_ACCOUNTS)
+            if account is None:
+                log.warning("no account is left to dial from")
+                return UNAVAILABLE
+            call = self._calls[handle] = SipCall(account, pj.PJSUA_INVALID_ID, handle, self)
+            call.decided(media)
+            call.dial(dial)
+        except pj.Error as error:
+            log.warning("a call could not be dialled", reason=error.reason)
+            # pjsip may have told of its end within makeCall.
+            if handle in self._calls:
+                self._calls[handle].decided(Refusal(UNAVAILABLE))
+                self.forget(handle)
+                return UNAVAILABLE
+        return 0
+
     def _register(self, line: Registration) -> bool:
         """False when there is no room. Raises pj.Error."""
         config = accounts.line_config(line, self._place)
@@ -196,7 +232,7 @@ class SipEndpoint(CallOwner):
         # The eighth line takes the peers' place; their calls then come in on a line's account.
         if len(self._accounts) == MAX_ACCOUNTS - 1 and "" in self._accounts and not self._calls:
             self._accounts.pop("").shutdown()
-        if len(self._accounts) + len(self._leaving) >= MAX_ACCOUNTS:
+        if len(self._accounts) + len(self._leaving) + len(self._dialling) >= MAX_ACCOUNTS:
             return False
         account = accounts.LineAccount(line.line_id, self)
         account.registration = line
@@ -233,6 +269,8 @@ class SipEndpoint(CallOwner):
                 account.shutdown()
         self._accounts.clear()
         self._leaving.clear()
+        with contextlib.suppress(pj.Error):
+            self._dialling.close()
         endpoint.libDestroy()
         self._calls.clear()
 
@@ -306,6 +344,7 @@ class SipEndpoint(CallOwner):
     def forget(self, handle: Handle) -> None:
         self._held.pop(handle, None)
         self._calls.pop(handle, None)
+        self._dialling.give_back(handle)
 
     def _free_left_accounts(self) -> None:
         """Free accounts that left, when no call can need them any more."""

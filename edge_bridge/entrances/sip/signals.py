@@ -3,7 +3,7 @@ text that the bridge reads and writes itself.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import unquote
 
@@ -22,7 +22,9 @@ _TARGET = re.compile(r"^sips?:[^\s<>\"@]+@[^\s<>\"@]+$", re.IGNORECASE)
 SOURCE_HEADER = "X-Edge-Source"
 """``host:port`` of who really sent it: written by the gate, and taken out of what comes from outside."""
 
-Handle = int  # names one call for the life of the process; never used twice
+Handle = int
+"""Names one call for the life of the process; never used twice. Positive for calls that come, given by SIP; negative
+for those that are dialled, given by who dials."""
 
 
 class MediaSide(Protocol):
@@ -55,6 +57,25 @@ class Invite:
     caller: str
     source_host: str
     dialled: str = ""
+    source_port: int = 5060
+
+    @property
+    def source(self) -> str:
+        """As the host of a URI."""
+        host = f"[{self.source_host}]" if ":" in self.source_host else self.source_host
+        return f"{host}:{self.source_port}" if self.source_port != 5060 else host
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """A call of ours, from ``caller`` to ``uri``, both SIP URIs. ``username`` and ``password`` answer a challenge of
+    the far end's, "" where there are none."""
+
+    uri: str
+    caller: str
+    headers: tuple[tuple[str, str], ...] = ()
+    username: str = ""
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +118,7 @@ class SipEvents(Protocol):
         """Take the call with this media, or refuse it. None: it is not known yet; asked again soon."""
 
     def answered(self, handle: Handle, codec: str) -> None:
-        """Audio flows both ways; ``codec`` is PCMU or PCMA. Once a call."""
+        """Taken, and audio flows both ways; ``codec`` is PCMU or PCMA. Once a call."""
 
     def pressed(self, handle: Handle, digit: str) -> None:
         """A DTMF key that came by SIP INFO."""
@@ -106,7 +127,7 @@ class SipEvents(Protocol):
         """How far a REFER got: the status of the new call."""
 
     def ended(self, handle: Handle, status: int, by_caller: bool) -> None:
-        """The dialog is over; the handle is free. Once a call that was taken."""
+        """The dialog is over; the handle is free. Once a call that was taken, or dialled."""
 
     def registered(self, answer: RegisterAnswer) -> None:
         """A REGISTER was answered, or not."""
@@ -125,7 +146,7 @@ def read_register_answer(line_id: str, status: int, expires_s: int, message: str
         line_id=line_id,
         status=status,
         expires_s=max(expires_s, 0) if status // 100 == 2 else 0,
-        registrar_host=_sender_of(_headers(message), ""),
+        registrar_host=host_of(_sender_of(_headers(message), "")),
         retry_after_s=int(wait.group(1)) if wait else 0,
         # A challenge that names none means MD5 (RFC 2617).
         algorithms=frozenset(found.group(1).upper() if found else "MD5" for found in challenges),
@@ -137,17 +158,19 @@ def read_invite(message: str, source: str) -> Invite:
     headers = _headers(message)
     request_line = message.partition("\r\n")[0].split(" ", 2)
     diverted = "diversion" in headers or "history-info" in headers
+    sender = _sender_of(headers, source)
     return Invite(
         user=user_of(request_line[1]) if len(request_line) == 3 else "",
         caller="" if _wants_privacy(headers) else _caller(headers),
-        source_host=_sender_of(headers, source),
+        source_host=host_of(sender),
         dialled="" if diverted else user_of(headers.get("to", [""])[0]),
+        source_port=port_of(sender) or 5060,
     )
 
 
 def _sender_of(headers: dict[str, list[str]], otherwise: str) -> str:
-    """Who sent it to the gate: to pjsip, all comes from the gate itself."""
-    return host_of(headers.get(SOURCE_HEADER.lower(), [otherwise])[0])
+    """Who sent it to the gate, ``host:port``: to pjsip, all comes from the gate itself."""
+    return headers.get(SOURCE_HEADER.lower(), [otherwise])[0]
 
 
 def _caller(headers: dict[str, list[str]]) -> str:

@@ -8,6 +8,7 @@ its predecessor had, and whatever else it lends has been listened to.
 import contextlib
 import random
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Collection
@@ -58,13 +59,14 @@ def bind_pair(host: str, port: int) -> PortPair:
 
 
 class PortRange:
-    """The ports from ``first`` to ``last``. ``lend`` and ``give_back`` belong to one thread, ``take_back`` to any."""
+    """The ports from ``first`` to ``last``. Methods may be called from any thread."""
 
     def __init__(self, host: str, first: int, last: int, resting: Collection[int] = ()) -> None:
         self._host = host
         self._even = range(first + first % 2, last, 2)
         self._ready: deque[PortPair] = deque()
         self._lent: set[int] = set()
+        self._lending = threading.Lock()
         until = time.monotonic() + REST_S
         self._resting = dict.fromkeys(resting, until)
         self.fill()
@@ -73,20 +75,22 @@ class PortRange:
         """A pair that is free, rested and quiet; None when there is none (yet)."""
         now = time.monotonic()
         lent = None
-        while self._ready and lent is None and now - self._ready[0].bound_at >= LISTEN_S:
-            pair = self._ready.popleft()
-            if pair.is_quiet():
-                lent = pair
-                self._lent.add(pair.port)
-            else:
-                self._rest(pair)
-        self.fill()
+        with self._lending:
+            while self._ready and lent is None and now - self._ready[0].bound_at >= LISTEN_S:
+                pair = self._ready.popleft()
+                if pair.is_quiet():
+                    lent = pair
+                    self._lent.add(pair.port)
+                else:
+                    self._rest(pair)
+            self.fill()
         return lent
 
     def give_back(self, pair: PortPair) -> None:
         """Nobody was told of it: the next one may have it."""
-        self._lent.discard(pair.port)
-        self._ready.appendleft(pair)
+        with self._lending:
+            self._lent.discard(pair.port)
+            self._ready.appendleft(pair)
 
     def take_back(self, pair: PortPair) -> None:
         """Close it and let the port rest."""

@@ -60,11 +60,11 @@ async def seed(database: Database, master_key: str) -> None:
     platform = Postgres(database.platform_url)
     await platform.open()
     by_number = {
-        BUSY: restaurant("Busy"),
+        BUSY: restaurant("Busy", fallback_number=HUMAN),
         MESSAGE: restaurant("Message", fallback="take_message"),
         FORWARD: restaurant("Forward", fallback="forward", fallback_number=HUMAN),
         SMALL: restaurant("Small", max_calls=1),
-        RECORDED: restaurant("Recorded", record_calls=True),
+        RECORDED: restaurant("Recorded", record_calls=True, fallback_number=HUMAN),
     }
     async with platform.platform() as connection:
         for number, owner in by_number.items():

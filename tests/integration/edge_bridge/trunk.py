@@ -1,0 +1,120 @@
+"""A trunk as the bridge sees it: a caller comes from it, and whom the bridge dials is behind it."""
+
+import asyncio
+import random
+import re
+
+from edge_bridge.entrances.sip.gate.message import Message, Via, parse, uri_of
+from softphone.caller import Caller
+from softphone.media import PCMA, PCMU, RtpStream
+
+
+class Human:
+    """The phone that the bridge dials. ``status`` is its answer: 0 for none at all, 180 to ring until it is cancelled.
+
+    Once it is answered, ``rtp`` is its audio.
+    """
+
+    def __init__(self, status: int = 200, codec: int = PCMU) -> None:
+        self.status = status
+        self.codec = codec
+        self.challenge = ""  # of the first INVITE, a Proxy-Authenticate
+        self.rtp = RtpStream()
+        self.invites: list[Message] = []
+        self.invited = asyncio.Event()
+        self.answered = asyncio.Event()
+        self.cancelled = asyncio.Event()
+        self.hung_up = asyncio.Event()  # by the bridge
+        self.keys = 0  # packets of DTMF
+        self.tag = f"{random.getrandbits(32):x}"
+        self._answer = b""
+
+
+class Trunk(Caller):
+    """The caller, and at the same address whom the bridge dials."""
+
+    def __init__(self, target: tuple[str, int], to_user: str, human: Human, **more: object) -> None:
+        super().__init__(target, to_user, **more)  # type: ignore[arg-type]
+        self.human = human
+        self._sip_port = 0
+
+    async def __aenter__(self) -> "Trunk":
+        await super().__aenter__()
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(lambda: self.human.rtp, local_addr=("127.0.0.1", 0))
+        self.human_rtp_port = transport.get_extra_info("sockname")[1]
+        return self
+
+    async def __aexit__(self, *of: object) -> None:
+        await super().__aexit__(*of)
+        await self.human.rtp.stop()
+
+    def other_call(self, data: bytes, source: tuple[str, int]) -> None:
+        message, human = parse(data), self.human
+        match message.method:
+            case "INVITE":
+                self._invited(message, source)
+            case "CANCEL":
+                human.cancelled.set()
+                self.send(self._reply_to(message, "200 OK"), source)
+                self.send(self._reply_to(human.invites[-1], "487 Request Terminated"), source)
+            case "BYE":
+                human.hung_up.set()
+                self.send(self._reply_to(message, "200 OK"), source)
+            case "ACK" if human.answered.is_set() or human.status == 200:
+                human.answered.set()
+
+    def _invited(self, message: Message, source: tuple[str, int]) -> None:
+        human = self.human
+        if human.invites and message.sequence == human.invites[-1].sequence:
+            return
+        human.invites.append(message)
+        human.invited.set()
+        self.bridge = source
+        if human.challenge and not message.first("proxy-authorization"):
+            needed = "407 Proxy Authentication Required"
+            self.send(self._reply_to(message, needed, f"Proxy-Authenticate: {human.challenge}"), source)
+            return
+        if human.status:
+            self.send(self._reply_to(message, "180 Ringing"), source)
+        if human.status == 200:
+            self.pick_up()
+        elif human.status > 200:
+            self.send(self._reply_to(message, f"{human.status} No"), source)
+
+    def pick_up(self) -> None:
+        """Answer the last INVITE."""
+        human, invite = self.human, self.human.invites[-1]
+        offer = invite.body.decode()
+        address = re.search(r"^c=IN IP4 (\S+)", offer, re.MULTILINE)
+        port = re.search(r"^m=audio (\d+)", offer, re.MULTILINE)
+        assert address
+        assert port
+        name = "PCMA" if human.codec == PCMA else "PCMU"
+        lines = ["v=0", "o=- 7 7 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0"]
+        lines += [f"m=audio {self.human_rtp_port} RTP/AVP {human.codec} 101", f"a=rtpmap:{human.codec} {name}/8000"]
+        body = "\r\n".join([*lines, "a=rtpmap:101 telephone-event/8000", "a=sendrecv"]) + "\r\n"
+        self.send(self._reply_to(invite, "200 OK", "Content-Type: application/sdp", body=body), self.bridge)
+        human.rtp.start((address[1], int(port[1])), human.codec)
+
+    def human_asks(self, method: str, body: str = "") -> None:
+        """A request of the human's phone within the dialog, such as BYE."""
+        invite = self.human.invites[-1]
+        contact = uri_of(invite.values("contact")[0])
+        headers = [("max-forwards", "70"), ("from", f"{invite.first('to')};tag={self.human.tag}")]
+        headers += [("to", invite.first("from")), ("call-id", invite.call_id), ("cseq", f"1 {method}")]
+        headers.append(("contact", f"<sip:human@127.0.0.1:{self._port}>"))
+        if body:
+            headers.append(("content-type", "application/sdp"))
+        via = Via("UDP", "127.0.0.1", self._port, {"branch": f"z9hG4bK{random.getrandbits(64):x}"})
+        request = Message(headers, body.encode(), method=method, uri=contact, call_id=invite.call_id, vias=[via])
+        self.send(request.render(), self.bridge)
+
+    def _reply_to(self, request: Message, status: str, *headers: str, body: str = "") -> bytes:
+        lines = [f"SIP/2.0 {status}", *(f"Via: {via.text()}" for via in request.vias)]
+        to = request.first("to")
+        tag = "" if request.to_tag else f";tag={self.human.tag}"
+        lines += [f"From: {request.first('from')}", f"To: {to}{tag}", f"Call-ID: {request.call_id}"]
+        lines += [f"CSeq: {request.sequence} {request.sequence_method}"]
+        lines += [f"Contact: <sip:human@127.0.0.1:{self._port}>", *headers, f"Content-Length: {len(body)}"]
+        return ("\r\n".join(lines) + f"\r\n\r\n{body}").encode()
