@@ -103,7 +103,7 @@ class Worker:
             media=self._media,
             pods=self._pods,
             recorder=self._recorder,
-            legs=Legs(rtp, f"{config.own_address}:{config.sip_port}"),
+            legs=Legs(rtp, config.own_address),
         )
         self._switchboard = Switchboard(
             config.max_calls, config.busy_places, services, rtp, self._desk, self._registered

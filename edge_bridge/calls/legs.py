@@ -120,7 +120,8 @@ class Legs:
         handle = next(self._handles)
         leg = self._legs[handle] = Leg(handle, self._dialler)
         events = MediaEvents(pressed=lambda _: None, dead=leg.hang_up)
-        leg.media = CallMedia(self._rtp, pair, host_of(uri.rpartition("@")[2]), leg.sound, events)
+        host = host_of(uri.rpartition("@")[2])
+        leg.media = CallMedia(self._rtp, pair, host, leg.sound, events, hears_on_hold=True)
         self._dialler.dial(handle, dial_of(line, uri, self._own_host), leg.media)
         return leg
 

@@ -43,13 +43,23 @@ class MediaEvents:
 class CallMedia:
     """What ``signals.MediaSide`` asks is the SIP thread's; ``close`` and ``stream`` are the event loop's."""
 
-    def __init__(self, node: RtpNode, pair: PortPair, sip_host: str, sound: Sound, events: MediaEvents) -> None:
+    def __init__(
+        self,
+        node: RtpNode,
+        pair: PortPair,
+        sip_host: str,
+        sound: Sound,
+        events: MediaEvents,
+        *,
+        hears_on_hold: bool = False,
+    ) -> None:
         self.stream: RtpStream | None = None
         self._node = node
         self._pair = pair
         self._sip_host = sip_host
         self._sound = sound
         self._events = events
+        self._hears_on_hold = hears_on_hold
         self._speaker = sdp.Speaker(node.host, pair.port)
         self._ice = IceLite.fresh()
         self._described: sdp.Agreement | None = None
@@ -112,7 +122,14 @@ class CallMedia:
 
     def _open(self) -> None:
         node = self._node
-        self.stream = RtpStream(self._pair, self._sound, self._events.pressed, node.peers, node.nat_networks)
+        self.stream = RtpStream(
+            self._pair,
+            self._sound,
+            self._events.pressed,
+            node.peers,
+            node.nat_networks,
+            hears_on_hold=self._hears_on_hold,
+        )
         self._life_check = node.loop.call_later(LIFE_CHECK_S, self._check_life)
 
     def _check_life(self) -> None:

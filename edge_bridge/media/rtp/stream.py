@@ -67,7 +67,7 @@ class Figures:
 
 
 class RtpStream:
-    """``pressed`` is called with each DTMF key."""
+    """``pressed`` is called with each DTMF key. ``hears_on_hold``: the music of a far end that holds is heard."""
 
     def __init__(
         self,
@@ -76,12 +76,15 @@ class RtpStream:
         pressed: Callable[[str], None],
         peers: tuple[Network, ...] = (),
         nat_networks: tuple[Network, ...] = (),
+        *,
+        hears_on_hold: bool = False,
     ) -> None:
         self.figures = Figures()
         self.agreement: Agreement | None = None
         self._pair = pair
         self._sound = sound
         self._pressed = pressed
+        self._hears_on_hold = hears_on_hold
         self._peers = peers
         self._nat_networks = nat_networks
         self._loop = asyncio.get_running_loop()
@@ -248,7 +251,7 @@ class RtpStream:
             self._hear(ready, agreed, now)
 
     def _hear(self, sound: bytes, agreed: Agreement, now: float) -> None:
-        if not sound or agreed.held:
+        if not sound or (agreed.held and not self._hears_on_hold):
             return
         # Who is late by so much may be late by that again: from here on it is in time.
         until = max(self._heard_until, now - FRAME_S) + len(sound) / SAMPLES_PER_S

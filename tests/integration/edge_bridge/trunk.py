@@ -6,7 +6,17 @@ import re
 
 from edge_bridge.entrances.sip.gate.message import Message, Via, parse, uri_of
 from softphone.caller import Caller
-from softphone.media import PCMA, PCMU, RtpStream
+from softphone.media import PCMA, PCMU, TELEPHONE_EVENT, RtpStream
+
+
+class HumanRtp(RtpStream):
+    """Counts the DTMF packets, too."""
+
+    keys = 0
+
+    def datagram_received(self, data: bytes, source: tuple[str, int]) -> None:
+        self.keys += len(data) > 12 and data[1] & 0x7F == TELEPHONE_EVENT
+        super().datagram_received(data, source)
 
 
 class Human:
@@ -19,15 +29,13 @@ class Human:
         self.status = status
         self.codec = codec
         self.challenge = ""  # of the first INVITE, a Proxy-Authenticate
-        self.rtp = RtpStream()
+        self.rtp = HumanRtp()
         self.invites: list[Message] = []
         self.invited = asyncio.Event()
         self.answered = asyncio.Event()
         self.cancelled = asyncio.Event()
         self.hung_up = asyncio.Event()  # by the bridge
-        self.keys = 0  # packets of DTMF
         self.tag = f"{random.getrandbits(32):x}"
-        self._answer = b""
 
 
 class Trunk(Caller):
@@ -36,7 +44,9 @@ class Trunk(Caller):
     def __init__(self, target: tuple[str, int], to_user: str, human: Human, **more: object) -> None:
         super().__init__(target, to_user, **more)  # type: ignore[arg-type]
         self.human = human
-        self._sip_port = 0
+        self.bridge = target
+        self.asked = 0
+        self.statuses: list[int] = []  # of the bridge's answers to the human's phone
 
     async def __aenter__(self) -> "Trunk":
         await super().__aenter__()
@@ -51,6 +61,10 @@ class Trunk(Caller):
 
     def other_call(self, data: bytes, source: tuple[str, int]) -> None:
         message, human = parse(data), self.human
+        if message.status:
+            self.statuses.append(message.status)
+            if message.status >= 200 and message.sequence_method == "INVITE":
+                self.human_asks("ACK")
         match message.method:
             case "INVITE":
                 self._invited(message, source)
@@ -90,19 +104,34 @@ class Trunk(Caller):
         port = re.search(r"^m=audio (\d+)", offer, re.MULTILINE)
         assert address
         assert port
-        name = "PCMA" if human.codec == PCMA else "PCMU"
-        lines = ["v=0", "o=- 7 7 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0"]
-        lines += [f"m=audio {self.human_rtp_port} RTP/AVP {human.codec} 101", f"a=rtpmap:{human.codec} {name}/8000"]
-        body = "\r\n".join([*lines, "a=rtpmap:101 telephone-event/8000", "a=sendrecv"]) + "\r\n"
+        body = self.human_offer("sendrecv")
         self.send(self._reply_to(invite, "200 OK", "Content-Type: application/sdp", body=body), self.bridge)
         human.rtp.start((address[1], int(port[1])), human.codec)
 
+    def human_offer(self, direction: str) -> str:
+        codec = self.human.codec
+        lines = ["v=0", "o=- 7 7 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0"]
+        lines.append(f"m=audio {self.human_rtp_port} RTP/AVP {codec} {TELEPHONE_EVENT}")
+        lines.append(f"a=rtpmap:{codec} {'PCMA' if codec == PCMA else 'PCMU'}/8000")
+        lines += [f"a=rtpmap:{TELEPHONE_EVENT} telephone-event/8000", f"a={direction}"]
+        return "\r\n".join(lines) + "\r\n"
+
+    def notify(self, status: str) -> None:
+        """What became of a REFER that was taken long ago."""
+        self._send_request(
+            "NOTIFY",
+            f"SIP/2.0 {status}\r\n",
+            content_type="message/sipfrag;version=2.0",
+            extra="Event: refer\r\nSubscription-State: terminated;reason=noresource\r\n",
+        )
+
     def human_asks(self, method: str, body: str = "") -> None:
         """A request of the human's phone within the dialog, such as BYE."""
+        self.asked += method != "ACK"
         invite = self.human.invites[-1]
         contact = uri_of(invite.values("contact")[0])
         headers = [("max-forwards", "70"), ("from", f"{invite.first('to')};tag={self.human.tag}")]
-        headers += [("to", invite.first("from")), ("call-id", invite.call_id), ("cseq", f"1 {method}")]
+        headers += [("to", invite.first("from")), ("call-id", invite.call_id), ("cseq", f"{self.asked} {method}")]
         headers.append(("contact", f"<sip:human@127.0.0.1:{self._port}>"))
         if body:
             headers.append(("content-type", "application/sdp"))
