@@ -35,6 +35,7 @@ Attempt = Annotated[int, msgspec.Meta(ge=1, description="1 for the first handler
 Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="ISO 4217.")]
 
 Codec = Literal["PCMU", "PCMA"]
+Attestation = Literal["", "A", "B", "C", "failed"]
 MissedReason = Literal[
     "no_handler",
     "handler_lost",
@@ -70,7 +71,8 @@ class CallIncoming(CallEvent, frozen=True, kw_only=True):
     """A caller rings: a bridge asks for a handler. Goes straight to the call handler, never through the broker.
 
     ``audio_stream_token`` opens ``audio_stream_url`` once, for this ``attempt``. ``greeting`` is the text that
-    the caller is hearing already. ``codec`` is the phone side's; the media stream is always µ-law.
+    the caller is hearing already. ``codec`` is the phone side's; the media stream is always µ-law. ``attestation`` is
+    SHAKEN's level of the caller's number as the trunk has verified it, "" where it says nothing.
     """
 
     TYPE: ClassVar[str] = "com.alloresto.call.incoming"
@@ -82,6 +84,7 @@ class CallIncoming(CallEvent, frozen=True, kw_only=True):
     audio_stream_url: str
     audio_stream_token: str
     greeting: str
+    attestation: Attestation = ""
 
 
 class CallStarted(CallEvent, frozen=True, kw_only=True):

@@ -180,6 +180,7 @@ class BridgedCall:
             audio_stream_token=token,
             greeting=self.line.greeting.text,
             received_at=arrival.received_at,
+            attestation=arrival.attestation,
         )
         event = Event.of(
             incoming,

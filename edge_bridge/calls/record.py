@@ -8,7 +8,7 @@ from domain.calls import Outcome
 from edge_bridge.lines.directory import LineEntry
 from edge_bridge.media.audio import CallAudio
 from edge_bridge.media.recordings import Recording
-from eventing.catalogue import CallEnded, CallMissed, CallStarted, CallTransferred, MissedReason, Payload
+from eventing.catalogue import Attestation, CallEnded, CallMissed, CallStarted, CallTransferred, MissedReason, Payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Arrival:
     audio: CallAudio
     received_at: datetime
     unserved: MissedReason | None = None
+    attestation: Attestation = ""
 
 
 def started(arrival: Arrival, node_id: str) -> CallStarted:

@@ -26,7 +26,7 @@ from edge_bridge.entrances.sip.signals import Handle, Invite, Refusal, RegisterA
 from edge_bridge.lines.directory import UNAVAILABLE, Directory, LineEntry
 from edge_bridge.media.audio import CallAudio, Sound
 from edge_bridge.media.rtp.call import CallMedia, MediaEvents, RtpNode
-from eventing.catalogue import Codec, MissedReason
+from eventing.catalogue import Attestation, Codec, MissedReason
 from process import logs, metrics
 
 log = logs.get(__name__)
@@ -110,7 +110,7 @@ class Switchboard:
         hang_up = self._endpoint.hang_up
         domain, dialled_at = line.sip_domain or invite.source_host, line.sip_domain or invite.source
         phone = SipPhone(handle, domain, dialled_at, hang_up, self._endpoint.refer)
-        audio = self._take(handle, phone, line, invite.caller, pair.port)
+        audio = self._take(handle, phone, line, invite.caller, pair.port, invite.attestation)
         if isinstance(audio, Refusal):
             self._rtp.ports.give_back(pair)
             return audio
@@ -181,7 +181,15 @@ class Switchboard:
 
     # --- Admission, on either thread -------------------------------------------------------------------------
 
-    def _take(self, key: CallKey, phone: Phone, line: LineEntry, caller: str, rtp_port: int = 0) -> CallAudio | Refusal:
+    def _take(
+        self,
+        key: CallKey,
+        phone: Phone,
+        line: LineEntry,
+        caller: str,
+        rtp_port: int = 0,
+        attestation: Attestation = "",
+    ) -> CallAudio | Refusal:
         audio, now = CallAudio(phone.cleared), datetime.now(UTC)
         owner = line.restaurant
         with self._admission:
@@ -198,7 +206,7 @@ class Switchboard:
             elif len(self._taken) >= self._max_calls:
                 unserved = "node_full"
             self._restaurant_calls[owner.id] += 1
-            arrival = Arrival(str(uuid.uuid4()), caller, line, audio, now, unserved)
+            arrival = Arrival(str(uuid.uuid4()), caller, line, audio, now, unserved, attestation)
             self._taken[key] = _Taken(arrival, phone)
         if unserved is None:
             audio.play_frames(line.greeting.frames)

@@ -48,8 +48,10 @@ _RESUMED_BLANK = {
     ),
 }
 _TRANSFER_FAILED = {
-    "en": "The transfer failed: nobody answered. Tell the caller, and offer to go on with you.",
-    "fr": "Le transfert a échoué : personne n'a répondu. Dites-le au client et proposez de continuer avec vous.",
+    "en": "The transfer failed: nobody answered. The caller has just been told so. Offer to go on with you.",
+    "fr": (
+        "Le transfert a échoué : personne n'a répondu. Le client vient de l'apprendre. Proposez de continuer avec vous."
+    ),
 }
 
 _NOT_SAVED = {

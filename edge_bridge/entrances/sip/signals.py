@@ -4,8 +4,10 @@ text that the bridge reads and writes itself.
 
 import re
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, cast
 from urllib.parse import unquote
+
+from eventing.catalogue import Attestation
 
 # Compiled into the public pjsua2 wheel. A build with larger limits needs only these changed.
 MAX_CALLS = 4  # PJSUA_MAX_CALLS: the fifth INVITE gets 486 from pjsip itself
@@ -21,6 +23,8 @@ _TARGET = re.compile(r"^sips?:[^\s<>\"@]+@[^\s<>\"@]+$", re.IGNORECASE)
 
 SOURCE_HEADER = "X-Edge-Source"
 """``host:port`` of who really sent it: written by the gate, and taken out of what comes from outside."""
+
+_VERSTAT = re.compile(r";verstat=TN-Validation-(Passed(?:-([ABC]))?|Failed(?:-[ABC])?)\b", re.IGNORECASE)
 
 Handle = int
 """Names one call for the life of the process; never used twice. Positive for calls that come, given by SIP; negative
@@ -51,6 +55,7 @@ class Invite:
 
     ``caller`` is "" when the number is withheld, or what tells of the caller is no phone number (``anonymous``, a
     name). ``dialled`` is To's user, "" where the call was diverted: To then names whom somebody wanted once.
+    ``attestation`` is how far the network vouches for the number, "" where it says nothing.
     """
 
     user: str
@@ -58,6 +63,7 @@ class Invite:
     source_host: str
     dialled: str = ""
     source_port: int = 5060
+    attestation: Attestation = ""
 
     @property
     def source(self) -> str:
@@ -165,7 +171,23 @@ def read_invite(message: str, source: str) -> Invite:
         source_host=host_of(sender),
         dialled="" if diverted else user_of(headers.get("to", [""])[0]),
         source_port=port_of(sender) or 5060,
+        attestation=_attestation(headers),
     )
+
+
+def _attestation(headers: dict[str, list[str]]) -> Attestation:
+    """SHAKEN's level as the trunk has verified it (RFC 8588; 3GPP TS 24.229, 7.2A.20): in a header of its own, or as a
+    parameter of the number. Only the network's headers count: anybody can write such a parameter into From.
+    """
+    told = headers.get("p-attestation-indicator", [""])[0].strip().upper()
+    if told in ("A", "B", "C"):
+        return cast("Attestation", told)
+    verified = _VERSTAT.search(headers.get("p-asserted-identity", [""])[0])
+    if verified is None:
+        return ""
+    if verified[1].lower().startswith("failed"):
+        return "failed"
+    return cast("Attestation", (verified[2] or "").upper())
 
 
 def _sender_of(headers: dict[str, list[str]], otherwise: str) -> str:

@@ -33,10 +33,11 @@ LEAK_S = FRAME_S / 100  # what a phone's clock may be faster by
 REPORT_TICKS = int(rtcp.REPORT_EVERY_S / FRAME_S)
 # How long nothing at all may come (no RTP, no RTCP, no SIP). Some phones open their media late, but who was never
 # there in half a minute is not coming. Later on, a muted phone may send nothing for minutes, and its owner still talks
-# to somebody beside it; a trunk that lost the call sends no BYE, and the slot must come back. A call on hold is bounded
-# by the longest call alone.
+# to somebody beside it; a trunk that lost the call sends no BYE, and the slot must come back. Who holds may send music
+# for ever, or nothing.
 FIRST_SIGN_WITHIN_S = 30.0
 NEXT_SIGN_WITHIN_S = 300.0
+HELD_AT_MOST_S = 600.0
 
 
 class StreamState(msgspec.Struct, frozen=True):
@@ -105,6 +106,7 @@ class RtpStream:
         self._heard_until = 0.0
         self._opened_at = self._signed_at = time.monotonic()  # the last sign of life
         self._signed = False
+        self._held_at = self._opened_at  # when the far end last began to hold
         self._begun = False  # the far end has ever wanted to hear us
         self._ticks = 0
         self._closed = False
@@ -147,6 +149,8 @@ class RtpStream:
         if before is None:
             self._heard_until = time.monotonic()
             self._signed_at = time.monotonic()
+        if agreement.held and (before is None or not before.held):
+            self._held_at = time.monotonic()
         self.agreement = agreement
         self._begun = self._begun or not agreement.held
         self._marker = True
@@ -167,7 +171,9 @@ class RtpStream:
             return now - self._opened_at > FIRST_SIGN_WITHIN_S
         if not self._signed:
             return now - self._signed_at > FIRST_SIGN_WITHIN_S
-        return not agreed.held and now - self._signed_at > NEXT_SIGN_WITHIN_S
+        if agreed.held:
+            return now - self._held_at > HELD_AT_MOST_S
+        return now - self._signed_at > NEXT_SIGN_WITHIN_S
 
     def close(self) -> None:
         """Say goodbye by RTCP and leave the sockets alone; they are not closed."""

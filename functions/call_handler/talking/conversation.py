@@ -49,7 +49,7 @@ log = logs.get(__name__)
 
 FAREWELL_WITHIN_S = 15.0  # from the wish to end the call to its end, whatever the engine does
 BRIDGE_HANGS_UP_WITHIN_S = 5.0
-BRIDGE_TRANSFERS_WITHIN_S = 30.0  # longer than the bridge itself waits for the other phone
+BRIDGE_TRANSFERS_WITHIN_S = 90.0  # longer than the bridge itself waits for the other phone, and then says so
 KEYPAD_PAUSE_S = 1.5
 MAX_KEYS = 32
 MAX_TOOL_ROUNDS = 8  # between two things that the caller says; then the engine has to speak
@@ -229,6 +229,10 @@ class Conversation:
         self._keys = (self._keys + digit)[-MAX_KEYS:]
         self._keys_at = self._clock()
         self._read_back.pressed(digit, self._keys_at)
+
+    def transfer_failed(self) -> None:
+        if isinstance(self._leaving, Transfer):
+            self._stayed()
 
     def stopped(self, reason: str) -> None:
         if reason == "superseded":

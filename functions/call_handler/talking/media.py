@@ -22,6 +22,7 @@ from protocols.media import (
     Start,
     StartBody,
     Stop,
+    TransferFailed,
     decode_from_bridge,
 )
 
@@ -50,6 +51,9 @@ class MediaListener(Protocol):
     def played(self, mark: str) -> None: ...
 
     def pressed(self, digit: str) -> None: ...
+
+    def transfer_failed(self) -> None:
+        """Nobody took the caller, who has been told."""
 
     def stopped(self, reason: str) -> None:
         """The bridge says that the call is over for us."""
@@ -149,6 +153,8 @@ class MediaSocket:
             listener.played(received.mark.name)
         elif listener is not None and isinstance(received, Dtmf):
             listener.pressed(received.dtmf.digit)
+        elif listener is not None and isinstance(received, TransferFailed):
+            listener.transfer_failed()
 
     def _on_closed(self, code: int, reason: str) -> None:
         self._socket = None

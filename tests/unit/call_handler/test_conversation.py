@@ -44,13 +44,17 @@ async def scene() -> Scene:
     return Scene()
 
 
-async def test_a_transfer_that_nobody_takes_goes_on_with_the_assistant(scene: Scene) -> None:
+@pytest.mark.parametrize("told", [True, False])
+async def test_a_transfer_that_nobody_takes_goes_on_with_the_assistant(scene: Scene, told: bool) -> None:
     await scene.uses("transfer_to_human", '{"reason": "asked"}', spoken_ms=100)
     scene.passes(0.2)
     assert scene.media.done[-1] == ("transfer", "+331")
     scene.conversation.caller_audio(b"ringing")
 
-    scene.passes(BRIDGE_TRANSFERS_WITHIN_S)
+    if told:
+        scene.conversation.transfer_failed()
+    else:
+        scene.passes(BRIDGE_TRANSFERS_WITHIN_S)
     scene.conversation.caller_audio(b"hello?")
 
     assert [act[:2] for act in scene.engine.done[-3:]] == [("remember", "system"), ("speak", ""), ("hear", b"hello?")]

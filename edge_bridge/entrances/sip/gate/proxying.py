@@ -19,13 +19,13 @@ LOOPBACK = "127.0.0.1"
 SOURCE = SOURCE_HEADER.lower()
 WORKER_PORT = "wp"  # a Via parameter: which worker asked
 
-IDENTITY = frozenset(("p-asserted-identity", "remote-party-id"))
+IDENTITY = frozenset(("p-asserted-identity", "remote-party-id", "p-attestation-indicator"))
 # All that pjsip or the bridge reads. Headers of other names stay outside: each is one more parser that is spared.
 _PASSED = """
 from to call-id cseq contact max-forwards content-type require supported allow allow-events expires min-expires
 session-expires min-se rseq rack event subscription-state refer-to referred-by refer-sub privacy diversion
 history-info user-agent server reason retry-after warning unsupported www-authenticate proxy-authenticate
-authentication-info accept record-route identity p-attestation-indicator p-origination-id
+authentication-info accept record-route identity p-origination-id
 """
 PASSED = IDENTITY.union(_PASSED.split())
 
