@@ -34,6 +34,7 @@ class MediaError(ValueError):
 WHISPER = "whisper"  # a track: what an attended transfer begins with
 MAX_WHISPER_BYTES = 30_000 * BYTES_PER_MS
 
+TransferMode = Literal["auto", "refer", "second_leg", "attended"]
 Audio = Annotated[bytes, msgspec.Meta(max_length=MAX_AUDIO_BYTES)]
 Name = Annotated[str, msgspec.Meta(max_length=256)]
 
@@ -64,7 +65,8 @@ class CustomParameters(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     ``early_audio_ms`` of the caller were kept while nobody listened and follow at once, faster than real
     time. ``greeting_remaining_ms`` of ``greeting_text`` are still to be played to the caller. ``resumed``: an earlier
     handler had the caller and is gone, whether or not it left anything behind. The caller was asked to wait, which is
-    what is still to be played then, and expects to be spoken to.
+    what is still to be played then, and expects to be spoken to. ``transfers`` is what the line is set to: with
+    ``attended``, a transfer may begin with a whisper.
     """
 
     attempt: int = 1
@@ -73,6 +75,7 @@ class CustomParameters(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     greeting_text: str = ""
     greeting_remaining_ms: int = 0
     resumed: bool = False
+    transfers: TransferMode = "auto"
 
 
 class StartBody(msgspec.Struct, frozen=True, rename="camel"):
@@ -167,9 +170,6 @@ class Clear(_StreamMessage, frozen=True, gc=False, tag="clear"):
     """Throw away audio that is not played yet; its marks come back at once."""
 
     stream_sid: str = ""
-
-
-TransferMode = Literal["auto", "refer", "second_leg", "attended"]
 
 
 class TransferBody(msgspec.Struct, frozen=True, gc=False):
@@ -282,6 +282,7 @@ class BridgeStream:
                 "greetingText": parameters.greeting_text,
                 "greetingRemainingMs": str(parameters.greeting_remaining_ms),
                 "resumed": "true" if parameters.resumed else "false",
+                "transfers": parameters.transfers,
             },
         }
         return self._message("start", body)

@@ -92,6 +92,7 @@ class Caller(asyncio.DatagramProtocol):
     ) -> None:
         self.rtp = RtpStream()
         self.hung_up = asyncio.Event()  # by the other side
+        self.asked: list[str] = []  # the methods of the other side's requests
         self.refer_to: str | None = None
         self.refer_status = 202  # the answer to a REFER; after 202, its NOTIFY carries notify_status; none for ""
         self.notify_status = "200 OK"
@@ -245,6 +246,7 @@ class Caller(asyncio.DatagramProtocol):
         ]
 
     def _requested(self, message: _SipMessage, source: tuple[str, int]) -> None:
+        self.asked.append(message.method)
         if message.method == "BYE":
             self._up = False
             self.hung_up.set()

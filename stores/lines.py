@@ -20,7 +20,7 @@ from stores.errors import NotFoundError, require
 from stores.postgres import Connection
 
 Provider = Literal["sip", "twilio", "audiosocket"]
-LineTransfers = Literal["auto", "refer", "second_leg"]
+LineTransfers = Literal["auto", "refer", "second_leg", "attended"]
 RegistrationStatus = Literal["registered", "unregistered", "error"]
 
 _PUBLIC = (

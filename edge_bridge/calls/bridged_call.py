@@ -227,7 +227,8 @@ class BridgedCall:
 
     def say(self, prompt: str) -> None:
         """Play one of the built-in prompts in the restaurant's language."""
-        self.audio.play(prompts.prompt(self._language, prompt))
+        # In whole frames: what is left of one would shift all that a handler says next.
+        self.audio.play(b"".join(split(prompts.prompt(self._language, prompt))))
 
     def start_recording(self) -> Recording:
         recording = self.services.recorder.start(self.line.restaurant.id, self.arrival.call_id)
@@ -323,6 +324,7 @@ class BridgedCall:
             greeting_text=self.line.greeting.text,
             greeting_remaining_ms=self.audio.ms_to_play if self._resumed or not self._greeted.is_set() else 0,
             resumed=self._resumed,
+            transfers=self.line.transfers,
         )
 
     def transfer_wanted(self, wish: TransferBody) -> None:

@@ -1,7 +1,7 @@
--- How a line's callers are put through to a human: by its trunk (REFER), by a second leg of the bridge's own, or by the
--- first of the two that works.
+-- How a line's callers are put through to a human: by its trunk (REFER), by a second leg of the bridge's own, by the
+-- first of the two that works, or by a second leg that begins with a summary for whoever answers.
 alter table phone_line add column transfers text not null default 'auto'
-    check (transfers in ('auto', 'refer', 'second_leg'));
+    check (transfers in ('auto', 'refer', 'second_leg', 'attended'));
 grant select (transfers) on phone_line to alloresto_app;
 grant update (transfers) on phone_line to alloresto_app;
 

@@ -23,6 +23,7 @@ from protocols.media import (
     StartBody,
     Stop,
     TransferFailed,
+    TransferMode,
     decode_from_bridge,
 )
 
@@ -112,8 +113,12 @@ class MediaSocket:
     def clear(self) -> None:
         self._send(self._stream.clear())
 
-    def transfer(self, target: str, reason: str) -> None:
-        self._send(self._stream.transfer(target, reason))
+    def transfer(self, target: str, reason: str, mode: TransferMode) -> None:
+        self._send(self._stream.transfer(target, reason, mode))
+
+    def whisper(self, audio: bytes) -> None:
+        """For whoever takes the next attended transfer."""
+        self._send(self._stream.whisper(audio))
 
     def prompt(self, name: Literal["one_moment"]) -> None:
         """The bridge says one of its own sentences."""

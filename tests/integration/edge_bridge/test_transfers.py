@@ -2,6 +2,7 @@
 
 import asyncio
 import audioop
+import json
 import os
 import signal
 import time
@@ -313,6 +314,27 @@ async def test_a_challenge_that_no_password_answers_is_a_refusal(scene: Scene, h
         await trunk.invite()
         call = await handler.call(1)
         assert await asyncio.wait_for(call.transfer_failed, WITHIN_S) == "no_answer"
+
+
+async def test_a_registered_line_dials_with_its_account(start: Start, seeded: Database) -> None:
+    human = Human()
+    human.challenge = 'Digest realm="trunk.test", nonce="n1", algorithm=MD5'
+    user = BUSY.removeprefix("+")
+    async with Trunk(("127.0.0.1", 9), BUSY, human) as trunk:
+        account = {"domain": trunk.address, "username": user, "password": "secret"}
+        bridge = await asyncio.to_thread(start, STATIC_LINE=json.dumps(account))
+        trunk.aim(bridge.target)
+        async with HandlerApp(bridge.sink_port) as handler:
+            handler.behave = put_through(mode="second_leg")
+            await trunk.invite()
+            await asyncio.wait_for(human.answered.wait(), WITHIN_S)
+            await both_hear_each_other(trunk)
+            await trunk.bye()
+    first, again = human.invites
+    assert not first.first("proxy-authorization")
+    assert f'username="{user}"' in again.first("proxy-authorization")
+    assert again.first("from").startswith(f"<sip:{user}@127.0.0.1>")
+    assert again.first("p-asserted-identity") == f"<sip:{BUSY}@127.0.0.1>"
 
 
 async def test_a_line_that_what_it_forwards_to_rings_is_busy(scene: Scene) -> None:

@@ -45,7 +45,7 @@ class Trunk(Caller):
         super().__init__(target, to_user, **more)  # type: ignore[arg-type]
         self.human = human
         self.bridge = target
-        self.asked = 0
+        self.human_sequence = 0
         self.statuses: list[int] = []  # of the bridge's answers to the human's phone
 
     async def __aenter__(self) -> "Trunk":
@@ -59,6 +59,14 @@ class Trunk(Caller):
         await super().__aexit__(*of)
         await self.human.rtp.stop()
 
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+    def aim(self, target: tuple[str, int]) -> None:
+        """At a bridge that was not there before."""
+        self._target = target
+
     def other_call(self, data: bytes, source: tuple[str, int]) -> None:
         message, human = parse(data), self.human
         if message.status:
@@ -68,6 +76,9 @@ class Trunk(Caller):
         match message.method:
             case "INVITE":
                 self._invited(message, source)
+            case "REGISTER":
+                contact = message.first("contact")
+                self.send(self._reply_to(message, "200 OK", f"Contact: {contact};expires=120"), source)
             case "CANCEL":
                 human.cancelled.set()
                 self.send(self._reply_to(message, "200 OK"), source)
@@ -127,11 +138,15 @@ class Trunk(Caller):
 
     def human_asks(self, method: str, body: str = "") -> None:
         """A request of the human's phone within the dialog, such as BYE."""
-        self.asked += method != "ACK"
+        self.human_sequence += method != "ACK"
         invite = self.human.invites[-1]
         contact = uri_of(invite.values("contact")[0])
         headers = [("max-forwards", "70"), ("from", f"{invite.first('to')};tag={self.human.tag}")]
-        headers += [("to", invite.first("from")), ("call-id", invite.call_id), ("cseq", f"{self.asked} {method}")]
+        headers += [
+            ("to", invite.first("from")),
+            ("call-id", invite.call_id),
+            ("cseq", f"{self.human_sequence} {method}"),
+        ]
         headers.append(("contact", f"<sip:human@127.0.0.1:{self._port}>"))
         if body:
             headers.append(("content-type", "application/sdp"))
