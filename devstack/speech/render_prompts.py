@@ -35,9 +35,7 @@ SENTENCES = {
     },
     "fr": {
         "greeting": "Bonjour ! Vous êtes bien au restaurant. Que puis-je faire pour vous ?",
-        "greeting_recorded": (
-            "Bonjour ! Vous êtes bien au restaurant. Cet appel est enregistré. Que puis-je faire pour vous ?"
-        ),
+        "greeting_recorded": ("Bonjour ! Vous êtes bien au restaurant. Cet appel est enregistré. Je vous écoute."),
         "one_moment": "Un instant, s'il vous plaît.",
         "busy": "Toutes nos lignes sont occupées. Merci de rappeler dans quelques minutes.",
         "unavailable": "Nous ne pouvons pas prendre votre appel. Merci de rappeler plus tard.",

@@ -21,7 +21,7 @@ GREETING_TEXTS = {
 }
 RECORDED_GREETING_TEXTS = {
     "en": "Hello! You've reached the restaurant. This call is recorded. How can I help you?",
-    "fr": "Bonjour ! Vous êtes bien au restaurant. Cet appel est enregistré. Que puis-je faire pour vous ?",
+    "fr": "Bonjour ! Vous êtes bien au restaurant. Cet appel est enregistré. Je vous écoute.",
 }
 
 

@@ -64,9 +64,9 @@ class SipAddress:
 class _Endpoint(pj.Endpoint):  # type: ignore[misc]
     """Paces INVITEs before pjsip opens sockets for them (see ``pacing``)."""
 
-    def __init__(self) -> None:
+    def __init__(self, ledger: pacing.KeyLedger) -> None:
         super().__init__()
-        self._ledger = pacing.KeyLedger()
+        self._ledger = ledger
 
     def onSelectAccount(self, selection: Any) -> None:
         # The one callback that comes before the INVITE's media sockets are made.
@@ -97,6 +97,7 @@ class SipEndpoint(CallOwner):
         self._held: dict[Handle, Invite] = {}  # not decided yet; their caller was told 100 Trying
         self._accounts: dict[str, accounts.LineAccount] = {}
         self._leaving: dict[str, accounts.LineAccount] = {}
+        self._ledger = pacing.KeyLedger()
         self._dialling = accounts.DialAccounts(self, self._place)
         self._commands: deque[Callable[[], None]] = deque()
         self._stopping = False
@@ -202,6 +203,7 @@ class SipEndpoint(CallOwner):
                 return UNAVAILABLE
             call = self._calls[handle] = SipCall(account, pj.PJSUA_INVALID_ID, handle, self)
             call.decided(media)
+            self._ledger.take(time.monotonic(), 1)
             call.dial(dial)
         except pj.Error as error:
             log.warning("a call could not be dialled", reason=error.reason)
@@ -276,7 +278,7 @@ class SipEndpoint(CallOwner):
 
     def _open(self) -> Any:
         at = self._address
-        endpoint = _Endpoint()
+        endpoint = _Endpoint(self._ledger)
         endpoint.libCreate()
         endpoint.libInit(_library_config(at.log_level))
         endpoint.audDevManager().setNoDev()  # no clock either: pjsip sends no packet, and reads none

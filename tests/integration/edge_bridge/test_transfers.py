@@ -178,7 +178,7 @@ async def test_a_refer_that_succeeds_late_ends_the_bridges_own_ringing(scene: Sc
 
 
 async def test_whoever_answers_an_attended_transfer_is_told_first_and_alone(scene: Scene, handler: HandlerApp) -> None:
-    whispered_hz = 500
+    whispered_hz = 1900
     handler.behave = put_through(mode="attended", whisper=tone(2000, whispered_hz))
     async with Trunk(scene.bridge.target, BUSY, Human()) as trunk:
         await trunk.invite()
