@@ -9,6 +9,7 @@ from typing import Literal
 from domain.vat import NO_COUNTRY
 
 Fallback = Literal["forward", "take_message", "busy"]
+WhenClosed = Literal["answer", "forward", "take_message", "busy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ class Restaurant:
     ``prep_minutes`` is the kitchen's calm time. ``orders_ahead``: orders are taken for a later opening too.
     ``last_order_minutes`` before closing the kitchen starts nothing more. An order beyond ``max_order_cents``
     (VAT included) or ``max_order_items`` (portions) is a human's; with more than ``max_load_minutes`` of other
-    work the kitchen promises nothing.
+    work the kitchen promises nothing. ``when_closed``: what callers get outside of the hours, the assistant or no
+    handler at all; ``fallback_number`` is also the only one that callers are put through to.
     """
 
     id: str
@@ -77,6 +79,7 @@ class Restaurant:
     record_calls: bool = False
     fallback: Fallback = "busy"
     fallback_number: str = ""
+    when_closed: WhenClosed = "answer"
     country: str = NO_COUNTRY
     orders_ahead: bool = False
     last_order_minutes: int = 0

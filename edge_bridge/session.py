@@ -22,6 +22,7 @@ from edge_bridge.calls import pod_costs
 from edge_bridge.calls.bridged_call import Services
 from edge_bridge.calls.emissions import Emissions
 from edge_bridge.calls.lane import LaneClient
+from edge_bridge.calls.legs import Legs
 from edge_bridge.calls.news import CallFeed, NewsDesk
 from edge_bridge.calls.switchboard import Switchboard
 from edge_bridge.entrances.doors import Doors
@@ -91,21 +92,23 @@ class Session:
             pod_costs.for_environment(config.local_runtime_url, config.handler_namespace)
         )
         self._recorder = Recorder(Path(config.recordings_dir))
-        services = Services(
-            node_id=config.node_id,
-            handler_wait_s=config.handler_wait_s,
-            lane=self._lane,
-            media=self._media,
-            pods=self._pods,
-            recorder=self._recorder,
-        )
         self._desk = NewsDesk(self._feed, self._emissions, pii, config.node_id, control.CallKeeper(end))
         ports = config.rtp_ports
         self._ports = PortRange(config.sip_bind_address, ports[0], ports[-1], resting_ports)
         rtp = RtpNode(
             asyncio.get_running_loop(), config.own_address, self._ports, Pacer(), config.peers(), config.nat_peers()
         )
-        self._switchboard = Switchboard(config.max_calls, services, rtp, self._desk)
+        services = Services(
+            node_id=config.node_id,
+            handler_wait_s=config.handler_wait_s,
+            transfer_ring_s=config.transfer_ring_s,
+            lane=self._lane,
+            media=self._media,
+            pods=self._pods,
+            recorder=self._recorder,
+            legs=Legs(rtp, config.own_address),
+        )
+        self._switchboard = Switchboard(config.max_calls, config.busy_places, services, rtp, self._desk)
         self._doors = Doors(config, self._switchboard)
         self._names = TrunkNames(SrvQuestions().ask)
         self._client = RegisteringClient(

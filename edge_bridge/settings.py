@@ -38,9 +38,11 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     P-Asserted-Identity and Remote-Party-ID are believed. ``sip_requests_per_s`` and ``sip_in_dialog_per_s`` bound each
     known source; a stranger is answered every ``sip_stranger_answer_s`` and banned for ``sip_ban_s`` after
     ``sip_stranger_messages`` in 10 s. ``sip_max_body`` is in bytes. ``k_sink`` is the call handler's
-    Knative Service. ``handler_wait_s`` is how long a caller waits for a handler before the restaurant's fallback;
-    ``drain_s`` how long calls may go on after SIGTERM. ``handler_namespace`` is the Kubernetes namespace of the call
-    handler's pods, where it is not the bridge's own; named outside a cluster, ``$KUBECONFIG`` says which cluster.
+    Knative Service. ``busy_places`` are beyond ``max_calls``, for callers who are told that all lines are busy;
+    ``transfer_ring_s`` is how long a human's phone rings before the caller is told. ``handler_wait_s`` is how long a
+    caller waits for a handler before the restaurant's fallback; ``drain_s`` how long calls may go on after SIGTERM.
+    ``handler_namespace`` is the Kubernetes namespace of the call handler's pods, where it is not the bridge's own;
+    named outside a cluster, ``$KUBECONFIG`` says which cluster.
     ``audiosocket_port`` and ``twilio_port`` open those two entrances, which are closed at 0: ``audiosocket_peers``
     are the networks of the Asterisks that may connect, ``audiosocket_tls_cert`` and ``_key`` PEM files;
     ``twilio_public_url`` is what Twilio reaches this node's port as.
@@ -92,12 +94,19 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     twilio_bind_address: str = "0.0.0.0"
     twilio_port: Port = 0
     twilio_public_url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^/?#]+(/[A-Za-z0-9._~/-]*)?)?$")] = ""
+    busy_places: Annotated[int, msgspec.Meta(ge=0, le=8)] = 1
+    transfer_ring_s: Annotated[float, msgspec.Meta(ge=5, le=25)] = 20.0
     handler_wait_s: Seconds = 30.0
     drain_s: Seconds = 300.0
     recordings_dir: str = "recordings"
     handler_namespace: Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$")] = ""
     local_runtime_url: str = ""
     static_line: str = ""
+
+    @property
+    def most_dialogs(self) -> int:
+        """Of SIP at once: the callers, those who are told that all lines are busy, whom callers are put through to."""
+        return 2 * self.max_calls + self.busy_places
 
     @property
     def node_id(self) -> str:

@@ -36,8 +36,17 @@ Attempt = Annotated[int, msgspec.Meta(ge=1, description="1 for the first handler
 Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="ISO 4217.")]
 
 Codec = Literal["PCMU", "PCMA"]
+Attestation = Literal["", "A", "B", "C", "failed"]
 MissedReason = Literal[
-    "no_handler", "handler_lost", "restaurant_full", "node_full", "ai_down", "caller_hung_up", "bridge_lost"
+    "no_handler",
+    "handler_lost",
+    "restaurant_full",
+    "node_full",
+    "ai_down",
+    "caller_hung_up",
+    "bridge_lost",
+    "closed",
+    "line_disabled",
 ]
 LineChange = Literal["created", "assigned", "updated", "activated", "deactivated", "removed"]
 
@@ -63,7 +72,8 @@ class CallIncoming(CallEvent, frozen=True, kw_only=True):
     """A caller rings: a bridge asks for a handler. Goes straight to the call handler, never through the broker.
 
     ``audio_stream_token`` opens ``audio_stream_url`` once, for this ``attempt``. ``greeting`` is the text that
-    the caller is hearing already. ``codec`` is the phone side's; the media stream is always µ-law.
+    the caller is hearing already. ``codec`` is the phone side's; the media stream is always µ-law. ``attestation`` is
+    SHAKEN's level of the caller's number as the trunk has verified it, "" where it says nothing.
     """
 
     TYPE: ClassVar[str] = "com.alloresto.call.incoming"
@@ -75,6 +85,7 @@ class CallIncoming(CallEvent, frozen=True, kw_only=True):
     audio_stream_url: str
     audio_stream_token: str
     greeting: str
+    attestation: Attestation = ""
 
 
 class CallStarted(CallEvent, frozen=True, kw_only=True):

@@ -34,6 +34,8 @@ OUTCOME_OF_MISS: dict[MissedReason, Outcome] = {
     "ai_down": "failed",
     "restaurant_full": "busy",
     "node_full": "busy",
+    "closed": "busy",
+    "line_disabled": "busy",
     "caller_hung_up": "abandoned",
     "bridge_lost": "lost",
 }

@@ -2,7 +2,8 @@
 
 The names and shapes are Twilio Media Streams', so that any bot for those can serve as a handler. Audio is
 always µ-law, 8 kHz, mono, 8 bytes a millisecond. Ours on top, from the handler: ``transfer``, ``hold``,
-``hangup`` and ``prompt``; a bot that never sends them loses nothing.
+``hangup``, ``prompt`` and audio on the track ``whisper``; from the bridge: ``transferFailed``, after a ``transfer``
+alone. A bot that never sends them loses nothing.
 
 Encoding is done by hand where it happens 50 times a second in each direction (``media``): the constant part
 of the message is made once a stream. Decoding is one pass of msgspec into a tagged union, base64 included.
@@ -30,6 +31,10 @@ class MediaError(ValueError):
         self.reason = reason
 
 
+WHISPER = "whisper"  # a track: what an attended transfer begins with
+MAX_WHISPER_BYTES = 30_000 * BYTES_PER_MS
+
+TransferMode = Literal["auto", "refer", "second_leg", "attended"]
 Audio = Annotated[bytes, msgspec.Meta(max_length=MAX_AUDIO_BYTES)]
 Name = Annotated[str, msgspec.Meta(max_length=256)]
 
@@ -60,7 +65,8 @@ class CustomParameters(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     ``early_audio_ms`` of the caller were kept while nobody listened and follow at once, faster than real
     time. ``greeting_remaining_ms`` of ``greeting_text`` are still to be played to the caller. ``resumed``: an earlier
     handler had the caller and is gone, whether or not it left anything behind. The caller was asked to wait, which is
-    what is still to be played then, and expects to be spoken to.
+    what is still to be played then, and expects to be spoken to. ``transfers`` is what the line is set to: with
+    ``attended``, a transfer may begin with a whisper.
     """
 
     attempt: int = 1
@@ -69,6 +75,7 @@ class CustomParameters(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     greeting_text: str = ""
     greeting_remaining_ms: int = 0
     resumed: bool = False
+    transfers: TransferMode = "auto"
 
 
 class StartBody(msgspec.Struct, frozen=True, rename="camel"):
@@ -97,7 +104,9 @@ class AudioBody(msgspec.Struct, frozen=True, gc=False):
 
 
 class Media(_StreamMessage, frozen=True, gc=False, tag="media"):
-    """Audio: the caller's from the bridge, the assistant's from the handler (then only ``payload`` counts)."""
+    """Audio: the caller's from the bridge, the assistant's from the handler. Of the latter only ``payload`` counts, and
+    the track ``WHISPER``: the caller does not hear that.
+    """
 
     media: AudioBody
     stream_sid: str = ""
@@ -140,6 +149,20 @@ class Stop(_StreamMessage, frozen=True, gc=False, tag="stop"):
     sequence_number: int = 0
 
 
+class TransferFailedBody(msgspec.Struct, frozen=True, gc=False):
+    """``not_allowed``: the restaurant has not named this number."""
+
+    reason: Literal["not_allowed", "no_answer"]
+
+
+class TransferFailed(_StreamMessage, frozen=True, gc=False, tag="transferFailed"):
+    """Nobody took the caller, who was told so and is the handler's again."""
+
+    transfer_failed: TransferFailedBody
+    stream_sid: str = ""
+    sequence_number: int = 0
+
+
 # --- From the handler ----------------------------------------------------------------------------------------
 
 
@@ -150,12 +173,19 @@ class Clear(_StreamMessage, frozen=True, gc=False, tag="clear"):
 
 
 class TransferBody(msgspec.Struct, frozen=True, gc=False):
+    """``refer`` has the trunk do it, ``second_leg`` the bridge, which then calls ``target`` itself. ``attended``: so,
+    too, and whoever answers hears the audio of the track ``whisper`` that was sent before, and then the caller.
+    ``auto`` is what the line is set to.
+    """
+
     target: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
     reason: Name = ""
+    mode: TransferMode = "auto"
 
 
 class TransferRequest(_StreamMessage, frozen=True, gc=False, tag="transfer"):
-    """Put the caller through to ``target``, a number or SIP URI, once the audio sent so far is played."""
+    """Put the caller through to ``target``, the number or SIP URI that the restaurant has named, once the audio sent so
+    far is played."""
 
     transfer: TransferBody
     stream_sid: str = ""
@@ -194,7 +224,7 @@ class Prompt(_StreamMessage, frozen=True, gc=False, tag="prompt"):
     stream_sid: str = ""
 
 
-FromBridge = Connected | Start | Media | Dtmf | Mark | Stop
+FromBridge = Connected | Start | Media | Dtmf | Mark | Stop | TransferFailed
 FromHandler = Media | Mark | Clear | TransferRequest | Hold | Hangup | Prompt
 
 _from_bridge: msgspec.json.Decoder[FromBridge] = msgspec.json.Decoder(FromBridge, strict=False)
@@ -252,6 +282,7 @@ class BridgeStream:
                 "greetingText": parameters.greeting_text,
                 "greetingRemainingMs": str(parameters.greeting_remaining_ms),
                 "resumed": "true" if parameters.resumed else "false",
+                "transfers": parameters.transfers,
             },
         }
         return self._message("start", body)
@@ -273,6 +304,9 @@ class BridgeStream:
 
     def mark(self, name: str) -> bytes:
         return self._message("mark", {"name": name})
+
+    def transfer_failed(self, reason: Literal["not_allowed", "no_answer"]) -> bytes:
+        return self._message("transferFailed", {"reason": reason})
 
     def stop(self, reason: str) -> bytes:
         return self._message("stop", {"callSid": self.call_sid, "reason": reason})
@@ -303,8 +337,12 @@ class HandlerStream:
     def clear(self) -> bytes:
         return _encode(Clear(self.stream_sid))
 
-    def transfer(self, target: str, reason: str) -> bytes:
-        return _encode(TransferRequest(TransferBody(target, reason), self.stream_sid))
+    def whisper(self, audio: bytes) -> bytes:
+        """For who answers the next attended transfer, at most MAX_WHISPER_BYTES in all."""
+        return _encode(Media(AudioBody(audio, track=WHISPER), self.stream_sid))
+
+    def transfer(self, target: str, reason: str, mode: TransferMode = "auto") -> bytes:
+        return _encode(TransferRequest(TransferBody(target, reason, mode), self.stream_sid))
 
     def hold(self, on: bool) -> bytes:
         return _encode(Hold(HoldBody(on), self.stream_sid))

@@ -60,6 +60,7 @@ def restaurant_of(content: SeedFile) -> Restaurant:
         record_calls=about.record_calls,
         fallback=about.fallback,
         fallback_number=about.fallback_number,
+        when_closed=about.when_closed,
         country=country_of(about),
         orders_ahead=about.orders_ahead,
         last_order_minutes=about.last_order_minutes,

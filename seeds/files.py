@@ -66,6 +66,7 @@ class RestaurantSeed(_Node, frozen=True):
     record_calls: bool = False
     fallback: Literal["forward", "take_message", "busy"] = "busy"
     fallback_number: str = ""
+    when_closed: Literal["answer", "forward", "take_message", "busy"] = "answer"
     country: Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$")] = ""
     orders_ahead: bool = False
     last_order_minutes: Annotated[int, msgspec.Meta(ge=0, le=240)] = 0
@@ -245,8 +246,8 @@ def _restaurant_problems(about: RestaurantSeed) -> Iterator[tuple[str, str]]:
     elif not country_of(about):
         yield "$.restaurant.country", f"missing; the zone {about.zone} lies in no one country, write it like FR"
     yield from _price_problems([("$.restaurant.max_order", about.max_order)])
-    if about.fallback == "forward" and not about.fallback_number:
-        yield "$.restaurant.fallback_number", "missing; fallback forward needs the number to forward to"
+    if "forward" in (about.fallback, about.when_closed) and not about.fallback_number:
+        yield "$.restaurant.fallback_number", "missing; forward needs the number to forward to"
 
 
 def _group_problems(content: SeedFile) -> Iterator[tuple[str, str]]:

@@ -92,8 +92,9 @@ class Caller(asyncio.DatagramProtocol):
     ) -> None:
         self.rtp = RtpStream()
         self.hung_up = asyncio.Event()  # by the other side
+        self.asked: list[str] = []  # the methods of the other side's requests
         self.refer_to: str | None = None
-        self.refer_status = 202  # the answer to a REFER; after 202, its NOTIFY carries notify_status
+        self.refer_status = 202  # the answer to a REFER; after 202, its NOTIFY carries notify_status; none for ""
         self.notify_status = "200 OK"
         self.invited_at = 0.0
         self.answered_at = 0.0
@@ -159,6 +160,11 @@ class Caller(asyncio.DatagramProtocol):
         self.answer_sdp = "" if answer is None else answer.body
         return 0 if answer is None else answer.status
 
+    def send(self, data: bytes, to: tuple[str, int]) -> None:
+        """A datagram from this phone's SIP port."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.sendto(data, to)
+
     async def bye(self, timeout_s: float = 2.0) -> None:
         """Hang up; does nothing when the call is not up."""
         if not self._up:
@@ -182,6 +188,9 @@ class Caller(asyncio.DatagramProtocol):
         """Both sides of the call, stereo: the caller left."""
         self.rtp.write_wav(path)
 
+    def other_call(self, data: bytes, source: tuple[str, int]) -> None:
+        """A message of another call than this one: a phone of one call has no use for it."""
+
     # --- SIP -------------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -194,6 +203,7 @@ class Caller(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, source: tuple[str, int]) -> None:
         message = _parse(data)
         if message.header("call-id") != self.sip_call_id:
+            self.other_call(data, source)
             return
         if message.status:
             self._answered(message)
@@ -236,6 +246,7 @@ class Caller(asyncio.DatagramProtocol):
         ]
 
     def _requested(self, message: _SipMessage, source: tuple[str, int]) -> None:
+        self.asked.append(message.method)
         if message.method == "BYE":
             self._up = False
             self.hung_up.set()
@@ -254,6 +265,8 @@ class Caller(asyncio.DatagramProtocol):
             self._reply(message, source, f"{self.refer_status} Declined")
             return
         self._reply(message, source, "202 Accepted")
+        if not self.notify_status:
+            return
         self._send_request(
             "NOTIFY",
             f"SIP/2.0 {self.notify_status}\r\n",
@@ -333,8 +346,7 @@ class Caller(asyncio.DatagramProtocol):
         return message
 
     def _send(self, message: str, to: tuple[str, int]) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.sendto(message.encode(), to)
+        self.send(message.encode(), to)
 
     def _contact(self) -> str:
         return f"Contact: <sip:{self._from_user}@{self._local_ip}:{self._port}>"

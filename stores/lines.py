@@ -21,11 +21,12 @@ from stores.errors import NotFoundError, require
 from stores.postgres import Connection
 
 Provider = Literal["sip", "twilio", "audiosocket"]
+LineTransfers = Literal["auto", "refer", "second_leg", "attended"]
 RegistrationStatus = Literal["registered", "unregistered", "error"]
 
 _PUBLIC = (
     "l.id, l.restaurant_id, l.number, l.provider, l.sip_domain, l.sip_username, l.is_active, l.audiosocket_uuid,"
-    " l.sip_auth_username, l.sip_outbound_proxy, l.sip_transport, l.srtp"
+    " l.sip_auth_username, l.sip_outbound_proxy, l.sip_transport, l.srtp, l.transfers"
 )
 _ASSIGNMENT = "r.bridge_node_id, r.leaving_node_id, coalesce(r.generation, 0) as generation"
 _UNASSIGNED = "null::text as bridge_node_id, null::text as leaving_node_id, 0::bigint as generation"
@@ -69,11 +70,22 @@ class PhoneLine:
     audiosocket_uuid: str = ""
     twilio_auth_token: str = ""
     trunk: TrunkOptions = PLAIN
+    transfers: LineTransfers = "auto"
 
 
 async def active_lines(conn: Connection) -> tuple[PhoneLine, ...]:
     """Every active line. Needs the platform role."""
     rows = await conn.fetch(_WITH_PASSWORD + " where l.is_active order by l.created_at, l.id")
+    return tuple(_line(row) for row in rows)
+
+
+async def ringing_lines(conn: Connection) -> tuple[PhoneLine, ...]:
+    """Every active line, and those switched off whose number no active one has. Needs the platform role."""
+    rows = await conn.fetch(
+        f"{_WITH_PASSWORD} where l.is_active or not exists"
+        " (select from phone_line o where o.number = l.number and (o.is_active or (o.created_at, o.id) > (l.created_at,"
+        " l.id))) order by l.created_at, l.id"
+    )
     return tuple(_line(row) for row in rows)
 
 
@@ -313,4 +325,5 @@ def _line(row: asyncpg.Record) -> PhoneLine:
         audiosocket_uuid=row["audiosocket_uuid"] or "",
         twilio_auth_token=row["twilio_auth_token"],
         trunk=TrunkOptions(row["sip_auth_username"], row["sip_outbound_proxy"], row["sip_transport"], row["srtp"]),
+        transfers=row["transfers"],
     )

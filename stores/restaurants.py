@@ -35,6 +35,7 @@ _COLUMNS = (
     "max_order_cents",
     "max_order_items",
     "max_load_minutes",
+    "when_closed",
 )
 
 
@@ -107,6 +108,7 @@ def _restaurant(
         max_order_cents=row["max_order_cents"],
         max_order_items=row["max_order_items"],
         max_load_minutes=row["max_load_minutes"],
+        when_closed=row["when_closed"],
     )
 
 

@@ -19,6 +19,7 @@ from edge_bridge.media.rtp.stream import RtpStream
 from edge_bridge.media.server import MediaServer
 from edge_bridge.media.stream import MediaStream
 from process.punctuality import AUDIO_PRIORITY, make_punctual
+from protocols import media
 
 PORTS = range(20_000, 60_000, 2)
 
@@ -28,7 +29,9 @@ class Owner:
 
     def stream_joined(self) -> None: ...
 
-    def transfer_wanted(self, target: str, reason: str) -> None: ...
+    def transfer_wanted(self, wish: media.TransferBody) -> None: ...
+
+    def whispered(self, ulaw: bytes) -> None: ...
 
     def hold_wanted(self, on: bool) -> None: ...
 

@@ -29,6 +29,7 @@ class HandledCall:
         self.digits: list[str] = []
         self.start: dict[str, Any] = {}
         self.stopped: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.transfer_failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.closed: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         self.joined = asyncio.Event()
         self.marked = asyncio.Event()
@@ -80,6 +81,9 @@ class HandledCall:
                 self.marked.set()
             case media.Dtmf():
                 self.digits.append(message.dtmf.digit)
+            case media.TransferFailed():
+                if not self.transfer_failed.done():
+                    self.transfer_failed.set_result(message.transfer_failed.reason)
             case media.Stop():
                 if not self.stopped.done():
                     self.stopped.set_result(message.stop.reason)
@@ -96,8 +100,11 @@ class HandledCall:
     async def hang_up(self) -> None:
         await self.send(self._stream.hangup("done"))
 
-    async def transfer(self, target: str) -> None:
-        await self.send(self._stream.transfer(target, "asked for a human"))
+    async def transfer(self, target: str, mode: media.TransferMode = "auto") -> None:
+        await self.send(self._stream.transfer(target, "asked for a human", mode))
+
+    async def whisper(self, ulaw: bytes) -> None:
+        await self.send(self._stream.whisper(ulaw))
 
     async def hold(self, on: bool) -> None:
         await self.send(self._stream.hold(on))

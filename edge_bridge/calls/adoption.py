@@ -136,6 +136,7 @@ class Adoption:
             orphan.audio,
             call.started_at,
             progress.falls_back,
+            progress.attestation,
             sip_call_id=progress.sip_call_id,
             source=progress.source_host,
         )

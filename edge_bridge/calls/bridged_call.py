@@ -9,15 +9,18 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from edge_bridge import prompts
 from edge_bridge.calls import fallbacks
 from edge_bridge.calls.lane import Attempt, LaneClient
+from edge_bridge.calls.legs import Legs
 from edge_bridge.calls.news import CallNews
 from edge_bridge.calls.pod_costs import PodCostTasks
 from edge_bridge.calls.progress import Progress
 from edge_bridge.calls.record import Arrival, CallSummary
-from edge_bridge.calls.retries import Again, Done, FallBack, Result, RetryPolicy
+from edge_bridge.calls.retries import Again, Done, FallBack, Lost, Result, RetryPolicy, Step
+from edge_bridge.calls.transfers import Transfer, is_allowed
 from edge_bridge.entrances.sessions import Phone
 from edge_bridge.media.audio import SILENCE, split
 from edge_bridge.media.recordings import Recorder, Recording
@@ -26,14 +29,13 @@ from edge_bridge.media.stream import MediaStream
 from eventing.catalogue import CallIncoming, Codec, MissedReason
 from eventing.cloudevents import Event
 from process import logs
-from protocols.media import CustomParameters
+from protocols.media import MAX_WHISPER_BYTES, CustomParameters, TransferBody, TransferMode
 
 log = logs.get(__name__)
 
 CALL_AT_MOST_S = 3600.0  # the handler Service's timeoutSeconds
 PLAY_OUT_WITHIN_S = 20.0  # the last sentence, before hanging up
 BYE_WITHIN_S = 3.0
-TRANSFER_WITHIN_S = 25.0
 REASSURE_AFTER_S = 2.0  # of silence while there is no handler; a tick and the prompts' own silence come on top
 REASSURE_EVERY_S = 5.0
 TICK_S = 0.25
@@ -43,14 +45,16 @@ HOLD_PAUSE_FRAMES = 300  # between two times of the hold sentence
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What all calls of a worker share."""
+    """What all calls of a session share."""
 
     node_id: str
     handler_wait_s: float
+    transfer_ring_s: float
     lane: LaneClient
     media: MediaServer
     pods: PodCostTasks
     recorder: Recorder
+    legs: Legs
 
 
 class BridgedCall:
@@ -75,6 +79,7 @@ class BridgedCall:
         self.services = services
         self.caller_gone = asyncio.Event()
         self.was_lost = False  # the caller did not hang up, a process of ours died
+        self._handler_done = asyncio.Event()  # the caller is gone, or talks to somebody else
         self.record = CallSummary(arrival, services.node_id, answered_at=datetime.now(UTC))
         if before is not None:
             self.record.attempts, self.record.joined_at = before.attempts, before.joined_at
@@ -89,17 +94,18 @@ class BridgedCall:
         self._waiting = False  # for a handler that can hear the caller, and not for a fallback
         self._resumed = before is not None  # an earlier handler had the caller
         self._stop_reason = "caller_hung_up"
-        self._refer_answer: asyncio.Future[bool] | None = None
-        self._transfer: asyncio.Task[bool] | None = None
+        self._transfer: Transfer | None = None  # while it is tried, or its second leg goes on
+        self._transferring: asyncio.Task[bool] | None = None  # the last that a handler asked for
+        self._wish = ("", "")  # target and reason of the last transfer
+        self._whisper = bytearray()
         self._wanted_hangup = False
-        self._refer_accepted = False
         self.keys: list[str] = []
 
     # --- The course of a call --------------------------------------------------------------------------------
 
     async def run(self) -> CallSummary:
         """Until the caller is gone and the record complete. Never raises but when cancelled."""
-        if self.line.restaurant.record_calls:
+        if self.line.restaurant.record_calls and self.arrival.unserved is None:  # its greeting says that it does
             self.start_recording()
         self.audio.when_played(self._greeted.set)
         assert self.record.answered_at is not None
@@ -110,17 +116,19 @@ class BridgedCall:
         reassurance = asyncio.create_task(self._reassure(), name="reassure")
         try:
             async with asyncio.timeout(CALL_AT_MOST_S):
-                if self.arrival.over_limit is None:
+                if self.arrival.unserved is None:
                     await self._serve()
                 else:
-                    await self._fall_back(self.arrival.over_limit)
+                    await self._fall_back(self.arrival.unserved)
         except TimeoutError:
             log.warning("a call reached its longest time", call_id=self.arrival.call_id)
         except Exception:
             log.exception("a call failed", call_id=self.arrival.call_id)
         finally:
-            reassurance.cancel()
-            await asyncio.gather(reassurance, return_exceptions=True)
+            beside = [task for task in (reassurance, self._transferring) if task is not None]
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             if not self.caller_gone.is_set():
                 await self.audio.until_played(PLAY_OUT_WITHIN_S)
                 self.phone.hang_up()
@@ -141,17 +149,11 @@ class BridgedCall:
             self.record.attempts += 1
             result = await self._attempt(policy.deadline)
             self._news.tried(self.record.attempts, result)
-            step = policy.next_step(result, time.monotonic())
+            step = await self._after(result, policy)
             log.info("attempt over", call_id=self.arrival.call_id, attempt=self.record.attempts, result=str(result))
             match step:
                 case Done():
                     self.record.outcome, self.record.order_id = step.outcome, step.order_id
-                    # A handler may write its final line while the transfer that it asked for is still under way.
-                    if self._transfer is not None:
-                        if await self._transfer:
-                            self.record.outcome = "transferred"
-                        elif self.record.outcome == "transferred" and not self.caller_gone.is_set():
-                            self.record.outcome = await fallbacks.say_and_hang_up(self, "unavailable")
                     return
                 case FallBack():
                     await self._fall_back(step.reason)
@@ -170,6 +172,18 @@ class BridgedCall:
                     if self.caller_gone.is_set():
                         self.record.outcome = "abandoned"
                         return
+
+    async def _after(self, result: Result, policy: RetryPolicy) -> Step:
+        """What comes next. A handler may leave while the transfer that it asked for is still under way."""
+        step = policy.next_step(result, time.monotonic())
+        if self._transferring is None or (isinstance(step, Again) and not self._handler_done.is_set()):
+            return step
+        if await self._transferring:
+            return Done("transferred", step.order_id if isinstance(step, Done) else None)
+        if isinstance(step, Done) and step.outcome == "transferred" and not self.caller_gone.is_set():
+            await self.audio.until_played(PLAY_OUT_WITHIN_S)
+            return policy.next_step(Lost("nobody took the caller whom it put through"), time.monotonic())
+        return step
 
     async def _attempt(self, deadline: float) -> Result:
         arrival, services, number = self.arrival, self.services, self.record.attempts
@@ -190,6 +204,7 @@ class BridgedCall:
             audio_stream_token=token,
             greeting=self.line.greeting.text,
             received_at=arrival.received_at,
+            attestation=arrival.attestation,
         )
         event = Event.of(
             incoming,
@@ -199,11 +214,12 @@ class BridgedCall:
         )
         try:
             attempt = Attempt(services.lane, event, stream, self, deadline)
-            return await attempt.run(self.caller_gone, lambda: self._stop_reason)
+            return await attempt.run(self._handler_done, lambda: self._stop_reason)
         finally:
             services.media.close_door(arrival.call_id, number)
             self._stream = None
-            self.audio.hold_music = ()
+            if self._transfer is None:
+                self.audio.hold_music = ()
             if self._worker:
                 services.pods.idle(self._worker)
                 self._worker = ""
@@ -236,7 +252,8 @@ class BridgedCall:
 
     def say(self, prompt: str) -> None:
         """Play one of the built-in prompts in the restaurant's language."""
-        self.audio.play(prompts.prompt(self._language, prompt))
+        # In whole frames: what is left of one would shift all that a handler says next.
+        self.audio.play(b"".join(split(prompts.prompt(self._language, prompt))))
 
     def start_recording(self) -> Recording:
         recording = self.services.recorder.start(self.line.restaurant.id, self.arrival.call_id)
@@ -244,45 +261,70 @@ class BridgedCall:
         self.record.recording = recording
         return recording
 
-    async def transfer(self, target: str, reason: str) -> bool:
-        """Put the caller through once all audio is played. True when the other phone took the call."""
-        uri = self.phone.transfer_address(target)
-        if uri is None:
-            log.error("a caller can't be put through to this target from here", call_id=self.arrival.call_id)
-            return False
-        self.audio.hold_music = ()
-        await self.audio.until_played(PLAY_OUT_WITHIN_S)
-        self._refer_answer = asyncio.get_running_loop().create_future()
-        self.phone.refer(uri)
+    async def transfer(self, target: str, reason: str, mode: TransferMode = "auto") -> bool:
+        """Put the caller through once all audio is played. True when somebody took the call, and it is over then."""
+        if not is_allowed(target, self.line):
+            log.error(
+                "a caller was to be put through to whom the restaurant has not named", call_id=self.arrival.call_id
+            )
+            return self._transfer_failed("not_allowed")
+        services = self.services
+        transfer = Transfer(self, services.legs, mode, services.transfer_ring_s, bytes(self._whisper))
+        self._transfer, self._wish = transfer, (target, reason)
+        self._whisper.clear()
         try:
-            taken = await asyncio.wait_for(self._refer_answer, TRANSFER_WITHIN_S)
-        except TimeoutError:
-            taken = False
-        self._refer_answer = None
-        if taken:
-            self.record.transferred(uri, reason)
+            taken = await transfer.run(target)
+        finally:
+            self._transfer = None
+        return self._taken_over() if taken else self._transfer_failed("no_answer")
+
+    def _taken_over(self) -> bool:
+        if self.record.transfer is None:
+            self.record.transferred(*self._wish)
             self._stop_reason = "transferred"
-            self.phone.hang_up()
-        return taken
+        return True
+
+    def _transfer_failed(self, reason: Literal["not_allowed", "no_answer"]) -> bool:
+        if not self.caller_gone.is_set():
+            self.say("nobody_answers")
+            if self._stream is not None:
+                self._stream.transfer_failed(reason)
+        return False
+
+    # --- What a transfer uses --------------------------------------------------------------------------------
+
+    def ring(self, on: bool) -> None:
+        self.audio.hold_music = tuple(split(prompts.prompt(self._language, "ringback"))) if on else ()
+
+    def leave_handler(self) -> None:
+        self._waiting = False
+        self._taken_over()
+        self._handler_done.set()
+        if self._stream is not None:
+            self._stream.stop(self._stop_reason)
 
     # --- From the entrance -----------------------------------------------------------------------------------
 
     def hung_up(self) -> None:
         """The caller's connection is over."""
-        if self._refer_answer is not None and not self._refer_answer.done():
-            self._refer_answer.set_result(self._refer_accepted)
+        if self._transfer is not None:
+            self._transfer.refer.caller_left()
+            if self._transfer.refer.taken.is_set():
+                self._taken_over()
         self.audio.close()
         self.caller_gone.set()
+        self._handler_done.set()
 
     def transfer_answered(self, status: int, final: bool) -> None:
-        self._refer_accepted = self._refer_accepted or status < 300
-        if final and self._refer_answer is not None and not self._refer_answer.done():
-            self._refer_answer.set_result(status < 300)
+        if self._transfer is not None:
+            self._transfer.refer.answered(status, final)
 
     def pressed(self, digit: str) -> None:
         if len(self.keys) < KEYS_KEPT:
             self.keys.append(digit)
-        if self._stream is not None:
+        if self._transfer is not None and self._transfer.leg is not None:
+            self._transfer.leg.press(digit)
+        elif self._stream is not None:
             self._stream.pressed(digit)
 
     # --- From the lane (LaneListener) ------------------------------------------------------------------------
@@ -308,13 +350,22 @@ class BridgedCall:
             greeting_text=self.line.greeting.text,
             greeting_remaining_ms=self.audio.ms_to_play if self._resumed or not self._greeted.is_set() else 0,
             resumed=self._resumed,
+            transfers=self.line.transfers,
         )
 
-    def transfer_wanted(self, target: str, reason: str) -> None:
-        if self._transfer is None or self._transfer.done():
-            self._transfer = asyncio.create_task(self.transfer(target, reason), name="transfer")
+    def transfer_wanted(self, wish: TransferBody) -> None:
+        if self._transferring is None or self._transferring.done():
+            self._transferring = asyncio.create_task(
+                self.transfer(wish.target, wish.reason, wish.mode), name="transfer"
+            )
+
+    def whispered(self, ulaw: bytes) -> None:
+        if len(self._whisper) + len(ulaw) <= MAX_WHISPER_BYTES:
+            self._whisper += ulaw
 
     def hold_wanted(self, on: bool) -> None:
+        if self._transfer is not None:
+            return
         sentence = prompts.prompt(self._language, "hold")
         self.audio.hold_music = (*split(sentence), *[SILENCE] * HOLD_PAUSE_FRAMES) if on else ()
 

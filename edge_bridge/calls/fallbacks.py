@@ -13,14 +13,17 @@ from edge_bridge.lines.directory import LineEntry
 from edge_bridge.media.audio import FRAME_MS, CallAudio, split
 from edge_bridge.media.recordings import Recording
 from eventing.catalogue import MissedReason
+from protocols.media import TransferMode
 
 SAY_WITHIN_S = 30.0
 MESSAGE_AT_MOST_S = 120.0
+MESSAGE_WHEN_FULL_S = 20.0  # others find no place meanwhile
 MESSAGE_SILENCE_S = 6.0
 SHORTEST_MESSAGE_MS = 500
 MESSAGE_TICK_S = 0.1
 FRAMES_AT_ONCE = 50
 END_KEY = "#"
+WORDS: dict[MissedReason, str] = {"ai_down": "unavailable", "line_disabled": "unavailable", "closed": "goodbye"}
 VOICE_RMS = 250  # of 16-bit samples; line noise lies below 100
 
 
@@ -37,22 +40,26 @@ class FallbackCall(Protocol):
 
     def start_recording(self) -> Recording: ...
 
-    async def transfer(self, target: str, reason: str) -> bool:
+    async def transfer(self, target: str, reason: str, mode: TransferMode = "auto") -> bool:
         """Whether the other phone took the call."""
 
 
 async def run(call: FallbackCall, reason: MissedReason) -> Outcome:
-    """The restaurant's own choice; the busy message when that fails."""
+    """The restaurant's own choice; words when that fails."""
     restaurant = call.line.restaurant
-    prompt = "unavailable" if reason == "ai_down" else "busy"
-    if restaurant.fallback == "forward":
-        if await call.transfer(restaurant.fallback_number, reason):
+    choice = restaurant.when_closed if reason == "closed" else restaurant.fallback
+    if reason == "closed":
+        call.say("closed")
+    if choice == "forward":
+        call.say("putting_through")
+        # A leg of our own takes a place of the node's, and REFER frees one.
+        if await call.transfer(restaurant.fallback_number, reason, "refer" if reason == "node_full" else "auto"):
             return "transferred"
         if call.caller_gone.is_set():
             return "abandoned"
-    elif restaurant.fallback == "take_message":
-        return await take_message(call)
-    return await say_and_hang_up(call, prompt)
+    elif choice == "take_message":
+        return await take_message(call, MESSAGE_WHEN_FULL_S if reason == "node_full" else MESSAGE_AT_MOST_S)
+    return await say_and_hang_up(call, WORDS.get(reason, "busy"))
 
 
 async def say_and_hang_up(call: FallbackCall, prompt: str) -> Outcome:
@@ -62,8 +69,8 @@ async def say_and_hang_up(call: FallbackCall, prompt: str) -> Outcome:
     return "busy"
 
 
-async def take_message(call: FallbackCall) -> Outcome:
-    """Record until ``#``, silence, MESSAGE_AT_MOST_S or the caller's hang-up."""
+async def take_message(call: FallbackCall, at_most_s: float = MESSAGE_AT_MOST_S) -> Outcome:
+    """Record until ``#``, silence, ``at_most_s`` or the caller's hang-up."""
     audio = call.audio
     call.say("leave_message")
     call.say("beep")
@@ -74,7 +81,7 @@ async def take_message(call: FallbackCall) -> Outcome:
         call.start_recording()
     audio.forget_heard()
     call.keys.clear()
-    end = time.monotonic() + MESSAGE_AT_MOST_S
+    end = time.monotonic() + at_most_s
     voice_at, spoken_ms = time.monotonic(), 0
     while time.monotonic() < end and not call.caller_gone.is_set() and END_KEY not in call.keys:
         await asyncio.sleep(MESSAGE_TICK_S)

@@ -237,7 +237,7 @@ class CallNews:
         self._kept.changed(answered_at=at, traceparent=traceparent)
         self._course.step("answered")
         self._desk.changed(self._arrival, "answered", 1)
-        if self._arrival.over_limit is None:
+        if self._arrival.unserved is None:
             self._desk.changed(self._arrival, "greeting", 1)
 
     def waiting(self, attempt: int, audio_stream_url: str) -> None:

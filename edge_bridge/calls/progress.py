@@ -8,12 +8,13 @@ import msgspec
 
 from edge_bridge.entrances.sip.signals import Handle
 from edge_bridge.media.rtp.call import MediaState
-from eventing.catalogue import MissedReason
+from eventing.catalogue import Attestation, MissedReason
 from stores.live import LiveCall, QueuedCall
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """``source_host`` is where the INVITE came from, ``sip_call_id`` its Call-ID, ``language`` the restaurant's.
+    """``source_host`` is where the INVITE came from, ``source`` the same with its port as the host of a URI;
+    ``sip_call_id`` its Call-ID, ``attestation`` what it said of the caller's number, ``language`` the restaurant's.
     ``falls_back``: no handler is asked (any more). ``worker`` is the handler that has accepted the call, ``queued``
     what says that it waits for one.
     """
@@ -21,7 +22,9 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     handle: Handle
     source_host: str
     language: str
+    source: str = ""
     sip_call_id: str = ""
+    attestation: Attestation = ""
     falls_back: MissedReason | None = None
     traceparent: str = ""
     attempts: int = 0

@@ -9,20 +9,21 @@ from domain.traces import AudioFigures
 from edge_bridge.lines.directory import LineEntry
 from edge_bridge.media.audio import CallAudio
 from edge_bridge.media.recordings import Recording
-from eventing.catalogue import CallEnded, CallMissed, CallStarted, CallTransferred, MissedReason, Payload
+from eventing.catalogue import Attestation, CallEnded, CallMissed, CallStarted, CallTransferred, MissedReason, Payload
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A call as it was taken. ``caller`` is "" where the number is withheld. ``over_limit`` names the limit that it is
-    over; then no handler is asked. ``sip_call_id`` and ``source``, who sent the INVITE, are SIP's."""
+    """A call as it was taken. ``caller`` is "" where the number is withheld. ``unserved`` says why no handler is
+    asked for it, if none is. ``sip_call_id`` and ``source``, who sent the INVITE, are SIP's."""
 
     call_id: str
     caller: str
     line: LineEntry
     audio: CallAudio
     received_at: datetime
-    over_limit: MissedReason | None = None
+    unserved: MissedReason | None = None
+    attestation: Attestation = ""
     sip_call_id: str = ""
     source: str = ""
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from domain import hours
 from edge_bridge.calls.adoption import Adoption, Orphan
 from edge_bridge.calls.bridged_call import BridgedCall, Services
 from edge_bridge.calls.news import CallNews, NewsDesk
@@ -65,6 +66,7 @@ class Switchboard:
     def __init__(
         self,
         max_calls: int,
+        busy_places: int,
         services: Services,
         rtp: RtpNode,
         desk: NewsDesk,
@@ -74,6 +76,7 @@ class Switchboard:
         self._directory: Directory | None = None
         self._lines_by = time.monotonic() + LINES_WITHIN_S
         self._max_calls = max_calls
+        self._busy_places = busy_places
         self._services = services
         self._rtp = rtp
         self._desk = desk
@@ -84,6 +87,8 @@ class Switchboard:
         self._tasks: set[asyncio.Task[None]] = set()
         self._refused = itertools.count(1)
         self._adoption = Adoption(rtp, desk, self._media_events, self._go_on, self.signallers.hang_up)
+        self._legs = services.legs
+        self._legs.attach(self.signallers)
 
     @property
     def calls(self) -> int:
@@ -106,16 +111,25 @@ class Switchboard:
         line = directory.find(invite)
         if isinstance(line, Refusal):
             return self._refuse(line.status)
+        if invite.caller in line.forms:
+            # Whom a second leg of the line rings has sent it back here.
+            log.warning("a line is called by itself: is what it forwards to forwarded to it?", line_id=line.id)
+            return self._refuse(BUSY)
         pair = self._rtp.ports.lend()
         if pair is None:
             if self._rtp.ports.is_listening:
                 return None
             log.warning("no RTP port is free and quiet; see RTP_PORT_MIN and RTP_PORT_MAX")
             return self._refuse(UNAVAILABLE)
-        phone = self._phone(handle, line, invite.source_host)
         progress = Progress(
-            handle=handle, source_host=invite.source_host, language=line.restaurant.language, sip_call_id=invite.call_id
+            handle=handle,
+            source_host=invite.source_host,
+            source=invite.source,
+            language=line.restaurant.language,
+            sip_call_id=invite.call_id,
+            attestation=invite.attestation,
         )
+        phone = self._phone(line, progress)
         audio = self._take(handle, phone, line, invite.caller, _SipCall(pair, progress))
         if isinstance(audio, Refusal):
             self._rtp.ports.give_back(pair)
@@ -123,9 +137,9 @@ class Switchboard:
         media = self._media[handle] = CallMedia(self._rtp, pair, invite.source_host, audio, self._media_events(handle))
         return Terms(self._rtp.host, pair.port, media.ice, line.trunk.srtp)
 
-    def _phone(self, handle: Handle, line: LineEntry, source_host: str) -> SipPhone:
-        signallers = self.signallers
-        return SipPhone(handle, line.sip_domain or source_host, signallers.hang_up, signallers.refer)
+    def _phone(self, line: LineEntry, call: Progress) -> SipPhone:
+        domain, dialled_at = line.sip_domain or call.source_host, line.sip_domain or call.source
+        return SipPhone(call.handle, domain, dialled_at, self.signallers.hang_up, self.signallers.refer)
 
     def _media_events(self, handle: Handle) -> MediaEvents:
         def moved(media: MediaState) -> None:
@@ -135,17 +149,25 @@ class Switchboard:
 
         return MediaEvents(lambda digit: self.pressed(handle, digit), lambda: self.signallers.hang_up(handle), moved)
 
+    def _media_of(self, handle: Handle) -> CallMedia | None:
+        if link.is_dialled(handle):
+            return self._legs.media_of(handle)
+        return self._media.get(handle) or self._adoption.media_of(handle)
+
     def agreed(self, handle: Handle, agreement: Agreement) -> None:
-        media = self._media.get(handle) or self._adoption.media_of(handle)
+        media = self._media_of(handle)
         if media is not None:
             media.agree(agreement)
 
     def seen(self, handle: Handle) -> None:
-        media = self._media.get(handle) or self._adoption.media_of(handle)
+        media = self._media_of(handle)
         if media is not None:
             media.seen()
 
     def answered(self, key: CallKey, codec: str = "PCMU") -> None:
+        if isinstance(key, int) and link.is_dialled(key):
+            self._legs.answered(key)
+            return
         taken = self._taken.get(key)
         if taken is not None and key not in self._bridged:
             metrics.sip_calls_received_total.labels(self._services.node_id).inc()
@@ -162,7 +184,10 @@ class Switchboard:
         if call is not None:
             call.transfer_answered(status, final)
 
-    def ended(self, key: CallKey, *, lost: bool = False, by_caller: bool = True) -> None:
+    def ended(self, key: CallKey, status: int = 0, *, lost: bool = False, by_caller: bool = True) -> None:
+        if isinstance(key, int) and link.is_dialled(key):
+            self._legs.ended(key, status)
+            return
         taken = self._taken.pop(key, None)
         if taken is None:
             if isinstance(key, int):
@@ -189,6 +214,7 @@ class Switchboard:
                 self._adoption.ended(handle)
 
     def lost(self, signaller: int) -> None:
+        self._legs.lost(signaller)
         taken = [key for key in self._taken if isinstance(key, int) and link.signaller_of(key) == signaller]
         handles = [*taken, *self._adoption.handles_of(signaller)]
         if handles:
@@ -204,7 +230,7 @@ class Switchboard:
 
     def _go_on(self, orphan: Orphan, arrival: Arrival) -> None:
         handle = orphan.progress.handle
-        phone = self._phone(handle, arrival.line, orphan.progress.source_host)
+        phone = self._phone(arrival.line, orphan.progress)
         taken = self._taken[handle] = _Taken(arrival, phone, self._adoption.kept(orphan))
         self._restaurant_calls[arrival.line.restaurant.id] += 1
         assert orphan.media is not None
@@ -240,24 +266,38 @@ class Switchboard:
     def _take(
         self, key: CallKey, phone: Phone, line: LineEntry, caller: str, sip: _SipCall | None = None
     ) -> CallAudio | Refusal:
-        audio = CallAudio(phone.cleared)
-        if len(self._taken) >= self._max_calls:
+        audio, now, owner = CallAudio(phone.cleared), datetime.now(UTC), line.restaurant
+        if len(self._taken) >= self._max_calls + self._busy_places:
+            self._desk.turned_away(line, caller, now)
             return self._refuse(BUSY)
+        unserved = self._why_unserved(line, now)
+        self._restaurant_calls[owner.id] += 1
+        arrival = Arrival(str(uuid.uuid4()), caller, line, audio, now, unserved)
         pair, progress = (None, None) if sip is None else (sip.pair, sip.progress)
-        over_limit: MissedReason | None = None
-        if self._restaurant_calls[line.restaurant.id] >= line.restaurant.max_calls:
-            over_limit = "restaurant_full"
-            progress = progress and msgspec.structs.replace(progress, falls_back=over_limit)
-        self._restaurant_calls[line.restaurant.id] += 1
-        arrival = Arrival(str(uuid.uuid4()), caller, line, audio, datetime.now(UTC), over_limit)
-        if sip is not None:
-            arrival = replace(arrival, sip_call_id=sip.progress.sip_call_id, source=sip.progress.source_host)
+        if progress is not None:
+            progress = msgspec.structs.replace(progress, falls_back=unserved)
+            arrival = replace(
+                arrival,
+                attestation=progress.attestation,
+                sip_call_id=progress.sip_call_id,
+                source=progress.source_host,
+            )
         kept = self._desk.arriving(arrival, pair, progress)
         self._taken[key] = _Taken(arrival, phone, kept)
-        if over_limit is None:
+        if unserved is None:
             audio.play_frames(line.greeting.frames)
         self._desk.ringing(arrival, kept.call)
         return audio
+
+    def _why_unserved(self, line: LineEntry, now: datetime) -> MissedReason | None:
+        owner = line.restaurant
+        if not line.is_active:
+            return "line_disabled"
+        if owner.when_closed != "answer" and hours.closes_at(owner, now) is None:
+            return "closed"
+        if self._restaurant_calls[owner.id] >= owner.max_calls:
+            return "restaurant_full"
+        return "node_full" if len(self._taken) >= self._max_calls else None
 
     def _refuse(self, status: int) -> Refusal:
         log.info("call refused", status=status, refused=next(self._refused))

@@ -19,6 +19,9 @@ class Phone(Protocol):
     def transfer_address(self, target: str) -> str | None:
         """Where a transfer to ``target``, a number or SIP URI, would go; None where this connection can't."""
 
+    def dial_address(self, target: str) -> str | None:
+        """The SIP URI at which the bridge itself may call ``target``; None where this entrance has no way out."""
+
     def refer(self, address: str) -> None:
         """Put the caller through to what ``transfer_address`` gave."""
 

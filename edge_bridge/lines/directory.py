@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from domain.restaurant import Restaurant
 from domain.trunks import PLAIN, TrunkOptions
-from edge_bridge.entrances.sip.numbers import AddressBook, LineKeys
+from edge_bridge.entrances.sip.numbers import AddressBook, LineKeys, forms
 from edge_bridge.entrances.sip.signals import Invite, Refusal
 from edge_bridge.lines.greetings import GreetingClip
 from edge_bridge.settings import Network
-from stores.lines import Provider
+from stores.lines import LineTransfers, Provider
 
 UNAVAILABLE = 503
 
@@ -23,7 +23,8 @@ class LineEntry:
     ``provider`` says at which entrance it rings.
 
     ``held``: this node has the line in this ``generation``, or keeps it until the next node has registered it.
-    ``problem`` says why a held line can't be registered.
+    ``problem`` says why a held line can't be registered. ``transfers`` is how its callers are put through.
+    One that is not ``is_active`` may be called by peers and is not registered: its callers are told.
     """
 
     id: str
@@ -40,6 +41,13 @@ class LineEntry:
     audiosocket_uuid: str = ""
     twilio_auth_token: str = field(default="", repr=False)
     trunk: TrunkOptions = PLAIN
+    is_active: bool = True
+    transfers: LineTransfers = "auto"
+
+    @property
+    def forms(self) -> frozenset[str]:
+        """All ways to write its number."""
+        return forms(self.number)
 
     @property
     def trunk_name(self) -> str:
@@ -50,7 +58,8 @@ class LineEntry:
     @property
     def has_account(self) -> bool:
         """At a trunk, and this node has the line."""
-        return bool(self.provider == "sip" and self.held and self.sip_domain and self.sip_username)
+        account = self.sip_domain and self.sip_username
+        return bool(self.provider == "sip" and self.held and self.is_active and account)
 
     @property
     def registers(self) -> bool:
@@ -85,7 +94,14 @@ class Directory:
 
 
 def keys_of(lines: Iterable[LineEntry]) -> tuple[LineKeys, ...]:
-    """Of the lines that ring over SIP."""
-    return tuple(
-        LineKeys(line.id, line.number, line.sip_username, line.trunk_name) for line in lines if line.provider == "sip"
-    )
+    """Of the lines that ring over SIP. One that is switched off takes no call from one that is not."""
+    over_sip = [line for line in lines if line.provider == "sip"]
+    active = [line for line in over_sip if line.is_active]
+    users = {line.sip_username for line in active}
+    numbers = frozenset().union(*(line.forms for line in active))
+    off = [
+        line
+        for line in over_sip
+        if not line.is_active and line.sip_username not in users - {""} and numbers.isdisjoint(line.forms)
+    ]
+    return tuple(LineKeys(line.id, line.number, line.sip_username, line.trunk_name) for line in (*active, *off))

@@ -30,10 +30,12 @@ class GreetingClip:
 
 
 @functools.cache
-def built_in(language: str) -> GreetingClip:
-    """The greeting of a restaurant whose own is not rendered yet."""
+def built_in(language: str, recorded: bool) -> GreetingClip:
+    """The greeting of a restaurant whose own is not rendered yet. Who is ``recorded`` is told."""
     spoken = prompts.spoken_language(language)
-    return GreetingClip(tuple(split(prompts.prompt(spoken, "greeting"))), prompts.GREETING_TEXTS[spoken])
+    name = "greeting_recorded" if recorded else "greeting"
+    texts = prompts.RECORDED_GREETING_TEXTS if recorded else prompts.GREETING_TEXTS
+    return GreetingClip(tuple(split(prompts.prompt(spoken, name))), texts[spoken])
 
 
 class Greetings:
@@ -45,7 +47,7 @@ class Greetings:
 
     def of(self, restaurant: Restaurant) -> GreetingClip:
         known = self._rendered.get(restaurant.id)
-        return built_in(restaurant.language) if known is None else known[1]
+        return built_in(restaurant.language, restaurant.record_calls) if known is None else known[1]
 
     async def refresh(self, restaurant_ids: Iterable[str]) -> None:
         """Read what changed. Keeps what is known while Redis is away, and where it has nothing better."""

@@ -198,7 +198,7 @@ class LineBook:
         async with self._postgres.platform() as connection:
             if not self._started:
                 await lines.node_started(connection, self._node_id)
-            stored = list(await lines.active_lines(connection))
+            stored = list(await lines.ringing_lines(connection))
             for line in stored:
                 known = self._restaurants.get(line.restaurant_id)
                 if known is None or time.monotonic() - known[0] > RESTAURANT_REFRESH_S:
@@ -245,6 +245,8 @@ class LineBook:
             audiosocket_uuid=stored.audiosocket_uuid,
             twilio_auth_token=self._secrets.get((stored.id, stored.twilio_auth_token), ""),
             trunk=stored.trunk,
+            is_active=stored.is_active,
+            transfers=stored.transfers,
         )
 
     def _secrets_here(self, stored: PhoneLine) -> Iterator[SealedSecret]:

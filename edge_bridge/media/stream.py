@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from typing import Protocol
+from typing import Literal, Protocol
 
 from picows import WSCloseCode, WSMsgType, WSTransport
 
@@ -19,7 +19,9 @@ class StreamOwner(Protocol):
 
     def stream_joined(self) -> None: ...
 
-    def transfer_wanted(self, target: str, reason: str) -> None: ...
+    def transfer_wanted(self, wish: media.TransferBody) -> None: ...
+
+    def whispered(self, ulaw: bytes) -> None: ...
 
     def hold_wanted(self, on: bool) -> None: ...
 
@@ -58,7 +60,11 @@ class MediaStream:
         self.pump()
 
     def said(self, message: media.FromHandler) -> None:
+        if self._stopped:  # the caller talks to somebody else by now
+            return
         match message:
+            case media.Media() if message.media.track == media.WHISPER:
+                self._owner.whispered(message.media.payload)
             case media.Media():
                 self._audio.play(message.media.payload)
             case media.Mark():
@@ -67,7 +73,7 @@ class MediaStream:
             case media.Clear():
                 self._audio.clear()
             case media.TransferRequest():
-                self._owner.transfer_wanted(message.transfer.target, message.transfer.reason)
+                self._owner.transfer_wanted(message.transfer)
             case media.Hold():
                 self._owner.hold_wanted(message.hold.on)
             case media.Prompt():
@@ -83,7 +89,7 @@ class MediaStream:
     def left(self, why: str) -> None:
         if self._transport is not None:
             self._transport = None
-            self._audio.listener = None
+            self._listen_no_more()
             self.why_lost = why
             self.lost.set()
 
@@ -108,11 +114,14 @@ class MediaStream:
     def pressed(self, digit: str) -> None:
         self._send(self._encode.dtmf(digit))
 
+    def transfer_failed(self, reason: Literal["not_allowed", "no_answer"]) -> None:
+        self._send(self._encode.transfer_failed(reason))
+
     def stop(self, reason: str) -> None:
         """Tell the handler that the call is over for it; it may still write its final line on the lane."""
         if not self._stopped:
             self._stopped = True
-            self._audio.listener = None
+            self._listen_no_more()
             self._send(self._encode.stop(reason))
 
     def close(self, why: str) -> None:
@@ -123,6 +132,10 @@ class MediaStream:
             self.left(why)
             transport.send_close(WSCloseCode.GOING_AWAY, why)
             transport.disconnect(graceful=not stalled)  # gracefully, the close of a stalled one would never end
+
+    def _listen_no_more(self) -> None:
+        if self._audio.listener == self.pump:  # a second leg may listen by now
+            self._audio.listener = None
 
     def _send(self, message: bytes) -> None:
         if self._transport is not None:

@@ -1,4 +1,4 @@
-"""Keeps signallers: so many that a few places are always free, until MAX_CALLS is reached.
+"""Keeps signallers: so many that a few places are always free, also for second legs, until ``most_dialogs`` fit in.
 
 A signaller costs memory and is forked in milliseconds, so none waits for calls that may never come. It is reached
 over two pairs: ours, and the link to the session, whose session end is kept open here for the sessions to come.
@@ -45,7 +45,7 @@ class SignallerKeeper:
 
     def __init__(
         self,
-        max_calls: int,
+        most_dialogs: int,
         nursery: Nursery,
         gate_port: Callable[[], int],
         taken: Callable[[], int],
@@ -53,7 +53,7 @@ class SignallerKeeper:
         down: Callable[[int], None],
     ) -> None:
         self.restarts = Restarts(FIRST_PAUSE_S, LONGEST_PAUSE_S, HEALTHY_AFTER_S)
-        self._most = -(-max_calls // MAX_CALLS)
+        self._most = -(-most_dialogs // MAX_CALLS)
         self._nursery = nursery
         self._gate_port = gate_port
         self._taken = taken

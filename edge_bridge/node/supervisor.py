@@ -56,7 +56,7 @@ class Supervisor:
         self._gate = GateKeeper(config, dict(environment), lambda news: self._session.news(news), self._dialogs_changed)
         self._nursery = Nursery(dict(environment), quiet=config.sip_log_level == 0)
         self._signallers = SignallerKeeper(
-            config.max_calls,
+            config.most_dialogs,
             self._nursery,
             lambda: self._gate.inner_port,
             lambda: self._gate.taken,

@@ -9,12 +9,19 @@ from functools import cache
 from pathlib import Path
 
 LANGUAGES = ("en", "fr")
-NAMES = ("greeting", "one_moment", "busy", "unavailable", "goodbye", "hold", "leave_message", "beep")
+NAMES = (
+    *("greeting", "greeting_recorded", "one_moment", "busy", "unavailable", "closed", "goodbye", "hold"),
+    *("putting_through", "nobody_answers", "leave_message", "beep", "ringback"),
+)
 FALLBACK_LANGUAGE = "en"
-# What "greeting" says: the handler's model has to know what the caller has heard.
+# What "greeting" and "greeting_recorded" say: the handler's model has to know what the caller has heard.
 GREETING_TEXTS = {
     "en": "Hello! You've reached the restaurant. How can I help you?",
     "fr": "Bonjour ! Vous êtes bien au restaurant. Que puis-je faire pour vous ?",
+}
+RECORDED_GREETING_TEXTS = {
+    "en": "Hello! You've reached the restaurant. This call is recorded. How can I help you?",
+    "fr": "Bonjour ! Vous êtes bien au restaurant. Cet appel est enregistré. Je vous écoute.",
 }
 
 

@@ -131,6 +131,7 @@ class Call:
         conversation = Conversation(media, playback, tools, read_back, memory, patience, phrases)
         line = EngineLine(self._settings, profile.setup, conversation, tools, memory)
         conversation.on_engine_lost = line.lost
+        conversation.attended = parameters.transfers == "attended"
         self._dialling.on_event = line.events_of(engine)
         memory.begin(lambda: tools.state)
         line.introduce(engine, parameters.greeting_text or incoming.greeting, parameters.resumed)

@@ -8,6 +8,7 @@ from domain.phrases import wording_for
 class Phrases(msgspec.Struct, frozen=True):
     """``resumed``, ``resumed_blank`` and ``transfer_failed`` are for the engine, the others are spoken word for word.
 
+    ``caller_for_you`` and ``ordered_so_far`` are for whom the caller is put through to.
     ``resumed_blank``: of the call that goes on, nothing but its greeting is known.
     """
 
@@ -18,6 +19,8 @@ class Phrases(msgspec.Struct, frozen=True):
     resumed_blank: str
     transfer_failed: str
     not_saved: str
+    caller_for_you: str
+    ordered_so_far: str
 
 
 _STILL_THERE = {"en": "Are you still there?", "fr": "Vous êtes toujours là ?"}
@@ -48,8 +51,10 @@ _RESUMED_BLANK = {
     ),
 }
 _TRANSFER_FAILED = {
-    "en": "The transfer failed: nobody answered. Tell the caller, and offer to go on with you.",
-    "fr": "Le transfert a échoué : personne n'a répondu. Dites-le au client et proposez de continuer avec vous.",
+    "en": "The transfer failed: nobody answered. The caller has just been told so. Offer to go on with you.",
+    "fr": (
+        "Le transfert a échoué : personne n'a répondu. Le client vient de l'apprendre. Proposez de continuer avec vous."
+    ),
 }
 
 _NOT_SAVED = {
@@ -59,6 +64,13 @@ _NOT_SAVED = {
         " l’équipe ?"
     ),
 }
+
+
+_CALLER_FOR_YOU = {
+    "en": "This is the assistant, with a caller for you. The reason: {reason}.",
+    "fr": "Ici l’assistant, avec un client pour vous. La raison : {reason}.",
+}
+_ORDERED_SO_FAR = {"en": "Ordered so far: {items}.", "fr": "Commandé jusqu’ici : {items}."}
 
 
 def phrases_for(language: str) -> Phrases:
@@ -72,4 +84,6 @@ def phrases_for(language: str) -> Phrases:
         resumed_blank=_RESUMED_BLANK[wording.language],
         transfer_failed=_TRANSFER_FAILED[wording.language],
         not_saved=_NOT_SAVED[wording.language],
+        caller_for_you=_CALLER_FOR_YOU[wording.language],
+        ordered_so_far=_ORDERED_SO_FAR[wording.language],
     )

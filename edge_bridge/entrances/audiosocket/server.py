@@ -232,6 +232,9 @@ class AudioSocketCall(asyncio.Protocol):
     def transfer_address(self, target: str) -> str | None:
         return None
 
+    def dial_address(self, target: str) -> str | None:
+        return None
+
     def refer(self, address: str) -> None:
         raise NotImplementedError("AudioSocket has no transfer")
 

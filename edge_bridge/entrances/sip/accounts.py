@@ -1,11 +1,12 @@
-"""pjsip's one account, which takes every call: whom it is for, the gate and the line book have settled."""
+"""pjsip's accounts: one takes every call that comes, for whom it is has been settled by the gate and the line book;
+and one for each call that is dialled at the same time. pjsip aborts at the ninth."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pjsua2 as pj  # type: ignore[import-untyped]
 
-from edge_bridge.entrances.sip.signals import LOOPBACK, SipEvents
+from edge_bridge.entrances.sip.signals import LOOPBACK, Dial, Handle, SipEvents
 from process import logs
 
 log = logs.get(__name__)
@@ -62,3 +63,51 @@ def account_config(place: Place) -> Any:
     config.natConfig.sipOutboundUse = 0
     config.videoConfig.autoTransmitOutgoing = False
     return config
+
+
+def dial_config(dial: Dial, place: Place) -> Any:
+    config = account_config(place)
+    config.idUri = dial.caller
+    if dial.route:
+        config.sipConfig.proxies.append(dial.route)
+    if dial.username:
+        config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", dial.username, 0, dial.password))
+    return config
+
+
+class DialAccounts:
+    """pjsip knows credentials by account only. One that was made serves the next call, as another's: it is never freed,
+    for the calls of its time may still need it. There are at most as many as there are calls."""
+
+    def __init__(self, owner: AccountOwner, place: Place) -> None:
+        self._owner = owner
+        self._place = place
+        self._free: list[CallAccount] = []
+        self._used: dict[Handle, CallAccount] = {}
+
+    def lend(self, handle: Handle, dial: Dial) -> CallAccount | None:
+        """None where pjsip refuses."""
+        config = dial_config(dial, self._place)
+        account = self._free[-1] if self._free else CallAccount(self._owner)
+        try:
+            if self._free:
+                account.modify(config)
+                self._free.pop()
+            else:
+                account.create(config)
+        except pj.Error as error:
+            log.warning("pjsip refused an account", reason=error.reason)
+            return None
+        self._used[handle] = account
+        return account
+
+    def give_back(self, handle: Handle) -> None:
+        account = self._used.pop(handle, None)
+        if account is not None:
+            self._free.append(account)
+
+    def close(self) -> None:
+        for account in [*self._free, *self._used.values()]:
+            account.shutdown()
+        self._free.clear()
+        self._used.clear()

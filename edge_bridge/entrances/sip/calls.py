@@ -1,4 +1,4 @@
-"""One SIP call in pjsua2, from INVITE to DISCONNECTED.
+"""One SIP call in pjsua2, from INVITE to DISCONNECTED: one that comes, or one that is dialled.
 
 The only lasting reference to a ``SipCall`` is the endpoint's dictionary, and it is dropped inside
 ``onCallState`` DISCONNECTED: freed any later, its destructor would hang up the next call in that slot; freed on
@@ -9,7 +9,7 @@ from typing import Any
 
 import pjsua2 as pj  # type: ignore[import-untyped]
 
-from edge_bridge.entrances.sip.signals import Handle, MediaSide, SipEvents, host_of, port_of
+from edge_bridge.entrances.sip.signals import Dial, Handle, MediaSide, SipEvents, host_of, port_of
 from process import logs
 
 log = logs.get(__name__)
@@ -27,7 +27,20 @@ class SipCall(pj.Call):  # type: ignore[misc]
         self._offer = ""  # the INVITE's
         self._owner = owner
         self._we_offered = False
+        self._codec = ""
+        self._confirmed = call_id != pj.PJSUA_INVALID_ID  # a call that comes is answered at once
         self._hung_up_here = False
+
+    def dial(self, dial: Dial, side: MediaSide) -> None:
+        """Raises pj.Error where no INVITE can be sent."""
+        self._side = side
+        parameters = pj.CallOpParam(True)
+        parameters.txOption.localUri = f"<{dial.caller}>"
+        for name, value in dial.headers:
+            header = pj.SipHeader()
+            header.hName, header.hValue = name, value
+            parameters.txOption.headers.append(header)
+        self.makeCall(dial.uri, parameters)
 
     def refuse(self, status: int) -> None:
         self._hung_up_here = True
@@ -66,6 +79,9 @@ class SipCall(pj.Call):  # type: ignore[misc]
             info = self.getInfo()
             if info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
                 self.let_go(int(info.lastStatusCode))
+            elif info.state == pj.PJSIP_INV_STATE_CONFIRMED:
+                self._confirmed = True
+                self._tell_when_up()
         except Exception:
             log.exception("a call's state was lost")
 
@@ -104,12 +120,16 @@ class SipCall(pj.Call):  # type: ignore[misc]
         if side is None:
             return
         try:
-            codec = self._agreed_by(side) if self._we_offered else side.agreed()
-            if codec and not self.is_up:
-                self.is_up = True
-                self._owner.events.answered(self.handle, codec)
+            self._codec = self._agreed_by(side) if self._we_offered else side.agreed()
+            self._tell_when_up()
         except Exception:
             log.exception("a call's audio could not be connected")
+
+    def _tell_when_up(self) -> None:
+        """A phone that rings may have audio already, such as its network's announcement: that is no answer."""
+        if self._codec and self._confirmed and not self.is_up:
+            self.is_up = True
+            self._owner.events.answered(self.handle, self._codec)
 
     def _agreed_by(self, side: MediaSide) -> str:
         """The far end's answer to our offer, as pjsip has read it."""

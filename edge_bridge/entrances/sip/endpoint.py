@@ -19,6 +19,7 @@ from edge_bridge.entrances.sip.calls import CallOwner, SipCall
 from edge_bridge.entrances.sip.signals import (
     LOOPBACK,
     MAX_CALLS,
+    Dial,
     Handle,
     Invite,
     MediaSide,
@@ -34,6 +35,7 @@ log = logs.get(__name__)
 POLL_MS = 100
 TIDY_EVERY_S = 5.0
 HELD_AT_MOST_S = 12.0  # an INVITE: longer than a session takes to start and to read its lines
+UNAVAILABLE = 503
 PRIORITIES = {"PCMU/8000/1": 255, "PCMA/8000/1": 254}  # every other codec gets 0: never offered, never taken
 
 
@@ -57,9 +59,9 @@ class SipAddress:
 class _Endpoint(pj.Endpoint):  # type: ignore[misc]
     """Paces INVITEs before pjsip opens sockets for them (see ``pacing``)."""
 
-    def __init__(self) -> None:
+    def __init__(self, ledger: pacing.KeyLedger) -> None:
         super().__init__()
-        self._ledger = pacing.KeyLedger()
+        self._ledger = ledger
 
     def onSelectAccount(self, selection: Any) -> None:
         # The one callback that comes before the INVITE's media sockets are made.
@@ -99,6 +101,8 @@ class SipEndpoint(CallOwner):
         self._calls: dict[Handle, SipCall] = {}
         self._held: dict[Handle, _Held] = {}
         self._account: accounts.CallAccount | None = None
+        self._dialling = accounts.DialAccounts(self, self._place)
+        self._ledger = pacing.KeyLedger()
         self._commands: deque[Callable[[], None]] = deque()
         self._library: Any = None
         self._next_tidying = 0.0
@@ -149,6 +153,10 @@ class SipEndpoint(CallOwner):
 
         self._commands.append(refer)
 
+    def dial(self, handle: Handle, dial: Dial, media: MediaSide) -> None:
+        """A call of ours; its fate comes to ``answered`` and ``ended``, with 503 where it could not even be sent."""
+        self._commands.append(lambda: self._dial(handle, dial, media))
+
     # --- The library -----------------------------------------------------------------------------------------
 
     def poll(self) -> None:
@@ -179,6 +187,8 @@ class SipEndpoint(CallOwner):
             with contextlib.suppress(pj.Error):
                 self._account.shutdown()
             self._account = None
+        with contextlib.suppress(pj.Error):
+            self._dialling.close()
         self._library.libDestroy()
         self._calls.clear()
 
@@ -191,7 +201,7 @@ class SipEndpoint(CallOwner):
 
     def _open(self) -> None:
         at = self._address
-        endpoint = self._library = _Endpoint()
+        endpoint = self._library = _Endpoint(self._ledger)
         endpoint.libCreate()
         endpoint.libInit(_library_config(at.log_level))
         endpoint.audDevManager().setNoDev()  # no clock either: pjsip sends no packet, and reads none
@@ -232,9 +242,25 @@ class SipEndpoint(CallOwner):
             if handle in self._calls:  # pjsip refuses to answer, so it may never say DISCONNECTED either
                 call.let_go(500)
 
+    def _dial(self, handle: Handle, dial: Dial, media: MediaSide) -> None:
+        account = self._dialling.lend(handle, dial) if len(self._calls) < MAX_CALLS else None
+        if account is None:
+            log.warning("there is no place to dial from", calls=len(self._calls))
+            self.events.ended(handle, UNAVAILABLE, False)
+            return
+        call = self._calls[handle] = SipCall(account, pj.PJSUA_INVALID_ID, handle, self)
+        self._ledger.take(time.monotonic(), 1)
+        try:
+            call.dial(dial, media)
+        except pj.Error as error:
+            log.warning("a call could not be dialled", reason=error.reason)
+            if handle in self._calls:  # pjsip may have told of its end already, within makeCall
+                call.let_go(UNAVAILABLE)
+
     def forget(self, handle: Handle) -> None:
         self._held.pop(handle, None)
         self._calls.pop(handle, None)
+        self._dialling.give_back(handle)
 
 
 def _library_config(log_level: int) -> Any:

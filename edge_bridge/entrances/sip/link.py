@@ -10,6 +10,7 @@ import socket
 import msgspec
 
 from domain.trunks import Srtp
+from edge_bridge.entrances.sip import signals
 from edge_bridge.entrances.sip.signals import Handle, Invite
 from edge_bridge.media.rtp.ice import IceLite
 from edge_bridge.media.rtp.sdp import Agreement
@@ -17,16 +18,26 @@ from edge_bridge.media.rtp.sdp import Agreement
 MAX_PACKET = 32 * 1024
 BUFFER = 192 * 1024  # below the kernel's usual wmem_max
 
-# A handle says which signaller has the call: its number, and a count.
+# A handle says which signaller has the call: its number, and a count. The upper half of the counts is the session's,
+# for the calls that it has dialled.
 HANDLE_BITS = 32
+DIALLED = 1 << (HANDLE_BITS - 1)
 
 
 def first_handle(signaller: int) -> Handle:
     return (signaller << HANDLE_BITS) + 1
 
 
+def first_dialled(signaller: int) -> Handle:
+    return first_handle(signaller) + DIALLED
+
+
 def signaller_of(handle: Handle) -> int:
     return handle >> HANDLE_BITS
+
+
+def is_dialled(handle: Handle) -> bool:
+    return bool(handle & DIALLED)
 
 
 # --- From a signaller to the session -----------------------------------------------------------------------------
@@ -47,7 +58,7 @@ class Agreed(msgspec.Struct, frozen=True, tag="agreed"):
 
 
 class Answered(msgspec.Struct, frozen=True, tag="answered"):
-    """Audio flows both ways. Once a call."""
+    """Taken, and audio flows both ways. Once a call."""
 
     handle: Handle
     codec: str
@@ -71,7 +82,7 @@ class TransferAnswered(msgspec.Struct, frozen=True, tag="transfer"):
 
 
 class Ended(msgspec.Struct, frozen=True, tag="ended"):
-    """The dialog is over, or the INVITE was cancelled before it was taken."""
+    """The dialog is over, or the INVITE was cancelled before it was taken, or a dialled one came to nothing."""
 
     handle: Handle
     status: int
@@ -79,7 +90,7 @@ class Ended(msgspec.Struct, frozen=True, tag="ended"):
 
 
 class OngoingCall(msgspec.Struct, frozen=True, array_like=True):
-    """A call that was taken. ``agreement`` is None, and ``is_up`` False, before its audio flows."""
+    """A call that was taken, or dialled. ``agreement`` is None, and ``is_up`` False, before its audio flows."""
 
     handle: Handle
     is_up: bool
@@ -127,7 +138,18 @@ class Refer(msgspec.Struct, frozen=True, tag="refer"):
     target: str
 
 
-ToSignaller = Hello | Take | Refuse | HangUp | Refer
+class Dial(msgspec.Struct, frozen=True, tag="dial"):
+    """Begin a call, with audio at ``host`` and ``port``. It is ``Answered`` once and ``Ended``, or ``Ended`` alone."""
+
+    handle: Handle
+    dial: signals.Dial
+    host: str
+    port: int
+    ice: IceLite
+    srtp: Srtp
+
+
+ToSignaller = Hello | Take | Refuse | HangUp | Refer | Dial
 
 
 # --- Between a signaller and the supervisor ----------------------------------------------------------------------

@@ -13,10 +13,12 @@ from functools import partial
 
 import msgspec
 
+from domain.trunks import Srtp
 from edge_bridge.entrances.sip import link
 from edge_bridge.entrances.sip.endpoint import SipAddress, SipEndpoint
 from edge_bridge.entrances.sip.signals import Handle, Invite, Refusal
 from edge_bridge.media.rtp.description import Description
+from edge_bridge.media.rtp.ice import IceLite
 from edge_bridge.media.rtp.sdp import Agreement
 from edge_bridge.settings import EdgeSettings
 from process import logs, orphans, settings
@@ -38,7 +40,7 @@ class Signaller:
         self._to_session = to_session
         self._to_supervisor = to_supervisor
         self._endpoint = SipEndpoint(address, self, link.first_handle(number))
-        self._media: dict[Handle, Description] = {}  # of the calls that were taken
+        self._media: dict[Handle, Description] = {}  # of the calls that were taken, or dialled
         self._waiting: deque[bytes] = deque(maxlen=QUEUED)
         self._has_session = False
         self._leaving = False
@@ -89,15 +91,20 @@ class Signaller:
                 self._greet()
             case link.Take(handle, host, port, ice, srtp):
                 if handle in endpoint.held:
-                    settled, seen = partial(self._agreed, handle), partial(self._seen, handle)
-                    media = self._media[handle] = Description(host, port, ice, settled, seen, srtp)
-                    endpoint.decide(handle, media)
+                    endpoint.decide(handle, self._describing(handle, host, port, ice, srtp))
             case link.Refuse(handle, status):
                 endpoint.decide(handle, Refusal(status))
             case link.HangUp(handle, status):
                 endpoint.hang_up(handle, status)
             case link.Refer(handle, target):
                 endpoint.refer(handle, target)
+            case link.Dial(handle, dial, host, port, ice, srtp):
+                endpoint.dial(handle, dial, self._describing(handle, host, port, ice, srtp))
+
+    def _describing(self, handle: Handle, host: str, port: int, ice: IceLite, srtp: Srtp) -> Description:
+        settled, seen = partial(self._agreed, handle), partial(self._seen, handle)
+        media = self._media[handle] = Description(host, port, ice, settled, seen, srtp)
+        return media
 
     def _greet(self) -> None:
         """Another session: what was to be said to the last one is of no use to it."""

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
@@ -11,7 +11,9 @@ import msgspec
 from edge_bridge.entrances.sip import link
 from edge_bridge.entrances.sip.signals import (
     LOOPBACK,
+    MAX_CALLS,
     WAKE,
+    Dial,
     Handle,
     Invite,
     Refusal,
@@ -36,7 +38,7 @@ class SipCalls(Protocol):
         """From now on the call's audio is so."""
 
     def answered(self, handle: Handle, codec: str) -> None:
-        """Audio flows both ways; ``codec`` is PCMU or PCMA. Once a call."""
+        """Taken, and audio flows both ways; ``codec`` is PCMU or PCMA. Once a call."""
 
     def seen(self, handle: Handle) -> None:
         """The caller's phone sent something by SIP."""
@@ -47,7 +49,7 @@ class SipCalls(Protocol):
     def transfer_answered(self, handle: Handle, status: int, final: bool) -> None:
         """How far a REFER got: the status of the new call."""
 
-    def ended(self, handle: Handle, *, by_caller: bool) -> None:
+    def ended(self, handle: Handle, status: int, *, by_caller: bool) -> None:
         """The dialog is over. Calls that were not taken may be told, too."""
 
     def ongoing(self, signaller: int, calls: tuple[link.OngoingCall, ...]) -> None:
@@ -62,6 +64,8 @@ class _Signaller:
     number: int
     port: int
     end: socket.socket
+    next_dialled: Handle
+    calls: set[Handle] = field(default_factory=set)  # the held ones, too
     is_known: bool = False  # it has answered our Hello; what comes before that was meant for an earlier session
 
 
@@ -79,7 +83,7 @@ class Signallers:
 
     def up(self, number: int, port: int, descriptor: int) -> None:
         """Signaller ``number`` takes SIP at ``port``; ``descriptor`` is our end of its link."""
-        one = _Signaller(number, port, socket.socket(fileno=descriptor))
+        one = _Signaller(number, port, socket.socket(fileno=descriptor), link.first_dialled(number))
         one.end.setblocking(False)
         self._by_number[number] = one
         self._loop.add_reader(one.end.fileno(), self._readable, one)
@@ -100,6 +104,21 @@ class Signallers:
     def refer(self, handle: Handle, target: str) -> None:
         """Blind transfer; its fate comes to ``transfer_answered``."""
         self._tell(handle, link.Refer(handle, target))
+
+    def dial(self, dial: Dial, terms: Terms) -> Handle | None:
+        """Begin a call, with its audio there; its fate comes to ``answered`` and ``ended``. None: no place is free.
+
+        Nobody is asked for one: a few are kept free at all times (``node.signaller_keeper``).
+        """
+        known = [one for one in self._by_number.values() if one.is_known]
+        freest = min(known, key=lambda one: len(one.calls), default=None)
+        if freest is None or len(freest.calls) >= MAX_CALLS:
+            log.warning("no signaller has a place to dial from", signallers=len(known))
+            return None
+        handle, freest.next_dialled = freest.next_dialled, freest.next_dialled + 1
+        freest.calls.add(handle)
+        self._send(freest, link.Dial(handle, dial, terms.host, terms.port, terms.ice, terms.srtp))
+        return handle
 
     def _tell(self, handle: Handle, message: link.ToSignaller) -> None:
         one = self._by_number.get(link.signaller_of(handle))
@@ -147,12 +166,16 @@ class Signallers:
         calls = self._calls
         if isinstance(message, link.Ongoing):
             one.is_known = True
+            one.calls = {call.handle for call in message.calls}
+            # Those that an earlier session has dialled end now, under handles that are theirs.
+            one.next_dialled = max([one.next_dialled, *(handle + 1 for handle in one.calls)])
             calls.ongoing(one.number, message.calls)
             return
         if not one.is_known:
             return
         match message:
             case link.Invited(handle, invite):
+                one.calls.add(handle)
                 self._decide(handle, invite)
             case link.Agreed(handle, agreement):
                 calls.agreed(handle, agreement)
@@ -164,9 +187,10 @@ class Signallers:
                 calls.pressed(handle, digit)
             case link.TransferAnswered(handle, status, final):
                 calls.transfer_answered(handle, status, final)
-            case link.Ended(handle, _, by_caller):
+            case link.Ended(handle, status, by_caller):
+                one.calls.discard(handle)
                 self._held.pop(handle, None)
-                calls.ended(handle, by_caller=by_caller)
+                calls.ended(handle, status, by_caller=by_caller)
 
     def _decide(self, handle: Handle, invite: Invite) -> None:
         decision: Terms | Refusal | None = Refusal(500)

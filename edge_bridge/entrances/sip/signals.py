@@ -4,11 +4,12 @@ text that the bridge reads and writes itself.
 
 import re
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, cast
 from urllib.parse import unquote
 
 from domain.trunks import Srtp
 from edge_bridge.media.rtp.ice import IceLite
+from eventing.catalogue import Attestation
 
 # Compiled into the public pjsua2 wheel (PJSUA_MAX_CALLS): the fifth INVITE gets 486 from pjsip itself.
 MAX_CALLS = 4
@@ -31,7 +32,11 @@ TARGET_HEADER = "X-Edge-Target"
 """``address:port`` that a request of ours leaves to, where its URI and Route do not say it: read and taken out by the
 gate."""
 
-Handle = int  # names one call for the life of the node; never used twice
+_VERSTAT = re.compile(r";verstat=TN-Validation-(Passed(?:-([ABC]))?|Failed(?:-[ABC])?)\b", re.IGNORECASE)
+
+Handle = int
+"""Names one call for the life of the node; never used twice. Given by the signaller for calls that come, by the session
+for those that it dials (see ``link``)."""
 
 
 class MediaSide(Protocol):
@@ -62,6 +67,7 @@ class Invite:
 
     ``caller`` is "" when the number is withheld, or what tells of the caller is no phone number (``anonymous``, a
     name). ``dialled`` is To's user, "" where the call was diverted: To then names whom somebody wanted once.
+    ``attestation`` is how far the network vouches for the number, "" where it says nothing.
     """
 
     user: str
@@ -69,6 +75,27 @@ class Invite:
     source_host: str
     dialled: str = ""
     call_id: str = ""  # SIP's
+    source_port: int = 5060
+    attestation: Attestation = ""
+
+    @property
+    def source(self) -> str:
+        """As the host of a URI."""
+        host = f"[{self.source_host}]" if ":" in self.source_host else self.source_host
+        return f"{host}:{self.source_port}" if self.source_port != 5060 else host
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """A call of ours, from ``caller`` to ``uri``, both SIP URIs; ``route`` is the URI of the proxy that it goes by, ""
+    where there is none. ``username`` and ``password`` answer a challenge of the far end's, "" where there are none."""
+
+    uri: str
+    caller: str
+    headers: tuple[tuple[str, str], ...] = ()
+    username: str = ""
+    password: str = field(default="", repr=False)
+    route: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +159,7 @@ class SipEvents(Protocol):
         """An INVITE waits for a decision (``SipEndpoint.decide``)."""
 
     def answered(self, handle: Handle, codec: str) -> None:
-        """Audio flows both ways; ``codec`` is PCMU or PCMA. Once a call."""
+        """Taken, and audio flows both ways; ``codec`` is PCMU or PCMA. Once a call."""
 
     def pressed(self, handle: Handle, digit: str) -> None:
         """A DTMF key that came by SIP INFO."""
@@ -141,7 +168,7 @@ class SipEvents(Protocol):
         """How far a REFER got: the status of the new call."""
 
     def ended(self, handle: Handle, status: int, by_caller: bool) -> None:
-        """The dialog is over, or the INVITE cancelled; the handle is free. Once a call."""
+        """The dialog is over, or the INVITE cancelled; the handle is free. Once a call that came, or was dialled."""
 
 
 def read_invite(message: str, source: str) -> Invite:
@@ -149,18 +176,36 @@ def read_invite(message: str, source: str) -> Invite:
     headers = _headers(message)
     request_line = message.partition("\r\n")[0].split(" ", 2)
     diverted = "diversion" in headers or "history-info" in headers
+    sender = _sender_of(headers, source)
     return Invite(
         user=user_of(request_line[1]) if len(request_line) == 3 else "",
         caller="" if _wants_privacy(headers) else _caller(headers),
-        source_host=_sender_of(headers, source),
+        source_host=host_of(sender),
         dialled="" if diverted else user_of(headers.get("to", [""])[0]),
         call_id=headers.get("call-id", [""])[0],
+        source_port=port_of(sender) or 5060,
+        attestation=_attestation(headers),
     )
 
 
+def _attestation(headers: dict[str, list[str]]) -> Attestation:
+    """SHAKEN's level as the trunk has verified it (RFC 8588; 3GPP TS 24.229, 7.2A.20): in a header of its own, or as a
+    parameter of the number. Only the network's headers count: anybody can write such a parameter into From.
+    """
+    told = headers.get("p-attestation-indicator", [""])[0].strip().upper()
+    if told in ("A", "B", "C"):
+        return cast("Attestation", told)
+    verified = _VERSTAT.search(headers.get("p-asserted-identity", [""])[0])
+    if verified is None:
+        return ""
+    if verified[1].lower().startswith("failed"):
+        return "failed"
+    return cast("Attestation", (verified[2] or "").upper())
+
+
 def _sender_of(headers: dict[str, list[str]], otherwise: str) -> str:
-    """Who sent it to the gate: to pjsip, all comes from the gate itself."""
-    return host_of(headers.get(SOURCE_HEADER.lower(), [otherwise])[0])
+    """Who sent it to the gate, ``host:port``: to pjsip, all comes from the gate itself."""
+    return headers.get(SOURCE_HEADER.lower(), [otherwise])[0]
 
 
 def _caller(headers: dict[str, list[str]]) -> str:

@@ -220,6 +220,9 @@ class TwilioCall:
         number = plain_number(target.removeprefix("tel:"))
         return number if _DIALLED.match(number) else None
 
+    def dial_address(self, target: str) -> str | None:
+        return None
+
     def refer(self, address: str) -> None:
         if self._clock is None or self._leaving:
             self._sessions.transfer_answered(self, REFUSED, True)

@@ -62,11 +62,24 @@ class MediaEvents:
 
 
 class CallMedia:
-    """One call's stream on a pair of ports, which it takes; SIP settles what is agreed (see ``description``)."""
+    """One call's stream on a pair of ports, which it takes; SIP settles what is agreed (see ``description``).
+    ``hears_on_hold``: the music of a far end that holds is heard.
+    """
 
-    def __init__(self, node: RtpNode, pair: PortPair, sip_host: str, sound: Sound, events: MediaEvents) -> None:
+    def __init__(
+        self,
+        node: RtpNode,
+        pair: PortPair,
+        sip_host: str,
+        sound: Sound,
+        events: MediaEvents,
+        *,
+        hears_on_hold: bool = False,
+    ) -> None:
         self.ice = IceLite.fresh()
-        self.stream: RtpStream | None = RtpStream(pair, sound, events.pressed, node.peers, node.nat_networks)
+        self.stream: RtpStream | None = RtpStream(
+            pair, sound, events.pressed, node.peers, node.nat_networks, hears_on_hold=hears_on_hold
+        )
         self._node = node
         self._pair = pair
         self._sip_host = sip_host

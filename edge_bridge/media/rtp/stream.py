@@ -35,10 +35,11 @@ LEAK_S = FRAME_S / 100  # what a phone's clock may be faster by
 REPORT_TICKS = int(rtcp.REPORT_EVERY_S / FRAME_S)
 # How long nothing at all may come (no RTP, no RTCP, no SIP). Some phones open their media late, but who was never
 # there in half a minute is not coming. Later on, a muted phone may send nothing for minutes, and its owner still talks
-# to somebody beside it; a trunk that lost the call sends no BYE, and the slot must come back. A call on hold is bounded
-# by the longest call alone.
+# to somebody beside it; a trunk that lost the call sends no BYE, and the slot must come back. Who holds may send music
+# for ever, or nothing.
 FIRST_SIGN_WITHIN_S = 30.0
 NEXT_SIGN_WITHIN_S = 300.0
+HELD_AT_MOST_S = 600.0
 
 
 class StreamState(msgspec.Struct, frozen=True):
@@ -74,7 +75,7 @@ class Figures:
 
 
 class RtpStream:
-    """``pressed`` is called with each DTMF key."""
+    """``pressed`` is called with each DTMF key. ``hears_on_hold``: the music of a far end that holds is heard."""
 
     def __init__(
         self,
@@ -83,6 +84,8 @@ class RtpStream:
         pressed: Callable[[str], None],
         peers: tuple[Network, ...] = (),
         nat_networks: tuple[Network, ...] = (),
+        *,
+        hears_on_hold: bool = False,
     ) -> None:
         self.figures = Figures()
         self.agreement: Agreement | None = None
@@ -90,6 +93,7 @@ class RtpStream:
         self._receive = pair.rtp.recvfrom
         self._sound = sound
         self._pressed = pressed
+        self._hears_on_hold = hears_on_hold
         self._peers = peers
         self._nat_networks = nat_networks
         self._arrivals = Arrivals.of(asyncio.get_running_loop())
@@ -110,6 +114,7 @@ class RtpStream:
         self._heard_until = 0.0
         self._opened_at = self._signed_at = time.monotonic()  # the last sign of life
         self._signed = False
+        self._held_at = self._opened_at  # when the far end last began to hold
         self._begun = False  # the far end has ever wanted to hear us
         self._ticks = 0
         self._closed = False
@@ -178,6 +183,8 @@ class RtpStream:
         if before is None:
             self._heard_until = time.monotonic()
             self._signed_at = time.monotonic()
+        if agreement.held and (before is None or not before.held):
+            self._held_at = time.monotonic()
         self.agreement = agreement
         self._secure(agreement.keys, None if before is None else before.keys)
         self._begun = self._begun or not agreement.held
@@ -208,7 +215,9 @@ class RtpStream:
             return now - self._opened_at > FIRST_SIGN_WITHIN_S
         if not self._signed:
             return now - self._signed_at > FIRST_SIGN_WITHIN_S
-        return not agreed.held and now - self._signed_at > NEXT_SIGN_WITHIN_S
+        if agreed.held:
+            return now - self._held_at > HELD_AT_MOST_S
+        return now - self._signed_at > NEXT_SIGN_WITHIN_S
 
     def close(self) -> None:
         """Say goodbye by RTCP and leave the sockets alone; they are not closed."""
@@ -294,7 +303,7 @@ class RtpStream:
                 self._hear(ready, agreed, now)
 
     def _hear(self, sound: bytes, agreed: Agreement, now: float) -> None:
-        if agreed.held:
+        if agreed.held and not self._hears_on_hold:
             return
         # Who is late by so much may be late by that again: from here on it is in time.
         until = self._heard_until if self._heard_until > now - FRAME_S else now - FRAME_S

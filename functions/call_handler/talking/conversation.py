@@ -42,14 +42,15 @@ from functions.call_handler.talking.patience import Patience
 from functions.call_handler.talking.playback import Playback
 from functions.call_handler.talking.read_back import ReadBackWatch
 from functions.call_handler.talking.tool_loop import INTERRUPTED, ToolLoop
+from functions.call_handler.talking.whisper import Whisper, summary_of
 from process import logs
-from protocols.media import BYTES_PER_MS
+from protocols.media import BYTES_PER_MS, TransferMode
 
 log = logs.get(__name__)
 
 FAREWELL_WITHIN_S = 15.0  # from the wish to end the call to its end, whatever the engine does
 BRIDGE_HANGS_UP_WITHIN_S = 5.0
-BRIDGE_TRANSFERS_WITHIN_S = 30.0  # longer than the bridge itself waits for the other phone
+BRIDGE_TRANSFERS_WITHIN_S = 90.0  # longer than the bridge itself waits for the other phone, and then says so
 KEYPAD_PAUSE_S = 1.5
 MAX_KEYS = 32
 MAX_TOOL_ROUNDS = 8  # between two things that the caller says; then the engine has to speak
@@ -115,6 +116,8 @@ class Conversation:
     ) -> None:
         self.over: asyncio.Future[Over] = asyncio.get_running_loop().create_future()
         self.on_engine_lost: Callable[[str], None] = _nobody_redials
+        self.attended = False  # whoever takes a transferred call is told why, before the caller is there
+        self._whisper: Whisper | None = None
         self._media = media
         self._playback = playback
         self._tools = tools
@@ -230,6 +233,10 @@ class Conversation:
         self._keys_at = self._clock()
         self._read_back.pressed(digit, self._keys_at)
 
+    def transfer_failed(self) -> None:
+        if isinstance(self._leaving, Transfer):
+            self._stayed()
+
     def stopped(self, reason: str) -> None:
         if reason == "superseded":
             self.finish(Over.SUPERSEDED)
@@ -249,6 +256,11 @@ class Conversation:
 
     def on_engine(self, engine: Engine, event: EngineEvent) -> None:
         if engine is not self._engine:
+            return
+        if self._whisper is not None and self._whisper.takes(event):
+            if isinstance(event, ReplyEnds):
+                self._usage.add(event.usage)
+                self._leave_when_said(self._clock())
             return
         match event:
             case ReplyAudio():
@@ -504,7 +516,9 @@ class Conversation:
         """Hang up or transfer once the farewell was heard, at the latest FAREWELL_WITHIN_S after the wish."""
         closing = self._tools.closing
         if self._leaving is not None:
-            if now >= self._gone_by:
+            if self._whisper is not None and (self._whisper.over or now >= self._whisper.by):
+                self._put_through(self._leaving, "attended" if self._whisper.is_whole else "auto")
+            elif now >= self._gone_by:
                 self._stayed()
             return
         if closing is None:
@@ -516,7 +530,16 @@ class Conversation:
         self._leaving = closing
         if isinstance(closing, Transfer):
             self._gone_by = now + BRIDGE_TRANSFERS_WITHIN_S
-            self._media.transfer(closing.number, closing.reason[:256])
+            if self.attended and self._engine is not None:
+                summary = summary_of(closing.reason, self._tools.state.cart, self._phrases)
+                self._whisper = Whisper(self._media, self._engine, summary, now)
+            else:
+                self._put_through(closing, "auto")
         else:
             self._gone_by = now + BRIDGE_HANGS_UP_WITHIN_S
             self._media.hangup("completed")
+
+    def _put_through(self, closing: Transfer | EndCall, mode: TransferMode) -> None:
+        self._whisper = None
+        if isinstance(closing, Transfer):
+            self._media.transfer(closing.number, closing.reason[:256], mode)

@@ -22,6 +22,8 @@ from protocols.media import (
     Start,
     StartBody,
     Stop,
+    TransferFailed,
+    TransferMode,
     decode_from_bridge,
 )
 
@@ -50,6 +52,9 @@ class MediaListener(Protocol):
     def played(self, mark: str) -> None: ...
 
     def pressed(self, digit: str) -> None: ...
+
+    def transfer_failed(self) -> None:
+        """Nobody took the caller, who has been told."""
 
     def stopped(self, reason: str) -> None:
         """The bridge says that the call is over for us."""
@@ -108,8 +113,12 @@ class MediaSocket:
     def clear(self) -> None:
         self._send(self._stream.clear())
 
-    def transfer(self, target: str, reason: str) -> None:
-        self._send(self._stream.transfer(target, reason))
+    def transfer(self, target: str, reason: str, mode: TransferMode) -> None:
+        self._send(self._stream.transfer(target, reason, mode))
+
+    def whisper(self, audio: bytes) -> None:
+        """For whoever takes the next attended transfer."""
+        self._send(self._stream.whisper(audio))
 
     def prompt(self, name: Literal["one_moment"]) -> None:
         """The bridge says one of its own sentences."""
@@ -149,6 +158,8 @@ class MediaSocket:
             listener.played(received.mark.name)
         elif listener is not None and isinstance(received, Dtmf):
             listener.pressed(received.dtmf.digit)
+        elif listener is not None and isinstance(received, TransferFailed):
+            listener.transfer_failed()
 
     def _on_closed(self, code: int, reason: str) -> None:
         self._socket = None

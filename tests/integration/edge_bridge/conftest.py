@@ -24,6 +24,7 @@ from stores.postgres import Postgres
 from tests.conftest import Database, run_apart
 
 BUSY, MESSAGE, FORWARD, SMALL, RECORDED = "+33100000001", "+33100000002", "+33100000003", "+33100000004", "+33100000005"
+CLOSED, SWITCHED_OFF = "+33100000006", "+33100000007"
 HUMAN = "+33612340000"
 
 Start = Callable[..., BridgeProcess]
@@ -60,16 +61,21 @@ async def seed(database: Database, master_key: str) -> None:
     platform = Postgres(database.platform_url)
     await platform.open()
     by_number = {
-        BUSY: restaurant("Busy"),
+        BUSY: restaurant("Busy", fallback_number=HUMAN),
         MESSAGE: restaurant("Message", fallback="take_message"),
         FORWARD: restaurant("Forward", fallback="forward", fallback_number=HUMAN),
         SMALL: restaurant("Small", max_calls=1),
-        RECORDED: restaurant("Recorded", record_calls=True),
+        RECORDED: restaurant("Recorded", record_calls=True, fallback_number=HUMAN),
+        CLOSED: restaurant("Closed", when_closed="take_message"),
+        SWITCHED_OFF: restaurant("Switched off", language="fr"),
     }
     async with platform.platform() as connection:
         for number, owner in by_number.items():
             await restaurants.create(connection, owner)
-            await lines.create(connection, restaurant_id=owner.id, number=number, cipher=SipPasswordCipher(master_key))
+            cipher = SipPasswordCipher(master_key)
+            line = await lines.create(connection, restaurant_id=owner.id, number=number, cipher=cipher)
+            if number == SWITCHED_OFF:
+                await lines.set_active(connection, line.id, False)
     await platform.close()
 
 

@@ -20,6 +20,7 @@ from edge_bridge.media.stream import MediaStream
 from eventing.catalogue import CallIncoming
 from eventing.cloudevents import Event
 from protocols import call_lane as lane
+from protocols import media
 
 pytestmark = pytest.mark.integration
 
@@ -42,7 +43,9 @@ class Listener:
 
     def stream_joined(self) -> None: ...
 
-    def transfer_wanted(self, target: str, reason: str) -> None: ...
+    def transfer_wanted(self, wish: media.TransferBody) -> None: ...
+
+    def whispered(self, ulaw: bytes) -> None: ...
 
     def hold_wanted(self, on: bool) -> None: ...
 

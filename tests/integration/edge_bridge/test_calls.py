@@ -13,6 +13,7 @@ from softphone.caller import Caller
 from stores.redis import connect
 from tests.hearing import has_heard, hears
 from tests.integration.edge_bridge.conftest import BUSY, SMALL, Scene, tone
+from tests.integration.edge_bridge.trunk import Human, Trunk
 from tests.live_state import bridge_is_alive, counters, waiting
 
 pytestmark = pytest.mark.integration
@@ -181,7 +182,7 @@ async def test_a_refused_transfer_leaves_the_caller_with_the_handler(scene: Scen
         await serve_the_rest(call)
 
     handler.behave = hand_over
-    async with Caller(scene.bridge.target, BUSY) as caller:
+    async with Trunk(scene.bridge.target, BUSY, Human(486)) as caller:
         caller.refer_status = 603
         await caller.invite()
         call = await handler.call(1)

@@ -4,8 +4,6 @@ import asyncio
 import signal
 import time
 
-import asyncpg
-import msgspec
 import pytest
 
 from devstack.edge.handler_app import HandlerApp
@@ -14,30 +12,12 @@ from edge_bridge.entrances.sip.gate.message import Message, parse
 from softphone.caller import Caller
 from tests.conftest import Database
 from tests.integration.edge_bridge.conftest import BUSY, MESSAGE, Scene, Start, until_it_drains
+from tests.integration.edge_bridge.missed_calls import missed
 
 pytestmark = pytest.mark.integration
 
 UNKNOWN = "+33999999999"
 MULTIPART = "--b\r\nContent-Type: application/isup\r\n\r\nxx\r\n--b--\r\n"
-
-
-def events_of(rows: list[asyncpg.Record]) -> list[dict[str, object]]:
-    return [msgspec.json.decode(row["event"])["data"] for row in rows]
-
-
-async def missed(database: Database, caller: str) -> list[dict[str, object]]:
-    """The ``call.missed`` events of a caller, once there is one."""
-    connection = await asyncpg.connect(database.platform_url)
-    try:
-        async with asyncio.timeout(10):
-            while True:
-                rows = await connection.fetch("select event::text from outbox where type = 'com.alloresto.call.missed'")
-                found = [event for event in events_of(rows) if event["caller"] == caller]
-                if found:
-                    return found
-                await asyncio.sleep(0.05)
-    finally:
-        await connection.close()
 
 
 # --- Cases 1 and 2: what pjsip may choke on ----------------------------------------------------------------------
@@ -292,7 +272,7 @@ def test_loops_and_requests_that_went_too_far_are_refused(scene: Scene) -> None:
 async def test_a_caller_without_a_free_place_is_told_when_to_come_back_and_the_restaurant_of_the_number(
     start: Start, seeded: Database
 ) -> None:
-    bridge = await asyncio.to_thread(start, MAX_CALLS="1")
+    bridge = await asyncio.to_thread(start, MAX_CALLS="1", BUSY_PLACES="0")
     async with Caller(bridge.target, BUSY) as first:
         assert (await first.invite()).status == 200
         with RawSip(bridge.target) as second:

@@ -15,6 +15,7 @@ from protocols import call_lane
 from softphone.caller import Caller
 from tests.hearing import hears
 from tests.integration.edge_bridge.conftest import BUSY, FORWARD, HUMAN, MESSAGE, RECORDED, Scene, Start, tone
+from tests.integration.edge_bridge.trunk import Human, Trunk
 
 pytestmark = pytest.mark.integration
 
@@ -219,7 +220,7 @@ async def test_no_handler_forwards_to_a_human_where_the_restaurant_wants_it(scen
 
 async def test_a_human_who_does_not_take_the_call_leaves_the_busy_message(scene: Scene) -> None:
     await forget_events(scene)
-    async with Caller(scene.bridge.target, FORWARD) as caller:
+    async with Trunk(scene.bridge.target, FORWARD, Human(486)) as caller:
         caller.refer_status = 603
         await caller.invite()
         await asyncio.wait_for(caller.hung_up.wait(), 25)

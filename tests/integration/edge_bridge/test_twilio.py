@@ -32,7 +32,7 @@ async def seed_lines(database: Database, master_key: str) -> None:
     cipher = SipPasswordCipher(master_key)
     async with platform.platform() as connection:
         for number, token in {NUMBER: TOKEN, TOKENLESS: ""}.items():
-            owner = restaurant(number)
+            owner = restaurant(number, fallback_number="+33612340000")
             await restaurants.create(connection, owner)
             await lines.create(
                 connection,

@@ -40,6 +40,22 @@ async def test_an_inactive_line_is_not_registered_and_its_number_is_free_for_ano
             await lines.set_active(conn, own.line_id, True)
 
 
+async def test_a_line_that_is_switched_off_still_rings_until_another_has_its_number(
+    postgres: Any, tenants: tuple[Tenant, Tenant], sip: SipPasswordCipher
+) -> None:
+    own, other = tenants
+
+    async with postgres.platform.platform() as conn:
+        await conn.execute("update phone_line set transfers = 'second_leg' where id = $1", own.line_id)
+        await lines.set_active(conn, own.line_id, False)
+        ringing = {line.id: line for line in await lines.ringing_lines(conn)}
+        assert (ringing[own.line_id].is_active, ringing[own.line_id].transfers) == (False, "second_leg")
+        moved = await lines.create(conn, restaurant_id=other.id, number=own.phone, cipher=sip)
+        assert {line.id for line in await lines.ringing_lines(conn)} == {other.line_id, moved.id}
+        await lines.set_active(conn, moved.id, False)
+        assert {line.id for line in await lines.ringing_lines(conn)} == {other.line_id, moved.id}
+
+
 @pytest.mark.parametrize("spelling", ["{number}", "00{bare}", "{bare}", "+{country} (0){national}", "0{national}"])
 async def test_a_number_in_another_spelling_is_taken_and_the_field_is_named(
     postgres: Any, tenants: tuple[Tenant, Tenant], sip: SipPasswordCipher, spelling: str

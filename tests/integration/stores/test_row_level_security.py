@@ -163,6 +163,7 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
 # Functions that refuse the app role altogether, whoever's ids they get.
 PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
     lines.active_lines: lambda conn, other, pii, sip: lines.active_lines(conn),
+    lines.ringing_lines: lambda conn, other, pii, sip: lines.ringing_lines(conn),
     lines.lines_of_node: lambda conn, other, pii, sip: lines.lines_of_node(conn, "node"),
     lines.assignments: lambda conn, other, pii, sip: lines.assignments(conn),
     lines.move: lambda conn, other, pii, sip: lines.move(conn, [Move(other.line_id, "node")]),

@@ -36,6 +36,7 @@ from functions.call_handler.talking.patience import Patience
 from functions.call_handler.talking.playback import Playback
 from functions.call_handler.talking.read_back import ReadBackWatch
 from functions.call_handler.talking.tool_loop import Present, ToolLoop
+from protocols.media import TransferMode
 
 QUIET = b"\xff" * 160
 
@@ -95,8 +96,11 @@ class Media(MediaSocket):
     def prompt(self, name: str) -> None:
         self.done.append(("prompt", name))
 
-    def transfer(self, target: str, reason: str) -> None:
-        self.done.append(("transfer", target))
+    def transfer(self, target: str, reason: str, mode: TransferMode) -> None:
+        self.done.append(("transfer", target, mode))
+
+    def whisper(self, audio: bytes) -> None:
+        self.done.append(("whisper", len(audio)))
 
     def hangup(self, reason: str) -> None:
         self.done.append(("hangup", reason))

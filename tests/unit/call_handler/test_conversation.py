@@ -18,6 +18,7 @@ from functions.call_handler.engines.base import (
     ToolCall,
 )
 from functions.call_handler.engines.costs import Usage
+from functions.call_handler.talking import whisper
 from functions.call_handler.talking.conversation import (
     BRIDGE_TRANSFERS_WITHIN_S,
     FAREWELL_WITHIN_S,
@@ -44,13 +45,43 @@ async def scene() -> Scene:
     return Scene()
 
 
-async def test_a_transfer_that_nobody_takes_goes_on_with_the_assistant(scene: Scene) -> None:
+async def test_whoever_takes_an_attended_transfer_is_told_why_by_the_engines_voice(scene: Scene) -> None:
+    scene.conversation.attended = True
+    await scene.uses("transfer_to_human", '{"reason": "wants a large party."}', spoken_ms=100)
+    scene.passes(0.2)
+    assert scene.engine.done[-1] == (
+        "speak",
+        "This is the assistant, with a caller for you. The reason: wants a large party.",
+    )
+
+    await scene.replies("This is the assistant …", spoken_ms=300)
+
+    assert scene.media.done[-2:] == [("whisper", 2400), ("transfer", "+331", "attended")]
+    assert not scene.keeper.transcript.lines() or "assistant" not in scene.keeper.transcript.lines()[-1].text
+
+
+async def test_an_engine_that_does_not_whisper_keeps_nobody_waiting(scene: Scene) -> None:
+    scene.conversation.attended = True
     await scene.uses("transfer_to_human", '{"reason": "asked"}', spoken_ms=100)
     scene.passes(0.2)
-    assert scene.media.done[-1] == ("transfer", "+331")
+    assert not any(act[0] == "transfer" for act in scene.media.done)
+
+    scene.passes(whisper.WITHIN_S + 0.1)
+
+    assert scene.media.done[-1] == ("transfer", "+331", "auto")
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_a_transfer_that_nobody_takes_goes_on_with_the_assistant(scene: Scene, told: bool) -> None:
+    await scene.uses("transfer_to_human", '{"reason": "asked"}', spoken_ms=100)
+    scene.passes(0.2)
+    assert scene.media.done[-1] == ("transfer", "+331", "auto")
     scene.conversation.caller_audio(b"ringing")
 
-    scene.passes(BRIDGE_TRANSFERS_WITHIN_S)
+    if told:
+        scene.conversation.transfer_failed()
+    else:
+        scene.passes(BRIDGE_TRANSFERS_WITHIN_S)
     scene.conversation.caller_audio(b"hello?")
 
     assert [act[:2] for act in scene.engine.done[-3:]] == [("remember", "system"), ("speak", ""), ("hear", b"hello?")]

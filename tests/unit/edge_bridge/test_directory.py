@@ -78,3 +78,13 @@ def test_audiosockets_lines_are_found_by_their_uuid_alone(directory: Directory) 
     line = replace(LINE, provider="audiosocket", audiosocket_uuid="40325ec2-5efd-4bd3-805f-53576e581d13")
     known = Directory.of([line, OTHER], directory.book.peers, directory.book.trunks)
     assert known.by_audiosocket == {"40325ec2-5efd-4bd3-805f-53576e581d13": line}
+
+
+def test_a_line_that_is_switched_off_rings_and_takes_no_call_from_one_that_is_not(directory: Directory) -> None:
+    off = replace(LINE, id="line-3", number="+33300000000", sip_username="other", is_active=False)
+    renumbered = replace(LINE, id="line-4", number="+33400000000", is_active=False)
+    known = Directory.of([renumbered, off, LINE], directory.book.peers, directory.book.trunks)
+    assert not off.registers
+    assert known.find(invite("+33300000000", "10.1.2.3")) == off
+    assert known.find(invite("user", "10.1.2.3")) == LINE
+    assert known.find(invite("+33400000000", "10.1.2.3")) == Refusal(404)

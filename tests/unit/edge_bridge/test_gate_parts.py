@@ -6,7 +6,7 @@ import pytest
 
 from domain.phone_numbers import country_code
 from edge_bridge.entrances.sip.gate import admission, ipc, proxying
-from edge_bridge.entrances.sip.gate.dialogs import Dialogs, asked, destination_of
+from edge_bridge.entrances.sip.gate.dialogs import Dialogs, asked, destination_of, dialled
 from edge_bridge.entrances.sip.gate.message import Message, parse, tag_of
 from edge_bridge.entrances.sip.gate.sources import Bucket, Limits, Sources
 from edge_bridge.entrances.sip.numbers import AddressBook, LineKeys, forms
@@ -340,3 +340,39 @@ def test_two_thousand_lines_are_told_in_packets_that_fit() -> None:
 )
 def test_where_a_uri_leads(uri: str, address: tuple[str, int]) -> None:
     assert destination_of(uri) == address
+
+
+# --- Dialogs that a worker begins --------------------------------------------------------------------------------
+
+
+def answered_with(status: int, *headers: str) -> Message:
+    answer = PLAIN.replace("INVITE sip:vivekg@chair-dnrc.example.com SIP/2.0", f"SIP/2.0 {status} OK", 1)
+    assert answer != PLAIN
+    to = next(line for line in PLAIN.split("\r\n") if line.startswith("To:"))
+    added = "".join(f"{header}\r\n" for header in headers)
+    return parse(answer.replace(to, f"{added}{to};tag=theirs", 1).encode())
+
+
+def test_a_workers_own_invite_makes_a_dialog_that_its_answer_completes() -> None:
+    dialog = dialled(parse(PLAIN.encode()), 2)
+    assert (dialog.key, dialog.state, dialog.is_unanswered) == (("c1", ""), "asked", True)
+    assert not dialog.is_over(dialog.since + 60)
+    dialog.heard_from(answered_with(180), SOURCE)
+    assert (dialog.key, dialog.is_unanswered, dialog.state) == (("c1", "theirs"), True, "asked")
+    route = "Record-Route: <sip:192.0.2.8;lr>, <sip:192.0.2.7:5070;lr>"
+    dialog.heard_from(answered_with(200, route), SOURCE)
+    assert (dialog.is_unanswered, dialog.state) == (False, "up")
+    bye = parse(dialog.bye(PUBLIC).render())
+    assert (bye.from_tag, bye.to_tag, bye.sequence) == ("f", "theirs", dialog.sequence + 1)
+    assert bye.values("route") == ["<sip:192.0.2.7:5070;lr>", "<sip:192.0.2.8;lr>"]
+
+
+def test_a_dead_workers_invite_is_taken_back_within_its_own_transaction() -> None:
+    invite = parse(PLAIN.encode())
+    dialog = dialled(invite, 2)
+    dialog.heard_from(answered_with(180), SOURCE)
+    cancel = parse(dialog.cancel(PUBLIC).render())
+    assert (cancel.method, cancel.uri, cancel.vias[0].branch) == ("CANCEL", invite.uri, invite.vias[0].branch)
+    assert (cancel.sequence, cancel.from_tag, cancel.to_tag) == (invite.sequence, "f", "")
+    ack = parse(dialog.refusal_ack(answered_with(487), PUBLIC).render())
+    assert (ack.method, ack.vias[0].branch, ack.to_tag) == ("ACK", invite.vias[0].branch, "theirs")

@@ -322,7 +322,29 @@ async def test_a_phone_that_never_comes_is_dead_after_half_a_minute_and_one_that
     assert not line.stream.is_dead(now_in(290))
     assert line.stream.is_dead(now_in(301))
     line.agree(held=True)
-    assert not line.stream.is_dead(now_in(3000))
+    assert not line.stream.is_dead(now_in(590))
+    assert line.stream.is_dead(now_in(601))
+
+
+async def test_a_hold_that_is_renewed_is_still_the_same_one(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    line.agree()
+    line.phone.say()
+    await until(lambda: line.ear.sound)
+    line.agree(held=True)
+    monkeypatch.setattr(stream, "HELD_AT_MOST_S", 0.0)
+    held_until = now_in(0)
+    line.agree(held=True)
+    line.phone.say()
+    assert line.stream.is_dead(held_until)
+    line.agree()
+    assert not line.stream.is_dead(now_in(1))
+
+
+async def test_the_music_of_one_who_holds_is_heard_where_that_is_wanted(line: Line) -> None:
+    line.stream._hears_on_hold = True
+    line.agree(held=True)
+    line.phone.say()
+    await until(lambda: line.ear.sound)
 
 
 async def test_rtcp_alone_and_sip_alone_are_signs_of_life(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,3 +88,19 @@ def test_ordinary_traffic_never_waits() -> None:
     for number in range(100):
         assert ledger.wait_s(number * 0.1, 1) == 0
         ledger.take(number * 0.1, 1)
+
+
+@pytest.mark.parametrize(
+    ("header", "attestation"),
+    [
+        ("P-Attestation-Indicator: b", "B"),
+        ("P-Attestation-Indicator: <script>", ""),
+        ("P-Asserted-Identity: <sip:+33612345678;verstat=TN-Validation-Passed-A@trunk.test;user=phone>", "A"),
+        ("P-Asserted-Identity: <tel:+33612345678;verstat=TN-Validation-Passed>", ""),
+        ("P-Asserted-Identity: <tel:+33612345678;verstat=TN-Validation-Failed-C>", "failed"),
+        ("From: <sip:+33612345678;verstat=TN-Validation-Passed-A@trunk.test>", ""),
+    ],
+)
+def test_how_far_the_network_vouches_for_the_number(header: str, attestation: str) -> None:
+    invite = read_invite(f"INVITE sip:line-1@edge SIP/2.0\r\n{header}\r\n\r\n", "10.0.0.7:5060")
+    assert invite.attestation == attestation

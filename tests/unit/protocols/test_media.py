@@ -36,6 +36,7 @@ def test_a_stream_opens_as_twilio_opens_it() -> None:
                 "greetingText": 'Bonjour, "Chez Léa"',
                 "greetingRemainingMs": "1200",
                 "resumed": "true",
+                "transfers": "auto",
             },
         },
     }
@@ -86,7 +87,8 @@ def test_every_message_of_the_handler_reads_as_it_was_written() -> None:
             handler.media(FRAME),
             handler.mark("turn-3"),
             handler.clear(),
-            handler.transfer("+33123456789", "asked for a human"),
+            handler.whisper(FRAME),
+            handler.transfer("+33123456789", "asked for a human", "attended"),
             handler.hold(True),
             handler.hangup("done"),
         )
@@ -96,10 +98,18 @@ def test_every_message_of_the_handler_reads_as_it_was_written() -> None:
         media.Media(media.AudioBody(FRAME), "MZ1"),
         media.Mark(media.MarkBody("turn-3"), "MZ1"),
         media.Clear("MZ1"),
-        media.TransferRequest(media.TransferBody("+33123456789", "asked for a human"), "MZ1"),
+        media.Media(media.AudioBody(FRAME, track=media.WHISPER), "MZ1"),
+        media.TransferRequest(media.TransferBody("+33123456789", "asked for a human", "attended"), "MZ1"),
         media.Hold(media.HoldBody(True), "MZ1"),
         media.Hangup(media.HangupBody("done"), "MZ1"),
     ]
+
+
+def test_a_handler_reads_that_nobody_took_the_caller() -> None:
+    told = media.decode_from_bridge(media.BridgeStream("MZ1", "c0ffee").transfer_failed("no_answer"))
+
+    assert isinstance(told, media.TransferFailed)
+    assert told.transfer_failed.reason == "no_answer"
 
 
 def test_a_plain_twilio_bot_can_answer() -> None:

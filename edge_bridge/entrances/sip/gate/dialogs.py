@@ -1,6 +1,7 @@
-"""The dialogs that callers have with the workers, as a dead worker's have to be answered and ended (RFC 3261, 12).
+"""The dialogs that the outside has with the workers, as a dead worker's have to be answered and ended (RFC 3261, 12).
 
-Only dialogs that began with an INVITE from outside: a caller's side is ``remote``, the worker's ``local``.
+The outside's side is ``remote``, the worker's ``local``, whichever of them began the dialog. One that a worker began
+has no remote tag until the far end has said something; forks are not told apart, for a worker takes one answer.
 """
 
 import ipaddress
@@ -13,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from edge_bridge.entrances.sip.gate.message import Message, Via, uri_of
+from edge_bridge.entrances.sip.gate.message import Message, Via, tag_of, uri_of
 
 MOST = 4096
 HEARD_WITHIN_S = 5.0  # pjsip says 100 at once: an INVITE that it has not understood holds no place
@@ -34,9 +35,9 @@ class Dialog(msgspec.Struct, array_like=True):
 
     call_id: str
     remote_tag: str
-    remote: str  # From of the INVITE
+    remote: str  # From of an INVITE from outside
     local: str  # To, with the worker's tag once it has one
-    target: str  # the caller's Contact
+    target: str  # the far end's Contact
     routes: tuple[str, ...]
     source: Address
     branch: str
@@ -50,6 +51,7 @@ class Dialog(msgspec.Struct, array_like=True):
     answer: bytes = b""
     sdp: bytes = b""
     acknowledged: bool = False
+    dialled: bool = False  # the worker began it
 
     @property
     def key(self) -> tuple[str, str]:
@@ -59,30 +61,71 @@ class Dialog(msgspec.Struct, array_like=True):
         self.state, self.since = state, time.time()
 
     def is_over(self, now: float) -> bool:
-        asked = ASKED_AT_MOST_S if self.answer else HEARD_WITHIN_S
+        asked = ASKED_AT_MOST_S if self.answer or self.dialled else HEARD_WITHIN_S
         at_most = {"asked": asked, "up": CALL_AT_MOST_S, "ending": ENDING_AT_MOST_S}[self.state]
         return now - self.since > at_most
 
     def hosts(self) -> set[str]:
         """The addresses that the caller's side may send from: who sent the INVITE, its Contact, the proxies between."""
         uris = [self.target, *map(uri_of, self.routes)]
-        return {self.source[0], *(host for uri in uris if (host := destination_of(uri)[0]))}
+        return {host for host in (self.source[0], *(destination_of(uri)[0] for uri in uris)) if host}
+
+    def heard_from(self, response: Message, source: Address) -> None:
+        """Of one that a worker began: who answers its INVITE, and from where (RFC 3261, 12.1.2)."""
+        self.source, self.remote_tag = source, response.to_tag
+        if response.status < 200:
+            return
+        self.remote = response.first("to")
+        contact = response.values("contact")
+        self.target = (uri_of(contact[0]) if contact else "") or self.target
+        self.routes = tuple(reversed(response.values("record-route")))
+        if self.state == "asked":
+            self.moved("up")
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether a worker began it and has no 2xx."""
+        return self.dialled and not tag_of(self.remote)
+
+    def cancel(self, sent_by: Address) -> Message:
+        """Takes back the worker's INVITE that is not answered; of the INVITE's own transaction (RFC 3261, 9.1)."""
+        return self._of_invite("CANCEL", sent_by, self.remote)
+
+    def refusal_ack(self, response: Message, sent_by: Address) -> Message:
+        """For the refusal of the worker's INVITE (RFC 3261, 17.1.1.3)."""
+        return self._of_invite("ACK", sent_by, response.first("to"))
+
+    def _of_invite(self, method: str, sent_by: Address, to: str) -> Message:
+        via = Via("UDP", sent_by[0], sent_by[1], {"rport": None, "branch": self.branch})
+        headers = [("max-forwards", "70"), ("from", self.local), ("to", to), ("call-id", self.call_id)]
+        headers.append(("cseq", f"{self.sequence} {method}"))
+        return Message(headers, method=method, uri=self.target, call_id=self.call_id, vias=[via])
+
+    def answer_ack(self, sent_by: Address) -> Message:
+        """For the 2xx to the worker's INVITE: a transaction of its own (RFC 3261, 13.2.2.4)."""
+        ack = self._within("ACK", sent_by)
+        ack.headers.append(("cseq", f"{self.sequence} ACK"))
+        return ack
 
     def bye(self, sent_by: Address) -> Message:
         """The worker's BYE, in its place."""
         self.local_sequence += 1
+        bye = self._within("BYE", sent_by)
+        bye.headers.append(("cseq", f"{self.local_sequence} BYE"))
+        return bye
+
+    def _within(self, method: str, sent_by: Address) -> Message:
         via = Via("UDP", sent_by[0], sent_by[1], {"rport": None, "branch": f"{OWN_BRANCH}{secrets.token_hex(12)}"})
         headers = [("max-forwards", "70"), *(("route", route) for route in self.routes)]
         headers += [("from", self.local), ("to", self.remote), ("call-id", self.call_id)]
-        headers.append(("cseq", f"{self.local_sequence} BYE"))
-        return Message(headers, method="BYE", uri=self.target, call_id=self.call_id, vias=[via])
+        return Message(headers, method=method, uri=self.target, call_id=self.call_id, vias=[via])
 
     def next_hops(self) -> list[Address]:
         """Where a request of ours goes: along the route, and to who sent the INVITE, for callers behind a NAT."""
         first = uri_of(self.routes[0]) if self.routes else self.target
         host, port = destination_of(first)
         found = [(host, port)] if host else []
-        return [*found, *([self.source] if self.source not in found else [])]
+        return [*found, *([self.source] if self.source[0] and self.source not in found else [])]
 
 
 OWN_BRANCH = "z9hG4bKgate"
@@ -103,6 +146,29 @@ def asked(message: Message, source: Address, worker: int) -> Dialog:
         sequence=message.sequence,
         worker=worker,
         since=time.time(),
+    )
+
+
+def dialled(invite: Message, worker: int) -> Dialog:
+    """From a worker's INVITE that begins it."""
+    contact = invite.values("contact")
+    return Dialog(
+        call_id=invite.call_id,
+        remote_tag="",
+        remote=invite.first("to"),
+        local=invite.first("from"),
+        target=invite.uri,
+        routes=(),
+        source=("", 0),
+        branch=invite.vias[0].branch,
+        sequence=invite.sequence,
+        worker=worker,
+        since=time.time(),
+        local_tag=invite.from_tag,
+        contact=contact[0] if contact else "",
+        local_sequence=invite.sequence,
+        sdp=invite.body,
+        dialled=True,
     )
 
 

@@ -1,4 +1,5 @@
-"""Hangs up on the callers of a dead worker: their phones would hear nothing, for as long as they stay on the line."""
+"""Hangs up on whom a dead worker talked to, or rang: their phones would hear nothing, for as long as they stay on the
+line."""
 
 import asyncio
 from collections.abc import Callable
@@ -35,8 +36,15 @@ class Farewells:
 
     def begin(self, dialog: Dialog, sent_by: Address) -> None:
         if dialog.call_id not in self._byes:
-            bye = self._byes[dialog.call_id] = _Bye(dialog, dialog.bye(sent_by).render(), dialog.next_hops())
+            request = dialog.cancel(sent_by) if dialog.is_unanswered else dialog.bye(sent_by)
+            bye = self._byes[dialog.call_id] = _Bye(dialog, request.render(), dialog.next_hops())
             self._again(bye)
+
+    def put_off(self, call_id: str) -> None:
+        """Say nothing more to it for now."""
+        bye = self._byes.pop(call_id, None)
+        if bye is not None and bye.timer is not None:
+            bye.timer.cancel()
 
     def answered(self, call_id: str) -> None:
         bye = self._byes.pop(call_id, None)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from edge_bridge.entrances.sip.gate import admission, ipc, proxying
 from edge_bridge.entrances.sip.gate.admission import REASONS, Answer
-from edge_bridge.entrances.sip.gate.dialogs import OWN_BRANCH, Address, Dialog, Dialogs, asked
+from edge_bridge.entrances.sip.gate.dialogs import OWN_BRANCH, Address, Dialog, Dialogs, asked, dialled
 from edge_bridge.entrances.sip.gate.farewells import Farewells
 from edge_bridge.entrances.sip.gate.figures import Figures
 from edge_bridge.entrances.sip.gate.front import Front
@@ -54,6 +54,7 @@ class Gate:
         tell: Callable[[ipc.FromGate], None],
     ) -> None:
         self._config = config
+        self._most_callers = config.max_calls + config.busy_places  # a second leg is nobody's who calls
         self._tell = tell
         self._book = AddressBook((), config.peers(), {})
         self._lines_read = self._draining = False
@@ -182,15 +183,14 @@ class Gate:
 
     def _node(self, message: Message | None = None) -> admission.Node:
         """As a new call sees it, which may be held already."""
-        taken = self._dialogs.per_worker()
-        busy = sum(taken[number] for number in self._workers)
+        busy = sum(not one.dialled and one.worker in self._workers for one in self._dialogs)
         held = self._held.keys() - ({(message.call_id, message.from_tag)} if message is not None else set())
         return admission.Node(
             book=self._book,
             lines_read=self._lines_read,
             draining=self._draining,
             # Of the whole node: where all workers are full, or there is none, a call waits for the next one.
-            free_places=self._config.max_calls - busy - len(held) if self._workers else 1,
+            free_places=self._most_callers - busy - len(held) if self._workers else 1,
             retry_after_s=self._config.sip_retry_after_s,
         )
 
@@ -229,7 +229,7 @@ class Gate:
         """Until the next worker takes calls, or one has a place again; the last of a repeated INVITE counts."""
         key = (message.call_id, message.from_tag)
         since = self._held[key].since if key in self._held else time.monotonic()
-        if key in self._held or len(self._held) < self._config.max_calls:
+        if key in self._held or len(self._held) < self._most_callers:
             self._held[key] = Held(message, source, kind, since)
         else:
             self._answer(message, source, self._node().later(503, "no_worker"))
@@ -329,6 +329,8 @@ class Gate:
             dialog = self._dialogs.get(message.call_id, message.to_tag)
             if dialog is not None:
                 self._over(dialog)
+        elif message.sequence_method == "INVITE":
+            self._dialled_answers(message, source)
         probe = Message(message.headers, message.body, method=message.sequence_method)
         forwarded = proxying.answer_in(message, source, self._public, self._numbers)
         if forwarded is None or admission.unfit_body(probe, self._config.sip_max_body) is not None:
@@ -336,6 +338,33 @@ class Gate:
             return
         self._sources.asks(source[0], now)
         self._wires.to_worker(*forwarded)
+
+    def _dialled_answers(self, message: Message, source: Address) -> None:
+        """A response to an INVITE with which a worker begins a dialog."""
+        call_id, branch = message.call_id, message.vias[0].branch
+        dialog = self._dialogs.get(call_id, message.to_tag) or self._dialogs.get(call_id, "")
+        if dialog is None or not dialog.dialled or dialog.branch != branch or message.status <= 100:
+            return
+        orphaned = dialog.worker not in self._workers
+        if message.status >= 300:
+            if orphaned:
+                self._wires.answer(dialog.refusal_ack(message, self._public).render(), source)
+            self._farewells.put_off(call_id)
+            self._over(dialog)
+            return
+        if not message.to_tag:
+            return
+        if dialog.remote_tag != message.to_tag:
+            self._dialogs.remove(dialog)
+            self._tell(ipc.Gone(call_id, dialog.remote_tag))
+        dialog.heard_from(message, source)
+        self._keep(dialog)
+        # pjsip sends what follows where Record-Route leads, and not where it sent the INVITE.
+        message.headers.append(("record-route", proxying.own_route(self._wires.inner_port)))
+        if orphaned and message.status >= 200:
+            self._wires.answer(dialog.answer_ack(self._public).render(), source)
+            self._farewells.put_off(call_id)
+            self._farewells.begin(dialog, self._public)
 
     # --- From the workers ------------------------------------------------------------------------------------
 
@@ -350,11 +379,13 @@ class Gate:
         if message.status:
             self._answered_by_worker(message)
         else:
-            self._asked_by_worker(message)
+            self._asked_by_worker(message, self._numbers[source[1]])
 
-    def _asked_by_worker(self, message: Message) -> None:
+    def _asked_by_worker(self, message: Message, worker: int) -> None:
         dialog = self._dialogs.get(message.call_id, message.to_tag)
-        if dialog is not None:
+        if dialog is None and message.method == "INVITE" and not message.to_tag:
+            self._keep(dialled(message, worker))
+        elif dialog is not None:
             dialog.local_sequence = max(dialog.local_sequence, message.sequence)
             if message.method == "BYE":
                 dialog.moved("ending")
@@ -384,7 +415,7 @@ class Gate:
 
     def _learn(self, dialog: Dialog, message: Message, data: bytes) -> None:
         """What a worker's response makes of its dialog."""
-        first = message.sequence_method == "INVITE" and message.sequence == dialog.sequence
+        first = message.sequence_method == "INVITE" and message.sequence == dialog.sequence and not dialog.dialled
         if message.sequence_method == "BYE" and message.status >= 200:
             self._over(dialog, message.sequence, data)
             return
@@ -447,13 +478,13 @@ class Gate:
                 self._held[key] = one  # since when it waits
 
     def _give_up_orphans(self) -> None:
-        """Hang up the dialogs whose worker is dead; refuse what they had not answered."""
+        """Hang up the dialogs whose worker is dead; refuse what it had not answered, take back what it asked."""
         for dialog in self._dialogs:
             if dialog.worker in self._workers:
                 continue
-            if dialog.state == "asked":
+            if dialog.state == "asked" and not dialog.dialled:
                 self._refuse_unanswered(dialog)
-            elif dialog.state == "up":
+            elif dialog.state != "ending":
                 self.figures.hung_up += 1
                 dialog.moved("ending")
                 self._farewells.begin(dialog, self._public)

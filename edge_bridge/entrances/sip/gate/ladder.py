@@ -91,7 +91,8 @@ class Ladders:
 
     def goes_on(self, dialog: Dialog) -> None:
         """A dialog of the gate before: what came until now is not known."""
-        self._by_key.setdefault(dialog.key, _Kept(dialog.since, late=True))
+        if not dialog.dialled:
+            self._by_key.setdefault(dialog.key, _Kept(dialog.since, late=True))
 
     def came(self, message: Message) -> None:
         """A message from outside; it may be of no call."""

@@ -20,13 +20,13 @@ SOURCE = SOURCE_HEADER.lower()
 TARGET = TARGET_HEADER.lower()
 WORKER_PORT = "wp"  # a Via parameter: which worker asked
 
-IDENTITY = frozenset(("p-asserted-identity", "remote-party-id"))
+IDENTITY = frozenset(("p-asserted-identity", "remote-party-id", "p-attestation-indicator"))
 # All that pjsip or the bridge reads. Headers of other names stay outside: each is one more parser that is spared.
 _PASSED = """
 from to call-id cseq contact max-forwards content-type require supported allow allow-events expires min-expires
 session-expires min-se rseq rack event subscription-state refer-to referred-by refer-sub privacy diversion
 history-info user-agent server reason retry-after warning unsupported www-authenticate proxy-authenticate
-authentication-info accept record-route identity p-attestation-indicator p-origination-id
+authentication-info accept record-route identity p-origination-id
 """
 PASSED = IDENTITY.union(_PASSED.split())
 
@@ -43,10 +43,15 @@ def to_worker(message: Message, source: Address, inner_port: int, *, trusted: bo
         for name, value in message.headers
         if name in PASSED and name != "max-forwards" and (trusted or name not in IDENTITY)
     ]
-    begun = [("record-route", f"<sip:{LOOPBACK}:{inner_port};lr>")] if first else []
+    begun = [("record-route", own_route(inner_port))] if first else []
     hops_left = int(hops) - 1 if hops else MAX_FORWARDS - 1
     message.headers = [*begun, ("max-forwards", str(max(hops_left, 0))), *kept, (SOURCE, address_text(source))]
     return message.render()
+
+
+def own_route(inner_port: int) -> str:
+    """What a worker sees as the gate's Record-Route."""
+    return f"<sip:{LOOPBACK}:{inner_port};lr>"
 
 
 def branch_above(message: Message) -> str:

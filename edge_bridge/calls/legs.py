@@ -1,0 +1,174 @@
+"""Second legs: calls of ours to whom a caller is put through, and the audio between the two.
+
+Their SIP is a signaller's, like that of all calls, and ends with it. A leg is its session's alone: none goes on in
+another session.
+"""
+
+import asyncio
+from collections import deque
+from typing import Protocol
+
+from edge_bridge.entrances.sip import link
+from edge_bridge.entrances.sip.signals import Dial, Handle, Terms, host_of
+from edge_bridge.lines.directory import UNAVAILABLE, LineEntry
+from edge_bridge.media.audio import CallAudio, split
+from edge_bridge.media.rtp.call import CallMedia, MediaEvents, RtpNode
+from edge_bridge.media.rtp.ports import PortPair
+from process import logs
+
+log = logs.get(__name__)
+
+# Between two phones nobody waits for a model: what one side is late by stays a small part of a second.
+MOST_BEHIND_FRAMES = 10
+MOST_BEHIND_MS = 200
+
+
+class Dialler(Protocol):
+    """The SIP side. Both return at once."""
+
+    def dial(self, dial: Dial, terms: Terms) -> Handle | None:
+        """None when there is no place."""
+
+    def hang_up(self, handle: Handle) -> None: ...
+
+
+class LegSound:
+    """A ``Sound``. Until ``connect`` the far end hears what it is told, and nobody hears the far end."""
+
+    def __init__(self) -> None:
+        self.told = asyncio.Event()  # all of what ``tell`` was given
+        self.told.set()
+        self._to_tell: deque[bytes] = deque()
+        self._from_caller: deque[bytes] = deque(maxlen=MOST_BEHIND_FRAMES)
+        self._caller: CallAudio | None = None
+
+    def heard(self, ulaw: bytes) -> None:
+        if self._caller is not None and self._caller.ms_to_play < MOST_BEHIND_MS:
+            self._caller.play(ulaw)
+
+    def next_frame(self) -> bytes | None:
+        if self._to_tell:
+            return self._to_tell.popleft()
+        self.told.set()
+        return self._from_caller.popleft() if self._from_caller else None
+
+    def tell(self, ulaw: bytes) -> None:
+        """To the far end alone."""
+        self._to_tell.extend(split(ulaw))
+        self.told.clear()
+
+    def connect(self, caller: CallAudio) -> None:
+        """From now on both hear each other; what waited on the caller's side is over."""
+        caller.hold_music = ()
+        caller.clear()
+        caller.forget_heard()
+        self._caller = caller
+        caller.listener = self._pump
+
+    def disconnect(self) -> None:
+        caller, self._caller = self._caller, None
+        if caller is not None and caller.listener == self._pump:
+            caller.listener = None
+
+    def _pump(self) -> None:
+        assert self._caller is not None
+        while frame := self._caller.take(1):
+            self._from_caller.append(frame)
+
+
+class Leg:
+    """One call: ``taken`` once it is answered and audio flows, ``over`` with its last ``status`` when it is gone.
+    ``handle`` is None until SIP has been told to dial it.
+    """
+
+    def __init__(self, rtp: RtpNode, pair: PortPair, host: str, dialler: Dialler) -> None:
+        self.sound = LegSound()
+        events = MediaEvents(pressed=lambda _: None, dead=self.hang_up, moved=lambda _: None)
+        self.media = CallMedia(rtp, pair, host, self.sound, events, hears_on_hold=True)
+        self.handle: Handle | None = None
+        self.taken = asyncio.Event()
+        self.over = asyncio.Event()
+        self.status = 0
+        self._dialler = dialler
+
+    def press(self, digit: str) -> None:
+        """The caller's key, for the far end."""
+        if self.media.stream is not None:
+            self.media.stream.press(digit)
+
+    def hang_up(self) -> None:
+        """Or stop ringing."""
+        self.sound.disconnect()
+        if self.handle is not None and not self.over.is_set():
+            self._dialler.hang_up(self.handle)
+
+
+class Legs:
+    """All of a process. ``own_host`` is what others reach this node's SIP at."""
+
+    def __init__(self, rtp: RtpNode, own_host: str) -> None:
+        self._rtp = rtp
+        self._own_host = own_host
+        self._dialler: Dialler | None = None
+        self._legs: dict[Handle, Leg] = {}
+
+    def attach(self, dialler: Dialler) -> None:
+        self._dialler = dialler
+
+    def dial(self, line: LineEntry, uri: str) -> Leg | None:
+        """Ring ``uri`` in the name of ``line``; None when no place or no port is left, or the line's audio has to be
+        encrypted, which our own offers are not."""
+        assert self._dialler is not None
+        if line.trunk.srtp == "required":
+            log.warning("a line that requires SRTP has no second leg", line_id=line.id)
+            return None
+        pair = self._rtp.ports.lend()
+        if pair is None:
+            log.warning("no RTP port is free and quiet; see RTP_PORT_MIN and RTP_PORT_MAX")
+            return None
+        leg = Leg(self._rtp, pair, host_of(uri.rpartition("@")[2]), self._dialler)
+        terms = Terms(self._rtp.host, pair.port, leg.media.ice, line.trunk.srtp)
+        leg.handle = self._dialler.dial(dial_of(line, uri, self._own_host), terms)
+        if leg.handle is None:
+            leg.media.close()
+            return None
+        self._legs[leg.handle] = leg
+        return leg
+
+    def media_of(self, handle: Handle) -> CallMedia | None:
+        leg = self._legs.get(handle)
+        return None if leg is None else leg.media
+
+    def answered(self, handle: Handle) -> None:
+        leg = self._legs.get(handle)
+        if leg is not None:
+            leg.taken.set()
+
+    def ended(self, handle: Handle, status: int) -> None:
+        leg = self._legs.pop(handle, None)
+        if leg is not None:
+            leg.media.close()
+            leg.status = status
+            leg.over.set()
+
+    def lost(self, signaller: int) -> None:
+        """A signaller is dead, and its dialogs with it."""
+        for handle in [handle for handle in self._legs if link.signaller_of(handle) == signaller]:
+            self.ended(handle, UNAVAILABLE)
+
+
+def dial_of(line: LineEntry, uri: str, own_host: str) -> Dial:
+    """The call is the line's: a trunk knows it by its account, and shows whom it rings the line's number (RFC 3325).
+    ``Diversion`` (RFC 5806) lets it see a loop. The caller's own number is not told, withheld or not: trunks refuse
+    numbers that are not the account's.
+    """
+    domain, proxy = host_of(line.sip_domain) or own_host, line.trunk.outbound_proxy
+    number = f"sip:{line.number}@{domain}"
+    return Dial(
+        uri=uri,
+        caller=f"sip:{line.sip_username}@{domain}" if line.sip_domain and line.sip_username else number,
+        headers=(("P-Asserted-Identity", f"<{number}>"), ("Diversion", f"<{number}>;reason=unconditional;counter=1")),
+        username=line.trunk.auth_username or line.sip_username,
+        password=line.sip_password,
+        route=f"sip:{proxy};lr" if proxy else "",
+    )

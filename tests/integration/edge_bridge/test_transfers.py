@@ -1,0 +1,356 @@
+"""Putting a caller through: whatever the trunk makes of it, the caller is never left in silence."""
+
+import asyncio
+import audioop
+import json
+import os
+import signal
+import time
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from devstack.edge.handler_app import Behaviour, HandledCall, HandlerApp, serve_to_the_end
+from edge_bridge.prompts import prompt
+from protocols.media import TransferMode
+from softphone.media import PCMA, RtpStream
+from tests.conftest import Database
+from tests.hearing import hears
+from tests.integration.edge_bridge.conftest import BUSY, FORWARD, HUMAN, RECORDED, Scene, Start, tone
+from tests.integration.edge_bridge.trunk import Human, Trunk
+
+pytestmark = pytest.mark.integration
+
+WITHIN_S = 15.0
+CALLERS_HZ, HUMANS_HZ = 700, 1100
+
+
+def put_through(target: str = HUMAN, mode: TransferMode = "auto", whisper: bytes = b"") -> Behaviour:
+    async def behave(call: HandledCall) -> None:
+        await call.join()
+        await call.clear()
+        if whisper:
+            await call.whisper(whisper)
+        await call.transfer(target, mode)
+        await call.stopped
+        await call.end("transferred" if call.stopped.result() == "transferred" else "answered")
+
+    return behave
+
+
+def strength(rtp: RtpStream, hertz: int, since: float) -> float:
+    """How much of what came since then is this tone, from 0 to 1."""
+    heard = b"".join(packet.ulaw for packet in rtp.received if packet.at > since)
+    samples = np.frombuffer(audioop.ulaw2lin(heard, 2), np.int16).astype(float)
+    if not samples.size or not samples.any():
+        return 0.0
+    spectrum = np.abs(np.fft.rfft(samples)) ** 2
+    frequencies = np.fft.rfftfreq(samples.size, 1 / 8000)
+    return float(spectrum[np.abs(frequencies - hertz) < 15].sum() / spectrum.sum())
+
+
+async def until_heard(rtp: RtpStream, hertz: int, since: float) -> None:
+    async with asyncio.timeout(WITHIN_S):
+        while strength(rtp, hertz, since) < 0.5:
+            await asyncio.sleep(0.05)
+
+
+async def both_hear_each_other(trunk: Trunk) -> None:
+    since = time.monotonic() + 0.2
+    trunk.say(tone(1500, CALLERS_HZ))
+    trunk.human.rtp.say(tone(1500, HUMANS_HZ))
+    await until_heard(trunk.human.rtp, CALLERS_HZ, since)
+    await until_heard(trunk.rtp, HUMANS_HZ, since)
+
+
+@pytest.mark.parametrize(
+    ("refer", "notify"), [(405, ""), (501, ""), (603, ""), (403, ""), (202, "486 Busy Here"), (202, "")]
+)
+async def test_a_trunk_that_does_not_transfer_gets_a_call_instead(
+    scene: Scene, handler: HandlerApp, refer: int, notify: str
+) -> None:
+    handler.behave = put_through()
+    async with Trunk(scene.bridge.target, BUSY, Human()) as trunk:
+        trunk.refer_status, trunk.notify_status = refer, notify
+        await trunk.invite()
+        call = await handler.call(1)
+        await asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S)
+        assert await asyncio.wait_for(call.stopped, WITHIN_S) == "transferred"
+        await both_hear_each_other(trunk)
+        await trunk.bye()
+        await asyncio.wait_for(trunk.human.hung_up.wait(), WITHIN_S)
+    assert trunk.refer_to
+
+
+async def test_the_caller_hears_it_ring_within_two_seconds_of_a_refer_that_nothing_follows(
+    scene: Scene, handler: HandlerApp
+) -> None:
+    handler.behave = put_through()
+    async with Trunk(scene.bridge.target, BUSY, Human(180)) as trunk:
+        trunk.notify_status = ""
+        await trunk.invite()
+        async with asyncio.timeout(WITHIN_S):
+            while not trunk.refer_to:
+                await asyncio.sleep(0.01)
+        referred = time.monotonic()
+        await hears(trunk, prompt("en", "ringback"), 2.0)
+        await asyncio.wait_for(trunk.human.invited.wait(), WITHIN_S)
+        assert time.monotonic() - referred < 5
+
+
+async def test_the_human_hangs_up_and_the_caller_is_hung_up_on(scene: Scene, handler: HandlerApp) -> None:
+    handler.behave = put_through(mode="second_leg")
+    async with Trunk(scene.bridge.target, BUSY, Human(codec=PCMA)) as trunk:
+        await trunk.invite()
+        await asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S)
+        await both_hear_each_other(trunk)
+        trunk.human_asks("BYE")
+        await asyncio.wait_for(trunk.hung_up.wait(), WITHIN_S)
+    assert trunk.refer_to is None
+
+
+@pytest.mark.parametrize("status", [486, 603, 404])
+async def test_a_human_who_declines_leaves_the_caller_with_the_handler_who_is_told(
+    scene: Scene, handler: HandlerApp, status: int
+) -> None:
+    handler.behave = put_through(mode="second_leg")
+    async with Trunk(scene.bridge.target, BUSY, Human(status)) as trunk:
+        await trunk.invite()
+        call = await handler.call(1)
+        await asyncio.wait_for(trunk.human.invited.wait(), WITHIN_S)
+        assert await asyncio.wait_for(call.transfer_failed, 2) == "no_answer"
+        await hears(trunk, prompt("en", "nobody_answers"))
+        assert not trunk.hung_up.is_set()
+        heard = len(call.heard)
+        async with asyncio.timeout(WITHIN_S):
+            while len(call.heard) < heard + 8 * 400:
+                await asyncio.sleep(0.02)
+
+
+async def test_a_phone_that_rings_in_vain_is_cancelled_and_the_caller_told(start: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(start, TRANSFER_RING_S="5")
+    async with HandlerApp(bridge.sink_port) as handler, Trunk(bridge.target, BUSY, Human(180)) as trunk:
+        handler.behave = put_through(mode="second_leg")
+        await trunk.invite()
+        call = await handler.call(1)
+        await asyncio.wait_for(trunk.human.invited.wait(), WITHIN_S)
+        rang = time.monotonic()
+        await asyncio.wait_for(trunk.human.cancelled.wait(), WITHIN_S)
+        assert 4 < time.monotonic() - rang < 7
+        assert await asyncio.wait_for(call.transfer_failed, 2) == "no_answer"
+        await hears(trunk, prompt("en", "nobody_answers"))
+        assert not trunk.hung_up.is_set()
+
+
+async def test_a_trunk_that_does_not_even_answer_the_invite_is_given_up(start: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(start, TRANSFER_RING_S="5")
+    async with HandlerApp(bridge.sink_port) as handler, Trunk(bridge.target, BUSY, Human(0)) as trunk:
+        handler.behave = put_through(mode="second_leg")
+        await trunk.invite()
+        call = await handler.call(1)
+        assert await asyncio.wait_for(call.transfer_failed, WITHIN_S) == "no_answer"
+        handler.behave = serve_to_the_end
+        assert not trunk.hung_up.is_set()
+
+
+async def test_a_caller_who_hangs_up_while_it_rings_leaves_nothing_ringing(scene: Scene, handler: HandlerApp) -> None:
+    handler.behave = put_through(mode="second_leg")
+    async with Trunk(scene.bridge.target, BUSY, Human(180)) as trunk:
+        await trunk.invite()
+        call = await handler.call(1)
+        await asyncio.wait_for(trunk.human.invited.wait(), WITHIN_S)
+        await trunk.bye()
+        await asyncio.wait_for(trunk.human.cancelled.wait(), WITHIN_S)
+        assert await asyncio.wait_for(call.stopped, WITHIN_S) == "caller_hung_up"
+
+
+async def test_a_refer_that_succeeds_late_ends_the_bridges_own_ringing(scene: Scene, handler: HandlerApp) -> None:
+    handler.behave = put_through()
+    async with Trunk(scene.bridge.target, BUSY, Human(180)) as trunk:
+        trunk.notify_status = ""
+        await trunk.invite()
+        await asyncio.wait_for(trunk.human.invited.wait(), WITHIN_S)
+        trunk.notify("200 OK")
+        await asyncio.wait_for(trunk.human.cancelled.wait(), WITHIN_S)
+        await asyncio.wait_for(trunk.hung_up.wait(), WITHIN_S)
+
+
+async def test_whoever_answers_an_attended_transfer_is_told_first_and_alone(scene: Scene, handler: HandlerApp) -> None:
+    whispered_hz = 1900
+    handler.behave = put_through(mode="attended", whisper=tone(2000, whispered_hz))
+    async with Trunk(scene.bridge.target, BUSY, Human()) as trunk:
+        await trunk.invite()
+        await asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S)
+        since = time.monotonic()
+        trunk.say(tone(1000, CALLERS_HZ))
+        await until_heard(trunk.human.rtp, whispered_hz, since)
+        assert strength(trunk.human.rtp, CALLERS_HZ, since) < 0.1
+        assert strength(trunk.rtp, whispered_hz, since) < 0.1
+        async with asyncio.timeout(WITHIN_S):
+            while strength(trunk.human.rtp, whispered_hz, time.monotonic() - 0.3) > 0.1:
+                await asyncio.sleep(0.05)
+        await both_hear_each_other(trunk)
+
+
+async def test_nobody_is_called_whom_the_restaurant_has_not_named(scene: Scene, handler: HandlerApp) -> None:
+    handler.behave = put_through("+33899123456")
+    async with Trunk(scene.bridge.target, BUSY, Human()) as trunk:
+        await trunk.invite()
+        call = await handler.call(1)
+        assert await asyncio.wait_for(call.transfer_failed, WITHIN_S) == "not_allowed"
+        await hears(trunk, prompt("en", "nobody_answers"))
+    assert trunk.refer_to is None
+    assert not trunk.human.invites
+
+
+async def test_the_call_is_the_lines_and_its_callers_keys_reach_the_human(scene: Scene, handler: HandlerApp) -> None:
+    handler.behave = put_through("0033 6 12 34 00 00", mode="second_leg")
+    async with Trunk(scene.bridge.target, BUSY, Human()) as trunk:
+        await trunk.invite()
+        call = await handler.call(1)
+        await asyncio.wait_for(call.stopped, WITHIN_S)
+        trunk.press("5")
+        async with asyncio.timeout(WITHIN_S):
+            while not trunk.human.rtp.keys:
+                await asyncio.sleep(0.02)
+    (invite,) = trunk.human.invites
+    line = f"sip:{BUSY}@127.0.0.1"
+    assert invite.first("from").startswith(f"<{line}>")
+    assert invite.first("p-asserted-identity") == f"<{line}>"
+    assert invite.first("diversion").startswith(f"<{line}>")
+    assert "127.0.0.1" in invite.vias[0].host
+    assert call.digits == []
+
+
+async def test_the_recording_goes_on_with_the_human(scene: Scene, handler: HandlerApp) -> None:
+    handler.behave = put_through(mode="second_leg")
+    async with Trunk(scene.bridge.target, RECORDED, Human()) as trunk:
+        await trunk.invite()
+        call = await handler.call(1)
+        await asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S)
+        await both_hear_each_other(trunk)
+        await trunk.bye()
+    path = scene.bridge.recordings / call.event.restaurant_id / f"{call.event.call_id}.wav"
+    async with asyncio.timeout(WITHIN_S):
+        while not path.exists() or not _loudest(path, 1):
+            await asyncio.sleep(0.1)
+    assert (_loudest(path, 0), _loudest(path, 1)) == (CALLERS_HZ, HUMANS_HZ)
+
+
+def _loudest(path: Path, channel: int) -> int:
+    """The strongest frequency of the last three seconds, to 20 Hz; 0 while the file is not closed."""
+    try:
+        with wave.open(str(path)) as file:
+            samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)[channel::2][-24_000:]
+    except (wave.Error, EOFError):
+        return 0
+    if not samples.any():
+        return 0
+    spectrum = np.abs(np.fft.rfft(samples))
+    return int(round(np.fft.rfftfreq(samples.size, 1 / 8000)[spectrum.argmax()] / 20) * 20)
+
+
+async def test_a_handler_that_leaves_with_its_request_is_followed_by_another_when_nobody_answers(
+    scene: Scene, handler: HandlerApp
+) -> None:
+    async def leave(call: HandledCall) -> None:
+        if call.event.attempt > 1:
+            await serve_to_the_end(call)
+            return
+        await call.join()
+        await call.clear()
+        await call.transfer(HUMAN, "second_leg")
+        await call.end("transferred")
+
+    handler.behave = leave
+    async with Trunk(scene.bridge.target, BUSY, Human(486)) as trunk:
+        await trunk.invite()
+        second = await handler.call(2)
+        await hears(trunk, prompt("en", "nobody_answers"))
+        async with asyncio.timeout(WITHIN_S):
+            while not second.start:
+                await asyncio.sleep(0.02)
+        assert not trunk.hung_up.is_set()
+    assert second.start["customParameters"]["resumed"] == "true"
+
+
+async def test_the_human_may_hold_and_resume(scene: Scene, handler: HandlerApp) -> None:
+    handler.behave = put_through(mode="second_leg")
+    async with Trunk(scene.bridge.target, BUSY, Human()) as trunk:
+        await trunk.invite()
+        await asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S)
+        await both_hear_each_other(trunk)
+        trunk.human_asks("INVITE", trunk.human_offer("sendonly"))
+        async with asyncio.timeout(WITHIN_S):
+            while 200 not in trunk.statuses:
+                await asyncio.sleep(0.02)
+        since = time.monotonic()
+        trunk.human.rtp.say(tone(1500, 850))  # music on hold
+        await until_heard(trunk.rtp, 850, since)
+        trunk.human_asks("INVITE", trunk.human_offer("sendrecv"))
+        async with asyncio.timeout(WITHIN_S):
+            while trunk.statuses.count(200) < 2:
+                await asyncio.sleep(0.02)
+        await both_hear_each_other(trunk)
+
+
+async def test_without_a_handler_the_restaurants_number_is_dialled(scene: Scene) -> None:
+    async with Trunk(scene.bridge.target, FORWARD, Human()) as trunk:
+        trunk.refer_status = 405
+        await trunk.invite()
+        await asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S)
+        await both_hear_each_other(trunk)
+        await trunk.bye()
+        await asyncio.wait_for(trunk.human.hung_up.wait(), WITHIN_S)
+
+
+async def test_a_challenge_that_no_password_answers_is_a_refusal(scene: Scene, handler: HandlerApp) -> None:
+    handler.behave = put_through(mode="second_leg")
+    human = Human()
+    human.challenge = 'Digest realm="trunk.test", nonce="n1", algorithm=MD5'
+    async with Trunk(scene.bridge.target, BUSY, human) as trunk:
+        await trunk.invite()
+        call = await handler.call(1)
+        assert await asyncio.wait_for(call.transfer_failed, WITHIN_S) == "no_answer"
+
+
+async def test_a_registered_line_dials_with_its_account(start: Start, seeded: Database) -> None:
+    human = Human()
+    human.challenge = 'Digest realm="trunk.test", nonce="n1", algorithm=MD5'
+    user = BUSY.removeprefix("+")
+    async with Trunk(("127.0.0.1", 9), BUSY, human) as trunk:
+        account = {"domain": trunk.address, "username": user, "password": "secret"}
+        bridge = await asyncio.to_thread(start, STATIC_LINE=json.dumps(account))
+        trunk.aim(bridge.target)
+        async with HandlerApp(bridge.sink_port) as handler:
+            handler.behave = put_through(mode="second_leg")
+            await trunk.invite()
+            await asyncio.wait_for(human.answered.wait(), WITHIN_S)
+            await both_hear_each_other(trunk)
+            await trunk.bye()
+    first, again = human.invites
+    assert not first.first("proxy-authorization")
+    assert f'username="{user}"' in again.first("proxy-authorization")
+    assert again.first("from").startswith(f"<sip:{user}@127.0.0.1>")
+    assert again.first("p-asserted-identity") == f"<sip:{BUSY}@127.0.0.1>"
+
+
+async def test_a_line_that_what_it_forwards_to_rings_is_busy(scene: Scene) -> None:
+    async with Trunk(scene.bridge.target, BUSY, Human(), from_user=BUSY.removeprefix("+")) as trunk:
+        assert (await trunk.invite()).status == 486
+
+
+@pytest.mark.parametrize("rings", [True, False])
+async def test_a_dead_signallers_second_leg_is_hung_up(start: Start, seeded: Database, rings: bool) -> None:
+    bridge = await asyncio.to_thread(start)
+    async with HandlerApp(bridge.sink_port) as handler:
+        handler.behave = put_through(mode="second_leg")
+        async with Trunk(bridge.target, BUSY, Human(180 if rings else 200)) as trunk:
+            await trunk.invite()
+            human = trunk.human
+            await asyncio.wait_for((human.invited if rings else human.answered).wait(), WITHIN_S)
+            os.kill(bridge.signallers()[0], signal.SIGKILL)
+            await asyncio.wait_for((human.cancelled if rings else human.hung_up).wait(), WITHIN_S)
+            await asyncio.wait_for(trunk.hung_up.wait(), WITHIN_S)

@@ -1,0 +1,84 @@
+"""Whom a caller may be put through to, and what becomes of a REFER."""
+
+from dataclasses import replace
+
+import pytest
+
+from domain.restaurant import Restaurant
+from edge_bridge.calls.legs import LegSound, dial_of
+from edge_bridge.calls.transfers import Refer, is_allowed
+from edge_bridge.lines.directory import LineEntry
+from edge_bridge.lines.greetings import GreetingClip
+from edge_bridge.media.audio import FRAME_BYTES, CallAudio
+
+pytestmark = pytest.mark.unit
+
+RESTAURANT = Restaurant("r1", "Chez Test", "fr", "EUR", "Europe/Paris", country="FR", fallback_number="06 12 34 00 00")
+LINE = LineEntry("line-1", RESTAURANT, "+33465710042", GreetingClip((), ""))
+FRAME = b"\x20" * FRAME_BYTES
+
+
+@pytest.mark.parametrize("spelling", ["0612340000", "+33 6 12 34 00 00", "0033612340000", "tel:+33612340000"])
+def test_the_number_that_the_restaurant_names_is_allowed_however_it_is_written(spelling: str) -> None:
+    assert is_allowed(spelling, LINE)
+
+
+@pytest.mark.parametrize("target", ["+33899123456", "0612340001", "sip:0612340000@evil.test", "", "+33465710042"])
+def test_any_other_is_not(target: str) -> None:
+    assert not is_allowed(target, LINE)
+
+
+def test_without_a_number_and_to_the_line_itself_nobody_is_put_through() -> None:
+    unnamed = replace(LINE, restaurant=replace(RESTAURANT, fallback_number=""))
+    circular = replace(LINE, restaurant=replace(RESTAURANT, fallback_number="04 65 71 00 42"))
+    assert not is_allowed("", unnamed)
+    assert not is_allowed("+33465710042", circular)
+
+
+def test_a_sip_uri_that_the_restaurant_names_is_allowed() -> None:
+    named = replace(LINE, restaurant=replace(RESTAURANT, fallback_number="sip:desk@pbx.test"))
+    assert is_allowed("SIP:desk@pbx.test", named)
+    assert not is_allowed("sip:other@pbx.test", named)
+
+
+async def test_a_caller_who_leaves_after_the_202_was_taken_and_before_it_was_not() -> None:
+    early, late = Refer(), Refer()
+    early.caller_left()
+    late.answered(202, False)
+    late.caller_left()
+    assert (early.taken.is_set(), late.taken.is_set()) == (False, True)
+
+
+async def test_only_what_follows_the_202_is_a_notify() -> None:
+    refer = Refer()
+    refer.answered(202, False)
+    assert not refer.notified.is_set()
+    refer.answered(100, False)
+    assert refer.notified.is_set()
+    refer.answered(486, True)
+    assert (refer.over.is_set(), refer.taken.is_set()) == (True, False)
+
+
+def test_a_registered_line_dials_as_its_account_and_shows_its_number() -> None:
+    registered = replace(LINE, sip_domain="trunk.test:5070", sip_username="user-1", sip_password="secret")
+    dial = dial_of(registered, "sip:0612340000@trunk.test:5070", "192.0.2.1")
+    assert (dial.caller, dial.username, dial.password) == ("sip:user-1@trunk.test", "user-1", "secret")
+    assert ("P-Asserted-Identity", "<sip:+33465710042@trunk.test>") in dial.headers
+    assert "secret" not in repr(dial)
+    assert dial_of(LINE, "sip:0612340000@192.0.2.9", "192.0.2.1").caller == "sip:+33465710042@192.0.2.1"
+
+
+async def test_what_a_leg_hears_late_is_a_fifth_of_a_second_at_most() -> None:
+    caller, sound = CallAudio(), LegSound()
+    sound.heard(FRAME)
+    sound.connect(caller)
+    for _ in range(50):
+        sound.heard(FRAME)
+        caller.heard(FRAME)
+    assert caller.ms_to_play == 200
+    frames = [sound.next_frame() for _ in range(50)]
+    assert sum(frame is not None for frame in frames) == 10
+    sound.disconnect()
+    caller.heard(FRAME)
+    assert sound.next_frame() is None
+    assert caller.ms_waiting
