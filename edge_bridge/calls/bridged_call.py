@@ -43,7 +43,7 @@ HOLD_PAUSE_FRAMES = 300  # between two times of the hold sentence
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What all calls of a worker share."""
+    """What all calls of a session share."""
 
     node_id: str
     handler_wait_s: float
