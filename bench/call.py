@@ -45,7 +45,7 @@ PAUSE_S = 2.4  # the tone lasts 2 s: the next sentence comes after it
 INTERRUPT_AFTER_S = 0.6
 QUICK_CALLS = 60
 QUICK_SETTLE_S = 2.0
-QUICK_PAUSE_S = 0.4  # one after the other, well below the 20 calls a second that a worker takes
+QUICK_PAUSE_S = 0.4  # one after the other, well below the 20 calls a second that a signaller takes
 LATE_S = 0.060
 POLL_S = 0.01
 EVENTS_WARM_UP = 10
@@ -202,7 +202,7 @@ class CallBench:
         await caller.rtp.wait_for_speech_end(700, JOIN_TIMEOUT_S, since=0.0)
 
     async def four_calls(self) -> list[Figure]:
-        """One worker's four calls: processor time per call, late frames both ways, memory of a handler."""
+        """Four calls at once: processor time per call, late frames both ways, memory of a handler."""
         async with self.caller() as one, self.caller() as two, self.caller() as three, self.caller() as four:
             callers = (one, two, three, four)
             await asyncio.gather(*(self._join(caller) for caller in callers))

@@ -1,7 +1,7 @@
 """What is written of each call: its row from the INVITE on, and its events, through the outbox.
 
 Postgres may be away while calls go on: what is to be written waits here, bounded, and is written when it is back. A
-worker that dies in that time leaves the calls' leases behind, which run out: the reconciler then closes their rows.
+session that dies in that time leaves the calls' leases behind, which run out: the reconciler then closes their rows.
 """
 
 import asyncio

@@ -29,7 +29,7 @@ GRACE_AFTER_MEDIA_S = 1.5  # a handler that closed its socket properly writes it
 
 
 class LaneClient:
-    """POSTs events to the sink; one for the whole worker."""
+    """POSTs events to the sink; one for the whole session."""
 
     def __init__(self, sink: str, extensions: Mapping[str, str]) -> None:
         self._sink = sink

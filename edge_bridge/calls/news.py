@@ -91,7 +91,7 @@ class CallKeeper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NewsDesk:
-    """Shared by all calls of a worker. Everything goes through the feed's queue: nothing here waits."""
+    """Shared by all calls of a session. Everything goes through the feed's queue: nothing here waits."""
 
     feed: CallFeed
     emissions: Emissions

@@ -1,6 +1,6 @@
 """Keeps lines registered at their trunks.
 
-``Registrar`` is the interface; ``DirectRegistrar`` has this worker register its own lines. When to send the next
+``Registrar`` is the interface; ``DirectRegistrar`` has this node register its own lines. When to send the next
 REGISTER is decided here: at half of what was granted, after the pause that the registrar asks for, or with backoff.
 
 Of a trunk that fails as a whole, one line asks on every second; the others, whose pauses have grown, are asked again

@@ -113,7 +113,7 @@ class Recorder:
         self._thread.join(STOP_TIMEOUT_S)
 
     def _write_all(self) -> None:
-        # The worker's threads inherit its real-time scheduling; disk writes must not have it.
+        # The session's threads inherit its real-time scheduling; disk writes must not have it.
         with contextlib.suppress(OSError, AttributeError):
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         while (batch := self._batches.get()) is not None:

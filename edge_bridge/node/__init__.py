@@ -1,1 +1,1 @@
-"""The node around its worker: supervision, health, heartbeats."""
+"""The node around its processes: supervision, health, heartbeats."""

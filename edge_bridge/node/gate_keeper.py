@@ -12,8 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-import msgspec
-
 from edge_bridge.entrances.sip.gate import ipc
 from edge_bridge.node.kamailio_keeper import KamailioKeeper
 from edge_bridge.node.restarts import Restarts, Silence
@@ -61,7 +59,7 @@ class GateKeeper:
 
     @property
     def inner_port(self) -> int:
-        """Where the workers send their requests, on loopback."""
+        """Where the signallers send their requests, on loopback."""
         return int(self._inner.getsockname()[1])
 
     @property
@@ -106,15 +104,11 @@ class GateKeeper:
     def worker_down(self, number: int) -> None:
         """Its dialogs are hung up."""
         self._workers.pop(number, None)
-        # The next worker says by itself when it knows the lines; until then those of the last one hold.
-        self._lines = {part: msgspec.structs.replace(lines, draining=False) for part, lines in self._lines.items()}
-        for lines in self._lines.values():
-            self._tell(lines)
         self._tell(ipc.WorkerDown(number))
 
     def lines(self, lines: ipc.Lines) -> None:
         if not lines.read and self._lines and not lines.draining:
-            return  # a new worker's, which does not know better than the last one
+            return  # a new session's, which does not know better than the last one
         if lines.part == 0:
             self._lines.clear()
         self._lines[lines.part] = lines

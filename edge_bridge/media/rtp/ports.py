@@ -1,7 +1,7 @@
 """UDP ports for RTP, each with the next one for RTCP: random even ones, and never one that somebody still sends to.
 
 A phone whose BYE was lost, or whose bridge died, talks on. So a port rests after its call, and before it is lent
-again it is bound for a while and must stay quiet. That holds across restarts, too: a new worker is told which ports
+again it is bound for a while and must stay quiet. That holds across restarts, too: a new session is told which ports
 its predecessor had, and whatever else it lends has been listened to.
 """
 
