@@ -2,6 +2,7 @@
 
 import asyncio
 import audioop
+import contextlib
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import pytest
 
 from edge_bridge.prompts import prompt
 from protocols.media import TransferMode
+from softphone.caller import Caller
 from softphone.media import PCMA, RtpStream
 from tests.conftest import Database
 from tests.hearing import hears
@@ -354,3 +356,44 @@ async def test_a_dead_signallers_second_leg_is_hung_up(start: Start, seeded: Dat
             os.kill(bridge.signallers()[0], signal.SIGKILL)
             await asyncio.wait_for((human.cancelled if rings else human.hung_up).wait(), WITHIN_S)
             await asyncio.wait_for(trunk.hung_up.wait(), WITHIN_S)
+
+
+@pytest.mark.parametrize("rings", [True, False])
+async def test_a_dead_sessions_second_leg_is_hung_up_and_its_caller_has_a_handler_again(
+    start: Start, seeded: Database, rings: bool
+) -> None:
+    bridge = await asyncio.to_thread(start)
+    async with HandlerApp(bridge.sink_port) as handler:
+        handler.behave = put_through(mode="second_leg")
+        async with Trunk(bridge.target, BUSY, Human(180 if rings else 200)) as trunk:
+            await trunk.invite()
+            human = trunk.human
+            await asyncio.wait_for((human.invited if rings else human.answered).wait(), WITHIN_S)
+            if not rings:
+                await both_hear_each_other(trunk)
+            handler.behave = serve_to_the_end
+            bridge.kill(bridge.sessions())
+            await asyncio.wait_for((human.cancelled if rings else human.hung_up).wait(), WITHIN_S)
+            await hears(trunk, prompt("en", "one_moment"))
+            second = await handler.call(2)
+            await asyncio.wait_for(second.joined.wait(), WITHIN_S)
+            assert not trunk.hung_up.is_set()
+    assert second.start["customParameters"]["resumed"] == "true"
+
+
+async def test_all_callers_of_a_node_are_put_through_at_once_and_one_more_is_told(
+    start: Start, seeded: Database
+) -> None:
+    bridge = await asyncio.to_thread(start, MAX_CALLS="4")
+    async with HandlerApp(bridge.sink_port) as handler, contextlib.AsyncExitStack() as calls:
+        handler.behave = put_through(mode="second_leg")
+        lines = (BUSY, RECORDED, BUSY, RECORDED)
+        trunks = [await calls.enter_async_context(Trunk(bridge.target, line, Human())) for line in lines]
+        results = await asyncio.gather(*(trunk.invite(10) for trunk in trunks))
+        assert [result.status for result in results] == [200] * 4
+        await asyncio.gather(*(asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S) for trunk in trunks))
+        await asyncio.gather(*map(both_hear_each_other, trunks))
+        async with Caller(bridge.target, BUSY) as told, Caller(bridge.target, BUSY) as refused:
+            assert (await told.invite()).status == 200
+            assert (await refused.invite()).status == 486
+            await hears(told, prompt("en", "busy"))
