@@ -289,6 +289,7 @@ class CallNews:
 
     def falls_back(self, reason: MissedReason) -> None:
         self._kept.changed(falls_back=reason)
+        self._course.step("fallback", detail=reason)
 
     def ended(self) -> None:
         self._leave_queue()
