@@ -4,8 +4,6 @@ import asyncio
 import audioop
 import contextlib
 import json
-import os
-import signal
 import time
 import wave
 from pathlib import Path
@@ -21,6 +19,7 @@ from tests.conftest import Database
 from tests.hearing import hears
 from tests.integration.edge_bridge.conftest import BUSY, FORWARD, HUMAN, RECORDED, Scene, Start, tone
 from tests.integration.edge_bridge.handler_app import Behaviour, HandledCall, HandlerApp, serve_to_the_end
+from tests.integration.edge_bridge.test_kamailio import needs_kamailio
 from tests.integration.edge_bridge.trunk import Human, Trunk
 
 pytestmark = pytest.mark.integration
@@ -344,16 +343,19 @@ async def test_a_line_that_what_it_forwards_to_rings_is_busy(scene: Scene) -> No
         assert (await trunk.invite()).status == 486
 
 
+@pytest.mark.parametrize("registrar", ["direct", pytest.param("kamailio", marks=needs_kamailio)])
 @pytest.mark.parametrize("rings", [True, False])
-async def test_a_dead_signallers_second_leg_is_hung_up(start: Start, seeded: Database, rings: bool) -> None:
-    bridge = await asyncio.to_thread(start)
+async def test_a_dead_signallers_second_leg_is_hung_up(
+    start: Start, seeded: Database, rings: bool, registrar: str
+) -> None:
+    bridge = await asyncio.to_thread(start, REGISTRAR=registrar)
     async with HandlerApp(bridge.sink_port) as handler:
         handler.behave = put_through(mode="second_leg")
         async with Trunk(bridge.target, BUSY, Human(180 if rings else 200)) as trunk:
             await trunk.invite()
             human = trunk.human
             await asyncio.wait_for((human.invited if rings else human.answered).wait(), WITHIN_S)
-            os.kill(bridge.signallers()[0], signal.SIGKILL)
+            bridge.kill(bridge.signallers())
             await asyncio.wait_for((human.cancelled if rings else human.hung_up).wait(), WITHIN_S)
             await asyncio.wait_for(trunk.hung_up.wait(), WITHIN_S)
 
@@ -397,3 +399,23 @@ async def test_all_callers_of_a_node_are_put_through_at_once_and_one_more_is_tol
             assert (await told.invite()).status == 200
             assert (await refused.invite()).status == 486
             await hears(told, prompt("en", "busy"))
+
+
+@needs_kamailio
+@pytest.mark.parametrize("human_ends", [True, False])
+async def test_behind_kamailio_a_second_leg_is_heard_and_ends_with_the_call(
+    start: Start, seeded: Database, human_ends: bool
+) -> None:
+    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio")
+    async with HandlerApp(bridge.sink_port) as handler, Trunk(bridge.target, BUSY, Human()) as trunk:
+        handler.behave = put_through(mode="second_leg")
+        await trunk.invite()
+        await asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S)
+        assert trunk.bridge == bridge.target
+        await both_hear_each_other(trunk)
+        if human_ends:
+            trunk.human_asks("BYE")
+            await asyncio.wait_for(trunk.hung_up.wait(), WITHIN_S)
+        else:
+            await trunk.bye()
+            await asyncio.wait_for(trunk.human.hung_up.wait(), WITHIN_S)
