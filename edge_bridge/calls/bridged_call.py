@@ -303,6 +303,9 @@ class BridgedCall:
         if self._stream is not None:
             self._stream.stop(self._stop_reason)
 
+    def transfer_got(self, how_far: str) -> None:
+        self._news.transfer_got(how_far)
+
     # --- From the entrance -----------------------------------------------------------------------------------
 
     def hung_up(self) -> None:

@@ -279,6 +279,9 @@ class CallNews:
         self._desk.changed(self._arrival, "resumed" if self._lost else "joined", attempt)
         self._lost = False
 
+    def transfer_got(self, how_far: str) -> None:
+        self._course.step("transfer", self._attempt, how_far)
+
     def lost(self) -> None:
         """The handler is gone and the caller is not."""
         self._lost = True

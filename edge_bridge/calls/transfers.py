@@ -41,6 +41,9 @@ class TransferredCall(Protocol):
     def leave_handler(self) -> None:
         """The caller talks to somebody else: no handler is needed any more."""
 
+    def transfer_got(self, how_far: str) -> None:
+        """For whom has to explain the call later."""
+
 
 def is_allowed(target: str, line: LineEntry) -> bool:
     """Only whom the restaurant has named: a model, or a caller who talks it into something, names nobody."""
@@ -118,6 +121,11 @@ class Transfer:
 
     async def _by_refer(self, address: str, *, may_dial: bool) -> Fate:
         """``silent``: the other phone rang, or may have, for as long as one waits."""
+        fate = await self._fate_of_refer(address, may_dial=may_dial)
+        self._call.transfer_got(f"REFER {fate}")
+        return fate
+
+    async def _fate_of_refer(self, address: str, *, may_dial: bool) -> Fate:
         refer = self.refer
         self._call.phone.refer(address)
         if may_dial:
@@ -135,6 +143,7 @@ class Transfer:
         leg = None if call.caller_gone.is_set() else self._legs.dial(call.line, uri)
         if leg is None:
             return False
+        call.transfer_got("second leg rings")
         try:
             # A REFER that was silent may yet succeed; its trunk then rings the same phone.
             await _first_of(leg.taken, leg.over, call.caller_gone, refer.taken, within_s=self._ring_s)
@@ -146,7 +155,9 @@ class Transfer:
                 await _first_of(leg.sound.told, leg.over, call.caller_gone, within_s=WHISPER_WITHIN_S)
             if not leg.taken.is_set() or leg.over.is_set() or call.caller_gone.is_set():
                 log.info("a second leg was not taken", status=leg.status, within_s=self._ring_s)
+                call.transfer_got(f"second leg not taken {leg.status or ''}".rstrip())
                 return False
+            call.transfer_got("second leg taken")
             call.leave_handler()
             leg.sound.connect(call.audio)
             self.leg = leg

@@ -98,7 +98,7 @@ def course(moments: Sequence[Moment]) -> Iterator[tuple[int, str]]:
 
 
 def _step(moment: Moment, asked_at: int | None) -> str:
-    between = ": " if moment.what in ("handler", "fallback", "over") else " "
+    between = ": " if moment.what in ("handler", "transfer", "fallback", "over") else " "
     told = f"{moment.what}{between}{moment.detail}" if moment.detail else moment.what
     if moment.attempt > 1:
         told += f" (attempt {moment.attempt})"

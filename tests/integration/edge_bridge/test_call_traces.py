@@ -13,6 +13,7 @@ from devstack.edge.handler_app import HandledCall, HandlerApp
 from softphone.caller import Caller
 from tests.conftest import Database
 from tests.integration.edge_bridge.conftest import BUSY, FORWARD, Scene, Start, tone
+from tests.integration.edge_bridge.trunk import Human, Trunk
 
 pytestmark = pytest.mark.integration
 
@@ -107,7 +108,7 @@ async def test_a_call_with_a_hold_and_our_bye_is_shown_message_by_message(scene:
 
 
 async def test_a_transfer_that_the_callers_side_refuses_is_seen_as_such(scene: Scene) -> None:
-    async with Caller(scene.bridge.target, FORWARD) as caller:
+    async with Trunk(scene.bridge.target, FORWARD, Human(486)) as caller:
         caller.refer_status = 603
         await caller.invite()
         await asyncio.wait_for(caller.hung_up.wait(), 25)
@@ -122,6 +123,8 @@ async def test_a_transfer_that_the_callers_side_refuses_is_seen_as_such(scene: S
     refer = next(rung for rung in data["ladder"]["rungs"] if rung["method"] == "REFER")
     assert refer["facts"] == {"referTo": "127.0.0.1"}
     assert [step["detail"] for step in data["course"] if step["what"] == "fallback"] == ["no_handler"]
+    transfer = [step["detail"] for step in data["course"] if step["what"] == "transfer"]
+    assert transfer == ["REFER failed", "second leg rings", "second leg not taken 486"]
     assert [line.split()[2] for line in listed.splitlines()] == [call_id]
 
 

@@ -2,9 +2,8 @@
 
 import asyncio
 import audioop
+import contextlib
 import json
-import os
-import signal
 import time
 import wave
 from pathlib import Path
@@ -15,10 +14,12 @@ import pytest
 from devstack.edge.handler_app import Behaviour, HandledCall, HandlerApp, serve_to_the_end
 from edge_bridge.prompts import prompt
 from protocols.media import TransferMode
+from softphone.caller import Caller
 from softphone.media import PCMA, RtpStream
 from tests.conftest import Database
 from tests.hearing import hears
 from tests.integration.edge_bridge.conftest import BUSY, FORWARD, HUMAN, RECORDED, Scene, Start, tone
+from tests.integration.edge_bridge.test_kamailio import needs_kamailio
 from tests.integration.edge_bridge.trunk import Human, Trunk
 
 pytestmark = pytest.mark.integration
@@ -342,8 +343,27 @@ async def test_a_line_that_what_it_forwards_to_rings_is_busy(scene: Scene) -> No
         assert (await trunk.invite()).status == 486
 
 
+@pytest.mark.parametrize("registrar", ["direct", pytest.param("kamailio", marks=needs_kamailio)])
 @pytest.mark.parametrize("rings", [True, False])
-async def test_a_dead_signallers_second_leg_is_hung_up(start: Start, seeded: Database, rings: bool) -> None:
+async def test_a_dead_signallers_second_leg_is_hung_up(
+    start: Start, seeded: Database, rings: bool, registrar: str
+) -> None:
+    bridge = await asyncio.to_thread(start, REGISTRAR=registrar)
+    async with HandlerApp(bridge.sink_port) as handler:
+        handler.behave = put_through(mode="second_leg")
+        async with Trunk(bridge.target, BUSY, Human(180 if rings else 200)) as trunk:
+            await trunk.invite()
+            human = trunk.human
+            await asyncio.wait_for((human.invited if rings else human.answered).wait(), WITHIN_S)
+            bridge.kill(bridge.signallers())
+            await asyncio.wait_for((human.cancelled if rings else human.hung_up).wait(), WITHIN_S)
+            await asyncio.wait_for(trunk.hung_up.wait(), WITHIN_S)
+
+
+@pytest.mark.parametrize("rings", [True, False])
+async def test_a_dead_sessions_second_leg_is_hung_up_and_its_caller_has_a_handler_again(
+    start: Start, seeded: Database, rings: bool
+) -> None:
     bridge = await asyncio.to_thread(start)
     async with HandlerApp(bridge.sink_port) as handler:
         handler.behave = put_through(mode="second_leg")
@@ -351,6 +371,51 @@ async def test_a_dead_signallers_second_leg_is_hung_up(start: Start, seeded: Dat
             await trunk.invite()
             human = trunk.human
             await asyncio.wait_for((human.invited if rings else human.answered).wait(), WITHIN_S)
-            os.kill(bridge.signallers()[0], signal.SIGKILL)
+            if not rings:
+                await both_hear_each_other(trunk)
+            handler.behave = serve_to_the_end
+            bridge.kill(bridge.sessions())
             await asyncio.wait_for((human.cancelled if rings else human.hung_up).wait(), WITHIN_S)
+            await hears(trunk, prompt("en", "one_moment"))
+            second = await handler.call(2)
+            await asyncio.wait_for(second.joined.wait(), WITHIN_S)
+            assert not trunk.hung_up.is_set()
+    assert second.start["customParameters"]["resumed"] == "true"
+
+
+async def test_all_callers_of_a_node_are_put_through_at_once_and_one_more_is_told(
+    start: Start, seeded: Database
+) -> None:
+    bridge = await asyncio.to_thread(start, MAX_CALLS="4")
+    async with HandlerApp(bridge.sink_port) as handler, contextlib.AsyncExitStack() as calls:
+        handler.behave = put_through(mode="second_leg")
+        lines = (BUSY, RECORDED, BUSY, RECORDED)
+        trunks = [await calls.enter_async_context(Trunk(bridge.target, line, Human())) for line in lines]
+        results = await asyncio.gather(*(trunk.invite(10) for trunk in trunks))
+        assert [result.status for result in results] == [200] * 4
+        await asyncio.gather(*(asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S) for trunk in trunks))
+        await asyncio.gather(*map(both_hear_each_other, trunks))
+        async with Caller(bridge.target, BUSY) as told, Caller(bridge.target, BUSY) as refused:
+            assert (await told.invite()).status == 200
+            assert (await refused.invite()).status == 486
+            await hears(told, prompt("en", "busy"))
+
+
+@needs_kamailio
+@pytest.mark.parametrize("human_ends", [True, False])
+async def test_behind_kamailio_a_second_leg_is_heard_and_ends_with_the_call(
+    start: Start, seeded: Database, human_ends: bool
+) -> None:
+    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio")
+    async with HandlerApp(bridge.sink_port) as handler, Trunk(bridge.target, BUSY, Human()) as trunk:
+        handler.behave = put_through(mode="second_leg")
+        await trunk.invite()
+        await asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S)
+        assert trunk.bridge == bridge.target
+        await both_hear_each_other(trunk)
+        if human_ends:
+            trunk.human_asks("BYE")
             await asyncio.wait_for(trunk.hung_up.wait(), WITHIN_S)
+        else:
+            await trunk.bye()
+            await asyncio.wait_for(trunk.human.hung_up.wait(), WITHIN_S)

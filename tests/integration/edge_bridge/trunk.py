@@ -150,6 +150,7 @@ class Trunk(Caller):
         headers.append(("contact", f"<sip:human@127.0.0.1:{self._port}>"))
         if body:
             headers.append(("content-type", "application/sdp"))
+        headers += [("route", route) for route in invite.values("record-route")]
         via = Via("UDP", "127.0.0.1", self._port, {"branch": f"z9hG4bK{random.getrandbits(64):x}"})
         request = Message(headers, body.encode(), method=method, uri=contact, call_id=invite.call_id, vias=[via])
         self.send(request.render(), self.bridge)
@@ -160,5 +161,6 @@ class Trunk(Caller):
         tag = "" if request.to_tag else f";tag={self.human.tag}"
         lines += [f"From: {request.first('from')}", f"To: {to}{tag}", f"Call-ID: {request.call_id}"]
         lines += [f"CSeq: {request.sequence} {request.sequence_method}"]
+        lines += [f"Record-Route: {route}" for route in request.values("record-route")]
         lines += [f"Contact: <sip:human@127.0.0.1:{self._port}>", *headers, f"Content-Length: {len(body)}"]
         return ("\r\n".join(lines) + f"\r\n\r\n{body}").encode()

@@ -45,8 +45,10 @@ async def test_a_line_that_is_switched_off_still_rings_until_another_has_its_num
 ) -> None:
     own, other = tenants
 
-    async with postgres.platform.platform() as conn:
+    async with postgres.app.tenant(own.id) as conn:
+        assert (await lines.get(conn, own.line_id)).transfers == "auto"
         await conn.execute("update phone_line set transfers = 'second_leg' where id = $1", own.line_id)
+    async with postgres.platform.platform() as conn:
         await lines.set_active(conn, own.line_id, False)
         ringing = {line.id: line for line in await lines.ringing_lines(conn)}
         assert (ringing[own.line_id].is_active, ringing[own.line_id].transfers) == (False, "second_leg")

@@ -63,9 +63,10 @@ async def test_a_menu_is_read_as_it_was_written(postgres: Any, tenants: tuple[Te
         ("max_order_cents", 2_147_483_647),
         ("max_order_items", 100),
         ("max_load_minutes", 0),
+        ("when_closed", "take_message"),
     ],
 )
-async def test_a_restaurant_may_change_its_country_its_limits_and_its_last_orders(
+async def test_a_restaurant_may_change_its_country_its_limits_and_what_callers_get_late(
     postgres: Any, tenants: tuple[Tenant, Tenant], column: str, value: Any
 ) -> None:
     own, _ = tenants

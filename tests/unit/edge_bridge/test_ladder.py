@@ -3,7 +3,7 @@
 import pytest
 
 from domain.traces import Ladder
-from edge_bridge.entrances.sip.gate.dialogs import Dialog, asked
+from edge_bridge.entrances.sip.gate.dialogs import Dialog, asked, dialled
 from edge_bridge.entrances.sip.gate.ladder import MOST_RUNGS, Ladders, facts_of
 from edge_bridge.entrances.sip.gate.message import Message, parse
 
@@ -131,3 +131,10 @@ def test_a_gate_that_follows_another_says_that_the_beginning_is_missing() -> Non
     kept = ladder_of(ladders, dialog)
     assert kept.late
     assert [(rung.direction, rung.method) for rung in kept.rungs] == [("out", "BYE")]
+
+
+def test_a_dialog_that_we_began_is_no_call_of_its_own_for_the_next_gate_either() -> None:
+    ladders = Ladders()
+    dialog = dialled(invite(body=SDP), 1)
+    ladders.goes_on(dialog)
+    assert ladders.over(dialog) is None

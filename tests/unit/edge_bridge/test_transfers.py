@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from domain.restaurant import Restaurant
+from domain.trunks import TrunkOptions
 from edge_bridge.calls.legs import LegSound, dial_of
 from edge_bridge.calls.transfers import Refer, is_allowed
 from edge_bridge.lines.directory import LineEntry
@@ -66,6 +67,14 @@ def test_a_registered_line_dials_as_its_account_and_shows_its_number() -> None:
     assert ("P-Asserted-Identity", "<sip:+33465710042@trunk.test>") in dial.headers
     assert "secret" not in repr(dial)
     assert dial_of(LINE, "sip:0612340000@192.0.2.9", "192.0.2.1").caller == "sip:+33465710042@192.0.2.1"
+
+
+def test_a_lines_outbound_proxy_and_digest_user_are_those_of_its_second_legs() -> None:
+    trunk = TrunkOptions(auth_username="digest-user", outbound_proxy="proxy.test:5080")
+    registered = replace(LINE, sip_domain="trunk.test", sip_username="user-1", sip_password="secret", trunk=trunk)
+    dial = dial_of(registered, "sip:0612340000@trunk.test", "192.0.2.1")
+    assert (dial.caller, dial.username) == ("sip:user-1@trunk.test", "digest-user")
+    assert dial.route == "sip:proxy.test:5080;lr"
 
 
 async def test_what_a_leg_hears_late_is_a_fifth_of_a_second_at_most() -> None:

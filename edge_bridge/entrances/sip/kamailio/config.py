@@ -74,6 +74,7 @@ def node_text(folder: Path, config: EdgeSettings, ports: Loopback, secrets: Secr
         f"#!define ASKS_PORT {ports.asks}",
         f"#!define GATE_PORT {ports.gate}",
         f"#!define INNER_SOCKET udp:{LOOPBACK}:{ports.inner}",
+        f"#!define WORLD_SOCKET udp:{uri_host(config.sip_bind_address)}:{config.sip_port}",
         f'#!define GATE_URI "sip:{LOOPBACK}:{ports.gate}"',
         f'#!define PROBE "{secrets.probe}"',
         f'#!define SECRET "{secrets.dialogs}"',
