@@ -8,26 +8,33 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 
 BENCHES = {
     "call": "the call path: SIP, media, turns, four calls at once, events (about 10 minutes)",
     "events": "the outbox and its relay: speed, fairness, latency (about a minute)",
     "knative": "the local Knative runtime beside a measured cluster (about 4 minutes)",
     "gate": "what the SIP gate costs a caller, alone and under a flood (about 5 minutes)",
+    "fuzz": "a bridge under attack: does it stay up, keep its calls and give nothing away (a minute a target)",
+    "churn": "many short calls, one after the other: is their memory given back (10,000 calls: 40 minutes)",
     "chaos": "calls while processes die and the engine misbehaves: is any order lost, invented or doubled (hours)",
 }
 """What ``bench.NAME`` measures.
 
-Each has ``run(runs) -> list[Figure]``, which for chaos takes more, and its further ``CONDITIONS``.
+Each has ``run(runs) -> list[Figure]``, which may take more (``OPTIONS``), and its further ``CONDITIONS``.
 """
 
 
-def run(name: str, json_file: Path | None, runs: int, faults: Sequence[str] = (), seed: int | None = None) -> int:
-    """Measure ``name`` and show it; without a name, say what there is. ``faults`` and ``seed`` are for ``chaos``.
+OPTIONS = {"chaos": ("faults", "seed"), "fuzz": ("targets", "seed", "seconds", "packets"), "churn": ("calls",)}
+"""What ``run`` of a bench takes besides ``runs``. Of ``faults`` and ``targets`` it has a constant of all there are."""
 
-    Exit status 0 when every figure reached what it must, 1 when one missed it, 2 for an unknown name.
+
+def run(name: str, json_file: Path | None, runs: int, **given: object) -> int:
+    """Measure ``name`` and show it; without a name, say what there is. ``given`` options that are empty are not given.
+
+    Exit status 0 when every figure reached what it must, 1 when one missed it, 2 for an unknown name or option.
     """
     from rich.console import Console
 
@@ -42,18 +49,27 @@ def run(name: str, json_file: Path | None, runs: int, faults: Sequence[str] = ()
         console.print(f"bench {name}: no such measurement; there is {', '.join(BENCHES)}")
         return 2
     bench = importlib.import_module(f"bench.{name}")
-    options: dict[str, object] = {}
-    if name == "chaos":
-        unknown = [fault for fault in faults if fault not in bench.FAULTS]
-        if unknown:
-            console.print(f"no such fault: {', '.join(unknown)}; there is {', '.join(bench.FAULTS)}", soft_wrap=True)
-            return 2
-        options = {"faults": faults, "seed": bench.SEED if seed is None else seed}
-    elif faults or seed is not None:
-        console.print(f"bench {name}: --faults and --seed are for chaos")
+    options = {option: value for option, value in given.items() if value is not None and value != []}
+    wrong = _wrong_option(name, options, bench)
+    if wrong:
+        console.print(wrong, soft_wrap=True)
         return 2
     figures: list[report.Figure] = asyncio.run(bench.run(runs, **options))
     report.show(f"alloresto bench {name}", figures, console, bench.CONDITIONS)
     if json_file is not None:
         report.write(json_file, figures, bench.CONDITIONS)
     return 0 if all(figure.ok for figure in figures) else 1
+
+
+def _wrong_option(name: str, options: Mapping[str, object], bench: ModuleType) -> str:
+    """What is wrong with them; "" for nothing."""
+    for option, value in options.items():
+        if option not in OPTIONS.get(name, ()):
+            takers = [one for one, taken in OPTIONS.items() if option in taken]
+            return f"bench {name}: --{option} is for {' and '.join(takers)}"
+        if isinstance(value, list):
+            known = getattr(bench, option.upper())
+            unknown = [one for one in value if one not in known]
+            if unknown:
+                return f"no such {option[:-1]}: {', '.join(unknown)}; there is {', '.join(known)}"
+    return ""

@@ -111,17 +111,24 @@ def seed(
 @app.command()
 def bench(
     name: Annotated[
-        str, typer.Argument(help="call, events, knative, gate or chaos; without a name, says what each measures.")
+        str,
+        typer.Argument(help="call, events, knative, gate, fuzz, churn or chaos; without a name, what each is."),
     ] = "",
     json: JsonOption = None,
     runs: Annotated[int, typer.Option(min=1, max=200, help="Starts from zero pods; with chaos, of each fault.")] = 12,
     faults: Annotated[str, typer.Option(help="With chaos: only these, with commas between.")] = "",
-    seed: Annotated[int | None, typer.Option(help="With chaos: of the moments and the order of the faults.")] = None,
+    seed: Annotated[int | None, typer.Option(help="With chaos and fuzz: what is left to chance is of this.")] = None,
+    targets: Annotated[str, typer.Option(help="With fuzz: only these, with commas between.")] = "",
+    seconds: Annotated[float | None, typer.Option(min=1, max=3600, help="With fuzz: at most, for each target.")] = None,
+    packets: Annotated[int | None, typer.Option(min=1, max=10_000_000, help="With fuzz: the same in packets.")] = None,
+    calls: Annotated[int | None, typer.Option(min=1, max=1_000_000, help="With churn: how many.")] = None,
 ) -> None:
     """Measure, print the table, and say under which conditions."""
     from bench import run
 
-    raise typer.Exit(run(name, json, runs, [one for one in faults.split(",") if one], seed))
+    named = {"faults": faults, "targets": targets}
+    lists = {option: [one for one in text.split(",") if one] for option, text in named.items()}
+    raise typer.Exit(run(name, json, runs, **lists, seed=seed, seconds=seconds, packets=packets, calls=calls))
 
 
 @app.command()

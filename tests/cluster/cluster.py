@@ -12,6 +12,7 @@ from typing import Any
 
 from cluster.client import DELETION_COST, KnativeClient
 from cluster.states import SERVICE_LABEL
+from devstack.edge.bridge_process import BridgeProcess
 from edge_bridge.calls.pod_costs import BUSY_COST
 from stores import greetings, orders
 from stores.ciphers import PiiCipher
@@ -19,10 +20,8 @@ from stores.orders import Order
 from stores.postgres import Postgres
 from stores.redis import connect
 from tests.cluster.target import Target
-from tests.conftest import Database
 from tests.e2e.house import HANDLER, eventually
 from tests.e2e.phone_call import PhoneCall, live_feed
-from tests.integration.edge_bridge.bridge_process import BridgeProcess
 
 HANDLER_WAIT_S = 30
 SUBSCRIBED_AFTER_S = 0.2
@@ -121,10 +120,9 @@ async def open_cluster(target: Target, folder: Path) -> AsyncIterator[Cluster]:
 
 
 def _bridge(target: Target, folder: Path, node: str) -> BridgeProcess:
-    database = Database(name="", app_url="", platform_url=target.database_url, owner_url="")
     return BridgeProcess(
         folder,
-        database,
+        target.database_url,
         target.redis_url,
         target.master_key,
         sink_port=0,

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import time
 from typing import cast
 
 from edge_bridge.entrances.audiosocket import framing
@@ -27,6 +28,7 @@ SILENT_AT_MOST_S = 60.0  # no frame at all: a muted caller sends some, a forgott
 VANISHED_AFTER_S = 10  # what we send is not acknowledged
 STALLED_AT_MOST_S = 5.0  # the peer takes no more of our audio
 CLOSED_WITHIN_S = 2.0  # after our hang-up
+REFUSALS_LOGGED_EVERY_S = 10.0
 WAITING_AT_MOST = 64  # connections that have not said their UUID
 WRITE_BUFFER_BYTES = 32 * 1024  # 2 s at 8 kHz; what comes while it is full is dropped, so it is never late by more
 
@@ -36,6 +38,8 @@ class AudioSocketServer:
 
     def __init__(self, sessions: Sessions, peers: tuple[Network, ...], tls: ssl.SSLContext | None = None) -> None:
         self.sessions = sessions
+        self._refused = 0  # since the last line about it
+        self._refusal_logged_at = float("-inf")
         self.waiting = 0
         self._peers = peers
         self._tls = tls
@@ -58,6 +62,16 @@ class AudioSocketServer:
 
     def admits(self, host: str) -> bool:
         return is_within(host, self._peers) and self.waiting < WAITING_AT_MOST
+
+    def refused(self, host: str) -> None:
+        """Logged now and then: a stranger connects as often as it likes."""
+        self._refused += 1
+        now = time.monotonic()
+        if now < self._refusal_logged_at + REFUSALS_LOGGED_EVERY_S:
+            return
+        why = "AudioSocket connections refused: not in AUDIOSOCKET_PEERS, or too many wait"
+        log.warning(why, host_pii=host, refused=self._refused)
+        self._refused, self._refusal_logged_at = 0, now
 
 
 class AudioSocketCall(asyncio.Protocol):
@@ -85,7 +99,7 @@ class AudioSocketCall(asyncio.Protocol):
         self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's have no base class in common
         host = str((transport.get_extra_info("peername") or ("",))[0])
         if not self._server.admits(host):
-            log.warning("AudioSocket connection refused: not in AUDIOSOCKET_PEERS, or too many wait", host_pii=host)
+            self._server.refused(host)
             self._leaving = True
             transport.abort()
             return
@@ -188,6 +202,8 @@ class AudioSocketCall(asyncio.Protocol):
         """The last frame, and the end of the connection within CLOSED_WITHIN_S whatever the peer does."""
         self._leaving = True
         self._identified()
+        if self._clock is not None:
+            self._clock.stop()  # a frame after the last one would be a write after the end
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -211,8 +227,6 @@ class AudioSocketCall(asyncio.Protocol):
 
     def hang_up(self) -> None:
         if not self._leaving:
-            if self._clock is not None:
-                self._clock.stop()
             self._leave(framing.HANG_UP)
 
     def transfer_address(self, target: str) -> str | None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from devstack.edge.bridge_process import BridgeProcess
+from devstack.edge.handler_app import HandlerApp
 from devstack.servers.embedded import EmbeddedValkey
 from devstack.servers.ports import free_port
 from domain.restaurant import Restaurant
@@ -20,8 +22,6 @@ from stores import lines, restaurants
 from stores.ciphers import SipPasswordCipher
 from stores.postgres import Postgres
 from tests.conftest import Database, run_apart
-from tests.integration.edge_bridge.bridge_process import BridgeProcess
-from tests.integration.edge_bridge.handler_app import HandlerApp
 
 BUSY, MESSAGE, FORWARD, SMALL, RECORDED = "+33100000001", "+33100000002", "+33100000003", "+33100000004", "+33100000005"
 HUMAN = "+33612340000"
@@ -77,7 +77,7 @@ async def seed(database: Database, master_key: str) -> None:
 def running_bridge(database: Database, redis_url: str, master_key: str, sink: int, **settings: str) -> Iterator[Scene]:
     """A bridge with a folder of its own; ``sink`` is the port of its handler."""
     folder = Path(tempfile.mkdtemp(prefix="alloresto-bridge-"))
-    bridge = BridgeProcess(folder, database, redis_url, master_key, sink, (), **settings)
+    bridge = BridgeProcess(folder, database.platform_url, redis_url, master_key, sink, (), **settings)
     bridge.start()
     yield Scene(bridge, database, redis_url)
     bridge.stop()
@@ -109,7 +109,9 @@ def start(module_database: Database, valkey_server: EmbeddedValkey, master_key: 
     def make(*, wait: bool = True, arguments: tuple[str, ...] = (), **settings: str) -> BridgeProcess:
         folder = Path(tempfile.mkdtemp(prefix="alloresto-bridge-"))
         redis_url = settings.pop("REDIS_URL", valkey_server.url())
-        bridge = BridgeProcess(folder, module_database, redis_url, master_key, free_port(), arguments, **settings)
+        bridge = BridgeProcess(
+            folder, module_database.platform_url, redis_url, master_key, free_port(), arguments, **settings
+        )
         made.append(bridge)
         return bridge.start(wait=wait)
 

@@ -4,14 +4,14 @@ import asyncio
 import audioop
 from datetime import UTC, datetime, timedelta
 
+from devstack.edge.bridge_process import BridgeProcess
+from devstack.edge.handler_app import HandlerApp
 from softphone.caller import Caller
 from softphone.media import VOICE_RMS
 from stores import live
 from stores.live import LiveCall
 from stores.redis import Redis
-from tests.integration.edge_bridge.bridge_process import BridgeProcess
 from tests.integration.edge_bridge.conftest import BUSY
-from tests.integration.edge_bridge.handler_app import HandlerApp
 
 LISTENED_S = 1.5
 

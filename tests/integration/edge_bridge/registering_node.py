@@ -6,13 +6,13 @@ import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+from devstack.edge.raw_sip import RawSip
 from edge_bridge.entrances.sip.registering.client import RegisteringClient
 from edge_bridge.entrances.sip.registering.dns import SrvQuestions
 from edge_bridge.entrances.sip.registering.trunks import TrunkNames
 from edge_bridge.entrances.sip.signals import RegisterAnswer, Registration
 from edge_bridge.node.gate_keeper import GateKeeper
 from edge_bridge.settings import EdgeSettings
-from tests.integration.edge_bridge.raw_sip import RawSip
 
 OWN_NUMBER = -1
 PEER = "127.0.0.9"

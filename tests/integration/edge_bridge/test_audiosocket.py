@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from devstack.edge.handler_app import HandledCall, HandlerApp
 from devstack.servers.embedded import EmbeddedValkey
 from devstack.servers.ports import free_port
 from edge_bridge.prompts import prompt
@@ -24,7 +25,6 @@ from stores.postgres import Postgres
 from tests.conftest import Database, run_apart
 from tests.integration.edge_bridge.asterisk import DTMF, ERROR, HANG_UP, SLIN, SLIN16, Asterisk
 from tests.integration.edge_bridge.conftest import Scene, Start, restaurant, running_bridge, tone
-from tests.integration.edge_bridge.handler_app import HandledCall, HandlerApp
 
 pytestmark = pytest.mark.integration
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from devstack.edge.handler_app import HandledCall, HandlerApp
 from devstack.servers.ports import free_port
 from edge_bridge.calls import lane as bridge_lane
 from edge_bridge.calls.lane import Attempt, LaneClient
@@ -19,7 +20,6 @@ from edge_bridge.media.stream import MediaStream
 from eventing.catalogue import CallIncoming
 from eventing.cloudevents import Event
 from protocols import call_lane as lane
-from tests.integration.edge_bridge.handler_app import HandledCall, HandlerApp
 
 pytestmark = pytest.mark.integration
 

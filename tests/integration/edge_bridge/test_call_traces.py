@@ -9,10 +9,10 @@ import sys
 import asyncpg
 import pytest
 
+from devstack.edge.handler_app import HandledCall, HandlerApp
 from softphone.caller import Caller
 from tests.conftest import Database
 from tests.integration.edge_bridge.conftest import BUSY, FORWARD, Scene, Start, tone
-from tests.integration.edge_bridge.handler_app import HandledCall, HandlerApp
 
 pytestmark = pytest.mark.integration
 

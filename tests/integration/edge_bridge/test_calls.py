@@ -6,13 +6,13 @@ import time
 import asyncpg
 import pytest
 
+from devstack.edge.handler_app import HandledCall, HandlerApp, serve_to_the_end
 from edge_bridge.prompts import prompt
 from protocols import call_lane
 from softphone.caller import Caller
 from stores.redis import connect
 from tests.hearing import has_heard, hears
 from tests.integration.edge_bridge.conftest import BUSY, SMALL, Scene, tone
-from tests.integration.edge_bridge.handler_app import HandledCall, HandlerApp, serve_to_the_end
 from tests.live_state import bridge_is_alive, counters, waiting
 
 pytestmark = pytest.mark.integration

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import ipaddress
 import json
 import logging
@@ -139,3 +140,38 @@ def test_a_webhook(caplog: pytest.LogCaptureFixture, body: bytes, headers: dict[
         assert desk.taken == []
 
     examine(caplog, scene)
+
+
+def test_an_asterisk_that_stays_connected_after_a_faulty_frame_is_sent_nothing_more(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scene(desk: Desk) -> None:
+        server = AudioSocketServer(desk, (ipaddress.ip_network("127.0.0.0/8"),))
+        port = free_port()
+        await server.start("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"\x01\x00\x10" + bytes.fromhex(UUID.replace("-", "")) + b"\x03\x00\x01\x00")
+        received = await reader.read()  # to the end: the server's side is closed
+        assert received.endswith(b"\xff\x00\x00")
+        while not desk.over:
+            await asyncio.sleep(0.005)
+        writer.close()
+        server.stop()
+
+    examine(caplog, scene)
+
+
+def test_strangers_who_connect_again_and_again_write_no_log_full(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene(desk: Desk) -> None:
+        server = AudioSocketServer(desk, (ipaddress.ip_network("192.0.2.0/24"),))
+        port = free_port()
+        await server.start("127.0.0.1", port)
+        for _ in range(50):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+            writer.close()
+        server.stop()
+
+    examine(caplog, scene)
+    assert len(caplog.records) == 1

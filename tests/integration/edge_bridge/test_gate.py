@@ -8,12 +8,12 @@ import asyncpg
 import msgspec
 import pytest
 
+from devstack.edge.handler_app import HandlerApp
+from devstack.edge.raw_sip import RawSip, offer
 from edge_bridge.entrances.sip.gate.message import Message, parse
 from softphone.caller import Caller
 from tests.conftest import Database
 from tests.integration.edge_bridge.conftest import BUSY, MESSAGE, Scene, Start, until_it_drains
-from tests.integration.edge_bridge.handler_app import HandlerApp
-from tests.integration.edge_bridge.raw_sip import RawSip, offer
 
 pytestmark = pytest.mark.integration
 

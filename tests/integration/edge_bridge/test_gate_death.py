@@ -8,12 +8,12 @@ import time
 
 import pytest
 
+from devstack.edge.bridge_process import BridgeProcess
+from devstack.edge.handler_app import HandlerApp
+from devstack.edge.raw_sip import RawSip, offer
 from softphone.caller import Caller
 from tests.conftest import Database
-from tests.integration.edge_bridge.bridge_process import BridgeProcess
 from tests.integration.edge_bridge.conftest import BUSY, Start
-from tests.integration.edge_bridge.handler_app import HandlerApp
-from tests.integration.edge_bridge.raw_sip import RawSip, offer
 
 pytestmark = pytest.mark.integration
 

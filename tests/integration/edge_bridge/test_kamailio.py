@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from devstack.edge.bridge_process import BridgeProcess, free_ports
+from devstack.edge.handler_app import HandlerApp
+from devstack.edge.raw_sip import RawSip, offer
 from softphone.caller import Caller
 from tests.conftest import Database
-from tests.integration.edge_bridge.bridge_process import BridgeProcess, free_ports
 from tests.integration.edge_bridge.conftest import BUSY, Start, tone, until_it_drains
-from tests.integration.edge_bridge.handler_app import HandlerApp
-from tests.integration.edge_bridge.raw_sip import RawSip, offer
 from tests.integration.edge_bridge.transports import Authority, Ipv6Caller, StreamCaller
 
 needs_kamailio = pytest.mark.skipif(

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from devstack.edge.bridge_process import free_ports
+from devstack.edge.raw_sip import RawSip
 from edge_bridge.entrances.sip.gate import ipc
 from edge_bridge.entrances.sip.gate.front import KamailioFront
 from edge_bridge.entrances.sip.gate.message import Message, parse
@@ -20,8 +22,6 @@ from edge_bridge.entrances.sip.numbers import LineKeys
 from edge_bridge.node.kamailio_keeper import KamailioKeeper
 from edge_bridge.settings import EdgeSettings
 from process.settings import load
-from tests.integration.edge_bridge.bridge_process import free_ports
-from tests.integration.edge_bridge.raw_sip import RawSip
 from tests.integration.edge_bridge.test_kamailio import needs_kamailio
 from tests.integration.edge_bridge.transports import Authority, TlsTrunk
 

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
+from devstack.edge.handler_app import HandlerApp
 from softphone.caller import Caller
 from tests.conftest import Database
 from tests.integration.edge_bridge.conftest import BUSY, Scene, Start, tone, until_it_drains
-from tests.integration.edge_bridge.handler_app import HandlerApp
 from tests.integration.edge_bridge.late_offers import LateOffer, refused_late_offers
 
 pytestmark = pytest.mark.integration

@@ -9,12 +9,12 @@ import asyncpg
 import msgspec
 import pytest
 
+from devstack.edge.handler_app import HandledCall, HandlerApp, serve_to_the_end
 from edge_bridge.prompts import prompt
 from protocols import call_lane
 from softphone.caller import Caller
 from tests.hearing import hears
 from tests.integration.edge_bridge.conftest import BUSY, FORWARD, HUMAN, MESSAGE, RECORDED, Scene, Start, tone
-from tests.integration.edge_bridge.handler_app import HandledCall, HandlerApp, serve_to_the_end
 
 pytestmark = pytest.mark.integration
 

@@ -11,13 +11,13 @@ from contextlib import AsyncExitStack, contextmanager
 
 import pytest
 
+from devstack.edge.handler_app import HandledCall, HandlerApp
 from protocols import call_lane
 from softphone.caller import Caller
 from softphone.media import PCMA, PCMU, VOICE_RMS
 from tests.conftest import Database
 from tests.integration.edge_bridge.conftest import BUSY, FORWARD, MESSAGE, Scene, Start, tone
 from tests.integration.edge_bridge.dying import replace_signallers
-from tests.integration.edge_bridge.handler_app import HandledCall, HandlerApp
 from tests.integration.edge_bridge.late_offers import LateOffer
 
 pytestmark = pytest.mark.integration

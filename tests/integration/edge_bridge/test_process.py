@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 
 from cluster.client import DELETION_COST
+from devstack.edge.handler_app import HandlerApp
 from devstack.servers.embedded import EmbeddedValkey
 from devstack.servers.ports import free_port
 from edge_bridge.entrances.sip.gate.message import parse, uri_of
@@ -28,7 +29,6 @@ from tests.fakes.proxy import TcpProxy
 from tests.fakes.sip_registrar import SipRegistrar
 from tests.integration.edge_bridge.assigning import assigning
 from tests.integration.edge_bridge.conftest import BUSY, Start, restaurant, until_it_drains
-from tests.integration.edge_bridge.handler_app import HandlerApp
 from tests.live_state import counters
 
 pytestmark = pytest.mark.integration

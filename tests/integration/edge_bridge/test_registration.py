@@ -10,6 +10,7 @@ from itertools import pairwise
 import asyncpg
 import pytest
 
+from devstack.edge.bridge_process import BridgeProcess
 from devstack.servers.embedded import EmbeddedValkey
 from eventing import lines as line_changes
 from softphone.caller import Caller
@@ -20,7 +21,6 @@ from stores.redis import connect
 from tests.conftest import Database
 from tests.fakes.sip_registrar import SipRegistrar
 from tests.integration.edge_bridge.assigning import assigning
-from tests.integration.edge_bridge.bridge_process import BridgeProcess
 from tests.integration.edge_bridge.conftest import BUSY, Start, restaurant
 
 pytestmark = pytest.mark.integration

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from devstack.edge.bridge_process import BridgeProcess
+from devstack.edge.handler_app import HandledCall, HandlerApp
 from devstack.servers.embedded import EmbeddedValkey
 from edge_bridge.node.kept_calls import LAST_WORDS_S
 from softphone.caller import Caller
@@ -19,10 +21,8 @@ from stores.ciphers import PiiCipher
 from stores.redis import connect
 from tests.conftest import Database
 from tests.fakes.proxy import TcpProxy
-from tests.integration.edge_bridge.bridge_process import BridgeProcess
 from tests.integration.edge_bridge.conftest import BUSY, MESSAGE, RECORDED, Start, tone
 from tests.integration.edge_bridge.dying import held_by, lost_from, voice_in
-from tests.integration.edge_bridge.handler_app import HandledCall, HandlerApp
 
 pytestmark = pytest.mark.integration
 

@@ -8,11 +8,11 @@ import signal
 import asyncpg
 import pytest
 
+from devstack.edge.handler_app import HandlerApp
 from softphone.caller import Caller
 from tests.conftest import Database
 from tests.integration.edge_bridge.conftest import BUSY, MESSAGE, Start, tone
 from tests.integration.edge_bridge.dying import assert_nobody_is_heard_on_new_calls, replace_signallers
-from tests.integration.edge_bridge.handler_app import HandlerApp
 
 pytestmark = pytest.mark.integration
 

@@ -8,6 +8,7 @@ import aiohttp
 import asyncpg
 import pytest
 
+from devstack.edge.handler_app import HandledCall, HandlerApp
 from devstack.servers.embedded import EmbeddedValkey
 from devstack.servers.ports import free_port
 from stores import lines, restaurants
@@ -15,7 +16,6 @@ from stores.ciphers import SipPasswordCipher
 from stores.postgres import Postgres
 from tests.conftest import Database, run_apart
 from tests.integration.edge_bridge.conftest import Scene, Start, restaurant, running_bridge, tone
-from tests.integration.edge_bridge.handler_app import HandledCall, HandlerApp
 from tests.integration.edge_bridge.twilio_side import TwilioSide
 
 pytestmark = pytest.mark.integration

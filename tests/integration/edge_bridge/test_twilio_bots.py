@@ -16,11 +16,11 @@ from typing import Any
 import aiohttp
 import pytest
 
+from devstack.edge.handler_app import HandledCall, HandlerApp
 from protocols import call_lane
 from softphone.caller import Caller
 from tests.hearing import hears
 from tests.integration.edge_bridge.conftest import BUSY, Scene, tone
-from tests.integration.edge_bridge.handler_app import HandledCall, HandlerApp
 
 pytestmark = pytest.mark.integration
 

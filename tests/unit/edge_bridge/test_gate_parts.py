@@ -330,6 +330,12 @@ def test_two_thousand_lines_are_told_in_packets_that_fit() -> None:
         ("sip:host:99999", ("", 0)),
         ("sip:host:\u0663", ("", 0)),
         ("tel:+33", ("", 0)),
+        ("sip:+33612345678", ("", 0)),  # no host: a number is neither looked up nor logged
+        ("sip:a@2130706433", ("", 0)),  # a resolver would make 127.0.0.1 of these
+        ("sip:a@127.1", ("", 0)),
+        ("sip:a@0x7f000001", ("", 0)),
+        ("sip:a@host..test", ("", 0)),
+        ("sip:a@3com.test.", ("3com.test.", 5060)),
     ],
 )
 def test_where_a_uri_leads(uri: str, address: tuple[str, int]) -> None:

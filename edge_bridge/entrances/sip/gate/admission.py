@@ -87,7 +87,8 @@ def unfit_body(message: Message, max_body: int) -> Answer | None:
         return Answer(415, "body_type", (("accept", SDP),))
     media = len(_MEDIA_LINE.findall(text))
     lines = text.split("\n")
-    if not 0 < media <= MOST_MEDIA_LINES or "\x00" in text:
+    # A lone CR ends a line for some readers and not for others: no two may see different media lines.
+    if not 0 < media <= MOST_MEDIA_LINES or "\x00" in text or "\r" in text:
         return Answer(488, "media_lines")
     if len(lines) > MOST_SDP_LINES or max(map(len, lines)) > LONGEST_SDP_LINE:
         return Answer(488, "sdp_size")

@@ -3,6 +3,8 @@
 Only dialogs that began with an INVITE from outside: a caller's side is ``remote``, the worker's ``local``.
 """
 
+import ipaddress
+import re
 import secrets
 import time
 from collections import Counter
@@ -104,8 +106,16 @@ def asked(message: Message, source: Address, worker: int) -> Dialog:
     )
 
 
+_HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
+_NUMBER = re.compile(r"(0[xX][0-9A-Fa-f]*|[0-9]+)")
+
+
 def destination_of(uri: str) -> Address:
-    """Host and port that a SIP URI leads to; ("", 0) when it is none."""
+    """Host and port that a SIP URI leads to; ("", 0) when it is none.
+
+    A name's last label is no number (RFC 1123, 2.1): a resolver would take ``2130706433`` and ``127.1`` for addresses,
+    and a URI without a host has a phone number in its place, which is not to be looked up, or logged.
+    """
     scheme, _, rest = uri.partition(":")
     if scheme.lower() not in ("sip", "sips"):
         return "", 0
@@ -115,9 +125,24 @@ def destination_of(uri: str) -> Address:
         port = after.removeprefix(":")
     else:
         host, _, port = hostport.partition(":")
+        if not _is_host(host):
+            return "", 0
     if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
         return "", 0
     return host, int(port or 5060)
+
+
+def _is_host(text: str) -> bool:
+    if len(text) > 253 or not _HOST_NAME.fullmatch(text):
+        return False
+    last = text.removesuffix(".").rpartition(".")[2]
+    if not _NUMBER.fullmatch(last):
+        return True
+    try:
+        ipaddress.IPv4Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 class Dialogs:

@@ -1,4 +1,4 @@
-"""A real bridge as a process of its own: pjsua2 never runs inside pytest."""
+"""A real bridge as a process of its own: pjsua2 never runs inside who rings it."""
 
 import json
 import os
@@ -11,7 +11,6 @@ import urllib.request
 from pathlib import Path
 
 from devstack.servers.ports import free_port
-from tests.conftest import Database
 
 READY_WITHIN_S = 20.0
 
@@ -29,7 +28,7 @@ class BridgeProcess:
     def __init__(
         self,
         folder: Path,
-        database: Database,
+        platform_url: str,
         redis_url: str,
         master_key: str,
         sink_port: int,
@@ -42,7 +41,7 @@ class BridgeProcess:
         self.sink_port = sink_port
         self.environment = {
             **os.environ,
-            "PLATFORM_DATABASE_URL": database.platform_url,
+            "PLATFORM_DATABASE_URL": platform_url,
             "REDIS_URL": redis_url,
             "MASTER_KEY": master_key,
             "K_SINK": f"http://127.0.0.1:{sink_port}",
@@ -76,7 +75,7 @@ class BridgeProcess:
             env=self.environment,
             stderr=self._log,
             stdout=self._log,
-            cwd=Path(__file__).parents[3],
+            cwd=Path(__file__).parents[2],
         )
         if wait:
             self.wait_ready()

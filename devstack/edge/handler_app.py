@@ -172,7 +172,10 @@ class HandlerApp:
         if self.refusals:
             return web.Response(status=self.refusals.pop(0))
         response = web.StreamResponse(headers={"content-type": call_lane.CONTENT_TYPE})
-        await response.prepare(request)
+        try:
+            await response.prepare(request)
+        except ConnectionError:  # the caller hung up meanwhile
+            return response
         assert self._http is not None
         call = HandledCall(incoming, response, self._http)
         self.calls.append(call)
