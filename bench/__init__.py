@@ -79,7 +79,8 @@ def _wrong_option(name: str, options: Mapping[str, object], bench: ModuleType) -
             return f"bench {name}: --{option} is for {' and '.join(takers)}"
         if option in NAMED:
             known = getattr(bench, option.upper())
-            unknown = [one for one in (value if isinstance(value, list) else [value]) if one not in known]
+            given = [str(one) for one in (value if isinstance(value, list) else [value])]
+            unknown = [one for one in given if one not in known]
             if unknown:
                 return f"no such {option.removesuffix('s')}: {', '.join(unknown)}; there is {', '.join(known)}"
     return ""

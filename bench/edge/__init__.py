@@ -32,8 +32,9 @@ async def run(
     times: int = 1,
     quick: bool = False,
 ) -> list[Figure]:
-    """``calls`` at once, one after the other; ``times`` that each process is killed. ``quick`` shows that it runs, no more.
-    ``runs`` are ignored. Raises KeyError for another ``registrar`` than there is."""
+    """``calls`` at once, one number after the other; each process is killed so many ``times``. ``quick`` shows that it
+    runs, no more. ``runs`` are ignored. Raises KeyError for another ``registrar`` than there is.
+    """
     counts = tuple(calls) or (QUICK_CALLS if quick else CALLS)
     figures: list[Figure] = []
     for face in REGISTRAR[registrar]:

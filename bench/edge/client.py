@@ -14,6 +14,7 @@ from devstack.edge.registering_node import RegisteringNode, registering_node
 from domain.restaurant import Restaurant
 from edge_bridge.entrances.sip.signals import RegisterAnswer
 from edge_bridge.lines.directory import LineEntry
+from edge_bridge.lines.greetings import built_in
 from edge_bridge.lines.registrar import DirectRegistrar
 
 WITHIN_S = 120.0
@@ -30,7 +31,7 @@ class _Lines:
             id=str(uuid.uuid4()), name="Bench", language="en", currency="EUR", zone="Europe/Paris", pickup=True
         )
         self._lines = [
-            LineEntry(user, owner, f"+331{place:08}", b"", domain, user, "secret", held=True)
+            LineEntry(user, owner, f"+331{place:08}", built_in("en"), domain, user, "secret", held=True)
             for place, user in enumerate(USERS[:count])
         ]
 

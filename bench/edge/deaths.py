@@ -95,7 +95,7 @@ def _figures(what: str, role: str, told: Told) -> list[Figure]:
     own = role == "signaller"
     whose = "other callers" if own else "callers"
     figures = [Figure(f"{what} {whose} with voice within 1 s and on", told.share, "%", "≥ 95" if own else "= 100")]
-    if told.back_ms:
+    if role == "session" and told.back_ms:  # that of the others' callers never stops
         figures.append(Figure(f"{what} voice again, median", statistics.median(told.back_ms), "ms"))
         figures.append(Figure(f"{what} voice again, worst", max(told.back_ms), "ms"))
     if own:

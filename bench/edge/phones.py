@@ -10,6 +10,7 @@ import random
 import threading
 import time
 
+import msgspec
 import uvloop
 
 from bench.edge import words
@@ -205,10 +206,10 @@ async def serve() -> None:
     phones = Phones((wire.HOST, start.port), start.number)
     while True:
         try:
-            command = await asyncio.to_thread(wire.read, words.Command)  # type: ignore[arg-type]
+            line = await asyncio.to_thread(wire.read, msgspec.Raw)
         except EOFError:
             return
-        answer = await phones.obey(command)  # type: ignore[arg-type]
+        answer = await phones.obey(words.command(line))
         if answer is not None:
             wire.tell(answer)
 

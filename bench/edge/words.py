@@ -46,6 +46,12 @@ class HangUp(msgspec.Struct, tag=True):
 
 
 Command = Ring | Measure | Watch | Tell | HangUp
+_commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
+
+
+def command(line: msgspec.Raw) -> Command:
+    """Raises msgspec.DecodeError."""
+    return _commands.decode(line)
 
 
 class Experience(msgspec.Struct):
