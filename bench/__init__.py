@@ -17,6 +17,7 @@ BENCHES = {
     "events": "the outbox and its relay: speed, fairness, latency (about a minute)",
     "knative": "the local Knative runtime beside a measured cluster (about 4 minutes)",
     "gate": "what the SIP gate costs a caller, alone and under a flood (about 5 minutes)",
+    "edge": "one node: what a call costs, how soon it is answered, what a death costs (about 4 minutes a registrar)",
     "rtp": "what a call's audio costs and how late it is, beside a plain asyncio endpoint (about 3 minutes)",
     "fuzz": "a bridge under attack: does it stay up, keep its calls and give nothing away (a minute a target)",
     "churn": "many short calls, one after the other: is their memory given back (10,000 calls: 40 minutes)",
@@ -29,12 +30,15 @@ Each has ``run(runs) -> list[Figure]``, which may take more (``OPTIONS``), and i
 
 
 OPTIONS = {
-    "rtp": ("counts",),
     "chaos": ("faults", "seed"),
+    "edge": ("calls", "registrar", "times", "quick"),
     "fuzz": ("targets", "seed", "seconds", "packets"),
     "churn": ("calls",),
+    "rtp": ("calls",),
 }
-"""What ``run`` of a bench takes besides ``runs``. Of ``faults`` and ``targets`` it has a constant of all there are."""
+"""What ``run`` of a bench takes besides ``runs``."""
+NAMED = ("faults", "targets", "registrar")
+"""Options whose values have names; the bench has a constant of all that there are, such as ``FAULTS``."""
 
 
 def run(name: str, json_file: Path | None, runs: int, **given: object) -> int:
@@ -73,9 +77,10 @@ def _wrong_option(name: str, options: Mapping[str, object], bench: ModuleType) -
         if option not in OPTIONS.get(name, ()):
             takers = [one for one, taken in OPTIONS.items() if option in taken]
             return f"bench {name}: --{option} is for {' and '.join(takers)}"
-        if isinstance(value, list):
+        if option in NAMED:
             known = getattr(bench, option.upper())
-            unknown = [one for one in value if one not in known]
+            given = [str(one) for one in (value if isinstance(value, list) else [value])]
+            unknown = [one for one in given if one not in known]
             if unknown:
-                return f"no such {option[:-1]}: {', '.join(unknown)}; there is {', '.join(known)}"
+                return f"no such {option.removesuffix('s')}: {', '.join(unknown)}; there is {', '.join(known)}"
     return ""

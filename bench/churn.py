@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.fuzz.scene import NUMBER, Scene, attacked
@@ -24,12 +25,11 @@ RTP_WITHIN_S = 2.0
 CONDITIONS: dict[str, str] = {}  # no more than every bench's
 
 
-async def run(runs: int, calls: int | None = None) -> list[Figure]:
-    """``runs`` are ignored."""
-    calls = calls or CALLS
+async def run(runs: int, calls: Sequence[int] = (CALLS,)) -> list[Figure]:
+    """The first of ``calls`` is how many. ``runs`` are ignored."""
     with tempfile.TemporaryDirectory(prefix="alloresto-churn-") as folder:
         async with attacked(Path(folder)) as scene:
-            return await _churned(scene, calls)
+            return await _churned(scene, calls[0])
 
 
 async def _churned(scene: Scene, calls: int) -> list[Figure]:

@@ -12,21 +12,19 @@ import contextlib
 import socket
 import statistics
 import tempfile
-import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
 
 from bench.call import echo_engine
 from bench.report import Figure, percentile
+from bench.strangers import flood, invite
 from devstack.stack.stack import Stack, StackOptions
 from softphone.caller import Caller
 
 CALLS = 150
 PAUSE_S = 0.12  # below the 20 calls a second that pjsip's sockets bear
 FLOODS = (40, 500)  # strangers' INVITEs a second
-FLOOD_TICK_S = 0.004
 LONE_MESSAGES = 20_000
 CONDITIONS: dict[str, str] = {}  # no more than every bench's
 
@@ -58,7 +56,7 @@ class _Bench:
         stranger = _own_address()
         if stranger:
             for rate in FLOODS:
-                async with self._flood(stranger, rate):
+                async with flood(self._gate, [stranger], rate):
                     figures += await self._calls(self._gate, f"while strangers send {rate} INVITEs/s")
             figures.append(await self._cost_of_a_stranger(stranger))
         return figures
@@ -95,25 +93,6 @@ class _Bench:
                     return process
         raise RuntimeError(f"no process {module}")
 
-    @contextlib.asynccontextmanager
-    async def _flood(self, source: str, rate: int) -> AsyncIterator[None]:
-        async def send() -> None:
-            began, sent = time.monotonic(), 0
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
-                stranger.bind((source, 0))
-                while True:
-                    while sent < (time.monotonic() - began) * rate:
-                        stranger.sendto(_invite(source, sent), self._gate)
-                        sent += 1
-                    await asyncio.sleep(FLOOD_TICK_S)
-
-        task = asyncio.create_task(send())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
     async def _cost_of_a_stranger(self, source: str) -> Figure:
         """Processor time of the gate for each of many messages, its kernel part included."""
         gate = self._named("edge_bridge.entrances.sip.gate")
@@ -121,30 +100,12 @@ class _Bench:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
             stranger.bind((source, 0))
             for number in range(LONE_MESSAGES):
-                stranger.sendto(_invite(source, number), self._gate)
+                stranger.sendto(invite(source, number), self._gate)
                 if number % 200 == 0:
                     await asyncio.sleep(0.02)  # no more than its socket holds
         await asyncio.sleep(0.5)
         spent = sum(gate.cpu_times()[:2]) - before
         return Figure("a stranger's INVITE, processor time of the gate", spent / LONE_MESSAGES * 1e6, "µs", "≤ 50")
-
-
-def _invite(source: str, number: int) -> bytes:
-    """Sixteen media lines, as pjsip likes least."""
-    body = "v=0\r\no=- 1 1 IN IP4 0\r\ns=-\r\nt=0 0\r\n" + "m=audio 4000 RTP/AVP 0\r\n" * 16
-    lines = [
-        "INVITE sip:+33100000000@node SIP/2.0",
-        f"Via: SIP/2.0/UDP {source}:5060;branch=z9hG4bK{number};rport",
-        "Max-Forwards: 70",
-        f"From: <sip:x@{source}>;tag={number}",
-        "To: <sip:+33100000000@node>",
-        f"Call-ID: {number}",
-        "CSeq: 1 INVITE",
-        f"Contact: <sip:x@{source}>",
-        "Content-Type: application/sdp",
-        f"Content-Length: {len(body)}",
-    ]
-    return ("\r\n".join(lines) + f"\r\n\r\n{body}").encode()
 
 
 def _answers_options(port: int) -> bool:

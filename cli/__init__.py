@@ -112,28 +112,43 @@ def seed(
 def bench(
     name: Annotated[
         str,
-        typer.Argument(help="call, events, knative, gate, rtp, fuzz, churn or chaos; without a name, what each is."),
+        typer.Argument(
+            help="call, events, knative, gate, edge, rtp, fuzz, churn or chaos; without a name, what each is."
+        ),
     ] = "",
     json: JsonOption = None,
     runs: Annotated[int, typer.Option(min=1, max=200, help="Starts from zero pods; with chaos, of each fault.")] = 12,
-    faults: Annotated[str, typer.Option(help="With chaos: only these, with commas between.")] = "",
+    faults: Annotated[
+        str, typer.Option(help="With chaos: only these, with commas between. With edge: deaths of each process.")
+    ] = "",
     seed: Annotated[int | None, typer.Option(help="With chaos and fuzz: what is left to chance is of this.")] = None,
     targets: Annotated[str, typer.Option(help="With fuzz: only these, with commas between.")] = "",
     seconds: Annotated[float | None, typer.Option(min=1, max=3600, help="With fuzz: at most, for each target.")] = None,
     packets: Annotated[int | None, typer.Option(min=1, max=10_000_000, help="With fuzz: the same in packets.")] = None,
-    calls: Annotated[int | None, typer.Option(min=1, max=1_000_000, help="With churn: how many.")] = None,
-    counts: Annotated[str, typer.Option(help="With rtp: calls at once, with commas between.")] = "",
+    calls: Annotated[
+        str, typer.Option(help="With churn: how many. With edge and rtp: at once, with commas between.")
+    ] = "",
+    registrar: Annotated[str | None, typer.Option(help="With edge: direct, kamailio or both.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="With edge: a few calls, to see that it runs.")] = False,
 ) -> None:
     """Measure, print the table, and say under which conditions."""
     from bench import run
 
+    times = None
+    if name == "edge":
+        faults, times = "", _number("faults", faults) if faults else None
     named = {"faults": faults, "targets": targets}
-    lists: dict[str, object] = {option: [one for one in text.split(",") if one] for option, text in named.items()}
-    try:
-        lists["counts"] = [int(one) for one in counts.split(",") if one]
-    except ValueError:
-        raise typer.BadParameter("--counts: expected numbers such as 20,60") from None
-    raise typer.Exit(run(name, json, runs, **lists, seed=seed, seconds=seconds, packets=packets, calls=calls))
+    given: dict[str, object] = {option: [one for one in text.split(",") if one] for option, text in named.items()}
+    given |= {"seed": seed, "seconds": seconds, "packets": packets, "registrar": registrar, "times": times}
+    given |= {"calls": [_number("calls", one) for one in calls.split(",") if one], "quick": quick or None}
+    raise typer.Exit(run(name, json, runs, **given))
+
+
+def _number(option: str, text: str) -> int:
+    """From 1. Raises typer.BadParameter."""
+    if not text.isdecimal() or int(text) < 1:
+        raise typer.BadParameter(f"--{option}: {text} is no number from 1")
+    return int(text)
 
 
 @app.command()

@@ -8,17 +8,14 @@ memory, the age of audio when it leaves, by the clock of the one that it leaves 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import statistics
-import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
-import msgspec
 import psutil
 
+from bench.programs import program
 from bench.report import Figure, percentile
 from bench.rtp import wire
 
@@ -27,12 +24,8 @@ MANY = 60
 ROUNDS = 3
 WARM_UP_S = 2.0
 WINDOW_S = 8.0
-START_WITHIN_S = 30.0
-END_WITHIN_S = 5.0
 MIB = 1 << 20
 CONDITIONS = {"audio": "G.711, 50 packets a second each way; the handler speaks half of the time"}
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +38,10 @@ class Taken:
     handlers: wire.HandlerSamples
 
 
-async def run(runs: int, counts: Sequence[int] = COUNTS) -> list[Figure]:
+async def run(runs: int, calls: Sequence[int] = COUNTS) -> list[Figure]:
     """``runs`` are ignored: the rounds are many seconds of many calls. Takes about two minutes."""
     figures: list[Figure] = []
-    for count in counts:
+    for count in calls:
         ours: list[Taken] = []
         plain: list[Taken] = []
         for _ in range(ROUNDS):
@@ -82,9 +75,9 @@ def _figures(count: int, ours: list[Taken], plain: list[Taken]) -> list[Figure]:
 
 async def _take(endpoint: str, count: int) -> Taken:
     async with (
-        _program("bench.rtp.phones") as phones,
-        _program(endpoint) as served,
-        _program("bench.rtp.handlers") as handlers,
+        program("bench.rtp.phones") as phones,
+        program(endpoint) as served,
+        program("bench.rtp.handlers") as handlers,
     ):
         phones.tell(count)
         ports = await phones.read(list[int])
@@ -109,40 +102,3 @@ async def _take(endpoint: str, count: int) -> Taken:
             await phones.read(wire.PhoneSamples),
             await handlers.read(wire.HandlerSamples),
         )
-
-
-class _Program:
-    def __init__(self, module: str, process: asyncio.subprocess.Process) -> None:
-        self._module = module
-        self._process = process
-        self.pid = process.pid
-
-    def tell(self, message: object) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(msgspec.json.encode(message) + b"\n")
-
-    async def read(self, kind: type[T]) -> T:
-        """The program's next line. Raises RuntimeError when it ended instead."""
-        assert self._process.stdout is not None
-        line = await asyncio.wait_for(self._process.stdout.readline(), START_WITHIN_S)
-        if not line.endswith(b"\n"):
-            raise RuntimeError(
-                f"{self._module} ended with status {await self._process.wait()} and said {len(line)} bytes"
-            )
-        return msgspec.json.decode(line, type=kind)
-
-
-@contextlib.asynccontextmanager
-async def _program(module: str) -> AsyncIterator[_Program]:
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, stdin=pipe, stdout=pipe)
-    try:
-        yield _Program(module, process)
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()  # the end of each of them
-        try:
-            await asyncio.wait_for(process.wait(), END_WITHIN_S)
-        except TimeoutError:
-            process.kill()
-            await process.wait()

@@ -41,6 +41,9 @@ class Phone:
         header = _HEADER.pack(0x80, 0, self.sequence & 0xFFFF, self.sequence * 160 & 0xFFFFFFFF, self.ssrc)
         self.socket.sendto(header + wire.stamped(), self.to)
 
+    def heard(self, payload: bytes, arrived_ns: int) -> None:
+        """For phones that want to know more of each packet than its age."""
+
     def read(self, window: wire.Window, into: wire.PhoneSamples) -> None:
         begin_ns, end_ns = int(window.begin * 1e9), int(window.end * 1e9)
         while True:
@@ -50,6 +53,7 @@ class Phone:
                 return
             seconds, rest = _TIME.unpack_from(extra[0][2])
             arrived = seconds * 1_000_000_000 + rest
+            self.heard(data[HEADER_BYTES:], arrived)
             last, self.last_ns = self.last_ns, arrived
             if not last or not begin_ns <= arrived < end_ns or len(data) != HEADER_BYTES + wire.FRAME_BYTES:
                 continue

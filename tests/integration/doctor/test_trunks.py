@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from cluster.rules import Finding, Verdict
+from devstack.edge.sip_registrar import SipRegistrar
 from devstack.servers.ports import free_port
 from edge_bridge.entrances.sip.registering.dns import SrvQuestions
 from ops.trunks.examination import WITHIN_S, Account, examine
 from ops.trunks.places import Trunk
-from tests.fakes.sip_registrar import SipRegistrar
 
 pytestmark = pytest.mark.integration
 

@@ -14,6 +14,7 @@ import pytest
 
 from cluster.client import DELETION_COST
 from devstack.edge.handler_app import HandlerApp
+from devstack.edge.sip_registrar import SipRegistrar
 from devstack.servers.embedded import EmbeddedValkey
 from devstack.servers.ports import free_port
 from edge_bridge.entrances.sip.gate.message import parse, uri_of
@@ -26,7 +27,6 @@ from tests.conftest import Database
 from tests.fakes.knative_objects import deletion_cost_role, pod
 from tests.fakes.kubernetes_api import KubernetesApi
 from tests.fakes.proxy import TcpProxy
-from tests.fakes.sip_registrar import SipRegistrar
 from tests.integration.edge_bridge.assigning import assigning
 from tests.integration.edge_bridge.conftest import BUSY, Start, restaurant, until_it_drains
 from tests.live_state import counters

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from devstack.edge.registering_node import RegisteringNode, registering_node
+from devstack.edge.sip_registrar import SipRegistrar
 from edge_bridge.entrances.sip.registering import client as clients
 from edge_bridge.entrances.sip.registering.dns import Srv, SrvQuestions
 from edge_bridge.entrances.sip.signals import Registration
 from tests.fakes.dns_server import DnsServer
-from tests.fakes.sip_registrar import SipRegistrar
-from tests.integration.edge_bridge.registering_node import RegisteringNode, registering_node
 
 pytestmark = pytest.mark.integration
 

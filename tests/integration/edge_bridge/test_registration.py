@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from devstack.edge.bridge_process import BridgeProcess
+from devstack.edge.sip_registrar import SipRegistrar
 from devstack.servers.embedded import EmbeddedValkey
 from eventing import lines as line_changes
 from softphone.caller import Caller
@@ -19,7 +20,6 @@ from stores.ciphers import SipPasswordCipher
 from stores.postgres import Postgres
 from stores.redis import connect
 from tests.conftest import Database
-from tests.fakes.sip_registrar import SipRegistrar
 from tests.integration.edge_bridge.assigning import assigning
 from tests.integration.edge_bridge.conftest import BUSY, Start, restaurant
 

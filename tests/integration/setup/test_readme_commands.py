@@ -41,6 +41,7 @@ LONG: dict[str, str] = {
     "make up": "make --dry-run up",
     "make clean": "make --dry-run clean",
     "./alloresto bench call": "./alloresto bench call --help",
+    "./alloresto bench edge": "./alloresto bench edge --help",
     "./alloresto bench knative": "./alloresto bench knative --help",
     "./alloresto images": "./alloresto images --help",
 }
