@@ -26,7 +26,7 @@ NUMBER = "+33100000001"
 MASTER_KEY = "A" * 43 + "="
 MOST_CALLS = 400
 SPARE_PLACES = 20
-# A port rests for 30 s after its call: 20 short calls a second take 1300 with those that rest. Above those of the tests.
+# A port rests for 30 s after its call: 20 short calls a second take 1300, with those that rest. Not those of the tests.
 RTP_PORTS = (16_000, 31_999)
 FAR_ABOVE_ANY = "100000"  # messages a second: the limits for known sources are not what is measured
 ROLES = ("supervisor", "gate", "nursery", "session", "signaller", "kamailio")
