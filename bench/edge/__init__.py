@@ -47,10 +47,11 @@ async def _of_a_node(face: str, counts: tuple[int, ...], times: int, quick: bool
     with tempfile.TemporaryDirectory(prefix="alloresto-bench-") as folder:
         async with running(Path(folder), face, max(counts)) as node, program("bench.edge.phones") as phones:
             phones.tell(words.Start(node.port, NUMBER))
+            idle, window_s = node.use(), QUICK_WINDOW_S if quick else carrying.WINDOW_S
+            whole = sum(one.private_kb for one in idle.values()) / 1000
+            figures.append(Figure(f"{face}: private memory before the first call", whole, "MB"))
             for count in counts:
-                figures += await carrying.figures(
-                    face, node, phones, count, QUICK_WINDOW_S if quick else carrying.WINDOW_S
-                )
+                figures += await carrying.figures(face, node, phones, count, idle, window_s)
             figures += await ringing.figures(face, node.port, phones, QUICK_RINGS if quick else ringing.CALLS)
             figures += await deaths.figures(face, node, phones, min(max(counts), CALLS_AT_DEATHS), times)
     return figures

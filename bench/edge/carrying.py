@@ -33,9 +33,10 @@ async def hang_up(phones: Program) -> int:
     return await phones.read(int)
 
 
-async def figures(what: str, node: Node, phones: Program, calls: int, window_s: float = WINDOW_S) -> list[Figure]:
-    """Of ``calls``, which are hung up at the end."""
-    idle = node.use()
+async def figures(
+    what: str, node: Node, phones: Program, calls: int, idle: dict[str, Use], window_s: float = WINDOW_S
+) -> list[Figure]:
+    """Of ``calls``, which are hung up at the end. ``idle`` is what the node used before its first one."""
     refused = await ring(phones, calls)
     await asyncio.sleep(SETTLE_S)
     taken = [await _window(node, phones, window_s) for _ in range(WINDOWS)]
@@ -79,7 +80,6 @@ def _costs(what: str, up: int, taken: list[_Taken], idle: dict[str, Use], busy: 
         *(Figure(f"{what} CPU per call, {role}", share, "% of a core") for role, share in by_role.items() if share),
         Figure(f"{what} private memory per call, whole edge", sum(more.values()), "MB", "≤ 2"),
         *(Figure(f"{what} private memory per call, {role}", one, "MB") for role, one in more.items() if one > 0.01),
-        Figure(f"{what} private memory of the idle edge", sum(one.private_kb for one in idle.values()) / 1000, "MB"),
     ]
 
 

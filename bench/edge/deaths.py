@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import statistics
@@ -19,7 +18,6 @@ from bench.report import Figure
 WATCHED_S = 4.0
 BACK_MS = 1000.0
 NEXT_WITHIN_S = 30.0
-READY_WITHIN_S = 30.0
 JOINED_S = 2.5  # all handlers talk
 KEPT_BY_ALL = ("session", "gate", "nursery", "kamailio")
 
@@ -81,14 +79,8 @@ async def _death(node: Node, phones: Program, role: str, told: Told) -> int:
     phones.tell(words.Tell(died + WATCHED_S))
     callers = await phones.read(list[words.Experience], NEXT_WITHIN_S)
     told.add(callers)
-    await _ready(node)
+    await node.until_ready()
     return sum(one.bye is None for one in callers)
-
-
-async def _ready(node: Node) -> None:
-    async with asyncio.timeout(READY_WITHIN_S):
-        while await asyncio.to_thread(node.bridge.missing) != {}:
-            await asyncio.sleep(0.05)
 
 
 def _figures(what: str, role: str, told: Told) -> list[Figure]:
@@ -118,8 +110,7 @@ async def _supervisor(what: str, node: Node, phones: Program) -> list[Figure]:
     died, told = time.time(), Told()
     phones.tell(words.Watch(died))
     await asyncio.to_thread(process.wait)
-    with contextlib.suppress(AssertionError):
-        await node.restart()
+    await node.until_ready()
     again = time.time() - died
     phones.tell(words.Tell(died + max(WATCHED_S, again)))
     told.add(await phones.read(list[words.Experience], NEXT_WITHIN_S))
