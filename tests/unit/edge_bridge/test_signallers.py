@@ -18,7 +18,7 @@ pytestmark = pytest.mark.unit
 
 WITHIN_S = 5.0
 DIAL = Dial("sip:0612340000@trunk.test", "sip:user-1@trunk.test", username="user-1", password="secret")
-TERMS = Terms("192.0.2.1", 10_000, IceLite("name", "word"))
+TERMS = Terms("192.0.2.1", 10_000, IceLite("name", "word"), "off")
 
 
 class Calls:
@@ -101,7 +101,7 @@ async def test_a_call_of_ours_leaves_by_the_signaller_with_the_most_places(sessi
     handle = session.signallers.dial(DIAL, TERMS)
     assert handle is not None
     assert (link.signaller_of(handle), link.is_dialled(handle)) == (2, True)
-    assert session.told(2) == [link.Dial(handle, DIAL, TERMS.host, TERMS.port, TERMS.ice)]
+    assert session.told(2) == [link.Dial(handle, DIAL, TERMS.host, TERMS.port, TERMS.ice, "off")]
     assert session.told(1) == []
 
 
@@ -145,7 +145,7 @@ def test_a_handle_of_a_call_that_came_is_told_from_one_that_was_dialled() -> Non
 
 
 def test_a_password_crosses_the_link_and_is_in_no_text_of_the_message() -> None:
-    message = link.Dial(link.first_dialled(1), DIAL, TERMS.host, TERMS.port, TERMS.ice)
+    message = link.Dial(link.first_dialled(1), DIAL, TERMS.host, TERMS.port, TERMS.ice, "off")
     assert "secret" not in repr(message)
     assert link.to_signaller.decode(link.encode(message)) == message
     assert msgspec.msgpack.decode(link.encode(message))["dial"]["password"] == "secret"
