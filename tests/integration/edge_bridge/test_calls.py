@@ -269,8 +269,10 @@ async def test_offers_with_fifty_media_lines_do_not_kill_the_worker(scene: Scene
     assert set(processes) <= set(scene.bridge.processes())
 
 
-async def test_the_ninth_call_gets_486_and_the_other_eight_go_on(scene: Scene, handler: HandlerApp) -> None:
-    callers = [Caller(scene.bridge.target, BUSY) for _ in range(9)]
+async def test_eight_calls_are_served_the_ninth_is_told_and_the_tenth_gets_486(
+    scene: Scene, handler: HandlerApp
+) -> None:
+    callers = [Caller(scene.bridge.target, BUSY) for _ in range(10)]
     statuses = []
     for caller in callers:
         await caller.__aenter__()
@@ -278,7 +280,8 @@ async def test_the_ninth_call_gets_486_and_the_other_eight_go_on(scene: Scene, h
     await handler.call(8)
     for caller in callers:
         await caller.__aexit__()
-    assert statuses == [200] * 8 + [486]
+    assert statuses == [200] * 9 + [486]
+    assert len(handler.calls) == 8
 
 
 async def test_a_call_over_the_restaurants_limit_hears_the_busy_message(scene: Scene, handler: HandlerApp) -> None:

@@ -58,9 +58,9 @@ async def test_an_invite_is_not_held_for_ever_and_gives_its_place_back(start: St
 
 async def test_callers_who_give_up_while_they_are_held_give_their_places_back(start: Start, seeded: Database) -> None:
     nowhere = f"127.0.0.1:{free_port()}"
-    bridge = await asyncio.to_thread(
-        start, wait=False, MAX_CALLS="4", PLATFORM_DATABASE_URL=f"postgresql://nobody@{nowhere}/alloresto"
-    )
+    settings = {"MAX_CALLS": "4", "BUSY_PLACES": "0"}
+    settings["PLATFORM_DATABASE_URL"] = f"postgresql://nobody@{nowhere}/alloresto"
+    bridge = await asyncio.to_thread(start, wait=False, **settings)
     async with asyncio.timeout(15):
         while "lines" not in (await asyncio.to_thread(bridge.missing) or {}):
             await asyncio.sleep(0.02)
