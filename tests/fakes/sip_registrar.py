@@ -175,7 +175,6 @@ class SipRegistrar(asyncio.DatagramProtocol):
         self._answer(status, headers, source, asked)
 
     def _answer(self, status: str, headers: dict[str, str], source: tuple[str, int], extra: str) -> None:
-        assert self._transport is not None
         self.statuses[int(status[:3])] += 1
         self._under_way.discard(headers["via"])
         answer = (
@@ -183,4 +182,8 @@ class SipRegistrar(asyncio.DatagramProtocol):
             f"To: {headers['to']};tag=registrar\r\nCall-ID: {headers['call-id']}\r\nCSeq: {headers['cseq']}\r\n"
             f"{extra}Content-Length: 0\r\n\r\n"
         )
-        self._transport.sendto(answer.encode(), source)
+        self._send(answer.encode(), source)
+
+    def _send(self, answer: bytes, to: tuple[str, int]) -> None:
+        assert self._transport is not None
+        self._transport.sendto(answer, to)
