@@ -93,6 +93,7 @@ class SipRegistrar(asyncio.DatagramProtocol):
         if not head.startswith("REGISTER "):
             return
         headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        headers["via"] = ", ".join(line.partition(":")[2].strip() for line in lines if line.lower().startswith("via:"))
         now = asyncio.get_running_loop().time()
         self.asked_at.append(now)
         self._under_way.add(headers["via"])

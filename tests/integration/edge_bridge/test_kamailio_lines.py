@@ -115,7 +115,7 @@ async def test_lines_of_each_transport_are_held_side_by_side(start: Start, offic
         assert by_udp.uris[0] == f"sip:{by_udp.domain}"
         assert by_udp.bindings["udp"] == f"sip:{lines[0]}@127.0.0.1:{bridge.sip_port}"
         await heard_both_ways(bridge, Caller(bridge.target, lines[0]))
-        bridge.stop()
+        await asyncio.to_thread(bridge.stop)
         assert not by_udp.bindings and not by_tcp.bindings and not by_tls.bindings  # taken back by the same transport
 
 
