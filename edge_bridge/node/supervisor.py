@@ -75,6 +75,7 @@ class Supervisor:
 
     async def run(self) -> int:
         allow_descriptors()
+        self._judge()  # before anybody can ask: Kamailio's start takes a while
         try:
             api = self._serve_api()
         except OSError as error:
@@ -105,7 +106,6 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)
-        self._judge()
         jobs = {name: asyncio.create_task(job(), name=name) for name, job in self._jobs().items()}
         self._signallers.ensure()
         try:

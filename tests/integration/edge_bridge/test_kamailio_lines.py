@@ -17,10 +17,10 @@ from softphone.caller import Caller
 from tests.conftest import Database
 from tests.fakes.sip_registrar import SipRegistrar
 from tests.integration.edge_bridge.bridge_process import free_ports
-from tests.integration.edge_bridge.conftest import Start
+from tests.integration.edge_bridge.conftest import Start, needs_kamailio
 from tests.integration.edge_bridge.office import Office, bound, open_office, says, until
 from tests.integration.edge_bridge.registering_node import registering_node
-from tests.integration.edge_bridge.test_kamailio import heard_both_ways, needs_kamailio
+from tests.integration.edge_bridge.test_kamailio import heard_both_ways
 from tests.integration.edge_bridge.transports import Authority, StreamCaller, StreamRegistrar, TrunkCaller
 
 pytestmark = [pytest.mark.integration, needs_kamailio]

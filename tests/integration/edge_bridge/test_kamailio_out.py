@@ -21,8 +21,8 @@ from edge_bridge.node.kamailio_keeper import KamailioKeeper
 from edge_bridge.settings import EdgeSettings
 from process.settings import load
 from tests.integration.edge_bridge.bridge_process import free_ports
+from tests.integration.edge_bridge.conftest import needs_kamailio
 from tests.integration.edge_bridge.raw_sip import RawSip
-from tests.integration.edge_bridge.test_kamailio import needs_kamailio
 from tests.integration.edge_bridge.transports import Authority, TlsTrunk
 
 pytestmark = [pytest.mark.integration, needs_kamailio]
