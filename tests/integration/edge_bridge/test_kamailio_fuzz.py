@@ -7,10 +7,10 @@ import socket
 import pytest
 
 from tests.conftest import Database
-from tests.integration.edge_bridge.conftest import BUSY, Start
+from tests.integration.edge_bridge.conftest import BUSY, Start, needs_kamailio
 from tests.integration.edge_bridge.raw_sip import RawSip, offer
 from tests.integration.edge_bridge.test_gate_fuzz import mutated
-from tests.integration.edge_bridge.test_kamailio import kamailios, needs_kamailio
+from tests.integration.edge_bridge.test_kamailio import kamailios
 
 pytestmark = [pytest.mark.integration, needs_kamailio]
 
