@@ -31,9 +31,8 @@ MEANINGS = {
     407: Meaning("the trunk's proxy refuses the username or the password", _ENTER, _REFUSED_S),
     408: Meaning(
         "the trunk does not answer",
-        "check its name and port, a firewall between (UDP both ways), and SIP_PUBLIC_ADDRESS behind NAT; by TLS, whether"
-        " SIP_TLS_CA has the authority of its certificate;"
-        " alloresto doctor --trunk asks it from here",
+        "check its name and port, a firewall between (UDP both ways), and SIP_PUBLIC_ADDRESS behind NAT; by TLS also"
+        " whether SIP_TLS_CA has the authority of its certificate; alloresto doctor --trunk asks it from here",
     ),
     416: Meaning("the trunk does not serve this domain", "check the line's domain"),
     423: Meaning("the trunk grants no registration as short as ours", "ask the trunk which time it grants"),
