@@ -128,8 +128,9 @@ async def test_a_trunk_that_takes_tcp_alone_is_called_so(trunk: Trunks) -> None:
 async def test_a_line_by_tls_is_looked_at_by_tls_and_its_certificate_is_judged(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     async with StreamRegistrar({}, authority.certificate()) as trunk:
-        (told,) = await examine(Trunk("127.0.0.1", trunk.port, "tls"), MINE)
-    assert told.what == f"127.0.0.1:{trunk.port} over TLS"
+        port = trunk.port
+        (told,) = await examine(Trunk("127.0.0.1", port, "tls"), MINE)
+    assert told.what == f"127.0.0.1:{port} over TLS"
     assert told.warning
     assert "its certificate: " in told.detail
     assert "SIP_TLS_CA" in told.fix
