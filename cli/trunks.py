@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,4 +77,5 @@ def _of_line(line_id: str) -> tuple[Trunk, Account]:
     except (CipherError, ValueError):
         raise refusal("the stored SIP password cannot be read with this MASTER_KEY") from None
     place = _place(line.trunk.outbound_proxy or line.sip_domain)
+    place = replace(place, transport=line.trunk.transport)
     return place, Account(line.sip_username, line.trunk.auth_username, password)

@@ -29,7 +29,8 @@ from edge_bridge.entrances.doors import Doors
 from edge_bridge.entrances.sip.gate import ipc
 from edge_bridge.entrances.sip.registering.client import RegisteringClient
 from edge_bridge.entrances.sip.registering.dns import SrvQuestions
-from edge_bridge.entrances.sip.registering.trunks import TrunkNames
+from edge_bridge.entrances.sip.registering.trunks import ALL_SERVICES, UDP, TrunkNames
+from edge_bridge.entrances.sip.registering.ways import Straight, ThroughKamailio
 from edge_bridge.entrances.sip.signals import RegisterAnswer
 from edge_bridge.lines.directory import Directory, keys_of
 from edge_bridge.lines.greetings import Greetings
@@ -110,15 +111,19 @@ class Session:
         )
         self._switchboard = Switchboard(config.max_calls, config.busy_places, services, rtp, self._desk)
         self._doors = Doors(config, self._switchboard)
-        self._names = TrunkNames(SrvQuestions().ask)
+        is_direct = config.registrar == "direct"
+        self._names = TrunkNames(SrvQuestions().ask, (UDP,) if is_direct else ALL_SERVICES)
         self._client = RegisteringClient(
-            f"{config.own_address}:{config.sip_port}",
+            Straight(self._names) if is_direct else ThroughKamailio(),
+            config.contacts,
             gate_port,
             self._names,
             self._registered,
             config.registers_at_once,
         )
-        self._registrar = DirectRegistrar(self._client, config.node_id, self._report_registration, config.max_lines)
+        self._registrar = DirectRegistrar(
+            self._client, config.node_id, self._report_registration, config.max_lines, frozenset(config.contacts)
+        )
         self._book = LineBook(
             self._postgres,
             self._redis,

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from domain.trunks import Transport
 from eventing.cloudevents import overrides
 from process.settings import Port, Seconds, SettingsError
 from stores.ciphers import decode_master_key
@@ -125,6 +126,16 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
         if self.sip_ipv6_address != "::":
             return self.sip_ipv6_address
         return _address_towards(socket.AF_INET6, "2001:db8::1")
+
+    @property
+    def contacts(self) -> dict[Transport, str]:
+        """``host:port`` that trunks reach this node at, by each transport that requests of its own may leave by."""
+        found: dict[Transport, str] = {"udp": f"{self.own_address}:{self.sip_port}"}
+        if self.registrar == "kamailio":
+            if self.sip_tcp == "on":
+                found["tcp"] = f"{self.own_address}:{self.sip_port}"
+            found["tls"] = f"{self.own_address}:{self.sip_tls_port}"
+        return found
 
     @property
     def media_host(self) -> str:

@@ -6,13 +6,16 @@ import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+from devstack.edge.bridge_process import free_ports
 from devstack.edge.raw_sip import RawSip
 from edge_bridge.entrances.sip.registering.client import RegisteringClient
 from edge_bridge.entrances.sip.registering.dns import SrvQuestions
 from edge_bridge.entrances.sip.registering.trunks import TrunkNames
+from edge_bridge.entrances.sip.registering.ways import Straight, ThroughKamailio
 from edge_bridge.entrances.sip.signals import RegisterAnswer, Registration
 from edge_bridge.node.gate_keeper import GateKeeper
 from edge_bridge.settings import EdgeSettings
+from process.settings import load
 
 OWN_NUMBER = -1
 PEER = "127.0.0.9"
@@ -51,11 +54,11 @@ class RegisteringNode:
         return self.answers[line.line_id][-1]
 
 
-async def _until_up(gate: GateKeeper) -> None:
-    """Until it answers a peer."""
+async def _until_up(port: int) -> None:
+    """Until a peer is answered."""
 
     def ask() -> None:
-        with RawSip(("127.0.0.1", gate.public_port), PEER) as peer:
+        with RawSip(("127.0.0.1", port), PEER) as peer:
             while True:
                 peer.send(peer.request("OPTIONS", "anybody"))
                 if peer.receive(0.1) is not None:
@@ -67,35 +70,28 @@ async def _until_up(gate: GateKeeper) -> None:
 
 @contextlib.asynccontextmanager
 async def registering_node(
-    questions: SrvQuestions | None = None, *, at_once: int = 200
+    questions: SrvQuestions | None = None, *, at_once: int = 200, **settings: str
 ) -> AsyncIterator[RegisteringNode]:
-    """``questions`` to whom SRV records are asked for: nobody, unless given."""
+    """``questions`` to whom SRV records are asked for: nobody, unless given. ``settings`` are the node's."""
     environment = {
         "PLATFORM_DATABASE_URL": "postgresql://nobody@127.0.0.1/nothing",
         "REDIS_URL": "redis://127.0.0.1",
         "MASTER_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
         "K_SINK": "http://127.0.0.1:9",
         "SIP_BIND_ADDRESS": "127.0.0.1",
-        "SIP_PORT": "0",
+        "SIP_PORT": str(free_ports(1)[0]),
         "SIP_PEERS": f"{PEER}/32",  # the trunks are strangers, but for what they are asked
+        **settings,
     }
-    config = EdgeSettings(
-        platform_database_url="postgresql://nobody@127.0.0.1/nothing",
-        redis_url="redis://127.0.0.1",
-        master_key=environment["MASTER_KEY"],
-        k_sink="http://127.0.0.1:9",
-        sip_bind_address="127.0.0.1",
-        sip_port=0,
-    )
+    config = load(EdgeSettings, environment)
     gate = GateKeeper(config, {**os.environ, **environment}, lambda _: None, lambda: None)
     await gate.open()
     running = asyncio.create_task(gate.run())
     names = TrunkNames((questions or SrvQuestions((("127.0.0.1", 9),))).ask)
-    client = RegisteringClient(
-        f"127.0.0.1:{gate.public_port}", gate.inner_port, names, lambda answer: node.take(answer), at_once
-    )
+    way = Straight(names) if config.registrar == "direct" else ThroughKamailio()
+    client = RegisteringClient(way, config.contacts, gate.inner_port, names, lambda answer: node.take(answer), at_once)
     node = RegisteringNode(client, names, gate)
-    await _until_up(gate)
+    await _until_up(config.sip_port)
     client.open()
     gate.worker_up(OWN_NUMBER, client.port, 0)
     try:

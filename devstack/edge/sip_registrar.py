@@ -93,8 +93,7 @@ class SipRegistrar(asyncio.DatagramProtocol):
         if not head.startswith("REGISTER "):
             return
         headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        vias = [line.partition(":")[2].strip() for line in lines if line.lower().startswith("via:")]
-        headers["via"] = "\r\nVia: ".join(vias)  # of each proxy on the way
+        headers["via"] = ", ".join(line.partition(":")[2].strip() for line in lines if line.lower().startswith("via:"))
         now = asyncio.get_running_loop().time()
         self.asked_at.append(now)
         self._under_way.add(headers["via"])
@@ -177,7 +176,6 @@ class SipRegistrar(asyncio.DatagramProtocol):
         self._answer(status, headers, source, asked)
 
     def _answer(self, status: str, headers: dict[str, str], source: tuple[str, int], extra: str) -> None:
-        assert self._transport is not None
         self.statuses[int(status[:3])] += 1
         self._under_way.discard(headers["via"])
         answer = (
@@ -185,4 +183,8 @@ class SipRegistrar(asyncio.DatagramProtocol):
             f"To: {headers['to']};tag=registrar\r\nCall-ID: {headers['call-id']}\r\nCSeq: {headers['cseq']}\r\n"
             f"{extra}Content-Length: 0\r\n\r\n"
         )
-        self._transport.sendto(answer.encode(), source)
+        self._send(answer.encode(), source)
+
+    def _send(self, answer: bytes, to: tuple[str, int]) -> None:
+        assert self._transport is not None
+        self._transport.sendto(answer, to)

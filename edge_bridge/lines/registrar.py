@@ -9,7 +9,7 @@ as soon as it is registered.
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,11 +50,14 @@ WORDS = {
     408: "the trunk does not answer",
     416: "the trunk does not serve this domain",
     423: "the trunk grants no registration as short as ours, and does not say what it grants",
+    477: "the trunk cannot be reached",
+    478: "the trunk's name leads to no address",
     480: "the trunk cannot take the registration now",
     503: "the trunk is out of service for now",
     504: "a server behind the trunk does not answer",
 }
 
+UNREACHED = frozenset((408, 477))  # 477 and 478 are Kamailio's own
 REFUSED = frozenset((401, 403, 404, 407))  # tried again slowly
 
 
@@ -114,7 +117,7 @@ def refused_s(failures: int) -> float:
     return float(min(FIRST_REFUSED_S * 2 ** max(failures - 1, 0), LONGEST_REFUSED_S))
 
 
-def in_words(answer: RegisterAnswer) -> str:
+def in_words(answer: RegisterAnswer, transport: Transport = "udp") -> str:
     """Why a REGISTER failed, for people."""
     status = answer.status
     if answer.problem:
@@ -124,6 +127,8 @@ def in_words(answer: RegisterAnswer) -> str:
         return f"the trunk takes only {offered} digest, which this bridge does not have ({status})"
     if answer.retry_after_s:
         return f"the trunk refuses for now and asks to wait {answer.retry_after_s} s ({status})"
+    if transport == "tls" and status in UNREACHED:
+        return f"the trunk does not answer by TLS, or no authority of SIP_TLS_CA has signed its certificate ({status})"
     if told := WORDS.get(status):
         return f"{told} ({status})" if status else told
     if status >= 600:
@@ -134,17 +139,23 @@ def in_words(answer: RegisterAnswer) -> str:
 
 
 class DirectRegistrar:
-    """``report`` is called with every answer, so that one that got lost is made good."""
+    """``report`` is called with every answer, so that one that got lost is made good; ``transports`` are those by which
+    the lines' SIP can leave this node."""
 
-    transports: frozenset[Transport] = frozenset(("udp",))
-    """By which the lines' SIP can leave this node."""
-
-    def __init__(self, endpoint: RegisteringEndpoint, node_id: str, report: Report, max_lines: int) -> None:
+    def __init__(
+        self,
+        endpoint: RegisteringEndpoint,
+        node_id: str,
+        report: Report,
+        max_lines: int,
+        transports: Collection[Transport],
+    ) -> None:
         self._endpoint = endpoint
         self._node_id = node_id
         self._report = report
         self._max_lines = max_lines
-        self._failing: dict[str, float] = {}  # trunks, by their next hop, and the loop's time since when
+        self._transports = transports
+        self._failing: dict[str, float] = {}  # trunks, and the loop's time since when
         self._probing: dict[str, str] = {}  # the line that asks on, by the same
         self._held: dict[str, _Held] = {}
         self._registered: set[str] = set()
@@ -177,7 +188,7 @@ class DirectRegistrar:
                 problems[line_id] = (line.generation, f"this node has {self._max_lines} lines, its MAX_LINES")
         self._tell_problems(problems)
         if self._failing:
-            trunks = {held.registration.next_hop for held in self._held.values()}
+            trunks = {held.registration.trunk for held in self._held.values()}
             self._failing = {trunk: since for trunk, since in self._failing.items() if trunk in trunks}
 
     def answered(self, answer: RegisterAnswer) -> None:
@@ -193,13 +204,13 @@ class DirectRegistrar:
             held.status, held.error = ("registered" if answer.expires_s else "unregistered"), ""
             # Earlier rather than later, and not all lines of a trunk at once.
             pause = refresh_s(answer.expires_s) * random.uniform(0.9, 1.0)
-            self._trunk_is_back(held.registration.next_hop)
+            self._trunk_is_back(held.registration.trunk)
         else:
             metrics.sip_registration_errors_total.labels(self._node_id).inc()
             held.failures += 1
             write = log.error if held.failures == ALERT_AFTER else log.warning
             write("REGISTER failed", line_id=answer.line_id, status=answer.status, failures=held.failures)
-            held.status, held.error = "error", in_words(answer)
+            held.status, held.error = "error", in_words(answer, held.registration.transport)
             pause = self._pause_s(held, answer)
         self._ask_in(pause, held)
         self._report(answer.line_id, held.generation, held.status, held.error)
@@ -224,7 +235,7 @@ class DirectRegistrar:
             return min(answer.retry_after_s, LONGEST_ASKED_PAUSE_S) * random.uniform(1.0, 1.2)
         if answer.status in REFUSED:
             return refused_s(held.failures) * random.uniform(0.8, 1.2)
-        trunk = held.registration.next_hop
+        trunk = held.registration.trunk
         now = asyncio.get_running_loop().time()
         since = self._failing.setdefault(trunk, now)
         held.waits_for_trunk = True
@@ -235,15 +246,15 @@ class DirectRegistrar:
         return backoff_s(held.failures) * random.uniform(0.8, 1.2)
 
     def _probes_no_more(self, held: _Held) -> None:
-        if self._probing.get(held.registration.next_hop) == held.registration.line_id:
-            del self._probing[held.registration.next_hop]
+        if self._probing.get(held.registration.trunk) == held.registration.line_id:
+            del self._probing[held.registration.trunk]
 
     def _trunk_is_back(self, trunk: str) -> None:
         """Ask for the lines that wait for their trunk, each once until it is registered."""
         if self._failing.pop(trunk, None) is None:
             return
         for held in self._held.values():
-            if held.registration.next_hop == trunk and held.waits_for_trunk and not held.woken:
+            if held.registration.trunk == trunk and held.waits_for_trunk and not held.woken:
                 held.woken = True
                 held.stop_timer()
                 self._endpoint.register(held.registration)
@@ -251,8 +262,9 @@ class DirectRegistrar:
     def _problem(self, line: LineEntry) -> str:
         """Why a line can't be registered here; "" when it can."""
         transport = line.trunk.transport
-        if not line.problem and line.registers and transport not in self.transports:
-            return f"the line's transport is {transport}, and REGISTRAR=direct speaks udp only"
+        if not line.problem and line.registers and transport not in self._transports:
+            needed = "SIP_TCP=on" if "tls" in self._transports else "REGISTRAR=kamailio"
+            return f"the line's transport is {transport}, which this node speaks with {needed} only"
         return line.problem
 
     def _is_other(self, held: _Held, line: LineEntry | None) -> bool:
@@ -282,4 +294,5 @@ def _registration(line: LineEntry) -> Registration:
         line.sip_password,
         line.trunk.auth_username,
         line.trunk.outbound_proxy,
+        line.trunk.transport,
     )

@@ -68,10 +68,6 @@ class GateKeeper:
         return sum(kept.dialog.worker in self._workers for kept in self._dialogs.values())
 
     @property
-    def public_port(self) -> int:
-        return int(self._public.getsockname()[1])
-
-    @property
     def missing(self) -> str:
         """What Kamailio waits for."""
         return self._front.missing if self._front is not None else ""

@@ -75,7 +75,7 @@ class Supervisor:
 
     async def run(self) -> int:
         allow_descriptors()
-        self._judge()  # not ready before anything is open
+        self._judge()  # before anybody can ask: Kamailio's start takes a while
         try:
             api = self._serve_api()
         except OSError as error:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from cluster.rules import Finding
+from domain.trunks import Transport
 from edge_bridge.entrances.sip.gate.message import Message
 from edge_bridge.entrances.sip.registering import digests
 from edge_bridge.entrances.sip.registering.dns import Srv, SrvQuestions
@@ -60,6 +61,9 @@ class _Examination:
         target = await self._look_up()
         if target is None:
             return
+        if self._trunk.transport != "udp":
+            self.found.append(await self._connect(target))
+            return
         # TCP is looked at meanwhile: it is of interest where UDP gets no answer.
         streams = asyncio.create_task(self._streams(target))
         try:
@@ -73,9 +77,10 @@ class _Examination:
     async def _look_up(self) -> Address | None:
         trunk = self._trunk
         services = await places.services(trunk, NAMES_WITHIN_S, self._questions)
-        self.found += _of_services(services)
-        first = services["udp"][0] if services.get("udp") else None
-        host, port = (trunk.host, trunk.port or SIP_PORT) if first is None else (first.target, first.port)
+        self.found += _of_services(services, trunk.transport)
+        first = next(iter(services.get(trunk.transport, ())), None)
+        usual = TLS_PORT if trunk.transport == "tls" else SIP_PORT
+        host, port = (trunk.host, trunk.port or usual) if first is None else (first.target, first.port)
         found = await places.addresses(host, port, NAMES_WITHIN_S)
         if not found:
             fix = "check its spelling; if it is right, this machine's nameservers (/etc/resolv.conf) do not know it"
@@ -95,6 +100,23 @@ class _Examination:
             places.takes_tls(host, tls_port, self._trunk.host, ANSWER_WITHIN_S),
         )
         return tcp, tls
+
+    async def _connect(self, target: Address) -> Finding:
+        """Of a trunk by TCP or TLS only whether it takes a connection: what it says is heard by the line's node."""
+        host, port = target
+        what = f"{host}:{port} over {self._trunk.transport.upper()}"
+        if self._trunk.transport == "tls":
+            tls = await places.takes_tls(host, port, self._trunk.host, ANSWER_WITHIN_S)
+            taken, trusted = bool(tls), tls in ("", "yes")
+        else:
+            tls, taken, trusted = "", await places.takes_tcp(host, port, ANSWER_WITHIN_S), True
+        if not taken:
+            fix = "check the port and a firewall between, or set the line's transport to another"
+            return Finding(what, False, "no connection", fix, consequence=NO_ANSWER)
+        if not trusted:
+            fix = "have the authority that signed it in SIP_TLS_CA on the nodes"
+            return Finding(what, False, f"its certificate: {tls}", fix, warning=True)
+        return Finding(what, True, "takes connections; alloresto lines says what it answered to REGISTER")
 
     # --- What it says ----------------------------------------------------------------------------------------
 
@@ -231,14 +253,14 @@ async def _silent(target: Address, options: Heard, streams: asyncio.Task[tuple[b
     return Finding(what, False, detail, fix, consequence=NO_ANSWER)
 
 
-def _of_services(services: dict[str, tuple[Srv, ...]]) -> Iterator[Finding]:
+def _of_services(services: dict[str, tuple[Srv, ...]], used: Transport) -> Iterator[Finding]:
     for transport, records in services.items():
         if records:
             shown = ", ".join(f"{one.target}:{one.port}" for one in records)
             yield Finding(f"SRV {places.SERVICES[transport]}", True, shown)
     offered = [transport for transport, records in services.items() if records]
-    if offered and "udp" not in offered:
-        detail = f"the trunk's SRV records name {' and '.join(offered)}, and not udp"
+    if offered and used not in offered:
+        detail = f"the trunk's SRV records name {' and '.join(offered)}, and not {used}"
         yield Finding("transport", False, detail, f"set the line's transport to {offered[-1]}", warning=True)
 
 

@@ -9,6 +9,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 
+from domain.trunks import Transport
 from edge_bridge.entrances.sip.registering.dns import DnsError, Srv, SrvQuestions
 
 SERVICES = {"udp": "_sip._udp", "tcp": "_sip._tcp", "tls": "_sips._tcp"}
@@ -21,6 +22,7 @@ class Trunk:
 
     host: str
     port: int
+    transport: Transport = "udp"
 
     @classmethod
     def parse(cls, text: str) -> Trunk:

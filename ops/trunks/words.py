@@ -31,12 +31,17 @@ MEANINGS = {
     407: Meaning("the trunk's proxy refuses the username or the password", _ENTER, _REFUSED_S),
     408: Meaning(
         "the trunk does not answer",
-        "check its name and port, a firewall between (UDP both ways), and SIP_PUBLIC_ADDRESS behind NAT;"
-        " alloresto doctor --trunk asks it from here",
+        "check its name and port, a firewall between (UDP both ways), and SIP_PUBLIC_ADDRESS behind NAT; by TLS also"
+        " whether SIP_TLS_CA has the authority of its certificate; alloresto doctor --trunk asks it from here",
     ),
     416: Meaning("the trunk does not serve this domain", "check the line's domain"),
     423: Meaning("the trunk grants no registration as short as ours", "ask the trunk which time it grants"),
     426: Meaning("the trunk wants another transport, such as TLS", "set the line's transport to what the trunk wants"),
+    477: Meaning(
+        "the trunk cannot be reached",
+        "check its name and port; by TLS, whether SIP_TLS_CA has the authority of its certificate",
+    ),
+    478: Meaning("the trunk's name leads to no address", "check the line's domain, and the node's DNS"),
     480: Meaning("the trunk cannot take the registration now", "nothing: it is asked again"),
     503: Meaning("the trunk is out of service for now", "nothing: it is asked again"),
     504: Meaning("a server behind the trunk does not answer", "nothing: it is asked again; ask the trunk if it lasts"),

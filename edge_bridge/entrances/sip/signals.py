@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, cast
 from urllib.parse import unquote
 
-from domain.trunks import Srtp
+from domain.trunks import Srtp, Transport
 from edge_bridge.media.rtp.ice import IceLite
 from eventing.catalogue import Attestation
 
@@ -127,11 +127,17 @@ class Registration:
     password: str = field(repr=False)
     auth_username: str = ""
     outbound_proxy: str = ""
+    transport: Transport = "udp"
 
     @property
     def next_hop(self) -> str:
-        """What requests are sent to, and lines have in common whose trunk is one."""
+        """What requests are sent to."""
         return self.outbound_proxy or self.registrar
+
+    @property
+    def trunk(self) -> str:
+        """What lines have in common whose trunk is one: what works by UDP may fail by TLS."""
+        return f"{self.next_hop};transport={self.transport}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from devstack.servers.ports import free_port
 from edge_bridge.entrances.sip.registering.dns import SrvQuestions
 from ops.trunks.examination import WITHIN_S, Account, examine
 from ops.trunks.places import Trunk
+from tests.integration.edge_bridge.transports import Authority, StreamRegistrar
 
 pytestmark = pytest.mark.integration
 
@@ -121,6 +123,26 @@ async def test_a_trunk_that_takes_tcp_alone_is_called_so(trunk: Trunks) -> None:
         finding = (await found(trunk))[-1]
     assert "takes TCP" in finding.detail
     assert "transport to tcp" in finding.fix
+
+
+async def test_a_line_by_tls_is_looked_at_by_tls_and_its_certificate_is_judged(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    async with StreamRegistrar({}, authority.certificate()) as trunk:
+        port = trunk.port
+        (told,) = await examine(Trunk("127.0.0.1", port, "tls"), MINE)
+    assert told.what == f"127.0.0.1:{port} over TLS"
+    assert told.warning
+    assert "its certificate: " in told.detail
+    assert "SIP_TLS_CA" in told.fix
+
+
+async def test_a_line_by_tcp_is_looked_at_by_tcp() -> None:
+    async with StreamRegistrar({}) as trunk:
+        (there,) = await examine(Trunk("127.0.0.1", trunk.port, "tcp"), MINE)
+    (gone,) = await examine(Trunk("127.0.0.1", free_port(), "tcp"), MINE)
+    assert there.ok
+    assert not gone.ok
+    assert gone.detail == "no connection"
 
 
 async def test_a_clock_that_is_far_off_is_warned_of(trunk: Trunks) -> None:

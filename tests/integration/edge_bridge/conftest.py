@@ -2,6 +2,7 @@ import asyncio
 import audioop
 import contextlib
 import math
+import os
 import shutil
 import struct
 import tempfile
@@ -26,6 +27,13 @@ from tests.conftest import Database, run_apart
 BUSY, MESSAGE, FORWARD, SMALL, RECORDED = "+33100000001", "+33100000002", "+33100000003", "+33100000004", "+33100000005"
 CLOSED, SWITCHED_OFF = "+33100000006", "+33100000007"
 HUMAN = "+33612340000"
+
+needs_kamailio = pytest.mark.skipif(
+    shutil.which("kamailio", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None,
+    reason="no Kamailio here; `make test` installs it, or: apt-get install kamailio kamailio-tls-modules",
+)
+REGISTRARS = ["direct", pytest.param("kamailio", marks=needs_kamailio)]
+"""What may own a node's public SIP port."""
 
 Start = Callable[..., BridgeProcess]
 

@@ -13,7 +13,7 @@ from devstack.edge.handler_app import HandlerApp
 from devstack.edge.raw_sip import RawSip, offer
 from softphone.caller import Caller
 from tests.conftest import Database
-from tests.integration.edge_bridge.conftest import BUSY, Start
+from tests.integration.edge_bridge.conftest import BUSY, REGISTRARS, Start
 
 pytestmark = pytest.mark.integration
 
@@ -31,10 +31,11 @@ async def kill_gate(bridge: BridgeProcess) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.parametrize("registrar", REGISTRARS)
 async def test_a_killed_gate_interrupts_no_audio_and_a_bye_after_it_ends_the_call(
-    start: Start, seeded: Database
+    start: Start, seeded: Database, registrar: str
 ) -> None:
-    bridge = await asyncio.to_thread(start)
+    bridge = await asyncio.to_thread(start, REGISTRAR=registrar)
     async with HandlerApp(bridge.sink_port) as handler, Caller(bridge.target, BUSY) as caller:
         assert (await caller.invite()).status == 200
         call = await handler.call(1)

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import itertools
 import os
-import shutil
 import signal
 import socket
 import ssl
@@ -21,17 +20,14 @@ from devstack.edge.handler_app import HandlerApp
 from devstack.edge.raw_sip import RawSip, offer
 from softphone.caller import Caller
 from tests.conftest import Database
-from tests.integration.edge_bridge.conftest import BUSY, Start, tone, until_it_drains
+from tests.integration.edge_bridge.conftest import BUSY, MESSAGE, Start, needs_kamailio, tone, until_it_drains
 from tests.integration.edge_bridge.transports import Authority, Ipv6Caller, StreamCaller
 
-needs_kamailio = pytest.mark.skipif(
-    shutil.which("kamailio", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None,
-    reason="no Kamailio here; `make test` installs it, or: apt-get install kamailio kamailio-tls-modules",
-)
 pytestmark = [pytest.mark.integration, needs_kamailio]
 
 WITHIN_S = 8.0
 AGAIN_WITHIN_S = 2.0
+LONGEST_GAP_S = 0.1  # five packets, on a busy machine
 
 
 @pytest.fixture
@@ -316,6 +312,29 @@ def test_in_dialog_requests_from_an_unknown_address_need_the_dialogs_key(start: 
 
 
 # --- Death -------------------------------------------------------------------------------------------------------
+
+
+async def test_no_voice_of_eight_calls_has_a_gap_when_kamailio_is_killed(start: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio", MAX_CALLS="8")
+    async with HandlerApp(bridge.sink_port) as handler, contextlib.AsyncExitStack() as calls:
+        callers = [
+            await calls.enter_async_context(Caller(bridge.target, (BUSY, MESSAGE)[place % 2])) for place in range(8)
+        ]
+        results = await asyncio.gather(*(caller.invite() for caller in callers))
+        assert [result.status for result in results] == [200] * 8
+        await handler.call(8)
+        await asyncio.gather(*(one.rtp.wait_for_voice(one.invited_at, WITHIN_S) for one in callers))
+        killed_at = time.monotonic()
+        os.kill(kamailios(bridge)[0], signal.SIGKILL)
+        assert await asyncio.gather(*(caller.reinvite("sendrecv") for caller in callers)) == [200] * 8
+        until = time.monotonic()
+        arrivals = [[one.at for one in caller.rtp.received if killed_at - 0.1 < one.at < until] for caller in callers]
+        assert not any(caller.hung_up.is_set() for caller in callers)
+        await asyncio.gather(*(caller.bye() for caller in callers))
+    gaps = [max(after - before for before, after in itertools.pairwise(heard)) for heard in arrivals]
+    print("the longest gaps", sorted(gaps))
+    assert min(map(len, arrivals)) > 5
+    assert max(gaps) < LONGEST_GAP_S
 
 
 async def test_a_killed_kamailio_is_back_at_once_and_calls_go_on(start: Start, seeded: Database) -> None:

@@ -9,8 +9,8 @@ import pytest
 from bench.fuzz.mutations import mutated
 from devstack.edge.raw_sip import RawSip, offer
 from tests.conftest import Database
-from tests.integration.edge_bridge.conftest import BUSY, Start
-from tests.integration.edge_bridge.test_kamailio import kamailios, needs_kamailio
+from tests.integration.edge_bridge.conftest import BUSY, Start, needs_kamailio
+from tests.integration.edge_bridge.test_kamailio import kamailios
 
 pytestmark = [pytest.mark.integration, needs_kamailio]
 

@@ -22,7 +22,7 @@ from edge_bridge.entrances.sip.numbers import LineKeys
 from edge_bridge.node.kamailio_keeper import KamailioKeeper
 from edge_bridge.settings import EdgeSettings
 from process.settings import load
-from tests.integration.edge_bridge.test_kamailio import needs_kamailio
+from tests.integration.edge_bridge.conftest import needs_kamailio
 from tests.integration.edge_bridge.transports import Authority, TlsTrunk
 
 pytestmark = [pytest.mark.integration, needs_kamailio]

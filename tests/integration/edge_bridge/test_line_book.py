@@ -61,7 +61,7 @@ class EdgeNode:
         self._postgres = postgres
         self._redis = redis
         self._writing: set[asyncio.Task[None]] = set()
-        self.registrar = self.trunk.registrar = DirectRegistrar(self.trunk, name, self._report, 1000)
+        self.registrar = self.trunk.registrar = DirectRegistrar(self.trunk, name, self._report, 1000, {"udp"})
         self.book = LineBook(postgres, redis, Greetings(redis), cipher, (), name, None, self._changed, NAMES)
 
     def _changed(self, directory: Directory) -> None:

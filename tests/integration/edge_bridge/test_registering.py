@@ -25,8 +25,16 @@ async def node() -> AsyncIterator[RegisteringNode]:
         yield made
 
 
-def line(trunk: str, name: str = "anna", *, line_id: str = "", password: str = "secret", **more: str) -> Registration:
-    return Registration(line_id or f"line-{name}", trunk, name, password, **more)
+def line(
+    trunk: str,
+    name: str = "anna",
+    *,
+    line_id: str = "",
+    password: str = "secret",
+    auth_username: str = "",
+    outbound_proxy: str = "",
+) -> Registration:
+    return Registration(line_id or f"line-{name}", trunk, name, password, auth_username, outbound_proxy)
 
 
 # --- Digest ------------------------------------------------------------------------------------------------------

@@ -2,9 +2,7 @@
 
 import asyncio
 import signal
-import uuid
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import asyncpg
@@ -13,104 +11,19 @@ import pytest
 from devstack.edge.bridge_process import BridgeProcess
 from devstack.edge.sip_registrar import SipRegistrar
 from devstack.servers.embedded import EmbeddedValkey
-from eventing import lines as line_changes
 from softphone.caller import Caller
-from stores import restaurants
-from stores.ciphers import SipPasswordCipher
-from stores.postgres import Postgres
 from stores.redis import connect
 from tests.conftest import Database
-from tests.integration.edge_bridge.assigning import assigning
-from tests.integration.edge_bridge.conftest import BUSY, Start, restaurant
+from tests.integration.edge_bridge.conftest import BUSY, Start
+from tests.integration.edge_bridge.office import Office, bound, open_office, says, until
 
 pytestmark = pytest.mark.integration
 
 
-class Office:
-    """What an administrator does with lines, on the bridges' database."""
-
-    def __init__(self, postgres: Postgres, redis_url: str, master_key: str) -> None:
-        self._postgres = postgres
-        self._redis = connect(redis_url)
-        self._cipher = SipPasswordCipher(master_key)
-        self._owner = ""
-
-    async def add(self, trunk: SipRegistrar, username: str, password: str = "secret") -> str:
-        async with line_changes.announced(self._redis), self._postgres.platform() as connection:
-            if not self._owner:
-                owner = restaurant("Lines")
-                await restaurants.create(connection, owner)
-                self._owner = owner.id
-            line = await line_changes.create(
-                connection,
-                source="/test",
-                restaurant_id=self._owner,
-                number=f"+3319{uuid.uuid4().int % 10_000_000:07}",
-                cipher=self._cipher,
-                sip_domain=trunk.domain,
-                sip_username=username,
-                sip_password=password,
-            )
-        return line.id
-
-    async def switch(self, line_id: str, is_active: bool) -> None:
-        async with line_changes.announced(self._redis), self._postgres.platform() as connection:
-            await line_changes.set_active(connection, line_id, is_active, source="/test")
-
-    async def set_password(self, line_id: str, password: str) -> None:
-        async with line_changes.announced(self._redis), self._postgres.platform() as connection:
-            await line_changes.set_password(connection, line_id, password, self._cipher, source="/test")
-
-    async def row(self, line_id: str) -> asyncpg.Record | None:
-        async with self._postgres.platform() as connection:
-            return await connection.fetchrow("select * from sip_registration where phone_line_id = $1", line_id)
-
-    async def nodes_of_registered(self) -> Counter[str]:
-        async with self._postgres.platform() as connection:
-            rows = await connection.fetch("select bridge_node_id from sip_registration where status = 'registered'")
-        return Counter(row["bridge_node_id"] for row in rows)
-
-    async def close(self) -> None:
-        async with self._postgres.platform() as connection:
-            await connection.execute("delete from phone_line where sip_domain <> ''")
-            await connection.execute("delete from sip_bridge_node")
-        await self._redis.aclose()
-        await self._postgres.close()
-
-
 @pytest.fixture
 async def office(seeded: Database, valkey_server: EmbeddedValkey, master_key: str) -> AsyncIterator[Office]:
-    postgres = Postgres(seeded.platform_url)
-    await postgres.open()
-    made = Office(postgres, valkey_server.url(), master_key)
-    async with assigning(seeded, valkey_server.url()):
+    async with open_office(seeded, valkey_server.url(), master_key) as made:
         yield made
-    await made.close()
-
-
-async def until(condition: Callable[[], Awaitable[bool]], within_s: float = 20.0) -> float:
-    """How long it took, in seconds."""
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    async with asyncio.timeout(within_s):
-        while not await condition():
-            await asyncio.sleep(0.05)
-    return loop.time() - began
-
-
-def bound(trunk: SipRegistrar, *users: str) -> Callable[[], Awaitable[bool]]:
-    async def check() -> bool:
-        return set(users) <= trunk.bindings.keys()
-
-    return check
-
-
-def says(office: Office, line_id: str, status: str, words: str = "") -> Callable[[], Awaitable[bool]]:
-    async def check() -> bool:
-        row = await office.row(line_id)
-        return row is not None and row["status"] == status and words in row["error"]
-
-    return check
 
 
 async def test_a_grant_under_a_minute_is_refreshed_at_about_half_of_it(start: Start, office: Office) -> None:

@@ -21,7 +21,7 @@ from stores.ciphers import PiiCipher
 from stores.redis import connect
 from tests.conftest import Database
 from tests.fakes.proxy import TcpProxy
-from tests.integration.edge_bridge.conftest import BUSY, MESSAGE, RECORDED, Start, tone
+from tests.integration.edge_bridge.conftest import BUSY, MESSAGE, RECORDED, REGISTRARS, Start, tone
 from tests.integration.edge_bridge.dying import held_by, lost_from, voice_in
 
 pytestmark = pytest.mark.integration
@@ -50,10 +50,11 @@ async def next_attempt(handler: HandlerApp, call: HandledCall) -> HandledCall:
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.parametrize("registrar", REGISTRARS)
 async def test_every_caller_of_a_killed_session_hears_voice_again_in_the_same_stream_and_has_a_handler_again(
-    start: Start, seeded: Database
+    start: Start, seeded: Database, registrar: str
 ) -> None:
-    bridge = await asyncio.to_thread(start)
+    bridge = await asyncio.to_thread(start, REGISTRAR=registrar)
     async with HandlerApp(bridge.sink_port) as handler, contextlib.AsyncExitStack() as calls:
         callers = [await calls.enter_async_context(Caller(bridge.target, line)) for line in (BUSY, MESSAGE, BUSY)]
         before = [await call_and_join(bridge, handler, caller) for caller in callers]

@@ -14,7 +14,7 @@ from devstack.edge.handler_app import HandlerApp
 from edge_bridge.entrances.sip.signals import MAX_CALLS
 from softphone.caller import Caller
 from tests.conftest import Database
-from tests.integration.edge_bridge.conftest import BUSY, MESSAGE, Start, tone
+from tests.integration.edge_bridge.conftest import BUSY, MESSAGE, REGISTRARS, Start, tone
 from tests.integration.edge_bridge.dying import assert_nobody_is_heard_on_new_calls, replace_signallers
 
 pytestmark = pytest.mark.integration
@@ -62,10 +62,11 @@ async def test_there_are_no_more_signallers_than_calls_need(start: Start, seeded
                 await asyncio.sleep(0.02)
 
 
+@pytest.mark.parametrize("registrar", REGISTRARS)
 async def test_a_killed_signaller_ends_its_own_calls_at_once_and_no_others_and_its_places_come_back(
-    start: Start, seeded: Database
+    start: Start, seeded: Database, registrar: str
 ) -> None:
-    bridge = await asyncio.to_thread(start, MAX_CALLS="8")
+    bridge = await asyncio.to_thread(start, MAX_CALLS="8", REGISTRAR=registrar)
     async with HandlerApp(bridge.sink_port) as handler, contextlib.AsyncExitStack() as calls:
         callers = await several(bridge.target, 8, calls)
         await handler.call(8)

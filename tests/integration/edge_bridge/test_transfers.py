@@ -18,8 +18,7 @@ from softphone.caller import Caller
 from softphone.media import PCMA, RtpStream
 from tests.conftest import Database
 from tests.hearing import hears
-from tests.integration.edge_bridge.conftest import BUSY, FORWARD, HUMAN, RECORDED, Scene, Start, tone
-from tests.integration.edge_bridge.test_kamailio import needs_kamailio
+from tests.integration.edge_bridge.conftest import BUSY, FORWARD, HUMAN, RECORDED, Scene, Start, needs_kamailio, tone
 from tests.integration.edge_bridge.trunk import Human, Trunk
 
 pytestmark = pytest.mark.integration

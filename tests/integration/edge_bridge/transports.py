@@ -1,9 +1,12 @@
-"""Callers whose signalling does not go by UDP over IPv4; their audio does. And certificates of one's own for TLS."""
+"""Callers and trunks whose signalling does not go by UDP over IPv4; their audio does. And certificates of one's own for
+TLS.
+"""
 
 import asyncio
 import contextlib
 import datetime
 import ssl
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,7 +16,17 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from devstack.edge.sip_registrar import SipRegistrar
 from softphone.caller import Caller
+
+
+async def messages(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    """Until the other side closes."""
+    with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = head.lower().partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0]
+            yield head.lstrip() + await reader.readexactly(int(length or 0))
 
 
 class StreamCaller(Caller):
@@ -22,6 +35,7 @@ class StreamCaller(Caller):
     def __init__(self, target: tuple[str, int], to_user: str, trusting: ssl.SSLContext | None = None) -> None:
         super().__init__(target, to_user)
         self._trusting = trusting
+        self._by = "TCP" if trusting is None else "TLS"
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
 
@@ -51,16 +65,72 @@ class StreamCaller(Caller):
                 await self._writer.wait_closed()
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = head.lower().partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0]
-                self.datagram_received(head.lstrip() + await reader.readexactly(int(length)), self._target)
+        async for message in messages(reader):
+            self.datagram_received(message, self._target)
 
     def _send(self, message: str, to: tuple[str, int]) -> None:
-        transport = "TCP" if self._trusting is None else "TLS"
         if self._writer is not None:
-            self._writer.write(message.replace("SIP/2.0/UDP 127.0.0.1", f"SIP/2.0/{transport} 127.0.0.1").encode())
+            by_stream = message.replace("SIP/2.0/UDP 127.0.0.1", f"SIP/2.0/{self._by} 127.0.0.1")
+            self._writer.write(by_stream.encode())
+
+
+class StreamRegistrar(SipRegistrar):
+    """A trunk by TCP, or by TLS with a ``certificate`` and its key. ``caller`` is who calls by the connection that the
+    newest REGISTER came by."""
+
+    def __init__(self, passwords: dict[str, str], certificate: tuple[Path, Path] | None = None) -> None:
+        super().__init__(passwords)
+        self.transport = "TCP" if certificate is None else "TLS"
+        self.newest: asyncio.StreamWriter | None = None
+        self.caller: Caller | None = None
+        self._context = None if certificate is None else ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if self._context is not None and certificate is not None:
+            self._context.load_cert_chain(*map(str, certificate))
+        self._writers: dict[tuple[str, int], asyncio.StreamWriter] = {}
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> "StreamRegistrar":
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in self._writers.values():
+            writer.close()
+
+    @property
+    def port(self) -> int:
+        assert self._server is not None
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        source = writer.get_extra_info("peername")[:2]
+        self._writers[source] = writer
+        async for message in messages(reader):
+            if message.startswith(b"REGISTER "):
+                self.newest = writer
+                self.datagram_received(message, source)
+            elif self.caller is not None:
+                self.caller.datagram_received(message, source)
+
+    def _send(self, answer: bytes, to: tuple[str, int]) -> None:
+        self._writers[to].write(answer)
+
+
+class TrunkCaller(StreamCaller):
+    """A call of the trunk's, by the connection that the line was registered by."""
+
+    def __init__(self, trunk: StreamRegistrar, target: tuple[str, int], to_user: str) -> None:
+        super().__init__(target, to_user)
+        self._trunk = trunk
+        self._by = trunk.transport
+
+    async def connect(self) -> None:
+        self._writer, self._trunk.caller = self._trunk.newest, self
+
+    async def disconnect(self) -> None:
+        self._trunk.caller = None
 
 
 class Ipv6Caller(Caller):
@@ -154,11 +224,9 @@ class TlsTrunk:
         self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode()
-                first, *lines = head.strip().split("\r\n")
-                self.requests.append(first)
-                kept = [one for one in lines if one.lower().startswith(("via:", "from:", "to:", "call-id:", "cseq:"))]
-                answer = ["SIP/2.0 200 OK", *kept, *self._answers, "Content-Length: 0"]
-                writer.write(("\r\n".join(answer) + "\r\n\r\n").encode())
+        async for message in messages(reader):
+            first, *lines = message.decode().strip().split("\r\n")
+            self.requests.append(first)
+            kept = [one for one in lines if one.lower().startswith(("via:", "from:", "to:", "call-id:", "cseq:"))]
+            answer = ["SIP/2.0 200 OK", *kept, *self._answers, "Content-Length: 0"]
+            writer.write(("\r\n".join(answer) + "\r\n\r\n").encode())

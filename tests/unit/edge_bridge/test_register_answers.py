@@ -53,7 +53,19 @@ def test_seconds_are_read_with_what_may_follow_them(text: str, seconds: int) -> 
     ],
 )
 def test_where_a_redirection_leads(contact: str, to: str) -> None:
-    assert sent_on_to(answer(("contact", contact))) == to
+    assert sent_on_to(answer(("contact", contact)), "udp") == to
+
+
+@pytest.mark.parametrize(
+    ("contact", "to"),
+    [
+        ("<sip:trunk.test:5070;transport=TLS>", "trunk.test:5070"),
+        ("<sip:trunk.test>", "trunk.test"),
+        ("<sip:trunk.test;transport=udp>", ""),
+    ],
+)
+def test_a_redirection_leads_by_the_transport_of_the_line(contact: str, to: str) -> None:
+    assert sent_on_to(answer(("contact", contact)), "tls") == to
 
 
 def test_who_answered_is_whom_the_gate_names() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edge_bridge.entrances.sip.registering import dns
 from edge_bridge.entrances.sip.registering.dns import DnsError, Srv, SrvAnswer, SrvQuestions
-from edge_bridge.entrances.sip.registering.trunks import TrunkNames, in_order
+from edge_bridge.entrances.sip.registering.trunks import ALL_SERVICES, TrunkNames, in_order
 from tests.fakes.dns_server import DnsServer
 
 pytestmark = pytest.mark.unit
@@ -51,6 +51,29 @@ async def test_all_targets_of_srv_records_are_told_in_their_order() -> None:
     names = TrunkNames(answering(Srv(20, 0, 5062, "192.0.2.2"), Srv(10, 0, 5061, "192.0.2.1"), Srv(5, 0, 0, ".")))
     assert await names.targets("trunk.test") == (("192.0.2.1", 5061), ("192.0.2.2", 5062))
     assert await names.hosts("trunk.test") == {"192.0.2.1", "192.0.2.2"}
+
+
+async def test_where_trunks_are_asked_by_tcp_and_tls_they_may_call_from_there() -> None:
+    records = {
+        "_sip._udp.trunk.test": (Srv(1, 0, 5060, "192.0.2.1"),),
+        "_sip._tcp.trunk.test": (Srv(1, 0, 5060, "192.0.2.2"),),
+        "_sips._tcp.trunk.test": (Srv(1, 0, 5061, "192.0.2.3"),),
+    }
+
+    async def ask(name: str) -> SrvAnswer:
+        return SrvAnswer(records[name], 60)
+
+    names = TrunkNames(ask, ALL_SERVICES)
+    assert await names.hosts("trunk.test") == {"192.0.2.1", "192.0.2.2", "192.0.2.3"}
+    assert await names.targets("trunk.test") == (("192.0.2.1", 5060),)
+    assert await TrunkNames(ask).hosts("trunk.test") == {"192.0.2.1"}
+
+
+async def test_a_transport_without_srv_records_is_at_the_name_itself() -> None:
+    async def ask(name: str) -> SrvAnswer:
+        return SrvAnswer((Srv(1, 0, 5060, "192.0.2.1"),) if name.startswith("_sip._udp.") else (), 60)
+
+    assert await TrunkNames(ask, ALL_SERVICES).hosts("localhost") >= {"192.0.2.1", "127.0.0.1"}
 
 
 async def test_a_target_that_failed_is_tried_last_for_a_while() -> None:

@@ -46,7 +46,7 @@ async def told() -> list[tuple[str, int, RegistrationStatus, str]]:
 
 @pytest.fixture
 async def registrar(endpoint: Endpoint, told: list[tuple[str, int, RegistrationStatus, str]]) -> DirectRegistrar:
-    return DirectRegistrar(endpoint, "unit-node", lambda *what: told.append(what), max_lines=8)
+    return DirectRegistrar(endpoint, "unit-node", lambda *what: told.append(what), max_lines=8, transports={"udp"})
 
 
 async def test_new_lines_are_registered_once_and_old_ones_let_go(
@@ -153,7 +153,30 @@ async def test_a_line_over_tls_is_refused_in_words_where_only_udp_is_spoken(
 ) -> None:
     registrar.sync([replace(line("1"), trunk=TrunkOptions(transport="tls"))])
     assert endpoint.asked == []
-    assert told == [("1", 1, "error", "the line's transport is tls, and REGISTRAR=direct speaks udp only")]
+    assert told == [
+        ("1", 1, "error", "the line's transport is tls, which this node speaks with REGISTRAR=kamailio only")
+    ]
+
+
+async def test_a_line_over_tcp_is_refused_in_words_where_tcp_is_off(
+    endpoint: Endpoint, told: list[tuple[str, int, RegistrationStatus, str]]
+) -> None:
+    registrar = DirectRegistrar(endpoint, "unit-node", lambda *what: told.append(what), 8, {"udp", "tls"})
+    registrar.sync([replace(line(transport), trunk=TrunkOptions(transport=transport)) for transport in ("tcp", "tls")])
+    assert endpoint.asked == ["tls"]
+    why = "the line's transport is tcp, which this node speaks with SIP_TCP=on only"
+    assert told == [("tcp", 1, "error", why)]
+
+
+async def test_what_a_trunk_does_by_tls_says_nothing_of_its_lines_by_udp(
+    endpoint: Endpoint, told: list[tuple[str, int, RegistrationStatus, str]]
+) -> None:
+    registrar = DirectRegistrar(endpoint, "unit-node", lambda *what: told.append(what), 8, {"udp", "tls"})
+    registrar.sync([replace(line("1"), trunk=TrunkOptions(transport="tls")), line("2")])
+    registrar.answered(RegisterAnswer("1", 408))
+    registrar.answered(RegisterAnswer("2", 200, 60))
+    assert endpoint.asked == ["1", "2"]
+    assert "SIP_TLS_CA" in told[0][3]
 
 
 async def test_a_refused_account_is_tried_again_slowly(registrar: DirectRegistrar) -> None:

@@ -2,6 +2,7 @@
 
 import re
 
+from domain.trunks import Transport
 from edge_bridge.entrances.sip.gate.dialogs import destination_of
 from edge_bridge.entrances.sip.gate.message import Message, uri_of
 from edge_bridge.entrances.sip.gate.proxying import SOURCE
@@ -38,13 +39,13 @@ def sender_of(answer: Message) -> str:
     return host_of(answer.first(SOURCE))
 
 
-def sent_on_to(answer: Message) -> str:
-    """``host`` or ``host:port`` of the first Contact of a 3xx; "" when it leads nowhere that UDP gets to."""
+def sent_on_to(answer: Message, by: Transport) -> str:
+    """``host`` or ``host:port`` of the first Contact of a 3xx; "" when the line's own transport does not lead there."""
     contacts = answer.values("contact")
     uri = uri_of(contacts[0]) if contacts else ""
-    transport = _TRANSPORT.search(uri)
+    named = _TRANSPORT.search(uri)
     if not uri.lower().startswith("sip:") or not destination_of(uri)[0]:
         return ""
-    if transport is not None and transport[1].lower() != "udp":
+    if named is not None and named[1].lower() != by:
         return ""
     return uri.partition(":")[2].partition("?")[0].rpartition("@")[2].partition(";")[0]

@@ -6,18 +6,19 @@ what is wanted meanwhile is asked for when the last one has its answer. When to 
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from domain.trunks import Transport
 from edge_bridge.entrances.sip.gate.admission import ALLOW
 from edge_bridge.entrances.sip.gate.message import Message
-from edge_bridge.entrances.sip.gate.proxying import TARGET
 from edge_bridge.entrances.sip.registering import digests
 from edge_bridge.entrances.sip.registering.answers import granted_s, seconds_of, sender_of, sent_on_to
 from edge_bridge.entrances.sip.registering.digests import Challenge
 from edge_bridge.entrances.sip.registering.transactions import TIMER_F_S, Transactions
 from edge_bridge.entrances.sip.registering.trunks import Target, TrunkNames
+from edge_bridge.entrances.sip.registering.ways import Way
 from edge_bridge.entrances.sip.registering.windows import Window
 from edge_bridge.entrances.sip.signals import RegisterAnswer, Registration, host_of
 from process import logs
@@ -64,6 +65,7 @@ class _Errand:
     expires_s: int
     uri: str
     hop: str
+    transport: Transport
     tried: set[Target] = field(default_factory=set)
     target: Target | None = None
     nonces: dict[tuple[bool, str], int] = field(default_factory=dict)  # so many were answered
@@ -78,13 +80,23 @@ class _Errand:
 
 
 class RegisteringClient:
-    """``contact`` is the node's ``host:port`` as trunks reach it; ``answered`` is called on the event loop.
+    """``contacts`` are the node's ``host:port`` as trunks reach it, by transport; ``answered`` is called on the event
+    loop.
 
     At most ``at_once`` REGISTERs are under way to one address.
     """
 
-    def __init__(self, contact: str, gate_port: int, names: TrunkNames, answered: Answered, at_once: int) -> None:
-        self._contact = contact
+    def __init__(
+        self,
+        way: Way,
+        contacts: Mapping[Transport, str],
+        gate_port: int,
+        names: TrunkNames,
+        answered: Answered,
+        at_once: int,
+    ) -> None:
+        self._way = way
+        self._contacts = contacts
         self._names = names
         self._answered = answered
         self._at_once = at_once
@@ -157,7 +169,8 @@ class RegisteringClient:
 
     async def _tell(self, binding: _Binding) -> RegisterAnswer:
         line, wanted = binding.line, binding.wanted
-        errand = _Errand(binding.asked_s if wanted else 0, f"sip:{line.registrar}", line.next_hop)
+        uri = sip_uri(line.registrar, line.transport)
+        errand = _Errand(binding.asked_s if wanted else 0, uri, line.next_hop, line.transport)
         try:
             answer = await self._run_errand(binding, errand)
         except Exception:
@@ -219,7 +232,7 @@ class RegisteringClient:
 
     async def _choose(self, errand: _Errand) -> tuple[Target | None, bool]:
         """Where to ask, and whether no other is left. An errand stays with the target that it has begun with."""
-        targets = await self._names.targets(errand.hop)
+        targets = await self._way.targets(errand.hop, errand.transport)
         left = [target for target in targets if target not in errand.tried]
         if errand.nonces and errand.target in left:
             return errand.target, len(left) == 1
@@ -229,9 +242,9 @@ class RegisteringClient:
         """The target does not serve: False when there is no other."""
         assert errand.target is not None
         errand.tried.add(errand.target)
-        self._names.failed(errand.hop, errand.target, min(rest_s, LONGEST_REST_S))
+        self._way.failed(errand.hop, errand.target, min(rest_s, LONGEST_REST_S))
         errand.nonces.clear()
-        return not set(await self._names.targets(errand.hop)) <= errand.tried
+        return not set(await self._way.targets(errand.hop, errand.transport)) <= errand.tried
 
     def _challenged(self, binding: _Binding, errand: _Errand, response: Message) -> bool:
         """Whether there is something new to answer. A second challenge of one realm says that the password is wrong,
@@ -257,7 +270,7 @@ class RegisteringClient:
 
     async def _sent_on(self, line: Registration, errand: _Errand, response: Message) -> str:
         """Go where a 3xx says, once and within the trunk; "" when that is done, else why not, in words."""
-        to = sent_on_to(response)
+        to = sent_on_to(response, line.transport)
         said = f"the trunk sends the line's registration on ({response.status})"
         if not to:
             return f"{said} without saying where to, or to another transport"
@@ -265,7 +278,7 @@ class RegisteringClient:
             return f"{said} a second time, to {host_of(to)}"
         if not await self._is_of(line, to):
             return f"{said} to {host_of(to)}, which is not of its domain: if it is right, enter it as the line's domain"
-        errand.uri, errand.sent_on = f"sip:{to}", True
+        errand.uri, errand.sent_on = sip_uri(to, line.transport), True
         if not line.outbound_proxy:
             errand.hop = to
             errand.tried.clear()
@@ -285,11 +298,12 @@ class RegisteringClient:
         binding.sequence += 1
         user = quote(line.username, safe=USER_SAFE)
         identity = f"<sip:{user}@{host_of(line.registrar)}>"
-        contact = f"<sip:{line.line_id}@{self._contact}>"
+        contact = f"<{sip_uri(f'{line.line_id}@{self._contacts[line.transport]}', line.transport)}>"
+        route = f"<{sip_uri(line.outbound_proxy, line.transport)};lr>"
         headers = [
-            (TARGET, f"{target[0]}:{target[1]}"),
+            *self._way.headers(target),
             ("max-forwards", "70"),
-            *((("route", f"<sip:{line.outbound_proxy};lr>"),) if line.outbound_proxy else ()),
+            *((("route", route),) if line.outbound_proxy else ()),
             ("from", f"{identity};tag={binding.tag}"),
             ("to", identity),
             ("call-id", binding.call_id),
@@ -302,6 +316,11 @@ class RegisteringClient:
         username = line.auth_username or line.username
         headers += [one.answer("REGISTER", errand.uri, username, line.password) for one in binding.challenges.values()]
         return Message(headers, method="REGISTER", uri=errand.uri)
+
+
+def sip_uri(address: str, transport: Transport) -> str:
+    """UDP is what a URI says that says nothing."""
+    return f"sip:{address}" if transport == "udp" else f"sip:{address};transport={transport}"
 
 
 def _answer(binding: _Binding, errand: _Errand, response: Message, problem: str) -> RegisterAnswer:

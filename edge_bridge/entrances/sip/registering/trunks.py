@@ -1,7 +1,8 @@
 """Where a trunk's requests go (RFC 3263, without NAPTR), and which addresses are its own.
 
 ``host:port`` and addresses are taken as they are; a bare domain by its SRV records, in their order, else by its
-address at port 5060. What is known is kept for its TTL within bounds, and beyond that while DNS is away.
+address at port 5060. What is known is kept for its TTL within bounds, and beyond that while DNS is away. Of TCP and TLS
+only the addresses matter: requests by those leave through Kamailio, which finds its way itself.
 """
 
 import asyncio
@@ -18,7 +19,8 @@ from process import logs
 
 log = logs.get(__name__)
 
-SERVICE = "_sip._udp."
+UDP = "_sip._udp."
+ALL_SERVICES = (UDP, "_sip._tcp.", "_sips._tcp.")
 DEFAULT_PORT = 5060
 SHORTEST_S, LONGEST_S = 10.0, 300.0
 ADDRESS_S = 60.0  # the system's resolver tells no TTL
@@ -33,6 +35,8 @@ Target = tuple[str, int]
 
 AskSrv = Callable[[str], Awaitable[SrvAnswer]]
 
+_Found = tuple[tuple[Target, ...], frozenset[str], float]  # targets in order, all addresses, how long they hold
+
 
 @dataclass(slots=True)
 class _Known:
@@ -46,10 +50,12 @@ class _Known:
 
 
 class TrunkNames:
-    """``ask_srv`` gives a name's SRV records, or raises DnsError."""
+    """``ask_srv`` gives a name's SRV records, or raises DnsError. ``services`` are those that a trunk may call from,
+    the first the one of ``targets``."""
 
-    def __init__(self, ask_srv: AskSrv) -> None:
+    def __init__(self, ask_srv: AskSrv, services: tuple[str, ...] = (UDP,)) -> None:
         self._ask_srv = ask_srv
+        self._services = services
         self._known: dict[str, _Known] = {}
         self._at_once = asyncio.Semaphore(LOOK_UPS_AT_ONCE)  # the loop has a few threads for them
 
@@ -103,13 +109,18 @@ class TrunkNames:
             known.until = time.monotonic() + kept_s
             known.looking = None
 
-    async def _resolve(self, trunk: str) -> tuple[tuple[Target, ...], frozenset[str], float]:
-        """The targets in their order, all addresses, and how long they hold."""
+    async def _resolve(self, trunk: str) -> _Found:
         host, port = host_of(trunk).rstrip("."), port_of(trunk)
         if port or is_address(host):
             return _at_port(await self._addresses(host), port or DEFAULT_PORT, ADDRESS_S)
         # Together: a nameserver that knows nothing of SRV costs no caller of a plain name a second wait.
-        srv, addresses = await asyncio.gather(self._srv(SERVICE + host), self._addresses(host))
+        asked = asyncio.gather(*(self._srv(service + host) for service in self._services))
+        addresses, answers = await asyncio.gather(self._addresses(host), asked)
+        found = [await self._served(srv, addresses) for srv in answers]
+        return found[0][0], frozenset().union(*(one[1] for one in found)), min(one[2] for one in found)
+
+    async def _served(self, srv: SrvAnswer | None, addresses: tuple[str, ...]) -> _Found:
+        """Of one service; ``addresses`` are the name's own, for where it has no records."""
         if srv is None or not srv.records:
             return _at_port(addresses, DEFAULT_PORT, ADDRESS_S if srv is None else min(ADDRESS_S, srv.ttl_s))
         ordered = in_order(srv.records)[:MOST_TARGETS]
@@ -143,7 +154,7 @@ class TrunkNames:
         return tuple(dict.fromkeys(str(one[4][0]) for one in found))
 
 
-def _at_port(addresses: Collection[str], port: int, ttl_s: float) -> tuple[tuple[Target, ...], frozenset[str], float]:
+def _at_port(addresses: Collection[str], port: int, ttl_s: float) -> _Found:
     targets = tuple((address, port) for address in addresses if ":" not in address)
     return targets, frozenset(addresses), max(ttl_s, SHORTEST_S)
 

@@ -1,0 +1,51 @@
+"""How REGISTERs leave the node: by UDP to one address of the trunk's after the other, or through Kamailio, which speaks
+TCP and TLS as well, looks up names and tries a name's other targets itself.
+"""
+
+from typing import Protocol
+
+from domain.trunks import Transport
+from edge_bridge.entrances.sip.gate.proxying import TARGET
+from edge_bridge.entrances.sip.registering.trunks import Target, TrunkNames
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Way(Protocol):
+    async def targets(self, hop: str, transport: Transport) -> tuple[Target, ...]:
+        """Where to try, in turn; () when the name leads nowhere."""
+
+    def failed(self, hop: str, target: Target, rest_s: float) -> None:
+        """``target`` does not serve for so long."""
+
+    def headers(self, target: Target) -> Headers:
+        """What tells the gate where a request goes, beside its URI and Route."""
+
+
+class Straight:
+    """The gate sends to where it is told to."""
+
+    def __init__(self, names: TrunkNames) -> None:
+        self._names = names
+
+    async def targets(self, hop: str, transport: Transport) -> tuple[Target, ...]:
+        return await self._names.targets(hop)
+
+    def failed(self, hop: str, target: Target, rest_s: float) -> None:
+        self._names.failed(hop, target, rest_s)
+
+    def headers(self, target: Target) -> Headers:
+        return ((TARGET, f"{target[0]}:{target[1]}"),)
+
+
+class ThroughKamailio:
+    """A trunk is one target by each transport: whatever Kamailio answers, it has tried all addresses by then."""
+
+    async def targets(self, hop: str, transport: Transport) -> tuple[Target, ...]:
+        return ((f"{hop};transport={transport}", 0),)
+
+    def failed(self, hop: str, target: Target, rest_s: float) -> None:
+        return
+
+    def headers(self, target: Target) -> Headers:
+        return ()
