@@ -26,7 +26,7 @@ class _Lines:
     def __init__(self, node: RegisteringNode, domain: str, count: int) -> None:
         self._node = node
         self._count = count
-        self._registrar = DirectRegistrar(node.client, "bench", lambda *_: None, count, ("udp",))
+        self._registrar = DirectRegistrar(node.client, "bench", lambda *_: None, count, ["udp"])
         owner = Restaurant(
             id=str(uuid.uuid4()), name="Bench", language="en", currency="EUR", zone="Europe/Paris", pickup=True
         )
