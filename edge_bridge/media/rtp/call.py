@@ -75,9 +75,10 @@ class CallMedia:
         events: MediaEvents,
         *,
         hears_on_hold: bool = False,
+        stream: RtpStream | None = None,
     ) -> None:
         self.ice = IceLite.fresh()
-        self.stream: RtpStream | None = RtpStream(
+        self.stream: RtpStream | None = stream or RtpStream(
             pair, sound, events.pressed, node.peers, node.nat_networks, hears_on_hold=hears_on_hold
         )
         self._node = node
@@ -90,17 +91,18 @@ class CallMedia:
     @classmethod
     def resume(cls, node: RtpNode, pair: PortPair, state: MediaState, sound: Sound, events: MediaEvents) -> "CallMedia":
         """Go on in the stream of a process that is gone, on its sockets: 50 packets a second were sent since."""
-        media = cls(node, pair, state.sip_host, sound, events)
         _drain(pair)
         frames = max(int((time.monotonic() - state.at) / FRAME_S), 0) + JUMP_FRAMES
+        sequence = state.stream.sequence + frames
         now = msgspec.structs.replace(
             state.stream,
-            sequence=(state.stream.sequence + frames) & 0xFFFF,
+            sequence=sequence & 0xFFFF,
+            rollovers=state.stream.rollovers + (sequence >> 16),
             timestamp=(state.stream.timestamp + frames * FRAME_SAMPLES) & 0xFFFFFFFF,
         )
-        media.stream = RtpStream.resume(now, pair, sound, events.pressed, node.peers, node.nat_networks)
-        node.pacer.add(media.stream)
-        return media
+        stream = RtpStream.resume(now, pair, sound, events.pressed, node.peers, node.nat_networks)
+        node.pacer.add(stream)
+        return cls(node, pair, state.sip_host, sound, events, stream=stream)
 
     def agree(self, agreement: sdp.Agreement) -> None:
         """From now on so."""
