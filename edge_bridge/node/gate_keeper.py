@@ -26,6 +26,7 @@ FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 5.0
 HEALTHY_AFTER_S = 10.0
 LEAVE_WITHIN_S = 3.0
+LAST_MESSAGES_WITHIN_S = 1.0
 
 
 class GateKeeper:
@@ -136,9 +137,13 @@ class GateKeeper:
             known = (*self._workers.values(), *self._lines.values(), *self._dialogs.values())
             for message in (*known, ipc.Begin(), *((ipc.Leave(),) if self._leaving.is_set() else ())):
                 self._waiting.put_nowait(message)
-            talking = [asyncio.create_task(job(ours)) for job in (self._write, self._read)]
+            writing, reading = talking = [asyncio.create_task(job(ours)) for job in (self._write, self._read)]
             try:
-                return await gate.wait()
+                status = await gate.wait()
+                writing.cancel()
+                # What it said last is still to be read, such as a dialog that it has just answered.
+                await asyncio.wait([reading], timeout=LAST_MESSAGES_WITHIN_S)
+                return status
             finally:
                 self._waiting = None
                 if gate.returncode is None:
