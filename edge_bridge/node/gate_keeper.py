@@ -27,6 +27,7 @@ FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 5.0
 HEALTHY_AFTER_S = 10.0
 LEAVE_WITHIN_S = 3.0
+LAST_MESSAGES_WITHIN_S = 1.0
 
 
 class GateKeeper:
@@ -171,10 +172,14 @@ class GateKeeper:
             for message in (*known, ipc.Begin(), *((ipc.Leave(),) if self._leaving.is_set() else ())):
                 self._waiting.put_nowait(message)
             self._silence = Silence()
-            talking = [asyncio.create_task(job(ours)) for job in (self._write, self._read)]
-            talking.append(asyncio.create_task(self._silence.watch("gate", gate.kill)))
+            writing, reading = (asyncio.create_task(job(ours)) for job in (self._write, self._read))
+            talking = [writing, reading, asyncio.create_task(self._silence.watch("gate", gate.kill))]
             try:
-                return await gate.wait()
+                status = await gate.wait()
+                writing.cancel()
+                # What it said last is still to be read, such as a dialog that it has just answered.
+                await asyncio.wait([reading], timeout=LAST_MESSAGES_WITHIN_S)
+                return status
             finally:
                 self._waiting = None
                 if gate.returncode is None:
