@@ -21,8 +21,8 @@ from edge_bridge.entrances.sessions import Phone, TwilioLine
 from edge_bridge.entrances.sip.endpoint import SipEndpoint
 from edge_bridge.entrances.sip.numbers import NOT_FOUND
 from edge_bridge.entrances.sip.phone import SipPhone
-from edge_bridge.entrances.sip.signals import Handle, Invite, Refusal, RegisterAnswer
-from edge_bridge.lines.directory import UNAVAILABLE, Directory, LineEntry
+from edge_bridge.entrances.sip.signals import UNAVAILABLE, Handle, Invite, Refusal, RegisterAnswer
+from edge_bridge.lines.directory import Directory, LineEntry
 from edge_bridge.media.audio import CallAudio, Sound
 from edge_bridge.media.rtp.call import CallMedia, MediaEvents, RtpNode
 from eventing.catalogue import Codec, MissedReason

@@ -13,8 +13,6 @@ from edge_bridge.lines.greetings import GreetingClip
 from edge_bridge.settings import Network
 from stores.lines import Provider
 
-UNAVAILABLE = 503
-
 
 @dataclass(frozen=True, slots=True)
 class LineEntry:

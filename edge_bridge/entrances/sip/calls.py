@@ -9,13 +9,12 @@ from typing import Any
 
 import pjsua2 as pj  # type: ignore[import-untyped]
 
-from edge_bridge.entrances.sip.signals import Handle, MediaSide, Refusal, SipEvents, host_of, port_of
+from edge_bridge.entrances.sip.signals import UNAVAILABLE, Handle, MediaSide, Refusal, SipEvents, host_of, port_of
 from process import logs
 
 log = logs.get(__name__)
 
 DECLINE = 603
-UNAVAILABLE = 503
 
 
 class SipCall(pj.Call):  # type: ignore[misc]

@@ -12,6 +12,8 @@ MAX_CALLS = 4  # PJSUA_MAX_CALLS: the fifth INVITE gets 486 from pjsip itself
 MAX_ACCOUNTS = 8  # PJSUA_MAX_ACC: the ninth account aborts the process
 MAX_LINES = MAX_ACCOUNTS
 
+UNAVAILABLE = 503  # a status for now: a trunk calls another node, or again
+
 _ADDRESS = re.compile(r"<([^>]+)>")
 _LONG_NAMES = {"f": "from", "t": "to", "i": "call-id", "m": "contact"}  # RFC 3261, 7.3.3
 _USER = re.compile(r"^(?:sips?:(?P<sip>[^@?]+)@|tel:(?P<tel>[^?]+)$)", re.IGNORECASE)

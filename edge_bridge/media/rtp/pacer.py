@@ -8,11 +8,11 @@ import asyncio
 import time
 from typing import Protocol
 
+from edge_bridge.media.audio import FRAME_S
 from process import logs
 
 log = logs.get(__name__)
 
-FRAME_S = 0.02
 CATCH_UP_FRAMES = 3
 
 
