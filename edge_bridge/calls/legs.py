@@ -9,8 +9,8 @@ from collections import deque
 from typing import Protocol
 
 from edge_bridge.entrances.sip import link
-from edge_bridge.entrances.sip.signals import Dial, Handle, Terms, host_of
-from edge_bridge.lines.directory import UNAVAILABLE, LineEntry
+from edge_bridge.entrances.sip.signals import UNAVAILABLE, Dial, Handle, Terms, host_of
+from edge_bridge.lines.directory import LineEntry
 from edge_bridge.media.audio import CallAudio, split
 from edge_bridge.media.rtp.call import CallMedia, MediaEvents, RtpNode
 from edge_bridge.media.rtp.ports import PortPair

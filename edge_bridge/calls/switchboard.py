@@ -24,8 +24,8 @@ from edge_bridge.entrances.sip import link
 from edge_bridge.entrances.sip.numbers import NOT_FOUND
 from edge_bridge.entrances.sip.phone import SipPhone
 from edge_bridge.entrances.sip.signallers import Signallers
-from edge_bridge.entrances.sip.signals import Handle, Invite, Refusal, Terms
-from edge_bridge.lines.directory import UNAVAILABLE, Directory, LineEntry
+from edge_bridge.entrances.sip.signals import UNAVAILABLE, Handle, Invite, Refusal, Terms
+from edge_bridge.lines.directory import Directory, LineEntry
 from edge_bridge.media.audio import CallAudio, Sound
 from edge_bridge.media.rtp.call import CallMedia, MediaEvents, MediaState, RtpNode
 from edge_bridge.media.rtp.ports import PortPair

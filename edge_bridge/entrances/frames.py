@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from edge_bridge.media.audio import FRAME_BYTES, SILENCE, Sound
+from edge_bridge.media.audio import FRAME_BYTES, FRAME_S, SILENCE, Sound
 
-FRAME_S = 0.02
 # A stream over TCP comes in bursts. Silence is put in its place only after this much nothing, so that the recording
 # and the session keep the time of the clock.
 FILL_AFTER_FRAMES = 5

@@ -14,8 +14,6 @@ from edge_bridge.lines.greetings import GreetingClip
 from edge_bridge.settings import Network
 from stores.lines import LineTransfers, Provider
 
-UNAVAILABLE = 503
-
 
 @dataclass(frozen=True, slots=True)
 class LineEntry:

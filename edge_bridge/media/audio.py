@@ -10,6 +10,7 @@ from typing import Protocol
 from edge_bridge.media.recordings import Recording
 
 FRAME_MS = 20
+FRAME_S = FRAME_MS / 1000
 FRAME_BYTES = 160  # 8 bytes a millisecond
 SILENCE = b"\xff" * FRAME_BYTES
 EARLY_FRAMES = 15_000 // FRAME_MS

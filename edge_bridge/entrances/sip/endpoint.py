@@ -19,6 +19,7 @@ from edge_bridge.entrances.sip.calls import CallOwner, SipCall
 from edge_bridge.entrances.sip.signals import (
     LOOPBACK,
     MAX_CALLS,
+    UNAVAILABLE,
     Dial,
     Handle,
     Invite,
@@ -35,7 +36,6 @@ log = logs.get(__name__)
 POLL_MS = 100
 TIDY_EVERY_S = 5.0
 HELD_AT_MOST_S = 12.0  # an INVITE: longer than a session takes to start and to read its lines
-UNAVAILABLE = 503
 PRIORITIES = {"PCMU/8000/1": 255, "PCMA/8000/1": 254}  # every other codec gets 0: never offered, never taken
 
 

@@ -14,6 +14,8 @@ from eventing.catalogue import Attestation
 # Compiled into the public pjsua2 wheel (PJSUA_MAX_CALLS): the fifth INVITE gets 486 from pjsip itself.
 MAX_CALLS = 4
 
+UNAVAILABLE = 503  # a status for now: a trunk calls another node, or again
+
 _ADDRESS = re.compile(r"<([^>]+)>")
 _LONG_NAMES = {"f": "from", "t": "to", "i": "call-id", "m": "contact"}  # RFC 3261, 7.3.3
 _USER = re.compile(r"^(?:sips?:(?P<sip>[^@?]+)@|tel:(?P<tel>[^?]+)$)", re.IGNORECASE)

@@ -15,7 +15,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from edge_bridge.entrances.frames import FrameClock
 from edge_bridge.entrances.sessions import Sessions, TwilioLine
 from edge_bridge.entrances.sip.signals import plain_number
-from edge_bridge.media.audio import FRAME_BYTES, Sound
+from edge_bridge.media.audio import SILENCE, Sound
 from process import logs
 from protocols import media
 
@@ -24,7 +24,7 @@ log = logs.get(__name__)
 START_WITHIN_S = 5.0
 SILENT_AT_MOST_S = 15.0  # Twilio sends the caller's silence too
 # What is sent ahead of a sentence: Twilio plays as it comes, and the way there is the Internet.
-PREROLL = b"\xff" * (3 * FRAME_BYTES)
+PREROLL = 3 * SILENCE
 QUEUED_MESSAGES = 100  # 2 s of audio that Twilio does not take; newer audio is dropped then
 STALLED_AT_MOST_S = 5.0  # Twilio takes nothing more
 PLAYED_WITHIN_S = 2.0  # from the last frame to its mark

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import msgspec
 
 from domain.traces import AudioFigures
-from edge_bridge.media.audio import Sound
+from edge_bridge.media.audio import FRAME_S, Sound
 from edge_bridge.media.rtp import sdp
 from edge_bridge.media.rtp.ice import IceLite
 from edge_bridge.media.rtp.pacer import Pacer
 from edge_bridge.media.rtp.packets import MAX_PACKET_BYTES
 from edge_bridge.media.rtp.ports import PortPair, PortRange
 from edge_bridge.media.rtp.quality import figures_of
-from edge_bridge.media.rtp.stream import FRAME_S, FRAME_SAMPLES, RtpStream, StreamState
+from edge_bridge.media.rtp.stream import FRAME_SAMPLES, RtpStream, StreamState
 from edge_bridge.settings import Network
 from process import logs
 

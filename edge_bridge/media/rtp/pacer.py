@@ -9,12 +9,12 @@ import os
 import time
 from typing import Protocol
 
+from edge_bridge.media.audio import FRAME_S
 from edge_bridge.media.rtp import timers
 from process import logs
 
 log = logs.get(__name__)
 
-FRAME_S = 0.02
 CATCH_UP_FRAMES = 3
 
 

@@ -5,8 +5,9 @@ its jitter and the round trip. It is an estimate: echo, noise and level are not 
 """
 
 from domain.traces import AudioFigures
+from edge_bridge.media.audio import FRAME_S
 from edge_bridge.media.rtp.jitter import LEAST_WAIT_S, MOST_WAIT_S
-from edge_bridge.media.rtp.stream import FRAME_S, RtpStream
+from edge_bridge.media.rtp.stream import RtpStream
 
 BEST_R = 93.2
 ROBUSTNESS = 25.1  # Bpl of G.711 with packet loss concealment; Ie is 0 (G.113, Appendix I)

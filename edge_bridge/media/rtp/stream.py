@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from edge_bridge.media.audio import SILENCE, Sound
+from edge_bridge.media.audio import FRAME_BYTES, FRAME_S, SILENCE, Sound
 from edge_bridge.media.rtp import dtmf, ice, packets, rtcp
 from edge_bridge.media.rtp.arrivals import Arrivals
 from edge_bridge.media.rtp.jitter import ReorderBuffer
@@ -26,8 +26,7 @@ from edge_bridge.media.rtp.sources import Address, SourceRule, is_behind_nat
 from edge_bridge.media.rtp.srtp import Index, Keys, Protection
 from edge_bridge.settings import Network
 
-FRAME_S = 0.02
-FRAME_SAMPLES = 160
+FRAME_SAMPLES = FRAME_BYTES  # G.711: a byte is a sample
 SAMPLES_PER_S = 8000
 FILL_AFTER_S = 0.08  # later than any gap is waited for
 MOST_AHEAD_S = 2.0  # of real time: a burst after the network stood still; more is a flood

@@ -13,7 +13,7 @@ from stores import migrate as migrations
 from stores import orders, partitions, restaurants, users
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.migrate import Migration, MigrationError, migrate, shipped_migrations
-from stores.postgres import NO_RESTAURANT, Postgres, PostgresUnavailableError, connect
+from stores.postgres import NO_RESTAURANT, Connection, Postgres, PostgresUnavailableError, connect
 from tests.integration.stores.samples import Tenant, make_order, seed_both
 
 pytestmark = pytest.mark.integration
@@ -154,20 +154,27 @@ async def test_an_owner_who_is_no_superuser_can_migrate_and_is_bound_by_row_leve
     await owner.close()
 
 
+def shipped_before(name: str) -> tuple[Migration, ...]:
+    return tuple(one for one in shipped_migrations() if one.name < name)
+
+
+async def migrated_by_owner(server: EmbeddedPostgres, *, before: str) -> Connection:
+    """The platform role at a database that its owner, who is no superuser, has migrated so far."""
+    await make_owner(server)
+    await migrate(
+        server.url("owner"),
+        app_password=server.password("alloresto_app"),
+        platform_password=server.password("alloresto_platform"),
+        migrations=shipped_before(before),
+    )
+    return await connect(server.url("alloresto_platform"))
+
+
 async def test_what_was_there_gets_the_country_of_its_zone_and_one_vat_rate_for_both(
     own_server: EmbeddedPostgres,
 ) -> None:
     """By an owner who is no superuser: one is not bound by row-level security, and would see nothing of this."""
-    await make_owner(own_server)
-    passwords = {role: own_server.password(f"alloresto_{role}") for role in ("app", "platform")}
-    before = tuple(one for one in shipped_migrations() if one.name < "0010")
-    await migrate(
-        own_server.url("owner"),
-        app_password=passwords["app"],
-        platform_password=passwords["platform"],
-        migrations=before,
-    )
-    platform = await connect(own_server.url("alloresto_platform"))
+    platform = await migrated_by_owner(own_server, before="0010")
     for zone in ("Europe/Paris", "Europe/Dublin", "Indian/Reunion", "America/Lima"):
         restaurant_id = await platform.fetchval(
             "insert into restaurant (name, language, currency, zone) values ($1, 'fr', 'EUR', $1) returning id", zone
@@ -203,7 +210,7 @@ async def test_only_a_country_that_was_guessed_is_taken_back_and_the_operator_is
 ) -> None:
     insert = "insert into restaurant (name, language, currency, zone) values ($1, 'fr', 'EUR', $1) returning id"
     for until, zone in (("0010", "America/Lima"), ("0014", "Etc/UTC")):
-        await migrate(blank.url, migrations=tuple(one for one in shipped_migrations() if one.name < until))
+        await migrate(blank.url, migrations=shipped_before(until))
         connection = await connect(blank.url)
         restaurant_id = await connection.fetchval(insert, zone)
         if until == "0014":
@@ -227,16 +234,7 @@ async def test_numbers_of_before_get_their_one_form_and_two_spellings_of_one_are
     own_server: EmbeddedPostgres, caplog: pytest.LogCaptureFixture
 ) -> None:
     """By an owner who is no superuser, as above."""
-    await make_owner(own_server)
-    passwords = {role: own_server.password(f"alloresto_{role}") for role in ("app", "platform")}
-    before = tuple(one for one in shipped_migrations() if one.name < "0016")
-    await migrate(
-        own_server.url("owner"),
-        app_password=passwords["app"],
-        platform_password=passwords["platform"],
-        migrations=before,
-    )
-    platform = await connect(own_server.url("alloresto_platform"))
+    platform = await migrated_by_owner(own_server, before="0016")
     written: dict[str, tuple[str, str]] = {}
     for country, *numbers in (
         ("FR", "+33465710042", "0033465710042", "0465710043", "33465710044", "04.65.71.00.45", "200", "pizzeria"),
