@@ -7,20 +7,10 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from process import logs
-from web import (
-    accounts,
-    calls,
-    context,
-    language,
-    login,
-    menu,
-    metrics,
-    orders,
-    overview,
-    probes,
-    tenancy,
-)
+from web import access, context, language, metrics, probes
 from web.database import UnavailableError
+from web.identity import accounts, login
+from web.place import calls, menu, orders, overview, tenancy
 from web.security import SessionInterface, secure
 from web.settings import WebSettings, from_environment
 from web.words import _
@@ -65,6 +55,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
     app.after_request(secure)
     for area in (probes, language, login, overview, orders, calls, menu):
         app.register_blueprint(area.blueprint)
+    access.check(app)
     _refuse_clearly(app)
     return app
 

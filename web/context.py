@@ -6,8 +6,8 @@ from flask import Flask, current_app
 
 from stores.ciphers import PiiCipher
 from web.database import Database
+from web.live.streams import Streams
 from web.settings import WebSettings
-from web.streams import Streams
 
 _SETTINGS, _PII = "alloresto.settings", "alloresto.pii"
 _DATABASE, _STREAMS = "alloresto.database", "alloresto.streams"

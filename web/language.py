@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import Babel  # type: ignore[import-untyped]
 
 from web import formats
+from web.access import anyone
 from web.words import _, plural
 
 LANGUAGES = ("fr", "en")
@@ -46,6 +47,7 @@ def local_path(target: str) -> str:
 
 
 @blueprint.post("/language")
+@anyone
 def choose() -> ResponseReturnValue:
     response = redirect(local_path(request.form.get("next", "/")), 303)
     if request.form.get("language") in LANGUAGES:

@@ -5,17 +5,20 @@ from flask.typing import ResponseReturnValue
 
 from stores.postgres import NO_RESTAURANT, Connection
 from web import context, metrics
+from web.access import anyone
 from web.database import UnavailableError
 
 blueprint = Blueprint("probes", __name__)
 
 
 @blueprint.get("/health")
+@anyone
 def live() -> ResponseReturnValue:
     return jsonify(status="live", service="web")
 
 
 @blueprint.get("/health/ready")
+@anyone
 def ready() -> ResponseReturnValue:
     missing: dict[str, str] = {}
     database = context.database()
@@ -36,5 +39,6 @@ def ready() -> ResponseReturnValue:
 
 
 @blueprint.get("/metrics")
+@anyone
 def scrape() -> Response:
     return metrics.render()

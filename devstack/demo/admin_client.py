@@ -41,7 +41,7 @@ class AdminClient:
 
     async def set_price(self, restaurant_id: str, size_id: str, price_cents: int) -> None:
         """Save a price as the menu page's form does. Raises AdminError."""
-        menu_page = f"/r/{restaurant_id}/menu"
+        menu_page = f"/place/{restaurant_id}/menu"
         form = {"price": f"{price_cents / 100:.2f}", "csrf_token": await self._token(menu_page)}
         async with self._session.post(f"{menu_page}/sizes/{size_id}/price", data=form) as answer:
             if answer.status >= 400:

@@ -59,7 +59,7 @@ class Visitor:
         self.page.fill("[name=email]", email)
         self.page.fill("[name=password]", PASSWORD)
         self.page.click(".login form:not(.languages) button")
-        self.page.wait_for_url("**/r/**")
+        self.page.wait_for_url("**/place/**")
 
 
 @pytest.fixture

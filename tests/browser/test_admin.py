@@ -48,7 +48,7 @@ def test_a_wrong_password_is_said_in_place(visitor: Visitor) -> None:
 @pytest.mark.usefixtures("within_one_day")
 def test_an_order_appears_without_a_reload(visitor: Visitor, admin: Admin) -> None:
     visitor.log_in()
-    visitor.open(f"/r/{admin.pizza.id}/orders")
+    visitor.open(f"/place/{admin.pizza.id}/orders")
     page = visitor.page
     expect(page.locator("[data-live=on]")).to_have_text("Live")
     page.evaluate("window.sameDocument = true")
@@ -65,7 +65,7 @@ def test_an_order_appears_without_a_reload(visitor: Visitor, admin: Admin) -> No
 
 def test_the_overview_follows_a_call_live(visitor: Visitor, admin: Admin) -> None:
     visitor.log_in()
-    visitor.open(f"/r/{admin.pizza.id}/")
+    visitor.open(f"/place/{admin.pizza.id}/")
     page = visitor.page
     expect(page.locator("[data-live=on]")).to_be_visible()
     now = datetime.now(UTC)
@@ -84,7 +84,7 @@ def test_an_overview_opened_in_mid_call_shows_the_call_at_once_and_follows_it(vi
     ring(admin, "call-1")
     publish(admin, CallChanged(call_id="call-1", state="joined", at=datetime.now(UTC)))
     visitor.log_in()
-    visitor.open(f"/r/{admin.pizza.id}/")
+    visitor.open(f"/place/{admin.pizza.id}/")
     page = visitor.page
 
     expect(page.locator("#active-call-1")).to_contain_text("In conversation")
@@ -100,7 +100,7 @@ def test_an_overview_opened_in_mid_call_shows_the_call_at_once_and_follows_it(vi
 
 def test_a_price_is_edited_in_place(visitor: Visitor, admin: Admin) -> None:
     visitor.log_in()
-    visitor.open(f"/r/{admin.pizza.id}/menu")
+    visitor.open(f"/place/{admin.pizza.id}/menu")
     page = visitor.page
     field = page.get_by_label("Price of Margherita Large")
     form = page.locator("form.price", has=field)
@@ -120,7 +120,7 @@ def test_a_price_is_edited_in_place(visitor: Visitor, admin: Admin) -> None:
 
 def test_an_item_is_taken_off_and_put_back(visitor: Visitor, admin: Admin) -> None:
     visitor.log_in()
-    visitor.open(f"/r/{admin.pizza.id}/menu")
+    visitor.open(f"/place/{admin.pizza.id}/menu")
     toggle = visitor.page.get_by_role("switch", name="Tiramisu can be ordered")
 
     toggle.click()
@@ -134,7 +134,7 @@ def test_an_item_is_taken_off_and_put_back(visitor: Visitor, admin: Admin) -> No
 
 def test_the_language_is_switched_and_stays(visitor: Visitor, admin: Admin) -> None:
     visitor.log_in()
-    visitor.open(f"/r/{admin.pizza.id}/orders")
+    visitor.open(f"/place/{admin.pizza.id}/orders")
     page = visitor.page
 
     page.get_by_role("button", name="Français").click()
@@ -153,7 +153,7 @@ def test_a_call_leads_to_its_order_and_back(visitor: Visitor, admin: Admin) -> N
     stored = take_order(admin, order, tell=False)
     log_call(admin, order.call_id, order_id=stored.id)
     visitor.log_in()
-    visitor.open(f"/r/{admin.pizza.id}/calls")
+    visitor.open(f"/place/{admin.pizza.id}/calls")
     page = visitor.page
 
     page.locator(".row a").first.click()
@@ -173,6 +173,6 @@ def test_a_phone_in_the_kitchen_never_scrolls_sideways(visitor: Visitor, admin: 
     visitor.log_in()
 
     for path in ("", "orders", "calls", "menu"):
-        visitor.open(f"/r/{admin.pizza.id}/{path}")
+        visitor.open(f"/place/{admin.pizza.id}/{path}")
         width = visitor.page.evaluate("document.documentElement.scrollWidth")
         assert width <= 360, f"/{path} is {width} px wide"

@@ -107,7 +107,7 @@ def test_every_page_is_legible_on_a_phone_and_on_a_tablet(
         ring(admin, "joined")
         publish(admin, CallChanged(call_id="joined", state="joined", at=datetime.now(UTC)))
         for path in full_pages:
-            visitor.open(f"/r/{admin.pizza.id}/{path}")
+            visitor.open(f"/place/{admin.pizza.id}/{path}")
             found[width, path] = visitor.page.evaluate(FAINT) + visitor.page.evaluate(ASTRAY)
     context.close()
 

@@ -24,7 +24,7 @@ from tests.integration.web.admin import (
     ring,
     take_order,
 )
-from web import orders
+from web.place import orders
 
 pytestmark = pytest.mark.integration
 
@@ -40,7 +40,7 @@ def test_an_overview_opened_in_mid_call_shows_the_call_with_its_number_and_state
     publish(admin, CallChanged(call_id="call-1", state="joined", at=datetime.now(UTC)))
     client = log_in(COOK)
 
-    page = client.get(f"/r/{admin.pizza.id}/").text
+    page = client.get(f"/place/{admin.pizza.id}/").text
 
     assert 'id="active-call-1"' in page
     assert "In conversation" in page
@@ -51,7 +51,7 @@ def test_an_overview_opened_in_mid_call_shows_the_call_with_its_number_and_state
 def test_a_call_is_not_shown_to_another_restaurant(admin: Admin, log_in: LogIn) -> None:
     ring(admin, "call-1")
 
-    page = log_in(OWNER).get(f"/r/{admin.margot.id}/").text
+    page = log_in(OWNER).get(f"/place/{admin.margot.id}/").text
 
     assert "Nobody is on the phone." in page
 
@@ -59,19 +59,19 @@ def test_a_call_is_not_shown_to_another_restaurant(admin: Admin, log_in: LogIn) 
 def test_a_call_whose_lease_ran_out_is_not_on_the_phone(admin: Admin, log_in: LogIn) -> None:
     ring(admin, "call-1", seconds_ago=LEASE_S + 1)
 
-    assert "Nobody is on the phone." in log_in(OWNER).get(f"/r/{admin.pizza.id}/").text
+    assert "Nobody is on the phone." in log_in(OWNER).get(f"/place/{admin.pizza.id}/").text
 
 
 def test_a_live_call_with_a_damaged_number_is_shown_without_it(admin: Admin, log_in: LogIn) -> None:
     ring(admin, "withheld", caller="")
     client = log_in(OWNER)
-    withheld = client.get(f"/r/{admin.pizza.id}/").text
+    withheld = client.get(f"/place/{admin.pizza.id}/").text
     client.application.extensions["alloresto.pii"] = type(client.application.extensions["alloresto.pii"])(
         "A" * 43 + "="
     )
     ring(admin, "call-1")
 
-    page = client.get(f"/r/{admin.pizza.id}/").text
+    page = client.get(f"/place/{admin.pizza.id}/").text
 
     assert "Number withheld" in withheld
     assert 'id="active-call-1"' in page
@@ -84,7 +84,7 @@ def test_without_redis_the_overview_is_there_and_says_that_live_calls_are_unknow
     database.close()
     database._settings = admin.settings(redis_url="redis://127.0.0.1:1")
 
-    page = client.get(f"/r/{admin.pizza.id}/")
+    page = client.get(f"/place/{admin.pizza.id}/")
 
     assert page.status_code == 200
     assert "Live calls are unknown at the moment." in page.text
@@ -98,10 +98,10 @@ def test_an_unconfirmed_cart_says_what_whom_and_why_apart_from_the_tickets(admin
     call_id = leave_cart(admin, name="Sinéad & Co")
     client = log_in(COOK)
 
-    board = client.get(f"/r/{admin.pizza.id}/orders").text
-    call = client.get(f"/r/{admin.pizza.id}/calls/{call_id}").text
+    board = client.get(f"/place/{admin.pizza.id}/orders").text
+    call = client.get(f"/place/{admin.pizza.id}/calls/{call_id}").text
     client.set_cookie("alloresto_language", "fr")
-    french = client.get(f"/r/{admin.pizza.id}/orders").text
+    french = client.get(f"/place/{admin.pizza.id}/orders").text
 
     for page in (board, call):
         section = _section(page)
@@ -127,7 +127,7 @@ def test_an_unconfirmed_cart_says_what_whom_and_why_apart_from_the_tickets(admin
 def test_the_reason_is_given_in_words(admin: Admin, log_in: LogIn, reason: LeftBecause, words: str) -> None:
     leave_cart(admin, reason=reason, caller="")
 
-    section = _section(log_in(OWNER).get(f"/r/{admin.pizza.id}/orders").text)
+    section = _section(log_in(OWNER).get(f"/place/{admin.pizza.id}/orders").text)
 
     assert words in section
     assert "Number withheld" in section
@@ -140,17 +140,17 @@ def test_the_board_shows_the_carts_of_a_day_the_newest_first(admin: Admin, log_i
     leave_cart(admin, name="Later", minutes_ago=2)
     client = log_in(OWNER)
 
-    section = _section(client.get(f"/r/{admin.pizza.id}/orders").text)
+    section = _section(client.get(f"/place/{admin.pizza.id}/orders").text)
 
     assert section.index("Later") < section.index("Earlier")
     assert "Older" not in section
-    assert "Older" in _section(client.get(f"/r/{admin.pizza.id}/calls/{old}").text)
+    assert "Older" in _section(client.get(f"/place/{admin.pizza.id}/calls/{old}").text)
 
 
 def test_a_restaurant_sees_no_carts_of_others(admin: Admin, log_in: LogIn) -> None:
     leave_cart(admin)
 
-    assert "call back" not in log_in(OWNER).get(f"/r/{admin.margot.id}/orders").text
+    assert "call back" not in log_in(OWNER).get(f"/place/{admin.margot.id}/orders").text
 
 
 @pytest.mark.usefixtures("within_one_day")
@@ -161,7 +161,7 @@ def test_a_damaged_ciphertext_is_called_unreadable_and_every_page_stays_whole(ad
     execute(admin, 'update "order" set customer_name_encrypted = $1, address_encrypted = $1', DAMAGED)
     execute(admin, "update call_log set caller_encrypted = $1", DAMAGED)
     execute(admin, "update call_log set unconfirmed_encrypted = $1 where id = $2", DAMAGED, cart_call)
-    client, base = log_in(OWNER), f"/r/{admin.pizza.id}"
+    client, base = log_in(OWNER), f"/place/{admin.pizza.id}"
 
     pages = {
         path: client.get(f"{base}{path}")
@@ -188,10 +188,10 @@ def test_calls_that_go_on_or_were_lost_are_named_and_a_missed_caller_can_be_call
     )
     client = log_in(OWNER)
 
-    listed = client.get(f"/r/{admin.pizza.id}/calls").text
-    lost = client.get(f"/r/{admin.pizza.id}/calls/lost").text
+    listed = client.get(f"/place/{admin.pizza.id}/calls").text
+    lost = client.get(f"/place/{admin.pizza.id}/calls/lost").text
     client.set_cookie("alloresto_language", "fr")
-    french = client.get(f"/r/{admin.pizza.id}/calls").text
+    french = client.get(f"/place/{admin.pizza.id}/calls").text
 
     assert ">In progress<" in listed
     assert ">Lost<" in listed
@@ -216,7 +216,7 @@ def test_every_order_of_a_busy_day_is_on_a_page(admin: Admin, log_in: LogIn) -> 
     )
     client = log_in(OWNER)
 
-    numbers = _walk(client, f"/r/{admin.pizza.id}/orders", r"Order (\d+)[\"<]")
+    numbers = _walk(client, f"/place/{admin.pizza.id}/orders", r"Order (\d+)[\"<]")
 
     assert sorted(numbers) == list(range(1, many + 1))
 
@@ -226,13 +226,13 @@ def test_every_call_is_on_a_page_even_of_one_moment(admin: Admin, log_in: LogIn)
     log_ended(admin, *(_record(admin, f"c{number}", begun, outcome="answered") for number in range(150)))
     client = log_in(OWNER)
 
-    numbers = _walk(client, f"/r/{admin.pizza.id}/calls", r'id="call-c(\d+)"')
+    numbers = _walk(client, f"/place/{admin.pizza.id}/calls", r'id="call-c(\d+)"')
 
     assert sorted(numbers) == list(range(150))
 
 
 def test_a_crafted_page_of_calls_is_refused(admin: Admin, log_in: LogIn) -> None:
-    client, path = log_in(OWNER), f"/r/{admin.pizza.id}/calls"
+    client, path = log_in(OWNER), f"/place/{admin.pizza.id}/calls"
 
     for query in ({"before": "yesterday"}, {"before": "2026-11-21T18:30:00+00:00", "id": "a\0b"}):
         assert client.get(path, query_string=query).status_code == 400

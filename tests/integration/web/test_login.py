@@ -33,7 +33,7 @@ def test_an_owner_logs_in_and_sees_both_restaurants(log_in: LogIn) -> None:
 
 
 def test_a_visitor_is_sent_to_the_login_and_back(client: FlaskClient, admin: Admin) -> None:
-    wanted = f"/r/{admin.pizza.id}/orders"
+    wanted = f"/place/{admin.pizza.id}/orders"
     sent = client.get(wanted)
     token = csrf_token(client.get(sent.location).text)
     back = client.post(sent.location, data={"email": OWNER, "password": PASSWORD, "csrf_token": token})
@@ -127,9 +127,9 @@ def test_a_changed_password_ends_the_sessions_that_it_opened(admin: Admin, log_i
             await users.set_password(connection, user.id, "another long password")
         await postgres.close()
 
-    before = client.get(f"/r/{admin.pizza.id}/orders").status_code
+    before = client.get(f"/place/{admin.pizza.id}/orders").status_code
     run_apart(change)
-    after = client.get(f"/r/{admin.pizza.id}/orders")
+    after = client.get(f"/place/{admin.pizza.id}/orders")
 
     assert before == 200
     assert "/login" in after.location
@@ -137,15 +137,15 @@ def test_a_changed_password_ends_the_sessions_that_it_opened(admin: Admin, log_i
 
 def test_logging_out_ends_the_session(admin: Admin, log_in: LogIn) -> None:
     client = log_in(COOK)
-    page = client.get(f"/r/{admin.pizza.id}/orders").text
+    page = client.get(f"/place/{admin.pizza.id}/orders").text
 
     client.post("/logout", data={"csrf_token": csrf_token(page)})
 
-    assert "/login" in client.get(f"/r/{admin.pizza.id}/orders").location
+    assert "/login" in client.get(f"/place/{admin.pizza.id}/orders").location
 
 
 def test_every_answer_forbids_inline_scripts_and_framing(client: FlaskClient, admin: Admin) -> None:
-    for path in ("/login", "/health", "/nowhere", f"/r/{admin.pizza.id}/orders", "/static/app.css"):
+    for path in ("/login", "/health", "/nowhere", f"/place/{admin.pizza.id}/orders", "/static/app.css"):
         headers = client.get(path).headers
 
         assert "default-src 'none'" in headers["Content-Security-Policy"]

@@ -17,9 +17,9 @@ HTMX = {"HX-Request": "true"}
 
 def edit_price(client: FlaskClient, admin: Admin, typed: str, headers: dict[str, str] | None = None) -> TestResponse:
     size_id = admin.size_id("Margherita", "Large")
-    token = csrf_token(client.get(f"/r/{admin.pizza.id}/menu").text)
+    token = csrf_token(client.get(f"/place/{admin.pizza.id}/menu").text)
     form = {"price": typed, "csrf_token": token}
-    return client.post(f"/r/{admin.pizza.id}/menu/sizes/{size_id}/price", data=form, headers=headers or HTMX)
+    return client.post(f"/place/{admin.pizza.id}/menu/sizes/{size_id}/price", data=form, headers=headers or HTMX)
 
 
 def stored_price(admin: Admin) -> object:
@@ -109,7 +109,7 @@ def test_without_scripts_the_form_still_works(admin: Admin, log_in: LogIn) -> No
 
 def test_a_cook_sees_prices_and_cannot_change_them(admin: Admin, log_in: LogIn) -> None:
     client = log_in(COOK)
-    page = client.get(f"/r/{admin.pizza.id}/menu").text
+    page = client.get(f"/place/{admin.pizza.id}/menu").text
 
     answer = edit_price(client, admin, "1")
 
@@ -122,8 +122,8 @@ def test_a_cook_sees_prices_and_cannot_change_them(admin: Admin, log_in: LogIn) 
 def test_a_cook_takes_an_item_off_and_puts_it_back(admin: Admin, log_in: LogIn) -> None:
     client = log_in(COOK)
     item = admin.item("Tiramisu")
-    token = csrf_token(client.get(f"/r/{admin.pizza.id}/menu").text)
-    path = f"/r/{admin.pizza.id}/menu/items/{item.id}/availability"
+    token = csrf_token(client.get(f"/place/{admin.pizza.id}/menu").text)
+    path = f"/place/{admin.pizza.id}/menu/items/{item.id}/availability"
 
     off = client.post(path, data={"available": "no", "csrf_token": token}, headers=HTMX)
     is_off = fetch(admin, "select available from menu_item where id = $1", item.id)
@@ -138,7 +138,7 @@ def test_a_cook_takes_an_item_off_and_puts_it_back(admin: Admin, log_in: LogIn) 
 
 
 def test_the_menu_shows_every_item_under_its_category(admin: Admin, log_in: LogIn) -> None:
-    page = log_in(OWNER).get(f"/r/{admin.pizza.id}/menu").text
+    page = log_in(OWNER).get(f"/place/{admin.pizza.id}/menu").text
 
     assert all(f'id="item-{item.id}"' in page for item in admin.menu.items)
     assert page.index("Starters and sides</h2>") < page.index("Garlic bread</h3>") < page.index("Caesar salad</h3>")

@@ -19,7 +19,7 @@ def test_a_ticket_says_what_to_cook_for_whom_and_until_when(admin: Admin, log_in
     order = make_order(admin, name="O'Brien & Co")
     stored = take_order(admin, order, tell=False)
 
-    page = log_in(COOK).get(f"/r/{admin.pizza.id}/orders").text
+    page = log_in(COOK).get(f"/place/{admin.pizza.id}/orders").text
 
     promised = order.promised_at.astimezone(ZoneInfo(admin.pizza.zone)).strftime("%H:%M")
     assert f'aria-label="Order {stored.number}"' in page
@@ -38,7 +38,7 @@ def test_an_order_page_shows_the_vat_that_the_total_contains(admin: Admin, log_i
     client = log_in(OWNER)
     client.set_cookie("alloresto_language", "fr")
 
-    page = client.get(f"/r/{admin.pizza.id}/orders/{stored.id}").text
+    page = client.get(f"/place/{admin.pizza.id}/orders/{stored.id}").text
 
     assert "dont TVA 9 %" in page
     assert "31,00\u00a0€" in page
@@ -51,13 +51,13 @@ def test_a_call_page_shows_what_was_said_and_leads_to_the_order(admin: Admin, lo
     log_call(admin, order.call_id, order_id=stored.id)
     client = log_in(OWNER)
 
-    listed = client.get(f"/r/{admin.pizza.id}/calls").text
-    page = client.get(f"/r/{admin.pizza.id}/calls/{order.call_id}").text
+    listed = client.get(f"/place/{admin.pizza.id}/calls").text
+    page = client.get(f"/place/{admin.pizza.id}/calls/{order.call_id}").text
 
-    assert f"/r/{admin.pizza.id}/calls/{order.call_id}" in listed
+    assert f"/place/{admin.pizza.id}/calls/{order.call_id}" in listed
     assert "1:14" in listed
     assert "&lt;b&gt;No&lt;/b&gt; onions." in page, "what a caller says is text, never markup"
-    assert f"/r/{admin.pizza.id}/orders/{stored.id}" in page
+    assert f"/place/{admin.pizza.id}/orders/{stored.id}" in page
     assert "<audio" not in page
 
 
@@ -70,7 +70,7 @@ def test_a_recording_is_played_where_there_is_one(admin: Admin, tmp_path: Path) 
     client = app.test_client()
     token = csrf_token(client.get("/login").text)
     client.post("/login", data={"email": OWNER, "password": PASSWORD, "csrf_token": token})
-    base = f"/r/{admin.pizza.id}/calls"
+    base = f"/place/{admin.pizza.id}/calls"
 
     page = client.get(f"{base}/{order.call_id}").text
     part = client.get(f"{base}/{order.call_id}/recording", headers={"Range": "bytes=0-3"})
@@ -89,7 +89,7 @@ def test_the_overview_counts_the_day(admin: Admin, log_in: LogIn) -> None:
         stored = take_order(admin, order, tell=False)
         log_call(admin, order.call_id, order_id=stored.id, minutes_ago=0)
 
-    page = log_in(OWNER).get(f"/r/{admin.pizza.id}/").text
+    page = log_in(OWNER).get(f"/place/{admin.pizza.id}/").text
 
     assert "<dt>Orders today</dt><dd>2</dd>" in page
     assert "<dt>Revenue today</dt><dd>€62.00</dd>" in page
@@ -100,16 +100,16 @@ def test_the_overview_counts_the_day(admin: Admin, log_in: LogIn) -> None:
 def test_empty_pages_say_what_will_come(admin: Admin, log_in: LogIn) -> None:
     client = log_in(OWNER)
 
-    assert "No orders yet today" in client.get(f"/r/{admin.margot.id}/orders").text
-    assert "No calls yet" in client.get(f"/r/{admin.margot.id}/calls").text
-    assert "Nobody is on the phone." in client.get(f"/r/{admin.margot.id}/").text
-    assert "Nothing earlier" in client.get(f"/r/{admin.margot.id}/orders/earlier").text
+    assert "No orders yet today" in client.get(f"/place/{admin.margot.id}/orders").text
+    assert "No calls yet" in client.get(f"/place/{admin.margot.id}/calls").text
+    assert "Nobody is on the phone." in client.get(f"/place/{admin.margot.id}/").text
+    assert "Nothing earlier" in client.get(f"/place/{admin.margot.id}/orders/earlier").text
 
 
 def test_earlier_orders_come_a_page_at_a_time_and_a_crafted_page_is_refused(admin: Admin, log_in: LogIn) -> None:
     take_order(admin, make_order(admin, minutes_ago=3 * 24 * 60), tell=False)
     client = log_in(OWNER)
-    path = f"/r/{admin.pizza.id}/orders/earlier"
+    path = f"/place/{admin.pizza.id}/orders/earlier"
 
     first = client.get(path).text
     beyond = client.get(path, query_string={"before": "2020-01-01T00:00:00+00:00"}).text
@@ -159,7 +159,7 @@ def test_a_page_without_its_database_says_try_again(admin: Admin, log_in: LogIn)
     database._settings = admin.settings(database_url="postgresql://alloresto_app@127.0.0.1:1/alloresto")
     database._timeout_s = 0.5
 
-    page = client.get(f"/r/{admin.pizza.id}/orders")
+    page = client.get(f"/place/{admin.pizza.id}/orders")
 
     assert page.status_code == 503
     assert page.headers["Retry-After"]

@@ -66,7 +66,7 @@ def server(admin: Admin, tmp_path: Path) -> Iterator[Server]:
 @pytest.mark.usefixtures("within_one_day")
 def test_a_price_is_edited_and_a_live_order_arrives_and_the_server_ends_cleanly(admin: Admin, server: Server) -> None:
     browser = Browser(server.url)
-    base = f"/r/{admin.pizza.id}"
+    base = f"/place/{admin.pizza.id}"
     size_id = admin.size_id("Margherita", "Large")
     token = csrf_token(browser.get(f"{base}/menu"))
 

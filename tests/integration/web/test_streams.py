@@ -58,7 +58,7 @@ OpenStream = Callable[[str], Stream]
 
 @pytest.mark.usefixtures("within_one_day")
 def test_an_order_appears_on_the_page_when_it_is_confirmed(admin: Admin, open_stream: OpenStream) -> None:
-    stream = open_stream(f"/r/{admin.pizza.id}/orders/stream")
+    stream = open_stream(f"/place/{admin.pizza.id}/orders/stream")
 
     first = stream.next_chunk()
     take_order(admin, make_order(admin, name="Fionnuala"))
@@ -69,7 +69,7 @@ def test_an_order_appears_on_the_page_when_it_is_confirmed(admin: Admin, open_st
 
 
 def test_a_restaurant_is_not_told_of_anothers_orders(admin: Admin, open_stream: OpenStream) -> None:
-    stream = open_stream(f"/r/{admin.margot.id}/orders/stream")
+    stream = open_stream(f"/place/{admin.margot.id}/orders/stream")
 
     stream.next_chunk()
     take_order(admin, make_order(admin, name="Fionnuala"))
@@ -78,7 +78,7 @@ def test_a_restaurant_is_not_told_of_anothers_orders(admin: Admin, open_stream: 
 
 
 def test_the_overview_follows_a_call(admin: Admin, open_stream: OpenStream) -> None:
-    stream = open_stream(f"/r/{admin.pizza.id}/overview/stream")
+    stream = open_stream(f"/place/{admin.pizza.id}/overview/stream")
     now = datetime.now(UTC)
 
     stream.next_chunk()
@@ -95,7 +95,7 @@ def test_the_overview_follows_a_call(admin: Admin, open_stream: OpenStream) -> N
 
 @pytest.mark.usefixtures("within_one_day")
 def test_a_cart_that_nobody_agreed_to_appears_on_the_board(admin: Admin, open_stream: OpenStream) -> None:
-    stream = open_stream(f"/r/{admin.pizza.id}/orders/stream")
+    stream = open_stream(f"/place/{admin.pizza.id}/orders/stream")
 
     first = stream.next_chunk()
     leave_cart(admin, name="Fionnuala", tell=True)
@@ -106,7 +106,7 @@ def test_a_cart_that_nobody_agreed_to_appears_on_the_board(admin: Admin, open_st
 
 
 def test_a_quiet_stream_is_kept_alive(admin: Admin, open_stream: OpenStream) -> None:
-    stream = open_stream(f"/r/{admin.pizza.id}/calls/stream")
+    stream = open_stream(f"/place/{admin.pizza.id}/calls/stream")
 
     stream.next_chunk()
 
@@ -114,7 +114,7 @@ def test_a_quiet_stream_is_kept_alive(admin: Admin, open_stream: OpenStream) -> 
 
 
 def test_over_the_limit_a_page_is_drawn_once_and_asked_to_come_back(admin: Admin, open_stream: OpenStream) -> None:
-    path = f"/r/{admin.pizza.id}/orders/stream"
+    path = f"/place/{admin.pizza.id}/orders/stream"
     full = [open_stream(path), open_stream(path)]
     for stream in full:
         stream.next_chunk()
@@ -129,7 +129,7 @@ def test_over_the_limit_a_page_is_drawn_once_and_asked_to_come_back(admin: Admin
 
 
 def test_a_closed_stream_gives_its_place_back(admin: Admin, open_stream: OpenStream) -> None:
-    path = f"/r/{admin.pizza.id}/orders/stream"
+    path = f"/place/{admin.pizza.id}/orders/stream"
     for _ in range(4):
         stream = open_stream(path)
         assert not stream.next_chunk().startswith("retry:")
@@ -137,7 +137,7 @@ def test_a_closed_stream_gives_its_place_back(admin: Admin, open_stream: OpenStr
 
 
 def test_streams_end_when_the_worker_is_told_to_stop(app: Flask, admin: Admin, open_stream: OpenStream) -> None:
-    stream = open_stream(f"/r/{admin.pizza.id}/orders/stream")
+    stream = open_stream(f"/place/{admin.pizza.id}/orders/stream")
     stream.next_chunk()
 
     app.extensions["alloresto.streams"].stop_when(lambda: True)

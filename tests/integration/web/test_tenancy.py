@@ -30,7 +30,7 @@ def things(admin: Admin) -> dict[str, str]:
 
 
 def urls(app: Flask, restaurant_id: str, things: dict[str, str]) -> Iterator[tuple[str, str, Rule]]:
-    """``(method, path, rule)`` of everything below ``/r/<restaurant_id>``."""
+    """``(method, path, rule)`` of everything below ``/place/<restaurant_id>``."""
     with app.test_request_context():
         adapter = app.url_map.bind("localhost")
         for rule in app.url_map.iter_rules():
@@ -51,7 +51,7 @@ def test_nothing_of_another_restaurant_can_be_reached(
     app: Flask, admin: Admin, log_in: LogIn, things: dict[str, str]
 ) -> None:
     client = log_in(STRANGER)
-    token = csrf_token(client.get(f"/r/{admin.margot.id}/menu").text)
+    token = csrf_token(client.get(f"/place/{admin.margot.id}/menu").text)
 
     statuses = {path: status(client, method, path, token) for method, path, _ in urls(app, admin.pizza.id, things)}
 
@@ -63,7 +63,7 @@ def test_ids_of_another_restaurant_are_unknown_inside_ones_own(
     app: Flask, admin: Admin, log_in: LogIn, things: dict[str, str]
 ) -> None:
     client = log_in(STRANGER)
-    token = csrf_token(client.get(f"/r/{admin.margot.id}/menu").text)
+    token = csrf_token(client.get(f"/place/{admin.margot.id}/menu").text)
 
     statuses = {
         path: status(client, method, path, token)
@@ -80,7 +80,7 @@ def test_ids_of_another_restaurant_are_unknown_inside_ones_own(
 
 def test_the_same_urls_work_for_a_member(app: Flask, admin: Admin, log_in: LogIn, things: dict[str, str]) -> None:
     client = log_in(OWNER)
-    token = csrf_token(client.get(f"/r/{admin.pizza.id}/menu").text)
+    token = csrf_token(client.get(f"/place/{admin.pizza.id}/menu").text)
 
     statuses = {rule.endpoint: status(client, m, path, token) for m, path, rule in urls(app, admin.pizza.id, things)}
 
@@ -91,8 +91,8 @@ def test_the_same_urls_work_for_a_member(app: Flask, admin: Admin, log_in: LogIn
 def test_a_restaurant_that_does_not_exist_looks_like_one_of_others(admin: Admin, log_in: LogIn) -> None:
     client = log_in(STRANGER)
 
-    unknown = client.get(f"/r/{uuid.uuid4()}/orders")
-    of_others = client.get(f"/r/{admin.pizza.id}/orders")
+    unknown = client.get(f"/place/{uuid.uuid4()}/orders")
+    of_others = client.get(f"/place/{admin.pizza.id}/orders")
 
     assert unknown.status_code == of_others.status_code == 404
     assert unknown.text.replace(unknown.request.path, "") == of_others.text.replace(of_others.request.path, "")
@@ -104,5 +104,5 @@ def test_a_visitor_gets_no_page_and_no_stream(
     for method, path, _ in urls(app, admin.pizza.id, things):
         if method == "GET":
             assert "/login" in client.get(path).location
-    stream = client.get(f"/r/{admin.pizza.id}/orders/stream", headers={"Accept": "text/event-stream"})
+    stream = client.get(f"/place/{admin.pizza.id}/orders/stream", headers={"Accept": "text/event-stream"})
     assert stream.status_code == 401

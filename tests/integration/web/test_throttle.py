@@ -3,7 +3,7 @@
 import pytest
 from redis.asyncio import Redis
 
-from web.login import WINDOW_S, LoginThrottle
+from web.identity.login import WINDOW_S, LoginThrottle
 
 pytestmark = pytest.mark.integration
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from stores.live import CallChanged, Spoke
-from web.active_calls import MOST_CALLS_WITH_WORDS, LastWords
+from web.live.active_calls import MOST_CALLS_WITH_WORDS, LastWords
 
 pytestmark = pytest.mark.unit
 

@@ -5,7 +5,7 @@ from web.language import local_path
 pytestmark = pytest.mark.unit
 
 
-@pytest.mark.parametrize("target", ["/", "/r/1/orders?before=2", "/login"])
+@pytest.mark.parametrize("target", ["/", "/place/1/orders?before=2", "/login"])
 def test_a_path_of_this_site_is_followed(target: str) -> None:
     assert local_path(target) == target
 

@@ -14,7 +14,9 @@ from flask_login import login_user, logout_user  # type: ignore[import-untyped]
 from redis.asyncio import Redis
 
 from process import logs
-from web import accounts, context, metrics
+from web import context, metrics
+from web.access import anyone
+from web.identity import accounts
 from web.language import local_path
 from web.words import _
 
@@ -54,6 +56,7 @@ class LoginThrottle:
 
 
 @blueprint.get("/")
+@anyone
 def home() -> ResponseReturnValue:
     member = accounts.current()
     if member is None:
@@ -65,13 +68,15 @@ def home() -> ResponseReturnValue:
 
 
 @blueprint.get("/login")
+@anyone
 def show() -> ResponseReturnValue:
     if accounts.current() is not None:
         return redirect(url_for("login.home"))
-    return render_template("login.html", email="", problem=None)
+    return render_template("identity/login.html", email="", problem=None)
 
 
 @blueprint.post("/login")
+@anyone
 def log_in() -> ResponseReturnValue:
     email = request.form.get("email", "").strip()[:LONGEST_EMAIL]
     password = request.form.get("password", "")
@@ -94,6 +99,7 @@ def log_in() -> ResponseReturnValue:
 
 
 @blueprint.post("/logout")
+@anyone
 def log_out() -> ResponseReturnValue:
     logout_user()
     session.clear()
@@ -103,4 +109,4 @@ def log_out() -> ResponseReturnValue:
 def _refused(outcome: str, email: str, status: int, problem: str) -> ResponseReturnValue:
     metrics.logins_total.labels(outcome).inc()
     log.warning("log-in refused", outcome=outcome, pii_address=request.remote_addr)
-    return render_template("login.html", email=email, problem=problem), status
+    return render_template("identity/login.html", email=email, problem=problem), status

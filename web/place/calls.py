@@ -13,7 +13,8 @@ from stores.orders import Order
 from stores.paging import Position
 from stores.postgres import Connection
 from web import context, paging, words
-from web.tenancy import in_restaurant, restaurant, restaurant_blueprint
+from web.access import staff
+from web.place.tenancy import in_restaurant, restaurant, restaurant_blueprint
 
 blueprint = restaurant_blueprint("calls", __name__)
 
@@ -23,22 +24,25 @@ _SAFE_ID = re.compile(r"^[0-9A-Za-z-]{1,128}$")
 
 
 @blueprint.get("/calls")
+@staff
 def index() -> ResponseReturnValue:
     after = paging.asked_for()
-    return render_template("calls.html", first=after is None, **_page(after))
+    return render_template("place/calls/list.html", first=after is None, **_page(after))
 
 
 @blueprint.get("/calls/stream")
+@staff
 def stream() -> Response:
     """Drawn anew when a call begins, moves on or ends, and when its row has been written."""
     return context.streams().response(
         restaurant().id,
         (live.CallChanged, live.CartLeft, live.EventHandled),
-        lambda: render_template("_calls_page.html", **_page(None)),
+        lambda: render_template("place/calls/_calls_page.html", **_page(None)),
     )
 
 
 @blueprint.get("/calls/<call_id>")
+@staff
 def show(call_id: str) -> ResponseReturnValue:
     async def work(connection: Connection) -> tuple[LoggedCall, tuple[Order, ...]]:
         call = await calls.get(connection, call_id, pii=context.pii())
@@ -48,10 +52,13 @@ def show(call_id: str) -> ResponseReturnValue:
         call, ordered = in_restaurant(work)
     except NotFoundError:
         abort(404)
-    return render_template("call.html", call=call, orders=ordered, recorded=recording_of(call_id) is not None)
+    return render_template(
+        "place/calls/call.html", call=call, orders=ordered, recorded=recording_of(call_id) is not None
+    )
 
 
 @blueprint.get("/calls/<call_id>/recording")
+@staff
 def play_recording(call_id: str) -> ResponseReturnValue:
     try:
         in_restaurant(lambda connection: calls.get(connection, call_id))

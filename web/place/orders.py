@@ -13,7 +13,8 @@ from stores.orders import Order
 from stores.paging import Position
 from stores.postgres import Connection
 from web import context, formats, paging, words
-from web.tenancy import in_restaurant, restaurant, restaurant_blueprint
+from web.access import staff
+from web.place.tenancy import in_restaurant, restaurant, restaurant_blueprint
 
 blueprint = restaurant_blueprint("orders", __name__)
 
@@ -25,31 +26,37 @@ UNCONFIRMED = 60
 
 
 @blueprint.get("/orders")
+@staff
 def index() -> ResponseReturnValue:
-    return render_template("orders.html", **_board())
+    return render_template("place/orders/board.html", **_board())
 
 
 @blueprint.get("/orders/stream")
+@staff
 def stream() -> Response:
     """Drawn anew when an order is confirmed or a cart is left, and when a function has finished with an event."""
     kinds = (live.OrderTaken, live.CartLeft, live.EventHandled)
-    return context.streams().response(restaurant().id, kinds, lambda: render_template("_board.html", **_board()))
+    return context.streams().response(
+        restaurant().id, kinds, lambda: render_template("place/orders/_board.html", **_board())
+    )
 
 
 @blueprint.get("/orders/earlier")
+@staff
 def earlier() -> ResponseReturnValue:
     after = paging.asked_for(uuid.UUID) or Position(formats.day_start(datetime.now(UTC), restaurant().zone))
     page = in_restaurant(lambda connection: orders.recent(connection, PAGE + 1, after, pii=context.pii()))
-    return render_template("orders_earlier.html", orders=page[:PAGE], more=len(page) > PAGE)
+    return render_template("place/orders/earlier.html", orders=page[:PAGE], more=len(page) > PAGE)
 
 
 @blueprint.get("/orders/<uuid:order_id>")
+@staff
 def show(order_id: str) -> ResponseReturnValue:
     try:
         order = in_restaurant(lambda connection: orders.get(connection, str(order_id), pii=context.pii()))
     except NotFoundError:
         abort(404)
-    return render_template("order.html", order=order)
+    return render_template("place/orders/order.html", order=order)
 
 
 def _board() -> dict[str, object]:

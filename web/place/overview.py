@@ -11,8 +11,10 @@ from stores import calls, figures, live
 from stores.calls import LoggedCall
 from stores.figures import DailyFigure
 from stores.postgres import Connection
-from web import active_calls, context, formats, words
-from web.tenancy import in_restaurant, restaurant, restaurant_blueprint
+from web import context, formats, words
+from web.access import staff
+from web.live import active_calls
+from web.place.tenancy import in_restaurant, restaurant, restaurant_blueprint
 
 blueprint = restaurant_blueprint("overview", __name__)
 
@@ -36,14 +38,18 @@ class Today:
 
 
 @blueprint.get("/")
+@staff
 def show() -> ResponseReturnValue:
-    return render_template("overview.html", **_page())
+    return render_template("place/overview/overview.html", **_page())
 
 
 @blueprint.get("/overview/stream")
+@staff
 def stream() -> Response:
     kinds = (live.CallChanged, live.Spoke, live.OrderTaken, live.EventHandled)
-    return context.streams().response(restaurant().id, kinds, lambda: render_template("_overview.html", **_page()))
+    return context.streams().response(
+        restaurant().id, kinds, lambda: render_template("place/overview/_overview.html", **_page())
+    )
 
 
 @blueprint.context_processor

@@ -15,8 +15,9 @@ from stores import menus
 from stores.errors import NotFoundError
 from stores.postgres import Connection
 from web import words
+from web.access import managers, staff
 from web.formats import PriceError, parse_price
-from web.tenancy import in_restaurant, may_edit, restaurant, restaurant_blueprint
+from web.place.tenancy import in_restaurant, restaurant, restaurant_blueprint
 from web.words import _
 
 blueprint = restaurant_blueprint("menu", __name__)
@@ -25,14 +26,14 @@ SOURCE = "/web"
 
 
 @blueprint.get("/menu")
+@staff
 def index() -> ResponseReturnValue:
-    return render_template("menu.html", menu=_load())
+    return render_template("place/menu/menu.html", menu=_load())
 
 
 @blueprint.post("/menu/sizes/<uuid:size_id>/price")
+@managers
 def set_price(size_id: str) -> ResponseReturnValue:
-    if not may_edit():
-        abort(403)
     typed = request.form.get("price", "")
     try:
         cents = parse_price(typed)
@@ -45,6 +46,7 @@ def set_price(size_id: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/menu/items/<uuid:item_id>/availability")
+@staff
 def set_available(item_id: str) -> ResponseReturnValue:
     available = request.form.get("available") == "yes"
 
@@ -56,7 +58,7 @@ def set_available(item_id: str) -> ResponseReturnValue:
     if "HX-Request" not in request.headers:
         return redirect(url_for(".index", _anchor=f"item-{item_id}"), 303)
     item = next(item for item in _load().items if item.id == str(item_id))
-    return render_template("_item.html", item=item, currency=restaurant().currency)
+    return render_template("place/menu/_item.html", item=item, currency=restaurant().currency)
 
 
 def _change(change: Callable[[Connection], Awaitable[str]], reason: str) -> None:
@@ -91,11 +93,11 @@ def _price_answer(
     status = 200 if problem is None else 422
     if "HX-Request" in request.headers:
         fragment = render_template(
-            "_price.html", item=item, size=size, typed=typed, problem=problem, saved=problem is None
+            "place/menu/_price.html", item=item, size=size, typed=typed, problem=problem, saved=problem is None
         )
         return fragment, status
     if problem is None:
         flash(_("%(item)s: the price is saved.", item=item.name), "good")
         return redirect(url_for(".index", _anchor=f"item-{item.id}"), 303)
     flash(f"{item.name} {size.name}: {problem}", "error")
-    return render_template("menu.html", menu=_load()), status
+    return render_template("place/menu/menu.html", menu=_load()), status

@@ -1,23 +1,27 @@
-"""Whose page this is. Every restaurant's URL starts with ``/r/<its id>``; only its members get past here.
+"""Whose page this is. Every restaurant's URL starts with ``/place/<its id>``; only its members get past here.
 
 A restaurant of others, one that does not exist and an id of others inside one's own restaurant all answer 404:
 nobody learns from the difference. Views then reach data through ``in_restaurant`` alone, which sees no other
 restaurant's rows.
 """
 
+from collections.abc import Awaitable
 from typing import Any, TypeVar, cast
 
-from flask import Blueprint, Flask, abort, current_app, g
+from flask import Blueprint, Flask, abort, current_app, g, request
 from flask.typing import ResponseReturnValue
 
 from domain.restaurant import Restaurant
+from stores import audit as audit_log
 from stores import restaurants
-from web import accounts, context
+from stores.postgres import Connection
+from web import context
+from web.access import MANAGERS, may
 from web.database import Work
+from web.identity import accounts
+from web.place import navigation
 
 T = TypeVar("T")
-
-EDITORS = ("owner", "manager")
 
 
 def attach(app: Flask) -> None:
@@ -30,8 +34,8 @@ def attach(app: Flask) -> None:
 
 
 def restaurant_blueprint(name: str, import_name: str) -> Blueprint:
-    """A blueprint under ``/r/<restaurant_id>/`` for members only; its views don't take the id as an argument."""
-    blueprint = Blueprint(name, import_name, url_prefix="/r/<uuid:restaurant_id>")
+    """A blueprint under ``/place/<restaurant_id>/`` for members only; its views don't take the id as an argument."""
+    blueprint = Blueprint(name, import_name, url_prefix="/place/<uuid:restaurant_id>")
 
     @blueprint.url_value_preprocessor
     def take_id(_endpoint: str | None, values: dict[str, Any] | None) -> None:
@@ -47,6 +51,8 @@ def restaurant_blueprint(name: str, import_name: str) -> Blueprint:
         g.membership = next((m for m in member.memberships if m.restaurant_id == g.restaurant_id), None)
         if g.membership is None:
             abort(404)
+        if not may(request.endpoint, g.membership.role):
+            abort(403)
         g.restaurant = in_restaurant(lambda connection: restaurants.get(connection, g.restaurant_id))
         return None
 
@@ -59,6 +65,7 @@ def restaurant_blueprint(name: str, import_name: str) -> Blueprint:
             "memberships": g.member.memberships,
             "member_email": g.member.email,
             "can_edit": may_edit(),
+            "navigation": navigation.sections(g.membership.role),
         }
 
     return blueprint
@@ -75,5 +82,10 @@ def restaurant() -> Restaurant:
 
 
 def may_edit() -> bool:
-    """Whether the member's role may change prices; everybody in the kitchen may 86 an item."""
-    return g.membership.role in EDITORS
+    """Whether the member's role may change how the restaurant sells; everybody in the kitchen may 86 an item."""
+    return g.membership.role in MANAGERS
+
+
+def audit(connection: Connection, action: str, **what: Any) -> Awaitable[None]:
+    """Write who does this (``stores.audit.record``), in the transaction of the change."""
+    return audit_log.record(connection, g.restaurant_id, audit_log.Actor(g.member.email), action, **what)

@@ -21,8 +21,8 @@ from redis.exceptions import RedisError
 from process import logs
 from stores import keys, live
 from web import metrics
-from web.active_calls import LastWords
 from web.database import Database, UnavailableError
+from web.live.active_calls import LastWords
 from web.settings import WebSettings
 
 # A stopping worker is noticed this fast; SIGTERM must not wait for a quiet stream's heartbeat.

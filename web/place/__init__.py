@@ -1,0 +1,1 @@
+"""A restaurant's own pages, under ``/place/<its id>/``."""

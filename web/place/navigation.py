@@ -1,0 +1,45 @@
+"""The sections of a restaurant's pages, in the order of a day: what is looked at often, then what is set once."""
+
+from dataclasses import dataclass
+
+from stores.users import MemberRole
+from web.access import may
+from web.words import _
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """``blueprint`` marks the link as the current one on all its pages."""
+
+    endpoint: str
+    label: str
+
+    @property
+    def blueprint(self) -> str:
+        return self.endpoint.split(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    links: tuple[Link, ...]
+
+
+def sections(role: MemberRole) -> tuple[Section, ...]:
+    """The sections with what ``role`` may open; one with nothing in it is left out."""
+    everything = (
+        Section(
+            _("Service"),
+            (
+                Link("overview.show", _("Overview")),
+                Link("orders.index", _("Orders")),
+                Link("calls.index", _("Calls")),
+            ),
+        ),
+        Section(
+            _("Restaurant"),
+            (Link("menu.index", _("Menu")),),
+        ),
+    )
+    allowed = (Section(s.title, tuple(link for link in s.links if may(link.endpoint, role))) for s in everything)
+    return tuple(section for section in allowed if section.links)
