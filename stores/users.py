@@ -1,4 +1,4 @@
-"""Who may log in, and to which restaurants. Making and changing users needs the platform role."""
+"""Who may log in, and to which restaurants. Making users needs the platform role; a user changes their own row."""
 
 import asyncio
 import functools
@@ -59,8 +59,20 @@ async def create(conn: Connection, *, email: str, password: str, name: str = "",
     return user_id
 
 
+async def as_user(conn: Connection, user_id: str) -> None:
+    """Until the transaction's end the app role sees and changes this user's own rows."""
+    await conn.execute("select set_config('app.user_id', $1, true)", user_id)
+
+
+async def rename(conn: Connection, user_id: str, name: str) -> None:
+    """The user's own doing, on the app role."""
+    await as_user(conn, user_id)
+    await conn.execute("update app_user set name = $2 where id = $1", user_id, name)
+
+
 async def set_password(conn: Connection, user_id: str, password: str) -> None:
-    """Raises ValueError for a short password, NotFoundError."""
+    """On the app role only ``as_user``. All the user's sessions end. Raises ValueError for a short password,
+    NotFoundError."""
     done = await conn.fetchval(
         "update app_user set password_hash = $2 where id = $1 returning id", user_id, await _hash(password)
     )

@@ -11,11 +11,10 @@ from web import access, context, language, metrics, probes
 from web.database import UnavailableError
 from web.identity import accounts, login
 from web.place import calls, menu, orders, overview, tenancy
-from web.security import SessionInterface, secure
+from web.security import SessionInterface, refuse_nul, secure
 from web.settings import WebSettings, from_environment
 from web.words import _
 
-SESSION_SECONDS = 12 * 3600
 MAX_BODY_BYTES = 64 * 1024
 
 log = logs.get(__name__)
@@ -34,7 +33,8 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
     app.config.update(
         SECRET_KEY=configuration.web_secret_key,
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
-        PERMANENT_SESSION_LIFETIME=SESSION_SECONDS,
+        # The cookie may outlive its session, whose end is Postgres's to say (stores.sessions).
+        PERMANENT_SESSION_LIFETIME=configuration.web_session_days * 86400,
         SESSION_COOKIE_NAME="alloresto",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -46,9 +46,9 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         hops = configuration.web_trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     context.attach(app, configuration)
+    app.before_request(refuse_nul)
     CSRFProtect(app)
-    # Without its context processor: an error page must not ask Postgres who is looking at it.
-    accounts.login_manager.init_app(app, add_context_processor=False)
+    accounts.attach(app)
     language.attach(app)
     metrics.attach(app)
     tenancy.attach(app)

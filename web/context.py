@@ -6,11 +6,12 @@ from flask import Flask, current_app
 
 from stores.ciphers import PiiCipher
 from web.database import Database
+from web.identity.throttle import Throttle
 from web.live.streams import Streams
 from web.settings import WebSettings
 
 _SETTINGS, _PII = "alloresto.settings", "alloresto.pii"
-_DATABASE, _STREAMS = "alloresto.database", "alloresto.streams"
+_DATABASE, _STREAMS, _THROTTLE = "alloresto.database", "alloresto.streams", "alloresto.throttle"
 
 
 def attach(app: Flask, configuration: WebSettings) -> None:
@@ -22,6 +23,7 @@ def attach(app: Flask, configuration: WebSettings) -> None:
             _PII: PiiCipher(configuration.master_key),
             _DATABASE: database,
             _STREAMS: Streams(database, configuration),
+            _THROTTLE: Throttle(database),
         }
     )
 
@@ -36,6 +38,10 @@ def database() -> Database:
 
 def streams() -> Streams:
     return cast(Streams, current_app.extensions[_STREAMS])
+
+
+def throttle() -> Throttle:
+    return cast(Throttle, current_app.extensions[_THROTTLE])
 
 
 def pii() -> PiiCipher:

@@ -1,6 +1,6 @@
 """The headers of every answer, written out: nothing inline runs, nothing foreign loads, nobody frames us."""
 
-from flask import Flask, Response, request
+from flask import Flask, Response, abort, request
 from flask.sessions import SecureCookieSessionInterface
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -26,6 +26,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _ONE_YEAR_S = 31_536_000
 
 
@@ -45,3 +46,12 @@ def secure(response: Response) -> Response:
     if request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+def refuse_nul() -> None:
+    """No text of ours has a NUL, and Postgres refuses it: such a path is of nothing, such a field a mistake."""
+    if "\0" in request.path:
+        abort(404)
+    fields = [request.args, request.form] if request.mimetype in _FORMS else [request.args]
+    if any("\0" in text for part in fields for pair in part.items(multi=True) for text in pair):
+        abort(400)

@@ -31,9 +31,14 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     web_heartbeat_s: PositiveSeconds = 15.0
     # The longest a page waits for Postgres or Redis before it says so.
     web_database_timeout_s: PositiveSeconds = 5.0
-    # Sign-in attempts allowed in 15 minutes.
+    # Log-in attempts allowed in 15 minutes: on one account from one address or known browser, on one account by
+    # strangers from everywhere, and from one address.
     web_attempts_per_account: Positive = 8
+    web_attempts_per_account_everywhere: Positive = 100
     web_attempts_per_address: Positive = 40
+    # A session ends when it was not used for so long, and after so many days in any case.
+    web_session_idle_hours: Positive = 12
+    web_session_days: Positive = 30
 
 
 def from_environment(threads: int | None = None) -> WebSettings:

@@ -1,59 +1,115 @@
-"""Who is logged in: a member of one or several restaurants, looked up anew at every request.
+"""Who is logged in: a member of one or several restaurants, looked up anew at every request, in one query.
 
-So a removed membership, a disabled user and a changed password count at once. The session holds the address and
-a fingerprint of the password's hash, nothing secret.
+The cookie holds the token of a session in Postgres (``stores.sessions``), so a removed membership, a disabled user,
+a changed password and a session that was ended anywhere count at the next request.
 """
 
-import hashlib
-import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import cast
 
-from flask import redirect, request, url_for
+from flask import Flask, abort, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import LoginManager, UserMixin, current_user  # type: ignore[import-untyped]
 
-from stores import users
-from stores.postgres import NO_RESTAURANT, Connection
-from stores.users import Membership
-from web import context
+from stores import sessions, users
+from stores.postgres import NO_RESTAURANT
+from stores.sessions import Acting
+from stores.users import Membership, User
+from web import access, context
 
-login_manager = LoginManager()
-# "strong" would log a phone out whenever it changes from Wi-Fi to the mobile network.
-login_manager.session_protection = "basic"
+_TOKEN = "session"
+_KEPT = "alloresto_member"
 
 
-@dataclass(frozen=True)
-class Member(UserMixin):  # type: ignore[misc]
-    """Somebody who is logged in and the restaurants they belong to, by name."""
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody who is logged in and the restaurants they belong to, by name.
 
+    ``acting`` is a restaurant that one of the platform's staff looks into. ``token`` opens the session: never show it.
+    """
+
+    id: str
     email: str
     name: str
-    fingerprint: str
+    is_platform: bool
     memberships: tuple[Membership, ...]
+    acting: Acting | None
+    session_id: str
+    token: str = field(repr=False)
 
-    def get_id(self) -> str:
-        return f"{self.fingerprint} {self.email}"
-
-
-def check_password(email: str, password: str) -> Member | None:
-    """None for a wrong password and, after the same time, for an unknown address. Raises UnavailableError."""
-
-    async def work(connection: Connection) -> Member | None:
-        return await _member(connection, await users.verify(connection, email, password))
-
-    return context.database().tenant(NO_RESTAURANT, work)
+    def membership(self, restaurant_id: str) -> Membership | None:
+        return next((one for one in self.memberships if one.restaurant_id == restaurant_id), None)
 
 
-def load(session_id: str) -> Member | None:
-    fingerprint, _, email = session_id.partition(" ")
+def attach(app: Flask) -> None:
+    """Views for members of any kind and for the platform's staff are closed to everybody else."""
 
-    async def work(connection: Connection) -> Member | None:
-        return await _member(connection, await users.by_email(connection, email))
-
-    member = context.database().tenant(NO_RESTAURANT, work)
-    if member is None or not hmac.compare_digest(member.fingerprint, fingerprint):
+    @app.before_request
+    def closed() -> ResponseReturnValue | None:
+        rule = access.rule_of(app, request.endpoint) if request.endpoint else None
+        if rule not in ("signed_in", "platform"):
+            return None  # a restaurant's views are web.place.tenancy's
+        member = current()
+        if member is None:
+            return unauthorized()
+        if rule == "platform" and not member.is_platform:
+            abort(404)
         return None
-    return member
+
+
+def current() -> Member | None:
+    """Who sent this request; None when nobody is logged in. Asks Postgres once a request."""
+    if _KEPT not in g:
+        setattr(g, _KEPT, load(session.get(_TOKEN)))
+    return cast("Member | None", getattr(g, _KEPT))
+
+
+def load(token: str | None) -> Member | None:
+    """Whose session ``token`` opens now. For those who hold a connection open, and must learn that it is over."""
+    if not token:
+        return None
+    idle = timedelta(hours=context.settings().web_session_idle_hours)
+    found = context.database().tenant(NO_RESTAURANT, lambda connection: sessions.find(connection, token, idle=idle))
+    if found is None:
+        return None
+    return Member(
+        found.user_id,
+        found.email,
+        found.name,
+        found.is_platform,
+        found.memberships,
+        found.acting,
+        found.id,
+        token,
+    )
+
+
+def check_password(email: str, password: str) -> User | None:
+    """None for a wrong password and, after the same time, for an unknown address. Raises UnavailableError."""
+    return context.database().tenant(NO_RESTAURANT, lambda connection: users.verify(connection, email, password))
+
+
+def begin(user_id: str) -> None:
+    """A new session in this browser: what a stranger may have planted before the log-in does not survive it."""
+    lifetime = timedelta(days=context.settings().web_session_days)
+    address, device = request.remote_addr or "", request.headers.get("User-Agent", "")
+    token = context.database().tenant(
+        NO_RESTAURANT,
+        lambda connection: sessions.start(connection, user_id, lifetime=lifetime, address=address, device=device),
+    )
+    session.clear()
+    session.permanent = True
+    session[_TOKEN] = token
+    g.pop(_KEPT, None)
+
+
+def end() -> None:
+    """Log out: here, and wherever this session's cookie was copied to."""
+    token = session.get(_TOKEN)
+    session.clear()
+    g.pop(_KEPT, None)
+    if token:
+        context.database().tenant(NO_RESTAURANT, lambda connection: sessions.end(connection, token))
 
 
 def unauthorized() -> ResponseReturnValue:
@@ -62,20 +118,3 @@ def unauthorized() -> ResponseReturnValue:
         return "", 401, {"HX-Redirect": url_for("login.show")}
     back = request.full_path.rstrip("?") if request.method == "GET" else "/"
     return redirect(url_for("login.show", next=None if back == "/" else back))
-
-
-def current() -> Member | None:
-    """Who sent this request; None when nobody is logged in."""
-    return current_user._get_current_object() if current_user.is_authenticated else None
-
-
-async def _member(connection: Connection, user: users.User | None) -> Member | None:
-    if user is None:
-        return None
-    memberships = await users.memberships(connection, user.id)
-    fingerprint = hashlib.sha256(user.password_hash.encode()).hexdigest()[:24]
-    return Member(user.email, user.name, fingerprint, memberships)
-
-
-login_manager.user_loader(load)
-login_manager.unauthorized_handler(unauthorized)

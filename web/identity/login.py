@@ -1,22 +1,19 @@
 """Logging in and out, and ``/``, where a member lands. What is said never tells whether an account exists.
 
-How often one may try is counted in Redis, so that all workers and replicas count together. An attempt is counted
-before the password is looked at: parallel guesses cannot slip past. A known and an unknown account are treated alike.
+A known and an unknown account are treated alike. Three counters slow strangers: of one account from one address, of
+one account from everywhere, of one address. A browser that has logged in to the account before has a counter of its
+own instead, so that guessing elsewhere locks nobody out.
 """
 
-import hashlib
-import hmac
-from dataclasses import dataclass
-
-from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_user, logout_user  # type: ignore[import-untyped]
-from redis.asyncio import Redis
+from werkzeug.wrappers import Response
 
 from process import logs
 from web import context, metrics
 from web.access import anyone
-from web.identity import accounts
+from web.identity import accounts, devices
+from web.identity.throttle import Limit, account_digest, neighbourhood
 from web.language import local_path
 from web.words import _
 
@@ -25,34 +22,6 @@ log = logs.get(__name__)
 
 LONGEST_EMAIL = 254
 LONGEST_PASSWORD = 200  # argon2 would hash a megabyte just as willingly
-WINDOW_S = 15 * 60  # then both counters end by themselves
-
-
-@dataclass(frozen=True, slots=True)
-class LoginThrottle:
-    """At most ``per_account`` and ``per_address`` attempts in WINDOW_S. ``secret`` keys the hash of account names."""
-
-    secret: str
-    per_account: int
-    per_address: int
-
-    async def attempt(self, redis: Redis, email: str, address: str) -> bool:
-        """Count one attempt; False when it is over a limit. Raises RedisError when it cannot be counted."""
-        account_key, address_key = self._account_key(email), f"web:login:address:{address}"
-        async with redis.pipeline(transaction=True) as pipeline:
-            for key in (account_key, address_key):
-                pipeline.incr(key)
-                pipeline.expire(key, WINDOW_S, nx=True)
-            by_account, _, by_address, _ = await pipeline.execute()
-        return int(by_account) <= self.per_account and int(by_address) <= self.per_address
-
-    async def succeeded(self, redis: Redis, email: str) -> None:
-        """Forget the account's attempts: its owner is in."""
-        await redis.delete(self._account_key(email))
-
-    def _account_key(self, email: str) -> str:
-        digest = hmac.new(self.secret.encode(), email.strip().casefold().encode(), hashlib.sha256)
-        return f"web:login:account:{digest.hexdigest()[:32]}"
 
 
 @blueprint.get("/")
@@ -80,30 +49,44 @@ def show() -> ResponseReturnValue:
 def log_in() -> ResponseReturnValue:
     email = request.form.get("email", "").strip()[:LONGEST_EMAIL]
     password = request.form.get("password", "")
-    settings = context.settings()
-    throttle = LoginThrottle(
-        settings.web_secret_key, settings.web_attempts_per_account, settings.web_attempts_per_address
-    )
-    address = request.remote_addr or "unknown"
-    if not context.database().redis(lambda redis: throttle.attempt(redis, email, address)):
+    limits = attempts_on("login", email)
+    if not context.throttle().allow(limits):
         return _refused("throttled", email, 429, _("Too many attempts. Wait a quarter of an hour and try again."))
-    member = accounts.check_password(email, password) if len(password) <= LONGEST_PASSWORD else None
-    if member is None:
+    user = accounts.check_password(email, password) if len(password) <= LONGEST_PASSWORD else None
+    if user is None:
         return _refused("wrong", email, 401, _("The email address or the password is not right."))
-    context.database().redis(lambda redis: throttle.succeeded(redis, email))
-    session.clear()  # what a stranger may have planted before the log-in does not survive it
-    session.permanent = True
-    login_user(member)
-    metrics.logins_total.labels("ok").inc()
-    return redirect(local_path(request.args.get("next", "/")), 303)
+    context.throttle().forget(limits[0])
+    return enter(user.id, user.email)
 
 
 @blueprint.post("/logout")
 @anyone
 def log_out() -> ResponseReturnValue:
-    logout_user()
-    session.clear()
+    accounts.end()
     return redirect(url_for("login.show"), 303)
+
+
+def enter(user_id: str, email: str) -> Response:
+    """Begin the session, remember the browser and go where the link that led to the log-in wanted to."""
+    accounts.begin(user_id)
+    metrics.logins_total.labels("ok").inc()
+    response = redirect(local_path(request.args.get("next", "/")), 303)
+    devices.remember(response, email)  # type: ignore[arg-type]  # Flask's redirect makes Flask's response
+    return response
+
+
+def attempts_on(what: str, email: str) -> tuple[Limit, ...]:
+    """What an attempt on an account counts under; the first is forgotten when it was right."""
+    settings = context.settings()
+    account, address = account_digest(settings.web_secret_key, email), neighbourhood(request.remote_addr)
+    device = devices.knows(email)
+    if device is not None:
+        return (Limit(f"web:{what}:device:{device.id}", settings.web_attempts_per_account),)
+    return (
+        Limit(f"web:{what}:account:{account}:{address}", settings.web_attempts_per_account),
+        Limit(f"web:{what}:account:{account}", settings.web_attempts_per_account_everywhere),
+        Limit(f"web:{what}:address:{address}", settings.web_attempts_per_address),
+    )
 
 
 def _refused(outcome: str, email: str, status: int, problem: str) -> ResponseReturnValue:

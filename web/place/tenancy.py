@@ -48,7 +48,7 @@ def restaurant_blueprint(name: str, import_name: str) -> Blueprint:
         if member is None:
             return accounts.unauthorized()
         g.member = member
-        g.membership = next((m for m in member.memberships if m.restaurant_id == g.restaurant_id), None)
+        g.membership = member.membership(g.restaurant_id)
         if g.membership is None:
             abort(404)
         if not may(request.endpoint, g.membership.role):

@@ -27,6 +27,7 @@ from stores import (
     partitions,
     reservations,
     restaurants,
+    sessions,
     traces,
     users,
 )
@@ -56,6 +57,7 @@ MODULES: tuple[ModuleType, ...] = (
     partitions,
     reservations,
     restaurants,
+    sessions,
     traces,
     users,
 )
@@ -159,6 +161,7 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     restaurants.set_faq: lambda conn, other, pii, sip: restaurants.set_faq(
         conn, other.id, [FaqEntry("", "Whose?", "Mine.")]
     ),
+    users.set_password: lambda conn, other, pii, sip: users.set_password(conn, other.user_id, "stolen password"),
 }
 # Functions that refuse the app role altogether, whoever's ids they get.
 PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
@@ -186,11 +189,20 @@ PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
     traces.get: lambda conn, other, pii, sip: traces.get(conn, other.call_id, NOW),
     line_states.all_of: lambda conn, other, pii, sip: line_states.all_of(conn),
     users.create: lambda conn, other, pii, sip: users.create(conn, email="eve@x.example", password="long enough"),
-    users.set_password: lambda conn, other, pii, sip: users.set_password(conn, other.user_id, "stolen password"),
     users.add_membership: lambda conn, other, pii, sip: users.add_membership(conn, other.id, other.user_id, "staff"),
 }
 # A log-in comes before a restaurant is known: these answer about the one address or user that is asked for.
-LOG_IN: set[Callable[..., Any]] = {users.by_email, users.verify, users.memberships}
+LOG_IN: set[Callable[..., Any]] = {users.by_email, users.verify, users.memberships, sessions.find, sessions.end}
+# These work for one user, whom the transaction names: test_members_own_rows tries them with another's ids.
+OWN_ROWS: set[Callable[..., Any]] = {
+    users.as_user,
+    users.rename,
+    sessions.start,
+    sessions.of_user,
+    sessions.end_one,
+    sessions.end_all,
+    sessions.act_in,
+}
 # What every caller is told anyhow: the one thing that may be known of all restaurants at once.
 OF_ALL: set[Callable[..., Any]] = {restaurants.greeted}
 
@@ -232,7 +244,7 @@ def test_every_repository_function_is_tried_below() -> None:
         if inspect.iscoroutinefunction(function) and function.__module__ == module.__name__ and not name.startswith("_")
     }
 
-    assert functions == set(ATTEMPTS) | set(PLATFORM_ONLY) | LOG_IN | OF_ALL
+    assert functions == set(ATTEMPTS) | set(PLATFORM_ONLY) | LOG_IN | OWN_ROWS | OF_ALL
 
 
 @pytest.mark.parametrize("attempt", _named(ATTEMPTS))

@@ -3,12 +3,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from stores import users
 from stores.postgres import Postgres
 from tests.conftest import run_apart
-from tests.integration.web.admin import COOK, OWNER, PASSWORD, Admin, csrf_token
+from tests.integration.web.admin import COOK, OWNER, PASSWORD, Admin, csrf_token, execute, fetch
 from web import create_app
 
 pytestmark = pytest.mark.integration
@@ -59,6 +60,9 @@ def test_a_wrong_password_and_an_unknown_account_look_the_same(client: FlaskClie
     assert "The email address or the password is not right." in wrong[1]
 
 
+ELSEWHERE = {"REMOTE_ADDR": "192.0.2.7"}
+
+
 def test_after_too_many_attempts_even_the_right_password_waits(admin: Admin) -> None:
     app = create_app(admin.settings(web_attempts_per_account=3))
     client = app.test_client()
@@ -75,6 +79,72 @@ def test_after_too_many_attempts_even_the_right_password_waits(admin: Admin) -> 
     assert known[0] == 429
     assert known == unknown
     assert other[0] == 303
+
+
+def test_guesses_from_elsewhere_lock_nobody_out(admin: Admin) -> None:
+    app = create_app(admin.settings(web_attempts_per_account=3))
+    guesser = app.test_client()
+    for _ in range(5):
+        guessed = attempt(guesser, OWNER, "guess", environ_base=ELSEWHERE)
+
+    owner = attempt(app.test_client(), OWNER, PASSWORD)
+    app.extensions["alloresto.database"].close()
+
+    assert guessed[0] == 429
+    assert owner[0] == 303
+
+
+def test_a_known_browser_gets_in_while_the_account_and_its_address_are_being_guessed_at(admin: Admin) -> None:
+    app = create_app(
+        admin.settings(web_attempts_per_account=3, web_attempts_per_account_everywhere=4, web_attempts_per_address=4)
+    )
+    owners = app.test_client()
+    attempt(owners, OWNER, PASSWORD)
+    owners.post("/logout", data={"csrf_token": csrf_token(owners.get("/", follow_redirects=True).text)})
+    guesser = app.test_client()
+    for _ in range(6):
+        guessed = attempt(guesser, OWNER, "guess")
+
+    stranger = attempt(app.test_client(), OWNER, PASSWORD, environ_base=ELSEWHERE)
+    for_another = attempt(owners, COOK, PASSWORD)  # the browser is known for the owner's account only
+    known = attempt(owners, OWNER, PASSWORD)
+    app.extensions["alloresto.database"].close()
+
+    assert (guessed[0], stranger[0], for_another[0], known[0]) == (429, 429, 429, 303)
+
+
+def test_a_known_browser_may_not_guess_without_end(admin: Admin) -> None:
+    app = create_app(admin.settings(web_attempts_per_account=2))
+    client = app.test_client()
+    attempt(client, OWNER, PASSWORD)
+    client.post("/logout", data={"csrf_token": csrf_token(client.get("/", follow_redirects=True).text)})
+
+    statuses = [attempt(client, OWNER, "guess")[0] for _ in range(3)]
+    app.extensions["alloresto.database"].close()
+
+    assert statuses == [401, 401, 429]
+
+
+def test_a_forged_cookie_makes_no_browser_known(admin: Admin) -> None:
+    app = create_app(admin.settings(web_attempts_per_account=1))
+    client = app.test_client()
+    client.set_cookie("alloresto_device", "WyJhIiwiYiJd.aaaaaa.bbbbbbbbbbbbbbbbbbbbbbbbbbb")
+    attempt(client, OWNER, "guess")
+
+    assert attempt(client, OWNER, PASSWORD)[0] == 429
+    app.extensions["alloresto.database"].close()
+
+
+def test_without_redis_one_logs_in_and_is_still_counted(admin: Admin) -> None:
+    app = create_app(admin.settings(redis_url="redis://127.0.0.1:1", web_attempts_per_account=2))
+    client = app.test_client()
+
+    statuses = [attempt(client, COOK, word)[0] for word in ("guess", "guess", PASSWORD)]
+    owner = attempt(client, OWNER, PASSWORD)
+    app.extensions["alloresto.database"].close()
+
+    assert statuses == [401, 401, 429]
+    assert owner[0] == 303
 
 
 def test_one_address_cannot_try_many_accounts(admin: Admin) -> None:
@@ -135,13 +205,69 @@ def test_a_changed_password_ends_the_sessions_that_it_opened(admin: Admin, log_i
     assert "/login" in after.location
 
 
-def test_logging_out_ends_the_session(admin: Admin, log_in: LogIn) -> None:
+def test_logging_out_ends_the_session_and_its_copies(admin: Admin, app: Flask, log_in: LogIn) -> None:
     client = log_in(COOK)
     page = client.get(f"/place/{admin.pizza.id}/orders").text
+    copied = client.get_cookie("alloresto")
+    assert copied is not None
+    thief = app.test_client()
+    thief.set_cookie("alloresto", copied.value)
+    before = thief.get(f"/place/{admin.pizza.id}/orders").status_code
 
     client.post("/logout", data={"csrf_token": csrf_token(page)})
 
+    assert before == 200
     assert "/login" in client.get(f"/place/{admin.pizza.id}/orders").location
+    assert "/login" in thief.get(f"/place/{admin.pizza.id}/orders").location
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "update app_user set disabled_at = now() where email = $1",
+        "delete from app_user where email = $1",
+        "update user_session set last_seen_at = now() - interval '13 hours' from app_user u"
+        " where u.id = user_id and u.email = $1",
+        "update user_session set expires_at = now() from app_user u where u.id = user_id and u.email = $1",
+    ],
+    ids=["disabled", "removed", "not used", "too old"],
+)
+def test_a_session_ends_at_once(admin: Admin, log_in: LogIn, end: str) -> None:
+    client = log_in(COOK)
+    before = client.get(f"/place/{admin.pizza.id}/orders").status_code
+
+    execute(admin, end, COOK)
+
+    assert before == 200
+    assert "/login" in client.get(f"/place/{admin.pizza.id}/orders").location
+
+
+def test_a_removed_member_sees_nothing_more_of_the_restaurant(admin: Admin, log_in: LogIn) -> None:
+    client = log_in(COOK)
+    before = client.get(f"/place/{admin.pizza.id}/orders").status_code
+
+    execute(admin, "delete from membership m using app_user u where u.id = m.user_id and u.email = $1", COOK)
+
+    assert before == 200
+    assert client.get(f"/place/{admin.pizza.id}/orders").status_code == 404
+
+
+def test_a_session_that_is_used_stays(admin: Admin, log_in: LogIn) -> None:
+    client = log_in(COOK)
+    age = "update user_session set last_seen_at = now() - interval '11 hours'"
+
+    for _ in range(2):
+        execute(admin, age)
+        assert client.get(f"/place/{admin.pizza.id}/orders").status_code == 200
+
+
+def test_no_token_can_be_read_in_the_table(admin: Admin, log_in: LogIn) -> None:
+    client = log_in(COOK)
+    with client.session_transaction() as kept:
+        token = kept["session"]
+
+    assert len(token) >= 40
+    assert token not in str(fetch(admin, "select user_session::text as row from user_session"))
 
 
 def test_every_answer_forbids_inline_scripts_and_framing(client: FlaskClient, admin: Admin) -> None:

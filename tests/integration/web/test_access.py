@@ -1,0 +1,287 @@
+"""Every route for everybody: made from the URL map, so that a new one is tried as soon as it is there."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from flask import Blueprint, Flask, Response
+from flask.testing import FlaskClient
+from werkzeug.routing import Rule
+
+from stores import sessions, users
+from stores.postgres import NO_RESTAURANT, Postgres
+from tests.conftest import run_apart
+from tests.integration.web.admin import COOK, OWNER, STRANGER, Admin, csrf_token, execute
+from web import access
+
+pytestmark = pytest.mark.integration
+
+MANAGER, SUPPORT = "manager@harbour.example", "support@alloresto.example"
+EVERYBODY = ("anonymous", "staff", "manager", "owner", "stranger", "platform")
+ROLES = {"staff": COOK, "manager": MANAGER, "owner": OWNER, "stranger": STRANGER, "platform": SUPPORT}
+
+
+@dataclass
+class Visit:
+    """Requests of one person; whatever a route does to a session, the next request has a good one."""
+
+    app: Flask
+    admin: Admin
+    user_id: str | None
+    client: FlaskClient
+    token: str = ""
+
+    def open(self, method: str, path: str, **options: Any) -> tuple[int, str]:
+        answer = self.client.open(path, method=method, buffered=False, **options)
+        answer.close()
+        return answer.status_code, answer.location or ""
+
+    def log_in(self) -> None:
+        """A session made in the store: hashing a password for each would take minutes."""
+        self.client = self.app.test_client()
+        self.client.set_cookie("alloresto_language", "en")
+        page = self.client.get("/login").text
+        self.token = csrf_token(page)
+        if self.user_id is not None:
+            secret = run_apart(self._session)
+            with self.client.session_transaction() as kept:
+                kept["session"] = secret
+
+    async def _session(self) -> str:
+        postgres = Postgres(self.admin.database.app_url)
+        await postgres.open()
+        try:
+            async with postgres.tenant(NO_RESTAURANT) as connection:
+                return await sessions.start(connection, str(self.user_id), lifetime=timedelta(days=1))
+        finally:
+            await postgres.close()
+
+
+@pytest.fixture
+def people(app: Flask, admin: Admin) -> dict[str, Visit]:
+    """Everybody of EVERYBODY, logged in; seen from Harbour Pizza, the stranger owns another restaurant."""
+
+    async def work() -> dict[str, str]:
+        postgres = Postgres(admin.database.platform_url)
+        await postgres.open()
+        async with postgres.platform() as connection:
+            cook = await users.by_email(connection, COOK)
+            assert cook is not None
+            for email, is_platform in ((MANAGER, False), (SUPPORT, True)):
+                user_id = await connection.fetchval(
+                    "insert into app_user (email, password_hash, is_platform) values ($1, $2, $3) returning id",
+                    email,
+                    cook.password_hash,
+                    is_platform,
+                )
+                if not is_platform:
+                    await users.add_membership(connection, admin.pizza.id, user_id, "manager")
+            rows = await connection.fetch("select email, id from app_user")
+        await postgres.close()
+        return {row["email"]: row["id"] for row in rows}
+
+    ids = run_apart(work)
+    visits = {name: Visit(app, admin, ids.get(ROLES.get(name, "")), app.test_client()) for name in EVERYBODY}
+    for visit in visits.values():
+        visit.log_in()
+    return visits
+
+
+def routes(app: Flask) -> Iterator[tuple[Rule, str]]:
+    """Each route with each of its methods."""
+    for route in app.url_map.iter_rules():
+        if route.endpoint != "static":
+            for method in sorted((route.methods or set()) - {"HEAD", "OPTIONS"}):
+                yield route, method
+
+
+def path_of(app: Flask, route: Rule, method: str, restaurant_id: str) -> str:
+    """The route with ids that nothing has."""
+    samples = {"UUIDConverter": str(uuid.uuid4()), "IntegerConverter": 1, "FloatConverter": 1.5}
+    values: dict[str, Any] = {
+        name: samples.get(type(converter).__name__, "x") for name, converter in route._converters.items()
+    }
+    if "restaurant_id" in values:
+        values["restaurant_id"] = restaurant_id
+    with app.test_request_context():
+        return app.url_map.bind("localhost").build(route.endpoint, values, method)
+
+
+def is_sent_to_login(answer: tuple[int, str]) -> bool:
+    return answer[0] == 401 or (answer[0] in (302, 303) and answer[1].startswith("/login"))
+
+
+def fault(rule: access.Rule, who: str, answer: tuple[int, str]) -> str | None:
+    """What is wrong with ``who`` getting ``answer`` from a route with ``rule``; None when it is right."""
+    status = answer[0]
+    if status >= 500:
+        return "fails"
+    if rule == "anyone":
+        return "is refused what is anyone's" if status == 403 else None
+    if rule not in ("signed_in", "platform") and not isinstance(rule, frozenset):
+        return None  # has an entrance of its own, such as an interface's tokens
+    if who == "anonymous":
+        return None if is_sent_to_login(answer) else "is not asked to log in"
+    if is_sent_to_login(answer):
+        return "is asked to log in again"
+    if rule == "signed_in":
+        return "is refused" if status == 403 else None
+    if rule == "platform":
+        if who == "platform":
+            return "is refused" if status == 403 else None
+        return None if status == 404 else "gets in"
+    assert isinstance(rule, frozenset)
+    if who in ("stranger", "platform"):
+        return None if status == 404 else "reaches another's restaurant"
+    if who in rule:
+        return "is refused" if status == 403 else None
+    return None if status == 403 else "is let in"
+
+
+def test_every_route_opens_to_whom_its_rule_names_and_to_nobody_else(
+    app: Flask, admin: Admin, people: dict[str, Visit]
+) -> None:
+    faults = []
+    for route, method in routes(app):
+        rule = access.rule_of(app, route.endpoint)
+        assert rule is not None
+        for who, visit in people.items():
+            path = path_of(app, route, method, admin.pizza.id)
+            form = {"csrf_token": visit.token} if method != "GET" else None
+            answer = visit.open(method, path, data=form)
+            wrong = fault(rule, who, answer)
+            if wrong:  # perhaps because an earlier route ended this session
+                visit.log_in()
+                wrong = fault(rule, who, visit.open(method, path, data={"csrf_token": visit.token}))
+            if wrong:
+                faults.append(f"{method} {path} ({route.endpoint}): {who} {wrong}: {answer}")
+
+    assert faults == []
+
+
+def test_no_route_changes_anything_without_its_form_token(app: Flask, admin: Admin, people: dict[str, Visit]) -> None:
+    owner = people["owner"]
+    taken = []
+    for route, method in routes(app):
+        rule = access.rule_of(app, route.endpoint)
+        if method == "GET" or (rule not in ("anyone", "signed_in", "platform") and not isinstance(rule, frozenset)):
+            continue
+        status, _ = owner.open(method, path_of(app, route, method, admin.pizza.id))
+        if status != 400 and not (rule == "platform" and status == 404):
+            taken.append(f"{method} {route.rule}: {status}")
+
+    assert taken == []
+
+
+HOSTILE = (
+    "%00",
+    "x%00.wav",
+    "9999-12-31T23:59:59-14:00",
+    "0001-01-01",
+    "9999-12-31",
+    "-1",
+    "99999999999999999999",
+    "..%2F..%2Fetc%2Fpasswd",
+    "%F0%9F%8D%95",
+    "'--",
+    quote("x" * 3000),
+)
+PARAMETERS = (
+    "before",
+    "id",
+    "after",
+    "page",
+    "day",
+    "date",
+    "since",
+    "until",
+    "q",
+    "cursor",
+    "limit",
+    "status",
+    "next",
+)
+
+
+def hostile_paths(app: Flask, route: Rule, restaurant_id: str) -> Iterator[str]:
+    """The route with each hostile value where it takes one: in its path, and as a parameter that it may read."""
+    plain = path_of(app, route, "GET", restaurant_id)
+    texts = [name for name, one in route._converters.items() if type(one).__name__ not in ("UUIDConverter",)]
+    for value in HOSTILE:
+        if texts:
+            with app.test_request_context():
+                marks: dict[str, Any] = {
+                    name: "HOSTILE" if name in texts and type(one).__name__ != "IntegerConverter" else 10**30
+                    for name, one in route._converters.items()
+                    if name in texts
+                }
+                others = {name: str(uuid.uuid4()) for name in route._converters if name not in texts}
+                if "restaurant_id" in others:
+                    others["restaurant_id"] = restaurant_id
+                built = app.url_map.bind("localhost").build(route.endpoint, {**others, **marks}, "GET")
+            yield built.replace("HOSTILE", value)
+        yield plain + "?" + "&".join(f"{name}={value}" for name in PARAMETERS)
+
+
+def test_no_id_and_no_parameter_makes_a_page_fail(app: Flask, admin: Admin, people: dict[str, Visit]) -> None:
+    owner = people["owner"]
+    failed = []
+    for route, method in routes(app):
+        if method != "GET":
+            continue
+        for path in hostile_paths(app, route, admin.pizza.id):
+            status, location = owner.open("GET", path)
+            if status >= 500 or location.startswith(("http:", "https:", "//")):
+                failed.append(f"{path[:150]}: {status} {location}")
+
+    assert failed == []
+
+
+def test_a_route_without_a_rule_keeps_the_application_from_starting(app: Flask) -> None:
+    silent = Blueprint("silent", __name__)
+    silent.add_url_rule("/silent", view_func=lambda: "", endpoint="show")
+    fresh = Flask("fresh")
+    fresh.register_blueprint(silent)
+
+    with pytest.raises(RuntimeError, match=r"silent\.show: say who may use it"):
+        access.check(fresh)
+
+
+@pytest.mark.parametrize(
+    ("rule", "url"), [(access.staff, "/everywhere"), (access.signed_in, "/place/<uuid:restaurant_id>/x")]
+)
+def test_a_rule_that_does_not_fit_its_url_keeps_the_application_from_starting(
+    rule: Callable[[Callable[..., Response]], Callable[..., Response]], url: str
+) -> None:
+    def view(**_ids: str) -> Response:
+        return Response()
+
+    fresh = Flask("fresh")
+    fresh.add_url_rule(url, "view", rule(view))
+
+    with pytest.raises(RuntimeError, match="does not fit"):
+        access.check(fresh)
+
+
+def test_a_member_is_let_in_by_the_role_in_this_restaurant_alone(
+    app: Flask, admin: Admin, people: dict[str, Visit]
+) -> None:
+    execute(
+        admin,
+        "update membership m set role = 'staff' from app_user u where u.id = m.user_id and u.email = $1"
+        " and m.restaurant_id = $2",
+        OWNER,
+        admin.pizza.id,
+    )
+    owner = people["owner"]
+    size = admin.size_id("Margherita", "Large")
+
+    status, _ = owner.open(
+        "POST", f"/place/{admin.pizza.id}/menu/sizes/{size}/price", data={"csrf_token": owner.token, "price": "1"}
+    )
+
+    assert status == 403
