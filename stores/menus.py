@@ -1,150 +1,385 @@
-"""A restaurant's menu, read whole and changed a price or an availability at a time."""
+"""A restaurant's menu, read whole and written by what differs."""
 
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from domain.menu import ItemSize, Menu, MenuCategory, MenuItem, ModifierGroup, ModifierOption
+import msgspec
+
+from domain.menu import (
+    Amount,
+    ComboChoice,
+    ComboPart,
+    HalvesRule,
+    Ingredient,
+    ItemSize,
+    Menu,
+    MenuCategory,
+    MenuItem,
+    ModifierGroup,
+    ModifierOption,
+    ServedHours,
+    groups_of,
+)
 from domain.vat import VatRates
 from stores.errors import NotFoundError, require
 from stores.postgres import Connection
 
+# One statement and one snapshot for all of it: a caller waits for this, and it is the longest part of several pages.
+# Rows come as JSON arrays in the order of the tuples below.
+_LOAD = """
+select currency, language, json_build_object(
+    'categories', (select coalesce(json_agg(json_build_array(
+            id, name, position, halves, served) order by position, name), '[]')
+        from menu_category where restaurant_id = $1),
+    'items', (select coalesce(json_agg(json_build_array(
+            i.id, i.category_id, i.name, i.vat_rate_bp, i.vat_dine_in_bp, i.description, i.allergens, i.aliases,
+            i.available, i.off_until, i.served) order by c.position, c.name, i.position, i.name), '[]')
+        from menu_item i join menu_category c on c.id = i.category_id where i.restaurant_id = $1),
+    'sizes', (select coalesce(json_agg(json_build_array(
+            item_id, id, name, price_cents, available, off_until) order by position, price_cents), '[]')
+        from item_size where restaurant_id = $1),
+    'ingredients', (select coalesce(json_agg(json_build_array(
+            item_id, json_build_array(id, name, extra_cents, removable, aliases)) order by position, name), '[]')
+        from menu_ingredient where restaurant_id = $1),
+    'groups', (select coalesce(json_agg(json_build_array(
+            id, name, minimum, maximum, included, amounts, light_percent, extra_percent) order by name, id), '[]')
+        from modifier_group where restaurant_id = $1),
+    'options', (select coalesce(json_agg(json_build_array(
+            group_id, id, name, price_cents, available, off_until, aliases) order by position, name), '[]')
+        from modifier_option where restaurant_id = $1),
+    'item_groups', (select coalesce(json_agg(json_build_array(item_id, group_id) order by position), '[]')
+        from menu_item_modifier_group where restaurant_id = $1),
+    'option_groups', (select coalesce(json_agg(json_build_array(option_id, group_id) order by position), '[]')
+        from modifier_option_group where restaurant_id = $1),
+    'parts', (select coalesce(json_agg(json_build_array(item_id, id, name) order by position, name), '[]')
+        from combo_part where restaurant_id = $1),
+    'choices', (select coalesce(json_agg(json_build_array(
+            part_id, json_build_array(item_id, extra_cents)) order by position), '[]')
+        from combo_choice where restaurant_id = $1)
+)::text as rows
+from restaurant where id = $1
+"""
+
+
+class _Category(NamedTuple):
+    id: str
+    name: str
+    position: int
+    halves: HalvesRule | None
+    served: tuple[ServedHours, ...]
+
+
+class _Item(NamedTuple):
+    id: str
+    category_id: str
+    name: str
+    take_away_bp: int
+    dine_in_bp: int
+    description: str
+    allergens: tuple[str, ...]
+    aliases: tuple[str, ...]
+    available: bool
+    off_until: datetime | None
+    served: tuple[ServedHours, ...]
+
+
+class _Size(NamedTuple):
+    item_id: str
+    id: str
+    name: str
+    price_cents: int
+    available: bool
+    off_until: datetime | None
+
+
+class _Group(NamedTuple):
+    id: str
+    name: str
+    minimum: int
+    maximum: int
+    included: int
+    amounts: tuple[Amount, ...]
+    light_percent: int
+    extra_percent: int
+
+
+class _Option(NamedTuple):
+    group_id: str
+    id: str
+    name: str
+    price_cents: int
+    available: bool
+    off_until: datetime | None
+    aliases: tuple[str, ...]
+
+
+class _Rows(msgspec.Struct):
+    categories: list[_Category]
+    items: list[_Item]
+    sizes: list[_Size]
+    ingredients: list[tuple[str, Ingredient]]
+    groups: list[_Group]
+    options: list[_Option]
+    item_groups: list[tuple[str, str]]
+    option_groups: list[tuple[str, str]]
+    parts: list[tuple[str, str, str]]
+    choices: list[tuple[str, ComboChoice]]
+
+
+_ROWS = msgspec.json.Decoder(_Rows)
+
 
 async def load(conn: Connection, restaurant_id: str) -> Menu:
     """The whole menu, in the order it is shown. Raises NotFoundError for an unknown restaurant."""
-    owner = await conn.fetchrow("select currency, language from restaurant where id = $1", restaurant_id)
-    if owner is None:
+    row = await conn.fetchrow(_LOAD, restaurant_id)
+    if row is None:
         raise NotFoundError("restaurant", restaurant_id)
-    categories = await conn.fetch(
-        "select id, name, position from menu_category where restaurant_id = $1 order by position, name", restaurant_id
-    )
-    items = await conn.fetch(
-        "select i.id, i.category_id, i.name, i.description, i.vat_rate_bp, i.vat_dine_in_bp, i.allergens, i.aliases,"
-        " i.available"
-        " from menu_item i join menu_category c on c.id = i.category_id"
-        " where i.restaurant_id = $1 order by c.position, c.name, i.position, i.name",
-        restaurant_id,
-    )
-    sizes = await _sizes(conn, restaurant_id)
-    groups = await _groups_of_items(conn, restaurant_id)
+    rows = _ROWS.decode(row["rows"])
+    groups = _groups(rows)
+    sizes: defaultdict[str, list[ItemSize]] = defaultdict(list)
+    for size in rows.sizes:
+        sizes[size.item_id].append(ItemSize(*size[1:]))
+    choices = _gathered(rows.choices)
+    combos: defaultdict[str, list[ComboPart]] = defaultdict(list)
+    for item_id, part_id, name in rows.parts:
+        combos[item_id].append(ComboPart(part_id, name, choices.get(part_id, ())))
+    ingredients, groups_by_item = _gathered(rows.ingredients), _gathered(rows.item_groups)
+    used = {group_id for _, group_id in (*rows.item_groups, *rows.option_groups)}
     return Menu(
         restaurant_id=restaurant_id,
-        currency=owner["currency"],
-        language=owner["language"],
-        categories=tuple(MenuCategory(row["id"], row["name"], row["position"]) for row in categories),
+        currency=row["currency"],
+        language=row["language"],
+        categories=tuple(MenuCategory(*category) for category in rows.categories),
         items=tuple(
             MenuItem(
-                id=row["id"],
-                category_id=row["category_id"],
-                name=row["name"],
-                sizes=tuple(sizes[row["id"]]),
-                vat=VatRates(take_away_bp=row["vat_rate_bp"], dine_in_bp=row["vat_dine_in_bp"]),
-                description=row["description"],
-                modifier_groups=tuple(groups[row["id"]]),
-                allergens=tuple(row["allergens"]),
-                aliases=tuple(row["aliases"]),
-                available=row["available"],
+                id=item.id,
+                category_id=item.category_id,
+                name=item.name,
+                sizes=tuple(sizes[item.id]),
+                vat=VatRates(take_away_bp=item.take_away_bp, dine_in_bp=item.dine_in_bp),
+                description=item.description,
+                modifier_groups=tuple(groups[group_id] for group_id in groups_by_item.get(item.id, ())),
+                allergens=item.allergens,
+                aliases=item.aliases,
+                available=item.available,
+                off_until=item.off_until,
+                ingredients=ingredients.get(item.id, ()),
+                combo=tuple(combos[item.id]),
+                served=item.served,
             )
-            for row in items
+            for item in rows.items
         ),
+        spare_groups=tuple(group for group in groups.values() if group.id not in used),
     )
 
 
-async def _sizes(conn: Connection, restaurant_id: str) -> defaultdict[str, list[ItemSize]]:
-    rows = await conn.fetch(
-        "select id, item_id, name, price_cents, available from item_size"
-        " where restaurant_id = $1 order by position, price_cents",
-        restaurant_id,
-    )
-    sizes: defaultdict[str, list[ItemSize]] = defaultdict(list)
-    for row in rows:
-        sizes[row["item_id"]].append(ItemSize(row["id"], row["name"], row["price_cents"], row["available"]))
-    return sizes
-
-
-async def _groups_of_items(conn: Connection, restaurant_id: str) -> defaultdict[str, list[ModifierGroup]]:
-    """By item id. A group that several items share is one object."""
+def _groups(rows: _Rows) -> dict[str, ModifierGroup]:
+    """By id, with what is to be chosen inside of their options. A group that several items share is one object."""
     options: defaultdict[str, list[ModifierOption]] = defaultdict(list)
-    for row in await conn.fetch(
-        "select id, group_id, name, price_cents, available from modifier_option"
-        " where restaurant_id = $1 order by position, name",
-        restaurant_id,
-    ):
-        options[row["group_id"]].append(ModifierOption(row["id"], row["name"], row["price_cents"], row["available"]))
-    groups = {
-        row["id"]: ModifierGroup(row["id"], row["name"], row["minimum"], row["maximum"], tuple(options[row["id"]]))
-        for row in await conn.fetch(
-            "select id, name, minimum, maximum from modifier_group where restaurant_id = $1", restaurant_id
+    for option in rows.options:
+        options[option.group_id].append(ModifierOption(*option[1:]))
+    plain = {
+        one.id: ModifierGroup(
+            one.id,
+            one.name,
+            one.minimum,
+            one.maximum,
+            tuple(options[one.id]),
+            one.included,
+            one.amounts,
+            one.light_percent,
+            one.extra_percent,
         )
+        for one in rows.groups
     }
-    of_items: defaultdict[str, list[ModifierGroup]] = defaultdict(list)
-    for row in await conn.fetch(
-        "select item_id, group_id from menu_item_modifier_group where restaurant_id = $1 order by item_id, position",
-        restaurant_id,
-    ):
-        of_items[row["item_id"]].append(groups[row["group_id"]])
-    return of_items
+    inner = _gathered(rows.option_groups)
+    if not inner:
+        return plain
+    return {
+        group.id: replace(
+            group,
+            options=tuple(
+                replace(option, groups=tuple(plain[one] for one in inner[option.id])) if option.id in inner else option
+                for option in group.options
+            ),
+        )
+        for group in plain.values()
+    }
+
+
+def _gathered(pairs: Iterable[tuple[str, Any]]) -> dict[str, tuple[Any, ...]]:
+    gathered: defaultdict[str, list[object]] = defaultdict(list)
+    for key, value in pairs:
+        gathered[key].append(value)
+    return {key: tuple(values) for key, values in gathered.items()}
+
+
+class _Table(NamedTuple):
+    """``rows`` gives a menu's rows in the order of ``columns``, of which the first ``keys`` are the primary key."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: Callable[[Menu], Iterator[tuple[object, ...]]]
+    keys: int = 1
+
+
+def _category_rows(menu: Menu) -> Iterator[tuple[object, ...]]:
+    for one in menu.categories:
+        yield one.id, one.name, one.position, one.halves, one.served
+
+
+def _item_rows(menu: Menu) -> Iterator[tuple[object, ...]]:
+    for position, one in enumerate(menu.items):
+        vat = (one.vat.take_away_bp, one.vat.dine_in_bp)
+        words = (one.description, one.allergens, one.aliases)
+        yield one.id, one.category_id, one.name, *vat, *words, one.available, one.off_until, one.served, position
+
+
+def _size_rows(menu: Menu) -> Iterator[tuple[object, ...]]:
+    for item in menu.items:
+        for position, one in enumerate(item.sizes):
+            yield one.id, item.id, one.name, one.price_cents, one.available, one.off_until, position
+
+
+def _ingredient_rows(menu: Menu) -> Iterator[tuple[object, ...]]:
+    for item in menu.items:
+        for position, one in enumerate(item.ingredients):
+            yield one.id, item.id, one.name, one.extra_cents, one.removable, one.aliases, position
+
+
+def _group_rows(menu: Menu) -> Iterator[tuple[object, ...]]:
+    for one in groups_of(menu).values():
+        prices = (one.light_percent, one.extra_percent)
+        yield one.id, one.name, one.minimum, one.maximum, one.included, one.amounts, *prices
+
+
+def _option_rows(menu: Menu) -> Iterator[tuple[object, ...]]:
+    for group in groups_of(menu).values():
+        for position, one in enumerate(group.options):
+            state = (one.available, one.off_until)
+            yield one.id, group.id, one.name, one.price_cents, *state, one.aliases, position
+
+
+def _item_group_rows(menu: Menu) -> Iterator[tuple[object, ...]]:
+    for item in menu.items:
+        for position, group in enumerate(item.modifier_groups):
+            yield item.id, group.id, position
+
+
+def _option_group_rows(menu: Menu) -> Iterator[tuple[object, ...]]:
+    for group in groups_of(menu).values():
+        for option in group.options:
+            for position, inner in enumerate(option.groups):
+                yield option.id, inner.id, position
+
+
+def _part_rows(menu: Menu) -> Iterator[tuple[object, ...]]:
+    for item in menu.items:
+        for position, part in enumerate(item.combo):
+            yield part.id, item.id, part.name, position
+
+
+def _choice_rows(menu: Menu) -> Iterator[tuple[object, ...]]:
+    for item in menu.items:
+        for part in item.combo:
+            for position, choice in enumerate(part.choices):
+                yield part.id, choice.item_id, choice.extra_cents, position
+
+
+# In the order of their foreign keys.
+_TABLES = (
+    _Table("menu_category", ("id", "name", "position", "halves", "served"), _category_rows),
+    _Table(
+        "modifier_group",
+        ("id", "name", "minimum", "maximum", "included", "amounts", "light_percent", "extra_percent"),
+        _group_rows,
+    ),
+    _Table(
+        "modifier_option",
+        ("id", "group_id", "name", "price_cents", "available", "off_until", "aliases", "position"),
+        _option_rows,
+    ),
+    _Table("modifier_option_group", ("option_id", "group_id", "position"), _option_group_rows, keys=2),
+    _Table(
+        "menu_item",
+        (
+            "id",
+            "category_id",
+            "name",
+            "vat_rate_bp",
+            "vat_dine_in_bp",
+            "description",
+            "allergens",
+            "aliases",
+            "available",
+            "off_until",
+            "served",
+            "position",
+        ),
+        _item_rows,
+    ),
+    _Table("item_size", ("id", "item_id", "name", "price_cents", "available", "off_until", "position"), _size_rows),
+    _Table(
+        "menu_ingredient",
+        ("id", "item_id", "name", "extra_cents", "removable", "aliases", "position"),
+        _ingredient_rows,
+    ),
+    _Table("menu_item_modifier_group", ("item_id", "group_id", "position"), _item_group_rows, keys=2),
+    _Table("combo_part", ("id", "item_id", "name", "position"), _part_rows),
+    _Table("combo_choice", ("part_id", "item_id", "extra_cents", "position"), _choice_rows, keys=2),
+)
 
 
 async def insert(conn: Connection, menu: Menu) -> None:
     """Write a whole menu under the ids it has. Raises asyncpg.UniqueViolationError where one exists."""
-    owner = menu.restaurant_id
-    await conn.executemany(
-        "insert into menu_category (id, restaurant_id, name, position) values ($1, $2, $3, $4)",
-        [(category.id, owner, category.name, category.position) for category in menu.categories],
-    )
-    await _insert_groups(conn, owner, {group.id: group for item in menu.items for group in item.modifier_groups})
-    await conn.executemany(
-        "insert into menu_item (id, restaurant_id, category_id, name, description, vat_rate_bp, vat_dine_in_bp,"
-        " allergens, aliases, available, position) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        [
-            (
-                item.id,
-                owner,
-                item.category_id,
-                item.name,
-                item.description,
-                item.vat.take_away_bp,
-                item.vat.dine_in_bp,
-                item.allergens,
-                item.aliases,
-                item.available,
-                position,
-            )
-            for position, item in enumerate(menu.items)
-        ],
-    )
-    await conn.executemany(
-        "insert into item_size (id, restaurant_id, item_id, name, price_cents, available, position)"
-        " values ($1, $2, $3, $4, $5, $6, $7)",
-        [
-            (size.id, owner, item.id, size.name, size.price_cents, size.available, position)
-            for item in menu.items
-            for position, size in enumerate(item.sizes)
-        ],
-    )
-    await conn.executemany(
-        "insert into menu_item_modifier_group (restaurant_id, item_id, group_id, position) values ($1, $2, $3, $4)",
-        [
-            (owner, item.id, group.id, position)
-            for item in menu.items
-            for position, group in enumerate(item.modifier_groups)
-        ],
-    )
+    for table in _TABLES:
+        places = ", ".join(f"${number}" for number in range(1, len(table.columns) + 2))
+        await conn.executemany(
+            f"insert into {table.name} (restaurant_id, {', '.join(table.columns)}) values ({places})",
+            [(menu.restaurant_id, *row) for row in table.rows(menu)],
+        )
 
 
-async def _insert_groups(conn: Connection, owner: str, groups: dict[str, ModifierGroup]) -> None:
-    await conn.executemany(
-        "insert into modifier_group (id, restaurant_id, name, minimum, maximum) values ($1, $2, $3, $4, $5)",
-        [(group.id, owner, group.name, group.minimum, group.maximum) for group in groups.values()],
-    )
-    await conn.executemany(
-        "insert into modifier_option (id, restaurant_id, group_id, name, price_cents, available, position)"
-        " values ($1, $2, $3, $4, $5, $6, $7)",
-        [
-            (option.id, owner, group.id, option.name, option.price_cents, option.available, position)
-            for group in groups.values()
-            for position, option in enumerate(group.options)
-        ],
-    )
+async def save(conn: Connection, before: Menu, after: Menu) -> None:
+    """Make ``before``, which is what is stored, into ``after``: rows that differ are written, no others.
+
+    Take ``lock`` first, then read ``before``. Raises asyncpg.UniqueViolationError for names that are there twice.
+    """
+    await conn.execute("set constraints all deferred")
+    old = {table: {row[: table.keys]: row for row in table.rows(before)} for table in _TABLES}
+    new = {table: {row[: table.keys]: row for row in table.rows(after)} for table in _TABLES}
+    for table in reversed(_TABLES):
+        gone = [key for key in old[table] if key not in new[table]]
+        where = " and ".join(f"{column} = ${at + 2}" for at, column in enumerate(table.columns[: table.keys]))
+        await _each(
+            conn,
+            f"delete from {table.name} where restaurant_id = $1 and {where}",
+            [(after.restaurant_id, *k) for k in gone],
+        )
+    for table in _TABLES:
+        changed = [row for key, row in new[table].items() if old[table].get(key) != row]
+        keys, values = table.columns[: table.keys], table.columns[table.keys :]
+        places = ", ".join(f"${number}" for number in range(1, len(table.columns) + 2))
+        await _each(
+            conn,
+            f"insert into {table.name} (restaurant_id, {', '.join(table.columns)}) values ({places})"
+            f" on conflict ({', '.join(keys)}) do update set {', '.join(f'{c} = excluded.{c}' for c in values)}",
+            [(after.restaurant_id, *row) for row in changed],
+        )
+    await conn.execute("set constraints all immediate")
+
+
+async def lock(conn: Connection, restaurant_id: str) -> None:
+    """Until this transaction ends nobody else changes this menu: what was read can be written back."""
+    await conn.execute("select pg_advisory_xact_lock(hashtextextended('menu ' || $1, 0))", restaurant_id)
+
+
+async def _each(conn: Connection, statement: str, rows: list[tuple[object, ...]]) -> None:
+    if rows:
+        await conn.executemany(statement, rows)
 
 
 async def set_price(conn: Connection, size_id: str, price_cents: int) -> str:

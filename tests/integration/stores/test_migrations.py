@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from devstack.servers.embedded import EmbeddedPostgres
 from domain.phone_numbers import one_form
 from stores import migrate as migrations
-from stores import orders, partitions, restaurants, users
+from stores import menus, orders, partitions, restaurants, users
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.migrate import Migration, MigrationError, migrate, shipped_migrations
 from stores.postgres import NO_RESTAURANT, Connection, Postgres, PostgresUnavailableError, connect
@@ -341,3 +341,37 @@ async def test_an_outbox_row_is_announced_when_its_transaction_commits(
     await listener.close()
     async with postgres.platform.platform() as conn:
         assert await conn.fetchval("select restaurant_id from outbox") == own.id
+
+
+async def test_a_menu_of_before_keeps_its_meaning_and_two_names_may_be_exchanged(own_server: EmbeddedPostgres) -> None:
+    """By an owner who is no superuser, as above."""
+    platform = await migrated_by_owner(own_server, before="0028")
+    owner = await platform.fetchval(
+        "insert into restaurant (name, language, currency, zone) values ('A', 'fr', 'EUR', 'Europe/Paris') returning id"
+    )
+    category = await platform.fetchval(
+        "insert into menu_category (restaurant_id, name) values ($1, 'Pizzas') returning id", owner
+    )
+    for name in ("Regina", "Margherita"):
+        item = await platform.fetchval(
+            "insert into menu_item (restaurant_id, category_id, name, vat_rate_bp, vat_dine_in_bp, available)"
+            " values ($1, $2, $3, 1000, 1000, $3 = 'Regina') returning id",
+            owner,
+            category,
+            name,
+        )
+        await platform.execute(
+            "insert into item_size (restaurant_id, item_id, price_cents) values ($1, $2, 900)", owner, item
+        )
+
+    await migrate(own_server.url("owner"))
+
+    menu = await menus.load(platform, owner)
+    async with platform.transaction():
+        await menus.save(platform, menu, replace(menu, items=tuple(reversed(menu.items))))
+    await platform.close()
+    assert [(item.name, item.available, item.off_until) for item in menu.items] == [
+        ("Margherita", False, None),
+        ("Regina", True, None),
+    ]
+    assert (menu.items[0].ingredients, menu.items[0].combo, menu.items[0].served) == ((), (), ())

@@ -132,6 +132,8 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     lines.set_active: lambda conn, other, pii, sip: lines.set_active(conn, other.line_id, False),
     menus.load: lambda conn, other, pii, sip: menus.load(conn, other.id),
     menus.insert: lambda conn, other, pii, sip: menus.insert(conn, make_menu(other.id)),
+    menus.save: lambda conn, other, pii, sip: menus.save(conn, other.menu, replace(other.menu, items=())),
+    menus.lock: lambda conn, other, pii, sip: menus.lock(conn, other.id),
     menus.set_price: lambda conn, other, pii, sip: menus.set_price(conn, other.size_id, 1),
     menus.set_item_available: lambda conn, other, pii, sip: menus.set_item_available(conn, other.item_id, False),
     orders.insert_confirmed: lambda conn, other, pii, sip: orders.insert_confirmed(conn, _other_order(other), pii),

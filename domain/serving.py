@@ -1,0 +1,99 @@
+"""What of the menu can be had at a moment: things that come back by themselves, and things with hours of their own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from domain import hours
+from domain.menu import ItemSize, Menu, MenuItem, ModifierGroup, ModifierOption, ServedHours
+from domain.restaurant import Restaurant
+
+DAY_MINUTES = 24 * 60
+
+Takeable = TypeVar("Takeable", MenuItem, ItemSize, ModifierOption)
+
+
+def menu_at(menu: Menu, restaurant: Restaurant, now: datetime) -> Menu:
+    """The menu as it can be ordered from ``now`` (aware): what is over is back, what is not served now is off.
+
+    The same object when nothing on it depends on the time.
+    """
+    if not depends_on_time(menu):
+        return menu
+    local = hours.local_time(restaurant, now)
+    served = {category.id: is_served(category.served, local) for category in menu.categories}
+    items = tuple(_item_at(item, served.get(item.category_id, True), local) for item in menu.items)
+    return replace(menu, items=items)
+
+
+def depends_on_time(menu: Menu) -> bool:
+    return any(category.served for category in menu.categories) or any(
+        item.off_until
+        or item.served
+        or any(size.off_until for size in item.sizes)
+        or any(_group_depends(group) for group in item.modifier_groups)
+        for item in menu.items
+    )
+
+
+def _group_depends(group: ModifierGroup) -> bool:
+    return any(option.off_until or any(map(_group_depends, option.groups)) for option in group.options)
+
+
+def is_served(served: tuple[ServedHours, ...], local: datetime) -> bool:
+    """Whether one of the spans holds ``local``; without any it is always served. A span is half open."""
+    minute = local.hour * 60 + local.minute
+    yesterday = (local.date() - timedelta(days=1)).weekday()
+    return not served or any(
+        (local.weekday() in span.weekdays and span.opens <= minute < span.closes)
+        or (yesterday in span.weekdays and minute + DAY_MINUTES < span.closes)
+        for span in served
+    )
+
+
+def off_until_next_day(restaurant: Restaurant, now: datetime) -> datetime | None:
+    """When something that is off "for today" comes back: the first opening of the next day, in UTC.
+
+    A night that goes on past midnight belongs to the day on which it began. None where no opening is known: then it
+    stays off until somebody puts it back.
+    """
+    local = hours.local_time(restaurant, now)
+    day, yesterday = local.date(), local.date() - timedelta(days=1)
+    minute = local.hour * 60 + local.minute
+    if any(closes > minute + DAY_MINUTES for _, closes in hours.spans_on(restaurant, yesterday)):
+        day = yesterday
+    for ahead in range(1, hours.LOOK_AHEAD_DAYS):
+        for opens, _ in hours.spans_on(restaurant, day + timedelta(days=ahead)):
+            start = datetime.combine(day + timedelta(days=ahead), time()) + timedelta(minutes=opens)
+            return start.replace(tzinfo=ZoneInfo(restaurant.zone)).astimezone(UTC)
+    return None
+
+
+def _item_at(item: MenuItem, category_served: bool, local: datetime) -> MenuItem:
+    back = _back(item, local)
+    return replace(
+        back,
+        available=back.available and category_served and is_served(item.served, local),
+        sizes=tuple(_back(size, local) for size in item.sizes),
+        modifier_groups=tuple(_group_at(group, local) for group in item.modifier_groups),
+    )
+
+
+def _group_at(group: ModifierGroup, local: datetime) -> ModifierGroup:
+    if not _group_depends(group):
+        return group
+    options = (
+        replace(_back(option, local), groups=tuple(_group_at(inner, local) for inner in option.groups))
+        for option in group.options
+    )
+    return replace(group, options=tuple(options))
+
+
+def _back(one: Takeable, local: datetime) -> Takeable:
+    """Available again, once its time is over."""
+    if one.off_until is None or one.off_until > local:
+        return one
+    return replace(one, available=True, off_until=None)
