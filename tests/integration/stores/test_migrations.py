@@ -9,8 +9,8 @@ import pytest
 
 from devstack.servers.embedded import EmbeddedPostgres
 from domain.phone_numbers import one_form
-from stores import migrate as migrations
 from stores import menus, orders, partitions, restaurants, users
+from stores import migrate as migrations
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.migrate import Migration, MigrationError, migrate, shipped_migrations
 from stores.postgres import NO_RESTAURANT, Connection, Postgres, PostgresUnavailableError, connect
