@@ -1,12 +1,13 @@
 """Restaurants with their hours, delivery zones and FAQ."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 import asyncpg
 
 from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException, Restaurant
-from stores.errors import NotFoundError
+from stores.errors import NotFoundError, require
 from stores.postgres import NO_RESTAURANT, Connection
 
 # What create() writes, in the order of its parameters.
@@ -56,10 +57,7 @@ async def get(conn: Connection, restaurant_id: str) -> Restaurant:
     row = await conn.fetchrow("select * from restaurant where id = $1", restaurant_id)
     if row is None:
         raise NotFoundError("restaurant", restaurant_id)
-    openings = await conn.fetch(
-        "select weekday, opens, closes from opening_hours where restaurant_id = $1 order by weekday, opens",
-        restaurant_id,
-    )
+    week = await openings(conn, restaurant_id)
     exceptions = await conn.fetch(
         "select day, spans from opening_exception where restaurant_id = $1 order by day", restaurant_id
     )
@@ -68,11 +66,11 @@ async def get(conn: Connection, restaurant_id: str) -> Restaurant:
         " where restaurant_id = $1 order by position, name",
         restaurant_id,
     )
-    return _restaurant(row, openings, exceptions, zones)
+    return _restaurant(row, week, exceptions, zones)
 
 
 def _restaurant(
-    row: asyncpg.Record, openings: list[asyncpg.Record], exceptions: list[asyncpg.Record], zones: list[asyncpg.Record]
+    row: asyncpg.Record, week: tuple[Opening, ...], exceptions: list[asyncpg.Record], zones: list[asyncpg.Record]
 ) -> Restaurant:
     return Restaurant(
         id=row["id"],
@@ -86,7 +84,7 @@ def _restaurant(
         phone=row["phone"],
         greeting=row["greeting"],
         voice=row["voice"],
-        openings=tuple(Opening(one["weekday"], one["opens"], one["closes"]) for one in openings),
+        openings=week,
         exceptions=tuple(
             OpeningException(one["day"], tuple((opens, closes) for opens, closes in one["spans"])) for one in exceptions
         ),
@@ -139,12 +137,38 @@ async def create(conn: Connection, restaurant: Restaurant) -> str:
     return restaurant_id
 
 
-async def set_openings(conn: Connection, restaurant_id: str, openings: Iterable[Opening]) -> None:
+async def update(conn: Connection, restaurant_id: str, values: Mapping[str, object]) -> dict[str, object]:
+    """Set these fields (the names of ``_COLUMNS``, but for ``max_calls``: the platform's); what each was before.
+
+    Raises NotFoundError, asyncpg.CheckViolationError.
+    """
+    unknown = values.keys() - set(_COLUMNS)
+    if unknown:
+        raise ValueError(f"no fields of a restaurant: {', '.join(sorted(unknown))}")
+    names = ", ".join(values)
+    # Locked, so that what it was before is what this change replaces.
+    before = await conn.fetchrow(f"select {names} from restaurant where id = $1 for update", restaurant_id)
+    require(before, "restaurant", restaurant_id)
+    places = ", ".join(f"{name} = ${number}" for number, name in enumerate(values, 2))
+    await conn.execute(f"update restaurant set {places} where id = $1", restaurant_id, *values.values())
+    return dict(before or {})
+
+
+async def openings(conn: Connection, restaurant_id: str) -> tuple[Opening, ...]:
+    """The week, in order."""
+    rows = await conn.fetch(
+        "select weekday, opens, closes from opening_hours where restaurant_id = $1 order by weekday, opens",
+        restaurant_id,
+    )
+    return tuple(Opening(row["weekday"], row["opens"], row["closes"]) for row in rows)
+
+
+async def set_openings(conn: Connection, restaurant_id: str, week: Iterable[Opening]) -> None:
     """Replace the week."""
     await conn.execute("delete from opening_hours where restaurant_id = $1", restaurant_id)
     await conn.executemany(
         "insert into opening_hours (restaurant_id, weekday, opens, closes) values ($1, $2, $3, $4)",
-        [(restaurant_id, one.weekday, one.opens, one.closes) for one in openings],
+        [(restaurant_id, one.weekday, one.opens, one.closes) for one in week],
     )
 
 
@@ -157,6 +181,14 @@ async def set_exception(conn: Connection, restaurant_id: str, exception: Opening
         exception.day,
         exception.spans,
     )
+
+
+async def remove_exception(conn: Connection, restaurant_id: str, day: date) -> None:
+    """The date follows the week again. Raises NotFoundError."""
+    done = await conn.fetchval(
+        "delete from opening_exception where restaurant_id = $1 and day = $2 returning day", restaurant_id, day
+    )
+    require(done, "opening exception", day.isoformat())
 
 
 async def set_delivery_zones(conn: Connection, restaurant_id: str, zones: Iterable[DeliveryZone]) -> None:

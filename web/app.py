@@ -10,7 +10,7 @@ from process import logs
 from web import access, context, language, metrics, probes
 from web.database import UnavailableError
 from web.identity import accounts, login
-from web.place import calls, menu, orders, overview, tenancy
+from web.place import calls, hours, menu, orders, overview, tenancy
 from web.security import SessionInterface, refuse_nul, secure
 from web.settings import WebSettings, from_environment
 from web.words import _
@@ -53,7 +53,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
     metrics.attach(app)
     tenancy.attach(app)
     app.after_request(secure)
-    for area in (probes, language, login, overview, orders, calls, menu):
+    for area in (probes, language, login, overview, orders, calls, menu, hours):
         app.register_blueprint(area.blueprint)
     access.check(app)
     _refuse_clearly(app)

@@ -1,11 +1,11 @@
 """Money, times and durations in the reader's language and the restaurant's zone; and prices as people type them."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_time, get_day_names
 from babel.numbers import format_currency, format_decimal
 
 # British English: the English pages write 21 Nov 2026 and 15:05, as a European kitchen reads them.
@@ -38,6 +38,17 @@ def clock(moment: datetime, zone: str, language: str) -> str:
 def day(moment: datetime, zone: str, language: str) -> str:
     """The date in ``zone``, like ``21 nov. 2026``."""
     return format_date(moment.astimezone(ZoneInfo(zone)).date(), "medium", locale=_LOCALES[language])
+
+
+def long_date(day: date, language: str) -> str:
+    """``Saturday 21 November 2026``, ``samedi 21 novembre 2026``."""
+    return format_date(day, "EEEE d MMMM y", locale=_LOCALES[language])
+
+
+def weekdays(language: str) -> tuple[str, ...]:
+    """Their names, Monday first."""
+    names = get_day_names("wide", locale=_LOCALES[language])
+    return tuple(str(names[day]) for day in range(7))
 
 
 def duration(milliseconds: int) -> str:

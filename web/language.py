@@ -34,6 +34,7 @@ def attach(app: Flask) -> None:
     app.add_template_filter(lambda cents: formats.price_input(cents, current()), "price_input")
     app.add_template_filter(lambda moment, zone: formats.clock(moment, zone, current()), "clock")
     app.add_template_filter(lambda moment, zone: formats.day(moment, zone, current()), "day")
+    app.add_template_filter(lambda day: formats.long_date(day, current()), "date")
     app.add_template_filter(lambda number: formats.percent(number, current()), "percent")
     app.add_template_filter(formats.duration, "duration")
     app.add_template_filter(formats.dial, "dial")

@@ -76,3 +76,41 @@ def price_problems() -> dict[str, str]:
         "decimals": _("Price: two decimals at most, no thousands mark. Type one like %(example)s.", example=example),
         "too_large": _("Price: at most %(limit)s. Check the decimal mark.", limit=_("1,000.00")),
     }
+
+
+def when_closed() -> dict[str, str]:
+    """What callers get outside of the hours."""
+    return {
+        "answer": _("The assistant answers"),
+        "forward": _("They are forwarded to your number"),
+        "take_message": _("They may leave a message"),
+        "busy": _("They hear a goodbye"),
+    }
+
+
+def holidays() -> dict[str, str]:
+    """``domain.holidays.NAMES``."""
+    return {
+        "new_year": _("New Year’s Day"),
+        "st_brigid": _("Saint Brigid’s Day"),
+        "st_patrick": _("Saint Patrick’s Day"),
+        "good_friday": _("Good Friday"),
+        "easter_monday": _("Easter Monday"),
+        "labour_day": _("Labour Day"),
+        "may_holiday": _("May bank holiday"),
+        "spring_holiday": _("Spring bank holiday"),
+        "victory_day": _("Victory in Europe Day"),
+        "ascension": _("Ascension Day"),
+        "whit_monday": _("Whit Monday"),
+        "june_holiday": _("June bank holiday"),
+        "national_day": _("National day"),
+        "august_holiday": _("August bank holiday"),
+        "assumption": _("Assumption Day"),
+        "october_holiday": _("October bank holiday"),
+        "all_saints": _("All Saints’ Day"),
+        "armistice": _("Armistice Day"),
+        "christmas": _("Christmas Day"),
+        "st_stephen": _("Saint Stephen’s Day"),
+        "boxing_day": _("Boxing Day"),
+        "bank_holiday": _("Bank holiday in lieu"),
+    }

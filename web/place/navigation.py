@@ -38,7 +38,10 @@ def sections(role: MemberRole) -> tuple[Section, ...]:
         ),
         Section(
             _("Restaurant"),
-            (Link("menu.index", _("Menu")),),
+            (
+                Link("menu.index", _("Menu")),
+                Link("hours.index", _("Hours")),
+            ),
         ),
     )
     allowed = (Section(s.title, tuple(link for link in s.links if may(link.endpoint, role))) for s in everything)

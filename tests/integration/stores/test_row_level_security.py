@@ -150,6 +150,11 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     ),
     reservations.cancel: lambda conn, other, pii, sip: reservations.cancel(conn, other.reservation_id),
     restaurants.get: lambda conn, other, pii, sip: restaurants.get(conn, other.id),
+    restaurants.update: lambda conn, other, pii, sip: restaurants.update(conn, other.id, {"name": "Mine"}),
+    restaurants.openings: lambda conn, other, pii, sip: restaurants.openings(conn, other.id),
+    restaurants.remove_exception: lambda conn, other, pii, sip: restaurants.remove_exception(
+        conn, other.id, date(2026, 12, 25)
+    ),
     restaurants.set_openings: lambda conn, other, pii, sip: restaurants.set_openings(
         conn, other.id, [Opening(1, 600, 900)]
     ),
