@@ -129,9 +129,9 @@ def test_no_account_name_is_readable_in_redis(admin: Admin, redis_url: str) -> N
 
     async def keys() -> list[bytes]:
         client = Redis.from_url(redis_url)
-        found: list[bytes] = await client.keys("web:login:*")
+        found = await client.keys("web:login:*")
         await client.aclose()
-        return found
+        return [key if isinstance(key, bytes) else key.encode() for key in found]
 
     found = run_apart(keys)
     assert len(found) == 3
