@@ -9,8 +9,15 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from process import logs
 from web import access, context, language, metrics, probes
 from web.database import UnavailableError
-from web.identity import accounts, login
-from web.place import calls, hours, menu, orders, overview, tenancy
+from web.identity import accounts, impersonation, login
+from web.place import (
+    calls,
+    hours,
+    menu,
+    orders,
+    overview,
+    tenancy,
+)
 from web.security import SessionInterface, refuse_nul, secure
 from web.settings import WebSettings, from_environment
 from web.words import _
@@ -52,8 +59,19 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
     language.attach(app)
     metrics.attach(app)
     tenancy.attach(app)
+    impersonation.attach(app)
     app.after_request(secure)
-    for area in (probes, language, login, overview, orders, calls, menu, hours):
+    for area in (
+        probes,
+        language,
+        login,
+        impersonation,
+        overview,
+        orders,
+        calls,
+        menu,
+        hours,
+    ):
         app.register_blueprint(area.blueprint)
     access.check(app)
     _refuse_clearly(app)

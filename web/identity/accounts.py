@@ -12,10 +12,13 @@ from flask import Flask, abort, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from stores import sessions, users
+from stores.audit import Actor
 from stores.postgres import NO_RESTAURANT
 from stores.sessions import Acting
 from stores.users import Membership, User
 from web import access, context
+
+SUPPORT = "support"  # the actor of what the platform's staff do in a restaurant that is not theirs
 
 _TOKEN = "session"
 _KEPT = "alloresto_member"
@@ -38,7 +41,19 @@ class Member:
     token: str = field(repr=False)
 
     def membership(self, restaurant_id: str) -> Membership | None:
-        return next((one for one in self.memberships if one.restaurant_id == restaurant_id), None)
+        """Their own; or, of a restaurant that they look into for the platform, an owner's."""
+        own = next((one for one in self.memberships if one.restaurant_id == restaurant_id), None)
+        if own is None and self.acting is not None and self.acting.restaurant_id == restaurant_id:
+            return Membership(restaurant_id, self.acting.restaurant_name, "owner")
+        return own
+
+    def is_acting_in(self, restaurant_id: str) -> bool:
+        """Whether they are there for the platform, and not as a member."""
+        return self.membership(restaurant_id) not in (None, *self.memberships)
+
+    def as_actor(self, restaurant_id: str) -> Actor:
+        """Whose doing a change in the restaurant is."""
+        return Actor(SUPPORT, acting_for=self.email) if self.is_acting_in(restaurant_id) else Actor(self.email)
 
 
 def attach(app: Flask) -> None:
@@ -62,6 +77,19 @@ def current() -> Member | None:
     if _KEPT not in g:
         setattr(g, _KEPT, load(session.get(_TOKEN)))
     return cast("Member | None", getattr(g, _KEPT))
+
+
+def known() -> Member | None:
+    """``current()`` if somebody has asked already: what an error page may say without asking Postgres."""
+    return cast("Member | None", g.get(_KEPT))
+
+
+def signed_in_member() -> Member:
+    """``current()`` in a view for which somebody has to be logged in."""
+    member = current()
+    if member is None:
+        abort(401)
+    return member
 
 
 def load(token: str | None) -> Member | None:

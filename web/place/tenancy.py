@@ -8,7 +8,7 @@ restaurant's rows.
 from collections.abc import Awaitable
 from typing import Any, TypeVar, cast
 
-from flask import Blueprint, Flask, abort, current_app, g, request
+from flask import Blueprint, Flask, abort, current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 
 from domain.restaurant import Restaurant
@@ -20,6 +20,7 @@ from web.access import MANAGERS, may
 from web.database import Work
 from web.identity import accounts
 from web.place import navigation
+from web.words import _
 
 T = TypeVar("T")
 
@@ -53,6 +54,10 @@ def restaurant_blueprint(name: str, import_name: str) -> Blueprint:
             abort(404)
         if not may(request.endpoint, g.membership.role):
             abort(403)
+        acting = member.acting if member.is_acting_in(g.restaurant_id) else None
+        if acting is not None and not acting.reason and request.method not in ("GET", "HEAD"):
+            detail = _("As support you may look here. To change something, give the reason in the banner first.")
+            return render_template("error.html", title=_("Not without a reason"), detail=detail), 403
         g.restaurant = in_restaurant(lambda connection: restaurants.get(connection, g.restaurant_id))
         return None
 
@@ -88,4 +93,4 @@ def may_edit() -> bool:
 
 def audit(connection: Connection, action: str, **what: Any) -> Awaitable[None]:
     """Write who does this (``stores.audit.record``), in the transaction of the change."""
-    return audit_log.record(connection, g.restaurant_id, audit_log.Actor(g.member.email), action, **what)
+    return audit_log.record(connection, g.restaurant_id, g.member.as_actor(g.restaurant_id), action, **what)
