@@ -80,3 +80,54 @@ async def recent(
         )
         for row in rows
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformEntry:
+    """An entry with its restaurant; ``restaurant_id`` is None and the name "" for what concerns no single one."""
+
+    entry: AuditEntry
+    restaurant_id: str | None
+    restaurant_name: str
+
+
+async def everywhere(
+    conn: Connection,
+    limit: int,
+    below: int | None = None,
+    *,
+    restaurant_id: str | None = None,
+    actor: str = "",
+    action: str = "",
+) -> tuple[PlatformEntry, ...]:
+    """The newest entries of all restaurants or of one, below the id ``below``; by one person, of one action if given.
+
+    Needs the platform role to see more than one restaurant.
+    """
+    rows = await conn.fetch(
+        "select a.id, a.at, a.actor, a.acting_for, a.action, a.subject, a.before, a.after, a.restaurant_id,"
+        " coalesce(r.name, '') as restaurant_name from audit_log a left join restaurant r on r.id = a.restaurant_id"
+        " where ($2::bigint is null or a.id < $2) and ($3::uuid is null or a.restaurant_id = $3)"
+        " and ($4 = '' or a.actor = $4) and ($5 = '' or starts_with(a.action, $5)) order by a.id desc limit $1",
+        limit,
+        below,
+        restaurant_id,
+        actor,
+        action,
+    )
+    return tuple(
+        PlatformEntry(
+            AuditEntry(
+                row["id"],
+                row["at"],
+                Actor(row["actor"], row["acting_for"]),
+                row["action"],
+                row["subject"],
+                row["before"],
+                row["after"],
+            ),
+            row["restaurant_id"],
+            row["restaurant_name"],
+        )
+        for row in rows
+    )

@@ -52,6 +52,8 @@ def check(app: Flask) -> None:
             raise RuntimeError(f"{route.endpoint}: say who may use it (web.access), under its route")
         if isinstance(rule, frozenset) != ("restaurant_id" in route.arguments):
             raise RuntimeError(f"{route.endpoint}: {rule} does not fit {route.rule}")
+        if (rule == "platform") != route.rule.startswith("/admin"):
+            raise RuntimeError(f"{route.endpoint}: {rule} does not fit {route.rule}: /admin is the platform's staff's")
 
 
 def may(endpoint: str | None, role: MemberRole) -> bool:

@@ -18,6 +18,7 @@ from web.place import (
     overview,
     tenancy,
 )
+from web.platform import pages as platform_pages
 from web.security import SessionInterface, refuse_nul, secure
 from web.settings import WebSettings, from_environment
 from web.words import _
@@ -73,6 +74,8 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         hours,
     ):
         app.register_blueprint(area.blueprint)
+    if configuration.platform_database_url:
+        platform_pages.attach(app)
     access.check(app)
     _refuse_clearly(app)
     return app

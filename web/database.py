@@ -65,6 +65,7 @@ class _Background:
     def __init__(self, settings: WebSettings) -> None:
         self.loop = uvloop.new_event_loop()
         self.postgres = _OnDemandPostgres(settings.database_url)
+        self.platform = _OnDemandPostgres(settings.platform_database_url)
         self.redis = redis_store.connect(settings.redis_url)
         self._thread = threading.Thread(target=self.loop.run_forever, name="database", daemon=True)
         self._thread.start()
@@ -86,6 +87,7 @@ class _Background:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         await self.postgres.close()
+        await self.platform.close()
         await self.redis.aclose()
 
 
@@ -101,6 +103,16 @@ class Database:
         self._lock = threading.Lock()
         self._background: _Background | None = None
 
+    def platform(self, work: Work[T]) -> T:
+        """``work(connection)`` in one transaction that sees every restaurant: for the platform's own pages alone."""
+
+        async def transaction() -> T:
+            postgres = await self._running().platform.get(self._timeout_s)
+            async with postgres.platform() as connection:
+                return await work(connection)
+
+        return self._asked(transaction())
+
     def tenant(self, restaurant_id: str, work: Work[T]) -> T:
         """``work(connection)`` in one transaction that sees only this restaurant's rows."""
 
@@ -109,8 +121,11 @@ class Database:
             async with postgres.tenant(restaurant_id) as connection:
                 return await work(connection)
 
+        return self._asked(transaction())
+
+    def _asked(self, transaction: Coroutine[Any, Any, T]) -> T:
         try:
-            return self._wait(transaction())
+            return self._wait(transaction)
         except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
             raise UnavailableError("Postgres") from error
 

@@ -25,6 +25,11 @@ def money(cents: int, currency: str, language: str) -> str:
     return format_currency(Decimal(cents) / 100, currency, locale=_LOCALES[language])
 
 
+def dollars(amount: Decimal, language: str) -> str:
+    """What a model's maker bills, to the cent."""
+    return format_currency(amount, "USD", locale=_LOCALES[language])
+
+
 def price_input(cents: int, language: str) -> str:
     """A price as it stands in a form field: two decimals, no currency, no grouping."""
     return format_decimal(Decimal(cents) / 100, format="0.00", locale=_LOCALES[language])

@@ -13,10 +13,14 @@ PositiveSeconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """``database_url`` is the role under row-level security: the admin never sees more than one restaurant."""
+    """``database_url`` is the role under row-level security: a restaurant's pages never see more than theirs."""
 
     database_url: str
     redis_url: str
+    # The role that sees every restaurant, for the pages of the platform's own staff; without it there are none.
+    platform_database_url: str = ""
+    # Where those pages read pods: "knative" (the cluster this process is in), or the URL of a local runtime.
+    platform_pods_from: str = ""
     # Decrypts callers' names, numbers and addresses for their restaurant's staff.
     master_key: str
     # Signs the session cookie and the form tokens; the same for all workers and replicas.
@@ -63,6 +67,8 @@ def _problems(settings: WebSettings, threads: int | None) -> list[str]:
         decode_master_key(settings.master_key)
     except ValueError as error:
         problems.append(str(error))
+    if settings.platform_pods_from not in ("", "knative") and not settings.platform_pods_from.startswith("http://"):
+        problems.append('PLATFORM_PODS_FROM: expected "knative", or the http:// URL of a local runtime')
     if threads is not None and settings.web_max_streams >= threads:
         problems.append(f"WEB_MAX_STREAMS: {settings.web_max_streams} would take all {threads} WEB_THREADS; lower it")
     return problems

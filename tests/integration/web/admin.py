@@ -44,6 +44,7 @@ SECRET_KEY = "a secret of the tests, long enough"
 OWNER = "owner@alloresto.example"  # of both restaurants
 COOK = "cook@harbour.example"  # staff of Harbour Pizza only
 STRANGER = "margot@margot.example"  # owner of Chez Margot only
+SUPPORT = "support@alloresto.example"  # of the platform's own staff, member of no restaurant
 CALLER = "+353209110007"
 START_TIMEOUT_S = 20
 
@@ -64,6 +65,7 @@ class Admin:
     def settings(self, **changes: object) -> WebSettings:
         values: dict[str, object] = {
             "database_url": self.database.app_url,
+            "platform_database_url": self.database.platform_url,
             "redis_url": self.redis_url,
             "master_key": self.master_key,
             "web_secret_key": SECRET_KEY,
@@ -74,6 +76,7 @@ class Admin:
         return {
             **os.environ,
             "DATABASE_URL": self.database.app_url,
+            "PLATFORM_DATABASE_URL": self.database.platform_url,
             "REDIS_URL": self.redis_url,
             "MASTER_KEY": self.master_key,
             "WEB_SECRET_KEY": SECRET_KEY,
@@ -117,7 +120,7 @@ def fresh(server: EmbeddedPostgres, original: Admin, redis_url: str) -> Iterator
 
 
 def populate(database: Database, redis_url: str, master_key: str) -> Admin:
-    """Seed the two restaurants, add a cook and a stranger."""
+    """Seed the two restaurants, add a cook, a stranger and one of the platform's staff."""
 
     async def work() -> tuple[Restaurant, Restaurant, Menu]:
         postgres = Postgres(database.platform_url)
@@ -131,6 +134,7 @@ def populate(database: Database, redis_url: str, master_key: str) -> Admin:
             await users.add_membership(connection, pizza.id, cook, "staff")
             stranger = await users.create(connection, email=STRANGER, password=PASSWORD, name="Margot")
             await users.add_membership(connection, margot.id, stranger, "owner")
+            await users.create(connection, email=SUPPORT, password=PASSWORD, name="Support", is_platform=True)
             menu = await menus.load(connection, pizza.id)
         await postgres.close()
         return pizza, margot, menu

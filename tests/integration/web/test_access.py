@@ -73,7 +73,8 @@ def people(app: Flask, admin: Admin) -> dict[str, Visit]:
             assert cook is not None
             for email, is_platform in ((MANAGER, False), (SUPPORT, True)):
                 user_id = await connection.fetchval(
-                    "insert into app_user (email, password_hash, is_platform) values ($1, $2, $3) returning id",
+                    "insert into app_user (email, password_hash, is_platform) values ($1, $2, $3)"
+                    " on conflict (email) do update set is_platform = excluded.is_platform returning id",
                     email,
                     cook.password_hash,
                     is_platform,

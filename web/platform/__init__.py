@@ -1,0 +1,1 @@
+"""The pages of the platform's own staff, over all restaurants: ``/admin/…``."""

@@ -1,0 +1,99 @@
+"""Who gets to ``/admin``, and what its pages share.
+
+Their rule (``web.access.platform``) lets nobody else in: to others who are logged in no such page exists. They read
+through ``everywhere`` alone, on a role of its own (PLATFORM_DATABASE_URL). A process without it has no ``/admin``
+at all, so the pages of restaurants can run where nothing can see more than one of them.
+"""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from flask import Blueprint, Flask, current_app, render_template
+from flask.typing import ResponseReturnValue
+
+from stores import audit as audit_log
+from stores.postgres import Connection
+from web import context, formats, language
+from web.database import Work
+from web.identity import accounts
+from web.identity.accounts import Member
+from web.words import _
+
+T = TypeVar("T")
+
+SOURCE = "/web/platform"  # of the events that these pages emit
+# What staff look at has no restaurant's zone: of every time the zone is told.
+ZONE = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """``blueprint`` marks the link as the current one on all its pages."""
+
+    endpoint: str
+    label: str
+
+    @property
+    def blueprint(self) -> str:
+        return self.endpoint.split(".")[0]
+
+
+def attach(app: Flask) -> None:
+    """Register every area, in the order of the bar."""
+    from web.platform import letters, people, record, tenants
+
+    app.add_template_filter(lambda amount: formats.dollars(amount, language.current()), "dollars")
+    for area in (tenants, people, letters, record):
+        app.register_blueprint(area.blueprint)
+
+
+def platform_blueprint(name: str, import_name: str) -> Blueprint:
+    """A blueprint under ``/admin`` for the platform's staff only."""
+    blueprint = Blueprint(name, import_name, url_prefix="/admin")
+
+    @blueprint.context_processor
+    def page() -> dict[str, object]:
+        member = accounts.current()
+        if member is None:
+            return {}
+        roles = {"owner": _("Owner"), "manager": _("Manager"), "staff": _("Staff member")}
+        return {"navigation": _links(), "member_email": member.email, "zone": ZONE, "roles": roles}
+
+    return blueprint
+
+
+def _links() -> tuple[Link, ...]:
+    return (
+        Link("tenants.index", _("Restaurants")),
+        Link("people.index", _("People")),
+        Link("letters.index", _("Dead letters")),
+        Link("record.index", _("Audit log")),
+    )
+
+
+def everywhere(work: Work[T]) -> T:
+    """``work(connection)`` in one transaction that sees every restaurant. Raises UnavailableError."""
+    return context.database().platform(work)
+
+
+def audit(connection: Connection, action: str, restaurant_id: str | None = None, **what: Any) -> Awaitable[None]:
+    """Write who does this (``stores.audit.record``), in the transaction of the change."""
+    return audit_log.record(connection, restaurant_id, audit_log.Actor(staff_member().email), action, **what)
+
+
+def staff_member() -> Member:
+    """Who of the staff sent this request."""
+    member = accounts.current()
+    assert member is not None  # the rule let them in
+    return member
+
+
+def password_page(email: str, password: str, onwards: str) -> ResponseReturnValue:
+    """Tells a new password once, in the answer itself: a redirect would have to carry it in a cookie."""
+    return render_template("platform/password.html", email=email, password=password, onwards=onwards)
+
+
+def exists(endpoint: str) -> bool:
+    """Whether a page is in this release: some links lead to other areas."""
+    return endpoint in current_app.view_functions
