@@ -30,10 +30,11 @@ class Tenant:
 
 
 _SELECT = (
-    "select r.id, r.name, r.city, r.language, r.plan, r.plan_notes, r.max_calls, r.disabled_at, r.created_at,"
+    "select r.id, r.name, r.city, r.language, coalesce(p.plan, '') as plan, coalesce(p.notes, '') as plan_notes,"
+    " r.max_calls, r.disabled_at, r.created_at,"
     " (select count(*) from phone_line l where l.restaurant_id = r.id and l.is_active) as active_lines,"
     " (select c.started_at from call_log c where c.restaurant_id = r.id order by c.started_at desc, c.id limit 1)"
-    " as last_call_at from restaurant r"
+    " as last_call_at from restaurant r left join tenant_plan p on p.restaurant_id = r.id"
 )
 
 
@@ -72,13 +73,16 @@ def _tenant(row: asyncpg.Record) -> Tenant:
 async def set_plan(conn: Connection, restaurant_id: str, *, max_calls: int, plan: str, plan_notes: str) -> None:
     """``max_calls`` is how many callers are served at once. Raises NotFoundError, asyncpg.CheckViolationError."""
     done = await conn.fetchval(
-        "update restaurant set max_calls = $2, plan = $3, plan_notes = $4 where id = $1 returning id",
+        "update restaurant set max_calls = $2 where id = $1 returning id", restaurant_id, max_calls
+    )
+    require(done, "restaurant", restaurant_id)
+    await conn.execute(
+        "insert into tenant_plan (restaurant_id, plan, notes) values ($1, $2, $3)"
+        " on conflict (restaurant_id) do update set plan = excluded.plan, notes = excluded.notes",
         restaurant_id,
-        max_calls,
         plan,
         plan_notes,
     )
-    require(done, "restaurant", restaurant_id)
 
 
 async def disable(conn: Connection, restaurant_id: str) -> tuple[str, ...]:

@@ -2,9 +2,18 @@
 -- those to switch on again.
 alter table restaurant
     add column disabled_at timestamptz,
-    add column paused_lines uuid[] not null default '{}',
-    add column plan text not null default '' check (length(plan) <= 60),
-    add column plan_notes text not null default '' check (length(plan_notes) <= 2000);
+    add column paused_lines uuid[] not null default '{}';
+
+-- What is agreed with a restaurant, in staff's words, which its own pages never read.
+create table tenant_plan (
+    restaurant_id uuid primary key references restaurant on delete cascade,
+    plan text not null default '' check (length(plan) <= 60),
+    notes text not null default '' check (length(notes) <= 2000)
+);
+alter table tenant_plan enable row level security;
+alter table tenant_plan force row level security;
+create policy platform on tenant_plan to alloresto_platform using (true) with check (true);
+grant select, insert, update on tenant_plan to alloresto_platform;
 
 create or replace function memberships_of(wanted_user uuid)
     returns table (restaurant_id uuid, restaurant_name text, role text)

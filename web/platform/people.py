@@ -35,8 +35,8 @@ class _Page:
 @blueprint.get("/people")
 @platform
 def index() -> ResponseReturnValue:
-    text = request.args.get("q", "")[:LONGEST_SEARCH].replace("\0", "")
-    after = request.args.get("after", "")[:LONGEST_EMAIL].replace("\0", "")
+    text = request.args.get("q", "")[:LONGEST_SEARCH]
+    after = request.args.get("after", "")[:LONGEST_EMAIL]
     staff = request.args.get("staff") == "yes"
     found = everywhere(lambda connection: people.search(connection, text, PAGE + 1, after=after, staff=staff))
     return render_template("platform/people.html", found=found[:PAGE], more=len(found) > PAGE, text=text, staff=staff)

@@ -20,7 +20,7 @@ LARGEST_ID = 2**63 - 1
 @blueprint.get("/audit")
 @platform
 def index() -> ResponseReturnValue:
-    typed = {name: request.args.get(name, "").replace("\0", "").strip() for name in ("restaurant", "actor", "action")}
+    typed = {name: request.args.get(name, "").strip() for name in ("restaurant", "actor", "action")}
     try:
         restaurant_id = str(uuid.UUID(typed["restaurant"])) if typed["restaurant"] else None
     except ValueError:

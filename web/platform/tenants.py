@@ -48,9 +48,9 @@ _EMAIL = re.compile(r"^[^@\s\x00]{1,64}@[^@\s\x00]+\.[^@\s\x00]+$")
 @blueprint.get("/tenants")
 @platform
 def index() -> ResponseReturnValue:
-    text = request.args.get("q", "")[:LONGEST_SEARCH].replace("\0", "")
+    text = request.args.get("q", "")[:LONGEST_SEARCH]
     disabled = request.args.get("disabled") == "yes"
-    after = (request.args.get("after", "")[:LONGEST_NAME].replace("\0", ""), _after_id())
+    after = (request.args.get("after", "")[:LONGEST_NAME], _after_id())
     found = everywhere(lambda connection: tenants.search(connection, text, PAGE + 1, after=after, disabled=disabled))
     return render_template(
         "platform/tenants.html", found=found[:PAGE], more=len(found) > PAGE, text=text, disabled=disabled
@@ -113,7 +113,7 @@ def _shown(page: _Page, typed: Mapping[str, str], problems: Mapping[str, str]) -
 @platform
 def set_plan(tenant_id: str) -> ResponseReturnValue:
     restaurant_id = str(tenant_id)
-    typed = {name: request.form.get(name, "").replace("\0", "").strip() for name in ("max_calls", "plan", "plan_notes")}
+    typed = {name: request.form.get(name, "").strip() for name in ("max_calls", "plan", "plan_notes")}
     problems = _plan_problems(typed)
     if problems:
         return _shown(_page(restaurant_id), typed, problems)
@@ -241,7 +241,7 @@ def _form(typed: Mapping[str, str], problems: Mapping[str, str]) -> ResponseRetu
 @blueprint.post("/tenants")
 @platform
 def create() -> ResponseReturnValue:
-    typed = {name: request.form.get(name, "").replace("\0", "").strip() for name in _FIELDS}
+    typed = {name: request.form.get(name, "").strip() for name in _FIELDS}
     typed |= {
         "currency": typed["currency"].upper(),
         "country": typed["country"].upper(),

@@ -25,12 +25,14 @@ from stores import (
     nodes,
     orders,
     partitions,
+    people,
     reservations,
     restaurants,
     sessions,
     traces,
     users,
 )
+from stores import tenants as tenant_list
 from stores.calls import CallRecord, UnconfirmedCart
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.errors import NotFoundError
@@ -55,9 +57,11 @@ MODULES: tuple[ModuleType, ...] = (
     nodes,
     orders,
     partitions,
+    people,
     reservations,
     restaurants,
     sessions,
+    tenant_list,
     traces,
     users,
 )
@@ -168,6 +172,15 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     restaurants.set_faq: lambda conn, other, pii, sip: restaurants.set_faq(
         conn, other.id, [FaqEntry("", "Whose?", "Mine.")]
     ),
+    people.by_address: lambda conn, other, pii, sip: people.by_address(conn, "owner@other.example"),
+    people.memberships: lambda conn, other, pii, sip: people.memberships(conn, other.user_id),
+    tenant_list.lines: lambda conn, other, pii, sip: tenant_list.lines(conn, other.id),
+    tenant_list.costs_by_restaurant: lambda conn, other, pii, sip: tenant_list.costs_by_restaurant(
+        conn, date(2020, 1, 1), date(2040, 1, 1), 10
+    ),
+    tenant_list.costs_by_model: lambda conn, other, pii, sip: tenant_list.costs_by_model(
+        conn, date(2020, 1, 1), date(2040, 1, 1), other.id
+    ),
     users.set_password: lambda conn, other, pii, sip: users.set_password(conn, other.user_id, "stolen password"),
 }
 # Functions that refuse the app role altogether, whoever's ids they get.
@@ -195,6 +208,18 @@ PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
     traces.keep_ladder: lambda conn, other, pii, sip: traces.keep_ladder(conn, "one", NOW, Ladder()),
     traces.get: lambda conn, other, pii, sip: traces.get(conn, other.call_id, NOW),
     line_states.all_of: lambda conn, other, pii, sip: line_states.all_of(conn),
+    people.search: lambda conn, other, pii, sip: people.search(conn, "", 10),
+    people.get: lambda conn, other, pii, sip: people.get(conn, other.user_id),
+    people.set_disabled: lambda conn, other, pii, sip: people.set_disabled(conn, other.user_id, True),
+    people.set_platform: lambda conn, other, pii, sip: people.set_platform(conn, other.user_id, True),
+    tenant_list.search: lambda conn, other, pii, sip: tenant_list.search(conn, "", 10),
+    tenant_list.get: lambda conn, other, pii, sip: tenant_list.get(conn, other.id),
+    tenant_list.set_plan: lambda conn, other, pii, sip: tenant_list.set_plan(
+        conn, other.id, max_calls=1, plan="", plan_notes=""
+    ),
+    tenant_list.disable: lambda conn, other, pii, sip: tenant_list.disable(conn, other.id),
+    tenant_list.enable: lambda conn, other, pii, sip: tenant_list.enable(conn, other.id),
+    tenant_list.members: lambda conn, other, pii, sip: tenant_list.members(conn, other.id),
     users.create: lambda conn, other, pii, sip: users.create(conn, email="eve@x.example", password="long enough"),
     users.add_membership: lambda conn, other, pii, sip: users.add_membership(conn, other.id, other.user_id, "staff"),
 }

@@ -100,14 +100,14 @@ def test_every_restaurant_is_on_one_page_of_the_list(staff: FlaskClient, admin: 
     assert len(seen) == len(set(seen)) == 122
 
 
-def test_a_crafted_link_is_refused_or_finds_nothing(staff: FlaskClient) -> None:
+def test_a_crafted_link_is_refused(staff: FlaskClient) -> None:
     lists = ("after=%00", "q=%00", "id=zzz", "after=a&id=" + "-" * 36)
     logs = ("below=x", "below=" + "9" * 30, "restaurant=x", "below=%C2%B2")
 
     of_lists = [staff.get(f"/admin/tenants?{query}").status_code for query in lists]
     of_logs = [staff.get(f"/admin/audit?{query}").status_code for query in logs]
 
-    assert of_lists == [200, 200, 400, 400]
+    assert of_lists == [400, 400, 400, 400]
     assert of_logs == [400, 400, 400, 400]
 
 
@@ -117,8 +117,10 @@ def test_a_limit_is_changed_and_told_and_logged(staff: FlaskClient, admin: Admin
     status, text = post(staff, f"{page}/plan", page, max_calls="25", plan="Pro", plan_notes="Until spring")
 
     assert status == 200 and "Saved." in text and 'value="25"' in text
-    row = fetch(admin, "select max_calls, plan, plan_notes from restaurant where id = $1", admin.pizza.id)
-    assert row == [{"max_calls": 25, "plan": "Pro", "plan_notes": "Until spring"}]
+    row = fetch(
+        admin, "select r.max_calls, p.plan, p.notes from restaurant r join tenant_plan p on p.restaurant_id = r.id"
+    )
+    assert row == [{"max_calls": 25, "plan": "Pro", "notes": "Until spring"}]
     told = fetch(admin, "select event from outbox where type = 'com.alloresto.restaurant.changed'")
     assert [one["event"]["data"]["fields"] for one in told] == [["max_calls"]]  # type: ignore[index]
     logged = fetch(admin, "select actor, before, after from audit_log where action = 'tenant.plan_changed'")
@@ -138,7 +140,7 @@ def test_a_limit_that_is_none_is_refused_with_what_was_typed(staff: FlaskClient,
     assert {status for status, _ in answers} == {422}
     for _, text in answers:
         assert "Calls at once: type a number from 1 to 1000." in text and "kept words" in text
-    assert fetch(admin, "select id from restaurant where plan = 'Pro'") == []
+    assert fetch(admin, "select plan from tenant_plan") == []
 
 
 def test_a_disabled_restaurant_shuts_its_members_out_and_its_lines_off(
