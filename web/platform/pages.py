@@ -17,7 +17,6 @@ from stores.postgres import Connection
 from web import context, formats, language
 from web.database import Work
 from web.identity import accounts
-from web.identity.accounts import Member
 from web.words import _
 
 T = TypeVar("T")
@@ -79,14 +78,9 @@ def everywhere(work: Work[T]) -> T:
 
 def audit(connection: Connection, action: str, restaurant_id: str | None = None, **what: Any) -> Awaitable[None]:
     """Write who does this (``stores.audit.record``), in the transaction of the change."""
-    return audit_log.record(connection, restaurant_id, audit_log.Actor(staff_member().email), action, **what)
-
-
-def staff_member() -> Member:
-    """Who of the staff sent this request."""
-    member = accounts.current()
-    assert member is not None  # the rule let them in
-    return member
+    return audit_log.record(
+        connection, restaurant_id, audit_log.Actor(accounts.signed_in_member().email), action, **what
+    )
 
 
 def password_page(email: str, password: str, onwards: str) -> ResponseReturnValue:

@@ -14,7 +14,8 @@ from stores.postgres import Connection
 from stores.users import Membership
 from web.access import platform
 from web.database import Work
-from web.platform.pages import audit, everywhere, password_page, platform_blueprint, staff_member
+from web.identity import accounts
+from web.platform.pages import audit, everywhere, password_page, platform_blueprint
 from web.words import _
 
 T = TypeVar("T")
@@ -99,7 +100,7 @@ def reset_password(user_id: str) -> ResponseReturnValue:
 
 
 def _is_self(person: Person) -> bool:
-    return person.id == staff_member().id
+    return person.id == accounts.signed_in_member().id
 
 
 def _known(work: Work[T]) -> T:

