@@ -1,4 +1,4 @@
-"""How each phone line stands: its node, what its trunk last said, since when. All of it needs the platform role."""
+"""How each phone line stands: its node, what its trunk last said, since when."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,7 +32,7 @@ class LineState:
 
 
 async def all_of(conn: Connection) -> tuple[LineState, ...]:
-    """Every active line; those with a fault first."""
+    """Every active line; those with a fault first. Needs the platform role."""
     rows = await conn.fetch(
         "select l.id, l.number, l.provider, r.name as restaurant_name, l.sip_domain as trunk, now() as looked_at,"
         " s.status, coalesce(s.error, '') as error, s.bridge_node_id as node, n.status as node_status,"
@@ -42,3 +42,34 @@ async def all_of(conn: Connection) -> tuple[LineState, ...]:
         " where l.is_active order by s.status is distinct from 'error', r.name, l.number"
     )
     return tuple(LineState(**dict(row)) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnLine:
+    """A restaurant's line as its own people see it: without secrets and without the platform's nodes.
+
+    ``status`` is None for a line that no node registers, ``since`` when it came into its state.
+    """
+
+    id: str
+    number: str
+    provider: Provider
+    is_active: bool
+    sip_domain: str
+    sip_username: str
+    audiosocket_uuid: str | None
+    status: RegistrationStatus | None
+    error: str
+    since: datetime | None
+
+
+async def of_restaurant(conn: Connection, restaurant_id: str) -> tuple[OwnLine, ...]:
+    """All its lines, the oldest first. Either role may ask."""
+    rows = await conn.fetch(
+        "select l.id, l.number, l.provider, l.is_active, l.sip_domain, l.sip_username, l.audiosocket_uuid,"
+        " s.status, coalesce(s.error, '') as error, s.changed_at as since"
+        " from phone_line l left join sip_registration s on s.phone_line_id = l.id and l.is_active"
+        " where l.restaurant_id = $1 order by l.created_at, l.id",
+        restaurant_id,
+    )
+    return tuple(OwnLine(**dict(row)) for row in rows)

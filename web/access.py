@@ -2,21 +2,35 @@
 
 ``anyone`` needs no account; ``signed_in`` needs one; ``platform`` is for the platform's own staff. The others are for
 members of the restaurant in the URL: ``staff`` means every member, ``managers`` managers and owners, ``owners`` owners.
+The API's operations say with which scope a token, or a member's role, opens them: ``with_scope``.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from flask import Flask, current_app
+from werkzeug.routing import Rule as WerkzeugRule
 
 from stores.users import MemberRole
 
 View = TypeVar("View", bound=Callable[..., Any])
-Rule = Literal["anyone", "signed_in", "platform"] | frozenset[MemberRole]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiScope:
+    """Opened by a bearer token with ``scope``; by any valid one where it is empty."""
+
+    scope: str = ""
+
+
+Rule = Literal["anyone", "signed_in", "platform"] | frozenset[MemberRole] | ApiScope
 
 STAFF: frozenset[MemberRole] = frozenset({"staff", "manager", "owner"})
 MANAGERS: frozenset[MemberRole] = frozenset({"manager", "owner"})
 OWNERS: frozenset[MemberRole] = frozenset({"owner"})
+
+API = "/api/"
 
 _RULE = "alloresto_access"
 
@@ -37,6 +51,10 @@ managers = _allowing(MANAGERS)
 owners = _allowing(OWNERS)
 
 
+def with_scope(scope: str) -> Callable[[View], View]:
+    return _allowing(ApiScope(scope))
+
+
 def rule_of(app: Flask, endpoint: str) -> Rule | None:
     """What the view says; ``anyone`` for static files. None for a view that says nothing."""
     if endpoint == "static" or endpoint.endswith(".static"):
@@ -50,10 +68,16 @@ def check(app: Flask) -> None:
         rule = rule_of(app, route.endpoint)
         if rule is None:
             raise RuntimeError(f"{route.endpoint}: say who may use it (web.access), under its route")
-        if isinstance(rule, frozenset) != ("restaurant_id" in route.arguments):
+        if not _fits(rule, route):
             raise RuntimeError(f"{route.endpoint}: {rule} does not fit {route.rule}")
         if (rule == "platform") != route.rule.startswith("/admin"):
             raise RuntimeError(f"{route.endpoint}: {rule} does not fit {route.rule}: /admin is the platform's staff's")
+
+
+def _fits(rule: Rule, route: WerkzeugRule) -> bool:
+    if route.rule.startswith(API):
+        return isinstance(rule, ApiScope) or (rule == "anyone" and "restaurant_id" not in route.arguments)
+    return not isinstance(rule, ApiScope) and isinstance(rule, frozenset) == ("restaurant_id" in route.arguments)
 
 
 def may(endpoint: str | None, role: MemberRole) -> bool:

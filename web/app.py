@@ -1,6 +1,6 @@
 """The composition root of the admin: one Flask application, a blueprint for each area, nothing global."""
 
-from flask import Flask, render_template
+from flask import Flask, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect  # type: ignore[import-untyped]
 from werkzeug.exceptions import HTTPException
@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from process import logs
 from web import access, context, language, metrics, probes
+from web.api import problems, routes
 from web.database import UnavailableError
 from web.identity import accounts, impersonation, login
 from web.place import (
@@ -55,7 +56,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     context.attach(app, configuration)
     app.before_request(refuse_nul)
-    CSRFProtect(app)
+    CSRFProtect(app).exempt(routes.blueprint)  # it looks at no cookie
     accounts.attach(app)
     language.attach(app)
     metrics.attach(app)
@@ -76,6 +77,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         app.register_blueprint(area.blueprint)
     if configuration.platform_database_url:
         platform_pages.attach(app)
+    app.register_blueprint(routes.blueprint)
     access.check(app)
     _refuse_clearly(app)
     return app
@@ -96,6 +98,8 @@ def _refuse_clearly(app: Flask) -> None:
     def refused(error: HTTPException) -> ResponseReturnValue:
         if error.response is not None:
             return error
+        if request.path.startswith(access.API):
+            return problems.of_http(error)
         titles = {
             401: (_("Please log in"), _("Your session is over.")),
             403: (_("Not allowed"), _("Your role in this restaurant does not allow this. Ask its owner.")),

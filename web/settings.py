@@ -17,7 +17,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     database_url: str
     redis_url: str
-    # The role that sees every restaurant, for the pages of the platform's own staff; without it there are none.
+    # The role that sees every restaurant, for what the platform's own staff and tokens do; without it they can't.
     platform_database_url: str = ""
     # Where those pages read pods: "knative" (the cluster this process is in), or the URL of a local runtime.
     platform_pods_from: str = ""
@@ -43,6 +43,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     # A session ends when it was not used for so long, and after so many days in any case.
     web_session_idle_hours: Positive = 12
     web_session_days: Positive = 30
+    # Requests a minute that each client of the API may send.
+    web_api_requests_per_minute: Positive = 100
 
 
 def from_environment(threads: int | None = None) -> WebSettings:

@@ -18,6 +18,7 @@ from stores import (
     calls,
     customers,
     figures,
+    idempotency,
     kitchen,
     line_states,
     lines,
@@ -29,6 +30,7 @@ from stores import (
     reservations,
     restaurants,
     sessions,
+    tokens,
     traces,
     users,
 )
@@ -50,6 +52,7 @@ MODULES: tuple[ModuleType, ...] = (
     calls,
     customers,
     figures,
+    idempotency,
     kitchen,
     line_states,
     lines,
@@ -62,6 +65,7 @@ MODULES: tuple[ModuleType, ...] = (
     restaurants,
     sessions,
     tenant_list,
+    tokens,
     traces,
     users,
 )
@@ -78,6 +82,10 @@ def _record(other: Tenant) -> CallRecord:
 
 def _trace(other: Tenant) -> CallTrace:
     return CallTrace(call_id=other.call_id, restaurant_id=other.id, started_at=NOW)
+
+
+def _idempotency_key(other: Tenant) -> idempotency.Key:
+    return idempotency.Key(other.id, other.user_id, "one", bytes(32))
 
 
 async def _is_over(conn: Connection, other: Tenant) -> bool:
@@ -123,8 +131,13 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     customers.remember: lambda conn, other, pii, sip: customers.remember(conn, other.id, other.phone, "Eve", pii),
     figures.log_order: lambda conn, other, pii, sip: figures.log_order(conn, logged(new_id(), other.id)),
     figures.daily: lambda conn, other, pii, sip: figures.daily(conn, other.id, date(2020, 1, 1), date(2030, 1, 1)),
+    idempotency.take: lambda conn, other, pii, sip: idempotency.take(conn, _idempotency_key(other), pii),
+    idempotency.keep: lambda conn, other, pii, sip: idempotency.keep(
+        conn, _idempotency_key(other), idempotency.Answer(200, "{}"), pii
+    ),
     kitchen.load_minutes: lambda conn, other, pii, sip: kitchen.load_minutes(conn, other.id, NOW),
     kitchen.set_load: lambda conn, other, pii, sip: kitchen.set_load(conn, other.id, "counter", 99, LATER),
+    line_states.of_restaurant: lambda conn, other, pii, sip: line_states.of_restaurant(conn, other.id),
     lines.get: lambda conn, other, pii, sip: lines.get(conn, other.line_id),
     lines.create: lambda conn, other, pii, sip: lines.create(
         conn, restaurant_id=other.id, number="+33999999999", cipher=sip
@@ -182,6 +195,13 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
         conn, date(2020, 1, 1), date(2040, 1, 1), other.id
     ),
     users.set_password: lambda conn, other, pii, sip: users.set_password(conn, other.user_id, "stolen password"),
+    tokens.create: lambda conn, other, pii, sip: tokens.create(
+        conn, other.id, name="mine", scopes=["orders:read"], created_by="eve@x.example"
+    ),
+    tokens.of_restaurant: lambda conn, other, pii, sip: tokens.of_restaurant(conn, other.id),
+    tokens.of_platform: lambda conn, other, pii, sip: tokens.of_platform(conn),
+    tokens.revoke: lambda conn, other, pii, sip: tokens.revoke(conn, other.token_id),
+    tokens.require_restaurant: lambda conn, other, pii, sip: tokens.require_restaurant(conn, other.id),
 }
 # Functions that refuse the app role altogether, whoever's ids they get.
 PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
@@ -224,7 +244,14 @@ PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
     users.add_membership: lambda conn, other, pii, sip: users.add_membership(conn, other.id, other.user_id, "staff"),
 }
 # A log-in comes before a restaurant is known: these answer about the one address or user that is asked for.
-LOG_IN: set[Callable[..., Any]] = {users.by_email, users.verify, users.memberships, sessions.find, sessions.end}
+LOG_IN: set[Callable[..., Any]] = {
+    users.by_email,
+    users.verify,
+    users.memberships,
+    sessions.find,
+    sessions.end,
+    tokens.use,
+}
 # These work for one user, whom the transaction names: test_members_own_rows tries them with another's ids.
 OWN_ROWS: set[Callable[..., Any]] = {
     users.as_user,

@@ -123,8 +123,8 @@ def fault(rule: access.Rule, who: str, answer: tuple[int, str]) -> str | None:
         return "fails"
     if rule == "anyone":
         return "is refused what is anyone's" if status == 403 else None
-    if rule not in ("signed_in", "platform") and not isinstance(rule, frozenset):
-        return None  # has an entrance of its own, such as an interface's tokens
+    if isinstance(rule, access.ApiScope):
+        return None if status == 401 else "opens the API with a session"
     if who == "anonymous":
         return None if is_sent_to_login(answer) else "is not asked to log in"
     if is_sent_to_login(answer):

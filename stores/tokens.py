@@ -1,0 +1,134 @@
+"""The tokens that open the API: each shown once, when it is made, and kept as a hash.
+
+32 random bytes need no slow hash: nobody guesses them, and one SHA-256 a request is not felt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from stores.errors import require
+from stores.postgres import Connection
+
+MARK = "alr_"  # so that a token is known for one wherever it turns up: in a log, in a repository
+SECRET_BYTES = 32
+PREFIX_LENGTH = 8
+MOST_TOKENS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """A token as its restaurant's owner sees it. ``prefix`` is what it begins with after MARK.
+
+    ``expires_at`` None: it lasts until it is revoked. ``last_used_at`` is right to the minute.
+    """
+
+    id: str
+    name: str
+    prefix: str
+    scopes: tuple[str, ...]
+    created_by: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Whose token a request has. ``restaurant_id`` is None for one of the platform's."""
+
+    id: str
+    restaurant_id: str | None
+    name: str
+    prefix: str
+    scopes: frozenset[str]
+
+
+async def create(
+    conn: Connection,
+    restaurant_id: str | None,
+    *,
+    name: str,
+    scopes: Collection[str],
+    created_by: str,
+    expires_at: datetime | None = None,
+) -> str:
+    """The new token: nobody can read it again. One without a restaurant needs the platform role.
+
+    Raises asyncpg.CheckViolationError for a name or scopes that are empty or too long.
+    """
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    await conn.execute(
+        "insert into api_token (restaurant_id, name, prefix, secret_hash, scopes, created_by, expires_at)"
+        " values ($1, $2, $3, $4, $5, $6, $7)",
+        restaurant_id,
+        name,
+        secret[:PREFIX_LENGTH],
+        _hash(MARK + secret),
+        sorted(scopes),
+        created_by,
+        expires_at,
+    )
+    return MARK + secret
+
+
+async def use(conn: Connection, token: str) -> Bearer | None:
+    """Whose token this is, and that it was used; None for one that is unknown, revoked or expired."""
+    row = await conn.fetchrow("select * from use_api_token($1)", _hash(token))
+    if row is None:
+        return None
+    return Bearer(row["id"], row["restaurant_id"], row["name"], row["prefix"], frozenset(row["scopes"]))
+
+
+_COLUMNS = "id, name, prefix, scopes, created_by, created_at, expires_at, last_used_at, revoked_at"
+
+
+async def of_restaurant(conn: Connection, restaurant_id: str) -> tuple[ApiToken, ...]:
+    """Its tokens, those that still open something first, then the newest first; at most MOST_TOKENS."""
+    rows = await conn.fetch(
+        f"select {_COLUMNS} from api_token where restaurant_id = $1"
+        " order by (revoked_at is not null or coalesce(expires_at < now(), false)), created_at desc, id limit $2",
+        restaurant_id,
+        MOST_TOKENS,
+    )
+    return tuple(_token(row) for row in rows)
+
+
+async def of_platform(conn: Connection) -> tuple[ApiToken, ...]:
+    """The platform's own tokens, the newest first. Needs the platform role."""
+    rows = await conn.fetch(
+        f"select {_COLUMNS} from api_token where restaurant_id is null order by created_at desc, id limit $1",
+        MOST_TOKENS,
+    )
+    return tuple(_token(row) for row in rows)
+
+
+async def revoke(conn: Connection, token_id: str) -> ApiToken:
+    """The token opens nothing from now on. Raises NotFoundError, also for one that was revoked before."""
+    row = await conn.fetchrow(
+        f"update api_token set revoked_at = now() where id = $1 and revoked_at is null returning {_COLUMNS}", token_id
+    )
+    require(row, "token", token_id)
+    assert row is not None
+    return _token(row)
+
+
+async def require_restaurant(conn: Connection, restaurant_id: str) -> None:
+    """Raises NotFoundError where there is none, or it is disabled: its tokens open nothing then."""
+    found = await conn.fetchval("select id from restaurant where id = $1 and disabled_at is null", restaurant_id)
+    require(found, "restaurant", restaurant_id)
+
+
+def _token(row: asyncpg.Record) -> ApiToken:
+    return ApiToken(**{**dict(row), "scopes": tuple(row["scopes"])})
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
