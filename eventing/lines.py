@@ -1,7 +1,8 @@
 """Phone lines are written together with the event that tells of them, and bridges are told once it is committed.
 
-Inside a transaction: ``create``, ``set_active``, ``set_password``. Around it: ``announced``, where there is a Redis.
-The event alone is enough, and some hundred milliseconds slower: ``line_assigner`` tells the bridges, too.
+Inside a transaction: ``create``, ``update``, ``ask_now``, ``set_active`` and those that set a secret. Around it:
+``announced``, where there is a Redis. The event alone is enough, and some hundred milliseconds slower:
+``line_assigner`` tells the bridges, too.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from process import logs
 from stores import lines, live
 from stores.ciphers import SipPasswordCipher
 from stores.errors import redis_away
-from stores.lines import PhoneLine, Provider
+from stores.lines import LineTransfers, PhoneLine, Provider
 from stores.postgres import Connection
 from stores.redis import Redis
 
@@ -79,6 +80,47 @@ async def set_password(
     """As ``stores.lines.set_password``."""
     await lines.set_password(connection, line_id, sip_password, cipher)
     await _emit(connection, await lines.get(connection, line_id), "updated", source)
+
+
+async def set_twilio_auth_token(
+    connection: Connection, line_id: str, token: str, cipher: SipPasswordCipher, *, source: str
+) -> None:
+    """As ``stores.lines.set_twilio_auth_token``."""
+    await lines.set_twilio_auth_token(connection, line_id, token, cipher)
+    await _emit(connection, await lines.get(connection, line_id), "updated", source)
+
+
+async def update(
+    connection: Connection,
+    line_id: str,
+    *,
+    source: str,
+    number: str,
+    sip_domain: str,
+    sip_username: str,
+    trunk: TrunkOptions,
+    transfers: LineTransfers,
+) -> PhoneLine:
+    """As ``stores.lines.update``."""
+    line = await lines.update(
+        connection,
+        line_id,
+        number=number,
+        sip_domain=sip_domain,
+        sip_username=sip_username,
+        trunk=trunk,
+        transfers=transfers,
+    )
+    await _emit(connection, line, "updated", source)
+    return line
+
+
+async def ask_now(connection: Connection, line_id: str, *, source: str) -> bool:
+    """As ``stores.lines.ask_now``."""
+    asked = await lines.ask_now(connection, line_id)
+    if asked:
+        await _emit(connection, await lines.get(connection, line_id), "updated", source)
+    return asked
 
 
 async def _emit(connection: Connection, line: PhoneLine, change: LineChange, source: str) -> None:

@@ -73,3 +73,29 @@ async def of_restaurant(conn: Connection, restaurant_id: str) -> tuple[OwnLine, 
         restaurant_id,
     )
     return tuple(OwnLine(**dict(row)) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What a restaurant may know of its line's registration: nothing of the nodes."""
+
+    status: RegistrationStatus
+    error: str
+    looked_at: datetime
+    since: datetime
+    answered_at: datetime | None
+
+
+async def registrations(conn: Connection, restaurant_id: str) -> dict[str, Registration]:
+    """By the line's id; a line that no node registers is not among them."""
+    rows = await conn.fetch(
+        "select phone_line_id, status, error, now() as looked_at, changed_at, answered_at from sip_registration"
+        " where restaurant_id = $1",
+        restaurant_id,
+    )
+    return {
+        row["phone_line_id"]: Registration(
+            row["status"], row["error"], row["looked_at"], row["changed_at"], row["answered_at"]
+        )
+        for row in rows
+    }

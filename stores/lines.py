@@ -8,7 +8,7 @@ password or Twilio auth token need the platform role; the app role may write the
 import uuid
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 import asyncpg
@@ -26,7 +26,7 @@ RegistrationStatus = Literal["registered", "unregistered", "error"]
 
 _PUBLIC = (
     "l.id, l.restaurant_id, l.number, l.provider, l.sip_domain, l.sip_username, l.is_active, l.audiosocket_uuid,"
-    " l.sip_auth_username, l.sip_outbound_proxy, l.sip_transport, l.srtp, l.transfers"
+    " l.sip_auth_username, l.sip_outbound_proxy, l.sip_transport, l.srtp, l.transfers, l.asked_at"
 )
 _ASSIGNMENT = "r.bridge_node_id, r.leaving_node_id, coalesce(r.generation, 0) as generation"
 _UNASSIGNED = "null::text as bridge_node_id, null::text as leaving_node_id, 0::bigint as generation"
@@ -37,6 +37,7 @@ _WITH_PASSWORD = (
 # Lines that are registered somewhere: the others' calls come from peers, to whichever node they dial.
 _REGISTERS = "l.is_active and l.provider = 'sip' and l.sip_domain <> '' and l.sip_username <> ''"
 _SIP_URI = "'sip:' || l.sip_username || '@' || l.sip_domain"
+ASKED_AGAIN_AFTER = timedelta(seconds=20)  # trunks ban who tries on and on
 LONGEST_CALL = timedelta(minutes=70)  # a bridge ends each call after an hour
 
 
@@ -54,6 +55,7 @@ class PhoneLine:
 
     ``audiosocket_uuid`` is "" but for AudioSocket's lines. ``bridge_node_id`` is the node that shall register the line,
     None when no node has it; ``leaving_node_id`` the one that keeps it until then. ``generation`` grows with each move.
+    ``asked_at`` is when somebody last wanted its trunk asked at once.
     """
 
     id: str
@@ -71,6 +73,7 @@ class PhoneLine:
     twilio_auth_token: str = ""
     trunk: TrunkOptions = PLAIN
     transfers: LineTransfers = "auto"
+    asked_at: datetime | None = None
 
 
 async def active_lines(conn: Connection) -> tuple[PhoneLine, ...]:
@@ -157,6 +160,59 @@ async def create(
 
 def _taken(error: asyncpg.UniqueViolationError, number: str) -> Exception:
     return NumberTakenError(number) if error.constraint_name == "phone_line_by_number" else error
+
+
+async def update(
+    conn: Connection,
+    line_id: str,
+    *,
+    number: str,
+    sip_domain: str,
+    sip_username: str,
+    trunk: TrunkOptions,
+    transfers: LineTransfers,
+) -> PhoneLine:
+    """What a line is, but for its secrets and whether it is on; the line as it is from now on.
+
+    ``number`` as in ``create``. Raises InvalidNumberError, InvalidTrunkError, NumberTakenError, NotFoundError.
+    """
+    check_account(sip_domain, sip_username, trunk)
+    country = await conn.fetchval(
+        "select r.country from phone_line l join restaurant r on r.id = l.restaurant_id where l.id = $1", line_id
+    )
+    require(country, "phone line", line_id)
+    one = one_form(number, country)
+    try:
+        async with conn.transaction():
+            await conn.execute(
+                "update phone_line set number = $2, sip_domain = $3, sip_username = $4, sip_auth_username = $5,"
+                " sip_outbound_proxy = $6, sip_transport = $7, srtp = $8, transfers = $9 where id = $1",
+                line_id,
+                one,
+                sip_domain,
+                sip_username,
+                trunk.auth_username,
+                trunk.outbound_proxy,
+                trunk.transport,
+                trunk.srtp,
+                transfers,
+            )
+    except asyncpg.UniqueViolationError as error:
+        raise _taken(error, one) from None
+    return await get(conn, line_id)
+
+
+async def ask_now(conn: Connection, line_id: str) -> bool:
+    """Have its trunk asked at once; False when that was wanted ASKED_AGAIN_AFTER ago or later. Raises NotFoundError."""
+    asked = await conn.fetchval(
+        "update phone_line set asked_at = now() where id = $1"
+        " and (asked_at is null or asked_at < now() - $2::interval) returning id",
+        line_id,
+        ASKED_AGAIN_AFTER,
+    )
+    if asked is None:
+        require(await conn.fetchval("select id from phone_line where id = $1", line_id), "phone line", line_id)
+    return asked is not None
 
 
 async def set_password(conn: Connection, line_id: str, sip_password: str, cipher: SipPasswordCipher) -> None:
@@ -297,6 +353,16 @@ async def set_registration(
     return Told(False) if row is None else Told(True, row["in_hand_over"] and status == "registered")
 
 
+async def of_restaurant(conn: Connection, restaurant_id: str) -> tuple[PhoneLine, ...]:
+    """Its lines, active or not, without their secrets; the oldest first."""
+    rows = await conn.fetch(
+        f"select {_PUBLIC}, '' as sip_password, '' as twilio_auth_token, {_UNASSIGNED} from phone_line l"
+        " where l.restaurant_id = $1 order by l.created_at, l.id",
+        restaurant_id,
+    )
+    return tuple(_line(row) for row in rows)
+
+
 async def get(conn: Connection, line_id: str) -> PhoneLine:
     """A line, active or not, without its password. Raises NotFoundError."""
     row = await conn.fetchrow(
@@ -326,4 +392,5 @@ def _line(row: asyncpg.Record) -> PhoneLine:
         twilio_auth_token=row["twilio_auth_token"],
         trunk=TrunkOptions(row["sip_auth_username"], row["sip_outbound_proxy"], row["sip_transport"], row["srtp"]),
         transfers=row["transfers"],
+        asked_at=row["asked_at"],
     )

@@ -14,6 +14,7 @@ from web.identity import accounts, impersonation, login
 from web.place import (
     calls,
     hours,
+    lines,
     menu,
     orders,
     overview,
@@ -73,6 +74,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         calls,
         menu,
         hours,
+        lines,
     ):
         app.register_blueprint(area.blueprint)
     if configuration.platform_database_url:

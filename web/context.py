@@ -4,13 +4,13 @@ from typing import cast
 
 from flask import Flask, current_app
 
-from stores.ciphers import PiiCipher
+from stores.ciphers import PiiCipher, SipPasswordCipher
 from web.database import Database
 from web.identity.throttle import Throttle
 from web.live.streams import Streams
 from web.settings import WebSettings
 
-_SETTINGS, _PII = "alloresto.settings", "alloresto.pii"
+_SETTINGS, _PII, _SIP_PASSWORDS = "alloresto.settings", "alloresto.pii", "alloresto.sip_passwords"
 _DATABASE, _STREAMS, _THROTTLE = "alloresto.database", "alloresto.streams", "alloresto.throttle"
 
 
@@ -21,6 +21,7 @@ def attach(app: Flask, configuration: WebSettings) -> None:
         {
             _SETTINGS: configuration,
             _PII: PiiCipher(configuration.master_key),
+            _SIP_PASSWORDS: SipPasswordCipher(configuration.master_key),
             _DATABASE: database,
             _STREAMS: Streams(database, configuration),
             _THROTTLE: Throttle(database),
@@ -47,3 +48,8 @@ def throttle() -> Throttle:
 def pii() -> PiiCipher:
     """Reads callers' names, numbers and addresses."""
     return cast(PiiCipher, current_app.extensions[_PII])
+
+
+def sip_passwords() -> SipPasswordCipher:
+    """Seals lines' secrets; there is nothing for it to read here."""
+    return cast(SipPasswordCipher, current_app.extensions[_SIP_PASSWORDS])

@@ -27,6 +27,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     web_secret_key: Annotated[str, msgspec.Meta(min_length=24)]
     # How many reverse proxies in front of us set X-Forwarded-*. Their word decides the client's address and https.
     web_trusted_proxies: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0
+    # A bridge's TWILIO_PUBLIC_URL: where a restaurant is rung from its own page. Without it that is not offered.
+    web_twilio_url: str = ""
     # Where the edge writes recordings, when this process can read them; without it no player is shown.
     recordings_dir: str = ""
     # Live pages open at once in one worker. Each holds a thread: keep it below WEB_THREADS (web/gunicorn.conf.py).

@@ -114,3 +114,21 @@ def holidays() -> dict[str, str]:
         "boxing_day": _("Boxing Day"),
         "bank_holiday": _("Bank holiday in lieu"),
     }
+
+
+def providers() -> dict[str, str]:
+    return {"sip": "SIP", "twilio": "Twilio", "audiosocket": "Asterisk"}
+
+
+def transfers() -> dict[str, str]:
+    """How a line's callers are put through to a human."""
+    return {
+        "auto": _("By whichever way works"),
+        "refer": _("By the trunk (REFER)"),
+        "second_leg": _("By a second call of ours"),
+        "attended": _("By a second call that begins with a word to you"),
+    }
+
+
+def srtp() -> dict[str, str]:
+    return {"off": _("Off"), "optional": _("Where the trunk offers it"), "required": _("Always (SRTP)")}

@@ -5,6 +5,7 @@ A ``Directory`` never changes; a new one replaces it when lines or greetings cha
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from domain.restaurant import Restaurant
 from domain.trunks import PLAIN, TrunkOptions
@@ -22,7 +23,8 @@ class LineEntry:
 
     ``held``: this node has the line in this ``generation``, or keeps it until the next node has registered it.
     ``problem`` says why a held line can't be registered. ``transfers`` is how its callers are put through.
-    One that is not ``is_active`` may be called by peers and is not registered: its callers are told.
+    One that is not ``is_active`` may be called by peers and is not registered: its callers are told. ``asked_at``
+    grows when somebody wants its trunk asked at once.
     """
 
     id: str
@@ -41,6 +43,7 @@ class LineEntry:
     trunk: TrunkOptions = PLAIN
     is_active: bool = True
     transfers: LineTransfers = "auto"
+    asked_at: datetime | None = None
 
     @property
     def forms(self) -> frozenset[str]:

@@ -247,6 +247,7 @@ class LineBook:
             trunk=stored.trunk,
             is_active=stored.is_active,
             transfers=stored.transfers,
+            asked_at=stored.asked_at,
         )
 
     def _secrets_here(self, stored: PhoneLine) -> Iterator[SealedSecret]:

@@ -11,6 +11,7 @@ import asyncio
 import random
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from domain.trunks import Transport
@@ -95,6 +96,7 @@ class _Held:
     next: asyncio.TimerHandle | None = None
     waits_for_trunk: bool = False  # it failed as the trunk did, which said nothing of when to come back
     woken: bool = False  # since it was last registered
+    asked_at: datetime | None = None  # when somebody last wanted its trunk asked at once
 
     def stop_timer(self) -> None:
         if self.next is not None:
@@ -181,8 +183,12 @@ class DirectRegistrar:
                 if held.generation != line.generation:  # its row says "unregistered" since it moved
                     held.generation = line.generation
                     self._report(line_id, held.generation, held.status, held.error)
+                if held.asked_at != line.asked_at:
+                    held.asked_at = line.asked_at
+                    held.stop_timer()
+                    self._endpoint.register(held.registration)
             elif len(self._held) < self._max_lines:
-                self._held[line_id] = _Held(_registration(line), line.generation)
+                self._held[line_id] = _Held(_registration(line), line.generation, asked_at=line.asked_at)
                 self._endpoint.register(_registration(line))
             else:
                 problems[line_id] = (line.generation, f"this node has {self._max_lines} lines, its MAX_LINES")

@@ -43,6 +43,10 @@ def sections(role: MemberRole) -> tuple[Section, ...]:
                 Link("hours.index", _("Hours")),
             ),
         ),
+        Section(
+            _("Set-up"),
+            (Link("lines.index", _("Phone lines")),),
+        ),
     )
     allowed = (Section(s.title, tuple(link for link in s.links if may(link.endpoint, role))) for s in everything)
     return tuple(section for section in allowed if section.links)

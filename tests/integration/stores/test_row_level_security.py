@@ -14,6 +14,7 @@ from domain.assignment import Move
 from domain.order import Cart
 from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException
 from domain.traces import Ladder
+from domain.trunks import PLAIN
 from stores import (
     calls,
     customers,
@@ -146,6 +147,12 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     lines.set_twilio_auth_token: lambda conn, other, pii, sip: lines.set_twilio_auth_token(
         conn, other.line_id, "stolen", sip
     ),
+    lines.of_restaurant: lambda conn, other, pii, sip: lines.of_restaurant(conn, other.id),
+    lines.ask_now: lambda conn, other, pii, sip: lines.ask_now(conn, other.line_id),
+    lines.update: lambda conn, other, pii, sip: lines.update(
+        conn, other.line_id, number="+33999999999", sip_domain="", sip_username="", trunk=PLAIN, transfers="auto"
+    ),
+    line_states.registrations: lambda conn, other, pii, sip: line_states.registrations(conn, other.id),
     lines.set_active: lambda conn, other, pii, sip: lines.set_active(conn, other.line_id, False),
     menus.load: lambda conn, other, pii, sip: menus.load(conn, other.id),
     menus.insert: lambda conn, other, pii, sip: menus.insert(conn, make_menu(other.id)),
@@ -265,7 +272,7 @@ OWN_ROWS: set[Callable[..., Any]] = {
 # What every caller is told anyhow: the one thing that may be known of all restaurants at once.
 OF_ALL: set[Callable[..., Any]] = {restaurants.greeted}
 
-_NOTHING: tuple[object, ...] = (None, (), 0, False)
+_NOTHING: tuple[object, ...] = (None, (), {}, 0, False)
 _REFUSED = (NotFoundError, asyncpg.InsufficientPrivilegeError, asyncpg.ForeignKeyViolationError)
 
 

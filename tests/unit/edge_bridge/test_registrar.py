@@ -1,5 +1,6 @@
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -255,3 +256,17 @@ def test_retries_get_rarer_and_never_stop() -> None:
     assert pauses == sorted(pauses)
     assert pauses[0] == 2.0
     assert pauses[-1] == LONGEST_RETRY_S
+
+
+async def test_a_trunk_that_somebody_wants_asked_is_asked_at_once_and_once(
+    registrar: DirectRegistrar, endpoint: Endpoint
+) -> None:
+    registrar.sync([line("1"), line("2")])
+    registrar.answered(RegisterAnswer("1", 401))
+    wanted = replace(line("1"), asked_at=datetime(2026, 1, 1, tzinfo=UTC))
+
+    registrar.sync([wanted, line("2")])
+    registrar.sync([wanted, line("2")])
+
+    assert endpoint.asked == ["1", "2", "1"]
+    assert endpoint.dropped == []
