@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 
 from domain.calls import LeftBecause, Outcome
+from domain.kitchen import CancelReason, OrderStatus
 from domain.order import FulfilmentKind
 from domain.traces import AudioFigures
 
@@ -171,6 +172,30 @@ class OrderConfirmed(Payload, frozen=True, kw_only=True):
     confirmed_at: Instant
 
 
+class OrderMoved(Payload, frozen=True, kw_only=True):
+    """The kitchen moved an order on, or back: from ``before`` to ``status``. A restored order was ``cancelled``."""
+
+    TYPE: ClassVar[str] = "com.alloresto.order.moved"
+
+    order_id: Uuid
+    number: int
+    before: OrderStatus
+    status: OrderStatus
+    moved_at: Instant
+
+
+class OrderCancelled(Payload, frozen=True, kw_only=True):
+    """The restaurant cancelled an order that was in ``before``."""
+
+    TYPE: ClassVar[str] = "com.alloresto.order.cancelled"
+
+    order_id: Uuid
+    number: int
+    before: OrderStatus
+    reason: CancelReason
+    cancelled_at: Instant
+
+
 class CartLineLeft(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One line of a cart that nobody agreed to."""
 
@@ -273,6 +298,8 @@ BY_TYPE: dict[str, type[Payload]] = {
         CallTransferred,
         LineChanged,
         OrderConfirmed,
+        OrderMoved,
+        OrderCancelled,
         OrderLogged,
         CartAbandoned,
         MenuChanged,

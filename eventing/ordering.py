@@ -1,4 +1,7 @@
-"""An agreed order becomes a row and an event, in one transaction, once: whoever writes it and however often."""
+"""An agreed order becomes a row and an event, in one transaction, once: whoever writes it and however often.
+
+So does each of its moves through the kitchen.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ import asyncpg
 from domain.order import ConfirmedOrder
 from eventing import outbox
 from eventing.calling import HANDLER
-from eventing.catalogue import OrderConfirmed, OrderedLine
-from stores import calls, orders
+from eventing.catalogue import OrderCancelled, OrderConfirmed, OrderedLine, OrderMoved
+from stores import calls, kitchen, orders
 from stores.ciphers import PiiCipher
+from stores.kitchen import Move, Moved
 from stores.orders import OrderConflictError, StoredOrder
 from stores.postgres import Connection
 
@@ -54,4 +58,37 @@ def confirmed_event(order: ConfirmedOrder, number: int) -> OrderConfirmed:
         ),
         promised_at=order.promised_at,
         confirmed_at=order.confirmed_at,
+    )
+
+
+async def move_order(connection: Connection, move: Move, *, source: str) -> Moved:
+    """Move an order and tell of it. Raises what ``kitchen.move`` raises, ValueError for a cancellation without reason.
+
+    The caller writes the audit entry: it knows who acts for whom.
+    """
+    moved = await kitchen.move(connection, move)
+    await outbox.emit(connection, _moved_event(move, moved), source=source, subject=f"order/{moved.order_id}")
+    return moved
+
+
+def _moved_event(move: Move, moved: Moved) -> OrderMoved | OrderCancelled:
+    restaurant_id, order_id, number = moved.restaurant_id, moved.order_id, moved.number
+    if move.to != "cancelled":
+        return OrderMoved(
+            restaurant_id=restaurant_id,
+            order_id=order_id,
+            number=number,
+            before=move.seen,
+            status=move.to,
+            moved_at=moved.at,
+        )
+    if move.reason is None:
+        raise ValueError("reason: a cancellation has one")
+    return OrderCancelled(
+        restaurant_id=restaurant_id,
+        order_id=order_id,
+        number=number,
+        before=move.seen,
+        reason=move.reason,
+        cancelled_at=moved.at,
     )

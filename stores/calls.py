@@ -17,13 +17,14 @@ from domain.calls import LeftBecause, Outcome
 from domain.order import Cart
 from stores.checkpoints import Utterance
 from stores.ciphers import PiiCipher, RowReader
-from stores.errors import NotFoundError
-from stores.paging import Position
+from stores.errors import NotFoundError, require
+from stores.paging import Narrowing, Position
 from stores.postgres import Connection
 
 _NO_LINE = uuid.UUID(int=0)  # deleted meanwhile
 
 LoggedOutcome = Outcome | Literal["in_progress"]
+FollowUp = Literal["", "called_back", "settled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,8 @@ class LoggedCall(CallRecord):
     """A call as the staff read it. No cipher leaves ``caller`` empty and ``unconfirmed`` None.
 
     ``recent`` leaves the transcript and the cart out; ``left_a_cart`` tells that there is one. ``unreadable`` names
-    those of ``caller`` and ``unconfirmed`` whose ciphertext can't be read; they are empty, too.
+    those of ``caller`` and ``unconfirmed`` whose ciphertext can't be read; they are empty, too. ``followed_up`` is
+    what ``followed_up_by`` has done about a missed caller or an unconfirmed cart.
     """
 
     transcript: tuple[Utterance, ...] = ()
@@ -71,6 +73,9 @@ class LoggedCall(CallRecord):
     cost_dollars: float
     left_a_cart: bool = False
     unconfirmed: UnconfirmedCart | None = None
+    followed_up: FollowUp = ""
+    followed_up_at: datetime | None = None
+    followed_up_by: str = ""
     unreadable: frozenset[str] = frozenset()
 
     @property
@@ -297,34 +302,78 @@ def _caller(restaurant_id: str, caller: str, pii: PiiCipher | None) -> tuple[byt
 COLUMNS = (
     "call_log.id, call_log.restaurant_id, started_at, outcome, phone_line_id, bridge_node_id, attempts, answered_at,"
     " joined_at, ended_at, duration_ms, missed_reason, recording, order_id, caller_encrypted, usage, cost_dollars,"
-    " unconfirmed_encrypted is not null as left_a_cart"
+    " unconfirmed_encrypted is not null as left_a_cart, followed_up, followed_up_at, followed_up_by"
 )
 
 
+# The condition of the index call_log_missed, word for word.
+_MISSED = "(missed_reason <> '' or outcome in ('abandoned', 'busy', 'failed', 'lost'))"
+_WITHOUT_WORDS = f"select {COLUMNS}, '[]'::jsonb as transcript, null::bytea as unconfirmed_encrypted from call_log"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFilter:
+    """What a list of calls is narrowed to; what is None or False narrows nothing. ``until`` is excluded.
+
+    ``caller_hash`` is that of the caller's number (``PiiCipher.phone_hash``); ``waiting`` leaves out those whom
+    somebody has followed up.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    outcome: LoggedOutcome | None = None
+    missed: bool = False
+    waiting: bool = False
+    caller_hash: bytes | None = None
+
+
 async def recent(
-    conn: Connection, limit: int = 50, after: Position | None = None, *, pii: PiiCipher | None = None
+    conn: Connection,
+    limit: int = 50,
+    after: Position | None = None,
+    *,
+    wanted: CallFilter | None = None,
+    pii: PiiCipher | None = None,
 ) -> tuple[LoggedCall, ...]:
-    """Newest first, without transcripts and carts; ``after`` is where the page before ended."""
-    # "<=" bounds the index, which (started_at, id) < (…) could not: its id ascends while its time descends.
-    rows = await conn.fetch(
-        f"select {COLUMNS}, '[]'::jsonb as transcript, null::bytea as unconfirmed_encrypted from call_log"
-        " where started_at <= coalesce($2::timestamptz, 'infinity')"
-        " and (started_at < coalesce($2::timestamptz, 'infinity') or id > $3::text)"
-        " order by started_at desc, id limit $1",
-        limit,
-        after and after.at,
-        after and after.id,
-    )
+    """The newest calls that fit, without transcripts and carts; ``after`` is where the page before ended."""
+    wanted = wanted or CallFilter()
+    narrowed = Narrowing(limit)
+    narrowed.by("started_at >= {0}", wanted.since)
+    narrowed.by("started_at < {0}", wanted.until)
+    narrowed.by("outcome = {0}", wanted.outcome)
+    narrowed.by("caller_hash = {0}", wanted.caller_hash)
+    if wanted.missed:
+        narrowed.by(_MISSED)
+    if wanted.waiting:
+        narrowed.by("followed_up = ''")
+    narrowed.below(after, "started_at", "text")
+    rows = await conn.fetch(f"{_WITHOUT_WORDS}{narrowed.where} order by started_at desc, id limit $1", *narrowed.values)
     return tuple(call_of(row, pii) for row in rows)
+
+
+async def follow_up(conn: Connection, call_id: str, what: FollowUp, by: str) -> None:
+    """The restaurant called the caller back, or settled the cart; "" takes that back. Raises NotFoundError."""
+    done = await conn.fetchval(
+        "update call_log set followed_up = $2, followed_up_at = now(), followed_up_by = $3 where id = $1"
+        " returning true",
+        call_id,
+        what,
+        by,
+    )
+    require(done, "call", call_id)
 
 
 async def unconfirmed(
     conn: Connection, since: datetime, limit: int, *, pii: PiiCipher | None = None
 ) -> tuple[LoggedCall, ...]:
-    """Calls begun since then whose caller left a cart that nobody agreed to. Newest first, without transcripts."""
+    """Calls begun since then whose caller left a cart that nobody agreed to or has settled.
+
+    Newest first, without transcripts.
+    """
     rows = await conn.fetch(
         f"select {COLUMNS}, '[]'::jsonb as transcript, unconfirmed_encrypted from call_log"
-        " where unconfirmed_encrypted is not null and started_at >= $1 order by started_at desc, id limit $2",
+        " where unconfirmed_encrypted is not null and started_at >= $1 and followed_up <> 'settled'"
+        " order by started_at desc, id limit $2",
         since,
         limit,
     )
@@ -368,6 +417,9 @@ def call_of(row: asyncpg.Record, pii: PiiCipher | None) -> LoggedCall:
         usage=row["usage"],
         cost_dollars=float(row["cost_dollars"]),
         left_a_cart=row["left_a_cart"],
+        followed_up=row["followed_up"],
+        followed_up_at=row["followed_up_at"],
+        followed_up_by=row["followed_up_by"],
         unconfirmed=cart,
         unreadable=reader.unreadable,
     )

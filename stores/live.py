@@ -69,6 +69,18 @@ class OrderTaken(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_
     lines: tuple[TakenLine, ...]
 
 
+class OrderMoved(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="order_moved"):
+    """The order's row changed: its status, or what is noted on it."""
+
+    order_id: str
+
+
+class FollowedUp(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="followed_up"):
+    """Somebody at the restaurant called a caller back, or settled the cart."""
+
+    call_id: str
+
+
 class CartLeft(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="cart_left"):
     """The call's row now holds a cart that nobody agreed to."""
 
@@ -91,7 +103,7 @@ class EventHandled(msgspec.Struct, frozen=True, kw_only=True, rename="camel", ta
     ms: float
 
 
-LiveEvent = CallChanged | Spoke | ToolUsed | OrderTaken | CartLeft | BargedIn | EventHandled
+LiveEvent = CallChanged | Spoke | ToolUsed | OrderTaken | OrderMoved | CartLeft | FollowedUp | BargedIn | EventHandled
 
 
 async def publish(redis: "RedisCommands", restaurant_id: str, event: LiveEvent) -> None:

@@ -9,14 +9,13 @@ from typing import Literal
 import asyncpg
 import msgspec
 
+from domain.kitchen import CancelReason, OrderStatus
 from domain.order import Address, ChosenModifier, ConfirmedOrder, FulfilmentKind, VatShare
 from stores import customers
 from stores.ciphers import PiiCipher, RowReader
-from stores.errors import NotFoundError, require
-from stores.paging import Position
+from stores.errors import NotFoundError
+from stores.paging import Narrowing, Position
 from stores.postgres import Connection
-
-OrderStatus = Literal["confirmed", "preparing", "ready", "done", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +43,10 @@ class OrderLine:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order as the kitchen reads it. Without a cipher the name and the address stay empty.
+    """An order as the kitchen reads it. Without a cipher the name, the address and the allergies stay empty.
 
-    ``unreadable`` names those of the two whose ciphertext can't be read; they are empty, too.
+    ``unreadable`` names those of the three whose ciphertext can't be read; they are empty, too. ``status_by`` is who
+    set the status at ``status_changed_at``: "" and None as long as it is the one that the order began with.
     """
 
     id: str
@@ -64,6 +64,11 @@ class Order:
     lines: tuple[OrderLine, ...]
     customer_name: str
     address: Address | None
+    allergies: str
+    status_changed_at: datetime | None
+    status_by: str
+    cancel_reason: CancelReason | Literal[""]
+    cancel_note: str
     unreadable: frozenset[str] = frozenset()
 
 
@@ -197,27 +202,41 @@ async def _insert_lines(conn: Connection, order: ConfirmedOrder, order_id: str) 
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFilter:
+    """What a list of orders is narrowed to; what is None narrows nothing. ``until`` is excluded.
+
+    ``number`` is the ticket's, ``customer_hash`` that of a caller's number (``PiiCipher.phone_hash``).
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    statuses: tuple[OrderStatus, ...] | None = None
+    number: int | None = None
+    customer_hash: bytes | None = None
+
+
 async def recent(
     conn: Connection,
     limit: int = 50,
     after: Position | None = None,
     *,
-    since: datetime | None = None,
+    wanted: OrderFilter | None = None,
     pii: PiiCipher | None = None,
 ) -> tuple[Order, ...]:
-    """Newest first, from ``since`` on; ``after`` is where the page before ended."""
-    # "<=" bounds the index, which (confirmed_at, id) < (…) could not: its id ascends while its time descends.
+    """The newest orders that fit; ``after`` is where the page before ended."""
+    wanted = wanted or OrderFilter()
+    narrowed = Narrowing(limit)
+    narrowed.by("confirmed_at >= {0}", wanted.since)
+    narrowed.by("confirmed_at < {0}", wanted.until)
+    narrowed.by("status = any({0}::text[])", wanted.statuses)
+    narrowed.by("number = {0}", wanted.number)
+    narrowed.by("customer_id = (select id from customer where phone_hash = {0})", wanted.customer_hash)
+    narrowed.below(after, "confirmed_at", "uuid")
     rows = await conn.fetch(
-        "select * from \"order\" where confirmed_at >= coalesce($2::timestamptz, '-infinity')"
-        " and confirmed_at <= coalesce($3::timestamptz, 'infinity')"
-        " and (confirmed_at < coalesce($3::timestamptz, 'infinity') or id > $4::uuid)"
-        " order by confirmed_at desc, id limit $1",
-        limit,
-        since,
-        after and after.at,
-        after and after.id,
+        f'select * from "order"{narrowed.where} order by confirmed_at desc, id limit $1', *narrowed.values
     )
-    return await _orders(conn, rows, pii)
+    return await with_lines(conn, rows, pii)
 
 
 async def get(conn: Connection, order_id: str, *, pii: PiiCipher | None = None) -> Order:
@@ -225,23 +244,17 @@ async def get(conn: Connection, order_id: str, *, pii: PiiCipher | None = None) 
     rows = await conn.fetch('select * from "order" where id = $1', order_id)
     if not rows:
         raise NotFoundError("order", order_id)
-    return (await _orders(conn, rows, pii))[0]
+    return (await with_lines(conn, rows, pii))[0]
 
 
 async def of_call(conn: Connection, call_id: str, *, pii: PiiCipher | None = None) -> tuple[Order, ...]:
     """The orders that a call made, oldest first."""
     rows = await conn.fetch('select * from "order" where call_id = $1 order by confirmed_at', call_id)
-    return await _orders(conn, rows, pii)
+    return await with_lines(conn, rows, pii)
 
 
-async def set_status(conn: Connection, order_id: str, status: OrderStatus) -> None:
-    """Raises NotFoundError, asyncpg.CheckViolationError."""
-    done = await conn.fetchval('update "order" set status = $2 where id = $1 returning id', order_id, status)
-    require(done, "order", order_id)
-
-
-async def _orders(conn: Connection, rows: list[asyncpg.Record], pii: PiiCipher | None) -> tuple[Order, ...]:
-    """The orders with their lines. The time span lets Postgres look into those months' partitions only."""
+async def with_lines(conn: Connection, rows: list[asyncpg.Record], pii: PiiCipher | None) -> tuple[Order, ...]:
+    """These rows' orders, with their lines. The time span lets Postgres look into those months' partitions only."""
     lines: defaultdict[str, list[OrderLine]] = defaultdict(list)
     if rows:
         times = [row["confirmed_at"] for row in rows]
@@ -274,6 +287,7 @@ def _order(row: asyncpg.Record, lines: tuple[OrderLine, ...], pii: PiiCipher | N
     reader = RowReader(pii, row["restaurant_id"])
     name = reader.text("customer_name", row["customer_name_encrypted"])
     address = reader.struct("address", row["address_encrypted"], Address)
+    allergies = reader.text("allergies", row["allergies_encrypted"])
     return Order(
         id=row["id"],
         restaurant_id=row["restaurant_id"],
@@ -290,5 +304,10 @@ def _order(row: asyncpg.Record, lines: tuple[OrderLine, ...], pii: PiiCipher | N
         lines=lines,
         customer_name=name,
         address=address,
+        allergies=allergies,
+        status_changed_at=row["status_changed_at"],
+        status_by=row["status_by"],
+        cancel_reason=row["cancel_reason"],
+        cancel_note=row["cancel_note"],
         unreadable=reader.unreadable,
     )

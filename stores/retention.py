@@ -75,7 +75,8 @@ ORDERS = Kind(
     " where i.order_id = old.id and i.confirmed_at = old.confirmed_at and i.note <> ''), keys as ("
     " update order_key as k set content_hash = null from old where k.order_id = old.id)"
     ' update "order" as o set address_encrypted = null, customer_name_encrypted = null, customer_id = null,'
-    " forgotten_at = now() from old where o.id = old.id and o.confirmed_at = old.confirmed_at",
+    " allergies_encrypted = null, cancel_note = '', forgotten_at = now() from old"
+    " where o.id = old.id and o.confirmed_at = old.confirmed_at",
 )
 
 

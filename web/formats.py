@@ -1,7 +1,7 @@
 """Money, times and durations in the reader's language and the restaurant's zone; and prices as people type them."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ _LOCALES = {"fr": "fr_FR", "en": "en_GB"}
 
 MAX_PRICE_CENTS = 100_000
 FEWEST_DIGITS = 2  # an extension of the restaurant's own telephone system
+FIRST_YEAR, LAST_YEAR = 2000, 2200
 
 _CURRENCY = re.compile(r"(€|EUR|£|GBP|\$|USD)", re.IGNORECASE)
 _SPACES = re.compile(r"[\s\u00a0\u202f]+")
@@ -72,6 +73,26 @@ def day_start(now: datetime, zone: str) -> datetime:
     """The start of ``now``'s day in ``zone``, as UTC. Of a midnight that a clock change repeats, the first."""
     local = now.astimezone(ZoneInfo(zone))
     return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
+
+
+def local_day(now: datetime, zone: str) -> date:
+    """The date in ``zone``."""
+    return now.astimezone(ZoneInfo(zone)).date()
+
+
+def day_span(day: date, zone: str) -> tuple[datetime, datetime]:
+    """The start of ``day`` in ``zone`` and that of the next one, as UTC: 25 hours apart when the clocks go back."""
+    start, end = (datetime.combine(one, time(), ZoneInfo(zone)) for one in (day, day + timedelta(days=1)))
+    return start.astimezone(UTC), end.astimezone(UTC)
+
+
+def parse_day(text: str) -> date | None:
+    """A date as a form's date field sends it; None for what is none, or none that a restaurant has seen."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if FIRST_YEAR <= day.year < LAST_YEAR else None
 
 
 def percent(number: float, language: str) -> str:

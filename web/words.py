@@ -27,6 +27,37 @@ def order_statuses() -> dict[str, str]:
     }
 
 
+def order_moves() -> dict[str, str]:
+    """What the tap says that brings an order to this status."""
+    return {
+        "confirmed": _("Back to new"),
+        "preparing": _("Start"),
+        "ready": _("Ready"),
+        "done": _("Handed over"),
+    }
+
+
+def waits() -> dict[str, str]:
+    """How urgent an open order is; the colour beside it says the same."""
+    return {"calm": "", "soon": _("Over 15 min"), "late": _("Over 20 min"), "overdue": _("Promise passed")}
+
+
+def cancel_reasons() -> dict[str, str]:
+    return {
+        "customer": _("The guest cancelled"),
+        "sold_out": _("Something is sold out"),
+        "closed": _("The kitchen is closed"),
+        "unreachable": _("Nobody came, or nobody was there"),
+        "mistake": _("Taken by mistake"),
+        "other": _("Something else"),
+    }
+
+
+def follow_ups() -> dict[str, str]:
+    """What the restaurant has done about a missed caller or an unconfirmed cart."""
+    return {"called_back": _("Called back"), "settled": _("Settled")}
+
+
 def outcomes() -> dict[str, str]:
     return {
         "in_progress": _("In progress"),

@@ -1,28 +1,53 @@
-"""The kitchen's tickets as they come in, the carts to call back about, and earlier orders a page at a time."""
+"""The kitchen's board: every open order with its clock, one tap from column to column; each order's own page and ticket.
+
+Two screens may tap the same order. Each sends the status that it shows, and the slower one is told how the order stands
+and who moved it (409). A change, its event and its audit entry are one transaction; the live feed is told afterwards.
+"""
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import cast, get_args
 
-from flask import Response, abort, render_template
+from flask import Response, abort, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from stores import calls, live, orders
+from domain.kitchen import BACK, NEXT, OPEN, CancelReason, OrderStatus, clock_starts, may_move, waiting
+from eventing.ordering import move_order
+from process import logs
+from stores import calls, kitchen, live, orders
 from stores.calls import LoggedCall
 from stores.errors import NotFoundError
+from stores.kitchen import Board, Move, StatusChangedError
 from stores.orders import Order
-from stores.paging import Position
 from stores.postgres import Connection
-from web import context, formats, paging, words
-from web.access import staff
-from web.place.tenancy import in_restaurant, restaurant, restaurant_blueprint
+from web import context, formats, paging, spoken, words
+from web.access import managers, staff
+from web.database import UnavailableError
+from web.place import order_search
+from web.place.tenancy import audit, in_restaurant, restaurant, restaurant_blueprint
+from web.words import _, plural
 
 blueprint = restaurant_blueprint("orders", __name__)
 
-TICKETS = 60
+SOURCE = "/web"
 PAGE = 40
+# Open orders stay on the board for so long; those that nobody has closed by then are counted, listed and closed at once.
+ON_THE_BOARD = timedelta(hours=24)
+CLOSED = 20
+CLOSE_AT_ONCE = 200
 # A cart that nobody agreed to stays on the board for so long; after that it is on its call's page only.
 CALL_BACK_WITHIN = timedelta(hours=24)
 UNCONFIRMED = 60
+LONGEST_NOTE = 300
+LONGEST_ALLERGIES = 200
+TELL_WITHIN_S = 0.5
+
+_KINDS = (live.OrderTaken, live.OrderMoved, live.CartLeft, live.FollowedUp, live.EventHandled)
+
+log = logs.get(__name__)
+
+
+# --- The board -----------------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/orders")
@@ -34,49 +59,213 @@ def index() -> ResponseReturnValue:
 @blueprint.get("/orders/stream")
 @staff
 def stream() -> Response:
-    """Drawn anew when an order is confirmed or a cart is left, and when a function has finished with an event."""
-    kinds = (live.OrderTaken, live.CartLeft, live.EventHandled)
+    """Drawn anew when an order comes or moves and when a cart is left or followed up."""
     return context.streams().response(
-        restaurant().id, kinds, lambda: render_template("place/orders/_board.html", **_board())
+        restaurant().id, _KINDS, lambda: render_template("place/orders/_board.html", **_board())
     )
 
 
-@blueprint.get("/orders/earlier")
+def _board() -> dict[str, object]:
+    """The open orders, those closed today, and the carts of the last 24 hours."""
+    now = datetime.now(UTC)
+    today = formats.day_start(now, restaurant().zone)
+
+    async def work(connection: Connection) -> tuple[Board, tuple[LoggedCall, ...]]:
+        board = await kitchen.board(
+            connection,
+            now - ON_THE_BOARD,
+            today,
+            closed_limit=CLOSED + 1,
+            left_open_limit=CLOSE_AT_ONCE + 1,
+            pii=context.pii(),
+        )
+        return board, await calls.unconfirmed(connection, now - CALL_BACK_WITHIN, UNCONFIRMED + 1, pii=context.pii())
+
+    board, carts = in_restaurant(work)
+    return {
+        "columns": {status: [order for order in board.open if order.status == status] for status in OPEN},
+        "closed": board.closed[:CLOSED],
+        "more_closed": len(board.closed) > CLOSED,
+        "left_open": board.left_open,
+        "close_at_once": CLOSE_AT_ONCE,
+        "carts": carts[:UNCONFIRMED],
+        "more_carts": len(carts) > UNCONFIRMED,
+        "now": now,
+        "today": formats.local_day(now, restaurant().zone),
+    }
+
+
+@blueprint.post("/orders/<uuid:order_id>/status")
 @staff
-def earlier() -> ResponseReturnValue:
-    after = paging.asked_for(uuid.UUID) or Position(formats.day_start(datetime.now(UTC), restaurant().zone))
-    page = in_restaurant(lambda connection: orders.recent(connection, PAGE + 1, after, pii=context.pii()))
-    return render_template("place/orders/earlier.html", orders=page[:PAGE], more=len(page) > PAGE)
+def set_status(order_id: str) -> ResponseReturnValue:
+    """``move`` is ``<status seen>:<status wanted>``; ``from`` says which page asked."""
+    seen, _colon, to = request.form.get("move", "").partition(":")
+    if seen not in get_args(OrderStatus) or not may_move(cast(OrderStatus, seen), cast(OrderStatus, to)):
+        abort(400)
+    if to == "cancelled":  # needs a reason, which has a form of its own
+        abort(400)
+    move = Move(str(order_id), cast(OrderStatus, seen), cast(OrderStatus, to), g.member.email)
+    try:
+        _carry_out(move)
+    except StatusChangedError as late:
+        return _answer(str(order_id), late.present)
+    return _answer(str(order_id), None)
+
+
+@blueprint.post("/orders/left-open/close")
+@managers
+def close_left_open() -> ResponseReturnValue:
+    """Orders of before that nobody has moved to done: the oldest CLOSE_AT_ONCE of them."""
+    before, by = datetime.now(UTC) - ON_THE_BOARD, g.member.email
+
+    async def work(connection: Connection) -> int:
+        found = await kitchen.left_open(connection, before, CLOSE_AT_ONCE)
+        for order in found:
+            await _move(connection, Move(order.id, order.status, "done", by))
+        return len(found)
+
+    closed = in_restaurant(work)
+    flash(plural("%(num)s order of before is closed.", "%(num)s orders of before are closed.", closed), "good")
+    return redirect(url_for(".index"), 303)
+
+
+def _carry_out(move: Move) -> None:
+    """Raises StatusChangedError; 404 for an order that is not there."""
+    try:
+        in_restaurant(lambda connection: _move(connection, move))
+    except NotFoundError:
+        abort(404)
+    _tell(live.OrderMoved(order_id=move.order_id))
+
+
+async def _move(connection: Connection, move: Move) -> None:
+    moved = await move_order(connection, move, source=SOURCE)
+    after = {"number": moved.number, "status": move.to} | ({"reason": move.reason} if move.reason else {})
+    action = "order.cancelled" if move.to == "cancelled" else "order.moved"
+    await audit(connection, action, subject=move.order_id, before={"status": move.seen}, after=after)
+
+
+def _tell(event: live.LiveEvent) -> None:
+    """Have the other screens drawn anew. Without Redis they look by themselves after a heartbeat."""
+    owner = restaurant().id
+    try:
+        context.database().redis(lambda redis: live.publish(redis, owner, event), within_s=TELL_WITHIN_S)
+    except UnavailableError:
+        log.warning("the live feed was not told", restaurant_id=owner)
+
+
+def _answer(order_id: str, present: Order | None) -> ResponseReturnValue:
+    """``present`` is how the order stands when somebody else had moved it before."""
+    status = 200 if present is None else 409
+    conflict = {} if present is None else {"conflict": present}
+    if "HX-Request" in request.headers:
+        return render_template("place/orders/_board.html", **_board(), **conflict), status
+    if request.form.get("from") == "order":
+        if present is None:
+            return redirect(url_for(".show", order_id=order_id), 303)
+        return _order_page(order_id, **conflict), status
+    if present is None:
+        return redirect(url_for(".index", _anchor=f"order-{order_id}"), 303)
+    return render_template("place/orders/board.html", **_board(), **conflict), status
+
+
+# --- One order -----------------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/orders/<uuid:order_id>")
 @staff
 def show(order_id: str) -> ResponseReturnValue:
+    return _order_page(str(order_id))
+
+
+@blueprint.get("/orders/<uuid:order_id>/ticket")
+@staff
+def ticket(order_id: str) -> ResponseReturnValue:
+    """The ticket alone, for an 80 mm printer."""
+    return render_template("place/orders/ticket.html", order=_order(str(order_id)))
+
+
+@blueprint.get("/orders/<uuid:order_id>/spoken")
+@staff
+def say(order_id: str) -> ResponseReturnValue:
+    """What a board with speech reads out when the order comes in: its text and the language of that."""
+    language = restaurant().language
+    return {"text": spoken.order(_order(str(order_id)), language), "language": language}
+
+
+@blueprint.post("/orders/<uuid:order_id>/cancel")
+@staff
+def cancel(order_id: str) -> ResponseReturnValue:
+    seen, reason = request.form.get("seen", ""), request.form.get("reason", "")
+    note = request.form.get("note", "").strip()
+    if seen not in OPEN:
+        abort(400)
+    problems = {}
+    if reason not in get_args(CancelReason):
+        problems["reason"] = _("Reason: nothing was chosen. Choose why the order is cancelled.")
+    elif reason == "other" and not note:
+        problems["note"] = _("In words: it is empty. Write why the order is cancelled.")
+    if len(note) > LONGEST_NOTE:
+        problems["note"] = _("In words: it is too long. Write %(limit)s characters at most.", limit=LONGEST_NOTE)
+    if problems:
+        return _order_page(str(order_id), problems=problems, typed={"reason": reason, "note": note}), 422
+    move = Move(
+        str(order_id), cast(OrderStatus, seen), "cancelled", g.member.email, cast(CancelReason, reason), note
+    )
     try:
-        order = in_restaurant(lambda connection: orders.get(connection, str(order_id), pii=context.pii()))
+        _carry_out(move)
+    except StatusChangedError as late:
+        return _order_page(str(order_id), conflict=late.present, typed={"reason": reason, "note": note}), 409
+    flash(_("The order is cancelled."), "good")
+    return redirect(url_for(".show", order_id=order_id), 303)
+
+
+@blueprint.post("/orders/<uuid:order_id>/allergies")
+@staff
+def note_allergies(order_id: str) -> ResponseReturnValue:
+    text = " ".join(request.form.get("allergies", "").split())
+    if len(text) > LONGEST_ALLERGIES:
+        limit = _("Allergies: it is too long. Write %(limit)s characters at most.", limit=LONGEST_ALLERGIES)
+        return _order_page(str(order_id), problems={"allergies": limit}, typed={"allergies": text}), 422
+    owner, pii = restaurant().id, context.pii()
+
+    async def work(connection: Connection) -> None:
+        await kitchen.note_allergies(connection, owner, str(order_id), text, pii)
+        # What it says is the guest's health: not for the log.
+        await audit(connection, "order.allergies_noted", subject=str(order_id), after={"noted": bool(text)})
+
+    try:
+        in_restaurant(work)
     except NotFoundError:
         abort(404)
-    return render_template("place/orders/order.html", order=order)
+    _tell(live.OrderMoved(order_id=str(order_id)))
+    return redirect(url_for(".show", order_id=order_id), 303)
 
 
-def _board() -> dict[str, object]:
-    """Today's orders in the restaurant's zone and the carts of the last 24 hours, the newest of each first."""
-    now = datetime.now(UTC)
-    day_start = formats.day_start(now, restaurant().zone)
+def _order(order_id: str) -> Order:
+    try:
+        return in_restaurant(lambda connection: orders.get(connection, order_id, pii=context.pii()))
+    except NotFoundError:
+        abort(404)
 
-    async def work(connection: Connection) -> tuple[tuple[Order, ...], tuple[LoggedCall, ...]]:
-        return (
-            await orders.recent(connection, TICKETS + 1, since=day_start, pii=context.pii()),
-            await calls.unconfirmed(connection, now - CALL_BACK_WITHIN, UNCONFIRMED + 1, pii=context.pii()),
-        )
 
-    tickets, carts = in_restaurant(work)
-    return {
-        "tickets": tickets[:TICKETS],
-        "more_tickets": len(tickets) > TICKETS,
-        "carts": carts[:UNCONFIRMED],
-        "more_carts": len(carts) > UNCONFIRMED,
-    }
+def _order_page(order_id: str, **more: object) -> str:
+    given: dict[str, object] = {"problems": {}, "typed": {}, "conflict": None} | more
+    return render_template("place/orders/order.html", order=_order(order_id), now=datetime.now(UTC), **given)
+
+
+# --- Every order ---------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/orders/earlier")
+@staff
+def earlier() -> ResponseReturnValue:
+    """All orders by day, status and what is searched for, a page at a time."""
+    asked = order_search.asked()
+    after = paging.asked_for(uuid.UUID)
+    found, more = ((), False) if asked.problem else in_restaurant(lambda conn: order_search.find(conn, asked, PAGE, after))
+    page = render_template("place/orders/earlier.html", asked=asked, orders=found, more=more, most=order_search.MOST_READ)
+    return page, 422 if asked.problem else 200
 
 
 @blueprint.context_processor
@@ -85,5 +274,14 @@ def labels() -> dict[str, object]:
         "fulfilments": words.fulfilments(),
         "statuses": words.order_statuses(),
         "reasons": words.unconfirmed_reasons(),
+        "cancel_reasons": words.cancel_reasons(),
+        "moves": words.order_moves(),
+        "waits": words.waits(),
+        "follow_ups": words.follow_ups(),
+        "next_status": NEXT,
+        "status_before": BACK,
+        "waiting": waiting,
+        "clock_starts": clock_starts,
+        "open_statuses": OPEN,
         "link_after": paging.link_after,
     }

@@ -7,11 +7,13 @@ import asyncpg
 import pytest
 
 from domain.order import Cart, Fulfilment, FulfilmentKind
-from stores import calls, customers, figures, orders, reservations
+from stores import calls, customers, figures, kitchen, orders, reservations
 from stores.calls import CallRecord, UnconfirmedCart
 from stores.checkpoints import Utterance
 from stores.ciphers import PiiCipher
 from stores.errors import NotFoundError
+from stores.kitchen import Move, StatusChangedError
+from stores.orders import OrderFilter
 from stores.paging import Position
 from stores.postgres import Postgres
 from stores.reservations import TableTakenError
@@ -236,7 +238,7 @@ async def test_the_lists_are_read_by_index_however_many_rows_there_are(
     deep = Position(NOW - timedelta(minutes=5000))
 
     async with postgres.app.tenant(own.id) as conn:
-        await orders.recent(conn, 60, since=NOW - timedelta(hours=12), pii=pii)
+        await orders.recent(conn, 60, wanted=OrderFilter(since=NOW - timedelta(hours=12)), pii=pii)
         await orders.recent(conn, 60, deep, pii=pii)
         await calls.recent(conn, 60, pii=pii)
         await calls.recent(conn, 60, deep, pii=pii)
@@ -314,10 +316,15 @@ async def test_the_kitchen_moves_an_order_on(postgres: Any, tenants: tuple[Tenan
     own, _ = tenants
 
     async with postgres.app.tenant(own.id) as conn:
-        await orders.set_status(conn, own.order_id, "ready")
-        assert (await orders.get(conn, own.order_id)).status == "ready"
+        await kitchen.move(conn, Move(own.order_id, "confirmed", "preparing", "cook"))
+        order = await orders.get(conn, own.order_id)
+        with pytest.raises(StatusChangedError) as late:
+            await kitchen.move(conn, Move(own.order_id, "confirmed", "ready", "waiter"))
         with pytest.raises(NotFoundError):
-            await orders.set_status(conn, new_id(), "ready")
+            await kitchen.move(conn, Move(new_id(), "confirmed", "preparing", "cook"))
+
+    assert (order.status, order.status_by) == ("preparing", "cook")
+    assert (late.value.present.status, late.value.present.status_by) == ("preparing", "cook")
 
 
 async def test_a_caller_is_known_again_by_the_number(

@@ -39,6 +39,8 @@ from stores import tenants as tenant_list
 from stores.calls import CallRecord, UnconfirmedCart
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.errors import NotFoundError
+from stores.kitchen import Move as OrderMove
+from stores.orders import Order, OrderFilter
 from stores.postgres import NO_RESTAURANT, Connection, Postgres, WrongRoleError
 from stores.restaurants import Greeted
 from stores.traces import CallTrace
@@ -75,6 +77,11 @@ LATER = NOW + timedelta(hours=3)
 
 def _other_order(other: Tenant) -> Any:
     return make_order(other.menu, "another call")
+
+
+async def _on_the_board(conn: Connection, pii: PiiCipher) -> tuple[Order, ...]:
+    board = await kitchen.board(conn, NOW, NOW, closed_limit=9, left_open_limit=9, pii=pii)
+    return (*board.open, *board.closed)
 
 
 def _record(other: Tenant) -> CallRecord:
@@ -126,6 +133,7 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     calls.record_conversation: lambda conn, other, pii, sip: calls.record_conversation(
         conn, conversation(other.call_id, other.id), pii
     ),
+    calls.follow_up: lambda conn, other, pii, sip: calls.follow_up(conn, other.call_id, "settled", "eve"),
     calls.keep_unconfirmed: lambda conn, other, pii, sip: calls.keep_unconfirmed(
         conn, other.id, other.call_id, UnconfirmedCart(Cart("EUR", new_id()), 0, "not_saved"), pii
     ),
@@ -136,6 +144,16 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     idempotency.keep: lambda conn, other, pii, sip: idempotency.keep(
         conn, _idempotency_key(other), idempotency.Answer(200, "{}"), pii
     ),
+    figures.count_cancelled: lambda conn, other, pii, sip: figures.count_cancelled(conn, other.order_id, True),
+    kitchen.board: lambda conn, other, pii, sip: _on_the_board(conn, pii),
+    kitchen.move: lambda conn, other, pii, sip: kitchen.move(
+        conn, OrderMove(other.order_id, "confirmed", "cancelled", "eve", "other")
+    ),
+    kitchen.left_open: lambda conn, other, pii, sip: kitchen.left_open(conn, LATER, 9),
+    kitchen.note_allergies: lambda conn, other, pii, sip: kitchen.note_allergies(
+        conn, other.id, other.order_id, "nuts", pii
+    ),
+    kitchen.late: lambda conn, other, pii, sip: kitchen.late(conn, LATER, NOW, 9),
     kitchen.load_minutes: lambda conn, other, pii, sip: kitchen.load_minutes(conn, other.id, NOW),
     kitchen.set_load: lambda conn, other, pii, sip: kitchen.set_load(conn, other.id, "counter", 99, LATER),
     line_states.of_restaurant: lambda conn, other, pii, sip: line_states.of_restaurant(conn, other.id),
@@ -161,11 +179,11 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     menus.set_price: lambda conn, other, pii, sip: menus.set_price(conn, other.size_id, 1),
     menus.set_item_available: lambda conn, other, pii, sip: menus.set_item_available(conn, other.item_id, False),
     orders.insert_confirmed: lambda conn, other, pii, sip: orders.insert_confirmed(conn, _other_order(other), pii),
-    orders.recent: lambda conn, other, pii, sip: orders.recent(conn, pii=pii),
+    orders.recent: lambda conn, other, pii, sip: orders.recent(conn, wanted=OrderFilter(number=1), pii=pii),
     orders.get: lambda conn, other, pii, sip: orders.get(conn, other.order_id),
     orders.id_of_call: lambda conn, other, pii, sip: orders.id_of_call(conn, other.id, other.call_id),
     orders.of_call: lambda conn, other, pii, sip: orders.of_call(conn, other.call_id),
-    orders.set_status: lambda conn, other, pii, sip: orders.set_status(conn, other.order_id, "cancelled"),
+    orders.with_lines: lambda conn, other, pii, sip: orders.with_lines(conn, [], pii),
     reservations.add_table: lambda conn, other, pii, sip: reservations.add_table(conn, other.id, "Room", "T9", 2),
     reservations.tables: lambda conn, other, pii, sip: reservations.tables(conn, other.id),
     reservations.between: lambda conn, other, pii, sip: reservations.between(conn, other.id, NOW, LATER),
@@ -209,6 +227,7 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     tokens.of_platform: lambda conn, other, pii, sip: tokens.of_platform(conn),
     tokens.revoke: lambda conn, other, pii, sip: tokens.revoke(conn, other.token_id),
     tokens.require_restaurant: lambda conn, other, pii, sip: tokens.require_restaurant(conn, other.id),
+    traces.get: lambda conn, other, pii, sip: traces.get(conn, other.call_id, NOW),
 }
 # Functions that refuse the app role altogether, whoever's ids they get.
 PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
@@ -233,7 +252,6 @@ PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
     traces.begun: lambda conn, other, pii, sip: traces.begun(conn, _trace(other)),
     traces.ended: lambda conn, other, pii, sip: traces.ended(conn, _trace(other)),
     traces.keep_ladder: lambda conn, other, pii, sip: traces.keep_ladder(conn, "one", NOW, Ladder()),
-    traces.get: lambda conn, other, pii, sip: traces.get(conn, other.call_id, NOW),
     line_states.all_of: lambda conn, other, pii, sip: line_states.all_of(conn),
     people.search: lambda conn, other, pii, sip: people.search(conn, "", 10),
     people.get: lambda conn, other, pii, sip: people.get(conn, other.user_id),
