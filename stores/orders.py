@@ -64,11 +64,11 @@ class Order:
     lines: tuple[OrderLine, ...]
     customer_name: str
     address: Address | None
-    allergies: str
-    status_changed_at: datetime | None
-    status_by: str
-    cancel_reason: CancelReason | Literal[""]
-    cancel_note: str
+    allergies: str = ""
+    status_changed_at: datetime | None = None
+    status_by: str = ""
+    cancel_reason: CancelReason | Literal[""] = ""
+    cancel_note: str = ""
     unreadable: frozenset[str] = frozenset()
 
 

@@ -10,7 +10,7 @@ MOST_LINES = 8
 
 
 def order(order: Order, language: str) -> str:
-    """Like ``Order 12. Pick-up. 2 Margherita Large. 1 Cola.``; of a long one the first lines. No name: guests listen."""
+    """Like ``Order 12. Pick-up. 2 Margherita Large. 1 Cola.``; of a long one the first lines. Never a name."""
     with force_locale(language if language in LANGUAGES else LANGUAGES[0]):
         said = [_("Order %(number)s", number=order.number), fulfilments()[order.fulfilment]]
         said += [f"{line.quantity} {line.name} {line.size_name}".strip() for line in order.lines[:MOST_LINES]]

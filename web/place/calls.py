@@ -2,25 +2,30 @@
 
 import re
 from pathlib import Path
+from typing import TypeVar, cast, get_args
 
-from flask import Response, abort, render_template, send_file
+from flask import Response, abort, g, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
 from stores import calls, live, orders
-from stores.calls import LoggedCall
+from stores.calls import FollowUp, LoggedCall
 from stores.errors import NotFoundError
 from stores.orders import Order
 from stores.paging import Position
 from stores.postgres import Connection
 from web import context, paging, words
 from web.access import staff
-from web.place.tenancy import in_restaurant, restaurant, restaurant_blueprint
+from web.database import Work
+from web.place.news import tell
+from web.place.tenancy import audit, in_restaurant, restaurant, restaurant_blueprint
+
+T = TypeVar("T")
 
 blueprint = restaurant_blueprint("calls", __name__)
 
 PAGE = 60
 # The file's name is made from ids only; this keeps an id from being a path.
-_SAFE_ID = re.compile(r"^[0-9A-Za-z-]{1,128}$")
+_SAFE_ID = re.compile(r"[0-9A-Za-z-]{1,128}\Z")
 
 
 @blueprint.get("/calls")
@@ -36,7 +41,7 @@ def stream() -> Response:
     """Drawn anew when a call begins, moves on or ends, and when its row has been written."""
     return context.streams().response(
         restaurant().id,
-        (live.CallChanged, live.CartLeft, live.EventHandled),
+        (live.CallChanged, live.CartLeft, live.FollowedUp, live.EventHandled),
         lambda: render_template("place/calls/_calls_page.html", **_page(None)),
     )
 
@@ -48,10 +53,7 @@ def show(call_id: str) -> ResponseReturnValue:
         call = await calls.get(connection, call_id, pii=context.pii())
         return call, await orders.of_call(connection, call_id, pii=context.pii())
 
-    try:
-        call, ordered = in_restaurant(work)
-    except NotFoundError:
-        abort(404)
+    call, ordered = _found(work, call_id)
     return render_template(
         "place/calls/call.html", call=call, orders=ordered, recorded=recording_of(call_id) is not None
     )
@@ -60,14 +62,42 @@ def show(call_id: str) -> ResponseReturnValue:
 @blueprint.get("/calls/<call_id>/recording")
 @staff
 def play_recording(call_id: str) -> ResponseReturnValue:
-    try:
-        in_restaurant(lambda connection: calls.get(connection, call_id))
-    except NotFoundError:
-        abort(404)
+    _found(lambda connection: calls.get(connection, call_id), call_id)
     file = recording_of(call_id)
     if file is None:
         abort(404)
     return send_file(file, mimetype="audio/wav", conditional=True, max_age=0)
+
+
+@blueprint.post("/calls/<call_id>/follow-up")
+@staff
+def follow_up(call_id: str) -> ResponseReturnValue:
+    """A missed caller was called back, or a cart settled; "" takes that back. ``from`` says which page asked."""
+    what = request.form.get("follow_up", "")
+    if what not in get_args(FollowUp):
+        abort(400)
+    done, by = cast(FollowUp, what), g.member.email
+
+    async def work(connection: Connection) -> None:
+        await calls.follow_up(connection, call_id, done, by)
+        await audit(connection, "call.followed_up", subject=call_id, after={"follow_up": done})
+
+    _found(work, call_id)
+    tell(live.FollowedUp(call_id=call_id))
+    back = {"board": "orders.index", "calls": "calls.index", "overview": "overview.show"}.get(
+        request.form.get("from", "")
+    )
+    return redirect(url_for(back) if back else url_for(".show", call_id=call_id), 303)
+
+
+def _found(work: Work[T], call_id: str) -> T:
+    """``work``'s answer; 404 for a call that is not there, and for what can't be the id of one."""
+    if "\0" in call_id:  # no text in Postgres
+        abort(404)
+    try:
+        return in_restaurant(work)
+    except NotFoundError:
+        abort(404)
 
 
 def recording_of(call_id: str) -> Path | None:
@@ -88,6 +118,7 @@ def labels() -> dict[str, object]:
         "outcomes": words.outcomes(),
         "fulfilments": words.fulfilments(),
         "reasons": words.unconfirmed_reasons(),
+        "follow_ups": words.follow_ups(),
         "link_after": paging.link_after,
     }
 

@@ -1,4 +1,4 @@
-"""The kitchen's board: every open order with its clock, one tap from column to column; each order's own page and ticket.
+"""The kitchen's board: every open order with its clock, a tap from column to column; each order's page and ticket.
 
 Two screens may tap the same order. Each sends the status that it shows, and the slower one is told how the order stands
 and who moved it (409). A change, its event and its audit entry are one transaction; the live feed is told afterwards.
@@ -11,9 +11,8 @@ from typing import cast, get_args
 from flask import Response, abort, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from domain.kitchen import BACK, NEXT, OPEN, CancelReason, OrderStatus, clock_starts, may_move, waiting
+from domain.kitchen import BACK, NEXT, OPEN, CancelReason, OrderStatus, may_move
 from eventing.ordering import move_order
-from process import logs
 from stores import calls, kitchen, live, orders
 from stores.calls import LoggedCall
 from stores.errors import NotFoundError
@@ -22,8 +21,9 @@ from stores.orders import Order
 from stores.postgres import Connection
 from web import context, formats, paging, spoken, words
 from web.access import managers, staff
-from web.database import UnavailableError
 from web.place import order_search
+from web.place.clocks import clock
+from web.place.news import tell
 from web.place.tenancy import audit, in_restaurant, restaurant, restaurant_blueprint
 from web.words import _, plural
 
@@ -31,7 +31,7 @@ blueprint = restaurant_blueprint("orders", __name__)
 
 SOURCE = "/web"
 PAGE = 40
-# Open orders stay on the board for so long; those that nobody has closed by then are counted, listed and closed at once.
+# Open orders stay on the board for so long; those that nobody has closed by then are counted, and closed together.
 ON_THE_BOARD = timedelta(hours=24)
 CLOSED = 20
 CLOSE_AT_ONCE = 200
@@ -40,11 +40,8 @@ CALL_BACK_WITHIN = timedelta(hours=24)
 UNCONFIRMED = 60
 LONGEST_NOTE = 300
 LONGEST_ALLERGIES = 200
-TELL_WITHIN_S = 0.5
 
 _KINDS = (live.OrderTaken, live.OrderMoved, live.CartLeft, live.FollowedUp, live.EventHandled)
-
-log = logs.get(__name__)
 
 
 # --- The board -----------------------------------------------------------------------------------------------------
@@ -125,7 +122,7 @@ def close_left_open() -> ResponseReturnValue:
         return len(found)
 
     closed = in_restaurant(work)
-    flash(plural("%(num)s order of before is closed.", "%(num)s orders of before are closed.", closed), "good")
+    flash(plural("%(num)s earlier order is closed.", "%(num)s earlier orders are closed.", closed), "good")
     return redirect(url_for(".index"), 303)
 
 
@@ -135,7 +132,7 @@ def _carry_out(move: Move) -> None:
         in_restaurant(lambda connection: _move(connection, move))
     except NotFoundError:
         abort(404)
-    _tell(live.OrderMoved(order_id=move.order_id))
+    tell(live.OrderMoved(order_id=move.order_id))
 
 
 async def _move(connection: Connection, move: Move) -> None:
@@ -143,15 +140,6 @@ async def _move(connection: Connection, move: Move) -> None:
     after = {"number": moved.number, "status": move.to} | ({"reason": move.reason} if move.reason else {})
     action = "order.cancelled" if move.to == "cancelled" else "order.moved"
     await audit(connection, action, subject=move.order_id, before={"status": move.seen}, after=after)
-
-
-def _tell(event: live.LiveEvent) -> None:
-    """Have the other screens drawn anew. Without Redis they look by themselves after a heartbeat."""
-    owner = restaurant().id
-    try:
-        context.database().redis(lambda redis: live.publish(redis, owner, event), within_s=TELL_WITHIN_S)
-    except UnavailableError:
-        log.warning("the live feed was not told", restaurant_id=owner)
 
 
 def _answer(order_id: str, present: Order | None) -> ResponseReturnValue:
@@ -209,9 +197,7 @@ def cancel(order_id: str) -> ResponseReturnValue:
         problems["note"] = _("In words: it is too long. Write %(limit)s characters at most.", limit=LONGEST_NOTE)
     if problems:
         return _order_page(str(order_id), problems=problems, typed={"reason": reason, "note": note}), 422
-    move = Move(
-        str(order_id), cast(OrderStatus, seen), "cancelled", g.member.email, cast(CancelReason, reason), note
-    )
+    move = Move(str(order_id), seen, "cancelled", g.member.email, cast(CancelReason, reason), note)
     try:
         _carry_out(move)
     except StatusChangedError as late:
@@ -238,7 +224,7 @@ def note_allergies(order_id: str) -> ResponseReturnValue:
         in_restaurant(work)
     except NotFoundError:
         abort(404)
-    _tell(live.OrderMoved(order_id=str(order_id)))
+    tell(live.OrderMoved(order_id=str(order_id)))
     return redirect(url_for(".show", order_id=order_id), 303)
 
 
@@ -261,11 +247,14 @@ def _order_page(order_id: str, **more: object) -> str:
 @staff
 def earlier() -> ResponseReturnValue:
     """All orders by day, status and what is searched for, a page at a time."""
-    asked = order_search.asked()
-    after = paging.asked_for(uuid.UUID)
-    found, more = ((), False) if asked.problem else in_restaurant(lambda conn: order_search.find(conn, asked, PAGE, after))
-    page = render_template("place/orders/earlier.html", asked=asked, orders=found, more=more, most=order_search.MOST_READ)
-    return page, 422 if asked.problem else 200
+    asked, after = order_search.asked(), paging.asked_for(uuid.UUID)
+    if asked.problem:
+        return render_template("place/orders/earlier.html", asked=asked, orders=()), 422
+    found, more = in_restaurant(lambda connection: order_search.find(connection, asked, PAGE, after))
+    older = asked.link | paging.link_after(found[-1].confirmed_at, found[-1].id) if more else None
+    return render_template(
+        "place/orders/earlier.html", asked=asked, orders=found, older=older, most=order_search.MOST_READ
+    )
 
 
 @blueprint.context_processor
@@ -280,8 +269,7 @@ def labels() -> dict[str, object]:
         "follow_ups": words.follow_ups(),
         "next_status": NEXT,
         "status_before": BACK,
-        "waiting": waiting,
-        "clock_starts": clock_starts,
+        "clock": clock,
         "open_statuses": OPEN,
         "link_after": paging.link_after,
     }

@@ -24,7 +24,6 @@ from tests.integration.web.admin import (
     ring,
     take_order,
 )
-from web.place import orders
 
 pytestmark = pytest.mark.integration
 
@@ -202,23 +201,6 @@ def test_calls_that_go_on_or_were_lost_are_named_and_a_missed_caller_can_be_call
 
 
 # --- Every order and call ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.usefixtures("within_one_day")
-def test_every_order_of_a_busy_day_is_on_a_page(admin: Admin, log_in: LogIn) -> None:
-    take_order(admin, make_order(admin), tell=False)
-    many = 3 * orders.TICKETS
-    execute(
-        admin,
-        'insert into "order" (id, restaurant_id, number, call_id, fulfilment, currency, total_cents, confirmed_at,'
-        " promised_at) select gen_random_uuid(), restaurant_id, n, call_id || n, 'pickup', 'EUR', 100, confirmed_at,"
-        f' promised_at from "order", generate_series(2, {many}) n',
-    )
-    client = log_in(OWNER)
-
-    numbers = _walk(client, f"/place/{admin.pizza.id}/orders", r"Order (\d+)[\"<]")
-
-    assert sorted(numbers) == list(range(1, many + 1))
 
 
 def test_every_call_is_on_a_page_even_of_one_moment(admin: Admin, log_in: LogIn) -> None:

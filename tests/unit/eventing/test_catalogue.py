@@ -70,6 +70,12 @@ EXAMPLES: list[Payload] = [
         currency="EUR",
         lines=(catalogue.CartLineLeft(name="Regina", size="", quantity=1, modifiers=("Olives",)),),
     ),
+    catalogue.OrderMoved(
+        restaurant_id=UUID, order_id=UUID, number=12, before="confirmed", status="preparing", moved_at=NOW
+    ),
+    catalogue.OrderCancelled(
+        restaurant_id=UUID, order_id=UUID, number=12, before="preparing", reason="sold_out", cancelled_at=NOW
+    ),
     catalogue.OrderLogged(
         restaurant_id=UUID,
         order_id=UUID,
