@@ -73,7 +73,7 @@ def play_recording(call_id: str) -> ResponseReturnValue:
 @staff
 def follow_up(call_id: str) -> ResponseReturnValue:
     """A missed caller was called back, or a cart settled; "" takes that back. ``from`` says which page asked."""
-    what = request.form.get("follow_up", "")
+    what = request.form.get("follow_up")
     if what not in get_args(FollowUp):
         abort(400)
     done, by = cast(FollowUp, what), g.member.email
