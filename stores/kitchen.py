@@ -109,8 +109,7 @@ async def move(conn: Connection, move: Move) -> Moved:
 async def left_open(conn: Connection, before: datetime, limit: int) -> tuple[Order, ...]:
     """The oldest orders from before then that nobody has closed, without names."""
     rows = await conn.fetch(
-        'select * from "order" where status = any($1::text[]) and confirmed_at < $2'
-        " order by confirmed_at limit $3",
+        'select * from "order" where status = any($1::text[]) and confirmed_at < $2 order by confirmed_at limit $3',
         OPEN,
         before,
         limit,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from domain.kitchen import OrderStatus
 from domain.order import FulfilmentKind
 from stores import orders
-from stores.orders import Order, OrderStatus
+from stores.orders import Order, OrderFilter
 from stores.postgres import Connection
 from web.api.fields import Currency, Id, Instant, Shape
 from web.api.operations import Asked, Nothing, operation
@@ -123,7 +124,7 @@ async def list_orders(connection: Connection, asked: Asked[OrdersQuery, None]) -
         connection,
         query.limit + 1,
         query.position(is_uuid),
-        since=query.since,
+        wanted=OrderFilter(since=query.since),
         pii=asked.pii if personal else None,
     )
     return page(found, query.limit, lambda order: _shape(order, personal), lambda order: (order.confirmed_at, order.id))
