@@ -232,10 +232,12 @@ def _category_rows(menu: Menu) -> Iterator[tuple[object, ...]]:
 
 
 def _item_rows(menu: Menu) -> Iterator[tuple[object, ...]]:
-    for position, one in enumerate(menu.items):
+    places: dict[str, int] = {}
+    for one in menu.items:
+        place = places[one.category_id] = places.get(one.category_id, -1) + 1
         vat = (one.vat.take_away_bp, one.vat.dine_in_bp)
         words = (one.description, one.allergens, one.aliases)
-        yield one.id, one.category_id, one.name, *vat, *words, one.available, one.off_until, one.served, position
+        yield one.id, one.category_id, one.name, *vat, *words, one.available, one.off_until, one.served, place
 
 
 def _size_rows(menu: Menu) -> Iterator[tuple[object, ...]]:

@@ -91,6 +91,12 @@ def may_edit() -> bool:
     return g.membership.role in MANAGERS
 
 
+def actor() -> audit_log.Actor:
+    """Who does this, for the log."""
+    acting: audit_log.Actor = g.member.as_actor(g.restaurant_id)
+    return acting
+
+
 def audit(connection: Connection, action: str, **what: Any) -> Awaitable[None]:
     """Write who does this (``stores.audit.record``), in the transaction of the change."""
-    return audit_log.record(connection, g.restaurant_id, g.member.as_actor(g.restaurant_id), action, **what)
+    return audit_log.record(connection, g.restaurant_id, actor(), action, **what)

@@ -23,6 +23,7 @@ from stores import (
     kitchen,
     line_states,
     lines,
+    menu_versions,
     menus,
     nodes,
     orders,
@@ -36,6 +37,7 @@ from stores import (
     users,
 )
 from stores import tenants as tenant_list
+from stores.audit import Actor
 from stores.calls import CallRecord, UnconfirmedCart
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.errors import NotFoundError
@@ -59,6 +61,7 @@ MODULES: tuple[ModuleType, ...] = (
     kitchen,
     line_states,
     lines,
+    menu_versions,
     menus,
     nodes,
     orders,
@@ -176,6 +179,11 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     menus.insert: lambda conn, other, pii, sip: menus.insert(conn, make_menu(other.id)),
     menus.save: lambda conn, other, pii, sip: menus.save(conn, other.menu, replace(other.menu, items=())),
     menus.lock: lambda conn, other, pii, sip: menus.lock(conn, other.id),
+    menu_versions.newest_number: lambda conn, other, pii, sip: menu_versions.newest_number(conn, other.id),
+    menu_versions.record: lambda conn, other, pii, sip: menu_versions.record(conn, other.menu, Actor("eve"), "x"),
+    menu_versions.recent: lambda conn, other, pii, sip: menu_versions.recent(conn, other.id, 10),
+    menu_versions.snapshot: lambda conn, other, pii, sip: menu_versions.snapshot(conn, other.id, 1),
+    menu_versions.live_at: lambda conn, other, pii, sip: menu_versions.live_at(conn, other.id, LATER),
     menus.set_price: lambda conn, other, pii, sip: menus.set_price(conn, other.size_id, 1),
     menus.set_item_available: lambda conn, other, pii, sip: menus.set_item_available(conn, other.item_id, False),
     orders.insert_confirmed: lambda conn, other, pii, sip: orders.insert_confirmed(conn, _other_order(other), pii),
