@@ -25,12 +25,28 @@ def menu_at(menu: Menu, restaurant: Restaurant, now: datetime) -> Menu:
         return menu
     local = hours.local_time(restaurant, now)
     served = {category.id: is_served(category.served, local) for category in menu.categories}
-    items = tuple(_item_at(item, served.get(item.category_id, True), local) for item in menu.items)
+    items = tuple(
+        replace(
+            item,
+            available=item.available and served.get(item.category_id, True) and is_served(item.served, local),
+        )
+        for item in returned(menu, now).items
+    )
     return replace(menu, items=items)
 
 
+def returned(menu: Menu, now: datetime) -> Menu:
+    """The menu with what was off until ``now`` or earlier available again, whatever hours things have."""
+    if not depends_on_time(menu):
+        return menu
+    groups = (_group_returned(group, now) for group in menu.spare_groups)
+    return replace(menu, items=tuple(_item_returned(item, now) for item in menu.items), spare_groups=tuple(groups))
+
+
 def depends_on_time(menu: Menu) -> bool:
-    return any(category.served for category in menu.categories) or any(
+    if any(category.served for category in menu.categories) or any(map(_group_depends, menu.spare_groups)):
+        return True
+    return any(
         item.off_until
         or item.served
         or any(size.off_until for size in item.sizes)
@@ -72,28 +88,26 @@ def off_until_next_day(restaurant: Restaurant, now: datetime) -> datetime | None
     return None
 
 
-def _item_at(item: MenuItem, category_served: bool, local: datetime) -> MenuItem:
-    back = _back(item, local)
+def _item_returned(item: MenuItem, now: datetime) -> MenuItem:
     return replace(
-        back,
-        available=back.available and category_served and is_served(item.served, local),
-        sizes=tuple(_back(size, local) for size in item.sizes),
-        modifier_groups=tuple(_group_at(group, local) for group in item.modifier_groups),
+        _back(item, now),
+        sizes=tuple(_back(size, now) for size in item.sizes),
+        modifier_groups=tuple(_group_returned(group, now) for group in item.modifier_groups),
     )
 
 
-def _group_at(group: ModifierGroup, local: datetime) -> ModifierGroup:
+def _group_returned(group: ModifierGroup, now: datetime) -> ModifierGroup:
     if not _group_depends(group):
         return group
     options = (
-        replace(_back(option, local), groups=tuple(_group_at(inner, local) for inner in option.groups))
+        replace(_back(option, now), groups=tuple(_group_returned(inner, now) for inner in option.groups))
         for option in group.options
     )
     return replace(group, options=tuple(options))
 
 
-def _back(one: Takeable, local: datetime) -> Takeable:
+def _back(one: Takeable, now: datetime) -> Takeable:
     """Available again, once its time is over."""
-    if one.off_until is None or one.off_until > local:
+    if one.off_until is None or one.off_until > now:
         return one
     return replace(one, available=True, off_until=None)

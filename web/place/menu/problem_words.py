@@ -1,0 +1,107 @@
+"""What is wrong with a menu, and changes to one, in the reader's words."""
+
+from domain.menu_changes import Change
+from domain.menu_rules import MAX_NAME, MAX_PRICE_CENTS, Problem
+from web.words import _
+
+
+def said(problem: Problem) -> str:
+    """The problem and its fix."""
+    name = f"“{problem.name}”" if problem.name else ""
+    sentences = {
+        "no_name": _("A name is missing."),
+        "long_name": _("%(name)s: at most %(limit)s characters.", name=name, limit=MAX_NAME),
+        "same_name": _("%(name)s is there twice: callers could not tell the two apart. Change one name.", name=name),
+        "price": _("%(name)s: the price must be from 0 to %(limit)s.", name=name, limit=MAX_PRICE_CENTS // 100),
+        "no_size": _("%(name)s has no price.", name=name),
+        "unnamed_size": _("%(name)s has several sizes: each needs a name.", name=name),
+        "too_many": _("%(name)s: at most %(limit)s.", name=name, limit=problem.detail),
+        "minimum": _("%(name)s: the smallest number must not be above the largest.", name=name),
+        "maximum": _(
+            "%(name)s: the largest number must be from 1 to %(limit)s, the number of options.",
+            name=name,
+            limit=problem.detail,
+        ),
+        "included": _("%(name)s: not more can be included than chosen.", name=name),
+        "nested": _("%(name)s: options inside of an option have no further choices.", name=name),
+        "combo_choices": _("%(name)s: a part of a combo needs at least one item.", name=name),
+        "combo_of_combos": _("%(name)s: %(other)s is itself a combo.", name=name, other=problem.detail),
+        "combo_unknown": _("%(name)s: an item of it is not on the menu any more.", name=name),
+        "served": _("%(name)s: choose days, and a time that ends after it begins.", name=name),
+        "vat": _("%(name)s: VAT must be from 0 to 100 %%.", name=name),
+        "no_category": _("%(name)s is in no category.", name=name),
+    }
+    return sentences[problem.reason]
+
+
+def kinds() -> dict[str, str]:
+    return {
+        "category": _("Category"),
+        "item": _("Item"),
+        "size": _("Size"),
+        "ingredient": _("Ingredient"),
+        "part": _("Part of a combo"),
+        "group": _("Choice"),
+        "option": _("Option"),
+    }
+
+
+def reasons() -> dict[str, str]:
+    """What a version of the menu came from."""
+    return {
+        "before": _("The menu as it was before"),
+        "item_added": _("Item added"),
+        "item_changed": _("Item changed"),
+        "item_removed": _("Item removed"),
+        "item_off": _("Item off"),
+        "item_back": _("Item back"),
+        "size_off": _("Size off"),
+        "size_back": _("Size back"),
+        "option_off": _("Option off"),
+        "option_back": _("Option back"),
+        "category_added": _("Category added"),
+        "category_changed": _("Category changed"),
+        "category_removed": _("Category removed"),
+        "group_added": _("Choice added"),
+        "group_changed": _("Choice changed"),
+        "group_removed": _("Choice removed"),
+        "order_changed": _("Order changed"),
+        "menu_imported": _("Imported from a file"),
+        "example_taken": _("Taken from an example"),
+        "version_restored": _("Earlier version put back"),
+        "change_undone": _("Change undone"),
+    }
+
+
+def field_names() -> dict[str, str]:
+    return {
+        "name": _("name"),
+        "category": _("category"),
+        "description": _("description"),
+        "aliases": _("also called"),
+        "allergens": _("allergens"),
+        "vat": _("VAT"),
+        "available": _("available"),
+        "off_until": _("off until"),
+        "served": _("hours"),
+        "position": _("place"),
+        "modifier_groups": _("choices"),
+        "groups": _("choices"),
+        "price_cents": _("price"),
+        "extra_cents": _("price of more"),
+        "removable": _("can be left out"),
+        "choices": _("items"),
+        "halves": _("halves"),
+        "minimum": _("at least"),
+        "maximum": _("at most"),
+        "included": _("included"),
+        "amounts": _("amounts"),
+        "light_percent": _("price of light"),
+        "extra_percent": _("price of extra"),
+    }
+
+
+def fields_of(change: Change) -> str:
+    """The names of what changed, between commas."""
+    names = field_names()
+    return ", ".join(dict.fromkeys(names.get(field.field, field.field) for field in change.fields))
