@@ -7,6 +7,9 @@ from types import TracebackType
 
 import aiohttp
 
+from devstack.demo.forms import fields_of
+from domain.money import decimal_text
+
 TIMEOUT_S = 20.0
 _CSRF = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
@@ -39,11 +42,17 @@ class AdminClient:
             if answer.status != 200 or answer.url.path == "/login":
                 raise AdminError(f"the admin refused the login of {email}: {answer.status}")
 
-    async def set_price(self, restaurant_id: str, size_id: str, price_cents: int) -> None:
-        """Save a price as the menu page's form does. Raises AdminError."""
-        menu_page = f"/place/{restaurant_id}/menu"
-        form = {"price": f"{price_cents / 100:.2f}", "csrf_token": await self._token(menu_page)}
-        async with self._session.post(f"{menu_page}/sizes/{size_id}/price", data=form) as answer:
+    async def set_price(self, restaurant_id: str, item_id: str, size_id: str, price_cents: int) -> None:
+        """Open the item's form, type the price and save. Raises AdminError."""
+        page = f"/place/{restaurant_id}/menu/items/{item_id}"
+        async with self._session.get(page) as answer:
+            if answer.status != 200:
+                raise AdminError(f"{page}: {answer.status}")
+            fields = fields_of(await answer.text(), "editor")
+        sizes = [value for name, value in fields if name == "size-id"]
+        prices = [at for at, (name, _) in enumerate(fields) if name == "size-price"]
+        fields[prices[sizes.index(size_id)]] = ("size-price", decimal_text(price_cents))
+        async with self._session.post(page, data=fields) as answer:
             if answer.status >= 400:
                 raise AdminError(f"{answer.url.path}: {answer.status}")
 

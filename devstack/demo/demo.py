@@ -183,7 +183,7 @@ class Demo:
         new = size.price_cents + RAISE_CENTS
         async with AdminClient(self.stack.web_url) as admin:
             await admin.log_in(self.stack.admin_email, self.stack.admin_password)
-            await admin.set_price(self.line.restaurant_id, size.id, new)
+            await admin.set_price(self.line.restaurant_id, item.id, size.id, new)
         change = f"{item_name} {size_name}: {size.price_cents / 100:.2f} → {new / 100:.2f}"
         self.timeline.tell(time.time(), "admin", change)
         return new

@@ -105,10 +105,11 @@ class Form:
         )
 
     def allergens(self, language: str, before: Sequence[str]) -> tuple[str, ...]:
-        """The ticked ones in the order of the law, then the restaurant's own words. Words that were there stay."""
-        known = {allergens.code_of(word): word for word in before}
+        """What was there before keeps its words and its order; new ones come in the order of the law."""
         ticked = set(self.typed.getlist("allergen"))
-        listed = [known.get(code, allergens.word(code, language)) for code in allergens.CODES if code in ticked]
+        kept = {code: word for word in before if (code := allergens.code_of(word)) in ticked}
+        new = [code for code in allergens.CODES if code in ticked and code not in kept]
+        listed = [*kept.values(), *(allergens.word(code, language) for code in new)]
         own = self.words(self.typed.get("other-allergens", ""), "other-allergens")
         return tuple(dict.fromkeys((*listed, *own)))
 

@@ -32,7 +32,12 @@ class State(NamedTuple):
 def index() -> ResponseReturnValue:
     asked = request.args.get("q", "")[:80]
     known = load()
-    return render_template("place/menu/menu.html", **_shown(known), asked=asked, items=_asked_for(known.menu, asked))
+    shown = _shown(known)
+    found = _asked_for(known.menu, asked)
+    if found is not None:
+        shelves = shown["by_category"].items()
+        shown["by_category"] = {key: [item for item in items if item.id in found] for key, items in shelves}
+    return render_template("place/menu/menu.html", **shown, asked=asked, found=found)
 
 
 @blueprint.post("/menu/off/<any(items, sizes, options):kind>/<uuid:one_id>")
