@@ -396,5 +396,7 @@ async def set_price(conn: Connection, size_id: str, price_cents: int) -> str:
 
 async def set_item_available(conn: Connection, item_id: str, available: bool) -> None:
     """86 an item, or bring it back. Raises NotFoundError."""
-    done = await conn.fetchval("update menu_item set available = $2 where id = $1 returning id", item_id, available)
+    done = await conn.fetchval(
+        "update menu_item set available = $2, off_until = null where id = $1 returning id", item_id, available
+    )
     require(done, "menu item", item_id)
