@@ -31,7 +31,7 @@ class _Lines:
             id=str(uuid.uuid4()), name="Bench", language="en", currency="EUR", zone="Europe/Paris", pickup=True
         )
         self._lines = [
-            LineEntry(user, owner, f"+331{place:08}", built_in("en"), domain, user, "secret", held=True)
+            LineEntry(user, owner, f"+331{place:08}", built_in("en", recorded=False), domain, user, "secret", held=True)
             for place, user in enumerate(USERS[:count])
         ]
 

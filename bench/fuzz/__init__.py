@@ -119,7 +119,6 @@ class _Attack:
     def _survived(self) -> list[Figure]:
         return [
             Figure("processes that ended", self._processes.crashes, "", "= 0"),
-            Figure("processes that were started", self._processes.restarts, "", "= 0"),
             Figure(f"memory grown after {WARM} packets, of one process", max(self._grown, default=0.0), "MB", "≤ 8"),
             Figure("files that stayed open, of one process", max(self._files, default=0), "", "≤ 20"),
         ]

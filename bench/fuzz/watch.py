@@ -27,13 +27,12 @@ class Weight:
 
 
 class Processes:
-    """Those of a bridge, by their ids, from now on."""
+    """Those of a bridge, by their ids, from now on. Signallers are started as calls come: only an end is a fault."""
 
     def __init__(self, bridge: BridgeProcess) -> None:
         assert bridge.process is not None
         self._root = psutil.Process(bridge.process.pid)
         self._known = {one.pid for one in self._all()}
-        self._new: set[int] = set()
         self._gone: set[int] = set()
 
     def _all(self) -> list[psutil.Process]:
@@ -44,16 +43,12 @@ class Processes:
     def look(self) -> None:
         now = {one.pid for one in self._all()}
         self._gone |= self._known - now
-        self._new |= now - self._known
+        self._known |= now
 
     @property
     def crashes(self) -> int:
-        """Of the processes that there were, those that ended."""
+        """Of the processes that there were at any look, those that ended."""
         return len(self._gone)
-
-    @property
-    def restarts(self) -> int:
-        return len(self._new)
 
     def weights(self) -> dict[int, Weight]:
         found = {}

@@ -264,7 +264,7 @@ class BridgedCall:
     async def transfer(self, target: str, reason: str, mode: TransferMode = "auto") -> bool:
         """Put the caller through once all audio is played. True when somebody took the call, and it is over then."""
         if not is_allowed(target, self.line):
-            log.error(
+            log.warning(
                 "a caller was to be put through to whom the restaurant has not named", call_id=self.arrival.call_id
             )
             return self._transfer_failed("not_allowed")

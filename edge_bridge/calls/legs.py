@@ -24,10 +24,10 @@ MOST_BEHIND_MS = 200
 
 
 class Dialler(Protocol):
-    """The SIP side. Both return at once."""
+    """The SIP side."""
 
-    def dial(self, dial: Dial, terms: Terms) -> Handle | None:
-        """None when there is no place."""
+    async def dial(self, dial: Dial, terms: Terms) -> Handle | None:
+        """None when no place becomes free."""
 
     def hang_up(self, handle: Handle) -> None: ...
 
@@ -115,7 +115,7 @@ class Legs:
     def attach(self, dialler: Dialler) -> None:
         self._dialler = dialler
 
-    def dial(self, line: LineEntry, uri: str) -> Leg | None:
+    async def dial(self, line: LineEntry, uri: str) -> Leg | None:
         """Ring ``uri`` in the name of ``line``; None when no place or no port is left, or the line's audio has to be
         encrypted, which our own offers are not."""
         assert self._dialler is not None
@@ -128,9 +128,12 @@ class Legs:
             return None
         leg = Leg(self._rtp, pair, host_of(uri.rpartition("@")[2]), self._dialler)
         terms = Terms(self._rtp.host, pair.port, leg.media.ice, line.trunk.srtp)
-        leg.handle = self._dialler.dial(dial_of(line, uri, self._own_host), terms)
+        try:
+            leg.handle = await self._dialler.dial(dial_of(line, uri, self._own_host), terms)
+        finally:
+            if leg.handle is None:
+                leg.media.close()
         if leg.handle is None:
-            leg.media.close()
             return None
         self._legs[leg.handle] = leg
         return leg

@@ -140,7 +140,7 @@ class Transfer:
 
     async def _by_leg(self, uri: str) -> bool:
         call, refer = self._call, self.refer
-        leg = None if call.caller_gone.is_set() else self._legs.dial(call.line, uri)
+        leg = None if call.caller_gone.is_set() else await self._legs.dial(call.line, uri)
         if leg is None:
             return False
         call.transfer_got("second leg rings")

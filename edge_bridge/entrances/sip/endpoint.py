@@ -274,6 +274,6 @@ def _library_config(log_level: int) -> Any:
     # What pjsip takes for the audio is never used: its sockets are asked for, and get nothing.
     media = config.medConfig
     media.clockRate = media.sndClockRate = 8000
-    media.hasIoqueue = True
+    media.hasIoqueue = False  # its poll would wake a thread of each signaller a hundred times a second
     media.threadCnt = 0
     return config

@@ -1,6 +1,6 @@
 """Keeps an INVITE flood from aborting pjsip.
 
-pjmedia has 64 ioqueue keys and keeps a closed socket's key for 500 ms; the 65th aborts the process. Every INVITE
+pjsip's ioqueue has 64 keys and keeps a closed socket's key for 500 ms; the 65th aborts the process. Every INVITE
 takes two keys (RTP, RTCP) for each media line it offers, also one that is refused: 33 short calls back to back, or
 three INVITEs with 50 lines, are enough. The ledger knows how many keys may be in use and says how long the SIP
 thread must wait before the next INVITE; audio runs on another thread and does not notice.
@@ -9,6 +9,7 @@ thread must wait before the next INVITE; audio runs on another thread and does n
 from collections import deque
 
 KEYS = 64
+KEPT_BY_SIP = 4  # its transport and the resolver, in the same ioqueue (endpoint._library_config)
 KEPT_BY_CALLS = 16  # four calls, each once over while it is being replaced by a re-INVITE
 RELEASE_S = 0.8  # pjsip's 500 ms, and a margin for its timers
 KEYS_PER_MEDIA = 2
@@ -23,7 +24,7 @@ def media_lines(message: str) -> int:
 class KeyLedger:
     """Keys taken lately. Times are seconds of one monotonic clock."""
 
-    def __init__(self, keys: int = KEYS - KEPT_BY_CALLS) -> None:
+    def __init__(self, keys: int = KEYS - KEPT_BY_SIP - KEPT_BY_CALLS) -> None:
         self._keys = keys
         self._taken: deque[tuple[float, int]] = deque()
         self._in_use = 0

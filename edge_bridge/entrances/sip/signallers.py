@@ -25,6 +25,7 @@ from process import logs
 log = logs.get(__name__)
 
 HELD_AGAIN_S = 0.05
+PLACE_WITHIN_S, PLACE_AGAIN_S = 2.0, 0.05  # to fork and to open one takes some 0.3 s
 PACKETS_AT_ONCE = 64  # then the loop has its turn
 
 
@@ -105,20 +106,26 @@ class Signallers:
         """Blind transfer; its fate comes to ``transfer_answered``."""
         self._tell(handle, link.Refer(handle, target))
 
-    def dial(self, dial: Dial, terms: Terms) -> Handle | None:
+    async def dial(self, dial: Dial, terms: Terms) -> Handle | None:
         """Begin a call, with its audio there; its fate comes to ``answered`` and ``ended``. None: no place is free.
 
-        Nobody is asked for one: a few are kept free at all times (``node.signaller_keeper``).
+        Nobody is asked for one: a few are kept free (``node.signaller_keeper``). Where many calls come at once, the
+        next signaller may still be opening.
         """
-        known = [one for one in self._by_number.values() if one.is_known]
-        freest = min(known, key=lambda one: len(one.calls), default=None)
-        if freest is None or len(freest.calls) >= MAX_CALLS:
-            log.warning("no signaller has a place to dial from", signallers=len(known))
-            return None
+        end = self._loop.time() + PLACE_WITHIN_S
+        while (freest := self._freest()) is None:
+            if self._loop.time() >= end:
+                log.warning("no signaller has a place to dial from", signallers=len(self._by_number))
+                return None
+            await asyncio.sleep(PLACE_AGAIN_S)
         handle, freest.next_dialled = freest.next_dialled, freest.next_dialled + 1
         freest.calls.add(handle)
         self._send(freest, link.Dial(handle, dial, terms.host, terms.port, terms.ice, terms.srtp))
         return handle
+
+    def _freest(self) -> _Signaller | None:
+        places = [one for one in self._by_number.values() if one.is_known and len(one.calls) < MAX_CALLS]
+        return min(places, key=lambda one: len(one.calls), default=None)
 
     def _tell(self, handle: Handle, message: link.ToSignaller) -> None:
         one = self._by_number.get(link.signaller_of(handle))

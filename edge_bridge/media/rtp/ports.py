@@ -2,7 +2,8 @@
 
 A phone whose BYE was lost, or whose bridge died, talks on. So a port rests after its call, and before it is lent
 again it is bound for a while and must stay quiet. That holds across restarts, too: a new session is told which ports
-its predecessor had, and whatever else it lends has been listened to.
+its predecessor had, and whatever else it lends has been listened to. Many short calls would use up the ports that
+way; then those that have rested longest are used before their time.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 REST_S = 30.0
+REST_AT_LEAST_S = 3.0  # where every other port is in use: what rested longest is listened to, and lent
 LISTEN_S = 0.3  # 15 packets of a phone that talks
 READY_PAIRS = 32  # bound and listening: so many calls may begin within LISTEN_S
 BIND_TRIES = 64
@@ -122,6 +124,15 @@ class PortRange:
             with contextlib.suppress(OSError):  # another program's
                 self._ready.append(bind_pair(self._host, port))
                 bound.add(port)
+        if not self._ready:
+            self._bind_longest_rested(now)
+
+    def _bind_longest_rested(self, now: float) -> None:
+        rested = [port for port, until in self._resting.items() if until - REST_S + REST_AT_LEAST_S <= now]
+        for port in rested[:READY_PAIRS]:
+            del self._resting[port]
+            with contextlib.suppress(OSError):
+                self._ready.append(bind_pair(self._host, port))
 
     def used(self) -> tuple[int, ...]:
         """The ports that somebody may send to: those of calls, and those at rest."""

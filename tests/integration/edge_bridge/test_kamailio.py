@@ -357,6 +357,17 @@ async def test_a_killed_kamailio_is_back_at_once_and_calls_go_on(start: Start, s
     assert not set(before) & set(kamailios(bridge))
 
 
+def answered_in_the_end(phone: RawSip, method: str, request: bytes) -> int:
+    """The status of a request that is sent again as a telephone does: the 200 may be the dead Kamailio's last word."""
+    end = time.monotonic() + WITHIN_S
+    while time.monotonic() < end:
+        phone.send(request)
+        answer = phone.final(method, 0.5)
+        if answer is not None:
+            return answer.status
+    return 0
+
+
 async def test_an_invite_that_was_on_its_way_when_kamailio_died_becomes_one_call(
     start: Start, seeded: Database
 ) -> None:
@@ -376,7 +387,7 @@ async def test_an_invite_that_was_on_its_way_when_kamailio_died_becomes_one_call
                 if answer is not None:
                     phone.to_tag, phone.remote_uri = answer.to_tag, answer.first("contact").strip("<>")
                     phone.acknowledge(BUSY, invite, answer)
-                    return answer.status, phone.ask("BYE", phone.remote_uri)
+                    return answer.status, answered_in_the_end(phone, "BYE", phone.request("BYE", phone.remote_uri))
             return 0, 0
 
         assert await asyncio.to_thread(through_a_death) == (200, 200)

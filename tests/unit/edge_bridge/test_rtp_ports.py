@@ -111,6 +111,27 @@ def test_a_port_rests_after_its_call(monkeypatch: pytest.MonkeyPatch) -> None:
     made.close()
 
 
+def test_where_all_ports_rest_the_one_that_rested_longest_is_lent_before_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ports, "REST_AT_LEAST_S", 0.5)
+    first = free_range(4)
+    made = PortRange(HOST, first, first + 3)
+    pairs = [lend(made), lend(made)]
+    ended = time.monotonic()
+    for pair in pairs:
+        assert pair is not None
+        made.take_back(pair)
+    assert lend(made) is None
+    while (again := made.lend()) is None:
+        time.sleep(0.02)
+        assert time.monotonic() - ended < 5
+    assert time.monotonic() - ended >= 0.5 + LISTEN_S
+    assert again.port == (pairs[0].port if pairs[0] else None)
+    again.close()
+    made.close()
+
+
 def test_a_pair_that_nobody_was_told_of_is_lent_again_at_once() -> None:
     first = free_range(2)
     made = PortRange(HOST, first, first + 1)

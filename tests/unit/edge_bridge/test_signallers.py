@@ -98,7 +98,7 @@ async def session() -> AsyncIterator[Session]:
 async def test_a_call_of_ours_leaves_by_the_signaller_with_the_most_places(session: Session) -> None:
     await session.up(1, ongoing=[link.first_handle(1)])
     await session.up(2)
-    handle = session.signallers.dial(DIAL, TERMS)
+    handle = await session.signallers.dial(DIAL, TERMS)
     assert handle is not None
     assert (link.signaller_of(handle), link.is_dialled(handle)) == (2, True)
     assert session.told(2) == [link.Dial(handle, DIAL, TERMS.host, TERMS.port, TERMS.ice, "off")]
@@ -107,11 +107,11 @@ async def test_a_call_of_ours_leaves_by_the_signaller_with_the_most_places(sessi
 
 async def test_a_full_node_dials_again_once_a_call_has_ended(session: Session) -> None:
     await session.up(1, ongoing=[link.first_handle(1)])
-    dialled = [session.signallers.dial(DIAL, TERMS) for _ in range(MAX_CALLS)]
+    dialled = [await session.signallers.dial(DIAL, TERMS) for _ in range(MAX_CALLS)]
     assert [handle is None for handle in dialled] == [False] * (MAX_CALLS - 1) + [True]
     session.says(1, link.Ended(link.first_handle(1), 200, True))
     await until(lambda: session.calls.over)
-    again = session.signallers.dial(DIAL, TERMS)
+    again = await session.signallers.dial(DIAL, TERMS)
     assert again is not None
     assert again not in dialled
 
@@ -120,13 +120,24 @@ async def test_a_held_invite_has_its_place(session: Session) -> None:
     await session.up(1, ongoing=[link.first_handle(1) + count for count in range(MAX_CALLS - 1)])
     session.says(1, link.Invited(link.first_handle(1) + MAX_CALLS, Invite("+331", "", "192.0.2.9")))
     await until(lambda: session.told(1))  # it is refused, and its place not free before that is done
-    assert session.signallers.dial(DIAL, TERMS) is None
+    assert await session.signallers.dial(DIAL, TERMS) is None
+
+
+async def test_a_call_of_ours_waits_for_the_signaller_that_is_still_opening(session: Session) -> None:
+    await session.up(1, ongoing=[link.first_handle(1) + count for count in range(MAX_CALLS)])
+    dialling = asyncio.create_task(session.signallers.dial(DIAL, TERMS))
+    await asyncio.sleep(0)
+    assert not dialling.done()
+    await session.up(2)
+    handle = await dialling
+    assert handle is not None
+    assert link.signaller_of(handle) == 2
 
 
 async def test_a_session_uses_no_handle_that_the_one_before_has_dialled_under(session: Session) -> None:
     before = link.first_dialled(3) + 7
     await session.up(3, ongoing=[before])
-    handle = session.signallers.dial(DIAL, TERMS)
+    handle = await session.signallers.dial(DIAL, TERMS)
     assert handle is not None
     assert handle > before
     assert link.signaller_of(handle) == 3
@@ -135,7 +146,7 @@ async def test_a_session_uses_no_handle_that_the_one_before_has_dialled_under(se
 async def test_nothing_is_dialled_by_a_signaller_that_has_not_answered(session: Session) -> None:
     ours, session.ends[1] = link.pair()
     session.signallers.up(1, 9, ours.detach())
-    assert session.signallers.dial(DIAL, TERMS) is None
+    assert await session.signallers.dial(DIAL, TERMS) is None
 
 
 def test_a_handle_of_a_call_that_came_is_told_from_one_that_was_dialled() -> None:
