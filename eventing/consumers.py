@@ -57,7 +57,7 @@ def consumer(
 
     async def once(event: Event, payload: Payload) -> Settled:
         async with postgres.tenant(payload.restaurant_id) as connection:
-            at = await connection.fetchval(_FIRST, name, event.source, event.id, None)
+            at = await connection.fetchval(_FIRST, name, event.source, event.id, event.type, None)
             if at is None:
                 return await _duplicate(connection, name, event)
             reply = await effect(connection, event)
@@ -90,7 +90,7 @@ def outside_consumer(
         reply = await effect(event)
         kept = None if reply is None else KeptReply(reply.TYPE, reply)
         async with postgres.tenant(payload.restaurant_id) as connection:
-            at = await connection.fetchval(_FIRST, name, event.source, event.id, kept)
+            at = await connection.fetchval(_FIRST, name, event.source, event.id, event.type, kept)
             return await _duplicate(connection, name, event) if at is None else Settled(reply, at)
 
     return _Consumer(name, kinds, once, postgres, redis).app
@@ -112,7 +112,7 @@ class KeptReply(msgspec.Struct, frozen=True):
 
 
 _FIRST = (
-    "insert into processed_event (consumer, source, event_id, reply) values ($1, $2, $3, $4)"
+    "insert into processed_event (consumer, source, event_id, type, reply) values ($1, $2, $3, $4, $5)"
     " on conflict do nothing returning at"
 )
 _REMEMBER_REPLY = "update processed_event set reply = $4 where consumer = $1 and source = $2 and event_id = $3"

@@ -23,6 +23,8 @@ from stores.postgres import Connection
 
 _NO_LINE = uuid.UUID(int=0)  # deleted meanwhile
 
+LONGEST_MODEL = 120
+
 LoggedOutcome = Outcome | Literal["in_progress"]
 FollowUp = Literal["", "called_back", "settled"]
 
@@ -224,12 +226,16 @@ async def record_order(
 
 
 class ConversationRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What a handler knows of a call when it is over. ``caller``, ``transcript`` and ``unconfirmed`` are personal."""
+    """What a handler knows of a call when it is over. ``caller``, ``transcript`` and ``unconfirmed`` are personal.
+
+    ``model`` is the one that held the conversation, "" where that is not known.
+    """
 
     call_id: str
     restaurant_id: str
     started_at: datetime
     outcome: Outcome
+    model: str = ""
     transcript: tuple[Utterance, ...] = ()
     usage: dict[str, int | float] = {}
     cost_dollars: float = 0.0
@@ -248,9 +254,10 @@ async def record_conversation(conn: Connection, record: ConversationRecord, pii:
     cart = record.unconfirmed
     await conn.execute(
         "insert into call_log as c (id, started_at, restaurant_id, transcript, usage, cost_dollars, order_id, outcome,"
-        " caller_encrypted, caller_hash, unconfirmed_encrypted)"
-        " values ($1, $2, $3, $4, $5, $6::float8::numeric, $7, $8, $9, $10, $11)"
+        " caller_encrypted, caller_hash, unconfirmed_encrypted, model)"
+        " values ($1, $2, $3, $4, $5, $6::float8::numeric, $7, $8, $9, $10, $11, $12)"
         " on conflict (id, started_at) do update set transcript = excluded.transcript, usage = excluded.usage,"
+        " model = case when excluded.model = '' then c.model else excluded.model end,"
         " cost_dollars = excluded.cost_dollars, order_id = coalesce(excluded.order_id, c.order_id),"
         " outcome = case when c.ended_at is null or (c.outcome = 'lost' and excluded.order_id is not null)"
         " then excluded.outcome else c.outcome end,"
@@ -270,6 +277,7 @@ async def record_conversation(conn: Connection, record: ConversationRecord, pii:
         encrypted,
         hashed,
         None if cart is None else _sealed(record.restaurant_id, cart, pii),
+        record.model[:LONGEST_MODEL],
     )
 
 

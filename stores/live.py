@@ -221,6 +221,37 @@ async def on_the_phone(
     )
 
 
+async def in_progress(redis: "Redis", now: datetime, limit: int) -> tuple[tuple[LiveCall, CallState | None], ...]:
+    """Calls of all restaurants that hold their lease, the oldest first, each with its last told state; at most
+    ``limit``, those whose leases run out last."""
+    members: list[bytes] = await redis.zrevrangebyscore(  # type: ignore[assignment]  # without scores, members
+        keys.CALLS_IN_PROGRESS, "+inf", now.timestamp(), start=0, num=limit
+    )
+    pairs = [member.decode().partition(":")[::2] for member in members]
+    if not pairs:
+        return ()
+    async with redis.pipeline(transaction=False) as together:
+        for restaurant_id, call_id in pairs:
+            together.hget(keys.restaurant_calls(restaurant_id), call_id)
+            together.hget(keys.restaurant_call_states(restaurant_id), call_id)
+        told = await together.execute()
+    calls = [
+        (_live_call(stored), cast(CallState | None, state and state.decode()))
+        for stored, state in zip(told[::2], told[1::2], strict=True)
+        if stored is not None and state != b"ended"
+    ]
+    return tuple(sorted(calls, key=lambda one: one[0].started_at))
+
+
+async def waiting(redis: "Redis", limit: int) -> tuple[int, tuple[QueuedCall, ...]]:
+    """How many calls wait for a handler, and those that wait longest."""
+    async with redis.pipeline(transaction=True) as together:
+        together.llen(keys.QUEUE)
+        together.lrange(keys.QUEUE, 0, limit - 1)
+        count, stored = await together.execute()
+    return count, tuple(msgspec.json.decode(one, type=QueuedCall) for one in stored)
+
+
 class LostCall(NamedTuple):
     """``seen_at``: when its bridge last renewed the lease, the end of the call as far as anybody knows."""
 

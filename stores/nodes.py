@@ -33,12 +33,14 @@ async def heartbeat(
     max_registrations: int = 200,
     status: NodeStatus = "healthy",
 ) -> None:
-    """The node lives: its row is made or brought up to date."""
+    """The node lives: its row is made or brought up to date. One that staff asked to drain is not healthy meanwhile."""
     await conn.execute(
         "insert into sip_bridge_node (id, hostname, pod_ip, registrations_count, max_registrations, status)"
         " values ($1, $2, $3, $4, $5, $6) on conflict (id) do update set hostname = excluded.hostname,"
         " pod_ip = excluded.pod_ip, registrations_count = excluded.registrations_count,"
-        " max_registrations = excluded.max_registrations, status = excluded.status, last_heartbeat = now()",
+        " max_registrations = excluded.max_registrations, last_heartbeat = now(), status = case"
+        " when sip_bridge_node.drain_asked_at is not null and excluded.status = 'healthy' then 'draining'"
+        " else excluded.status end",
         node_id,
         hostname,
         pod_ip,

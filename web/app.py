@@ -78,7 +78,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
     ):
         app.register_blueprint(area.blueprint)
     if configuration.platform_database_url:
-        platform_pages.attach(app)
+        platform_pages.attach(app, configuration)
     app.register_blueprint(routes.blueprint)
     access.check(app)
     _refuse_clearly(app)

@@ -28,7 +28,7 @@ def money(cents: int, currency: str, language: str) -> str:
     return format_currency(Decimal(cents) / 100, currency, locale=_LOCALES[language])
 
 
-def dollars(amount: Decimal, language: str) -> str:
+def dollars(amount: Decimal | float, language: str) -> str:
     """What a model's maker bills, to the cent."""
     return format_currency(amount, "USD", locale=_LOCALES[language])
 
@@ -57,6 +57,11 @@ def weekdays(language: str) -> tuple[str, ...]:
     """Their names, Monday first."""
     names = get_day_names("wide", locale=_LOCALES[language])
     return tuple(str(names[day]) for day in range(7))
+
+
+def date_of(day: date, language: str) -> str:
+    """A date by itself, like ``21 nov. 2026``."""
+    return format_date(day, "medium", locale=_LOCALES[language])
 
 
 def duration(milliseconds: int) -> str:

@@ -19,8 +19,10 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     redis_url: str
     # The role that sees every restaurant, for what the platform's own staff and tokens do; without it they can't.
     platform_database_url: str = ""
-    # Where those pages read pods: "knative" (the cluster this process is in), or the URL of a local runtime.
-    platform_pods_from: str = ""
+    # Where those pages read the handlers' pods: the local runtime that started us, or the cluster in whose pod we are
+    # (with a token), or whose namespace is named.
+    local_runtime_url: str = ""
+    handler_namespace: str = ""
     # Decrypts callers' names, numbers and addresses for their restaurant's staff.
     master_key: str
     # Signs the session cookie and the form tokens; the same for all workers and replicas.
@@ -71,8 +73,6 @@ def _problems(settings: WebSettings, threads: int | None) -> list[str]:
         decode_master_key(settings.master_key)
     except ValueError as error:
         problems.append(str(error))
-    if settings.platform_pods_from not in ("", "knative") and not settings.platform_pods_from.startswith("http://"):
-        problems.append('PLATFORM_PODS_FROM: expected "knative", or the http:// URL of a local runtime')
     if threads is not None and settings.web_max_streams >= threads:
         problems.append(f"WEB_MAX_STREAMS: {settings.web_max_streams} would take all {threads} WEB_THREADS; lower it")
     return problems

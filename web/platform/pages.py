@@ -7,6 +7,7 @@ at all, so the pages of restaurants can run where nothing can see more than one 
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, current_app, render_template
@@ -17,6 +18,7 @@ from stores.postgres import Connection
 from web import context, formats, language
 from web.database import Work
 from web.identity import accounts
+from web.settings import WebSettings
 from web.words import _
 
 T = TypeVar("T")
@@ -38,12 +40,17 @@ class Link:
         return self.endpoint.split(".")[0]
 
 
-def attach(app: Flask) -> None:
+def attach(app: Flask, configuration: WebSettings) -> None:
     """Register every area, in the order of the bar."""
-    from web.platform import letters, people, record, tenants
+    from web.platform import calls, costs, infrastructure, letters, people, pods, record, tenants
 
+    app.extensions[infrastructure.PODS] = pods.for_environment(
+        configuration.local_runtime_url, configuration.handler_namespace
+    )
     app.add_template_filter(lambda amount: formats.dollars(amount, language.current()), "dollars")
-    for area in (tenants, people, letters, record):
+    app.add_template_filter(lambda day: formats.date_of(day, language.current()), "date")
+    app.add_template_filter(lambda moment: f"{moment.astimezone(UTC):%H:%M:%S}", "seconds")
+    for area in (tenants, infrastructure, calls, letters, costs, people, record):
         app.register_blueprint(area.blueprint)
 
 
@@ -65,8 +72,11 @@ def platform_blueprint(name: str, import_name: str) -> Blueprint:
 def _links() -> tuple[Link, ...]:
     return (
         Link("tenants.index", _("Restaurants")),
-        Link("people.index", _("People")),
+        Link("infrastructure.show", _("Infrastructure")),
+        Link("platform_calls.index", _("Calls")),
         Link("letters.index", _("Dead letters")),
+        Link("costs.index", _("Costs")),
+        Link("people.index", _("People")),
         Link("record.index", _("Audit log")),
     )
 

@@ -130,6 +130,7 @@ class CallMemory:
             started_at=self._incoming.received_at,
             caller=self._incoming.caller,
             outcome=outcome,
+            model=settings.openai_realtime_model,
             order_id=self.order_id,
             transcript=tuple(resume.saved_lines(self.transcript)),
             usage=msgspec.to_builtins(self.usage),
