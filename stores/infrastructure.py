@@ -105,7 +105,7 @@ async def taken_events(conn: Connection, limit: int) -> tuple[TakenEvent, ...]:
     return tuple(TakenEvent(*row.values()) for row in rows)
 
 
-async def names(conn: Connection, restaurant_ids: set[str]) -> dict[str, str]:
-    """The restaurants' names by id."""
+async def names(conn: Connection, restaurant_ids: set[str]) -> tuple[tuple[str, str], ...]:
+    """The restaurants, each with its id and name."""
     rows = await conn.fetch("select id, name from restaurant where id = any($1::uuid[])", list(restaurant_ids))
-    return {row["id"]: row["name"] for row in rows}
+    return tuple((row["id"], row["name"]) for row in rows)

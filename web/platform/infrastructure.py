@@ -112,7 +112,7 @@ def _state() -> dict[str, object]:
             outbox=await infrastructure.outbox(connection),
             letters=await infrastructure.open_letters(connection),
             events=await infrastructure.taken_events(connection, EVENTS),
-            names=await infrastructure.names(connection, calls.restaurant_ids) if calls else {},
+            names=dict(await infrastructure.names(connection, calls.restaurant_ids)) if calls else {},
         )
 
     pods = cast(Pods, current_app.extensions[PODS])

@@ -125,6 +125,7 @@ async def test_the_call_log_has_both_sides_the_tokens_and_the_cost(
     assert row["usage"]["audioOut"] == 40
     # 40 text in at $4, 20 cached at $0.40, 10 text out at $24, 40 audio in at $32, 40 audio out at $64, a million each
     assert float(row["cost_dollars"]) == pytest.approx(0.004248)
+    assert row["model"] == "gpt-realtime-2.1"
 
 
 async def test_the_staff_sees_the_call_live(
