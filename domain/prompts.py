@@ -10,11 +10,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from domain import hours, spoken_time
+from domain import hours, notices, spoken_time
 from domain.choices import orderable
 from domain.menu import Menu, MenuItem, ModifierGroup
 from domain.money import decimal_text, format_cents
-from domain.names import fold
 from domain.promises import AHEAD
 from domain.prompt_texts import TEXTS, PromptTexts
 from domain.restaurant import FaqEntry, Restaurant
@@ -52,8 +51,8 @@ def restaurant_instructions(restaurant: Restaurant, menu: Menu, faq: tuple[FaqEn
     """The part that may be cached: persona, rules, address, hours of the week, delivery, menu, FAQ."""
     texts = _texts(restaurant)
     sections = (
-        texts.persona.format(name=restaurant.name),
-        texts.rules,
+        texts.persona.format(name=restaurant.name, style=texts.styles[restaurant.style]),
+        f"{texts.rules}\n{texts.upsell}" if restaurant.upsell else texts.rules,
         f"# {texts.restaurant}\n{_about(restaurant, texts)}",
         f"# {texts.menu}\n{_menu(menu, texts)}",
         f"# {texts.faq}\n{_faq(faq)}" if faq else "",
@@ -90,13 +89,23 @@ def moment_instructions(restaurant: Restaurant, now: datetime) -> str:
 def greeting_text(restaurant: Greeter) -> str:
     """What the caller hears first: the restaurant's own words, or the default, which says that an AI speaks.
 
-    A recorded call is announced, unless the restaurant's greeting already does.
+    The restaurant's own words are followed by what they leave out of ``notices_due``.
     """
     texts = _texts(restaurant)
     greeting = restaurant.greeting.strip() or texts.greeting.format(name=restaurant.name)
-    if restaurant.record_calls and texts.recorded_stem not in fold(greeting):
-        return f"{greeting} {texts.recorded}"
-    return greeting
+    return " ".join((greeting, *notices_due(restaurant)))
+
+
+def notices_due(restaurant: Greeter) -> tuple[str, ...]:
+    """The sentences that its greeting does not say itself: that an AI speaks, and where calls are recorded, that."""
+    texts, language = _texts(restaurant), spoken_time.language_of(restaurant.language)
+    greeting = restaurant.greeting.strip() or texts.greeting.format(name=restaurant.name)
+    due: list[str] = []
+    if not notices.tells_of_ai(greeting, restaurant.name, language):
+        due.append(texts.spoken_by_ai)
+    if restaurant.record_calls and not notices.tells_of_recording(greeting, restaurant.name, language):
+        due.append(texts.recorded)
+    return tuple(due)
 
 
 def transcription_prompt(menu: Menu) -> str:

@@ -10,6 +10,7 @@ from domain.vat import NO_COUNTRY
 
 Fallback = Literal["forward", "take_message", "busy"]
 WhenClosed = Literal["answer", "forward", "take_message", "busy"]
+Style = Literal["warm", "brief", "formal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class Restaurant:
     ``last_order_minutes`` before closing the kitchen starts nothing more. An order beyond ``max_order_cents``
     (VAT included) or ``max_order_items`` (portions) is a human's; with more than ``max_load_minutes`` of other
     work the kitchen promises nothing. ``when_closed``: what callers get outside of the hours, the assistant or no
-    handler at all; ``fallback_number`` is also the only one that callers are put through to.
+    handler at all; ``fallback_number`` is also the only one that callers are put through to. ``upsell``: one thing more
+    is offered, once a call.
     """
 
     id: str
@@ -86,3 +88,5 @@ class Restaurant:
     max_order_cents: int = 50_000
     max_order_items: int = 60
     max_load_minutes: int = 120
+    style: Style = "warm"
+    upsell: bool = False

@@ -37,6 +37,8 @@ _COLUMNS = (
     "max_order_items",
     "max_load_minutes",
     "when_closed",
+    "style",
+    "upsell",
 )
 
 
@@ -107,6 +109,8 @@ def _restaurant(
         max_order_items=row["max_order_items"],
         max_load_minutes=row["max_load_minutes"],
         when_closed=row["when_closed"],
+        style=row["style"],
+        upsell=row["upsell"],
     )
 
 

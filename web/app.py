@@ -19,6 +19,7 @@ from web.place import (
     orders,
     overview,
     tenancy,
+    voice,
 )
 from web.platform import pages as platform_pages
 from web.security import SessionInterface, refuse_nul, secure
@@ -75,6 +76,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         menu,
         hours,
         lines,
+        voice,
     ):
         app.register_blueprint(area.blueprint)
     if configuration.platform_database_url:

@@ -31,6 +31,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     web_trusted_proxies: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0
     # A bridge's TWILIO_PUBLIC_URL: where a restaurant is rung from its own page. Without it that is not offered.
     web_twilio_url: str = ""
+    # The names that OPENAI_VOICE may have, with commas between: what a restaurant may choose from.
+    web_voices: str = "marin,cedar,alloy,ash,ballad,coral,echo,sage,shimmer,verse"
     # Where the edge writes recordings, when this process can read them; without it no player is shown.
     recordings_dir: str = ""
     # Live pages open at once in one worker. Each holds a thread: keep it below WEB_THREADS (web/gunicorn.conf.py).

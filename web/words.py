@@ -163,3 +163,20 @@ def transfers() -> dict[str, str]:
 
 def srtp() -> dict[str, str]:
     return {"off": _("Off"), "optional": _("Where the trunk offers it"), "required": _("Always (SRTP)")}
+
+
+def fallbacks() -> dict[str, str]:
+    """What callers get whom nobody can serve."""
+    return {
+        "forward": _("They are forwarded to your number"),
+        "take_message": _("They may leave a message"),
+        "busy": _("They hear that all lines are busy"),
+    }
+
+
+def styles() -> dict[str, str]:
+    return {"warm": _("Warm"), "brief": _("Brief"), "formal": _("Formal")}
+
+
+def spoken_languages() -> dict[str, str]:
+    return {"fr": "Français", "en": "English"}

@@ -41,6 +41,7 @@ def sections(role: MemberRole) -> tuple[Section, ...]:
             (
                 Link("menu.index", _("Menu")),
                 Link("hours.index", _("Hours")),
+                Link("voice.index", _("Voice")),
             ),
         ),
         Section(

@@ -125,7 +125,7 @@ async def test_the_greeting_is_asked_for_at_every_run(postgres: Pools, master_ke
         rows = await connection.fetch("select event from outbox where type = 'com.alloresto.greeting.changed'")
     texts = sorted(row["event"]["data"]["text"] for row in rows)
     assert len(texts) == 4
-    assert texts[-1] == "Hello, Harbour Pizza, how can I help you?"
+    assert texts[-1] == "Hello, this is the AI assistant of Harbour Pizza. How can I help you?"
 
 
 async def test_always_open_holds_at_any_hour_of_today(postgres: Pools, master_key: str) -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.menu import Menu, MenuItem
+from domain.prompt_texts import TEXTS
 from domain.prompts import (
     MAX_INSTRUCTIONS,
     MAX_MENU,
@@ -152,14 +153,16 @@ def test_items_of_an_unknown_category_are_still_told(restaurant: Restaurant, men
 def test_the_default_greeting_says_that_an_ai_speaks(restaurant: Restaurant, french: Restaurant) -> None:
     assert greeting_text(restaurant) == "Hello, this is the AI assistant of The Copper Pot. What can I get you?"
     assert greeting_text(french) == "Bonjour, ici l’assistant IA de Chez Léa. Que puis-je faire pour vous ?"
-    assert greeting_text(replace(restaurant, greeting=" Copper Pot, hello! ")) == "Copper Pot, hello!"
+    assert greeting_text(replace(restaurant, greeting=" Copper Pot, hello! ")) == (
+        "Copper Pot, hello! You are speaking with an AI assistant."
+    )
 
 
 def test_a_recorded_call_is_announced_once(restaurant: Restaurant) -> None:
     recorded = replace(restaurant, record_calls=True)
     assert greeting_text(recorded).endswith("This call is recorded.")
-    own = replace(recorded, greeting="Hello! We record calls.")
-    assert greeting_text(own) == "Hello! We record calls."
+    own = replace(recorded, greeting="Hello, an AI assistant speaking! We record calls.")
+    assert greeting_text(own) == "Hello, an AI assistant speaking! We record calls."
 
 
 def test_speech_to_text_expects_the_menus_words(menu: Menu) -> None:
@@ -169,3 +172,17 @@ def test_speech_to_text_expects_the_menus_words(menu: Menu) -> None:
     assert prompt.count("Olives") == 1
     assert len(transcription_prompt(many(menu, 500, "")).split()) <= MAX_TRANSCRIPTION_WORDS
     assert transcription_prompt(replace(menu, items=())) == ""
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_prompt_has_the_restaurants_style_and_offers_more_only_where_it_is_wanted(
+    restaurant: Restaurant, menu: Menu, language: str
+) -> None:
+    plain = restaurant_instructions(replace(restaurant, language=language), menu, ())
+    other = restaurant_instructions(replace(restaurant, language=language, style="formal", upsell=True), menu, ())
+
+    texts = TEXTS[language]
+    assert texts.styles["warm"] in plain
+    assert texts.upsell not in plain
+    assert texts.styles["formal"] in other
+    assert texts.upsell in other
