@@ -1,14 +1,13 @@
-"""Flask's threads meet asyncpg and redis.asyncio: one background uvloop thread in each worker process.
+"""Flask's threads meet asyncpg and redis.asyncio on one event loop.
 
-Flask views stay synchronous and the data layer stays the one that the functions use. The loop and its pools
-are made at first use, so after gunicorn's fork: neither a loop nor a connection may cross it. On a page of 25
-rows this serves four times what Flask's own async views do, which make a loop for every request.
+Flask views stay synchronous and the data layer stays the one that the functions use. Under ``web.serving`` the loop is
+the one that holds the clients; without it (tests, scripts) a thread of its own is started at first use. Either is
+made after gunicorn's fork: neither a loop nor a connection may cross it.
 """
 
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Future
 from typing import Any, TypeVar
 
 import asyncpg
@@ -59,36 +58,31 @@ class _OnDemandPostgres:
             await self._opened.close()
 
 
-class _Background:
-    """What lives on the background thread: the loop, the pools, the Redis client."""
+class _Connections:
+    """What lives on the loop: the pools and the Redis client. ``thread`` runs the loop when it is nobody else's."""
 
-    def __init__(self, settings: WebSettings) -> None:
-        self.loop = uvloop.new_event_loop()
+    def __init__(self, settings: WebSettings, loop: asyncio.AbstractEventLoop | None) -> None:
+        self.thread: threading.Thread | None = None
+        if loop is None:
+            loop = uvloop.new_event_loop()
+            self.thread = threading.Thread(target=loop.run_forever, name="database", daemon=True)
+            self.thread.start()
+        self.loop = loop
         self.postgres = _OnDemandPostgres(settings.database_url)
         self.platform = _OnDemandPostgres(settings.platform_database_url)
         self.redis = redis_store.connect(settings.redis_url)
-        self._thread = threading.Thread(target=self.loop.run_forever, name="database", daemon=True)
-        self._thread.start()
 
-    def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+    async def close(self) -> None:
+        await self.postgres.close()
+        await self.platform.close()
+        await self.redis.aclose()
 
-    def stop(self) -> None:
-        try:
-            self.submit(self._close()).result(CLOSE_TIMEOUT_S)
-        except TimeoutError:
-            log.warning("connections did not close in time", timeout_s=CLOSE_TIMEOUT_S)
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(CLOSE_TIMEOUT_S)
-
-    async def _close(self) -> None:
+    async def cancel_all_and_close(self) -> None:
         running = asyncio.all_tasks() - {asyncio.current_task()}
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        await self.postgres.close()
-        await self.platform.close()
-        await self.redis.aclose()
+        await self.close()
 
 
 class Database:
@@ -101,7 +95,7 @@ class Database:
         self._settings = settings
         self._timeout_s = settings.web_database_timeout_s
         self._lock = threading.Lock()
-        self._background: _Background | None = None
+        self._connections: _Connections | None = None
 
     def platform(self, work: Work[T]) -> T:
         """``work(connection)`` in one transaction that sees every restaurant: for the platform's own pages alone."""
@@ -140,28 +134,56 @@ class Database:
         except (RedisError, OSError, TimeoutError) as error:
             raise UnavailableError("Redis") from error
 
-    def spawn(self, work: Callable[[Redis], Coroutine[Any, Any, None]]) -> Future[None]:
-        """Run ``work(client)`` on the background loop for as long as it takes."""
-        background = self._running()
-        return background.submit(work(background.redis))
+    def use(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Live on this running loop, before anything is asked."""
+        with self._lock:
+            self._connections = _Connections(self._settings, loop)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        return self._running().loop
+
+    @property
+    def client(self) -> Redis:
+        """Redis, for who is on the loop already."""
+        return self._running().redis
 
     def close(self) -> None:
-        """Close the connections and end the thread. The next use would start anew."""
+        """Close the connections and end the thread that ``use`` did not make necessary. The next use starts anew."""
         with self._lock:
-            if self._background is not None:
-                self._background.stop()
-                self._background = None
+            connections, self._connections = self._connections, None
+        if connections is None or connections.thread is None:
+            return
+        try:
+            asyncio.run_coroutine_threadsafe(connections.cancel_all_and_close(), connections.loop).result(
+                CLOSE_TIMEOUT_S
+            )
+        except TimeoutError:
+            log.warning("connections did not close in time", timeout_s=CLOSE_TIMEOUT_S)
+        connections.loop.call_soon_threadsafe(connections.loop.stop)
+        connections.thread.join(CLOSE_TIMEOUT_S)
+
+    async def aclose(self) -> None:
+        """``close`` for who runs the loop."""
+        with self._lock:
+            connections, self._connections = self._connections, None
+        if connections is None:
+            return
+        try:
+            await asyncio.wait_for(connections.close(), CLOSE_TIMEOUT_S)
+        except TimeoutError:
+            log.warning("connections did not close in time", timeout_s=CLOSE_TIMEOUT_S)
 
     def _wait(self, coroutine: Coroutine[Any, Any, T], within_s: float | None = None) -> T:
-        future = self._running().submit(coroutine)
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._running().loop)
         try:
             return future.result(self._timeout_s if within_s is None else min(within_s, self._timeout_s))
         except TimeoutError:
             future.cancel()  # the transaction rolls back: nobody would read its result
             raise
 
-    def _running(self) -> _Background:
+    def _running(self) -> _Connections:
         with self._lock:
-            if self._background is None:
-                self._background = _Background(self._settings)
-            return self._background
+            if self._connections is None:
+                self._connections = _Connections(self._settings, None)
+            return self._connections

@@ -1,7 +1,6 @@
 """gunicorn's settings for the admin: ``gunicorn -c web/gunicorn.conf.py 'web:create_app()'``.
 
-Threads, because a live page holds one thread for as long as it is open; gunicorn's sync workers would cut
-it after 30 seconds.
+The worker class is ours (``web.serving``): slow clients and live pages hold no thread.
 """
 
 # ruff: noqa: N999 - the name that gunicorn looks for by itself
@@ -11,14 +10,16 @@ import tempfile
 from typing import Any
 
 bind = [f"{os.environ.get('WEB_HOST') or '0.0.0.0'}:{os.environ.get('PORT') or '8080'}"]
-worker_class = "gthread"
+if os.environ.get("WEB_METRICS_PORT"):
+    bind.append(f"{os.environ.get('WEB_HOST') or '0.0.0.0'}:{os.environ['WEB_METRICS_PORT']}")
+worker_class = "web.serving.worker.Worker"
 workers = int(os.environ.get("WEB_WORKERS") or 1)
 threads = int(os.environ.get("WEB_THREADS") or 24)
 if os.path.isdir("/dev/shm"):
     worker_tmp_dir = "/dev/shm"  # the heartbeat file: a slow disk must not look like a hung worker
 timeout = 30
 graceful_timeout = 10
-keepalive = 5
+keepalive = 75  # longer than an ingress keeps its side (60 s): it must not send into our closing
 # The control socket lives under HOME: it clashes between instances and fails on read-only roots.
 control_socket_disable = True
 accesslog = None
@@ -34,18 +35,7 @@ def on_starting(_server: Any) -> None:
     """Refuse wrong settings once, here: gunicorn would start a worker that refuses them again and again."""
     from web.settings import from_environment
 
-    from_environment(threads)
-
-
-def post_worker_init(worker: Any) -> None:
-    """Live pages end when the worker is told to stop, instead of holding it for the whole grace period."""
-    worker.wsgi.extensions["alloresto.streams"].stop_when(lambda: not worker.alive)
-
-
-def worker_exit(_server: Any, worker: Any) -> None:
-    database = getattr(worker.wsgi, "extensions", {}).get("alloresto.database") if worker.wsgi else None
-    if database is not None:
-        database.close()
+    from_environment()
 
 
 def child_exit(_server: Any, worker: Any) -> None:

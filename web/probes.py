@@ -1,12 +1,17 @@
-"""``/health``, ``/health/ready`` and ``/metrics``: for the platform's probes, without a session and without secrets."""
+"""``/health``, ``/health/ready`` and ``/metrics``, without a session.
 
-from flask import Blueprint, Response, jsonify
+The metrics, and what is missing when the admin is not ready, are told at the operations port only (WEB_METRICS_PORT),
+to which no ingress leads.
+"""
+
+from flask import Blueprint, abort, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from stores.postgres import NO_RESTAURANT, Connection
 from web import context, metrics
 from web.access import anyone
 from web.database import UnavailableError
+from web.serving.wsgi import OPERATIONS
 
 blueprint = Blueprint("probes", __name__)
 
@@ -35,10 +40,21 @@ def ready() -> ResponseReturnValue:
     except UnavailableError as error:
         missing["redis"] = f"{error}; check REDIS_URL and that the server runs"
     state = "waiting" if missing else "ready"
-    return jsonify(status=state, service="web", missing=missing), 503 if missing else 200
+    told = {"missing": missing} if _operations() else {}
+    return jsonify(status=state, service="web", **told), 503 if missing else 200
 
 
 @blueprint.get("/metrics")
 @anyone
-def scrape() -> Response:
-    return metrics.render()
+def scrape() -> ResponseReturnValue:
+    return metrics.render() if _operations() else abort(404)
+
+
+@blueprint.before_app_request
+def nothing_else_at_the_operations_port() -> None:
+    if _operations() and request.blueprint != blueprint.name:
+        abort(404)
+
+
+def _operations() -> bool:
+    return OPERATIONS in request.environ

@@ -35,10 +35,10 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     web_voices: str = "marin,cedar,alloy,ash,ballad,coral,echo,sage,shimmer,verse"
     # Where the edge writes recordings, when this process can read them; without it no player is shown.
     recordings_dir: str = ""
-    # Live pages open at once in one worker. Each holds a thread: keep it below WEB_THREADS (web/gunicorn.conf.py).
-    web_max_streams: Positive = 16
-    # A comment this often keeps proxies from closing a quiet stream.
-    web_heartbeat_s: PositiveSeconds = 15.0
+    # Live pages open at once in one worker; a further one asks again every ten seconds instead.
+    web_max_streams: Positive = 2000
+    # A live page hears this often that it is still true. It says that it is stale 2.5 s after one that did not come.
+    web_heartbeat_s: PositiveSeconds = 2.0
     # The longest a page waits for Postgres or Redis before it says so.
     web_database_timeout_s: PositiveSeconds = 5.0
     # Log-in attempts allowed in 15 minutes: on one account from one address or known browser, on one account by
@@ -53,14 +53,11 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     web_api_requests_per_minute: Positive = 100
 
 
-def from_environment(threads: int | None = None) -> WebSettings:
-    """The settings, or SettingsError after a line for each problem on stderr (exit status 2).
-
-    ``threads`` is what gunicorn gives a worker: live pages must not be able to take them all.
-    """
+def from_environment() -> WebSettings:
+    """The settings, or SettingsError after a line for each problem on stderr (exit status 2)."""
     try:
         settings = load(WebSettings)
-        problems = _problems(settings, threads)
+        problems = _problems(settings)
         if problems:
             raise SettingsError(problems)
     except SettingsError as error:
@@ -69,12 +66,10 @@ def from_environment(threads: int | None = None) -> WebSettings:
     return settings
 
 
-def _problems(settings: WebSettings, threads: int | None) -> list[str]:
+def _problems(settings: WebSettings) -> list[str]:
     problems: list[str] = []
     try:
         decode_master_key(settings.master_key)
     except ValueError as error:
         problems.append(str(error))
-    if threads is not None and settings.web_max_streams >= threads:
-        problems.append(f"WEB_MAX_STREAMS: {settings.web_max_streams} would take all {threads} WEB_THREADS; lower it")
     return problems

@@ -302,7 +302,12 @@ class Stack:
         }
         return {
             "edge-bridge": edge,
-            "web": {"PORT": str(self.web_port), "WEB_HOST": options.listen, "RECORDINGS_DIR": str(self.recordings)},
+            "web": {
+                "PORT": str(self.web_port),
+                "WEB_METRICS_PORT": str(free_port()),
+                "WEB_HOST": options.listen,
+                "RECORDINGS_DIR": str(self.recordings),
+            },
             "outbox-relay": {"PORT": str(self._relay_port)},
         }
 

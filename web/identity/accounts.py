@@ -4,6 +4,7 @@ The cookie holds the token of a session in Postgres (``stores.sessions``), so a 
 a changed password and a session that was ended anywhere count at the next request.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import cast
@@ -14,7 +15,7 @@ from flask.typing import ResponseReturnValue
 from stores import sessions, users
 from stores.audit import Actor
 from stores.postgres import NO_RESTAURANT
-from stores.sessions import Acting
+from stores.sessions import Acting, Session
 from stores.users import Membership, User
 from web import access, context
 
@@ -98,8 +99,19 @@ def load(token: str | None) -> Member | None:
         return None
     idle = timedelta(hours=context.settings().web_session_idle_hours)
     found = context.database().tenant(NO_RESTAURANT, lambda connection: sessions.find(connection, token, idle=idle))
-    if found is None:
-        return None
+    return None if found is None else _member(token, found)
+
+
+def load_all(tokens: Collection[str]) -> dict[str, Member]:
+    """``load`` for many tokens in one query: those whose sessions are open."""
+    idle = timedelta(hours=context.settings().web_session_idle_hours)
+    found = context.database().tenant(
+        NO_RESTAURANT, lambda connection: sessions.find_all(connection, tokens, idle=idle)
+    )
+    return {token: _member(token, one) for token, one in found.items()}
+
+
+def _member(token: str, found: Session) -> Member:
     return Member(
         found.user_id,
         found.email,

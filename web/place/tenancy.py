@@ -65,6 +65,8 @@ def restaurant_blueprint(name: str, import_name: str) -> Blueprint:
     def page() -> dict[str, object]:
         if "restaurant" not in g:
             return {}
+        if "member" not in g:  # a live page's fragment is drawn for every member of a role at once
+            return {"restaurant": g.restaurant, "can_edit": may_edit()}
         return {
             "restaurant": g.restaurant,
             "memberships": g.member.memberships,

@@ -290,6 +290,7 @@ LOG_IN: set[Callable[..., Any]] = {
     users.verify,
     users.memberships,
     sessions.find,
+    sessions.find_all,
     sessions.end,
     tokens.use,
 }

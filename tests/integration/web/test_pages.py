@@ -136,8 +136,10 @@ def test_readiness_names_what_is_away(admin: Admin) -> None:
         )
     )
 
-    well = ready.test_client().get("/health/ready")
-    ill = cut_off.test_client().get("/health/ready")
+    inside = {"alloresto.operations": True}
+    well = ready.test_client().get("/health/ready", environ_overrides=inside)
+    ill = cut_off.test_client().get("/health/ready", environ_overrides=inside)
+    public = cut_off.test_client().get("/health/ready")
     live = cut_off.test_client().get("/health")
     page = cut_off.test_client().post("/login", data={})
     for app in (ready, cut_off):
@@ -148,6 +150,7 @@ def test_readiness_names_what_is_away(admin: Admin) -> None:
     assert ill.status_code == 503
     assert set(missing) == {"postgres", "redis"}
     assert "DATABASE_URL" in missing["postgres"]
+    assert (public.status_code, public.get_json()) == (503, {"status": "waiting", "service": "web"})
     assert live.status_code == 200
     assert page.status_code == 400
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from devstack.servers.ports import free_port
 from tests.integration.web.admin import (
     OWNER,
     PASSWORD,
@@ -64,20 +66,20 @@ def server(admin: Admin, tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.mark.usefixtures("within_one_day")
-def test_a_price_is_edited_and_a_live_order_arrives_and_the_server_ends_cleanly(admin: Admin, server: Server) -> None:
+def test_an_item_is_taken_off_a_live_order_arrives_and_the_server_ends_cleanly(admin: Admin, server: Server) -> None:
     browser = Browser(server.url)
     base = f"/place/{admin.pizza.id}"
     size_id = admin.size_id("Margherita", "Large")
     token = csrf_token(browser.get(f"{base}/menu"))
 
-    browser.post(f"{base}/menu/sizes/{size_id}/price", price="14,50", csrf_token=token)
+    browser.post(f"{base}/menu/off/sizes/{size_id}", until="kept", csrf_token=token)
     stream = browser.open(f"{base}/orders/stream")
     take_order(admin, make_order(admin, name="Fionnuala"))
     seen = _read_until(stream, b"Fionnuala")
     server.process.send_signal(signal.SIGTERM)
     status = server.process.wait(TIMEOUT_S)
 
-    assert fetch(admin, "select price_cents from item_size where id = $1", size_id) == [{"price_cents": 1450}]
+    assert fetch(admin, "select available from item_size where id = $1", size_id) == [{"available": False}]
     assert len(fetch(admin, "select id from outbox where type = 'com.alloresto.menu.changed'")) == 1
     assert seen
     assert stream.read() is not None, "the open stream was ended, not reset"
@@ -96,14 +98,24 @@ def _read_until(stream: HTTPResponse, text: bytes) -> bool:
 
 def test_the_metrics_of_several_workers_are_added_up(admin: Admin, tmp_path: Path) -> None:
     (tmp_path / "metrics").mkdir()
-    environment = {"WEB_WORKERS": "2", "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")}
+    port = free_port()
+    environment = {
+        "WEB_WORKERS": "2",
+        "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics"),
+        "WEB_METRICS_PORT": str(port),
+    }
     with gunicorn(admin, tmp_path / "gunicorn.log", **environment) as server:
         for _ in range(20):
             with urllib.request.urlopen(f"{server.url}/health", timeout=TIMEOUT_S):
                 pass
-        with urllib.request.urlopen(f"{server.url}/metrics", timeout=TIMEOUT_S) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=TIMEOUT_S) as answer:
             text = answer.read().decode()
+        with pytest.raises(urllib.error.HTTPError) as public:
+            urllib.request.urlopen(f"{server.url}/metrics", timeout=TIMEOUT_S)
+        with pytest.raises(urllib.error.HTTPError) as page:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/login", timeout=TIMEOUT_S)
 
+    assert (public.value.code, page.value.code) == (404, 404)
     assert 'web_requests_total{endpoint="probes.live",status="200"} 20.0' in text
 
 
@@ -112,7 +124,6 @@ def test_the_metrics_of_several_workers_are_added_up(admin: Admin, tmp_path: Pat
     [
         ({"WEB_SECRET_KEY": ""}, "WEB_SECRET_KEY: not set; WebSettings needs it"),
         ({"MASTER_KEY": "short"}, "MASTER_KEY: not 32 bytes in base64"),
-        ({"WEB_THREADS": "8", "WEB_MAX_STREAMS": "8"}, "WEB_MAX_STREAMS: 8 would take all 8 WEB_THREADS"),
     ],
 )
 def test_a_wrong_setting_is_one_clear_line_and_not_a_loop(changes: dict[str, str], says: str, master_key: str) -> None:
