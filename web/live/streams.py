@@ -52,6 +52,7 @@ RETRY_S = 2.0
 POLLING_MS = 10_000
 # New restaurants are subscribed to between two waits for messages.
 LISTEN_S = 0.1
+STOP_TICK_S = 0.1
 # A client that is behind for so many heartbeats is not read by anybody.
 LAGGING_BEATS = 5
 DRAWING_THREADS = 4
@@ -139,7 +140,6 @@ class Streams:
         self._clients: set[_Client] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._wanted = asyncio.Event()
-        self._stopping = False
         self._threads: ThreadPoolExecutor | None = None
         self._app: Flask | None = None
 
@@ -199,12 +199,13 @@ class Streams:
 
     async def stop(self) -> None:
         """End every stream, for good."""
-        self._stopping = True
         for client in list(self._clients):
             client.end()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        running = set(self._tasks)
+        while running:  # redis-py loses a cancellation that meets the end of its own wait
+            for task in running:
+                task.cancel()
+            _, running = await asyncio.wait(running, timeout=STOP_TICK_S)
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -268,7 +269,7 @@ class Streams:
     async def _listen(self) -> None:
         """Keep the subscription, through as many losses of Redis as it takes."""
         failures = 0
-        while not self._stopping:
+        while True:
             try:
                 async with self._database.client.pubsub() as pubsub:
                     await self._follow(pubsub)
@@ -282,8 +283,7 @@ class Streams:
     async def _follow(self, pubsub: PubSub) -> None:
         known: dict[str, str] = {}
         self._wanted.set()
-        # A cancellation that meets the end of redis-py's own wait is lost in it.
-        while not self._stopping:
+        while True:
             if self._wanted.is_set():
                 self._wanted.clear()
                 known = await self._subscribe(pubsub, known)
