@@ -288,6 +288,14 @@ class CacheInvalidated(Payload, frozen=True, kw_only=True):
     keys: tuple[str, ...]
 
 
+class WebhookTested(Payload, frozen=True, kw_only=True):
+    """An owner wants to see whether a webhook arrives: sent to this endpoint and to no other."""
+
+    TYPE: ClassVar[str] = "com.alloresto.webhook.tested"
+
+    endpoint_id: Uuid
+
+
 BY_TYPE: dict[str, type[Payload]] = {
     kind.TYPE: kind
     for kind in (
@@ -308,6 +316,7 @@ BY_TYPE: dict[str, type[Payload]] = {
         GreetingChanged,
         GreetingRendered,
         CacheInvalidated,
+        WebhookTested,
     )
 }
 

@@ -46,13 +46,20 @@ OutsideEffect = Callable[[Event], Awaitable[Payload | None]]
 
 
 def consumer(
-    name: str, kinds: Collection[type[Payload]], effect: Effect, *, postgres: Postgres, redis: Redis | None = None
+    name: str,
+    kinds: Collection[type[Payload]],
+    effect: Effect,
+    *,
+    postgres: Postgres,
+    redis: Redis | None = None,
+    afterwards: Callable[[], None] | None = None,
 ) -> App:
     """A function whose effect is in Postgres: ``effect(connection, event)`` runs in the restaurant's transaction.
 
     It takes the ``kinds`` of event and no others, and returns the payload of its reply, or None. It may raise
     Unprocessable or TryAgain; see ``refusals`` for how failures are answered. With ``redis``, each effect is told
-    to the restaurant's live feed. ``POST /`` takes the events; Postgres is opened in the background.
+    to the restaurant's live feed. ``afterwards`` is called when an effect has been committed. ``POST /`` takes the
+    events; Postgres is opened in the background.
     """
 
     async def once(event: Event, payload: Payload) -> Settled:
@@ -66,7 +73,7 @@ def consumer(
                 await connection.execute(_REMEMBER_REPLY, name, event.source, event.id, kept)
             return Settled(reply, at)
 
-    return _Consumer(name, kinds, once, postgres, redis).app
+    return _Consumer(name, kinds, once, postgres, redis, afterwards).app
 
 
 def outside_consumer(
@@ -147,11 +154,13 @@ class _Consumer:
         once: Callable[[Event, Payload], Awaitable[Settled]],
         postgres: Postgres,
         redis: Redis | None,
+        afterwards: Callable[[], None] | None = None,
     ) -> None:
         self._name = name
         self._kinds = tuple(kinds)
         self._once = once
         self._redis = redis
+        self._afterwards = afterwards
         self._background: set[asyncio.Task[None]] = set()
         self.app = App(Health(name))
         self.app.route("POST", "/", self._take)
@@ -181,6 +190,8 @@ class _Consumer:
         except Exception as error:  # the boundary: each failure has its answer, and none ends the process
             return refusal(error)
         self._tell(event, payload, settled, started)
+        if self._afterwards is not None and not settled.duplicate:
+            self._afterwards()
         if settled.reply is None:
             return Response(204)
         reply = Event.of(

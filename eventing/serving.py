@@ -71,18 +71,18 @@ def run(name: str, kind: type[S], build: Callable[[S], App]) -> None:
     asgi.run(build(settings), settings.host, settings.port, grace_s=GRACE_S)
 
 
-def hold_open(app: App, postgres: Postgres) -> None:
-    """Give ``app`` its Postgres for as long as it serves.
+def hold_open(app: App, postgres: Postgres, part: str = "postgres") -> None:
+    """Give ``app`` its Postgres for as long as it serves; ``part`` is its name in readiness.
 
     Serving does not wait for it: who asks before Postgres is there gets PostgresUnavailableError, and readiness
     says why.
     """
     opening: asyncio.Task[None] | None = None
-    app.health.waiting_for("postgres", "not connected yet")
+    app.health.waiting_for(part, "not connected yet")
 
     async def open_then_check() -> None:
-        await open_when_there(postgres, app.health)
-        app.health.add("postgres", postgres.check)  # not before: readiness would tell its failure, and not the cause
+        await open_when_there(postgres, app.health, part)
+        app.health.add(part, postgres.check)  # not before: readiness would tell its failure, and not the cause
 
     async def start() -> None:
         nonlocal opening
@@ -99,25 +99,23 @@ def hold_open(app: App, postgres: Postgres) -> None:
     app.shutdown.append(stop)
 
 
-async def open_when_there(postgres: Postgres, health: Health) -> None:
+async def open_when_there(postgres: Postgres, health: Health, part: str = "postgres") -> None:
     """Return once ``postgres`` is open, however long that takes; ``health`` waits for it and says why."""
     while True:
         try:
-            await postgres.open(timeout_s=ROUND_S, waiting=lambda why: health.waiting_for("postgres", why))
+            await postgres.open(timeout_s=ROUND_S, waiting=lambda why: health.waiting_for(part, why))
         except PostgresUnavailableError as error:
             log.warning("Postgres is away, still waiting", waited_s=ROUND_S)
-            health.waiting_for("postgres", str(error))
+            health.waiting_for(part, str(error))
         except ValueError as error:  # its text may quote the password
             log.error("Postgres can't be opened: its URL is malformed", failure=type(error).__name__)
-            health.waiting_for(
-                "postgres", "the Postgres URL is malformed; percent-encode what is special in its password"
-            )
+            health.waiting_for(part, "the Postgres URL is malformed; percent-encode what is special in its password")
             await asyncio.sleep(ROUND_S)  # it stays so until an operator restarts this with another
         except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            health.waiting_for("postgres", f"Postgres: {error}; is the database there? (python -m stores.migrate)")
+            health.waiting_for(part, f"Postgres: {error}; is the database there? (python -m stores.migrate)")
             await asyncio.sleep(PAUSE_S)
         else:
-            health.arrived("postgres")
+            health.arrived(part)
             return
 
 

@@ -43,6 +43,7 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
     figures. ``processed_event_days``: longer than
     an event can wait in the outbox; those of a kept letter stay with it. ``order_pii_days``: an order's name, address,
     notes and customer; the order itself stays. ``reservation_pii_days``: the same of a booking, from its end on.
+    ``integration_event_days``: what integrators may still read or have sent again.
     """
 
     processed_event_days: Days = 14
@@ -53,6 +54,8 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
     customer_days: Days = 365
     order_pii_days: Days = 365
     reservation_pii_days: Days = 365
+    integration_event_days: Days = 14
+    idempotency_key_days: Days = 1
 
     def days(self) -> dict[retention.Kind, int]:
         return {
@@ -64,6 +67,8 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
             retention.CUSTOMERS: self.customer_days,
             retention.ORDERS: self.order_pii_days,
             retention.RESERVATIONS: self.reservation_pii_days,
+            retention.INTEGRATION_EVENTS: self.integration_event_days,
+            retention.IDEMPOTENCY_KEYS: self.idempotency_key_days,
         }
 
 

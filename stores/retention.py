@@ -55,6 +55,17 @@ CALL_TRACES = Kind(
     "delete from call_trace where ctid = any(array("
     " select ctid from call_trace where started_at < $1 order by started_at limit $2))",
 )
+# With the deliveries that tell of them.
+INTEGRATION_EVENTS = Kind(
+    "integration_events",
+    "delete from integration_event where id = any(array("
+    " select id from integration_event where at < $1 order by at limit $2))",
+)
+IDEMPOTENCY_KEYS = Kind(
+    "idempotency_keys",
+    "delete from idempotency_key where ctid = any(array("
+    " select ctid from idempotency_key where created_at < $1 order by created_at limit $2))",
+)
 CUSTOMERS = Kind(
     "customers",
     "delete from customer where id = any(array("

@@ -93,6 +93,7 @@ EXAMPLES: list[Payload] = [
         restaurant_id=UUID, text="Bonjour", voice="alloy", language="fr", key="resto:1:greeting", duration_ms=1200
     ),
     catalogue.CacheInvalidated(restaurant_id=UUID, keys=("resto:1:menu",)),
+    catalogue.WebhookTested(restaurant_id=UUID, endpoint_id=UUID),
 ]
 
 

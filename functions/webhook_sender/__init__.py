@@ -1,0 +1,1 @@
+"""Tells integrators what happened, by signed webhooks."""

@@ -1,0 +1,374 @@
+"""A restaurant's webhooks: where events go, which were kept to be sent, and how each sending went.
+
+Owners set endpoints and read the log on the app role, which never reads a secret. The sender claims what is due on the
+platform role: a claim is a lease, so that a sender that dies leaves what it had to the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import asyncpg
+import msgspec
+
+from domain.webhooks import OLD_SECRET_FOR
+from stores.ciphers import PiiCipher, RowReader
+from stores.errors import require
+from stores.paging import Position
+from stores.postgres import Connection
+
+MOST_ENDPOINTS = 10
+LEASE = timedelta(seconds=60)  # longer than an attempt may take
+
+DisabledBecause = Literal["", "owner", "failing", "gone"]
+DeliveryState = Literal["waiting", "delivered", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """``types`` empty: every type. ``failing_since`` is the first failure after the last success."""
+
+    id: str
+    url: str
+    description: str
+    types: tuple[str, ...]
+    personal: bool
+    old_secret_until: datetime | None
+    created_by: str
+    created_at: datetime
+    failing_since: datetime | None
+    disabled_at: datetime | None
+    disabled_because: DisabledBecause
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEvent:
+    """``event`` is a CloudEvent in structured mode; ``personal`` are the fields of its data that name a caller."""
+
+    id: int
+    type: str
+    at: datetime
+    event: dict[str, Any]
+    personal: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """``id`` is the message's webhook-id. ``last_*`` are of the last attempt, None and "" before the first."""
+
+    id: str
+    type: str
+    event_id: str
+    state: DeliveryState
+    attempts: int
+    next_at: datetime
+    last_at: datetime | None
+    last_status: int | None
+    last_error: str
+    last_ms: int | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One delivery to attempt now, as the ``attempt``-th. ``secrets`` are sealed, as all that is personal."""
+
+    id: str
+    restaurant_id: str
+    endpoint_id: str
+    attempt: int
+    url: str
+    sends_personal: bool
+    secrets: tuple[bytes, ...]
+    event: dict[str, Any]
+    personal_encrypted: bytes | None
+
+
+_ENDPOINT = (
+    "id, url, description, types, personal, old_secret_until, created_by, created_at, failing_since, disabled_at,"
+    " disabled_because"
+)
+
+
+async def create_endpoint(
+    conn: Connection,
+    restaurant_id: str,
+    *,
+    url: str,
+    secret: str,
+    pii: PiiCipher,
+    created_by: str,
+    types: Collection[str] = (),
+    personal: bool = False,
+    description: str = "",
+) -> Endpoint:
+    """``url`` as domain.webhooks.check_url gives it; the secret is sealed here."""
+    row = await conn.fetchrow(
+        "insert into webhook_endpoint (restaurant_id, url, description, types, personal, secret_encrypted, created_by)"
+        f" values ($1, $2, $3, $4, $5, $6, $7) returning {_ENDPOINT}",
+        restaurant_id,
+        url,
+        description,
+        list(types),
+        personal,
+        pii.encrypt(restaurant_id, secret),
+        created_by,
+    )
+    assert row is not None
+    return _endpoint(row)
+
+
+async def endpoints(conn: Connection, restaurant_id: str) -> tuple[Endpoint, ...]:
+    """The oldest first."""
+    rows = await conn.fetch(
+        f"select {_ENDPOINT} from webhook_endpoint where restaurant_id = $1 order by created_at, id", restaurant_id
+    )
+    return tuple(map(_endpoint, rows))
+
+
+async def endpoint(conn: Connection, endpoint_id: str) -> Endpoint:
+    """Raises NotFoundError."""
+    row = await conn.fetchrow(f"select {_ENDPOINT} from webhook_endpoint where id = $1", endpoint_id)
+    require(row, "webhook", endpoint_id)
+    assert row is not None
+    return _endpoint(row)
+
+
+async def update_endpoint(
+    conn: Connection, endpoint_id: str, *, url: str, description: str, types: Collection[str], personal: bool
+) -> None:
+    """Raises NotFoundError."""
+    done = await conn.fetchval(
+        "update webhook_endpoint set url = $2, description = $3, types = $4, personal = $5 where id = $1 returning id",
+        endpoint_id,
+        url,
+        description,
+        list(types),
+        personal,
+    )
+    require(done, "webhook", endpoint_id)
+
+
+async def switch_endpoint(conn: Connection, endpoint_id: str, on: bool) -> None:
+    """Switched on it starts without its failures; switched off, what waits is given up. Raises NotFoundError."""
+    done = await conn.fetchval(
+        "update webhook_endpoint set disabled_at = case when $2 then null else now() end,"
+        " disabled_because = case when $2 then '' else 'owner' end, failing_since = null where id = $1 returning id",
+        endpoint_id,
+        on,
+    )
+    require(done, "webhook", endpoint_id)
+    if not on:
+        await conn.execute(
+            "update webhook_delivery set state = 'failed' where endpoint_id = $1 and state = 'waiting'", endpoint_id
+        )
+
+
+async def rotate_secret(conn: Connection, restaurant_id: str, endpoint_id: str, secret: str, pii: PiiCipher) -> None:
+    """The old secret signs beside the new one for OLD_SECRET_FOR. Raises NotFoundError."""
+    done = await conn.fetchval(
+        "select rotate_webhook_secret($1, $2, $3)", endpoint_id, pii.encrypt(restaurant_id, secret), OLD_SECRET_FOR
+    )
+    require(done, "webhook", endpoint_id)
+
+
+async def delete_endpoint(conn: Connection, endpoint_id: str) -> None:
+    """With its log. Raises NotFoundError."""
+    done = await conn.fetchval("delete from webhook_endpoint where id = $1 returning id", endpoint_id)
+    require(done, "webhook", endpoint_id)
+
+
+def _endpoint(row: asyncpg.Record) -> Endpoint:
+    return Endpoint(**{**dict(row), "types": tuple(row["types"])})
+
+
+# --- Events that are kept for integrators ---------------------------------------------------------------------------
+
+
+async def keep_event(
+    conn: Connection,
+    restaurant_id: str,
+    event: dict[str, Any],
+    personal: dict[str, Any],
+    *,
+    pii: PiiCipher,
+    only_to: str | None = None,
+) -> int:
+    """Keep it, and a delivery for each endpoint that wants its type, or for ``only_to`` alone; how many deliveries."""
+    sealed = pii.encrypt(restaurant_id, msgspec.json.encode(personal).decode()) if personal else None
+    kept = await conn.fetchval(
+        "insert into integration_event (restaurant_id, event_id, source, type, event, personal_encrypted)"
+        " values ($1, $2, $3, $4, $5, $6) returning id",
+        restaurant_id,
+        event["id"],
+        event["source"],
+        event["type"],
+        event,
+        sealed,
+    )
+    rows = await conn.fetch(
+        "insert into webhook_delivery (restaurant_id, endpoint_id, integration_event_id)"
+        " select restaurant_id, id, $2 from webhook_endpoint where restaurant_id = $1 and disabled_at is null"
+        " and case when $4::uuid is null then types = '{}' or $3 = any(types) else id = $4 end returning id",
+        restaurant_id,
+        kept,
+        event["type"],
+        only_to,
+    )
+    return len(rows)
+
+
+async def events(
+    conn: Connection, restaurant_id: str, limit: int, below: int | None = None, *, pii: PiiCipher | None = None
+) -> tuple[KeptEvent, ...]:
+    """The newest first, or those below the id ``below``. Without a cipher what is personal stays away."""
+    rows = await conn.fetch(
+        "select id, type, at, event, personal_encrypted from integration_event"
+        " where restaurant_id = $1 and id < coalesce($2::bigint, 9223372036854775807) order by id desc limit $3",
+        restaurant_id,
+        below,
+        limit,
+    )
+    return tuple(
+        KeptEvent(
+            row["id"], row["type"], row["at"], row["event"], _personal(pii, restaurant_id, row["personal_encrypted"])
+        )
+        for row in rows
+    )
+
+
+def _personal(pii: PiiCipher | None, restaurant_id: str, sealed: bytes | None) -> dict[str, Any]:
+    return RowReader(pii, restaurant_id).struct("personal", sealed, dict[str, Any]) or {}
+
+
+# --- How each sending went ------------------------------------------------------------------------------------------
+
+
+async def deliveries(
+    conn: Connection, restaurant_id: str, endpoint_id: str, limit: int, after: Position | None = None
+) -> tuple[Delivery, ...]:
+    """The newest first; ``after`` is where the page before ended."""
+    rows = await conn.fetch(
+        "select d.id, e.type, e.event_id, d.state, d.attempts, d.next_at, d.last_at, d.last_status, d.last_error,"
+        " d.last_ms, d.created_at from webhook_delivery d"
+        " join integration_event e on e.restaurant_id = d.restaurant_id and e.id = d.integration_event_id"
+        " where d.restaurant_id = $1 and d.endpoint_id = $2"
+        " and d.created_at <= coalesce($3::timestamptz, 'infinity')"
+        " and (d.created_at < coalesce($3::timestamptz, 'infinity') or d.id > $4::uuid)"
+        " order by d.created_at desc, d.id limit $5",
+        restaurant_id,
+        endpoint_id,
+        after and after.at,
+        after and after.id,
+        limit,
+    )
+    return tuple(Delivery(**dict(row)) for row in rows)
+
+
+async def send_again(conn: Connection, endpoint_id: str, delivery_id: str) -> None:
+    """The same message, with the same webhook-id, as soon as may be. Raises NotFoundError, also while it waits."""
+    done = await conn.fetchval(
+        "update webhook_delivery set state = 'waiting', attempts = 0, next_at = now()"
+        " where id = $1 and endpoint_id = $2 and state <> 'waiting' returning id",
+        delivery_id,
+        endpoint_id,
+    )
+    require(done, "delivery", delivery_id)
+
+
+# --- Sending; all of it needs the platform role ---------------------------------------------------------------------
+
+# A slow or a dead endpoint with thousands that wait must not keep the others from their turn.
+_CLAIM = """
+with ranked as (
+    select id, next_at, row_number() over (partition by endpoint_id order by next_at, id) as place
+    from webhook_delivery where state = 'waiting' and next_at <= now() and endpoint_id <> all($4::uuid[])
+), picked as (
+    select d.id from webhook_delivery d join ranked r on r.id = d.id
+    where r.place <= $2 and d.state = 'waiting' and d.next_at <= now()
+    order by r.next_at limit $1 for update of d skip locked
+)
+update webhook_delivery d set attempts = d.attempts + 1, next_at = now() + $3::interval, last_at = now()
+from picked, webhook_endpoint w, integration_event e
+where d.id = picked.id and w.id = d.endpoint_id and e.id = d.integration_event_id and w.disabled_at is null
+returning d.id, d.restaurant_id, d.endpoint_id, d.attempts as attempt, w.url, w.personal as sends_personal,
+    w.secret_encrypted, w.old_secret_encrypted, w.old_secret_until > now() as old_signs, e.event, e.personal_encrypted
+"""
+
+
+async def claim(conn: Connection, most: int, most_of_one: int, not_to: Collection[str] = ()) -> tuple[Claimed, ...]:
+    """Up to ``most`` deliveries that are due, ``most_of_one`` for one endpoint and none for those in ``not_to``.
+
+    They are nobody else's for LEASE.
+    """
+    rows = await conn.fetch(_CLAIM, most, most_of_one, LEASE, list(not_to))
+    return tuple(
+        Claimed(
+            id=row["id"],
+            restaurant_id=row["restaurant_id"],
+            endpoint_id=row["endpoint_id"],
+            attempt=row["attempt"],
+            url=row["url"],
+            sends_personal=row["sends_personal"],
+            secrets=(row["secret_encrypted"], row["old_secret_encrypted"])
+            if row["old_signs"]
+            else (row["secret_encrypted"],),
+            event=row["event"],
+            personal_encrypted=row["personal_encrypted"],
+        )
+        for row in rows
+    )
+
+
+async def delivered(conn: Connection, one: Claimed, status: int, ms: int) -> None:
+    await conn.execute(
+        "update webhook_delivery set state = 'delivered', last_status = $2, last_error = '', last_ms = $3"
+        " where id = $1 and state = 'waiting' and attempts = $4",
+        one.id,
+        status,
+        ms,
+        one.attempt,
+    )
+    await conn.execute(
+        "update webhook_endpoint set failing_since = null where id = $1 and failing_since is not null", one.endpoint_id
+    )
+
+
+async def failed(
+    conn: Connection, one: Claimed, status: int | None, error: str, ms: int, again_after: timedelta | None
+) -> datetime | None:
+    """Since when the endpoint has only failed; None when it is gone. ``again_after`` None: the last attempt."""
+    await conn.execute(
+        "update webhook_delivery set state = case when $5::interval is null then 'failed' else 'waiting' end,"
+        " next_at = now() + coalesce($5::interval, '0'), last_status = $2, last_error = $3, last_ms = $4"
+        " where id = $1 and state = 'waiting' and attempts = $6",
+        one.id,
+        status,
+        error[:200],
+        ms,
+        again_after,
+        one.attempt,
+    )
+    since: datetime | None = await conn.fetchval(
+        "update webhook_endpoint set failing_since = coalesce(failing_since, now()) where id = $1"
+        " returning failing_since",
+        one.endpoint_id,
+    )
+    return since
+
+
+async def disable(conn: Connection, endpoint_id: str, because: Literal["failing", "gone"]) -> bool:
+    """Switch it off, and give up what waits for it; False when it was off already."""
+    done = await conn.fetchval(
+        "update webhook_endpoint set disabled_at = now(), disabled_because = $2"
+        " where id = $1 and disabled_at is null returning id",
+        endpoint_id,
+        because,
+    )
+    await conn.execute(
+        "update webhook_delivery set state = 'failed' where endpoint_id = $1 and state = 'waiting'", endpoint_id
+    )
+    return done is not None

@@ -1,0 +1,396 @@
+"""Webhooks, from the event to a receiver of its own: signed, repeated, bounded, and never into our network."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from domain import webhooks as rules
+from eventing.catalogue import CallMissed, LineChanged, MenuChanged, OrderLogged, WebhookTested
+from eventing.cloudevents import Event
+from functions.webhook_sender.calling import Caller
+from stores import audit, retention, webhooks
+from stores.ciphers import PiiCipher
+from stores.webhooks import Delivery, Endpoint
+from tests.conftest import Database, Pools
+from tests.integration.functions_small.conftest import Eventually, Running, StartFunction, answering_posts
+
+pytestmark = pytest.mark.integration
+
+SECRET = rules.new_secret()
+
+
+class Receiver:
+    """An integrator's server: answers ``status`` and keeps what came."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.status = 200
+        self.headers: dict[str, str] = {}
+        self.pause_s = 0.0
+        self.bodies: list[bytes] = []
+        self.seen: list[dict[str, str]] = []
+
+    async def take(self, request: web.Request) -> web.Response:
+        self.bodies.append(await request.read())
+        self.seen.append({name.lower(): value for name, value in request.headers.items()})
+        await asyncio.sleep(self.pause_s)
+        return web.Response(status=self.status, headers=self.headers)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    made = Receiver()
+    async with answering_posts("/hook", made.take) as server:
+        made.url = str(server.make_url("/hook"))
+        yield made
+
+
+class House:
+    """A restaurant with endpoints, and the sender."""
+
+    def __init__(self, postgres: Pools, restaurant_id: str, pii: PiiCipher) -> None:
+        self.postgres = postgres
+        self.id = restaurant_id
+        self.pii = pii
+
+    async def endpoint(self, url: str, *types: str, personal: bool = False) -> Endpoint:
+        async with self.postgres.app.tenant(self.id) as connection:
+            return await webhooks.create_endpoint(
+                connection,
+                self.id,
+                url=url,
+                secret=SECRET,
+                pii=self.pii,
+                created_by="owner@x.example",
+                types=types,
+                personal=personal,
+            )
+
+    async def log_of(self, endpoint: Endpoint) -> tuple[Delivery, ...]:
+        async with self.postgres.app.tenant(self.id) as connection:
+            return await webhooks.deliveries(connection, self.id, endpoint.id, 50)
+
+    async def now(self, endpoint: Endpoint) -> Endpoint:
+        async with self.postgres.app.tenant(self.id) as connection:
+            return await webhooks.endpoint(connection, endpoint.id)
+
+    async def make_due(self) -> None:
+        await self.run("update webhook_delivery set next_at = now() where state = 'waiting'")
+
+    async def run(self, statement: str) -> None:
+        async with self.postgres.platform.platform() as connection:
+            await connection.execute(statement)
+
+    def menu_changed(self) -> MenuChanged:
+        return MenuChanged(restaurant_id=self.id, reason="price")
+
+    def call_missed(self) -> CallMissed:
+        at = datetime.now(UTC)
+        return CallMissed(
+            restaurant_id=self.id,
+            call_id="call-1",
+            phone_line_id=str(uuid.uuid4()),
+            bridge_node_id="edge-0",
+            received_at=at,
+            reason="no_handler",
+            caller="+33612345678",
+            ended_at=at,
+        )
+
+
+@pytest.fixture
+def house(postgres: Pools, restaurant_id: str, master_key: str) -> House:
+    return House(postgres, restaurant_id, PiiCipher(master_key))
+
+
+class StartSender:
+    def __init__(self, function: StartFunction, database: Database, master_key: str) -> None:
+        self._function, self._database, self._master_key = function, database, master_key
+
+    @asynccontextmanager
+    async def __call__(self, private: str = "true") -> AsyncIterator[Running]:
+        async with self._function(
+            "webhook_sender",
+            PLATFORM_DATABASE_URL=self._database.platform_url,
+            MASTER_KEY=self._master_key,
+            WEBHOOK_PRIVATE_TARGETS=private,
+        ) as sender:
+            yield sender
+
+
+@pytest.fixture
+def sender(function: StartFunction, database: Database, master_key: str) -> StartSender:
+    return StartSender(function, database, master_key)
+
+
+def verified(secret: str, headers: dict[str, str], body: bytes) -> bool:
+    """As an integrator checks it, with nothing of ours."""
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    return any(
+        hmac.compare_digest(one.removeprefix("v1,"), expected) for one in headers["webhook-signature"].split(" ")
+    )
+
+
+async def test_an_event_arrives_once_signed_and_without_who_called(
+    sender: StartSender, house: House, receiver: Receiver, eventually: Eventually
+) -> None:
+    wanted = await house.endpoint(receiver.url, CallMissed.TYPE)
+    event = Event.of(house.call_missed(), source="/edge/edge-0")
+
+    async with sender() as running:
+        assert (await running.send(event))[0] == 204
+        assert (await running.send(event))[0] == 204  # the Broker brings it twice
+        assert (await running.send(house.menu_changed()))[0] == 204  # a type that is not wanted
+
+        async def logged() -> bool:
+            return [one.state for one in await house.log_of(wanted)] == ["delivered"]
+
+        await eventually(logged)
+
+    (body,), (headers,) = receiver.bodies, receiver.seen
+    (delivery,) = await house.log_of(wanted)
+    assert verified(SECRET, headers, body)
+    assert not verified(rules.new_secret(), headers, body)
+    assert headers["webhook-id"] == delivery.id
+    assert headers["content-type"] == "application/cloudevents+json"
+    assert b"call.missed" in body and b"+336" not in body
+    assert (delivery.attempts, delivery.last_status, delivery.event_id) == (1, 200, event.id)
+
+
+async def test_who_called_is_sent_to_an_endpoint_that_may_know(
+    sender: StartSender, house: House, receiver: Receiver, eventually: Eventually
+) -> None:
+    await house.endpoint(receiver.url, personal=True)
+
+    async with sender() as running:
+        await running.send(house.call_missed())
+        await eventually(lambda: _len(receiver.bodies))
+
+    assert b"+33612345678" in receiver.bodies[0]
+    async with house.postgres.platform.platform() as connection:
+        assert "+336" not in str(await connection.fetch("select t::text from integration_event t"))
+
+
+async def test_what_failed_is_sent_again_under_the_same_id_until_it_arrives(
+    sender: StartSender, house: House, receiver: Receiver, eventually: Eventually
+) -> None:
+    endpoint = await house.endpoint(receiver.url)
+    receiver.status = 500
+
+    async with sender() as running:
+        await running.send(house.menu_changed())
+
+        async def failed_once() -> bool:
+            return [one.last_status for one in await house.log_of(endpoint)] == [500]
+
+        await eventually(failed_once)
+        (waiting,) = await house.log_of(endpoint)
+        assert (waiting.state, waiting.attempts, waiting.last_error) == ("waiting", 1, "answered 500")
+        assert timedelta(seconds=3) < waiting.next_at - datetime.now(UTC) + timedelta(seconds=2) < timedelta(seconds=9)
+        assert (await house.now(endpoint)).failing_since is not None
+
+        receiver.status = 204
+        await house.make_due()
+        assert (await running.tick("deliveries-due"))[0] == 204
+
+    (delivered,) = await house.log_of(endpoint)
+    assert (delivered.state, delivered.attempts) == ("delivered", 2)
+    assert len({headers["webhook-id"] for headers in receiver.seen}) == 1
+    assert len({headers["webhook-signature"] for headers in receiver.seen}) <= 2
+    assert (await house.now(endpoint)).failing_since is None
+
+
+async def test_attempts_end_and_an_owner_may_have_it_sent_again(
+    sender: StartSender, house: House, receiver: Receiver, eventually: Eventually
+) -> None:
+    endpoint = await house.endpoint(receiver.url)
+    receiver.status = 503
+
+    async with sender() as running:
+        await running.send(house.menu_changed())
+        await eventually(lambda: _len(receiver.bodies))
+        for _ in rules.RETRY_AFTER:
+            await house.make_due()
+            await running.tick("deliveries-due")
+        (given_up,) = await house.log_of(endpoint)
+        await running.tick("deliveries-due")
+        receiver.status = 200
+        async with house.postgres.app.tenant(house.id) as connection:
+            await webhooks.send_again(connection, endpoint.id, given_up.id)
+        await running.tick("deliveries-due")
+
+    assert (given_up.state, given_up.attempts) == ("failed", len(rules.RETRY_AFTER) + 1)
+    assert len(receiver.bodies) == len(rules.RETRY_AFTER) + 2
+    assert (await house.log_of(endpoint))[0].state == "delivered"
+
+
+async def test_an_endpoint_that_fails_for_days_is_switched_off_and_the_owner_finds_out(
+    sender: StartSender, house: House, receiver: Receiver, eventually: Eventually
+) -> None:
+    endpoint = await house.endpoint(receiver.url)
+    await house.run("update webhook_endpoint set failing_since = now() - interval '6 days'")
+    receiver.status = 500
+
+    async with sender() as running:
+        await running.send(house.menu_changed())
+
+        async def off() -> bool:
+            return (await house.now(endpoint)).disabled_because == "failing"
+
+        await eventually(off)
+        await running.send(house.menu_changed())
+        await running.tick("deliveries-due")
+
+    assert len(receiver.bodies) == 1
+    assert [one.state for one in await house.log_of(endpoint)] == ["failed"]
+    async with house.postgres.app.tenant(house.id) as connection:
+        (entry,) = await audit.recent(connection, 5)
+    assert (entry.action, entry.subject) == ("webhooks.switched_off", endpoint.id)
+
+
+async def test_an_endpoint_that_says_gone_is_switched_off_at_once(
+    sender: StartSender, house: House, receiver: Receiver, eventually: Eventually
+) -> None:
+    endpoint = await house.endpoint(receiver.url)
+    receiver.status = 410
+
+    async with sender() as running:
+        await running.send(house.menu_changed())
+
+        async def off() -> bool:
+            return (await house.now(endpoint)).disabled_because == "gone"
+
+        await eventually(off)
+
+
+async def test_a_test_goes_to_its_endpoint_alone_whatever_it_wants(
+    sender: StartSender, house: House, receiver: Receiver, eventually: Eventually
+) -> None:
+    tested, other = await house.endpoint(receiver.url, LineChanged.TYPE), await house.endpoint(receiver.url)
+
+    async with sender() as running:
+        await running.send(WebhookTested(restaurant_id=house.id, endpoint_id=tested.id))
+        await eventually(lambda: _len(receiver.bodies))
+
+    assert [one.type for one in await house.log_of(tested)] == [WebhookTested.TYPE]
+    assert await house.log_of(other) == ()
+
+
+async def test_a_redirect_is_not_followed(
+    sender: StartSender, house: House, receiver: Receiver, eventually: Eventually
+) -> None:
+    endpoint = await house.endpoint(receiver.url)
+    receiver.status, receiver.headers = 302, {"Location": receiver.url}
+
+    async with sender() as running:
+        await running.send(house.menu_changed())
+
+        async def told() -> bool:
+            return [one.last_error for one in await house.log_of(endpoint)] == ["redirects are not followed"]
+
+        await eventually(told)
+
+    assert len(receiver.bodies) == 1
+
+
+async def test_nothing_is_sent_into_our_own_network(
+    sender: StartSender, house: House, receiver: Receiver, eventually: Eventually
+) -> None:
+    endpoint = await house.endpoint(receiver.url.replace("http://", "https://"))
+
+    async with sender(private="false") as running:
+        await running.send(house.menu_changed())
+
+        async def refused() -> bool:
+            return [one.attempts for one in await house.log_of(endpoint)] == [1] and "not allowed" in (
+                await house.log_of(endpoint)
+            )[0].last_error
+
+        await eventually(refused)
+
+    assert receiver.bodies == []
+
+
+@pytest.mark.parametrize("host", ["localhost.", "127.1", "0x7f.1", "localhost"])
+async def test_a_name_that_leads_into_our_network_is_not_connected_to(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    """The check of the URL is passed by: what counts is the address of the socket."""
+    caller = Caller(private=False)
+    url = receiver.url.replace("127.0.0.1", host)
+    monkeypatch.setattr(rules, "check_url", lambda url, private: url)
+
+    outcome = await caller.post(url, b"{}", {})
+
+    await caller.close()
+
+    assert outcome.status is None
+    assert outcome.error
+    assert receiver.bodies == []
+
+
+async def test_a_slow_endpoint_keeps_no_other_waiting(
+    sender: StartSender, house: House, receiver: Receiver, eventually: Eventually
+) -> None:
+    slow = Receiver()
+    slow.pause_s = 8
+    async with answering_posts("/hook", slow.take) as server:
+        await house.endpoint(str(server.make_url("/hook")))
+        fast = await house.endpoint(receiver.url)
+        async with sender() as running:
+            for _ in range(12):
+                await running.send(house.menu_changed())
+
+            async def all_of_the_fast_one() -> bool:
+                return [one.state for one in await house.log_of(fast)] == ["delivered"] * 12
+
+            await eventually(all_of_the_fast_one)
+            assert len(slow.bodies) == 4
+
+
+async def test_an_event_that_is_not_for_integrators_is_refused(sender: StartSender, house: House) -> None:
+    logged = OrderLogged(
+        restaurant_id=house.id,
+        order_id=str(uuid.uuid4()),
+        number=1,
+        day="2026-11-20",
+        orders_today=1,
+        total_cents_today=1,
+        currency="EUR",
+    )
+
+    async with sender() as running:
+        status, _, problem = await running.send(logged)
+
+    assert status == 400
+    assert "webhook_sender takes" in problem["detail"]
+
+
+async def test_what_was_kept_for_integrators_goes_after_its_time(postgres: Pools, house: House) -> None:
+    async with postgres.app.tenant(house.id) as connection:
+        await webhooks.keep_event(
+            connection, house.id, {"id": "1", "source": "/x", "type": "t"}, {"caller": "x"}, pii=house.pii
+        )
+    async with postgres.platform.platform() as connection:
+        kept = await retention.forget(connection, retention.INTEGRATION_EVENTS, 14, datetime.now(UTC))
+        later = datetime.now(UTC) + timedelta(days=15)
+        gone = await retention.forget(connection, retention.INTEGRATION_EVENTS, 14, later)
+
+    assert (kept, gone) == (0, 1)
+
+
+async def _len(found: list[Any]) -> int:
+    return len(found)
