@@ -19,7 +19,9 @@ from eventing.catalogue import (
     FaqChanged,
     LineChanged,
     MenuChanged,
+    OrderCancelled,
     OrderConfirmed,
+    OrderMoved,
     Payload,
     RestaurantChanged,
     WebhookTested,
@@ -28,6 +30,8 @@ from eventing.cloudevents import Event, to_structured
 
 KINDS: tuple[type[Payload], ...] = (
     OrderConfirmed,
+    OrderMoved,
+    OrderCancelled,
     CartAbandoned,
     CallStarted,
     CallEnded,

@@ -9,7 +9,7 @@ from domain.menu import ItemSize, Menu, MenuCategory, MenuItem, ModifierGroup, M
 from domain.order import Address, CartLine, ChosenModifier, ConfirmedOrder, Fulfilment, VatShare
 from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException, Restaurant
 from domain.vat import VatRates, same_rate
-from stores import calls, figures, kitchen, lines, menus, orders, reservations, restaurants, tokens, users
+from stores import calls, figures, kitchen, lines, menus, orders, reservations, restaurants, tokens, users, webhooks
 from stores.calls import CallRecord, ConversationRecord
 from stores.checkpoints import Utterance
 from stores.ciphers import PiiCipher, SipPasswordCipher
@@ -39,6 +39,7 @@ class Tenant:
     user_id: str
     phone: str
     token_id: str
+    webhook_id: str
 
     @property
     def id(self) -> str:
@@ -164,8 +165,24 @@ async def seed_tenant(platform: Any, name: str, number: str, pii: PiiCipher, sip
         )
         await users.add_membership(conn, restaurant.id, user_id, "owner")
         await tokens.create(conn, restaurant.id, name="till", scopes=["orders:read"], created_by="owner@x.example")
+        webhook = await webhooks.create_endpoint(
+            conn, restaurant.id, url="https://till.example/", secret="whsec_eA==", pii=pii, created_by="owner@x.example"
+        )
         (token,) = await tokens.of_restaurant(conn, restaurant.id)
-    return Tenant(restaurant, menu, order, stored.id, call_id, line.id, table_id, booking.id, user_id, number, token.id)
+    return Tenant(
+        restaurant,
+        menu,
+        order,
+        stored.id,
+        call_id,
+        line.id,
+        table_id,
+        booking.id,
+        user_id,
+        number,
+        token.id,
+        webhook.id,
+    )
 
 
 async def seed_both(platform: Any, pii: PiiCipher, sip: SipPasswordCipher) -> tuple[Tenant, Tenant]:

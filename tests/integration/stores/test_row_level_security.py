@@ -36,6 +36,7 @@ from stores import (
     tokens,
     traces,
     users,
+    webhooks,
 )
 from stores import tenants as tenant_list
 from stores.audit import Actor
@@ -76,6 +77,7 @@ MODULES: tuple[ModuleType, ...] = (
     tokens,
     traces,
     users,
+    webhooks,
 )
 LATER = NOW + timedelta(hours=3)
 
@@ -95,6 +97,10 @@ def _record(other: Tenant) -> CallRecord:
 
 def _trace(other: Tenant) -> CallTrace:
     return CallTrace(call_id=other.call_id, restaurant_id=other.id, started_at=NOW)
+
+
+def _claimed(other: Tenant) -> webhooks.Claimed:
+    return webhooks.Claimed(new_id(), other.id, other.webhook_id, 1, "https://x.example/", False, (), {}, None)
 
 
 def _idempotency_key(other: Tenant) -> idempotency.Key:
@@ -233,6 +239,26 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
         conn, date(2020, 1, 1), date(2040, 1, 1), other.id
     ),
     users.set_password: lambda conn, other, pii, sip: users.set_password(conn, other.user_id, "stolen password"),
+    webhooks.create_endpoint: lambda conn, other, pii, sip: webhooks.create_endpoint(
+        conn, other.id, url="https://mine.example/", secret="whsec_eA==", pii=pii, created_by="eve@x.example"
+    ),
+    webhooks.endpoints: lambda conn, other, pii, sip: webhooks.endpoints(conn, other.id),
+    webhooks.endpoint: lambda conn, other, pii, sip: webhooks.endpoint(conn, other.webhook_id),
+    webhooks.update_endpoint: lambda conn, other, pii, sip: webhooks.update_endpoint(
+        conn, other.webhook_id, url="https://mine.example/", description="", types=(), personal=True
+    ),
+    webhooks.switch_endpoint: lambda conn, other, pii, sip: webhooks.switch_endpoint(conn, other.webhook_id, False),
+    webhooks.rotate_secret: lambda conn, other, pii, sip: webhooks.rotate_secret(
+        conn, other.id, other.webhook_id, "whsec_eA==", pii
+    ),
+    webhooks.delete_endpoint: lambda conn, other, pii, sip: webhooks.delete_endpoint(conn, other.webhook_id),
+    webhooks.keep_event: lambda conn, other, pii, sip: webhooks.keep_event(
+        conn, other.id, {"id": "1", "source": "/x", "type": "t"}, {}, pii=pii
+    ),
+    webhooks.events: lambda conn, other, pii, sip: webhooks.events(conn, other.id, 10, pii=pii),
+    webhooks.deliveries: lambda conn, other, pii, sip: webhooks.deliveries(conn, other.id, other.webhook_id, 10),
+    webhooks.send_again: lambda conn, other, pii, sip: webhooks.send_again(conn, other.webhook_id, new_id()),
+    webhooks.disable: lambda conn, other, pii, sip: webhooks.disable(conn, other.webhook_id, "gone"),
     tokens.create: lambda conn, other, pii, sip: tokens.create(
         conn, other.id, name="mine", scopes=["orders:read"], created_by="eve@x.example"
     ),
@@ -244,6 +270,9 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
 }
 # Functions that refuse the app role altogether, whoever's ids they get.
 PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
+    webhooks.claim: lambda conn, other, pii, sip: webhooks.claim(conn, 10, 10),
+    webhooks.delivered: lambda conn, other, pii, sip: webhooks.delivered(conn, _claimed(other), 200, 1),
+    webhooks.failed: lambda conn, other, pii, sip: webhooks.failed(conn, _claimed(other), None, "", 1, None),
     lines.active_lines: lambda conn, other, pii, sip: lines.active_lines(conn),
     lines.ringing_lines: lambda conn, other, pii, sip: lines.ringing_lines(conn),
     lines.lines_of_node: lambda conn, other, pii, sip: lines.lines_of_node(conn, "node"),

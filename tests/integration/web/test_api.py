@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from stores import tokens
+from stores import tokens, webhooks
+from stores.ciphers import PiiCipher
 from stores.postgres import Postgres
 from tests.conftest import run_apart
 from tests.integration.web.admin import COOK, OWNER, PASSWORD, Admin, execute, fetch, log_call, make_order, take_order
@@ -194,14 +196,131 @@ def test_an_item_goes_off_the_menu_with_its_event_and_a_line_in_the_log(api: Api
     assert off.status_code == again.status_code == 200
     assert off.get_json()["available"] is False
     assert len(fetch(admin, "select from outbox where type = 'com.alloresto.menu.changed'")) == 1
-    (entry,) = fetch(admin, "select actor, action, subject, before, after from audit_log")
+    (entry,) = fetch(admin, "select actor, action, subject from audit_log")
     assert entry == {
         "actor": f"till ({api.token[:12]}…)",
         "action": "menu.availability_changed",
         "subject": item.id,
-        "before": True,
-        "after": False,
     }
+
+
+def test_a_menu_that_is_put_as_it_was_read_changes_nothing(api: ApiClient, admin: Admin) -> None:
+    path = f"/restaurants/{admin.pizza.id}/menu"
+    read = api.get(path)
+    body = {name: read.get_json()[name] for name in ("categories", "items", "spareGroups")}
+
+    put = api.send("PUT", path, body, {"If-Match": read.headers["ETag"]})
+
+    assert put.status_code == 200, put.text
+    assert put.get_json() == read.get_json()
+    assert fetch(admin, "select from audit_log") == []
+
+
+def test_a_whole_menu_is_put_in_the_place_of_the_one_that_was_seen(api: ApiClient, admin: Admin) -> None:
+    path = f"/restaurants/{admin.pizza.id}/menu"
+    read = api.get(path)
+    body = {name: read.get_json()[name] for name in ("categories", "items", "spareGroups")}
+    gone = body["items"].pop()
+    body["items"][0]["name"] = "Reine des reines"
+
+    assert api.send("PUT", path, body).status_code == 428
+    put = api.send("PUT", path, body, {"If-Match": read.headers["ETag"]})
+    late = api.send("PUT", path, body, {"If-Match": read.headers["ETag"]})
+
+    assert put.status_code == 200, put.text
+    assert put.get_json()["items"][0]["name"] == "Reine des reines"
+    assert gone["id"] not in put.text
+    assert late.status_code == 412
+    broken = {**body, "items": [{**body["items"][0], "categoryId": str(uuid.uuid4())}]}
+    refused = api.send("PUT", path, broken, {"If-Match": put.headers["ETag"]})
+    assert refused.status_code == 422
+
+
+def test_an_order_moves_on_from_the_status_that_was_seen(api: ApiClient, admin: Admin) -> None:
+    stored = take_order(admin, make_order(admin), tell=False)
+    path = f"/restaurants/{admin.pizza.id}/orders/{stored.id}"
+
+    unseen = api.patch(path, {"status": "preparing"})
+    moved = api.patch(path, {"status": "preparing"}, seen="confirmed")
+    late = api.patch(path, {"status": "preparing"}, seen="confirmed")
+    leap = api.patch(path, {"status": "done"}, seen="preparing")
+    reasonless = api.patch(path, {"status": "cancelled"}, seen="preparing")
+    cancelled = api.patch(path, {"status": "cancelled", "reason": "customer"}, seen="preparing")
+
+    answers = [one.status_code for one in (unseen, moved, late, leap, reasonless, cancelled)]
+    assert answers == [428, 200, 412, 409, 422, 200]
+    assert moved.headers["ETag"] == '"preparing"'
+    assert "preparing" in late.get_json()["detail"]
+    moves = fetch(admin, "select type from outbox where type like 'com.alloresto.order.%' order by id")
+    assert [row["type"] for row in moves] == ["com.alloresto.order.moved", "com.alloresto.order.cancelled"]
+
+
+def test_a_restaurant_is_changed_where_it_differs(api: ApiClient, admin: Admin) -> None:
+    path = f"/restaurants/{admin.pizza.id}"
+
+    changed = api.patch(path, {"prepMinutes": 33, "city": admin.pizza.city})
+    same = api.patch(path, {"prepMinutes": 33})
+
+    assert changed.get_json()["prepMinutes"] == same.get_json()["prepMinutes"] == 33
+    (event,) = fetch(admin, "select event from outbox where type = 'com.alloresto.restaurant.changed'")
+    assert event["event"]["data"]["fields"] == ["prep_minutes"]  # type: ignore[index]
+    assert api.patch(path, {"maxCalls": 99}).status_code == 422
+    assert api.patch(path, {"name": ""}).status_code == 422
+
+
+def test_a_reservation_is_made_at_a_free_table_and_cancelled(api: ApiClient, admin: Admin) -> None:
+    execute(admin, "alter table restaurant no force row level security")
+    execute(admin, "update restaurant set dine_in = true")
+    execute(
+        admin,
+        "set role alloresto_platform; delete from reservation; delete from dining_table;"
+        f" insert into dining_room (restaurant_id, name) values ('{admin.pizza.id}', 'Hall');"
+        " insert into dining_table (restaurant_id, room_id, name, seats)"
+        f" select restaurant_id, id, 'T1', 4 from dining_room where restaurant_id = '{admin.pizza.id}' limit 1",
+    )
+    at = (datetime.now(UTC) + timedelta(days=2)).replace(hour=19, minute=0, second=0, microsecond=0)
+    path = f"/restaurants/{admin.pizza.id}/reservations"
+    body = {"startsAt": at.isoformat(), "covers": 3, "name": "Nora", "phone": "+33612345678"}
+
+    made, full = api.post(path, body, "book-1"), api.post(path, body)
+    again = api.post(path, body, "book-1")
+
+    assert (made.status_code, full.status_code, again.status_code) == (201, 409, 201), made.text
+    assert made.get_json() == again.get_json()
+    span = {"since": (at - timedelta(hours=1)).isoformat(), "until": (at + timedelta(days=1)).isoformat()}
+    listed = api.client.get(f"/api/v1{path}", query_string=span, headers={"Authorization": f"Bearer {api.token}"})
+    assert [one["id"] for one in listed.get_json()["data"]] == [made.get_json()["id"]]
+    assert api.send("DELETE", f"{path}/{made.get_json()['id']}").status_code == 204
+    assert api.post(path, body).status_code == 201
+    assert api.post(path, {**body, "covers": 50}).get_json()["errors"][0]["pointer"] == "/covers"
+
+
+def test_events_are_listed_with_who_called_for_those_who_may_know(
+    with_scopes: Callable[..., ApiClient], admin: Admin
+) -> None:
+    async def work() -> None:
+        postgres = Postgres(admin.database.app_url)
+        await postgres.open()
+        try:
+            async with postgres.tenant(admin.pizza.id) as connection:
+                for number in ("1", "2", "3"):
+                    event = {"id": number, "source": "/x", "type": "call.missed", "data": {"caller": ""}}
+                    pii = PiiCipher(admin.master_key)
+                    await webhooks.keep_event(connection, admin.pizza.id, event, {"caller": "+3361"}, pii=pii)
+        finally:
+            await postgres.close()
+
+    run_apart(work)
+    path = f"/restaurants/{admin.pizza.id}/events?limit=2"
+
+    first = with_scopes("events:read").get(path).get_json()
+    rest = with_scopes("events:read", "personal").get(f"{path}&cursor={first['nextCursor']}").get_json()
+
+    assert [one["event"]["id"] for one in first["data"]] == ["3", "2"]
+    assert first["data"][0]["event"]["data"]["caller"] == ""
+    assert [one["event"]["id"] for one in rest["data"]] == ["1"]
+    assert rest["data"][0]["event"]["data"]["caller"] == "+3361"
+    assert rest["nextCursor"] is None
 
 
 def test_a_price_is_changed_for_one_size(api: ApiClient, admin: Admin) -> None:

@@ -1,72 +1,39 @@
-"""The menu as callers hear it: read whole; items taken off for today and priced one at a time."""
+"""The menu as callers hear it: read and put whole, items taken off for today and priced one at a time.
+
+Each change goes the one way that the pages' changes go (``eventing.menus``): checked by the menu's rules, with a
+version that can be undone, a line in the log and the event that makes the next caller hear it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
+import asyncpg
+
 from domain.menu import Menu, MenuItem
-from eventing import outbox
-from eventing.catalogue import MenuChanged
-from stores import audit, menus
+from eventing import menus as menu_changes
+from eventing.menus import InvalidMenuError
+from stores import menu_versions, menus
 from stores.errors import NotFoundError
 from stores.postgres import Connection
-from web.api.fields import Cents, Currency, Given, Id, Shape
+from web.api import problems
+from web.api.fields import Cents, Currency, Given
 from web.api.operations import Asked, Nothing, operation
+from web.api.problems import FieldError, Problem
+from web.api.resources.menu_document import ItemDocument, MenuGiven, item_shown, menu_read, menu_shown
 
 SOURCE = "/api"
 TAG = "Menu"
+LONGEST_MENU = 2 * 1024 * 1024
 
 
-class SizeShape(Shape, frozen=True, kw_only=True):
-    """``name`` is empty where the item is sold in one size."""
+class MenuShape(MenuGiven, frozen=True, kw_only=True):
+    """``version`` is its ETag, and grows with each change."""
 
-    id: Id
-    name: str
-    price_cents: Cents
-    available: bool
-
-
-class OptionShape(Shape, frozen=True, kw_only=True):
-    id: Id
-    name: str
-    price_cents: int
-    available: bool
-
-
-class GroupShape(Shape, frozen=True, kw_only=True):
-    """At least ``minimum`` and at most ``maximum`` of the options are chosen."""
-
-    id: Id
-    name: str
-    minimum: int
-    maximum: int
-    options: tuple[OptionShape, ...]
-
-
-class ItemShape(Shape, frozen=True, kw_only=True):
-    """VAT rates are in basis points. ``available`` is false while the item is off."""
-
-    id: Id
-    category_id: Id
-    name: str
-    description: str
-    available: bool
-    allergens: tuple[str, ...]
-    aliases: tuple[str, ...]
-    vat_take_away_bp: int
-    vat_dine_in_bp: int
-    sizes: tuple[SizeShape, ...]
-    modifier_groups: tuple[GroupShape, ...]
-
-
-class CategoryShape(Shape, frozen=True, kw_only=True):
-    id: Id
-    name: str
-
-
-class MenuShape(Shape, frozen=True, kw_only=True):
+    version: int
     currency: Currency
     language: str
-    categories: tuple[CategoryShape, ...]
-    items: tuple[ItemShape, ...]
 
 
 class ItemChange(Given, frozen=True, kw_only=True):
@@ -77,50 +44,53 @@ class SizeChange(Given, frozen=True, kw_only=True):
     price_cents: Cents
 
 
-def _item(item: MenuItem) -> ItemShape:
-    return ItemShape(
-        id=item.id,
-        category_id=item.category_id,
-        name=item.name,
-        description=item.description,
-        available=item.available,
-        allergens=item.allergens,
-        aliases=item.aliases,
-        vat_take_away_bp=item.vat.take_away_bp,
-        vat_dine_in_bp=item.vat.dine_in_bp,
-        sizes=tuple(
-            SizeShape(id=one.id, name=one.name, price_cents=one.price_cents, available=one.available)
-            for one in item.sizes
-        ),
-        modifier_groups=tuple(
-            GroupShape(
-                id=group.id,
-                name=group.name,
-                minimum=group.minimum,
-                maximum=group.maximum,
-                options=tuple(
-                    OptionShape(id=one.id, name=one.name, price_cents=one.price_cents, available=one.available)
-                    for one in group.options
-                ),
-            )
-            for group in item.modifier_groups
-        ),
-    )
-
-
-def _menu(menu: Menu) -> MenuShape:
+def _shape(menu: Menu, version: int) -> MenuShape:
+    shown = menu_shown(menu)
     return MenuShape(
+        version=version,
         currency=menu.currency,
         language=menu.language,
-        categories=tuple(CategoryShape(id=one.id, name=one.name) for one in menu.categories),
-        items=tuple(map(_item, menu.items)),
+        categories=shown.categories,
+        items=shown.items,
+        spare_groups=shown.spare_groups,
     )
 
 
-@operation("GET", "/restaurants/{restaurantId}/menu", tag=TAG, answer=MenuShape, scope="menu:read")
+@operation("GET", "/restaurants/{restaurantId}/menu", tag=TAG, answer=MenuShape, scope="menu:read", etag="version")
 async def get_menu(connection: Connection, asked: Asked[Nothing, None]) -> MenuShape:
-    """Show the whole menu."""
-    return _menu(await menus.load(connection, asked.restaurant_id))
+    """Show the whole menu.
+
+    Its ETag is its version: send it as If-Match to put another.
+    """
+    menu = await menus.load(connection, asked.restaurant_id)
+    return _shape(menu, await menu_versions.newest_number(connection, asked.restaurant_id))
+
+
+@operation(
+    "PUT",
+    "/restaurants/{restaurantId}/menu",
+    tag=TAG,
+    body=MenuGiven,
+    answer=MenuShape,
+    scope="menu:write",
+    etag="version",
+    if_match=True,
+    max_body=LONGEST_MENU,
+)
+async def replace_menu(connection: Connection, asked: Asked[Nothing, MenuGiven]) -> MenuShape:
+    """Put the whole menu in the place of the one that was seen.
+
+    What is not in it is gone. Ids that are known stay what they are; new things have new ids of yours.
+    """
+    await menus.lock(connection, asked.restaurant_id)
+    version = await menu_versions.newest_number(connection, asked.restaurant_id)
+    if asked.seen not in (str(version), "*"):
+        raise Problem("changed-meanwhile", f"The menu is in version {version} now: read it again.")
+    try:
+        changed = await _change(connection, asked, lambda now: menu_read(asked.body, now), "menu_replaced", "")
+    except asyncpg.IntegrityConstraintViolationError:
+        raise problems.invalid("", "An id is used twice, is another restaurant's, or names nothing.") from None
+    return _shape(await menus.load(connection, asked.restaurant_id), changed)
 
 
 @operation(
@@ -128,19 +98,22 @@ async def get_menu(connection: Connection, asked: Asked[Nothing, None]) -> MenuS
     "/restaurants/{restaurantId}/menu/items/{itemId}",
     tag=TAG,
     body=ItemChange,
-    answer=ItemShape,
+    answer=ItemDocument,
     scope="menu:availability",
 )
-async def update_item(connection: Connection, asked: Asked[Nothing, ItemChange]) -> ItemShape:
-    """Take an item off the menu for now, or put it back.
+async def update_item(connection: Connection, asked: Asked[Nothing, ItemChange]) -> ItemDocument:
+    """Take an item off the menu, or put it back.
 
     The next caller is told within seconds.
     """
-    item_id = asked.path["itemId"]
-    before = await _find(connection, asked.restaurant_id, item_id)
-    if before.available != asked.body.available:
-        await menus.set_item_available(connection, item_id, asked.body.available)
-        await _tell(connection, asked, item_id, "menu.availability_changed", before.available, asked.body.available)
+    item_id, available = asked.path["itemId"], asked.body.available
+    await _change(
+        connection,
+        asked,
+        lambda menu: _with_item(menu, item_id, lambda item: replace(item, available=available, off_until=None)),
+        "availability_changed",
+        item_id,
+    )
     return await _find(connection, asked.restaurant_id, item_id)
 
 
@@ -149,47 +122,49 @@ async def update_item(connection: Connection, asked: Asked[Nothing, ItemChange])
     "/restaurants/{restaurantId}/menu/items/{itemId}/sizes/{sizeId}",
     tag=TAG,
     body=SizeChange,
-    answer=ItemShape,
+    answer=ItemDocument,
     scope="menu:write",
 )
-async def update_size(connection: Connection, asked: Asked[Nothing, SizeChange]) -> ItemShape:
+async def update_size(connection: Connection, asked: Asked[Nothing, SizeChange]) -> ItemDocument:
     """Change the price of one size of an item."""
-    item_id, size_id = asked.path["itemId"], asked.path["sizeId"]
-    before = await _find(connection, asked.restaurant_id, item_id)
-    size = next((one for one in before.sizes if one.id == size_id), None)
-    if size is None:
-        raise NotFoundError("size", size_id)
-    if size.price_cents != asked.body.price_cents:
-        await menus.set_price(connection, size_id, asked.body.price_cents)
-        await _tell(connection, asked, item_id, "menu.price_changed", size.price_cents, asked.body.price_cents)
+    item_id, size_id, cents = asked.path["itemId"], asked.path["sizeId"], asked.body.price_cents
+
+    def priced(item: MenuItem) -> MenuItem:
+        if size_id not in (size.id for size in item.sizes):
+            raise NotFoundError("size", size_id)
+        sizes = tuple(replace(one, price_cents=cents) if one.id == size_id else one for one in item.sizes)
+        return replace(item, sizes=sizes)
+
+    await _change(connection, asked, lambda menu: _with_item(menu, item_id, priced), "price_changed", item_id)
     return await _find(connection, asked.restaurant_id, item_id)
 
 
-async def _find(connection: Connection, restaurant_id: str, item_id: str) -> ItemShape:
-    menu = await menus.load(connection, restaurant_id)
-    item = next((one for one in menu.items if one.id == item_id), None)
-    if item is None:
-        raise NotFoundError("menu item", item_id)
-    return _item(item)
-
-
-async def _tell(
+async def _change(
     connection: Connection,
-    asked: Asked[Nothing, ItemChange] | Asked[Nothing, SizeChange],
-    item_id: str,
-    action: str,
-    before: object,
-    after: object,
-) -> None:
-    """The log entry and the event of a change, in its transaction."""
-    await audit.record(
-        connection,
-        asked.restaurant_id,
-        asked.client.actor,
-        action,
-        subject=item_id,
-        before=before,
-        after=after,
-    )
-    event = MenuChanged(restaurant_id=asked.restaurant_id, item_ids=(item_id,), reason=action.partition(".")[2])
-    await outbox.emit(connection, event, source=SOURCE, subject=item_id)
+    asked: Asked[Nothing, ItemChange] | Asked[Nothing, SizeChange] | Asked[Nothing, MenuGiven],
+    edit: Callable[[Menu], Menu],
+    reason: str,
+    subject: str,
+) -> int:
+    """The newest version's number. Raises Problem, NotFoundError."""
+    try:
+        changed = await menu_changes.change(
+            connection, asked.restaurant_id, asked.client.actor, edit, reason=reason, source=SOURCE, subject=subject
+        )
+    except InvalidMenuError as error:
+        found = (
+            FieldError(pointer="", detail=f"{one.kind} {one.name or one.id}: {one.reason}") for one in error.problems
+        )
+        raise Problem("invalid", "The menu would break its rules.", *found) from None
+    return changed.number
+
+
+def _with_item(menu: Menu, item_id: str, edit: Callable[[MenuItem], MenuItem]) -> Menu:
+    if item_id not in (item.id for item in menu.items):
+        raise NotFoundError("menu item", item_id)
+    return replace(menu, items=tuple(edit(item) if item.id == item_id else item for item in menu.items))
+
+
+async def _find(connection: Connection, restaurant_id: str, item_id: str) -> ItemDocument:
+    menu = await menus.load(connection, restaurant_id)
+    return item_shown(next(item for item in menu.items if item.id == item_id))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from domain.kitchen import OrderStatus
+from typing import get_args
+
+from domain.kitchen import CancelReason, OrderStatus, may_move
 from domain.order import FulfilmentKind
-from stores import orders
+from eventing import ordering
+from stores import audit, orders
+from stores.kitchen import Move, StatusChangedError
 from stores.orders import Order, OrderFilter
 from stores.postgres import Connection
-from web.api.fields import Currency, Id, Instant, Shape
+from web.api import problems
+from web.api.fields import Currency, Given, Id, Instant, Shape, Word
 from web.api.operations import Asked, Nothing, operation
 from web.api.paging import Page, PageQuery, is_uuid, page
+from web.api.problems import Problem
 
 TAG = "Orders"
 
@@ -145,3 +151,53 @@ async def get_order(connection: Connection, asked: Asked[Nothing, None]) -> Orde
     """
     personal = asked.may("personal")
     return _shape(await orders.get(connection, asked.path["orderId"], pii=asked.pii if personal else None), personal)
+
+
+class OrderMove(Given, frozen=True, kw_only=True):
+    """One step on or back, or ``cancelled`` with its ``reason``."""
+
+    status: OrderStatus
+    reason: CancelReason | None = None
+    note: Word = ""
+
+
+@operation(
+    "PATCH",
+    "/restaurants/{restaurantId}/orders/{orderId}",
+    tag=TAG,
+    body=OrderMove,
+    answer=OrderShape,
+    scope="orders:write",
+    etag="status",
+    if_match=True,
+    problems=("conflict",),
+)
+async def move_order(connection: Connection, asked: Asked[Nothing, OrderMove]) -> OrderShape:
+    """Move an order on in the kitchen, from the status that was seen.
+
+    If-Match is the status that was seen: of two who move one order at once, the second is told.
+    """
+    order_id, to = asked.path["orderId"], asked.body.status
+    if (to == "cancelled") != (asked.body.reason is not None):
+        raise problems.invalid("/reason", "Needed to cancel an order, and for nothing else.")
+    present = await orders.get(connection, order_id)
+    if asked.seen not in get_args(OrderStatus) or present.status != asked.seen:
+        raise Problem("changed-meanwhile", f"The order is {present.status} now.")
+    if not may_move(present.status, to):
+        raise Problem("conflict", f"An order that is {present.status} can't become {to}.")
+    move = Move(order_id, present.status, to, asked.client.actor.name, asked.body.reason, asked.body.note)
+    try:
+        await ordering.move_order(connection, move, source="/api")
+    except StatusChangedError as error:
+        raise Problem("changed-meanwhile", f"The order is {error.present.status} now.") from None
+    await audit.record(
+        connection,
+        asked.restaurant_id,
+        asked.client.actor,
+        "orders.moved",
+        subject=order_id,
+        before={"status": present.status},
+        after={"status": to},
+    )
+    personal = asked.may("personal")
+    return _shape(await orders.get(connection, order_id, pii=asked.pii if personal else None), personal)

@@ -10,6 +10,8 @@ import msgspec
 
 from domain.restaurant import Fallback, Restaurant, WhenClosed
 from domain.vat import NO_COUNTRY
+from eventing import outbox
+from eventing.catalogue import RestaurantChanged
 from stores import audit, restaurants
 from stores.postgres import Connection
 from web.api import problems
@@ -19,6 +21,7 @@ from web.api.resources.lines import Line, LineGiven, RegistrationState, make_lin
 
 Minutes = Annotated[int, msgspec.Meta(ge=0, le=600)]
 TAG = "Restaurants"
+SOURCE = "/api"
 
 
 class OpeningShape(Shape, frozen=True, kw_only=True):
@@ -83,6 +86,58 @@ async def get_restaurant(connection: Connection, asked: Asked[Nothing, None]) ->
 
 def _shape(restaurant: Restaurant) -> RestaurantShape:
     return msgspec.convert(restaurant, RestaurantShape, from_attributes=True)
+
+
+class RestaurantChange(Given, frozen=True, kw_only=True):
+    """What is left out stays as it is."""
+
+    name: Name | msgspec.UnsetType = msgspec.UNSET
+    street: Word | msgspec.UnsetType = msgspec.UNSET
+    postcode: Word | msgspec.UnsetType = msgspec.UNSET
+    city: Word | msgspec.UnsetType = msgspec.UNSET
+    phone: Word | msgspec.UnsetType = msgspec.UNSET
+    pickup: bool | msgspec.UnsetType = msgspec.UNSET
+    delivery: bool | msgspec.UnsetType = msgspec.UNSET
+    dine_in: bool | msgspec.UnsetType = msgspec.UNSET
+    prep_minutes: Minutes | msgspec.UnsetType = msgspec.UNSET
+    orders_ahead: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+@operation(
+    "PATCH",
+    "/restaurants/{restaurantId}",
+    tag=TAG,
+    body=RestaurantChange,
+    answer=RestaurantShape,
+    scope="restaurant:write",
+)
+async def update_restaurant(connection: Connection, asked: Asked[Nothing, RestaurantChange]) -> RestaurantShape:
+    """Change a restaurant's address and how it sells.
+
+    The next caller is told within seconds. Hours, greeting and voice are set on the restaurant's pages.
+    """
+    owner = asked.restaurant_id
+    given = {
+        name: value
+        for name in asked.body.__struct_fields__
+        if (value := getattr(asked.body, name)) is not msgspec.UNSET
+    }
+    if given:
+        before = await restaurants.update(connection, owner, given)
+        fields = tuple(sorted(name for name, value in given.items() if before[name] != value))
+        if fields:
+            await audit.record(
+                connection,
+                owner,
+                asked.client.actor,
+                "restaurant.changed",
+                subject=owner,
+                before={name: before[name] for name in fields},
+                after={name: given[name] for name in fields},
+            )
+            event = RestaurantChanged(restaurant_id=owner, fields=fields)
+            await outbox.emit(connection, event, source=SOURCE, subject=owner)
+    return _shape(await restaurants.get(connection, owner))
 
 
 class RestaurantGiven(Given, frozen=True, kw_only=True):
