@@ -13,11 +13,13 @@ from web.database import UnavailableError
 from web.identity import accounts, impersonation, login
 from web.place import (
     calls,
+    delivery,
     hours,
     lines,
     menu,
     orders,
     overview,
+    questions,
     tenancy,
     voice,
 )
@@ -77,6 +79,8 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         hours,
         lines,
         voice,
+        delivery,
+        questions,
     ):
         app.register_blueprint(area.blueprint)
     if configuration.platform_database_url:

@@ -41,7 +41,9 @@ def sections(role: MemberRole) -> tuple[Section, ...]:
             (
                 Link("menu.index", _("Menu")),
                 Link("hours.index", _("Hours")),
+                Link("delivery.index", _("Delivery")),
                 Link("voice.index", _("Voice")),
+                Link("questions.index", _("Questions")),
             ),
         ),
         Section(
