@@ -73,7 +73,7 @@ class Recording:
     def write(self, batch: Frames) -> None:
         """On the writer thread: append the frames to the file."""
         if self._file is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            _keep_to_ourselves(self.path)
             # Of a session that died in this call, before it could write the header's lengths.
             earlier = self.path.read_bytes()[WAVE_HEADER_BYTES:] if self.path.exists() else b""
             self._file = wave.open(str(self.path), "wb")  # noqa: SIM115 - open for the length of the call
@@ -91,6 +91,17 @@ class Recording:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _keep_to_ourselves(path: Path) -> None:
+    """Make the file and its folders, or take hold of those that are there: callers' voices are nobody else's."""
+    restaurant = path.parent
+    restaurant.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    restaurant.mkdir(mode=0o700, exist_ok=True)
+    path.touch(mode=0o600)
+    with contextlib.suppress(PermissionError):  # on a volume of another owner's their mode is that owner's
+        restaurant.chmod(0o700)
+        path.chmod(0o600)
 
 
 class Recorder:

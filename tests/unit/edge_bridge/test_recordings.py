@@ -28,6 +28,23 @@ def test_the_caller_is_left_and_the_assistant_right_frame_by_frame(tmp_path: Pat
     assert all(samples[2 * at] == 0 and samples[2 * at + 1] < -1000 for at in range(middle, 2 * middle, 500))
 
 
+def test_a_recording_is_its_owners_alone(tmp_path: Path) -> None:
+    old = tmp_path / "recordings" / "restaurant" / "old.wav"
+    old.parent.mkdir(parents=True, mode=0o755)
+    old.touch(mode=0o644)
+    recorder = Recorder(tmp_path / "recordings")
+    made = Recorder(tmp_path / "made" / "here")
+    for recording in (recorder.start("restaurant", "old"), made.start("restaurant", "new")):
+        recording.add(LOUD, LOUD)
+        recording.close()
+    recorder.stop()
+    made.stop()
+
+    new = tmp_path / "made" / "here" / "restaurant" / "new.wav"
+    modes = [path.stat().st_mode & 0o777 for path in (old, old.parent, new, new.parent, new.parent.parent)]
+    assert modes == [0o600, 0o700, 0o600, 0o700, 0o700]
+
+
 def test_a_disk_that_takes_nothing_ends_the_recording_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "restaurant").write_text("a file where the folder should be")
     recorder = Recorder(tmp_path)
