@@ -112,6 +112,24 @@ class PiiCipher:
         return hmac.new(self._lookup_key, f"{restaurant_id}:{digits}".encode(), hashlib.sha256).digest()
 
 
+class SecretCipher:
+    """Secrets of ours that must be read again, each bound to its owner's id. A purpose has a key of its own."""
+
+    def __init__(self, master_key: str, purpose: str) -> None:
+        """``master_key`` as in the settings. Raises ValueError when it is malformed."""
+        self._key = derive_key(decode_master_key(master_key), f"alloresto {purpose}")
+
+    def encrypt(self, owner_id: str, secret: bytes) -> bytes:
+        iv = os.urandom(IV_BYTES)
+        return iv + _aes(self._key).encrypt(iv, secret, owner_id.encode())
+
+    def decrypt(self, owner_id: str, stored: bytes) -> bytes:
+        """Raises CipherError for a malformed value, or one of another owner, purpose or master key."""
+        if len(stored) < IV_BYTES + TAG_BYTES:
+            raise CipherError("secret: too short")
+        return _open(self._key, stored[:IV_BYTES], stored[IV_BYTES:], owner_id.encode(), "secret")
+
+
 class RowReader:
     """Reads what is encrypted in one row, for people to look at.
 

@@ -10,7 +10,14 @@ from process import logs
 from web import access, context, language, metrics, probes
 from web.api import problems, routes
 from web.database import UnavailableError
-from web.identity import accounts, impersonation, login
+from web.identity import (
+    account,
+    accounts,
+    impersonation,
+    login,
+    second_step,
+    two_step,
+)
 from web.place import (
     calls,
     delivery,
@@ -71,6 +78,9 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         probes,
         language,
         login,
+        second_step,
+        account,
+        two_step,
         impersonation,
         overview,
         orders,

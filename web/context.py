@@ -4,7 +4,8 @@ from typing import cast
 
 from flask import Flask, current_app
 
-from stores.ciphers import PiiCipher, SipPasswordCipher
+from stores import second_factors
+from stores.ciphers import PiiCipher, SecretCipher, SipPasswordCipher
 from web.database import Database
 from web.identity.throttle import Throttle
 from web.live.streams import Streams
@@ -12,6 +13,7 @@ from web.settings import WebSettings
 
 _SETTINGS, _PII, _SIP_PASSWORDS = "alloresto.settings", "alloresto.pii", "alloresto.sip_passwords"
 _DATABASE, _STREAMS, _THROTTLE = "alloresto.database", "alloresto.streams", "alloresto.throttle"
+_SECOND_FACTORS = "alloresto.second_factors"
 
 
 def attach(app: Flask, configuration: WebSettings) -> None:
@@ -25,6 +27,7 @@ def attach(app: Flask, configuration: WebSettings) -> None:
             _DATABASE: database,
             _STREAMS: Streams(database, configuration),
             _THROTTLE: Throttle(database),
+            _SECOND_FACTORS: SecretCipher(configuration.master_key, second_factors.PURPOSE),
         }
     )
 
@@ -43,6 +46,11 @@ def streams() -> Streams:
 
 def throttle() -> Throttle:
     return cast(Throttle, current_app.extensions[_THROTTLE])
+
+
+def second_factor_cipher() -> SecretCipher:
+    """Reads the secrets of members' authenticator apps."""
+    return cast(SecretCipher, current_app.extensions[_SECOND_FACTORS])
 
 
 def pii() -> PiiCipher:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_time, get_day_names
+from babel.dates import format_date, format_time, format_timedelta, get_day_names
 from babel.numbers import format_currency, format_decimal
 
 # British English: the English pages write 21 Nov 2026 and 15:05, as a European kitchen reads them.
@@ -74,6 +74,11 @@ def dial(number: str) -> str:
     """A ``tel:`` address for a link; empty for a caller without a number, as a SIP user's name."""
     dialled = "".join(character for character in number if character in "+0123456789")
     return f"tel:{dialled}" if len(dialled) >= FEWEST_DIGITS else ""
+
+
+def ago(moment: datetime, now: datetime, language: str) -> str:
+    """``2 hours ago``."""
+    return format_timedelta(moment - now, add_direction=True, locale=_LOCALES[language])
 
 
 def day_start(now: datetime, zone: str) -> datetime:

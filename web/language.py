@@ -1,5 +1,6 @@
 """French first, English beside it: who chose keeps the choice in a cookie, else the browser's wish decides."""
 
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, redirect, request
@@ -35,6 +36,7 @@ def attach(app: Flask) -> None:
     app.add_template_filter(lambda moment, zone: formats.clock(moment, zone, current()), "clock")
     app.add_template_filter(lambda moment, zone: formats.day(moment, zone, current()), "day")
     app.add_template_filter(lambda day: formats.long_date(day, current()), "date")
+    app.add_template_filter(lambda moment: formats.ago(moment, datetime.now(UTC), current()), "ago")
     app.add_template_filter(lambda number: formats.percent(number, current()), "percent")
     app.add_template_filter(formats.duration, "duration")
     app.add_template_filter(formats.dial, "dial")

@@ -12,7 +12,7 @@ from typing import cast
 from flask import Flask, abort, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from stores import sessions, users
+from stores import second_factors, sessions, users
 from stores.audit import Actor
 from stores.postgres import NO_RESTAURANT
 from stores.sessions import Acting, Session
@@ -127,6 +127,10 @@ def _member(token: str, found: Session) -> Member:
 def check_password(email: str, password: str) -> User | None:
     """None for a wrong password and, after the same time, for an unknown address. Raises UnavailableError."""
     return context.database().tenant(NO_RESTAURANT, lambda connection: users.verify(connection, email, password))
+
+
+def has_second_step(user_id: str) -> bool:
+    return context.database().tenant(NO_RESTAURANT, lambda c: second_factors.is_asked_for(c, user_id))
 
 
 def begin(user_id: str) -> None:

@@ -1,4 +1,4 @@
-"""What belongs to one user, tried by another: sessions, name and password."""
+"""What belongs to one user, tried by another: sessions, name and password, the second step."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -7,7 +7,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from stores import sessions, users
+from stores import second_factors, sessions, users
+from stores.ciphers import SecretCipher
 from stores.postgres import NO_RESTAURANT, Connection
 from tests.integration.stores.samples import Tenant
 
@@ -127,6 +128,29 @@ async def test_a_user_renames_only_themselves(postgres: Any, tenants: tuple[Tena
 
     assert "New name" in [row["name"] for row in names]
     assert "Eve" not in [row["name"] for row in names]
+
+
+async def test_the_second_step_is_its_users_alone(
+    postgres: Any, tenants: tuple[Tenant, Tenant], master_key: str
+) -> None:
+    me, other = (tenant.user_id for tenant in tenants)
+    cipher = SecretCipher(master_key, second_factors.PURPOSE)
+    async with postgres.app.tenant(NO_RESTAURANT) as conn:
+        await second_factors.begin(conn, other, cipher)
+        await second_factors.take_step(conn, other, 7)
+        codes = await second_factors.renew_recovery_codes(conn, other)
+
+    async with postgres.app.tenant(NO_RESTAURANT) as conn:
+        await users.as_user(conn, me)
+        seen = await conn.fetch("select user_id from second_factor union all select user_id from recovery_code")
+        removed = [await conn.execute(f"delete from {table}") for table in ("second_factor", "recovery_code")]
+        taken = await second_factors.take_recovery_code(conn, me, codes[0])
+        asked = await second_factors.is_asked_for(conn, me)
+
+    assert (seen, removed, taken, asked) == ([], ["DELETE 0", "DELETE 0"], False, False)
+    async with postgres.app.tenant(NO_RESTAURANT) as conn:
+        assert await second_factors.recovery_codes_left(conn, other) == 10
+        assert await second_factors.is_asked_for(conn, other)
 
 
 @pytest.mark.parametrize(

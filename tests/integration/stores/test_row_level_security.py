@@ -32,6 +32,7 @@ from stores import (
     people,
     reservations,
     restaurants,
+    second_factors,
     sessions,
     tokens,
     traces,
@@ -72,6 +73,7 @@ MODULES: tuple[ModuleType, ...] = (
     people,
     reservations,
     restaurants,
+    second_factors,
     sessions,
     tenant_list,
     tokens,
@@ -332,6 +334,14 @@ OWN_ROWS: set[Callable[..., Any]] = {
     sessions.end_one,
     sessions.end_all,
     sessions.act_in,
+    second_factors.begin,
+    second_factors.get,
+    second_factors.is_asked_for,
+    second_factors.take_step,
+    second_factors.renew_recovery_codes,
+    second_factors.take_recovery_code,
+    second_factors.recovery_codes_left,
+    second_factors.remove,
 }
 # What every caller is told anyhow: the one thing that may be known of all restaurants at once.
 OF_ALL: set[Callable[..., Any]] = {restaurants.greeted}
