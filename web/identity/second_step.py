@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from process import logs
 from stores import second_factors
+from stores.ciphers import SecretCipher
 from stores.postgres import NO_RESTAURANT, Connection
 from web import context, metrics
 from web.access import anyone
@@ -40,18 +41,19 @@ def ask(user_id: str, email: str) -> ResponseReturnValue:
     return redirect(url_for("second_step.show", next=request.args.get("next")), 303)
 
 
-def is_right(user_id: str, typed: str) -> bool:
+async def take(connection: Connection, cipher: SecretCipher, user_id: str, typed: str) -> bool:
     """Whether ``typed`` is the app's code of now or an unused recovery code; either is used up by this."""
+    factor = await second_factors.get(connection, user_id, cipher)
+    step = totp.step_of(factor.secret, typed) if factor else None
+    if step is not None:
+        return await second_factors.take_step(connection, user_id, step)
+    return await second_factors.take_recovery_code(connection, user_id, typed)
+
+
+def is_right(user_id: str, typed: str) -> bool:
+    """``take`` in a transaction of its own."""
     cipher = context.second_factor_cipher()
-
-    async def work(connection: Connection) -> bool:
-        factor = await second_factors.get(connection, user_id, cipher)
-        step = totp.step_of(factor.secret, typed) if factor else None
-        if step is not None:
-            return await second_factors.take_step(connection, user_id, step)
-        return await second_factors.take_recovery_code(connection, user_id, typed)
-
-    return context.database().tenant(NO_RESTAURANT, work)
+    return context.database().tenant(NO_RESTAURANT, lambda c: take(c, cipher, user_id, typed))
 
 
 @blueprint.get("/login/code")

@@ -1,4 +1,4 @@
-"""Turning the second step on and off, and the recovery codes. Each asks for the password: an open page is not enough."""
+"""Turning the second step on and off, and the recovery codes. Each asks for the password: an open page is no proof."""
 
 from io import BytesIO
 

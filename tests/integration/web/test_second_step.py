@@ -222,3 +222,15 @@ def test_a_name_is_saved_and_a_long_one_given_back(cook: Browser) -> None:
     assert 'value="Anna"' in cook.get("/account")[1]
     assert long[0] == 422
     assert "x" * 81 in long[1]
+
+
+def test_the_api_gives_its_token_for_a_password_only_with_the_code(app: Flask, cook: Browser) -> None:
+    secret, _ = turn_on(cook)
+    asked = {"email": COOK, "password": PASSWORD}
+
+    without = app.test_client().post("/api/v1/auth/token", json=asked)
+    given = app.test_client().post("/api/v1/auth/token", json={**asked, "code": code(secret)})
+    again = app.test_client().post("/api/v1/auth/token", json={**asked, "code": code(secret)})
+
+    assert (without.status_code, given.status_code, again.status_code) == (401, 200, 401)
+    assert "second step" in without.text

@@ -7,22 +7,24 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from stores import users
+from stores import second_factors, users
 from stores.postgres import Connection
 from web import context
 from web.api import clients
 from web.api.fields import Given, Id, Shape
 from web.api.operations import Asked, Nothing, operation
 from web.api.problems import Problem
-from web.identity.login import attempts_on
+from web.identity import second_step
+from web.identity.entering import attempts_on
 from web.identity.throttle import WINDOW_S
 
 
 class Password(Given, frozen=True, kw_only=True):
-    """The same as on the log-in page."""
+    """The same as on the log-in page. ``code`` is that of the second step, for members who have turned it on."""
 
     email: Annotated[str, msgspec.Meta(min_length=3, max_length=254)]
     password: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    code: Annotated[str, msgspec.Meta(max_length=40)] = ""
 
 
 class AccessToken(Shape, frozen=True, kw_only=True):
@@ -61,6 +63,10 @@ async def create_access_token(connection: Connection, asked: Asked[Nothing, Pass
     user = await users.verify(connection, asked.body.email, asked.body.password)
     if user is None:
         raise Problem("unauthorized", "The email address or the password is not right.")
+    if await second_factors.is_asked_for(connection, user.id) and not await second_step.take(
+        connection, context.second_factor_cipher(), user.id, asked.body.code
+    ):
+        raise Problem("unauthorized", "This account has a second step: give the code of the app as `code`.")
     lifetime = int(clients.ACCESS_LIFETIME.total_seconds())
     return AccessToken(access_token=clients.access_token(user), token_type="Bearer", expires_in=lifetime)
 
