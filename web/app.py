@@ -31,7 +31,7 @@ from web.place import (
     voice,
 )
 from web.platform import pages as platform_pages
-from web.security import SessionInterface, refuse_nul, secure
+from web.security import RowNumber, SessionInterface, refuse_nul, secure
 from web.settings import WebSettings, from_environment
 from web.words import _
 
@@ -61,6 +61,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         SEND_FILE_MAX_AGE_DEFAULT=3600,
         WTF_CSRF_TIME_LIMIT=None,  # a kitchen tablet stays on one page all day; the session's end ends the token
     )
+    app.url_map.converters["int"] = RowNumber
     app.session_interface = SessionInterface()
     if configuration.web_trusted_proxies:
         hops = configuration.web_trusted_proxies

@@ -2,6 +2,7 @@
 
 from flask import Flask, Response, abort, request
 from flask.sessions import SecureCookieSessionInterface
+from werkzeug.routing import IntegerConverter, Map
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -35,6 +36,13 @@ class SessionInterface(SecureCookieSessionInterface):
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return request.is_secure
+
+
+class RowNumber(IntegerConverter):
+    """``<int:…>`` in a URL: what no row can have as its id is of nothing, and must not reach Postgres."""
+
+    def __init__(self, url_map: Map, fixed_digits: int = 0) -> None:
+        super().__init__(url_map, fixed_digits, max=2**63 - 1)
 
 
 def secure(response: Response) -> Response:
