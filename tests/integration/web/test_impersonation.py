@@ -21,10 +21,8 @@ def menu_of(admin: Admin) -> str:
     return f"/place/{admin.pizza.id}/menu"
 
 
-def set_availability(admin: Admin, support: Browser) -> int:
-    item = admin.item("Margherita").id
-    status, _ = support.post(f"{menu_of(admin)}/items/{item}/availability", available="no")
-    return status
+def change_holidays(admin: Admin, support: Browser) -> int:
+    return support.post(f"/place/{admin.pizza.id}/hours/holidays", day="all")[0]
 
 
 def test_without_being_asked_in_a_restaurant_stays_closed(admin: Admin, support: Browser) -> None:
@@ -54,9 +52,9 @@ def test_looking_is_said_on_the_page_and_written_into_the_log(admin: Admin, supp
 def test_without_a_reason_nothing_can_be_changed(admin: Admin, support: Browser) -> None:
     support.post("/admin/impersonation", restaurant_id=admin.pizza.id)
 
-    refused = set_availability(admin, support)
+    refused = change_holidays(admin, support)
     support.post("/admin/impersonation", restaurant_id=admin.pizza.id, reason="the owner asked on the phone")
-    allowed = set_availability(admin, support)
+    allowed = change_holidays(admin, support)
     page = support.get(menu_of(admin))[1]
 
     assert (refused, allowed) == (403, 303)
