@@ -7,8 +7,9 @@ or behind the same router, from locking an owner out.
 import secrets
 from typing import NamedTuple
 
-from flask import Response, request
+from flask import request
 from itsdangerous import BadData, URLSafeTimedSerializer
+from werkzeug.wrappers import Response
 
 from web import context
 from web.identity.throttle import account_digest

@@ -46,7 +46,7 @@ def set_up() -> ResponseReturnValue:
 @signed_in
 def qr() -> Response:
     """What the app's camera reads; dark on white whatever the page's colours, or no app reads it."""
-    import segno  # type: ignore[import-untyped]  # drawn once for each account: not worth every start's time
+    import segno  # drawn once for each account: not worth every start's time
 
     drawing, secret = BytesIO(), _unconfirmed().secret
     code = segno.make(totp.address(secret, accounts.signed_in_member().email), error="m", micro=False)
