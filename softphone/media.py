@@ -153,6 +153,10 @@ class RtpStream(asyncio.DatagramProtocol):
         """Arrival of the first voice packet after ``moment`` on the monotonic clock."""
         return next((packet.at for packet in self.received if packet.voice and packet.at > moment), None)
 
+    def voice_s(self, since: float) -> float:
+        """For how many seconds a voice was heard after ``since``."""
+        return FRAME_S * sum(packet.voice and packet.at > since for packet in self.received)
+
     async def wait_for_voice(self, since: float, timeout_s: float) -> float:
         """Arrival of the first voice packet after ``since``. Raises TimeoutError."""
         async with asyncio.timeout(timeout_s):

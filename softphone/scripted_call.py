@@ -29,10 +29,15 @@ REPLY_TIMEOUT_S = 20.0
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """One sentence. ``interrupt_after_ms``: speak so long into the other side's turn instead of after it."""
+    """One sentence. ``interrupt_after_ms``: speak so long into the other side's turn instead of after it.
+
+    ``answer_s``: the answer is over only once so many seconds of voice were heard, as for one who waits to be read an
+    order back and not for the "thank you" before it.
+    """
 
     say: str
     interrupt_after_ms: int | None = None
+    answer_s: float = 0.0
 
 
 class Script(msgspec.Struct, frozen=True):
@@ -127,7 +132,16 @@ class ScriptedCaller:
             await asyncio.sleep(max(0.0, reply + following.interrupt_after_ms / 1000 - time.monotonic()))
         else:
             since = reply - 0.001  # the packet of the reply itself counts as heard after it
-            await self._unless_hung_up(rtp.wait_for_speech_end(END_OF_TURN_SILENCE_MS, REPLY_TIMEOUT_S, since))
+            await self._unless_hung_up(self._answer_ends(since, turn.answer_s))
+
+    async def _answer_ends(self, since: float, at_least_s: float) -> float:
+        """When the voice ended that is heard after ``since``, for ``at_least_s`` altogether. Raises TimeoutError."""
+        rtp, silent_since = self._caller.rtp, since
+        async with asyncio.timeout(REPLY_TIMEOUT_S + at_least_s):
+            while True:
+                silent_since = await rtp.wait_for_speech_end(END_OF_TURN_SILENCE_MS, REPLY_TIMEOUT_S, silent_since)
+                if rtp.voice_s(since) >= at_least_s:
+                    return silent_since
 
     async def _unless_hung_up(self, wait: Coroutine[Any, Any, float]) -> float | None:
         """What ``wait`` gives; None when the other side hung up or said nothing in time."""

@@ -51,7 +51,7 @@ ORDER_TURNS = (
     Turn("Hello, I would like one large margherita with extra olives, and one cheeseburger, please."),
     Turn("Sorry, I changed my mind. Instead of the cheeseburger, I would like two Caesar salads."),
     Turn("Pick up, please.", interrupt_after_ms=900),
-    Turn("My name is Anna."),
+    Turn("My name is Anna.", answer_s=6.0),  # her name is thanked for, and then the order read back
     Turn("Yes, that is right."),
 )
 EXPECTED = Expected(

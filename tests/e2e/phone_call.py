@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
@@ -113,6 +114,13 @@ class PhoneCall:
         await self._feed.told(self._is_question, before)
         await self.until_silent(await self.hears_voice(since))
 
+    async def agrees(self, sentence: str) -> None:
+        """Hear the order read back to its total and its end, which may be over, and say ``sentence``."""
+        read_back = await self._feed.told(self._is_read_back, self._since)
+        ago = datetime.now(UTC) - datetime.fromisoformat(str(read_back["at"]))
+        await self.until_silent(await self.hears_voice(time.monotonic() - ago.total_seconds()))
+        await self.speaks(sentence)
+
     async def speaks(self, sentence: str) -> float:
         """Without waiting for an answer. Gives the time of its end (monotonic clock)."""
         audio = self._sentences[sentence]
@@ -142,6 +150,9 @@ class PhoneCall:
     def _has_called(self, tool: str, since: int) -> bool:
         wanted = {"kind": "tool", "callId": self.call_id, "name": tool, "ok": True}
         return any(wanted.items() <= message.items() for message in self._feed.messages[since:])
+
+    def _is_read_back(self, message: Message) -> bool:
+        return self._is_question(message) and "total" in str(message["text"])
 
     def _is_question(self, message: Message) -> bool:
         ours = message["kind"] == "said" and message["callId"] == self.call_id and message["who"] == "assistant"

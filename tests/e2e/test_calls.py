@@ -60,7 +60,7 @@ async def test_a_call_survives_the_death_of_its_handler_with_its_cart(
         await call.gets_across("add_item", second, "One cheeseburger, please.", since=len(feed.messages))
         await call.gets_across("set_fulfilment", *pickup)
         await call.gets_across("set_customer", *name)
-        await call.speaks(yes)
+        await call.agrees(yes)
         await call.told("order")
     found = await house.orders(line.restaurant_id, call.call_id)
     logged = await eventually(lambda: house.logged_call(call.call_id))
@@ -108,7 +108,7 @@ async def test_a_french_caller_gets_what_she_ordered(house: House, phone: Phone,
         await call.says(order)
         await call.gets_across("set_fulfilment", *pickup)
         await call.gets_across("set_customer", *name)
-        await call.speaks(yes)
+        await call.agrees(yes)
         await call.told("order")
     [found] = await house.orders(line.restaurant_id, call.call_id)
 

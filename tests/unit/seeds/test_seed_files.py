@@ -1,3 +1,4 @@
+import functools
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 
 from domain import carts
 from domain.agreement import misread
+from domain.menu import Menu
 from domain.phrases import wording_for
+from domain.restaurant import Restaurant
 from domain.vat import VatRates
 from seeds.build import menu_of, restaurant_of
 from seeds.countries import country_of_zone
@@ -219,11 +222,16 @@ def test_a_missing_file_is_refused_by_its_name(tmp_path: Path) -> None:
         read(tmp_path / "nowhere.yaml")
 
 
+@functools.cache
+def without_limits(file: Path) -> tuple[Menu, Restaurant]:
+    content = read(file)
+    return menu_of(content), replace(restaurant_of(content), max_order_items=2000, max_order_cents=10**8)
+
+
 @pytest.mark.parametrize("file", SEED_FILES, ids=lambda file: file.stem)
 @given(data=st.data())
 def test_a_cart_of_any_items_read_out_by_the_domain_is_never_a_misreading(file: Path, data: st.DataObject) -> None:
-    content = read(file)
-    menu, restaurant = menu_of(content), replace(restaurant_of(content), max_order_items=2000, max_order_cents=10**8)
+    menu, restaurant = without_limits(file)
     cart = carts.new_cart(menu, ORDER)
     for item in data.draw(st.lists(st.sampled_from(menu.items), min_size=1, max_size=5)):
         size = data.draw(st.sampled_from(item.sizes)).name
