@@ -12,18 +12,19 @@ from datetime import datetime
 
 from domain import money
 from domain.agreement import Agreement, require_agreement
-from domain.choices import choose_modifiers, choose_size, find_item, item_of_line
+from domain.choices import find_item, item_of_line
 from domain.delivery import require_zone, zone_for
 from domain.errors import Refused
 from domain.limits import STANDARD_LIMITS, Limits, require_no_growth_beyond, require_within
+from domain.lines import checked_quantity, halves_line, item_line, rebuilt
 from domain.menu import Menu, MenuItem
+from domain.modifiers import Choice, kept_choices
 from domain.names import fold, plain_text
 from domain.order import Address, Cart, CartLine, ConfirmedOrder, Fulfilment, VatShare
 from domain.promises import promised_at
 from domain.restaurant import Restaurant
 from domain.vat import standard_rate_bp
 
-MAX_QUANTITY = 50
 MAX_LINES = 40
 MAX_NOTE = 200
 MAX_NAME = 80
@@ -65,7 +66,34 @@ def add(
     if len(cart.lines) >= MAX_LINES:
         raise Refused("cart_full", f"A cart holds at most {MAX_LINES} lines.", (), "item")
     item = find_item(menu, item_name)
-    line = _line(cart.next_number, item, size_name, modifier_names, quantity, plain_text(note, MAX_NOTE, "note"))
+    clean = plain_text(note, MAX_NOTE, "note")
+    line = item_line(menu, cart.next_number, item, size_name, modifier_names, quantity, clean)
+    return _with_line(cart, line, limits)
+
+
+def add_halves(
+    cart: Cart,
+    menu: Menu,
+    item_names: tuple[str, str],
+    size_name: str = "",
+    modifier_names: Sequence[str] = (),
+    modifiers_on: tuple[Sequence[str], Sequence[str]] = ((), ()),
+    quantity: int = 1,
+    note: str = "",
+    *,
+    limits: Limits = STANDARD_LIMITS,
+) -> Cart:
+    """A new last line of two halves; ``modifiers_on`` is on one half only. Raises Refused as ``add`` does, and
+    ``halves_not_offered``."""
+    if len(cart.lines) >= MAX_LINES:
+        raise Refused("cart_full", f"A cart holds at most {MAX_LINES} lines.", (), "item")
+    items = (find_item(menu, item_names[0]), find_item(menu, item_names[1]))
+    clean = plain_text(note, MAX_NOTE, "note")
+    line = halves_line(menu, cart.next_number, items, size_name, modifier_names, modifiers_on, quantity, clean)
+    return _with_line(cart, line, limits)
+
+
+def _with_line(cart: Cart, line: CartLine, limits: Limits) -> Cart:
     larger = _changed(cart, lines=(*cart.lines, line), next_number=cart.next_number + 1)
     require_no_growth_beyond(cart, larger, limits)
     return larger
@@ -91,13 +119,15 @@ def change(
     old = line_by_number(cart, number)
     amount = old.quantity if quantity is None else quantity
     if item_name or size_name or add_modifiers or remove_modifiers:
+        if old.parts:
+            message = "Halves and combos are changed as a whole: remove the line, then add it anew."
+            raise Refused("line_of_parts", message, ("remove_item", "add_item"), "line")
         item = find_item(menu, item_name) if item_name else item_of_line(menu, old)
         size = size_name or _kept_size(item, old)
-        kept = _kept_modifiers(item, old, remove_modifiers)
-        choose = [*kept, *add_modifiers]
-        line = _line(number, item, size, choose, amount, old.note, "add_modifiers")
+        choose: list[str | Choice] = [*kept_choices(item, old, remove_modifiers), *add_modifiers]
+        line = item_line(menu, number, item, size, choose, amount, old.note, "add_modifiers")
     elif quantity is not None:
-        line = replace(old, quantity=_checked_quantity(amount))
+        line = replace(old, quantity=checked_quantity(amount))
     else:
         allowed = ("item", "size", "quantity", "add_modifiers", "remove_modifiers")
         raise Refused("nothing_to_change", "Say what to change on the line.", allowed, "line")
@@ -167,9 +197,7 @@ def refreshed(cart: Cart, menu: Menu) -> tuple[Cart, tuple[str, ...], tuple[str,
     dearer: list[str] = []
     for line in cart.lines:
         try:
-            item = item_of_line(menu, line)
-            names = [modifier.name for modifier in line.modifiers]
-            now = _line(line.number, item, line.size_name, names, line.quantity, line.note)
+            now = rebuilt(menu, line)
         except Refused:
             gone.append(line.item_name)
             continue
@@ -186,9 +214,9 @@ def totals(cart: Cart, country: str) -> Totals:
     """
     kind = cart.fulfilment.kind if cart.fulfilment else "pickup"
     gross: dict[int, int] = {}
-    for line in cart.lines:
-        rate = line.vat.rate_bp(kind)
-        gross[rate] = gross.get(rate, 0) + line.total_cents
+    for vat, cents in (share for line in cart.lines for share in line.shares):
+        rate = vat.rate_bp(kind)
+        gross[rate] = gross.get(rate, 0) + cents
     if cart.fee_cents:
         rate = standard_rate_bp(country)
         gross[rate] = gross.get(rate, 0) + cart.fee_cents
@@ -292,56 +320,9 @@ def _changed(cart: Cart, **fields: object) -> Cart:
     return cart if new == cart else replace(new, version=cart.version + 1)
 
 
-def _checked_quantity(quantity: int) -> int:
-    if isinstance(quantity, bool) or not 1 <= quantity <= MAX_QUANTITY:
-        message = f"quantity must be from 1 to {MAX_QUANTITY}; use remove_item to take a line away."
-        raise Refused("bad_quantity", message, (f"1 to {MAX_QUANTITY}",), "quantity")
-    return quantity
-
-
-def _line(
-    number: int,
-    item: MenuItem,
-    size_name: str,
-    modifier_names: Sequence[str],
-    quantity: int,
-    note: str,
-    field: str = "modifiers",
-) -> CartLine:
-    size = choose_size(item, size_name)
-    modifiers = choose_modifiers(item, modifier_names, field)
-    return CartLine(
-        number=number,
-        item_id=item.id,
-        item_name=item.name,
-        size_id=size.id,
-        size_name=size.name,
-        quantity=_checked_quantity(quantity),
-        unit_cents=size.price_cents + sum(modifier.price_cents for modifier in modifiers),
-        vat=item.vat,
-        modifiers=modifiers,
-        note=note,
-    )
-
-
 def _kept_size(item: MenuItem, line: CartLine) -> str:
     """The line's size where the item has it; else none, so that the size is asked for again if needed."""
     return next((size.name for size in item.sizes if fold(size.name) == fold(line.size_name)), "")
-
-
-def _kept_modifiers(item: MenuItem, line: CartLine, removed: Sequence[str]) -> list[str]:
-    names = [modifier.name for modifier in line.modifiers]
-    for name in removed:
-        match = next((known for known in names if fold(known) == fold(name)), None)
-        if match is None:
-            message = "The line has no such modifier."
-            allowed = tuple(modifier.name for modifier in line.modifiers)
-            raise Refused("modifier_not_on_line", message, allowed, "remove_modifiers", subject=name)
-        names.remove(match)
-    if item.id == line.item_id:
-        return names
-    possible = {fold(option.name) for group in item.modifier_groups for option in group.options if option.available}
-    return [name for name in names if fold(name) in possible]
 
 
 def _merged_address(known: Address | None, said: Address | None) -> Address | None:

@@ -49,6 +49,10 @@ Code = Literal[
     "after_last_order",
     "too_soon",
     "not_at_that_time",
+    "amount_not_offered",
+    "ingredient_stays",
+    "halves_not_offered",
+    "line_of_parts",
 ]
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from domain.menu import Amount
 from domain.vat import VatRates
 
 FulfilmentKind = Literal["pickup", "delivery", "dine_in"]
@@ -13,17 +14,44 @@ FulfilmentKind = Literal["pickup", "delivery", "dine_in"]
 
 @dataclass(frozen=True, slots=True)
 class ChosenModifier:
+    """``name`` is what people read and hear, the amount in it: ``no Onions``; ``option_name`` the menu's own then.
+
+    Of an ingredient ``group_id`` is empty and ``option_id`` is the ingredient's, of a combo's part ``group_id`` is the
+    part's and ``option_id`` the item's. ``within_id`` is the option that this one was chosen inside of.
+    """
+
     option_id: str
     group_id: str
     name: str
     price_cents: int
+    amount: Amount = "regular"
+    option_name: str = ""
+    within_id: str = ""
+
+    @property
+    def plain_name(self) -> str:
+        return self.option_name or self.name
+
+
+class LinePart(NamedTuple):
+    """A half, or a part of a combo (``part_id``): what it is, and its share of the line's unit price in cents."""
+
+    part_id: str
+    item_id: str
+    item_name: str
+    size_id: str
+    size_name: str
+    cents: int
+    vat: VatRates
+    modifiers: tuple[ChosenModifier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CartLine:
     """``number`` names the line for the length of the call and is never used again after a removal.
 
-    ``unit_cents`` is size plus modifiers, VAT included.
+    ``unit_cents`` is size plus modifiers, VAT included. A line of halves or of a combo's ``parts`` has the shares of
+    ``unit_cents`` there, and in ``modifiers`` all that was chosen, for people to read.
     """
 
     number: int
@@ -36,10 +64,18 @@ class CartLine:
     vat: VatRates
     modifiers: tuple[ChosenModifier, ...] = ()
     note: str = ""
+    parts: tuple[LinePart, ...] = ()
 
     @property
     def total_cents(self) -> int:
         return self.unit_cents * self.quantity
+
+    @property
+    def shares(self) -> tuple[tuple[VatRates, int], ...]:
+        """What the line comes to, by the rates that it bears."""
+        if not self.parts:
+            return ((self.vat, self.total_cents),)
+        return tuple((part.vat, part.cents * self.quantity) for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)

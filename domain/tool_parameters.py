@@ -14,12 +14,12 @@ from domain.carts import (
     MAX_NAME,
     MAX_NOTE,
     MAX_POSTCODE,
-    MAX_QUANTITY,
     MAX_STREET,
     offered_kinds,
 )
 from domain.choices import orderable
 from domain.errors import Refused
+from domain.lines import MAX_QUANTITY
 from domain.menu import Menu
 from domain.names import plain_text
 from domain.reservations import MAX_COVERS
@@ -212,7 +212,11 @@ def _vocabularies(restaurant: Restaurant, menu: Menu) -> dict[Vocabulary, list[s
     items = [item for item in menu.items if orderable(item)]
     sizes = (size.name for item in items for size in item.sizes if size.available and size.name)
     groups = (group for item in items for group in item.modifier_groups)
-    options = (option.name for group in groups for option in group.options if option.available)
+    options = [option.name for group in groups for option in group.options if option.available]
+    on_sale = {item.id: item.name for item in items}
+    options += [
+        on_sale[c.item_id] for item in items for part in item.combo for c in part.choices if c.item_id in on_sale
+    ]
     return {
         "items": list(dict.fromkeys(item.name for item in items)),
         "sizes": list(dict.fromkeys(sizes)),

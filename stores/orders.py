@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 
 from domain.kitchen import CancelReason, OrderStatus
-from domain.order import Address, ChosenModifier, ConfirmedOrder, FulfilmentKind, VatShare
+from domain.order import Address, ChosenModifier, ConfirmedOrder, FulfilmentKind, LinePart, VatShare
 from stores import customers
 from stores.ciphers import PiiCipher, RowReader
 from stores.errors import NotFoundError
@@ -39,6 +39,7 @@ class OrderLine:
     total_cents: int
     modifiers: tuple[ChosenModifier, ...]
     note: str
+    parts: tuple[LinePart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +179,8 @@ async def _insert_order(
 async def _insert_lines(conn: Connection, order: ConfirmedOrder, order_id: str) -> None:
     await conn.executemany(
         "insert into order_item (restaurant_id, order_id, confirmed_at, line, item_id, name, size_id, size_name,"
-        " quantity, unit_cents, total_cents, vat_rate_bp, modifiers, note)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        " quantity, unit_cents, total_cents, vat_rate_bp, modifiers, note, parts)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         [
             (
                 order.restaurant_id,
@@ -196,6 +197,7 @@ async def _insert_lines(conn: Connection, order: ConfirmedOrder, order_id: str) 
                 line.vat.rate_bp(order.fulfilment.kind),
                 line.modifiers,
                 line.note,
+                line.parts,
             )
             for line in order.lines
         ],
@@ -280,6 +282,7 @@ def _line(row: asyncpg.Record) -> OrderLine:
         total_cents=row["total_cents"],
         modifiers=msgspec.convert(row["modifiers"], tuple[ChosenModifier, ...]),
         note=row["note"],
+        parts=msgspec.convert(row["parts"], tuple[LinePart, ...]),
     )
 
 

@@ -117,5 +117,12 @@ ENGLISH = Wording(
         ),
         "too_soon": ("I'm sorry, we need a little longer. The earliest is {subject}.", "I'm sorry, that's too soon."),
         "not_at_that_time": ("I'm sorry, we can't have it ready for that time. {subject}",),
+        "amount_not_offered": ("With {subject} there is no more or less, I'm sorry.",),
+        "ingredient_stays": (
+            "I'm sorry, that can't be made without {subject}. It can be made without {allowed}.",
+            "I'm sorry, that can't be made without {subject}.",
+        ),
+        "halves_not_offered": ("I'm sorry, {subject} can't be had half and half.",),
+        "line_of_parts": ("I'll take that one off and add it again. How would you like it?",),
     },
 )

@@ -123,5 +123,12 @@ FRENCH = Wording(
         ),
         "too_soon": ("Désolé, il nous faut un peu plus de temps : au plus tôt {subject}.", "Désolé, c’est trop tôt."),
         "not_at_that_time": ("Désolé, ce n’est pas possible à cette heure-là. {subject}",),
+        "amount_not_offered": ("Pour {subject}, il n’y a ni plus ni moins, désolé.",),
+        "ingredient_stays": (
+            "Désolé, ce n’est pas possible sans {subject}. On peut retirer : {allowed}.",
+            "Désolé, ce n’est pas possible sans {subject}.",
+        ),
+        "halves_not_offered": ("Désolé, {subject} n’existe pas en moitié-moitié.",),
+        "line_of_parts": ("Je retire celui-là et je le remets. Comment le désirez-vous ?",),
     },
 )

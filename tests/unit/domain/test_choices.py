@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.choices import choose_modifiers, choose_size, find_item, orderable
+from domain.choices import choose_size, find_item, orderable
 from domain.errors import Refused
 from domain.menu import ItemSize, Menu, MenuItem, ModifierGroup, ModifierOption
+from domain.modifiers import choose_modifiers
 from domain.names import fold
 from domain.vat import same_rate
 
