@@ -122,8 +122,8 @@ def rebuilt(menu: Menu, line: CartLine) -> CartLine:
     if line.parts and not line.parts[0].part_id:
         halves = tuple(_item(menu, part) for part in line.parts)
         wanted = (choices_of(line.parts[0].modifiers), choices_of(line.parts[1].modifiers))
-        size = line.parts[0].size_name
-        now = halves_line(menu, line.number, (halves[0], halves[1]), size, (), wanted, line.quantity, line.note)
+        named = line.parts[0].size_name
+        now = halves_line(menu, line.number, (halves[0], halves[1]), named, (), wanted, line.quantity, line.note)
         return replace(now, modifiers=line.modifiers if _same_words(now, line) else now.modifiers)
     item = item_of_line(menu, line)
     if not line.parts:

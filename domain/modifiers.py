@@ -96,9 +96,8 @@ def kept_choices(item: MenuItem, line: CartLine, removed: Sequence[str]) -> list
     if item.id != line.item_id:
         options = {fold(place.option.name) for place in (*_top(item), *_all_inside(item)) if place.option.available}
         dish = {fold(one.name) for one in item.ingredients}
-        left = [
-            one for one in left if fold(one.name) in options or (one.amount != "regular" and fold(one.name) in dish)
-        ]
+        changed = {fold(one.name) for one in left if one.amount != "regular"} & dish
+        left = [one for one in left if fold(one.name) in options | changed]
     return [*left, *without]
 
 

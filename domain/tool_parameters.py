@@ -214,9 +214,8 @@ def _vocabularies(restaurant: Restaurant, menu: Menu) -> dict[Vocabulary, list[s
     groups = (group for item in items for group in item.modifier_groups)
     options = [option.name for group in groups for option in group.options if option.available]
     on_sale = {item.id: item.name for item in items}
-    options += [
-        on_sale[c.item_id] for item in items for part in item.combo for c in part.choices if c.item_id in on_sale
-    ]
+    fillings = (choice.item_id for item in items for part in item.combo for choice in part.choices)
+    options += [on_sale[item_id] for item_id in fillings if item_id in on_sale]
     return {
         "items": list(dict.fromkeys(item.name for item in items)),
         "sizes": list(dict.fromkeys(sizes)),

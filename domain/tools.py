@@ -22,6 +22,7 @@ from domain.order import Address, Cart, ConfirmedOrder, Fulfilment
 from domain.phrases import Wording, wording_for
 from domain.promises import promised_at
 from domain.restaurant import FaqEntry, Restaurant
+from domain.serving import menu_at
 from domain.tool_parameters import AS_SOON_AS_POSSIBLE, Arguments, read_arguments, tool_schemas
 
 __all__ = [
@@ -113,7 +114,10 @@ def apply(state: OrderState, name: object, arguments: object, now: datetime) -> 
     """Do what the model asked for, or say why not. ``now`` must be aware; ``arguments`` is decoded JSON."""
     try:
         read = read_arguments(name, arguments)
-        answer = _TOOLS[str(name)](state, read, now)
+        menu = menu_at(state.menu, state.restaurant, now)
+        answer = _TOOLS[str(name)](state if menu is state.menu else replace(state, menu=menu), read, now)
+        if menu is not state.menu:  # what is off at this hour may be had at the next tool's
+            answer = answer._replace(state=replace(answer.state, menu=state.menu))
     except Refused as refused:
         answer = _Answer(state, _words(state).refusal(refused), refused=refused)
     result: dict[str, Any] = {"ok": answer.refused is None}

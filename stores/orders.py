@@ -114,9 +114,21 @@ async def id_of_call(conn: Connection, restaurant_id: str, call_id: str) -> str 
     return order_id
 
 
+# Fields that the release before did not know, with what they are when nobody uses them.
+_NEWER = {"amount": "regular", "option_name": "", "within_id": ""}
+
+
 def _content_hash(order: ConfirmedOrder) -> bytes:
-    """Of what the caller agreed to; not of when: a resumed call may promise another minute."""
-    agreed = (order.lines, order.fulfilment, order.customer_name, order.total_cents, order.currency)
+    """Of what the caller agreed to; not of when: a resumed call may promise another minute.
+
+    A line that the release before could have written has the hash that it gave it: a call may outlive a rollout.
+    """
+    lines: list[dict[str, object]] = [
+        {field: value for field, value in line.items() if field != "parts" or value}
+        | {"modifiers": [{k: v for k, v in one.items() if _NEWER.get(k) != v} for one in line["modifiers"]]}
+        for line in msgspec.to_builtins(order.lines)
+    ]
+    agreed = (lines, order.fulfilment, order.customer_name, order.total_cents, order.currency)
     return hashlib.sha256(msgspec.json.encode(agreed)).digest()
 
 

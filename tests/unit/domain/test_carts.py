@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from domain import carts
 from domain.agreement import NOTHING_READ
 from domain.errors import Refused
+from domain.lines import MAX_QUANTITY
 from domain.menu import Menu
 from domain.order import Address, Cart
 from domain.restaurant import Restaurant
@@ -369,5 +370,5 @@ def test_whatever_is_done_versions_grow_numbers_stay_unique_and_the_total_is_the
         if len(cart.lines) > len(before.lines):
             assert numbers[-1] not in given_out
             given_out.add(numbers[-1])
-        assert all(1 <= line.quantity <= carts.MAX_QUANTITY for line in cart.lines)
+        assert all(1 <= line.quantity <= MAX_QUANTITY for line in cart.lines)
         assert carts.totals(cart, "IE").total_cents == sum(line.total_cents for line in cart.lines)
