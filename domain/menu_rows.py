@@ -284,7 +284,10 @@ class _Reader:
 
     def _made_groups(self) -> dict[str, ModifierGroup]:
         """By the name that others call them; what is inside of options is made first, and has nothing inside."""
-        plain = {draft.group.id: replace(draft.group, options=tuple(o for o, _, _ in draft.options)) for draft in self._groups}
+        plain = {
+            draft.group.id: replace(draft.group, options=tuple(o for o, _, _ in draft.options))
+            for draft in self._groups
+        }
         names = {fold(name): group_id for group_id, name in _unique_names(plain.values()).items()}
         made: dict[str, ModifierGroup] = {}
         for draft in self._groups:
@@ -540,13 +543,19 @@ def _unique_names(groups: Iterable[ModifierGroup]) -> dict[str, str]:
 
 
 def _listed(words: Iterable[str]) -> str:
-    """Between semicolons; one inside of a word is doubled."""
-    return "; ".join(word.replace(";", ";;") for word in words)
+    """Between semicolons; one inside of a word stands behind a backslash."""
+    return "; ".join(word.replace("\\", "\\\\").replace(";", "\\;") for word in words)
 
 
 def _apart(text: str) -> list[str]:
-    parts = re.split(r"(?<!;);(?!;)", text)
-    return [word for part in parts if (word := part.replace(";;", ";").strip())]
+    words = [""]
+    signs = iter(text)
+    for sign in signs:
+        if sign == ";":
+            words.append("")
+        else:
+            words[-1] += next(signs, "\\") if sign == "\\" else sign
+    return [word.strip() for word in words if word.strip()]
 
 
 def _cents(found: re.Match[str]) -> int:
