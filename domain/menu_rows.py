@@ -524,9 +524,9 @@ class _Reader:
 
 
 def _ids(menu: Menu) -> set[str]:
-    found = {one.id for one in (*menu.categories, *menu.items)}
+    found = {category.id for category in menu.categories} | {item.id for item in menu.items}
     for item in menu.items:
-        found |= {one.id for one in (*item.sizes, *item.ingredients, *item.combo)}
+        found |= {size.id for size in item.sizes} | {one.id for one in item.ingredients} | {p.id for p in item.combo}
     for group in groups_of(menu).values():
         found |= {group.id, *(option.id for option in group.options)}
     return found

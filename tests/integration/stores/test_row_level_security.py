@@ -24,6 +24,7 @@ from stores import (
     kitchen,
     line_states,
     lines,
+    menu_photos,
     menu_versions,
     menus,
     nodes,
@@ -65,6 +66,7 @@ MODULES: tuple[ModuleType, ...] = (
     kitchen,
     line_states,
     lines,
+    menu_photos,
     menu_versions,
     menus,
     nodes,
@@ -194,6 +196,14 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     menu_versions.recent: lambda conn, other, pii, sip: menu_versions.recent(conn, other.id, 10),
     menu_versions.snapshot: lambda conn, other, pii, sip: menu_versions.snapshot(conn, other.id, 1),
     menu_versions.live_at: lambda conn, other, pii, sip: menu_versions.live_at(conn, other.id, LATER),
+    menu_photos.digests: lambda conn, other, pii, sip: menu_photos.digests(conn, other.id),
+    menu_photos.put: lambda conn, other, pii, sip: menu_photos.put(
+        conn, other.id, other.item_id, menu_photos.Photo("0" * 32, b"x", b"x")
+    ),
+    menu_photos.picture: lambda conn, other, pii, sip: menu_photos.picture(
+        conn, other.id, other.item_id, "0" * 32, "small"
+    ),
+    menu_photos.remove: lambda conn, other, pii, sip: menu_photos.remove(conn, other.id, other.item_id),
     menus.set_price: lambda conn, other, pii, sip: menus.set_price(conn, other.size_id, 1),
     menus.set_item_available: lambda conn, other, pii, sip: menus.set_item_available(conn, other.item_id, False),
     orders.insert_confirmed: lambda conn, other, pii, sip: orders.insert_confirmed(conn, _other_order(other), pii),

@@ -59,9 +59,14 @@ def add_item() -> ResponseReturnValue:
 @blueprint.get("/menu/items/<uuid:item_id>")
 @managers
 def show_item(item_id: str) -> ResponseReturnValue:
+    return page_of(str(item_id))
+
+
+def page_of(item_id: str, *, photo_problem: str = "") -> str:
+    """The item's page as it is; ends the request with 404."""
     known = load()
-    item = _find(known.menu, str(item_id))
-    return _form(known, item, _fields(item, known.menu))
+    item = _find(known.menu, item_id)
+    return _form(known, item, _fields(item, known.menu), photo_problem=photo_problem)
 
 
 @blueprint.post("/menu/items/<uuid:item_id>")
@@ -244,6 +249,7 @@ def _form(
     errors: dict[str, str] | None = None,
     *,
     is_new: bool = False,
+    photo_problem: str = "",
 ) -> str:
     country = restaurant().country
     classes = [(name, rates) for name in VAT_CLASSES if (rates := rates_of_class(country, name))]
@@ -266,6 +272,7 @@ def _form(
         allergen_word=allergens.word,
         spare_rows=SPARE_ROWS,
         photo=known.photos.get(item.id),
+        photo_problem=photo_problem,
     )
 
 
