@@ -7,7 +7,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from process import logs
-from web import access, context, language, metrics, probes
+from web import access, assets, context, language, metrics, probes
 from web.api import problems, routes
 from web.database import UnavailableError
 from web.identity import (
@@ -75,6 +75,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
     tenancy.attach(app)
     impersonation.attach(app)
     app.after_request(secure)
+    assets.attach(app)
     for area in (
         probes,
         language,
