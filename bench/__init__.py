@@ -20,6 +20,7 @@ BENCHES = {
     "edge": "one node: what a call costs, how soon it is answered, what a death costs (about 4 minutes a registrar)",
     "rtp": "what a call's audio costs and how late it is, beside a plain asyncio endpoint (about 3 minutes)",
     "fuzz": "a bridge under attack: does it stay up, keep its calls and give nothing away (a minute a target)",
+    "web": "the admin on a million orders: pages, the board, live pages, slow clients (about 5 minutes)",
     "churn": "many short calls, one after the other: is their memory given back (10,000 calls: 40 minutes)",
     "chaos": "calls while processes die and the engine misbehaves: is any order lost, invented or doubled (hours)",
 }
@@ -35,6 +36,7 @@ OPTIONS = {
     "fuzz": ("targets", "seed", "seconds", "packets"),
     "churn": ("calls",),
     "rtp": ("calls",),
+    "web": ("quick",),
 }
 """What ``run`` of a bench takes besides ``runs``."""
 NAMED = ("faults", "targets", "registrar")

@@ -113,7 +113,7 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="call, events, knative, gate, edge, rtp, fuzz, churn or chaos; without a name, what each is."
+            help="call, events, knative, gate, edge, rtp, fuzz, web, churn or chaos; without a name, what each is."
         ),
     ] = "",
     json: JsonOption = None,
@@ -129,7 +129,7 @@ def bench(
         str, typer.Option(help="With churn: how many. With edge and rtp: at once, with commas between.")
     ] = "",
     registrar: Annotated[str | None, typer.Option(help="With edge: direct, kamailio or both.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="With edge: a few calls, to see that it runs.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="With edge and web: a few, to see that it runs.")] = False,
 ) -> None:
     """Measure, print the table, and say under which conditions."""
     from bench import run

@@ -1,0 +1,165 @@
+"""A database as large as the admin has to bear: written by Postgres itself, from generated series.
+
+Keys are not checked while it is filled (session_replication_role): the statements below agree with one another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+
+import asyncpg
+
+from stores.ciphers import PiiCipher
+
+DAYS = 90
+BOARD = 40  # open orders of today in the restaurant that is measured
+PEOPLE = 1000  # each with a session: one a live page
+# A member, restaurant and session by number; the same in every run.
+TOKEN = "bench session {}"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    restaurants: int
+    orders: int
+    calls: int
+
+
+FULL = Size(1000, 1_000_000, 300_000)
+QUICK = Size(20, 2_000, 1_000)
+
+
+async def fill(owner_url: str, pii: PiiCipher, measured: str, size: Size) -> list[str]:
+    """The ids of the restaurants; the first is ``measured``, which is there already."""
+    connection = await asyncpg.connect(owner_url, timeout=30, command_timeout=600)
+    try:
+        await connection.execute("set session_replication_role = replica; set synchronous_commit = off")
+        await connection.execute("set maintenance_work_mem = '256MB'; set work_mem = '64MB'")
+        await connection.execute("select ensure_partitions(current_date - $1::int, 6)", DAYS)
+        owners = await _restaurants(connection, pii, measured, size.restaurants)
+        await connection.execute(_PEOPLE, PEOPLE, len(owners))
+        await connection.execute(_SESSIONS, [_token_hash(number) for number in range(PEOPLE)])
+        await connection.execute(_ORDERS, size.orders, len(owners), DAYS)
+        await connection.execute(_BOARD, measured, BOARD)
+        await connection.execute(_LINES)
+        await connection.execute(_CALLS, size.calls, len(owners), DAYS)
+        await connection.execute(_KEYS)
+        await connection.execute(_LOGGED)
+        await connection.execute(_FIGURES)
+        await connection.execute(_COUNTERS)
+        await connection.execute("vacuum analyze")
+        return owners
+    finally:
+        await connection.close()
+
+
+def _token_hash(number: int) -> bytes:
+    return hashlib.sha256(TOKEN.format(number).encode()).digest()
+
+
+async def _restaurants(
+    connection: asyncpg.Connection[asyncpg.Record], pii: PiiCipher, first: str, count: int
+) -> list[str]:
+    await connection.execute(
+        "insert into restaurant (name, language, currency, zone, country, pickup, delivery)"
+        " select 'Restaurant ' || n, 'fr', 'EUR', 'Europe/Paris', 'FR', true, true"
+        " from generate_series(2, $1) n",
+        count,
+    )
+    rows = await connection.fetch(
+        "select id::text from restaurant where id = $1 or name like 'Restaurant %' order by id <> $1, name", first
+    )
+    owners: list[str] = [row["id"] for row in rows]
+    await connection.execute(
+        "create temp table owner (n integer primary key, id uuid, name bytea, caller bytea, hash bytea)"
+    )
+    await connection.copy_records_to_table(
+        "owner",
+        records=[
+            (n, one, pii.encrypt(one, "Camille Bernard"), pii.encrypt(one, "+33612345678"), os.urandom(32))
+            for n, one in enumerate(owners)
+        ],
+    )
+    return owners
+
+
+_PEOPLE = """
+with people as (
+    insert into app_user (email, name, password_hash)
+    select 'bench' || n || '@alloresto.example', 'Bench', 'nobody logs in with this' from generate_series(0, $1 - 1) n
+    returning id, substring(email from 'bench([0-9]+)')::int as n
+)
+insert into membership (restaurant_id, user_id, role)
+select o.id, p.id, 'owner' from people p join owner o on o.n = p.n % $2
+"""
+
+_SESSIONS = """
+insert into user_session (token_hash, user_id, expires_at)
+select hash, u.id, now() + interval '7 days'
+from unnest($1::bytea[]) with ordinality as given (hash, n)
+join app_user u on u.email = 'bench' || (n - 1) || '@alloresto.example'
+"""
+
+_ORDERS = """
+insert into "order" (restaurant_id, number, call_id, status, fulfilment, currency, total_cents,
+    customer_name_encrypted, confirmed_at, promised_at)
+select o.id, 1 + (i / $2) % 200, 'call-' || i % 300000,
+    case when i % 31 = 0 then 'cancelled' else 'done' end, 'pickup', 'EUR', 2400, o.name, t.at, t.at + interval '30 min'
+from generate_series(1, $1) i
+join owner o on o.n = i % $2
+cross join lateral (
+    select now() - interval '1 day' - interval '1 second' * ((i::bigint * 7919) % ($3 * 86400)) as at
+) t
+"""
+
+_BOARD = """
+insert into "order" (restaurant_id, number, call_id, status, fulfilment, currency, total_cents,
+    customer_name_encrypted, confirmed_at, promised_at)
+select o.id, 1000 + i, 'call-today-' || i, (array['confirmed', 'preparing', 'ready'])[1 + i % 3], 'pickup', 'EUR', 2400,
+    o.name, now() - interval '40 s' * i, now() + interval '20 min'
+from generate_series(1, $2) i join owner o on o.id = $1::uuid
+"""
+
+_LINES = """
+insert into order_item (restaurant_id, order_id, confirmed_at, line, item_id, name, size_id, size_name, quantity,
+    unit_cents, total_cents, vat_rate_bp, modifiers, note)
+select restaurant_id, id, confirmed_at, line, id, (array['Margherita', 'Tiramisu'])[line], id, '', line, 800,
+    800 * line, 1000, '[]', ''
+from "order" cross join generate_series(1, 2) line
+"""
+
+_CALLS = """
+insert into call_log (id, started_at, restaurant_id, outcome, answered_at, ended_at, duration_ms, missed_reason,
+    caller_encrypted, caller_hash, transcript)
+select 'call-' || i, t.at, o.id,
+    (array['order_confirmed', 'answered', 'reservation_made', 'abandoned', 'order_confirmed'])[1 + (i / $2) % 5],
+    t.at + interval '1 s', t.at + interval '80 s', 80000, '', o.caller, o.hash,
+    '[{"who": "assistant", "text": "Bonjour", "at": "2026-01-01T12:00:00Z"}]'
+from generate_series(1, $1) i
+join owner o on o.n = i % $2
+cross join lateral (select now() - interval '1 second' * ((i::bigint * 7919) % ($3 * 86400)) as at) t
+"""
+
+_KEYS = """
+insert into order_key (restaurant_id, call_id, order_id, confirmed_at)
+select restaurant_id, call_id, id, confirmed_at from "order"
+"""
+
+_LOGGED = """
+insert into order_log (order_id, restaurant_id, number, fulfilment, items, total_cents, currency, confirmed_at)
+select id, restaurant_id, number, fulfilment, 3, total_cents, currency, confirmed_at from "order"
+"""
+
+_FIGURES = """
+insert into daily_figure (restaurant_id, day, currency, orders, items, total_cents)
+select restaurant_id, (confirmed_at at time zone 'Europe/Paris')::date, currency, count(*), 3 * count(*),
+    sum(total_cents)
+from "order" group by 1, 2, 3
+"""
+
+_COUNTERS = """
+insert into ticket_counter (restaurant_id, day, last) select id, current_date, 2000 from owner
+on conflict do nothing
+"""
