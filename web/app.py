@@ -27,6 +27,7 @@ from web.place import (
     orders,
     overview,
     questions,
+    setup,
     tenancy,
     voice,
 )
@@ -93,11 +94,13 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         voice,
         delivery,
         questions,
+        setup,
     ):
         app.register_blueprint(area.blueprint)
     if configuration.platform_database_url:
         platform_pages.attach(app, configuration)
     app.register_blueprint(routes.blueprint)
+    app.register_blueprint(setup.beginning)
     access.check(app)
     _refuse_clearly(app)
     return app

@@ -18,6 +18,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 
+PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=()"
 _HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -25,7 +26,7 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "Permissions-Policy": PERMISSIONS,
 }
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _ONE_YEAR_S = 31_536_000

@@ -180,3 +180,15 @@ def styles() -> dict[str, str]:
 
 def spoken_languages() -> dict[str, str]:
     return {"fr": "Français", "en": "English"}
+
+
+def countries() -> dict[str, str]:
+    """Where a restaurant can be set up by its owner."""
+    return {
+        "FR": _("France"),
+        "BE": _("Belgium"),
+        "CH": _("Switzerland"),
+        "LU": _("Luxembourg"),
+        "IE": _("Ireland"),
+        "GB": _("United Kingdom"),
+    }

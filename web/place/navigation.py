@@ -48,7 +48,10 @@ def sections(role: MemberRole) -> tuple[Section, ...]:
         ),
         Section(
             _("Set-up"),
-            (Link("lines.index", _("Phone lines")),),
+            (
+                Link("setup.index", _("Set-up")),
+                Link("lines.index", _("Phone lines")),
+            ),
         ),
     )
     allowed = (Section(s.title, tuple(link for link in s.links if may(link.endpoint, role))) for s in everything)

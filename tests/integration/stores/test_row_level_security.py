@@ -35,6 +35,7 @@ from stores import (
     restaurants,
     second_factors,
     sessions,
+    setups,
     tokens,
     traces,
     users,
@@ -77,6 +78,7 @@ MODULES: tuple[ModuleType, ...] = (
     restaurants,
     second_factors,
     sessions,
+    setups,
     tenant_list,
     tokens,
     traces,
@@ -353,6 +355,8 @@ OWN_ROWS: set[Callable[..., Any]] = {
     second_factors.recovery_codes_left,
     second_factors.remove,
 }
+# Makes a restaurant of its own for the one user who is named, and reads nobody's.
+SET_UP: set[Callable[..., Any]] = {setups.set_up}
 # What every caller is told anyhow: the one thing that may be known of all restaurants at once.
 OF_ALL: set[Callable[..., Any]] = {restaurants.greeted}
 
@@ -394,7 +398,7 @@ def test_every_repository_function_is_tried_below() -> None:
         if inspect.iscoroutinefunction(function) and function.__module__ == module.__name__ and not name.startswith("_")
     }
 
-    assert functions == set(ATTEMPTS) | set(PLATFORM_ONLY) | LOG_IN | OWN_ROWS | OF_ALL
+    assert functions == set(ATTEMPTS) | set(PLATFORM_ONLY) | LOG_IN | OWN_ROWS | SET_UP | OF_ALL
 
 
 @pytest.mark.parametrize("attempt", _named(ATTEMPTS))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from edge_bridge.entrances.twilio import twiml
 from edge_bridge.entrances.twilio.server import WITHHELD, caller_number
-from edge_bridge.entrances.twilio.signatures import is_signed, sign
+from protocols.twilio_signatures import is_signed, sign
 
 pytestmark = pytest.mark.unit
 
