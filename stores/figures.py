@@ -1,4 +1,7 @@
-"""The order log and each day's sums, in the restaurant's own zone."""
+"""The order log and the sums of orders and calls by day and hour, in the restaurant's own zone.
+
+Orders are counted here; calls by triggers on their table, as their rows have several writers.
+"""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -53,7 +56,7 @@ async def log_order(conn: Connection, order: LoggedOrder) -> bool:
     )
     if logged is None:
         return False
-    await _add(conn, order.order_id, 0 if cancelled else 1)
+    await _add(conn, order.order_id, 0 if cancelled else 1, int(cancelled))
     return True
 
 
@@ -68,11 +71,14 @@ async def count_cancelled(conn: Connection, order_id: str, cancelled: bool) -> N
         cancelled,
     )
     if changed:
-        await _add(conn, order_id, -1 if cancelled else 1)
+        await _add(conn, order_id, -1 if cancelled else 1, 1 if cancelled else -1)
 
 
-async def _add(conn: Connection, order_id: str, times: int) -> None:
-    """Add a logged order to its day ``times`` times; 0 makes the day's row and leaves its sums."""
+async def _add(conn: Connection, order_id: str, times: int, cancelled: int) -> None:
+    """Add a logged order to its day and its hour ``times`` times, and ``cancelled`` to that hour's cancelled ones.
+
+    0 makes the day's row and leaves its sums.
+    """
     await conn.execute(
         "insert into daily_figure as d (restaurant_id, day, currency, orders, items, total_cents)"
         " select r.id, (o.confirmed_at at time zone r.zone)::date, o.currency, $2::integer, $2 * o.items,"
@@ -81,6 +87,19 @@ async def _add(conn: Connection, order_id: str, times: int) -> None:
         " items = d.items + excluded.items, total_cents = d.total_cents + excluded.total_cents",
         order_id,
         times,
+    )
+    await conn.execute(
+        "insert into order_figure as f (restaurant_id, day, hour, currency, orders, items, total_cents, cancelled)"
+        " select r.id, (o.confirmed_at at time zone r.zone)::date,"
+        " extract(hour from o.confirmed_at at time zone r.zone), o.currency, $2::integer, $2 * o.items,"
+        " $2 * o.total_cents, $3::integer"
+        " from order_log o join restaurant r on r.id = o.restaurant_id where o.order_id = $1"
+        " on conflict (restaurant_id, day, hour, currency) do update set orders = f.orders + excluded.orders,"
+        " items = f.items + excluded.items, total_cents = f.total_cents + excluded.total_cents,"
+        " cancelled = f.cancelled + excluded.cancelled",
+        order_id,
+        times,
+        cancelled,
     )
 
 
@@ -96,3 +115,72 @@ async def daily(conn: Connection, restaurant_id: str, first: date, last: date) -
     return tuple(
         DailyFigure(row["day"], row["currency"], row["orders"], row["items"], row["total_cents"]) for row in rows
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Of a day, an hour of the day over several days, or both. ``calls`` counts those that have ended.
+
+    ``missed`` were served by nobody, ``ordered`` led to an order. Orders are in one currency, the cancelled ones apart.
+    """
+
+    day: date | None
+    hour: int | None
+    calls: int = 0
+    missed: int = 0
+    ordered: int = 0
+    booked: int = 0
+    transferred: int = 0
+    messages: int = 0
+    duration_ms: int = 0
+    cost_dollars: float = 0.0
+    orders: int = 0
+    items: int = 0
+    total_cents: int = 0
+    cancelled: int = 0
+
+    @property
+    def answered(self) -> int:
+        return self.calls - self.missed
+
+
+_OF_CALLS = ("calls", "missed", "ordered", "booked", "transferred", "messages", "duration_ms", "cost_dollars")
+_OF_ORDERS = ("orders", "items", "total_cents", "cancelled")
+_TYPES = {"cost_dollars": "::float8"}
+
+
+async def sums(
+    conn: Connection, restaurant_id: str, first: date, last: date, currency: str, *, apart: bool = False
+) -> tuple[Sums, ...]:
+    """What there is between the two days, both included: each day's sums and each hour of the day's, days first.
+
+    With ``apart`` each hour of each day instead.
+    """
+    groups = "(day, hour)" if apart else "(day), (hour)"
+    joined = ", ".join(f"sum({name}){_TYPES.get(name, '::bigint')} as {name}" for name in (*_OF_CALLS, *_OF_ORDERS))
+    none_of_calls = ", ".join("0" for _ in _OF_CALLS)
+    rows = await conn.fetch(
+        f"select day, hour, {joined} from ("
+        f" select day, hour, {', '.join(_OF_CALLS)}, {', '.join(f'0 as {name}' for name in _OF_ORDERS)}"
+        f" from call_figure where restaurant_id = $1 and day between $2 and $3"
+        f" union all select day, hour, {none_of_calls}, {', '.join(_OF_ORDERS)}"
+        f" from order_figure where restaurant_id = $1 and day between $2 and $3 and currency = $4) as hours"
+        f" group by grouping sets ({groups}) order by day nulls last, hour",
+        restaurant_id,
+        first,
+        last,
+        currency,
+    )
+    return tuple(Sums(**row) for row in rows)
+
+
+async def bookings(conn: Connection, restaurant_id: str, since: datetime, until: datetime) -> dict[str, int]:
+    """How many reservations of this time there are in each status."""
+    rows = await conn.fetch(
+        "select status, count(*) as number from reservation"
+        " where restaurant_id = $1 and starts_at >= $2 and starts_at < $3 group by status",
+        restaurant_id,
+        since,
+        until,
+    )
+    return {row["status"]: row["number"] for row in rows}

@@ -127,19 +127,6 @@ async def note_allergies(conn: Connection, restaurant_id: str, order_id: str, te
     require(done, "order", order_id)
 
 
-async def late(conn: Connection, now: datetime, since: datetime, limit: int) -> tuple[Order, ...]:
-    """Open orders from ``since`` on whose promise is over, the longest first; without names."""
-    rows = await conn.fetch(
-        'select * from "order" where status = any($1::text[]) and confirmed_at >= $2 and promised_at < $3'
-        " and status <> 'ready' order by promised_at limit $4",
-        OPEN,
-        since,
-        now,
-        limit,
-    )
-    return await orders.with_lines(conn, rows, None)
-
-
 async def load_minutes(conn: Connection, restaurant_id: str, now: datetime) -> int:
     """The minutes that other systems add to a promise now: the sum over every source, at most MOST_MINUTES."""
     minutes: int = await conn.fetchval(

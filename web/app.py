@@ -21,6 +21,7 @@ from web.identity import (
 from web.place import (
     calls,
     delivery,
+    figures,
     hours,
     lines,
     menu,
@@ -88,6 +89,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         overview,
         orders,
         calls,
+        figures,
         menu,
         hours,
         lines,

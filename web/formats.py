@@ -87,6 +87,11 @@ def day_start(now: datetime, zone: str) -> datetime:
     return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
 
 
+def short_day(day: date, language: str) -> str:
+    """Like ``21/11``, for where there is no room."""
+    return format_date(day, "dd/MM", locale=_LOCALES[language])
+
+
 def local_day(now: datetime, zone: str) -> date:
     """The date in ``zone``."""
     return now.astimezone(ZoneInfo(zone)).date()

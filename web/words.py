@@ -58,6 +58,16 @@ def follow_ups() -> dict[str, str]:
     return {"called_back": _("Called back"), "settled": _("Settled")}
 
 
+def booking_statuses() -> dict[str, str]:
+    return {
+        "confirmed": _("Booked"),
+        "seated": _("Came"),
+        "no_show": _("Did not come"),
+        "cancelled": _("Cancelled"),
+        "held": _("Held"),
+    }
+
+
 def outcomes() -> dict[str, str]:
     return {
         "in_progress": _("In progress"),

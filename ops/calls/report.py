@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
+from domain import call_words as words
+from domain import sip_ladders as ladder
 from domain.traces import Ladder
-from ops.calls import ladder, words
 from stores.traces import CallTrace, TracedCall
 
 NO_TRACE = "no SIP messages are kept of this call: it is too old, was taken by an earlier release, or goes on"

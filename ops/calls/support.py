@@ -19,8 +19,9 @@ from typing import Any
 
 import msgspec
 
+from domain import call_words as words
+from domain import sip_ladders as ladder
 from domain.traces import InForce, Ladder, Moment, Rung
-from ops.calls import ladder, words
 from stores.migrate import shipped_migrations
 from stores.traces import TracedCall
 

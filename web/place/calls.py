@@ -7,15 +7,19 @@ from typing import TypeVar, cast, get_args
 from flask import Response, abort, g, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
-from stores import calls, live, orders
+from domain import call_words, sip_ladders
+from stores import calls, live, orders, traces
 from stores.calls import FollowUp, LoggedCall
 from stores.errors import NotFoundError
 from stores.orders import Order
 from stores.paging import Position
 from stores.postgres import Connection
+from stores.traces import CallTrace
 from web import context, paging, words
 from web.access import staff
 from web.database import Work
+from web.place import call_filter, conversations
+from web.place.call_filter import Asked
 from web.place.news import tell
 from web.place.tenancy import audit, in_restaurant, restaurant, restaurant_blueprint
 
@@ -31,31 +35,44 @@ _SAFE_ID = re.compile(r"[0-9A-Za-z-]{1,128}\Z")
 @blueprint.get("/calls")
 @staff
 def index() -> ResponseReturnValue:
-    after = paging.asked_for()
-    return render_template("place/calls/list.html", first=after is None, **_page(after))
+    asked, after = call_filter.asked(restaurant()), paging.asked_for()
+    if asked.problems:
+        return render_template("place/calls/list.html", asked=asked, problems=dict(asked.problems), calls=()), 422
+    return render_template("place/calls/list.html", first=after is None, problems={}, **_page(asked, after))
 
 
 @blueprint.get("/calls/stream")
 @staff
 def stream() -> Response:
-    """Drawn anew when a call begins, moves on or ends, and when its row has been written."""
+    """Drawn anew when a call begins, moves on, ends or is followed up, and when its row has been written."""
     return context.streams().response(
         restaurant().id,
         (live.CallChanged, live.CartLeft, live.FollowedUp, live.EventHandled),
-        lambda: render_template("place/calls/_calls_page.html", **_page(None)),
+        lambda: render_template("place/calls/_calls_page.html", **_page(Asked(), None)),
     )
 
 
 @blueprint.get("/calls/<call_id>")
 @staff
 def show(call_id: str) -> ResponseReturnValue:
-    async def work(connection: Connection) -> tuple[LoggedCall, tuple[Order, ...]]:
+    async def work(connection: Connection) -> tuple[LoggedCall, tuple[Order, ...], CallTrace | None]:
         call = await calls.get(connection, call_id, pii=context.pii())
-        return call, await orders.of_call(connection, call_id, pii=context.pii())
+        made = await orders.of_call(connection, call_id, pii=context.pii())
+        return call, made, await traces.get(connection, call_id, call.started_at)
 
-    call, ordered = _found(work, call_id)
+    call, ordered, trace = _found(work, call_id)
+    lines = tuple(conversations.lines(call))
     return render_template(
-        "place/calls/call.html", call=call, orders=ordered, recorded=recording_of(call_id) is not None
+        "place/calls/call.html",
+        call=call,
+        orders=ordered,
+        lines=lines,
+        replies=conversations.slowest_and_middle_ms(lines),
+        recorded=recording_of(call_id) is not None,
+        trace=trace,
+        ladder="\n".join(sip_ladders.lines(trace.ladder)) if trace else "",
+        course=tuple(call_words.course(trace.moments)) if trace else (),
+        sound=tuple(call_words.audio(trace.audio)) if trace and trace.audio else (),
     )
 
 
@@ -66,7 +83,14 @@ def play_recording(call_id: str) -> ResponseReturnValue:
     file = recording_of(call_id)
     if file is None:
         abort(404)
-    return send_file(file, mimetype="audio/wav", conditional=True, max_age=0)
+    return send_file(
+        file,
+        mimetype="audio/wav",
+        conditional=True,
+        max_age=0,
+        as_attachment="download" in request.args,
+        download_name=f"{call_id}.wav",
+    )
 
 
 @blueprint.post("/calls/<call_id>/follow-up")
@@ -123,7 +147,15 @@ def labels() -> dict[str, object]:
     }
 
 
-def _page(after: Position | None) -> dict[str, object]:
-    """The newest calls, or those below a page's last one."""
-    page = in_restaurant(lambda connection: calls.recent(connection, PAGE + 1, after, pii=context.pii()))
-    return {"calls": page[:PAGE], "more": len(page) > PAGE}
+def _page(asked: Asked, after: Position | None) -> dict[str, object]:
+    """The newest calls that fit, or those below a page's last one."""
+    wanted = asked.filter(restaurant(), context.pii())
+    page = in_restaurant(lambda connection: calls.recent(connection, PAGE + 1, after, wanted=wanted, pii=context.pii()))
+    shown, more = page[:PAGE], len(page) > PAGE
+    older = asked.link | paging.link_after(shown[-1].started_at, shown[-1].id) if more else None
+    return {"calls": shown, "older": older, "asked": asked, "recorded": _messages(shown)}
+
+
+def _messages(shown: tuple[LoggedCall, ...]) -> frozenset[str]:
+    """Calls in which the caller left a message that can be listened to."""
+    return frozenset(call.id for call in shown if call.outcome == "message_taken" and recording_of(call.id) is not None)

@@ -1,40 +1,36 @@
-"""The restaurant's day at a glance: today's figures and the calls that are going on."""
+"""The restaurant's day at a glance: what needs somebody, the calls that are going on, today's figures."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
+import msgspec
 from flask import Response, render_template
 from flask.typing import ResponseReturnValue
 
-from stores import calls, figures, live
+from domain.order import Cart
+from stores import attention, calls, checkpoints, figures, live
+from stores.attention import Attention
 from stores.calls import LoggedCall
-from stores.figures import DailyFigure
+from stores.figures import Sums
 from stores.postgres import Connection
+from stores.redis import Redis
 from web import context, formats, words
 from web.access import staff
+from web.database import UnavailableError
 from web.live import active_calls
+from web.live.active_calls import ActiveCall
 from web.place.tenancy import in_restaurant, restaurant, restaurant_blueprint
 
 blueprint = restaurant_blueprint("overview", __name__)
 
-# More calls than this in a day are shown as "500+".
-MOST_CALLS = 500
+LATEST = 5
+MISSED_WITHIN = timedelta(days=3)
+CARTS_WITHIN = timedelta(hours=24)
+# A page is drawn without the carts of the calls rather than waiting for a silent Redis.
+ASK_WITHIN_S = 1.0
+MOST_CARTS = 20
 
-
-@dataclass(frozen=True, slots=True)
-class Today:
-    """``revenue_cents`` is in the restaurant's currency; ``missed`` counts callers whom nobody served."""
-
-    orders: int
-    revenue_cents: int
-    calls: int
-    missed: int
-    latest: tuple[LoggedCall, ...]
-
-    @property
-    def average_cents(self) -> int:
-        return round(self.revenue_cents / self.orders) if self.orders else 0
+_KINDS = (live.CallChanged, live.Spoke, live.ToolUsed, live.OrderTaken, live.OrderMoved, live.FollowedUp)
 
 
 @blueprint.get("/")
@@ -46,41 +42,62 @@ def show() -> ResponseReturnValue:
 @blueprint.get("/overview/stream")
 @staff
 def stream() -> Response:
-    kinds = (live.CallChanged, live.Spoke, live.OrderTaken, live.EventHandled)
     return context.streams().response(
-        restaurant().id, kinds, lambda: render_template("place/overview/_overview.html", **_page())
+        restaurant().id,
+        (*_KINDS, live.EventHandled),
+        lambda: render_template("place/overview/_overview.html", **_page()),
     )
 
 
 @blueprint.context_processor
 def labels() -> dict[str, object]:
-    return {"outcomes": words.outcomes(), "call_states": words.call_states(), "most_calls": MOST_CALLS}
+    return {"outcomes": words.outcomes(), "call_states": words.call_states(), "most": attention.MOST}
 
 
 def _page() -> dict[str, object]:
     words_heard = context.streams().last_words(restaurant().id)
     active = active_calls.going_on(context.database(), context.pii(), restaurant().id, words_heard)
-    return {"today": _today(), "active": active, "now": datetime.now(UTC)}
+    today, needed, latest = _today()
+    return {
+        "today": today,
+        "needed": needed,
+        "latest": latest,
+        "active": active,
+        "carts": _growing_carts(active or ()),
+        "now": datetime.now(UTC),
+    }
 
 
-def _today() -> Today:
-    now = datetime.now(UTC)
-    start, day = formats.day_start(now, restaurant().zone), now.astimezone(ZoneInfo(restaurant().zone)).date()
-    restaurant_id, currency = restaurant().id, restaurant().currency
+def _today() -> tuple[Sums, Attention, tuple[LoggedCall, ...]]:
+    now, place = datetime.now(UTC), restaurant()
+    day = formats.local_day(now, place.zone)
 
-    async def work(connection: Connection) -> tuple[tuple[DailyFigure, ...], tuple[LoggedCall, ...]]:
+    async def work(connection: Connection) -> tuple[tuple[Sums, ...], Attention, tuple[LoggedCall, ...]]:
         return (
-            await figures.daily(connection, restaurant_id, day, day),
-            await calls.recent(connection, MOST_CALLS, pii=context.pii()),
+            await figures.sums(connection, place.id, day, day, place.currency),
+            await attention.look(
+                connection, place.id, now, missed_since=now - MISSED_WITHIN, carts_since=now - CARTS_WITHIN
+            ),
+            await calls.recent(connection, LATEST, pii=context.pii()),
         )
 
-    daily, recent = in_restaurant(work)
-    todays = tuple(call for call in recent if call.started_at >= start)
-    figure = next((figure for figure in daily if figure.currency == currency), None)
-    return Today(
-        orders=figure.orders if figure else 0,
-        revenue_cents=figure.total_cents if figure else 0,
-        calls=len(todays),
-        missed=sum(1 for call in todays if call.missed),
-        latest=todays[:5],
-    )
+    found, needed, latest = in_restaurant(work)
+    return next((one for one in found if one.day == day), Sums(day, None)), needed, latest
+
+
+def _growing_carts(active: tuple[ActiveCall, ...]) -> Mapping[str, Cart]:
+    """By call, what the callers have chosen so far: from the last turn's checkpoint. Empty while Redis is away."""
+    ids, owner = [call.call_id for call in active[:MOST_CARTS]], restaurant().id
+
+    async def ask(redis: Redis) -> dict[str, Cart]:
+        found = {call_id: await checkpoints.load(redis, call_id) for call_id in ids}
+        return {
+            call_id: kept.cart
+            for call_id, kept in found.items()
+            if kept is not None and kept.restaurant_id == owner and kept.cart.lines
+        }
+
+    try:
+        return context.database().redis(ask, within_s=ASK_WITHIN_S) if ids else {}
+    except (UnavailableError, msgspec.DecodeError):
+        return {}

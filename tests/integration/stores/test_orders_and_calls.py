@@ -1,6 +1,6 @@
 import asyncio
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -428,3 +428,57 @@ async def test_a_table_is_never_booked_twice_and_a_cancelled_one_is_free(
 
     assert held == (after,)
     assert (table.id, table.room, table.seats) == (own.table_id, "Room", 4)
+
+
+async def test_the_sums_of_calls_follow_their_rows_whichever_writer_is_first(
+    postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher
+) -> None:
+    own, _ = tenants
+    started = datetime(2026, 10, 25, 1, 30, tzinfo=UTC)  # 02:30 in winter time: the hour that Paris has twice
+    record = CallRecord(id="one", restaurant_id=own.id, started_at=started, outcome="in_progress")
+
+    async def counted() -> list[tuple[int, ...]]:
+        found = await figures.sums(conn, own.id, date(2026, 10, 25), date(2026, 10, 25), "EUR", apart=True)
+        return [(one.hour or 0, one.calls, one.missed, one.ordered, one.duration_ms) for one in found]
+
+    async with postgres.app.tenant(own.id) as conn:
+        await calls.record_ended(conn, record)
+        going_on = await counted()
+        await calls.record_ended(conn, replace(record, outcome="lost", missed_reason="bridge_lost", duration_ms=900))
+        lost = await counted()
+        await calls.record_order(conn, own.id, "one", own.order_id, started + timedelta(minutes=1))
+        for _again in range(2):
+            await calls.record_ended(conn, replace(record, outcome="order_confirmed", duration_ms=4000))
+        in_the_end = await counted()
+        first_hour = replace(record, id="two", started_at=started - timedelta(hours=1), outcome="answered")
+        await calls.record_ended(conn, first_hour)
+
+        assert going_on == []
+        assert lost == [(2, 1, 1, 0, 900)]
+        assert in_the_end == [(2, 1, 0, 1, 4000)]
+        assert await counted() == [(2, 2, 0, 1, 4000)]
+
+
+async def test_a_cancelled_order_is_counted_apart_whether_it_was_logged_before_or_after(
+    postgres: Any, tenants: tuple[Tenant, Tenant]
+) -> None:
+    own, _ = tenants
+    order = replace(logged(own.order_id, own.id), currency="EUR")
+
+    async def counted() -> list[tuple[int, int, int]]:
+        day = await figures.sums(conn, own.id, date(2020, 1, 1), date(2030, 1, 1), "EUR", apart=True)
+        return [(one.orders, one.total_cents, one.cancelled) for one in day if one.orders or one.cancelled]
+
+    async with postgres.app.tenant(own.id) as conn:
+        at_first = await counted()
+        await kitchen.move(conn, Move(own.order_id, "confirmed", "cancelled", "cook", "mistake"))
+        await figures.log_order(conn, order)
+        late = await counted()
+        await kitchen.move(conn, Move(own.order_id, "cancelled", "confirmed", "cook"))
+        restored = await counted()
+        await kitchen.move(conn, Move(own.order_id, "confirmed", "cancelled", "cook", "mistake"))
+
+        assert late == [(0, 0, 1)] or at_first
+        assert restored[0][0] == 1
+        assert restored[0][2] == 0
+        assert (await counted())[0][2] == 1

@@ -16,6 +16,7 @@ from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException
 from domain.traces import Ladder
 from domain.trunks import PLAIN
 from stores import (
+    attention,
     calls,
     customers,
     figures,
@@ -59,6 +60,7 @@ pytestmark = pytest.mark.integration
 Attempt = Callable[[Connection, Tenant, PiiCipher, SipPasswordCipher], Awaitable[object]]
 
 MODULES: tuple[ModuleType, ...] = (
+    attention,
     calls,
     customers,
     figures,
@@ -90,6 +92,16 @@ LATER = NOW + timedelta(hours=3)
 
 def _other_order(other: Tenant) -> Any:
     return make_order(other.menu, "another call")
+
+
+async def _no_bookings(conn: Connection, other: Tenant) -> int:
+    return sum((await figures.bookings(conn, other.id, NOW - timedelta(days=9), NOW + timedelta(days=9))).values())
+
+
+async def _nothing_to_look_at(conn: Connection, other: Tenant) -> int:
+    before = NOW - timedelta(days=9)
+    found = await attention.look(conn, other.id, LATER, missed_since=before, carts_since=before)
+    return found.missed + found.carts + found.lines_down + len(found.items_off)
 
 
 async def _on_the_board(conn: Connection, pii: PiiCipher) -> tuple[Order, ...]:
@@ -125,6 +137,7 @@ async def _without_end(conn: Connection, other: Tenant) -> tuple[str, ...]:
 
 # Functions that the app role may call. What they may answer about another restaurant is _NOTHING, or one of _REFUSED.
 ATTEMPTS: dict[Callable[..., Any], Attempt] = {
+    attention.look: lambda conn, other, pii, sip: _nothing_to_look_at(conn, other),
     calls.recent: lambda conn, other, pii, sip: calls.recent(conn, pii=pii),
     calls.unconfirmed: lambda conn, other, pii, sip: calls.unconfirmed(conn, NOW, 50, pii=pii),
     calls.get: lambda conn, other, pii, sip: calls.get(conn, other.call_id),
@@ -161,6 +174,8 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     idempotency.keep: lambda conn, other, pii, sip: idempotency.keep(
         conn, _idempotency_key(other), idempotency.Answer(200, "{}"), pii
     ),
+    figures.sums: lambda conn, other, pii, sip: figures.sums(conn, other.id, date(2020, 1, 1), date(2030, 1, 1), "EUR"),
+    figures.bookings: lambda conn, other, pii, sip: _no_bookings(conn, other),
     figures.count_cancelled: lambda conn, other, pii, sip: figures.count_cancelled(conn, other.order_id, True),
     kitchen.board: lambda conn, other, pii, sip: _on_the_board(conn, pii),
     kitchen.move: lambda conn, other, pii, sip: kitchen.move(
@@ -170,7 +185,6 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     kitchen.note_allergies: lambda conn, other, pii, sip: kitchen.note_allergies(
         conn, other.id, other.order_id, "nuts", pii
     ),
-    kitchen.late: lambda conn, other, pii, sip: kitchen.late(conn, LATER, NOW, 9),
     kitchen.load_minutes: lambda conn, other, pii, sip: kitchen.load_minutes(conn, other.id, NOW),
     kitchen.set_load: lambda conn, other, pii, sip: kitchen.set_load(conn, other.id, "counter", 99, LATER),
     line_states.of_restaurant: lambda conn, other, pii, sip: line_states.of_restaurant(conn, other.id),

@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
+from domain import call_words as words
+from domain import sip_ladders as ladder
 from domain.traces import AudioFigures, Ladder, Moment, Rung
-from ops.calls import ladder, words
 
 pytestmark = pytest.mark.unit
 
