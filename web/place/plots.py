@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 720, 180
-AXIS = 22  # below the bars, for the labels
+AXIS = 34  # below the bars, for the labels
 GAP = 0.25  # of a bar's place
 MOST_LABELS = 12
 
