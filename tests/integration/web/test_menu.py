@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from devstack.demo import forms
 from devstack.demo.admin_client import AdminClient
 from tests.conftest import run_apart
-from tests.integration.web.admin import COOK, OWNER, PASSWORD, Admin, csrf_token, execute, fetch, gunicorn
+from tests.integration.web.admin import COOK, OWNER, PASSWORD, Admin, csrf_token, execute, fetch, gunicorn, log_call
 
 pytestmark = pytest.mark.integration
 
@@ -366,6 +366,23 @@ def test_the_versions_say_who_changed_what_and_one_can_be_put_back(menu: Menu, a
     assert stored_price(admin) == 1300
     assert "Renamed" not in menu.page()
     assert menu.client.get(menu.base + "/versions/99").status_code == 404
+
+
+def test_a_call_leads_to_the_menu_that_its_caller_was_told(menu: Menu, admin: Admin) -> None:
+    log_call(admin, "old", minutes_ago=60)
+    menu.edit(margherita(admin), size_price=["8.50", "11.00", "14.50"])
+    log_call(admin, "new", minutes_ago=-1)
+
+    pages = []
+    for call in ("old", "new"):
+        page = menu.client.get(f"/place/{admin.pizza.id}/calls/{call}").text
+        link = re.search(r'href="([^"]*/menu/versions/at[^"]*)"', page)
+        assert link
+        pages.append(menu.client.get(link[1].replace("&amp;", "&"), follow_redirects=True).text)
+
+    assert "€13.00" in pages[0] and "€14.50" in pages[1].replace("→ €14.50", "")
+    assert [re.findall(r"The menu in version (\d)", page)[0] for page in pages] == ["1", "2"]
+    assert menu.client.get(menu.base + "/versions/at?moment=yesterday").status_code == 400
 
 
 def test_a_search_without_scripts_finds_items_by_their_other_names(menu: Menu, admin: Admin) -> None:

@@ -21,7 +21,7 @@ from web.formats import price_input
 from web.place.menu.area import blueprint, change, load
 from web.place.menu.forms import Form, id_of, is_blank
 from web.place.menu.problem_words import said
-from web.place.menu.shelf import with_groups, with_options
+from web.place.menu.shelf import row_words, with_groups, with_options
 from web.words import _
 
 ASKABLE: tuple[Amount, ...] = (
@@ -45,7 +45,7 @@ def list_groups() -> ResponseReturnValue:
             for inner in option.groups:
                 uses.setdefault(inner.id, []).append(option.name)
     groups = sorted(groups_of(menu).values(), key=lambda group: group.name)
-    return render_template("place/menu/groups.html", menu=menu, groups=groups, uses=uses, base=url_for(".index"))
+    return render_template("place/menu/groups.html", menu=menu, groups=groups, uses=uses, **row_words())
 
 
 @blueprint.get("/menu/choices/new")

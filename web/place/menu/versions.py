@@ -1,5 +1,7 @@
 """Who changed what on the menu, and how it was before: one step back, or to any state that is kept."""
 
+from datetime import UTC, datetime
+
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -40,6 +42,22 @@ def list_versions() -> ResponseReturnValue:
         kinds=kinds(),
         fields_of=fields_of,
     )
+
+
+@blueprint.get("/menu/versions/at")
+@managers
+def version_at() -> ResponseReturnValue:
+    """The menu that callers were told at ``moment`` (ISO 8601, with its zone)."""
+    restaurant_id = restaurant().id
+    try:
+        moment = datetime.fromisoformat(request.args.get("moment", "")).astimezone(UTC)
+    except (ValueError, OverflowError):
+        abort(400)
+    number = in_restaurant(lambda connection: menu_versions.live_at(connection, restaurant_id, moment))
+    if number is None:
+        flash(_("No version of that time is kept: this is the menu of today."), "good")
+        return redirect(url_for(".index"), 303)
+    return redirect(url_for(".show_version", number=number), 303)
 
 
 @blueprint.get("/menu/versions/<int:number>")
