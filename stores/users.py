@@ -53,7 +53,7 @@ async def create(conn: Connection, *, email: str, password: str, name: str = "",
         "insert into app_user (email, name, password_hash, is_platform) values (lower($1), $2, $3, $4) returning id",
         email,
         name,
-        await _hash(password),
+        await hash_password(password),
         is_platform,
     )
     return user_id
@@ -74,12 +74,13 @@ async def set_password(conn: Connection, user_id: str, password: str) -> None:
     """On the app role only ``as_user``. All the user's sessions end. Raises ValueError for a short password,
     NotFoundError."""
     done = await conn.fetchval(
-        "update app_user set password_hash = $2 where id = $1 returning id", user_id, await _hash(password)
+        "update app_user set password_hash = $2 where id = $1 returning id", user_id, await hash_password(password)
     )
     require(done, "user", user_id)
 
 
-async def _hash(password: str) -> str:
+async def hash_password(password: str) -> str:
+    """What the table keeps of a password. Raises ValueError for a short one."""
     if len(password) < MINIMUM_PASSWORD:
         raise ValueError(f"password: at least {MINIMUM_PASSWORD} characters")
     return await asyncio.to_thread(_hasher().hash, password)

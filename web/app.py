@@ -14,14 +14,18 @@ from web.identity import (
     account,
     accounts,
     impersonation,
+    invitations,
     login,
+    reset,
     second_step,
+    sign_up,
     two_step,
 )
 from web.place import (
     calls,
     delivery,
     figures,
+    history,
     hours,
     lines,
     menu,
@@ -29,6 +33,7 @@ from web.place import (
     overview,
     questions,
     setup,
+    team,
     tenancy,
     voice,
 )
@@ -83,6 +88,9 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         language,
         login,
         second_step,
+        reset,
+        sign_up,
+        invitations,
         account,
         two_step,
         impersonation,
@@ -97,6 +105,8 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         delivery,
         questions,
         setup,
+        team,
+        history,
     ):
         app.register_blueprint(area.blueprint)
     if configuration.platform_database_url:

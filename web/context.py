@@ -7,13 +7,14 @@ from flask import Flask, current_app
 from stores import second_factors
 from stores.ciphers import PiiCipher, SecretCipher, SipPasswordCipher
 from web.database import Database
+from web.identity.mailing import Mailer
 from web.identity.throttle import Throttle
 from web.live.streams import Streams
 from web.settings import WebSettings
 
 _SETTINGS, _PII, _SIP_PASSWORDS = "alloresto.settings", "alloresto.pii", "alloresto.sip_passwords"
 _DATABASE, _STREAMS, _THROTTLE = "alloresto.database", "alloresto.streams", "alloresto.throttle"
-_SECOND_FACTORS = "alloresto.second_factors"
+_SECOND_FACTORS, _MAILER = "alloresto.second_factors", "alloresto.mailer"
 
 
 def attach(app: Flask, configuration: WebSettings) -> None:
@@ -26,6 +27,7 @@ def attach(app: Flask, configuration: WebSettings) -> None:
             _SIP_PASSWORDS: SipPasswordCipher(configuration.master_key),
             _DATABASE: database,
             _STREAMS: Streams(database, configuration),
+            _MAILER: Mailer(configuration.smtp_url, configuration.mail_from),
             _THROTTLE: Throttle(database),
             _SECOND_FACTORS: SecretCipher(configuration.master_key, second_factors.PURPOSE),
         }
@@ -46,6 +48,10 @@ def streams() -> Streams:
 
 def throttle() -> Throttle:
     return cast(Throttle, current_app.extensions[_THROTTLE])
+
+
+def mailer() -> Mailer:
+    return cast(Mailer, current_app.extensions[_MAILER])
 
 
 def second_factor_cipher() -> SecretCipher:

@@ -19,6 +19,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 requests_total = Counter("web_requests_total", "Requests answered.", ["endpoint", "status"])
 request_seconds = Histogram("web_request_duration_seconds", "Time to the first byte of an answer.", ["endpoint"])
 streams_open = Gauge("web_streams_open", "Live pages open now.", multiprocess_mode="livesum")
+mails_total = Counter("web_mails_total", "Mails handed to the SMTP server, and those that were not.", ["outcome"])
 throttled_locally_total = Counter(
     "web_throttled_locally_total", "Attempts counted by one worker alone, because Redis did not answer."
 )

@@ -1,12 +1,14 @@
 """What the admin reads from its environment. Wrong or missing values are one clear line each at start."""
 
 import sys
+from email.utils import parseaddr
 from typing import Annotated
 
 import msgspec
 
 from process.settings import SettingsError, load
 from stores.ciphers import decode_master_key
+from web.identity.smtp import parse_server
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 PositiveSeconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -49,6 +51,12 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     # A session ends when it was not used for so long, and after so many days in any case.
     web_session_idle_hours: Positive = 12
     web_session_days: Positive = 30
+    # How mail leaves: smtp://user:password@host:587 or smtps://…; without it no resets, sign-ups and invitations.
+    smtp_url: str = ""
+    # Who the mails are from, such as AlloResto <no-reply@example.com>.
+    mail_from: str = ""
+    # Where people reach these pages, such as https://admin.example.com: what links in mails begin with.
+    web_public_url: str = ""
     # Requests a minute that each client of the API may send.
     web_api_requests_per_minute: Positive = 100
 
@@ -72,4 +80,19 @@ def _problems(settings: WebSettings) -> list[str]:
         decode_master_key(settings.master_key)
     except ValueError as error:
         problems.append(str(error))
+    return problems + _mail_problems(settings)
+
+
+def _mail_problems(settings: WebSettings) -> list[str]:
+    if not settings.smtp_url:
+        return []
+    problems: list[str] = []
+    try:
+        parse_server(settings.smtp_url)
+    except ValueError as error:
+        problems.append(str(error))
+    if "@" not in parseaddr(settings.mail_from)[1]:
+        problems.append("MAIL_FROM: not an e-mail address; with SMTP_URL it is needed")
+    if not settings.web_public_url.startswith(("http://", "https://")):
+        problems.append("WEB_PUBLIC_URL: expected http:// or https://; links in mails begin with it")
     return problems

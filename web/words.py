@@ -13,6 +13,48 @@ def plural(one: str, many: str, number: int) -> str:
     return str(ngettext(one, many, number))
 
 
+def roles() -> dict[str, str]:
+    return {"staff": _("Staff member"), "manager": _("Manager"), "owner": _("Owner")}
+
+
+def audited() -> dict[str, str]:
+    """What an entry of the log says was done."""
+    return {
+        "menu.changed": _("Menu changed"),
+        "hours.week_changed": _("Opening hours changed"),
+        "hours.date_set": _("Date with other hours"),
+        "hours.date_removed": _("Date follows the week again"),
+        "hours.outside_changed": _("Orders outside the hours changed"),
+        "delivery.zones_changed": _("Delivery zones changed"),
+        "delivery.offers_changed": _("Ways of ordering changed"),
+        "questions.changed": _("Questions changed"),
+        "voice.changed": _("Voice changed"),
+        "lines.created": _("Phone line added"),
+        "lines.changed": _("Phone line changed"),
+        "lines.switched": _("Phone line turned on or off"),
+        "order.moved": _("Order moved on"),
+        "order.cancelled": _("Order cancelled"),
+        "order.allergies_noted": _("Allergies noted"),
+        "orders.moved": _("Orders closed"),
+        "call.followed_up": _("Call followed up"),
+        "reservations.created": _("Booking made"),
+        "reservations.cancelled": _("Booking cancelled"),
+        "restaurant.created": _("Restaurant created"),
+        "restaurant.changed": _("Restaurant changed"),
+        "team.member_invited": _("Invited to the team"),
+        "team.invitation_withdrawn": _("Invitation withdrawn"),
+        "team.member_joined": _("Joined the team"),
+        "team.role_changed": _("Role changed"),
+        "team.member_removed": _("Left the team"),
+        "support.entered": _("Support looked in"),
+        "support.left": _("Support left"),
+        "tenant.plan_changed": _("Plan changed"),
+        "tenant.disabled": _("Restaurant turned off"),
+        "tenant.enabled": _("Restaurant turned on"),
+        "tenant.created": _("Restaurant created"),
+    }
+
+
 def fulfilments() -> dict[str, str]:
     return {"pickup": _("Pick-up"), "delivery": _("Delivery"), "dine_in": _("Eat in")}
 

@@ -37,7 +37,7 @@ def home() -> ResponseReturnValue:
 def show() -> ResponseReturnValue:
     if accounts.current() is not None:
         return redirect(url_for("login.home"))
-    return render_template("identity/login.html", email="", problem=None)
+    return render_template("identity/login.html", email="", problem=None, sends=context.mailer().sends)
 
 
 @blueprint.post("/login")
@@ -61,10 +61,10 @@ def log_in() -> ResponseReturnValue:
 @anyone
 def log_out() -> ResponseReturnValue:
     accounts.end()
-    return redirect(url_for("login.show"), 303)
+    return redirect(url_for("login.show", next=request.args.get("next")), 303)
 
 
 def _refused(outcome: str, email: str, status: int, problem: str) -> ResponseReturnValue:
     metrics.logins_total.labels(outcome).inc()
     log.warning("log-in refused", outcome=outcome, pii_address=request.remote_addr)
-    return render_template("identity/login.html", email=email, problem=problem), status
+    return render_template("identity/login.html", email=email, problem=problem, sends=context.mailer().sends), status

@@ -52,6 +52,8 @@ def sections(role: MemberRole) -> tuple[Section, ...]:
             (
                 Link("setup.index", _("Set-up")),
                 Link("lines.index", _("Phone lines")),
+                Link("team.index", _("Team")),
+                Link("history.index", _("History")),
             ),
         ),
     )

@@ -19,6 +19,7 @@ from web import context
 from web.access import MANAGERS, may
 from web.database import Work
 from web.identity import accounts
+from web.identity.accounts import Member
 from web.place import navigation
 from web.words import _
 
@@ -71,6 +72,7 @@ def restaurant_blueprint(name: str, import_name: str) -> Blueprint:
             "restaurant": g.restaurant,
             "memberships": g.member.memberships,
             "member_email": g.member.email,
+            "membership_role": g.membership.role,
             "can_edit": may_edit(),
             "navigation": navigation.sections(g.membership.role),
         }
@@ -86,6 +88,11 @@ def in_restaurant(work: Work[T]) -> T:
 def restaurant() -> Restaurant:
     """The request's restaurant."""
     return cast(Restaurant, g.restaurant)
+
+
+def member() -> Member:
+    """Who sends the request."""
+    return cast(Member, g.member)
 
 
 def may_edit() -> bool:

@@ -15,7 +15,7 @@ from flask.typing import ResponseReturnValue
 
 from stores import audit as audit_log
 from stores.postgres import Connection
-from web import context, formats, language
+from web import context, formats, language, words
 from web.database import Work
 from web.identity import accounts
 from web.settings import WebSettings
@@ -63,7 +63,7 @@ def platform_blueprint(name: str, import_name: str) -> Blueprint:
         member = accounts.current()
         if member is None:
             return {}
-        roles = {"owner": _("Owner"), "manager": _("Manager"), "staff": _("Staff member")}
+        roles = words.roles()
         return {"navigation": _links(), "member_email": member.email, "zone": ZONE, "roles": roles}
 
     return blueprint
