@@ -42,7 +42,7 @@ def up(state_dir: Path, *, listen: str, sip_port: int, web_port: int, tail: bool
         running = _start(state_dir, listen, sip_port, web_port)
         if running is None:
             return 1
-    _introduce(running)
+    _introduce(running, state_dir)
     if tail:
         asyncio.run(follow(running.runtime_url, running.redis_url, console))
     return 0
@@ -85,7 +85,7 @@ def _show_progress(log_path: Path, shown: int) -> int:
     return len(lines)
 
 
-def _introduce(running: Running) -> None:
+def _introduce(running: Running, state_dir: Path) -> None:
     console.print(
         "\n[bold]AlloResto is up.[/] Ring it with a softphone on this machine, no registration, PCMU or PCMA:"
     )
@@ -93,6 +93,7 @@ def _introduce(running: Running) -> None:
         console.print(f"  {line.restaurant:<16} [bold]sip:{line.number}@{running.sip}[/]   ({line.language})")
     console.print("  the line takes calls from this machine only, so the softphone's account needs no password")
     console.print(f"Admin     {running.web_url}   {running.admin_email} / {running.admin_password}")
+    console.print(f"Mail      none leaves this machine; what would be sent is in {state_dir / 'mail'}")
     console.print(f"Engine    {running.engine}")
     command = "./alloresto call 'One large Margherita please' 'Pick up' 'My name is Anna' 'Yes'"
     console.print(f"Or from another terminal:  {command}", soft_wrap=True)  # to be copied: no line break in it

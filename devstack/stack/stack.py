@@ -19,6 +19,7 @@ import aiohttp
 
 from cluster.rules.product import OPERATOR_SECRETS
 from devstack.knative import Runtime, RuntimeEvent
+from devstack.mail import Mailbox
 from devstack.servers.embedded import EmbeddedPostgres, EmbeddedValkey
 from devstack.servers.ports import free_port, port_problem
 from devstack.stack.credentials import FILE as CREDENTIALS_FILE
@@ -91,6 +92,7 @@ class Stack:
         self._credentials: Credentials = load_or_make(state / CREDENTIALS_FILE)
         self._database = EmbeddedPostgres(state / "postgres")
         self._valkey = EmbeddedValkey(state / "valkey")
+        self.mailbox = Mailbox(state / "mail", free_port())
         self._speech = SpeechServer(state / "speech", self._credentials.speech_api_key)
         self._engine: EngineEndpoint | None = None
         self._runtime: Runtime | None = None
@@ -171,6 +173,7 @@ class Stack:
             )
             self._tell(f"Postgres migrated ({len(applied)} new)" if applied else "Postgres is up to date")
             self._valkey.start()
+            self.mailbox.start()
             self._tell("Valkey")
             self._engine = self._options.engine or configured_engine()
             if self._engine is None:
@@ -267,7 +270,7 @@ class Stack:
         if self._runtime is not None:
             await self._runtime.stop()
             self._runtime = None
-        for server in (self._speech, self._valkey, self._database):
+        for server in (self.mailbox, self._speech, self._valkey, self._database):
             await asyncio.to_thread(server.stop)
 
     def _secrets(self) -> dict[str, dict[str, str]]:
@@ -307,6 +310,9 @@ class Stack:
                 "WEB_METRICS_PORT": str(free_port()),
                 "WEB_HOST": options.listen,
                 "RECORDINGS_DIR": str(self.recordings),
+                "SMTP_URL": self.mailbox.url,
+                "MAIL_FROM": "AlloResto <no-reply@localhost.localdomain>",
+                "WEB_PUBLIC_URL": self.web_url,
             },
             "outbox-relay": {"PORT": str(self._relay_port)},
         }

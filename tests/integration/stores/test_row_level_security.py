@@ -16,6 +16,7 @@ from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException
 from domain.traces import Ladder
 from domain.trunks import PLAIN
 from stores import (
+    account_links,
     attention,
     calls,
     customers,
@@ -37,6 +38,7 @@ from stores import (
     second_factors,
     sessions,
     setups,
+    team,
     tokens,
     traces,
     users,
@@ -61,6 +63,7 @@ Attempt = Callable[[Connection, Tenant, PiiCipher, SipPasswordCipher], Awaitable
 
 MODULES: tuple[ModuleType, ...] = (
     attention,
+    account_links,
     calls,
     customers,
     figures,
@@ -81,6 +84,7 @@ MODULES: tuple[ModuleType, ...] = (
     second_factors,
     sessions,
     setups,
+    team,
     tenant_list,
     tokens,
     traces,
@@ -266,6 +270,16 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     tenant_list.costs_by_model: lambda conn, other, pii, sip: tenant_list.costs_by_model(
         conn, date(2020, 1, 1), date(2040, 1, 1), other.id
     ),
+    team.members: lambda conn, other, pii, sip: team.members(conn, other.id),
+    team.member: lambda conn, other, pii, sip: team.member(conn, other.id, other.user_id),
+    team.set_role: lambda conn, other, pii, sip: team.set_role(conn, other.id, other.user_id, "owner"),
+    team.remove: lambda conn, other, pii, sip: team.remove(conn, other.id, other.user_id),
+    team.invitations: lambda conn, other, pii, sip: team.invitations(conn, other.id),
+    team.invite: lambda conn, other, pii, sip: team.invite(
+        conn, other.id, "eve@x.example", "owner", invited_by="eve@x.example", good_for=timedelta(days=1)
+    ),
+    team.withdraw: lambda conn, other, pii, sip: team.withdraw(conn, other.id, "eve@x.example"),
+    team.accept: lambda conn, other, pii, sip: team.accept(conn, other.id, "x", other.user_id),
     users.set_password: lambda conn, other, pii, sip: users.set_password(conn, other.user_id, "stolen password"),
     webhooks.create_endpoint: lambda conn, other, pii, sip: webhooks.create_endpoint(
         conn, other.id, url="https://mine.example/", secret="whsec_eA==", pii=pii, created_by="eve@x.example"
@@ -350,10 +364,17 @@ LOG_IN: set[Callable[..., Any]] = {
     sessions.find_all,
     sessions.end,
     tokens.use,
+    account_links.make,
+    account_links.look_at,
+    account_links.reset_password,
+    account_links.sign_up,
+    team.look_at,
+    team.sign_up,
 }
 # These work for one user, whom the transaction names: test_members_own_rows tries them with another's ids.
 OWN_ROWS: set[Callable[..., Any]] = {
     users.as_user,
+    users.hash_password,  # of no row
     users.rename,
     sessions.start,
     sessions.of_user,
