@@ -50,7 +50,7 @@ def qr() -> Response:
 
     drawing, secret = BytesIO(), _unconfirmed().secret
     code = segno.make(totp.address(secret, accounts.signed_in_member().email), error="m", micro=False)
-    code.save(drawing, kind="svg", scale=5, border=4, light="#fff", xmldecl=False, svgclass=None, lineclass=None)
+    code.save(drawing, kind="svg", border=4, light="#fff", xmldecl=False, svgclass=None, lineclass=None, omitsize=True)
     return Response(drawing.getvalue(), mimetype="image/svg+xml")
 
 

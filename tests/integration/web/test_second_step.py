@@ -173,6 +173,7 @@ def test_the_picture_is_an_svg_of_ones_own_secret_until_it_is_confirmed(app: Fla
     assert before == 404
     assert picture.mimetype == "image/svg+xml"
     assert picture.text.startswith("<svg")
+    assert "viewBox" in picture.text  # drawn to the page's size, however long the address is
     assert "style=" not in picture.text
     assert cook.get("/account/two-step/qr.svg")[0] == 404
 
