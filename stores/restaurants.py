@@ -56,24 +56,24 @@ class Greeted:
 
 async def get(conn: Connection, restaurant_id: str) -> Restaurant:
     """The restaurant with its hours and zones. Raises NotFoundError."""
-    row = await conn.fetchrow("select * from restaurant where id = $1", restaurant_id)
-    if row is None:
-        raise NotFoundError("restaurant", restaurant_id)
-    week = await openings(conn, restaurant_id)
-    exceptions = await conn.fetch(
-        "select day, spans from opening_exception where restaurant_id = $1 order by day", restaurant_id
-    )
-    zones = await conn.fetch(
-        "select name, postcodes, minimum_cents, fee_cents, minutes from delivery_zone"
-        " where restaurant_id = $1 order by position, name",
+    # One round trip: every page and every call begins with it.
+    row = await conn.fetchrow(
+        "select *,"
+        " (select coalesce(jsonb_agg(jsonb_build_array(weekday, opens, closes) order by weekday, opens), '[]')"
+        "  from opening_hours where restaurant_id = $1) as week,"
+        " (select coalesce(jsonb_agg(jsonb_build_array(day, spans) order by day), '[]')"
+        "  from opening_exception where restaurant_id = $1) as exceptions,"
+        " (select coalesce(jsonb_agg(jsonb_build_array(name, postcodes, minimum_cents, fee_cents, minutes)"
+        "  order by position, name), '[]') from delivery_zone where restaurant_id = $1) as zones"
+        " from restaurant where id = $1",
         restaurant_id,
     )
-    return _restaurant(row, week, exceptions, zones)
+    if row is None:
+        raise NotFoundError("restaurant", restaurant_id)
+    return _restaurant(row)
 
 
-def _restaurant(
-    row: asyncpg.Record, week: tuple[Opening, ...], exceptions: list[asyncpg.Record], zones: list[asyncpg.Record]
-) -> Restaurant:
+def _restaurant(row: asyncpg.Record) -> Restaurant:
     return Restaurant(
         id=row["id"],
         name=row["name"],
@@ -86,14 +86,12 @@ def _restaurant(
         phone=row["phone"],
         greeting=row["greeting"],
         voice=row["voice"],
-        openings=week,
+        openings=tuple(Opening(*one) for one in row["week"]),
         exceptions=tuple(
-            OpeningException(one["day"], tuple((opens, closes) for opens, closes in one["spans"])) for one in exceptions
+            OpeningException(date.fromisoformat(day), tuple((opens, closes) for opens, closes in spans))
+            for day, spans in row["exceptions"]
         ),
-        delivery_zones=tuple(
-            DeliveryZone(one["name"], tuple(one["postcodes"]), one["minimum_cents"], one["fee_cents"], one["minutes"])
-            for one in zones
-        ),
+        delivery_zones=tuple(DeliveryZone(name, tuple(postcodes), *terms) for name, postcodes, *terms in row["zones"]),
         pickup=row["pickup"],
         delivery=row["delivery"],
         dine_in=row["dine_in"],

@@ -39,7 +39,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     recordings_dir: str = ""
     # Live pages open at once in one worker; a further one asks again every ten seconds instead.
     web_max_streams: Positive = 2000
-    # A live page hears this often that it is still true. It says that it is stale 2.5 s after one that did not come.
+    # A live page hears this often that it is still true. It says that it is stale 1.5 s after one that did not come.
     web_heartbeat_s: PositiveSeconds = 2.0
     # The longest a page waits for Postgres or Redis before it says so.
     web_database_timeout_s: PositiveSeconds = 5.0

@@ -1,8 +1,8 @@
 // Says whether the page's live streams are true. The server sends "alive" with the milliseconds until the next one;
 // a page that does not hear it in time says since when, even when the network went silent without closing anything.
 (() => {
-  const GRACE_MS = 2500;
-  const CHECK_MS = 500;
+  const GRACE_MS = 1500;
+  const CHECK_MS = 250;
   const streams = new Map(); // element -> { connection, heard, next, polling }
 
   const show = (state, text) => {
