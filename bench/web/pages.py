@@ -11,11 +11,11 @@ from pathlib import Path
 import asyncpg
 
 from bench.report import Figure, percentile
+from bench.web.filling import BIG
 from bench.web.http import Client
 from bench.web.server import Admin
 from web.access import rule_of
 
-BIG = ("order", "order_item", "call_log", "order_log", "order_key")
 _STATEMENT = re.compile(r"LOG:  (?:duration: [\d.]+ ms  )?(?:execute [^:]*|statement): (.*)")
 _AROUND = re.compile(r"^(begin|commit|rollback|select set_config)", re.IGNORECASE)
 _STATIC = re.compile(rb'(?:href|src)="(/static/[^"]+)"')
