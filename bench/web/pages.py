@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import re
 import time
-from pathlib import Path
 
 import asyncpg
 
@@ -21,6 +20,7 @@ _AROUND = re.compile(r"^(begin|commit|rollback|select set_config)", re.IGNORECAS
 _STATIC = re.compile(rb'(?:href|src)="(/static/[^"]+)"')
 STATISTICS_S = 1.5  # Postgres adds a connection's counts up when it has been idle for a second
 BOARD_CLIENTS = 8
+RELOADED_WITHIN_S = 10.0
 
 
 async def paths(admin: Admin) -> dict[str, str]:
@@ -59,8 +59,8 @@ async def _values(admin: Admin) -> dict[str, str]:
 
 async def each(admin: Admin, repeats: int) -> tuple[list[Figure], dict[str, str]]:
     """Times, queries, sequential scans and weights over all pages, and which page was the worst."""
-    client, log = Client(admin.port, admin.cookie()), Path(admin.postgres.log_file)
-    slowest, queries, weights, refused = {}, {}, {}, []
+    client = Client(admin.port, admin.cookie())
+    slowest, answered, weights, refused = {}, {}, {}, []
     scanned = await _sequentially_read(admin)
     for endpoint, path in (await paths(admin)).items():
         status, body, _ = await client.get(path)
@@ -68,9 +68,10 @@ async def each(admin: Admin, repeats: int) -> tuple[list[Figure], dict[str, str]
             refused.append(endpoint)
             continue
         slowest[endpoint] = percentile([(await client.get(path))[2] for _ in range(repeats)], 95)
-        queries[endpoint] = await _queries(admin, client, path, log)
+        answered[endpoint] = path
         weights[endpoint] = (len(body), len(body) + await _files(client, body))
     scanned = await _sequentially_read(admin) - scanned
+    queries = await _queries(admin, client, answered)
     await client.close()
     worst = max(slowest, key=lambda one: slowest[one])
     most = max(queries, key=lambda one: queries[one])
@@ -85,29 +86,26 @@ async def each(admin: Admin, repeats: int) -> tuple[list[Figure], dict[str, str]
     return figures, told | ({"not answered": ", ".join(refused)} if refused else {})
 
 
-async def _queries(admin: Admin, client: Client, path: str, log: Path) -> int:
-    """The statements of one request, as Postgres's log has them; not what begins and ends a transaction."""
+async def _queries(admin: Admin, client: Client, asked: dict[str, str]) -> dict[str, int]:
+    """The statements of one request of each, as Postgres's log has them; not what begins and ends a transaction."""
+    counts: dict[str, int] = {}
     connection = await asyncpg.connect(admin.postgres.url(), timeout=30)
     try:
-        await connection.execute(["alter system set log_min_duration_statement = 0", " "][0])
+        await connection.execute("alter system set log_min_duration_statement = 0")
         await connection.execute("select pg_reload_conf()")
-        await _until_logged(connection, client, "0")
-        before = log.stat().st_size
-        await client.get(path)
-        written = log.read_bytes()[before:].decode(errors="replace")
+        async with asyncio.timeout(RELOADED_WITHIN_S):
+            while await connection.fetchval("show log_min_duration_statement") != "0":
+                await asyncio.sleep(0.02)
+        for endpoint, path in asked.items():
+            before = admin.postgres.log_file.stat().st_size
+            await client.get(path)
+            written = admin.postgres.log_file.read_bytes()[before:].decode(errors="replace")
+            counts[endpoint] = sum(1 for text in _STATEMENT.findall(written) if not _AROUND.match(text.strip()))
         await connection.execute("alter system reset log_min_duration_statement")
         await connection.execute("select pg_reload_conf()")
     finally:
         await connection.close()
-    return sum(1 for text in _STATEMENT.findall(written) if not _AROUND.match(text.strip()))
-
-
-async def _until_logged(connection: asyncpg.Connection[asyncpg.Record], client: Client, wanted: str) -> None:
-    """The worker's connections read their configuration anew at their next statement."""
-    async with asyncio.timeout(10):
-        while await connection.fetchval("show log_min_duration_statement") != wanted:
-            await asyncio.sleep(0.02)
-    await client.get("/health/ready")
+    return counts
 
 
 async def _sequentially_read(admin: Admin) -> int:
