@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_bridge.entrances.sip.pacing import KEYS, KeyLedger, media_lines
+from edge_bridge.entrances.sip.pacing import KEYS, KeyLedger, media_lines, open_lines
 from edge_bridge.entrances.sip.signals import Invite, host_of, read_invite, transfer_target, user_of
 
 pytestmark = pytest.mark.unit
@@ -70,6 +70,11 @@ def test_a_number_without_a_domain_cannot_be_transferred_to() -> None:
 def test_media_lines_are_counted() -> None:
     assert media_lines("INVITE …\r\n\r\nv=0\r\nm=audio 1 RTP/AVP 0\r\nm=video 2 RTP/AVP 96\r\n") == 2
     assert media_lines("INVITE without a body") == 1
+
+
+def test_a_media_line_is_open_while_it_has_a_port() -> None:
+    assert open_lines("v=0\r\nm=audio 4000 RTP/AVP 0\r\nm=video 0 RTP/AVP 96\r\n") == (True, False)
+    assert open_lines("") == ()
 
 
 @pytest.mark.parametrize("media", [1, 2, 50])

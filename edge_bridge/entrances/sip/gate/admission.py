@@ -1,7 +1,8 @@
 """What of a known source's requests may reach the worker, and what the gate answers in its place. Pure.
 
 pjsip aborts on an INVITE without SDP that it has to refuse, and on an offer with many media lines (its asserts are on
-in the public wheel). So what would be refused is refused here, and an offer has at most MOST_MEDIA_LINES.
+in the public wheel); an audio line of DTLS crashes it. So what would be refused is refused here, and an offer has at
+most MOST_MEDIA_LINES.
 """
 
 import re
@@ -42,6 +43,7 @@ REASONS = {
 }
 
 _MEDIA_LINE = re.compile(r"^m=", re.MULTILINE)
+_DTLS = re.compile(r"^m=.*TLS/", re.MULTILINE | re.IGNORECASE)
 _SIGNAL = re.compile(r"^\s*Signal\s*=\s*([0-9A-D*#]|1[01])\s*$", re.IGNORECASE | re.MULTILINE)
 _DIGIT = re.compile(r"\s*([0-9A-D*#]|1[01])\s*", re.IGNORECASE)
 _EVENTS = {"10": "*", "11": "#"}  # RFC 4733's codes, which some send in place of the sign
@@ -91,6 +93,8 @@ def unfit_body(message: Message, max_body: int) -> Answer | None:
     # A lone CR ends a line for some readers and not for others: no two may see different media lines.
     if not 0 < media <= MOST_MEDIA_LINES or "\x00" in text or "\r" in text:
         return Answer(488, "media_lines")
+    if _DTLS.search(text):
+        return Answer(488, "dtls")
     if len(lines) > MOST_SDP_LINES or max(map(len, lines)) > LONGEST_SDP_LINE or any(map(_has_long_address, lines)):
         return Answer(488, "sdp_size")
     return None
