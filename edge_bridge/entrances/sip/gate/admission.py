@@ -45,6 +45,7 @@ REASONS = {
 _MEDIA_LINE = re.compile(r"^m=", re.MULTILINE)
 _DTLS = re.compile(r"^m=.*TLS/", re.MULTILINE | re.IGNORECASE)
 _SIGNAL = re.compile(r"^\s*Signal\s*=\s*([0-9A-D*#]|1[01])\s*$", re.IGNORECASE | re.MULTILINE)
+_FRAGMENT = re.compile(r"\s*SIP/2\.0 ([1-6])[0-9]{2}\b")
 _DIGIT = re.compile(r"\s*([0-9A-D*#]|1[01])\s*", re.IGNORECASE)
 _EVENTS = {"10": "*", "11": "#"}  # RFC 4733's codes, which some send in place of the sign
 
@@ -148,6 +149,12 @@ def digit_of(message: Message) -> str:
     text = message.body.decode("ascii", "replace")
     match = _SIGNAL.search(text) or _DIGIT.fullmatch(text)
     return "" if match is None else _EVENTS.get(match[1], match[1].upper())
+
+
+def subscription_state(message: Message) -> str:
+    """What a NOTIFY means that does not say it, as before RFC 3265: its sipfrag has a final status, or none."""
+    status = _FRAGMENT.match(message.body.decode("ascii", "replace"))
+    return "terminated;reason=noresource" if status is not None and status[1] >= "2" else "active"
 
 
 def called_users(message: Message) -> tuple[str, ...]:

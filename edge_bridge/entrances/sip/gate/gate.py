@@ -254,6 +254,8 @@ class Gate:
                 message.headers = [(name, value) for name, value in message.headers if name != "content-type"]
                 message.headers.append(("content-type", admission.DTMF_RELAY))
                 message.body = f"Signal={admission.digit_of(message)}\r\nDuration=160\r\n".encode()
+            elif message.method == "NOTIFY" and not message.first("subscription-state"):
+                message.headers.append(("subscription-state", admission.subscription_state(message)))
             elif message.method == "BYE":
                 dialog.moved("ending")
                 self._keep(dialog)
@@ -332,8 +334,10 @@ class Gate:
         elif message.sequence_method == "INVITE":
             self._dialled_answers(message, source)
         probe = Message(message.headers, message.body, method=message.sequence_method)
+        if message.status >= 300 or admission.unfit_body(probe, self._config.sip_max_body) is not None:
+            message.drop_body()  # without it the worker knows what became of its request
         forwarded = proxying.answer_in(message, source, self._public, self._numbers)
-        if forwarded is None or admission.unfit_body(probe, self._config.sip_max_body) is not None:
+        if forwarded is None:
             self.figures.dropped["response"] += 1
             return
         self._sources.asks(source[0], now)
@@ -342,8 +346,8 @@ class Gate:
     def _dialled_answers(self, message: Message, source: Address) -> None:
         """A response to an INVITE with which a worker begins a dialog."""
         call_id, branch = message.call_id, message.vias[0].branch
-        dialog = self._dialogs.get(call_id, message.to_tag) or self._dialogs.get(call_id, "")
-        if dialog is None or not dialog.dialled or dialog.branch != branch or message.status <= 100:
+        dialog = self._dialogs.dialled(call_id, branch)
+        if dialog is None or message.status <= 100:
             return
         orphaned = dialog.worker not in self._workers
         if message.status >= 300:
@@ -354,11 +358,12 @@ class Gate:
             return
         if not message.to_tag:
             return
-        if dialog.remote_tag != message.to_tag:
-            self._dialogs.remove(dialog)
-            self._tell(ipc.Gone(call_id, dialog.remote_tag))
-        dialog.heard_from(message, source)
-        self._keep(dialog)
+        if dialog.remote_tag == message.to_tag or dialog.state == "asked":
+            if dialog.remote_tag != message.to_tag:
+                self._dialogs.remove(dialog)
+                self._tell(ipc.Gone(call_id, dialog.remote_tag))
+            dialog.heard_from(message, source)
+            self._keep(dialog)
         # pjsip sends what follows where Record-Route leads, and not where it sent the INVITE.
         message.headers.append(("record-route", proxying.own_route(self._wires.inner_port)))
         if orphaned and message.status >= 200:

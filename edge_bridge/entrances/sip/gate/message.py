@@ -107,6 +107,10 @@ class Message:
         """All values of a header that may hold several, separated by commas."""
         return [one for known, value in self.headers if known == name for one in split_values(value)]
 
+    def drop_body(self) -> None:
+        self.body = b""
+        self.headers = [(name, value) for name, value in self.headers if name != "content-type"]
+
     def render(self) -> bytes:
         """As one sends it: Via from ``vias``, Content-Length of the body."""
         start = f"{self.method} {self.uri} SIP/2.0" if self.method else f"SIP/2.0 {self.status} {self.reason}"
