@@ -62,6 +62,37 @@ def test_a_body_over_the_limit_gets_413(scene: Scene) -> None:
         assert phone.call(BUSY, body=offer("127.0.0.1", 40_000) + "a=x:" + "y" * 7000) == 413
 
 
+def test_an_offer_beside_a_trunks_isup_is_answered(scene: Scene) -> None:
+    isup = "--b\r\nContent-Type: application/isup\r\n\r\n\x01\x00\r\x0a\r\n"
+    body = f"{isup}--b\r\nContent-Type: application/sdp\r\n\r\n{offer('127.0.0.1', 40_000)}\r\n--b--\r\n"
+    with RawSip(scene.bridge.target) as phone:
+        assert phone.call(BUSY, body=body, content_type='multipart/mixed; boundary="b"') == 200
+        assert phone.ask("BYE", phone.remote_uri) == 200
+
+
+def test_headers_that_a_worker_has_no_use_for_may_be_long_and_others_get_513(scene: Scene) -> None:
+    """pjsip reads 4000 bytes and takes an INVITE whose offer is beyond them for one without."""
+    with RawSip(scene.bridge.target) as phone:
+        assert phone.call(BUSY, *[f"Identity: {'x' * 3000}"] * 3) == 200
+        assert phone.ask("BYE", phone.remote_uri) == 200
+        assert phone.call(BUSY, f"User-Agent: {'x' * 3500}") == 513
+
+
+def test_an_offer_with_more_candidates_than_pjsip_reads_is_answered_by_all_of_its_lines(scene: Scene) -> None:
+    candidates = "".join(f"a=candidate:{n} 1 UDP 2130706431 192.0.2.{n} 40000 typ host\r\n" for n in range(90))
+    body = offer("127.0.0.1", 40_000) + candidates + "m=video 40002 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+    with RawSip(scene.bridge.target) as phone:
+        phone.new_call()
+        invite = phone.request("INVITE", BUSY, body=body)
+        phone.send(invite)
+        answer = phone.final("INVITE")
+        assert answer is not None
+        phone.acknowledge(BUSY, invite, answer)
+        phone.to_tag, phone.remote_uri = answer.to_tag, answer.first("contact").strip("<>")
+        assert phone.ask("BYE", phone.remote_uri) == 200
+    assert (answer.status, answer.body.count(b"m=audio"), answer.body.count(b"m=video 0 ")) == (200, 1, 1)
+
+
 # --- Case 3: floods ----------------------------------------------------------------------------------------------
 
 

@@ -22,8 +22,8 @@ class HumanRtp(RtpStream):
 class Human:
     """The phone that the bridge dials. ``status`` is its answer: 0 for none at all, 180 to ring until it is cancelled.
 
-    Once it is answered, ``rtp`` is its audio. ``rings_elsewhere``: another phone, with a tag of its own, rings before it
-    answers. ``heard_from`` are the ports that its ACK and BYE came from.
+    Once it is answered, ``rtp`` is its audio. ``rings_elsewhere``: another phone, with a tag of its own, rings first.
+    ``heard_from`` are the ports that its ACK and BYE came from.
     """
 
     def __init__(self, status: int = 200, codec: int = PCMU, refusal_body: str = "") -> None:

@@ -40,6 +40,7 @@ REASONS = {
     488: "Not Acceptable Here",
     500: "Server Internal Error",
     503: "Service Unavailable",
+    513: "Message Too Large",
 }
 
 _MEDIA_LINE = re.compile(r"^m=", re.MULTILINE)
@@ -84,7 +85,9 @@ def unfit_body(message: Message, max_body: int) -> Answer | None:
     if not message.body or message.method not in WITH_SDP:
         return None
     kind = media_type(message)
-    if message.first("content-encoding") or not (kind == SDP or kind.startswith("multipart/")):
+    if message.first("content-encoding").lower() not in ("", "identity") or not (
+        kind == SDP or kind.startswith("multipart/")
+    ):
         return Answer(415, "body_type", (("accept", SDP),))
     text = message.body.decode("utf-8", "replace").replace("\r\n", "\n")
     if kind != SDP and SDP not in text.lower():

@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from edge_bridge.entrances.sip.gate import admission, ipc, proxying
+from edge_bridge.entrances.sip.gate import admission, bodies, ipc, proxying
 from edge_bridge.entrances.sip.gate.admission import REASONS, Answer
 from edge_bridge.entrances.sip.gate.dialogs import OWN_BRANCH, Address, Dialog, Dialogs, asked, dialled
 from edge_bridge.entrances.sip.gate.farewells import Farewells
@@ -98,6 +98,8 @@ class Gate:
             self.figures.dropped["malformed"] += 1
             log.debug("a malformed SIP message was dropped", why=bad.args[0])
             return
+        if len(message.body) <= self._config.sip_max_body:
+            bodies.unwrap(message)
         self._ladders.came(message)
         if message.status:
             self._answered_from_outside(message, source, now)
@@ -130,7 +132,10 @@ class Gate:
             self.figures.dropped["rate"] += 1
             return
         loop = Answer(482, "loop") if proxying.is_loop(message, self._public) else None
-        unfit = loop or admission.unfit_request(message)
+        if proxying.is_too_long(message):
+            bodies.shorten(message)
+        too_long = Answer(513, "too_long") if proxying.is_too_long(message) else None
+        unfit = loop or admission.unfit_request(message) or too_long
         if message.method == "ACK":
             if unfit is None:
                 self._acknowledged(message, source)
