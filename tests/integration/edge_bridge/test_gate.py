@@ -332,6 +332,19 @@ async def test_a_draining_node_says_when_to_come_back(start: Start, seeded: Data
     assert (answer.status, answer.first("retry-after")) == (503, "5")
 
 
+# --- What can't be read ------------------------------------------------------------------------------------------
+
+
+def test_a_peer_learns_that_its_request_can_not_be_read(scene: Scene) -> None:
+    with RawSip(scene.bridge.target) as phone:
+        phone.new_call()
+        invite = phone.request("INVITE", BUSY, body=offer("127.0.0.1", 40_000))
+        phone.send(invite.replace(b"Content-Length: ", b"Content-Length: 9"))
+        answer = phone.final("INVITE")
+        assert answer is not None
+        assert (answer.status, answer.call_id, answer.from_tag) == (400, phone.call_id, phone.from_tag)
+
+
 # --- What the outside sees ---------------------------------------------------------------------------------------
 
 
@@ -356,7 +369,7 @@ def test_what_was_refused_is_counted_by_reason(scene: Scene) -> None:
         phone.ask("SUBSCRIBE", BUSY)
         phone.send(b"nonsense\r\n\r\n")
         end = time.monotonic() + 5
-        while time.monotonic() < end and 'reason="malformed"' not in scene.bridge.get("/metrics"):
+        while time.monotonic() < end and 'dropped_total{reason="malformed"}' not in scene.bridge.get("/metrics"):
             time.sleep(0.05)
     assert 'sip_gate_refused_total{reason="method"}' in scene.bridge.get("/metrics")
     assert 'sip_gate_dropped_total{reason="malformed"}' in scene.bridge.get("/metrics")

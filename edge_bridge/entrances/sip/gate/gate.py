@@ -16,7 +16,7 @@ from edge_bridge.entrances.sip.gate.farewells import Farewells
 from edge_bridge.entrances.sip.gate.figures import Figures
 from edge_bridge.entrances.sip.gate.front import Front
 from edge_bridge.entrances.sip.gate.ladder import Ladders
-from edge_bridge.entrances.sip.gate.message import BadMessage, Message, parse, uri_of
+from edge_bridge.entrances.sip.gate.message import BadMessage, Message, outline, parse, uri_of
 from edge_bridge.entrances.sip.gate.past import Held, Past
 from edge_bridge.entrances.sip.gate.sources import Kind, Limits, Sources
 from edge_bridge.entrances.sip.gate.wires import Wires
@@ -95,8 +95,8 @@ class Gate:
         try:
             message = parse(data)
         except BadMessage as bad:
-            self.figures.dropped["malformed"] += 1
-            log.debug("a malformed SIP message was dropped", why=bad.args[0])
+            log.debug("a malformed SIP message was not taken", why=bad.args[0])
+            self._malformed(data, source, kind, now)
             return
         if len(message.body) <= self._config.sip_max_body:
             bodies.unwrap(message)
@@ -107,6 +107,15 @@ class Gate:
             self._requested(message, source, kind, now)
         else:
             self._stranger(data, source, now)
+
+    def _malformed(self, data: bytes, source: Address, kind: Kind, now: float) -> None:
+        """A trunk that learns of it calls another node, or none; it would repeat itself for 32 s otherwise."""
+        request = outline(data) if kind in ("peer", "trunk") else None
+        if request is not None and self._sources.may_ask(source[0], now, in_dialog=bool(request.to_tag)):
+            self.figures.refused["malformed"] += 1
+            self._wires.answer(proxying.reply(request, source, 400, REASONS[400]), source)
+        else:
+            self.figures.dropped["malformed"] += 1
 
     def _stranger(self, data: bytes, source: Address, now: float) -> None:
         """At most one short answer now and then, never longer than what was asked."""
@@ -132,10 +141,7 @@ class Gate:
             self.figures.dropped["rate"] += 1
             return
         loop = Answer(482, "loop") if proxying.is_loop(message, self._public) else None
-        if proxying.is_too_long(message):
-            bodies.shorten(message)
-        too_long = Answer(513, "too_long") if proxying.is_too_long(message) else None
-        unfit = loop or admission.unfit_request(message) or too_long
+        unfit = loop or admission.unfit_request(message) or self._too_long(message)
         if message.method == "ACK":
             if unfit is None:
                 self._acknowledged(message, source)
@@ -149,6 +155,14 @@ class Gate:
             self._answer(message, source, answer)
         else:
             self._invited(message, source, kind)
+
+    def _too_long(self, message: Message) -> Answer | None:
+        """What is wrong with a message that the worker could not read to its end."""
+        if len(message.body) > self._config.sip_max_body:
+            return Answer(413, "body")
+        if proxying.is_too_long(message):
+            bodies.shorten(message)
+        return Answer(513, "too_long") if proxying.is_too_long(message) else None
 
     # --- A new call ------------------------------------------------------------------------------------------
 

@@ -147,6 +147,29 @@ def parse(data: bytes) -> Message:
     return message
 
 
+def outline(data: bytes) -> Message | None:
+    """What a refusal needs to know of a request that ``parse`` does not take: the first of each header that it repeats.
+    None where even that is not there, and of an ACK, which nothing answers."""
+    try:
+        head, _ = _parts(data)
+        lines = _LINE.split(_FOLD.sub(" ", head))[: MAX_HEADERS + 1]
+        found: dict[str, list[str]] = {}
+        for line in lines[1:]:
+            name, _, value = line.partition(":")
+            found.setdefault(LONG_NAMES.get(name.strip().lower(), name.strip().lower()), []).append(value.strip(" \t"))
+        kept = [(name, found[name][0]) for name in ONLY_ONCE if name in found]
+        message = Message([*kept, *(("via", one) for one in found.get("via", ())[:MAX_VIAS])])
+        if _CONTROL.search("".join(value for _, value in message.headers)):
+            return None
+        _read_identity(message)
+        message.method = lines[0].split(" ", 1)[0]
+        message.vias = [via_of(value) for value in message.values("via")[:MAX_VIAS]]
+    except BadMessage:
+        return None
+    answerable = _METHOD.fullmatch(message.method) and message.method != "ACK" and message.vias
+    return message if answerable else None
+
+
 def _parts(data: bytes) -> tuple[str, bytes]:
     """The head, and what comes after it."""
     data = data.lstrip(b"\r\n")
