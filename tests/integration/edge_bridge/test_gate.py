@@ -138,6 +138,7 @@ async def test_real_callers_are_answered_while_strangers_send_invites(
         f"00{BUSY[1:]}",
         f"0{BUSY[3:]}",
         f"tel:{BUSY}",
+        f"sips:{BUSY}@{{host}}",
         f"sip:{BUSY};npdi@{{host}}",
         f"sip:{BUSY};rn=+33999;npdi@{{host}};user=phone",
     ],

@@ -38,6 +38,8 @@ def to_worker(message: Message, source: Address, inner_port: int, *, trusted: bo
     """A request of ``source`` for the worker. ``trusted``: what it says of the caller counts; ``first``: it begins a
     dialog. Changes ``message``."""
     branch = branch_above(message)
+    if message.uri[:5].lower() == "sips:":
+        message.uri = f"sip:{message.uri[5:]}"  # pjsip would want TLS for the way to itself
     stamp(message.vias[0], source)
     message.vias.insert(0, Via("UDP", LOOPBACK, inner_port, {"branch": branch}))
     hops = message.first("max-forwards")
