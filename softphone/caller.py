@@ -96,6 +96,7 @@ class Caller(asyncio.DatagramProtocol):
         self.refer_to: str | None = None
         self.refer_status = 202  # the answer to a REFER; after 202, its NOTIFY carries notify_status; none for ""
         self.notify_status = "200 OK"
+        self.notify_state = "Subscription-State: terminated;reason=noresource\r\n"
         self.invited_at = 0.0
         self.answered_at = 0.0
         self._target = target
@@ -271,7 +272,7 @@ class Caller(asyncio.DatagramProtocol):
             "NOTIFY",
             f"SIP/2.0 {self.notify_status}\r\n",
             content_type="message/sipfrag;version=2.0",
-            extra="Event: refer\r\nSubscription-State: terminated;reason=noresource\r\n",
+            extra=f"Event: refer\r\n{self.notify_state}",
         )
 
     def _reply(self, request: _SipMessage, source: tuple[str, int], status: str, body: str = "") -> None:

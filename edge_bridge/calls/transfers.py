@@ -68,10 +68,13 @@ class Refer:
         self._accepted = False
 
     def answered(self, status: int, final: bool) -> None:
-        """The response to it, and then the NOTIFYs of what became of it."""
-        if final:
+        """The response to it, and then the NOTIFYs of what became of it.
+
+        pjsip tells of the 202 as 100. A NOTIFY may overtake it, and tell the end without saying that it is the last.
+        """
+        if final or (self._accepted and status >= 200):
             self._settle(status < 300)
-        elif self._accepted:
+        elif self._accepted or 100 < status < 200:
             self.notified.set()
         self._accepted = self._accepted or status < 300
 

@@ -30,7 +30,7 @@ FIRST_RETRY_S = 2.0
 LONGEST_RETRY_S = 60.0
 PROBE_S = 1.0
 PROBED_FOR_S = 600.0  # a trunk that has failed for longer is asked with backoff alone
-FIRST_REFUSED_S = 30.0  # a wrong password does not get right by itself, and trunks ban who tries on
+FIRST_REFUSED_S = 30.0  # a refusal does not get right by itself, and trunks ban who tries on
 LONGEST_REFUSED_S = 600.0
 LONGEST_ASKED_PAUSE_S = 1800.0  # of Retry-After
 ALERT_AFTER = 3  # failures in a row
@@ -42,6 +42,7 @@ Report = Callable[[str, int, RegistrationStatus, str], None]
 KNOWN = frozenset(f"{name}{way}" for name in HASHES for way in ("", SESSION))
 WORDS = {
     0: "REGISTER could not be sent",
+    200: "the trunk takes the registration and grants it no time",
     400: "the trunk does not understand our REGISTER: ask it what it misses",
     401: "the trunk refuses the username or the password",
     403: "the trunk forbids the registration: username, password, or an account that is blocked",
@@ -59,7 +60,7 @@ WORDS = {
 }
 
 UNREACHED = frozenset((408, 477))  # 477 and 478 are Kamailio's own
-REFUSED = frozenset((401, 403, 404, 407))  # tried again slowly
+FOR_NOW = frozenset((408, 429, 477, 478, 480))  # of the 4xx; the others are refusals
 
 
 class RegisteringEndpoint(Protocol):
@@ -115,8 +116,13 @@ def refresh_s(granted_s: int) -> float:
 
 
 def refused_s(failures: int) -> float:
-    """As ``backoff_s``, of a line whose account is not taken."""
+    """As ``backoff_s``, of a line that is refused."""
     return float(min(FIRST_REFUSED_S * 2 ** max(failures - 1, 0), LONGEST_REFUSED_S))
+
+
+def is_refusal(status: int) -> bool:
+    """What does not get right by itself: the line's own fault, a place that it is sent to, a grant of no time."""
+    return (200 <= status < 500 and status not in FOR_NOW) or status >= 600
 
 
 def in_words(answer: RegisterAnswer, transport: Transport = "udp") -> str:
@@ -204,10 +210,10 @@ class DirectRegistrar:
         held.stop_timer()
         held.waits_for_trunk = False
         self._probes_no_more(held)
-        if answer.status // 100 == 2:
+        if answer.status // 100 == 2 and answer.expires_s:
             metrics.sip_registrations_total.labels(self._node_id).inc()
             held.failures, held.woken = 0, False
-            held.status, held.error = ("registered" if answer.expires_s else "unregistered"), ""
+            held.status, held.error = "registered", ""
             # Earlier rather than later, and not all lines of a trunk at once.
             pause = refresh_s(answer.expires_s) * random.uniform(0.9, 1.0)
             self._trunk_is_back(held.registration.trunk)
@@ -239,7 +245,7 @@ class DirectRegistrar:
         back all at once."""
         if answer.retry_after_s:
             return min(answer.retry_after_s, LONGEST_ASKED_PAUSE_S) * random.uniform(1.0, 1.2)
-        if answer.status in REFUSED:
+        if is_refusal(answer.status):
             return refused_s(held.failures) * random.uniform(0.8, 1.2)
         trunk = held.registration.trunk
         now = asyncio.get_running_loop().time()

@@ -5,10 +5,12 @@ The only lasting reference to a ``SipCall`` is the endpoint's dictionary, and it
 another thread, pjsip would abort. So nothing here may be stored elsewhere, not even in a traceback.
 """
 
+from itertools import zip_longest
 from typing import Any
 
 import pjsua2 as pj  # type: ignore[import-untyped]
 
+from edge_bridge.entrances.sip import pacing
 from edge_bridge.entrances.sip.signals import Dial, Handle, MediaSide, SipEvents, host_of, port_of
 from process import logs
 
@@ -25,6 +27,7 @@ class SipCall(pj.Call):  # type: ignore[misc]
         self.is_up = False
         self._side: MediaSide | None = None
         self._offer = ""  # the INVITE's
+        self._open: tuple[bool, ...] = ()  # the media lines that pjsip has sockets for
         self._owner = owner
         self._we_offered = False
         self._codec = ""
@@ -106,13 +109,20 @@ class SipCall(pj.Call):  # type: ignore[misc]
         """
         try:
             offer, side = str(created.remSdp.wholeSdp), self._side
+            opened = self._opened_by(offer)
             if side is None:
                 self._offer = offer
                 return
+            self._owner.opened(opened)
             self._we_offered = not offer
             created.sdp.wholeSdp = side.describe(offer)
         except Exception:
             log.exception("an SDP was lost")
+
+    def _opened_by(self, offer: str) -> int:
+        """For how many media lines pjsip has opened sockets. An offer of ours closes all but the first."""
+        before, self._open = self._open, pacing.open_lines(offer) or (True,)
+        return sum(is_open and not was for is_open, was in zip_longest(self._open, before, fillvalue=False))
 
     def onCallMediaState(self, _: Any) -> None:
         """Audio is agreed on: after the answer, and again after every re-INVITE (hold and resume)."""
@@ -165,4 +175,8 @@ class CallOwner:
     events: SipEvents
 
     def forget(self, handle: Handle) -> None:
+        raise NotImplementedError
+
+    def opened(self, media: int) -> None:
+        """A later offer had sockets opened for so many media lines."""
         raise NotImplementedError

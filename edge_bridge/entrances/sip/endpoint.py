@@ -16,6 +16,7 @@ import pjsua2 as pj  # type: ignore[import-untyped]
 
 from edge_bridge.entrances.sip import accounts, pacing
 from edge_bridge.entrances.sip.calls import CallOwner, SipCall
+from edge_bridge.entrances.sip.gate.admission import MOST_MEDIA_LINES
 from edge_bridge.entrances.sip.signals import (
     LOOPBACK,
     MAX_CALLS,
@@ -256,6 +257,16 @@ class SipEndpoint(CallOwner):
             log.warning("a call could not be dialled", reason=error.reason)
             if handle in self._calls:  # pjsip may have told of its end already, within makeCall
                 call.let_go(UNAVAILABLE)
+
+    def opened(self, media: int) -> None:
+        """Waits until there is room for the next offer: before an INVITE's there is a callback, before others none."""
+        if not media:
+            return
+        now = time.monotonic()
+        self._ledger.take(now, media)
+        wait = self._ledger.wait_s(now, MOST_MEDIA_LINES)
+        if wait > 0:
+            time.sleep(wait)
 
     def forget(self, handle: Handle) -> None:
         self._held.pop(handle, None)

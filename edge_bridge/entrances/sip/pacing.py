@@ -1,11 +1,12 @@
-"""Keeps an INVITE flood from aborting pjsip.
+"""Keeps floods of offers from aborting pjsip.
 
 pjsip's ioqueue has 64 keys and keeps a closed socket's key for 500 ms; the 65th aborts the process. Every INVITE
 takes two keys (RTP, RTCP) for each media line it offers, also one that is refused: 33 short calls back to back, or
-three INVITEs with 50 lines, are enough. The ledger knows how many keys may be in use and says how long the SIP
-thread must wait before the next INVITE; audio runs on another thread and does not notice.
+three INVITEs with 50 lines, are enough; so is a call whose second line comes and goes. The ledger knows how many keys
+may be in use and says how long the SIP thread must wait before the next offer; audio is another process's.
 """
 
+import re
 from collections import deque
 
 KEYS = 64
@@ -15,10 +16,17 @@ RELEASE_S = 0.8  # pjsip's 500 ms, and a margin for its timers
 KEYS_PER_MEDIA = 2
 MOST_MEDIA = 16  # pjsua looks at no more lines of an offer
 
+_PORT = re.compile(r"^m=\S+ (\d+)", re.MULTILINE)
+
 
 def media_lines(message: str) -> int:
     """How many media lines the SDP in a SIP message offers, at least one."""
     return max(1, message.count("\nm="))
+
+
+def open_lines(sdp: str) -> tuple[bool, ...]:
+    """Of each media line, whether it has a port."""
+    return tuple(port != "0" for port in _PORT.findall(sdp))
 
 
 class KeyLedger:
@@ -30,7 +38,7 @@ class KeyLedger:
         self._in_use = 0
 
     def wait_s(self, now: float, media: int) -> float:
-        """How long to wait at ``now`` before an INVITE with ``media`` lines may be handled."""
+        """How long to wait at ``now`` before an offer that opens ``media`` lines may be handled."""
         while self._taken and self._taken[0][0] + RELEASE_S <= now:
             self._in_use -= self._taken.popleft()[1]
         needed = self._in_use + KEYS_PER_MEDIA * min(media, MOST_MEDIA) - self._keys

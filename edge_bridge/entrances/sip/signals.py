@@ -17,6 +17,7 @@ MAX_CALLS = 4
 UNAVAILABLE = 503  # a status for now: a trunk calls another node, or again
 
 _ADDRESS = re.compile(r"<([^>]+)>")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')  # a name: the caller's own word, whatever it looks like
 _LONG_NAMES = {"f": "from", "t": "to", "i": "call-id", "m": "contact"}  # RFC 3261, 7.3.3
 _USER = re.compile(r"^(?:sips?:(?P<sip>[^@?]+)@|tel:(?P<tel>[^?]+)$)", re.IGNORECASE)
 _CONTEXT = re.compile(r";phone-context=(\+[0-9]{1,6})(?:;|$)", re.IGNORECASE)  # RFC 3966, 5.1.5
@@ -203,7 +204,7 @@ def _attestation(headers: dict[str, list[str]]) -> Attestation:
     told = headers.get("p-attestation-indicator", [""])[0].strip().upper()
     if told in ("A", "B", "C"):
         return cast("Attestation", told)
-    verified = _VERSTAT.search(headers.get("p-asserted-identity", [""])[0])
+    verified = _VERSTAT.search(_QUOTED.sub("", headers.get("p-asserted-identity", [""])[0]))
     if verified is None:
         return ""
     if verified[1].lower().startswith("failed"):
@@ -222,9 +223,9 @@ def _caller(headers: dict[str, list[str]]) -> str:
     The gate takes the network's headers out of what comes from a source that is not trusted.
     """
     told = [value for name in ("p-asserted-identity", "remote-party-id") for value in headers.get(name, [])]
-    # One P-Asserted-Identity may hold a SIP and a tel URI.
-    values = [one for value in told for one in value.split(",")] + headers.get("from", [])[:1]
-    return next(filter(None, map(caller_number, values)), "")
+    # One P-Asserted-Identity may hold a SIP and a tel URI; a Remote-Party-ID may be whom the call is for.
+    values = [one for value in told for one in _QUOTED.sub("", value).split(",") if "party=called" not in one.lower()]
+    return next(filter(None, map(caller_number, values + headers.get("from", [])[:1])), "")
 
 
 def _headers(message: str) -> dict[str, list[str]]:
@@ -240,6 +241,7 @@ def _headers(message: str) -> dict[str, list[str]]:
 def user_of(address: str) -> str:
     """The user of a URI or of a header such as ``"Ann" <sip:+33123;npdi@host>``, or the number of a tel URI; "" when
     there is none. A local number with a ``phone-context`` becomes the international one."""
+    address = _QUOTED.sub("", address)
     bracketed = _ADDRESS.search(address)
     match = _USER.match(bracketed.group(1) if bracketed else address.strip())
     if match is None:

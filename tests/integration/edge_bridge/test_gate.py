@@ -62,6 +62,37 @@ def test_a_body_over_the_limit_gets_413(scene: Scene) -> None:
         assert phone.call(BUSY, body=offer("127.0.0.1", 40_000) + "a=x:" + "y" * 7000) == 413
 
 
+def test_an_offer_beside_a_trunks_isup_is_answered(scene: Scene) -> None:
+    isup = "--b\r\nContent-Type: application/isup\r\n\r\n\x01\x00\r\x0a\r\n"
+    body = f"{isup}--b\r\nContent-Type: application/sdp\r\n\r\n{offer('127.0.0.1', 40_000)}\r\n--b--\r\n"
+    with RawSip(scene.bridge.target) as phone:
+        assert phone.call(BUSY, body=body, content_type='multipart/mixed; boundary="b"') == 200
+        assert phone.ask("BYE", phone.remote_uri) == 200
+
+
+def test_headers_that_a_worker_has_no_use_for_may_be_long_and_others_get_513(scene: Scene) -> None:
+    """pjsip reads 4000 bytes and takes an INVITE whose offer is beyond them for one without."""
+    with RawSip(scene.bridge.target) as phone:
+        assert phone.call(BUSY, *[f"Identity: {'x' * 3000}"] * 3) == 200
+        assert phone.ask("BYE", phone.remote_uri) == 200
+        assert phone.call(BUSY, f"User-Agent: {'x' * 3500}") == 513
+
+
+def test_an_offer_with_more_candidates_than_pjsip_reads_is_answered_by_all_of_its_lines(scene: Scene) -> None:
+    candidates = "".join(f"a=candidate:{n} 1 UDP 2130706431 192.0.2.{n} 40000 typ host\r\n" for n in range(90))
+    body = offer("127.0.0.1", 40_000) + candidates + "m=video 40002 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+    with RawSip(scene.bridge.target) as phone:
+        phone.new_call()
+        invite = phone.request("INVITE", BUSY, body=body)
+        phone.send(invite)
+        answer = phone.final("INVITE")
+        assert answer is not None
+        phone.acknowledge(BUSY, invite, answer)
+        phone.to_tag, phone.remote_uri = answer.to_tag, answer.first("contact").strip("<>")
+        assert phone.ask("BYE", phone.remote_uri) == 200
+    assert (answer.status, answer.body.count(b"m=audio"), answer.body.count(b"m=video 0 ")) == (200, 1, 1)
+
+
 # --- Case 3: floods ----------------------------------------------------------------------------------------------
 
 
@@ -107,6 +138,7 @@ async def test_real_callers_are_answered_while_strangers_send_invites(
         f"00{BUSY[1:]}",
         f"0{BUSY[3:]}",
         f"tel:{BUSY}",
+        f"sips:{BUSY}@{{host}}",
         f"sip:{BUSY};npdi@{{host}}",
         f"sip:{BUSY};rn=+33999;npdi@{{host}};user=phone",
     ],
@@ -301,6 +333,19 @@ async def test_a_draining_node_says_when_to_come_back(start: Start, seeded: Data
     assert (answer.status, answer.first("retry-after")) == (503, "5")
 
 
+# --- What can't be read ------------------------------------------------------------------------------------------
+
+
+def test_a_peer_learns_that_its_request_can_not_be_read(scene: Scene) -> None:
+    with RawSip(scene.bridge.target) as phone:
+        phone.new_call()
+        invite = phone.request("INVITE", BUSY, body=offer("127.0.0.1", 40_000))
+        phone.send(invite.replace(b"Content-Length: ", b"Content-Length: 9"))
+        answer = phone.final("INVITE")
+        assert answer is not None
+        assert (answer.status, answer.call_id, answer.from_tag) == (400, phone.call_id, phone.from_tag)
+
+
 # --- What the outside sees ---------------------------------------------------------------------------------------
 
 
@@ -325,7 +370,7 @@ def test_what_was_refused_is_counted_by_reason(scene: Scene) -> None:
         phone.ask("SUBSCRIBE", BUSY)
         phone.send(b"nonsense\r\n\r\n")
         end = time.monotonic() + 5
-        while time.monotonic() < end and 'reason="malformed"' not in scene.bridge.get("/metrics"):
+        while time.monotonic() < end and 'dropped_total{reason="malformed"}' not in scene.bridge.get("/metrics"):
             time.sleep(0.05)
     assert 'sip_gate_refused_total{reason="method"}' in scene.bridge.get("/metrics")
     assert 'sip_gate_dropped_total{reason="malformed"}' in scene.bridge.get("/metrics")

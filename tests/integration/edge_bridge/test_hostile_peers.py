@@ -55,3 +55,32 @@ def test_an_address_that_is_too_long_for_pjsip_does_not_reach_it(start: Start, s
         status = phone.call(BUSY, body=f"{body}{line.format('a' * 254)}\r\n")
     assert bridge.signallers() == signallers
     assert status == 488
+
+
+@pytest.mark.parametrize("media", ["UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "udp/tls/rtp/savp"])
+def test_an_offer_of_dtls_does_not_reach_pjsip(start: Start, seeded: Database, media: str) -> None:
+    """It crashes on one, for it has nothing to poll DTLS with: first or second line, first or later offer."""
+    bridge = start()
+    signallers = bridge.signallers()
+    plain = offer("127.0.0.1", 40_000)
+    with RawSip(bridge.target) as phone:
+        assert phone.call(BUSY, body=plain.replace("RTP/AVP", media)) == 488
+        assert phone.call(BUSY, body=f"{plain}m=audio 40002 {media} 0\r\n") == 488
+        assert phone.call(BUSY) == 200
+        assert phone.ask("INVITE", phone.remote_uri, body=plain.replace("RTP/AVP", media)) == 488
+        assert phone.ask("BYE", phone.remote_uri) == 200
+    assert set(signallers) <= set(bridge.signallers())
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_media_lines_that_come_and_go_cost_no_call(start: Start, seeded: Database, method: str) -> None:
+    """pjsip opens two sockets for a line that comes, keeps their places for 500 ms, and aborts at the 65th."""
+    bridge = start()
+    signallers = bridge.signallers()
+    one, two = offer("127.0.0.1", 40_000), offer("127.0.0.1", 40_000, media_lines=2)
+    with RawSip(bridge.target) as phone:
+        assert phone.call(BUSY) == 200
+        statuses = {phone.ask(method, phone.remote_uri, body=body) for body in [two, one] * 40}
+        assert phone.ask("BYE", phone.remote_uri) == 200
+    assert set(signallers) <= set(bridge.signallers())
+    assert statuses == {200}

@@ -84,6 +84,20 @@ async def test_a_trunk_that_does_not_transfer_gets_a_call_instead(
     assert trunk.refer_to
 
 
+@pytest.mark.parametrize("state", ["", "Subscription-State: active;expires=60\r\n"])
+async def test_a_trunk_that_puts_through_without_saying_that_it_is_over_is_believed(
+    scene: Scene, handler: HandlerApp, state: str
+) -> None:
+    handler.behave = put_through()
+    async with Trunk(scene.bridge.target, BUSY, Human()) as trunk:
+        trunk.notify_state = state
+        await trunk.invite()
+        call = await handler.call(1)
+        assert await asyncio.wait_for(call.stopped, WITHIN_S) == "transferred"
+        await asyncio.wait_for(trunk.hung_up.wait(), WITHIN_S)
+    assert not trunk.human.invited.is_set()
+
+
 async def test_the_caller_hears_it_ring_within_two_seconds_of_a_refer_that_nothing_follows(
     scene: Scene, handler: HandlerApp
 ) -> None:
@@ -111,12 +125,25 @@ async def test_the_human_hangs_up_and_the_caller_is_hung_up_on(scene: Scene, han
     assert trunk.refer_to is None
 
 
-@pytest.mark.parametrize("status", [486, 603, 404])
+async def test_another_phone_than_the_one_that_rang_first_may_answer(scene: Scene, handler: HandlerApp) -> None:
+    handler.behave = put_through(mode="second_leg")
+    human = Human()
+    human.rings_elsewhere = True
+    async with Trunk(scene.bridge.target, BUSY, human) as trunk:
+        await trunk.invite()
+        await asyncio.wait_for(human.answered.wait(), WITHIN_S)
+        await both_hear_each_other(trunk)
+        await trunk.bye()
+        await asyncio.wait_for(human.hung_up.wait(), WITHIN_S)
+    assert human.heard_from == {scene.bridge.sip_port}  # the signaller's own port reaches nobody but this machine
+
+
+@pytest.mark.parametrize(("status", "body"), [(486, ""), (603, ""), (404, ""), (486, "they talk to somebody else")])
 async def test_a_human_who_declines_leaves_the_caller_with_the_handler_who_is_told(
-    scene: Scene, handler: HandlerApp, status: int
+    scene: Scene, handler: HandlerApp, status: int, body: str
 ) -> None:
     handler.behave = put_through(mode="second_leg")
-    async with Trunk(scene.bridge.target, BUSY, Human(status)) as trunk:
+    async with Trunk(scene.bridge.target, BUSY, Human(status, refusal_body=body)) as trunk:
         await trunk.invite()
         call = await handler.call(1)
         await asyncio.wait_for(trunk.human.invited.wait(), WITHIN_S)

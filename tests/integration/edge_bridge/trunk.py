@@ -22,13 +22,17 @@ class HumanRtp(RtpStream):
 class Human:
     """The phone that the bridge dials. ``status`` is its answer: 0 for none at all, 180 to ring until it is cancelled.
 
-    Once it is answered, ``rtp`` is its audio.
+    Once it is answered, ``rtp`` is its audio. ``rings_elsewhere``: another phone, with a tag of its own, rings first.
+    ``heard_from`` are the ports that its ACK and BYE came from.
     """
 
-    def __init__(self, status: int = 200, codec: int = PCMU) -> None:
+    def __init__(self, status: int = 200, codec: int = PCMU, refusal_body: str = "") -> None:
         self.status = status
+        self.refusal_body = refusal_body
         self.codec = codec
         self.challenge = ""  # of the first INVITE, a Proxy-Authenticate
+        self.rings_elsewhere = False
+        self.heard_from: set[int] = set()
         self.rtp = HumanRtp()
         self.invites: list[Message] = []
         self.invited = asyncio.Event()
@@ -73,6 +77,8 @@ class Trunk(Caller):
             self.statuses.append(message.status)
             if message.status >= 200 and message.sequence_method == "INVITE":
                 self.human_asks("ACK")
+        if message.method in ("ACK", "BYE"):
+            human.heard_from.add(source[1])
         match message.method:
             case "INVITE":
                 self._invited(message, source)
@@ -102,10 +108,13 @@ class Trunk(Caller):
             return
         if human.status:
             self.send(self._reply_to(message, "180 Ringing"), source)
+        if human.rings_elsewhere:
+            human.tag = f"{human.tag}-fork"
         if human.status == 200:
             self.pick_up()
         elif human.status > 200:
-            self.send(self._reply_to(message, f"{human.status} No"), source)
+            kind = ("Content-Type: text/plain",) if human.refusal_body else ()
+            self.send(self._reply_to(message, f"{human.status} No", *kind, body=human.refusal_body), source)
 
     def pick_up(self) -> None:
         """Answer the last INVITE."""

@@ -8,6 +8,7 @@ from edge_bridge.entrances.sip.gate.message import (
     MAX_HEAD,
     BadMessage,
     Message,
+    outline,
     parse,
     split_values,
     tag_of,
@@ -43,6 +44,41 @@ WSINV = (
 def changed(old: str, new: str, message: str = PLAIN) -> bytes:
     assert old in message
     return message.replace(old, new, 1).encode()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Content-Length: 5", "Content-Length: 500"),
+        ("Content-Length: 5", "Content-Length: five"),
+        ("Content-Length: 5", "Content-Length: 5\r\nl: 5"),
+        ("Call-ID: c1", "Call-ID: c1\r\nCall-ID: c2"),
+        ("1 INVITE", "1 OPTIONS"),
+        ("sip:vivekg@", "sip:vive kg@"),
+        ("Contact: ", f"X-Long: {'x' * 5000}\r\nContact: "),
+    ],
+)
+def test_a_request_that_is_not_taken_can_still_be_refused(old: str, new: str) -> None:
+    with pytest.raises(BadMessage):
+        parse(changed(old, new))
+    message = outline(changed(old, new))
+    assert message is not None
+    assert (message.method, message.call_id, message.from_tag, message.sequence) == ("INVITE", "c1", "f", 1)
+    assert message.vias[0].branch == "z9hG4bK1"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("INVITE sip:vivekg@chair-dnrc.example.com SIP/2.0", "SIP/2.0 200 OK"),
+        ("INVITE sip", "ACK sip"),
+        ("Via: ", "X-Via: "),
+        ("CSeq: ", "X-CSeq: "),
+        ("Call-ID: c1", "Call-ID: c\x001"),
+    ],
+)
+def test_what_can_not_be_answered_or_must_not_be_is_not(old: str, new: str) -> None:
+    assert outline(changed(old, new)) is None
 
 
 def test_the_torture_invite_with_odd_white_space_is_read_right() -> None:

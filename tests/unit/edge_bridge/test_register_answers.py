@@ -7,6 +7,8 @@ pytestmark = pytest.mark.unit
 
 LINE = "c32ff170-d006-53b3-a185-cfbcb13bdfd9"
 
+OURS = "192.0.2.1:5060"
+
 
 def answer(*headers: tuple[str, str]) -> Message:
     return Message(list(headers), status=200)
@@ -21,6 +23,8 @@ def answer(*headers: tuple[str, str]) -> Message:
         ([("contact", f"<sip:other@192.0.2.9>;expires=5, <sip:{LINE}@192.0.2.1>;expires=63")], 63),
         ([("contact", "<sip:other@192.0.2.9>;expires=5"), ("contact", f"sip:{LINE}@192.0.2.1;expires=64")], 64),
         ([("contact", f"<sip:{LINE}@192.0.2.1>"), ("expires", "65")], 65),
+        ([("contact", f"<sip:{LINE}@192.0.2.9>;expires=5, <sip:{LINE}@{OURS}>;expires=67")], 67),
+        ([("contact", f"<sip:{LINE}@{OURS};x=y>;expires=68, <sip:{LINE}@192.0.2.9>;expires=5")], 68),
         ([("contact", "<sip:rewritten@192.0.2.1>;expires=5"), ("expires", "66")], 66),
         ([("contact", f"<sip:{LINE}@192.0.2.1>;expires=soon")], 120),
         ([], 120),
@@ -31,7 +35,7 @@ def answer(*headers: tuple[str, str]) -> Message:
 def test_what_is_granted_is_our_own_contacts_time_then_the_headers(
     headers: list[tuple[str, str]], granted: int
 ) -> None:
-    assert granted_s(answer(*headers), LINE, 120) == granted
+    assert granted_s(answer(*headers), LINE, OURS, 120) == granted
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("17", 17), ("18 (busy);duration=5", 18), ("later", 0), ("", 0)])

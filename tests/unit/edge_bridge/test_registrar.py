@@ -143,6 +143,7 @@ async def test_a_registrar_that_asks_to_wait_is_left_alone_for_so_long(
         (RegisterAnswer("1", 606), "refuses the line everywhere (606)"),
         (RegisterAnswer("1", 302, problem="sent on"), "sent on"),
         (RegisterAnswer("1", 0), "could not be sent"),
+        (RegisterAnswer("1", 200), "grants it no time (200)"),
     ],
 )
 def test_each_answer_of_a_trunk_is_said_in_words(answer: RegisterAnswer, words: str) -> None:
@@ -180,9 +181,10 @@ async def test_what_a_trunk_does_by_tls_says_nothing_of_its_lines_by_udp(
     assert "SIP_TLS_CA" in told[0][3]
 
 
-async def test_a_refused_account_is_tried_again_slowly(registrar: DirectRegistrar) -> None:
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 405, 416, 420, 423, 488, 603])
+async def test_a_line_that_is_refused_is_asked_for_again_slowly(registrar: DirectRegistrar, status: int) -> None:
     registrar.sync([line("1")])
-    registrar.answered(RegisterAnswer("1", 401))
+    registrar.answered(RegisterAnswer("1", status))
     timer = registrar._held["1"].next
     assert timer is not None and timer.when() - asyncio.get_running_loop().time() > 20
     registrar.sync([])

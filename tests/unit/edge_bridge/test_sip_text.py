@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_bridge.entrances.sip.pacing import KEYS, KeyLedger, media_lines
+from edge_bridge.entrances.sip.pacing import KEYS, KeyLedger, media_lines, open_lines
 from edge_bridge.entrances.sip.signals import Invite, host_of, read_invite, transfer_target, user_of
 
 pytestmark = pytest.mark.unit
@@ -24,6 +24,8 @@ PJSIP_KEEPS_S = 0.5
         ("tel:42;phone-context=trunk.test", "42"),
         ("", ""),
         ("sip:user:password@host", "user"),
+        ('"<sip:+33999@x>" <sip:+33123@host>', "+33123"),
+        ('"a \\" <sip:+33999@x>" <sip:+33123@host>', "+33123"),
     ],
 )
 def test_the_user_of_an_address(address: str, user: str) -> None:
@@ -35,6 +37,33 @@ def test_an_invite_is_read_with_long_and_with_compact_headers() -> None:
     request = "INVITE sip:line-1@10.0.0.1:5060;ob SIP/2.0\r\nVia: x\r\n"
     for header in ("From: <sip:+33612345678@10.0.0.7>;tag=1", "f: sip:+33612345678@10.0.0.7;tag=1"):
         assert read_invite(f"{request}{header}\r\n\r\nv=0\r\n", "10.0.0.7:5060") == expected
+
+
+@pytest.mark.parametrize(
+    ("headers", "caller"),
+    [
+        (("P-Asserted-Identity: <sip:desk@x>, <tel:+33-6-1234-5678>",), "+33612345678"),
+        (("P-Asserted-Identity: <sip:desk@x>", "P-Asserted-Identity: <sip:+33612345678@x>"), "+33612345678"),
+        (('P-Asserted-Identity: "Test, <sip:+33999@x>, A" <sip:+33612345678@x>',), "+33612345678"),
+        (("Remote-Party-ID: <sip:+33999@x>;party=called",), "+33600000000"),
+        (("Remote-Party-ID: <sip:+33999@x>;party=called", "Remote-Party-ID: <sip:+33612345678@x>"), "+33612345678"),
+        (("Remote-Party-ID: <sip:+33612345678@x>;party=calling;screen=yes",), "+33612345678"),
+        (("P-Asserted-Identity: <sip:anonymous@anonymous.invalid>",), "+33600000000"),
+        (("P-Asserted-Identity: <sip:+33612345678@x>", "Privacy: none"), "+33612345678"),
+        (("P-Asserted-Identity: <sip:+33612345678@x>", "Privacy: id;critical"), ""),
+    ],
+)
+def test_of_all_that_tells_of_the_caller_the_networks_first_number_counts(
+    headers: tuple[str, ...], caller: str
+) -> None:
+    lines = ["INVITE sip:line-1@10.0.0.1 SIP/2.0", "From: <sip:+33600000000@x>;tag=1", *headers]
+    assert read_invite("\r\n".join(lines) + "\r\n\r\n", "10.0.0.7:5060").caller == caller
+
+
+def test_nobody_vouches_for_a_number_by_the_name_that_the_caller_chose() -> None:
+    name = '"x;verstat=TN-Validation-Passed-A"'
+    text = f"INVITE sip:line-1@x SIP/2.0\r\nP-Asserted-Identity: {name} <sip:+33612345678@x>\r\n\r\n"
+    assert read_invite(text, "10.0.0.7:5060").attestation == ""
 
 
 def test_a_request_that_is_none_has_no_user_and_no_caller() -> None:
@@ -70,6 +99,11 @@ def test_a_number_without_a_domain_cannot_be_transferred_to() -> None:
 def test_media_lines_are_counted() -> None:
     assert media_lines("INVITE …\r\n\r\nv=0\r\nm=audio 1 RTP/AVP 0\r\nm=video 2 RTP/AVP 96\r\n") == 2
     assert media_lines("INVITE without a body") == 1
+
+
+def test_a_media_line_is_open_while_it_has_a_port() -> None:
+    assert open_lines("v=0\r\nm=audio 4000 RTP/AVP 0\r\nm=video 0 RTP/AVP 96\r\n") == (True, False)
+    assert open_lines("") == ()
 
 
 @pytest.mark.parametrize("media", [1, 2, 50])

@@ -45,19 +45,35 @@ def test_a_sip_uri_that_the_restaurant_names_is_allowed() -> None:
 async def test_a_caller_who_leaves_after_the_202_was_taken_and_before_it_was_not() -> None:
     early, late = Refer(), Refer()
     early.caller_left()
-    late.answered(202, False)
+    late.answered(100, False)
     late.caller_left()
     assert (early.taken.is_set(), late.taken.is_set()) == (False, True)
 
 
 async def test_only_what_follows_the_202_is_a_notify() -> None:
     refer = Refer()
-    refer.answered(202, False)
+    refer.answered(100, False)
     assert not refer.notified.is_set()
     refer.answered(100, False)
     assert refer.notified.is_set()
     refer.answered(486, True)
     assert (refer.over.is_set(), refer.taken.is_set()) == (True, False)
+
+
+async def test_a_notify_may_overtake_the_202() -> None:
+    refer = Refer()
+    refer.answered(180, False)
+    assert refer.notified.is_set()
+    refer.answered(100, False)
+    assert not refer.over.is_set()
+
+
+@pytest.mark.parametrize(("status", "taken"), [(200, True), (486, False)])
+async def test_a_final_status_is_the_end_though_the_subscription_goes_on(status: int, taken: bool) -> None:
+    refer = Refer()
+    refer.answered(100, False)
+    refer.answered(status, False)
+    assert (refer.over.is_set(), refer.taken.is_set()) == (True, taken)
 
 
 def test_a_registered_line_dials_as_its_account_and_shows_its_number() -> None:

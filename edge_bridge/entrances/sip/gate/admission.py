@@ -1,7 +1,8 @@
 """What of a known source's requests may reach the worker, and what the gate answers in its place. Pure.
 
 pjsip aborts on an INVITE without SDP that it has to refuse, and on an offer with many media lines (its asserts are on
-in the public wheel). So what would be refused is refused here, and an offer has at most MOST_MEDIA_LINES.
+in the public wheel); an audio line of DTLS crashes it. So what would be refused is refused here, and an offer has at
+most MOST_MEDIA_LINES.
 """
 
 import re
@@ -39,10 +40,13 @@ REASONS = {
     488: "Not Acceptable Here",
     500: "Server Internal Error",
     503: "Service Unavailable",
+    513: "Message Too Large",
 }
 
 _MEDIA_LINE = re.compile(r"^m=", re.MULTILINE)
+_DTLS = re.compile(r"^m=.*TLS/", re.MULTILINE | re.IGNORECASE)
 _SIGNAL = re.compile(r"^\s*Signal\s*=\s*([0-9A-D*#]|1[01])\s*$", re.IGNORECASE | re.MULTILINE)
+_FRAGMENT = re.compile(r"\s*SIP/2\.0 ([1-6])[0-9]{2}\b")
 _DIGIT = re.compile(r"\s*([0-9A-D*#]|1[01])\s*", re.IGNORECASE)
 _EVENTS = {"10": "*", "11": "#"}  # RFC 4733's codes, which some send in place of the sign
 
@@ -81,7 +85,9 @@ def unfit_body(message: Message, max_body: int) -> Answer | None:
     if not message.body or message.method not in WITH_SDP:
         return None
     kind = media_type(message)
-    if message.first("content-encoding") or not (kind == SDP or kind.startswith("multipart/")):
+    if message.first("content-encoding").lower() not in ("", "identity") or not (
+        kind == SDP or kind.startswith("multipart/")
+    ):
         return Answer(415, "body_type", (("accept", SDP),))
     text = message.body.decode("utf-8", "replace").replace("\r\n", "\n")
     if kind != SDP and SDP not in text.lower():
@@ -91,6 +97,8 @@ def unfit_body(message: Message, max_body: int) -> Answer | None:
     # A lone CR ends a line for some readers and not for others: no two may see different media lines.
     if not 0 < media <= MOST_MEDIA_LINES or "\x00" in text or "\r" in text:
         return Answer(488, "media_lines")
+    if _DTLS.search(text):
+        return Answer(488, "dtls")
     if len(lines) > MOST_SDP_LINES or max(map(len, lines)) > LONGEST_SDP_LINE or any(map(_has_long_address, lines)):
         return Answer(488, "sdp_size")
     return None
@@ -144,6 +152,12 @@ def digit_of(message: Message) -> str:
     text = message.body.decode("ascii", "replace")
     match = _SIGNAL.search(text) or _DIGIT.fullmatch(text)
     return "" if match is None else _EVENTS.get(match[1], match[1].upper())
+
+
+def subscription_state(message: Message) -> str:
+    """What a NOTIFY means that does not say it, as before RFC 3265: its sipfrag has a final status, or none."""
+    status = _FRAGMENT.match(message.body.decode("ascii", "replace"))
+    return "terminated;reason=noresource" if status is not None and status[1] >= "2" else "active"
 
 
 def called_users(message: Message) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """The dialogs that the outside has with the workers, as a dead worker's have to be answered and ended (RFC 3261, 12).
 
 The outside's side is ``remote``, the worker's ``local``, whichever of them began the dialog. One that a worker began
-has no remote tag until the far end has said something; forks are not told apart, for a worker takes one answer.
+has no remote tag until the far end has said something, and that of the fork that spoke last until one has answered;
+those that answer later are pjsip's to acknowledge and hang up.
 """
 
 import ipaddress
@@ -232,6 +233,11 @@ class Dialogs:
 
     def get(self, call_id: str, remote_tag: str) -> Dialog | None:
         return self._by_key.get((call_id, remote_tag))
+
+    def dialled(self, call_id: str, branch: str) -> Dialog | None:
+        """The one that a worker began with this INVITE, whoever has answered it so far."""
+        mine = (one for one in self._by_key.values() if one.dialled and one.call_id == call_id)
+        return next((one for one in mine if one.branch == branch), None)
 
     def put(self, dialog: Dialog) -> None:
         self._forget_hosts(dialog.key)

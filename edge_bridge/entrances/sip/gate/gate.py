@@ -9,14 +9,14 @@ import socket
 import time
 from collections.abc import Callable
 
-from edge_bridge.entrances.sip.gate import admission, ipc, proxying
+from edge_bridge.entrances.sip.gate import admission, bodies, ipc, proxying
 from edge_bridge.entrances.sip.gate.admission import REASONS, Answer
 from edge_bridge.entrances.sip.gate.dialogs import OWN_BRANCH, Address, Dialog, Dialogs, asked, dialled
 from edge_bridge.entrances.sip.gate.farewells import Farewells
 from edge_bridge.entrances.sip.gate.figures import Figures
 from edge_bridge.entrances.sip.gate.front import Front
 from edge_bridge.entrances.sip.gate.ladder import Ladders
-from edge_bridge.entrances.sip.gate.message import BadMessage, Message, parse, uri_of
+from edge_bridge.entrances.sip.gate.message import BadMessage, Message, outline, parse, uri_of
 from edge_bridge.entrances.sip.gate.past import Held, Past
 from edge_bridge.entrances.sip.gate.sources import Kind, Limits, Sources
 from edge_bridge.entrances.sip.gate.wires import Wires
@@ -95,9 +95,11 @@ class Gate:
         try:
             message = parse(data)
         except BadMessage as bad:
-            self.figures.dropped["malformed"] += 1
-            log.debug("a malformed SIP message was dropped", why=bad.args[0])
+            log.debug("a malformed SIP message was not taken", why=bad.args[0])
+            self._malformed(data, source, kind, now)
             return
+        if len(message.body) <= self._config.sip_max_body:
+            bodies.unwrap(message)
         self._ladders.came(message)
         if message.status:
             self._answered_from_outside(message, source, now)
@@ -105,6 +107,15 @@ class Gate:
             self._requested(message, source, kind, now)
         else:
             self._stranger(data, source, now)
+
+    def _malformed(self, data: bytes, source: Address, kind: Kind, now: float) -> None:
+        """A trunk that learns of it calls another node, or none; it would repeat itself for 32 s otherwise."""
+        request = outline(data) if kind in ("peer", "trunk") else None
+        if request is not None and self._sources.may_ask(source[0], now, in_dialog=bool(request.to_tag)):
+            self.figures.refused["malformed"] += 1
+            self._wires.answer(proxying.reply(request, source, 400, REASONS[400]), source)
+        else:
+            self.figures.dropped["malformed"] += 1
 
     def _stranger(self, data: bytes, source: Address, now: float) -> None:
         """At most one short answer now and then, never longer than what was asked."""
@@ -130,7 +141,7 @@ class Gate:
             self.figures.dropped["rate"] += 1
             return
         loop = Answer(482, "loop") if proxying.is_loop(message, self._public) else None
-        unfit = loop or admission.unfit_request(message)
+        unfit = loop or admission.unfit_request(message) or self._too_long(message)
         if message.method == "ACK":
             if unfit is None:
                 self._acknowledged(message, source)
@@ -144,6 +155,14 @@ class Gate:
             self._answer(message, source, answer)
         else:
             self._invited(message, source, kind)
+
+    def _too_long(self, message: Message) -> Answer | None:
+        """What is wrong with a message that the worker could not read to its end."""
+        if len(message.body) > self._config.sip_max_body:
+            return Answer(413, "body")
+        if proxying.is_too_long(message):
+            bodies.shorten(message)
+        return Answer(513, "too_long") if proxying.is_too_long(message) else None
 
     # --- A new call ------------------------------------------------------------------------------------------
 
@@ -254,6 +273,8 @@ class Gate:
                 message.headers = [(name, value) for name, value in message.headers if name != "content-type"]
                 message.headers.append(("content-type", admission.DTMF_RELAY))
                 message.body = f"Signal={admission.digit_of(message)}\r\nDuration=160\r\n".encode()
+            elif message.method == "NOTIFY" and not message.first("subscription-state"):
+                message.headers.append(("subscription-state", admission.subscription_state(message)))
             elif message.method == "BYE":
                 dialog.moved("ending")
                 self._keep(dialog)
@@ -332,8 +353,10 @@ class Gate:
         elif message.sequence_method == "INVITE":
             self._dialled_answers(message, source)
         probe = Message(message.headers, message.body, method=message.sequence_method)
+        if message.status >= 300 or admission.unfit_body(probe, self._config.sip_max_body) is not None:
+            message.drop_body()  # without it the worker knows what became of its request
         forwarded = proxying.answer_in(message, source, self._public, self._numbers)
-        if forwarded is None or admission.unfit_body(probe, self._config.sip_max_body) is not None:
+        if forwarded is None:
             self.figures.dropped["response"] += 1
             return
         self._sources.asks(source[0], now)
@@ -342,8 +365,8 @@ class Gate:
     def _dialled_answers(self, message: Message, source: Address) -> None:
         """A response to an INVITE with which a worker begins a dialog."""
         call_id, branch = message.call_id, message.vias[0].branch
-        dialog = self._dialogs.get(call_id, message.to_tag) or self._dialogs.get(call_id, "")
-        if dialog is None or not dialog.dialled or dialog.branch != branch or message.status <= 100:
+        dialog = self._dialogs.dialled(call_id, branch)
+        if dialog is None or message.status <= 100:
             return
         orphaned = dialog.worker not in self._workers
         if message.status >= 300:
@@ -354,11 +377,12 @@ class Gate:
             return
         if not message.to_tag:
             return
-        if dialog.remote_tag != message.to_tag:
-            self._dialogs.remove(dialog)
-            self._tell(ipc.Gone(call_id, dialog.remote_tag))
-        dialog.heard_from(message, source)
-        self._keep(dialog)
+        if dialog.remote_tag == message.to_tag or dialog.state == "asked":
+            if dialog.remote_tag != message.to_tag:
+                self._dialogs.remove(dialog)
+                self._tell(ipc.Gone(call_id, dialog.remote_tag))
+            dialog.heard_from(message, source)
+            self._keep(dialog)
         # pjsip sends what follows where Record-Route leads, and not where it sent the INVITE.
         message.headers.append(("record-route", proxying.own_route(self._wires.inner_port)))
         if orphaned and message.status >= 200:

@@ -107,6 +107,10 @@ class Message:
         """All values of a header that may hold several, separated by commas."""
         return [one for known, value in self.headers if known == name for one in split_values(value)]
 
+    def drop_body(self) -> None:
+        self.body = b""
+        self.headers = [(name, value) for name, value in self.headers if name != "content-type"]
+
     def render(self) -> bytes:
         """As one sends it: Via from ``vias``, Content-Length of the body."""
         start = f"{self.method} {self.uri} SIP/2.0" if self.method else f"SIP/2.0 {self.status} {self.reason}"
@@ -141,6 +145,29 @@ def parse(data: bytes) -> Message:
         raise BadMessage("too many Vias")
     message.body = _body(message, body)
     return message
+
+
+def outline(data: bytes) -> Message | None:
+    """What a refusal needs to know of a request that ``parse`` does not take: the first of each header that it repeats.
+    None where even that is not there, and of an ACK, which nothing answers."""
+    try:
+        head, _ = _parts(data)
+        lines = _LINE.split(_FOLD.sub(" ", head))[: MAX_HEADERS + 1]
+        found: dict[str, list[str]] = {}
+        for line in lines[1:]:
+            name, _, value = line.partition(":")
+            found.setdefault(LONG_NAMES.get(name.strip().lower(), name.strip().lower()), []).append(value.strip(" \t"))
+        kept = [(name, found[name][0]) for name in ONLY_ONCE if name in found]
+        message = Message([*kept, *(("via", one) for one in found.get("via", ())[:MAX_VIAS])])
+        if _CONTROL.search("".join(value for _, value in message.headers)):
+            return None
+        _read_identity(message)
+        message.method = lines[0].split(" ", 1)[0]
+        message.vias = [via_of(value) for value in message.values("via")[:MAX_VIAS]]
+    except BadMessage:
+        return None
+    answerable = _METHOD.fullmatch(message.method) and message.method != "ACK" and message.vias
+    return message if answerable else None
 
 
 def _parts(data: bytes) -> tuple[str, bytes]:

@@ -15,6 +15,9 @@ from edge_bridge.entrances.sip.gate.message import Message, Via, uri_of
 from edge_bridge.entrances.sip.signals import SOURCE_HEADER, TARGET_HEADER, host_of, port_of
 
 MAX_FORWARDS = 70
+MOST_BYTES = (
+    3600  # pjsip reads 4000 (PJSIP_MAX_PKT_LEN), the rest is what ``to_worker`` adds; beyond it lost SDPs unseen
+)
 LOOPBACK = "127.0.0.1"
 SOURCE = SOURCE_HEADER.lower()
 TARGET = TARGET_HEADER.lower()
@@ -26,7 +29,7 @@ _PASSED = """
 from to call-id cseq contact max-forwards content-type require supported allow allow-events expires min-expires
 session-expires min-se rseq rack event subscription-state refer-to referred-by refer-sub privacy diversion
 history-info user-agent server reason retry-after warning unsupported www-authenticate proxy-authenticate
-authentication-info accept record-route identity p-origination-id
+authentication-info accept record-route
 """
 PASSED = IDENTITY.union(_PASSED.split())
 
@@ -35,6 +38,8 @@ def to_worker(message: Message, source: Address, inner_port: int, *, trusted: bo
     """A request of ``source`` for the worker. ``trusted``: what it says of the caller counts; ``first``: it begins a
     dialog. Changes ``message``."""
     branch = branch_above(message)
+    if message.uri[:5].lower() == "sips:":
+        message.uri = f"sip:{message.uri[5:]}"  # pjsip would want TLS for the way to itself
     stamp(message.vias[0], source)
     message.vias.insert(0, Via("UDP", LOOPBACK, inner_port, {"branch": branch}))
     hops = message.first("max-forwards")
@@ -47,6 +52,13 @@ def to_worker(message: Message, source: Address, inner_port: int, *, trusted: bo
     hops_left = int(hops) - 1 if hops else MAX_FORWARDS - 1
     message.headers = [*begun, ("max-forwards", str(max(hops_left, 0))), *kept, (SOURCE, address_text(source))]
     return message.render()
+
+
+def is_too_long(message: Message) -> bool:
+    """Whether the worker could not read all that would be sent on of a request."""
+    kept = [(name, value) for name, value in message.headers if name in PASSED]
+    sent_on = Message(kept, message.body, method=message.method, uri=message.uri, vias=message.vias)
+    return len(sent_on.render()) > MOST_BYTES
 
 
 def own_route(inner_port: int) -> str:

@@ -14,17 +14,18 @@ _SECONDS = re.compile(r"\s*([0-9]{1,9})")
 _TRANSPORT = re.compile(r";\s*transport\s*=\s*([a-z]+)", re.IGNORECASE)
 
 
-def granted_s(answer: Message, line_id: str, asked_s: int) -> int:
-    """How long a 2xx says that our own Contact holds: others of the same user may be there, with times of their own.
+def granted_s(answer: Message, line_id: str, address: str, asked_s: int) -> int:
+    """How long a 2xx says that our own Contact holds, the line's at ``address``: others of the same user may be there,
+    with times of their own, such as the line's at a node that had it before.
 
     The Expires header counts for a Contact that says nothing of it, and for one that something on the way has rewritten
     beyond recognition; what was asked where there is neither.
     """
-    for contact in answer.values("contact"):
-        if user_of(contact).lower() == line_id.lower():
-            said = _EXPIRES.search(contact.rpartition(">")[2] if ">" in contact else contact)
-            if said is not None:
-                return min(int(said[1]), LONGEST_GRANT_S)
+    lines = [one for one in answer.values("contact") if user_of(one).lower() == line_id.lower()]
+    for contact in sorted(lines, key=lambda one: f"@{address}" not in one):
+        said = _EXPIRES.search(contact.rpartition(">")[2] if ">" in contact else contact)
+        if said is not None:
+            return min(int(said[1]), LONGEST_GRANT_S)
     return seconds_of(answer, "expires", asked_s)
 
 

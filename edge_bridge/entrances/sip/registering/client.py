@@ -209,7 +209,7 @@ class RegisteringClient:
                     problem = await self._sent_on(binding.line, errand, response)
                     if not problem:
                         continue
-            return _answer(binding, errand, response, problem)
+            return self._answer(binding, errand, response, problem)
         return RegisterAnswer(line_id, 500, problem="the trunk asks for ever more before it takes the line")
 
     async def _send(self, binding: _Binding, errand: _Errand) -> Message | None:
@@ -293,6 +293,24 @@ class RegisteringClient:
         its = await self._names.hosts(to)
         return bool(its) and its <= await self._names.hosts(line.registrar)
 
+    def _answer(self, binding: _Binding, errand: _Errand, response: Message, problem: str) -> RegisterAnswer:
+        """A final response, for who keeps the lines."""
+        line_id, taken = binding.line.line_id, response.status // 100 == 2
+        ours = self._contacts[binding.line.transport]
+        if taken and (nonce := digests.next_nonce(response)):
+            for challenge in binding.challenges.values():
+                if not challenge.proxy:
+                    challenge.renewed(nonce)
+        return RegisterAnswer(
+            line_id,
+            response.status,
+            expires_s=granted_s(response, line_id, ours, errand.expires_s) if taken and errand.expires_s else 0,
+            registrar_host=sender_of(response),
+            retry_after_s=0 if taken else seconds_of(response, "retry-after"),
+            algorithms=digests.challenges(response).algorithms,
+            problem=problem,
+        )
+
     def _request(self, binding: _Binding, errand: _Errand, target: Target) -> Message:
         line = binding.line
         binding.sequence += 1
@@ -321,21 +339,3 @@ class RegisteringClient:
 def sip_uri(address: str, transport: Transport) -> str:
     """UDP is what a URI says that says nothing."""
     return f"sip:{address}" if transport == "udp" else f"sip:{address};transport={transport}"
-
-
-def _answer(binding: _Binding, errand: _Errand, response: Message, problem: str) -> RegisterAnswer:
-    """A final response, for who keeps the lines."""
-    line_id, taken = binding.line.line_id, response.status // 100 == 2
-    if taken and (nonce := digests.next_nonce(response)):
-        for challenge in binding.challenges.values():
-            if not challenge.proxy:
-                challenge.renewed(nonce)
-    return RegisterAnswer(
-        line_id,
-        response.status,
-        expires_s=granted_s(response, line_id, errand.expires_s) if taken and errand.expires_s else 0,
-        registrar_host=sender_of(response),
-        retry_after_s=0 if taken else seconds_of(response, "retry-after"),
-        algorithms=digests.challenges(response).algorithms,
-        problem=problem,
-    )

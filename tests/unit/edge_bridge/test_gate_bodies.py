@@ -1,0 +1,66 @@
+"""What of a multipart body reaches a worker."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_bridge.entrances.sip.gate.admission import SDP, media_type
+from edge_bridge.entrances.sip.gate.bodies import shorten, unwrap
+from edge_bridge.entrances.sip.gate.message import Message
+
+pytestmark = pytest.mark.unit
+
+OFFER = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+ISUP = b"Content-Type: application/isup;version=itu-t92+\r\n\r\n\x01\x00\r\x0a\x00\xff"
+DESCRIBED = b"content-type: Application/SDP\r\nContent-Disposition: session\r\n\r\n" + OFFER
+MIXED = "multipart/mixed;boundary=b"
+
+
+def parts(*of: bytes, boundary: bytes = b"b") -> bytes:
+    return b"".join(b"--" + boundary + b"\r\n" + one + b"\r\n" for one in of) + b"--" + boundary + b"--\r\n"
+
+
+def unwrapped(kind: str, body: bytes) -> Message:
+    message = Message([("content-type", kind)], body, method="INVITE")
+    unwrap(message)
+    return message
+
+
+NESTED = parts(b"Content-Type: multipart/alternative;boundary=b\r\n\r\n" + parts(DESCRIBED), boundary=b"c")
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (MIXED, parts(ISUP, DESCRIBED)),
+        (MIXED, parts(DESCRIBED, ISUP, DESCRIBED)),
+        ('Multipart/Related; type="application/sdp"; boundary="b"', parts(DESCRIBED)),
+        ("multipart/mixed;boundary=c", NESTED),
+    ],
+)
+def test_the_first_session_description_takes_the_bodys_place(kind: str, body: bytes) -> None:
+    message = unwrapped(kind, body)
+    assert media_type(message) == SDP
+    assert message.body.rstrip() == OFFER.rstrip()
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"), [(MIXED, parts(ISUP)), ("multipart/mixed", parts(DESCRIBED)), (SDP, OFFER), ("", b"")]
+)
+def test_a_body_without_one_stays_as_it_is(kind: str, body: bytes) -> None:
+    message = unwrapped(kind, body)
+    assert (message.first("content-type"), message.body) == (kind, body)
+
+
+def test_a_long_description_keeps_what_is_read_of_it() -> None:
+    read = OFFER + b"a=rtpmap:0 PCMU/8000\r\na=ice-ufrag:x\r\na=rtcp-mux\r\na=sendonly\r\n"
+    message = Message(
+        [("content-type", SDP)], read + b"a=candidate:1 1 UDP 1 192.0.2.1 4000 typ host\r\na=ssrc:1 x\r\n"
+    )
+    shorten(message)
+    assert message.body == read
+
+
+@given(st.binary(max_size=400), st.text(max_size=20))
+def test_nothing_makes_it_fail(body: bytes, boundary: str) -> None:
+    unwrapped(f"multipart/mixed;boundary={boundary}", parts(body, DESCRIBED))
