@@ -59,6 +59,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     web_public_url: str = ""
     # Requests a minute that each client of the API may send.
     web_api_requests_per_minute: Positive = 100
+    # Webhooks may go to http and private addresses, too: as the sender's own setting of this name says.
+    webhook_private_targets: bool = False
 
 
 def from_environment() -> WebSettings:
