@@ -27,6 +27,7 @@ from web.place import (
     figures,
     history,
     hours,
+    integrations,
     lines,
     menu,
     orders,
@@ -106,6 +107,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         questions,
         setup,
         team,
+        integrations,
         history,
     ):
         app.register_blueprint(area.blueprint)

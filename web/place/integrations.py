@@ -289,9 +289,7 @@ def _webhook_page(
     log: tuple[Delivery, ...] = ()
     if endpoint is not None:
         known, owner = endpoint.id, restaurant().id
-        log = in_restaurant(
-            lambda connection: webhooks.deliveries(connection, owner, known, LOG_PAGE + 1, after)
-        )
+        log = in_restaurant(lambda connection: webhooks.deliveries(connection, owner, known, LOG_PAGE + 1, after))
     page = render_template(
         "place/integrations/webhook.html",
         form=form,
