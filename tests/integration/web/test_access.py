@@ -131,7 +131,8 @@ def fault(rule: access.Rule, who: str, answer: tuple[int, str]) -> str | None:
     if rule == "anyone":
         return "is refused what is anyone's" if status == 403 else None
     if isinstance(rule, access.ApiScope):
-        return None if status == 401 else "opens the API with a session"
+        # 429: so many requests without a token count as guesses.
+        return None if status in (401, 429) else "opens the API with a session"
     if who == "anonymous":
         return None if is_sent_to_login(answer) else "is not asked to log in"
     if is_sent_to_login(answer):
