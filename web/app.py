@@ -10,6 +10,7 @@ from process import logs
 from web import access, assets, context, language, metrics, probes
 from web.api import problems, routes
 from web.database import UnavailableError
+from web.device import kitchen, management
 from web.identity import (
     account,
     accounts,
@@ -76,7 +77,9 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     context.attach(app, configuration)
     app.before_request(refuse_nul)
-    CSRFProtect(app).exempt(routes.blueprint)  # it looks at no cookie
+    forms = CSRFProtect(app)
+    forms.exempt(routes.blueprint)  # it looks at no cookie
+    forms.exempt(kitchen.act)  # it asks for a header that no foreign page can send
     accounts.attach(app)
     language.attach(app)
     metrics.attach(app)
@@ -110,6 +113,8 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         integrations,
         history,
     ):
+        app.register_blueprint(area.blueprint)
+    for area in (management, kitchen):
         app.register_blueprint(area.blueprint)
     if configuration.platform_database_url:
         platform_pages.attach(app, configuration)

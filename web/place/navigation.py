@@ -52,6 +52,7 @@ def sections(role: MemberRole) -> tuple[Section, ...]:
             (
                 Link("setup.index", _("Set-up")),
                 Link("lines.index", _("Phone lines")),
+                Link("devices.index", _("Devices")),
                 Link("team.index", _("Team")),
                 Link("integrations.index", _("Integrations")),
                 Link("history.index", _("History")),

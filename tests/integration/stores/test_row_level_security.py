@@ -20,6 +20,7 @@ from stores import (
     attention,
     calls,
     customers,
+    devices,
     figures,
     idempotency,
     infrastructure,
@@ -66,6 +67,7 @@ MODULES: tuple[ModuleType, ...] = (
     account_links,
     calls,
     customers,
+    devices,
     figures,
     infrastructure,
     idempotency,
@@ -257,6 +259,15 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     restaurants.faq: lambda conn, other, pii, sip: restaurants.faq(conn, other.id),
     restaurants.set_faq: lambda conn, other, pii, sip: restaurants.set_faq(
         conn, other.id, [FaqEntry("", "Whose?", "Mine.")]
+    ),
+    devices.listed: lambda conn, other, pii, sip: devices.listed(conn, other.id),
+    devices.add: lambda conn, other, pii, sip: devices.add(conn, other.id, "Mine"),
+    devices.pair: lambda conn, other, pii, sip: devices.pair(conn, other.id, "00000000"),
+    devices.find: lambda conn, other, pii, sip: devices.find(conn, other.id, "a token"),
+    devices.remove: lambda conn, other, pii, sip: devices.remove(conn, other.id, new_id()),
+    devices.earlier_result: lambda conn, other, pii, sip: devices.earlier_result(conn, new_id(), new_id()),
+    devices.keep_result: lambda conn, other, pii, sip: devices.keep_result(
+        conn, other.id, new_id(), new_id(), other.order_id, "done"
     ),
     infrastructure.names: lambda conn, other, pii, sip: infrastructure.names(conn, {other.id}),
     infrastructure.open_letters: lambda conn, other, pii, sip: infrastructure.open_letters(conn),
