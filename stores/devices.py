@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -94,6 +95,13 @@ async def find(conn: Connection, restaurant_id: str, token: str) -> Device | Non
         "update device set last_seen_at = now() where id = $1 and last_seen_at < now() - interval '1 minute'", row["id"]
     )
     return Device(*row.values())
+
+
+async def paired(conn: Connection, tokens: Collection[str]) -> frozenset[str]:
+    """Those of the tokens whose device is still there and whose restaurant is not disabled. Needs no restaurant."""
+    by_hash = {_hash(token): token for token in tokens}
+    rows = await conn.fetch("select token_hash from paired_devices($1)", list(by_hash))
+    return frozenset(by_hash[row["token_hash"]] for row in rows)
 
 
 async def remove(conn: Connection, restaurant_id: str, device_id: str) -> str | None:

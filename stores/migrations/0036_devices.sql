@@ -41,6 +41,17 @@ begin
         );
     end loop;
 end $$;
+-- Whether those who watch live pages still may, asked for all of them together and so without a restaurant. Who has a
+-- device's token knows its restaurant; of the others nothing is told.
+create policy watching on device for select to current_user using (true);
+create function paired_devices(wanted bytea[]) returns table (token_hash bytea)
+    language sql stable security definer set search_path = pg_catalog, public, pg_temp
+begin atomic
+    select d.token_hash from device d join restaurant r on r.id = d.restaurant_id
+    where d.token_hash = any(wanted) and r.disabled_at is null;
+end;
+grant execute on function paired_devices(bytea[]) to alloresto_app;
+
 grant select, delete on device, device_action to alloresto_platform;
 grant select, insert, delete on device to alloresto_app;
 grant update (code_hash, code_expires_at, token_hash, paired_at, last_seen_at) on device to alloresto_app;

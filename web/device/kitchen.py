@@ -31,6 +31,7 @@ from web import context, formats, spoken, words
 from web.access import device
 from web.database import UnavailableError
 from web.identity.throttle import Limit, neighbourhood
+from web.live.access import Visit
 from web.words import _
 
 blueprint = Blueprint("device", __name__, url_prefix="/place/<uuid:place_id>/device")
@@ -203,7 +204,8 @@ def orders() -> Response:
 @_paired
 def stream() -> Response:
     restaurant = g.kitchen
-    return context.streams().response(restaurant.id, _KINDS, lambda: _drawn(restaurant))
+    visit = Visit(request.cookies[COOKIE], restaurant.id, "device")
+    return context.streams().response(restaurant.id, _KINDS, lambda: _drawn(restaurant), visit=visit)
 
 
 def _drawn(restaurant: Restaurant) -> str:

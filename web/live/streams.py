@@ -72,10 +72,11 @@ Draw = Callable[[], str]
 class _Fragment:
     """One drawing and who sees it. ``version`` counts what was drawn, 0 for nothing yet."""
 
-    def __init__(self, feed: "_Feed", kinds: Kinds, draw: Draw) -> None:
+    def __init__(self, feed: "_Feed", kinds: Kinds, draw: Draw, untold: bool) -> None:
         self.feed = feed
         self.kinds = kinds
         self.draw = draw
+        self.untold = untold
         self.clients: set[_Client] = set()
         self.event = b""
         self.version = 0
@@ -97,11 +98,14 @@ class _Feed:
 class _Client:
     """One open page (``handover.Stream``)."""
 
-    def __init__(self, streams: "Streams", visit: Visit, key: tuple[str, ...], kinds: Kinds, draw: Draw) -> None:
+    def __init__(
+        self, streams: "Streams", visit: Visit, key: tuple[str, ...], kinds: Kinds, draw: Draw, untold: bool
+    ) -> None:
         self.visit = visit
         self.key = key
         self.kinds = kinds
         self.draw = draw
+        self.untold = untold
         self.token = generate_csrf().encode()
         self.sink: Sink | None = None
         self.seen = 0
@@ -148,8 +152,13 @@ class Streams:
         feed = self._feeds.get(restaurant_id)
         return {} if feed is None else feed.words.now()
 
-    def response(self, restaurant_id: str, kinds: Kinds, draw: Draw) -> Response:
+    def response(
+        self, restaurant_id: str, kinds: Kinds, draw: Draw, *, visit: Visit | None = None, untold: bool = False
+    ) -> Response:
         """An event stream that sends ``draw()`` at once and again after messages of ``kinds``.
+
+        ``visit`` is who watches, when that is no member of the restaurant. ``untold`` is for what changes without a
+        message: it is also drawn at each heartbeat, and sent where it differs.
 
         ``draw`` may read what the URL and the restaurant's blueprint say, nothing of who is logged in. Without room
         for a stream, or a server that keeps one, it is one drawing that asks the client to come back.
@@ -159,10 +168,10 @@ class Streams:
         if left is None or len(self._clients) >= self._most:
             body = alive(POLLING_MS) + event(draw(), retry_ms=POLLING_MS)
             return Response(body, content_type="text/event-stream", headers=headers)
-        visit = Visit(g.member.token, restaurant_id, g.membership.role)
+        visit = visit or Visit(g.member.token, restaurant_id, g.membership.role)
         key = (request.full_path, language.current(), visit.role)
         self._app = current_app._get_current_object()  # type: ignore[attr-defined]
-        left.stream = _Client(self, visit, key, kinds, _as_nobody(self._app, draw))
+        left.stream = _Client(self, visit, key, kinds, _as_nobody(self._app, draw), untold)
         return Response("", content_type="text/event-stream", headers=headers)
 
     # Joining and leaving.
@@ -175,7 +184,7 @@ class Streams:
         feed = self._feeds.setdefault(client.visit.restaurant_id, _Feed())
         fragment = feed.fragments.get(client.key)
         if fragment is None:
-            fragment = feed.fragments[client.key] = _Fragment(feed, client.kinds, client.draw)
+            fragment = feed.fragments[client.key] = _Fragment(feed, client.kinds, client.draw, client.untold)
         fragment.clients.add(client)
         self._wanted.set()
         if client.sink is not None:
@@ -334,7 +343,7 @@ class Streams:
             now = time.monotonic()
             for feed in list(self._feeds.values()):
                 for fragment in list(feed.fragments.values()):
-                    if not feed.subscribed and now - fragment.drawn_at > UNTOLD_S:
+                    if fragment.untold or (not feed.subscribed and now - fragment.drawn_at > UNTOLD_S):
                         self._draw(fragment)
                     if fragment.version and not fragment.failed:
                         self._beat_of(fragment, beat)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import cast
 
 import msgspec
-from flask import abort, current_app, flash, redirect, render_template, request, url_for
+from flask import Response, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from redis.asyncio import Redis
 
@@ -17,10 +17,12 @@ from stores import infrastructure, live
 from stores.errors import NotFoundError
 from stores.infrastructure import Bridge, Outbox, TakenEvent
 from stores.live import CallState, LiveCall, QueuedCall
-from stores.postgres import Connection
+from stores.postgres import NO_RESTAURANT, Connection
 from web import context, words
 from web.access import platform
 from web.database import UnavailableError
+from web.identity import accounts
+from web.live.access import Visit
 from web.platform.pages import audit, everywhere, platform_blueprint
 from web.platform.pods import Pods
 from web.words import _
@@ -71,10 +73,18 @@ def show() -> ResponseReturnValue:
     return render_template("platform/infrastructure.html", **_state())
 
 
-@blueprint.get("/infrastructure/now")
+@blueprint.get("/infrastructure/stream")
 @platform
-def now() -> ResponseReturnValue:
-    return _drawn()
+def stream() -> Response:
+    """Nobody tells of heartbeats, pods and the outbox: it is looked at with each of the stream's own heartbeats."""
+    visit = Visit(accounts.signed_in_member().token, NO_RESTAURANT, "platform")
+    return context.streams().response(
+        NO_RESTAURANT,
+        (),
+        lambda: render_template("platform/_infrastructure.html", **_state()),
+        visit=visit,
+        untold=True,
+    )
 
 
 @blueprint.post("/infrastructure/bridges/drain")
@@ -96,10 +106,6 @@ def drain() -> ResponseReturnValue:
     else:
         flash(_("%(node)s takes lines again.", node=node_id), "saved")
     return redirect(url_for(".show"), 303)
-
-
-def _drawn() -> str:
-    return render_template("platform/_infrastructure.html", **_state())
 
 
 def _state() -> dict[str, object]:

@@ -10,7 +10,7 @@
   const FIRST_WAIT_MS = 500, LONGEST_WAIT_MS = 30000;
   const AMBER_MIN = 15, RED_MIN = 20;
   // Half again as long as the server's own word for its next heartbeat, then the line is taken for dead.
-  const PATIENCE = 2.5, FIRST_PATIENCE_MS = 20000;
+  const PATIENCE = 2.5, FIRST_PATIENCE_MS = 20000, POLLING_MS = 5000;
   const MOST_AT_ONCE = 50, SPOKEN_KEPT = 500;
   const say = (text, value) => text.replace("%s", value);
 
@@ -245,15 +245,21 @@
     clearTimeout(reconnect);
     source?.close();
     source = new EventSource(place.dataset.stream);
-    let patienceMs = FIRST_PATIENCE_MS;
+    let patienceMs = FIRST_PATIENCE_MS, comeBackMs = 0;
     source.onopen = () => { connecting.reset(); heard(patienceMs); flush(); };
     source.onmessage = (event) => { heard(patienceMs); take(event.data); };
     source.addEventListener("alive", (event) => {
       patienceMs = PATIENCE * Number(event.data) || FIRST_PATIENCE_MS;
+      // A server without room for one more stream answers once and asks to come back after so long.
+      comeBackMs = Number(event.data) >= POLLING_MS ? Number(event.data) : 0;
       heard(patienceMs);
     });
     source.addEventListener("gone", lost);
-    source.onerror = lost;
+    source.onerror = () => {
+      if (!comeBackMs) return void lost();
+      source.close();
+      reconnect = setTimeout(connect, comeBackMs * (0.75 + Math.random() / 2));
+    };
   };
   addEventListener("online", () => { connecting.reset(); sending.reset(); connect(); flush(); });
   addEventListener("offline", lost);

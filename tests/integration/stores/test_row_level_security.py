@@ -404,7 +404,7 @@ OWN_ROWS: set[Callable[..., Any]] = {
 # Makes a restaurant of its own for the one user who is named, and reads nobody's.
 SET_UP: set[Callable[..., Any]] = {setups.set_up}
 # What every caller is told anyhow: the one thing that may be known of all restaurants at once.
-OF_ALL: set[Callable[..., Any]] = {restaurants.greeted}
+OF_ALL: set[Callable[..., Any]] = {devices.paired, restaurants.greeted}
 
 _NOTHING: tuple[object, ...] = (None, (), {}, 0, False)
 _REFUSED = (NotFoundError, asyncpg.InsufficientPrivilegeError, asyncpg.ForeignKeyViolationError)

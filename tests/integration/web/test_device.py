@@ -51,7 +51,7 @@ def tablet(app: Flask, owner: FlaskClient, admin: Admin) -> FlaskClient:
 def tap(tablet: FlaskClient, admin: Admin, *actions: dict[str, str]) -> list[str]:
     answer = tablet.post(f"/place/{admin.pizza.id}/device/actions", json={"actions": list(actions)}, headers=HEADERS)
     assert answer.status_code == 200, answer.text
-    return [one["result"] for one in answer.json["results"]]
+    return [one["result"] for one in answer.get_json()["results"]]
 
 
 def action(order_id: str, seen: str = "confirmed", to: str = "preparing", action_id: str = "") -> dict[str, str]:
@@ -69,7 +69,7 @@ def test_a_paired_device_sees_the_open_orders_without_number_or_address(tablet: 
     answer = tablet.get(f"/place/{admin.pizza.id}/device/orders")
 
     assert "Harbour Pizza" in page and 'id="orders"' in page
-    (order,) = answer.json["orders"]
+    (order,) = answer.get_json()["orders"]
     assert (order["id"], order["number"], order["name"]) == (stored.id, stored.number, "Fionnuala")
     assert order["lines"][0]["name"] == "Margherita Large" and order["lines"][0]["note"] == "well done"
     assert "1 Margherita Large" in order["spoken"] and "Fionnuala" not in order["spoken"]
@@ -201,7 +201,8 @@ def test_a_request_that_is_not_the_pages_own_is_refused(tablet: FlaskClient, adm
     good = action(str(uuid.uuid4()))
 
     assert tablet.post(path, json={"actions": [good]}).status_code == 400
-    for body in ({"actions": [good] * 51}, {"actions": [{**good, "id": "x"}]}, {"x": 1}, []):
+    bodies: tuple[Any, ...] = ({"actions": [good] * 51}, {"actions": [{**good, "id": "x"}]}, {"x": 1}, [])
+    for body in bodies:
         assert tablet.post(path, json=body, headers=HEADERS).status_code == 400
     assert tablet.post(path, data=b"\xff", headers=HEADERS).status_code == 400
 
@@ -213,8 +214,8 @@ def test_the_page_can_be_installed_and_its_worker_reaches_no_further(client: Fla
     worker = client.get(f"{scope}worker.js")
 
     assert manifest.content_type == "application/manifest+json"
-    assert (manifest.json["scope"], manifest.json["start_url"]) == (scope, scope)
-    assert [client.get(icon["src"]).status_code for icon in manifest.json["icons"]] == [200, 200, 200]
+    assert (manifest.get_json()["scope"], manifest.get_json()["start_url"]) == (scope, scope)
+    assert [client.get(icon["src"]).status_code for icon in manifest.get_json()["icons"]] == [200, 200, 200]
     assert worker.content_type.startswith("text/javascript")
     assert "Service-Worker-Allowed" not in worker.headers
     policy = worker.headers["Content-Security-Policy"]

@@ -99,7 +99,7 @@ def test_bridges_calls_and_who_waits_are_seen_without_who_called(staff: FlaskCli
             await live.queued(redis, queued)
 
     run_apart(wait)
-    page = staff.get(f"{PAGE}/now").text
+    page = staff.get(PAGE).text
 
     assert 'id="bridge-1"' in page and "3 of 200 lines" in page and "1 call" in page
     assert 'id="call-call-1"' in page and "Harbour Pizza" in page
@@ -110,14 +110,14 @@ def test_bridges_calls_and_who_waits_are_seen_without_who_called(staff: FlaskCli
 def test_a_call_whose_bridge_is_gone_is_not_shown(staff: FlaskClient, admin: Admin) -> None:
     ring(admin, "call-1", seconds_ago=60)
 
-    assert "Nobody is on the phone." in staff.get(f"{PAGE}/now").text
+    assert "Nobody is on the phone." in staff.get(PAGE).text
 
 
 def test_a_silent_bridge_is_told_from_one_that_lives(staff: FlaskClient, admin: Admin) -> None:
     beat(admin, "edge-0", "edge-1")
     execute(admin, "update sip_bridge_node set last_heartbeat = now() - interval '40 s' where id = 'edge-1'")
 
-    page = staff.get(f"{PAGE}/now").text
+    page = staff.get(PAGE).text
 
     assert page.count("Silent") == 1 and page.count("Healthy") == 1
 
@@ -135,7 +135,7 @@ def test_a_drained_bridge_gives_its_lines_to_the_others_and_lives_on(staff: Flas
 
     assert status == 303
     assert moved.keys() == first.keys() and set(moved.values()) == {"edge-1"}
-    page = staff.get(f"{PAGE}/now").text
+    page = staff.get(PAGE).text
     assert "Draining" in page and "Take lines again" in page
     assert ask(staff, "edge-0", "no") == 303
     assert fetch(admin, "select status from sip_bridge_node where id = 'edge-0'") == [{"status": "healthy"}]
@@ -157,7 +157,7 @@ def test_an_outbox_that_stands_still_is_said(staff: FlaskClient, admin: Admin) -
         admin.pizza.id,
     )
 
-    page = staff.get(f"{PAGE}/now").text
+    page = staff.get(PAGE).text
 
     assert "The oldest event waits for 1:05" in page and "1 was tried and not taken." in page
 
@@ -170,7 +170,7 @@ def test_the_last_events_are_listed_with_who_took_them(staff: FlaskClient, admin
         admin.pizza.id,
     )
 
-    page = staff.get(f"{PAGE}/now").text
+    page = staff.get(PAGE).text
 
     assert page.count("order.confirmed") == 30 and "order_logger" in page
 
