@@ -22,7 +22,7 @@ const fresh = async (request, key) => {
     if (answer.ok && answer.type === "basic") await cache.put(key, answer.clone());
     return answer;
   } catch (error) {
-    const kept = await cache.match(key);
+    const kept = await cache.match(key, {ignoreSearch: true}); // its search is the fingerprint of another release
     if (kept) return kept;
     throw error;
   }
