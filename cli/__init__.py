@@ -99,6 +99,14 @@ def migrate() -> None:
 
 
 @app.command()
+def staff(email: Annotated[str, typer.Argument(help="An account's address; one is made where there is none.")]) -> None:
+    """Let somebody into /admin, the pages of the platform's own staff; says the first password of a new account."""
+    from cli import staff as making
+
+    typer.echo(making.make(email))
+
+
+@app.command()
 def seed(
     always_open: Annotated[bool, typer.Option(help="Open all day, so that a call works at any hour.")] = False,
 ) -> None:

@@ -55,6 +55,7 @@ OPERATOR_SECRETS: Mapping[str, tuple[str, ...]] = {
         "PLATFORM_DATABASE_PASSWORD",
         "POSTGRES_PASSWORD",
     ),
+    "alloresto-platform-pages": ("PLATFORM_DATABASE_URL",),
     "alloresto-redis": ("REDIS_URL", "REDIS_PASSWORD"),
     "alloresto-openai": ("OPENAI_API_KEY", "OPENAI_BASE_URL"),
     "alloresto-keys": ("MASTER_KEY", "WEB_SECRET_KEY"),

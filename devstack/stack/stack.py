@@ -29,6 +29,7 @@ from devstack.stack.running import DialableLine
 from ops.manifest_doctor import lost_calls
 from ops.manifests import Manifest, ManifestError, Problem, render
 from seeds import SeedResult, seed
+from stores import people
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.migrate import migrate
 from stores.postgres import Postgres
@@ -226,6 +227,10 @@ class Stack:
                 cipher=SipPasswordCipher(self._credentials.master_key),
                 admin_password=self._credentials.admin_password,
             )
+            async with postgres.platform() as connection:  # one person is everything here: owner and staff
+                user_id = await people.by_address(connection, self._seeded.users[0].email)
+                if user_id is not None:
+                    await people.set_platform(connection, user_id, True)
         finally:
             await postgres.close()
         self._tell("two restaurants: " + ", ".join(line.restaurant_name for line in self._seeded.lines))
@@ -280,6 +285,7 @@ class Stack:
                 "PLATFORM_DATABASE_URL": self.platform_url,
                 "MIGRATE_DATABASE_URL": self._database.url(),
             },
+            "alloresto-platform-pages": {"PLATFORM_DATABASE_URL": self.platform_url},
             "alloresto-redis": {"REDIS_URL": self.redis_url},
             "alloresto-openai": {"OPENAI_API_KEY": self.engine.api_key, "OPENAI_BASE_URL": self.engine.base_url},
             "alloresto-keys": {

@@ -183,3 +183,15 @@ def test_every_knative_field_of_production_is_permitted_by_the_cluster_settings(
         if field in guarded
     }
     assert {key for key, value in features["data"].items() if value == "enabled"} == needed
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_admin_sees_more_than_one_restaurant_only_by_a_secret_of_its_own_that_may_be_left_out(overlay: str) -> None:
+    (web,) = (one for one in of_kind(overlay, "Deployment") if one["metadata"]["name"] == "web")
+    (container,) = web["spec"]["template"]["spec"]["containers"]
+
+    sources = {one["name"]: one["valueFrom"] for one in container["env"] if "valueFrom" in one}
+
+    assert sources["PLATFORM_DATABASE_URL"] == {
+        "secretKeyRef": {"name": "alloresto-platform-pages", "key": "PLATFORM_DATABASE_URL", "optional": True}
+    }
