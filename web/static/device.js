@@ -94,7 +94,7 @@
     if (yes) offlineSince = null;
     else offlineSince ??= new Date();
     state.dataset.state = yes ? "online" : "offline";
-    const clock = offlineSince?.toLocaleTimeString(language, {hour: "2-digit", minute: "2-digit"});
+    const clock = offlineSince?.toLocaleTimeString(language, {hour: "2-digit", minute: "2-digit", hourCycle: "h23"});
     state.textContent = yes ? texts.online : say(texts.offline, clock);
   };
 
