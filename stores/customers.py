@@ -1,8 +1,15 @@
 """Callers that a restaurant knows, found again by a keyed hash of their number."""
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 
-from stores.ciphers import PiiCipher
+import asyncpg
+
+from stores.ciphers import PiiCipher, RowReader
+from stores.errors import NotFoundError, require
+from stores.paging import Narrowing, Position
 from stores.postgres import Connection
 
 # E.164: a country's digit and at most 15 in all; or national, after a zero. What trunks send for callers that they
@@ -29,3 +36,67 @@ async def remember(conn: Connection, restaurant_id: str, phone: str, name: str, 
         pii.encrypt(restaurant_id, name) if name else None,
     )
     return customer_id
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """``unreadable`` names those of name and phone whose ciphertext can't be read; they are empty then."""
+
+    id: str
+    name: str
+    phone: str
+    created_at: datetime
+    last_seen_at: datetime
+    phone_hash: bytes
+    unreadable: frozenset[str] = frozenset()
+
+
+_SHOWN = "id, restaurant_id, name_encrypted, phone_encrypted, created_at, last_seen_at, phone_hash"
+
+
+async def recent(
+    conn: Connection, limit: int, after: Position | None = None, *, pii: PiiCipher
+) -> tuple[Customer, ...]:
+    """Who called last comes first; ``after`` is where the page before ended."""
+    narrowed = Narrowing(limit)
+    narrowed.below(after, "last_seen_at", "uuid")
+    rows = await conn.fetch(
+        f"select {_SHOWN} from customer{narrowed.where} order by last_seen_at desc, id limit $1", *narrowed.values
+    )
+    return tuple(_customer(row, pii) for row in rows)
+
+
+async def by_phone(
+    conn: Connection, restaurant_id: str, phones: Iterable[str], *, pii: PiiCipher
+) -> tuple[Customer, ...]:
+    """Those with one of these spellings of a number."""
+    hashes = [pii.phone_hash(restaurant_id, phone) for phone in phones]
+    rows = await conn.fetch(
+        f"select {_SHOWN} from customer where restaurant_id = $1 and phone_hash = any($2::bytea[])"
+        " order by last_seen_at desc",
+        restaurant_id,
+        hashes,
+    )
+    return tuple(_customer(row, pii) for row in rows)
+
+
+async def get(conn: Connection, customer_id: str, *, pii: PiiCipher) -> Customer:
+    """Raises NotFoundError."""
+    row = await conn.fetchrow(f"select {_SHOWN} from customer where id = $1", customer_id)
+    if row is None:
+        raise NotFoundError("customer", customer_id)
+    return _customer(row, pii)
+
+
+async def erase(conn: Connection, customer_id: str) -> None:
+    """Forget who they are, everywhere: what they ordered and booked stays as figures. Raises NotFoundError."""
+    done = await conn.fetchval("select erase_customer($1)", customer_id)
+    require(done or None, "customer", customer_id)
+
+
+def _customer(row: asyncpg.Record, pii: PiiCipher) -> Customer:
+    reader = RowReader(pii, row["restaurant_id"])
+    name, phone = reader.text("name", row["name_encrypted"]), reader.text("phone", row["phone_encrypted"])
+    return Customer(
+        row["id"], name, phone, row["created_at"], row["last_seen_at"], row["phone_hash"], reader.unreadable
+    )

@@ -24,6 +24,7 @@ from web.identity import (
 )
 from web.place import (
     calls,
+    customers,
     delivery,
     figures,
     history,
@@ -112,6 +113,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         team,
         integrations,
         history,
+        customers,
     ):
         app.register_blueprint(area.blueprint)
     for area in (management, kitchen):

@@ -34,6 +34,7 @@ def sections(role: MemberRole) -> tuple[Section, ...]:
                 Link("overview.show", _("Overview")),
                 Link("orders.index", _("Orders")),
                 Link("calls.index", _("Calls")),
+                Link("customers.index", _("Customers")),
                 Link("figures.show", _("Figures")),
             ),
         ),

@@ -40,6 +40,7 @@ class Tenant:
     phone: str
     token_id: str
     webhook_id: str
+    customer_id: str
 
     @property
     def id(self) -> str:
@@ -169,6 +170,7 @@ async def seed_tenant(platform: Any, name: str, number: str, pii: PiiCipher, sip
             conn, restaurant.id, url="https://till.example/", secret="whsec_eA==", pii=pii, created_by="owner@x.example"
         )
         (token,) = await tokens.of_restaurant(conn, restaurant.id)
+        customer_id = await conn.fetchval("select id from customer where restaurant_id = $1 limit 1", restaurant.id)
     return Tenant(
         restaurant,
         menu,
@@ -182,6 +184,7 @@ async def seed_tenant(platform: Any, name: str, number: str, pii: PiiCipher, sip
         number,
         token.id,
         webhook.id,
+        customer_id,
     )
 
 

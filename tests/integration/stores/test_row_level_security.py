@@ -110,6 +110,10 @@ async def _nothing_to_look_at(conn: Connection, other: Tenant) -> int:
     return found.missed + found.carts + found.lines_down + len(found.items_off)
 
 
+async def _customers_of(conn: Connection, other: Tenant, pii: PiiCipher) -> tuple[customers.Customer, ...]:
+    return tuple(one for one in await customers.recent(conn, 100, pii=pii) if one.id == other.customer_id)
+
+
 async def _on_the_board(conn: Connection, pii: PiiCipher) -> tuple[Order, ...]:
     board = await kitchen.board(conn, NOW, NOW, closed_limit=9, left_open_limit=9, pii=pii)
     return (*board.open, *board.closed)
@@ -174,6 +178,10 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
         conn, other.id, other.call_id, UnconfirmedCart(Cart("EUR", new_id()), 0, "not_saved"), pii
     ),
     customers.remember: lambda conn, other, pii, sip: customers.remember(conn, other.id, other.phone, "Eve", pii),
+    customers.recent: lambda conn, other, pii, sip: _customers_of(conn, other, pii),
+    customers.by_phone: lambda conn, other, pii, sip: customers.by_phone(conn, other.id, [other.phone], pii=pii),
+    customers.get: lambda conn, other, pii, sip: customers.get(conn, other.customer_id, pii=pii),
+    customers.erase: lambda conn, other, pii, sip: customers.erase(conn, other.customer_id),
     figures.log_order: lambda conn, other, pii, sip: figures.log_order(conn, logged(new_id(), other.id)),
     figures.daily: lambda conn, other, pii, sip: figures.daily(conn, other.id, date(2020, 1, 1), date(2030, 1, 1)),
     idempotency.take: lambda conn, other, pii, sip: idempotency.take(conn, _idempotency_key(other), pii),

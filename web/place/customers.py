@@ -1,0 +1,156 @@
+"""The callers whom the restaurant knows: what they ordered, and what the law lets them ask for, export and erasure.
+
+A number is looked up by its keyed hash, so in the spellings that it may be kept in. What is logged of an export or an
+erasure is that it happened, and never whose it was beyond an id.
+"""
+
+import contextlib
+import uuid
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from flask import Response, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from domain.phone_numbers import InvalidNumberError, one_form
+from stores import customers, orders
+from stores.customers import Customer
+from stores.errors import NotFoundError
+from stores.orders import Order, OrderFilter
+from stores.postgres import Connection
+from web import context, paging, words
+from web.access import managers, staff
+from web.place.tenancy import audit, in_restaurant, restaurant, restaurant_blueprint
+from web.words import _
+
+blueprint = restaurant_blueprint("customers", __name__)
+
+PAGE = 50
+ORDERS_SHOWN = 50
+ORDERS_EXPORTED = 1000
+LONGEST_SEARCH = 40
+
+
+@blueprint.get("/customers")
+@staff
+def index() -> ResponseReturnValue:
+    searched = " ".join(request.args.get("phone", "").split())[:LONGEST_SEARCH]
+    after = paging.asked_for(_uuid)
+    place = restaurant()
+
+    async def work(connection: Connection) -> tuple[Customer, ...]:
+        if searched:
+            return await customers.by_phone(connection, place.id, _spellings(searched), pii=context.pii())
+        return await customers.recent(connection, PAGE + 1, after, pii=context.pii())
+
+    found = in_restaurant(work)
+    return render_template(
+        "place/customers/list.html",
+        customers=found[:PAGE],
+        more=found[PAGE - 1] if len(found) > PAGE else None,
+        searched=searched,
+        first=after is None,
+        link_after=paging.link_after,
+    )
+
+
+@blueprint.get("/customers/<uuid:customer_id>")
+@staff
+def show(customer_id: str) -> ResponseReturnValue:
+    customer, found = _load(str(customer_id), ORDERS_SHOWN)
+    allergies = next((order.allergies for order in found if order.allergies), "")
+    return render_template(
+        "place/customers/customer.html",
+        customer=customer,
+        orders=found,
+        allergies=allergies,
+        statuses=words.order_statuses(),
+    )
+
+
+@blueprint.post("/customers/<uuid:customer_id>/export")
+@managers
+def export(customer_id: str) -> ResponseReturnValue:
+    """All that is kept of them, as JSON. A POST, as it is logged."""
+    customer, found = _load(str(customer_id), ORDERS_EXPORTED)
+
+    async def work(connection: Connection) -> None:
+        await audit(connection, "customers.exported", subject=customer.id)
+
+    in_restaurant(work)
+    body = msgspec.json.format(msgspec.json.encode(_exported(customer, found)), indent=2)
+    headers = {"Content-Disposition": f'attachment; filename="customer-{customer.id}.json"'}
+    return Response(body, mimetype="application/json", headers=headers)
+
+
+@blueprint.post("/customers/<uuid:customer_id>/erase")
+@managers
+def erase(customer_id: str) -> ResponseReturnValue:
+    """Asked for twice: the box that says so has to be ticked."""
+    if request.form.get("sure") != "yes":
+        flash(_("Nothing was erased: tick the box first."), "error")
+        return redirect(url_for(".show", customer_id=customer_id), 303)
+
+    async def work(connection: Connection) -> None:
+        await customers.erase(connection, str(customer_id))
+        await audit(connection, "customers.erased", subject=str(customer_id))
+
+    try:
+        in_restaurant(work)
+    except NotFoundError:
+        abort(404)
+    flash(_("Erased: name, number, addresses and words are gone. The orders keep their figures."), "good")
+    return redirect(url_for(".index"), 303)
+
+
+def _load(customer_id: str, limit: int) -> tuple[Customer, tuple[Order, ...]]:
+    pii = context.pii()
+
+    async def work(connection: Connection) -> tuple[Customer, tuple[Order, ...]]:
+        customer = await customers.get(connection, customer_id, pii=pii)
+        wanted = OrderFilter(customer_hash=customer.phone_hash)
+        return customer, await orders.recent(connection, limit, wanted=wanted, pii=pii)
+
+    try:
+        return in_restaurant(work)
+    except NotFoundError:
+        abort(404)
+
+
+def _spellings(typed: str) -> set[str]:
+    found = {typed}
+    with contextlib.suppress(InvalidNumberError):
+        found.add(one_form(typed, restaurant().country))
+    return found
+
+
+def _exported(customer: Customer, found: tuple[Order, ...]) -> dict[str, Any]:
+    return {
+        "name": customer.name,
+        "phone": customer.phone,
+        "knownSince": _instant(customer.created_at),
+        "lastSeen": _instant(customer.last_seen_at),
+        "orders": [
+            {
+                "number": order.number,
+                "confirmedAt": _instant(order.confirmed_at),
+                "fulfilment": order.fulfilment,
+                "name": order.customer_name,
+                "address": msgspec.to_builtins(order.address),
+                "allergies": order.allergies,
+                "totalCents": order.total_cents,
+                "currency": order.currency,
+                "lines": msgspec.to_builtins(order.lines),
+            }
+            for order in found
+        ],
+    }
+
+
+def _instant(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def _uuid(text: str) -> object:
+    return uuid.UUID(text)
