@@ -111,7 +111,7 @@ def _matches(stored: str | None, password: str) -> bool:
 
 
 async def add_membership(conn: Connection, restaurant_id: str, user_id: str, role: MemberRole) -> None:
-    """Platform role. A member's role is replaced."""
+    """A member's role is replaced. A restaurant's own role does it for its restaurant only."""
     await conn.execute(
         "insert into membership (restaurant_id, user_id, role) values ($1, $2, $3)"
         " on conflict (restaurant_id, user_id) do update set role = excluded.role",

@@ -328,6 +328,7 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     tokens.revoke: lambda conn, other, pii, sip: tokens.revoke(conn, other.token_id),
     tokens.require_restaurant: lambda conn, other, pii, sip: tokens.require_restaurant(conn, other.id),
     traces.get: lambda conn, other, pii, sip: traces.get(conn, other.call_id, NOW),
+    users.add_membership: lambda conn, other, pii, sip: users.add_membership(conn, other.id, other.user_id, "staff"),
 }
 # Functions that refuse the app role altogether, whoever's ids they get.
 PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
@@ -372,7 +373,6 @@ PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
     tenant_list.enable: lambda conn, other, pii, sip: tenant_list.enable(conn, other.id),
     tenant_list.members: lambda conn, other, pii, sip: tenant_list.members(conn, other.id),
     users.create: lambda conn, other, pii, sip: users.create(conn, email="eve@x.example", password="long enough"),
-    users.add_membership: lambda conn, other, pii, sip: users.add_membership(conn, other.id, other.user_id, "staff"),
 }
 # A log-in comes before a restaurant is known: these answer about the one address or user that is asked for.
 LOG_IN: set[Callable[..., Any]] = {
