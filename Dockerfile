@@ -105,8 +105,10 @@ FROM runtime AS web
 COPY --from=web-packages /opt/venv /opt/venv
 COPY process /app/process
 COPY domain /app/domain
+COPY cluster /app/cluster
 COPY stores /app/stores
 COPY eventing /app/eventing
+COPY protocols /app/protocols
 COPY web /app/web
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app
 USER 10001:10001

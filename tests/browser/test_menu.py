@@ -26,7 +26,7 @@ def test_an_item_is_edited_in_its_place_and_a_wrong_price_keeps_what_was_typed(a
     row.get_by_role("link", name="Margherita").click()
     row.get_by_label("Price").nth(2).fill("-2")
     row.get_by_label("Description").fill("With love.")
-    row.get_by_role("button", name="Save").click()
+    row.get_by_role("button", name="Save", exact=True).click()
     expect(row.get_by_text("Price: it cannot be negative.")).to_be_visible()
     expect(row.get_by_label("Description")).to_have_value("With love.")
     row.get_by_label("Price").nth(2).fill("14,5")
@@ -80,12 +80,12 @@ def test_a_form_that_gets_no_answer_keeps_its_text(at_menu: Visitor, admin: Admi
     row.get_by_role("link", name="Tiramisu").click()
     page.route("**/menu/items/**", away)
     row.get_by_label("Description").fill("Long text")
-    row.get_by_role("button", name="Save").click()
+    row.get_by_role("button", name="Save", exact=True).click()
 
     expect(row.get_by_role("alert")).to_contain_text("Your text is still here.")
     expect(row.get_by_label("Description")).to_have_value("Long text")
     page.unroute("**/menu/items/**")
-    row.get_by_role("button", name="Save").click()
+    row.get_by_role("button", name="Save", exact=True).click()
     expect(row).to_contain_text("Long text")
 
 
@@ -135,7 +135,7 @@ def test_rows_of_a_form_are_added_moved_and_removed(at_menu: Visitor, admin: Adm
     sizes.nth(3).get_by_label("Price").fill("30")
     sizes.nth(3).get_by_role("button", name="Move up").click()
     sizes.nth(1).get_by_role("button", name="Remove").click()
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
 
     expect(page.locator(f"#item-{admin.item('Tiramisu').id} .sizes > li")).to_have_count(2)
     expect(page.locator(f"#item-{admin.item('Tiramisu').id} .sizes")).to_contain_text("Tray")

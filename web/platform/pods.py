@@ -103,8 +103,6 @@ class Pods:
             return Scales(tuple(sorted(source.read(), key=lambda one: (one.service, one.revision))))
         except (ClusterError, OSError) as error:
             return Scales(unknown=str(error))
-        except ImportError as error:  # the image of the restaurants' admin holds no client of the cluster
-            return Scales(unknown=f"{error.name} is not installed here")
 
 
 def for_environment(local_runtime_url: str, handler_namespace: str) -> Pods:

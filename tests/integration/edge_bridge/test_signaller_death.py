@@ -121,6 +121,7 @@ async def test_a_killed_nursery_ends_nothing_and_is_replaced(start: Start, seede
     async with HandlerApp(bridge.sink_port) as handler, Caller(bridge.target, BUSY) as caller:
         assert (await caller.invite()).status == 200
         call = await handler.call(1)
+        await asyncio.wait_for(call.joined.wait(), HEARD_WITHIN_S)
         before, others = bridge.nurseries(), [*bridge.sessions(), *bridge.signallers()]
         bridge.kill(before)
         async with asyncio.timeout(REPLACED_WITHIN_S):

@@ -208,10 +208,10 @@ async def test_a_thousand_greetings_are_looked_at_in_a_few_round_trips(
 ) -> None:
     ids = await add_lines(postgres, 1000)
     async with postgres.platform.platform() as connection:
-        await connection.execute("update restaurant set greeting = 'Bonjour, chez Léa.'")
+        await connection.execute("update restaurant set greeting = 'Bonjour, ici l’assistant IA de chez Léa.'")
     async with redis.pipeline(transaction=False) as pipe:
         for one in ids:
-            for part, value in (("", "x"), (":text", "Bonjour, chez Léa."), (":voice", "siwis")):
+            for part, value in (("", "x"), (":text", "Bonjour, ici l’assistant IA de chez Léa."), (":voice", "siwis")):
                 pipe.set(f"resto:{one}:greeting{part}", value, ex=60)
         await pipe.execute()
     trips = 0

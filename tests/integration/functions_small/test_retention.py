@@ -41,6 +41,10 @@ PLANT = {
     " insert into order_item (restaurant_id, order_id, confirmed_at, line, item_id, name, size_id, quantity,"
     " unit_cents, total_cents, vat_rate_bp, note)"
     " select $1, id, $2, 1, id, 'Coke', id, 1, 300, 300, 0, 'for Sam' from written",
+    "integration_events": "insert into integration_event (restaurant_id, event_id, source, type, event, at)"
+    " values ($1, $3, '/s', 't', '{}', $2)",
+    "idempotency_keys": "insert into idempotency_key (restaurant_id, client_id, key, fingerprint, created_at)"
+    " values ($1, gen_random_uuid(), $3, sha256('x'), $2)",
     "reservations": "with customer as (insert into customer (restaurant_id, last_seen_at, phone_hash, phone_encrypted)"
     " values ($1, $2::timestamptz + interval '10 years', sha256($3::text::bytea), 'x') returning id)"
     " insert into reservation (restaurant_id, customer_id, starts_at, ends_at, covers, name_encrypted, note)"
@@ -54,6 +58,8 @@ LEFT = {
     "callers": "select count(*) from call_log where caller_encrypted is not null and caller_hash is not null",
     "call_traces": "select count(*) from call_trace",
     "customers": "select count(*) from customer",
+    "integration_events": "select count(*) from integration_event",
+    "idempotency_keys": "select count(*) from idempotency_key",
     "orders": 'select count(*) from "order" o join order_item i on i.order_id = o.id join order_key k'
     " on k.order_id = o.id where o.address_encrypted is not null or o.customer_name_encrypted is not null"
     " or o.customer_id is not null or i.note <> '' or k.content_hash is not null",

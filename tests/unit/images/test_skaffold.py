@@ -194,7 +194,7 @@ def secrets_read(overlay: str) -> dict[str, set[str]]:
     read: dict[str, set[str]] = {}
     for workload in workloads(overlay):
         text = yaml.safe_dump(workload)
-        names = set(re.findall(r"secretKeyRef:\s+key: \S+\s+name: (\S+)", text))
+        names = set(re.findall(r"secretKeyRef:\s+key: \S+\s+name: (\S+)(?!\s+optional: true)\s", text))
         if names:
             read.setdefault(workload["metadata"]["namespace"], set()).update(names)
     return read
