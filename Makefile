@@ -20,7 +20,7 @@ down: ## stop what `make up` started; the data stays
 test: ## install what is missing, then run every check and test
 	@setup/install.sh dev --sip
 	@$(MAKE) --no-print-directory check
-	@$(PYTEST) -n 3 --dist loadfile -m "not e2e and not cluster"
+	@$(PYTEST) -n 4 --dist loadfile -m "not e2e and not cluster"
 	@$(PYTEST) -m e2e
 	@$(MAKE) --no-print-directory shifted
 
