@@ -23,8 +23,13 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from devstack.servers.embedded import EmbeddedPostgres, EmbeddedValkey
+
+# How long an example takes is the machine's affair: a busy one takes longer.
+settings.register_profile("without a deadline", deadline=None)
+settings.load_profile("without a deadline")
 
 T = TypeVar("T")
 

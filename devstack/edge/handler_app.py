@@ -164,7 +164,7 @@ class HandlerApp:
         await self._runner.cleanup()
         await self._http.close()
 
-    async def call(self, number: int, within_s: float = 15.0) -> HandledCall:
+    async def call(self, number: int, within_s: float = 45.0) -> HandledCall:
         """The ``number``-th POST that was taken, from 1. Raises TimeoutError."""
         async with asyncio.timeout(within_s):
             while len(self.calls) < number:

@@ -96,6 +96,7 @@ async def test_a_call_that_was_lost_with_its_signaller_is_missed_with_its_number
     async with HandlerApp(bridge.sink_port) as handler, Caller(bridge.target, BUSY, from_user="+33611100077") as caller:
         assert (await caller.invite()).status == 200
         call = await handler.call(1)
+        await asyncio.wait_for(call.joined.wait(), HEARD_WITHIN_S)
         bridge.kill(bridge.signallers())
         await asyncio.wait_for(call.stopped, HEARD_WITHIN_S)
         async with asyncio.timeout(REPLACED_WITHIN_S):
