@@ -8,9 +8,8 @@ rest. Nothing about a caller, and no private number, ever stands in a prompt.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Protocol
 
-from domain import hours, notices, spoken_time
+from domain import hours, spoken_time
 from domain.choices import orderable
 from domain.menu import Menu, MenuItem, ModifierGroup
 from domain.money import decimal_text, format_cents
@@ -27,19 +26,6 @@ MAX_FAQ = 4_000
 MAX_TRANSCRIPTION_WORDS = 200
 # Exceptions further away than this are looked up by the tool.
 EXCEPTIONS_DAYS = 14
-
-
-class Greeter(Protocol):
-    """What a greeting is made of: a Restaurant, or as much of one."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def language(self) -> str: ...
-    @property
-    def greeting(self) -> str: ...
-    @property
-    def record_calls(self) -> bool: ...
 
 
 def instructions(restaurant: Restaurant, menu: Menu, faq: tuple[FaqEntry, ...], now: datetime) -> str:
@@ -86,28 +72,6 @@ def moment_instructions(restaurant: Restaurant, now: datetime) -> str:
     return "\n".join(lines)
 
 
-def greeting_text(restaurant: Greeter) -> str:
-    """What the caller hears first: the restaurant's own words, or the default, which says that an AI speaks.
-
-    The restaurant's own words are followed by what they leave out of ``notices_due``.
-    """
-    texts = _texts(restaurant)
-    greeting = restaurant.greeting.strip() or texts.greeting.format(name=restaurant.name)
-    return " ".join((greeting, *notices_due(restaurant)))
-
-
-def notices_due(restaurant: Greeter) -> tuple[str, ...]:
-    """The sentences that its greeting does not say itself: that an AI speaks, and where calls are recorded, that."""
-    texts, language = _texts(restaurant), spoken_time.language_of(restaurant.language)
-    greeting = restaurant.greeting.strip() or texts.greeting.format(name=restaurant.name)
-    due: list[str] = []
-    if not notices.tells_of_ai(greeting, restaurant.name, language):
-        due.append(texts.spoken_by_ai)
-    if restaurant.record_calls and not notices.tells_of_recording(greeting, restaurant.name, language):
-        due.append(texts.recorded)
-    return tuple(due)
-
-
 def transcription_prompt(menu: Menu) -> str:
     """Names on the menu, for Whisper to expect: items first, then options and sizes, at most 200 words."""
     names = [item.name for item in menu.items]
@@ -123,7 +87,7 @@ def transcription_prompt(menu: Menu) -> str:
     return ", ".join(kept) + "." if kept else ""
 
 
-def _texts(restaurant: Greeter) -> PromptTexts:
+def _texts(restaurant: Restaurant) -> PromptTexts:
     return TEXTS[spoken_time.language_of(restaurant.language)]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from domain.prompts import greeting_text
+from domain.greetings import greeting_text
 from eventing.catalogue import CacheInvalidated, FaqChanged, GreetingChanged, MenuChanged, RestaurantChanged
 from eventing.cloudevents import BadEvent, Event
 from eventing.consumers import outside_consumer

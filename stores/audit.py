@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import asyncpg
 import msgspec
 
 from stores.postgres import Connection
@@ -68,18 +69,7 @@ async def recent(
         subject,
         limit,
     )
-    return tuple(
-        AuditEntry(
-            row["id"],
-            row["at"],
-            Actor(row["actor"], row["acting_for"]),
-            row["action"],
-            row["subject"],
-            row["before"],
-            row["after"],
-        )
-        for row in rows
-    )
+    return tuple(_entry(row) for row in rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,19 +105,16 @@ async def everywhere(
         actor,
         action,
     )
-    return tuple(
-        PlatformEntry(
-            AuditEntry(
-                row["id"],
-                row["at"],
-                Actor(row["actor"], row["acting_for"]),
-                row["action"],
-                row["subject"],
-                row["before"],
-                row["after"],
-            ),
-            row["restaurant_id"],
-            row["restaurant_name"],
-        )
-        for row in rows
+    return tuple(PlatformEntry(_entry(row), row["restaurant_id"], row["restaurant_name"]) for row in rows)
+
+
+def _entry(row: asyncpg.Record) -> AuditEntry:
+    return AuditEntry(
+        row["id"],
+        row["at"],
+        Actor(row["actor"], row["acting_for"]),
+        row["action"],
+        row["subject"],
+        row["before"],
+        row["after"],
     )

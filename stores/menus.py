@@ -24,7 +24,7 @@ from domain.menu import (
     groups_of,
 )
 from domain.vat import VatRates
-from stores.errors import NotFoundError, require
+from stores.errors import NotFoundError
 from stores.postgres import Connection
 
 # One statement and one snapshot for all of it: a caller waits for this, and it is the longest part of several pages.
@@ -382,21 +382,3 @@ async def lock(conn: Connection, restaurant_id: str) -> None:
 async def _each(conn: Connection, statement: str, rows: list[tuple[object, ...]]) -> None:
     if rows:
         await conn.executemany(statement, rows)
-
-
-async def set_price(conn: Connection, size_id: str, price_cents: int) -> str:
-    """Returns the id of the item that the size belongs to. Raises NotFoundError, asyncpg.CheckViolationError."""
-    item_id: str | None = await conn.fetchval(
-        "update item_size set price_cents = $2 where id = $1 returning item_id", size_id, price_cents
-    )
-    if item_id is None:
-        raise NotFoundError("item size", size_id)
-    return item_id
-
-
-async def set_item_available(conn: Connection, item_id: str, available: bool) -> None:
-    """86 an item, or bring it back. Raises NotFoundError."""
-    done = await conn.fetchval(
-        "update menu_item set available = $2, off_until = null where id = $1 returning id", item_id, available
-    )
-    require(done, "menu item", item_id)

@@ -44,7 +44,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Greeted:
-    """As much of a restaurant as its greeting is made of (``domain.prompts.Greeter``), and the voice that says it."""
+    """As much of a restaurant as its greeting is made of (``domain.greetings.Greeter``), and the voice that says it."""
 
     id: str
     name: str

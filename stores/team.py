@@ -46,12 +46,14 @@ class Invited:
     has_account: bool
 
 
+_SELECT = "select u.id, u.email, u.name, m.role, m.created_at from membership m join app_user u on u.id = m.user_id"
+
+
 async def members(conn: Connection, restaurant_id: str) -> tuple[TeamMember, ...]:
     """Owners, managers, staff; each by address."""
     rows = await conn.fetch(
-        "select u.id, u.email, u.name, m.role, m.created_at from membership m join app_user u on u.id = m.user_id"
-        " where m.restaurant_id = $1 order by array_position(array['owner', 'manager', 'staff'], m.role), u.email"
-        " limit $2",
+        f"{_SELECT} where m.restaurant_id = $1"
+        " order by array_position(array['owner', 'manager', 'staff'], m.role), u.email limit $2",
         restaurant_id,
         MOST_MEMBERS,
     )
@@ -61,8 +63,7 @@ async def members(conn: Connection, restaurant_id: str) -> tuple[TeamMember, ...
 async def member(conn: Connection, restaurant_id: str, user_id: str) -> TeamMember:
     """Raises NotFoundError."""
     row = await conn.fetchrow(
-        "select u.id, u.email, u.name, m.role, m.created_at from membership m join app_user u on u.id = m.user_id"
-        " where m.restaurant_id = $1 and m.user_id = $2",
+        f"{_SELECT} where m.restaurant_id = $1 and m.user_id = $2",
         restaurant_id,
         user_id,
     )

@@ -1,7 +1,8 @@
 """Who may use a view. Each says it with a decorator under its route; with a silent view the application does not start.
 
 ``anyone`` needs no account; ``signed_in`` needs one; ``platform`` is for the platform's own staff; ``device`` for the
-tablets that are paired with the place in the URL, which have no account (``web.device``). The others are for
+tablets that are paired with the place in the URL, which have no account (``web.device``), and ``unpaired`` for what
+they get before, which names nobody. The others are for
 members of the restaurant in the URL: ``staff`` means every member, ``managers`` managers and owners, ``owners`` owners.
 The API's operations say with which scope a token, or a member's role, opens them: ``with_scope``.
 """
@@ -25,7 +26,7 @@ class ApiScope:
     scope: str = ""
 
 
-Rule = Literal["anyone", "signed_in", "platform", "device"] | frozenset[MemberRole] | ApiScope
+Rule = Literal["anyone", "signed_in", "platform", "device", "unpaired"] | frozenset[MemberRole] | ApiScope
 
 STAFF: frozenset[MemberRole] = frozenset({"staff", "manager", "owner"})
 MANAGERS: frozenset[MemberRole] = frozenset({"manager", "owner"})
@@ -48,6 +49,7 @@ anyone = _allowing("anyone")
 signed_in = _allowing("signed_in")
 platform = _allowing("platform")
 device = _allowing("device")
+unpaired = _allowing("unpaired")
 staff = _allowing(STAFF)
 managers = _allowing(MANAGERS)
 owners = _allowing(OWNERS)
@@ -72,7 +74,7 @@ def check(app: Flask) -> None:
             raise RuntimeError(f"{route.endpoint}: say who may use it (web.access), under its route")
         if not _fits(rule, route):
             raise RuntimeError(f"{route.endpoint}: {rule} does not fit {route.rule}")
-        if (rule == "device") != ("place_id" in route.arguments):
+        if (rule in ("device", "unpaired")) != ("place_id" in route.arguments):
             raise RuntimeError(f"{route.endpoint}: {rule} does not fit {route.rule}: a device is of one place")
         if (rule == "platform") != route.rule.startswith("/admin"):
             raise RuntimeError(f"{route.endpoint}: {rule} does not fit {route.rule}: /admin is the platform's staff's")

@@ -22,7 +22,6 @@ MESSAGES_PER_STRANGER = 5
 MESSAGES_PER_DIALOG = 25
 METHODS = ("INVITE", "INVITE", "INVITE", "OPTIONS", "REGISTER", "CANCEL", "ACK", "BYE", "REFER", "INFO", "UPDATE")
 MORE_METHODS = ("SUBSCRIBE", "NOTIFY", "MESSAGE", "PRACK", "PUBLISH", "RE%47IST")
-METHODS_WITHIN = ("INVITE", "INVITE", "UPDATE", "INFO", "REFER", "ACK", "CANCEL", "NOTIFY", "PRACK", "OPTIONS", "BYE")
 EXTRA = (
     "Session-Expires: 90;refresher=uac",
     "Min-SE: 4294967296",
@@ -45,7 +44,6 @@ EXTRA = (
     "Retry-After: 999999999999",
 )
 _ICE = "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n"
-_SHORT = b"OPTIONS sip:x SIP/2.0\nv:SIP/2.0/UDP x\nf:sip:a;tag=1\nt:sip:b\ni:%d\nCSeq:1 OPTIONS\n\n"
 
 
 def offers() -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 
-from domain.prompts import greeting_text
+from domain.greetings import greeting_text
 from domain.restaurant import Restaurant
 from eventing import outbox
 from eventing.catalogue import GreetingRendered

@@ -28,7 +28,7 @@ from stores.kitchen import Move, StatusChangedError
 from stores.orders import Order
 from stores.postgres import Connection
 from web import context, formats, spoken, words
-from web.access import device
+from web.access import device, unpaired
 from web.database import UnavailableError
 from web.identity.throttle import Limit, neighbourhood
 from web.live.access import Visit
@@ -120,7 +120,7 @@ def _this_device() -> Device | None:
 
 
 @blueprint.get("/")
-@device
+@unpaired
 def page() -> ResponseReturnValue:
     if _this_device() is None:
         return render_template("device/pair.html", problem="")
@@ -129,7 +129,7 @@ def page() -> ResponseReturnValue:
 
 
 @blueprint.post("/pair")
-@device
+@unpaired
 def pair() -> ResponseReturnValue:
     code = "".join(character for character in request.form.get("code", "") if character in "0123456789")
     address = neighbourhood(request.remote_addr)
@@ -160,7 +160,7 @@ def pair() -> ResponseReturnValue:
 
 
 @blueprint.get("/manifest.webmanifest")
-@device
+@unpaired
 def manifest() -> Response:
     """What makes the page installable. Names nobody: a browser asks for it without cookies."""
     content = {
@@ -181,7 +181,7 @@ def manifest() -> Response:
 
 
 @blueprint.get("/worker.js")
-@device
+@unpaired
 def worker() -> Response:
     """Served from here and not from the static files: a worker's reach is the folder that it comes from."""
     response = make_response(render_template("device/worker.js"))

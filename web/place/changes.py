@@ -7,7 +7,7 @@ paid for: its fields are told of by one event, ``greeting.changed``, which drops
 
 from collections.abc import Mapping
 
-from domain.prompts import greeting_text
+from domain.greetings import greeting_text
 from eventing import outbox
 from eventing.catalogue import GreetingChanged, RestaurantChanged
 from stores import restaurants

@@ -12,7 +12,7 @@ import zlib
 from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from domain.prompts import greeting_text, notices_due
+from domain.greetings import greeting_text, notices_due
 from domain.restaurant import Restaurant
 from stores import greetings
 from stores.greetings import Greeting

@@ -6,11 +6,10 @@ at all, so the pages of restaurants can run where nothing can see more than one 
 """
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
 from datetime import UTC
 from typing import Any, TypeVar
 
-from flask import Blueprint, Flask, current_app, render_template
+from flask import Blueprint, Flask, render_template
 from flask.typing import ResponseReturnValue
 
 from stores import audit as audit_log
@@ -18,6 +17,7 @@ from stores.postgres import Connection
 from web import context, formats, language, words
 from web.database import Work
 from web.identity import accounts
+from web.place.navigation import Link
 from web.settings import WebSettings
 from web.words import _
 
@@ -26,18 +26,6 @@ T = TypeVar("T")
 SOURCE = "/web/platform"  # of the events that these pages emit
 # What staff look at has no restaurant's zone: of every time the zone is told.
 ZONE = "UTC"
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """``blueprint`` marks the link as the current one on all its pages."""
-
-    endpoint: str
-    label: str
-
-    @property
-    def blueprint(self) -> str:
-        return self.endpoint.split(".")[0]
 
 
 def attach(app: Flask, configuration: WebSettings) -> None:
@@ -96,8 +84,3 @@ def audit(connection: Connection, action: str, restaurant_id: str | None = None,
 def password_page(email: str, password: str, onwards: str) -> ResponseReturnValue:
     """Tells a new password once, in the answer itself: a redirect would have to carry it in a cookie."""
     return render_template("platform/password.html", email=email, password=password, onwards=onwards)
-
-
-def exists(endpoint: str) -> bool:
-    """Whether a page is in this release: some links lead to other areas."""
-    return endpoint in current_app.view_functions

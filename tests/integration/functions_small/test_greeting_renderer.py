@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 import pytest
 
-from domain.prompts import greeting_text
+from domain.greetings import greeting_text
 from eventing.catalogue import GreetingChanged, GreetingRendered, RestaurantChanged
 from stores import greetings, restaurants
 from stores.redis import Redis

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.prompts import greeting_text
+from domain.greetings import greeting_text
 from eventing.catalogue import GreetingRendered
 from eventing.refusals import TryAgain
 from functions.greeting_renderer import rendering

@@ -51,7 +51,7 @@ async def test_seeding_again_changes_nothing_that_was_edited(postgres: Pools, ma
     pizza = first.restaurants[1]
     async with postgres.platform.platform() as connection:
         size = (await menus.load(connection, pizza.id)).items[0].sizes[0]
-        await menus.set_price(connection, size.id, 4242)
+        await connection.execute("update item_size set price_cents = 4242 where id = $1", size.id)
         await restaurants.set_faq(connection, pizza.id, ())
 
     second = await run(postgres, master_key)

@@ -5,7 +5,7 @@ import pytest
 
 from devstack.servers.embedded import EmbeddedValkey
 from domain.prompts import instructions
-from stores import keys, menus, restaurants
+from stores import keys, restaurants
 from stores.cache import CachedRestaurant, RestaurantCache
 from stores.errors import NotFoundError
 from stores.postgres import Postgres, PostgresUnavailableError
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 
 async def _set_price(postgres: Any, tenant: Tenant, cents: int) -> None:
     async with postgres.app.tenant(tenant.id) as conn:
-        await menus.set_price(conn, tenant.size_id, cents)
+        await conn.execute("update item_size set price_cents = $2 where id = $1", tenant.size_id, cents)
 
 
 def _price(cached: CachedRestaurant) -> int:

@@ -7,7 +7,6 @@ import pytest
 
 from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException
 from stores import kitchen, menus, restaurants
-from stores.errors import NotFoundError
 from tests.integration.stores.samples import NOW, Tenant, new_id
 
 pytestmark = pytest.mark.integration
@@ -110,31 +109,12 @@ async def test_an_exception_is_replaced(postgres: Any, tenants: tuple[Tenant, Te
     assert exceptions == (replaced, *own.restaurant.exceptions[1:])
 
 
-async def test_a_price_change_names_the_item_and_is_read_back(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
-    own, _ = tenants
-
-    async with postgres.app.tenant(own.id) as conn:
-        item_id = await menus.set_price(conn, own.size_id, 950)
-        menu = await menus.load(conn, own.id)
-
-    assert item_id == own.item_id
-    assert menu.items[0].sizes[0].price_cents == 950
-
-
-async def test_a_change_of_an_unknown_row_says_what_is_not_there(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
-    own, _ = tenants
-
-    async with postgres.app.tenant(own.id) as conn:
-        with pytest.raises(NotFoundError, match="no item size"):
-            await menus.set_price(conn, new_id(), 100)
-
-
 async def test_a_negative_price_is_refused(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:
     own, _ = tenants
 
     with pytest.raises(asyncpg.CheckViolationError):
         async with postgres.app.tenant(own.id) as conn:
-            await menus.set_price(conn, own.size_id, -1)
+            await conn.execute("update item_size set price_cents = -1 where id = $1", own.size_id)
 
 
 async def test_the_kitchens_load_is_the_sum_of_what_still_holds(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:

@@ -234,8 +234,6 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
         conn, other.id, other.item_id, "0" * 32, "small"
     ),
     menu_photos.remove: lambda conn, other, pii, sip: menu_photos.remove(conn, other.id, other.item_id),
-    menus.set_price: lambda conn, other, pii, sip: menus.set_price(conn, other.size_id, 1),
-    menus.set_item_available: lambda conn, other, pii, sip: menus.set_item_available(conn, other.item_id, False),
     orders.insert_confirmed: lambda conn, other, pii, sip: orders.insert_confirmed(conn, _other_order(other), pii),
     orders.recent: lambda conn, other, pii, sip: orders.recent(conn, wanted=OrderFilter(number=1), pii=pii),
     orders.get: lambda conn, other, pii, sip: orders.get(conn, other.order_id),

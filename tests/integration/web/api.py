@@ -13,24 +13,7 @@ from stores import tokens
 from stores.postgres import Postgres
 from tests.conftest import run_apart
 from tests.integration.web.admin import Admin
-
-ALL = (
-    "restaurant:read",
-    "restaurant:write",
-    "menu:read",
-    "menu:availability",
-    "menu:write",
-    "orders:read",
-    "orders:write",
-    "reservations:read",
-    "reservations:write",
-    "calls:read",
-    "calls:transcript",
-    "lines:read",
-    "lines:write",
-    "events:read",
-    "personal",
-)
+from web.api.scopes import OF_RESTAURANTS
 
 
 def make_token(admin: Admin, *scopes: str, restaurant_id: str | None = "") -> str:
@@ -43,7 +26,11 @@ def make_token(admin: Admin, *scopes: str, restaurant_id: str | None = "") -> st
             async with postgres.platform() as connection:
                 owner = admin.pizza.id if restaurant_id == "" else restaurant_id
                 return await tokens.create(
-                    connection, owner, name="till", scopes=scopes or ALL, created_by="owner@alloresto.example"
+                    connection,
+                    owner,
+                    name="till",
+                    scopes=scopes or OF_RESTAURANTS,
+                    created_by="owner@alloresto.example",
                 )
         finally:
             await postgres.close()

@@ -3,13 +3,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from domain.greetings import greeting_text
 from domain.menu import Menu, MenuItem
 from domain.prompt_texts import TEXTS
 from domain.prompts import (
     MAX_INSTRUCTIONS,
     MAX_MENU,
     MAX_TRANSCRIPTION_WORDS,
-    greeting_text,
     instructions,
     restaurant_instructions,
     transcription_prompt,
