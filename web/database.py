@@ -162,6 +162,8 @@ class Database:
             log.warning("connections did not close in time", timeout_s=CLOSE_TIMEOUT_S)
         connections.loop.call_soon_threadsafe(connections.loop.stop)
         connections.thread.join(CLOSE_TIMEOUT_S)
+        if not connections.thread.is_alive():
+            connections.loop.close()  # its descriptors stay open otherwise, as long as the process lives
 
     async def aclose(self) -> None:
         """``close`` for who runs the loop."""
