@@ -6,7 +6,7 @@ platform role: a claim is a lease, so that a sender that dies leaves what it had
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -283,9 +283,13 @@ async def send_again(conn: Connection, endpoint_id: str, delivery_id: str) -> No
 
 # A slow or a dead endpoint with thousands that wait must not keep the others from their turn.
 _CLAIM = """
-with ranked as (
-    select id, next_at, row_number() over (partition by endpoint_id order by next_at, id) as place
-    from webhook_delivery where state = 'waiting' and next_at <= now() and endpoint_id <> all($4::uuid[])
+with under_way as (
+    select * from unnest($4::uuid[], $5::integer[]) as u (endpoint_id, attempts)
+), ranked as (
+    select d.id, d.next_at, coalesce(u.attempts, 0)
+        + row_number() over (partition by d.endpoint_id order by d.next_at, d.id) as place
+    from webhook_delivery d left join under_way u using (endpoint_id)
+    where d.state = 'waiting' and d.next_at <= now() and coalesce(u.attempts, 0) < $2
 ), picked as (
     select d.id from webhook_delivery d join ranked r on r.id = d.id
     where r.place <= $2 and d.state = 'waiting' and d.next_at <= now()
@@ -299,12 +303,15 @@ returning d.id, d.restaurant_id, d.endpoint_id, d.attempts as attempt, w.url, w.
 """
 
 
-async def claim(conn: Connection, most: int, most_of_one: int, not_to: Collection[str] = ()) -> tuple[Claimed, ...]:
-    """Up to ``most`` deliveries that are due, ``most_of_one`` for one endpoint and none for those in ``not_to``.
+async def claim(
+    conn: Connection, most: int, most_of_one: int, under_way: Mapping[str, int] | None = None
+) -> tuple[Claimed, ...]:
+    """Up to ``most`` deliveries that are due, ``most_of_one`` for one endpoint with those that are ``under_way`` to it.
 
     They are nobody else's for LEASE.
     """
-    rows = await conn.fetch(_CLAIM, most, most_of_one, LEASE, list(not_to))
+    counts = under_way or {}
+    rows = await conn.fetch(_CLAIM, most, most_of_one, LEASE, list(counts.keys()), list(counts.values()))
     return tuple(
         Claimed(
             id=row["id"],

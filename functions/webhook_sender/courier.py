@@ -94,9 +94,8 @@ class Courier:
             if free <= 0:
                 return []
             of_each = collections.Counter(self._under_way.values())
-            busy = [endpoint for endpoint, count in of_each.items() if count >= OF_ONE_ENDPOINT]
             async with self._platform.platform() as connection:
-                claimed = await webhooks.claim(connection, free, OF_ONE_ENDPOINT, busy)
+                claimed = await webhooks.claim(connection, free, OF_ONE_ENDPOINT, of_each)
             return [self._begin(one) for one in claimed]
 
     def _begin(self, one: Claimed) -> asyncio.Task[None]:
