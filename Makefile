@@ -20,8 +20,8 @@ down: ## stop what `make up` started; the data stays
 test: ## install what is missing, then run every check and test
 	@setup/install.sh dev --sip
 	@$(MAKE) --no-print-directory check
-	@$(PYTEST) -n 4 --dist loadfile -m "not e2e and not cluster"
-	@$(PYTEST) -m e2e
+	@$(PYTEST) -n 4 --dist loadfile -m "not e2e and not alone and not cluster"
+	@$(PYTEST) -m "e2e or alone"
 	@$(MAKE) --no-print-directory shifted
 
 unit: ## the tests that need no server and no network, in parallel

@@ -314,6 +314,7 @@ def test_in_dialog_requests_from_an_unknown_address_need_the_dialogs_key(start: 
 # --- Death -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.alone
 async def test_no_voice_of_eight_calls_has_a_gap_when_kamailio_is_killed(start: Start, seeded: Database) -> None:
     bridge = await asyncio.to_thread(start, REGISTRAR="kamailio", MAX_CALLS="8")
     async with HandlerApp(bridge.sink_port) as handler, contextlib.AsyncExitStack() as calls:
