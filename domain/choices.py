@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from domain.errors import Refused
+from domain.errors import MAX_ALLOWED, Refused
 from domain.menu import ItemSize, Menu, MenuItem
 from domain.names import closest, fold
 from domain.order import CartLine
-
-MAX_ALLOWED = 30
 
 
 def orderable(item: MenuItem) -> bool:

@@ -56,6 +56,9 @@ Code = Literal[
 ]
 
 
+MAX_ALLOWED = 30  # names that a refusal lists
+
+
 class Refused(Exception):  # noqa: N818 - the rules say no; nothing is broken
     """A request that the rules do not allow; nothing was changed.
 

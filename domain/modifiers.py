@@ -9,12 +9,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from domain.amounts import taken_apart, worded
-from domain.errors import Refused
+from domain.errors import MAX_ALLOWED, Refused
 from domain.menu import Amount, Ingredient, MenuItem, ModifierGroup, ModifierOption
 from domain.names import closest, fold
 from domain.order import CartLine, ChosenModifier
-
-MAX_ALLOWED = 30
 
 
 class Choice(NamedTuple):

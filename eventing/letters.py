@@ -18,7 +18,6 @@ import codecs
 import contextlib
 import hashlib
 import json
-import re
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
@@ -28,6 +27,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from stores.postgres import Connection
+from stores.text import UNSTORABLE
 
 MAX_SHOWN = 500  # characters of an attribute; longer ones are whole in the headers or the body
 MAX_REASON = 1000
@@ -38,7 +38,6 @@ _BROKERS = (DESTINATION, STATUS, TEXT, "knativearrivaltime", "knativebrokerttl")
 _ADDED_ON_THE_WAY = frozenset(f"ce-{name}" for name in (*_BROKERS, REPLAY_OF))
 _OF_THE_MESSAGE = frozenset({"content-type", "content-encoding"})
 _SECRET = frozenset({"authorization", "cookie", "proxy-authorization"})  # the Broker's token for us, and the like
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # Postgres holds no text with these
 
 State = Literal["open", "replayed", "failed again"]
 
@@ -93,7 +92,7 @@ class KeptLetter(msgspec.Struct, frozen=True, kw_only=True):
 
 def read(headers: Mapping[str, str], body: bytes, *, truncated: bool = False) -> Letter:
     """The letter that a request is; raises nothing, whatever was sent. Header names may have any case."""
-    kept = {name.lower(): _UNSTORABLE.sub("�", value) for name, value in headers.items()}
+    kept = {name.lower(): UNSTORABLE.sub("�", value) for name, value in headers.items()}
     kept = {name: value for name, value in kept.items() if name not in _SECRET}
     document = _document(body)
     attributes = {name.removeprefix("ce-"): unquote(value) for name, value in kept.items() if name.startswith("ce-")}
@@ -255,7 +254,7 @@ def _document(body: bytes) -> dict[str, Any]:
 
 
 def _storable(text: str) -> str:
-    return _UNSTORABLE.sub("�", text)
+    return UNSTORABLE.sub("�", text)
 
 
 def _uuid(text: object) -> str | None:

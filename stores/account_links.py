@@ -1,15 +1,12 @@
 """Links by e-mail to a new password and to a new account: each answers whoever has it, once, until it expires."""
 
-import hashlib
-import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from stores.bearer_tokens import hash_of, new_token
 from stores.postgres import Connection
 from stores.users import hash_password
-
-TOKEN_BYTES = 32
 
 Purpose = Literal["reset", "sign_up"]
 
@@ -28,15 +25,6 @@ class Opened:
 
     user_id: str
     email: str
-
-
-def new_token() -> str:
-    return secrets.token_urlsafe(TOKEN_BYTES)
-
-
-def hash_of(token: str) -> bytes:
-    """What the tables keep of a link's token."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 async def make(conn: Connection, purpose: Purpose, email: str, *, good_for: timedelta, name: str = "") -> str:

@@ -1,18 +1,17 @@
 """A restaurant's tablets and earpieces: paired by a code, known by a token, and what was tapped on each."""
 
-import hashlib
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from stores.bearer_tokens import hash_of, new_token
 from stores.postgres import Connection
 
 CODE_LENGTH = 8
 CODE_LIFETIME = timedelta(minutes=15)
 MOST_DEVICES = 30
-TOKEN_BYTES = 32
 
 ActionResult = Literal["done", "conflict", "unknown"]
 
@@ -62,7 +61,7 @@ async def add(conn: Connection, restaurant_id: str, name: str) -> tuple[str, str
         " values ($1, $2, $3, now() + $4::interval) returning id",
         restaurant_id,
         name,
-        _hash(code),
+        hash_of(code),
         CODE_LIFETIME,
     )
     return device_id, code
@@ -70,13 +69,13 @@ async def add(conn: Connection, restaurant_id: str, name: str) -> tuple[str, str
 
 async def pair(conn: Connection, restaurant_id: str, code: str) -> str | None:
     """The token that the device with this code keeps; None for a code that is wrong, used or over."""
-    token = secrets.token_urlsafe(TOKEN_BYTES)
+    token = new_token()
     paired = await conn.fetchval(
         "update device set code_hash = null, code_expires_at = null, token_hash = $3, paired_at = now(),"
         " last_seen_at = now() where restaurant_id = $1 and code_hash = $2 and code_expires_at > now() returning id",
         restaurant_id,
-        _hash(code),
-        _hash(token),
+        hash_of(code),
+        hash_of(token),
     )
     return None if paired is None else token
 
@@ -87,7 +86,7 @@ async def find(conn: Connection, restaurant_id: str, token: str) -> Device | Non
         f"select {_COLUMNS} from device d where restaurant_id = $1 and token_hash = $2"
         " and exists (select from restaurant r where r.id = d.restaurant_id and r.disabled_at is null)",
         restaurant_id,
-        _hash(token),
+        hash_of(token),
     )
     if row is None:
         return None
@@ -99,7 +98,7 @@ async def find(conn: Connection, restaurant_id: str, token: str) -> Device | Non
 
 async def paired(conn: Connection, tokens: Collection[str]) -> frozenset[str]:
     """Those of the tokens whose device is still there and whose restaurant is not disabled. Needs no restaurant."""
-    by_hash = {_hash(token): token for token in tokens}
+    by_hash = {hash_of(token): token for token in tokens}
     rows = await conn.fetch("select token_hash from paired_devices($1)", list(by_hash))
     return frozenset(by_hash[row["token_hash"]] for row in rows)
 
@@ -136,7 +135,3 @@ async def keep_result(
         order_id,
         result,
     )
-
-
-def _hash(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()

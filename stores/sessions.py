@@ -4,18 +4,16 @@ The browser keeps a token, the table its SHA-256. ``find`` and ``end`` answer wh
 for one user, named in the transaction, whose rows alone it sees.
 """
 
-import hashlib
-import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import asyncpg
 
+from stores.bearer_tokens import hash_of, new_token
 from stores.postgres import Connection
 from stores.users import Membership, as_user
 
-TOKEN_BYTES = 32
 LONGEST_DEVICE = 300
 # A new log-in ends the oldest beyond these: a script that logs in for each request must not fill the table.
 MOST_SESSIONS = 30
@@ -57,7 +55,7 @@ class OwnSession:
 
 async def start(conn: Connection, user_id: str, *, lifetime: timedelta, address: str = "", device: str = "") -> str:
     """Returns the token for the cookie. What is over of this user's sessions goes."""
-    token = secrets.token_urlsafe(TOKEN_BYTES)
+    token = new_token()
     await as_user(conn, user_id)
     await conn.execute(
         "delete from user_session where user_id = $1 and (expires_at < now() or id in ("
@@ -68,7 +66,7 @@ async def start(conn: Connection, user_id: str, *, lifetime: timedelta, address:
     await conn.execute(
         "insert into user_session (token_hash, user_id, expires_at, address, device)"
         " values ($1, $2, now() + $3::interval, $4, $5)",
-        _hash(token),
+        hash_of(token),
         user_id,
         lifetime,
         address[:45],
@@ -79,13 +77,13 @@ async def start(conn: Connection, user_id: str, *, lifetime: timedelta, address:
 
 async def find(conn: Connection, token: str, *, idle: timedelta) -> Session | None:
     """None for a session that was ended, is over, was not used for ``idle``, or whose user is disabled."""
-    row = await conn.fetchrow("select * from use_session($1, $2)", _hash(token), idle)
+    row = await conn.fetchrow("select * from use_session($1, $2)", hash_of(token), idle)
     return None if row is None else _session(row)
 
 
 async def find_all(conn: Connection, tokens: Collection[str], *, idle: timedelta) -> dict[str, Session]:
     """``find`` for many at once: the open ones by their token."""
-    known = {_hash(token): token for token in tokens}
+    known = {hash_of(token): token for token in tokens}
     rows = await conn.fetch(
         "select hash, s.* from unnest($1::bytea[]) as hash cross join lateral use_session(hash, $2) s",
         list(known),
@@ -111,7 +109,7 @@ def _session(row: asyncpg.Record) -> Session:
 
 async def end(conn: Connection, token: str) -> None:
     """Log out. Nothing happens for a token that is unknown."""
-    await conn.execute("select end_session($1)", _hash(token))
+    await conn.execute("select end_session($1)", hash_of(token))
 
 
 async def of_user(conn: Connection, user_id: str) -> tuple[OwnSession, ...]:
@@ -159,7 +157,3 @@ async def act_in(
         reason,
         length,
     )
-
-
-def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from stores.account_links import Opened, hash_of, new_token
+from stores.account_links import Opened
+from stores.bearer_tokens import hash_of, new_token
 from stores.errors import NotFoundError, require
 from stores.postgres import Connection
 from stores.users import MemberRole, hash_password

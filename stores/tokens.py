@@ -5,19 +5,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
 
+from stores.bearer_tokens import hash_of, new_token
 from stores.errors import require
 from stores.postgres import Connection
 
 MARK = "alr_"  # so that a token is known for one wherever it turns up: in a log, in a repository
-SECRET_BYTES = 32
 PREFIX_LENGTH = 8
 MOST_TOKENS = 50
 
@@ -64,14 +62,14 @@ async def create(
 
     Raises asyncpg.CheckViolationError for a name or scopes that are empty or too long.
     """
-    secret = secrets.token_urlsafe(SECRET_BYTES)
+    secret = new_token()
     await conn.execute(
         "insert into api_token (restaurant_id, name, prefix, secret_hash, scopes, created_by, expires_at)"
         " values ($1, $2, $3, $4, $5, $6, $7)",
         restaurant_id,
         name,
         secret[:PREFIX_LENGTH],
-        _hash(MARK + secret),
+        hash_of(MARK + secret),
         sorted(scopes),
         created_by,
         expires_at,
@@ -81,7 +79,7 @@ async def create(
 
 async def use(conn: Connection, token: str) -> Bearer | None:
     """Whose token this is, and that it was used; None for one that is unknown, revoked or expired."""
-    row = await conn.fetchrow("select * from use_api_token($1)", _hash(token))
+    row = await conn.fetchrow("select * from use_api_token($1)", hash_of(token))
     if row is None:
         return None
     return Bearer(row["id"], row["restaurant_id"], row["name"], row["prefix"], frozenset(row["scopes"]))
@@ -128,7 +126,3 @@ async def require_restaurant(conn: Connection, restaurant_id: str) -> None:
 
 def _token(row: asyncpg.Record) -> ApiToken:
     return ApiToken(**{**dict(row), "scopes": tuple(row["scopes"])})
-
-
-def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()

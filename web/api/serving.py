@@ -20,6 +20,7 @@ from process import logs
 from stores import idempotency, tokens
 from stores.errors import NotFoundError
 from stores.postgres import NO_RESTAURANT, Connection
+from stores.text import UNSTORABLE
 from web import access, context
 from web.api import clients, limits, problems
 from web.api.clients import Client
@@ -31,7 +32,6 @@ LONGEST_KEY = 255
 JSON = "application/json"
 REPLAYED = "Idempotency-Replayed"
 
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # Postgres holds no text with these
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 log = logs.get(__name__)
@@ -166,7 +166,7 @@ def _body(operation: Operation, raw: bytes) -> Any:
         raise Problem("unsupported-media-type", f"Send Content-Type: {JSON}.")
     try:
         text = raw.decode()
-        if _UNSTORABLE.search(text) or "\\u0000" in text:
+        if UNSTORABLE.search(text) or "\\u0000" in text:
             raise Problem("malformed", "The body holds the character U+0000, which can't be stored.")
         return msgspec.json.decode(text, type=operation.body)
     except msgspec.ValidationError as error:

@@ -29,9 +29,9 @@ from stores.orders import Order
 from stores.postgres import Connection
 from web import context, formats, spoken, words
 from web.access import device, unpaired
-from web.database import UnavailableError
 from web.identity.throttle import Limit, neighbourhood
 from web.live.access import Visit
+from web.live.news import tell
 from web.words import _
 
 blueprint = Blueprint("device", __name__, url_prefix="/place/<uuid:place_id>/device")
@@ -46,7 +46,6 @@ CODES_PER_ADDRESS = 10
 CODES_PER_RESTAURANT = 100
 ON_THE_DEVICE = timedelta(hours=24)
 MOST_ACTIONS = 50
-TELL_WITHIN_S = 0.5
 _KINDS = (live.OrderTaken, live.OrderMoved, live.EventHandled)
 
 View = Callable[..., ResponseReturnValue]
@@ -286,7 +285,7 @@ def _carry_out(action: Action) -> ActionResult:
 
     result = context.database().tenant(restaurant_id, work)
     for order_id in new:
-        _tell(restaurant_id, order_id)
+        tell(restaurant_id, live.OrderMoved(order_id=order_id))
     return result
 
 
@@ -310,14 +309,6 @@ async def _moved(connection: Connection, action: Action, this: Device, restauran
         after={"number": moved.number, "status": move.to},
     )
     return "done"
-
-
-def _tell(restaurant_id: str, order_id: str) -> None:
-    event = live.OrderMoved(order_id=order_id)
-    try:
-        context.database().redis(lambda redis: live.publish(redis, restaurant_id, event), within_s=TELL_WITHIN_S)
-    except UnavailableError:
-        log.warning("the live feed was not told", restaurant_id=restaurant_id)
 
 
 def _texts() -> Mapping[str, str]:

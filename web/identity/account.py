@@ -11,13 +11,12 @@ from stores.sessions import OwnSession
 from web import context
 from web.access import signed_in
 from web.identity import accounts, browsers, entering
-from web.identity.accounts import Member
+from web.identity.accounts import LONGEST_PASSWORD, Member
 from web.words import _
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
 
 LONGEST_NAME = 80
-LONGEST_PASSWORD = 200
 
 
 @blueprint.get("")

@@ -19,6 +19,7 @@ from stores.sessions import Acting, Session
 from stores.users import Membership, User
 from web import access, context
 
+LONGEST_PASSWORD = 200  # argon2 would hash a megabyte just as willingly
 SUPPORT = "support"  # the actor of what the platform's staff do in a restaurant that is not theirs
 
 _TOKEN = "session"

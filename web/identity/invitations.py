@@ -13,7 +13,8 @@ from stores.users import MemberRole
 from web import context, words
 from web.access import anyone
 from web.identity import accounts, entering, links
-from web.identity.account import LONGEST_NAME, LONGEST_PASSWORD, password_problem
+from web.identity.account import LONGEST_NAME, password_problem
+from web.identity.accounts import LONGEST_PASSWORD
 from web.words import _
 
 blueprint = Blueprint("invitations", __name__, url_prefix="/invitation")

@@ -9,13 +9,12 @@ from process import logs
 from web import context, metrics
 from web.access import anyone
 from web.identity import accounts, entering, second_step
+from web.identity.accounts import LONGEST_PASSWORD
+from web.identity.addresses import LONGEST_EMAIL
 from web.words import _
 
 blueprint = Blueprint("login", __name__)
 log = logs.get(__name__)
-
-LONGEST_EMAIL = 254
-LONGEST_PASSWORD = 200  # argon2 would hash a megabyte just as willingly
 
 
 @blueprint.get("/")

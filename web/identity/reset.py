@@ -12,7 +12,8 @@ from stores.postgres import NO_RESTAURANT, Connection
 from web import context
 from web.access import anyone
 from web.identity import accounts, addresses, entering, links, mails, second_step
-from web.identity.account import LONGEST_PASSWORD, password_problem
+from web.identity.account import password_problem
+from web.identity.accounts import LONGEST_PASSWORD
 from web.words import _
 
 blueprint = Blueprint("reset", __name__)

@@ -16,7 +16,8 @@ from stores.postgres import NO_RESTAURANT, Connection
 from web import context
 from web.access import anyone
 from web.identity import addresses, entering, links, mails
-from web.identity.account import LONGEST_NAME, LONGEST_PASSWORD, password_problem
+from web.identity.account import LONGEST_NAME, password_problem
+from web.identity.accounts import LONGEST_PASSWORD
 from web.words import _
 
 blueprint = Blueprint("sign_up", __name__, url_prefix="/signup")

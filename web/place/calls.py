@@ -18,9 +18,9 @@ from stores.traces import CallTrace
 from web import context, paging, words
 from web.access import staff
 from web.database import Work
+from web.live.news import tell
 from web.place import call_filter, conversations
 from web.place.call_filter import Asked
-from web.place.news import tell
 from web.place.tenancy import audit, in_restaurant, restaurant, restaurant_blueprint
 
 T = TypeVar("T")
@@ -107,7 +107,7 @@ def follow_up(call_id: str) -> ResponseReturnValue:
         await audit(connection, "call.followed_up", subject=call_id, after={"follow_up": done})
 
     _found(work, call_id)
-    tell(live.FollowedUp(call_id=call_id))
+    tell(restaurant().id, live.FollowedUp(call_id=call_id))
     back = {"board": "orders.index", "calls": "calls.index", "overview": "overview.show"}.get(
         request.form.get("from", "")
     )

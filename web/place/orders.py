@@ -21,9 +21,9 @@ from stores.orders import Order
 from stores.postgres import Connection
 from web import context, formats, paging, spoken, words
 from web.access import managers, staff
+from web.live.news import tell
 from web.place import order_search
 from web.place.clocks import clock
-from web.place.news import tell
 from web.place.tenancy import audit, in_restaurant, restaurant, restaurant_blueprint
 from web.words import _, plural
 
@@ -132,7 +132,7 @@ def _carry_out(move: Move) -> None:
         in_restaurant(lambda connection: _move(connection, move))
     except NotFoundError:
         abort(404)
-    tell(live.OrderMoved(order_id=move.order_id))
+    tell(restaurant().id, live.OrderMoved(order_id=move.order_id))
 
 
 async def _move(connection: Connection, move: Move) -> None:
@@ -224,7 +224,7 @@ def note_allergies(order_id: str) -> ResponseReturnValue:
         in_restaurant(work)
     except NotFoundError:
         abort(404)
-    tell(live.OrderMoved(order_id=str(order_id)))
+    tell(restaurant().id, live.OrderMoved(order_id=str(order_id)))
     return redirect(url_for(".show", order_id=order_id), 303)
 
 

@@ -15,6 +15,7 @@ from stores.users import Membership
 from web.access import platform
 from web.database import Work
 from web.identity import accounts
+from web.identity.addresses import LONGEST_EMAIL
 from web.platform.pages import audit, everywhere, password_page, platform_blueprint
 from web.words import _
 
@@ -24,7 +25,6 @@ blueprint = platform_blueprint("people", __name__)
 
 PAGE = 50
 LONGEST_SEARCH = 80
-LONGEST_EMAIL = 254
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,15 @@ from process import logs
 from stores import live
 from web import context
 from web.database import UnavailableError
-from web.place.tenancy import restaurant
 
 TELL_WITHIN_S = 0.5
 
 log = logs.get(__name__)
 
 
-def tell(event: live.LiveEvent) -> None:
+def tell(restaurant_id: str, event: live.LiveEvent) -> None:
     """Have the other screens drawn anew. Without Redis they look by themselves after a heartbeat."""
-    owner = restaurant().id
     try:
-        context.database().redis(lambda redis: live.publish(redis, owner, event), within_s=TELL_WITHIN_S)
+        context.database().redis(lambda redis: live.publish(redis, restaurant_id, event), within_s=TELL_WITHIN_S)
     except UnavailableError:
-        log.warning("the live feed was not told", restaurant_id=owner)
+        log.warning("the live feed was not told", restaurant_id=restaurant_id)
