@@ -73,6 +73,8 @@ class Courier:
         """Raises what Postgres raises while it is away."""
         while attempts := await self._take():
             await asyncio.wait(attempts)
+        if self._under_way:  # what ``wake`` has begun
+            await asyncio.wait(list(self._under_way))
 
     async def _run(self) -> None:
         """Takes more whenever something may be due, or an attempt has ended."""

@@ -14,6 +14,9 @@ def _wire(name: str) -> bytes:
     return b"".join(bytes((len(label),)) + label.encode() for label in name.split(".")) + b"\0"
 
 
+PORT_TRIES = 10
+
+
 class DnsServer(asyncio.DatagramProtocol):
     """``records`` by name. ``silent`` answers nothing; ``truncates`` sends everybody to TCP. ``asked`` counts."""
 
@@ -27,8 +30,15 @@ class DnsServer(asyncio.DatagramProtocol):
 
     async def __aenter__(self) -> "DnsServer":
         loop = asyncio.get_running_loop()
-        self._tcp = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        await loop.create_datagram_endpoint(lambda: self, local_addr=self.address)
+        for tries_left in reversed(range(PORT_TRIES)):  # a port that is free for TCP may be somebody's for UDP
+            self._tcp = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+            try:
+                await loop.create_datagram_endpoint(lambda: self, local_addr=self.address)
+                break
+            except OSError:
+                self._tcp.close()
+                if not tries_left:
+                    raise
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -187,9 +187,8 @@ class Streams:
             fragment = feed.fragments[client.key] = _Fragment(feed, client.kinds, client.draw, client.untold)
         fragment.clients.add(client)
         self._wanted.set()
-        if client.sink is not None:
-            client.sink.write(alive(round(self._heartbeat_s * 1000)).encode())
         if feed.subscribed:
+            self._say_alive(client)
             self._draw(fragment)
         else:
             self._database.loop.call_later(SUBSCRIBE_TIMEOUT_S, self._draw_first, fragment)
@@ -324,6 +323,8 @@ class Streams:
             feed.subscribed = True
             for fragment in feed.fragments.values():  # nobody knows what was missed before
                 self._draw(fragment)
+                for client in fragment.clients:
+                    self._say_alive(client)
         elif message["type"] == "message":
             try:
                 told = _decoder.decode(message["data"])
@@ -335,6 +336,11 @@ class Streams:
                     self._draw(fragment)
 
     # What the clients hear when nothing happens.
+
+    def _say_alive(self, client: _Client) -> None:
+        """Not before what happens is heard here: a page that says it is live misses nothing from then on."""
+        if client.sink is not None:
+            client.sink.write(alive(round(self._heartbeat_s * 1000)).encode())
 
     async def _beat(self) -> None:
         beat = alive(round(self._heartbeat_s * 1000)).encode()

@@ -225,7 +225,11 @@ async def test_attempts_end_and_an_owner_may_have_it_sent_again(
 
     async with sender() as running:
         await running.send(house.menu_changed())
-        await eventually(lambda: _len(receiver.bodies))
+
+        async def refused_once() -> bool:
+            return [one.last_status for one in await house.log_of(endpoint)] == [503]
+
+        await eventually(refused_once)
         for _ in rules.RETRY_AFTER:
             await house.make_due()
             await running.tick("deliveries-due")

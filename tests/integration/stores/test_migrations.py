@@ -225,7 +225,7 @@ async def test_only_a_country_that_was_guessed_is_taken_back_and_the_operator_is
     guessed = await connection.fetchval("select id from restaurant where zone = 'America/Lima'")
     await connection.close()
     assert countries == {"America/Lima": "ZZ", "Etc/UTC": "FR", "Europe/Paris": "ZZ"}
-    told = [record for record in caplog.records if record.levelname == "WARNING"]
+    told = [record for record in caplog.records if (record.name, record.levelname) == ("stores.migrate", "WARNING")]
     assert len(told) == 1
     assert str(guessed) in str(told[0].__dict__)
 

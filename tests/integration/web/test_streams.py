@@ -1,3 +1,4 @@
+import asyncio
 import http.client
 import time
 from collections.abc import Callable, Iterator
@@ -6,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from flask import Flask, render_template_string
+from redis.asyncio.client import PubSub
 
 from stores.live import CallChanged, CartLeft, Spoke
 from tests.integration.web.admin import (
@@ -23,6 +25,7 @@ from tests.integration.web.admin import (
 )
 from tests.integration.web.serving import Serving, serving
 from web import create_app, language
+from web.live.streams import Streams
 from web.place import orders
 
 pytestmark = pytest.mark.integration
@@ -140,6 +143,25 @@ def test_the_overview_follows_a_call(admin: Admin, watching: Watching) -> None:
     publish(admin, CallChanged(call_id="call-1", state="ended", at=now))
 
     stream.until("Nobody is on the phone.")
+
+
+def test_a_page_is_told_that_it_is_live_once_it_misses_nothing_any_more(
+    admin: Admin, watching: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscribe = Streams._subscribe
+
+    async def late(streams: Streams, pubsub: PubSub, known: dict[str, str]) -> dict[str, str]:
+        await asyncio.sleep(0.3)
+        return await subscribe(streams, pubsub, known)
+
+    monkeypatch.setattr(Streams, "_subscribe", late)
+    ring(admin, "call-1")
+    stream = watching.open(f"/place/{admin.pizza.id}/overview/stream")
+
+    stream.until("event: alive")
+    publish(admin, Spoke(call_id="call-1", who="caller", text="One calzone, please", at=datetime.now(UTC)))
+
+    assert "One calzone, please" in stream.until("One calzone, please")
 
 
 @pytest.mark.usefixtures("within_one_day")
