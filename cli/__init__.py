@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
-from cli import calls, letters, line_states, lines, trunks
+from cli import calls, letters, line_states, lines, tokens, trunks
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(calls.app, name="calls")
 app.add_typer(letters.app, name="letters")
+app.add_typer(tokens.app, name="tokens")
 lines.app.callback(invoke_without_command=True)(line_states.show_lines)
 app.add_typer(lines.app, name="lines")
 

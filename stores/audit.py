@@ -9,10 +9,15 @@ import msgspec
 
 from stores.postgres import Connection
 
+SUPPORT = "support"  # the name of the platform's staff in a restaurant that is not theirs
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """``name`` is an e-mail address or a token's name; ``acting_for`` the platform user behind an impersonation."""
+    """``name`` is an e-mail address, a token's name or SUPPORT.
+
+    ``acting_for`` is the platform user behind an impersonation.
+    """
 
     name: str
     acting_for: str = ""

@@ -5,6 +5,7 @@ import secrets
 from base64 import b32encode
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from stores.ciphers import SecretCipher
 from stores.postgres import Connection
@@ -101,6 +102,42 @@ async def remove(conn: Connection, user_id: str) -> None:
     await as_user(conn, user_id)
     await conn.execute("delete from recovery_code where user_id = $1", user_id)
     await conn.execute("delete from second_factor where user_id = $1", user_id)
+
+
+Reset = Literal["done", "off", "platform", "stranger"]
+
+
+async def members_with(conn: Connection) -> tuple[str, ...]:
+    """The ids of the restaurant's members who have a second step."""
+    rows = await conn.fetch("select user_id from members_with_second_step()")
+    return tuple(row["user_id"] for row in rows)
+
+
+async def reset_members(conn: Connection, user_id: str) -> Reset:
+    """Take the second step off a member of the connection's restaurant who has lost it.
+
+    ``off``: there was none. ``platform``: an owner, one of the platform's staff, or a member of other restaurants, too,
+    whom only ``reset`` helps. ``stranger``: no member.
+    """
+    how: Reset = await conn.fetchval("select reset_second_step($1)", user_id)
+    return how
+
+
+async def reset(conn: Connection, user_id: str) -> bool:
+    """The same for anybody; False where there was none. Needs the platform role."""
+    await conn.execute("delete from recovery_code where user_id = $1", user_id)
+    gone = await conn.fetchval(
+        "delete from second_factor where user_id = $1 and confirmed_at is not null returning user_id", user_id
+    )
+    return gone is not None
+
+
+async def has_one(conn: Connection, user_id: str) -> bool:
+    """``is_asked_for`` of anybody. Needs the platform role."""
+    found: bool = await conn.fetchval(
+        "select exists (select from second_factor where user_id = $1 and confirmed_at is not null)", user_id
+    )
+    return found
 
 
 def _grouped(code: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import asyncpg
 
@@ -18,6 +18,7 @@ from stores.postgres import Connection
 MARK = "alr_"  # so that a token is known for one wherever it turns up: in a log, in a repository
 PREFIX_LENGTH = 8
 MOST_TOKENS = 50
+LIFETIMES = {"30": timedelta(days=30), "365": timedelta(days=365), "never": None}  # what the pages offer, by days
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,30 +89,45 @@ async def use(conn: Connection, token: str) -> Bearer | None:
 _COLUMNS = "id, name, prefix, scopes, created_by, created_at, expires_at, last_used_at, revoked_at"
 
 
-async def of_restaurant(conn: Connection, restaurant_id: str) -> tuple[ApiToken, ...]:
-    """Its tokens, those that still open something first, then the newest first; at most MOST_TOKENS."""
-    rows = await conn.fetch(
-        f"select {_COLUMNS} from api_token where restaurant_id = $1"
-        " order by (revoked_at is not null or coalesce(expires_at < now(), false)), created_at desc, id limit $2",
-        restaurant_id,
-        MOST_TOKENS,
-    )
-    return tuple(_token(row) for row in rows)
+_OVER = "revoked_at is not null or coalesce(expires_at < now(), false)"
+_LISTED = f"select {_COLUMNS}, ({_OVER}) as is_over from api_token"
 
 
-async def of_platform(conn: Connection) -> tuple[ApiToken, ...]:
-    """The platform's own tokens, the newest first. Needs the platform role."""
+async def of_restaurant(conn: Connection, restaurant_id: str, *, in_force: bool = False) -> tuple[ApiToken, ...]:
+    """Its tokens, those that still open something first, then the newest; at most MOST_TOKENS.
+
+    ``in_force`` leaves out the others.
+    """
     rows = await conn.fetch(
-        f"select {_COLUMNS} from api_token where restaurant_id is null order by created_at desc, id limit $1",
-        MOST_TOKENS,
+        f"{_LISTED} where restaurant_id = $1 order by is_over, created_at desc, id limit $2", restaurant_id, MOST_TOKENS
     )
-    return tuple(_token(row) for row in rows)
+    return tuple(_token(row) for row in rows if not (in_force and row["is_over"]))
+
+
+async def of_platform(conn: Connection, *, in_force: bool = False) -> tuple[ApiToken, ...]:
+    """``of_restaurant`` for the platform's own tokens. Needs the platform role."""
+    rows = await conn.fetch(
+        f"{_LISTED} where restaurant_id is null order by is_over, created_at desc, id limit $1", MOST_TOKENS
+    )
+    return tuple(_token(row) for row in rows if not (in_force and row["is_over"]))
 
 
 async def revoke(conn: Connection, token_id: str) -> ApiToken:
     """The token opens nothing from now on. Raises NotFoundError, also for one that was revoked before."""
     row = await conn.fetchrow(
         f"update api_token set revoked_at = now() where id = $1 and revoked_at is null returning {_COLUMNS}", token_id
+    )
+    require(row, "token", token_id)
+    assert row is not None
+    return _token(row)
+
+
+async def revoke_platforms(conn: Connection, token_id: str) -> ApiToken:
+    """``revoke`` for one of the platform's own and no other. Needs the platform role."""
+    row = await conn.fetchrow(
+        "update api_token set revoked_at = now() where id = $1 and restaurant_id is null and revoked_at is null"
+        f" returning {_COLUMNS}",
+        token_id,
     )
     require(row, "token", token_id)
     assert row is not None
@@ -125,4 +141,5 @@ async def require_restaurant(conn: Connection, restaurant_id: str) -> None:
 
 
 def _token(row: asyncpg.Record) -> ApiToken:
-    return ApiToken(**{**dict(row), "scopes": tuple(row["scopes"])})
+    columns = {name: row[name] for name in _COLUMNS.split(", ")}
+    return ApiToken(**{**columns, "scopes": tuple(row["scopes"])})

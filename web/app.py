@@ -98,7 +98,6 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         invitations,
         account,
         two_step,
-        impersonation,
         overview,
         orders,
         calls,
@@ -119,6 +118,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
     for area in (management, kitchen):
         app.register_blueprint(area.blueprint)
     if configuration.platform_database_url:
+        app.register_blueprint(impersonation.blueprint)
         platform_pages.attach(app, configuration)
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(setup.beginning)

@@ -24,6 +24,11 @@ def scopes() -> dict[str, str]:
     }
 
 
+def platform_scopes() -> dict[str, str]:
+    """``web.api.scopes.OF_THE_PLATFORM``."""
+    return {"restaurants:create": _("Create restaurants with their phone lines")}
+
+
 def event_types() -> dict[str, str]:
     """``eventing.integrators``."""
     return {

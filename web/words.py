@@ -2,6 +2,8 @@
 
 from flask_babel import gettext, ngettext  # type: ignore[import-untyped]
 
+from stores.audit import SUPPORT
+
 
 def _(message: str, **values: object) -> str:
     """``message`` in the reader's language, with ``%(name)s`` filled in."""
@@ -11,6 +13,11 @@ def _(message: str, **values: object) -> str:
 def plural(one: str, many: str, number: int) -> str:
     """``%(num)s`` in either is the number."""
     return str(ngettext(one, many, number))
+
+
+def who(name: str) -> str:
+    """The name of ``stores.audit.Actor``, as the restaurant reads it."""
+    return _("Support") if name == SUPPORT else name
 
 
 def roles() -> dict[str, str]:
@@ -41,11 +48,15 @@ def audited() -> dict[str, str]:
         "reservations.cancelled": _("Booking cancelled"),
         "restaurant.created": _("Restaurant created"),
         "restaurant.changed": _("Restaurant changed"),
+        "tokens.created": _("Token made"),
+        "tokens.revoked": _("Token revoked"),
         "team.member_invited": _("Invited to the team"),
         "team.invitation_withdrawn": _("Invitation withdrawn"),
         "team.member_joined": _("Joined the team"),
         "team.role_changed": _("Role changed"),
         "team.member_removed": _("Left the team"),
+        "team.second_step_reset": _("Second step taken off"),
+        "user.second_step_reset": _("Second step taken off"),
         "support.entered": _("Support looked in"),
         "support.left": _("Support left"),
         "tenant.plan_changed": _("Plan changed"),

@@ -13,14 +13,13 @@ from flask import Flask, abort, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from stores import second_factors, sessions, users
-from stores.audit import Actor
+from stores.audit import SUPPORT, Actor
 from stores.postgres import NO_RESTAURANT
 from stores.sessions import Acting, Session
 from stores.users import Membership, User
 from web import access, context
 
 LONGEST_PASSWORD = 200  # argon2 would hash a megabyte just as willingly
-SUPPORT = "support"  # the actor of what the platform's staff do in a restaurant that is not theirs
 
 _TOKEN = "session"
 _KEPT = "alloresto_member"
@@ -30,7 +29,8 @@ _KEPT = "alloresto_member"
 class Member:
     """Somebody who is logged in and the restaurants they belong to, by name.
 
-    ``acting`` is a restaurant that one of the platform's staff looks into. ``token`` opens the session: never show it.
+    ``acting`` is a restaurant that one of the platform's staff looks into; None where the process has no pages of the
+    platform's. ``token`` opens the session: never show it.
     """
 
     id: str
@@ -119,7 +119,7 @@ def _member(token: str, found: Session) -> Member:
         found.name,
         found.is_platform,
         found.memberships,
-        found.acting,
+        found.acting if context.settings().platform_database_url else None,
         found.id,
         token,
     )

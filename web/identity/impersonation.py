@@ -1,7 +1,8 @@
 """The platform's own staff inside a restaurant: seen on every page, written into its log, over by itself.
 
-Without a reason they may look and change nothing. ``POST impersonation.begin`` with ``restaurant_id`` and perhaps a
-``reason`` begins it, or gives the reason later; each is an entry in the restaurant's own log.
+Only where the platform's pages are (``web.platform.pages``). Without a reason they may look and change nothing.
+``POST impersonation.begin`` with ``restaurant_id`` and perhaps a ``reason`` begins it, or gives the reason later; each
+is an entry in the restaurant's own log.
 """
 
 import uuid
@@ -46,7 +47,7 @@ def begin() -> ResponseReturnValue:
 
     async def work(connection: Connection) -> None:
         await sessions.act_in(connection, member.id, member.session_id, restaurant_id, reason=reason, length=LENGTH)
-        actor = audit.Actor(accounts.SUPPORT, acting_for=member.email)
+        actor = audit.Actor(audit.SUPPORT, acting_for=member.email)
         await audit.record(connection, restaurant_id, actor, "support.entered", after={"reason": reason})
 
     try:
@@ -65,7 +66,7 @@ def end() -> ResponseReturnValue:
 
         async def work(connection: Connection) -> None:
             await sessions.act_in(connection, member.id, member.session_id, None, reason="", length=LENGTH)
-            actor = audit.Actor(accounts.SUPPORT, acting_for=member.email)
+            actor = audit.Actor(audit.SUPPORT, acting_for=member.email)
             await audit.record(connection, acting.restaurant_id, actor, "support.left")
 
         context.database().tenant(acting.restaurant_id, work)

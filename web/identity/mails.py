@@ -27,6 +27,18 @@ def password_changed(to: str) -> Mail:
     )
 
 
+def second_step_off(to: str, by: str) -> Mail:
+    """``by`` is the restaurant whose owner did it, or AlloResto."""
+    return Mail(
+        to,
+        _("The second step of your AlloResto account is off"),
+        _letter(
+            _("%(name)s has taken the second step off your account: your password alone opens it now.", name=by),
+            _("Set it up again on your account’s page. If you did not ask for this, change your password at once."),
+        ),
+    )
+
+
 def sign_up(to: str, link: str) -> Mail:
     return Mail(
         to,

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import TypeVar, cast, get_args
 
-from flask import Response, abort, g, redirect, render_template, request, send_file, url_for
+from flask import Response, abort, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
 from domain import call_words, sip_ladders
@@ -21,7 +21,7 @@ from web.database import Work
 from web.live.news import tell
 from web.place import call_filter, conversations
 from web.place.call_filter import Asked
-from web.place.tenancy import audit, in_restaurant, restaurant, restaurant_blueprint
+from web.place.tenancy import actor, audit, in_restaurant, restaurant, restaurant_blueprint
 
 T = TypeVar("T")
 
@@ -100,7 +100,7 @@ def follow_up(call_id: str) -> ResponseReturnValue:
     what = request.form.get("follow_up")
     if what not in get_args(FollowUp):
         abort(400)
-    done, by = cast(FollowUp, what), g.member.email
+    done, by = cast(FollowUp, what), actor().name
 
     async def work(connection: Connection) -> None:
         await calls.follow_up(connection, call_id, done, by)

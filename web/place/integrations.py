@@ -4,7 +4,7 @@ A token and a webhook's secret are shown once, in the answer that makes them: a 
 """
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -31,7 +31,6 @@ blueprint = restaurant_blueprint("integrations", __name__)
 
 LOG_PAGE = 40
 LONGEST_NAME = 80
-LIFETIMES = {"30": timedelta(days=30), "365": timedelta(days=365), "never": None}
 
 
 @blueprint.get("/integrations")
@@ -48,7 +47,7 @@ def index() -> ResponseReturnValue:
 def create_token() -> ResponseReturnValue:
     form = Form(request.form)
     name = form.text("name", _("Name"), most=LONGEST_NAME, required=True)
-    lifetime = LIFETIMES[form.choice("lifetime", _("Valid for"), LIFETIMES)]
+    lifetime = tokens.LIFETIMES[form.choice("lifetime", _("Valid for"), tokens.LIFETIMES)]
     scopes = tuple(scope for scope in OF_RESTAURANTS if scope in request.form.getlist("scope"))
     if not scopes:
         form.refuse("scope", _("Rights: choose at least one."))
@@ -56,7 +55,7 @@ def create_token() -> ResponseReturnValue:
         return _page(form, status=422)
 
     async def work(connection: Connection) -> str | None:
-        if len(await tokens.of_restaurant(connection, restaurant().id)) >= tokens.MOST_TOKENS:
+        if len(await tokens.of_restaurant(connection, restaurant().id, in_force=True)) >= tokens.MOST_TOKENS:
             return None
         made = await tokens.create(
             connection,

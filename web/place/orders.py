@@ -8,7 +8,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import cast, get_args
 
-from flask import Response, abort, flash, g, redirect, render_template, request, url_for
+from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from domain.kitchen import BACK, NEXT, OPEN, CancelReason, OrderStatus, may_move
@@ -24,7 +24,7 @@ from web.access import managers, staff
 from web.live.news import tell
 from web.place import order_search
 from web.place.clocks import clock
-from web.place.tenancy import audit, in_restaurant, restaurant, restaurant_blueprint
+from web.place.tenancy import actor, audit, in_restaurant, restaurant, restaurant_blueprint
 from web.words import _, plural
 
 blueprint = restaurant_blueprint("orders", __name__)
@@ -101,7 +101,7 @@ def set_status(order_id: str) -> ResponseReturnValue:
         abort(400)
     if to == "cancelled":  # needs a reason, which has a form of its own
         abort(400)
-    move = Move(str(order_id), cast(OrderStatus, seen), cast(OrderStatus, to), g.member.email)
+    move = Move(str(order_id), cast(OrderStatus, seen), cast(OrderStatus, to), actor().name)
     try:
         _carry_out(move)
     except StatusChangedError as late:
@@ -113,7 +113,7 @@ def set_status(order_id: str) -> ResponseReturnValue:
 @managers
 def close_left_open() -> ResponseReturnValue:
     """Orders of before that nobody has moved to done: the oldest CLOSE_AT_ONCE of them."""
-    before, by = datetime.now(UTC) - ON_THE_BOARD, g.member.email
+    before, by = datetime.now(UTC) - ON_THE_BOARD, actor().name
 
     async def work(connection: Connection) -> int:
         found = await kitchen.left_open(connection, before, CLOSE_AT_ONCE)
@@ -197,7 +197,7 @@ def cancel(order_id: str) -> ResponseReturnValue:
         problems["note"] = _("In words: it is too long. Write %(limit)s characters at most.", limit=LONGEST_NOTE)
     if problems:
         return _order_page(str(order_id), problems=problems, typed={"reason": reason, "note": note}), 422
-    move = Move(str(order_id), seen, "cancelled", g.member.email, cast(CancelReason, reason), note)
+    move = Move(str(order_id), seen, "cancelled", actor().name, cast(CancelReason, reason), note)
     try:
         _carry_out(move)
     except StatusChangedError as late:

@@ -7,7 +7,8 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from process import logs
-from stores import team
+from stores import second_factors, team
+from stores.audit import SUPPORT
 from stores.errors import NotFoundError
 from stores.postgres import Connection
 from stores.team import Invitation, LastOwnerError, TeamMember
@@ -17,7 +18,7 @@ from web.access import managers, owners
 from web.database import Work
 from web.identity import addresses, links, mails
 from web.identity.mailing import MailError
-from web.place.tenancy import audit, in_restaurant, member, restaurant, restaurant_blueprint
+from web.place.tenancy import actor, audit, in_restaurant, member, restaurant, restaurant_blueprint
 from web.words import _
 
 blueprint = restaurant_blueprint("team", __name__)
@@ -46,7 +47,7 @@ def invite() -> ResponseReturnValue:
         problems["email"] = _("This installation sends no mail yet. Ask whoever runs it to set SMTP_URL.")
     if problems or email is None or role is None:
         return _page(problems, typed)
-    restaurant_id, invited_by = restaurant().id, member().email
+    restaurant_id, invited_by = restaurant().id, actor().name
 
     async def work(connection: Connection) -> str | None:
         if any(one.email == email for one in await team.members(connection, restaurant_id)):
@@ -125,6 +126,31 @@ def remove(user_id: str) -> ResponseReturnValue:
     return redirect(url_for(".index"), 303)
 
 
+@blueprint.post("/team/<uuid:user_id>/second-step/reset")
+@owners
+def reset_second_step(user_id: str) -> ResponseReturnValue:
+    """For a member who has lost both the app and the recovery codes; they are told by mail."""
+
+    async def work(connection: Connection) -> tuple[TeamMember, second_factors.Reset]:
+        of = await team.member(connection, restaurant().id, str(user_id))
+        how = await second_factors.reset_members(connection, of.user_id)
+        if how == "done":
+            await audit(connection, "team.second_step_reset", subject=of.user_id, before={"email": of.email})
+        return of, how
+
+    try:
+        of, how = in_restaurant(work)
+    except NotFoundError:
+        abort(404)
+    if how == "done":
+        if context.mailer().sends:
+            context.mailer().send_later(mails.second_step_off(of.email, restaurant().name))
+        flash(_("%(name)s logs in with the password alone now.", name=of.name or of.email), "good")
+    elif how == "platform":
+        flash(_("Only AlloResto’s support can do this: the account opens more than this team."), "error")
+    return redirect(url_for(".index"), 303)
+
+
 def _try(work: Work[TeamMember]) -> TeamMember | None:
     """What ``work`` returns; None, and a message on the next page, when an owner has to stay; 404 for a stranger."""
     try:
@@ -138,7 +164,7 @@ def _try(work: Work[TeamMember]) -> TeamMember | None:
 
 def _send(email: str, role: MemberRole, token: str) -> None:
     """The invitation is kept whatever becomes of its mail; who invites is told and may send it again."""
-    link, invited_by = links.to("invitations.show", token=token), member().name or member().email
+    link, invited_by = links.to("invitations.show", token=token), _inviter()
     try:
         context.mailer().send(mails.invitation(email, restaurant().name, invited_by, words.roles()[role], link))
     except MailError as error:
@@ -146,6 +172,11 @@ def _send(email: str, role: MemberRole, token: str) -> None:
         flash(_("The mail to %(email)s could not be sent. Try again in a few minutes.", email=email), "error")
     else:
         flash(_("An invitation is on its way to %(email)s.", email=email), "good")
+
+
+def _inviter() -> str:
+    """As the mail names who invites: support by no name of its own."""
+    return "AlloResto" if actor().name == SUPPORT else member().name or member().email
 
 
 def _role(typed: str) -> MemberRole | None:
@@ -159,14 +190,21 @@ def _shown(of: TeamMember, role: MemberRole) -> dict[str, str]:
 def _page(problems: dict[str, str], typed: dict[str, str]) -> ResponseReturnValue:
     restaurant_id = restaurant().id
 
-    async def work(connection: Connection) -> tuple[tuple[TeamMember, ...], tuple[Invitation, ...]]:
-        return await team.members(connection, restaurant_id), await team.invitations(connection, restaurant_id)
+    async def work(
+        connection: Connection,
+    ) -> tuple[tuple[TeamMember, ...], tuple[Invitation, ...], tuple[str, ...]]:
+        return (
+            await team.members(connection, restaurant_id),
+            await team.invitations(connection, restaurant_id),
+            await second_factors.members_with(connection),
+        )
 
-    members, invitations = in_restaurant(work)
+    members, invitations, with_second_step = in_restaurant(work)
     page = render_template(
         "place/team/team.html",
         members=members,
         invitations=invitations,
+        with_second_step=with_second_step,
         roles=words.roles(),
         own_id=member().id,
         now=datetime.now(UTC),

@@ -15,7 +15,7 @@ from domain.restaurant import Restaurant
 from stores import audit as audit_log
 from stores import restaurants
 from stores.postgres import Connection
-from web import context
+from web import context, words
 from web.access import MANAGERS, may
 from web.database import Work
 from web.identity import accounts
@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 def attach(app: Flask) -> None:
     """Links inside a restaurant's pages stay inside it."""
+    app.add_template_filter(words.who, "who")
 
     @app.url_defaults
     def same_restaurant(endpoint: str, values: dict[str, Any]) -> None:

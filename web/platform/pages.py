@@ -30,7 +30,7 @@ ZONE = "UTC"
 
 def attach(app: Flask, configuration: WebSettings) -> None:
     """Register every area, in the order of the bar."""
-    from web.platform import calls, costs, infrastructure, letters, people, pods, record, tenants
+    from web.platform import calls, costs, infrastructure, letters, people, pods, record, tenants, tokens
 
     app.extensions[infrastructure.PODS] = pods.for_environment(
         configuration.local_runtime_url, configuration.handler_namespace
@@ -38,7 +38,7 @@ def attach(app: Flask, configuration: WebSettings) -> None:
     app.add_template_filter(lambda amount: formats.dollars(amount, language.current()), "dollars")
     app.add_template_filter(lambda day: formats.date_of(day, language.current()), "date")
     app.add_template_filter(lambda moment: f"{moment.astimezone(UTC):%H:%M:%S}", "seconds")
-    for area in (tenants, infrastructure, calls, letters, costs, people, record):
+    for area in (tenants, infrastructure, calls, letters, costs, people, tokens, record):
         app.register_blueprint(area.blueprint)
 
 
@@ -65,6 +65,7 @@ def _links() -> tuple[Link, ...]:
         Link("letters.index", _("Dead letters")),
         Link("costs.index", _("Costs")),
         Link("people.index", _("People")),
+        Link("platform_tokens.index", _("Tokens")),
         Link("record.index", _("Audit log")),
     )
 

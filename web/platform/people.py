@@ -7,14 +7,15 @@ from typing import TypeVar
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from stores import people, users
+from stores import people, second_factors, users
 from stores.errors import NotFoundError
 from stores.people import Person
 from stores.postgres import Connection
 from stores.users import Membership
+from web import context
 from web.access import platform
 from web.database import Work
-from web.identity import accounts
+from web.identity import accounts, mails
 from web.identity.addresses import LONGEST_EMAIL
 from web.platform.pages import audit, everywhere, password_page, platform_blueprint
 from web.words import _
@@ -31,6 +32,7 @@ LONGEST_SEARCH = 80
 class _Page:
     person: Person
     memberships: tuple[Membership, ...]
+    has_second_step: bool
 
 
 @blueprint.get("/people")
@@ -48,7 +50,11 @@ def index() -> ResponseReturnValue:
 def show(user_id: str) -> ResponseReturnValue:
     async def work(connection: Connection) -> _Page:
         person = await people.get(connection, str(user_id))
-        return _Page(person, await people.memberships(connection, str(user_id)))
+        return _Page(
+            person,
+            await people.memberships(connection, person.id),
+            await second_factors.has_one(connection, person.id),
+        )
 
     page = _known(work)
     return render_template("platform/person.html", page=page, person=page.person, is_self=_is_self(page.person))
@@ -97,6 +103,28 @@ def reset_password(user_id: str) -> ResponseReturnValue:
         return person.email
 
     return password_page(_known(work), password, url_for(".show", user_id=user_id))
+
+
+@blueprint.post("/people/<uuid:user_id>/second-step/reset")
+@platform
+def reset_second_step(user_id: str) -> ResponseReturnValue:
+    """For somebody who has lost both the app and the recovery codes; they are told by mail."""
+
+    async def work(connection: Connection) -> str | None:
+        person = await people.get(connection, str(user_id))
+        if _is_self(person):
+            abort(403)  # a stolen session must not take it off
+        if not await second_factors.reset(connection, person.id):
+            return None
+        await audit(connection, "user.second_step_reset", subject=person.id, before={"email": person.email})
+        return person.email
+
+    email = _known(work)
+    if email is not None:
+        if context.mailer().sends:
+            context.mailer().send_later(mails.second_step_off(email, "AlloResto"))
+        flash(_("Done. The password alone opens this account now."), "saved")
+    return redirect(url_for(".show", user_id=user_id), 303)
 
 
 def _is_self(person: Person) -> bool:

@@ -1,30 +1,14 @@
 """``alloresto letters`` as the operator runs it, on a real Postgres."""
 
-import os
-import subprocess
-import sys
 import uuid
 
 import pytest
 
 from eventing import letters
 from tests.conftest import Database, Pools
+from tests.integration.setup.commands import command
 
 pytestmark = pytest.mark.integration
-
-
-def command(database: Database | None, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name != "PLATFORM_DATABASE_URL"}
-    if database is not None:
-        environment["PLATFORM_DATABASE_URL"] = database.platform_url
-    return subprocess.run(
-        [sys.executable, "-m", "cli", "letters", *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 async def keep(postgres: Pools, event_id: str, *, truncated: bool = False, body: bytes = b"{\xff") -> str:
@@ -41,13 +25,13 @@ async def keep(postgres: Pools, event_id: str, *, truncated: bool = False, body:
 async def test_letters_are_listed_shown_and_replayed(database: Database, postgres: Pools) -> None:
     first, second, cut = await keep(postgres, "1"), await keep(postgres, "2"), await keep(postgres, "3", truncated=True)
 
-    listed = command(database, "list").stdout
-    shown = command(database, "show", first)
-    replayed = command(database, "replay", first)
-    others = command(database, "list").stdout
-    all_replayed = command(database, "replay", "--all")
-    left = command(database, "list").stdout
-    everything = command(database, "list", "--delivered").stdout
+    listed = command(database, "letters", "list").stdout
+    shown = command(database, "letters", "show", first)
+    replayed = command(database, "letters", "replay", first)
+    others = command(database, "letters", "list").stdout
+    all_replayed = command(database, "letters", "replay", "--all")
+    left = command(database, "letters", "list").stdout
+    everything = command(database, "letters", "list", "--delivered").stdout
 
     assert [line.split()[0] for line in listed.splitlines()] == [cut, second, first]
     assert "\x1b" not in listed
@@ -71,9 +55,9 @@ async def test_what_cannot_be_done_is_one_line(database: Database, postgres: Poo
         (("show", str(uuid.UUID(int=7))), "there is no letter"),
         (("replay", cut), "was cut off"),
     ):
-        refused = command(database, *arguments)
+        refused = command(database, "letters", *arguments)
         assert (refused.returncode, refused.stderr.count("\n"), says in refused.stderr) == (1, 1, True), refused.stderr
-    assert command(database, "replay").returncode == 2
-    unset = command(None, "list")
+    assert command(database, "letters", "replay").returncode == 2
+    unset = command(None, "letters", "list")
     assert (unset.returncode, "PLATFORM_DATABASE_URL" in unset.stderr) == (2, True)
-    assert "no dead letters" not in command(database, "list").stdout
+    assert "no dead letters" not in command(database, "letters", "list").stdout

@@ -140,6 +140,10 @@ async def _is_over(conn: Connection, other: Tenant) -> bool:
     return await calls.still_open(conn, other.call_id, NOW) is None
 
 
+async def _not_reset(conn: Connection, other: Tenant) -> bool:
+    return await second_factors.reset_members(conn, other.user_id) != "stranger"
+
+
 async def _without_end(conn: Connection, other: Tenant) -> tuple[str, ...]:
     endless = await calls.without_end(conn, LATER, 100)
     return tuple(call.id for call in endless if call.restaurant_id == other.id)
@@ -296,6 +300,9 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
         conn, other.id, "eve@x.example", "owner", invited_by="eve@x.example", good_for=timedelta(days=1)
     ),
     team.withdraw: lambda conn, other, pii, sip: team.withdraw(conn, other.id, "eve@x.example"),
+    second_factors.members_with: lambda conn, other, pii, sip: second_factors.members_with(conn),
+    second_factors.reset: lambda conn, other, pii, sip: second_factors.reset(conn, other.user_id),
+    second_factors.reset_members: lambda conn, other, pii, sip: _not_reset(conn, other),
     team.accept: lambda conn, other, pii, sip: team.accept(conn, other.id, "x", other.user_id),
     users.set_password: lambda conn, other, pii, sip: users.set_password(conn, other.user_id, "stolen password"),
     webhooks.create_endpoint: lambda conn, other, pii, sip: webhooks.create_endpoint(
@@ -324,6 +331,8 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     tokens.of_restaurant: lambda conn, other, pii, sip: tokens.of_restaurant(conn, other.id),
     tokens.of_platform: lambda conn, other, pii, sip: tokens.of_platform(conn),
     tokens.revoke: lambda conn, other, pii, sip: tokens.revoke(conn, other.token_id),
+    tokens.revoke_platforms: lambda conn, other, pii, sip: tokens.revoke_platforms(conn, other.token_id),
+    second_factors.has_one: lambda conn, other, pii, sip: second_factors.has_one(conn, other.user_id),
     tokens.require_restaurant: lambda conn, other, pii, sip: tokens.require_restaurant(conn, other.id),
     traces.get: lambda conn, other, pii, sip: traces.get(conn, other.call_id, NOW),
     users.add_membership: lambda conn, other, pii, sip: users.add_membership(conn, other.id, other.user_id, "staff"),

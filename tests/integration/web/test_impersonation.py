@@ -3,8 +3,9 @@
 import pytest
 from flask import Flask
 
-from tests.integration.web.admin import OWNER, Admin, execute, fetch
+from tests.integration.web.admin import OWNER, Admin, execute, fetch, leave_cart, make_order, take_order
 from tests.integration.web.people import Browser, add_person, sign_in
+from web import create_app
 
 pytestmark = pytest.mark.integration
 
@@ -97,3 +98,34 @@ def test_a_restaurants_owner_can_not_do_this(app: Flask, admin: Admin) -> None:
 )
 def test_a_restaurant_that_is_none_is_refused(support: Browser, restaurant_id: str, status: int) -> None:
     assert support.post("/admin/impersonation", restaurant_id=restaurant_id)[0] == status
+
+
+def test_what_support_does_says_support_and_never_who(app: Flask, admin: Admin, support: Browser) -> None:
+    order = make_order(admin)
+    order_id = take_order(admin, order, tell=False).id
+    left = leave_cart(admin)
+    support.post("/admin/impersonation", restaurant_id=admin.pizza.id, reason="the owner asked on the phone")
+    place = f"/place/{admin.pizza.id}"
+
+    support.post(f"{place}/orders/{order_id}/status", move="confirmed:preparing")
+    support.post(f"{place}/calls/{left}/follow-up", follow_up="called_back")
+
+    owner = sign_in(app, admin, OWNER)
+    pages = [owner.get(f"{place}/orders/{order_id}")[1], owner.get(f"{place}/calls/{left}")[1]]
+    assert ["by Support at" in page for page in pages] == [True, True]
+    assert [SUPPORT in page for page in pages] == [False, False]
+    assert fetch(admin, "select status_by, acting_for from \"order\", audit_log where action = 'order.moved'") == [
+        {"status_by": "support", "acting_for": SUPPORT}
+    ]
+
+
+def test_a_process_without_the_platforms_pages_lets_nobody_look_in(admin: Admin, support: Browser) -> None:
+    support.post("/admin/impersonation", restaurant_id=admin.pizza.id)
+    elsewhere = create_app(admin.settings(platform_database_url=""))
+    client = elsewhere.test_client()
+    with support.client.session_transaction() as here, client.session_transaction() as there:
+        there.update(here)
+
+    assert support.get(menu_of(admin))[0] == 200
+    assert client.get(menu_of(admin)).status_code == 404
+    assert not [rule for rule in elsewhere.url_map.iter_rules() if rule.rule.startswith("/admin")]

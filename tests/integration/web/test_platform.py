@@ -11,6 +11,7 @@ from eventing import letters
 from stores.postgres import Postgres
 from tests.conftest import run_apart
 from tests.integration.web.admin import OWNER, PASSWORD, STRANGER, SUPPORT, Admin, csrf_token, execute, fetch, log_call
+from tests.integration.web.api import make_token
 from web import access, create_app
 
 pytestmark = pytest.mark.integration
@@ -390,3 +391,57 @@ def test_staff_look_into_a_restaurant_and_its_own_history_says_so(staff: FlaskCl
     assert status == 200 and "Harbour Pizza" in text
     logged = fetch(admin, "select acting_for from audit_log where restaurant_id = $1", admin.pizza.id)
     assert logged == [{"acting_for": SUPPORT}]
+
+
+def test_a_token_of_the_platform_is_shown_once_opens_every_restaurant_and_is_revoked(
+    staff: FlaskClient, admin: Admin
+) -> None:
+    page = "/admin/tokens"
+    status, text = post(staff, page, page, name="Onboarding", lifetime="30", scope="restaurant:read")
+    token = re.search(r"alr_[\w-]+", text)
+    assert status == 200 and token
+    bearer = {"Authorization": f"Bearer {token[0]}"}
+    places = [f"/api/v1/restaurants/{one.id}" for one in (admin.pizza, admin.margot)]
+    opened = [staff.get(place, headers=bearer).status_code for place in places]
+    listed = staff.get(page).text
+    (row,) = fetch(admin, "select id, restaurant_id, created_by from api_token")
+
+    post(staff, f"{page}/{row['id']}/revoke", page)
+
+    assert opened == [200, 200]
+    assert "Onboarding" in listed and token[0] not in listed
+    assert (row["restaurant_id"], row["created_by"]) == (None, SUPPORT)
+    assert staff.get(places[0], headers=bearer).status_code == 401
+    assert "Revoked" in staff.get(page).text
+    logged = fetch(admin, "select action, actor from audit_log order by id")
+    assert [(one["action"], one["actor"]) for one in logged] == [
+        ("tokens.created", SUPPORT),
+        ("tokens.revoked", SUPPORT),
+    ]
+
+
+def test_a_restaurants_token_is_not_the_platforms_to_revoke_here(staff: FlaskClient, admin: Admin) -> None:
+    make_token(admin)
+    (row,) = fetch(admin, "select id from api_token")
+
+    assert post(staff, f"/admin/tokens/{row['id']}/revoke", "/admin/tokens")[0] == 404
+    assert fetch(admin, "select revoked_at from api_token") == [{"revoked_at": None}]
+
+
+def test_a_platform_token_without_a_right_is_refused_and_its_name_kept(staff: FlaskClient, admin: Admin) -> None:
+    status, text = post(staff, "/admin/tokens", "/admin/tokens", name="Onboarding", lifetime="30")
+
+    assert status == 422 and 'value="Onboarding"' in text and "Rights: choose at least one." in text
+    assert fetch(admin, "select from api_token") == []
+
+
+def test_the_tokens_of_a_disabled_restaurant_open_nothing(staff: FlaskClient, admin: Admin) -> None:
+    bearer = {"Authorization": f"Bearer {make_token(admin)}"}
+    before = staff.get("/api/v1/auth/whoami", headers=bearer).status_code
+    page = f"/admin/tenants/{admin.pizza.id}"
+
+    post(staff, f"{page}/disable", page, name="Harbour Pizza", confirmed="yes")
+
+    assert fetch(admin, "select from restaurant where disabled_at is not null and id = $1", admin.pizza.id)
+    assert before == 200
+    assert staff.get("/api/v1/auth/whoami", headers=bearer).status_code == 401

@@ -7,8 +7,8 @@ from base64 import b32decode
 import pytest
 from flask import Flask
 
-from tests.integration.web.admin import COOK, PASSWORD, Admin, csrf_token, execute, fetch
-from tests.integration.web.people import Browser, sign_in
+from tests.integration.web.admin import COOK, OWNER, PASSWORD, SUPPORT, Admin, csrf_token, execute, fetch
+from tests.integration.web.people import Browser, as_platform, sign_in
 from web.identity import totp
 
 pytestmark = pytest.mark.integration
@@ -235,3 +235,65 @@ def test_the_api_gives_its_token_for_a_password_only_with_the_code(app: Flask, c
 
     assert (without.status_code, given.status_code, again.status_code) == (401, 200, 401)
     assert "second step" in without.text
+
+
+def test_an_owner_takes_a_lost_second_step_off_a_member(app: Flask, admin: Admin, cook: Browser) -> None:
+    turn_on(cook)
+    owner = sign_in(app, admin, OWNER)
+    team = f"/place/{admin.pizza.id}/team"
+    offered = "Take the second step off" in owner.get(team)[1]
+
+    owner.post(f"{team}/{id_of(admin, COOK)}/second-step/reset")
+
+    browser = Browser(app)
+    assert offered
+    assert log_in(browser)[1] == "/account"
+    assert is_in(browser)
+    assert fetch(admin, "select count(*) as left from recovery_code") == [{"left": 0}]
+    assert fetch(admin, "select actor, subject, before from audit_log") == [
+        {"actor": OWNER, "subject": id_of(admin, COOK), "before": {"email": COOK}}
+    ]
+    assert "Take the second step off" not in owner.get(team)[1]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "update membership set role = 'owner' where user_id = '{cook}'",
+        "insert into membership (restaurant_id, user_id, role) values ('{margot}', '{cook}', 'staff')",
+        "update app_user set is_platform = true where id = '{cook}'",
+    ],
+    ids=["an owner", "of another restaurant, too", "the platform's staff"],
+)
+def test_whose_account_opens_more_than_the_team_is_not_the_owners_to_open(
+    app: Flask, admin: Admin, cook: Browser, more: str
+) -> None:
+    turn_on(cook)
+    as_platform(admin, lambda conn: conn.execute(more.format(cook=id_of(admin, COOK), margot=admin.margot.id)))
+    owner = sign_in(app, admin, OWNER)
+
+    owner.post(f"/place/{admin.pizza.id}/team/{id_of(admin, COOK)}/second-step/reset")
+
+    assert "Only AlloResto’s support" in owner.get(f"/place/{admin.pizza.id}/team")[1]
+    assert fetch(admin, "select count(*) as kept from second_factor") == [{"kept": 1}]
+    assert fetch(admin, "select from audit_log") == []
+
+
+def test_the_platforms_staff_take_an_owners_off_and_never_their_own(app: Flask, admin: Admin, cook: Browser) -> None:
+    turn_on(cook)
+    support, helped = sign_in(app, admin, SUPPORT), f"/admin/people/{id_of(admin, COOK)}"
+    as_platform(admin, lambda conn: conn.execute("update membership set role = 'owner' where true"))
+    offered = "Take the second step off" in support.get(helped)[1]
+
+    own = support.post(f"/admin/people/{id_of(admin, SUPPORT)}/second-step/reset")[0]
+    done = support.post(f"{helped}/second-step/reset")
+
+    assert (offered, own, done) == (True, 403, (303, helped))
+    assert fetch(admin, "select from second_factor") == []
+    assert fetch(admin, "select actor, action from audit_log") == [
+        {"actor": SUPPORT, "action": "user.second_step_reset"}
+    ]
+
+
+def id_of(admin: Admin, email: str) -> str:
+    return str(fetch(admin, "select id from app_user where email = $1", email)[0]["id"])
