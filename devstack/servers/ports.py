@@ -1,5 +1,6 @@
 """Ports of this machine: one that is free, why another cannot be listened on, and whether what listens is ready."""
 
+import collections
 import itertools
 import os
 import socket
@@ -11,18 +12,36 @@ _FIRST, _LAST = 20_001, 31_999
 _APART = 7_417
 """Processes of consecutive ids start the golden section of the range apart: each has thousands to itself."""
 
+_REMEMBERED = 256
+"""Ports last given that no other process on this machine is given: for as long as any program takes to listen."""
+
 READY_TIMEOUT_S = 2.0
 
 _count = _LAST - _FIRST + 1
 _candidates = itertools.cycle(_FIRST + (os.getpid() * _APART + step) % _count for step in range(_count))
+_given: collections.deque[socket.socket] = collections.deque()
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM, host: str = "127.0.0.1") -> int:
-    """A port that is free now; each call gives another one. RuntimeError when there is none."""
+    """A port that is free now; each call gives another one, in whatever process. RuntimeError when there is none."""
     for port in itertools.islice(_candidates, _count):
-        if not port_problem(kind, host, port):
+        if not port_problem(kind, host, port) and _claim(port):
             return port
     raise RuntimeError(f"no free port between {_FIRST} and {_LAST} on {host}")
+
+
+def _claim(port: int) -> bool:
+    """Whether nobody else was given ``port``. An abstract name is one socket's, and ends with it."""
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        claim.bind(f"\0alloresto-port-{port}")
+    except OSError:
+        claim.close()
+        return False
+    _given.append(claim)
+    if len(_given) > _REMEMBERED:
+        _given.popleft().close()
+    return True
 
 
 def port_problem(kind: socket.SocketKind, host: str, port: int) -> str:

@@ -26,6 +26,7 @@ from tests.integration.call_handler.conftest import (
     read_and_agree,
     written,
 )
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -38,8 +39,8 @@ async def test_a_caller_who_hangs_up_without_a_word_abandoned_the_call(
     await bridge.hang_up()
 
     assert await lane.rest() == [EndedLine("abandoned")]
-    await asyncio.wait_for(session.closed.wait(), 5)
-    await asyncio.wait_for(bridge.closed.wait(), 5)
+    await asyncio.wait_for(session.closed.wait(), PATIENCE_S)
+    await asyncio.wait_for(bridge.closed.wait(), PATIENCE_S)
 
 
 async def test_the_model_says_goodbye_before_the_call_is_hung_up(
@@ -98,8 +99,8 @@ async def test_a_client_that_goes_away_aborts_the_call_and_frees_the_handler(
     await session.caller_says("One Margherita.")
 
     lane.leave()
-    await asyncio.wait_for(bridge.closed.wait(), 5)
-    await asyncio.wait_for(session.closed.wait(), 5)
+    await asyncio.wait_for(bridge.closed.wait(), PATIENCE_S)
+    await asyncio.wait_for(session.closed.wait(), PATIENCE_S)
 
     assert await eventually(lambda: redis.exists(f"call:{bridge.call_id}:checkpoint"))
 
@@ -118,7 +119,7 @@ async def test_a_lost_media_socket_ends_the_lane_without_a_final_line(
     await bridge.lose()
 
     assert [line for line in await lane.rest() if not isinstance(line, AliveLine)] == []
-    await asyncio.wait_for(session.closed.wait(), 5)
+    await asyncio.wait_for(session.closed.wait(), PATIENCE_S)
 
 
 async def test_an_engine_that_drops_is_dialled_again_and_told_what_was_said(

@@ -15,6 +15,7 @@ from devstack.servers.ports import free_port
 from functions.call_handler.remembering import lean_redis
 from functions.call_handler.remembering.lean_redis import LeanRedis, RedisReplyError
 from tests.fakes.proxy import TcpProxy
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -209,7 +210,7 @@ def test_a_kept_connection_that_the_server_has_reset_is_replaced(run: Run) -> No
             kept = lean._connection
             assert kept is not None
             reset.set()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 while kept.is_usable():
                     await asyncio.sleep(0.001)
 

@@ -21,6 +21,7 @@ from tests.integration.call_handler.conftest import (
     written,
 )
 from tests.live_state import live_events
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -138,7 +139,9 @@ async def test_the_staff_sees_the_call_live(
 
     await session.caller_says("A small Margherita.")
     await session.reply(calls=[("add_item", {"item": "Margherita", "size": "Small"})])
-    seen = [await asyncio.wait_for(first, 5)] + [await asyncio.wait_for(anext(events), 5) for _ in range(2)]
+    seen = [await asyncio.wait_for(first, PATIENCE_S)] + [
+        await asyncio.wait_for(anext(events), PATIENCE_S) for _ in range(2)
+    ]
     await events.aclose()
 
     assert [type(event).__name__ for event in seen] == ["Spoke", "Spoke", "ToolUsed"]

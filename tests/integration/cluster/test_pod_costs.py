@@ -13,6 +13,7 @@ from edge_bridge.calls.pod_costs import ClusterPods, PodCostTasks, for_environme
 from ops.manifests.render import render
 from tests.fakes.knative_objects import pod
 from tests.fakes.kubernetes_api import KubernetesApi
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -41,7 +42,7 @@ def labels(api: KubernetesApi) -> dict[str, str]:
 async def test_a_busy_pod_is_protected_until_its_call_has_ended(api: KubernetesApi, bridge: PodCostTasks) -> None:
     bridge.check()
     bridge.busy(POD)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while cost(api) != "1000":
             await asyncio.sleep(0.01)
     evictable = api.annotations("Pod", POD, "alloresto").get(SAFE_TO_EVICT)

@@ -13,6 +13,7 @@ from cluster.states import Change, RevisionState
 from tests.fakes.knative_objects import revision
 from tests.fakes.kubernetes_api import KubernetesApi
 from tests.integration.cluster.conftest import Connect
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -26,7 +27,7 @@ def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def told(changes: Revisions) -> tuple[str, int, bool]:
     """The next change: which Revision, how many pods are there, whether it is gone."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         change = await anext(changes)
     return change.state.name, change.state.actual, change.gone
 
@@ -78,7 +79,7 @@ async def test_it_tells_nothing_of_other_services_or_of_what_we_do_not_read(
 
 
 async def test_services_are_watched_too(api: KubernetesApi, client: KnativeClient) -> None:
-    async with contextlib.aclosing(client.watch_services()) as changes, asyncio.timeout(10):
+    async with contextlib.aclosing(client.watch_services()) as changes, asyncio.timeout(PATIENCE_S):
         assert [(await anext(changes)).state.name for _ in range(2)] == ["call-handler", "order-logger"]
         api.delete("Service", "order-logger", "alloresto")
         change = await anext(changes)
@@ -172,7 +173,7 @@ async def test_failures_of_long_ago_do_not_count(
             assert await told(changes) == ("order-logger-00001", pods, False)
             waiting = asyncio.create_task(told(changes))
             before = len(api.requests)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 while len(api.requests) < before + 4:  # silence, and all is well
                     await asyncio.sleep(0.01)
             scale(api, 9)

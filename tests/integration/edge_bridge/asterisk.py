@@ -10,6 +10,8 @@ import uuid
 from dataclasses import dataclass, field
 from types import TracebackType
 
+from tests.patience import PATIENCE_S
+
 SLIN, SLIN16, HANG_UP, DTMF, ERROR = 0x10, 0x12, 0x00, 0x03, 0xFF
 RATES = {SLIN: 8000, SLIN16: 16000}
 VOICE_RMS = 1000
@@ -79,7 +81,7 @@ class Asterisk:
         """When frames came that are loud."""
         return [at for at, pcm in self.heard if audioop.rms(pcm, 2) > VOICE_RMS]
 
-    async def until_voice(self, frames: int = 1, within_s: float = 15.0) -> None:
+    async def until_voice(self, frames: int = 1, within_s: float = PATIENCE_S) -> None:
         async with asyncio.timeout(within_s):
             while len(self.voice) < frames:
                 await asyncio.sleep(0.01)

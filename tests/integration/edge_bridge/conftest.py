@@ -23,6 +23,7 @@ from stores import lines, restaurants
 from stores.ciphers import SipPasswordCipher
 from stores.postgres import Postgres
 from tests.conftest import Database, run_apart
+from tests.patience import PATIENCE_S
 
 BUSY, MESSAGE, FORWARD, SMALL, RECORDED = "+33100000001", "+33100000002", "+33100000003", "+33100000004", "+33100000005"
 CLOSED, SWITCHED_OFF = "+33100000006", "+33100000007"
@@ -142,7 +143,7 @@ def seeded(module_database: Database, master_key: str) -> Database:
 
 async def until_it_drains(bridge: BridgeProcess) -> None:
     """Until its gate refuses calls: the supervisor says that it drains a moment before the gate knows."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while "draining" not in (await asyncio.to_thread(bridge.missing) or {}):
             await asyncio.sleep(0.02)
         while True:

@@ -12,6 +12,7 @@ from stores import live
 from stores.live import LiveCall
 from stores.redis import Redis
 from tests.integration.edge_bridge.conftest import BUSY
+from tests.patience import PATIENCE_S
 
 LISTENED_S = 1.5
 
@@ -20,7 +21,7 @@ async def replace_signallers(bridge: BridgeProcess) -> None:
     """Kill them and wait until the next ones take calls."""
     before = bridge.signallers()
     bridge.kill(before)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while not set(bridge.signallers()) - set(before):
             await asyncio.sleep(0.02)
     await asyncio.to_thread(bridge.wait_ready)

@@ -6,6 +6,7 @@ import asyncpg
 import msgspec
 
 from tests.conftest import Database
+from tests.patience import PATIENCE_S
 
 
 def events_of(rows: list[asyncpg.Record]) -> list[dict[str, object]]:
@@ -16,7 +17,7 @@ async def missed(database: Database, caller: str) -> list[dict[str, object]]:
     """The ``call.missed`` events of a caller, once there is one."""
     connection = await asyncpg.connect(database.platform_url)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 rows = await connection.fetch("select event::text from outbox where type = 'com.alloresto.call.missed'")
                 found = [event for event in events_of(rows) if event["caller"] == caller]

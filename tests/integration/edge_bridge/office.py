@@ -19,6 +19,7 @@ from stores.redis import connect
 from tests.conftest import Database
 from tests.integration.edge_bridge.assigning import assigning
 from tests.integration.edge_bridge.conftest import restaurant
+from tests.patience import PATIENCE_S
 
 # No two lines of a test run have one number, and two runs at the same time hardly ever.
 _subscribers = itertools.count(random.randrange(9_000_000))
@@ -90,7 +91,7 @@ async def open_office(database: Database, redis_url: str, master_key: str) -> As
     await made.close()
 
 
-async def until(condition: Callable[[], Awaitable[bool]], within_s: float = 20.0) -> float:
+async def until(condition: Callable[[], Awaitable[bool]], within_s: float = PATIENCE_S) -> float:
     """How long it took, in seconds."""
     loop = asyncio.get_running_loop()
     began = loop.time()

@@ -25,10 +25,10 @@ from stores.postgres import Postgres
 from tests.conftest import Database, run_apart
 from tests.integration.edge_bridge.asterisk import DTMF, ERROR, HANG_UP, SLIN, SLIN16, Asterisk
 from tests.integration.edge_bridge.conftest import Scene, Start, restaurant, running_bridge, tone
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
-WITHIN_S = 15.0
 NOBODYS_UUID = "0b7a1e4e-6c0e-4b3c-9a51-0c7f7c9f8a11"
 FREE, FULL, FORWARDED = "+33100000101", "+33100000102", "+33100000103"
 
@@ -102,14 +102,14 @@ async def test_a_call_speaks_and_is_heard_at_the_callers_rate(
     handler.behave = speak
     async with Asterisk(port, uuids[FREE], kind) as asterisk:
         call = await handler.call(1)
-        await asyncio.wait_for(call.marked.wait(), WITHIN_S)
+        await asyncio.wait_for(call.marked.wait(), PATIENCE_S)
         asterisk.say(tone(400))
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while sum(byte not in (0xFF, 0x7F) for byte in call.heard) < 8 * 300:
                 await asyncio.sleep(0.02)
         await asterisk.until_voice(45)
         asterisk.send(HANG_UP)
-        reason = await asyncio.wait_for(call.stopped, WITHIN_S)
+        reason = await asyncio.wait_for(call.stopped, PATIENCE_S)
     assert reason == "caller_hung_up"
     assert call.event.caller == ""
     assert call.event.called == FREE
@@ -133,11 +133,11 @@ async def test_the_greeting_waits_for_no_handler_and_frames_come_every_20_ms(
 async def test_keys_reach_the_handler(scene: Scene, handler: HandlerApp, uuids: dict[str, str], port: int) -> None:
     async with Asterisk(port, uuids[FREE]) as asterisk:
         call = await handler.call(1)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not call.start:
                 await asyncio.sleep(0.02)
         asterisk.press("4a#")
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while len(call.digits) < 3:
                 await asyncio.sleep(0.02)
     assert call.digits == ["4", "A", "#"]
@@ -154,7 +154,7 @@ async def test_the_handler_hangs_up(scene: Scene, handler: HandlerApp, uuids: di
 
     handler.behave = goodbye
     async with Asterisk(port, uuids[FREE]) as asterisk:
-        await asyncio.wait_for(asterisk.closed.wait(), WITHIN_S)
+        await asyncio.wait_for(asterisk.closed.wait(), PATIENCE_S)
     assert asterisk.kinds[-1] == HANG_UP
     assert len(asterisk.voice) >= 20  # the goodbye was heard to its end
 
@@ -164,12 +164,12 @@ async def test_a_half_closed_connection_is_a_hang_up(
 ) -> None:
     async with Asterisk(port, uuids[FREE]) as asterisk:
         call = await handler.call(1)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not call.start:
                 await asyncio.sleep(0.02)
         asterisk.half_close()
-        reason = await asyncio.wait_for(call.stopped, WITHIN_S)
-        await asyncio.wait_for(asterisk.closed.wait(), WITHIN_S)
+        reason = await asyncio.wait_for(call.stopped, PATIENCE_S)
+        await asyncio.wait_for(asterisk.closed.wait(), PATIENCE_S)
     assert reason == "caller_hung_up"
 
 
@@ -179,10 +179,10 @@ async def test_what_happened_is_told_by_the_same_events_as_for_sip(
     async with Asterisk(port, uuids[FREE]) as asterisk:
         call = await handler.call(1)
         asterisk.send(HANG_UP)
-        await asyncio.wait_for(asterisk.closed.wait(), WITHIN_S)
+        await asyncio.wait_for(asterisk.closed.wait(), PATIENCE_S)
     connection = await asyncpg.connect(scene.database.platform_url)
     try:
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 rows = await connection.fetch(
                     "select type from outbox where event::text like '%' || $1 || '%'", call.event.call_id
@@ -220,7 +220,7 @@ async def test_where_no_handler_comes_and_no_transfer_is_possible_the_busy_messa
 
 async def test_an_unknown_uuid_is_refused(scene: Scene, handler: HandlerApp, port: int) -> None:
     async with Asterisk(port, NOBODYS_UUID) as asterisk:
-        await asyncio.wait_for(asterisk.closed.wait(), WITHIN_S)
+        await asyncio.wait_for(asterisk.closed.wait(), PATIENCE_S)
     assert asterisk.kinds == [ERROR]
     assert handler.calls == []
 
@@ -228,13 +228,13 @@ async def test_an_unknown_uuid_is_refused(scene: Scene, handler: HandlerApp, por
 async def test_a_connection_that_says_nothing_is_reaped(scene: Scene, port: int) -> None:
     async with Asterisk(port, "") as asterisk:
         asterisk.stop_talking()
-        await asyncio.wait_for(asterisk.closed.wait(), WITHIN_S)
+        await asyncio.wait_for(asterisk.closed.wait(), PATIENCE_S)
     assert asterisk.kinds == [ERROR]
 
 
 async def test_audio_before_the_uuid_is_refused(scene: Scene, port: int) -> None:
     async with Asterisk(port, "") as asterisk:
-        await asyncio.wait_for(asterisk.closed.wait(), 2)
+        await asyncio.wait_for(asterisk.closed.wait(), PATIENCE_S)
     assert asterisk.kinds == [ERROR]
 
 
@@ -242,7 +242,7 @@ async def test_a_foreign_address_is_refused_before_a_word(
     scene: Scene, handler: HandlerApp, uuids: dict[str, str], port: int
 ) -> None:
     async with Asterisk(port, uuids[FREE], source="127.0.0.2") as stranger:
-        await asyncio.wait_for(stranger.closed.wait(), WITHIN_S)
+        await asyncio.wait_for(stranger.closed.wait(), PATIENCE_S)
     assert stranger.kinds == []
     assert handler.calls == []
 
@@ -253,9 +253,9 @@ async def test_a_key_that_is_none_ends_its_own_call_only(
     async with Asterisk(port, uuids[FREE]) as good, Asterisk(port, uuids[FREE]) as bad:
         await handler.call(2)
         bad.send(DTMF, b"!!")
-        await asyncio.wait_for(bad.closed.wait(), WITHIN_S)
+        await asyncio.wait_for(bad.closed.wait(), PATIENCE_S)
         before = len(good.heard)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while len(good.heard) < before + 10:
                 await asyncio.sleep(0.02)
     assert bad.kinds[-1] == ERROR
@@ -279,7 +279,7 @@ async def test_tls_is_spoken_where_there_is_a_certificate(start: Start, uuids: d
         call = await handler.call(1)
         await asterisk.until_voice()
         asterisk.send(HANG_UP)
-        assert await asyncio.wait_for(call.stopped, WITHIN_S) == "caller_hung_up"
+        assert await asyncio.wait_for(call.stopped, PATIENCE_S) == "caller_hung_up"
 
 
 def make_certificate(certificate: Path, key: Path) -> None:

@@ -21,10 +21,10 @@ from eventing.catalogue import CallIncoming
 from eventing.cloudevents import Event
 from protocols import call_lane as lane
 from protocols import media
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
-WITHIN_S = 10.0
 BAD_MEDIA = b'{"event":"media","media":{"payload":"%%%"}}'
 
 
@@ -64,15 +64,15 @@ class Lane:
         self._client = client
         self._server = server
 
-    async def attempt(self, deadline_s: float = WITHIN_S) -> Result:
-        """The result; a test that hangs here fails after WITHIN_S."""
+    async def attempt(self, deadline_s: float = PATIENCE_S) -> Result:
+        """The result; a test that hangs here fails after PATIENCE_S."""
         call_id = str(uuid.uuid4())
         audio = CallAudio()
         stream = MediaStream(call_id, audio, self.listener)
         url, token = self._server.open_door(call_id, 1, stream)
         deadline = time.monotonic() + deadline_s
         attempt = Attempt(self._client, incoming(call_id, url, token), stream, self.listener, deadline)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             return await attempt.run(self.caller_gone, lambda: "caller_hung_up")
 
 

@@ -14,10 +14,10 @@ from softphone.caller import Caller
 from tests.conftest import Database
 from tests.integration.edge_bridge.conftest import BUSY, FORWARD, Scene, Start, tone
 from tests.integration.edge_bridge.trunk import Human, Trunk
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
-WITHIN_S = 15.0
 LADDER_OF = "select ladder <> '{}' from call_trace where call_id = $1"
 OF_DIALOG = "select call_id from call_trace where sip_call_id = $1"
 
@@ -41,7 +41,7 @@ async def traced(scene: Scene, call_id: str) -> None:
     """Until the call's trace is whole."""
     connection = await asyncpg.connect(scene.database.platform_url)
     try:
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not await connection.fetchval(
                 "select ladder <> '{}' and moments <> '[]' from call_trace where call_id = $1", call_id
             ):
@@ -78,11 +78,11 @@ async def test_a_call_with_a_hold_and_our_bye_is_shown_message_by_message(scene:
     async with Caller(scene.bridge.target, BUSY, from_user="+33612345678") as caller:
         await caller.invite()
         call = await handler.call(1)
-        await caller.rtp.wait_for_voice(caller.invited_at, WITHIN_S)
+        await caller.rtp.wait_for_voice(caller.invited_at, PATIENCE_S)
         assert await caller.reinvite("sendonly") == 200
         assert await caller.reinvite("sendrecv") == 200
         call.heard_by_caller.set()
-        await asyncio.wait_for(caller.hung_up.wait(), WITHIN_S)
+        await asyncio.wait_for(caller.hung_up.wait(), PATIENCE_S)
     await traced(scene, call.event.call_id)
 
     shown = await alloresto(scene, "calls", "show", call.event.call_id[:13])
@@ -111,7 +111,7 @@ async def test_a_transfer_that_the_callers_side_refuses_is_seen_as_such(scene: S
     async with Trunk(scene.bridge.target, FORWARD, Human(486)) as caller:
         caller.refer_status = 603
         await caller.invite()
-        await asyncio.wait_for(caller.hung_up.wait(), 25)
+        await asyncio.wait_for(caller.hung_up.wait(), PATIENCE_S)
     call_id = await newest(scene)
     await traced(scene, call_id)
 
@@ -143,12 +143,12 @@ async def test_the_messages_of_a_call_whose_signaller_died_are_kept(start: Start
         assert (await caller.invite()).status == 200
         connection = await asyncpg.connect(seeded.platform_url)
         try:
-            async with asyncio.timeout(WITHIN_S):  # its row is written
+            async with asyncio.timeout(PATIENCE_S):  # its row is written
                 while not (call_id := await connection.fetchval(OF_DIALOG, caller.sip_call_id)):
                     await asyncio.sleep(0.05)
             bridge.kill(bridge.signallers())
-            await asyncio.wait_for(caller.hung_up.wait(), WITHIN_S)
-            async with asyncio.timeout(WITHIN_S):
+            await asyncio.wait_for(caller.hung_up.wait(), PATIENCE_S)
+            async with asyncio.timeout(PATIENCE_S):
                 while not await connection.fetchval(
                     "select ladder <> '{}' from call_trace where call_id = $1", call_id
                 ):

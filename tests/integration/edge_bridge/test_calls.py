@@ -15,21 +15,21 @@ from tests.hearing import has_heard, hears
 from tests.integration.edge_bridge.conftest import BUSY, SMALL, Scene, tone
 from tests.integration.edge_bridge.trunk import Human, Trunk
 from tests.live_state import bridge_is_alive, counters, waiting
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
 G729 = 18
 PCMA = 8
-WITHIN_S = 15.0
 
 
 async def test_a_call_is_answered_greeted_and_joined(scene: Scene, handler: HandlerApp) -> None:
     async with Caller(scene.bridge.target, BUSY) as caller:
         result = await caller.invite()
         call = await handler.call(1)
-        await caller.rtp.wait_for_voice(caller.invited_at, WITHIN_S)
+        await caller.rtp.wait_for_voice(caller.invited_at, PATIENCE_S)
         await caller.bye()
-        reason = await asyncio.wait_for(call.stopped, WITHIN_S)
+        reason = await asyncio.wait_for(call.stopped, PATIENCE_S)
     assert result.status == 200
     assert result.ms_to_180 is not None
     assert reason == "caller_hung_up"
@@ -61,7 +61,7 @@ async def test_what_the_caller_says_early_reaches_the_handler(scene: Scene, hand
         await caller.invite()
         caller.say(tone(400))
         call = await handler.call(1)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while len(call.heard) < 8 * 1200:
                 await asyncio.sleep(0.02)
     assert int(call.start["customParameters"]["earlyAudioMs"]) >= 800
@@ -82,7 +82,7 @@ async def test_the_handlers_audio_is_played_and_its_mark_comes_back(scene: Scene
     async with Caller(scene.bridge.target, BUSY) as caller:
         await caller.invite()
         call = await handler.call(1)
-        await asyncio.wait_for(call.marked.wait(), WITHIN_S)
+        await asyncio.wait_for(call.marked.wait(), PATIENCE_S)
         assert call.marks == ["said"]
         assert sum(packet.voice for packet in caller.rtp.received) >= 25
 
@@ -106,11 +106,11 @@ async def test_clear_silences_the_line_and_gives_the_marks_back(scene: Scene, ha
     async with Caller(scene.bridge.target, BUSY) as caller:
         await caller.invite()
         call = await handler.call(1)
-        await caller.rtp.wait_for_voice(time.monotonic(), WITHIN_S)
+        await caller.rtp.wait_for_voice(time.monotonic(), PATIENCE_S)
         before = sum(packet.voice for packet in caller.rtp.received)
         call.heard_by_caller.set()
-        await asyncio.wait_for(call.marked.wait(), WITHIN_S)
-        await caller.rtp.wait_for_speech_end(500, WITHIN_S, caller.invited_at)
+        await asyncio.wait_for(call.marked.wait(), PATIENCE_S)
+        await caller.rtp.wait_for_speech_end(500, PATIENCE_S, caller.invited_at)
         heard = sum(packet.voice for packet in caller.rtp.received)
     assert heard - before < 100  # packets of 20 ms, of the tone's 1,000
 
@@ -121,7 +121,7 @@ async def test_keys_reach_the_handler(scene: Scene, handler: HandlerApp) -> None
         call = await handler.call(1)
         await asyncio.sleep(0.2)
         caller.press("4#")
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while len(call.digits) < 2:
                 await asyncio.sleep(0.02)
     assert call.digits == ["4", "#"]
@@ -132,8 +132,8 @@ async def test_a_law_callers_are_transcoded(scene: Scene, handler: HandlerApp) -
         result = await caller.invite()
         caller.say(tone(300))
         call = await handler.call(1)
-        await caller.rtp.wait_for_voice(caller.invited_at, WITHIN_S)
-        async with asyncio.timeout(WITHIN_S):
+        await caller.rtp.wait_for_voice(caller.invited_at, PATIENCE_S)
+        async with asyncio.timeout(PATIENCE_S):
             while len(call.heard) < 8 * 600:
                 await asyncio.sleep(0.02)
     assert result.status == 200
@@ -152,7 +152,7 @@ async def test_the_handler_hangs_up_after_its_last_word(scene: Scene, handler: H
     handler.behave = goodbye
     async with Caller(scene.bridge.target, BUSY) as caller:
         await caller.invite()
-        await asyncio.wait_for(caller.hung_up.wait(), WITHIN_S)
+        await asyncio.wait_for(caller.hung_up.wait(), PATIENCE_S)
         assert sum(packet.voice for packet in caller.rtp.received) >= 12
 
 
@@ -167,8 +167,8 @@ async def test_a_transfer_refers_the_caller(scene: Scene, handler: HandlerApp) -
     async with Caller(scene.bridge.target, BUSY) as caller:
         await caller.invite()
         call = await handler.call(1)
-        assert await asyncio.wait_for(call.stopped, WITHIN_S) == "transferred"
-        await asyncio.wait_for(caller.hung_up.wait(), WITHIN_S)
+        assert await asyncio.wait_for(call.stopped, PATIENCE_S) == "transferred"
+        await asyncio.wait_for(caller.hung_up.wait(), PATIENCE_S)
     assert caller.refer_to == "sip:+33612340000@127.0.0.1"
 
 
@@ -186,7 +186,7 @@ async def test_a_refused_transfer_leaves_the_caller_with_the_handler(scene: Scen
         caller.refer_status = 603
         await caller.invite()
         call = await handler.call(1)
-        await asyncio.wait_for(call.marked.wait(), WITHIN_S)
+        await asyncio.wait_for(call.marked.wait(), PATIENCE_S)
         assert not caller.hung_up.is_set()
 
 
@@ -206,7 +206,7 @@ async def test_hold_plays_until_it_is_taken_back(scene: Scene, handler: HandlerA
         call = await handler.call(1)
         await hears(caller, sentence[:8000])
         call.heard_by_caller.set()
-        await caller.rtp.wait_for_speech_end(500, WITHIN_S, caller.invited_at)
+        await caller.rtp.wait_for_speech_end(500, PATIENCE_S, caller.invited_at)
         assert not has_heard(caller, sentence[-8000:])
 
 
@@ -217,13 +217,13 @@ async def test_a_caller_may_hold_and_resume(scene: Scene, handler: HandlerApp) -
         assert await caller.reinvite("sendonly") == 200
         assert await caller.reinvite("sendrecv") == 200
         heard = len(call.heard)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while len(call.heard) < heard + 8 * 200:
                 await asyncio.sleep(0.02)
 
 
 async def test_the_node_says_that_it_lives(scene: Scene) -> None:
-    async with connect(scene.redis_url) as redis, asyncio.timeout(12):
+    async with connect(scene.redis_url) as redis, asyncio.timeout(PATIENCE_S):
         while not await bridge_is_alive(redis, "edge-test"):
             await asyncio.sleep(0.1)
     connection = await asyncpg.connect(scene.database.platform_url)
@@ -236,12 +236,12 @@ async def test_the_waiting_call_is_told_and_counted(scene: Scene, handler: Handl
     async with Caller(scene.bridge.target, BUSY) as caller:
         await caller.invite()
         call = await handler.call(1)
-        async with connect(scene.redis_url) as redis, asyncio.timeout(WITHIN_S):
+        async with connect(scene.redis_url) as redis, asyncio.timeout(PATIENCE_S):
             while (await counters(redis)).active_calls < 1:
                 await asyncio.sleep(0.05)
             still_waiting = await waiting(redis)
     assert all(one.call_id != call.event.call_id for one in still_waiting)
-    async with asyncio.timeout(WITHIN_S):  # the worker reports each second
+    async with asyncio.timeout(PATIENCE_S):  # the worker reports each second
         while not await asyncio.to_thread(scene.bridge.metric, "sip_calls_received_total"):
             await asyncio.sleep(0.05)
 
@@ -290,7 +290,7 @@ async def test_a_call_over_the_restaurants_limit_hears_the_busy_message(scene: S
         await handler.call(1)
         assert (await second.invite()).status == 200
         await second.rtp.wait_for_voice(second.invited_at, 3)
-        await asyncio.wait_for(second.hung_up.wait(), 20)
+        await asyncio.wait_for(second.hung_up.wait(), PATIENCE_S)
         assert not first.hung_up.is_set()
     assert len(handler.calls) == 1
 
@@ -299,10 +299,10 @@ async def test_the_pod_is_marked_busy_and_then_free(scene: Scene, handler: Handl
     async with Caller(scene.bridge.target, BUSY) as caller:
         await caller.invite()
         await handler.call(1)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not handler.costs:  # a call that ended before would be told once, as idle
                 await asyncio.sleep(0.02)
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while len(handler.costs) < 2:
             await asyncio.sleep(0.02)
     assert handler.costs == [("pod-1", 1000), ("pod-1", 0)]

@@ -11,15 +11,15 @@ from edge_bridge.entrances.audiosocket.server import AudioSocketServer
 from edge_bridge.entrances.twilio.server import TwilioServer
 from tests.integration.edge_bridge.desk import NUMBER, PUBLIC_URL, TOKEN, UUID, Desk
 from tests.integration.edge_bridge.twilio_side import TwilioSide
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
-WITHIN_S = 20.0
 SLIN192 = 0x18  # fills the buffers 24 times as fast as 8 kHz
 
 
 async def until_over(desk: Desk) -> None:
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not desk.over:
             await asyncio.sleep(0.02)
     assert desk.over == desk.taken
@@ -59,7 +59,7 @@ async def test_a_twilio_that_stops_reading_is_hung_up_on() -> None:
             start = f'{{"event":"start","streamSid":"MZ","start":{{"streamSid":"MZ","callSid":"{twilio.sid}"}}}}'
             await loop.sock_sendall(deaf, text_frame(start))
             silence = text_frame('{"event":"media","streamSid":"MZ","media":{"payload":"/////w=="}}')
-            async with asyncio.timeout(WITHIN_S):
+            async with asyncio.timeout(PATIENCE_S):
                 while not desk.audios:
                     await asyncio.sleep(0.02)
                 desk.audios[0].play(bytes(8 * 60_000))  # a minute

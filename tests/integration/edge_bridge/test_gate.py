@@ -13,6 +13,7 @@ from softphone.caller import Caller
 from tests.conftest import Database
 from tests.integration.edge_bridge.conftest import BUSY, MESSAGE, Scene, Start, until_it_drains
 from tests.integration.edge_bridge.missed_calls import missed
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -225,11 +226,11 @@ async def test_a_key_told_by_info_reaches_the_handler_and_other_info_gets_415(
 
         assert await asyncio.to_thread(lambda: phone.call(BUSY)) == 200
         call = await handler.call(1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while not call.start:  # its media stream is open: a key pressed before reaches no handler
                 await asyncio.sleep(0.02)
         statuses = await asyncio.to_thread(talk)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while len(call.digits) < 2:
                 await asyncio.sleep(0.02)
         await asyncio.to_thread(lambda: phone.ask("BYE", phone.remote_uri))

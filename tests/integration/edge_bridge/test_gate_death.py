@@ -14,6 +14,7 @@ from devstack.edge.raw_sip import RawSip, offer
 from softphone.caller import Caller
 from tests.conftest import Database
 from tests.integration.edge_bridge.conftest import BUSY, REGISTRARS, Start
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -26,7 +27,7 @@ async def kill_gate(bridge: BridgeProcess) -> None:
     """And wait for the next one."""
     before = bridge.gates()
     os.kill(before[0], signal.SIGKILL)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not bridge.gates() or bridge.gates() == before:
             await asyncio.sleep(0.02)
 
@@ -46,7 +47,7 @@ async def test_a_killed_gate_interrupts_no_audio_and_a_bye_after_it_ends_the_cal
             assert (await second.invite()).status == 200
         arrivals = [packet.at for packet in caller.rtp.received if packet.at > killed_at]
         await caller.bye(5)
-        assert await asyncio.wait_for(call.stopped, 5) == "caller_hung_up"
+        assert await asyncio.wait_for(call.stopped, PATIENCE_S) == "caller_hung_up"
     assert len(arrivals) > 1
     assert max(after - before for before, after in itertools.pairwise(arrivals)) < LONGEST_GAP_S
 
@@ -72,7 +73,7 @@ async def test_a_call_can_be_hung_up_by_the_bridge_after_its_gate_died(start: St
     async with Caller(bridge.target, BUSY) as caller:
         assert (await caller.invite()).status == 200
         await kill_gate(bridge)
-        await asyncio.wait_for(caller.hung_up.wait(), 20)  # no handler: the busy message, and BYE
+        await asyncio.wait_for(caller.hung_up.wait(), PATIENCE_S)  # no handler: the busy message, and BYE
 
 
 async def test_the_bye_of_a_dead_signallers_call_is_repeated_until_it_is_answered(

@@ -13,10 +13,10 @@ from tests.conftest import Database
 from tests.fakes.proxy import TcpProxy
 from tests.integration.edge_bridge.conftest import BUSY, Start
 from tests.integration.edge_bridge.late_offers import LateOffer, refused_late_offers
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
-ANSWERED_WITHIN_S = 12.0
 UNKNOWN = "+33999999999"
 
 
@@ -28,11 +28,11 @@ async def test_an_invite_that_comes_before_the_lines_are_read_is_held_and_taken_
         await proxy.go_away()
         away = there._replace(netloc=there.netloc.replace(f":{there.port}", f":{proxy.port}")).geturl()
         bridge = await asyncio.to_thread(start, wait=False, PLATFORM_DATABASE_URL=away)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             while "lines" not in (await asyncio.to_thread(bridge.missing) or {}):
                 await asyncio.sleep(0.02)
         async with Caller(bridge.target, BUSY) as caller, Caller(bridge.target, UNKNOWN) as lost:
-            ringing = [asyncio.create_task(one.invite(ANSWERED_WITHIN_S)) for one in (caller, lost)]
+            ringing = [asyncio.create_task(one.invite(PATIENCE_S)) for one in (caller, lost)]
             done, _ = await asyncio.wait(ringing, timeout=0.7)
             assert not done
             await proxy.come_back()
@@ -51,7 +51,7 @@ async def test_an_invite_is_not_held_for_ever_and_gives_its_place_back(start: St
         while "lines" not in (await asyncio.to_thread(bridge.missing) or {}):
             await asyncio.sleep(0.02)
     async with Caller(bridge.target, BUSY) as first:
-        assert (await first.invite(ANSWERED_WITHIN_S)).status == 503
+        assert (await first.invite(PATIENCE_S)).status == 503
     statuses = [await asyncio.to_thread(refused_late_offers, bridge.target, BUSY, 1) for _ in range(6)]
     assert statuses == [[503]] * 6
 
@@ -75,7 +75,7 @@ async def test_callers_who_give_up_while_they_are_held_give_their_places_back(st
             one.cancel()
         assert await asyncio.gather(*ringing) == [487] * 4
     async with Caller(bridge.target, BUSY) as next_one:
-        assert (await next_one.invite(ANSWERED_WITHIN_S)).status == 503
+        assert (await next_one.invite(PATIENCE_S)).status == 503
 
 
 async def test_an_invite_without_sdp_is_held_too(start: Start, seeded: Database) -> None:
@@ -87,7 +87,7 @@ async def test_an_invite_without_sdp_is_held_too(start: Start, seeded: Database)
         while "lines" not in (await asyncio.to_thread(bridge.missing) or {}):
             await asyncio.sleep(0.02)
     processes, began = bridge.processes(), time.monotonic()
-    with LateOffer(bridge.target, BUSY, final_within_s=ANSWERED_WITHIN_S) as late:
+    with LateOffer(bridge.target, BUSY, final_within_s=PATIENCE_S) as late:
         assert await asyncio.to_thread(late.invite) == 503
     assert time.monotonic() - began > 0.5
     assert set(processes) <= set(bridge.processes())

@@ -22,10 +22,10 @@ from softphone.caller import Caller
 from tests.conftest import Database
 from tests.integration.edge_bridge.conftest import BUSY, MESSAGE, Start, needs_kamailio, tone, until_it_drains
 from tests.integration.edge_bridge.transports import Authority, Ipv6Caller, StreamCaller
+from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.integration, needs_kamailio]
 
-WITHIN_S = 8.0
 AGAIN_WITHIN_S = 2.0
 LONGEST_GAP_S = 0.1  # five packets, on a busy machine
 
@@ -71,13 +71,13 @@ async def heard_both_ways(bridge: BridgeProcess, caller: Caller) -> None:
         result = await caller.invite()
         assert result.status == 200, result
         call = await handler.call(1)
-        await caller.rtp.wait_for_voice(caller.invited_at, WITHIN_S)
+        await caller.rtp.wait_for_voice(caller.invited_at, PATIENCE_S)
         caller.say(tone(400))
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while tone(20)[:40] not in call.heard:
                 await asyncio.sleep(0.02)
         await caller.bye()
-        assert await asyncio.wait_for(call.stopped, WITHIN_S) == "caller_hung_up"
+        assert await asyncio.wait_for(call.stopped, PATIENCE_S) == "caller_hung_up"
 
 
 @contextlib.asynccontextmanager
@@ -151,7 +151,7 @@ async def test_the_bridge_hangs_up_by_the_transport_that_the_call_came_by(
     bridge = await asyncio.to_thread(start, REGISTRAR="kamailio", HANDLER_WAIT_S="1")
     async with (StreamCaller if by == "tcp" else Caller)(bridge.target, BUSY) as caller:
         assert (await caller.invite()).status == 200
-        await asyncio.wait_for(caller.hung_up.wait(), 20)  # no handler: the busy message, and BYE
+        await asyncio.wait_for(caller.hung_up.wait(), PATIENCE_S)  # no handler: the busy message, and BYE
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
@@ -163,7 +163,7 @@ async def test_at_all_addresses_it_tells_the_public_one_and_finds_itself_by_it(s
         async with caller:
             assert (await caller.invite()).status == 200
             assert await caller.reinvite("sendrecv") == 200
-            await asyncio.wait_for(caller.hung_up.wait(), 20)  # by the bridge
+            await asyncio.wait_for(caller.hung_up.wait(), PATIENCE_S)  # by the bridge
 
 
 def test_a_caller_behind_a_nat_is_hung_up_where_it_called_from(start: Start, seeded: Database) -> None:
@@ -204,7 +204,7 @@ async def test_real_callers_are_answered_while_a_stranger_sends_500_invites_a_se
                     assert result.ms_to_final is not None
                     took.append(result.ms_to_final)
                     await asyncio.sleep(0.3)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not await asyncio.to_thread(bridge.metric, "sip_front_banned_sources"):
                 await asyncio.sleep(0.2)
         reached = await asyncio.to_thread(bridge.metric, "sip_gate_received_total")
@@ -324,7 +324,7 @@ async def test_no_voice_of_eight_calls_has_a_gap_when_kamailio_is_killed(start: 
         results = await asyncio.gather(*(caller.invite() for caller in callers))
         assert [result.status for result in results] == [200] * 8
         await handler.call(8)
-        await asyncio.gather(*(one.rtp.wait_for_voice(one.invited_at, WITHIN_S) for one in callers))
+        await asyncio.gather(*(one.rtp.wait_for_voice(one.invited_at, PATIENCE_S) for one in callers))
         killed_at = time.monotonic()
         os.kill(kamailios(bridge)[0], signal.SIGKILL)
         assert await asyncio.gather(*(caller.reinvite("sendrecv") for caller in callers)) == [200] * 8
@@ -343,7 +343,7 @@ async def test_a_killed_kamailio_is_back_at_once_and_calls_go_on(start: Start, s
     async with HandlerApp(bridge.sink_port) as handler, Caller(bridge.target, BUSY) as caller:
         assert (await caller.invite()).status == 200
         call = await handler.call(1)
-        await caller.rtp.wait_for_voice(caller.invited_at, WITHIN_S)
+        await caller.rtp.wait_for_voice(caller.invited_at, PATIENCE_S)
         before = kamailios(bridge)
         killed_at = time.monotonic()
         os.kill(before[0], signal.SIGKILL)
@@ -351,7 +351,7 @@ async def test_a_killed_kamailio_is_back_at_once_and_calls_go_on(start: Start, s
         took = time.monotonic() - killed_at
         arrivals = [packet.at for packet in caller.rtp.received if packet.at > killed_at - 0.1]
         await caller.bye(5)
-        assert await asyncio.wait_for(call.stopped, 5) == "caller_hung_up"
+        assert await asyncio.wait_for(call.stopped, PATIENCE_S) == "caller_hung_up"
     print("in-dialog again after", round(took, 3))
     assert took < AGAIN_WITHIN_S
     assert max(after - before for before, after in itertools.pairwise(arrivals)) < 0.3
@@ -360,7 +360,7 @@ async def test_a_killed_kamailio_is_back_at_once_and_calls_go_on(start: Start, s
 
 def answered_in_the_end(phone: RawSip, method: str, request: bytes) -> int:
     """The status of a request that is sent again as a telephone does: the 200 may be the dead Kamailio's last word."""
-    end = time.monotonic() + WITHIN_S
+    end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         phone.send(request)
         answer = phone.final(method, 0.5)
@@ -381,7 +381,7 @@ async def test_an_invite_that_was_on_its_way_when_kamailio_died_becomes_one_call
             phone.send(invite)
             assert phone.receive() is not None
             os.kill(kamailios(bridge)[0], signal.SIGKILL)
-            end = time.monotonic() + WITHIN_S
+            end = time.monotonic() + PATIENCE_S
             while time.monotonic() < end:
                 phone.send(invite)
                 answer = phone.final("INVITE", 0.5)
@@ -410,7 +410,7 @@ async def test_a_caller_by_tcp_opens_a_new_connection_after_kamailios_death(star
                         break
                 await asyncio.sleep(0.02)
         await caller.bye(5)
-        assert await asyncio.wait_for(call.stopped, 5) == "caller_hung_up"
+        assert await asyncio.wait_for(call.stopped, PATIENCE_S) == "caller_hung_up"
 
 
 async def test_a_frozen_kamailio_is_killed_and_followed(start: Start, seeded: Database) -> None:
@@ -418,7 +418,7 @@ async def test_a_frozen_kamailio_is_killed_and_followed(start: Start, seeded: Da
     frozen = kamailios(bridge)
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             async with Caller(bridge.target, BUSY) as caller:
                 if (await caller.invite(2)).status == 200:
@@ -431,7 +431,7 @@ async def test_a_killed_guard_takes_kamailio_along_and_both_are_followed(start: 
     before = kamailios(bridge)
     guard = int(Path(f"/proc/{before[0]}/stat").read_text().rpartition(")")[2].split()[1])
     os.kill(guard, signal.SIGKILL)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not kamailios(bridge) or set(before) & set(kamailios(bridge)):
             await asyncio.sleep(0.05)
     async with Caller(bridge.target, BUSY) as caller:
@@ -446,8 +446,8 @@ async def test_a_killed_supervisor_hangs_up_and_leaves_no_kamailio(start: Start,
         folder = config_of(Path(f"/proc/{before[0]}/cmdline").read_bytes()).parent
         assert bridge.process is not None
         bridge.process.kill()
-        await asyncio.wait_for(caller.hung_up.wait(), 4)
-    async with asyncio.timeout(10):
+        await asyncio.wait_for(caller.hung_up.wait(), PATIENCE_S)
+    async with asyncio.timeout(PATIENCE_S):
         while any(Path(f"/proc/{pid}").exists() for pid in before) or folder.exists():
             await asyncio.sleep(0.05)
 

@@ -24,10 +24,9 @@ from edge_bridge.settings import EdgeSettings
 from process.settings import load
 from tests.integration.edge_bridge.conftest import needs_kamailio
 from tests.integration.edge_bridge.transports import Authority, TlsTrunk
+from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.integration, needs_kamailio]
-
-WITHIN_S = 8.0
 
 
 @pytest.fixture
@@ -66,7 +65,7 @@ class StandInGate:
         assert out is not None
         loop = asyncio.get_running_loop()
         await loop.sock_sendto(self._socket, data, out)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 message = await self.receive()
                 if message.status >= 200 and message.call_id == tag:
@@ -108,7 +107,7 @@ async def standing(**settings: str) -> AsyncIterator[StandInGate]:
         await keeper.open(bound.getsockname()[1])
         running = asyncio.create_task(keeper.run())
         try:
-            async with asyncio.timeout(WITHIN_S):
+            async with asyncio.timeout(PATIENCE_S):
                 while keeper.missing:
                     await asyncio.sleep(0.02)
             yield StandInGate(keeper, bound, port)
@@ -137,7 +136,7 @@ async def test_a_trunk_whose_certificate_nobody_trusted_signed_learns_nothing(fo
     async with TlsTrunk(other.certificate("trunk.test")) as trunk, standing(SIP_TLS_CA=str(trusted.path)) as gate:
         await gate.resolve("trunk.test")
         asking = asyncio.create_task(gate.ask("REGISTER", f"sip:trunk.test:{trunk.port};transport=tls"))
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not trunk.names:
                 await asyncio.sleep(0.02)
         answered, _ = await asyncio.wait([asking], timeout=1.0)
@@ -170,7 +169,7 @@ async def test_a_trunk_is_a_stranger_until_it_is_known_and_when_it_is_gone(folde
             return True
 
         async def until(phone: RawSip, wanted: bool) -> None:
-            async with asyncio.timeout(WITHIN_S):
+            async with asyncio.timeout(PATIENCE_S):
                 while await reached(phone) is not wanted:
                     await asyncio.sleep(0.05)
 

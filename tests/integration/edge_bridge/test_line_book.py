@@ -25,6 +25,7 @@ from stores.redis import Redis, connect
 from tests.conftest import Database, Pools
 from tests.fakes.proxy import TcpProxy
 from tests.integration.edge_bridge.conftest import restaurant
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -171,7 +172,7 @@ async def test_a_new_node_takes_its_share_and_each_line_is_let_go_only_when_it_h
         await assign(postgres.platform, redis)
         await until(lambda: len(a.trunk.there) == 12)
         async with b.running():
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_S):
                 while (len(a.trunk.there), len(b.trunk.there)) != (6, 6):
                     assert a.trunk.there | b.trunk.there == set(ids)
                     await assign(postgres.platform, redis)

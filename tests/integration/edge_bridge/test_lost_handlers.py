@@ -16,6 +16,7 @@ from softphone.caller import Caller
 from tests.hearing import hears
 from tests.integration.edge_bridge.conftest import BUSY, FORWARD, HUMAN, MESSAGE, RECORDED, Scene, Start, tone
 from tests.integration.edge_bridge.trunk import Human, Trunk
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -26,7 +27,7 @@ async def events(scene: Scene, count: int, call_id: str = "") -> list[dict[str, 
     """The ``count`` newest events in the outbox, oldest first, once they are there."""
     connection = await asyncpg.connect(scene.database.owner_url)
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 rows = await connection.fetch("select event::text from outbox order by id")
                 found = [msgspec.json.decode(row[0]) for row in rows]
@@ -140,7 +141,7 @@ async def test_a_malformed_message_closes_the_socket_and_keeps_the_call(scene: S
         second = await handler.call(2)
         assert not caller.hung_up.is_set()
     assert second.event.attempt == 2
-    assert await asyncio.wait_for(handler.calls[0].closed, 3) == 1008
+    assert await asyncio.wait_for(handler.calls[0].closed, PATIENCE_S) == 1008
 
 
 async def test_a_silent_handler_is_given_up_after_the_first_lines_time(scene: Scene, handler: HandlerApp) -> None:
@@ -186,7 +187,7 @@ async def test_no_handler_ends_in_the_busy_message(scene: Scene) -> None:
     await forget_events(scene)
     async with Caller(scene.bridge.target, BUSY) as caller:
         await caller.invite()
-        await asyncio.wait_for(caller.hung_up.wait(), 25)
+        await asyncio.wait_for(caller.hung_up.wait(), PATIENCE_S)
     ended, missed = await events(scene, 2)
     assert ended["data"]["outcome"] == "busy"
     assert missed["type"] == "com.alloresto.call.missed"
@@ -201,7 +202,7 @@ async def test_an_engine_that_cannot_serve_ends_in_the_fallback_at_once(scene: S
     handler.behave = no_key
     async with Caller(scene.bridge.target, BUSY) as caller:
         await caller.invite()
-        await asyncio.wait_for(caller.hung_up.wait(), 15)
+        await asyncio.wait_for(caller.hung_up.wait(), PATIENCE_S)
     assert len(handler.calls) == 1
     _, missed = await events(scene, 2, handler.calls[0].event.call_id)
     assert missed["data"]["reason"] == "ai_down"
@@ -211,7 +212,7 @@ async def test_no_handler_forwards_to_a_human_where_the_restaurant_wants_it(scen
     await forget_events(scene)
     async with Caller(scene.bridge.target, FORWARD) as caller:
         await caller.invite()
-        await asyncio.wait_for(caller.hung_up.wait(), 15)
+        await asyncio.wait_for(caller.hung_up.wait(), PATIENCE_S)
     assert caller.refer_to == f"sip:{HUMAN}@127.0.0.1"
     ended, transferred = await events(scene, 2)
     assert ended["data"]["outcome"] == "transferred"
@@ -223,7 +224,7 @@ async def test_a_human_who_does_not_take_the_call_leaves_the_busy_message(scene:
     async with Trunk(scene.bridge.target, FORWARD, Human(486)) as caller:
         caller.refer_status = 603
         await caller.invite()
-        await asyncio.wait_for(caller.hung_up.wait(), 25)
+        await asyncio.wait_for(caller.hung_up.wait(), PATIENCE_S)
     assert caller.refer_to == f"sip:{HUMAN}@127.0.0.1"
     ended, missed = await events(scene, 2)
     assert ended["data"]["outcome"] == "busy"
@@ -238,7 +239,7 @@ async def test_no_handler_takes_a_message_where_the_restaurant_wants_it(scene: S
         caller.say(tone(1500))
         await caller.rtp.until_said(5)
         caller.press("#")
-        await asyncio.wait_for(caller.hung_up.wait(), 15)
+        await asyncio.wait_for(caller.hung_up.wait(), PATIENCE_S)
     ended, _ = await events(scene, 2)
     assert ended["data"]["outcome"] == "message_taken"
     with wave.open(ended["data"]["recording"]) as recording:

@@ -19,10 +19,10 @@ from tests.conftest import Database
 from tests.integration.edge_bridge.conftest import BUSY, FORWARD, MESSAGE, Scene, Start, tone
 from tests.integration.edge_bridge.dying import replace_signallers
 from tests.integration.edge_bridge.late_offers import LateOffer
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
-WITHIN_S = 10.0
 ENDED_WITHIN_S = 35.0  # the bridge waits for half a minute
 MUTED_S = 62.0
 OTHER_HOST = "127.0.0.77"
@@ -40,7 +40,7 @@ def seconds_heard(call: HandledCall) -> float:
 
 
 async def until_heard(call: HandledCall, seconds: float) -> None:
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while seconds_heard(call) < seconds:
             await asyncio.sleep(0.05)
 
@@ -136,7 +136,7 @@ async def test_a_phone_behind_nat_is_heard_and_hears_at_the_address_that_it_send
         call = await handler.call(1)
         caller.say(tone(500))
         await until_heard(call, 0.4)
-        await caller.rtp.wait_for_voice(caller.invited_at, WITHIN_S)
+        await caller.rtp.wait_for_voice(caller.invited_at, PATIENCE_S)
 
 
 def audio_port(sdp: str) -> int:
@@ -205,7 +205,7 @@ async def test_video_before_audio_is_declined_and_the_audio_heard(scene: Scene, 
         call = await handler.call(1)
         caller.say(tone(500))
         await until_heard(call, 0.4)
-        await caller.rtp.wait_for_voice(caller.invited_at, WITHIN_S)
+        await caller.rtp.wait_for_voice(caller.invited_at, PATIENCE_S)
 
 
 async def test_a_phone_that_speaks_ice_is_answered_by_a_lite_endpoint_and_heard(
@@ -251,7 +251,7 @@ async def test_offers_of_any_packet_time_are_heard(scene: Scene, handler: Handle
             caller.rtp.send(PCMU, sound[start : start + 8 * ms], number * 8 * ms)
             await asyncio.sleep(ms / 1000)
         await until_heard(call, 0.5)
-        await caller.rtp.wait_for_voice(caller.invited_at, WITHIN_S)
+        await caller.rtp.wait_for_voice(caller.invited_at, PATIENCE_S)
 
 
 async def test_timestamps_that_stand_still_are_heard_and_what_was_not_agreed_on_is_not(
@@ -269,7 +269,7 @@ async def test_timestamps_that_stand_still_are_heard_and_what_was_not_agreed_on_
         await until_heard(call, 0.5)
         assert seconds_heard(call) < 0.8
         await caller.bye()
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while '"unagreed": 60' not in scene.bridge.log_text():
                 await asyncio.sleep(0.05)
 
@@ -278,7 +278,7 @@ async def test_keys_are_heard_once_with_ends_lost_and_pressed_twice(scene: Scene
     async with Caller(scene.bridge.target, BUSY) as caller:
         await caller.invite()
         call = await handler.call(1)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not call.heard:  # it has joined
                 await asyncio.sleep(0.02)
         caller.rtp.muted = True
@@ -287,7 +287,7 @@ async def test_keys_are_heard_once_with_ends_lost_and_pressed_twice(scene: Scene
                 caller.rtp.send(101, bytes([5, 10]) + (number * 160).to_bytes(2), began)
                 await asyncio.sleep(0.02)
         caller.press("5#")
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while len(call.digits) < 4:
                 await asyncio.sleep(0.02)
         await asyncio.sleep(0.3)
@@ -318,7 +318,7 @@ async def test_while_the_caller_holds_nothing_is_sent_and_after_resuming_both_he
         assert await caller.reinvite("sendrecv") == 200
         caller.say(tone(400))
         await until_heard(call, 0.3)
-        await caller.rtp.wait_for_voice(time.monotonic(), WITHIN_S)
+        await caller.rtp.wait_for_voice(time.monotonic(), PATIENCE_S)
 
 
 async def test_after_a_re_invite_from_another_port_the_caller_is_heard_there_and_no_longer_at_the_old_one(

@@ -12,10 +12,9 @@ from edge_bridge.media.audio import FRAME_BYTES, CallAudio
 from edge_bridge.media.server import MediaServer
 from edge_bridge.media.stream import MediaStream
 from protocols import media
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
-
-WITHIN_S = 5.0
 
 
 @dataclass
@@ -59,7 +58,7 @@ class Handler:
         self.encode = media.HandlerStream("")
 
     async def message(self) -> media.FromBridge:
-        return media.decode_from_bridge(await self.socket.receive_str(timeout=WITHIN_S))
+        return media.decode_from_bridge(await self.socket.receive_str(timeout=PATIENCE_S))
 
     async def media(self) -> media.Media:
         message = await self.message()
@@ -103,7 +102,7 @@ async def refusal(http: aiohttp.ClientSession, url: str, token: str) -> int:
 
 async def until_played(audio: CallAudio) -> bytes | None:
     """The next frame that the caller is played."""
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not audio.ms_to_play:
             await asyncio.sleep(0.005)
     return audio.next_frame()
@@ -140,7 +139,7 @@ async def test_after_the_end_of_a_call_the_handler_is_told_once_and_hears_no_mor
         call.caller_says(0x10)
         call.stream.close("the attempt is over")
         told = await handler.message()
-        end = await handler.socket.receive(timeout=WITHIN_S)
+        end = await handler.socket.receive(timeout=PATIENCE_S)
 
     assert isinstance(told, media.Stop)
     assert told.stop.reason == "caller_hung_up"
@@ -177,7 +176,7 @@ async def test_a_door_does_not_open_again_for_a_handler_that_left(
     call = Call(server)
     async with joined(http, call.url, call.token):
         pass
-    await asyncio.wait_for(call.stream.lost.wait(), WITHIN_S)
+    await asyncio.wait_for(call.stream.lost.wait(), PATIENCE_S)
 
     assert await refusal(http, call.url, call.token) == 403
     assert call.owner.joined == 1

@@ -30,6 +30,7 @@ from tests.fakes.proxy import TcpProxy
 from tests.integration.edge_bridge.assigning import assigning
 from tests.integration.edge_bridge.conftest import BUSY, Start, restaurant, until_it_drains
 from tests.live_state import counters
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -42,7 +43,7 @@ def alive(pid: int) -> bool:
     return True
 
 
-async def until(condition: Callable[[], bool], within_s: float = 20.0) -> None:
+async def until(condition: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
     async with asyncio.timeout(within_s):
         while not condition():
             await asyncio.sleep(0.05)
@@ -101,7 +102,7 @@ async def test_what_crashes_is_started_again_and_nothing_outlives_its_supervisor
         after = bridge.processes()
         assert bridge.process is not None
         bridge.process.kill()
-        await asyncio.wait_for(caller.hung_up.wait(), 10)
+        await asyncio.wait_for(caller.hung_up.wait(), PATIENCE_S)
     await until(lambda: not any(alive(pid) for pid in after))
 
 
@@ -154,8 +155,8 @@ async def test_redis_away_during_a_call_costs_news_until_it_is_back_and_nothing_
             assert not caller.hung_up.is_set()
             await proxy.come_back()
             await caller.bye()
-            assert await asyncio.wait_for(call.stopped, 5) == "caller_hung_up"
-            async with connect(valkey_server.url()) as redis, asyncio.timeout(15):
+            assert await asyncio.wait_for(call.stopped, PATIENCE_S) == "caller_hung_up"
+            async with connect(valkey_server.url()) as redis, asyncio.timeout(PATIENCE_S):
                 counted = (await counters(redis)).calls_today
                 async with Caller(bridge.target, BUSY) as third:
                     await third.invite()
@@ -234,7 +235,7 @@ async def test_a_trunk_sees_register_come_from_the_public_address_only(
     async with trunk, assigning(seeded, valkey_server.url()):
         line_id = await add_line(seeded, master_key, trunk.domain, "osteria", "secret")
         bridge = await asyncio.to_thread(start, SIP_PEERS="", BRIDGE_NODE_ID="edge-trunk")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while "osteria" not in trunk.bindings:
                 await asyncio.sleep(0.02)
         await asyncio.to_thread(bridge.stop)
@@ -255,7 +256,7 @@ async def test_a_trunk_that_has_answered_lets_nobody_but_itself_call_its_line(
     async with trunk, assigning(seeded, valkey_server.url()):
         line_id = await add_line(seeded, master_key, trunk.domain, "trattoria", "secret")
         bridge = await asyncio.to_thread(start, SIP_PEERS="", BRIDGE_NODE_ID="edge-alone")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while (await registration(seeded, line_id))["status"] != "registered":
                 await asyncio.sleep(0.05)
         async with Caller(bridge.target, line_id) as stranger:
@@ -271,7 +272,7 @@ async def test_a_failed_registration_is_counted_and_tried_again(
         line_id = await add_line(seeded, master_key, trunk.domain, "bistro", "secret")
         bridge = start(BRIDGE_NODE_ID="edge-other")
         await until(lambda: bridge.metric("sip_registration_errors_total") >= 1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while (await registration(seeded, line_id))["status"] != "error":
                 await asyncio.sleep(0.1)
         trunk.refusing = ""
@@ -312,7 +313,7 @@ async def ended_calls(database: Database, count: int) -> int:
     """How many calls have their ``call.ended`` in the outbox, once there are ``count``."""
     connection = await asyncpg.connect(database.platform_url)
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 found: int = await connection.fetchval(
                     "select count(*) from outbox where type = 'com.alloresto.call.ended'"

@@ -18,12 +18,12 @@ from edge_bridge.media.rtp.packets import PCMU
 from tests.conftest import Database, run_apart
 from tests.integration.edge_bridge.conftest import BUSY, MESSAGE, Scene, running_bridge, tone
 from tests.integration.edge_bridge.test_media import until_heard
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
 KEY = bytes(range(30))
 CRYPTO = f"a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:{base64.b64encode(KEY).decode()}"
-WITHIN_S = 5.0
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ async def test_a_phone_that_offers_srtp_is_answered_with_it_heard_and_spoken_to(
         rtp.setblocking(False)
         invite = phone.request("INVITE", BUSY, body=secure_offer(rtp.getsockname()[1], CRYPTO))
         phone.send(invite)
-        answer = await asyncio.to_thread(phone.final, "INVITE", WITHIN_S)
+        answer = await asyncio.to_thread(phone.final, "INVITE", PATIENCE_S)
         assert answer is not None and answer.status == 200
         index, agreed = sdp.choose(sdp.parse(answer.body.decode()), use="required")
         assert index == 0 and agreed.keys is not None and agreed.keys.tag == "3" and agreed.remote is not None
@@ -67,7 +67,7 @@ async def test_a_phone_that_offers_srtp_is_answered_with_it_heard_and_spoken_to(
             rtp.sendto(out.protect(packets.build(PCMU, False, number, number * 160, 7, frame)), agreed.remote)
             await asyncio.sleep(0.02)
         await until_heard(call, 0.4)
-        data = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(rtp, 2048), WITHIN_S)
+        data = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(rtp, 2048), PATIENCE_S)
         assert packets.parse(back.unprotect(data)) is not None
 
 

@@ -23,25 +23,25 @@ from tests.conftest import Database
 from tests.fakes.proxy import TcpProxy
 from tests.integration.edge_bridge.conftest import BUSY, MESSAGE, RECORDED, REGISTRARS, Start, tone
 from tests.integration.edge_bridge.dying import held_by, lost_from, voice_in
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
 VOICE_WITHIN_S = 1.0
 BUSY_MACHINE_S = 4.0  # what other processes may make of it
-AGAIN_WITHIN_S = 20.0
 
 
 async def call_and_join(bridge: BridgeProcess, handler: HandlerApp, caller: Caller) -> HandledCall:
     known = len(handler.calls)
     assert (await caller.invite()).status == 200
     call = await handler.call(known + 1)
-    await asyncio.wait_for(call.joined.wait(), 5)
+    await asyncio.wait_for(call.joined.wait(), PATIENCE_S)
     return call
 
 
 async def next_attempt(handler: HandlerApp, call: HandledCall) -> HandledCall:
     """The POST that follows for the same call, once its handler has joined."""
-    async with asyncio.timeout(AGAIN_WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             for one in handler.calls:
                 if one.event.call_id == call.event.call_id and one.event.attempt > call.event.attempt:
@@ -67,13 +67,13 @@ async def test_every_caller_of_a_killed_session_hears_voice_again_in_the_same_st
         after = [await next_attempt(handler, call) for call in before]
         for caller, call in zip(callers, after, strict=True):
             caller.say(tone(1000))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 while not voice_in(bytes(call.heard)):
                     await asyncio.sleep(0.02)
         assert not any(caller.hung_up.is_set() for caller in callers)
         for caller, call in zip(callers, after, strict=True):
             await caller.bye()
-            assert await asyncio.wait_for(call.stopped, 5) == "caller_hung_up"
+            assert await asyncio.wait_for(call.stopped, PATIENCE_S) == "caller_hung_up"
     assert [call.event.attempt for call in after] == [2, 2, 2]
     assert [call.start["customParameters"]["resumed"] for call in after] == ["true"] * 3
     for caller in callers:
@@ -99,7 +99,7 @@ async def test_a_caller_who_hangs_up_while_there_is_no_session_is_accounted_for(
         bridge.kill(bridge.sessions())
         await caller.bye()
         os.kill(bridge.nurseries()[0], signal.SIGCONT)
-        async with asyncio.timeout(LAST_WORDS_S + AGAIN_WITHIN_S):
+        async with asyncio.timeout(LAST_WORDS_S + PATIENCE_S):
             while not await lost_from(redis, bridge):
                 await asyncio.sleep(0.05)
 
@@ -117,7 +117,7 @@ async def test_a_caller_whose_session_and_signaller_die_together_is_hung_up_and_
             bridge.kill([*bridge.sessions(), *bridge.signallers()])
             await asyncio.wait_for(caller.hung_up.wait(), 2 + BUSY_MACHINE_S)
             await proxy.come_back()
-            async with asyncio.timeout(LAST_WORDS_S + AGAIN_WITHIN_S):
+            async with asyncio.timeout(LAST_WORDS_S + PATIENCE_S):
                 while not (lost := await lost_from(redis, bridge)):
                     await asyncio.sleep(0.05)
         await asyncio.to_thread(bridge.stop)
@@ -131,12 +131,12 @@ async def test_lost_calls_are_not_waited_for_longer_than_their_handlers_need(
     bridge = await asyncio.to_thread(start, BRIDGE_NODE_ID="edge-dead")
     async with connect(valkey_server.url()) as redis, Caller(bridge.target, BUSY) as caller:
         await caller.invite()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while not await held_by(redis, bridge):
                 await asyncio.sleep(0.02)
         bridge.kill([*bridge.sessions(), *bridge.signallers()])
         died = datetime.now(UTC)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while not await lost_from(redis, bridge, died + timedelta(seconds=LAST_WORDS_S + 3)):
                 await asyncio.sleep(0.05)
         assert not await lost_from(redis, bridge, died + timedelta(seconds=LAST_WORDS_S - 1))
@@ -172,18 +172,18 @@ async def test_the_recording_of_a_call_has_both_sessions_audio(start: Start, see
     async with HandlerApp(bridge.sink_port) as handler, Caller(bridge.target, RECORDED) as caller:
         call = await call_and_join(bridge, handler, caller)
         path: Path | None = None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while path is None or path.stat().st_size < 64_000:
                 path = next(bridge.recordings.rglob("*.wav"), None)
                 await asyncio.sleep(0.05)
         written = path.stat().st_size
         bridge.kill(bridge.sessions())
         again = await next_attempt(handler, call)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while path.stat().st_size < written + 64_000:
                 await asyncio.sleep(0.05)
         await caller.bye()
-        await asyncio.wait_for(again.stopped, 5)
+        await asyncio.wait_for(again.stopped, PATIENCE_S)
     assert list(bridge.recordings.rglob("*.wav")) == [path]
 
 

@@ -20,10 +20,10 @@ from tests.conftest import Database
 from tests.hearing import hears
 from tests.integration.edge_bridge.conftest import BUSY, FORWARD, HUMAN, RECORDED, Scene, Start, needs_kamailio, tone
 from tests.integration.edge_bridge.trunk import Human, Trunk
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
-WITHIN_S = 15.0
 CALLERS_HZ, HUMANS_HZ = 700, 1100
 
 
@@ -52,7 +52,7 @@ def strength(rtp: RtpStream, hertz: int, since: float) -> float:
 
 
 async def until_heard(rtp: RtpStream, hertz: int, since: float) -> None:
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while strength(rtp, hertz, since) < 0.5:
             await asyncio.sleep(0.05)
 
@@ -76,11 +76,11 @@ async def test_a_trunk_that_does_not_transfer_gets_a_call_instead(
         trunk.refer_status, trunk.notify_status = refer, notify
         await trunk.invite()
         call = await handler.call(1)
-        await asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S)
-        assert await asyncio.wait_for(call.stopped, WITHIN_S) == "transferred"
+        await asyncio.wait_for(trunk.human.answered.wait(), PATIENCE_S)
+        assert await asyncio.wait_for(call.stopped, PATIENCE_S) == "transferred"
         await both_hear_each_other(trunk)
         await trunk.bye()
-        await asyncio.wait_for(trunk.human.hung_up.wait(), WITHIN_S)
+        await asyncio.wait_for(trunk.human.hung_up.wait(), PATIENCE_S)
     assert trunk.refer_to
 
 
@@ -93,8 +93,8 @@ async def test_a_trunk_that_puts_through_without_saying_that_it_is_over_is_belie
         trunk.notify_state = state
         await trunk.invite()
         call = await handler.call(1)
-        assert await asyncio.wait_for(call.stopped, WITHIN_S) == "transferred"
-        await asyncio.wait_for(trunk.hung_up.wait(), WITHIN_S)
+        assert await asyncio.wait_for(call.stopped, PATIENCE_S) == "transferred"
+        await asyncio.wait_for(trunk.hung_up.wait(), PATIENCE_S)
     assert not trunk.human.invited.is_set()
 
 
@@ -105,12 +105,12 @@ async def test_the_caller_hears_it_ring_within_two_seconds_of_a_refer_that_nothi
     async with Trunk(scene.bridge.target, BUSY, Human(180)) as trunk:
         trunk.notify_status = ""
         await trunk.invite()
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not trunk.refer_to:
                 await asyncio.sleep(0.01)
         referred = time.monotonic()
         await hears(trunk, prompt("en", "ringback"), 2.0)
-        await asyncio.wait_for(trunk.human.invited.wait(), WITHIN_S)
+        await asyncio.wait_for(trunk.human.invited.wait(), PATIENCE_S)
         assert time.monotonic() - referred < 5
 
 
@@ -118,10 +118,10 @@ async def test_the_human_hangs_up_and_the_caller_is_hung_up_on(scene: Scene, han
     handler.behave = put_through(mode="second_leg")
     async with Trunk(scene.bridge.target, BUSY, Human(codec=PCMA)) as trunk:
         await trunk.invite()
-        await asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S)
+        await asyncio.wait_for(trunk.human.answered.wait(), PATIENCE_S)
         await both_hear_each_other(trunk)
         trunk.human_asks("BYE")
-        await asyncio.wait_for(trunk.hung_up.wait(), WITHIN_S)
+        await asyncio.wait_for(trunk.hung_up.wait(), PATIENCE_S)
     assert trunk.refer_to is None
 
 
@@ -131,10 +131,10 @@ async def test_another_phone_than_the_one_that_rang_first_may_answer(scene: Scen
     human.rings_elsewhere = True
     async with Trunk(scene.bridge.target, BUSY, human) as trunk:
         await trunk.invite()
-        await asyncio.wait_for(human.answered.wait(), WITHIN_S)
+        await asyncio.wait_for(human.answered.wait(), PATIENCE_S)
         await both_hear_each_other(trunk)
         await trunk.bye()
-        await asyncio.wait_for(human.hung_up.wait(), WITHIN_S)
+        await asyncio.wait_for(human.hung_up.wait(), PATIENCE_S)
     assert human.heard_from == {scene.bridge.sip_port}  # the signaller's own port reaches nobody but this machine
 
 
@@ -146,12 +146,12 @@ async def test_a_human_who_declines_leaves_the_caller_with_the_handler_who_is_to
     async with Trunk(scene.bridge.target, BUSY, Human(status, refusal_body=body)) as trunk:
         await trunk.invite()
         call = await handler.call(1)
-        await asyncio.wait_for(trunk.human.invited.wait(), WITHIN_S)
-        assert await asyncio.wait_for(call.transfer_failed, 2) == "no_answer"
+        await asyncio.wait_for(trunk.human.invited.wait(), PATIENCE_S)
+        assert await asyncio.wait_for(call.transfer_failed, PATIENCE_S) == "no_answer"
         await hears(trunk, prompt("en", "nobody_answers"))
         assert not trunk.hung_up.is_set()
         heard = len(call.heard)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while len(call.heard) < heard + 8 * 400:
                 await asyncio.sleep(0.02)
 
@@ -162,11 +162,11 @@ async def test_a_phone_that_rings_in_vain_is_cancelled_and_the_caller_told(start
         handler.behave = put_through(mode="second_leg")
         await trunk.invite()
         call = await handler.call(1)
-        await asyncio.wait_for(trunk.human.invited.wait(), WITHIN_S)
+        await asyncio.wait_for(trunk.human.invited.wait(), PATIENCE_S)
         rang = time.monotonic()
-        await asyncio.wait_for(trunk.human.cancelled.wait(), WITHIN_S)
+        await asyncio.wait_for(trunk.human.cancelled.wait(), PATIENCE_S)
         assert 4 < time.monotonic() - rang < 7
-        assert await asyncio.wait_for(call.transfer_failed, 2) == "no_answer"
+        assert await asyncio.wait_for(call.transfer_failed, PATIENCE_S) == "no_answer"
         await hears(trunk, prompt("en", "nobody_answers"))
         assert not trunk.hung_up.is_set()
 
@@ -177,7 +177,7 @@ async def test_a_trunk_that_does_not_even_answer_the_invite_is_given_up(start: S
         handler.behave = put_through(mode="second_leg")
         await trunk.invite()
         call = await handler.call(1)
-        assert await asyncio.wait_for(call.transfer_failed, WITHIN_S) == "no_answer"
+        assert await asyncio.wait_for(call.transfer_failed, PATIENCE_S) == "no_answer"
         handler.behave = serve_to_the_end
         assert not trunk.hung_up.is_set()
 
@@ -187,10 +187,10 @@ async def test_a_caller_who_hangs_up_while_it_rings_leaves_nothing_ringing(scene
     async with Trunk(scene.bridge.target, BUSY, Human(180)) as trunk:
         await trunk.invite()
         call = await handler.call(1)
-        await asyncio.wait_for(trunk.human.invited.wait(), WITHIN_S)
+        await asyncio.wait_for(trunk.human.invited.wait(), PATIENCE_S)
         await trunk.bye()
-        await asyncio.wait_for(trunk.human.cancelled.wait(), WITHIN_S)
-        assert await asyncio.wait_for(call.stopped, WITHIN_S) == "caller_hung_up"
+        await asyncio.wait_for(trunk.human.cancelled.wait(), PATIENCE_S)
+        assert await asyncio.wait_for(call.stopped, PATIENCE_S) == "caller_hung_up"
 
 
 async def test_a_refer_that_succeeds_late_ends_the_bridges_own_ringing(scene: Scene, handler: HandlerApp) -> None:
@@ -198,10 +198,10 @@ async def test_a_refer_that_succeeds_late_ends_the_bridges_own_ringing(scene: Sc
     async with Trunk(scene.bridge.target, BUSY, Human(180)) as trunk:
         trunk.notify_status = ""
         await trunk.invite()
-        await asyncio.wait_for(trunk.human.invited.wait(), WITHIN_S)
+        await asyncio.wait_for(trunk.human.invited.wait(), PATIENCE_S)
         trunk.notify("200 OK")
-        await asyncio.wait_for(trunk.human.cancelled.wait(), WITHIN_S)
-        await asyncio.wait_for(trunk.hung_up.wait(), WITHIN_S)
+        await asyncio.wait_for(trunk.human.cancelled.wait(), PATIENCE_S)
+        await asyncio.wait_for(trunk.hung_up.wait(), PATIENCE_S)
 
 
 async def test_whoever_answers_an_attended_transfer_is_told_first_and_alone(scene: Scene, handler: HandlerApp) -> None:
@@ -209,13 +209,13 @@ async def test_whoever_answers_an_attended_transfer_is_told_first_and_alone(scen
     handler.behave = put_through(mode="attended", whisper=tone(2000, whispered_hz))
     async with Trunk(scene.bridge.target, BUSY, Human()) as trunk:
         await trunk.invite()
-        await asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S)
+        await asyncio.wait_for(trunk.human.answered.wait(), PATIENCE_S)
         since = time.monotonic()
         trunk.say(tone(1000, CALLERS_HZ))
         await until_heard(trunk.human.rtp, whispered_hz, since)
         assert strength(trunk.human.rtp, CALLERS_HZ, since) < 0.1
         assert strength(trunk.rtp, whispered_hz, since) < 0.1
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while strength(trunk.human.rtp, whispered_hz, time.monotonic() - 0.3) > 0.1:
                 await asyncio.sleep(0.05)
         await both_hear_each_other(trunk)
@@ -226,7 +226,7 @@ async def test_nobody_is_called_whom_the_restaurant_has_not_named(scene: Scene, 
     async with Trunk(scene.bridge.target, BUSY, Human()) as trunk:
         await trunk.invite()
         call = await handler.call(1)
-        assert await asyncio.wait_for(call.transfer_failed, WITHIN_S) == "not_allowed"
+        assert await asyncio.wait_for(call.transfer_failed, PATIENCE_S) == "not_allowed"
         await hears(trunk, prompt("en", "nobody_answers"))
     assert trunk.refer_to is None
     assert not trunk.human.invites
@@ -237,9 +237,9 @@ async def test_the_call_is_the_lines_and_its_callers_keys_reach_the_human(scene:
     async with Trunk(scene.bridge.target, BUSY, Human()) as trunk:
         await trunk.invite()
         call = await handler.call(1)
-        await asyncio.wait_for(call.stopped, WITHIN_S)
+        await asyncio.wait_for(call.stopped, PATIENCE_S)
         trunk.press("5")
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not trunk.human.rtp.keys:
                 await asyncio.sleep(0.02)
     (invite,) = trunk.human.invites
@@ -256,11 +256,11 @@ async def test_the_recording_goes_on_with_the_human(scene: Scene, handler: Handl
     async with Trunk(scene.bridge.target, RECORDED, Human()) as trunk:
         await trunk.invite()
         call = await handler.call(1)
-        await asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S)
+        await asyncio.wait_for(trunk.human.answered.wait(), PATIENCE_S)
         await both_hear_each_other(trunk)
         await trunk.bye()
     path = scene.bridge.recordings / call.event.restaurant_id / f"{call.event.call_id}.wav"
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not path.exists() or not _loudest(path, 1):
             await asyncio.sleep(0.1)
     assert (_loudest(path, 0), _loudest(path, 1)) == (CALLERS_HZ, HUMANS_HZ)
@@ -296,7 +296,7 @@ async def test_a_handler_that_leaves_with_its_request_is_followed_by_another_whe
         await trunk.invite()
         second = await handler.call(2)
         await hears(trunk, prompt("en", "nobody_answers"))
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not second.start:
                 await asyncio.sleep(0.02)
         assert not trunk.hung_up.is_set()
@@ -307,17 +307,17 @@ async def test_the_human_may_hold_and_resume(scene: Scene, handler: HandlerApp) 
     handler.behave = put_through(mode="second_leg")
     async with Trunk(scene.bridge.target, BUSY, Human()) as trunk:
         await trunk.invite()
-        await asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S)
+        await asyncio.wait_for(trunk.human.answered.wait(), PATIENCE_S)
         await both_hear_each_other(trunk)
         trunk.human_asks("INVITE", trunk.human_offer("sendonly"))
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while 200 not in trunk.statuses:
                 await asyncio.sleep(0.02)
         since = time.monotonic()
         trunk.human.rtp.say(tone(1500, 850))  # music on hold
         await until_heard(trunk.rtp, 850, since)
         trunk.human_asks("INVITE", trunk.human_offer("sendrecv"))
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while trunk.statuses.count(200) < 2:
                 await asyncio.sleep(0.02)
         await both_hear_each_other(trunk)
@@ -327,10 +327,10 @@ async def test_without_a_handler_the_restaurants_number_is_dialled(scene: Scene)
     async with Trunk(scene.bridge.target, FORWARD, Human()) as trunk:
         trunk.refer_status = 405
         await trunk.invite()
-        await asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S)
+        await asyncio.wait_for(trunk.human.answered.wait(), PATIENCE_S)
         await both_hear_each_other(trunk)
         await trunk.bye()
-        await asyncio.wait_for(trunk.human.hung_up.wait(), WITHIN_S)
+        await asyncio.wait_for(trunk.human.hung_up.wait(), PATIENCE_S)
 
 
 async def test_a_challenge_that_no_password_answers_is_a_refusal(scene: Scene, handler: HandlerApp) -> None:
@@ -340,7 +340,7 @@ async def test_a_challenge_that_no_password_answers_is_a_refusal(scene: Scene, h
     async with Trunk(scene.bridge.target, BUSY, human) as trunk:
         await trunk.invite()
         call = await handler.call(1)
-        assert await asyncio.wait_for(call.transfer_failed, WITHIN_S) == "no_answer"
+        assert await asyncio.wait_for(call.transfer_failed, PATIENCE_S) == "no_answer"
 
 
 async def test_a_registered_line_dials_with_its_account(start: Start, seeded: Database) -> None:
@@ -354,7 +354,7 @@ async def test_a_registered_line_dials_with_its_account(start: Start, seeded: Da
         async with HandlerApp(bridge.sink_port) as handler:
             handler.behave = put_through(mode="second_leg")
             await trunk.invite()
-            await asyncio.wait_for(human.answered.wait(), WITHIN_S)
+            await asyncio.wait_for(human.answered.wait(), PATIENCE_S)
             await both_hear_each_other(trunk)
             await trunk.bye()
     first, again = human.invites
@@ -380,10 +380,10 @@ async def test_a_dead_signallers_second_leg_is_hung_up(
         async with Trunk(bridge.target, BUSY, Human(180 if rings else 200)) as trunk:
             await trunk.invite()
             human = trunk.human
-            await asyncio.wait_for((human.invited if rings else human.answered).wait(), WITHIN_S)
+            await asyncio.wait_for((human.invited if rings else human.answered).wait(), PATIENCE_S)
             bridge.kill(bridge.signallers())
-            await asyncio.wait_for((human.cancelled if rings else human.hung_up).wait(), WITHIN_S)
-            await asyncio.wait_for(trunk.hung_up.wait(), WITHIN_S)
+            await asyncio.wait_for((human.cancelled if rings else human.hung_up).wait(), PATIENCE_S)
+            await asyncio.wait_for(trunk.hung_up.wait(), PATIENCE_S)
 
 
 @pytest.mark.parametrize("rings", [True, False])
@@ -396,15 +396,15 @@ async def test_a_dead_sessions_second_leg_is_hung_up_and_its_caller_has_a_handle
         async with Trunk(bridge.target, BUSY, Human(180 if rings else 200)) as trunk:
             await trunk.invite()
             human = trunk.human
-            await asyncio.wait_for((human.invited if rings else human.answered).wait(), WITHIN_S)
+            await asyncio.wait_for((human.invited if rings else human.answered).wait(), PATIENCE_S)
             if not rings:
                 await both_hear_each_other(trunk)
             handler.behave = serve_to_the_end
             bridge.kill(bridge.sessions())
-            await asyncio.wait_for((human.cancelled if rings else human.hung_up).wait(), WITHIN_S)
+            await asyncio.wait_for((human.cancelled if rings else human.hung_up).wait(), PATIENCE_S)
             await hears(trunk, prompt("en", "one_moment"))
             second = await handler.call(2)
-            await asyncio.wait_for(second.joined.wait(), WITHIN_S)
+            await asyncio.wait_for(second.joined.wait(), PATIENCE_S)
             assert not trunk.hung_up.is_set()
     assert second.start["customParameters"]["resumed"] == "true"
 
@@ -419,7 +419,7 @@ async def test_all_callers_of_a_node_are_put_through_at_once_and_one_more_is_tol
         trunks = [await calls.enter_async_context(Trunk(bridge.target, line, Human())) for line in lines]
         results = await asyncio.gather(*(trunk.invite(10) for trunk in trunks))
         assert [result.status for result in results] == [200] * 4
-        await asyncio.gather(*(asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S) for trunk in trunks))
+        await asyncio.gather(*(asyncio.wait_for(trunk.human.answered.wait(), PATIENCE_S) for trunk in trunks))
         await asyncio.gather(*map(both_hear_each_other, trunks))
         async with Caller(bridge.target, BUSY) as told, Caller(bridge.target, BUSY) as refused:
             assert (await told.invite()).status == 200
@@ -436,12 +436,12 @@ async def test_behind_kamailio_a_second_leg_is_heard_and_ends_with_the_call(
     async with HandlerApp(bridge.sink_port) as handler, Trunk(bridge.target, BUSY, Human()) as trunk:
         handler.behave = put_through(mode="second_leg")
         await trunk.invite()
-        await asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S)
+        await asyncio.wait_for(trunk.human.answered.wait(), PATIENCE_S)
         assert trunk.bridge == bridge.target
         await both_hear_each_other(trunk)
         if human_ends:
             trunk.human_asks("BYE")
-            await asyncio.wait_for(trunk.hung_up.wait(), WITHIN_S)
+            await asyncio.wait_for(trunk.hung_up.wait(), PATIENCE_S)
         else:
             await trunk.bye()
-            await asyncio.wait_for(trunk.human.hung_up.wait(), WITHIN_S)
+            await asyncio.wait_for(trunk.human.hung_up.wait(), PATIENCE_S)

@@ -17,10 +17,10 @@ from stores.postgres import Postgres
 from tests.conftest import Database, run_apart
 from tests.integration.edge_bridge.conftest import Scene, Start, restaurant, running_bridge, tone
 from tests.integration.edge_bridge.twilio_side import TwilioSide
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
-WITHIN_S = 15.0
 TOKEN = "0123456789abcdef0123456789abcdef"
 PUBLIC_URL = "https://edge-test.example/twilio"
 NUMBER, TOKENLESS = "+33100000201", "+33100000202"
@@ -86,18 +86,18 @@ async def test_a_whole_call(handler: HandlerApp, twilio: TwilioSide) -> None:
     handler.behave = speak
     await twilio.ring()
     call = await handler.call(1)
-    await asyncio.wait_for(call.marked.wait(), WITHIN_S)
+    await asyncio.wait_for(call.marked.wait(), PATIENCE_S)
     await twilio.until_played(tone(600)[:4000])
     twilio.saying += tone(400)
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while sum(byte not in (0xFF, 0x7F) for byte in call.heard) < 8 * 300:
             await asyncio.sleep(0.02)
     await twilio.press("7#")
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while call.digits != ["7", "#"]:
             await asyncio.sleep(0.02)
     await twilio.hang_up()
-    assert await asyncio.wait_for(call.stopped, WITHIN_S) == "caller_hung_up"
+    assert await asyncio.wait_for(call.stopped, PATIENCE_S) == "caller_hung_up"
     assert (call.event.caller, call.event.called) == ("+33612345678", NUMBER)
 
 
@@ -112,7 +112,7 @@ async def test_the_handler_hangs_up_when_twilio_has_played_all(handler: HandlerA
 
     handler.behave = goodbye
     await twilio.ring()
-    await asyncio.wait_for(twilio.closed.wait(), WITHIN_S)
+    await asyncio.wait_for(twilio.closed.wait(), PATIENCE_S)
     assert tone(800) in twilio.played
 
 
@@ -140,7 +140,7 @@ async def test_a_caller_is_put_through_by_what_twilio_asks_next(handler: Handler
     status, _ = await twilio.ask(number.attrib["statusCallback"], CallStatus="in-progress", **leg)
     assert status == 204
     call = await handler.call(1)
-    assert await asyncio.wait_for(call.stopped, WITHIN_S) == "transferred"
+    assert await asyncio.wait_for(call.stopped, PATIENCE_S) == "transferred"
     _, last = await twilio.ask(dial.attrib["action"], DialCallStatus="completed")
     assert "<Hangup/>" in last
 
@@ -160,7 +160,7 @@ async def test_where_nobody_picks_up_the_same_call_goes_on_with_a_new_stream(
     await twilio.until_played(tone(300, 880))
     assert not call.stopped.done()
     await twilio.hang_up()
-    assert await asyncio.wait_for(call.stopped, WITHIN_S) == "caller_hung_up"
+    assert await asyncio.wait_for(call.stopped, PATIENCE_S) == "caller_hung_up"
     assert len(handler.calls) == 1
 
 
@@ -198,8 +198,8 @@ async def test_what_twilio_has_buffered_is_cleared_with_the_rest(handler: Handle
     await twilio.until_played(tone(400))
     before = twilio.cleared
     call.heard_by_caller.set()
-    await asyncio.wait_for(call.marked.wait(), WITHIN_S)
-    async with asyncio.timeout(WITHIN_S):
+    await asyncio.wait_for(call.marked.wait(), PATIENCE_S)
+    async with asyncio.timeout(PATIENCE_S):
         while twilio.cleared == before:
             await asyncio.sleep(0.02)
     played = len(twilio.played)
@@ -248,7 +248,7 @@ async def test_a_stream_of_another_call_is_closed(handler: HandlerApp, twilio: T
     _, body = await twilio.ask(f"{PUBLIC_URL}/voice")
     twilio.sid = "CA" + "f" * 32
     await twilio.follow(body)
-    await asyncio.wait_for(twilio.closed.wait(), WITHIN_S)
+    await asyncio.wait_for(twilio.closed.wait(), PATIENCE_S)
     assert handler.calls == []
 
 
@@ -272,7 +272,7 @@ async def test_a_call_that_ended_before_its_stream_is_a_missed_call_with_its_num
     assert status == 204
     connection = await asyncpg.connect(scene.database.platform_url)
     try:
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not await connection.fetchval(
                 "select count(*) from outbox where type = 'com.alloresto.call.missed'"
                 " and event::text like '%+33612345678%'"
@@ -285,14 +285,14 @@ async def test_a_call_that_ended_before_its_stream_is_a_missed_call_with_its_num
 async def test_a_status_that_says_over_ends_the_call(handler: HandlerApp, twilio: TwilioSide) -> None:
     await twilio.ring()
     call = await handler.call(1)
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not call.start:
             await asyncio.sleep(0.02)
     assert (await twilio.ask(f"{PUBLIC_URL}/status", signed_with="f" * 32, CallStatus="completed"))[0] == 403
     assert not call.stopped.done()
     assert (await twilio.ask(f"{PUBLIC_URL}/status", CallStatus="completed"))[0] == 204
-    assert await asyncio.wait_for(call.stopped, WITHIN_S) == "caller_hung_up"
-    await asyncio.wait_for(twilio.closed.wait(), WITHIN_S)
+    assert await asyncio.wait_for(call.stopped, PATIENCE_S) == "caller_hung_up"
+    await asyncio.wait_for(twilio.closed.wait(), PATIENCE_S)
 
 
 async def test_a_message_that_is_not_understood_costs_nobody_the_call_and_many_do(
@@ -302,12 +302,12 @@ async def test_a_message_that_is_not_understood_costs_nobody_the_call_and_many_d
     call = await handler.call(1)
     await twilio.send({"event": "new-in-2030", "streamSid": twilio.stream_sid})
     await twilio.press("1")
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while call.digits != ["1"]:
             await asyncio.sleep(0.02)
     for _ in range(20):
         await twilio.send({"event": 5})
-    assert await asyncio.wait_for(call.stopped, WITHIN_S) == "caller_hung_up"
+    assert await asyncio.wait_for(call.stopped, PATIENCE_S) == "caller_hung_up"
 
 
 async def test_a_bridge_that_drains_sends_twilio_to_the_next_one_and_keeps_its_call(scene: Scene, start: Start) -> None:
@@ -325,7 +325,7 @@ async def test_a_bridge_that_drains_sends_twilio_to_the_next_one_and_keeps_its_c
         await handler.call(1)
         assert bridge.process is not None
         bridge.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while "draining" not in (await asyncio.to_thread(bridge.missing) or {}):
                 await asyncio.sleep(0.02)
             while (await late.ask(f"{PUBLIC_URL}/voice"))[0] != 503:

@@ -21,10 +21,10 @@ from protocols import call_lane
 from softphone.caller import Caller
 from tests.hearing import hears
 from tests.integration.edge_bridge.conftest import BUSY, Scene, tone
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
-WITHIN_S = 15.0
 MESSAGES: dict[str, dict[str, Any]] = {
     "connected": {"event": str, "protocol": str, "version": str},
     "start": {
@@ -134,16 +134,16 @@ async def test_a_bot_for_twilio_serves_a_call(scene: Scene, handler: HandlerApp)
         await caller.invite()
         caller.say(tone(300))
         call = await handler.call(1)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not bots or len(bots[0].audio) < 8 * 600:
                 await asyncio.sleep(0.02)
         caller.press("5")
         await hears(caller, tone(600))
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not bots[0].marks:
                 await asyncio.sleep(0.02)
         await caller.bye()
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while "stop" not in bots[0].events:
                 await asyncio.sleep(0.02)
     bot = bots[0]
@@ -189,7 +189,7 @@ async def test_pipecats_twilio_serializer_serves_a_call(scene: Scene, handler: H
         caller.say(tone(300))
         await hears(caller, tone(600))
         caller.press("5")
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not any(isinstance(one, frames.InputDTMFFrame) for one in received):
                 await asyncio.sleep(0.02)
     heard = b"".join(one.audio for one in received if isinstance(one, frames.InputAudioRawFrame))

@@ -20,6 +20,8 @@ from xml.etree import ElementTree
 
 import aiohttp
 
+from tests.patience import PATIENCE_S
+
 SILENCE = b"\xff" * 160
 FRAME_S = 0.02
 
@@ -82,7 +84,7 @@ class TwilioSide:
 
     async def go_on(self) -> ElementTree.Element:
         """What the TwiML says once the stream is closed. Raises TimeoutError."""
-        await asyncio.wait_for(self.closed.wait(), 15)
+        await asyncio.wait_for(self.closed.wait(), PATIENCE_S)
         redirect = ElementTree.fromstring(self.answers[-1]).find("./Redirect")
         assert redirect is not None
         assert redirect.text
@@ -138,7 +140,7 @@ class TwilioSide:
         assert self._socket is not None
         await self._socket.close()
 
-    async def until_played(self, sound: bytes, within_s: float = 15.0) -> None:
+    async def until_played(self, sound: bytes, within_s: float = PATIENCE_S) -> None:
         async with asyncio.timeout(within_s):
             while sound not in self.played:
                 await asyncio.sleep(0.02)

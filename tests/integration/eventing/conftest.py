@@ -20,13 +20,14 @@ from eventing.relay.service import Relay
 from process.asgi import App
 from process.health import Health
 from tests.conftest import Database
+from tests.patience import PATIENCE_S
 
 Condition = Callable[[], Awaitable[object]]
 Eventually = Callable[[Condition], Awaitable[None]]
 MakeRestaurant = Callable[[], Awaitable[str]]
 
 
-async def wait_until(condition: Condition, within_s: float = 10) -> None:
+async def wait_until(condition: Condition, within_s: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + within_s
     while not await condition():
         assert time.monotonic() < deadline, f"not within {within_s} s"
@@ -60,7 +61,7 @@ class Sink:
             self.answered.append(event)
         return web.Response(status=status)
 
-    async def until(self, count: int, within_s: float = 20) -> None:
+    async def until(self, count: int, within_s: float = PATIENCE_S) -> None:
         """Wait for ``count`` different events to be taken."""
 
         async def taken() -> bool:
@@ -68,7 +69,7 @@ class Sink:
 
         await wait_until(taken, within_s)
 
-    async def until_received(self, event: Event, within_s: float = 20) -> None:
+    async def until_received(self, event: Event, within_s: float = PATIENCE_S) -> None:
         async def has_come() -> bool:
             return event.id in {one.id for one in self.received}
 

@@ -8,6 +8,7 @@ from process.health import Health
 from stores.postgres import Postgres
 from tests.conftest import Database
 from tests.integration.eventing.conftest import Serving
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -26,7 +27,7 @@ async def test_postgres_is_there_while_the_app_serves_and_gone_after(serving: Se
 async def test_an_app_that_stops_before_postgres_is_there_stops_at_once(serving: Serving, unused_tcp_port: int) -> None:
     app = App(Health("tester"))
     hold_open(app, Postgres(f"postgresql://x@127.0.0.1:{unused_tcp_port}/alloresto"))
-    async with asyncio.timeout(5), serving(app, wait=False):
+    async with asyncio.timeout(PATIENCE_S), serving(app, wait=False):
         await asyncio.sleep(0.1)
         missing = await app.health.missing()
         assert set(missing) == {"postgres"}

@@ -23,6 +23,7 @@ from stores.migrate import migrate
 from stores.postgres import Connection
 from tests.conftest import Database, Pools
 from tests.integration.eventing.conftest import Eventually, MakeRestaurant, RawSink, Sink, StartRelay
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -411,7 +412,7 @@ async def test_a_relay_of_which_a_part_has_failed_says_so(
     publisher = Publisher(sink.url)
     relay = Relay(database.platform_url, publisher, Health("relay"), workers=1, on_failure=failed.set)
     await relay.start()
-    await asyncio.wait_for(failed.wait(), 10)
+    await asyncio.wait_for(failed.wait(), PATIENCE_S)
     with pytest.raises(ZeroDivisionError):
         await relay.stop()
 

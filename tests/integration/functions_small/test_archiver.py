@@ -8,6 +8,7 @@ import pytest
 from stores import partitions
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Run
+from tests.patience import PATIENCE_S
 from tests.shifted import clock
 
 pytestmark = pytest.mark.integration
@@ -65,7 +66,7 @@ async def test_a_table_that_is_in_use_is_left_for_the_next_try_and_orders_do_not
     ):
         connection = await held.enter_async_context(postgres.platform.platform())
         await connection.execute("lock table call_log in share mode")
-        async with asyncio.timeout(7):
+        async with asyncio.timeout(PATIENCE_S):
             status, problem = await archiver.tick("partitions-due")
         await held.aclose()
         again, _ = await archiver.tick("partitions-due")

@@ -12,6 +12,7 @@ from stores import greetings, restaurants
 from stores.redis import Redis
 from tests.conftest import Pools
 from tests.integration.functions_small.conftest import Running, SpeechService, StartFunction
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -94,7 +95,7 @@ async def test_a_speech_service_that_is_away_is_tried_again_later(
     renderer: StartRenderer, restaurant_id: str, unused_tcp_port: int
 ) -> None:
     async with renderer(OPENAI_BASE_URL=f"http://127.0.0.1:{unused_tcp_port}/v1") as function:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             status, _, problem = await function.send(changed(restaurant_id))
 
     assert (status, "the speech service is away" in problem["detail"]) == (503, True)

@@ -18,6 +18,7 @@ from stores.greetings import Greeting, Wanted
 from stores.redis import Redis, RedisError, connect
 from tests.conftest import Pools
 from tests.integration.functions_small.conftest import SpeechService
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -173,7 +174,7 @@ async def test_a_slow_service_leaves_the_rest_to_the_next_tick(
     ids = await add_lines(postgres, rendering.AT_A_TIME + 2)
     speech.pause_s = 1.5
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await keep_greetings(renderer)
 
     assert len([one for one in ids if await greetings.load(redis, one)]) == rendering.AT_A_TIME

@@ -17,6 +17,7 @@ from stores.postgres import Connection, Postgres
 from stores.redis import Redis
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Run
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -79,9 +80,9 @@ async def test_twelve_lines_on_two_nodes_are_six_and_six_and_the_bridges_are_tol
     async with hearing(redis) as heard:
         await assign(postgres.platform, redis)
         await assign(postgres.platform, redis)
-        told = await asyncio.wait_for(heard.get(), 5)
+        told = await asyncio.wait_for(heard.get(), PATIENCE_S)
         await live.lines_changed(redis, "edited")
-        next_word = await asyncio.wait_for(heard.get(), 5)
+        next_word = await asyncio.wait_for(heard.get(), PATIENCE_S)
 
     assert await load(postgres) == {"a": 6, "b": 6}
     assert (told, next_word) == (b"assigned", b"edited")
@@ -122,7 +123,7 @@ async def test_assigners_at_once_over_a_lost_node_neither_move_a_line_twice_nor_
     for other in others:
         await other.open()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.gather(*(assign(other, redis) for other in others for _ in range(3)))
 
     for other in others:
@@ -240,7 +241,7 @@ async def test_a_new_lines_event_and_the_timer_both_wake_it(
                 sip_username="pizzeria",
                 sip_password="secret",
             )
-        at_once = await asyncio.wait_for(heard.get(), 5)
+        at_once = await asyncio.wait_for(heard.get(), PATIENCE_S)
         async with postgres.platform.platform() as connection:
             event = await connection.fetchval("select event from outbox where type = $1", LineChanged.TYPE)
         change = LineChanged(restaurant_id=restaurant_id, phone_line_id=line.id, change="created")

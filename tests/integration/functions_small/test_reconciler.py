@@ -28,6 +28,7 @@ from tests.fakes.proxy import TcpProxy
 from tests.integration.functions_small.conftest import Run
 from tests.integration.stores.samples import make_menu, make_order
 from tests.live_state import counters
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -137,7 +138,7 @@ async def test_an_order_that_its_handler_writes_at_the_same_moment_is_one_order(
     async with postgres.app.tenant(order.restaurant_id) as handler:
         await ordering.write_order(handler, order, stores.pii, caller=CALLER)
         beside = asyncio.create_task(write_pending(stores))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not await somebody_waits_for_a_lock(stores):
                 await asyncio.sleep(0.02)
     await beside
@@ -155,7 +156,7 @@ async def test_what_is_agreed_to_and_noted_while_the_note_before_is_written_stay
     async with owner.transaction():
         await owner.execute("lock table order_key in exclusive mode")
         beside = asyncio.create_task(write_pending(stores))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not await somebody_waits_for_a_lock(stores):
                 await asyncio.sleep(0.02)
         await note_order(stores, replace(order, customer_name="Grace"), age=timedelta())
@@ -270,7 +271,7 @@ async def test_while_postgres_is_away_the_tick_is_put_off_and_nothing_is_lost(
             waiting = await function.metric("orders_pending")
             kept = await pending.count(stores.redis)
             await proxy.come_back()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_S):
                 while (await function.tick("pending"))[0] != 204:
                     await asyncio.sleep(0.1)
 

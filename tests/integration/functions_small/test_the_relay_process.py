@@ -16,6 +16,7 @@ from eventing.cloudevents import parse
 from stores.postgres import Postgres
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Eventually, Run, StartFunction, answering_posts
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -96,7 +97,7 @@ async def test_a_relay_without_a_sink_waits_and_the_one_that_is_bound_publishes_
             async def is_received() -> bool:
                 return event.id in received
 
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 await eventually(is_received)
         unbound.process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(unbound.process.wait, 5) in (0, -signal.SIGTERM)

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from devstack.knative.clock import Constants
 from ops.manifests import ManifestError
+from tests.patience import PATIENCE_S
 from tests.unit.knative.cluster_settings import cluster_setting
 
 pytestmark = pytest.mark.integration
@@ -188,7 +189,7 @@ async def test_a_dead_pod_answers_502_until_its_process_is_back(start: Start, se
     cluster.runtime.kill_pod(cluster.live()[0])
     assert (await cluster.post("/wait?ms=1")).status == 502
     statuses = set()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         while 200 not in statuses:
             statuses.add((await cluster.post("/wait?ms=1")).status)
             await asyncio.sleep(0.05)
@@ -402,7 +403,7 @@ async def test_a_body_that_does_not_come_is_part_of_the_timeout(start: Start, se
     await one_warm_pod(cluster)
     reader, writer = await asyncio.open_connection("127.0.0.1", int(cluster.runtime.url("probe").rsplit(":", 1)[1]))
     writer.write(b"POST /wait HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         status = await reader.readline()
     assert b"504" in status
     writer.close()

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from tests.integration.knative.websocket_function import PROTOCOL
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -47,7 +48,7 @@ async def connect(
 
 async def end_of(socket: aiohttp.ClientWebSocketResponse) -> int | None:
     """The closing code; 1006 when the connection just broke."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         async for _ in socket:
             pass
     return socket.close_code

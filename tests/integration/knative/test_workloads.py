@@ -18,6 +18,7 @@ from devstack.knative import Runtime, RuntimeEvent, StartError
 from devstack.knative.clock import Constants
 from devstack.servers.ports import free_port
 from ops.manifests import Manifest
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -166,7 +167,7 @@ async def test_stopping_while_the_jobs_run_ends_them_and_starts_nothing(tmp_path
         on_event=events.append,
     )
     starting = asyncio.create_task(runtime.start())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not events:
             await asyncio.sleep(0.01)
     await runtime.stop()
@@ -214,7 +215,7 @@ async def test_nothing_survives_a_killed_runtime(tmp_path: Path, service: Build)
     )
     assert runtime.stdout is not None
     pid = 0
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         async for line in runtime.stdout:
             if line.startswith(b"pod_started"):
                 pid = int(line.split()[-1])
@@ -222,7 +223,7 @@ async def test_nothing_survives_a_killed_runtime(tmp_path: Path, service: Build)
                 break
     os.kill(runtime.pid, signal.SIGKILL)
     await runtime.wait()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
             await asyncio.sleep(0.05)
 
@@ -261,7 +262,7 @@ async def test_a_watcher_gets_what_happened_and_what_happens(start: Start, servi
     cluster = await start(service(scaling={"min-scale": "1"}))
     await cluster.until(lambda: "pod_ready" in cluster.kinds("probe"), "a pod")
     kinds: list[str] = []
-    async with cluster.http.get(f"{cluster.runtime.admin_url}/runtime/events") as feed, asyncio.timeout(10):
+    async with cluster.http.get(f"{cluster.runtime.admin_url}/runtime/events") as feed, asyncio.timeout(PATIENCE_S):
         cluster.runtime.kill_pod(cluster.live()[0])
         while "pod_restarted" not in kinds:
             kinds.append(json.loads(await feed.content.readline())["kind"])

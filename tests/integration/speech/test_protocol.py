@@ -16,6 +16,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.integration.speech.conftest import SpeechServer
 from tests.integration.speech.talking import SILENCE, caller_audio, respond, speak, types, until, update
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -284,6 +285,6 @@ async def test_an_answer_that_is_too_long_ends_as_incomplete(realtime: AsyncReal
 async def test_a_wrong_key_is_a_401_before_the_upgrade(speech_server: SpeechServer) -> None:
     async with AsyncOpenAI(api_key="wrong", base_url=speech_server.base_url) as stranger:
         with pytest.raises(InvalidStatus) as refused:
-            async with asyncio.timeout(10), stranger.realtime.connect(model="gpt-realtime"):
+            async with asyncio.timeout(PATIENCE_S), stranger.realtime.connect(model="gpt-realtime"):
                 pass
     assert refused.value.response.status_code == 401

@@ -11,6 +11,7 @@ from stores.errors import NotFoundError
 from stores.postgres import Postgres, PostgresUnavailableError
 from stores.redis import connect
 from tests.integration.stores.samples import NOW, Tenant, new_id
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -82,7 +83,7 @@ async def test_an_invalidation_between_reading_postgres_and_writing_redis_leaves
 
     monkeypatch.setattr(restaurants, "faq", read_and_wait)
     slow = asyncio.create_task(cache.load(own.id))
-    await asyncio.wait_for(has_read.wait(), 5)
+    await asyncio.wait_for(has_read.wait(), PATIENCE_S)
     await _set_price(postgres, own, 777)
     await cache.invalidate(own.id, ["menu"])
     may_write.set()

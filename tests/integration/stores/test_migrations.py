@@ -15,6 +15,7 @@ from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.migrate import Migration, MigrationError, migrate, shipped_migrations
 from stores.postgres import NO_RESTAURANT, Connection, Postgres, PostgresUnavailableError, connect
 from tests.integration.stores.samples import Tenant, make_order, seed_both
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -336,7 +337,7 @@ async def test_an_outbox_row_is_announced_when_its_transaction_commits(
         await conn.execute("insert into outbox (event_id, type, event) values ('1', 't', $1)", {"id": "1"})
         await asyncio.sleep(0.05)
         assert not heard.is_set()
-    await asyncio.wait_for(heard.wait(), 5)
+    await asyncio.wait_for(heard.wait(), PATIENCE_S)
 
     await listener.close()
     async with postgres.platform.platform() as conn:

@@ -12,6 +12,7 @@ from process.health import Health
 from stores.migrate import migrate
 from stores.postgres import Postgres, PostgresUnavailableError, connect
 from tests.integration.stores.samples import new_id
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -23,7 +24,7 @@ async def _migrated(server: EmbeddedPostgres) -> Postgres:
 
 async def _until_away(postgres: Postgres) -> None:
     """A backend outlives its postmaster by a moment, and answers."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 await postgres.check()

@@ -12,6 +12,7 @@ from stores.greetings import Greeting, Wanted
 from stores.redis import RedisError, connect
 from tests.integration.stores.samples import NOW, make_menu, make_order, new_id
 from tests.live_state import bridge_is_alive, counters, live_events, waiting
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -132,7 +133,7 @@ async def test_the_live_feed_tells_every_kind_as_it_was_published(redis: Any) ->
                 return
 
     listening = asyncio.create_task(listen())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while (await redis.pubsub_numsub(keys.restaurant_live("r")))[0][1] == 0:
             await asyncio.sleep(0.01)
         for event in told:

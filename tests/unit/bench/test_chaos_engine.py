@@ -11,6 +11,7 @@ from picows import WSMsgType
 from bench.chaos import tones
 from bench.chaos.dialogue import Wish
 from bench.chaos.engine import Engine, Kind, Session, Stage, Trouble
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.unit
 
@@ -158,7 +159,7 @@ async def test_a_reply_of_the_engines_own_has_the_asked_one_refused_and_ends_by_
     done = len(line.of("response.done"))
     line.answers_tools()
     assert line.of("error")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while len(line.of("response.done")) == done:
             await asyncio.sleep(0.01)
     line.tells("response.create")

@@ -15,6 +15,7 @@ from edge_bridge.calls.pod_costs import (
     PodCostTasks,
     for_environment,
 )
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.unit
 
@@ -101,7 +102,7 @@ async def test_the_end_does_not_wait_for_a_cluster_that_does_not_answer(monkeypa
     tasks = PodCostTasks(pods)
 
     tasks.busy("a")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await tasks.close()
 
     assert pods.closed

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from edge_bridge.media.rtp.arrivals import GATHER_S, MANY_SOCKETS, MOST_ROUNDS, Arrivals
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.unit
-
-WITHIN_S = 3.0
 
 
 class Sink:
@@ -40,7 +39,7 @@ def sinks() -> Iterator[list[Sink]]:
 
 
 async def until_read(sinks: list[Sink], count: int) -> None:
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while sum(len(one.read) for one in sinks) < count:
             await asyncio.sleep(0.001)
 

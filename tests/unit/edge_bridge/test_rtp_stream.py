@@ -15,13 +15,13 @@ from edge_bridge.media.rtp.packets import PCMA, PCMU
 from edge_bridge.media.rtp.ports import PortPair, bind_pair
 from edge_bridge.media.rtp.sdp import Agreement
 from edge_bridge.media.rtp.stream import RtpStream, StreamState
+from tests.patience import PATIENCE_S
 from tests.unit.edge_bridge.test_rtp_ports import free_range
 
 pytestmark = pytest.mark.unit
 
 HOST = "127.0.0.1"
 SOUND = bytes([0x22]) * 160
-WITHIN_S = 3.0
 
 
 class Ear:
@@ -65,7 +65,7 @@ class Phone:
         self.timestamp += step
         self.pair.rtp.sendto(packets.build(kind, marker, self.sequence, self.timestamp, self.ssrc, payload), self.to)
 
-    async def hears_raw(self, where: socket.socket | None = None, timeout_s: float = WITHIN_S) -> bytes:
+    async def hears_raw(self, where: socket.socket | None = None, timeout_s: float = PATIENCE_S) -> bytes:
         receiving = asyncio.get_running_loop().sock_recv(where or self.pair.rtp, 2048)
         return await asyncio.wait_for(receiving, timeout_s)
 
@@ -117,7 +117,7 @@ async def line() -> AsyncIterator[Line]:
 
 
 async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not true():
             await asyncio.sleep(0.005)
 
@@ -291,7 +291,7 @@ async def test_reports_go_out_and_those_that_come_are_read(
     line.phone.sequence += 1  # lost
     line.phone.say()
     sender = line.phone.pair.rtp if muxed else line.phone.pair.rtcp
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             data = await asyncio.get_running_loop().sock_recv(sender, 2048)
             reports = rtcp.parse(data) if packets.is_rtcp(data) else None
@@ -411,7 +411,7 @@ async def test_the_pacer_does_not_drift_and_one_broken_call_is_not_the_others() 
     pacer, counter = Pacer(), Counter()
     pacer.add(Broken())
     pacer.add(counter)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while len(counter.at) < 100:
             await asyncio.sleep(0.01)
     took = counter.at[99] - counter.at[0]

@@ -13,10 +13,10 @@ from edge_bridge.entrances.sip.signallers import Signallers
 from edge_bridge.entrances.sip.signals import MAX_CALLS, Dial, Handle, Invite, Refusal, Terms
 from edge_bridge.media.rtp.ice import IceLite
 from edge_bridge.media.rtp.sdp import Agreement
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.unit
 
-WITHIN_S = 5.0
 DIAL = Dial("sip:0612340000@trunk.test", "sip:user-1@trunk.test", username="user-1", password="secret")
 TERMS = Terms("192.0.2.1", 10_000, IceLite("name", "word"), "off")
 
@@ -81,7 +81,7 @@ class Session:
 
 
 async def until(is_so: Callable[[], object]) -> None:
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not is_so():
             await asyncio.sleep(0.005)
 

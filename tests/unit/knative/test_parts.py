@@ -12,6 +12,7 @@ from devstack.knative.pings import check_schedule, next_run
 from devstack.knative.plan import ContainerPlan, Delivery, Destination, DestinationKind, TriggerPlan
 from devstack.knative.slots import MAX_WAITING, QueueFullError, Slots
 from devstack.servers.ports import free_port
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.unit
 
@@ -69,7 +70,7 @@ async def test_a_request_after_a_cancelled_one_gets_the_free_pod() -> None:
     await asyncio.sleep(0)
     cancelled.cancel()
     slots.add(pod)  # its place in the queue is still there: it has not run since
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         assert await slots.acquire() is pod
     assert pod.in_flight == 1
 
@@ -80,7 +81,7 @@ async def test_the_queue_is_bounded() -> None:
     waiting = [asyncio.create_task(slots.acquire()) for _ in range(MAX_WAITING)]
     await asyncio.sleep(0)
     with pytest.raises(QueueFullError):
-        await asyncio.wait_for(slots.acquire(), 5)
+        await asyncio.wait_for(slots.acquire(), PATIENCE_S)
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
