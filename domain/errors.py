@@ -44,6 +44,7 @@ Code = Literal[
     "too_many_covers",
     "bad_booking_time",
     "closed_at_booking_time",
+    "no_table_free",
     "over_limit",
     "kitchen_full",
     "after_last_order",

@@ -1,78 +1,275 @@
-"""Table bookings: what may be asked for, which tables are free, which one to give.
+"""Table bookings: what may be asked for, which table or joined tables a party gets, and when else there is one.
 
-Half-open intervals: a booking that ends at 21:00 leaves its table to one that starts at 21:00.
+Half-open intervals: a booking that ends at 21:00 leaves its table to one that starts at 21:00. The phone, the pages and
+the API all ask ``answer``; that no table is had twice is the database's to keep (``stores.reservations``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import uuid
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Literal
+from zoneinfo import ZoneInfo
 
 from domain import hours
 from domain.errors import Refused
 from domain.restaurant import Restaurant
 
-MAX_COVERS = 12  # larger parties are a human's business: menus, deposits, joined tables
-MINIMUM_NOTICE = timedelta(minutes=30)
-HORIZON = timedelta(days=60)
-STAY = timedelta(minutes=105)
-LAST_SEATING_BEFORE_CLOSING = timedelta(minutes=45)
+Status = Literal["requested", "held", "confirmed", "seated", "finished", "no_show", "cancelled"]
+CancelReason = Literal["guest", "restaurant", "mistake", "other"]
+
+# A request waits for the staff; a table is held for somebody of the waiting list until they have said yes.
+HOLDING: frozenset[Status] = frozenset({"held", "confirmed", "seated"})
+MOVES: dict[Status, tuple[Status, ...]] = {
+    "requested": ("confirmed", "cancelled"),
+    "held": ("confirmed", "cancelled"),
+    "confirmed": ("seated", "no_show", "cancelled"),
+    "seated": ("finished", "confirmed"),
+    "finished": ("seated",),
+    "no_show": ("confirmed",),
+    "cancelled": (),
+}
+
+# A stay is as long as its party is large: for up to 2, 4 and 6 covers, and for more.
+STAY_COVERS = (2, 4, 6)
+STAYS = (105, 105, 105, 105)
+LONGEST_STAY = timedelta(minutes=600)
+
+MAX_COVERS = 100  # whatever a restaurant allows itself, and its staff
+MAX_JOINED = 4  # tables in a row; more is a function room's business, which the staff arrange by hand
+STEP = timedelta(minutes=15)  # every zone's offset is a multiple of it: a quarter is one on any clock
+NEAR = timedelta(hours=3)
+DAYS_NEAR = 6
+MOST_OTHERS = 3
+# What has to be known around a wished time to answer it.
+LOOK_BACK = NEAR + LONGEST_STAY
+LOOK_AHEAD = timedelta(days=DAYS_NEAR + 1) + NEAR + LONGEST_STAY
+
+_RESERVATIONS_OF_CALLS = uuid.UUID("4b9b9c0e-5a5e-4c38-9b7c-4d3f3a1f2f11")
 
 
 @dataclass(frozen=True, slots=True)
 class DiningTable:
+    """Seats ``seats_min`` to ``seats`` guests. ``joins`` are the ids of those that it may be joined with.
+
+    ``open`` is its room's: closed, it is for nobody who books.
+    """
+
     id: str
     room: str
     name: str
     seats: int
+    seats_min: int = 1
+    joins: frozenset[str] = frozenset()
+    open: bool = True
+
+
+Seating = tuple[DiningTable, ...]  # one table, or several that are joined
 
 
 @dataclass(frozen=True, slots=True)
-class Reservation:
-    """A table held for ``covers`` guests in ``[starts_at, ends_at)``, both aware."""
+class Hold:
+    """A table that a reservation has in ``[starts_at, ends_at)``, both aware."""
 
-    id: str
+    reservation_id: str
     table_id: str
     starts_at: datetime
     ends_at: datetime
-    covers: int
 
 
-def overlaps(reservation: Reservation, starts_at: datetime, ends_at: datetime) -> bool:
-    return reservation.starts_at < ends_at and starts_at < reservation.ends_at
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a restaurant books by. ``taken`` is False for one that takes no reservations at all.
+
+    ``stay_minutes`` are for up to each of ``STAY_COVERS`` and for more. Parties beyond ``max_covers`` are a human's
+    business; the staff are not bound by that, nor by the notice, the horizon and the last seating.
+    """
+
+    taken: bool = True
+    notice_minutes: int = 30
+    horizon_days: int = 60
+    max_covers: int = 12
+    last_seating_minutes: int = 45
+    stay_minutes: tuple[int, ...] = STAYS
+
+    def stay(self, covers: int) -> timedelta:
+        band = sum(covers > most for most in STAY_COVERS)
+        return timedelta(minutes=self.stay_minutes[band])
 
 
-def free_tables(
-    tables: Iterable[DiningTable],
-    reservations: Iterable[Reservation],
+@dataclass(frozen=True, slots=True)
+class Book:
+    """What is known for one answer: every table, closed rooms' too, and what is held around the wished time."""
+
+    rules: Rules = Rules()
+    tables: tuple[DiningTable, ...] = ()
+    holds: tuple[Hold, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """For ``[starts_at, ends_at)``: the tables, or a request for the staff to settle (``by_request``), or neither.
+
+    With neither, ``others`` are the nearest times at which there is a table. All in UTC.
+    """
+
+    starts_at: datetime
+    ends_at: datetime
+    seating: Seating = ()
+    by_request: bool = False
+    others: tuple[datetime, ...] = ()
+
+    @property
+    def possible(self) -> bool:
+        return bool(self.seating) or self.by_request
+
+
+def id_of_call(call_id: str) -> str:
+    """The id of the one reservation that a call makes: made again it is the same, whichever handler does it."""
+    return str(uuid.uuid5(_RESERVATIONS_OF_CALLS, call_id))
+
+
+def answer(
+    restaurant: Restaurant,
+    book: Book,
+    now: datetime,
     starts_at: datetime,
     covers: int,
-    stay: timedelta = STAY,
-) -> tuple[DiningTable, ...]:
-    """The tables that seat ``covers`` for the whole stay, the tightest fit first."""
+    *,
+    stay: timedelta | None = None,
+    changing: str = "",
+    by_staff: bool = False,
+) -> Answer:
+    """Whether ``covers`` guests can have a table at ``starts_at``, which, and if not when else. Times are aware.
+
+    ``stay`` is what the rules say unless it is given; ``changing`` the id of a reservation that would give up what it
+    has. A restaurant without tables takes requests.
+    Raises Refused as ``check_request`` does.
+    """
+    check_request(restaurant, book.rules, now, starts_at, covers, by_staff=by_staff)
     starts_at = starts_at.astimezone(UTC)
-    taken = {one.table_id for one in reservations if overlaps(one, starts_at, starts_at + stay)}
-    free = (table for table in tables if table.seats >= covers and table.id not in taken)
-    return tuple(sorted(free, key=lambda table: (table.seats, table.name, table.id)))
+    stay = stay or book.rules.stay(covers)
+    if not book.tables:
+        return Answer(starts_at, starts_at + stay, by_request=True)
+    holds = tuple(one for one in book.holds if one.reservation_id != changing)
+    fitting = seatings(book.tables, covers)
+    chosen = _free(fitting, holds, starts_at, starts_at + stay)
+    if chosen:
+        return Answer(starts_at, starts_at + stay, chosen)
+    asked = _Asked(restaurant, book.rules, now, covers, by_staff)
+    others: list[datetime] = []
+    for times in (_around(starts_at), _days_after(restaurant, starts_at)) if fitting else ():
+        free = (time for time in times if asked.may_be(time) and _free(fitting, holds, time, time + stay))
+        others = others or list(islice(free, MOST_OTHERS))
+    return Answer(starts_at, starts_at + stay, others=tuple(sorted(others)))
 
 
-def check_request(restaurant: Restaurant, now: datetime, starts_at: datetime, covers: int) -> None:
+def seatings(tables: Iterable[DiningTable], covers: int) -> tuple[Seating, ...]:
+    """Every table, and every set of joined ones, that seats ``covers``: the one to give first comes first.
+
+    That is the fewest tables, then the fewest seats that stay empty. Tables are joined when each is beside another of
+    them, and only where none of them could stay away.
+    """
+    by_id = {table.id: table for table in tables if table.open}
+    found: list[Seating] = [(table,) for table in by_id.values() if table.seats_min <= covers <= table.seats]
+    rows: set[frozenset[str]] = {frozenset({table.id}) for table in by_id.values() if table.seats < covers}
+    for _ in range(MAX_JOINED - 1):
+        longer = {row | {near} for row in rows for one in row for near in by_id[one].joins & by_id.keys() - row}
+        enough = {row for row in longer if sum(by_id[one].seats for one in row) >= covers}
+        found += [_in_order(by_id, row) for row in enough if _needs_all(by_id, row, covers)]
+        rows = longer - enough
+    return tuple(sorted(found, key=lambda one: (len(one), seats_of(one), [(t.name, t.id) for t in one])))
+
+
+def seats_of(seating: Seating) -> int:
+    return sum(table.seats for table in seating)
+
+
+def taken_at(holds: Iterable[Hold], starts_at: datetime, ends_at: datetime) -> frozenset[str]:
+    """The ids of the tables that somebody has in a part of ``[starts_at, ends_at)``."""
+    return frozenset(one.table_id for one in holds if one.starts_at < ends_at and starts_at < one.ends_at)
+
+
+def check_request(
+    restaurant: Restaurant, rules: Rules, now: datetime, starts_at: datetime, covers: int, *, by_staff: bool = False
+) -> None:
     """Whether the restaurant's policy takes such a booking; says nothing about free tables. Times are aware.
 
     Raises Refused ``no_tables``, ``too_many_covers``, ``bad_booking_time`` or ``closed_at_booking_time``.
     """
     # In UTC: adding minutes to a local time moves its wall clock, which a clock change makes an hour more or less.
     starts_at = starts_at.astimezone(UTC)
-    if not restaurant.dine_in:
-        raise Refused("no_tables", "The restaurant has no tables to book.", (), "covers")
-    if not 1 <= covers <= MAX_COVERS:
-        message = f"Bookings are for 1 to {MAX_COVERS} covers; a human takes larger parties: offer transfer_to_human."
-        raise Refused("too_many_covers", message, (f"1 to {MAX_COVERS}",), "covers", subject=str(MAX_COVERS))
-    if not now + MINIMUM_NOTICE <= starts_at <= now + HORIZON:
-        message = "Bookings are taken from 30 minutes to 60 days ahead."
-        raise Refused("bad_booking_time", message, ("30 minutes to 60 days ahead",), "date")
+    if not by_staff and not (restaurant.dine_in and rules.taken):
+        raise Refused("no_tables", "The restaurant takes no bookings for tables.", (), "covers")
+    most = MAX_COVERS if by_staff else rules.max_covers
+    if not 1 <= covers <= most:
+        message = f"Bookings are for 1 to {most} covers; a human takes larger parties: offer transfer_to_human."
+        raise Refused("too_many_covers", message, (f"1 to {most}",), "covers", subject=str(most))
+    notice = timedelta(days=1) if by_staff else -timedelta(minutes=rules.notice_minutes)
+    horizon = timedelta(days=365 if by_staff else rules.horizon_days)
+    if not now - notice <= starts_at <= now + horizon:
+        ahead = f"{rules.notice_minutes} minutes to {rules.horizon_days} days ahead"
+        raise Refused("bad_booking_time", f"Bookings are taken from {ahead}.", (ahead,), "date")
     closing = hours.closes_at(restaurant, starts_at)
-    if closing is None or starts_at + LAST_SEATING_BEFORE_CLOSING > closing:
-        message = "Closed then, or within 45 minutes of closing."
+    last = timedelta(minutes=0 if by_staff else rules.last_seating_minutes)
+    if closing is None or starts_at + last > closing:
+        message = f"Closed then, or within {rules.last_seating_minutes} minutes of closing."
         raise hours.not_open_at(restaurant, starts_at, "closed_at_booking_time", message, "time")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Who asks for how many: everything of a request but its time."""
+
+    restaurant: Restaurant
+    rules: Rules
+    now: datetime
+    covers: int
+    by_staff: bool
+
+    def may_be(self, starts_at: datetime) -> bool:
+        try:
+            check_request(self.restaurant, self.rules, self.now, starts_at, self.covers, by_staff=self.by_staff)
+        except Refused:
+            return False
+        return True
+
+
+def _around(wished: datetime) -> list[datetime]:
+    """The quarters of an hour within ``NEAR``, the nearest first."""
+    seconds = STEP.total_seconds()
+    quarter = datetime.fromtimestamp(wished.timestamp() // seconds * seconds, UTC)
+    times = (quarter + number * STEP for number in range(-(NEAR // STEP), NEAR // STEP + 1))
+    return sorted((time for time in times if time != wished), key=lambda time: (abs(time - wished), time))
+
+
+def _days_after(restaurant: Restaurant, wished: datetime) -> list[datetime]:
+    """The same time on the wall clock of the next days."""
+    local = wished.astimezone(ZoneInfo(restaurant.zone))
+    return [(local + timedelta(days=days)).astimezone(UTC) for days in range(1, DAYS_NEAR + 1)]
+
+
+def _free(fitting: Iterable[Seating], holds: Collection[Hold], starts_at: datetime, ends_at: datetime) -> Seating:
+    taken = taken_at(holds, starts_at, ends_at)
+    return next((seating for seating in fitting if taken.isdisjoint(table.id for table in seating)), ())
+
+
+def _needs_all(by_id: dict[str, DiningTable], row: frozenset[str], covers: int) -> bool:
+    """Whether no table of a row that is enough could stay away."""
+    rests = (row - {spared} for spared in row)
+    return not any(sum(by_id[one].seats for one in rest) >= covers and _connected(by_id, rest) for rest in rests)
+
+
+def _connected(by_id: dict[str, DiningTable], row: frozenset[str]) -> bool:
+    reached, further = set[str](), set(sorted(row)[:1])
+    while further:
+        reached |= further
+        further = {near for one in further for near in by_id[one].joins & row} - reached
+    return len(reached) == len(row)
+
+
+def _in_order(by_id: dict[str, DiningTable], row: frozenset[str]) -> Seating:
+    return tuple(sorted((by_id[one] for one in row), key=lambda table: (table.name, table.id)))

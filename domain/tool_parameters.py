@@ -22,7 +22,6 @@ from domain.errors import Refused
 from domain.lines import MAX_QUANTITY
 from domain.menu import Menu
 from domain.names import plain_text
-from domain.reservations import MAX_COVERS
 from domain.restaurant import Restaurant
 
 MAX_TEXT = 120
@@ -55,6 +54,12 @@ _ITEM = Parameter("item", "text", "The item's name, exactly as on the menu.", vo
 _SIZE = Parameter("size", "text", "The size's name; required when the item has several sizes.", vocabulary="sizes")
 _QUANTITY = Parameter("quantity", "whole", "How many, 1 if not said.", limit=MAX_QUANTITY)
 _LINE = Parameter("line", "whole", "The line's number in the cart.", required=True, limit=100_000)
+
+_TABLE = (
+    Parameter("date", "text", "YYYY-MM-DD, a weekday, today or tomorrow.", required=True),
+    Parameter("time", "text", "HH:MM, 24 hours.", required=True),
+    Parameter("covers", "whole", "How many people.", required=True, limit=100),
+)
 
 TOOLS: tuple[Tool, ...] = (
     Tool(
@@ -125,11 +130,17 @@ TOOLS: tuple[Tool, ...] = (
     ),
     Tool(
         "check_table",
-        "Whether the restaurant takes a table booking at this time for so many people. Books nothing.",
+        "Whether there is a table at this time for so many people, and if not, when there is one. Books nothing.",
+        _TABLE,
+    ),
+    Tool(
+        "book_table",
+        "Book a table, once the caller has agreed to the day, the time and the number of people and has said a name."
+        " It is booked only when the result says booked. A call makes one booking: again, it changes that one.",
         (
-            Parameter("date", "text", "YYYY-MM-DD, a weekday, today or tomorrow.", required=True),
-            Parameter("time", "text", "HH:MM, 24 hours.", required=True),
-            Parameter("covers", "whole", "How many people.", required=True, limit=MAX_COVERS),
+            *_TABLE,
+            Parameter("name", "text", "The name that the booking is for.", required=True, limit=MAX_NAME),
+            Parameter("note", "text", "A wish for the table: a high chair, by the window.", limit=MAX_NOTE),
         ),
     ),
     Tool(

@@ -21,11 +21,13 @@ from domain.money import decimal_text
 from domain.order import Address, Cart, ConfirmedOrder, Fulfilment
 from domain.phrases import Wording, wording_for
 from domain.promises import promised_at
+from domain.reservations import Answer, Book, Rules
 from domain.restaurant import FaqEntry, Restaurant
 from domain.serving import menu_at
 from domain.tool_parameters import AS_SOON_AS_POSSIBLE, Arguments, read_arguments, tool_schemas
 
 __all__ = [
+    "BookTable",
     "ConfirmOrder",
     "Effect",
     "EndCall",
@@ -34,6 +36,7 @@ __all__ = [
     "ToolOutcome",
     "Transfer",
     "apply",
+    "table_time",
     "tool_schemas",
 ]
 
@@ -44,7 +47,8 @@ class OrderState:
 
     The handler keeps ``agreement`` true, and ``restaurant``, ``menu`` and ``load_minutes`` as they are at present when
     confirm_order is applied. It sets ``confirmed`` again when it resumes a call, and to None when the database refuses
-    the order for good.
+    the order for good. Before a table is asked for it sets ``book`` to what is known of the tables around that time
+    (``table_time``), None when nobody can tell; ``reserved`` once the call has made its reservation.
     """
 
     restaurant: Restaurant
@@ -56,6 +60,8 @@ class OrderState:
     confirmed: ConfirmedOrder | None = None
     agreement: Agreement = NOTHING_READ
     called_at: datetime | None = None
+    book: Book | None = None
+    reserved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,16 @@ class ReadBack:
 
 
 @dataclass(frozen=True, slots=True)
+class BookTable:
+    """Write the call's reservation, or change it to this. Somebody else may have the last table by now."""
+
+    starts_at: datetime
+    covers: int
+    name: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Transfer:
     """Forward the call to ``number`` (personal: never logged in clear)."""
 
@@ -90,7 +106,7 @@ class EndCall:
     """Hang up once the goodbye was played."""
 
 
-Effect = ConfirmOrder | ReadBack | Transfer | EndCall
+Effect = ConfirmOrder | ReadBack | BookTable | Transfer | EndCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,15 +332,75 @@ def _opening_hours(state: OrderState, arguments: Arguments, now: datetime) -> _A
     return _Answer(state, say, None, {"open_now": closing is not None})
 
 
-def _check_table(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
-    today = hours.local_time(state.restaurant, now).date()
-    day = _day(arguments.text("date"), today, "date")
+def table_time(state: OrderState, name: object, arguments: object, now: datetime) -> datetime | None:
+    """The time around which the tables have to be known before ``apply``; None for a tool that asks for none."""
+    if name not in ("check_table", "book_table"):
+        return None
+    try:
+        return _table_wish(state, read_arguments(name, arguments), now)[0]
+    except Refused:
+        return None
+
+
+def _table_wish(state: OrderState, arguments: Arguments, now: datetime) -> tuple[datetime, int]:
+    """When, in the restaurant's zone, and for how many."""
+    day = _day(arguments.text("date"), hours.local_time(state.restaurant, now).date(), "date")
     local = datetime.combine(day, _time(arguments.text("time")), ZoneInfo(state.restaurant.zone))
-    covers = arguments.whole("covers") or 0
-    reservations.check_request(state.restaurant, now, local, covers)
-    when = spoken_time.moment(local, today, state.restaurant.language)
-    say = _words(state).table_possible.format(covers=covers, time=when)
-    return _Answer(state, say, None, {"starts_at": local.isoformat(timespec="minutes"), "booked": False})
+    return local, arguments.whole("covers") or 0
+
+
+def _check_table(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
+    local, covers = _table_wish(state, arguments, now)
+    extra = {"starts_at": local.isoformat(timespec="minutes"), "booked": False}
+    if state.book is None:  # nobody can tell of the tables: what the policy says is all that is known
+        reservations.check_request(state.restaurant, Rules(), now, local, covers)
+        say = _words(state).table_possible.format(covers=covers, time=_spoken(state, local, now))
+        return _Answer(state, say, None, extra)
+    found = _table_answer(state, state.book, now, local, covers)
+    if not found.possible:
+        return _none_free(state, found, now)
+    words = _words(state)
+    said = words.table_free if found.seating else words.table_possible
+    say = said.format(covers=covers, time=_spoken(state, local, now))
+    return _Answer(state, say, None, extra | {"table_free": bool(found.seating)})
+
+
+def _book_table(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
+    local, covers = _table_wish(state, arguments, now)
+    name = arguments.text("name")
+    if state.book is None:
+        message = "The tables can't be looked at now: nothing is booked. Say so, and offer to put the caller through."
+        raise Refused("no_answer", message, ("transfer_to_human",), "time")
+    found = _table_answer(state, state.book, now, local, covers)
+    if not found.possible:
+        return _none_free(state, found, now)
+    words = _words(state)
+    said = words.table_booked if found.seating else words.table_requested
+    say = said.format(covers=covers, time=_spoken(state, local, now), name=name)
+    extra = {"starts_at": local.isoformat(timespec="minutes"), "booked": bool(found.seating)}
+    return _Answer(state, say, BookTable(local, covers, name, arguments.text("note")), extra)
+
+
+def _table_answer(state: OrderState, book: Book, now: datetime, local: datetime, covers: int) -> Answer:
+    own = reservations.id_of_call(state.call_id)
+    return reservations.answer(state.restaurant, book, now, local, covers, changing=own)
+
+
+def _none_free(state: OrderState, found: Answer, now: datetime) -> _Answer:
+    """Nothing free, with the times that are the nearest: as they are said, and in ``free_at``."""
+    free_at = [hours.local_time(state.restaurant, time) for time in found.others]
+    refused = Refused(
+        "no_table_free",
+        "No table is free then: offer the times in free_at, if there are any, and check the one that is chosen.",
+        tuple(_spoken(state, time, now) for time in free_at),
+        "time",
+    )
+    extra = {"free_at": [time.isoformat(timespec="minutes") for time in free_at], "booked": False}
+    return _Answer(state, _words(state).refusal(refused), None, extra, refused)
+
+
+def _spoken(state: OrderState, local: datetime, now: datetime) -> str:
+    return spoken_time.moment(local, hours.local_time(state.restaurant, now).date(), state.restaurant.language)
 
 
 def _transfer_to_human(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
@@ -367,6 +443,7 @@ _TOOLS: dict[str, Callable[[OrderState, Arguments, datetime], _Answer]] = {
     "look_up_faq": _look_up_faq,
     "opening_hours": _opening_hours,
     "check_table": _check_table,
+    "book_table": _book_table,
     "transfer_to_human": _transfer_to_human,
     "end_call": _end_call,
 }

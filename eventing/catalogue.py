@@ -14,6 +14,8 @@ import msgspec
 from domain.calls import LeftBecause, Outcome
 from domain.kitchen import CancelReason, OrderStatus
 from domain.order import FulfilmentKind
+from domain.reservations import CancelReason as ReservationCancelReason
+from domain.reservations import Status as ReservationStatus
 from domain.traces import AudioFigures
 
 VERSION = 1
@@ -222,6 +224,48 @@ class CartAbandoned(Payload, frozen=True, kw_only=True):
     lines: tuple[CartLineLeft, ...]
 
 
+class ReservationMade(Payload, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody reserved: ``requested`` waits for the restaurant's word, ``held`` for the guest's.
+
+    ``table_ids`` are several when tables are joined, and none for a request.
+    """
+
+    TYPE: ClassVar[str] = "com.alloresto.reservation.made"
+
+    reservation_id: Uuid
+    status: ReservationStatus
+    starts_at: Instant
+    ends_at: Instant
+    covers: int
+    table_ids: tuple[Uuid, ...]
+    call_id: CallId | None = None
+
+
+class ReservationChanged(Payload, frozen=True, kw_only=True):
+    """A reservation is at another time, for another number, at another table, or moved on from ``before``."""
+
+    TYPE: ClassVar[str] = "com.alloresto.reservation.changed"
+
+    reservation_id: Uuid
+    before: ReservationStatus
+    status: ReservationStatus
+    starts_at: Instant
+    ends_at: Instant
+    covers: int
+    table_ids: tuple[Uuid, ...]
+
+
+class ReservationCancelled(Payload, frozen=True, kw_only=True):
+    """A reservation that was in ``before`` is off; its tables are free."""
+
+    TYPE: ClassVar[str] = "com.alloresto.reservation.cancelled"
+
+    reservation_id: Uuid
+    before: ReservationStatus
+    reason: ReservationCancelReason
+    cancelled_at: Instant
+
+
 class OrderLogged(Payload, frozen=True, kw_only=True):
     """The order is in the log; with the restaurant's figures of its day so far (``day`` is the local date)."""
 
@@ -308,6 +352,9 @@ BY_TYPE: dict[str, type[Payload]] = {
         OrderConfirmed,
         OrderMoved,
         OrderCancelled,
+        ReservationMade,
+        ReservationChanged,
+        ReservationCancelled,
         OrderLogged,
         CartAbandoned,
         MenuChanged,

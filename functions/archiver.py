@@ -42,7 +42,8 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
     ``transcript_days``: with the recordings' addresses and the unconfirmed carts. ``call_trace_days``: SIP messages and
     figures. ``processed_event_days``: longer than
     an event can wait in the outbox; those of a kept letter stay with it. ``order_pii_days``: an order's name, address,
-    notes and customer; the order itself stays. ``reservation_pii_days``: the same of a booking, from its end on.
+    notes and customer; the order itself stays. ``reservation_pii_days``: the same of a booking, from its end on,
+    and who waited for a table.
     ``integration_event_days``: what integrators may still read or have sent again.
     """
 
@@ -67,6 +68,7 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
             retention.CUSTOMERS: self.customer_days,
             retention.ORDERS: self.order_pii_days,
             retention.RESERVATIONS: self.reservation_pii_days,
+            retention.WAITING_PARTIES: self.reservation_pii_days,
             retention.INTEGRATION_EVENTS: self.integration_event_days,
             retention.IDEMPOTENCY_KEYS: self.idempotency_key_days,
         }

@@ -19,7 +19,7 @@ from eventing.catalogue import GreetingChanged
 from process import settings
 from seeds.build import faq_of, menu_of, restaurant_of, seed_id
 from seeds.files import SEED_FILES, LineSeed, SeedError, SeedFile, read
-from stores import lines, menus, reservations, restaurants, users
+from stores import dining, lines, menus, restaurants, users
 from stores.ciphers import SipPasswordCipher
 from stores.errors import NotFoundError
 from stores.postgres import Connection, Postgres, PostgresUnavailableError
@@ -111,7 +111,7 @@ async def _restaurant(connection: Connection, content: SeedFile, always_open: bo
         await restaurants.set_faq(connection, wanted.id, faq_of(content))
         for room in content.dining_rooms:
             for table in room.tables:
-                await reservations.add_table(connection, wanted.id, room.name, table.name, table.seats)
+                await dining.add_table(connection, wanted.id, room.name, table.name, table.seats)
         new = True
     if always_open:
         today = datetime.now(UTC).astimezone(ZoneInfo(wanted.zone)).date()

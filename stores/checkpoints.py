@@ -37,7 +37,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """``attempt`` is the handler attempt that wrote it; ``order_id`` is set once an order is in Postgres.
 
     ``confirmed`` without ``order_id`` is an order that the caller was promised and that is still to be written.
-    ``usage`` is what the engine has cost so far, by the handler's own names.
+    ``reserved``: the call has made its reservation. ``usage`` is what the engine has cost so far, by the handler's own
+    names.
     """
 
     call_id: str
@@ -51,6 +52,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     confirmed: ConfirmedOrder | None = None
     usage: dict[str, int | float] = {}
     turns: int = 0
+    reserved: bool = False
 
 
 _decoder = msgspec.json.Decoder(Checkpoint)

@@ -75,6 +75,14 @@ class OrderMoved(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_
     order_id: str
 
 
+class ReservationChanged(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="reservation"
+):
+    """A reservation was made, changed or cancelled; without an id, the waiting list is another."""
+
+    reservation_id: str = ""
+
+
 class FollowedUp(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="followed_up"):
     """Somebody at the restaurant called a caller back, or settled the cart."""
 
@@ -103,7 +111,18 @@ class EventHandled(msgspec.Struct, frozen=True, kw_only=True, rename="camel", ta
     ms: float
 
 
-LiveEvent = CallChanged | Spoke | ToolUsed | OrderTaken | OrderMoved | CartLeft | FollowedUp | BargedIn | EventHandled
+LiveEvent = (
+    CallChanged
+    | Spoke
+    | ToolUsed
+    | OrderTaken
+    | OrderMoved
+    | ReservationChanged
+    | CartLeft
+    | FollowedUp
+    | BargedIn
+    | EventHandled
+)
 
 
 async def publish(redis: "RedisCommands", restaurant_id: str, event: LiveEvent) -> None:

@@ -8,3 +8,4 @@ PARTITIONS = 724502  # taken by the SQL function ensure_partitions (migration 00
 RELAY_LANES = 724503  # class
 LOGGED_CALLS = 724504  # class
 LINE_ASSIGNER = 724505
+RESERVATIONS = 724506  # class: one restaurant's tables, while one is chosen

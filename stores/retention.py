@@ -74,9 +74,15 @@ CUSTOMERS = Kind(
 # By their end; the row stays, as an order does. The condition is the partial index reservation_with_words'.
 RESERVATIONS = Kind(
     "reservations",
-    "update reservation set name_encrypted = null, note = '', customer_id = null where id = any(array("
-    " select id from reservation where ends_at < $1"
-    " and (name_encrypted is not null or note <> '' or customer_id is not null) order by ends_at limit $2))",
+    "update reservation set name_encrypted = null, note = '', cancel_note = '', customer_id = null"
+    " where id = any(array(select id from reservation where ends_at < $1"
+    " and (name_encrypted is not null or note <> '' or cancel_note <> '' or customer_id is not null)"
+    " order by ends_at limit $2))",
+)
+WAITING_PARTIES = Kind(
+    "waiting_parties",
+    "delete from waiting_party where id = any(array("
+    " select id from waiting_party where wanted_at < $1 order by wanted_at limit $2))",
 )
 # The key's hash is one of the name and the address too. The condition is the partial index order_not_forgotten's.
 ORDERS = Kind(

@@ -47,6 +47,9 @@ ENGLISH = Wording(
     open_always="We are open now, day and night.",
     closed_now="We are closed now and open again {time}.",
     table_possible="We take tables for {covers} {time}. The team settles the booking.",
+    table_free="Yes, we have a table for {covers} {time}.",
+    table_booked="Your table for {covers} is booked, {time}, in the name of {name}.",
+    table_requested="Noted: a table for {covers}, {time}, in the name of {name}. The team settles it.",
     transfer="One moment, I'm putting you through.",
     goodbye="Thank you for calling. Goodbye!",
     refusals={
@@ -105,10 +108,14 @@ ENGLISH = Wording(
         ),
         "no_answer": ("I'm not sure about that, I'm sorry.",),
         "no_transfer": ("I'm sorry, nobody from the team can take your call right now.",),
-        "no_tables": ("I'm sorry, we don't have tables to book.",),
+        "no_tables": ("I'm sorry, we don't take bookings for tables.",),
         "too_many_covers": ("For more than {subject} people, the team needs to help you.",),
-        "bad_booking_time": ("We take bookings from half an hour to sixty days ahead.",),
+        "bad_booking_time": ("I'm sorry, we don't take bookings at such short notice or so far ahead.",),
         "closed_at_booking_time": ("I'm sorry, we can't take a table then. {subject}",),
+        "no_table_free": (
+            "I'm sorry, we have no table free then. We have one {allowed}.",
+            "I'm sorry, we have no table free then.",
+        ),
         "over_limit": ("For an order of this size, the team takes it in person. I can put you through.",),
         "kitchen_full": ("I'm sorry, the kitchen has more orders than it can manage right now.",),
         "after_last_order": (

@@ -47,6 +47,9 @@ FRENCH = Wording(
     open_always="Nous sommes ouverts en ce moment, jour et nuit.",
     closed_now="Nous sommes fermés en ce moment ; réouverture {time}.",
     table_possible="Nous prenons des tables pour {covers} {time}. L’équipe finalise la réservation.",
+    table_free="Oui, nous avons une table pour {covers} {time}.",
+    table_booked="Votre table pour {covers} est réservée, {time}, au nom de {name}.",
+    table_requested="C’est noté : une table pour {covers}, {time}, au nom de {name}. L’équipe la confirme.",
     transfer="Un instant, je vous passe quelqu’un.",
     goodbye="Merci de votre appel. Au revoir !",
     refusals={
@@ -111,10 +114,14 @@ FRENCH = Wording(
         ),
         "no_answer": ("Je ne suis pas sûr de la réponse, désolé.",),
         "no_transfer": ("Désolé, personne de l’équipe ne peut prendre votre appel en ce moment.",),
-        "no_tables": ("Désolé, nous n’avons pas de tables à réserver.",),
+        "no_tables": ("Désolé, nous ne prenons pas de réservations.",),
         "too_many_covers": ("Pour plus de {subject} personnes, c’est l’équipe qui s’en occupe.",),
-        "bad_booking_time": ("Nous prenons les réservations d’une demi-heure à soixante jours à l’avance.",),
+        "bad_booking_time": ("Désolé, nous ne prenons pas de réservation à si court terme ni si loin à l’avance.",),
         "closed_at_booking_time": ("Désolé, nous ne pouvons pas prendre de table à ce moment-là. {subject}",),
+        "no_table_free": (
+            "Désolé, nous n’avons plus de table à ce moment-là. Nous en avons une {allowed}.",
+            "Désolé, nous n’avons plus de table à ce moment-là.",
+        ),
         "over_limit": ("Une commande de cette taille, l’équipe la prend en personne. Je peux vous la passer.",),
         "kitchen_full": ("Désolé, la cuisine a plus de commandes qu’elle ne peut en prendre en ce moment.",),
         "after_last_order": (

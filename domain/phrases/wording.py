@@ -62,6 +62,9 @@ class Wording(NamedTuple):
     open_always: str
     closed_now: str
     table_possible: str
+    table_free: str
+    table_booked: str
+    table_requested: str
     transfer: str
     goodbye: str
     refusals: Mapping[Code, tuple[str, ...]]

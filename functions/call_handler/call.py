@@ -30,6 +30,7 @@ from functions.call_handler.remembering.afterwards import Afterwards
 from functions.call_handler.remembering.backends import Backends
 from functions.call_handler.remembering.call_memory import CallMemory
 from functions.call_handler.remembering.orders import OrderDesk, OrderRefusedError
+from functions.call_handler.remembering.reservations import ReservationDesk
 from functions.call_handler.settings import Settings
 from functions.call_handler.talking.conversation import Conversation, Over
 from functions.call_handler.talking.dialling import Dialling
@@ -124,7 +125,8 @@ class Call:
         playback = Playback(time.monotonic(), parameters.greeting_remaining_ms)
         read_back = ReadBackWatch(playback, profile.restaurant.language)
         present = partial(load_present, self._backends, incoming.restaurant_id)
-        tools = ToolLoop(state, read_back, present, memory.confirm, memory.tool_used)
+        tables = ReservationDesk(self._backends, incoming, memory.feed)
+        tools = ToolLoop(state, read_back, present, memory.confirm, tables, memory.tool_used)
         phrases = phrases_for(profile.restaurant.language)
         patience = Patience(self._settings.idle_ask_s, self._settings.idle_end_s, phrases)
         media, engine = self._dialling.media, self._dialling.engine
@@ -197,6 +199,8 @@ class Call:
             return "failed"
         if talk.tools.state.confirmed is not None:
             return "order_confirmed"
+        if talk.tools.state.reserved:
+            return "reservation_made"
         if over is Over.TRANSFERRED:
             return "transferred"
         return "answered" if self._memory.transcript.caller_spoke() else "abandoned"

@@ -19,6 +19,7 @@ class Phrases(msgspec.Struct, frozen=True):
     resumed_blank: str
     transfer_failed: str
     not_saved: str
+    not_booked: str
     caller_for_you: str
     ordered_so_far: str
 
@@ -64,7 +65,10 @@ _NOT_SAVED = {
         " l’équipe ?"
     ),
 }
-
+_NOT_BOOKED = {
+    "en": "I'm sorry, I could not book your table. Shall I put you through to the team?",
+    "fr": "Désolé, je n’ai pas pu réserver votre table. Voulez-vous que je vous passe l’équipe ?",
+}
 
 _CALLER_FOR_YOU = {
     "en": "This is the assistant, with a caller for you. The reason: {reason}.",
@@ -84,6 +88,7 @@ def phrases_for(language: str) -> Phrases:
         resumed_blank=_RESUMED_BLANK[wording.language],
         transfer_failed=_TRANSFER_FAILED[wording.language],
         not_saved=_NOT_SAVED[wording.language],
+        not_booked=_NOT_BOOKED[wording.language],
         caller_for_you=_CALLER_FOR_YOU[wording.language],
         ordered_so_far=_ORDERED_SO_FAR[wording.language],
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -25,13 +26,17 @@ class FieldError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """RFC 9457. ``type`` is stable, for programs; ``detail`` is for people."""
+    """RFC 9457. ``type`` is stable, for programs; ``detail`` is for people.
+
+    ``alternatives`` are the nearest times at which what was asked for can be had.
+    """
 
     type: str
     title: str
     status: Annotated[int, msgspec.Meta(ge=400, le=599)]
     detail: str = ""
     errors: tuple[FieldError, ...] = ()
+    alternatives: tuple[datetime, ...] = ()
 
 
 TITLES = {
@@ -67,13 +72,19 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
     """Ends the request with this problem. ``kind`` is a key of TITLES."""
 
     def __init__(
-        self, kind: str, detail: str = "", *errors: FieldError, headers: Mapping[str, str] | None = None
+        self,
+        kind: str,
+        detail: str = "",
+        *errors: FieldError,
+        headers: Mapping[str, str] | None = None,
+        alternatives: tuple[datetime, ...] = (),
     ) -> None:
         super().__init__(detail or kind)
         self.kind = kind
         self.detail = detail
         self.errors = errors
         self.headers = dict(headers or {})
+        self.alternatives = alternatives
 
 
 def invalid(pointer: str, detail: str) -> Problem:
@@ -106,6 +117,7 @@ def answer(problem: Problem) -> Response:
         status=status,
         detail=problem.detail,
         errors=problem.errors,
+        alternatives=problem.alternatives,
     )
     return Response(msgspec.json.encode(document), status, problem.headers, content_type=CONTENT_TYPE)
 

@@ -57,6 +57,9 @@ class HandlerFeed:
             )
         )
 
+    def reservation(self, reservation_id: str) -> None:
+        self._publish(live.ReservationChanged(reservation_id=reservation_id))
+
     def _publish(self, event: live.LiveEvent) -> None:
         try:
             self._queue.put_nowait(event)

@@ -35,6 +35,7 @@ def checkpoint(
         started_at=started_at,
         cart=state.cart,
         confirmed=state.confirmed,
+        reserved=state.reserved,
         order_id=order_id,
         transcript=lines,
         usage=msgspec.to_builtins(usage),
@@ -51,7 +52,7 @@ def restored_state(fresh: OrderState, saved: checkpoints.Checkpoint) -> OrderSta
 
     What was read out is not: the new engine has to read the cart to the caller again.
     """
-    return replace(fresh, cart=saved.cart, confirmed=saved.confirmed)
+    return replace(fresh, cart=saved.cart, confirmed=saved.confirmed, reserved=saved.reserved)
 
 
 def restored_transcript(saved: checkpoints.Checkpoint) -> Transcript:

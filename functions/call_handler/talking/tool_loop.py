@@ -10,17 +10,31 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
+from domain.errors import Refused
 from domain.menu import Menu
 from domain.order import ConfirmedOrder
+from domain.phrases import wording_for
+from domain.reservations import Book
 from domain.restaurant import Restaurant
-from domain.tools import ConfirmOrder, EndCall, OrderState, ReadBack, ToolOutcome, Transfer, apply
+from domain.tools import (
+    BookTable,
+    ConfirmOrder,
+    EndCall,
+    OrderState,
+    ReadBack,
+    ToolOutcome,
+    Transfer,
+    apply,
+    table_time,
+)
 from functions.call_handler.engines.base import ToolCall
 from functions.call_handler.phrases import phrases_for
 from functions.call_handler.remembering.orders import OrderRefusedError, Receipt
+from functions.call_handler.remembering.reservations import NotReservedError, TableGoneError
 from functions.call_handler.talking.read_back import ReadBackWatch
 from process import logs
 
@@ -51,6 +65,15 @@ class Present(msgspec.Struct, frozen=True):
 LookUp = Callable[[], Awaitable[Present | None]]
 # The receipt, or None when it will be written later. Raises OrderRefusedError.
 Confirm = Callable[[ConfirmedOrder], Awaitable[Receipt | None]]
+
+
+class Tables(Protocol):
+    """``remembering.reservations.ReservationDesk``."""
+
+    async def look_up(self, around: datetime) -> Book | None: ...
+    async def reserve(self, booking: BookTable) -> None: ...
+
+
 OnTool = Callable[[ToolCall, dict[str, Any], bool, float], None]
 
 
@@ -63,6 +86,7 @@ class ToolLoop:
         read_back: ReadBackWatch,
         present: LookUp,
         confirm: Confirm,
+        tables: Tables,
         on_tool: OnTool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -72,6 +96,7 @@ class ToolLoop:
         self._read_back = read_back
         self._present = present
         self._confirm_order = confirm
+        self._tables = tables
         self._on_tool = on_tool
         self._clock = clock
         self._performed: set[str] = set()
@@ -103,8 +128,11 @@ class ToolLoop:
             if name == "confirm_order" and self.state.confirmed is None:
                 await self._look_at_the_present()
             self.state = replace(self.state, agreement=self._read_back.agreement(self._clock()))
+            await self._look_at_the_tables(name, arguments)
             outcome = apply(self.state, name, arguments, datetime.now(UTC))
             self.state = outcome.state
+            if isinstance(outcome.effect, BookTable):
+                return await self._reserve(outcome.effect, outcome.result, arguments)
             return await self._perform(outcome)
         except Exception:  # an error of ours must not leave the caller in silence: the model can say so
             log.exception("tool failed", tool=name)
@@ -115,6 +143,11 @@ class ToolLoop:
         if now is not None:
             self.state = replace(self.state, restaurant=now.restaurant, menu=now.menu, load_minutes=now.load_minutes)
 
+    async def _look_at_the_tables(self, name: str, arguments: dict[str, Any]) -> None:
+        around = table_time(self.state, name, arguments, datetime.now(UTC))
+        if around is not None:
+            self.state = replace(self.state, book=await self._tables.look_up(around))
+
     async def _perform(self, outcome: ToolOutcome) -> dict[str, Any]:
         effect = outcome.effect
         if isinstance(effect, ConfirmOrder):
@@ -124,6 +157,25 @@ class ToolLoop:
         elif isinstance(effect, Transfer | EndCall):
             self.closing = effect
         return outcome.result
+
+    async def _reserve(self, booking: BookTable, result: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
+        words = wording_for(self.state.restaurant.language)
+        try:
+            await self._tables.reserve(booking)
+        except Refused as refused:
+            return _refusal(refused.code, refused.message, words.refusal(refused))
+        except TableGoneError:
+            await self._look_at_the_tables("book_table", arguments)
+            again = apply(self.state, "book_table", arguments, datetime.now(UTC))
+            if again.effect is None:  # it says when else there is one
+                return again.result
+        except NotReservedError:
+            pass
+        else:
+            self.state = replace(self.state, reserved=True)
+            return result
+        message = "The table could not be booked. Say so, and offer to put the caller through."
+        return _refusal("not_booked", message, phrases_for(self.state.restaurant.language).not_booked)
 
     async def _confirm(self, order: ConfirmedOrder, result: dict[str, Any]) -> dict[str, Any]:
         try:

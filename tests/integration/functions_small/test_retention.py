@@ -49,6 +49,8 @@ PLANT = {
     " values ($1, $2::timestamptz + interval '10 years', sha256($3::text::bytea), 'x') returning id)"
     " insert into reservation (restaurant_id, customer_id, starts_at, ends_at, covers, name_encrypted, note)"
     " select $1, id, $2::timestamptz - interval '2 hours', $2, 4, 'x', 'a birthday' from customer",
+    "waiting_parties": "insert into waiting_party (restaurant_id, wanted_at, covers, name_encrypted, note)"
+    " values ($1, $2, 2, 'x', $3)",
 }
 LEFT = {
     "processed_events": "select count(*) from processed_event",
@@ -65,6 +67,7 @@ LEFT = {
     " or o.customer_id is not null or i.note <> '' or k.content_hash is not null",
     "reservations": "select count(*) from reservation where name_encrypted is not null or note <> ''"
     " or customer_id is not null",
+    "waiting_parties": "select count(*) from waiting_party",
 }
 
 

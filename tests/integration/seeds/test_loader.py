@@ -6,7 +6,7 @@ import yaml
 
 from domain.hours import is_open
 from seeds import SEED_FILES, SeedError, SeedResult, loader, seed
-from stores import lines, menus, orders, reservations, restaurants, users
+from stores import dining, lines, menus, orders, restaurants, users
 from stores.ciphers import SipPasswordCipher
 from tests.conftest import Database, Pools
 
@@ -27,7 +27,7 @@ async def test_two_restaurants_are_written_with_all_that_a_call_needs(postgres: 
             menu = await menus.load(connection, restaurant.id)
             assert len(menu.items) >= 30
             assert len(await restaurants.faq(connection, restaurant.id)) >= 6
-            assert len(await reservations.tables(connection, restaurant.id)) >= 8
+            assert len(await dining.tables(connection, restaurant.id)) >= 8
             assert await connection.fetchval("select count(*) from phone_line") == 1
             assert await orders.recent(connection) == ()
         assert restaurant.openings

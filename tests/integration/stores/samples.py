@@ -7,13 +7,29 @@ from typing import Any
 
 from domain.menu import ItemSize, Menu, MenuCategory, MenuItem, ModifierGroup, ModifierOption
 from domain.order import Address, CartLine, ChosenModifier, ConfirmedOrder, Fulfilment, VatShare
+from domain.reservations import Rules
 from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException, Restaurant
 from domain.vat import VatRates, same_rate
-from stores import calls, figures, kitchen, lines, menus, orders, reservations, restaurants, tokens, users, webhooks
+from stores import (
+    calls,
+    dining,
+    figures,
+    kitchen,
+    lines,
+    menus,
+    orders,
+    reservations,
+    restaurants,
+    tokens,
+    users,
+    waiting_list,
+    webhooks,
+)
 from stores.calls import CallRecord, ConversationRecord
 from stores.checkpoints import Utterance
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.postgres import Connection
+from stores.reservations import Wish
 
 # argon2id of "long enough": hashing anew for each test would be half of the suite's time.
 PASSWORD_HASH = "$argon2id$v=19$m=65536,t=3,p=4$0eGqcCFjvHIFmnKhZkbtCg$It647rc7ahsjYjt8qFtTXQDZPqHgdK2nMYPns1Z/Qts"
@@ -35,7 +51,9 @@ class Tenant:
     call_id: str
     line_id: str
     table_id: str
+    room_id: str
     reservation_id: str
+    party_id: str
     user_id: str
     phone: str
     token_id: str
@@ -153,10 +171,14 @@ async def seed_tenant(platform: Any, name: str, number: str, pii: PiiCipher, sip
         )
         stored = await orders.insert_confirmed(conn, order, pii, caller=number)
         await write_call(conn, restaurant.id, call_id, line.id, number, pii)
-        table_id = await reservations.add_table(conn, restaurant.id, "Room", "T1", 4)
-        booking = await reservations.book(
-            conn, restaurant.id, table_id, NOW, NOW + timedelta(hours=2), 2, name="Ada", phone=number, pii=pii
+        table_id = await dining.add_table(conn, restaurant.id, "Room", "T1", 4)
+        (room,) = await dining.rooms(conn, restaurant.id)
+        await dining.set_rules(conn, restaurant.id, Rules(max_covers=8))
+        wish = Wish(
+            starts_at=NOW, ends_at=NOW + timedelta(hours=2), covers=2, table_ids=[table_id], name="Ada", phone=number
         )
+        reservation_id = await reservations.add(conn, restaurant.id, wish, status="confirmed", pii=pii)
+        party_id = await waiting_list.add(conn, restaurant.id, NOW, 2, name="Ada", phone=number, note="", pii=pii)
         await kitchen.set_load(conn, restaurant.id, "counter", 15, NOW + timedelta(hours=1))
         await figures.log_order(conn, logged(stored.id, restaurant.id))
         user_id = await conn.fetchval(
@@ -179,7 +201,9 @@ async def seed_tenant(platform: Any, name: str, number: str, pii: PiiCipher, sip
         call_id,
         line.id,
         table_id,
-        booking.id,
+        room.id,
+        reservation_id,
+        party_id,
         user_id,
         number,
         token.id,

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from domain.order import Cart, Fulfilment, FulfilmentKind
-from stores import calls, customers, figures, kitchen, orders, reservations
+from stores import calls, customers, figures, kitchen, orders
 from stores.calls import CallRecord, UnconfirmedCart
 from stores.checkpoints import Utterance
 from stores.ciphers import PiiCipher
@@ -16,7 +16,6 @@ from stores.kitchen import Move, StatusChangedError
 from stores.orders import OrderFilter
 from stores.paging import Position
 from stores.postgres import Postgres
-from stores.reservations import TableTakenError
 from tests.integration.stores.samples import NOW, Tenant, conversation, logged, make_order, new_id
 
 pytestmark = pytest.mark.integration
@@ -73,11 +72,11 @@ async def test_names_numbers_and_addresses_are_nowhere_in_clear(postgres: Any, t
     async with postgres.platform.platform() as conn:
         texts = [
             row["text"]
-            for table in ('"order"', "customer", "call_log", "reservation")
+            for table in ('"order"', "customer", "call_log", "reservation", "waiting_party")
             for row in await conn.fetch(f"select t::text as text from {table} t")
         ]
 
-    assert len(texts) == 8
+    assert len(texts) == 10
     for secret in ("Ada", "quai Nord", tenants[0].phone, b"Ada".hex(), tenants[0].phone.encode().hex()):
         assert not any(secret in text for text in texts)
 
@@ -406,28 +405,6 @@ async def test_a_callers_number_is_never_stored_without_a_cipher(postgres: Any, 
         with pytest.raises(ValueError, match="caller"):
             await calls.record_ended(conn, record)
         await calls.record_ended(conn, replace(record, caller=""))
-
-
-async def test_a_table_is_never_booked_twice_and_a_cancelled_one_is_free(
-    postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher
-) -> None:
-    own, _ = tenants
-    end = NOW + timedelta(hours=2)
-
-    async with postgres.app.tenant(own.id) as conn:
-        with pytest.raises(TableTakenError):
-            await reservations.book(
-                conn, own.id, own.table_id, end - timedelta(minutes=1), end, 2, name="Bob", phone="", pii=pii
-            )
-        after = await reservations.book(
-            conn, own.id, own.table_id, end, end + timedelta(hours=1), 2, name="Bob", phone="", pii=pii
-        )
-        await reservations.cancel(conn, own.reservation_id)
-        held = await reservations.between(conn, own.id, NOW, end + timedelta(hours=3))
-        (table,) = await reservations.tables(conn, own.id)
-
-    assert held == (after,)
-    assert (table.id, table.room, table.seats) == (own.table_id, "Room", 4)
 
 
 async def test_the_sums_of_calls_follow_their_rows_whichever_writer_is_first(

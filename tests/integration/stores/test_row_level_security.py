@@ -12,6 +12,7 @@ import pytest
 
 from domain.assignment import Move
 from domain.order import Cart
+from domain.reservations import Rules
 from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException
 from domain.traces import Ladder
 from domain.trunks import PLAIN
@@ -21,6 +22,7 @@ from stores import (
     calls,
     customers,
     devices,
+    dining,
     figures,
     idempotency,
     infrastructure,
@@ -43,6 +45,7 @@ from stores import (
     tokens,
     traces,
     users,
+    waiting_list,
     webhooks,
 )
 from stores import tenants as tenant_list
@@ -53,6 +56,7 @@ from stores.errors import NotFoundError
 from stores.kitchen import Move as OrderMove
 from stores.orders import Order, OrderFilter
 from stores.postgres import NO_RESTAURANT, Connection, Postgres, WrongRoleError
+from stores.reservations import Wish
 from stores.restaurants import Greeted
 from stores.traces import CallTrace
 from tests.conftest import Database, run_apart
@@ -68,6 +72,7 @@ MODULES: tuple[ModuleType, ...] = (
     calls,
     customers,
     devices,
+    dining,
     figures,
     infrastructure,
     idempotency,
@@ -91,6 +96,7 @@ MODULES: tuple[ModuleType, ...] = (
     tokens,
     traces,
     users,
+    waiting_list,
     webhooks,
 )
 LATER = NOW + timedelta(hours=3)
@@ -102,6 +108,20 @@ def _other_order(other: Tenant) -> Any:
 
 async def _no_bookings(conn: Connection, other: Tenant) -> int:
     return sum((await figures.bookings(conn, other.id, NOW - timedelta(days=9), NOW + timedelta(days=9))).values())
+
+
+def _wish(other: Tenant) -> Wish:
+    return Wish(starts_at=LATER, ends_at=LATER + timedelta(hours=1), covers=2, table_ids=[other.table_id], name="Eve")
+
+
+async def _other_rules(conn: Connection, other: Tenant) -> bool:
+    """A restaurant that can't be seen has no rules of its own."""
+    return await dining.rules(conn, other.id) != Rules()
+
+
+async def _known_tables(conn: Connection, other: Tenant) -> tuple[object, ...]:
+    book = await dining.book(conn, other.id, NOW)
+    return (*book.tables, *book.holds)
 
 
 async def _nothing_to_look_at(conn: Connection, other: Tenant) -> int:
@@ -244,13 +264,41 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     orders.id_of_call: lambda conn, other, pii, sip: orders.id_of_call(conn, other.id, other.call_id),
     orders.of_call: lambda conn, other, pii, sip: orders.of_call(conn, other.call_id),
     orders.with_lines: lambda conn, other, pii, sip: orders.with_lines(conn, [], pii),
-    reservations.add_table: lambda conn, other, pii, sip: reservations.add_table(conn, other.id, "Room", "T9", 2),
-    reservations.tables: lambda conn, other, pii, sip: reservations.tables(conn, other.id),
-    reservations.between: lambda conn, other, pii, sip: reservations.between(conn, other.id, NOW, LATER),
-    reservations.book: lambda conn, other, pii, sip: reservations.book(
-        conn, other.id, other.table_id, LATER, LATER + timedelta(hours=1), 2, name="Eve", phone="", pii=pii
+    dining.lock: lambda conn, other, pii, sip: dining.lock(conn, other.id),
+    dining.tables: lambda conn, other, pii, sip: dining.tables(conn, other.id),
+    dining.rooms: lambda conn, other, pii, sip: dining.rooms(conn, other.id),
+    dining.rules: lambda conn, other, pii, sip: _other_rules(conn, other),
+    dining.set_rules: lambda conn, other, pii, sip: dining.set_rules(conn, other.id, Rules(taken=False)),
+    dining.holds: lambda conn, other, pii, sip: dining.holds(conn, other.id, NOW, LATER),
+    dining.book: lambda conn, other, pii, sip: _known_tables(conn, other),
+    dining.add_room: lambda conn, other, pii, sip: dining.add_room(conn, other.id, "Cellar"),
+    dining.add_table: lambda conn, other, pii, sip: dining.add_table(conn, other.id, "Room", "T9", 2),
+    dining.get_room: lambda conn, other, pii, sip: dining.get_room(conn, other.id, other.room_id),
+    dining.save_room: lambda conn, other, pii, sip: dining.save_room(
+        conn, other.id, dining.Room(other.room_id, "Mine", False), LATER
     ),
-    reservations.cancel: lambda conn, other, pii, sip: reservations.cancel(conn, other.reservation_id),
+    dining.remove_room: lambda conn, other, pii, sip: dining.remove_room(conn, other.id, other.room_id, LATER),
+    reservations.between: lambda conn, other, pii, sip: reservations.between(conn, other.id, NOW, LATER, limit=9),
+    reservations.of_customer: lambda conn, other, pii, sip: reservations.of_customer(conn, other.customer_id, 9),
+    reservations.get: lambda conn, other, pii, sip: reservations.get(conn, other.reservation_id, pii=pii),
+    reservations.add: lambda conn, other, pii, sip: reservations.add(
+        conn, other.id, _wish(other), status="confirmed", pii=pii
+    ),
+    reservations.change: lambda conn, other, pii, sip: reservations.change(
+        conn, other.id, other.reservation_id, _wish(other), pii
+    ),
+    reservations.move: lambda conn, other, pii, sip: reservations.move(
+        conn, other.reservation_id, "confirmed", "cancelled", reason="other"
+    ),
+    waiting_list.add: lambda conn, other, pii, sip: waiting_list.add(
+        conn, other.id, NOW, 2, name="Eve", phone="", note="", pii=pii
+    ),
+    waiting_list.between: lambda conn, other, pii, sip: waiting_list.between(conn, other.id, NOW, LATER, limit=9),
+    waiting_list.get: lambda conn, other, pii, sip: waiting_list.get(conn, other.party_id, pii=pii),
+    waiting_list.offered: lambda conn, other, pii, sip: waiting_list.offered(
+        conn, other.party_id, other.reservation_id
+    ),
+    waiting_list.leave: lambda conn, other, pii, sip: waiting_list.leave(conn, other.party_id, NOW),
     restaurants.get: lambda conn, other, pii, sip: restaurants.get(conn, other.id),
     restaurants.update: lambda conn, other, pii, sip: restaurants.update(conn, other.id, {"name": "Mine"}),
     restaurants.openings: lambda conn, other, pii, sip: restaurants.openings(conn, other.id),

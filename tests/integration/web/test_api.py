@@ -273,7 +273,7 @@ def test_a_reservation_is_made_at_a_free_table_and_cancelled(api: ApiClient, adm
     execute(admin, "update restaurant set dine_in = true")
     execute(
         admin,
-        "set role alloresto_platform; delete from reservation; delete from dining_table;"
+        "set role alloresto_platform; delete from reservation; delete from dining_room;"
         f" insert into dining_room (restaurant_id, name) values ('{admin.pizza.id}', 'Hall');"
         " insert into dining_table (restaurant_id, room_id, name, seats)"
         f" select restaurant_id, id, 'T1', 4 from dining_room where restaurant_id = '{admin.pizza.id}' limit 1",
@@ -287,11 +287,16 @@ def test_a_reservation_is_made_at_a_free_table_and_cancelled(api: ApiClient, adm
 
     assert (made.status_code, full.status_code, again.status_code) == (201, 409, 201), made.text
     assert made.get_json() == again.get_json()
+    others = [datetime.fromisoformat(one) - at for one in full.get_json()["alternatives"]]
+    assert others == [timedelta(minutes=minutes) for minutes in (-120, -105, 105)]
     span = {"since": (at - timedelta(hours=1)).isoformat(), "until": (at + timedelta(days=1)).isoformat()}
     listed = api.client.get(f"/api/v1{path}", query_string=span, headers={"Authorization": f"Bearer {api.token}"})
     assert [one["id"] for one in listed.get_json()["data"]] == [made.get_json()["id"]]
     assert api.send("DELETE", f"{path}/{made.get_json()['id']}").status_code == 204
-    assert api.post(path, body).status_code == 201
+    after = api.post(path, body)
+    assert (after.status_code, after.get_json()["status"], len(after.get_json()["tableIds"])) == (201, "confirmed", 1)
+    told = fetch(admin, "select type from outbox where type like 'com.alloresto.reservation.%' order by id")
+    assert [str(row["type"]).rpartition(".")[2] for row in told] == ["made", "cancelled", "made"]
     assert api.post(path, {**body, "covers": 50}).get_json()["errors"][0]["pointer"] == "/covers"
 
 

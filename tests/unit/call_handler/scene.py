@@ -2,13 +2,15 @@
 
 import json
 import uuid
+from datetime import datetime
 from typing import Any
 
 from domain import carts
 from domain.menu import ItemSize, Menu, MenuCategory, MenuItem
 from domain.order import ConfirmedOrder
+from domain.reservations import Book
 from domain.restaurant import Opening, Restaurant
-from domain.tools import OrderState
+from domain.tools import BookTable, OrderState
 from domain.vat import same_rate
 from functions.call_handler.engines.base import (
     CallerPauses,
@@ -29,6 +31,7 @@ from functions.call_handler.engines.base import (
 from functions.call_handler.engines.costs import Usage
 from functions.call_handler.phrases import phrases_for
 from functions.call_handler.remembering.orders import Receipt
+from functions.call_handler.remembering.reservations import NotReservedError
 from functions.call_handler.remembering.transcript import Transcript
 from functions.call_handler.talking.conversation import Conversation
 from functions.call_handler.talking.media import MediaSocket
@@ -132,6 +135,12 @@ class Keeper:
         self.orders.append(order)
         return None
 
+    async def look_up(self, around: datetime) -> Book | None:
+        return None
+
+    async def reserve(self, booking: BookTable) -> None:
+        raise NotReservedError
+
 
 def order_state() -> OrderState:
     """An empty cart at a restaurant that is open and sells one pizza."""
@@ -154,7 +163,13 @@ class Scene:
         self.playback = Playback(0.0)
         read_back = ReadBackWatch(self.playback, "en")
         self.tools = ToolLoop(
-            order_state(), read_back, self.keeper.present, self.keeper.confirm, lambda *_: None, clock=lambda: self.now
+            order_state(),
+            read_back,
+            self.keeper.present,
+            self.keeper.confirm,
+            self.keeper,
+            lambda *_: None,
+            clock=lambda: self.now,
         )
         self.conversation = Conversation(
             self.media,

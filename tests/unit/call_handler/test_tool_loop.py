@@ -4,15 +4,19 @@ import asyncio
 import json
 import uuid
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from domain.agreement import NOTHING_READ, Agreement
+from domain.errors import Refused
 from domain.order import ConfirmedOrder
-from domain.tools import EndCall, ReadBack, Transfer
+from domain.reservations import Book, DiningTable, Hold
+from domain.tools import BookTable, EndCall, ReadBack, Transfer
 from functions.call_handler.engines.base import ToolCall
 from functions.call_handler.remembering.orders import OrderRefusedError, Receipt
+from functions.call_handler.remembering.reservations import NotReservedError, TableGoneError
 from functions.call_handler.talking.playback import Playback
 from functions.call_handler.talking.read_back import ReadBackWatch
 from functions.call_handler.talking.tool_loop import Present, ToolLoop
@@ -57,16 +61,39 @@ class Agreeing(ReadBackWatch):
         return Agreement(self._read_out.cart.version, heard=True, answered=True, answer="Yes.")
 
 
+class Tables:
+    """One table for four, and who books it. ``refusals`` are raised first, one a try; ``later`` is the book after."""
+
+    def __init__(self, *refusals: Exception, later: Book | None = None) -> None:
+        self.book: Book | None = Book(tables=(TABLE,))
+        self.booked: list[BookTable] = []
+        self._refusals = list(refusals)
+        self._later = later
+
+    async def look_up(self, around: datetime) -> Book | None:
+        return self.book
+
+    async def reserve(self, booking: BookTable) -> None:
+        if self._refusals:
+            self.book = self._later or self.book
+            raise self._refusals.pop()
+        self.booked.append(booking)
+
+
+TABLE = DiningTable("t", "Main", "1", 4)
+WISH = {"date": "tomorrow", "time": "19:30", "covers": 3, "name": "Ada"}
 RECEIPT = Receipt("11111111-1111-1111-1111-111111111111", 7)
 
 
-def loop_with(answer: Receipt | Exception | None = RECEIPT) -> tuple[ToolLoop, Desk, Used]:
+def loop_with(
+    answer: Receipt | Exception | None = RECEIPT, tables: Tables | None = None
+) -> tuple[ToolLoop, Desk, Used]:
     desk, used = Desk(answer), Used()
 
     def on_tool(call: ToolCall, arguments: dict[str, Any], ok: bool, ms: float) -> None:
         used.append((call.name, arguments, ok))
 
-    loop = ToolLoop(order_state(), Agreeing(), desk.present, desk.confirm, on_tool)
+    loop = ToolLoop(order_state(), Agreeing(), desk.present, desk.confirm, tables or Tables(), on_tool)
     return loop, desk, used
 
 
@@ -168,7 +195,7 @@ async def test_the_present_is_looked_up_while_the_callers_words_are_waited_for()
             return None
 
     desk = Watched(RECEIPT)
-    loop = ToolLoop(order_state(), LateCaption(), desk.present, desk.confirm, lambda *_: None)
+    loop = ToolLoop(order_state(), LateCaption(), desk.present, desk.confirm, Tables(), lambda *_: None)
     await order_up_to_confirmation(loop)
 
     result = await use(loop, "confirm_order")
@@ -195,3 +222,61 @@ async def test_the_wish_to_end_or_transfer_is_kept_for_when_it_was_said() -> Non
 
     assert isinstance(ending.closing, EndCall)
     assert transferring.closing == Transfer("+331", "asks for the chef")
+
+
+def takes_bookings(loop: ToolLoop) -> None:
+    loop.state = replace(loop.state, restaurant=replace(loop.state.restaurant, dine_in=True))
+
+
+async def test_a_table_is_said_to_be_booked_once_it_is_written() -> None:
+    tables = Tables()
+    loop, _, _ = loop_with(tables=tables)
+    takes_bookings(loop)
+
+    result = await use(loop, "book_table", WISH)
+
+    assert (result["ok"], result["booked"], loop.state.reserved) == (True, True, True)
+    assert [(one.covers, one.name) for one in tables.booked] == [(3, "Ada")]
+
+
+async def test_a_caller_who_was_a_moment_too_late_hears_when_else_there_is_a_table() -> None:
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    full = Hold("theirs", "t", tomorrow - timedelta(hours=36), tomorrow + timedelta(hours=36))
+    loop, _, _ = loop_with(tables=Tables(TableGoneError(), later=Book(tables=(TABLE,), holds=(full,))))
+    takes_bookings(loop)
+
+    result = await use(loop, "book_table", WISH)
+
+    assert (result["ok"], result["booked"], loop.state.reserved) == (False, False, False)
+    assert result["error"]["code"] == "no_table_free"
+    assert len(result["free_at"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("refusal", "code"),
+    [
+        (NotReservedError(), "not_booked"),
+        (TableGoneError(), "not_booked"),  # and free again by now: the model may try once more
+        (Refused("no_tables", "They take none any more."), "no_tables"),
+    ],
+)
+async def test_a_table_that_could_not_be_booked_is_never_said_to_be(refusal: Exception, code: str) -> None:
+    loop, _, _ = loop_with(tables=Tables(refusal))
+    takes_bookings(loop)
+
+    result = await use(loop, "book_table", WISH)
+
+    assert (result["ok"], result["error"]["code"], loop.state.reserved) == (False, code, False)
+    assert "booked" not in result
+    assert result["say"]
+
+
+async def test_nothing_is_booked_while_nobody_can_tell_of_the_tables() -> None:
+    tables = Tables()
+    tables.book = None
+    loop, _, _ = loop_with(tables=tables)
+    takes_bookings(loop)
+
+    result = await use(loop, "book_table", WISH)
+
+    assert (result["error"]["code"], tables.booked) == ("no_answer", [])

@@ -1,17 +1,13 @@
-"""Delivery zones, postcodes, FAQ and table bookings."""
+"""Delivery zones, postcodes and FAQ."""
 
-from contextlib import nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from domain.delivery import normal_postcode, zone_for
 from domain.errors import Refused
 from domain.faqs import look_up
-from domain.reservations import STAY, DiningTable, Reservation, check_request, free_tables
-from domain.restaurant import DeliveryZone, FaqEntry, Opening, Restaurant
+from domain.restaurant import DeliveryZone, FaqEntry, Restaurant
 
 pytestmark = pytest.mark.unit
 
@@ -131,90 +127,3 @@ def test_words_that_every_question_has_answer_nothing(faq: tuple[FaqEntry, ...],
     with pytest.raises(Refused) as refused:
         look_up(faq, question)
     assert refused.value.code == "no_answer"
-
-
-EVENING = datetime(2026, 11, 21, 19, 0, tzinfo=UTC)
-TABLES = (
-    DiningTable("t-6", "Main", "6", 6),
-    DiningTable("t-2", "Main", "2", 2),
-    DiningTable("t-4", "Terrace", "4", 4),
-)
-
-
-def booked(table: str, start: datetime) -> Reservation:
-    return Reservation("b", table, start, start + STAY, 2)
-
-
-def test_the_tightest_free_table_comes_first() -> None:
-    assert [table.id for table in free_tables(TABLES, (), EVENING, 2)] == ["t-2", "t-4", "t-6"]
-    assert [table.id for table in free_tables(TABLES, (), EVENING, 3)] == ["t-4", "t-6"]
-    assert free_tables(TABLES, (), EVENING, 7) == ()
-
-
-@pytest.mark.parametrize(
-    ("offset", "is_free"),
-    [(-STAY, True), (-STAY + timedelta(minutes=1), False), (timedelta(), False), (STAY, True)],
-)
-def test_a_table_is_taken_from_its_start_until_just_before_its_end(offset: timedelta, is_free: bool) -> None:
-    free = free_tables(TABLES[:1], (booked("t-6", EVENING + offset),), EVENING, 2)
-    assert bool(free) is is_free
-
-
-NOW = datetime(2026, 11, 20, 16, 0, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("starts_at", "covers", "code"),
-    [
-        (EVENING, 4, None),
-        (EVENING, 12, None),
-        (EVENING, 13, "too_many_covers"),
-        (EVENING, 0, "too_many_covers"),
-        (EVENING, 10**40, "too_many_covers"),
-        (NOW + timedelta(minutes=29), 2, "bad_booking_time"),
-        (NOW - timedelta(days=1), 2, "bad_booking_time"),
-        (NOW + timedelta(days=61), 2, "bad_booking_time"),
-        (datetime(2026, 11, 23, 19, 0, tzinfo=UTC), 2, "closed_at_booking_time"),  # Monday
-        (datetime(2026, 11, 22, 22, 15, tzinfo=UTC), 2, None),  # 45 minutes before closing
-        (datetime(2026, 11, 22, 22, 16, tzinfo=UTC), 2, "closed_at_booking_time"),
-    ],
-)
-def test_bookings_are_taken_within_the_policy(
-    restaurant: Restaurant, starts_at: datetime, covers: int, code: str | None
-) -> None:
-    with nullcontext() if code is None else pytest.raises(Refused) as refused:
-        check_request(restaurant, NOW, starts_at, covers)
-    assert (refused.value.code if refused else None) == code
-
-
-def test_a_restaurant_open_day_and_night_takes_a_booking_before_midnight(restaurant: Restaurant) -> None:
-    day_and_night = replace(restaurant, openings=tuple(Opening(day, 0, 1440) for day in range(7)))
-
-    check_request(day_and_night, NOW, datetime(2026, 11, 21, 23, 30, tzinfo=UTC), 4)
-
-
-def test_a_booking_on_the_night_of_a_clock_change_keeps_its_distance_from_closing(restaurant: Restaurant) -> None:
-    """Open until 3 in Paris, where 2:30 comes twice: half an hour before closing, and an hour and a half before."""
-    openings = tuple(Opening(day, 18 * 60, 27 * 60) for day in range(7))
-    paris = replace(restaurant, zone="Europe/Paris", openings=openings)
-    now = datetime(2026, 10, 20, 12, 0, tzinfo=UTC)
-    first = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Paris"))
-
-    check_request(paris, now, first, 2)
-    with pytest.raises(Refused) as refused:
-        check_request(paris, now, first.replace(fold=1), 2)
-    assert refused.value.code == "closed_at_booking_time"
-
-
-def test_a_stay_over_a_clock_change_lasts_as_long_as_any_other() -> None:
-    """A table that is asked for at 1:30 on the night the clocks go forward is needed until 4:15 by the clock."""
-    start = datetime(2027, 3, 28, 1, 30, tzinfo=ZoneInfo("Europe/Paris"))
-    taken = booked("t-6", datetime(2027, 3, 28, 3, 30, tzinfo=ZoneInfo("Europe/Paris")))
-
-    assert free_tables(TABLES[:1], (taken,), start, 2) == ()
-
-
-def test_a_restaurant_without_tables_takes_no_bookings(restaurant: Restaurant) -> None:
-    with pytest.raises(Refused) as refused:
-        check_request(replace(restaurant, dine_in=False), NOW, EVENING, 2)
-    assert refused.value.code == "no_tables"

@@ -1,14 +1,25 @@
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from domain.menu import Menu
+from domain.reservations import Book, DiningTable, Hold, id_of_call
 from domain.restaurant import Opening, Restaurant
-from domain.tools import ConfirmOrder, EndCall, OrderState, ToolOutcome, Transfer, apply, tool_schemas
+from domain.tools import (
+    BookTable,
+    ConfirmOrder,
+    EndCall,
+    OrderState,
+    ToolOutcome,
+    Transfer,
+    apply,
+    table_time,
+    tool_schemas,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -245,6 +256,65 @@ def test_a_table_that_the_policy_allows_is_possible_but_not_booked(state: OrderS
     assert (result["booked"], result["starts_at"]) == (False, "2026-11-21T19:30+00:00")
 
 
+TABLE = DiningTable("t", "Main", "1", 4)
+BOOKING = {"date": "tomorrow", "time": "19:30", "covers": 4, "name": "Sam", "note": "a high chair"}
+AT = datetime(2026, 11, 21, 19, 30, tzinfo=UTC)
+
+
+def test_a_table_is_booked_when_one_is_free(state: OrderState) -> None:
+    known = replace(state, book=Book(tables=(TABLE,)))
+
+    outcome = run(known, ("book_table", BOOKING))
+
+    assert outcome.effect == BookTable(AT, 4, "Sam", "a high chair")
+    assert outcome.result["booked"] is True
+    assert outcome.result["say"] == "Your table for 4 is booked, tomorrow at 7:30 pm, in the name of Sam."
+
+
+@pytest.mark.parametrize("tool", ["check_table", "book_table"])
+def test_when_no_table_is_free_the_nearest_times_are_told_and_nothing_is_booked(state: OrderState, tool: str) -> None:
+    full = Hold("theirs", "t", AT - timedelta(minutes=15), AT + timedelta(minutes=30))
+    known = replace(state, book=Book(tables=(TABLE,), holds=(full,)))
+    asked = BOOKING if tool == "book_table" else {name: BOOKING[name] for name in ("date", "time", "covers")}
+
+    outcome = run(known, (tool, asked))
+
+    assert (outcome.effect, outcome.result["ok"], outcome.result["booked"]) == (None, False, False)
+    assert outcome.result["free_at"] == [f"2026-11-21T{time}+00:00" for time in ("20:00", "20:15", "20:30")]
+    said = "tomorrow at 8 pm, tomorrow at 8:15 pm or tomorrow at 8:30 pm"
+    assert outcome.result["say"] == f"I'm sorry, we have no table free then. We have one {said}."
+
+
+def test_a_restaurant_without_tables_notes_a_request_and_says_that_it_is_one(state: OrderState) -> None:
+    outcome = run(replace(state, book=Book()), ("book_table", BOOKING))
+
+    assert isinstance(outcome.effect, BookTable)
+    assert outcome.result["booked"] is False
+    assert outcome.result["say"].endswith("The team settles it.")
+
+
+def test_a_call_may_move_its_own_reservation(state: OrderState) -> None:
+    own = Hold(id_of_call(state.call_id), "t", AT - timedelta(minutes=15), AT + timedelta(minutes=90))
+    known = replace(state, book=Book(tables=(TABLE,), holds=(own,)))
+
+    assert isinstance(run(known, ("book_table", BOOKING)).effect, BookTable)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "around"),
+    [
+        ("book_table", BOOKING, AT),
+        ("check_table", {**BOOKING, "covers": 2}, None),  # it takes no name
+        ("book_table", {**BOOKING, "time": "soon"}, None),
+        ("read_cart", {}, None),
+    ],
+)
+def test_the_tables_are_looked_up_around_the_time_that_is_asked_for(
+    state: OrderState, name: str, arguments: dict[str, object], around: datetime | None
+) -> None:
+    assert table_time(state, name, arguments, NOW) == around
+
+
 def test_a_transfer_goes_to_the_restaurants_number(state: OrderState) -> None:
     outcome = run(state, ("transfer_to_human", {"reason": "allergy"}))
     assert outcome.effect == Transfer("+353861112233", "allergy")
@@ -316,6 +386,7 @@ NAMES = [
     "look_up_faq",
     "opening_hours",
     "check_table",
+    "book_table",
     "transfer_to_human",
     "end_call",
 ]

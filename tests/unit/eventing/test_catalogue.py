@@ -76,6 +76,29 @@ EXAMPLES: list[Payload] = [
     catalogue.OrderCancelled(
         restaurant_id=UUID, order_id=UUID, number=12, before="preparing", reason="sold_out", cancelled_at=NOW
     ),
+    catalogue.ReservationMade(
+        restaurant_id=UUID,
+        reservation_id=UUID,
+        status="confirmed",
+        starts_at=NOW,
+        ends_at=NOW,
+        covers=4,
+        table_ids=(UUID,),
+        call_id="call-1",
+    ),
+    catalogue.ReservationChanged(
+        restaurant_id=UUID,
+        reservation_id=UUID,
+        before="requested",
+        status="confirmed",
+        starts_at=NOW,
+        ends_at=NOW,
+        covers=4,
+        table_ids=(),
+    ),
+    catalogue.ReservationCancelled(
+        restaurant_id=UUID, reservation_id=UUID, before="confirmed", reason="guest", cancelled_at=NOW
+    ),
     catalogue.OrderLogged(
         restaurant_id=UUID,
         order_id=UUID,
