@@ -35,6 +35,8 @@ from web.place import (
     orders,
     overview,
     questions,
+    reservations,
+    rooms,
     setup,
     team,
     tenancy,
@@ -113,6 +115,8 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         integrations,
         history,
         customers,
+        rooms,
+        reservations,
     ):
         app.register_blueprint(area.blueprint)
     for area in (management, kitchen):

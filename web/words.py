@@ -45,6 +45,15 @@ def audited() -> dict[str, str]:
         "orders.moved": _("Orders closed"),
         "call.followed_up": _("Call followed up"),
         "reservations.created": _("Booking made"),
+        "reservations.changed": _("Booking changed"),
+        "reservations.moved": _("Booking moved on"),
+        "reservations.waiting": _("Put on the waiting list"),
+        "reservations.offered": _("Table held for somebody waiting"),
+        "reservations.left_waiting": _("Left the waiting list"),
+        "rooms.added": _("Room added"),
+        "rooms.changed": _("Room or tables changed"),
+        "rooms.removed": _("Room removed"),
+        "rooms.rules_changed": _("Rules of reservations changed"),
         "reservations.cancelled": _("Booking cancelled"),
         "restaurant.created": _("Restaurant created"),
         "restaurant.changed": _("Restaurant changed"),
@@ -113,11 +122,47 @@ def follow_ups() -> dict[str, str]:
 
 def booking_statuses() -> dict[str, str]:
     return {
+        "requested": _("Requested"),
+        "held": _("Held"),
         "confirmed": _("Booked"),
         "seated": _("Came"),
+        "finished": _("Came and left"),
         "no_show": _("Did not come"),
         "cancelled": _("Cancelled"),
-        "held": _("Held"),
+    }
+
+
+def reservation_statuses() -> dict[str, str]:
+    """Of one reservation; ``booking_statuses`` are of many."""
+    return {
+        "requested": _("Request"),
+        "held": _("Table held"),
+        "confirmed": _("Confirmed"),
+        "seated": _("At the table"),
+        "finished": _("Gone"),
+        "no_show": _("No-show"),
+        "cancelled": _("Cancelled"),
+    }
+
+
+def booking_moves() -> dict[str, str]:
+    """What the button says that brings a booking to this status; ``back`` is for one that goes back to booked."""
+    return {
+        "confirmed": _("Confirm"),
+        "seated": _("They are here"),
+        "finished": _("Table free"),
+        "no_show": _("No-show"),
+        "back": _("Back to booked"),
+        "seated_again": _("Back at the table"),
+    }
+
+
+def booking_cancel_reasons() -> dict[str, str]:
+    return {
+        "guest": _("The guest cancelled"),
+        "restaurant": _("We can’t take them"),
+        "mistake": _("Taken by mistake"),
+        "other": _("Something else"),
     }
 
 

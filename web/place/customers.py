@@ -14,11 +14,12 @@ from flask import Response, abort, flash, redirect, render_template, request, ur
 from flask.typing import ResponseReturnValue
 
 from domain.phone_numbers import InvalidNumberError, one_form
-from stores import customers, orders
+from stores import customers, orders, reservations
 from stores.customers import Customer
 from stores.errors import NotFoundError
 from stores.orders import Order, OrderFilter
 from stores.postgres import Connection
+from stores.reservations import Reservation
 from web import context, paging, words
 from web.access import managers, staff
 from web.place.tenancy import audit, in_restaurant, restaurant, restaurant_blueprint
@@ -58,14 +59,16 @@ def index() -> ResponseReturnValue:
 @blueprint.get("/customers/<uuid:customer_id>")
 @staff
 def show(customer_id: str) -> ResponseReturnValue:
-    customer, found = _load(str(customer_id), ORDERS_SHOWN)
+    customer, found, booked = _load(str(customer_id), ORDERS_SHOWN)
     allergies = next((order.allergies for order in found if order.allergies), "")
     return render_template(
         "place/customers/customer.html",
         customer=customer,
         orders=found,
+        reservations=booked,
         allergies=allergies,
         statuses=words.order_statuses(),
+        reservation_statuses=words.reservation_statuses(),
     )
 
 
@@ -73,13 +76,13 @@ def show(customer_id: str) -> ResponseReturnValue:
 @managers
 def export(customer_id: str) -> ResponseReturnValue:
     """All that is kept of them, as JSON. A POST, as it is logged."""
-    customer, found = _load(str(customer_id), ORDERS_EXPORTED)
+    customer, found, booked = _load(str(customer_id), ORDERS_EXPORTED)
 
     async def work(connection: Connection) -> None:
         await audit(connection, "customers.exported", subject=customer.id)
 
     in_restaurant(work)
-    body = msgspec.json.format(msgspec.json.encode(_exported(customer, found)), indent=2)
+    body = msgspec.json.format(msgspec.json.encode(_exported(customer, found, booked)), indent=2)
     headers = {"Content-Disposition": f'attachment; filename="customer-{customer.id}.json"'}
     return Response(body, mimetype="application/json", headers=headers)
 
@@ -104,13 +107,15 @@ def erase(customer_id: str) -> ResponseReturnValue:
     return redirect(url_for(".index"), 303)
 
 
-def _load(customer_id: str, limit: int) -> tuple[Customer, tuple[Order, ...]]:
+def _load(customer_id: str, limit: int) -> tuple[Customer, tuple[Order, ...], tuple[Reservation, ...]]:
+    """At most ``limit`` of their orders and as many reservations."""
     pii = context.pii()
 
-    async def work(connection: Connection) -> tuple[Customer, tuple[Order, ...]]:
+    async def work(connection: Connection) -> tuple[Customer, tuple[Order, ...], tuple[Reservation, ...]]:
         customer = await customers.get(connection, customer_id, pii=pii)
         wanted = OrderFilter(customer_hash=customer.phone_hash)
-        return customer, await orders.recent(connection, limit, wanted=wanted, pii=pii)
+        ordered = await orders.recent(connection, limit, wanted=wanted, pii=pii)
+        return customer, ordered, await reservations.of_customer(connection, customer_id, limit, pii=pii)
 
     try:
         return in_restaurant(work)
@@ -125,7 +130,7 @@ def _spellings(typed: str) -> set[str]:
     return found
 
 
-def _exported(customer: Customer, found: tuple[Order, ...]) -> dict[str, Any]:
+def _exported(customer: Customer, found: tuple[Order, ...], booked: tuple[Reservation, ...]) -> dict[str, Any]:
     return {
         "name": customer.name,
         "phone": customer.phone,
@@ -144,6 +149,16 @@ def _exported(customer: Customer, found: tuple[Order, ...]) -> dict[str, Any]:
                 "lines": msgspec.to_builtins(order.lines),
             }
             for order in found
+        ],
+        "reservations": [
+            {
+                "startsAt": _instant(one.starts_at),
+                "covers": one.covers,
+                "status": one.status,
+                "name": one.name,
+                "note": one.note,
+            }
+            for one in booked
         ],
     }
 

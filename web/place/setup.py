@@ -15,7 +15,7 @@ from domain.menu import Menu
 from domain.restaurant import FaqEntry
 from process import logs
 from stores import audit as audit_log
-from stores import calls, checkpoints, line_states, lines, live, menus, restaurants, setups
+from stores import calls, checkpoints, dining, line_states, lines, live, menus, restaurants, setups
 from stores.audit import Actor
 from stores.checkpoints import Checkpoint
 from stores.postgres import NO_RESTAURANT, Connection
@@ -133,7 +133,7 @@ def _kinds() -> dict[str, str]:
 def index() -> ResponseReturnValue:
     place = restaurant()
 
-    async def work(connection: Connection) -> tuple[Menu, tuple[FaqEntry, ...], int, int]:
+    async def work(connection: Connection) -> tuple[Menu, tuple[FaqEntry, ...], int, int, int]:
         registrations = await line_states.registrations(connection, place.id)
         ready = [
             one
@@ -144,12 +144,12 @@ def index() -> ResponseReturnValue:
         return (
             await menus.load(connection, place.id),
             await restaurants.faq(connection, place.id),
+            len(await dining.tables(connection, place.id)),
             len(ready),
             len(recent),
         )
 
-    menu, faq, ready_lines, calls_so_far = in_restaurant(work)
-    steps = _steps(menu, faq, ready_lines, calls_so_far)
+    steps = _steps(*in_restaurant(work))
     page = render_template(
         "place/setup/setup.html",
         steps=steps,
@@ -160,7 +160,7 @@ def index() -> ResponseReturnValue:
     return _with_microphone(page)
 
 
-def _steps(menu: Menu, faq: tuple[FaqEntry, ...], ready_lines: int, calls_so_far: int) -> tuple[Step, ...]:
+def _steps(menu: Menu, faq: tuple[FaqEntry, ...], tables: int, ready_lines: int, calls_so_far: int) -> tuple[Step, ...]:
     place = restaurant()
     zones = bool(place.delivery_zones)
     return (
@@ -174,6 +174,13 @@ def _steps(menu: Menu, faq: tuple[FaqEntry, ...], ready_lines: int, calls_so_far
             "delivery.index",
             zones or not place.delivery,
             place.delivery,
+        ),
+        Step(
+            _("Rooms"),
+            _("So that callers reserve a table at once."),
+            "rooms.index",
+            bool(tables) or not place.dine_in,
+            False,
         ),
         Step(_("Questions"), _("Parking, terrace, payment."), "questions.index", bool(faq), False),
         Step(_("A test call"), _("From this page, below."), "setup.index", calls_so_far > 0),
