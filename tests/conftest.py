@@ -180,17 +180,27 @@ async def postgres(database: Database) -> AsyncIterator[Pools]:
     await platform.close()
 
 
-@pytest.fixture
-def redis_url(valkey_server: EmbeddedValkey) -> str:
-    """An empty Valkey."""
+def _emptied(server: EmbeddedValkey) -> str:
     from stores.redis import connect
 
     async def flush() -> None:
-        async with connect(valkey_server.url()) as redis:
+        async with connect(server.url()) as redis:
             await redis.flushall()
 
     run_apart(flush)
-    return valkey_server.url()
+    return server.url()
+
+
+@pytest.fixture
+def redis_url(valkey_server: EmbeddedValkey) -> str:
+    """An empty Valkey."""
+    return _emptied(valkey_server)
+
+
+@pytest.fixture(scope="module")
+def module_redis_url(valkey_server: EmbeddedValkey) -> str:
+    """A Valkey that was empty before the module's first test."""
+    return _emptied(valkey_server)
 
 
 @pytest.fixture

@@ -1,19 +1,54 @@
-"""The menu as its restaurateur uses it, with scripts: in its place, by keys, and honest when the server is away."""
+"""The menu as its restaurateur uses it, with scripts: in its place, by keys, and honest when the server is away.
+
+The tests share one server and one restaurant, so each has an item, or the order of a category, of its own.
+"""
+
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Browser, Route, StorageState, expect
 
+from devstack.servers.embedded import EmbeddedPostgres
 from tests.browser.conftest import PATIENCE_MS, Visitor
-from tests.integration.web.admin import COOK, Admin, fetch
+from tests.integration.web.admin import COOK, OWNER, Admin, Server, fetch, fresh, gunicorn
 
 pytestmark = pytest.mark.browser
 
 expect.set_options(timeout=PATIENCE_MS)
 
 
+@pytest.fixture(scope="module")
+def admin(migrated_template: EmbeddedPostgres, original_admin: Admin, module_redis_url: str) -> Iterator[Admin]:
+    with fresh(migrated_template, original_admin, module_redis_url) as admin:
+        yield admin
+
+
+@pytest.fixture(scope="module")
+def server(admin: Admin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with gunicorn(admin, tmp_path_factory.mktemp("menu") / "gunicorn.log") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def logged_in(browser: Browser, server: Server) -> dict[str, StorageState]:
+    """The cookies of the owner and of the cook."""
+    states = {}
+    for email in (OWNER, COOK):
+        context = browser.new_context(locale="en-GB")
+        context.set_default_timeout(PATIENCE_MS)
+        Visitor(context.new_page(), server.url).log_in(email)
+        states[email] = context.storage_state()
+        context.close()
+    return states
+
+
 @pytest.fixture
-def at_menu(visitor: Visitor, admin: Admin) -> Visitor:
-    visitor.log_in()
+def at_menu(visitor: Visitor, admin: Admin, logged_in: dict[str, StorageState]) -> Visitor:
+    return _open(visitor, admin, logged_in[OWNER])
+
+
+def _open(visitor: Visitor, admin: Admin, state: StorageState) -> Visitor:
+    visitor.page.context.add_cookies(state["cookies"])  # type: ignore[arg-type]
     visitor.open(f"/place/{admin.pizza.id}/menu")
     return visitor
 
@@ -40,9 +75,10 @@ def test_an_item_is_edited_in_its_place_and_a_wrong_price_keeps_what_was_typed(a
     assert at_menu.complaints == []
 
 
-def test_an_item_is_off_in_one_tap_and_comes_back(visitor: Visitor, admin: Admin) -> None:
-    visitor.log_in(COOK)
-    visitor.open(f"/place/{admin.pizza.id}/menu")
+def test_an_item_is_off_in_one_tap_and_comes_back(
+    visitor: Visitor, admin: Admin, logged_in: dict[str, StorageState]
+) -> None:
+    _open(visitor, admin, logged_in[COOK])
     row = visitor.page.locator(f"#item-{admin.item('Tiramisu').id}")
 
     row.get_by_role("button", name="Take off today: Tiramisu").click()
@@ -57,19 +93,19 @@ def test_an_item_is_off_in_one_tap_and_comes_back(visitor: Visitor, admin: Admin
 
 def test_a_tap_that_gets_no_answer_is_taken_back_and_said(at_menu: Visitor, admin: Admin) -> None:
     page = at_menu.page
-    row = page.locator(f"#item-{admin.item('Tiramisu').id}")
+    row = page.locator(f"#item-{admin.item('Lemon cheesecake').id}")
     page.route("**/off/**", lambda route: route.abort())
 
-    row.get_by_role("button", name="Take off today: Tiramisu").click()
+    row.get_by_role("button", name="Take off today: Lemon cheesecake").click()
 
     expect(row.get_by_role("alert")).to_contain_text("Not saved: no answer.")
-    expect(row.get_by_role("button", name="Take off today: Tiramisu")).to_be_enabled()
+    expect(row.get_by_role("button", name="Take off today: Lemon cheesecake")).to_be_enabled()
     assert "gone" not in (row.get_attribute("class") or "")
 
 
 def test_a_form_that_gets_no_answer_keeps_its_text(at_menu: Visitor, admin: Admin) -> None:
     page = at_menu.page
-    row = page.locator(f"#item-{admin.item('Tiramisu').id}")
+    row = page.locator(f"#item-{admin.item('Chocolate brownie').id}")
 
     def away(route: Route) -> None:
         if route.request.method == "POST":
@@ -77,7 +113,7 @@ def test_a_form_that_gets_no_answer_keeps_its_text(at_menu: Visitor, admin: Admi
         else:
             route.continue_()
 
-    row.get_by_role("link", name="Tiramisu").click()
+    row.get_by_role("link", name="Chocolate brownie").click()
     page.route("**/menu/items/**", away)
     row.get_by_label("Description").fill("Long text")
     row.get_by_role("button", name="Save", exact=True).click()
@@ -125,7 +161,7 @@ def test_the_order_is_changed_with_the_arrow_keys_and_by_dragging(at_menu: Visit
 
 def test_rows_of_a_form_are_added_moved_and_removed(at_menu: Visitor, admin: Admin) -> None:
     page = at_menu.page
-    at_menu.open(f"/place/{admin.pizza.id}/menu/items/{admin.item('Tiramisu').id}")
+    at_menu.open(f"/place/{admin.pizza.id}/menu/items/{admin.item('Vanilla ice cream').id}")
     sizes = page.locator("fieldset.list .list-row")
 
     page.get_by_role("button", name="Add a size").click()
@@ -137,6 +173,6 @@ def test_rows_of_a_form_are_added_moved_and_removed(at_menu: Visitor, admin: Adm
     sizes.nth(1).get_by_role("button", name="Remove").click()
     page.get_by_role("button", name="Save", exact=True).click()
 
-    expect(page.locator(f"#item-{admin.item('Tiramisu').id} .sizes > li")).to_have_count(2)
-    expect(page.locator(f"#item-{admin.item('Tiramisu').id} .sizes")).to_contain_text("Tray")
+    expect(page.locator(f"#item-{admin.item('Vanilla ice cream').id} .sizes > li")).to_have_count(2)
+    expect(page.locator(f"#item-{admin.item('Vanilla ice cream').id} .sizes")).to_contain_text("Tray")
     assert at_menu.complaints == []
