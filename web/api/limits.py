@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flask import Response, g
-from redis.asyncio import Redis
 
 from process import logs
-from web import context
+from web import context, counters
 from web.api.problems import Problem
 from web.database import UnavailableError
 
@@ -34,8 +33,11 @@ class Allowance:
 def count(client: str) -> None:
     """Count one request of this client. Raises Problem ``too-many-requests``."""
     most = context.settings().web_api_requests_per_minute
+    keys = (f"api:requests:{client}",)
     try:
-        used, seconds = context.database().redis(lambda redis: _count(redis, client), within_s=REDIS_WITHIN_S)
+        ((used, seconds),) = context.database().redis(
+            lambda redis: counters.count(redis, keys, WINDOW_S), within_s=REDIS_WITHIN_S
+        )
     except UnavailableError:
         log.warning("requests of the API are not counted: Redis does not answer")
         return
@@ -46,17 +48,6 @@ def count(client: str) -> None:
             f"{most} requests a minute are allowed; go on in {seconds} seconds.",
             headers={"Retry-After": str(seconds)},
         )
-
-
-async def _count(redis: Redis, client: str) -> tuple[int, int]:
-    """How many requests in this window, and how many seconds it has left."""
-    key = f"api:requests:{client}"
-    async with redis.pipeline(transaction=True) as pipeline:
-        pipeline.incr(key)
-        pipeline.expire(key, WINDOW_S, nx=True)
-        pipeline.ttl(key)
-        used, _, seconds = await pipeline.execute()
-    return int(used), max(1, int(seconds))
 
 
 def tell(response: Response) -> None:

@@ -14,10 +14,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from redis.asyncio import Redis
-
 from process import logs
-from web import metrics
+from web import counters, metrics
 from web.database import Database, UnavailableError
 
 WINDOW_S = 15 * 60  # then a counter ends by itself
@@ -41,8 +39,10 @@ class Throttle:
 
     def allow(self, limits: Sequence[Limit], window_s: int = WINDOW_S) -> bool:
         """Count one attempt under each limit; False when one of them is passed."""
+        keys = [limit.key for limit in limits]
         try:
-            counts = self._database.redis(lambda redis: _count(redis, limits, window_s), within_s=REDIS_WITHIN_S)
+            counted = self._database.redis(lambda redis: counters.count(redis, keys, window_s), within_s=REDIS_WITHIN_S)
+            counts = [one.times for one in counted]
         except UnavailableError:
             metrics.throttled_locally_total.inc()
             log.warning("attempts are counted by this worker alone: Redis does not answer")
@@ -79,15 +79,6 @@ class LocalCounters:
     def forget(self, key: str) -> None:
         with self._lock:
             self._counters.pop(key, None)
-
-
-async def _count(redis: Redis, limits: Sequence[Limit], window_s: int) -> list[int]:
-    async with redis.pipeline(transaction=True) as pipeline:
-        for limit in limits:
-            pipeline.incr(limit.key)
-            pipeline.expire(limit.key, window_s, nx=True)
-        results = await pipeline.execute()
-    return [int(count) for count in results[::2]]
 
 
 def account_digest(secret: str, account: str) -> str:
