@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.menu import Menu, MenuItem, ModifierGroup, ModifierOption
+from domain.menu_cells import RowError
 from domain.menu_changes import changes
-from domain.menu_rows import COLUMNS, RowError, read, written
+from domain.menu_reading import read
+from domain.menu_rows import COLUMNS, written
 from domain.restaurant import Restaurant
 from web.place import example_menus
 

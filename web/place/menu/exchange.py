@@ -14,10 +14,10 @@ import msgspec
 from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from domain import menu_rows
+from domain import menu_reading, menu_rows
 from domain.menu import Menu
+from domain.menu_cells import RowError
 from domain.menu_changes import Change, changes
-from domain.menu_rows import RowError
 from domain.menu_rules import problems
 from eventing.menus import InvalidMenuError
 from web import context, language
@@ -80,7 +80,7 @@ def preview_import() -> ResponseReturnValue:
     except FileError as refused:
         return _page(problem=_file_problems()[refused.reason]), 422
     menu = load().menu
-    found = menu_rows.read(rows, menu)
+    found = menu_reading.read(rows, menu)
     mistakes = [(one.row, one.column, _row_problem(one)) for one in found.errors]
     differing: tuple[Change, ...] = ()
     if found.menu is not None:
@@ -106,7 +106,7 @@ def apply_import(token: str) -> ResponseReturnValue:
     rows = msgspec.json.decode(zlib.decompress(packed), type=list[list[str]])
 
     def edit(menu: Menu) -> Menu:
-        found = menu_rows.read(rows, menu)
+        found = menu_reading.read(rows, menu)
         if found.menu is None:
             raise ChangedMeanwhileError
         return found.menu
