@@ -8,9 +8,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Route, StorageState, expect
 
-from devstack.servers.embedded import EmbeddedPostgres
 from tests.browser.conftest import PATIENCE_MS, Visitor
-from tests.integration.web.admin import COOK, OWNER, Admin, Server, fetch, fresh, gunicorn
+from tests.integration.web.admin import COOK, OWNER, Admin, Server, fetch, gunicorn
 
 pytestmark = pytest.mark.browser
 
@@ -18,9 +17,8 @@ expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")
-def admin(migrated_template: EmbeddedPostgres, original_admin: Admin, module_redis_url: str) -> Iterator[Admin]:
-    with fresh(migrated_template, original_admin, module_redis_url) as admin:
-        yield admin
+def admin(module_admin: Admin) -> Admin:
+    return module_admin
 
 
 @pytest.fixture(scope="module")
