@@ -26,6 +26,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from stores.paging import Narrowing, Position
 from stores.postgres import Connection
 from stores.text import UNSTORABLE
 
@@ -195,13 +196,17 @@ _COLUMNS = (
 )
 
 
-async def listed(connection: Connection, *, delivered: bool = False, limit: int = 100) -> list[KeptLetter]:
+async def listed(
+    connection: Connection, *, delivered: bool = False, limit: int = 100, after: Position | None = None
+) -> list[KeptLetter]:
     """The latest ones first, without their bodies; those replayed and not back only with ``delivered``."""
+    narrowing = Narrowing(limit)
+    if not delivered:
+        narrowing.by("(replayed_at is null or failed_at > replayed_at)")
+    narrowing.below(after, "failed_at", "uuid")
     rows = await connection.fetch(
-        f"select {_COLUMNS}, ''::bytea as body from dead_letter"
-        " where $1 or replayed_at is null or failed_at > replayed_at order by failed_at desc limit $2",
-        delivered,
-        limit,
+        f"select {_COLUMNS}, ''::bytea as body from dead_letter{narrowing.where} order by failed_at desc, id limit $1",
+        *narrowing.values,
     )
     return [KeptLetter(**dict(row)) for row in rows]
 

@@ -15,6 +15,7 @@ from domain.traces import AudioFigures, InForce, Ladder, Moment
 from stores import calls
 from stores.calls import LoggedCall
 from stores.ciphers import PiiCipher
+from stores.paging import Narrowing, Position
 from stores.postgres import Connection
 
 # A ladder tells when its INVITE came to the gate, or when a later gate took over; the call's row began at most so long
@@ -114,22 +115,27 @@ async def traced(conn: Connection, call_id: str, *, pii: PiiCipher | None = None
 
 
 async def listed(
-    conn: Connection, limit: int, *, restaurant: str = "", missed: bool = False, pii: PiiCipher | None = None
+    conn: Connection,
+    limit: int,
+    *,
+    restaurant: str = "",
+    missed: bool = False,
+    after: Position | None = None,
+    pii: PiiCipher | None = None,
 ) -> tuple[TracedCall, ...]:
     """The newest calls, without their traces. ``restaurant`` is an id, or a part of a name in whatever case."""
+    narrowing = Narrowing(limit)
+    named = "restaurant_id in (select id from restaurant where id::text = {0} or name ilike '%' || {0} || '%')"
+    narrowing.by(named, restaurant or None)
+    narrowing.by("(missed_reason <> '' or outcome = any({0}::text[]))", list(calls.NOT_SERVED) if missed else None)
+    narrowing.below(after, "started_at", "text")
     rows = await conn.fetch(
         f"select {calls.COLUMNS}, '[]'::jsonb as transcript, null::bytea as unconfirmed_encrypted, r.name,"
         " coalesce(l.number, '') as number"
-        " from (select c.* from call_log c join restaurant owner on owner.id = c.restaurant_id"
-        " where ($2 = '' or owner.id::text = $2 or owner.name ilike '%' || $2 || '%')"
-        " and (not $3 or c.missed_reason <> '' or c.outcome = any($4::text[]))"
-        " order by c.started_at desc limit $1) as call_log"
+        f" from (select * from call_log{narrowing.where} order by started_at desc, id limit $1) as call_log"
         " join restaurant r on r.id = call_log.restaurant_id left join phone_line l on l.id = phone_line_id"
-        " order by started_at desc",
-        limit,
-        restaurant,
-        missed,
-        list(calls.NOT_SERVED),
+        " order by started_at desc, call_log.id",
+        *narrowing.values,
     )
     return tuple(TracedCall(calls.call_of(row, pii), row["name"], row["number"], None) for row in rows)
 

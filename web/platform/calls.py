@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from stores import traces
 from stores.errors import NotFoundError
-from web import words
+from web import paging, words
 from web.access import platform
 from web.platform.pages import everywhere, platform_blueprint
 
@@ -21,9 +21,19 @@ LONGEST_ID = 128
 def index() -> ResponseReturnValue:
     text = request.args.get("q", "").strip()[:LONGEST_SEARCH]
     missed = request.args.get("missed") == "yes"
-    found = everywhere(lambda connection: traces.listed(connection, PAGE, restaurant=text, missed=missed))
+    after = paging.asked_for()
+    found = everywhere(
+        lambda connection: traces.listed(connection, PAGE + 1, restaurant=text, missed=missed, after=after)
+    )
     return render_template(
-        "platform/calls.html", found=found, most=PAGE, text=text, missed=missed, outcomes=words.outcomes()
+        "platform/calls.html",
+        found=found[:PAGE],
+        more=len(found) > PAGE,
+        is_first=after is None,
+        text=text,
+        missed=missed,
+        outcomes=words.outcomes(),
+        link_after=paging.link_after,
     )
 
 

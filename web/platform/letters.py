@@ -4,19 +4,22 @@ A letter's body is what a stranger sent, and may hold callers' data: it is shown
 and that it was looked at is in the audit log.
 """
 
+import uuid
+
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from eventing import letters
 from eventing.letters import KeptLetter
 from stores.postgres import Connection
+from web import paging
 from web.access import platform
 from web.platform.pages import audit, everywhere, platform_blueprint
 from web.words import _, plural
 
 blueprint = platform_blueprint("letters", __name__)
 
-SHOWN = 200
+PAGE = 100
 SHOWN_BYTES = 64 * 1024
 
 
@@ -24,9 +27,16 @@ SHOWN_BYTES = 64 * 1024
 @platform
 def index() -> ResponseReturnValue:
     delivered = request.args.get("delivered") == "yes"
-    found = everywhere(lambda connection: letters.listed(connection, delivered=delivered, limit=SHOWN + 1))
+    after = paging.asked_for(uuid.UUID)
+    found = everywhere(lambda connection: letters.listed(connection, delivered=delivered, limit=PAGE + 1, after=after))
     return render_template(
-        "platform/letters.html", found=found[:SHOWN], more=len(found) > SHOWN, delivered=delivered, states=_states()
+        "platform/letters.html",
+        found=found[:PAGE],
+        more=len(found) > PAGE,
+        is_first=after is None,
+        delivered=delivered,
+        states=_states(),
+        link_after=paging.link_after,
     )
 
 

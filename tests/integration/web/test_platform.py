@@ -1,5 +1,6 @@
 """The pages of the platform's own staff, behind HTTP."""
 
+import html
 import re
 from collections.abc import Callable, Iterator
 
@@ -445,3 +446,48 @@ def test_the_tokens_of_a_disabled_restaurant_open_nothing(staff: FlaskClient, ad
     assert fetch(admin, "select from restaurant where disabled_at is not null and id = $1", admin.pizza.id)
     assert before == 200
     assert staff.get("/api/v1/auth/whoami", headers=bearer).status_code == 401
+
+
+def pages_of(staff: FlaskClient, path: str, row: str) -> list[list[str]]:
+    """The ids of each page's rows, from the first page on to that without a link to an older one."""
+    found = []
+    while path:
+        page = html.unescape(staff.get(path).text)
+        found.append(re.findall(row, page))
+        older = re.search(r'<p class="older"><a href="([^"]+)"', page)
+        path = older[1] if older else ""
+    return found
+
+
+def test_all_dead_letters_are_on_some_page_those_of_one_moment_too(staff: FlaskClient, admin: Admin) -> None:
+    keep_letter(admin)
+    execute(
+        admin,
+        "insert into dead_letter (event_id, type, source, headers, body, subscriber, reason, failed_at)"
+        " select n::text, type, source, headers, body, subscriber, reason, now() - n / 50 * interval '1 hour'"
+        " from dead_letter, generate_series(1, 230) n",
+    )
+
+    pages = pages_of(staff, "/admin/letters", r"/admin/letters/([0-9a-f-]{36})")
+
+    assert [len(page) for page in pages] == [100, 100, 31]
+    assert len({letter for page in pages for letter in page}) == 231
+    assert "The newest" in staff.get("/admin/letters?before=2020-01-01T00:00:00Z").text
+
+
+def test_all_calls_are_on_some_page_and_the_next_one_keeps_the_search(staff: FlaskClient, admin: Admin) -> None:
+    log_call(admin, "first")
+    execute(
+        admin,
+        "insert into call_log (id, restaurant_id, started_at, outcome)"
+        " select 'call ' || n, restaurant_id, started_at - n / 50 * interval '1 minute', 'lost'"
+        " from call_log, generate_series(1, 120) n where id = 'first'",
+    )
+
+    everything = pages_of(staff, "/admin/calls", r'"/admin/calls/([^"?]+)"')
+    missed = pages_of(staff, "/admin/calls?q=harbour&missed=yes", r'"/admin/calls/([^"?]+)"')
+
+    assert [len(page) for page in everything] == [100, 21]
+    assert len({call for page in everything for call in page}) == 121
+    assert [len(page) for page in missed] == [100, 20]
+    assert "first" not in missed[0] + missed[1]
