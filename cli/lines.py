@@ -38,11 +38,12 @@ def list_lines() -> None:
 
 
 def _account(line: PhoneLine) -> str:
-    """``user@domain`` and what differs from the usual; "" for a line without a registration."""
-    if not (line.sip_domain and line.sip_username):
+    """``user@domain``, or where a trunk without a registration is, and what differs from the usual; "" for a line
+    without a trunk."""
+    if not line.sip_domain:
         return ""
     trunk = line.trunk
-    told = [f"{line.sip_username}@{line.sip_domain}"]
+    told = [f"{line.sip_username}@{line.sip_domain}" if line.sip_username else f"called by {line.sip_domain}"]
     told += [f"as {trunk.auth_username}"] if trunk.auth_username else []
     told += [f"via {trunk.outbound_proxy}"] if trunk.outbound_proxy else []
     told += [trunk.transport] if trunk.transport != "udp" else []
@@ -55,8 +56,10 @@ def add(
     restaurant: Annotated[str, typer.Argument(help="The restaurant's id.")],
     number: Annotated[str, typer.Argument(help="The number that callers dial, such as +33123456789.")],
     provider: Annotated[str, typer.Option(help="sip, audiosocket or twilio.")],
-    domain: Annotated[str, typer.Option(help="sip: the trunk's domain, or host:port.")] = "",
-    username: Annotated[str, typer.Option(help="sip: the registration's user.")] = "",
+    domain: Annotated[
+        str, typer.Option(help="sip: the trunk's domain, or host:port; without --username its addresses call.")
+    ] = "",
+    username: Annotated[str, typer.Option(help="sip: the registration's user; without it nothing registers.")] = "",
     auth_username: Annotated[str, typer.Option(help="sip: digest's user, where it is another one.")] = "",
     proxy: Annotated[str, typer.Option(help="sip: the outbound proxy, host or host:port.")] = "",
     transport: Annotated[str, typer.Option(help="sip: udp, tcp or tls.")] = "udp",
@@ -74,6 +77,8 @@ def add(
         raise refusal(NO_TOKEN)
     if provider != "sip" and (domain or username or auth_username or proxy):
         raise typer.BadParameter("--domain, --username, --auth-username, --proxy: for --provider sip")
+    if username and not domain:
+        raise refusal("--domain: not set; --username is the account at it")
     if username and not settings.sip_password:
         raise refusal(NO_PASSWORD)
     trunk = TrunkOptions(auth_username, proxy, cast("Transport", transport), cast("Srtp", srtp))
@@ -82,8 +87,19 @@ def add(
         lambda connection: _add(connection, restaurant, number, cast("Provider", provider), account, settings)
     )
     typer.echo(f"line {line.id}")
+    if provider == "sip":
+        typer.echo(_called(line))
     if line.audiosocket_uuid:
         typer.echo(f"AudioSocket UUID {line.audiosocket_uuid}")
+
+
+def _called(line: PhoneLine) -> str:
+    """Who calls a SIP line."""
+    if line.sip_username:
+        return f"it registers at {line.sip_domain} as {line.sip_username}, and takes calls from there"
+    if line.sip_domain:
+        return f"it takes calls from the addresses of {line.sip_domain}, without a registration (no --username)"
+    return "it takes calls from SIP_PEERS: it has no trunk (no --domain)"
 
 
 @app.command("twilio-token")

@@ -37,7 +37,8 @@ PLAIN = TrunkOptions()
 
 
 def check_account(domain: str, username: str, options: TrunkOptions) -> None:
-    """Raises InvalidTrunkError."""
+    """With a domain and no username the trunk calls from its addresses and is not registered at; a username alone is
+    one that peers may call the line by. Raises InvalidTrunkError."""
     for field, address in (("sip_domain", domain), ("outbound_proxy", options.outbound_proxy)):
         if address and not _is_address(address):
             raise InvalidTrunkError(f"{field}: expected a host or host:port, such as sip.example.com:5060")
@@ -48,8 +49,10 @@ def check_account(domain: str, username: str, options: TrunkOptions) -> None:
         raise InvalidTrunkError(f"transport: one of {', '.join(get_args(Transport))}")
     if options.srtp not in get_args(Srtp):
         raise InvalidTrunkError(f"srtp: one of {', '.join(get_args(Srtp))}")
-    if (options.auth_username or options.outbound_proxy) and not (domain and username):
-        raise InvalidTrunkError("sip_domain: not set; auth_username and outbound_proxy need sip_domain, sip_username")
+    if not domain and (options.auth_username or options.outbound_proxy):
+        raise InvalidTrunkError("sip_domain: not set; auth_username and outbound_proxy need it")
+    if options.auth_username and not username:
+        raise InvalidTrunkError("sip_username: not set; auth_username needs it")
 
 
 def _is_address(text: str) -> bool:

@@ -9,7 +9,7 @@ from ops.trunks.words import asked_wait_s, meaning, status_of
 from stores.line_states import LineState
 
 ELSEWHERE = {
-    "sip": "takes calls from SIP_PEERS; has no trunk account",
+    "sip": "takes calls from SIP_PEERS; has no trunk",
     "audiosocket": "takes calls over AudioSocket",
     "twilio": "takes calls from Twilio",
 }
@@ -25,7 +25,10 @@ def lines(found: tuple[LineState, ...]) -> Iterator[str]:
 
 def _state(one: LineState) -> str:
     if one.status is None:
-        return ELSEWHERE[one.provider] if one.provider != "sip" or not one.trunk else "waits for a node to take it"
+        if one.provider == "sip" and one.trunk:
+            static = f"takes calls from the addresses of {_plain(one.trunk)}, without a registration"
+            return "waits for a node to take it" if one.registers else static
+        return ELSEWHERE[one.provider]
     since = "" if one.since is None else f" for {span(one.looked_at - one.since)}"
     heard = "" if one.answered_at is None else f", last heard {span(one.looked_at - one.answered_at)} ago"
     node = f"node {one.node}" if one.node else "no node"
@@ -80,6 +83,7 @@ def as_data(found: tuple[LineState, ...]) -> list[dict[str, object]]:
             "number": one.number,
             "provider": one.provider,
             "trunk": one.trunk,
+            "registers": one.registers,
             "status": one.status,
             "error": one.error,
             "node": one.node,

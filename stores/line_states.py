@@ -13,7 +13,7 @@ class LineState:
     """``status`` is None for a line that no node registers: its calls come from peers, or by another entrance.
 
     ``since`` is when it came into its state, ``answered_at`` when its trunk last answered or was last found silent,
-    ``looked_at`` the database's clock.
+    ``looked_at`` the database's clock. A line with a ``trunk`` that does not register is called from its addresses.
     """
 
     id: str
@@ -22,6 +22,7 @@ class LineState:
     restaurant_name: str
     trunk: str
     looked_at: datetime
+    registers: bool = False
     status: RegistrationStatus | None = None
     error: str = ""
     node: str | None = None
@@ -35,6 +36,7 @@ async def all_of(conn: Connection) -> tuple[LineState, ...]:
     """Every active line; those with a fault first. Needs the platform role."""
     rows = await conn.fetch(
         "select l.id, l.number, l.provider, r.name as restaurant_name, l.sip_domain as trunk, now() as looked_at,"
+        " l.provider = 'sip' and l.sip_username <> '' as registers,"
         " s.status, coalesce(s.error, '') as error, s.bridge_node_id as node, n.status as node_status,"
         " s.leaving_node_id as leaving_node, s.changed_at as since, s.answered_at"
         " from phone_line l join restaurant r on r.id = l.restaurant_id"

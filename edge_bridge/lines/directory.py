@@ -18,8 +18,9 @@ from stores.lines import LineTransfers, Provider
 
 @dataclass(frozen=True, slots=True)
 class LineEntry:
-    """One phone line. ``number`` as dialled; domain, username and password are the trunk's ("" for a peer's line).
-    ``provider`` says at which entrance it rings.
+    """One phone line. ``number`` as dialled; domain, username and password are the trunk's ("" for a peer's line; a
+    domain alone is one of a trunk that calls from its addresses, whichever node). ``provider`` says at which entrance
+    it rings.
 
     ``held``: this node has the line in this ``generation``, or keeps it until the next node has registered it.
     ``problem`` says why a held line can't be registered. ``transfers`` is how its callers are put through.
@@ -61,6 +62,12 @@ class LineEntry:
         """At a trunk, and this node has the line."""
         account = self.sip_domain and self.sip_username
         return bool(self.provider == "sip" and self.held and self.is_active and account)
+
+    @property
+    def has_trunk(self) -> bool:
+        """Whose addresses may call it here."""
+        is_static = self.provider == "sip" and self.is_active and self.sip_domain and not self.sip_username
+        return self.has_account or bool(is_static)
 
     @property
     def registers(self) -> bool:

@@ -40,6 +40,7 @@ RESTAURANT_REFRESH_S = 60.0
 RESOLVE_WITHIN_S = 4.0
 LISTEN_AGAIN_S = 2.0
 UNREADABLE = "the stored SIP password cannot be read with this MASTER_KEY: enter it again"
+NO_PASSWORD = "the line has a username and no SIP password: enter it"
 
 
 class StaticLine:
@@ -174,7 +175,7 @@ class LineBook:
         self._heard_at = time.monotonic()
         await self._greetings.refresh({line.restaurant.id for line in found})
         found = [replace(line, greeting=self._greetings.of(line.restaurant)) for line in found]
-        resolved = await self._resolve([line for line in found if line.has_account])
+        resolved = await self._resolve([line for line in found if line.has_trunk])
         if found != self._lines or resolved or self.directory is None:
             self._lines = found
             self._publish()
@@ -240,7 +241,7 @@ class LineBook:
             sip_password=password or "",
             held=held,
             generation=stored.generation,
-            problem=UNREADABLE if held and stored.sip_password and password == "" else "",
+            problem=_problem(stored, password) if held else "",
             provider=stored.provider,
             audiosocket_uuid=stored.audiosocket_uuid,
             twilio_auth_token=self._secrets.get((stored.id, stored.twilio_auth_token), ""),
@@ -283,7 +284,7 @@ class LineBook:
             if spare is not None:
                 await self._decrypt([spare])
 
-    async def _resolve(self, registered: Iterable[LineEntry]) -> bool:
+    async def _resolve(self, with_trunk: Iterable[LineEntry]) -> bool:
         """Look the trunks' names up again; True when an address changed. Keeps what is known while DNS is away, which
         nobody's lines wait for longer than RESOLVE_WITHIN_S."""
 
@@ -295,8 +296,15 @@ class LineBook:
             except TimeoutError:
                 return frozenset()
 
-        trunks = {line.trunk_name: line for line in registered}
+        trunks = {line.trunk_name: line for line in with_trunk}
         found = dict(zip(trunks, await asyncio.gather(*map(hosts, trunks.values())), strict=True))
         before = self._resolved
         self._resolved = {trunk: found[trunk] or before.get(trunk, frozenset()) for trunk in trunks}
         return before != self._resolved
+
+
+def _problem(stored: PhoneLine, password: str | None) -> str:
+    """Why a line can't be registered; None for ``password``: not decrypted yet."""
+    if stored.sip_domain and stored.sip_username and not stored.sip_password:
+        return NO_PASSWORD
+    return UNREADABLE if stored.sip_password and password == "" else ""

@@ -35,7 +35,10 @@ def state(line: PhoneLine, registration: Registration | None, *, has_password: b
             return LineWords("good", _("Ready"), _("It takes the calls that your Asterisk sends with its UUID."))
         case "twilio":
             return LineWords("good", _("Ready"), _("It takes the calls that Twilio sends for this number."))
-    if not (line.sip_domain and line.sip_username):
+    if line.sip_domain and not line.sip_username:
+        calls = _("Its trunk calls from the addresses of %(domain)s and is not registered at.", domain=line.sip_domain)
+        return LineWords("", _("Without registration"), calls)
+    if not line.sip_domain:
         return LineWords("", _("No account"), _("It takes calls from telephone systems that your operator lets in."))
     if registration is None:
         return LineWords("warm", _("Connecting"), _("The line waits for a bridge to take it."), waits=True)

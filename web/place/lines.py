@@ -68,7 +68,7 @@ def new(kind: str) -> ResponseReturnValue:
 @managers
 def create(kind: str) -> ResponseReturnValue:
     provider, form = _provider(kind), Form(request.form)
-    typed = _Typed(form, provider, is_new=True)
+    typed = _Typed(form, provider, has_none=True)
     place = restaurant()
 
     async def work(connection: Connection) -> str:
@@ -119,7 +119,7 @@ def state(line_id: str) -> ResponseReturnValue:
 @managers
 def save(line_id: str) -> ResponseReturnValue:
     line, form = _own(str(line_id)), Form(request.form)
-    typed = _Typed(form, line.provider, is_new=False)
+    typed = _Typed(form, line.provider, has_none=line.provider == "sip" and not line.sip_username)
 
     async def work(connection: Connection) -> PhoneLine:
         before = await lines.get(connection, line.id)
@@ -195,26 +195,26 @@ class _RefusedError(Exception):
 
 
 class _Typed:
-    """A line's form, read. ``secret`` is "" where the stored one is kept."""
+    """A line's form, read. ``secret`` is "" where the stored one is kept; ``has_none``: there is none to keep."""
 
-    def __init__(self, form: Form, provider: Provider, *, is_new: bool) -> None:
+    def __init__(self, form: Form, provider: Provider, *, has_none: bool) -> None:
         self.number = form.text("number", _("Number"), most=64, required=True)
         self.sip_domain = self.sip_username = self.secret = ""
         self.trunk = TrunkOptions()
         self.transfers: LineTransfers = "auto"
         if provider == "sip":
-            self._sip(form, is_new)
+            self._sip(form, has_none)
         elif provider == "twilio":
-            self.secret = form.text("secret", _("Auth token"), most=LONGEST_SECRET, required=is_new)
+            self.secret = form.text("secret", _("Auth token"), most=LONGEST_SECRET, required=has_none)
 
-    def _sip(self, form: Form, is_new: bool) -> None:
+    def _sip(self, form: Form, has_none: bool) -> None:
         self.sip_domain = form.text("sip_domain", _("Domain"), most=253)
-        self.sip_username = form.text("sip_username", _("Username"), most=128, required=bool(self.sip_domain))
+        self.sip_username = form.text("sip_username", _("Username"), most=128)
         secret = form.typed("secret")
         self.secret = secret
         if len(secret) > LONGEST_SECRET:
             form.refuse("secret", _("Password: at most %(most)s characters.", most=LONGEST_SECRET))
-        if is_new and self.sip_domain and not secret:
+        if has_none and self.sip_username and not secret:
             form.refuse("secret", _("Password: the trunk asks for it. Type it as the contract has it."))
         if self.sip_username and not self.sip_domain:
             form.refuse("sip_domain", _("Domain: the username belongs to one, such as sip.example.com."))
@@ -224,6 +224,8 @@ class _Typed:
             cast(Transport, form.choice("transport", _("Transport"), get_args(Transport))),
             cast(Srtp, form.choice("srtp", _("Encrypted audio"), get_args(Srtp))),
         )
+        if not self.sip_username and (secret or self.trunk.auth_username):
+            form.refuse("sip_username", _("Username: password and digest username belong to one."))
         self.transfers = cast(LineTransfers, form.choice("transfers", _("Putting through"), words.transfers()))
 
 

@@ -10,14 +10,14 @@ import pytest
 
 from edge_bridge.entrances.sip.registering.dns import SrvQuestions
 from edge_bridge.entrances.sip.registering.trunks import TrunkNames
-from edge_bridge.entrances.sip.signals import RegisterAnswer, Registration
+from edge_bridge.entrances.sip.signals import Invite, Refusal, RegisterAnswer, Registration
 from edge_bridge.lines import line_book
-from edge_bridge.lines.directory import Directory
+from edge_bridge.lines.directory import Directory, LineEntry
 from edge_bridge.lines.greetings import Greetings
 from edge_bridge.lines.line_book import LineBook
 from edge_bridge.lines.registrar import DirectRegistrar
 from functions.line_assigner import assign
-from stores import lines, live, nodes, restaurants
+from stores import line_states, lines, live, nodes, restaurants
 from stores.ciphers import SipPasswordCipher
 from stores.lines import RegistrationStatus
 from stores.postgres import Postgres
@@ -178,6 +178,54 @@ async def test_a_new_node_takes_its_share_and_each_line_is_let_go_only_when_it_h
                     await assign(postgres.platform, redis)
                     await asyncio.sleep(0.02)
             assert not a.trunk.there & b.trunk.there
+
+
+async def test_a_trunk_that_is_not_registered_at_calls_its_line_at_every_node(
+    postgres: Pools, redis: Redis, master_key: str
+) -> None:
+    cipher, owner = SipPasswordCipher(master_key), restaurant("Fixed")
+    async with postgres.platform.platform() as connection:
+        await restaurants.create(connection, owner)
+        static, other = [
+            await lines.create(
+                connection, restaurant_id=owner.id, number=f"+3346571{end}", cipher=cipher, sip_domain=domain
+            )
+            for end, domain in (("1001", "192.0.2.7"), ("1002", "192.0.2.8:5070"))
+        ]
+    node = EdgeNode("any", postgres.platform, redis, cipher)
+    async with node.running():
+        await until(lambda: node.book.directory is not None)
+        directory = node.book.directory
+
+    assert directory is not None
+    found = directory.find(Invite("+33465711001", "+336", "192.0.2.7"))
+    assert isinstance(found, LineEntry)
+    assert found.id == static.id
+    assert directory.find(Invite("+33465711001", "+336", "192.0.2.8")) == Refusal(403)
+    assert isinstance(directory.find(Invite(other.id, "+336", "192.0.2.8")), LineEntry)
+    assert node.trunk.there == set()
+
+
+async def test_a_line_with_a_username_and_no_password_says_so(postgres: Pools, redis: Redis, master_key: str) -> None:
+    cipher, owner = SipPasswordCipher(master_key), restaurant("Half")
+    async with postgres.platform.platform() as connection:
+        await restaurants.create(connection, owner)
+        await lines.create(
+            connection,
+            restaurant_id=owner.id,
+            number="+33465711003",
+            cipher=cipher,
+            sip_domain="192.0.2.7",
+            sip_username="a",
+        )
+    node = EdgeNode("any", postgres.platform, redis, cipher)
+    async with node.running():
+        await assign(postgres.platform, redis)
+        async with asyncio.timeout(10), postgres.platform.platform() as connection:
+            while (await line_states.all_of(connection))[0].status != "error":
+                await asyncio.sleep(0.02)
+            (state,) = await line_states.all_of(connection)
+    assert state.error == line_book.NO_PASSWORD
 
 
 async def test_a_node_that_is_cut_off_from_both_stores_lets_its_lines_go_when_others_have_them(

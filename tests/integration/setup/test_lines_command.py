@@ -84,6 +84,27 @@ async def test_a_line_that_registers_is_made_with_all_that_its_trunk_needs(
     assert SipPasswordCipher(master_key).decrypt(stored.id, stored.sip_password) == "the password"
 
 
+async def test_a_trunk_without_a_username_is_said_to_call_from_its_addresses(
+    database: Database, postgres: Pools, master_key: str
+) -> None:
+    owner = make_restaurant("Owner")
+    async with postgres.platform.platform() as connection:
+        await restaurants.create(connection, owner)
+    by_number = ("add", owner.id, "--provider", "sip", "--domain")
+
+    static = command(database, master_key, *by_number, "trunk.test", "+33100000521")
+    registering = command(
+        database, master_key, *by_number, "trunk.test", "+33100000522", "--username", "anna", SIP_PASSWORD="secret"
+    )
+    listed, standing = (command(database, master_key, *one).stdout for one in (("list",), ()))
+
+    assert "the addresses of trunk.test, without a registration" in static.stdout
+    assert "registers at trunk.test as anna" in registering.stdout
+    assert "called by trunk.test" in listed
+    assert "takes calls from the addresses of trunk.test, without a registration" in standing
+    assert "waits for a node to take it" in standing
+
+
 async def test_what_can_not_be_made_is_one_line(database: Database, postgres: Pools, master_key: str) -> None:
     owner = make_restaurant("Owner")
     async with postgres.platform.platform() as connection:
@@ -102,6 +123,7 @@ async def test_what_can_not_be_made_is_one_line(database: Database, postgres: Po
             "sip_domain: ",
         ),
         (("add", owner.id, "+33100000504", "--provider", "sip", "--srtp", "maybe"), "srtp: one of off, "),
+        (("add", owner.id, "+33100000504", "--provider", "sip", "--username", "a"), "--domain: not set"),
         (("twilio-token", str(uuid.uuid4())), "TWILIO_AUTH_TOKEN: not set"),
     ):
         done = command(database, master_key, *arguments, TWILIO_AUTH_TOKEN="", SIP_PASSWORD="secret")

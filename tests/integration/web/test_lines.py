@@ -100,6 +100,7 @@ def test_a_number_that_rings_elsewhere_is_refused_in_every_spelling(spelling: st
         ({"sip_username": "a b"}, "Username: at most 128 characters"),
         ({"sip_domain": ""}, "Domain: the username belongs to one"),
         ({"secret": ""}, "Password: the trunk asks for it"),
+        ({"sip_username": ""}, "Username: password and digest username belong to one"),
         ({"transport": "pigeon"}, "Transport: choose one of the list."),
         ({"outbound_proxy": "a b"}, "Outbound proxy: a name or an address"),
     ],
@@ -153,6 +154,22 @@ def test_what_the_trunk_answered_stands_on_the_line_in_words(
 
     assert says in fragment
     assert "+33465710099" in listed
+
+
+def test_a_trunk_that_is_not_registered_at_is_shown_as_one_that_calls_from_its_addresses(
+    admin: Admin, log_in: LogIn
+) -> None:
+    client = log_in(OWNER)
+
+    page = client.get(send(client, admin, "new/sip", {**SIP, "sip_username": "", "secret": ""}).location).text
+    path = str(stored(admin)["id"])
+    named = send(client, admin, path, {**SIP, "secret": ""})
+
+    assert "Without registration" in page
+    assert "calls from the addresses of sip.trunk.example" in page
+    assert "Test the registration now" not in page
+    assert "Password: the trunk asks for it" in named.text, "it has none to keep"
+    assert "Test the registration now" in client.get(send(client, admin, path, SIP).location).text
 
 
 def test_the_trunk_is_asked_at_once_and_not_again_before_twenty_seconds(admin: Admin, log_in: LogIn) -> None:

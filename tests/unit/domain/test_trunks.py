@@ -19,6 +19,10 @@ def test_accounts_as_trunks_have_them_are_taken(domain: str, options: TrunkOptio
     check_account(domain, "+33465710042", options)
 
 
+def test_a_trunk_that_is_not_registered_at_has_a_domain_and_no_username() -> None:
+    check_account("sip.trunk.test", "", TrunkOptions(outbound_proxy="proxy.test", transport="tls"))
+
+
 @pytest.mark.parametrize(
     ("domain", "username", "options", "field"),
     [
@@ -35,6 +39,7 @@ def test_accounts_as_trunks_have_them_are_taken(domain: str, options: TrunkOptio
         ("trunk.test", "a", TrunkOptions(transport="sctp"), "transport"),  # type: ignore[arg-type]
         ("trunk.test", "a", TrunkOptions(srtp="maybe"), "srtp"),  # type: ignore[arg-type]
         ("", "", TrunkOptions(outbound_proxy="proxy.test"), "sip_domain"),
+        ("trunk.test", "", TrunkOptions(auth_username="a"), "sip_username"),
     ],
 )
 def test_what_is_mistyped_is_named_by_its_field(domain: str, username: str, options: TrunkOptions, field: str) -> None:

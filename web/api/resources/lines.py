@@ -31,7 +31,8 @@ Host = Annotated[str, msgspec.Meta(max_length=300)]
 
 
 class Line(Shape, frozen=True, kw_only=True):
-    """``registration`` is ``off`` for a line that is switched off or that no bridge registers.
+    """``registration`` is ``off`` for a line that is switched off or that no bridge registers, such as one without
+    ``sipUsername``.
 
     ``error`` is what the trunk said; ``since`` when the line came into this state.
     """
@@ -49,7 +50,10 @@ class Line(Shape, frozen=True, kw_only=True):
 
 
 class SipAccount(Given, frozen=True, kw_only=True):
-    """The account at the trunk. ``password`` is kept encrypted and never shown again."""
+    """The account at the trunk. ``password`` is kept encrypted and never shown again.
+
+    With an empty ``username`` the line registers nowhere: its trunk calls from the addresses of ``domain``.
+    """
 
     domain: Host
     username: Annotated[str, msgspec.Meta(max_length=128)]
@@ -110,6 +114,10 @@ async def make_line(connection: Connection, restaurant_id: str, given: LineGiven
     sip = given.sip
     if (sip is not None) != (given.provider == "sip"):
         raise problems.invalid(f"{at}/sip", "Needed for a line of the provider sip, and for no other.")
+    if sip is not None and bool(sip.username) != bool(sip.password):
+        raise problems.invalid(f"{at}/sip/password", "A line that registers has a username and a password.")
+    if sip is not None and sip.username and not sip.domain:
+        raise problems.invalid(f"{at}/sip/domain", "The username is the account at a domain.")
     if given.provider == "twilio" and not given.twilio_auth_token:
         raise problems.invalid(f"{at}/twilioAuthToken", "A line of Twilio needs its account's auth token.")
     options = (
