@@ -1,5 +1,7 @@
 """What a peer, or who writes its address on a datagram, can not have the edge do."""
 
+import random
+
 import pytest
 
 from devstack.edge.raw_sip import RawSip, offer
@@ -9,6 +11,43 @@ from tests.integration.edge_bridge.conftest import BUSY, Scene, Start
 pytestmark = pytest.mark.integration
 
 NOTHING_WITHIN_S = 0.5
+MUTATED = (
+    'Contact: "x" <sip:a@192.0.2.1:5070;transport=udp>;q=0.5',
+    "Record-Route: <sip:p1@192.0.2.9;lr>, <sip:192.0.2.10:5080;lr>",
+    "Session-Expires: 1800;refresher=uac",
+    "Min-SE: 90",
+    "Require: timer",
+    "Supported: timer, 100rel",
+    "Allow: INVITE, ACK, BYE",
+    "Expires: 300",
+    "Event: refer;id=1",
+    "Retry-After: 120;duration=60",
+    'WWW-Authenticate: Digest realm="a", nonce="b"',
+    "Accept: application/sdp, text/plain",
+)
+EDITS = (
+    "",
+    " ",
+    ";",
+    ",",
+    ":",
+    "<",
+    ">",
+    '"',
+    "@",
+    "=",
+    "%",
+    "\\",
+    "[",
+    "{",
+    "(",
+    "?",
+    "\t",
+    "4294967296",
+    "a=b",
+    "*",
+    "~",
+)
 
 
 def test_media_lines_behind_a_lone_carriage_return_are_refused(start: Start, seeded: Database) -> None:
@@ -43,6 +82,33 @@ def test_a_source_that_a_request_claims_for_itself_does_not_count(start: Start, 
     bridge = start(SIP_PEERS="127.0.0.1/32")
     with RawSip(bridge.target, "127.0.0.8") as stranger:
         assert stranger.call(BUSY, "X-Edge-Source: 127.0.0.1:5060", "x-edge-source : 127.0.0.1:5060") == 403
+
+
+def test_a_message_that_pjsip_can_not_read_is_answered_at_once(start: Start, seeded: Database) -> None:
+    """pjsip throws away, without an answer, what has one malformed header."""
+    bridge = start(SIP_IN_DIALOG_PER_S="10000")
+    chance = random.Random(7)
+    unanswered = []
+    with RawSip(bridge.target) as phone:
+        for malformed in ("Session-Expires: soon", "Min-SE: ;", "Require: timer,,", "Record-Route: <sip:a"):
+            assert phone.call(BUSY, malformed) == 400
+        assert phone.call(BUSY, "Expires: {", "Allow: INVITE,", "Event: ;", "Supported: ,") == 200
+        for _ in range(250):
+            header = chance.choice(MUTATED)
+            mutated = mutate(header, chance)
+            if phone.ask("UPDATE", phone.remote_uri, mutated) == 0:
+                unanswered.append(mutated)
+        assert phone.ask("BYE", phone.remote_uri) == 200
+    assert unanswered == []
+
+
+def mutate(header: str, chance: random.Random) -> str:
+    """One to three edits of the header's value."""
+    name, _, value = header.partition(": ")
+    for _ in range(chance.randint(1, 3)):
+        at = chance.randrange(len(value) + 1)
+        value = value[:at] + chance.choice(EDITS) + value[at + chance.randint(0, 2) :]
+    return f"{name}: {value}"
 
 
 @pytest.mark.parametrize("line", ["a=rtcp:4001 IN IP4 {}", "a=candidate:1 1 UDP 1 {} 4000 typ host", "c=IN IP4 {}"])

@@ -8,6 +8,7 @@ most MOST_MEDIA_LINES.
 import re
 from dataclasses import dataclass
 
+from edge_bridge.entrances.sip.gate import grammar
 from edge_bridge.entrances.sip.gate.message import Message, split_values
 from edge_bridge.entrances.sip.numbers import AddressBook
 from edge_bridge.entrances.sip.signals import Refusal, user_of
@@ -110,7 +111,7 @@ def _has_long_address(line: str) -> bool:
 
 
 def unfit_request(message: Message) -> Answer | None:
-    """What no proxy passes on, in whichever dialog."""
+    """What no proxy passes on, in whichever dialog. Leaves out headers that pjsip can't read where that may be."""
     hops = message.first("max-forwards")
     if hops and not re.fullmatch(r"[0-9]{1,3}", hops):
         return Answer(400, "malformed")
@@ -118,7 +119,7 @@ def unfit_request(message: Message) -> Answer | None:
         return Answer(483, "hops")
     if not message.from_tag or (message.method == "INVITE" and not message.values("contact")):
         return Answer(400, "malformed")
-    return None
+    return Answer(400, "malformed") if grammar.unreadable(message) else None
 
 
 def outside_dialog(message: Message) -> Answer | None:

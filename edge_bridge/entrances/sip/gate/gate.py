@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from edge_bridge.entrances.sip.gate import admission, bodies, ipc, proxying
+from edge_bridge.entrances.sip.gate import admission, bodies, grammar, ipc, proxying
 from edge_bridge.entrances.sip.gate.admission import REASONS, Answer
 from edge_bridge.entrances.sip.gate.dialogs import OWN_BRANCH, Address, Dialog, Dialogs, asked, dialled
 from edge_bridge.entrances.sip.gate.farewells import Farewells
@@ -352,6 +352,9 @@ class Gate:
                 self._over(dialog)
         elif message.sequence_method == "INVITE":
             self._dialled_answers(message, source)
+        if grammar.unreadable(message):
+            self.figures.dropped["malformed"] += 1
+            return
         probe = Message(message.headers, message.body, method=message.sequence_method)
         if message.status >= 300 or admission.unfit_body(probe, self._config.sip_max_body) is not None:
             message.drop_body()  # without it the worker knows what became of its request

@@ -1,0 +1,85 @@
+"""Which headers pjsip can read (RFC 3261, 25.1). Pure.
+
+pjsip throws a whole message away of which one header that it parses is malformed, and its sender repeats it for 32 s.
+So what a message can do without is left out, and of the rest the sender is told.
+"""
+
+import re
+
+from edge_bridge.entrances.sip.gate.message import Message, Via
+
+# Possessive (``*+``): a header is anybody's text, and is read once.
+_TOKEN = r"[A-Za-z0-9.!*_+`'~%-]++"
+_QUOTED = r'"(?:[^"\\]|\\.)*+"'
+_HOST = r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]{2,45}\])"
+_VALUE = rf"(?:{_TOKEN}|{_QUOTED}|\[[0-9A-Fa-f:.]{{2,45}}\])"
+_PARAMETERS = rf"(?:\s*+;\s*+{_TOKEN}(?:\s*+=\s*+{_VALUE})?)*+"
+_WORD = r"(?:[A-Za-z0-9._!~*'()\[\]/:&+$-]|%[0-9A-Fa-f]{2})+"  # of a URI's parameter
+_USER = r"(?:[A-Za-z0-9._!~*'()&=+$,;?/#-]|%[0-9A-Fa-f]{2})+"
+_PASSWORD = r"(?::(?:[A-Za-z0-9._!~*'()&=+$,-]|%[0-9A-Fa-f]{2})+)?"
+_AT = rf"(?:{_USER}{_PASSWORD}@)?{_HOST}(?::[0-9]{{1,5}})?"
+_OPTIONS = rf"(?:;{_WORD}(?:={_WORD})?)*(?:\?{_WORD}={_WORD})?"
+_SIP_URI = rf"sips?:{_AT}{_OPTIONS}"
+_TEL = "tel:[0-9A-Fa-f+*#().-]+"
+_URI = rf"(?:{_SIP_URI}|{_TEL}{_OPTIONS})"
+_NAME = rf'(?:{_QUOTED}\s*+|[^"<>,;]*)'
+_NAME_ADDRESS = rf"(?:{_NAME}<{_URI}>|sips?:{_AT}|{_TEL}){_PARAMETERS}"
+_NUMBER = r"[0-9]{1,9}"
+_TYPE = rf"{_TOKEN}/{_TOKEN}{_PARAMETERS}"
+_SET = rf"{_TOKEN}\s*+=\s*+(?:{_TOKEN}|{_QUOTED})"  # of a challenge
+
+
+def _list(one: str) -> str:
+    return rf"{one}(?:\s*+,\s*+{one})*+"
+
+
+REQUEST_URI = re.compile(_URI, re.IGNORECASE)
+_VIA_PARAMETER = re.compile(rf"{_TOKEN}(?:=|={_VALUE})?")
+_READ = {
+    name: re.compile(pattern, re.IGNORECASE)
+    for name, pattern in {
+        "from": _NAME_ADDRESS,
+        "to": _NAME_ADDRESS,
+        "contact": rf"\*|{_list(_NAME_ADDRESS)}",
+        "record-route": _list(rf"{_NAME}<{_SIP_URI}>{_PARAMETERS}"),
+        "content-type": _TYPE,
+        "require": rf"(?:{_list(_TOKEN)})?",
+        "session-expires": _NUMBER + _PARAMETERS,
+        "min-se": _NUMBER + _PARAMETERS,
+        "supported": _list(_TOKEN),
+        "unsupported": _list(_TOKEN),
+        "allow": _list(_TOKEN),
+        "allow-events": _list(_TOKEN),
+        "accept": _list(_TYPE),
+        "expires": _NUMBER,
+        "min-expires": _NUMBER,
+        "event": _TOKEN + _PARAMETERS,
+        "subscription-state": _TOKEN + _PARAMETERS,
+        "retry-after": _NUMBER + _PARAMETERS,
+        "www-authenticate": rf"Digest\s++{_list(_SET)}",
+        "proxy-authenticate": rf"Digest\s++{_list(_SET)}",
+    }.items()
+}
+NEEDED = frozenset(("from", "to", "contact", "record-route", "content-type", "require", "session-expires", "min-se"))
+
+
+def unreadable(message: Message) -> str:
+    """What of a message is malformed that it can't do without: a header's name, "" where there is none. Leaves out
+    what it can do without."""
+    if message.method and not REQUEST_URI.fullmatch(message.uri):
+        return "request-uri"
+    if not all(map(_is_readable_via, message.vias)):
+        return "via"
+    malformed = {
+        name for name, value in message.headers if (read := _READ.get(name)) is not None and not read.fullmatch(value)
+    }
+    if not malformed:
+        return ""
+    message.headers = [(name, value) for name, value in message.headers if name not in malformed or name in NEEDED]
+    return next(iter(malformed & NEEDED), "")
+
+
+def _is_readable_via(via: Via) -> bool:
+    return all(
+        _VIA_PARAMETER.fullmatch(name if value is None else f"{name}={value}") for name, value in via.parameters.items()
+    )
