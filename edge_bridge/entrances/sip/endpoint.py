@@ -16,7 +16,7 @@ import pjsua2 as pj  # type: ignore[import-untyped]
 
 from edge_bridge.entrances.sip import accounts, pacing
 from edge_bridge.entrances.sip.calls import CallOwner, SipCall
-from edge_bridge.entrances.sip.gate.admission import MOST_MEDIA_LINES
+from edge_bridge.entrances.sip.gate.bodies import MOST_OPEN_LINES
 from edge_bridge.entrances.sip.signals import (
     LOOPBACK,
     MAX_CALLS,
@@ -264,7 +264,7 @@ class SipEndpoint(CallOwner):
             return
         now = time.monotonic()
         self._ledger.take(now, media)
-        wait = self._ledger.wait_s(now, MOST_MEDIA_LINES)
+        wait = self._ledger.wait_s(now, MOST_OPEN_LINES)
         if wait > 0:
             time.sleep(wait)
 

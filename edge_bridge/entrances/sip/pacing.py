@@ -20,8 +20,8 @@ _PORT = re.compile(r"^m=\S+ (\d+)", re.MULTILINE)
 
 
 def media_lines(message: str) -> int:
-    """How many media lines the SDP in a SIP message offers, at least one."""
-    return max(1, message.count("\nm="))
+    """For how many media lines of a SIP message's SDP pjsip opens sockets, at least one."""
+    return max(1, message.count("\nm=") - open_lines(message).count(False))
 
 
 def open_lines(sdp: str) -> tuple[bool, ...]:

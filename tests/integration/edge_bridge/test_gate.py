@@ -47,14 +47,39 @@ def test_a_stranger_is_answered_once_and_then_no_more(scene: Scene, start: Start
 
 
 @pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
-def test_a_second_offer_with_sixteen_media_lines_gets_488_and_the_call_goes_on(scene: Scene, method: str) -> None:
+def test_a_second_offer_with_many_media_lines_has_one_taken_or_gets_488_and_the_call_goes_on(
+    scene: Scene, method: str
+) -> None:
+    """pjsip reads sixteen lines, and aborts where too many of them want sockets."""
     processes = scene.bridge.processes()
+    one, sixteen, seventeen = (offer("127.0.0.1", 40_000, media_lines=count) for count in (1, 16, 17))
     with RawSip(scene.bridge.target) as phone:
         assert phone.call(BUSY) == 200
-        for _ in range(2):
-            assert phone.ask(method, phone.remote_uri, body=offer("127.0.0.1", 40_000, media_lines=16)) == 488
-        assert phone.ask("INVITE", phone.remote_uri, body=offer("127.0.0.1", 40_000)) == 200
+        statuses = [phone.ask(method, phone.remote_uri, body=body) for body in (sixteen, seventeen, one) * 8]
         assert phone.ask("BYE", phone.remote_uri) == 200
+    assert statuses == [200, 488, 200] * 8
+    assert set(processes) <= set(scene.bridge.processes())
+
+
+@pytest.mark.parametrize("audio_at", [0, 2, 5])
+def test_of_many_media_lines_the_audio_is_taken_and_the_others_are_refused(scene: Scene, audio_at: int) -> None:
+    processes = scene.bridge.processes()
+    others = ["m=video 40010 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n", "m=application 9 UDP/BFCP *\r\n"] * 3
+    session, audio = offer("127.0.0.1", 40_000).split("m=")
+    lines = [*others[:audio_at], f"m={audio}", *others[audio_at:5]]
+    with RawSip(scene.bridge.target) as phone:
+        phone.new_call()
+        invite = phone.request("INVITE", BUSY, body=session + "".join(lines))
+        phone.send(invite)
+        answer = phone.final("INVITE")
+        assert answer is not None
+        phone.acknowledge(BUSY, invite, answer)
+        phone.to_tag, phone.remote_uri = answer.to_tag, answer.first("contact").strip("<>")
+        phone.ask("BYE", phone.remote_uri)
+    answered = [line.split(" ")[:2] for line in answer.body.decode().split("\r\n") if line.startswith("m=")]
+    assert (answer.status, len(answered)) == (200, len(lines))
+    assert [at for at, (_, port) in enumerate(answered) if port != "0"] == [audio_at]
+    assert [kind for kind, _ in answered] == [line.split(" ")[0] for line in lines]
     assert set(processes) <= set(scene.bridge.processes())
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_bridge.entrances.sip.gate.admission import SDP, media_type
-from edge_bridge.entrances.sip.gate.bodies import shorten, unwrap
+from edge_bridge.entrances.sip.gate.bodies import narrow, shorten, unwrap
 from edge_bridge.entrances.sip.gate.message import Message
 
 pytestmark = pytest.mark.unit
@@ -61,6 +61,39 @@ def test_a_long_description_keeps_what_is_read_of_it() -> None:
     assert message.body == read
 
 
+VIDEO, OPUS = b"m=video 5000 RTP/AVP 96\r\n", b"m=audio 6000 RTP/AVP 96\r\na=rtpmap:96 opus/48000/2\r\n"
+PLAIN, SECURE = b"m=audio 4000 RTP/AVP 8 101\r\n", b"m=audio 4002 RTP/SAVP 0\r\na=crypto:1 AES inline:x\r\n"
+
+
+def open_of(*lines: bytes) -> list[int]:
+    """Which of the offer's media lines have a port yet."""
+    session = OFFER.partition(b"m=")[0]
+    message = Message([("content-type", SDP)], session + b"".join(lines), method="INVITE")
+    narrow(message)
+    assert message.body.startswith(session)
+    assert message.body.count(b"m=") == len(lines)
+    return [at for at, line in enumerate(message.body.split(b"m=")[1:]) if b" 0 " not in line.partition(b"RTP")[0]]
+
+
+@pytest.mark.parametrize(
+    ("lines", "left"),
+    [
+        ((VIDEO, PLAIN), [0, 1]),
+        ((PLAIN, VIDEO, VIDEO), [0]),
+        ((VIDEO, OPUS, PLAIN, PLAIN), [2]),
+        ((VIDEO, PLAIN, SECURE), [1, 2]),
+        ((SECURE, SECURE, PLAIN, *[VIDEO] * 13), [0, 2]),
+        ((PLAIN.replace(b"4000", b"0"), PLAIN, VIDEO), [1]),
+        ((VIDEO, VIDEO, OPUS), [0]),
+        ((VIDEO, PLAIN, b"m=what\r\n"), [0, 1, 2]),
+    ],
+)
+def test_of_many_media_lines_those_that_nobody_takes_are_refused(lines: tuple[bytes, ...], left: list[int]) -> None:
+    assert open_of(*lines) == left
+
+
 @given(st.binary(max_size=400), st.text(max_size=20))
 def test_nothing_makes_it_fail(body: bytes, boundary: str) -> None:
-    unwrapped(f"multipart/mixed;boundary={boundary}", parts(body, DESCRIBED))
+    message = unwrapped(f"multipart/mixed;boundary={boundary}", parts(body, DESCRIBED))
+    message.body += body
+    narrow(message)

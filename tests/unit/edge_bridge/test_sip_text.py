@@ -98,6 +98,7 @@ def test_a_number_without_a_domain_cannot_be_transferred_to() -> None:
 
 def test_media_lines_are_counted() -> None:
     assert media_lines("INVITE …\r\n\r\nv=0\r\nm=audio 1 RTP/AVP 0\r\nm=video 2 RTP/AVP 96\r\n") == 2
+    assert media_lines("INVITE …\r\n\r\nv=0\r\nm=audio 1 RTP/AVP 0\r\nm=video 0 RTP/AVP 96\r\n") == 1
     assert media_lines("INVITE without a body") == 1
 
 

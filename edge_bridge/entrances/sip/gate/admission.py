@@ -1,19 +1,20 @@
 """What of a known source's requests may reach the worker, and what the gate answers in its place. Pure.
 
-pjsip aborts on an INVITE without SDP that it has to refuse, and on an offer with many media lines (its asserts are on
-in the public wheel); an audio line of DTLS crashes it. So what would be refused is refused here, and an offer has at
-most MOST_MEDIA_LINES.
+pjsip aborts on an INVITE without SDP that it has to refuse, and on an offer with many media lines that have a port
+(its asserts are on in the public wheel); an audio line of DTLS crashes it. So what would be refused is refused here,
+and an offer has at most MOST_OPEN_LINES.
 """
 
 import re
 from dataclasses import dataclass
 
 from edge_bridge.entrances.sip.gate import grammar
+from edge_bridge.entrances.sip.gate.bodies import MOST_OPEN_LINES
 from edge_bridge.entrances.sip.gate.message import Message, split_values
 from edge_bridge.entrances.sip.numbers import AddressBook
 from edge_bridge.entrances.sip.signals import Refusal, user_of
 
-MOST_MEDIA_LINES = 2
+MOST_MEDIA_LINES = 16  # pjsip reads no more
 MOST_SDP_LINES = 200
 LONGEST_SDP_LINE = 512
 LONGEST_SDP_ADDRESS = 253  # pjsip aborts on a longer host: of a connection line, or any word of another line
@@ -22,7 +23,8 @@ DTMF_RELAY, DTMF = "application/dtmf-relay", "application/dtmf"
 ALLOW = ("allow", "INVITE, ACK, CANCEL, BYE, UPDATE, PRACK, INFO, OPTIONS, REFER, NOTIFY")
 
 IN_DIALOG = frozenset(("INVITE", "ACK", "BYE", "UPDATE", "PRACK", "INFO", "OPTIONS", "REFER", "NOTIFY"))
-WITH_SDP = frozenset(("INVITE", "ACK", "UPDATE", "PRACK"))
+OFFERING = frozenset(("INVITE", "UPDATE", "PRACK"))
+WITH_SDP = OFFERING | {"ACK"}
 
 REASONS = {
     100: "Trying",
@@ -45,6 +47,7 @@ REASONS = {
 }
 
 _MEDIA_LINE = re.compile(r"^m=", re.MULTILINE)
+_OPEN_LINE = re.compile(r"^m=(?![a-z]+ 0[ /])", re.MULTILINE)
 _DTLS = re.compile(r"^m=.*TLS/", re.MULTILINE | re.IGNORECASE)
 _SIGNAL = re.compile(r"^\s*Signal\s*=\s*([0-9A-D*#]|1[01])\s*$", re.IGNORECASE | re.MULTILINE)
 _FRAGMENT = re.compile(r"\s*SIP/2\.0 ([1-6])[0-9]{2}\b")
@@ -93,10 +96,10 @@ def unfit_body(message: Message, max_body: int) -> Answer | None:
     text = message.body.decode("utf-8", "replace").replace("\r\n", "\n")
     if kind != SDP and SDP not in text.lower():
         return Answer(415, "body_type", (("accept", SDP),))
-    media = len(_MEDIA_LINE.findall(text))
+    media, opened = len(_MEDIA_LINE.findall(text)), len(_OPEN_LINE.findall(text))
     lines = text.split("\n")
     # A lone CR ends a line for some readers and not for others: no two may see different media lines.
-    if not 0 < media <= MOST_MEDIA_LINES or "\x00" in text or "\r" in text:
+    if not 0 < media <= MOST_MEDIA_LINES or opened > MOST_OPEN_LINES or "\x00" in text or "\r" in text:
         return Answer(488, "media_lines")
     if _DTLS.search(text):
         return Answer(488, "dtls")

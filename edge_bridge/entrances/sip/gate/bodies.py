@@ -2,6 +2,8 @@
 
 Of a multipart body (RFC 2046, RFC 5621) it gets the SDP alone: what else there is, such as a trunk's ISUP, is no text,
 and nobody here reads it. Of a message longer than pjsip can read, the SDP's attributes that nobody reads are left out.
+Of an offer of many media lines, those that nobody takes are refused by port 0 already (RFC 3264, 6): pjsip opens no
+sockets for these, and the answer has as many lines as the offer.
 """
 
 import re
@@ -13,10 +15,15 @@ from edge_bridge.entrances.sip.gate.message import Message
 
 SDP = "application/sdp"
 MOST_PARTS = 16
+MOST_OPEN_LINES = 2
 
 _UNREAD = re.compile(
     rb"^a=(?!sendrecv|sendonly|recvonly|inactive|rtcp|crypto:|ice-|rtpmap:|fmtp:)[^\r\n]*\r?\n", re.MULTILINE
 )
+_MEDIA = re.compile(rb"m=([a-z]{1,16}) ([0-9]{1,5})((?:/[0-9]{1,3})? ([A-Z0-9/]{1,32})(?: [!-~]{1,32}){1,64}\r?\n)")
+_G711 = re.compile(rb"m=[^\r\n]* [08](?= |\r|\n)|\na=rtpmap:[0-9]{1,3} PCM[AU]/8000", re.IGNORECASE)
+_KEY = re.compile(rb"\na=crypto:")
+_SECTIONS = re.compile(rb"^(?=m=)", re.MULTILINE)
 
 
 def unwrap(message: Message) -> None:
@@ -31,6 +38,28 @@ def unwrap(message: Message) -> None:
         message.drop_body()
         message.headers.append(("content-type", SDP))
         message.body = sdp
+
+
+def narrow(message: Message) -> None:
+    """Refuse media lines of an offer until MOST_OPEN_LINES are left, among them the one that will be taken: the first
+    of G.711 with a key, or the first in plain. What is malformed stays as it is, for others to judge."""
+    session, *lines = _SECTIONS.split(message.body)
+    read = [_MEDIA.match(line) for line in lines]
+    if len(lines) <= MOST_OPEN_LINES or not all(read):
+        return
+    with_key = plain = -1
+    for at, (line, media) in enumerate(zip(lines, read, strict=True)):
+        if media is None or media[1] != b"audio" or int(media[2]) == 0 or not _G711.search(line):
+            continue
+        if with_key < 0 and _KEY.search(line):
+            with_key = at
+        if plain < 0 and media[4] in (b"RTP/AVP", b"RTP/AVPF"):
+            plain = at
+    kept = {with_key, plain} - {-1} or {0}
+    for at, media in enumerate(read):
+        if media is not None and at not in kept:
+            lines[at] = b"m=%b 0%b" % (media[1], media[3]) + lines[at][media.end() :]
+    message.body = session + b"".join(lines)
 
 
 def shorten(message: Message) -> None:

@@ -100,6 +100,8 @@ class Gate:
             return
         if len(message.body) <= self._config.sip_max_body:
             bodies.unwrap(message)
+            if message.method in admission.OFFERING:
+                bodies.narrow(message)
         self._ladders.came(message)
         if message.status:
             self._answered_from_outside(message, source, now)
