@@ -99,6 +99,9 @@ class Session:
         rtp = RtpNode(
             asyncio.get_running_loop(), config.own_address, self._ports, Pacer(), config.peers(), config.nat_peers()
         )
+        is_direct = config.registrar == "direct"
+        self._names = TrunkNames(SrvQuestions().ask, (UDP,) if is_direct else ALL_SERVICES)
+        way = Straight(self._names) if is_direct else ThroughKamailio()
         services = Services(
             node_id=config.node_id,
             handler_wait_s=config.handler_wait_s,
@@ -107,14 +110,12 @@ class Session:
             media=self._media,
             pods=self._pods,
             recorder=self._recorder,
-            legs=Legs(rtp, config.own_address),
+            legs=Legs(rtp, config.own_address, way),
         )
         self._switchboard = Switchboard(config.max_calls, config.busy_places, services, rtp, self._desk)
         self._doors = Doors(config, self._switchboard)
-        is_direct = config.registrar == "direct"
-        self._names = TrunkNames(SrvQuestions().ask, (UDP,) if is_direct else ALL_SERVICES)
         self._client = RegisteringClient(
-            Straight(self._names) if is_direct else ThroughKamailio(),
+            way,
             config.contacts,
             gate_port,
             self._names,

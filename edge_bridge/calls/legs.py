@@ -9,6 +9,8 @@ from collections import deque
 from typing import Protocol
 
 from edge_bridge.entrances.sip import link
+from edge_bridge.entrances.sip.registering.client import sip_uri
+from edge_bridge.entrances.sip.registering.ways import Way
 from edge_bridge.entrances.sip.signals import UNAVAILABLE, Dial, Handle, Terms, host_of
 from edge_bridge.lines.directory import LineEntry
 from edge_bridge.media.audio import CallAudio, split
@@ -106,9 +108,10 @@ class Leg:
 class Legs:
     """All of a process. ``own_host`` is what others reach this node's SIP at."""
 
-    def __init__(self, rtp: RtpNode, own_host: str) -> None:
+    def __init__(self, rtp: RtpNode, own_host: str, way: Way) -> None:
         self._rtp = rtp
         self._own_host = own_host
+        self._way = way
         self._dialler: Dialler | None = None
         self._legs: dict[Handle, Leg] = {}
 
@@ -116,20 +119,24 @@ class Legs:
         self._dialler = dialler
 
     async def dial(self, line: LineEntry, uri: str) -> Leg | None:
-        """Ring ``uri`` in the name of ``line``; None when no place or no port is left, or the line's audio has to be
-        encrypted, which our own offers are not."""
+        """Ring ``uri`` in the name of ``line``; None when no place or no port is left, the name leads nowhere, or the
+        line's audio has to be encrypted, which our own offers are not."""
         assert self._dialler is not None
         if line.trunk.srtp == "required":
             log.warning("a line that requires SRTP has no second leg", line_id=line.id)
+            return None
+        first_route = await self._way.first_route(line.trunk.outbound_proxy or place_of(uri))
+        if first_route is None:
+            log.warning("a line's trunk leads to no address: it has no second leg", line_id=line.id)
             return None
         pair = self._rtp.ports.lend()
         if pair is None:
             log.warning("no RTP port is free and quiet; see RTP_PORT_MIN and RTP_PORT_MAX")
             return None
-        leg = Leg(self._rtp, pair, host_of(uri.rpartition("@")[2]), self._dialler)
+        leg = Leg(self._rtp, pair, host_of(place_of(uri)), self._dialler)
         terms = Terms(self._rtp.host, pair.port, leg.media.ice, line.trunk.srtp)
         try:
-            leg.handle = await self._dialler.dial(dial_of(line, uri, self._own_host), terms)
+            leg.handle = await self._dialler.dial(dial_of(line, uri, self._own_host, first_route), terms)
         finally:
             if leg.handle is None:
                 leg.media.close()
@@ -160,7 +167,12 @@ class Legs:
             self.ended(handle, UNAVAILABLE)
 
 
-def dial_of(line: LineEntry, uri: str, own_host: str) -> Dial:
+def place_of(uri: str) -> str:
+    """``host`` or ``host:port`` of a SIP URI with a user."""
+    return uri.rpartition("@")[2].partition(";")[0]
+
+
+def dial_of(line: LineEntry, uri: str, own_host: str, first_route: str = "") -> Dial:
     """The call is the line's: a trunk knows it by its account, and shows whom it rings the line's number (RFC 3325).
     ``Diversion`` (RFC 5806) lets it see a loop. The caller's own number is not told, withheld or not: trunks refuse
     numbers that are not the account's.
@@ -173,5 +185,5 @@ def dial_of(line: LineEntry, uri: str, own_host: str) -> Dial:
         headers=(("P-Asserted-Identity", f"<{number}>"), ("Diversion", f"<{number}>;reason=unconditional;counter=1")),
         username=line.trunk.auth_username or line.sip_username,
         password=line.sip_password,
-        route=f"sip:{proxy};lr" if proxy else "",
+        routes=tuple(filter(None, (first_route, f"{sip_uri(proxy, line.trunk.transport)};lr" if proxy else ""))),
     )

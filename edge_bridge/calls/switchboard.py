@@ -24,7 +24,7 @@ from edge_bridge.entrances.sip import link
 from edge_bridge.entrances.sip.numbers import NOT_FOUND
 from edge_bridge.entrances.sip.phone import SipPhone
 from edge_bridge.entrances.sip.signallers import Signallers
-from edge_bridge.entrances.sip.signals import UNAVAILABLE, Handle, Invite, Refusal, Terms
+from edge_bridge.entrances.sip.signals import UNAVAILABLE, Handle, Invite, Refusal, Terms, by_transport
 from edge_bridge.lines.directory import Directory, LineEntry
 from edge_bridge.media.audio import CallAudio, Sound
 from edge_bridge.media.rtp.call import CallMedia, MediaEvents, MediaState, RtpNode
@@ -138,8 +138,10 @@ class Switchboard:
         return Terms(self._rtp.host, pair.port, media.ice, line.trunk.srtp)
 
     def _phone(self, line: LineEntry, call: Progress) -> SipPhone:
-        domain, dialled_at = line.sip_domain or call.source_host, line.sip_domain or call.source
-        return SipPhone(call.handle, domain, dialled_at, self.signallers.hang_up, self.signallers.refer)
+        dialled_at = by_transport(line.sip_domain, line.trunk.transport) if line.sip_domain else call.source
+        return SipPhone(
+            call.handle, line.sip_domain or call.source_host, dialled_at, self.signallers.hang_up, self.signallers.refer
+        )
 
     def _media_events(self, handle: Handle) -> MediaEvents:
         def moved(media: MediaState) -> None:

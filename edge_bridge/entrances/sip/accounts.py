@@ -68,8 +68,8 @@ def account_config(place: Place) -> Any:
 def dial_config(dial: Dial, place: Place) -> Any:
     config = account_config(place)
     config.idUri = dial.caller
-    if dial.route:
-        config.sipConfig.proxies.append(dial.route)
+    for route in dial.routes:
+        config.sipConfig.proxies.append(route)
     if dial.username:
         config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", dial.username, 0, dial.password))
     return config

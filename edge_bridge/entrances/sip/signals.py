@@ -90,15 +90,15 @@ class Invite:
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """A call of ours, from ``caller`` to ``uri``, both SIP URIs; ``route`` is the URI of the proxy that it goes by, ""
-    where there is none. ``username`` and ``password`` answer a challenge of the far end's, "" where there are none."""
+    """A call of ours, from ``caller`` to ``uri``, both SIP URIs; ``routes`` are the URIs of what it goes by, the first
+    one first. ``username`` and ``password`` answer a challenge of the far end's, "" where there are none."""
 
     uri: str
     caller: str
     headers: tuple[tuple[str, str], ...] = ()
     username: str = ""
     password: str = field(default="", repr=False)
-    route: str = ""
+    routes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +285,11 @@ def plain_number(text: str) -> str:
     """A phone number in one form: digits with a leading ``+`` when international (``00`` counts as ``+``)."""
     digits = re.sub(r"[\s().\-/]", "", text)
     return "+" + digits[2:] if digits.startswith("00") else digits
+
+
+def by_transport(address: str, transport: Transport) -> str:
+    """What follows ``sip:`` or a user in a URI. UDP is what a URI says that says nothing."""
+    return address if transport == "udp" else f"{address};transport={transport}"
 
 
 def transfer_target(target: str, domain: str) -> str | None:

@@ -219,6 +219,13 @@ def test_a_workers_request_goes_where_it_says_and_the_world_does_not_see_that() 
     assert b"203.0.113.9" not in asked_by_worker.render()
 
 
+def test_where_a_dialog_of_ours_begins_is_for_the_gate_alone() -> None:
+    routes = f"<sip:203.0.113.9:5071;lr;{proxying.HOP}>", "<sip:proxy.test;lr>"
+    invite = parse(changed("Max-Forwards", "".join(f"Route: {one}\r\n" for one in routes) + "Max-Forwards"))
+    assert proxying.request_out(invite, PUBLIC, INNER) == ("203.0.113.9", 5071)
+    assert invite.values("route") == ["<sip:proxy.test;lr>"]
+
+
 def test_a_workers_request_leaves_under_the_public_address_and_its_answer_finds_back() -> None:
     asked_by_worker = parse(
         changed("192.0.2.1:5070;rport", "127.0.0.1:33333;rport").replace(

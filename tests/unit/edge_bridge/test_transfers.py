@@ -8,6 +8,10 @@ from domain.restaurant import Restaurant
 from domain.trunks import TrunkOptions
 from edge_bridge.calls.legs import LegSound, dial_of
 from edge_bridge.calls.transfers import Refer, is_allowed
+from edge_bridge.entrances.sip.gate.proxying import HOP
+from edge_bridge.entrances.sip.registering.dns import Srv, SrvAnswer
+from edge_bridge.entrances.sip.registering.trunks import TrunkNames
+from edge_bridge.entrances.sip.registering.ways import Straight
 from edge_bridge.lines.directory import LineEntry
 from edge_bridge.lines.greetings import GreetingClip
 from edge_bridge.media.audio import FRAME_BYTES, CallAudio
@@ -90,7 +94,23 @@ def test_a_lines_outbound_proxy_and_digest_user_are_those_of_its_second_legs() -
     registered = replace(LINE, sip_domain="trunk.test", sip_username="user-1", sip_password="secret", trunk=trunk)
     dial = dial_of(registered, "sip:0612340000@trunk.test", "192.0.2.1")
     assert (dial.caller, dial.username) == ("sip:user-1@trunk.test", "digest-user")
-    assert dial.route == "sip:proxy.test:5080;lr"
+    assert dial.routes == ("sip:proxy.test:5080;lr",)
+    by_tls = replace(registered, trunk=replace(trunk, transport="tls"))
+    dial = dial_of(by_tls, "sip:0612340000@trunk.test;transport=tls", "192.0.2.1", "sip:192.0.2.7:5070;lr")
+    assert dial.routes == ("sip:192.0.2.7:5070;lr", "sip:proxy.test:5080;transport=tls;lr")
+
+
+async def test_a_leg_to_a_domain_begins_at_its_preferred_server() -> None:
+    async def ask(name: str) -> SrvAnswer:
+        known = {"_sip._udp.trunk.test": (Srv(20, 0, 5060, "127.0.0.2"), Srv(10, 0, 5070, "127.0.0.3"))}
+        return SrvAnswer(known.get(name, ()), 60)
+
+    names = TrunkNames(ask)
+    way = Straight(names)
+    assert await way.first_route("trunk.test") == f"sip:127.0.0.3:5070;lr;{HOP}"
+    assert await way.first_route("192.0.2.1:5070") == ""
+    assert await way.first_route("nowhere.invalid") is None
+    await names.close()
 
 
 async def test_what_a_leg_hears_late_is_a_fifth_of_a_second_at_most() -> None:

@@ -22,6 +22,7 @@ LOOPBACK = "127.0.0.1"
 SOURCE = SOURCE_HEADER.lower()
 TARGET = TARGET_HEADER.lower()
 WORKER_PORT = "wp"  # a Via parameter: which worker asked
+HOP = "x-edge-hop"  # of a Route that is for the gate alone: where a dialog of ours begins
 
 IDENTITY = frozenset(("p-asserted-identity", "remote-party-id", "p-attestation-indicator"))
 # All that pjsip or the bridge reads. Headers of other names stay outside: each is one more parser that is spared.
@@ -109,6 +110,8 @@ def request_out(message: Message, public: Address, inner_port: int) -> Address:
     if target:
         return host_of(target), port_of(target)
     routes = message.values("route")
+    if routes and HOP in routes[0]:
+        message.headers = [(name, value) for name, value in message.headers if (name, value) != ("route", routes[0])]
     return destination_of(uri_of(routes[0]) if routes else message.uri)
 
 

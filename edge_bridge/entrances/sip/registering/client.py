@@ -20,7 +20,7 @@ from edge_bridge.entrances.sip.registering.transactions import TIMER_F_S, Transa
 from edge_bridge.entrances.sip.registering.trunks import Target, TrunkNames
 from edge_bridge.entrances.sip.registering.ways import Way
 from edge_bridge.entrances.sip.registering.windows import Window
-from edge_bridge.entrances.sip.signals import RegisterAnswer, Registration, host_of
+from edge_bridge.entrances.sip.signals import RegisterAnswer, Registration, by_transport, host_of
 from process import logs
 
 log = logs.get(__name__)
@@ -337,5 +337,4 @@ class RegisteringClient:
 
 
 def sip_uri(address: str, transport: Transport) -> str:
-    """UDP is what a URI says that says nothing."""
-    return f"sip:{address}" if transport == "udp" else f"sip:{address};transport={transport}"
+    return f"sip:{by_transport(address, transport)}"

@@ -1,12 +1,13 @@
-"""How REGISTERs leave the node: by UDP to one address of the trunk's after the other, or through Kamailio, which speaks
-TCP and TLS as well, looks up names and tries a name's other targets itself.
+"""How REGISTERs and calls of ours leave the node: by UDP to one address of the trunk's after the other, or through
+Kamailio, which speaks TCP and TLS as well, looks up names and tries a name's other targets itself.
 """
 
 from typing import Protocol
 
 from domain.trunks import Transport
-from edge_bridge.entrances.sip.gate.proxying import TARGET
+from edge_bridge.entrances.sip.gate.proxying import HOP, TARGET, is_address
 from edge_bridge.entrances.sip.registering.trunks import Target, TrunkNames
+from edge_bridge.entrances.sip.signals import host_of
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -20,6 +21,10 @@ class Way(Protocol):
 
     def headers(self, target: Target) -> Headers:
         """What tells the gate where a request goes, beside its URI and Route."""
+
+    async def first_route(self, hop: str) -> str | None:
+        """The Route that tells the gate where a dialog begins, of which CANCEL and ACK have no header of ours; "" where
+        it finds out itself, None where the name leads nowhere."""
 
 
 class Straight:
@@ -37,6 +42,12 @@ class Straight:
     def headers(self, target: Target) -> Headers:
         return ((TARGET, f"{target[0]}:{target[1]}"),)
 
+    async def first_route(self, hop: str) -> str | None:
+        if is_address(host_of(hop)):
+            return ""
+        targets = await self._names.targets(hop)
+        return f"sip:{targets[0][0]}:{targets[0][1]};lr;{HOP}" if targets else None
+
 
 class ThroughKamailio:
     """A trunk is one target by each transport: whatever Kamailio answers, it has tried all addresses by then."""
@@ -49,3 +60,6 @@ class ThroughKamailio:
 
     def headers(self, target: Target) -> Headers:
         return ()
+
+    async def first_route(self, hop: str) -> str | None:
+        return ""

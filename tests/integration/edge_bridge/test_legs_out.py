@@ -1,0 +1,144 @@
+"""Callers put through by a trunk that is not reached by UDP at an address."""
+
+import asyncio
+import contextlib
+import ssl
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from devstack.edge.handler_app import HandlerApp
+from domain.trunks import Transport, TrunkOptions
+from stores import lines, restaurants
+from stores.ciphers import SipPasswordCipher
+from stores.postgres import Postgres
+from tests.conftest import Database
+from tests.integration.edge_bridge.conftest import HUMAN, Start, needs_kamailio, restaurant
+from tests.integration.edge_bridge.test_transfers import WITHIN_S, both_hear_each_other, put_through
+from tests.integration.edge_bridge.transports import Authority, messages
+from tests.integration.edge_bridge.trunk import Human, Trunk
+
+pytestmark = pytest.mark.integration
+
+NUMBER = "+33100000931"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Open to the user that Kamailio runs as."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+class StreamTrunk(Trunk):
+    """It calls by UDP, and is called by TCP, or TLS with a ``context``. ``asked`` are the first lines of what came."""
+
+    def __init__(self, to_user: str, context: ssl.SSLContext | None) -> None:
+        super().__init__(("127.0.0.1", 9), to_user, Human())
+        self.asked: list[str] = []
+        self._context = context
+        self._by = "TCP" if context is None else "TLS"
+        self._writers: dict[tuple[str, int], asyncio.StreamWriter] = {}
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> "StreamTrunk":
+        await super().__aenter__()
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context)
+        return self
+
+    async def __aexit__(self, *of: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in self._writers.values():
+            writer.close()
+        await super().__aexit__(*of)
+
+    @property
+    def stream_port(self) -> int:
+        assert self._server is not None
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        source = writer.get_extra_info("peername")[:2]
+        self._writers[source] = writer
+        async for message in messages(reader):
+            self.asked.append(message.partition(b"\r\n")[0].decode())
+            self.other_call(message, source)
+
+    def send(self, data: bytes, to: tuple[str, int]) -> None:
+        writer = self._writers.get(to)
+        if writer is None:
+            super().send(data, to)
+        else:
+            ours = f"SIP/2.0/UDP 127.0.0.1:{self.address.rpartition(':')[2]}".encode()
+            writer.write(data.replace(ours, f"SIP/2.0/{self._by} 127.0.0.1:9".encode()))
+
+
+@contextlib.asynccontextmanager
+async def line_at(database: Database, key: str, domain: str, trunk: TrunkOptions) -> AsyncIterator[None]:
+    """NUMBER is called from its trunk's addresses."""
+    owner = restaurant("Put through", fallback_number=HUMAN)
+    postgres = Postgres(database.platform_url)
+    await postgres.open()
+    async with postgres.platform() as connection:
+        await restaurants.create(connection, owner)
+        await lines.create(
+            connection,
+            restaurant_id=owner.id,
+            number=NUMBER,
+            cipher=SipPasswordCipher(key),
+            sip_domain=domain,
+            trunk=trunk,
+        )
+    try:
+        yield
+    finally:
+        async with postgres.platform() as connection:
+            await connection.execute("delete from phone_line where number = $1", NUMBER)
+        await postgres.close()
+
+
+@needs_kamailio
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+async def test_a_trunk_by_tcp_or_tls_puts_through_by_it(
+    start: Start, seeded: Database, master_key: str, folder: Path, transport: Transport
+) -> None:
+    authority, context = Authority(folder), None
+    if transport == "tls":
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*map(str, authority.certificate("trunk")))
+    async with StreamTrunk(NUMBER, context) as trunk:
+        domain = f"127.0.0.1:{trunk.stream_port}"
+        async with line_at(seeded, master_key, domain, TrunkOptions(transport=transport)):
+            bridge = await asyncio.to_thread(start, REGISTRAR="kamailio", SIP_TLS_CA=str(authority.path))
+            trunk.aim(bridge.target)
+            async with HandlerApp(bridge.sink_port) as handler:
+                handler.behave = put_through(mode="second_leg")
+                assert (await trunk.invite()).status == 200
+                await asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S)
+                await both_hear_each_other(trunk)
+                trunk.human_asks("BYE")
+                await asyncio.wait_for(trunk.hung_up.wait(), WITHIN_S)
+    assert trunk.asked[0] == f"INVITE sip:{HUMAN}@{domain};transport={transport} SIP/2.0"
+
+
+async def test_a_trunk_that_is_a_name_puts_through_at_its_address(
+    start: Start, seeded: Database, master_key: str
+) -> None:
+    async with Trunk(("127.0.0.1", 9), NUMBER, Human(180)) as trunk:
+        domain = trunk.address.replace("127.0.0.1", "localhost")
+        async with line_at(seeded, master_key, domain, TrunkOptions()):
+            bridge = await asyncio.to_thread(start)
+            trunk.aim(bridge.target)
+            async with HandlerApp(bridge.sink_port) as handler:
+                handler.behave = put_through(mode="second_leg")
+                assert (await trunk.invite()).status == 200
+                await asyncio.wait_for(trunk.human.invited.wait(), WITHIN_S)
+                await trunk.bye()
+                await asyncio.wait_for(trunk.human.cancelled.wait(), WITHIN_S)
+    (invite,) = trunk.human.invites
+    assert invite.uri == f"sip:{HUMAN}@{domain}"
+    assert not invite.first("route")
