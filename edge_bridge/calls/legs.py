@@ -119,12 +119,8 @@ class Legs:
         self._dialler = dialler
 
     async def dial(self, line: LineEntry, uri: str) -> Leg | None:
-        """Ring ``uri`` in the name of ``line``; None when no place or no port is left, the name leads nowhere, or the
-        line's audio has to be encrypted, which our own offers are not."""
+        """Ring ``uri`` in the name of ``line``; None when no place or no port is left, or the name leads nowhere."""
         assert self._dialler is not None
-        if line.trunk.srtp == "required":
-            log.warning("a line that requires SRTP has no second leg", line_id=line.id)
-            return None
         first_route = await self._way.first_route(line.trunk.outbound_proxy or place_of(uri))
         if first_route is None:
             log.warning("a line's trunk leads to no address: it has no second leg", line_id=line.id)

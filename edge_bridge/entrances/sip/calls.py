@@ -30,6 +30,7 @@ class SipCall(pj.Call):  # type: ignore[misc]
         self._open: tuple[bool, ...] = ()  # the media lines that pjsip has sockets for
         self._owner = owner
         self._we_offered = False
+        self._awaits_text = False  # of an answer that pjsip has taken: it tells of that first
         self._codec = ""
         self._confirmed = call_id != pj.PJSUA_INVALID_ID  # a call that comes is answered at once
         self._hung_up_here = False
@@ -97,10 +98,18 @@ class SipCall(pj.Call):  # type: ignore[misc]
     def onCallTsxState(self, changed: Any) -> None:
         # Keep-alives, session refreshes, hold: the caller's phone is there even if it sends no audio.
         try:
-            if self._side is not None and changed.e.body.tsxState.type == pj.PJSIP_EVENT_RX_MSG:
-                self._side.seen()
+            side, event = self._side, changed.e.body.tsxState
+            if side is None or event.type != pj.PJSIP_EVENT_RX_MSG:
+                return
+            side.seen()
+            if self._awaits_text:
+                head, _, answer = str(event.src.rdata.wholeMsg).partition("\r\n\r\n")
+                if head.startswith(("SIP/2.0 1", "SIP/2.0 2")) and answer:
+                    self._awaits_text = False
+                    self._codec = side.agreed_in(answer)
+                    self._tell_when_up()
         except Exception:
-            log.exception("a sign of life was lost")
+            log.exception("what came in a call was lost")
 
     def onCallSdpCreated(self, created: Any) -> None:
         """pjsip has written its SDP: ours takes the place. Its own sockets are never named to anybody.
@@ -143,6 +152,9 @@ class SipCall(pj.Call):  # type: ignore[misc]
 
     def _agreed_by(self, side: MediaSide) -> str:
         """The far end's answer to our offer, as pjsip has read it."""
+        if side.offers_a_key:
+            self._awaits_text = True
+            return self._codec
         info = self.getInfo()  # kept: its parts live no longer than it does
         for media in info.media:
             if media.type != pj.PJMEDIA_TYPE_AUDIO or media.status == pj.PJSUA_CALL_MEDIA_NONE:

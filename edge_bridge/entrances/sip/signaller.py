@@ -99,11 +99,13 @@ class Signaller:
             case link.Refer(handle, target):
                 endpoint.refer(handle, target)
             case link.Dial(handle, dial, host, port, ice, srtp):
-                endpoint.dial(handle, dial, self._describing(handle, host, port, ice, srtp))
+                endpoint.dial(handle, dial, self._describing(handle, host, port, ice, srtp, dialled=True))
 
-    def _describing(self, handle: Handle, host: str, port: int, ice: IceLite, srtp: Srtp) -> Description:
+    def _describing(
+        self, handle: Handle, host: str, port: int, ice: IceLite, srtp: Srtp, *, dialled: bool = False
+    ) -> Description:
         settled, seen = partial(self._agreed, handle), partial(self._seen, handle)
-        media = self._media[handle] = Description(host, port, ice, settled, seen, srtp)
+        media = self._media[handle] = Description(host, port, ice, settled, seen, srtp, dialled=dialled)
         return media
 
     def _greet(self) -> None:

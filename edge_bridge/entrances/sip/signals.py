@@ -60,6 +60,13 @@ class MediaSide(Protocol):
     def agreed_by(self, host: str, port: int, payload_type: int, held: bool) -> str:
         """Our last offer was answered so. Gives the codec; "" while the caller holds."""
 
+    @property
+    def offers_a_key(self) -> bool:
+        """Then the answer's key has to be read, and ``agreed_in`` says what is agreed."""
+
+    def agreed_in(self, answer: str) -> str:
+        """The far end's answer to our offer of a key, whole. Gives the codec; "" where there is none."""
+
     def seen(self) -> None:
         """The caller's phone sent something by SIP."""
 

@@ -5,7 +5,7 @@ it waits for nobody.
 from collections.abc import Callable
 
 from domain.trunks import Srtp
-from edge_bridge.media.rtp import sdp
+from edge_bridge.media.rtp import sdp, srtp
 from edge_bridge.media.rtp.ice import IceLite
 from edge_bridge.media.rtp.packets import PCMA
 from process import logs
@@ -15,7 +15,8 @@ log = logs.get(__name__)
 
 class Description:
     """A ``signals.MediaSide``. Media is at ``host`` and ``port``; ``settled`` is called with each agreement that comes
-    into force, ``seen`` when the caller's phone sent something by SIP.
+    into force, ``seen`` when the caller's phone sent something by SIP. A call that is ``dialled`` offers SRTP where
+    ``use`` requires it; the answer to an offer in a 200 comes in an ACK, of which nobody sees the keys.
     """
 
     def __init__(
@@ -25,20 +26,24 @@ class Description:
         ice: IceLite,
         settled: Callable[[sdp.Agreement], None],
         seen: Callable[[], None],
-        srtp: Srtp = "off",
+        use: Srtp = "off",
+        *,
+        dialled: bool = False,
     ) -> None:
         self.in_force: sdp.Agreement | None = None
         self.seen = seen
         self._speaker = sdp.Speaker(host, port)
         self._ice = ice
         self._settled = settled
-        self._srtp = srtp
+        self._use = use
+        self._key = srtp.Ours.new() if dialled and use == "required" else None
         self._described: sdp.Agreement | None = None
 
     def describe(self, offer: str) -> str:
         self._described = None
-        if not offer:  # ours would be a plain one, and pjsip reads the answer to it
-            return self._speaker.offer() if self._srtp != "required" else self._speaker.refusal([])
+        if not offer:
+            can_offer = self._key is not None or self._use != "required"
+            return self._speaker.offer(self._key) if can_offer else self._speaker.refusal([])
         try:
             media = sdp.parse(offer)
         except sdp.SdpError as error:
@@ -46,7 +51,7 @@ class Description:
             return self._speaker.refusal([])
         try:
             before = self.in_force.keys if self.in_force is not None else None
-            index, self._described = sdp.choose(media, self._ice, self._srtp, before)
+            index, self._described = sdp.choose(media, self._ice, self._use, before)
         except sdp.SdpError:
             return self._speaker.refusal(media)
         return self._speaker.answer(media, index, self._described)
@@ -64,6 +69,19 @@ class Description:
         codec: sdp.Codec = "PCMA" if payload_type == PCMA else "PCMU"
         rtcp = (host, min(port + 1, 65_535))
         self._settle(sdp.Agreement(codec, payload_type, sdp.OUR_EVENT_TYPE, (host, port), rtcp, False, held))
+        return self._codec()
+
+    @property
+    def offers_a_key(self) -> bool:
+        return self._key is not None
+
+    def agreed_in(self, answer: str) -> str:
+        try:
+            if self._key is not None:
+                self._settle(sdp.answered(sdp.parse(answer), self._key))
+        except sdp.SdpError as error:
+            log.warning("an answer to an offer of SRTP can't be used", why=str(error))
+            return ""
         return self._codec()
 
     def _settle(self, agreement: sdp.Agreement) -> None:

@@ -203,6 +203,15 @@ def choose(
     raise SdpError("no audio that we speak")
 
 
+def answered(media: list[MediaLine], key: srtp.Ours) -> Agreement:
+    """What the far end's answer to our offer of SRTP agrees to. Raises SdpError."""
+    line = media[0]
+    taken = [one for one in line.offered_keys if (one.tag, one.suite) == (key.tag, key.suite)]
+    if not line.is_usable or not taken:
+        raise SdpError("no audio with our key")
+    return _agreement(line, None, key.taken_by(taken[0]))
+
+
 def _agreement(line: MediaLine, ice: IceLite | None, keys: srtp.Keys | None) -> Agreement:
     payload_type, codec = line.codecs[0]
     somewhere = line.host not in _NOWHERE
@@ -241,9 +250,11 @@ class Speaker:
         self._session = int(time.time())
         self._version = self._session
 
-    def offer(self) -> str:
-        types = f"{PCMU} {PCMA} {OUR_EVENT_TYPE}"
-        lines = [f"m=audio {self._port} RTP/AVP {types}", "a=rtpmap:0 PCMU/8000", "a=rtpmap:8 PCMA/8000"]
+    def offer(self, key: srtp.Ours | None = None) -> str:
+        """Of SRTP alone where there is a ``key``."""
+        transport = "RTP/AVP" if key is None else "RTP/SAVP"
+        lines = [f"m=audio {self._port} {transport} {PCMU} {PCMA} {OUR_EVENT_TYPE}"]
+        lines += ["a=rtpmap:0 PCMU/8000", "a=rtpmap:8 PCMA/8000", *([] if key is None else [key.sdp()])]
         return self._text([*lines, *self._common(OUR_EVENT_TYPE), "a=sendrecv"])
 
     def answer(self, media: list[MediaLine], index: int, agreed: Agreement) -> str:

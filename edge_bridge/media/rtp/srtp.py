@@ -11,7 +11,7 @@ import binascii
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 from pylibsrtp import Error, Policy, Session
@@ -25,6 +25,7 @@ SUITES: dict[str, tuple[int, int]] = {
     "AEAD_AES_128_GCM": (Policy.SRTP_PROFILE_AEAD_AES_128_GCM, 28),
     "AEAD_AES_256_GCM": (Policy.SRTP_PROFILE_AEAD_AES_256_GCM, 44),
 }
+OFFERED_SUITE = "AES_CM_128_HMAC_SHA1_80"
 STEP = 0x7000  # below half of the sequence numbers, where libsrtp takes the next one for a step back
 MOST_STEPS = 10_000  # of RTCP: fourteen hours
 MOST_SOURCES = 64  # libsrtp keeps a context for each SSRC: a phone changes it now and then
@@ -47,11 +48,30 @@ class Keys(msgspec.Struct, frozen=True):
 
     def sdp(self) -> str:
         """The attribute of our answer."""
-        return f"a=crypto:{self.tag} {self.suite} inline:{base64.b64encode(self.ours).decode()}"
+        return _attribute(self.tag, self.suite, self.ours)
 
     def same_context(self, other: "Keys | None") -> bool:
         """Whether a stream goes on with its counters."""
         return other is not None and (self.suite, self.theirs, self.ours) == (other.suite, other.theirs, other.ours)
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """A key that we offer to send with. One suite, which all have: pjsip takes an answer to its first one only."""
+
+    tag: str
+    suite: str
+    key: bytes = field(repr=False)
+
+    @classmethod
+    def new(cls) -> "Ours":
+        return cls("1", OFFERED_SUITE, secrets.token_bytes(SUITES[OFFERED_SUITE][1]))
+
+    def sdp(self) -> str:
+        return _attribute(self.tag, self.suite, self.key)
+
+    def taken_by(self, answered: "Offered") -> Keys:
+        return Keys(self.tag, self.suite, answered.key, self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +102,10 @@ def parse(value: str) -> Offered | None:
     except binascii.Error:
         return None
     return Offered(match[1], match[2], key) if len(key) == SUITES[match[2]][1] else None
+
+
+def _attribute(tag: str, suite: str, key: bytes) -> str:
+    return f"a=crypto:{tag} {suite} inline:{base64.b64encode(key).decode()}"
 
 
 class Index(msgspec.Struct, frozen=True):

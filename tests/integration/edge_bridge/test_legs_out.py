@@ -1,16 +1,21 @@
 """Callers put through by a trunk that is not reached by UDP at an address."""
 
 import asyncio
+import base64
 import contextlib
+import re
+import secrets
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from pylibsrtp import Policy, Session
 
 from devstack.edge.handler_app import HandlerApp
 from domain.trunks import Transport, TrunkOptions
+from edge_bridge.media.rtp import packets
 from stores import lines, restaurants
 from stores.ciphers import SipPasswordCipher
 from stores.postgres import Postgres
@@ -18,7 +23,7 @@ from tests.conftest import Database
 from tests.integration.edge_bridge.conftest import HUMAN, Start, needs_kamailio, restaurant
 from tests.integration.edge_bridge.test_transfers import WITHIN_S, both_hear_each_other, put_through
 from tests.integration.edge_bridge.transports import Authority, messages
-from tests.integration.edge_bridge.trunk import Human, Trunk
+from tests.integration.edge_bridge.trunk import Human, HumanRtp, Trunk
 
 pytestmark = pytest.mark.integration
 
@@ -142,3 +147,75 @@ async def test_a_trunk_that_is_a_name_puts_through_at_its_address(
     (invite,) = trunk.human.invites
     assert invite.uri == f"sip:{HUMAN}@{domain}"
     assert not invite.first("route")
+
+
+class SecureRtp(HumanRtp):
+    """SRTP: ``key`` protects what is sent, the other side's is read from ``described`` SDP."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.key = secrets.token_bytes(30)
+        self._out = Session(Policy(self.key, Policy.SSRC_ANY_OUTBOUND))
+        self._in: Session | None = None
+
+    @property
+    def attribute(self) -> str:
+        return f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{base64.b64encode(self.key).decode()}\r\n"
+
+    def described(self, sdp: str) -> None:
+        found = re.search(r"^a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:(\S+)", sdp, re.MULTILINE)
+        assert found
+        self._in = Session(Policy(base64.b64decode(found[1]), Policy.SSRC_ANY_INBOUND))
+
+    def send(self, payload_type: int, payload: bytes, timestamp: int) -> None:
+        if self._transport is not None and self.remote is not None and not self._transport.is_closing():
+            self._sequence = (self._sequence + 1) & 0xFFFF
+            packet = packets.build(payload_type, False, self._sequence, timestamp, self._source, payload)
+            self._transport.sendto(self._out.protect(packet), self.remote)
+
+    def datagram_received(self, data: bytes, source: tuple[str, int]) -> None:
+        if self._in is not None and not 192 <= data[1] <= 223:  # RTCP
+            super().datagram_received(self._in.unprotect(data), source)
+
+
+class SecureTrunk(Trunk):
+    """All of its audio is SRTP."""
+
+    def __init__(self, to_user: str) -> None:
+        caller = SecureRtp()
+
+        def secure(sdp: str) -> str:
+            return sdp.replace("RTP/AVP", "RTP/SAVP") + caller.attribute
+
+        super().__init__(("127.0.0.1", 9), to_user, Human(), rewrite=secure)
+        self.rtp, self.human.rtp = caller, SecureRtp()
+
+    def pick_up(self) -> None:
+        assert isinstance(self.human.rtp, SecureRtp)
+        self.human.rtp.described(self.human.invites[-1].body.decode())
+        super().pick_up()
+
+    def human_offer(self, direction: str) -> str:
+        assert isinstance(self.human.rtp, SecureRtp)
+        return super().human_offer(direction).replace("RTP/AVP", "RTP/SAVP") + self.human.rtp.attribute
+
+
+async def test_a_line_that_requires_srtp_puts_through_by_srtp(start: Start, seeded: Database, master_key: str) -> None:
+    async with SecureTrunk(NUMBER) as trunk, line_at(seeded, master_key, trunk.address, TrunkOptions(srtp="required")):
+        bridge = await asyncio.to_thread(start)
+        trunk.aim(bridge.target)
+        async with HandlerApp(bridge.sink_port) as handler:
+            handler.behave = put_through(mode="second_leg")
+            assert (await trunk.invite()).status == 200
+            assert isinstance(trunk.rtp, SecureRtp)
+            trunk.rtp.described(trunk.answer_sdp)
+            await asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S)
+            for held, direction in enumerate(("sendonly", "sendrecv"), 1):
+                trunk.human_asks("INVITE", trunk.human_offer(direction))
+                async with asyncio.timeout(WITHIN_S):
+                    while trunk.statuses.count(200) < held:
+                        await asyncio.sleep(0.02)
+            await both_hear_each_other(trunk)
+            await trunk.bye()
+            await asyncio.wait_for(trunk.human.hung_up.wait(), WITHIN_S)
+    assert b"RTP/AVP" not in trunk.human.invites[0].body

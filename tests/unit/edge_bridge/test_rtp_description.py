@@ -1,5 +1,8 @@
+import base64
+
 import pytest
 
+from domain.trunks import Srtp
 from edge_bridge.media.rtp.description import Description
 from edge_bridge.media.rtp.ice import IceLite
 from edge_bridge.media.rtp.sdp import Agreement
@@ -60,3 +63,55 @@ def test_the_far_ends_answer_to_our_offer_settles_it() -> None:
     assert "m=audio 10000 RTP/AVP 0 8 101" in side.sdp.describe("")
     assert side.sdp.agreed_by("198.51.100.7", 40_000, 8, False) == "PCMA"
     assert [(one.codec, one.remote) for one in side.settled] == [("PCMA", ("198.51.100.7", 40_000))]
+
+
+KEY = base64.b64encode(bytes(range(30))).decode()
+
+
+def secure_answer(tag: str = "1", suite: str = "AES_CM_128_HMAC_SHA1_80", transport: str = "RTP/SAVP") -> str:
+    return SESSION + f"m=audio 40000 {transport} 8\r\na=crypto:{tag} {suite} inline:{KEY}\r\n"
+
+
+def dialling(settled: list[Agreement], use: Srtp = "required") -> Description:
+    return Description("192.0.2.1", 10_000, IceLite("a", "b"), settled.append, lambda: None, use, dialled=True)
+
+
+def test_a_call_of_ours_that_needs_srtp_offers_a_key_and_reads_theirs_in_the_answer() -> None:
+    settled: list[Agreement] = []
+    side = dialling(settled)
+    offer = side.describe("")
+    again = side.describe("")
+    assert side.offers_a_key
+    assert "m=audio 10000 RTP/SAVP 0 8 101" in offer
+    assert side.agreed_in(secure_answer()) == "PCMA"
+    (agreement,) = settled
+    assert agreement.keys is not None
+    assert agreement.keys.theirs == bytes(range(30))
+    assert agreement.keys.sdp() in offer
+    assert agreement.keys.sdp() in again, "a repeated offer goes on with its key"
+    assert agreement.remote == ("198.51.100.7", 40_000)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        secure_answer(tag="2"),
+        secure_answer(suite="AES_CM_128_HMAC_SHA1_32"),
+        SESSION + "m=audio 40000 RTP/SAVP 8\r\n",
+        SESSION + "m=audio 0 RTP/SAVP 8\r\n",
+        "m=",
+    ],
+)
+def test_an_answer_without_our_key_settles_nothing(answer: str) -> None:
+    settled: list[Agreement] = []
+    side = dialling(settled)
+    side.describe("")
+    assert side.agreed_in(answer) == ""
+    assert settled == []
+
+
+@pytest.mark.parametrize("use", ["off", "optional"])
+def test_a_call_of_ours_that_may_be_plain_offers_no_key(use: Srtp) -> None:
+    side = dialling([], use)
+    assert "RTP/AVP 0" in side.describe("")
+    assert not side.offers_a_key
