@@ -27,7 +27,7 @@ from tests.integration.edge_bridge.trunk import Human, HumanRtp, Trunk
 
 pytestmark = pytest.mark.integration
 
-NUMBER = "+33100000931"
+NUMBER, OTHER = "+33100000931", "+33100000932"
 
 
 @pytest.fixture
@@ -83,8 +83,8 @@ class StreamTrunk(Trunk):
 
 
 @contextlib.asynccontextmanager
-async def line_at(database: Database, key: str, domain: str, trunk: TrunkOptions) -> AsyncIterator[None]:
-    """NUMBER is called from its trunk's addresses."""
+async def line_at(database: Database, key: str, number: str, domain: str, trunk: TrunkOptions) -> AsyncIterator[None]:
+    """A line that is called from its trunk's addresses."""
     owner = restaurant("Put through", fallback_number=HUMAN)
     postgres = Postgres(database.platform_url)
     await postgres.open()
@@ -93,7 +93,7 @@ async def line_at(database: Database, key: str, domain: str, trunk: TrunkOptions
         await lines.create(
             connection,
             restaurant_id=owner.id,
-            number=NUMBER,
+            number=number,
             cipher=SipPasswordCipher(key),
             sip_domain=domain,
             trunk=trunk,
@@ -102,51 +102,8 @@ async def line_at(database: Database, key: str, domain: str, trunk: TrunkOptions
         yield
     finally:
         async with postgres.platform() as connection:
-            await connection.execute("delete from phone_line where number = $1", NUMBER)
+            await connection.execute("delete from phone_line where number = $1", number)
         await postgres.close()
-
-
-@needs_kamailio
-@pytest.mark.parametrize("transport", ["tcp", "tls"])
-async def test_a_trunk_by_tcp_or_tls_puts_through_by_it(
-    start: Start, seeded: Database, master_key: str, folder: Path, transport: Transport
-) -> None:
-    authority, context = Authority(folder), None
-    if transport == "tls":
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*map(str, authority.certificate("trunk")))
-    async with StreamTrunk(NUMBER, context) as trunk:
-        domain = f"127.0.0.1:{trunk.stream_port}"
-        async with line_at(seeded, master_key, domain, TrunkOptions(transport=transport)):
-            bridge = await asyncio.to_thread(start, REGISTRAR="kamailio", SIP_TLS_CA=str(authority.path))
-            trunk.aim(bridge.target)
-            async with HandlerApp(bridge.sink_port) as handler:
-                handler.behave = put_through(mode="second_leg")
-                assert (await trunk.invite()).status == 200
-                await asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S)
-                await both_hear_each_other(trunk)
-                trunk.human_asks("BYE")
-                await asyncio.wait_for(trunk.hung_up.wait(), WITHIN_S)
-    assert trunk.asked[0] == f"INVITE sip:{HUMAN}@{domain};transport={transport} SIP/2.0"
-
-
-async def test_a_trunk_that_is_a_name_puts_through_at_its_address(
-    start: Start, seeded: Database, master_key: str
-) -> None:
-    async with Trunk(("127.0.0.1", 9), NUMBER, Human(180)) as trunk:
-        domain = trunk.address.replace("127.0.0.1", "localhost")
-        async with line_at(seeded, master_key, domain, TrunkOptions()):
-            bridge = await asyncio.to_thread(start)
-            trunk.aim(bridge.target)
-            async with HandlerApp(bridge.sink_port) as handler:
-                handler.behave = put_through(mode="second_leg")
-                assert (await trunk.invite()).status == 200
-                await asyncio.wait_for(trunk.human.invited.wait(), WITHIN_S)
-                await trunk.bye()
-                await asyncio.wait_for(trunk.human.cancelled.wait(), WITHIN_S)
-    (invite,) = trunk.human.invites
-    assert invite.uri == f"sip:{HUMAN}@{domain}"
-    assert not invite.first("route")
 
 
 class SecureRtp(HumanRtp):
@@ -190,6 +147,10 @@ class SecureTrunk(Trunk):
         super().__init__(("127.0.0.1", 9), to_user, Human(), rewrite=secure)
         self.rtp, self.human.rtp = caller, SecureRtp()
 
+    async def __aenter__(self) -> "SecureTrunk":
+        await super().__aenter__()
+        return self
+
     def pick_up(self) -> None:
         assert isinstance(self.human.rtp, SecureRtp)
         self.human.rtp.described(self.human.invites[-1].body.decode())
@@ -200,22 +161,73 @@ class SecureTrunk(Trunk):
         return super().human_offer(direction).replace("RTP/AVP", "RTP/SAVP") + self.human.rtp.attribute
 
 
-async def test_a_line_that_requires_srtp_puts_through_by_srtp(start: Start, seeded: Database, master_key: str) -> None:
-    async with SecureTrunk(NUMBER) as trunk, line_at(seeded, master_key, trunk.address, TrunkOptions(srtp="required")):
-        bridge = await asyncio.to_thread(start)
-        trunk.aim(bridge.target)
-        async with HandlerApp(bridge.sink_port) as handler:
-            handler.behave = put_through(mode="second_leg")
+@needs_kamailio
+async def test_trunks_by_tcp_and_tls_put_through_by_it(
+    start: Start, seeded: Database, master_key: str, folder: Path
+) -> None:
+    authority, context = Authority(folder), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*map(str, authority.certificate("trunk")))
+    async with contextlib.AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        by: dict[Transport, StreamTrunk] = {
+            "tcp": await enter(StreamTrunk(NUMBER, None)),
+            "tls": await enter(StreamTrunk(OTHER, context)),
+        }
+        for (transport, trunk), number in zip(by.items(), (NUMBER, OTHER), strict=True):
+            options = TrunkOptions(transport=transport)
+            await enter(line_at(seeded, master_key, number, f"127.0.0.1:{trunk.stream_port}", options))
+        bridge = await asyncio.to_thread(start, REGISTRAR="kamailio", SIP_TLS_CA=str(authority.path))
+        handler = await enter(HandlerApp(bridge.sink_port))
+        handler.behave = put_through(mode="second_leg")
+        for transport, trunk in by.items():
+            trunk.aim(bridge.target)
             assert (await trunk.invite()).status == 200
-            assert isinstance(trunk.rtp, SecureRtp)
-            trunk.rtp.described(trunk.answer_sdp)
             await asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S)
-            for held, direction in enumerate(("sendonly", "sendrecv"), 1):
-                trunk.human_asks("INVITE", trunk.human_offer(direction))
-                async with asyncio.timeout(WITHIN_S):
-                    while trunk.statuses.count(200) < held:
-                        await asyncio.sleep(0.02)
             await both_hear_each_other(trunk)
-            await trunk.bye()
-            await asyncio.wait_for(trunk.human.hung_up.wait(), WITHIN_S)
+            trunk.human_asks("BYE")
+            await asyncio.wait_for(trunk.hung_up.wait(), WITHIN_S)
+            host = f"127.0.0.1:{trunk.stream_port};transport={transport}"
+            assert trunk.asked[0] == f"INVITE sip:{HUMAN}@{host} SIP/2.0"
+
+
+async def test_a_name_is_put_through_at_its_address_and_a_line_that_requires_srtp_by_srtp(
+    start: Start, seeded: Database, master_key: str
+) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        named = await enter(Trunk(("127.0.0.1", 9), NUMBER, Human(180)))
+        secure = await enter(SecureTrunk(OTHER))
+        domain = named.address.replace("127.0.0.1", "localhost")
+        await enter(line_at(seeded, master_key, NUMBER, domain, TrunkOptions()))
+        await enter(line_at(seeded, master_key, OTHER, secure.address, TrunkOptions(srtp="required")))
+        bridge = await asyncio.to_thread(start)
+        handler = await enter(HandlerApp(bridge.sink_port))
+        handler.behave = put_through(mode="second_leg")
+
+        named.aim(bridge.target)
+        assert (await named.invite()).status == 200
+        await asyncio.wait_for(named.human.invited.wait(), WITHIN_S)
+        await named.bye()
+        await asyncio.wait_for(named.human.cancelled.wait(), WITHIN_S)
+        (invite,) = named.human.invites
+        assert invite.uri == f"sip:{HUMAN}@{domain}"
+        assert not invite.first("route")
+
+        await _by_srtp(secure, bridge.target)
+
+
+async def _by_srtp(trunk: SecureTrunk, target: tuple[str, int]) -> None:
+    trunk.aim(target)
+    assert (await trunk.invite()).status == 200
+    assert isinstance(trunk.rtp, SecureRtp)
+    trunk.rtp.described(trunk.answer_sdp)
+    await asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S)
+    for held, direction in enumerate(("sendonly", "sendrecv"), 1):
+        trunk.human_asks("INVITE", trunk.human_offer(direction))
+        async with asyncio.timeout(WITHIN_S):
+            while trunk.statuses.count(200) < held:
+                await asyncio.sleep(0.02)
+    await both_hear_each_other(trunk)
+    await trunk.bye()
+    await asyncio.wait_for(trunk.human.hung_up.wait(), WITHIN_S)
     assert b"RTP/AVP" not in trunk.human.invites[0].body
