@@ -21,9 +21,10 @@ from stores.ciphers import SipPasswordCipher
 from stores.postgres import Postgres
 from tests.conftest import Database
 from tests.integration.edge_bridge.conftest import HUMAN, Start, needs_kamailio, restaurant
-from tests.integration.edge_bridge.test_transfers import WITHIN_S, both_hear_each_other, put_through
+from tests.integration.edge_bridge.test_transfers import both_hear_each_other, put_through
 from tests.integration.edge_bridge.transports import Authority, messages
 from tests.integration.edge_bridge.trunk import Human, HumanRtp, Trunk
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -182,10 +183,10 @@ async def test_trunks_by_tcp_and_tls_put_through_by_it(
         for transport, trunk in by.items():
             trunk.aim(bridge.target)
             assert (await trunk.invite()).status == 200
-            await asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S)
+            await asyncio.wait_for(trunk.human.answered.wait(), PATIENCE_S)
             await both_hear_each_other(trunk)
             trunk.human_asks("BYE")
-            await asyncio.wait_for(trunk.hung_up.wait(), WITHIN_S)
+            await asyncio.wait_for(trunk.hung_up.wait(), PATIENCE_S)
             host = f"127.0.0.1:{trunk.stream_port};transport={transport}"
             assert trunk.asked[0] == f"INVITE sip:{HUMAN}@{host} SIP/2.0"
 
@@ -206,9 +207,9 @@ async def test_a_name_is_put_through_at_its_address_and_a_line_that_requires_srt
 
         named.aim(bridge.target)
         assert (await named.invite()).status == 200
-        await asyncio.wait_for(named.human.invited.wait(), WITHIN_S)
+        await asyncio.wait_for(named.human.invited.wait(), PATIENCE_S)
         await named.bye()
-        await asyncio.wait_for(named.human.cancelled.wait(), WITHIN_S)
+        await asyncio.wait_for(named.human.cancelled.wait(), PATIENCE_S)
         (invite,) = named.human.invites
         assert invite.uri == f"sip:{HUMAN}@{domain}"
         assert not invite.first("route")
@@ -221,13 +222,13 @@ async def _by_srtp(trunk: SecureTrunk, target: tuple[str, int]) -> None:
     assert (await trunk.invite()).status == 200
     assert isinstance(trunk.rtp, SecureRtp)
     trunk.rtp.described(trunk.answer_sdp)
-    await asyncio.wait_for(trunk.human.answered.wait(), WITHIN_S)
+    await asyncio.wait_for(trunk.human.answered.wait(), PATIENCE_S)
     for held, direction in enumerate(("sendonly", "sendrecv"), 1):
         trunk.human_asks("INVITE", trunk.human_offer(direction))
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while trunk.statuses.count(200) < held:
                 await asyncio.sleep(0.02)
     await both_hear_each_other(trunk)
     await trunk.bye()
-    await asyncio.wait_for(trunk.human.hung_up.wait(), WITHIN_S)
+    await asyncio.wait_for(trunk.human.hung_up.wait(), PATIENCE_S)
     assert b"RTP/AVP" not in trunk.human.invites[0].body

@@ -221,7 +221,7 @@ async def test_a_line_with_a_username_and_no_password_says_so(postgres: Pools, r
     node = EdgeNode("any", postgres.platform, redis, cipher)
     async with node.running():
         await assign(postgres.platform, redis)
-        async with asyncio.timeout(10), postgres.platform.platform() as connection:
+        async with asyncio.timeout(PATIENCE_S), postgres.platform.platform() as connection:
             while (await line_states.all_of(connection))[0].status != "error":
                 await asyncio.sleep(0.02)
             (state,) = await line_states.all_of(connection)
