@@ -110,7 +110,7 @@ class MenuItem:
     """``available`` is False while the item is 86'd: for good, or until ``off_until`` (``domain.serving``).
 
     A combo has ``combo`` parts; its sizes are the combo's own, and go over to those parts that have a size of that
-    name. ``served`` comes on top of the category's.
+    name. ``served`` comes on top of the category's. ``photo`` is the digest of its picture, which callers never see.
     """
 
     id: str
@@ -127,6 +127,7 @@ class MenuItem:
     ingredients: tuple[Ingredient, ...] = ()
     combo: tuple[ComboPart, ...] = ()
     served: tuple[ServedHours, ...] = ()
+    photo: str = ""
 
 
 @dataclass(frozen=True, slots=True)

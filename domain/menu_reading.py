@@ -210,6 +210,7 @@ class _Reader:
             available=available,
             off_until=before.off_until if before and not available else None,
             served=self._row.served(),
+            photo=before.photo if before else "",
         )
         self._item = _DraftItem(item, self._row.number, list(self._row.words("choices")))
         self._items.append(self._item)

@@ -126,6 +126,28 @@ class Cart:
         return self.items_cents + self.fee_cents
 
 
+class Offer(NamedTuple):
+    """The one thing more that was offered; ``portions`` of it were in the cart by then."""
+
+    item_id: str
+    portions: int = 0
+
+
+# Whether one thing more was offered in a call, and whether the caller took it.
+Upsell = Literal["", "offered", "accepted"]
+
+
+def portions_of(cart: Cart, item_id: str) -> int:
+    return sum(line.quantity for line in cart.lines if line.item_id == item_id)
+
+
+def upsell_of(offered: Offer | None, cart: Cart) -> Upsell:
+    """Taken is what is in the cart now: not what was added and taken out again."""
+    if offered is None:
+        return ""
+    return "accepted" if portions_of(cart, offered.item_id) > offered.portions else "offered"
+
+
 @dataclass(frozen=True, slots=True)
 class VatShare:
     """VAT contained in the total at one rate, in cents."""

@@ -49,7 +49,8 @@ _ENGLISH = PromptTexts(
     },
     upsell=(
         "- Once, and only after the caller wants nothing else, offer one drink, side or dessert of the menu that goes"
-        " with the order. If the caller declines or does not answer, go on and never offer again."
+        " with the order: call offer_extra with it, then offer it. If the caller declines or does not answer, go on and"
+        " never offer again."
     ),
     rules="""# Rules
 - This is a phone call: one or two short sentences at a time, one question at a time, no lists longer than four, no symbols or formatting.
@@ -102,7 +103,8 @@ _FRENCH = PromptTexts(
     },
     upsell=(
         "- Une fois, et seulement quand l’appelant ne veut plus rien d’autre, propose une boisson, un accompagnement ou"
-        " un dessert de la carte qui va avec la commande. S’il décline ou ne répond pas, continue et ne propose plus."
+        " un dessert de la carte qui va avec la commande : appelle offer_extra avec ce plat, puis propose-le. S’il"
+        " décline ou ne répond pas, continue et ne propose plus."
     ),
     rules="""# Règles
 - C’est un appel téléphonique : une ou deux phrases courtes à la fois, une seule question à la fois, jamais plus de quatre choix énumérés, ni symboles ni mise en forme.

@@ -28,6 +28,7 @@ MAX_TEXT = 120
 MAX_QUESTION = 300
 MAX_MODIFIERS = 20
 AS_SOON_AS_POSSIBLE = "asap"
+OFFER_EXTRA = "offer_extra"  # only where the restaurant wants it
 
 Vocabulary = Literal["items", "sizes", "modifiers", "kinds"]
 Value = str | int | tuple[str, ...]
@@ -111,6 +112,11 @@ TOOLS: tuple[Tool, ...] = (
         "The name the order is for.",
         (Parameter("name", "text", "As the caller said it.", required=True, limit=MAX_NAME),),
     ),
+    Tool(
+        OFFER_EXTRA,
+        "Say which one thing more you offer, right before you offer it. Once a call, when nothing else is wanted.",
+        (Parameter("item", "text", _ITEM.description, required=True, vocabulary="items"),),
+    ),
     Tool("read_cart", "Read the whole order back to the caller. Required before confirm_order, after every change."),
     Tool("confirm_order", "Send the order to the kitchen. Only after read_cart and the caller's clear yes."),
     Tool(
@@ -151,6 +157,7 @@ TOOLS: tuple[Tool, ...] = (
     Tool("end_call", "Hang up, after saying goodbye, when the caller is done."),
 )
 _BY_NAME = {tool.name: tool for tool in TOOLS}
+TOOL_NAMES = frozenset(_BY_NAME)
 
 
 class Arguments(NamedTuple):
@@ -216,6 +223,7 @@ def tool_schemas(restaurant: Restaurant, menu: Menu) -> list[dict[str, Any]]:
             },
         }
         for tool in TOOLS
+        if restaurant.upsell or tool.name != OFFER_EXTRA
     ]
 
 

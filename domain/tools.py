@@ -18,13 +18,13 @@ from domain.agreement import NOTHING_READ, Agreement
 from domain.errors import Refused
 from domain.menu import Menu
 from domain.money import decimal_text
-from domain.order import Address, Cart, ConfirmedOrder, Fulfilment
+from domain.order import Address, Cart, ConfirmedOrder, Fulfilment, Offer, Upsell, portions_of, upsell_of
 from domain.phrases import Wording, wording_for
 from domain.promises import promised_at
 from domain.reservations import Answer, Book, Rules
 from domain.restaurant import FaqEntry, Restaurant
 from domain.serving import menu_at
-from domain.tool_parameters import AS_SOON_AS_POSSIBLE, Arguments, read_arguments, tool_schemas
+from domain.tool_parameters import AS_SOON_AS_POSSIBLE, OFFER_EXTRA, Arguments, read_arguments, tool_schemas
 
 __all__ = [
     "BookTable",
@@ -62,6 +62,11 @@ class OrderState:
     called_at: datetime | None = None
     book: Book | None = None
     reserved: bool = False
+    offered: Offer | None = None
+
+    @property
+    def upsell(self) -> Upsell:
+        return upsell_of(self.offered, self.cart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +314,17 @@ def _describe_item(state: OrderState, arguments: Arguments, now: datetime) -> _A
     return _Answer(state, f"{say} {words.allergens_of(item.allergens)}", None, facts)
 
 
+def _offer_extra(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
+    cart = _open_cart(state)
+    if state.offered is not None:
+        note = "One thing more was offered before: go on with the order, and offer nothing else."
+        return _Answer(state, "", None, {"note": note})
+    item = choices.find_item(state.menu, arguments.text("item"))
+    sizes = [(size.name, size.price_cents) for size in item.sizes if size.available]
+    say = _words(state).describe_item(item.name, sizes, state.menu.currency)
+    return _Answer(replace(state, offered=Offer(item.id, portions_of(cart, item.id))), say)
+
+
 def _look_up_faq(state: OrderState, arguments: Arguments, now: datetime) -> _Answer:
     found = faqs.look_up(state.faq, arguments.text("question"))
     answers = [{"question": entry.question, "answer": entry.answer} for entry in found]
@@ -440,6 +456,7 @@ _TOOLS: dict[str, Callable[[OrderState, Arguments, datetime], _Answer]] = {
     "read_cart": _read_cart,
     "confirm_order": _confirm_order,
     "describe_item": _describe_item,
+    OFFER_EXTRA: _offer_extra,
     "look_up_faq": _look_up_faq,
     "opening_hours": _opening_hours,
     "check_table": _check_table,

@@ -14,7 +14,7 @@ from domain.menu_changes import Change, changed_items, changes
 from domain.menu_rules import Problem, problems
 from eventing import outbox
 from eventing.catalogue import MenuChanged
-from stores import audit, menu_versions, menus
+from stores import audit, menu_photos, menu_versions, menus
 from stores.audit import Actor
 from stores.errors import NotFoundError
 from stores.postgres import Connection
@@ -57,7 +57,7 @@ async def change(
     """
     await menus.lock(conn, restaurant_id)
     before = await menus.load(conn, restaurant_id)
-    after = edit(before)
+    after = await _with_kept_photos(conn, before, edit(before))
     found = changes(before, after)
     if not found:
         return Changed(before, before, await menu_versions.newest_number(conn, restaurant_id), ())
@@ -66,6 +66,8 @@ async def change(
     if new:
         raise InvalidMenuError(new)
     await menus.save(conn, before, after)
+    if _photos(before) != _photos(after):
+        await menu_photos.count_use(conn, restaurant_id)
     if not await menu_versions.newest_number(conn, restaurant_id):
         await menu_versions.record(conn, before, actor, "before")
     number = await menu_versions.record(conn, after, actor, reason, found)
@@ -75,6 +77,20 @@ async def change(
     event = MenuChanged(restaurant_id=restaurant_id, item_ids=items if len(items) <= NAMED_ITEMS else (), reason=reason)
     await outbox.emit(conn, event, source=source, subject=subject or restaurant_id)
     return Changed(before, after, number, found)
+
+
+def _photos(menu: Menu) -> set[str]:
+    return {item.photo for item in menu.items if item.photo}
+
+
+async def _with_kept_photos(conn: Connection, before: Menu, after: Menu) -> Menu:
+    """``after`` without photos that have gone since: an earlier version may name such."""
+    wanted = _photos(after) - _photos(before)
+    if not wanted:
+        return after
+    gone = wanted - set(await menu_photos.kept(conn, before.restaurant_id, wanted))
+    items = tuple(replace(item, photo="") if item.photo in gone else item for item in after.items)
+    return replace(after, items=items) if gone else after
 
 
 async def restore(conn: Connection, restaurant_id: str, actor: Actor, number: int, *, source: str) -> Changed:

@@ -10,7 +10,7 @@ tick leaves the rest to the next one.
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Annotated
 
@@ -22,13 +22,18 @@ from eventing.ticks import on_tick
 from process import logs
 from process.asgi import App
 from process.health import Health
-from stores import partitions, retention
+from stores import erasures, partitions, retention
 from stores.postgres import Postgres
 
 NAME = "archiver"
+# The longest that something of a call can be on its way: a checkpoint lives for two hours, an order that waits for
+# Postgres longer when Postgres is away. What comes later than this is kept.
+SETTLES = timedelta(days=1)
+ERASURES_AT_ONCE = 200
 BUDGET_S = 18.0  # of the tick's 25 s: the batch that is under way then ends in time
 
 partitions_made_total = Counter("partitions_made_total", "Monthly partitions made by this process.")
+erasures_settled_total = Counter("erasures_settled_total", "Looks at customers' erasures, by result.", ["result"])
 forgotten_total = Counter("forgotten_total", "Rows whose retention was over, by kind.", ["kind"])
 
 log = logs.get(__name__)
@@ -45,6 +50,9 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
     notes and customer; the order itself stays. ``reservation_pii_days``: the same of a booking, from its end on,
     and who waited for a table.
     ``integration_event_days``: what integrators may still read or have sent again.
+    ``session_days``, ``invitation_days`` and ``token_days`` count from their end on, ``erasure_days`` from when it was
+    done, ``photo_days`` from when the menu had it last. ``ticket_counter_days``: an order that is written later than
+    so begins its day's numbers anew.
     """
 
     processed_event_days: Days = 14
@@ -57,6 +65,14 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
     reservation_pii_days: Days = 365
     integration_event_days: Days = 14
     idempotency_key_days: Days = 1
+    device_action_days: Days = 30
+    session_days: Days = 1
+    invitation_days: Days = 30
+    token_days: Days = 90
+    audit_days: Days = 1095
+    ticket_counter_days: Days = 30
+    erasure_days: Days = 1095
+    photo_days: Days = 365
 
     def days(self) -> dict[retention.Kind, int]:
         return {
@@ -71,6 +87,14 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
             retention.WAITING_PARTIES: self.reservation_pii_days,
             retention.INTEGRATION_EVENTS: self.integration_event_days,
             retention.IDEMPOTENCY_KEYS: self.idempotency_key_days,
+            retention.DEVICE_ACTIONS: self.device_action_days,
+            retention.SESSIONS: self.session_days,
+            retention.INVITATIONS: self.invitation_days,
+            retention.TOKENS: self.token_days,
+            retention.AUDIT: self.audit_days,
+            retention.TICKET_COUNTERS: self.ticket_counter_days,
+            retention.ERASURES: self.erasure_days,
+            retention.PHOTOS: self.photo_days,
         }
 
 
@@ -85,6 +109,7 @@ def build(settings: ArchiverSettings) -> App:
     on_tick(app, "/partitions-due", partial(make_partitions, postgres))
 
     async def forget_old() -> None:
+        await settle_erasures(postgres)
         await forget(postgres, settings.days(), datetime.now(UTC))
 
     on_tick(app, "/retention-due", forget_old)
@@ -97,6 +122,16 @@ async def make_partitions(postgres: Postgres) -> None:
         made = await partitions.ensure(connection, datetime.now(UTC).date(), partitions.MONTHS)
     partitions_made_total.inc(made)
     log.info("partitions are there", made=made, months=partitions.MONTHS)
+
+
+async def settle_erasures(postgres: Postgres, *, settles: timedelta = SETTLES) -> None:
+    """Erase once more what has come in since a customer was erased; what is complete is done."""
+    async with postgres.platform() as connection:
+        asked = await erasures.open_ones(connection, ERASURES_AT_ONCE)
+    for one in asked:
+        async with postgres.platform() as connection:
+            done = await erasures.settle(connection, one, settles)
+        erasures_settled_total.labels("done" if done else "waiting").inc()
 
 
 async def forget(

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from prometheus_client import Counter, Gauge
 
-from domain.order import Cart, ConfirmedOrder
+from domain.order import Cart, ConfirmedOrder, upsell_of
 from eventing.calling import emit_of_lost_call, emit_refused, write_conversation
 from eventing.catalogue import CallEnded, CallMissed, Payload
 from eventing.ordering import UNWRITABLE, write_order
@@ -354,6 +354,8 @@ def _conversation(
         order_id=order_id,
         caller=caller,
         unconfirmed=left,
+        tools=saved.tools,
+        upsell=upsell_of(saved.offered, saved.cart),
     )
 
 

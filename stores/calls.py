@@ -6,7 +6,7 @@ that announced the call.
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -14,8 +14,8 @@ import asyncpg
 import msgspec
 
 from domain.calls import LeftBecause, Outcome
-from domain.order import Cart
-from stores.checkpoints import Utterance
+from domain.order import Cart, Upsell
+from stores.checkpoints import ToolUse, Utterance
 from stores.ciphers import PiiCipher, RowReader
 from stores.errors import NotFoundError, require
 from stores.paging import Narrowing, Position
@@ -78,6 +78,8 @@ class LoggedCall(CallRecord):
     followed_up: FollowUp = ""
     followed_up_at: datetime | None = None
     followed_up_by: str = ""
+    tools: Mapping[str, ToolUse] = field(default_factory=dict)
+    upsell: Upsell = ""
     unreadable: frozenset[str] = frozenset()
 
     @property
@@ -228,7 +230,8 @@ async def record_order(
 class ConversationRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What a handler knows of a call when it is over. ``caller``, ``transcript`` and ``unconfirmed`` are personal.
 
-    ``model`` is the one that held the conversation, "" where that is not known.
+    ``model`` is the one that held the conversation, "" where that is not known. ``tools`` are those that it used;
+    ``upsell`` says whether one thing more was offered, and taken.
     """
 
     call_id: str
@@ -242,6 +245,8 @@ class ConversationRecord(msgspec.Struct, frozen=True, kw_only=True):
     order_id: str | None = None
     caller: str = ""
     unconfirmed: UnconfirmedCart | None = None
+    tools: dict[str, ToolUse] = {}
+    upsell: Upsell = ""
 
 
 async def record_conversation(conn: Connection, record: ConversationRecord, pii: PiiCipher) -> None:
@@ -254,9 +259,10 @@ async def record_conversation(conn: Connection, record: ConversationRecord, pii:
     cart = record.unconfirmed
     await conn.execute(
         "insert into call_log as c (id, started_at, restaurant_id, transcript, usage, cost_dollars, order_id, outcome,"
-        " caller_encrypted, caller_hash, unconfirmed_encrypted, model)"
-        " values ($1, $2, $3, $4, $5, $6::float8::numeric, $7, $8, $9, $10, $11, $12)"
+        " caller_encrypted, caller_hash, unconfirmed_encrypted, model, tools, upsell)"
+        " values ($1, $2, $3, $4, $5, $6::float8::numeric, $7, $8, $9, $10, $11, $12, $13, $14)"
         " on conflict (id, started_at) do update set transcript = excluded.transcript, usage = excluded.usage,"
+        " tools = excluded.tools, upsell = excluded.upsell,"
         " model = case when excluded.model = '' then c.model else excluded.model end,"
         " cost_dollars = excluded.cost_dollars, order_id = coalesce(excluded.order_id, c.order_id),"
         " outcome = case when c.ended_at is null or (c.outcome = 'lost' and excluded.order_id is not null)"
@@ -278,6 +284,8 @@ async def record_conversation(conn: Connection, record: ConversationRecord, pii:
         hashed,
         None if cart is None else _sealed(record.restaurant_id, cart, pii),
         record.model[:LONGEST_MODEL],
+        msgspec.to_builtins(record.tools),
+        record.upsell,
     )
 
 
@@ -310,7 +318,8 @@ def _caller(restaurant_id: str, caller: str, pii: PiiCipher | None) -> tuple[byt
 COLUMNS = (
     "call_log.id, call_log.restaurant_id, started_at, outcome, phone_line_id, bridge_node_id, attempts, answered_at,"
     " joined_at, ended_at, duration_ms, missed_reason, recording, order_id, caller_encrypted, usage, cost_dollars,"
-    " unconfirmed_encrypted is not null as left_a_cart, followed_up, followed_up_at, followed_up_by"
+    " unconfirmed_encrypted is not null as left_a_cart, followed_up, followed_up_at, followed_up_by,"
+    " call_log.tools, call_log.upsell"
 )
 
 
@@ -429,5 +438,7 @@ def call_of(row: asyncpg.Record, pii: PiiCipher | None) -> LoggedCall:
         followed_up_at=row["followed_up_at"],
         followed_up_by=row["followed_up_by"],
         unconfirmed=cart,
+        tools=msgspec.convert(row["tools"], dict[str, ToolUse]),
+        upsell=row["upsell"],
         unreadable=reader.unreadable,
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from domain.order import Cart, ConfirmedOrder
+from domain.order import Cart, ConfirmedOrder, Offer
 from stores import keys
 
 if TYPE_CHECKING:  # a call handler saves with a client of its own: redis-py is 330 ms of its cold start
@@ -33,12 +33,19 @@ class Utterance(msgspec.Struct, frozen=True):
     at: datetime
 
 
+class ToolUse(msgspec.Struct, frozen=True):
+    """How often one tool did what the model asked for, and how often it refused."""
+
+    done: int = 0
+    refused: int = 0
+
+
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """``attempt`` is the handler attempt that wrote it; ``order_id`` is set once an order is in Postgres.
 
     ``confirmed`` without ``order_id`` is an order that the caller was promised and that is still to be written.
-    ``reserved``: the call has made its reservation. ``usage`` is what the engine has cost so far, by the handler's own
-    names.
+    ``reserved``: the call has made its reservation. ``offered`` is the one thing more that was offered, ``tools`` what
+    the model has used so far. ``usage`` is what the engine has cost so far, by the handler's own names.
     """
 
     call_id: str
@@ -53,6 +60,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     usage: dict[str, int | float] = {}
     turns: int = 0
     reserved: bool = False
+    offered: Offer | None = None
+    tools: dict[str, ToolUse] = {}
 
 
 _decoder = msgspec.json.Decoder(Checkpoint)

@@ -8,7 +8,7 @@ from datetime import datetime
 import asyncpg
 
 from stores.ciphers import PiiCipher, RowReader
-from stores.errors import NotFoundError, require
+from stores.errors import NotFoundError
 from stores.paging import Narrowing, Position
 from stores.postgres import Connection
 
@@ -86,12 +86,6 @@ async def get(conn: Connection, customer_id: str, *, pii: PiiCipher) -> Customer
     if row is None:
         raise NotFoundError("customer", customer_id)
     return _customer(row, pii)
-
-
-async def erase(conn: Connection, customer_id: str) -> None:
-    """Forget who they are, everywhere: what they ordered and booked stays as figures. Raises NotFoundError."""
-    done = await conn.fetchval("select erase_customer($1)", customer_id)
-    require(done or None, "customer", customer_id)
 
 
 def _customer(row: asyncpg.Record, pii: PiiCipher) -> Customer:

@@ -121,7 +121,8 @@ async def daily(conn: Connection, restaurant_id: str, first: date, last: date) -
 class Sums:
     """Of a day, an hour of the day over several days, or both. ``calls`` counts those that have ended.
 
-    ``missed`` were served by nobody, ``ordered`` led to an order. Orders are in one currency, the cancelled ones apart.
+    ``missed`` were served by nobody, ``ordered`` led to an order; in ``offered`` one thing more was, and in
+    ``accepted`` it was taken. Orders are in one currency, the cancelled ones apart.
     """
 
     day: date | None
@@ -134,6 +135,8 @@ class Sums:
     messages: int = 0
     duration_ms: int = 0
     cost_dollars: float = 0.0
+    offered: int = 0
+    accepted: int = 0
     orders: int = 0
     items: int = 0
     total_cents: int = 0
@@ -144,7 +147,18 @@ class Sums:
         return self.calls - self.missed
 
 
-_OF_CALLS = ("calls", "missed", "ordered", "booked", "transferred", "messages", "duration_ms", "cost_dollars")
+_OF_CALLS = (
+    "calls",
+    "missed",
+    "ordered",
+    "booked",
+    "transferred",
+    "messages",
+    "duration_ms",
+    "cost_dollars",
+    "offered",
+    "accepted",
+)
 _OF_ORDERS = ("orders", "items", "total_cents", "cancelled")
 _TYPES = {"cost_dollars": "::float8"}
 

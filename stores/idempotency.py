@@ -6,13 +6,17 @@ same key waits at the row until the first one's transaction has ended.
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
-from stores.ciphers import PiiCipher
+from stores.ciphers import CipherError, PiiCipher
 from stores.postgres import Connection
 
 KEPT = timedelta(hours=24)
+NO_CLIENT = str(uuid.UUID(int=0))
+READ_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,44 @@ async def take(conn: Connection, key: Key, pii: PiiCipher) -> Answer | None:
     if row["fingerprint"] != key.fingerprint:
         raise KeyReusedError(key.key)
     return Answer(row["status"], pii.decrypt(key.restaurant_id, row["answer_encrypted"]), row["location"])
+
+
+async def forget(conn: Connection, restaurant_id: str, naming: Collection[str], pii: PiiCipher) -> None:
+    """Empty the answers in which any of these texts stands: a repetition then gets the same status and ``{}``.
+
+    An answer that can't be read is emptied as well.
+    """
+    client, key = NO_CLIENT, ""
+    while True:
+        rows = await conn.fetch(
+            "select client_id, key, answer_encrypted from idempotency_key where restaurant_id = $1"
+            " and (client_id, key) > ($2::uuid, $3) and status <> 204 order by client_id, key limit $4",
+            restaurant_id,
+            client,
+            key,
+            READ_AT_ONCE,
+        )
+        for row in rows:
+            if row["answer_encrypted"] is not None and _names(row["answer_encrypted"], restaurant_id, naming, pii):
+                await conn.execute(
+                    "update idempotency_key set answer_encrypted = $4"
+                    " where restaurant_id = $1 and client_id = $2 and key = $3",
+                    restaurant_id,
+                    row["client_id"],
+                    row["key"],
+                    pii.encrypt(restaurant_id, "{}"),
+                )
+        if len(rows) < READ_AT_ONCE:
+            return
+        client, key = rows[-1]["client_id"], rows[-1]["key"]
+
+
+def _names(sealed: bytes, restaurant_id: str, naming: Collection[str], pii: PiiCipher) -> bool:
+    try:
+        answer = pii.decrypt(restaurant_id, sealed)
+    except CipherError:
+        return True
+    return any(text in answer for text in naming)
 
 
 async def keep(conn: Connection, key: Key, answer: Answer, pii: PiiCipher) -> None:

@@ -7,7 +7,7 @@ menu was before it. Only the newest ``KEPT`` are kept.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
@@ -91,7 +91,13 @@ async def snapshot(conn: Connection, restaurant_id: str, number: int) -> Menu:
     )
     if packed is None:
         raise NotFoundError("menu version", str(number))
-    return msgspec.json.decode(zlib.decompress(packed), type=Menu)
+    written = zlib.decompress(packed)
+    menu = msgspec.json.decode(written, type=Menu)
+    if menu.items and b'"photo":' not in written:  # from before versions knew of photos: an item has the one it has now
+        rows = await conn.fetch("select id, photo from menu_item where restaurant_id = $1", restaurant_id)
+        photos = {row["id"]: row["photo"] for row in rows}
+        return replace(menu, items=tuple(replace(item, photo=photos.get(item.id, "")) for item in menu.items))
+    return menu
 
 
 async def live_at(conn: Connection, restaurant_id: str, moment: datetime) -> int | None:

@@ -36,7 +36,7 @@ select currency, language, json_build_object(
         from menu_category where restaurant_id = $1),
     'items', (select coalesce(json_agg(json_build_array(
             i.id, i.category_id, i.name, i.vat_rate_bp, i.vat_dine_in_bp, i.description, i.allergens, i.aliases,
-            i.available, i.off_until, i.served) order by c.position, c.name, i.position, i.name), '[]')
+            i.available, i.off_until, i.served, i.photo) order by c.position, c.name, i.position, i.name), '[]')
         from menu_item i join menu_category c on c.id = i.category_id where i.restaurant_id = $1),
     'sizes', (select coalesce(json_agg(json_build_array(
             item_id, id, name, price_cents, available, off_until) order by position, price_cents), '[]')
@@ -84,6 +84,7 @@ class _Item(NamedTuple):
     available: bool
     off_until: datetime | None
     served: tuple[ServedHours, ...]
+    photo: str
 
 
 class _Size(NamedTuple):
@@ -169,6 +170,7 @@ async def load(conn: Connection, restaurant_id: str) -> Menu:
                 ingredients=ingredients.get(item.id, ()),
                 combo=tuple(combos[item.id]),
                 served=item.served,
+                photo=item.photo,
             )
             for item in rows.items
         ),
@@ -237,7 +239,8 @@ def _item_rows(menu: Menu) -> Iterator[tuple[object, ...]]:
         place = places[one.category_id] = places.get(one.category_id, -1) + 1
         vat = (one.vat.take_away_bp, one.vat.dine_in_bp)
         words = (one.description, one.allergens, one.aliases)
-        yield one.id, one.category_id, one.name, *vat, *words, one.available, one.off_until, one.served, place
+        state = (one.available, one.off_until, one.served, one.photo)
+        yield one.id, one.category_id, one.name, *vat, *words, *state, place
 
 
 def _size_rows(menu: Menu) -> Iterator[tuple[object, ...]]:
@@ -319,6 +322,7 @@ _TABLES = (
             "available",
             "off_until",
             "served",
+            "photo",
             "position",
         ),
         _item_rows,

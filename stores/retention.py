@@ -36,12 +36,16 @@ LETTERS = Kind(
     " order by failed_at limit $2))",
 )
 # The condition is the partial index call_log_with_words', word for word.
+# A file may be there although the row names none, as when the disk was full: every call's is looked for.
 TRANSCRIPTS = Kind(
     "transcripts",
-    "update call_log as c set transcript = '[]', recording = '', unconfirmed_encrypted = null"
-    " from (select id, started_at from call_log where started_at < $1"
+    "with old as materialized (select restaurant_id, id, started_at, bridge_node_id from call_log where started_at < $1"
     " and (transcript <> '[]' or recording <> '' or unconfirmed_encrypted is not null)"
-    " order by started_at limit $2) as old where c.id = old.id and c.started_at = old.started_at",
+    " order by started_at limit $2), files as ("
+    " insert into unwanted_recording (restaurant_id, call_id, bridge_node_id)"
+    " select restaurant_id, id, bridge_node_id from old on conflict do nothing)"
+    " update call_log as c set transcript = '[]', recording = '', unconfirmed_encrypted = null"
+    " from old where c.id = old.id and c.started_at = old.started_at",
 )
 CALLERS = Kind(
     "callers",
@@ -65,6 +69,47 @@ IDEMPOTENCY_KEYS = Kind(
     "idempotency_keys",
     "delete from idempotency_key where ctid = any(array("
     " select ctid from idempotency_key where created_at < $1 order by created_at limit $2))",
+)
+# What was tapped on a device, so that a tap that is sent again is not done again.
+DEVICE_ACTIONS = Kind(
+    "device_actions",
+    "delete from device_action where ctid = any(array("
+    " select ctid from device_action where at < $1 order by at limit $2))",
+)
+# From their end on. Most go at their user's next log-in; these have not logged in again.
+SESSIONS = Kind(
+    "sessions",
+    "delete from user_session where ctid = any(array("
+    " select ctid from user_session where expires_at < $1 order by expires_at limit $2))",
+)
+INVITATIONS = Kind(
+    "invitations",
+    "delete from invitation where ctid = any(array("
+    " select ctid from invitation where expires_at < $1 order by expires_at limit $2))",
+)
+TOKENS = Kind(
+    "tokens",
+    "delete from api_token where id = any(array(select id from api_token where coalesce(revoked_at, expires_at) < $1"
+    " order by coalesce(revoked_at, expires_at) limit $2))",
+)
+AUDIT = Kind(
+    "audit", "delete from audit_log where id = any(array(select id from audit_log where at < $1 order by at limit $2))"
+)
+TICKET_COUNTERS = Kind(
+    "ticket_counters",
+    "delete from ticket_counter where ctid = any(array("
+    " select ctid from ticket_counter where day < $1::timestamptz::date order by day limit $2))",
+)
+# Once it is done: until then it is what finds the places.
+ERASURES = Kind(
+    "erasures",
+    "delete from erasure where id = any(array(select id from erasure where done_at < $1 order by done_at limit $2))",
+)
+# That no item of the menu has: an earlier version that has it is put back without.
+PHOTOS = Kind(
+    "photos",
+    "delete from menu_photo where ctid = any(array("
+    " select ctid from menu_photo where unused_since < $1 order by unused_since limit $2))",
 )
 CUSTOMERS = Kind(
     "customers",

@@ -4,10 +4,9 @@ The browser keeps a token, the table its SHA-256. ``find`` and ``end`` answer wh
 for one user, named in the transaction, whose rows alone it sees.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import asyncpg
 
@@ -79,7 +78,7 @@ async def start(conn: Connection, user_id: str, *, lifetime: timedelta, address:
 async def find(conn: Connection, token: str, *, idle: timedelta) -> Session | None:
     """None for a session that was ended, is over, was not used for ``idle``, or whose user is disabled."""
     row = await conn.fetchrow("select * from use_session($1, $2)", hash_of(token), idle)
-    return None if row is None else of_row(row)
+    return None if row is None else _session(row)
 
 
 async def find_all(conn: Connection, tokens: Collection[str], *, idle: timedelta) -> dict[str, Session]:
@@ -90,11 +89,10 @@ async def find_all(conn: Connection, tokens: Collection[str], *, idle: timedelta
         list(known),
         idle,
     )
-    return {known[row["hash"]]: of_row(row) for row in rows}
+    return {known[row["hash"]]: _session(row) for row in rows}
 
 
-def of_row(row: asyncpg.Record | Mapping[str, Any]) -> Session:
-    """A row of ``use_session``."""
+def _session(row: asyncpg.Record) -> Session:
     acting = None
     if row["acting_in"] is not None:
         acting = Acting(row["acting_in"], row["acting_restaurant"], row["acting_reason"], row["acting_until"])

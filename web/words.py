@@ -1,37 +1,18 @@
 """What is said in the reader's language: the two functions that translate, and words for the database's codes."""
 
-from functools import cache
-from gettext import NullTranslations
-from pathlib import Path
-
-from babel.support import Translations
-from flask_babel import get_locale  # type: ignore[import-untyped]
+from flask_babel import gettext, ngettext  # type: ignore[import-untyped]
 
 from stores.audit import SUPPORT
-
-_TRANSLATIONS = Path(__file__).parent / "translations"
 
 
 def _(message: str, **values: object) -> str:
     """``message`` in the reader's language, with ``%(name)s`` filled in."""
-    text = _catalogue().gettext(message)
-    return text % values if values else text
+    return str(gettext(message, **values))
 
 
 def plural(one: str, many: str, number: int) -> str:
     """``%(num)s`` in either is the number."""
-    return _catalogue().ngettext(one, many, number) % {"num": number}
-
-
-def _catalogue() -> NullTranslations:
-    # Flask-Babel's own gettext looks for its catalogue anew at each message, and a page has hundreds.
-    locale = get_locale()
-    return _of_language(locale.language if locale else "en")
-
-
-@cache
-def _of_language(language: str) -> NullTranslations:
-    return Translations.load(_TRANSLATIONS, [language])
+    return str(ngettext(one, many, number))
 
 
 def who(name: str) -> str:
@@ -76,6 +57,8 @@ def audited() -> dict[str, str]:
         "reservations.cancelled": _("Booking cancelled"),
         "restaurant.created": _("Restaurant created"),
         "restaurant.changed": _("Restaurant changed"),
+        "customers.exported": _("Customer’s data exported"),
+        "customers.erased": _("Customer erased"),
         "tokens.created": _("Token made"),
         "tokens.revoked": _("Token revoked"),
         "team.member_invited": _("Invited to the team"),
@@ -137,6 +120,28 @@ def cancel_reasons() -> dict[str, str]:
 def follow_ups() -> dict[str, str]:
     """What the restaurant has done about a missed caller or an unconfirmed cart."""
     return {"called_back": _("Called back"), "settled": _("Settled")}
+
+
+def tools() -> dict[str, str]:
+    """What the assistant does in a call: ``domain.tool_parameters.TOOLS``."""
+    return {
+        "add_item": _("Added a dish"),
+        "change_item": _("Changed a dish"),
+        "remove_item": _("Took a dish out"),
+        "set_fulfilment": _("Noted pick-up, delivery or eating in"),
+        "set_time": _("Noted the time"),
+        "set_customer": _("Noted the name"),
+        "offer_extra": _("Offered one thing more"),
+        "read_cart": _("Read the order back"),
+        "confirm_order": _("Sent the order to the kitchen"),
+        "describe_item": _("Looked up a dish"),
+        "look_up_faq": _("Looked up an answer"),
+        "opening_hours": _("Looked up the hours"),
+        "check_table": _("Looked for a table"),
+        "transfer_to_human": _("Put the caller through"),
+        "end_call": _("Hung up"),
+        "other": _("Something that it can't do"),
+    }
 
 
 def booking_statuses() -> dict[str, str]:

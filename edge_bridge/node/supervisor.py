@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
 
 from edge_bridge.entrances.sip.gate import ipc
 from edge_bridge.entrances.sip.signals import MAX_CALLS
@@ -19,6 +20,7 @@ from edge_bridge.node.gate_keeper import GateKeeper
 from edge_bridge.node.kamailio_keeper import FrontError
 from edge_bridge.node.kept_calls import KeptCalls
 from edge_bridge.node.nursery import Nursery
+from edge_bridge.node.recordings_eraser import RecordingsEraser
 from edge_bridge.node.session_keeper import PORT_TAKEN_STATUS, SETTINGS_STATUS, SessionKeeper
 from edge_bridge.node.signaller_keeper import Signaller, SignallerKeeper
 from edge_bridge.settings import EdgeSettings, cannot_listen
@@ -147,6 +149,7 @@ class Supervisor:
             "heartbeats": beat,
             "draining": say_draining,
             "judging": judge,
+            "erasing": RecordingsEraser(Path(self._config.recordings_dir), self._config.node_id, self._postgres).run,
         }
 
     def _serve_api(self) -> GuestServer:

@@ -143,6 +143,7 @@ def labels() -> dict[str, object]:
         "fulfilments": words.fulfilments(),
         "reasons": words.unconfirmed_reasons(),
         "follow_ups": words.follow_ups(),
+        "tools": words.tools(),
         "link_after": paging.link_after,
     }
 

@@ -6,29 +6,31 @@ erasure is that it happened, and never whose it was beyond an id.
 
 import contextlib
 import uuid
-from datetime import datetime
-from typing import Any
 
 import msgspec
 from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from domain.phone_numbers import InvalidNumberError, one_form
-from stores import customers, orders, reservations
+from stores import customers, erasures, orders, reservations
 from stores.customers import Customer
+from stores.erasures import Erasure
 from stores.errors import NotFoundError
 from stores.orders import Order, OrderFilter
 from stores.postgres import Connection
 from stores.reservations import Reservation
 from web import context, paging, words
 from web.access import managers, staff
-from web.place.tenancy import audit, in_restaurant, restaurant, restaurant_blueprint
+from web.place import customer_export
+from web.place.calls import recording_of
+from web.place.tenancy import actor, audit, in_restaurant, may_edit, restaurant, restaurant_blueprint
 from web.words import _
 
 blueprint = restaurant_blueprint("customers", __name__)
 
 PAGE = 50
 ORDERS_SHOWN = 50
+ERASURES_SHOWN = 10
 ORDERS_EXPORTED = 1000
 LONGEST_SEARCH = 40
 
@@ -40,16 +42,19 @@ def index() -> ResponseReturnValue:
     after = paging.asked_for(_uuid)
     place = restaurant()
 
-    async def work(connection: Connection) -> tuple[Customer, ...]:
+    async def work(connection: Connection) -> tuple[tuple[Customer, ...], tuple[Erasure, ...]]:
         if searched:
-            return await customers.by_phone(connection, place.id, _spellings(searched), pii=context.pii())
-        return await customers.recent(connection, PAGE + 1, after, pii=context.pii())
+            return await customers.by_phone(connection, place.id, _spellings(searched), pii=context.pii()), ()
+        found = await customers.recent(connection, PAGE + 1, after, pii=context.pii())
+        shown = await erasures.recent(connection, place.id, ERASURES_SHOWN) if after is None and may_edit() else ()
+        return found, shown
 
-    found = in_restaurant(work)
+    found, erased = in_restaurant(work)
     return render_template(
         "place/customers/list.html",
         customers=found[:PAGE],
         more=found[PAGE - 1] if len(found) > PAGE else None,
+        erased=erased,
         searched=searched,
         first=after is None,
         link_after=paging.link_after,
@@ -77,12 +82,17 @@ def show(customer_id: str) -> ResponseReturnValue:
 def export(customer_id: str) -> ResponseReturnValue:
     """All that is kept of them, as JSON. A POST, as it is logged."""
     customer, found, booked = _load(str(customer_id), ORDERS_EXPORTED)
+    owner, pii = restaurant().id, context.pii()
 
-    async def work(connection: Connection) -> None:
+    async def work(connection: Connection) -> customer_export.Held:
+        held = await customer_export.read(connection, owner, customer, found, booked, pii)
         await audit(connection, "customers.exported", subject=customer.id)
+        return held
 
-    in_restaurant(work)
-    body = msgspec.json.format(msgspec.json.encode(_exported(customer, found, booked)), indent=2)
+    held = in_restaurant(work)
+    recorded = {call.id for call in held.calls if recording_of(call.id) is not None}
+    document = customer_export.document(customer, found, booked, held, recorded)
+    body = msgspec.json.format(msgspec.json.encode(document), indent=2)
     headers = {"Content-Disposition": f'attachment; filename="customer-{customer.id}.json"'}
     return Response(body, mimetype="application/json", headers=headers)
 
@@ -95,8 +105,10 @@ def erase(customer_id: str) -> ResponseReturnValue:
         flash(_("Nothing was erased: tick the box first."), "error")
         return redirect(url_for(".show", customer_id=customer_id), 303)
 
+    owner, pii, by = restaurant().id, context.pii(), actor().name
+
     async def work(connection: Connection) -> None:
-        await customers.erase(connection, str(customer_id))
+        await erasures.ask(connection, owner, str(customer_id), by, pii)
         await audit(connection, "customers.erased", subject=str(customer_id))
 
     try:
@@ -128,43 +140,6 @@ def _spellings(typed: str) -> set[str]:
     with contextlib.suppress(InvalidNumberError):
         found.add(one_form(typed, restaurant().country))
     return found
-
-
-def _exported(customer: Customer, found: tuple[Order, ...], booked: tuple[Reservation, ...]) -> dict[str, Any]:
-    return {
-        "name": customer.name,
-        "phone": customer.phone,
-        "knownSince": _instant(customer.created_at),
-        "lastSeen": _instant(customer.last_seen_at),
-        "orders": [
-            {
-                "number": order.number,
-                "confirmedAt": _instant(order.confirmed_at),
-                "fulfilment": order.fulfilment,
-                "name": order.customer_name,
-                "address": msgspec.to_builtins(order.address),
-                "allergies": order.allergies,
-                "totalCents": order.total_cents,
-                "currency": order.currency,
-                "lines": msgspec.to_builtins(order.lines),
-            }
-            for order in found
-        ],
-        "reservations": [
-            {
-                "startsAt": _instant(one.starts_at),
-                "covers": one.covers,
-                "status": one.status,
-                "name": one.name,
-                "note": one.note,
-            }
-            for one in booked
-        ],
-    }
-
-
-def _instant(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")
 
 
 def _uuid(text: str) -> object:

@@ -140,10 +140,14 @@ def _csv(rows: Iterable[Sums], currency: str) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     heads = "day hour calls answered missed calls_with_order bookings transferred messages call_seconds orders items"
-    writer.writerow([*heads.split(), f"revenue_{currency.lower()}", "cancelled_orders", "voice_usd"])
+    writer.writerow(
+        [*heads.split(), f"revenue_{currency.lower()}", "cancelled_orders", "voice_usd", "offered", "taken"]
+    )
     for one in rows:
         of_calls = (one.calls, one.answered, one.missed, one.ordered, one.booked, one.transferred, one.messages)
         of_orders = (one.orders, one.items, f"{one.total_cents / 100:.2f}", one.cancelled)
         seconds = round(one.duration_ms / 1000)
-        writer.writerow([one.day, one.hour, *of_calls, seconds, *of_orders, f"{one.cost_dollars:.2f}"])
+        writer.writerow(
+            [one.day, one.hour, *of_calls, seconds, *of_orders, f"{one.cost_dollars:.2f}", one.offered, one.accepted]
+        )
     return out.getvalue()

@@ -9,6 +9,7 @@ import msgspec
 
 from domain.calls import LeftBecause, Outcome
 from domain.order import ConfirmedOrder
+from domain.tool_parameters import TOOL_NAMES
 from domain.tools import OrderState
 from eventing.catalogue import CallIncoming
 from functions.call_handler.engines.base import Speaker, ToolCall
@@ -22,7 +23,7 @@ from functions.call_handler.remembering.live_feed import HandlerFeed
 from functions.call_handler.remembering.orders import OrderDesk, OrderRefusedError, Receipt
 from functions.call_handler.remembering.transcript import Transcript
 from functions.call_handler.settings import Settings
-from stores.checkpoints import Checkpoint
+from stores.checkpoints import Checkpoint, ToolUse
 
 if TYPE_CHECKING:
     from stores.calls import UnconfirmedCart
@@ -43,6 +44,7 @@ class CallMemory:
         self.transcript = Transcript()
         self.usage = Usage()
         self.order_id: str | None = None
+        self.tools: dict[str, ToolUse] = {}
         self.feed = HandlerFeed(backends, incoming.restaurant_id, incoming.call_id)
         self._incoming = incoming
         self._settings = settings
@@ -59,6 +61,7 @@ class CallMemory:
         self.transcript = resume.restored_transcript(saved)
         self.usage.add(resume.restored_usage(saved))
         self.order_id = saved.order_id
+        self.tools = dict(saved.tools)
 
     def begin(self, state: Callable[[], OrderState]) -> None:
         """The call is joined."""
@@ -87,6 +90,10 @@ class CallMemory:
 
     def tool_used(self, call: ToolCall, arguments: dict[str, Any], ok: bool, ms: float) -> None:
         self.feed.tool(call.name, arguments, ok, ms)
+        # A name that is no tool's is the model's own text.
+        name = call.name if call.name in TOOL_NAMES else "other"
+        used = self.tools.get(name, ToolUse())
+        self.tools[name] = ToolUse(used.done + ok, used.refused + (not ok))
 
     # --- The order ----------------------------------------------------------------------------------------------
 
@@ -136,6 +143,8 @@ class CallMemory:
             usage=msgspec.to_builtins(self.usage),
             cost_dollars=dollars(self.usage, settings.openai_realtime_model, settings.openai_transcription_model),
             unconfirmed=self._unconfirmed("not_saved" if self._refused else left_because),
+            tools=self.tools,
+            upsell="" if self._state is None else self._state().upsell,
         )
         self._afterwards.record(record, time.monotonic() - self._joined_at)
 
@@ -157,4 +166,5 @@ class CallMemory:
             attempt=self._incoming.attempt,
             started_at=self._incoming.received_at,
             order_id=self.order_id,
+            tools=self.tools,
         )

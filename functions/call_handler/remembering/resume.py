@@ -1,5 +1,6 @@
 """From a call to its checkpoint and back: what another handler, or a second engine, has to know to go on."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -25,6 +26,7 @@ def checkpoint(
     attempt: int,
     started_at: datetime,
     order_id: str | None,
+    tools: Mapping[str, checkpoints.ToolUse],
 ) -> checkpoints.Checkpoint:
     """Where the call stands now."""
     lines = saved_lines(transcript)
@@ -40,6 +42,8 @@ def checkpoint(
         transcript=lines,
         usage=msgspec.to_builtins(usage),
         turns=sum(line.who == "caller" for line in lines),
+        offered=state.offered,
+        tools=dict(tools),
     )
 
 
@@ -52,7 +56,7 @@ def restored_state(fresh: OrderState, saved: checkpoints.Checkpoint) -> OrderSta
 
     What was read out is not: the new engine has to read the cart to the caller again.
     """
-    return replace(fresh, cart=saved.cart, confirmed=saved.confirmed, reserved=saved.reserved)
+    return replace(fresh, cart=saved.cart, confirmed=saved.confirmed, reserved=saved.reserved, offered=saved.offered)
 
 
 def restored_transcript(saved: checkpoints.Checkpoint) -> Transcript:

@@ -101,6 +101,34 @@ async def test_what_the_model_gets_wrong_is_answered_with_what_is_allowed(
     assert too_early["ok"] is False
 
 
+async def test_the_call_log_has_the_tools_and_whether_one_thing_more_was_taken(
+    handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring, restaurant: Restaurant, postgres: Any
+) -> None:
+    lane, session = await connect(ring(handler, bridge), engine)
+    margherita = {"item": "Margherita", "size": "Small"}
+
+    await session.reply(
+        calls=[("add_item", margherita), ("add_item", {"item": "Sushi"}), ("offer_extra", {"item": "Margherita"})]
+    )
+    await session.tool_outputs(3)
+    await session.reply(calls=[("add_item", margherita), ("fly_to_moon", {})])
+    await session.tool_outputs(2)
+    await bridge.hang_up()
+    await lane.until(EndedLine)
+
+    async def logged() -> Any:
+        async with postgres.app.tenant(restaurant.id) as connection:
+            return await connection.fetchrow("select tools, upsell from call_log where id = $1", bridge.call_id)
+
+    row = await eventually(logged)
+    assert row["tools"] == {
+        "add_item": {"done": 2, "refused": 1},
+        "offer_extra": {"done": 1, "refused": 0},
+        "other": {"done": 0, "refused": 1},
+    }
+    assert row["upsell"] == "accepted"
+
+
 async def test_the_call_log_has_both_sides_the_tokens_and_the_cost(
     handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring, restaurant: Restaurant, postgres: Any
 ) -> None:

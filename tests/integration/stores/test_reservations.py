@@ -12,7 +12,7 @@ from domain.reservations import DiningTable, Rules
 from domain.restaurant import Opening, Restaurant
 from eventing import reserving
 from eventing.reserving import Asked, NoTableFreeError
-from stores import customers, dining, reservations, restaurants, waiting_list
+from stores import customers, dining, erasures, reservations, restaurants, waiting_list
 from stores.ciphers import PiiCipher
 from stores.dining import Room, RoomExistsError, TableInUseError
 from stores.errors import NotFoundError
@@ -265,7 +265,7 @@ async def test_a_customer_who_is_forgotten_is_in_no_reservation_and_on_no_waitin
         (customer,) = await customers.recent(conn, 9, pii=place.pii)
         theirs = await reservations.of_customer(conn, customer.id, 9, pii=place.pii)
 
-        await customers.erase(conn, customer.id)
+        await erasures.ask(conn, owner, customer.id, "owner@x.example", place.pii)
 
         kept = await reservations.get(conn, made.id, pii=place.pii)
         waiting = await conn.fetchval("select count(*) from waiting_party")

@@ -19,11 +19,11 @@ from domain.trunks import PLAIN
 from stores import (
     account_links,
     attention,
-    board_states,
     calls,
     customers,
     devices,
     dining,
+    erasures,
     figures,
     idempotency,
     infrastructure,
@@ -42,6 +42,7 @@ from stores import (
     second_factors,
     sessions,
     setups,
+    subject_access,
     team,
     tokens,
     traces,
@@ -70,11 +71,11 @@ Attempt = Callable[[Connection, Tenant, PiiCipher, SipPasswordCipher], Awaitable
 MODULES: tuple[ModuleType, ...] = (
     attention,
     account_links,
-    board_states,
     calls,
     customers,
     devices,
     dining,
+    erasures,
     figures,
     infrastructure,
     idempotency,
@@ -93,6 +94,7 @@ MODULES: tuple[ModuleType, ...] = (
     second_factors,
     sessions,
     setups,
+    subject_access,
     team,
     tenant_list,
     tokens,
@@ -141,9 +143,6 @@ async def _on_the_board(conn: Connection, pii: PiiCipher) -> tuple[Order, ...]:
     return (*board.open, *board.closed)
 
 
-_SHOWN = board_states.Shown(NOW, NOW, 9, 9, NOW, 9)
-
-
 def _record(other: Tenant) -> CallRecord:
     return CallRecord(id=other.call_id, restaurant_id=other.id, started_at=NOW, outcome="failed")
 
@@ -177,7 +176,6 @@ async def _without_end(conn: Connection, other: Tenant) -> tuple[str, ...]:
 # Functions that the app role may call. What they may answer about another restaurant is _NOTHING, or one of _REFUSED.
 ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     attention.look: lambda conn, other, pii, sip: _nothing_to_look_at(conn, other),
-    board_states.read: lambda conn, other, pii, sip: board_states.read(conn, other.id, _SHOWN),
     calls.recent: lambda conn, other, pii, sip: calls.recent(conn, pii=pii),
     calls.unconfirmed: lambda conn, other, pii, sip: calls.unconfirmed(conn, NOW, 50, pii=pii),
     calls.get: lambda conn, other, pii, sip: calls.get(conn, other.call_id),
@@ -211,10 +209,25 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     customers.recent: lambda conn, other, pii, sip: _customers_of(conn, other, pii),
     customers.by_phone: lambda conn, other, pii, sip: customers.by_phone(conn, other.id, [other.phone], pii=pii),
     customers.get: lambda conn, other, pii, sip: customers.get(conn, other.customer_id, pii=pii),
-    customers.erase: lambda conn, other, pii, sip: customers.erase(conn, other.customer_id),
+    erasures.ask: lambda conn, other, pii, sip: erasures.ask(conn, other.id, other.customer_id, "eve", pii),
+    erasures.open_ones: lambda conn, other, pii, sip: erasures.open_ones(conn, 10),
+    erasures.recent: lambda conn, other, pii, sip: erasures.recent(conn, other.id, 10),
+    subject_access.calls_of: lambda conn, other, pii, sip: subject_access.calls_of(
+        conn, pii.phone_hash(other.id, other.phone), 10, pii=pii
+    ),
+    subject_access.messages_of: lambda conn, other, pii, sip: subject_access.messages_of(
+        conn, other.id, [other.call_id]
+    ),
+    subject_access.events_of: lambda conn, other, pii, sip: subject_access.events_of(
+        conn, other.id, [other.call_id], 10, pii=pii
+    ),
+    subject_access.letters_of: lambda conn, other, pii, sip: subject_access.letters_of(
+        conn, other.id, [other.call_id], 10
+    ),
     figures.log_order: lambda conn, other, pii, sip: figures.log_order(conn, logged(new_id(), other.id)),
     figures.daily: lambda conn, other, pii, sip: figures.daily(conn, other.id, date(2020, 1, 1), date(2030, 1, 1)),
     idempotency.take: lambda conn, other, pii, sip: idempotency.take(conn, _idempotency_key(other), pii),
+    idempotency.forget: lambda conn, other, pii, sip: idempotency.forget(conn, other.id, ["one"], pii),
     idempotency.keep: lambda conn, other, pii, sip: idempotency.keep(
         conn, _idempotency_key(other), idempotency.Answer(200, "{}"), pii
     ),
@@ -256,14 +269,12 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     menu_versions.recent: lambda conn, other, pii, sip: menu_versions.recent(conn, other.id, 10),
     menu_versions.snapshot: lambda conn, other, pii, sip: menu_versions.snapshot(conn, other.id, 1),
     menu_versions.live_at: lambda conn, other, pii, sip: menu_versions.live_at(conn, other.id, LATER),
-    menu_photos.digests: lambda conn, other, pii, sip: menu_photos.digests(conn, other.id),
+    menu_photos.kept: lambda conn, other, pii, sip: menu_photos.kept(conn, other.id, ["0" * 32]),
     menu_photos.put: lambda conn, other, pii, sip: menu_photos.put(
-        conn, other.id, other.item_id, menu_photos.Photo("0" * 32, b"x", b"x")
+        conn, other.id, menu_photos.Photo("0" * 32, b"x", b"x")
     ),
-    menu_photos.picture: lambda conn, other, pii, sip: menu_photos.picture(
-        conn, other.id, other.item_id, "0" * 32, "small"
-    ),
-    menu_photos.remove: lambda conn, other, pii, sip: menu_photos.remove(conn, other.id, other.item_id),
+    menu_photos.count_use: lambda conn, other, pii, sip: menu_photos.count_use(conn, other.id),
+    menu_photos.picture: lambda conn, other, pii, sip: menu_photos.picture(conn, other.id, "0" * 32, "small"),
     orders.insert_confirmed: lambda conn, other, pii, sip: orders.insert_confirmed(conn, _other_order(other), pii),
     orders.recent: lambda conn, other, pii, sip: orders.recent(conn, wanted=OrderFilter(number=1), pii=pii),
     orders.get: lambda conn, other, pii, sip: orders.get(conn, other.order_id),
@@ -393,6 +404,9 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
 }
 # Functions that refuse the app role altogether, whoever's ids they get.
 PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
+    erasures.settle: lambda conn, other, pii, sip: erasures.settle(conn, new_id(), timedelta(0)),
+    erasures.unwanted_recordings: lambda conn, other, pii, sip: erasures.unwanted_recordings(conn, "node", 10),
+    erasures.recordings_gone: lambda conn, other, pii, sip: erasures.recordings_gone(conn, []),
     webhooks.claim: lambda conn, other, pii, sip: webhooks.claim(conn, 10, 10),
     webhooks.delivered: lambda conn, other, pii, sip: webhooks.delivered(conn, _claimed(other), 200, 1),
     webhooks.failed: lambda conn, other, pii, sip: webhooks.failed(conn, _claimed(other), None, "", 1, None),

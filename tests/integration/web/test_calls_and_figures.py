@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from domain.order import Cart
+from domain.order import Cart, Upsell
 from domain.traces import InForce, Ladder, Moment, Rung
 from stores import checkpoints, traces
-from stores.calls import CallRecord
-from stores.checkpoints import Checkpoint
+from stores.calls import CallRecord, ConversationRecord, record_conversation
+from stores.checkpoints import Checkpoint, ToolUse
+from stores.ciphers import PiiCipher
 from stores.live import CallChanged
-from stores.postgres import Postgres
+from stores.postgres import Connection, Postgres
 from stores.redis import connect
 from stores.traces import CallTrace
 from tests.conftest import run_apart
@@ -35,6 +36,7 @@ from tests.integration.web.admin import (
     ring,
     take_order,
 )
+from tests.integration.web.people import as_platform
 from web import create_app
 from web.formats import day_span
 
@@ -253,6 +255,39 @@ def test_figures_add_up_the_days_that_are_asked_for(admin: Admin, log_in: LogIn)
         ("2026-10-25", "23", "1", "0", "0"),
         ("2026-10-26", "0", "1", "0", "0"),
     ]
+
+
+def test_what_the_assistant_did_and_sold_more_is_on_the_calls_page_and_in_the_figures(
+    admin: Admin, log_in: LogIn
+) -> None:
+    begins = day_span(THE_DAY, admin.pizza.zone)[0] + timedelta(hours=13)
+    upsells: dict[str, Upsell] = {"plain": "", "declined": "offered", "taken": "accepted"}
+    log_ended(admin, *(_record(admin, name, begins, outcome="answered") for name in upsells))
+
+    async def converse(connection: Connection) -> None:
+        for name, upsell in upsells.items():
+            record = ConversationRecord(
+                call_id=name,
+                restaurant_id=admin.pizza.id,
+                started_at=begins,
+                outcome="answered",
+                tools={"add_item": ToolUse(3, 1), "offer_extra": ToolUse(1)} if upsell else {},
+                upsell=upsell,
+            )
+            await record_conversation(connection, record, PiiCipher(admin.master_key))
+
+    as_platform(admin, converse)
+    client, base = log_in(OWNER), f"/place/{admin.pizza.id}"
+
+    figures = client.get(f"{base}/figures", query_string={"from": "2026-10-25", "to": "2026-10-25"}).text
+    (row,) = csv.DictReader(client.get(f"{base}/figures.csv?from=2026-10-25&to=2026-10-25").text.splitlines())
+    pages = {name: client.get(f"{base}/calls/{name}").text for name in upsells}
+
+    assert "One thing more was offered in 2 calls and taken in 1 of them (50 %)." in figures
+    assert (row["calls"], row["offered"], row["taken"]) == ("3", "2", "1")
+    assert "offered and taken" in pages["taken"] and "offered, not taken" in pages["declined"]
+    assert "<dt>Added a dish</dt><dd>3 ×" in pages["taken"] and "1 time refused" in pages["taken"]
+    assert "What the assistant did" not in pages["plain"] and "One thing more" not in pages["plain"]
 
 
 @pytest.mark.usefixtures("within_one_day")

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
 
-from tests.integration.web.admin import COOK, OWNER, PASSWORD, STRANGER, Admin, csrf_token, fetch
+from tests.integration.web.admin import COOK, OWNER, PASSWORD, STRANGER, Admin, csrf_token, execute, fetch
 
 pytestmark = pytest.mark.integration
 
@@ -154,13 +154,49 @@ def test_a_photo_is_replaced_refused_and_removed(admin: Admin, log_in: LogIn) ->
     send(client, admin, path, photo=(io.BytesIO(photo((800, 800))), "b.jpg"))
 
     refused = send(client, admin, path, photo=(io.BytesIO(b"<svg/>"), "c.jpg"))
-    kept = fetch(admin, "select digest from menu_photo")
+    used = fetch(admin, "select digest from menu_photo where unused_since is null")
     send(client, admin, f"{path}/delete")
 
     assert refused.status_code == 422
     assert "no photo that can be read" in refused.text
-    assert len(kept) == 1
-    assert fetch(admin, "select digest from menu_photo") == []
+    assert len(used) == 1
+    assert fetch(admin, "select photo from menu_item where photo <> ''") == []
+    assert len(fetch(admin, "select digest from menu_photo where unused_since is not null")) == 2
+
+
+def test_undoing_brings_a_photo_back_and_one_that_has_gone_costs_only_itself(admin: Admin, log_in: LogIn) -> None:
+    client = log_in(OWNER)
+    item = admin.item("Tiramisu")
+    path = f"/items/{item.id}/photo"
+    send(client, admin, path, photo=(io.BytesIO(photo()), "a.jpg"))
+    (first,) = fetch(admin, "select photo from menu_item where id = $1", item.id)
+    send(client, admin, path, photo=(io.BytesIO(photo((800, 800))), "b.jpg"))
+    send(client, admin, "/versions/3/undo")
+    undone = fetch(admin, "select photo from menu_item where id = $1", item.id)
+    unused = fetch(admin, "select digest from menu_photo where unused_since is not null")
+    send(client, admin, f"/items/{item.id}/delete")
+    execute(admin, "set role alloresto_platform; delete from menu_photo")
+
+    restored = send(client, admin, "/versions/4/restore")
+
+    assert first["photo"] != "" and undone == [first]
+    assert len(unused) == 1 and str(first["photo"]) not in str(unused)
+    assert restored.status_code == 303
+    assert fetch(admin, "select name, photo from menu_item where id = $1", item.id) == [
+        {"name": "Tiramisu", "photo": ""}
+    ]
+
+
+def test_a_spreadsheet_leaves_the_photos_where_they_are(admin: Admin, log_in: LogIn) -> None:
+    client = log_in(OWNER)
+    send(client, admin, f"/items/{admin.item('Tiramisu').id}/photo", photo=(io.BytesIO(photo()), "a.jpg"))
+    before = fetch(admin, "select id, photo from menu_item order by id")
+
+    preview = upload(client, admin, export(client, admin, "csv").replace(b"Garlic bread", b"Garlic loaf"))
+    apply(client, admin, preview.text)
+
+    assert fetch(admin, "select name from menu_item where name = 'Garlic loaf'")
+    assert fetch(admin, "select id, photo from menu_item order by id") == before
 
 
 def test_only_uploads_may_be_larger_than_a_form(admin: Admin, log_in: LogIn) -> None:

@@ -1,12 +1,14 @@
 """Who said what, and what a handler that takes over is told."""
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from domain import carts
 from domain.menu import ItemSize, Menu, MenuCategory, MenuItem
+from domain.order import Offer
 from domain.restaurant import Restaurant
 from domain.tools import OrderState
 from domain.vat import same_rate
@@ -15,6 +17,7 @@ from functions.call_handler.engines.costs import Usage
 from functions.call_handler.phrases import phrases_for
 from functions.call_handler.remembering import resume
 from functions.call_handler.remembering.transcript import MAX_LINES, Transcript
+from stores.checkpoints import ToolUse
 
 ORDER = str(uuid.uuid4())
 
@@ -65,13 +68,19 @@ def test_a_checkpoint_restores_the_call() -> None:
     transcript.caller_said("u1", "One Regina.")
     started = datetime(2026, 11, 21, 18, tzinfo=UTC)
 
-    saved = resume.checkpoint(before, transcript, Usage(text_in=7), attempt=1, started_at=started, order_id=None)
+    used = {"add_item": ToolUse(done=2, refused=1)}
+    before = replace(before, offered=Offer("item", 1))
+
+    saved = resume.checkpoint(
+        before, transcript, Usage(text_in=7), attempt=1, started_at=started, order_id=None, tools=used
+    )
     fresh = OrderState(before.restaurant, before.menu, (), carts.new_cart(before.menu, ORDER), "call-1")
 
     assert resume.restored_state(fresh, saved) == before
     assert [line.text for line in resume.restored_transcript(saved).lines()] == ["Good evening!", "One Regina."]
     assert resume.restored_usage(saved) == Usage(text_in=7)
     assert saved.turns == 1
+    assert saved.tools == used
 
 
 def test_a_fresh_engine_is_told_what_was_said_and_what_is_in_the_cart() -> None:

@@ -430,6 +430,26 @@ def test_the_schemas_are_valid_and_list_what_is_on_sale(restaurant: Restaurant, 
     assert {key for tool in tools.values() for key in tool["parameters"]["properties"]} == set(KEYS)
 
 
+def test_one_thing_more_is_offered_once_where_the_restaurant_wants_it_and_counts_when_it_is_taken(
+    state: OrderState, restaurant: Restaurant, menu: Menu
+) -> None:
+    coke = ("add_item", {"item": "Coke"})
+    offer = ("offer_extra", {"item": "Coke"})
+    wanted = [tool["name"] for tool in tool_schemas(replace(restaurant, upsell=True), menu)]
+
+    before = run(state, PIZZA, coke)
+    offered = run(state, PIZZA, coke, offer)
+    taken = run(state, PIZZA, coke, offer, coke)
+    taken_out = run(state, PIZZA, coke, offer, coke, ("remove_item", {"line": 3}))
+    again = run(state, PIZZA, coke, offer, ("offer_extra", {"item": "Margherita"}))
+    unknown = run(state, PIZZA, ("offer_extra", {"item": "Oysters"}))
+
+    assert "offer_extra" in wanted and "offer_extra" not in NAMES
+    assert [one.state.upsell for one in (before, offered, taken, taken_out)] == ["", "offered", "accepted", "offered"]
+    assert "Coke" in offered.result["say"] and again.state == offered.state
+    assert unknown.result["ok"] is False and unknown.state.upsell == ""
+
+
 def test_a_menu_without_sizes_or_options_has_no_empty_enums(restaurant: Restaurant, menu: Menu) -> None:
     plain = replace(menu, items=tuple(item for item in menu.items if item.id == "i-coke"))
     add = tool_schemas(restaurant, plain)[0]["parameters"]["properties"]

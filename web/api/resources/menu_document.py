@@ -264,7 +264,7 @@ def _part_read(part: PartDocument) -> ComboPart:
     return ComboPart(part.id.lower(), part.name, choices)
 
 
-def _item_read(item: ItemDocument) -> MenuItem:
+def _item_read(item: ItemDocument, photo: str) -> MenuItem:
     return MenuItem(
         id=item.id.lower(),
         category_id=item.category_id.lower(),
@@ -285,11 +285,13 @@ def _item_read(item: ItemDocument) -> MenuItem:
         ),
         combo=tuple(map(_part_read, item.combo)),
         served=_served_read(item.served),
+        photo=photo,
     )
 
 
 def menu_read(given: MenuGiven, now: Menu) -> Menu:
-    """The menu that is wanted, of the restaurant that ``now`` is of."""
+    """The menu that is wanted, of the restaurant that ``now`` is of. Items keep their photos."""
+    photos = {item.id: item.photo for item in now.items}
     return Menu(
         restaurant_id=now.restaurant_id,
         currency=now.currency,
@@ -298,6 +300,6 @@ def menu_read(given: MenuGiven, now: Menu) -> Menu:
             MenuCategory(one.id.lower(), one.name, position, one.halves, _served_read(one.served))
             for position, one in enumerate(given.categories)
         ),
-        items=tuple(map(_item_read, given.items)),
+        items=tuple(_item_read(one, photos.get(one.id.lower(), "")) for one in given.items),
         spare_groups=tuple(map(_group_read, given.spare_groups)),
     )

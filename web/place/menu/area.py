@@ -1,6 +1,6 @@
 """What the menu's pages share: their blueprint, how they read the menu and how they change it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from flask import abort, request
@@ -8,7 +8,7 @@ from flask import abort, request
 from domain.menu import Menu
 from eventing import menus as menu_changes
 from eventing.menus import Changed
-from stores import menu_photos, menu_versions, menus
+from stores import menu_versions, menus
 from stores.errors import NotFoundError
 from stores.postgres import Connection
 from web.place.tenancy import actor, in_restaurant, restaurant, restaurant_blueprint
@@ -19,11 +19,10 @@ blueprint = restaurant_blueprint("menu", "web.place.menu")
 
 
 class Known(NamedTuple):
-    """``version`` is the newest one's number, ``photos`` the digests of the photos by item."""
+    """``version`` is the newest one's number."""
 
     menu: Menu
     version: int
-    photos: dict[str, str]
 
 
 def load() -> Known:
@@ -33,24 +32,33 @@ def load() -> Known:
         return Known(
             await menus.load(connection, restaurant_id),
             await menu_versions.newest_number(connection, restaurant_id),
-            await menu_photos.digests(connection, restaurant_id),
         )
 
     return in_restaurant(work)
 
 
-def change(edit: Callable[[Menu], Menu], reason: str, subject: str = "") -> Changed:
-    """Change the menu as ``eventing.menus.change`` does. Ends the request with 404 for what is not there (LookupError).
+def change(
+    edit: Callable[[Menu], Menu],
+    reason: str,
+    subject: str = "",
+    *,
+    before: Callable[[Connection], Awaitable[None]] | None = None,
+) -> Changed:
+    """Change the menu as ``eventing.menus.change`` does; ``before`` is done first, in the same transaction.
 
-    Raises InvalidMenuError.
+    Ends the request with 404 for what is not there (LookupError). Raises InvalidMenuError.
     """
     restaurant_id, who = restaurant().id, actor()
-    try:
-        return in_restaurant(
-            lambda connection: menu_changes.change(
-                connection, restaurant_id, who, edit, reason=reason, source=SOURCE, subject=subject
-            )
+
+    async def work(connection: Connection) -> Changed:
+        if before is not None:
+            await before(connection)
+        return await menu_changes.change(
+            connection, restaurant_id, who, edit, reason=reason, source=SOURCE, subject=subject
         )
+
+    try:
+        return in_restaurant(work)
     except (NotFoundError, LookupError):
         abort(404)
 

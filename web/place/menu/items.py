@@ -271,7 +271,7 @@ def _form(
         codes=allergens.CODES,
         allergen_word=allergens.word,
         spare_rows=SPARE_ROWS,
-        photo=known.photos.get(item.id),
+        photo=item.photo,
         photo_problem=photo_problem,
     )
 
@@ -330,6 +330,7 @@ def _seen(item: MenuItem) -> str:
         item,
         available=True,
         off_until=None,
+        photo="",
         sizes=tuple(replace(size, available=True, off_until=None) for size in item.sizes),
         modifier_groups=(),
     )

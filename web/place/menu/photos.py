@@ -1,29 +1,33 @@
 """An item's photo: put, shown to the restaurant's members, taken away."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
 from flask import Response, abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from stores import menu_photos, menus
+from domain.menu import Menu
+from stores import menu_photos
 from stores.errors import NotFoundError
 from stores.postgres import Connection
 from web.access import managers, staff
 from web.place.menu import items, pictures
-from web.place.menu.area import blueprint
+from web.place.menu.area import blueprint, change
 from web.place.menu.pictures import PictureError
-from web.place.tenancy import audit, in_restaurant, restaurant
+from web.place.tenancy import in_restaurant, restaurant
 from web.words import _
 
 ONE_YEAR_S = 365 * 24 * 3600
 
 
-@blueprint.get("/menu/photos/<uuid:item_id>/<string(length=32):digest>-<any(small, large):size>.webp")
+@blueprint.get("/menu/photos/<string(length=32):digest>-<any(small, large):size>.webp")
 @staff
-def photo(item_id: str, digest: str, size: str) -> ResponseReturnValue:
+def photo(digest: str, size: str) -> ResponseReturnValue:
     restaurant_id = restaurant().id
     try:
         picture = in_restaurant(
             lambda connection: menu_photos.picture(
-                connection, restaurant_id, str(item_id), digest, "large" if size == "large" else "small"
+                connection, restaurant_id, digest, "large" if size == "large" else "small"
             )
         )
     except NotFoundError:
@@ -43,17 +47,10 @@ def put_photo(item_id: str) -> ResponseReturnValue:
     except PictureError as refused:
         return items.page_of(str(item_id), photo_problem=_problems()[refused.reason]), 422
 
-    async def work(connection: Connection) -> None:
-        await menus.lock(connection, restaurant_id)
-        if not any(item.id == str(item_id) for item in (await menus.load(connection, restaurant_id)).items):
-            raise NotFoundError("menu item", str(item_id))
-        await menu_photos.put(connection, restaurant_id, str(item_id), made)
-        await audit(connection, "menu.photo_changed", subject=str(item_id), after=made.digest)
+    def put(connection: Connection) -> Awaitable[None]:
+        return menu_photos.put(connection, restaurant_id, made)
 
-    try:
-        in_restaurant(work)
-    except NotFoundError:
-        abort(404)
+    change(_with_photo(str(item_id), made.digest), "photo_changed", str(item_id), before=put)
     flash(_("The photo is saved."), "good")
     return redirect(url_for(".show_item", item_id=item_id), 303)
 
@@ -61,18 +58,22 @@ def put_photo(item_id: str) -> ResponseReturnValue:
 @blueprint.post("/menu/items/<uuid:item_id>/photo/delete")
 @managers
 def remove_photo(item_id: str) -> ResponseReturnValue:
-    restaurant_id = restaurant().id
-
-    async def work(connection: Connection) -> None:
-        await menu_photos.remove(connection, restaurant_id, str(item_id))
-        await audit(connection, "menu.photo_removed", subject=str(item_id))
-
-    try:
-        in_restaurant(work)
-    except NotFoundError:
-        abort(404)
+    """The versions before keep it for a while (PHOTO_DAYS)."""
+    change(_with_photo(str(item_id), ""), "photo_removed", str(item_id))
     flash(_("The photo is removed."), "good")
     return redirect(url_for(".show_item", item_id=item_id), 303)
+
+
+def _with_photo(item_id: str, photo: str) -> Callable[[Menu], Menu]:
+    """Raises LookupError for an item that is not there."""
+
+    def edit(menu: Menu) -> Menu:
+        if not any(item.id == item_id for item in menu.items):
+            raise LookupError(item_id)
+        items = tuple(replace(item, photo=photo) if item.id == item_id else item for item in menu.items)
+        return replace(menu, items=items)
+
+    return edit
 
 
 def _problems() -> dict[str, str]:

@@ -147,7 +147,6 @@ def _shown(known: Known) -> dict[str, Any]:
     return {
         "menu": current,
         "by_category": by_category,
-        "photos": known.photos,
         "version": known.version,
         **row_words(),
     }
