@@ -45,7 +45,8 @@ def test_headers_as_rfc_3261_has_them_are_all_passed_on() -> None:
         ("sip:vivekg@chair-dnrc.example.com", "sip:vivekg:secret@[2001:db8::1]:5060;transport=udp;lr"),
         (CONTACT, 'Contact: "x"<sip:a@192.0.2.1:5070;ob;x=%20>;+sip.instance="<urn:uuid:1>";expires=60;q=0.3'),
         ("Content-Type: application/sdp", "Content-Type: Application/SDP ; charset=utf-8"),
-        ("rport;branch", "rport;received=2001:db8::1;received=[2001:db8::1];branch"),
+        ("rport;branch", "rport;received=2001:db8::1;branch"),
+        ("rport;branch", "rport;received=[2001:db8::1];maddr=192.0.2.1;branch"),
     ],
 )
 def test_strange_values_that_are_valid_are_passed_on(old: str, new: str) -> None:

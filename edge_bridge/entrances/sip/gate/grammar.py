@@ -34,7 +34,8 @@ def _list(one: str) -> str:
 
 
 REQUEST_URI = re.compile(_URI, re.IGNORECASE)
-_VIA_PARAMETER = re.compile(rf"{_TOKEN}(?:=|={_VALUE})?")
+# An address of IPv6 without brackets, too: Kamailio writes ``received`` so.
+_VIA_PARAMETER = re.compile(rf"{_TOKEN}(?:=|={_QUOTED}|=[A-Za-z0-9.!*_+`'~%:\[\]-]++)?")
 _READ = {
     name: re.compile(pattern, re.IGNORECASE)
     for name, pattern in {
