@@ -62,6 +62,18 @@ JOB_REST_S = 1.0
 SWITCH_INTERVAL_S = 0.001  # how long another thread may keep the event loop, and its audio, waiting for the GIL
 
 
+def _rtp_of(config: EdgeSettings, resting_ports: Collection[int]) -> RtpNode:
+    first, last, own6 = config.rtp_ports[0], config.rtp_ports[-1], config.own_ipv6_address
+    return RtpNode(
+        asyncio.get_running_loop(),
+        PortRange(config.sip_bind_address, first, last, resting_ports, config.own_address),
+        Pacer(),
+        config.peers(),
+        config.nat_peers(),
+        PortRange(own6, first, last, resting_ports) if config.sip_ipv6_address and own6 else None,
+    )
+
+
 class SessionStartError(Exception):
     """One clear line for the operator."""
 
@@ -94,11 +106,7 @@ class Session:
         )
         self._recorder = Recorder(Path(config.recordings_dir))
         self._desk = NewsDesk(self._feed, self._emissions, pii, config.node_id, control.CallKeeper(end))
-        ports = config.rtp_ports
-        self._ports = PortRange(config.sip_bind_address, ports[0], ports[-1], resting_ports)
-        rtp = RtpNode(
-            asyncio.get_running_loop(), config.own_address, self._ports, Pacer(), config.peers(), config.nat_peers()
-        )
+        rtp = self._rtp = _rtp_of(config, resting_ports)
         is_direct = config.registrar == "direct"
         self._names = TrunkNames(SrvQuestions().ask, (UDP,) if is_direct else ALL_SERVICES)
         way = Straight(self._names) if is_direct else ThroughKamailio()
@@ -274,7 +282,7 @@ class Session:
             missing=missing,
             registered=tuple(self._registrar.registered),
             metrics=metrics.render()[1].decode(),
-            rtp_ports=self._ports.used(),
+            rtp_ports=self._rtp.used_ports(),
         )
 
     # --- The end ---------------------------------------------------------------------------------------------

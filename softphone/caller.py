@@ -149,7 +149,7 @@ class Caller(asyncio.DatagramProtocol):
         if answer.status == 200:
             self._up = True
             self.answer_sdp = answer.body
-            address = re.search(r"^c=IN IP4 (\S+)", answer.body, re.MULTILINE)
+            address = re.search(r"^c=IN IP[46] (\S+)", answer.body, re.MULTILINE)
             media = re.search(r"^m=audio ([1-9]\d*) \S+ (\d+)", answer.body, re.MULTILINE)
             if address and media:
                 self.rtp.start((address.group(1), int(media.group(1))), int(media.group(2)))

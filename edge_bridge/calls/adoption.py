@@ -107,7 +107,7 @@ class Adoption:
         if orphan.media is not None:
             orphan.media.close()
         else:
-            self._rtp.ports.take_back(orphan.pair)
+            self._rtp.range_of(orphan.pair).take_back(orphan.pair)
         self._desk.keeper.lost(orphan.call.call_id)
 
     def use(self, directory: Directory) -> None:

@@ -125,12 +125,14 @@ class Legs:
         if first_route is None:
             log.warning("a line's trunk leads to no address: it has no second leg", line_id=line.id)
             return None
-        pair = self._rtp.ports.lend()
+        host = host_of(place_of(uri))
+        ports = self._rtp.ipv6 if ":" in host and self._rtp.ipv6 is not None else self._rtp.ports
+        pair = ports.lend()
         if pair is None:
             log.warning("no RTP port is free and quiet; see RTP_PORT_MIN and RTP_PORT_MAX")
             return None
-        leg = Leg(self._rtp, pair, host_of(place_of(uri)), self._dialler)
-        terms = Terms(self._rtp.host, pair.port, leg.media.ice, line.trunk.srtp)
+        leg = Leg(self._rtp, pair, host, self._dialler)
+        terms = Terms(ports.public_host, pair.port, leg.media.ice, line.trunk.srtp)
         try:
             leg.handle = await self._dialler.dial(dial_of(line, uri, self._own_host, first_route), terms)
         finally:

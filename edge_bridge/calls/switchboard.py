@@ -115,9 +115,10 @@ class Switchboard:
             # Whom a second leg of the line rings has sent it back here.
             log.warning("a line is called by itself: is what it forwards to forwarded to it?", line_id=line.id)
             return self._refuse(BUSY)
-        pair = self._rtp.ports.lend()
+        ports = self._rtp.ipv6 if invite.wants_ip6 and self._rtp.ipv6 is not None else self._rtp.ports
+        pair = ports.lend()
         if pair is None:
-            if self._rtp.ports.is_listening:
+            if ports.is_listening:
                 return None
             log.warning("no RTP port is free and quiet; see RTP_PORT_MIN and RTP_PORT_MAX")
             return self._refuse(UNAVAILABLE)
@@ -132,10 +133,10 @@ class Switchboard:
         phone = self._phone(line, progress)
         audio = self._take(handle, phone, line, invite.caller, _SipCall(pair, progress))
         if isinstance(audio, Refusal):
-            self._rtp.ports.give_back(pair)
+            ports.give_back(pair)
             return audio
         media = self._media[handle] = CallMedia(self._rtp, pair, invite.source_host, audio, self._media_events(handle))
-        return Terms(self._rtp.host, pair.port, media.ice, line.trunk.srtp)
+        return Terms(ports.public_host, pair.port, media.ice, line.trunk.srtp)
 
     def _phone(self, line: LineEntry, call: Progress) -> SipPhone:
         dialled_at = by_transport(line.sip_domain, line.trunk.transport) if line.sip_domain else call.source
@@ -228,7 +229,7 @@ class Switchboard:
 
     def adopt(self, call: LiveCall, port: int, progress: bytes, rtp: int, rtcp: int) -> None:
         """A call of a session that died; ``rtp`` and ``rtcp`` are the descriptors of its sockets."""
-        self._adoption.add(call, decode(progress), self._rtp.ports.adopt(port, rtp, rtcp))
+        self._adoption.add(call, decode(progress), self._rtp.adopt(port, rtp, rtcp))
 
     def _go_on(self, orphan: Orphan, arrival: Arrival) -> None:
         handle = orphan.progress.handle

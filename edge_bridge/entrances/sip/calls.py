@@ -152,7 +152,7 @@ class SipCall(pj.Call):  # type: ignore[misc]
 
     def _agreed_by(self, side: MediaSide) -> str:
         """The far end's answer to our offer, as pjsip has read it."""
-        if side.offers_a_key:
+        if side.reads_answers:
             self._awaits_text = True
             return self._codec
         info = self.getInfo()  # kept: its parts live no longer than it does

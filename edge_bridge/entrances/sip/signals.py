@@ -8,6 +8,7 @@ from typing import Protocol, cast
 from urllib.parse import unquote
 
 from domain.trunks import Srtp, Transport
+from edge_bridge.media.rtp.families import is_ip6_alone
 from edge_bridge.media.rtp.ice import IceLite
 from eventing.catalogue import Attestation
 
@@ -60,12 +61,11 @@ class MediaSide(Protocol):
     def agreed_by(self, host: str, port: int, payload_type: int, held: bool) -> str:
         """Our last offer was answered so. Gives the codec; "" while the caller holds."""
 
-    @property
-    def offers_a_key(self) -> bool:
-        """Then the answer's key has to be read, and ``agreed_in`` says what is agreed."""
+    reads_answers: bool
+    """The far end's answer to our offer goes to ``agreed_in``, and not to ``agreed_by``."""
 
     def agreed_in(self, answer: str) -> str:
-        """The far end's answer to our offer of a key, whole. Gives the codec; "" where there is none."""
+        """Our last offer was answered by this text. Gives the codec; "" on hold and where nothing is agreed."""
 
     def seen(self) -> None:
         """The caller's phone sent something by SIP."""
@@ -77,7 +77,8 @@ class Invite:
 
     ``caller`` is "" when the number is withheld, or what tells of the caller is no phone number (``anonymous``, a
     name). ``dialled`` is To's user, "" where the call was diverted: To then names whom somebody wanted once.
-    ``attestation`` is how far the network vouches for the number, "" where it says nothing.
+    ``attestation`` is how far the network vouches for the number, "" where it says nothing. ``wants_ip6``: the caller's
+    audio is at addresses of IPv6 alone.
     """
 
     user: str
@@ -87,6 +88,7 @@ class Invite:
     call_id: str = ""  # SIP's
     source_port: int = 5060
     attestation: Attestation = ""
+    wants_ip6: bool = False
 
     @property
     def source(self) -> str:
@@ -199,6 +201,7 @@ def read_invite(message: str, source: str) -> Invite:
         source_host=host_of(sender),
         dialled="" if diverted else user_of(headers.get("to", [""])[0]),
         call_id=headers.get("call-id", [""])[0],
+        wants_ip6=is_ip6_alone(message),
         source_port=port_of(sender) or 5060,
         attestation=_attestation(headers),
     )

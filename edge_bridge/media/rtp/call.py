@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,14 +41,29 @@ class MediaState(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class RtpNode:
-    """What all calls of a process share. ``host`` is the address that SDP names."""
+    """What all calls of a process share. ``ports`` and ``ipv6`` are where audio is, the latter "" and None on a node of
+    IPv4 alone."""
 
     loop: asyncio.AbstractEventLoop
-    host: str
     ports: PortRange
     pacer: Pacer
     peers: tuple[Network, ...] = ()
     nat_networks: tuple[Network, ...] = ()
+    ipv6: PortRange | None = None
+
+    def range_of(self, pair: PortPair) -> PortRange:
+        is_ip6 = pair.rtp.family == socket.AF_INET6
+        return self.ipv6 if is_ip6 and self.ipv6 is not None else self.ports
+
+    def adopt(self, port: int, rtp: int, rtcp: int) -> PortPair:
+        """A pair that another process has bound and lent, by its descriptors."""
+        pair = PortPair.of(port, rtp, rtcp)
+        self.range_of(pair).adopt(pair)
+        return pair
+
+    def used_ports(self) -> tuple[int, ...]:
+        """Those that somebody may send to."""
+        return tuple({*self.ports.used(), *(self.ipv6.used() if self.ipv6 is not None else ())})
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +166,7 @@ class CallMedia:
         self._life_check.cancel()
         self._node.pacer.remove(stream)
         stream.close()
-        self._node.ports.take_back(self._pair)
+        self._node.range_of(self._pair).take_back(self._pair)
         figures = stream.figures
         log.info(
             "media ended",

@@ -32,9 +32,11 @@ class Description:
     ) -> None:
         self.in_force: sdp.Agreement | None = None
         self.seen = seen
+        self._host = host
         self._speaker = sdp.Speaker(host, port)
         self._ice = ice
         self._settled = settled
+        self.reads_answers = dialled
         self._use = use
         self._key = srtp.Ours.new() if dialled and use == "required" else None
         self._described: sdp.Agreement | None = None
@@ -49,6 +51,7 @@ class Description:
         except sdp.SdpError as error:
             log.info("an offer can't be read", why=str(error))
             return self._speaker.refusal([])
+        sdp.of_family(media, self._host)
         try:
             before = self.in_force.keys if self.in_force is not None else None
             index, self._described = sdp.choose(media, self._ice, self._use, before)
@@ -71,16 +74,13 @@ class Description:
         self._settle(sdp.Agreement(codec, payload_type, sdp.OUR_EVENT_TYPE, (host, port), rtcp, False, held))
         return self._codec()
 
-    @property
-    def offers_a_key(self) -> bool:
-        return self._key is not None
-
     def agreed_in(self, answer: str) -> str:
         try:
-            if self._key is not None:
-                self._settle(sdp.answered(sdp.parse(answer), self._key))
+            media = sdp.parse(answer)
+            sdp.of_family(media, self._host)
+            self._settle(sdp.answered(media, self._key))
         except sdp.SdpError as error:
-            log.warning("an answer to an offer of SRTP can't be used", why=str(error))
+            log.warning("the answer to an offer of ours can't be used", why=str(error))
             return ""
         return self._codec()
 

@@ -30,6 +30,14 @@ class PortPair:
     rtcp: socket.socket
     bound_at: float
 
+    @classmethod
+    def of(cls, port: int, rtp: int, rtcp: int) -> "PortPair":
+        """From the descriptors of another process's sockets."""
+        sockets = [socket.socket(fileno=descriptor) for descriptor in (rtp, rtcp)]
+        for one in sockets:
+            one.setblocking(False)
+        return cls(port, sockets[0], sockets[1], bound_at=time.monotonic())
+
     def close(self) -> None:
         self.rtp.close()
         self.rtcp.close()
@@ -60,10 +68,11 @@ def bind_pair(host: str, port: int) -> PortPair:
 
 
 class PortRange:
-    """The ports from ``first`` to ``last``."""
+    """The ports from ``first`` to ``last`` at ``host``; SDP names them at ``public_host``."""
 
-    def __init__(self, host: str, first: int, last: int, resting: Collection[int] = ()) -> None:
+    def __init__(self, host: str, first: int, last: int, resting: Collection[int] = (), public_host: str = "") -> None:
         self._host = host
+        self.public_host = public_host or host
         self._even = range(first + first % 2, last, 2)
         self._ready: deque[PortPair] = deque()
         self._lent: set[int] = set()
@@ -90,13 +99,9 @@ class PortRange:
         """Whether pairs are bound that may be lent soon, within LISTEN_S if they stay quiet."""
         return bool(self._ready)
 
-    def adopt(self, port: int, rtp: int, rtcp: int) -> PortPair:
-        """A pair that another process has bound and lent, by its descriptors."""
-        sockets = [socket.socket(fileno=descriptor) for descriptor in (rtp, rtcp)]
-        for one in sockets:
-            one.setblocking(False)
-        self._lent.add(port)
-        return PortPair(port, sockets[0], sockets[1], bound_at=time.monotonic())
+    def adopt(self, pair: PortPair) -> None:
+        """One that another process has lent."""
+        self._lent.add(pair.port)
 
     def give_back(self, pair: PortPair) -> None:
         """Nobody was told of it: the next one may have it."""

@@ -17,6 +17,7 @@ import msgspec
 
 from domain.trunks import Srtp
 from edge_bridge.media.rtp import srtp
+from edge_bridge.media.rtp.families import HOME_ATTRIBUTE, PLACEHOLDER
 from edge_bridge.media.rtp.ice import IceLite
 from edge_bridge.media.rtp.packets import COMFORT_NOISE, PCMA, PCMU
 
@@ -133,6 +134,8 @@ def parse(text: str) -> list[MediaLine]:
                 _attribute(media[-1], value)
             elif value in _ANSWERED:
                 direction = value
+            elif value.startswith(f"{HOME_ATTRIBUTE}:"):
+                host = _address(value.partition(":")[2])
             else:
                 ice = ice or value.startswith("ice-ufrag:")
     if not media:
@@ -154,8 +157,12 @@ def _host(value: str) -> str:
     parts = value.split()
     if len(parts) != 3:
         raise SdpError("a connection line is malformed")
+    return _address(parts[2].partition("/")[0])
+
+
+def _address(text: str) -> str:
     try:
-        return str(ipaddress.ip_address(parts[2].partition("/")[0]))
+        return str(ipaddress.ip_address(text))
     except ValueError:
         return ""
 
@@ -170,6 +177,8 @@ def _attribute(line: MediaLine, value: str) -> None:
         offered = srtp.parse(rest)
         if offered is not None and len(line.offered_keys) < MAX_KEYS:
             line.offered_keys.append(offered)
+    elif name == HOME_ATTRIBUTE:
+        line.host = _address(rest)
     elif name == "ice-ufrag":
         line.ice = True
     elif name == "rtcp":
@@ -203,13 +212,24 @@ def choose(
     raise SdpError("no audio that we speak")
 
 
-def answered(media: list[MediaLine], key: srtp.Ours) -> Agreement:
-    """What the far end's answer to our offer of SRTP agrees to. Raises SdpError."""
+def answered(media: list[MediaLine], key: srtp.Ours | None) -> Agreement:
+    """What the far end's answer to our offer agrees to. Raises SdpError."""
     line = media[0]
+    if not line.is_usable or line.is_plain != (key is None):
+        raise SdpError("no audio as we have offered it")
+    if key is None:
+        return _agreement(line, None, None)
     taken = [one for one in line.offered_keys if (one.tag, one.suite) == (key.tag, key.suite)]
-    if not line.is_usable or not taken:
-        raise SdpError("no audio with our key")
+    if not taken:
+        raise SdpError("no key for ours")
     return _agreement(line, None, key.taken_by(taken[0]))
+
+
+def of_family(media: list[MediaLine], host: str) -> None:
+    """Leave no address to lines of another family than ours: they can't be spoken to from here."""
+    for line in media:
+        if line.host not in _NOWHERE and (":" in line.host) != (":" in host):
+            line.host = ""
 
 
 def _agreement(line: MediaLine, ice: IceLite | None, keys: srtp.Keys | None) -> Agreement:
@@ -294,13 +314,15 @@ class Speaker:
 
     def _text(self, media: list[str], *, lite: bool = False) -> str:
         self._version += 1
-        kind = "IP6" if ":" in self._host else "IP4"
+        is_ip6 = ":" in self._host
+        host = PLACEHOLDER if is_ip6 else self._host
         session = [
             "v=0",
-            f"o=- {self._session} {self._version} IN {kind} {self._host}",
+            f"o=- {self._session} {self._version} IN IP4 {host}",
             "s=-",
-            f"c=IN {kind} {self._host}",
+            f"c=IN IP4 {host}",
             "t=0 0",
+            *([f"a={HOME_ATTRIBUTE}:{self._host}"] if is_ip6 else []),
             *(["a=ice-lite"] if lite else []),
         ]
         return "\r\n".join([*session, *media]) + "\r\n"

@@ -144,6 +144,15 @@ async def test_a_call_over_ipv6_is_heard(start: Start, seeded: Database) -> None
     await heard_both_ways(bridge, Ipv6Caller(("::1", bridge.sip_port), BUSY))
 
 
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
+async def test_a_call_over_ipv6_alone_has_its_audio_there(start: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio", SIP_IPV6_ADDRESS="::1", SIP_PEERS="::1/128")
+    caller = Ipv6Caller(("::1", bridge.sip_port), BUSY, audio_too=True)
+    await heard_both_ways(bridge, caller)
+    assert "c=IN IP6 ::1" in caller.answer_sdp
+    assert "IP4" not in caller.answer_sdp
+
+
 @pytest.mark.parametrize("by", ["udp", "tcp"])
 async def test_the_bridge_hangs_up_by_the_transport_that_the_call_came_by(
     start: Start, seeded: Database, by: str

@@ -134,12 +134,19 @@ class TrunkCaller(StreamCaller):
 
 
 class Ipv6Caller(Caller):
-    """Signals from ``::1``."""
+    """Signals from ``::1``, and with ``audio_too`` has its audio there."""
+
+    def __init__(self, target: tuple[str, int], to_user: str, *, audio_too: bool = False) -> None:
+        self._audio_ip = "::1" if audio_too else "127.0.0.1"
+        super().__init__(target, to_user, rewrite=self._with_address)
+
+    def _with_address(self, sdp: str) -> str:
+        return sdp.replace("IN IP4 127.0.0.1", "IN IP6 ::1") if self._audio_ip == "::1" else sdp
 
     async def __aenter__(self) -> "Ipv6Caller":
         loop = asyncio.get_running_loop()
         await loop.create_datagram_endpoint(lambda: self, local_addr=("::1", 0))
-        transport, _ = await loop.create_datagram_endpoint(lambda: self.rtp, local_addr=("127.0.0.1", 0))
+        transport, _ = await loop.create_datagram_endpoint(lambda: self.rtp, local_addr=(self._audio_ip, 0))
         self.rtp_port = transport.get_extra_info("sockname")[1]
         self._uri = self._remote_uri = self._uri.replace("@::1:", "@[::1]:")
         return self

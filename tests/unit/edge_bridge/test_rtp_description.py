@@ -81,7 +81,6 @@ def test_a_call_of_ours_that_needs_srtp_offers_a_key_and_reads_theirs_in_the_ans
     side = dialling(settled)
     offer = side.describe("")
     again = side.describe("")
-    assert side.offers_a_key
     assert "m=audio 10000 RTP/SAVP 0 8 101" in offer
     assert side.agreed_in(secure_answer()) == "PCMA"
     (agreement,) = settled
@@ -112,6 +111,20 @@ def test_an_answer_without_our_key_settles_nothing(answer: str) -> None:
 
 @pytest.mark.parametrize("use", ["off", "optional"])
 def test_a_call_of_ours_that_may_be_plain_offers_no_key(use: Srtp) -> None:
-    side = dialling([], use)
+    settled: list[Agreement] = []
+    side = dialling(settled, use)
     assert "RTP/AVP 0" in side.describe("")
-    assert not side.offers_a_key
+    assert side.agreed_in(OFFER.format(types="8 110", more="a=rtpmap:110 telephone-event/8000\r\n")) == "PCMA"
+    (agreement,) = settled
+    assert (agreement.remote, agreement.event_type, agreement.keys) == (("198.51.100.7", 40_000), 110, None)
+    assert side.agreed_in(secure_answer()) == ""
+
+
+def test_audio_at_addresses_of_another_family_than_ours_is_declined() -> None:
+    lines = "m=audio 40002 RTP/AVP 0\r\nc=IN IP4 127.0.0.1\r\na=x-edge-c:2001:db8::7\r\nm=audio 40000 RTP/AVP 8\r\n"
+    for host, port in (("192.0.2.1", 40_000), ("2001:db8::1", 40_002)):
+        settled: list[Agreement] = []
+        side = Description(host, 10_000, IceLite("a", "b"), settled.append, lambda: None)
+        side.describe(SESSION + lines)
+        side.agreed()
+        assert [one.remote and one.remote[1] for one in settled] == [port]

@@ -1,10 +1,12 @@
 """SDP: what offers are taken, how they are answered, what is refused."""
 
 import random
+import re
 
 import pytest
 
 from edge_bridge.media.rtp import sdp
+from edge_bridge.media.rtp.families import hidden, is_ip6_alone, shown
 from edge_bridge.media.rtp.ice import IceLite
 
 pytestmark = pytest.mark.unit
@@ -123,11 +125,28 @@ def test_ice_is_answered_by_a_lite_endpoint_with_its_one_address() -> None:
 
 
 def test_ipv6_is_spoken_on_both_sides() -> None:
-    media = sdp.parse("v=0\r\nc=IN IP6 2001:DB8:0::1\r\n" + AUDIO)
+    """pjsip, which has none of it, sees placeholders."""
+    came = b"v=0\r\no=- 1 1 IN IP6 2001:db8::9\r\nc=IN IP6 2001:DB8:0::1\r\nt=0 0\r\n" + AUDIO.encode()
+    seen = hidden(came + b"a=rtcp:4001 IN IP6 2001:db8::1\r\n").decode()
+    assert "\r\nc=IN IP4 127.0.0.1\r\n" in seen
+    assert "a=rtcp:4001\r\n" in seen
+    assert is_ip6_alone(seen)
+    media = sdp.parse(seen)
     index, agreed = sdp.choose(media)
     answer = sdp.Speaker("2001:db8::2", 10_000).answer(media, index, agreed)
-    assert agreed.remote == ("2001:db8::1", 4000)
-    assert "c=IN IP6 2001:db8::2\r\n" in answer
+    assert (agreed.remote, agreed.rtcp) == (("2001:db8::1", 4000), ("2001:db8::1", 4001))
+    assert "IP6" not in answer
+    told = shown(answer.encode())
+    assert b"c=IN IP6 2001:db8::2\r\n" in told
+    assert re.search(rb"o=- \d+ \d+ IN IP6 2001:db8::2\r\n", told)
+    assert b"x-edge" not in told
+
+
+def test_a_description_over_ipv4_is_told_as_it_is_and_nobody_else_names_an_address_in_our_way() -> None:
+    plain = f"{HEAD}{AUDIO}".encode()
+    assert hidden(plain) == shown(plain) == plain
+    assert hidden(plain + b"a=x-edge-c:2001:db8::7\r\n") == plain
+    assert not is_ip6_alone(plain.decode())
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from edge_bridge.entrances.sip.gate.sources import Kind, Limits, Sources
 from edge_bridge.entrances.sip.gate.wires import Wires
 from edge_bridge.entrances.sip.numbers import AddressBook, LineKeys
 from edge_bridge.entrances.sip.signals import read_invite
+from edge_bridge.media.rtp import families
 from edge_bridge.settings import EdgeSettings
 from process import logs
 
@@ -100,6 +101,8 @@ class Gate:
             return
         if len(message.body) <= self._config.sip_max_body:
             bodies.unwrap(message)
+            if message.method != "ACK":  # what that answers is an offer over IPv4
+                message.body = families.hidden(message.body)
             if message.method in admission.OFFERING:
                 bodies.narrow(message)
         self._ladders.came(message)
@@ -405,6 +408,7 @@ class Gate:
         except BadMessage as bad:
             log.error("a worker sent what is no SIP message", why=bad.args[0])
             return
+        message.body = families.shown(message.body)
         if message.status:
             self._answered_by_worker(message)
         else:
