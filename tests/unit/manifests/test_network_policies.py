@@ -99,7 +99,7 @@ def test_a_server_lets_in_whoever_has_its_url_and_nobody_else(overlay: str, serv
 
 
 @pytest.mark.parametrize("overlay", WITH_POLICIES)
-def test_only_who_speaks_to_the_engine_or_calls_webhooks_reaches_the_internet(overlay: str) -> None:
+def test_only_who_speaks_to_the_engine_or_kubernetes_or_calls_webhooks_reaches_any_address(overlay: str) -> None:
     keys = {name_of(one) for one in on_the_pod_network(overlay) if "OPENAI_API_KEY" in environment(one)}
     open_to_all = {
         name_of(workload)
@@ -109,7 +109,8 @@ def test_only_who_speaks_to_the_engine_or_calls_webhooks_reaches_the_internet(ov
         for workload in on_the_pod_network(overlay)
         if selects(policy["spec"]["podSelector"], pod_labels(workload))
     }
-    assert open_to_all == keys | {"webhook-sender"} | ({"edge-bridge"} if overlay == "staging" else set())
+    kubernetes = {"web-staff"} | ({"edge-bridge"} if overlay == "staging" else set())
+    assert open_to_all == keys | {"webhook-sender"} | kubernetes
 
 
 @pytest.mark.parametrize("overlay", WITH_POLICIES)

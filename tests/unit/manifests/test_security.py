@@ -38,6 +38,17 @@ EXCEPT = {  # what is not restricted: the overlay, the namespace that permits it
 }
 
 
+PATCH = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["patch"]}]
+
+
+def named(body: Object) -> str:
+    return str(body["metadata"]["name"])
+
+
+def refers(binding: Object) -> str:
+    return str(binding["roleRef"]["name"])
+
+
 def unrestricted(workload: Object) -> set[str]:
     """The fields that the restricted standard refuses, by its list."""
     pod, container = pod_of(workload), container_of(workload)
@@ -87,19 +98,33 @@ def test_every_namespace_enforces_what_its_pods_keep_to(overlay: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", EVERYWHERE)
-def test_only_the_bridge_has_a_token_and_it_may_only_patch_pods(overlay: str) -> None:
+def test_only_the_bridge_may_patch_pods_and_only_staffs_admin_may_read_them(overlay: str) -> None:
     for workload in workloads(overlay):
         mounts = pod_of(workload)["automountServiceAccountToken"]
-        assert mounts is (workload["metadata"]["name"] == "edge-bridge"), identity(workload)
+        assert mounts is (workload["metadata"]["name"] in ("edge-bridge", "web-staff")), identity(workload)
     for account in of_kind(overlay, "ServiceAccount"):
         assert account["automountServiceAccountToken"] is (account["metadata"]["name"] == "edge-bridge")
-    rules = [rule for role in of_kind(overlay, "Role") for rule in role["rules"]]
-    assert rules in ([], [{"apiGroups": [""], "resources": ["pods"], "verbs": ["patch"]}])
+    rights = {
+        subject["name"]: next(role["rules"] for role in of_kind(overlay, "Role") if named(role) == refers(binding))
+        for binding in of_kind(overlay, "RoleBinding")
+        for subject in binding["subjects"]
+    }
+    read = ["get", "list"]
+    assert rights.get("edge-bridge", PATCH) == PATCH
+    assert rights.get("web-staff") == (
+        [
+            {"apiGroups": ["serving.knative.dev"], "resources": ["revisions"], "verbs": read},
+            {"apiGroups": [""], "resources": ["pods"], "verbs": read},
+        ]
+        if any(named(one) == "web-staff" for one in workloads(overlay))
+        else None
+    )
+    assert rights.keys() <= {"edge-bridge", "web-staff"}
     assert not list(of_kind(overlay, "ClusterRole")) and not list(of_kind(overlay, "ClusterRoleBinding"))
 
 
 def test_the_bridges_right_is_in_the_handlers_namespace() -> None:
-    [binding] = of_kind("production", "RoleBinding")
+    [binding] = [one for one in of_kind("production", "RoleBinding") if refers(one) == "pod-deletion-cost"]
     [handler] = [
         one
         for one in of_kind("production", "Service", "serving.knative.dev")
@@ -146,10 +171,21 @@ def test_the_example_secrets_are_placeholders() -> None:
             assert "CHANGE-ME" in value or value.startswith('""'), line
 
 
-def test_only_the_admin_is_on_the_internet() -> None:
+def test_only_the_admin_is_on_the_internet_and_staffs_at_a_host_of_its_own_for_networks_that_are_named() -> None:
     for overlay in ("staging", "production"):
-        [ingress] = of_kind(overlay, "Ingress")
-        assert ingress["spec"]["tls"]
+        ingresses = {named(one): one for one in of_kind(overlay, "Ingress")}
+        hosts = {
+            name: [rule["host"] for rule in one["spec"]["rules"]]
+            for name, one in ingresses.items()
+            if [one["spec"]["tls"][0]["hosts"]] == [[rule["host"] for rule in one["spec"]["rules"]]]
+        }
+        assert hosts.keys() == {"web", "web-staff"}
+        assert not set(hosts["web"]) & set(hosts["web-staff"])
+        for name, one in ingresses.items():
+            backends = {path["backend"]["service"]["name"] for path in one["spec"]["rules"][0]["http"]["paths"]}
+            assert backends == {name}
+        networks = "nginx.ingress.kubernetes.io/whitelist-source-range"
+        assert ingresses["web-staff"]["metadata"]["annotations"][networks] == "10.0.0.0/8"
         for service in of_kind(overlay, "Service", "serving.knative.dev"):
             assert service["metadata"]["labels"]["networking.knative.dev/visibility"] == "cluster-local"
         exposed = {
@@ -183,6 +219,28 @@ def test_every_knative_field_of_production_is_permitted_by_the_cluster_settings(
         if field in guarded
     }
     assert {key for key, value in features["data"].items() if value == "enabled"} == needed
+
+
+@pytest.mark.parametrize("overlay", ["staging", "production"])
+def test_staffs_admin_is_the_admin_with_the_role_that_sees_all_restaurants(overlay: str) -> None:
+    admins = {named(one): one for one in of_kind(overlay, "Deployment") if named(one) in ("web", "web-staff")}
+    web, staff = environment(admins["web"]), environment(admins["web-staff"])
+
+    assert staff.pop("PLATFORM_DATABASE_URL")["valueFrom"] == {
+        "secretKeyRef": {"name": "alloresto-database", "key": "PLATFORM_DATABASE_URL"}
+    }
+    for variable in ("PLATFORM_DATABASE_URL", "RECORDINGS_DIR"):
+        web.pop(variable)
+    assert staff == web
+    assert container_of(admins["web"])["command"] == container_of(admins["web-staff"])["command"]
+    assert pod_of(admins["web-staff"])["serviceAccountName"] == "web-staff"
+
+
+@pytest.mark.parametrize("overlay", [*OVERLAYS, *OPTIONS])
+def test_no_variable_is_set_twice(overlay: str) -> None:
+    for workload in workloads(overlay):
+        names = [one["name"] for one in container_of(workload).get("env", [])]
+        assert len(names) == len(set(names)), identity(workload)
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
