@@ -7,8 +7,9 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from string import Template
 
 KEYWORDS = frozenset(
     ("ARG", "FROM", "COPY", "RUN", "ENV", "WORKDIR", "USER", "EXPOSE", "CMD", "ENTRYPOINT", "LABEL", "STOPSIGNAL")
@@ -42,8 +43,8 @@ class Instruction:
 
     @property
     def pairs(self) -> dict[str, str]:
-        """An ENV's or LABEL's variables."""
-        return dict(word.split("=", 1) for word in self.words)
+        """An ENV's, ARG's or LABEL's variables; those of ARG without a default are left out."""
+        return dict(word.split("=", 1) for word in self.words if "=" in word)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,15 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Dockerfile:
+    """``arguments`` are those before the first stage that have a default."""
+
     stages: dict[str, Stage]
+    arguments: dict[str, str] = field(default_factory=dict)
+
+    def base(self, target: str) -> str:
+        """The image that ``target`` stands on in the end."""
+        base = self.stage(target).base
+        return self.base(base) if base in self.stages else Template(base).safe_substitute(self.arguments)
 
     def stage(self, name: str) -> Stage:
         if name not in self.stages:
@@ -80,6 +89,7 @@ class Dockerfile:
 def read(file: Path) -> Dockerfile:
     """Raises DockerfileError for what is not understood."""
     stages: dict[str, Stage] = {}
+    arguments: dict[str, str] = {}
     name, base, gathered = "", "", list[Instruction]()
     for line, text in _logical_lines(file.read_text()):
         one = _instruction(text, f"{file.name}:{line}", line)
@@ -88,13 +98,15 @@ def read(file: Path) -> Dockerfile:
             continue
         if name:
             stages[name] = Stage(name, base, tuple(gathered))
+        else:
+            arguments = {key: value for one in gathered if one.keyword == "ARG" for key, value in one.pairs.items()}
         if len(one.words) != 3 or one.words[1].upper() != "AS":
             raise DockerfileError(f"{file.name}:{line}: every stage needs a name: FROM … AS name")
         base, _, name = one.words
         gathered = []
     if not name:
         raise DockerfileError(f"{file.name}: no stage; it needs FROM … AS name")
-    return Dockerfile(stages | {name: Stage(name, base, tuple(gathered))})
+    return Dockerfile(stages | {name: Stage(name, base, tuple(gathered))}, arguments)
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:

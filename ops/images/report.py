@@ -12,7 +12,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from ops.images import checks, dockerfile, tree
+from ops.images import checks, debian, dockerfile, tree
 from ops.images.dockerfile import BuildContext
 from ops.images.sizes import LIMITS_MB, MB, Sizes, measure
 from ops.manifests import render
@@ -46,9 +46,11 @@ class ExaminedImage:
 def make(target: str, root: Path) -> ExaminedImage:
     """Build ``target`` in ``root`` and try it. Raises BuildError, DockerfileError or ManifestError."""
     began = time.monotonic()
-    made = tree.build(dockerfile.read(ROOT / "Dockerfile"), target, BuildContext(ROOT), root)
+    stages = dockerfile.read(ROOT / "Dockerfile")
+    made = tree.build(stages, target, BuildContext(ROOT), root)
     sizes = measure(made)  # before anything runs in it
-    problems = checks.examine(made, render(MANIFESTS))
+    packages = debian.problems(made, debian.wanted(stages, target), stages.base(target))
+    problems = [*checks.examine(made, render(MANIFESTS)), *packages]
     return ExaminedImage(target, sizes, tuple(problems), time.monotonic() - began)
 
 

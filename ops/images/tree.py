@@ -83,7 +83,7 @@ class _Stage:
                 case "COPY" if name != INSTALLER:
                     self._copy(one)
                 case "RUN" if one.commands[0][0] == "apt-get":
-                    pass  # Debian's packages count as the base's, for which this machine stands in
+                    pass  # Debian's packages count as the base's, for which this machine stands in (see ``debian``)
                 case "RUN" if name != INSTALLER:
                     for command in one.commands:
                         self._run(command, one.line)

@@ -1,13 +1,15 @@
 """Each image's content, made from the Dockerfile with the real packages, and everything in it started."""
 
+import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from ops.images import checks, dockerfile, report, tree
+from ops.images import checks, debian, dockerfile, report, tree
 from ops.images.dockerfile import BuildContext
 from ops.images.sizes import MB, measure
 from ops.images.tree import BuildError, Tree
@@ -16,6 +18,9 @@ from ops.manifests import render
 pytestmark = pytest.mark.integration
 
 MANIFESTS = render(report.MANIFESTS)
+LISTS = shutil.which("apt-cache") is not None and bool(
+    subprocess.run(["apt-cache", "madison", "kamailio"], capture_output=True, check=False, timeout=60).stdout
+)
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +94,37 @@ def test_a_line_that_fails_is_told_with_what_it_said(tmp_path: Path) -> None:
 
     with pytest.raises(BuildError, match=r"(?s)Dockerfile:4: RUN python -m compileall.*SyntaxError"):
         tree.build(stages, "one", BuildContext(tmp_path), tmp_path / "root")
+
+
+def test_debians_packages_are_those_of_the_dockerfile_and_hold_what_kamailio_loads(
+    trees: Callable[[str], Tree],
+) -> None:
+    stages, made = dockerfile.read(report.ROOT / "Dockerfile"), trees("edge")
+    packages = debian.wanted(stages, "edge")
+
+    assert packages == {"ca-certificates": "20*", "kamailio": "5.6.*", "kamailio-tls-modules": "5.6.*"}
+    assert debian.wanted(stages, "functions") == {}
+    assert stages.base("edge") == "python:3.12-slim-bookworm"
+    assert list(debian.problems(made, packages, stages.base("edge"))) == []
+
+
+@pytest.mark.skipif(not LISTS, reason="this machine has no lists of Debian's packages")
+@pytest.mark.parametrize(
+    ("packages", "problem"),
+    [
+        ({"kamailio": "", "kamailio-tls-module": ""}, "kamailio-tls-module: Debian has no package of this name"),
+        ({"kamailio": "4.*", "kamailio-tls-modules": ""}, "kamailio=4.*: Debian"),
+        ({"kamailio": "", "ca-certificates": ""}, "tls.so: in none of the packages kamailio, ca-certificates"),
+        ({"ca-certificates": ""}, "kamailio: in none of the packages ca-certificates"),
+    ],
+)
+def test_a_debian_package_that_is_misspelled_too_old_or_left_out_is_named(
+    packages: dict[str, str], problem: str, trees: Callable[[str], Tree]
+) -> None:
+    (release,) = re.findall(r"^VERSION_CODENAME=(\w+)", debian.OS_RELEASE.read_text(), re.MULTILINE)
+    if "in none" in problem and shutil.which("kamailio") is None:
+        pytest.skip("Kamailio is not installed here: nobody knows what is in it")
+
+    found = list(debian.problems(trees("edge"), packages, f"python:3.12-slim-{release}"))
+
+    assert found[0].startswith(problem)
