@@ -71,11 +71,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options.addoption("--cluster-namespace", default="alloresto", help="where the call handler runs (alloresto)")
     options.addoption("--cluster-database-url", default="", help="Postgres, platform role, where the Secret's is not")
     options.addoption("--cluster-redis-url", default="", help="Redis, where the Secret's URL is not reached from here")
+    parser.addoption("--screenshots", default="", help="folder for a picture of each page of the admin (tests/browser)")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A cluster is rung only when ``-m`` names it, and then what it takes has to be there."""
+    """A cluster is rung only when ``-m`` names it, and then what it takes has to be there; pictures need a folder."""
+    if not config.getoption("--screenshots"):
+        picturing = [item for item in items if "screenshots" in getattr(item, "fixturenames", ())]
+        items[:] = [item for item in items if item not in picturing]
+        config.hook.pytest_deselected(items=picturing)
     ringing = [item for item in items if item.get_closest_marker("cluster")]
     if not re.search(r"\bcluster\b", config.option.markexpr):
         items[:] = [item for item in items if item not in ringing]

@@ -131,8 +131,8 @@ async def fill_rest(connection: Connection, admin: Admin) -> str:
     return await team.invite(connection, admin.pizza.id, "new@harbour.example", "manager", **invited)  # type: ignore[arg-type]
 
 
-def fill_by_hand(owner: FlaskClient, admin: Admin) -> None:
-    """What the owner adds by the pages themselves."""
+def fill_by_hand(owner: FlaskClient, admin: Admin) -> str:
+    """What the owner adds by the pages themselves; the day of a reservation, as a link names it."""
     place = f"/place/{admin.pizza.id}"
     token = csrf_token(owner.get(f"{place}/integrations").text)
 
@@ -149,4 +149,7 @@ def fill_by_hand(owner: FlaskClient, admin: Admin) -> None:
     (endpoint,) = fetch(admin, "select id from webhook_endpoint")
     send(f"/integrations/webhooks/{endpoint['id']}/test")
     send(f"/menu/items/{margherita}/photo", photo=(picture, "pizza.png"))
+    day = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
+    send("/reservations/new", day=day, time="19:30", covers="4", name="Nora", phone=CALLER, note="window")
     send(f"/menu/off/items/{admin.item('Tiramisu').id}", until="tomorrow")
+    return day

@@ -132,7 +132,7 @@ def site(app: Flask, admin: Admin, recordings: Path) -> Site:
     token = csrf_token(half.get("/login").text)
     half.post("/login", data={"email": COOK, "password": PASSWORD, "csrf_token": token})
     place = f"/place/{admin.pizza.id}"
-    fill_by_hand(clients["owner"], admin)
+    tomorrow = fill_by_hand(clients["owner"], admin)
     pair(clients["tablet"], admin.pizza.id, code_for(clients["owner"], admin))
     code_for(clients["owner"], admin, "A phone with an earpiece")
     doors = ("/login", "/nothing", "/forgotten", "/forgotten/sent", "/signup", "/signup/sent", f"{place}/device/")
@@ -145,7 +145,13 @@ def site(app: Flask, admin: Admin, recordings: Path) -> Site:
             f"/invitation/{invitation}",
         ),
         "half": ("/login/code",),
-        "owner": (f"{place}/", f"/place/{links.empty_id}/", f"{place}/setup", "/setup", "/account/two-step/set-up"),
+        "owner": (
+            f"{place}/reservations?day={tomorrow}",
+            f"{place}/",
+            f"/place/{links.empty_id}/",
+            f"{place}/setup",
+            "/account/two-step/set-up",
+        ),
         "support": ("/admin/",),
         "tablet": (f"{place}/device/",),
     }

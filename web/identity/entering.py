@@ -14,11 +14,11 @@ from web.identity.throttle import Limit, account_digest, neighbourhood
 from web.language import local_path
 
 
-def enter(user_id: str, email: str) -> Response:
-    """Begin the session, remember the browser and go where the link that led to the log-in wanted to."""
+def enter(user_id: str, email: str, otherwise: str = "/") -> Response:
+    """Begin the session, remember the browser and go where the link that led here wanted to, or ``otherwise``."""
     accounts.begin(user_id)
     metrics.logins_total.labels("ok").inc()
-    response = redirect(local_path(request.args.get("next", "/")), 303)
+    response = redirect(local_path(request.args.get("next", otherwise)), 303)
     devices.remember(response, email)
     return response
 

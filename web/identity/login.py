@@ -27,8 +27,7 @@ def home() -> ResponseReturnValue:
         return redirect(url_for("overview.show", restaurant_id=member.memberships[0].restaurant_id))
     if member.is_platform and context.settings().platform_database_url:
         return redirect(url_for("tenants.index"))
-    detail = _("You are logged in, but you are not a member of any restaurant yet. Ask its owner to add you.")
-    return render_template("error.html", title=_("No restaurant yet"), detail=detail, log_out=True)
+    return render_template("identity/no_restaurant.html", email=member.email)
 
 
 @blueprint.get("/login")

@@ -86,7 +86,7 @@ def confirm(token: str) -> ResponseReturnValue:
     )
     if opened is None:  # the address has an account by now, or a second click came first
         return links.over(url_for("login.show"), _("Log in"))
-    return entering.enter(opened.user_id, opened.email)
+    return entering.enter(opened.user_id, opened.email, url_for("beginning.new"))
 
 
 def _look_at(token: str) -> Link | None:
