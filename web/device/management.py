@@ -2,6 +2,7 @@
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from stores import devices
 from stores.devices import CODE_LIFETIME, MOST_DEVICES, Device, TooManyDevicesError
@@ -42,7 +43,12 @@ def add() -> ResponseReturnValue:
         return _page(name=name, problem=most)
     address = url_for("device.page", place_id=owner, _external=True)
     return render_template(
-        "device/code.html", name=name, code=code, address=address, minutes=int(CODE_LIFETIME.total_seconds() // 60)
+        "device/code.html",
+        name=name,
+        code=code,
+        address=address,
+        drawing=_drawing(f"{address}#{code}"),
+        minutes=int(CODE_LIFETIME.total_seconds() // 60),
     )
 
 
@@ -62,6 +68,16 @@ def remove(device_id: str) -> ResponseReturnValue:
         abort(404)
     flash(_("%(name)s is out, and forgets what it has as soon as it hears of it.", name=name), "good")
     return redirect(url_for(".index"), 303)
+
+
+def _drawing(link: str) -> Markup:
+    """A QR code as an SVG element. The pairing code is behind a #, which no browser sends and no log keeps."""
+    import segno  # drawn once for each device: not worth every start's time
+
+    drawn: str = segno.make(link, error="m", micro=False).svg_inline(
+        border=4, light="#fff", svgclass=None, lineclass=None, omitsize=True
+    )
+    return Markup(drawn)
 
 
 def _page(name: str = "", problem: str = "") -> ResponseReturnValue:
