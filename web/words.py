@@ -73,8 +73,6 @@ def audited() -> dict[str, str]:
         "reservations.cancelled": _("Booking cancelled"),
         "restaurant.created": _("Restaurant created"),
         "restaurant.changed": _("Restaurant changed"),
-        "customers.exported": _("Customer’s data exported"),
-        "customers.erased": _("Customer erased"),
         "tokens.created": _("Token made"),
         "tokens.revoked": _("Token revoked"),
         "team.member_invited": _("Invited to the team"),
