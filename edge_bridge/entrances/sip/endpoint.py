@@ -15,6 +15,7 @@ from typing import Any
 import pjsua2 as pj  # type: ignore[import-untyped]
 
 from edge_bridge.entrances.sip import accounts, pacing
+from edge_bridge.entrances.sip import conference as conferences
 from edge_bridge.entrances.sip.calls import CallOwner, SipCall
 from edge_bridge.entrances.sip.gate.bodies import MOST_OPEN_LINES
 from edge_bridge.entrances.sip.signals import (
@@ -106,6 +107,7 @@ class SipEndpoint(CallOwner):
         self._ledger = pacing.KeyLedger()
         self._commands: deque[Callable[[], None]] = deque()
         self._library: Any = None
+        self._conference: conferences.Conference | None = None
         self._next_tidying = 0.0
 
     @property
@@ -174,6 +176,8 @@ class SipEndpoint(CallOwner):
             except Exception:
                 log.exception("a SIP command failed")
         now = time.monotonic()
+        if self._conference is not None:
+            self._conference.tidy(now, has_calls=bool(self._calls))
         if now >= self._next_tidying:
             self._next_tidying = now + TIDY_EVERY_S
             for handle, held in list(self._held.items()):
@@ -205,7 +209,8 @@ class SipEndpoint(CallOwner):
         endpoint = self._library = _Endpoint(self._ledger)
         endpoint.libCreate()
         endpoint.libInit(_library_config(at.log_level))
-        endpoint.audDevManager().setNoDev()  # no clock either: pjsip sends no packet, and reads none
+        # No device and no clock: pjsip sends no packet, and reads none.
+        self._conference = conferences.Conference(endpoint.audDevManager())
         for codec in endpoint.codecEnum2():
             endpoint.codecSetPriority(codec.codecId, PRIORITIES.get(codec.codecId, 0))
         transport = pj.TransportConfig()
@@ -268,6 +273,10 @@ class SipEndpoint(CallOwner):
         if wait > 0:
             time.sleep(wait)
 
+    def port_left(self) -> None:
+        if self._conference is not None:
+            self._conference.port_left()
+
     def forget(self, handle: Handle) -> None:
         self._held.pop(handle, None)
         self._calls.pop(handle, None)
@@ -287,4 +296,5 @@ def _library_config(log_level: int) -> Any:
     media.clockRate = media.sndClockRate = 8000
     media.hasIoqueue = False  # its poll would wake a thread of each signaller a hundred times a second
     media.threadCnt = 0
+    media.maxMediaPorts = conferences.PORTS
     return config
