@@ -13,7 +13,8 @@ from aiohttp import web
 from picows import WSTransport, ws_connect
 
 from bench.rtp import wire
-from bench.rtp.handlers import PRIORITY, SEED, Handler, speak
+from bench.rtp.handlers import SEED, Handler, speak
+from bench.rtp.phones import PRIORITY
 from eventing import cloudevents
 from eventing.catalogue import CallIncoming
 from process.punctuality import make_punctual

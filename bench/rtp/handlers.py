@@ -14,10 +14,10 @@ import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from bench.rtp import wire
+from bench.rtp.phones import PRIORITY
 from process.punctuality import make_punctual
 from protocols import media
 
-PRIORITY = 20
 SAID_FRAMES = 5
 SAY_EVERY_S = (0.18, 0.22)
 SEED = 2

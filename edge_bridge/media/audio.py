@@ -43,6 +43,22 @@ class CallAudio:
     ``Sound``. ``cleared`` is told of each ``clear``, for what the far end has buffered.
     """
 
+    __slots__ = (
+        "_cleared",
+        "_closed",
+        "_heard",
+        "_heard_tail",
+        "_hold_at",
+        "_tail",
+        "_to_play",
+        "_to_record",
+        "frames_dropped",
+        "frames_refused",
+        "hold_music",
+        "listener",
+        "recording",
+    )
+
     def __init__(self, cleared: Callable[[], None] = lambda: None) -> None:
         self.listener: Callable[[], None] | None = None  # called when ``take`` has something new
         self._cleared = cleared
@@ -66,18 +82,20 @@ class CallAudio:
             ulaw = self._heard_tail + ulaw
             whole = len(ulaw) - len(ulaw) % FRAME_BYTES
             self._heard_tail = ulaw[whole:]
-            frames: Iterable[bytes] = [ulaw[at : at + FRAME_BYTES] for at in range(0, whole, FRAME_BYTES)]
+            for at in range(0, whole, FRAME_BYTES):
+                self._keep(ulaw[at : at + FRAME_BYTES])
         else:
-            frames = (ulaw,)
-        waiting = self._heard
-        for frame in frames:
-            if len(waiting) == EARLY_FRAMES:
-                self.frames_dropped += 1
-            waiting.append(frame)
-            if self.recording is not None:
-                self._to_record.append(frame)
+            self._keep(ulaw)
         if self.listener is not None:
             self.listener()
+
+    def _keep(self, frame: bytes) -> None:
+        waiting = self._heard
+        if len(waiting) == EARLY_FRAMES:
+            self.frames_dropped += 1
+        waiting.append(frame)
+        if self.recording is not None:
+            self._to_record.append(frame)
 
     def next_frame(self) -> bytes | None:
         """The next frame to play; None for silence. Called every 20 ms."""
@@ -161,8 +179,10 @@ class CallAudio:
     def take(self, most: int) -> bytes:
         """The oldest waiting audio of the caller, up to ``most`` frames joined; empty when there is none."""
         waiting = self._heard
+        if not waiting:
+            return b""
         if len(waiting) == 1 or most == 1:
-            return waiting.popleft() if waiting else b""
+            return waiting.popleft()
         taken: list[bytes] = []
         while waiting and len(taken) < most:
             taken.append(waiting.popleft())

@@ -33,6 +33,21 @@ class StreamOwner(Protocol):
 class MediaStream:
     """A ``server.MediaClient``. ``lost`` is set when the socket closes, with ``why_lost``."""
 
+    __slots__ = (
+        "_audio",
+        "_dropped_before",
+        "_encode",
+        "_owner",
+        "_paused_at",
+        "_sent_ms",
+        "_stopped",
+        "_transport",
+        "is_joined",
+        "lost",
+        "parameters",
+        "why_lost",
+    )
+
     def __init__(self, call_id: str, audio: CallAudio, owner: StreamOwner) -> None:
         self.lost = asyncio.Event()
         self.why_lost = ""

@@ -17,6 +17,18 @@ class ReorderBuffer:
     without sound (a key, comfort noise): it only keeps its place.
     """
 
+    __slots__ = (
+        "_after_jump",
+        "_ahead",
+        "_gap_since",
+        "_jitter_s",
+        "_last",
+        "_last_at",
+        "_next",
+        "concealed",
+        "late",
+    )
+
     def __init__(self) -> None:
         self.late = 0  # dropped: they came twice, or when they were given up
         self.concealed = 0

@@ -12,6 +12,7 @@ PCMU, PCMA, COMFORT_NOISE = 0, 8, 13  # static payload types (RFC 3551, RFC 3389
 _BARE = VERSION << 6  # the first byte without padding, extension and contributing sources
 _HEADER = struct.Struct(">BBHII")
 _EXTENSION = struct.Struct(">xxH")
+_new = tuple.__new__
 _ALL = bytes(range(256))
 ULAW_OF_ALAW = audioop.lin2ulaw(audioop.alaw2lin(_ALL, 2), 2)  # tables for bytes.translate
 ALAW_OF_ULAW = audioop.lin2alaw(audioop.ulaw2lin(_ALL, 2), 2)
@@ -36,7 +37,8 @@ def parse(data: bytes) -> RtpPacket | None:
         return None
     first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
     if first == _BARE:  # nearly all
-        return RtpPacket(second & 0x7F, second > 0x7F, sequence, timestamp, ssrc, data[HEADER_BYTES:])
+        # Twice as fast as RtpPacket(…), whose own __new__ is Python.
+        return _new(RtpPacket, (second & 0x7F, second > 0x7F, sequence, timestamp, ssrc, data[HEADER_BYTES:]))
     if first >> 6 != VERSION:
         return None
     begin = HEADER_BYTES + 4 * (first & 0x0F)

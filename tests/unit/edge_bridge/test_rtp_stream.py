@@ -9,12 +9,16 @@ from collections.abc import AsyncIterator, Callable
 import msgspec
 import pytest
 
+from bench.rtp.ours import Owner
+from edge_bridge.media.audio import CallAudio
 from edge_bridge.media.rtp import packets, rtcp, stream
+from edge_bridge.media.rtp.jitter import ReorderBuffer
 from edge_bridge.media.rtp.pacer import Pacer
 from edge_bridge.media.rtp.packets import PCMA, PCMU
 from edge_bridge.media.rtp.ports import PortPair, bind_pair
 from edge_bridge.media.rtp.sdp import Agreement
 from edge_bridge.media.rtp.stream import RtpStream, StreamState
+from edge_bridge.media.stream import MediaStream
 from tests.patience import PATIENCE_S
 from tests.unit.edge_bridge.test_rtp_ports import free_range
 
@@ -390,6 +394,12 @@ async def test_a_successor_goes_on_in_the_same_stream(line: Line) -> None:
     line.phone.say()
     await until(lambda: line.ear.sound == SOUND * 2)
     stranger.pair.close()
+
+
+async def test_nothing_that_a_packet_touches_has_a_dictionary_of_its_own(line: Line) -> None:
+    audio = CallAudio()
+    touched = (line.stream, ReorderBuffer(), audio, MediaStream("c1", audio, Owner()))
+    assert [one for one in touched if hasattr(one, "__dict__")] == []
 
 
 class Counter:
