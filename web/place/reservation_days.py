@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain import hours
 from domain.reservations import HOLDING, STEP, DiningTable
@@ -15,6 +15,8 @@ from domain.restaurant import Restaurant
 from stores.reservations import Reservation
 
 HOUR = 4  # columns
+LONG = timedelta(hours=14)
+AROUND = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,21 @@ def plan(
     since: datetime,
     until: datetime,
 ) -> Plan:
-    """For ``[since, until)``: from the first opening or reservation to the last."""
+    """For ``[since, until)``: from the first opening or reservation to the last.
+
+    Of a restaurant that is open longer than LONG only the hours around its reservations: else they are out of sight.
+    """
     holding = [one for one in reservations if one.status in HOLDING]
     spans = [*hours.openings_between(place, since, until), *((one.starts_at, one.ends_at) for one in holding)]
     spans = [(max(start, since), min(end, until)) for start, end in spans if start < until and end > since]
     if not spans:
         return Plan()
-    first = _full_hour(min(start for start, _ in spans), since)
-    columns = max(_columns(first, max(end for _, end in spans)), HOUR)
+    start, end = min(start for start, _ in spans), max(end for _, end in spans)
+    if holding and end - start > LONG:
+        start = max(since, min(one.starts_at for one in holding) - AROUND)
+        end = min(until, max(one.ends_at for one in holding) + AROUND)
+    first = _full_hour(start, since)
+    columns = max(_columns(first, end), HOUR)
     heads = tuple(Cell(first + n * STEP, min(HOUR, columns - n)) for n in range(0, columns, HOUR))
     rows = tuple((table, _row(table, holding, first, columns)) for table in tables)
     return Plan(heads, rows)

@@ -21,7 +21,7 @@ from stores.errors import NotFoundError
 from stores.postgres import Connection
 from stores.reservations import Reservation, StatusChangedError, TableTakenError
 from stores.waiting_list import WaitingParty
-from web import context, formats, words
+from web import context, formats, language, words
 from web.access import staff
 from web.database import Work
 from web.forms import Form
@@ -88,9 +88,11 @@ def _day(day: date) -> dict[str, object]:
 
     found = in_restaurant(work)
     here = [one for one in found.reservations if one.starts_at >= since]
+    opening = hours.openings_between(place, since, until - timedelta(seconds=1))
     over = ("cancelled", "no_show", "finished")
     return {
         "day": day,
+        "long_day": formats.long_date(day, language.current()).capitalize(),
         "today": formats.local_day(now, place.zone),
         "before": day - timedelta(days=1),
         "after": day + timedelta(days=1),
@@ -98,7 +100,8 @@ def _day(day: date) -> dict[str, object]:
         "over": [one for one in here if one.status in over],
         "covers": sum(one.covers for one in here if one.status not in ("cancelled", "no_show")),
         "waiting": found.waiting,
-        "opening": hours.openings_between(place, since, until - timedelta(seconds=1)),
+        "opening": opening,
+        "open_all_day": any(opens <= since and closes >= until for opens, closes in opening),
         "plan": plan(place, found.book.tables, found.reservations, since, until),
         "table_names": {table.id: table.name for table in found.book.tables},
         "now": now,

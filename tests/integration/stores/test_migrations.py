@@ -376,3 +376,33 @@ async def test_a_menu_of_before_keeps_its_meaning_and_two_names_may_be_exchanged
         ("Regina", True, None),
     ]
     assert (menu.items[0].ingredients, menu.items[0].combo, menu.items[0].served) == ((), (), ())
+
+
+async def test_a_reservation_of_before_keeps_its_table_and_holds_it(own_server: EmbeddedPostgres) -> None:
+    """By an owner who is no superuser, as above."""
+    platform = await migrated_by_owner(own_server, before="0038")
+    owner = await platform.fetchval(
+        "insert into restaurant (name, language, currency, zone) values ('A', 'fr', 'EUR', 'Europe/Paris') returning id"
+    )
+    table = await platform.fetchval(
+        "with room as (insert into dining_room (restaurant_id, name) values ($1, 'Salle') returning id)"
+        " insert into dining_table (restaurant_id, room_id, name, seats) select $1, id, '1', 4 from room returning id",
+        owner,
+    )
+    for status in ("confirmed", "cancelled"):
+        await platform.execute(
+            "insert into reservation (restaurant_id, table_id, starts_at, ends_at, covers, status)"
+            " values ($1, $2, '2026-11-21 19:00+00', '2026-11-21 21:00+00', 2, $3)",
+            owner,
+            table,
+            status,
+        )
+
+    await migrate(own_server.url("owner"))
+
+    rows = await platform.fetch(
+        "select r.status, t.table_id, t.holds from reservation r join reservation_table t on t.reservation_id = r.id"
+        " order by r.status"
+    )
+    await platform.close()
+    assert [tuple(row) for row in rows] == [("cancelled", table, False), ("confirmed", table, True)]

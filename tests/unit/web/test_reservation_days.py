@@ -53,6 +53,14 @@ def test_the_plan_begins_with_the_first_opening_or_reservation_and_ends_with_the
     assert closed.heads == ()
 
 
+def test_of_a_day_that_is_open_all_night_the_hours_around_the_reservations_are_shown() -> None:
+    held = [booked(datetime(2026, 11, 21, hour, tzinfo=UTC), 60, str(hour)) for hour in (11, 20)]
+
+    found = plan(PARIS, (TABLE,), held, *formats.day_span(date(2026, 11, 21), PARIS.zone))
+
+    assert (found.heads[0].at.hour, found.heads[-1].at.hour) == (10, 21)
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 300), st.integers(15, 200)), max_size=8),
     st.integers(-120, 120),
