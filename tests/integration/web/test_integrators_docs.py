@@ -41,7 +41,7 @@ def test_every_request_of_the_page_is_answered(admin: Admin, tmp_path: Path) -> 
             ["sh", "-c", asked], env=environment, capture_output=True, text=True, timeout=60, check=False
         )
 
-    assert done.stdout.split() == ["200", "200", "200", "200", "200", "201"], done.stderr
+    assert done.stdout.split() == ["200", "200", "200", "200", "200", "201", "201"], done.stderr
 
 
 def test_the_check_of_the_page_takes_our_messages_and_no_others() -> None:
