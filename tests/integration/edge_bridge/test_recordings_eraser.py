@@ -62,6 +62,7 @@ async def test_a_bridge_erases_its_own_and_those_of_bridges_that_are_gone(postgr
 
 async def test_an_id_that_names_another_folder_erases_nothing_there(postgres: Pools, tmp_path: Path) -> None:
     await alive(postgres, "edge-0")
+    record(tmp_path, "wanted")
     outside = tmp_path / "outside.wav"
     outside.write_bytes(b"RIFF")
     await unwanted(postgres, "../outside", "edge-0")
