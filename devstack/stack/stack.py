@@ -104,6 +104,7 @@ class Stack:
         self._state_dir = state
         self._edge_port = free_port()
         self._relay_port = free_port()
+        self._page_calls_port = free_port()
 
     @property
     def runtime(self) -> Runtime:
@@ -145,6 +146,10 @@ class Stack:
     @property
     def web_url(self) -> str:
         return f"http://{self._options.listen}:{self.web_port}"
+
+    @property
+    def _page_calls_url(self) -> str:
+        return f"http://{self._options.listen}:{self._page_calls_port}/twilio"
 
     @property
     def app_url(self) -> str:
@@ -306,6 +311,10 @@ class Stack:
             "API_BIND_ADDRESS": "127.0.0.1",
             "API_PORT": str(self._edge_port),
             "SIP_PEERS": "127.0.0.0/8",
+            # Calls from a page's own microphone, which come as Twilio's Media Streams do.
+            "TWILIO_BIND_ADDRESS": options.listen,
+            "TWILIO_PORT": str(self._page_calls_port),
+            "TWILIO_PUBLIC_URL": self._page_calls_url,
             "DRAIN_S": str(EDGE_DRAIN_S),
             "RECORDINGS_DIR": str(self.recordings),
         }
@@ -319,6 +328,7 @@ class Stack:
                 "SMTP_URL": self.mailbox.url,
                 "MAIL_FROM": "AlloResto <no-reply@localhost.localdomain>",
                 "WEB_PUBLIC_URL": self.web_url,
+                "WEB_TWILIO_URL": self._page_calls_url,
             },
             "outbox-relay": {"PORT": str(self._relay_port)},
         }

@@ -55,7 +55,7 @@ def save_week() -> ResponseReturnValue:
     copied = request.form.get("same_as", "")
     if copied in ("0", "1", "2", "3", "4", "5", "6"):
         week.days = [TypedDay(list(week.days[int(copied)].pairs)) for _day in week.days]
-        return _page(week=week)
+        return _page(week=week, is_copied=True)
     if not week.is_good:
         return _page(week=week, status=422)
     restaurant_id = restaurant().id
@@ -181,6 +181,7 @@ def _page(
     date_form: Form | None = None,
     date_hours: TypedDay | None = None,
     outside: Form | None = None,
+    is_copied: bool = False,
     status: int = 200,
 ) -> ResponseReturnValue:
     place, now = restaurant(), datetime.now(UTC)
@@ -189,6 +190,7 @@ def _page(
     page = render_template(
         "place/hours/hours.html",
         week=week or saved_week(place.openings),
+        is_copied=is_copied,
         dates=[one for one in place.exceptions if one.day >= _today()],
         date_form=date_form or Form(saved={"is": "closed"}),
         date_hours=date_hours or TypedDay([]),

@@ -102,6 +102,7 @@ def test_mondays_hours_are_copied_into_the_form_and_saved_only_by_saving(admin: 
     answer = send(log_in(OWNER), admin, "week", ("same_as", "0"), *span("day-0", "11:40", "23:10"))
 
     assert answer.text.count('value="11:40"') == 7
+    assert "Not saved yet" in answer.text
     assert week(admin) == before
 
 
