@@ -283,7 +283,7 @@ def test_what_the_assistant_did_and_sold_more_is_on_the_calls_page_and_in_the_fi
     (row,) = csv.DictReader(client.get(f"{base}/figures.csv?from=2026-10-25&to=2026-10-25").text.splitlines())
     pages = {name: client.get(f"{base}/calls/{name}").text for name in upsells}
 
-    assert "One thing more was offered in 2 calls and taken in 1 of them (50 %)." in figures
+    assert "One thing more: offered in 2, taken in 1 (50 %)." in figures
     assert (row["calls"], row["offered"], row["taken"]) == ("3", "2", "1")
     assert "offered and taken" in pages["taken"] and "offered, not taken" in pages["declined"]
     assert "<dt>Added a dish</dt><dd>3 ×" in pages["taken"] and "1 time refused" in pages["taken"]
