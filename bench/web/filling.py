@@ -20,6 +20,7 @@ BOARD = 40  # open orders of today in the restaurant that is measured
 SIDE_BY_SIDE = 3
 BIG = ("order", "order_item", "call_log", "order_log", "order_key")
 PEOPLE = 1000  # each with a session: one a live page
+COLLEAGUES = 8  # more members of the measured restaurant, numbered after the others
 # A member, restaurant and session by number; the same in every run.
 TOKEN = "bench session {}"
 
@@ -54,8 +55,8 @@ async def fill(owner_url: str, pii: PiiCipher, measured: str, size: Size) -> lis
     ) as pool:
         await pool.execute("select ensure_partitions(current_date - $1::int, 6)", DAYS)
         owners = await _restaurants(pool, pii, measured, size.restaurants)
-        await pool.execute(_PEOPLE, PEOPLE, len(owners))
-        await pool.execute(_SESSIONS, [_token_hash(number) for number in range(PEOPLE)])
+        await pool.execute(_PEOPLE, PEOPLE + COLLEAGUES, PEOPLE, len(owners))
+        await pool.execute(_SESSIONS, [_token_hash(number) for number in range(PEOPLE + COLLEAGUES)])
         indexes = await _without_indexes(pool)
 
         async def of_orders() -> None:
@@ -124,7 +125,7 @@ with people as (
     returning id, substring(email from 'bench([0-9]+)')::int as n
 )
 insert into membership (restaurant_id, user_id, role)
-select o.id, p.id, 'owner' from people p join owner o on o.n = p.n % $2
+select o.id, p.id, 'owner' from people p join owner o on o.n = case when p.n < $2 then p.n % $3 else 0 end
 """
 
 _SESSIONS = """

@@ -10,7 +10,7 @@ import time
 import asyncpg
 
 from bench.report import Figure, percentile
-from bench.web.filling import BIG
+from bench.web.filling import BIG, COLLEAGUES, PEOPLE
 from bench.web.http import Client
 from bench.web.server import Admin
 from web.access import rule_of
@@ -19,7 +19,6 @@ _STATEMENT = re.compile(r"LOG:  (?:duration: [\d.]+ ms  )?(?:execute [^:]*|state
 _AROUND = re.compile(r"^(begin|commit|rollback|select set_config)", re.IGNORECASE)
 _STATIC = re.compile(rb'(?:href|src)="(/static/[^"]+)"')
 STATISTICS_S = 1.5  # Postgres adds a connection's counts up when it has been idle for a second
-BOARD_CLIENTS = 8
 RELOADED_WITHIN_S = 10.0
 
 
@@ -131,19 +130,19 @@ async def _files(client: Client, page: bytes) -> int:
 
 
 async def board(admin: Admin, seconds: float) -> list[Figure]:
-    """The order board as fast as one worker gives it, to a few clients that ask without a pause."""
+    """The order board as fast as one worker gives it, to a few members of a restaurant that ask without a pause."""
     took: list[float] = []
     path, until = f"{admin.place()}/orders", time.monotonic() + seconds
 
-    async def ask() -> None:
-        client = Client(admin.port, admin.cookie())
+    async def ask(number: int) -> None:
+        client = Client(admin.port, admin.cookie(number))
         while time.monotonic() < until:
             status, _, ms = await client.get(path)
             assert status == 200, status
             took.append(ms)
         await client.close()
 
-    await asyncio.gather(*(ask() for _ in range(BOARD_CLIENTS)))
+    await asyncio.gather(*(ask(PEOPLE + number) for number in range(COLLEAGUES)))
     return [
         Figure("order board, one worker process", len(took) / seconds, "/s", "≥ 700"),
         Figure("order board under that load, p99", percentile(took, 99), "ms", "≤ 60"),

@@ -43,7 +43,7 @@ class Admin:
     filled_s: float
 
     def cookie(self, number: int = 0) -> str:
-        """The session of the member ``number``, who belongs to the restaurant of that number, modulo their count."""
+        """The session of the member ``number``: of the restaurant of that number modulo their count, or a colleague."""
         serializer = self.app.session_interface.get_signing_serializer(self.app)  # type: ignore[attr-defined]
         token = {"_permanent": True, "session": filling.TOKEN.format(number)}
         return f"alloresto={serializer.dumps(token)}; alloresto_language=fr"

@@ -7,6 +7,7 @@ thread which waits for them costs no second loop. gunicorn's master starts, watc
 import asyncio
 import os
 import signal
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -25,6 +26,9 @@ SWEEP_S = 1.0
 # Probes and metrics have threads of their own: they answer while every page waits for a silent database.
 OPERATIONS_THREADS = 4
 STOP_TICK_S = 0.05
+# The loop has something to do between any two queries of a page: it must not wait for Python's usual 5 ms each time
+# until the thread that draws another page gives way.
+SWITCH_S = 0.0005
 
 log = logs.get(__name__)
 
@@ -124,6 +128,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]
     """``web.serving.worker.Worker`` in gunicorn's settings."""
 
     def init_process(self) -> None:
+        sys.setswitchinterval(SWITCH_S)
         self.loop = uvloop.new_event_loop()
         asyncio.set_event_loop(self.loop)
         self.stopping = asyncio.Event()
