@@ -48,7 +48,8 @@ QUICK = Size(20, 2_000, 1_000)
 async def fill(owner_url: str, pii: PiiCipher, measured: str, size: Size) -> list[str]:
     """The ids of the restaurants; the first is ``measured``, which is there already.
 
-    Indexes are made when the rows are there, and tables that do not need one another are filled side by side.
+    Indexes are made when the rows are there, tables that do not need one another are filled side by side, and random
+    keys are written in their order.
     """
     async with asyncpg.create_pool(
         owner_url, min_size=1, max_size=SIDE_BY_SIDE, command_timeout=900, server_settings=_FAST
@@ -136,11 +137,11 @@ join app_user u on u.email = 'bench' || (n - 1) || '@alloresto.example'
 """
 
 _ORDERS = """
-insert into "order" (restaurant_id, number, call_id, status, fulfilment, currency, total_cents,
+insert into "order" (id, restaurant_id, number, call_id, status, fulfilment, currency, total_cents,
     customer_name_encrypted, confirmed_at, promised_at)
-select o.id, 1 + (i / $2) % 200, 'call-' || i % 300000,
+select made.id, o.id, 1 + (i / $2) % 200, 'call-' || i % 300000,
     case when i % 31 = 0 then 'cancelled' else 'done' end, 'pickup', 'EUR', 2400, o.name, t.at, t.at + interval '30 min'
-from generate_series(1, $1) i
+from (select i, gen_random_uuid() as id from generate_series(1, $1) i order by id) made
 join owner o on o.n = i % $2
 cross join lateral (
     select now() - interval '1 day' - interval '1 second' * ((i::bigint * 7919) % ($3 * 86400)) as at
