@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_time, format_timedelta, get_day_names
+from babel.dates import format_date, format_timedelta, get_day_names
 from babel.numbers import format_currency, format_decimal
 
 # British English: the English pages write 21 Nov 2026 and 15:05, as a European kitchen reads them.
@@ -38,14 +38,14 @@ def price_input(cents: int, language: str) -> str:
     return format_decimal(Decimal(cents) / 100, format="0.00", locale=_LOCALES[language])
 
 
-def clock(moment: datetime, zone: str, language: str) -> str:
-    """The hour and minute in ``zone``; ``moment`` is aware."""
-    return format_time(moment, "HH:mm", tzinfo=ZoneInfo(zone), locale=_LOCALES[language])
+def clock(moment: datetime, zone: str) -> str:
+    """The hour and minute in ``zone``, as both languages write them; ``moment`` is aware."""
+    return f"{moment.astimezone(ZoneInfo(zone)):%H:%M}"
 
 
 def day(moment: datetime, zone: str, language: str) -> str:
     """The date in ``zone``, like ``21 nov. 2026``."""
-    return format_date(moment.astimezone(ZoneInfo(zone)).date(), "medium", locale=_LOCALES[language])
+    return date_of(moment.astimezone(ZoneInfo(zone)).date(), language)
 
 
 def long_date(day: date, language: str) -> str:
@@ -59,6 +59,7 @@ def weekdays(language: str) -> tuple[str, ...]:
     return tuple(str(names[day]) for day in range(7))
 
 
+@lru_cache(maxsize=1024)  # a list has the same few days again and again
 def date_of(day: date, language: str) -> str:
     """A date by itself, like ``21 nov. 2026``."""
     return format_date(day, "medium", locale=_LOCALES[language])

@@ -1,9 +1,10 @@
 """French first, English beside it: who chose keeps the choice in a cookie, else the browser's wish decides."""
 
 from datetime import UTC, datetime
+from typing import cast
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, redirect, request
+from flask import Blueprint, Flask, g, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel  # type: ignore[import-untyped]
 
@@ -19,6 +20,13 @@ blueprint = Blueprint("language", __name__)
 
 
 def current() -> str:
+    """The language of this request's answer."""
+    if "language" not in g:
+        g.language = _asked_for()
+    return cast(str, g.language)
+
+
+def _asked_for() -> str:
     chosen = request.cookies.get(COOKIE, "")
     return chosen if chosen in LANGUAGES else request.accept_languages.best_match(LANGUAGES, default="fr")
 
@@ -33,7 +41,7 @@ def attach(app: Flask) -> None:
 
     app.add_template_filter(lambda cents, currency: formats.money(cents, currency, current()), "money")
     app.add_template_filter(lambda cents: formats.price_input(cents, current()), "price_input")
-    app.add_template_filter(lambda moment, zone: formats.clock(moment, zone, current()), "clock")
+    app.add_template_filter(lambda moment, zone: formats.clock(moment, zone), "clock")
     app.add_template_filter(lambda moment, zone: formats.day(moment, zone, current()), "day")
     app.add_template_filter(lambda day: formats.long_date(day, current()), "date")
     app.add_template_filter(lambda moment: formats.ago(moment, datetime.now(UTC), current()), "ago")

@@ -1,18 +1,37 @@
 """What is said in the reader's language: the two functions that translate, and words for the database's codes."""
 
-from flask_babel import gettext, ngettext  # type: ignore[import-untyped]
+from functools import cache
+from gettext import NullTranslations
+from pathlib import Path
+
+from babel.support import Translations
+from flask_babel import get_locale  # type: ignore[import-untyped]
 
 from stores.audit import SUPPORT
+
+_TRANSLATIONS = Path(__file__).parent / "translations"
 
 
 def _(message: str, **values: object) -> str:
     """``message`` in the reader's language, with ``%(name)s`` filled in."""
-    return str(gettext(message, **values))
+    text = _catalogue().gettext(message)
+    return text % values if values else text
 
 
 def plural(one: str, many: str, number: int) -> str:
     """``%(num)s`` in either is the number."""
-    return str(ngettext(one, many, number))
+    return _catalogue().ngettext(one, many, number) % {"num": number}
+
+
+def _catalogue() -> NullTranslations:
+    # Flask-Babel's own gettext looks for its catalogue anew at each message, and a page has hundreds.
+    locale = get_locale()
+    return _of_language(locale.language if locale else "en")
+
+
+@cache
+def _of_language(language: str) -> NullTranslations:
+    return Translations.load(_TRANSLATIONS, [language])
 
 
 def who(name: str) -> str:

@@ -233,7 +233,7 @@ def _shown(order: Order, restaurant: Restaurant) -> dict[str, object]:
         "allergies": order.allergies,
         "confirmedAt": order.confirmed_at.isoformat(),
         "promisedAt": order.promised_at.isoformat(),
-        "promised": formats.clock(order.promised_at, restaurant.zone, restaurant.language),
+        "promised": formats.clock(order.promised_at, restaurant.zone),
         "lines": [
             {
                 "quantity": line.quantity,

@@ -4,20 +4,22 @@ The cookie holds the token of a session in Postgres (``stores.sessions``), so a 
 a changed password and a session that was ended anywhere count at the next request.
 """
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import cast
+from typing import TypeVar, cast
 
 from flask import Flask, abort, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from stores import second_factors, sessions, users
 from stores.audit import SUPPORT, Actor
-from stores.postgres import NO_RESTAURANT
+from stores.postgres import NO_RESTAURANT, Connection
 from stores.sessions import Acting, Session
 from stores.users import Membership, User
 from web import access, context
+
+T = TypeVar("T")
 
 LONGEST_PASSWORD = 200  # argon2 would hash a megabyte just as willingly
 
@@ -94,22 +96,42 @@ def signed_in_member() -> Member:
     return member
 
 
+def current_with(restaurant_id: str, read: Callable[[Connection], Awaitable[T]]) -> tuple[Member | None, T | None]:
+    """``current()``, and for a member of the restaurant what ``read`` finds there, in one transaction."""
+    token, idle = cast(str, session.get(_TOKEN, "")), idle_limit()
+
+    async def work(connection: Connection) -> tuple[Member | None, T | None]:
+        found = await sessions.find(connection, token, idle=idle)
+        member = None if found is None else _member(token, found)
+        inside = member is not None and member.membership(restaurant_id) is not None
+        return member, await read(connection) if inside else None
+
+    known = context.database().tenant(restaurant_id, work) if token else (None, None)
+    setattr(g, _KEPT, known[0])
+    return known
+
+
 def load(token: str | None) -> Member | None:
     """Whose session ``token`` opens now. For those who hold a connection open, and must learn that it is over."""
     if not token:
         return None
-    idle = timedelta(hours=context.settings().web_session_idle_hours)
+    idle = idle_limit()
     found = context.database().tenant(NO_RESTAURANT, lambda connection: sessions.find(connection, token, idle=idle))
     return None if found is None else _member(token, found)
 
 
 def load_all(tokens: Collection[str]) -> dict[str, Member]:
     """``load`` for many tokens in one query: those whose sessions are open."""
-    idle = timedelta(hours=context.settings().web_session_idle_hours)
+    idle = idle_limit()
     found = context.database().tenant(
         NO_RESTAURANT, lambda connection: sessions.find_all(connection, tokens, idle=idle)
     )
     return {token: _member(token, one) for token, one in found.items()}
+
+
+def idle_limit() -> timedelta:
+    """A session that nobody used for so long is over."""
+    return timedelta(hours=context.settings().web_session_idle_hours)
 
 
 def _member(token: str, found: Session) -> Member:

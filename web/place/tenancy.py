@@ -47,7 +47,8 @@ def restaurant_blueprint(name: str, import_name: str) -> Blueprint:
 
     @blueprint.before_request
     def members_only() -> ResponseReturnValue | None:
-        member = accounts.current()
+        restaurant_id = g.restaurant_id
+        member, found = accounts.current_with(restaurant_id, lambda c: restaurants.get(c, restaurant_id))
         if member is None:
             return accounts.unauthorized()
         g.member = member
@@ -60,7 +61,7 @@ def restaurant_blueprint(name: str, import_name: str) -> Blueprint:
         if acting is not None and not acting.reason and request.method not in ("GET", "HEAD"):
             detail = _("As support you may look here. To change something, give the reason in the banner first.")
             return render_template("error.html", title=_("Not without a reason"), detail=detail), 403
-        g.restaurant = in_restaurant(lambda connection: restaurants.get(connection, g.restaurant_id))
+        g.restaurant = found
         return None
 
     @blueprint.context_processor

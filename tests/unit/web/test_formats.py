@@ -15,8 +15,8 @@ def test_money_is_written_as_the_reader_writes_it() -> None:
 
 
 def test_times_are_the_restaurants_own_and_not_the_servers() -> None:
-    assert formats.clock(SUMMER_EVENING, "Europe/Paris", "fr") == "00:30"
-    assert formats.clock(SUMMER_EVENING, "Europe/Dublin", "en") == "23:30"
+    assert formats.clock(SUMMER_EVENING, "Europe/Paris") == "00:30"
+    assert formats.clock(SUMMER_EVENING, "Europe/Dublin") == "23:30"
 
 
 def test_the_date_is_the_restaurants_own_too() -> None:
