@@ -227,14 +227,26 @@ class Postgres:
             yield connection
 
     @contextlib.asynccontextmanager
+    async def statement(self) -> AsyncIterator[Connection]:
+        """No transaction: each statement is its own, and sees no restaurant's rows but by a function that names one."""
+        if self._sees_everything:
+            raise WrongRoleError("this role sees every restaurant; use DATABASE_URL (role alloresto_app)")
+        async with self._lent() as connection:
+            yield connection
+
+    @contextlib.asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:
+        async with self._lent() as connection, connection.transaction():
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def _lent(self) -> AsyncIterator[Connection]:
         if self._pool is None:
             raise PostgresUnavailableError("Postgres: not opened yet")
         try:
             async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
                 try:
-                    async with connection.transaction():
-                        yield connection
+                    yield connection
                 except asyncpg.InterfaceError as error:
                     if not _is_gone(connection):  # then it is a mistake of the caller's
                         raise

@@ -4,9 +4,10 @@ The browser keeps a token, the table its SHA-256. ``find`` and ``end`` answer wh
 for one user, named in the transaction, whose rows alone it sees.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import asyncpg
 
@@ -78,7 +79,7 @@ async def start(conn: Connection, user_id: str, *, lifetime: timedelta, address:
 async def find(conn: Connection, token: str, *, idle: timedelta) -> Session | None:
     """None for a session that was ended, is over, was not used for ``idle``, or whose user is disabled."""
     row = await conn.fetchrow("select * from use_session($1, $2)", hash_of(token), idle)
-    return None if row is None else _session(row)
+    return None if row is None else of_row(row)
 
 
 async def find_all(conn: Connection, tokens: Collection[str], *, idle: timedelta) -> dict[str, Session]:
@@ -89,10 +90,11 @@ async def find_all(conn: Connection, tokens: Collection[str], *, idle: timedelta
         list(known),
         idle,
     )
-    return {known[row["hash"]]: _session(row) for row in rows}
+    return {known[row["hash"]]: of_row(row) for row in rows}
 
 
-def _session(row: asyncpg.Record) -> Session:
+def of_row(row: asyncpg.Record | Mapping[str, Any]) -> Session:
+    """A row of ``use_session``."""
     acting = None
     if row["acting_in"] is not None:
         acting = Acting(row["acting_in"], row["acting_restaurant"], row["acting_reason"], row["acting_until"])

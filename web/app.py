@@ -70,6 +70,8 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         SESSION_COOKIE_NAME="alloresto",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
+        # Set once: its end does not move, and no answer that a cache may keep must carry it.
+        SESSION_REFRESH_EACH_REQUEST=False,
         SEND_FILE_MAX_AGE_DEFAULT=3600,
         WTF_CSRF_TIME_LIMIT=None,  # a kitchen tablet stays on one page all day; the session's end ends the token
     )

@@ -7,6 +7,7 @@ from flask import Flask, current_app
 from stores import second_factors
 from stores.ciphers import PiiCipher, SecretCipher, SipPasswordCipher
 from web.database import Database
+from web.drawings import Drawings
 from web.identity.mailing import Mailer
 from web.identity.throttle import Throttle
 from web.live.streams import Streams
@@ -14,7 +15,7 @@ from web.settings import WebSettings
 
 _SETTINGS, _PII, _SIP_PASSWORDS = "alloresto.settings", "alloresto.pii", "alloresto.sip_passwords"
 _DATABASE, _STREAMS, _THROTTLE = "alloresto.database", "alloresto.streams", "alloresto.throttle"
-_SECOND_FACTORS, _MAILER = "alloresto.second_factors", "alloresto.mailer"
+_SECOND_FACTORS, _MAILER, _DRAWINGS = "alloresto.second_factors", "alloresto.mailer", "alloresto.drawings"
 
 
 def attach(app: Flask, configuration: WebSettings) -> None:
@@ -26,6 +27,7 @@ def attach(app: Flask, configuration: WebSettings) -> None:
             _PII: PiiCipher(configuration.master_key),
             _SIP_PASSWORDS: SipPasswordCipher(configuration.master_key),
             _DATABASE: database,
+            _DRAWINGS: Drawings(),
             _STREAMS: Streams(database, configuration),
             _MAILER: Mailer(configuration.smtp_url, configuration.mail_from),
             _THROTTLE: Throttle(database),
@@ -44,6 +46,10 @@ def database() -> Database:
 
 def streams() -> Streams:
     return cast(Streams, current_app.extensions[_STREAMS])
+
+
+def drawings() -> Drawings:
+    return cast(Drawings, current_app.extensions[_DRAWINGS])
 
 
 def throttle() -> Throttle:

@@ -25,6 +25,7 @@ Work = Callable[[Connection], Awaitable[T]]
 
 CONNECTIONS = 8
 CLOSE_TIMEOUT_S = 3.0
+_AWAY = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
 
 log = logs.get(__name__)
 
@@ -117,10 +118,20 @@ class Database:
 
         return self._asked(transaction())
 
+    async def statement(self, work: Work[T]) -> T:
+        """``work(connection)`` without a transaction (``Postgres.statement``), for who is on the loop already."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                postgres = await self._running().postgres.get(self._timeout_s)
+                async with postgres.statement() as connection:
+                    return await work(connection)
+        except _AWAY as error:
+            raise UnavailableError("Postgres") from error
+
     def _asked(self, transaction: Coroutine[Any, Any, T]) -> T:
         try:
             return self._wait(transaction)
-        except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+        except _AWAY as error:
             raise UnavailableError("Postgres") from error
 
     def redis(self, work: Callable[[Redis], Awaitable[T]], *, within_s: float | None = None) -> T:

@@ -33,11 +33,16 @@ def attach(app: Flask) -> None:
 
     @app.after_request
     def count(response: Response) -> Response:
-        endpoint = request.endpoint or "none"
-        requests_total.labels(endpoint, str(response.status_code)).inc()
-        if "started_at" in g:
-            request_seconds.labels(endpoint).observe(time.monotonic() - cast(float, g.started_at))
+        took_s = time.monotonic() - cast(float, g.started_at) if "started_at" in g else None
+        answered(request.endpoint or "none", response.status_code, took_s)
         return response
+
+
+def answered(endpoint: str, status: int, took_s: float | None) -> None:
+    """One more answer of ``endpoint``."""
+    requests_total.labels(endpoint, str(status)).inc()
+    if took_s is not None:
+        request_seconds.labels(endpoint).observe(took_s)
 
 
 def render() -> Response:

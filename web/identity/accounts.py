@@ -102,7 +102,7 @@ def current_with(restaurant_id: str, read: Callable[[Connection], Awaitable[T]])
 
     async def work(connection: Connection) -> tuple[Member | None, T | None]:
         found = await sessions.find(connection, token, idle=idle)
-        member = None if found is None else _member(token, found)
+        member = None if found is None else member_of(token, found)
         inside = member is not None and member.membership(restaurant_id) is not None
         return member, await read(connection) if inside else None
 
@@ -117,7 +117,7 @@ def load(token: str | None) -> Member | None:
         return None
     idle = idle_limit()
     found = context.database().tenant(NO_RESTAURANT, lambda connection: sessions.find(connection, token, idle=idle))
-    return None if found is None else _member(token, found)
+    return None if found is None else member_of(token, found)
 
 
 def load_all(tokens: Collection[str]) -> dict[str, Member]:
@@ -126,7 +126,7 @@ def load_all(tokens: Collection[str]) -> dict[str, Member]:
     found = context.database().tenant(
         NO_RESTAURANT, lambda connection: sessions.find_all(connection, tokens, idle=idle)
     )
-    return {token: _member(token, one) for token, one in found.items()}
+    return {token: member_of(token, one) for token, one in found.items()}
 
 
 def idle_limit() -> timedelta:
@@ -134,7 +134,7 @@ def idle_limit() -> timedelta:
     return timedelta(hours=context.settings().web_session_idle_hours)
 
 
-def _member(token: str, found: Session) -> Member:
+def member_of(token: str, found: Session) -> Member:
     return Member(
         found.user_id,
         found.email,

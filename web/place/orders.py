@@ -5,25 +5,24 @@ and who moved it (409). A change, its event and its audit entry are one transact
 """
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import cast, get_args
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
-from domain.kitchen import BACK, NEXT, OPEN, CancelReason, OrderStatus, may_move
+from domain.kitchen import OPEN, CancelReason, OrderStatus, may_move
 from eventing.ordering import move_order
-from stores import calls, kitchen, live, orders
-from stores.calls import LoggedCall
+from stores import kitchen, live, orders
 from stores.errors import NotFoundError
-from stores.kitchen import Board, Move, StatusChangedError
+from stores.kitchen import Move, StatusChangedError
 from stores.orders import Order
 from stores.postgres import Connection
-from web import context, formats, paging, spoken, words
+from web import context, paging, spoken
 from web.access import managers, staff
 from web.live.news import tell
-from web.place import order_search
-from web.place.clocks import clock
+from web.place import board, order_search
 from web.place.tenancy import actor, audit, in_restaurant, restaurant, restaurant_blueprint
 from web.words import _, plural
 
@@ -31,13 +30,6 @@ blueprint = restaurant_blueprint("orders", __name__)
 
 SOURCE = "/web"
 PAGE = 40
-# Open orders stay on the board for so long; those that nobody has closed by then are counted, and closed together.
-ON_THE_BOARD = timedelta(hours=24)
-CLOSED = 20
-CLOSE_AT_ONCE = 200
-# A cart that nobody agreed to stays on the board for so long; after that it is on its call's page only.
-CALL_BACK_WITHIN = timedelta(hours=24)
-UNCONFIRMED = 60
 LONGEST_NOTE = 300
 LONGEST_ALLERGIES = 200
 
@@ -50,46 +42,14 @@ _KINDS = (live.OrderTaken, live.OrderMoved, live.CartLeft, live.FollowedUp, live
 @blueprint.get("/orders")
 @staff
 def index() -> ResponseReturnValue:
-    return render_template("place/orders/board.html", **_board())
+    return board.page()
 
 
 @blueprint.get("/orders/stream")
 @staff
 def stream() -> Response:
     """Drawn anew when an order comes or moves and when a cart is left or followed up."""
-    return context.streams().response(
-        restaurant().id, _KINDS, lambda: render_template("place/orders/_board.html", **_board())
-    )
-
-
-def _board() -> dict[str, object]:
-    """The open orders, those closed today, and the carts of the last 24 hours."""
-    now = datetime.now(UTC)
-    today = formats.day_start(now, restaurant().zone)
-
-    async def work(connection: Connection) -> tuple[Board, tuple[LoggedCall, ...]]:
-        board = await kitchen.board(
-            connection,
-            now - ON_THE_BOARD,
-            today,
-            closed_limit=CLOSED + 1,
-            left_open_limit=CLOSE_AT_ONCE + 1,
-            pii=context.pii(),
-        )
-        return board, await calls.unconfirmed(connection, now - CALL_BACK_WITHIN, UNCONFIRMED + 1, pii=context.pii())
-
-    board, carts = in_restaurant(work)
-    return {
-        "columns": {status: [order for order in board.open if order.status == status] for status in OPEN},
-        "closed": board.closed[:CLOSED],
-        "more_closed": len(board.closed) > CLOSED,
-        "left_open": board.left_open,
-        "close_at_once": CLOSE_AT_ONCE,
-        "carts": carts[:UNCONFIRMED],
-        "more_carts": len(carts) > UNCONFIRMED,
-        "now": now,
-        "today": formats.local_day(now, restaurant().zone),
-    }
+    return context.streams().response(restaurant().id, _KINDS, lambda: board.drawing().html)
 
 
 @blueprint.post("/orders/<uuid:order_id>/status")
@@ -113,10 +73,10 @@ def set_status(order_id: str) -> ResponseReturnValue:
 @managers
 def close_left_open() -> ResponseReturnValue:
     """Orders of before that nobody has moved to done: the oldest CLOSE_AT_ONCE of them."""
-    before, by = datetime.now(UTC) - ON_THE_BOARD, actor().name
+    before, by = datetime.now(UTC) - board.OPEN_FOR, actor().name
 
     async def work(connection: Connection) -> int:
-        found = await kitchen.left_open(connection, before, CLOSE_AT_ONCE)
+        found = await kitchen.left_open(connection, before, board.CLOSE_AT_ONCE)
         for order in found:
             await _move(connection, Move(order.id, order.status, "done", by))
         return len(found)
@@ -145,16 +105,16 @@ async def _move(connection: Connection, move: Move) -> None:
 def _answer(order_id: str, present: Order | None) -> ResponseReturnValue:
     """``present`` is how the order stands when somebody else had moved it before."""
     status = 200 if present is None else 409
-    conflict = {} if present is None else {"conflict": present}
     if "HX-Request" in request.headers:
-        return render_template("place/orders/_board.html", **_board(), **conflict), status
+        return board.drawing().html if present is None else board.with_conflict(present), status
     if request.form.get("from") == "order":
         if present is None:
             return redirect(url_for(".show", order_id=order_id), 303)
-        return _order_page(order_id, **conflict), status
+        return _order_page(order_id, conflict=present), status
     if present is None:
         return redirect(url_for(".index", _anchor=f"order-{order_id}"), 303)
-    return render_template("place/orders/board.html", **_board(), **conflict), status
+    drawn = Markup(board.with_conflict(present))
+    return render_template("place/orders/board.html", board=drawn), status
 
 
 # --- One order -----------------------------------------------------------------------------------------------------
@@ -257,19 +217,4 @@ def earlier() -> ResponseReturnValue:
     )
 
 
-@blueprint.context_processor
-def labels() -> dict[str, object]:
-    return {
-        "fulfilments": words.fulfilments(),
-        "statuses": words.order_statuses(),
-        "reasons": words.unconfirmed_reasons(),
-        "cancel_reasons": words.cancel_reasons(),
-        "moves": words.order_moves(),
-        "waits": words.waits(),
-        "follow_ups": words.follow_ups(),
-        "next_status": NEXT,
-        "status_before": BACK,
-        "clock": clock,
-        "open_statuses": OPEN,
-        "link_after": paging.link_after,
-    }
+blueprint.context_processor(board.labels)

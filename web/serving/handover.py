@@ -1,7 +1,8 @@
-"""How a view leaves a response that stays open to the loop, and gives its thread back.
+"""What a view leaves to the loop beside its response.
 
 The server puts a ``Handover`` into each request's WSGI environment. A view that sets its ``stream`` returns a response
-without a body: the server sends the head and then lets the stream write, until one of the two ends it.
+without a body, and gives its thread back: the server sends the head and then lets the stream write, until one of the
+two ends it. A view that sets ``again`` says how the very same request is answered without it (``web.serving.kept``).
 """
 
 from dataclasses import dataclass
@@ -34,6 +35,17 @@ class Stream(Protocol):
         """The response is over, whichever side ended it. Called once, also for a stream that was never opened."""
 
 
+class Again(Protocol):
+    """How a request that is the same to the letter is answered with the head of the answer before."""
+
+    async def body(self) -> bytes | None:
+        """The body, in the encoding that the answer before had; None when a view has to make it. On the loop's thread.
+
+        It has to find out by itself that everything the view looks at is as it was, permissions as well.
+        """
+
+
 @dataclass(slots=True)
 class Handover:
     stream: Stream | None = None
+    again: Again | None = None

@@ -19,6 +19,7 @@ from process import logs
 from web.serving import wsgi
 from web.serving.admission import Admission, Limits, limits_from_environment
 from web.serving.connection import Connection
+from web.serving.kept import Kept, KeptAnswer
 from web.serving.wsgi import Answer, Request, Rest, WsgiApplication
 
 BACKLOG = 2048
@@ -41,6 +42,8 @@ class Threads:
         self._loop = loop
         self._most = size + waiting
         self._busy = 0
+        self._kept = Kept()
+        self._again: set[asyncio.Task[None]] = set()
         self._pages = ThreadPoolExecutor(size, thread_name_prefix="page")
         self._operations = ThreadPoolExecutor(OPERATIONS_THREADS, thread_name_prefix="operations")
 
@@ -48,18 +51,41 @@ class Threads:
         if self._busy >= self._most:
             return False
         self._busy += 1
-        made = wsgi.environ(request, connection.client, connection.server, operations=connection.operations)
-        pool = self._operations if connection.operations else self._pages
-        pool.submit(self._run, made, connection)
+        kept = None if connection.operations else self._kept.find(request)
+        if kept is None:
+            self._submit(request, connection)
+        else:
+            answering = self._loop.create_task(self._answer_again(kept, request, connection))
+            self._again.add(answering)  # the loop itself holds tasks by weak references only
+            answering.add_done_callback(self._again.discard)
         return True
 
-    def _run(self, made: dict[str, Any], connection: Connection) -> None:
-        answer = wsgi.call(self._application, made)
-        self._loop.call_soon_threadsafe(self._done, answer, connection)
+    def _submit(self, request: Request, connection: Connection) -> None:
+        made = wsgi.environ(request, connection.client, connection.server, operations=connection.operations)
+        pool = self._operations if connection.operations else self._pages
+        pool.submit(self._run, made, request, connection)
 
-    def _done(self, answer: Answer, connection: Connection) -> None:
+    def _run(self, made: dict[str, Any], request: Request, connection: Connection) -> None:
+        answer = wsgi.call(self._application, made)
+        self._loop.call_soon_threadsafe(self._done, answer, request, connection)
+
+    def _done(self, answer: Answer, request: Request, connection: Connection) -> None:
         self._busy -= 1
+        self._kept.keep(request, answer)
         connection.answered(answer)
+
+    async def _answer_again(self, kept: KeptAnswer, request: Request, connection: Connection) -> None:
+        try:
+            answer = await kept.again()
+        except Exception:
+            log.exception("a kept answer failed")
+            answer = None
+        if answer is None:
+            self._kept.drop(request)
+            self._submit(request, connection)
+        else:
+            self._busy -= 1
+            connection.answered(answer)
 
     def read_on(self, rest: Rest, connection: Connection) -> None:
         self._pages.submit(self._next_part, rest, connection)

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from process import logs
-from web.serving.handover import KEY, Handover, Stream
+from web.serving.handover import KEY, Again, Handover, Stream
 
 log = logs.get(__name__)
 
@@ -39,13 +39,17 @@ class Request:
 
 @dataclass(slots=True)
 class Answer:
-    """What the application said. ``rest`` gives what did not fit in ``body``, None when that was all."""
+    """What the application said. ``rest`` gives what did not fit in ``body``, None when that was all.
+
+    ``again`` answers the same request the next time.
+    """
 
     status: str
     headers: list[tuple[str, str]]
     body: bytes = b""
     rest: "Rest | None" = None
     stream: Stream | None = None
+    again: Again | None = None
 
 
 class Rest:
@@ -134,7 +138,7 @@ def _called(application: WsgiApplication, made: dict[str, Any]) -> Answer:
     except BaseException:
         _close(iterable)
         raise
-    answer = Answer(status, headers, b"".join(written) + body, stream=made[KEY].stream)
+    answer = Answer(status, headers, b"".join(written) + body, stream=made[KEY].stream, again=made[KEY].again)
     if ended or answer.stream is not None:
         _close(iterable)
     else:

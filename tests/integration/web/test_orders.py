@@ -23,6 +23,7 @@ from tests.integration.web.admin import (
 )
 from web.formats import day_span
 from web.place import orders
+from web.place.board import CLOSED
 
 pytestmark = pytest.mark.integration
 
@@ -57,7 +58,7 @@ def test_closed_orders_are_folded_away_and_every_one_is_on_a_page(admin: Admin, 
     numbers = _walk(client, f"{base}/earlier")
 
     folded = board[board.index('<details class="closed"') :]
-    assert len(re.findall(r'id="order-', folded)) == orders.CLOSED
+    assert len(re.findall(r'id="order-', folded)) == CLOSED
     assert f"{base}/earlier?day=" in folded
     assert sorted(numbers) == list(range(1, many + 1))
 

@@ -25,8 +25,9 @@ from tests.integration.web.admin import (
 )
 from tests.integration.web.serving import Serving, serving
 from web import create_app, language
+from web.drawings import Drawing
 from web.live.streams import Streams
-from web.place import orders
+from web.place import board, overview
 
 pytestmark = pytest.mark.integration
 
@@ -239,13 +240,13 @@ def test_pages_that_show_the_same_share_one_drawing_and_others_do_not(
     admin: Admin, watching: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[str] = []
-    board = orders._board
+    draw = board.drawing
 
-    def counted() -> dict[str, object]:
+    def counted() -> Drawing:
         drawn.append(language.current())
-        return board()
+        return draw()
 
-    monkeypatch.setattr(orders, "_board", counted)
+    monkeypatch.setattr(board, "drawing", counted)
     path = f"/place/{admin.pizza.id}/orders/stream"
 
     first = watching.open(path)
@@ -268,11 +269,11 @@ def test_a_shared_drawing_holds_each_members_own_form_token_and_nothing_of_the_o
     admin: Admin, watching: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     template = "<p>{{ csrf_token() }}</p><p>{{ member_email }}{{ session }}{{ request.cookies }}</p>"
-    monkeypatch.setattr(orders, "render_template", lambda *_given, **_values: render_template_string(template))
+    monkeypatch.setattr(overview, "render_template", lambda *_given, **_values: render_template_string(template))
     execute(
         admin, "update membership set role = 'owner' where user_id = (select id from app_user where email = $1)", COOK
     )
-    path = f"/place/{admin.pizza.id}/orders/stream"
+    path = f"/place/{admin.pizza.id}/overview/stream"
 
     told = [watching.open(path, email).next_drawing() for email in (OWNER, COOK)]
 

@@ -1,0 +1,41 @@
+-- What the orders board and its reader depend on, in one round trip: whether a board that was drawn before is still
+-- true. Every row has its version (xmin), so that nothing has to be kept up to date for this. What it looks at is what
+-- stores/kitchen.py's board and stores/calls.py's unconfirmed read. It sees what its caller sees of the restaurant.
+create function board_state(
+    token_hash bytea, idle interval, owner uuid, since timestamptz, closed_since timestamptz, closed_limit integer,
+    left_open_limit integer, carts_since timestamptz, carts_limit integer
+)
+    returns table (session jsonb, restaurant text, shown text)
+    language plpgsql volatile
+as $$
+declare
+    orders text;
+    left_open text;
+    carts text;
+begin
+    perform set_config('app.restaurant_id', owner::text, true);
+    select string_agg(o.id::text || ' ' || o.version, ',' order by o.confirmed_at, o.id) into orders from (
+        (select id, confirmed_at, xmin::text as version from "order"
+            where status in ('confirmed', 'preparing', 'ready') and confirmed_at >= since)
+        union all
+        (select id, confirmed_at, xmin::text from "order"
+            where status in ('done', 'cancelled') and confirmed_at >= closed_since
+            order by confirmed_at desc, id limit closed_limit)
+    ) o;
+    select count(*) into left_open from (
+        select from "order" where status in ('confirmed', 'preparing', 'ready') and confirmed_at < since
+        limit left_open_limit
+    ) o;
+    select string_agg(c.id || ' ' || c.version, ',' order by c.started_at, c.id) into carts from (
+        select id, started_at, xmin::text as version from call_log
+        where unconfirmed_encrypted is not null and started_at >= carts_since and followed_up <> 'settled'
+        order by started_at desc, id limit carts_limit
+    ) c;
+    return query select
+        (select to_jsonb(s) from use_session(token_hash, idle) s),
+        (select r.xmin::text from public.restaurant r where r.id = owner),
+        md5(concat_ws('/', closed_since, orders, left_open, carts));
+end $$;
+grant execute on function board_state(
+    bytea, interval, uuid, timestamptz, timestamptz, integer, integer, timestamptz, integer
+) to alloresto_app;
