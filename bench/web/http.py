@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 
 TIMEOUT_S = 30.0
+_SET_COOKIE = re.compile(r"^set-cookie: ([^=\r\n]+)=([^;\r\n]*)", re.IGNORECASE | re.MULTILINE)
 
 
 class Client:
-    """A keep-alive connection. ``get`` returns the status, the compressed body and how long it took in ms."""
+    """A keep-alive connection that keeps the cookies it is given, as a browser does.
+
+    ``get`` returns the status, the compressed body and how long it took in ms.
+    """
 
     def __init__(self, port: int, cookie: str) -> None:
         self._port = port
-        self._cookie = cookie
+        self._cookies = dict(one.split("=", 1) for one in cookie.split("; "))
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def get(self, path: str) -> tuple[int, bytes, float]:
@@ -22,11 +27,13 @@ class Client:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._streams
         began = time.perf_counter()
-        writer.write(request(path, self._cookie))
+        writer.write(request(path, "; ".join(f"{name}={value}" for name, value in self._cookies.items())))
         async with asyncio.timeout(TIMEOUT_S):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             body = await _body(reader, head.lower())
         took_ms = (time.perf_counter() - began) * 1000
+        for name, value in _SET_COOKIE.findall(head):
+            self._cookies[name] = value
         if "connection: close" in head.lower():
             await self.close()
         return int(head.split(" ", 2)[1]), body, took_ms
