@@ -15,6 +15,9 @@ declare
     left_open text;
     carts text;
 begin
+    if current_restaurant() <> owner then
+        raise insufficient_privilege using message = 'board_state: this transaction is of another restaurant';
+    end if;
     perform set_config('app.restaurant_id', owner::text, true);
     select string_agg(o.id::text || ' ' || o.version, ',' order by o.confirmed_at, o.id) into orders from (
         (select id, confirmed_at, xmin::text as version from "order"

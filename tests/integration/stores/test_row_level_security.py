@@ -19,6 +19,7 @@ from domain.trunks import PLAIN
 from stores import (
     account_links,
     attention,
+    board_states,
     calls,
     customers,
     devices,
@@ -71,6 +72,7 @@ Attempt = Callable[[Connection, Tenant, PiiCipher, SipPasswordCipher], Awaitable
 MODULES: tuple[ModuleType, ...] = (
     attention,
     account_links,
+    board_states,
     calls,
     customers,
     devices,
@@ -143,6 +145,9 @@ async def _on_the_board(conn: Connection, pii: PiiCipher) -> tuple[Order, ...]:
     return (*board.open, *board.closed)
 
 
+_SHOWN = board_states.Shown(NOW, NOW, 9, 9, NOW, 9)
+
+
 def _record(other: Tenant) -> CallRecord:
     return CallRecord(id=other.call_id, restaurant_id=other.id, started_at=NOW, outcome="failed")
 
@@ -176,6 +181,7 @@ async def _without_end(conn: Connection, other: Tenant) -> tuple[str, ...]:
 # Functions that the app role may call. What they may answer about another restaurant is _NOTHING, or one of _REFUSED.
 ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     attention.look: lambda conn, other, pii, sip: _nothing_to_look_at(conn, other),
+    board_states.read: lambda conn, other, pii, sip: board_states.read(conn, other.id, _SHOWN),
     calls.recent: lambda conn, other, pii, sip: calls.recent(conn, pii=pii),
     calls.unconfirmed: lambda conn, other, pii, sip: calls.unconfirmed(conn, NOW, 50, pii=pii),
     calls.get: lambda conn, other, pii, sip: calls.get(conn, other.call_id),

@@ -55,3 +55,13 @@ def test_pages_weigh_little(admin: Admin, log_in: LogIn) -> None:
 
         assert len(answer.data) < LATER_KB * 1024, path
         assert len(answer.data) + beside < FIRST_KB * 1024, path
+
+
+def test_a_file_that_anybody_may_keep_carries_no_session(log_in: LogIn) -> None:
+    client = log_in(OWNER)
+    [path] = re.findall(r'href="(/static/app\.css[^"]*)"', client.get("/login", follow_redirects=True).text)
+
+    answer = client.get(path)
+
+    assert "public" in answer.headers["Cache-Control"]
+    assert "Set-Cookie" not in answer.headers
