@@ -25,12 +25,12 @@ from stores.ciphers import PiiCipher
 from stores.kitchen import Board
 from stores.orders import Order
 from stores.postgres import Connection
+from stores.sessions import Session
 from web import assets, context, formats, language, metrics, paging, words
 from web.assets import Packed
 from web.database import Database, UnavailableError
 from web.drawings import Drawing, Drawings
 from web.identity import accounts
-from web.identity.accounts import Member
 from web.place.clocks import clock
 from web.place.tenancy import in_restaurant, may_edit, restaurant
 from web.serving import handover
@@ -225,7 +225,8 @@ def page() -> ResponseReturnValue:
             database=context.database(),
             drawings=context.drawings(),
             key=_key(),
-            member=g.member,
+            token=g.member.token,
+            session=state.session,
             idle=accounts.idle_limit(),
             restaurant=state.restaurant,
             around=around,
@@ -239,13 +240,14 @@ def page() -> ResponseReturnValue:
 class _Again:
     """The page of one session, for as long as all that its view looked at is as it was (``handover.Again``).
 
-    ``around`` is the page without its board, drawn for ``member`` when ``restaurant`` was its row's version.
+    ``around`` is the page without its board, drawn for ``session`` when ``restaurant`` was its row's version.
     """
 
     database: Database
     drawings: Drawings
     key: Key
-    member: Member = field(repr=False)
+    token: str = field(repr=False)
+    session: Session
     idle: timedelta
     restaurant: str
     around: tuple[Packed, Packed] = field(repr=False)
@@ -259,9 +261,7 @@ class _Again:
             state = await self._state()
         except UnavailableError:
             return None  # the view says it in words
-        if state.session is None or accounts.member_of(self.member.token, state.session) != self.member:
-            return None
-        if state.restaurant != self.restaurant or state.shown != drawing.versions:
+        if (state.session, state.restaurant, state.shown) != (self.session, self.restaurant, drawing.versions):
             return None
         body = assets.gzipped(self.around[0], drawing.part, self.around[1])
         metrics.answered("orders.index", 200, time.monotonic() - began)
@@ -271,5 +271,5 @@ class _Again:
         owner, zone = self.key[:2]
         shown = _shown(datetime.now(UTC), zone)
         return await self.database.statement(
-            lambda connection: board_states.read(connection, owner, shown, token=self.member.token, idle=self.idle)
+            lambda connection: board_states.read(connection, owner, shown, token=self.token, idle=self.idle)
         )
