@@ -72,4 +72,4 @@ def _moment(text: str) -> str:
     if not _MOMENT.match(text):
         return ""
     at, zone, reader = datetime.fromisoformat(text), restaurant().zone, language.current()
-    return f"{formats.day(at, zone, reader)}, {formats.clock(at, zone, reader)}"
+    return f"{formats.day(at, zone, reader)}, {formats.clock(at, zone)}"
