@@ -266,3 +266,17 @@ def test_without_a_mail_server_the_pages_say_so(admin: Admin) -> None:
     app.extensions["alloresto.database"].close()
 
     assert all("sends no mail yet" in page for page in (*pages, refused[1]))
+
+
+def test_a_member_whose_second_step_is_taken_off_is_told_by_whom(app: Flask, admin: Admin, mailbox: Mailbox) -> None:
+    (cook,) = fetch(admin, "select id from app_user where email = $1", COOK)
+    execute(admin, "alter table second_factor no force row level security")
+    execute(
+        admin, "insert into second_factor (user_id, secret_encrypted, confirmed_at) values ($1, 'x', now())", cook["id"]
+    )
+
+    sign_in(app, admin, OWNER).post(f"/place/{admin.pizza.id}/team/{cook['id']}/second-step/reset")
+
+    told = mail(mailbox)
+    assert told["To"] == COOK
+    assert "second step" in told["Subject"] and "Harbour Pizza" in told.get_content()
