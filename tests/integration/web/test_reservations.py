@@ -77,6 +77,18 @@ def test_a_reservation_by_hand_gets_a_table_and_is_logged_and_told(pages: Pages,
     assert "Nora" not in str(entry)
 
 
+def test_a_customers_reservations_are_on_their_page_and_in_their_export(pages: Pages, admin: Admin) -> None:
+    key = rid(pages.reserve(phone="+353209110009", note="window"))
+    (customer,) = fetch(admin, "select id from customer")
+
+    page = pages.get(f"/customers/{customer['id']}")
+    exported = pages.post(f"/customers/{customer['id']}/export").get_json()
+
+    assert f"/reservations/{key}" in page.text
+    (one,) = exported["reservations"]
+    assert (one["covers"], one["name"], one["note"], one["status"]) == (4, "Nora", "window", "confirmed")
+
+
 def test_when_nothing_is_free_other_times_are_proposed_and_what_was_typed_stays(pages: Pages) -> None:
     pages.reserve()
 
