@@ -55,7 +55,7 @@ class PracticeCall {
       const mediaFormat = { encoding: "audio/x-mulaw", sampleRate: RATE, channels: 1 };
       this.send({ event: "start", start: { streamSid: this.sid, callSid: sid, tracks: ["inbound"], mediaFormat } });
       this.listen();
-      this.say(this.place.live);
+      this.say(this.place.talking);
     };
     this.socket.onmessage = ({ data }) => this.heard(JSON.parse(data));
     this.socket.onclose = () => this.end(this.place.over);
