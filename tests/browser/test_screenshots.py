@@ -9,9 +9,9 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, ViewportSize
 
-from tests.browser.conftest import PATIENCE_MS
+from tests.browser.conftest import PATIENCE_MS, Visitor
 from tests.browser.pages import Site
-from tests.integration.web.admin import Server
+from tests.integration.web.admin import Admin, Server, execute, make_order, take_order
 
 pytestmark = pytest.mark.browser
 
@@ -49,3 +49,20 @@ def test_each_page_is_pictured(
     context.close()
 
     assert len(list(screenshots.glob(f"*-{language}-{scheme}.png"))) == 2 * len(whole_site.pages)
+
+
+def test_the_picture_of_the_readme(screenshots: Path, visitor: Visitor, admin: Admin) -> None:
+    """The orders page with something in each column; it goes to docs/images/orders.png."""
+    waiting = (("Aoife", 2, "confirmed"), ("Cormac", 17, "confirmed"), ("Fionnuala", 21, "preparing"))
+    for name, minutes, status in (*waiting, ("Oisín", 9, "preparing"), ("Niamh", 26, "ready")):
+        stored = take_order(admin, make_order(admin, name=name, minutes_ago=minutes), tell=False)
+        execute(
+            admin, f"set role alloresto_platform; update \"order\" set status = '{status}' where id = '{stored.id}'"
+        )
+    visitor.page.set_viewport_size({"width": 1280, "height": 1000})
+    visitor.page.emulate_media(reduced_motion="reduce")
+    visitor.log_in()
+    visitor.open(f"/place/{admin.pizza.id}/orders")
+    visitor.page.locator("[data-live=on]").wait_for()
+
+    visitor.page.screenshot(path=screenshots / "readme-orders.png")
