@@ -65,12 +65,14 @@ class Site:
 
     def follow(self, who: str) -> None:
         """Find the pages that ``who`` gets to."""
+        elsewhere = frozenset(self.reached)  # somebody before sees these, and they are the same for all
         waiting, seen, counts = list(self.starts[who]), set(self.starts[who]), dict[tuple[str, str], int]()
         while waiting:
             path = waiting.pop(0)
             endpoint, owner = self._route(path)
             counts[endpoint, owner] = counts.get((endpoint, owner), 0) + 1
             is_same = owner == self.empty_id and ".new" in endpoint  # a form for something new knows nothing yet
+            is_same = is_same or (not owner and endpoint in elsewhere and path not in self.starts[who])
             if is_same or counts[endpoint, owner] > SEVERAL.get(endpoint, 1):
                 continue
             self.reached.add(endpoint)
