@@ -450,7 +450,7 @@ def test_the_tokens_of_a_disabled_restaurant_open_nothing(staff: FlaskClient, ad
 
 def pages_of(staff: FlaskClient, path: str, row: str) -> list[list[str]]:
     """The ids of each page's rows, from the first page on to that without a link to an older one."""
-    found = []
+    found: list[list[str]] = []
     while path and len(found) < 9:  # a link that leads to its own page would lead on for ever
         page = html.unescape(staff.get(path).text)
         found.append(re.findall(row, page))
