@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from edge_bridge.entrances.sip.gate.admission import unfit_request
 from edge_bridge.entrances.sip.gate.grammar import unreadable
 from edge_bridge.entrances.sip.gate.message import parse
 from tests.unit.edge_bridge.test_gate_message import PLAIN, WSINV, changed
@@ -46,6 +47,12 @@ def test_headers_as_rfc_3261_has_them_are_all_passed_on() -> None:
         (CONTACT, 'Contact: "x"<sip:a@192.0.2.1:5070;ob;x=%20>;+sip.instance="<urn:uuid:1>";expires=60;q=0.3'),
         ("Content-Type: application/sdp", "Content-Type: Application/SDP ; charset=utf-8"),
         ("rport;branch", "rport;received=2001:db8::1;branch"),
+        ("rport;branch", 'rport;oc-algo="loss;A";branch'),
+        ("SIP/2.0/UDP 192.0.2.1", "SIP/2.0/TLS-SCTP p.example.com;branch=z9,SIP/2.0/UDP 192.0.2.1"),
+        (CONTACT, "Contact: <sip:a@192.0.2.1:5070;user=;transport=udp?Route=%3Csip:h%3E&Subject=&X-A=b?c/d>;q=;x=1"),
+        ("sip:vivekg@chair-dnrc.example.com", "sip:vivekg@chair-dnrc.example.com;user=;x=1?Subject=a&Priority=b"),
+        ("<sip:a@192.0.2.1>;tag=f", "<sip:+33612345678@192.0.2.1:65535;user=phone;isup-oli=>;tag=f;epid="),
+        (CONTACT, f"{CONTACT}\r\nRecord-Route: <sip:192.0.2.7;lr=;r2=on>;x="),
         ("rport;branch", "rport;received=[2001:db8::1];maddr=192.0.2.1;branch"),
     ],
 )
@@ -57,7 +64,9 @@ def test_strange_values_that_are_valid_are_passed_on(old: str, new: str) -> None
 
 
 def test_the_torture_invite_is_readable() -> None:
-    assert unreadable(parse(WSINV.encode())) == ""
+    message = parse(WSINV.encode())
+    assert unreadable(message) == ""
+    assert unfit_request(message) is None
 
 
 @pytest.mark.parametrize(
@@ -67,6 +76,9 @@ def test_the_torture_invite_is_readable() -> None:
         ("<sip:a@192.0.2.1>;tag", "<sip:a@192.0.2.1>;=x;tag", "from"),
         (CONTACT, "Contact: <sip:a@192.0.2.1:5070", "contact"),
         (CONTACT, f"{CONTACT}, <sip:>", "contact"),
+        (CONTACT, f"{CONTACT};x=[::1]", "contact"),
+        (CONTACT, "Contact: <sip:a@192.0.2.1:65536>", "contact"),
+        (CONTACT, "Contact: <tel:+33465710042;ext=1?Subject=x>", "contact"),
         (CONTACT, f"{CONTACT}\r\nRecord-Route: sip:p1.example.com", "record-route"),
         (CONTACT, f"{CONTACT}\r\nSession-Expires: half an hour", "session-expires"),
         (CONTACT, f"{CONTACT}\r\nMin-SE:", "min-se"),

@@ -116,7 +116,7 @@ def _has_long_address(line: str) -> bool:
 def unfit_request(message: Message) -> Answer | None:
     """What no proxy passes on, in whichever dialog. Leaves out headers that pjsip can't read where that may be."""
     hops = message.first("max-forwards")
-    if hops and not re.fullmatch(r"[0-9]{1,3}", hops):
+    if hops and not re.fullmatch(r"0{0,9}[0-9]{1,3}", hops):
         return Answer(400, "malformed")
     if hops and int(hops) == 0 and message.method != "OPTIONS":
         return Answer(483, "hops")

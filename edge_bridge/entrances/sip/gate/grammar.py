@@ -12,16 +12,19 @@ from edge_bridge.entrances.sip.gate.message import Message, Via
 _TOKEN = r"[A-Za-z0-9.!*_+`'~%-]++"
 _QUOTED = r'"(?:[^"\\]|\\.)*+"'
 _HOST = r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]{2,45}\])"
-_VALUE = rf"(?:{_TOKEN}|{_QUOTED}|\[[0-9A-Fa-f:.]{{2,45}}\])"
-_PARAMETERS = rf"(?:\s*+;\s*+{_TOKEN}(?:\s*+=\s*+{_VALUE})?)*+"
+# Some trunks write a parameter's "=" without a value, in headers and URIs: pjsip reads that, but no address of IPv6.
+_PARAMETERS = rf"(?:\s*+;\s*+{_TOKEN}(?:\s*+=\s*+(?:{_TOKEN}|{_QUOTED})?+)?)*+"
+_PORT = r"(?:[0-9]{1,4}|[0-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _WORD = r"(?:[A-Za-z0-9._!~*'()\[\]/:&+$-]|%[0-9A-Fa-f]{2})+"  # of a URI's parameter
 _USER = r"(?:[A-Za-z0-9._!~*'()&=+$,;?/#-]|%[0-9A-Fa-f]{2})+"
 _PASSWORD = r"(?::(?:[A-Za-z0-9._!~*'()&=+$,-]|%[0-9A-Fa-f]{2})+)?"
-_AT = rf"(?:{_USER}{_PASSWORD}@)?{_HOST}(?::[0-9]{{1,5}})?"
-_OPTIONS = rf"(?:;{_WORD}(?:={_WORD})?)*(?:\?{_WORD}={_WORD})?"
+_AT = rf"(?:{_USER}{_PASSWORD}@)?{_HOST}(?::{_PORT})?"
+_HEADER_WORD = r"(?:[A-Za-z0-9._!~*'()\[\]/?:+$-]|%[0-9A-Fa-f]{2})+"  # of a URI's header
+_HEADER = rf"{_HEADER_WORD}(?:=(?:{_HEADER_WORD})?)?"
+_OPTIONS = rf"(?:;{_WORD}(?:=(?:{_WORD})?)?)*(?:\?{_HEADER}(?:&{_HEADER})*)?"
 _SIP_URI = rf"sips?:{_AT}{_OPTIONS}"
 _TEL = "tel:[0-9A-Fa-f+*#().-]+"
-_URI = rf"(?:{_SIP_URI}|{_TEL}{_OPTIONS})"
+_URI = rf"(?:{_SIP_URI}|{_TEL}(?:;{_WORD}(?:={_WORD})?)*)"
 _NAME = rf'(?:{_QUOTED}\s*+|[^"<>,;]*)'
 _NAME_ADDRESS = rf"(?:{_NAME}<{_URI}>|sips?:{_AT}|{_TEL}){_PARAMETERS}"
 _NUMBER = r"[0-9]{1,9}"

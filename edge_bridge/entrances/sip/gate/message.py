@@ -50,10 +50,11 @@ _STATUS = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?")
 _SEQUENCE = re.compile(r"([0-9]{1,10})[ \t]+(\S{1,48})")
 _CALL_ID = re.compile(r"[!-~]{1,256}")
 _VIA = re.compile(
-    r"SIP\s*/\s*2\.0\s*/\s*(?P<transport>[A-Za-z]{2,8})\s+"
+    r"SIP\s*/\s*2\.0\s*/\s*(?P<transport>[A-Za-z-]{2,16})\s+"
     r"(?P<host>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,255})\s*(?::\s*(?P<port>[0-9]{1,5}))?\s*(?P<rest>;.*)?",
     re.IGNORECASE,
 )
+_VIA_PARAMETERS = re.compile(r';((?:"(?:[^"\\]|\\.)*+"|[^;])*+)')
 _TAG = re.compile(r";\s*tag\s*=\s*([A-Za-z0-9.!%*_+`'~:@-]{1,256})\s*(?:;|$)", re.IGNORECASE)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _NAME_ADDRESS = re.compile(r'^(?:(?:"(?:[^"\\]|\\.)*"\s*|[^"<>,;]*)<(?P<bracketed>[^<>\s"]+)>|(?P<bare>[^<>\s",;?]+))')
@@ -272,8 +273,8 @@ def via_of(value: str) -> Via:
     if port is not None and not 0 < port < 65_536:
         raise BadMessage("a bad Via")
     parameters: dict[str, str | None] = {}
-    for part in (match["rest"] or "").split(";")[1:]:
-        name, equals, given = part.partition("=")
+    for part in _VIA_PARAMETERS.finditer(match["rest"] or ""):
+        name, equals, given = part[1].partition("=")
         if name.strip():
             parameters[name.strip().lower()] = given.strip() if equals else None
     return Via(match["transport"].upper(), match["host"], port, parameters)
