@@ -322,6 +322,18 @@ def test_a_dialog_comes_back_from_the_supervisor_as_it_went() -> None:
     assert told.dialog == dialog
 
 
+def test_long_names_and_many_addresses_are_told_in_packets_that_fit() -> None:
+    domain = "d" * 250
+    lines = tuple(LineKeys(f"{n:036}", f"+33465{n:06}", "u" * 128, f"{n}.{domain}") for n in range(300))
+    hosts = frozenset(f"2001:db8:1111:2222:3333:4444:5555:{n:x}" for n in range(256))
+    packets = ipc.packets(lines, {line.domain: hosts for line in lines[::2]}, read=True, draining=False)
+    assert max(len(ipc.encode(packet)) for packet in packets) < ipc.MAX_PACKET
+    assert tuple(line for packet in packets for line in packet.lines) == lines
+    for packet in packets:
+        assert packet.parts == len(packets)
+        assert set(packet.trunks) == {line.domain for line in packet.lines if line in lines[::2]}
+
+
 def test_two_thousand_lines_are_told_in_packets_that_fit() -> None:
     lines = tuple(LineKeys(f"{n:036}", f"+3346571{n:04}", f"user-{n}", f"trunk-{n % 7}.test") for n in range(2000))
     trunks = {f"trunk-{n}.test": frozenset({f"192.0.2.{n}"}) for n in range(7)}

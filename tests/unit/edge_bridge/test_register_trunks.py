@@ -1,5 +1,6 @@
 """Where a trunk is: names and SRV records, with the DNS itself in the test's hands."""
 
+import asyncio
 import random
 import struct
 from collections.abc import Awaitable, Callable
@@ -10,7 +11,13 @@ from hypothesis import strategies as st
 
 from edge_bridge.entrances.sip.registering import dns
 from edge_bridge.entrances.sip.registering.dns import DnsError, Srv, SrvAnswer, SrvQuestions
-from edge_bridge.entrances.sip.registering.trunks import ALL_SERVICES, TrunkNames, in_order
+from edge_bridge.entrances.sip.registering.trunks import (
+    ALL_SERVICES,
+    MOST_ADDRESSES,
+    MOST_HOSTS,
+    TrunkNames,
+    in_order,
+)
 from tests.fakes.dns_server import DnsServer
 
 pytestmark = pytest.mark.unit
@@ -67,6 +74,25 @@ async def test_where_trunks_are_asked_by_tcp_and_tls_they_may_call_from_there() 
     assert await names.hosts("trunk.test") == {"192.0.2.1", "192.0.2.2", "192.0.2.3"}
     assert await names.targets("trunk.test") == (("192.0.2.1", 5060),)
     assert await TrunkNames(ask).hosts("trunk.test") == {"192.0.2.1"}
+
+
+async def test_a_name_with_very_many_addresses_is_taken_within_bounds_and_the_same_way_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    many = [(0, 0, 0, "", (f"192.0.{high}.{low}", 0)) for high in range(4) for low in range(256)]
+    loop = asyncio.get_running_loop()
+
+    async def resolve(*_: object, **__: object) -> list[object]:
+        random.shuffle(many)
+        return list(many)
+
+    monkeypatch.setattr(loop, "getaddrinfo", resolve)
+    records = tuple(Srv(1, 0, 5060, f"{number}.trunk.test") for number in range(8))
+    first, second = TrunkNames(failing), TrunkNames(failing)
+    assert len(await first.hosts("trunk.test")) == MOST_ADDRESSES
+    assert await first.hosts("trunk.test") == await second.hosts("trunk.test")
+    assert len(await first.targets("trunk.test")) == MOST_ADDRESSES
+    assert len(await TrunkNames(answering(*records)).hosts("trunk.test")) <= MOST_HOSTS
 
 
 async def test_a_transport_without_srv_records_is_at_the_name_itself() -> None:

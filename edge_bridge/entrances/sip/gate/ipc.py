@@ -14,7 +14,7 @@ from edge_bridge.entrances.sip.gate.dialogs import Dialog
 from edge_bridge.entrances.sip.numbers import LineKeys
 
 MAX_PACKET = 192 * 1024  # below the kernel's usual wmem_max, which bounds one packet
-LINES_A_PACKET = 500
+LINES_BYTES = 96 * 1024  # of one packet: what does not fit would be lost, and no line be known any more
 
 
 class WorkerUp(msgspec.Struct, frozen=True, tag="worker"):
@@ -107,9 +107,19 @@ def packets(
     lines: tuple[LineKeys, ...], trunks: Mapping[str, frozenset[str]], *, read: bool, draining: bool
 ) -> list[Lines]:
     """The lines in parts that fit a packet. Each part has its own lines' trunks."""
-    chunks = [lines[at : at + LINES_A_PACKET] for at in range(0, len(lines), LINES_A_PACKET)] or [()]
-    made = []
-    for part, chunk in enumerate(chunks):
-        its = {line.domain: tuple(trunks[line.domain]) for line in chunk if line.domain in trunks}
-        made.append(Lines(part, len(chunks), read, draining, chunk, its))
-    return made
+    chunks: list[tuple[list[LineKeys], dict[str, tuple[str, ...]]]] = [([], {})]
+    room = LINES_BYTES
+    for line in lines:
+        hosts = tuple(trunks.get(line.domain, ()))
+        of_hosts = len(encode(hosts)) + len(line.domain.encode()) + 5  # a text's head is 5 bytes at most
+        chunk, its = chunks[-1]
+        needed = len(encode(line)) + (0 if line.domain in its or not hosts else of_hosts)
+        if needed > room and chunk:
+            chunk, its = [], {}
+            chunks.append((chunk, its))
+            room, needed = LINES_BYTES, len(encode(line)) + of_hosts
+        room -= needed
+        chunk.append(line)
+        if hosts:
+            its[line.domain] = hosts
+    return [Lines(part, len(chunks), read, draining, tuple(chunk), its) for part, (chunk, its) in enumerate(chunks)]

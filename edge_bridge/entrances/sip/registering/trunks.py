@@ -29,6 +29,8 @@ ADDRESS_WITHIN_S = 3.0
 LOOK_UPS_AT_ONCE = 4
 MOST_TARGETS = 16
 MOST_TRUNKS = 4000
+MOST_ADDRESSES = 64  # of one name: the DNS of a line's domain is whoever's that made the line
+MOST_HOSTS = 256  # of one trunk
 
 Target = tuple[str, int]
 """An IPv4 address and a port: UDP leaves by the gate's IPv4 socket."""
@@ -117,7 +119,8 @@ class TrunkNames:
         asked = asyncio.gather(*(self._srv(service + host) for service in self._services))
         addresses, answers = await asyncio.gather(self._addresses(host), asked)
         found = [await self._served(srv, addresses) for srv in answers]
-        return found[0][0], frozenset().union(*(one[1] for one in found)), min(one[2] for one in found)
+        hosts = frozenset().union(*(one[1] for one in found))
+        return found[0][0], frozenset(sorted(hosts)[:MOST_HOSTS]), min(one[2] for one in found)
 
     async def _served(self, srv: SrvAnswer | None, addresses: tuple[str, ...]) -> _Found:
         """Of one service; ``addresses`` are the name's own, for where it has no records."""
@@ -151,7 +154,9 @@ class TrunkNames:
                 found = await asyncio.wait_for(looking, ADDRESS_WITHIN_S)
         except (OSError, TimeoutError, UnicodeError):
             return ()
-        return tuple(dict.fromkeys(str(one[4][0]) for one in found))
+        addresses = tuple(dict.fromkeys(str(one[4][0]) for one in found))
+        # Sorted: nameservers turn their answers round, and the trunk's addresses are the same each time.
+        return addresses if len(addresses) <= MOST_ADDRESSES else tuple(sorted(addresses)[:MOST_ADDRESSES])
 
 
 def _at_port(addresses: Collection[str], port: int, ttl_s: float) -> _Found:
