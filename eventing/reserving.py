@@ -56,11 +56,9 @@ async def reserve(
 ) -> Reservation:
     """Raises Refused as ``domain.reservations.check_request``, NoTableFreeError."""
     await dining.lock(connection, restaurant.id)
-    reservation_id = await _of_call(connection, asked.call_id)
-    if reservation_id is not None:
-        present = await reservations.get(connection, reservation_id)
-        if present.status in OPEN:
-            return await _change(connection, restaurant, present, asked, now, pii, source)
+    new_id, present = await _of_call(connection, asked.call_id)
+    if present is not None:
+        return await _change(connection, restaurant, present, asked, now, pii, source)
     wish, answer = await _wish(connection, restaurant, asked, now)
     status: Status = "confirmed" if answer.seating or asked.by_staff else "requested"
     added = await reservations.add(
@@ -70,7 +68,7 @@ async def reserve(
         status="held" if asked.hold else status,
         pii=pii,
         call_id=asked.call_id or None,
-        reservation_id=rules.id_of_call(asked.call_id) if asked.call_id and reservation_id is None else None,
+        reservation_id=new_id,
     )
     made = await reservations.get(connection, added, pii=pii)
     event = ReservationMade(
@@ -119,6 +117,8 @@ async def move(
     source: str,
 ) -> Reservation:
     """Raises what ``stores.reservations.move`` raises, ValueError for a cancellation without reason."""
+    # Else one that is being changed at this moment would be given its tables again after it was cancelled.
+    await dining.lock(connection, restaurant_id)
     await reservations.move(connection, reservation_id, seen, to, reason=reason, note=note)
     moved = await reservations.get(connection, reservation_id)
     if to != "cancelled":
@@ -133,16 +133,18 @@ async def move(
     return moved
 
 
-async def _of_call(connection: Connection, call_id: str) -> str | None:
-    """The id of the reservation that the call has made, None without one."""
-    if not call_id:
-        return None
-    reservation_id = rules.id_of_call(call_id)
-    try:
-        await reservations.get(connection, reservation_id)
-    except NotFoundError:
-        return None
-    return reservation_id
+async def _of_call(connection: Connection, call_id: str) -> tuple[str | None, Reservation | None]:
+    """The reservation that the call has open; else the id of the one that it makes: with others that are over, the next."""
+    reservation_id = rules.id_of_call(call_id) if call_id else None
+    while reservation_id is not None:
+        try:
+            present = await reservations.get(connection, reservation_id)
+        except NotFoundError:
+            break
+        if present.status in OPEN:
+            return None, present
+        reservation_id = rules.id_of_call(reservation_id)
+    return reservation_id, None
 
 
 async def _change(

@@ -13,6 +13,7 @@ from flask import Response, abort, flash, redirect, render_template, request, ur
 from flask.typing import ResponseReturnValue
 
 from domain import hours
+from domain.errors import Refused
 from domain.reservations import MOVES, Book, CancelReason, Status
 from eventing import reserving
 from eventing.reserving import NoTableFreeError
@@ -181,7 +182,7 @@ def offer(party_id: str) -> ResponseReturnValue:
         asked = reservation_form.asked_for(party)
         try:
             made = await reserving.reserve(connection, place, asked, now, pii, source=SOURCE)
-        except NoTableFreeError:
+        except (NoTableFreeError, Refused):  # or no table is given at that time any more
             return party, None
         await waiting_list.offered(connection, party.id, made.id)
         await audit(connection, "reservations.offered", subject=made.id, after=_shown(made))

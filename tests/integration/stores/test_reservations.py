@@ -20,6 +20,7 @@ from stores.errors import NotFoundError
 from stores.postgres import Connection, Postgres
 from stores.reservations import Reservation, StatusChangedError, TableTakenError, Wish
 from tests.integration.stores.samples import new_id
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -27,6 +28,7 @@ NOW = datetime(2026, 11, 20, 16, 0, tzinfo=UTC)
 EVENING = datetime(2026, 11, 21, 19, 0, tzinfo=UTC)
 PHONE = "+33612345678"
 MANY = 16
+WAITING = "select exists (select from pg_locks where not granted)"
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,31 @@ async def test_of_many_who_cancel_at_once_one_does(database: Any, place: Place) 
     assert again.table_ids == (place.table_id,)
 
 
+async def test_one_that_is_cancelled_while_it_is_changed_holds_no_table(place: Place) -> None:
+    owner = place.restaurant.id
+    async with place.postgres.app.tenant(owner) as conn:
+        made = await place.ask(conn)
+
+    async def change() -> Reservation:
+        asked = Asked(starts_at=EVENING + timedelta(minutes=30), covers=4, name="Ada")
+        async with place.postgres.app.tenant(owner) as conn:
+            return await reserving.change(conn, place.restaurant, made.id, asked, NOW, place.pii, source="/test")
+
+    async with asyncio.timeout(PATIENCE_S):
+        async with place.postgres.app.tenant(owner) as conn:
+            await reserving.move(conn, owner, made.id, "confirmed", "cancelled", NOW, reason="guest", source="/test")
+            changing = asyncio.create_task(change())
+            async with place.postgres.platform.platform() as other:
+                while not await other.fetchval(WAITING):
+                    await asyncio.sleep(0.01)
+        (late,) = await asyncio.gather(changing, return_exceptions=True)
+    async with place.postgres.app.tenant(owner) as conn:
+        held = await dining.holds(conn, owner, EVENING, EVENING + timedelta(hours=6))
+
+    assert isinstance(late, StatusChangedError), late
+    assert held == ()
+
+
 async def test_joined_tables_are_held_together_and_free_together(place: Place) -> None:
     owner = place.restaurant.id
     async with place.postgres.app.tenant(owner) as conn:
@@ -179,8 +206,9 @@ async def test_a_call_makes_one_reservation_however_often_it_asks(place: Place) 
             conn, place.restaurant.id, first.id, "confirmed", "cancelled", NOW, reason="guest", source="/test"
         )
         anew = await place.ask(conn, call_id="call-1", phone=PHONE)
+        moved = await place.ask(conn, EVENING + timedelta(minutes=45), call_id="call-1", phone=PHONE)
 
-    assert first.id == again.id == later.id != anew.id
+    assert first.id == again.id == later.id != anew.id == moved.id
     assert later.starts_at == EVENING + timedelta(minutes=30)
 
 

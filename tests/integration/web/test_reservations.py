@@ -224,6 +224,20 @@ def test_who_waits_is_offered_the_table_that_gets_free_and_is_back_when_it_is_of
     assert "Nobody waits for a table." in pages.of_the_day()
 
 
+def test_who_waits_for_a_time_that_nobody_can_have_any_more_is_offered_nothing(pages: Pages, admin: Admin) -> None:
+    """The day before yesterday, or closed since: a page that is old, or two clerks at once."""
+    form = {"day": pages.day.isoformat(), "time": "19:30", "covers": 4, "name": "Zoé"}
+    pages.post("/reservations/waiting", **form)
+    execute(admin, "set role alloresto_platform; update waiting_party set wanted_at = now() - interval '3 days'")
+    (party,) = fetch(admin, "select id from waiting_party")
+
+    refused = pages.post(f"/reservations/waiting/{party['id']}/offer")
+
+    assert refused.status_code == 303
+    assert refused.location.endswith("#waiting")
+    assert "Nothing is free for them any more." in pages.of_the_day()
+
+
 def test_a_request_of_a_restaurant_without_tables_is_settled_by_the_staff(pages: Pages, admin: Admin) -> None:
     execute(admin, "set role alloresto_platform; delete from dining_room")
     at = datetime(pages.day.year, pages.day.month, pages.day.day, 19, tzinfo=pages.zone)
