@@ -10,6 +10,8 @@ import uuid
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from heapq import nsmallest
 from itertools import islice
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -39,6 +41,7 @@ STAYS = (105, 105, 105, 105)
 LONGEST_STAY = timedelta(minutes=600)
 
 MAX_COVERS = 100  # whatever a restaurant allows itself, and its staff
+MOST_ROWS = 1000  # of joined tables that are tried with one table more: a room of 60, each beside six, has fewer
 MAX_JOINED = 4  # tables in a row; more is a function room's business, which the staff arrange by hand
 STEP = timedelta(minutes=15)  # every zone's offset is a multiple of it: a quarter is one on any clock
 NEAR = timedelta(hours=3)
@@ -167,20 +170,22 @@ def answer(
     return Answer(starts_at, starts_at + stay, others=tuple(sorted(others)))
 
 
-def seatings(tables: Iterable[DiningTable], covers: int) -> tuple[Seating, ...]:
+@lru_cache(32)  # thousands each, where many tables are joined
+def seatings(tables: tuple[DiningTable, ...], covers: int) -> tuple[Seating, ...]:
     """Every table, and every set of joined ones, that seats ``covers``: the one to give first comes first.
 
     That is the fewest tables, then the fewest seats that stay empty. Tables are joined when each is beside another of
-    them, and only where none of them could stay away.
+    them, and only where none of them could stay away. Where very many are beside one another, the largest are tried.
     """
     by_id = {table.id: table for table in tables if table.open}
     found: list[Seating] = [(table,) for table in by_id.values() if table.seats_min <= covers <= table.seats]
-    rows: set[frozenset[str]] = {frozenset({table.id}) for table in by_id.values() if table.seats < covers}
+    rows: Collection[frozenset[str]] = {frozenset({table.id}) for table in by_id.values() if table.seats < covers}
     for _ in range(MAX_JOINED - 1):
         longer = {row | {near} for row in rows for one in row for near in by_id[one].joins & by_id.keys() - row}
-        enough = {row for row in longer if sum(by_id[one].seats for one in row) >= covers}
+        seats = {row: sum(by_id[one].seats for one in row) for row in longer}
+        enough = {row for row in longer if seats[row] >= covers}
         found += [_in_order(by_id, row) for row in enough if _needs_all(by_id, row, covers)]
-        rows = longer - enough
+        rows = nsmallest(MOST_ROWS, longer - enough, key=lambda row: (-seats[row], sorted(row)))
     return tuple(sorted(found, key=lambda one: (len(one), seats_of(one), [(t.name, t.id) for t in one])))
 
 

@@ -134,7 +134,7 @@ async def move(
 
 
 async def _of_call(connection: Connection, call_id: str) -> tuple[str | None, Reservation | None]:
-    """The reservation that the call has open; else the id of the one that it makes: with others that are over, the next."""
+    """The reservation that the call has open; else the id of the one that it makes, which no other has."""
     reservation_id = rules.id_of_call(call_id) if call_id else None
     while reservation_id is not None:
         try:

@@ -166,6 +166,10 @@ def _sent_room(form: Form, key: str) -> Room:
         replace(table, joins=_sent_joins(form, f"{key}-{number}-joins", table, by_name))
         for number, table in zip(rows, tables, strict=True)
     )
+    for number, table in zip(rows, joined, strict=True):
+        # Who is beside whom holds for both, whichever row says so.
+        if len(table.joins | {other.id for other in joined if table.id in other.joins}) > MAX_JOINS:
+            form.refuse(f"{key}-{number}-joins", _too_many_joins())
     return Room(key, name, form.is_on(f"{key}-open"), joined)
 
 
@@ -185,7 +189,7 @@ def _sent_joins(form: Form, field: str, table: DiningTable, by_name: dict[str, D
         form.refuse(field, _("Beside: “%(name)s” is no other table of this room.", name=unknown[0][:LONGEST_NAME]))
         return frozenset()
     if len(names) > MAX_JOINS:
-        form.refuse(field, _("Beside: at most %(most)s tables.", most=MAX_JOINS))
+        form.refuse(field, _too_many_joins())
     return frozenset(by_name[name.casefold()].id for name in names)
 
 
@@ -250,6 +254,10 @@ def _shown(room: Room) -> dict[str, object]:
 
 def _stay_labels() -> tuple[str, ...]:
     return (_("Up to 2 guests"), _("Up to 4 guests"), _("Up to 6 guests"), _("Larger parties"))
+
+
+def _too_many_joins() -> str:
+    return _("Beside: at most %(most)s tables.", most=MAX_JOINS)
 
 
 def _taken() -> str:

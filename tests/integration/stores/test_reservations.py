@@ -303,3 +303,24 @@ async def test_a_customer_who_is_forgotten_is_in_no_reservation_and_on_no_waitin
     assert [(one.id, one.phone) for one in theirs] == [(made.id, PHONE)]
     assert (kept.name, kept.phone, kept.note, kept.customer_id) == ("", "", "", None)
     assert (kept.covers, kept.table_ids, waiting) == (4, (place.table_id,), 0)
+
+
+async def test_who_reserves_anew_after_being_forgotten_keeps_the_number_that_was_given(place: Place) -> None:
+    owner = place.restaurant.id
+    async with place.postgres.app.tenant(owner) as conn:
+        await place.ask(conn, phone=PHONE)
+        (customer,) = await customers.recent(conn, 9, pii=place.pii)
+        wish = await erasures.ask(conn, owner, customer.id, "owner@x.example", place.pii)
+        anew = await place.ask(conn, EVENING + timedelta(hours=4), phone=PHONE)
+        await waiting_list.add(conn, owner, EVENING, 2, name="Ada", phone=PHONE, note="", pii=place.pii)
+
+    async with place.postgres.platform.platform() as conn:
+        await erasures.settle(conn, wish, timedelta(days=1))
+
+    async with place.postgres.app.tenant(owner) as conn:
+        kept = await reservations.get(conn, anew.id, pii=place.pii)
+        (waiting,) = await waiting_list.between(
+            conn, owner, EVENING, EVENING + timedelta(hours=1), limit=9, pii=place.pii
+        )
+    assert (kept.name, kept.phone) == ("Ada", PHONE)
+    assert waiting.phone == PHONE

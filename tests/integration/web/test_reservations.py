@@ -332,6 +332,19 @@ def test_what_is_wrong_with_a_table_stands_at_it_and_what_was_typed_stays(pages:
     assert "Still reserved: T1" in pages.get("/rooms").text
 
 
+def test_a_table_is_beside_six_others_at_most_whichever_rows_say_so(pages: Pages) -> None:
+    key, fields = room_fields(pages.get("/rooms").text)
+    for number in range(2, 9):
+        fields |= {f"{key}-{number}-name": f"N{number}", f"{key}-{number}-seats": "2", f"{key}-{number}-joins": "T1"}
+
+    seven = pages.post(f"/rooms/{key}", **fields)
+    six = pages.post(f"/rooms/{key}", **{**fields, f"{key}-8-joins": ""})
+
+    assert seven.status_code == 422
+    assert f'id="{key}-0-joins-problem"' in seven.text
+    assert six.status_code == 303
+
+
 def test_rooms_are_added_once_and_removed(pages: Pages) -> None:
     added, twice = pages.post("/rooms", new_room="Terrace"), pages.post("/rooms", new_room="Terrace")
     page = pages.get("/rooms").text

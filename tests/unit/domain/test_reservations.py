@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from domain.errors import Refused
 from domain.reservations import (
     MAX_JOINED,
+    MOST_ROWS,
     Book,
     DiningTable,
     Hold,
@@ -173,7 +174,7 @@ def test_seatings_are_all_the_smallest_connected_rows_that_are_enough(
     enough = [set(row) for row in rows if sum(seats[n] for n in row) >= covers and connected(row)]
     wanted = {frozenset(map(str, row)) for row in enough if not any(other < row for other in enough)}
 
-    found = seatings(tables, covers)
+    found = seatings(tuple(tables), covers)
 
     assert {frozenset(one.id for one in row) for row in found} == wanted
     assert list(map(len, found)) == sorted(map(len, found))
@@ -281,6 +282,17 @@ def test_whatever_is_held_an_answer_gives_only_free_tables_and_true_alternatives
         assert all(one.ends_at <= found.starts_at or one.starts_at >= found.ends_at for one in mine)
     for other in found.others:
         assert answer(place, book, NOW, other, covers).seating
+
+
+def test_a_room_in_which_all_tables_are_joined_is_looked_through_within_bounds() -> None:
+    """Of 60 tables there are half a million rows of four, and a page or a caller waits for the answer."""
+    all_names = [f"{number:02}" for number in range(60)]
+    room = tuple(table(name, 2, beside=" ".join(set(all_names) - {name})) for name in all_names)
+
+    found = seatings(room, 8)
+
+    assert (len(found[0]), seats_of(found[0])) == (MAX_JOINED, 8)
+    assert len(found) <= MOST_ROWS * 60
 
 
 def test_a_call_makes_the_same_reservation_whichever_handler_does_it() -> None:
