@@ -1,5 +1,6 @@
 """What the archiver lets go of, at a time that the test sets."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from functions.archiver import ArchiverSettings
 from stores import orders, retention
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Run
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -154,6 +156,57 @@ async def test_it_works_in_batches_until_nothing_is_left_and_stops_when_its_time
     gone = await archiver.forget(postgres.platform, DAYS, NOW, batch=3)
 
     assert (none_in_no_time["letters"], gone["letters"], await left(postgres, "letters")) == (0, 7, 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "back"),
+    [
+        (retention.CUSTOMERS, "update customer set last_seen_at = $1"),
+        (retention.PHOTOS, "update menu_photo set unused_since = null where $1::timestamptz is not null"),
+    ],
+    ids=lambda one: getattr(one, "name", ""),
+)
+async def test_what_is_used_again_at_the_very_moment_stays(
+    postgres: Pools, database: Database, restaurant_id: str, kind: retention.Kind, back: str
+) -> None:
+    await plant(postgres, kind.name, restaurant_id, NOW - timedelta(days=3660), "old", database=database)
+
+    async def forget() -> int:
+        async with postgres.platform.platform() as connection:
+            return await retention.forget(connection, kind, 365, NOW)
+
+    async with asyncio.timeout(PATIENCE_S):
+        async with postgres.platform.platform() as connection:
+            await connection.execute(back, NOW)
+            forgetting = asyncio.create_task(forget())
+            async with postgres.platform.platform() as other:
+                while not await other.fetchval("select exists (select from pg_locks where not granted)"):
+                    await asyncio.sleep(0.01)
+        assert await forgetting == 0
+    assert await left(postgres, kind.name) == 1
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        "insert into reservation (restaurant_id, customer_id, starts_at, ends_at, covers)"
+        " select restaurant_id, id, $1, $1::timestamptz + interval '2 hours', 4 from customer",
+        "insert into waiting_party (restaurant_id, customer_id, wanted_at, covers)"
+        " select restaurant_id, id, $1, 4 from customer",
+    ],
+    ids=("reservation", "waiting"),
+)
+async def test_a_guest_who_is_still_to_come_can_be_called_back(postgres: Pools, restaurant_id: str, wish: str) -> None:
+    """Where customers are kept for less time than tables are reserved ahead."""
+    await plant(postgres, "customers", restaurant_id, NOW - timedelta(days=31), "old")
+    async with postgres.platform.platform() as connection:
+        await connection.execute(wish, NOW + timedelta(days=20))
+
+    async with postgres.platform.platform() as connection:
+        before = await retention.forget(connection, retention.CUSTOMERS, 30, NOW)
+        after = await retention.forget(connection, retention.CUSTOMERS, 30, NOW + timedelta(days=51))
+
+    assert (before, after) == (0, 1)
 
 
 async def test_an_old_letter_that_was_replayed_lately_stays(postgres: Pools, restaurant_id: str) -> None:
