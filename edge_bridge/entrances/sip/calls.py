@@ -165,12 +165,6 @@ class SipCall(pj.Call):  # type: ignore[misc]
             return side.agreed_by(host_of(address), port_of(address), int(stream.rxPt), held)
         return ""
 
-    def onStreamDestroyed(self, _: Any) -> None:
-        try:
-            self._owner.port_left()
-        except Exception:
-            log.exception("a stream's end was lost")
-
     def onDtmfDigit(self, digit: Any) -> None:
         try:
             self._owner.events.pressed(self.handle, str(digit.digit))
@@ -197,8 +191,4 @@ class CallOwner:
 
     def opened(self, media: int) -> None:
         """A later offer had sockets opened for so many media lines."""
-        raise NotImplementedError
-
-    def port_left(self) -> None:
-        """pjsip has destroyed a stream of the call's, and asked its conference to forget the port."""
         raise NotImplementedError

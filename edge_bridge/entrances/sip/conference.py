@@ -9,31 +9,33 @@ pjsip would send what it takes for a call's audio, which is silence from a port 
 
 from typing import Any
 
+from edge_bridge.entrances.sip.gate.bodies import MOST_OPEN_LINES
+from edge_bridge.entrances.sip.signals import MAX_CALLS
+
 PORTS = 64  # the table's; the conference itself has one
-TIDY_AT = 16  # ports that wait to be removed, while there is no call
+IN_USE = 1 + MAX_CALLS * MOST_OPEN_LINES  # at most: the others wait to be removed
+TIDY_AT = 16  # ports, while there is no call
 TIDY_ANYHOW_AT = 40
 CLOCK_RUNS_S = 0.1  # several of its ticks
 
 
 class Conference:
-    """``devices`` is the endpoint's AudDevManager. Times are seconds of one monotonic clock."""
+    """``library`` is the Endpoint. Times are seconds of one monotonic clock."""
 
-    def __init__(self, devices: Any) -> None:
-        self._devices = devices
-        self._waiting = 0
+    def __init__(self, library: Any) -> None:
+        self._library = library
+        self._devices = library.audDevManager()
         self._runs_until: float | None = None
-        devices.setNoDev()
-
-    def port_left(self) -> None:
-        self._waiting += 1
+        self._devices.setNoDev()
 
     def tidy(self, now: float, has_calls: bool) -> None:
-        """Start the clock when enough ports wait, and stop it when it has run: to be called often."""
+        """Start the clock when there are enough ports, and stop it when it has run: to be called often. The ports are
+        counted anew each time, for on a busy machine the clock may not get to tick while it runs."""
+        ports = int(self._library.mediaActivePorts())
         if self._runs_until is not None:
-            if now >= self._runs_until:
+            if ports <= IN_USE or now >= self._runs_until:
                 self._runs_until = None
                 self._devices.setNoDev()
-        elif self._waiting >= (TIDY_ANYHOW_AT if has_calls else TIDY_AT):
-            self._waiting = 0  # one that leaves while the clock runs counts again: it may have missed the last tick
+        elif ports >= (TIDY_ANYHOW_AT if has_calls else TIDY_AT):
             self._runs_until = now + CLOCK_RUNS_S
             self._devices.setNullDev()

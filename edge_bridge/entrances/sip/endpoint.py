@@ -210,7 +210,7 @@ class SipEndpoint(CallOwner):
         endpoint.libCreate()
         endpoint.libInit(_library_config(at.log_level))
         # No device and no clock: pjsip sends no packet, and reads none.
-        self._conference = conferences.Conference(endpoint.audDevManager())
+        self._conference = conferences.Conference(endpoint)
         for codec in endpoint.codecEnum2():
             endpoint.codecSetPriority(codec.codecId, PRIORITIES.get(codec.codecId, 0))
         transport = pj.TransportConfig()
@@ -272,10 +272,6 @@ class SipEndpoint(CallOwner):
         wait = self._ledger.wait_s(now, MOST_OPEN_LINES)
         if wait > 0:
             time.sleep(wait)
-
-    def port_left(self) -> None:
-        if self._conference is not None:
-            self._conference.port_left()
 
     def forget(self, handle: Handle) -> None:
         self._held.pop(handle, None)
