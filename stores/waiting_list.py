@@ -72,6 +72,16 @@ async def between(
     return tuple(_party(row, pii) for row in rows)
 
 
+async def of_customer(
+    conn: Connection, customer_id: str, limit: int, *, pii: PiiCipher | None = None
+) -> tuple[WaitingParty, ...]:
+    """Theirs, the latest first, those who wait no more as well."""
+    rows = await conn.fetch(
+        f"{_SELECTED} where w.customer_id = $1 order by w.wanted_at desc, w.id limit $2", customer_id, limit
+    )
+    return tuple(_party(row, pii) for row in rows)
+
+
 async def get(conn: Connection, party_id: str, *, pii: PiiCipher | None = None) -> WaitingParty:
     """Of one who waits still, locked until the transaction ends. Raises NotFoundError."""
     row = await conn.fetchrow(

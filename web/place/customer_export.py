@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from flask import url_for
 
-from stores import subject_access
+from stores import subject_access, waiting_list
 from stores.calls import LoggedCall
 from stores.ciphers import PiiCipher
 from stores.customers import Customer
@@ -16,6 +16,7 @@ from stores.orders import Order
 from stores.postgres import Connection
 from stores.reservations import Reservation
 from stores.subject_access import CallMessages, HeldLetter, SentEvent
+from stores.waiting_list import WaitingParty
 
 MOST = 1000  # of each kind
 
@@ -28,6 +29,7 @@ class Held:
     messages: dict[str, CallMessages]
     events: tuple[SentEvent, ...]
     letters: tuple[HeldLetter, ...]
+    waiting: tuple[WaitingParty, ...]
 
 
 async def read(
@@ -48,6 +50,7 @@ async def read(
         {one.call_id: one for one in messages},
         await subject_access.events_of(connection, restaurant_id, named, MOST, pii=pii),
         await subject_access.letters_of(connection, restaurant_id, named, MOST),
+        await waiting_list.of_customer(connection, customer.id, MOST, pii=pii),
     )
 
 
@@ -76,6 +79,11 @@ def document(
                 "cancelNote": one.cancel_note,
             }
             for one in booked
+        ],
+        "waitingList": [
+            {"askedAt": _instant(one.created_at), "wantedAt": _instant(one.wanted_at), "covers": one.covers}
+            | {"name": one.name, "note": one.note}
+            for one in held.waiting
         ],
         "events": [
             {"at": _instant(one.at), "event": one.event, "personal": one.personal, "sentTo": one.sent_to}

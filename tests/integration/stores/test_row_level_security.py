@@ -317,6 +317,7 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
         conn, other.id, NOW, 2, name="Eve", phone="", note="", pii=pii
     ),
     waiting_list.between: lambda conn, other, pii, sip: waiting_list.between(conn, other.id, NOW, LATER, limit=9),
+    waiting_list.of_customer: lambda conn, other, pii, sip: waiting_list.of_customer(conn, other.customer_id, 9),
     waiting_list.get: lambda conn, other, pii, sip: waiting_list.get(conn, other.party_id, pii=pii),
     waiting_list.offered: lambda conn, other, pii, sip: waiting_list.offered(
         conn, other.party_id, other.reservation_id

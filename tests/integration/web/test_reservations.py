@@ -89,6 +89,17 @@ def test_a_customers_reservations_are_on_their_page_and_in_their_export(pages: P
     assert (one["covers"], one["name"], one["note"], one["status"]) == (4, "Nora", "window", "confirmed")
 
 
+def test_what_a_customer_waits_for_is_in_their_export(pages: Pages, admin: Admin) -> None:
+    form = {"day": pages.day.isoformat(), "time": "19:30", "covers": 4, "name": "Zoé", "phone": "+353209110009"}
+    pages.post("/reservations/waiting", **form, note="by the window")
+    (customer,) = fetch(admin, "select id from customer")
+
+    exported = pages.post(f"/customers/{customer['id']}/export").get_json()
+
+    (one,) = exported["waitingList"]
+    assert (one["covers"], one["name"], one["note"]) == (4, "Zoé", "by the window")
+
+
 def test_when_nothing_is_free_other_times_are_proposed_and_what_was_typed_stays(pages: Pages) -> None:
     pages.reserve()
 
