@@ -137,7 +137,7 @@ async def add(
             pii.encrypt(restaurant_id, wish.name) if wish.name else None,
             wish.note,
         )
-        await _hold(conn, restaurant_id, added, wish)
+        await _hold(conn, restaurant_id, added, wish, status)
     return added
 
 
@@ -146,9 +146,9 @@ async def change(conn: Connection, restaurant_id: str, reservation_id: str, wish
     customer_id = await _customer(conn, restaurant_id, wish, pii)
     async with _unless_taken(conn):
         await conn.execute("delete from reservation_table where reservation_id = $1", reservation_id)
-        changed = await conn.fetchval(
+        status = await conn.fetchval(
             "update reservation set customer_id = $2, starts_at = $3, ends_at = $4, covers = $5, name_encrypted = $6,"
-            " note = $7 where id = $1 returning id",
+            " note = $7 where id = $1 returning status",
             reservation_id,
             customer_id,
             wish.starts_at,
@@ -157,9 +157,9 @@ async def change(conn: Connection, restaurant_id: str, reservation_id: str, wish
             pii.encrypt(restaurant_id, wish.name) if wish.name else None,
             wish.note,
         )
-        if changed is None:
+        if status is None:
             raise NotFoundError("reservation", reservation_id)
-        await _hold(conn, restaurant_id, reservation_id, wish)
+        await _hold(conn, restaurant_id, reservation_id, wish, status)
 
 
 async def move(
@@ -209,11 +209,15 @@ async def _customer(conn: Connection, restaurant_id: str, wish: Wish, pii: PiiCi
     return await customers.remember(conn, restaurant_id, wish.phone, wish.name, pii)
 
 
-async def _hold(conn: Connection, restaurant_id: str, reservation_id: str, wish: Wish) -> None:
+async def _hold(conn: Connection, restaurant_id: str, reservation_id: str, wish: Wish, status: Status) -> None:
+    """A request names the tables that it would have, and holds them once it is confirmed."""
     await conn.executemany(
-        "insert into reservation_table (restaurant_id, reservation_id, table_id, starts_at, ends_at)"
-        " values ($1, $2, $3, $4, $5)",
-        [(restaurant_id, reservation_id, table_id, wish.starts_at, wish.ends_at) for table_id in wish.table_ids],
+        "insert into reservation_table (restaurant_id, reservation_id, table_id, starts_at, ends_at, holds)"
+        " values ($1, $2, $3, $4, $5, $6)",
+        [
+            (restaurant_id, reservation_id, table_id, wish.starts_at, wish.ends_at, status in HOLDING)
+            for table_id in wish.table_ids
+        ],
     )
 
 

@@ -226,6 +226,25 @@ async def test_a_restaurant_without_tables_keeps_requests_that_the_staff_settle(
     assert (by_hand.status, settled.status) == ("confirmed", "confirmed")
 
 
+async def test_a_request_that_is_given_a_table_holds_it_once_it_is_confirmed(place: Place) -> None:
+    """One from before there were tables: the day's plan does not show it, so it must not take a table in secret."""
+    owner = place.restaurant.id
+    async with place.postgres.app.tenant(owner) as conn:
+        (room,) = await dining.rooms(conn, owner)
+        await dining.remove_room(conn, owner, room.id, NOW)
+        request = await place.ask(conn)
+        table_id = await dining.add_table(conn, owner, "Salle", "1", 4)
+        asked = Asked(starts_at=EVENING, covers=4, name="Ada", by_staff=True)
+
+        changed = await reserving.change(conn, place.restaurant, request.id, asked, NOW, place.pii, source="/test")
+        before = await dining.holds(conn, owner, EVENING, EVENING + timedelta(hours=1))
+        await reserving.move(conn, owner, request.id, "requested", "confirmed", NOW, source="/test")
+        after = await dining.holds(conn, owner, EVENING, EVENING + timedelta(hours=1))
+
+    assert (changed.status, changed.table_ids, before) == ("requested", (table_id,), ())
+    assert [one.reservation_id for one in after] == [request.id]
+
+
 async def test_a_table_that_is_reserved_is_not_taken_away_and_two_may_exchange_names(place: Place) -> None:
     owner = place.restaurant.id
     async with place.postgres.app.tenant(owner) as conn:
