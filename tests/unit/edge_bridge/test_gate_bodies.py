@@ -63,6 +63,7 @@ def test_a_long_description_keeps_what_is_read_of_it() -> None:
 
 VIDEO, OPUS = b"m=video 5000 RTP/AVP 96\r\n", b"m=audio 6000 RTP/AVP 96\r\na=rtpmap:96 opus/48000/2\r\n"
 PLAIN, SECURE = b"m=audio 4000 RTP/AVP 8 101\r\n", b"m=audio 4002 RTP/SAVP 0\r\na=crypto:1 AES inline:x\r\n"
+FAX = b"m=image 4004 udptl t38\r\na=T38FaxVersion:0\r\n"
 
 
 def open_of(*lines: bytes) -> list[int]:
@@ -72,7 +73,7 @@ def open_of(*lines: bytes) -> list[int]:
     narrow(message)
     assert message.body.startswith(session)
     assert message.body.count(b"m=") == len(lines)
-    return [at for at, line in enumerate(message.body.split(b"m=")[1:]) if b" 0 " not in line.partition(b"RTP")[0]]
+    return [at for at, line in enumerate(message.body.split(b"m=")[1:]) if line.split(b" ")[1:2] != [b"0"]]
 
 
 @pytest.mark.parametrize(
@@ -85,6 +86,8 @@ def open_of(*lines: bytes) -> list[int]:
         ((SECURE, SECURE, PLAIN, *[VIDEO] * 13), [0, 2]),
         ((PLAIN.replace(b"4000", b"0"), PLAIN, VIDEO), [1]),
         ((VIDEO, VIDEO, OPUS), [0]),
+        ((SECURE, PLAIN, FAX), [0, 1]),
+        ((PLAIN, VIDEO, FAX), [0]),
         ((VIDEO, PLAIN, b"m=what\r\n"), [0, 1, 2]),
     ],
 )

@@ -20,7 +20,7 @@ MOST_OPEN_LINES = 2
 _UNREAD = re.compile(
     rb"^a=(?!sendrecv|sendonly|recvonly|inactive|rtcp|crypto:|ice-|rtpmap:|fmtp:)[^\r\n]*\r?\n", re.MULTILINE
 )
-_MEDIA = re.compile(rb"m=([a-z]{1,16}) ([0-9]{1,5})((?:/[0-9]{1,3})? ([A-Z0-9/]{1,32})(?: [!-~]{1,32}){1,64}\r?\n)")
+_MEDIA = re.compile(rb"m=([a-z]{1,16}) ([0-9]{1,5})((?:/[0-9]{1,3})? ([A-Za-z0-9/]{1,32})(?: [!-~]{1,32}){1,64}\r?\n)")
 _G711 = re.compile(rb"m=[^\r\n]* [08](?= |\r|\n)|\na=rtpmap:[0-9]{1,3} PCM[AU]/8000", re.IGNORECASE)
 _KEY = re.compile(rb"\na=crypto:")
 _SECTIONS = re.compile(rb"^(?=m=)", re.MULTILINE)
