@@ -293,7 +293,8 @@ def test_a_reservation_is_made_at_a_free_table_and_cancelled(api: ApiClient, adm
     listed = api.client.get(f"/api/v1{path}", query_string=span, headers={"Authorization": f"Bearer {api.token}"})
     assert [one["id"] for one in listed.get_json()["data"]] == [made.get_json()["id"]]
     assert api.send("DELETE", f"{path}/{made.get_json()['id']}").status_code == 204
-    after = api.post(path, body)
+    after = api.post(path, {**body, "phone": "+33 (0)6 12-34-56-78"})
+    assert len(fetch(admin, "select from reservation r join customer c on c.id = r.customer_id group by c.id")) == 1
     assert (after.status_code, after.get_json()["status"], len(after.get_json()["tableIds"])) == (201, "confirmed", 1)
     told = fetch(admin, "select type from outbox where type like 'com.alloresto.reservation.%' order by id")
     assert [str(row["type"]).rpartition(".")[2] for row in told] == ["made", "cancelled", "made"]

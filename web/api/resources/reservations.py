@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 
 from domain.errors import Refused
+from domain.phone_numbers import InvalidNumberError, one_form
 from domain.reservations import MAX_COVERS, Status
 from eventing import reserving
 from eventing.reserving import Asked as AskedTable
@@ -108,9 +109,8 @@ async def create_reservation(connection: Connection, asked: Asked[Nothing, Reser
     """
     given, owner = asked.body, asked.restaurant_id
     restaurant = await restaurants.get(connection, owner)
-    wanted = AskedTable(
-        starts_at=given.starts_at, covers=given.covers, name=given.name, phone=given.phone, note=given.note
-    )
+    phone = _in_one_form(given.phone, restaurant.country)
+    wanted = AskedTable(starts_at=given.starts_at, covers=given.covers, name=given.name, phone=phone, note=given.note)
     try:
         made = await reserving.reserve(connection, restaurant, wanted, datetime.now(UTC), asked.pii, source=SOURCE)
     except Refused as refused:
@@ -124,6 +124,14 @@ async def create_reservation(connection: Connection, asked: Asked[Nothing, Reser
     after = {"covers": made.covers, "starts_at": made.starts_at}
     await audit.record(connection, owner, asked.client.actor, "reservations.created", subject=made.id, after=after)
     return _shape(made)
+
+
+def _in_one_form(phone: str, country: str) -> str:
+    """One number is one customer, who is also forgotten as one. What is no number stays as it was given."""
+    try:
+        return one_form(phone, country) if phone else ""
+    except InvalidNumberError:
+        return phone
 
 
 @operation(
