@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_bridge.entrances.sip.registering import dns
+from edge_bridge.entrances.sip.registering import dns, trunks
 from edge_bridge.entrances.sip.registering.dns import DnsError, Srv, SrvAnswer, SrvQuestions
 from edge_bridge.entrances.sip.registering.trunks import (
     ALL_SERVICES,
@@ -128,6 +128,27 @@ async def test_what_is_known_holds_for_its_ttl_and_while_dns_is_away() -> None:
     names._known["trunk.invalid"].until = 0.0  # its time is over
     assert await names.targets("trunk.invalid") == (("192.0.2.1", 5061),)
     assert asked == 2
+
+
+async def test_who_asks_for_a_trunk_that_is_known_does_not_wait_for_a_slow_nameserver(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers, never = answering(Srv(10, 0, 5061, "192.0.2.1")), asyncio.Event()
+
+    async def ask(name: str) -> SrvAnswer:
+        if asked:
+            await never.wait()
+        asked.append(name)
+        return await answers(name)
+
+    asked: list[str] = []
+    monkeypatch.setattr(trunks, "LONGEST_S", 0.0)
+    monkeypatch.setattr(trunks, "KNOWN_WAITS_S", 0.05)
+    names = TrunkNames(ask)
+    first = await names.targets("trunk.test")
+    async with asyncio.timeout(5):
+        assert await names.targets("trunk.test") == first == (("192.0.2.1", 5061),)
+    await names.close()
 
 
 def test_equals_are_drawn_by_their_weight() -> None:

@@ -26,6 +26,7 @@ SHORTEST_S, LONGEST_S = 10.0, 300.0
 ADDRESS_S = 60.0  # the system's resolver tells no TTL
 UNKNOWN_S = 5.0  # after an answer that gave nothing
 ADDRESS_WITHIN_S = 3.0
+KNOWN_WAITS_S = 1.0  # who asks for what was known: other trunks' nameservers may be slow
 LOOK_UPS_AT_ONCE = 4
 MOST_TARGETS = 16
 MOST_TRUNKS = 4000
@@ -85,8 +86,10 @@ class TrunkNames:
         if known.until <= time.monotonic():
             if known.looking is None:
                 known.looking = asyncio.create_task(self._look_up(trunk, known), name="trunk's name")
-            # Shielded: who waits no longer does not take the answer from the others.
-            await asyncio.shield(known.looking)
+            # ``wait`` cancels nothing: who waits no longer does not take the answer from the others.
+            done, _ = await asyncio.wait({known.looking}, timeout=KNOWN_WAITS_S if known.hosts else None)
+            for looked in done:
+                looked.result()
         return known
 
     async def close(self) -> None:
