@@ -46,12 +46,12 @@ _KINDS = (live.ReservationChanged,)
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """``waiting`` are those who wait, each with the tables that could be offered now; None while nothing is free."""
+    """What is written of a day; ``waiting`` are those who wait for a table on it."""
 
     day: date
     book: Book
     reservations: tuple[Reservation, ...]
-    waiting: tuple[tuple[WaitingParty, tuple[str, ...] | None], ...]
+    waiting: tuple[WaitingParty, ...]
 
 
 @blueprint.get("/reservations")
@@ -85,9 +85,12 @@ def _day(day: date) -> dict[str, object]:
         pii = context.pii()
         found = await reservations.between(connection, place.id, since, until, limit=MOST, pii=pii)
         waiting = await waiting_list.between(connection, place.id, since, until, limit=MOST_WAITING, pii=pii)
-        return Day(day, book, found, tuple((one, reservation_form.offer(place, book, now, one)) for one in waiting))
+        return Day(day, book, found, waiting)
 
     found = in_restaurant(work)
+    # Not within the work above: whose tables are many and all taken takes a while to look through, and the loop that
+    # asks Postgres is everybody's. None while nothing is free.
+    offers = tuple((one, reservation_form.offer(place, found.book, now, one)) for one in found.waiting)
     here = [one for one in found.reservations if one.starts_at >= since]
     opening = hours.openings_between(place, since, until - timedelta(seconds=1))
     over = ("cancelled", "no_show", "finished")
@@ -100,7 +103,7 @@ def _day(day: date) -> dict[str, object]:
         "open": [one for one in here if one.status not in over],
         "over": [one for one in here if one.status in over],
         "covers": sum(one.covers for one in here if one.status not in ("cancelled", "no_show")),
-        "waiting": found.waiting,
+        "waiting": offers,
         "opening": opening,
         "open_all_day": any(opens <= since and closes >= until for opens, closes in opening),
         "plan": plan(place, found.book.tables, found.reservations, since, until),
