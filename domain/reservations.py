@@ -47,6 +47,7 @@ STEP = timedelta(minutes=15)  # every zone's offset is a multiple of it: a quart
 NEAR = timedelta(hours=3)
 DAYS_NEAR = 6
 MOST_OTHERS = 3
+MOST_OF_CALL = 8  # reservations of one call, all but one cancelled, among which its own is looked for
 # What has to be known around a wished time to answer it.
 LOOK_BACK = NEAR + LONGEST_STAY
 LOOK_AHEAD = timedelta(days=DAYS_NEAR + 1) + NEAR + LONGEST_STAY
@@ -131,8 +132,22 @@ class Answer:
 
 
 def id_of_call(call_id: str) -> str:
-    """The id of the one reservation that a call makes: made again it is the same, whichever handler does it."""
+    """The id of the one reservation that a call makes: made again it is the same, whichever handler does it.
+
+    Of a reservation's id, that of the next one, which the call makes when the staff have cancelled that.
+    """
     return str(uuid.uuid5(_RESERVATIONS_OF_CALLS, call_id))
+
+
+def held_by_call(call_id: str, holds: Iterable[Hold]) -> str:
+    """The id of the reservation by which the call holds a table; of its first one when it holds none."""
+    held = {one.reservation_id for one in holds}
+    first = one = id_of_call(call_id)
+    for _ in range(MOST_OF_CALL):
+        if one in held:
+            return one
+        one = id_of_call(one)
+    return first
 
 
 def answer(

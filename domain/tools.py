@@ -398,7 +398,7 @@ def _book_table(state: OrderState, arguments: Arguments, now: datetime) -> _Answ
 
 
 def _table_answer(state: OrderState, book: Book, now: datetime, local: datetime, covers: int) -> Answer:
-    own = reservations.id_of_call(state.call_id)
+    own = reservations.held_by_call(state.call_id, book.holds)
     return reservations.answer(state.restaurant, book, now, local, covers, changing=own)
 
 

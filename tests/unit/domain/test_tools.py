@@ -293,8 +293,12 @@ def test_a_restaurant_without_tables_notes_a_request_and_says_that_it_is_one(sta
     assert outcome.result["say"].endswith("The team settles it.")
 
 
-def test_a_call_may_move_its_own_reservation(state: OrderState) -> None:
-    own = Hold(id_of_call(state.call_id), "t", AT - timedelta(minutes=15), AT + timedelta(minutes=90))
+@pytest.mark.parametrize("cancelled", [0, 1, 3])
+def test_a_call_may_move_its_own_reservation(state: OrderState, cancelled: int) -> None:
+    reservation_id = id_of_call(state.call_id)
+    for _ in range(cancelled):
+        reservation_id = id_of_call(reservation_id)
+    own = Hold(reservation_id, "t", AT - timedelta(minutes=15), AT + timedelta(minutes=90))
     known = replace(state, book=Book(tables=(TABLE,), holds=(own,)))
 
     assert isinstance(run(known, ("book_table", BOOKING)).effect, BookTable)
