@@ -4,7 +4,7 @@ Trunks write one number as ``+33465710042``, ``33465710042``, ``0033465710042``,
 National forms are those of the line's own country, so two lines may share one: then it finds neither.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -73,18 +73,21 @@ class AddressBook:
             return Refusal(FORBIDDEN)
         refused = NOT_FOUND
         for user in filter(None, users):
-            named = self._named(user)
-            allowed = [line for line in named if peer or source_host in self.trunks.get(line.domain, frozenset())]
-            if len(allowed) == 1:
-                return allowed[0].line_id
-            if named and not allowed:
-                refused = FORBIDDEN
+            for named in self._named(user):
+                allowed = [line for line in named if peer or source_host in self.trunks.get(line.domain, frozenset())]
+                if len(allowed) == 1:
+                    return allowed[0].line_id
+                if allowed:
+                    break
+                if named:
+                    refused = FORBIDDEN
         return Refusal(refused)
 
-    def _named(self, user: str) -> Iterable[LineKeys]:
-        """By the id that REGISTER's Contact told, the number, the registration's user, a way to write the number."""
+    def _named(self, user: str) -> tuple[Collection[LineKeys], ...]:
+        """By the id that REGISTER's Contact told, or the number; else by a way to write the number, and then by the
+        registration's user: anybody may have another's number for a username."""
         number = plain_number(user)
         line = self._by_id.get(user) or self._exactly.get(number)
         if line is not None:
-            return (line,)
-        return self._by_username.get(user) or self._by_form.get(number) or ()
+            return ((line,),)
+        return self._by_form.get(number, ()), self._by_username.get(user, ())

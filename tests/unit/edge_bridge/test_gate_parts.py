@@ -30,6 +30,18 @@ def book() -> AddressBook:
     return AddressBook((FRENCH, BELGIAN), PEERS, trunks)
 
 
+def test_no_line_takes_anothers_calls_by_a_username_that_is_a_way_to_write_its_number() -> None:
+    """Usernames are what whoever made the line has written; numbers are one line's each."""
+    greedy = LineKeys("line-3", "+33465710099", "0465710042", "trunk.test")
+    also = LineKeys("line-4", "+32465710042", "0465710042", "trunk.test")
+    trunks = {"trunk.test": frozenset({"192.0.2.1"})}
+    of_two = AddressBook((FRENCH, greedy), (), trunks)
+    assert of_two.find(("0465710042",), "192.0.2.1") == "line-1"
+    assert of_two.find(("33465710042",), "192.0.2.1") == "line-1"
+    assert AddressBook((greedy,), (), trunks).find(("0465710042",), "192.0.2.1") == "line-3"
+    assert AddressBook((FRENCH, also), (), trunks).find(("0465710042",), "192.0.2.1") == Refusal(404)
+
+
 # --- Numbers -----------------------------------------------------------------------------------------------------
 
 
