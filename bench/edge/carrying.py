@@ -55,7 +55,7 @@ async def _window(node: Node, phones: Program, window_s: float) -> _Taken:
     before, began = node.use(), time.monotonic()
     await asyncio.sleep(begin + window_s - time.time())
     after, took = node.use(), time.monotonic() - began
-    share = {role: 100 * (after[role].cpu_s - before[role].cpu_s) / took for role in ROLES}
+    share = {role: 100 * after[role].spent_since(before[role]) / took for role in ROLES}
     heard = await phones.read(wire.PhoneSamples, window_s + MORE_S)
     return _Taken(share, heard, await node.handlers.read(wire.HandlerSamples, window_s + MORE_S))
 

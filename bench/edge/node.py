@@ -38,10 +38,14 @@ IDLE_S = 3.0  # after it is ready: what is loaded late is loaded
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Of the processes of one role: processor time in s so far, private memory in kB."""
+    """Of the processes of one role: processor time in s so far by process, private memory in kB."""
 
-    cpu_s: float
+    cpu_s: dict[int, float]
     private_kb: int
+
+    def spent_since(self, before: Use) -> float:
+        """Processor time in s of the processes that are still there."""
+        return sum(now - before.cpu_s.get(pid, 0.0) for pid, now in self.cpu_s.items())
 
 
 class Node:
@@ -89,11 +93,11 @@ def _role(process: psutil.Process) -> str:
 
 
 def _use(pids: list[int]) -> Use:
-    cpu, private = 0.0, 0
+    cpu, private = dict[int, float](), 0
     for pid in pids:
         with contextlib.suppress(psutil.NoSuchProcess, OSError):
             times = psutil.Process(pid).cpu_times()
-            cpu += times.user + times.system
+            cpu[pid] = times.user + times.system
             rollup = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
             private += sum(int(line.split()[1]) for line in rollup if line.startswith("Private_"))
     return Use(cpu, private)
