@@ -21,13 +21,14 @@ LAST_WORDS_S = 8.0
 TELL_WITHIN_S = 4.0
 TELL_AGAIN_S = 1.0
 MOST_SESSIONS = 3  # a call that ends one after the other is not given to a fourth
+STEADY_AFTER_S = 10.0  # a session that has lived so long was not ended by the calls that it was given
 
 
 @dataclass(slots=True)
 class _Kept:
     held: control.CallHeld
     sockets: tuple[int, ...] = ()
-    sessions: int = 1  # that have had it
+    sessions: int = 1  # that have had it, since the last one that was steady
 
 
 class KeptCalls:
@@ -61,11 +62,11 @@ class KeptCalls:
             self.left(call_id)
             self._give_up([kept.held.call])
 
-    def after_a_session(self) -> None:
+    def after_a_session(self, lived_s: float) -> None:
         """It is dead: what nobody can go on with is given up."""
         lost = []
         for call_id, kept in list(self._kept.items()):
-            kept.sessions += 1
+            kept.sessions = 2 if lived_s >= STEADY_AFTER_S else kept.sessions + 1
             if not kept.sockets or not kept.held.progress or kept.sessions > MOST_SESSIONS:
                 lost.append(kept.held.call)
                 self.left(call_id)

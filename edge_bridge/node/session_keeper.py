@@ -89,8 +89,9 @@ class SessionKeeper:
                 break
             if status in NO_USE_TRYING and not self._reported:
                 return status
-            self._calls.after_a_session()
-            pause = self.restarts.pause_s(time.monotonic() - started)
+            lived_s = time.monotonic() - started
+            self._calls.after_a_session(lived_s)
+            pause = self.restarts.pause_s(lived_s)
             log.error("the session died; starting it again", status=status, pause_s=pause)
             if self._giving_up is None:
                 self._giving_up = asyncio.get_running_loop().call_later(CALLS_WAIT_S, self._give_up)
