@@ -1,5 +1,6 @@
 """Ports of this machine: one that is free, why another cannot be listened on, and whether what listens is ready."""
 
+import atexit
 import collections
 import itertools
 import os
@@ -42,6 +43,12 @@ def _claim(port: int) -> bool:
     if len(_given) > _REMEMBERED:
         _given.popleft().close()
     return True
+
+
+@atexit.register
+def _give_up_claims() -> None:
+    while _given:
+        _given.popleft().close()
 
 
 def port_problem(kind: socket.SocketKind, host: str, port: int) -> str:

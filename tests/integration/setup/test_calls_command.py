@@ -156,7 +156,7 @@ async def test_a_support_file_explains_the_call_and_tells_nobody_who_called_whom
     with zipfile.ZipFile(made) as file:
         parts = {name: file.read(name).decode() for name in file.namelist()}
     everything = "\n".join(parts.values()).lower()
-    personal = (CALLER, CALLER[1:], "612345678", "06 12 34", NAME, "Zoltan", STREET, "75011", "Ada", "2 quai Nord")
+    personal = (CALLER, CALLER[1:], "612345678", "06 12 34", NAME, "Zoltan", STREET, "75011", "Lovelace", "2 quai Nord")
     secret = (SENTENCE, "Thank you", PHONE_ADDRESS, TRUNK_ADDRESS, SIP_CALL_ID, "line secret", "Margherita")
     of_restaurant = ("harbour", "+33111111111", "+33100000000", "1 rue du Port", "+33100000001")
     assert [one for one in (*personal, *secret, *of_restaurant) if one.lower() in everything] == []

@@ -143,7 +143,7 @@ def make_order(menu: Menu, call_id: str, *, order_id: str = "", confirmed_at: da
         currency="EUR",
         lines=(line,),
         fulfilment=Fulfilment("delivery", Address("2 quai Nord", "75002", "Paris"), 250),
-        customer_name="Ada",
+        customer_name="Ada Lovelace",
         total_cents=2950,
         vat=(VatShare(550, 2700, 141), VatShare(2000, 250, 42)),
         confirmed_at=confirmed_at,
@@ -175,10 +175,17 @@ async def seed_tenant(platform: Any, name: str, number: str, pii: PiiCipher, sip
         (room,) = await dining.rooms(conn, restaurant.id)
         await dining.set_rules(conn, restaurant.id, Rules(max_covers=8))
         wish = Wish(
-            starts_at=NOW, ends_at=NOW + timedelta(hours=2), covers=2, table_ids=[table_id], name="Ada", phone=number
+            starts_at=NOW,
+            ends_at=NOW + timedelta(hours=2),
+            covers=2,
+            table_ids=[table_id],
+            name="Ada Lovelace",
+            phone=number,
         )
         reservation_id = await reservations.add(conn, restaurant.id, wish, status="confirmed", pii=pii)
-        party_id = await waiting_list.add(conn, restaurant.id, NOW, 2, name="Ada", phone=number, note="", pii=pii)
+        party_id = await waiting_list.add(
+            conn, restaurant.id, NOW, 2, name="Ada Lovelace", phone=number, note="", pii=pii
+        )
         await kitchen.set_load(conn, restaurant.id, "counter", 15, NOW + timedelta(hours=1))
         await figures.log_order(conn, logged(stored.id, restaurant.id))
         user_id = await conn.fetchval(

@@ -34,7 +34,7 @@ async def test_an_order_is_read_as_it_was_confirmed(
     confirmed = own.order
     assert recent == of_call == (order,)
     assert (order.number, order.status, order.total_cents, order.fee_cents) == (1, "confirmed", 2950, 250)
-    assert (order.customer_name, order.address) == ("Ada", confirmed.fulfilment.address)
+    assert (order.customer_name, order.address) == ("Ada Lovelace", confirmed.fulfilment.address)
     assert (order.confirmed_at, order.promised_at) == (confirmed.confirmed_at, confirmed.promised_at)
     assert order.vat == confirmed.vat
     (line,) = order.lines
@@ -77,7 +77,13 @@ async def test_names_numbers_and_addresses_are_nowhere_in_clear(postgres: Any, t
         ]
 
     assert len(texts) == 10
-    for secret in ("Ada", "quai Nord", tenants[0].phone, b"Ada".hex(), tenants[0].phone.encode().hex()):
+    for secret in (
+        "Ada Lovelace",
+        "quai Nord",
+        tenants[0].phone,
+        b"Ada Lovelace".hex(),
+        tenants[0].phone.encode().hex(),
+    ):
         assert not any(secret in text for text in texts)
 
 
@@ -255,7 +261,9 @@ async def test_a_cart_that_nobody_agreed_to_is_found_with_its_number_while_it_is
     postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher
 ) -> None:
     own, _ = tenants
-    left = UnconfirmedCart(Cart("EUR", new_id(), lines=own.order.lines, customer_name="Ada"), 2700, "caller_hung_up")
+    left = UnconfirmedCart(
+        Cart("EUR", new_id(), lines=own.order.lines, customer_name="Ada Lovelace"), 2700, "caller_hung_up"
+    )
     begun = {"old": NOW - timedelta(hours=2), "first": NOW, "second": NOW + timedelta(hours=1)}
 
     async with postgres.app.tenant(own.id) as conn:
@@ -338,7 +346,7 @@ async def test_a_caller_is_known_again_by_the_number(
 
     assert known == again == customer["id"]
     assert pii.decrypt(own.id, customer["phone_encrypted"]) == own.phone
-    assert pii.decrypt(own.id, customer["name_encrypted"]) == "Ada"  # a call without a name does not forget it
+    assert pii.decrypt(own.id, customer["name_encrypted"]) == "Ada Lovelace"  # a call without a name does not forget it
 
 
 async def test_an_order_is_logged_and_counted_once(postgres: Any, tenants: tuple[Tenant, Tenant]) -> None:

@@ -28,7 +28,7 @@ async def test_a_call_goes_on_from_its_checkpoint(redis: Any) -> None:
         restaurant_id=order.restaurant_id,
         attempt=2,
         started_at=NOW,
-        cart=Cart("EUR", order.id, 3, 2, order.lines, order.fulfilment, "Ada"),
+        cart=Cart("EUR", order.id, 3, 2, order.lines, order.fulfilment, "Ada Lovelace"),
         transcript=[Utterance("caller", "Deux, s’il vous plaît", NOW)],
         confirmed=order,
         usage={"output_tokens": 5},
