@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 BENCHES = {
-    "call": "the call path: SIP, media, turns, eight calls at once, events (about 10 minutes)",
+    "call": "the call path: SIP, media, turns, four calls at once, events (about 10 minutes)",
     "events": "the outbox and its relay: speed, fairness, latency (about a minute)",
     "knative": "the local Knative runtime beside a measured cluster (about 4 minutes)",
     "gate": "what the SIP gate costs a caller, alone and under a flood (about 5 minutes)",
