@@ -224,7 +224,7 @@ class CallBench:
             late = sum(gap > LATE_S for gap in gaps) + len(self._stamps.read("late", began))
         what = f"{CALLS_AT_ONCE} calls:"
         return [
-            Figure(f"{what} CPU of edge + handler per call", share, "% of a core"),
+            Figure(f"{what} CPU of edge + handler per call", share, "% of a core", "≤ 3.5"),
             Figure(f"{what} calls per vCPU, whole path", 100 / share, "", "≥ 80"),
             Figure(f"{what} frames later than 60 ms", 100 * late / max(1, 2 * len(gaps)), "%", "≤ 0.5"),
             Figure("handler RSS in a call", memory, "MiB", "≤ 50"),

@@ -22,6 +22,7 @@ from domain.errors import Refused
 from domain.lines import MAX_QUANTITY
 from domain.menu import Menu
 from domain.names import plain_text
+from domain.reservations import MAX_COVERS
 from domain.restaurant import Restaurant
 
 MAX_TEXT = 120
@@ -59,7 +60,7 @@ _LINE = Parameter("line", "whole", "The line's number in the cart.", required=Tr
 _TABLE = (
     Parameter("date", "text", "YYYY-MM-DD, a weekday, today or tomorrow.", required=True),
     Parameter("time", "text", "HH:MM, 24 hours.", required=True),
-    Parameter("covers", "whole", "How many people.", required=True, limit=100),
+    Parameter("covers", "whole", "How many people.", required=True, limit=MAX_COVERS),
 )
 
 TOOLS: tuple[Tool, ...] = (

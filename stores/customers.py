@@ -38,6 +38,11 @@ async def remember(conn: Connection, restaurant_id: str, phone: str, name: str, 
     return customer_id
 
 
+async def remember_if_known(conn: Connection, restaurant_id: str, phone: str, name: str, pii: PiiCipher) -> str | None:
+    """``remember`` where the number is somebody's; None where it is not."""
+    return await remember(conn, restaurant_id, phone, name, pii) if is_somebodys(phone) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Customer:
     """``unreadable`` names those of name and phone whose ciphertext can't be read; they are empty then."""

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import asyncpg
 
-from domain.reservations import LOOK_AHEAD, LOOK_BACK, Book, DiningTable, Hold, Rules
+from domain.reservations import LONGEST_STAY, LOOK_AHEAD, LOOK_BACK, Book, DiningTable, Hold, Rules
 from stores import locks
 from stores.errors import NotFoundError, require
 from stores.postgres import Connection
@@ -100,11 +100,12 @@ async def holds(conn: Connection, restaurant_id: str, since: datetime, until: da
     """The tables that are had in a part of ``[since, until)``."""
     rows = await conn.fetch(
         "select reservation_id, table_id, starts_at, ends_at from reservation_table where restaurant_id = $1"
-        " and starts_at < $3 and starts_at > $2::timestamptz - interval '10 hours' and ends_at > $2 and holds"
+        " and starts_at < $3 and starts_at > $2::timestamptz - $4::interval and ends_at > $2 and holds"
         " order by starts_at, table_id",
         restaurant_id,
         since,
         until,
+        LONGEST_STAY,
     )
     return tuple(Hold(*row.values()) for row in rows)
 
@@ -139,14 +140,7 @@ async def add_table(conn: Connection, restaurant_id: str, room: str, name: str, 
     )
     if room_id is None:
         room_id = await add_room(conn, restaurant_id, room)
-    table_id: str = await conn.fetchval(
-        "insert into dining_table (restaurant_id, room_id, name, seats) values ($1, $2, $3, $4) returning id",
-        restaurant_id,
-        room_id,
-        name,
-        seats,
-    )
-    return table_id
+    return await _save_table(conn, restaurant_id, room_id, DiningTable("", room, name, seats), known=False)
 
 
 async def save_room(conn: Connection, restaurant_id: str, room: Room, now: datetime) -> Room:
@@ -170,7 +164,7 @@ async def save_room(conn: Connection, restaurant_id: str, room: Room, now: datet
     ids = {}
     for table in room.tables:
         known = any(table.id == one.id for one in before.tables)
-        ids[table.id] = await _save_table(conn, restaurant_id, room.id, table, known)
+        ids[table.id] = await _save_table(conn, restaurant_id, room.id, table, known=known)
     await _join(conn, restaurant_id, room.tables, ids)
     return before
 
@@ -205,7 +199,7 @@ async def _remove_tables(conn: Connection, table_ids: Sequence[str], now: dateti
     await conn.execute("delete from dining_table where id = any($1::uuid[])", table_ids)
 
 
-async def _save_table(conn: Connection, restaurant_id: str, room_id: str, table: DiningTable, known: bool) -> str:
+async def _save_table(conn: Connection, restaurant_id: str, room_id: str, table: DiningTable, *, known: bool) -> str:
     """The table's id."""
     if known:
         await conn.execute(

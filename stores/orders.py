@@ -96,9 +96,7 @@ async def insert_confirmed(conn: Connection, order: ConfirmedOrder, pii: PiiCiph
     if order_id is None:
         return await _stored(conn, order, content_hash)
     number = await _next_ticket(conn, order.restaurant_id, order.confirmed_at)
-    customer_id = None
-    if customers.is_somebodys(caller):
-        customer_id = await customers.remember(conn, order.restaurant_id, caller, order.customer_name, pii)
+    customer_id = await customers.remember_if_known(conn, order.restaurant_id, caller, order.customer_name, pii)
     await _insert_order(conn, order, order_id, number, customer_id, pii)
     await _insert_lines(conn, order, order_id)
     return StoredOrder(order_id, number, True, order.confirmed_at)

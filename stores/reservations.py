@@ -12,7 +12,7 @@ from datetime import datetime
 
 import asyncpg
 
-from domain.reservations import HOLDING, CancelReason, Status
+from domain.reservations import HOLDING, LONGEST_STAY, CancelReason, Status
 from stores import customers
 from stores.ciphers import PiiCipher, RowReader
 from stores.errors import NotFoundError
@@ -79,11 +79,12 @@ async def between(
     """Those that have a moment in ``[since, until)``, cancelled ones too, in order; at most ``limit``."""
     rows = await conn.fetch(
         f"{_SELECTED} where r.restaurant_id = $1 and r.starts_at < $3 and r.ends_at > $2"
-        " and r.starts_at > $2::timestamptz - interval '10 hours' order by r.starts_at, r.id limit $4",
+        " and r.starts_at > $2::timestamptz - $5::interval order by r.starts_at, r.id limit $4",
         restaurant_id,
         since,
         until,
         limit,
+        LONGEST_STAY,
     )
     return tuple(_reservation(row, pii) for row in rows)
 
@@ -120,7 +121,7 @@ async def add(
 
     Raises TableTakenError, asyncpg.ForeignKeyViolationError for no such table.
     """
-    customer_id = await _customer(conn, restaurant_id, wish, pii)
+    customer_id = await customers.remember_if_known(conn, restaurant_id, wish.phone, wish.name, pii)
     async with _unless_taken(conn):
         added: str = await conn.fetchval(
             "insert into reservation (id, restaurant_id, customer_id, call_id, starts_at, ends_at, covers, status,"
@@ -143,7 +144,7 @@ async def add(
 
 async def change(conn: Connection, restaurant_id: str, reservation_id: str, wish: Wish, pii: PiiCipher) -> None:
     """Replace all that ``wish`` says. Raises NotFoundError, TableTakenError, then nothing was changed."""
-    customer_id = await _customer(conn, restaurant_id, wish, pii)
+    customer_id = await customers.remember_if_known(conn, restaurant_id, wish.phone, wish.name, pii)
     async with _unless_taken(conn):
         await conn.execute("delete from reservation_table where reservation_id = $1", reservation_id)
         status = await conn.fetchval(
@@ -201,12 +202,6 @@ async def _unless_taken(conn: Connection) -> AsyncIterator[None]:
             yield
     except asyncpg.ExclusionViolationError:
         raise TableTakenError from None
-
-
-async def _customer(conn: Connection, restaurant_id: str, wish: Wish, pii: PiiCipher) -> str | None:
-    if not customers.is_somebodys(wish.phone):
-        return None
-    return await customers.remember(conn, restaurant_id, wish.phone, wish.name, pii)
 
 
 async def _hold(conn: Connection, restaurant_id: str, reservation_id: str, wish: Wish, status: Status) -> None:

@@ -22,6 +22,14 @@ class Kind(NamedTuple):
     statement: str
 
 
+def _older_rows(table: str, at: str, key: str = "ctid") -> str:
+    """Whole rows go, once ``at`` is too old."""
+    return (
+        f"delete from {table} where {key} = any(array("
+        f"select {key} from {table} where {at} < $1 order by {at} limit $2))"
+    )
+
+
 # As long as there is a letter of the event it may be replayed, and those who took it must know it then.
 PROCESSED_EVENTS = Kind(
     "processed_events",
@@ -54,57 +62,24 @@ CALLERS = Kind(
     " order by started_at limit $2) as old where c.id = old.id and c.started_at = old.started_at",
 )
 # Addresses of media are personal, too.
-CALL_TRACES = Kind(
-    "call_traces",
-    "delete from call_trace where ctid = any(array("
-    " select ctid from call_trace where started_at < $1 order by started_at limit $2))",
-)
+CALL_TRACES = Kind("call_traces", _older_rows("call_trace", "started_at"))
 # With the deliveries that tell of them.
-INTEGRATION_EVENTS = Kind(
-    "integration_events",
-    "delete from integration_event where id = any(array("
-    " select id from integration_event where at < $1 order by at limit $2))",
-)
-IDEMPOTENCY_KEYS = Kind(
-    "idempotency_keys",
-    "delete from idempotency_key where ctid = any(array("
-    " select ctid from idempotency_key where created_at < $1 order by created_at limit $2))",
-)
+INTEGRATION_EVENTS = Kind("integration_events", _older_rows("integration_event", "at", "id"))
+IDEMPOTENCY_KEYS = Kind("idempotency_keys", _older_rows("idempotency_key", "created_at"))
 # What was tapped on a device, so that a tap that is sent again is not done again.
-DEVICE_ACTIONS = Kind(
-    "device_actions",
-    "delete from device_action where ctid = any(array("
-    " select ctid from device_action where at < $1 order by at limit $2))",
-)
+DEVICE_ACTIONS = Kind("device_actions", _older_rows("device_action", "at"))
 # From their end on. Most go at their user's next log-in; these have not logged in again.
-SESSIONS = Kind(
-    "sessions",
-    "delete from user_session where ctid = any(array("
-    " select ctid from user_session where expires_at < $1 order by expires_at limit $2))",
-)
-INVITATIONS = Kind(
-    "invitations",
-    "delete from invitation where ctid = any(array("
-    " select ctid from invitation where expires_at < $1 order by expires_at limit $2))",
-)
-TOKENS = Kind(
-    "tokens",
-    "delete from api_token where id = any(array(select id from api_token where coalesce(revoked_at, expires_at) < $1"
-    " order by coalesce(revoked_at, expires_at) limit $2))",
-)
-AUDIT = Kind(
-    "audit", "delete from audit_log where id = any(array(select id from audit_log where at < $1 order by at limit $2))"
-)
+SESSIONS = Kind("sessions", _older_rows("user_session", "expires_at"))
+INVITATIONS = Kind("invitations", _older_rows("invitation", "expires_at"))
+TOKENS = Kind("tokens", _older_rows("api_token", "coalesce(revoked_at, expires_at)", "id"))
+AUDIT = Kind("audit", _older_rows("audit_log", "at", "id"))
 TICKET_COUNTERS = Kind(
     "ticket_counters",
     "delete from ticket_counter where ctid = any(array("
     " select ctid from ticket_counter where day < $1::timestamptz::date order by day limit $2))",
 )
 # Once it is done: until then it is what finds the places.
-ERASURES = Kind(
-    "erasures",
-    "delete from erasure where id = any(array(select id from erasure where done_at < $1 order by done_at limit $2))",
-)
+ERASURES = Kind("erasures", _older_rows("erasure", "done_at", "id"))
 # That no item of the menu has: an earlier version that has it is put back without.
 PHOTOS = Kind(
     "photos",
@@ -129,11 +104,7 @@ RESERVATIONS = Kind(
     " and (name_encrypted is not null or note <> '' or cancel_note <> '' or customer_id is not null)"
     " order by ends_at limit $2))",
 )
-WAITING_PARTIES = Kind(
-    "waiting_parties",
-    "delete from waiting_party where id = any(array("
-    " select id from waiting_party where wanted_at < $1 order by wanted_at limit $2))",
-)
+WAITING_PARTIES = Kind("waiting_parties", _older_rows("waiting_party", "wanted_at", "id"))
 # The key's hash is one of the name and the address too. The condition is the partial index order_not_forgotten's.
 ORDERS = Kind(
     "orders",

@@ -39,8 +39,7 @@ async def add(
     pii: PiiCipher,
 ) -> str:
     """Returns the entry's id."""
-    known = customers.is_somebodys(phone)
-    customer_id = await customers.remember(conn, restaurant_id, phone, name, pii) if known else None
+    customer_id = await customers.remember_if_known(conn, restaurant_id, phone, name, pii)
     added: str = await conn.fetchval(
         "insert into waiting_party (restaurant_id, customer_id, wanted_at, covers, name_encrypted, note)"
         " values ($1, $2, $3, $4, $5, $6) returning id",

@@ -5,11 +5,11 @@ later, by this process or the next one.
 """
 
 import asyncio
-import re
 from pathlib import Path
 
 import asyncpg
 
+from domain.recordings import recording_file
 from process import logs
 from stores import erasures
 from stores.erasures import UnwantedRecording
@@ -18,8 +18,6 @@ from stores.postgres import Postgres, PostgresUnavailableError
 EVERY_S = 60.0
 AT_ONCE = 500
 OPEN_WITHIN_S = 4.0
-# As ``media.recordings`` names files. Another id can't have one, and would be a path elsewhere.
-_SAFE_ID = re.compile(r"[0-9A-Za-z-]{1,128}")
 
 log = logs.get(__name__)
 
@@ -58,8 +56,9 @@ class RecordingsEraser:
         gone = []
         for one in unwanted:
             try:
-                if _SAFE_ID.fullmatch(one.call_id):
-                    (self._root / one.restaurant_id / f"{one.call_id}.wav").unlink(missing_ok=True)
+                file = recording_file(self._root, one.restaurant_id, one.call_id)
+                if file is not None:
+                    file.unlink(missing_ok=True)
             except OSError as error:
                 log.error("a recording can't be erased; see RECORDINGS_DIR", why=error.strerror)
                 continue

@@ -157,9 +157,11 @@ begin
     );
 
     delete from customer c where c.restaurant_id = wish.restaurant_id and c.phone_hash = wish.phone_hash
-        -- Who has called again since has begun anew.
+        -- Who has called again since, or has reserved anew with the staff or an integrator, has begun anew.
         and not exists (select from call_log l where l.restaurant_id = wish.restaurant_id
-            and l.caller_hash = wish.phone_hash and l.started_at > wish.asked_at);
+            and l.caller_hash = wish.phone_hash and l.started_at > wish.asked_at)
+        and not exists (select from reservation r where r.customer_id = c.id and r.id <> all (wish.reservation_ids))
+        and not exists (select from waiting_party w where w.customer_id = c.id);
 end $$;
 
 drop function erase_customer(uuid);

@@ -1,6 +1,5 @@
 """The calls: the list with outcome and length, each call with what was said, and its recording where there is one."""
 
-import re
 from pathlib import Path
 from typing import TypeVar, cast, get_args
 
@@ -8,6 +7,7 @@ from flask import Response, abort, redirect, render_template, request, send_file
 from flask.typing import ResponseReturnValue
 
 from domain import call_words, sip_ladders
+from domain.recordings import recording_file
 from stores import calls, live, orders, traces
 from stores.calls import FollowUp, LoggedCall
 from stores.errors import NotFoundError
@@ -29,7 +29,6 @@ blueprint = restaurant_blueprint("calls", __name__)
 
 PAGE = 60
 # The file's name is made from ids only; this keeps an id from being a path.
-_SAFE_ID = re.compile(r"[0-9A-Za-z-]{1,128}\Z")
 
 
 @blueprint.get("/calls")
@@ -125,15 +124,13 @@ def _found(work: Work[T], call_id: str) -> T:
 
 
 def recording_of(call_id: str) -> Path | None:
-    """The two-sided recording, which the edge names ``{restaurant}/{call}.wav``.
+    """The two-sided recording.
 
     None where nothing was recorded, or this process can't read the edge's folder.
     """
     folder = context.settings().recordings_dir
-    if not folder or not _SAFE_ID.match(call_id):
-        return None
-    file = Path(folder).absolute() / restaurant().id / f"{call_id}.wav"
-    return file if file.is_file() else None
+    file = recording_file(Path(folder).absolute(), restaurant().id, call_id) if folder else None
+    return file if file is not None and file.is_file() else None
 
 
 @blueprint.context_processor

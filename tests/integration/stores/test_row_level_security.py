@@ -212,6 +212,9 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
         conn, other.id, other.call_id, UnconfirmedCart(Cart("EUR", new_id()), 0, "not_saved"), pii
     ),
     customers.remember: lambda conn, other, pii, sip: customers.remember(conn, other.id, other.phone, "Eve", pii),
+    customers.remember_if_known: lambda conn, other, pii, sip: customers.remember_if_known(
+        conn, other.id, other.phone, "Eve", pii
+    ),
     customers.recent: lambda conn, other, pii, sip: _customers_of(conn, other, pii),
     customers.by_phone: lambda conn, other, pii, sip: customers.by_phone(conn, other.id, [other.phone], pii=pii),
     customers.get: lambda conn, other, pii, sip: customers.get(conn, other.customer_id, pii=pii),
