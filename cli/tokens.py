@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from stores.postgres import Connection
 
 ACTOR = "the command line"
-LONGEST_NAME = 80
 
 app = typer.Typer(no_args_is_help=True, help="The platform's tokens for the API: list, create, revoke.")
 
@@ -25,9 +24,8 @@ def list_tokens() -> None:
     from stores import tokens
 
     found = with_postgres(tokens.of_platform)
-    now = datetime.now(UTC)
     for one in found:
-        state = "revoked" if one.revoked_at else "expired" if one.expires_at and one.expires_at < now else "valid"
+        state = "revoked" if one.revoked_at else "expired" if one.is_over else "valid"
         used = f"used {one.last_used_at:%Y-%m-%d %H:%M}" if one.last_used_at else "never used"
         typer.echo(f"{one.id}  {tokens.MARK}{one.prefix}…  {state}  {used}  {one.name}  {','.join(one.scopes)}")
     if not found:
@@ -41,6 +39,7 @@ def create(
     days: Annotated[int, typer.Option(min=0, max=3650, help="How long it lasts; 0: until it is revoked.")] = 365,
 ) -> None:
     """Make a token that opens every restaurant within its rights, and print it: it is shown this once."""
+    from stores.tokens import LONGEST_NAME
     from web.api.scopes import SCOPES
 
     unknown = sorted(set(scope) - set(SCOPES))
@@ -60,10 +59,11 @@ def revoke(token: Annotated[str, typer.Argument(help="The token's id, as list pr
 async def _create(connection: Connection, name: str, scopes: list[str], days: int) -> str:
     from stores import audit, tokens
 
-    if len(await tokens.of_platform(connection, in_force=True)) >= tokens.MOST_TOKENS:
-        raise refusal(f"there are {tokens.MOST_TOKENS} tokens; revoke one first")
     expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
-    made = await tokens.create(connection, None, name=name, scopes=scopes, created_by=ACTOR, expires_at=expires_at)
+    try:
+        made = await tokens.create(connection, None, name=name, scopes=scopes, created_by=ACTOR, expires_at=expires_at)
+    except tokens.TooManyTokensError:
+        raise refusal(f"there are {tokens.MOST_TOKENS} tokens; revoke one first") from None
     after = {"name": name, "scopes": scopes}
     await audit.record(connection, None, audit.Actor(ACTOR), "tokens.created", after=after)
     return made

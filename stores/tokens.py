@@ -17,15 +17,21 @@ from stores.postgres import Connection
 
 MARK = "alr_"  # so that a token is known for one wherever it turns up: in a log, in a repository
 PREFIX_LENGTH = 8
-MOST_TOKENS = 50
+MOST_TOKENS = 50  # of one restaurant, or of the platform, that open something
+LONGEST_NAME = 80
 LIFETIMES = {"30": timedelta(days=30), "365": timedelta(days=365), "never": None}  # what the pages offer, by days
+
+
+class TooManyTokensError(Exception):
+    """There are MOST_TOKENS that open something."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
     """A token as its restaurant's owner sees it. ``prefix`` is what it begins with after MARK.
 
-    ``expires_at`` None: it lasts until it is revoked. ``last_used_at`` is right to the minute.
+    ``expires_at`` None: it lasts until it is revoked. ``last_used_at`` is right to the minute. ``is_over``: it was
+    revoked, or has expired.
     """
 
     id: str
@@ -37,6 +43,7 @@ class ApiToken:
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    is_over: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +68,11 @@ async def create(
 ) -> str:
     """The new token: nobody can read it again. One without a restaurant needs the platform role.
 
-    Raises asyncpg.CheckViolationError for a name or scopes that are empty or too long.
+    Raises TooManyTokensError, asyncpg.CheckViolationError for a name or scopes that are empty or too long.
     """
+    made = await (of_restaurant(conn, restaurant_id) if restaurant_id else of_platform(conn))
+    if sum(not one.is_over for one in made) >= MOST_TOKENS:
+        raise TooManyTokensError
     secret = new_token()
     await conn.execute(
         "insert into api_token (restaurant_id, name, prefix, secret_hash, scopes, created_by, expires_at)"
@@ -86,30 +96,27 @@ async def use(conn: Connection, token: str) -> Bearer | None:
     return Bearer(row["id"], row["restaurant_id"], row["name"], row["prefix"], frozenset(row["scopes"]))
 
 
-_COLUMNS = "id, name, prefix, scopes, created_by, created_at, expires_at, last_used_at, revoked_at"
+_COLUMNS = (
+    "id, name, prefix, scopes, created_by, created_at, expires_at, last_used_at, revoked_at,"
+    " (revoked_at is not null or coalesce(expires_at < now(), false)) as is_over"
+)
+_LISTED = f"select {_COLUMNS} from api_token"
 
 
-_OVER = "revoked_at is not null or coalesce(expires_at < now(), false)"
-_LISTED = f"select {_COLUMNS}, ({_OVER}) as is_over from api_token"
-
-
-async def of_restaurant(conn: Connection, restaurant_id: str, *, in_force: bool = False) -> tuple[ApiToken, ...]:
-    """Its tokens, those that still open something first, then the newest; at most MOST_TOKENS.
-
-    ``in_force`` leaves out the others.
-    """
+async def of_restaurant(conn: Connection, restaurant_id: str) -> tuple[ApiToken, ...]:
+    """Its tokens, those that still open something first, then the newest; at most MOST_TOKENS."""
     rows = await conn.fetch(
         f"{_LISTED} where restaurant_id = $1 order by is_over, created_at desc, id limit $2", restaurant_id, MOST_TOKENS
     )
-    return tuple(_token(row) for row in rows if not (in_force and row["is_over"]))
+    return tuple(map(_token, rows))
 
 
-async def of_platform(conn: Connection, *, in_force: bool = False) -> tuple[ApiToken, ...]:
+async def of_platform(conn: Connection) -> tuple[ApiToken, ...]:
     """``of_restaurant`` for the platform's own tokens. Needs the platform role."""
     rows = await conn.fetch(
         f"{_LISTED} where restaurant_id is null order by is_over, created_at desc, id limit $1", MOST_TOKENS
     )
-    return tuple(_token(row) for row in rows if not (in_force and row["is_over"]))
+    return tuple(map(_token, rows))
 
 
 async def revoke(conn: Connection, token_id: str) -> ApiToken:
@@ -141,5 +148,4 @@ async def require_restaurant(conn: Connection, restaurant_id: str) -> None:
 
 
 def _token(row: asyncpg.Record) -> ApiToken:
-    columns = {name: row[name] for name in _COLUMNS.split(", ")}
-    return ApiToken(**{**columns, "scopes": tuple(row["scopes"])})
+    return ApiToken(**{**dict(row), "scopes": tuple(row["scopes"])})

@@ -4,7 +4,6 @@ A token and a webhook's secret are shown once, in the answer that makes them: a 
 """
 
 import uuid
-from datetime import UTC, datetime
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -16,9 +15,9 @@ from eventing.catalogue import WebhookTested
 from stores import tokens, webhooks
 from stores.errors import NotFoundError
 from stores.postgres import Connection
-from stores.tokens import ApiToken
+from stores.tokens import ApiToken, TooManyTokensError
 from stores.webhooks import Delivery, Endpoint
-from web import context, integration_words, paging
+from web import context, integration_words, paging, token_form
 from web.access import owners
 from web.api.scopes import OF_RESTAURANTS
 from web.forms import Form
@@ -36,7 +35,7 @@ LONGEST_NAME = 80
 @blueprint.get("/integrations")
 @owners
 def index() -> ResponseReturnValue:
-    return _page(_token_form())
+    return _page(token_form.blank())
 
 
 # --- Tokens ---------------------------------------------------------------------------------------------------------
@@ -46,33 +45,28 @@ def index() -> ResponseReturnValue:
 @owners
 def create_token() -> ResponseReturnValue:
     form = Form(request.form)
-    name = form.text("name", _("Name"), most=LONGEST_NAME, required=True)
-    lifetime = tokens.LIFETIMES[form.choice("lifetime", _("Valid for"), tokens.LIFETIMES)]
-    scopes = tuple(scope for scope in OF_RESTAURANTS if scope in request.form.getlist("scope"))
-    if not scopes:
-        form.refuse("scope", _("Rights: choose at least one."))
+    wanted = token_form.read(form, OF_RESTAURANTS)
     if form.problems:
         return _page(form, status=422)
 
-    async def work(connection: Connection) -> str | None:
-        if len(await tokens.of_restaurant(connection, restaurant().id, in_force=True)) >= tokens.MOST_TOKENS:
-            return None
+    async def work(connection: Connection) -> str:
         made = await tokens.create(
             connection,
             restaurant().id,
-            name=name,
-            scopes=scopes,
+            name=wanted.name,
+            scopes=wanted.scopes,
             created_by=tenancy.actor().name,
-            expires_at=datetime.now(UTC) + lifetime if lifetime else None,
+            expires_at=wanted.expires_at,
         )
-        await audit(connection, "tokens.created", after={"name": name, "scopes": scopes})
+        await audit(connection, "tokens.created", after={"name": wanted.name, "scopes": wanted.scopes})
         return made
 
-    token = in_restaurant(work)
-    if token is None:
-        form.refuse("name", _("Name: at most %(most)s tokens. Revoke one first.", most=tokens.MOST_TOKENS))
+    try:
+        token = in_restaurant(work)
+    except TooManyTokensError:
+        token_form.refuse_one_more(form)
         return _page(form, status=422)
-    return render_template("place/integrations/shown_once.html", secret=token, name=name, is_token=True)
+    return render_template("place/integrations/shown_once.html", secret=token, name=wanted.name, is_token=True)
 
 
 @blueprint.post("/integrations/tokens/<uuid:token_id>/revoke")
@@ -91,10 +85,6 @@ def revoke_token(token_id: str) -> ResponseReturnValue:
     return redirect(url_for(".index"), 303)
 
 
-def _token_form() -> Form:
-    return Form(saved={"lifetime": "365"})
-
-
 def _page(form: Form, status: int = 200) -> ResponseReturnValue:
     owner = restaurant().id
 
@@ -102,14 +92,12 @@ def _page(form: Form, status: int = 200) -> ResponseReturnValue:
         return await tokens.of_restaurant(connection, owner), await webhooks.endpoints(connection, owner)
 
     made, endpoints = in_restaurant(work)
-    chosen = set(request.form.getlist("scope")) if request.method == "POST" else set()
     page = render_template(
         "place/integrations/index.html",
         tokens=made,
         endpoints=endpoints,
         form=form,
-        chosen=chosen,
-        now=datetime.now(UTC),
+        chosen=token_form.chosen(),
         mark=tokens.MARK,
     )
     return page, status
