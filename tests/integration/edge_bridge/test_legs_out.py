@@ -22,7 +22,7 @@ from stores.postgres import Postgres
 from tests.conftest import Database
 from tests.integration.edge_bridge.conftest import HUMAN, Start, needs_kamailio, restaurant
 from tests.integration.edge_bridge.test_transfers import both_hear_each_other, put_through
-from tests.integration.edge_bridge.transports import Authority, messages
+from tests.integration.edge_bridge.transports import Authority, StreamServer
 from tests.integration.edge_bridge.trunk import Human, HumanRtp, Trunk
 from tests.patience import PATIENCE_S
 
@@ -45,42 +45,32 @@ class StreamTrunk(Trunk):
     def __init__(self, to_user: str, context: ssl.SSLContext | None) -> None:
         super().__init__(("127.0.0.1", 9), to_user, Human())
         self.asked: list[str] = []
-        self._context = context
-        self._by = "TCP" if context is None else "TLS"
-        self._writers: dict[tuple[str, int], asyncio.StreamWriter] = {}
-        self._server: asyncio.Server | None = None
+        self._streams = StreamServer(context, self._heard)
 
     async def __aenter__(self) -> "StreamTrunk":
         await super().__aenter__()
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context)
+        await self._streams.start()
         return self
 
     async def __aexit__(self, *of: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for writer in self._writers.values():
-            writer.close()
+        self._streams.stop()
         await super().__aexit__(*of)
 
     @property
     def stream_port(self) -> int:
-        assert self._server is not None
-        return int(self._server.sockets[0].getsockname()[1])
+        return self._streams.port
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        source = writer.get_extra_info("peername")[:2]
-        self._writers[source] = writer
-        async for message in messages(reader):
-            self.asked.append(message.partition(b"\r\n")[0].decode())
-            self.other_call(message, source)
+    def _heard(self, message: bytes, source: tuple[str, int]) -> None:
+        self.asked.append(message.partition(b"\r\n")[0].decode())
+        self.other_call(message, source)
 
     def send(self, data: bytes, to: tuple[str, int]) -> None:
-        writer = self._writers.get(to)
+        writer = self._streams.writers.get(to)
         if writer is None:
             super().send(data, to)
         else:
             ours = f"SIP/2.0/UDP 127.0.0.1:{self.address.rpartition(':')[2]}".encode()
-            writer.write(data.replace(ours, f"SIP/2.0/{self._by} 127.0.0.1:9".encode()))
+            writer.write(data.replace(ours, f"SIP/2.0/{self._streams.by} 127.0.0.1:9".encode()))
 
 
 @contextlib.asynccontextmanager

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import datetime
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -74,29 +74,23 @@ class StreamCaller(Caller):
             self._writer.write(by_stream.encode())
 
 
-class StreamRegistrar(SipRegistrar):
-    """A trunk by TCP, or by TLS with a ``certificate`` and its key. ``caller`` is who calls by the connection that the
-    newest REGISTER came by."""
+class StreamServer:
+    """Listens by TCP, or by TLS with a ``context``; ``writers`` by who has connected. ``take`` gets each message."""
 
-    def __init__(self, passwords: dict[str, str], certificate: tuple[Path, Path] | None = None) -> None:
-        super().__init__(passwords)
-        self.transport = "TCP" if certificate is None else "TLS"
-        self.newest: asyncio.StreamWriter | None = None
-        self.caller: Caller | None = None
-        self._context = None if certificate is None else ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        if self._context is not None and certificate is not None:
-            self._context.load_cert_chain(*map(str, certificate))
-        self._writers: dict[tuple[str, int], asyncio.StreamWriter] = {}
+    def __init__(self, context: ssl.SSLContext | None, take: Callable[[bytes, tuple[str, int]], None]) -> None:
+        self.by = "TCP" if context is None else "TLS"
+        self.writers: dict[tuple[str, int], asyncio.StreamWriter] = {}
+        self._context = context
+        self._take = take
         self._server: asyncio.Server | None = None
 
-    async def __aenter__(self) -> "StreamRegistrar":
+    async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context)
-        return self
 
-    async def __aexit__(self, *_: object) -> None:
+    def stop(self) -> None:
         assert self._server is not None
         self._server.close()
-        for writer in self._writers.values():
+        for writer in self.writers.values():
             writer.close()
 
     @property
@@ -106,16 +100,45 @@ class StreamRegistrar(SipRegistrar):
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         source = writer.get_extra_info("peername")[:2]
-        self._writers[source] = writer
+        self.writers[source] = writer
         async for message in messages(reader):
-            if message.startswith(b"REGISTER "):
-                self.newest = writer
-                self.datagram_received(message, source)
-            elif self.caller is not None:
-                self.caller.datagram_received(message, source)
+            self._take(message, source)
+
+
+class StreamRegistrar(SipRegistrar):
+    """A trunk by TCP, or by TLS with a ``certificate`` and its key. ``caller`` is who calls by the connection that the
+    newest REGISTER came by."""
+
+    def __init__(self, passwords: dict[str, str], certificate: tuple[Path, Path] | None = None) -> None:
+        super().__init__(passwords)
+        self.newest: asyncio.StreamWriter | None = None
+        self.caller: Caller | None = None
+        context = None if certificate is None else ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if context is not None and certificate is not None:
+            context.load_cert_chain(*map(str, certificate))
+        self._streams = StreamServer(context, self._heard)
+        self.transport = self._streams.by
+
+    async def __aenter__(self) -> "StreamRegistrar":
+        await self._streams.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._streams.stop()
+
+    @property
+    def port(self) -> int:
+        return self._streams.port
+
+    def _heard(self, message: bytes, source: tuple[str, int]) -> None:
+        if message.startswith(b"REGISTER "):
+            self.newest = self._streams.writers[source]
+            self.datagram_received(message, source)
+        elif self.caller is not None:
+            self.caller.datagram_received(message, source)
 
     def _send(self, answer: bytes, to: tuple[str, int]) -> None:
-        self._writers[to].write(answer)
+        self._streams.writers[to].write(answer)
 
 
 class TrunkCaller(StreamCaller):

@@ -7,8 +7,9 @@ import sys
 from tests.conftest import Database
 
 
-def command(database: Database | None, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name != "PLATFORM_DATABASE_URL"}
+def command(database: Database | None, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """``more`` of the environment."""
+    environment = {name: value for name, value in os.environ.items() if name != "PLATFORM_DATABASE_URL"} | more
     if database is not None:
         environment["PLATFORM_DATABASE_URL"] = database.platform_url
     return subprocess.run(

@@ -1,10 +1,8 @@
 """``alloresto calls`` and ``alloresto lines`` as the operator runs them, on a real Postgres."""
 
 import json
-import os
 import re
 import subprocess
-import sys
 import zipfile
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +17,7 @@ from stores.checkpoints import Utterance
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.traces import CallTrace
 from tests.conftest import Database, Pools
+from tests.integration.setup import commands
 from tests.integration.stores.samples import NOW, Tenant, conversation, make_order, new_id, seed_both
 
 pytestmark = pytest.mark.integration
@@ -34,15 +33,7 @@ PHONE_ADDRESS, TRUNK_ADDRESS = "192.0.2.77", "198.51.100.5"
 
 
 def command(database: Database, master_key: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PLATFORM_DATABASE_URL": database.platform_url, "MASTER_KEY": master_key}
-    return subprocess.run(
-        [sys.executable, "-m", "cli", *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return commands.command(database, *arguments, MASTER_KEY=master_key)
 
 
 async def write(postgres: Pools, tenant: Tenant, call_id: str, pii: PiiCipher, **fields: object) -> None:

@@ -1,8 +1,6 @@
 """``alloresto lines`` as the operator runs it, on a real Postgres."""
 
-import os
 import subprocess
-import sys
 import uuid
 
 import pytest
@@ -10,21 +8,14 @@ import pytest
 from stores import lines, restaurants
 from stores.ciphers import SipPasswordCipher
 from tests.conftest import Database, Pools
+from tests.integration.setup import commands
 from tests.integration.stores.samples import make_restaurant
 
 pytestmark = pytest.mark.integration
 
 
 def command(database: Database, master_key: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PLATFORM_DATABASE_URL": database.platform_url, "MASTER_KEY": master_key, **more}
-    return subprocess.run(
-        [sys.executable, "-m", "cli", "lines", *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return commands.command(database, "lines", *arguments, MASTER_KEY=master_key, **more)
 
 
 async def test_lines_of_both_entrances_are_made_and_listed(
