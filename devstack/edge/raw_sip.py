@@ -8,7 +8,8 @@ from types import TracebackType
 
 from edge_bridge.entrances.sip.gate.message import Message, parse
 
-ANSWER_WITHIN_S = 3.0
+ANSWER_WITHIN_S = 20.0  # on a machine with much else to do
+SENT_AGAIN_AFTER_S = 0.5  # and doubled (RFC 3261, T1): UDP may lose a request, and a full socket does
 
 
 def offer(ip: str, port: int, *, media_lines: int = 1) -> str:
@@ -94,11 +95,11 @@ class RawSip:
                 return message
         return None
 
-    def ask(self, method: str, uri: str, *headers: str, **more: str) -> int:
-        """The status of the final response to a request; 0 when there is none. An INVITE is acknowledged."""
+    def ask(self, method: str, uri: str, *headers: str, within_s: float = ANSWER_WITHIN_S, **more: str) -> int:
+        """The status of the final response to a request, which is sent again while there is none; 0 when there is none
+        in time. An INVITE is acknowledged."""
         request = self.request(method, uri, *headers, **more)  # type: ignore[arg-type]
-        self.send(request)
-        answer = self.final(method)
+        answer = self._answer(request, method, time.monotonic() + within_s)
         if answer is None:
             return 0
         if method == "INVITE":
@@ -107,6 +108,21 @@ class RawSip:
                 self.remote_uri = answer.first("contact").strip("<>")
             self.acknowledge(uri, request, answer)
         return answer.status
+
+    def _answer(self, request: bytes, method: str, end: float) -> Message | None:
+        wait_s, is_heard, sent = SENT_AGAIN_AFTER_S, False, (parse(request).sequence, method)
+        while (left := end - time.monotonic()) > 0:
+            if not is_heard:
+                self.send(request)
+            again = time.monotonic() + min(wait_s, left)
+            while (left := again - time.monotonic()) > 0:
+                message = self.receive(left)
+                if message is not None and message.status and (message.sequence, message.sequence_method) == sent:
+                    if message.status >= 200:
+                        return message
+                    is_heard = True
+            wait_s *= 2
+        return None
 
     def acknowledge(self, uri: str, request: bytes, answer: Message) -> None:
         kept, self.to_tag = self.to_tag, answer.to_tag
@@ -117,7 +133,8 @@ class RawSip:
     def call(self, uri: str, *headers: str, **more: str) -> int:
         """A new call with an offer; gives its final status."""
         self.new_call()
-        return self.ask("INVITE", uri, *headers, **{"body": offer(self.ip, 40_000), **more})
+        body = more.pop("body", offer(self.ip, 40_000))
+        return self.ask("INVITE", uri, *headers, body=body, **more)  # type: ignore[arg-type]
 
     def reply(self, request: Message, status: str = "200 OK") -> None:
         """Answer what the other side asked."""

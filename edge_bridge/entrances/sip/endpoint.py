@@ -177,7 +177,10 @@ class SipEndpoint(CallOwner):
                 log.exception("a SIP command failed")
         now = time.monotonic()
         if self._conference is not None:
-            self._conference.tidy(now, has_calls=bool(self._calls))
+            try:
+                self._conference.tidy(now, has_calls=bool(self._calls))
+            except pj.Error as error:
+                log.warning("pjsip's clock did not start or stop", reason=error.reason)
         if now >= self._next_tidying:
             self._next_tidying = now + TIDY_EVERY_S
             for handle, held in list(self._held.items()):

@@ -2,7 +2,15 @@
 
 import pytest
 
-from edge_bridge.entrances.sip.conference import CLOCK_RUNS_S, IN_USE, PORTS, TIDY_ANYHOW_AT, TIDY_AT, Conference
+from edge_bridge.entrances.sip.conference import (
+    CLOCK_RUNS_S,
+    IN_USE,
+    PORTS,
+    QUIET_S,
+    TIDY_ANYHOW_AT,
+    TIDY_AT,
+    Conference,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -13,6 +21,7 @@ class Library:
     def __init__(self) -> None:
         self.ports = 1
         self.clock = ["off"]
+        self.refuses = False
 
     def audDevManager(self) -> "Library":  # noqa: N802 - pjsua2's name
         return self
@@ -21,23 +30,40 @@ class Library:
         return self.ports
 
     def setNullDev(self) -> None:  # noqa: N802
+        if self.refuses:
+            raise OSError("no clock")
         self.clock.append("on")
 
     def setNoDev(self) -> None:  # noqa: N802
         self.clock.append("off")
 
 
-def test_the_clock_runs_when_enough_ports_wait_and_stops_when_they_are_gone() -> None:
+def test_the_clock_runs_when_there_is_no_call_for_a_while_and_stops_when_the_ports_are_gone() -> None:
     library = Library()
     conference = Conference(library)
     library.clock.clear()
     library.ports = TIDY_AT
-    conference.tidy(0.0, has_calls=True)
-    assert library.clock == []
     conference.tidy(0.0, has_calls=False)
+    conference.tidy(QUIET_S - 0.1, has_calls=True)
+    conference.tidy(QUIET_S, has_calls=False)
+    conference.tidy(2 * QUIET_S - 0.1, has_calls=False)
+    assert library.clock == []
+    conference.tidy(2 * QUIET_S, has_calls=False)
     library.ports = IN_USE
-    conference.tidy(0.02, has_calls=False)
+    conference.tidy(2 * QUIET_S + 0.02, has_calls=False)
     assert library.clock == ["on", "off"]
+
+
+def test_under_calls_the_clock_waits_until_the_table_is_nearly_full() -> None:
+    library = Library()
+    conference = Conference(library)
+    library.clock.clear()
+    library.ports = TIDY_ANYHOW_AT - 1
+    conference.tidy(60.0, has_calls=True)
+    assert library.clock == []
+    library.ports = TIDY_ANYHOW_AT
+    conference.tidy(60.02, has_calls=True)
+    assert library.clock == ["on"]
 
 
 def test_a_clock_that_did_not_get_to_tick_runs_again() -> None:
@@ -49,3 +75,17 @@ def test_a_clock_that_did_not_get_to_tick_runs_again() -> None:
         conference.tidy(now, has_calls=True)
     assert library.clock == ["on", "off", "on"]
     assert IN_USE < TIDY_AT < TIDY_ANYHOW_AT < PORTS
+
+
+def test_a_clock_that_could_not_be_started_is_tried_again_later_not_at_once() -> None:
+    library = Library()
+    conference = Conference(library)
+    library.clock.clear()
+    library.ports = TIDY_ANYHOW_AT
+    library.refuses = True
+    with pytest.raises(OSError, match="no clock"):
+        conference.tidy(0.0, has_calls=True)
+    library.refuses = False
+    for now in (0.01, CLOCK_RUNS_S, CLOCK_RUNS_S + 0.01):
+        conference.tidy(now, has_calls=True)
+    assert library.clock == ["off", "on"]

@@ -1,6 +1,7 @@
 """RTP ports: which are lent, and when one is lent again."""
 
 import contextlib
+import os
 import random
 import socket
 import time
@@ -12,7 +13,7 @@ from edge_bridge.media.rtp.ports import LISTEN_S, PortPair, PortRange
 
 pytestmark = pytest.mark.unit
 
-HOST = "127.0.0.1"
+HOST = f"127.77.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"  # ports that no other test takes
 
 
 def free_range(count: int) -> int:

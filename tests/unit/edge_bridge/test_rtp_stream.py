@@ -20,11 +20,10 @@ from edge_bridge.media.rtp.sdp import Agreement
 from edge_bridge.media.rtp.stream import RtpStream, StreamState
 from edge_bridge.media.stream import MediaStream
 from tests.patience import PATIENCE_S
-from tests.unit.edge_bridge.test_rtp_ports import free_range
+from tests.unit.edge_bridge.test_rtp_ports import HOST, free_range
 
 pytestmark = pytest.mark.unit
 
-HOST = "127.0.0.1"
 SOUND = bytes([0x22]) * 160
 
 
