@@ -13,7 +13,8 @@ from edge_bridge.media.rtp import packets, rtcp, sdp, srtp, stream
 from edge_bridge.media.rtp.packets import PCMU
 from edge_bridge.media.rtp.srtp import SUITES, Index, Keys, Protection
 from edge_bridge.media.rtp.stream import RtpStream, StreamState
-from tests.unit.edge_bridge.test_rtp_stream import HOST, SOUND, Line, now_in, until
+from tests.unit.edge_bridge.test_rtp_ports import HOST
+from tests.unit.edge_bridge.test_rtp_stream import SOUND, Line, now_in, until
 
 pytestmark = pytest.mark.unit
 
