@@ -27,6 +27,7 @@ from edge_bridge.entrances.sip.kamailio import figures, tls
 from edge_bridge.entrances.sip.kamailio.rpc import Rpc, RpcError
 from edge_bridge.settings import EdgeSettings, cannot_listen
 from process import logs
+from process.punctuality import SIGNALLING_PRIORITY
 
 log = logs.get(__name__)
 
@@ -179,7 +180,7 @@ class KamailioKeeper:
         try:
             guard = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", str(files("edge_bridge.entrances.sip.kamailio").joinpath("guard.py"))),
-                *(str(lifeline), self._user, str(self.folder)),
+                *(str(lifeline), self._user, str(self.folder), str(SIGNALLING_PRIORITY)),
                 *(self._program, "-f", str(self.folder / written.MAIN), "-DD", "-E"),
                 *("-m", str(SHARED_MB), "-M", str(PRIVATE_MB)),
                 pass_fds=(lifeline,),

@@ -435,6 +435,17 @@ async def test_a_frozen_kamailio_is_killed_and_followed(start: Start, seeded: Da
     assert not set(frozen) & set(kamailios(bridge))
 
 
+def test_kamailio_is_scheduled_as_the_gate_behind_it_is(start: Start, seeded: Database) -> None:
+    """A message would else wait for whatever runs, at each of its two passages, where the gate does not."""
+    bridge = start(REGISTRAR="kamailio")
+    (gate,) = bridge.gates()
+    assert {how_scheduled(pid) for pid in kamailios(bridge)} == {how_scheduled(gate)}
+
+
+def how_scheduled(pid: int) -> tuple[int, int]:
+    return os.sched_getscheduler(pid), os.sched_getparam(pid).sched_priority
+
+
 async def test_a_killed_guard_takes_kamailio_along_and_both_are_followed(start: Start, seeded: Database) -> None:
     bridge = await asyncio.to_thread(start, REGISTRAR="kamailio")
     before = kamailios(bridge)

@@ -1,10 +1,11 @@
 """Starts Kamailio and sees to it that none of its processes outlives it, or the supervisor: ``guard.py LIFELINE USER
-FOLDER COMMAND …``, without any package of ours.
+FOLDER PRIORITY COMMAND …``, without any package of ours.
 
 Kamailio's children go on when its first process is killed, holding the sockets that the next one needs. Here all of
 them are one process group, and children of this process as soon as they have no other parent, so they can be ended and
 waited for. LIFELINE is the reading end of a pipe that the supervisor holds open: when it ends the supervisor is dead,
-and Kamailio stays for as long as the gate takes to hang up. SIGTERM ends it politely, SIGQUIT at once.
+and Kamailio stays for as long as the gate takes to hang up. SIGTERM ends it politely, SIGQUIT at once. It is
+scheduled in real time with PRIORITY, as the gate behind it is, where this process may do so (CAP_SYS_NICE).
 """
 
 import contextlib
@@ -27,10 +28,10 @@ libc = ctypes.CDLL(None)
 asked: list[int] = []  # signals
 
 
-def main(lifeline: int, user: str, folder: str, command: list[str]) -> int:
+def main(lifeline: int, user: str, folder: str, priority: int, command: list[str]) -> int:
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     woken = wake_on_signals()
-    kamailio = start(user, folder, command)
+    kamailio = start(user, folder, priority, command)
     orphaned = False
     while kamailio.poll() is None and not asked and not orphaned:
         ready, _, _ = select.select([lifeline, woken], [], [])
@@ -64,7 +65,9 @@ def wake_on_signals() -> int:
     return woken
 
 
-def start(user: str, folder: str, command: list[str]) -> "subprocess.Popen[bytes]":
+def start(user: str, folder: str, priority: int, command: list[str]) -> "subprocess.Popen[bytes]":
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(priority))  # inherited: USER may not do it any more
     return subprocess.Popen(
         command,
         cwd=folder,
@@ -96,4 +99,4 @@ def reap() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:]))
+    sys.exit(main(int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5:]))
