@@ -20,7 +20,7 @@ UNAVAILABLE = 503  # a status for now: a trunk calls another node, or again
 _ADDRESS = re.compile(r"<([^>]+)>")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')  # a name: the caller's own word, whatever it looks like
 _LONG_NAMES = {"f": "from", "t": "to", "i": "call-id", "m": "contact"}  # RFC 3261, 7.3.3
-_USER = re.compile(r"^(?:sips?:(?P<sip>[^@?]+)@|tel:(?P<tel>[^?]+)$)", re.IGNORECASE)
+_USER = re.compile(r"^(?:sips?:(?P<sip>[^@]+)@|tel:(?P<tel>[^?]+)$)", re.IGNORECASE)
 _CONTEXT = re.compile(r";phone-context=(\+[0-9]{1,6})(?:;|$)", re.IGNORECASE)  # RFC 3966, 5.1.5
 _NUMBER = re.compile(r"^\+?[0-9*#]{2,20}$")
 _TARGET = re.compile(r"^sips?:[^\s<>\"@]+@[^\s<>\"@]+$", re.IGNORECASE)

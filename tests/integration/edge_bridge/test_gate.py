@@ -372,6 +372,32 @@ def test_a_peer_learns_that_its_request_can_not_be_read(scene: Scene) -> None:
         assert (answer.status, answer.call_id, answer.from_tag) == (400, phone.call_id, phone.from_tag)
 
 
+NOBODY = "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
+
+
+@pytest.mark.parametrize(
+    ("uri", "changed", "status"),
+    [
+        ("sip:a?b@127.0.0.1", {"to_header": f"To: <sip:{BUSY}@127.0.0.1>"}, 200),
+        ("sip:a?b@127.0.0.1", {}, 404),
+        (BUSY, {"from_header": "From: <sip:a?b@127.0.0.1>", "to_header": "To: <sip:a?b@127.0.0.1>"}, 200),
+        (BUSY, {"from_header": f"From: <{NOBODY}>", "to_header": "To: <urn:service:sos>"}, 200),
+        (BUSY, {"from_header": f"From: {NOBODY}", "to_header": "To: urn:service:sos"}, 200),
+        (BUSY, {"from_header": "From: <urn:x{>"}, 400),
+        ("urn:service:sos", {}, 416),
+        (BUSY, {"content_type": "application / sdp ; charset = utf-8"}, 200),
+        (BUSY, {"content_type": "application sdp"}, 400),
+    ],
+)
+def test_odd_uris_and_spaces_are_read_as_the_rfc_says_or_refused_at_once(
+    scene: Scene, uri: str, changed: dict[str, str], status: int
+) -> None:
+    with RawSip(scene.bridge.target) as phone:
+        assert phone.call(uri, **changed) == status
+        if status == 200:
+            assert phone.ask("BYE", phone.remote_uri, **changed) == 200
+
+
 # --- What the outside sees ---------------------------------------------------------------------------------------
 
 

@@ -124,18 +124,39 @@ def test_an_address_that_is_too_long_for_pjsip_does_not_reach_it(start: Start, s
 
 
 @pytest.mark.parametrize("media", ["UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "udp/tls/rtp/savp"])
-def test_an_offer_of_dtls_does_not_reach_pjsip(start: Start, seeded: Database, media: str) -> None:
+def test_an_offer_of_dtls_does_not_reach_pjsip(scene: Scene, media: str) -> None:
     """It crashes on one, for it has nothing to poll DTLS with: first or second line, first or later offer."""
-    bridge = start()
-    signallers = bridge.signallers()
+    signallers = scene.bridge.signallers()
     plain = offer("127.0.0.1", 40_000)
-    with RawSip(bridge.target) as phone:
+    with RawSip(scene.bridge.target) as phone:
         assert phone.call(BUSY, body=plain.replace("RTP/AVP", media)) == 488
-        assert phone.call(BUSY, body=f"{plain}m=audio 40002 {media} 0\r\n") == 488
         assert phone.call(BUSY) == 200
         assert phone.ask("INVITE", phone.remote_uri, body=plain.replace("RTP/AVP", media)) == 488
         assert phone.ask("BYE", phone.remote_uri) == 200
-    assert set(signallers) <= set(bridge.signallers())
+    assert set(signallers) <= set(scene.bridge.signallers())
+
+
+@pytest.mark.parametrize("media", ["UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "udp/tls/rtp/savp"])
+@pytest.mark.parametrize("order", [("plain", "dtls"), ("dtls", "plain")])
+def test_audio_in_plain_is_taken_beside_dtls_which_is_refused(scene: Scene, media: str, order: tuple[str, str]) -> None:
+    signallers = scene.bridge.signallers()
+    plain = offer("127.0.0.1", 40_000)
+    session, _, line = plain.partition("m=")
+    lines = {"plain": f"m={line}", "dtls": f"m=audio 40002 {media} 0 8\r\na=fingerprint:sha-256 00:11\r\n"}
+    both = session + "".join(lines[one] for one in order)
+    with RawSip(scene.bridge.target) as phone:
+        phone.new_call()
+        invite = phone.request("INVITE", BUSY, body=both)
+        phone.send(invite)
+        answer = phone.final("INVITE")
+        assert answer is not None and answer.status == 200
+        taken = [text.split()[:2] for text in answer.body.decode().split("m=")[1:]]
+        assert [one == ["audio", "0"] for one in taken] == [one == "dtls" for one in order]
+        phone.acknowledge(BUSY, invite, answer)
+        phone.to_tag, phone.remote_uri = answer.to_tag, answer.first("contact").strip("<>")
+        assert phone.ask("INVITE", phone.remote_uri, body=both) == 200
+        assert phone.ask("BYE", phone.remote_uri) == 200
+    assert set(signallers) <= set(scene.bridge.signallers())
 
 
 @pytest.mark.parametrize("method", ["INVITE", "UPDATE"])

@@ -63,6 +63,7 @@ def test_a_long_description_keeps_what_is_read_of_it() -> None:
 
 VIDEO, OPUS = b"m=video 5000 RTP/AVP 96\r\n", b"m=audio 6000 RTP/AVP 96\r\na=rtpmap:96 opus/48000/2\r\n"
 PLAIN, SECURE = b"m=audio 4000 RTP/AVP 8 101\r\n", b"m=audio 4002 RTP/SAVP 0\r\na=crypto:1 AES inline:x\r\n"
+DTLS = b"m=audio 4006 udp/TLS/RTP/SAVP 0\r\na=fingerprint:sha-256 00\r\n"
 FAX = b"m=image 4004 udptl t38\r\na=T38FaxVersion:0\r\n"
 
 
@@ -88,6 +89,11 @@ def open_of(*lines: bytes) -> list[int]:
         ((VIDEO, VIDEO, OPUS), [0]),
         ((SECURE, PLAIN, FAX), [0, 1]),
         ((PLAIN, VIDEO, FAX), [0]),
+        ((PLAIN, DTLS), [0]),
+        ((DTLS, SECURE), [1]),
+        ((DTLS, PLAIN, SECURE), [1, 2]),
+        ((DTLS + b"a=crypto:1 AES inline:x\r\n", SECURE, VIDEO), [1]),
+        ((DTLS, OPUS), [0, 1]),
         ((VIDEO, PLAIN, b"m=what\r\n"), [0, 1, 2]),
     ],
 )

@@ -101,6 +101,23 @@ def test_what_is_written_is_read_again_as_the_same_message() -> None:
     assert b"\r\n " not in message.render()
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "name", "written"),
+    [
+        ("application/sdp", "application / sdp ;level=1/2", "content-type", "application/sdp ;level=1/2"),
+        ("<sip:b@192.0.2.2>", "urn:service:sos ;x=y", "to", "<urn:service:sos> ;x=y"),
+        ("<sip:a@192.0.2.1>;tag=f", "urn:uuid:1;tag=f", "from", "<urn:uuid:1>;tag=f"),
+        ("<sip:b@192.0.2.2>", "sip:b@192.0.2.2;x=y", "to", "sip:b@192.0.2.2;x=y"),
+    ],
+)
+def test_what_may_be_written_in_two_ways_is_written_in_the_one_that_pjsip_reads(
+    old: str, new: str, name: str, written: str
+) -> None:
+    message = parse(changed(old, new))
+    assert message.first(name) == written
+    assert message.from_tag == "f"
+
+
 # RFC 4475 and kin: what has to be read, be it as strange as it is.
 @pytest.mark.parametrize(
     "data",

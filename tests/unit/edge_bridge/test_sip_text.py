@@ -24,6 +24,8 @@ PJSIP_KEEPS_S = 0.5
         ("tel:42;phone-context=trunk.test", "42"),
         ("", ""),
         ("sip:user:password@host", "user"),
+        ("sip:a?b@host", "a?b"),
+        ("sip:host?Subject=x", ""),
         ('"<sip:+33999@x>" <sip:+33123@host>', "+33123"),
         ('"a \\" <sip:+33999@x>" <sip:+33123@host>', "+33123"),
     ],

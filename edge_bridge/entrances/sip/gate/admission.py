@@ -1,8 +1,8 @@
 """What of a known source's requests may reach the worker, and what the gate answers in its place. Pure.
 
 pjsip aborts on an INVITE without SDP that it has to refuse, and on an offer with many media lines that have a port
-(its asserts are on in the public wheel); an audio line of DTLS crashes it. So what would be refused is refused here,
-and an offer has at most MOST_OPEN_LINES.
+(its asserts are on in the public wheel); an audio line of DTLS that has a port crashes it. So what would be refused is
+refused here, and an offer has at most MOST_OPEN_LINES.
 """
 
 import re
@@ -35,6 +35,7 @@ REASONS = {
     405: "Method Not Allowed",
     413: "Request Entity Too Large",
     415: "Unsupported Media Type",
+    416: "Unsupported URI Scheme",
     481: "Call/Transaction Does Not Exist",
     482: "Loop Detected",
     483: "Too Many Hops",
@@ -48,7 +49,7 @@ REASONS = {
 
 _MEDIA_LINE = re.compile(r"^m=", re.MULTILINE)
 _OPEN_LINE = re.compile(r"^m=(?![a-z]+ 0[ /])", re.MULTILINE)
-_DTLS = re.compile(r"^m=.*TLS/", re.MULTILINE | re.IGNORECASE)
+_DTLS = re.compile(r"^m=(?![a-z]+ 0[ /]).*TLS/", re.MULTILINE | re.IGNORECASE)
 _SIGNAL = re.compile(r"^\s*Signal\s*=\s*([0-9A-D*#]|1[01])\s*$", re.IGNORECASE | re.MULTILINE)
 _FRAGMENT = re.compile(r"\s*SIP/2\.0 ([1-6])[0-9]{2}\b")
 _DIGIT = re.compile(r"\s*([0-9A-D*#]|1[01])\s*", re.IGNORECASE)
@@ -122,6 +123,8 @@ def unfit_request(message: Message) -> Answer | None:
         return Answer(483, "hops")
     if not message.from_tag or (message.method == "INVITE" and not message.values("contact")):
         return Answer(400, "malformed")
+    if message.uri.partition(":")[0].lower() not in grammar.CALLED_BY:
+        return Answer(416, "scheme")  # RFC 3261, 8.2.2.1
     return Answer(400, "malformed") if grammar.unreadable(message) else None
 
 

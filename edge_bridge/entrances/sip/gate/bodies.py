@@ -2,8 +2,8 @@
 
 Of a multipart body (RFC 2046, RFC 5621) it gets the SDP alone: what else there is, such as a trunk's ISUP, is no text,
 and nobody here reads it. Of a message longer than pjsip can read, the SDP's attributes that nobody reads are left out.
-Of an offer of many media lines, those that nobody takes are refused by port 0 already (RFC 3264, 6): pjsip opens no
-sockets for these, and the answer has as many lines as the offer.
+Of an offer of many media lines, those that nobody takes are refused by port 0 already (RFC 3264, 6), and so are
+those of DTLS beside one that is taken: pjsip opens no sockets for these, and the answer has as many lines as the offer.
 """
 
 import re
@@ -41,25 +41,36 @@ def unwrap(message: Message) -> None:
 
 
 def narrow(message: Message) -> None:
-    """Refuse media lines of an offer until MOST_OPEN_LINES are left, among them the one that will be taken: the first
-    of G.711 with a key, or the first in plain. What is malformed stays as it is, for others to judge."""
+    """Refuse media lines of an offer: those of DTLS, and others until MOST_OPEN_LINES are left, among them the one that
+    will be taken: the first of G.711 with a key, or the first in plain. What is malformed stays as it is, for others to
+    judge, and so does an offer of DTLS alone."""
     session, *lines = _SECTIONS.split(message.body)
-    read = [_MEDIA.match(line) for line in lines]
-    if len(lines) <= MOST_OPEN_LINES or not all(read):
+    read = [media for line in lines if (media := _MEDIA.match(line))]
+    if len(read) < len(lines):
         return
+    taken = _taken(lines, read)
+    if len(lines) > MOST_OPEN_LINES:
+        refused = set(range(len(lines))) - (taken or {0})
+    else:
+        refused = {at for at, media in enumerate(read) if taken and b"TLS/" in media[4].upper()}
+    for at in refused:
+        media = read[at]
+        lines[at] = b"m=%b 0%b" % (media[1], media[3]) + lines[at][media.end() :]
+    message.body = session + b"".join(lines)
+
+
+def _taken(lines: list[bytes], read: list[re.Match[bytes]]) -> set[int]:
+    """Which lines may be taken: it depends on the phone line which."""
     with_key = plain = -1
     for at, (line, media) in enumerate(zip(lines, read, strict=True)):
-        if media is None or media[1] != b"audio" or int(media[2]) == 0 or not _G711.search(line):
+        if media[1] != b"audio" or int(media[2]) == 0 or not _G711.search(line):
             continue
-        if with_key < 0 and _KEY.search(line):
+        is_plain = media[4] in (b"RTP/AVP", b"RTP/AVPF")
+        if with_key < 0 and _KEY.search(line) and (is_plain or media[4] in (b"RTP/SAVP", b"RTP/SAVPF")):
             with_key = at
-        if plain < 0 and media[4] in (b"RTP/AVP", b"RTP/AVPF"):
+        if plain < 0 and is_plain:
             plain = at
-    kept = {with_key, plain} - {-1} or {0}
-    for at, media in enumerate(read):
-        if media is not None and at not in kept:
-            lines[at] = b"m=%b 0%b" % (media[1], media[3]) + lines[at][media.end() :]
-    message.body = session + b"".join(lines)
+    return {with_key, plain} - {-1}
 
 
 def shorten(message: Message) -> None:

@@ -25,10 +25,13 @@ _OPTIONS = rf"(?:;{_WORD}(?:=(?:{_WORD})?)?)*(?:\?{_HEADER}(?:&{_HEADER})*)?"
 _SIP_URI = rf"sips?:{_AT}{_OPTIONS}"
 _TEL = "tel:[0-9A-Fa-f+*#().-]+"
 _URI = rf"(?:{_SIP_URI}|{_TEL}(?:;{_WORD}(?:={_WORD})?)*)"
+# Of another scheme, such as ``urn:service:sos``: names somebody (RFC 3261, 25.1: absoluteURI), and can't be called.
+_OTHER = r"(?!sips?:|tel:)[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._!~*'();/?:@&=+$,-]|%[0-9A-Fa-f]{2})+"
 _NAME = rf'(?:{_QUOTED}\s*+|[^"<>,;]*)'
 _NAME_ADDRESS = rf"(?:{_NAME}<{_URI}>|sips?:{_AT}|{_TEL}){_PARAMETERS}"
+_PARTY = rf"(?:{_NAME}<(?:{_URI}|{_OTHER})>|sips?:{_AT}|{_TEL}){_PARAMETERS}"
 _NUMBER = r"[0-9]{1,9}"
-_TYPE = rf"{_TOKEN}/{_TOKEN}{_PARAMETERS}"
+_TYPE = rf"{_TOKEN}\s*+/\s*+{_TOKEN}{_PARAMETERS}"
 _SET = rf"{_TOKEN}\s*+=\s*+(?:{_TOKEN}|{_QUOTED})"  # of a challenge
 
 
@@ -36,14 +39,15 @@ def _list(one: str) -> str:
     return rf"{one}(?:\s*+,\s*+{one})*+"
 
 
+CALLED_BY = frozenset(("sip", "sips", "tel"))
 REQUEST_URI = re.compile(_URI, re.IGNORECASE)
 # An address of IPv6 without brackets, too: Kamailio writes ``received`` so.
 _VIA_PARAMETER = re.compile(rf"{_TOKEN}(?:=|={_QUOTED}|=[A-Za-z0-9.!*_+`'~%:\[\]-]++)?")
 _READ = {
     name: re.compile(pattern, re.IGNORECASE)
     for name, pattern in {
-        "from": _NAME_ADDRESS,
-        "to": _NAME_ADDRESS,
+        "from": _PARTY,
+        "to": _PARTY,
         "contact": rf"\*|{_list(_NAME_ADDRESS)}",
         "record-route": _list(rf"{_NAME}<{_SIP_URI}>{_PARAMETERS}"),
         "content-type": _TYPE,

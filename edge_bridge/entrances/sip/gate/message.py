@@ -55,6 +55,9 @@ _VIA = re.compile(
     re.IGNORECASE,
 )
 _VIA_PARAMETERS = re.compile(r';((?:"(?:[^"\\]|\\.)*+"|[^;])*+)')
+# A URI of another scheme that stands without brackets: pjsip takes the tag behind it for a part of it.
+_OTHER_BARE = re.compile(r"(?!sips?:|tel:)([A-Za-z][A-Za-z0-9+.-]*:[^\s<>\",;?]+)(?=\s*(?:;|$))", re.IGNORECASE)
+_TYPE_SLASH = re.compile(r"^([^\s/;]+)\s*/\s*(?=[^\s/;])")
 _TAG = re.compile(r";\s*tag\s*=\s*([A-Za-z0-9.!%*_+`'~:@-]{1,256})\s*(?:;|$)", re.IGNORECASE)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _NAME_ADDRESS = re.compile(r'^(?:(?:"(?:[^"\\]|\\.)*"\s*|[^"<>,;]*)<(?P<bracketed>[^<>\s"]+)>|(?P<bare>[^<>\s",;?]+))')
@@ -192,8 +195,13 @@ def _header(line: str) -> tuple[str, str]:
         raise BadMessage("a line that is no header")
     if len(value) > MAX_VALUE:
         raise BadMessage("a header is too long")
-    name = name.lower()
-    return LONG_NAMES.get(name, name), value.strip(" \t")
+    name = LONG_NAMES.get(name.lower(), name.lower())
+    value = value.strip(" \t")
+    if name == "content-type":
+        return name, _TYPE_SLASH.sub(r"\1/", value)  # RFC 3261's SLASH may have white space on both sides
+    if name in ("from", "to") and (bare := _OTHER_BARE.match(value)):
+        return name, f"<{bare[1]}>{value[bare.end() :]}"
+    return name, value
 
 
 def _read_start(message: Message, line: str) -> None:
