@@ -4,6 +4,7 @@ from a status what was mistyped.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -13,7 +14,15 @@ Srtp = Literal["off", "optional", "required"]
 
 LONGEST_USER = 128
 _NAME = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_HOST = re.compile(rf"(?=.{{1,253}}(:|$))({_NAME}(\.{_NAME})*\.?|\[[0-9A-Fa-f:.]{{2,45}}\])(:(?P<port>[0-9]{{1,5}}))?")
+_HOST = re.compile(
+    rf"(?=.{{1,253}}(:|$))(?P<host>{_NAME}(\.{_NAME})*\.?|\[[0-9A-Fa-f:.]{{2,45}}\])(:(?P<port>[0-9]{{1,5}}))?"
+)
+# What resolvers take for an address of IPv4 in the spellings of inet_aton: 127.1, 0x7f000001, 2130706433, 0177.0.0.1.
+_NUMERIC = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)\.?", re.IGNORECASE)
+# Addresses of IPv4 inside those of IPv6: IPv4-compatible and mapped, NAT64, 6to4, Teredo.
+_INSIDE = tuple(
+    map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
+)
 _UNUSABLE = re.compile(r"[\s<>\"\x00-\x1f\x7f]")
 
 
@@ -55,6 +64,27 @@ def check_account(domain: str, username: str, options: TrunkOptions) -> None:
         raise InvalidTrunkError("sip_username: not set; auth_username needs it")
 
 
+def is_plain_host(host: str) -> bool:
+    """Whether a name, or an address without brackets, is spelled in the one way that everybody reads alike: whoever
+    looks at a line sees where it leads, and so does a firewall."""
+    if ":" in host:
+        try:
+            address = ipaddress.IPv6Address(host)
+        except ValueError:
+            return False
+        return address.is_loopback or not (address.scope_id or any(address in network for network in _INSIDE))
+    if not _NUMERIC.fullmatch(host):
+        return True
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_address(text: str) -> bool:
     match = _HOST.fullmatch(text)
-    return match is not None and (match["port"] is None or 0 < int(match["port"]) < 65_536)
+    if match is None or not (match["port"] is None or 0 < int(match["port"]) < 65_536):
+        return False
+    host = match["host"].strip("[]")
+    return (":" in host) == (host != match["host"]) and is_plain_host(host)

@@ -14,6 +14,7 @@ from dataclasses import replace
 import msgspec
 
 from domain.restaurant import Restaurant
+from domain.trunks import PLAIN, InvalidTrunkError, check_account
 from edge_bridge.entrances.sip.registering.trunks import TrunkNames
 from edge_bridge.lines.directory import Directory, LineEntry
 from edge_bridge.lines.greetings import Greetings
@@ -59,9 +60,13 @@ class StaticLine:
             return None
         try:
             fields = msgspec.json.decode(encoded, type=dict[str, str])
-            return cls(fields["domain"], fields["username"], fields["password"])
+            line = cls(fields["domain"], fields["username"], fields["password"])
+            check_account(line.domain, line.username, PLAIN)
         except (msgspec.DecodeError, KeyError):
             raise SettingsError(["STATIC_LINE: expected a JSON object with domain, username, password"]) from None
+        except InvalidTrunkError as error:
+            raise SettingsError([f"STATIC_LINE: {error}"]) from None
+        return line
 
     def over(self, line: LineEntry) -> LineEntry | None:
         if self.username not in (line.sip_username, line.number, line.number.lstrip("+")):

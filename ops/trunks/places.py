@@ -9,7 +9,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 
-from domain.trunks import Transport
+from domain.trunks import Transport, is_plain_host
 from edge_bridge.entrances.sip.registering.dns import DnsError, Srv, SrvQuestions
 
 SERVICES = {"udp": "_sip._udp", "tcp": "_sip._tcp", "tls": "_sips._tcp"}
@@ -33,7 +33,7 @@ class Trunk:
             port = rest.removeprefix(":")
         elif text.count(":") == 1:
             host, _, port = text.partition(":")
-        if not host or any(character.isspace() or character in "/@<>" for character in host):
+        if not host or any(character.isspace() or character in "/@<>" for character in host) or not is_plain_host(host):
             raise ValueError(f"{text}: expected a host or host:port, such as sip.example.com")
         if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
             raise ValueError(f"{text}: the port is none")

@@ -12,11 +12,44 @@ pytestmark = pytest.mark.unit
         ("sip.trunk.test", TrunkOptions()),
         ("sip.trunk.test:5070", TrunkOptions(outbound_proxy="192.0.2.1:5060", auth_username="a@b")),
         ("[2001:db8::1]:5060", TrunkOptions(transport="tls", srtp="required")),
+        ("127.0.0.1:5070", TrunkOptions()),
+        ("3cx.trunk.test", TrunkOptions(outbound_proxy="1und1")),
+        ("10.0.0.0x7f.test", TrunkOptions(outbound_proxy="[::1]")),
         ("asterisk_1.local.", TrunkOptions(outbound_proxy="proxy")),
     ],
 )
 def test_accounts_as_trunks_have_them_are_taken(domain: str, options: TrunkOptions) -> None:
     check_account(domain, "+33465710042", options)
+
+
+ODD = (
+    "127.1",
+    "127.1:5060",
+    "0x7f000001",
+    "0X7F.1",
+    "2130706433",
+    "0177.0.0.1",
+    "127.0.0.01",
+    "127.0.0.1.",
+    "1.2.3.4.5",
+    "256.0.0.1",
+    "trunk.127",
+    "trunk.0x",
+    "[::ffff:127.0.0.1]",
+    "[::FFFF:7f00:1]:5060",
+    "[::127.0.0.1]",
+    "[64:ff9b::7f00:1]",
+    "[2002:7f00:1::]",
+    "[:::::]",
+    "[127.0.0.1]",
+)
+
+
+@pytest.mark.parametrize("host", ODD)
+def test_an_address_that_is_not_spelled_as_one_sees_it_is_refused(host: str) -> None:
+    for domain, proxy in ((host, ""), ("trunk.test", host)):
+        with pytest.raises(InvalidTrunkError, match=r"^(sip_domain|outbound_proxy): expected a host"):
+            check_account(domain, "a", TrunkOptions(outbound_proxy=proxy))
 
 
 def test_a_trunk_that_is_not_registered_at_has_a_domain_and_no_username() -> None:

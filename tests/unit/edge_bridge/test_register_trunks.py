@@ -49,6 +49,14 @@ async def test_an_address_of_ipv6_may_call_and_is_no_target_of_udp() -> None:
     assert await names.hosts("[2001:db8::1]:5060") == {"2001:db8::1"}
 
 
+@pytest.mark.parametrize("host", ["127.1", "0x7f000001", "2130706433:5060", "[::ffff:127.0.0.1]"])
+async def test_an_odd_spelling_of_an_address_leads_nowhere(host: str) -> None:
+    """The system's resolver takes each for this machine."""
+    names = TrunkNames(failing)
+    assert await names.targets(host) == ()
+    assert await names.hosts(host) == frozenset()
+
+
 async def test_a_domain_without_srv_records_is_at_port_5060() -> None:
     for ask in (failing, answering()):
         assert await TrunkNames(ask).targets("localhost") == (("127.0.0.1", 5060),)

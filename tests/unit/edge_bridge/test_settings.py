@@ -4,6 +4,7 @@ import socket
 import pytest
 
 from edge_bridge.__main__ import environment_of
+from edge_bridge.lines.line_book import StaticLine
 from edge_bridge.settings import EdgeSettings
 from process.settings import SettingsError, load
 
@@ -106,6 +107,15 @@ def test_the_old_bridges_options_become_settings() -> None:
     assert given["REDIS_URL"] == "redis://r"
     assert given["API_PORT"] == "9"
     assert given["STATIC_LINE"] == '{"domain":"trunk","username":"ann","password":"s"}'
+
+
+@pytest.mark.parametrize("domain", ["127.1", "trunk:x"])
+def test_a_static_lines_domain_is_one_that_a_line_may_have(domain: str) -> None:
+    encoded = '{"domain":"trunk","username":"ann","password":"s"}'
+    assert StaticLine.parse(encoded) is not None
+    with pytest.raises(SettingsError) as refused:
+        StaticLine.parse(encoded.replace("trunk", domain))
+    assert "STATIC_LINE: sip_domain: expected a host" in str(refused.value)
 
 
 def test_half_an_account_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

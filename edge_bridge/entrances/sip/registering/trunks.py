@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
+from domain.trunks import is_plain_host
 from edge_bridge.entrances.sip.gate.proxying import is_address
 from edge_bridge.entrances.sip.registering.dns import DnsError, Srv, SrvAnswer
 from edge_bridge.entrances.sip.signals import host_of, port_of
@@ -147,7 +148,10 @@ class TrunkNames:
             return None
 
     async def _addresses(self, host: str) -> tuple[str, ...]:
-        """As the system has them: its hosts file and its search domains count, too. () when there are none."""
+        """As the system has them: its hosts file and its search domains count, too. () when there are none, and for
+        an odd spelling of one, which the system would take."""
+        if not is_plain_host(host):
+            return ()
         if is_address(host):
             return (host,)
         loop = asyncio.get_running_loop()
