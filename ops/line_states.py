@@ -36,6 +36,8 @@ def _state(one: LineState) -> str:
         node += f", which is {one.node_status}"
     if one.leaving_node:
         node += f", taking over from {one.leaving_node}"
+    if not one.registers:
+        return f"CANNOT BE CALLED{since}, {node}, by the addresses of {_plain(one.trunk)}, without a registration"
     state = {"registered": "registered", "unregistered": "not registered yet", "error": "NOT REGISTERED"}[one.status]
     return f"{state}{since}, {node}, trunk {_plain(one.trunk)}{heard if one.node else ''}"
 

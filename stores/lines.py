@@ -36,6 +36,8 @@ _WITH_PASSWORD = (
 )
 # Lines that are registered somewhere: the others' calls come from peers, to whichever node they dial.
 _REGISTERS = "l.is_active and l.provider = 'sip' and l.sip_domain <> '' and l.sip_username <> ''"
+# A trunk that calls from its addresses.
+_STATIC = "l.is_active and l.provider = 'sip' and l.sip_domain <> '' and l.sip_username = ''"
 _SIP_URI = "'sip:' || l.sip_username || '@' || l.sip_domain"
 ASKED_AGAIN_AFTER = timedelta(seconds=20)  # trunks ban who tries on and on
 LONGEST_CALL = timedelta(minutes=70)  # a bridge ends each call after an hour
@@ -300,13 +302,15 @@ async def strand(conn: Connection, line_ids: Collection[str], why: str) -> int:
 
 
 async def let_go(conn: Connection, hand_over: timedelta) -> int:
-    """Forget who has lines that register no more, and end hand-overs that took too long or whose old node is down.
+    """Forget who has lines that register no more, and what nodes that are down have said of static ones; end hand-overs
+    that took too long or whose old node is down.
 
     How many rows changed.
     """
     gone = await conn.fetch(
         "delete from sip_registration r using phone_line l where l.id = r.phone_line_id"
-        f" and not ({_REGISTERS}) returning r.id"
+        f" and not ({_REGISTERS}) and not ({_STATIC} and r.status = 'error' and r.bridge_node_id in"
+        " (select id from sip_bridge_node where status <> 'down')) returning r.id"
     )
     ended = await conn.fetch(
         "update sip_registration r set leaving_node_id = null where leaving_node_id is not null"
@@ -321,6 +325,28 @@ async def node_started(conn: Connection, node_id: str) -> None:
     """The node has registered nothing yet, whatever its rows say of its last life."""
     await conn.execute(
         "update sip_registration set status = 'unregistered', error = '' where bridge_node_id = $1", node_id
+    )
+
+
+async def tell_unresolved(conn: Connection, node_id: str, line_ids: Collection[str], why: str) -> None:
+    """Of the lines whose trunks call from their addresses, those of which the node does not know these; what it has
+    said of others is over."""
+    await conn.execute(
+        "delete from sip_registration r using phone_line l where l.id = r.phone_line_id and l.sip_username = ''"
+        " and r.bridge_node_id = $1 and not (l.id = any($2::uuid[]))",
+        node_id,
+        list(line_ids),
+    )
+    await conn.execute(
+        "insert into sip_registration as r (restaurant_id, phone_line_id, bridge_node_id, sip_uri, status, error)"
+        f" select l.restaurant_id, l.id, $1, 'sip:' || l.sip_domain, 'error', $3 from phone_line l"
+        f" where l.id = any($2::uuid[]) and {_STATIC}"
+        " on conflict (phone_line_id) do update set bridge_node_id = excluded.bridge_node_id, leaving_node_id = null,"
+        " status = 'error', error = excluded.error"
+        " where (r.status, r.error) is distinct from ('error', excluded.error)",
+        node_id,
+        list(line_ids),
+        why,
     )
 
 

@@ -64,10 +64,14 @@ class LineEntry:
         return bool(self.provider == "sip" and self.held and self.is_active and account)
 
     @property
+    def is_static(self) -> bool:
+        """Its trunk calls from its addresses, whichever node, and is not registered at."""
+        return bool(self.provider == "sip" and self.is_active and self.sip_domain and not self.sip_username)
+
+    @property
     def has_trunk(self) -> bool:
         """Whose addresses may call it here."""
-        is_static = self.provider == "sip" and self.is_active and self.sip_domain and not self.sip_username
-        return self.has_account or bool(is_static)
+        return self.has_account or self.is_static
 
     @property
     def registers(self) -> bool:

@@ -39,8 +39,11 @@ DECRYPTIONS_A_LOOK = 40  # half a second: a node of a thousand lines takes calls
 SPARE_DECRYPTION_REST_S = 0.1  # a fifth of a core, until all are known
 RESTAURANT_REFRESH_S = 60.0
 RESOLVE_WITHIN_S = 4.0
+RESOLVE_AGAIN_S = 2.0  # of names that lead nowhere yet
 LISTEN_AGAIN_S = 2.0
 UNREADABLE = "the stored SIP password cannot be read with this MASTER_KEY: enter it again"
+# With the status that stands for it, as in what registrars are said to have answered (``registrar.WORDS``).
+UNRESOLVED = "the trunk's name leads to no address, so its calls are refused as a stranger's (478)"
 NO_PASSWORD = "the line has a username and no SIP password: enter it"
 
 
@@ -110,6 +113,7 @@ class LineBook:
         self._lines: list[LineEntry] = []
         self._resolved: dict[str, frozenset[str]] = {}  # by the trunk's name
         self._answered_from: dict[str, set[str]] = {}
+        self._told_unresolved: list[str] | None = None
         self._static_line_missing = False
         self._stored: list[PhoneLine] = []
         self._edited = False
@@ -137,6 +141,7 @@ class LineBook:
         beside = [
             asyncio.create_task(listen(), name=keys.LINES_CHANGED),
             asyncio.create_task(self._decrypt_spares(), name="spare passwords"),
+            asyncio.create_task(self._resolve_again(), name="trunks' names"),
         ]
         try:
             while True:
@@ -181,9 +186,12 @@ class LineBook:
         await self._greetings.refresh({line.restaurant.id for line in found})
         found = [replace(line, greeting=self._greetings.of(line.restaurant)) for line in found]
         resolved = await self._resolve([line for line in found if line.has_trunk])
+        trunks = {line.trunk_name for line in found if line.has_trunk}
+        self._resolved = {trunk: hosts for trunk, hosts in self._resolved.items() if trunk in trunks}
         if found != self._lines or resolved or self.directory is None:
             self._lines = found
             self._publish()
+        await self._tell_unresolved()
 
     async def _mind_the_lease(self) -> None:
         try:
@@ -304,8 +312,30 @@ class LineBook:
         trunks = {line.trunk_name: line for line in with_trunk}
         found = dict(zip(trunks, await asyncio.gather(*map(hosts, trunks.values())), strict=True))
         before = self._resolved
-        self._resolved = {trunk: found[trunk] or before.get(trunk, frozenset()) for trunk in trunks}
+        self._resolved = before | {trunk: found[trunk] or before.get(trunk, frozenset()) for trunk in trunks}
         return before != self._resolved
+
+    async def _resolve_again(self) -> None:
+        """Until a trunk's name leads somewhere its calls are a stranger's: they do not wait for the next refresh."""
+        while True:
+            await asyncio.sleep(RESOLVE_AGAIN_S)
+            unknown = [line for line in self._lines if line.has_trunk and not self._resolved.get(line.trunk_name)]
+            if unknown and await self._resolve(unknown):
+                self._publish()
+                await self._tell_unresolved()
+
+    async def _tell_unresolved(self) -> None:
+        """Have the state of lines say it that only their trunks' addresses call, and those are not known."""
+        unresolved = [line.id for line in self._lines if line.is_static and not self._resolved.get(line.trunk_name)]
+        if not unresolved and self._told_unresolved == []:
+            return
+        try:
+            async with self._postgres.platform() as connection:
+                await lines.tell_unresolved(connection, self._node_id, unresolved, UNRESOLVED)
+        except AWAY as error:
+            log.warning("lines' states are not told: Postgres is away", why=type(error).__name__)
+        else:
+            self._told_unresolved = unresolved
 
 
 def _problem(stored: PhoneLine, password: str | None) -> str:

@@ -36,6 +36,8 @@ def state(line: PhoneLine, registration: Registration | None, *, has_password: b
         case "twilio":
             return LineWords("good", _("Ready"), _("It takes the calls that Twilio sends for this number."))
     if line.sip_domain and not line.sip_username:
+        if registration is not None and registration.status == "error":
+            return _fault(registration.error)._replace(title=_("Without registration"))
         calls = _("Its trunk calls from the addresses of %(domain)s and is not registered at.", domain=line.sip_domain)
         return LineWords("", _("Without registration"), calls)
     if not line.sip_domain:

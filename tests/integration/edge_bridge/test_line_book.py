@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from edge_bridge.entrances.sip.registering.dns import SrvQuestions
+from edge_bridge.entrances.sip.registering import trunks
+from edge_bridge.entrances.sip.registering.dns import DnsError, Srv, SrvAnswer, SrvQuestions
 from edge_bridge.entrances.sip.registering.trunks import TrunkNames
 from edge_bridge.entrances.sip.signals import Invite, Refusal, RegisterAnswer, Registration
 from edge_bridge.lines import line_book
@@ -19,6 +20,7 @@ from edge_bridge.lines.registrar import DirectRegistrar
 from functions.line_assigner import assign
 from stores import line_states, lines, live, nodes, restaurants
 from stores.ciphers import SipPasswordCipher
+from stores.line_states import LineState
 from stores.lines import RegistrationStatus
 from stores.postgres import Postgres
 from stores.redis import Redis, connect
@@ -56,14 +58,16 @@ class YesTrunk:
 class EdgeNode:
     """The book and the registrar of a node, wired as in a worker."""
 
-    def __init__(self, name: str, postgres: Postgres, redis: Redis, cipher: SipPasswordCipher) -> None:
+    def __init__(
+        self, name: str, postgres: Postgres, redis: Redis, cipher: SipPasswordCipher, names: TrunkNames = NAMES
+    ) -> None:
         self.name = name
         self.trunk = YesTrunk()
         self._postgres = postgres
         self._redis = redis
         self._writing: set[asyncio.Task[None]] = set()
         self.registrar = self.trunk.registrar = DirectRegistrar(self.trunk, name, self._report, 1000, {"udp"})
-        self.book = LineBook(postgres, redis, Greetings(redis), cipher, (), name, None, self._changed, NAMES)
+        self.book = LineBook(postgres, redis, Greetings(redis), cipher, (), name, None, self._changed, names)
 
     def _changed(self, directory: Directory) -> None:
         self.registrar.sync(directory.by_id.values())
@@ -204,6 +208,57 @@ async def test_a_trunk_that_is_not_registered_at_calls_its_line_at_every_node(
     assert directory.find(Invite("+33465711001", "+336", "192.0.2.8")) == Refusal(403)
     assert isinstance(directory.find(Invite(other.id, "+336", "192.0.2.8")), LineEntry)
     assert node.trunk.there == set()
+
+
+async def test_a_static_trunk_whose_name_leads_nowhere_is_told_of_and_calls_as_soon_as_it_leads_somewhere(
+    postgres: Pools, redis: Redis, master_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_book, "RESOLVE_AGAIN_S", 0.05)
+    monkeypatch.setattr(line_book, "REFRESH_S", 3600.0)  # what the next refresh would find is not looked at
+    monkeypatch.setattr(trunks, "UNKNOWN_S", 0.05)
+    is_away, asked = True, 0
+
+    async def ask(_: str) -> SrvAnswer:
+        nonlocal asked
+        asked += 1
+        if is_away:
+            raise DnsError("away")
+        return SrvAnswer((Srv(1, 0, 5060, "192.0.2.9"),), 1)
+
+    cipher, owner, names = SipPasswordCipher(master_key), restaurant("Named"), TrunkNames(ask)
+    async with postgres.platform.platform() as connection:
+        await restaurants.create(connection, owner)
+        number, domain = "+33465711004", "trunk.invalid"
+        await lines.create(connection, restaurant_id=owner.id, number=number, cipher=cipher, sip_domain=domain)
+
+    async def state() -> LineState:
+        async with postgres.platform.platform() as connection:
+            (found,) = await line_states.all_of(connection)
+        return found
+
+    node = EdgeNode("any", postgres.platform, redis, cipher, names)
+
+    def found() -> LineEntry | Refusal:
+        assert node.book.directory is not None
+        return node.book.directory.find(Invite(number, "+336", "192.0.2.9"))
+
+    async with node.running(), asyncio.timeout(PATIENCE_S):
+        while (await state()).status != "error":
+            await asyncio.sleep(0.02)
+        assert found() == Refusal(403)
+        await assign(postgres.platform, redis)  # it tidies what is said of lines that it gives to nobody
+        assert ((await state()).error, (await state()).node) == (line_book.UNRESOLVED, "any")
+
+        is_away = False
+        await until(lambda: isinstance(found(), LineEntry))
+        while (await state()).status is not None:
+            await asyncio.sleep(0.02)
+
+        is_away, before = True, asked
+        names._known[domain].until = 0.0  # its time is over
+        node.book.look_now()
+        await until(lambda: asked > before and names._known[domain].looking is None)
+        assert isinstance(found(), LineEntry)
 
 
 async def test_a_line_with_a_username_and_no_password_says_so(postgres: Pools, redis: Redis, master_key: str) -> None:

@@ -4,6 +4,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from edge_bridge.lines.line_book import UNRESOLVED
 from stores.ciphers import SipPasswordCipher
 from tests.integration.web.admin import COOK, OWNER, Admin, csrf_token, execute, fetch
 
@@ -163,10 +164,14 @@ def test_a_trunk_that_is_not_registered_at_is_shown_as_one_that_calls_from_its_a
 
     page = client.get(send(client, admin, "new/sip", {**SIP, "sip_username": "", "secret": ""}).location).text
     path = str(stored(admin)["id"])
+    register(admin, path, "error", UNRESOLVED)
+    lost = client.get(f"/place/{admin.pizza.id}/lines/{path}/state").text
+    register(admin, path, "unregistered")
     named = send(client, admin, path, {**SIP, "secret": ""})
 
     assert "Without registration" in page
     assert "calls from the addresses of sip.trunk.example" in page
+    assert "The trunk&#39;s name leads to no address." in lost and "Check how the domain is written." in lost
     assert "Test the registration now" not in page
     assert "Password: the trunk asks for it" in named.text, "it has none to keep"
     assert "Test the registration now" in client.get(send(client, admin, path, SIP).location).text

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import socket
 import struct
 from collections.abc import Awaitable, Callable
 
@@ -136,6 +137,50 @@ async def test_what_is_known_holds_for_its_ttl_and_while_dns_is_away() -> None:
     names._known["trunk.invalid"].until = 0.0  # its time is over
     assert await names.targets("trunk.invalid") == (("192.0.2.1", 5061),)
     assert asked == 2
+
+
+async def test_while_one_question_is_not_answered_its_last_answer_counts() -> None:
+    """The name's own address may be that of a web site, and one target's nameserver may be away by itself."""
+    is_away = False
+
+    async def ask(_: str) -> SrvAnswer:
+        if is_away:
+            raise DnsError("away")
+        return SrvAnswer((Srv(10, 0, 5061, "192.0.2.1"), Srv(20, 0, 5062, "192.0.2.2")), 60)
+
+    names = TrunkNames(ask)
+    known = await names.hosts("localhost")
+    assert known == {"192.0.2.1", "192.0.2.2"}
+    is_away = True
+    names._known["localhost"].until = 0.0  # its time is over
+    assert await names.hosts("localhost") == known
+    assert await names.targets("localhost") == (("192.0.2.1", 5061), ("192.0.2.2", 5062))
+
+
+@pytest.mark.parametrize(
+    ("error", "left"),
+    [
+        (socket.gaierror(socket.EAI_AGAIN, "away"), {"192.0.2.1", "192.0.2.2"}),
+        (TimeoutError(), {"192.0.2.1", "192.0.2.2"}),
+        (socket.gaierror(socket.EAI_NONAME, "gone"), {"192.0.2.1"}),
+    ],
+)
+async def test_a_target_whose_name_is_not_answered_keeps_its_address_and_one_that_is_gone_does_not(
+    error: OSError, left: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = {"a.test": "192.0.2.1", "b.test": "192.0.2.2"}
+
+    async def resolve(host: str, *_: object, **__: object) -> list[object]:
+        if host not in addresses:
+            raise error
+        return [(0, 0, 0, "", (addresses[host], 0))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    names = TrunkNames(answering(Srv(1, 0, 5060, "a.test"), Srv(2, 0, 5060, "b.test")))
+    assert await names.hosts("trunk.test") == {"192.0.2.1", "192.0.2.2"}
+    del addresses["b.test"]
+    names._known["trunk.test"].until = 0.0  # its time is over
+    assert await names.hosts("trunk.test") == left
 
 
 async def test_who_asks_for_a_trunk_that_is_known_does_not_wait_for_a_slow_nameserver(

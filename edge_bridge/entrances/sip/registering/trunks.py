@@ -1,8 +1,9 @@
 """Where a trunk's requests go (RFC 3263, without NAPTR), and which addresses are its own.
 
 ``host:port`` and addresses are taken as they are; a bare domain by its SRV records, in their order, else by its
-address at port 5060. What is known is kept for its TTL within bounds, and beyond that while DNS is away. Of TCP and TLS
-only the addresses matter: requests by those leave through Kamailio, which finds its way itself.
+address at port 5060. What is known is kept for its TTL within bounds, and beyond that while DNS is away, each record by
+itself: a trunk of which one nameserver is silent keeps all its addresses. Of TCP and TLS only the addresses matter:
+requests by those leave through Kamailio, which finds its way itself.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ UNKNOWN_S = 5.0  # after an answer that gave nothing
 ADDRESS_WITHIN_S = 3.0
 KNOWN_WAITS_S = 1.0  # who asks for what was known: other trunks' nameservers may be slow
 LOOK_UPS_AT_ONCE = 4
+NO_SUCH_NAME = (socket.EAI_NONAME, socket.EAI_NODATA)  # an answer; all other errors are none
 MOST_TARGETS = 16
 MOST_TRUNKS = 4000
 MOST_ADDRESSES = 64  # of one name: the DNS of a line's domain is whoever's that made the line
@@ -44,13 +46,17 @@ _Found = tuple[tuple[Target, ...], frozenset[str], float]  # targets in order, a
 
 @dataclass(slots=True)
 class _Known:
-    """``hosts`` are all addresses of all targets, those of IPv6 too."""
+    """``hosts`` are all addresses of all targets, those of IPv6 too. ``srv`` and ``addresses`` are the last answer to
+    each question; ``is_stale``: one of them stands in for an answer that did not come."""
 
     targets: tuple[Target, ...] = ()
     hosts: frozenset[str] = frozenset()
     until: float = 0.0
     looking: "asyncio.Task[None] | None" = None
     resting: dict[Target, float] = field(default_factory=dict)  # until when
+    srv: dict[str, SrvAnswer] = field(default_factory=dict)
+    addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    is_stale: bool = False
 
 
 class TrunkNames:
@@ -100,38 +106,38 @@ class TrunkNames:
         await asyncio.gather(*looking, return_exceptions=True)
 
     async def _look_up(self, trunk: str, known: _Known) -> None:
-        kept_s = UNKNOWN_S
+        kept_s, known.is_stale = UNKNOWN_S, False
         try:
-            targets, hosts, kept_s = await self._resolve(trunk)
+            targets, hosts, kept_s = await self._resolve(trunk, known)
             if targets:
                 # The same ones keep their order: a weighted draw at each look would send the lines to and fro.
                 known.targets = known.targets if set(targets) == set(known.targets) else targets
             if hosts:
                 known.hosts = hosts
-            else:
+            if known.is_stale or not hosts:
                 kept_s = UNKNOWN_S
-                log.warning("a trunk's name cannot be resolved", domain=host_of(trunk))
+                log.warning("a trunk's name cannot be resolved", domain=host_of(trunk), known=len(known.hosts))
         finally:
             known.until = time.monotonic() + kept_s
             known.looking = None
 
-    async def _resolve(self, trunk: str) -> _Found:
+    async def _resolve(self, trunk: str, known: _Known) -> _Found:
         host, port = host_of(trunk).rstrip("."), port_of(trunk)
         if port or is_address(host):
-            return _at_port(await self._addresses(host), port or DEFAULT_PORT, ADDRESS_S)
+            return _at_port(await self._addresses(host, known), port or DEFAULT_PORT, ADDRESS_S)
         # Together: a nameserver that knows nothing of SRV costs no caller of a plain name a second wait.
-        asked = asyncio.gather(*(self._srv(service + host) for service in self._services))
-        addresses, answers = await asyncio.gather(self._addresses(host), asked)
-        found = [await self._served(srv, addresses) for srv in answers]
+        asked = asyncio.gather(*(self._srv(service + host, known) for service in self._services))
+        addresses, answers = await asyncio.gather(self._addresses(host, known), asked)
+        found = [await self._served(srv, addresses, known) for srv in answers]
         hosts = frozenset().union(*(one[1] for one in found))
         return found[0][0], frozenset(sorted(hosts)[:MOST_HOSTS]), min(one[2] for one in found)
 
-    async def _served(self, srv: SrvAnswer | None, addresses: tuple[str, ...]) -> _Found:
+    async def _served(self, srv: SrvAnswer | None, addresses: tuple[str, ...], known: _Known) -> _Found:
         """Of one service; ``addresses`` are the name's own, for where it has no records."""
         if srv is None or not srv.records:
             return _at_port(addresses, DEFAULT_PORT, ADDRESS_S if srv is None else min(ADDRESS_S, srv.ttl_s))
         ordered = in_order(srv.records)[:MOST_TARGETS]
-        found = await asyncio.gather(*(self._addresses(record.target) for record in ordered))
+        found = await asyncio.gather(*(self._addresses(record.target, known) for record in ordered))
         targets = [
             (address, record.port)
             for record, addresses in zip(ordered, found, strict=True)
@@ -141,13 +147,14 @@ class TrunkNames:
         hosts = frozenset(address for addresses in found for address in addresses)
         return tuple(dict.fromkeys(targets)), hosts, min(max(srv.ttl_s, SHORTEST_S), LONGEST_S)
 
-    async def _srv(self, name: str) -> SrvAnswer | None:
+    async def _srv(self, name: str, known: _Known) -> SrvAnswer | None:
         try:
-            return await self._ask_srv(name)
+            known.srv[name] = await self._ask_srv(name)
         except DnsError:
-            return None
+            known.is_stale = known.is_stale or name in known.srv
+        return known.srv.get(name)
 
-    async def _addresses(self, host: str) -> tuple[str, ...]:
+    async def _addresses(self, host: str, known: _Known) -> tuple[str, ...]:
         """As the system has them: its hosts file and its search domains count, too. () when there are none, and for
         an odd spelling of one, which the system would take."""
         if not is_plain_host(host):
@@ -159,11 +166,19 @@ class TrunkNames:
             async with self._at_once:
                 looking = loop.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
                 found = await asyncio.wait_for(looking, ADDRESS_WITHIN_S)
-        except (OSError, TimeoutError, UnicodeError):
-            return ()
+        except (OSError, TimeoutError, UnicodeError) as error:
+            if isinstance(error, socket.gaierror) and error.errno in NO_SUCH_NAME:
+                known.addresses.pop(host, None)
+            known.is_stale = known.is_stale or host in known.addresses
+            return known.addresses.get(host, ())
         addresses = tuple(dict.fromkeys(str(one[4][0]) for one in found))
-        # Sorted: nameservers turn their answers round, and the trunk's addresses are the same each time.
-        return addresses if len(addresses) <= MOST_ADDRESSES else tuple(sorted(addresses)[:MOST_ADDRESSES])
+        if len(addresses) > MOST_ADDRESSES:
+            # Sorted: nameservers turn their answers round, and the trunk's addresses are the same each time.
+            addresses = tuple(sorted(addresses)[:MOST_ADDRESSES])
+        if len(known.addresses) > 2 * MOST_TARGETS:  # of targets that the trunk has no more
+            known.addresses.clear()
+        known.addresses[host] = addresses
+        return addresses
 
 
 def _at_port(addresses: Collection[str], port: int, ttl_s: float) -> _Found:
