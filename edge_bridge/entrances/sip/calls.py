@@ -31,6 +31,7 @@ class SipCall(pj.Call):  # type: ignore[misc]
         self._owner = owner
         self._we_offered = False
         self._awaits_text = False  # of an answer that pjsip has taken: it tells of that first
+        self._reinvited = False  # by the far end: the ACK that answers our offer then is told to nobody
         self._codec = ""
         self._confirmed = call_id != pj.PJSUA_INVALID_ID  # a call that comes is answered at once
         self._hung_up_here = False
@@ -78,13 +79,15 @@ class SipCall(pj.Call):  # type: ignore[misc]
 
     # --- pjsua2's callbacks: an exception in one must not reach C++ -------------------------------------------
 
-    def onCallState(self, _: Any) -> None:
+    def onCallState(self, changed: Any) -> None:
         try:
-            info = self.getInfo()
+            info, event = self.getInfo(), changed.e
             if info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
                 self.let_go(int(info.lastStatusCode))
             elif info.state == pj.PJSIP_INV_STATE_CONFIRMED:
                 self._confirmed = True
+                if event.type == pj.PJSIP_EVENT_RX_MSG:  # the ACK, with the answer to an offer of ours in the 200
+                    self._read_answer(str(event.body.rxMsg.rdata.wholeMsg))
                 self._tell_when_up()
         except Exception:
             log.exception("a call's state was lost")
@@ -102,14 +105,20 @@ class SipCall(pj.Call):  # type: ignore[misc]
             if side is None or event.type != pj.PJSIP_EVENT_RX_MSG:
                 return
             side.seen()
-            if self._awaits_text:
-                head, _, answer = str(event.src.rdata.wholeMsg).partition("\r\n\r\n")
-                if head.startswith(("SIP/2.0 1", "SIP/2.0 2")) and answer:
-                    self._awaits_text = False
-                    self._codec = side.agreed_in(answer)
-                    self._tell_when_up()
+            message = str(event.src.rdata.wholeMsg)
+            self._reinvited = self._reinvited or message.startswith("INVITE ")
+            if message.startswith(("SIP/2.0 1", "SIP/2.0 2", "PRACK ")):
+                self._read_answer(message)
+                self._tell_when_up()
         except Exception:
             log.exception("what came in a call was lost")
+
+    def _read_answer(self, message: str) -> None:
+        """The far end's answer to our offer, where ``message`` has it."""
+        answer = message.partition("\r\n\r\n")[2]
+        if self._awaits_text and answer and self._side is not None:
+            self._awaits_text = False
+            self._codec = self._side.agreed_in(answer)
 
     def onCallSdpCreated(self, created: Any) -> None:
         """pjsip has written its SDP: ours takes the place. Its own sockets are never named to anybody.
@@ -140,6 +149,7 @@ class SipCall(pj.Call):  # type: ignore[misc]
             return
         try:
             self._codec = self._agreed_by(side) if self._we_offered else side.agreed()
+            self._reinvited = False
             self._tell_when_up()
         except Exception:
             log.exception("a call's audio could not be connected")
@@ -151,8 +161,8 @@ class SipCall(pj.Call):  # type: ignore[misc]
             self._owner.events.answered(self.handle, self._codec)
 
     def _agreed_by(self, side: MediaSide) -> str:
-        """The far end's answer to our offer, as pjsip has read it."""
-        if side.reads_answers:
+        """The far end's answer to our offer, as pjsip has read it where there will be no text of it."""
+        if not self._reinvited:
             self._awaits_text = True
             return self._codec
         info = self.getInfo()  # kept: its parts live no longer than it does

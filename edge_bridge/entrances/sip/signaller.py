@@ -99,13 +99,11 @@ class Signaller:
             case link.Refer(handle, target):
                 endpoint.refer(handle, target)
             case link.Dial(handle, dial, host, port, ice, srtp):
-                endpoint.dial(handle, dial, self._describing(handle, host, port, ice, srtp, dialled=True))
+                endpoint.dial(handle, dial, self._describing(handle, host, port, ice, srtp))
 
-    def _describing(
-        self, handle: Handle, host: str, port: int, ice: IceLite, srtp: Srtp, *, dialled: bool = False
-    ) -> Description:
+    def _describing(self, handle: Handle, host: str, port: int, ice: IceLite, srtp: Srtp) -> Description:
         settled, seen = partial(self._agreed, handle), partial(self._seen, handle)
-        media = self._media[handle] = Description(host, port, ice, settled, seen, srtp, dialled=dialled)
+        media = self._media[handle] = Description(host, port, ice, settled, seen, srtp)
         return media
 
     def _greet(self) -> None:

@@ -58,14 +58,12 @@ class MediaSide(Protocol):
     def agreed(self) -> str:
         """Our last answer is in force, if there is a new one. Gives the codec; "" while the caller holds."""
 
-    def agreed_by(self, host: str, port: int, payload_type: int, held: bool) -> str:
-        """Our last offer was answered so. Gives the codec; "" while the caller holds."""
-
-    reads_answers: bool
-    """The far end's answer to our offer goes to ``agreed_in``, and not to ``agreed_by``."""
-
     def agreed_in(self, answer: str) -> str:
         """Our last offer was answered by this text. Gives the codec; "" on hold and where nothing is agreed."""
+
+    def agreed_by(self, host: str, port: int, payload_type: int, held: bool) -> str:
+        """Our last offer was answered so, in the ACK of a re-INVITE: what else was agreed on stays. Gives the codec; ""
+        while the caller holds."""
 
     def seen(self) -> None:
         """The caller's phone sent something by SIP."""
@@ -78,7 +76,7 @@ class Invite:
     ``caller`` is "" when the number is withheld, or what tells of the caller is no phone number (``anonymous``, a
     name). ``dialled`` is To's user, "" where the call was diverted: To then names whom somebody wanted once.
     ``attestation`` is how far the network vouches for the number, "" where it says nothing. ``wants_ip6``: the caller's
-    audio is at addresses of IPv6 alone.
+    audio is at addresses of IPv6 alone, or where it doesn't say yet, its signalling.
     """
 
     user: str
@@ -201,7 +199,7 @@ def read_invite(message: str, source: str) -> Invite:
         source_host=host_of(sender),
         dialled="" if diverted else user_of(headers.get("to", [""])[0]),
         call_id=headers.get("call-id", [""])[0],
-        wants_ip6=is_ip6_alone(message),
+        wants_ip6=is_ip6_alone(message) if message.partition("\r\n\r\n")[2] else ":" in host_of(sender),
         source_port=port_of(sender) or 5060,
         attestation=_attestation(headers),
     )

@@ -15,8 +15,8 @@ log = logs.get(__name__)
 
 class Description:
     """A ``signals.MediaSide``. Media is at ``host`` and ``port``; ``settled`` is called with each agreement that comes
-    into force, ``seen`` when the caller's phone sent something by SIP. A call that is ``dialled`` offers SRTP where
-    ``use`` requires it; the answer to an offer in a 200 comes in an ACK, of which nobody sees the keys.
+    into force, ``seen`` when the caller's phone sent something by SIP. What we offer is SRTP where ``use`` requires it,
+    or where it is in force, with the key that we send with.
     """
 
     def __init__(
@@ -27,8 +27,6 @@ class Description:
         settled: Callable[[sdp.Agreement], None],
         seen: Callable[[], None],
         use: Srtp = "off",
-        *,
-        dialled: bool = False,
     ) -> None:
         self.in_force: sdp.Agreement | None = None
         self.seen = seen
@@ -36,16 +34,15 @@ class Description:
         self._speaker = sdp.Speaker(host, port)
         self._ice = ice
         self._settled = settled
-        self.reads_answers = dialled
         self._use = use
-        self._key = srtp.Ours.new() if dialled and use == "required" else None
+        self._key: srtp.Ours | None = None  # of our last offer
         self._described: sdp.Agreement | None = None
 
     def describe(self, offer: str) -> str:
         self._described = None
         if not offer:
-            can_offer = self._key is not None or self._use != "required"
-            return self._speaker.offer(self._key) if can_offer else self._speaker.refusal([])
+            self._key = self._key_to_offer()
+            return self._speaker.offer(self._key)
         try:
             media = sdp.parse(offer)
         except sdp.SdpError as error:
@@ -70,9 +67,19 @@ class Description:
 
     def agreed_by(self, host: str, port: int, payload_type: int, held: bool) -> str:
         codec: sdp.Codec = "PCMA" if payload_type == PCMA else "PCMU"
+        before = self.in_force
+        if ":" in self._host and before is not None and before.remote is not None:
+            host = before.remote[0]  # pjsip knows a placeholder
         rtcp = (host, min(port + 1, 65_535))
-        self._settle(sdp.Agreement(codec, payload_type, sdp.OUR_EVENT_TYPE, (host, port), rtcp, False, held))
+        keys = before.keys if before is not None else None
+        self._settle(sdp.Agreement(codec, payload_type, sdp.OUR_EVENT_TYPE, (host, port), rtcp, False, held, keys=keys))
         return self._codec()
+
+    def _key_to_offer(self) -> srtp.Ours | None:
+        in_force = self.in_force.keys if self.in_force is not None else None
+        if in_force is not None:
+            return srtp.Ours(in_force.tag, in_force.suite, in_force.ours)
+        return (self._key or srtp.Ours.new()) if self._use == "required" else None
 
     def agreed_in(self, answer: str) -> str:
         try:

@@ -7,6 +7,7 @@ import socket
 FINAL_WITHIN_S = 4.0
 _TAG = re.compile(r"^To:.*;tag=(\S+)", re.MULTILINE | re.IGNORECASE)
 _OF_INVITE = re.compile(r"^CSeq: *\d+ INVITE", re.MULTILINE | re.IGNORECASE)
+_RECORDED = re.compile(r"^Record-Route: *(\S+)", re.MULTILINE | re.IGNORECASE)
 _CONTACT = re.compile(r"^Contact:.*<([^>]+)>", re.MULTILINE | re.IGNORECASE)
 
 
@@ -18,18 +19,22 @@ class LateOffer:
     ) -> None:
         self.answer = ""
         self._target = target
-        self._uri = f"sip:{user}@{target[0]}:{target[1]}"
+        self._host, family, host = local_ip, socket.AF_INET, target[0]
+        if ":" in local_ip:
+            self._host, family, host = f"[{local_ip}]", socket.AF_INET6, f"[{target[0]}]"
+        self._uri = f"sip:{user}@{host}:{target[1]}"
         self._remote_uri = self._uri
-        self._sip = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._sip = socket.socket(family, socket.SOCK_DGRAM)
         self._sip.bind((local_ip, 0))
         self._sip.settimeout(final_within_s)
-        self._rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._rtp = socket.socket(family, socket.SOCK_DGRAM)
         self._rtp.bind((local_ip, 0))
         self._ip = local_ip
         self._call = f"{random.getrandbits(64):x}"
         self._branch = f"z9hG4bK{self._call}"
         self._to_tag = ""
         self._up = False
+        self._routes: list[str] = []
 
     def __enter__(self) -> "LateOffer":
         return self
@@ -58,6 +63,7 @@ class LateOffer:
             return status
         contact = _CONTACT.search(self.answer)
         self._remote_uri = contact.group(1) if contact else self._uri
+        self._routes = _RECORDED.findall(self.answer)[::-1]
         self._up = True
         self._send("ACK", 1, f"{self._branch}a", self._agree())
         return status
@@ -78,8 +84,9 @@ class LateOffer:
 
     def _agree(self) -> str:
         port = self._rtp.getsockname()[1]
+        at = f"IN {'IP6' if ':' in self._ip else 'IP4'} {self._ip}"
         return (
-            f"v=0\r\no=- 1 1 IN IP4 {self._ip}\r\ns=-\r\nc=IN IP4 {self._ip}\r\nt=0 0\r\n"
+            f"v=0\r\no=- 1 1 {at}\r\ns=-\r\nc={at}\r\nt=0 0\r\n"
             f"m=audio {port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n"
         )
 
@@ -87,13 +94,14 @@ class LateOffer:
         port = self._sip.getsockname()[1]
         lines = [
             f"{method} {self._remote_uri} SIP/2.0",
-            f"Via: SIP/2.0/UDP {self._ip}:{port};branch={branch};rport",
+            f"Via: SIP/2.0/UDP {self._host}:{port};branch={branch};rport",
+            *(f"Route: {route}" for route in self._routes),
             "Max-Forwards: 70",
-            f"From: <sip:+33612345678@{self._ip}>;tag=late",
+            f"From: <sip:+33612345678@{self._host}>;tag=late",
             f"To: <{self._uri}>{f';tag={self._to_tag}' if self._to_tag else ''}",
-            f"Call-ID: {self._call}@{self._ip}",
+            f"Call-ID: {self._call}@{self._host}",
             f"CSeq: {sequence} {method}",
-            f"Contact: <sip:+33612345678@{self._ip}:{port}>",
+            f"Contact: <sip:+33612345678@{self._host}:{port}>",
             *(["Content-Type: application/sdp"] if body else []),
             f"Content-Length: {len(body)}",
         ]

@@ -21,6 +21,7 @@ from devstack.edge.raw_sip import RawSip, offer
 from softphone.caller import Caller
 from tests.conftest import Database
 from tests.integration.edge_bridge.conftest import BUSY, MESSAGE, Start, needs_kamailio, tone, until_it_drains
+from tests.integration.edge_bridge.late_offers import LateOffer
 from tests.integration.edge_bridge.transports import Authority, Ipv6Caller, StreamCaller
 from tests.patience import PATIENCE_S
 
@@ -151,6 +152,18 @@ async def test_a_call_over_ipv6_alone_has_its_audio_there(start: Start, seeded: 
     await heard_both_ways(bridge, caller)
     assert "c=IN IP6 ::1" in caller.answer_sdp
     assert "IP4" not in caller.answer_sdp
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
+async def test_a_late_offer_over_ipv6_is_of_ipv6_and_audio_goes_where_the_ack_says(
+    start: Start, seeded: Database
+) -> None:
+    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio", SIP_IPV6_ADDRESS="::1", SIP_PEERS="::1/128")
+    with LateOffer(("::1", bridge.sip_port), BUSY, "::1") as caller:
+        assert await asyncio.to_thread(caller.invite) == 200
+        assert "c=IN IP6 ::1" in caller.answer
+        assert "IP4" not in caller.answer
+        assert await asyncio.to_thread(caller.packets, 50) == 50
 
 
 @pytest.mark.parametrize("by", ["udp", "tcp"])

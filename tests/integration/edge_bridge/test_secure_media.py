@@ -16,7 +16,7 @@ from devstack.servers.ports import free_port
 from edge_bridge.media.rtp import packets, sdp
 from edge_bridge.media.rtp.packets import PCMU
 from tests.conftest import Database, run_apart
-from tests.integration.edge_bridge.conftest import BUSY, MESSAGE, Scene, running_bridge, tone
+from tests.integration.edge_bridge.conftest import BUSY, FORWARD, MESSAGE, Scene, running_bridge, tone
 from tests.integration.edge_bridge.test_media import until_heard
 from tests.patience import PATIENCE_S
 
@@ -28,11 +28,12 @@ CRYPTO = f"a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:{base64.b64encode(KEY).deco
 
 @pytest.fixture(scope="module")
 def scene(seeded: Database, valkey_server: EmbeddedValkey, master_key: str) -> Iterator[Scene]:
-    """A bridge one of whose lines takes SRTP."""
+    """A bridge one of whose lines takes SRTP, and one nothing else."""
 
     async def take_srtp() -> None:
         connection = await asyncpg.connect(seeded.platform_url)
         await connection.execute("update phone_line set srtp = 'optional' where number = $1", BUSY)
+        await connection.execute("update phone_line set srtp = 'required' where number = $1", FORWARD)
         await connection.close()
 
     run_apart(take_srtp)
@@ -69,6 +70,44 @@ async def test_a_phone_that_offers_srtp_is_answered_with_it_heard_and_spoken_to(
         await until_heard(call, 0.4)
         data = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(rtp, 2048), PATIENCE_S)
         assert packets.parse(back.unprotect(data)) is not None
+
+
+async def test_a_line_that_requires_srtp_offers_it_to_who_offers_nothing_and_takes_the_key_of_the_ack(
+    scene: Scene, handler: HandlerApp
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as rtp, RawSip(scene.bridge.target) as phone:
+        rtp.bind(("127.0.0.1", 0))
+        rtp.setblocking(False)
+        crypto = CRYPTO.replace("crypto:3", "crypto:1")
+        answer_sdp = secure_offer(rtp.getsockname()[1], crypto)
+        out = Session(Policy(KEY, Policy.SSRC_ANY_OUTBOUND))
+        keys: list[bytes] = []
+        uri, number, call = FORWARD, 0, None
+        for _ in range(2):  # and again by a re-INVITE
+            phone.send(phone.request("INVITE", uri))
+            offered = await asyncio.to_thread(phone.final, "INVITE", PATIENCE_S)
+            assert offered is not None and offered.status == 200
+            (line,) = sdp.parse(offered.body.decode())
+            assert line.transport == "RTP/SAVP"
+            keys.append(line.offered_keys[0].key)
+            phone.to_tag, phone.remote_uri = offered.to_tag, offered.first("contact").strip("<>")
+            uri = phone.remote_uri
+            phone.send(phone.request("ACK", uri, sequence=offered.sequence, body=answer_sdp))
+            call = call or await handler.call(1)
+            back = Session(Policy(keys[-1], Policy.SSRC_ANY_INBOUND))
+            sound, before = tone(500), len(call.heard)
+            for at in range(0, len(sound), 160):
+                packet = packets.build(PCMU, False, number, number * 160, 7, sound[at : at + 160])
+                rtp.sendto(out.protect(packet), (line.host, line.port))
+                number += 1
+                await asyncio.sleep(0.02)
+            async with asyncio.timeout(PATIENCE_S):
+                while tone(20)[:40] not in call.heard[before:]:
+                    await asyncio.sleep(0.02)
+            data = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(rtp, 2048), PATIENCE_S)
+            assert packets.parse(back.unprotect(data)) is not None
+        assert keys[0] == keys[1]
+        assert await asyncio.to_thread(phone.ask, "BYE", uri) == 200
 
 
 async def test_a_line_without_srtp_refuses_a_phone_that_offers_nothing_else(scene: Scene) -> None:

@@ -73,7 +73,7 @@ def secure_answer(tag: str = "1", suite: str = "AES_CM_128_HMAC_SHA1_80", transp
 
 
 def dialling(settled: list[Agreement], use: Srtp = "required") -> Description:
-    return Description("192.0.2.1", 10_000, IceLite("a", "b"), settled.append, lambda: None, use, dialled=True)
+    return Description("192.0.2.1", 10_000, IceLite("a", "b"), settled.append, lambda: None, use)
 
 
 def test_a_call_of_ours_that_needs_srtp_offers_a_key_and_reads_theirs_in_the_answer() -> None:
@@ -118,6 +118,32 @@ def test_a_call_of_ours_that_may_be_plain_offers_no_key(use: Srtp) -> None:
     (agreement,) = settled
     assert (agreement.remote, agreement.event_type, agreement.keys) == (("198.51.100.7", 40_000), 110, None)
     assert side.agreed_in(secure_answer()) == ""
+
+
+def test_a_later_offer_in_a_secure_call_goes_on_with_its_keys_whatever_the_line_requires() -> None:
+    settled: list[Agreement] = []
+    side = dialling(settled, "optional")
+    crypto = f"a=crypto:7 AES_CM_128_HMAC_SHA1_32 inline:{KEY}\r\n"
+    ours = side.describe(SESSION + f"m=audio 40000 RTP/SAVP 0\r\n{crypto}")
+    side.agreed()
+    assert settled[0].keys is not None
+    offer = side.describe("")
+    assert "m=audio 10000 RTP/SAVP 0 8 101" in offer
+    assert settled[0].keys.sdp() in ours and settled[0].keys.sdp() in offer
+    assert side.agreed_by("198.51.100.8", 40_010, 0, False) == "PCMU"
+    assert (settled[1].keys, settled[1].remote) == (settled[0].keys, ("198.51.100.8", 40_010))
+    assert side.agreed_in(secure_answer("7", "AES_CM_128_HMAC_SHA1_32")) == "PCMA"
+
+
+def test_over_ipv6_the_address_stays_that_pjsip_cannot_tell() -> None:
+    settled: list[Agreement] = []
+    side = Description("2001:db8::1", 10_000, IceLite("a", "b"), settled.append, lambda: None)
+    assert "a=x-edge-c:2001:db8::1" in side.describe("")
+    answer = SESSION.replace("198.51.100.7\r\nt=", "127.0.0.1\r\na=x-edge-c:2001:db8::7\r\nt=")
+    assert side.agreed_in(f"{answer}m=audio 40000 RTP/AVP 0\r\n") == "PCMU"
+    side.describe("")
+    assert side.agreed_by("127.0.0.1", 40_010, 0, False) == "PCMU"
+    assert [one.remote for one in settled] == [("2001:db8::7", 40_000), ("2001:db8::7", 40_010)]
 
 
 def test_audio_at_addresses_of_another_family_than_ours_is_declined() -> None:

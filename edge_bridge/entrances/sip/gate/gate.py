@@ -80,8 +80,7 @@ class Gate:
             return
         if len(message.body) <= self._state.config.sip_max_body:
             bodies.unwrap(message)
-            if message.method != "ACK":  # what that answers is an offer over IPv4
-                message.body = families.hidden(message.body)
+            message.body = families.hidden(message.body)
             if message.method in admission.OFFERING:
                 bodies.narrow(message)
         self._state.ladders.came(message)
