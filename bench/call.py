@@ -28,8 +28,9 @@ from devstack.stack.engines import EngineEndpoint
 from devstack.stack.stack import Stack, StackOptions
 from devstack.stack.timeline import watch_live
 from eventing import outbox
-from eventing.catalogue import MenuChanged
+from eventing.catalogue import MenuChanged, RestaurantChanged
 from softphone.caller import Caller
+from stores import tenants
 from stores.postgres import Postgres
 
 SERVICE = "call-handler"
@@ -37,7 +38,8 @@ TURN_FIGURE = "end of speech → first reply RTP, less the engine's time"
 TURN_CALLS = 7
 TURNS = 5
 INTERRUPTIONS = 10
-CALLS_AT_ONCE = 4
+CALLS_AT_ONCE = 32  # what each wakeup of the edge costs is shared by all of them
+RINGING_PER_S = 2  # a handler's start takes a quarter of a second of processor
 AT_ONCE_S = 20.0
 IDLE_TIMEOUT_S = 60.0
 JOIN_TIMEOUT_S = 15.0
@@ -203,12 +205,15 @@ class CallBench:
         await caller.rtp.wait_for_speech_end(700, JOIN_TIMEOUT_S, since=0.0)
 
     async def calls_at_once(self) -> list[Figure]:
-        """Processor time per call, late frames both ways, memory of a handler."""
+        """Processor time per call, also of handlers that stand by; late frames both ways; memory of a handler."""
         callers = [self.caller() for _ in range(CALLS_AT_ONCE)]
         async with AsyncExitStack() as calls:
+            joining = []
             for caller in callers:
                 await calls.enter_async_context(caller)
-            await asyncio.gather(*(self._join(caller) for caller in callers))
+                joining.append(asyncio.create_task(self._join(caller)))
+                await asyncio.sleep(1 / RINGING_PER_S)
+            await asyncio.gather(*joining)
             processes = [*self._processes("edge-bridge"), *self._processes(SERVICE)]
             began, before = time.monotonic(), _processor_seconds(processes)
             while time.monotonic() - began < AT_ONCE_S:
@@ -224,7 +229,7 @@ class CallBench:
             late = sum(gap > LATE_S for gap in gaps) + len(self._stamps.read("late", began))
         what = f"{CALLS_AT_ONCE} calls:"
         return [
-            Figure(f"{what} CPU of edge + handler per call", share, "% of a core", "≤ 3.5"),
+            Figure(f"{what} CPU of edge + handler per call", share, "% of a core", "≤ 1.25"),
             Figure(f"{what} calls per vCPU, whole path", 100 / share, "", "≥ 80"),
             Figure(f"{what} frames later than 60 ms", 100 * late / max(1, 2 * len(gaps)), "%", "≤ 0.5"),
             Figure("handler RSS in a call", memory, "MiB", "≤ 50"),
@@ -237,6 +242,20 @@ class CallBench:
 
 def _processor_seconds(processes: list[psutil.Process]) -> float:
     return sum(times.user + times.system for times in (process.cpu_times() for process in processes))
+
+
+async def allow_calls(stack: Stack, at_once: int) -> None:
+    """The first restaurant may have so many: its bridge knows after ten seconds."""
+    restaurant_id = stack.lines[0].restaurant_id
+    postgres = Postgres(stack.platform_url)
+    await postgres.open()
+    try:
+        async with postgres.platform() as connection:
+            await tenants.set_plan(connection, restaurant_id, max_calls=at_once, plan="", plan_notes="")
+            changed = RestaurantChanged(restaurant_id=restaurant_id, fields=("max_calls",))
+            await outbox.emit(connection, changed, source="/bench")
+    finally:
+        await postgres.close()
 
 
 async def event_latencies(stack: Stack) -> list[Figure]:
@@ -283,9 +302,10 @@ async def run(runs: int) -> list[Figure]:
         tempfile.TemporaryDirectory(prefix="alloresto-bench-") as folder,
         echo_engine(Path(folder) / "stamps") as engine,
     ):
-        stack = Stack(StackOptions(Path(folder) / "state", engine=engine), lambda _: None)
+        stack = Stack(StackOptions(Path(folder) / "state", engine=engine, max_calls=CALLS_AT_ONCE), lambda _: None)
         await stack.start()
         try:
+            await allow_calls(stack, CALLS_AT_ONCE)
             bench = CallBench(stack, Stamps(Path(folder) / "stamps"))
             watching = asyncio.create_task(watch_live(stack.redis_url, bench.live))
             try:

@@ -235,9 +235,10 @@ def _server(
         assert spec is not None, "a dependency of every side"
         sys.modules["uvicorn"] = importlib.util.module_from_spec(spec)
     from uvicorn.config import Config
-    from uvicorn.server import Server
 
     vars(sys.modules["uvicorn"]).setdefault("Config", Config)  # the one name that its own modules take from the package
+    from process.quiet_server import QuietServer
+
     config = Config(
         app,
         host=host,
@@ -254,4 +255,4 @@ def _server(
         date_header=False,
         timeout_graceful_shutdown=grace_s,
     )
-    return Server(config)
+    return QuietServer(config)

@@ -85,6 +85,7 @@ def _costs(what: str, up: int, taken: list[_Taken], idle: dict[str, Use], busy: 
 
 def _ages(what: str, taken: list[_Taken]) -> list[Figure]:
     inward = [age for one in taken for age in wire.all_ms(one.handlers.inward)]
+    gathered = [ms for one in taken for ms in wire.all_ms(one.handlers.gathered)]
     outward = [age for one in taken for age in wire.all_ms(one.phones.outward)]
     jitter = [off for one in taken for off in wire.all_ms(one.phones.jitter)]
     lost = max(abs(1 - one.phones.received / max(one.phones.sent, 1)) for one in taken)
@@ -93,6 +94,10 @@ def _ages(what: str, taken: list[_Taken]) -> list[Figure]:
         if ages:
             told.append(Figure(f"{what} {name}, p50", statistics.median(ages), "ms", f"≤ {middle}"))
             told.append(Figure(f"{what} {name}, p99", percentile(ages, 99), "ms", f"≤ {most}"))
+    if gathered:
+        told.append(
+            Figure(f"{what} of a message, its first packet waited for its last, mean", statistics.mean(gathered), "ms")
+        )
     if jitter:
         told.append(Figure(f"{what} jitter of RTP sent, p99", percentile(jitter, 99), "ms", "≤ 2"))
     return told

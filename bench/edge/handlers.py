@@ -40,7 +40,7 @@ class Handlers:
 
     def __init__(self) -> None:
         self.window = wire.Window([], 0.0, 0.0)
-        self.samples = wire.HandlerSamples({})
+        self.samples = wire.HandlerSamples({}, {})
         self._moments = random.Random(SEED)
 
     async def post(self, request: web.Request) -> web.StreamResponse:
@@ -74,7 +74,7 @@ class Handlers:
 
     def measure(self, window: wire.Window) -> None:
         """The handlers that are there read the same two objects."""
-        self.samples.inward.clear()
+        self.samples.clear()
         self.window.begin, self.window.end = window.begin, window.end
 
 

@@ -38,8 +38,7 @@ class Handler(WSListener):
         now = time.time_ns()
         message = media.decode_from_bridge(frame.get_payload_as_bytes())
         if isinstance(message, media.Media) and self._window.begin <= now / 1e9 < self._window.end:
-            for age in wire.ages_ms(message.media.payload, now):
-                wire.add(self._samples.inward, age)
+            self._samples.heard(list(wire.ages_ms(message.media.payload, now)))
 
 
 async def speak(handler: Handler, moments: random.Random) -> None:
@@ -51,7 +50,7 @@ async def speak(handler: Handler, moments: random.Random) -> None:
 
 
 async def run(window: wire.Window) -> wire.HandlerSamples:
-    samples, moments = wire.HandlerSamples({}), random.Random(SEED)
+    samples, moments = wire.HandlerSamples({}, {}), random.Random(SEED)
     tasks: list[asyncio.Task[None]] = []
     for call in window.calls:
         handler = Handler(window, samples)

@@ -52,9 +52,20 @@ class PhoneSamples(msgspec.Struct):
 
 
 class HandlerSamples(msgspec.Struct):
-    """Of all handlers: RTP to WebSocket."""
+    """Of all handlers, RTP to WebSocket: each message's newest frame, and how long its oldest one waited for that."""
 
     inward: Samples
+    gathered: Samples
+
+    def heard(self, ages_ms: list[float]) -> None:
+        """One message's frames, the oldest first."""
+        if ages_ms:
+            add(self.inward, ages_ms[-1])
+            add(self.gathered, ages_ms[0] - ages_ms[-1])
+
+    def clear(self) -> None:
+        self.inward.clear()
+        self.gathered.clear()
 
 
 def add(samples: Samples, ms: float) -> None:

@@ -61,6 +61,7 @@ class StackOptions:
     sip_port: int = 0
     web_port: int = 0
     rtp_port_min: int = 16_000
+    max_calls: int = 8
     always_open: bool = True
     engine: EngineEndpoint | None = None
     manifests: Path = MANIFESTS
@@ -305,6 +306,7 @@ class Stack:
             "SIP_BIND_ADDRESS": options.listen,
             "SIP_PORT": str(self.sip_port),
             "RTP_PORT_MIN": str(options.rtp_port_min),
+            "MAX_CALLS": str(options.max_calls),
             "MEDIA_BIND_ADDRESS": "127.0.0.1",
             "MEDIA_PORT": str(free_port()),
             "MEDIA_PUBLIC_HOST": "127.0.0.1",

@@ -12,6 +12,9 @@ from protocols import media
 
 BACKLOG_FRAMES = 25  # early audio goes out in half-second messages
 STALL_S = 5.0
+LISTENING_MS = 40
+"""Of audio in a message while nothing is said to the caller: half as many wake a handler, whose share of a call's cost
+is the largest. Who interrupts is heard at once, 20 ms by 20 ms."""
 
 
 class StreamOwner(Protocol):
@@ -111,13 +114,15 @@ class MediaStream:
     # --- The call --------------------------------------------------------------------------------------------
 
     def pump(self) -> None:
-        """Send what the caller said since the last time; called for everything that it says."""
+        """Send what the caller said since the last time; called for every frame of it."""
         transport, audio = self._transport, self._audio
         if transport is None or self._stopped:
             return
         if self._paused_at is not None:
             if time.monotonic() - self._paused_at > STALL_S:
                 self.close("the handler stopped reading")
+            return
+        if audio.ms_waiting < LISTENING_MS and not audio.ms_to_play:
             return
         if audio.frames_dropped != self._dropped_before:
             self._sent_ms += (audio.frames_dropped - self._dropped_before) * FRAME_MS
