@@ -15,7 +15,7 @@ from eventing.cloudevents import BadEvent, Event
 from eventing.consumers import outside_consumer
 from eventing.serving import FunctionSettings, check_redis, run
 from process.asgi import App
-from stores import greetings, restaurants
+from stores import greetings, live, restaurants
 from stores.cache import Part, RestaurantCache
 from stores.postgres import Postgres
 from stores.redis import Redis, connect
@@ -36,13 +36,18 @@ def build(settings: FunctionSettings) -> App:
 
 
 async def invalidate(redis: Redis, postgres: Postgres, event: Event) -> CacheInvalidated:
-    """Delete what the event made stale; the next call builds it again. The reply names the keys that were there."""
+    """Delete what the event made stale; the next call builds it again. The reply names the keys that were there.
+
+    Bridges have a restaurant in memory, its hours, limits and fallbacks: they are told, too.
+    """
     change = event.payload()
     deleted = await RestaurantCache(redis, postgres).invalidate(change.restaurant_id, [_stale(event)])
     if isinstance(change, GreetingChanged):
         # greeting_renderer works on the same event: what it has rendered by now says the new words, and stays.
         text = await _greeting(postgres, change.restaurant_id)
         deleted += await greetings.drop_unless(redis, change.restaurant_id, text)
+    if isinstance(change, RestaurantChanged | GreetingChanged):
+        await live.restaurant_changed(redis, change.restaurant_id)
     return CacheInvalidated(restaurant_id=change.restaurant_id, keys=tuple(deleted))
 
 

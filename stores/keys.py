@@ -9,6 +9,7 @@ PENDING_ORDERS = "orders:pending"
 PENDING_CALLS = "calls:pending"
 LINES_CHANGED = "lines:changed"
 """A pub/sub channel."""
+OF_RESTAURANT = "restaurant:"  # and its id: said on LINES_CHANGED
 
 
 def restaurant_config(restaurant_id: str) -> str:

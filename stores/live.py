@@ -330,6 +330,11 @@ async def lines_changed(redis: "RedisCommands", what: Literal["edited", "assigne
     await redis.publish(keys.LINES_CHANGED, what.encode())
 
 
+async def restaurant_changed(redis: "RedisCommands", restaurant_id: str) -> None:
+    """Tell every bridge to read this restaurant again, where it has lines: after the transaction that changed it."""
+    await redis.publish(keys.LINES_CHANGED, f"{keys.OF_RESTAURANT}{restaurant_id}".encode())
+
+
 async def worker_heartbeat(
     redis: "Redis", worker_id: str, status: Literal["idle", "busy", "draining"], call: WorkerCall | None = None
 ) -> None:

@@ -117,6 +117,7 @@ class LineBook:
         self._static_line_missing = False
         self._stored: list[PhoneLine] = []
         self._edited = False
+        self._stale: set[str] = set()  # restaurants
         self._started = False
         self._heard_at = time.monotonic()
         self.others_are_healthy = False
@@ -133,8 +134,7 @@ class LineBook:
                         while True:
                             message = await channel.get_message(ignore_subscribe_messages=True, timeout=REFRESH_S)
                             if message is not None:
-                                self._edited = self._edited or message["data"] != b"assigned"
-                                self._news.set()
+                                self._hear(message["data"].decode())
                 except redis_away():
                     await asyncio.sleep(LISTEN_AGAIN_S)
 
@@ -153,6 +153,13 @@ class LineBook:
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
+
+    def _hear(self, what: str) -> None:
+        if what.startswith(keys.OF_RESTAURANT):
+            self._stale.add(what.removeprefix(keys.OF_RESTAURANT))
+        else:
+            self._edited = self._edited or what != "assigned"
+        self._news.set()
 
     def look_now(self) -> None:
         """Read the lines again without waiting for a word in Redis."""
@@ -209,6 +216,8 @@ class LineBook:
         if self._edited:
             self._edited = False
             self._restaurants.clear()
+        while self._stale:
+            self._restaurants.pop(self._stale.pop(), None)
         async with self._postgres.platform() as connection:
             if not self._started:
                 await lines.node_started(connection, self._node_id)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from edge_bridge.lines.greetings import Greetings
 from edge_bridge.lines.line_book import LineBook
 from edge_bridge.lines.registrar import DirectRegistrar
 from functions.line_assigner import assign
-from stores import line_states, lines, live, nodes, restaurants
+from stores import keys, line_states, lines, live, nodes, restaurants
 from stores.ciphers import SipPasswordCipher
 from stores.line_states import LineState
 from stores.lines import RegistrationStatus
@@ -182,6 +183,29 @@ async def test_a_new_node_takes_its_share_and_each_line_is_let_go_only_when_it_h
                     await assign(postgres.platform, redis)
                     await asyncio.sleep(0.02)
             assert not a.trunk.there & b.trunk.there
+
+
+async def test_a_changed_restaurant_is_read_again_at_once_and_the_others_are_not(
+    postgres: Pools, redis: Redis, master_key: str
+) -> None:
+    await add_lines(postgres.platform, SipPasswordCipher(master_key), 1)
+    node = EdgeNode("any", postgres.platform, redis, SipPasswordCipher(master_key))
+
+    def limits() -> set[int]:
+        directory = node.book.directory
+        return {line.restaurant.max_calls for line in directory.by_id.values()} if directory is not None else set()
+
+    async with node.running():
+        await until(lambda: bool(limits()))
+        async with postgres.platform.platform() as connection:
+            owner = await connection.fetchval("update restaurant set max_calls = 77 where name = 'Many' returning id")
+        while (await redis.pubsub_numsub(keys.LINES_CHANGED))[0][1] < 1:
+            await asyncio.sleep(0.01)
+        await live.restaurant_changed(redis, str(uuid.uuid4()))
+        await asyncio.sleep(0.2)
+        assert 77 not in limits()
+        await live.restaurant_changed(redis, str(owner))
+        await until(lambda: limits() == {77}, 5)
 
 
 async def test_a_trunk_that_is_not_registered_at_calls_its_line_at_every_node(

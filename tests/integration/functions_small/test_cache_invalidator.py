@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -6,12 +7,13 @@ import pytest
 from domain.greetings import greeting_text
 from eventing.catalogue import CacheInvalidated, FaqChanged, GreetingChanged, MenuChanged, RestaurantChanged
 from eventing.cloudevents import Event
-from stores import greetings, restaurants
+from stores import greetings, keys, restaurants
 from stores.cache import RestaurantCache
 from stores.greetings import Greeting
 from stores.redis import Redis
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Run, StartFunction
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -61,6 +63,19 @@ async def test_each_change_deletes_what_it_made_stale_and_nothing_else(
             assert set(PARTS) - await left() == stale, change
             assert set(reply.payload_of(CacheInvalidated).keys) == {f"resto:{restaurant_id}:{part}" for part in stale}
     assert await redis.exists(*(f"resto:another:{part}" for part in PARTS)) == len(PARTS)
+
+
+async def test_bridges_are_told_of_a_restaurant_that_changed(
+    function: StartFunction, redis: Redis, restaurant_id: str
+) -> None:
+    async with function("cache_invalidator") as invalidator, redis.pubsub() as bridge:
+        await bridge.subscribe(keys.LINES_CHANGED)
+        await invalidator.send(RestaurantChanged(restaurant_id=restaurant_id, fields=("max_calls",)))
+        async with asyncio.timeout(PATIENCE_S):
+            while (told := await bridge.get_message(ignore_subscribe_messages=True, timeout=1)) is None:
+                pass
+
+    assert told["data"] == f"{keys.OF_RESTAURANT}{restaurant_id}".encode()
 
 
 @pytest.mark.parametrize("column", ["greeting = ''", "record_calls = true", "greeting = 'Bonsoir'"])
