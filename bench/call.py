@@ -38,6 +38,7 @@ TURN_FIGURE = "end of speech → first reply RTP, less the engine's time"
 TURN_CALLS = 7
 TURNS = 5
 INTERRUPTIONS = 10
+MANY_HANDLERS = Path(__file__).parent / "many_calls"
 CALLS_AT_ONCE = 32  # what each wakeup of the edge costs is shared by all of them
 RINGING_PER_S = 2  # a handler's start takes a quarter of a second of processor
 AT_ONCE_S = 20.0
@@ -302,7 +303,10 @@ async def run(runs: int) -> list[Figure]:
         tempfile.TemporaryDirectory(prefix="alloresto-bench-") as folder,
         echo_engine(Path(folder) / "stamps") as engine,
     ):
-        stack = Stack(StackOptions(Path(folder) / "state", engine=engine, max_calls=CALLS_AT_ONCE), lambda _: None)
+        stack = Stack(
+            StackOptions(Path(folder) / "state", engine=engine, max_calls=CALLS_AT_ONCE, manifests=MANY_HANDLERS),
+            lambda _: None,
+        )
         await stack.start()
         try:
             await allow_calls(stack, CALLS_AT_ONCE)
