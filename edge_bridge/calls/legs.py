@@ -23,6 +23,11 @@ log = logs.get(__name__)
 # Between two phones nobody waits for a model: what one side is late by stays a small part of a second.
 MOST_BEHIND_FRAMES = 10
 MOST_BEHIND_MS = 200
+# RFC 3263 would have the caller wait for timer B, 32 s, before a trunk's next address is tried. An INVITE is sent three
+# times meanwhile, and whoever lives says 100 at once.
+HEARD_WITHIN_S = 3.0
+MOST_TRIED = 3  # addresses: a caller hears it ring for so long
+REST_S = 60.0  # how long an address that failed is tried last
 
 
 class Dialler(Protocol):
@@ -79,8 +84,8 @@ class LegSound:
 
 
 class Leg:
-    """One call: ``taken`` once it is answered and audio flows, ``over`` with its last ``status`` when it is gone.
-    ``handle`` is None until SIP has been told to dial it.
+    """One call: ``heard`` once the far end has said anything, ``taken`` once it is answered and audio flows, ``over``
+    with its last ``status`` when it is gone. ``handle`` is None until SIP has been told to dial it.
     """
 
     def __init__(self, rtp: RtpNode, pair: PortPair, host: str, dialler: Dialler) -> None:
@@ -88,6 +93,7 @@ class Leg:
         events = MediaEvents(pressed=lambda _: None, dead=self.hang_up, moved=lambda _: None)
         self.media = CallMedia(rtp, pair, host, self.sound, events, hears_on_hold=True)
         self.handle: Handle | None = None
+        self.heard = asyncio.Event()
         self.taken = asyncio.Event()
         self.over = asyncio.Event()
         self.status = 0
@@ -119,12 +125,37 @@ class Legs:
         self._dialler = dialler
 
     async def dial(self, line: LineEntry, uri: str) -> Leg | None:
-        """Ring ``uri`` in the name of ``line``; None when no place or no port is left, or the name leads nowhere."""
-        assert self._dialler is not None
-        first_route = await self._way.first_route(line.trunk.outbound_proxy or place_of(uri))
-        if first_route is None:
+        """Ring ``uri`` in the name of ``line``, at the next address of the trunk where one is dead; None when no place
+        or no port is left, or the name leads nowhere."""
+        hop = line.trunk.outbound_proxy or place_of(uri)
+        starts = (await self._way.starts(hop))[:MOST_TRIED]
+        if not starts:
             log.warning("a line's trunk leads to no address: it has no second leg", line_id=line.id)
-            return None
+        leg = None
+        for left, (route, target) in zip(reversed(range(len(starts))), starts, strict=True):
+            leg = await self._dial(line, uri, route)
+            if leg is None or not left or target is None or await self._lives(leg):
+                break
+            log.warning("a trunk's address is dead; the next one is tried", line_id=line.id, left=left)
+            self._way.failed(hop, target, REST_S)
+            leg.hang_up()
+        return leg
+
+    async def _lives(self, leg: Leg) -> bool:
+        """Whether the far end says something, and not that it is out of service."""
+        waits = [asyncio.create_task(event.wait()) for event in (leg.heard, leg.over)]
+        try:
+            await asyncio.wait(waits, timeout=HEARD_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            leg.hang_up()
+            raise
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return leg.status != UNAVAILABLE if leg.over.is_set() else leg.heard.is_set()
+
+    async def _dial(self, line: LineEntry, uri: str, first_route: str) -> Leg | None:
+        assert self._dialler is not None
         host = host_of(place_of(uri))
         ports = self._rtp.ipv6 if ":" in host and self._rtp.ipv6 is not None else self._rtp.ports
         pair = ports.lend()
@@ -146,6 +177,11 @@ class Legs:
     def media_of(self, handle: Handle) -> CallMedia | None:
         leg = self._legs.get(handle)
         return None if leg is None else leg.media
+
+    def seen(self, handle: Handle) -> None:
+        leg = self._legs.get(handle)
+        if leg is not None:
+            leg.heard.set()
 
     def answered(self, handle: Handle) -> None:
         leg = self._legs.get(handle)

@@ -163,6 +163,8 @@ class Switchboard:
             media.agree(agreement)
 
     def seen(self, handle: Handle) -> None:
+        if link.is_dialled(handle):
+            self._legs.seen(handle)
         media = self._media_of(handle)
         if media is not None:
             media.seen()

@@ -14,12 +14,16 @@ import pytest
 from pylibsrtp import Policy, Session
 
 from devstack.edge.handler_app import HandlerApp
+from devstack.edge.raw_sip import RawSip
 from domain.trunks import Transport, TrunkOptions
+from edge_bridge.calls.legs import HEARD_WITHIN_S
+from edge_bridge.entrances.sip.registering.dns import Srv
 from edge_bridge.media.rtp import packets
 from stores import lines, restaurants
 from stores.ciphers import SipPasswordCipher
 from stores.postgres import Postgres
 from tests.conftest import Database
+from tests.fakes.dns_server import DnsServer
 from tests.integration.edge_bridge.conftest import HUMAN, Start, needs_kamailio, restaurant
 from tests.integration.edge_bridge.test_transfers import both_hear_each_other, put_through
 from tests.integration.edge_bridge.transports import Authority, StreamServer
@@ -205,6 +209,50 @@ async def test_a_name_is_put_through_at_its_address_and_a_line_that_requires_srt
         assert not invite.first("route")
 
         await _by_srtp(secure, bridge.target)
+
+
+OTHER_DNS = """
+import os, pathlib
+from edge_bridge.entrances.sip.registering import dns
+
+dns.RESOLV_CONF, dns.PORT = pathlib.Path(os.environ["TEST_RESOLV_CONF"]), int(os.environ["TEST_DNS_PORT"])
+"""
+
+
+async def test_where_a_trunks_first_address_is_dead_the_next_one_is_dialled(
+    start: Start, seeded: Database, master_key: str, tmp_path: Path
+) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        records: dict[str, tuple[Srv, ...]] = {}
+        dns = await enter(DnsServer(records))
+        (tmp_path / "sitecustomize.py").write_text(OTHER_DNS)
+        (tmp_path / "resolv.conf").write_text(f"nameserver {dns.address[0]}\n")
+        names = {"TEST_RESOLV_CONF": str(tmp_path / "resolv.conf"), "TEST_DNS_PORT": str(dns.address[1])}
+        called = {NUMBER: "silent.invalid", OTHER: "closed.invalid"}
+        trunks = {number: await enter(Trunk(("127.0.0.1", 9), number, Human())) for number in called}
+        dead = {number: stack.enter_context(RawSip(("127.0.0.1", 9), "127.0.0.9")) for number in called}
+        for number, domain in called.items():
+            lives = Srv(2, 0, int(trunks[number].address.partition(":")[2]), "127.0.0.1")
+            records[f"_sip._udp.{domain}"] = (Srv(1, 0, dead[number].port, "127.0.0.9"), lives)
+            await enter(line_at(seeded, master_key, number, domain, TrunkOptions()))
+        bridge = await asyncio.to_thread(start, PYTHONPATH=str(tmp_path), SIP_PEERS="192.0.2.1", **names)
+        handler = await enter(HandlerApp(bridge.sink_port))
+        handler.behave = put_through(mode="second_leg")
+        for number, trunk in trunks.items():
+            trunk.aim(bridge.target)
+            assert (await trunk.invite()).status == 200
+            asked = await asyncio.to_thread(dead[number].receive, PATIENCE_S)
+            assert asked is not None and asked.method == "INVITE"
+            if number == OTHER:
+                dead[number].target = bridge.target
+                dead[number].reply(asked, "503 Service Unavailable")
+            async with asyncio.timeout(HEARD_WITHIN_S + 5.0):  # timer B's 32 s is what nobody waits for
+                await trunk.human.answered.wait()
+            await both_hear_each_other(trunk)
+            await trunk.bye()
+            await asyncio.wait_for(trunk.human.hung_up.wait(), PATIENCE_S)
+            assert trunk.human.invites[0].uri == f"sip:{HUMAN}@{called[number]}"
 
 
 async def _by_srtp(trunk: SecureTrunk, target: tuple[str, int]) -> None:

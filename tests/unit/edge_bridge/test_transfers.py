@@ -107,9 +107,11 @@ async def test_a_leg_to_a_domain_begins_at_its_preferred_server() -> None:
 
     names = TrunkNames(ask)
     way = Straight(names)
-    assert await way.first_route("trunk.test") == f"sip:127.0.0.3:5070;lr;{HOP}"
-    assert await way.first_route("192.0.2.1:5070") == ""
-    assert await way.first_route("nowhere.invalid") is None
+    starts = await way.starts("trunk.test")
+    assert starts[0] == (f"sip:127.0.0.3:5070;lr;{HOP}", ("127.0.0.3", 5070))
+    assert [target for _, target in starts[1:]] == [("127.0.0.2", 5060)]
+    assert await way.starts("192.0.2.1:5070") == (("", None),)
+    assert await way.starts("nowhere.invalid") == ()
     await names.close()
 
 

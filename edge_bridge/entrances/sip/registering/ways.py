@@ -10,6 +10,9 @@ from edge_bridge.entrances.sip.registering.trunks import Target, TrunkNames
 from edge_bridge.entrances.sip.signals import host_of
 
 Headers = tuple[tuple[str, str], ...]
+Start = tuple[str, Target | None]
+"""The Route by which a dialog of ours begins, "" where its URI says it all, and the target that this is; None where
+there is no choice."""
 
 
 class Way(Protocol):
@@ -22,9 +25,9 @@ class Way(Protocol):
     def headers(self, target: Target) -> Headers:
         """What tells the gate where a request goes, beside its URI and Route."""
 
-    async def first_route(self, hop: str) -> str | None:
-        """The Route that tells the gate where a dialog begins, of which CANCEL and ACK have no header of ours; "" where
-        it finds out itself, None where the name leads nowhere."""
+    async def starts(self, hop: str) -> tuple[Start, ...]:
+        """Where to begin a dialog, in turn; () when the name leads nowhere. A Route tells the gate, for CANCEL and ACK
+        have no header of ours."""
 
 
 class Straight:
@@ -42,11 +45,10 @@ class Straight:
     def headers(self, target: Target) -> Headers:
         return ((TARGET, f"{target[0]}:{target[1]}"),)
 
-    async def first_route(self, hop: str) -> str | None:
+    async def starts(self, hop: str) -> tuple[Start, ...]:
         if is_address(host_of(hop)):
-            return ""
-        targets = await self._names.targets(hop)
-        return f"sip:{targets[0][0]}:{targets[0][1]};lr;{HOP}" if targets else None
+            return (("", None),)
+        return tuple((f"sip:{target[0]}:{target[1]};lr;{HOP}", target) for target in await self._names.targets(hop))
 
 
 class ThroughKamailio:
@@ -61,5 +63,5 @@ class ThroughKamailio:
     def headers(self, target: Target) -> Headers:
         return ()
 
-    async def first_route(self, hop: str) -> str | None:
-        return ""
+    async def starts(self, hop: str) -> tuple[Start, ...]:
+        return (("", None),)
