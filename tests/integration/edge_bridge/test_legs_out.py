@@ -215,11 +215,14 @@ OTHER_DNS = """
 import os, pathlib
 from edge_bridge.entrances.sip.registering import dns
 
+from edge_bridge.calls import legs
+
 dns.RESOLV_CONF, dns.PORT = pathlib.Path(os.environ["TEST_RESOLV_CONF"]), int(os.environ["TEST_DNS_PORT"])
+legs.HEARD_WITHIN_S = 2.0
 """
 
 
-async def test_where_a_trunks_first_address_is_dead_the_next_one_is_dialled(
+async def test_where_a_trunks_first_address_is_dead_the_next_one_is_dialled_and_not_where_it_rings(
     start: Start, seeded: Database, master_key: str, tmp_path: Path
 ) -> None:
     async with contextlib.AsyncExitStack() as stack:
@@ -229,7 +232,7 @@ async def test_where_a_trunks_first_address_is_dead_the_next_one_is_dialled(
         (tmp_path / "sitecustomize.py").write_text(OTHER_DNS)
         (tmp_path / "resolv.conf").write_text(f"nameserver {dns.address[0]}\n")
         names = {"TEST_RESOLV_CONF": str(tmp_path / "resolv.conf"), "TEST_DNS_PORT": str(dns.address[1])}
-        called = {NUMBER: "silent.invalid", OTHER: "closed.invalid"}
+        called = {NUMBER: "silent.invalid", OTHER: "rings.invalid"}
         trunks = {number: await enter(Trunk(("127.0.0.1", 9), number, Human())) for number in called}
         dead = {number: stack.enter_context(RawSip(("127.0.0.1", 9), "127.0.0.9")) for number in called}
         for number, domain in called.items():
@@ -246,7 +249,10 @@ async def test_where_a_trunks_first_address_is_dead_the_next_one_is_dialled(
             assert asked is not None and asked.method == "INVITE"
             if number == OTHER:
                 dead[number].target = bridge.target
-                dead[number].reply(asked, "503 Service Unavailable")
+                dead[number].reply(asked, "180 Ringing")
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(trunk.human.invited.wait(), 3.0)
+                break
             async with asyncio.timeout(HEARD_WITHIN_S + 5.0):  # timer B's 32 s is what nobody waits for
                 await trunk.human.answered.wait()
             await both_hear_each_other(trunk)

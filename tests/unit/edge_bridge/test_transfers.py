@@ -1,20 +1,26 @@
 """Whom a caller may be put through to, and what becomes of a REFER."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from domain.restaurant import Restaurant
 from domain.trunks import TrunkOptions
-from edge_bridge.calls.legs import LegSound, dial_of
+from edge_bridge.calls.legs import Legs, LegSound, dial_of
 from edge_bridge.calls.transfers import Refer, is_allowed
 from edge_bridge.entrances.sip.gate.proxying import HOP
 from edge_bridge.entrances.sip.registering.dns import Srv, SrvAnswer
 from edge_bridge.entrances.sip.registering.trunks import TrunkNames
 from edge_bridge.entrances.sip.registering.ways import Straight
+from edge_bridge.entrances.sip.signals import Dial, Handle, Terms
 from edge_bridge.lines.directory import LineEntry
 from edge_bridge.lines.greetings import GreetingClip
 from edge_bridge.media.audio import FRAME_BYTES, CallAudio
+from edge_bridge.media.rtp.call import RtpNode
+from edge_bridge.media.rtp.pacer import Pacer
+from edge_bridge.media.rtp.ports import PortRange
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.unit
 
@@ -112,6 +118,44 @@ async def test_a_leg_to_a_domain_begins_at_its_preferred_server() -> None:
     assert [target for _, target in starts[1:]] == [("127.0.0.2", 5060)]
     assert await way.starts("192.0.2.1:5070") == (("", None),)
     assert await way.starts("nowhere.invalid") == ()
+    await names.close()
+
+
+class Dialler503:
+    """Says 503 for the first of all."""
+
+    def __init__(self) -> None:
+        self.legs: Legs | None = None
+        self.routes: list[str] = []
+
+    async def dial(self, dial: Dial, terms: Terms) -> Handle | None:
+        handle = len(self.routes)
+        self.routes.append(dial.routes[0])
+        if not handle:
+            assert self.legs is not None
+            asyncio.get_running_loop().call_soon(self.legs.ended, handle, 503)
+        return handle
+
+    def hang_up(self, handle: Handle) -> None: ...
+
+
+async def test_an_address_that_is_out_of_service_is_left_for_the_next_one_and_tried_last_from_then_on() -> None:
+    async def ask(name: str) -> SrvAnswer:
+        return SrvAnswer((Srv(10, 0, 5070, "127.0.0.3"), Srv(20, 0, 5060, "127.0.0.2")), 60)
+
+    names = TrunkNames(ask)
+    dialler = Dialler503()
+    ports = PortRange("127.0.0.71", 20_600, 20_640)
+    legs = dialler.legs = Legs(RtpNode(asyncio.get_running_loop(), ports, Pacer()), "192.0.2.1", Straight(names))
+    legs.attach(dialler)
+    async with asyncio.timeout(PATIENCE_S):
+        while (leg := await legs.dial(LINE, "sip:0612340000@trunk.test")) is None:
+            await asyncio.sleep(0.02)  # its ports are listened to first
+    assert leg.handle == 1
+    assert dialler.routes == [f"sip:127.0.0.3:5070;lr;{HOP}", f"sip:127.0.0.2:5060;lr;{HOP}"]
+    assert (await names.targets("trunk.test"))[-1] == ("127.0.0.3", 5070)
+    legs.ended(1, 200)
+    ports.close()
     await names.close()
 
 
