@@ -14,6 +14,9 @@ EARLY_FRAMES = 0.1  # uvloop's clock has whole milliseconds: a timer may come th
 CATCH_UP_FRAMES = 5  # what a late event loop makes good; frames that are later than that are not played in a burst
 
 
+# Not ``media.rtp.pacer.Pacer``, which ticks all calls at one moment: what is played here is encoded and written to a
+# stream at once, and would stand before the RTP packets of that moment, whose jitter a phone hears. A receiver of a
+# stream has a buffer, and this clock is the one that can be late.
 class FrameClock:
     """One call's. ``play`` is called every 20 ms with the next frame for the caller, None for silence."""
 

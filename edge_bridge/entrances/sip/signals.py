@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, cast
 from urllib.parse import unquote
 
-from domain.trunks import Srtp, Transport
+from domain.trunks import Srtp, Transport, is_plain_host
 from edge_bridge.media.rtp.families import is_ip6_alone
 from edge_bridge.media.rtp.ice import IceLite
 from eventing.catalogue import Attestation
@@ -303,6 +303,7 @@ def by_transport(address: str, transport: Transport) -> str:
 def transfer_target(target: str, domain: str) -> str | None:
     """The URI to refer a caller to: ``target`` is a SIP URI or a number at ``domain``; None when it is neither."""
     if _TARGET.match(target):
-        return target
+        host = host_of(re.split("[;?]", target.rpartition("@")[2])[0])
+        return target if is_plain_host(host) else None
     dialled = plain_number(target.removeprefix("tel:"))
     return f"sip:{dialled}@{domain}" if domain and _NUMBER.match(dialled) else None

@@ -23,6 +23,8 @@ class Ticked(Protocol):
         """20 ms are over, after ``skipped`` times 20 ms that nobody noticed."""
 
 
+# Not ``entrances.frames.FrameClock``, which has a timer for each call, of an event loop's whole milliseconds, and knows
+# no ``skipped``: RTP has timestamps, and tells time that was lost from silence.
 class Pacer:
     """Runs while it has something to tick."""
 

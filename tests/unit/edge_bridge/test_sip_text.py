@@ -88,6 +88,10 @@ def test_the_host_of_an_address(address: str, host: str) -> None:
         ("ann", None),
         ("", None),
         ("sip:ann@x>\r\nX-Evil: 1", None),
+        ("sip:ann@192.0.2.1:5070;transport=tcp", "sip:ann@192.0.2.1:5070;transport=tcp"),
+        ("sip:ann@127.1", None),
+        ("sip:ann@2130706433:5060;user=phone", None),
+        ("sip:ann@[::ffff:127.0.0.1]?Subject=x", None),
     ],
 )
 def test_where_a_transfer_goes(target: str, uri: str | None) -> None:
