@@ -339,8 +339,9 @@ async def tell_unresolved(conn: Connection, node_id: str, line_ids: Collection[s
     )
     await conn.execute(
         "insert into sip_registration as r (restaurant_id, phone_line_id, bridge_node_id, sip_uri, status, error)"
-        f" select l.restaurant_id, l.id, $1, 'sip:' || l.sip_domain, 'error', $3 from phone_line l"
-        f" where l.id = any($2::uuid[]) and {_STATIC}"
+        # A node that starts may not be known yet; it says it again.
+        " select l.restaurant_id, l.id, n.id, 'sip:' || l.sip_domain, 'error', $3 from phone_line l"
+        f" join sip_bridge_node n on n.id = $1 where l.id = any($2::uuid[]) and {_STATIC}"
         " on conflict (phone_line_id) do update set bridge_node_id = excluded.bridge_node_id, leaving_node_id = null,"
         " status = 'error', error = excluded.error"
         " where (r.status, r.error) is distinct from ('error', excluded.error)",

@@ -253,7 +253,8 @@ async def test_a_static_trunk_whose_name_leads_nowhere_is_told_of_and_calls_as_s
     async with postgres.platform.platform() as connection:
         await restaurants.create(connection, owner)
         number, domain = "+33465711004", "trunk.invalid"
-        await lines.create(connection, restaurant_id=owner.id, number=number, cipher=cipher, sip_domain=domain)
+        line = await lines.create(connection, restaurant_id=owner.id, number=number, cipher=cipher, sip_domain=domain)
+        await lines.tell_unresolved(connection, "not known yet", [line.id], "why")
 
     async def state() -> LineState:
         async with postgres.platform.platform() as connection:
@@ -266,6 +267,7 @@ async def test_a_static_trunk_whose_name_leads_nowhere_is_told_of_and_calls_as_s
         assert node.book.directory is not None
         return node.book.directory.find(Invite(number, "+336", "192.0.2.9"))
 
+    assert (await state()).status is None
     async with node.running(), asyncio.timeout(PATIENCE_S):
         while (await state()).status != "error":
             await asyncio.sleep(0.02)
