@@ -67,6 +67,7 @@ class EdgeNode:
         self._postgres = postgres
         self._redis = redis
         self._writing: set[asyncio.Task[None]] = set()
+        self._written_at_once = asyncio.Semaphore(4)  # none waits for the pool until that gives up
         self.registrar = self.trunk.registrar = DirectRegistrar(self.trunk, name, self._report, 1000, {"udp"})
         self.book = LineBook(postgres, redis, Greetings(redis), cipher, (), name, None, self._changed, names)
 
@@ -75,7 +76,7 @@ class EdgeNode:
 
     def _report(self, line_id: str, generation: int, status: RegistrationStatus, error: str) -> None:
         async def write() -> None:
-            async with self._postgres.platform() as connection:
+            async with self._written_at_once, self._postgres.platform() as connection:
                 told = await lines.set_registration(connection, line_id, self.name, generation, status, error)
             if told.handed_over:
                 await live.lines_changed(self._redis, "assigned")
@@ -160,8 +161,9 @@ async def test_two_hundred_lines_of_a_lost_node_are_registered_elsewhere_at_once
         began = loop.time()
         await assign(postgres.platform, redis)
         await until(lambda: len(a.trunk.there | b.trunk.there) == OF_A_LOST_NODE)
-        while await registered_rows(postgres.platform) < OF_A_LOST_NODE:
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(PATIENCE_S):
+            while await registered_rows(postgres.platform) < OF_A_LOST_NODE:
+                await asyncio.sleep(0.02)
         took = loop.time() - began
         assert len(a.trunk.there) == len(b.trunk.there) == OF_A_LOST_NODE // 2
         assert not a.trunk.there & b.trunk.there
@@ -199,8 +201,9 @@ async def test_a_changed_restaurant_is_read_again_at_once_and_the_others_are_not
         await until(lambda: bool(limits()))
         async with postgres.platform.platform() as connection:
             owner = await connection.fetchval("update restaurant set max_calls = 77 where name = 'Many' returning id")
-        while (await redis.pubsub_numsub(keys.LINES_CHANGED))[0][1] < 1:
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(PATIENCE_S):
+            while (await redis.pubsub_numsub(keys.LINES_CHANGED))[0][1] < 1:
+                await asyncio.sleep(0.01)
         await live.restaurant_changed(redis, str(uuid.uuid4()))
         await asyncio.sleep(0.2)
         assert 77 not in limits()
