@@ -16,7 +16,7 @@ from process import logs
 
 log = logs.get(__name__)
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S, HEALTHY_AFTER_S = 0.05, 5.0, 30.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S, HEALTHY_AFTER_S = 0.05, 5.0, 10.0
 LEAVE_WITHIN_S = 8.0  # beyond DRAIN_S: hanging up, the last events
 LAST_MESSAGES_WITHIN_S = 1.0
 # How long callers are kept on the line without a session: longer than one takes to start on a busy machine.
