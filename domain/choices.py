@@ -5,11 +5,9 @@ Every refusal carries the names that would be allowed, so that the model can rep
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from domain.errors import MAX_ALLOWED, Refused
 from domain.menu import ItemSize, Menu, MenuItem
-from domain.names import closest, fold
+from domain.names import closest_owners, fold
 from domain.order import CartLine
 
 
@@ -39,7 +37,8 @@ def find_item(menu: Menu, name: str) -> MenuItem:
     found = named or [item for item in menu.items if wanted and wanted in map(fold, item.aliases)]
     on_sale = [item for item in menu.items if orderable(item)]
     if not found:
-        allowed = _closest_items(name, on_sale) or tuple(item.name for item in on_sale)[:MAX_ALLOWED]
+        alike = closest_owners(name, ((item.name, item.aliases) for item in on_sale))
+        allowed = alike or tuple(item.name for item in on_sale)[:MAX_ALLOWED]
         raise Refused("unknown_item", "No item of the menu has this name.", allowed, "item", subject=name)
     ready = [item for item in found if sellable(menu, item)]
     if not ready:
@@ -81,15 +80,6 @@ def choose_size(item: MenuItem, size_name: str) -> ItemSize:
         subject = f"{item.name} {size.name}".strip()
         raise Refused("unavailable_size", f"{subject} is sold out.", allowed, "size", subject=subject)
     return size
-
-
-def _closest_items(name: str, items: Iterable[MenuItem]) -> tuple[str, ...]:
-    """The names of the items whose name or alias looks like ``name``, each once."""
-    owners: dict[str, str] = {}
-    for item in items:
-        for known in (item.name, *item.aliases):
-            owners.setdefault(known, item.name)
-    return tuple(dict.fromkeys(owners[known] for known in closest(name, owners)))
 
 
 def _unavailable(menu: Menu, item: MenuItem) -> Refused:

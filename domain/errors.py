@@ -15,6 +15,7 @@ Code = Literal[
     "unavailable_size",
     "modifier_needed",
     "unknown_modifier",
+    "ambiguous_modifier",
     "unavailable_modifier",
     "duplicate_modifier",
     "too_many_modifiers",

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from domain.amounts import taken_apart, worded
 from domain.errors import MAX_ALLOWED, Refused
 from domain.menu import Amount, Ingredient, MenuItem, ModifierGroup, ModifierOption
-from domain.names import closest, fold
+from domain.names import closest_owners, fold
 from domain.order import CartLine, ChosenModifier
 
 
@@ -45,8 +45,8 @@ def choose_modifiers(
 
     A name may say the amount ("no onions"), unless the menu itself has a thing of that name. Of one ingredient the
     last that was said counts, and a regular amount of it is nothing to write down. Raises Refused
-    ``unknown_modifier``, ``unavailable_modifier``, ``duplicate_modifier``, ``too_many_modifiers``,
-    ``modifier_needed``, ``amount_not_offered`` or ``ingredient_stays``.
+    ``unknown_modifier``, ``ambiguous_modifier``, ``unavailable_modifier``, ``duplicate_modifier``,
+    ``too_many_modifiers``, ``modifier_needed``, ``amount_not_offered`` or ``ingredient_stays``.
     """
     chosen: Chosen = {}
     amounts: dict[str, Amount] = {}
@@ -185,6 +185,11 @@ def _take(item: MenuItem, places: list[_Place], choice: Choice, chosen: Chosen, 
         name = found[0].option.name
         raise Refused("duplicate_modifier", "Each modifier may be chosen once.", (), field, subject=name)
     on_sale = [place for place in fresh if place.option.available]
+    names = tuple(dict.fromkeys(place.option.name for place in on_sale))
+    if len(names) > 1:
+        raise Refused(
+            "ambiguous_modifier", "Several options go by this name: ask which.", names, field, subject=choice.name
+        )
     if not on_sale:
         group, option, _ = fresh[0]
         raise Refused(
@@ -209,7 +214,8 @@ def _require_amount(place: _Place, choice: Choice, field: str) -> None:
 def _unknown(item: MenuItem, choice: Choice, field: str) -> Refused:
     options = tuple(dict.fromkeys(name for group in item.modifier_groups for name in _available(group)))
     message = f"{item.name} has no such modifier." + ("" if options else " It takes no modifiers.")
-    allowed = closest(choice.name, options) or options[:MAX_ALLOWED]
+    on_sale = [place.option for place in _top(item) if place.option.available]
+    allowed = closest_owners(choice.name, ((one.name, one.aliases) for one in on_sale)) or options[:MAX_ALLOWED]
     return Refused("unknown_modifier", message, allowed, field, subject=choice.name)
 
 

@@ -31,6 +31,15 @@ def closest(name: str, known: Iterable[str]) -> tuple[str, ...]:
     return tuple(folded[key] for key in list(dict.fromkeys(alike + holding))[:MAX_SUGGESTIONS] if key)
 
 
+def closest_owners(name: str, named: Iterable[tuple[str, Iterable[str]]]) -> tuple[str, ...]:
+    """As ``closest`` of ``named`` (name, aliases): by an alias that looks like it, the thing's own name; each once."""
+    owners: dict[str, list[str]] = {}
+    for own, aliases in named:
+        for known in (own, *aliases):
+            owners.setdefault(known, []).append(own)
+    return tuple(dict.fromkeys(own for known in closest(name, owners) for own in owners[known]))
+
+
 def plain_text(value: object, limit: int, field: str) -> str:
     """``value`` as one line of text with its spaces put in order.
 

@@ -23,6 +23,7 @@ class PromptTexts(NamedTuple):
     no_allergens: str
     choose: str
     sold_out: str
+    also: str
     faq: str
     now: str
     date_and_time: str
@@ -68,13 +69,17 @@ _ENGLISH = PromptTexts(
     offers=("Pickup is offered.", "Delivery is offered.", "Eating in is offered."),
     zone="- Delivery {name} ({codes}): minimum {minimum}, fee {fee}",
     menu="Menu",
-    menu_key="Prices in {currency}, tax included, per size; “+” is what an option adds.",
+    menu_key=(
+        "Prices in {currency}, tax included, per size; “+” is what an option adds; what is “also” called something may"
+        " be named so in the tools."
+    ),
     menu_goes_on="(The menu goes on: add_item knows the other items; their price comes back with the cart.)",
     no_category="Also",
     allergens="Allergens",
     no_allergens="not listed",
     choose="choose at least {minimum}, at most {maximum}",
     sold_out="sold out today",
+    also="also",
     faq="Questions with an answer",
     now="Now",
     date_and_time="It is {day} {year}, {clock} ({zone}).",
@@ -122,13 +127,17 @@ _FRENCH = PromptTexts(
     offers=("La vente à emporter est proposée.", "La livraison est proposée.", "On peut manger sur place."),
     zone="- Livraison {name} ({codes}) : minimum {minimum}, frais {fee}",
     menu="Carte",
-    menu_key="Prix en {currency}, TVA comprise, par taille ; « + » est ce qu’ajoute une option.",
+    menu_key=(
+        "Prix en {currency}, TVA comprise, par taille ; « + » est ce qu’ajoute une option ; ce que l’on appelle"
+        " « aussi » autrement peut être nommé ainsi dans les outils."
+    ),
     menu_goes_on="(La carte continue : add_item connaît les autres plats ; leur prix revient avec le panier.)",
     no_category="Et aussi",
     allergens="Allergènes",
     no_allergens="non indiqués",
     choose="choisir au moins {minimum}, au plus {maximum}",
     sold_out="plus disponible aujourd’hui",
+    also="aussi",
     faq="Questions qui ont une réponse",
     now="En ce moment",
     date_and_time="Nous sommes le {day} {year}, il est {clock} ({zone}).",

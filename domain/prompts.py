@@ -7,12 +7,15 @@ rest. Nothing about a caller, and no private number, ever stands in a prompt.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from domain import hours, spoken_time
 from domain.choices import orderable
-from domain.menu import Menu, MenuItem, ModifierGroup
+from domain.menu import Menu, MenuItem, ModifierGroup, ModifierOption
 from domain.money import decimal_text, format_cents
+from domain.names import fold
 from domain.promises import AHEAD
 from domain.prompt_texts import TEXTS, PromptTexts
 from domain.restaurant import FaqEntry, Restaurant
@@ -73,18 +76,38 @@ def moment_instructions(restaurant: Restaurant, now: datetime) -> str:
 
 
 def transcription_prompt(menu: Menu) -> str:
-    """Names on the menu, for Whisper to expect: items first, then options and sizes, at most 200 words."""
-    names = [item.name for item in menu.items]
-    names += [option.name for item in menu.items for group in item.modifier_groups for option in group.options]
+    """Names on the menu, for Whisper to expect, at most 200 words: items, options and sizes, then what else they are
+    called, as far as it has a word of its own.
+
+    Other names stand at the front: Whisper forgets the front of a prompt that is too long for it.
+    """
+    options = [option for item in menu.items for group in item.modifier_groups for option in _with_inner(group)]
+    names = [item.name for item in menu.items] + [option.name for option in options]
     names += [size.name for item in menu.items for size in item.sizes if size.name]
+    kept, room = _within(names, MAX_TRANSCRIPTION_WORDS)
+    known = {word for name in kept for word in fold(name).split()}
+    aliases = [alias for item in menu.items for alias in item.aliases]
+    aliases += [alias for option in options for alias in option.aliases]
+    others, _ = _within([alias for alias in aliases if not known.issuperset(fold(alias).split())], room)
+    return ", ".join([*others, *kept]) + "." if kept else ""
+
+
+def _with_inner(group: ModifierGroup) -> Iterator[ModifierOption]:
+    for option in group.options:
+        yield option
+        for inner in option.groups:
+            yield from inner.options
+
+
+def _within(names: list[str], words: int) -> tuple[list[str], int]:
+    """The first of the names, each once, that have together at most so many words, and how many words are left."""
     kept: list[str] = []
-    words = 0
     for name in dict.fromkeys(" ".join(name.split()) for name in names):
-        words += len(name.split())
-        if words > MAX_TRANSCRIPTION_WORDS:
+        if len(name.split()) > words:
             break
+        words -= len(name.split())
         kept.append(name)
-    return ", ".join(kept) + "." if kept else ""
+    return kept, words
 
 
 def _texts(restaurant: Restaurant) -> PromptTexts:
@@ -134,22 +157,29 @@ def _menu_lines(menu: Menu, texts: PromptTexts, with_descriptions: bool) -> list
 
 def _item_lines(item: MenuItem, texts: PromptTexts, with_descriptions: bool) -> list[str]:
     if not orderable(item):
-        return [f"- {item.name}: {texts.sold_out}"]
+        return [f"- {item.name}{_also(item.aliases, texts)}: {texts.sold_out}"]
     sizes = " / ".join(f"{size.name} {decimal_text(size.price_cents)}".strip() for size in item.sizes if size.available)
     allergens = ", ".join(item.allergens) or texts.no_allergens
-    line = f"- {item.name}: {sizes}. {texts.allergens}: {allergens}."
+    line = f"- {item.name}{_also(item.aliases, texts)}: {sizes}. {texts.allergens}: {allergens}."
     if with_descriptions and item.description:
         line += f" {' '.join(item.description.split())}"
     return [line, *(_group_line(group, texts) for group in item.modifier_groups)]
 
 
 def _group_line(group: ModifierGroup, texts: PromptTexts) -> str:
-    options = ", ".join(
-        option.name + (f" +{decimal_text(option.price_cents)}" if option.price_cents else "")
-        for option in group.options
-        if option.available
-    )
+    options = ", ".join(_option(option, texts) for option in group.options if option.available)
     return f"  - {group.name} ({texts.choose.format(minimum=group.minimum, maximum=group.maximum)}): {options}"
+
+
+def _option(option: ModifierOption, texts: PromptTexts) -> str:
+    price = f" +{decimal_text(option.price_cents)}" if option.price_cents else ""
+    return f"{option.name}{price}{_also(option.aliases, texts)}"
+
+
+def _also(aliases: tuple[str, ...], texts: PromptTexts) -> str:
+    """`` (also: fries, french fries)``; without the marks by which the list itself is read."""
+    plain = [" ".join(re.sub(r"[(),]", " ", alias).split()) for alias in aliases]
+    return f" ({texts.also}: {', '.join(filter(None, plain))})" if any(plain) else ""
 
 
 def _faq(faq: tuple[FaqEntry, ...]) -> str:

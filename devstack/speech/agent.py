@@ -1,7 +1,7 @@
 """The rule-based agent: takes an order by telephone with nothing but the session's tools.
 
-It knows the menu from the tools' enums (prices and allergens from the session's instructions, see ``menu_card``)
-and the order from the tools' results, asks for what ``missing`` names, and
+It knows the menu from the tools' enums (prices, allergens and other names from the session's instructions, see
+``menu_card``) and the order from the tools' results, asks for what ``missing`` names, and
 speaks each result's ``say``. It never decides prices, availability or times.
 
 ``response.create`` with its own ``instructions``: what is marked as text to be said is said as it is, and nothing
@@ -110,7 +110,7 @@ class _TurnReply:
         self._agent, self._turn, self._new = agent, turn, new
         self._phrases: AgentPhrases = PHRASES[turn.language]
         self._lexicon = LEXICONS[turn.language]
-        self._vocabulary: Vocabulary = vocabulary_of(turn.tools, turn.language)
+        self._vocabulary: Vocabulary = vocabulary_of(turn.tools, turn.language, turn.menu)
 
     def actions(self) -> list[Action]:
         outputs = [answered(item, self._turn.items) for item in self._new if isinstance(item, FunctionCallOutput)]

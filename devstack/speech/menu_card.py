@@ -1,6 +1,7 @@
-"""The menu as the session's instructions have it, for questions that no tool answers: price, allergens, what is in it.
+"""The menu as the session's instructions have it: price, allergens, what is in a dish, and what else things are called.
 
-It reads the lines that ``domain.prompts`` writes (``- Margherita: Small 9.00 / Large 13.00. Allergens: milk. Tomato``)
+It reads the lines that ``domain.prompts`` writes (``- Margherita (also: plain pizza): Small 9.00 / Large 13.00.
+Allergens: milk. Tomato``, ``  - Toppings (choose …): Olives +1.00 (also: black olives), Ham``)
 and answers only with what stands there. Instructions without such lines give no answers, and nothing else breaks.
 """
 
@@ -16,10 +17,13 @@ from domain import money
 Topic = Literal["price", "allergens", "contents"]
 
 _LINE = re.compile(
-    r"^- (?P<item>[^:\n]+): (?P<sizes>[^\n]*?\d\.\d\d)\. "
+    r"^- (?P<item>[^:\n]+?)(?: \((?:also|aussi): [^)\n]*\))?: (?P<sizes>[^\n]*?\d\.\d\d)\. "
     r"(?P<label>[^:\n]+): (?P<allergens>[^.\n]*)\.(?: (?P<contents>[^\n]+))?$",
     re.MULTILINE,
 )
+_DISH_ALSO = re.compile(r"^- (?P<name>[^:\n]+?) \((?:also|aussi): (?P<others>[^)\n]*)\): ", re.MULTILINE)
+_GROUP = re.compile(r"^ +- [^:\n]+: (?P<options>[^\n]+)$", re.MULTILINE)
+_OPTION_ALSO = re.compile(r"(?:^|, )(?P<name>[^,()]+?)(?: \+\d+\.\d\d)? \((?:also|aussi): (?P<others>[^)]*)\)(?=, |$)")
 _SIZE = re.compile(r"^(?P<size>.*?)\s*(?P<whole>\d+)\.(?P<cents>\d\d)$")
 _CURRENCY = re.compile(r"\b(?:Prices in|Prix en) (?P<code>[A-Z]{3})\b")
 
@@ -53,6 +57,19 @@ def answer(instructions: str, language: str, item: str, size: str, topic: Topic)
     if len(prices) == 1:
         return _PRICE[language].format(item=item, price=prices[0][1])
     return _PRICES[language].format(item=item, prices=", ".join(f"{price} {name.lower()}" for name, price in prices))
+
+
+@lru_cache(maxsize=16)
+def other_names(instructions: str) -> dict[str, tuple[str, ...]]:
+    """What dishes and options are called beside their own names: such a name, and whose it is."""
+    found: dict[str, list[str]] = {}
+    options = (option for group in _GROUP.finditer(instructions) for option in _OPTION_ALSO.finditer(group["options"]))
+    for called in (*_DISH_ALSO.finditer(instructions), *options):
+        for other in called["others"].split(", "):
+            owners = found.setdefault(other, [])
+            if called["name"] not in owners:
+                owners.append(called["name"])
+    return {other: tuple(owners) for other, owners in found.items()}
 
 
 @lru_cache(maxsize=16)

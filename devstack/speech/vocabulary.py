@@ -1,4 +1,5 @@
-"""What can be ordered, as the session's tools say it: the enums of ``add_item`` and ``set_fulfilment``."""
+"""What can be ordered, as the session's tools say it (the enums of ``add_item`` and ``set_fulfilment``), and what it is
+called beside that, as the instructions say it."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import Any
 
 from devstack.speech.lexicon import LEXICONS, OTHER_NAMES, SIZES, Lexicon
 from devstack.speech.matching import fold, sound
+from devstack.speech.menu_card import other_names
 from devstack.speech.protocol.session_config import SessionTool
 
 WHOLE = 1.0
@@ -35,8 +37,8 @@ class Vocabulary:
     tools: frozenset[str]
 
 
-def vocabulary_of(tools: Sequence[SessionTool], language: str) -> Vocabulary:
-    """Built once for each set of tools."""
+def vocabulary_of(tools: Sequence[SessionTool], language: str, instructions: str = "") -> Vocabulary:
+    """Built once for each set of tools and instructions."""
     adding = _properties(tools, "add_item")
     return _vocabulary(
         _enum(adding.get("item")),
@@ -45,11 +47,16 @@ def vocabulary_of(tools: Sequence[SessionTool], language: str) -> Vocabulary:
         _enum(_properties(tools, "set_fulfilment").get("kind")),
         frozenset(tool.name for tool in tools),
         language,
+        tuple(other_names(instructions).items()),
     )
 
 
-def names_of(values: Iterable[str], language: str, *, qualifiers: bool) -> tuple[Name, ...]:
+def names_of(
+    values: Iterable[str], language: str, *, qualifiers: bool, also: Iterable[tuple[str, tuple[str, ...]]] = ()
+) -> tuple[Name, ...]:
     """Every way to say each of ``values``: whole, by other names, or by a word that no other value has.
+
+    ``also`` are the menu's own other names, and whose; one that several have stands for itself: the tool asks which.
 
     ``qualifiers``: they are options, whose first word (``extra``, ``with``, ``supplément``) may be left out.
     """
@@ -66,6 +73,11 @@ def names_of(values: Iterable[str], language: str, *, qualifiers: bool) -> tuple
             said += [[without, *words[value][1:]] for without in ("without", "no", "sans")]
         names += [Name(value, _sounds(one), len(one), WHOLE) for one in said]
         names += [Name(value, _sounds(part), len(part), PART) for part in _telling_parts(words[value], words, lexicon)]
+    for other, owners in also:
+        own = [value for value in owners if value in words]
+        if own and _sounds(fold(other).split()):
+            value = own[0] if len(own) == 1 else other
+            names.append(Name(value, _sounds(fold(other).split()), len(fold(other).split()), WHOLE))
     return tuple(dict.fromkeys(names))
 
 
@@ -90,10 +102,11 @@ def _vocabulary(
     kinds: tuple[str, ...],
     tools: frozenset[str],
     language: str,
+    also: tuple[tuple[str, tuple[str, ...]], ...],
 ) -> Vocabulary:
     return Vocabulary(
-        items=names_of(items, language, qualifiers=False),
-        modifiers=names_of(modifiers, language, qualifiers=True),
+        items=names_of(items, language, qualifiers=False, also=also),
+        modifiers=names_of(modifiers, language, qualifiers=True, also=also),
         sizes=tuple(
             (said, size)
             for size in sizes

@@ -75,6 +75,7 @@ ENGLISH = Wording(
             "{subject} isn't possible with that. You can have {allowed}.",
             "{subject} isn't possible with that.",
         ),
+        "ambiguous_modifier": ("Which {subject} would you like: {allowed}?", "Which {subject} would you like?"),
         "unavailable_modifier": (
             "I'm sorry, we're out of {subject}. You can have {allowed}.",
             "I'm sorry, we're out of {subject}.",

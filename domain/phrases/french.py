@@ -78,6 +78,10 @@ FRENCH = Wording(
             "{subject} n’est pas possible avec ce plat. Il y a : {allowed}.",
             "{subject} n’est pas possible avec ce plat.",
         ),
+        "ambiguous_modifier": (
+            "Pour {subject}, lequel voulez-vous : {allowed} ?",
+            "Pour {subject}, lequel voulez-vous ?",
+        ),
         "unavailable_modifier": (
             "Désolé, il n’y a plus de {subject}. Il y a : {allowed}.",
             "Désolé, il n’y a plus de {subject}.",

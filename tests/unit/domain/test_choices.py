@@ -67,6 +67,30 @@ def test_an_alias_of_two_items_is_refused_as_ambiguous(menu: Menu) -> None:
     assert refused.value.allowed == ("Lasagne", "Carbonara")
 
 
+def test_what_looks_like_an_alias_of_two_items_suggests_both(menu: Menu) -> None:
+    with pytest.raises(Refused) as refused:
+        find_item(menu, "pastas")
+    assert refused.value.allowed == ("Lasagne", "Carbonara")
+
+
+def test_an_option_is_chosen_by_an_alias_that_is_its_own_and_asked_for_where_two_have_it(menu: Menu) -> None:
+    cheeses = (
+        ModifierOption("a", "Cheddar", aliases=("cheese", "yellow")),
+        ModifierOption("b", "Brie", aliases=("cheese",)),
+    )
+    item = replace(menu.items[3], modifier_groups=(ModifierGroup("g", "Cheeses", 0, 2, cheeses),))
+
+    chosen = choose_modifiers(item, ["yellow"])
+    with pytest.raises(Refused) as ambiguous:
+        choose_modifiers(item, ["cheese"])
+    with pytest.raises(Refused) as unknown:
+        choose_modifiers(item, ["yelow"])
+
+    assert [one.option_id for one in chosen] == ["a"]
+    assert (ambiguous.value.code, ambiguous.value.allowed) == ("ambiguous_modifier", ("Cheddar", "Brie"))
+    assert (unknown.value.code, unknown.value.allowed) == ("unknown_modifier", ("Cheddar",))
+
+
 def test_an_alias_means_the_only_one_still_on_sale(menu: Menu) -> None:
     items = tuple(replace(item, available=item.id != "i-lasagne" and item.available) for item in menu.items)
     assert find_item(replace(menu, items=items), "pasta").id == "i-carbonara"

@@ -26,7 +26,8 @@ def test_the_prompt_holds_menu_prices_allergens_choices_hours_and_answers(
 ) -> None:
     prompt = instructions(restaurant, menu, faq, open_now)
     for line in (
-        "- Margherita: Small 9.50 / Large 12.50. Allergens: gluten, milk. Tomato and mozzarella.",
+        "- Margherita (also: marg, plain pizza): Small 9.50 / Large 12.50."
+        " Allergens: gluten, milk. Tomato and mozzarella.",
         "  - Cooking (choose at least 1, at most 1): Rare, Well done",
         "  - Toppings (choose at least 0, at most 2): Olives +1.00, Ham +1.50, Basil",
         "- Coke: 3.00. Allergens: not listed.",
@@ -115,7 +116,7 @@ def many(menu: Menu, count: int, description: str) -> Menu:
 
 def test_descriptions_go_first_when_the_menu_is_long(restaurant: Restaurant, menu: Menu, open_now: datetime) -> None:
     prompt = instructions(restaurant, many(menu, 80, "Lorem ipsum " * 40), (), open_now)
-    assert "Special number 79: Small 9.50" in prompt
+    assert "Special number 79 (also: marg, plain pizza): Small 9.50" in prompt
     assert "Lorem" not in prompt
 
 
@@ -167,11 +168,37 @@ def test_a_recorded_call_is_announced_once(restaurant: Restaurant) -> None:
 
 def test_speech_to_text_expects_the_menus_words(menu: Menu) -> None:
     prompt = transcription_prompt(menu)
-    assert prompt.startswith("Margherita, Regina, Burger, ")
+    assert prompt.startswith("marg, plain pizza, pasta, Margherita, Regina, Burger, ")
     assert prompt.endswith("Small, Large, Giant.")
     assert prompt.count("Olives") == 1
     assert len(transcription_prompt(many(menu, 500, "")).split()) <= MAX_TRANSCRIPTION_WORDS
     assert transcription_prompt(replace(menu, items=())) == ""
+
+
+def test_a_dish_and_an_option_are_told_with_what_else_they_are_called(
+    restaurant: Restaurant, french: Restaurant, menu: Menu
+) -> None:
+    burger = next(item for item in menu.items if item.name == "Burger")
+    cooking = burger.modifier_groups[0]
+    called = replace(cooking, options=(replace(cooking.options[0], aliases=("bloody, (red)",)), cooking.options[1]))
+    items = tuple(replace(one, modifier_groups=(called,)) if one is burger else one for one in menu.items)
+    told = restaurant_instructions(restaurant, replace(menu, items=items), ()).splitlines()
+    in_french = restaurant_instructions(french, menu, ()).splitlines()
+
+    assert "  - Cooking (choose at least 1, at most 1): Rare (also: bloody red), Well done" in told
+    assert any(line.startswith("- Lasagne (also: pasta): 12.00.") for line in told)
+    assert any(line.startswith("- Lasagne (aussi: pasta): 12.00.") for line in in_french)
+
+
+def test_other_names_come_last_in_what_speech_to_text_expects(menu: Menu) -> None:
+    """Where there is no room for them they go, and not the dishes."""
+    long = many(menu, MAX_TRANSCRIPTION_WORDS // 3, "")
+    called = replace(long, items=(replace(long.items[0], aliases=("odd one",)), *long.items[1:]))
+    short = replace(called, items=called.items[:1])
+
+    assert "odd one" in transcription_prompt(short)
+    assert "odd one" not in transcription_prompt(called)
+    assert "Special number 65" in transcription_prompt(called)
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])

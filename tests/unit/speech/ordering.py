@@ -47,8 +47,8 @@ def tools_of(state: OrderState) -> list[SessionTool]:
 class TextCall:
     """``caller`` says a sentence; ``calls`` and ``said`` are what the assistant did and said in answer to it."""
 
-    def __init__(self, language: str, *, greeted: bool = True) -> None:
-        self.state = seeded(language)
+    def __init__(self, language: str, *, greeted: bool = True, state: OrderState | None = None) -> None:
+        self.state = state or seeded(language)
         self.language = language
         self.agent = Agent()
         self.items: list[Item] = [_assistant("Hello.")] if greeted else []
