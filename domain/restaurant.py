@@ -56,7 +56,8 @@ class Restaurant:
     (VAT included) or ``max_order_items`` (portions) is a human's; with more than ``max_load_minutes`` of other
     work the kitchen promises nothing. ``when_closed``: what callers get outside of the hours, the assistant or no
     handler at all; ``fallback_number`` is also the only one that callers are put through to. ``upsell``: one thing more
-    is offered, once a call.
+    is offered, once a call. ``engines``: the names of the voice engines that may serve its callers, in the order in
+    which they take over from one another; empty for the operator's.
     """
 
     id: str
@@ -90,3 +91,4 @@ class Restaurant:
     max_load_minutes: int = 120
     style: Style = "warm"
     upsell: bool = False
+    engines: tuple[str, ...] = ()

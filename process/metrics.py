@@ -26,6 +26,21 @@ ai_worker_openai_latency_seconds = Histogram(
     "ai_worker_openai_latency_seconds", "End of caller's speech to the engine's first audio.", buckets=LATENCY_SECONDS
 )
 ai_worker_openai_cost_dollars = Counter("ai_worker_openai_cost_dollars", "Model cost by the price list in force.")
+ai_worker_engine_failures_total = Counter(
+    "ai_worker_engine_failures_total", "Engines that could not be had, or were lost by their own fault.", ["engine"]
+)
+ai_worker_engine_failovers_total = Counter(
+    "ai_worker_engine_failovers_total", "Calls that went on after their engine was lost.", ["lost", "engine"]
+)
+ai_worker_engine_failover_seconds = Histogram(
+    "ai_worker_engine_failover_seconds", "From an engine lost to the next one's first sound.", buckets=LATENCY_SECONDS
+)
+ai_worker_engine_breaker_opened_total = Counter(
+    "ai_worker_engine_breaker_opened_total", "How often an engine was left alone for a while.", ["engine"]
+)
+ai_worker_unpriced_calls_total = Counter(
+    "ai_worker_unpriced_calls_total", "Calls whose cost lacks that of a model on no price list.", ["model"]
+)
 queue_incoming_calls_length = Gauge("queue_incoming_calls_length", "Calls that wait for a handler now.")
 queue_wait_time_seconds = Histogram("queue_wait_time_seconds", "From INVITE to handler joined.", buckets=WAIT_SECONDS)
 calls_per_restaurant = Counter("calls_per_restaurant", "Calls by restaurant.", ["restaurant_id"])

@@ -81,3 +81,8 @@ def worker_call(node_id: str) -> str:
 
 def call_checkpoint(call_id: str) -> str:
     return f"call:{call_id}:checkpoint"
+
+
+def engine_breaker(name: str) -> str:
+    """A hash: how often a voice engine has failed of late, and until when it is left alone."""
+    return f"engine:{name}:breaker"

@@ -39,6 +39,7 @@ _COLUMNS = (
     "when_closed",
     "style",
     "upsell",
+    "engines",
 )
 
 
@@ -109,6 +110,7 @@ def _restaurant(row: asyncpg.Record) -> Restaurant:
         when_closed=row["when_closed"],
         style=row["style"],
         upsell=row["upsell"],
+        engines=tuple(row["engines"]),
     )
 
 

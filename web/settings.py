@@ -35,6 +35,9 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     web_twilio_url: str = ""
     # The names that OPENAI_VOICE may have, with commas between: what a restaurant may choose from.
     web_voices: str = "marin,cedar,alloy,ash,ballad,coral,echo,sage,shimmer,verse"
+    # The names of the voice engines that a restaurant may put in an order of its own, with commas between: "main" and
+    # those of ENGINES. With fewer than two there is nothing to choose.
+    web_engines: str = ""
     # Where the edge writes recordings, when this process can read them; without it no player is shown.
     recordings_dir: str = ""
     # Live pages open at once in one worker; a further one asks again every ten seconds instead.

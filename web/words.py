@@ -135,6 +135,7 @@ def audited_fields() -> dict[str, str]:
         "language": _("Language"),
         "style": _("Style"),
         "upsell": _("Upsell"),
+        "engines": _("Engines"),
         "record_calls": _("Record the calls"),
         "fallback_number": _("Your number"),
         "pickup": _("Pick-up"),

@@ -22,16 +22,17 @@ from domain.calls import LeftBecause, Outcome
 from domain.order import ConfirmedOrder
 from domain.tools import OrderState
 from eventing.catalogue import CallIncoming
-from functions.call_handler.engines.base import EngineDownError
+from functions.call_handler.engines.base import Engine, EngineDownError
 from functions.call_handler.figures import Figures
 from functions.call_handler.phrases import phrases_for
 from functions.call_handler.remembering import resume
 from functions.call_handler.remembering.afterwards import Afterwards
 from functions.call_handler.remembering.backends import Backends
+from functions.call_handler.remembering.breakers import Breakers, wished_order
 from functions.call_handler.remembering.call_memory import CallMemory
 from functions.call_handler.remembering.orders import OrderDesk, OrderRefusedError
 from functions.call_handler.remembering.reservations import ReservationDesk
-from functions.call_handler.settings import Settings
+from functions.call_handler.settings import Endpoint, Settings
 from functions.call_handler.talking.conversation import Conversation, Over
 from functions.call_handler.talking.dialling import Dialling
 from functions.call_handler.talking.engine_line import EngineLine
@@ -75,7 +76,9 @@ class Call:
         self._dialling = dialling
         self._settings = settings
         self._backends = backends
-        self._memory = CallMemory(incoming, settings, backends, desk, afterwards, figures)
+        self._figures = figures
+        self._memory = CallMemory(incoming, backends, desk, afterwards, figures)
+        self._breakers = Breakers(backends, figures)
         self._talk: _Talk | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -84,8 +87,8 @@ class Call:
         ended: EndedLine | None = None
         over = Over.HUNG_UP
         try:
-            start, profile = await self._fetch()
-            talk = self._talk = self._begin(start, profile)
+            start, (profile, endpoints, engine) = await self._fetch()
+            talk = self._talk = self._begin(start, profile, endpoints, engine)
             on_connected()
             over = await self._converse(talk)
             ended = self._ended(talk, over)
@@ -100,19 +103,25 @@ class Call:
 
     # --- Joining ------------------------------------------------------------------------------------------
 
-    async def _fetch(self) -> tuple[StartBody, Profile]:
-        resumed_call = self._incoming.call_id if self._incoming.attempt > 1 else None
-        loading = asyncio.create_task(
-            load_profile(self._backends, self._incoming.restaurant_id, resumed_call, self._settings.profile_wait_s)
-        )
+    async def _fetch(self) -> tuple[StartBody, tuple[Profile, tuple[Endpoint, ...], Engine]]:
+        loading = asyncio.create_task(self._load())
         try:
-            start, _, profile = await asyncio.gather(self._dialling.start, self._dialling.connected, loading)
+            return await asyncio.gather(self._dialling.start, loading)
         finally:
             loading.cancel()
             await asyncio.wait({loading})
-        return start, profile
 
-    def _begin(self, start: StartBody, profile: Profile) -> "_Talk":
+    async def _load(self) -> tuple[Profile, tuple[Endpoint, ...], Engine]:
+        """The restaurant, the engines that it may have, and the first of those that can be had."""
+        resumed_call = self._incoming.call_id if self._incoming.attempt > 1 else None
+        profile = await load_profile(
+            self._backends, self._incoming.restaurant_id, resumed_call, self._settings.profile_wait_s
+        )
+        endpoints = wished_order(self._settings.endpoints(), profile.restaurant.engines)
+        order = await self._breakers.order(endpoints)
+        return profile, endpoints, await self._dialling.engine(order, self._breakers.failed)
+
+    def _begin(self, start: StartBody, profile: Profile, endpoints: tuple[Endpoint, ...], engine: Engine) -> "_Talk":
         saved, incoming, memory = profile.checkpoint, self._incoming, self._memory
         cart = carts.new_cart(profile.menu, str(uuid.uuid4()))
         state = OrderState(
@@ -129,12 +138,23 @@ class Call:
         tools = ToolLoop(state, read_back, present, memory.confirm, tables, memory.tool_used)
         phrases = phrases_for(profile.restaurant.language)
         patience = Patience(self._settings.idle_ask_s, self._settings.idle_end_s, phrases)
-        media, engine = self._dialling.media, self._dialling.engine
+        media = self._dialling.media
         conversation = Conversation(media, playback, tools, read_back, memory, patience, phrases)
-        line = EngineLine(self._settings, profile.setup, conversation, tools, memory)
+        line = EngineLine(
+            self._settings,
+            profile.setup,
+            endpoints,
+            conversation,
+            patience,
+            tools,
+            memory,
+            self._breakers,
+            self._figures,
+        )
         conversation.on_engine_lost = line.lost
+        conversation.on_engine_heard = line.heard
         conversation.attended = parameters.transfers == "attended"
-        self._dialling.on_event = line.events_of(engine)
+        self._dialling.on_event = conversation.on_engine
         memory.begin(lambda: tools.state)
         line.introduce(engine, parameters.greeting_text or incoming.greeting, parameters.resumed)
         media.attach(conversation)
@@ -214,7 +234,9 @@ class Call:
         if self._talk is not None:
             await self._talk.line.close()
             self._talk.conversation.close()
-            await self._memory.settle(WIND_UP_S, ended_well=ended is not None)
+            await asyncio.gather(
+                self._memory.settle(WIND_UP_S, ended_well=ended is not None), self._breakers.settle(WIND_UP_S)
+            )
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -3,30 +3,97 @@
 Nothing heavier than msgspec may be imported here: this is read before the process listens.
 """
 
+import os
 from typing import Annotated, Literal
 
 import msgspec
 
-from process.settings import Port, Seconds
+from process.settings import Port, Seconds, SettingsError
 
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Ms = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
+Url = Annotated[str, msgspec.Meta(pattern=r"^(https?|wss?)://")]
+EngineName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+KeyName = Annotated[str, msgspec.Meta(pattern=r"^([A-Z][A-Z0-9_]{0,63})?$")]
+
+MAIN = "main"  # the engine that the OPENAI_* settings describe
+MAX_ENGINES = 8
+
+
+class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+    """What ENGINES may hold: a misspelt field is an error at start."""
+
+
+class RealtimeEndpoint(_Strict, frozen=True, kw_only=True, tag="realtime"):
+    """A server of the Realtime protocol. ``key`` names the variable that holds its key, "" where it wants none.
+
+    ``transcription_models`` are tried in this order, with commas between; ``voice`` "" is the engine's own.
+    """
+
+    name: EngineName
+    url: Url
+    key: KeyName = ""
+    model: str
+    transcription_models: str = ""
+    voice: str = ""
+
+
+Endpoint = RealtimeEndpoint
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Which voice engine, and how it takes turns. A restaurant's own voice goes before ``openai_voice``."""
+    """Which voice engines, and how they take turns. A restaurant's own voice goes before ``openai_voice``.
+
+    ``engines`` is a JSON list of further endpoints, in the order in which they take over from the main one. A
+    setting that the engine refuses is left out, and the call goes on without it.
+    """
 
     openai_api_key: str
-    openai_base_url: Annotated[str, msgspec.Meta(pattern=r"^(https?|wss?)://")] = "https://api.openai.com/v1"
+    openai_base_url: Url = "https://api.openai.com/v1"
     openai_realtime_model: str = "gpt-realtime-2.1"
-    openai_transcription_model: str = "gpt-4o-mini-transcribe"
+    openai_transcription_model: str = "gpt-transcribe,gpt-4o-transcribe"
     openai_voice: str = "marin"
+    engines: str = ""
     turn_detection: Literal["server_vad", "semantic_vad"] = "server_vad"
     vad_threshold: Fraction = 0.5
     vad_prefix_ms: Ms = 300
     vad_silence_ms: Ms = 500
     vad_eagerness: Literal["low", "medium", "high", "auto"] = "auto"
     engine_connect_s: Seconds = 5.0
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError for what ENGINES says wrong, and for a key that it names and that is not set."""
+        problems = []
+        try:
+            further = msgspec.json.decode(self.engines or "[]", type=list[Endpoint])
+        except (msgspec.ValidationError, msgspec.DecodeError) as error:
+            raise SettingsError([f"ENGINES: {error}"]) from None
+        names = [MAIN, *(one.name for one in further)]
+        if len(set(names)) < len(names) or len(names) > MAX_ENGINES:
+            problems.append(f"ENGINES: up to {MAX_ENGINES - 1}, each with a name of its own, and none is {MAIN!r}")
+        problems += [
+            f"{one.key}: not set; the engine {one.name!r} of ENGINES needs it"
+            for one in further
+            if one.key and not os.environ.get(one.key)
+        ]
+        if problems:
+            raise SettingsError(problems)
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """All engines, in the operator's order."""
+        main = RealtimeEndpoint(
+            name=MAIN,
+            url=self.openai_base_url,
+            key="OPENAI_API_KEY",
+            model=self.openai_realtime_model,
+            transcription_models=self.openai_transcription_model,
+            voice=self.openai_voice,
+        )
+        return (main, *msgspec.json.decode(self.engines or "[]", type=list[Endpoint]))
+
+    def key_of(self, variable: str) -> str:
+        """The secret in ``variable``; "" for none."""
+        return self.openai_api_key if variable == "OPENAI_API_KEY" else os.environ.get(variable, "")
 
 
 class Settings(EngineSettings, frozen=True, kw_only=True):

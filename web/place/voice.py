@@ -37,7 +37,8 @@ _FIELDS = ("language", "voice", "greeting", "style", "upsell", "record_calls", "
 @blueprint.get("/voice")
 @managers
 def index() -> ResponseReturnValue:
-    return _page(Form(saved={name: getattr(restaurant(), name) for name in _FIELDS}))
+    saved = {name: getattr(restaurant(), name) for name in _FIELDS}
+    return _page(Form(saved=saved | dict(zip(_ranks(), restaurant().engines, strict=False))))
 
 
 @blueprint.post("/voice")
@@ -53,6 +54,8 @@ def save() -> ResponseReturnValue:
         "record_calls": form.is_on("record_calls"),
         "fallback": form.choice("fallback", _("When nobody can serve"), words.fallbacks()),
     }
+    if _engines():
+        values["engines"] = _engine_order(form)
     # One number for both: emptied here, it would leave the other without any.
     forwards = "forward" in (values["fallback"], place.when_closed)
     values["fallback_number"] = read_number(form, place.country, required=forwards)
@@ -101,6 +104,8 @@ def _page(form: Form, status: int = 200) -> ResponseReturnValue:
         voices=_voices(restaurant()),
         styles=words.styles(),
         fallbacks=words.fallbacks(),
+        ranks=_ranks(),
+        engines={"": "–", **_engines()},
         languages=words.spoken_languages(),
         longest=LONGEST_GREETING,
         **_checked(form),
@@ -114,6 +119,29 @@ def _voices(place: Restaurant) -> dict[str, str]:
     offered = [name.strip() for name in context.settings().web_voices.split(",") if name.strip()]
     names = dict.fromkeys([*offered, place.voice] if place.voice else offered)
     return {"": _("The usual one"), **{name: name.capitalize() for name in names}}
+
+
+def _engines() -> dict[str, str]:
+    """The engines to choose from; none where there is but one."""
+    names = dict.fromkeys(name.strip() for name in context.settings().web_engines.split(",") if name.strip())
+    return {name: name.capitalize() for name in names} if len(names) > 1 else {}
+
+
+def _ranks() -> list[str]:
+    """The fields of the order, first to last."""
+    return [f"engine_{number}" for number in range(1, len(_engines()) + 1)]
+
+
+def _engine_order(form: Form) -> list[str]:
+    """The engines as typed, without the places left empty; none for the operator's order."""
+    order: list[str] = []
+    for rank in _ranks():
+        name = form.choice(rank, _("Engine"), ["", *_engines()])
+        if name in order:
+            form.refuse(rank, _("%(field)s: it stands further up already.", field=_("Engine")))
+        elif name:
+            order.append(name)
+    return order
 
 
 class _Typed:

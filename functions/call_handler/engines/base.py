@@ -122,9 +122,10 @@ class EngineComplains(msgspec.Struct, frozen=True):
 
 
 class EngineGone(msgspec.Struct, frozen=True):
-    """The connection closed; nothing comes after this."""
+    """The connection closed; nothing comes after this. ``at_fault``: not for a session that had come to its limit."""
 
     reason: str
+    at_fault: bool = True
 
 
 EngineEvent = (
@@ -145,13 +146,22 @@ OnEvent = Callable[[EngineEvent], None]
 
 
 class Engine(Protocol):
-    """One conversation. Everything but ``connect`` returns at once; ``on_event`` is called from the event loop."""
+    """One conversation. Everything but ``connect`` returns at once; ``on_event`` is called from the event loop.
+
+    ``name`` is that of its endpoint, ``model`` the one that thinks.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
 
     @property
     def alive(self) -> bool:
         """Connected, and not closed since."""
 
-    async def connect(self, on_event: OnEvent) -> None:
+    async def connect(self, on_event: OnEvent, within_s: float) -> None:
         """Raises EngineDownError."""
 
     def configure(self, setup: Setup) -> None: ...

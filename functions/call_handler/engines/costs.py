@@ -1,8 +1,8 @@
 """What a conversation costs: the model's tokens by a price list, in dollars.
 
-Prices are the public list of late 2026, dollars per million tokens. A model that is not listed (a local
-one) is free. Cached tokens are part of the input tokens and cost less. Input transcription is billed apart,
-by the minute or by the token.
+Prices are the public list of late 2026, dollars per million tokens. Cached tokens are part of the input tokens and
+cost less. Input transcription is billed apart, by the minute or by the token. A model that is on no list is counted as
+such (``Usage.unpriced``): what it costs is unknown, which is not nothing.
 """
 
 import msgspec
@@ -17,6 +17,7 @@ class Prices(msgspec.Struct, frozen=True):
     audio_out: float
 
 
+FREE = Prices(0, 0, 0, 0, 0, 0)
 REALTIME_PRICES = {
     "gpt-realtime-2.1": Prices(4.00, 0.40, 24.00, 32.00, 0.40, 64.00),
     "gpt-realtime-2": Prices(4.00, 0.40, 24.00, 32.00, 0.40, 64.00),
@@ -24,8 +25,9 @@ REALTIME_PRICES = {
     "gpt-realtime": Prices(4.00, 0.40, 16.00, 32.00, 0.40, 64.00),
     "gpt-realtime-2.1-mini": Prices(0.60, 0.06, 2.40, 10.00, 0.30, 20.00),
     "gpt-realtime-mini": Prices(0.60, 0.06, 2.40, 10.00, 0.30, 20.00),
+    "local": FREE,
 }
-TRANSCRIPTION_PER_MINUTE = {"whisper-1": 0.006}
+TRANSCRIPTION_PER_MINUTE = {"whisper-1": 0.006, "gpt-transcribe": 0.0045, "whisper-base": 0.0}
 TRANSCRIPTION_TOKENS = {
     "gpt-4o-mini-transcribe": Prices(1.25, 1.25, 5.00, 1.25, 1.25, 5.00),
     "gpt-4o-transcribe": Prices(2.50, 2.50, 10.00, 2.50, 2.50, 10.00),
@@ -44,30 +46,35 @@ class Usage(msgspec.Struct, rename="camel"):
     transcribed_s: float = 0.0
     transcription_in: int = 0
     transcription_out: int = 0
+    dollars: float = 0.0
+    unpriced: int = 0  # replies and captions of models that are on no list
 
     def add(self, other: "Usage") -> None:
         for name in self.__struct_fields__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
-def dollars(usage: Usage, model: str, transcription_model: str) -> float:
-    """The cost of ``usage``, to a millionth of a dollar."""
-    total = 0.0
+def price(usage: Usage, model: str, transcription_model: str) -> None:
+    """Fill in ``dollars`` and ``unpriced`` of one reply's or one caption's usage."""
     prices = _listed(REALTIME_PRICES, model)
-    if prices is not None:
-        total += (
-            usage.text_in * prices.text_in
-            + usage.text_cached * prices.text_cached
-            + usage.text_out * prices.text_out
-            + usage.audio_in * prices.audio_in
-            + usage.audio_cached * prices.audio_cached
-            + usage.audio_out * prices.audio_out
-        ) / 1_000_000
     heard = _listed(TRANSCRIPTION_TOKENS, transcription_model)
-    if heard is not None:
-        total += (usage.transcription_in * heard.audio_in + usage.transcription_out * heard.text_out) / 1_000_000
-    total += usage.transcribed_s / 60 * TRANSCRIPTION_PER_MINUTE.get(transcription_model, 0.0)
-    return round(total, 6)
+    per_minute = TRANSCRIPTION_PER_MINUTE.get(transcription_model)
+    spoke = usage.text_in + usage.text_cached + usage.text_out + usage.audio_in + usage.audio_cached + usage.audio_out
+    transcribed = usage.transcription_in + usage.transcription_out + usage.transcribed_s
+    unpriced = (spoke and prices is None, transcribed and heard is None and per_minute is None)
+    usage.unpriced = sum(map(bool, unpriced))
+    prices, heard = prices or FREE, heard or FREE
+    tokens = (
+        usage.text_in * prices.text_in
+        + usage.text_cached * prices.text_cached
+        + usage.text_out * prices.text_out
+        + usage.audio_in * prices.audio_in
+        + usage.audio_cached * prices.audio_cached
+        + usage.audio_out * prices.audio_out
+        + usage.transcription_in * heard.audio_in
+        + usage.transcription_out * heard.text_out
+    )
+    usage.dollars = tokens / 1_000_000 + usage.transcribed_s / 60 * (per_minute or 0.0)
 
 
 def _listed(prices: dict[str, Prices], model: str) -> Prices | None:

@@ -10,16 +10,19 @@ from urllib.parse import quote
 
 import msgspec
 
+from functions.call_handler.engines import costs
 from functions.call_handler.engines.base import (
+    CallerSaid,
     EngineComplains,
     EngineDownError,
     EngineGone,
     Line,
     OnEvent,
+    ReplyEnds,
     Setup,
 )
 from functions.call_handler.engines.realtime_events import read_event
-from functions.call_handler.settings import EngineSettings
+from functions.call_handler.settings import MAIN, EngineSettings, RealtimeEndpoint
 from functions.call_handler.websocket import RefusedError, TextSocket
 from process import logs
 from protocols.media import BYTES_PER_MS
@@ -50,7 +53,8 @@ def realtime_url(base_url: str, model: str) -> str:
 class RealtimeEngine:
     """An ``Engine``. The caller's audio must not be sent before ``configure``."""
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(self, endpoint: RealtimeEndpoint, settings: EngineSettings) -> None:
+        self._endpoint = endpoint
         self._settings = settings
         self._socket: TextSocket | None = None
         self._on_event: OnEvent = lambda event: None
@@ -58,30 +62,50 @@ class RealtimeEngine:
         self._setup: Setup | None = None
 
     @property
+    def name(self) -> str:
+        return self._endpoint.name
+
+    @property
+    def model(self) -> str:
+        return self._endpoint.model
+
+    @property
     def alive(self) -> bool:
         return self._socket is not None
 
-    async def connect(self, on_event: OnEvent) -> None:
+    async def connect(self, on_event: OnEvent, within_s: float) -> None:
         self._on_event = on_event
-        settings = self._settings
-        url = realtime_url(settings.openai_base_url, settings.openai_realtime_model)
-        headers = {"Authorization": f"Bearer {settings.openai_api_key}"}
+        url = realtime_url(self._endpoint.url, self._endpoint.model)
+        headers = {"Authorization": f"Bearer {self._settings.key_of(self._endpoint.key)}"}
         try:
-            self._socket = await TextSocket.dial(
-                url, headers, self._on_text, self._on_closed, settings.engine_connect_s
-            )
+            self._socket = await TextSocket.dial(url, headers, self._on_text, self._on_closed, within_s)
         except RefusedError as refused:
-            raise _explain(refused) from None
+            raise self._explain(refused) from None
         except TimeoutError:
-            raise EngineDownError(f"OPENAI_BASE_URL: no answer within {settings.engine_connect_s:g} s") from None
+            raise EngineDownError(f"{self._setting('url')}: no answer within {within_s:g} s") from None
         except OSError as error:
             raise EngineDownError(
-                f"OPENAI_BASE_URL: cannot connect ({error.strerror or type(error).__name__})", passing=True
+                f"{self._setting('url')}: cannot connect ({error.strerror or type(error).__name__})", passing=True
             ) from None
+
+    def _explain(self, refused: RefusedError) -> EngineDownError:
+        status = refused.status
+        if status in (401, 403):
+            return EngineDownError(f"{self._endpoint.key}: refused by the engine ({status}); set a valid key")
+        if status in (400, 404):
+            wrong = f"{self._setting('model')} or {self._setting('url')}"
+            return EngineDownError(f"{wrong}: the engine answered {status}; set a model it has")
+        return EngineDownError(f"the engine answered the upgrade with {status}", passing=True)
+
+    def _setting(self, field: str) -> str:
+        """What an operator has to look at."""
+        if self._endpoint.name == MAIN:
+            return {"url": "OPENAI_BASE_URL", "model": "OPENAI_REALTIME_MODEL"}[field]
+        return f"ENGINES: {field} of {self._endpoint.name!r}"
 
     def configure(self, setup: Setup) -> None:
         self._setup = setup
-        session = session_object(setup, self._settings)
+        session = session_object(setup, self._endpoint, self._settings)
         self._send({"type": "session.update", "event_id": SETUP_ID, "session": session})
 
     def remember(self, line: Line) -> None:
@@ -132,6 +156,8 @@ class RealtimeEngine:
         except ValueError as error:
             log.warning("engine message not understood", why=type(error).__name__, bytes=len(message))
             return
+        if isinstance(event, ReplyEnds | CallerSaid):
+            costs.price(event.usage, self._endpoint.model, self._endpoint.transcription_models)
         if isinstance(event, EngineComplains) and event.about == SETUP_ID:
             self._setup_refused(event)
         elif event is not None:
@@ -148,31 +174,24 @@ class RealtimeEngine:
 
     def _on_closed(self, code: int, reason: str) -> None:
         self._socket = None
-        ended = " (session limit)" if code == SESSION_END_CODE else ""
-        self._on_event(EngineGone(f"engine closed the connection: {code}{ended} {reason}".rstrip()))
+        at_limit = code == SESSION_END_CODE
+        ended = " (session limit)" if at_limit else ""
+        self._on_event(EngineGone(f"engine closed the connection: {code}{ended} {reason}".rstrip(), not at_limit))
 
 
 def _word_for_word(sentence: str) -> dict[str, Any]:
     return {"instructions": f"Say exactly this sentence, and nothing else: {sentence}", "tool_choice": "none"}
 
 
-def _explain(refused: RefusedError) -> EngineDownError:
-    if refused.status in (401, 403):
-        return EngineDownError(f"OPENAI_API_KEY: refused by the engine ({refused.status}); set a valid key")
-    if refused.status in (400, 404):
-        return EngineDownError(
-            f"OPENAI_REALTIME_MODEL or OPENAI_BASE_URL: the engine answered {refused.status}; set a model it has"
-        )
-    return EngineDownError(f"the engine answered the upgrade with {refused.status}", passing=True)
-
-
-def session_object(setup: Setup, settings: EngineSettings) -> dict[str, Any]:
+def session_object(setup: Setup, endpoint: RealtimeEndpoint, settings: EngineSettings) -> dict[str, Any]:
     """The ``session`` of a ``session.update``."""
     output: dict[str, Any] = {"format": PCMU}
-    if setup.voice or settings.openai_voice:
-        output["voice"] = setup.voice or settings.openai_voice
+    # A restaurant chooses among the voices of the main engine; another one may not have them.
+    voice = setup.voice or endpoint.voice if endpoint.name == MAIN else endpoint.voice or setup.voice
+    if voice:
+        output["voice"] = voice
     transcription = {
-        "model": settings.openai_transcription_model,
+        "model": endpoint.transcription_models,
         "language": setup.language,
         "prompt": setup.vocabulary,
     }

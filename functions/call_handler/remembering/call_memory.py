@@ -13,7 +13,7 @@ from domain.tool_parameters import TOOL_NAMES
 from domain.tools import OrderState
 from eventing.catalogue import CallIncoming
 from functions.call_handler.engines.base import Speaker, ToolCall
-from functions.call_handler.engines.costs import Usage, dollars
+from functions.call_handler.engines.costs import Usage
 from functions.call_handler.figures import Figures
 from functions.call_handler.remembering import resume
 from functions.call_handler.remembering.afterwards import Afterwards
@@ -22,11 +22,13 @@ from functions.call_handler.remembering.checkpointer import Checkpointer
 from functions.call_handler.remembering.live_feed import HandlerFeed
 from functions.call_handler.remembering.orders import OrderDesk, OrderRefusedError, Receipt
 from functions.call_handler.remembering.transcript import Transcript
-from functions.call_handler.settings import Settings
+from process import logs
 from stores.checkpoints import Checkpoint, ToolUse
 
 if TYPE_CHECKING:
     from stores.calls import UnconfirmedCart
+
+log = logs.get(__name__)
 
 
 class CallMemory:
@@ -35,7 +37,6 @@ class CallMemory:
     def __init__(
         self,
         incoming: CallIncoming,
-        settings: Settings,
         backends: Backends,
         desk: OrderDesk,
         afterwards: Afterwards,
@@ -45,9 +46,9 @@ class CallMemory:
         self.usage = Usage()
         self.order_id: str | None = None
         self.tools: dict[str, ToolUse] = {}
+        self._model = ""
         self.feed = HandlerFeed(backends, incoming.restaurant_id, incoming.call_id)
         self._incoming = incoming
-        self._settings = settings
         self._desk = desk
         self._afterwards = afterwards
         self._figures = figures
@@ -77,6 +78,10 @@ class CallMemory:
 
     def said(self, who: Speaker, text: str) -> None:
         self.feed.said(who, text)
+
+    def engine_joined(self, model: str) -> None:
+        """An engine with ``model`` goes on with the call from here."""
+        self._model = model
 
     def turn_ended(self) -> None:
         if self.has_begun:
@@ -130,22 +135,25 @@ class CallMemory:
         """Write the call's log, with the cart that nobody agreed to, if there is one."""
         from stores.calls import ConversationRecord
 
-        settings = self._settings
         record = ConversationRecord(
             call_id=self._incoming.call_id,
             restaurant_id=self._incoming.restaurant_id,
             started_at=self._incoming.received_at,
             caller=self._incoming.caller,
             outcome=outcome,
-            model=settings.openai_realtime_model,
+            model=self._model,
             order_id=self.order_id,
             transcript=tuple(resume.saved_lines(self.transcript)),
             usage=msgspec.to_builtins(self.usage),
-            cost_dollars=dollars(self.usage, settings.openai_realtime_model, settings.openai_transcription_model),
+            cost_dollars=round(self.usage.dollars, 6),
             unconfirmed=self._unconfirmed("not_saved" if self._refused else left_because),
             tools=self.tools,
             upsell="" if self._state is None else self._state().upsell,
         )
+        if self.usage.unpriced:
+            log.error("the price of a model is not known: the call's cost lacks it", model=self._model)
+            model = self._model
+            self._figures.add(lambda metrics: metrics.ai_worker_unpriced_calls_total.labels(model=model).inc())
         self._afterwards.record(record, time.monotonic() - self._joined_at)
 
     def _unconfirmed(self, reason: LeftBecause) -> "UnconfirmedCart | None":

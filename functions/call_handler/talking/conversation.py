@@ -37,6 +37,7 @@ from functions.call_handler.engines.base import (
 from functions.call_handler.engines.costs import Usage
 from functions.call_handler.phrases import Phrases
 from functions.call_handler.remembering.transcript import Transcript
+from functions.call_handler.talking.caller_audio import CallerAudio
 from functions.call_handler.talking.media import MediaSocket
 from functions.call_handler.talking.patience import Patience
 from functions.call_handler.talking.playback import Playback
@@ -54,7 +55,6 @@ BRIDGE_TRANSFERS_WITHIN_S = 90.0  # longer than the bridge itself waits for the 
 KEYPAD_PAUSE_S = 1.5
 MAX_KEYS = 32
 MAX_TOOL_ROUNDS = 8  # between two things that the caller says; then the engine has to speak
-WAITING_AUDIO_FRAMES = 500  # 10 s, while the engine is being dialled again
 RETRY_AFTER_FAILURE_S = 1.0
 ENDED_REPLIES = 32  # kept, since an engine may tell of an end twice
 # What an engine has to hear after a caller who hung up, to notice that the turn is over.
@@ -93,14 +93,19 @@ class Memory(Protocol):
         """From the end of the caller's speech to the engine's first audio."""
 
 
-def _nobody_redials(reason: str) -> None:
+def _nobody_redials(gone: EngineGone) -> None:
     raise RuntimeError("on_engine_lost is not set")
+
+
+def _nobody_asks() -> None:
+    """Not every owner wants to know that an engine can be heard."""
 
 
 class Conversation:
     """A ``MediaListener``. ``over`` is set once, with why the conversation ended.
 
     ``on_engine_lost`` has to be set: it dials another engine that will ``join``, or ends the conversation.
+    ``on_engine_heard`` is called at the first sound of each engine that joined.
     """
 
     def __init__(
@@ -115,7 +120,8 @@ class Conversation:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.over: asyncio.Future[Over] = asyncio.get_running_loop().create_future()
-        self.on_engine_lost: Callable[[str], None] = _nobody_redials
+        self.on_engine_lost: Callable[[EngineGone], None] = _nobody_redials
+        self.on_engine_heard: Callable[[], None] = _nobody_asks
         self.attended = False  # whoever takes a transferred call is told why, before the caller is there
         self._whisper: Whisper | None = None
         self._media = media
@@ -129,7 +135,8 @@ class Conversation:
         self._phrases = phrases
         self._clock = clock
         self._engine: Engine | None = None
-        self._waiting_audio: deque[bytes] = deque(maxlen=WAITING_AUDIO_FRAMES)
+        self._is_heard = False  # the engine that is here now
+        self._caller_audio = CallerAudio()
         self._caller_speaking = False
         self._paused_at: float | None = None
         self._reply_id = ""  # the reply that the engine is making
@@ -150,14 +157,20 @@ class Conversation:
 
     # --- The engine comes and goes ------------------------------------------------------------------------
 
-    def join(self, engine: Engine) -> None:
-        """``engine`` is configured and knows what was said: it hears the caller from now on."""
+    def join(self, engine: Engine) -> bool:
+        """``engine`` is configured and knows what was said: it hears the caller from now on.
+
+        True when it was given a turn of the caller's that an engine before it took away: it will answer that.
+        """
         self._engine = engine
+        self._is_heard = False
         if not engine.alive:
-            self._lose_engine("the engine closed the connection before the call was joined")
-            return
-        while self._waiting_audio:
-            engine.hear(self._waiting_audio.popleft())
+            self._lose_engine(EngineGone("the engine closed the connection before the call was joined"))
+            return False
+        self._caller_audio.give(engine)
+        if self._caller_audio.turn_is_open:
+            self._patience.expect_reply(self._clock())
+        return self._caller_audio.turn_is_open
 
     def joined_by(self, engine: Engine) -> bool:
         return self._engine is engine
@@ -218,10 +231,9 @@ class Conversation:
             return
         if self._caller_speaking:
             self._patience.heard(audio, self._clock())
+        self._caller_audio.add(audio)
         if self._engine is not None:
             self._engine.hear(audio)
-        else:
-            self._waiting_audio.append(audio)
 
     def played(self, mark: str) -> None:
         now = self._clock()
@@ -293,25 +305,29 @@ class Conversation:
             case EngineComplains():
                 log.warning("the engine complains", code=event.code, pii_text=event.message)
             case EngineGone():
-                self._lose_engine(event.reason)
+                self._lose_engine(event)
 
-    def _lose_engine(self, reason: str) -> None:
+    def _lose_engine(self, gone: EngineGone) -> None:
         engine, self._engine = self._engine, None
         if engine is not None:
             engine.close()
+        self._caller_audio.engine_lost()
+        caller_was_speaking = self._caller_speaking
         self._reply_id = self._audible_id = ""
         self._caller_speaking = self._asked = False
         self._owed = None
         self._read_back.forget()  # a new engine has not read anything out
-        self._patience.stop_expecting()
         self._patience.caller_paused()
+        self._patience.engine_lost(bridge=not caller_was_speaking)
         if not self.over.done():
-            self.on_engine_lost(reason)
+            self.on_engine_lost(gone)
+            self._fill_silence(self._clock())
 
     def _caller_speaks(self, event: CallerSpeaks) -> None:
         """Barge-in: silence first, then tell the engine what was heard of its reply."""
         now = self._clock()
         self._caller_speaking = True
+        self._caller_audio.turn_begins()
         self._read_back.caller_speaks(now - event.since_ms / 1000, now)
         self._patience.caller_spoke(now)
         self._patience.stop_expecting()
@@ -342,6 +358,7 @@ class Conversation:
         self._transcript.caller_said(event.item_id, event.text)
         self._read_back.caller_said(event.item_id, event.text)
         if event.text:
+            self._caller_audio.understood()
             self._memory.said("caller", event.text)
             self._memory.turn_ended()
 
@@ -355,6 +372,10 @@ class Conversation:
             self._media.mark(self._playback.mark())
         self._reply_item = event.item_id
         self._reply_spoke = True
+        self._caller_audio.understood()
+        if not self._is_heard:
+            self._is_heard = True
+            self.on_engine_heard()
         self._patience.audio_came(now + self._playback.ms_left(now) / 1000)
         if self._paused_at is not None:
             self._memory.first_audio(now - self._paused_at)
@@ -391,6 +412,7 @@ class Conversation:
                 if self._engine is not None:
                     self._engine.answer_tool(call.call_id, INTERRUPTED)
         elif event.calls:
+            self._caller_audio.understood()
             self._patience.answered()
             work = self._use_tools(event.calls, self._reply_spoke, self._tool_task)
             self._tool_task = asyncio.create_task(work)
@@ -410,7 +432,7 @@ class Conversation:
         log.warning("the engine failed to reply", status=event.status, spoke=self._reply_spoke, pii_why=event.why)
         self._patience.strike()
         if self._patience.given_up():
-            self._lose_engine(f"the engine fails to reply ({event.status})")
+            self._lose_engine(EngineGone(f"the engine fails to reply ({event.status})"))
         elif event.status == "failed":  # at once it would fail again
             self._patience.expect_within(self._clock(), RETRY_AFTER_FAILURE_S)
         else:
@@ -456,7 +478,10 @@ class Conversation:
             return
         if self._engine is not None:
             self._look_after(self._engine, now)
-        if self._patience.filler_due(now, self._is_owed(now)):
+        self._fill_silence(now)
+
+    def _fill_silence(self, now: float) -> None:
+        if self._leaving is None and self._patience.filler_due(now, self._is_owed(now)):
             self._media.prompt("one_moment")
 
     def _look_after(self, engine: Engine, now: float) -> None:
@@ -484,7 +509,7 @@ class Conversation:
         assert self._engine is not None
         log.warning("the engine owes a reply", missing=missing)
         if self._patience.given_up():
-            self._lose_engine("the engine does not reply")
+            self._lose_engine(EngineGone("the engine does not reply"))
             return
         if missing == "audio":
             self._engine.cancel()

@@ -16,6 +16,10 @@ STALL_S = 2.0  # of silence within a reply that was being heard
 FILLER_AFTER_S = 2.5  # of silence while something is owed to the caller; and again after
 FILLER_EVERY_S = 5.0
 MAX_STRIKES = 3
+# With another engine at hand: an engine that began a reply and does not sound is given up at once, one that does not
+# begin is asked once more.
+STRIKES_WITH_ANOTHER = 2
+ASKED_AGAIN_WITHIN_S = 2.0
 TURN_AT_MOST_S = 25.0  # of a caller who "speaks" without a pause: an endless talker, or noise
 TURN_SILENT_S = 3.0  # of quiet audio while the engine still believes that the caller speaks
 
@@ -26,12 +30,17 @@ Missing = Literal["reply", "audio"]
 
 
 class Patience:
-    """The caller is asked once after ``ask_s`` of silence and told goodbye after ``end_s`` more."""
+    """The caller is asked once after ``ask_s`` of silence and told goodbye after ``end_s`` more.
+
+    ``has_another``: another engine could take over.
+    """
 
     def __init__(self, ask_s: float, end_s: float, phrases: Phrases) -> None:
         self._ask_s = ask_s
         self._end_s = end_s
         self._phrases = phrases
+        self.has_another = False
+        self._bridge_due = False
         self._waiting_for: Missing = "reply"
         self._due_at: float | None = None
         self._strikes = 0
@@ -49,7 +58,10 @@ class Patience:
         return self._due_at is not None
 
     def expect_reply(self, now: float, after_tools: bool = False) -> None:
-        self.expect_within(now, REPLY_AFTER_TOOLS_S if after_tools else REPLY_WITHIN_S)
+        if self._strikes and self.has_another:
+            self.expect_within(now, ASKED_AGAIN_WITHIN_S)
+        else:
+            self.expect_within(now, REPLY_AFTER_TOOLS_S if after_tools else REPLY_WITHIN_S)
 
     def expect_within(self, now: float, seconds: float) -> None:
         self._waiting_for = "reply"
@@ -62,6 +74,7 @@ class Patience:
     def audio_came(self, playing_until: float) -> None:
         """``playing_until``: when all that is queued will have been played; the reply goes on until it ends."""
         self._due_at = playing_until + STALL_S
+        self._bridge_due = False
 
     def answered(self) -> None:
         """The reply ended well."""
@@ -76,7 +89,7 @@ class Patience:
         if self._due_at is None or now < self._due_at:
             return None
         self._due_at = None
-        self._strikes += 1
+        self._strikes += STRIKES_WITH_ANOTHER if self._waiting_for == "audio" and self.has_another else 1
         return self._waiting_for
 
     def strike(self) -> None:
@@ -84,7 +97,13 @@ class Patience:
         self._strikes += 1
 
     def given_up(self) -> bool:
-        return self._strikes >= MAX_STRIKES
+        return self._strikes >= (STRIKES_WITH_ANOTHER if self.has_another else MAX_STRIKES)
+
+    def engine_lost(self, bridge: bool) -> None:
+        """The next engine begins with a clean sheet; with ``bridge`` the first silence until then is filled at once."""
+        self._due_at = None
+        self._strikes = 0
+        self._bridge_due = bridge
 
     # --- A silence that nothing explains ------------------------------------------------------------------------
 
@@ -96,7 +115,9 @@ class Patience:
             return False
         if self._silent_since is None:
             self._silent_since = now
-        if now - self._silent_since < self._next_filler_s:
+        if self._bridge_due:
+            self._bridge_due = False
+        elif now - self._silent_since < self._next_filler_s:
             return False
         self._next_filler_s = now - self._silent_since + FILLER_EVERY_S
         return True

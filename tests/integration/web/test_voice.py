@@ -10,7 +10,8 @@ from stores import greetings
 from stores.greetings import Greeting
 from stores.redis import connect
 from tests.conftest import run_apart
-from tests.integration.web.admin import COOK, OWNER, Admin, csrf_token, fetch
+from tests.integration.web.admin import COOK, OWNER, PASSWORD, Admin, csrf_token, fetch
+from web import create_app
 
 pytestmark = pytest.mark.integration
 
@@ -135,3 +136,34 @@ def test_staff_may_listen_and_not_change(admin: Admin, log_in: LogIn) -> None:
 
     assert client.get(f"/place/{admin.pizza.id}/voice").status_code == 403
     assert client.get(f"/place/{admin.pizza.id}/voice/greeting").status_code == 200
+
+
+def test_a_restaurant_chooses_which_engine_speaks_first_and_which_take_over(admin: Admin) -> None:
+    app = create_app(admin.settings(web_engines="main, backup,cascade"))
+    client = app.test_client()
+    client.set_cookie("alloresto_language", "en")
+    entered = csrf_token(client.get("/login").text)
+    client.post("/login", data={"email": OWNER, "password": PASSWORD, "csrf_token": entered})
+    order = {"engine_1": "cascade", "engine_2": "", "engine_3": "main"}
+
+    twice = send(client, admin, {**FORM, **order, "engine_2": "cascade"})
+    unknown = send(client, admin, {**FORM, **order, "engine_2": "elsewhere"})
+    saved = send(client, admin, {**FORM, **order})
+    page = client.get(f"/place/{admin.pizza.id}/voice").text
+    app.extensions["alloresto.database"].close()
+
+    assert (twice.status_code, unknown.status_code, saved.status_code) == (422, 422, 303)
+    assert "Engine: it stands further up already." in twice.text
+    [row] = fetch(admin, "select engines from restaurant where id = $1", admin.pizza.id)
+    assert row == {"engines": ["cascade", "main"]}
+    assert '<option value="main" selected>' in page
+
+
+def test_where_there_is_one_engine_nothing_is_asked_and_an_order_stays(admin: Admin, log_in: LogIn) -> None:
+    client = log_in(OWNER)
+
+    saved = send(client, admin, FORM)
+    page = client.get(f"/place/{admin.pizza.id}/voice").text
+
+    assert saved.status_code == 303
+    assert "engine_1" not in page

@@ -18,6 +18,7 @@ from functions.call_handler.engines.base import (
     CallerSpeaks,
     CallerTurn,
     EngineEvent,
+    EngineGone,
     Line,
     OnEvent,
     ReplyAudio,
@@ -50,8 +51,9 @@ class Engine:
     def __init__(self) -> None:
         self.done: list[tuple[Any, ...]] = []
         self.alive = True
+        self.name = self.model = "main"
 
-    async def connect(self, on_event: OnEvent) -> None: ...
+    async def connect(self, on_event: OnEvent, within_s: float) -> None: ...
 
     def configure(self, setup: Setup) -> None: ...
 
@@ -115,7 +117,7 @@ class Keeper:
     def __init__(self) -> None:
         self.transcript = Transcript()
         self.usage = Usage()
-        self.lost: list[str] = []
+        self.lost: list[EngineGone] = []
         self.latencies: list[float] = []
         self.orders: list[ConfirmedOrder] = []
 

@@ -162,7 +162,7 @@ async def test_an_engine_that_does_not_reply_is_asked_and_then_given_up(scene: S
     assert scene.engine.done == [("speak", "")] * 2
     scene.passes(REPLY_WITHIN_S)
 
-    assert scene.keeper.lost == ["the engine does not reply"]
+    assert scene.keeper.lost == [EngineGone("the engine does not reply")]
     assert not scene.engine.alive
 
 
@@ -201,7 +201,7 @@ async def test_what_the_caller_says_while_the_engine_is_away_is_kept_for_it(scen
     scene.conversation.join(second)
 
     assert second.done == [("hear", b"one"), ("hear", b"two")]
-    assert scene.keeper.lost == ["1006"]
+    assert scene.keeper.lost == [EngineGone("1006")]
 
 
 async def test_events_of_an_engine_that_was_replaced_mean_nothing(scene: Scene) -> None:

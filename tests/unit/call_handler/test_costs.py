@@ -2,9 +2,14 @@
 
 import pytest
 
-from functions.call_handler.engines.costs import Usage, dollars
+from functions.call_handler.engines.costs import Usage, price
 
 pytestmark = pytest.mark.unit
+
+
+def dollars(usage: Usage, model: str, transcription_model: str) -> float:
+    price(usage, model, transcription_model)
+    return usage.dollars
 
 
 def test_each_kind_of_token_has_its_price() -> None:
@@ -28,12 +33,21 @@ def test_a_dated_snapshot_costs_what_its_family_costs() -> None:
     assert dollars(usage, "gpt-realtime-mini-2025-12-15", "") == 10.0
 
 
-def test_a_model_that_is_not_listed_is_free() -> None:
-    assert dollars(Usage(audio_out=1_000_000), "local", "whisper-base") == 0.0
+def test_a_model_on_no_list_is_told_and_not_taken_for_a_free_one() -> None:
+    unknown, local = Usage(audio_out=1_000_000), Usage(audio_out=1_000_000, transcribed_s=3.0)
+    caption = Usage(transcription_in=10)
+
+    price(unknown, "gpt-next", "gpt-transcribe")
+    price(local, "local", "whisper-base")
+    price(caption, "local", "gpt-next-transcribe")
+
+    assert (unknown.dollars, unknown.unpriced) == (0.0, 1)
+    assert (local.dollars, local.unpriced) == (0.0, 0)
+    assert (caption.dollars, caption.unpriced) == (0.0, 1)
 
 
 def test_transcription_is_billed_by_the_minute_or_by_the_token() -> None:
-    assert dollars(Usage(transcribed_s=120), "local", "whisper-1") == 0.012
+    assert dollars(Usage(transcribed_s=120), "local", "whisper-1") == pytest.approx(0.012)
     heard = Usage(transcription_in=1_000_000, transcription_out=1_000_000)
     assert dollars(heard, "local", "gpt-4o-mini-transcribe") == pytest.approx(6.25)
 

@@ -55,7 +55,8 @@ class Wire:
 
 
 def engine_on_a_wire(**settings: Any) -> tuple[RealtimeEngine, list[dict[str, Any]]]:
-    engine, wire = RealtimeEngine(EngineSettings(openai_api_key="k", **settings)), Wire()
+    known = EngineSettings(openai_api_key="k", **settings)
+    engine, wire = RealtimeEngine(known.endpoints()[0], known), Wire()
     engine._socket = wire  # type: ignore[assignment]
     return engine, wire.sent
 
