@@ -82,7 +82,7 @@ async def seed(
     seeded_users: dict[str, SeededUser] = {}
     for content in contents:
         async with postgres.platform() as connection:
-            restaurant, new = await _restaurant(connection, content, always_open)
+            restaurant, new = await write_restaurant(connection, content, always_open=always_open)
             found.append(restaurant)
             if new:
                 created.append(restaurant.name)
@@ -99,7 +99,9 @@ async def seed(
     return SeedResult(tuple(found), tuple(seeded_lines), tuple(seeded_users.values()), tuple(created))
 
 
-async def _restaurant(connection: Connection, content: SeedFile, always_open: bool) -> tuple[Restaurant, bool]:
+async def write_restaurant(
+    connection: Connection, content: SeedFile, *, always_open: bool
+) -> tuple[Restaurant, bool]:
     """The restaurant as it stands in the database now, and whether it is new."""
     wanted = restaurant_of(content)
     try:

@@ -24,7 +24,7 @@ OTHER_SIDES = {
     "functions": ("pjsua2", "lightkube", "flask", "gunicorn", "edge_bridge", "web"),
     "web": ("pjsua2", "openai", "picows", "edge_bridge", "functions"),
 }
-TOOLS = ("pip", "pytest", "devstack", "ops", "seeds", "softphone", "voices", "bench", "cli", "tests")
+TOOLS = ("pip", "pytest", "devstack", "ops", "seeds", "softphone", "voices", "bench", "evaluation", "cli", "tests")
 # What Debian's smallest image has, since apt, dpkg and Python itself need it.
 IN_DEBIAN = re.compile(r"(linux-vdso|ld-linux[-\w]*|lib(c|m|dl|pthread|rt|resolv|gcc_s|stdc\+\+|z))\.so\b")
 _SETTING = re.compile(r"[A-Z][A-Z0-9_]+: ")

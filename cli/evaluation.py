@@ -1,0 +1,52 @@
+"""``alloresto eval``: scripted callers order by text or over the phone; the database says whether it went right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+app = typer.Typer(help="Evaluate whole conversations; import makes sentences of public data into figures.")
+
+
+By = Literal["text", "audio", "both"]
+EngineName = Literal["local", "configured"]
+
+
+@app.callback(invoke_without_command=True)
+def evaluate(
+    context: typer.Context,
+    by: Annotated[By, typer.Option(help="Typed, spoken over SIP, or both.")] = "text",
+    engine: Annotated[
+        EngineName, typer.Option(help="The local one, or what OPENAI_BASE_URL and OPENAI_API_KEY name.")
+    ] = "local",
+    quick: Annotated[bool, typer.Option("--quick", help="A handful of scenarios.")] = False,
+    only: Annotated[str, typer.Option(help="Scenarios with these words in their id, with commas between.")] = "",
+    file: Annotated[list[Path] | None, typer.Option(help="Scenarios of your own; may be repeated.")] = None,
+    runs: Annotated[int, typer.Option(min=1, max=50, help="Of each scenario; all have to end right.")] = 1,
+    silence_s: Annotated[float, typer.Option(min=0.5, max=60, help="A longer wait for an answer is a fault.")] = 5.0,
+    json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
+    report: Annotated[Path | None, typer.Option(help="A folder for a page with all conversations.")] = None,
+) -> None:
+    """Ring restaurants with scripted callers and compare the database with what is right.
+
+    Exit status: 0 all ended right but what is marked pending, 1 one did not, 2 a scenario file can't be used.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from evaluation import run
+    from evaluation.files import SCENARIO_FILES
+
+    wanted = run.Wanted(
+        ways=("text", "audio") if by == "both" else (by,),
+        engine=engine,
+        quick=quick,
+        only=tuple(part.strip() for part in only.split(",") if part.strip()),
+        files=tuple(file) if file else SCENARIO_FILES,
+        runs=runs,
+        silence_s=silence_s,
+        json=json,
+        report=report,
+    )
+    raise typer.Exit(run.run(wanted))

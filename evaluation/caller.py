@@ -1,0 +1,259 @@
+"""The scripted caller: answers what is asked, so that it meets engines that ask in another order, or for less.
+
+Pure: words in, the next move out. It knows what it wants (``Scenario.expect``) and answers a size, an option, a name
+from that where the scenario says nothing else. ``trouble`` is set when the caller itself did not know what to do; such
+a run says nothing about the assistant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from evaluation.files import Case
+from evaluation.questions import Question, folded, question_of, said_names
+from evaluation.scenarios import ExpectedLine, ExpectedOrder, ExpectedTable, Sentence, Topic
+
+ASKED_AT_MOST = 4  # times for one thing; then a caller hangs up, and that is the assistant's doing
+TURNS_AT_MOST = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """``interrupt_ms``: so long into the answer before it."""
+
+    text: str
+    interrupt_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    keys: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Says nothing until the assistant speaks again."""
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """``patient``: the other side may do it first."""
+
+    patient: bool = False
+
+
+Move = Say | Press | Listen | HangUp
+
+_PRESSES = re.compile(r"^\(presses ([0-9*#]+)\)$")
+
+_DEFAULTS: dict[str, dict[Topic, str]] = {
+    "en": {
+        "more": "No, that's all, thank you.",
+        "confirm": "Yes, that's right.",
+        "offer": "No, thank you.",
+        "human": "No, thank you.",
+        "allergies": "No allergies.",
+        "still_there": "Yes, I'm here.",
+        "phone": "You can use the number I'm calling from.",
+        "open": "Nothing, thank you. Goodbye.",
+        "change": "Nothing, it is fine.",
+    },
+    "fr": {
+        "more": "Non, c'est tout, merci.",
+        "confirm": "Oui, c'est bien ça.",
+        "offer": "Non merci.",
+        "human": "Non merci.",
+        "allergies": "Pas d'allergie.",
+        "still_there": "Oui, je suis là.",
+        "phone": "Vous pouvez garder le numéro qui s'affiche.",
+        "open": "Rien, merci. Au revoir.",
+        "change": "Rien, c'est bon.",
+    },
+}
+_FULFILMENTS = {
+    "en": {"pickup": "Pick-up, please.", "dine_in": "Eating in.", "delivery": "Delivery, please."},
+    "fr": {"pickup": "À emporter.", "dine_in": "Sur place.", "delivery": "En livraison."},
+}
+_NAMES = {"en": "My name is {name}.", "fr": "Au nom de {name}."}
+_NOTHING = {"en": "Nothing, thank you.", "fr": "Rien, merci."}
+_LAST_AND = {"en": " and ", "fr": " et "}
+
+
+@dataclass
+class ScriptedCaller:
+    """One call's. ``opening`` first, then ``reply`` to all that the assistant said since the caller last spoke."""
+
+    case: Case
+    trouble: str = ""  # why this run tells nothing about the assistant
+    gave_up: str = ""  # why the caller hung up on an assistant that did not get on
+    said: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        sentences = [one if isinstance(one, Sentence) else Sentence(one) for one in self.case.scenario.say]
+        self._wishes = [Say(one.say, one.interrupt_ms) for one in sentences]
+        self._next_wish = 0
+        self._asked: Counter[str] = Counter()
+        self._given: Counter[str] = Counter()
+
+    @property
+    def language(self) -> str:
+        return self.case.language
+
+    def sentences(self) -> tuple[str, ...]:
+        """All that this caller may come to say: what has to be spoken aloud is made before the call."""
+        scenario = self.case.scenario
+        spoken = [wish.text for wish in self._wishes] + [one.say for one in scenario.asked]
+        for said in scenario.answers.values():
+            spoken += [said] if isinstance(said, str) else said
+        for topic, default in _DEFAULTS[self.language].items():
+            spoken += [] if topic in scenario.answers else [default]
+        order = self._order
+        if order is not None:
+            spoken += [_FULFILMENTS[self.language][order.fulfilment], _NAMES[self.language].format(name=order.name)]
+            for line in order.lines:
+                spoken += [self._size_of(line), self._options_of(line), self._item_of(line)]
+        table = self._table
+        if table is not None:
+            spoken.append(_NAMES[self.language].format(name=table.name))
+        return tuple(dict.fromkeys(one for one in spoken if one and not one.startswith("(")))
+
+    def opening(self) -> Move:
+        return self._wish()
+
+    def interrupting(self) -> Say | None:
+        """The sentence to say into the answer that comes now, if there is one."""
+        if self._next_wish < len(self._wishes) and self._wishes[self._next_wish].interrupt_ms is not None:
+            wish = self._wish()
+            return wish if isinstance(wish, Say) else None
+        return None
+
+    def reply(self, heard: str) -> Move:
+        if len(self.said) >= TURNS_AT_MOST:
+            self.gave_up = f"no end after {TURNS_AT_MOST} sentences"
+            return HangUp()
+        asked = question_of(heard, self.case.place.menu, self._heard_language(heard))
+        if asked.ended and self._next_wish >= len(self._wishes):
+            return HangUp(patient=True)
+        own = self._asked_for(asked)
+        if own:
+            return self._act(own)
+        if asked.topic in ("more", "open") and self._next_wish < len(self._wishes):
+            return self._wish()
+        topic = self._meant(asked)
+        if topic is None:
+            self.trouble = f"the caller does not understand the question: {asked.text}"
+            return HangUp()
+        self._asked[topic] += 1
+        if self._asked[topic] > ASKED_AT_MOST:
+            self.gave_up = f"asked {ASKED_AT_MOST} times for the same ({topic})"
+            return HangUp()
+        answer = self._answer(topic, asked)
+        if not answer:
+            self.trouble = f"the script has no answer to {topic}: {asked.text}"
+            return HangUp()
+        return self._act(answer)
+
+    # --- What is meant ------------------------------------------------------------------------------------------
+
+    def _heard_language(self, heard: str) -> str:
+        """An assistant that follows the caller's language asks in it; else it asks in the restaurant's."""
+        own = question_of(heard, self.case.place.menu, self.language).topic
+        return self.language if own is not None else self.case.place.language
+
+    def _meant(self, asked: Question) -> Topic | None:
+        if asked.topic == "again" and not self._answers("again"):
+            return "again" if self.said else "open"
+        return asked.topic
+
+    def _answers(self, topic: Topic) -> tuple[str, ...]:
+        said = self.case.scenario.answers.get(topic, ())
+        return (said,) if isinstance(said, str) else tuple(said)
+
+    def _asked_for(self, asked: Question) -> str:
+        """From ``asked``: each of its entries once."""
+        for at, one in enumerate(self.case.scenario.asked):
+            if not self._given[f"asked {at}"] and any(
+                f" {folded(word)} " in f" {asked.text} " for word in one.about.split("|")
+            ):
+                self._given[f"asked {at}"] += 1
+                return one.say
+        return ""
+
+    def _answer(self, topic: Topic, asked: Question) -> str:
+        answers = self._answers(topic)
+        if answers:
+            at = min(self._given[topic], len(answers) - 1)
+            self._given[topic] += 1
+            return answers[at]
+        return self._implied(topic, asked) or _DEFAULTS[self.language].get(topic, "")
+
+    def _implied(self, topic: Topic, asked: Question) -> str:
+        """What a caller who wants the expected end answers."""
+        order, table = self._order, self._table
+        if topic == "again":
+            return self.said[-1] if self.said else ""
+        if topic == "open" and order is not None:  # it has forgotten, or never understood, what this caller wants
+            return self.said[0] if self.said else ""
+        if topic == "name":
+            name = (order.name if order else "") or (table.name if table else "")
+            return _NAMES[self.language].format(name=name) if name else ""
+        if order is None:
+            return ""
+        if topic == "fulfilment":
+            return _FULFILMENTS[self.language][order.fulfilment]
+        line = self._line_asked_about(order, asked)
+        if topic == "size":
+            return self._size_of(line) if line else ""
+        if topic == "option":
+            return self._options_of(line, asked) if line else _NOTHING[self.language]
+        return self._item_of(line) if line and topic == "which" else ""
+
+    def _line_asked_about(self, order: ExpectedOrder, asked: Question) -> ExpectedLine | None:
+        """The wanted line that the question names; the only one that it can be about, where it names none."""
+        named = said_names(asked.text, {line.item for line in order.lines})
+        lines = [line for line in order.lines if line.item in named]
+        if not named:
+            lines = [line for line in order.lines if asked.topic != "size" or line.size]
+        return lines[0] if lines and (named or len({(one.size, one.options) for one in lines}) == 1) else None
+
+    def _size_of(self, line: ExpectedLine) -> str:
+        return f"{line.size}." if line.size else ""
+
+    def _options_of(self, line: ExpectedLine, asked: Question | None = None) -> str:
+        """Of the options that the question offers; all of them where it does not say."""
+        wanted = list(line.options)
+        if asked is not None:
+            offered = said_names(asked.text, wanted)
+            wanted = [one for one in wanted if one in offered] or wanted
+        return f"{_LAST_AND[self.language].join(wanted)}." if wanted else _NOTHING[self.language]
+
+    def _item_of(self, line: ExpectedLine) -> str:
+        return f"{line.item}."
+
+    @property
+    def _order(self) -> ExpectedOrder | None:
+        return next((end.order for end in self.case.scenario.expect if end.order is not None), None)
+
+    @property
+    def _table(self) -> ExpectedTable | None:
+        return next((end.table for end in self.case.scenario.expect if end.table is not None), None)
+
+    # --- What is done -------------------------------------------------------------------------------------------
+
+    def _wish(self) -> Move:
+        wish = self._wishes[self._next_wish]
+        self._next_wish += 1
+        return self._act(wish.text, wish.interrupt_ms)
+
+    def _act(self, text: str, interrupt_ms: int | None = None) -> Move:
+        pressed = _PRESSES.match(text)
+        if pressed:
+            return Press(pressed[1])
+        if text == "(hangs up)":
+            return HangUp()
+        if text == "(says nothing)":
+            return Listen()
+        self.said.append(text)
+        return Say(text, interrupt_ms)

@@ -1,0 +1,141 @@
+"""The database's side of a scenario: its restaurant before the call, and every row that the call left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from domain.restaurant import Restaurant
+from seeds.files import SeedFile
+from seeds.loader import write_restaurant
+from stores import calls, orders, reservations, waiting_list
+from stores.calls import LoggedCall
+from stores.ciphers import PiiCipher
+from stores.errors import NotFoundError
+from stores.orders import Order
+from stores.postgres import Connection, Postgres
+from stores.reservations import Reservation
+
+LOG_WITHIN_S = 10.0
+POLL_S = 0.02
+LOOKED_AHEAD = timedelta(days=90)
+
+# Tables of what a restaurant is and sells: no call may change a row of them.
+_SETTLED = (
+    *("menu_%", "item_size", "modifier_%", "combo_%", "opening_%", "delivery_zone", "faq"),
+    *("dining_%", "reservation_rules", "membership"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What the call left. ``strays`` names rows that are nobody's business: of other calls, tables, restaurants."""
+
+    orders: tuple[Order, ...]
+    tables: tuple[Reservation, ...]
+    strays: tuple[str, ...]
+    call: LoggedCall | None
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    orders: frozenset[str]
+    tables: frozenset[str]
+    waiting: frozenset[str]
+    settled: Mapping[str, str]
+
+
+class Evaluated:
+    """One database with the restaurants that are rung. ``app`` and ``platform`` are its two roles, opened."""
+
+    def __init__(self, app: Postgres, platform: Postgres, pii: PiiCipher) -> None:
+        self._app, self._platform, self._pii = app, platform, pii
+
+    async def restaurant(self, content: SeedFile, name: str) -> Restaurant:
+        """One of its own for one call, open all day: ids come from its slug, so that none is shared."""
+        about = msgspec.structs.replace(content.restaurant, slug=f"{content.restaurant.slug}/{name}")
+        own = msgspec.structs.replace(content, restaurant=about)
+        async with self._platform.platform() as connection:
+            restaurant, _ = await write_restaurant(connection, own, always_open=True)
+        return restaurant
+
+    async def before(self, restaurant_id: str) -> Before:
+        async with self._app.tenant(restaurant_id) as connection:
+            stored, tables, waiting = await self._rows(connection, restaurant_id)
+        return Before(
+            frozenset(one.id for one in stored),
+            frozenset(one.id for one in tables),
+            frozenset(one.id for one in waiting),
+            await self._settled(restaurant_id),
+        )
+
+    async def ending(self, restaurant_id: str, call_id: str, before: Before) -> Ending:
+        """Once the call's log is written, which is last; without one after LOG_WITHIN_S, as it is then."""
+        logged = await self._logged(restaurant_id, call_id)
+        async with self._app.tenant(restaurant_id) as connection:
+            stored, tables, waiting = await self._rows(connection, restaurant_id)
+        strays = [
+            f"an order of another call ({one.number})"
+            for one in stored
+            if one.id not in before.orders and one.call_id != call_id
+        ]
+        strays += ["a party on the waiting list" for one in waiting if one.id not in before.waiting]
+        settled = await self._settled(restaurant_id)
+        strays += [f"a changed {name}" for name in settled if settled[name] != before.settled.get(name)]
+        strays += await self._elsewhere(restaurant_id, call_id)
+        return Ending(
+            tuple(one for one in stored if one.id not in before.orders and one.call_id == call_id),
+            tuple(one for one in tables if one.id not in before.tables and one.status != "cancelled"),
+            tuple(strays),
+            logged,
+        )
+
+    async def _rows(
+        self, connection: Connection, restaurant_id: str
+    ) -> tuple[tuple[Order, ...], tuple[Reservation, ...], tuple[waiting_list.WaitingParty, ...]]:
+        since, until = datetime.now(UTC) - timedelta(days=2), datetime.now(UTC) + LOOKED_AHEAD
+        stored = await orders.recent(connection, 200, pii=self._pii)
+        tables = await reservations.between(connection, restaurant_id, since, until, limit=500, pii=self._pii)
+        waiting = await waiting_list.between(connection, restaurant_id, since, until, limit=500, pii=self._pii)
+        return stored, tables, waiting
+
+    async def _logged(self, restaurant_id: str, call_id: str) -> LoggedCall | None:
+        deadline = asyncio.get_running_loop().time() + LOG_WITHIN_S
+        while asyncio.get_running_loop().time() < deadline:
+            try:
+                async with self._app.tenant(restaurant_id) as connection:
+                    found = await calls.get(connection, call_id, pii=self._pii)
+                if found.outcome != "in_progress":
+                    return found
+            except NotFoundError:
+                pass
+            await asyncio.sleep(POLL_S)
+        return None
+
+    async def _settled(self, restaurant_id: str) -> dict[str, str]:
+        """A digest of each settled table's rows."""
+        async with self._platform.platform() as connection:
+            names = await connection.fetch(
+                "select table_name from information_schema.columns where table_schema = 'public'"
+                " and column_name = 'restaurant_id' and table_name like any($1::text[]) order by 1",
+                list(_SETTLED),
+            )
+            rows = "md5(coalesce(string_agg(t::text, ',' order by t::text), ''))"
+            digests = [
+                f"select '{row['table_name']}', {rows} from \"{row['table_name']}\" t where restaurant_id = $1"
+                for row in names
+            ]
+            digests.append("select 'restaurant', md5(t::text) from restaurant t where id = $1")
+            found = await connection.fetch(" union all ".join(digests), restaurant_id)
+        return {row[0]: row[1] for row in found}
+
+    async def _elsewhere(self, restaurant_id: str, call_id: str) -> list[str]:
+        async with self._platform.platform() as connection:
+            count = await connection.fetchval(
+                'select count(*) from "order" where call_id = $1 and restaurant_id <> $2', call_id, restaurant_id
+            )
+        return [f"{count} orders in another restaurant"] if count else []
