@@ -175,7 +175,7 @@ class ScriptedCaller:
         """From ``asked``: each of its entries once."""
         for at, one in enumerate(self.case.scenario.asked):
             if not self._given[f"asked {at}"] and any(
-                f" {folded(word)} " in f" {asked.text} " for word in one.about.split("|")
+                f" {folded(word)} " in f" {asked.heard} " for word in one.about.split("|")
             ):
                 self._given[f"asked {at}"] += 1
                 return one.say

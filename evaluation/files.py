@@ -12,7 +12,7 @@ import msgspec
 import yaml
 
 from domain.menu import Menu, MenuItem
-from evaluation.scenarios import End, ExpectedOrder, Node, Scenario
+from evaluation.scenarios import ExpectedOrder, Node, Scenario
 from seeds.build import menu_of
 from seeds.files import SEED_FILES, SeedFile, cents
 from seeds.files import read as read_menu_file

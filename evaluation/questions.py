@@ -93,10 +93,11 @@ _SENTENCES = re.compile(r"[^.!?…]+[.!?…]*")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """``topic`` None: there is a question, and it is not understood. ``text`` is folded."""
+    """``topic`` None: there is a question, and it is not understood. ``text`` is it, ``heard`` all; both folded."""
 
     topic: Topic | None
     text: str
+    heard: str
     misunderstood: bool = False
     ended: bool = False
 
@@ -112,7 +113,7 @@ def question_of(heard: str, menu: Menu, language: str) -> Question:
     topic = _listed(last, menu) or _by_words(last, language)
     if topic is None and not asking:  # a statement: the caller goes on
         topic = "again" if misunderstood else "more"
-    return Question(topic, last if asking else whole, misunderstood, ended)
+    return Question(topic, last if asking else whole, whole, misunderstood, ended)
 
 
 def folded(text: str) -> str:

@@ -63,7 +63,7 @@ class Sentence(Node, frozen=True):
 
 
 class Asked(Node, frozen=True):
-    """What to say when a question has one of the words of ``about`` (words or "word word", ``|`` between them)."""
+    """What to say, once, when the assistant has said one of the words of ``about`` (``|`` between alternatives)."""
 
     about: Text
     say: Text

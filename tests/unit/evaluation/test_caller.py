@@ -1,0 +1,119 @@
+"""What a scripted caller answers, whatever engine asks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from evaluation.caller import ASKED_AT_MOST, HangUp, Press, Say, ScriptedCaller
+from tests.unit.evaluation.places import PEPPERONI, case
+
+pytestmark = pytest.mark.unit
+
+
+def caller(menu: str = "harbour-pizza", **fields: Any) -> ScriptedCaller:
+    made = ScriptedCaller(case(menu, **fields))
+    made.opening()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        ("I've added 1 Large Pepperoni. Anything else?", "No, that's all, thank you."),
+        ("Is that for pick-up, delivery or eating in?", "Pick-up, please."),
+        ("May I have your name?", "My name is Ann."),
+        ("Which size would you like for the Pepperoni: Small, Medium or Large?", "Large."),
+        ("So that's 1 Large Pepperoni. The total is 15 euros. Is that right?", "Yes, that's right."),
+        ("Would you like some garlic bread with that?", "No, thank you."),
+        ("Sorry, I didn't catch that.", "One large pepperoni."),
+        ("What would you like to order?", "One large pepperoni."),
+    ],
+)
+def test_an_english_question_gets_its_answer(asked: str, answer: str) -> None:
+    assert caller().reply(asked) == Say(answer)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        ("Et avec ceci ?", "Non, c'est tout, merci."),
+        ("C'est à emporter, en livraison ou sur place ?", "À emporter."),
+        ("C'est à quel nom ?", "Au nom de Ann."),
+        ("Quelle taille pour Reine : Petite, Moyenne ou Grande ?", "Grande."),
+        ("Le total est de 15 euros. C’est bien ça ?", "Oui, c'est bien ça."),
+    ],
+)
+def test_a_french_question_gets_its_answer(asked: str, answer: str) -> None:
+    wanted = {
+        "lines": [{"item": "Reine", "size": "Grande"}],
+        "total_cents": 1500,
+        "fulfilment": "pickup",
+        "name": "Ann",
+    }
+    assert caller("chez-margot", say=["Une grande reine."], expect=[{"order": wanted}]).reply(asked) == Say(answer)
+
+
+def test_a_required_option_is_chosen_as_the_expected_line_has_it() -> None:
+    burger = {"item": "Beetroot burger", "options": ["With chips", "Pickles"]}
+    wanted = {"lines": [burger], "total_cents": 1150, "fulfilment": "pickup"}
+    asked = "For Beetroot burger, what would you like: With chips, With green salad or With sweet potato fries?"
+    assert caller(expect=[{"order": wanted}]).reply(asked) == Say("With chips.")
+
+
+def test_further_wishes_are_said_before_that_is_all() -> None:
+    rung = caller(say=["A large pepperoni.", "And a cola."])
+    assert rung.reply("Anything else?") == Say("And a cola.")
+    assert rung.reply("Anything else?") == Say("No, that's all, thank you.")
+
+
+def test_answers_to_one_question_come_in_order_and_the_last_one_stays() -> None:
+    rung = caller(answers={"confirm": ["No, two of them.", "Yes."]})
+    assert [rung.reply("Is that right?") for _ in range(3)] == [Say("No, two of them."), Say("Yes."), Say("Yes.")]
+
+
+def test_words_of_its_own_come_before_what_a_question_is_usually_answered_with() -> None:
+    rung = caller(asked=[{"about": "zone|that far", "say": "Then I will collect it."}])
+    assert rung.reply("I'm sorry, we don't deliver that far. Anything else?") == Say("Then I will collect it.")
+    assert rung.reply("I'm sorry, we don't deliver that far. Anything else?") == Say("No, that's all, thank you.")
+
+
+def test_a_question_that_the_caller_does_not_understand_is_the_caller_s_fault() -> None:
+    rung = caller()
+    assert rung.reply("Do penguins have knees?") == HangUp()
+    assert "does not understand" in rung.trouble and not rung.gave_up
+
+
+def test_a_question_that_the_script_has_no_answer_to_is_the_caller_s_fault() -> None:
+    rung = caller()
+    assert rung.reply("What is the address?") == HangUp()
+    assert "no answer to address" in rung.trouble
+
+
+def test_an_assistant_that_asks_the_same_again_and_again_is_given_up() -> None:
+    rung = caller()
+    moves = [rung.reply("What name is it for?") for _ in range(ASKED_AT_MOST + 1)]
+    assert moves[-1] == HangUp() and rung.gave_up and not rung.trouble
+
+
+def test_acts_in_brackets_are_done() -> None:
+    rung = caller(answers={"confirm": ["(presses 1)"], "name": ["(hangs up)"]})
+    assert rung.reply("Is that right?") == Press("1")
+    assert rung.reply("What name is it for?") == HangUp()
+
+
+def test_after_the_confirmation_the_other_side_may_hang_up_first() -> None:
+    assert caller().reply("Your order is confirmed, 15 euros in all. Goodbye!") == HangUp(patient=True)
+
+
+def test_an_interrupting_sentence_is_taken_out_of_turn() -> None:
+    rung = caller(say=["A large pepperoni.", {"say": "No, a small one.", "interrupt_ms": 900}])
+    assert rung.interrupting() == Say("No, a small one.", 900)
+    assert rung.interrupting() is None
+
+
+def test_every_sentence_that_may_be_said_is_known_before_the_call() -> None:
+    known = caller(answers={"more": "No."}).sentences()
+    assert {"One large pepperoni.", "No.", "Large.", "Pick-up, please.", "My name is Ann."} <= set(known)
+    assert PEPPERONI["item"] + "." in known
