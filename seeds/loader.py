@@ -99,9 +99,7 @@ async def seed(
     return SeedResult(tuple(found), tuple(seeded_lines), tuple(seeded_users.values()), tuple(created))
 
 
-async def write_restaurant(
-    connection: Connection, content: SeedFile, *, always_open: bool
-) -> tuple[Restaurant, bool]:
+async def write_restaurant(connection: Connection, content: SeedFile, *, always_open: bool) -> tuple[Restaurant, bool]:
     """The restaurant as it stands in the database now, and whether it is new."""
     wanted = restaurant_of(content)
     try:
