@@ -23,7 +23,7 @@ PEPPERONI = {"item": "Pepperoni", "size": "Large"}
 def case(menu: str = "harbour-pizza", **fields: Any) -> Case:
     """A large pepperoni for Ann, where ``fields`` do not say otherwise."""
     order = {"lines": [PEPPERONI], "total_cents": 1500, "fulfilment": "pickup", "name": "Ann"}
-    values = {"id": "test", "menu": menu, "persona": "p", "goal": "g", "say": ["One large pepperoni."]}
+    values: dict[str, Any] = {"id": "test", "menu": menu, "persona": "p", "goal": "g", "say": ["One large pepperoni."]}
     values |= {"expect": [{"order": order}]}
     return Case(msgspec.convert(values | fields, Scenario), place(menu))
 
