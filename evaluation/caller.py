@@ -77,6 +77,7 @@ _FULFILMENTS = {
     "fr": {"pickup": "À emporter.", "dine_in": "Sur place.", "delivery": "En livraison."},
 }
 _NAMES = {"en": "My name is {name}.", "fr": "Au nom de {name}."}
+_PROTEST = {"en": "No, I didn't ask for that.", "fr": "Non, je n'ai pas demandé ça."}
 _NOTHING = {"en": "Nothing, thank you.", "fr": "Rien, merci."}
 _LAST_AND = {"en": " and ", "fr": " et "}
 
@@ -107,6 +108,7 @@ class ScriptedCaller:
         spoken = [wish.text for wish in self._wishes] + [one.say for one in scenario.asked]
         for said in scenario.answers.values():
             spoken += [said] if isinstance(said, str) else said
+        spoken += [_PROTEST[self.language], _NOTHING[self.language]]
         for topic, default in _DEFAULTS[self.language].items():
             spoken += [] if topic in scenario.answers else [default]
         order = self._order
@@ -199,6 +201,8 @@ class ScriptedCaller:
         if topic == "name":
             name = (order.name if order else "") or (table.name if table else "")
             return _NAMES[self.language].format(name=name) if name else ""
+        if topic in ("size", "option", "which") and self._is_about_something_else(asked):
+            return _PROTEST[self.language]
         if order is None:
             return ""
         if topic == "fulfilment":
@@ -209,6 +213,12 @@ class ScriptedCaller:
         if topic == "option":
             return self._options_of(line, asked) if line else _NOTHING[self.language]
         return self._item_of(line) if line and topic == "which" else ""
+
+    def _is_about_something_else(self, asked: Question) -> bool:
+        """The question names things of the menu, and none that this caller wants."""
+        named = said_names(asked.text, {item.name for item in self.case.place.menu.items})
+        wanted = {line.item for line in self._order.lines} if self._order else set()
+        return bool(named) and not wanted.intersection(named)
 
     def _line_asked_about(self, order: ExpectedOrder, asked: Question) -> ExpectedLine | None:
         """The wanted line that the question names; the only one that it can be about, where it names none."""

@@ -93,7 +93,7 @@ def _run(folder: Path, run: Run) -> Iterator[str]:
         yield f'<p class="problem">{_text(problem)}</p>'
     if run.record.recording:
         source = Path(run.record.recording)
-        place = source.relative_to(folder) if source.is_relative_to(folder) else source
+        place = source.relative_to(folder.absolute()) if source.is_relative_to(folder.absolute()) else source
         yield f'<audio controls preload="none" src="{_text(str(place))}"></audio>'
     yield "<ol>" + "".join(_moment(one) for one in run.record.moments) + "</ol>"
 

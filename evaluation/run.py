@@ -15,7 +15,7 @@ from bench import report
 from devstack.servers.embedded_server import EmbeddedServerError
 from devstack.stack.engines import EngineEndpoint, configured_engine
 from devstack.stack.stack import StackError
-from evaluation import by_text, page, table
+from evaluation import by_audio, by_text, page, table
 from evaluation.figures import figures
 from evaluation.files import SCENARIO_FILES, Case, ScenarioError, read
 from evaluation.outcome import Outcome
@@ -23,7 +23,10 @@ from evaluation.scenarios import Way
 from ops.manifests import ManifestError
 from seeds.files import SeedError
 
-LOCAL, CONFIGURED = "local", "configured"
+LOCAL = "local"
+RECORDINGS = "recordings"
+
+OnOutcome = Callable[[Outcome], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +103,26 @@ async def _run(cases: Sequence[Case], engine: EngineEndpoint | None, wanted: Wan
         mine = [case for case in cases if way in case.scenario.ways]
         if mine:
             with tempfile.TemporaryDirectory(prefix="alloresto-eval-") as folder:
-                await _by(way, mine, engine, wanted, Path(folder), on_outcome)
+                by = _by_text if way == "text" else _by_audio
+                await by(mine, engine, wanted, Path(folder), on_outcome)
     order = {case.scenario.id: at for at, case in enumerate(cases)}
     return sorted(outcomes, key=lambda one: (one.way == "audio", order[one.case.scenario.id]))
 
 
-async def _by(
-    way: Way,
-    cases: Sequence[Case],
-    engine: EngineEndpoint | None,
-    wanted: Wanted,
-    folder: Path,
-    on_outcome: Callable[[Outcome], None],
+async def _by_text(
+    cases: Sequence[Case], engine: EngineEndpoint | None, wanted: Wanted, folder: Path, on_outcome: OnOutcome
 ) -> None:
     async with by_text.embedded_servers(folder) as servers:
         with ExitStack() as stack:
             endpoint = engine or stack.enter_context(by_text.local_engine(folder))
             how = by_text.TextRun(endpoint, folder, wanted.runs, wanted.silence_s * 1000)
             await by_text.run_cases(cases, how, servers, on_outcome)
+
+
+async def _by_audio(
+    cases: Sequence[Case], engine: EngineEndpoint | None, wanted: Wanted, folder: Path, on_outcome: OnOutcome
+) -> None:
+    """Without a report the recordings go with the folder."""
+    recordings = (wanted.report or folder) / RECORDINGS
+    how = by_audio.AudioRun(engine, folder, recordings.absolute(), wanted.runs, wanted.silence_s * 1000)
+    await by_audio.run_cases(cases, how, on_outcome)

@@ -125,7 +125,7 @@ class Scenario(Node, frozen=True, kw_only=True):
 
     A sentence in brackets is an act: ``(hangs up)``, ``(says nothing)``, ``(presses 1)``. ``noise_db`` is how far the
     voice is above a noisy room, audio only. ``hears`` and ``never_hears`` are words for the whole call, ``|`` between
-    alternatives. ``pending`` says why it is known to miss.
+    alternatives; ``never_kept`` are words that the call's log must not have. ``pending`` says why it is known to miss.
     """
 
     id: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{3,60}$")]
@@ -143,6 +143,7 @@ class Scenario(Node, frozen=True, kw_only=True):
     asked: tuple[Asked, ...] = ()
     hears: tuple[Text, ...] = ()
     never_hears: tuple[Text, ...] = ()
+    never_kept: tuple[Text, ...] = ()
     ways: tuple[Way, ...] = ("text", "audio")
     quick: bool = False
     pending: str = ""

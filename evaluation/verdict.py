@@ -78,9 +78,10 @@ def _differences(end: End, case: Case, record: Record, ending: Ending) -> Iterat
         yield from _table_problems(end.table, case, ending.tables)
     else:
         yield from (f"a table for {one.covers} that nobody wanted" for one in ending.tables)
-    if end.transferred and not record.transferred:
+    put_through = record.transferred or (ending.call is not None and ending.call.outcome == "transferred")
+    if end.transferred and not put_through:
         yield "nobody was put through"
-    if end.nothing and record.transferred:
+    if end.nothing and put_through:
         yield "put through, right is to end without"
 
 
@@ -220,6 +221,10 @@ def _rule_problems(case: Case, record: Record, ending: Ending, silence_ms: float
     for words in case.scenario.never_hears:
         if any(_is_in(heard, one) for one in words.split("|")):
             yield f"the caller heard: {words}"
+    kept = folded(" ".join(one.text for one in ending.call.transcript)) if ending.call is not None else ""
+    for words in case.scenario.never_kept:
+        if _is_in(kept, words):
+            yield f"the call's log has: {words}"
 
 
 def _is_in(heard: str, words: str) -> bool:

@@ -69,7 +69,7 @@ def report(kind: str, **fields: Any) -> None:
     sys.stdout.buffer.flush()
 
 
-def _trailing_silence_s(ulaw: bytes) -> float:
+def trailing_silence_s(ulaw: bytes) -> float:
     """How long the sentence's audio goes on after its last voiced frame."""
     frames = [ulaw[at : at + FRAME_BYTES] for at in range(0, len(ulaw), FRAME_BYTES)]
     quiet = 0
@@ -122,7 +122,7 @@ class ScriptedCaller:
         report("speaks", text=turn.say, interrupts=turn.interrupt_after_ms is not None)
         self._caller.say(ulaw)
         await rtp.until_said(len(ulaw) / 8000 + 5)
-        ended = time.monotonic() - _trailing_silence_s(ulaw)
+        ended = time.monotonic() - trailing_silence_s(ulaw)
         reply = await self._unless_hung_up(rtp.wait_for_voice(ended, REPLY_TIMEOUT_S))
         if reply is None:
             return

@@ -28,7 +28,7 @@ from devstack.stack.engines import EngineEndpoint, SpeechServer, configured_engi
 from devstack.stack.running import DialableLine
 from ops.manifest_doctor import lost_calls
 from ops.manifests import Manifest, ManifestError, Problem, render
-from seeds import SeedResult, seed
+from seeds import SEED_FILES, SeedResult, seed
 from stores import people
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.migrate import migrate
@@ -53,7 +53,7 @@ Tell = Callable[[str], None]
 class StackOptions:
     """``port`` 0 means a free one. ``engine`` overrides what the environment asks for.
 
-    ``manifests`` is the overlay that is executed.
+    ``manifests`` is the overlay that is executed, ``seed_files`` the restaurants that are there.
     """
 
     state_dir: Path
@@ -65,6 +65,7 @@ class StackOptions:
     always_open: bool = True
     engine: EngineEndpoint | None = None
     manifests: Path = MANIFESTS
+    seed_files: Sequence[Path] = SEED_FILES
 
 
 class StackError(RuntimeError):
@@ -232,6 +233,7 @@ class Stack:
                 always_open=self._options.always_open,
                 cipher=SipPasswordCipher(self._credentials.master_key),
                 admin_password=self._credentials.admin_password,
+                files=self._options.seed_files,
             )
             async with postgres.platform() as connection:  # one person is everything here: owner and staff
                 user_id = await people.by_address(connection, self._seeded.users[0].email)
@@ -239,7 +241,7 @@ class Stack:
                     await people.set_platform(connection, user_id, True)
         finally:
             await postgres.close()
-        self._tell("two restaurants: " + ", ".join(line.restaurant_name for line in self._seeded.lines))
+        self._tell("restaurants: " + ", ".join(line.restaurant_name for line in self._seeded.lines))
 
     def _make_runtime(self, manifests: Sequence[Manifest], secrets: Mapping[str, Mapping[str, str]]) -> Runtime:
         """Starts nothing. Raises ManifestError where the manifests and the Secrets' names do not agree."""

@@ -31,7 +31,7 @@ from protocols.media import CustomParameters
 START_WITHIN_S = 30.0
 JOIN_WITHIN_S = 15.0
 END_WITHIN_S = 15.0
-HANGS_UP_FIRST_S = 1.0  # how long a caller who is done lets the other side end the call
+HANGS_UP_FIRST_S = 0.5  # how long a caller who is done lets the other side end the call
 CALLER = "+33612345678"
 NODE = "evaluation"
 # A caller who says nothing is asked after so long; nobody speaks here, so that it need not be the usual time.

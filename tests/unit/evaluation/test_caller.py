@@ -62,6 +62,11 @@ def test_a_required_option_is_chosen_as_the_expected_line_has_it() -> None:
     assert caller(expect=[{"order": wanted}]).reply(asked) == Say("With chips.")
 
 
+def test_a_question_about_something_else_than_was_wanted_is_protested_against() -> None:
+    asked = "Which size would you like for the Calzone: Small or Large?"
+    assert caller().reply(asked) == Say("No, I didn't ask for that.")
+
+
 def test_further_wishes_are_said_before_that_is_all() -> None:
     rung = caller(say=["A large pepperoni.", "And a cola."])
     assert rung.reply("Anything else?") == Say("And a cola.")
