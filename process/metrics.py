@@ -41,6 +41,9 @@ ai_worker_engine_breaker_opened_total = Counter(
 ai_worker_unpriced_calls_total = Counter(
     "ai_worker_unpriced_calls_total", "Calls whose cost lacks that of a model on no price list.", ["model"]
 )
+ai_worker_captions_failed_total = Counter(
+    "ai_worker_captions_failed_total", "Turns of a caller's that the engine heard and could not write down."
+)
 queue_incoming_calls_length = Gauge("queue_incoming_calls_length", "Calls that wait for a handler now.")
 queue_wait_time_seconds = Histogram("queue_wait_time_seconds", "From INVITE to handler joined.", buckets=WAIT_SECONDS)
 calls_per_restaurant = Counter("calls_per_restaurant", "Calls by restaurant.", ["restaurant_id"])

@@ -158,8 +158,8 @@ class RealtimeResponse:
             audio = wire_format.encode(resample(clip.samples, clip.rate, wire_format.rate))
             duration_ms = wire_format.duration_ms(len(audio))
             self._spend(Tokens(text_tokens(clause), -(-duration_ms // OUTPUT_MS_PER_TOKEN)))
-            delta = f" {clause}" if content.transcript else clause
-            content.transcript = (content.transcript or "") + delta
+            delta = f" {clause}" if content.words else clause
+            content.transcript = content.words + delta
             heard.clauses.append((clause, heard.duration_ms + duration_ms))
             self._state.audio_was_sent = True
             self._state.will_play(duration_ms)
@@ -183,11 +183,11 @@ class RealtimeResponse:
         place = self._place(item)
         if content.type == "output_audio":
             await self._send("response.output_audio.done", **place)
-            await self._send("response.output_audio_transcript.done", **place, transcript=content.transcript or "")
-            part = {"type": "audio", "transcript": content.transcript or ""}
+            await self._send("response.output_audio_transcript.done", **place, transcript=content.words)
+            part = {"type": "audio", "transcript": content.words}
         else:
-            await self._send("response.output_text.done", **place, text=content.text or "")
-            part = {"type": "text", "text": content.text or ""}
+            await self._send("response.output_text.done", **place, text=content.words)
+            part = {"type": "text", "text": content.words}
         await self._send("response.content_part.done", **place, part=part)
         item.status = status
         await self._finish(item)

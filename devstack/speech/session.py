@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import msgspec
@@ -38,6 +39,7 @@ class RealtimeSession:
         self._out_of_band: set[RealtimeResponse] = set()
         self._ending: set[asyncio.Task[None]] = set()
         self._idle: asyncio.TimerHandle | None = None
+        self._expires_at = int(time.time()) + MAX_SESSION_S
 
     async def open(self) -> None:
         self._transcriptions.start()
@@ -108,8 +110,9 @@ class RealtimeSession:
         await self._send("session.updated", session=self._described())
 
     def _described(self) -> dict[str, Any]:
-        described = msgspec.to_builtins(self._state.config)
-        return {"object": "realtime.session", "id": self._state.id, **described}
+        described: dict[str, Any] = msgspec.to_builtins(self._state.config)
+        told = {"object": "realtime.session", "id": self._state.id, "expires_at": self._expires_at}
+        return told | described
 
     # --- the caller's audio
 

@@ -153,6 +153,7 @@ class Call:
         )
         conversation.on_engine_lost = line.lost
         conversation.on_engine_heard = line.heard
+        conversation.on_session_ending = line.session_ending
         conversation.attended = parameters.transfers == "attended"
         self._dialling.on_event = conversation.on_engine
         memory.begin(lambda: tools.state)

@@ -6,7 +6,8 @@ from domain.phrases import wording_for
 
 
 class Phrases(msgspec.Struct, frozen=True):
-    """``resumed``, ``resumed_blank`` and ``transfer_failed`` are for the engine, the others are spoken word for word.
+    """``resumed``, ``resumed_blank``, ``renewed`` and ``transfer_failed`` are for the engine, the others are spoken
+    word for word.
 
     ``caller_for_you`` and ``ordered_so_far`` are for whom the caller is put through to.
     ``resumed_blank``: of the call that goes on, nothing but its greeting is known.
@@ -17,6 +18,7 @@ class Phrases(msgspec.Struct, frozen=True):
     goodbye: str
     resumed: str
     resumed_blank: str
+    renewed: str
     transfer_failed: str
     not_saved: str
     not_booked: str
@@ -49,6 +51,16 @@ _RESUMED_BLANK = {
     "fr": (
         "La ligne a été coupée un instant ; le même client est toujours là, mais ce qu'il a dit après votre accueil est"
         " perdu. Excusez-vous en trois mots et demandez-lui ce qu'il souhaite ; ne saluez pas à nouveau."
+    ),
+}
+_RENEWED = {
+    "en": (
+        "The conversation so far is above, and it goes on: the caller has noticed nothing. The cart as it stands:"
+        " {cart}. Wait for the caller; do not greet, and do not ask again for what you know."
+    ),
+    "fr": (
+        "La conversation est ci-dessus et continue : le client n'a rien remarqué. Le panier en l'état : {cart}."
+        " Attendez le client ; ne saluez pas et ne redemandez pas ce que vous savez déjà."
     ),
 }
 _TRANSFER_FAILED = {
@@ -86,6 +98,7 @@ def phrases_for(language: str) -> Phrases:
         goodbye=wording.goodbye,
         resumed=_RESUMED[wording.language],
         resumed_blank=_RESUMED_BLANK[wording.language],
+        renewed=_RENEWED[wording.language],
         transfer_failed=_TRANSFER_FAILED[wording.language],
         not_saved=_NOT_SAVED[wording.language],
         not_booked=_NOT_BOOKED[wording.language],

@@ -59,6 +59,19 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     vad_prefix_ms: Ms = 300
     vad_silence_ms: Ms = 500
     vad_eagerness: Literal["low", "medium", "high", "auto"] = "auto"
+    # The engine speaks up by itself after so much silence behind its own words; only with server_vad. 0: it does not,
+    # and IDLE_ASK_S alone decides.
+    vad_idle_timeout_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 0
+    # How long a reasoning model may think: the strongest lever on its delay. "" is the engine's own default.
+    openai_reasoning_effort: Literal["", "minimal", "low", "medium", "high", "xhigh"] = ""
+    openai_noise_reduction: Literal["", "near_field", "far_field"] = ""
+    # What is kept of a conversation that has become too long, all at once, so that the rest stays in the cache: each
+    # turn pays for all before it. 0 leaves it to the engine. ``openai_context_tokens`` says what is too long; 0: what
+    # the model can't take.
+    openai_truncation_retention: Fraction = 0.8
+    openai_context_tokens: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+    # An engine that does not say when its session ends is taken to end it after so long.
+    engine_session_s: Seconds = 3600.0
     engine_connect_s: Seconds = 5.0
 
     def __post_init__(self) -> None:
@@ -99,8 +112,8 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
 class Settings(EngineSettings, frozen=True, kw_only=True):
     """One process, one call at a time. The durations are in seconds.
 
-    ``max_call_s`` ends a call politely; the engine's own limit is 60 min. A caller who says nothing for
-    ``idle_ask_s`` is asked once, and after ``idle_end_s`` more is told goodbye. An order that cannot be
+    ``max_call_s`` ends a call politely; an engine's session that ends before that is renewed. A caller who says
+    nothing for ``idle_ask_s`` is asked once, and after ``idle_end_s`` more is told goodbye. An order that cannot be
     written within ``order_wait_s`` is promised and written later, for ``order_retry_s`` at most. A stopping
     process lets its call go on for ``drain_s`` (no longer than the pod's termination grace).
     """
@@ -113,7 +126,7 @@ class Settings(EngineSettings, frozen=True, kw_only=True):
     hostname: str = "call-handler"
     media_connect_s: Seconds = 5.0
     profile_wait_s: Seconds = 6.0
-    max_call_s: Annotated[float, msgspec.Meta(gt=0, le=3540)] = 1800.0
+    max_call_s: Annotated[float, msgspec.Meta(gt=0, le=14_400)] = 1800.0
     idle_ask_s: Seconds = 15.0
     idle_end_s: Seconds = 15.0
     order_wait_s: Seconds = 2.5

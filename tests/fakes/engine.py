@@ -17,6 +17,7 @@ import asyncio
 import base64
 import itertools
 import json
+import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
@@ -50,6 +51,8 @@ class FakeSession:
         self.errors: list[dict[str, Any]] = []
         self.closed = asyncio.Event()
         self.voices = VOICES
+        self.expires_in_s = 0.0  # told with the session when it is not 0
+        self.transcription_models: tuple[str, ...] = ()  # the only ones that are taken, when there are any
         self._socket = socket
         self._seen = 0
         self._news = asyncio.Condition()
@@ -99,21 +102,21 @@ class FakeSession:
         if cancel and self._response_id:
             await self._response_done("cancelled", [], reason="turn_detected")
 
-    async def speech_stops(self, text: str) -> str:
+    async def speech_stops(self, text: str | None) -> str:
+        """``text`` None: the caption fails."""
         item_id = _new_id("item")
         end_ms = len(self.heard) // BYTES_PER_MS
         await self.send("input_audio_buffer.speech_stopped", audio_end_ms=end_ms, item_id=item_id)
         await self.send("input_audio_buffer.committed", item_id=item_id, previous_item_id=None)
-        await self.send(
-            "conversation.item.input_audio_transcription.completed",
-            item_id=item_id,
-            content_index=0,
-            transcript=text,
-            usage={"type": "duration", "seconds": 1.5},
-        )
+        caption, place = "conversation.item.input_audio_transcription", {"item_id": item_id, "content_index": 0}
+        if text is None:
+            await self.send(f"{caption}.failed", **place, error={"type": "server_error", "code": "model_not_found"})
+        else:
+            usage = {"type": "duration", "seconds": 1.5}
+            await self.send(f"{caption}.completed", **place, transcript=text, usage=usage)
         return item_id
 
-    async def caller_says(self, text: str) -> None:
+    async def caller_says(self, text: str | None) -> None:
         """A whole turn of the caller, as server VAD and transcription report it."""
         await self.speech_starts()
         await self.speech_stops(text)
@@ -192,7 +195,8 @@ class FakeSession:
     # --- The protocol's rules -----------------------------------------------------------------------------
 
     async def run(self) -> None:
-        await self.send("session.created", session={"type": "realtime", "object": "realtime.session"})
+        ends = {"expires_at": int(time.time() + self.expires_in_s)} if self.expires_in_s else {}
+        await self.send("session.created", session={"type": "realtime", "object": "realtime.session"} | ends)
         try:
             async for message in self._socket:
                 await self._take(json.loads(message))
@@ -210,11 +214,7 @@ class FakeSession:
             self._news.notify_all()
         match event["type"]:
             case "session.update":
-                voice = event["session"]["audio"]["output"].get("voice")
-                if voice in self.voices:
-                    await self.send("session.updated", session=event["session"])
-                else:
-                    await self._error(event, "invalid_value")
+                await self._update(event)
             case "response.create" if self._response_id:
                 await self._error(event, "conversation_already_has_active_response")
             case "conversation.item.truncate":
@@ -223,6 +223,16 @@ class FakeSession:
                 if event["item"]["call_id"] not in self._open_calls:
                     await self._error(event, "invalid_tool_call_id")
                 self._open_calls.discard(event["item"]["call_id"])
+
+    async def _update(self, event: dict[str, Any]) -> None:
+        audio = event["session"]["audio"]
+        captions = (audio["input"].get("transcription") or {}).get("model", "")
+        if audio["output"].get("voice", self.voices[0]) not in self.voices:
+            await self._error(event, "invalid_value", "session.audio.output.voice")
+        elif captions and self.transcription_models and captions not in self.transcription_models:
+            await self._error(event, "invalid_value", "session.audio.input.transcription.model")
+        else:
+            await self.send("session.updated", session=event["session"])
 
     async def _truncate(self, event: dict[str, Any]) -> None:
         length = self._audio_ms.get(event["item_id"])
@@ -234,10 +244,10 @@ class FakeSession:
             place = {key: event[key] for key in ("item_id", "content_index", "audio_end_ms")}
             await self.send("conversation.item.truncated", **place)
 
-    async def _error(self, event: dict[str, Any], code: str) -> None:
+    async def _error(self, event: dict[str, Any], code: str, param: str | None = None) -> None:
         self.errors.append({"code": code, "event": event})
         about = event.get("event_id")
-        details = {"type": "invalid_request_error", "code": code, "message": code, "param": None, "event_id": about}
+        details = {"type": "invalid_request_error", "code": code, "message": code, "param": param, "event_id": about}
         await self.send("error", error=details)
 
 
@@ -250,6 +260,8 @@ class FakeEngine:
     def __init__(self, refuse: int = 0) -> None:
         self.refuse = refuse
         self.refusals: list[int] = []
+        self.expires_in_s = 0.0
+        self.transcription_models: tuple[str, ...] = ()
         self.sessions: list[FakeSession] = []
         self._joined: asyncio.Queue[FakeSession] = asyncio.Queue()
         self._server: Server | None = None
@@ -283,6 +295,7 @@ class FakeEngine:
 
     async def _connected(self, socket: ServerConnection) -> None:
         session = FakeSession(socket)
+        session.expires_in_s, session.transcription_models = self.expires_in_s, self.transcription_models
         self.sessions.append(session)
         await self._joined.put(session)
         await session.run()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from devstack.speech.protocol.errors import ProtocolError, from_validation
 
@@ -21,10 +22,21 @@ def new_id(kind: str) -> str:
 
 
 class Content(msgspec.Struct, omit_defaults=True):
+    """``transcript`` is null in the audio of a caller whose words are not known yet: clients look for the field."""
+
     type: Literal["input_text", "input_audio", "output_text", "output_audio"]
-    text: str | None = None
-    transcript: str | None = None
-    audio: str | None = None
+    text: str | UnsetType = UNSET
+    transcript: str | UnsetType | None = UNSET
+    audio: str | UnsetType | None = UNSET
+
+    def __post_init__(self) -> None:
+        if self.type == "input_audio" and self.transcript is UNSET:
+            self.transcript = None
+
+    @property
+    def words(self) -> str:
+        """What was written or said, as far as it is known."""
+        return next((part for part in (self.text, self.transcript) if isinstance(part, str) and part), "")
 
 
 class _ItemFields(msgspec.Struct, tag_field="type", kw_only=True):
@@ -40,7 +52,7 @@ class Message(_ItemFields, tag="message"):
     @property
     def text(self) -> str:
         """What was written or said, as far as it is known."""
-        return " ".join(part.text or part.transcript or "" for part in self.content).strip()
+        return " ".join(part.words for part in self.content).strip()
 
 
 class FunctionCall(_ItemFields, tag="function_call"):

@@ -113,12 +113,20 @@ class StillReplying(msgspec.Struct, frozen=True):
     """A reply that we asked for was refused, since another one is being made: ask again when that has ended."""
 
 
+class CaptionFailed(msgspec.Struct, frozen=True):
+    """The engine heard turn ``item_id``, and its words will never be known."""
+
+    item_id: str
+    code: str
+
+
 class EngineComplains(msgspec.Struct, frozen=True):
-    """The engine did not like the message that we named ``about``; the conversation goes on."""
+    """The engine did not like ``param`` of the message that we named ``about``; the conversation goes on."""
 
     code: str
     message: str
     about: str = ""
+    param: str = ""
 
 
 class EngineGone(msgspec.Struct, frozen=True):
@@ -133,6 +141,7 @@ EngineEvent = (
     | CallerPauses
     | CallerTurn
     | CallerSaid
+    | CaptionFailed
     | ReplyStarts
     | ReplyAudio
     | ReplyText
@@ -160,6 +169,10 @@ class Engine(Protocol):
     @property
     def alive(self) -> bool:
         """Connected, and not closed since."""
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the engine ends the session by itself."""
 
     async def connect(self, on_event: OnEvent, within_s: float) -> None:
         """Raises EngineDownError."""

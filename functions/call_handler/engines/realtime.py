@@ -4,6 +4,7 @@ Not the ``openai`` package: it costs half a second of import and 40 µs an event
 struct reads every server event; fields that are not used are skipped without being built.
 """
 
+import time
 from base64 import b64encode
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +14,8 @@ import msgspec
 from functions.call_handler.engines import costs
 from functions.call_handler.engines.base import (
     CallerSaid,
+    CallerTurn,
+    CaptionFailed,
     EngineComplains,
     EngineDownError,
     EngineGone,
@@ -21,7 +24,8 @@ from functions.call_handler.engines.base import (
     ReplyEnds,
     Setup,
 )
-from functions.call_handler.engines.realtime_events import read_event
+from functions.call_handler.engines.realtime_events import SessionTold, SilentTurn, read_event
+from functions.call_handler.engines.realtime_session import Session
 from functions.call_handler.settings import MAIN, EngineSettings, RealtimeEndpoint
 from functions.call_handler.websocket import RefusedError, TextSocket
 from process import logs
@@ -29,8 +33,8 @@ from protocols.media import BYTES_PER_MS
 
 log = logs.get(__name__)
 
-PCMU = {"type": "audio/pcmu"}
 SETUP_ID = "setup"
+CAPTIONS_FAILED_MOST = 2  # in a row, before another transcription model is asked for
 SESSION_END_CODE = 1001  # the server's 60 minutes are over
 
 
@@ -59,7 +63,10 @@ class RealtimeEngine:
         self._socket: TextSocket | None = None
         self._on_event: OnEvent = lambda event: None
         self._heard_ms = 0.0
-        self._setup: Setup | None = None
+        self._session: Session | None = None
+        self._ends_at = time.monotonic() + settings.engine_session_s
+        self._captions_failed = 0
+        self._silent_item = ""
 
     @property
     def name(self) -> str:
@@ -103,10 +110,17 @@ class RealtimeEngine:
             return {"url": "OPENAI_BASE_URL", "model": "OPENAI_REALTIME_MODEL"}[field]
         return f"ENGINES: {field} of {self._endpoint.name!r}"
 
+    @property
+    def seconds_left(self) -> float:
+        return self._ends_at - time.monotonic()
+
     def configure(self, setup: Setup) -> None:
-        self._setup = setup
-        session = session_object(setup, self._endpoint, self._settings)
-        self._send({"type": "session.update", "event_id": SETUP_ID, "session": session})
+        self._session = Session(setup, self._endpoint, self._settings)
+        self._update()
+
+    def _update(self) -> None:
+        assert self._session is not None
+        self._send({"type": "session.update", "event_id": SETUP_ID, "session": self._session.as_object()})
 
     def remember(self, line: Line) -> None:
         role, kind = _ROLES[line.who]
@@ -156,18 +170,50 @@ class RealtimeEngine:
         except ValueError as error:
             log.warning("engine message not understood", why=type(error).__name__, bytes=len(message))
             return
-        if isinstance(event, ReplyEnds | CallerSaid):
-            costs.price(event.usage, self._endpoint.model, self._endpoint.transcription_models)
-        if isinstance(event, EngineComplains) and event.about == SETUP_ID:
-            self._setup_refused(event)
-        elif event is not None:
-            self._on_event(event)
+        match event:
+            case None:
+                return
+            case SessionTold():
+                if event.expires_at:  # the server's clock and ours may differ, so no more than the usual length
+                    left_s = event.expires_at - time.time()
+                    self._ends_at = time.monotonic() + min(max(left_s, 0.0), self._settings.engine_session_s)
+                return
+            case SilentTurn():
+                self._silent_item = event.item_id
+                return
+            case CallerTurn() | CallerSaid() if event.item_id == self._silent_item:
+                return
+            case EngineComplains() if event.about == SETUP_ID:
+                self._setup_refused(event)
+                return
+            case ReplyEnds():
+                costs.price(event.usage, self._endpoint.model, "")
+            case CallerSaid():
+                self._captions_failed = 0
+                costs.price(event.usage, "", self._session.transcription_model if self._session else "")
+            case CaptionFailed():
+                self._caption_failed()
+        self._on_event(event)
+
+    def _caption_failed(self) -> None:
+        """A model that was switched off is taken at the setup and fails at every turn: then the next one's turn."""
+        self._captions_failed += 1
+        if self._captions_failed < CAPTIONS_FAILED_MOST or self._session is None:
+            return
+        self._captions_failed = 0
+        refused = self._session.transcription_model
+        found = self._session.next_captions()
+        log.error("captions fail", engine=self.name, model=refused, another=found)
+        self._update()
 
     def _setup_refused(self, complaint: EngineComplains) -> None:
-        """Without instructions and tools there is no call. A voice that the engine does not have is given up first."""
-        log.error("the engine refuses the session", code=complaint.code, why=complaint.message)
-        if self._setup is not None and self._setup.voice:
-            self.configure(msgspec.structs.replace(self._setup, voice=""))
+        """Without instructions and tools there is no call; anything else is given up for it."""
+        part = self._session.give_up(complaint) if self._session is not None else None
+        log.error(
+            "the engine refuses the session", engine=self.name, code=complaint.code, why=complaint.message, without=part
+        )
+        if part is not None:
+            self._update()
         else:
             self.close()
             self._on_event(EngineGone(f"the engine refuses the session: {complaint.code}"))
@@ -181,44 +227,3 @@ class RealtimeEngine:
 
 def _word_for_word(sentence: str) -> dict[str, Any]:
     return {"instructions": f"Say exactly this sentence, and nothing else: {sentence}", "tool_choice": "none"}
-
-
-def session_object(setup: Setup, endpoint: RealtimeEndpoint, settings: EngineSettings) -> dict[str, Any]:
-    """The ``session`` of a ``session.update``."""
-    output: dict[str, Any] = {"format": PCMU}
-    # A restaurant chooses among the voices of the main engine; another one may not have them.
-    voice = setup.voice or endpoint.voice if endpoint.name == MAIN else endpoint.voice or setup.voice
-    if voice:
-        output["voice"] = voice
-    transcription = {
-        "model": endpoint.transcription_models,
-        "language": setup.language,
-        "prompt": setup.vocabulary,
-    }
-    return {
-        "type": "realtime",
-        "output_modalities": ["audio"],
-        "instructions": setup.instructions,
-        "tools": list(setup.tools),
-        "tool_choice": "auto",
-        "audio": {
-            "input": {
-                "format": PCMU,
-                "noise_reduction": None,
-                "transcription": transcription,
-                "turn_detection": _turn_detection(settings),
-            },
-            "output": output,
-        },
-    }
-
-
-def _turn_detection(settings: EngineSettings) -> dict[str, Any]:
-    common = {"type": settings.turn_detection, "create_response": True, "interrupt_response": True}
-    if settings.turn_detection == "semantic_vad":
-        return common | {"eagerness": settings.vad_eagerness}
-    return common | {
-        "threshold": settings.vad_threshold,
-        "prefix_padding_ms": settings.vad_prefix_ms,
-        "silence_duration_ms": settings.vad_silence_ms,
-    }

@@ -12,6 +12,7 @@ from functions.call_handler.engines.base import (
     CallerSaid,
     CallerSpeaks,
     CallerTurn,
+    CaptionFailed,
     EngineComplains,
     EngineEvent,
     ReplyAudio,
@@ -57,6 +58,7 @@ class _Failure(msgspec.Struct):
     code: str | None = None
     message: str | None = None
     event_id: str | None = None
+    param: str | None = None
 
 
 class _StatusDetails(msgspec.Struct):
@@ -72,6 +74,22 @@ class _Response(msgspec.Struct):
     usage: _Usage | None = None
 
 
+class _Session(msgspec.Struct):
+    expires_at: float | None = None
+
+
+class SessionTold(msgspec.Struct, frozen=True):
+    """When the server ends the session: in seconds since 1970, 0 where it does not say."""
+
+    expires_at: float
+
+
+class SilentTurn(msgspec.Struct, frozen=True):
+    """The engine took a silence for a turn, to reply to it: what is committed as ``item_id`` holds no words."""
+
+    item_id: str
+
+
 class _ServerEvent(msgspec.Struct):
     type: str
     item_id: str = ""
@@ -83,12 +101,13 @@ class _ServerEvent(msgspec.Struct):
     usage: _Usage | None = None
     response: _Response | None = None
     error: _Failure | None = None
+    session: _Session | None = None
 
 
 _decode = msgspec.json.Decoder(_ServerEvent).decode
 
 
-def read_event(message: bytes, heard_ms: float) -> EngineEvent | None:
+def read_event(message: bytes, heard_ms: float) -> EngineEvent | SessionTold | SilentTurn | None:
     """The event in the engine-independent form; None for those that a call does not need.
 
     ``heard_ms`` of audio were sent so far. Raises ValueError (msgspec's errors are) for what is no such event.
@@ -110,6 +129,13 @@ def read_event(message: bytes, heard_ms: float) -> EngineEvent | None:
             return CallerTurn(event.item_id)
         case "conversation.item.input_audio_transcription.completed":
             return CallerSaid(event.item_id, (event.transcript or "").strip(), _transcription_usage(event.usage))
+        case "conversation.item.input_audio_transcription.failed":
+            return CaptionFailed(event.item_id, (event.error and event.error.code) or "")
+        case "input_audio_buffer.timeout_triggered":
+            return SilentTurn(event.item_id)
+        case "session.created" | "session.updated":
+            expires_at = event.session.expires_at if event.session else None
+            return SessionTold(expires_at or 0.0)
         case "response.created":
             return ReplyStarts(event.response.id if event.response else "")
         case "response.output_audio.done":
@@ -120,7 +146,9 @@ def read_event(message: bytes, heard_ms: float) -> EngineEvent | None:
             failure = event.error or _Failure()
             if failure.code == "conversation_already_has_active_response":
                 return StillReplying()
-            return EngineComplains(failure.code or "", failure.message or "", failure.event_id or "")
+            return EngineComplains(
+                failure.code or "", failure.message or "", failure.event_id or "", failure.param or ""
+            )
         case _:
             return None
 

@@ -87,6 +87,10 @@ class CallMemory:
         if self.has_begun:
             self._checkpointer.wanted(self._checkpoint)
 
+    def caption_failed(self, code: str) -> None:
+        log.warning("a caller's words are not known: the caption failed", code=code)
+        self._figures.add(lambda metrics: metrics.ai_worker_captions_failed_total.inc())
+
     def barged_in(self, ms: float) -> None:
         self.feed.barged_in(ms)
 

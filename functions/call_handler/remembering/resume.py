@@ -71,10 +71,15 @@ def restored_usage(saved: checkpoints.Checkpoint) -> Usage:
         return Usage()
 
 
-def recollection(state: OrderState, transcript: Transcript, phrases: Phrases) -> list[Line]:
-    """What a fresh engine is told before it goes on: the last lines as they were said, and where things stand."""
+def recollection(state: OrderState, transcript: Transcript, phrases: Phrases, told: str = "") -> list[Line]:
+    """What a fresh engine is told before it goes on: the last lines as they were said, and where things stand.
+
+    ``told`` is how it is to go on; "" for a conversation that was interrupted.
+    """
     lines = [Line(said.who, f"{said.text} …" if said.cut else said.text) for said in transcript.lines()]
-    if transcript.caller_spoke() or state.cart.lines:
+    if told:
+        told = told.format(cart=_describe(state.cart, bool(state.confirmed)))
+    elif transcript.caller_spoke() or state.cart.lines:
         told = phrases.resumed.format(cart=_describe(state.cart, bool(state.confirmed)))
     else:
         told = phrases.resumed_blank

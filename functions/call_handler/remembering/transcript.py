@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 MAX_LINES = 400
+NO_WORDS = "[…]"
 
 
 class TranscriptLine(msgspec.Struct):
@@ -33,6 +34,10 @@ class Transcript:
 
     def caller_said(self, item_id: str, text: str) -> None:
         self._item("caller", item_id).text = text
+
+    def caption_failed(self, item_id: str) -> None:
+        """The caller said something, and nobody will know what."""
+        self._item("caller", item_id).text = NO_WORDS
 
     def assistant_says(self, item_id: str, text: str, whole: bool) -> None:
         line = self._item("assistant", item_id)

@@ -20,6 +20,7 @@ from functions.call_handler.engines.base import (
     CallerSaid,
     CallerSpeaks,
     CallerTurn,
+    CaptionFailed,
     Engine,
     EngineComplains,
     EngineEvent,
@@ -56,6 +57,7 @@ KEYPAD_PAUSE_S = 1.5
 MAX_KEYS = 32
 MAX_TOOL_ROUNDS = 8  # between two things that the caller says; then the engine has to speak
 RETRY_AFTER_FAILURE_S = 1.0
+RENEW_BEFORE_S = 90.0  # the engine ends the session; a quiet moment has to be found until then
 ENDED_REPLIES = 32  # kept, since an engine may tell of an end twice
 # What an engine has to hear after a caller who hung up, to notice that the turn is over.
 CLOSING_SILENCE = b"\xff" * (1200 * BYTES_PER_MS)
@@ -86,6 +88,9 @@ class Memory(Protocol):
     def turn_ended(self) -> None:
         """Something happened that a handler that takes over has to know."""
 
+    def caption_failed(self, code: str) -> None:
+        """A turn of the caller's has no words; ``code`` is the engine's."""
+
     def barged_in(self, ms: float) -> None:
         """The caller spoke over a reply; ``ms`` from the first sound to the ``clear``."""
 
@@ -105,7 +110,8 @@ class Conversation:
     """A ``MediaListener``. ``over`` is set once, with why the conversation ended.
 
     ``on_engine_lost`` has to be set: it dials another engine that will ``join``, or ends the conversation.
-    ``on_engine_heard`` is called at the first sound of each engine that joined.
+    ``on_engine_heard`` is called at the first sound of each engine that joined, ``on_session_ending`` once when the
+    engine will soon end the session by itself: another one may then ``join`` as soon as ``may_change_engine``.
     """
 
     def __init__(
@@ -122,6 +128,7 @@ class Conversation:
         self.over: asyncio.Future[Over] = asyncio.get_running_loop().create_future()
         self.on_engine_lost: Callable[[EngineGone], None] = _nobody_redials
         self.on_engine_heard: Callable[[], None] = _nobody_asks
+        self.on_session_ending: Callable[[], None] = _nobody_asks
         self.attended = False  # whoever takes a transferred call is told why, before the caller is there
         self._whisper: Whisper | None = None
         self._media = media
@@ -136,6 +143,7 @@ class Conversation:
         self._clock = clock
         self._engine: Engine | None = None
         self._is_heard = False  # the engine that is here now
+        self._is_ending = False  # its session
         self._caller_audio = CallerAudio()
         self._caller_speaking = False
         self._paused_at: float | None = None
@@ -162,8 +170,11 @@ class Conversation:
 
         True when it was given a turn of the caller's that an engine before it took away: it will answer that.
         """
+        if self._engine is not None:
+            self._engine.close()
+            self._caller_audio.engine_lost()
         self._engine = engine
-        self._is_heard = False
+        self._is_heard = self._is_ending = False
         if not engine.alive:
             self._lose_engine(EngineGone("the engine closed the connection before the call was joined"))
             return False
@@ -171,6 +182,10 @@ class Conversation:
         if self._caller_audio.turn_is_open:
             self._patience.expect_reply(self._clock())
         return self._caller_audio.turn_is_open
+
+    def may_change_engine(self) -> bool:
+        """Nobody speaks, and nothing is owed: a change now goes unnoticed."""
+        return self._engine is not None and self._leaving is None and self._is_quiet(self._clock()) and not self._keys
 
     def joined_by(self, engine: Engine) -> bool:
         return self._engine is engine
@@ -289,6 +304,10 @@ class Conversation:
                 self._read_back.caller_turn(event.item_id)
             case CallerSaid():
                 self._caller_said(event)
+            case CaptionFailed():
+                self._transcript.caption_failed(event.item_id)
+                self._read_back.caller_said(event.item_id, "")
+                self._memory.caption_failed(event.code)
             case ReplyStarts():
                 self._reply_id = self._audible_id = event.reply_id
                 self._reply_spoke = self._asked = False
@@ -490,6 +509,9 @@ class Conversation:
             engine.remember(Line("caller", f"({self._keys})"))
             self._keys = ""
             self.speak()
+        if not self._is_ending and engine.seconds_left < RENEW_BEFORE_S:
+            self._is_ending = True
+            self.on_session_ending()
         missing = self._patience.missing(now)
         if missing is not None:
             self._ask_again(missing)

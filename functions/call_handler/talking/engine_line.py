@@ -24,6 +24,7 @@ from process import logs
 
 log = logs.get(__name__)
 
+QUIET_EVERY_S = 0.1  # how often a quiet moment is looked for
 RECONNECTS = 3  # in a call, and one more for each further engine; each with the tries of ``connect_first``
 
 
@@ -75,11 +76,15 @@ class EngineLine:
             if not goes_on:
                 engine.remember(Line("assistant", greeting))
         if goes_on:
-            for line in resume.recollection(self._tools.state, transcript, phrases_for(self._setup.language)):
+            for line in self._recollection():
                 engine.remember(line)
         has_a_turn = self._conversation.join(engine)
         if goes_on and not has_a_turn:
             self._conversation.speak()
+
+    def _recollection(self, told: str = "") -> list[Line]:
+        phrases = phrases_for(self._setup.language)
+        return resume.recollection(self._tools.state, self._memory.transcript, phrases, told)
 
     def lost(self, gone: EngineGone) -> None:
         """The conversation's engine is gone: have another one, unless that was done often enough."""
@@ -93,6 +98,10 @@ class EngineLine:
         if self._lost_at is None:
             self._lost_engine, self._lost_at = self._engine, time.monotonic()
         self._redialling = asyncio.create_task(self._redial())
+
+    def session_ending(self) -> None:
+        """The engine will end the session by itself: begin another one with it, before that and unnoticed."""
+        self._redialling = asyncio.create_task(self._renew())
 
     def heard(self) -> None:
         """The engine that is on the line has made its first sound."""
@@ -127,6 +136,25 @@ class EngineLine:
         except Exception:  # the caller hears silence until this ends one way or the other
             log.exception("engine not joined again")
             self._fail("the engine could not be joined again")
+        finally:
+            if engine is not None and not self._conversation.joined_by(engine):
+                engine.close()
+
+    async def _renew(self) -> None:
+        """A change that nothing forces yet: when it fails, the session's end is a loss like any other."""
+        engine: Engine | None = None
+        try:
+            same = [one for one in self._endpoints if one.name == self._engine]
+            engine = await connect_first(same, self._settings, self._conversation.on_engine, self._breakers.failed)
+            while not self._conversation.may_change_engine():
+                await asyncio.sleep(QUIET_EVERY_S)
+            engine.configure(self._setup)
+            for line in self._recollection(phrases_for(self._setup.language).renewed):
+                engine.remember(line)
+            self._conversation.join(engine)
+            log.info("the engine's session was renewed", engine=engine.name)
+        except EngineDownError as error:
+            log.warning("the engine's session is not renewed", why=error.reason)
         finally:
             if engine is not None and not self._conversation.joined_by(engine):
                 engine.close()

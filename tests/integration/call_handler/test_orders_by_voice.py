@@ -152,8 +152,9 @@ async def test_the_call_log_has_both_sides_the_tokens_and_the_cost(
         ("assistant", "Yes, all day."),
     ]
     assert row["usage"]["audioOut"] == 40
-    # 40 text in at $4, 20 cached at $0.40, 10 text out at $24, 40 audio in at $32, 40 audio out at $64, a million each
-    assert float(row["cost_dollars"]) == pytest.approx(0.004248)
+    # 40 text in at $4, 20 cached at $0.40, 10 text out at $24, 40 audio in at $32, 40 audio out at $64, a million each,
+    # and 1.5 s of transcription at $0.0045 a minute
+    assert float(row["cost_dollars"]) == pytest.approx(0.0043605, abs=1e-6)
     assert row["model"] == "gpt-realtime-2.1"
 
 

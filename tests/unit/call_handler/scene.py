@@ -52,6 +52,7 @@ class Engine:
         self.done: list[tuple[Any, ...]] = []
         self.alive = True
         self.name = self.model = "main"
+        self.seconds_left = 3600.0
 
     async def connect(self, on_event: OnEvent, within_s: float) -> None: ...
 
@@ -124,6 +125,8 @@ class Keeper:
     def said(self, who: str, text: str) -> None: ...
 
     def turn_ended(self) -> None: ...
+
+    def caption_failed(self, code: str) -> None: ...
 
     def barged_in(self, ms: float) -> None: ...
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from devstack.speech.protocol import client_events, session_config
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.unit
     [
         ({}, "missing_required_parameter", "session.type"),
         ({"type": "realtime", "colour": "red"}, "unknown_parameter", "session.colour"),
-        ({"type": "transcription"}, "invalid_value", "session.type"),
+        ({"type": "translation"}, "invalid_value", "session.type"),
         ({"type": "realtime", "instructions": 5}, "invalid_type", "session.instructions"),
         ({"type": "realtime", "output_modalities": ["smell"]}, "invalid_value", "session.output_modalities[0]"),
         ({"type": "realtime", "tools": [{"type": "function"}]}, "missing_required_parameter", "session.tools[0].name"),
@@ -100,3 +101,14 @@ def test_truncation_keeps_the_clauses_that_were_heard() -> None:
         conversation.truncate("a", 0, 1501)
     conversation.truncate("a", 0, 700)
     assert item.text == "One. Two."
+
+
+def test_a_callers_audio_says_that_its_words_are_not_known_yet() -> None:
+    """A stock JavaScript client refuses a part whose transcript is neither text nor null."""
+    unknown = msgspec.to_builtins(Content(type="input_audio"))
+    from_a_client = parse_item({"type": "message", "role": "user", "content": [{"type": "input_audio"}]})
+    written = msgspec.to_builtins(Content(type="input_text", text="Hello"))
+
+    assert unknown == {"type": "input_audio", "transcript": None}
+    assert msgspec.to_builtins(from_a_client)["content"] == [{"type": "input_audio", "transcript": None}]
+    assert written == {"type": "input_text", "text": "Hello"}
