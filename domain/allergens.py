@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from domain.names import fold
 
+# People say who they are for what they can't eat.
+_COELIAC = ("coeliac", "coeliacs", "celiac", "celiacs", "coeliaque", "coeliaques")
+
 # code: (English, French, other words for it)
 _WORDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "gluten": ("gluten", "gluten", ("wheat", "barley", "rye", "blé", "orge", "seigle", "céréales")),
+    "gluten": ("gluten", "gluten", ("wheat", "barley", "rye", "blé", "orge", "seigle", "céréales", *_COELIAC)),
     "crustaceans": ("crustaceans", "crustacés", ("shellfish", "prawns", "shrimp", "crevettes", "crustacé")),
     "eggs": ("eggs", "œufs", ("egg", "œuf")),
     "fish": ("fish", "poisson", ("poissons",)),
@@ -32,6 +35,16 @@ def word(code: str, language: str) -> str:
     """The allergen as a menu in ``language`` says it. Raises KeyError for what is none of ``CODES``."""
     english, french, _ = _WORDS[code]
     return french if language.startswith("fr") else english
+
+
+def codes_in(said: str) -> tuple[str, ...]:
+    """Which of the fourteen a sentence names, in their order: ``cow's milk and tree nuts``."""
+    words = f" {fold(said)} "
+    return tuple(
+        code
+        for code, (english, french, others) in _WORDS.items()
+        if any(f" {known} " in words or f" {known}s " in words for known in map(fold, (english, french, *others)))
+    )
 
 
 def code_of(said: str) -> str | None:

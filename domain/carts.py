@@ -20,13 +20,13 @@ from domain.lines import checked_quantity, halves_line, item_line, rebuilt
 from domain.menu import Menu, MenuItem
 from domain.modifiers import Choice, kept_choices
 from domain.names import fold, plain_text
+from domain.notes import MAX_NOTE
 from domain.order import Address, Cart, CartLine, ConfirmedOrder, Fulfilment, VatShare
 from domain.promises import promised_at
 from domain.restaurant import Restaurant
 from domain.vat import standard_rate_bp
 
 MAX_LINES = 40
-MAX_NOTE = 200
 MAX_NAME = 80
 MAX_STREET = 120
 MAX_POSTCODE = 40  # as it is said: « soixante-quinze zéro onze »
@@ -53,7 +53,7 @@ def add(
     menu: Menu,
     item_name: str,
     size_name: str = "",
-    modifier_names: Sequence[str] = (),
+    modifier_names: Sequence[str | Choice] = (),
     quantity: int = 1,
     note: str = "",
     *,
@@ -76,8 +76,8 @@ def add_halves(
     menu: Menu,
     item_names: tuple[str, str],
     size_name: str = "",
-    modifier_names: Sequence[str] = (),
-    modifiers_on: tuple[Sequence[str], Sequence[str]] = ((), ()),
+    modifier_names: Sequence[str | Choice] = (),
+    modifiers_on: tuple[Sequence[str | Choice], Sequence[str | Choice]] = ((), ()),
     quantity: int = 1,
     note: str = "",
     *,
@@ -106,14 +106,15 @@ def change(
     *,
     quantity: int | None = None,
     size_name: str | None = None,
-    add_modifiers: Sequence[str] = (),
+    add_modifiers: Sequence[str | Choice] = (),
     remove_modifiers: Sequence[str] = (),
     item_name: str | None = None,
+    note: str | None = None,
     limits: Limits = STANDARD_LIMITS,
 ) -> Cart:
     """Line ``number`` with what is given changed; it keeps its number.
 
-    A change of quantity alone keeps the price that the caller heard; any other goes through the menu again.
+    A change of quantity or note alone keeps the price that the caller heard; any other goes through the menu again.
     A change of item keeps the size and those modifiers that the new item has too. ``limits`` is the restaurant.
     """
     old = line_by_number(cart, number)
@@ -126,11 +127,13 @@ def change(
         size = size_name or _kept_size(item, old)
         choose: list[str | Choice] = [*kept_choices(item, old, remove_modifiers), *add_modifiers]
         line = item_line(menu, number, item, size, choose, amount, old.note, "add_modifiers")
-    elif quantity is not None:
+    elif quantity is not None or note is not None:
         line = replace(old, quantity=checked_quantity(amount))
     else:
-        allowed = ("item", "size", "quantity", "add_modifiers", "remove_modifiers")
+        allowed = ("item", "size", "quantity", "add_modifiers", "remove_modifiers", "without", "note")
         raise Refused("nothing_to_change", "Say what to change on the line.", allowed, "line")
+    if note is not None:
+        line = replace(line, note=plain_text(note, MAX_NOTE, "note"))
     changed = _changed(cart, lines=tuple(line if one.number == number else one for one in cart.lines))
     require_no_growth_beyond(cart, changed, limits)
     return changed
@@ -179,6 +182,11 @@ def set_customer(cart: Cart, name: str) -> Cart:
     if not fold(clean):
         raise Refused("bad_argument", "name must be the caller's name.", ("a name",), "name")
     return _changed(cart, customer_name=clean)
+
+
+def set_allergies(cart: Cart, allergies: tuple[str, ...]) -> Cart:
+    """What somebody who will eat can't have, all of it (``domain.allergies``)."""
+    return _changed(cart, allergies=allergies)
 
 
 def set_wanted_time(cart: Cart, wanted_at: datetime | None) -> Cart:
@@ -261,8 +269,9 @@ def confirm(
     now: datetime,
     load_minutes: int,
     called_at: datetime | None = None,
+    allergies: str = "",
 ) -> ConfirmedOrder:
-    """The order as it is to be written.
+    """The order as it is to be written; ``allergies`` is what the kitchen reads of them.
 
     Raises Refused for the first thing missing (``empty_cart``, ``below_minimum``, ``fulfilment_needed``,
     ``address_needed``, ``name_needed``), for a zone or kind no longer offered, ``over_limit``, for a time that
@@ -270,10 +279,10 @@ def confirm(
     """
     lacking = missing(cart, restaurant, agreement)
     if lacking and lacking[0] != "read_back":
-        raise _incomplete(cart, restaurant, lacking[0])
+        raise incomplete(cart, restaurant, lacking[0])
     fulfilment = cart.fulfilment
     if fulfilment is None:
-        raise _incomplete(cart, restaurant, "fulfilment")
+        raise incomplete(cart, restaurant, "fulfilment")
     if fulfilment.kind not in offered_kinds(restaurant):
         message = "The restaurant no longer offers this."
         raise Refused("fulfilment_not_offered", message, offered_kinds(restaurant), "kind")
@@ -295,10 +304,12 @@ def confirm(
         vat=sums.vat,
         confirmed_at=now,
         promised_at=promise,
+        allergies=allergies,
     )
 
 
-def _incomplete(cart: Cart, restaurant: Restaurant, part: str) -> Refused:
+def incomplete(cart: Cart, restaurant: Restaurant, part: str) -> Refused:
+    """What there is to say of a part that is ``missing``."""
     if part == "fulfilment":
         message = "Ask how the caller wants the order, then call set_fulfilment."
         return Refused("fulfilment_needed", message, offered_kinds(restaurant), "fulfilment")

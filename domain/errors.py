@@ -53,6 +53,9 @@ Code = Literal[
     "not_at_that_time",
     "amount_not_offered",
     "ingredient_stays",
+    "not_in_dish",
+    "not_served_now",
+    "note_claims",
     "halves_not_offered",
     "line_of_parts",
 ]

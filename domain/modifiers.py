@@ -46,7 +46,7 @@ def choose_modifiers(
     A name may say the amount ("no onions"), unless the menu itself has a thing of that name. Of one ingredient the
     last that was said counts, and a regular amount of it is nothing to write down. Raises Refused
     ``unknown_modifier``, ``ambiguous_modifier``, ``unavailable_modifier``, ``duplicate_modifier``,
-    ``too_many_modifiers``, ``modifier_needed``, ``amount_not_offered`` or ``ingredient_stays``.
+    ``too_many_modifiers``, ``modifier_needed``, ``amount_not_offered``, ``ingredient_stays`` or ``not_in_dish``.
     """
     chosen: Chosen = {}
     amounts: dict[str, Amount] = {}
@@ -64,6 +64,15 @@ def choose_modifiers(
         _take(item, list(_inside(chosen, choice.within)), choice, chosen, field)
     _require_minimums(item, chosen, field)
     return (*_priced(item, chosen, language), *_changed_ingredients(item, amounts, language))
+
+
+def has_ingredient(item: MenuItem, name: str) -> bool:
+    return _ingredient(item, name) is not None
+
+
+def has_option(item: MenuItem, name: str) -> bool:
+    """Among those of its groups, or inside of an option."""
+    return any(_is_called(place.option, name) for place in (*_top(item), *_all_inside(item)))
 
 
 def choices_of(modifiers: Sequence[ChosenModifier]) -> list[Choice]:
@@ -212,6 +221,9 @@ def _require_amount(place: _Place, choice: Choice, field: str) -> None:
 
 
 def _unknown(item: MenuItem, choice: Choice, field: str) -> Refused:
+    if choice.amount == "without":
+        message = f"{choice.name} does not come with {item.name}."
+        return Refused("not_in_dish", message, _removable(item), field, subject=choice.name)
     options = tuple(dict.fromkeys(name for group in item.modifier_groups for name in _available(group)))
     message = f"{item.name} has no such modifier." + ("" if options else " It takes no modifiers.")
     on_sale = [place.option for place in _top(item) if place.option.available]

@@ -100,7 +100,7 @@ class Cart:
 
     ``order_id`` (a UUID) is the id of the order that the cart becomes: minted with the cart, so that however often
     and by whomever it is written, it is one order. ``wanted_at`` is the time the caller wished for, aware; None for
-    as soon as possible.
+    as soon as possible. ``allergies`` are what somebody who will eat can't have, in the restaurant's language.
     """
 
     currency: str
@@ -111,6 +111,7 @@ class Cart:
     fulfilment: Fulfilment | None = None
     customer_name: str = ""
     wanted_at: datetime | None = None
+    allergies: tuple[str, ...] = ()
 
     @property
     def items_cents(self) -> int:
@@ -159,7 +160,10 @@ class VatShare:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmedOrder:
-    """What is written: totals VAT included, and the VAT it contains by rate."""
+    """What is written: totals VAT included, and the VAT it contains by rate.
+
+    ``allergies`` is for the kitchen to read; it is health data.
+    """
 
     id: str
     call_id: str
@@ -172,3 +176,4 @@ class ConfirmedOrder:
     vat: tuple[VatShare, ...]
     confirmed_at: datetime
     promised_at: datetime
+    allergies: str = ""

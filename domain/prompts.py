@@ -7,24 +7,22 @@ rest. Nothing about a caller, and no private number, ever stands in a prompt.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from domain import hours, spoken_time
-from domain.choices import orderable
-from domain.menu import Menu, MenuItem, ModifierGroup, ModifierOption
-from domain.money import decimal_text, format_cents
+from domain.menu import Menu, ModifierGroup, ModifierOption
+from domain.menu_text import fits, menu_text
+from domain.money import format_cents
 from domain.names import fold
 from domain.promises import AHEAD
-from domain.prompt_texts import TEXTS, PromptTexts
+from domain.prompt_texts import PromptTexts, texts_for
 from domain.restaurant import FaqEntry, Restaurant
 
-# About 8,000 tokens: the Realtime session takes 16,384 for instructions and tools together. The sections' own
-# bounds add up to less; each cuts at a line's end.
+# About 9,000 tokens: the Realtime session takes 16,384 for instructions and tools together. The sections' own bounds
+# add up to less (the menu's is in ``domain.menu_text``); each cuts at a line's end.
 MAX_INSTRUCTIONS = 28_000
 MAX_ABOUT = 3_000
-MAX_MENU = 15_000
 MAX_FAQ = 4_000
 MAX_TRANSCRIPTION_WORDS = 200
 # Exceptions further away than this are looked up by the tool.
@@ -38,12 +36,12 @@ def instructions(restaurant: Restaurant, menu: Menu, faq: tuple[FaqEntry, ...], 
 
 def restaurant_instructions(restaurant: Restaurant, menu: Menu, faq: tuple[FaqEntry, ...]) -> str:
     """The part that may be cached: persona, rules, address, hours of the week, delivery, menu, FAQ."""
-    texts = _texts(restaurant)
+    texts = texts_for(restaurant.language)
     sections = (
         texts.persona.format(name=restaurant.name, style=texts.styles[restaurant.style]),
         f"{texts.rules}\n{texts.upsell}" if restaurant.upsell else texts.rules,
         f"# {texts.restaurant}\n{_about(restaurant, texts)}",
-        f"# {texts.menu}\n{_menu(menu, texts)}",
+        f"# {texts.menu}\n{menu_text(menu, texts)}",
         f"# {texts.faq}\n{_faq(faq)}" if faq else "",
     )
     return "\n\n".join(section for section in sections if section)
@@ -51,7 +49,7 @@ def restaurant_instructions(restaurant: Restaurant, menu: Menu, faq: tuple[FaqEn
 
 def moment_instructions(restaurant: Restaurant, now: datetime) -> str:
     """The part that is true now: local date and time, open or closed, hours that differ soon."""
-    texts = _texts(restaurant)
+    texts = texts_for(restaurant.language)
     local = hours.local_time(restaurant, now)
     day = spoken_time.day_name(local.date(), restaurant.language)
     lines = [
@@ -110,8 +108,9 @@ def _within(names: list[str], words: int) -> tuple[list[str], int]:
     return kept, words
 
 
-def _texts(restaurant: Restaurant) -> PromptTexts:
-    return TEXTS[spoken_time.language_of(restaurant.language)]
+def has_whole_menu(restaurant: Restaurant, menu: Menu) -> bool:
+    """Whether the instructions hold the whole menu; else the model looks things up with ``search_menu``."""
+    return fits(menu, texts_for(restaurant.language))
 
 
 def _about(restaurant: Restaurant, texts: PromptTexts) -> str:
@@ -130,56 +129,6 @@ def _about(restaurant: Restaurant, texts: PromptTexts) -> str:
             codes = ", ".join(zone.postcodes)
             lines.append(texts.zone.format(name=zone.name, codes=codes, minimum=minimum, fee=fee))
     return _bounded(lines, MAX_ABOUT)
-
-
-def _menu(menu: Menu, texts: PromptTexts) -> str:
-    """With descriptions if they fit, else without; what still does not fit is left to the tools' own list."""
-    for with_descriptions in (True, False):
-        lines = _menu_lines(menu, texts, with_descriptions)
-        if sum(len(line) + 1 for line in lines) <= MAX_MENU:
-            return "\n".join(lines)
-    return f"{_bounded(lines, MAX_MENU)}\n{texts.menu_goes_on}"
-
-
-def _menu_lines(menu: Menu, texts: PromptTexts, with_descriptions: bool) -> list[str]:
-    lines = [texts.menu_key.format(currency=menu.currency)]
-    in_order = sorted(menu.categories, key=lambda category: category.position)
-    known = {category.id for category in in_order}
-    shelves = [(category.name, [i for i in menu.items if i.category_id == category.id]) for category in in_order]
-    shelves.append((texts.no_category, [item for item in menu.items if item.category_id not in known]))
-    for name, items in shelves:
-        if items:
-            lines.append(f"## {name}")
-        for item in items:
-            lines += _item_lines(item, texts, with_descriptions)
-    return lines
-
-
-def _item_lines(item: MenuItem, texts: PromptTexts, with_descriptions: bool) -> list[str]:
-    if not orderable(item):
-        return [f"- {item.name}{_also(item.aliases, texts)}: {texts.sold_out}"]
-    sizes = " / ".join(f"{size.name} {decimal_text(size.price_cents)}".strip() for size in item.sizes if size.available)
-    allergens = ", ".join(item.allergens) or texts.no_allergens
-    line = f"- {item.name}{_also(item.aliases, texts)}: {sizes}. {texts.allergens}: {allergens}."
-    if with_descriptions and item.description:
-        line += f" {' '.join(item.description.split())}"
-    return [line, *(_group_line(group, texts) for group in item.modifier_groups)]
-
-
-def _group_line(group: ModifierGroup, texts: PromptTexts) -> str:
-    options = ", ".join(_option(option, texts) for option in group.options if option.available)
-    return f"  - {group.name} ({texts.choose.format(minimum=group.minimum, maximum=group.maximum)}): {options}"
-
-
-def _option(option: ModifierOption, texts: PromptTexts) -> str:
-    price = f" +{decimal_text(option.price_cents)}" if option.price_cents else ""
-    return f"{option.name}{price}{_also(option.aliases, texts)}"
-
-
-def _also(aliases: tuple[str, ...], texts: PromptTexts) -> str:
-    """`` (also: fries, french fries)``; without the marks by which the list itself is read."""
-    plain = [" ".join(re.sub(r"[(),]", " ", alias).split()) for alias in aliases]
-    return f" ({texts.also}: {', '.join(filter(None, plain))})" if any(plain) else ""
 
 
 def _faq(faq: tuple[FaqEntry, ...]) -> str:

@@ -8,7 +8,11 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from domain import hours
+from domain.choices import sellable
+from domain.errors import Refused
 from domain.menu import ItemSize, Menu, MenuItem, ModifierGroup, ModifierOption, ServedHours
+from domain.menu_text import served_text
+from domain.names import fold
 from domain.restaurant import Restaurant
 
 DAY_MINUTES = 24 * 60
@@ -57,6 +61,25 @@ def depends_on_time(menu: Menu) -> bool:
 
 def _group_depends(group: ModifierGroup) -> bool:
     return any(option.off_until or any(map(_group_depends, option.groups)) for option in group.options)
+
+
+def not_served_now(menu: Menu, restaurant: Restaurant, refused: Refused, now: datetime) -> Refused:
+    """``refused``, or ``not_served_now`` with the hours when that is why the item it speaks of can't be had.
+
+    ``menu`` is the whole menu, whatever the hour.
+    """
+    if refused.code != "unavailable_item":
+        return refused
+    for item in returned(menu, now).items:
+        if fold(item.name) == fold(refused.subject) and sellable(menu, item):
+            shelf = next((one.served for one in menu.categories if one.id == item.category_id), ())
+            local = hours.local_time(restaurant, now)
+            served = next((one for one in (item.served, shelf) if not is_served(one, local)), ())
+            if served:
+                when = served_text(served, restaurant.language)
+                message = f"{item.name} is not served at this hour: say when it is."
+                return Refused("not_served_now", message, (when,), refused.field, subject=item.name)
+    return refused
 
 
 def is_served(served: tuple[ServedHours, ...], local: datetime) -> bool:

@@ -6,13 +6,13 @@ refusals know what would be allowed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
+from domain.allergies import MAX_ALLERGIES
 from domain.carts import (
     MAX_CITY,
     MAX_NAME,
-    MAX_NOTE,
     MAX_POSTCODE,
     MAX_STREET,
     offered_kinds,
@@ -20,26 +20,46 @@ from domain.carts import (
 from domain.choices import orderable
 from domain.errors import Refused
 from domain.lines import MAX_QUANTITY
-from domain.menu import Menu
+from domain.menu import AMOUNTS, Amount, Menu, MenuItem, ModifierGroup
+from domain.modifiers import Choice
 from domain.names import plain_text
+from domain.notes import MAX_NOTE
+from domain.prompts import has_whole_menu
 from domain.reservations import MAX_COVERS
 from domain.restaurant import Restaurant
 
 MAX_TEXT = 120
 MAX_QUESTION = 300
 MAX_MODIFIERS = 20
+MAX_ALLERGEN = 60
 AS_SOON_AS_POSSIBLE = "asap"
 OFFER_EXTRA = "offer_extra"  # only where the restaurant wants it
 
-Vocabulary = Literal["items", "sizes", "modifiers", "kinds"]
-Value = str | int | tuple[str, ...]
+NO_NOTE = "none"
+ADD_HALVES = "add_halves"  # only where two halves may be had of something
+SEARCH_MENU = "search_menu"  # only where the menu is too long for the prompt
+
+Vocabulary = Literal["items", "halves", "sizes", "modifiers", "ingredients", "kinds"]
+
+
+class Half(NamedTuple):
+    """One of the two halves of something, and what is on that half alone."""
+
+    item: str
+    wanted: tuple[str | Choice, ...] = ()
+
+
+Value = str | int | Half | tuple[str, ...] | tuple[str | Choice, ...]
 
 
 class Parameter(NamedTuple):
-    """``vocabulary`` says which names of the menu or restaurant become the schema's enum."""
+    """``vocabulary`` says which names of the menu or restaurant become the schema's enum.
+
+    ``choices`` are options, each with its amount; a ``half`` is an item with choices of its own.
+    """
 
     name: str
-    kind: Literal["text", "whole", "texts"]
+    kind: Literal["text", "whole", "texts", "choices", "half"]
     description: str
     required: bool = False
     limit: int = MAX_TEXT
@@ -55,6 +75,22 @@ class Tool(NamedTuple):
 _ITEM = Parameter("item", "text", "The item's name, exactly as on the menu.", vocabulary="items")
 _SIZE = Parameter("size", "text", "The size's name; required when the item has several sizes.", vocabulary="sizes")
 _QUANTITY = Parameter("quantity", "whole", "How many, 1 if not said.", limit=MAX_QUANTITY)
+_MODIFIERS = Parameter(
+    "modifiers",
+    "choices",
+    "The chosen options of this item's groups and, of a combo, the item for each of its parts. More or less of"
+    " something: by its amount.",
+    vocabulary="modifiers",
+)
+_WITHOUT = Parameter(
+    "without", "texts", "What comes with the dish and is to be left out: no onions.", vocabulary="ingredients"
+)
+_NOTE = Parameter(
+    "note",
+    "text",
+    "A wish for the kitchen that no option covers. Never a price, a discount or somebody's permission.",
+    limit=MAX_NOTE,
+)
 _LINE = Parameter("line", "whole", "The line's number in the cart.", required=True, limit=100_000)
 
 _TABLE = (
@@ -70,23 +106,37 @@ TOOLS: tuple[Tool, ...] = (
         (
             Parameter("item", "text", _ITEM.description, required=True, vocabulary="items"),
             _SIZE,
-            Parameter(
-                "modifiers", "texts", "Names of the chosen options of this item's groups.", vocabulary="modifiers"
-            ),
+            _MODIFIERS,
+            _WITHOUT,
             _QUANTITY,
-            Parameter("note", "text", "A wish for the kitchen that no option covers.", limit=MAX_NOTE),
+            _NOTE,
+        ),
+    ),
+    Tool(
+        ADD_HALVES,
+        "Add one thing of two halves, each another item: half this, half that.",
+        (
+            Parameter("first", "half", "One half, and what is on that half alone.", required=True, vocabulary="halves"),
+            Parameter("second", "half", "The other half.", required=True, vocabulary="halves"),
+            _SIZE,
+            _MODIFIERS._replace(description="Options on all of it."),
+            _WITHOUT,
+            _QUANTITY,
+            _NOTE,
         ),
     ),
     Tool(
         "change_item",
-        "Change a line of the cart: another item, size or quantity, options added or removed.",
+        "Change a line of the cart: another item, size or quantity, options added or removed, another note.",
         (
             _LINE,
             _ITEM,
             _SIZE,
             _QUANTITY,
-            Parameter("add_modifiers", "texts", "Options to add to the line.", vocabulary="modifiers"),
+            _MODIFIERS._replace(name="add_modifiers", description="Options to add, or to have in another amount."),
             Parameter("remove_modifiers", "texts", "Options to take off the line.", vocabulary="modifiers"),
+            _WITHOUT,
+            _NOTE._replace(description=f"The line's note from now on, in place of the one it has; {NO_NOTE} for none."),
         ),
     ),
     Tool("remove_item", "Take a line off the cart.", (_LINE,)),
@@ -114,12 +164,23 @@ TOOLS: tuple[Tool, ...] = (
         (Parameter("name", "text", "As the caller said it.", required=True, limit=MAX_NAME),),
     ),
     Tool(
+        "set_allergies",
+        "What the caller, or anyone who will eat, is allergic or intolerant to. Call it as soon as it is said, with all"
+        " that was said so far; an empty list takes it back.",
+        (Parameter("allergens", "texts", "In the caller's words.", required=True, limit=MAX_ALLERGEN),),
+    ),
+    Tool(
         OFFER_EXTRA,
         "Say which one thing more you offer, right before you offer it. Once a call, when nothing else is wanted.",
         (Parameter("item", "text", _ITEM.description, required=True, vocabulary="items"),),
     ),
     Tool("read_cart", "Read the whole order back to the caller. Required before confirm_order, after every change."),
     Tool("confirm_order", "Send the order to the kitchen. Only after read_cart and the caller's clear yes."),
+    Tool(
+        SEARCH_MENU,
+        "Find dishes on the menu, with prices, options and allergens. Call it before you speak of a dish or add it.",
+        (Parameter("query", "text", "What the caller asks for, in their words.", required=True),),
+    ),
     Tool(
         "describe_item",
         "What an item costs in each size, what it is and its allergens, as the menu has them now.",
@@ -176,7 +237,15 @@ class Arguments(NamedTuple):
 
     def texts(self, name: str) -> tuple[str, ...]:
         value = self.values.get(name, ())
-        return value if isinstance(value, tuple) else ()
+        return tuple(one for one in value if isinstance(one, str)) if isinstance(value, tuple) else ()
+
+    def choices(self, name: str) -> tuple[str | Choice, ...]:
+        value = self.values.get(name, ())
+        return value if isinstance(value, tuple) and not isinstance(value, Half) else ()
+
+    def half(self, name: str) -> Half:
+        value = self.values.get(name)
+        return value if isinstance(value, Half) else Half("")
 
 
 def read_arguments(tool_name: object, raw: object) -> Arguments:
@@ -204,72 +273,177 @@ def read_arguments(tool_name: object, raw: object) -> Arguments:
 
 
 def tool_schemas(restaurant: Restaurant, menu: Menu) -> list[dict[str, Any]]:
-    """Function tools for the Realtime session; enums hold what is on sale now."""
-    words = _vocabularies(restaurant, menu)
+    """Function tools for the Realtime session; enums hold what is on sale now.
+
+    Of a menu that is too long for the prompt they hold no names: those are looked up, and a wrong one is refused with
+    the nearest.
+    """
+    is_whole = has_whole_menu(restaurant, menu)
+    words = _Words.of(restaurant, menu, is_whole)
+    halves = any(category.halves for category in menu.categories)
+    offered = {OFFER_EXTRA: restaurant.upsell, ADD_HALVES: halves, SEARCH_MENU: not is_whole}
     return [
         {
             "type": "function",
             "name": tool.name,
             "description": tool.description,
-            "parameters": {
-                "type": "object",
-                "properties": {
+            "parameters": _object(
+                {
                     parameter.name: _schema(parameter, words)
                     for parameter in tool.parameters
                     # An enum may not be empty: without sizes on the menu there is no size to give.
-                    if parameter.vocabulary is None or parameter.required or words[parameter.vocabulary]
+                    if parameter.required or not words.lacks(parameter.vocabulary)
                 },
-                "required": [parameter.name for parameter in tool.parameters if parameter.required],
-                "additionalProperties": False,
-            },
+                [parameter.name for parameter in tool.parameters if parameter.required],
+            ),
         }
         for tool in TOOLS
-        if restaurant.upsell or tool.name != OFFER_EXTRA
+        if offered.get(tool.name, True)
     ]
 
 
-def _vocabularies(restaurant: Restaurant, menu: Menu) -> dict[Vocabulary, list[str]]:
-    items = [item for item in menu.items if orderable(item)]
-    sizes = (size.name for item in items for size in item.sizes if size.available and size.name)
-    groups = (group for item in items for group in item.modifier_groups)
+class _Words(NamedTuple):
+    """The names for enums, None where they are left out; ``amounts`` that some option or ingredient may be had in."""
+
+    names: Mapping[Vocabulary, list[str]]
+    is_whole: bool
+    amounts: tuple[Amount, ...]
+    has_inner: bool
+
+    @classmethod
+    def of(cls, restaurant: Restaurant, menu: Menu, is_whole: bool) -> _Words:
+        items = [item for item in menu.items if orderable(item)]
+        groups = [group for item in items for top in item.modifier_groups for group in _with_inner(top)]
+        amounts = {amount for group in groups for amount in group.amounts if amount != "without"}
+        if any(item.ingredients for item in items):
+            amounts |= {"light", "extra", "side"}
+        names: dict[Vocabulary, list[str]] = {"kinds": list(offered_kinds(restaurant))}
+        for vocabulary, values in _menu_names(menu, items, groups).items():
+            names[vocabulary] = list(dict.fromkeys(values))
+        return cls(
+            names,
+            is_whole,
+            tuple(amount for amount in AMOUNTS if amount in amounts),
+            any(option.groups for group in groups for option in group.options),
+        )
+
+    def lacks(self, vocabulary: Vocabulary | None) -> bool:
+        return vocabulary is not None and vocabulary != "ingredients" and not self.names[vocabulary]
+
+    def text(self, vocabulary: Vocabulary | None, limit: int = MAX_TEXT) -> dict[str, Any]:
+        """A name: one of the enum's, or any. Something to leave out may be no name of the menu's at all."""
+        known = self.names[vocabulary] if vocabulary and (self.is_whole or vocabulary == "kinds") else []
+        if known and vocabulary != "ingredients":
+            return {"type": "string", "enum": known}
+        return {"type": "string", "maxLength": limit}
+
+
+def _menu_names(menu: Menu, items: list[MenuItem], groups: list[ModifierGroup]) -> dict[Vocabulary, list[str]]:
+    halved = {category.id for category in menu.categories if category.halves}
+    ingredients = [one.name for item in items for one in item.ingredients]
     options = [option.name for group in groups for option in group.options if option.available]
     on_sale = {item.id: item.name for item in items}
-    fillings = (choice.item_id for item in items for part in item.combo for choice in part.choices)
+    fillings = [choice.item_id for item in items for part in item.combo for choice in part.choices]
     options += [on_sale[item_id] for item_id in fillings if item_id in on_sale]
     return {
-        "items": list(dict.fromkeys(item.name for item in items)),
-        "sizes": list(dict.fromkeys(sizes)),
-        "modifiers": list(dict.fromkeys(options)),
-        "kinds": list(offered_kinds(restaurant)),
+        "items": [item.name for item in items],
+        "halves": [item.name for item in items if item.category_id in halved and not item.combo],
+        "sizes": [size.name for item in items for size in item.sizes if size.available and size.name],
+        "modifiers": options + ingredients,
+        "ingredients": ingredients,
     }
 
 
-def _schema(parameter: Parameter, words: Mapping[Vocabulary, list[str]]) -> dict[str, Any]:
+def _with_inner(group: ModifierGroup) -> Iterator[ModifierGroup]:
+    yield group
+    for option in group.options:
+        yield from option.groups
+
+
+def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _schema(parameter: Parameter, words: _Words) -> dict[str, Any]:
     schema: dict[str, Any]
-    if parameter.kind == "whole":
-        schema = {"type": "integer", "minimum": 1, "maximum": parameter.limit}
-    else:
-        schema = {"type": "string"}
-        if parameter.vocabulary and words[parameter.vocabulary]:
-            schema["enum"] = words[parameter.vocabulary]
-        elif parameter.kind == "text":
-            schema["maxLength"] = parameter.limit
-    if parameter.kind == "texts":
-        schema = {"type": "array", "items": schema, "maxItems": MAX_MODIFIERS}
+    match parameter.kind:
+        case "whole":
+            schema = {"type": "integer", "minimum": 1, "maximum": parameter.limit}
+        case "text":
+            schema = words.text(parameter.vocabulary, parameter.limit)
+        case "texts":
+            most = MAX_ALLERGIES if parameter.limit == MAX_ALLERGEN else MAX_MODIFIERS
+            schema = {"type": "array", "items": words.text(parameter.vocabulary, parameter.limit), "maxItems": most}
+        case "choices":
+            schema = _choices_schema(words)
+        case "half":
+            item = words.text("halves") | {"description": "The item's name."}
+            own = {"modifiers": _choices_schema(words)} if words.names["modifiers"] else {}
+            without = {"type": "array", "items": words.text("ingredients"), "maxItems": MAX_MODIFIERS}
+            schema = _object({"item": item, **own, "without": without}, ["item"])
     return {**schema, "description": parameter.description}
+
+
+def _choices_schema(words: _Words) -> dict[str, Any]:
+    one = {"name": words.text("modifiers")}
+    if words.amounts:
+        one["amount"] = {"type": "string", "enum": list(words.amounts), "description": "Left out: the regular amount."}
+    if words.has_inner:
+        one["within"] = {
+            "type": "string",
+            "maxLength": MAX_TEXT,
+            "description": "The option that this one is chosen inside of.",
+        }
+    return {"type": "array", "items": _object(one, ["name"]), "maxItems": MAX_MODIFIERS}
 
 
 def _read(parameter: Parameter, value: object) -> Value | None:
     if value is None:
         return None
-    if parameter.kind == "whole":
-        return _whole(value, parameter.name)
-    if parameter.kind == "text":
-        return plain_text(value, parameter.limit, parameter.name) or None
+    match parameter.kind:
+        case "whole":
+            return _whole(value, parameter.name)
+        case "text":
+            return plain_text(value, parameter.limit, parameter.name) or None
+        case "half":
+            return _half(value, parameter.name)
+        case "choices":
+            return tuple(_choice(one, parameter.name) for one in _list(value, parameter.name))
+        case "texts":
+            return tuple(plain_text(one, parameter.limit, parameter.name) for one in _list(value, parameter.name))
+
+
+def _list(value: object, name: str) -> list[object] | tuple[object, ...]:
     if not isinstance(value, list | tuple) or len(value) > MAX_MODIFIERS:
-        message = f"{parameter.name} must be a list of at most {MAX_MODIFIERS} strings."
-        raise Refused("bad_argument", message, ("list of strings",), parameter.name)
-    return tuple(plain_text(one, parameter.limit, parameter.name) for one in value)
+        raise Refused("bad_argument", f"{name} must be a list of at most {MAX_MODIFIERS}.", ("a list",), name)
+    return value
+
+
+def _choice(value: object, name: str) -> str | Choice:
+    """A bare name is as good as an object with nothing but a name: it may say the amount ("no onions")."""
+    if not isinstance(value, Mapping):
+        return plain_text(value, MAX_TEXT, name)
+    _require_known(value, ("name", "amount", "within"), name)
+    called = plain_text(value.get("name"), MAX_TEXT, name)
+    within = plain_text(value.get("within") or "", MAX_TEXT, name)
+    amount = value.get("amount") or "regular"
+    if amount not in AMOUNTS:
+        raise Refused("bad_argument", "There is no such amount.", AMOUNTS, "amount")
+    return called if amount == "regular" and not within else Choice(called, amount, within)
+
+
+def _half(value: object, name: str) -> Half:
+    if not isinstance(value, Mapping):
+        return Half(plain_text(value, MAX_TEXT, name))
+    _require_known(value, ("item", "modifiers", "without"), name)
+    modifiers = (_choice(one, name) for one in _list(value.get("modifiers") or (), name))
+    without = (Choice(plain_text(one, MAX_TEXT, name), "without") for one in _list(value.get("without") or (), name))
+    return Half(plain_text(value.get("item"), MAX_TEXT, name), (*modifiers, *without))
+
+
+def _require_known(value: Mapping[Any, Any], known: tuple[str, ...], name: str) -> None:
+    if any(key not in known for key in value):
+        raise Refused("bad_argument", f"{name} takes nothing but these.", known, name)
 
 
 def _whole(value: object, name: str) -> int:

@@ -43,7 +43,7 @@ def vocabulary_of(tools: Sequence[SessionTool], language: str, instructions: str
     return _vocabulary(
         _enum(adding.get("item")),
         _enum(adding.get("size")),
-        _enum((adding.get("modifiers") or {}).get("items")),
+        _enum(_named(adding.get("modifiers"))),
         _enum(_properties(tools, "set_fulfilment").get("kind")),
         frozenset(tool.name for tool in tools),
         language,
@@ -124,6 +124,13 @@ def _sounds(words: Sequence[str]) -> str:
 def _properties(tools: Sequence[SessionTool], name: str) -> dict[str, Any]:
     found = next((tool.parameters.get("properties") for tool in tools if tool.name == name), None)
     return found if isinstance(found, dict) else {}
+
+
+def _named(choices: object) -> object:
+    """The schema of the name in a list of objects that have one."""
+    for key in ("items", "properties", "name"):
+        choices = choices.get(key) if isinstance(choices, dict) else None
+    return choices
 
 
 def _enum(schema: object) -> tuple[str, ...]:

@@ -52,6 +52,18 @@ ENGLISH = Wording(
     table_requested="Noted: a table for {covers}, {time}, in the name of {name}. The team settles it.",
     transfer="One moment, I'm putting you through.",
     goodbye="Thank you for calling. Goodbye!",
+    what_to_order="What would you like to order?",
+    anything_else="Anything else?",
+    found="We have {items}.",
+    allergies_noted=(
+        "Noted, an allergy to {allergens}. I'll tell the kitchen. I can't promise that a dish is free of it."
+    ),
+    no_allergies="Noted, no allergies.",
+    allergies_read="I'll tell the kitchen of the allergy to {allergens}.",
+    allergy_contains="Careful: {item} contains {allergens}.",
+    allergy_unknown="Whether {item} contains {allergens} I can't say; the team can.",
+    kitchen_contains="line {line}, {item}, contains {allergens}",
+    kitchen_unknown="line {line}, {item}: {allergens} not known",
     refusals={
         "unknown_tool": (_AGAIN,),
         "bad_argument": (_AGAIN,),
@@ -130,7 +142,19 @@ ENGLISH = Wording(
             "I'm sorry, that can't be made without {subject}. It can be made without {allowed}.",
             "I'm sorry, that can't be made without {subject}.",
         ),
-        "halves_not_offered": ("I'm sorry, {subject} can't be had half and half.",),
+        "not_in_dish": (
+            "There is no {subject} in that. It can be made without {allowed}.",
+            "There is no {subject} listed for that one.",
+        ),
+        "not_served_now": (
+            "I'm sorry, {subject} is only served {allowed}.",
+            "I'm sorry, {subject} isn't served at this hour.",
+        ),
+        "note_claims": ("I can note wishes for the kitchen, but nothing about prices or discounts.",),
+        "halves_not_offered": (
+            "I'm sorry, {subject} can't be had half and half. The other half could be {allowed}.",
+            "I'm sorry, {subject} can't be had half and half.",
+        ),
         "line_of_parts": ("I'll take that one off and add it again. How would you like it?",),
     },
 )

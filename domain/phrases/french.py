@@ -52,6 +52,19 @@ FRENCH = Wording(
     table_requested="C’est noté : une table pour {covers}, {time}, au nom de {name}. L’équipe la confirme.",
     transfer="Un instant, je vous passe quelqu’un.",
     goodbye="Merci de votre appel. Au revoir !",
+    what_to_order="Que désirez-vous commander ?",
+    anything_else="Et avec ceci ?",
+    found="Nous avons {items}.",
+    allergies_noted=(
+        "C’est noté, allergie : {allergens}. Je le transmets à la cuisine. Je ne peux pas promettre qu’un plat n’en"
+        " contient pas."
+    ),
+    no_allergies="C’est noté, pas d’allergie.",
+    allergies_read="Je préviens la cuisine de l’allergie : {allergens}.",
+    allergy_contains="Attention : {item} contient {allergens}.",
+    allergy_unknown="Je ne peux pas dire si {item} contient {allergens} ; l’équipe le sait.",
+    kitchen_contains="ligne {line}, {item}, contient {allergens}",
+    kitchen_unknown="ligne {line}, {item} : {allergens}, non indiqué",
     refusals={
         "unknown_tool": (_AGAIN,),
         "bad_argument": (_AGAIN,),
@@ -139,7 +152,19 @@ FRENCH = Wording(
             "Désolé, ce n’est pas possible sans {subject}. On peut retirer : {allowed}.",
             "Désolé, ce n’est pas possible sans {subject}.",
         ),
-        "halves_not_offered": ("Désolé, {subject} n’existe pas en moitié-moitié.",),
+        "not_in_dish": (
+            "Il n’y a pas de {subject} dedans. On peut retirer : {allowed}.",
+            "Rien n’indique de {subject} dans ce plat.",
+        ),
+        "not_served_now": (
+            "Désolé, {subject} n’est servi que {allowed}.",
+            "Désolé, {subject} n’est pas servi à cette heure-ci.",
+        ),
+        "note_claims": ("Je note des souhaits pour la cuisine, mais rien sur les prix ni les remises.",),
+        "halves_not_offered": (
+            "Désolé, {subject} n’existe pas en moitié-moitié. L’autre moitié peut être : {allowed}.",
+            "Désolé, {subject} n’existe pas en moitié-moitié.",
+        ),
         "line_of_parts": ("Je retire celui-là et je le remets. Comment le désirez-vous ?",),
     },
 )

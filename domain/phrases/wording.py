@@ -14,6 +14,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from domain import money, spoken_time
+from domain.allergies import Finding
 from domain.errors import Code, Refused
 from domain.order import Cart, CartLine, Fulfilment
 
@@ -67,6 +68,16 @@ class Wording(NamedTuple):
     table_requested: str
     transfer: str
     goodbye: str
+    what_to_order: str
+    anything_else: str
+    found: str
+    allergies_noted: str
+    no_allergies: str
+    allergies_read: str
+    allergy_contains: str
+    allergy_unknown: str
+    kitchen_contains: str
+    kitchen_unknown: str
     refusals: Mapping[Code, tuple[str, ...]]
 
     def money(self, cents: int, currency: str) -> str:
@@ -102,8 +113,10 @@ class Wording(NamedTuple):
             return self.kinds["delivery"]
         return self.fulfilment[fulfilment.kind].format(address=where)
 
-    def read_cart(self, cart: Cart, *, short_of: int, complete: bool, wanted: str = "") -> str:
-        """Every line, how, for whom and the total; asks for agreement only when nothing else is missing.
+    def read_cart(
+        self, cart: Cart, *, short_of: int, complete: bool, wanted: str = "", findings: Sequence[Finding] = ()
+    ) -> str:
+        """Every line, how, for whom, the allergies and the total; asks for agreement only when nothing else is missing.
 
         ``short_of`` is the delivery's minimum in cents when the cart is below it, else 0.
         """
@@ -117,7 +130,11 @@ class Wording(NamedTuple):
         total = self.total.format(total=self.money(cart.total_cents, cart.currency))
         if cart.fee_cents:
             total += self.fee.format(fee=self.money(cart.fee_cents, cart.currency))
-        text = f"{self.reading.format(lines=', '.join(parts))}. {total}."
+        sentences = [f"{self.reading.format(lines=', '.join(parts))}."]
+        if cart.allergies:
+            sentences.append(self.allergies_read.format(allergens=self.listing(cart.allergies, self.last_and)))
+            sentences += self.allergy_warnings([one._replace(unknown=()) for one in findings])
+        text = " ".join([*sentences, f"{total}."])
         if short_of:
             text += " " + self.minimum.format(minimum=self.money(short_of, cart.currency))
         return f"{text} {self.right}" if complete else text
@@ -135,6 +152,25 @@ class Wording(NamedTuple):
         if not allergens:
             return self.no_allergens
         return self.allergens.format(allergens=self.listing([_lowered(one) for one in allergens], self.last_and))
+
+    def allergy_warnings(self, findings: Sequence[Finding]) -> list[str]:
+        """A sentence for each line that contains what the caller can't eat, or of which nobody can tell."""
+        said = []
+        for one in findings:
+            for template, names in ((self.allergy_contains, one.contains), (self.allergy_unknown, one.unknown)):
+                if names:
+                    said.append(template.format(item=one.item_name, allergens=self.listing(names, self.last_and)))
+        return list(dict.fromkeys(said))
+
+    def kitchen_allergies(self, cart: Cart, findings: Sequence[Finding]) -> str:
+        """For the ticket: what somebody can't eat, and in which lines it is or may be; "" without allergies."""
+        marks = [
+            template.format(line=one.line, item=one.item_name, allergens=", ".join(names))
+            for one in findings
+            for template, names in ((self.kitchen_contains, one.contains), (self.kitchen_unknown, one.unknown))
+            if names
+        ]
+        return "; ".join([", ".join(cart.allergies), *marks]) if cart.allergies else ""
 
     def menu_changed(self, gone: Sequence[str], repriced: Sequence[str]) -> str:
         """What a caller is told when the menu changed between two tools: items sold out, items at another price."""

@@ -18,6 +18,7 @@ from domain.errors import Refused
 from domain.menu import Menu
 from domain.order import ConfirmedOrder
 from domain.phrases import wording_for
+from domain.repeats import Repeats
 from domain.reservations import Book
 from domain.restaurant import Restaurant
 from domain.tools import (
@@ -100,6 +101,7 @@ class ToolLoop:
         self._on_tool = on_tool
         self._clock = clock
         self._performed: set[str] = set()
+        self._repeats = Repeats()
 
     async def run(self, call: ToolCall) -> str | None:
         """Perform ``call`` and give the JSON for the model, or None when that was done before.
@@ -115,7 +117,7 @@ class ToolLoop:
         if arguments is None:
             result = _refusal("bad_arguments", "The arguments have to be a JSON object.")
         else:
-            result = await self._apply(call.name, arguments)
+            result = self._repeats.judged(call.name, arguments, await self._apply(call.name, arguments))
         elapsed_ms = (self._clock() - started) * 1000
         ok = bool(result.get("ok"))
         self.last_sentence = str(result.get("say") or self.last_sentence)

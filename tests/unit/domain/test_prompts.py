@@ -5,11 +5,12 @@ import pytest
 
 from domain.greetings import greeting_text
 from domain.menu import Menu, MenuItem
+from domain.menu_text import MAX_MENU
 from domain.prompt_texts import TEXTS
 from domain.prompts import (
     MAX_INSTRUCTIONS,
-    MAX_MENU,
     MAX_TRANSCRIPTION_WORDS,
+    has_whole_menu,
     instructions,
     restaurant_instructions,
     transcription_prompt,
@@ -120,15 +121,28 @@ def test_descriptions_go_first_when_the_menu_is_long(restaurant: Restaurant, men
     assert "Lorem" not in prompt
 
 
+def test_a_menu_that_is_too_long_is_told_by_its_categories_and_searched(
+    restaurant: Restaurant, french: Restaurant, menu: Menu
+) -> None:
+    long = many(menu, 2000, "")
+
+    told = restaurant_instructions(restaurant, long, ())
+    in_french = restaurant_instructions(french, long, ())
+
+    assert "- Pizzas: 2000" in told.splitlines() and "- Pizzas : 2000" in in_french.splitlines()
+    assert "call search_menu" in told and "appelle search_menu" in in_french
+    assert "Special number 1" not in told
+    assert has_whole_menu(restaurant, menu) and not has_whole_menu(restaurant, long)
+
+
 def test_the_prompt_is_bounded_and_never_cuts_a_line(restaurant: Restaurant, menu: Menu, open_now: datetime) -> None:
     faq = tuple(FaqEntry(str(n), f"Question {n}?", "word " * 100) for n in range(200))
     long = replace(restaurant, exceptions=tuple(OpeningException(open_now.date()) for _ in range(5)))
     prompt = instructions(long, many(menu, 2000, ""), faq, open_now)
     assert len(prompt) <= MAX_INSTRUCTIONS
-    assert "The menu goes on" in prompt
-    specials = [line for line in prompt.splitlines() if line.startswith("- Special")]
-    assert all(line.endswith("Allergens: gluten, milk.") for line in specials)
-    assert len(specials) > 50
+    answers = [line for line in prompt.splitlines() if line.startswith("- Question")]
+    assert all(line.endswith("word ") for line in answers)
+    assert len(answers) > 5
 
 
 def test_descriptions_are_told_for_exactly_as_long_as_the_menu_fits(

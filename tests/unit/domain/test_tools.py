@@ -67,6 +67,7 @@ def test_an_added_item_is_named_and_stands_in_the_cart(state: OrderState) -> Non
             "fulfilment": None,
         },
         "missing": ["fulfilment", "customer_name", "read_back"],
+        "next": {"ask": "Anything else?"},
     }
 
 
@@ -384,6 +385,7 @@ NAMES = [
     "set_fulfilment",
     "set_time",
     "set_customer",
+    "set_allergies",
     "read_cart",
     "confirm_order",
     "describe_item",
@@ -398,6 +400,7 @@ KEYS = [
     "item",
     "size",
     "modifiers",
+    "without",
     "quantity",
     "note",
     "line",
@@ -408,6 +411,7 @@ KEYS = [
     "postcode",
     "city",
     "name",
+    "allergens",
     "question",
     "day",
     "date",
@@ -428,7 +432,7 @@ def test_the_schemas_are_valid_and_list_what_is_on_sale(restaurant: Restaurant, 
     assert "Margherita" in add["properties"]["item"]["enum"]
     assert "Oysters" not in add["properties"]["item"]["enum"]
     assert add["properties"]["size"]["enum"] == ["Small", "Large"]
-    assert "Burrata" not in add["properties"]["modifiers"]["items"]["enum"]
+    assert "Burrata" not in add["properties"]["modifiers"]["items"]["properties"]["name"]["enum"]
     assert add["required"] == ["item"]
     assert tools["set_fulfilment"]["parameters"]["properties"]["kind"]["enum"] == ["pickup", "delivery", "dine_in"]
     assert {key for tool in tools.values() for key in tool["parameters"]["properties"]} == set(KEYS)
@@ -457,7 +461,7 @@ def test_one_thing_more_is_offered_once_where_the_restaurant_wants_it_and_counts
 def test_a_menu_without_sizes_or_options_has_no_empty_enums(restaurant: Restaurant, menu: Menu) -> None:
     plain = replace(menu, items=tuple(item for item in menu.items if item.id == "i-coke"))
     add = tool_schemas(restaurant, plain)[0]["parameters"]["properties"]
-    assert set(add) == {"item", "quantity", "note"}
+    assert set(add) == {"item", "without", "quantity", "note"}
     for tool in tool_schemas(restaurant, replace(menu, items=())):
         jsonschema.Draft202012Validator.check_schema(tool["parameters"])
         assert "enum': []" not in str(tool)

@@ -1,0 +1,30 @@
+"""What a model had best do next: one question to ask, or one tool to call, as the cart and what is missing have it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from domain import carts
+from domain.errors import Refused
+from domain.tool_outcomes import OrderState, words_of
+
+# After these a caller may want more of the same.
+_ORDERING = ("add_item", "add_halves", "change_item", "set_allergies", "search_menu", "describe_item")
+
+
+def after(state: OrderState, name: object, missing: Sequence[str], refused: Refused | None) -> dict[str, str]:
+    """``ask`` a question in the restaurant's language, or ``call`` a tool; ``when`` says what has to come first."""
+    words = words_of(state)
+    if refused is not None and refused.allowed and not state.confirmed:
+        return {"ask": words.refusal(refused)}
+    if state.confirmed:
+        return {"call": "end_call", "when": "the caller wants nothing else, and you said goodbye"}
+    if not state.cart.lines:
+        return {"ask": words.what_to_order}
+    if refused is None and name in _ORDERING:
+        return {"ask": words.anything_else}
+    if not missing:
+        return {"call": "confirm_order", "when": "the caller said a clear yes to the read-back"}
+    if missing[0] == "read_back":
+        return {"call": "read_cart"}
+    return {"ask": words.refusal(carts.incomplete(state.cart, state.restaurant, missing[0]))}

@@ -1,0 +1,119 @@
+"""What a tool begins with and what it gives: the call's state, the effects on the world, the outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from domain.agreement import NOTHING_READ, Agreement
+from domain.errors import Refused
+from domain.menu import Menu
+from domain.order import Cart, ConfirmedOrder, Offer, Upsell, upsell_of
+from domain.phrases import Wording, wording_for
+from domain.reservations import Book
+from domain.restaurant import FaqEntry, Restaurant
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """One call's state. ``confirmed`` is set by the first confirm_order: from then on the cart is closed.
+
+    The handler keeps ``agreement`` true, and ``restaurant``, ``menu`` and ``load_minutes`` as they are at present when
+    confirm_order is applied. It sets ``confirmed`` again when it resumes a call, and to None when the database refuses
+    the order for good. Before a table is asked for it sets ``book`` to what is known of the tables around that time
+    (``table_time``), None when nobody can tell; ``reserved`` once the call has made its reservation.
+    """
+
+    restaurant: Restaurant
+    menu: Menu
+    faq: tuple[FaqEntry, ...]
+    cart: Cart
+    call_id: str
+    load_minutes: int = 0
+    confirmed: ConfirmedOrder | None = None
+    agreement: Agreement = NOTHING_READ
+    called_at: datetime | None = None
+    book: Book | None = None
+    reserved: bool = False
+    offered: Offer | None = None
+
+    @property
+    def upsell(self) -> Upsell:
+        return upsell_of(self.offered, self.cart)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmOrder:
+    """Write this order, once for its id; the same order comes again if the model repeats."""
+
+    order: ConfirmedOrder
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """The caller is to hear ``cart`` read out: ``sentence``, or as much in other words (``agreement.misread``).
+
+    ``others`` are the names of the menu's items that are not in it.
+    """
+
+    cart: Cart
+    sentence: str
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BookTable:
+    """Write the call's reservation, or change it to this. Somebody else may have the last table by now."""
+
+    starts_at: datetime
+    covers: int
+    name: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Forward the call to ``number`` (personal: never logged in clear)."""
+
+    number: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndCall:
+    """Hang up once the goodbye was played."""
+
+
+Effect = ConfirmOrder | ReadBack | BookTable | Transfer | EndCall
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutcome:
+    """``result`` is JSON for the model: ``ok``, ``say``, ``cart``, ``missing``, and ``error`` when not ok."""
+
+    state: OrderState
+    result: dict[str, Any]
+    effect: Effect | None = None
+
+
+class ToolAnswer(NamedTuple):
+    """``not_possible`` is what was left out of a wish that was granted otherwise."""
+
+    state: OrderState
+    say: str
+    effect: Effect | None = None
+    extra: dict[str, Any] | None = None
+    refused: Refused | None = None  # the state changed all the same: the cart is as the menu has it now
+    not_possible: tuple[Refused, ...] = ()
+
+
+def words_of(state: OrderState) -> Wording:
+    return wording_for(state.restaurant.language)
+
+
+def open_cart(state: OrderState) -> Cart:
+    if state.confirmed:
+        message = "The order is with the kitchen and can no longer be changed: offer transfer_to_human."
+        raise Refused("already_confirmed", message, ("transfer_to_human",), "")
+    return state.cart
