@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Literal
 
 # Long enough to try the successor on a weekend, and to go back.
-SOON = timedelta(days=60)
+SOON = timedelta(days=90)
 
 Purpose = Literal["conversation", "transcription", "greeting"]
 
@@ -31,7 +31,7 @@ class Retirement:
 _SOURCE, _READ_ON = "OpenAI, deprecations", date(2026, 11, 26)
 
 RETIREMENTS: tuple[Retirement, ...] = (
-    Retirement("gpt-4o-mini-tts", "greeting", date(2027, 1, 6), "", _SOURCE, _READ_ON),
+    Retirement("gpt-4o-mini-tts", "greeting", date(2027, 1, 6), "gpt-realtime-2.1", _SOURCE, _READ_ON),
     Retirement("gpt-realtime", "conversation", date(2027, 1, 20), "gpt-realtime-2.1", _SOURCE, _READ_ON),
     Retirement("gpt-realtime-mini", "conversation", date(2027, 1, 20), "gpt-realtime-2.1-mini", _SOURCE, _READ_ON),
     Retirement("gpt-4o-mini-transcribe", "transcription", date(2027, 2, 26), "gpt-transcribe", _SOURCE, _READ_ON),

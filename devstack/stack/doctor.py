@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -17,7 +18,8 @@ from dotenv import dotenv_values
 from cluster.rules import Finding
 from devstack.servers.embedded import EmbeddedPostgres, EmbeddedServerError, EmbeddedValkey
 from devstack.servers.ports import port_problem
-from ops import doctor_report
+from functions.call_handler.settings import EngineSettings
+from ops import doctor_report, model_doctor
 from process import settings
 from voices import models
 
@@ -84,6 +86,14 @@ def _engine() -> Iterator[Finding]:
     looks_right = key.startswith("sk-") and len(key) > 20 and key == key.strip()
     fix = "OPENAI_API_KEY should begin with sk- and hold no spaces; unset it to use the local speech server"
     yield Finding("speech engine", looks_right, "OPENAI_API_KEY is set: OpenAI answers", fix)
+    environ = {**{name: value for name, value in dotenv_values(".env").items() if value}, **os.environ}
+    try:
+        known = settings.load(EngineSettings, environ)
+    except settings.SettingsError as error:
+        yield Finding("speech engine", False, str(error), "correct the setting that is named")
+        return
+    for server in model_doctor.servers(known, model_doctor.greeting_model(environ)):
+        yield from model_doctor.findings(server, datetime.now(UTC).date())
 
 
 SIP_CHECK = """

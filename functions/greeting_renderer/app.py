@@ -13,6 +13,7 @@ from eventing.cloudevents import Event
 from eventing.consumers import outside_consumer
 from eventing.serving import FunctionSettings, check_redis
 from eventing.ticks import on_tick
+from functions.greeting_renderer.realtime import RealtimeSpeech
 from functions.greeting_renderer.rendering import Renderer, keep_greetings
 from functions.greeting_renderer.speech import Speech
 from process.asgi import App
@@ -25,17 +26,23 @@ SPOKEN_FIELDS = frozenset({"greeting", "voice", "name", "language", "record_call
 
 
 class RendererSettings(FunctionSettings, frozen=True, kw_only=True):
-    """``openai_voice`` speaks for restaurants that have chosen none, here and in the call."""
+    """``openai_voice`` speaks for restaurants that have chosen none, here and in the call.
+
+    A model whose name begins with ``gpt-realtime`` is asked over the Realtime protocol, any other over
+    ``/audio/speech``.
+    """
 
     openai_api_key: str
     openai_base_url: str = "https://api.openai.com/v1"
-    openai_tts_model: str = "gpt-4o-mini-tts"
+    openai_tts_model: str = "gpt-realtime-2.1"
     openai_voice: str = "marin"
 
 
 def build(settings: RendererSettings) -> App:
     postgres, redis = Postgres(settings.database_url), connect(settings.redis_url)
-    speech = Speech(settings.openai_base_url, settings.openai_api_key, settings.openai_tts_model, settings.openai_voice)
+    is_realtime = settings.openai_tts_model.startswith("gpt-realtime")
+    kind = RealtimeSpeech if is_realtime else Speech
+    speech = kind(settings.openai_base_url, settings.openai_api_key, settings.openai_tts_model, settings.openai_voice)
     renderer = Renderer(speech, redis, postgres)
     kinds = (GreetingChanged, RestaurantChanged)
     app = outside_consumer(NAME, kinds, partial(render_change, renderer), postgres=postgres, redis=redis)

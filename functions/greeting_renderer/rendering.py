@@ -20,6 +20,7 @@ from eventing import outbox
 from eventing.catalogue import GreetingRendered
 from eventing.refusals import TryAgain, Unprocessable
 from eventing.serving import TRANSIENT
+from functions.greeting_renderer.realtime import RealtimeSpeech
 from functions.greeting_renderer.speech import Speech, duration_ms
 from process import logs
 from stores import greetings, keys, restaurants
@@ -42,7 +43,7 @@ log = logs.get(__name__)
 class Renderer:
     """What the events and the hourly tick share."""
 
-    def __init__(self, speech: Speech, redis: Redis, postgres: Postgres) -> None:
+    def __init__(self, speech: Speech | RealtimeSpeech, redis: Redis, postgres: Postgres) -> None:
         self.redis = redis
         self.postgres = postgres
         self._speech = speech

@@ -24,7 +24,8 @@ class StartRenderer(Protocol):
 @pytest.fixture
 def renderer(function: StartFunction, speech: SpeechService) -> StartRenderer:
     return lambda **settings: function(
-        "greeting_renderer", **({"OPENAI_BASE_URL": speech.url, "OPENAI_API_KEY": "sk-test"} | settings)
+        "greeting_renderer",
+        **({"OPENAI_BASE_URL": speech.url, "OPENAI_API_KEY": "sk-test", "OPENAI_TTS_MODEL": "tts-1"} | settings),
     )
 
 
@@ -43,7 +44,7 @@ async def test_the_restaurants_greeting_is_rendered_to_telephone_audio(
     assert speech.requests == [
         {
             "input": text,
-            "model": "gpt-4o-mini-tts",
+            "model": "tts-1",
             "voice": "siwis",
             "response_format": "pcm",
             "key": "Bearer sk-test",

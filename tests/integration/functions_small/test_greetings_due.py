@@ -26,7 +26,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 async def renderer(speech: SpeechService, redis: Redis, postgres: Pools) -> AsyncIterator[Renderer]:
     speech.seconds = 0.01
-    client = Speech(speech.url, "sk-test", "gpt-4o-mini-tts", "marin")
+    client = Speech(speech.url, "sk-test", "tts-1", "marin")
     yield Renderer(client, redis, postgres.app)
     await client.close()
 
@@ -195,7 +195,7 @@ async def test_redis_away_is_told_as_such(
     speech: SpeechService, postgres: Pools, restaurant_id: str, unused_tcp_port: int
 ) -> None:
     await add_lines(postgres)
-    client = Speech(speech.url, "sk-test", "gpt-4o-mini-tts", "marin")
+    client = Speech(speech.url, "sk-test", "tts-1", "marin")
     async with connect(f"redis://127.0.0.1:{unused_tcp_port}/0") as away:
         with pytest.raises(RedisError):
             await keep_greetings(Renderer(client, away, postgres.app))

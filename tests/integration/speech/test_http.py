@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from openai import AsyncOpenAI, AuthenticationError, BadRequestError
 
+from functions.greeting_renderer.realtime import RealtimeSpeech
 from tests.integration.speech.conftest import SpeechServer
 
 pytestmark = pytest.mark.integration
@@ -38,3 +39,12 @@ async def test_a_wrong_key_gets_no_speech(speech_server: SpeechServer) -> None:
     async with AsyncOpenAI(api_key="wrong", base_url=speech_server.base_url, max_retries=0) as stranger:
         with pytest.raises(AuthenticationError):
             await stranger.audio.speech.create(model="tts-1", voice="marin", input="Hello.", response_format="pcm")
+
+
+async def test_the_local_server_says_a_greeting_over_the_realtime_protocol_too(speech_server: SpeechServer) -> None:
+    text = "Bonjour, chez Léa. Je suis une intelligence artificielle. Que puis-je faire pour vous ?"
+    greeter = RealtimeSpeech(speech_server.base_url, speech_server.key, "gpt-realtime-2.1", "marin")
+
+    audio = await greeter.say(text, "marin")
+
+    assert 2.0 < len(audio) / 8000 < 15.0

@@ -1,0 +1,106 @@
+"""Which of the configured models their makers will stop, and what follows them: asked of the engine, and looked up.
+
+``GET /v1/models`` fills ``shutdown_date`` for the models that the account may use. It names no successor, and a server
+of one's own may not have it: what the makers have announced (``domain.model_retirements``) is looked up as well.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from cluster.rules import Finding
+from domain import model_retirements
+from functions.call_handler.settings import EngineSettings
+from functions.greeting_renderer.app import RendererSettings
+
+ASK_WITHIN_S = 10.0
+WARN_DAYS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An API that serves models, and what they are configured for, by the setting's name."""
+
+    name: str
+    base_url: str
+    key: str
+    models: Mapping[str, str]
+
+
+def servers(settings: EngineSettings, greeting_model: str) -> Iterator[Server]:
+    """The main engine with the greeting's model, then those of ENGINES."""
+    for number, endpoint in enumerate(settings.endpoints()):
+        prefix = "" if number == 0 else f"ENGINES {endpoint.name} "
+        conversation = "OPENAI_REALTIME_MODEL" if number == 0 else f"{prefix}model"
+        captions = "OPENAI_TRANSCRIPTION_MODEL" if number == 0 else f"{prefix}transcription_models"
+        models = {conversation: endpoint.model}
+        for place, model in enumerate(filter(None, map(str.strip, endpoint.transcription_models.split(",")))):
+            models[captions if place == 0 else f"{captions}, {place + 1}"] = model
+        if number == 0:
+            models["OPENAI_TTS_MODEL"] = greeting_model
+        yield Server(endpoint.name, endpoint.url, settings.key_of(endpoint.key), models)
+
+
+def greeting_model(environ: Mapping[str, str]) -> str:
+    return environ.get("OPENAI_TTS_MODEL") or str(RendererSettings.__struct_defaults__[_place("openai_tts_model")])
+
+
+def _place(field: str) -> int:
+    """Of ``field`` among the defaults, which are those of the last fields."""
+    fields = RendererSettings.__struct_fields__
+    return fields.index(field) - len(fields)
+
+
+def findings(server: Server, today: date) -> Iterator[Finding]:
+    """One finding for each model. An API that does not tell is a warning, and the announcements alone count then."""
+    try:
+        told: dict[str, Any] | None = _ask(server)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        told = None
+        why = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else type(error).__name__
+        fix = "nothing, where the server has no /models; else look at its address and key"
+        yield Finding(f"models of {server.name}", False, f"/models does not tell ({why})", fix, warning=True)
+    for setting, model in server.models.items():
+        yield _judged(setting, model, told, today)
+
+
+def _ask(server: Server) -> dict[str, Any]:
+    """When each model stops, None where that is not known, by the model's id."""
+    scheme, _, place = server.base_url.rstrip("/").partition("://")
+    url = f"{'https' if scheme in ('https', 'wss') else 'http'}://{place}/models"
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {server.key}"})
+    with urllib.request.urlopen(request, timeout=ASK_WITHIN_S) as answer:
+        return {one["id"]: one.get("shutdown_date") for one in json.load(answer)["data"]}
+
+
+def _judged(setting: str, model: str, told: dict[str, Any] | None, today: date) -> Finding:
+    announced = model_retirements.of_model(model)
+    successor = announced.successor if announced is not None else ""
+    fix = f"set another model: {successor}" if successor else "set another model, before it stops"
+    if told is not None and model not in told:
+        return Finding(setting, False, f"{model}: not among the models that this key may use", fix)
+    stops = _day((told or {}).get(model)) or (announced.stops if announced is not None else None)
+    if stops is None:
+        return Finding(setting, True, f"{model}: no end is announced")
+    days = (stops - today).days
+    if days <= 0:
+        return Finding(setting, False, f"{model}: stopped on {stops.isoformat()}", fix)
+    if days <= WARN_DAYS:
+        return Finding(setting, False, f"{model}: stops on {stops.isoformat()}, in {days} days", fix, warning=True)
+    return Finding(setting, True, f"{model}: stops on {stops.isoformat()}")
+
+
+def _day(value: Any) -> date | None:
+    """``shutdown_date`` as a day, a moment, or seconds since 1970; None for anything else."""
+    try:
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value, UTC).date()
+        return datetime.fromisoformat(value).date() if isinstance(value, str) else None
+    except (ValueError, OverflowError, OSError):
+        return None
