@@ -7,8 +7,9 @@ rest. Nothing about a caller, and no private number, ever stands in a prompt.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from domain import hours, spoken_time
 from domain.menu import Menu, ModifierGroup, ModifierOption
@@ -45,6 +46,14 @@ def restaurant_instructions(restaurant: Restaurant, menu: Menu, faq: tuple[FaqEn
         f"# {texts.faq}\n{_faq(faq)}" if faq else "",
     )
     return "\n\n".join(section for section in sections if section)
+
+
+def version_of(restaurant: Restaurant, instructions: str, tools: Sequence[Mapping[str, Any]]) -> str:
+    """Twelve hex digits that are the same for what a model is told and may do alike, whatever the time of day."""
+    from hashlib import sha256  # OpenSSL: not before the engine has been dialled
+
+    lasting = instructions.rpartition(f"\n\n# {texts_for(restaurant.language).now}\n")[0] or instructions
+    return sha256(f"{lasting}\n{list(tools)!r}".encode()).hexdigest()[:12]
 
 
 def moment_instructions(restaurant: Restaurant, now: datetime) -> str:

@@ -32,6 +32,7 @@ MAX_TEXT = 120
 MAX_QUESTION = 300
 MAX_MODIFIERS = 20
 MAX_ALLERGEN = 60
+MAX_TOOLS = 20_000  # characters of all schemas; with the prompt, less than the 16,384 tokens that a session takes
 AS_SOON_AS_POSSIBLE = "asap"
 OFFER_EXTRA = "offer_extra"  # only where the restaurant wants it
 
@@ -275,43 +276,38 @@ def read_arguments(tool_name: object, raw: object) -> Arguments:
 def tool_schemas(restaurant: Restaurant, menu: Menu) -> list[dict[str, Any]]:
     """Function tools for the Realtime session; enums hold what is on sale now.
 
-    Of a menu that is too long for the prompt they hold no names: those are looked up, and a wrong one is refused with
-    the nearest.
+    They hold no names where there are too many, or where the menu is too long for the prompt: those are looked up, and
+    a wrong one is refused with the nearest.
     """
     is_whole = has_whole_menu(restaurant, menu)
     words = _Words.of(restaurant, menu, is_whole)
     halves = any(category.halves for category in menu.categories)
     offered = {OFFER_EXTRA: restaurant.upsell, ADD_HALVES: halves, SEARCH_MENU: not is_whole}
-    return [
-        {
-            "type": "function",
-            "name": tool.name,
-            "description": tool.description,
-            "parameters": _object(
-                {
-                    parameter.name: _schema(parameter, words)
-                    for parameter in tool.parameters
-                    # An enum may not be empty: without sizes on the menu there is no size to give.
-                    if parameter.required or not words.lacks(parameter.vocabulary)
-                },
-                [parameter.name for parameter in tool.parameters if parameter.required],
-            ),
-        }
-        for tool in TOOLS
-        if offered.get(tool.name, True)
-    ]
+    tools = [tool for tool in TOOLS if offered.get(tool.name, True)]
+    schemas = [_tool_schema(tool, words) for tool in tools]
+    if len(repr(schemas)) > MAX_TOOLS:
+        return [_tool_schema(tool, words._replace(has_enums=False)) for tool in tools]
+    return schemas
+
+
+def _tool_schema(tool: Tool, words: _Words) -> dict[str, Any]:
+    # An enum may not be empty: without sizes on the menu there is no size to give.
+    known = [one for one in tool.parameters if one.required or not words.lacks(one.vocabulary)]
+    required = [one.name for one in tool.parameters if one.required]
+    parameters = _object({one.name: _schema(one, words) for one in known}, required)
+    return {"type": "function", "name": tool.name, "description": tool.description, "parameters": parameters}
 
 
 class _Words(NamedTuple):
     """The names for enums, None where they are left out; ``amounts`` that some option or ingredient may be had in."""
 
     names: Mapping[Vocabulary, list[str]]
-    is_whole: bool
+    has_enums: bool
     amounts: tuple[Amount, ...]
     has_inner: bool
 
     @classmethod
-    def of(cls, restaurant: Restaurant, menu: Menu, is_whole: bool) -> _Words:
+    def of(cls, restaurant: Restaurant, menu: Menu, has_enums: bool) -> _Words:
         items = [item for item in menu.items if orderable(item)]
         groups = [group for item in items for top in item.modifier_groups for group in _with_inner(top)]
         amounts = {amount for group in groups for amount in group.amounts if amount != "without"}
@@ -322,7 +318,7 @@ class _Words(NamedTuple):
             names[vocabulary] = list(dict.fromkeys(values))
         return cls(
             names,
-            is_whole,
+            has_enums,
             tuple(amount for amount in AMOUNTS if amount in amounts),
             any(option.groups for group in groups for option in group.options),
         )
@@ -332,7 +328,7 @@ class _Words(NamedTuple):
 
     def text(self, vocabulary: Vocabulary | None, limit: int = MAX_TEXT) -> dict[str, Any]:
         """A name: one of the enum's, or any. Something to leave out may be no name of the menu's at all."""
-        known = self.names[vocabulary] if vocabulary and (self.is_whole or vocabulary == "kinds") else []
+        known = self.names[vocabulary] if vocabulary and (self.has_enums or vocabulary == "kinds") else []
         if known and vocabulary != "ingredients":
             return {"type": "string", "enum": known}
         return {"type": "string", "maxLength": limit}

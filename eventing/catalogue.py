@@ -147,7 +147,10 @@ class LineChanged(Payload, frozen=True, kw_only=True):
 
 
 class OrderedLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One line of the ticket. ``size`` is "" for an item sold in one size; ``unit_cents`` includes modifiers."""
+    """One line of the ticket. ``size`` is "" for an item sold in one size; ``unit_cents`` includes modifiers.
+
+    ``note`` is a wish for the kitchen.
+    """
 
     item_id: Uuid
     name: str
@@ -156,10 +159,14 @@ class OrderedLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     unit_cents: Cents
     total_cents: Cents
     modifiers: tuple[str, ...] = ()
+    note: str = ""
 
 
 class OrderConfirmed(Payload, frozen=True, kw_only=True):
-    """The caller agreed and the order is in the database. ``number`` is the day's ticket number."""
+    """The caller agreed and the order is in the database. ``number`` is the day's ticket number.
+
+    ``allergies`` is what somebody who will eat can't have, and in which lines it is or may be, for people to read.
+    """
 
     TYPE: ClassVar[str] = "com.alloresto.order.confirmed"
 
@@ -172,6 +179,7 @@ class OrderConfirmed(Payload, frozen=True, kw_only=True):
     lines: tuple[OrderedLine, ...]
     promised_at: Instant
     confirmed_at: Instant
+    allergies: str = ""
 
 
 class OrderMoved(Payload, frozen=True, kw_only=True):

@@ -35,7 +35,7 @@ async def write_order(connection: Connection, order: ConfirmedOrder, pii: PiiCip
 
 
 def confirmed_event(order: ConfirmedOrder, number: int) -> OrderConfirmed:
-    """What everybody else is told: nothing personal."""
+    """What everybody else is told: nobody's name, number or address; what must not be eaten goes with the food."""
     return OrderConfirmed(
         restaurant_id=order.restaurant_id,
         order_id=order.id,
@@ -53,11 +53,13 @@ def confirmed_event(order: ConfirmedOrder, number: int) -> OrderConfirmed:
                 unit_cents=line.unit_cents,
                 total_cents=line.total_cents,
                 modifiers=tuple(modifier.name for modifier in line.modifiers),
+                note=line.note,
             )
             for line in order.lines
         ),
         promised_at=order.promised_at,
         confirmed_at=order.confirmed_at,
+        allergies=order.allergies,
     )
 
 

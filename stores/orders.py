@@ -127,6 +127,8 @@ def _content_hash(order: ConfirmedOrder) -> bytes:
         for line in msgspec.to_builtins(order.lines)
     ]
     agreed = (lines, order.fulfilment, order.customer_name, order.total_cents, order.currency)
+    if order.allergies:
+        return hashlib.sha256(msgspec.json.encode((*agreed, order.allergies))).digest()
     return hashlib.sha256(msgspec.json.encode(agreed)).digest()
 
 
@@ -167,8 +169,8 @@ async def _insert_order(
     owner, fulfilment = order.restaurant_id, order.fulfilment
     await conn.execute(
         'insert into "order" (id, restaurant_id, number, call_id, fulfilment, address_encrypted,'
-        " fee_cents, currency, total_cents, vat, customer_id, customer_name_encrypted, confirmed_at, promised_at)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        " fee_cents, currency, total_cents, vat, customer_id, customer_name_encrypted, confirmed_at, promised_at,"
+        " allergies_encrypted) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         order_id,
         owner,
         number,
@@ -183,6 +185,7 @@ async def _insert_order(
         pii.encrypt(owner, order.customer_name) if order.customer_name else None,
         order.confirmed_at,
         order.promised_at,
+        pii.encrypt(owner, order.allergies) if order.allergies else None,
     )
 
 

@@ -52,6 +52,11 @@ ENGLISH = Wording(
     table_requested="Noted: a table for {covers}, {time}, in the name of {name}. The team settles it.",
     transfer="One moment, I'm putting you through.",
     goodbye="Thank you for calling. Goodbye!",
+    emergency=(
+        "This sounds like an emergency: please call the emergency services on {number}."
+        " I'm putting you through to the team now."
+    ),
+    emergency_alone="This sounds like an emergency: please hang up and call the emergency services on {number} now.",
     what_to_order="What would you like to order?",
     anything_else="Anything else?",
     found="We have {items}.",

@@ -68,6 +68,8 @@ class Wording(NamedTuple):
     table_requested: str
     transfer: str
     goodbye: str
+    emergency: str
+    emergency_alone: str
     what_to_order: str
     anything_else: str
     found: str

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from domain import carts
 from domain.calls import LeftBecause, Outcome
 from domain.order import ConfirmedOrder
+from domain.prompts import version_of
 from domain.tools import OrderState
 from eventing.catalogue import CallIncoming
 from functions.call_handler.engines.base import Engine, EngineDownError
@@ -130,6 +131,8 @@ class Call:
         if saved is not None:
             state = resume.restored_state(state, saved)
             memory.restore(saved)
+        prompt = version_of(profile.restaurant, profile.setup.instructions, profile.setup.tools)
+        log.info("the call begins", call_id=incoming.call_id, prompt=prompt)
         parameters = start.custom_parameters
         playback = Playback(time.monotonic(), parameters.greeting_remaining_ms)
         read_back = ReadBackWatch(playback, profile.restaurant.language)

@@ -95,11 +95,13 @@ def _describe(cart: Cart, confirmed: bool) -> str:
                 "size": line.size_name,
                 "modifiers": [modifier.name for modifier in line.modifiers],
                 "quantity": line.quantity,
+                "note": line.note,
             }
             for line in cart.lines
         ],
         "fulfilment": cart.fulfilment.kind if cart.fulfilment else None,
         "customer_name": cart.customer_name,
+        "allergies": list(cart.allergies),
         "confirmed": confirmed,
     }
     return msgspec.json.encode(view).decode()

@@ -380,6 +380,9 @@ class Conversation:
             self._caller_audio.understood()
             self._memory.said("caller", event.text)
             self._memory.turn_ended()
+            danger = self._tools.emergency(event.text)
+            if danger:
+                self.speak(danger)
 
     def _reply_audio(self, event: ReplyAudio) -> None:
         if event.reply_id != self._audible_id or self._leaving is not None:

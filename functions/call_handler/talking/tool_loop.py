@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from domain.emergencies import emergency_number, is_emergency
 from domain.errors import Refused
 from domain.menu import Menu
 from domain.order import ConfirmedOrder
@@ -42,6 +43,7 @@ from process import logs
 log = logs.get(__name__)
 
 REMEMBERED_CALLS = 1000
+EMERGENCY = "emergency"  # why a caller in danger is put through
 
 
 def _refusal(code: str, message: str, say: str = "") -> dict[str, Any]:
@@ -102,6 +104,20 @@ class ToolLoop:
         self._clock = clock
         self._performed: set[str] = set()
         self._repeats = Repeats()
+        self._is_emergency = False
+
+    def emergency(self, said: str) -> str:
+        """What to say, once, when the caller speaks of somebody in danger, and "" else; then the team is rung."""
+        if self._is_emergency or not is_emergency(said):
+            return ""
+        self._is_emergency = True
+        restaurant = self.state.restaurant
+        words, number = wording_for(restaurant.language), emergency_number(restaurant.country)
+        log.warning("the caller speaks of an emergency")
+        if not restaurant.fallback_number:
+            return words.emergency_alone.format(number=number)
+        self.closing = Transfer(restaurant.fallback_number, EMERGENCY)
+        return words.emergency.format(number=number)
 
     async def run(self, call: ToolCall) -> str | None:
         """Perform ``call`` and give the JSON for the model, or None when that was done before.

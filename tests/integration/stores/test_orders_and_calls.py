@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from domain.order import Cart, Fulfilment, FulfilmentKind
+from eventing.ordering import confirmed_event
 from stores import calls, customers, figures, kitchen, orders
 from stores.calls import CallRecord, UnconfirmedCart
 from stores.checkpoints import Utterance
@@ -40,6 +41,27 @@ async def test_an_order_is_read_as_it_was_confirmed(
     (line,) = order.lines
     assert (line.name, line.size_name, line.quantity, line.total_cents) == ("Margherita", "Large", 2, 2700)
     assert (line.modifiers, line.note) == (confirmed.lines[0].modifiers, "well done")
+
+
+async def test_what_somebody_must_not_eat_goes_with_the_order_to_the_kitchen_and_in_its_event(
+    postgres: Any, tenants: tuple[Tenant, Tenant], pii: PiiCipher
+) -> None:
+    own, _ = tenants
+    order = replace(make_order(own.menu, "allergic"), allergies="milk; line 1, Margherita, contains milk")
+
+    async with postgres.app.tenant(own.id) as conn:
+        stored = await orders.insert_confirmed(conn, order, pii)
+        read = await orders.get(conn, stored.id, pii=pii)
+        again = await orders.insert_confirmed(conn, order, pii)
+        with pytest.raises(orders.OrderConflictError):
+            await orders.insert_confirmed(conn, replace(order, allergies=""), pii)
+        kept = await conn.fetchval('select allergies_encrypted from "order" where id = $1', stored.id)
+    event = confirmed_event(order, stored.number)
+
+    assert read.allergies == event.allergies == order.allergies
+    assert again.created is False
+    assert b"milk" not in kept
+    assert event.lines[0].note == order.lines[0].note == "well done"
 
 
 @pytest.mark.parametrize(("fulfilment", "rate_bp"), [("pickup", 550), ("delivery", 550), ("dine_in", 1000)])

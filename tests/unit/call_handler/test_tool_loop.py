@@ -134,6 +134,15 @@ async def test_arguments_that_are_no_json_object_change_nothing_and_say_so(argum
     assert used == [("add_item", {}, False)]
 
 
+async def test_a_model_that_repeats_a_refused_call_is_told_why_and_then_that_it_is_enough() -> None:
+    loop, _, _ = loop_with()
+
+    codes = [(await use(loop, "add_item", {"item": "sushi"}))["error"] for _ in range(3)]
+
+    assert [one["code"] for one in codes] == ["unknown_item", "unknown_item", "repeated_call"]
+    assert "refused before" in codes[1]["message"]
+
+
 async def test_a_written_order_tells_its_ticket_number() -> None:
     loop, desk, _ = loop_with()
     await order_up_to_confirmation(loop)

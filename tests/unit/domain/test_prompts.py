@@ -1,10 +1,11 @@
+import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from domain.greetings import greeting_text
-from domain.menu import Menu, MenuItem
+from domain.menu import ItemSize, Menu, MenuItem, ModifierGroup, ModifierOption
 from domain.menu_text import MAX_MENU
 from domain.prompt_texts import TEXTS
 from domain.prompts import (
@@ -14,8 +15,10 @@ from domain.prompts import (
     instructions,
     restaurant_instructions,
     transcription_prompt,
+    version_of,
 )
 from domain.restaurant import FaqEntry, Opening, OpeningException, Restaurant
+from domain.tools import tool_schemas
 
 pytestmark = pytest.mark.unit
 
@@ -213,6 +216,53 @@ def test_other_names_come_last_in_what_speech_to_text_expects(menu: Menu) -> Non
     assert "odd one" in transcription_prompt(short)
     assert "odd one" not in transcription_prompt(called)
     assert "Special number 65" in transcription_prompt(called)
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_prompts_version_changes_with_what_it_tells_and_not_with_the_clock(
+    restaurant: Restaurant, menu: Menu, open_now: datetime, language: str
+) -> None:
+    place = replace(restaurant, language=language)
+    dearer = replace(menu, items=(replace(menu.items[3], sizes=(ItemSize("s-c", "", 350),)), *menu.items[:3]))
+
+    def version(menu: Menu, now: datetime, restaurant: Restaurant = place) -> str:
+        return version_of(restaurant, instructions(restaurant, menu, (), now), tool_schemas(restaurant, menu))
+
+    later = open_now + timedelta(days=3, hours=5)
+    assert version(menu, open_now) == version(menu, later)
+    assert version(menu, open_now) != version(dearer, open_now)
+    assert version(menu, open_now) != version(menu, open_now, replace(place, delivery=False))
+
+
+@pytest.mark.parametrize("dishes", [40, 75, 500, 2000])
+def test_instructions_and_tools_together_fit_a_session(
+    restaurant: Restaurant, french: Restaurant, menu: Menu, open_now: datetime, dishes: int
+) -> None:
+    """16,384 tokens; text of these languages has three characters or more to a token."""
+    faq = tuple(FaqEntry(str(n), f"Question {n}?", "word " * 100) for n in range(200))
+    long = many(menu, dishes, "Lorem ipsum " * 10)
+    for place in (restaurant, french):
+        told = instructions(place, long, faq, open_now)
+        tools = json.dumps(tool_schemas(place, long), ensure_ascii=False)
+        assert len(told) <= MAX_INSTRUCTIONS
+        assert len(told) + len(tools) <= 3 * 16_384
+
+
+def test_a_menu_of_more_options_than_fit_has_tools_without_their_names(
+    restaurant: Restaurant, menu: Menu, open_now: datetime
+) -> None:
+    def item(number: int) -> MenuItem:
+        options = tuple(ModifierOption(f"o{number}-{n}", f"Choice {number} {n}") for n in range(20))
+        groups = (ModifierGroup(f"g{number}", "Choices", 0, 5, options),)
+        return replace(menu.items[0], id=f"i{number}", name=f"Dish {number}", modifier_groups=groups)
+
+    chosen = replace(menu, items=tuple(item(n) for n in range(30)))
+    tools = tool_schemas(restaurant, chosen)
+
+    assert has_whole_menu(restaurant, chosen)
+    assert "enum" in tool_schemas(restaurant, menu)[0]["parameters"]["properties"]["item"]
+    assert "enum" not in tools[0]["parameters"]["properties"]["item"]
+    assert len(instructions(restaurant, chosen, (), open_now)) + len(json.dumps(tools)) <= 3 * 16_384
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
