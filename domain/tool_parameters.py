@@ -32,7 +32,7 @@ MAX_TEXT = 120
 MAX_QUESTION = 300
 MAX_MODIFIERS = 20
 MAX_ALLERGEN = 60
-MAX_TOOLS = 20_000  # characters of all schemas; with the prompt, less than the 16,384 tokens that a session takes
+MAX_TOOLS = 21_000  # characters of all schemas: with the prompt, less than the 16,384 tokens that a session takes
 AS_SOON_AS_POSSIBLE = "asap"
 OFFER_EXTRA = "offer_extra"  # only where the restaurant wants it
 
