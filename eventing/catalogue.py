@@ -147,10 +147,7 @@ class LineChanged(Payload, frozen=True, kw_only=True):
 
 
 class OrderedLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One line of the ticket. ``size`` is "" for an item sold in one size; ``unit_cents`` includes modifiers.
-
-    ``note`` is a wish for the kitchen.
-    """
+    """One line of the ticket. ``size`` is "" for an item sold in one size; ``unit_cents`` includes modifiers."""
 
     item_id: Uuid
     name: str
@@ -159,13 +156,13 @@ class OrderedLine(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     unit_cents: Cents
     total_cents: Cents
     modifiers: tuple[str, ...] = ()
-    note: str = ""
 
 
 class OrderConfirmed(Payload, frozen=True, kw_only=True):
     """The caller agreed and the order is in the database. ``number`` is the day's ticket number.
 
-    ``allergies`` is what somebody who will eat can't have, and in which lines it is or may be, for people to read.
+    For people to read, and personal: ``allergies``, what somebody who will eat can't have and in which lines it is or
+    may be, and ``notes``, the wishes for the kitchen, one a row behind its line's place (``2: cut in squares``).
     """
 
     TYPE: ClassVar[str] = "com.alloresto.order.confirmed"
@@ -180,6 +177,7 @@ class OrderConfirmed(Payload, frozen=True, kw_only=True):
     promised_at: Instant
     confirmed_at: Instant
     allergies: str = ""
+    notes: str = ""
 
 
 class OrderMoved(Payload, frozen=True, kw_only=True):

@@ -58,6 +58,7 @@ PERSONAL: dict[str, frozenset[str]] = {
     CallStarted.TYPE: frozenset({"caller"}),
     CallMissed.TYPE: frozenset({"caller"}),
     CallTransferred.TYPE: frozenset({"target"}),
+    OrderConfirmed.TYPE: frozenset({"allergies", "notes"}),
     CartAbandoned.TYPE: frozenset({"caller", "customerName"}),
 }
 # Ours alone: addresses of files, and how the audio sounded. Optional, all of them.

@@ -53,13 +53,13 @@ def confirmed_event(order: ConfirmedOrder, number: int) -> OrderConfirmed:
                 unit_cents=line.unit_cents,
                 total_cents=line.total_cents,
                 modifiers=tuple(modifier.name for modifier in line.modifiers),
-                note=line.note,
             )
             for line in order.lines
         ),
         promised_at=order.promised_at,
         confirmed_at=order.confirmed_at,
         allergies=order.allergies,
+        notes="\n".join(f"{place}: {line.note}" for place, line in enumerate(order.lines, 1) if line.note),
     )
 
 

@@ -61,7 +61,7 @@ async def test_what_somebody_must_not_eat_goes_with_the_order_to_the_kitchen_and
     assert read.allergies == event.allergies == order.allergies
     assert again.created is False
     assert b"milk" not in kept
-    assert event.lines[0].note == order.lines[0].note == "well done"
+    assert event.notes == "1: well done"
 
 
 @pytest.mark.parametrize(("fulfilment", "rate_bp"), [("pickup", 550), ("delivery", 550), ("dine_in", 1000)])
