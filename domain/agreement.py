@@ -93,7 +93,7 @@ _SMALL = frozenset(
 def misread(
     text: str, cart: Cart, total_cents: int, language: str, *, others: Sequence[str] = (), sentence: str = ""
 ) -> tuple[str, ...]:
-    """What the spoken ``text`` leaves out of, adds to, or gets wrong in, the cart: names of items, ``total``.
+    """What the spoken ``text`` leaves out of, adds to, or gets wrong in, the cart: items, allergies, ``total``.
 
     Empty when it is right. Items and options may stand in any order, be inflected and have anything around them;
     numbers may be words or digits; the total has to be said as an amount. ``others`` are the menu's items that are not
@@ -110,12 +110,17 @@ def misread(
         elsewhere = [one for one in firsts if one != first and not one.isdigit()]  # "Quatre fromages"
         if not (all_said and _is_counted(first, line.quantity, words, elsewhere, language)):
             wrong.append(line.item_name)
+    wrong += [one for one in cart.allergies if not all(_is_said(word, words) for word in _telling(one))]
     # In words as they fold, in digits as they are written: folding takes the decimal point away.
     known = {total_cents, *_prices(cart)}.union(*_sums(sentence, language))
     if total_cents not in _amounts(numbers) | _amounts(text) or not all(one & known for one in _sums(text, language)):
         wrong.append("total")
     added = _added(text, cart, others, language) - _added(sentence, cart, others, language)
     return (*wrong, *sorted(added - set(wrong)))
+
+
+def _telling(name: str) -> list[str]:
+    return [word for word in fold(name).split() if word not in _SMALL]
 
 
 def _first_word(name: str) -> str:

@@ -53,16 +53,28 @@ def findings(cart: Cart, menu: Menu) -> tuple[Finding, ...]:
     return tuple(one for one in found if one.contains or one.unknown)
 
 
+def of_item(item: MenuItem, allergies: tuple[str, ...]) -> Finding:
+    """Of a dish that is only asked about, without options."""
+    return _held_against(allergies, 0, item.name, [item], [])
+
+
 def _finding(line: CartLine, allergies: tuple[str, ...], by_id: dict[str, MenuItem]) -> Finding:
     ids = [part.item_id for part in line.parts] or [line.item_id]
-    items = [by_id.get(item_id) for item_id in ids]
+    return _held_against(
+        allergies, line.number, line.item_name, [by_id.get(item_id) for item_id in ids], list(_put_on(line))
+    )
+
+
+def _held_against(
+    allergies: tuple[str, ...], number: int, name: str, items: Sequence[MenuItem | None], put_on: Sequence[str]
+) -> Finding:
     listed = [fold(one) for item in items if item for one in item.allergens]
     codes = {code_of(one) for one in listed} - {None}
-    codes |= {code for name in _put_on(line) for code in codes_in(name)}
+    codes |= {code for option in put_on for code in codes_in(option)}
     contains = tuple(one for one in allergies if (code_of(one) or "-") in codes or fold(one) in listed)
-    is_known = all(item and item.allergens for item in items) and not any(_put_on(line))
+    is_known = all(item and item.allergens for item in items) and not put_on
     unknown = () if is_known else tuple(one for one in allergies if one not in contains)
-    return Finding(line.number, line.item_name, contains, unknown)
+    return Finding(number, name, contains, unknown)
 
 
 def _put_on(line: CartLine) -> Iterator[str]:

@@ -225,7 +225,14 @@ def _describe_item(state: OrderState, arguments: Arguments, now: datetime) -> To
         "description": item.description,
         "allergens": list(item.allergens),
     }
-    return ToolAnswer(state, f"{say} {words.allergens_of(item.allergens)}", None, facts)
+    told = [say, words.allergens_of(item.allergens)]
+    if state.cart.allergies:
+        found = allergies.of_item(item, state.cart.allergies)
+        told += words.allergy_warnings([found])
+        unlisted = [one for one in state.cart.allergies if one not in (*found.contains, *found.unknown)]
+        if unlisted:
+            told.append(words.allergy_unlisted.format(allergens=words.listing(unlisted, words.last_and)))
+    return ToolAnswer(state, " ".join(told), None, facts)
 
 
 def _offer_extra(state: OrderState, arguments: Arguments, now: datetime) -> ToolAnswer:

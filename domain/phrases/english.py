@@ -67,6 +67,7 @@ ENGLISH = Wording(
     allergies_read="I'll tell the kitchen of the allergy to {allergens}.",
     allergy_contains="Careful: {item} contains {allergens}.",
     allergy_unknown="Whether {item} contains {allergens} I can't say; the team can.",
+    allergy_unlisted="That {allergens} is not listed is no promise; the team can say more.",
     kitchen_contains="line {line}, {item}, contains {allergens}",
     kitchen_unknown="line {line}, {item}: {allergens} not known",
     refusals={

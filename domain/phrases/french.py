@@ -65,6 +65,7 @@ FRENCH = Wording(
     allergies_read="Je préviens la cuisine de l’allergie : {allergens}.",
     allergy_contains="Attention : {item} contient {allergens}.",
     allergy_unknown="Je ne peux pas dire si {item} contient {allergens} ; l’équipe le sait.",
+    allergy_unlisted="Que {allergens} ne soit pas indiqué n’est pas une promesse ; l’équipe peut en dire plus.",
     kitchen_contains="ligne {line}, {item}, contient {allergens}",
     kitchen_unknown="ligne {line}, {item} : {allergens}, non indiqué",
     refusals={

@@ -78,6 +78,7 @@ class Wording(NamedTuple):
     allergies_read: str
     allergy_contains: str
     allergy_unknown: str
+    allergy_unlisted: str
     kitchen_contains: str
     kitchen_unknown: str
     refusals: Mapping[Code, tuple[str, ...]]

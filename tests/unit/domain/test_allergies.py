@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from domain.agreement import misread
 from domain.allergens import codes_in
 from domain.restaurant import Restaurant
 from domain.tools import ConfirmOrder, OrderState, ReadBack, ToolOutcome, apply, tool_schemas
@@ -83,6 +84,22 @@ def test_an_allergy_is_never_answered_with_a_promise(state: OrderState, french: 
     assert "Je ne peux pas promettre" in in_french
 
 
+@pytest.mark.parametrize(
+    ("allergen", "item", "told"),
+    [
+        ("milk", "Margherita", "Careful: Margherita contains milk."),
+        ("nuts", "Margherita", "That nuts is not listed is no promise"),
+        ("nuts", "Coke", "Whether Coke contains nuts I can't say"),
+    ],
+)
+def test_a_dish_that_is_asked_about_after_an_allergy_is_never_said_to_be_safe(
+    state: OrderState, allergen: str, item: str, told: str
+) -> None:
+    outcome = run(state, ("set_allergies", {"allergens": [allergen]}), ("describe_item", {"item": item}))
+
+    assert told in outcome.result["say"]
+
+
 def test_the_read_back_the_order_and_the_ticket_have_the_allergy(state: OrderState) -> None:
     read = run(state, PIZZA, MILK, *REST)
     assert isinstance(read.effect, ReadBack)
@@ -92,6 +109,16 @@ def test_the_read_back_the_order_and_the_ticket_have_the_allergy(state: OrderSta
     assert read.effect.sentence.endswith("Is that right?")
     assert isinstance(order.effect, ConfirmOrder)
     assert order.effect.order.allergies == "milk; line 1, Margherita, contains milk"
+
+
+def test_a_read_back_that_leaves_the_allergy_out_is_none(state: OrderState) -> None:
+    read = run(state, PIZZA, MILK, *REST)
+    assert isinstance(read.effect, ReadBack)
+    cart, sentence = read.effect.cart, read.effect.sentence
+    short = "So that's 1 small Margherita, for pickup, in the name of Sam. The total is 9 euros 50. Is that right?"
+
+    assert misread(sentence, cart, cart.total_cents, "en", sentence=sentence) == ()
+    assert misread(short, cart, cart.total_cents, "en", sentence=sentence) == ("milk",)
 
 
 def test_an_allergy_that_is_told_after_the_read_back_is_read_back_again(state: OrderState) -> None:
