@@ -16,7 +16,7 @@ from typing import Any
 
 from cluster.rules import Finding
 from domain import model_retirements
-from functions.call_handler.settings import EngineSettings
+from functions.call_handler.settings import CascadeEndpoint, EngineSettings
 from functions.greeting_renderer.app import RendererSettings
 
 ASK_WITHIN_S = 10.0
@@ -36,12 +36,19 @@ class Server:
 def servers(settings: EngineSettings, greeting_model: str) -> Iterator[Server]:
     """The main engine with the greeting's model, then those of ENGINES."""
     for number, endpoint in enumerate(settings.endpoints()):
+        if isinstance(endpoint, CascadeEndpoint):
+            parts = {"hearing": endpoint.hearing, "thinking": endpoint.thinking, "speaking": endpoint.speaking}
+            for part, place in parts.items():
+                url = f"{place.url}/v1" if part == "thinking" and endpoint.thinking.api == "messages" else place.url
+                models = {f"ENGINES {endpoint.name} {part}": place.model}
+                yield Server(f"{endpoint.name} {part}", url, settings.key_of(place.key), models)
+            continue
         prefix = "" if number == 0 else f"ENGINES {endpoint.name} "
         conversation = "OPENAI_REALTIME_MODEL" if number == 0 else f"{prefix}model"
         captions = "OPENAI_TRANSCRIPTION_MODEL" if number == 0 else f"{prefix}transcription_models"
         models = {conversation: endpoint.model}
-        for place, model in enumerate(filter(None, map(str.strip, endpoint.transcription_models.split(",")))):
-            models[captions if place == 0 else f"{captions}, {place + 1}"] = model
+        for rank, model in enumerate(filter(None, map(str.strip, endpoint.transcription_models.split(",")))):
+            models[captions if rank == 0 else f"{captions}, {rank + 1}"] = model
         if number == 0:
             models["OPENAI_TTS_MODEL"] = greeting_model
         yield Server(endpoint.name, endpoint.url, settings.key_of(endpoint.key), models)

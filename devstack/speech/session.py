@@ -131,7 +131,8 @@ class RealtimeSession:
             else:
                 where = {"audio_end_ms": edge.audio_end_ms, "item_id": edge.item_id}
                 await self._send("input_audio_buffer.speech_stopped", **where)
-                await self._take_turn(edge, respond=detection is not None and detection.create_response)
+                responds = self._state.config.type == "realtime"
+                await self._take_turn(edge, respond=responds and detection is not None and detection.create_response)
             await asyncio.sleep(0)  # a long append must not stop the other sessions
 
     async def _interrupt(self) -> None:
@@ -171,6 +172,8 @@ class RealtimeSession:
         return self._response if running else None
 
     def _create_response(self, event: client.ResponseCreate) -> None:
+        if self._state.config.type == "transcription":
+            raise ProtocolError("A transcription session makes no responses.", code="invalid_value", param="type")
         config, options = session_config.for_response(self._state.config, event.response)
         if options.conversation == "auto" and self._active:
             message = f"Conversation already has an active response in progress: {self._active.id}."

@@ -28,6 +28,7 @@ class RealtimeEndpoint(_Strict, frozen=True, kw_only=True, tag="realtime"):
     """A server of the Realtime protocol. ``key`` names the variable that holds its key, "" where it wants none.
 
     ``transcription_models`` are tried in this order, with commas between; ``voice`` "" is the engine's own.
+    ``free``: a server of one's own, which costs nothing by use.
     """
 
     name: EngineName
@@ -36,9 +37,50 @@ class RealtimeEndpoint(_Strict, frozen=True, kw_only=True, tag="realtime"):
     model: str
     transcription_models: str = ""
     voice: str = ""
+    free: bool = False
+
+    def key_names(self) -> tuple[str, ...]:
+        return (self.key,) if self.key else ()
 
 
-Endpoint = RealtimeEndpoint
+class _Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a part of a cascade is: ``url`` with its ``/v1``, if it has one."""
+
+    url: Url
+    key: KeyName = ""
+    model: str
+
+
+class HearingPlace(_Place, frozen=True, kw_only=True):
+    """Transcription sessions of the Realtime protocol, at ``url`` + ``/realtime``."""
+
+
+class ThinkingPlace(_Place, frozen=True, kw_only=True):
+    """``chat`` is OpenAI's ``/chat/completions``, ``messages`` Claude's ``/v1/messages``, both below ``url``."""
+
+    api: Literal["chat", "messages"] = "chat"
+
+
+class SpeakingPlace(_Place, frozen=True, kw_only=True):
+    """OpenAI's ``/audio/speech``, below ``url``; ``voice`` goes before the restaurant's."""
+
+    voice: str = ""
+
+
+class CascadeEndpoint(_Strict, frozen=True, kw_only=True, tag="cascade"):
+    """Speech to text, a text model, text to speech. ``free``: servers of one's own, which cost nothing by use."""
+
+    name: EngineName
+    hearing: HearingPlace
+    thinking: ThinkingPlace
+    speaking: SpeakingPlace
+    free: bool = False
+
+    def key_names(self) -> tuple[str, ...]:
+        return tuple(place.key for place in (self.hearing, self.thinking, self.speaking) if place.key)
+
+
+Endpoint = RealtimeEndpoint | CascadeEndpoint
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,16 +127,16 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         if len(set(names)) < len(names) or len(names) > MAX_ENGINES:
             problems.append(f"ENGINES: up to {MAX_ENGINES - 1}, each with a name of its own, and none is {MAIN!r}")
         problems += [
-            f"{one.key}: not set; the engine {one.name!r} of ENGINES needs it"
+            f"{key}: not set; the engine {one.name!r} of ENGINES needs it"
             for one in further
-            if one.key and not os.environ.get(one.key)
+            for key in one.key_names()
+            if not self.key_of(key)
         ]
         if problems:
             raise SettingsError(problems)
 
-    def endpoints(self) -> tuple[Endpoint, ...]:
-        """All engines, in the operator's order."""
-        main = RealtimeEndpoint(
+    def main_endpoint(self) -> RealtimeEndpoint:
+        return RealtimeEndpoint(
             name=MAIN,
             url=self.openai_base_url,
             key="OPENAI_API_KEY",
@@ -102,7 +144,13 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
             transcription_models=self.openai_transcription_model,
             voice=self.openai_voice,
         )
-        return (main, *msgspec.json.decode(self.engines or "[]", type=list[Endpoint]))
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """All engines, in the operator's order."""
+        return (self.main_endpoint(), *msgspec.json.decode(self.engines or "[]", type=list[Endpoint]))
+
+    def has_cascade(self) -> bool:
+        return any(isinstance(endpoint, CascadeEndpoint) for endpoint in self.endpoints())
 
     def key_of(self, variable: str) -> str:
         """The secret in ``variable``; "" for none."""

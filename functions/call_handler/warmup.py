@@ -42,6 +42,7 @@ STAGES: dict[Stage, tuple[str, ...]] = {
         "domain.answers",
     ),
 }
+CASCADE = "functions.call_handler.engines.cascade"  # part of ``write`` where one is configured
 SWITCH_S = 0.0005
 IDLE_S = 1.0
 HELD_S = 5.0
@@ -50,7 +51,8 @@ HELD_S = 5.0
 class Warmup:
     """Made inside the event loop; ``start()`` once the server listens."""
 
-    def __init__(self) -> None:
+    def __init__(self, with_cascade: bool = False) -> None:
+        self._further = (CASCADE,) if with_cascade else ()
         loop = asyncio.get_running_loop()
         self._loop = loop
         self._loaded: dict[Stage, asyncio.Future[None]] = {stage: loop.create_future() for stage in STAGES}
@@ -85,7 +87,7 @@ class Warmup:
                     self._go_on.wait(IDLE_S)
                     if self._held:
                         self._go_on.wait(HELD_S)
-                for module in modules:
+                for module in (*modules, *(self._further if stage == "write" else ())):
                     importlib.import_module(module)
                 self._loop.call_soon_threadsafe(_set, self._loaded[stage])
         except Exception as error:  # told to whoever waits for this stage or a later one

@@ -227,7 +227,7 @@ class FakeSession:
     async def _update(self, event: dict[str, Any]) -> None:
         audio = event["session"]["audio"]
         captions = (audio["input"].get("transcription") or {}).get("model", "")
-        if audio["output"].get("voice", self.voices[0]) not in self.voices:
+        if audio.get("output", {}).get("voice", self.voices[0]) not in self.voices:
             await self._error(event, "invalid_value", "session.audio.output.voice")
         elif captions and self.transcription_models and captions not in self.transcription_models:
             await self._error(event, "invalid_value", "session.audio.input.transcription.model")

@@ -104,9 +104,11 @@ ToolChoice = Literal["auto", "none", "required"] | NamedTool
 
 
 class SessionConfig(_Strict):
-    """``truncation``, ``tracing``, ``include``, ``prompt`` and ``reasoning`` are accepted and echoed, no more."""
+    """A session of type ``transcription`` hears and writes down, and makes no responses.
 
-    type: Literal["realtime"] = "realtime"
+    ``truncation``, ``tracing``, ``include``, ``prompt`` and ``reasoning`` are accepted and echoed, no more."""
+
+    type: Literal["realtime", "transcription"] = "realtime"
     model: str = "local"
     output_modalities: Modalities = msgspec.field(default_factory=lambda: ["audio"])
     instructions: str = ""

@@ -17,6 +17,16 @@ class Prices(msgspec.Struct, frozen=True):
     audio_out: float
 
 
+# Text models have text prices alone.
+TEXT_PRICES = {
+    "gpt-4.1": Prices(2.00, 0.50, 8.00, 0, 0, 0),
+    "gpt-4.1-mini": Prices(0.40, 0.10, 1.60, 0, 0, 0),
+    "gpt-4o-mini": Prices(0.15, 0.075, 0.60, 0, 0, 0),
+    "gpt-5-mini": Prices(0.25, 0.025, 2.00, 0, 0, 0),
+    "claude-haiku-4-5": Prices(1.00, 0.10, 5.00, 0, 0, 0),
+    "claude-sonnet-4-5": Prices(3.00, 0.30, 15.00, 0, 0, 0),
+}
+SPEECH_PER_MILLION_CHARACTERS = {"tts-1": 15.0, "tts-1-hd": 30.0, "local": 0.0}
 FREE = Prices(0, 0, 0, 0, 0, 0)
 REALTIME_PRICES = {
     "gpt-realtime-2.1": Prices(4.00, 0.40, 24.00, 32.00, 0.40, 64.00),
@@ -56,7 +66,7 @@ class Usage(msgspec.Struct, rename="camel"):
 
 def price(usage: Usage, model: str, transcription_model: str) -> None:
     """Fill in ``dollars`` and ``unpriced`` of one reply's or one caption's usage."""
-    prices = _listed(REALTIME_PRICES, model)
+    prices = _listed(REALTIME_PRICES, model) or _listed(TEXT_PRICES, model)
     heard = _listed(TRANSCRIPTION_TOKENS, transcription_model)
     per_minute = TRANSCRIPTION_PER_MINUTE.get(transcription_model)
     spoke = usage.text_in + usage.text_cached + usage.text_out + usage.audio_in + usage.audio_cached + usage.audio_out
@@ -75,6 +85,14 @@ def price(usage: Usage, model: str, transcription_model: str) -> None:
         + usage.transcription_out * heard.text_out
     )
     usage.dollars = tokens / 1_000_000 + usage.transcribed_s / 60 * (per_minute or 0.0)
+
+
+def add_speech(usage: Usage, characters: int, model: str) -> None:
+    """Add what it cost to say so many characters."""
+    per_million = SPEECH_PER_MILLION_CHARACTERS.get(model)
+    if characters and per_million is None:
+        usage.unpriced += 1
+    usage.dollars += characters / 1_000_000 * (per_million or 0.0)
 
 
 def _listed(prices: dict[str, Prices], model: str) -> Prices | None:

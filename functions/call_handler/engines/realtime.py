@@ -187,10 +187,12 @@ class RealtimeEngine:
                 self._setup_refused(event)
                 return
             case ReplyEnds():
-                costs.price(event.usage, self._endpoint.model, "")
+                if not self._endpoint.free:
+                    costs.price(event.usage, self._endpoint.model, "")
             case CallerSaid():
                 self._captions_failed = 0
-                costs.price(event.usage, "", self._session.transcription_model if self._session else "")
+                if self._session is not None and not self._endpoint.free:
+                    costs.price(event.usage, "", self._session.transcription_model)
             case CaptionFailed():
                 self._caption_failed()
         self._on_event(event)

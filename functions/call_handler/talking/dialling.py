@@ -48,7 +48,7 @@ async def connect_first(
     for pause_s in (0.0, *pauses_s):
         await asyncio.sleep(pause_s)
         for endpoint in tuple(left):
-            engine = make_engine(endpoint, settings)
+            engine = await make_engine(endpoint, settings)
             within_s = min(settings.engine_connect_s, most_s if len(left) == 1 else CONNECT_WITHIN_S)
             try:
                 await engine.connect(partial(on_event, engine), within_s)

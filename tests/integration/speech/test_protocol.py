@@ -14,6 +14,10 @@ from openai.types.realtime import RealtimeServerEvent
 from pydantic import TypeAdapter
 from websockets.exceptions import InvalidStatus
 
+from functions.call_handler.engines.base import CallerSaid, EngineGone, Setup
+from functions.call_handler.engines.hearing import Ear
+from functions.call_handler.engines.speaking import to_ulaw
+from functions.call_handler.settings import CascadeEndpoint, EngineSettings, HearingPlace, SpeakingPlace, ThinkingPlace
 from tests.integration.speech.conftest import SpeechServer
 from tests.integration.speech.talking import SILENCE, caller_audio, respond, speak, types, until, update
 from tests.patience import PATIENCE_S
@@ -288,3 +292,39 @@ async def test_a_wrong_key_is_a_401_before_the_upgrade(speech_server: SpeechServ
             async with asyncio.timeout(PATIENCE_S), stranger.realtime.connect(model="gpt-realtime"):
                 pass
     assert refused.value.response.status_code == 401
+
+
+async def test_a_transcription_session_hears_and_writes_down_and_never_answers(
+    speech_server: SpeechServer, client: AsyncOpenAI
+) -> None:
+    """As the ear of a cascade uses it."""
+    said = await client.audio.speech.create(
+        model="tts-1", voice="marin", input="I would like two pizzas, please.", response_format="pcm"
+    )
+    endpoint = CascadeEndpoint(
+        name="parts",
+        hearing=HearingPlace(url=speech_server.base_url, key="OPENAI_API_KEY", model="whisper-base"),
+        thinking=ThinkingPlace(url="http://127.0.0.1:9/v1", model="m"),
+        speaking=SpeakingPlace(url="http://127.0.0.1:9/v1", model="m"),
+    )
+    events: list[Any] = []
+    heard = asyncio.Event()
+
+    def on_event(event: Any) -> None:
+        events.append(event)
+        if isinstance(event, CallerSaid | EngineGone):
+            heard.set()
+
+    ear = Ear(endpoint, EngineSettings(openai_api_key=speech_server.key), on_event)
+    await ear.connect(5.0)
+    ear.configure(Setup("", [], "en", "", "pizza"))
+    audio = to_ulaw(said.content[: len(said.content) // 6 * 6]) + b"\xff" * 8000
+    for at in range(0, len(audio), 160):
+        ear.hear(audio[at : at + 160])
+    await asyncio.wait_for(heard.wait(), 30)
+    ear.close()
+
+    kinds = [type(event).__name__ for event in events]
+    assert kinds[0] == "CallerSpeaks"
+    assert "two pizzas" in events[-1].text.lower()
+    assert not {"ReplyStarts", "EngineComplains", "EngineGone"} & set(kinds)

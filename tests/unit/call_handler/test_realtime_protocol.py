@@ -56,7 +56,7 @@ class Wire:
 
 def engine_on_a_wire(**settings: Any) -> tuple[RealtimeEngine, list[dict[str, Any]]]:
     known = EngineSettings(openai_api_key="k", **settings)
-    engine, wire = RealtimeEngine(known.endpoints()[0], known), Wire()
+    engine, wire = RealtimeEngine(known.main_endpoint(), known), Wire()
     engine._socket = wire  # type: ignore[assignment]
     return engine, wire.sent
 

@@ -26,7 +26,7 @@ ALL = {
 
 def session_with(**settings: Any) -> Session:
     known = EngineSettings(openai_api_key="k", **settings)
-    return Session(SETUP, known.endpoints()[0], known)
+    return Session(SETUP, known.main_endpoint(), known)
 
 
 def refused(param: str, message: str = "") -> EngineComplains:
