@@ -26,6 +26,7 @@ from evaluation.record import Record
 CALL_TIMEOUT_S = 300.0
 VOICES_WITHIN_S = 240.0
 MORE_WITHIN_S = 2.0  # a statement may be followed by a question, once a tool has been used
+FILLERS = 3
 HANGS_UP_FIRST_S = 8.0
 LISTENS_S = 40.0
 CALLER = "+33600000001"
@@ -88,18 +89,8 @@ async def _converse(phone: _Phone, caller: ScriptedCaller, heard: Heard) -> None
         heard.record.failure = f"refused: {first.text}"
         return
     move: Move | None = None  # the greeting is being heard
-    while True:
-        ended = await _answered(phone, heard)
-        if ended is not None:
-            break
+    while (ended := await _turn_comes(phone, heard, move)) is None:
         words = " ".join(heard.assistant)
-        asks = words.rstrip().endswith("?")
-        if move is not None and not asks and words and not isinstance(move, Listen):
-            phone.act(Act(wait_s=MORE_WITHIN_S))
-            ended = await _answered(phone, heard)
-            if ended is not None:
-                break
-            words = " ".join(heard.assistant)
         if move is not None and not words:
             caller.gave_up = "the assistant says nothing"
             move = HangUp()
@@ -112,6 +103,24 @@ async def _converse(phone: _Phone, caller: ScriptedCaller, heard: Heard) -> None
     heard.record.transferred = ended.referred
     with contextlib.suppress(EOFError):
         await phone.read(CALL_TIMEOUT_S)  # the recording is written
+
+
+async def _turn_comes(phone: _Phone, heard: Heard, after: Move | None) -> Told | None:
+    """Until the caller is to speak; what the softphone told when the call is over.
+
+    A voice without words was the bridge's, asking to wait; a statement may be followed by a question.
+    """
+    told = await _answered(phone, heard)
+    for _ in range(FILLERS):
+        if told.kind != "quiet" or heard.assistant or after is None:
+            break
+        phone.act(Act())
+        told = await _answered(phone, heard)
+    asks = bool(heard.assistant) and heard.assistant[-1].rstrip().endswith("?")
+    if told.kind == "quiet" and after is not None and not asks:
+        phone.act(Act(wait_s=MORE_WITHIN_S))
+        told = await _answered(phone, heard)
+    return told if told.kind == "gone" else None
 
 
 def _act(move: Move, caller: ScriptedCaller) -> Act:
@@ -129,15 +138,13 @@ def _act(move: Move, caller: ScriptedCaller) -> Act:
             return Act(hang_up=True, wait_s=HANGS_UP_FIRST_S if move.patient else 0)
 
 
-async def _answered(phone: _Phone, heard: Heard) -> Told | None:
-    """Until it is the caller's turn; what the softphone told when the call is over."""
+async def _answered(phone: _Phone, heard: Heard) -> Told:
+    """Until a voice was heard and is silent again, or none came, or the call is over."""
     while True:
         told = await phone.read(CALL_TIMEOUT_S)
         if told.kind == "heard" and told.ms > 0:
             heard.record.replied(told.ms, after_tools=heard.used_tool)
-        elif told.kind in ("quiet", "silence"):
-            return None
-        elif told.kind == "gone":
+        elif told.kind in ("quiet", "silence", "gone"):
             return told
 
 
