@@ -50,3 +50,26 @@ def evaluate(
         report=report,
     )
     raise typer.Exit(run.run(wanted))
+
+
+@app.command("import")
+def import_data(
+    name: Annotated[str, typer.Argument(help="taskmaster-4, restaurants-8k or clinc150.")],
+    file: Annotated[Path, typer.Argument(help="The JSON file that you have downloaded.")],
+    out: Annotated[Path, typer.Option(help="Where the scenarios are written.")] = Path("evaluation-data"),
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Scenarios at most.")] = 200,
+) -> None:
+    """Make scenarios of public data that you have downloaded, for --file; says under which licence they are."""
+    from evaluation.importing import DataError, make
+    from evaluation.importing.sources import SOURCES
+
+    if name not in SOURCES:
+        raise typer.BadParameter(f"{name}: there is {', '.join(SOURCES)}")
+    source = SOURCES[name]
+    try:
+        written, drawn = make(source, file, out, limit)
+    except (DataError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(f"{source.title}, {source.licence}: {len(drawn.scenarios)} scenarios, {drawn.left_out} left out")
+    typer.echo(f"./alloresto eval --file {written}")

@@ -64,8 +64,14 @@ class _File(Node, frozen=True):
 @cache
 def place(name: str) -> Place:
     """Raises KeyError for a name that no menu has, SeedError for a menu file with a fault."""
-    content = read_menu_file(MENU_FILES[name])
-    return Place(name, MENU_FILES[name], content, menu_of(content))
+    return place_in(MENU_FILES[name])
+
+
+@cache
+def place_in(file: Path) -> Place:
+    """Raises SeedError, OSError."""
+    content = read_menu_file(file)
+    return Place(file.stem.replace("_", "-"), file, content, menu_of(content))
 
 
 def read(files: Sequence[Path] = SCENARIO_FILES) -> tuple[Case, ...]:
@@ -78,13 +84,23 @@ def read(files: Sequence[Path] = SCENARIO_FILES) -> tuple[Case, ...]:
             if scenario.id in seen:
                 raise ScenarioError(file, f"{where}.id", f"{seen[scenario.id].name} has it, too; choose another")
             seen[scenario.id] = file
-            if scenario.menu not in MENU_FILES:
-                raise ScenarioError(file, f"{where}.menu", _no(scenario.menu, MENU_FILES))
-            case = Case(scenario, place(scenario.menu))
+            case = Case(scenario, _place(scenario.menu, file, f"{where}.menu"))
             for field, problem in _problems(case):
                 raise ScenarioError(file, f"{where}.{field}", problem)
             cases.append(case)
     return tuple(cases)
+
+
+def _place(menu: str, file: Path, field: str) -> Place:
+    """The restaurant called so; or of the file of that name, beside the scenarios' own."""
+    if not menu.endswith(".yaml"):
+        if menu not in MENU_FILES:
+            raise ScenarioError(file, field, _no(menu, MENU_FILES))
+        return place(menu)
+    try:
+        return place_in((file.parent / menu).resolve())
+    except OSError as error:
+        raise ScenarioError(file, field, f"{menu}: {error.strerror}; it has to lie beside {file.name}") from None
 
 
 def _scenarios(file: Path) -> tuple[Scenario, ...]:

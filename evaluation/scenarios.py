@@ -121,11 +121,12 @@ class End(Node, frozen=True):
 
 class Scenario(Node, frozen=True, kw_only=True):
     """``say`` is said first, sentence by sentence; then what is asked for is answered from ``asked``, ``answers`` and
-    what the first of ``expect`` implies.
+    what the first of ``expect`` implies. A sentence in brackets is an act: ``(hangs up)``, ``(says nothing)``,
+    ``(presses 1)``.
 
-    A sentence in brackets is an act: ``(hangs up)``, ``(says nothing)``, ``(presses 1)``. ``noise_db`` is how far the
-    voice is above a noisy room, audio only. ``hears`` and ``never_hears`` are words for the whole call, ``|`` between
-    alternatives; ``never_kept`` are words that the call's log must not have. ``pending`` says why it is known to miss.
+    ``menu`` is a restaurant's slug, or a YAML file beside the scenarios'. ``noise_db`` is how far the voice is above a
+    noisy room, audio only. ``hears`` and ``never_hears`` are words for the whole call, ``|`` between alternatives;
+    ``never_kept`` are words that the call's log must not have. ``pending`` says why it is known to miss.
     """
 
     id: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{3,60}$")]
