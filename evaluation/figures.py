@@ -63,6 +63,10 @@ def _times(outcomes: Sequence[Outcome], way: Way) -> list[Figure]:
         marks += [turn_taking_mark(ms, after_tools=True) for record in records for ms in record.reply_ms_after_tools]
         if marks:
             found.append(Figure("by audio: turn-taking mark", 100 * sum(marks) / len(marks), "%"))
+    confirmed = [one for one in records if any(m.text == "confirm_order" and m.ok for m in one.moments)]
+    if confirmed:
+        ended = 100 * sum(one.hung_up_by == "restaurant" for one in confirmed) / len(confirmed)
+        found.append(Figure(f"by {way}: after an order the assistant hangs up itself", ended, "%"))
     seconds = [record.seconds for record in records if record.seconds]
     if seconds:
         found.append(Figure(f"by {way}: one scenario p50", percentile(seconds, 50), "s"))

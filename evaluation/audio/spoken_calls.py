@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -76,14 +76,23 @@ async def ring(case: Case, caller: ScriptedCaller, heard: Heard, sip: str, line_
             await phone.read(VOICES_WITHIN_S)
             record.began = time.monotonic()
             async with asyncio.timeout(CALL_TIMEOUT_S):
-                await _converse(phone, caller, heard)
+                await converse(phone, caller, heard)
     except (TimeoutError, EOFError) as error:
         record.failure = f"the call broke: {error or type(error).__name__}"
     record.seconds = time.monotonic() - record.began
     record.trouble, record.gave_up = caller.trouble, caller.gave_up
 
 
-async def _converse(phone: _Phone, caller: ScriptedCaller, heard: Heard) -> None:
+class Softphone(Protocol):
+    """A ``spoken_caller``: acts one after the other, and what it tells meanwhile."""
+
+    def act(self, act: Act) -> None: ...
+
+    async def read(self, within_s: float) -> Told: ...
+
+
+async def converse(phone: Softphone, caller: ScriptedCaller, heard: Heard) -> None:
+    """From the answer to the end; what happened is in ``heard.record``. Raises EOFError, TimeoutError."""
     first = await phone.read(CALL_TIMEOUT_S)
     if first.kind == "refused":
         heard.record.failure = f"refused: {first.text}"
@@ -105,7 +114,7 @@ async def _converse(phone: _Phone, caller: ScriptedCaller, heard: Heard) -> None
         await phone.read(CALL_TIMEOUT_S)  # the recording is written
 
 
-async def _turn_comes(phone: _Phone, heard: Heard, after: Move | None) -> Told | None:
+async def _turn_comes(phone: Softphone, heard: Heard, after: Move | None) -> Told | None:
     """Until the caller is to speak; what the softphone told when the call is over.
 
     A voice without words was the bridge's, asking to wait; a statement may be followed by a question.
@@ -138,7 +147,7 @@ def _act(move: Move, caller: ScriptedCaller) -> Act:
             return Act(hang_up=True, wait_s=HANGS_UP_FIRST_S if move.patient else 0)
 
 
-async def _answered(phone: _Phone, heard: Heard) -> Told:
+async def _answered(phone: Softphone, heard: Heard) -> Told:
     """Until a voice was heard and is silent again, or none came, or the call is over."""
     while True:
         told = await phone.read(CALL_TIMEOUT_S)
