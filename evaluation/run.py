@@ -50,7 +50,7 @@ def run(wanted: Wanted) -> int:
     try:
         cases = chosen(wanted)
         engine = _engine(wanted.engine)
-        outcomes = asyncio.run(_run(cases, engine, wanted, console))
+        outcomes = _outcomes(cases, engine, wanted, console)
     except (ScenarioError, SeedError, ValueError) as error:
         console.print(f"error: {error}", style="red", markup=False)
         return 2
@@ -105,8 +105,6 @@ async def _run(cases: Sequence[Case], engine: EngineEndpoint | None, wanted: Wan
             with tempfile.TemporaryDirectory(prefix="alloresto-eval-") as folder:
                 by = _by_text if way == "text" else _by_audio
                 await by(mine, engine, wanted, Path(folder), on_outcome)
-    order = {case.scenario.id: at for at, case in enumerate(cases)}
-    return sorted(outcomes, key=lambda one: (one.way == "audio", order[one.case.scenario.id]))
 
 
 async def _by_text(
