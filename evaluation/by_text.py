@@ -92,9 +92,12 @@ async def run_cases(cases: Sequence[Case], how: TextRun, servers: Servers, on_ou
                     once = partial(_once, case, calls, database, how)
                     on_outcome(await outcome_of(case, "text", how.runs, once))
 
-        async with asyncio.TaskGroup() as group:
-            for number in range(min(how.handlers, len(cases))):
-                group.create_task(work(number + 1))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number in range(min(how.handlers, len(cases))):
+                    group.create_task(work(number + 1))
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from None
 
 
 @contextlib.asynccontextmanager

@@ -92,13 +92,25 @@ def _engine(name: str) -> EngineEndpoint | None:
     return engine
 
 
-async def _run(cases: Sequence[Case], engine: EngineEndpoint | None, wanted: Wanted, console: Console) -> list[Outcome]:
+def _outcomes(cases: Sequence[Case], engine: EngineEndpoint | None, wanted: Wanted, console: Console) -> list[Outcome]:
+    """In the scenarios' order. After Ctrl-C those that there are: by audio all of them take more than an hour."""
     outcomes: list[Outcome] = []
 
     def on_outcome(outcome: Outcome) -> None:
         outcomes.append(outcome)
         table.tell(outcome, console)
 
+    try:
+        asyncio.run(_run(cases, engine, wanted, on_outcome))
+    except KeyboardInterrupt:
+        if not outcomes:
+            raise
+        console.print("interrupted: what follows is of those before")
+    order = {case.scenario.id: at for at, case in enumerate(cases)}
+    return sorted(outcomes, key=lambda one: (one.way == "audio", order[one.case.scenario.id]))
+
+
+async def _run(cases: Sequence[Case], engine: EngineEndpoint | None, wanted: Wanted, on_outcome: OnOutcome) -> None:
     for way in wanted.ways:
         mine = [case for case in cases if way in case.scenario.ways]
         if mine:
