@@ -18,12 +18,14 @@ def tell(outcome: Outcome, console: Console) -> None:
     record, status = outcome.worst.record, outcome.status
     name = f"{outcome.case.scenario.id} ({outcome.way})"
     again = f"  {outcome.repeated} thrown away" if outcome.repeated else ""
-    console.print(f"[{COLOURS[status]}]{NAMED[status]:>24}[/]  {name:<44}{record.seconds:6.1f} s{again}")
+    console.print(
+        f"[{COLOURS[status]}]{NAMED[status]:>24}[/]  {name:<44}{record.seconds:6.1f} s{again}", soft_wrap=True
+    )
     reason = outcome.case.scenario.pending_by(outcome.way)
     for problem in outcome.worst.verdict.problems:
-        console.print(f"{'':>26}{problem}", style="dim", markup=False)
+        console.print(f"{'':>26}{problem}", style="dim", markup=False, soft_wrap=True)
     if status in ("pending", "passes"):
-        console.print(f"{'':>26}pending: {reason}", style="dim", markup=False)
+        console.print(f"{'':>26}pending: {reason}", style="dim", markup=False, soft_wrap=True)
 
 
 def show(outcomes: Sequence[Outcome], console: Console) -> None:
