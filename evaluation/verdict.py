@@ -143,17 +143,21 @@ def _take(left: list[OrderLine], wanted: ExpectedLine) -> str | None:
     return f"{near.quantity} × {near.name}, right is {wanted.quantity}"
 
 
+# How what is left out is written, in a name or a note.
+_LEFT_OUT = re.compile(r"\b(no|not|without|off|hold|never|sans|pas|aucune?|retirer|enlever)\b")
+
+
 def _line_problem(wanted: ExpectedLine, line: OrderLine) -> str:
     chosen = Counter(folded(one.name if one.amount != "regular" else one.plain_name) for one in line.modifiers)
     asked = Counter(folded(one) for one in wanted.options)
     missing, more = asked - chosen, chosen - asked
     if missing:
         return f"without {', '.join(missing)}"
-    left_out = [*more, folded(line.note)]
+    left_out = [words for words in (*more, folded(line.note)) if _LEFT_OUT.search(words)]
     for one in wanted.without:
         if not any(_has_words(words, one) for words in left_out):
             return f"{one} is not left out"
-    unasked = [words for words in more if not any(_has_words(words, one) for one in wanted.without)]
+    unasked = [words for words in more if words not in left_out or not _is_one_of(words, wanted.without)]
     if unasked:
         return f"nobody asked for {', '.join(unasked)}"
     if wanted.note and not _has_words(line.note, wanted.note):
@@ -161,6 +165,10 @@ def _line_problem(wanted: ExpectedLine, line: OrderLine) -> str:
     if line.note and not wanted.note and not wanted.without:
         return f"a note that nobody asked for: {line.note!r}"
     return ""
+
+
+def _is_one_of(words: str, wanted: Sequence[str]) -> bool:
+    return any(_has_words(words, one) for one in wanted)
 
 
 def _told(line: OrderLine) -> str:

@@ -62,6 +62,14 @@ def test_what_is_left_out_may_be_an_option_or_a_note(stored: Any) -> None:
     assert judged(order(), expect=[{"order": wanted}]).status == "failed"
 
 
+@pytest.mark.parametrize(
+    "stored", [line("Pepperoni", "Large", options=("Crispy onions",)), line("Pepperoni", "Large", note="extra onion")]
+)
+def test_more_of_it_is_not_left_out(stored: Any) -> None:
+    wanted = {"lines": [PEPPERONI | {"without": ["onion"]}], "total_cents": 1500, "fulfilment": "pickup"}
+    assert judged(order(stored), expect=[{"order": wanted}]).status == "failed"
+
+
 def test_a_row_beside_the_right_one_fails() -> None:
     assert judged(order(), strays=("a changed menu_item",)).problems == ("a changed menu_item",)
 
