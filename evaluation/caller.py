@@ -74,7 +74,11 @@ _DEFAULTS: dict[str, dict[Topic, str]] = {
 }
 _FULFILMENTS = {
     "en": {"pickup": "Pick-up, please.", "dine_in": "Eating in.", "delivery": "Delivery, please."},
-    "fr": {"pickup": "À emporter.", "dine_in": "Sur place.", "delivery": "En livraison."},
+    "fr": {
+        "pickup": "Ce sera à emporter, s'il vous plaît.",
+        "dine_in": "C'est pour manger sur place.",
+        "delivery": "En livraison, s'il vous plaît.",
+    },
 }
 _NAMES = {"en": "My name is {name}.", "fr": "Au nom de {name}."}
 _PROTEST = {"en": "No, I didn't ask for that.", "fr": "Non, je n'ai pas demandé ça."}

@@ -39,7 +39,7 @@ def test_an_english_question_gets_its_answer(asked: str, answer: str) -> None:
     ("asked", "answer"),
     [
         ("Et avec ceci ?", "Non, c'est tout, merci."),
-        ("C'est à emporter, en livraison ou sur place ?", "À emporter."),
+        ("C'est à emporter, en livraison ou sur place ?", "Ce sera à emporter, s'il vous plaît."),
         ("C'est à quel nom ?", "Au nom de Ann."),
         ("Quelle taille pour Reine : Petite, Moyenne ou Grande ?", "Grande."),
         ("Le total est de 15 euros. C’est bien ça ?", "Oui, c'est bien ça."),
