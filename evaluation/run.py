@@ -57,8 +57,8 @@ def run(wanted: Wanted) -> int:
     except (EmbeddedServerError, StackError, ManifestError, RuntimeError) as error:
         console.print(f"error: {error}", style="red", markup=False)
         return 1
-    found = figures(outcomes, engine.name if engine else "the local engine")
-    more = {"runs": str(wanted.runs), "engine": engine.name if engine else "local"}
+    found = figures(outcomes, _name(engine))
+    more = {"runs": str(wanted.runs), "engine": _name(engine)}
     table.show(outcomes, console)
     report.show("alloresto eval", found, console, more)
     if wanted.json is not None:
@@ -99,6 +99,8 @@ def _outcomes(cases: Sequence[Case], engine: EngineEndpoint | None, wanted: Want
     def on_outcome(outcome: Outcome) -> None:
         outcomes.append(outcome)
         table.tell(outcome, console)
+        if wanted.report is not None:  # who ends this before its end has the calls until then
+            page.write(wanted.report, outcomes, figures(outcomes, _name(engine)), {})
 
     try:
         asyncio.run(_run(cases, engine, wanted, on_outcome))
