@@ -92,6 +92,10 @@ def _engine(name: str) -> EngineEndpoint | None:
     return engine
 
 
+def _name(engine: EngineEndpoint | None) -> str:
+    return engine.name if engine is not None else "the local engine"
+
+
 def _outcomes(cases: Sequence[Case], engine: EngineEndpoint | None, wanted: Wanted, console: Console) -> list[Outcome]:
     """In the scenarios' order. After Ctrl-C those that there are: by audio all of them take more than an hour."""
     outcomes: list[Outcome] = []
