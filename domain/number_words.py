@@ -102,6 +102,13 @@ def spoken_numbers(text: str, language: str) -> str:
     return " ".join(said)
 
 
+def number_at(words: Sequence[str], at: int, language: str) -> tuple[int, int] | None:
+    """The number that begins with the folded word at ``at``, in words or in digits, and the place after it."""
+    if _word(words, at).isdigit():
+        return int(words[at]), at + 1
+    return (_french if language_of(language) == "fr" else _english)(words, at)
+
+
 def _word(words: Sequence[str], at: int) -> str:
     return words[at] if at < len(words) else ""
 

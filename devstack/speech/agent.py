@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from devstack.speech import menu_card
-from devstack.speech.lexicon import LEXICONS
+from devstack.speech.bookings import TableWish
+from devstack.speech.lexicon import LEXICONS, language_said
 from devstack.speech.matching import fold
-from devstack.speech.orders import AddItem
+from devstack.speech.orders import AddItem, RemoveItem
 from devstack.speech.phrases import PHRASES, AgentPhrases
 from devstack.speech.protocol.items import FunctionCallOutput, Item, Message
 from devstack.speech.protocol.session_config import NamedTool, SessionTool, ToolChoice
@@ -33,12 +34,15 @@ from devstack.speech.tool_calls import (
     answered,
     calls_for,
     put_right,
+    remove_call,
 )
 from devstack.speech.understanding import Awaited, Question, Understood, understand
 from devstack.speech.vocabulary import Vocabulary, vocabulary_of
 
 MISSES_BEFORE_HUMAN = 3
 SILENCES_BEFORE_GOODBYE = 2
+MOST_SUGGESTED = 5  # names that are like one that is not on the menu; more are just the menu
+MOST_NAMED = 6  # choices read out
 
 _TO_SAY = re.compile(
     r"^\s*(?:please )?(?:say|dis|dites)\b[\w ,']{0,60}?\s*"
@@ -81,6 +85,11 @@ class Agent:
     done_ordering: bool = False
     confirmed: bool = False
     choices: list[Choice] = field(default_factory=list)
+    notes: dict[int, str] = field(default_factory=dict)  # by line
+    last_line: int = 0  # the one last spoken of
+    allergies: list[str] = field(default_factory=list)
+    table: TableWish | None = None
+    language: str = ""  # the caller's
     misses: int = 0
     silences: int = 0
     last_said: str = ""
@@ -108,8 +117,11 @@ class _TurnReply:
 
     def __init__(self, agent: Agent, turn: TurnContext, new: Sequence[Item]) -> None:
         self._agent, self._turn, self._new = agent, turn, new
-        self._phrases: AgentPhrases = PHRASES[turn.language]
-        self._lexicon = LEXICONS[turn.language]
+        heard = " ".join(self._heard())
+        agent.language = language_said(heard, agent.language or turn.language)
+        self._language = agent.language
+        self._phrases: AgentPhrases = PHRASES[self._language]
+        self._lexicon = LEXICONS[self._language]
         self._vocabulary: Vocabulary = vocabulary_of(turn.tools, turn.language, turn.menu)
 
     def actions(self) -> list[Action]:
@@ -127,7 +139,8 @@ class _TurnReply:
             return self._permitted(after_tools)
         if self._turn.silence:
             self._agent.silences += 1
-            if self._agent.silences > SILENCES_BEFORE_GOODBYE and self._has("end_call"):
+            over = self._agent.confirmed or self._agent.silences > SILENCES_BEFORE_GOODBYE
+            if over and self._has("end_call"):
                 return self._permitted([UseTool("end_call", {})])
             return self._permitted([Say(f"{self._phrases.still_there} {self._agent.question}".strip())])
         if heard:  # sounds without words
@@ -168,7 +181,7 @@ class _TurnReply:
         agent, says, again = self._agent, list[str](), list[UseTool]()
         for one in outputs:
             self._learn(one)
-            retry = put_right(one, self._lexicon.without_words)
+            retry = put_right(one)
             if retry is not None:
                 again.append(retry)
             elif not self._choice(one):
@@ -185,15 +198,27 @@ class _TurnReply:
         if result.missing is not None:
             agent.missing = tuple(result.missing)
         if result.cart is not None:
-            agent.cart = result.cart.lines
+            self._learn_lines(one, result.cart.lines)
         if result.ok and one.call.name == "confirm_order":
             agent.confirmed = True
         if one.call.name == "read_cart" and "fulfilment" not in agent.missing:
             agent.done_ordering = True
 
+    def _learn_lines(self, one: Answered, lines: list[ReportedLine]) -> None:
+        agent = self._agent
+        if one.result.ok and one.call.name == "add_item" and lines:
+            agent.last_line = lines[-1].line
+            agent.notes[agent.last_line] = str(one.call.arguments.get("note") or "")
+        elif one.result.ok and one.call.name == "change_item":
+            agent.last_line = int(one.call.arguments.get("line") or 0)
+            agent.notes[agent.last_line] = str(one.call.arguments.get("note") or agent.notes.get(agent.last_line, ""))
+        agent.cart = sorted(lines, key=lambda line: line.line == agent.last_line)
+
     def _choice(self, one: Answered) -> bool:
         """Whether the caller must choose before the call can be made; then it waits."""
         error = one.result.error
+        if error is not None and error.code == "unknown_item" and len(error.allowed) > MOST_SUGGESTED:
+            return False
         if error is None or error.field not in CHOOSABLE or not error.allowed or not one.call.name:
             return False
         self._agent.choices.append(Choice(one.call, error.field, tuple(error.allowed), one.result.say))
@@ -203,6 +228,11 @@ class _TurnReply:
         """What is said after the tools' own words: the next question, or goodbye."""
         agent = self._agent
         names = {one.call.name for one in outputs if one.result.ok}
+        if "check_table" in names and self._has("book_table"):
+            return [Say(" ".join([*says, self._ask(self._phrases.table_name, "table_name").text]))]
+        if "book_table" in names:
+            agent.table = None
+            return [Say(" ".join([*says, self._ask(self._phrases.anything_else, "anything_else").text]))]
         if names & {"end_call", "transfer_to_human"}:
             return [Say(" ".join(says))]
         if "confirm_order" in names:
@@ -247,27 +277,89 @@ class _TurnReply:
     # --- the caller has spoken
 
     def _answer(self, text: str) -> list[Action]:
-        agent, turn = self._agent, self._turn
+        agent = self._agent
         in_cart = [line.item for line in agent.cart]
-        understood = understand(text, self._vocabulary, turn.language, agent.awaited, in_cart)
+        understood = understand(text, self._vocabulary, self._language, agent.awaited, in_cart)
         if understood.human or (agent.awaited == "human" and understood.yes):
             agent.misses, agent.awaited = 0, ""
             if self._has("transfer_to_human"):
                 return [UseTool("transfer_to_human", {"reason": "the caller asked for a person"})]
             return [Say(self._phrases.no_human)]
+        if understood.table is not None or agent.table is not None:
+            booked = self._book(understood)
+            if booked:
+                return booked
+        said = [one for one in understood.allergies if one and one not in agent.allergies]
+        agent.allergies += said  # the tool takes all that were said so far
+        understood = replace(understood, allergies=tuple(agent.allergies) if said else ())
         chosen = self._chosen(text, understood) if agent.choices else None
-        if chosen is not None:
-            return chosen
-        if understood.question is not None:
-            return self._inform(understood.question)
-        calls = [call for call in calls_for(understood, agent.cart) if self._has(call.name)]
+        return chosen if chosen is not None else self._do(understood)
+
+    def _do(self, understood: Understood) -> list[Action]:
+        """The calls for what was understood, and a question about what was not."""
+        agent = self._agent
+        asks = self._doubts(understood)
+        calls = self._calls(understood)
+        if understood.question is not None and not calls:
+            return [*asks, *self._inform(understood.question)]
+        if not calls and agent.choices and not asks:
+            return self._ask_next()
         if not calls:
-            return self._signal(understood)
+            return [Say(" ".join([*(one.text for one in asks), agent.question]))] if asks else self._signal(understood)
         agent.misses = 0
-        moved_on = agent.awaited == "anything_else" and not understood.orders and not understood.unknown_item
-        if understood.done or moved_on or (understood.no and agent.awaited == "anything_else"):
+        moved_on = agent.awaited == "anything_else" and not understood.orders
+        if (
+            understood.done
+            or moved_on
+            or (understood.no and agent.awaited == "anything_else" and not understood.orders)
+        ):
             agent.done_ordering = True
-        return list(self._one_by_one(calls))
+        return [*asks, *self._one_by_one(calls)]
+
+    def _calls(self, understood: Understood) -> list[UseTool]:
+        agent = self._agent
+        if any(isinstance(one, RemoveItem) and one.everything for one in understood.orders):
+            agent.choices.clear()
+        for intent in understood.orders:
+            if isinstance(intent, AddItem | RemoveItem) and intent.choices:
+                removal = UseTool("remove_item", {"item": intent.item})
+                call = add_call(intent) if isinstance(intent, AddItem) else removal
+                agent.choices.append(Choice(call, "item", intent.choices, self._which(intent.choices)))
+        return [call for call in calls_for(understood, agent.cart, agent.notes) if self._has(call.name)]
+
+    def _doubts(self, understood: Understood) -> list[Say]:
+        phrases = self._phrases
+        asks = [Say(phrases.with_or_without.format(name=name)) for name in understood.unsure]
+        if understood.halves:
+            asks.append(Say(phrases.no_halves))
+        if understood.tampers:
+            asks.append(Say(phrases.no_tampering))
+        return asks
+
+    def _which(self, names: Sequence[str]) -> str:
+        said = [*names[: MOST_NAMED - 1], names[-1]] if len(names) > MOST_NAMED else list(names)
+        return self._phrases.which_one.format(names=f"{', '.join(said[:-1])} {self._phrases.last_or} {said[-1]}")
+
+    def _book(self, understood: Understood) -> list[Action]:
+        """A table, from the first wish to its booking; nothing when the caller is speaking of something else."""
+        agent, phrases = self._agent, self._phrases
+        agent.table = (agent.table or TableWish()).with_more(understood.table or TableWish())
+        if understood.table is None and (understood.no or (understood.changes_order and not understood.customer)):
+            agent.table = None
+            return []
+        for known, question in (
+            (agent.table.day, phrases.table_day),
+            (agent.table.time, phrases.table_time),
+            (agent.table.covers, phrases.table_covers),
+        ):
+            if not known:
+                return [self._ask(question, "table")]
+        wish = {"date": agent.table.day, "time": agent.table.time, "covers": agent.table.covers}
+        if understood.customer and agent.awaited == "table_name" and self._has("book_table"):
+            return [UseTool("book_table", wish | {"name": understood.customer})]
+        if understood.table is not None and self._has("check_table"):
+            return [UseTool("check_table", wish)]
+        return [self._ask(phrases.table_name, "table_name")] if agent.awaited == "table_name" else []
 
     def _inform(self, question: Question) -> list[Action]:
         """From the instructions' menu when it is about a dish, else from the tool."""
@@ -331,29 +423,68 @@ class _TurnReply:
         """The caller's answer to a choice; None when it is about something else."""
         agent = self._agent
         choice = agent.choices[0]
-        values = choice.chosen(text, self._turn.language)
+        values = choice.chosen(text, self._language)
         if not values and understood.yes and len(choice.allowed) == 1:
             values = list(choice.allowed)
-        if not values and understood.changes_order and understood.unknown_item is None:
+        if not values and (self._is_certain(understood) or understood.question is not None):
             return None
-        if not values and (understood.no or understood.done):
-            agent.choices.pop(0)
-            return self._ask_next()
+        if not values and (understood.no or understood.done or self._wants_none(text)):
+            return self._not_chosen(choice, understood)
         if not values:
             missed = self._missed() if understood.nothing else []
             return [Say(choice.say)] if understood.repeat or not missed else missed
         agent.choices.pop(0)
         agent.misses = 0
-        call = choice.call
-        for value in values if choice.field in ("modifiers", "add_modifiers") else values[:1]:
-            call = Choice(call, choice.field, choice.allowed, "").taken(value)
+        call = self._taken(choice, values, understood)
         named = {word for value in values for word in fold(value).split()} | {
             *fold(str(call.arguments.get("item", ""))).split()
         }
         others = [
-            one for one in understood.orders if isinstance(one, AddItem) and not set(fold(one.item).split()) <= named
+            one
+            for one in understood.orders
+            if isinstance(one, AddItem) and self._is_known(one) and not set(fold(one.item).split()) <= named
         ]
         return list(self._one_by_one([call, *(add_call(one) for one in others)]))
+
+    def _wants_none(self, text: str) -> bool:
+        return any(word in self._lexicon.cues["neg"].split("|") for word in fold(text).split())
+
+    def _not_chosen(self, choice: Choice, understood: Understood) -> list[Action]:
+        """No choice: without it where it is an option more, else asked once more before the thing is left out."""
+        agent = self._agent
+        extra = {name for name in choice.call.arguments.get(choice.field) or [] if name not in self._vocabulary.options}
+        if choice.field in ("modifiers", "add_modifiers") and extra:
+            agent.choices.pop(0)
+            kept = [name for name in choice.call.arguments[choice.field] if name not in extra]
+            return list(self._one_by_one([UseTool(choice.call.name, choice.call.arguments | {choice.field: kept})]))
+        if understood.done and not understood.no and not choice.insisted:
+            agent.choices[0] = replace(choice, insisted=True)
+            return [Say(self._asked(choice.say))]
+        agent.choices.pop(0)
+        return [Say(self._phrases.left_out), *self._ask_next()]
+
+    def _taken(self, choice: Choice, values: list[str], understood: Understood) -> UseTool:
+        """The call that waited, with what was chosen, and what else was said of it."""
+        call = choice.call
+        if call.name == "remove_item":
+            return next(remove_call(line) for line in reversed(self._agent.cart) if line.item == values[0])
+        for value in values if choice.field in ("modifiers", "add_modifiers") else values[:1]:
+            call = Choice(call, choice.field, choice.allowed, "").taken(value)
+        said = next((one for one in understood.orders if isinstance(one, AddItem) and one.item == values[0]), None)
+        if choice.field == "item" and said is not None:
+            more = add_call(said).arguments
+            if said.quantity == 1:
+                del more["quantity"]
+            call = UseTool(call.name, call.arguments | more)
+        return call
+
+    def _is_known(self, intent: AddItem) -> bool:
+        return bool(intent.choices) or intent.item in self._vocabulary.items
+
+    def _is_certain(self, understood: Understood) -> bool:
+        """Whether the sentence changes the order by what is on the menu; an unknown word may be an answer unheard."""
+        orders = [one for one in understood.orders if not isinstance(one, AddItem) or self._is_known(one)]
+        return bool(orders or understood.kind or understood.address or understood.time or understood.halves)
 
     # --- what all replies share
 

@@ -1,120 +1,117 @@
-"""Finding the menu in a sentence: which words are items, options, sizes and numbers."""
+"""Finding the menu in a sentence: which words are items, options, sizes or categories.
+
+Words that fit a name come first. Only words that are no ordinary words of the language may also be a name misheard:
+nothing is found by its sound where another word was said.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
 
 from devstack.speech.lexicon import Lexicon
-from devstack.speech.matching import fold, likeness, sound
-from devstack.speech.vocabulary import Name, Vocabulary
-
-Kind = Literal["item", "modifier", "size", "number"]
+from devstack.speech.matching import likeness, sound
+from devstack.speech.vocabulary import SMALL, Kind, Reading, Vocabulary
+from devstack.speech.words import Word, stem, stems
 
 ENOUGH = 0.79  # likeness from which a whole name counts
-ENOUGH_SHORT = 0.86  # of a name of up to five sounds, or of one telling word
+ENOUGH_SHORT = 0.86  # of a name of up to five sounds, or of a part of one
 SHORT = 5
+LEAST_SOUNDS = 4
+LONGEST_MISHEARD = 5  # words
 IN_CART = 1.0
 
-_WORDS = re.compile(r"[^\W_]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """``at`` is where it stands in the original text."""
-
-    text: str
-    folded: str
-    at: int
+# By letters: a whole name before a part, a fitting word before one that only sounds so, a category last.
+_WORTH: dict[Kind, float] = {"item": 1.0, "option": 0.98, "size": 0.96, "category": 0.5}
+_PART = 0.8
+_MISHEARD = 0.7
 
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Words ``start`` to ``end`` (exclusive) name ``value``."""
+    """Words ``start`` to ``end`` (exclusive), and all that they may mean."""
 
-    kind: Kind
     start: int
     end: int
-    value: str
+    readings: tuple[Reading, ...]
     weight: float
+    misheard: bool = False
 
-
-def words_of(text: str) -> list[Word]:
-    return [
-        Word(found.group(), fold(found.group()), found.start())
-        for found in _WORDS.finditer(text)
-        if fold(found.group())
-    ]
+    def values(self, *kinds: Kind) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(reading.value for reading in self.readings if reading.kind in kinds))
 
 
 def find_mentions(
     words: Sequence[Word], vocabulary: Vocabulary, lexicon: Lexicon, in_cart: Collection[str] = ()
 ) -> list[Mention]:
     """The best mentions that don't overlap, in order. What is in the cart is likelier to be spoken of."""
-    candidates = [
-        *(
-            replace(found, weight=found.weight + (IN_CART if found.value in in_cart else 0.0))
-            for found in _names(words, vocabulary.items, "item", lexicon)
-        ),
-        *(_in_context(found, words, lexicon) for found in _names(words, vocabulary.modifiers, "modifier", lexicon)),
-        *_sizes(words, vocabulary),
-    ]
+    exact = list(_exact(words, vocabulary, in_cart))
+    taken = {at for mention in exact for at in range(mention.start, mention.end)}
+    return best_of([*exact, *_misheard(words, vocabulary, lexicon, taken)])
+
+
+def best_of(candidates: Iterable[Mention]) -> list[Mention]:
     chosen: list[Mention] = []
     for candidate in sorted(candidates, key=lambda mention: (-mention.weight, mention.end - mention.start)):
         if all(candidate.end <= other.start or candidate.start >= other.end for other in chosen):
             chosen.append(candidate)
-    taken = {index for mention in chosen for index in range(mention.start, mention.end)}
-    for index, word in enumerate(words):
-        value = int(word.folded) if word.folded.isdigit() else lexicon.numbers.get(word.folded)
-        if index not in taken and value is not None and 0 < value <= 99:
-            chosen.append(Mention("number", index, index + 1, str(value), 0.0))
     return sorted(chosen, key=lambda mention: mention.start)
 
 
-def best_of(words: Sequence[Word], names: Sequence[Name], lexicon: Lexicon) -> list[str]:
-    """The values named in an answer to a question, each once, in order."""
-    chosen: list[Mention] = []
-    for candidate in sorted(_names(words, names, "modifier", lexicon), key=lambda mention: -mention.weight):
-        if all(candidate.end <= other.start or candidate.start >= other.end for other in chosen):
-            chosen.append(candidate)
-    return list(dict.fromkeys(mention.value for mention in sorted(chosen, key=lambda mention: mention.start)))
+def _exact(words: Sequence[Word], vocabulary: Vocabulary, in_cart: Collection[str]) -> Iterator[Mention]:
+    for start in range(len(words)):
+        said: tuple[str, ...] = ()
+        for end in range(start + 1, min(len(words), start + 2 * vocabulary.longest) + 1):
+            word = words[end - 1]
+            if end - start > 1 and word.gap not in ("", "-", "'", "’"):
+                break
+            if word.folded in SMALL and end - start > 1:
+                continue  # inside a name, an article may be said or not
+            said = (*said, *stems([word.folded]))
+            readings = vocabulary.names.get(said) or _joined(words[start:end], vocabulary)
+            if readings and _is_said(words[start:end], readings):
+                letters = sum(map(len, said))
+                cart = IN_CART if any(reading.value in in_cart for reading in readings) else 0.0
+                worth = max(_WORTH[one.kind] * (1.0 if one.whole else _PART) for one in readings)
+                yield Mention(start, end, readings, letters * worth + cart)
 
 
-def _names(words: Sequence[Word], names: Iterable[Name], kind: Kind, lexicon: Lexicon) -> Iterator[Mention]:
-    windows = [
-        (start, end, "".join(sound(word.folded) for word in words[start:end]))
-        for start in range(len(words))
-        for end in range(start + 1, min(len(words), start + 5) + 1)
-    ]
-    edge = lexicon.articles | lexicon.joiners
-    for name in names:
-        for start, end, heard in windows:
-            if end - start > name.word_count + 1:
+def _joined(words: Sequence[Word], vocabulary: Vocabulary) -> tuple[Reading, ...]:
+    """``Cheese burger`` where the menu has it as one word, and the other way about."""
+    return vocabulary.joined.get(stem("".join(word.folded for word in words)), ())
+
+
+def _is_said(words: Sequence[Word], readings: Sequence[Reading]) -> bool:
+    """A size of one letter is said as a letter, not as an elided article: ``un tacos L``, not ``l'agneau``."""
+    return len(words[0].text) > 1 or len(words) > 1 or words[0].text.isupper() or words[0].text.isdigit()
+
+
+def _misheard(
+    words: Sequence[Word], vocabulary: Vocabulary, lexicon: Lexicon, taken: Collection[int]
+) -> Iterator[Mention]:
+    strange = [at not in taken and _is_strange(word, lexicon) for at, word in enumerate(words)]
+    for start in range(len(words)):
+        for end in range(start + 1, min(len(words), start + LONGEST_MISHEARD) + 1):
+            if words[start].folded in SMALL or words[end - 1].folded in SMALL or not any(strange[start:end]):
                 continue
-            alike = likeness(heard, name.sounds)
-            if alike < (ENOUGH_SHORT if len(name.sounds) <= SHORT or name.worth < 1 else ENOUGH):
+            if any(words[at].folded in lexicon.known and at not in taken for at in (start, end - 1)):
                 continue
-            loose = end - start > 1 and alike < 1 and (words[start].folded in edge or words[end - 1].folded in edge)
-            weight = (alike - 0.55) * len(name.sounds) * name.worth - (1.0 if loose else 0.0)
-            yield Mention(kind, start, end, name.value, weight)
+            heard = "".join(sound(word.folded) for word in words[start:end])
+            best = max(
+                (
+                    (likeness(heard, name.sounds), name.sounds, name.reading)
+                    for name in vocabulary.soundings
+                    if end - start <= name.word_count + 1
+                ),
+                key=lambda one: (one[0], one[2].kind == "item"),
+                default=None,
+            )
+            if best is None or len(heard) < LEAST_SOUNDS:
+                continue
+            alike, sounds, reading = best
+            if alike >= (ENOUGH_SHORT if len(sounds) <= SHORT or not reading.whole else ENOUGH):
+                yield Mention(start, end, (reading,), len(sounds) * alike * _MISHEARD, misheard=True)
 
 
-def _in_context(found: Mention, words: Sequence[Word], lexicon: Lexicon) -> Mention:
-    """An option is likelier after ``with``: then it wins over an item of the same name, else it loses."""
-    before = [word.folded for word in words[max(0, found.start - 4) : found.start]]
-    own = words[found.start].folded
-    cued = own in lexicon.with_words | lexicon.without_words or any(
-        word in lexicon.with_words | lexicon.without_words for word in before
-    )
-    return replace(found, weight=found.weight + (0.3 if cued else -0.3))
-
-
-def _sizes(words: Sequence[Word], vocabulary: Vocabulary) -> Iterator[Mention]:
-    sounds = [sound(word.folded) for word in words]
-    for said, size in vocabulary.sizes:
-        parts = [sound(word) for word in said.split()]
-        for start in range(len(words) - len(parts) + 1):
-            if sounds[start : start + len(parts)] == parts:
-                yield Mention("size", start, start + len(parts), size, 1.5 + len(said) / 10)
+def _is_strange(word: Word, lexicon: Lexicon) -> bool:
+    return word.folded not in lexicon.known and word.folded not in lexicon.weak_words and not word.folded.isdigit()

@@ -1,32 +1,38 @@
-"""What a sentence does to the cart: adds, changes, removals, from the menu words found in it and the words between."""
+"""What a sentence does to the cart: its phrases as adds, changes and removals, each with the menu's own names.
+
+A change that takes an item which the sentence itself brought never reaches the cart. What may be one of several things
+keeps them all (``choices``), for the agent to ask.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import dataclass, replace
 
+from devstack.speech.grammar import Parsed, Phrase, Wish
 from devstack.speech.lexicon import Lexicon
-from devstack.speech.matching import fold
-from devstack.speech.mentions import Mention, Word
-
-MAX_QUANTITY = 50
-
-Role = Literal["add", "remove", "old", "target", "correct"]
+from devstack.speech.vocabulary import Amount, Vocabulary
+from domain.amounts import worded
 
 
 @dataclass(frozen=True, slots=True)
 class AddItem:
+    """``choices`` are the items that ``item``, as the caller said it, may be; empty where it is one of the menu."""
+
     item: str
     size: str = ""
     quantity: int = 1
     modifiers: tuple[str, ...] = ()
     note: str = ""
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeItem:
-    """``target`` is the item of the line to change; "" for the last line. ``quantity_more`` adds to what it has."""
+    """``target`` is the item of the line to change; "" for the last line. ``quantity_more`` adds to what it has.
+
+    ``part`` is how many of the line are meant, 0 for all.
+    """
 
     target: str = ""
     item: str = ""
@@ -35,279 +41,232 @@ class ChangeItem:
     quantity_more: int = 0
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
+    without: tuple[tuple[str, str], ...] = ()  # an option taken off where the line has it; else the wish to have none
+    note: str = ""
+    part: int = 0
+
+    @property
+    def nothing(self) -> bool:
+        return not (
+            self.item or self.size or self.quantity or self.quantity_more or self.add or self.remove or self.without
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveItem:
-    """``item`` "" is the last line; ``everything`` empties the cart."""
+    """``item`` "" is the last line; ``everything`` empties the cart. ``quantity`` 0 is all of the line."""
 
     item: str = ""
     everything: bool = False
+    quantity: int = 0
+    choices: tuple[str, ...] = ()
 
 
 OrderIntent = AddItem | ChangeItem | RemoveItem
 
 
-@dataclass
-class _Chunk:
-    """One item mention with what belongs to it."""
+@dataclass(slots=True)
+class _Chosen:
+    """Wishes as the menu has them, for one item."""
 
-    item: str
-    cue: str  # the words before it that say what to do with it
-    whole_gap: str
     size: str = ""
-    quantity: int = 0
-    modifiers: list[str] = field(default_factory=list)
-    without: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    notes_of: dict[str, str] = field(default_factory=dict)  # the same wishes as words for the kitchen
-    definite: bool = False
-    role: Role = "add"
+    modifiers: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
+    without: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """For a new line: what is left out of it is a wish as another."""
+        return ", ".join(dict.fromkeys((*self.notes, *(wish for _, wish in self.without))))
 
 
 class OrderReader:
-    """Reads one sentence. ``in_cart`` are the items of the cart's lines, the last one last."""
+    """``in_cart`` are the items of the cart's lines, the last one spoken of last."""
 
     def __init__(
-        self, words: Sequence[Word], mentions: Sequence[Mention], lexicon: Lexicon, in_cart: Sequence[str]
+        self, parsed: Parsed, vocabulary: Vocabulary, lexicon: Lexicon, in_cart: Sequence[str], language: str
     ) -> None:
-        self._words, self._mentions, self._lexicon, self._in_cart = words, mentions, lexicon, in_cart
-        self._by_start = {mention.start: mention for mention in mentions}
-        self._before = _Chunk("", "", "")
-        self._items = [mention for mention in mentions if mention.kind == "item"]
+        self._parsed, self._outline, self._lexicon = parsed, vocabulary.outline, lexicon
+        self._in_cart, self._language = list(in_cart), language
+        self._intents: list[OrderIntent] = []
 
     def read(self) -> list[OrderIntent]:
-        sentence = self._text(0, len(self._words))
-        if self._lexicon.everything.search(sentence):
-            return [RemoveItem(everything=True)]
-        if not self._items:
-            return self._without_items(sentence)
-        chunks = self._chunks()
-        for index, chunk in enumerate(chunks):
-            following = chunks[index + 1] if index + 1 < len(chunks) else None
-            chunk.role = self._role(chunk, chunks[index - 1] if index else None, following)
-        return self._intents(chunks)
+        if self._parsed.removes_last and not self._parsed.phrases:
+            return [RemoveItem()] if self._in_cart else []
+        if self._parsed.last is not None and self._in_cart:
+            self._intents += self._of_last(self._parsed.last)
+        phrases = _without_headings(self._parsed.phrases)
+        replaced = [one for one in phrases if one.role == "old"]
+        for phrase in phrases:
+            if phrase.role in ("remove", "deny"):
+                self._remove(phrase)
+            elif phrase.role != "old":
+                self._say(phrase, replaced)
+        return self._intents
 
-    # --- taking the sentence apart
+    # --- one phrase
 
-    def _chunks(self) -> list[_Chunk]:
-        chunks: list[_Chunk] = []
-        previous_end = 0
-        zones = [self._zone_before(item, index) for index, item in enumerate(self._items)]
-        for index, item in enumerate(self._items):
-            zone = zones[index]
-            chunk = _Chunk(item.value, self._cue(previous_end, zone), self._text(previous_end, item.start))
-            self._read_before(chunk, zone, item.start)
-            end = zones[index + 1] if index + 1 < len(zones) else len(self._words)
-            if index == 0:
-                # ``no pickles please and a tiramisu``: options before the first item and an "and" are the last line's.
-                joined = zone > 0 and self._words[zone - 1].folded in ("and", "et", "puis", "then", "also", "aussi")
-                self._read_options(self._before if joined and self._in_cart else chunk, 0, zone)
-            for at in range(item.end, end):
-                mention = self._by_start.get(at)
-                if mention is not None and mention.kind == "size" and not chunk.size:
-                    chunk.size = mention.value
-            self._read_options(chunk, item.end, end)
-            previous_end = item.end
-            chunks.append(chunk)
-        return chunks
-
-    def _zone_before(self, item: Mention, index: int) -> int:
-        """Where the words that count and size ``item`` begin."""
-        floor = self._items[index - 1].end if index else 0
-        at = item.start
-        while at > floor:
-            covering = self._covering(at - 1)
-            word = self._words[at - 1].folded
-            counts = covering is not None and covering.kind in ("size", "number")
-            if not counts and word not in self._lexicon.articles | self._lexicon.fillers:
-                break
-            at = covering.start if covering is not None and counts else at - 1
-        return max(at, floor)
-
-    def _read_before(self, chunk: _Chunk, start: int, end: int) -> None:
-        for at in range(start, end):
-            mention = self._by_start.get(at)
-            if mention is not None and mention.kind == "size":
-                chunk.size = mention.value
-            elif mention is not None and mention.kind == "number":
-                chunk.quantity = int(mention.value)
-            elif self._words[at].folded in ("the", "le", "la", "les", "l", "my", "ma", "mon"):
-                chunk.definite = True
-        if not (chunk.quantity or chunk.definite):
-            chunk.quantity = self._misheard_number(start)
-
-    def _misheard_number(self, zone: int) -> int:
-        """``to large pizzas``, ``and for colas``: a number by its sound, where no preposition can stand."""
-        value = self._lexicon.homophones.get(self._words[zone - 1].folded, 0) if zone else 0
-        begins = zone == 1 or (zone > 1 and self._words[zone - 2].folded in self._lexicon.joiners)
-        return value if begins else 0
-
-    def _read_options(self, chunk: _Chunk, start: int, end: int) -> None:
-        """Options between two places, and what is not wanted but is no option: a note."""
-        at = start
-        negated = False
-        while at < end:
-            mention = self._by_start.get(at)
-            word = self._words[at].folded
-            if mention is not None and mention.kind == "modifier":
-                own = fold(mention.value).split()[0] in self._lexicon.without_words
-                if negated and not own:
-                    chunk.without.append(mention.value)
-                    said = self._text(mention.start, mention.end)
-                    names_it = said.split(" ", 1)[0] in self._lexicon.without_words
-                    chunk.notes_of[mention.value] = said if names_it else f"{self._lexicon.without} {said}"
-                else:
-                    chunk.modifiers.append(mention.value)
-                at = mention.end
-                continue
-            if word in self._lexicon.without_words or self._lexicon.remove.fullmatch(word):
-                negated = True
-                at = self._note(chunk, at, end)
-                continue
-            if word in self._lexicon.with_words:
-                negated = False
-            at += 1
-
-    def _note(self, chunk: _Chunk, at: int, end: int) -> int:
-        """``no anchovies`` where no option is called so; returns where to go on."""
-        after = at + 1
-        while after < end and self._words[after].folded in self._lexicon.articles:
-            after += 1
-        last = after
-        while last < end and last - after < 3 and self._covering(last) is None:
-            if self._words[last].folded in self._lexicon.joiners | self._lexicon.with_words:
-                break
-            last += 1
-        wanted = self._words[at].folded in ("no", "without", "sans") and after < last
-        if (
-            wanted
-            and (last < end or end == len(self._words))
-            and (last == len(self._words) or self._covering(last) is None)
+    def _say(self, phrase: Phrase, replaced: list[Phrase]) -> None:
+        item = phrase.items[0] if len(phrase.items) == 1 else ""
+        in_cart = item in self._in_cart
+        added = next((one for one in reversed(self._intents) if isinstance(one, AddItem)), None)
+        if replaced and replaced[0].items and phrase.role in ("add", "new", "correct"):
+            old = replaced.pop(0).items[0]
+            if old in self._in_cart and item:
+                self._intents.append(replace(self._change(phrase, old), item=item))
+                return
+            if phrase.role == "new":
+                return
+        if phrase.role == "correct" and added is not None:
+            self._correct(added, phrase)
+        elif (
+            item and in_cart and (phrase.role in ("target", "correct") or (phrase.definite and self._says_more(phrase)))
         ):
-            chunk.notes.append(" ".join(word.text for word in self._words[at:last]).lower())
-            return last
-        return at + 1
+            self._intents.append(self._change(phrase, item))
+        elif phrase.role == "correct" and self._in_cart and item:
+            self._intents.append(replace(self._change(phrase, ""), item=item))
+        elif phrase.role != "target" or not phrase.items:
+            self._intents += self._adds(phrase)
 
-    def _covering(self, at: int) -> Mention | None:
-        return next((mention for mention in self._mentions if mention.start <= at < mention.end), None)
+    def _says_more(self, phrase: Phrase) -> bool:
+        return bool(phrase.quantity or phrase.wishes or phrase.notes or phrase.resized or phrase.more)
 
-    def _text(self, start: int, end: int) -> str:
-        return " ".join(word.folded for word in self._words[start:end])
+    def _remove(self, phrase: Phrase) -> None:
+        for item in phrase.items:
+            added = next(
+                (one for one in self._intents if isinstance(one, AddItem) and item in (one.item, *one.choices)), None
+            )
+            if added is not None:  # by this same sentence: then it was never in the cart
+                self._intents.remove(added)
+                return
+        there = [item for item in dict.fromkeys(self._in_cart) if item in phrase.items]
+        if len(there) == 1:
+            self._intents.append(RemoveItem(there[0], quantity=phrase.quantity))
+        elif there:
+            self._intents.append(RemoveItem(phrase.said, choices=tuple(there)))
 
-    def _cue(self, start: int, end: int) -> str:
-        """The words just before an item's own: after the last option and the last joining word."""
-        for at in range(end - 1, start - 1, -1):
-            covering = self._covering(at)
-            if covering is not None and covering.kind in ("modifier", "size"):
-                return self._text(at + 1, end)
-            if self._words[at].folded in ("and", "et", "then", "puis") and at < end - 1:
-                return self._text(at + 1, end)
-        return self._text(start, end)
+    def _correct(self, added: AddItem, phrase: Phrase) -> None:
+        """A change of mind about what was said just before."""
+        news = self._adds(phrase)
+        if not news:
+            return
+        new = news[0]
+        same = new.item == added.item
+        at = len(self._intents) - 1 - self._intents[::-1].index(added)
+        self._intents[at] = replace(
+            new,
+            size=new.size or added.size,
+            quantity=phrase.quantity or added.quantity,
+            modifiers=new.modifiers or (added.modifiers if same else ()),
+            note=new.note or (added.note if same else ""),
+        )
+        self._intents += news[1:]
 
-    # --- what it means
+    def _adds(self, phrase: Phrase) -> list[AddItem]:
+        """One line, or one for each part of it that is wished otherwise."""
+        choices = phrase.items if len(phrase.items) > 1 else ()
+        item = phrase.items[0] if len(phrase.items) == 1 else phrase.said
+        quantity = max(phrase.quantity, 1) + phrase.more
+        whole = self._chosen(item, phrase.wishes, phrase)
+        base = AddItem(item, whole.size, quantity, whole.modifiers, whole.note, choices)
+        if not phrase.parts:
+            return [base]
+        lines: list[AddItem] = []
+        left = quantity
+        for part in phrase.parts:
+            own = self._chosen(item, part.wishes, part)
+            count = left if part.more else min(part.quantity, left)
+            left -= count
+            if count:
+                note = ", ".join(filter(None, (base.note, own.note)))
+                modifiers = tuple(dict.fromkeys((*base.modifiers, *own.modifiers)))
+                lines.append(replace(base, size=own.size or base.size, quantity=count, modifiers=modifiers, note=note))
+        return [replace(base, quantity=left), *lines] if left else lines
 
-    def _role(self, chunk: _Chunk, previous: _Chunk | None, following: _Chunk | None) -> Role:
-        lexicon, cue = self._lexicon, chunk.cue
-        if lexicon.instead.search(cue):
-            return "old"
-        if following is not None and lexicon.change.search(cue) and lexicon.into.search(following.cue.split(" ")[-1]):
-            return "old"
-        if lexicon.remove.search(cue) or (lexicon.negated.search(cue) and chunk.item in self._in_cart):
-            return "remove"
-        if previous is not None and previous.role == "remove" and all(word in lexicon.joiners for word in cue.split()):
-            return "remove"
-        changes = chunk.size or chunk.quantity or chunk.modifiers or chunk.without
-        if chunk.item in self._in_cart and chunk.definite and changes:
-            return "target"
-        return "correct" if lexicon.correction.search(chunk.whole_gap) else "add"
+    def _change(self, phrase: Phrase, target: str) -> ChangeItem:
+        line = target or (self._in_cart[-1] if self._in_cart else "")
+        item = phrase.items[0] if len(phrase.items) == 1 and phrase.items[0] != line else line
+        chosen = self._chosen(item, [*phrase.wishes, *phrase.resized], phrase)
+        return ChangeItem(
+            target=target,
+            size=chosen.size,
+            quantity=phrase.quantity,
+            quantity_more=phrase.more,
+            add=chosen.modifiers,
+            remove=chosen.denied,
+            without=chosen.without,
+            note=", ".join(chosen.notes),
+        )
 
-    def _intents(self, chunks: list[_Chunk]) -> list[OrderIntent]:
+    def _of_last(self, phrase: Phrase) -> list[OrderIntent]:
         intents: list[OrderIntent] = []
-        if self._before.modifiers or self._before.without:
-            intents.append(_change(self._before, "", item=""))
-        replaced = [chunk.item for chunk in chunks if chunk.role == "old"]
-        for chunk in chunks:
-            if chunk.role == "remove":
-                added = next((one for one in intents if isinstance(one, AddItem) and one.item == chunk.item), None)
-                if added is not None:  # by this same sentence: then it was never in the cart
-                    intents.remove(added)
-                else:
-                    intents.append(RemoveItem(chunk.item))
-            elif chunk.role == "target":
-                intents.append(_change(chunk, chunk.item, item=""))
-            elif chunk.role == "correct":
-                self._correct(intents, chunk)
-            elif chunk.role == "add":
-                old = replaced.pop(0) if replaced else ""
-                if old in self._in_cart:
-                    intents.append(_change(chunk, old, item=chunk.item))
-                else:
-                    intents.append(_added(chunk))
+        for part in phrase.parts:
+            change = replace(self._change(part, ""), quantity=0, part=max(part.quantity, 1))
+            intents.append(change)
+        whole = self._change(phrase, "")
+        if not whole.nothing:
+            intents.append(whole)
         return intents
 
-    def _correct(self, intents: list[OrderIntent], chunk: _Chunk) -> None:
-        """A change of mind: about what was just said, else that item in the cart, else the last line."""
-        last = intents[-1] if intents else None
-        if isinstance(last, AddItem):
-            added = _added(chunk)
-            same = last.item == chunk.item
-            size = added.size or (last.size if same else "")
-            quantity = chunk.quantity or last.quantity
-            intents[-1] = replace(
-                added, size=size, quantity=quantity, modifiers=added.modifiers or (last.modifiers if same else ())
-            )
-        elif chunk.item in self._in_cart:
-            intents.append(_change(chunk, chunk.item, item=""))
-        elif self._in_cart:
-            intents.append(_change(chunk, "", item=chunk.item))
-        else:
-            intents.append(_added(chunk))
+    # --- wishes
 
-    def _without_items(self, sentence: str) -> list[OrderIntent]:
-        """Options, sizes and numbers alone speak of the last line, as far as there is one."""
-        if not self._in_cart:
-            return []
-        lexicon = self._lexicon
-        chunk = _Chunk("", "", sentence)
-        self._read_options(chunk, 0, len(self._words))
-        sizes = [mention.value for mention in self._mentions if mention.kind == "size"]
-        counted = (
+    def _chosen(self, item: str, wishes: Sequence[Wish], phrase: Phrase) -> _Chosen:
+        chosen = _Chosen(notes=tuple(phrase.notes))
+        for wish in (*wishes, *(one for one in phrase.resized if one not in wishes)):
+            size = self._size(item, wish)
+            if size and (not chosen.size or wish in phrase.resized):
+                chosen.size = size
+            elif not size and (wish.mention is None or wish.mention.values("option")):
+                self._choose(chosen, item, wish)
+        chosen.modifiers = tuple(dict.fromkeys(chosen.modifiers))
+        return chosen
+
+    def _size(self, item: str, wish: Wish) -> str:
+        """The item's size of that name; any where the item's are not known. "" also for one that it does not have."""
+        if wish.mention is None or wish.amount != "regular":
+            return ""
+        return next((size for size in wish.mention.values("size") if self._outline.has_size(item, size)), "")
+
+    def _choose(self, chosen: _Chosen, item: str, wish: Wish) -> None:
+        """The option by its own name where it is certain. How much of it goes with it where that may be had, else as a
+        note; what no option is called so is for the tool to refuse, or for a note when it says how much."""
+        readings = [
             one
-            for one in self._mentions
-            if one.kind == "number" and self._text(one.start, one.end) not in lexicon.articles
-        )
-        numbers = [int(mention.value) for mention in counted]
-        corrects = lexicon.correction.search(sentence) is not None
-        if chunk.modifiers or chunk.without or (sizes and (corrects or len(self._words) <= 6)):
-            size = sizes[-1] if sizes else ""
-            quantity = numbers[0] if numbers and corrects else 0
-            return [ChangeItem(size=size, quantity=quantity, add=tuple(chunk.modifiers), remove=tuple(chunk.without))]
-        if lexicon.another.search(sentence):
-            return [ChangeItem(quantity_more=1)]
-        if numbers and corrects:
-            return [ChangeItem(quantity=min(numbers[-1], MAX_QUANTITY))]
-        if lexicon.remove.search(sentence) and lexicon.the_last.search(sentence):
-            return [RemoveItem()]
-        return []
+            for one in (wish.mention.readings if wish.mention is not None else ())
+            if one.kind == "option" and self._outline.offers(item, one.value)
+        ]
+        exact = [one.value for one in readings if one.amount == wish.amount]
+        plain = [one.value for one in readings if one.amount == "regular"]
+        one = plain[0] if len(plain) == 1 else ""
+        worded_wish = self._words(wish.amount, wish.said)
+        if wish.denied:
+            chosen.denied = (*chosen.denied, *plain)
+        elif len(exact) == 1:
+            chosen.modifiers = (*chosen.modifiers, exact[0])
+        elif wish.amount == "without":
+            chosen.without = (*chosen.without, (one, worded_wish))
+        elif wish.amount == "regular":
+            chosen.modifiers = (*chosen.modifiers, readings[0].value if len(readings) == 1 else wish.said)
+        elif one and self._outline.has_amount(item, one, wish.amount):
+            chosen.modifiers = (*chosen.modifiers, self._words(wish.amount, one))
+        else:
+            chosen.modifiers = (*chosen.modifiers, one) if one else chosen.modifiers
+            chosen.notes = chosen.notes if one and wish.amount == "extra" else (*chosen.notes, worded_wish)
+
+    def _words(self, amount: Amount, name: str) -> str:
+        return worded(amount, name, self._language)
 
 
-def _added(chunk: _Chunk) -> AddItem:
-    return AddItem(
-        item=chunk.item,
-        size=chunk.size,
-        quantity=min(chunk.quantity or 1, MAX_QUANTITY),
-        modifiers=tuple(dict.fromkeys(chunk.modifiers)),
-        note=", ".join([*chunk.notes, *chunk.notes_of.values()]),
-    )
-
-
-def _change(chunk: _Chunk, target: str, *, item: str) -> ChangeItem:
-    return ChangeItem(
-        target=target,
-        item=item,
-        size=chunk.size,
-        quantity=min(chunk.quantity, MAX_QUANTITY) if not item or chunk.quantity > 1 else 0,
-        add=tuple(dict.fromkeys(chunk.modifiers)),
-        remove=tuple(dict.fromkeys(chunk.without)),
-    )
+def _without_headings(phrases: Sequence[Phrase]) -> list[Phrase]:
+    """``Two pizzas, a pepperoni and a hawaiian``: the first names what the others are."""
+    kept = list(phrases)
+    for at, phrase in enumerate(phrases):
+        if len(phrase.items) < 2 or phrase.role != "add":
+            continue
+        own = [one for one in phrases[at + 1 :] if one.items and set(one.items) <= set(phrase.items)]
+        if own and sum(max(one.quantity, 1) for one in own) == max(phrase.quantity, 1):
+            kept.remove(phrase)
+            for one in own:
+                one.wishes = [*one.wishes, *phrase.wishes]
+    return kept

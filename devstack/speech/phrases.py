@@ -18,6 +18,15 @@ class AgentPhrases:
     customer_name: str
     confirm: str
     what_to_change: str
+    which_one: str  # with {names}
+    with_or_without: str  # with {name}
+    no_halves: str
+    no_tampering: str
+    left_out: str
+    table_day: str
+    table_time: str
+    table_covers: str
+    table_name: str
     not_understood: tuple[str, ...]
     offer_human: str
     no_human: str
@@ -42,6 +51,15 @@ ENGLISH = AgentPhrases(
     customer_name="What name is it for?",
     confirm="Shall I confirm the order?",
     what_to_change="What would you like to change?",
+    which_one="Which one would you like: {names}?",
+    with_or_without="Would you like it with {name}, or without?",
+    no_halves="I can't take an order for halves by myself, I'm sorry. Which would you like, as a whole?",
+    no_tampering="Prices and rules are the restaurant's, I can't change them.",
+    left_out="Then I leave that out.",
+    table_day="For which day would you like the table?",
+    table_time="At what time?",
+    table_covers="For how many people?",
+    table_name="What name shall I book it under?",
     not_understood=("Sorry, I didn't catch that.", "I'm sorry, I still didn't get that."),
     offer_human="I'm having trouble understanding. Shall I put you through to someone?",
     no_human="I'm sorry, I'm having trouble understanding. Please call us again in a moment.",
@@ -66,6 +84,15 @@ FRENCH = AgentPhrases(
     customer_name="C'est à quel nom ?",
     confirm="Je confirme la commande ?",
     what_to_change="Que voulez-vous changer ?",
+    which_one="Lequel désirez-vous : {names} ?",
+    with_or_without="Avec {name}, ou sans ?",
+    no_halves="Je ne peux pas prendre de moitiés moi-même, je suis désolée. Lequel désirez-vous, entier ?",
+    no_tampering="Les prix et les règles sont ceux du restaurant, je ne peux pas les changer.",
+    left_out="Alors je laisse cela de côté.",
+    table_day="Pour quel jour désirez-vous la table ?",
+    table_time="À quelle heure ?",
+    table_covers="Pour combien de personnes ?",
+    table_name="À quel nom dois-je réserver ?",
     not_understood=("Pardon, je n'ai pas compris.", "Excusez-moi, je n'ai toujours pas compris."),
     offer_human="J'ai du mal à vous comprendre. Voulez-vous que je vous passe quelqu'un ?",
     no_human="Je suis désolée, j'ai du mal à vous comprendre. Merci de rappeler dans un instant.",

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
 from devstack.speech.lexicon import LEXICONS
-from devstack.speech.matching import fold
-from devstack.speech.mentions import best_of, words_of
+from devstack.speech.mentions import find_mentions
 from devstack.speech.orders import AddItem, ChangeItem, RemoveItem
 from devstack.speech.protocol.items import FunctionCall, FunctionCallOutput, Item
+from devstack.speech.tokens import tokens_of
 from devstack.speech.understanding import Understood
-from devstack.speech.vocabulary import SIZE_WORDS, names_of
+from devstack.speech.vocabulary import choice_of
+from devstack.speech.words import words_of
 
 # Arguments that an answer of the caller can put right.
 CHOOSABLE = ("size", "modifiers", "add_modifiers", "item", "kind")
@@ -34,20 +35,26 @@ class ReportedLine(msgspec.Struct):
     quantity: int = 1
 
 
-def calls_for(understood: Understood, cart: Sequence[ReportedLine]) -> list[UseTool]:
-    """Every call that ``understood`` asks for, in the order in which it was said."""
+def calls_for(understood: Understood, cart: Sequence[ReportedLine], notes: Mapping[int, str]) -> list[UseTool]:
+    """Every call that ``understood`` asks for, in the order in which it was said.
+
+    ``cart`` has the line last spoken of last; ``notes`` are those of its lines.
+    """
     calls: list[UseTool] = []
     for intent in understood.orders:
         match intent:
+            case AddItem(choices=choices) | RemoveItem(choices=choices) if choices:
+                continue  # asked about first
             case AddItem():
                 calls.append(add_call(intent))
             case RemoveItem():
                 lines = cart if intent.everything else _lines(intent.item, cart)
-                calls += [UseTool("remove_item", {"line": line.line}) for line in lines]
+                calls += [remove_call(line, intent.quantity) for line in lines]
             case ChangeItem():
-                calls += [_change_call(intent, line) for line in _lines(intent.target, cart)]
-    if understood.unknown_item is not None:
-        calls.append(add_call(understood.unknown_item))
+                for line in _lines(intent.target, cart):
+                    calls += _change_calls(intent, line, notes.get(line.line, ""))
+    if any(understood.allergies):
+        calls.insert(0, UseTool("set_allergies", {"allergens": [one for one in understood.allergies if one]}))
     if understood.kind or understood.address:
         arguments = {"kind": understood.kind or "delivery"}
         if understood.address is not None:
@@ -55,6 +62,8 @@ def calls_for(understood: Understood, cart: Sequence[ReportedLine]) -> list[UseT
             parts = {"street": address.street, "postcode": address.postcode, "city": address.city}
             arguments |= {name: value for name, value in parts.items() if value}
         calls.append(UseTool("set_fulfilment", arguments))
+    if understood.time:
+        calls.append(UseTool("set_time", {"time": understood.time}))
     if understood.customer:
         calls.append(UseTool("set_customer", {"name": understood.customer}))
     return calls
@@ -71,25 +80,40 @@ def add_call(intent: AddItem) -> UseTool:
     return UseTool("add_item", arguments)
 
 
+def remove_call(line: ReportedLine, quantity: int = 0) -> UseTool:
+    """``quantity`` of the line, 0 for all of it."""
+    if 0 < quantity < line.quantity:
+        return UseTool("change_item", {"line": line.line, "quantity": line.quantity - quantity})
+    return UseTool("remove_item", {"line": line.line})
+
+
 def _lines(item: str, cart: Sequence[ReportedLine]) -> Sequence[ReportedLine]:
     """The last line of ``item``; the last of all for ""."""
     return [line for line in cart if item in ("", line.item)][-1:]
 
 
-def _change_call(intent: ChangeItem, line: ReportedLine) -> UseTool:
-    arguments: dict[str, Any] = {"line": line.line}
-    if intent.item and intent.item != line.item:
-        arguments["item"] = intent.item
-    if intent.size:
-        arguments["size"] = intent.size
-    quantity = intent.quantity or (line.quantity + intent.quantity_more if intent.quantity_more else 0)
-    if quantity:
-        arguments["quantity"] = quantity
-    if intent.add:
-        arguments["add_modifiers"] = [name for name in intent.add if name not in line.modifiers]
-    if intent.remove:
-        arguments["remove_modifiers"] = list(intent.remove)
-    return UseTool("change_item", arguments)
+def _change_calls(intent: ChangeItem, line: ReportedLine, note: str) -> list[UseTool]:
+    left_out = [option for option, _ in intent.without if option in line.modifiers]
+    wishes = [intent.note, *(wish for option, wish in intent.without if option not in line.modifiers)]
+    removed = [*(name for name in intent.remove if name in line.modifiers), *left_out]
+    told = ", ".join(filter(None, dict.fromkeys([note, *wishes])))
+    if 0 < intent.part < line.quantity:  # "one of them with …": that one becomes a line of its own
+        kept = [name for name in line.modifiers if name not in removed]
+        apart: dict[str, Any] = {"item": intent.item or line.item, "quantity": intent.part}
+        parts = {"size": intent.size or line.size, "modifiers": [*kept, *intent.add], "note": told}
+        less = UseTool("change_item", {"line": line.line, "quantity": line.quantity - intent.part})
+        return [less, UseTool("add_item", apart | {name: value for name, value in parts.items() if value})]
+    more = line.quantity + intent.quantity_more if intent.quantity_more else 0
+    arguments: dict[str, Any] = {
+        "item": intent.item if intent.item != line.item else "",
+        "size": intent.size,
+        "quantity": intent.quantity or more,
+        "add_modifiers": [name for name in intent.add if name not in line.modifiers],
+        "remove_modifiers": removed,
+        "note": told if told != note else "",
+    }
+    said = {name: value for name, value in arguments.items() if value}
+    return [UseTool("change_item", {"line": line.line, **said})] if said else []
 
 
 class _Cart(msgspec.Struct):
@@ -126,6 +150,7 @@ class Choice:
     field: str
     allowed: tuple[str, ...]
     say: str
+    insisted: bool = False  # asked again after the caller had passed over it
 
     def taken(self, value: str) -> UseTool:
         """The call with what the caller chose."""
@@ -137,13 +162,21 @@ class Choice:
         return replace(self.call, arguments=arguments)
 
     def chosen(self, text: str, language: str) -> list[str]:
-        """Which of ``allowed`` the caller named, in order."""
-        names = names_of(self.allowed, language, qualifiers=True)
-        found = best_of(words_of(text), names, LEXICONS[language])
-        if not found and self.field == "size":
-            said = set(fold(text).split())
-            found = [size for size in self.allowed if SIZE_WORDS.get(fold(size), frozenset()) & said]
-        return found
+        """Which of ``allowed`` the caller named, in order; what was denied is none of them."""
+        lexicon = LEXICONS[language]
+        vocabulary = choice_of(self.allowed, language, is_size=self.field == "size")
+        words = words_of(text)
+        tokens = tokens_of(words, find_mentions(words, vocabulary, lexicon), lexicon, language)
+        found: list[str] = []
+        denied = False
+        for token in tokens:
+            denied = token.kind in ("neg", "not") or (
+                denied and not token.stop and token.kind in ("a", "the", "of", "mention")
+            )
+            if token.mention is not None and not denied:
+                values = token.mention.values("item", "option", "size")
+                found += values if len(values) == 1 else ()
+        return list(dict.fromkeys(found))
 
 
 def answered(output: FunctionCallOutput, items: Sequence[Item]) -> Answered:
@@ -162,21 +195,16 @@ def answered(output: FunctionCallOutput, items: Sequence[Item]) -> Answered:
     return Answered(UseTool(call.name, arguments if isinstance(arguments, dict) else {}), result)
 
 
-def put_right(answer: Answered, without_words: frozenset[str]) -> UseTool | None:
-    """The same call made possible without asking: no size where there are none, a wish as a note where no option is."""
+def put_right(answer: Answered) -> UseTool | None:
+    """The same call made possible without asking: no size where there are none, a thing in the singular."""
     error, call = answer.result.error, answer.call
     if error is None:
         return None
     if error.code == "interrupted":
         return call if call.name != "end_call" else None
-    if error.code == "unknown_size" and not error.allowed and "size" in call.arguments:
-        return replace(call, arguments={name: value for name, value in call.arguments.items() if name != "size"})
-    if error.code != "unknown_modifier" or call.name != "add_item":
-        return None
-    modifiers = list(call.arguments.get("modifiers") or [])
-    wishes = [name for name in modifiers if fold(name).split()[0] in without_words]
-    if not wishes:
-        return None
-    note = ", ".join([*filter(None, [call.arguments.get("note", "")]), *(wish.lower() for wish in wishes)])
-    kept = [name for name in modifiers if name not in wishes]
-    return replace(call, arguments=call.arguments | {"modifiers": kept, "note": note})
+    arguments = call.arguments
+    if error.code == "unknown_size" and not error.allowed and "size" in arguments:
+        return replace(call, arguments={name: value for name, value in arguments.items() if name != "size"})
+    if error.code == "unknown_item" and call.name == "add_item" and str(arguments.get("item", "")).endswith("s"):
+        return replace(call, arguments=arguments | {"item": arguments["item"][:-1]})
+    return None

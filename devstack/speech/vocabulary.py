@@ -1,38 +1,59 @@
-"""What can be ordered, as the session's tools say it (the enums of ``add_item`` and ``set_fulfilment``), and what it is
-called beside that, as the instructions say it."""
+"""What can be ordered, as the session says it: the tools' enums, and what belongs together by its instructions.
+
+Names are kept by the stems of their telling words, so that a sentence is searched for all of them at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
-from devstack.speech.lexicon import LEXICONS, OTHER_NAMES, SIZES, Lexicon
+from devstack.speech.lexicon import LEXICONS, SIZES, Lexicon
 from devstack.speech.matching import fold, sound
 from devstack.speech.menu_card import other_names
+from devstack.speech.menu_outline import Outline, outline_of
 from devstack.speech.protocol.session_config import SessionTool
+from devstack.speech.words import stem, stems
 
-WHOLE = 1.0
+Kind = Literal["item", "option", "size", "category"]
+Amount = Literal["regular", "light", "extra", "side", "without"]
+
 SIZE_WORDS = {said: group for group in SIZES for said in group}
-PART = 0.9  # recognised by a telling part
+SMALL = frozenset().union(*(lexicon.small for lexicon in LEXICONS.values()))
+_SHORTEST_TELLING = 3  # letters of a word that tells an item from others
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
-    """One way to say something: its words by sound, and how much a hit is worth."""
+class Reading:
+    """What some words may mean. ``amount`` is the one in an option's own name (``No onion``); ``whole`` that the
+    words are all of the name, not a part of it."""
 
+    kind: Kind
     value: str
+    whole: bool = True
+    amount: Amount = "regular"
+
+
+@dataclass(frozen=True, slots=True)
+class Sounding:
+    """A name by its sounds, for words that speech-to-text made of it."""
+
     sounds: str
     word_count: int
-    worth: float
+    reading: Reading
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Vocabulary:
-    items: tuple[Name, ...]
-    modifiers: tuple[Name, ...]
-    sizes: tuple[tuple[str, str], ...]  # (what is said, folded; the menu's size)
+    names: Mapping[tuple[str, ...], tuple[Reading, ...]]
+    joined: Mapping[str, tuple[Reading, ...]]  # "cheese burger" is "cheeseburger"
+    soundings: tuple[Sounding, ...]
+    longest: int  # telling words of the longest name
+    outline: Outline
+    items: frozenset[str]
+    options: frozenset[str]
     kinds: tuple[str, ...]
     tools: frozenset[str]
 
@@ -47,78 +68,141 @@ def vocabulary_of(tools: Sequence[SessionTool], language: str, instructions: str
         _enum(_properties(tools, "set_fulfilment").get("kind")),
         frozenset(tool.name for tool in tools),
         language,
-        tuple(other_names(instructions).items()),
+        instructions,
     )
 
 
-def names_of(
-    values: Iterable[str], language: str, *, qualifiers: bool, also: Iterable[tuple[str, tuple[str, ...]]] = ()
-) -> tuple[Name, ...]:
-    """Every way to say each of ``values``: whole, by other names, or by a word that no other value has.
+def telling(folded_words: Iterable[str]) -> tuple[str, ...]:
+    """Stems of the words that are more than an article or an "of"; all of them where there is nothing else."""
+    folded_words = list(folded_words)
+    return stems([word for word in folded_words if word not in SMALL] or folded_words)
 
-    ``also`` are the menu's own other names, and whose; one that several have stands for itself: the tool asks which.
 
-    ``qualifiers``: they are options, whose first word (``extra``, ``with``, ``supplément``) may be left out.
-    """
-    values = list(values)
-    lexicon = LEXICONS[language]
-    words = {value: fold(value).split() for value in values}
-    names: list[Name] = []
+def names_of(values: Iterable[str], kind: Kind, lexicon: Lexicon) -> Iterator[tuple[tuple[str, ...], Reading]]:
+    """Every way to say each of ``values`` by its own words: whole, and each run of them that can tell it."""
     for value in values:
-        said = [words[value]]
-        said += [fold(other).split() for other, known in OTHER_NAMES.items() if fold(value) in known]
-        if qualifiers and len(words[value]) > 1 and words[value][0] in lexicon.with_words | {"sauce", "base", "dip"}:
-            said.append(words[value][1:])
-        if qualifiers and words[value][0] in lexicon.without_words:
-            said += [[without, *words[value][1:]] for without in ("without", "no", "sans")]
-        names += [Name(value, _sounds(one), len(one), WHOLE) for one in said]
-        names += [Name(value, _sounds(part), len(part), PART) for part in _telling_parts(words[value], words, lexicon)]
-    for other, owners in also:
-        own = [value for value in owners if value in words]
-        if own and _sounds(fold(other).split()):
-            value = own[0] if len(own) == 1 else other
-            names.append(Name(value, _sounds(fold(other).split()), len(fold(other).split()), WHOLE))
-    return tuple(dict.fromkeys(names))
+        amount, core = (
+            _amount_in(fold(value).split(), lexicon) if kind == "option" else ("regular", fold(value).split())
+        )
+        whole = telling(core)
+        yield whole, Reading(kind, value, True, amount)
+        if amount != "regular":
+            yield telling(fold(value).split()), Reading(kind, value)
+        runs = {whole[i:j] for i in range(len(whole)) for j in range(i + 1, len(whole) + 1)} - {whole}
+        weak = set(stems(sorted(lexicon.weak_words)))
+        for run in sorted(runs):
+            if any(len(word) >= _SHORTEST_TELLING and word not in weak and not word.isdigit() for word in run):
+                yield run, Reading(kind, value, False, amount)
 
 
-def _telling_parts(name: list[str], names: dict[str, list[str]], lexicon: Lexicon) -> list[list[str]]:
-    """Runs of words of ``name`` that no other name has: ``chicken burger`` of ``crispy chicken burger``."""
-    runs = [name[i:j] for i in range(len(name)) for j in range(i + 1, len(name) + 1) if j - i < len(name)]
-    others = [f" {' '.join(other)} " for other in names.values() if other != name]
-    return [
-        run
-        for run in runs
-        if any(len(word) > 3 and word not in lexicon.weak_words for word in run)
-        and not {run[0], run[-1]} & (lexicon.articles | lexicon.joiners)
-        and not any(f" {' '.join(run)} " in other for other in others)
-    ]
+def amount_of(cue: str) -> Amount:
+    return {"neg": "without", "light": "light", "extra": "extra", "side": "side"}.get(cue, "regular")  # type: ignore[return-value]
+
+
+def _amount_in(name: list[str], lexicon: Lexicon) -> tuple[Amount, list[str]]:
+    """``No onion`` is (without, onion), ``Avec frites`` (regular, frites), ``Dressing on the side`` (side,
+    dressing)."""
+    side = next((parts for parts in _phrases("side", lexicon) if tuple(name[-len(parts) :]) == parts), ())
+    if side and len(name) > len(side):
+        return "side", name[: -len(side)]
+    for cue in ("neg", "light", "extra", "with"):
+        parts = next((parts for parts in _phrases(cue, lexicon) if tuple(name[: len(parts)]) == parts), ())
+        if parts and len(name) > len(parts):
+            return amount_of(cue), name[len(parts) :]
+    return "regular", name
+
+
+def _phrases(cue: str, lexicon: Lexicon) -> list[tuple[str, ...]]:
+    said = lexicon.cues[cue].split("|") + ([lexicon.without] if cue == "neg" else [])  # type: ignore[index]
+    return sorted((tuple(phrase.split()) for phrase in said), key=len, reverse=True)
+
+
+@lru_cache(maxsize=256)
+def choice_of(allowed: tuple[str, ...], language: str, *, is_size: bool = False) -> Vocabulary:
+    """What may be said where only these can be chosen."""
+    sizes, options = (allowed, ()) if is_size else ((), allowed)
+    return _vocabulary((), sizes, options, (), frozenset(), language, "")
 
 
 @lru_cache(maxsize=64)
 def _vocabulary(
     items: tuple[str, ...],
     sizes: tuple[str, ...],
-    modifiers: tuple[str, ...],
+    options: tuple[str, ...],
     kinds: tuple[str, ...],
     tools: frozenset[str],
     language: str,
-    also: tuple[tuple[str, tuple[str, ...]], ...],
+    instructions: str,
 ) -> Vocabulary:
+    lexicon = LEXICONS[language]
+    listed: tuple[tuple[Kind, tuple[str, ...]], ...] = (("item", items), ("option", options))
+    outline = outline_of(instructions, items, sizes, options)
+    found: dict[tuple[str, ...], dict[Reading, None]] = {}
+    for said, reading in (
+        *names_of(items, "item", lexicon),
+        *names_of(options, "option", lexicon),
+        *_others(instructions, items, options),
+        *_sizes(sizes),
+        *_categories(outline),
+    ):
+        found.setdefault(said, {})[reading] = None
+    names = {said: tuple(_whole_first(readings)) for said, readings in found.items()}
+    soundings = tuple(
+        Sounding("".join(map(sound, fold(name).split())), len(fold(name).split()), Reading(kind, name))
+        for kind, named in listed
+        for name in named
+    )
+    parts = tuple(
+        Sounding("".join(map(sound, said)), len(said), readings[0])
+        for said, readings in names.items()
+        if len({reading.value for reading in readings}) == 1 and readings[0].kind in ("item", "option")
+    )
+    joined = {stem("".join(fold(name).split())): (Reading(kind, name),) for kind, named in listed for name in named}
+    longest = max(map(len, names), default=1)
     return Vocabulary(
-        items=names_of(items, language, qualifiers=False, also=also),
-        modifiers=names_of(modifiers, language, qualifiers=True, also=also),
-        sizes=tuple(
-            (said, size)
-            for size in sizes
-            for said in [fold(size), *sorted(SIZE_WORDS.get(fold(size), frozenset()) - {fold(size)})]
-        ),
-        kinds=kinds,
-        tools=tools,
+        names,
+        joined,
+        tuple(dict.fromkeys(soundings + parts)),
+        longest,
+        outline,
+        frozenset(items),
+        frozenset(options),
+        kinds,
+        tools,
     )
 
 
-def _sounds(words: Sequence[str]) -> str:
-    return "".join(sound(word) for word in words)
+def _whole_first(readings: Iterable[Reading]) -> Iterator[Reading]:
+    """Where the words are all of one item's name, the items of which they are a part are not meant; so of options."""
+    readings = list(readings)
+    whole = {reading.kind for reading in readings if reading.whole}
+    for reading in readings:
+        if reading.whole or reading.kind not in whole:
+            yield reading
+
+
+def _others(
+    instructions: str, items: Sequence[str], options: Sequence[str]
+) -> Iterator[tuple[tuple[str, ...], Reading]]:
+    """What the menu says that things are also called; a name that several have may mean each of them."""
+    for other, owners in other_names(instructions).items():
+        for owner in owners:
+            if owner in items:
+                yield telling(fold(other).split()), Reading("item", owner)
+            elif owner in options:
+                yield telling(fold(other).split()), Reading("option", owner)
+
+
+def _sizes(sizes: Iterable[str]) -> Iterator[tuple[tuple[str, ...], Reading]]:
+    for size in sizes:
+        for said in {fold(size), *SIZE_WORDS.get(fold(size), ())}:
+            yield telling(said.split()), Reading("size", size)
+
+
+def _categories(outline: Outline) -> Iterator[tuple[tuple[str, ...], Reading]]:
+    for category, items in outline.categories.items():
+        for item in items:
+            yield telling(fold(category).split()), Reading("category", item)
 
 
 def _properties(tools: Sequence[SessionTool], name: str) -> dict[str, Any]:

@@ -6,9 +6,10 @@ import re
 
 from devstack.speech.lexicon.english import ENGLISH
 from devstack.speech.lexicon.french import FRENCH
-from devstack.speech.lexicon.model import Lexicon, words
+from devstack.speech.lexicon.model import Cue, Lexicon, Pattern, words
+from devstack.speech.matching import fold
 
-__all__ = ["LEXICONS", "OTHER_NAMES", "SIZES", "Lexicon", "guess_language"]
+__all__ = ["LEXICONS", "SIZES", "Cue", "Lexicon", "Pattern", "guess_language", "language_said", "words"]
 
 LEXICONS = {"en": ENGLISH, "fr": FRENCH}
 
@@ -16,30 +17,17 @@ LEXICONS = {"en": ENGLISH, "fr": FRENCH}
 SIZES = (
     frozenset(["small", "little", "petite", "petit", "mini"]),
     frozenset(["medium", "regular", "normal", "normale", "moyenne", "moyen", "standard"]),
-    frozenset(["large", "big", "grande", "grand", "lodge"]),
+    frozenset(["large", "big", "grande", "grand", "lodge", "gros", "grosse"]),
+    frozenset(["single", "simple"]),
+    frozenset(["glass", "verre"]),
+    frozenset(["bottle", "bouteille"]),
 )
-
-# What callers call things that the menu calls otherwise; used only when the menu has the right side.
-OTHER_NAMES = {
-    "coke": ("cola", "coca cola", "coca"),
-    "coca": ("cola", "coca cola"),
-    "coca cola": ("cola",),
-    "cola": ("coca cola", "coca"),
-    "fries": ("chips", "french fries", "frites"),
-    "french fries": ("chips", "fries"),
-    "lasagna": ("lasagne", "lasagnes"),
-    "margarita": ("margherita",),
-    "marguerite": ("margherita",),
-    "veggie": ("vegetarian", "vegetarienne"),
-    "hawaii": ("hawaiian",),
-    "quattro formaggi": ("four cheeses", "four cheese", "quatre fromages"),
-    "frites": ("portion de frites",),
-}
 
 _FRENCH_FUNCTION_WORDS = words(
     "le la les un une des du de et est vous nous je pour avec votre bonjour merci que qui dans sur pas plus ou au aux "
     "ce cette à voudrais commande en plaît"
 )
+LEAST_OTHER = 3  # words of another language before it is followed
 _FRENCH_SHARE = 0.15  # of a text's first 200 words
 
 
@@ -47,3 +35,12 @@ def guess_language(text: str) -> str:
     """``fr`` when enough of its words are French function words, else ``en``."""
     said = re.findall(r"[\w'’]+", text.lower())[:200]
     return "fr" if said and sum(word in _FRENCH_FUNCTION_WORDS for word in said) > _FRENCH_SHARE * len(said) else "en"
+
+
+def language_said(text: str, default: str) -> str:
+    """The language of a caller's words, where they are clearly of another than ``default``."""
+    said = re.findall(r"[a-z]+", fold(text))
+    shares = {name: sum(word in lexicon.known for word in said) for name, lexicon in LEXICONS.items()}
+    best = max(shares, key=lambda name: (shares[name], name == default))
+    own = shares.get(default, 0)
+    return best if shares[best] >= LEAST_OTHER and shares[best] >= 2 * own else default

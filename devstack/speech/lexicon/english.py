@@ -5,30 +5,121 @@ from __future__ import annotations
 import re
 
 from devstack.speech.lexicon.model import Lexicon, any_of, words
-from domain.number_words import ENGLISH_SMALL
 
 ENGLISH = Lexicon(
-    numbers={
-        "zero": 0,
-        **ENGLISH_SMALL,
-        "twenty": 20,
-        "couple": 2,
-        "pair": 2,
-        "dozen": 12,
-    },
+    numbers={"zero": 0, "couple": 2, "pair": 2, "dozen": 12},
     homophones={"to": 2, "too": 2, "for": 4},
-    articles=words("a an another my some that the this"),
-    fillers=words(
-        "bottle bottles can cans glass glasses more of order orders pizza pizzas plate portion portions side "
-        "sides slice x"
-    ),
-    with_words=words("add added extra on plus topped with"),
-    without_words=words("hold minus no remove without"),
-    without="no",
-    joiners=words("a also and of or please some the then"),
+    cues={
+        "a": "a|an|some|any",
+        "the": "the|that|this|these|my|our",
+        "of": "of",
+        "and": "and|then|plus|as well as|along with|together with|followed by",
+        "or": "or|nor",
+        "with": "with|topped with|on it|including|having",
+        "neg": "without|hold the|hold|minus|skip the|skip|leave off|leave out|leave off of|take off|take out|"
+        "take away"
+        "|remove|cancel|delete|drop|forget|forget about|scratch|get rid of|no more|lose|ditch|free of|no longer want"
+        "|leave it off",
+        "not": "not|don t want|do not want|didn t say|did not say|didn t want|didn t ask for|didn t order|never said"
+        "|don t need|won t have|not want|rather not have|not have",
+        "no": "no|nope|nah",
+        "light": "light|lite|easy on|go easy on|a little|a little bit of|just a little|a bit of|less|light on|"
+        "a touch of"
+        "|not too much|not much|just a bit of",
+        "extra": "extra|lots of|loads of|plenty of|a lot of|double up on|more",
+        "side": "on the side|on side|separately|in a separate pot",
+        "on": "on|onto|in|into|to|for",
+        "both": "both|on both|each|on each|for each|all of them|both of them|in both|with both|for both|on all|for all",
+        "ones": "ones|one of them|one of those",
+        "other": "the other|the other one|the others|the second|the second one|the rest",
+        "those": "of those|of them|of these|of that|of it",
+        "again": "the same again|same again|the same|another one|one more|another of those|one more of those|"
+        "the same one"
+        "|another one of those|same thing|the same thing|another one of them|one more of them|same again please",
+        "another": "another",
+        "more": "more of those|more of them|more of these|more of that|more of the same",
+        "last": "it|that|them|that one|this one|the last one|the last item|last one|those|these|all of that|all that",
+        "correct": "make that|make it|make them|make this|make those|i mean|i meant|no sorry|sorry no|no wait|wait no"
+        "|rather|scratch that|change that to|change it to|change them to|i said|correction|actually no|"
+        "no actually|wait"
+        "|no make that|sorry i mean|sorry i meant|instead|no no|no i said|on second thoughts|on second thought"
+        "|should be|it should be|change my mind|sorry make that",
+        "weak": "actually",
+        "change": "change|replace|swap|switch|turn|swap out|exchange",
+        "instead_of": "instead of|in place of|rather than",
+        "verb": "one more thing|another thing|something else|add|can you add|i d like|i would like|i ll have|"
+        "i will have|i ll take|i want|we want|can i have|can i get|can i order"
+        "|could i have|could i get|could we have|could we get|can we have|can we get|can we do|"
+        "can you do|could you do"
+        "|give me|get me|we d like|we ll have|we ll take|i need|we need|may i have|let me have|let me get|get|just"
+        "|i d love|we d love|can i grab|could i grab|i ll get|we ll get|let s do|let s have|let s get|do me|have"
+        "|put me down for|i ll go for|i want to order|to order|order|can i please have|can i please get|like",
+        "also": "also|too|as well|and also",
+        "half": "half",
+    },
+    common=words(
+        "sauce sauces topping toppings dip dips mode "
+        "a able about after afternoon again ahead alright am an anything are around as ask at babe back "
+        "be because been "
+        "before being best better bit boss bottle bottles bowl boyfriend bring brother bucks but buddy "
+        "bunch by bye call "
+        "calling can cans cardboard check cheers come coming container could couple cup cups customer dad day days "
+        "dear definitely delicious did do does doing doll done doozy each eat either else erm euros "
+        "evening ever every "
+        "everybody everyone everything excuse family feel few find fine folks food friend friends from "
+        "get getting girl "
+        "girlfriend glass glasses go going gonna good got grab great group guess guy guys had happen has hate hear "
+        "hello help her here hey hi him his hiya hmm honey hope hour how hows hungry husband i idea if "
+        "ill im inside is "
+        "item items ive job kid kids kind know ladies last later leave left let like line little look "
+        "looking lot love "
+        "lovely lunch dinner breakfast supper tea time ma mam man many mate maybe me meal meals might "
+        "mind mine minute "
+        "moment morning most mother mr mrs much mum must my myself name need never new next nice night "
+        "normal now number "
+        "nothing office oh ok okay old once one only onto order orders ordered other our ours out "
+        "outside over own party "
+        "people perfect perhaps person phone piece pieces place plain plate plates please pop portion "
+        "portions possible "
+        "pot pots pound pounds pretty probably put quick quickly quite ready really right room round "
+        "same sandwiches say "
+        "see send serving servings set shall she should sir sister slice slices so somebody someone "
+        "something soon sorry "
+        "sort start still stuff sub sure sweetheart table take taken taking team tell than thank thanks "
+        "that thats their "
+        "them there they thing things think this those though thought till today together tomorrow tonight totally "
+        "treat try trying two uh uhm um umm under until up us usual usually very wait wanna want wanted "
+        "wanting was way "
+        "we week weekend well were what whatever when where which while who whole why wife will wish with wonder "
+        "wondering work would yeah yep yes yet you your yourself youre ya yo x d ll m re s t ve"
+    )
+    - words("honey plain sandwiches sub pop tea cardboard doll doozy whole"),
     weak_words=words(
-        "a and base big black blue classic cold crispy day extra five four free fresh green hot house in large "
-        "medium no of on one pizza red side six small special still sweet the thin three to two white with"
+        "and base big black blue classic cold crispy day extra five four free fresh green hot house in large "
+        "medium no of on one red side six small special still sweet thin three to two white with plain "
+        "regular double "
+        "single iced half whole style"
+    ),
+    claims=words(
+        "free discount off price manager approved refund coupon voucher promo percent paid zero complimentary"
+    ),
+    without="no",
+    amounts={"light": "light {name}", "extra": "extra {name}", "side": "{name} on the side"},
+    tampering=any_of(
+        r"(?:the|your|a|any) (?:price|prices|discount)|discount|percent off|for free|developer mode|"
+        r"ignore (?:all|your|the|previous|any)|"
+        r"instructions|system prompt|manager (?:said|says|approved)|admin"
+    ),
+    halves=any_of(
+        r"half (?:and half|with|without|of it|on|no)|half \w+(?: \w+){0,2},? (?:and )?(?:the other )?half|and a half|"
+        r"on half|one half|the other half|half it|half the pizza"
+    ),
+    allergy=re.compile(
+        r"(?:i m|i am|we re|we are|(?:my|our|the) \w+(?: \w+)? (?:is|s|are)|he s|she s|he is|she is|"
+        r"one of us is|someone is)?"
+        r"(?: \w+)? ?\ballerg(?:ic|y|ies)\b(?: to (?:the )?(?P<to>[a-z]+(?:(?: and| or)? (?!so\b|but\b|"
+        r"can\b|could\b|i\b|"
+        r"and\b|or\b|please\b|does\b|do\b|is\b|what\b|then\b|we\b)[a-z]+){0,2}))?"
     ),
     yes=any_of(
         "yes|yeah|yep|yup|correct|that s right|that is right|exactly|perfect|sure|absolutely|sounds good|"
@@ -62,6 +153,10 @@ ENGLISH = Lexicon(
         r"are dogs|are children|have you got|can you tell|could you tell|can i (?:pay|park|bring|book)|tell me)\b|"
         r"\b(?:allerg\w+|vegan|halal|kosher|parking|park nearby|opening hours|gluten free pizza)\b.*\?"
     ),
+    request=any_of(
+        r"(?:can|could|would|will) (?:you|we|i) (?:please )?(?:also )?(?:add|change|remove|take|leave|"
+        r"make|swap|replace|cancel|put|hold|skip|drop|switch|go|forget|scratch|do|get|have|grab)"
+    ),
     order_verb=any_of(
         "i d like|i would like|i ll have|i will have|i ll take|i want|can i (?:have|get|order|take)|"
         "could i (?:have|get|order)|could we have|can we (?:have|get)|give me|get me|we d like|we ll have|i need|"
@@ -71,23 +166,12 @@ ENGLISH = Lexicon(
     contents=any_of("what s (?:in|on)|what is (?:in|on)|what comes|ingredients"),
     hours=any_of("opening hours|open(?:ing)?|close[sd]?|closing|what time are you"),
     table=any_of("(?:book|reserve) (?:a |the )?table|table for|reservation|booking"),
-    correction=any_of(
-        "make (?:that|it|this|them|those)|i mean|i meant|no sorry|sorry no|no wait|wait no|rather|scratch that|"
-        "change (?:that|it) to|on second thoughts?|correction|actually no"
-    ),
-    change=any_of("change|replace|swap|switch|make|turn"),
-    into=any_of("to|with|for|by|into"),
-    instead=any_of("instead|in place|rather than"),
-    remove=any_of(
-        "remove|take (?:off|out|away)|cancel|delete|drop|forget|scratch|get rid of|leave out|i don t want|"
-        "don t want|without|skip|no longer want|take the"
-    ),
-    negated=re.compile(r"\bno(?: more| the)?$"),
     everything=any_of(
-        "cancel (?:everything|the order|my order|it all|all)|start (?:over|again|from scratch)|forget everything"
+        "(?:cancel|scratch|delete|remove|forget|drop|clear) (?:everything|(?:the |my )?(?:whole |"
+        "entire )?order|it all|all(?: of it)?|the (?:whole )?lot"
+        "|the whole thing)|start (?:over|again|from scratch)|forget (?:the whole|"
+        "about the whole) (?:thing|order)|never mind the order"
     ),
-    the_last=any_of("that|it|that one|this one|the last one|the last item|last one"),
-    another=any_of("another one|one more|and another"),
     kinds={
         "pickup": any_of(
             "pick(?:ing)? ?up|pick (?:it|them|that) up|collect(?:ion|ing)?|take ?away|take ?out|to go|come (?:and|"
@@ -114,6 +198,14 @@ ENGLISH = Lexicon(
         r"send it to)|\W*(?:(?:yes|uh|um|sure|okay|it's|it is|that's|to|at|"
         r"my)\b[\s,]*)*)\s*(?P<address>.+?)[\s.,!]*$",
         re.IGNORECASE,
+    ),
+    street=re.compile(
+        r"(?:\b(?:deliver(?:y|ed)?|send it|bring it|ship it)\b[^.!?\d]{0,30}?\b(?:to|at)\s+)?"
+        r"\b(?:flat \w+,? |apartment \w+,? )?(?P<address>\d+[a-zA-Z]?,? (?:[A-Z][\w'’-]*\.? ){1,4}"
+        r"(?:[Ss]treet|[Rr]oad|[Aa]venue|[Ll]ane|[Dd]rive|[Cc]ourt|[Pp]lace|[Ss]quare|[Tt]errace|[Pp]ark|"
+        r"[Cc]lose|[Qq]uay|[Pp]ier|"
+        r"[Ww]ay|[Cc]rescent|[Hh]ill|[Gg]rove|[Gg]ardens|[Rr]d|[Ss]t|[Aa]ve|[Ss]trand|[Rr]ow)\b\.?"
+        r"(?:,? (?:in )?(?:(?!and\b|for\b|please\b)[A-Z]\w*(?: \d{1,2}\b)?|\d{5}|[A-Z]\d\d?\b)){0,3})"
     ),
     days={
         "today": "today",

@@ -5,33 +5,121 @@ from __future__ import annotations
 import re
 
 from devstack.speech.lexicon.model import Lexicon, any_of, words
-from domain.number_words import FRENCH_SMALL
 
 FRENCH = Lexicon(
-    numbers={
-        "zero": 0,
-        **FRENCH_SMALL,
-        "dix-sept": 17,
-        "dix-huit": 18,
-        "dix-neuf": 19,
-        "vingt": 20,
-        "deu": 2,
-        "douzaine": 12,
-    },
+    numbers={"zero": 0, "deu": 2, "douzaine": 12, "dizaine": 10, "demi douzaine": 6, "quinzaine": 15, "vingtaine": 20},
     homophones={},
-    articles=words("ce cette d de des du l la le les ma mes mon un une"),
-    fillers=words(
-        "assiette autre autres bouteille bouteilles canette canettes fois part parts pizza pizzas portion "
-        "portions verre verres x"
+    cues={
+        "a": "un|une|des|du|de la|de l",
+        "the": "le|la|les|l|ce|cet|cette|ces|mon|ma|mes|celui|celle",
+        "of": "de|d|au|aux|a la|a l|a",
+        "and": "et|puis|et puis|plus|ainsi que|et aussi|ensuite|avec ca|et avec ca",
+        "or": "ou|ni",
+        "with": "avec|supplement|supplements|en supplement",
+        "neg": "sans|pas de|pas d|plus de|plus d|enlevez|enlever|enleve|retirez|retirer|retire|supprimez|"
+        "supprimer|annulez"
+        "|annuler|annule|oubliez|oublie|laissez tomber|otez|otes|virez|vire|pas du|pas la|pas le|pas les|"
+        "pas un|pas une"
+        "|aucun|aucune|zero",
+        "not": "je ne veux pas de|je ne veux pas du|je ne veux pas|je veux pas|je ne veux plus|je veux plus|"
+        "j ai pas dit"
+        "|je n ai pas dit|pas|je n ai pas demande|j ai pas demande|je n ai pas commande|je ne prends pas|"
+        "j en veux pas",
+        "no": "non|nan",
+        "light": "peu de|un peu de|un peu d|juste un peu de|moins de|moins d|pas trop de|pas trop d|leger en|"
+        "legere en"
+        "|une touche de|un soupcon de",
+        "extra": "extra|beaucoup de|beaucoup d|plein de|double dose de|davantage de|en extra|bien de|un max de",
+        "side": "a part|a cote|separement|a cote s il vous plait",
+        "on": "sur|dans|pour",
+        "both": "sur les deux|les deux|chacun|chacune|pour les deux|dans les deux|pour chaque|tous|toutes|"
+        "a chaque fois",
+        "ones": "d entre eux|d entre elles",
+        "other": "l autre|les autres|l autre part|la deuxieme|le deuxieme|le second|la seconde",
+        "those": "de ceux la|de celles la|de ca|comme ca",
+        "again": "la meme chose|pareil|idem|encore un|encore une|un autre|une autre|un de plus|une de plus|"
+        "le meme|la meme"
+        "|les memes|encore la meme chose|un deuxieme|une deuxieme|et pareil|la meme encore",
+        "another": "encore",
+        "more": "de plus|en plus",
+        "last": "ca|cela|le dernier|la derniere|celui la|celle la|tout ca",
+        "correct": "plutot|je voulais dire|non pardon|pardon non|pardon|finalement|en fait non|en fait|"
+        "mettez en plutot"
+        "|rectification|mettez en|faites en|non attendez|attendez|non non|j ai dit|j avais dit|enfin non|"
+        "non enfin|ou plutot"
+        "|non plutot|mettez plutot|euh non|finalement non|ah non|non finalement|non en fait|mets en|"
+        "j en veux|j en voulais"
+        "|excusez moi|enfin|a la place",
+        "weak": "actuellement",
+        "change": "changez|changer|remplacez|remplacer|echangez|transformez|passez|change|remplace",
+        "instead_of": "a la place de|a la place du|a la place des|a la place d|au lieu de|au lieu du|au lieu d|"
+        "plutot que",
+        "verb": "un autre truc|autre chose|une autre chose|encore une chose|encore un truc|ajouter|ajoutez|"
+        "ajoute|rajoutez|rajoute|rajouter|je voudrais|j aimerais|je vais prendre|je prends|je prendrai|"
+        "je prendrais|je veux|on voudrait|on va prendre"
+        "|donnez moi|mettez moi|mettez|mets|mets moi|pour commander|commander|il me faudrait|il me faut|"
+        "il nous faudrait|je souhaite"
+        "|je souhaiterais|j aurais voulu|est ce que je peux avoir|puis je avoir|on prend|on prendra|"
+        "juste|ce serait|ca serait"
+        "|ce sera|ca sera|j aurais aime|je vous prends|je pourrais avoir|je peux avoir|on aimerait|"
+        "nous voudrions|j en prends",
+        "also": "aussi|egalement",
+        "half": "moitie|demi|demie",
+    },
+    common=words(
+        "sauce sauces garniture "
+        "accord adieu ai aide ailleurs aime ainsi allez allo alors ami amie amis amities an ans appelle "
+        "apres ardemment as assiette "
+        "assiettes attends au aujourd aurai aurais autant autour autre autres aux avais avait avant avec "
+        "avez avoir bah beaucoup "
+        "ben bien bientot bon bonne bonjour bonsoir bouteilles bref bureau c ca canette canettes car carte "
+        "ce cela celui ces cet cette chez chose choses clients collegue collegues combien comme comment "
+        "commande commander copain "
+        "copine cote d da dans de deja demain demande depuis derriere des deux devant dire dis dit dites "
+        "doit donc donner dont du eh elle "
+        "elles en encore enfants enfin entre es est et etait ete etes etre eu euh euros eux excusez faim "
+        "faire fait fais faites "
+        "famille faudra faut femme fille fils fois fort gens gentil grace heure heures heureux hein hier "
+        "hop hum ici il ils j "
+        "jamais je jour journee juste l la le les leur lui m ma madame maintenant mais maman manger mari "
+        "matin me meme merci mere "
+        "mes mets mettez mettre midi mien mieux minute minutes moi moins moment mon monsieur n ne nom "
+        "normal nos notre nous oh on "
+        "ont ou ouais oui papa par pardon parle part parts parce pas passe pense personne personnes pere "
+        "petit peu peut peux "
+        "plaisir plait plat plats plus plutot portion portions possible pour pourrais pourrait pourquoi "
+        "pouvez prend prendre prends "
+        "prenez presque prochain puis qu quand que quel quelle quelque quelqu quelques qui quoi rapide "
+        "repas rien s sa sais sait salut samedi "
+        "dimanche lundi mardi mercredi jeudi vendredi se semaine sera serait ses si simple soeur soir "
+        "soit sommes son sont souhaite "
+        "suis super sur sympa t table te tiens toi tous tout toute toutes tres trop truc trucs tu un une "
+        "va vais vas verrai vers "
+        "veut veux veuillez vient viens vite voici voila voir vont vos votre voudrais voulais vous vraiment vu y x"
     ),
-    with_words=words("ajouter ajoutez avec extra plus rajoutez supplement supplements"),
-    without_words=words("enlevez pas retirez sans"),
-    without="sans",
-    joiners=words("aussi d de des du et l la le les ou puis un une"),
     weak_words=words(
         "a au aux avec base bien blanc blanche chaud chaude cinq de des deux du en et frais grand grande jour la "
-        "le les maison moyen moyenne petit petite pizza point quatre rouge sans sauce supplement trois un une "
-        "vert verte verts"
+        "le les maison moyen moyenne petit petite point quatre rouge sans supplement trois un une "
+        "vert verte verts double simple demi garni garnie"
+    ),
+    claims=words("gratuit gratuite offert offerte remise reduction promo prix patron gerant rembourse bon zero"),
+    without="sans",
+    amounts={"light": "peu de {name}", "extra": "extra {name}", "side": "{name} à part"},
+    tampering=any_of(
+        r"(?:le|les|vos|ton|votre) (?:prix|tarifs?)|remise|reduction|gratuit\w*|mode developpeur|"
+        r"ignore[rz]? (?:toutes|les|tes|vos)|"
+        r"instructions|consignes|(?:le|la) (?:patron|patronne|gerant|responsable) a dit"
+    ),
+    halves=any_of(
+        r"moitie moitie|moitie \w+(?: \w+){0,3} moitie|(?:une|la) moitie|moitie avec|sur la moitie|"
+        r"et demie?|l autre moitie|"
+        r"moitie sans|demie? \w+ demie?"
+    ),
+    allergy=re.compile(
+        r"(?:je suis|on est|(?:ma|mon|notre) \w+ est|il est|elle est|j ai une)?(?: \w+)? ?\ballergi(?:que|ques|e)\b"
+        r"(?: (?:a la|a l|au|aux|a|des|de|du) (?P<to>[a-z]+(?:(?: et| ou)?(?: aux| au| a la|"
+        r" a l)? (?!donc\b|mais\b|je\b|et\b|ou\b|"
+        r"est\b|mettez\b|vous\b|alors\b|s\b|on\b)[a-z]+){0,2}))?"
     ),
     yes=any_of(
         "oui|ouais|d accord|c est (?:bien )?(?:ca|exact|bon|parfait|juste|correct)|exactement|"
@@ -63,6 +151,11 @@ FRENCH = Lexicon(
         r"etes vous|vous etes|livrez vous|vous livrez|a quelle heure|jusqu a quelle)\b|\b(?:allerg\w+|vegan|halal|"
         r"casher|parking|stationnement)\b.*\?"
     ),
+    request=any_of(
+        r"(?:pouvez vous|vous pouvez|vous pourriez|pourriez vous|tu peux|on peut|peut on) (?:m |me |nous |"
+        r"y )?(?:ajouter|changer|enlever|retirer|mettre|remplacer|annuler|supprimer|faire|rajouter|avoir|"
+        r"preparer)"
+    ),
     order_verb=any_of(
         "je voudrais|j aimerais|je vais prendre|je prends|je prendrai|je veux|on voudrait|on va prendre|"
         "donnez moi|mettez(?: moi)?|pour commander|commander|il me faudrait|je souhaite|je souhaiterais|"
@@ -72,25 +165,18 @@ FRENCH = Lexicon(
     contents=any_of("qu est ce qu il y a|il y a quoi|c est quoi|ingredients|composition"),
     hours=any_of("horaires?|ouverts?|ouvrez|fermez|fermes?|a quelle heure|jusqu a quelle heure|ouverture|fermeture"),
     table=any_of("reserver|reservation|une table"),
-    correction=any_of(
-        "plutot|je voulais dire|non pardon|pardon non|finalement|en fait non|mettez en plutot|rectification|"
-        "mettez en|faites en|non attendez"
+    everything=any_of(
+        "annule[rz]? (?:tout|(?:toute )?(?:la|ma) commande)|on (?:annule|recommence|oublie) tout|"
+        "on recommence|recommencez|"
+        "(?:je veux )?tout annuler|oubliez tout|laissez tomber (?:tout|la commande)|enleve[rz]? tout|"
+        "supprime[rz]? tout"
     ),
-    change=any_of("changez|changer|remplacez|remplacer|echangez|mettez|mettre|transformez|passez"),
-    into=any_of("par|en|contre|pour|avec"),
-    instead=any_of("a la place|au lieu|plutot que"),
-    remove=any_of(
-        "enlevez|enlever|enleve|retirez|retirer|retire|supprimez|supprimer|annulez|annuler|oubliez|"
-        "je ne veux (?:plus|pas)|je veux plus|sans|laissez tomber|otez"
-    ),
-    negated=re.compile(r"\b(?:pas|plus)(?: de| d| du| la| le| l)?$"),
-    everything=any_of("annulez (?:tout|la commande|ma commande)|on recommence|recommencez|tout annuler|oubliez tout"),
-    the_last=any_of("ca|cela|le dernier|la derniere|celui la|celle la"),
-    another=any_of("encore une?|une? (?:autre|de plus)"),
     kinds={
         "pickup": any_of(
-            "a? ?emporter|emportee?|a en portee?|a import(?:er|ee?)|(?:venir|viens) (?:la |le |les )?chercher|viendrai|"
-            "je passe(?:rai)?|passer (?:la |le |les )?(?:prendre|chercher)|retirer sur place|a retirer|"
+            "a? ?emporter|emportee?|a en portee?|a import(?:er|ee?)|(?:venir|viens|viendrai|passe(?:r|"
+            "rai)?|viendrons) "
+            "(?:(?:la |le |les )?(?:prendre|chercher|recuperer))|viendrai|je passe(?:rai)?|"
+            "retirer sur place|a retirer|"
             "click and collect"
         ),
         "delivery": any_of("livraison|livre[rzse]?|livrees?|faire livrer|a domicile"),
@@ -112,6 +198,14 @@ FRENCH = Lexicon(
         r"à|chez moi au)|habite(?: au| à)?)|\W*(?:(?:oui|euh|alors|c['’]est|au|à|donc)(?:\b|"
         r"(?<=['’]))[\s,]*)*)\s*(?P<address>.+?)[\s.,!]*$",
         re.IGNORECASE,
+    ),
+    street=re.compile(
+        r"(?:\b(?:livr\w*|envoyer|apporter)\b[^.!?\d]{0,30}?\b(?:au|à|a)\s+)?"
+        r"\b(?P<address>\d+(?: ?(?:bis|ter))?,? (?:rue|avenue|boulevard|bd|place|allée|chemin|impasse|"
+        r"quai|cours|route|passage|square|"
+        r"montée|esplanade|faubourg)\b(?: (?:de la|de l['’]|de|des|du|d['’]|la|le|les|l['’]|à)(?:(?<=['’])| ?)| )*"
+        r"[A-ZÀ-Ýa-zà-ÿ][\wÀ-ÿ'’-]*(?: [A-ZÀ-Ý][\wÀ-ÿ'’-]*)*(?:,? (?:à |code postal )?(?:\d{5}|"
+        r"\d{2} \d{3}))?(?: [A-ZÀ-Ý][\wÀ-ÿ-]+)?)",
     ),
     days={
         "aujourd hui": "aujourd’hui",

@@ -1,27 +1,65 @@
 """What callers say, as data: numbers, sizes, and the phrases by which an intent is known, per language.
 
-Phrases are regular expressions over folded text (lower case, no accents, apostrophes as spaces).
+Phrases are regular expressions over folded text (lower case, no accents, apostrophes as spaces). Nothing here names a
+dish: what is on a menu is said by the session.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
 
 Pattern = re.Pattern[str]
 
+# What a word or a phrase does in an order. "neg" takes away, "not" denies what was said, "on" points at a line.
+Cue = Literal[
+    "a",
+    "the",
+    "of",
+    "and",
+    "or",
+    "with",
+    "neg",
+    "not",
+    "no",
+    "light",
+    "extra",
+    "side",
+    "on",
+    "for",
+    "both",
+    "ones",
+    "other",
+    "those",
+    "again",
+    "another",
+    "more",
+    "last",
+    "correct",
+    "weak",
+    "change",
+    "instead_of",
+    "verb",
+    "also",
+    "half",
+]
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Lexicon:
-    numbers: dict[str, int]
+    numbers: dict[str, int]  # beside those of domain.number_words
     homophones: dict[str, int]  # what a number is heard as
-    articles: frozenset[str]  # before an item, "one of it"
-    fillers: frozenset[str]  # between a number and an item
-    with_words: frozenset[str]
-    without_words: frozenset[str]
+    cues: dict[Cue, str]  # phrases apart by "|"
+    common: frozenset[str]  # words that name nothing to eat, and mean nothing in an order
+    weak_words: frozenset[str]  # describe: never enough to recognise an item by
+    claims: frozenset[str]  # what no note for the kitchen may say
     without: str  # how a wish is written for the kitchen
-    joiners: frozenset[str]
-    weak_words: frozenset[str]  # never enough to recognise an item by
+    amounts: dict[str, str]  # how more, less or apart of a thing is written, with {name}
+    tampering: Pattern  # prices and instructions are no caller's to set
+    halves: Pattern
+    allergy: Pattern  # with the group "to"
     yes: Pattern
     no: Pattern
     done: Pattern
@@ -32,25 +70,40 @@ class Lexicon:
     repeat: Pattern
     read_back: Pattern
     question: Pattern
+    request: Pattern  # to change an order, asked as a question
     order_verb: Pattern
     allergens: Pattern
     contents: Pattern
     hours: Pattern
     table: Pattern
-    correction: Pattern
-    change: Pattern
-    into: Pattern
-    instead: Pattern
-    remove: Pattern
-    negated: Pattern
     everything: Pattern
-    the_last: Pattern
-    another: Pattern
     kinds: dict[str, Pattern]
     name: Pattern  # over the original text: names are known by their capital
     name_answer: Pattern
     address: Pattern
+    street: Pattern  # a number and a street, over the original text
     days: dict[str, str]
+
+    @cached_property
+    def phrases(self) -> dict[str, tuple[tuple[tuple[str, ...], Cue], ...]]:
+        """The cues by their first word, longest first."""
+        found: dict[str, list[tuple[tuple[str, ...], Cue]]] = {}
+        for cue, said in self.cues.items():
+            for phrase in said.split("|"):
+                parts = tuple(phrase.split())
+                found.setdefault(parts[0], []).append((parts, cue))
+        return {first: tuple(sorted(some, key=lambda one: -len(one[0]))) for first, some in found.items()}
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """Every word of the language that is listed here: none of them is a misheard name of a dish."""
+        said = {word for phrases in self.cues.values() for word in phrases.replace("|", " ").split()}
+        return self.common | said | frozenset(self.numbers)
+
+    @cached_property
+    def small(self) -> frozenset[str]:
+        """Words that may stand inside a name or be left out of it."""
+        return frozenset(word for cue in ("a", "the", "of") for word in self.cues[cue].replace("|", " ").split())
 
 
 def any_of(phrases: str) -> Pattern:

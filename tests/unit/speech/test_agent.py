@@ -65,7 +65,7 @@ def test_a_size_that_an_item_does_not_have_is_left_out_without_asking() -> None:
 def test_a_wish_that_is_no_option_becomes_a_note() -> None:
     call = TextCall("en")
     call.caller("A calzone with no onions.")
-    assert [line.note for line in call.cart.lines] == ["no onion"]
+    assert [line.note for line in call.cart.lines] == ["no onions"]
 
 
 @pytest.mark.parametrize(

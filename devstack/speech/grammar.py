@@ -1,0 +1,591 @@
+"""The grammar of an order: tokens become phrases, one for each thing spoken of, with what belongs to it.
+
+One pass, left to right. A phrase has a head (an item, or what may be one), the number and size said with it, wishes (an
+option and how much of it) and what is done with it. Words that don't fit any rule are left out; words that look like
+something wanted but are not understood are kept as ``unsure``, for the agent to ask about. Nothing is ever guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from devstack.speech.lexicon import Lexicon
+from devstack.speech.mentions import Mention
+from devstack.speech.tokens import Token
+from devstack.speech.vocabulary import Amount, Vocabulary, amount_of
+from devstack.speech.words import stems
+
+Role = Literal["add", "remove", "deny", "old", "new", "target", "correct"]
+
+_SEPARATORS = ("and", "or", "verb", "correct", "weak", "no", "change", "instead_of", "neg", "not")
+_BINDING = ("with", "neg", "not", "light", "extra", "on", "for", "instead_of")
+MAX_NOTE_WORDS = 4
+
+
+@dataclass(slots=True)
+class Wish:
+    """An option (or a size, where a word may be both) and how much; without a ``mention`` it is no name of the menu."""
+
+    amount: Amount
+    said: str
+    mention: Mention | None = None
+    denied: bool = False  # "not vanilla": no wish to have it without, only not that
+
+
+@dataclass(slots=True)
+class Phrase:
+    """``items`` are what the head may be: one is certain, several are to be asked about, none is not on the menu."""
+
+    items: tuple[str, ...] = ()
+    said: str = ""
+    is_category: bool = False
+    role: Role = "add"
+    quantity: int = 0
+    more: int = 0
+    definite: bool = False
+    wishes: list[Wish] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    parts: list[Phrase] = field(default_factory=list)  # "one with, one without"
+    resized: list[Wish] = field(default_factory=list)  # after a change of mind: these win over what was said first
+
+
+@dataclass(slots=True)
+class Parsed:
+    """``last`` is what is said of the last line without naming it; ``removes_last`` that it goes."""
+
+    phrases: list[Phrase] = field(default_factory=list)
+    last: Phrase | None = None
+    removes_last: bool = False
+    unsure: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Opening:
+    """A number, an article, sizes and options before a head that may yet come."""
+
+    quantity: int = 0
+    definite: bool = False
+    wishes: list[Wish] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    indefinite: bool = False
+    wanted: bool = False  # right after "I'd like"
+    other: bool = False
+
+
+class Scanner:
+    """``in_cart`` are the items of the cart's lines, the one last spoken of last."""
+
+    def __init__(
+        self, tokens: Sequence[Token], vocabulary: Vocabulary, lexicon: Lexicon, in_cart: Collection[str] = ()
+    ) -> None:
+        self._tokens, self._outline, self._lexicon, self._in_cart = tokens, vocabulary.outline, lexicon, tuple(in_cart)
+        self._parsed = Parsed()
+        self._open: Phrase | None = None  # the phrase that words after it belong to
+        self._part: Phrase | None = None  # "one with …" of it
+        self._np: _Opening | None = None
+        self._amount: Amount = "regular"
+        self._bound = False  # with, without, on: what comes is no new thing
+        self._carried: Amount = "regular"
+        self._role: Role = "add"
+        self._correcting = False
+        self._pointing = False
+        self._listing = False  # a list of wishes after "with" is going on
+        self._recent: list[tuple[Phrase, Wish]] = []
+        self._at = 0
+
+    def scan(self) -> Parsed:
+        while self._at < len(self._tokens):
+            token = self._tokens[self._at]
+            if token.stop:
+                self._stop()
+            step = getattr(self, f"_on_{token.kind}", None)
+            self._at += 1
+            if step is not None:
+                step(token)
+        self._close()
+        last = self._parsed.last
+        if last is not None and not (last.wishes or last.notes or last.parts or last.quantity or last.more):
+            self._parsed.last = None
+        return self._parsed
+
+    # --- separators
+
+    def _stop(self) -> None:
+        """Punctuation ends what is open; a list of things left out may go on, but nobody can tell."""
+        self._close()
+        if self._role in ("remove", "deny") and self._next_begins_anew():
+            self._role = "add"
+        self._amount, self._bound, self._pointing = "regular", False, False
+        self._carried = "regular" if self._carried == "regular" else "without"
+        self._after_stop = True
+
+    _after_stop = False
+
+    def _next_begins_anew(self) -> bool:
+        token = self._tokens[self._at]
+        return token.kind not in ("or", "and", "the", "mention") or token.kind == "the"
+
+    def _close(self) -> None:
+        """No head came: what was opened belongs to the phrase before it, or to the last line."""
+        np, self._np = self._np, None
+        if np is None:
+            return
+        if np.unknown:
+            if np.quantity or np.indefinite or np.wanted:
+                self._head((), " ".join(np.unknown), np)
+            return
+        target = self._target() if not np.quantity else self._owner()
+        if np.other or (np.quantity and self._splits(np)):
+            part = Phrase(quantity=np.quantity, wishes=np.wishes)
+            part.more = 1 if np.other else 0
+            self._owner().parts.append(part)
+            self._part = part
+            return
+        if np.quantity and self._amount == "extra":
+            target.more += np.quantity
+            self._amount = "regular"
+        elif np.quantity and (self._correcting or target is self._parsed.last or self._said_of_those):
+            target.quantity = np.quantity
+        for wish in np.wishes:
+            self._take(wish)
+        self._said_of_those = False
+
+    _said_of_those = False
+
+    def _splits(self, np: _Opening) -> bool:
+        """ "One large and one small" of two things; "a large one" of one says its size only."""
+        open_ = self._open
+        if self._correcting or self._said_of_those:
+            return False
+        if open_ is None:
+            return not self._parsed.phrases and bool(self._in_cart) and (bool(np.wishes) or self._bound)
+        total = max(open_.quantity, 1)
+        return total > 1 and np.quantity < total and (bool(np.wishes) or self._bound)
+
+    def _target(self) -> Phrase:
+        return self._part or self._owner()
+
+    def _owner(self) -> Phrase:
+        """The phrase that is open, or what is said of the last line."""
+        if self._open is not None:
+            return self._open
+        if self._parsed.last is None:
+            self._parsed.last = Phrase()
+        return self._parsed.last
+
+    def _on_and(self, token: Token) -> None:
+        self._close()
+        if self._bound and self._np is None and self._amount == "without":
+            self._carried = "without"
+        self._amount, self._bound = self._carried, False
+        if self._role in ("remove", "deny") and self._peek() in ("a", "number", "verb", "with"):
+            self._role = "add"
+        self._recent = []
+
+    def _on_or(self, token: Token) -> None:
+        self._close()
+        self._amount = self._carried
+
+    def _on_verb(self, token: Token) -> None:
+        self._close()
+        self._role, self._amount, self._carried, self._bound, self._listing = "add", "regular", "regular", False, False
+        self._recent = []
+        if not self._correcting:
+            self._open = self._part = None
+        self._wanting = True
+
+    _wanting = False
+
+    def _peek(self, ahead: int = 0) -> str:
+        at = self._at + ahead
+        return self._tokens[at].kind if at < len(self._tokens) else "end"
+
+    # --- what begins a new thing
+
+    def _begin(self) -> _Opening:
+        if self._np is None:
+            self._np = _Opening(wanted=self._wanting)
+        self._wanting = False
+        return self._np
+
+    def _on_a(self, token: Token) -> None:
+        if not self._bound:
+            self._amount = self._carried = "regular"
+        if not self._bound or (self._amount == "regular" and self._peek() != "mention"):
+            self._begin().indefinite = True
+
+    def _on_the(self, token: Token) -> None:
+        if self._removes_that():
+            self._parsed.removes_last = True
+        elif self._pointing or not self._bound:
+            self._begin().definite = True
+
+    def _on_number(self, token: Token) -> None:
+        if self._role == "deny" and self._peek() in ("end", "correct", "verb", "and"):
+            return
+        if self._np is not None and (self._np.quantity or self._np.wishes):
+            self._close()
+        if token.number == 1 and self._bound and self._peek() == "mention" and token.said in ("un", "une"):
+            return
+        self._begin().quantity = token.number
+        if not self._bound:
+            self._amount = self._carried = "regular"
+        self._bound = False
+
+    def _on_another(self, token: Token) -> None:
+        self._close()
+        self._begin().quantity = 1
+
+    def _on_other(self, token: Token) -> None:
+        self._close()
+        if self._open is not None:
+            self._begin().other = True
+
+    def _ends(self) -> bool:
+        return (
+            self._at >= len(self._tokens)
+            or self._tokens[self._at].stop
+            or self._peek() in ("and", "filler", "verb", "weak")
+        )
+
+    # --- how much, and of what
+
+    def _on_with(self, token: Token) -> None:
+        if self._np is not None and (self._np.quantity or self._np.other):
+            self._bound = True
+            self._close()
+        self._amount, self._carried, self._bound, self._listing = "regular", "regular", True, True
+        self._after_stop = False
+
+    def _on_light(self, token: Token) -> None:
+        self._amount, self._bound = amount_of(token.kind), True
+
+    _on_extra = _on_light
+
+    def _on_side(self, token: Token) -> None:
+        """Said behind: of the wishes just named, or before, as the others."""
+        if self._recent:
+            self._recent[-1][1].amount = "side"
+        else:
+            self._amount, self._bound = "side", True
+
+    def _on_neg(self, token: Token) -> None:
+        if self._np is not None and (self._np.quantity or self._np.other):
+            self._bound = True
+            self._close()
+        else:
+            self._close()
+        self._amount = self._carried = "without"
+        self._bound, self._role = True, "remove"
+        self._after_stop = self._listing = False
+
+    def _on_not(self, token: Token) -> None:
+        self._close()
+        self._amount, self._bound, self._role = "without", True, "deny"
+
+    def _on_no(self, token: Token) -> None:
+        """``No onions`` takes away, ``no, two`` corrects."""
+        stops = self._at >= len(self._tokens) or self._tokens[self._at].stop
+        following = self._tokens[self._at].mention if self._at < len(self._tokens) else None
+        is_size = following is not None and not following.values("item", "option")
+        if (
+            stops
+            or self._peek() in ("number", "a", "the", "verb", "correct", "not", "weak")
+            or is_size
+            or token.said in ("non", "nan")
+        ):
+            self._on_correct(token)
+        else:
+            self._on_neg(token)
+
+    def _on_last(self, token: Token) -> None:
+        if self._removes_that():
+            self._parsed.removes_last = True
+
+    def _removes_that(self) -> bool:
+        before = self._tokens[self._at - 2] if self._at > 1 else None
+        return before is not None and before.kind == "neg" and self._ends()
+
+    def _on_correct(self, token: Token) -> None:
+        self._close()
+        self._correcting, self._role, self._amount, self._carried = True, "add", "regular", "regular"
+        self._bound = False
+        if self._part is not None:
+            self._part = None
+
+    def _on_weak(self, token: Token) -> None:
+        """``Actually``: a change of mind where nothing new is named after it."""
+        self._close()
+        if self._open is not None or self._peek() in ("number", "mention", "the", "correct"):
+            self._correcting = True
+
+    def _on_change(self, token: Token) -> None:
+        self._close()
+        self._role, self._bound = "old", False
+
+    def _on_instead_of(self, token: Token) -> None:
+        self._close()
+        self._role, self._amount, self._bound = "old", "without", True
+
+    def _on_on(self, token: Token) -> None:
+        """Also ``to``, ``for``: they point at what the words before it belong to."""
+        if self._role == "old" and self._old() is not None:
+            self._close()
+            self._role = "new"
+            return
+        self._close()
+        self._bound, self._pointing = True, True
+        self._amount = "regular"
+
+    def _old(self) -> Phrase | None:
+        return next((one for one in reversed(self._parsed.phrases) if one.role == "old"), None)
+
+    def _on_both(self, token: Token) -> None:
+        if len(self._parsed.phrases) > 1 and self._open is not None and self._open.quantity <= 1:
+            for phrase in self._parsed.phrases[:-1]:
+                phrase.wishes += [wish for owner, wish in self._recent if owner is not phrase]
+
+    def _on_again(self, token: Token) -> None:
+        following = self._tokens[self._at].mention if self._at < len(self._tokens) else None
+        if following is not None and following.values("item", "category") and not self._tokens[self._at].stop:
+            self._on_another(token)
+            return
+        self._close()
+        target = self._target()
+        target.more += 1
+
+    def _on_more(self, token: Token) -> None:
+        if self._np is not None and self._np.quantity and not self._np.wishes:
+            np, self._np = self._np, None
+            self._target().more += np.quantity
+
+    def _on_those(self, token: Token) -> None:
+        self._said_of_those = self._np is not None and bool(self._np.quantity)
+
+    def _on_ones(self, token: Token) -> None:
+        """``Ten large ones``: of what was spoken of last."""
+        before = next((one.items for one in reversed(self._parsed.phrases) if one.items), self._in_cart[-1:])
+        if self._np is not None and self._open is None and before:
+            self._head(tuple(before), token.said, self._np)
+
+    # --- menu words
+
+    def _on_mention(self, token: Token) -> None:
+        mention = token.mention
+        assert mention is not None
+        items = mention.values("item")
+        if self._is_wish(mention, items):
+            self._wish(Wish(self._amount, token.said, mention))
+        elif (
+            items and self._amount == "without" and self._role == "remove" and self._open and not self._is_known(items)
+        ):
+            self._note("without", token.text)  # onions, where only the soup is called so
+        elif items:
+            self._head(items, token.text, self._np)
+        elif not (self._touches_head(token) or self._before_item()):
+            self._head(mention.values("category"), token.text, self._np, is_category=True)
+
+    def _is_wish(self, mention: Mention, items: tuple[str, ...]) -> bool:
+        """Whether an option or a size is meant, and not an item of the same name."""
+        small = mention.values("option", "size")
+        if not small or not (items or mention.values("category")):
+            return bool(small)
+        if self._role != "add" and any(item in self._in_cart for item in items) and not self._open:
+            return False
+        heads = self._open.items if self._open is not None else self._in_cart[-1:]
+        offered = any(self._outline.offers(item, one) for item in heads for one in mention.values("option"))
+        whole_item = any(one.whole for one in mention.readings if one.kind == "item")
+        if offered and (self._bound or self._np is None):
+            return True
+        if self._before_item() and not whole_item:
+            return True
+        return not whole_item and offered
+
+    def _before_item(self) -> bool:
+        """Whether an item follows, with nothing between but its sizes and options."""
+        at = self._at
+        while at < len(self._tokens) and not self._tokens[at].stop:
+            token = self._tokens[at]
+            if token.kind in ("of", "the", "a") and self._is_size_before(at):
+                at += 1
+                continue
+            if token.mention is None:
+                return False
+            if token.mention.values("item") or (
+                token.mention.values("category") and not token.mention.values("option", "size")
+            ):
+                return True
+            at += 1
+        return False
+
+    def _is_size_before(self, at: int) -> bool:
+        """``Eight pieces of the roll``, ``half a loaf``: a size that comes before a whole name."""
+        before = self._tokens[at - 1]
+        return before.kind in ("of", "the", "a") or (before.mention is not None and bool(before.mention.values("size")))
+
+    def _touches_head(self, token: Token) -> bool:
+        """``A pepperoni pizza``: the category's word says nothing more."""
+        before = self._tokens[self._at - 2] if self._at > 1 else None
+        return (
+            before is not None
+            and before.mention is not None
+            and bool(before.mention.values("item"))
+            and not token.stop
+            and self._np is None
+        )
+
+    def _wish(self, wish: Wish) -> None:
+        if self._pointing and self._np is None and wish.amount == "regular" and not self._before_item():
+            return  # "room for milk"
+        if self._role == "deny" or (self._role == "old" and wish.amount == "without"):
+            wish.denied = True
+        begins_item = self._before_item() and not (self._bound and wish.amount != "regular")
+        if (self._np is not None and not (self._np.quantity == 0 and self._bound)) or begins_item:
+            self._begin().wishes.append(wish)
+        elif self._after_stop and self._carried == "without" and wish.amount == "regular" and not self._bound:
+            self._unsure_of(wish)
+        else:
+            self._take(wish)
+        if wish.amount == "without":
+            self._carried = "without"
+        self._amount, self._bound = (
+            ("without" if self._carried == "without" and wish.amount == "without" else "regular"),
+            False,
+        )
+        self._amount = "regular"
+
+    def _unsure_of(self, wish: Wish) -> None:
+        """``No onions, pickles``: with or without them?"""
+        is_size = wish.mention is not None and wish.mention.values("size")
+        if is_size:
+            self._take(wish)
+        else:
+            self._parsed.unsure.append(wish.said)
+
+    def _take(self, wish: Wish) -> None:
+        target = self._target()
+        if self._correcting and target is self._open:
+            target.resized.append(wish)
+        else:
+            target.wishes.append(wish)
+        self._recent.append((target, wish))
+
+    # --- heads
+
+    def _head(self, items: tuple[str, ...], said: str, np: _Opening | None, *, is_category: bool = False) -> None:
+        self._np = None
+        np = np or _Opening()
+        known = [
+            item for item in items if item in self._in_cart or any(item in one.items for one in self._parsed.phrases)
+        ]
+        if (
+            len(items) > 1
+            and len(set(known)) == 1
+            and (np.definite or self._correcting or self._role in ("remove", "deny", "old"))
+        ):
+            items = (known[0],)
+        phrase = Phrase(items, said, is_category, self._role, np.quantity, 0, np.definite, np.wishes)
+        if self._pointing and np.definite and items and items[0] in known:
+            phrase.role = "target"
+            self._point_at(phrase)
+        elif self._pointing and self._parsed.last is not None and not self._parsed.phrases:
+            phrase.wishes += self._parsed.last.wishes
+            self._parsed.last = None
+        elif self._correcting and phrase.role == "add":
+            phrase.role = "correct"
+        self._parsed.phrases.append(phrase)
+        self._open, self._part = phrase, None
+        self._amount, self._bound, self._pointing, self._listing, self._wanting = "regular", False, False, False, False
+        self._carried, self._correcting, self._recent = "regular", False, []
+        if phrase.role == "new":
+            self._role = "add"
+
+    def _is_known(self, items: Collection[str]) -> bool:
+        """Whether one is in the cart, or was spoken of in this sentence."""
+        return any(item in self._in_cart or any(item in one.items for one in self._parsed.phrases) for item in items)
+
+    def _point_at(self, phrase: Phrase) -> None:
+        """The wishes just said are of ``phrase``, and not of what was spoken of before."""
+        recent = [wish for _, wish in self._recent]
+        for owner, wish in self._recent:
+            if wish in owner.wishes:
+                owner.wishes.remove(wish)
+        last = self._parsed.last
+        if last is not None and not self._parsed.phrases:
+            recent = [*last.wishes, *(wish for wish in recent if wish not in last.wishes)]
+            self._parsed.last = None
+        phrase.wishes += recent
+
+    # --- words that are on no list
+
+    def _on_unknown(self, token: Token) -> None:
+        start = self._at - 1
+        said = [token.text]
+        while self._at < len(self._tokens) and not self._tokens[self._at].stop and self._peek() in ("unknown", "of"):
+            if self._peek() == "of" and self._peek(1) != "unknown":
+                break
+            said.append(self._tokens[self._at].text)
+            self._at += 1
+        text = " ".join(said)
+        if self._role == "old" or set(stems(token.said.split())) <= self._outline.group_words:
+            return
+        before = self._tokens[start - 1] if start else None
+        following = self._tokens[self._at] if self._at < len(self._tokens) and not self._tokens[self._at].stop else None
+        if following is not None and following.mention is not None and following.mention.values("item", "category"):
+            if self._role == "add" and not (before and before.kind in ("for", "on", "filler") and self._np is None):
+                self._joined(text, following)
+        elif self._amount == "without":
+            self._note("without", text)
+        elif self._bound and (self._listing or self._amount != "regular"):
+            self._note(self._amount, text)
+        elif self._pointing or (before is not None and before.kind in ("for", "on")):
+            return
+        elif self._np is not None:
+            self._np.unknown.append(text)
+        elif before is not None and before.mention is not None and not token.stop and self._open is not None:
+            self._remark(text)
+        elif (
+            before is not None
+            and (before.kind in ("and", "or") or token.stop)
+            and self._listing
+            and self._open is not None
+        ):
+            self._note("regular", text)
+        elif (before is None or before.kind in ("verb", "and") or token.stop) and self._closes_here():
+            self._wanted(text, before)
+
+    def _closes_here(self) -> bool:
+        return self._ends() or self._peek() in ("end",)
+
+    def _wanted(self, text: str, before: Token | None) -> None:
+        """A bare name that nobody knows: a thing, where it was asked for."""
+        if before is not None and (before.kind == "verb" or (before.kind == "and" and self._open is not None)):
+            self._np = _Opening(unknown=[text], wanted=True)
+
+    def _joined(self, text: str, following: Token) -> None:
+        """``Lobster roll``, ``mushroom burger``: no name of the menu, even if a part of it is one."""
+        self._at += 1
+        np = self._begin()
+        np.wanted = True
+        np.unknown.append(f"{text} {following.text}")
+        self._close()
+
+    def _note(self, amount: Amount, text: str) -> None:
+        if self._role == "deny":
+            return
+        wish = Wish(amount, text.lower())
+        if self._np is not None and self._open is None:
+            self._np.wishes.append(wish)
+        else:
+            self._target().wishes.append(wish)
+            self._recent.append((self._target(), wish))
+        self._amount, self._bound = "regular", False
+
+    def _remark(self, text: str) -> None:
+        """Words right behind an item: told to the kitchen as they are, unless they are a claim. A single one is more
+        often what kind of dish it is."""
+        words = text.lower().split()
+        if 1 < len(words) <= MAX_NOTE_WORDS and not set(words) & self._lexicon.claims:
+            self._target().notes.append(text.lower())
