@@ -300,8 +300,8 @@ class _TurnReply:
         agent = self._agent
         asks = self._doubts(understood)
         calls = self._calls(understood)
-        if understood.question is not None and not calls:
-            return [*asks, *self._inform(understood.question)]
+        if understood.question is not None and not understood.orders:
+            return [*asks, *self._inform(understood.question), *self._one_by_one(calls)]
         if not calls and agent.choices and not asks:
             return self._ask_next()
         if not calls:

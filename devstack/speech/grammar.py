@@ -58,6 +58,7 @@ class Parsed:
     phrases: list[Phrase] = field(default_factory=list)
     last: Phrase | None = None
     removes_last: bool = False
+    halves: bool = False  # half of something was wished for
     unsure: list[str] = field(default_factory=list)
 
 
@@ -72,6 +73,7 @@ class _Opening:
     indefinite: bool = False
     wanted: bool = False  # right after "I'd like"
     other: bool = False
+    halved: bool = False
 
 
 class Scanner:
@@ -136,6 +138,9 @@ class Scanner:
             if np.quantity or np.indefinite or np.wanted:
                 self._head((), " ".join(np.unknown), np)
             return
+        if self._is_another_size(np):
+            self._head(self._open.items if self._open else (), self._open.said if self._open else "", np)
+            return
         target = self._target() if not np.quantity else self._owner()
         if np.other or (np.quantity and self._splits(np)):
             part = Phrase(quantity=np.quantity, wishes=np.wishes)
@@ -153,6 +158,12 @@ class Scanner:
         self._said_of_those = False
 
     _said_of_those = False
+
+    def _is_another_size(self, np: _Opening) -> bool:
+        """ "Three small ones and a medium": what has its size is not divided by another."""
+        if self._open is None or self._correcting or not self._open.items or not (np.quantity or np.indefinite):
+            return False
+        return all(any(_is_size(wish) for wish in one) for one in (np.wishes, self._open.wishes))
 
     def _splits(self, np: _Opening) -> bool:
         """ "One large and one small" of two things; "a large one" of one says its size only."""
@@ -227,6 +238,10 @@ class Scanner:
             return
         if self._np is not None and (self._np.quantity or self._np.wishes):
             self._close()
+        before = self._tokens[self._at - 2].said if self._at > 1 else ""
+        if self._open is not None and (token.said.startswith("x") or before in ("times", "fois")):
+            self._open.quantity = token.number
+            return
         if token.number == 1 and self._bound and self._peek() == "mention" and token.said in ("un", "une"):
             return
         self._begin().quantity = token.number
@@ -353,8 +368,17 @@ class Scanner:
             self._on_another(token)
             return
         self._close()
-        target = self._target()
-        target.more += 1
+        if self._open is not None and self._peek() == "with":
+            self._repeat(self._open, alike=token.said not in self._lexicon.others)
+        else:
+            self._target().more += 1
+
+    def _repeat(self, phrase: Phrase, *, alike: bool) -> None:
+        """``The same again with olives`` has all of the first, ``another one with olives`` its size."""
+        wishes = [wish for wish in phrase.wishes if alike or _is_size(wish)]
+        self._open = Phrase(phrase.items, phrase.said, phrase.is_category, wishes=wishes)
+        self._parsed.phrases.append(self._open)
+        self._part = None
 
     def _on_more(self, token: Token) -> None:
         if self._np is not None and self._np.quantity and not self._np.wishes:
@@ -363,6 +387,10 @@ class Scanner:
 
     def _on_those(self, token: Token) -> None:
         self._said_of_those = self._np is not None and bool(self._np.quantity)
+
+    def _on_half(self, token: Token) -> None:
+        """No name of a size has it, so the size after it is not meant either."""
+        self._begin().halved = True
 
     def _on_ones(self, token: Token) -> None:
         """``Ten large ones``: of what was spoken of last."""
@@ -437,6 +465,9 @@ class Scanner:
         )
 
     def _wish(self, wish: Wish) -> None:
+        if self._np is not None and self._np.halved and _is_size(wish):
+            self._np.halved = False
+            return
         if self._pointing and self._np is None and wish.amount == "regular" and not self._before_item():
             return  # "room for milk"
         if self._role == "deny" or (self._role == "old" and wish.amount == "without"):
@@ -477,6 +508,9 @@ class Scanner:
     def _head(self, items: tuple[str, ...], said: str, np: _Opening | None, *, is_category: bool = False) -> None:
         self._np = None
         np = np or _Opening()
+        if np.halved:
+            self._parsed.halves = True
+            return
         known = [
             item for item in items if item in self._in_cart or any(item in one.items for one in self._parsed.phrases)
         ]
@@ -589,3 +623,7 @@ class Scanner:
         words = text.lower().split()
         if 1 < len(words) <= MAX_NOTE_WORDS and not set(words) & self._lexicon.claims:
             self._target().notes.append(text.lower())
+
+
+def _is_size(wish: Wish) -> bool:
+    return wish.mention is not None and bool(wish.mention.values("size")) and wish.amount == "regular"

@@ -118,8 +118,9 @@ class OrderReader:
                 return
             if phrase.role == "new":
                 return
-        if phrase.role == "correct" and added is not None:
-            self._correct(added, phrase)
+        same = next((one for one in self._intents if isinstance(one, AddItem) and one.item == item), None)
+        if phrase.role == "correct" and (same or added) is not None:
+            self._correct(same or added, phrase)
         elif (
             item and in_cart and (phrase.role in ("target", "correct") or (phrase.definite and self._says_more(phrase)))
         ):
@@ -146,10 +147,10 @@ class OrderReader:
         elif there:
             self._intents.append(RemoveItem(phrase.said, choices=tuple(there)))
 
-    def _correct(self, added: AddItem, phrase: Phrase) -> None:
-        """A change of mind about what was said just before."""
+    def _correct(self, added: AddItem | None, phrase: Phrase) -> None:
+        """A change of mind about the same thing said before, else about what was said last."""
         news = self._adds(phrase)
-        if not news:
+        if not news or added is None:
             return
         new = news[0]
         same = new.item == added.item

@@ -60,12 +60,13 @@ def tokens_of(words: Sequence[Word], mentions: Sequence[Mention], lexicon: Lexic
 
 
 def _is_in_phrase(mention: Mention, folded: Sequence[str], lexicon: Lexicon) -> bool:
-    """Whether the words that would be a category (``Sides``) are part of a phrase of the language (``on the side``)."""
-    if mention.values("item", "option", "size"):
+    """Whether words that would be a category (``Sides``) or a part of a name are a phrase of the language (``on the
+    side``)."""
+    if any(reading.whole and reading.kind != "category" for reading in mention.readings):
         return False
     return any(
         len(parts) > 1 and at + len(parts) >= mention.end and tuple(folded[at : at + len(parts)]) == parts
-        for at in range(max(0, mention.start - 4), mention.start)
+        for at in range(max(0, mention.start - 4), mention.start + 1)
         for parts, _ in lexicon.phrases.get(folded[at], ())
     )
 

@@ -25,6 +25,7 @@ from devstack.speech.words import words_of
 
 __all__ = ["Awaited", "Question", "SpokenAddress", "Understood", "understand"]
 
+_BEFORE_ALLERGEN = re.compile(r"^(?:aux|au|a la|a l|the) ")
 _SENTENCES = re.compile(r"(?<=[.!?;])\s+(?=\S)")
 
 
@@ -88,16 +89,19 @@ def understand(
     table = _table(folded, lexicon, language, awaited)
     if table is not None:
         return Understood(table=table, customer=customer, no=_refuses(text, folded, lexicon))
+    allergies, rest = _allergies(rest, lexicon)
     asked, ordering = _apart(rest, lexicon)
-    question = _question(asked, lexicon, vocabulary) if asked else None
+    question = _question(asked, lexicon, vocabulary, allergic=bool(allergies)) if asked else None
     kind, ordering = _kind(ordering, lexicon)
     asked_for = "" if kind in ("pickup", "dine_in") else awaited
     address, ordering = address_in(ordering, lexicon, asked_for, language)
-    allergies, ordering = _allergies(ordering, lexicon)
     halves = lexicon.halves.search(fold(ordering)) is not None
     tampers = lexicon.tampering.search(fold(ordering)) is not None
     ordering = _without_answers(ordering, lexicon)
-    orders, unsure = ((), ()) if halves or tampers else _orders(ordering, vocabulary, language, in_cart)
+    orders: tuple[OrderIntent, ...] = ()
+    unsure: tuple[str, ...] = ()
+    if not (halves or tampers):
+        orders, unsure, halves = _orders(ordering, vocabulary, language, in_cart)
     no = _refuses(text, folded, lexicon)
     return Understood(
         orders=orders,
@@ -123,14 +127,19 @@ def understand(
 
 def _orders(
     text: str, vocabulary: Vocabulary, language: str, in_cart: Sequence[str]
-) -> tuple[tuple[OrderIntent, ...], tuple[str, ...]]:
+) -> tuple[tuple[OrderIntent, ...], tuple[str, ...], bool]:
+    """What is ordered, what is unsure, and whether half of something is wished for."""
     lexicon = LEXICONS[language]
     if lexicon.everything.search(fold(text)):
-        return (RemoveItem(everything=True),), ()
+        return (RemoveItem(everything=True),), (), False
     words = words_of(text)
     mentions = find_mentions(words, vocabulary, lexicon, in_cart)
     parsed = Scanner(tokens_of(words, mentions, lexicon, language), vocabulary, lexicon, in_cart).scan()
-    return tuple(OrderReader(parsed, vocabulary, lexicon, in_cart, language).read()), tuple(parsed.unsure)
+    return (
+        tuple(OrderReader(parsed, vocabulary, lexicon, in_cart, language).read()),
+        tuple(parsed.unsure),
+        parsed.halves,
+    )
 
 
 def _apart(text: str, lexicon: Lexicon) -> tuple[str, str]:
@@ -192,8 +201,8 @@ def _allergies(text: str, lexicon: Lexicon) -> tuple[tuple[str, ...], str]:
     found, rest = _cut(text, lexicon.allergy, ".")
     if found is None:
         return (), text
-    named = re.sub(r"\b(?:and|or|et|ou|aux|au|a|la|l)\b", " ", found["to"] or "").split()
-    return tuple(named) or ("",), rest
+    named = (_BEFORE_ALLERGEN.sub("", one.strip()) for one in re.split(r"\b(?:and|or|et|ou)\b", found["to"] or ""))
+    return tuple(filter(None, named)) or ("",), rest
 
 
 def _refuses(text: str, folded: str, lexicon: Lexicon) -> bool:
@@ -216,7 +225,7 @@ def _table(folded: str, lexicon: Lexicon, language: str, awaited: Awaited) -> Ta
     return said
 
 
-def _question(text: str, lexicon: Lexicon, vocabulary: Vocabulary) -> Question:
+def _question(text: str, lexicon: Lexicon, vocabulary: Vocabulary, *, allergic: bool) -> Question:
     folded = fold(text)
     if lexicon.hours.search(folded):
         day = next((day for said, day in lexicon.days.items() if re.search(rf"\b{said}\b", folded)), "")
@@ -225,7 +234,7 @@ def _question(text: str, lexicon: Lexicon, vocabulary: Vocabulary) -> Question:
     items = [one[0] for one in (mention.values("item") for mention in mentions) if len(one) == 1]
     sizes = [one[0] for one in (mention.values("size") for mention in mentions) if one]
     topic: Topic = "price"
-    if lexicon.allergens.search(folded):
+    if allergic or lexicon.allergens.search(folded):
         topic = "allergens"
     elif lexicon.contents.search(folded):
         topic = "contents"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 from devstack.speech.lexicon import LEXICONS, SIZES, Lexicon
@@ -89,10 +89,16 @@ def names_of(values: Iterable[str], kind: Kind, lexicon: Lexicon) -> Iterator[tu
         if amount != "regular":
             yield telling(fold(value).split()), Reading(kind, value)
         runs = {whole[i:j] for i in range(len(whole)) for j in range(i + 1, len(whole) + 1)} - {whole}
-        weak = set(stems(sorted(lexicon.weak_words)))
+        weak = _ordinary(lexicon)
         for run in sorted(runs):
             if any(len(word) >= _SHORTEST_TELLING and word not in weak and not word.isdigit() for word in run):
                 yield run, Reading(kind, value, False, amount)
+
+
+@cache
+def _ordinary(lexicon: Lexicon) -> frozenset[str]:
+    """Stems of words by which alone nothing is recognised, though they may be a part of its name."""
+    return frozenset(stems(sorted(lexicon.weak_words | lexicon.known)))
 
 
 def amount_of(cue: str) -> Amount:

@@ -20,7 +20,9 @@ ENGLISH = Lexicon(
         "take away"
         "|remove|cancel|delete|drop|forget|forget about|scratch|get rid of|no more|lose|ditch|free of|no longer want"
         "|leave it off",
-        "not": "not|don t want|do not want|didn t say|did not say|didn t want|didn t ask for|didn t order|never said"
+        "not": "not|didn t mean|did not mean|don t mean|don t add|don t put|don t include|don t give me"
+        "|no need for|don t want|do not want|didn t say|did not say|didn t want|didn t ask for"
+        "|didn t order|never said"
         "|don t need|won t have|not want|rather not have|not have",
         "no": "no|nope|nah",
         "light": "light|lite|easy on|go easy on|a little|a little bit of|just a little|a bit of|less|light on|"
@@ -47,7 +49,8 @@ ENGLISH = Lexicon(
         "weak": "actually",
         "change": "change|replace|swap|switch|turn|swap out|exchange",
         "instead_of": "instead of|in place of|rather than",
-        "verb": "one more thing|another thing|something else|add|can you add|i d like|i would like|i ll have|"
+        "verb": "don t forget|do not forget|one more thing|another thing|something else|add|can you add"
+        "|i d like|i would like|i ll have|"
         "i will have|i ll take|i want|we want|can i have|can i get|can i order"
         "|could i have|could i get|could we have|could we get|can we have|can we get|can we do|"
         "can you do|could you do"
@@ -57,6 +60,7 @@ ENGLISH = Lexicon(
         "also": "also|too|as well|and also",
         "half": "half",
     },
+    others=frozenset(("another one", "one more", "another of those", "one more of those")),
     common=words(
         "sauce sauces topping toppings dip dips mode "
         "a able about after afternoon again ahead alright am an anything are around as ask at babe back "

@@ -54,7 +54,8 @@ FRENCH = Lexicon(
         "change": "changez|changer|remplacez|remplacer|echangez|transformez|passez|change|remplace",
         "instead_of": "a la place de|a la place du|a la place des|a la place d|au lieu de|au lieu du|au lieu d|"
         "plutot que",
-        "verb": "un autre truc|autre chose|une autre chose|encore une chose|encore un truc|ajouter|ajoutez|"
+        "verb": "n oubliez pas|oubliez pas|sans oublier|un autre truc|autre chose|une autre chose|"
+        "encore une chose|encore un truc|ajouter|ajoutez|"
         "ajoute|rajoutez|rajoute|rajouter|je voudrais|j aimerais|je vais prendre|je prends|je prendrai|"
         "je prendrais|je veux|on voudrait|on va prendre"
         "|donnez moi|mettez moi|mettez|mets|mets moi|pour commander|commander|il me faudrait|il me faut|"
@@ -66,6 +67,7 @@ FRENCH = Lexicon(
         "also": "aussi|egalement",
         "half": "moitie|demi|demie",
     },
+    others=frozenset(("un autre", "une autre", "encore un", "encore une", "un de plus", "une de plus")),
     common=words(
         "sauce sauces garniture "
         "accord adieu ai aide ailleurs aime ainsi allez allo alors ami amie amis amities an ans appelle "

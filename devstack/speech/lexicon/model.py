@@ -47,11 +47,12 @@ Cue = Literal[
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lexicon:
     numbers: dict[str, int]  # beside those of domain.number_words
     homophones: dict[str, int]  # what a number is heard as
     cues: dict[Cue, str]  # phrases apart by "|"
+    others: frozenset[str]  # of the cue "again", those that say "another" and not "the same"
     common: frozenset[str]  # words that name nothing to eat, and mean nothing in an order
     weak_words: frozenset[str]  # describe: never enough to recognise an item by
     claims: frozenset[str]  # what no note for the kitchen may say
