@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from devstack.speech import menu_card
+from devstack.speech.addresses import with_digits
 from devstack.speech.bookings import TableWish
 from devstack.speech.lexicon import LEXICONS, language_said
 from devstack.speech.matching import fold
@@ -197,6 +198,8 @@ class _TurnReply:
         agent, result = self._agent, one.result
         if result.missing is not None:
             agent.missing = tuple(result.missing)
+        if result.ok and one.call.name == "set_fulfilment":
+            agent.choices = [choice for choice in agent.choices if choice.call.name != one.call.name]
         if result.cart is not None:
             self._learn_lines(one, result.cart.lines)
         if result.ok and one.call.name == "confirm_order":
@@ -470,6 +473,10 @@ class _TurnReply:
             return next(remove_call(line) for line in reversed(self._agent.cart) if line.item == values[0])
         for value in values if choice.field in ("modifiers", "add_modifiers") else values[:1]:
             call = Choice(call, choice.field, choice.allowed, "").taken(value)
+        if choice.field == "size" and fold(with_digits(values[0], self._language)).split()[0] == str(
+            call.arguments.get("quantity")
+        ):
+            call.arguments["quantity"] = 1  # "four wings", where four is a size
         said = next((one for one in understood.orders if isinstance(one, AddItem) and one.item == values[0]), None)
         if choice.field == "item" and said is not None:
             more = add_call(said).arguments

@@ -271,6 +271,9 @@ class Scanner:
         if self._np is not None and (self._np.quantity or self._np.other):
             self._bound = True
             self._close()
+        before = self._tokens[self._at - 2] if self._at > 1 else None
+        if before is not None and before.kind == "neg":  # "none with cream"
+            return
         self._amount, self._carried, self._bound, self._listing = "regular", "regular", True, True
         self._after_stop = False
 

@@ -28,6 +28,7 @@ class Outline:
 
     sizes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)  # with the amounts of each
+    groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of each option of an item, its group
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     group_words: frozenset[str] = frozenset()  # stems: "sauce samouraï" is the option of the group
 
@@ -36,6 +37,10 @@ class Outline:
 
     def offers(self, item: str, option: str) -> bool:
         return item not in self.options or option in self.options[item]
+
+    def same_group(self, item: str, one: str, other: str) -> bool:
+        groups = self.groups.get(item, {})
+        return one in groups and groups[one] == groups.get(other)
 
     def has_amount(self, item: str, option: str, amount: str) -> bool:
         return amount in self.options.get(item, {}).get(option, ())
@@ -48,6 +53,7 @@ def outline_of(instructions: str, items: Sequence[str], sizes: Sequence[str], op
     found_sizes: dict[str, tuple[str, ...]] = {}
     found_options: dict[str, dict[str, frozenset[str]]] = {}
     written: dict[tuple[str, str], dict[str, frozenset[str]]] = {}  # groups by item, for others that have the same
+    found_groups: dict[str, dict[str, str]] = {}
     categories: dict[str, list[str]] = {}
     groups: set[str] = set()
     category = item = ""
@@ -61,8 +67,11 @@ def outline_of(instructions: str, items: Sequence[str], sizes: Sequence[str], op
             groups.add(group["name"])
             written[item, group["name"]] = listed
             found_options[item] |= listed
+            found_groups.setdefault(item, {}).update(dict.fromkeys(listed, group["name"]))
         elif item and (same := _AS_FOR.match(line)):
-            found_options[item] |= written.get((same["item"], same["name"]), {})
+            listed = written.get((same["item"], same["name"]), {})
+            found_options[item] |= listed
+            found_groups.setdefault(item, {}).update(dict.fromkeys(listed, same["name"]))
         elif dish := _ITEM.match(line):
             item = next((name for name in longest_first if re.match(rf"{re.escape(name)}\s*[:(\[]", dish["rest"])), "")
             if item and category:
@@ -73,6 +82,7 @@ def outline_of(instructions: str, items: Sequence[str], sizes: Sequence[str], op
     return Outline(
         found_sizes,
         found_options,
+        found_groups,
         {name: tuple(one) for name, one in categories.items()},
         frozenset(stem(word) for group in groups for word in fold(group).split()),
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from devstack.speech.grammar import Parsed, Phrase, Wish
 from devstack.speech.lexicon import Lexicon
 from devstack.speech.vocabulary import Amount, Vocabulary
+from devstack.speech.words import stem
 from domain.amounts import worded
 
 
@@ -168,7 +169,7 @@ class OrderReader:
         """One line, or one for each part of it that is wished otherwise."""
         choices = phrase.items if len(phrase.items) > 1 else ()
         item = phrase.items[0] if len(phrase.items) == 1 else phrase.said
-        quantity = max(phrase.quantity, 1) + phrase.more
+        quantity = max(phrase.quantity or self._counted(item, phrase), 1) + phrase.more
         whole = self._chosen(item, phrase.wishes, phrase)
         base = AddItem(item, whole.size, quantity, whole.modifiers, whole.note, choices)
         if not phrase.parts:
@@ -185,6 +186,13 @@ class OrderReader:
                 lines.append(replace(base, size=own.size or base.size, quantity=count, modifiers=modifiers, note=note))
         return [replace(base, quantity=left), *lines] if left else lines
 
+    def _counted(self, item: str, phrase: Phrase) -> int:
+        """``Two corns``, where Two is the size of another thing: a number after all."""
+        said = [*phrase.wishes, *phrase.resized]
+        others = (wish for wish in said if wish.mention and wish.mention.values("size"))
+        numbers = (stem(wish.said) for wish in others if not self._size(item, wish))
+        return next((int(number) for number in numbers if number.isdigit()), 0)
+
     def _change(self, phrase: Phrase, target: str) -> ChangeItem:
         line = target or (self._in_cart[-1] if self._in_cart else "")
         item = phrase.items[0] if len(phrase.items) == 1 and phrase.items[0] != line else line
@@ -192,7 +200,7 @@ class OrderReader:
         return ChangeItem(
             target=target,
             size=chosen.size,
-            quantity=phrase.quantity,
+            quantity=phrase.quantity or self._counted(item, phrase),
             quantity_more=phrase.more,
             add=chosen.modifiers,
             remove=chosen.denied,
@@ -219,7 +227,12 @@ class OrderReader:
             if size and (not chosen.size or wish in phrase.resized):
                 chosen.size = size
             elif not size and (wish.mention is None or wish.mention.values("option")):
+                before = chosen.modifiers
                 self._choose(chosen, item, wish)
+                if wish in phrase.resized and len(chosen.modifiers) > len(before):  # instead of the one of its group
+                    new = chosen.modifiers[-1]
+                    kept = (one for one in before if not self._outline.same_group(item, one, new))
+                    chosen.modifiers = (*kept, new)
         chosen.modifiers = tuple(dict.fromkeys(chosen.modifiers))
         return chosen
 

@@ -97,7 +97,7 @@ def understand(
     address, ordering = address_in(ordering, lexicon, asked_for, language)
     halves = lexicon.halves.search(fold(ordering)) is not None
     tampers = lexicon.tampering.search(fold(ordering)) is not None
-    ordering = _without_answers(ordering, lexicon)
+    ordering = _verb_first(_without_answers(ordering, lexicon), lexicon)
     orders: tuple[OrderIntent, ...] = ()
     unsure: tuple[str, ...] = ()
     if not (halves or tampers):
@@ -185,6 +185,12 @@ def _cut(text: str, pattern: Pattern, mark: str = ",") -> tuple[re.Match[str] | 
     last = first + len(found.group().split())
     after = words[last].at if last < len(words) else len(text)
     return found, f"{text[: words[first].at]} {mark} {text[after:]}"
+
+
+def _verb_first(text: str, lexicon: Lexicon) -> str:
+    """``Take the beers off`` as ``remove the beers``."""
+    found, rest = _cut(text, lexicon.taken_off)
+    return text if found is None else f"{rest} , {lexicon.cues['neg'].split('|')[-1]} {found['what']}"
 
 
 def _without_answers(text: str, lexicon: Lexicon) -> str:

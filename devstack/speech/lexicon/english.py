@@ -16,7 +16,7 @@ ENGLISH = Lexicon(
         "and": "and|then|plus|as well as|along with|together with|followed by",
         "or": "or|nor",
         "with": "with|topped with|on it|including|having",
-        "neg": "without|hold the|hold|minus|skip the|skip|leave off|leave out|leave off of|take off|take out|"
+        "neg": "none|without|hold the|hold|minus|skip the|skip|leave off|leave out|leave off of|take off|take out|"
         "take away"
         "|remove|cancel|delete|drop|forget|forget about|scratch|get rid of|no more|lose|ditch|free of|no longer want"
         "|leave it off",
@@ -109,6 +109,9 @@ ENGLISH = Lexicon(
     ),
     without="no",
     amounts={"light": "light {name}", "extra": "extra {name}", "side": "{name} on the side"},
+    taken_off=re.compile(
+        r"\b(?:take|leave|cross) (?P<what>(?:the|that|those|my|both) (?:\w+ ){0,2}\w+|it|them) (?:off|out)\b"
+    ),
     tampering=any_of(
         r"(?:the|your|a|any) (?:price|prices|discount)|discount|percent off|for free|developer mode|"
         r"ignore (?:all|your|the|previous|any)|"

@@ -107,6 +107,7 @@ FRENCH = Lexicon(
     claims=words("gratuit gratuite offert offerte remise reduction promo prix patron gerant rembourse bon zero"),
     without="sans",
     amounts={"light": "peu de {name}", "extra": "extra {name}", "side": "{name} à part"},
+    taken_off=re.compile(r"(?!)(?P<what>)"),
     tampering=any_of(
         r"(?:le|les|vos|ton|votre) (?:prix|tarifs?)|remise|reduction|gratuit\w*|mode developpeur|"
         r"ignore[rz]? (?:toutes|les|tes|vos)|"

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from domain.number_words import NUMBER_WORDS
+
 Pattern = re.Pattern[str]
 
 # What a word or a phrase does in an order. "neg" takes away, "not" denies what was said, "on" points at a line.
@@ -58,6 +60,7 @@ class Lexicon:
     claims: frozenset[str]  # what no note for the kitchen may say
     without: str  # how a wish is written for the kitchen
     amounts: dict[str, str]  # how more, less or apart of a thing is written, with {name}
+    taken_off: Pattern  # a removal whose verb stands on both sides of "what"
     tampering: Pattern  # prices and instructions are no caller's to set
     halves: Pattern
     allergy: Pattern  # with the group "to"
@@ -99,7 +102,7 @@ class Lexicon:
     def known(self) -> frozenset[str]:
         """Every word of the language that is listed here: none of them is a misheard name of a dish."""
         said = {word for phrases in self.cues.values() for word in phrases.replace("|", " ").split()}
-        return self.common | said | frozenset(self.numbers)
+        return self.common | said | frozenset(self.numbers) | NUMBER_WORDS
 
     @cached_property
     def small(self) -> frozenset[str]:
