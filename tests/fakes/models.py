@@ -26,7 +26,8 @@ _numbers = itertools.count(1)
 
 @dataclass
 class Answer:
-    """``cut``: the connection ends in the middle; ``after_first``: what has to be set before the second piece comes.
+    """``cut``: the connection breaks in the middle; ``stops``: it ends there in good order;
+    ``after_first``: what has to be set before the second piece comes.
 
     ``text`` may be made of what was asked.
     """
@@ -35,6 +36,7 @@ class Answer:
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     status: int = 200
     cut: bool = False
+    stops: bool = False
     after_first: asyncio.Event | None = None
 
     def pieces(self) -> list[str]:
@@ -104,6 +106,7 @@ class FakeModels:
         if answer.cut:
             assert request.transport is not None
             request.transport.abort()
+        if answer.cut or answer.stops:
             return response
         for line in tail:
             await response.write(line.encode())

@@ -100,6 +100,7 @@ async def test_each_call_is_followed_by_its_output_whatever_was_said_in_between(
         ([Answer(status=500), Answer(status=500)], "500", False),
         ([Answer(status=404)], "404", True),
         ([Answer("Half a", cut=True)], "broke off", False),
+        ([Answer("Half a", stops=True)], "broke off", False),
     ],
 )
 async def test_what_fails_says_how_and_whether_to_ask_again(
