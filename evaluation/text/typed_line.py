@@ -37,6 +37,7 @@ REPLY_AUDIO_MS = 20
 INTERRUPTED_AUDIO_MS = 8000  # of an answer that the caller speaks into: it must not be over by then
 QUIET_S = 0.05  # nothing is under way for so long: it is the caller's turn
 ANSWER_WITHIN_S = 20.0
+INTRODUCED_WITHIN_S = 2.0
 MAX_EVENT_BYTES = 16 << 20
 TYPED = "typed"
 _WORDS = (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY)
@@ -55,6 +56,7 @@ class TypedLine:
         self._handler: web.WebSocketResponse | None = None
         self._upstream: aiohttp.ClientWebSocketResponse | None = None
         self._configured = asyncio.Event()
+        self._introduced = asyncio.Event()
         self._joined = asyncio.Event()
         self._kept_marks: list[bytes] | None = None  # while the caller is about to interrupt
         self._open_replies = 0
@@ -75,6 +77,9 @@ class TypedLine:
         async with asyncio.timeout(timeout_s):
             await self._joined.wait()
             await self._configured.wait()
+        # The greeting comes right behind the configuration, and has to stand before the first sentence.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._introduced.wait(), INTRODUCED_WITHIN_S)
 
     async def say(self, text: str, *, until_interrupted: bool = False) -> None:
         """Type a sentence. With ``until_interrupted`` the answer goes on until the next sentence."""
@@ -232,6 +237,8 @@ class TypedLine:
         elif kind == "conversation.item.create" and event["item"].get("type") == "function_call_output":
             self._tool_answered(event["item"])
         await self._to_engine(event)
+        if kind == "conversation.item.create":
+            self._introduced.set()
 
     def _tool_answered(self, item: dict[str, Any]) -> None:
         name = self._waiting_tools.pop(item["call_id"], "")
