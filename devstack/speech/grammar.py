@@ -8,72 +8,17 @@ something wanted but are not understood are kept as ``unsure``, for the agent to
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
 
 from devstack.speech.lexicon import Lexicon
 from devstack.speech.mentions import Mention
+from devstack.speech.parsed import Opening, Parsed, Phrase, Role, Wish
 from devstack.speech.tokens import Token
 from devstack.speech.vocabulary import Amount, Vocabulary, amount_of
 from devstack.speech.words import stems
 
-Role = Literal["add", "remove", "deny", "old", "new", "target", "correct"]
-
 _SEPARATORS = ("and", "or", "verb", "correct", "weak", "no", "change", "instead_of", "neg", "not")
 _BINDING = ("with", "neg", "not", "light", "extra", "on", "for", "instead_of")
 MAX_NOTE_WORDS = 4
-
-
-@dataclass(slots=True)
-class Wish:
-    """An option (or a size, where a word may be both) and how much; without a ``mention`` it is no name of the menu."""
-
-    amount: Amount
-    said: str
-    mention: Mention | None = None
-    denied: bool = False  # "not vanilla": no wish to have it without, only not that
-
-
-@dataclass(slots=True)
-class Phrase:
-    """``items`` are what the head may be: one is certain, several are to be asked about, none is not on the menu."""
-
-    items: tuple[str, ...] = ()
-    said: str = ""
-    is_category: bool = False
-    role: Role = "add"
-    quantity: int = 0
-    more: int = 0
-    definite: bool = False
-    wishes: list[Wish] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    parts: list[Phrase] = field(default_factory=list)  # "one with, one without"
-    resized: list[Wish] = field(default_factory=list)  # after a change of mind: these win over what was said first
-
-
-@dataclass(slots=True)
-class Parsed:
-    """``last`` is what is said of the last line without naming it; ``removes_last`` that it goes."""
-
-    phrases: list[Phrase] = field(default_factory=list)
-    last: Phrase | None = None
-    removes_last: bool = False
-    halves: bool = False  # half of something was wished for
-    unsure: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Opening:
-    """A number, an article, sizes and options before a head that may yet come."""
-
-    quantity: int = 0
-    definite: bool = False
-    wishes: list[Wish] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)
-    indefinite: bool = False
-    wanted: bool = False  # right after "I'd like"
-    other: bool = False
-    halved: bool = False
 
 
 class Scanner:
@@ -86,7 +31,7 @@ class Scanner:
         self._parsed = Parsed()
         self._open: Phrase | None = None  # the phrase that words after it belong to
         self._part: Phrase | None = None  # "one with …" of it
-        self._np: _Opening | None = None
+        self._np: Opening | None = None
         self._amount: Amount = "regular"
         self._bound = False  # with, without, on: what comes is no new thing
         self._carried: Amount = "regular"
@@ -159,13 +104,13 @@ class Scanner:
 
     _said_of_those = False
 
-    def _is_another_size(self, np: _Opening) -> bool:
+    def _is_another_size(self, np: Opening) -> bool:
         """ "Three small ones and a medium": what has its size is not divided by another."""
         if self._open is None or self._correcting or not self._open.items or not (np.quantity or np.indefinite):
             return False
         return all(any(_is_size(wish) for wish in one) for one in (np.wishes, self._open.wishes))
 
-    def _splits(self, np: _Opening) -> bool:
+    def _splits(self, np: Opening) -> bool:
         """ "One large and one small" of two things; "a large one" of one says its size only."""
         open_ = self._open
         if self._correcting or self._said_of_those:
@@ -215,9 +160,9 @@ class Scanner:
 
     # --- what begins a new thing
 
-    def _begin(self) -> _Opening:
+    def _begin(self) -> Opening:
         if self._np is None:
-            self._np = _Opening(wanted=self._wanting)
+            self._np = Opening(wanted=self._wanting)
         self._wanting = False
         return self._np
 
@@ -508,9 +453,9 @@ class Scanner:
 
     # --- heads
 
-    def _head(self, items: tuple[str, ...], said: str, np: _Opening | None, *, is_category: bool = False) -> None:
+    def _head(self, items: tuple[str, ...], said: str, np: Opening | None, *, is_category: bool = False) -> None:
         self._np = None
-        np = np or _Opening()
+        np = np or Opening()
         if np.halved:
             self._parsed.halves = True
             return
@@ -599,7 +544,7 @@ class Scanner:
     def _wanted(self, text: str, before: Token | None) -> None:
         """A bare name that nobody knows: a thing, where it was asked for."""
         if before is not None and (before.kind == "verb" or (before.kind == "and" and self._open is not None)):
-            self._np = _Opening(unknown=[text], wanted=True)
+            self._np = Opening(unknown=[text], wanted=True)
 
     def _joined(self, text: str, following: Token) -> None:
         """``Lobster roll``, ``mushroom burger``: no name of the menu, even if a part of it is one."""

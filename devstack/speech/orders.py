@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from devstack.speech.grammar import Parsed, Phrase, Wish
 from devstack.speech.lexicon import Lexicon
+from devstack.speech.parsed import Parsed, Phrase, Wish
 from devstack.speech.vocabulary import Amount, Vocabulary
 from devstack.speech.words import stem
 from domain.amounts import worded

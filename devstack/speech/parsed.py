@@ -1,0 +1,63 @@
+"""What the grammar makes of a sentence: phrases, each with its wishes, before the menu's own names are looked up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from devstack.speech.mentions import Mention
+from devstack.speech.vocabulary import Amount
+
+Role = Literal["add", "remove", "deny", "old", "new", "target", "correct"]
+
+
+@dataclass(slots=True)
+class Wish:
+    """An option (or a size, where a word may be both) and how much; without a ``mention`` it is no name of the menu."""
+
+    amount: Amount
+    said: str
+    mention: Mention | None = None
+    denied: bool = False  # "not vanilla": no wish to have it without, only not that
+
+
+@dataclass(slots=True)
+class Phrase:
+    """``items`` are what the head may be: one is certain, several are to be asked about, none is not on the menu."""
+
+    items: tuple[str, ...] = ()
+    said: str = ""
+    is_category: bool = False
+    role: Role = "add"
+    quantity: int = 0
+    more: int = 0
+    definite: bool = False
+    wishes: list[Wish] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    parts: list[Phrase] = field(default_factory=list)  # "one with, one without"
+    resized: list[Wish] = field(default_factory=list)  # after a change of mind: these win over what was said first
+
+
+@dataclass(slots=True)
+class Parsed:
+    """``last`` is what is said of the last line without naming it; ``removes_last`` that it goes."""
+
+    phrases: list[Phrase] = field(default_factory=list)
+    last: Phrase | None = None
+    removes_last: bool = False
+    halves: bool = False  # half of something was wished for
+    unsure: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Opening:
+    """A number, an article, sizes and options before a head that may yet come."""
+
+    quantity: int = 0
+    definite: bool = False
+    wishes: list[Wish] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    indefinite: bool = False
+    wanted: bool = False  # right after "I'd like"
+    other: bool = False
+    halved: bool = False
