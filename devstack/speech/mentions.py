@@ -94,14 +94,16 @@ def _misheard(
         for end in range(start + 1, min(len(words), start + LONGEST_MISHEARD) + 1):
             if words[start].folded in SMALL or words[end - 1].folded in SMALL or not any(strange[start:end]):
                 continue
-            if any(words[at].folded in lexicon.known and at not in taken for at in (start, end - 1)):
-                continue
+            first, last = (
+                sound(words[at].folded) if words[at].folded in lexicon.known and at not in taken else ""
+                for at in (start, end - 1)
+            )
             heard = "".join(sound(word.folded) for word in words[start:end])
             best = max(
                 (
                     (likeness(heard, name.sounds), name.sounds, name.reading)
                     for name in vocabulary.soundings
-                    if end - start <= name.word_count + 1
+                    if end - start <= name.word_count + 1 and _is_framed(name.sounds, first, last)
                 ),
                 key=lambda one: (one[0], one[2].kind == "item"),
                 default=None,
@@ -111,6 +113,12 @@ def _misheard(
             alike, sounds, reading = best
             if alike >= (ENOUGH_SHORT if len(sounds) <= SHORT or not reading.whole else ENOUGH):
                 yield Mention(start, end, (reading,), len(sounds) * alike * _MISHEARD, misheard=True)
+
+
+def _is_framed(sounds: str, first: str, last: str) -> bool:
+    """An ordinary word at an end of what was heard is not misheard: it is part of the name, as in ``quatre frommages``,
+    or of the sentence."""
+    return sounds.startswith(first) and sounds.endswith(last)
 
 
 def _is_strange(word: Word, lexicon: Lexicon) -> bool:
