@@ -6,7 +6,6 @@ from edge_bridge.entrances.sip.conference import (
     CLOCK_RUNS_S,
     IN_USE,
     PORTS,
-    QUIET_S,
     TIDY_ANYHOW_AT,
     TIDY_AT,
     Conference,
@@ -38,23 +37,20 @@ class Library:
         self.clock.append("off")
 
 
-def test_the_clock_runs_when_there_is_no_call_for_a_while_and_stops_when_the_ports_are_gone() -> None:
+def test_the_clock_runs_when_enough_ports_wait_and_stops_when_they_are_gone() -> None:
     library = Library()
     conference = Conference(library)
     library.clock.clear()
     library.ports = TIDY_AT
-    conference.tidy(0.0, has_calls=False)
-    conference.tidy(QUIET_S - 0.1, has_calls=True)
-    conference.tidy(QUIET_S, has_calls=False)
-    conference.tidy(2 * QUIET_S - 0.1, has_calls=False)
+    conference.tidy(0.0, has_calls=True)
     assert library.clock == []
-    conference.tidy(2 * QUIET_S, has_calls=False)
+    conference.tidy(0.0, has_calls=False)
     library.ports = IN_USE
-    conference.tidy(2 * QUIET_S + 0.02, has_calls=False)
+    conference.tidy(0.02, has_calls=False)
     assert library.clock == ["on", "off"]
 
 
-def test_under_calls_the_clock_waits_until_the_table_is_nearly_full() -> None:
+def test_under_calls_the_clock_waits_until_it_must_run() -> None:
     library = Library()
     conference = Conference(library)
     library.clock.clear()
