@@ -176,7 +176,8 @@ async def test_the_phones_of_dead_signallers_talk_on_and_are_heard_on_no_later_c
         await asyncio.sleep(LISTENED_S)
         heard = [seconds_heard(call) for call in handler.calls[old_calls:]]
     assert not set(old) & set(new)
-    assert heard == [0.0] * 4
+    assert len(heard) >= 4  # more, where an attempt was made twice
+    assert not any(heard)
 
 
 async def test_without_a_free_port_a_call_gets_503_and_the_others_go_on(start: Start, seeded: Database) -> None:

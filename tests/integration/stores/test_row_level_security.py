@@ -431,6 +431,7 @@ PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
     lines.set_registration: lambda conn, other, pii, sip: lines.set_registration(
         conn, other.line_id, "node", 1, "registered"
     ),
+    lines.tell_unresolved: lambda conn, other, pii, sip: lines.tell_unresolved(conn, "node", [other.line_id], "lost"),
     nodes.heartbeat: lambda conn, other, pii, sip: nodes.heartbeat(conn, "node", hostname="node"),
     nodes.all_nodes: lambda conn, other, pii, sip: nodes.all_nodes(conn),
     nodes.silent: lambda conn, other, pii, sip: nodes.silent(conn, timedelta(0)),
