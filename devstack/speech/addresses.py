@@ -12,7 +12,17 @@ from devstack.speech.words import words_of
 from domain.number_words import number_at
 
 Awaited = Literal[
-    "", "items", "anything_else", "fulfilment", "address", "customer_name", "confirm", "human", "table", "table_name"
+    "",
+    "items",
+    "anything_else",
+    "fulfilment",
+    "address",
+    "customer_name",
+    "confirm",
+    "human",
+    "table",
+    "table_name",
+    "allergy",
 ]
 
 _POSTCODE = re.compile(r"\b(?:\d{5}|\d{2} \d{3}|[A-Z]{1,2}\s?\d{1,2}[A-Z]?(?:\s\d[A-Z]{2}|\s?[A-Z0-9]{4})?)\b")

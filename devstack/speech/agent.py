@@ -89,6 +89,7 @@ class Agent:
     notes: dict[int, str] = field(default_factory=dict)  # by line
     last_line: int = 0  # the one last spoken of
     allergies: list[str] = field(default_factory=list)
+    allergy_unnamed: bool = False  # one was spoken of, and not to what
     table: TableWish | None = None
     language: str = ""  # the caller's
     misses: int = 0
@@ -259,6 +260,8 @@ class _TurnReply:
             return []
         if agent.choices:
             return [Say(self._asked(agent.choices[0].say))]
+        if agent.allergy_unnamed:
+            return [self._ask(phrases.which_allergy, "allergy")]
         if "items" in agent.missing:
             return [self._ask(phrases.what_else if agent.cart else phrases.what_to_order, "items")]
         if not agent.done_ordering:
@@ -294,6 +297,9 @@ class _TurnReply:
                 return booked
         said = [one for one in understood.allergies if one and one not in agent.allergies]
         agent.allergies += said  # the tool takes all that were said so far
+        asked_to_what = agent.awaited == "allergy" and understood.no
+        unnamed = "" in understood.allergies and understood.question is None and not agent.allergies
+        agent.allergy_unnamed = (agent.allergy_unnamed or unnamed) and not (said or asked_to_what)
         understood = replace(understood, allergies=tuple(agent.allergies) if said else ())
         chosen = self._chosen(text, understood) if agent.choices else None
         return chosen if chosen is not None else self._do(understood)
@@ -383,6 +389,8 @@ class _TurnReply:
             return self._goodbye()
         if understood.read_back and self._has("read_cart"):
             return [UseTool("read_cart", {})]
+        if agent.allergy_unnamed and agent.awaited != "allergy":
+            return self._ask_next()
         if not understood.nothing:
             agent.misses = 0
         if agent.awaited == "confirm" and understood.yes:

@@ -259,7 +259,7 @@ class Scanner:
             or is_size
             or token.said in ("non", "nan")
         ):
-            self._on_correct(token)
+            self._correct()
         else:
             self._on_neg(token)
 
@@ -272,6 +272,15 @@ class Scanner:
         return before is not None and before.kind == "neg" and self._ends()
 
     def _on_correct(self, token: Token) -> None:
+        """``Actually no mushrooms`` takes away as ``no mushrooms`` does."""
+        following = self._tokens[self._at] if self._at < len(self._tokens) else None
+        leaves_out = token.said.endswith(f" {self._lexicon.without}") and following and following.mention is not None
+        if leaves_out and following and not following.stop and following.mention.values("option"):
+            self._on_neg(token)
+        else:
+            self._correct()
+
+    def _correct(self) -> None:
         self._close()
         self._correcting, self._role, self._amount, self._carried = True, "add", "regular", "regular"
         self._bound = False

@@ -248,7 +248,9 @@ class OrderReader:
         readings = [
             one
             for one in (wish.mention.readings if wish.mention is not None else ())
-            if one.kind == "option" and self._outline.offers(item, one.value)
+            if one.kind == "option"
+            and self._outline.offers(item, one.value)
+            and (one.amount != "without" or wish.amount == "without")  # "two sugars" are not "No sugar"
         ]
         exact = [one.value for one in readings if one.amount == wish.amount]
         plain = [one.value for one in readings if one.amount == "regular"]
@@ -260,6 +262,7 @@ class OrderReader:
             chosen.modifiers = (*chosen.modifiers, exact[0])
         elif wish.amount == "without":
             chosen.without = (*chosen.without, (one, worded_wish))
+            chosen.modifiers = tuple(name for name in chosen.modifiers if name not in plain)
         elif wish.amount == "regular":
             chosen.modifiers = (*chosen.modifiers, readings[0].value if len(readings) == 1 else wish.said)
         elif one and self._outline.has_amount(item, one, wish.amount):

@@ -18,6 +18,7 @@ class AgentPhrases:
     customer_name: str
     confirm: str
     what_to_change: str
+    which_allergy: str
     which_one: str  # with {names}
     with_or_without: str  # with {name}
     no_halves: str
@@ -51,6 +52,7 @@ ENGLISH = AgentPhrases(
     customer_name="What name is it for?",
     confirm="Shall I confirm the order?",
     what_to_change="What would you like to change?",
+    which_allergy="What is the allergy to?",
     which_one="Which one would you like: {names}?",
     with_or_without="Would you like it with {name}, or without?",
     no_halves="I can't take an order for halves by myself, I'm sorry. Which would you like, as a whole?",
@@ -84,6 +86,7 @@ FRENCH = AgentPhrases(
     customer_name="C'est à quel nom ?",
     confirm="Je confirme la commande ?",
     what_to_change="Que voulez-vous changer ?",
+    which_allergy="C'est une allergie à quoi ?",
     which_one="Lequel désirez-vous : {names} ?",
     with_or_without="Avec {name}, ou sans ?",
     no_halves="Je ne peux pas prendre de moitiés moi-même, je suis désolée. Lequel désirez-vous, entier ?",

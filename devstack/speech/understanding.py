@@ -18,14 +18,15 @@ from devstack.speech.lexicon import LEXICONS, Lexicon, Pattern
 from devstack.speech.matching import fold
 from devstack.speech.mentions import find_mentions
 from devstack.speech.menu_card import Topic
-from devstack.speech.orders import OrderIntent, OrderReader, RemoveItem
+from devstack.speech.orders import AddItem, ChangeItem, OrderIntent, OrderReader, RemoveItem
 from devstack.speech.tokens import tokens_of
 from devstack.speech.vocabulary import Vocabulary
 from devstack.speech.words import words_of
 
 __all__ = ["Awaited", "Question", "SpokenAddress", "Understood", "understand"]
 
-_BEFORE_ALLERGEN = re.compile(r"^(?:aux|au|a la|a l|the) ")
+_BEFORE_ALLERGEN = re.compile(r"^(?:aux|au|a la|a l|the|les|le|la|l|de|d) ")
+_ALLERGENS_APART = re.compile(r"\b(?:and|or|et|ou|ni)\b")
 _SENTENCES = re.compile(r"(?<=[.!?;])\s+(?=\S)")
 
 
@@ -90,6 +91,8 @@ def understand(
     if table is not None:
         return Understood(table=table, customer=customer, no=_refuses(text, folded, lexicon))
     allergies, rest = _allergies(rest, lexicon)
+    if awaited == "allergy" and not any(allergies) and "?" not in text:
+        allergies, rest = _named_alone(rest, lexicon)
     asked, ordering = _apart(rest, lexicon)
     question = _question(asked, lexicon, vocabulary, allergic=bool(allergies)) if asked else None
     kind, ordering = _kind(ordering, lexicon)
@@ -102,6 +105,8 @@ def understand(
     unsure: tuple[str, ...] = ()
     if not (halves or tampers):
         orders, unsure, halves = _orders(ordering, vocabulary, language, in_cart)
+    if allergies == ("",):
+        allergies = _left_out(orders, lexicon) or allergies
     no = _refuses(text, folded, lexicon)
     return Understood(
         orders=orders,
@@ -204,11 +209,37 @@ def _without_answers(text: str, lexicon: Lexicon) -> str:
 
 def _allergies(text: str, lexicon: Lexicon) -> tuple[tuple[str, ...], str]:
     """What the caller does not bear, and the text without it: to name it is never to order it."""
+    named: dict[str, None] = {}
     found, rest = _cut(text, lexicon.allergy, ".")
     if found is None:
         return (), text
-    named = (_BEFORE_ALLERGEN.sub("", one.strip()) for one in re.split(r"\b(?:and|or|et|ou)\b", found["to"] or ""))
+    while found is not None:
+        said = " and ".join(filter(None, found.groupdict().values()))
+        named |= dict.fromkeys(_BEFORE_ALLERGEN.sub("", one.strip()) for one in _ALLERGENS_APART.split(said))
+        found, rest = _cut(rest, lexicon.allergy, ".")
     return tuple(filter(None, named)) or ("",), rest
+
+
+def _named_alone(text: str, lexicon: Lexicon) -> tuple[tuple[str, ...], str]:
+    """The answer to what the allergy is to."""
+    named = (
+        " ".join(word for word in one.split() if word not in lexicon.known)
+        for one in _ALLERGENS_APART.split(fold(text))
+    )
+    found = tuple(filter(None, named))
+    return (found, "") if found else ((), text)
+
+
+def _left_out(orders: Sequence[OrderIntent], lexicon: Lexicon) -> tuple[str, ...]:
+    """What the orders are to be made without."""
+    wishes: list[str] = []
+    for one in orders:
+        if isinstance(one, AddItem):
+            wishes += one.note.split(", ")
+        elif isinstance(one, ChangeItem):
+            wishes += [wish for _, wish in one.without]
+    start = f"{lexicon.without} "
+    return tuple(dict.fromkeys(wish.removeprefix(start) for wish in wishes if wish.startswith(start)))
 
 
 def _refuses(text: str, folded: str, lexicon: Lexicon) -> bool:

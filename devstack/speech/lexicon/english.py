@@ -6,6 +6,13 @@ import re
 
 from devstack.speech.lexicon.model import Lexicon, any_of, words
 
+_WHO = r"(?:i|we|he|she|they|(?:my|our|the) \w+(?: \w+)?|one of us|someone)"
+_NO_ALLERGEN = (
+    "a|an|the|any|some|no|and|or|food|my|our|his|her|their|your|this|that|these|those|other|about|with|for|of|on|to|"
+    "m|am|is|are|re|ve|s|have|has|had|got|having|bad|severe|serious|strong|slight|regarding|know|check"
+)
+_NO_FOOD = "it|that|this|them|these|those|much|too|so|all|more|anything|everything|the|both|now|here|there|today|one"
+
 ENGLISH = Lexicon(
     numbers={"zero": 0, "couple": 2, "pair": 2, "dozen": 12},
     homophones={"to": 2, "too": 2, "for": 4},
@@ -122,11 +129,17 @@ ENGLISH = Lexicon(
         r"on half|one half|the other half|half it|half the pizza"
     ),
     allergy=re.compile(
+        rf"(?:{_WHO} )?(?:(?:m|am|is|are|re|s|ve|have|has|got|an?|bad|severe|serious|strong|slight) )*"
+        rf"(?:tree )?(?P<of>(?!(?:{_NO_ALLERGEN})\b)[a-z]+(?: and (?!(?:{_NO_ALLERGEN})\b)[a-z]+)?) "
+        r"(?:allerg(?:y|ies)|intoleran(?:t|ce))\b(?! to\b)|"
+        rf"\b{_WHO} (?:(?:m|am|is|are|re|s|an?) )+(?P<are>coeliacs?|celiacs?)\b|"
+        rf"\b{_WHO} (?:can t|cannot|can not|mustn t|must not) (?:eat|have|tolerate|digest|drink) (?:any )?"
+        rf"(?P<cannot>(?!(?:{_NO_FOOD})\b)[a-z]+(?: (?:and|or) (?!i\b|a\b|the\b)[a-z]+)?)\b|"
         r"(?:i m|i am|we re|we are|(?:my|our|the) \w+(?: \w+)? (?:is|s|are)|he s|she s|he is|she is|"
         r"one of us is|someone is)?"
         r"(?: \w+)? ?\ballerg(?:ic|y|ies)\b(?: to (?:the )?(?P<to>[a-z]+(?:(?: and| or)? (?!so\b|but\b|"
         r"can\b|could\b|i\b|"
-        r"and\b|or\b|please\b|does\b|do\b|is\b|what\b|then\b|we\b)[a-z]+){0,2}))?"
+        r"and\b|or\b|my\b|our\b|he\b|she\b|please\b|does\b|do\b|is\b|what\b|then\b|we\b)[a-z]+){0,2}))?"
     ),
     yes=any_of(
         "yes|yeah|yep|yup|correct|that s right|that is right|exactly|perfect|sure|absolutely|sounds good|"
@@ -169,7 +182,9 @@ ENGLISH = Lexicon(
         "could i (?:have|get|order)|could we have|can we (?:have|get)|give me|get me|we d like|we ll have|i need|"
         "may i have|to order|let me (?:have|get)|order"
     ),
-    allergens=any_of(r"allerg\w+|contain|gluten|dairy|nuts"),
+    allergens=any_of(
+        r"allerg\w+|contain|gluten|dairy|nuts|coeliacs?|celiacs?|intolera\w+|(?:is|are) there (?:any )?\w+(?: \w+)? in"
+    ),
     contents=any_of("what s (?:in|on)|what is (?:in|on)|what comes|ingredients"),
     hours=any_of("opening hours|open(?:ing)?|close[sd]?|closing|what time are you"),
     table=any_of("(?:book|reserve) (?:a |the )?table|table for|reservation|booking"),

@@ -6,6 +6,13 @@ import re
 
 from devstack.speech.lexicon.model import Lexicon, any_of, words
 
+_WHO = r"(?:je|j|on|il|elle|ils|elles|nous|(?:ma|mon|mes|notre|nos|le|la|les) \w+)"
+_TO = r"(?:aux|au|a la|a l|a|de la|de l|de|des|du|d|les|le|la|l)"
+_FOOD = (
+    r"[a-z]+(?: (?:et|ou|ni)(?: (?:aux|au|a la|a l|les|le|la|l|de|d))?"
+    r" (?!je\b|un\b|une\b|on\b|ma\b|mon\b|allerg|intol)[a-z]+)?"
+)
+
 FRENCH = Lexicon(
     numbers={"zero": 0, "deu": 2, "douzaine": 12, "dizaine": 10, "demi douzaine": 6, "quinzaine": 15, "vingtaine": 20},
     homophones={},
@@ -119,9 +126,14 @@ FRENCH = Lexicon(
         r"moitie sans|demie? \w+ demie?"
     ),
     allergy=re.compile(
+        rf"(?:\b{_WHO} )?(?:(?:suis|est|sont|sommes|ai|a|une|fais|fait) )*"
+        rf"\bintoleran(?:te?s?|ces?)\b(?: {_TO} (?P<of>{_FOOD}))?|"
+        rf"\b{_WHO} (?:suis|est|sont|sommes) (?P<are>coeliaques?)\b|"
+        rf"\b{_WHO} (?:ne |n )?(?:(?:supporte\w*|tolere\w*|digere\w*) pas|(?:peux|peut|peuvent) pas manger) "
+        rf"{_TO} (?P<cannot>{_FOOD})|"
         r"(?:je suis|on est|(?:ma|mon|notre) \w+ est|il est|elle est|j ai une)?(?: \w+)? ?\ballergi(?:que|ques|e)\b"
         r"(?: (?:a la|a l|au|aux|a|des|de|du) (?P<to>[a-z]+(?:(?: et| ou)?(?: aux| au| a la|"
-        r" a l)? (?!donc\b|mais\b|je\b|et\b|ou\b|"
+        r" a l)? (?!donc\b|ma\b|mon\b|intol|mais\b|je\b|et\b|ou\b|"
         r"est\b|mettez\b|vous\b|alors\b|s\b|on\b)[a-z]+){0,2}))?"
     ),
     yes=any_of(
@@ -164,7 +176,10 @@ FRENCH = Lexicon(
         "donnez moi|mettez(?: moi)?|pour commander|commander|il me faudrait|je souhaite|je souhaiterais|"
         "j aurais voulu|est ce que je (?:peux|pourrais) avoir|puis je avoir|on prend|ajoutez|rajoutez"
     ),
-    allergens=any_of(r"allerg\w+|contient|gluten|lactose|fruits a coque"),
+    allergens=any_of(
+        r"allerg\w+|contient|gluten|lactose|fruits a coque|coeliaques?|intolera\w+|"
+        r"(?:il y a|y a t il) (?:du|de la|de l|des) \w+ dans"
+    ),
     contents=any_of("qu est ce qu il y a|il y a quoi|c est quoi|ingredients|composition"),
     hours=any_of("horaires?|ouverts?|ouvrez|fermez|fermes?|a quelle heure|jusqu a quelle heure|ouverture|fermeture"),
     table=any_of("reserver|reservation|une table"),

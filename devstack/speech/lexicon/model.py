@@ -63,7 +63,7 @@ class Lexicon:
     taken_off: Pattern  # a removal whose verb stands on both sides of "what"
     tampering: Pattern  # prices and instructions are no caller's to set
     halves: Pattern
-    allergy: Pattern  # with the group "to"
+    allergy: Pattern  # its groups are what is not borne
     yes: Pattern
     no: Pattern
     done: Pattern

@@ -59,6 +59,7 @@ def ended_so(
     street: str = "",
     postcode: str = "",
     time: str = "",
+    allergies: list[str] | None = None,
 ) -> bool:
     """Whether all that is given is so; see the head of ``dialogues.yaml``."""
     confirmed = call.state.confirmed
@@ -77,6 +78,7 @@ def ended_so(
             total is None or (confirmed is not None and confirmed.total_cents == total),
             not street or (address is not None and address.street == street),
             not postcode or (address is not None and address.postcode == postcode),
+            allergies is None or list(call.cart.allergies) == allergies,
             not time or (wanted_at is not None and f"{wanted_at:%H:%M}" == time),
         )
     )
