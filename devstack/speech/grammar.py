@@ -98,11 +98,13 @@ class Scanner:
             self._amount = "regular"
         elif np.quantity and (self._correcting or target is self._parsed.last or self._said_of_those):
             target.quantity = np.quantity
+            self._corrected = self._correcting
         for wish in np.wishes:
             self._take(wish)
         self._said_of_those = False
 
     _said_of_those = False
+    _corrected = False  # what was to be corrected has been
 
     def _is_another_size(self, np: Opening) -> bool:
         """ "Three small ones and a medium": what has its size is not divided by another."""
@@ -133,6 +135,8 @@ class Scanner:
 
     def _on_and(self, token: Token) -> None:
         self._close()
+        if self._corrected:
+            self._correcting = self._corrected = False
         if self._bound and self._np is None and self._amount == "without":
             self._carried = "without"
         self._amount, self._bound = self._carried, False
@@ -180,6 +184,8 @@ class Scanner:
 
     def _on_number(self, token: Token) -> None:
         if self._role == "deny" and self._peek() in ("end", "correct", "verb", "and"):
+            return
+        if self._at < len(self._tokens) and self._tokens[self._at].said in self._lexicon.units:
             return
         if self._np is not None and (self._np.quantity or self._np.wishes):
             self._close()
@@ -315,6 +321,10 @@ class Scanner:
         return next((one for one in reversed(self._parsed.phrases) if one.role == "old"), None)
 
     def _on_both(self, token: Token) -> None:
+        """What was just said is of all; and what is said next, where they were told apart."""
+        if self._open is not None and self._open.parts:
+            self._close()
+            self._part = None
         if len(self._parsed.phrases) > 1 and self._open is not None and self._open.quantity <= 1:
             for phrase in self._parsed.phrases[:-1]:
                 phrase.wishes += [wish for owner, wish in self._recent if owner is not phrase]
@@ -354,6 +364,16 @@ class Scanner:
         before = next((one.items for one in reversed(self._parsed.phrases) if one.items), self._in_cart[-1:])
         if self._np is not None and self._open is None and before:
             self._head(tuple(before), token.said, self._np)
+        elif self._np is None and " " in token.said and before:
+            self._apart()
+
+    def _apart(self) -> None:
+        """``Oat milk in one of them``, ``make one of them large``: one alone, with what was just said and what is."""
+        whole = self._owner()
+        said = [wish for owner, wish in self._recent if owner is whole]
+        whole.wishes = [wish for wish in whole.wishes if wish not in said]
+        self._part = Phrase(quantity=1, wishes=said)
+        whole.parts.append(self._part)
 
     # --- menu words
 
@@ -486,10 +506,12 @@ class Scanner:
             self._parsed.last = None
         elif self._correcting and phrase.role == "add":
             phrase.role = "correct"
+        is_there = phrase.role not in ("deny", "remove") or bool(known) or self._open is None
         self._parsed.phrases.append(phrase)
-        self._open, self._part = phrase, None
+        if is_there:  # "not too spicy": what follows is of the dish before
+            self._open, self._part = phrase, None
         self._amount, self._bound, self._pointing, self._listing, self._wanting = "regular", False, False, False, False
-        self._carried, self._correcting, self._recent = "regular", False, []
+        self._carried, self._correcting, self._corrected, self._recent = "regular", False, False, []
         if phrase.role == "new":
             self._role = "add"
 
@@ -510,6 +532,11 @@ class Scanner:
         phrase.wishes += recent
 
     # --- words that are on no list
+
+    def _on_filler(self, token: Token) -> None:
+        """``Without sauce`` is told to the kitchen, whichever of them would come."""
+        if token.said in self._lexicon.groups and self._amount == "without" and self._bound and not token.stop:
+            self._note("without", token.text)
 
     def _on_unknown(self, token: Token) -> None:
         start = self._at - 1

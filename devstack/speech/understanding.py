@@ -98,7 +98,7 @@ def understand(
     kind, ordering = _kind(ordering, lexicon)
     asked_for = "" if kind in ("pickup", "dine_in") else awaited
     address, ordering = address_in(ordering, lexicon, asked_for, language)
-    halves = lexicon.halves.search(fold(ordering)) is not None
+    halves = lexicon.halves.search(_without_names(ordering, vocabulary, lexicon)) is not None
     tampers = lexicon.tampering.search(fold(ordering)) is not None
     ordering = _verb_first(_without_answers(ordering, lexicon), lexicon)
     orders: tuple[OrderIntent, ...] = ()
@@ -135,10 +135,16 @@ def _orders(
 ) -> tuple[tuple[OrderIntent, ...], tuple[str, ...], bool]:
     """What is ordered, what is unsure, and whether half of something is wished for."""
     lexicon = LEXICONS[language]
-    if lexicon.everything.search(fold(text)):
-        return (RemoveItem(everything=True),), (), False
     words = words_of(text)
     mentions = find_mentions(words, vocabulary, lexicon, in_cart)
+    folded = fold(text)
+    everything = lexicon.everything.search(folded)
+    if everything and lexicon.all_but.match(folded, everything.end() + 1):
+        kept = {item for mention in mentions for item in mention.values("item")}
+        gone = [item for item in dict.fromkeys(in_cart) if item not in kept] if kept & {*in_cart} else []
+        return tuple(map(RemoveItem, gone)), (), False
+    if everything:
+        return (RemoveItem(everything=True),), (), False
     parsed = Scanner(tokens_of(words, mentions, lexicon, language), vocabulary, lexicon, in_cart).scan()
     return (
         tuple(OrderReader(parsed, vocabulary, lexicon, in_cart, language).read()),
@@ -192,6 +198,14 @@ def _cut(text: str, pattern: Pattern, mark: str = ",") -> tuple[re.Match[str] | 
     return found, f"{text[: words[first].at]} {mark} {text[after:]}"
 
 
+def _without_names(text: str, vocabulary: Vocabulary, lexicon: Lexicon) -> str:
+    """The folded text without the menu's own names of several words: ``half pint`` is no half of anything."""
+    words = words_of(text)
+    named = [one for one in find_mentions(words, vocabulary, lexicon) if one.end - one.start > 1 and not one.misheard]
+    whole = {at for one in named for at in range(one.start, one.end) if any(read.whole for read in one.readings)}
+    return " ".join(word.folded for at, word in enumerate(words) if at not in whole)
+
+
 def _verb_first(text: str, lexicon: Lexicon) -> str:
     """``Take the beers off`` as ``remove the beers``."""
     found, rest = _cut(text, lexicon.taken_off)
@@ -221,13 +235,13 @@ def _allergies(text: str, lexicon: Lexicon) -> tuple[tuple[str, ...], str]:
 
 
 def _named_alone(text: str, lexicon: Lexicon) -> tuple[tuple[str, ...], str]:
-    """The answer to what the allergy is to."""
-    named = (
-        " ".join(word for word in one.split() if word not in lexicon.known)
-        for one in _ALLERGENS_APART.split(fold(text))
-    )
-    found = tuple(filter(None, named))
-    return (found, "") if found else ((), text)
+    """The answer to what the allergy is to: what is left without the words around it."""
+    found = []
+    for part in _ALLERGENS_APART.split(fold(text)):
+        said = part.split()
+        strange = [at for at, word in enumerate(said) if word not in lexicon.known]
+        found += [" ".join(said[strange[0] : strange[-1] + 1])] if strange else []
+    return (tuple(found), "") if found else ((), text)
 
 
 def _left_out(orders: Sequence[OrderIntent], lexicon: Lexicon) -> tuple[str, ...]:

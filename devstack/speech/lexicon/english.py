@@ -26,7 +26,7 @@ ENGLISH = Lexicon(
         "neg": "none|without|hold the|hold|minus|skip the|skip|leave off|leave out|leave off of|take off|take out|"
         "take away"
         "|remove|cancel|delete|drop|forget|forget about|scratch|get rid of|no more|lose|ditch|free of|no longer want"
-        "|leave it off",
+        "|leave it off|everything but|everything except|all but|except|except for|apart from",
         "not": "not|didn t mean|did not mean|don t mean|don t add|don t put|don t include|don t give me"
         "|no need for|don t want|do not want|didn t say|did not say|didn t want|didn t ask for"
         "|didn t order|never said"
@@ -39,7 +39,7 @@ ENGLISH = Lexicon(
         "side": "on the side|on side|separately|in a separate pot",
         "on": "on|onto|in|into|to|for",
         "both": "both|on both|each|on each|for each|all of them|both of them|in both|with both|for both|on all|for all",
-        "ones": "ones|one of them|one of those",
+        "ones": "ones|one of the two|one of the three|one of em|one of them|one of those",
         "other": "the other|the other one|the others|the second|the second one|the rest",
         "those": "of those|of them|of these|of that|of it",
         "again": "the same again|same again|the same|another one|one more|another of those|one more of those|"
@@ -111,6 +111,8 @@ ENGLISH = Lexicon(
         "regular double "
         "single iced half whole style"
     ),
+    units=words("euro euros cent cents quid dollar dollars percent minute minutes mins hour hours clock"),
+    groups=words("sauce sauces topping toppings dip dips"),
     claims=words(
         "free discount off price manager approved refund coupon voucher promo percent paid zero complimentary"
     ),
@@ -194,6 +196,7 @@ ENGLISH = Lexicon(
         "|the whole thing)|start (?:over|again|from scratch)|forget (?:the whole|"
         "about the whole) (?:thing|order)|never mind the order"
     ),
+    all_but=any_of("but|except(?: for)?|apart from|other than|besides"),
     kinds={
         "pickup": any_of(
             "pick(?:ing)? ?up|pick (?:it|them|that) up|collect(?:ion|ing)?|take ?away|take ?out|to go|come (?:and|"

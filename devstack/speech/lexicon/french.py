@@ -27,7 +27,7 @@ FRENCH = Lexicon(
         "supprimer|annulez"
         "|annuler|annule|oubliez|oublie|laissez tomber|otez|otes|virez|vire|pas du|pas la|pas le|pas les|"
         "pas un|pas une"
-        "|aucun|aucune|zero",
+        "|aucun|aucune|zero|sauf|tout sauf|excepte",
         "not": "je ne veux pas de|je ne veux pas du|je ne veux pas|je veux pas|je ne veux plus|je veux plus|"
         "j ai pas dit"
         "|je n ai pas dit|pas|je n ai pas demande|j ai pas demande|je n ai pas commande|je ne prends pas|"
@@ -41,7 +41,8 @@ FRENCH = Lexicon(
         "on": "sur|dans|pour",
         "both": "sur les deux|les deux|chacun|chacune|pour les deux|dans les deux|pour chaque|tous|toutes|"
         "a chaque fois",
-        "ones": "d entre eux|d entre elles",
+        "ones": "une des deux|un des deux|l une des deux|l un des deux|une d elles|un d eux|une d entre elles|"
+        "un d entre eux|une des trois|un des trois|d entre eux|d entre elles",
         "other": "l autre|les autres|l autre part|la deuxieme|le deuxieme|le second|la seconde",
         "those": "de ceux la|de celles la|de ca|comme ca",
         "again": "la meme chose|pareil|idem|encore un|encore une|un autre|une autre|un de plus|une de plus|"
@@ -99,7 +100,7 @@ FRENCH = Lexicon(
         "plaisir plait plat plats plus plutot portion portions possible pour pourrais pourrait pourquoi "
         "pouvez prend prendre prends "
         "prenez presque prochain puis qu quand que quel quelle quelque quelqu quelques qui quoi rapide "
-        "repas rien s sa sais sait salut samedi "
+        "repas rien s sa sais sait salut samedi seul seule seulement "
         "dimanche lundi mardi mercredi jeudi vendredi se semaine sera serait ses si simple soeur soir "
         "soit sommes son sont souhaite "
         "suis super sur sympa t table te tiens toi tous tout toute toutes tres trop truc trucs tu un une "
@@ -111,6 +112,8 @@ FRENCH = Lexicon(
         "le les maison moyen moyenne petit petite point quatre rouge sans supplement trois un une "
         "vert verte verts double simple demi garni garnie"
     ),
+    units=words("euro euros balles centime centimes pourcent minute minutes heure heures"),
+    groups=words("sauce sauces garniture garnitures supplement supplements"),
     claims=words("gratuit gratuite offert offerte remise reduction promo prix patron gerant rembourse bon zero"),
     without="sans",
     amounts={"light": "peu de {name}", "extra": "extra {name}", "side": "{name} à part"},
@@ -189,6 +192,7 @@ FRENCH = Lexicon(
         "(?:je veux )?tout annuler|oubliez tout|laissez tomber (?:tout|la commande)|enleve[rz]? tout|"
         "supprime[rz]? tout"
     ),
+    all_but=any_of("sauf|excepte|a part|hormis"),
     kinds={
         "pickup": any_of(
             "a? ?emporter|emportee?|a en portee?|a import(?:er|ee?)|(?:venir|viens|viendrai|passe(?:r|"

@@ -57,6 +57,8 @@ class Lexicon:
     others: frozenset[str]  # of the cue "again", those that say "another" and not "the same"
     common: frozenset[str]  # words that name nothing to eat, and mean nothing in an order
     weak_words: frozenset[str]  # describe: never enough to recognise an item by
+    units: frozenset[str]  # a number before one of them counts money or time, not dishes
+    groups: frozenset[str]  # what may be left out as a whole: no sauce
     claims: frozenset[str]  # what no note for the kitchen may say
     without: str  # how a wish is written for the kitchen
     amounts: dict[str, str]  # how more, less or apart of a thing is written, with {name}
@@ -81,6 +83,7 @@ class Lexicon:
     hours: Pattern
     table: Pattern
     everything: Pattern
+    all_but: Pattern  # after "everything"
     kinds: dict[str, Pattern]
     name: Pattern  # over the original text: names are known by their capital
     name_answer: Pattern
