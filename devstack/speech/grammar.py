@@ -38,6 +38,9 @@ class Scanner:
         self._role: Role = "add"
         self._correcting = False
         self._pointing = False
+        self._all: list[Phrase] = []  # "both with": what is wished next is of all these
+        self._alternative = False  # "or" another thing
+        self._only = False
         self._listing = False  # a list of wishes after "with" is going on
         self._recent: list[tuple[Phrase, Wish]] = []
         self._at = 0
@@ -146,17 +149,27 @@ class Scanner:
 
     def _on_or(self, token: Token) -> None:
         self._close()
+        self._alternative = self._open is not None and self._role == "add" and self._open.role == "add"
         self._amount = self._carried
 
     def _on_verb(self, token: Token) -> None:
         self._close()
         self._role, self._amount, self._carried, self._bound, self._listing = "add", "regular", "regular", False, False
         self._recent = []
-        if not self._correcting:
+        if not self._correcting and not self._adds_option():
             self._open = self._part = None
         self._wanting = True
 
     _wanting = False
+
+    def _adds_option(self) -> bool:
+        """``Add olives`` right after a dish: what is added is of it."""
+        following = self._tokens[self._at].mention if self._at < len(self._tokens) else None
+        if following is None or following.values("item", "category"):
+            return False
+        at, self._at = self._at, self._at + 1
+        before_item, self._at = self._before_item(), at
+        return bool(following.values("option")) and not before_item
 
     def _peek(self, ahead: int = 0) -> str:
         at = self._at + ahead
@@ -229,6 +242,9 @@ class Scanner:
         self._after_stop = False
 
     def _on_light(self, token: Token) -> None:
+        if self._np is not None and self._np.other:
+            self._bound = True
+            self._close()
         self._amount, self._bound = amount_of(token.kind), True
 
     _on_extra = _on_light
@@ -250,8 +266,11 @@ class Scanner:
         self._bound, self._role = True, "remove"
         self._after_stop = self._listing = False
 
+    _declines = False
+
     def _on_not(self, token: Token) -> None:
         self._close()
+        self._declines = self._lexicon.declines.fullmatch(token.said) is not None
         self._amount, self._bound, self._role = "without", True, "deny"
 
     def _on_no(self, token: Token) -> None:
@@ -309,9 +328,10 @@ class Scanner:
 
     def _on_on(self, token: Token) -> None:
         """Also ``to``, ``for``: they point at what the words before it belong to."""
-        if self._role == "old" and self._old() is not None:
+        if self._role == "old":
             self._close()
-            self._role = "new"
+            self._role = "new" if self._old() is not None else "add"
+            self._amount, self._bound, self._carried = "regular", False, "regular"
             return
         self._close()
         self._bound, self._pointing = True, True
@@ -325,6 +345,8 @@ class Scanner:
         if self._open is not None and self._open.parts:
             self._close()
             self._part = None
+        elif not self._recent:
+            self._all = [one for one in self._parsed.phrases if one.role == "add"]
         if len(self._parsed.phrases) > 1 and self._open is not None and self._open.quantity <= 1:
             for phrase in self._parsed.phrases[:-1]:
                 phrase.wishes += [wish for owner, wish in self._recent if owner is not phrase]
@@ -447,8 +469,10 @@ class Scanner:
             return
         if self._pointing and self._np is None and wish.amount == "regular" and not self._before_item():
             return  # "room for milk"
-        if self._role == "deny" or (self._role == "old" and wish.amount == "without"):
+        if self._role == "deny" and not self._declines:
             wish.denied = True
+        elif self._role == "old" and not _is_size(wish):
+            wish.amount, wish.denied = "without", True
         begins_item = self._before_item() and not (self._bound and wish.amount != "regular")
         if (self._np is not None and not (self._np.quantity == 0 and self._bound)) or begins_item:
             self._begin().wishes.append(wish)
@@ -476,9 +500,16 @@ class Scanner:
         target = self._target()
         if self._correcting and target is self._open:
             target.resized.append(wish)
+            self._corrected = True
         else:
             target.wishes.append(wish)
         self._recent.append((target, wish))
+        self._give_all(wish, target)
+
+    def _give_all(self, wish: Wish, target: Phrase) -> None:
+        for phrase in self._all:
+            if phrase is not target:
+                phrase.wishes.append(wish)
 
     # --- heads
 
@@ -487,6 +518,8 @@ class Scanner:
         np = np or Opening()
         if np.halved:
             self._parsed.halves = True
+            return
+        if self._is_alternative(items):
             return
         known = [
             item for item in items if item in self._in_cart or any(item in one.items for one in self._parsed.phrases)
@@ -504,16 +537,27 @@ class Scanner:
         elif self._pointing and self._parsed.last is not None and not self._parsed.phrases:
             phrase.wishes += self._parsed.last.wishes
             self._parsed.last = None
-        elif self._correcting and phrase.role == "add":
-            phrase.role = "correct"
+        elif phrase.role == "add" and (
+            self._correcting or (self._only and np.quantity and {*items} & {*self._in_cart})
+        ):
+            phrase.role = "correct"  # "only one cola", where there are two
         is_there = phrase.role not in ("deny", "remove") or bool(known) or self._open is None
         self._parsed.phrases.append(phrase)
         if is_there:  # "not too spicy": what follows is of the dish before
             self._open, self._part = phrase, None
         self._amount, self._bound, self._pointing, self._listing, self._wanting = "regular", False, False, False, False
         self._carried, self._correcting, self._corrected, self._recent = "regular", False, False, []
+        self._all, self._only = [], False
         if phrase.role == "new":
             self._role = "add"
+
+    def _is_alternative(self, items: tuple[str, ...]) -> bool:
+        """``A tea or a coffee``: one of them, and nobody has said which."""
+        is_one, self._alternative = self._alternative and bool(items) and self._role == "add", False
+        if is_one and self._open is not None and self._open.items:
+            self._open.items = tuple(dict.fromkeys((*self._open.items, *items)))
+            return True
+        return False
 
     def _is_known(self, items: Collection[str]) -> bool:
         """Whether one is in the cart, or was spoken of in this sentence."""
@@ -535,6 +579,7 @@ class Scanner:
 
     def _on_filler(self, token: Token) -> None:
         """``Without sauce`` is told to the kitchen, whichever of them would come."""
+        self._only = self._only or token.said in self._lexicon.only
         if token.said in self._lexicon.groups and self._amount == "without" and self._bound and not token.stop:
             self._note("without", token.text)
 
@@ -599,6 +644,7 @@ class Scanner:
         else:
             self._target().wishes.append(wish)
             self._recent.append((self._target(), wish))
+            self._give_all(wish, self._target())
         self._amount, self._bound = "regular", False
 
     def _remark(self, text: str) -> None:

@@ -98,6 +98,9 @@ class OrderReader:
         if self._parsed.last is not None and self._in_cart:
             self._intents += self._of_last(self._parsed.last)
         phrases = _without_headings(self._parsed.phrases)
+        if self._parsed.last is not None and not self._in_cart:
+            first = next((one for one in phrases if one.role == "add"), Phrase())
+            first.wishes += [wish for wish in self._parsed.last.wishes if wish.amount == "without"]
         replaced = [one for one in phrases if one.role == "old"]
         for phrase in phrases:
             if phrase.role in ("remove", "deny"):
@@ -120,7 +123,9 @@ class OrderReader:
             if phrase.role == "new":
                 return
         same = next((one for one in self._intents if isinstance(one, AddItem) and one.item == item), None)
-        if phrase.role == "correct" and (same or added) is not None:
+        if phrase.role == "add" and same and phrase.definite and not phrase.quantity and self._says_more(phrase):
+            self._add_to(same, phrase)
+        elif phrase.role == "correct" and (same or added) is not None:
             self._correct(same or added, phrase)
         elif (
             item and in_cart and (phrase.role in ("target", "correct") or (phrase.definite and self._says_more(phrase)))
@@ -130,6 +135,16 @@ class OrderReader:
             self._intents.append(replace(self._change(phrase, ""), item=item))
         elif phrase.role != "target" or not phrase.items:
             self._intents += self._adds(phrase)
+
+    def _add_to(self, added: AddItem, phrase: Phrase) -> None:
+        """``Two burgers and a cola, the burgers without onions``: more of what was said before."""
+        more = self._adds(phrase)[0]
+        self._intents[self._intents.index(added)] = replace(
+            added,
+            size=more.size or added.size,
+            modifiers=tuple(dict.fromkeys((*added.modifiers, *more.modifiers))),
+            note=", ".join(filter(None, (added.note, more.note))),
+        )
 
     def _says_more(self, phrase: Phrase) -> bool:
         return bool(phrase.quantity or phrase.wishes or phrase.notes or phrase.resized or phrase.more)

@@ -169,7 +169,8 @@ def _apart(text: str, lexicon: Lexicon) -> tuple[str, str]:
             lexicon.read_back,
             lexicon.goodbye,
         )
-        (asked if asks and not any(one.search(folded) for one in answers) else told).append(sentence)
+        asks = asks and not any(one.search(folded) for one in answers)
+        (asked if asks or lexicon.inquiry.search(folded) else told).append(sentence)
     return " ".join(asked), " ".join(told)
 
 

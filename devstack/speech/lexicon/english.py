@@ -55,7 +55,7 @@ ENGLISH = Lexicon(
         "|should be|it should be|change my mind|sorry make that",
         "weak": "actually",
         "change": "change|replace|swap|switch|turn|swap out|exchange",
-        "instead_of": "instead of|in place of|rather than",
+        "instead_of": "than|instead of|in place of|rather than",
         "verb": "don t forget|do not forget|one more thing|another thing|something else|add|can you add"
         "|i d like|i would like|i ll have|"
         "i will have|i ll take|i want|we want|can i have|can i get|can i order"
@@ -110,6 +110,15 @@ ENGLISH = Lexicon(
         "medium no of on one red side six small special still sweet thin three to two white with plain "
         "regular double "
         "single iced half whole style"
+    ),
+    declines=any_of(
+        "don t (?:add|put|include|give me|want|need)|no need for|do not want|won t have|"
+        "rather not have|not have|not want"
+    ),
+    only=words("only"),
+    inquiry=any_of(
+        "(?:i d like|i would like|i want|i wanted|we d like|just wanted) to (?:know|ask)|"
+        "wondering (?:if|whether) (?:you (?:have|had|do|sell|serve)|there)"
     ),
     units=words("euro euros cent cents quid dollar dollars percent minute minutes mins hour hours clock"),
     groups=words("sauce sauces topping toppings dip dips"),

@@ -38,7 +38,7 @@ FRENCH = Lexicon(
         "|une touche de|un soupcon de",
         "extra": "extra|beaucoup de|beaucoup d|plein de|double dose de|davantage de|en extra|bien de|un max de",
         "side": "a part|a cote|separement|a cote s il vous plait",
-        "on": "sur|dans|pour",
+        "on": "sur|dans|pour|par|contre",
         "both": "sur les deux|les deux|chacun|chacune|pour les deux|dans les deux|pour chaque|tous|toutes|"
         "a chaque fois",
         "ones": "une des deux|un des deux|l une des deux|l un des deux|une d elles|un d eux|une d entre elles|"
@@ -100,7 +100,7 @@ FRENCH = Lexicon(
         "plaisir plait plat plats plus plutot portion portions possible pour pourrais pourrait pourquoi "
         "pouvez prend prendre prends "
         "prenez presque prochain puis qu quand que quel quelle quelque quelqu quelques qui quoi rapide "
-        "repas rien s sa sais sait salut samedi seul seule seulement "
+        "surtout repas rien s sa sais sait salut samedi seul seule seulement "
         "dimanche lundi mardi mercredi jeudi vendredi se semaine sera serait ses si simple soeur soir "
         "soit sommes son sont souhaite "
         "suis super sur sympa t table te tiens toi tous tout toute toutes tres trop truc trucs tu un une "
@@ -111,6 +111,11 @@ FRENCH = Lexicon(
         "a au aux avec base bien blanc blanche chaud chaude cinq de des deux du en et frais grand grande jour la "
         "le les maison moyen moyenne petit petite point quatre rouge sans supplement trois un une "
         "vert verte verts double simple demi garni garnie"
+    ),
+    declines=any_of("(?:je )?(?:ne )?veux (?:pas|plus)(?: de| du)?|j en veux pas"),
+    only=words("seulement seul seule uniquement"),
+    inquiry=any_of(
+        "(?:je voudrais|j aimerais|je voulais|on voudrait) (?:juste )?(?:savoir|demander)|je me demandais si"
     ),
     units=words("euro euros balles centime centimes pourcent minute minutes heure heures"),
     groups=words("sauce sauces garniture garnitures supplement supplements"),

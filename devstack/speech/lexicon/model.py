@@ -57,6 +57,9 @@ class Lexicon:
     others: frozenset[str]  # of the cue "again", those that say "another" and not "the same"
     common: frozenset[str]  # words that name nothing to eat, and mean nothing in an order
     weak_words: frozenset[str]  # describe: never enough to recognise an item by
+    declines: Pattern  # of the "not" cues: an ingredient is to be left out, not another meant
+    only: frozenset[str]
+    inquiry: Pattern  # a question in the words of an order
     units: frozenset[str]  # a number before one of them counts money or time, not dishes
     groups: frozenset[str]  # what may be left out as a whole: no sauce
     claims: frozenset[str]  # what no note for the kitchen may say
