@@ -294,7 +294,8 @@ class Scanner:
 
     def _removes_that(self) -> bool:
         before = self._tokens[self._at - 2] if self._at > 1 else None
-        return before is not None and before.kind == "neg" and self._ends()
+        leaves_out = before is not None and (before.kind == "neg" or (before.kind == "not" and self._declines))
+        return leaves_out and self._ends()
 
     def _on_correct(self, token: Token) -> None:
         """``Actually no mushrooms`` takes away as ``no mushrooms`` does."""
@@ -307,6 +308,10 @@ class Scanner:
 
     def _correct(self) -> None:
         self._close()
+        if self._at >= len(self._tokens) and self._open is not None and self._open.quantity:
+            if self._open.role == "add" and {*self._open.items} & {*self._in_cart}:
+                self._open.role = "correct"  # "three colas instead"
+            return
         self._correcting, self._role, self._amount, self._carried = True, "add", "regular", "regular"
         self._bound = False
         if self._part is not None:
@@ -333,6 +338,10 @@ class Scanner:
             self._role = "new" if self._old() is not None else "add"
             self._amount, self._bound, self._carried = "regular", False, "regular"
             return
+        if self._np is not None and self._np.quantity == 1 and self._open is None:
+            wishes = self._np.wishes
+            if wishes and not any(map(_is_size, wishes)):
+                self._np.quantity = 0  # "un œuf sur la pizza": an article
         self._close()
         self._bound, self._pointing = True, True
         self._amount = "regular"
@@ -516,6 +525,8 @@ class Scanner:
     def _head(self, items: tuple[str, ...], said: str, np: Opening | None, *, is_category: bool = False) -> None:
         self._np = None
         np = np or Opening()
+        if self._is_left_out_of():
+            self._role, self._pointing, np.definite = "add", True, True
         if np.halved:
             self._parsed.halves = True
             return
@@ -550,6 +561,12 @@ class Scanner:
         self._all, self._only = [], False
         if phrase.role == "new":
             self._role = "add"
+
+    def _is_left_out_of(self) -> bool:
+        """``Take the egg out of the soup``: the soup stays."""
+        if self._role not in ("remove", "deny") or self._after_stop or not self._recent:
+            return False
+        return self._recent[-1][1].amount == "without"
 
     def _is_alternative(self, items: tuple[str, ...]) -> bool:
         """``A tea or a coffee``: one of them, and nobody has said which."""

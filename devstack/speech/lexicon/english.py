@@ -154,7 +154,8 @@ ENGLISH = Lexicon(
     ),
     yes=any_of(
         "yes|yeah|yep|yup|correct|that s right|that is right|exactly|perfect|sure|absolutely|sounds good|"
-        "go ahead|of course|please do|okay|ok|that s fine|all good|that s correct|that is correct|right"
+        "go ahead|of course|please do|okay|ok|that s fine|all good|that s correct|that is correct|right|it s fine|"
+        "that works"
     ),
     no=any_of("no|nope|nah|not really|wrong|incorrect|that s not right"),
     done=any_of(

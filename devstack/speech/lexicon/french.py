@@ -146,7 +146,8 @@ FRENCH = Lexicon(
     ),
     yes=any_of(
         "oui|ouais|d accord|c est (?:bien )?(?:ca|exact|bon|parfait|juste|correct)|exactement|"
-        "parfait|tout a fait|ok|tres bien|voila|allez y|volontiers|je confirme|bien sur|c est bien ca"
+        "parfait|tout a fait|ok|tres bien|voila|allez y|volontiers|je confirme|bien sur|c est bien ca|ca marche|"
+        "ca me va"
     ),
     no=any_of("non|pas du tout|ce n est pas (?:ca|bon)|c est pas (?:ca|bon)"),
     done=any_of(
