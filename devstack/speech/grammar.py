@@ -29,6 +29,7 @@ class Scanner:
     ) -> None:
         self._tokens, self._outline, self._lexicon, self._in_cart = tokens, vocabulary.outline, lexicon, tuple(in_cart)
         self._parsed = Parsed()
+        self._more_words = {*lexicon.cues["extra"].split("|"), *lexicon.cues["with"].split("|")}
         self._open: Phrase | None = None  # the phrase that words after it belong to
         self._part: Phrase | None = None  # "one with …" of it
         self._np: Opening | None = None
@@ -149,6 +150,7 @@ class Scanner:
 
     def _on_or(self, token: Token) -> None:
         self._close()
+        self._either = self._amount == "regular" and self._role == "add" and bool(self._recent)
         self._alternative = self._open is not None and self._role == "add" and self._open.role == "add"
         self._amount = self._carried
 
@@ -215,6 +217,9 @@ class Scanner:
 
     def _on_another(self, token: Token) -> None:
         self._close()
+        if self._open is None and self._in_cart and self._peek() in _BINDING:
+            self._repeat_last(alike=False)
+            return
         self._begin().quantity = 1
 
     def _on_other(self, token: Token) -> None:
@@ -366,10 +371,17 @@ class Scanner:
             self._on_another(token)
             return
         self._close()
-        if self._open is not None and self._peek() == "with":
-            self._repeat(self._open, alike=token.said not in self._lexicon.others)
+        alike = token.said not in self._lexicon.others
+        if self._open is not None and self._peek() in _BINDING:
+            self._repeat(self._open, alike=alike)
+        elif self._open is None and self._in_cart:
+            self._repeat_last(alike=alike)
         else:
             self._target().more += 1
+
+    def _repeat_last(self, *, alike: bool) -> None:
+        self._part = Phrase(quantity=1, again=True, alike=alike)
+        self._owner().parts.append(self._part)
 
     def _repeat(self, phrase: Phrase, *, alike: bool) -> None:
         """``The same again with olives`` has all of the first, ``another one with olives`` its size."""
@@ -412,6 +424,8 @@ class Scanner:
         mention = token.mention
         assert mention is not None
         items = mention.values("item")
+        if self._amount == "without" and not self._bound and token.said.split()[0] in self._more_words:
+            self._amount = self._carried = "regular"  # "no ham and extra cheese"
         if self._is_wish(mention, items):
             self._wish(Wish(self._amount, token.said, mention))
         elif (
@@ -505,7 +519,17 @@ class Scanner:
         else:
             self._parsed.unsure.append(wish.said)
 
+    _either = False  # this wish, or the one before
+
     def _take(self, wish: Wish) -> None:
+        if self._either and self._recent and wish.amount == "regular" and not _is_size(wish):
+            owner, before = self._recent[-1]
+            self._either = False
+            if before.amount == "regular" and not _is_size(before) and before in owner.wishes:
+                owner.wishes.remove(before)
+                self._parsed.unsure += [before.said, wish.said]
+                return
+        self._either = False
         target = self._target()
         if self._correcting and target is self._open:
             target.resized.append(wish)

@@ -45,6 +45,8 @@ class ChangeItem:
     without: tuple[tuple[str, str], ...] = ()  # an option taken off where the line has it; else the wish to have none
     note: str = ""
     part: int = 0
+    again: bool = False  # one more of it is wished for so, and it stays as it is
+    alike: bool = False  # that one has all that it has, not its size alone
 
     @property
     def nothing(self) -> bool:
@@ -227,7 +229,10 @@ class OrderReader:
         intents: list[OrderIntent] = []
         for part in phrase.parts:
             change = replace(self._change(part, ""), quantity=0, part=max(part.quantity, 1))
-            intents.append(change)
+            if part.again and change.nothing:
+                phrase.more += 1
+            else:
+                intents.append(replace(change, again=part.again, alike=part.alike))
         whole = self._change(phrase, "")
         if not whole.nothing:
             intents.append(whole)
@@ -273,6 +278,7 @@ class OrderReader:
         worded_wish = self._words(wish.amount, wish.said)
         if wish.denied:
             chosen.denied = (*chosen.denied, *plain)
+            chosen.modifiers = tuple(name for name in chosen.modifiers if name not in plain)
         elif len(exact) == 1:
             chosen.modifiers = (*chosen.modifiers, exact[0])
         elif wish.amount == "without":

@@ -35,6 +35,8 @@ class Phrase:
     wishes: list[Wish] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     parts: list[Phrase] = field(default_factory=list)  # "one with, one without"
+    again: bool = False  # one more of the last line, otherwise wished
+    alike: bool = False  # with all that it has, not its size alone
     resized: list[Wish] = field(default_factory=list)  # after a change of mind: these win over what was said first
 
 

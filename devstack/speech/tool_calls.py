@@ -97,6 +97,11 @@ def _change_calls(intent: ChangeItem, line: ReportedLine, note: str) -> list[Use
     wishes = [intent.note, *(wish for option, wish in intent.without if option not in line.modifiers)]
     removed = [*(name for name in intent.remove if name in line.modifiers), *left_out]
     told = ", ".join(filter(None, dict.fromkeys([note, *wishes])))
+    if intent.again:
+        kept = [name for name in line.modifiers if intent.alike and name not in removed]
+        told = told if intent.alike else ", ".join(filter(None, wishes))
+        wanted = {"size": intent.size or line.size, "modifiers": [*kept, *intent.add], "note": told}
+        return [UseTool("add_item", {"item": line.item} | {name: value for name, value in wanted.items() if value})]
     if 0 < intent.part < line.quantity:  # "one of them with …": that one becomes a line of its own
         kept = [name for name in line.modifiers if name not in removed]
         apart: dict[str, Any] = {"item": intent.item or line.item, "quantity": intent.part}

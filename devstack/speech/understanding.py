@@ -215,7 +215,15 @@ def _verb_first(text: str, lexicon: Lexicon) -> str:
 
 def _without_answers(text: str, lexicon: Lexicon) -> str:
     """Without "that's all", "perfect", "thanks": none of their words is a thing to eat."""
-    for pattern in (lexicon.done, lexicon.goodbye, lexicon.thanks, lexicon.yes, lexicon.read_back, lexicon.repeat):
+    for pattern in (
+        lexicon.done,
+        lexicon.goodbye,
+        lexicon.thanks,
+        lexicon.yes,
+        lexicon.read_back,
+        lexicon.repeat,
+        lexicon.diet,
+    ):
         found, text = _cut(text, pattern)
         while found is not None:
             found, text = _cut(text, pattern)

@@ -26,7 +26,7 @@ ENGLISH = Lexicon(
         "neg": "none|without|hold the|hold|minus|skip the|skip|leave off|leave out|leave off of|take off|take out|"
         "take away"
         "|remove|cancel|delete|drop|forget|forget about|scratch|get rid of|no more|lose|ditch|free of|no longer want"
-        "|leave it off|everything but|everything except|all but|except|except for|apart from",
+        "|leave it off|everything but|everything except|all but|except|except for|apart from|neither|neither of them",
         "not": "not|didn t mean|did not mean|don t mean|don t add|don t put|don t include|don t give me"
         "|no need for|don t want|do not want|didn t say|did not say|didn t want|didn t ask for"
         "|didn t order|never said"
@@ -38,7 +38,8 @@ ENGLISH = Lexicon(
         "extra": "extra|lots of|loads of|plenty of|a lot of|double up on|more",
         "side": "on the side|on side|separately|in a separate pot",
         "on": "on|onto|in|into|to|for",
-        "both": "both|on both|each|on each|for each|all of them|both of them|in both|with both|for both|on all|for all",
+        "both": "on either|on either of them|in either|in either of them|with either"
+        "|both|on both|each|on each|for each|all of them|both of them|in both|with both|for both|on all|for all",
         "ones": "ones|one of the two|one of the three|one of em|one of them|one of those",
         "other": "the other|the other one|the others|the second|the second one|the rest",
         "those": "of those|of them|of these|of that|of it",
@@ -120,6 +121,7 @@ ENGLISH = Lexicon(
         "(?:i d like|i would like|i want|i wanted|we d like|just wanted) to (?:know|ask)|"
         "wondering (?:if|whether) (?:you (?:have|had|do|sell|serve)|there)"
     ),
+    diet=any_of(rf"{_WHO} (?:m|am|is|are|re|s)(?: a| an| both| all)? (?:vegans?|vegetarians?|pescatarians?)"),
     units=words("euro euros cent cents quid dollar dollars percent minute minutes mins hour hours clock"),
     groups=words("sauce sauces topping toppings dip dips"),
     claims=words(

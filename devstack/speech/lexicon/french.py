@@ -117,6 +117,9 @@ FRENCH = Lexicon(
     inquiry=any_of(
         "(?:je voudrais|j aimerais|je voulais|on voudrait) (?:juste )?(?:savoir|demander)|je me demandais si"
     ),
+    diet=any_of(
+        rf"{_WHO} (?:suis|est|sont|sommes)(?: tous| toutes)? (?:vegan(?:e?s?)|vegetarien(?:ne)?s?|vegetalien(?:ne)?s?)"
+    ),
     units=words("euro euros balles centime centimes pourcent minute minutes heure heures"),
     groups=words("sauce sauces garniture garnitures supplement supplements"),
     claims=words("gratuit gratuite offert offerte remise reduction promo prix patron gerant rembourse bon zero"),

@@ -60,6 +60,7 @@ class Lexicon:
     declines: Pattern  # of the "not" cues: an ingredient is to be left out, not another meant
     only: frozenset[str]
     inquiry: Pattern  # a question in the words of an order
+    diet: Pattern  # what somebody is, not a dish of that name
     units: frozenset[str]  # a number before one of them counts money or time, not dishes
     groups: frozenset[str]  # what may be left out as a whole: no sauce
     claims: frozenset[str]  # what no note for the kitchen may say
