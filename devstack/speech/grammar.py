@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from devstack.speech.lexicon import Lexicon
+from devstack.speech.matching import fold
 from devstack.speech.mentions import Mention
 from devstack.speech.parsed import Opening, Parsed, Phrase, Role, Wish
 from devstack.speech.tokens import Token
@@ -305,8 +306,9 @@ class Scanner:
     def _on_correct(self, token: Token) -> None:
         """``Actually no mushrooms`` takes away as ``no mushrooms`` does."""
         following = self._tokens[self._at] if self._at < len(self._tokens) else None
-        leaves_out = token.said.endswith(f" {self._lexicon.without}") and following and following.mention is not None
-        if leaves_out and following and not following.stop and following.mention.values("option"):
+        mention = following.mention if following is not None and not following.stop else None
+        leaves_out = token.said.endswith(f" {self._lexicon.without}")
+        if leaves_out and mention is not None and mention.values("option"):
             self._on_neg(token)
         else:
             self._correct()
@@ -692,7 +694,7 @@ class Scanner:
         """Words right behind an item: told to the kitchen as they are, unless they are a claim. A single one is more
         often what kind of dish it is."""
         words = text.lower().split()
-        if 1 < len(words) <= MAX_NOTE_WORDS and not set(words) & self._lexicon.claims:
+        if 1 < len(words) <= MAX_NOTE_WORDS and not {*fold(text).split()} & self._lexicon.claims:
             self._target().notes.append(text.lower())
 
 

@@ -90,6 +90,7 @@ def understand(
     table = _table(folded, lexicon, language, awaited)
     if table is not None:
         return Understood(table=table, customer=customer, no=_refuses(text, folded, lexicon))
+    _, rest = _cut(rest, lexicon.no_allergy, ".")
     allergies, rest = _allergies(rest, lexicon)
     if awaited == "allergy" and not any(allergies) and "?" not in text:
         allergies, rest = _named_alone(rest, lexicon)

@@ -141,9 +141,15 @@ ENGLISH = Lexicon(
         r"half (?:and half|with|without|of it|on|no)|half \w+(?: \w+){0,2},? (?:and )?(?:the other )?half|and a half|"
         r"on half|one half|the other half|half it|half the pizza"
     ),
+    no_allergy=any_of(
+        rf"(?:{_WHO} )?(?:(?:m|am|is|are|re|s|have|has|ve|got|do|does) )*"
+        r"(?:(?:don|doesn|isn|aren|haven) t(?: have| got)?(?: any)?|"
+        r"not(?: have)?(?: any)?|no|without(?: any)?)(?: known| food| other)* (?:allerg(?:y|ies)|(?<!no )allergic)"
+        r"(?: to [a-z]+(?: (?:or|and) [a-z]+)?)?"
+    ),
     allergy=re.compile(
         rf"(?:{_WHO} )?(?:(?:m|am|is|are|re|s|ve|have|has|got|an?|bad|severe|serious|strong|slight) )*"
-        rf"(?:tree )?(?P<of>(?!(?:{_NO_ALLERGEN})\b)[a-z]+(?: and (?!(?:{_NO_ALLERGEN})\b)[a-z]+)?) "
+        rf"\b(?:tree )?(?P<of>(?!(?:{_NO_ALLERGEN})\b)[a-z]+(?: and (?!(?:{_NO_ALLERGEN})\b)[a-z]+)?) "
         r"(?:allerg(?:y|ies)|intoleran(?:t|ce))\b(?! to\b)|"
         rf"\b{_WHO} (?:(?:m|am|is|are|re|s|an?) )+(?P<are>coeliacs?|celiacs?)\b|"
         rf"\b{_WHO} (?:can t|cannot|can not|mustn t|must not) (?:eat|have|tolerate|digest|drink) (?:any )?"

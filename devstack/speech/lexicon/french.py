@@ -122,7 +122,10 @@ FRENCH = Lexicon(
     ),
     units=words("euro euros balles centime centimes pourcent minute minutes heure heures"),
     groups=words("sauce sauces garniture garnitures supplement supplements"),
-    claims=words("gratuit gratuite offert offerte remise reduction promo prix patron gerant rembourse bon zero"),
+    claims=words(
+        "paye payee payes regle reglee gratis gratos cadeau "
+        "gratuit gratuite offert offerte remise reduction promo prix patron gerant rembourse bon zero"
+    ),
     without="sans",
     amounts={"light": "peu de {name}", "extra": "extra {name}", "side": "{name} à part"},
     taken_off=re.compile(r"(?!)(?P<what>)"),
@@ -135,6 +138,10 @@ FRENCH = Lexicon(
         r"moitie moitie|moitie \w+(?: \w+){0,3} moitie|(?:une|la) moitie|moitie avec|sur la moitie|"
         r"et demie?|l autre moitie|"
         r"moitie sans|demie? \w+ demie?"
+    ),
+    no_allergy=any_of(
+        rf"(?:{_WHO} )?(?:(?:ne|n|y|a|suis|est|ai|avons|sommes) )*(?:pas d|pas de|pas|aucune|sans)(?: autre)? "
+        rf"allerg(?:ies?|iques?)(?: {_TO} {_FOOD})?"
     ),
     allergy=re.compile(
         rf"(?:\b{_WHO} )?(?:(?:suis|est|sont|sommes|ai|a|une|fais|fait) )*"

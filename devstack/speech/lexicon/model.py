@@ -69,6 +69,7 @@ class Lexicon:
     taken_off: Pattern  # a removal whose verb stands on both sides of "what"
     tampering: Pattern  # prices and instructions are no caller's to set
     halves: Pattern
+    no_allergy: Pattern
     allergy: Pattern  # its groups are what is not borne
     yes: Pattern
     no: Pattern
