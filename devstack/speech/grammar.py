@@ -203,6 +203,8 @@ class Scanner:
             return
         if self._at < len(self._tokens) and self._tokens[self._at].said in self._lexicon.units:
             return
+        if token.number == 1 and self._np is not None and self._np.definite and any(map(_is_size, self._np.wishes)):
+            return  # "the large one"
         if self._np is not None and (self._np.quantity or self._np.wishes):
             self._close()
         before = self._tokens[self._at - 2].said if self._at > 1 else ""
@@ -227,6 +229,8 @@ class Scanner:
         self._close()
         if self._open is not None:
             self._begin().other = True
+        elif self._in_cart and not self._parsed.phrases:
+            self._owner().other = True
 
     def _ends(self) -> bool:
         return (
@@ -297,6 +301,8 @@ class Scanner:
     def _on_last(self, token: Token) -> None:
         if self._removes_that():
             self._parsed.removes_last = True
+        elif self._tokens[self._at - 2].kind == "instead_of":
+            self._correct()
 
     def _removes_that(self) -> bool:
         before = self._tokens[self._at - 2] if self._at > 1 else None
@@ -343,6 +349,7 @@ class Scanner:
         if self._role == "old":
             self._close()
             self._role = "new" if self._old() is not None else "add"
+            self._correcting = self._role == "add" and not self._recent  # "swap that for a cola"
             self._amount, self._bound, self._carried = "regular", False, "regular"
             return
         if self._np is not None and self._np.quantity == 1 and self._open is None:
@@ -430,14 +437,18 @@ class Scanner:
             self._amount = self._carried = "regular"  # "no ham and extra cheese"
         if self._is_wish(mention, items):
             self._wish(Wish(self._amount, token.said, mention))
-        elif (
-            items and self._amount == "without" and self._role == "remove" and self._open and not self._is_known(items)
-        ):
+        elif self._is_ingredient(mention, items):
             self._note("without", token.text)  # onions, where only the soup is called so
         elif items:
             self._head(items, token.text, self._np)
         elif not (self._touches_head(token) or self._before_item()):
             self._head(mention.values("category"), token.text, self._np, is_category=True)
+
+    def _is_ingredient(self, mention: Mention, items: tuple[str, ...]) -> bool:
+        """``No onions``, where only the soup is called so."""
+        if not items or self._amount != "without" or self._role != "remove" or self._is_known(items):
+            return False
+        return self._open is not None or not any(one.whole for one in mention.readings if one.kind == "item")
 
     def _is_wish(self, mention: Mention, items: tuple[str, ...]) -> bool:
         """Whether an option or a size is meant, and not an item of the same name."""

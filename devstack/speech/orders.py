@@ -45,6 +45,7 @@ class ChangeItem:
     without: tuple[tuple[str, str], ...] = ()  # an option taken off where the line has it; else the wish to have none
     note: str = ""
     part: int = 0
+    other: bool = False  # not the last line, but the one before of the same item
     again: bool = False  # one more of it is wished for so, and it stays as it is
     alike: bool = False  # that one has all that it has, not its size alone
 
@@ -233,7 +234,7 @@ class OrderReader:
                 phrase.more += 1
             else:
                 intents.append(replace(change, again=part.again, alike=part.alike))
-        whole = self._change(phrase, "")
+        whole = replace(self._change(phrase, ""), other=phrase.other)
         if not whole.nothing:
             intents.append(whole)
         return intents

@@ -35,6 +35,7 @@ class Phrase:
     wishes: list[Wish] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     parts: list[Phrase] = field(default_factory=list)  # "one with, one without"
+    other: bool = False  # not the line last spoken of, but the one like it
     again: bool = False  # one more of the last line, otherwise wished
     alike: bool = False  # with all that it has, not its size alone
     resized: list[Wish] = field(default_factory=list)  # after a change of mind: these win over what was said first

@@ -41,6 +41,7 @@ def calls_for(understood: Understood, cart: Sequence[ReportedLine], notes: Mappi
     ``cart`` has the line last spoken of last; ``notes`` are those of its lines.
     """
     calls: list[UseTool] = []
+    replaced: set[int] = set()  # lines that are of another item by now
     for intent in understood.orders:
         match intent:
             case AddItem(choices=choices) | RemoveItem(choices=choices) if choices:
@@ -49,9 +50,10 @@ def calls_for(understood: Understood, cart: Sequence[ReportedLine], notes: Mappi
                 calls.append(add_call(intent))
             case RemoveItem():
                 lines = cart if intent.everything else _lines(intent.item, cart)
-                calls += [remove_call(line, intent.quantity) for line in lines]
+                calls += [remove_call(line, intent.quantity) for line in lines if line.line not in replaced]
             case ChangeItem():
-                for line in _lines(intent.target, cart):
+                for line in _changed(intent, cart):
+                    replaced |= {line.line} if intent.item else set()
                     calls += _change_calls(intent, line, notes.get(line.line, ""))
     if any(understood.allergies):
         calls.insert(0, UseTool("set_allergies", {"allergens": [one for one in understood.allergies if one]}))
@@ -90,6 +92,17 @@ def remove_call(line: ReportedLine, quantity: int = 0) -> UseTool:
 def _lines(item: str, cart: Sequence[ReportedLine]) -> Sequence[ReportedLine]:
     """The last line of ``item``; the last of all for ""."""
     return [line for line in cart if item in ("", line.item)][-1:]
+
+
+def _changed(intent: ChangeItem, cart: Sequence[ReportedLine]) -> Sequence[ReportedLine]:
+    """``The large one without onions`` is the one that is large, and makes no other so."""
+    last = _lines(intent.target, cart)
+    if intent.other and last:
+        return [line for line in cart[:-1] if line.item == last[0].item][-1:] or last
+    if not last or not intent.size or intent.item or not (intent.add or intent.remove or intent.without or intent.note):
+        return last
+    named = [line for line in cart if (line.item, line.size) == (last[0].item, intent.size)]
+    return named[-1:] or last
 
 
 def _change_calls(intent: ChangeItem, line: ReportedLine, note: str) -> list[UseTool]:
