@@ -101,6 +101,7 @@ def understand(
     address, ordering = address_in(ordering, lexicon, asked_for, language)
     halves = lexicon.halves.search(_without_names(ordering, vocabulary, lexicon)) is not None
     tampers = lexicon.tampering.search(fold(ordering)) is not None
+    ordering = _without_story(ordering, lexicon)
     ordering = _verb_first(_without_answers(ordering, lexicon), lexicon)
     orders: tuple[OrderIntent, ...] = ()
     unsure: tuple[str, ...] = ()
@@ -206,6 +207,12 @@ def _without_names(text: str, vocabulary: Vocabulary, lexicon: Lexicon) -> str:
     named = [one for one in find_mentions(words, vocabulary, lexicon) if one.end - one.start > 1 and not one.misheard]
     whole = {at for one in named for at in range(one.start, one.end) if any(read.whole for read in one.readings)}
     return " ".join(word.folded for at, word in enumerate(words) if at not in whole)
+
+
+def _without_story(text: str, lexicon: Lexicon) -> str:
+    """Without ``last time I had the soup``."""
+    found, rest = _cut(text, lexicon.story)
+    return text if found is None or lexicon.order_verb.search(found.group()) else rest
 
 
 def _verb_first(text: str, lexicon: Lexicon) -> str:

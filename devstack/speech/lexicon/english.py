@@ -122,6 +122,9 @@ ENGLISH = Lexicon(
         "wondering (?:if|whether) (?:you (?:have|had|do|sell|serve)|there)"
     ),
     diet=any_of(rf"{_WHO} (?:m|am|is|are|re|s)(?: a| an| both| all)? (?:vegans?|vegetarians?|pescatarians?)"),
+    story=re.compile(
+        rf"[^,]*\b(?:last time|{_WHO} (?:recommended|ordered|tried|loved|had) (?:the|a|some|your))\b[^,]*"
+    ),
     units=words("euro euros cent cents quid dollar dollars percent minute minutes mins hour hours clock"),
     groups=words("sauce sauces topping toppings dip dips"),
     claims=words(

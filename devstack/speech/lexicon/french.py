@@ -120,6 +120,10 @@ FRENCH = Lexicon(
     diet=any_of(
         rf"{_WHO} (?:suis|est|sont|sommes)(?: tous| toutes)? (?:vegan(?:e?s?)|vegetarien(?:ne)?s?|vegetalien(?:ne)?s?)"
     ),
+    story=re.compile(
+        r"[^,]*\b(?:la derniere fois|(?:j ai|j avais|on a|on avait|(?:ma|mon|un|une) \w+ (?:m )?a) (?:deja )?"
+        r"(?:pris|mange|goute|recommande|conseille|adore) (?:la|le|les|l|un|une|des|vos|votre))\b[^,]*"
+    ),
     units=words("euro euros balles centime centimes pourcent minute minutes heure heures"),
     groups=words("sauce sauces garniture garnitures supplement supplements"),
     claims=words(

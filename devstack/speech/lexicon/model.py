@@ -61,6 +61,7 @@ class Lexicon:
     only: frozenset[str]
     inquiry: Pattern  # a question in the words of an order
     diet: Pattern  # what somebody is, not a dish of that name
+    story: Pattern  # a clause about what was eaten once, which is no order
     units: frozenset[str]  # a number before one of them counts money or time, not dishes
     groups: frozenset[str]  # what may be left out as a whole: no sauce
     claims: frozenset[str]  # what no note for the kitchen may say
