@@ -172,7 +172,7 @@ async def test_a_dish_that_is_off_is_off_for_the_next_caller_within_three_second
 
     def is_gone(prompt: str) -> bool:
         (line,) = (line for line in prompt.splitlines() if line.startswith(f"- {name}"))
-        return line.endswith(": sold out")
+        return ": sold out" in line
 
     async with connect(redis_url) as redis:
         cache = RestaurantCache(redis, postgres.app)
