@@ -1,7 +1,7 @@
 """onnxruntime tells its maker nothing, in whichever process it is loaded and by whichever way."""
 
-import ast
 import importlib.util
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,14 +23,9 @@ def source_files() -> Iterator[Path]:
 
 
 def imported(path: Path) -> set[str]:
-    """The top-level packages that a file imports, early or late."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            names.update(alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            names.add(node.module.partition(".")[0])
-    return names
+    """The top-level packages that a file imports, early or late. Not by ``ast``, which fails with 3.11 where another
+    thread prints a traceback at the same time."""
+    return set(re.findall(r"^\s*(?:from|import) (\w+)", path.read_text("utf-8"), re.MULTILINE))
 
 
 def model() -> Path:
@@ -70,5 +65,4 @@ def test_only_the_voices_load_the_library_and_always_after_it_was_told() -> None
     loading = {path.relative_to(ROOT) for path in source_files() if imported(path) & LOADERS}
 
     assert loading == {Path("voices/onnx.py"), Path("voices/piper.py")}
-    at_the_top = ast.parse((ROOT / "voices/piper.py").read_text()).body
-    assert any(isinstance(node, ast.ImportFrom) and node.module == "voices.onnx" for node in at_the_top)
+    assert re.search(r"^from voices.onnx import ", (ROOT / "voices/piper.py").read_text(), re.MULTILINE)
