@@ -8,7 +8,6 @@ conversation itself is kept here, as text, with what the caller has heard of it.
 import asyncio
 import contextlib
 import itertools
-import time
 from collections.abc import AsyncIterator
 from typing import Literal
 
@@ -110,7 +109,7 @@ class CascadeEngine:
 
     @property
     def seconds_left(self) -> float:
-        return self._ear.ends_at - time.monotonic()
+        return self._ear.seconds_left
 
     # --- From the conversation ------------------------------------------------------------------------------------
 

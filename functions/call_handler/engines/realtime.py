@@ -4,12 +4,7 @@ Not the ``openai`` package: it costs half a second of import and 40 µs an event
 struct reads every server event; fields that are not used are skipped without being built.
 """
 
-import time
-from base64 import b64encode
 from typing import Any
-from urllib.parse import quote
-
-import msgspec
 
 from functions.call_handler.engines import costs
 from functions.call_handler.engines.base import (
@@ -18,27 +13,28 @@ from functions.call_handler.engines.base import (
     CaptionFailed,
     EngineComplains,
     EngineDownError,
+    EngineEvent,
     EngineGone,
     Line,
     OnEvent,
     ReplyEnds,
     Setup,
 )
-from functions.call_handler.engines.realtime_events import SessionTold, SilentTurn, read_event
+from functions.call_handler.engines.realtime_connection import (
+    SESSION_END_CODE,
+    SETUP_ID,
+    RealtimeConnection,
+    realtime_url,
+)
+from functions.call_handler.engines.realtime_events import SilentTurn
 from functions.call_handler.engines.realtime_session import Session
 from functions.call_handler.settings import MAIN, EngineSettings, RealtimeEndpoint
-from functions.call_handler.websocket import RefusedError, TextSocket
+from functions.call_handler.websocket import RefusedError
 from process import logs
-from protocols.media import BYTES_PER_MS
 
 log = logs.get(__name__)
 
-SETUP_ID = "setup"
 CAPTIONS_FAILED_MOST = 2  # in a row, before another transcription model is asked for
-SESSION_END_CODE = 1001  # the server's 60 minutes are over
-
-
-_encode = msgspec.json.Encoder().encode
 
 _ROLES = {
     "caller": ("user", "input_text"),
@@ -47,24 +43,15 @@ _ROLES = {
 }
 
 
-def realtime_url(base_url: str, model: str) -> str:
-    """``https://host/v1`` → ``wss://host/v1/realtime?model=…``; http becomes ws."""
-    scheme, _, rest = base_url.rstrip("/").partition("://")
-    secure = scheme in ("https", "wss")
-    return f"{'wss' if secure else 'ws'}://{rest}/realtime?model={quote(model)}"
-
-
 class RealtimeEngine:
     """An ``Engine``. The caller's audio must not be sent before ``configure``."""
 
     def __init__(self, endpoint: RealtimeEndpoint, settings: EngineSettings) -> None:
         self._endpoint = endpoint
         self._settings = settings
-        self._socket: TextSocket | None = None
+        self._connection = RealtimeConnection(settings.engine_session_s, self._told, self._on_closed)
         self._on_event: OnEvent = lambda event: None
-        self._heard_ms = 0.0
         self._session: Session | None = None
-        self._ends_at = time.monotonic() + settings.engine_session_s
         self._captions_failed = 0
         self._silent_item = ""
 
@@ -78,14 +65,13 @@ class RealtimeEngine:
 
     @property
     def alive(self) -> bool:
-        return self._socket is not None
+        return self._connection.alive
 
     async def connect(self, on_event: OnEvent, within_s: float) -> None:
         self._on_event = on_event
-        url = realtime_url(self._endpoint.url, self._endpoint.model)
-        headers = {"Authorization": f"Bearer {self._settings.key_of(self._endpoint.key)}"}
+        url = realtime_url(self._endpoint.url, model=self._endpoint.model)
         try:
-            self._socket = await TextSocket.dial(url, headers, self._on_text, self._on_closed, within_s)
+            await self._connection.dial(url, self._settings.key_of(self._endpoint.key), within_s)
         except RefusedError as refused:
             raise self._explain(refused) from None
         except TimeoutError:
@@ -112,7 +98,7 @@ class RealtimeEngine:
 
     @property
     def seconds_left(self) -> float:
-        return self._ends_at - time.monotonic()
+        return self._connection.seconds_left
 
     def configure(self, setup: Setup) -> None:
         self._session = Session(setup, self._endpoint, self._settings)
@@ -120,33 +106,33 @@ class RealtimeEngine:
 
     def _update(self) -> None:
         assert self._session is not None
-        self._send({"type": "session.update", "event_id": SETUP_ID, "session": self._session.as_object()})
+        self._connection.send({"type": "session.update", "event_id": SETUP_ID, "session": self._session.as_object()})
 
     def remember(self, line: Line) -> None:
         role, kind = _ROLES[line.who]
         item = {"type": "message", "role": role, "content": [{"type": kind, "text": line.text}]}
-        self._send({"type": "conversation.item.create", "item": item})
+        self._connection.send({"type": "conversation.item.create", "item": item})
 
     def hear(self, audio: bytes) -> None:
-        self._heard_ms += len(audio) / BYTES_PER_MS
-        if self._socket is not None:
-            self._socket.send(b'{"type":"input_audio_buffer.append","audio":"' + b64encode(audio) + b'"}')
+        self._connection.hear(audio)
 
     def answer_tool(self, call_id: str, output: str) -> None:
         item = {"type": "function_call_output", "call_id": call_id, "output": output}
-        self._send({"type": "conversation.item.create", "item": item})
+        self._connection.send({"type": "conversation.item.create", "item": item})
 
     def speak(self, sentence: str = "") -> None:
-        self._send({"type": "response.create"} | ({"response": _word_for_word(sentence)} if sentence else {}))
+        self._connection.send(
+            {"type": "response.create"} | ({"response": _word_for_word(sentence)} if sentence else {})
+        )
 
     def cancel(self) -> None:
-        self._send({"type": "response.cancel"})
+        self._connection.send({"type": "response.cancel"})
 
     def end_turn(self) -> None:
-        self._send({"type": "input_audio_buffer.commit"})
+        self._connection.send({"type": "input_audio_buffer.commit"})
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
-        self._send(
+        self._connection.send(
             {
                 "type": "conversation.item.truncate",
                 "item_id": item_id,
@@ -156,28 +142,10 @@ class RealtimeEngine:
         )
 
     def close(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        self._connection.close()
 
-    def _send(self, message: dict[str, Any]) -> None:
-        if self._socket is not None:
-            self._socket.send(_encode(message))
-
-    def _on_text(self, message: bytes) -> None:
-        try:
-            event = read_event(message, self._heard_ms)
-        except ValueError as error:
-            log.warning("engine message not understood", why=type(error).__name__, bytes=len(message))
-            return
+    def _told(self, event: EngineEvent | SilentTurn) -> None:
         match event:
-            case None:
-                return
-            case SessionTold():
-                if event.expires_at:  # the server's clock and ours may differ, so no more than the usual length
-                    left_s = event.expires_at - time.time()
-                    self._ends_at = time.monotonic() + min(max(left_s, 0.0), self._settings.engine_session_s)
-                return
             case SilentTurn():
                 self._silent_item = event.item_id
                 return
@@ -221,7 +189,6 @@ class RealtimeEngine:
             self._on_event(EngineGone(f"the engine refuses the session: {complaint.code}"))
 
     def _on_closed(self, code: int, reason: str) -> None:
-        self._socket = None
         at_limit = code == SESSION_END_CODE
         ended = " (session limit)" if at_limit else ""
         self._on_event(EngineGone(f"engine closed the connection: {code}{ended} {reason}".rstrip(), not at_limit))

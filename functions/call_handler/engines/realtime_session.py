@@ -78,7 +78,7 @@ class Session:
             "instructions": self._setup.instructions,
             "tools": list(self._setup.tools),
             "tool_choice": "auto",
-            "audio": {"input": self.audio_input(), "output": output},
+            "audio": {"input": self._audio_input(), "output": output},
         }
         if "reasoning" in asked_for:
             session["reasoning"] = {"effort": settings.openai_reasoning_effort}
@@ -86,7 +86,7 @@ class Session:
             session["truncation"] = _truncation(settings)
         return session
 
-    def audio_input(self) -> dict[str, Any]:
+    def _audio_input(self) -> dict[str, Any]:
         reduction = self._settings.openai_noise_reduction if "noise_reduction" in self._asked_for() else ""
         return {
             "format": PCMU,
@@ -119,15 +119,20 @@ class Session:
         common = {"create_response": True, "interrupt_response": True}
         if "semantic_vad" in asked_for:
             return {"type": "semantic_vad", "eagerness": settings.vad_eagerness} | common
-        by_volume = {
-            "type": "server_vad",
-            "threshold": settings.vad_threshold,
-            "prefix_padding_ms": settings.vad_prefix_ms,
-            "silence_duration_ms": settings.vad_silence_ms,
-        }
+        by_volume = turns_by_volume(settings)
         if "idle_timeout_ms" in asked_for:
             by_volume["idle_timeout_ms"] = settings.vad_idle_timeout_ms
         return by_volume | common
+
+
+def turns_by_volume(settings: EngineSettings) -> dict[str, Any]:
+    """A ``turn_detection`` that ends a turn after a silence."""
+    return {
+        "type": "server_vad",
+        "threshold": settings.vad_threshold,
+        "prefix_padding_ms": settings.vad_prefix_ms,
+        "silence_duration_ms": settings.vad_silence_ms,
+    }
 
 
 def _is_about(text: str, part: Part) -> bool:

@@ -23,14 +23,12 @@ class SpeechModel:
 
     async def say(self, sentence: str, voice: str) -> AsyncIterator[bytes]:
         """µ-law, 8 kHz, in pieces. Raises ModelDownError."""
-        headers = {"Authorization": f"Bearer {self._server.key}"} if self._server.key else {}
+        headers = {**self._server.bearer(), "content-type": "application/json"}
         body = {"model": self._server.model, "voice": voice, "input": sentence, "response_format": "pcm"}
         url, left = f"{self._server.url}/audio/speech", b""
         try:
             async with asyncio.timeout(FIRST_WITHIN_S):
-                answer = await self._http.post(
-                    url, headers=headers | {"content-type": "application/json"}, data=msgspec.json.encode(body)
-                )
+                answer = await self._http.post(url, headers=headers, data=msgspec.json.encode(body))
             async with answer:
                 if answer.status != 200:
                     raise ModelDownError(f"the speech model answered {answer.status}", answer.status in FOR_GOOD)

@@ -57,6 +57,10 @@ class Server(msgspec.Struct, frozen=True):
     key: str
     model: str
 
+    def bearer(self) -> dict[str, str]:
+        """The header that has the key, none where the server wants none."""
+        return {"Authorization": f"Bearer {self.key}"} if self.key else {}
+
 
 class ChatModel:
     """``POST /chat/completions``."""
@@ -74,10 +78,9 @@ class ChatModel:
         }
         if setup.tools:
             body["tools"] = [{"type": "function", "function": _without(tool, "type")} for tool in setup.tools]
-        headers = {"Authorization": f"Bearer {self._server.key}"} if self._server.key else {}
         calls: dict[int, list[str]] = {}  # id, name and arguments as far as they have come
         usage, is_whole = Usage(), False
-        async for event in _events(self._http, f"{self._server.url}/chat/completions", headers, body):
+        async for event in _events(self._http, f"{self._server.url}/chat/completions", self._server.bearer(), body):
             _raise_for(event)
             usage = _chat_usage(event.get("usage")) or usage
             for choice in event.get("choices") or ():

@@ -24,7 +24,8 @@ from functions.call_handler.engines.base import (
     ToolCall,
 )
 from functions.call_handler.engines.costs import Usage
-from functions.call_handler.engines.realtime import RealtimeEngine, realtime_url
+from functions.call_handler.engines.realtime import RealtimeEngine
+from functions.call_handler.engines.realtime_connection import realtime_url
 from functions.call_handler.engines.realtime_events import read_event
 from functions.call_handler.settings import EngineSettings
 
@@ -57,7 +58,7 @@ class Wire:
 def engine_on_a_wire(**settings: Any) -> tuple[RealtimeEngine, list[dict[str, Any]]]:
     known = EngineSettings(openai_api_key="k", **settings)
     engine, wire = RealtimeEngine(known.main_endpoint(), known), Wire()
-    engine._socket = wire  # type: ignore[assignment]
+    engine._connection._socket = wire  # type: ignore[assignment]
     return engine, wire.sent
 
 
@@ -205,7 +206,7 @@ def test_what_is_no_event_is_a_value_error(message: bytes) -> None:
 
 
 def test_the_address_follows_the_base_url() -> None:
-    assert realtime_url("https://api.openai.com/v1", "gpt-realtime-2.1") == (
+    assert realtime_url("https://api.openai.com/v1", model="gpt-realtime-2.1") == (
         "wss://api.openai.com/v1/realtime?model=gpt-realtime-2.1"
     )
-    assert realtime_url("http://127.0.0.1:9000/v1/", "a b") == "ws://127.0.0.1:9000/v1/realtime?model=a%20b"
+    assert realtime_url("http://127.0.0.1:9000/v1/", model="a b") == "ws://127.0.0.1:9000/v1/realtime?model=a%20b"
