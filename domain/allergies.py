@@ -16,7 +16,7 @@ from domain.names import fold, plain_text
 from domain.order import Cart, CartLine
 
 MAX_ALLERGIES = 10
-MAX_WORD = 60
+MAX_ALLERGEN = 60
 
 
 class Finding(NamedTuple):
@@ -37,7 +37,7 @@ def recorded(said: Sequence[str], language: str) -> tuple[str, ...]:
         raise Refused("bad_argument", f"At most {MAX_ALLERGIES} allergens.", (), "allergens")
     found: list[str] = []
     for one in said:
-        clean = plain_text(one, MAX_WORD, "allergens")
+        clean = plain_text(one, MAX_ALLERGEN, "allergens")
         if not fold(clean):
             raise Refused("bad_argument", "Name what the caller can't eat.", ("a word",), "allergens")
         found += [word(code, language) for code in codes_in(clean)] or [clean]

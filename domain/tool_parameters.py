@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
-from domain.allergies import MAX_ALLERGIES
+from domain.allergies import MAX_ALLERGEN, MAX_ALLERGIES
 from domain.carts import (
     MAX_CITY,
     MAX_NAME,
@@ -31,7 +31,6 @@ from domain.restaurant import Restaurant
 MAX_TEXT = 120
 MAX_QUESTION = 300
 MAX_MODIFIERS = 20
-MAX_ALLERGEN = 60
 MAX_TOOLS = 21_000  # characters of all schemas: with the prompt, less than the 16,384 tokens that a session takes
 AS_SOON_AS_POSSIBLE = "asap"
 OFFER_EXTRA = "offer_extra"  # only where the restaurant wants it
@@ -56,7 +55,8 @@ Value = str | int | Half | tuple[str, ...] | tuple[str | Choice, ...]
 class Parameter(NamedTuple):
     """``vocabulary`` says which names of the menu or restaurant become the schema's enum.
 
-    ``choices`` are options, each with its amount; a ``half`` is an item with choices of its own.
+    ``choices`` are options, each with its amount; a ``half`` is an item with choices of its own. ``most`` is how many
+    a list is said to take.
     """
 
     name: str
@@ -65,6 +65,7 @@ class Parameter(NamedTuple):
     required: bool = False
     limit: int = MAX_TEXT
     vocabulary: Vocabulary | None = None
+    most: int = MAX_MODIFIERS
 
 
 class Tool(NamedTuple):
@@ -168,7 +169,11 @@ TOOLS: tuple[Tool, ...] = (
         "set_allergies",
         "What the caller, or anyone who will eat, is allergic or intolerant to. Call it as soon as it is said, with all"
         " that was said so far; an empty list takes it back.",
-        (Parameter("allergens", "texts", "In the caller's words.", required=True, limit=MAX_ALLERGEN),),
+        (
+            Parameter(
+                "allergens", "texts", "In the caller's words.", required=True, limit=MAX_ALLERGEN, most=MAX_ALLERGIES
+            ),
+        ),
     ),
     Tool(
         OFFER_EXTRA,
@@ -368,8 +373,8 @@ def _schema(parameter: Parameter, words: _Words) -> dict[str, Any]:
         case "text":
             schema = words.text(parameter.vocabulary, parameter.limit)
         case "texts":
-            most = MAX_ALLERGIES if parameter.limit == MAX_ALLERGEN else MAX_MODIFIERS
-            schema = {"type": "array", "items": words.text(parameter.vocabulary, parameter.limit), "maxItems": most}
+            one = words.text(parameter.vocabulary, parameter.limit)
+            schema = {"type": "array", "items": one, "maxItems": parameter.most}
         case "choices":
             schema = _choices_schema(words)
         case "half":

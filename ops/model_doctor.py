@@ -11,8 +11,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from cluster.rules import Finding
 from domain import model_retirements
@@ -20,7 +22,6 @@ from functions.call_handler.settings import CascadeEndpoint, EngineSettings
 from functions.greeting_renderer.app import RendererSettings
 
 ASK_WITHIN_S = 10.0
-WARN_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +56,8 @@ def servers(settings: EngineSettings, greeting_model: str) -> Iterator[Server]:
 
 
 def greeting_model(environ: Mapping[str, str]) -> str:
-    return environ.get("OPENAI_TTS_MODEL") or str(RendererSettings.__struct_defaults__[_place("openai_tts_model")])
-
-
-def _place(field: str) -> int:
-    """Of ``field`` among the defaults, which are those of the last fields."""
-    fields = RendererSettings.__struct_fields__
-    return fields.index(field) - len(fields)
+    default = next(one.default for one in msgspec.structs.fields(RendererSettings) if one.name == "openai_tts_model")
+    return environ.get("OPENAI_TTS_MODEL") or str(default)
 
 
 def findings(server: Server, today: date) -> Iterator[Finding]:
@@ -95,11 +91,11 @@ def _judged(setting: str, model: str, told: dict[str, Any] | None, today: date) 
     stops = _day((told or {}).get(model)) or (announced.stops if announced is not None else None)
     if stops is None:
         return Finding(setting, True, f"{model}: no end is announced")
-    days = (stops - today).days
-    if days <= 0:
+    left = stops - today
+    if left <= timedelta(0):
         return Finding(setting, False, f"{model}: stopped on {stops.isoformat()}", fix)
-    if days <= WARN_DAYS:
-        return Finding(setting, False, f"{model}: stops on {stops.isoformat()}, in {days} days", fix, warning=True)
+    if left <= model_retirements.SOON:
+        return Finding(setting, False, f"{model}: stops on {stops.isoformat()}, in {left.days} days", fix, warning=True)
     return Finding(setting, True, f"{model}: stops on {stops.isoformat()}")
 
 
