@@ -316,12 +316,7 @@ class _TurnReply:
         if not calls:
             return [Say(" ".join([*(one.text for one in asks), agent.question]))] if asks else self._signal(understood)
         agent.misses = 0
-        moved_on = agent.awaited == "anything_else" and not understood.orders
-        if (
-            understood.done
-            or moved_on
-            or (understood.no and agent.awaited == "anything_else" and not understood.orders)
-        ):
+        if understood.done or (agent.awaited == "anything_else" and not understood.orders):  # moved on
             agent.done_ordering = True
         return [*asks, *self._one_by_one(calls)]
 

@@ -22,17 +22,17 @@ class TableWish:
     time: str = ""
     covers: int = 0
 
-    @property
-    def complete(self) -> bool:
-        return bool(self.day and self.time and self.covers)
-
     def with_more(self, said: TableWish) -> TableWish:
         return replace(self, day=said.day or self.day, time=said.time or self.time, covers=said.covers or self.covers)
 
 
 def table_in(folded: str, lexicon: Lexicon, language: str) -> TableWish:
-    day = next((day for said, day in lexicon.days.items() if re.search(rf"\b{said}\b", folded)), "")
-    return TableWish(day, time_in(folded, language, strict=False), _covers(folded, language))
+    return TableWish(day_in(folded, lexicon), time_in(folded, language, strict=False), _covers(folded, language))
+
+
+def day_in(folded: str, lexicon: Lexicon) -> str:
+    """As the tools take it; "" where no day is said."""
+    return next((day for said, day in lexicon.days.items() if re.search(rf"\b{said}\b", folded)), "")
 
 
 def time_in(folded: str, language: str, *, strict: bool = True) -> str:

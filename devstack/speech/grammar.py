@@ -14,8 +14,9 @@ from devstack.speech.matching import fold
 from devstack.speech.mentions import Mention
 from devstack.speech.parsed import Opening, Parsed, Phrase, Role, Wish
 from devstack.speech.tokens import Token
-from devstack.speech.vocabulary import Amount, Vocabulary, amount_of
+from devstack.speech.vocabulary import Vocabulary, amount_of
 from devstack.speech.words import stems
+from domain.menu import Amount
 
 _SEPARATORS = ("and", "or", "verb", "correct", "weak", "no", "change", "instead_of", "neg", "not")
 _BINDING = ("with", "neg", "not", "light", "extra", "on", "for", "instead_of")
@@ -45,6 +46,12 @@ class Scanner:
         self._only = False
         self._listing = False  # a list of wishes after "with" is going on
         self._recent: list[tuple[Phrase, Wish]] = []
+        self._after_stop = False
+        self._said_of_those = False
+        self._corrected = False  # what was to be corrected has been
+        self._wanting = False  # right after "I'd like"
+        self._declines = False  # the "not" leaves an ingredient out, and means no other thing
+        self._either = False  # this wish, or the one before
         self._at = 0
 
     def scan(self) -> Parsed:
@@ -73,11 +80,8 @@ class Scanner:
         self._carried = "regular" if self._carried == "regular" else "without"
         self._after_stop = True
 
-    _after_stop = False
-
     def _next_begins_anew(self) -> bool:
-        token = self._tokens[self._at]
-        return token.kind not in ("or", "and", "the", "mention") or token.kind == "the"
+        return self._peek() not in ("or", "and", "mention")
 
     def _close(self) -> None:
         """No head came: what was opened belongs to the phrase before it, or to the last line."""
@@ -107,9 +111,6 @@ class Scanner:
         for wish in np.wishes:
             self._take(wish)
         self._said_of_those = False
-
-    _said_of_those = False
-    _corrected = False  # what was to be corrected has been
 
     def _is_another_size(self, np: Opening) -> bool:
         """ "Three small ones and a medium": what has its size is not divided by another."""
@@ -163,11 +164,9 @@ class Scanner:
             self._open = self._part = None
         self._wanting = True
 
-    _wanting = False
-
     def _adds_option(self) -> bool:
         """``Add olives`` right after a dish: what is added is of it."""
-        following = self._tokens[self._at].mention if self._at < len(self._tokens) else None
+        following = self._next_mention()
         if following is None or following.values("item", "category"):
             return False
         at, self._at = self._at, self._at + 1
@@ -177,6 +176,17 @@ class Scanner:
     def _peek(self, ahead: int = 0) -> str:
         at = self._at + ahead
         return self._tokens[at].kind if at < len(self._tokens) else "end"
+
+    def _next_mention(self) -> Mention | None:
+        return self._tokens[self._at].mention if self._at < len(self._tokens) else None
+
+    def _before(self) -> Token | None:
+        """The token before the one that is being read."""
+        return self._tokens[self._at - 2] if self._at > 1 else None
+
+    def _next_stops(self) -> bool:
+        """Whether the sentence, or a part of it, ends with the token that is being read."""
+        return self._at >= len(self._tokens) or self._tokens[self._at].stop
 
     # --- what begins a new thing
 
@@ -207,8 +217,9 @@ class Scanner:
             return  # "the large one"
         if self._np is not None and (self._np.quantity or self._np.wishes):
             self._close()
-        before = self._tokens[self._at - 2].said if self._at > 1 else ""
-        if self._open is not None and (token.said.startswith("x") or before in ("times", "fois")):
+        before = self._before()
+        times = token.said.startswith("x") or (before is not None and before.said in ("times", "fois"))
+        if self._open is not None and times:
             self._open.quantity = token.number
             return
         if token.number == 1 and self._bound and self._peek() == "mention" and token.said in ("un", "une"):
@@ -233,11 +244,7 @@ class Scanner:
             self._owner().other = True
 
     def _ends(self) -> bool:
-        return (
-            self._at >= len(self._tokens)
-            or self._tokens[self._at].stop
-            or self._peek() in ("and", "filler", "verb", "weak")
-        )
+        return self._next_stops() or self._peek() in ("and", "filler", "verb", "weak")
 
     # --- how much, and of what
 
@@ -245,7 +252,7 @@ class Scanner:
         if self._np is not None and (self._np.quantity or self._np.other):
             self._bound = True
             self._close()
-        before = self._tokens[self._at - 2] if self._at > 1 else None
+        before = self._before()
         if before is not None and before.kind == "neg":  # "none with cream"
             return
         self._amount, self._carried, self._bound, self._listing = "regular", "regular", True, True
@@ -269,14 +276,10 @@ class Scanner:
     def _on_neg(self, token: Token) -> None:
         if self._np is not None and (self._np.quantity or self._np.other):
             self._bound = True
-            self._close()
-        else:
-            self._close()
+        self._close()
         self._amount = self._carried = "without"
         self._bound, self._role = True, "remove"
         self._after_stop = self._listing = False
-
-    _declines = False
 
     def _on_not(self, token: Token) -> None:
         self._close()
@@ -285,8 +288,8 @@ class Scanner:
 
     def _on_no(self, token: Token) -> None:
         """``No onions`` takes away, ``no, two`` corrects."""
-        stops = self._at >= len(self._tokens) or self._tokens[self._at].stop
-        following = self._tokens[self._at].mention if self._at < len(self._tokens) else None
+        stops = self._next_stops()
+        following = self._next_mention()
         is_size = following is not None and not following.values("item", "option")
         if (
             stops
@@ -305,14 +308,13 @@ class Scanner:
             self._correct()
 
     def _removes_that(self) -> bool:
-        before = self._tokens[self._at - 2] if self._at > 1 else None
+        before = self._before()
         leaves_out = before is not None and (before.kind == "neg" or (before.kind == "not" and self._declines))
         return leaves_out and self._ends()
 
     def _on_correct(self, token: Token) -> None:
         """``Actually no mushrooms`` takes away as ``no mushrooms`` does."""
-        following = self._tokens[self._at] if self._at < len(self._tokens) else None
-        mention = following.mention if following is not None and not following.stop else None
+        mention = None if self._next_stops() else self._next_mention()
         leaves_out = token.said.endswith(f" {self._lexicon.without}")
         if leaves_out and mention is not None and mention.values("option"):
             self._on_neg(token)
@@ -375,7 +377,7 @@ class Scanner:
                 phrase.wishes += [wish for owner, wish in self._recent if owner is not phrase]
 
     def _on_again(self, token: Token) -> None:
-        following = self._tokens[self._at].mention if self._at < len(self._tokens) else None
+        following = self._next_mention()
         if following is not None and following.values("item", "category") and not self._tokens[self._at].stop:
             self._on_another(token)
             return
@@ -490,7 +492,7 @@ class Scanner:
 
     def _touches_head(self, token: Token) -> bool:
         """``A pepperoni pizza``: the category's word says nothing more."""
-        before = self._tokens[self._at - 2] if self._at > 1 else None
+        before = self._before()
         return (
             before is not None
             and before.mention is not None
@@ -518,11 +520,7 @@ class Scanner:
             self._take(wish)
         if wish.amount == "without":
             self._carried = "without"
-        self._amount, self._bound = (
-            ("without" if self._carried == "without" and wish.amount == "without" else "regular"),
-            False,
-        )
-        self._amount = "regular"
+        self._amount, self._bound = "regular", False
 
     def _unsure_of(self, wish: Wish) -> None:
         """``No onions, pickles``: with or without them?"""
@@ -531,8 +529,6 @@ class Scanner:
             self._take(wish)
         else:
             self._parsed.unsure.append(wish.said)
-
-    _either = False  # this wish, or the one before
 
     def _take(self, wish: Wish) -> None:
         if self._either and self._recent and wish.amount == "regular" and not _is_size(wish):
@@ -670,11 +666,8 @@ class Scanner:
             and self._open is not None
         ):
             self._note("regular", text)
-        elif (before is None or before.kind in ("verb", "and") or token.stop) and self._closes_here():
+        elif (before is None or before.kind in ("verb", "and") or token.stop) and self._ends():
             self._wanted(text, before)
-
-    def _closes_here(self) -> bool:
-        return self._ends() or self._peek() in ("end",)
 
     def _wanted(self, text: str, before: Token | None) -> None:
         """A bare name that nobody knows: a thing, where it was asked for."""

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 
 from devstack.speech.lexicon import Lexicon
 from devstack.speech.parsed import Parsed, Phrase, Wish
-from devstack.speech.vocabulary import Amount, Vocabulary
+from devstack.speech.vocabulary import Vocabulary
 from devstack.speech.words import stem
 from domain.amounts import worded
+from domain.menu import Amount
 
 
 @dataclass(frozen=True, slots=True)

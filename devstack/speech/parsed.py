@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from devstack.speech.mentions import Mention
-from devstack.speech.vocabulary import Amount
+from domain.menu import Amount
 
 Role = Literal["add", "remove", "deny", "old", "new", "target", "correct"]
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from devstack.speech.addresses import Awaited, SpokenAddress, address_in, customer_in
-from devstack.speech.bookings import TableWish, table_in, time_in
+from devstack.speech.bookings import TableWish, day_in, table_in, time_in
 from devstack.speech.grammar import Scanner
 from devstack.speech.lexicon import LEXICONS, Lexicon, Pattern
 from devstack.speech.matching import fold
@@ -296,7 +296,7 @@ def _table(folded: str, lexicon: Lexicon, language: str, awaited: Awaited) -> Ta
 def _question(text: str, lexicon: Lexicon, vocabulary: Vocabulary, *, allergic: bool) -> Question:
     folded = fold(text)
     if lexicon.hours.search(folded):
-        day = next((day for said, day in lexicon.days.items() if re.search(rf"\b{said}\b", folded)), "")
+        day = day_in(folded, lexicon)
         return Question("opening_hours", {"day": day} if day else {})
     mentions = find_mentions(words_of(text), vocabulary, lexicon)
     items = [one[0] for one in (mention.values("item") for mention in mentions) if len(one) == 1]

@@ -16,9 +16,9 @@ from devstack.speech.menu_card import other_names
 from devstack.speech.menu_outline import Outline, outline_of
 from devstack.speech.protocol.session_config import SessionTool
 from devstack.speech.words import stem, stems
+from domain.menu import Amount
 
 Kind = Literal["item", "option", "size", "category"]
-Amount = Literal["regular", "light", "extra", "side", "without"]
 
 SIZE_WORDS = {said: group for group in SIZES for said in group}
 SMALL = frozenset().union(*(lexicon.small for lexicon in LEXICONS.values()))
