@@ -8,10 +8,10 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Any, TypeVar, cast
 
 from softphone.media import PCMA, PCMU, TELEPHONE_EVENT, RtpStream
 
@@ -19,6 +19,8 @@ T1_S = 0.5  # RFC 3261's first retransmission
 CODEC_NAMES = {PCMU: "PCMU/8000", 3: "GSM/8000", PCMA: "PCMA/8000", 9: "G722/8000", 18: "G729/8000"}
 _TAG = re.compile(r";\s*tag=([^;>\s]+)")
 _BRACKETED = re.compile(r"<([^>]+)>")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,18 @@ class Caller(asyncio.DatagramProtocol):
             return
         self._up = False
         await self._final(self._send_request("BYE"), timeout_s)
+
+    async def unless_hung_up(self, wait: Coroutine[Any, Any, T]) -> T | None:
+        """What ``wait`` gives; None when the other side hung up before that. Raises what ``wait`` does."""
+        waiting = asyncio.ensure_future(wait)
+        hung_up = asyncio.ensure_future(self.hung_up.wait())
+        either: set[asyncio.Future[Any]] = {waiting, hung_up}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            return waiting.result() if waiting.done() else None
+        finally:
+            waiting.cancel()
+            hung_up.cancel()
 
     def say(self, ulaw: bytes) -> None:
         self.rtp.say(ulaw)

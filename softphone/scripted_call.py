@@ -145,18 +145,11 @@ class ScriptedCaller:
 
     async def _unless_hung_up(self, wait: Coroutine[Any, Any, float]) -> float | None:
         """What ``wait`` gives; None when the other side hung up or said nothing in time."""
-        waiting = asyncio.ensure_future(wait)
-        hung_up = asyncio.ensure_future(self._caller.hung_up.wait())
-        either: set[asyncio.Future[Any]] = {waiting, hung_up}
         try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            return waiting.result() if waiting.done() else None
+            return await self._caller.unless_hung_up(wait)
         except TimeoutError:
             report("heard_nothing", seconds=REPLY_TIMEOUT_S)
             return None
-        finally:
-            waiting.cancel()
-            hung_up.cancel()
 
     async def _goodbye(self) -> None:
         """Give the other side ``goodbye_s`` to hang up first."""

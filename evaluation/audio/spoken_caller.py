@@ -7,6 +7,7 @@ writes a ``Told`` a line on stdout. It does not understand what it hears: only w
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import sys
 import time
@@ -164,17 +165,9 @@ class SpokenCaller:
 
     async def _unless_gone(self, wait: Coroutine[Any, Any, float]) -> float | None:
         """What ``wait`` gives; None when the other side hung up or said nothing in time."""
-        waiting = asyncio.ensure_future(wait)
-        gone = asyncio.ensure_future(self._caller.hung_up.wait())
-        either: set[asyncio.Future[Any]] = {waiting, gone}
-        try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            return waiting.result() if waiting.done() else None
-        except TimeoutError:
-            return None
-        finally:
-            waiting.cancel()
-            gone.cancel()
+        with contextlib.suppress(TimeoutError):
+            return await self._caller.unless_hung_up(wait)
+        return None
 
 
 async def _acts(queue: asyncio.Queue[Act]) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from devstack.servers.ports import free_port
+from devstack.servers.ports import free_port, is_ready
 from devstack.stack.engines import EngineEndpoint
 from domain.greetings import greeting_text
 from domain.restaurant import Restaurant
@@ -157,7 +157,7 @@ async def typed_calls(engine: EngineEndpoint, backends: Backends, log: Path) -> 
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=5)) as http:
         calls = TypedCalls(engine, http, port, f"http://127.0.0.1:{handler_port}")
         async with _serving(calls, port), _handler(backends, port, handler_port, log) as process:
-            await _ready(http, f"http://127.0.0.1:{handler_port}", process, log)
+            await _until_ready(handler_port, process, log)
             yield calls
 
 
@@ -180,7 +180,6 @@ async def _handler(
     backends: Backends, engine_port: int, port: int, log: Path
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     environment = {
-        "PATH": os.environ["PATH"],
         "DATABASE_URL": backends.database_url,
         "REDIS_URL": backends.redis_url,
         "MASTER_KEY": backends.master_key,
@@ -205,13 +204,11 @@ async def _handler(
         await process.wait()
 
 
-async def _ready(http: aiohttp.ClientSession, url: str, process: asyncio.subprocess.Process, log: Path) -> None:
+async def _until_ready(port: int, process: asyncio.subprocess.Process, log: Path) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(START_WITHIN_S):
             while process.returncode is None:
-                with contextlib.suppress(aiohttp.ClientError):
-                    async with http.get(f"{url}/health/ready") as answer:
-                        if answer.status == 200:
-                            return
+                if await asyncio.to_thread(is_ready, port):
+                    return
                 await asyncio.sleep(0.02)
     raise RuntimeError(f"the call handler did not come up; its log is {log}")
