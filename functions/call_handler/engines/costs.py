@@ -2,8 +2,9 @@
 
 Prices are dollars per million tokens, those of Realtime and transcription models the public list of late 2026. Those of
 text and speech models were taken from no such list: a cascade's cost is an estimate until somebody has compared them.
-Cached tokens are part of the input tokens and cost less. Input transcription is billed apart, by the minute or by the token. A model that is on no list is counted as
-such (``Usage.unpriced``): what it costs is unknown, which is not nothing.
+Cached tokens are part of the input tokens and cost less. Input transcription is billed apart, by the minute or by the
+token. A model that is on no list is counted as such (``Usage.unpriced``): what it costs is unknown, which is not
+nothing.
 """
 
 import msgspec
