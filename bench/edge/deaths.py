@@ -71,8 +71,9 @@ async def figures(what: str, node: Node, phones: Program, calls: int, times: int
 async def _death(node: Node, phones: Program, role: str, told: Told) -> int:
     """Gives how many calls are left."""
     await asyncio.sleep(JOINED_S)
-    os.kill(min(node.processes()[role]), signal.SIGKILL)
-    died = time.time()
+    victim = min(node.processes()[role])
+    died = time.time()  # before it: what follows the death may be on the wire when kill() returns
+    os.kill(victim, signal.SIGKILL)
     phones.tell(words.Watch(died))
     phones.tell(words.Ring(1, 1.0, 0.0))
     told.next_ms += await phones.read(list[float | None], NEXT_WITHIN_S)
@@ -106,8 +107,8 @@ async def _supervisor(what: str, node: Node, phones: Program) -> list[Figure]:
     await asyncio.sleep(JOINED_S)
     process = node.bridge.process
     assert process is not None
-    process.kill()
     died, told = time.time(), Told()
+    process.kill()
     phones.tell(words.Watch(died))
     await asyncio.to_thread(process.wait)
     await node.until_ready()
