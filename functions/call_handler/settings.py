@@ -56,9 +56,13 @@ class HearingPlace(_Place, frozen=True, kw_only=True):
 
 
 class ThinkingPlace(_Place, frozen=True, kw_only=True):
-    """``chat`` is OpenAI's ``/chat/completions``, ``messages`` Claude's ``/v1/messages``, both below ``url``."""
+    """``chat`` is OpenAI's ``/chat/completions``, ``messages`` Claude's ``/v1/messages``, both below ``url``.
+
+    ``effort`` "" is the model's own. Some of OpenAI's take tools over ``chat`` only with ``none``.
+    """
 
     api: Literal["chat", "messages"] = "chat"
+    effort: Literal["", "none", "minimal", "low", "medium", "high", "xhigh", "max"] = ""
 
 
 class SpeakingPlace(_Place, frozen=True, kw_only=True):
@@ -93,7 +97,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     openai_api_key: str
     openai_base_url: Url = "https://api.openai.com/v1"
     openai_realtime_model: str = "gpt-realtime-2.1"
-    openai_transcription_model: str = "gpt-transcribe,gpt-4o-transcribe"
+    openai_transcription_model: str = "gpt-transcribe,gpt-live-transcribe"
     openai_voice: str = "marin"
     engines: str = ""
     turn_detection: Literal["server_vad", "semantic_vad"] = "server_vad"

@@ -123,7 +123,8 @@ class CascadeEngine:
         self._voice = SpeechModel(self._http, self._server(speaking))
 
     def _server(self, place: ThinkingPlace | SpeakingPlace) -> Server:
-        return Server(place.url.rstrip("/"), self._settings.key_of(place.key), place.model)
+        effort = place.effort if isinstance(place, ThinkingPlace) else ""
+        return Server(place.url.rstrip("/"), self._settings.key_of(place.key), place.model, effort)
 
     def configure(self, setup: Setup) -> None:
         self._setup = setup
