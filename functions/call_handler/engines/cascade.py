@@ -90,6 +90,7 @@ class CascadeEngine:
         self._speeches: dict[str, _Speech] = {}
         self._reply: asyncio.Task[None] | None = None
         self._caller_speaks = False
+        self._forgotten: set[str] = set()  # turns that are not to be kept
         self._wordless: set[str] = set()  # turns whose words have not come
         self._words_came = asyncio.Event()
         self._answers_itself = True
@@ -132,6 +133,10 @@ class CascadeEngine:
 
     def remember(self, line: Line) -> None:
         self._add(Entry(line.who, line.text))
+
+    def forget(self, item_id: str) -> None:
+        self._entries = [entry for entry in self._entries if entry.item_id != item_id]
+        self._forgotten.add(item_id)
 
     def hear(self, audio: bytes) -> None:
         self._ear.hear(audio)
@@ -195,7 +200,8 @@ class CascadeEngine:
 
     def _words(self, item_id: str, text: str) -> None:
         self._wordless.discard(item_id)
-        self._add(Entry("caller", text or INAUDIBLE, item_id=item_id))
+        if item_id not in self._forgotten:
+            self._add(Entry("caller", text or INAUDIBLE, item_id=item_id))
         if not self._wordless:
             self._words_came.set()
             itself, self._answers_itself = self._answers_itself, True

@@ -19,12 +19,8 @@ from functions.call_handler.engines.base import (
 )
 from functions.call_handler.engines.costs import Usage
 from functions.call_handler.talking import whisper
-from functions.call_handler.talking.conversation import (
-    BRIDGE_TRANSFERS_WITHIN_S,
-    FAREWELL_WITHIN_S,
-    MAX_TOOL_ROUNDS,
-    Over,
-)
+from functions.call_handler.talking.conversation import MAX_TOOL_ROUNDS
+from functions.call_handler.talking.farewell import BRIDGE_TRANSFERS_WITHIN_S, FAREWELL_WITHIN_S, Over
 from functions.call_handler.talking.patience import (
     FILLER_AFTER_S,
     FIRST_AUDIO_WITHIN_S,
@@ -46,7 +42,7 @@ async def scene() -> Scene:
 
 
 async def test_whoever_takes_an_attended_transfer_is_told_why_by_the_engines_voice(scene: Scene) -> None:
-    scene.conversation.attended = True
+    scene.conversation.farewell.attended = True
     await scene.uses("transfer_to_human", '{"reason": "wants a large party."}', spoken_ms=100)
     scene.passes(0.2)
     assert scene.engine.done[-1] == (
@@ -61,7 +57,7 @@ async def test_whoever_takes_an_attended_transfer_is_told_why_by_the_engines_voi
 
 
 async def test_an_engine_that_does_not_whisper_keeps_nobody_waiting(scene: Scene) -> None:
-    scene.conversation.attended = True
+    scene.conversation.farewell.attended = True
     await scene.uses("transfer_to_human", '{"reason": "asked"}', spoken_ms=100)
     scene.passes(0.2)
     assert not any(act[0] == "transfer" for act in scene.media.done)
