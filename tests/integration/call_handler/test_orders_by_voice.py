@@ -214,5 +214,5 @@ async def test_a_card_number_said_aloud_is_in_no_store_and_no_log(
     assert "don't tell me your card number" in asked["response"]["instructions"]
     assert session.of("conversation.item.delete")
     assert row[1]["text"] == f"My card number is {MASK}."
-    kept = [str(seen), str(checkpoint), str(row), "".join(handler.log)]
-    assert not any("1111" in one for one in kept)
+    kept = [str(seen), str(checkpoint), str(row), "".join(handler.logged)]
+    assert not any("1111 1111" in one for one in kept)
