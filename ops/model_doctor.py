@@ -45,6 +45,8 @@ def servers(settings: EngineSettings, greeting_model: str) -> Iterator[Server]:
         if isinstance(endpoint, CascadeEndpoint):
             parts = {"hearing": endpoint.hearing, "thinking": endpoint.thinking, "speaking": endpoint.speaking}
             for part, place in parts.items():
+                if getattr(place, "api", "") == "google":
+                    continue  # has no list of models
                 is_claude = part == "thinking" and endpoint.thinking.api == "messages"
                 url = f"{place.url.rstrip('/')}/v1" if is_claude else place.url
                 models = {f"ENGINES {endpoint.name} {part}": place.model}

@@ -16,6 +16,7 @@ Url = Annotated[str, msgspec.Meta(pattern=r"^(https?|wss?)://")]
 EngineName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 KeyName = Annotated[str, msgspec.Meta(pattern=r"^([A-Z][A-Z0-9_]{0,63})?$")]
 
+ENGINES_PACKAGE = "functions.call_handler.engines"
 MAIN = "main"  # the engine that the OPENAI_* settings describe
 MAX_ENGINES = 8
 
@@ -42,6 +43,9 @@ class RealtimeEndpoint(_Strict, frozen=True, kw_only=True, tag="realtime"):
     def key_names(self) -> tuple[str, ...]:
         return (self.key,) if self.key else ()
 
+    def modules(self) -> tuple[str, ...]:
+        return ()
+
 
 class _Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a part of a cascade is: ``url`` with its ``/v1``, if it has one."""
@@ -52,7 +56,13 @@ class _Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class HearingPlace(_Place, frozen=True, kw_only=True):
-    """Transcription sessions of the Realtime protocol, at ``url`` + ``/realtime``."""
+    """``realtime``: transcription sessions of the Realtime protocol, at ``url`` + ``/realtime``. ``google``: Cloud
+    Speech-to-Text v2 by gRPC, or a server of one's own that speaks it; ``url`` is https for TLS, else http. There
+    ``recognizer`` is the resource's full name, "" the key's project with no recognizer of its own.
+    """
+
+    api: Literal["realtime", "google"] = "realtime"
+    recognizer: str = ""
 
 
 class ThinkingPlace(_Place, frozen=True, kw_only=True):
@@ -66,8 +76,11 @@ class ThinkingPlace(_Place, frozen=True, kw_only=True):
 
 
 class SpeakingPlace(_Place, frozen=True, kw_only=True):
-    """OpenAI's ``/audio/speech``, below ``url``; ``voice`` goes before the restaurant's."""
+    """``speech``: OpenAI's ``/audio/speech``, below ``url``. ``google``: Cloud Text-to-Speech by gRPC. ``voice`` goes
+    before the restaurant's.
+    """
 
+    api: Literal["speech", "google"] = "speech"
     voice: str = ""
 
 
@@ -83,8 +96,22 @@ class CascadeEndpoint(_Strict, frozen=True, kw_only=True, tag="cascade"):
     def key_names(self) -> tuple[str, ...]:
         return tuple(place.key for place in (self.hearing, self.thinking, self.speaking) if place.key)
 
+    def modules(self) -> tuple[str, ...]:
+        """Its HTTP client costs 150 ms and 12 MB, gRPC 20 MB."""
+        by_google = (
+            (self.hearing.api, f"{ENGINES_PACKAGE}.google_hearing"),
+            (self.speaking.api, f"{ENGINES_PACKAGE}.google_speaking"),
+        )
+        return (f"{ENGINES_PACKAGE}.cascade", *(module for api, module in by_google if api == "google"))
+
 
 Endpoint = RealtimeEndpoint | CascadeEndpoint
+
+
+def _has_grpc() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("grpc") is not None
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +163,10 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
             for key in one.key_names()
             if not self.key_of(key)
         ]
+        if any("google" in module for one in further for module in one.modules()) and not _has_grpc():
+            problems.append(
+                "ENGINES: Google's services need gRPC: install the extra 'google' (requirements/google.txt)"
+            )
         if problems:
             raise SettingsError(problems)
 
@@ -153,8 +184,9 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         """All engines, in the operator's order."""
         return (self.main_endpoint(), *msgspec.json.decode(self.engines or "[]", type=list[Endpoint]))
 
-    def has_cascade(self) -> bool:
-        return any(isinstance(endpoint, CascadeEndpoint) for endpoint in self.endpoints())
+    def further_modules(self) -> tuple[str, ...]:
+        """What the endpoints need beyond the code of every call."""
+        return tuple(dict.fromkeys(module for endpoint in self.endpoints() for module in endpoint.modules()))
 
     def key_of(self, variable: str) -> str:
         """The secret in ``variable``; "" for none."""

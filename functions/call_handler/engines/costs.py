@@ -85,21 +85,30 @@ class Usage(msgspec.Struct, rename="camel"):
     transcription_out: int = 0
     dollars: float = 0.0
     unpriced: int = 0  # replies and captions of models that are on no list
+    unknown: tuple[str, ...] = ()  # those models
 
     def add(self, other: "Usage") -> None:
         for name in self.__struct_fields__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.unknown = tuple(dict.fromkeys(self.unknown))
+
+    def lacks(self, model: str) -> None:
+        """What ``model`` costs is on no list."""
+        self.unpriced += 1
+        self.unknown = tuple(dict.fromkeys((*self.unknown, model)))
 
 
 def price(usage: Usage, model: str, transcription_model: str) -> None:
-    """Fill in ``dollars`` and ``unpriced`` of one reply's or one caption's usage."""
+    """Fill in ``dollars`` of one reply's or one caption's usage, and what is unknown of it."""
     prices = _listed(REALTIME_PRICES, model) or _listed(TEXT_PRICES, model)
     heard = _listed(TRANSCRIPTION_TOKENS, transcription_model)
     per_minute = TRANSCRIPTION_PER_MINUTE.get(transcription_model)
     spoke = usage.text_in + usage.text_cached + usage.text_out + usage.audio_in + usage.audio_cached + usage.audio_out
     transcribed = usage.transcription_in + usage.transcription_out + usage.transcribed_s
-    unpriced = (spoke and prices is None, transcribed and heard is None and per_minute is None)
-    usage.unpriced = sum(map(bool, unpriced))
+    if spoke and prices is None:
+        usage.lacks(model)
+    if transcribed and heard is None and per_minute is None:
+        usage.lacks(transcription_model)
     prices, heard = prices or FREE, heard or FREE
     tokens = (
         usage.text_in * prices.text_in
@@ -118,7 +127,7 @@ def add_speech(usage: Usage, characters: int, model: str) -> None:
     """Add what it cost to say so many characters."""
     per_million = SPEECH_PER_MILLION_CHARACTERS.get(model)
     if characters and per_million is None:
-        usage.unpriced += 1
+        usage.lacks(model)
     usage.dollars += characters / 1_000_000 * (per_million or 0.0)
 
 
@@ -126,7 +135,7 @@ def add_live(usage: Usage, seconds: float, model: str) -> None:
     """Add what so much time of a full-duplex session costs."""
     per_minute = LIVE_PER_MINUTE.get(model)
     if seconds and per_minute is None:
-        usage.unpriced += 1
+        usage.lacks(model)
     usage.dollars += seconds / 60 * (per_minute or 0.0)
 
 

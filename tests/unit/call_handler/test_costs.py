@@ -54,7 +54,7 @@ def test_speech_and_sessions_of_a_model_on_no_list_are_told_too() -> None:
     add_live(known, 90.0, "gpt-live-1.1")
     add_speech(known, 1_000_000, "tts-1")
 
-    assert (spoken.dollars, spoken.unpriced) == (0.0, 1)
+    assert (spoken.dollars, spoken.unpriced, spoken.unknown) == (0.0, 1, ("voice-next",))
     assert (live.dollars, live.unpriced) == (0.0, 1)
     assert known.dollars == pytest.approx(0.075 + 15)
     assert known.unpriced == 0
@@ -67,7 +67,7 @@ def test_transcription_is_billed_by_the_minute_or_by_the_token() -> None:
 
 
 def test_usage_adds_up() -> None:
-    total = Usage(text_in=1, transcribed_s=0.5)
-    total.add(Usage(text_in=2, audio_out=3, transcribed_s=1.0))
+    total = Usage(text_in=1, transcribed_s=0.5, unpriced=1, unknown=("next",))
+    total.add(Usage(text_in=2, audio_out=3, transcribed_s=1.0, unpriced=1, unknown=("next",)))
 
-    assert total == Usage(text_in=3, audio_out=3, transcribed_s=1.5)
+    assert total == Usage(text_in=3, audio_out=3, transcribed_s=1.5, unpriced=2, unknown=("next",))
