@@ -93,6 +93,8 @@ class Agent:
     table: TableWish | None = None
     language: str = ""  # the caller's
     misses: int = 0
+    said_goodbye: bool = False  # in words of its own, right before end_call
+    warned: bool = False  # to stay polite
     silences: int = 0
     last_said: str = ""
     question: str = ""
@@ -237,11 +239,14 @@ class _TurnReply:
         if "book_table" in names:
             agent.table = None
             return [Say(" ".join([*says, self._ask(self._phrases.anything_else, "anything_else").text]))]
+        if "end_call" in names and agent.said_goodbye:
+            return []
         if names & {"end_call", "transfer_to_human"}:
             return [Say(" ".join(says))]
         if "confirm_order" in names:
+            # Who has more to say speaks into the farewell, and is not hung up on.
             agent.awaited, agent.question = "", ""
-            return [Say(" ".join([*says, self._phrases.farewell]))]
+            return self._goodbye(" ".join([*says, self._phrases.farewell]))
         refused = [one for one in outputs if one.call.name == "confirm_order" and one.result.error]
         if any(one.result.error and one.result.error.code == "not_read_back" for one in refused):
             return [UseTool("read_cart", {})]
@@ -286,6 +291,10 @@ class _TurnReply:
         agent = self._agent
         in_cart = [line.item for line in agent.cart]
         understood = understand(text, self._vocabulary, self._language, agent.awaited, in_cart)
+        if understood.card:
+            return [Say(f"{self._phrases.no_card} {agent.question}".strip())]
+        if understood.insults and not understood.changes_order:
+            return self._insulted()
         if understood.human or (agent.awaited == "human" and understood.yes):
             agent.misses, agent.awaited = 0, ""
             if self._has("transfer_to_human"):
@@ -309,6 +318,10 @@ class _TurnReply:
         agent = self._agent
         asks = self._doubts(understood)
         calls = self._calls(understood)
+        if not (calls or agent.cart) and any(
+            isinstance(one, RemoveItem) and one.everything for one in understood.orders
+        ):
+            return self._ask_next() if agent.choices else self._goodbye()
         if understood.question is not None and not understood.orders:
             return [*asks, *self._inform(understood.question), *self._one_by_one(calls)]
         if not calls and agent.choices and not asks:
@@ -380,7 +393,7 @@ class _TurnReply:
         agent, phrases = self._agent, self._phrases
         if understood.repeat and agent.last_said:
             return [Say(agent.last_said)]
-        if agent.confirmed or (understood.goodbye and not agent.cart):
+        if agent.confirmed or ((understood.goodbye or understood.jest) and not agent.cart):
             return self._goodbye()
         if understood.read_back and self._has("read_cart"):
             return [UseTool("read_cart", {})]
@@ -408,10 +421,19 @@ class _TurnReply:
             return self._ask_next()
         return self._missed()
 
-    def _goodbye(self) -> list[Action]:
-        if self._has("end_call"):
-            return [UseTool("end_call", {})]
-        return [Say(self._phrases.farewell)]
+    def _insulted(self) -> list[Action]:
+        """One warning; the second time the call is over."""
+        if self._agent.warned:
+            return self._goodbye(self._phrases.not_like_this)
+        self._agent.warned = True
+        return [Say(f"{self._phrases.be_polite} {self._agent.question or self._phrases.what_to_order}")]
+
+    def _goodbye(self, words: str = "") -> list[Action]:
+        """With ``words`` of the agent's own, or with those of the tool."""
+        if not self._has("end_call"):
+            return [Say(words or self._phrases.farewell)]
+        self._agent.said_goodbye = bool(words)
+        return [*([Say(words)] if words else []), UseTool("end_call", {})]
 
     def _missed(self) -> list[Action]:
         agent, phrases = self._agent, self._phrases

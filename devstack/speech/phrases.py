@@ -23,6 +23,9 @@ class AgentPhrases:
     with_or_without: str  # with {name}
     no_halves: str
     no_tampering: str
+    no_card: str
+    be_polite: str
+    not_like_this: str
     left_out: str
     table_day: str
     table_time: str
@@ -57,6 +60,9 @@ ENGLISH = AgentPhrases(
     with_or_without="Would you like it with {name}, or without?",
     no_halves="I can't take an order for halves by myself, I'm sorry. Which would you like, as a whole?",
     no_tampering="Prices and rules are the restaurant's, I can't change them.",
+    no_card="Please stop, don't tell me any card number: I can't take payments. You pay at the restaurant.",
+    be_polite="I'm here to help you, so please stay polite.",
+    not_like_this="I'm ending this call now. Goodbye.",
     left_out="Then I leave that out.",
     table_day="For which day would you like the table?",
     table_time="At what time?",
@@ -91,6 +97,9 @@ FRENCH = AgentPhrases(
     with_or_without="Avec {name}, ou sans ?",
     no_halves="Je ne peux pas prendre de moitiés moi-même, je suis désolée. Lequel désirez-vous, entier ?",
     no_tampering="Les prix et les règles sont ceux du restaurant, je ne peux pas les changer.",
+    no_card="Arrêtez, ne me donnez pas de numéro de carte : je ne prends aucun paiement. Vous réglez au restaurant.",
+    be_polite="Je suis là pour vous aider, restez poli, s'il vous plaît.",
+    not_like_this="Je mets fin à cet appel. Au revoir.",
     left_out="Alors je laisse cela de côté.",
     table_day="Pour quel jour désirez-vous la table ?",
     table_time="À quelle heure ?",

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from devstack.speech.addresses import Awaited, SpokenAddress, address_in, customer_in
+from devstack.speech.bank_cards import says_card
 from devstack.speech.bookings import TableWish, day_in, table_in, time_in
 from devstack.speech.grammar import Scanner
 from devstack.speech.lexicon import LEXICONS, Lexicon, Pattern
@@ -58,6 +59,9 @@ class Understood:
     halves: bool = False
     tampers: bool = False  # with prices or with what the assistant is told
     allergies: tuple[str, ...] = ()
+    insults: bool = False
+    card: bool = False  # the number of a bank card, or its code, was said
+    jest: bool = False  # nothing is wanted
     yes: bool = False
     no: bool = False
     done: bool = False
@@ -74,6 +78,7 @@ class Understood:
     @property
     def nothing(self) -> bool:
         signals = (self.yes, self.no, self.done, self.goodbye, self.hello, self.human, self.repeat, self.read_back)
+        signals += (self.insults, self.card, self.jest)
         asks = (self.question, self.table, self.unsure, self.halves, self.tampers, self.allergies)
         return not (self.changes_order or any(asks) or any(signals))
 
@@ -86,6 +91,8 @@ def understand(
     folded = fold(text)
     if not folded:
         return Understood()
+    if says_card(text, lexicon, language):
+        return Understood(card=True)
     customer, rest = customer_in(text, lexicon, awaited)
     table = _table(folded, lexicon, language, awaited)
     if table is not None:
@@ -109,6 +116,10 @@ def understand(
         orders, unsure, halves = _orders(ordering, vocabulary, language, in_cart)
     if allergies == ("",):
         allergies = _left_out(orders, lexicon) or allergies
+    insults = lexicon.insult.search(folded) is not None
+    jest = lexicon.jest.search(folded) is not None
+    if insults or jest or lexicon.goodbye.search(folded):  # then a word that nobody knows is no dish
+        orders = tuple(one for one in orders if _is_on_menu(one, vocabulary))
     no = _refuses(text, folded, lexicon)
     return Understood(
         orders=orders,
@@ -121,6 +132,8 @@ def understand(
         halves=halves,
         tampers=tampers,
         allergies=allergies,
+        insults=insults,
+        jest=jest,
         yes=bool(lexicon.yes.search(folded)) and not no,
         no=no,
         done=bool(lexicon.done.search(folded)),
@@ -153,6 +166,10 @@ def _orders(
         tuple(parsed.unsure),
         parsed.halves,
     )
+
+
+def _is_on_menu(intent: OrderIntent, vocabulary: Vocabulary) -> bool:
+    return not isinstance(intent, AddItem) or bool(intent.choices) or intent.item in vocabulary.items
 
 
 def _apart(text: str, lexicon: Lexicon) -> tuple[str, str]:

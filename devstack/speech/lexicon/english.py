@@ -163,6 +163,24 @@ ENGLISH = Lexicon(
         r"can\b|could\b|i\b|"
         r"and\b|or\b|my\b|our\b|he\b|she\b|please\b|does\b|do\b|is\b|what\b|then\b|we\b)[a-z]+){0,2}))?"
     ),
+    insult=any_of(
+        r"(?:fuck|screw|damn) (?:you|off|yourself)|shut (?:the \w+ )?up|piss off|go to hell|get lost|bugger off|"
+        r"sod off|drop dead|piece of (?:shit|crap|junk)|"
+        r"(?:idiot|moron|imbecile|asshole|arsehole|bastard|wanker|dickhead|cunt|motherfucker|scumbag|tosser|bitch|dumbass)(?:s|es)?|"
+        r"(?:stupid|useless|dumb|fucking|shitty|crappy|worthless|brainless) (?:\w+ )?(?:machine|robot|computer|bot|ai|"
+        r"thing|assistant|system)|you (?:(?:are|re|a|an|so|such|all|really|just) )*(?:stupid|useless|dumb|worthless|"
+        r"pathetic|brainless|suck|fucking)"
+    ),
+    card=any_of("(?:credit|debit|bank|visa|master|amex) ?card|(?:my|the) card|visa|mastercard|amex"),
+    card_number=any_of(
+        r"card number|number (?:of|on) (?:my|the) (?:\w+ )?card|card is|cvv|cvc|security code|"
+        r"expir\w+ (?:date|is|on)"
+    ),
+    jest=any_of(
+        r"(?:a|just|only) (?:joke|prank)|joking|kidding|(?:having|for) a laugh|messing (?:about|around|with you)|"
+        r"(?:i|we) don t (?:really |even )?(?:want|need) (?:anything|to order)(?: anything)?"
+        r"(?: any ?more| at all| now)?|not (?:going to )?order(?:ing)? (?:anything|today)|wrong number|not interested"
+    ),
     yes=any_of(
         "yes|yeah|yep|yup|correct|that s right|that is right|exactly|perfect|sure|absolutely|sounds good|"
         "go ahead|of course|please do|okay|ok|that s fine|all good|that s correct|that is correct|right|it s fine|"
@@ -225,7 +243,9 @@ ENGLISH = Lexicon(
         ),
         "delivery": any_of("deliver(?:y|ed|ing)?|bring it|sent? to my"),
         "dine_in": any_of(
-            "eat(?:ing)? in|din(?:e|ing) in|sit(?:ting)? in|eat (?:it )?(?:here|there)|in the restaurant"
+            "eat(?:ing)? in|din(?:e|ing) in|sit(?:ting)? in|"
+            r"(?:eat|eating|have|having) (?:(?:it|them|this|that|everything|all|of|both) )*(?:here|there|with you)|"
+            r"for here|in the restaurant"
         ),
     },
     name=re.compile(

@@ -158,6 +158,26 @@ FRENCH = Lexicon(
         r" a l)? (?!donc\b|ma\b|mon\b|intol|mais\b|je\b|et\b|ou\b|"
         r"est\b|mettez\b|vous\b|alors\b|s\b|on\b)[a-z]+){0,2}))?"
     ),
+    insult=any_of(
+        r"(?:va|allez)(?: vous)? (?:te )?(?:faire (?:voir|foutre|mettre|cuire un oeuf)|chier|crever)|ta gueule|"
+        r"(?:ferme|fermez) la|degagez?|casse toi|cassez vous|fous le camp|nique \w+|je t emmerde|"
+        r"(?:espece|bande) de? \w+|(?:robot|machine|ordinateur|assistante?) (?:debile|stupide|pourrie?|de merde|"
+        r"a la con|inutile)|(?:connard|connasse|salope|salaud|encule|batard|abruti|abrutie|imbecile|cretin|cretine)s?|"
+        r"fils de pute|(?:pauvre|sale|gros|grosse) (?:con|conne|merde|naze)|"
+        r"(?:vous etes|t es|tu es|tu n es|vous n etes) (?:(?:qu|un|une|vraiment|tellement|trop|completement) )*"
+        r"(?:nul|nulle|nuls|idiot|idiote|stupide|bete|con|conne|debile|incapable)s?"
+    ),
+    card=any_of("carte (?:bancaire|bleue|de credit|visa|de paiement)|(?:ma|la) carte|visa|mastercard"),
+    card_number=any_of(
+        r"numero de (?:la |ma )?carte|carte(?: bancaire| bleue)?(?: c)? est(?: le)?|cryptogramme|code de securite|"
+        r"(?:date d )?expir\w+ (?:est|en|le|fin)|date d expiration|cvv|cvc"
+    ),
+    jest=any_of(
+        r"pour (?:rire|rigoler|plaisanter)|une (?:blague|plaisanterie)|un canular|je (?:plaisant|rigol|blagu)\w+|"
+        r"(?:je|on) (?:ne )?(?:veux|veut|voulait|voulais) (?:plus )?rien(?: commander)?(?: du tout)?|"
+        r"(?:je|on) (?:ne )?(?:commande|prend|prends) (?:plus )?rien|(?:trompee?|erreur) de numero|"
+        r"(?:faux|mauvais) numero"
+    ),
     yes=any_of(
         "oui|ouais|d accord|c est (?:bien )?(?:ca|exact|bon|parfait|juste|correct)|exactement|"
         "parfait|tout a fait|ok|tres bien|voila|allez y|volontiers|je confirme|bien sur|c est bien ca|ca marche|"
@@ -222,7 +242,10 @@ FRENCH = Lexicon(
             "click and collect"
         ),
         "delivery": any_of("livraison|livre[rzse]?|livrees?|faire livrer|a domicile"),
-        "dine_in": any_of("sur place|manger (?:la|ici|chez vous)|au restaurant"),
+        "dine_in": any_of(
+            r"sur place|mange(?:r|rai|rais|rons|ra|ons)? (?:(?:tout|le tout|ca|tous) )*(?:la|la bas|ici|chez vous)|"
+            r"au restaurant"
+        ),
     },
     name=re.compile(
         r"\b(?:[Jj]e m['’]appelle|[Mm]on nom(?:,? c['’]est| est)|[Aa]u nom d[e'’]|[Cc]['’]est pour|"
