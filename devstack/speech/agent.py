@@ -86,7 +86,6 @@ class Agent:
     done_ordering: bool = False
     confirmed: bool = False
     choices: list[Choice] = field(default_factory=list)
-    notes: dict[int, str] = field(default_factory=dict)  # by line
     last_line: int = 0  # the one last spoken of
     allergies: list[str] = field(default_factory=list)
     allergy_unnamed: bool = False  # one was spoken of, and not to what
@@ -214,10 +213,8 @@ class _TurnReply:
         agent = self._agent
         if one.result.ok and one.call.name == "add_item" and lines:
             agent.last_line = lines[-1].line
-            agent.notes[agent.last_line] = str(one.call.arguments.get("note") or "")
         elif one.result.ok and one.call.name == "change_item":
             agent.last_line = int(one.call.arguments.get("line") or 0)
-            agent.notes[agent.last_line] = str(one.call.arguments.get("note") or agent.notes.get(agent.last_line, ""))
         agent.cart = sorted(lines, key=lambda line: line.line == agent.last_line)
 
     def _choice(self, one: Answered) -> bool:
@@ -342,11 +339,12 @@ class _TurnReply:
                 removal = UseTool("remove_item", {"item": intent.item})
                 call = add_call(intent) if isinstance(intent, AddItem) else removal
                 agent.choices.append(Choice(call, "item", intent.choices, self._which(intent.choices)))
-        return [call for call in calls_for(understood, agent.cart, agent.notes) if self._has(call.name)]
+        return [call for call in calls_for(understood, agent.cart) if self._has(call.name)]
 
     def _doubts(self, understood: Understood) -> list[Say]:
         phrases = self._phrases
         asks = [Say(phrases.with_or_without.format(name=name)) for name in understood.unsure]
+        asks += [Say(phrases.only_once.format(name=name)) for name in understood.once]
         if understood.halves:
             asks.append(Say(phrases.no_halves))
         if understood.tampers:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from devstack.speech.lexicon import Lexicon
 from devstack.speech.matching import fold
 from devstack.speech.mentions import Mention
-from devstack.speech.parsed import Opening, Parsed, Phrase, Role, Wish
+from devstack.speech.parsed import Opening, Parsed, Phrase, Role, Trait, Wish
 from devstack.speech.tokens import Token
 from devstack.speech.vocabulary import Vocabulary, amount_of
 from devstack.speech.words import stems
@@ -52,6 +52,7 @@ class Scanner:
         self._wanting = False  # right after "I'd like"
         self._declines = False  # the "not" leaves an ingredient out, and means no other thing
         self._either = False  # this wish, or the one before
+        self._served: list[tuple[Phrase, Phrase]] = []  # one for somebody, and the same for another
         self._at = 0
 
     def scan(self) -> Parsed:
@@ -64,6 +65,7 @@ class Scanner:
             if step is not None:
                 step(token)
         self._close()
+        self._join_served()
         last = self._parsed.last
         if last is not None and not (last.wishes or last.notes or last.parts or last.quantity or last.more):
             self._parsed.last = None
@@ -81,7 +83,22 @@ class Scanner:
         self._after_stop = True
 
     def _next_begins_anew(self) -> bool:
-        return self._peek() not in ("or", "and", "mention")
+        """``Not fries, coleslaw`` names what is wanted instead; a list of what is not wanted goes on to its last."""
+        is_contrast = self._role == "deny" and not self._declines
+        goes_on = self._peek() in ("or", "and") or (self._peek() == "mention" and not is_contrast)
+        return not (goes_on or self._lists_on())
+
+    def _lists_on(self) -> bool:
+        """Whether an "or" is still to come, or a thing of the cart: ``remove the soup, the tea and the rice``."""
+        for token in self._tokens[self._at :]:
+            if token.kind == "or":
+                return True
+            if token.kind not in ("the", "of", "mention") and not (token.kind == "a" and self._role == "deny"):
+                return False
+            items = token.mention.values("item") if token.mention is not None else ()
+            if items and self._role == "remove":
+                return {*items} <= {*self._in_cart}
+        return False
 
     def _close(self) -> None:
         """No head came: what was opened belongs to the phrase before it, or to the last line."""
@@ -102,6 +119,8 @@ class Scanner:
             self._owner().parts.append(part)
             self._part = part
             return
+        if np.quantity > max(target.quantity, 1) and not self._correcting and not any(map(_is_size, np.wishes)):
+            self._parsed.once += [wish.said for wish in np.wishes]
         if np.quantity and self._amount == "extra":
             target.more += np.quantity
             self._amount = "regular"
@@ -205,10 +224,29 @@ class Scanner:
     def _on_the(self, token: Token) -> None:
         if self._removes_that():
             self._parsed.removes_last = True
+        elif token.said in self._lexicon.those_with and self._is_told_apart():
+            self._tell_apart()
+        elif self._is_told_by_size():
+            self._open = Phrase(role="remove", told_apart=True)
+            self._open.traits.append(Trait(self._tokens[self._at].mention.values("size")))  # type: ignore[union-attr]
+            self._parsed.phrases.append(self._open)
+            self._at += 2 if self._peek(1) == "number" else 1
         elif self._pointing or not self._bound:
             self._begin().definite = True
 
     def _on_number(self, token: Token) -> None:
+        before = self._before()
+        if token.number == 1 and before is not None and before.kind == "the" and self._is_told_apart():
+            self._tell_apart()
+            return
+        counted = self._counted_option() if token.number > 1 and self._bound else ""
+        if counted:
+            self._parsed.once.append(counted)
+            return
+        if self._bound and self._listing and self._open is not None and self._peek() == "unknown":
+            self._note("regular", f"{token.text} {self._tokens[self._at].text}")  # "with two sugars"
+            self._at += 1
+            return
         if self._role == "deny" and self._peek() in ("end", "correct", "verb", "and"):
             return
         if self._at < len(self._tokens) and self._tokens[self._at].said in self._lexicon.units:
@@ -217,7 +255,6 @@ class Scanner:
             return  # "the large one"
         if self._np is not None and (self._np.quantity or self._np.wishes):
             self._close()
-        before = self._before()
         times = token.said.startswith("x") or (before is not None and before.said in ("times", "fois"))
         if self._open is not None and times:
             self._open.quantity = token.number
@@ -228,6 +265,53 @@ class Scanner:
         if not self._bound:
             self._amount = self._carried = "regular"
         self._bound = False
+
+    def _counted_option(self) -> str:
+        """What ``two`` counts in ``with two pumps of syrup``; "" where it is no option."""
+        for token in self._tokens[self._at :]:
+            if token.mention is not None:
+                is_option = token.mention.values("option") and not token.mention.values("item", "size", "category")
+                return token.said if is_option else ""
+            if token.stop or token.kind not in ("filler", "of", "extra"):
+                return ""
+        return ""
+
+    def _is_told_apart(self) -> bool:
+        """``The one with``: a line of the cart is pointed at by what it has."""
+        named = self._np is not None and bool(self._np.wishes)
+        return not named and self._open is None and bool(self._in_cart) and self._peek() in ("with", "neg")
+
+    def _is_told_by_size(self) -> bool:
+        """``Remove the large one``, ``enlevez la grande``."""
+        mention = self._next_mention()
+        if mention is None or not mention.values("size") or mention.values("item", "category"):
+            return False
+        before = self._before()
+        if before is None or not (before.kind == "neg" or (before.kind == "not" and self._declines)):
+            return False
+        if self._open is not None or not self._in_cart:
+            return False
+        return self._tokens[self._at + 1 : self._at + 2] == [] or self._peek(1) not in (
+            "mention",
+            "of",
+            "the",
+            "unknown",
+        )
+
+    def _tell_apart(self) -> None:
+        self._np = None
+        self._open = Phrase(role="remove" if self._role in ("remove", "deny") else "target", told_apart=True)
+        self._parsed.phrases.append(self._open)
+        absent = self._peek() == "neg"
+        self._at += 1
+        while self._at < len(self._tokens) and not self._tokens[self._at].stop:
+            mention = self._next_mention()
+            following = self._tokens[self._at + 1].mention if self._at + 1 < len(self._tokens) else None
+            if mention is not None and mention.values("option", "size"):
+                self._open.traits.append(Trait(mention.values("option", "size"), absent))
+            elif self._peek() not in ("the", "a", "of") and not (self._peek() == "and" and following is not None):
+                break
+            self._at += 1
 
     def _on_another(self, token: Token) -> None:
         self._close()
@@ -256,7 +340,7 @@ class Scanner:
         if before is not None and before.kind == "neg":  # "none with cream"
             return
         self._amount, self._carried, self._bound, self._listing = "regular", "regular", True, True
-        self._after_stop = False
+        self._after_stop = self._pointing = False
 
     def _on_light(self, token: Token) -> None:
         if self._np is not None and self._np.other:
@@ -354,6 +438,9 @@ class Scanner:
             self._correcting = self._role == "add" and not self._recent  # "swap that for a cola"
             self._amount, self._bound, self._carried = "regular", False, "regular"
             return
+        if token.said in self._lexicon.for_whom and self._is_for_somebody():
+            self._serve()
+            return
         if self._np is not None and self._np.quantity == 1 and self._open is None:
             wishes = self._np.wishes
             if wishes and not any(map(_is_size, wishes)):
@@ -361,6 +448,36 @@ class Scanner:
         self._close()
         self._bound, self._pointing = True, True
         self._amount = "regular"
+
+    def _is_for_somebody(self) -> bool:
+        """``And one for my wife``: the words behind it name nothing of the menu."""
+        if self._np is None or not self._np.quantity or self._np.wishes or self._open is None or not self._open.items:
+            return False
+        before = ("the", "a", "filler", "unknown")
+        said = [token for token in self._tokens[self._at : self._at + 3] if not token.stop]
+        return bool(said) and said[0].kind in before and said[0].said not in ("here", "now")
+
+    def _serve(self) -> None:
+        """A part of what was ordered for several, else as many more of it; the one whom it is for is no matter."""
+        assert self._np is not None and self._open is not None
+        np, whole, self._np = self._np, self._open, None
+        if np.quantity < whole.quantity:
+            self._part = Phrase(quantity=np.quantity)
+            whole.parts.append(self._part)
+        else:
+            self._repeat(whole, alike=False)
+            self._open.quantity = np.quantity
+            self._served.append((whole, self._open))
+        self._pointing = False
+        while self._peek() in ("the", "a", "filler", "unknown") and not self._tokens[self._at].stop:
+            self._at += 1
+
+    def _join_served(self) -> None:
+        """Two of one thing, where neither is wished otherwise."""
+        for first, other in self._served:
+            if not (other.parts or other.notes or first.parts or first.notes) and other.wishes == first.wishes:
+                first.quantity = max(first.quantity, 1) + other.quantity
+                self._parsed.phrases.remove(other)
 
     def _old(self) -> Phrase | None:
         return next((one for one in reversed(self._parsed.phrases) if one.role == "old"), None)
@@ -410,8 +527,19 @@ class Scanner:
         self._said_of_those = self._np is not None and bool(self._np.quantity)
 
     def _on_half(self, token: Token) -> None:
-        """No name of a size has it, so the size after it is not meant either."""
-        self._begin().halved = True
+        """No name of a size has it, so the size after it is not meant either. ``Half the cheese`` is less of it."""
+        at = self._at
+        while at < len(self._tokens) and self._tokens[at].kind in ("the", "of") and not self._tokens[at].stop:
+            at += 1
+        mention = self._tokens[at].mention if at < len(self._tokens) and not self._tokens[at].stop else None
+        if (
+            mention is not None
+            and mention.values("option")
+            and not any(one.whole for one in mention.readings if one.kind != "option")
+        ):
+            self._at, self._amount, self._bound = at, "light", True
+        else:
+            self._begin().halved = True
 
     def _on_ones(self, token: Token) -> None:
         """``Ten large ones``: of what was spoken of last."""
@@ -502,6 +630,10 @@ class Scanner:
         )
 
     def _wish(self, wish: Wish) -> None:
+        if wish.amount == "without" and self._role == "remove" and self._before_item() and _has_size(wish):
+            wish.amount = "regular"  # "remove the large pepperoni"
+            self._begin().wishes.append(wish)
+            return
         if self._np is not None and self._np.halved and _is_size(wish):
             self._np.halved = False
             return
@@ -518,7 +650,7 @@ class Scanner:
             self._unsure_of(wish)
         else:
             self._take(wish)
-        if wish.amount == "without":
+        if wish.amount == "without" and not wish.denied:
             self._carried = "without"
         self._amount, self._bound = "regular", False
 
@@ -703,4 +835,8 @@ class Scanner:
 
 
 def _is_size(wish: Wish) -> bool:
-    return wish.mention is not None and bool(wish.mention.values("size")) and wish.amount == "regular"
+    return _has_size(wish) and wish.amount == "regular"
+
+
+def _has_size(wish: Wish) -> bool:
+    return wish.mention is not None and bool(wish.mention.values("size"))

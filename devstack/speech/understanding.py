@@ -20,6 +20,7 @@ from devstack.speech.matching import fold
 from devstack.speech.mentions import find_mentions
 from devstack.speech.menu_card import Topic
 from devstack.speech.orders import AddItem, ChangeItem, OrderIntent, OrderReader, RemoveItem
+from devstack.speech.parsed import Parsed
 from devstack.speech.tokens import tokens_of
 from devstack.speech.vocabulary import Vocabulary
 from devstack.speech.words import words_of
@@ -45,8 +46,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """Everything found in one sentence. ``unsure`` are words that may be wished for or not; ``halves`` that a half of
-    something was; ``allergies`` what the caller says not to bear."""
+    """Everything found in one sentence. ``unsure`` are words that may be wished for or not; ``once`` options that
+    were wished for several times; ``halves`` that a half of something was; ``allergies`` what the caller says not to
+    bear."""
 
     orders: tuple[OrderIntent, ...] = ()
     kind: str = ""
@@ -56,6 +58,7 @@ class Understood:
     question: Question | None = None
     table: TableWish | None = None
     unsure: tuple[str, ...] = ()
+    once: tuple[str, ...] = ()
     halves: bool = False
     tampers: bool = False  # with prices or with what the assistant is told
     allergies: tuple[str, ...] = ()
@@ -77,8 +80,8 @@ class Understood:
 
     @property
     def nothing(self) -> bool:
-        signals = (self.yes, self.no, self.done, self.goodbye, self.hello, self.human, self.repeat, self.read_back)
-        signals += (self.insults, self.card, self.jest)
+        answers = (self.yes, self.no, self.done, self.goodbye, self.hello, self.human, self.repeat, self.read_back)
+        signals = (*answers, self.insults, self.card, self.jest)
         asks = (self.question, self.table, self.unsure, self.halves, self.tampers, self.allergies)
         return not (self.changes_order or any(asks) or any(signals))
 
@@ -111,9 +114,9 @@ def understand(
     ordering = _without_story(ordering, lexicon)
     ordering = _verb_first(_without_answers(ordering, lexicon), lexicon)
     orders: tuple[OrderIntent, ...] = ()
-    unsure: tuple[str, ...] = ()
+    parsed = Parsed()
     if not (halves or tampers):
-        orders, unsure, halves = _orders(ordering, vocabulary, language, in_cart)
+        orders, parsed = _orders(ordering, vocabulary, language, in_cart)
     if allergies == ("",):
         allergies = _left_out(orders, lexicon) or allergies
     insults = lexicon.insult.search(folded) is not None
@@ -128,8 +131,9 @@ def understand(
         customer=customer,
         time=time_in(fold(ordering), language),
         question=question,
-        unsure=unsure,
-        halves=halves,
+        unsure=tuple(parsed.unsure),
+        once=tuple(parsed.once),
+        halves=halves or parsed.halves,
         tampers=tampers,
         allergies=allergies,
         insults=insults,
@@ -147,8 +151,8 @@ def understand(
 
 def _orders(
     text: str, vocabulary: Vocabulary, language: str, in_cart: Sequence[str]
-) -> tuple[tuple[OrderIntent, ...], tuple[str, ...], bool]:
-    """What is ordered, what is unsure, and whether half of something is wished for."""
+) -> tuple[tuple[OrderIntent, ...], Parsed]:
+    """What is ordered, and the phrases that say it."""
     lexicon = LEXICONS[language]
     words = words_of(text)
     mentions = find_mentions(words, vocabulary, lexicon, in_cart)
@@ -157,15 +161,11 @@ def _orders(
     if everything and lexicon.all_but.match(folded, everything.end() + 1):
         kept = {item for mention in mentions for item in mention.values("item")}
         gone = [item for item in dict.fromkeys(in_cart) if item not in kept] if kept & {*in_cart} else []
-        return tuple(map(RemoveItem, gone)), (), False
+        return tuple(map(RemoveItem, gone)), Parsed()
     if everything:
-        return (RemoveItem(everything=True),), (), False
+        return (RemoveItem(everything=True),), Parsed()
     parsed = Scanner(tokens_of(words, mentions, lexicon, language), vocabulary, lexicon, in_cart).scan()
-    return (
-        tuple(OrderReader(parsed, vocabulary, lexicon, in_cart, language).read()),
-        tuple(parsed.unsure),
-        parsed.halves,
-    )
+    return tuple(OrderReader(parsed, vocabulary, lexicon, in_cart, language).read()), parsed
 
 
 def _is_on_menu(intent: OrderIntent, vocabulary: Vocabulary) -> bool:

@@ -114,7 +114,7 @@ def _amount_in(name: list[str], lexicon: Lexicon) -> tuple[Amount, list[str]]:
     for cue in ("neg", "light", "extra", "with"):
         parts = next((parts for parts in _phrases(cue, lexicon) if tuple(name[: len(parts)]) == parts), ())
         if parts and len(name) > len(parts):
-            return amount_of(cue), name[len(parts) :]
+            return "extra" if name[0] in lexicon.added else amount_of(cue), name[len(parts) :]
     return "regular", name
 
 

@@ -71,6 +71,7 @@ ENGLISH = Lexicon(
     others=frozenset(("another one", "one more", "another of those", "one more of those")),
     common=words(
         "sauce sauces topping toppings dip dips mode "
+        "pump pumps spoon spoons spoonful spoonfuls dash squirt squirts helping helpings "
         "a able about after afternoon again ahead alright am an anything are around as ask at babe back "
         "be because been "
         "before being best better bit boss bottle bottles bowl boyfriend bring brother bucks but buddy "
@@ -117,6 +118,9 @@ ENGLISH = Lexicon(
         "rather not have|not have|not want"
     ),
     only=words("only"),
+    added=words(""),
+    those_with=words(""),
+    for_whom=words("for"),
     inquiry=any_of(
         "(?:i d like|i would like|i want|i wanted|we d like|just wanted) to (?:know|ask)|"
         "wondering (?:if|whether) (?:you (?:have|had|do|sell|serve)|there)"

@@ -18,7 +18,7 @@ FRENCH = Lexicon(
     homophones={},
     cues={
         "a": "un|une|des|du|de la|de l",
-        "the": "le|la|les|l|ce|cet|cette|ces|mon|ma|mes|celui|celle",
+        "the": "le|la|les|l|ce|cet|cette|ces|mon|ma|mes|celui|celle|ceux|celles",
         "of": "de|d|au|aux|a la|a l|a",
         "and": "et|puis|et puis|plus|ainsi que|et aussi|ensuite|avec ca|et avec ca",
         "or": "ou|ni",
@@ -78,6 +78,7 @@ FRENCH = Lexicon(
     others=frozenset(("un autre", "une autre", "encore un", "encore une", "un de plus", "une de plus")),
     common=words(
         "sauce sauces garniture "
+        "cuillere cuilleres dose doses pompe pompes "
         "accord adieu ai aide ailleurs aime ainsi allez allo alors ami amie amis amities an ans appelle "
         "apres ardemment as assiette "
         "assiettes attends au aujourd aurai aurais autant autour autre autres aux avais avait avant avec "
@@ -114,6 +115,9 @@ FRENCH = Lexicon(
     ),
     declines=any_of("(?:je )?(?:ne )?veux (?:pas|plus)(?: de| du)?|j en veux pas"),
     only=words("seulement seul seule uniquement"),
+    added=words("supplement supplements"),
+    those_with=words("celui celle ceux celles"),
+    for_whom=words("pour"),
     inquiry=any_of(
         "(?:je voudrais|j aimerais|je voulais|on voudrait) (?:juste )?(?:savoir|demander)|je me demandais si"
     ),

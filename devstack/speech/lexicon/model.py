@@ -59,6 +59,9 @@ class Lexicon:
     weak_words: frozenset[str]  # describe: never enough to recognise an item by
     declines: Pattern  # of the "not" cues: an ingredient is to be left out, not another meant
     only: frozenset[str]
+    added: frozenset[str]  # begin the name of an option that adds to what the dish has
+    those_with: frozenset[str]  # articles that stand for a thing: "celle avec"
+    for_whom: frozenset[str]  # of the cue "on", those before whom something is for
     inquiry: Pattern  # a question in the words of an order
     diet: Pattern  # what somebody is, not a dish of that name
     story: Pattern  # a clause about what was eaten once, which is no order
