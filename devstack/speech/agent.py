@@ -39,6 +39,7 @@ from devstack.speech.tool_calls import (
 )
 from devstack.speech.understanding import Awaited, Question, Understood, understand
 from devstack.speech.vocabulary import Vocabulary, vocabulary_of
+from domain.card_numbers import CardWatch
 
 MISSES_BEFORE_HUMAN = 3
 SILENCES_BEFORE_GOODBYE = 2
@@ -99,6 +100,8 @@ class Agent:
     question: str = ""
     _waiting_calls: list[UseTool] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
+    _cards: CardWatch | None = None
+    _turns: int = 0
 
     def respond(self, turn: TurnContext) -> list[Action]:
         """What to do next, in order. Empty when there is nothing to answer."""
@@ -108,6 +111,13 @@ class Agent:
         new = [item for item in turn.items if item.id not in self._seen]
         self._seen = {item.id for item in turn.items}
         return self._spoken(_TurnReply(self, turn, new).actions())
+
+    def says_card(self, text: str) -> bool:
+        """Whether it is a card's number, or goes on with one: nobody repeats it, or takes it for anything else."""
+        self._turns += 1
+        if self._cards is None:
+            self._cards = CardWatch(self.language)
+        return self._cards.heard(str(self._turns), text).is_card
 
     def _spoken(self, actions: list[Action]) -> list[Action]:
         said = " ".join(action.text for action in actions if isinstance(action, Say))
@@ -287,9 +297,9 @@ class _TurnReply:
     def _answer(self, text: str) -> list[Action]:
         agent = self._agent
         in_cart = [line.item for line in agent.cart]
-        understood = understand(text, self._vocabulary, self._language, agent.awaited, in_cart)
-        if understood.card:
+        if agent.says_card(text):
             return [Say(f"{self._phrases.no_card} {agent.question}".strip())]
+        understood = understand(text, self._vocabulary, self._language, agent.awaited, in_cart)
         if understood.insults and not understood.changes_order:
             return self._insulted()
         if understood.human or (agent.awaited == "human" and understood.yes):

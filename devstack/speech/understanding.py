@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from devstack.speech.addresses import Awaited, SpokenAddress, address_in, customer_in
-from devstack.speech.bank_cards import says_card
 from devstack.speech.bookings import TableWish, day_in, table_in, time_in
 from devstack.speech.grammar import Scanner
 from devstack.speech.lexicon import LEXICONS, Lexicon, Pattern
@@ -63,7 +62,6 @@ class Understood:
     tampers: bool = False  # with prices or with what the assistant is told
     allergies: tuple[str, ...] = ()
     insults: bool = False
-    card: bool = False  # the number of a bank card, or its code, was said
     jest: bool = False  # nothing is wanted
     yes: bool = False
     no: bool = False
@@ -81,7 +79,7 @@ class Understood:
     @property
     def nothing(self) -> bool:
         answers = (self.yes, self.no, self.done, self.goodbye, self.hello, self.human, self.repeat, self.read_back)
-        signals = (*answers, self.insults, self.card, self.jest)
+        signals = (*answers, self.insults, self.jest)
         asks = (self.question, self.table, self.unsure, self.halves, self.tampers, self.allergies)
         return not (self.changes_order or any(asks) or any(signals))
 
@@ -94,8 +92,6 @@ def understand(
     folded = fold(text)
     if not folded:
         return Understood()
-    if says_card(text, lexicon, language):
-        return Understood(card=True)
     customer, rest = customer_in(text, lexicon, awaited)
     table = _table(folded, lexicon, language, awaited)
     if table is not None:

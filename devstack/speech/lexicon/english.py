@@ -175,11 +175,6 @@ ENGLISH = Lexicon(
         r"thing|assistant|system)|you (?:(?:are|re|a|an|so|such|all|really|just) )*(?:stupid|useless|dumb|worthless|"
         r"pathetic|brainless|suck|fucking)"
     ),
-    card=any_of("(?:credit|debit|bank|visa|master|amex) ?card|(?:my|the) card|visa|mastercard|amex"),
-    card_number=any_of(
-        r"card number|number (?:of|on) (?:my|the) (?:\w+ )?card|card is|cvv|cvc|security code|"
-        r"expir\w+ (?:date|is|on)"
-    ),
     jest=any_of(
         r"(?:a|just|only) (?:joke|prank)|joking|kidding|(?:having|for) a laugh|messing (?:about|around|with you)|"
         r"(?:i|we) don t (?:really |even )?(?:want|need) (?:anything|to order)(?: anything)?"

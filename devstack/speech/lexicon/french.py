@@ -171,11 +171,6 @@ FRENCH = Lexicon(
         r"(?:vous etes|t es|tu es|tu n es|vous n etes) (?:(?:qu|un|une|vraiment|tellement|trop|completement) )*"
         r"(?:nul|nulle|nuls|idiot|idiote|stupide|bete|con|conne|debile|incapable)s?"
     ),
-    card=any_of("carte (?:bancaire|bleue|de credit|visa|de paiement)|(?:ma|la) carte|visa|mastercard"),
-    card_number=any_of(
-        r"numero de (?:la |ma )?carte|carte(?: bancaire| bleue)?(?: c)? est(?: le)?|cryptogramme|code de securite|"
-        r"(?:date d )?expir\w+ (?:est|en|le|fin)|date d expiration|cvv|cvc"
-    ),
     jest=any_of(
         r"pour (?:rire|rigoler|plaisanter)|une (?:blague|plaisanterie)|un canular|je (?:plaisant|rigol|blagu)\w+|"
         r"(?:je|on) (?:ne )?(?:veux|veut|voulait|voulais) (?:plus )?rien(?: commander)?(?: du tout)?|"

@@ -76,8 +76,6 @@ class Lexicon:
     no_allergy: Pattern
     allergy: Pattern  # its groups are what is not borne
     insult: Pattern  # said to the assistant
-    card: Pattern  # a bank card is spoken of
-    card_number: Pattern  # its number, its code or its last month is about to be said
     jest: Pattern  # nothing is wanted, whatever was said before
     yes: Pattern
     no: Pattern

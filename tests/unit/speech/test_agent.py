@@ -253,8 +253,6 @@ def test_an_order_in_rude_words_is_taken_as_any_other() -> None:
     [
         ("en", "My card number is 4111 1111 1111 1111."),
         ("en", "It's four one one one, one one one one, one one one one, one one one one."),
-        ("en", "I'll pay by Visa, 4111 1111 11"),
-        ("en", "The security code is 123."),
         ("fr", "Mon numéro de carte est le 4970 10"),
         ("fr", "C'est le 4970 1012 3456 7890, ma carte."),
     ],
