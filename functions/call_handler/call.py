@@ -179,7 +179,7 @@ class Call:
                 over = await self._until_over(conversation)
         except TimeoutError:
             log.warning("call at its limit", call_id=self._incoming.call_id, limit_s=self._settings.max_call_s)
-            conversation.leave(phrases_for(talk.tools.state.restaurant.language).time_is_up)
+            conversation.leave(phrases_for(talk.tools.state.restaurant.language).time_is_up, "time_limit")
             over = await self._until_over(conversation)
         if over is Over.HUNG_UP:
             await conversation.finish_turn(FINISH_TURN_S)

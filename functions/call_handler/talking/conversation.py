@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from domain.calls import Ending
 from domain.card_numbers import is_card_number
 from domain.tools import EndCall
 from functions.call_handler.engines.base import (
@@ -148,9 +149,9 @@ class Conversation:
         self._engine.speak(sentence)
         self._patience.expect_reply(self._clock())
 
-    def leave(self, sentence: str) -> None:
+    def leave(self, sentence: str, because: Ending = "done") -> None:
         """Say ``sentence`` and hang up."""
-        self._tools.closing = self._tools.closing or EndCall()
+        self._tools.closing = self._tools.closing or EndCall(because)
         self.speak(sentence)
 
     def finish(self, why: Over) -> None:
@@ -479,7 +480,7 @@ class Conversation:
             wish = self._patience.silent(now, self._is_quiet(now))
             if wish is not None:
                 sentence, leave = wish
-                self.leave(sentence) if leave else self.speak(sentence)
+                self.leave(sentence, "silence") if leave else self.speak(sentence)
 
     def _take_keys(self, engine: Engine, keys: str) -> None:
         if is_card_number(keys):

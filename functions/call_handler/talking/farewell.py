@@ -53,7 +53,8 @@ class Farewell:
 
     def caller_speaks(self) -> None:
         """The caller has more to say: no goodbye yet."""
-        if isinstance(self._tools.closing, EndCall) and self.under_way is None:
+        closing = self._tools.closing
+        if isinstance(closing, EndCall) and not closing.firm and self.under_way is None:
             self._tools.closing = self._leave_by = None
 
     def came_to_nothing(self) -> None:

@@ -572,3 +572,17 @@ async def test_a_yes_followed_by_a_hang_up_is_heard_to_its_end(scene: Scene) -> 
     await finishing
 
     assert len(scene.keeper.orders) == 1
+
+
+@pytest.mark.parametrize(("because", "hung_up"), [("abuse", True), ("done", False)])
+async def test_a_caller_who_was_warned_and_goes_on_is_hung_up_on_while_they_speak(
+    scene: Scene, because: str, hung_up: bool
+) -> None:
+    for _ in range(2):
+        await scene.uses("end_call", f'{{"because": "{because}"}}')
+    scene.caller_says("And another thing!")
+
+    await scene.replies("Goodbye.", spoken_ms=100)
+    scene.passes(FAREWELL_WITHIN_S)
+
+    assert (("hangup", "completed") in scene.media.done) is hung_up
