@@ -18,7 +18,7 @@ import msgspec
 
 from cluster.rules import Finding
 from domain import model_retirements
-from functions.call_handler.settings import CascadeEndpoint, EngineSettings
+from functions.call_handler.settings import CascadeEndpoint, EngineSettings, LiveEndpoint
 from functions.greeting_renderer.app import RendererSettings
 
 ASK_WITHIN_S = 10.0
@@ -51,6 +51,16 @@ def servers(settings: EngineSettings, greeting_model: str) -> Iterator[Server]:
                 url = f"{place.url.rstrip('/')}/v1" if is_claude else place.url
                 models = {f"ENGINES {endpoint.name} {part}": place.model}
                 yield Server(f"{endpoint.name} {part}", url, settings.key_of(place.key), models, is_claude)
+            continue
+        if isinstance(endpoint, LiveEndpoint):
+            models = {
+                f"ENGINES {endpoint.name} model": endpoint.model,
+                f"ENGINES {endpoint.name} backend": endpoint.backend,
+            }
+            yield Server(endpoint.name, endpoint.url, settings.key_of(endpoint.key), models)
+            if (voice := endpoint.speaking) is not None:
+                spoken = {f"ENGINES {endpoint.name} speaking": voice.model}
+                yield Server(f"{endpoint.name} speaking", voice.url, settings.key_of(voice.key), spoken)
             continue
         prefix = "" if number == 0 else f"ENGINES {endpoint.name} "
         conversation = "OPENAI_REALTIME_MODEL" if number == 0 else f"{prefix}model"

@@ -105,7 +105,31 @@ class CascadeEndpoint(_Strict, frozen=True, kw_only=True, tag="cascade"):
         return (f"{ENGINES_PACKAGE}.cascade", *(module for api, module in by_google if api == "google"))
 
 
-Endpoint = RealtimeEndpoint | CascadeEndpoint
+class LiveEndpoint(_Strict, frozen=True, kw_only=True, tag="live"):
+    """A server of OpenAI's Live protocol, at ``url`` + ``/live/sessions``. ``backend`` is the text model that it hands
+    over to, ``effort`` how long that may think. ``speaking`` says what has to be said word for word (``speech`` alone);
+    without it the voice is asked to.
+    """
+
+    name: EngineName
+    url: Url
+    key: KeyName = ""
+    model: str
+    backend: str
+    effort: Literal["", "none", "minimal", "low", "medium", "high", "xhigh"] = ""
+    voice: str = ""
+    speaking: SpeakingPlace | None = None
+    free: bool = False
+
+    def key_names(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.key, self.speaking.key if self.speaking is not None else "")))
+
+    def modules(self) -> tuple[str, ...]:
+        fixtures = (f"{ENGINES_PACKAGE}.fixtures",) if self.speaking is not None else ()
+        return (f"{ENGINES_PACKAGE}.live", *fixtures)
+
+
+Endpoint = RealtimeEndpoint | CascadeEndpoint | LiveEndpoint
 
 
 def _has_grpc() -> bool:
@@ -162,6 +186,11 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
             for one in further
             for key in one.key_names()
             if not self.key_of(key)
+        ]
+        problems += [
+            f"ENGINES: speaking of {one.name!r} has to have the api 'speech'"
+            for one in further
+            if isinstance(one, LiveEndpoint) and one.speaking is not None and one.speaking.api != "speech"
         ]
         if any("google" in module for one in further for module in one.modules()) and not _has_grpc():
             problems.append(

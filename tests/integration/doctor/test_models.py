@@ -112,6 +112,34 @@ def test_claudes_api_is_given_its_key_as_it_wants_it(api: Any, monkeypatch: pyte
     assert (finding.ok, finding.detail) == (True, "claude-haiku-4-5: no end is announced")
 
 
+def test_each_engine_is_asked_for_the_models_it_uses_and_google_for_none() -> None:
+    here = {"url": "http://127.0.0.1:9/v1", "model": "m"}
+    cascade = {
+        "kind": "cascade",
+        "name": "parts",
+        "hearing": here | {"api": "google"},
+        "thinking": here,
+        "speaking": here,
+    }
+    live = {
+        "kind": "live",
+        "name": "duplex",
+        "url": "http://127.0.0.1:8/v1",
+        "model": "gpt-live-1.1",
+        "backend": "gpt-6-luna",
+    }
+    settings = EngineSettings(openai_api_key="k", engines=json.dumps([cascade, live | {"speaking": here}]))
+
+    _, *further = servers(settings, "gpt-realtime-2.1")
+
+    assert {server.name: list(server.models) for server in further} == {
+        "parts thinking": ["ENGINES parts thinking"],
+        "parts speaking": ["ENGINES parts speaking"],
+        "duplex": ["ENGINES duplex model", "ENGINES duplex backend"],
+        "duplex speaking": ["ENGINES duplex speaking"],
+    }
+
+
 @pytest.mark.parametrize(("status", "body"), [(404, b""), (401, b"{}"), (200, b"<html>"), (200, b"[]"), (200, b"{}")])
 def test_an_api_that_does_not_tell_leaves_what_was_announced(status: int, body: bytes, api: Any) -> None:
     api.status, api.body = status, body
