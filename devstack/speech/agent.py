@@ -34,6 +34,7 @@ from devstack.speech.tool_calls import (
     add_call,
     answered,
     calls_for,
+    line_again,
     put_right,
     remove_call,
 )
@@ -90,6 +91,9 @@ class Agent:
     last_line: int = 0  # the one last spoken of
     allergies: list[str] = field(default_factory=list)
     allergy_unnamed: bool = False  # one was spoken of, and not to what
+    asked_about: str = ""  # the item of the caller's last sentence, if that was a question
+    removing: bool = False  # the caller's last sentence took something off
+    removed: ReportedLine | None = None  # the line taken off last
     table: TableWish | None = None
     language: str = ""  # the caller's
     misses: int = 0
@@ -212,6 +216,9 @@ class _TurnReply:
             agent.missing = tuple(result.missing)
         if result.ok and one.call.name == "set_fulfilment":
             agent.choices = [choice for choice in agent.choices if choice.call.name != one.call.name]
+        if result.ok and one.call.name == "remove_item":
+            gone = one.call.arguments.get("line")
+            agent.removed = next((line for line in agent.cart if line.line == gone), agent.removed)
         if result.cart is not None:
             self._learn_lines(one, result.cart.lines)
         if result.ok and one.call.name == "confirm_order":
@@ -299,7 +306,17 @@ class _TurnReply:
         in_cart = [line.item for line in agent.cart]
         if agent.says_card(text):
             return [Say(f"{self._phrases.no_card} {agent.question}".strip())]
-        understood = understand(text, self._vocabulary, self._language, agent.awaited, in_cart)
+        understood = understand(
+            text,
+            self._vocabulary,
+            self._language,
+            agent.awaited,
+            in_cart,
+            asked_about=agent.asked_about,
+            removing=agent.removing,
+        )
+        agent.asked_about = understood.question.item if understood.question is not None else ""
+        agent.removing = bool(understood.orders) and all(isinstance(one, RemoveItem) for one in understood.orders)
         if understood.insults and not understood.changes_order:
             return self._insulted()
         if understood.human or (agent.awaited == "human" and understood.yes):
@@ -401,6 +418,8 @@ class _TurnReply:
         agent, phrases = self._agent, self._phrases
         if understood.repeat and agent.last_said:
             return [Say(agent.last_said)]
+        if understood.restores and agent.removed is not None:
+            return [line_again(agent.removed)]
         if agent.confirmed or ((understood.goodbye or understood.jest) and not agent.cart):
             return self._goodbye()
         if understood.read_back and self._has("read_cart"):

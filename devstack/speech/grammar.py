@@ -14,8 +14,8 @@ from devstack.speech.matching import fold
 from devstack.speech.mentions import Mention
 from devstack.speech.parsed import Opening, Parsed, Phrase, Role, Trait, Wish
 from devstack.speech.tokens import Token
-from devstack.speech.vocabulary import Vocabulary, amount_of
-from devstack.speech.words import stems
+from devstack.speech.vocabulary import Reading, Vocabulary, amount_of
+from devstack.speech.words import stem, stems
 from domain.menu import Amount
 
 _SEPARATORS = ("and", "or", "verb", "correct", "weak", "no", "change", "instead_of", "neg", "not")
@@ -24,10 +24,18 @@ MAX_NOTE_WORDS = 4
 
 
 class Scanner:
-    """``in_cart`` are the items of the cart's lines, the one last spoken of last."""
+    """``in_cart`` are the items of the cart's lines, the one last spoken of last; ``asked_about`` is the item of the
+    caller's question right before; ``removing`` that something was taken off right before."""
 
     def __init__(
-        self, tokens: Sequence[Token], vocabulary: Vocabulary, lexicon: Lexicon, in_cart: Collection[str] = ()
+        self,
+        tokens: Sequence[Token],
+        vocabulary: Vocabulary,
+        lexicon: Lexicon,
+        in_cart: Collection[str] = (),
+        *,
+        asked_about: str = "",
+        removing: bool = False,
     ) -> None:
         self._tokens, self._outline, self._lexicon, self._in_cart = tokens, vocabulary.outline, lexicon, tuple(in_cart)
         self._parsed = Parsed()
@@ -41,6 +49,8 @@ class Scanner:
         self._role: Role = "add"
         self._correcting = False
         self._pointing = False
+        self._sparing = False  # the "light" is of what comes anyway
+        self._of_which = False  # "three, of which one with almonds"
         self._all: list[Phrase] = []  # "both with": what is wished next is of all these
         self._alternative = False  # "or" another thing
         self._only = False
@@ -54,6 +64,16 @@ class Scanner:
         self._either = False  # this wish, or the one before
         self._served: list[tuple[Phrase, Phrase]] = []  # one for somebody, and the same for another
         self._at = 0
+        self._asked_about = asked_about
+        if removing and self._goes_on_removing():
+            self._role = "remove"
+
+    def _goes_on_removing(self) -> bool:
+        """``And the tea too``."""
+        if [token.kind for token in self._tokens[:3]] != ["and", "the", "mention"]:
+            return False
+        mention = self._tokens[2].mention
+        return mention is not None and bool({*mention.values("item")} & {*self._in_cart})
 
     def scan(self) -> Parsed:
         while self._at < len(self._tokens):
@@ -109,6 +129,9 @@ class Scanner:
             if np.quantity or np.indefinite or np.wanted:
                 self._head((), " ".join(np.unknown), np)
             return
+        if np.quantity and self._asked_about and not (self._open or self._parsed.phrases or self._correcting):
+            self._head((self._asked_about,), self._asked_about, np)  # "I'll take two of those"
+            return
         if self._is_another_size(np):
             self._head(self._open.items if self._open else (), self._open.said if self._open else "", np)
             return
@@ -140,7 +163,7 @@ class Scanner:
     def _splits(self, np: Opening) -> bool:
         """ "One large and one small" of two things; "a large one" of one says its size only."""
         open_ = self._open
-        if self._correcting or self._said_of_those:
+        if self._correcting or (self._said_of_those and not (np.wishes or self._bound)):
             return False
         if open_ is None:
             return not self._parsed.phrases and bool(self._in_cart) and (bool(np.wishes) or self._bound)
@@ -347,6 +370,7 @@ class Scanner:
             self._bound = True
             self._close()
         self._amount, self._bound = amount_of(token.kind), True
+        self._sparing = token.said in self._lexicon.sparing
 
     _on_extra = _on_light
 
@@ -403,12 +427,13 @@ class Scanner:
         if leaves_out and mention is not None and mention.values("option"):
             self._on_neg(token)
         else:
-            self._correct()
+            self._correct(token.said)
 
-    def _correct(self) -> None:
+    def _correct(self, said: str = "") -> None:
         self._close()
         if self._at >= len(self._tokens) and self._open is not None and self._open.quantity:
-            if self._open.role == "add" and {*self._open.items} & {*self._in_cart}:
+            alone = len(self._parsed.phrases) == 1 and bool(self._in_cart) and said in self._lexicon.in_its_place
+            if self._open.role == "add" and ({*self._open.items} & {*self._in_cart} or alone):
                 self._open.role = "correct"  # "three colas instead"
             return
         self._correcting, self._role, self._amount, self._carried = True, "add", "regular", "regular"
@@ -438,6 +463,13 @@ class Scanner:
             self._correcting = self._role == "add" and not self._recent  # "swap that for a cola"
             self._amount, self._bound, self._carried = "regular", False, "regular"
             return
+        mention = self._next_mention()
+        is_option = mention is not None and mention.values("option") and not mention.values("item", "category")
+        if token.said in self._lexicon.served_on and is_option and self._open is not None:
+            self._on_with(token)
+            return
+        if token.said in self._lexicon.for_whom and self._sized_for():
+            return
         if token.said in self._lexicon.for_whom and self._is_for_somebody():
             self._serve()
             return
@@ -456,6 +488,20 @@ class Scanner:
         before = ("the", "a", "filler", "unknown")
         said = [token for token in self._tokens[self._at : self._at + 3] if not token.stop]
         return bool(said) and said[0].kind in before and said[0].said not in ("here", "now")
+
+    def _sized_for(self) -> bool:
+        """``A tart for six``, where six is how its size is called."""
+        if self._open is None or self._peek() != "number":
+            return False
+        said = self._tokens[self._at]
+        sizes = [size for item in self._open.items for size in self._outline.sizes.get(item, ())]
+        size = next((one for one in sizes if stem(fold(one).split()[0]) == str(said.number)), "")
+        if not size or any(map(_is_size, self._open.wishes)):
+            return False
+        mention = Mention(said.start, said.end, (Reading("size", size),), 1.0)
+        self._target().wishes.append(Wish("regular", said.said, mention))
+        self._at += 1
+        return True
 
     def _serve(self) -> None:
         """A part of what was ordered for several, else as many more of it; the one whom it is for is no matter."""
@@ -486,7 +532,11 @@ class Scanner:
         """What was just said is of all; and what is said next, where they were told apart."""
         if self._open is not None and self._open.parts:
             self._close()
-            self._part = None
+            whole, self._part = self._open, None
+            for owner, wish in self._recent:
+                if owner in whole.parts and wish in owner.wishes and not _is_size(wish):
+                    owner.wishes.remove(wish)
+                    whole.wishes.append(wish)
         elif not self._recent:
             self._all = [one for one in self._parsed.phrases if one.role == "add"]
         if len(self._parsed.phrases) > 1 and self._open is not None and self._open.quantity <= 1:
@@ -526,6 +576,9 @@ class Scanner:
     def _on_those(self, token: Token) -> None:
         self._said_of_those = self._np is not None and bool(self._np.quantity)
 
+    def _on_of_which(self, token: Token) -> None:
+        self._of_which = self._open is not None
+
     def _on_half(self, token: Token) -> None:
         """No name of a size has it, so the size after it is not meant either. ``Half the cheese`` is less of it."""
         at = self._at
@@ -537,7 +590,7 @@ class Scanner:
             and mention.values("option")
             and not any(one.whole for one in mention.readings if one.kind != "option")
         ):
-            self._at, self._amount, self._bound = at, "light", True
+            self._at, self._amount, self._bound, self._sparing = at, "light", True, True
         else:
             self._begin().halved = True
 
@@ -562,11 +615,11 @@ class Scanner:
     def _on_mention(self, token: Token) -> None:
         mention = token.mention
         assert mention is not None
-        items = mention.values("item")
+        items = self._narrowed(token) or mention.values("item")
         if self._amount == "without" and not self._bound and token.said.split()[0] in self._more_words:
             self._amount = self._carried = "regular"  # "no ham and extra cheese"
         if self._is_wish(mention, items):
-            self._wish(Wish(self._amount, token.said, mention))
+            self._wish(Wish(self._amount, token.said, mention, self._sparing and self._amount == "light"))
         elif self._is_ingredient(mention, items):
             self._note("without", token.text)  # onions, where only the soup is called so
         elif items:
@@ -574,11 +627,30 @@ class Scanner:
         elif not (self._touches_head(token) or self._before_item()):
             self._head(mention.values("category"), token.text, self._np, is_category=True)
 
+    def _narrowed(self, token: Token) -> tuple[str, ...]:
+        """``Quatre éclairs, deux au café``: of the things called so, the one with that in its name."""
+        before = self._before()
+        if before is None or before.kind != "of" or self._np is None or not self._np.quantity:
+            return ()
+        several = next((one.items for one in reversed(self._parsed.phrases) if len(one.items) > 1), ())
+        said = {*stems(token.said.split())}
+        fitting = tuple(item for item in several if said <= {*stems(fold(item).split())})
+        return fitting if len(fitting) == 1 else ()
+
     def _is_ingredient(self, mention: Mention, items: tuple[str, ...]) -> bool:
         """``No onions``, where only the soup is called so."""
         if not items or self._amount != "without" or self._role != "remove" or self._is_known(items):
             return False
-        return self._open is not None or not any(one.whole for one in mention.readings if one.kind == "item")
+        if self._open is not None:
+            return True
+        whole = any(one.whole for one in mention.readings if one.kind == "item")
+        return not whole and not any(self._is_head(mention, item) for item in items)
+
+    def _is_head(self, mention: Mention, item: str) -> bool:
+        """Whether the words say what kind of thing it is, and not what is in it."""
+        name = fold(item).split()
+        said = " ".join(token.said for token in self._tokens if token.mention is mention)
+        return stem(name[-1 if self._lexicon.is_head_last else 0]) in stems(said.split())
 
     def _is_wish(self, mention: Mention, items: tuple[str, ...]) -> bool:
         """Whether an option or a size is meant, and not an item of the same name."""
@@ -697,6 +769,9 @@ class Scanner:
             return
         if self._is_alternative(items):
             return
+        if self._of_which and self._open is not None and 0 < np.quantity < self._open.quantity:
+            self._open.quantity -= np.quantity
+        self._of_which = False
         known = [
             item for item in items if item in self._in_cart or any(item in one.items for one in self._parsed.phrases)
         ]
@@ -767,12 +842,17 @@ class Scanner:
 
     def _on_unknown(self, token: Token) -> None:
         start = self._at - 1
+        if token.said in self._lexicon.simple and self._next_mention() is not None:
+            return
         said = [token.text]
         while self._at < len(self._tokens) and not self._tokens[self._at].stop and self._peek() in ("unknown", "of"):
             if self._peek() == "of" and self._peek(1) != "unknown":
                 break
             said.append(self._tokens[self._at].text)
             self._at += 1
+        if self._names_a_number():
+            said += [one.text for one in self._tokens[self._at : self._at + 2]]
+            self._at += 2
         text = " ".join(said)
         if self._role == "old" or set(stems(token.said.split())) <= self._outline.group_words:
             return
@@ -800,6 +880,13 @@ class Scanner:
             self._note("regular", text)
         elif (before is None or before.kind in ("verb", "and") or token.stop) and self._ends():
             self._wanted(text, before)
+
+    def _names_a_number(self) -> bool:
+        """``Pizza quatre fromages``: the number is of a name that nobody knows."""
+        if self._peek() != "number" or self._peek(1) != "mention" or self._tokens[self._at].stop:
+            return False
+        mention = self._tokens[self._at + 1].mention
+        return mention is not None and not any(one.whole for one in mention.readings)
 
     def _wanted(self, text: str, before: Token | None) -> None:
         """A bare name that nobody knows: a thing, where it was asked for."""

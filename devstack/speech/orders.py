@@ -223,6 +223,8 @@ class OrderReader:
         left = quantity
         for part in phrase.parts:
             own = self._chosen(item, part.wishes, part)
+            if own == _Chosen():
+                continue  # "two for me": no other than the rest
             count = left if part.more else min(part.quantity, left)
             left -= count
             if count:
@@ -319,7 +321,7 @@ class OrderReader:
         elif one and self._outline.has_amount(item, one, wish.amount):
             chosen.modifiers = (*chosen.modifiers, self._words(wish.amount, one))
         else:
-            chosen.modifiers = (*chosen.modifiers, one) if one else chosen.modifiers
+            chosen.modifiers = (*chosen.modifiers, one) if one and not wish.sparing else chosen.modifiers
             chosen.notes = chosen.notes if one and wish.amount == "extra" else (*chosen.notes, worded_wish)
 
     def _words(self, amount: Amount, name: str) -> str:

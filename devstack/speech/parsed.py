@@ -18,6 +18,7 @@ class Wish:
     amount: Amount
     said: str
     mention: Mention | None = None
+    sparing: bool = False  # "easy on the onions": they come anyway, and are not ordered by it
     denied: bool = False  # "not vanilla": no wish to have it without, only not that
 
 

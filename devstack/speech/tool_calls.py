@@ -91,6 +91,10 @@ def remove_call(line: ReportedLine, quantity: int = 0) -> UseTool:
     return UseTool("remove_item", {"line": line.line})
 
 
+def line_again(line: ReportedLine) -> UseTool:
+    return add_call(AddItem(line.item, line.size, line.quantity, tuple(line.modifiers), line.note))
+
+
 def _lines(item: str, cart: Sequence[ReportedLine], traits: Sequence[Trait] = ()) -> Sequence[ReportedLine]:
     """The last line of ``item``, or of all for "". None where several are told apart by what none of them has."""
     lines = [line for line in cart if item in ("", line.item)]

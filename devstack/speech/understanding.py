@@ -63,6 +63,7 @@ class Understood:
     allergies: tuple[str, ...] = ()
     insults: bool = False
     jest: bool = False  # nothing is wanted
+    restores: bool = False  # what was taken off is wanted again
     yes: bool = False
     no: bool = False
     done: bool = False
@@ -79,15 +80,23 @@ class Understood:
     @property
     def nothing(self) -> bool:
         answers = (self.yes, self.no, self.done, self.goodbye, self.hello, self.human, self.repeat, self.read_back)
-        signals = (*answers, self.insults, self.jest)
+        signals = (*answers, self.insults, self.jest, self.restores)
         asks = (self.question, self.table, self.unsure, self.halves, self.tampers, self.allergies)
         return not (self.changes_order or any(asks) or any(signals))
 
 
 def understand(
-    text: str, vocabulary: Vocabulary, language: str, awaited: Awaited = "", in_cart: Sequence[str] = ()
+    text: str,
+    vocabulary: Vocabulary,
+    language: str,
+    awaited: Awaited = "",
+    in_cart: Sequence[str] = (),
+    *,
+    asked_about: str = "",
+    removing: bool = False,
 ) -> Understood:
-    """``awaited`` is what was asked last; ``in_cart`` the items of the cart's lines, the one last spoken of last."""
+    """``awaited`` is what was asked last; ``in_cart`` the items of the cart's lines, the one last spoken of last;
+    ``asked_about`` the item of the caller's question right before; ``removing`` that something was taken off then."""
     lexicon = LEXICONS[language]
     folded = fold(text)
     if not folded:
@@ -105,14 +114,15 @@ def understand(
     kind, ordering = _kind(ordering, lexicon)
     asked_for = "" if kind in ("pickup", "dine_in") else awaited
     address, ordering = address_in(ordering, lexicon, asked_for, language)
-    halves = lexicon.halves.search(_without_names(ordering, vocabulary, lexicon)) is not None
+    halves = _says_halves(ordering, vocabulary, lexicon)
     tampers = lexicon.tampering.search(fold(ordering)) is not None
     ordering = _without_story(ordering, lexicon)
     ordering = _verb_first(_without_answers(ordering, lexicon), lexicon)
     orders: tuple[OrderIntent, ...] = ()
     parsed = Parsed()
     if not (halves or tampers):
-        orders, parsed = _orders(ordering, vocabulary, language, in_cart)
+        asked_about = question.item if question is not None and question.item else asked_about
+        orders, parsed = _orders(ordering, vocabulary, language, in_cart, asked_about, removing=removing)
     if allergies == ("",):
         allergies = _left_out(orders, lexicon) or allergies
     insults = lexicon.insult.search(folded) is not None
@@ -134,6 +144,7 @@ def understand(
         allergies=allergies,
         insults=insults,
         jest=jest,
+        restores=not orders and lexicon.restore.search(folded) is not None,
         yes=bool(lexicon.yes.search(folded)) and not no,
         no=no,
         done=bool(lexicon.done.search(folded)),
@@ -146,7 +157,13 @@ def understand(
 
 
 def _orders(
-    text: str, vocabulary: Vocabulary, language: str, in_cart: Sequence[str]
+    text: str,
+    vocabulary: Vocabulary,
+    language: str,
+    in_cart: Sequence[str],
+    asked_about: str,
+    *,
+    removing: bool,
 ) -> tuple[tuple[OrderIntent, ...], Parsed]:
     """What is ordered, and the phrases that say it."""
     lexicon = LEXICONS[language]
@@ -160,8 +177,13 @@ def _orders(
         return tuple(map(RemoveItem, gone)), Parsed()
     if everything:
         return (RemoveItem(everything=True),), Parsed()
-    parsed = Scanner(tokens_of(words, mentions, lexicon, language), vocabulary, lexicon, in_cart).scan()
-    return tuple(OrderReader(parsed, vocabulary, lexicon, in_cart, language).read()), parsed
+    tokens = tokens_of(words, mentions, lexicon, language)
+    scanner = Scanner(tokens, vocabulary, lexicon, in_cart, asked_about=asked_about, removing=removing)
+    parsed = scanner.scan()
+    orders = tuple(OrderReader(parsed, vocabulary, lexicon, in_cart, language).read())
+    if not orders and asked_about and lexicon.takes_it.search(folded):
+        orders = (AddItem(asked_about),)
+    return orders, parsed
 
 
 def _is_on_menu(intent: OrderIntent, vocabulary: Vocabulary) -> bool:
@@ -220,6 +242,20 @@ def _without_names(text: str, vocabulary: Vocabulary, lexicon: Lexicon) -> str:
     named = [one for one in find_mentions(words, vocabulary, lexicon) if one.end - one.start > 1 and not one.misheard]
     whole = {at for one in named for at in range(one.start, one.end) if any(read.whole for read in one.readings)}
     return " ".join(word.folded for at, word in enumerate(words) if at not in whole)
+
+
+def _says_halves(text: str, vocabulary: Vocabulary, lexicon: Lexicon) -> bool:
+    """``Half a loaf`` is no half of anything where half is a size of all that is named."""
+    if lexicon.halves.search(_without_names(text, vocabulary, lexicon)) is None:
+        return False
+    mentions = find_mentions(words_of(text), vocabulary, lexicon)
+    halves = {one for said in lexicon.cues["half"].split("|") for one in vocabulary.sizes_called(said)}
+    items = [mention.values("item") for mention in mentions if mention.values("item")]
+    return not (
+        halves
+        and items
+        and all(any(vocabulary.outline.has_size(item, one) for one in halves for item in some) for some in items)
+    )
 
 
 def _without_story(text: str, lexicon: Lexicon) -> str:

@@ -57,6 +57,10 @@ class Vocabulary:
     kinds: tuple[str, ...]
     tools: frozenset[str]
 
+    def sizes_called(self, said: str) -> tuple[str, ...]:
+        readings = self.names.get(telling(fold(said).split()), ())
+        return tuple(one.value for one in readings if one.kind == "size")
+
 
 def vocabulary_of(tools: Sequence[SessionTool], language: str, instructions: str = "") -> Vocabulary:
     """Built once for each set of tools and instructions."""

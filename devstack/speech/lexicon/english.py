@@ -20,9 +20,9 @@ ENGLISH = Lexicon(
         "a": "a|an|some|any",
         "the": "the|that|this|these|my|our",
         "of": "of",
-        "and": "and|then|plus|as well as|along with|together with|followed by",
+        "and": "on top of that|and|then|plus|as well as|along with|together with|followed by",
         "or": "or|nor",
-        "with": "with|topped with|on it|including|having",
+        "with": "with|topped with|on it|on top|including|having",
         "neg": "none|without|hold the|hold|minus|skip the|skip|leave off|leave out|leave off of|take off|take out|"
         "take away"
         "|remove|cancel|delete|drop|forget|forget about|scratch|get rid of|no more|lose|ditch|free of|no longer want"
@@ -34,7 +34,7 @@ ENGLISH = Lexicon(
         "no": "no|nope|nah",
         "light": "light|lite|easy on|go easy on|a little|a little bit of|just a little|a bit of|less|light on|"
         "a touch of"
-        "|not too much|not much|just a bit of",
+        "|not too much|not much|not too many|not many|just a bit of",
         "extra": "extra|lots of|loads of|plenty of|a lot of|double up on|more",
         "side": "on the side|on side|separately|in a separate pot",
         "on": "on|onto|in|into|to|for",
@@ -67,11 +67,13 @@ ENGLISH = Lexicon(
         "|put me down for|i ll go for|i want to order|to order|order|can i please have|can i please get|like",
         "also": "also|too|as well|and also",
         "half": "half",
+        "of_which": "of which",
     },
     others=frozenset(("another one", "one more", "another of those", "one more of those")),
     common=words(
         "sauce sauces topping toppings dip dips mode "
         "pump pumps spoon spoons spoonful spoonfuls dash squirt squirts helping helpings "
+        "anyway anyways box boxes tray trays packet packets bag bags jar "
         "a able about after afternoon again ahead alright am an anything are around as ask at babe back "
         "be because been "
         "before being best better bit boss bottle bottles bowl boyfriend bring brother bucks but buddy "
@@ -121,12 +123,22 @@ ENGLISH = Lexicon(
     added=words(""),
     those_with=words(""),
     for_whom=words("for"),
+    served_on=words("on in"),
+    sparing=frozenset(
+        ("easy on", "go easy on", "less", "light on", "not too much", "not much", "not too many", "not many")
+    ),
+    simple=words("plain bare"),
+    is_head_last=True,
+    in_its_place=words("instead rather"),
+    takes_it=any_of("(?:i|we) ll (?:take|have|get) (?:it|that|one|some)|give me (?:one|some|that)"),
+    restore=any_of("(?:put|add) (?:it|that|them|those|that one) back(?: on| in)?|keep (?:it|that|them) after all"),
     inquiry=any_of(
         "(?:i d like|i would like|i want|i wanted|we d like|just wanted) to (?:know|ask)|"
         "wondering (?:if|whether) (?:you (?:have|had|do|sell|serve)|there)"
     ),
     diet=any_of(rf"{_WHO} (?:m|am|is|are|re|s)(?: a| an| both| all)? (?:vegans?|vegetarians?|pescatarians?)"),
     story=re.compile(
+        r"\b(?:i|we) (?:was|were) (?:thinking|going|considering|tempted|looking)\b[^,]*?\bbut\b|"
         rf"[^,]*\b(?:last time|{_WHO} (?:recommended|ordered|tried|loved|had) (?:the|a|some|your))\b[^,]*"
     ),
     units=words("euro euros cent cents quid dollar dollars percent minute minutes mins hour hours clock"),

@@ -22,7 +22,7 @@ FRENCH = Lexicon(
         "of": "de|d|au|aux|a la|a l|a",
         "and": "et|puis|et puis|plus|ainsi que|et aussi|ensuite|avec ca|et avec ca",
         "or": "ou|ni",
-        "with": "avec|supplement|supplements|en supplement",
+        "with": "avec|par dessus|au dessus|dessus|supplement|supplements|en supplement",
         "neg": "sans|pas de|pas d|plus de|plus d|enlevez|enlever|enleve|retirez|retirer|retire|supprimez|"
         "supprimer|annulez"
         "|annuler|annule|oubliez|oublie|laissez tomber|otez|otes|virez|vire|pas du|pas la|pas le|pas les|"
@@ -74,11 +74,13 @@ FRENCH = Lexicon(
         "nous voudrions|j en prends",
         "also": "aussi|egalement",
         "half": "moitie|demi|demie",
+        "of_which": "dont",
     },
     others=frozenset(("un autre", "une autre", "encore un", "encore une", "un de plus", "une de plus")),
     common=words(
         "sauce sauces garniture "
         "cuillere cuilleres dose doses pompe pompes "
+        "boite boites sachet sachets paquet paquets plateau plateaux "
         "accord adieu ai aide ailleurs aime ainsi allez allo alors ami amie amis amities an ans appelle "
         "apres ardemment as assiette "
         "assiettes attends au aujourd aurai aurais autant autour autre autres aux avais avait avant avec "
@@ -118,6 +120,17 @@ FRENCH = Lexicon(
     added=words("supplement supplements"),
     those_with=words("celui celle ceux celles"),
     for_whom=words("pour"),
+    served_on=words("en sur dans"),
+    sparing=frozenset(("peu de", "moins de", "moins d", "pas trop de", "pas trop d", "leger en", "legere en")),
+    simple=words("nature"),
+    is_head_last=False,
+    in_its_place=frozenset(("plutot", "a la place", "finalement")),
+    takes_it=any_of(
+        "(?:je|on) (?:le|la|les|l) (?:prends?|veux|veut|prendrai)|(?:j|on) en (?:prends?|veux|veut) (?:un|une)?"
+    ),
+    restore=any_of(
+        "remet(?:tez|s|tre)?(?: moi)? (?:la|le|les|ca|en)|gard(?:ez|e) (?:la|le|les) (?:finalement|quand meme)"
+    ),
     inquiry=any_of(
         "(?:je voudrais|j aimerais|je voulais|on voudrait) (?:juste )?(?:savoir|demander)|je me demandais si"
     ),
@@ -125,6 +138,7 @@ FRENCH = Lexicon(
         rf"{_WHO} (?:suis|est|sont|sommes)(?: tous| toutes)? (?:vegan(?:e?s?)|vegetarien(?:ne)?s?|vegetalien(?:ne)?s?)"
     ),
     story=re.compile(
+        r"\b(?:je|on) (?:pensais|hesitais|songeais|comptais|allais|voulais d abord)\b[^,]*?\bmais\b|"
         r"[^,]*\b(?:la derniere fois|(?:j ai|j avais|on a|on avait|(?:ma|mon|un|une) \w+ (?:m )?a) (?:deja )?"
         r"(?:pris|mange|goute|recommande|conseille|adore) (?:la|le|les|l|un|une|des|vos|votre))\b[^,]*"
     ),
