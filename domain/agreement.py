@@ -24,7 +24,7 @@ from itertools import takewhile
 from domain.errors import Refused
 from domain.names import fold
 from domain.number_words import spoken_numbers
-from domain.order import Cart
+from domain.order import Cart, CartLine
 from domain.spoken_time import language_of
 
 YES_KEYS = frozenset("1#")  # as on every other telephone menu; another key may mean anything
@@ -108,7 +108,8 @@ def misread(
         wanted = [word for name in names for word in fold(spoken_numbers(name, language_of(language))).split()]
         all_said = all(_is_said(word, words) for word in wanted if word not in _SMALL)
         elsewhere = [one for one in firsts if one != first and not one.isdigit()]  # "Quatre fromages"
-        if not (all_said and _is_counted(first, line.quantity, words, elsewhere, language)):
+        sizes = list(map(str, _size_numbers(line, language)))
+        if not (all_said and _is_counted(first, line.quantity, words, elsewhere, sizes, language)):
             wrong.append(line.item_name)
     wrong += [one for one in cart.allergies if not all(_is_said(word, words) for word in _telling(one))]
     # In words as they fold, in digits as they are written: folding takes the decimal point away.
@@ -117,6 +118,11 @@ def misread(
         wrong.append("total")
     added = _added(text, cart, others, language) - _added(sentence, cart, others, language)
     return (*wrong, *sorted(added - set(wrong)))
+
+
+def _size_numbers(line: CartLine, language: str) -> list[int]:
+    """The numbers in a size's name: ``Three``, ``12 inches``."""
+    return [int(word) for word in spoken_numbers(line.size_name, language_of(language)).split() if word.isdigit()]
 
 
 def _telling(name: str) -> list[str]:
@@ -136,10 +142,10 @@ def _is_said(word: str, words: list[str]) -> bool:
     )
 
 
-def _is_counted(name: str, quantity: int, words: list[str], others: list[str], language: str) -> bool:
+def _is_counted(name: str, quantity: int, words: list[str], others: list[str], sizes: list[str], language: str) -> bool:
     """Whether ``quantity`` is the number before a place where ``name`` is said; anywhere, when none stands before it.
 
-    A number before one of the ``others``' names is that one's.
+    A number before one of the ``others``' names is that one's; one of ``sizes`` may be the size's ("1 three tacos").
     """
     ones = _ONE - {"a", "an"} if language_of(language) == "fr" else _ONE  # "à" folds to "a"
     said = ["1" if word in ones else word for word in words]
@@ -147,7 +153,10 @@ def _is_counted(name: str, quantity: int, words: list[str], others: list[str], l
     for at in (at for at, word in enumerate(words) if _is_said(name, [word])):
         before = said[max(0, at - NUMBER_WITHIN) : at][::-1]
         own = takewhile(lambda word: not any(_is_said(other, [word]) for other in others), before)
-        counts.append(next((word for word in own if word.isdigit()), ""))
+        numbers = [word for word in own if word.isdigit()]
+        if sizes and numbers[:1] == sizes:
+            del numbers[0]
+        counts.append(numbers[0] if numbers else "")
     return str(quantity) in counts or (not any(counts) and str(quantity) in said)
 
 
@@ -233,6 +242,9 @@ def _added(text: str, cart: Cart, others: Sequence[str], language: str) -> set[s
     firsts = {line.item_name: _first_word(spoken_numbers(line.item_name, language)) for line in cart.lines}
     for name, first in firsts.items():
         numbers = {line.quantity for line in cart.lines if firsts[line.item_name] == first}
+        numbers |= {
+            size for line in cart.lines if firsts[line.item_name] == first for size in _size_numbers(line, language)
+        }
         numbers.add(sum(line.quantity for line in cart.lines if firsts[line.item_name] == first))
         if not first.isdigit() and _counts(first, words, known, set(firsts.values()) - {first}) - numbers:
             found.add(name)

@@ -15,5 +15,9 @@ Outcome = Literal[
     "lost",
 ]
 
+# Why we hang up: a tool's reasons, and our own.
+ToolEnding = Literal["done", "abuse", "prank", "wrong_number"]
+Ending = Literal["done", "abuse", "prank", "wrong_number", "silence", "time_limit"]
+
 # Why a cart is left that nobody agreed to: the words of the event and of the call log.
 LeftBecause = Literal["caller_hung_up", "transferred", "engine_failed", "handler_lost", "not_saved"]

@@ -58,6 +58,7 @@ Code = Literal[
     "note_claims",
     "halves_not_offered",
     "line_of_parts",
+    "warn_first",
 ]
 
 

@@ -28,13 +28,21 @@ class Retirement:
     read_on: date
 
 
-_SOURCE, _READ_ON = "OpenAI, deprecations", date(2026, 11, 26)
+_SOURCE, _READ_ON = "OpenAI, deprecations", date(2026, 11, 27)
 
 RETIREMENTS: tuple[Retirement, ...] = (
+    Retirement("gpt-5-mini", "conversation", date(2026, 12, 11), "gpt-6.1-terra", _SOURCE, _READ_ON),
     Retirement("gpt-4o-mini-tts", "greeting", date(2027, 1, 6), "gpt-realtime-2.1", _SOURCE, _READ_ON),
+    Retirement("tts-1", "greeting", date(2027, 1, 6), "", _SOURCE, _READ_ON),
+    Retirement("tts-1-hd", "greeting", date(2027, 1, 6), "", _SOURCE, _READ_ON),
+    Retirement("gpt-4.1", "conversation", date(2027, 1, 14), "gpt-6-luna", _SOURCE, _READ_ON),
+    Retirement("gpt-4.1-mini", "conversation", date(2027, 1, 14), "gpt-6-luna", _SOURCE, _READ_ON),
+    Retirement("gpt-4o-mini", "conversation", date(2027, 1, 14), "gpt-6-luna", _SOURCE, _READ_ON),
     Retirement("gpt-realtime", "conversation", date(2027, 1, 20), "gpt-realtime-2.1", _SOURCE, _READ_ON),
     Retirement("gpt-realtime-mini", "conversation", date(2027, 1, 20), "gpt-realtime-2.1-mini", _SOURCE, _READ_ON),
+    Retirement("gpt-4o-transcribe", "transcription", date(2027, 2, 26), "gpt-transcribe", _SOURCE, _READ_ON),
     Retirement("gpt-4o-mini-transcribe", "transcription", date(2027, 2, 26), "gpt-transcribe", _SOURCE, _READ_ON),
+    Retirement("whisper-1", "transcription", date(2027, 2, 26), "gpt-transcribe", _SOURCE, _READ_ON),
 )
 
 

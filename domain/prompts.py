@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from domain import hours, spoken_time
+from domain import hours, roles, spoken_time
 from domain.menu import Menu, ModifierGroup, ModifierOption
 from domain.menu_text import fits, menu_text
 from domain.money import format_cents
@@ -40,7 +40,7 @@ def restaurant_instructions(restaurant: Restaurant, menu: Menu, faq: tuple[FaqEn
     texts = texts_for(restaurant.language)
     sections = (
         texts.persona.format(name=restaurant.name, style=texts.styles[restaurant.style]),
-        f"{texts.rules}\n{texts.upsell}" if restaurant.upsell else texts.rules,
+        roles.told(restaurant),
         f"# {texts.restaurant}\n{_about(restaurant, texts)}",
         f"# {texts.menu}\n{menu_text(menu, texts)}",
         f"# {texts.faq}\n{_faq(faq)}" if faq else "",

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from domain.agreement import NOTHING_READ, Agreement
+from domain.calls import Ending
 from domain.errors import Refused
 from domain.menu import Menu
 from domain.order import Cart, ConfirmedOrder, Offer, Upsell, upsell_of
@@ -22,7 +23,8 @@ class OrderState:
     The handler keeps ``agreement`` true, and ``restaurant``, ``menu`` and ``load_minutes`` as they are at present when
     confirm_order is applied. It sets ``confirmed`` again when it resumes a call, and to None when the database refuses
     the order for good. Before a table is asked for it sets ``book`` to what is known of the tables around that time
-    (``table_time``), None when nobody can tell; ``reserved`` once the call has made its reservation.
+    (``table_time``), None when nobody can tell; ``reserved`` once the call has made its reservation. ``warned``: an
+    abusive caller was told that the call will end.
     """
 
     restaurant: Restaurant
@@ -37,6 +39,7 @@ class OrderState:
     book: Book | None = None
     reserved: bool = False
     offered: Offer | None = None
+    warned: bool = False
 
     @property
     def upsell(self) -> Upsell:
@@ -82,7 +85,13 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class EndCall:
-    """Hang up once the goodbye was played."""
+    """Hang up once the goodbye was played; a ``firm`` end is not put off by what the caller still says."""
+
+    because: Ending = "done"
+
+    @property
+    def firm(self) -> bool:
+        return self.because in ("abuse", "prank")
 
 
 Effect = ConfirmOrder | ReadBack | BookTable | Transfer | EndCall

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 from domain.allergies import MAX_ALLERGEN, MAX_ALLERGIES
+from domain.calls import ToolEnding
 from domain.carts import (
     MAX_CITY,
     MAX_NAME,
@@ -39,6 +40,8 @@ NO_NOTE = "none"
 ADD_HALVES = "add_halves"  # only where two halves may be had of something
 SEARCH_MENU = "search_menu"  # only where the menu is too long for the prompt
 
+TOOL_ENDINGS: tuple[ToolEnding, ...] = ("done", "abuse", "prank", "wrong_number")
+
 Vocabulary = Literal["items", "halves", "sizes", "modifiers", "ingredients", "kinds"]
 
 
@@ -55,8 +58,8 @@ Value = str | int | Half | tuple[str, ...] | tuple[str | Choice, ...]
 class Parameter(NamedTuple):
     """``vocabulary`` says which names of the menu or restaurant become the schema's enum.
 
-    ``choices`` are options, each with its amount; a ``half`` is an item with choices of its own. ``most`` is how many
-    a list is said to take.
+    Of the kind ``choices`` are options, each with its amount; a ``half`` is an item with choices of its own. ``most``
+    is how many a list is said to take; ``choices`` are all that a text may be.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Parameter(NamedTuple):
     limit: int = MAX_TEXT
     vocabulary: Vocabulary | None = None
     most: int = MAX_MODIFIERS
+    choices: tuple[str, ...] = ()
 
 
 class Tool(NamedTuple):
@@ -222,7 +226,11 @@ TOOLS: tuple[Tool, ...] = (
         "Put the caller through to the team: on request, on any doubt about allergens, or when you cannot help.",
         (Parameter("reason", "text", "Why, in a few words.", required=True),),
     ),
-    Tool("end_call", "Hang up, after saying goodbye, when the caller is done."),
+    Tool(
+        "end_call",
+        "Hang up, after saying goodbye, when the caller is done; or when they only abuse or play a prank.",
+        (Parameter("because", "text", "Left out: the caller is done.", choices=TOOL_ENDINGS),),
+    ),
 )
 _BY_NAME = {tool.name: tool for tool in TOOLS}
 TOOL_NAMES = frozenset(_BY_NAME)
@@ -372,6 +380,8 @@ def _schema(parameter: Parameter, words: _Words) -> dict[str, Any]:
             schema = {"type": "integer", "minimum": 1, "maximum": parameter.limit}
         case "text":
             schema = words.text(parameter.vocabulary, parameter.limit)
+            if parameter.choices:
+                schema = {"type": "string", "enum": list(parameter.choices)}
         case "texts":
             one = words.text(parameter.vocabulary, parameter.limit)
             schema = {"type": "array", "items": one, "maxItems": parameter.most}
@@ -405,7 +415,10 @@ def _read(parameter: Parameter, value: object) -> Value | None:
         case "whole":
             return _whole(value, parameter.name)
         case "text":
-            return plain_text(value, parameter.limit, parameter.name) or None
+            said = plain_text(value, parameter.limit, parameter.name) or None
+            if said and parameter.choices and said not in parameter.choices:
+                raise Refused("bad_argument", f"There is no such {parameter.name}.", parameter.choices, parameter.name)
+            return said
         case "half":
             return _half(value, parameter.name)
         case "choices":

@@ -52,6 +52,7 @@ from domain.tool_parameters import (
     AS_SOON_AS_POSSIBLE,
     OFFER_EXTRA,
     SEARCH_MENU,
+    TOOL_ENDINGS,
     Arguments,
     read_arguments,
     tool_schemas,
@@ -349,7 +350,16 @@ def _transfer_to_human(state: OrderState, arguments: Arguments, now: datetime) -
 
 
 def _end_call(state: OrderState, arguments: Arguments, now: datetime) -> ToolAnswer:
-    return ToolAnswer(state, words_of(state).goodbye, EndCall())
+    said = arguments.text("because")
+    ending = EndCall(next((one for one in TOOL_ENDINGS if one == said), "done"))
+    words = words_of(state)
+    if not ending.firm:
+        return ToolAnswer(state, words.goodbye, ending)
+    if not state.warned:
+        message = "Nobody is hung up on without a warning: say it, and listen. If it goes on, call end_call again."
+        refused = Refused("warn_first", message)
+        return ToolAnswer(replace(state, warned=True), words.refusal(refused), refused=refused)
+    return ToolAnswer(state, words.goodbye_firm, ending)
 
 
 def _day(said: str, today: date, field: str) -> date:

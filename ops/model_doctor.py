@@ -18,20 +18,25 @@ import msgspec
 
 from cluster.rules import Finding
 from domain import model_retirements
-from functions.call_handler.settings import CascadeEndpoint, EngineSettings
+from functions.call_handler.settings import CascadeEndpoint, EngineSettings, LiveEndpoint
 from functions.greeting_renderer.app import RendererSettings
 
 ASK_WITHIN_S = 10.0
+ANTHROPIC_VERSION = "2023-06-01"
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """An API that serves models, and what they are configured for, by the setting's name."""
+    """An API that serves models, and what they are configured for, by the setting's name.
+
+    ``is_claude``: it takes the key as Anthropic's does.
+    """
 
     name: str
     base_url: str
     key: str
     models: Mapping[str, str]
+    is_claude: bool = False
 
 
 def servers(settings: EngineSettings, greeting_model: str) -> Iterator[Server]:
@@ -40,9 +45,22 @@ def servers(settings: EngineSettings, greeting_model: str) -> Iterator[Server]:
         if isinstance(endpoint, CascadeEndpoint):
             parts = {"hearing": endpoint.hearing, "thinking": endpoint.thinking, "speaking": endpoint.speaking}
             for part, place in parts.items():
-                url = f"{place.url}/v1" if part == "thinking" and endpoint.thinking.api == "messages" else place.url
+                if getattr(place, "api", "") == "google":
+                    continue  # has no list of models
+                is_claude = part == "thinking" and endpoint.thinking.api == "messages"
+                url = f"{place.url.rstrip('/')}/v1" if is_claude else place.url
                 models = {f"ENGINES {endpoint.name} {part}": place.model}
-                yield Server(f"{endpoint.name} {part}", url, settings.key_of(place.key), models)
+                yield Server(f"{endpoint.name} {part}", url, settings.key_of(place.key), models, is_claude)
+            continue
+        if isinstance(endpoint, LiveEndpoint):
+            models = {
+                f"ENGINES {endpoint.name} model": endpoint.model,
+                f"ENGINES {endpoint.name} backend": endpoint.backend,
+            }
+            yield Server(endpoint.name, endpoint.url, settings.key_of(endpoint.key), models)
+            if (voice := endpoint.speaking) is not None:
+                spoken = {f"ENGINES {endpoint.name} speaking": voice.model}
+                yield Server(f"{endpoint.name} speaking", voice.url, settings.key_of(voice.key), spoken)
             continue
         prefix = "" if number == 0 else f"ENGINES {endpoint.name} "
         conversation = "OPENAI_REALTIME_MODEL" if number == 0 else f"{prefix}model"
@@ -77,7 +95,12 @@ def _ask(server: Server) -> dict[str, Any]:
     """When each model stops, None where that is not known, by the model's id."""
     scheme, _, place = server.base_url.rstrip("/").partition("://")
     url = f"{'https' if scheme in ('https', 'wss') else 'http'}://{place}/models"
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {server.key}"})
+    if server.is_claude:  # has pages of 20 by default
+        url += "?limit=1000"
+        headers = {"x-api-key": server.key, "anthropic-version": ANTHROPIC_VERSION}
+    else:
+        headers = {"Authorization": f"Bearer {server.key}"}
+    request = urllib.request.Request(url, headers=headers)
     with urllib.request.urlopen(request, timeout=ASK_WITHIN_S) as answer:
         return {one["id"]: one.get("shutdown_date") for one in json.load(answer)["data"]}
 

@@ -2,8 +2,8 @@
 
 The names and shapes are Twilio Media Streams', so that any bot for those can serve as a handler. Audio is
 always µ-law, 8 kHz, mono, 8 bytes a millisecond. Ours on top, from the handler: ``transfer``, ``hold``,
-``hangup``, ``prompt`` and audio on the track ``whisper``; from the bridge: ``transferFailed``, after a ``transfer``
-alone. A bot that never sends them loses nothing.
+``hangup``, ``prompt``, ``blank`` and audio on the track ``whisper``; from the bridge: ``transferFailed``, after a
+``transfer`` alone. A bot that never sends them loses nothing.
 
 Encoding is done by hand where it happens 50 times a second in each direction (``media``): the constant part
 of the message is made once a stream. Decoding is one pass of msgspec into a tagged union, base64 included.
@@ -33,6 +33,7 @@ class MediaError(ValueError):
 
 WHISPER = "whisper"  # a track: what an attended transfer begins with
 MAX_WHISPER_BYTES = 30_000 * BYTES_PER_MS
+MAX_BLANK_MS = 10 * 60_000
 
 TransferMode = Literal["auto", "refer", "second_leg", "attended"]
 Audio = Annotated[bytes, msgspec.Meta(max_length=MAX_AUDIO_BYTES)]
@@ -224,8 +225,19 @@ class Prompt(_StreamMessage, frozen=True, gc=False, tag="prompt"):
     stream_sid: str = ""
 
 
+class BlankBody(msgspec.Struct, frozen=True, gc=False):
+    ms: Annotated[int, msgspec.Meta(ge=0, le=MAX_BLANK_MS)]
+
+
+class Blank(_StreamMessage, frozen=True, gc=False, tag="blank"):
+    """The caller said what must not be kept: if the call is recorded, their last ``ms`` are made silent in it."""
+
+    blank: BlankBody
+    stream_sid: str = ""
+
+
 FromBridge = Connected | Start | Media | Dtmf | Mark | Stop | TransferFailed
-FromHandler = Media | Mark | Clear | TransferRequest | Hold | Hangup | Prompt
+FromHandler = Media | Mark | Clear | TransferRequest | Hold | Hangup | Prompt | Blank
 
 _from_bridge: msgspec.json.Decoder[FromBridge] = msgspec.json.Decoder(FromBridge, strict=False)
 _from_handler: msgspec.json.Decoder[FromHandler] = msgspec.json.Decoder(FromHandler, strict=False)
@@ -349,6 +361,9 @@ class HandlerStream:
 
     def prompt(self, name: Literal["one_moment"]) -> bytes:
         return _encode(Prompt(PromptBody(name), self.stream_sid))
+
+    def blank(self, ms: int) -> bytes:
+        return _encode(Blank(BlankBody(ms), self.stream_sid))
 
     def hangup(self, reason: str) -> bytes:
         return _encode(Hangup(HangupBody(reason), self.stream_sid))

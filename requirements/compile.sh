@@ -5,10 +5,10 @@ cd "$(dirname "$0")/.."
 lock() { .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
     --no-emit-find-links --no-annotate --no-header "$@"; }
 lock requirements/bootstrap.in -o requirements/bootstrap.txt
-lock pyproject.toml --extra edge --extra functions --extra web --extra local-speech --extra local --extra dev \
+lock pyproject.toml --extra edge --extra functions --extra google --extra web --extra local-speech --extra local --extra dev \
     -o requirements/dev.txt
 lock pyproject.toml --extra edge --extra functions --extra web --extra local-speech --extra local \
     -c requirements/dev.txt -o requirements/local.txt
-for side in edge functions web; do
+for side in edge functions google web; do
     lock pyproject.toml --extra "$side" -c requirements/dev.txt -o "requirements/$side.txt"
 done

@@ -240,7 +240,7 @@ class ConversationRecord(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     model: str = ""
     transcript: tuple[Utterance, ...] = ()
-    usage: dict[str, int | float] = {}
+    usage: dict[str, int | float | list[str]] = {}
     cost_dollars: float = 0.0
     order_id: str | None = None
     caller: str = ""

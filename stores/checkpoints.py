@@ -57,7 +57,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     role: str = "ordering"
     order_id: str | None = None
     confirmed: ConfirmedOrder | None = None
-    usage: dict[str, int | float] = {}
+    usage: dict[str, int | float | list[str]] = {}
     turns: int = 0
     reserved: bool = False
     offered: Offer | None = None

@@ -34,11 +34,13 @@ from devstack.speech.tool_calls import (
     add_call,
     answered,
     calls_for,
+    line_again,
     put_right,
     remove_call,
 )
 from devstack.speech.understanding import Awaited, Question, Understood, understand
 from devstack.speech.vocabulary import Vocabulary, vocabulary_of
+from domain.card_numbers import CardWatch
 
 MISSES_BEFORE_HUMAN = 3
 SILENCES_BEFORE_GOODBYE = 2
@@ -86,18 +88,24 @@ class Agent:
     done_ordering: bool = False
     confirmed: bool = False
     choices: list[Choice] = field(default_factory=list)
-    notes: dict[int, str] = field(default_factory=dict)  # by line
     last_line: int = 0  # the one last spoken of
     allergies: list[str] = field(default_factory=list)
     allergy_unnamed: bool = False  # one was spoken of, and not to what
+    asked_about: str = ""  # the item of the caller's last sentence, if that was a question
+    removing: bool = False  # the caller's last sentence took something off
+    removed: ReportedLine | None = None  # the line taken off last
     table: TableWish | None = None
     language: str = ""  # the caller's
     misses: int = 0
+    said_goodbye: bool = False  # in words of its own, right before end_call
+    warned: bool = False  # to stay polite
     silences: int = 0
     last_said: str = ""
     question: str = ""
     _waiting_calls: list[UseTool] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
+    _cards: CardWatch | None = None
+    _turns: int = 0
 
     def respond(self, turn: TurnContext) -> list[Action]:
         """What to do next, in order. Empty when there is nothing to answer."""
@@ -107,6 +115,13 @@ class Agent:
         new = [item for item in turn.items if item.id not in self._seen]
         self._seen = {item.id for item in turn.items}
         return self._spoken(_TurnReply(self, turn, new).actions())
+
+    def says_card(self, text: str) -> bool:
+        """Whether it is a card's number, or goes on with one: nobody repeats it, or takes it for anything else."""
+        self._turns += 1
+        if self._cards is None:
+            self._cards = CardWatch(self.language)
+        return self._cards.heard(str(self._turns), text).is_card
 
     def _spoken(self, actions: list[Action]) -> list[Action]:
         said = " ".join(action.text for action in actions if isinstance(action, Say))
@@ -201,6 +216,9 @@ class _TurnReply:
             agent.missing = tuple(result.missing)
         if result.ok and one.call.name == "set_fulfilment":
             agent.choices = [choice for choice in agent.choices if choice.call.name != one.call.name]
+        if result.ok and one.call.name == "remove_item":
+            gone = one.call.arguments.get("line")
+            agent.removed = next((line for line in agent.cart if line.line == gone), agent.removed)
         if result.cart is not None:
             self._learn_lines(one, result.cart.lines)
         if result.ok and one.call.name == "confirm_order":
@@ -212,10 +230,8 @@ class _TurnReply:
         agent = self._agent
         if one.result.ok and one.call.name == "add_item" and lines:
             agent.last_line = lines[-1].line
-            agent.notes[agent.last_line] = str(one.call.arguments.get("note") or "")
         elif one.result.ok and one.call.name == "change_item":
             agent.last_line = int(one.call.arguments.get("line") or 0)
-            agent.notes[agent.last_line] = str(one.call.arguments.get("note") or agent.notes.get(agent.last_line, ""))
         agent.cart = sorted(lines, key=lambda line: line.line == agent.last_line)
 
     def _choice(self, one: Answered) -> bool:
@@ -237,11 +253,14 @@ class _TurnReply:
         if "book_table" in names:
             agent.table = None
             return [Say(" ".join([*says, self._ask(self._phrases.anything_else, "anything_else").text]))]
+        if "end_call" in names and agent.said_goodbye:
+            return []
         if names & {"end_call", "transfer_to_human"}:
             return [Say(" ".join(says))]
         if "confirm_order" in names:
+            # Who has more to say speaks into the farewell, and is not hung up on.
             agent.awaited, agent.question = "", ""
-            return [Say(" ".join([*says, self._phrases.farewell]))]
+            return self._goodbye(" ".join([*says, self._phrases.farewell]))
         refused = [one for one in outputs if one.call.name == "confirm_order" and one.result.error]
         if any(one.result.error and one.result.error.code == "not_read_back" for one in refused):
             return [UseTool("read_cart", {})]
@@ -285,7 +304,21 @@ class _TurnReply:
     def _answer(self, text: str) -> list[Action]:
         agent = self._agent
         in_cart = [line.item for line in agent.cart]
-        understood = understand(text, self._vocabulary, self._language, agent.awaited, in_cart)
+        if agent.says_card(text):
+            return [Say(f"{self._phrases.no_card} {agent.question}".strip())]
+        understood = understand(
+            text,
+            self._vocabulary,
+            self._language,
+            agent.awaited,
+            in_cart,
+            asked_about=agent.asked_about,
+            removing=agent.removing,
+        )
+        agent.asked_about = understood.question.item if understood.question is not None else ""
+        agent.removing = bool(understood.orders) and all(isinstance(one, RemoveItem) for one in understood.orders)
+        if understood.insults and not understood.changes_order:
+            return self._insulted()
         if understood.human or (agent.awaited == "human" and understood.yes):
             agent.misses, agent.awaited = 0, ""
             if self._has("transfer_to_human"):
@@ -309,6 +342,10 @@ class _TurnReply:
         agent = self._agent
         asks = self._doubts(understood)
         calls = self._calls(understood)
+        if not (calls or agent.cart) and any(
+            isinstance(one, RemoveItem) and one.everything for one in understood.orders
+        ):
+            return self._ask_next() if agent.choices else self._goodbye()
         if understood.question is not None and not understood.orders:
             return [*asks, *self._inform(understood.question), *self._one_by_one(calls)]
         if not calls and agent.choices and not asks:
@@ -329,11 +366,12 @@ class _TurnReply:
                 removal = UseTool("remove_item", {"item": intent.item})
                 call = add_call(intent) if isinstance(intent, AddItem) else removal
                 agent.choices.append(Choice(call, "item", intent.choices, self._which(intent.choices)))
-        return [call for call in calls_for(understood, agent.cart, agent.notes) if self._has(call.name)]
+        return [call for call in calls_for(understood, agent.cart) if self._has(call.name)]
 
     def _doubts(self, understood: Understood) -> list[Say]:
         phrases = self._phrases
         asks = [Say(phrases.with_or_without.format(name=name)) for name in understood.unsure]
+        asks += [Say(phrases.only_once.format(name=name)) for name in understood.once]
         if understood.halves:
             asks.append(Say(phrases.no_halves))
         if understood.tampers:
@@ -380,7 +418,9 @@ class _TurnReply:
         agent, phrases = self._agent, self._phrases
         if understood.repeat and agent.last_said:
             return [Say(agent.last_said)]
-        if agent.confirmed or (understood.goodbye and not agent.cart):
+        if understood.restores and agent.removed is not None:
+            return [line_again(agent.removed)]
+        if agent.confirmed or ((understood.goodbye or understood.jest) and not agent.cart):
             return self._goodbye()
         if understood.read_back and self._has("read_cart"):
             return [UseTool("read_cart", {})]
@@ -408,10 +448,19 @@ class _TurnReply:
             return self._ask_next()
         return self._missed()
 
-    def _goodbye(self) -> list[Action]:
-        if self._has("end_call"):
-            return [UseTool("end_call", {})]
-        return [Say(self._phrases.farewell)]
+    def _insulted(self) -> list[Action]:
+        """One warning; the second time the call is over."""
+        if self._agent.warned:
+            return self._goodbye(self._phrases.not_like_this)
+        self._agent.warned = True
+        return [Say(f"{self._phrases.be_polite} {self._agent.question or self._phrases.what_to_order}")]
+
+    def _goodbye(self, words: str = "") -> list[Action]:
+        """With ``words`` of the agent's own, or with those of the tool."""
+        if not self._has("end_call"):
+            return [Say(words or self._phrases.farewell)]
+        self._agent.said_goodbye = bool(words)
+        return [*([Say(words)] if words else []), UseTool("end_call", {})]
 
     def _missed(self) -> list[Action]:
         agent, phrases = self._agent, self._phrases

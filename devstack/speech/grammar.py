@@ -12,10 +12,10 @@ from collections.abc import Collection, Sequence
 from devstack.speech.lexicon import Lexicon
 from devstack.speech.matching import fold
 from devstack.speech.mentions import Mention
-from devstack.speech.parsed import Opening, Parsed, Phrase, Role, Wish
+from devstack.speech.parsed import Opening, Parsed, Phrase, Role, Trait, Wish
 from devstack.speech.tokens import Token
-from devstack.speech.vocabulary import Vocabulary, amount_of
-from devstack.speech.words import stems
+from devstack.speech.vocabulary import Reading, Vocabulary, amount_of
+from devstack.speech.words import stem, stems
 from domain.menu import Amount
 
 _SEPARATORS = ("and", "or", "verb", "correct", "weak", "no", "change", "instead_of", "neg", "not")
@@ -24,10 +24,18 @@ MAX_NOTE_WORDS = 4
 
 
 class Scanner:
-    """``in_cart`` are the items of the cart's lines, the one last spoken of last."""
+    """``in_cart`` are the items of the cart's lines, the one last spoken of last; ``asked_about`` is the item of the
+    caller's question right before; ``removing`` that something was taken off right before."""
 
     def __init__(
-        self, tokens: Sequence[Token], vocabulary: Vocabulary, lexicon: Lexicon, in_cart: Collection[str] = ()
+        self,
+        tokens: Sequence[Token],
+        vocabulary: Vocabulary,
+        lexicon: Lexicon,
+        in_cart: Collection[str] = (),
+        *,
+        asked_about: str = "",
+        removing: bool = False,
     ) -> None:
         self._tokens, self._outline, self._lexicon, self._in_cart = tokens, vocabulary.outline, lexicon, tuple(in_cart)
         self._parsed = Parsed()
@@ -41,6 +49,8 @@ class Scanner:
         self._role: Role = "add"
         self._correcting = False
         self._pointing = False
+        self._sparing = False  # the "light" is of what comes anyway
+        self._of_which = False  # "three, of which one with almonds"
         self._all: list[Phrase] = []  # "both with": what is wished next is of all these
         self._alternative = False  # "or" another thing
         self._only = False
@@ -52,7 +62,18 @@ class Scanner:
         self._wanting = False  # right after "I'd like"
         self._declines = False  # the "not" leaves an ingredient out, and means no other thing
         self._either = False  # this wish, or the one before
+        self._served: list[tuple[Phrase, Phrase]] = []  # one for somebody, and the same for another
         self._at = 0
+        self._asked_about = asked_about
+        if removing and self._goes_on_removing():
+            self._role = "remove"
+
+    def _goes_on_removing(self) -> bool:
+        """``And the tea too``."""
+        if [token.kind for token in self._tokens[:3]] != ["and", "the", "mention"]:
+            return False
+        mention = self._tokens[2].mention
+        return mention is not None and bool({*mention.values("item")} & {*self._in_cart})
 
     def scan(self) -> Parsed:
         while self._at < len(self._tokens):
@@ -64,6 +85,7 @@ class Scanner:
             if step is not None:
                 step(token)
         self._close()
+        self._join_served()
         last = self._parsed.last
         if last is not None and not (last.wishes or last.notes or last.parts or last.quantity or last.more):
             self._parsed.last = None
@@ -81,7 +103,22 @@ class Scanner:
         self._after_stop = True
 
     def _next_begins_anew(self) -> bool:
-        return self._peek() not in ("or", "and", "mention")
+        """``Not fries, coleslaw`` names what is wanted instead; a list of what is not wanted goes on to its last."""
+        is_contrast = self._role == "deny" and not self._declines
+        goes_on = self._peek() in ("or", "and") or (self._peek() == "mention" and not is_contrast)
+        return not (goes_on or self._lists_on())
+
+    def _lists_on(self) -> bool:
+        """Whether an "or" is still to come, or a thing of the cart: ``remove the soup, the tea and the rice``."""
+        for token in self._tokens[self._at :]:
+            if token.kind == "or":
+                return True
+            if token.kind not in ("the", "of", "mention") and not (token.kind == "a" and self._role == "deny"):
+                return False
+            items = token.mention.values("item") if token.mention is not None else ()
+            if items and self._role == "remove":
+                return {*items} <= {*self._in_cart}
+        return False
 
     def _close(self) -> None:
         """No head came: what was opened belongs to the phrase before it, or to the last line."""
@@ -91,6 +128,9 @@ class Scanner:
         if np.unknown:
             if np.quantity or np.indefinite or np.wanted:
                 self._head((), " ".join(np.unknown), np)
+            return
+        if np.quantity and self._asked_about and not (self._open or self._parsed.phrases or self._correcting):
+            self._head((self._asked_about,), self._asked_about, np)  # "I'll take two of those"
             return
         if self._is_another_size(np):
             self._head(self._open.items if self._open else (), self._open.said if self._open else "", np)
@@ -102,6 +142,8 @@ class Scanner:
             self._owner().parts.append(part)
             self._part = part
             return
+        if np.quantity > max(target.quantity, 1) and not self._correcting and not any(map(_is_size, np.wishes)):
+            self._parsed.once += [wish.said for wish in np.wishes]
         if np.quantity and self._amount == "extra":
             target.more += np.quantity
             self._amount = "regular"
@@ -121,7 +163,7 @@ class Scanner:
     def _splits(self, np: Opening) -> bool:
         """ "One large and one small" of two things; "a large one" of one says its size only."""
         open_ = self._open
-        if self._correcting or self._said_of_those:
+        if self._correcting or (self._said_of_those and not (np.wishes or self._bound)):
             return False
         if open_ is None:
             return not self._parsed.phrases and bool(self._in_cart) and (bool(np.wishes) or self._bound)
@@ -205,10 +247,29 @@ class Scanner:
     def _on_the(self, token: Token) -> None:
         if self._removes_that():
             self._parsed.removes_last = True
+        elif token.said in self._lexicon.those_with and self._is_told_apart():
+            self._tell_apart()
+        elif self._is_told_by_size():
+            self._open = Phrase(role="remove", told_apart=True)
+            self._open.traits.append(Trait(self._tokens[self._at].mention.values("size")))  # type: ignore[union-attr]
+            self._parsed.phrases.append(self._open)
+            self._at += 2 if self._peek(1) == "number" else 1
         elif self._pointing or not self._bound:
             self._begin().definite = True
 
     def _on_number(self, token: Token) -> None:
+        before = self._before()
+        if token.number == 1 and before is not None and before.kind == "the" and self._is_told_apart():
+            self._tell_apart()
+            return
+        counted = self._counted_option() if token.number > 1 and self._bound else ""
+        if counted:
+            self._parsed.once.append(counted)
+            return
+        if self._bound and self._listing and self._open is not None and self._peek() == "unknown":
+            self._note("regular", f"{token.text} {self._tokens[self._at].text}")  # "with two sugars"
+            self._at += 1
+            return
         if self._role == "deny" and self._peek() in ("end", "correct", "verb", "and"):
             return
         if self._at < len(self._tokens) and self._tokens[self._at].said in self._lexicon.units:
@@ -217,7 +278,6 @@ class Scanner:
             return  # "the large one"
         if self._np is not None and (self._np.quantity or self._np.wishes):
             self._close()
-        before = self._before()
         times = token.said.startswith("x") or (before is not None and before.said in ("times", "fois"))
         if self._open is not None and times:
             self._open.quantity = token.number
@@ -228,6 +288,53 @@ class Scanner:
         if not self._bound:
             self._amount = self._carried = "regular"
         self._bound = False
+
+    def _counted_option(self) -> str:
+        """What ``two`` counts in ``with two pumps of syrup``; "" where it is no option."""
+        for token in self._tokens[self._at :]:
+            if token.mention is not None:
+                is_option = token.mention.values("option") and not token.mention.values("item", "size", "category")
+                return token.said if is_option else ""
+            if token.stop or token.kind not in ("filler", "of", "extra"):
+                return ""
+        return ""
+
+    def _is_told_apart(self) -> bool:
+        """``The one with``: a line of the cart is pointed at by what it has."""
+        named = self._np is not None and bool(self._np.wishes)
+        return not named and self._open is None and bool(self._in_cart) and self._peek() in ("with", "neg")
+
+    def _is_told_by_size(self) -> bool:
+        """``Remove the large one``, ``enlevez la grande``."""
+        mention = self._next_mention()
+        if mention is None or not mention.values("size") or mention.values("item", "category"):
+            return False
+        before = self._before()
+        if before is None or not (before.kind == "neg" or (before.kind == "not" and self._declines)):
+            return False
+        if self._open is not None or not self._in_cart:
+            return False
+        return self._tokens[self._at + 1 : self._at + 2] == [] or self._peek(1) not in (
+            "mention",
+            "of",
+            "the",
+            "unknown",
+        )
+
+    def _tell_apart(self) -> None:
+        self._np = None
+        self._open = Phrase(role="remove" if self._role in ("remove", "deny") else "target", told_apart=True)
+        self._parsed.phrases.append(self._open)
+        absent = self._peek() == "neg"
+        self._at += 1
+        while self._at < len(self._tokens) and not self._tokens[self._at].stop:
+            mention = self._next_mention()
+            following = self._tokens[self._at + 1].mention if self._at + 1 < len(self._tokens) else None
+            if mention is not None and mention.values("option", "size"):
+                self._open.traits.append(Trait(mention.values("option", "size"), absent))
+            elif self._peek() not in ("the", "a", "of") and not (self._peek() == "and" and following is not None):
+                break
+            self._at += 1
 
     def _on_another(self, token: Token) -> None:
         self._close()
@@ -256,13 +363,14 @@ class Scanner:
         if before is not None and before.kind == "neg":  # "none with cream"
             return
         self._amount, self._carried, self._bound, self._listing = "regular", "regular", True, True
-        self._after_stop = False
+        self._after_stop = self._pointing = False
 
     def _on_light(self, token: Token) -> None:
         if self._np is not None and self._np.other:
             self._bound = True
             self._close()
         self._amount, self._bound = amount_of(token.kind), True
+        self._sparing = token.said in self._lexicon.sparing
 
     _on_extra = _on_light
 
@@ -319,12 +427,13 @@ class Scanner:
         if leaves_out and mention is not None and mention.values("option"):
             self._on_neg(token)
         else:
-            self._correct()
+            self._correct(token.said)
 
-    def _correct(self) -> None:
+    def _correct(self, said: str = "") -> None:
         self._close()
         if self._at >= len(self._tokens) and self._open is not None and self._open.quantity:
-            if self._open.role == "add" and {*self._open.items} & {*self._in_cart}:
+            alone = len(self._parsed.phrases) == 1 and bool(self._in_cart) and said in self._lexicon.in_its_place
+            if self._open.role == "add" and ({*self._open.items} & {*self._in_cart} or alone):
                 self._open.role = "correct"  # "three colas instead"
             return
         self._correcting, self._role, self._amount, self._carried = True, "add", "regular", "regular"
@@ -354,6 +463,16 @@ class Scanner:
             self._correcting = self._role == "add" and not self._recent  # "swap that for a cola"
             self._amount, self._bound, self._carried = "regular", False, "regular"
             return
+        mention = self._next_mention()
+        is_option = mention is not None and mention.values("option") and not mention.values("item", "category")
+        if token.said in self._lexicon.served_on and is_option and self._open is not None:
+            self._on_with(token)
+            return
+        if token.said in self._lexicon.for_whom and self._sized_for():
+            return
+        if token.said in self._lexicon.for_whom and self._is_for_somebody():
+            self._serve()
+            return
         if self._np is not None and self._np.quantity == 1 and self._open is None:
             wishes = self._np.wishes
             if wishes and not any(map(_is_size, wishes)):
@@ -362,6 +481,50 @@ class Scanner:
         self._bound, self._pointing = True, True
         self._amount = "regular"
 
+    def _is_for_somebody(self) -> bool:
+        """``And one for my wife``: the words behind it name nothing of the menu."""
+        if self._np is None or not self._np.quantity or self._np.wishes or self._open is None or not self._open.items:
+            return False
+        before = ("the", "a", "filler", "unknown")
+        said = [token for token in self._tokens[self._at : self._at + 3] if not token.stop]
+        return bool(said) and said[0].kind in before and said[0].said not in ("here", "now")
+
+    def _sized_for(self) -> bool:
+        """``A tart for six``, where six is how its size is called."""
+        if self._open is None or self._peek() != "number":
+            return False
+        said = self._tokens[self._at]
+        sizes = [size for item in self._open.items for size in self._outline.sizes.get(item, ())]
+        size = next((one for one in sizes if stem(fold(one).split()[0]) == str(said.number)), "")
+        if not size or any(map(_is_size, self._open.wishes)):
+            return False
+        mention = Mention(said.start, said.end, (Reading("size", size),), 1.0)
+        self._target().wishes.append(Wish("regular", said.said, mention))
+        self._at += 1
+        return True
+
+    def _serve(self) -> None:
+        """A part of what was ordered for several, else as many more of it; the one whom it is for is no matter."""
+        assert self._np is not None and self._open is not None
+        np, whole, self._np = self._np, self._open, None
+        if np.quantity < whole.quantity:
+            self._part = Phrase(quantity=np.quantity)
+            whole.parts.append(self._part)
+        else:
+            self._repeat(whole, alike=False)
+            self._open.quantity = np.quantity
+            self._served.append((whole, self._open))
+        self._pointing = False
+        while self._peek() in ("the", "a", "filler", "unknown") and not self._tokens[self._at].stop:
+            self._at += 1
+
+    def _join_served(self) -> None:
+        """Two of one thing, where neither is wished otherwise."""
+        for first, other in self._served:
+            if not (other.parts or other.notes or first.parts or first.notes) and other.wishes == first.wishes:
+                first.quantity = max(first.quantity, 1) + other.quantity
+                self._parsed.phrases.remove(other)
+
     def _old(self) -> Phrase | None:
         return next((one for one in reversed(self._parsed.phrases) if one.role == "old"), None)
 
@@ -369,7 +532,11 @@ class Scanner:
         """What was just said is of all; and what is said next, where they were told apart."""
         if self._open is not None and self._open.parts:
             self._close()
-            self._part = None
+            whole, self._part = self._open, None
+            for owner, wish in self._recent:
+                if owner in whole.parts and wish in owner.wishes and not _is_size(wish):
+                    owner.wishes.remove(wish)
+                    whole.wishes.append(wish)
         elif not self._recent:
             self._all = [one for one in self._parsed.phrases if one.role == "add"]
         if len(self._parsed.phrases) > 1 and self._open is not None and self._open.quantity <= 1:
@@ -409,9 +576,23 @@ class Scanner:
     def _on_those(self, token: Token) -> None:
         self._said_of_those = self._np is not None and bool(self._np.quantity)
 
+    def _on_of_which(self, token: Token) -> None:
+        self._of_which = self._open is not None
+
     def _on_half(self, token: Token) -> None:
-        """No name of a size has it, so the size after it is not meant either."""
-        self._begin().halved = True
+        """No name of a size has it, so the size after it is not meant either. ``Half the cheese`` is less of it."""
+        at = self._at
+        while at < len(self._tokens) and self._tokens[at].kind in ("the", "of") and not self._tokens[at].stop:
+            at += 1
+        mention = self._tokens[at].mention if at < len(self._tokens) and not self._tokens[at].stop else None
+        if (
+            mention is not None
+            and mention.values("option")
+            and not any(one.whole for one in mention.readings if one.kind != "option")
+        ):
+            self._at, self._amount, self._bound, self._sparing = at, "light", True, True
+        else:
+            self._begin().halved = True
 
     def _on_ones(self, token: Token) -> None:
         """``Ten large ones``: of what was spoken of last."""
@@ -434,11 +615,11 @@ class Scanner:
     def _on_mention(self, token: Token) -> None:
         mention = token.mention
         assert mention is not None
-        items = mention.values("item")
+        items = self._narrowed(token) or mention.values("item")
         if self._amount == "without" and not self._bound and token.said.split()[0] in self._more_words:
             self._amount = self._carried = "regular"  # "no ham and extra cheese"
         if self._is_wish(mention, items):
-            self._wish(Wish(self._amount, token.said, mention))
+            self._wish(Wish(self._amount, token.said, mention, self._sparing and self._amount == "light"))
         elif self._is_ingredient(mention, items):
             self._note("without", token.text)  # onions, where only the soup is called so
         elif items:
@@ -446,11 +627,30 @@ class Scanner:
         elif not (self._touches_head(token) or self._before_item()):
             self._head(mention.values("category"), token.text, self._np, is_category=True)
 
+    def _narrowed(self, token: Token) -> tuple[str, ...]:
+        """``Quatre éclairs, deux au café``: of the things called so, the one with that in its name."""
+        before = self._before()
+        if before is None or before.kind != "of" or self._np is None or not self._np.quantity:
+            return ()
+        several = next((one.items for one in reversed(self._parsed.phrases) if len(one.items) > 1), ())
+        said = {*stems(token.said.split())}
+        fitting = tuple(item for item in several if said <= {*stems(fold(item).split())})
+        return fitting if len(fitting) == 1 else ()
+
     def _is_ingredient(self, mention: Mention, items: tuple[str, ...]) -> bool:
         """``No onions``, where only the soup is called so."""
         if not items or self._amount != "without" or self._role != "remove" or self._is_known(items):
             return False
-        return self._open is not None or not any(one.whole for one in mention.readings if one.kind == "item")
+        if self._open is not None:
+            return True
+        whole = any(one.whole for one in mention.readings if one.kind == "item")
+        return not whole and not any(self._is_head(mention, item) for item in items)
+
+    def _is_head(self, mention: Mention, item: str) -> bool:
+        """Whether the words say what kind of thing it is, and not what is in it."""
+        name = fold(item).split()
+        said = " ".join(token.said for token in self._tokens if token.mention is mention)
+        return stem(name[-1 if self._lexicon.is_head_last else 0]) in stems(said.split())
 
     def _is_wish(self, mention: Mention, items: tuple[str, ...]) -> bool:
         """Whether an option or a size is meant, and not an item of the same name."""
@@ -502,6 +702,10 @@ class Scanner:
         )
 
     def _wish(self, wish: Wish) -> None:
+        if wish.amount == "without" and self._role == "remove" and self._before_item() and _has_size(wish):
+            wish.amount = "regular"  # "remove the large pepperoni"
+            self._begin().wishes.append(wish)
+            return
         if self._np is not None and self._np.halved and _is_size(wish):
             self._np.halved = False
             return
@@ -518,7 +722,7 @@ class Scanner:
             self._unsure_of(wish)
         else:
             self._take(wish)
-        if wish.amount == "without":
+        if wish.amount == "without" and not wish.denied:
             self._carried = "without"
         self._amount, self._bound = "regular", False
 
@@ -565,6 +769,9 @@ class Scanner:
             return
         if self._is_alternative(items):
             return
+        if self._of_which and self._open is not None and 0 < np.quantity < self._open.quantity:
+            self._open.quantity -= np.quantity
+        self._of_which = False
         known = [
             item for item in items if item in self._in_cart or any(item in one.items for one in self._parsed.phrases)
         ]
@@ -635,12 +842,17 @@ class Scanner:
 
     def _on_unknown(self, token: Token) -> None:
         start = self._at - 1
+        if token.said in self._lexicon.simple and self._next_mention() is not None:
+            return
         said = [token.text]
         while self._at < len(self._tokens) and not self._tokens[self._at].stop and self._peek() in ("unknown", "of"):
             if self._peek() == "of" and self._peek(1) != "unknown":
                 break
             said.append(self._tokens[self._at].text)
             self._at += 1
+        if self._names_a_number():
+            said += [one.text for one in self._tokens[self._at : self._at + 2]]
+            self._at += 2
         text = " ".join(said)
         if self._role == "old" or set(stems(token.said.split())) <= self._outline.group_words:
             return
@@ -668,6 +880,13 @@ class Scanner:
             self._note("regular", text)
         elif (before is None or before.kind in ("verb", "and") or token.stop) and self._ends():
             self._wanted(text, before)
+
+    def _names_a_number(self) -> bool:
+        """``Pizza quatre fromages``: the number is of a name that nobody knows."""
+        if self._peek() != "number" or self._peek(1) != "mention" or self._tokens[self._at].stop:
+            return False
+        mention = self._tokens[self._at + 1].mention
+        return mention is not None and not any(one.whole for one in mention.readings)
 
     def _wanted(self, text: str, before: Token | None) -> None:
         """A bare name that nobody knows: a thing, where it was asked for."""
@@ -703,4 +922,8 @@ class Scanner:
 
 
 def _is_size(wish: Wish) -> bool:
-    return wish.mention is not None and bool(wish.mention.values("size")) and wish.amount == "regular"
+    return _has_size(wish) and wish.amount == "regular"
+
+
+def _has_size(wish: Wish) -> bool:
+    return wish.mention is not None and bool(wish.mention.values("size"))

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from devstack.speech.lexicon import Lexicon
-from devstack.speech.parsed import Parsed, Phrase, Wish
+from devstack.speech.parsed import Parsed, Phrase, Trait, Wish
 from devstack.speech.vocabulary import Vocabulary
 from devstack.speech.words import stem
 from domain.amounts import worded
@@ -46,6 +47,7 @@ class ChangeItem:
     without: tuple[tuple[str, str], ...] = ()  # an option taken off where the line has it; else the wish to have none
     note: str = ""
     part: int = 0
+    traits: tuple[Trait, ...] = ()  # of the line that is meant, where several are of the item
     other: bool = False  # not the last line, but the one before of the same item
     again: bool = False  # one more of it is wished for so, and it stays as it is
     alike: bool = False  # that one has all that it has, not its size alone
@@ -65,6 +67,7 @@ class RemoveItem:
     everything: bool = False
     quantity: int = 0
     choices: tuple[str, ...] = ()
+    traits: tuple[Trait, ...] = ()
 
 
 OrderIntent = AddItem | ChangeItem | RemoveItem
@@ -107,13 +110,34 @@ class OrderReader:
             first.wishes += [wish for wish in self._parsed.last.wishes if wish.amount == "without"]
         replaced = [one for one in phrases if one.role == "old"]
         for phrase in phrases:
-            if phrase.role in ("remove", "deny"):
+            if phrase.told_apart:
+                self._told_apart(phrase)
+            elif phrase.role in ("remove", "deny"):
                 self._remove(phrase)
             elif phrase.role != "old":
                 self._say(phrase, replaced)
         return self._intents
 
     # --- one phrase
+
+    def _told_apart(self, phrase: Phrase) -> None:
+        traits = tuple(phrase.traits)
+        if phrase.role == "remove":
+            self._intents.append(RemoveItem(traits=traits, quantity=phrase.quantity))
+            return
+        chosen = self._chosen("", [*phrase.wishes, *phrase.resized], phrase)
+        change = ChangeItem(
+            size=chosen.size,
+            quantity=phrase.quantity,
+            quantity_more=phrase.more,
+            add=chosen.modifiers,
+            remove=chosen.denied,
+            without=chosen.without,
+            note=", ".join(chosen.notes),
+            traits=traits,
+        )
+        if not change.nothing:
+            self._intents.append(change)
 
     def _say(self, phrase: Phrase, replaced: list[Phrase]) -> None:
         item = phrase.items[0] if len(phrase.items) == 1 else ""
@@ -163,7 +187,9 @@ class OrderReader:
                 return
         there = [item for item in dict.fromkeys(self._in_cart) if item in phrase.items]
         if len(there) == 1:
-            self._intents.append(RemoveItem(there[0], quantity=phrase.quantity))
+            self._intents.append(
+                RemoveItem(there[0], quantity=phrase.quantity, traits=_traits_of(phrase, "option", "size"))
+            )
         elif there:
             self._intents.append(RemoveItem(phrase.said, choices=tuple(there)))
 
@@ -197,6 +223,8 @@ class OrderReader:
         left = quantity
         for part in phrase.parts:
             own = self._chosen(item, part.wishes, part)
+            if own == _Chosen():
+                continue  # "two for me": no other than the rest
             count = left if part.more else min(part.quantity, left)
             left -= count
             if count:
@@ -225,6 +253,7 @@ class OrderReader:
             remove=chosen.denied,
             without=chosen.without,
             note=", ".join(chosen.notes),
+            traits=_traits_of(phrase, "option") if phrase.definite else (),
         )
 
     def _of_last(self, phrase: Phrase) -> list[OrderIntent]:
@@ -285,17 +314,25 @@ class OrderReader:
             chosen.modifiers = (*chosen.modifiers, exact[0])
         elif wish.amount == "without":
             chosen.without = (*chosen.without, (one, worded_wish))
+            chosen.denied = (*chosen.denied, *(one.value for one in readings if one.amount == "extra"))
             chosen.modifiers = tuple(name for name in chosen.modifiers if name not in plain)
         elif wish.amount == "regular":
             chosen.modifiers = (*chosen.modifiers, readings[0].value if len(readings) == 1 else wish.said)
         elif one and self._outline.has_amount(item, one, wish.amount):
             chosen.modifiers = (*chosen.modifiers, self._words(wish.amount, one))
         else:
-            chosen.modifiers = (*chosen.modifiers, one) if one else chosen.modifiers
+            chosen.modifiers = (*chosen.modifiers, one) if one and not wish.sparing else chosen.modifiers
             chosen.notes = chosen.notes if one and wish.amount == "extra" else (*chosen.notes, worded_wish)
 
     def _words(self, amount: Amount, name: str) -> str:
         return worded(amount, name, self._language)
+
+
+def _traits_of(phrase: Phrase, *kinds: Literal["option", "size"]) -> tuple[Trait, ...]:
+    """``The burger with avocado`` is the one that has it, where there are several."""
+    said = (wish for wish in phrase.wishes if wish.mention is not None and wish.amount == "regular")
+    named = (wish.mention.values(*kinds) for wish in said if wish.mention is not None)
+    return tuple(Trait(names) for names in named if names)
 
 
 def _without_headings(phrases: Sequence[Phrase]) -> list[Phrase]:

@@ -18,7 +18,16 @@ class Wish:
     amount: Amount
     said: str
     mention: Mention | None = None
+    sparing: bool = False  # "easy on the onions": they come anyway, and are not ordered by it
     denied: bool = False  # "not vanilla": no wish to have it without, only not that
+
+
+@dataclass(frozen=True, slots=True)
+class Trait:
+    """By which a line is told from others: it has one of these options or sizes, or (``absent``) none of them."""
+
+    names: tuple[str, ...]
+    absent: bool = False
 
 
 @dataclass(slots=True)
@@ -35,6 +44,8 @@ class Phrase:
     wishes: list[Wish] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     parts: list[Phrase] = field(default_factory=list)  # "one with, one without"
+    told_apart: bool = False  # "the one with …": any line, by its traits
+    traits: list[Trait] = field(default_factory=list)
     other: bool = False  # not the line last spoken of, but the one like it
     again: bool = False  # one more of the last line, otherwise wished
     alike: bool = False  # with all that it has, not its size alone
@@ -50,6 +61,7 @@ class Parsed:
     removes_last: bool = False
     halves: bool = False  # half of something was wished for
     unsure: list[str] = field(default_factory=list)
+    once: list[str] = field(default_factory=list)  # options that were wished for several times
 
 
 @dataclass(slots=True)

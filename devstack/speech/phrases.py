@@ -21,8 +21,12 @@ class AgentPhrases:
     which_allergy: str
     which_one: str  # with {names}
     with_or_without: str  # with {name}
+    only_once: str  # with {name}
     no_halves: str
     no_tampering: str
+    no_card: str
+    be_polite: str
+    not_like_this: str
     left_out: str
     table_day: str
     table_time: str
@@ -55,8 +59,12 @@ ENGLISH = AgentPhrases(
     which_allergy="What is the allergy to?",
     which_one="Which one would you like: {names}?",
     with_or_without="Would you like it with {name}, or without?",
+    only_once="I can put {name} on it only once.",
     no_halves="I can't take an order for halves by myself, I'm sorry. Which would you like, as a whole?",
     no_tampering="Prices and rules are the restaurant's, I can't change them.",
+    no_card="Please stop, don't tell me any card number: I can't take payments. You pay at the restaurant.",
+    be_polite="I'm here to help you, so please stay polite.",
+    not_like_this="I'm ending this call now. Goodbye.",
     left_out="Then I leave that out.",
     table_day="For which day would you like the table?",
     table_time="At what time?",
@@ -89,8 +97,12 @@ FRENCH = AgentPhrases(
     which_allergy="C'est une allergie à quoi ?",
     which_one="Lequel désirez-vous : {names} ?",
     with_or_without="Avec {name}, ou sans ?",
+    only_once="Je ne peux mettre {name} qu'une seule fois.",
     no_halves="Je ne peux pas prendre de moitiés moi-même, je suis désolée. Lequel désirez-vous, entier ?",
     no_tampering="Les prix et les règles sont ceux du restaurant, je ne peux pas les changer.",
+    no_card="Arrêtez, ne me donnez pas de numéro de carte : je ne prends aucun paiement. Vous réglez au restaurant.",
+    be_polite="Je suis là pour vous aider, restez poli, s'il vous plaît.",
+    not_like_this="Je mets fin à cet appel. Au revoir.",
     left_out="Alors je laisse cela de côté.",
     table_day="Pour quel jour désirez-vous la table ?",
     table_time="À quelle heure ?",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import msgspec
 from devstack.speech.lexicon import LEXICONS
 from devstack.speech.mentions import find_mentions
 from devstack.speech.orders import AddItem, ChangeItem, RemoveItem
+from devstack.speech.parsed import Trait
 from devstack.speech.protocol.items import FunctionCall, FunctionCallOutput, Item
 from devstack.speech.tokens import tokens_of
 from devstack.speech.understanding import Understood
@@ -33,12 +34,13 @@ class ReportedLine(msgspec.Struct):
     size: str = ""
     modifiers: list[str] = []
     quantity: int = 1
+    note: str = ""
 
 
-def calls_for(understood: Understood, cart: Sequence[ReportedLine], notes: Mapping[int, str]) -> list[UseTool]:
+def calls_for(understood: Understood, cart: Sequence[ReportedLine]) -> list[UseTool]:
     """Every call that ``understood`` asks for, in the order in which it was said.
 
-    ``cart`` has the line last spoken of last; ``notes`` are those of its lines.
+    ``cart`` has the line last spoken of last.
     """
     calls: list[UseTool] = []
     replaced: set[int] = set()  # lines that are of another item by now
@@ -49,12 +51,12 @@ def calls_for(understood: Understood, cart: Sequence[ReportedLine], notes: Mappi
             case AddItem():
                 calls.append(add_call(intent))
             case RemoveItem():
-                lines = cart if intent.everything else _lines(intent.item, cart)
+                lines = cart if intent.everything else _lines(intent.item, cart, intent.traits)
                 calls += [remove_call(line, intent.quantity) for line in lines if line.line not in replaced]
             case ChangeItem():
                 for line in _changed(intent, cart):
                     replaced |= {line.line} if intent.item else set()
-                    calls += _change_calls(intent, line, notes.get(line.line, ""))
+                    calls += _change_calls(intent, line)
     if any(understood.allergies):
         calls.insert(0, UseTool("set_allergies", {"allergens": [one for one in understood.allergies if one]}))
     if understood.kind or understood.address:
@@ -89,13 +91,32 @@ def remove_call(line: ReportedLine, quantity: int = 0) -> UseTool:
     return UseTool("remove_item", {"line": line.line})
 
 
-def _lines(item: str, cart: Sequence[ReportedLine]) -> Sequence[ReportedLine]:
-    """The last line of ``item``; the last of all for ""."""
-    return [line for line in cart if item in ("", line.item)][-1:]
+def line_again(line: ReportedLine) -> UseTool:
+    return add_call(AddItem(line.item, line.size, line.quantity, tuple(line.modifiers), line.note))
+
+
+def _lines(item: str, cart: Sequence[ReportedLine], traits: Sequence[Trait] = ()) -> Sequence[ReportedLine]:
+    """The last line of ``item``, or of all for "". None where several are told apart by what none of them has."""
+    lines = [line for line in cart if item in ("", line.item)]
+    having = _having(lines, traits)
+    return having[-1:] if having or not traits else lines if item and len(lines) == 1 else []
+
+
+def _having(lines: Sequence[ReportedLine], traits: Sequence[Trait]) -> list[ReportedLine]:
+    return [
+        line
+        for line in lines
+        if all(one.absent != bool({line.size, *line.modifiers}.intersection(one.names)) for one in traits)
+    ]
 
 
 def _changed(intent: ChangeItem, cart: Sequence[ReportedLine]) -> Sequence[ReportedLine]:
     """``The large one without onions`` is the one that is large, and makes no other so."""
+    if intent.traits:
+        lines = [line for line in cart if intent.target in ("", line.item)]
+        having = _having(lines, intent.traits)
+        if having or not intent.target:
+            return having[-1:]
     last = _lines(intent.target, cart)
     if intent.other and last:
         return [line for line in cart[:-1] if line.item == last[0].item][-1:] or last
@@ -105,7 +126,8 @@ def _changed(intent: ChangeItem, cart: Sequence[ReportedLine]) -> Sequence[Repor
     return named[-1:] or last
 
 
-def _change_calls(intent: ChangeItem, line: ReportedLine, note: str) -> list[UseTool]:
+def _change_calls(intent: ChangeItem, line: ReportedLine) -> list[UseTool]:
+    note = line.note
     left_out = [option for option, _ in intent.without if option in line.modifiers]
     wishes = [intent.note, *(wish for option, wish in intent.without if option not in line.modifiers)]
     removed = [*(name for name in intent.remove if name in line.modifiers), *left_out]

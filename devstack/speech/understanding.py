@@ -19,6 +19,7 @@ from devstack.speech.matching import fold
 from devstack.speech.mentions import find_mentions
 from devstack.speech.menu_card import Topic
 from devstack.speech.orders import AddItem, ChangeItem, OrderIntent, OrderReader, RemoveItem
+from devstack.speech.parsed import Parsed
 from devstack.speech.tokens import tokens_of
 from devstack.speech.vocabulary import Vocabulary
 from devstack.speech.words import words_of
@@ -44,8 +45,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """Everything found in one sentence. ``unsure`` are words that may be wished for or not; ``halves`` that a half of
-    something was; ``allergies`` what the caller says not to bear."""
+    """Everything found in one sentence. ``unsure`` are words that may be wished for or not; ``once`` options that
+    were wished for several times; ``halves`` that a half of something was; ``allergies`` what the caller says not to
+    bear."""
 
     orders: tuple[OrderIntent, ...] = ()
     kind: str = ""
@@ -55,9 +57,13 @@ class Understood:
     question: Question | None = None
     table: TableWish | None = None
     unsure: tuple[str, ...] = ()
+    once: tuple[str, ...] = ()
     halves: bool = False
     tampers: bool = False  # with prices or with what the assistant is told
     allergies: tuple[str, ...] = ()
+    insults: bool = False
+    jest: bool = False  # nothing is wanted
+    restores: bool = False  # what was taken off is wanted again
     yes: bool = False
     no: bool = False
     done: bool = False
@@ -73,15 +79,24 @@ class Understood:
 
     @property
     def nothing(self) -> bool:
-        signals = (self.yes, self.no, self.done, self.goodbye, self.hello, self.human, self.repeat, self.read_back)
+        answers = (self.yes, self.no, self.done, self.goodbye, self.hello, self.human, self.repeat, self.read_back)
+        signals = (*answers, self.insults, self.jest, self.restores)
         asks = (self.question, self.table, self.unsure, self.halves, self.tampers, self.allergies)
         return not (self.changes_order or any(asks) or any(signals))
 
 
 def understand(
-    text: str, vocabulary: Vocabulary, language: str, awaited: Awaited = "", in_cart: Sequence[str] = ()
+    text: str,
+    vocabulary: Vocabulary,
+    language: str,
+    awaited: Awaited = "",
+    in_cart: Sequence[str] = (),
+    *,
+    asked_about: str = "",
+    removing: bool = False,
 ) -> Understood:
-    """``awaited`` is what was asked last; ``in_cart`` the items of the cart's lines, the one last spoken of last."""
+    """``awaited`` is what was asked last; ``in_cart`` the items of the cart's lines, the one last spoken of last;
+    ``asked_about`` the item of the caller's question right before; ``removing`` that something was taken off then."""
     lexicon = LEXICONS[language]
     folded = fold(text)
     if not folded:
@@ -99,16 +114,21 @@ def understand(
     kind, ordering = _kind(ordering, lexicon)
     asked_for = "" if kind in ("pickup", "dine_in") else awaited
     address, ordering = address_in(ordering, lexicon, asked_for, language)
-    halves = lexicon.halves.search(_without_names(ordering, vocabulary, lexicon)) is not None
+    halves = _says_halves(ordering, vocabulary, lexicon)
     tampers = lexicon.tampering.search(fold(ordering)) is not None
     ordering = _without_story(ordering, lexicon)
     ordering = _verb_first(_without_answers(ordering, lexicon), lexicon)
     orders: tuple[OrderIntent, ...] = ()
-    unsure: tuple[str, ...] = ()
+    parsed = Parsed()
     if not (halves or tampers):
-        orders, unsure, halves = _orders(ordering, vocabulary, language, in_cart)
+        asked_about = question.item if question is not None and question.item else asked_about
+        orders, parsed = _orders(ordering, vocabulary, language, in_cart, asked_about, removing=removing)
     if allergies == ("",):
         allergies = _left_out(orders, lexicon) or allergies
+    insults = lexicon.insult.search(folded) is not None
+    jest = lexicon.jest.search(folded) is not None
+    if insults or jest or lexicon.goodbye.search(folded):  # then a word that nobody knows is no dish
+        orders = tuple(one for one in orders if _is_on_menu(one, vocabulary))
     no = _refuses(text, folded, lexicon)
     return Understood(
         orders=orders,
@@ -117,10 +137,14 @@ def understand(
         customer=customer,
         time=time_in(fold(ordering), language),
         question=question,
-        unsure=unsure,
-        halves=halves,
+        unsure=tuple(parsed.unsure),
+        once=tuple(parsed.once),
+        halves=halves or parsed.halves,
         tampers=tampers,
         allergies=allergies,
+        insults=insults,
+        jest=jest,
+        restores=not orders and lexicon.restore.search(folded) is not None,
         yes=bool(lexicon.yes.search(folded)) and not no,
         no=no,
         done=bool(lexicon.done.search(folded)),
@@ -133,9 +157,15 @@ def understand(
 
 
 def _orders(
-    text: str, vocabulary: Vocabulary, language: str, in_cart: Sequence[str]
-) -> tuple[tuple[OrderIntent, ...], tuple[str, ...], bool]:
-    """What is ordered, what is unsure, and whether half of something is wished for."""
+    text: str,
+    vocabulary: Vocabulary,
+    language: str,
+    in_cart: Sequence[str],
+    asked_about: str,
+    *,
+    removing: bool,
+) -> tuple[tuple[OrderIntent, ...], Parsed]:
+    """What is ordered, and the phrases that say it."""
     lexicon = LEXICONS[language]
     words = words_of(text)
     mentions = find_mentions(words, vocabulary, lexicon, in_cart)
@@ -144,15 +174,20 @@ def _orders(
     if everything and lexicon.all_but.match(folded, everything.end() + 1):
         kept = {item for mention in mentions for item in mention.values("item")}
         gone = [item for item in dict.fromkeys(in_cart) if item not in kept] if kept & {*in_cart} else []
-        return tuple(map(RemoveItem, gone)), (), False
+        return tuple(map(RemoveItem, gone)), Parsed()
     if everything:
-        return (RemoveItem(everything=True),), (), False
-    parsed = Scanner(tokens_of(words, mentions, lexicon, language), vocabulary, lexicon, in_cart).scan()
-    return (
-        tuple(OrderReader(parsed, vocabulary, lexicon, in_cart, language).read()),
-        tuple(parsed.unsure),
-        parsed.halves,
-    )
+        return (RemoveItem(everything=True),), Parsed()
+    tokens = tokens_of(words, mentions, lexicon, language)
+    scanner = Scanner(tokens, vocabulary, lexicon, in_cart, asked_about=asked_about, removing=removing)
+    parsed = scanner.scan()
+    orders = tuple(OrderReader(parsed, vocabulary, lexicon, in_cart, language).read())
+    if not orders and asked_about and lexicon.takes_it.search(folded):
+        orders = (AddItem(asked_about),)
+    return orders, parsed
+
+
+def _is_on_menu(intent: OrderIntent, vocabulary: Vocabulary) -> bool:
+    return not isinstance(intent, AddItem) or bool(intent.choices) or intent.item in vocabulary.items
 
 
 def _apart(text: str, lexicon: Lexicon) -> tuple[str, str]:
@@ -207,6 +242,20 @@ def _without_names(text: str, vocabulary: Vocabulary, lexicon: Lexicon) -> str:
     named = [one for one in find_mentions(words, vocabulary, lexicon) if one.end - one.start > 1 and not one.misheard]
     whole = {at for one in named for at in range(one.start, one.end) if any(read.whole for read in one.readings)}
     return " ".join(word.folded for at, word in enumerate(words) if at not in whole)
+
+
+def _says_halves(text: str, vocabulary: Vocabulary, lexicon: Lexicon) -> bool:
+    """``Half a loaf`` is no half of anything where half is a size of all that is named."""
+    if lexicon.halves.search(_without_names(text, vocabulary, lexicon)) is None:
+        return False
+    mentions = find_mentions(words_of(text), vocabulary, lexicon)
+    halves = {one for said in lexicon.cues["half"].split("|") for one in vocabulary.sizes_called(said)}
+    items = [mention.values("item") for mention in mentions if mention.values("item")]
+    return not (
+        halves
+        and items
+        and all(any(vocabulary.outline.has_size(item, one) for one in halves for item in some) for some in items)
+    )
 
 
 def _without_story(text: str, lexicon: Lexicon) -> str:

@@ -57,6 +57,10 @@ class Vocabulary:
     kinds: tuple[str, ...]
     tools: frozenset[str]
 
+    def sizes_called(self, said: str) -> tuple[str, ...]:
+        readings = self.names.get(telling(fold(said).split()), ())
+        return tuple(one.value for one in readings if one.kind == "size")
+
 
 def vocabulary_of(tools: Sequence[SessionTool], language: str, instructions: str = "") -> Vocabulary:
     """Built once for each set of tools and instructions."""
@@ -114,7 +118,7 @@ def _amount_in(name: list[str], lexicon: Lexicon) -> tuple[Amount, list[str]]:
     for cue in ("neg", "light", "extra", "with"):
         parts = next((parts for parts in _phrases(cue, lexicon) if tuple(name[: len(parts)]) == parts), ())
         if parts and len(name) > len(parts):
-            return amount_of(cue), name[len(parts) :]
+            return "extra" if name[0] in lexicon.added else amount_of(cue), name[len(parts) :]
     return "regular", name
 
 

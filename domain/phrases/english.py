@@ -52,6 +52,7 @@ ENGLISH = Wording(
     table_requested="Noted: a table for {covers}, {time}, in the name of {name}. The team settles it.",
     transfer="One moment, I'm putting you through.",
     goodbye="Thank you for calling. Goodbye!",
+    goodbye_firm="I'm ending the call here. You are welcome to call again for an order. Goodbye.",
     emergency=(
         "This sounds like an emergency: please call the emergency services on {number}."
         " I'm putting you through to the team now."
@@ -122,6 +123,7 @@ ENGLISH = Wording(
         "not_agreed": ("Shall I place the order like that? Please say yes or no.",),
         "menu_changed": ("Something on our menu has just changed.",),
         "closed": ("I'm sorry, we're closed now. We open again {subject}.", "I'm sorry, we're closed now."),
+        "warn_first": ("I'm happy to help with an order or a question. If this goes on, I will have to end the call.",),
         "already_confirmed": (
             "Your order is already with the kitchen, so I can't change it. I can put you through to the team.",
         ),

@@ -52,6 +52,7 @@ FRENCH = Wording(
     table_requested="C’est noté : une table pour {covers}, {time}, au nom de {name}. L’équipe la confirme.",
     transfer="Un instant, je vous passe quelqu’un.",
     goodbye="Merci de votre appel. Au revoir !",
+    goodbye_firm="Je mets fin à l’appel. Vous pouvez rappeler pour une commande. Au revoir.",
     emergency=("Cela ressemble à une urgence : appelez les secours au {number}. Je vous passe l’équipe tout de suite."),
     emergency_alone="Cela ressemble à une urgence : raccrochez et appelez les secours au {number} tout de suite.",
     what_to_order="Que désirez-vous commander ?",
@@ -128,6 +129,9 @@ FRENCH = Wording(
         "closed": (
             "Désolé, nous sommes fermés en ce moment. Nous rouvrons {subject}.",
             "Désolé, nous sommes fermés en ce moment.",
+        ),
+        "warn_first": (
+            "Je vous aide volontiers pour une commande ou une question. Sinon, je devrai mettre fin à l’appel.",
         ),
         "already_confirmed": (
             "Votre commande est déjà en cuisine, je ne peux plus la changer. Je peux vous passer l’équipe.",

@@ -68,6 +68,7 @@ class Wording(NamedTuple):
     table_requested: str
     transfer: str
     goodbye: str
+    goodbye_firm: str
     emergency: str
     emergency_alone: str
     what_to_order: str

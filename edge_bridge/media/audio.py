@@ -188,5 +188,11 @@ class CallAudio:
             taken.append(waiting.popleft())
         return b"".join(taken)
 
+    def blank(self, ms: int) -> None:
+        """What the caller said in the last ``ms`` is not to be heard in the recording, if there is one."""
+        if self.recording is not None:
+            self._to_record.clear()
+            self.recording.blank(ms // FRAME_MS)
+
     def forget_heard(self) -> None:
         self._heard.clear()

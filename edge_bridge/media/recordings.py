@@ -12,6 +12,7 @@ import threading
 import wave
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from process import logs
 
@@ -21,6 +22,7 @@ BATCH_FRAMES = 50  # one second
 QUEUED_BATCHES = 120  # of all calls together; about 2 MB
 STOP_TIMEOUT_S = 3.0
 WAVE_HEADER_BYTES = 44
+STEREO_FRAME_BYTES = 4 * 160  # 20 ms of 8 kHz, 16 bits, two channels
 
 Frames = list[tuple[bytes, bytes]]
 
@@ -30,6 +32,7 @@ class _Batch:
     recording: "Recording"
     frames: Frames
     last: bool = False
+    blank: int = 0  # frames of the caller's to silence, from the end of these on backwards
 
 
 @dataclass(slots=True)
@@ -43,6 +46,7 @@ class Recording:
     _waiting: Frames = field(default_factory=list)
     _closed: bool = False
     _file: wave.Wave_write | None = None
+    _disk: BinaryIO | None = None  # what ``_file`` writes to
 
     def add(self, caller: bytes, assistant: bytes) -> None:
         if self.failed or self._closed:
@@ -51,16 +55,21 @@ class Recording:
         if len(self._waiting) >= BATCH_FRAMES:
             self._hand_over(last=False)
 
+    def blank(self, frames: int) -> None:
+        """Make the caller's last ``frames`` silent, those that are written already, too."""
+        if not self.failed and not self._closed:
+            self._hand_over(last=False, blank=frames)
+
     def close(self) -> None:
         """Write what is left and finish the file; ``finished`` is set when it is on disk."""
         if not self._closed:
             self._closed = True
             self._hand_over(last=True)
 
-    def _hand_over(self, *, last: bool) -> None:
+    def _hand_over(self, *, last: bool, blank: int = 0) -> None:
         batch, self._waiting = self._waiting, []
         try:
-            self._batches.put_nowait(_Batch(self, batch, last))
+            self._batches.put_nowait(_Batch(self, batch, last, blank))
         except queue.Full:
             self.fail("the disk is too slow")
 
@@ -76,7 +85,8 @@ class Recording:
             _keep_to_ourselves(self.path)
             # Of a session that died in this call, before it could write the header's lengths.
             earlier = self.path.read_bytes()[WAVE_HEADER_BYTES:] if self.path.exists() else b""
-            self._file = wave.open(str(self.path), "wb")  # noqa: SIM115 - open for the length of the call
+            self._disk = self.path.open("w+b")
+            self._file = wave.open(self._disk, "wb")  # noqa: SIM115 - both are open for the length of the call
             self._file.setnchannels(2)
             self._file.setsampwidth(2)
             self._file.setframerate(8000)
@@ -86,11 +96,24 @@ class Recording:
         stereo = audioop.add(audioop.tostereo(left, 2, 1, 0), audioop.tostereo(right, 2, 0, 1), 2)
         self._file.writeframes(stereo)
 
+    def silence(self, frames: int) -> None:
+        """On the writer thread: make the caller's last frames in the file silent."""
+        if self._disk is None:
+            return
+        end = self._disk.tell()
+        start = max(WAVE_HEADER_BYTES, end - frames * STEREO_FRAME_BYTES)
+        self._disk.seek(start)
+        stereo = self._disk.read(end - start)
+        self._disk.seek(start)
+        self._disk.write(audioop.tostereo(audioop.tomono(stereo, 2, 0, 1), 2, 0, 1))
+        self._disk.seek(end)
+
     def shut(self) -> None:
         """On the writer thread: close the file."""
-        if self._file is not None:
+        if self._file is not None and self._disk is not None:
             self._file.close()
-            self._file = None
+            self._disk.close()
+            self._file = self._disk = None
 
 
 def _keep_to_ourselves(path: Path) -> None:
@@ -139,6 +162,8 @@ class Recorder:
             try:
                 if batch.frames:
                     recording.write(batch.frames)
+                if batch.blank:
+                    recording.silence(batch.blank)
                 if batch.last:
                     recording.shut()
                     recording.finished.set()

@@ -96,6 +96,8 @@ class MediaStream:
                 self._owner.hold_wanted(message.hold.on)
             case media.Prompt():
                 self._owner.prompt_wanted(message.prompt.name)
+            case media.Blank():
+                self._audio.blank(message.blank.ms)
             case media.Hangup():
                 self._owner.hangup_wanted(message.hangup.reason)
 

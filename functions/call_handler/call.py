@@ -34,9 +34,10 @@ from functions.call_handler.remembering.call_memory import CallMemory
 from functions.call_handler.remembering.orders import OrderDesk, OrderRefusedError
 from functions.call_handler.remembering.reservations import ReservationDesk
 from functions.call_handler.settings import Endpoint, Settings
-from functions.call_handler.talking.conversation import Conversation, Over
+from functions.call_handler.talking.conversation import Conversation
 from functions.call_handler.talking.dialling import Dialling
 from functions.call_handler.talking.engine_line import EngineLine
+from functions.call_handler.talking.farewell import Over
 from functions.call_handler.talking.media import MediaDownError, SupersededError
 from functions.call_handler.talking.patience import Patience
 from functions.call_handler.talking.playback import Playback
@@ -157,7 +158,7 @@ class Call:
         conversation.on_engine_lost = line.lost
         conversation.on_engine_heard = line.heard
         conversation.on_session_ending = line.session_ending
-        conversation.attended = parameters.transfers == "attended"
+        conversation.farewell.attended = parameters.transfers == "attended"
         self._dialling.on_event = conversation.on_engine
         memory.begin(lambda: tools.state)
         line.introduce(engine, parameters.greeting_text or incoming.greeting, parameters.resumed)
@@ -178,7 +179,7 @@ class Call:
                 over = await self._until_over(conversation)
         except TimeoutError:
             log.warning("call at its limit", call_id=self._incoming.call_id, limit_s=self._settings.max_call_s)
-            conversation.leave(phrases_for(talk.tools.state.restaurant.language).time_is_up)
+            conversation.leave(phrases_for(talk.tools.state.restaurant.language).time_is_up, "time_limit")
             over = await self._until_over(conversation)
         if over is Over.HUNG_UP:
             await conversation.finish_turn(FINISH_TURN_S)

@@ -6,8 +6,8 @@ from domain.phrases import wording_for
 
 
 class Phrases(msgspec.Struct, frozen=True):
-    """``resumed``, ``resumed_blank``, ``renewed`` and ``transfer_failed`` are for the engine, the others are spoken
-    word for word.
+    """``resumed``, ``resumed_blank``, ``renewed``, ``transfer_failed`` and ``card_number`` are for the engine, the
+    others are spoken word for word.
 
     ``caller_for_you`` and ``ordered_so_far`` are for whom the caller is put through to.
     ``resumed_blank``: of the call that goes on, nothing but its greeting is known.
@@ -24,6 +24,8 @@ class Phrases(msgspec.Struct, frozen=True):
     not_booked: str
     caller_for_you: str
     ordered_so_far: str
+    card_number: str
+    no_card_numbers: str
 
 
 _STILL_THERE = {"en": "Are you still there?", "fr": "Vous êtes toujours là ?"}
@@ -88,6 +90,27 @@ _CALLER_FOR_YOU = {
 }
 _ORDERED_SO_FAR = {"en": "Ordered so far: {items}.", "fr": "Commandé jusqu’ici : {items}."}
 
+_CARD_NUMBER = {
+    "en": (
+        "The caller said a card number, which is not kept; they have been asked not to. Never repeat a digit of it."
+        " Payment is made with the restaurant. Go on where you stopped."
+    ),
+    "fr": (
+        "Le client a dit un numéro de carte, qui n'est pas gardé ; on lui a demandé de ne pas le faire. N'en répétez"
+        " aucun chiffre. Le paiement se fait avec le restaurant. Reprenez où vous en étiez."
+    ),
+}
+_NO_CARD_NUMBERS = {
+    "en": (
+        "Please don't tell me your card number. I can't take it, and I don't keep it; you pay the restaurant directly."
+        " Let's go on without it."
+    ),
+    "fr": (
+        "Ne me donnez pas votre numéro de carte, s’il vous plaît. Je ne peux pas le prendre et je ne le garde pas ;"
+        " vous réglez directement au restaurant. Continuons sans lui."
+    ),
+}
+
 
 def phrases_for(language: str) -> Phrases:
     """French for ``fr`` and its variants, English for anything else."""
@@ -104,4 +127,6 @@ def phrases_for(language: str) -> Phrases:
         not_booked=_NOT_BOOKED[wording.language],
         caller_for_you=_CALLER_FOR_YOU[wording.language],
         ordered_so_far=_ORDERED_SO_FAR[wording.language],
+        card_number=_CARD_NUMBER[wording.language],
+        no_card_numbers=_NO_CARD_NUMBERS[wording.language],
     )

@@ -16,6 +16,7 @@ Url = Annotated[str, msgspec.Meta(pattern=r"^(https?|wss?)://")]
 EngineName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 KeyName = Annotated[str, msgspec.Meta(pattern=r"^([A-Z][A-Z0-9_]{0,63})?$")]
 
+ENGINES_PACKAGE = "functions.call_handler.engines"
 MAIN = "main"  # the engine that the OPENAI_* settings describe
 MAX_ENGINES = 8
 
@@ -42,6 +43,9 @@ class RealtimeEndpoint(_Strict, frozen=True, kw_only=True, tag="realtime"):
     def key_names(self) -> tuple[str, ...]:
         return (self.key,) if self.key else ()
 
+    def modules(self) -> tuple[str, ...]:
+        return ()
+
 
 class _Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a part of a cascade is: ``url`` with its ``/v1``, if it has one."""
@@ -52,18 +56,31 @@ class _Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class HearingPlace(_Place, frozen=True, kw_only=True):
-    """Transcription sessions of the Realtime protocol, at ``url`` + ``/realtime``."""
+    """``realtime``: transcription sessions of the Realtime protocol, at ``url`` + ``/realtime``. ``google``: Cloud
+    Speech-to-Text v2 by gRPC, or a server of one's own that speaks it; ``url`` is https for TLS, else http. There
+    ``recognizer`` is the resource's full name, "" the key's project with no recognizer of its own.
+    """
+
+    api: Literal["realtime", "google"] = "realtime"
+    recognizer: str = ""
 
 
 class ThinkingPlace(_Place, frozen=True, kw_only=True):
-    """``chat`` is OpenAI's ``/chat/completions``, ``messages`` Claude's ``/v1/messages``, both below ``url``."""
+    """``chat`` is OpenAI's ``/chat/completions``, ``messages`` Claude's ``/v1/messages``, both below ``url``.
+
+    ``effort`` "" is the model's own. Some of OpenAI's take tools over ``chat`` only with ``none``.
+    """
 
     api: Literal["chat", "messages"] = "chat"
+    effort: Literal["", "none", "minimal", "low", "medium", "high", "xhigh", "max"] = ""
 
 
 class SpeakingPlace(_Place, frozen=True, kw_only=True):
-    """OpenAI's ``/audio/speech``, below ``url``; ``voice`` goes before the restaurant's."""
+    """``speech``: OpenAI's ``/audio/speech``, below ``url``. ``google``: Cloud Text-to-Speech by gRPC. ``voice`` goes
+    before the restaurant's.
+    """
 
+    api: Literal["speech", "google"] = "speech"
     voice: str = ""
 
 
@@ -79,8 +96,46 @@ class CascadeEndpoint(_Strict, frozen=True, kw_only=True, tag="cascade"):
     def key_names(self) -> tuple[str, ...]:
         return tuple(place.key for place in (self.hearing, self.thinking, self.speaking) if place.key)
 
+    def modules(self) -> tuple[str, ...]:
+        """Its HTTP client costs 150 ms and 12 MB, gRPC 20 MB."""
+        by_google = (
+            (self.hearing.api, f"{ENGINES_PACKAGE}.google_hearing"),
+            (self.speaking.api, f"{ENGINES_PACKAGE}.google_speaking"),
+        )
+        return (f"{ENGINES_PACKAGE}.cascade", *(module for api, module in by_google if api == "google"))
 
-Endpoint = RealtimeEndpoint | CascadeEndpoint
+
+class LiveEndpoint(_Strict, frozen=True, kw_only=True, tag="live"):
+    """A server of OpenAI's Live protocol, at ``url`` + ``/live/sessions``. ``backend`` is the text model that it hands
+    over to, ``effort`` how long that may think. ``speaking`` says what has to be said word for word (``speech`` alone);
+    without it the voice is asked to.
+    """
+
+    name: EngineName
+    url: Url
+    key: KeyName = ""
+    model: str
+    backend: str
+    effort: Literal["", "none", "minimal", "low", "medium", "high", "xhigh"] = ""
+    voice: str = ""
+    speaking: SpeakingPlace | None = None
+    free: bool = False
+
+    def key_names(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.key, self.speaking.key if self.speaking is not None else "")))
+
+    def modules(self) -> tuple[str, ...]:
+        fixtures = (f"{ENGINES_PACKAGE}.fixtures",) if self.speaking is not None else ()
+        return (f"{ENGINES_PACKAGE}.live", *fixtures)
+
+
+Endpoint = RealtimeEndpoint | CascadeEndpoint | LiveEndpoint
+
+
+def _has_grpc() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("grpc") is not None
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +148,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     openai_api_key: str
     openai_base_url: Url = "https://api.openai.com/v1"
     openai_realtime_model: str = "gpt-realtime-2.1"
-    openai_transcription_model: str = "gpt-transcribe,gpt-4o-transcribe"
+    openai_transcription_model: str = "gpt-transcribe,gpt-live-transcribe"
     openai_voice: str = "marin"
     engines: str = ""
     turn_detection: Literal["server_vad", "semantic_vad"] = "server_vad"
@@ -132,6 +187,15 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
             for key in one.key_names()
             if not self.key_of(key)
         ]
+        problems += [
+            f"ENGINES: speaking of {one.name!r} has to have the api 'speech'"
+            for one in further
+            if isinstance(one, LiveEndpoint) and one.speaking is not None and one.speaking.api != "speech"
+        ]
+        if any("google" in module for one in further for module in one.modules()) and not _has_grpc():
+            problems.append(
+                "ENGINES: Google's services need gRPC: install the extra 'google' (requirements/google.txt)"
+            )
         if problems:
             raise SettingsError(problems)
 
@@ -149,8 +213,9 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         """All engines, in the operator's order."""
         return (self.main_endpoint(), *msgspec.json.decode(self.engines or "[]", type=list[Endpoint]))
 
-    def has_cascade(self) -> bool:
-        return any(isinstance(endpoint, CascadeEndpoint) for endpoint in self.endpoints())
+    def further_modules(self) -> tuple[str, ...]:
+        """What the endpoints need beyond the code of every call."""
+        return tuple(dict.fromkeys(module for endpoint in self.endpoints() for module in endpoint.modules()))
 
     def key_of(self, variable: str) -> str:
         """The secret in ``variable``; "" for none."""

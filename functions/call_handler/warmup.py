@@ -22,6 +22,7 @@ import gc
 import importlib
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Literal
 
 Stage = Literal["lane", "dial", "talk", "write"]
@@ -42,17 +43,16 @@ STAGES: dict[Stage, tuple[str, ...]] = {
         "domain.answers",
     ),
 }
-CASCADE = "functions.call_handler.engines.cascade"  # part of ``write`` where one is configured
 SWITCH_S = 0.0005
 IDLE_S = 1.0
 HELD_S = 5.0
 
 
 class Warmup:
-    """Made inside the event loop; ``start()`` once the server listens."""
+    """Made inside the event loop; ``start()`` once the server listens. ``further`` modules are part of ``write``."""
 
-    def __init__(self, with_cascade: bool = False) -> None:
-        self._further = (CASCADE,) if with_cascade else ()
+    def __init__(self, further: Sequence[str] = ()) -> None:
+        self._further = further
         loop = asyncio.get_running_loop()
         self._loop = loop
         self._loaded: dict[Stage, asyncio.Future[None]] = {stage: loop.create_future() for stage in STAGES}

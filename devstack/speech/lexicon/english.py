@@ -20,9 +20,9 @@ ENGLISH = Lexicon(
         "a": "a|an|some|any",
         "the": "the|that|this|these|my|our",
         "of": "of",
-        "and": "and|then|plus|as well as|along with|together with|followed by",
+        "and": "on top of that|and|then|plus|as well as|along with|together with|followed by",
         "or": "or|nor",
-        "with": "with|topped with|on it|including|having",
+        "with": "with|topped with|on it|on top|including|having",
         "neg": "none|without|hold the|hold|minus|skip the|skip|leave off|leave out|leave off of|take off|take out|"
         "take away"
         "|remove|cancel|delete|drop|forget|forget about|scratch|get rid of|no more|lose|ditch|free of|no longer want"
@@ -34,7 +34,7 @@ ENGLISH = Lexicon(
         "no": "no|nope|nah",
         "light": "light|lite|easy on|go easy on|a little|a little bit of|just a little|a bit of|less|light on|"
         "a touch of"
-        "|not too much|not much|just a bit of",
+        "|not too much|not much|not too many|not many|just a bit of",
         "extra": "extra|lots of|loads of|plenty of|a lot of|double up on|more",
         "side": "on the side|on side|separately|in a separate pot",
         "on": "on|onto|in|into|to|for",
@@ -67,10 +67,13 @@ ENGLISH = Lexicon(
         "|put me down for|i ll go for|i want to order|to order|order|can i please have|can i please get|like",
         "also": "also|too|as well|and also",
         "half": "half",
+        "of_which": "of which",
     },
     others=frozenset(("another one", "one more", "another of those", "one more of those")),
     common=words(
         "sauce sauces topping toppings dip dips mode "
+        "pump pumps spoon spoons spoonful spoonfuls dash squirt squirts helping helpings "
+        "anyway anyways box boxes tray trays packet packets bag bags jar "
         "a able about after afternoon again ahead alright am an anything are around as ask at babe back "
         "be because been "
         "before being best better bit boss bottle bottles bowl boyfriend bring brother bucks but buddy "
@@ -117,12 +120,25 @@ ENGLISH = Lexicon(
         "rather not have|not have|not want"
     ),
     only=words("only"),
+    added=words(""),
+    those_with=words(""),
+    for_whom=words("for"),
+    served_on=words("on in"),
+    sparing=frozenset(
+        ("easy on", "go easy on", "less", "light on", "not too much", "not much", "not too many", "not many")
+    ),
+    simple=words("plain bare"),
+    is_head_last=True,
+    in_its_place=words("instead rather"),
+    takes_it=any_of("(?:i|we) ll (?:take|have|get) (?:it|that|one|some)|give me (?:one|some|that)"),
+    restore=any_of("(?:put|add) (?:it|that|them|those|that one) back(?: on| in)?|keep (?:it|that|them) after all"),
     inquiry=any_of(
         "(?:i d like|i would like|i want|i wanted|we d like|just wanted) to (?:know|ask)|"
         "wondering (?:if|whether) (?:you (?:have|had|do|sell|serve)|there)"
     ),
     diet=any_of(rf"{_WHO} (?:m|am|is|are|re|s)(?: a| an| both| all)? (?:vegans?|vegetarians?|pescatarians?)"),
     story=re.compile(
+        r"\b(?:i|we) (?:was|were) (?:thinking|going|considering|tempted|looking)\b[^,]*?\bbut\b|"
         rf"[^,]*\b(?:last time|{_WHO} (?:recommended|ordered|tried|loved|had) (?:the|a|some|your))\b[^,]*"
     ),
     units=words("euro euros cent cents quid dollar dollars percent minute minutes mins hour hours clock"),
@@ -162,6 +178,19 @@ ENGLISH = Lexicon(
         r"(?: \w+)? ?\ballerg(?:ic|y|ies)\b(?: to (?:the )?(?P<to>[a-z]+(?:(?: and| or)? (?!so\b|but\b|"
         r"can\b|could\b|i\b|"
         r"and\b|or\b|my\b|our\b|he\b|she\b|please\b|does\b|do\b|is\b|what\b|then\b|we\b)[a-z]+){0,2}))?"
+    ),
+    insult=any_of(
+        r"(?:fuck|screw|damn) (?:you|off|yourself)|shut (?:the \w+ )?up|piss off|go to hell|get lost|bugger off|"
+        r"sod off|drop dead|piece of (?:shit|crap|junk)|"
+        r"(?:idiot|moron|imbecile|asshole|arsehole|bastard|wanker|dickhead|cunt|motherfucker|scumbag|tosser|bitch|dumbass)(?:s|es)?|"
+        r"(?:stupid|useless|dumb|fucking|shitty|crappy|worthless|brainless) (?:\w+ )?(?:machine|robot|computer|bot|ai|"
+        r"thing|assistant|system)|you (?:(?:are|re|a|an|so|such|all|really|just) )*(?:stupid|useless|dumb|worthless|"
+        r"pathetic|brainless|suck|fucking)"
+    ),
+    jest=any_of(
+        r"(?:a|just|only) (?:joke|prank)|joking|kidding|(?:having|for) a laugh|messing (?:about|around|with you)|"
+        r"(?:i|we) don t (?:really |even )?(?:want|need) (?:anything|to order)(?: anything)?"
+        r"(?: any ?more| at all| now)?|not (?:going to )?order(?:ing)? (?:anything|today)|wrong number|not interested"
     ),
     yes=any_of(
         "yes|yeah|yep|yup|correct|that s right|that is right|exactly|perfect|sure|absolutely|sounds good|"
@@ -225,7 +254,9 @@ ENGLISH = Lexicon(
         ),
         "delivery": any_of("deliver(?:y|ed|ing)?|bring it|sent? to my"),
         "dine_in": any_of(
-            "eat(?:ing)? in|din(?:e|ing) in|sit(?:ting)? in|eat (?:it )?(?:here|there)|in the restaurant"
+            "eat(?:ing)? in|din(?:e|ing) in|sit(?:ting)? in|"
+            r"(?:eat|eating|have|having) (?:(?:it|them|this|that|everything|all|of|both) )*(?:here|there|with you)|"
+            r"for here|in the restaurant"
         ),
     },
     name=re.compile(

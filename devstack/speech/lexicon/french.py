@@ -18,11 +18,11 @@ FRENCH = Lexicon(
     homophones={},
     cues={
         "a": "un|une|des|du|de la|de l",
-        "the": "le|la|les|l|ce|cet|cette|ces|mon|ma|mes|celui|celle",
+        "the": "le|la|les|l|ce|cet|cette|ces|mon|ma|mes|celui|celle|ceux|celles",
         "of": "de|d|au|aux|a la|a l|a",
         "and": "et|puis|et puis|plus|ainsi que|et aussi|ensuite|avec ca|et avec ca",
         "or": "ou|ni",
-        "with": "avec|supplement|supplements|en supplement",
+        "with": "avec|par dessus|au dessus|dessus|supplement|supplements|en supplement",
         "neg": "sans|pas de|pas d|plus de|plus d|enlevez|enlever|enleve|retirez|retirer|retire|supprimez|"
         "supprimer|annulez"
         "|annuler|annule|oubliez|oublie|laissez tomber|otez|otes|virez|vire|pas du|pas la|pas le|pas les|"
@@ -74,10 +74,13 @@ FRENCH = Lexicon(
         "nous voudrions|j en prends",
         "also": "aussi|egalement",
         "half": "moitie|demi|demie",
+        "of_which": "dont",
     },
     others=frozenset(("un autre", "une autre", "encore un", "encore une", "un de plus", "une de plus")),
     common=words(
         "sauce sauces garniture "
+        "cuillere cuilleres dose doses pompe pompes "
+        "boite boites sachet sachets paquet paquets plateau plateaux "
         "accord adieu ai aide ailleurs aime ainsi allez allo alors ami amie amis amities an ans appelle "
         "apres ardemment as assiette "
         "assiettes attends au aujourd aurai aurais autant autour autre autres aux avais avait avant avec "
@@ -114,6 +117,20 @@ FRENCH = Lexicon(
     ),
     declines=any_of("(?:je )?(?:ne )?veux (?:pas|plus)(?: de| du)?|j en veux pas"),
     only=words("seulement seul seule uniquement"),
+    added=words("supplement supplements"),
+    those_with=words("celui celle ceux celles"),
+    for_whom=words("pour"),
+    served_on=words("en sur dans"),
+    sparing=frozenset(("peu de", "moins de", "moins d", "pas trop de", "pas trop d", "leger en", "legere en")),
+    simple=words("nature"),
+    is_head_last=False,
+    in_its_place=frozenset(("plutot", "a la place", "finalement")),
+    takes_it=any_of(
+        "(?:je|on) (?:le|la|les|l) (?:prends?|veux|veut|prendrai)|(?:j|on) en (?:prends?|veux|veut) (?:un|une)?"
+    ),
+    restore=any_of(
+        "remet(?:tez|s|tre)?(?: moi)? (?:la|le|les|ca|en)|gard(?:ez|e) (?:la|le|les) (?:finalement|quand meme)"
+    ),
     inquiry=any_of(
         "(?:je voudrais|j aimerais|je voulais|on voudrait) (?:juste )?(?:savoir|demander)|je me demandais si"
     ),
@@ -121,6 +138,7 @@ FRENCH = Lexicon(
         rf"{_WHO} (?:suis|est|sont|sommes)(?: tous| toutes)? (?:vegan(?:e?s?)|vegetarien(?:ne)?s?|vegetalien(?:ne)?s?)"
     ),
     story=re.compile(
+        r"\b(?:je|on) (?:pensais|hesitais|songeais|comptais|allais|voulais d abord)\b[^,]*?\bmais\b|"
         r"[^,]*\b(?:la derniere fois|(?:j ai|j avais|on a|on avait|(?:ma|mon|un|une) \w+ (?:m )?a) (?:deja )?"
         r"(?:pris|mange|goute|recommande|conseille|adore) (?:la|le|les|l|un|une|des|vos|votre))\b[^,]*"
     ),
@@ -157,6 +175,21 @@ FRENCH = Lexicon(
         r"(?: (?:a la|a l|au|aux|a|des|de|du) (?P<to>[a-z]+(?:(?: et| ou)?(?: aux| au| a la|"
         r" a l)? (?!donc\b|ma\b|mon\b|intol|mais\b|je\b|et\b|ou\b|"
         r"est\b|mettez\b|vous\b|alors\b|s\b|on\b)[a-z]+){0,2}))?"
+    ),
+    insult=any_of(
+        r"(?:va|allez)(?: vous)? (?:te )?(?:faire (?:voir|foutre|mettre|cuire un oeuf)|chier|crever)|ta gueule|"
+        r"(?:ferme|fermez) la|degagez?|casse toi|cassez vous|fous le camp|nique \w+|je t emmerde|"
+        r"(?:espece|bande) de? \w+|(?:robot|machine|ordinateur|assistante?) (?:debile|stupide|pourrie?|de merde|"
+        r"a la con|inutile)|(?:connard|connasse|salope|salaud|encule|batard|abruti|abrutie|imbecile|cretin|cretine)s?|"
+        r"fils de pute|(?:pauvre|sale|gros|grosse) (?:con|conne|merde|naze)|"
+        r"(?:vous etes|t es|tu es|tu n es|vous n etes) (?:(?:qu|un|une|vraiment|tellement|trop|completement) )*"
+        r"(?:nul|nulle|nuls|idiot|idiote|stupide|bete|con|conne|debile|incapable)s?"
+    ),
+    jest=any_of(
+        r"pour (?:rire|rigoler|plaisanter)|une (?:blague|plaisanterie)|un canular|je (?:plaisant|rigol|blagu)\w+|"
+        r"(?:je|on) (?:ne )?(?:veux|veut|voulait|voulais) (?:plus )?rien(?: commander)?(?: du tout)?|"
+        r"(?:je|on) (?:ne )?(?:commande|prend|prends) (?:plus )?rien|(?:trompee?|erreur) de numero|"
+        r"(?:faux|mauvais) numero"
     ),
     yes=any_of(
         "oui|ouais|d accord|c est (?:bien )?(?:ca|exact|bon|parfait|juste|correct)|exactement|"
@@ -222,7 +255,10 @@ FRENCH = Lexicon(
             "click and collect"
         ),
         "delivery": any_of("livraison|livre[rzse]?|livrees?|faire livrer|a domicile"),
-        "dine_in": any_of("sur place|manger (?:la|ici|chez vous)|au restaurant"),
+        "dine_in": any_of(
+            r"sur place|mange(?:r|rai|rais|rons|ra|ons)? (?:(?:tout|le tout|ca|tous) )*(?:la|la bas|ici|chez vous)|"
+            r"au restaurant"
+        ),
     },
     name=re.compile(
         r"\b(?:[Jj]e m['’]appelle|[Mm]on nom(?:,? c['’]est| est)|[Aa]u nom d[e'’]|[Cc]['’]est pour|"

@@ -46,6 +46,7 @@ Cue = Literal[
     "verb",
     "also",
     "half",
+    "of_which",
 ]
 
 
@@ -59,6 +60,16 @@ class Lexicon:
     weak_words: frozenset[str]  # describe: never enough to recognise an item by
     declines: Pattern  # of the "not" cues: an ingredient is to be left out, not another meant
     only: frozenset[str]
+    added: frozenset[str]  # begin the name of an option that adds to what the dish has
+    those_with: frozenset[str]  # articles that stand for a thing: "celle avec"
+    for_whom: frozenset[str]  # of the cue "on", those before whom something is for
+    served_on: frozenset[str]  # of the cue "on", those before what a dish is made with: "on rye"
+    sparing: frozenset[str]  # of the cue "light", those of what comes with the dish anyway: "easy on the onions"
+    simple: frozenset[str]  # before a dish: with nothing on it
+    is_head_last: bool  # the last word of a dish's name says what it is: an onion soup is a soup
+    in_its_place: frozenset[str]  # of the cue "correct", those that stand behind what is wanted in place of the last
+    takes_it: Pattern  # what was asked about is wanted
+    restore: Pattern  # what was taken off is wanted again
     inquiry: Pattern  # a question in the words of an order
     diet: Pattern  # what somebody is, not a dish of that name
     story: Pattern  # a clause about what was eaten once, which is no order
@@ -72,6 +83,8 @@ class Lexicon:
     halves: Pattern
     no_allergy: Pattern
     allergy: Pattern  # its groups are what is not borne
+    insult: Pattern  # said to the assistant
+    jest: Pattern  # nothing is wanted, whatever was said before
     yes: Pattern
     no: Pattern
     done: Pattern

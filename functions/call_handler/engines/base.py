@@ -182,6 +182,9 @@ class Engine(Protocol):
     def remember(self, line: Line) -> None:
         """Put ``line`` at the end of the conversation."""
 
+    def forget(self, item_id: str) -> None:
+        """Take a turn of the caller's out of the conversation."""
+
     def hear(self, audio: bytes) -> None:
         """The caller's µ-law, in order."""
 

@@ -1,7 +1,7 @@
 """An engine in three parts: speech to text, a text model, text to speech, sentence by sentence.
 
-The ear is a transcription session of the Realtime protocol: it tells when the caller speaks and what was said. What
-was said is given to the text model; each sentence that it completes is spoken while it goes on writing. The
+The ear tells when the caller speaks and what was said: a transcription session of the Realtime protocol, or Google's
+gRPC. What was said is given to the text model; each sentence that it completes is spoken while it goes on writing. The
 conversation itself is kept here, as text, with what the caller has heard of it.
 """
 
@@ -34,9 +34,9 @@ from functions.call_handler.engines.base import (
     ToolCall,
 )
 from functions.call_handler.engines.costs import Usage
-from functions.call_handler.engines.hearing import Ear
+from functions.call_handler.engines.hearing import Ear, RealtimeEar
 from functions.call_handler.engines.sentences import Sentences
-from functions.call_handler.engines.speaking import SpeechModel
+from functions.call_handler.engines.speaking import SpeechModel, Voice
 from functions.call_handler.engines.text_models import (
     ChatModel,
     Entry,
@@ -80,16 +80,17 @@ class CascadeEngine:
     def __init__(self, endpoint: CascadeEndpoint, settings: EngineSettings) -> None:
         self._endpoint = endpoint
         self._settings = settings
-        self._ear = Ear(endpoint, settings, self._on_ear)
+        self._ear = self._make_ear()
         self._on_event: OnEvent = lambda event: None
         self._http: aiohttp.ClientSession | None = None
         self._model: TextModel | None = None
-        self._voice: SpeechModel | None = None
+        self._voice: Voice | None = None
         self._setup: Setup | None = None
         self._entries: list[Entry] = []
         self._speeches: dict[str, _Speech] = {}
         self._reply: asyncio.Task[None] | None = None
         self._caller_speaks = False
+        self._forgotten: set[str] = set()  # turns that are not to be kept
         self._wordless: set[str] = set()  # turns whose words have not come
         self._words_came = asyncio.Event()
         self._answers_itself = True
@@ -116,14 +117,30 @@ class CascadeEngine:
     async def connect(self, on_event: OnEvent, within_s: float) -> None:
         self._on_event = on_event
         await self._ear.connect(within_s)
-        thinking, speaking = self._endpoint.thinking, self._endpoint.speaking
+        thinking = self._endpoint.thinking
         self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=within_s))
         kind = ChatModel if thinking.api == "chat" else MessagesModel
         self._model = kind(self._http, self._server(thinking))
-        self._voice = SpeechModel(self._http, self._server(speaking))
+        self._voice = self._make_voice(self._http)
+
+    def _make_ear(self) -> Ear:
+        if self._endpoint.hearing.api == "google":
+            from functions.call_handler.engines.google_hearing import GoogleEar
+
+            return GoogleEar(self._endpoint, self._settings, self._on_ear)
+        return RealtimeEar(self._endpoint, self._settings, self._on_ear)
+
+    def _make_voice(self, http: aiohttp.ClientSession) -> Voice:
+        server = self._server(self._endpoint.speaking)
+        if self._endpoint.speaking.api == "google":
+            from functions.call_handler.engines.google_speaking import GoogleVoice
+
+            return GoogleVoice(server)
+        return SpeechModel(http, server)
 
     def _server(self, place: ThinkingPlace | SpeakingPlace) -> Server:
-        return Server(place.url.rstrip("/"), self._settings.key_of(place.key), place.model)
+        effort = place.effort if isinstance(place, ThinkingPlace) else ""
+        return Server(place.url.rstrip("/"), self._settings.key_of(place.key), place.model, effort)
 
     def configure(self, setup: Setup) -> None:
         self._setup = setup
@@ -131,6 +148,10 @@ class CascadeEngine:
 
     def remember(self, line: Line) -> None:
         self._add(Entry(line.who, line.text))
+
+    def forget(self, item_id: str) -> None:
+        self._entries = [entry for entry in self._entries if entry.item_id != item_id]
+        self._forgotten.add(item_id)
 
     def hear(self, audio: bytes) -> None:
         self._ear.hear(audio)
@@ -163,14 +184,16 @@ class CascadeEngine:
         self.cancel()
         self._ear.close()
         if self._http is not None:
-            closing = asyncio.get_running_loop().create_task(self._close_http(self._http))
+            closing = asyncio.get_running_loop().create_task(self._close_parts(self._http))
             _closing.add(closing)
             closing.add_done_callback(_closing.discard)
             self._http = None
 
-    async def _close_http(self, http: aiohttp.ClientSession) -> None:
+    async def _close_parts(self, http: aiohttp.ClientSession) -> None:
         if self._reply is not None:
             await asyncio.wait({self._reply})
+        if self._voice is not None:
+            await self._voice.close()
         await http.close()
 
     # --- From the ear ---------------------------------------------------------------------------------------------
@@ -194,7 +217,8 @@ class CascadeEngine:
 
     def _words(self, item_id: str, text: str) -> None:
         self._wordless.discard(item_id)
-        self._add(Entry("caller", text or INAUDIBLE, item_id=item_id))
+        if item_id not in self._forgotten:
+            self._add(Entry("caller", text or INAUDIBLE, item_id=item_id))
         if not self._wordless:
             self._words_came.set()
             itself, self._answers_itself = self._answers_itself, True
@@ -288,7 +312,7 @@ class CascadeEngine:
         speech.parts.append((sentence, speech.ms))
         self._on_event(ReplyText(speech.reply_id, entry.item_id, sentence + " "))
         voice = self._endpoint.speaking.voice or self._setup.voice
-        async for audio in self._voice.say(sentence, voice):
+        async for audio in self._voice.say(sentence, voice, self._setup.language):
             speech.ms += len(audio) / BYTES_PER_MS
             speech.parts[-1] = (sentence, speech.ms)
             self._on_event(ReplyAudio(speech.reply_id, entry.item_id, 0, audio))

@@ -3,6 +3,8 @@
 It says when the caller begins and stops to speak, and what was said; it makes no replies.
 """
 
+from typing import Protocol
+
 from functions.call_handler.engines import costs
 from functions.call_handler.engines.base import (
     CallerSaid,
@@ -28,7 +30,32 @@ from functions.call_handler.websocket import RefusedError
 CAPTIONS_FAILED_MOST = 3  # in a row: an engine that understands nobody is none
 
 
-class Ear:
+class Ear(Protocol):
+    """Gives CallerSpeaks, CallerPauses, CallerTurn, and CallerSaid or CaptionFailed of each turn; EngineGone last."""
+
+    @property
+    def alive(self) -> bool: ...
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the server ends the session."""
+
+    async def connect(self, within_s: float) -> None:
+        """Raises EngineDownError."""
+
+    def configure(self, setup: Setup) -> None: ...
+
+    def hear(self, audio: bytes) -> None: ...
+
+    def commit(self) -> None:
+        """The caller's turn is over, though the server has not noticed."""
+
+    def close(self) -> None: ...
+
+
+class RealtimeEar:
+    """An ``Ear``."""
+
     def __init__(self, endpoint: CascadeEndpoint, settings: EngineSettings, on_event: OnEvent) -> None:
         self._connection = RealtimeConnection(settings.engine_session_s, self._told, self._on_closed)
         self._name = endpoint.name

@@ -113,6 +113,9 @@ class RealtimeEngine:
         item = {"type": "message", "role": role, "content": [{"type": kind, "text": line.text}]}
         self._connection.send({"type": "conversation.item.create", "item": item})
 
+    def forget(self, item_id: str) -> None:
+        self._connection.send({"type": "conversation.item.delete", "item_id": item_id})
+
     def hear(self, audio: bytes) -> None:
         self._connection.hear(audio)
 

@@ -7,6 +7,7 @@ for 1 ms of CPU a second of speech.
 import asyncio
 import audioop
 from collections.abc import AsyncIterator
+from typing import Protocol
 
 import aiohttp
 import msgspec
@@ -16,16 +17,37 @@ from functions.call_handler.engines.text_models import FIRST_WITHIN_S, FOR_GOOD,
 STEP_BYTES = 6  # three samples of 16 bits: one of 8 kHz
 
 
+class Voice(Protocol):
+    """Speaks for a cascade."""
+
+    def say(self, sentence: str, voice: str, language: str) -> AsyncIterator[bytes]:
+        """µ-law, 8 kHz, in pieces. Raises ModelDownError."""
+
+    async def close(self) -> None: ...
+
+
 class SpeechModel:
+    """A ``Voice``."""
+
     def __init__(self, http: aiohttp.ClientSession, server: Server) -> None:
         self._http = http
         self._server = server
 
-    async def say(self, sentence: str, voice: str) -> AsyncIterator[bytes]:
-        """µ-law, 8 kHz, in pieces. Raises ModelDownError."""
+    async def say(self, sentence: str, voice: str, language: str) -> AsyncIterator[bytes]:
+        """The model knows ``language`` by the sentence."""
+        left = b""
+        async for chunk in self.pcm(sentence, voice):
+            left += chunk
+            whole = len(left) - len(left) % STEP_BYTES
+            if whole:
+                yield to_ulaw(left[:whole])
+            left = left[whole:]
+
+    async def pcm(self, sentence: str, voice: str) -> AsyncIterator[bytes]:
+        """24 kHz signed 16-bit little-endian mono, in pieces of any length. Raises ModelDownError."""
         headers = {**self._server.bearer(), "content-type": "application/json"}
         body = {"model": self._server.model, "voice": voice, "input": sentence, "response_format": "pcm"}
-        url, left = f"{self._server.url}/audio/speech", b""
+        url = f"{self._server.url}/audio/speech"
         try:
             async with asyncio.timeout(FIRST_WITHIN_S):
                 answer = await self._http.post(url, headers=headers, data=msgspec.json.encode(body))
@@ -33,13 +55,12 @@ class SpeechModel:
                 if answer.status != 200:
                     raise ModelDownError(f"the speech model answered {answer.status}", answer.status in FOR_GOOD)
                 while chunk := await asyncio.wait_for(answer.content.readany(), STALL_S):
-                    left += chunk
-                    whole = len(left) - len(left) % STEP_BYTES
-                    if whole:
-                        yield to_ulaw(left[:whole])
-                    left = left[whole:]
+                    yield chunk
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             raise ModelDownError(f"the speech model is away ({type(error).__name__})") from None
+
+    async def close(self) -> None:
+        """The HTTP session is the cascade's."""
 
 
 def to_ulaw(pcm: bytes) -> bytes:

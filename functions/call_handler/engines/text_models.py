@@ -56,6 +56,7 @@ class Server(msgspec.Struct, frozen=True):
     url: str
     key: str
     model: str
+    effort: str = ""
 
     def bearer(self) -> dict[str, str]:
         """The header that has the key, none where the server wants none."""
@@ -76,6 +77,8 @@ class ChatModel:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
+        if self._server.effort:
+            body["reasoning_effort"] = self._server.effort
         if setup.tools:
             body["tools"] = [{"type": "function", "function": _without(tool, "type")} for tool in setup.tools]
         calls: dict[int, list[str]] = {}  # id, name and arguments as far as they have come
@@ -116,6 +119,8 @@ class MessagesModel:
             "messages": _claude_messages(entries),
             "stream": True,
         }
+        if self._server.effort:
+            body["output_config"] = {"effort": self._server.effort}
         if setup.tools:
             body["tools"] = [
                 {"name": tool["name"], "description": tool["description"], "input_schema": tool["parameters"]}

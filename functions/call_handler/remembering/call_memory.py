@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -154,10 +156,9 @@ class CallMemory:
             tools=self.tools,
             upsell="" if self._state is None else self._state().upsell,
         )
-        if self.usage.unpriced:
-            log.error("the price of a model is not known: the call's cost lacks it", model=self._model)
-            model = self._model
-            self._figures.add(lambda metrics: metrics.ai_worker_unpriced_calls_total.labels(model=model).inc())
+        for model in self.usage.unknown:
+            log.error("the price of a model is not known: the call's cost lacks it", model=model)
+            self._figures.add(partial(_count_unpriced, model))
         self._afterwards.record(record, time.monotonic() - self._joined_at)
 
     def _unconfirmed(self, reason: LeftBecause) -> "UnconfirmedCart | None":
@@ -180,3 +181,7 @@ class CallMemory:
             order_id=self.order_id,
             tools=self.tools,
         )
+
+
+def _count_unpriced(model: str, metrics: ModuleType) -> None:
+    metrics.ai_worker_unpriced_calls_total.labels(model=model).inc()

@@ -56,7 +56,7 @@ class CallHandler:
         self._background: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        self._warmup = Warmup(with_cascade=self._settings.has_cascade())
+        self._warmup = Warmup(self._settings.further_modules())
         self._warmup.start()
         self._spawn(self._assemble())
 

@@ -9,12 +9,11 @@ engine refuses to begin it (it may have begun one by itself in the same moment).
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable
-from enum import Enum
-from typing import Protocol
 
-from domain.tools import EndCall, Transfer
+from domain.calls import Ending
+from domain.card_numbers import is_card_number
+from domain.tools import EndCall
 from functions.call_handler.engines.base import (
     CallerPauses,
     CallerSaid,
@@ -31,71 +30,31 @@ from functions.call_handler.engines.base import (
     ReplyEnds,
     ReplyStarts,
     ReplyText,
-    Speaker,
     StillReplying,
     ToolCall,
 )
-from functions.call_handler.engines.costs import Usage
 from functions.call_handler.phrases import Phrases
-from functions.call_handler.remembering.transcript import Transcript
 from functions.call_handler.talking.caller_audio import CallerAudio
+from functions.call_handler.talking.card_guard import CardGuard
+from functions.call_handler.talking.farewell import Farewell, Over
+from functions.call_handler.talking.keypad import Keypad
 from functions.call_handler.talking.media import MediaSocket
+from functions.call_handler.talking.memory import Memory
 from functions.call_handler.talking.patience import Patience
 from functions.call_handler.talking.playback import Playback
 from functions.call_handler.talking.read_back import ReadBackWatch
+from functions.call_handler.talking.replies import Replies
 from functions.call_handler.talking.tool_loop import INTERRUPTED, ToolLoop
-from functions.call_handler.talking.whisper import Whisper, summary_of
 from process import logs
-from protocols.media import BYTES_PER_MS, TransferMode
+from protocols.media import BYTES_PER_MS
 
 log = logs.get(__name__)
 
-FAREWELL_WITHIN_S = 15.0  # from the wish to end the call to its end, whatever the engine does
-BRIDGE_HANGS_UP_WITHIN_S = 5.0
-BRIDGE_TRANSFERS_WITHIN_S = 90.0  # longer than the bridge itself waits for the other phone, and then says so
-KEYPAD_PAUSE_S = 1.5
-MAX_KEYS = 32
 MAX_TOOL_ROUNDS = 8  # between two things that the caller says; then the engine has to speak
 RETRY_AFTER_FAILURE_S = 1.0
 RENEW_BEFORE_S = 90.0  # the engine ends the session; a quiet moment has to be found until then
-ENDED_REPLIES = 32  # kept, since an engine may tell of an end twice
 # What an engine has to hear after a caller who hung up, to notice that the turn is over.
 CLOSING_SILENCE = b"\xff" * (1200 * BYTES_PER_MS)
-
-
-class Over(Enum):
-    """Why a conversation ended."""
-
-    HUNG_UP = "hung_up"  # by the caller
-    FAREWELL = "farewell"  # by us, politely
-    TRANSFERRED = "transferred"
-    SUPERSEDED = "superseded"
-    ENGINE_FAILED = "engine_failed"
-    MEDIA_LOST = "media_lost"
-
-
-class Memory(Protocol):
-    """What the conversation is kept in; every method returns at once."""
-
-    @property
-    def transcript(self) -> Transcript: ...
-
-    @property
-    def usage(self) -> Usage: ...
-
-    def said(self, who: Speaker, text: str) -> None: ...
-
-    def turn_ended(self) -> None:
-        """Something happened that a handler that takes over has to know."""
-
-    def caption_failed(self, code: str) -> None:
-        """A turn of the caller's has no words; ``code`` is the engine's."""
-
-    def barged_in(self, ms: float) -> None:
-        """The caller spoke over a reply; ``ms`` from the first sound to the ``clear``."""
-
-    def first_audio(self, seconds: float) -> None:
-        """From the end of the caller's speech to the engine's first audio."""
 
 
 def _nobody_redials(gone: EngineGone) -> None:
@@ -129,8 +88,7 @@ class Conversation:
         self.on_engine_lost: Callable[[EngineGone], None] = _nobody_redials
         self.on_engine_heard: Callable[[], None] = _nobody_asks
         self.on_session_ending: Callable[[], None] = _nobody_asks
-        self.attended = False  # whoever takes a transferred call is told why, before the caller is there
-        self._whisper: Whisper | None = None
+        self.farewell = Farewell(media, tools, phrases)
         self._media = media
         self._playback = playback
         self._tools = tools
@@ -147,21 +105,12 @@ class Conversation:
         self._caller_audio = CallerAudio()
         self._caller_speaking = False
         self._paused_at: float | None = None
-        self._reply_id = ""  # the reply that the engine is making
-        self._audible_id = ""  # the same, until the caller speaks over it
-        self._reply_item = ""  # what that reply is saying
-        self._reply_spoke = False
-        self._ended: deque[str] = deque(maxlen=ENDED_REPLIES)
-        self._asked = False  # for a reply that has not begun
-        self._asked_for = ""  # its sentence, in case it is refused
-        self._owed: str | None = None  # a reply to ask for as soon as one may: a sentence, or "" for any
+        self._replies = Replies()
         self._tool_rounds = 0
         self._tool_task: asyncio.Task[None] | None = None
-        self._keys = ""
-        self._keys_at = 0.0
-        self._leave_by: float | None = None
-        self._leaving: Transfer | EndCall | None = None
-        self._gone_by = 0.0
+        self._keypad = Keypad()
+        language = tools.state.restaurant.language
+        self._cards = CardGuard(media, memory.transcript, phrases, language, clock())
 
     # --- The engine comes and goes ------------------------------------------------------------------------
 
@@ -185,25 +134,24 @@ class Conversation:
 
     def may_change_engine(self) -> bool:
         """Nobody speaks, and nothing is owed: a change now goes unnoticed."""
-        return self._engine is not None and self._leaving is None and self._is_quiet(self._clock()) and not self._keys
+        busy = self._engine is None or self.farewell.under_way is not None or self._keypad.is_used
+        return not busy and self._is_quiet(self._clock())
 
     def joined_by(self, engine: Engine) -> bool:
         return self._engine is engine
 
     def speak(self, sentence: str = "") -> None:
         """Let the engine reply without waiting for the caller, as soon as it may; word for word with ``sentence``."""
-        if self._engine is None or self._reply_id or self._asked:
-            self._owed = sentence or self._owed or ""
+        if self._engine is None or self._replies.under_way:
+            self._replies.owe(sentence)
             return
-        self._owed = None
-        self._asked = True
-        self._asked_for = sentence
+        self._replies.ask(sentence)
         self._engine.speak(sentence)
         self._patience.expect_reply(self._clock())
 
-    def leave(self, sentence: str) -> None:
+    def leave(self, sentence: str, because: Ending = "done") -> None:
         """Say ``sentence`` and hang up."""
-        self._tools.closing = self._tools.closing or EndCall()
+        self._tools.closing = self._tools.closing or EndCall(because)
         self.speak(sentence)
 
     def finish(self, why: Over) -> None:
@@ -222,7 +170,7 @@ class Conversation:
         by = self._clock() + within_s
         quiet_by = self._clock() + within_s / 2
         while self._engine is not None and self._clock() < by and self._tools.state.confirmed is None:
-            busy = self._reply_id or self._asked or self._tool_task or self._caller_speaking
+            busy = self._replies.under_way or self._tool_task or self._caller_speaking
             if not busy and self._clock() > quiet_by:
                 break
             await asyncio.sleep(0.02)
@@ -242,7 +190,7 @@ class Conversation:
     # --- From the bridge ----------------------------------------------------------------------------------
 
     def caller_audio(self, audio: bytes) -> None:
-        if self._leaving is not None:
+        if self.farewell.under_way is not None:
             return
         if self._caller_speaking:
             self._patience.heard(audio, self._clock())
@@ -256,24 +204,19 @@ class Conversation:
         self._leave_when_said(now)
 
     def pressed(self, digit: str) -> None:
-        self._keys = (self._keys + digit)[-MAX_KEYS:]
-        self._keys_at = self._clock()
-        self._read_back.pressed(digit, self._keys_at)
+        now = self._clock()
+        self._keypad.pressed(digit, now)
+        self._read_back.pressed(digit, now)
 
     def transfer_failed(self) -> None:
-        if isinstance(self._leaving, Transfer):
+        if self.farewell.is_transfer:
             self._stayed()
 
     def stopped(self, reason: str) -> None:
-        if reason == "superseded":
-            self.finish(Over.SUPERSEDED)
-        elif reason == "transferred" or (isinstance(self._leaving, Transfer) and reason != "caller_hung_up"):
-            self.finish(Over.TRANSFERRED)
-        else:
-            self.finish(Over.FAREWELL if self._leaving is not None else Over.HUNG_UP)
+        self.finish(self.farewell.ended(reason))
 
     def media_lost(self, reason: str) -> None:
-        if self._leaving is not None:
+        if self.farewell.under_way is not None:
             self.stopped(reason)
         else:
             log.warning("media socket lost", why=reason)
@@ -284,7 +227,7 @@ class Conversation:
     def on_engine(self, engine: Engine, event: EngineEvent) -> None:
         if engine is not self._engine:
             return
-        if self._whisper is not None and self._whisper.takes(event):
+        if self.farewell.takes(event):
             if isinstance(event, ReplyEnds):
                 self._usage.add(event.usage)
                 self._leave_when_said(self._clock())
@@ -301,6 +244,7 @@ class Conversation:
             case CallerTurn():
                 self._tool_rounds = 0
                 self._transcript.caller_turn(event.item_id)
+                self._cards.caller_turn(event.item_id)
                 self._read_back.caller_turn(event.item_id)
             case CallerSaid():
                 self._caller_said(event)
@@ -309,18 +253,14 @@ class Conversation:
                 self._read_back.caller_said(event.item_id, "")
                 self._memory.caption_failed(event.code)
             case ReplyStarts():
-                self._reply_id = self._audible_id = event.reply_id
-                self._reply_spoke = self._asked = False
-                self._reply_item = ""
-                self._owed = self._owed or None  # a reply for a tool's answer, or for keys, is as good as this one
+                self._replies.begins(event.reply_id)
                 self._patience.reply_started(self._clock())
             case ReplyAudioEnds():
                 self._reply_audio_ends(event)
             case ReplyEnds():
                 self._reply_ends(event)
             case StillReplying():
-                self._asked = False
-                self._owed = self._owed or self._asked_for
+                self._replies.refused()
             case EngineComplains():
                 log.warning("the engine complains", code=event.code, pii_text=event.message)
             case EngineGone():
@@ -332,9 +272,8 @@ class Conversation:
             engine.close()
         self._caller_audio.engine_lost()
         caller_was_speaking = self._caller_speaking
-        self._reply_id = self._audible_id = ""
-        self._caller_speaking = self._asked = False
-        self._owed = None
+        self._replies.lost()
+        self._caller_speaking = False
         self._read_back.forget()  # a new engine has not read anything out
         self._patience.caller_paused()
         self._patience.engine_lost(bridge=not caller_was_speaking)
@@ -348,21 +287,22 @@ class Conversation:
         self._caller_speaking = True
         self._caller_audio.turn_begins()
         self._read_back.caller_speaks(now - event.since_ms / 1000, now)
+        self._cards.caller_speaks(now - event.since_ms / 1000)
         self._patience.caller_spoke(now)
         self._patience.stop_expecting()
-        self._audible_id = ""
-        self._owed = None if self._owed is None else ""  # what was to be said word for word may be wrong by now
-        self._asked_for = ""
-        if isinstance(self._tools.closing, EndCall) and self._leaving is None:
-            self._tools.closing = self._leave_by = None  # the caller has more to say
-        if self._playback.idle(now) or self._leaving is not None:
+        self._replies.talked_over()
+        self.farewell.caller_speaks()
+        if self._playback.idle(now) or self.farewell.under_way is not None:
             return
+        self._stop_playing(now)
+        self._memory.barged_in(event.since_ms + (self._clock() - now) * 1000)
+
+    def _stop_playing(self, now: float) -> None:
         self._media.clear()
         for cut in self._playback.clear(now):
             if self._engine is not None:
                 self._engine.truncate(cut.item_id, cut.content_index, cut.audio_end_ms)
             self._transcript.cut(cut.item_id)
-        self._memory.barged_in(event.since_ms + (self._clock() - now) * 1000)
 
     def _caller_pauses(self) -> None:
         now = self._clock()
@@ -370,30 +310,45 @@ class Conversation:
         self._paused_at = now
         self._read_back.caller_pauses()
         self._patience.caller_paused()
-        self._patience.expect_reply(now, after_tools=self._owed is not None)
+        self._patience.expect_reply(now, after_tools=self._replies.owed is not None)
 
     def _caller_said(self, event: CallerSaid) -> None:
         self._usage.add(event.usage)
-        self._transcript.caller_said(event.item_id, event.text)
+        kept, reminder = self._cards.caller_said(event.item_id, event.text, self._engine, self._clock())
         self._read_back.caller_said(event.item_id, event.text)
         if event.text:
             self._caller_audio.understood()
-            self._memory.said("caller", event.text)
+            self._memory.said("caller", kept)
             self._memory.turn_ended()
             danger = self._tools.emergency(event.text)
             if danger:
                 self.speak(danger)
+            elif reminder:
+                self._interrupt(reminder)
+
+    def _interrupt(self, sentence: str) -> None:
+        """Say ``sentence`` now, whatever is being said."""
+        now = self._clock()
+        if self._engine is None or self.farewell.under_way is not None:
+            return
+        self._replies.inaudible()
+        if not self._playback.idle(now):
+            self._stop_playing(now)
+        if self._replies.id:
+            self._engine.cancel()
+        self._replies.urgent = True
+        self.speak(sentence)
 
     def _reply_audio(self, event: ReplyAudio) -> None:
-        if event.reply_id != self._audible_id or self._leaving is not None:
+        if event.reply_id != self._replies.audible_id or self.farewell.under_way is not None:
             return
         now = self._clock()
         self._media.play(event.audio)
         self._playback.queue(event.item_id, event.content_index, len(event.audio), now)
         if self._playback.mark_due():
             self._media.mark(self._playback.mark())
-        self._reply_item = event.item_id
-        self._reply_spoke = True
+        self._replies.item = event.item_id
+        self._replies.spoke = True
         self._caller_audio.understood()
         if not self._is_heard:
             self._is_heard = True
@@ -404,31 +359,30 @@ class Conversation:
             self._paused_at = None
 
     def _reply_text(self, event: ReplyText) -> None:
-        if event.reply_id != self._reply_id:
+        if event.reply_id != self._replies.id:
             return
-        self._transcript.assistant_says(event.item_id, event.text, event.whole)
+        text = self._cards.of_assistant(event.text) if event.whole else event.text
+        self._transcript.assistant_says(event.item_id, text, event.whole)
         if event.whole and event.text:
-            self._memory.said("assistant", event.text)
-            instead = self._read_back.said(event.item_id, event.text) if event.reply_id == self._audible_id else ""
+            self._memory.said("assistant", text)
+            audible = event.reply_id == self._replies.audible_id
+            instead = self._read_back.said(event.item_id, event.text) if audible else ""
             if instead:
                 log.warning("the voice read out another cart than there is: said again")
-                self._owed = instead
+                self._replies.owe(instead)
 
     def _reply_audio_ends(self, event: ReplyAudioEnds) -> None:
-        if event.reply_id != self._audible_id:
+        if event.reply_id != self._replies.audible_id:
             return
-        self._read_back.audio_ended(self._reply_item)
+        self._read_back.audio_ended(self._replies.item)
         if not self._playback.idle(self._clock()):
             self._media.mark(self._playback.mark())
 
     def _reply_ends(self, event: ReplyEnds) -> None:
-        if event.reply_id in self._ended:
+        is_current = event.reply_id == self._replies.id
+        if not self._replies.ends(event.reply_id):
             return
-        self._ended.append(event.reply_id)
         self._usage.add(event.usage)
-        is_current = event.reply_id == self._reply_id
-        if is_current:
-            self._reply_id = ""
         if event.status == "cancelled":
             for call in event.calls:
                 if self._engine is not None:
@@ -436,29 +390,30 @@ class Conversation:
         elif event.calls:
             self._caller_audio.understood()
             self._patience.answered()
-            work = self._use_tools(event.calls, self._reply_spoke, self._tool_task)
+            work = self._use_tools(event.calls, self._replies.spoke, self._tool_task)
             self._tool_task = asyncio.create_task(work)
             return
         elif is_current:
             self._judge(event)
         self._memory.turn_ended()
         self._leave_when_said(self._clock())
-        if self._owed is not None and not self._caller_speaking and self._tool_task is None:
-            self.speak(self._owed)
+        may_speak = self._replies.urgent or not self._caller_speaking
+        if self._replies.owed is not None and may_speak and self._tool_task is None:
+            self.speak(self._replies.owed)
 
     def _judge(self, event: ReplyEnds) -> None:
         """A reply that uses no tool has to have said something, and all of it."""
-        if event.status == "completed" and self._reply_spoke:
+        if event.status == "completed" and self._replies.spoke:
             self._patience.answered()
             return
-        log.warning("the engine failed to reply", status=event.status, spoke=self._reply_spoke, pii_why=event.why)
+        log.warning("the engine failed to reply", status=event.status, spoke=self._replies.spoke, pii_why=event.why)
         self._patience.strike()
         if self._patience.given_up():
             self._lose_engine(EngineGone(f"the engine fails to reply ({event.status})"))
         elif event.status == "failed":  # at once it would fail again
             self._patience.expect_within(self._clock(), RETRY_AFTER_FAILURE_S)
         else:
-            self._owed = self._owed or ""
+            self._replies.owe()
 
     # --- Tools --------------------------------------------------------------------------------------------
 
@@ -477,11 +432,11 @@ class Conversation:
         if closing is not None and spoke:
             self._leave_when_said(self._clock())
         elif self._caller_speaking:
-            self._owed = self._owed or ""
+            self._replies.owe()
         elif closing is not None and self._tool_rounds > 1:
             self.leave(self._phrases.goodbye if isinstance(closing, EndCall) else "")
         elif self._tool_rounds < MAX_TOOL_ROUNDS:
-            self.speak(self._owed or "")
+            self.speak(self._replies.owed or "")
         elif self._tool_rounds == MAX_TOOL_ROUNDS:
             log.warning("the model only uses tools and does not speak", rounds=self._tool_rounds)
             self.speak(self._tools.last_sentence)
@@ -496,22 +451,20 @@ class Conversation:
         """To be called a few times a second: what nobody else would notice."""
         now = self._clock()
         self._leave_when_said(now)
-        if self._leaving is not None:
+        if self.farewell.under_way is not None:
             return
         if self._engine is not None:
             self._look_after(self._engine, now)
         self._fill_silence(now)
 
     def _fill_silence(self, now: float) -> None:
-        if self._leaving is None and self._patience.filler_due(now, self._is_owed(now)):
+        if self.farewell.under_way is None and self._patience.filler_due(now, self._is_owed(now)):
             self._media.prompt("one_moment")
 
     def _look_after(self, engine: Engine, now: float) -> None:
         """Tell the engine of keys, of a turn's end and of silence, and ask for what it owes."""
-        if self._keys and now - self._keys_at >= KEYPAD_PAUSE_S and not self._caller_speaking:
-            engine.remember(Line("caller", f"({self._keys})"))
-            self._keys = ""
-            self.speak()
+        if not self._caller_speaking:
+            self._take_keys(engine, self._keypad.entered(now))
         if not self._is_ending and engine.seconds_left < RENEW_BEFORE_S:
             self._is_ending = True
             self.on_session_ending()
@@ -527,7 +480,14 @@ class Conversation:
             wish = self._patience.silent(now, self._is_quiet(now))
             if wish is not None:
                 sentence, leave = wish
-                self.leave(sentence) if leave else self.speak(sentence)
+                self.leave(sentence, "silence") if leave else self.speak(sentence)
+
+    def _take_keys(self, engine: Engine, keys: str) -> None:
+        if is_card_number(keys):
+            self._interrupt(self._phrases.no_card_numbers)
+        elif keys:
+            engine.remember(Line("caller", f"({keys})"))
+            self.speak()
 
     def _ask_again(self, missing: str) -> None:
         """A reply did not begin, or stopped in the middle."""
@@ -538,58 +498,30 @@ class Conversation:
             return
         if missing == "audio":
             self._engine.cancel()
-            self._reply_id = self._audible_id = ""
-        self._asked = False
-        self.speak(self._owed or "")
+            self._replies.abandoned()
+        self._replies.asked = False
+        self.speak(self._replies.owed or "")
 
     def _is_owed(self, now: float) -> bool:
         """The caller hears nothing and waits for us."""
-        busy = self._reply_id or self._asked or self._owed is not None or self._tool_task or self._patience.expecting
+        busy = self._replies.under_way or self._replies.owed is not None or self._tool_task or self._patience.expecting
         return bool(busy or self._engine is None) and not self._caller_speaking and self._playback.idle(now)
 
     def _is_quiet(self, now: float) -> bool:
-        busy = self._caller_speaking or self._reply_id or self._asked or self._tool_task or self._patience.expecting
+        busy = self._caller_speaking or self._replies.under_way or self._tool_task or self._patience.expecting
         return not busy and self._playback.idle(now)
 
     def _stayed(self) -> None:
         """The bridge did not take the caller off us: a hang-up is as good as done, a failed transfer is not the end."""
-        if not isinstance(self._leaving, Transfer):
+        if not self.farewell.is_transfer:
             self.stopped("")
             return
         log.warning("transfer not taken")
-        self._tools.closing = self._leaving = self._leave_by = None
+        self.farewell.came_to_nothing()
         if self._engine is not None:
             self._engine.remember(Line("system", self._phrases.transfer_failed))
         self.speak()
 
     def _leave_when_said(self, now: float) -> None:
-        """Hang up or transfer once the farewell was heard, at the latest FAREWELL_WITHIN_S after the wish."""
-        closing = self._tools.closing
-        if self._leaving is not None:
-            if self._whisper is not None and (self._whisper.over or now >= self._whisper.by):
-                self._put_through(self._leaving, "attended" if self._whisper.is_whole else "auto")
-            elif now >= self._gone_by:
-                self._stayed()
-            return
-        if closing is None:
-            return
-        if self._leave_by is None:
-            self._leave_by = now + FAREWELL_WITHIN_S
-        if not self._is_quiet(now) and now < self._leave_by:
-            return
-        self._leaving = closing
-        if isinstance(closing, Transfer):
-            self._gone_by = now + BRIDGE_TRANSFERS_WITHIN_S
-            if self.attended and self._engine is not None:
-                summary = summary_of(closing.reason, self._tools.state.cart, self._phrases)
-                self._whisper = Whisper(self._media, self._engine, summary, now)
-            else:
-                self._put_through(closing, "auto")
-        else:
-            self._gone_by = now + BRIDGE_HANGS_UP_WITHIN_S
-            self._media.hangup("completed")
-
-    def _put_through(self, closing: Transfer | EndCall, mode: TransferMode) -> None:
-        self._whisper = None
-        if isinstance(closing, Transfer):
-            self._media.transfer(closing.number, closing.reason[:256], mode)
+        if not self.farewell.proceed(now, self._is_quiet(now), self._engine):
+            self._stayed()

@@ -16,8 +16,9 @@ from functions.call_handler.remembering import resume
 from functions.call_handler.remembering.breakers import Breakers, from_next
 from functions.call_handler.remembering.call_memory import CallMemory
 from functions.call_handler.settings import Endpoint, Settings
-from functions.call_handler.talking.conversation import Conversation, Over
+from functions.call_handler.talking.conversation import Conversation
 from functions.call_handler.talking.dialling import connect_first
+from functions.call_handler.talking.farewell import Over
 from functions.call_handler.talking.patience import Patience
 from functions.call_handler.talking.tool_loop import ToolLoop
 from process import logs

@@ -14,6 +14,7 @@ from functions.call_handler.websocket import RefusedError, TextSocket
 from process import logs
 from protocols.media import (
     MAX_AUDIO_BYTES,
+    MAX_BLANK_MS,
     Dtmf,
     HandlerStream,
     Mark,
@@ -123,6 +124,10 @@ class MediaSocket:
     def prompt(self, name: Literal["one_moment"]) -> None:
         """The bridge says one of its own sentences."""
         self._send(self._stream.prompt(name))
+
+    def blank(self, seconds: float) -> None:
+        """Of what the caller said last, nothing is to be heard in a recording."""
+        self._send(self._stream.blank(min(MAX_BLANK_MS, round(max(0.0, seconds) * 1000))))
 
     def hangup(self, reason: str) -> None:
         self._send(self._stream.hangup(reason))

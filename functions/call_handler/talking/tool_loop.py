@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from domain.card_numbers import without_card_numbers
 from domain.emergencies import emergency_number, is_emergency
 from domain.errors import Refused
 from domain.menu import Menu
@@ -51,6 +52,9 @@ def _refusal(code: str, message: str, say: str = "") -> dict[str, Any]:
     return {"ok": False, "error": error} | ({"say": say} if say else {})
 
 
+NO_CARD_NUMBERS = _refusal(
+    "card_number", "Nothing was done: a card number is not kept, in whatever words. Call it again without."
+)
 INTERRUPTED = msgspec.json.encode(
     _refusal("interrupted", "Not done: the caller spoke first. Listen, then call it again if it is still wanted.")
 ).decode()
@@ -132,6 +136,8 @@ class ToolLoop:
         arguments = _arguments(call.arguments)
         if arguments is None:
             result = _refusal("bad_arguments", "The arguments have to be a JSON object.")
+        elif _holds_card_number(call.arguments, self.state.restaurant.language):
+            arguments, result = None, NO_CARD_NUMBERS
         else:
             result = self._repeats.judged(call.name, arguments, await self._apply(call.name, arguments))
         elapsed_ms = (self._clock() - started) * 1000
@@ -207,6 +213,10 @@ class ToolLoop:
         if receipt is None:
             return result | {"order": {"pending": True}}
         return result | {"order": {"number": receipt.number}}
+
+
+def _holds_card_number(arguments: str, language: str) -> bool:
+    return without_card_numbers(arguments, language) != arguments
 
 
 def _arguments(text: str) -> dict[str, Any] | None:

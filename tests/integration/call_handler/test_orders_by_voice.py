@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from domain.card_numbers import MASK
 from domain.restaurant import Restaurant
 from protocols.call_lane import AcceptedLine, ConnectedLine, EndedLine
+from protocols.media import Blank
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine
 from tests.integration.call_handler.conftest import (
@@ -176,3 +178,41 @@ async def test_the_staff_sees_the_call_live(
     assert [type(event).__name__ for event in seen] == ["Spoke", "Spoke", "ToolUsed"]
     assert (seen[1].who, seen[1].text) == ("caller", "A small Margherita.")
     assert (seen[2].name, seen[2].ok) == ("add_item", True)
+
+
+async def test_a_card_number_said_aloud_is_in_no_store_and_no_log(
+    handler: Handler,
+    engine: FakeEngine,
+    bridge: FakeBridge,
+    ring: Ring,
+    restaurant: Restaurant,
+    postgres: Any,
+    redis: Any,
+) -> None:
+    events = live_events(redis, restaurant.id)
+    first: asyncio.Task[Any] = asyncio.create_task(anext(events))
+    await eventually(lambda: redis.pubsub_numsub(f"resto:{restaurant.id}:live"), lambda counts: counts[0][1] == 1)
+    lane, session = await connect(ring(handler, bridge), engine)
+
+    await session.caller_says("My card number is 4111 1111 1111 1111.")
+    asked = await session.expect("response.create")
+    await session.reply("Please don't.", audio_ms=100)
+    await bridge.expect(Blank)
+    seen = [await asyncio.wait_for(first, PATIENCE_S)] + [
+        await asyncio.wait_for(anext(events), PATIENCE_S) for _ in range(2)
+    ]
+    await events.aclose()
+    checkpoint = await eventually(lambda: redis.get(f"call:{bridge.call_id}:checkpoint"))
+    await bridge.hang_up()
+    await lane.until(EndedLine)
+
+    async def logged() -> Any:
+        async with postgres.app.tenant(restaurant.id) as connection:
+            return await connection.fetchval("select transcript from call_log where id = $1", bridge.call_id)
+
+    row = await eventually(logged)
+    assert "don't tell me your card number" in asked["response"]["instructions"]
+    assert session.of("conversation.item.delete")
+    assert row[1]["text"] == f"My card number is {MASK}."
+    kept = [str(seen), str(checkpoint), str(row), "".join(handler.logged)]
+    assert not any("1111 1111" in one for one in kept)

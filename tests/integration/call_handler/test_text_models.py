@@ -56,6 +56,15 @@ async def all_of(model: TextModel, entries: list[Entry]) -> list[Piece]:
     return [piece async for piece in model.answer(SETUP, entries)]
 
 
+async def test_how_long_it_may_think_is_told_in_each_services_own_words(models: FakeModels) -> None:
+    async with aiohttp.ClientSession() as http:
+        await all_of(ChatModel(http, Server(models.url, "sk", "m", "none")), SAID)
+        await all_of(MessagesModel(http, Server(models.url.removesuffix("/v1"), "sk", "m", "low")), SAID)
+
+    assert models.requests[0]["reasoning_effort"] == "none"
+    assert models.requests[1]["output_config"] == {"effort": "low"}
+
+
 async def test_text_calls_and_tokens_come_out_as_they_went_in(model: TextModel, models: FakeModels) -> None:
     models.answers = [Answer("Sure thing.", calls=[("add_item", {"item": "Regina"}), ("read_cart", {})])]
 

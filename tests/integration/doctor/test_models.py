@@ -21,10 +21,12 @@ class ModelsApi(BaseHTTPRequestHandler):
     status = 200
     body: bytes = b""
     keys: tuple[str, ...] = ()
+    asked: tuple[dict[str, str], ...] = ()
 
     def do_GET(self) -> None:
         type(self).keys = (*self.keys, self.headers["Authorization"])
-        self.send_response(self.status if self.path == "/v1/models" else 404)
+        type(self).asked = (*self.asked, {name.lower(): value for name, value in self.headers.items()})
+        self.send_response(self.status if self.path.partition("?")[0] == "/v1/models" else 404)
         self.end_headers()
         self.wfile.write(self.body)
 
@@ -86,6 +88,56 @@ def test_a_model_that_the_key_may_not_use_is_an_error(api: Any) -> None:
 
     assert (ok, warning) == (False, False)
     assert "not among the models" in detail
+
+
+def test_claudes_api_is_given_its_key_as_it_wants_it(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLAUDE_KEY", "sk-ant-1")
+    elsewhere = {"url": "http://127.0.0.1:9/v1", "model": "local"}
+    thinking = {
+        "url": api.url.removesuffix("/v1"),
+        "key": "CLAUDE_KEY",
+        "model": "claude-haiku-4-5",
+        "api": "messages",
+    }
+    cascade = {"kind": "cascade", "name": "parts", "hearing": elsewhere, "speaking": elsewhere, "thinking": thinking}
+    settings = EngineSettings(openai_api_key="k", engines=json.dumps([cascade]))
+    api.body = json.dumps({"data": [{"type": "model", "id": "claude-haiku-4-5"}], "has_more": False}).encode()
+
+    [claude] = [server for server in servers(settings, "gpt-realtime-2.1") if server.name == "parts thinking"]
+    [finding] = findings(claude, TODAY)
+
+    [headers] = api.asked
+    assert (headers["x-api-key"], headers["anthropic-version"]) == ("sk-ant-1", "2023-06-01")
+    assert "authorization" not in headers
+    assert (finding.ok, finding.detail) == (True, "claude-haiku-4-5: no end is announced")
+
+
+def test_each_engine_is_asked_for_the_models_it_uses_and_google_for_none() -> None:
+    here = {"url": "http://127.0.0.1:9/v1", "model": "m"}
+    cascade = {
+        "kind": "cascade",
+        "name": "parts",
+        "hearing": here | {"api": "google"},
+        "thinking": here,
+        "speaking": here,
+    }
+    live = {
+        "kind": "live",
+        "name": "duplex",
+        "url": "http://127.0.0.1:8/v1",
+        "model": "gpt-live-1.1",
+        "backend": "gpt-6-luna",
+    }
+    settings = EngineSettings(openai_api_key="k", engines=json.dumps([cascade, live | {"speaking": here}]))
+
+    _, *further = servers(settings, "gpt-realtime-2.1")
+
+    assert {server.name: list(server.models) for server in further} == {
+        "parts thinking": ["ENGINES parts thinking"],
+        "parts speaking": ["ENGINES parts speaking"],
+        "duplex": ["ENGINES duplex model", "ENGINES duplex backend"],
+        "duplex speaking": ["ENGINES duplex speaking"],
+    }
 
 
 @pytest.mark.parametrize(("status", "body"), [(404, b""), (401, b"{}"), (200, b"<html>"), (200, b"[]"), (200, b"{}")])

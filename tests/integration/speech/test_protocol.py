@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from websockets.exceptions import InvalidStatus
 
 from functions.call_handler.engines.base import CallerSaid, EngineGone, Setup
-from functions.call_handler.engines.hearing import Ear
+from functions.call_handler.engines.hearing import RealtimeEar
 from functions.call_handler.engines.speaking import to_ulaw
 from functions.call_handler.settings import CascadeEndpoint, EngineSettings, HearingPlace, SpeakingPlace, ThinkingPlace
 from tests.integration.speech.conftest import SpeechServer
@@ -315,7 +315,7 @@ async def test_a_transcription_session_hears_and_writes_down_and_never_answers(
         if isinstance(event, CallerSaid | EngineGone):
             heard.set()
 
-    ear = Ear(endpoint, EngineSettings(openai_api_key=speech_server.key), on_event)
+    ear = RealtimeEar(endpoint, EngineSettings(openai_api_key=speech_server.key), on_event)
     await ear.connect(5.0)
     ear.configure(Setup("", [], "en", "", "pizza"))
     audio = to_ulaw(said.content[: len(said.content) // 6 * 6]) + b"\xff" * 8000

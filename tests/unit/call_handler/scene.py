@@ -61,6 +61,9 @@ class Engine:
     def remember(self, line: Line) -> None:
         self.done.append(("remember", line.who, line.text))
 
+    def forget(self, item_id: str) -> None:
+        self.done.append(("forget", item_id))
+
     def hear(self, audio: bytes) -> None:
         self.done.append(("hear", audio))
 
@@ -107,6 +110,9 @@ class Media(MediaSocket):
 
     def whisper(self, audio: bytes) -> None:
         self.done.append(("whisper", len(audio)))
+
+    def blank(self, seconds: float) -> None:
+        self.done.append(("blank", round(seconds, 1)))
 
     def hangup(self, reason: str) -> None:
         self.done.append(("hangup", reason))

@@ -19,12 +19,8 @@ from functions.call_handler.engines.base import (
 )
 from functions.call_handler.engines.costs import Usage
 from functions.call_handler.talking import whisper
-from functions.call_handler.talking.conversation import (
-    BRIDGE_TRANSFERS_WITHIN_S,
-    FAREWELL_WITHIN_S,
-    MAX_TOOL_ROUNDS,
-    Over,
-)
+from functions.call_handler.talking.conversation import MAX_TOOL_ROUNDS
+from functions.call_handler.talking.farewell import BRIDGE_TRANSFERS_WITHIN_S, FAREWELL_WITHIN_S, Over
 from functions.call_handler.talking.patience import (
     FILLER_AFTER_S,
     FIRST_AUDIO_WITHIN_S,
@@ -46,7 +42,7 @@ async def scene() -> Scene:
 
 
 async def test_whoever_takes_an_attended_transfer_is_told_why_by_the_engines_voice(scene: Scene) -> None:
-    scene.conversation.attended = True
+    scene.conversation.farewell.attended = True
     await scene.uses("transfer_to_human", '{"reason": "wants a large party."}', spoken_ms=100)
     scene.passes(0.2)
     assert scene.engine.done[-1] == (
@@ -61,7 +57,7 @@ async def test_whoever_takes_an_attended_transfer_is_told_why_by_the_engines_voi
 
 
 async def test_an_engine_that_does_not_whisper_keeps_nobody_waiting(scene: Scene) -> None:
-    scene.conversation.attended = True
+    scene.conversation.farewell.attended = True
     await scene.uses("transfer_to_human", '{"reason": "asked"}', spoken_ms=100)
     scene.passes(0.2)
     assert not any(act[0] == "transfer" for act in scene.media.done)
@@ -576,3 +572,17 @@ async def test_a_yes_followed_by_a_hang_up_is_heard_to_its_end(scene: Scene) -> 
     await finishing
 
     assert len(scene.keeper.orders) == 1
+
+
+@pytest.mark.parametrize(("because", "hung_up"), [("abuse", True), ("done", False)])
+async def test_a_caller_who_was_warned_and_goes_on_is_hung_up_on_while_they_speak(
+    scene: Scene, because: str, hung_up: bool
+) -> None:
+    for _ in range(2):
+        await scene.uses("end_call", f'{{"because": "{because}"}}')
+    scene.caller_says("And another thing!")
+
+    await scene.replies("Goodbye.", spoken_ms=100)
+    scene.passes(FAREWELL_WITHIN_S)
+
+    assert (("hangup", "completed") in scene.media.done) is hung_up

@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.call_handler.engines.costs import Usage, price
+from functions.call_handler.engines.costs import Usage, add_live, add_speech, price
 
 pytestmark = pytest.mark.unit
 
@@ -46,6 +46,20 @@ def test_a_model_on_no_list_is_told_and_not_taken_for_a_free_one() -> None:
     assert (caption.dollars, caption.unpriced) == (0.0, 1)
 
 
+def test_speech_and_sessions_of_a_model_on_no_list_are_told_too() -> None:
+    spoken, live, known = Usage(), Usage(), Usage()
+
+    add_speech(spoken, 100, "voice-next")
+    add_live(live, 60.0, "gpt-live-next")
+    add_live(known, 90.0, "gpt-live-1.1")
+    add_speech(known, 1_000_000, "tts-1")
+
+    assert (spoken.dollars, spoken.unpriced, spoken.unknown) == (0.0, 1, ("voice-next",))
+    assert (live.dollars, live.unpriced) == (0.0, 1)
+    assert known.dollars == pytest.approx(0.075 + 15)
+    assert known.unpriced == 0
+
+
 def test_transcription_is_billed_by_the_minute_or_by_the_token() -> None:
     assert dollars(Usage(transcribed_s=120), "local", "whisper-1") == pytest.approx(0.012)
     heard = Usage(transcription_in=1_000_000, transcription_out=1_000_000)
@@ -53,7 +67,7 @@ def test_transcription_is_billed_by_the_minute_or_by_the_token() -> None:
 
 
 def test_usage_adds_up() -> None:
-    total = Usage(text_in=1, transcribed_s=0.5)
-    total.add(Usage(text_in=2, audio_out=3, transcribed_s=1.0))
+    total = Usage(text_in=1, transcribed_s=0.5, unpriced=1, unknown=("next",))
+    total.add(Usage(text_in=2, audio_out=3, transcribed_s=1.0, unpriced=1, unknown=("next",)))
 
-    assert total == Usage(text_in=3, audio_out=3, transcribed_s=1.5)
+    assert total == Usage(text_in=3, audio_out=3, transcribed_s=1.5, unpriced=2, unknown=("next",))

@@ -105,6 +105,11 @@ def test_semantic_turns_become_turns_by_volume() -> None:
         ("ENGINES", '[{"kind":"realtime","name":"b","url":"http://x","model":"m","colour":"red"}]'),
         ("ENGINES", '[{"kind":"realtime","name":"b","url":"ftp://x","model":"m"}]'),
         ("ENGINES", '[{"kind":"realtime","name":"b","url":"http://x","model":"m","key":"NOT_SET_ANYWHERE"}]'),
+        (
+            "ENGINES",
+            '[{"kind":"live","name":"b","url":"http://x","model":"m","backend":"m",'
+            '"speaking":{"url":"http://x","model":"m","api":"google"}}]',
+        ),
     ],
 )
 def test_a_wrong_setting_ends_the_process_with_a_line_that_names_it(name: str, value: str) -> None:
@@ -115,3 +120,15 @@ def test_a_wrong_setting_ends_the_process_with_a_line_that_names_it(name: str, v
 
     [line] = problem.value.problems
     assert line.startswith((f"{name}: ", "NOT_SET_ANYWHERE: "))
+
+
+def test_google_without_grpc_is_told_before_a_caller_finds_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("functions.call_handler.settings._has_grpc", lambda: False)
+    here = '{"url":"http://x","model":"m"}'
+    ear = '{"url":"http://x","model":"m","api":"google"}'
+
+    with pytest.raises(SettingsError, match="extra 'google'"):
+        EngineSettings(
+            openai_api_key="k",
+            engines=f'[{{"kind":"cascade","name":"b","hearing":{ear},"thinking":{here},"speaking":{here}}}]',
+        )

@@ -287,6 +287,21 @@ def test_a_read_back_may_use_its_own_words(cart: Cart, said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("quantity", "said", "is_right"),
+    [
+        (1, "So that's 1 three Margherita with olives. 30 euros.", True),
+        (2, "Two three Margherita with olives. 30 euros.", True),
+        (1, "2 three Margherita with olives. 30 euros.", False),
+        (3, "Three three Margherita with olives. 30 euros.", True),
+    ],
+)
+def test_a_size_that_is_called_by_a_number_counts_nothing(cart: Cart, quantity: int, said: str, is_right: bool) -> None:
+    line = replace(cart.lines[0], size_name="Three", quantity=quantity)
+
+    assert (misread(said, replace(cart, lines=(line,)), 3000, "en") == ()) is is_right
+
+
+@pytest.mark.parametrize(
     ("said", "wrong"),
     [
         ("Two large Margheritas with olives and a Coke, thirteen euros.", ("total",)),

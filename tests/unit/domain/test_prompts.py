@@ -18,6 +18,7 @@ from domain.prompts import (
     version_of,
 )
 from domain.restaurant import FaqEntry, Opening, OpeningException, Restaurant
+from domain.roles import UPSELL
 from domain.tools import tool_schemas
 
 pytestmark = pytest.mark.unit
@@ -274,6 +275,6 @@ def test_the_prompt_has_the_restaurants_style_and_offers_more_only_where_it_is_w
 
     texts = TEXTS[language]
     assert texts.styles["warm"] in plain
-    assert texts.upsell not in plain
+    assert UPSELL[language] not in plain
     assert texts.styles["formal"] in other
-    assert texts.upsell in other
+    assert UPSELL[language] in other

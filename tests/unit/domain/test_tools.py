@@ -418,6 +418,7 @@ KEYS = [
     "time",
     "covers",
     "reason",
+    "because",
 ]
 
 

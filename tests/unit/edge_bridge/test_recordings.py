@@ -78,3 +78,22 @@ def test_closing_twice_writes_once(tmp_path: Path) -> None:
     recorder.stop()
     with wave.open(str(recording.path)) as file:
         assert file.getnframes() == FRAME_BYTES
+
+
+def test_what_the_caller_must_not_have_said_is_blanked_and_the_assistant_stays(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    recording = recorder.start("restaurant", "call")
+    for _ in range(70):
+        recording.add(LOUD, LOUD)
+    recording.blank(60)
+    for _ in range(70):
+        recording.add(LOUD, LOUD)
+    recording.close()
+    recorder.stop()
+
+    with wave.open(str(recording.path)) as file:
+        assert file.getnframes() == 140 * FRAME_BYTES
+        samples = memoryview(file.readframes(file.getnframes())).cast("h")
+    callers = [samples[2 * FRAME_BYTES * frame] < -1000 for frame in range(140)]
+    assert callers == [True] * 10 + [False] * 60 + [True] * 70
+    assert all(samples[2 * FRAME_BYTES * frame + 1] < -1000 for frame in range(140))

@@ -23,11 +23,9 @@ def test_an_order_goes_from_the_first_item_to_its_confirmation() -> None:
     assert "name" in call.caller("Pick up, please.")
     assert call.caller("It's for Anna.").endswith("Is that right?")
     call.caller("Yes, that's right.")
-    assert names(call) == ["confirm_order"]
-    assert call.said.endswith("goodbye!")
     assert call.state.confirmed is not None
-    call.caller("Thank you, bye.")
-    assert names(call) == ["end_call"]
+    assert call.said.endswith("goodbye!")
+    assert names(call) == ["confirm_order", "end_call"]
 
 
 def test_a_french_order_goes_from_the_first_item_to_its_confirmation() -> None:
@@ -224,3 +222,81 @@ def test_a_call_that_the_caller_interrupted_is_made_again() -> None:
     call.items += [made, FunctionCallOutput(id=new_id("item"), call_id="call_x", output=refused)]
     call.respond()
     assert ("add_item", {"item": "Calzone"}) in call.calls
+
+
+@pytest.mark.parametrize(
+    ("language", "insults"),
+    [
+        ("en", ["You stupid useless machine.", "Shut up, you idiot."]),
+        ("en", ["Oh piss off.", "You are so dumb."]),
+        ("fr", ["Va te faire voir, espèce de robot débile.", "Ta gueule !"]),
+        ("fr", ["Vous êtes complètement nuls.", "Dégage, connard."]),
+    ],
+)
+def test_a_caller_who_insults_is_warned_once_and_the_second_time_hung_up_on(language: str, insults: list[str]) -> None:
+    call = TextCall(language)
+    call.caller(insults[0])
+    assert names(call) == []
+    assert call.said.endswith("?")
+    call.caller(insults[1])
+    assert names(call) == ["end_call"]
+
+
+def test_an_order_in_rude_words_is_taken_as_any_other() -> None:
+    call = TextCall("en")
+    call.caller("A large pepperoni, you idiot.")
+    assert call.lines == [(1, "Pepperoni", "Large", ())]
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "My card number is 4111 1111 1111 1111."),
+        ("en", "It's four one one one, one one one one, one one one one, one one one one."),
+        ("fr", "Mon numéro de carte est le 4970 10"),
+        ("fr", "C'est le 4970 1012 3456 7890, ma carte."),
+    ],
+)
+def test_a_card_number_is_stopped_and_neither_repeated_nor_taken_for_anything(language: str, said: str) -> None:
+    call = TextCall(language)
+    call.caller("A tiramisu, please." if language == "en" else "Un tiramisu.", said)
+    assert names(call) == []
+    assert "card" in call.said or "carte" in call.said
+    assert not any(character.isdigit() for character in call.said)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "Can I pay by card? Two tiramisus please."),
+        ("en", "My number is 00 353 87 123 4567, one tiramisu."),
+        ("fr", "Je paie par carte, deux tiramisus."),
+    ],
+)
+def test_numbers_of_something_else_are_no_card_number(language: str, said: str) -> None:
+    call = TextCall(language)
+    call.caller(said)
+    assert "numéro de carte" not in call.said
+    assert "card number" not in call.said
+
+
+@pytest.mark.parametrize("said", ["It was a joke. Goodbye.", "Sorry, wrong number.", "I don't want to order anything."])
+def test_a_caller_who_wants_nothing_is_said_goodbye_to(said: str) -> None:
+    call = TextCall("en")
+    call.caller("Nine hundred tiramisus.", said)
+    assert names(call) == ["end_call"]
+    assert call.lines == []
+
+
+def test_a_caller_who_gives_way_to_eating_in_is_understood() -> None:
+    call = TextCall("en")
+    call.caller("A tiramisu.", "That's all.", "Then I eat it all there.")
+    assert names(call) == ["set_fulfilment"]
+    assert call.cart.fulfilment is not None
+    assert call.cart.fulfilment.kind == "dine_in"
+
+
+def test_everything_cancelled_where_nothing_was_ordered_ends_the_call() -> None:
+    call = TextCall("en")
+    call.caller("Cancel the whole order.")
+    assert names(call) == ["end_call"]

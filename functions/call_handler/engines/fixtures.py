@@ -1,0 +1,50 @@
+"""Sentences as recordings, for an engine that may not say them in words of its own: 24 kHz PCM of a speech model.
+
+The HTTP client is loaded with the engine, in the thread of what a call needs later.
+"""
+
+import asyncio
+
+import aiohttp
+
+from functions.call_handler.engines import costs
+from functions.call_handler.engines.costs import Usage
+from functions.call_handler.engines.speaking import SpeechModel
+from functions.call_handler.engines.text_models import ModelDownError, Server
+from functions.call_handler.settings import EngineSettings, SpeakingPlace
+from process import logs
+
+log = logs.get(__name__)
+
+BYTES_MOST = 30 * 48_000  # a fixture is 30 s at most
+
+
+class Fixtures:
+    def __init__(self, place: SpeakingPlace, settings: EngineSettings) -> None:
+        self._place = place
+        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None))
+        self._model = SpeechModel(self._http, Server(place.url.rstrip("/"), settings.key_of(place.key), place.model))
+
+    async def spoken(self, sentence: str, voice: str) -> tuple[bytes, Usage] | None:
+        """Signed 16-bit little-endian mono of 24 kHz, and what it cost; None when it cannot be had as one fixture."""
+        audio = bytearray()
+        try:
+            async for piece in self._model.pcm(sentence, self._place.voice or voice):
+                audio += piece
+        except ModelDownError as error:
+            log.warning("a sentence is not spoken", why=error.reason)
+            return None
+        if not audio or len(audio) > BYTES_MOST:
+            log.warning("a sentence is no fixture", seconds=len(audio) // 48_000)
+            return None
+        usage = Usage()
+        costs.add_speech(usage, len(sentence), self._place.model)
+        return bytes(audio[: len(audio) // 2 * 2]), usage
+
+    def close(self) -> None:
+        closing = asyncio.get_running_loop().create_task(self._http.close())
+        _closing.add(closing)
+        closing.add_done_callback(_closing.discard)
+
+
+_closing: set[asyncio.Task[None]] = set()

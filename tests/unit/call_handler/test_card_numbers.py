@@ -1,0 +1,70 @@
+"""A card number that the caller says aloud is kept nowhere, and they are asked not to say it."""
+
+import pytest
+
+from domain.card_numbers import MASK
+from functions.call_handler.engines.base import CallerSaid, CallerSpeaks, CallerTurn, ReplyAudio, ReplyEnds, ReplyStarts
+from functions.call_handler.engines.costs import Usage
+from tests.unit.call_handler.scene import Scene
+
+pytestmark = pytest.mark.unit
+
+NUMBER = "It's 4111 1111 1111 1111."
+
+
+@pytest.fixture
+async def scene() -> Scene:
+    return Scene()
+
+
+def words(scene: Scene) -> list[str]:
+    return [line.text for line in scene.keeper.transcript.lines()]
+
+
+async def test_the_reply_is_interrupted_by_the_request_not_to_say_it(scene: Scene) -> None:
+    scene.engine_says(CallerSpeaks(), CallerTurn("u1"), ReplyStarts("r1"), ReplyAudio("r1", "i1", 0, bytes(8000)))
+    scene.engine_says(CallerSaid("u1", NUMBER, Usage()))
+    scene.engine_says(ReplyAudio("r1", "i1", 0, bytes(8000)), ReplyEnds("r1", "cancelled", "", (), Usage()))
+
+    assert ("clear",) in scene.media.done
+    assert ("cancel",) in scene.engine.done
+    assert scene.engine.done[-1][0] == "speak" and "card number" in scene.engine.done[-1][1]
+    assert scene.media.done.count(("play", 8000)) == 1
+
+
+async def test_it_is_kept_neither_in_the_transcript_nor_by_the_engine_nor_in_the_recording(scene: Scene) -> None:
+    scene.now = 100.0
+    scene.engine_says(CallerSpeaks(500.0))
+    scene.now = 106.0
+    scene.engine_says(CallerTurn("u1"), CallerSaid("u1", NUMBER, Usage()))
+
+    assert words(scene) == [f"It's {MASK}."]
+    assert ("forget", "u1") in scene.engine.done
+    assert ("blank", 7.5) in scene.media.done  # from a second before the first sound
+
+
+async def test_its_first_groups_are_taken_out_once_its_last_is_said(scene: Scene) -> None:
+    for now, group in ((10.0, "4111 1111"), (15.0, "1111 1111")):
+        scene.now = now
+        scene.engine_says(CallerSpeaks(), CallerTurn(f"u{now}"), CallerSaid(f"u{now}", group, Usage()))
+
+    assert words(scene) == [MASK, MASK]
+    assert ("blank", 6.0) in scene.media.done
+    assert [act for act in scene.engine.done if act[0] == "forget"] == [("forget", "u10.0"), ("forget", "u15.0")]
+
+
+async def test_keys_that_are_a_card_number_are_not_told_to_the_model(scene: Scene) -> None:
+    for digit in "4111111111111111":
+        scene.conversation.pressed(digit)
+    scene.passes(2.0)
+
+    assert not [act for act in scene.engine.done if act[0] == "remember"]
+    assert "card number" in scene.engine.done[-1][1]
+
+
+async def test_a_model_cannot_put_it_into_a_note_nor_repeat_it_on_the_record(scene: Scene) -> None:
+    await scene.uses("add_item", '{"item": "Regina", "note": "card 4111 1111 1111 1111"}')
+    await scene.replies("Your card is 4111 1111 1111 1111.", spoken_ms=100)
+
+    assert scene.tools.state.cart.lines == ()
+    assert words(scene) == [f"Your card is {MASK}."]
