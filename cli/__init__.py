@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli import calls, evaluation, letters, line_states, lines, tokens, trunks
+from cli import calls, costs, evaluation, letters, line_states, lines, tokens, trunks
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(calls.app, name="calls")
@@ -18,6 +18,8 @@ app.add_typer(letters.app, name="letters")
 app.add_typer(tokens.app, name="tokens")
 lines.app.callback(invoke_without_command=True)(line_states.show_lines)
 app.add_typer(lines.app, name="lines")
+
+app.command()(costs.costs)
 
 STATE_DIR = Path(".alloresto")
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Also write the result to this file, as JSON.")]
