@@ -13,13 +13,14 @@ from typing import Literal
 
 from edge_bridge import prompts
 from edge_bridge.calls import fallbacks
+from edge_bridge.calls.course import in_words
 from edge_bridge.calls.lane import Attempt, LaneClient
 from edge_bridge.calls.legs import Legs
 from edge_bridge.calls.news import CallNews
 from edge_bridge.calls.pod_costs import PodCostTasks
 from edge_bridge.calls.progress import Progress
 from edge_bridge.calls.record import Arrival, CallSummary
-from edge_bridge.calls.retries import Again, Done, FallBack, Lost, Result, RetryPolicy, Step
+from edge_bridge.calls.retries import Again, AttemptRefused, Done, FallBack, Lost, Result, RetryPolicy, Silent, Step
 from edge_bridge.calls.transfers import Transfer, is_allowed
 from edge_bridge.entrances.sessions import Phone
 from edge_bridge.media.audio import SILENCE, split
@@ -29,6 +30,7 @@ from edge_bridge.media.stream import MediaStream
 from eventing.catalogue import CallIncoming, Codec, MissedReason
 from eventing.cloudevents import Event
 from process import logs
+from process.telemetry import spans
 from protocols.media import MAX_WHISPER_BYTES, CustomParameters, TransferBody, TransferMode
 
 log = logs.get(__name__)
@@ -55,6 +57,13 @@ class Services:
     pods: PodCostTasks
     recorder: Recorder
     legs: Legs
+
+
+def _end(span: spans.Span, result: Result | None) -> None:
+    """What became of an attempt; None: the call was ended with it."""
+    if result is not None:
+        span.set({"alloresto.attempt.result": in_words(result)})
+    span.end(type(result).__name__ if isinstance(result, AttemptRefused | Silent | Lost) else "")
 
 
 class BridgedCall:
@@ -84,7 +93,6 @@ class BridgedCall:
         if before is not None:
             self.record.attempts, self.record.joined_at = before.attempts, before.joined_at
             self.record.answered_at = before.answered_at or self.record.answered_at
-            self.record.traceparent = before.traceparent or self.record.traceparent
         self._codec = codec
         self._language = prompts.spoken_language(arrival.line.restaurant.language)
         self._news = news
@@ -112,7 +120,7 @@ class BridgedCall:
         if self._resumed:
             self._news.lost()
         else:
-            self._news.answered(self.record.answered_at, self.record.traceparent)
+            self._news.answered(self.record.answered_at)
         reassurance = asyncio.create_task(self._reassure(), name="reassure")
         try:
             async with asyncio.timeout(CALL_AT_MOST_S):
@@ -206,16 +214,22 @@ class BridgedCall:
             received_at=arrival.received_at,
             attestation=arrival.attestation,
         )
+        span = spans.begin(
+            "POST call-handler", "client", parent=arrival.traceparent, attributes={"alloresto.attempt": number}
+        )
         event = Event.of(
             incoming,
             source=f"/edge/{services.node_id}",
             subject=arrival.call_id,
-            extensions={"traceparent": self.record.traceparent},
+            extensions={spans.TRACEPARENT: span.traceparent},
         )
+        result: Result | None = None
         try:
             attempt = Attempt(services.lane, event, stream, self, deadline)
-            return await attempt.run(self._handler_done, lambda: self._stop_reason)
+            result = await attempt.run(self._handler_done, lambda: self._stop_reason)
+            return result
         finally:
+            _end(span, result)
             services.media.close_door(arrival.call_id, number)
             self._stream = None
             if self._transfer is None:

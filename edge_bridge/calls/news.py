@@ -16,6 +16,7 @@ from typing import Protocol
 
 from domain.calls import Outcome
 from domain.traces import AudioFigures
+from edge_bridge.calls import call_span
 from edge_bridge.calls.course import Course, in_words
 from edge_bridge.calls.emissions import CallEvents, Emissions
 from edge_bridge.calls.progress import KeptCall, Progress, encode
@@ -144,7 +145,10 @@ class NewsDesk:
         def also(connection: Connection) -> Awaitable[None]:
             return traces.begun(connection, trace)
 
-        self.emissions.put(CallEvents(arrival.call_id, (started(arrival, self.node_id),), begun=arrival, also=also))
+        payloads = (started(arrival, self.node_id),)
+        self.emissions.put(
+            CallEvents(arrival.call_id, payloads, begun=arrival, also=also, traceparent=arrival.traceparent)
+        )
 
     async def renew(self) -> None:
         """Keep the leases, until cancelled."""
@@ -177,7 +181,11 @@ class NewsDesk:
         def also(connection: Connection) -> Awaitable[None]:
             return traces.ended(connection, trace)
 
-        self.emissions.put(CallEvents(arrival.call_id, summary.payloads(), written=give_up, also=also))
+        call_span.tell(summary, course)
+        told = CallEvents(
+            arrival.call_id, summary.payloads(), written=give_up, also=also, traceparent=arrival.traceparent
+        )
+        self.emissions.put(told)
 
     def course(self, arrival: Arrival) -> Course:
         """Of a call that is not closed yet."""
@@ -233,8 +241,8 @@ class CallNews:
         self._attempt = 1
         self._lost = False
 
-    def answered(self, at: datetime, traceparent: str) -> None:
-        self._kept.changed(answered_at=at, traceparent=traceparent)
+    def answered(self, at: datetime) -> None:
+        self._kept.changed(answered_at=at, traceparent=self._arrival.traceparent)
         self._course.step("answered")
         self._desk.changed(self._arrival, "answered", 1)
         if self._arrival.unserved is None:
