@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli import calls, costs, evaluation, letters, line_states, lines, tokens, trunks
+from cli import backups, calls, costs, evaluation, letters, line_states, lines, tokens, trunks
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(calls.app, name="calls")
@@ -18,7 +18,8 @@ app.add_typer(letters.app, name="letters")
 app.add_typer(tokens.app, name="tokens")
 lines.app.callback(invoke_without_command=True)(line_states.show_lines)
 app.add_typer(lines.app, name="lines")
-
+app.command()(backups.backup)
+app.command()(backups.restore)
 app.command()(costs.costs)
 
 STATE_DIR = Path(".alloresto")

@@ -31,7 +31,7 @@ from eventing.ticks import on_tick
 from process import logs
 from process.asgi import App
 from process.health import Health
-from stores import calls, checkpoints, live, orders, pending
+from stores import calls, checkpoints, infrastructure, live, orders, pending
 from stores.calls import CallRecord, ConversationRecord, LoggedOutcome, OpenCall, UnconfirmedCart
 from stores.checkpoints import Checkpoint
 from stores.ciphers import CipherError, PiiCipher
@@ -58,6 +58,11 @@ orders_reconciled_total = Counter("orders_reconciled_total", "Orders written for
 orders_unwritable_total = Counter("orders_unwritable_total", "Orders agreed to that the database refuses for good.")
 notes_unreadable = Gauge("notes_unreadable", "Notes in Redis under another MASTER_KEY, or of another release.")
 calls_lost_total = Counter("calls_lost_total", "Calls closed for a bridge that was gone.")
+backup_last_success_timestamp_seconds = Gauge(
+    "backup_last_success_timestamp_seconds", "When the last backup that could be restored was done; 0: there is none."
+)
+backup_size_bytes = Gauge("backup_size_bytes", "What the last good backup takes on the object storage.")
+backup_duration_seconds = Gauge("backup_duration_seconds", "What the last good backup took, with its trial.")
 
 log = logs.get(__name__)
 
@@ -83,7 +88,7 @@ def build(settings: Settings) -> App:
     app = App(Health(NAME))
     hold_open(app, postgres)
     app.shutdown.append(stores.redis.aclose)
-    on_tick(app, "/pending", partial(write_pending, stores))
+    on_tick(app, "/pending", partial(look_at_pending, stores))
     on_tick(app, "/lost-calls", LostCallWatch(stores).look)
     return app
 
@@ -100,6 +105,18 @@ def _the_others_go_on(failed: str, call_id: str) -> Iterator[None]:
 
 
 # --- What waits for Postgres ---------------------------------------------------------------------------------------
+
+
+async def look_at_pending(stores: Stores) -> None:
+    """As ``write_pending``; and tell of the last backup, as those who take them live too shortly to be asked."""
+    await write_pending(stores)
+    with contextlib.suppress(*TRANSIENT):
+        async with stores.postgres.platform() as connection:
+            backup = await infrastructure.last_backup(connection)
+        if backup is not None:
+            backup_last_success_timestamp_seconds.set(backup.finished_at.timestamp())
+            backup_size_bytes.set(backup.sealed_bytes)
+            backup_duration_seconds.set(backup.seconds)
 
 
 async def write_pending(stores: Stores) -> None:

@@ -31,15 +31,31 @@ class CipherError(ValueError):
     """A stored secret can't be read. The message says why and quotes nothing of it."""
 
 
+def decode_keys(text: str, variable: str) -> tuple[bytes, ...]:
+    """The keys of a setting, with commas between: the first one writes, all of them read.
+
+    Raises ValueError when there is none, or one is not 32 bytes in base64, naming ``variable``.
+    """
+    keys = []
+    for one in text.split(","):
+        try:
+            key = base64.b64decode(one.strip(), validate=True)
+        except ValueError:  # binascii.Error is one
+            key = b""
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"{variable}: not 32 bytes in base64; make one with: openssl rand -base64 32")
+        keys.append(key)
+    return tuple(keys)
+
+
 def decode_master_key(text: str) -> bytes:
     """MASTER_KEY as bytes. Raises ValueError when it is not 32 bytes in base64."""
-    try:
-        key = base64.b64decode(text, validate=True)
-    except ValueError:  # binascii.Error is one
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise ValueError("MASTER_KEY: not 32 bytes in base64; make one with: openssl rand -base64 32")
-    return key
+    return decode_keys(text, "MASTER_KEY")[0]
+
+
+def key_name(key: bytes) -> str:
+    """Eight characters to tell keys apart by. They say nothing of the key."""
+    return derive_key(key, "alloresto key's name")[:4].hex()
 
 
 class SipPasswordCipher:

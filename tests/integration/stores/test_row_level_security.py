@@ -446,6 +446,7 @@ PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
     infrastructure.bridges: lambda conn, other, pii, sip: infrastructure.bridges(conn),
     infrastructure.ask_to_drain: lambda conn, other, pii, sip: infrastructure.ask_to_drain(conn, "node", True),
     infrastructure.outbox: lambda conn, other, pii, sip: infrastructure.outbox(conn),
+    infrastructure.last_backup: lambda conn, other, pii, sip: infrastructure.last_backup(conn),
     people.search: lambda conn, other, pii, sip: people.search(conn, "", 10),
     people.get: lambda conn, other, pii, sip: people.get(conn, other.user_id),
     people.set_disabled: lambda conn, other, pii, sip: people.set_disabled(conn, other.user_id, True),
