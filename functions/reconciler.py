@@ -31,6 +31,7 @@ from eventing.ticks import on_tick
 from process import logs
 from process.asgi import App
 from process.health import Health
+from process.telemetry import spans
 from stores import calls, checkpoints, infrastructure, live, orders, pending
 from stores.calls import CallRecord, ConversationRecord, LoggedOutcome, OpenCall, UnconfirmedCart
 from stores.checkpoints import Checkpoint
@@ -155,8 +156,9 @@ async def _write_notes(stores: Stores, old: datetime) -> None:
 async def _write_order(stores: Stores, note: PendingOrder) -> None:
     order = note.order
     try:
-        async with stores.postgres.platform() as connection:
-            stored = await write_order(connection, order, stores.pii, caller=note.caller)
+        with spans.span("order.write", parent=note.traceparent, attributes={"alloresto.order.id": order.id}):
+            async with stores.postgres.platform() as connection:
+                stored = await write_order(connection, order, stores.pii, caller=note.caller)
     except FOR_GOOD as error:
         log.error("an order can never be written", call_id=order.call_id, why=type(error).__name__)
         await _tell_refused(stores, note)
@@ -198,8 +200,9 @@ def _cart_of(order: ConfirmedOrder) -> Cart:
 
 async def _write_call(stores: Stores, note: PendingCall) -> None:
     try:
-        async with stores.postgres.platform() as connection:
-            await write_conversation(connection, note.record, stores.pii)
+        with spans.span("call.write", parent=note.traceparent):
+            async with stores.postgres.platform() as connection:
+                await write_conversation(connection, note.record, stores.pii)
         if note.record.unconfirmed is not None:
             await _show_cart(stores, note.record.restaurant_id, note.record.call_id)
     except FOR_GOOD as error:

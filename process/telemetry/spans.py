@@ -96,11 +96,11 @@ class Span:
         if self.recorded:
             self.events.append((time.time_ns(), name, attributes or {}))
 
-    def end(self, error: str = "") -> None:
-        """Once; later ones change nothing."""
+    def end(self, error: str = "", at_ns: int = 0) -> None:
+        """Once; later ones change nothing. ``at_ns`` 0: now."""
         if self.recorded and not self.ended_ns and _tracer is not None:
             self.error = error
-            self.ended_ns = time.time_ns()
+            self.ended_ns = at_ns or time.time_ns()
             _tracer.export(self)
 
 

@@ -112,6 +112,7 @@ class Conversation:
     ``on_engine_lost`` has to be set: it dials another engine that will ``join``, or ends the conversation.
     ``on_engine_heard`` is called at the first sound of each engine that joined, ``on_session_ending`` once when the
     engine will soon end the session by itself: another one may then ``join`` as soon as ``may_change_engine``.
+    ``observer`` is told each event of the engine on the line before anything follows from it.
     """
 
     def __init__(
@@ -129,6 +130,7 @@ class Conversation:
         self.on_engine_lost: Callable[[EngineGone], None] = _nobody_redials
         self.on_engine_heard: Callable[[], None] = _nobody_asks
         self.on_session_ending: Callable[[], None] = _nobody_asks
+        self.observer: Callable[[Engine, EngineEvent], None] | None = None
         self.attended = False  # whoever takes a transferred call is told why, before the caller is there
         self._whisper: Whisper | None = None
         self._media = media
@@ -284,6 +286,8 @@ class Conversation:
     def on_engine(self, engine: Engine, event: EngineEvent) -> None:
         if engine is not self._engine:
             return
+        if self.observer is not None:
+            self.observer(engine, event)
         if self._whisper is not None and self._whisper.takes(event):
             if isinstance(event, ReplyEnds):
                 self._usage.add(event.usage)
