@@ -161,7 +161,7 @@ class Call:
         conversation.on_engine_heard = line.heard
         conversation.on_session_ending = line.session_ending
         conversation.attended = parameters.transfers == "attended"
-        turns = Turns(incoming.call_id) if spans.is_on() else None
+        turns = Turns(incoming.call_id) if spans.is_recorded() else None
         if turns is not None:
             conversation.observer, tools.turn = turns.heard, turns.current
         self._dialling.on_event = conversation.on_engine

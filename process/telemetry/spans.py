@@ -179,8 +179,14 @@ def first(
 
 
 def is_on() -> bool:
-    """Whether spans are worth preparing."""
+    """Whether any span is recorded."""
     return _tracer is not None
+
+
+def is_recorded() -> bool:
+    """Whether what runs now belongs to a trace that is."""
+    known = parsed(_current.get())
+    return _tracer is not None and known is not None and known[2]
 
 
 def has_words() -> bool:

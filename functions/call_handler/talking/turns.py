@@ -34,7 +34,7 @@ AGENT = "alloresto"
 
 
 class Turns:
-    """One a call; made where its span is the current one."""
+    """One a call that is recorded; made where its span is the current one."""
 
     def __init__(self, call_id: str) -> None:
         self._call_id = call_id
@@ -122,7 +122,7 @@ class Turns:
         finished = "tool_calls" if event.calls else "stop" if event.status == "completed" else event.status
         reply.set({"gen_ai.response.finish_reasons": (finished,), **_tokens(event.usage)})
         reply.end("failed" if event.status == "failed" else "")
-        if not event.calls and not self._replies:
+        if not event.calls and self._turn is not None and reply.parent_id == self._turn.span_id:
             self._over_ns = time.time_ns()
 
     def _end_replies(self, error: str) -> None:

@@ -100,8 +100,8 @@ async def test_a_call_is_one_trace_from_its_invite_to_the_log_of_its_order_and_n
     async with contextlib.AsyncExitStack() as stack:
         enter = stack.enter_async_context
         engine, collector = await enter(FakeEngine()), await enter(FakeCollector())
-        traced = collector.environment()
-        urls = {"DATABASE_URL": database.app_url, "REDIS_URL": redis_url}
+        traced: dict[str, Any] = collector.environment()
+        urls: dict[str, Any] = {"DATABASE_URL": database.app_url, "REDIS_URL": redis_url}
         handler, logger = await asyncio.gather(
             enter(running_handler(engine, database.app_url, redis_url, master_key, traced)),
             enter(run("functions", "order_logger", **urls, **traced)),
