@@ -222,7 +222,7 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     erasures.open_ones: lambda conn, other, pii, sip: erasures.open_ones(conn, 10),
     erasures.recent: lambda conn, other, pii, sip: erasures.recent(conn, other.id, 10),
     subject_access.calls_of: lambda conn, other, pii, sip: subject_access.calls_of(
-        conn, pii.phone_hash(other.id, other.phone), 10, pii=pii
+        conn, pii.phone_hashes(other.id, other.phone), 10, pii=pii
     ),
     subject_access.messages_of: lambda conn, other, pii, sip: subject_access.messages_of(
         conn, other.id, [other.call_id]
