@@ -127,7 +127,7 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="call, events, knative, gate, edge, rtp, fuzz, web, churn or chaos; without a name, what each is."
+            help="call, events, knative, gate, edge, rtp, fuzz, web, churn, tracing or chaos; without one, what each is"
         ),
     ] = "",
     json: JsonOption = None,

@@ -87,7 +87,8 @@ class Sender(Generic[Item]):
             self._all_gone.clear()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=f"telemetry {self.name}", daemon=True)
-                self._thread.start()
+                with contextlib.suppress(RuntimeError):  # the interpreter is ending: what comes now is lost
+                    self._thread.start()
             is_full = len(self._waiting) >= self._most_together
         self._something.set()
         if is_full and not self._failures:

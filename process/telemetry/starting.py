@@ -12,7 +12,7 @@ import msgspec
 
 from process import logs
 from process.settings import SettingsError, load
-from process.telemetry import otlp, spans
+from process.telemetry import analytics, otlp, spans
 from process.telemetry.sending import Sender
 from process.telemetry.spans import Span, Value
 
@@ -126,10 +126,15 @@ def _sender(settings: TraceSettings, name: str, url: str, headers: str, encode: 
 
 
 def _resource(settings: TraceSettings, service: str, environ: Mapping[str, str]) -> dict[str, Value]:
-    own = {"service.instance.id": environ.get("HOSTNAME") or socket.gethostname()}
+    own = {"service.instance.id": own_name(environ)}
     given = listed(settings.otel_resource_attributes)
     name = settings.otel_service_name or given.get("service.name") or service
     return {**own, **given, "service.name": name, "telemetry.sdk.name": otlp.SCOPE, "telemetry.sdk.language": "python"}
+
+
+def own_name(environ: Mapping[str, str]) -> str:
+    """The pod's."""
+    return environ.get("HOSTNAME") or socket.gethostname()
 
 
 def listed(text: str) -> dict[str, str]:
@@ -138,11 +143,48 @@ def listed(text: str) -> dict[str, str]:
     return {name.strip(): unquote(value.strip()) for name, _, value in pairs}
 
 
+class ErrorSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Sentry's own variables. ``sentry_events_per_minute`` is a process's."""
+
+    sentry_dsn: str = ""
+    sentry_environment: str = ""
+    sentry_release: str = ""
+    sentry_events_per_minute: Count = 20
+
+
+class AnalyticsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    posthog_api_key: str = ""
+    posthog_host: str = "https://eu.i.posthog.com"
+
+
 def start(service: str) -> None:
-    try:
-        settings = load(TraceSettings)
-        if settings.otel_sdk_disabled or not (settings.address() or settings.conversation_traces_endpoint):
-            return
-        spans.use(Exports(settings, service, os.environ))
-    except (SettingsError, ValueError) as error:
-        log.error("no traces: a setting is wrong", problem=str(error))
+    """Each part by itself: a wrong setting of one leaves the others on."""
+    for what, begin in (("errors", _start_errors), ("traces", _start_traces), ("analytics", _start_analytics)):
+        try:
+            begin(service)
+        except (SettingsError, ValueError) as error:
+            log.error("a setting is wrong, and its part of telemetry stays off", part=what, problem=str(error))
+
+
+def _start_traces(service: str) -> None:
+    settings = load(TraceSettings)
+    if settings.address() or settings.conversation_traces_endpoint:
+        spans.use(None if settings.otel_sdk_disabled else Exports(settings, service, os.environ))
+
+
+def _start_errors(service: str) -> None:
+    settings = load(ErrorSettings)
+    if not settings.sentry_dsn:
+        return
+    from process.telemetry.errors import Dsn, ErrorReports, install
+
+    named = {"server_name": own_name(os.environ), "tags": {"process": service}}
+    told = {"environment": settings.sentry_environment, "release": settings.sentry_release}
+    common = named | {name: value for name, value in told.items() if value}
+    install(ErrorReports(Dsn(settings.sentry_dsn), common, settings.sentry_events_per_minute))
+
+
+def _start_analytics(_service: str) -> None:
+    settings = load(AnalyticsSettings)
+    if settings.posthog_api_key:
+        analytics.use(analytics.Analytics(settings.posthog_host, settings.posthog_api_key))

@@ -56,7 +56,10 @@ def test_every_key_that_a_process_reads_is_in_a_config_map_or_an_example_secret(
     for workload in workloads(overlay):
         namespace = workload["metadata"]["namespace"]
         for source in container_of(workload).get("envFrom", []):
-            named(overlay, "ConfigMap", source["configMapRef"]["name"], namespace)
+            if "secretRef" in source:
+                assert source["secretRef"]["name"] in secrets()
+            else:
+                named(overlay, "ConfigMap", source["configMapRef"]["name"], namespace)
         for variable in container_of(workload).get("env", []):
             reference = variable.get("valueFrom", {}).get("secretKeyRef")
             if reference:
