@@ -6,7 +6,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect  # type: ignore[import-untyped
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from process import logs
+from process import logs, telemetry
 from web import access, assets, context, language, metrics, probes
 from web.api import problems, routes
 from web.database import UnavailableError
@@ -60,6 +60,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
     """
     if configuration is None:
         logs.configure("web")
+        telemetry.configure("web")
         configuration = from_environment()
     written, *older = configuration.web_secret_keys
     app = Flask("web")

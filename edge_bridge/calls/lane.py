@@ -54,9 +54,10 @@ class LaneClient:
         """The answer with its headers read. Leaving the context closes the connection: the handler aborts."""
         assert self._http is not None
         headers, body = cloudevents.to_binary(event.with_extensions(self._extensions))
-        # For proxies on the way, which may tell of their part.
-        hop = {spans.TRACEPARENT: event.extensions.get(spans.TRACEPARENT, "")}
-        async with self._http.post(self._sink, data=body, headers=headers | hop) as response:
+        traceparent = event.extensions.get(spans.TRACEPARENT, "")
+        if traceparent:  # for proxies on the way, which may tell of their part
+            headers[spans.TRACEPARENT] = traceparent
+        async with self._http.post(self._sink, data=body, headers=headers) as response:
             yield response
 
 

@@ -81,7 +81,10 @@ class ErrorReports(logging.Handler):
         # A library's text may quote anything; ours is static.
         message = record.name if fields is None else str(record.msg)
         thrown = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
-        self._report(record.levelname.lower(), record.name, message, thrown, fields or {})
+        try:
+            self._report(record.levelname.lower(), record.name, message, thrown, fields or {})
+        except Exception:  # who logs an error must not get another one for it
+            self.handleError(record)
 
     def uncaught(self, thrown: Thrown) -> None:
         self._report("fatal", "uncaught", "an exception that nobody caught", thrown, {})
