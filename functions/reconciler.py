@@ -6,6 +6,8 @@ anybody calls again. ``/lost-calls``: a call whose lease ran out has lost its br
 is told of a missed call with the number to call back, and what the checkpoint still holds is kept: the transcript, and
 the cart, as an order if it had been agreed to, else for the restaurant to see.
 
+A third, ``/figures-due``, sets the gauges of the whole platform (``_platform_figures``).
+
 Everything here may run twice, at the same time, or beside the handler that noted it: rows are idempotent by their ids.
 What fails for one call is logged and stays noted; it holds up no other.
 """
@@ -28,6 +30,7 @@ from eventing.ordering import UNWRITABLE, write_order
 from eventing.refusals import TryAgain
 from eventing.serving import TRANSIENT, PlatformSettings, hold_open, run
 from eventing.ticks import on_tick
+from functions._platform_figures import PlatformWatch
 from process import logs
 from process.asgi import App
 from process.health import Health
@@ -69,8 +72,13 @@ log = logs.get(__name__)
 
 
 class Settings(PlatformSettings, frozen=True, kw_only=True):
+    """The models are those that a cluster sets for all, to be told of before they stop; "" where it leaves them."""
+
     redis_url: str
     master_key: str
+    openai_realtime_model: str = ""
+    openai_transcription_model: str = ""
+    openai_tts_model: str = ""
 
 
 class Stores(NamedTuple):
@@ -91,6 +99,8 @@ def build(settings: Settings) -> App:
     app.shutdown.append(stores.redis.aclose)
     on_tick(app, "/pending", partial(look_at_pending, stores))
     on_tick(app, "/lost-calls", LostCallWatch(stores).look)
+    models = (settings.openai_realtime_model, settings.openai_transcription_model, settings.openai_tts_model)
+    on_tick(app, "/figures-due", PlatformWatch(postgres, stores.redis, models).look)
     return app
 
 

@@ -21,6 +21,14 @@ sip_registration_errors_total = Counter(
     "sip_registration_errors_total", "REGISTER requests refused or unanswered.", ["bridge_id"]
 )
 sip_calls_received_total = Counter("sip_calls_received_total", "INVITEs for a known line.", ["bridge_id"])
+calls_ended_total = Counter(
+    "calls_ended_total",
+    "Calls that are over, by outcome, and by why no handler served them to their end ('' where one did).",
+    ["bridge_id", "outcome", "reason"],
+)
+unexplained_silences_total = Counter(
+    "unexplained_silences_total", "Times that a caller with a handler heard nothing for 20 s.", ["bridge_id"]
+)
 ai_worker_calls_active = Gauge("ai_worker_calls_active", "Calls with a handler joined now.")
 ai_worker_calls_total = Counter("ai_worker_calls_total", "Calls taken by a handler.", ["outcome"])
 ai_worker_call_duration_seconds = Histogram(

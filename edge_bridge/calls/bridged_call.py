@@ -29,7 +29,7 @@ from edge_bridge.media.server import MediaServer
 from edge_bridge.media.stream import MediaStream
 from eventing.catalogue import CallIncoming, Codec, MissedReason
 from eventing.cloudevents import Event
-from process import logs
+from process import logs, metrics
 from process.telemetry import spans
 from protocols.media import MAX_WHISPER_BYTES, CustomParameters, TransferBody, TransferMode
 
@@ -41,6 +41,9 @@ BYE_WITHIN_S = 3.0
 REASSURE_AFTER_S = 2.0  # of silence while there is no handler; a tick and the prompts' own silence come on top
 REASSURE_EVERY_S = 5.0
 TICK_S = 0.25
+# A handler asks a caller who says nothing after 15 s, and no caller talks for so long without an answer: whoever hears
+# nothing for this time is on a call that has gone wrong in a way that no process has noticed.
+UNEXPLAINED_AFTER_S = 20.0
 KEYS_KEPT = 200
 HOLD_PAUSE_FRAMES = 300  # between two times of the hold sentence
 
@@ -121,7 +124,10 @@ class BridgedCall:
             self._news.lost()
         else:
             self._news.answered(self.record.answered_at)
-        reassurance = asyncio.create_task(self._reassure(), name="reassure")
+        watches = [
+            asyncio.create_task(self._reassure(), name="reassure"),
+            asyncio.create_task(self._count_silences(), name="count silences"),
+        ]
         try:
             async with asyncio.timeout(CALL_AT_MOST_S):
                 if self.arrival.unserved is None:
@@ -133,7 +139,7 @@ class BridgedCall:
         except Exception:
             log.exception("a call failed", call_id=self.arrival.call_id)
         finally:
-            beside = [task for task in (reassurance, self._transferring) if task is not None]
+            beside = [task for task in (*watches, self._transferring) if task is not None]
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
@@ -261,6 +267,19 @@ class BridgedCall:
             elif time.monotonic() - quiet_since >= after_s:
                 after_s = REASSURE_EVERY_S
                 self.say("one_moment")
+
+    async def _count_silences(self) -> None:
+        """Count each UNEXPLAINED_AFTER_S in which a caller with a handler hears nothing."""
+        heard_at = time.monotonic()
+        while not self.caller_gone.is_set():
+            await asyncio.sleep(TICK_S)
+            served = self.record.joined_at is not None and self.record.missed_reason is None
+            if not served or self._transfer is not None or self.audio.hold_music or self.audio.ms_to_play:
+                heard_at = time.monotonic()
+            elif time.monotonic() - heard_at >= UNEXPLAINED_AFTER_S:
+                heard_at = time.monotonic()
+                log.error("a caller hears nothing, and no part says why", call_id=self.arrival.call_id)
+                metrics.unexplained_silences_total.labels(self.services.node_id).inc()
 
     # --- What fallbacks use ----------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from edge_bridge.lines.directory import LineEntry
 from edge_bridge.media.rtp.ports import PortPair
 from eventing.catalogue import CallMissed, MissedReason
 from process import logs, metrics
-from stores import live, traces
+from stores import live, platform_figures, traces
 from stores.ciphers import PiiCipher
 from stores.live import CallChanged, CallState, LiveCall, QueuedCall
 from stores.postgres import Connection
@@ -174,6 +174,7 @@ class NewsDesk:
             now = datetime.now(UTC)
             self.feed.put(lambda redis: live.call_ended(redis, arrival.line.restaurant.id, arrival.call_id, now))
 
+        metrics.calls_ended_total.labels(self.node_id, summary.outcome, summary.missed_reason or "").inc()
         course = self._courses.pop(arrival.call_id, None) or Course(arrival)
         course.step("over", detail=summary.outcome)
         summary.audio, trace = course.audio, course.trace()
@@ -208,6 +209,7 @@ class NewsDesk:
 
     def turned_away(self, line: LineEntry, caller: str, at: datetime) -> None:
         """A caller found no free place on the node: there was no call, and the restaurant may ring back."""
+        metrics.calls_ended_total.labels(self.node_id, "busy", "node_full").inc()
         call_id = str(uuid.uuid4())
         missed = CallMissed(
             call_id=call_id,
@@ -220,6 +222,12 @@ class NewsDesk:
             ended_at=at,
         )
         self.emissions.put(CallEvents(call_id, (missed,)))
+
+    def cut(self, calls: int) -> None:
+        """Calls that are hung up because the node has to go. Counted in Redis: nobody scrapes this process again."""
+        if calls:
+            log.error("calls are cut by a shutdown", calls=calls)
+            self.feed.put(lambda redis: platform_figures.count_cut_calls(redis, calls))
 
     def changed(self, arrival: Arrival, state: CallState, attempt: int) -> None:
         event = CallChanged(call_id=arrival.call_id, state=state, attempt=attempt, at=datetime.now(UTC))
