@@ -21,6 +21,7 @@ from edge_bridge.calls.pod_costs import PodCostTasks
 from edge_bridge.calls.progress import Progress
 from edge_bridge.calls.record import Arrival, CallSummary
 from edge_bridge.calls.retries import Again, AttemptRefused, Done, FallBack, Lost, Result, RetryPolicy, Silent, Step
+from edge_bridge.calls.silences import SilenceWatch
 from edge_bridge.calls.transfers import Transfer, is_allowed
 from edge_bridge.entrances.sessions import Phone
 from edge_bridge.media.audio import SILENCE, split
@@ -41,9 +42,6 @@ BYE_WITHIN_S = 3.0
 REASSURE_AFTER_S = 2.0  # of silence while there is no handler; a tick and the prompts' own silence come on top
 REASSURE_EVERY_S = 5.0
 TICK_S = 0.25
-# A handler asks a caller who says nothing after 15 s, and no caller talks for so long without an answer: whoever hears
-# nothing for this time is on a call that has gone wrong in a way that no process has noticed.
-UNEXPLAINED_AFTER_S = 20.0
 KEYS_KEPT = 200
 HOLD_PAUSE_FRAMES = 300  # between two times of the hold sentence
 
@@ -269,15 +267,13 @@ class BridgedCall:
                 self.say("one_moment")
 
     async def _count_silences(self) -> None:
-        """Count each UNEXPLAINED_AFTER_S in which a caller with a handler hears nothing."""
-        heard_at = time.monotonic()
+        """A caller who has no handler, or whose human is rung, is others' business."""
+        watch = SilenceWatch(time.monotonic())
         while not self.caller_gone.is_set():
             await asyncio.sleep(TICK_S)
             served = self.record.joined_at is not None and self.record.missed_reason is None
-            if not served or self._transfer is not None or self.audio.hold_music or self.audio.ms_to_play:
-                heard_at = time.monotonic()
-            elif time.monotonic() - heard_at >= UNEXPLAINED_AFTER_S:
-                heard_at = time.monotonic()
+            hears = bool(self.audio.ms_to_play or self.audio.hold_music)
+            if watch.look(time.monotonic(), hears_or_waits=hears or not served or self._transfer is not None):
                 log.error("a caller hears nothing, and no part says why", call_id=self.arrival.call_id)
                 metrics.unexplained_silences_total.labels(self.services.node_id).inc()
 

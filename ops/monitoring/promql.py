@@ -23,6 +23,10 @@ _WORDS = frozenset(("and", "or", "unless", "offset", "bool", "inf", "nan", "atan
 _LISTS = frozenset(("by", "without", "on", "ignoring", "group_left", "group_right"))
 
 
+Token = tuple[str, str]
+"""Its kind, which is a group's name of the pattern, and its text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Selector:
     """One series in an expression, with the labels that its braces name."""
@@ -60,9 +64,6 @@ def named(expression: str) -> Named:
         elif after != "(" and text not in _AGGREGATIONS and text not in _WORDS:
             selectors.append(Selector(text, frozenset()))
     return Named(tuple(selectors), frozenset(grouped))
-
-
-Token = tuple[str | None, str]
 
 
 def _until(tokens: list[Token], at: int, end: str) -> tuple[list[Token], int]:

@@ -40,7 +40,7 @@ class _Foreign(msgspec.Struct, forbid_unknown_fields=True):
     labels: list[str] = []
 
 
-def own() -> Series:
+def own() -> dict[str, frozenset[str]]:
     """Ours, in Prometheus' names: a counter with ``_total``, a histogram as its three series."""
     found: dict[str, frozenset[str]] = {}
     for name in MODULES:
@@ -77,7 +77,7 @@ def _of_text(text: str) -> Iterator[tuple[str, frozenset[str]]]:
             yield name, frozenset(part.partition("=")[0] for part in labels.rstrip("}").split(",") if part)
 
 
-def foreign(file: Path) -> Series:
+def foreign(file: Path) -> dict[str, frozenset[str]]:
     """Those of ``foreign-metrics.yaml``. Raises msgspec.ValidationError, and ValueError for a name that is twice."""
     found: dict[str, frozenset[str]] = {}
     for source in msgspec.convert(yaml.safe_load(file.read_text()), list[_Foreign]):
