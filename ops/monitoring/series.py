@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
 import msgspec
 import yaml
+from prometheus_client import REGISTRY, Metric
 from prometheus_client.metrics import MetricWrapperBase
 
 from edge_bridge.entrances.sip.gate import figures as gate_figures
@@ -31,7 +33,7 @@ MODULES = (
     "functions.webhook_sender.courier",
     "web.metrics",
 )
-_SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
+_SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
 
 
 class _Foreign(msgspec.Struct, forbid_unknown_fields=True):
@@ -42,21 +44,24 @@ class _Foreign(msgspec.Struct, forbid_unknown_fields=True):
 
 def own() -> dict[str, frozenset[str]]:
     """Ours, in Prometheus' names: a counter with ``_total``, a histogram as its three series."""
-    found: dict[str, frozenset[str]] = {}
-    for name in MODULES:
-        found |= _of_module(importlib.import_module(name))
-    return found | dict(_of_the_gate()) | dict(_of_kamailio())
+    modules = [importlib.import_module(name) for name in MODULES]
+    collected = chain.from_iterable(_of_family(one, one) for one in REGISTRY.collect())
+    written = chain.from_iterable(map(_of_module, modules))
+    return dict(chain(collected, written, _of_the_gate(), _of_kamailio()))
 
 
-def _of_module(module: ModuleType) -> dict[str, frozenset[str]]:
-    found: dict[str, frozenset[str]] = {}
+def _of_module(module: ModuleType) -> Iterator[tuple[str, frozenset[str]]]:
+    """A metric with labels has no series before its first use, so that its registry tells nothing of them."""
     for metric in vars(module).values():
         if isinstance(metric, MetricWrapperBase):
             [family] = metric.describe()
-            for suffix in _SUFFIXES[family.type]:
-                more = {"le"} if suffix == "_bucket" else set()
-                found[family.name + suffix] = frozenset(metric._labelnames) | more
-    return found
+            yield from _of_family(family, metric)
+
+
+def _of_family(family: Metric, labelled: object) -> Iterator[tuple[str, frozenset[str]]]:
+    for suffix in _SUFFIXES.get(family.type, ("",)):
+        more = {"le"} if suffix == "_bucket" else set()
+        yield family.name + suffix, frozenset(getattr(labelled, "_labelnames", ())) | more
 
 
 def _of_the_gate() -> Iterator[tuple[str, frozenset[str]]]:
