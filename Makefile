@@ -33,12 +33,13 @@ shifted: ## the tests that meet a date, on another day: CLOCK=+40d (or new-year,
 	@setup/install.sh dev
 	@.venv/bin/python -m tests.shifted $(or $(CLOCK),+40d) $(TESTS)
 
-check: ## style, types, layers
+check: ## style, types, layers, alerts
 	@setup/install.sh dev
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+	@./alloresto monitoring check
 
 bench: ## every figure of the call path, in one table
 	@setup/install.sh local --sip

@@ -22,6 +22,7 @@ BENCHES = {
     "fuzz": "a bridge under attack: does it stay up, keep its calls and give nothing away (a minute a target)",
     "web": "the admin on a million orders: pages, the board, live pages, slow clients (about 5 minutes)",
     "churn": "many short calls, one after the other: is their memory given back (10,000 calls: 40 minutes)",
+    "tracing": "what traces and error reports cost a call handler, beside one without (about 4 minutes)",
     "chaos": "calls while processes die and the engine misbehaves: is any order lost, invented or doubled (hours)",
 }
 """What ``bench.NAME`` measures.

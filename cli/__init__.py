@@ -9,15 +9,20 @@ from typing import Annotated
 
 import typer
 
-from cli import calls, evaluation, letters, line_states, lines, tokens, trunks
+from cli import backups, calls, costs, evaluation, keys, letters, line_states, lines, monitoring, tokens, trunks
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(calls.app, name="calls")
 app.add_typer(evaluation.app, name="eval")
+app.add_typer(keys.app, name="keys")
 app.add_typer(letters.app, name="letters")
+app.add_typer(monitoring.app, name="monitoring")
 app.add_typer(tokens.app, name="tokens")
 lines.app.callback(invoke_without_command=True)(line_states.show_lines)
 app.add_typer(lines.app, name="lines")
+app.command()(backups.backup)
+app.command()(backups.restore)
+app.command()(costs.costs)
 
 STATE_DIR = Path(".alloresto")
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Also write the result to this file, as JSON.")]
@@ -123,7 +128,7 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="call, events, knative, gate, edge, rtp, fuzz, web, churn or chaos; without a name, what each is."
+            help="call, events, knative, gate, edge, rtp, fuzz, web, churn, tracing or chaos; without one, what each is"
         ),
     ] = "",
     json: JsonOption = None,

@@ -14,7 +14,7 @@ import uvloop
 
 from edge_bridge.node import supervisor
 from edge_bridge.settings import EdgeSettings
-from process import logs, settings
+from process import logs, settings, telemetry
 
 
 def environment_of(argv: list[str]) -> dict[str, str]:
@@ -43,6 +43,7 @@ def environment_of(argv: list[str]) -> dict[str, str]:
 def main() -> None:
     os.environ.update(environment_of(sys.argv[1:]))
     logs.configure("edge-bridge")
+    telemetry.configure("edge-bridge")
     config = settings.load_or_exit(EdgeSettings)
     try:
         config.check()

@@ -15,7 +15,7 @@ from pathlib import Path
 from edge_bridge import session
 from edge_bridge.entrances.sip import signaller
 from edge_bridge.node import nursery
-from process import logs
+from process import logs, telemetry
 
 log = logs.get(__name__)
 
@@ -64,6 +64,7 @@ def _be(asked: nursery.Fork, descriptors: list[int]) -> None:
     except Exception:
         log.exception("a process failed", what=asked.what)
     finally:
+        telemetry.flush()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)

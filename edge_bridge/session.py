@@ -44,7 +44,7 @@ from edge_bridge.media.server import MediaServer
 from edge_bridge.node import control
 from edge_bridge.settings import EdgeSettings, cannot_listen
 from eventing.cloudevents import overrides
-from process import logs, metrics, orphans, settings
+from process import logs, metrics, orphans, settings, telemetry
 from process.punctuality import AUDIO_PRIORITY, make_punctual
 from stores import lines, live, redis
 from stores.ciphers import PiiCipher, SipPasswordCipher
@@ -349,6 +349,7 @@ def main(arguments: tuple[int, ...], descriptors: list[int]) -> None:
     ``control.pair()``. To be left by ``os._exit``.
     """
     logs.configure("edge-bridge-session")
+    telemetry.configure("edge-bridge")
     for chatty in ("picows", "httpx2"):  # they tell of every connection and request
         logging.getLogger(chatty).setLevel(logging.WARNING)
     config = settings.load_or_exit(EdgeSettings)

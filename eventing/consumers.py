@@ -28,6 +28,7 @@ from eventing.serving import hold_open
 from process import logs
 from process.asgi import App, Request, Response
 from process.health import Health
+from process.telemetry import spans
 from stores import live
 from stores.postgres import Connection, Postgres
 from stores.redis import Redis, RedisError
@@ -37,7 +38,7 @@ LIVE_TIMEOUT_S = 1.0
 STOP_GRACE_S = 2.0
 # Replies are numbered from what they answer: the same event taken twice by a consumer has one reply.
 REPLY_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:alloresto:reply")
-PASSED_ON = (tracing.TRACEPARENT, "callid")  # extensions that a reply has from what it answers
+PASSED_ON = ("callid",)  # extensions that a reply has from what it answers
 
 log = logs.get(__name__)
 
@@ -144,6 +145,17 @@ async def _duplicate(connection: Connection, name: str, event: Event) -> Settled
     return settled
 
 
+def _described(event: Event) -> dict[str, str]:
+    """A span's attributes. No subject: what it is about is for the event's own type to say."""
+    return {
+        "messaging.operation.type": "process",
+        "cloudevents.event_type": event.type,
+        "cloudevents.event_source": event.source,
+        "cloudevents.event_id": event.id,
+        "alloresto.restaurant.id": event.extensions.get("restaurantid", ""),
+    }
+
+
 class _Consumer:
     """One function's App and what lives beside it."""
 
@@ -184,9 +196,11 @@ class _Consumer:
             if not isinstance(payload, self._kinds):
                 taken = ", ".join(kind.TYPE for kind in self._kinds)
                 raise BadEvent(f"type: {self._name} takes {taken}, not {event.type}")
-            with tracing.within(event.extensions.get(tracing.TRACEPARENT, "")):
+            above = tracing.above(event.extensions, request.headers)
+            with spans.span(f"process {event.type}", "consumer", parent=above, attributes=_described(event)) as span:
                 async with asyncio.timeout(EFFECT_TIMEOUT_S):
                     settled = await self._once(event, payload)
+                span.set({"alloresto.event.duplicate": settled.duplicate})
         except Exception as error:  # the boundary: each failure has its answer, and none ends the process
             return refusal(error)
         self._tell(event, payload, settled, started)
@@ -200,7 +214,8 @@ class _Consumer:
             source=f"/functions/{self._name}",
             subject=event.subject,
             time=settled.at,
-            extensions={name: event.extensions[name] for name in PASSED_ON if name in event.extensions},
+            extensions={name: event.extensions[name] for name in PASSED_ON if name in event.extensions}
+            | ({tracing.TRACEPARENT: span.traceparent} if span.traceparent else {}),
         )
         headers, body = to_binary(reply)
         return Response(200, body, headers)

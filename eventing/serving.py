@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import asyncpg
 import msgspec
 
-from process import asgi, logs
+from process import asgi, logs, telemetry
 from process.asgi import App
 from process.health import Health
 from process.settings import Port, load_or_exit
@@ -68,6 +68,7 @@ def run(name: str, kind: type[S], build: Callable[[S], App]) -> None:
     """Serve ``build(settings)`` until SIGTERM. A missing setting ends the process with status 2 and its name."""
     settings = load_or_exit(kind)
     logs.configure(name)
+    telemetry.configure(name)
     asgi.run(build(settings), settings.host, settings.port, grace_s=GRACE_S)
 
 

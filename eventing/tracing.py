@@ -1,30 +1,29 @@
-"""Which trace the code that runs belongs to: what it emits is caused by the event that it handles.
-
-A context variable, so that tasks started while an event is handled stay in its trace.
-"""
+"""Traces across events: what an event emitted now carries, and what one that came belongs under."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from contextvars import ContextVar
+from collections.abc import Mapping
 
-TRACEPARENT = "traceparent"  # CloudEvents' Distributed Tracing extension, in W3C Trace Context form
+from process.telemetry import spans
 
-_current: ContextVar[str] = ContextVar(TRACEPARENT, default="")
-
-
-@contextlib.contextmanager
-def within(traceparent: str) -> Iterator[None]:
-    """Belong to this trace; "" for none."""
-    token = _current.set(traceparent)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+TRACEPARENT = spans.TRACEPARENT  # CloudEvents' Distributed Tracing extension, in W3C Trace Context form
 
 
 def extensions() -> dict[str, str]:
     """What an event emitted now carries."""
-    traceparent = _current.get()
+    traceparent = spans.current()
     return {TRACEPARENT: traceparent} if traceparent else {}
+
+
+def above(carried: Mapping[str, str], headers: Mapping[str, str]) -> str:
+    """The traceparent of what came with these extensions and HTTP headers; "" for none.
+
+    The event's says where it was made, the header's which hop brought it: the nearer one, if it is of the same trace.
+    A redelivery days later has its header from a trace of the Broker's own, or none.
+    """
+    made, hop = carried.get(TRACEPARENT, ""), headers.get(TRACEPARENT, "")
+    if not spans.is_on():
+        return made
+    known, nearer = spans.parsed(made), spans.parsed(hop)
+    same = known is None or (nearer is not None and nearer[0] == known[0])
+    return hop if nearer is not None and same else made

@@ -13,6 +13,7 @@ from functools import partial
 import asyncpg
 
 from domain.calls import Outcome
+from eventing import analytics
 from eventing.calling import RECONCILER
 from eventing.catalogue import CallEnded, CallMissed, CallTransferred, MissedReason
 from eventing.cloudevents import BadEvent, Event
@@ -64,6 +65,7 @@ def build(settings: FunctionSettings) -> App:
 
 async def log_call(redis: Redis, connection: Connection, event: Event) -> None:
     """Write what the event adds to the call's row; nothing follows from it."""
+    analytics.tell(event, event.payload())
     if event.source == RECONCILER:  # the row was written in the event's own transaction; its bridge may have told since
         return
     match event.payload():

@@ -34,6 +34,7 @@ HAND_OVER = timedelta(seconds=30)
 
 lines_assigned_total = Counter("lines_assigned_total", "Lines given to a bridge node, moved ones included.")
 lines_without_node = Gauge("lines_without_node", "Active lines that no living bridge node holds or has room for.")
+bridge_nodes_lost_total = Counter("bridge_nodes_lost_total", "Bridge nodes found dead: gone without a good-bye.")
 bridge_nodes = Gauge("bridge_nodes", "Bridge nodes by status.", ["status"])
 
 log = logs.get(__name__)
@@ -77,6 +78,7 @@ async def assign(postgres: Postgres, redis: Redis) -> None:
         known = await nodes.all_nodes(connection)
         due = plan([Node(node.id, node.max_registrations, node.status) for node in known], assigned)
         changed += await _write(connection, due)
+    bridge_nodes_lost_total.inc(len(lost))
     for node_id in lost:
         log.error("a bridge node is down", node=node_id)
     if due.moves:

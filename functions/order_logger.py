@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from eventing import analytics
 from eventing.catalogue import OrderConfirmed, OrderLogged
 from eventing.cloudevents import Event
 from eventing.consumers import consumer
@@ -30,6 +31,7 @@ def build(settings: FunctionSettings) -> App:
 async def log_order(connection: Connection, event: Event) -> OrderLogged:
     """Log the order and count it, once, whatever event tells of it; the reply has the day's figures so far."""
     order = event.payload_of(OrderConfirmed)
+    analytics.tell(event, order)
     await figures.log_order(connection, _logged(order))
     day = await connection.fetchval(_LOCAL_DAY, order.restaurant_id, order.confirmed_at)
     of_day = await figures.daily(connection, order.restaurant_id, day, day)

@@ -6,6 +6,8 @@ anybody calls again. ``/lost-calls``: a call whose lease ran out has lost its br
 is told of a missed call with the number to call back, and what the checkpoint still holds is kept: the transcript, and
 the cart, as an order if it had been agreed to, else for the restaurant to see.
 
+A third, ``/figures-due``, sets the gauges of the whole platform (``_platform_figures``).
+
 Everything here may run twice, at the same time, or beside the handler that noted it: rows are idempotent by their ids.
 What fails for one call is logged and stays noted; it holds up no other.
 """
@@ -28,10 +30,12 @@ from eventing.ordering import UNWRITABLE, write_order
 from eventing.refusals import TryAgain
 from eventing.serving import TRANSIENT, PlatformSettings, hold_open, run
 from eventing.ticks import on_tick
+from functions._platform_figures import PlatformWatch
 from process import logs
 from process.asgi import App
 from process.health import Health
-from stores import calls, checkpoints, live, orders, pending
+from process.telemetry import spans
+from stores import calls, checkpoints, infrastructure, live, orders, pending
 from stores.calls import CallRecord, ConversationRecord, LoggedOutcome, OpenCall, UnconfirmedCart
 from stores.checkpoints import Checkpoint
 from stores.ciphers import CipherError, PiiCipher
@@ -58,13 +62,23 @@ orders_reconciled_total = Counter("orders_reconciled_total", "Orders written for
 orders_unwritable_total = Counter("orders_unwritable_total", "Orders agreed to that the database refuses for good.")
 notes_unreadable = Gauge("notes_unreadable", "Notes in Redis under another MASTER_KEY, or of another release.")
 calls_lost_total = Counter("calls_lost_total", "Calls closed for a bridge that was gone.")
+backup_last_success_timestamp_seconds = Gauge(
+    "backup_last_success_timestamp_seconds", "When the last backup that could be restored was done; 0: there is none."
+)
+backup_size_bytes = Gauge("backup_size_bytes", "What the last good backup takes on the object storage.")
+backup_duration_seconds = Gauge("backup_duration_seconds", "What the last good backup took, with its trial.")
 
 log = logs.get(__name__)
 
 
 class Settings(PlatformSettings, frozen=True, kw_only=True):
+    """The models are those that a cluster sets for all, to be told of before they stop; "" where it leaves them."""
+
     redis_url: str
     master_key: str
+    openai_realtime_model: str = ""
+    openai_transcription_model: str = ""
+    openai_tts_model: str = ""
 
 
 class Stores(NamedTuple):
@@ -83,8 +97,10 @@ def build(settings: Settings) -> App:
     app = App(Health(NAME))
     hold_open(app, postgres)
     app.shutdown.append(stores.redis.aclose)
-    on_tick(app, "/pending", partial(write_pending, stores))
+    on_tick(app, "/pending", partial(look_at_pending, stores))
     on_tick(app, "/lost-calls", LostCallWatch(stores).look)
+    models = (settings.openai_realtime_model, settings.openai_transcription_model, settings.openai_tts_model)
+    on_tick(app, "/figures-due", PlatformWatch(postgres, stores.redis, models).look)
     return app
 
 
@@ -100,6 +116,18 @@ def _the_others_go_on(failed: str, call_id: str) -> Iterator[None]:
 
 
 # --- What waits for Postgres ---------------------------------------------------------------------------------------
+
+
+async def look_at_pending(stores: Stores) -> None:
+    """As ``write_pending``; and tell of the last backup, as those who take them live too shortly to be asked."""
+    await write_pending(stores)
+    with contextlib.suppress(*TRANSIENT):
+        async with stores.postgres.platform() as connection:
+            backup = await infrastructure.last_backup(connection)
+        if backup is not None:
+            backup_last_success_timestamp_seconds.set(backup.finished_at.timestamp())
+            backup_size_bytes.set(backup.sealed_bytes)
+            backup_duration_seconds.set(backup.seconds)
 
 
 async def write_pending(stores: Stores) -> None:
@@ -138,8 +166,9 @@ async def _write_notes(stores: Stores, old: datetime) -> None:
 async def _write_order(stores: Stores, note: PendingOrder) -> None:
     order = note.order
     try:
-        async with stores.postgres.platform() as connection:
-            stored = await write_order(connection, order, stores.pii, caller=note.caller)
+        with spans.span("order.write", parent=note.traceparent, attributes={"alloresto.order.id": order.id}):
+            async with stores.postgres.platform() as connection:
+                stored = await write_order(connection, order, stores.pii, caller=note.caller)
     except FOR_GOOD as error:
         log.error("an order can never be written", call_id=order.call_id, why=type(error).__name__)
         await _tell_refused(stores, note)
@@ -181,8 +210,9 @@ def _cart_of(order: ConfirmedOrder) -> Cart:
 
 async def _write_call(stores: Stores, note: PendingCall) -> None:
     try:
-        async with stores.postgres.platform() as connection:
-            await write_conversation(connection, note.record, stores.pii)
+        with spans.span("call.write", parent=note.traceparent):
+            async with stores.postgres.platform() as connection:
+                await write_conversation(connection, note.record, stores.pii)
         if note.record.unconfirmed is not None:
             await _show_cart(stores, note.record.restaurant_id, note.record.call_id)
     except FOR_GOOD as error:

@@ -48,6 +48,11 @@ class _JsonFormatter(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False, default=str)
 
 
+def fields_of(record: logging.LogRecord) -> dict[str, Any] | None:
+    """The structured fields of a message of ours; None for a library's, whose text is not static."""
+    return getattr(record, _RESERVED, None)
+
+
 class Log:
     """A logger whose keyword arguments are fields: ``log.info("call accepted", call_id=…)``."""
 

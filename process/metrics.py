@@ -5,7 +5,11 @@ Import this module lazily on a cold-start path: prometheus-client costs 55 ms.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 CALL_SECONDS = (5, 15, 30, 60, 90, 120, 180, 240, 300, 420, 600, 900, 1800)
 LATENCY_SECONDS = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
@@ -17,6 +21,14 @@ sip_registration_errors_total = Counter(
     "sip_registration_errors_total", "REGISTER requests refused or unanswered.", ["bridge_id"]
 )
 sip_calls_received_total = Counter("sip_calls_received_total", "INVITEs for a known line.", ["bridge_id"])
+calls_ended_total = Counter(
+    "calls_ended_total",
+    "Calls that are over, by outcome, and by why no handler served them to their end ('' where one did).",
+    ["bridge_id", "outcome", "reason"],
+)
+unexplained_silences_total = Counter(
+    "unexplained_silences_total", "Times that a caller with a handler heard nothing for 20 s.", ["bridge_id"]
+)
 ai_worker_calls_active = Gauge("ai_worker_calls_active", "Calls with a handler joined now.")
 ai_worker_calls_total = Counter("ai_worker_calls_total", "Calls taken by a handler.", ["outcome"])
 ai_worker_call_duration_seconds = Histogram(
@@ -48,6 +60,23 @@ queue_incoming_calls_length = Gauge("queue_incoming_calls_length", "Calls that w
 queue_wait_time_seconds = Histogram("queue_wait_time_seconds", "From INVITE to handler joined.", buckets=WAIT_SECONDS)
 calls_per_restaurant = Counter("calls_per_restaurant", "Calls by restaurant.", ["restaurant_id"])
 orders_confirmed_total = Counter("orders_confirmed_total", "Orders confirmed by restaurant.", ["restaurant_id"])
+
+
+class _Telemetry(Collector):
+    """What ``process.telemetry`` sent and dropped. It counts for itself: a call handler sends before it has metrics."""
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        from process.telemetry.sending import SENDERS
+
+        sent = CounterMetricFamily("telemetry_sent", "Spans, errors and events taken.", labels=["destination"])
+        dropped = CounterMetricFamily("telemetry_dropped", "Those given up.", labels=["destination"])
+        for sender in SENDERS:
+            sent.add_metric([sender.name], sender.sent)
+            dropped.add_metric([sender.name], sender.dropped)
+        yield from (sent, dropped)
+
+
+REGISTRY.register(_Telemetry())
 
 
 def render() -> tuple[str, bytes]:

@@ -96,15 +96,19 @@ add_debian() {
         fail "apt-get could not install: $*" "What it said is above. When that is mended, run this again."
 }
 
-# Kamailio's package starts a SIP server of its own, at the port that a node of ours needs. Masked before it is installed,
-# its service never runs; a node starts Kamailio itself, with REGISTRAR=kamailio.
-install_kamailio() {
-    permit_debian kamailio kamailio-tls-modules
-    unit=/etc/systemd/system/kamailio.service
-    if [ -d "${unit%/*}" ] && ! [ -e "$unit" ]; then
-        $as_root ln -s /dev/null "$unit" || fail "$unit could not be made: see above"
-    fi
-    add_debian kamailio kamailio-tls-modules
+# Installs the Debian packages $2…, which bring the services $1 (with blanks between). Masked before that, none of them
+# ever runs: Kamailio's would take the port that a node of ours needs, and a node starts Kamailio itself.
+install_without_service() {
+    services="$1"
+    shift
+    permit_debian "$@"
+    for service in $services; do
+        unit="/etc/systemd/system/$service.service"
+        if [ -d "${unit%/*}" ] && ! [ -e "$unit" ]; then
+            $as_root ln -s /dev/null "$unit" || fail "$unit could not be made: see above"
+        fi
+    done
+    add_debian "$@"
 }
 
 has_kamailio() { PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v kamailio >/dev/null; }
@@ -214,7 +218,11 @@ main() {
         install_debian faketime # the tests run on another day, too
     fi
     if [ "$profile" = dev ] && ! has_kamailio; then
-        install_kamailio # the tests let it stand before a node
+        install_without_service kamailio kamailio kamailio-tls-modules # the tests let it stand before a node
+    fi
+    if [ "$profile" = dev ] && ! { command -v promtool && command -v amtool; } >/dev/null; then
+        # They look at the alerts' rules and routes; the tests start the servers themselves.
+        install_without_service "prometheus prometheus-alertmanager" prometheus prometheus-alertmanager
     fi
     if up_to_date; then
         say "Python packages: up to date"

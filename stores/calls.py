@@ -332,7 +332,7 @@ _WITHOUT_WORDS = f"select {COLUMNS}, '[]'::jsonb as transcript, null::bytea as u
 class CallFilter:
     """What a list of calls is narrowed to; what is None or False narrows nothing. ``until`` is excluded.
 
-    ``caller_hash`` is that of the caller's number (``PiiCipher.phone_hash``); ``waiting`` leaves out those whom
+    ``caller_hashes`` are those of the caller's number (``PiiCipher.phone_hashes``); ``waiting`` leaves out those whom
     somebody has followed up.
     """
 
@@ -341,7 +341,7 @@ class CallFilter:
     outcome: LoggedOutcome | None = None
     missed: bool = False
     waiting: bool = False
-    caller_hash: bytes | None = None
+    caller_hashes: tuple[bytes, ...] | None = None
 
 
 async def recent(
@@ -358,7 +358,7 @@ async def recent(
     narrowed.by("started_at >= {0}", wanted.since)
     narrowed.by("started_at < {0}", wanted.until)
     narrowed.by("outcome = {0}", wanted.outcome)
-    narrowed.by("caller_hash = {0}", wanted.caller_hash)
+    narrowed.by("caller_hash = any({0}::bytea[])", wanted.caller_hashes)
     if wanted.missed:
         narrowed.by(_MISSED)
     if wanted.waiting:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import asyncpg
 
+from stores import locks
 from stores.ciphers import PiiCipher, RowReader
 from stores.errors import NotFoundError
 from stores.paging import Narrowing, Position
@@ -26,6 +27,7 @@ def is_somebodys(phone: str) -> bool:
 
 async def remember(conn: Connection, restaurant_id: str, phone: str, name: str, pii: PiiCipher) -> str:
     """Note that this number called, under this name unless it is empty; returns the customer's id."""
+    await _be_found(conn, restaurant_id, pii.phone_hashes(restaurant_id, phone))
     customer_id: str = await conn.fetchval(
         "insert into customer (restaurant_id, phone_hash, phone_encrypted, name_encrypted) values ($1, $2, $3, $4)"
         " on conflict (restaurant_id, phone_hash) do update set last_seen_at = now(),"
@@ -36,6 +38,22 @@ async def remember(conn: Connection, restaurant_id: str, phone: str, name: str, 
         pii.encrypt(restaurant_id, name) if name else None,
     )
     return customer_id
+
+
+async def _be_found(conn: Connection, restaurant_id: str, hashes: tuple[bytes, ...]) -> None:
+    """While MASTER_KEY is rotated, the row that an older key's hash names: one number stays one customer, also where
+    two processes with different keys first hear of it at once."""
+    written, *older = hashes
+    if older:
+        number = int.from_bytes(min(hashes)[:4], "big", signed=True)
+        await conn.execute("select pg_advisory_xact_lock($1, $2)", locks.CUSTOMER_NUMBERS, number)
+        await conn.execute(
+            "update customer set phone_hash = $2 where restaurant_id = $1 and phone_hash = any($3::bytea[])"
+            " and not exists (select from customer c where c.restaurant_id = $1 and c.phone_hash = $2)",
+            restaurant_id,
+            written,
+            older,
+        )
 
 
 async def remember_if_known(conn: Connection, restaurant_id: str, phone: str, name: str, pii: PiiCipher) -> str | None:
@@ -54,6 +72,11 @@ class Customer:
     last_seen_at: datetime
     phone_hash: bytes
     unreadable: frozenset[str] = frozenset()
+
+
+def hashes_of(customer: Customer, restaurant_id: str, pii: PiiCipher) -> tuple[bytes, ...]:
+    """By which their calls are found, while MASTER_KEY is rotated too."""
+    return (customer.phone_hash, *(pii.phone_hashes(restaurant_id, customer.phone) if customer.phone else ()))
 
 
 _SHOWN = "id, restaurant_id, name_encrypted, phone_encrypted, created_at, last_seen_at, phone_hash"
@@ -75,7 +98,7 @@ async def by_phone(
     conn: Connection, restaurant_id: str, phones: Iterable[str], *, pii: PiiCipher
 ) -> tuple[Customer, ...]:
     """Those with one of these spellings of a number."""
-    hashes = [pii.phone_hash(restaurant_id, phone) for phone in phones]
+    hashes = [one for phone in phones for one in pii.phone_hashes(restaurant_id, phone)]
     rows = await conn.fetch(
         f"select {_SHOWN} from customer where restaurant_id = $1 and phone_hash = any($2::bytea[])"
         " order by last_seen_at desc",

@@ -55,6 +55,22 @@ async def ask_to_drain(conn: Connection, node_id: str, asked: bool) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupRun:
+    """One that could be restored."""
+
+    finished_at: datetime
+    sealed_bytes: int
+    seconds: float
+
+
+async def last_backup(conn: Connection) -> BackupRun | None:
+    row = await conn.fetchrow(
+        "select finished_at, sealed_bytes, seconds from backup_run order by finished_at desc limit 1"
+    )
+    return BackupRun(**dict(row)) if row else None
+
+
+@dataclass(frozen=True, slots=True)
 class Outbox:
     """``oldest_at`` is None when nothing waits; ``failing`` counts events that were tried and not taken."""
 

@@ -9,3 +9,5 @@ RELAY_LANES = 724503  # class
 LOGGED_CALLS = 724504  # class
 LINE_ASSIGNER = 724505
 RESERVATIONS = 724506  # class: one restaurant's tables, while one is chosen
+KEY_ROTATION = 724507
+CUSTOMER_NUMBERS = 724508  # class: one number, while MASTER_KEY is rotated

@@ -23,6 +23,7 @@ from stores.postgres import Connection, PostgresUnavailableError, connect
 LOCK_TIMEOUT_S = 120  # the longest that another deployment's migrations are waited for
 APP_ROLE = "alloresto_app"
 PLATFORM_ROLE = "alloresto_platform"
+BACKUP_ROLE = "alloresto_backup"
 
 log = logs.get(__name__)
 
@@ -46,6 +47,7 @@ class MigrateSettings(msgspec.Struct, frozen=True):
     migrate_database_url: str
     app_database_password: str = ""
     platform_database_password: str = ""
+    backup_database_password: str = ""
     connect_timeout_s: settings.Seconds = 60.0
 
 
@@ -60,6 +62,7 @@ async def migrate(
     *,
     app_password: str = "",
     platform_password: str = "",
+    backup_password: str = "",
     connect_timeout_s: float = 60.0,
     migrations: tuple[Migration, ...] | None = None,
 ) -> list[str]:
@@ -75,7 +78,8 @@ async def migrate(
         await connection.execute(f"set lock_timeout = '{LOCK_TIMEOUT_S}s'")
         await connection.execute("select pg_advisory_lock($1)", locks.MIGRATIONS)
         applied = await _apply(connection, shipped_migrations() if migrations is None else migrations)
-        for role, password in ((APP_ROLE, app_password), (PLATFORM_ROLE, platform_password)):
+        passwords = {APP_ROLE: app_password, PLATFORM_ROLE: platform_password, BACKUP_ROLE: backup_password}
+        for role, password in passwords.items():
             if password:  # ALTER ROLE takes no parameters, so the server quotes the literal itself
                 quoted = "select format('alter role %I password %L', $1::text, $2::text)"
                 await connection.execute(await connection.fetchval(quoted, role, password))
@@ -150,6 +154,7 @@ def main() -> None:
                 found.migrate_database_url,
                 app_password=found.app_database_password,
                 platform_password=found.platform_database_password,
+                backup_password=found.backup_database_password,
                 connect_timeout_s=found.connect_timeout_s,
             )
         )

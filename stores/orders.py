@@ -221,14 +221,14 @@ async def _insert_lines(conn: Connection, order: ConfirmedOrder, order_id: str) 
 class OrderFilter:
     """What a list of orders is narrowed to; what is None narrows nothing. ``until`` is excluded.
 
-    ``number`` is the ticket's, ``customer_hash`` that of a caller's number (``PiiCipher.phone_hash``).
+    ``number`` is the ticket's, ``customer_hashes`` those of a caller's number (``PiiCipher.phone_hashes``).
     """
 
     since: datetime | None = None
     until: datetime | None = None
     statuses: tuple[OrderStatus, ...] | None = None
     number: int | None = None
-    customer_hash: bytes | None = None
+    customer_hashes: tuple[bytes, ...] | None = None
 
 
 async def recent(
@@ -246,7 +246,7 @@ async def recent(
     narrowed.by("confirmed_at < {0}", wanted.until)
     narrowed.by("status = any({0}::text[])", wanted.statuses)
     narrowed.by("number = {0}", wanted.number)
-    narrowed.by("customer_id = (select id from customer where phone_hash = {0})", wanted.customer_hash)
+    narrowed.by("customer_id in (select id from customer where phone_hash = any({0}::bytea[]))", wanted.customer_hashes)
     narrowed.below(after, "confirmed_at", "uuid")
     rows = await conn.fetch(
         f'select * from "order"{narrowed.where} order by confirmed_at desc, id limit $1', *narrowed.values

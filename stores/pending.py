@@ -24,16 +24,18 @@ if TYPE_CHECKING:
 
 
 class PendingOrder(msgspec.Struct, frozen=True):
-    """``caller`` is the number, "" when withheld."""
+    """``caller`` is the number, "" when withheld; ``traceparent`` says to which trace its writing belongs."""
 
     order: ConfirmedOrder
     caller: str
     noted_at: datetime
+    traceparent: str = ""
 
 
 class PendingCall(msgspec.Struct, frozen=True):
     record: ConversationRecord
     noted_at: datetime
+    traceparent: str = ""
 
 
 _FORGET = "return redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] and redis.call('HDEL', KEYS[1], ARGV[1])"

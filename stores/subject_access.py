@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -41,12 +41,14 @@ class CallMessages:
     moments: Any
 
 
-async def calls_of(conn: Connection, caller_hash: bytes, limit: int, *, pii: PiiCipher) -> tuple[LoggedCall, ...]:
+async def calls_of(
+    conn: Connection, caller_hashes: Sequence[bytes], limit: int, *, pii: PiiCipher
+) -> tuple[LoggedCall, ...]:
     """The newest first, with what was said and the carts."""
     rows = await conn.fetch(
-        f"select {calls.COLUMNS}, transcript, unconfirmed_encrypted from call_log where caller_hash = $1"
+        f"select {calls.COLUMNS}, transcript, unconfirmed_encrypted from call_log where caller_hash = any($1::bytea[])"
         " order by started_at desc, id limit $2",
-        caller_hash,
+        list(caller_hashes),
         limit,
     )
     return tuple(calls.call_of(row, pii) for row in rows)

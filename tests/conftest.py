@@ -36,6 +36,7 @@ T = TypeVar("T")
 TEMPLATE = "alloresto_template"
 APP_ROLE = "alloresto_app"
 PLATFORM_ROLE = "alloresto_platform"
+BACKUP_ROLE = "alloresto_backup"
 LEAK_GRACE_S = 1.0
 ONE_DAY = timedelta(seconds=30)  # longer than any test of "today" takes
 DAYS_END_IN = (ZoneInfo("UTC"), ZoneInfo("Europe/Paris"), ZoneInfo("Europe/Dublin"))  # Redis, and the seeds
@@ -137,6 +138,7 @@ def migrated_template(postgres_server: EmbeddedPostgres) -> EmbeddedPostgres:
             postgres_server.url(database=TEMPLATE),
             app_password=postgres_server.password(APP_ROLE),
             platform_password=postgres_server.password(PLATFORM_ROLE),
+            backup_password=postgres_server.password(BACKUP_ROLE),
         )
     )
     return postgres_server

@@ -6,7 +6,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect  # type: ignore[import-untyped
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from process import logs
+from process import logs, telemetry
 from web import access, assets, context, language, metrics, probes
 from web.api import problems, routes
 from web.database import UnavailableError
@@ -60,10 +60,14 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
     """
     if configuration is None:
         logs.configure("web")
+        telemetry.configure("web")
         configuration = from_environment()
+    written, *older = configuration.web_secret_keys
     app = Flask("web")
     app.config.update(
-        SECRET_KEY=configuration.web_secret_key,
+        SECRET_KEY=written,
+        SECRET_KEY_FALLBACKS=older,
+        WTF_CSRF_SECRET_KEY=[*reversed(older), written],  # the last one signs
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         # The cookie may outlive its session, whose end is Postgres's to say (stores.sessions).
         PERMANENT_SESSION_LIFETIME=configuration.web_session_days * 86400,

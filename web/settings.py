@@ -12,6 +12,7 @@ from web.identity.smtp import parse_server
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 PositiveSeconds = Annotated[float, msgspec.Meta(gt=0)]
+SHORTEST_SECRET_KEY = 24
 
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,8 +28,9 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     handler_namespace: str = ""
     # Decrypts callers' names, numbers and addresses for their restaurant's staff.
     master_key: str
-    # Signs the session cookie and the form tokens; the same for all workers and replicas.
-    web_secret_key: Annotated[str, msgspec.Meta(min_length=24)]
+    # Signs the session cookie and the form tokens; the same for all workers and replicas. Several with commas between:
+    # the first one signs, and what the others have signed still counts.
+    web_secret_key: Annotated[str, msgspec.Meta(min_length=SHORTEST_SECRET_KEY)]
     # How many reverse proxies in front of us set X-Forwarded-*. Their word decides the client's address and https.
     web_trusted_proxies: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0
     # A bridge's TWILIO_PUBLIC_URL: where a restaurant is rung from its own page. Without it that is not offered.
@@ -65,6 +67,11 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     # Webhooks may go to http and private addresses, too: as the sender's own setting of this name says.
     webhook_private_targets: bool = False
 
+    @property
+    def web_secret_keys(self) -> tuple[str, ...]:
+        """The one that signs, and those of before."""
+        return tuple(self.web_secret_key.split(","))
+
 
 def from_environment() -> WebSettings:
     """The settings, or SettingsError after a line for each problem on stderr (exit status 2)."""
@@ -81,6 +88,8 @@ def from_environment() -> WebSettings:
 
 def _problems(settings: WebSettings) -> list[str]:
     problems: list[str] = []
+    if any(len(key) < SHORTEST_SECRET_KEY for key in settings.web_secret_keys):
+        problems.append(f"WEB_SECRET_KEY: each of its keys needs {SHORTEST_SECRET_KEY} characters")
     try:
         decode_master_key(settings.master_key)
     except ValueError as error:

@@ -8,6 +8,8 @@ import asyncio
 import time
 from dataclasses import dataclass
 
+from ops.knative import autoscaler
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -32,13 +34,9 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class Constants:
+class Constants(autoscaler.Constants):
     """Knative's and the kubelet's own times and ratios, in (Knative) seconds; sources in docs/knative-contract.md."""
 
-    autoscaler_period_s: float = 2.0
-    panic_window_ratio: float = 0.1
-    panic_threshold: float = 2.0
-    max_scale_down_rate: float = 2.0
     drain_s: float = 30.0
     """From a pod's deletion to its SIGTERM."""
     tunnels_cut_s: float = 90.0

@@ -6,7 +6,7 @@ from typing import Literal
 from urllib.parse import urljoin
 
 from devstack.knative.environment import Environment
-from devstack.knative.scaling import Scaling
+from ops.knative.scaling import Scaling
 from ops.manifests.fields import Probe
 
 DestinationKind = Literal["service", "broker", "workload", "uri"]

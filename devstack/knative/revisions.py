@@ -8,7 +8,6 @@ from pathlib import Path
 import aiohttp
 
 from devstack.knative.activator import Activator, PodEndpoint
-from devstack.knative.autoscaler import Autoscaler, ConcurrencyMeter
 from devstack.knative.clock import Clock, Constants
 from devstack.knative.environment import expand
 from devstack.knative.listeners import Listener, listen
@@ -18,6 +17,7 @@ from devstack.knative.processes import Prober
 from devstack.knative.slots import Slots
 from devstack.knative.states import EventKind, Report, RevisionScale
 from devstack.servers.ports import free_port
+from ops.knative.autoscaler import Autoscaler, ConcurrencyMeter
 from ops.manifests.fields import Probe, TcpSocket
 
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"

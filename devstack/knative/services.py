@@ -6,8 +6,8 @@ from cluster.rules.handler import FULL_DUPLEX
 from cluster.rules.settings import GATED_FIELDS
 from devstack.knative.containers import ContainerReader
 from devstack.knative.plan import ServicePlan
-from devstack.knative.scaling import PREFIX, read_scaling
 from devstack.knative.settings import ClusterSettings
+from ops.knative.scaling import PREFIX, read_scaling
 from ops.manifests import fields, kinds
 from ops.manifests.manifests import Problem
 from ops.manifests.parsing import Parsed

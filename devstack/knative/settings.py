@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from devstack.knative.clock import Constants
-from devstack.knative.scaling import Scaling, between, integer, positive, seconds
+from ops.knative.scaling import Scaling, between, integer, positive, seconds
 from ops.manifests.manifests import Manifest, ManifestError, Problem
 
 NAMESPACE = "knative-serving"

@@ -139,6 +139,7 @@ class Adoption:
             progress.attestation,
             sip_call_id=progress.sip_call_id,
             source=progress.source_host,
+            **({"traceparent": progress.traceparent} if progress.traceparent else {}),
         )
         self._desk.adopted(arrival, call)
         self._go_on(orphan, arrival)

@@ -13,13 +13,15 @@ from typing import Literal
 
 from edge_bridge import prompts
 from edge_bridge.calls import fallbacks
+from edge_bridge.calls.course import in_words
 from edge_bridge.calls.lane import Attempt, LaneClient
 from edge_bridge.calls.legs import Legs
 from edge_bridge.calls.news import CallNews
 from edge_bridge.calls.pod_costs import PodCostTasks
 from edge_bridge.calls.progress import Progress
 from edge_bridge.calls.record import Arrival, CallSummary
-from edge_bridge.calls.retries import Again, Done, FallBack, Lost, Result, RetryPolicy, Step
+from edge_bridge.calls.retries import Again, AttemptRefused, Done, FallBack, Lost, Result, RetryPolicy, Silent, Step
+from edge_bridge.calls.silences import SilenceWatch
 from edge_bridge.calls.transfers import Transfer, is_allowed
 from edge_bridge.entrances.sessions import Phone
 from edge_bridge.media.audio import SILENCE, split
@@ -28,7 +30,8 @@ from edge_bridge.media.server import MediaServer
 from edge_bridge.media.stream import MediaStream
 from eventing.catalogue import CallIncoming, Codec, MissedReason
 from eventing.cloudevents import Event
-from process import logs
+from process import logs, metrics
+from process.telemetry import spans
 from protocols.media import MAX_WHISPER_BYTES, CustomParameters, TransferBody, TransferMode
 
 log = logs.get(__name__)
@@ -55,6 +58,13 @@ class Services:
     pods: PodCostTasks
     recorder: Recorder
     legs: Legs
+
+
+def _end(span: spans.Span, result: Result | None) -> None:
+    """What became of an attempt; None: the call was ended with it."""
+    if result is not None:
+        span.set({"alloresto.attempt.result": in_words(result)})
+    span.end(type(result).__name__ if isinstance(result, AttemptRefused | Silent | Lost) else "")
 
 
 class BridgedCall:
@@ -84,7 +94,6 @@ class BridgedCall:
         if before is not None:
             self.record.attempts, self.record.joined_at = before.attempts, before.joined_at
             self.record.answered_at = before.answered_at or self.record.answered_at
-            self.record.traceparent = before.traceparent or self.record.traceparent
         self._codec = codec
         self._language = prompts.spoken_language(arrival.line.restaurant.language)
         self._news = news
@@ -112,8 +121,11 @@ class BridgedCall:
         if self._resumed:
             self._news.lost()
         else:
-            self._news.answered(self.record.answered_at, self.record.traceparent)
-        reassurance = asyncio.create_task(self._reassure(), name="reassure")
+            self._news.answered(self.record.answered_at)
+        watches = [
+            asyncio.create_task(self._reassure(), name="reassure"),
+            asyncio.create_task(self._count_silences(), name="count silences"),
+        ]
         try:
             async with asyncio.timeout(CALL_AT_MOST_S):
                 if self.arrival.unserved is None:
@@ -125,7 +137,7 @@ class BridgedCall:
         except Exception:
             log.exception("a call failed", call_id=self.arrival.call_id)
         finally:
-            beside = [task for task in (reassurance, self._transferring) if task is not None]
+            beside = [task for task in (*watches, self._transferring) if task is not None]
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
@@ -206,16 +218,22 @@ class BridgedCall:
             received_at=arrival.received_at,
             attestation=arrival.attestation,
         )
+        span = spans.begin(
+            "POST call-handler", "client", parent=arrival.traceparent, attributes={"alloresto.attempt": number}
+        )
         event = Event.of(
             incoming,
             source=f"/edge/{services.node_id}",
             subject=arrival.call_id,
-            extensions={"traceparent": self.record.traceparent},
+            extensions={spans.TRACEPARENT: span.traceparent},
         )
+        result: Result | None = None
         try:
             attempt = Attempt(services.lane, event, stream, self, deadline)
-            return await attempt.run(self._handler_done, lambda: self._stop_reason)
+            result = await attempt.run(self._handler_done, lambda: self._stop_reason)
+            return result
         finally:
+            _end(span, result)
             services.media.close_door(arrival.call_id, number)
             self._stream = None
             if self._transfer is None:
@@ -247,6 +265,17 @@ class BridgedCall:
             elif time.monotonic() - quiet_since >= after_s:
                 after_s = REASSURE_EVERY_S
                 self.say("one_moment")
+
+    async def _count_silences(self) -> None:
+        """A caller who has no handler, or whose human is rung, is others' business."""
+        watch = SilenceWatch(time.monotonic())
+        while not self.caller_gone.is_set():
+            await asyncio.sleep(TICK_S)
+            served = self.record.joined_at is not None and self.record.missed_reason is None
+            hears = bool(self.audio.ms_to_play or self.audio.hold_music)
+            if watch.look(time.monotonic(), hears_or_waits=hears or not served or self._transfer is not None):
+                log.error("a caller hears nothing, and no part says why", call_id=self.arrival.call_id)
+                metrics.unexplained_silences_total.labels(self.services.node_id).inc()
 
     # --- What fallbacks use ----------------------------------------------------------------------------------
 

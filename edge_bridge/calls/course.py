@@ -26,6 +26,10 @@ class Course:
             at_ms = max(round(passed.total_seconds() * 1000), 0)
             self._moments.append(Moment(at_ms=at_ms, what=what, attempt=attempt, detail=detail))
 
+    @property
+    def moments(self) -> tuple[Moment, ...]:
+        return tuple(self._moments)
+
     def trace(self) -> CallTrace:
         arrival = self._arrival
         line, restaurant = arrival.line, arrival.line.restaurant
@@ -34,7 +38,7 @@ class Course:
             restaurant_id=restaurant.id,
             started_at=arrival.received_at,
             sip_call_id=arrival.sip_call_id,
-            moments=tuple(self._moments),
+            moments=self.moments,
             audio=self.audio,
             in_force=InForce(
                 provider=line.provider,

@@ -14,6 +14,7 @@ from eventing.calling import emit_of_call
 from eventing.catalogue import Payload
 from eventing.cloudevents import BadEvent
 from process import logs
+from process.telemetry import spans
 from stores import calls
 from stores.ciphers import PiiCipher
 from stores.postgres import Connection, Postgres
@@ -31,7 +32,8 @@ FLUSH_WITHIN_S = 3.0
 class CallEvents:
     """Events of one call, written in one transaction; ``written`` is called after that.
 
-    ``begun``: the call's row is made, too; ``also`` writes what else belongs to it.
+    ``begun``: the call's row is made, too; ``also`` writes what else belongs to it. ``traceparent``: the
+    call's, if it has one.
     """
 
     call_id: str
@@ -39,6 +41,7 @@ class CallEvents:
     begun: Arrival | None = None
     written: Callable[[], None] | None = None
     also: Callable[[Connection], Awaitable[object]] | None = None
+    traceparent: str = ""
 
 
 class Emissions:
@@ -83,7 +86,8 @@ class Emissions:
                         await self._begin_row(connection, events.begun)
                     if events.also is not None:
                         await events.also(connection)
-                    await emit_of_call(connection, events.call_id, events.payloads, source=f"/edge/{self._node_id}")
+                    with spans.within(events.traceparent):
+                        await emit_of_call(connection, events.call_id, events.payloads, source=f"/edge/{self._node_id}")
             except BadEvent as error:
                 log.error("an event breaks its schema and is dropped", call_id=events.call_id, why=error.reason)
             except Exception as error:  # whatever Postgres, or the way to it, comes up with: later it may work

@@ -17,6 +17,7 @@ from edge_bridge.media.server import CLOSED_PROPERLY
 from edge_bridge.media.stream import MediaStream
 from eventing import cloudevents
 from process import logs
+from process.telemetry import spans
 from protocols import call_lane as lane
 
 log = logs.get(__name__)
@@ -53,6 +54,9 @@ class LaneClient:
         """The answer with its headers read. Leaving the context closes the connection: the handler aborts."""
         assert self._http is not None
         headers, body = cloudevents.to_binary(event.with_extensions(self._extensions))
+        traceparent = event.extensions.get(spans.TRACEPARENT, "")
+        if traceparent:  # for proxies on the way, which may tell of their part
+            headers[spans.TRACEPARENT] = traceparent
         async with self._http.post(self._sink, data=body, headers=headers) as response:
             yield response
 

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from domain.calls import Outcome
 from domain.traces import AudioFigures
+from edge_bridge.calls import call_span
 from edge_bridge.calls.course import Course, in_words
 from edge_bridge.calls.emissions import CallEvents, Emissions
 from edge_bridge.calls.progress import KeptCall, Progress, encode
@@ -26,7 +27,7 @@ from edge_bridge.lines.directory import LineEntry
 from edge_bridge.media.rtp.ports import PortPair
 from eventing.catalogue import CallMissed, MissedReason
 from process import logs, metrics
-from stores import live, traces
+from stores import live, platform_figures, traces
 from stores.ciphers import PiiCipher
 from stores.live import CallChanged, CallState, LiveCall, QueuedCall
 from stores.postgres import Connection
@@ -144,7 +145,10 @@ class NewsDesk:
         def also(connection: Connection) -> Awaitable[None]:
             return traces.begun(connection, trace)
 
-        self.emissions.put(CallEvents(arrival.call_id, (started(arrival, self.node_id),), begun=arrival, also=also))
+        payloads = (started(arrival, self.node_id),)
+        self.emissions.put(
+            CallEvents(arrival.call_id, payloads, begun=arrival, also=also, traceparent=arrival.traceparent)
+        )
 
     async def renew(self) -> None:
         """Keep the leases, until cancelled."""
@@ -170,6 +174,7 @@ class NewsDesk:
             now = datetime.now(UTC)
             self.feed.put(lambda redis: live.call_ended(redis, arrival.line.restaurant.id, arrival.call_id, now))
 
+        metrics.calls_ended_total.labels(self.node_id, summary.outcome, summary.missed_reason or "").inc()
         course = self._courses.pop(arrival.call_id, None) or Course(arrival)
         course.step("over", detail=summary.outcome)
         summary.audio, trace = course.audio, course.trace()
@@ -177,7 +182,11 @@ class NewsDesk:
         def also(connection: Connection) -> Awaitable[None]:
             return traces.ended(connection, trace)
 
-        self.emissions.put(CallEvents(arrival.call_id, summary.payloads(), written=give_up, also=also))
+        call_span.tell(summary, course)
+        told = CallEvents(
+            arrival.call_id, summary.payloads(), written=give_up, also=also, traceparent=arrival.traceparent
+        )
+        self.emissions.put(told)
 
     def course(self, arrival: Arrival) -> Course:
         """Of a call that is not closed yet."""
@@ -200,6 +209,7 @@ class NewsDesk:
 
     def turned_away(self, line: LineEntry, caller: str, at: datetime) -> None:
         """A caller found no free place on the node: there was no call, and the restaurant may ring back."""
+        metrics.calls_ended_total.labels(self.node_id, "busy", "node_full").inc()
         call_id = str(uuid.uuid4())
         missed = CallMissed(
             call_id=call_id,
@@ -212,6 +222,12 @@ class NewsDesk:
             ended_at=at,
         )
         self.emissions.put(CallEvents(call_id, (missed,)))
+
+    def cut(self, calls: int) -> None:
+        """Calls that are hung up because the node has to go. Counted in Redis: nobody scrapes this process again."""
+        if calls:
+            log.error("calls are cut by a shutdown", calls=calls)
+            self.feed.put(lambda redis: platform_figures.count_cut_calls(redis, calls))
 
     def changed(self, arrival: Arrival, state: CallState, attempt: int) -> None:
         event = CallChanged(call_id=arrival.call_id, state=state, attempt=attempt, at=datetime.now(UTC))
@@ -233,8 +249,8 @@ class CallNews:
         self._attempt = 1
         self._lost = False
 
-    def answered(self, at: datetime, traceparent: str) -> None:
-        self._kept.changed(answered_at=at, traceparent=traceparent)
+    def answered(self, at: datetime) -> None:
+        self._kept.changed(answered_at=at, traceparent=self._arrival.traceparent)
         self._course.step("answered")
         self._desk.changed(self._arrival, "answered", 1)
         if self._arrival.unserved is None:

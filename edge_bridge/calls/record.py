@@ -1,6 +1,5 @@
 """What is known of a call: when it arrives, and when it is over, with the events that tell of it."""
 
-import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -10,6 +9,7 @@ from edge_bridge.lines.directory import LineEntry
 from edge_bridge.media.audio import CallAudio
 from edge_bridge.media.recordings import Recording
 from eventing.catalogue import Attestation, CallEnded, CallMissed, CallStarted, CallTransferred, MissedReason, Payload
+from process.telemetry import spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Arrival:
     attestation: Attestation = ""
     sip_call_id: str = ""
     source: str = ""
+    traceparent: str = field(default_factory=spans.new_traceparent)  # of the call's own span, the trace's first
 
 
 def started(arrival: Arrival, node_id: str) -> CallStarted:
@@ -63,7 +64,6 @@ class CallSummary:
     recording: Recording | None = None
     transfer: TransferDone | None = None
     audio: AudioFigures | None = None
-    traceparent: str = field(default_factory=lambda: f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01")
 
     def joined(self, at: datetime) -> datetime:
         """Gives when that was the first time."""

@@ -339,5 +339,6 @@ class Switchboard:
 
     def hang_up_all(self) -> None:
         """At the end of the drain time: what still talks is cut."""
+        self._desk.cut(len(self._bridged))
         for call in self._bridged.values():
             call.phone.hang_up()

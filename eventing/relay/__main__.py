@@ -11,7 +11,7 @@ import msgspec
 from eventing.cloudevents import overrides
 from eventing.relay.publishing import Publisher
 from eventing.relay.service import Relay
-from process import asgi, logs
+from process import asgi, logs, telemetry
 from process.asgi import App
 from process.health import Health
 from process.settings import Port, load_or_exit
@@ -34,6 +34,7 @@ class RelaySettings(msgspec.Struct, frozen=True):
 def main() -> int:
     settings = load_or_exit(RelaySettings)
     logs.configure("relay")
+    telemetry.configure("relay")
     try:
         extensions = overrides(settings.k_ce_overrides)
     except ValueError as error:

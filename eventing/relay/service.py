@@ -19,6 +19,7 @@ from eventing.relay.settling import Settler
 from eventing.serving import open_when_there
 from process import logs
 from process.health import Health
+from process.telemetry import spans
 from stores.postgres import AWAY, Connection, Postgres, connect
 
 POLL_S = 2.0
@@ -29,7 +30,19 @@ SESSION_CHECK_S = 15.0
 MEASURE_EVERY_S = 5.0
 STOP_GRACE_S = 5.0
 
+TRACED = f"ce-{spans.TRACEPARENT}"  # where the event was made; the hop of this sending is in HTTP's own header
+
 log = logs.get(__name__)
+
+
+def _described(headers: Mapping[str, str]) -> dict[str, str]:
+    """A span's attributes, of an event in binary mode."""
+    return {
+        "messaging.operation.type": "send",
+        "cloudevents.event_type": headers.get("ce-type", ""),
+        "cloudevents.event_id": headers.get("ce-id", ""),
+        "alloresto.restaurant.id": headers.get("ce-restaurantid", ""),
+    }
 
 
 class Relay:
@@ -191,7 +204,11 @@ class Relay:
     async def _publish(self, waiting: Waiting) -> bool:
         """True when the sink has taken it; else it is put off or buried. Raises SinkAwayError: it stays as it is."""
         try:
-            await self._publisher.publish(*waiting.message(self._extensions))
+            headers, body = waiting.message(self._extensions)
+            made, described = headers.get(TRACED, ""), _described(headers)
+            with spans.span("publish", "producer", parent=made, attributes=described) as span:
+                hop = {spans.TRACEPARENT: span.traceparent} if span.traceparent else {}
+                await self._publisher.publish(headers | hop, body)
         except NotPublishedError as error:
             self._sink_answers()
             claims.failed_total.inc()

@@ -4,7 +4,7 @@ import gc
 import logging
 
 from functions.call_handler.settings import Settings
-from process import logs
+from process import logs, telemetry
 from process.settings import load_or_exit
 
 
@@ -12,6 +12,7 @@ def main() -> None:
     gc.disable()  # until all is loaded: collections would look at modules that stay, 10 ms of a caller's wait
     settings = load_or_exit(Settings)
     logs.configure("call-handler")
+    telemetry.configure("call-handler")
     logging.getLogger("picows").setLevel(logging.WARNING)
 
     from functions.call_handler.serving.app import build_app

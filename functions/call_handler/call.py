@@ -44,7 +44,9 @@ from functions.call_handler.talking.playback import Playback
 from functions.call_handler.talking.profile import NoProfileError, Profile, load_minutes, load_present, load_profile
 from functions.call_handler.talking.read_back import ReadBackWatch
 from functions.call_handler.talking.tool_loop import ToolLoop
+from functions.call_handler.talking.turns import Turns
 from process import logs
+from process.telemetry import spans
 from protocols.call_lane import EndedLine
 from protocols.media import StartBody
 
@@ -89,7 +91,8 @@ class Call:
         ended: EndedLine | None = None
         over = Over.HUNG_UP
         try:
-            start, (profile, endpoints, engine) = await self._fetch()
+            with spans.span("join"):
+                start, (profile, endpoints, engine) = await self._fetch()
             talk = self._talk = self._begin(start, profile, endpoints, engine)
             on_connected()
             over = await self._converse(talk)
@@ -159,11 +162,14 @@ class Call:
         conversation.on_engine_heard = line.heard
         conversation.on_session_ending = line.session_ending
         conversation.farewell.attended = parameters.transfers == "attended"
+        turns = Turns(incoming.call_id) if spans.is_recorded() else None
+        if turns is not None:
+            conversation.observer, conversation.on_said, tools.turn = turns.heard, turns.said, turns.current
         self._dialling.on_event = conversation.on_engine
         memory.begin(lambda: tools.state)
         line.introduce(engine, parameters.greeting_text or incoming.greeting, parameters.resumed)
         media.attach(conversation)
-        return _Talk(conversation, tools, line)
+        return _Talk(conversation, tools, line, turns)
 
     # --- During -------------------------------------------------------------------------------------------
 
@@ -239,6 +245,8 @@ class Call:
         if self._talk is not None:
             await self._talk.line.close()
             self._talk.conversation.close()
+            if self._talk.turns is not None:
+                self._talk.turns.close()
             await asyncio.gather(
                 self._memory.settle(WIND_UP_S, ended_well=ended is not None), self._breakers.settle(WIND_UP_S)
             )
@@ -256,3 +264,4 @@ class _Talk(NamedTuple):
     conversation: Conversation
     tools: ToolLoop
     line: EngineLine
+    turns: Turns | None

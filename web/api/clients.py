@@ -12,6 +12,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import jwt
 from flask import request
@@ -74,9 +75,8 @@ def _of_token(token: str) -> Client | None:
 
 
 def _of_jwt(token: str) -> Client | None:
-    try:
-        claims = jwt.decode(token, _key(), [ALGORITHM], audience=AUDIENCE, options={"require": CLAIMS})
-    except jwt.InvalidTokenError:
+    claims = next(filter(None, (_claims(token, key) for key in _keys())), None)
+    if claims is None:
         return None
     email, fingerprint = str(claims["email"]), str(claims["pwd"])
 
@@ -93,6 +93,13 @@ def _of_jwt(token: str) -> Client | None:
     return Client(user.id, Actor(user.email), {one.restaurant_id: scopes.OF_ROLE[one.role] for one in memberships})
 
 
+def _claims(token: str, key: bytes) -> dict[str, Any] | None:
+    try:
+        return jwt.decode(token, key, [ALGORITHM], audience=AUDIENCE, options={"require": CLAIMS})
+    except jwt.InvalidTokenError:
+        return None
+
+
 def access_token(user: users.User) -> str:
     """A JWT with which ``user`` is known for ACCESS_LIFETIME."""
     now = datetime.now(UTC)
@@ -104,12 +111,13 @@ def access_token(user: users.User) -> str:
         "email": user.email,
         "pwd": _fingerprint(user),
     }
-    return jwt.encode(claims, _key(), ALGORITHM)
+    return jwt.encode(claims, _keys()[0], ALGORITHM)
 
 
-def _key() -> bytes:
-    """Another than the session cookie's, from the same secret: neither can be taken for the other."""
-    return derive_key(context.settings().web_secret_key.encode(), "alloresto api access token 1")
+def _keys() -> list[bytes]:
+    """Others than the session cookie's, from the same secrets: neither can be taken for the other. The first signs."""
+    secrets = context.settings().web_secret_keys
+    return [derive_key(secret.encode(), "alloresto api access token 1") for secret in secrets]
 
 
 def _fingerprint(user: users.User) -> str:

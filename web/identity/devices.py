@@ -29,13 +29,14 @@ class Device(NamedTuple):
 def knows(email: str) -> Device | None:
     """This request's browser, if the account has been logged in to with it."""
     device = _read()
-    return device if device and account_digest(context.settings().web_secret_key, email) in device.accounts else None
+    digests = {account_digest(key, email) for key in context.settings().web_secret_keys}
+    return device if device and digests.intersection(device.accounts) else None
 
 
 def remember(response: Response, email: str) -> None:
     """The account was logged in to with this browser."""
     device = _read() or Device(secrets.token_urlsafe(16), ())
-    account = account_digest(context.settings().web_secret_key, email)
+    account = account_digest(context.settings().web_secret_keys[0], email)
     accounts = (account, *(one for one in device.accounts if one != account))[:MOST_ACCOUNTS]
     response.set_cookie(
         COOKIE,
@@ -56,4 +57,4 @@ def _read() -> Device | None:
 
 
 def _serializer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(context.settings().web_secret_key, salt="alloresto known device")
+    return URLSafeTimedSerializer(list(reversed(context.settings().web_secret_keys)), salt="alloresto known device")

@@ -26,7 +26,7 @@ def enter(user_id: str, email: str, otherwise: str = "/") -> Response:
 def attempts_on(what: str, email: str) -> tuple[Limit, ...]:
     """What an attempt on an account counts under; the first is forgotten when it was right."""
     settings = context.settings()
-    account, address = account_digest(settings.web_secret_key, email), neighbourhood(request.remote_addr)
+    account, address = account_digest(settings.web_secret_keys[0], email), neighbourhood(request.remote_addr)
     device = devices.knows(email)
     if device is not None:
         return (Limit(f"web:{what}:device:{device.id}", settings.web_attempts_per_account),)

@@ -22,7 +22,7 @@ def to(endpoint: str, **values: Any) -> str:
 
 def may_send(what: str, email: str) -> bool:
     """Count a mail that somebody not logged in wants to have sent to ``email``."""
-    account = account_digest(context.settings().web_secret_key, email)
+    account = account_digest(context.settings().web_secret_keys[0], email)
     return context.throttle().allow(
         (
             Limit(f"web:mail:{what}:{account}", MAILS_PER_ADDRESS),

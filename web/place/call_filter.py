@@ -46,7 +46,7 @@ class Asked:
             until=until,
             outcome=self.outcome,
             missed=self.missed,
-            caller_hash=pii.phone_hash(place.id, self.dialled) if self.dialled else None,
+            caller_hashes=pii.phone_hashes(place.id, self.dialled) if self.dialled else None,
         )
 
 

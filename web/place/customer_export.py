@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from flask import url_for
 
-from stores import subject_access, waiting_list
+from stores import customers, subject_access, waiting_list
 from stores.calls import LoggedCall
 from stores.ciphers import PiiCipher
 from stores.customers import Customer
@@ -40,7 +40,7 @@ async def read(
     booked: Collection[Reservation],
     pii: PiiCipher,
 ) -> Held:
-    calls = await subject_access.calls_of(connection, customer.phone_hash, MOST, pii=pii)
+    calls = await subject_access.calls_of(connection, customers.hashes_of(customer, restaurant_id, pii), MOST, pii=pii)
     call_ids = {call.id for call in calls} | {order.call_id for order in orders} | {one.call_id for one in booked}
     call_ids.discard("")
     named = call_ids | {order.id for order in orders} | {one.id for one in booked}

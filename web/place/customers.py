@@ -125,7 +125,7 @@ def _load(customer_id: str, limit: int) -> tuple[Customer, tuple[Order, ...], tu
 
     async def work(connection: Connection) -> tuple[Customer, tuple[Order, ...], tuple[Reservation, ...]]:
         customer = await customers.get(connection, customer_id, pii=pii)
-        wanted = OrderFilter(customer_hash=customer.phone_hash)
+        wanted = OrderFilter(customer_hashes=(customer.phone_hash,))
         ordered = await orders.recent(connection, limit, wanted=wanted, pii=pii)
         return customer, ordered, await reservations.of_customer(connection, customer_id, limit, pii=pii)
 

@@ -91,7 +91,7 @@ async def find(
         until=until,
         statuses=statuses,
         number=wanted.ticket,
-        customer_hash=pii.phone_hash(owner.id, wanted.phone) if wanted.phone else None,
+        customer_hashes=pii.phone_hashes(owner.id, wanted.phone) if wanted.phone else None,
     )
     if wanted.name:
         read = await orders.recent(connection, MOST_READ, after, wanted=narrowed, pii=pii)

@@ -5,7 +5,7 @@ greeting, handler, limits and events. Whoever knows a line's auth token is Twili
 MASTER_KEY and the line's id, so it is never read back; the page gets the stream's own token, which opens it once.
 """
 
-import base64
+import contextlib
 import html
 import re
 import urllib.error
@@ -16,7 +16,6 @@ from urllib.parse import urlencode, urlsplit
 from eventing import lines as told_lines
 from protocols import twilio_signatures
 from stores import lines
-from stores.ciphers import decode_master_key, derive_key
 from stores.lines import PhoneLine
 from stores.postgres import Connection
 from web import context
@@ -55,7 +54,7 @@ async def practice_line(connection: Connection, restaurant_id: str) -> tuple[Pho
         cipher=context.sip_passwords(),
         provider="twilio",
         line_id=line_id,
-        twilio_auth_token=_token(line_id),
+        twilio_auth_token=context.sip_passwords().practice_tokens(line_id)[0],
     )
     return line, True
 
@@ -65,13 +64,22 @@ def ring(line: PhoneLine) -> tuple[str, str]:
 
     Raises NotTakenError.
     """
-    url = f"{context.settings().web_twilio_url.rstrip('/')}/voice"
     sid = f"CA{uuid.uuid4().hex}"
     form = {"CallSid": sid, "From": "", "To": line.number, "CallStatus": "ringing"}
+    *older, last = reversed(context.sip_passwords().practice_tokens(line.id))
+    for token in older:  # while MASTER_KEY is rotated: the line may still have the token of before
+        with contextlib.suppress(NotTakenError):
+            return _asked(token, form), sid
+    return _asked(last, form), sid
+
+
+def _asked(token: str, form: dict[str, str]) -> str:
+    """The stream's address. Raises NotTakenError."""
+    url = f"{context.settings().web_twilio_url.rstrip('/')}/voice"
     request = urllib.request.Request(
         url,
         data=urlencode(form).encode(),
-        headers={"X-Twilio-Signature": twilio_signatures.sign(_token(line.id), url, form.items())},
+        headers={"X-Twilio-Signature": twilio_signatures.sign(token, url, form.items())},
     )
     try:
         with urllib.request.urlopen(request, timeout=ANSWER_WITHIN_S) as answer:
@@ -82,15 +90,10 @@ def ring(line: PhoneLine) -> tuple[str, str]:
         raise NotTakenError(soon=False) from None
     if found is None:  # a busy signal
         raise NotTakenError(soon=False)
-    return html.unescape(found[1]), sid
+    return html.unescape(found[1])
 
 
 def socket_origin() -> str:
     """Where the page's stream goes, for its Content-Security-Policy; "" where practice is not offered."""
     parts = urlsplit(context.settings().web_twilio_url)
     return f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}" if parts.netloc else ""
-
-
-def _token(line_id: str) -> str:
-    key = derive_key(decode_master_key(context.settings().master_key), f"alloresto practice line {line_id}")
-    return base64.urlsafe_b64encode(key).decode()

@@ -21,7 +21,7 @@ from edge_bridge.media.rtp.description import Description
 from edge_bridge.media.rtp.ice import IceLite
 from edge_bridge.media.rtp.sdp import Agreement
 from edge_bridge.settings import EdgeSettings
-from process import logs, orphans, settings
+from process import logs, orphans, settings, telemetry
 from process.punctuality import SIGNALLING_PRIORITY, make_punctual
 
 log = logs.get(__name__)
@@ -164,6 +164,7 @@ def main(arguments: tuple[int, ...], descriptors: list[int]) -> None:
     of the supervisor's pair. To be left by ``os._exit``: destructors of pjsua2 objects would only do harm.
     """
     logs.configure("edge-bridge-signaller")
+    telemetry.configure("edge-bridge")
     make_punctual(SIGNALLING_PRIORITY)
     number, gate_port = arguments
     to_session, to_supervisor = (socket.socket(fileno=one) for one in descriptors)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from functions.call_handler.figures import Figures
 from functions.call_handler.remembering.backends import Backends
 from process import logs
+from process.telemetry import spans
 from stores import live
 
 if TYPE_CHECKING:
@@ -65,8 +66,9 @@ class Afterwards:
         for _ in range(TRIES):
             try:
                 postgres = await self._backends.postgres()
-                async with postgres.tenant(record.restaurant_id) as connection:
-                    await write_conversation(connection, record, self._backends.pii)
+                with spans.span("call.write"):
+                    async with postgres.tenant(record.restaurant_id) as connection:
+                        await write_conversation(connection, record, self._backends.pii)
                 if noted:
                     await pending.forget_call(self._backends.redis, record)
                 await self._tell_of_cart(record)
@@ -88,7 +90,7 @@ class Afterwards:
 
         try:
             async with asyncio.timeout(NOTE_WITHIN_S):
-                note = pending.PendingCall(record, datetime.now(UTC))
+                note = pending.PendingCall(record, datetime.now(UTC), spans.current())
                 await pending.note_call(self._backends.redis, self._backends.pii, note)
         except OSError as error:
             log.warning("call not noted", call_id=record.call_id, why=type(error).__name__)

@@ -15,6 +15,7 @@ import msgspec
 from domain.order import ConfirmedOrder
 from functions.call_handler.remembering.backends import Backends
 from process import logs
+from process.telemetry import spans
 
 log = logs.get(__name__)
 
@@ -79,7 +80,7 @@ class OrderDesk:
     async def _note(self, order: ConfirmedOrder, caller: str) -> bool:
         from stores import pending
 
-        note = pending.PendingOrder(order, caller, datetime.now(UTC))
+        note = pending.PendingOrder(order, caller, datetime.now(UTC), spans.current())
         try:
             async with asyncio.timeout(NOTE_WITHIN_S):
                 await pending.note_order(self._backends.redis, self._backends.pii, note)
@@ -124,8 +125,9 @@ class OrderDesk:
         postgres = await self._backends.postgres()
         pii = self._backends.pii
         try:
-            async with asyncio.timeout(WRITE_S), postgres.tenant(order.restaurant_id) as connection:
-                stored = await write_order(connection, order, pii, caller=caller)
+            with spans.span("order.write", attributes={"alloresto.order.id": order.id}):
+                async with asyncio.timeout(WRITE_S), postgres.tenant(order.restaurant_id) as connection:
+                    stored = await write_order(connection, order, pii, caller=caller)
         except UNWRITABLE as error:
             log.error("order refused by the database", call_id=order.call_id, why=type(error).__name__)
             raise OrderRefusedError from None

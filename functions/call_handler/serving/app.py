@@ -19,6 +19,7 @@ from functions.call_handler.warmup import Warmup
 from process import logs
 from process.asgi import App, Request, Response, json_response, problem
 from process.health import Health
+from process.telemetry import spans
 
 if TYPE_CHECKING:
     from eventing.catalogue import CallIncoming
@@ -107,8 +108,10 @@ class CallHandler:
             log.warning("call refused", call_id=incoming.call_id, attempt=incoming.attempt, reason=refusal)
             return problem(409, refusal)
         lane = CallLane(self._settings.hostname, incoming.attempt)
-        with tracing.within(event.extensions.get(tracing.TRACEPARENT, "")):
-            self._call = asyncio.create_task(self._serve(incoming, lane))
+        span = spans.begin("handle call", "server", parent=tracing.above(event.extensions, request.headers))
+        span.conversation = True
+        with spans.within(span.traceparent):
+            self._call = asyncio.create_task(self._serve(incoming, lane, span))
         self._spawn(_abort_when_gone(request, self._call))
         return Response(200, lane.lines(self._call), {"content-type": CONTENT_TYPE, "cache-control": "no-store"})
 
@@ -123,9 +126,10 @@ class CallHandler:
             self._attempts.popitem(last=False)
         return None
 
-    async def _serve(self, incoming: "CallIncoming", lane: "CallLane") -> None:
+    async def _serve(self, incoming: "CallIncoming", lane: "CallLane", span: spans.Span) -> None:
         """From the accepted event to the lane's end; frees the slot whatever happens."""
         log.info("call accepted", call_id=incoming.call_id, attempt=incoming.attempt)
+        span.set(_described(incoming))
         self._warmup.hold()
         try:
             await self._warmup.reached("dial")
@@ -139,12 +143,16 @@ class CallHandler:
             finally:
                 await dialling.close()
             log.info("call ended", call_id=incoming.call_id, outcome=lane.ended.outcome)
-        except asyncio.CancelledError:
+            span.set({"alloresto.call.outcome": lane.ended.outcome})
+        except asyncio.CancelledError as cancelled:
             log.warning("call aborted: nobody listens to its lane", call_id=incoming.call_id)
+            span.error = type(cancelled).__name__
             raise
-        except Exception:  # without a final line the bridge asks another handler, which is the best there is
+        except Exception as error:  # without a final line the bridge asks another handler, which is the best there is
             log.exception("call lost", call_id=incoming.call_id)
+            span.error = type(error).__name__
         finally:
+            span.end(span.error)
             self._warmup.let_go()
             self._call = None
 
@@ -172,6 +180,14 @@ class CallHandler:
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _described(incoming: "CallIncoming") -> spans.Attributes:
+    return {
+        "alloresto.call.id": incoming.call_id,
+        "alloresto.restaurant.id": incoming.restaurant_id,
+        "alloresto.attempt": incoming.attempt,
+    }
 
 
 async def _abort_when_gone(request: Request, call: asyncio.Task[None]) -> None:

@@ -65,12 +65,17 @@ def _nobody_asks() -> None:
     """Not every owner wants to know that an engine can be heard."""
 
 
+def _nobody_reads(who: str, words: str) -> None:
+    """What was said is of interest to the call's memory alone."""
+
+
 class Conversation:
     """A ``MediaListener``. ``over`` is set once, with why the conversation ended.
 
     ``on_engine_lost`` has to be set: it dials another engine that will ``join``, or ends the conversation.
     ``on_engine_heard`` is called at the first sound of each engine that joined, ``on_session_ending`` once when the
     engine will soon end the session by itself: another one may then ``join`` as soon as ``may_change_engine``.
+    ``observer`` is told each event of the engine on the line before anything follows from it.
     """
 
     def __init__(
@@ -88,6 +93,8 @@ class Conversation:
         self.on_engine_lost: Callable[[EngineGone], None] = _nobody_redials
         self.on_engine_heard: Callable[[], None] = _nobody_asks
         self.on_session_ending: Callable[[], None] = _nobody_asks
+        self.observer: Callable[[Engine, EngineEvent], None] | None = None
+        self.on_said: Callable[[str, str], None] = _nobody_reads  # "caller" or "assistant", and what may be kept of it
         self.farewell = Farewell(media, tools, phrases)
         self._media = media
         self._playback = playback
@@ -227,6 +234,8 @@ class Conversation:
     def on_engine(self, engine: Engine, event: EngineEvent) -> None:
         if engine is not self._engine:
             return
+        if self.observer is not None:
+            self.observer(engine, event)
         if self.farewell.takes(event):
             if isinstance(event, ReplyEnds):
                 self._usage.add(event.usage)
@@ -319,6 +328,7 @@ class Conversation:
         if event.text:
             self._caller_audio.understood()
             self._memory.said("caller", kept)
+            self.on_said("caller", kept)
             self._memory.turn_ended()
             danger = self._tools.emergency(event.text)
             if danger:
@@ -365,6 +375,7 @@ class Conversation:
         self._transcript.assistant_says(event.item_id, text, event.whole)
         if event.whole and event.text:
             self._memory.said("assistant", text)
+            self.on_said("assistant", text)
             audible = event.reply_id == self._replies.audible_id
             instead = self._read_back.said(event.item_id, event.text) if audible else ""
             if instead:

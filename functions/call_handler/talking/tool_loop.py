@@ -23,6 +23,7 @@ from domain.phrases import wording_for
 from domain.repeats import Repeats
 from domain.reservations import Book
 from domain.restaurant import Restaurant
+from domain.tool_parameters import TOOL_NAMES
 from domain.tools import (
     BookTable,
     ConfirmOrder,
@@ -40,6 +41,7 @@ from functions.call_handler.remembering.orders import OrderRefusedError, Receipt
 from functions.call_handler.remembering.reservations import NotReservedError, TableGoneError
 from functions.call_handler.talking.read_back import ReadBackWatch
 from process import logs
+from process.telemetry import spans
 
 log = logs.get(__name__)
 
@@ -100,6 +102,7 @@ class ToolLoop:
         self.state = state
         self.closing: Transfer | EndCall | None = None
         self.last_sentence = ""  # what the last tool would have the caller hear
+        self.turn: Callable[[], str] = spans.current  # the traceparent of what a tool is used for
         self._read_back = read_back
         self._present = present
         self._confirm_order = confirm
@@ -132,6 +135,18 @@ class ToolLoop:
             log.warning("the engine repeats a tool call", tool=call.name)
             return None
         self._performed.add(call.call_id)
+        name = call.name if call.name in TOOL_NAMES else "other"  # else it is the model's own text
+        described = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.type": "function", "gen_ai.tool.name": name}
+        with spans.span(f"execute_tool {name}", parent=self.turn(), attributes=described) as span:
+            span.conversation = True
+            result = await self._use(call)
+            span.set({"alloresto.tool.ok": bool(result.get("ok"))})
+            output = msgspec.json.encode(result).decode()
+            if spans.has_words():
+                span.words = {"gen_ai.tool.call.arguments": call.arguments, "gen_ai.tool.call.result": output}
+        return output
+
+    async def _use(self, call: ToolCall) -> dict[str, Any]:
         started = self._clock()
         arguments = _arguments(call.arguments)
         if arguments is None:
@@ -145,7 +160,7 @@ class ToolLoop:
         self.last_sentence = str(result.get("say") or self.last_sentence)
         log.info("tool", tool=call.name, ok=ok, ms=round(elapsed_ms, 1))
         self._on_tool(call, arguments or {}, ok, elapsed_ms)
-        return msgspec.json.encode(result).decode()
+        return result
 
     async def _apply(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -141,13 +141,15 @@ async def start_handler(database: Any, redis_url: str, master_key: str) -> Async
     async with contextlib.AsyncExitStack() as stack:
 
         async def start(engine: FakeEngine, **settings: str) -> Handler:
-            return await stack.enter_async_context(_running(engine, database.app_url, redis_url, master_key, settings))
+            return await stack.enter_async_context(
+                running_handler(engine, database.app_url, redis_url, master_key, settings)
+            )
 
         yield start
 
 
 @contextlib.asynccontextmanager
-async def _running(
+async def running_handler(
     engine: FakeEngine, database_url: str, redis_url: str, master_key: str, settings: dict[str, str]
 ) -> AsyncIterator[Handler]:
     port = free_port()

@@ -69,6 +69,9 @@ async def test_a_handler_that_dies_is_replaced_and_the_caller_told_to_wait(scene
     assert ended["type"] == "com.alloresto.call.ended"
     assert ended["data"]["attempts"] == 2
     assert ended["data"]["outcome"] == "answered"
+    async with asyncio.timeout(PATIENCE_S):
+        while not scene.bridge.metric('calls_ended_total{bridge_id="edge-test",outcome="answered",reason=""}'):
+            await asyncio.sleep(0.05)
 
 
 async def test_a_handler_that_freezes_is_replaced_before_the_caller_wonders(scene: Scene, handler: HandlerApp) -> None:

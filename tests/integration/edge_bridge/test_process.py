@@ -19,7 +19,7 @@ from devstack.servers.embedded import EmbeddedValkey
 from devstack.servers.ports import free_port
 from edge_bridge.entrances.sip.gate.message import parse, uri_of
 from softphone.caller import Caller
-from stores import lines, restaurants
+from stores import lines, platform_figures, restaurants
 from stores.ciphers import SipPasswordCipher
 from stores.postgres import Postgres
 from stores.redis import connect
@@ -89,8 +89,10 @@ async def test_with_its_role_and_no_more_it_protects_a_busy_pod_in_another_names
 
 
 async def test_what_crashes_is_started_again_and_nothing_outlives_its_supervisor(
-    start: Start, seeded: Database
+    start: Start, seeded: Database, valkey_server: EmbeddedValkey
 ) -> None:
+    async with connect(valkey_server.url()) as redis:
+        cut = await platform_figures.cut_calls(redis)
     bridge = start()
     before = bridge.processes()
     for pid in before:
@@ -104,6 +106,8 @@ async def test_what_crashes_is_started_again_and_nothing_outlives_its_supervisor
         bridge.process.kill()
         await asyncio.wait_for(caller.hung_up.wait(), PATIENCE_S)
     await until(lambda: not any(alive(pid) for pid in after))
+    async with connect(valkey_server.url()) as redis:
+        assert await platform_figures.cut_calls(redis) > cut
 
 
 async def test_it_waits_for_what_is_away_says_so_and_refuses_calls_until_then(start: Start) -> None:

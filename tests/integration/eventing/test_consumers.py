@@ -6,12 +6,13 @@ import asyncpg
 import msgspec
 import pytest
 
-from eventing import outbox, tracing
+from eventing import outbox
 from eventing.catalogue import CacheInvalidated, FaqChanged, MenuChanged
 from eventing.cloudevents import Event, to_binary
 from eventing.consumers import consumer, outside_consumer
 from eventing.refusals import TryAgain, Unprocessable
 from process.asgi import App
+from process.telemetry import spans
 from stores import live
 from stores.postgres import Connection, Postgres
 from stores.redis import Redis, connect
@@ -181,7 +182,7 @@ async def test_a_trace_goes_from_the_outbox_through_the_relay_and_a_function_to_
     eventually: Eventually,
 ) -> None:
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    with tracing.within(trace):
+    with spans.within(trace):
         async with postgres.app.tenant(restaurant_id) as connection:
             await outbox.emit(connection, FaqChanged(restaurant_id=restaurant_id), source="/edge/a")
     async with relay(database.platform_url, raw_sink.url), serving(app(Effect())) as function:

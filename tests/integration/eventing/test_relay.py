@@ -12,13 +12,14 @@ from prometheus_client import REGISTRY
 
 from devstack.servers.embedded import EmbeddedPostgres
 from devstack.servers.ports import free_port
-from eventing import letters, outbox, tracing
+from eventing import letters, outbox
 from eventing.catalogue import FaqChanged, MenuChanged
 from eventing.cloudevents import Event
 from eventing.relay import claims, service
 from eventing.relay.publishing import Publisher
 from eventing.relay.service import Relay
 from process.health import Health
+from process.telemetry import spans
 from stores.migrate import migrate
 from stores.postgres import Connection
 from tests.conftest import Database, Pools
@@ -65,7 +66,7 @@ async def test_an_event_is_published_whole_and_then_gone(
     async with relay(database.platform_url, sink.url, extensions={"cluster": "eu-1"}):
         async with postgres.app.tenant(restaurant_id) as connection:
             payload = MenuChanged(restaurant_id=restaurant_id, reason="prix à jour")
-            with tracing.within("00-1-2-03"):
+            with spans.within("00-1-2-03"):
                 event = await outbox.emit(connection, payload, source="/web")
         await sink.until(1)
         await until_empty()

@@ -10,7 +10,7 @@ import pytest
 from eventing import lines as line_changes
 from eventing.catalogue import LineChanged
 from functions import line_assigner
-from functions.line_assigner import assign
+from functions.line_assigner import assign, bridge_nodes_lost_total
 from stores import keys, live, nodes
 from stores.ciphers import SipPasswordCipher
 from stores.postgres import Connection, Postgres
@@ -108,6 +108,11 @@ async def test_assigners_at_once_give_each_line_away_once(
     assert generations == {1}
 
 
+def lost_nodes() -> float:
+    [family] = bridge_nodes_lost_total.collect()
+    return family.samples[0].value
+
+
 async def test_assigners_at_once_over_a_lost_node_neither_move_a_line_twice_nor_block_each_other(
     postgres: Pools, database: Database, redis: Redis, restaurant_id: str
 ) -> None:
@@ -123,8 +128,12 @@ async def test_assigners_at_once_over_a_lost_node_neither_move_a_line_twice_nor_
     for other in others:
         await other.open()
 
+    before = lost_nodes()
+
     async with asyncio.timeout(PATIENCE_S):
         await asyncio.gather(*(assign(other, redis) for other in others for _ in range(3)))
+
+    assert lost_nodes() == before + 1
 
     for other in others:
         await other.close()

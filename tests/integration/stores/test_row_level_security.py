@@ -222,7 +222,7 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     erasures.open_ones: lambda conn, other, pii, sip: erasures.open_ones(conn, 10),
     erasures.recent: lambda conn, other, pii, sip: erasures.recent(conn, other.id, 10),
     subject_access.calls_of: lambda conn, other, pii, sip: subject_access.calls_of(
-        conn, pii.phone_hash(other.id, other.phone), 10, pii=pii
+        conn, pii.phone_hashes(other.id, other.phone), 10, pii=pii
     ),
     subject_access.messages_of: lambda conn, other, pii, sip: subject_access.messages_of(
         conn, other.id, [other.call_id]
@@ -446,6 +446,7 @@ PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
     infrastructure.bridges: lambda conn, other, pii, sip: infrastructure.bridges(conn),
     infrastructure.ask_to_drain: lambda conn, other, pii, sip: infrastructure.ask_to_drain(conn, "node", True),
     infrastructure.outbox: lambda conn, other, pii, sip: infrastructure.outbox(conn),
+    infrastructure.last_backup: lambda conn, other, pii, sip: infrastructure.last_backup(conn),
     people.search: lambda conn, other, pii, sip: people.search(conn, "", 10),
     people.get: lambda conn, other, pii, sip: people.get(conn, other.user_id),
     people.set_disabled: lambda conn, other, pii, sip: people.set_disabled(conn, other.user_id, True),

@@ -68,3 +68,12 @@ async def test_a_model_cannot_put_it_into_a_note_nor_repeat_it_on_the_record(sce
 
     assert scene.tools.state.cart.lines == ()
     assert words(scene) == [f"Your card is {MASK}."]
+
+
+async def test_who_follows_the_conversation_is_not_told_it(scene: Scene) -> None:
+    told: list[tuple[str, str]] = []
+    scene.conversation.on_said = lambda who, text: told.append((who, text))
+    scene.engine_says(CallerSpeaks(), CallerTurn("u1"), CallerSaid("u1", NUMBER, Usage()))
+    await scene.replies("Your card is 4111 1111 1111 1111.", spoken_ms=100)
+
+    assert told == [("caller", f"It's {MASK}."), ("assistant", f"Your card is {MASK}.")]

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from devstack.knative.autoscaler import Autoscaler, ConcurrencyMeter
 from devstack.knative.clock import Constants
 from devstack.knative.plan import Delivery
-from devstack.knative.scaling import Scaling, read_scaling, seconds
+from ops.knative.autoscaler import Autoscaler, ConcurrencyMeter
+from ops.knative.scaling import Scaling, read_scaling, seconds
 
 pytestmark = pytest.mark.unit
 

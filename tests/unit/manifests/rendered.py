@@ -22,6 +22,10 @@ OPTIONS = {  # components that no overlay has, with one that can have it, and it
     "network-policies/audiosocket": ("overlays/staging", "alloresto"),
     "twilio": ("overlays/staging", "alloresto"),
     "network-policies/twilio": ("overlays/staging", "alloresto"),
+    "telemetry": ("overlays/staging", "alloresto"),
+    "network-policies/telemetry": ("overlays/staging", "alloresto"),
+    "monitoring": ("overlays/staging", "alloresto"),
+    "monitoring/asterisk": ("overlays/staging", "alloresto"),
 }
 CLUSTER_WIDE = ("components/knative-settings", "components/knative-authentication")
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from ops.costs import assumptions
 from tests.unit.manifests.rendered import OVERLAYS, Object, annotations, container_of, is_knative, workloads
 
 pytestmark = pytest.mark.unit
@@ -57,6 +58,12 @@ def test_twelve_calls_at_once_fit_on_four_cores() -> None:
 
     assert pods <= int(annotations(handler)[MAX_SCALE])
     assert KNATIVE_M + KIND_M + needed <= CORES_M
+
+
+def test_the_cost_model_assumes_what_a_handlers_pod_asks_for() -> None:
+    assumed = assumptions.load().handler.request_millicores.value
+
+    assert assumed == of_a_pod(functions("production")["call-handler"])
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

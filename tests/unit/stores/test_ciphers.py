@@ -2,10 +2,20 @@ import base64
 import json
 import shutil
 import subprocess
+from functools import partial
+from typing import Any
 
 import pytest
 
-from stores.ciphers import CACHED_KEYS, CipherError, PiiCipher, SipPasswordCipher, decode_master_key, derive_key
+from stores.ciphers import (
+    CACHED_KEYS,
+    CipherError,
+    PiiCipher,
+    SecretCipher,
+    SipPasswordCipher,
+    decode_master_key,
+    derive_key,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -145,3 +155,43 @@ def test_derived_keys_are_those_of_hkdf_sha256() -> None:
     expected = HKDF(SHA256(), 32, salt=None, info=b"purpose").derive(bytes(range(32)))
 
     assert derive_key(bytes(range(32)), "purpose") == expected
+
+
+BOTH = f"{OTHER_KEY},{MASTER_KEY}"  # the new one first
+
+
+def test_of_several_keys_the_first_one_writes_and_all_of_them_read() -> None:
+    old, both, new = PiiCipher(MASTER_KEY), PiiCipher(BOTH), PiiCipher(OTHER_KEY)
+
+    assert both.decrypt(RESTAURANT, old.encrypt(RESTAURANT, "Zoé")) == "Zoé"
+    assert new.decrypt(RESTAURANT, both.encrypt(RESTAURANT, "Zoé")) == "Zoé"
+    number = "+33612345678"
+    assert both.phone_hashes(RESTAURANT, number) == (
+        new.phone_hash(RESTAURANT, number),
+        old.phone_hash(RESTAURANT, number),
+    )
+
+
+def test_what_an_older_key_has_written_is_renewed_once_and_reads_without_it() -> None:
+    kinds: list[Any] = [PiiCipher, SipPasswordCipher, partial(SecretCipher, purpose="tests")]
+    for kind in kinds:
+        old, both, new = (kind(keys) for keys in (MASTER_KEY, BOTH, OTHER_KEY))
+        secret = b"a secret" if isinstance(old, SecretCipher) else "a secret"
+        stored = old.encrypt(RESTAURANT, secret)
+
+        renewed = both.renewed(RESTAURANT, stored)
+
+        assert new.decrypt(RESTAURANT, renewed) == secret
+        assert both.renewed(RESTAURANT, renewed) is None
+        with pytest.raises(CipherError):
+            both.renewed(OTHER_RESTAURANT, stored)
+
+
+def test_a_practice_lines_token_becomes_the_one_that_the_new_key_gives() -> None:
+    (before,) = SipPasswordCipher(MASTER_KEY).practice_tokens(RESTAURANT)
+    both = SipPasswordCipher(BOTH)
+
+    renewed = both.renewed(RESTAURANT, SipPasswordCipher(MASTER_KEY).encrypt(RESTAURANT, before))
+
+    assert renewed is not None
+    assert SipPasswordCipher(OTHER_KEY).decrypt(RESTAURANT, renewed) == both.practice_tokens(RESTAURANT)[0] != before

@@ -19,7 +19,7 @@ from edge_bridge.entrances.sip.gate import ipc
 from edge_bridge.entrances.sip.gate.front import Front, KamailioFront, OpenFront
 from edge_bridge.entrances.sip.gate.gate import Gate
 from edge_bridge.settings import EdgeSettings
-from process import logs, settings
+from process import logs, settings, telemetry
 from process.punctuality import SIGNALLING_PRIORITY, make_punctual
 
 log = logs.get(__name__)
@@ -67,6 +67,7 @@ async def run(
 
 def main() -> None:
     logs.configure("edge-bridge-gate")
+    telemetry.configure("edge-bridge")
     config = settings.load_or_exit(EdgeSettings)
     make_punctual(SIGNALLING_PRIORITY)
     control, public, inner = (socket.socket(fileno=int(descriptor)) for descriptor in sys.argv[1:4])

@@ -9,11 +9,20 @@ import math
 from collections import deque
 from dataclasses import dataclass, replace
 
-from devstack.knative.clock import Constants
-from devstack.knative.scaling import Scaling
+from ops.knative.scaling import Scaling
 
 _BUCKET_S = 1.0
 _EPSILON = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Constants:
+    """The autoscaler's own times and ratios; sources in docs/knative-contract.md."""
+
+    autoscaler_period_s: float = 2.0
+    panic_window_ratio: float = 0.1
+    panic_threshold: float = 2.0
+    max_scale_down_rate: float = 2.0
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""Backups of the database: taken, sealed, kept on object storage, tried by restoring, and restored."""

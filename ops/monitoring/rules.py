@@ -1,0 +1,100 @@
+"""The alerts: plain Prometheus rule files, the Operator's object that is made from them, and what each has to have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "manifests" / "components" / "monitoring"
+RULES = FOLDER / "rules"
+RULE_TESTS = FOLDER / "rule-tests"
+OPERATOR_RULES = FOLDER / "prometheus-rules.yaml"
+SEVERITIES = ("critical", "warning", "info", "none")
+ALWAYS = {"Watchdog"}
+"""Alerts that never fall silent."""
+
+_HEAD = "# Made of rules/ by `python -m ops.monitoring`; `alloresto monitoring check` says when it is out of date.\n"
+_COUNTED = re.compile(r'^count\(ALERTS\{alertname="(\w+)", alertstate="firing"\}\) or vector\(0\)$')
+
+Rule = dict[str, Any]
+
+
+def groups() -> Iterator[dict[str, Any]]:
+    for file in sorted(RULES.glob("*.yaml")):
+        yield from yaml.safe_load(file.read_text())["groups"]
+
+
+def rules() -> Iterator[Rule]:
+    for group in groups():
+        yield from group["rules"]
+
+
+def alerts() -> list[Rule]:
+    return [rule for rule in rules() if "alert" in rule]
+
+
+def recorded() -> frozenset[str]:
+    return frozenset(rule["record"] for rule in rules() if "record" in rule)
+
+
+def operator_object() -> str:
+    """The PrometheusRule with every group, as YAML."""
+    body = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "alloresto"},
+        "spec": {"groups": list(groups())},
+    }
+    return _HEAD + yaml.safe_dump(body, sort_keys=False, width=120, allow_unicode=True)
+
+
+def faults() -> Iterator[str]:
+    """What an alert lacks, in words."""
+    seen: set[str] = set()
+    for rule in alerts():
+        name = rule["alert"]
+        if name in seen:
+            yield f"{name}: there are two of this name"
+        seen.add(name)
+        if rule.get("labels", {}).get("severity") not in SEVERITIES:
+            yield f"{name}: its severity is none of {', '.join(SEVERITIES)}"
+        annotations = rule.get("annotations", {})
+        for needed in ("summary", "description"):
+            if not annotations.get(needed):
+                yield f"{name}: no {needed}"
+        yield from _faults_of_the_page(name, annotations.get("runbook_url", ""))
+    yield from _untested(seen)
+
+
+def _faults_of_the_page(name: str, address: str) -> Iterator[str]:
+    page, _, section = address.partition("#")
+    if section != name.lower():
+        yield f"{name}: runbook_url does not end with #{name.lower()}"
+    elif not (ROOT / page).is_file():
+        yield f"{name}: there is no {page}"
+    elif f"\n## {name}\n" not in (ROOT / page).read_text():
+        yield f"{name}: {page} has no section of its name"
+
+
+def _untested(names: set[str]) -> Iterator[str]:
+    fires: set[str] = set()
+    silent: set[str] = set()
+    for file in sorted(RULE_TESTS.glob("*.yaml")):
+        for case in yaml.safe_load(file.read_text())["tests"]:
+            for asked in case["promql_expr_test"]:
+                found = _COUNTED.match(asked["expr"])
+                if found is None:
+                    yield f"{file.name}: {case['name']}: it does not count one alert as the others do"
+                    continue
+                (fires if asked["exp_samples"][0]["value"] else silent).add(found[1])
+    for name in sorted(names - fires):
+        yield f"{name}: no case of rule-tests/ in which it fires"
+    for name in sorted(names - silent - ALWAYS):
+        yield f"{name}: no case of rule-tests/ in which it does not"
+    for name in sorted((fires | silent) - names):
+        yield f"{name}: it is tested, and there is no such alert"

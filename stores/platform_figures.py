@@ -1,0 +1,89 @@
+"""What one look at the stores tells of the whole platform: small counts, for gauges. Needs the platform role."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NamedTuple
+
+from stores import infrastructure, keys
+from stores.postgres import Connection
+from stores.redis import Redis
+
+# A model is in use when it held a call within this time.
+USED_WITHIN = timedelta(days=30)
+# A series each: those with the most calls of the day, so that ten thousand restaurants do not fill a monitoring server.
+MOST_RESTAURANTS = 2000
+
+
+class RestaurantDay(NamedTuple):
+    """What a restaurant's finished calls were since midnight UTC."""
+
+    restaurant_id: str
+    calls: int
+    seconds: float
+    dollars: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformFigures:
+    """``lines`` counts the active lines that a node should register, by their state; ``longest_call_s`` is 0 when
+    nobody is on the phone. ``costs_today`` is in dollars by model, of the day in UTC; ``models`` held calls of late.
+    ``letters`` is ``infrastructure.MOST_LETTERS`` at most, ``restaurants`` the MOST_RESTAURANTS busiest.
+    """
+
+    letters: int
+    lines: Mapping[str, int]
+    open_calls: int
+    longest_call_s: float
+    costs_today: Mapping[str, float]
+    models: frozenset[str]
+    restaurants: Sequence[RestaurantDay]
+
+
+async def look(conn: Connection) -> PlatformFigures:
+    """A few short statements, each on an index or on what the day has summed up already."""
+    row = await conn.fetchrow(
+        "select (select count(*) from call_log where ended_at is null) as open_calls,"
+        " (select extract(epoch from now() - min(started_at)) from call_log where ended_at is null) as longest_s,"
+        " array(select distinct model from daily_cost where day >= (now() at time zone 'UTC')::date - $1::integer)"
+        " as models",
+        USED_WITHIN.days,
+    )
+    assert row is not None  # of scalars alone
+    lines = await conn.fetch(
+        "select coalesce(s.status, 'unassigned') as state, count(*) from phone_line l"
+        " left join sip_registration s on s.phone_line_id = l.id"
+        " where l.is_active and l.provider = 'sip' and l.sip_username <> '' group by 1"
+    )
+    costs = await conn.fetch(
+        "select model, sum(cost_dollars) from daily_cost where day = (now() at time zone 'UTC')::date group by 1"
+    )
+    restaurants = await conn.fetch(
+        "select restaurant_id, sum(calls), sum(duration_ms) / 1000.0, sum(cost_dollars) from daily_cost"
+        " where day = (now() at time zone 'UTC')::date group by 1 order by 2 desc, 1 limit $1",
+        MOST_RESTAURANTS,
+    )
+    return PlatformFigures(
+        letters=await infrastructure.open_letters(conn),
+        lines=dict(tuple(line) for line in lines),
+        open_calls=row["open_calls"],
+        longest_call_s=float(row["longest_s"] or 0),
+        costs_today={model: float(dollars) for model, dollars in costs},
+        models=frozenset(row["models"]),
+        restaurants=[
+            RestaurantDay(restaurant_id, int(calls), float(seconds), float(dollars))
+            for restaurant_id, calls, seconds, dollars in restaurants
+        ],
+    )
+
+
+async def count_cut_calls(redis: Redis, calls: int) -> None:
+    """So many calls were hung up because their bridge had to go."""
+    await redis.incrby(keys.CALLS_CUT, calls)
+
+
+async def cut_calls(redis: Redis) -> int:
+    """All that were counted since Redis last lost its data. Raises RedisError."""
+    return int(await redis.get(keys.CALLS_CUT) or 0)

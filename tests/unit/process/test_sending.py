@@ -1,0 +1,172 @@
+"""Batches to a collector that is there, slow, wrong or away."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from devstack.servers.ports import free_port
+from process.telemetry import sending
+from process.telemetry.sending import Sender
+from tests.patience import PATIENCE_S
+
+pytestmark = pytest.mark.unit
+
+
+class Collector:
+    """``statuses`` are answered in turn, the last one for good; ``bodies`` are what came with each."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.bodies: list[bytes] = []
+        self.came = threading.Condition()
+        collector, answers = self, list(statuses)
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                with collector.came:
+                    collector.bodies.append(body)
+                    collector.came.notify_all()
+                self.send_response(answers.pop(0) if len(answers) > 1 else answers[0])
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None: ...
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def until(self, count: int) -> None:
+        with self.came:
+            assert self.came.wait_for(lambda: len(self.bodies) >= count, PATIENCE_S)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+Sending = Callable[..., Sender[str]]
+
+
+@pytest.fixture
+def sender() -> Iterator[Sending]:
+    made: list[Sender[str]] = []
+
+    def make(url: str, **options: Any) -> Sender[str]:
+        given: dict[str, Any] = {"every_s": 0.01, "timeout_s": 5.0} | options
+        made.append(Sender("test", url, {}, lambda items: " ".join(items).encode(), **given))
+        return made[-1]
+
+    yield make
+    for one in made:
+        sending.SENDERS.remove(one)
+
+
+@pytest.fixture
+def collector(request: pytest.FixtureRequest) -> Iterator[Collector]:
+    made = Collector(*getattr(request, "param", (200,)))
+    yield made
+    made.close()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    by = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < by
+        time.sleep(0.002)
+
+
+def test_what_comes_together_is_sent_together(sender: Sending, collector: Collector) -> None:
+    sends = sender(collector.url, every_s=0.2)
+    for item in ("a", "b", "c"):
+        sends.put(item)
+
+    collector.until(1)
+    until(lambda: sends.sent == 3)
+    assert collector.bodies == [b"a b c"]
+
+
+def test_a_full_batch_does_not_wait(sender: Sending, collector: Collector) -> None:
+    sends = sender(collector.url, every_s=600.0, most_together=2)
+    sends.put("a")
+    sends.put("b")
+
+    collector.until(1)
+    assert collector.bodies == [b"a b"]
+
+
+def test_flush_sends_what_waits(sender: Sending, collector: Collector) -> None:
+    sends = sender(collector.url, every_s=600.0)
+    sends.put("a")
+
+    sends.flush(time.monotonic() + PATIENCE_S)
+
+    assert (collector.bodies, sends.sent) == ([b"a"], 1)
+
+
+@pytest.mark.parametrize("collector", [(503, 429, 200)], indirect=True)
+def test_what_may_be_taken_later_is_sent_again(sender: Sending, collector: Collector) -> None:
+    sends = sender(collector.url)
+    sends.put("a")
+
+    until(lambda: sends.sent == 1)
+    assert collector.bodies == [b"a", b"a", b"a"]
+    assert sends.dropped == 0
+
+
+@pytest.mark.parametrize("collector", [(400,)], indirect=True)
+def test_what_is_refused_for_good_is_dropped_at_once(sender: Sending, collector: Collector) -> None:
+    sends = sender(collector.url)
+    sends.put("a")
+
+    until(lambda: sends.dropped == 1)
+    assert len(collector.bodies) == 1
+
+
+def test_nobody_waits_for_a_collector_that_is_away_and_what_is_dropped_is_counted(sender: Sending) -> None:
+    sends = sender(f"http://127.0.0.1:{free_port()}/", every_s=600.0, most_waiting=10)
+    began = time.perf_counter()
+    for number in range(1000):
+        sends.put(str(number))
+    took_s = time.perf_counter() - began
+
+    assert sends.dropped == 990
+    assert took_s < 1.0, "a millisecond each would be the network"
+    until_failed(sends)
+    began = time.perf_counter()
+    sends.flush(time.monotonic() + PATIENCE_S)
+    assert time.perf_counter() - began < PATIENCE_S / 2, "and the process ends without it"
+
+
+def until_failed(sends: Sender[str]) -> None:
+    sends._now.set()
+    until(lambda: sends._failures > 0)
+
+
+def test_a_silent_collector_holds_nobody_up_for_longer_than_its_timeout(sender: Sending) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        sends = sender(f"http://127.0.0.1:{silent.getsockname()[1]}/", timeout_s=0.05)
+        sends.put("a")
+
+        until(lambda: sends.dropped == 1)
+
+
+def test_a_connection_that_was_closed_between_two_batches_is_made_anew(sender: Sending, collector: Collector) -> None:
+    sends = sender(collector.url)
+    sends.put("a")
+    until(lambda: sends.sent == 1)
+    assert sends._connection is not None and sends._connection.sock is not None
+    sends._connection.sock.shutdown(socket.SHUT_RDWR)
+
+    sends.put("b")
+
+    until(lambda: sends.sent == 2)
+    assert collector.bodies == [b"a", b"b"]
