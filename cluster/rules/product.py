@@ -59,6 +59,13 @@ OPERATOR_SECRETS: Mapping[str, tuple[str, ...]] = {
     "alloresto-redis": ("REDIS_URL", "REDIS_PASSWORD"),
     "alloresto-openai": ("OPENAI_API_KEY", "OPENAI_BASE_URL"),
     "alloresto-keys": ("MASTER_KEY", "WEB_SECRET_KEY"),
+    "alloresto-telemetry": (
+        "CONVERSATION_TRACES_ENDPOINT",
+        "CONVERSATION_TRACES_HEADERS",
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "POSTHOG_API_KEY",
+        "SENTRY_DSN",
+    ),
 }
 """What the operator makes before the first deployment, as manifests/secrets.example.yaml has it."""
 
