@@ -21,6 +21,7 @@ BENCHES = {
     "rtp": "what a call's audio costs and how late it is, beside a plain asyncio endpoint (about 3 minutes)",
     "fuzz": "a bridge under attack: does it stay up, keep its calls and give nothing away (a minute a target)",
     "web": "the admin on a million orders: pages, the board, live pages, slow clients (about 5 minutes)",
+    "restore": "100,000 orders backed up, restored and compared, and their key rotated (about 5 minutes)",
     "churn": "many short calls, one after the other: is their memory given back (10,000 calls: 40 minutes)",
     "tracing": "what traces and error reports cost a call handler, beside one without (about 4 minutes)",
     "chaos": "calls while processes die and the engine misbehaves: is any order lost, invented or doubled (hours)",
@@ -38,6 +39,7 @@ OPTIONS = {
     "churn": ("calls",),
     "rtp": ("calls",),
     "web": ("quick",),
+    "restore": ("quick",),
 }
 """What ``run`` of a bench takes besides ``runs``."""
 NAMED = ("faults", "targets", "registrar")

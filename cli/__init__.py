@@ -127,9 +127,7 @@ def seed(
 def bench(
     name: Annotated[
         str,
-        typer.Argument(
-            help="call, events, knative, gate, edge, rtp, fuzz, web, churn, tracing or chaos; without one, what each is"
-        ),
+        typer.Argument(help="One of those that it names when it is given none."),
     ] = "",
     json: JsonOption = None,
     runs: Annotated[int, typer.Option(min=1, max=200, help="Starts from zero pods; with chaos, of each fault.")] = 12,
@@ -144,7 +142,7 @@ def bench(
         str, typer.Option(help="With churn: how many. With edge and rtp: at once, with commas between.")
     ] = "",
     registrar: Annotated[str | None, typer.Option(help="With edge: direct, kamailio or both.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="With edge and web: a few, to see that it runs.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="With edge, web, restore: a few, to see it run.")] = False,
 ) -> None:
     """Measure, print the table, and say under which conditions."""
     from bench import run

@@ -59,6 +59,16 @@ OPERATOR_SECRETS: Mapping[str, tuple[str, ...]] = {
     "alloresto-redis": ("REDIS_URL", "REDIS_PASSWORD"),
     "alloresto-openai": ("OPENAI_API_KEY", "OPENAI_BASE_URL"),
     "alloresto-keys": ("MASTER_KEY", "WEB_SECRET_KEY"),
+    "alloresto-backup": (
+        "BACKUP_DATABASE_URL",
+        "BACKUP_DATABASE_PASSWORD",
+        "BACKUP_KEY",
+        "BACKUP_S3_ENDPOINT",
+        "BACKUP_S3_REGION",
+        "BACKUP_S3_BUCKET",
+        "BACKUP_S3_ACCESS_KEY",
+        "BACKUP_S3_SECRET_KEY",
+    ),
 }
 """What the operator makes before the first deployment, as manifests/secrets.example.yaml has it."""
 

@@ -20,7 +20,7 @@ from tests.unit.manifests.rendered import (
 pytestmark = pytest.mark.unit
 
 EVERYWHERE = [*OVERLAYS, *OPTIONS]
-OURS = {"alloresto-edge", "alloresto-functions", "alloresto-web"}
+OURS = {"alloresto-backup", "alloresto-edge", "alloresto-functions", "alloresto-web"}
 RESTRICTED_VOLUMES = {
     "configMap",
     "csi",
