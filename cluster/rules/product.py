@@ -59,6 +59,13 @@ OPERATOR_SECRETS: Mapping[str, tuple[str, ...]] = {
     "alloresto-redis": ("REDIS_URL", "REDIS_PASSWORD"),
     "alloresto-openai": ("OPENAI_API_KEY", "OPENAI_BASE_URL"),
     "alloresto-keys": ("MASTER_KEY", "WEB_SECRET_KEY"),
+    "alloresto-telemetry": (
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "SENTRY_DSN",
+        "CONVERSATION_TRACES_ENDPOINT",
+        "CONVERSATION_TRACES_HEADERS",
+        "POSTHOG_API_KEY",
+    ),
     "alloresto-backup": (
         "BACKUP_DATABASE_URL",
         "BACKUP_DATABASE_PASSWORD",
