@@ -67,12 +67,17 @@ def up(
     sip_port: Annotated[int, typer.Option(min=0, max=65535)] = 5060,
     web_port: Annotated[int, typer.Option(min=0, max=65535)] = 8080,
     tail: Annotated[bool, typer.Option(help="Follow what happens after it is up.")] = True,
+    monitoring: Annotated[
+        bool, typer.Option("--monitoring", help="Also start Prometheus and Alertmanager, which Debian has.")
+    ] = False,
 ) -> None:
     """Start everything in the background, print how to call it, and follow what happens (Ctrl-C leaves it running)."""
     _require_writable(state_dir)
     from devstack.stack import service
 
-    raise typer.Exit(service.up(state_dir, listen=listen, sip_port=sip_port, web_port=web_port, tail=tail))
+    raise typer.Exit(
+        service.up(state_dir, listen=listen, sip_port=sip_port, web_port=web_port, tail=tail, monitoring=monitoring)
+    )
 
 
 @app.command()

@@ -157,7 +157,7 @@ def test_the_jobs_of_the_rules_are_pods_that_are_scraped() -> None:
 
 
 def test_nobody_is_named_a_receiver_that_alertmanager_does_not_have() -> None:
-    config = yaml.safe_load((check.ALERTMANAGER / "alertmanager.yaml").read_text())
+    config = yaml.safe_load((rules.ALERTMANAGER / "alertmanager.yaml").read_text())
     assert {one["name"] for one in config["receivers"]} == set(check.ROUTES.values())
     alerts = {rule["alert"] for rule in rules.alerts()}
     for inhibited in config["inhibit_rules"]:
