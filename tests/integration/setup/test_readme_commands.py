@@ -45,7 +45,10 @@ LONG: dict[str, str] = {
     "./alloresto bench call": "./alloresto bench call --help",
     "./alloresto bench edge": "./alloresto bench edge --help",
     "./alloresto bench knative": "./alloresto bench knative --help",
+    "./alloresto bench tracing": "./alloresto bench tracing --help",
+    "./alloresto costs": "./alloresto costs --help",
     "./alloresto images": "./alloresto images --help",
+    "./alloresto monitoring check": "./alloresto monitoring check --help",
 }
 
 
