@@ -15,6 +15,7 @@ from types import ModuleType
 BENCHES = {
     "call": "the call path: SIP, media, turns, four calls at once, events (about 10 minutes)",
     "events": "the outbox and its relay: speed, fairness, latency (about a minute)",
+    "autoscaling": "half an hour of calls on the local runtime, and the same simulated (about 6 minutes)",
     "knative": "the local Knative runtime beside a measured cluster (about 4 minutes)",
     "gate": "what the SIP gate costs a caller, alone and under a flood (about 5 minutes)",
     "edge": "one node: what a call costs, how soon it is answered, what a death costs (about 4 minutes a registrar)",

@@ -23,6 +23,8 @@ app.add_typer(lines.app, name="lines")
 app.command()(backups.backup)
 app.command()(backups.restore)
 app.command()(costs.costs)
+app.command()(costs.simulate)
+app.command()(costs.prewarm)
 
 STATE_DIR = Path(".alloresto")
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Also write the result to this file, as JSON.")]
