@@ -42,6 +42,7 @@ LONG: dict[str, str] = {
     "make up": "make --dry-run up",
     "make clean": "make --dry-run clean",
     "./alloresto eval --quick": "./alloresto eval --quick --help",
+    "./alloresto bench autoscaling": "./alloresto bench autoscaling --help",
     "./alloresto bench call": "./alloresto bench call --help",
     "./alloresto bench edge": "./alloresto bench edge --help",
     "./alloresto bench knative": "./alloresto bench knative --help",
