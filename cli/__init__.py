@@ -23,6 +23,8 @@ app.add_typer(lines.app, name="lines")
 app.command()(backups.backup)
 app.command()(backups.restore)
 app.command()(costs.costs)
+app.command()(costs.simulate)
+app.command()(costs.prewarm)
 
 STATE_DIR = Path(".alloresto")
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Also write the result to this file, as JSON.")]
@@ -67,12 +69,17 @@ def up(
     sip_port: Annotated[int, typer.Option(min=0, max=65535)] = 5060,
     web_port: Annotated[int, typer.Option(min=0, max=65535)] = 8080,
     tail: Annotated[bool, typer.Option(help="Follow what happens after it is up.")] = True,
+    monitoring: Annotated[
+        bool, typer.Option("--monitoring", help="Also start Prometheus and Alertmanager, which Debian has.")
+    ] = False,
 ) -> None:
     """Start everything in the background, print how to call it, and follow what happens (Ctrl-C leaves it running)."""
     _require_writable(state_dir)
     from devstack.stack import service
 
-    raise typer.Exit(service.up(state_dir, listen=listen, sip_port=sip_port, web_port=web_port, tail=tail))
+    raise typer.Exit(
+        service.up(state_dir, listen=listen, sip_port=sip_port, web_port=web_port, tail=tail, monitoring=monitoring)
+    )
 
 
 @app.command()
@@ -127,9 +134,7 @@ def seed(
 def bench(
     name: Annotated[
         str,
-        typer.Argument(
-            help="call, events, knative, gate, edge, rtp, fuzz, web, churn, tracing or chaos; without one, what each is"
-        ),
+        typer.Argument(help="One of those that it names when it is given none."),
     ] = "",
     json: JsonOption = None,
     runs: Annotated[int, typer.Option(min=1, max=200, help="Starts from zero pods; with chaos, of each fault.")] = 12,
@@ -144,7 +149,7 @@ def bench(
         str, typer.Option(help="With churn: how many. With edge and rtp: at once, with commas between.")
     ] = "",
     registrar: Annotated[str | None, typer.Option(help="With edge: direct, kamailio or both.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="With edge and web: a few, to see that it runs.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="With edge, web, restore: a few, to see it run.")] = False,
 ) -> None:
     """Measure, print the table, and say under which conditions."""
     from bench import run

@@ -262,6 +262,11 @@ async def in_progress(redis: "Redis", now: datetime, limit: int) -> tuple[tuple[
     return tuple(sorted(calls, key=lambda one: one[0].started_at))
 
 
+async def count_in_progress(redis: "Redis", now: datetime) -> int:
+    """Calls of all restaurants that hold their lease."""
+    return int(await redis.zcount(keys.CALLS_IN_PROGRESS, now.timestamp(), "+inf"))
+
+
 async def waiting(redis: "Redis", limit: int) -> tuple[int, tuple[QueuedCall, ...]]:
     """How many calls wait for a handler, and those that wait longest."""
     async with redis.pipeline(transaction=True) as together:

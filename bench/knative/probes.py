@@ -19,7 +19,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from devstack.knative import Runtime
+from devstack.knative import Clock, Runtime
 from devstack.stack.stack import KNATIVE_SETTINGS, MANIFESTS, compile_packages
 from ops.manifests import Manifest, render
 
@@ -124,8 +124,8 @@ class ProbeCall:
 
 
 @contextlib.asynccontextmanager
-async def running(manifests: list[Manifest], folder: Path) -> AsyncIterator[ProbeCluster]:
-    """A runtime of ``manifests`` at Knative's own pace, stopped at the end."""
+async def running(manifests: list[Manifest], folder: Path, clock: Clock | None = None) -> AsyncIterator[ProbeCluster]:
+    """A runtime of ``manifests``, at Knative's own pace unless a clock says otherwise, stopped at the end."""
     compile_packages()
     runtime = Runtime(
         manifests,
@@ -134,6 +134,7 @@ async def running(manifests: list[Manifest], folder: Path) -> AsyncIterator[Prob
         secrets={},
         state_dir=folder,
         stop_grace_s=0.5,
+        clock=clock or Clock(),
     )
     http = aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S), connector=aiohttp.TCPConnector(limit=0)

@@ -60,11 +60,21 @@ OPERATOR_SECRETS: Mapping[str, tuple[str, ...]] = {
     "alloresto-openai": ("OPENAI_API_KEY", "OPENAI_BASE_URL"),
     "alloresto-keys": ("MASTER_KEY", "WEB_SECRET_KEY"),
     "alloresto-telemetry": (
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "SENTRY_DSN",
         "CONVERSATION_TRACES_ENDPOINT",
         "CONVERSATION_TRACES_HEADERS",
-        "OTEL_EXPORTER_OTLP_HEADERS",
         "POSTHOG_API_KEY",
-        "SENTRY_DSN",
+    ),
+    "alloresto-backup": (
+        "BACKUP_DATABASE_URL",
+        "BACKUP_DATABASE_PASSWORD",
+        "BACKUP_KEY",
+        "BACKUP_S3_ENDPOINT",
+        "BACKUP_S3_REGION",
+        "BACKUP_S3_BUCKET",
+        "BACKUP_S3_ACCESS_KEY",
+        "BACKUP_S3_SECRET_KEY",
     ),
 }
 """What the operator makes before the first deployment, as manifests/secrets.example.yaml has it."""

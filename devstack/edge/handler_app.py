@@ -23,6 +23,7 @@ class HandledCall:
 
     def __init__(self, event: CallIncoming, response: web.StreamResponse, http: aiohttp.ClientSession) -> None:
         self.event = event
+        self.traceparent = ""  # of the request
         self.heard = bytearray()
         self.timestamps: list[int] = []
         self.marks: list[str] = []
@@ -185,6 +186,7 @@ class HandlerApp:
             return response
         assert self._http is not None
         call = HandledCall(incoming, response, self._http)
+        call.traceparent = request.headers.get("traceparent", "")
         self.calls.append(call)
         with contextlib.suppress(ConnectionError, aiohttp.ClientError):
             await self.behave(call)

@@ -51,6 +51,7 @@ class Controls(Protocol):
 
     def describe(self) -> Mapping[str, Any]: ...
     def revisions(self) -> Sequence[RevisionScale]: ...
+    def scrape_targets(self) -> Sequence[Mapping[str, Any]]: ...
     def set_deletion_cost(self, pod: str, cost: int) -> None: ...
     def prewarm(self, name: str, pods: int) -> str: ...
     def kill_pod(self, name: str) -> None: ...
@@ -72,6 +73,9 @@ def admin_app(controls: Controls, feed: Feed, metrics: RevisionMetrics | None) -
 
     async def revisions(_: web.Request) -> web.Response:
         return web.Response(body=msgspec.json.encode(controls.revisions()), content_type="application/json")
+
+    async def targets(_: web.Request) -> web.Response:
+        return web.Response(body=msgspec.json.encode(controls.scrape_targets()), content_type="application/json")
 
     async def scrape(_: web.Request) -> web.Response:
         if metrics is None:
@@ -104,6 +108,7 @@ def admin_app(controls: Controls, feed: Feed, metrics: RevisionMetrics | None) -
     app.router.add_get("/runtime", state)
     app.router.add_get("/runtime/events", events)
     app.router.add_get("/runtime/revisions", revisions)
+    app.router.add_get("/runtime/scrape-targets", targets)
     app.router.add_get("/metrics", scrape)
     app.router.add_post("/runtime/pods/{name}/deletion-cost", deletion_cost)
     app.router.add_post("/runtime/pods/{name}/kill", kill)

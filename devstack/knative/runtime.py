@@ -8,6 +8,7 @@ Its admin interface (``LOCAL_RUNTIME_URL`` in every process's environment, loopb
     POST /runtime/pods/NAME/kill             → 204; SIGKILL to the pod's process
     GET  /runtime/revisions                  JSON: a list of RevisionScale
     POST /runtime/revisions/NAME/prewarm     {"pods": 2} → 204; 0 takes it back
+    GET  /runtime/scrape-targets             what Prometheus may scrape, in the form of its http_sd_configs
     GET  /metrics                            Prometheus text; 404 unless config-observability says prometheus
 """
 
@@ -195,6 +196,20 @@ class Runtime:
     def revisions(self) -> list[RevisionScale]:
         """One of each Knative Service: no rollout happens here."""
         return [revision.state() for revision in self._revisions.values()]
+
+    def scrape_targets(self) -> list[dict[str, Any]]:
+        """Every pod that listens, and Knative's autoscaler, which is this runtime, labelled as PodMonitors do."""
+        found = [(pod.snapshot(), pod.port) for pod in self._running()]
+        targets = [
+            {
+                "targets": [f"127.0.0.1:{port}"],
+                "labels": {"job": pod.service, "pod": pod.name, "namespace": self._namespace},
+            }
+            for pod, port in found
+            if port and pod.state != "terminating"
+        ]
+        own = self.admin_url.removeprefix("http://")
+        return [*targets, {"targets": [own], "labels": {"job": "autoscaler", "namespace": "knative-serving"}}]
 
     def prewarm(self, name: str, pods: int) -> str:
         """Like annotating the Revision with ``autoscaling.knative.dev/min-scale``; 0 removes it.

@@ -34,6 +34,8 @@ class Running(msgspec.Struct, frozen=True):
     engine: str
     lines: tuple[DialableLine, ...]
     platform_database_url: str = ""
+    prometheus_url: str = ""
+    alertmanager_url: str = ""
 
 
 def read_running(state_dir: Path) -> Running | None:

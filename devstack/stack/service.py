@@ -26,6 +26,7 @@ from devstack.stack.stack import Stack, StackError, StackOptions
 from devstack.stack.timeline import follow
 from devstack.stack.watched_call import ring_and_watch
 from ops.manifests import ManifestError
+from ops.monitoring.rules import RULES
 from process import logs
 
 START_TIMEOUT_S = 180.0
@@ -35,11 +36,11 @@ POLL_S = 0.1
 console = Console(highlight=False)
 
 
-def up(state_dir: Path, *, listen: str, sip_port: int, web_port: int, tail: bool) -> int:
+def up(state_dir: Path, *, listen: str, sip_port: int, web_port: int, tail: bool, monitoring: bool = False) -> int:
     """Start the background process unless it runs, print how to call it, then follow it. Exit status."""
     running = read_running(state_dir)
     if running is None:
-        running = _start(state_dir, listen, sip_port, web_port)
+        running = _start(state_dir, listen, sip_port, web_port, monitoring)
         if running is None:
             return 1
     _introduce(running, state_dir)
@@ -48,11 +49,11 @@ def up(state_dir: Path, *, listen: str, sip_port: int, web_port: int, tail: bool
     return 0
 
 
-def _start(state_dir: Path, listen: str, sip_port: int, web_port: int) -> Running | None:
+def _start(state_dir: Path, listen: str, sip_port: int, web_port: int, monitoring: bool) -> Running | None:
     state_dir.mkdir(parents=True, exist_ok=True)
     log_path = state_dir / "service.log"
     arguments = ["--state-dir", str(state_dir), "--listen", listen]
-    arguments += ["--sip-port", str(sip_port), "--web-port", str(web_port)]
+    arguments += ["--sip-port", str(sip_port), "--web-port", str(web_port), *(["--monitoring"] if monitoring else [])]
     with log_path.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "devstack.stack.service", *arguments],
@@ -95,6 +96,10 @@ def _introduce(running: Running, state_dir: Path) -> None:
     console.print(f"Admin     {running.web_url}   {running.admin_email} / {running.admin_password}")
     console.print(f"Mail      none leaves this machine; what would be sent is in {state_dir / 'mail'}")
     console.print(f"Engine    {running.engine}")
+    if running.prometheus_url:
+        console.print(f"Alerts    {running.prometheus_url}/alerts   and who would be told: {running.alertmanager_url}")
+        folder = state_dir / "monitoring" / "dashboards"
+        console.print(f"Grafana   is not in Debian; where you have one, import the files of {folder}", soft_wrap=True)
     command = "./alloresto call 'One large Margherita please' 'Pick up' 'My name is Anna' 'Yes'"
     console.print(f"Or from another terminal:  {command}", soft_wrap=True)  # to be copied: no line break in it
     console.print("Stop it with  make down\n")
@@ -155,6 +160,8 @@ async def _serve(options: StackOptions) -> None:
             engine=stack.engine.name,
             lines=stack.lines,
             platform_database_url=stack.platform_url,
+            prometheus_url="" if stack.monitoring is None else stack.monitoring.prometheus_url,
+            alertmanager_url="" if stack.monitoring is None else stack.monitoring.alertmanager_url,
         )
         running_file.touch(mode=0o600)
         running_file.write_bytes(msgspec.json.encode(description))
@@ -170,6 +177,8 @@ def main() -> None:
     parser.add_argument("--listen", required=True)
     parser.add_argument("--sip-port", type=int, required=True)
     parser.add_argument("--web-port", type=int, required=True)
+    parser.add_argument("--monitoring", action="store_true")
+    parser.add_argument("--rules", type=Path, default=RULES)
     options = StackOptions(**vars(parser.parse_args()))
     logs.configure("devstack")
     try:

@@ -22,12 +22,14 @@ from devstack.knative import Runtime, RuntimeEvent
 from devstack.mail import Mailbox
 from devstack.servers.embedded import EmbeddedPostgres, EmbeddedValkey
 from devstack.servers.ports import free_port, port_problem
+from devstack.stack import monitoring
 from devstack.stack.credentials import FILE as CREDENTIALS_FILE
 from devstack.stack.credentials import Credentials, load_or_make
 from devstack.stack.engines import EngineEndpoint, SpeechServer, configured_engine
 from devstack.stack.running import DialableLine
 from ops.manifest_doctor import lost_calls
 from ops.manifests import Manifest, ManifestError, Problem, render
+from ops.monitoring.rules import RULES
 from seeds import SEED_FILES, SeedResult, seed
 from stores import people
 from stores.ciphers import PiiCipher, SipPasswordCipher
@@ -53,7 +55,8 @@ Tell = Callable[[str], None]
 class StackOptions:
     """``port`` 0 means a free one. ``engine`` overrides what the environment asks for.
 
-    ``manifests`` is the overlay that is executed, ``seed_files`` the restaurants that are there.
+    ``manifests`` is the overlay that is executed, ``seed_files`` the restaurants that are there. ``monitoring`` starts
+    Prometheus and Alertmanager, with the alerts of the folder ``rules``.
     """
 
     state_dir: Path
@@ -66,6 +69,8 @@ class StackOptions:
     engine: EngineEndpoint | None = None
     manifests: Path = MANIFESTS
     seed_files: Sequence[Path] = SEED_FILES
+    monitoring: bool = False
+    rules: Path = RULES
 
 
 class StackError(RuntimeError):
@@ -97,6 +102,7 @@ class Stack:
         self._valkey = EmbeddedValkey(state / "valkey")
         self.mailbox = Mailbox(state / "mail", free_port())
         self._speech = SpeechServer(state / "speech", self._credentials.speech_api_key)
+        self.monitoring = monitoring.Monitoring(state / "monitoring", options.rules) if options.monitoring else None
         self._engine: EngineEndpoint | None = None
         self._runtime: Runtime | None = None
         self._seeded: SeedResult | None = None
@@ -170,6 +176,8 @@ class Stack:
         try:
             _require_sip()
             self._require_ports()
+            if self.monitoring is not None and (lack := monitoring.missing()):
+                raise StackError(lack)
             manifests = self._read_manifests()
             compile_packages()
             self._tell("Postgres")
@@ -195,6 +203,9 @@ class Stack:
             self._runtime = self._make_runtime(manifests, self._secrets())
             await self._runtime.start()
             await self._until_ready()
+            if self.monitoring is not None:
+                self.monitoring.start(self._runtime.admin_url)
+                self._tell("Prometheus and Alertmanager")
         except BaseException:
             await self.stop()
             raise
@@ -280,6 +291,8 @@ class Stack:
 
     async def stop(self) -> None:
         """End everything, in reverse order. Safe to call again."""
+        if self.monitoring is not None:
+            await asyncio.to_thread(self.monitoring.stop)
         if self._runtime is not None:
             await self._runtime.stop()
             self._runtime = None

@@ -20,7 +20,7 @@ class Assumed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str
 
 
-class AssumedModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class AssumedText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     value: str
     source: str
 
@@ -104,6 +104,11 @@ class WorkerNode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     image_pull_s: Assumed
     unneeded_for_s: Assumed
     room_on_web_nodes_pods: Assumed
+    placement: AssumedText
+
+    def __post_init__(self) -> None:
+        if self.placement.value not in ("spread", "pack"):
+            raise ValueError("placement: expected spread or pack")
 
     def pods(self, handler: Handler) -> int:
         """Handlers that fit on one node."""
@@ -139,7 +144,7 @@ class Conversation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text_tokens_per_reply: Assumed
     audio_tokens_per_second_in: Assumed
     audio_tokens_per_second_out: Assumed
-    transcription: AssumedModel
+    transcription: AssumedText
 
 
 class Assumptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

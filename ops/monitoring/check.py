@@ -18,7 +18,6 @@ from ops import doctor_report
 from ops.monitoring import dashboards, promql, rules, series
 from ops.monitoring.series import TARGET_LABELS, Series
 
-ALERTMANAGER = rules.FOLDER / "alertmanager"
 ROUTES = {"critical": "pager", "warning": "chat", "info": "mail", "none": "heartbeat", "": "mail"}
 """The receiver that each severity has to reach; "" stands for an alert of somebody else's without one."""
 
@@ -116,7 +115,7 @@ def _by_amtool() -> Iterator[Finding]:
         yield _missing("routes", "amtool", "prometheus-alertmanager")
         return
     with tempfile.TemporaryDirectory() as name:
-        shutil.copytree(ALERTMANAGER, name, dirs_exist_ok=True)
+        shutil.copytree(rules.ALERTMANAGER, name, dirs_exist_ok=True)
         config = Path(name, "alertmanager.yaml")
         found = _asked("amtool check-config", [program, "check-config", str(config)])
         if not found.ok and "_file not found in type" in found.detail:

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "manifests" / "components" / "monitoring"
 RULES = FOLDER / "rules"
 RULE_TESTS = FOLDER / "rule-tests"
+ALERTMANAGER = FOLDER / "alertmanager"
 OPERATOR_RULES = FOLDER / "prometheus-rules.yaml"
 SEVERITIES = ("critical", "warning", "info", "none")
 ALWAYS = {"Watchdog"}

@@ -29,6 +29,7 @@ MODULES = (
     "functions._platform_figures",
     "functions.archiver",
     "functions.line_assigner",
+    "functions.prewarmer",
     "functions.reconciler",
     "functions.webhook_sender.courier",
     "web.metrics",

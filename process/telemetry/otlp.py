@@ -21,7 +21,7 @@ _VARINT, _FIXED64, _BYTES = 0, 1, 2
 
 
 def encode(spans: Iterable[Span], resource: Attributes, *, with_words: bool = False, alone: bool = False) -> bytes:
-    """``alone``: a conversation's first span is given no parent, since whoever takes this does not have it."""
+    """``alone``: a conversation's first span is given no parent: who takes this does not have that one."""
     written = b"".join(_message(2, _span(span, with_words, alone)) for span in spans)
     scope = _message(1, _text(1, SCOPE))
     return _message(1, _message(1, _attributes(1, resource)) + _message(2, scope + written))

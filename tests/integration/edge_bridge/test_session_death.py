@@ -152,6 +152,7 @@ async def test_a_call_goes_on_through_the_death_of_two_sessions(start: Start, se
         now = time.monotonic()
         await call.play(tone(500))
         await caller.rtp.wait_for_voice(now, 5)
+    assert len({one.traceparent.split("-")[1] for one in handler.calls}) == 1, "its trace goes on, too"
     assert len({packet.ssrc for packet in caller.rtp.received}) == 1
 
 

@@ -36,6 +36,7 @@ CALLER = "+33612345678"
 CALL = "call-1"
 OLD = timedelta(minutes=1)
 SAID = Utterance("caller", "Une margherita, s'il vous plaît", datetime(2026, 11, 21, 12, tzinfo=UTC))
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 @pytest.fixture
@@ -49,7 +50,8 @@ def order(restaurant_id: str) -> ConfirmedOrder:
 
 
 async def note_order(stores: Stores, order: ConfirmedOrder, age: timedelta = OLD) -> None:
-    await pending.note_order(stores.redis, stores.pii, PendingOrder(order, CALLER, datetime.now(UTC) - age))
+    note = PendingOrder(order, CALLER, datetime.now(UTC) - age, TRACEPARENT)
+    await pending.note_order(stores.redis, stores.pii, note)
 
 
 async def note_call(stores: Stores, record: ConversationRecord) -> None:
@@ -75,6 +77,11 @@ async def told(stores: Stores) -> dict[str, dict[str, Any]]:
     by_type = {event["type"].removeprefix("com.alloresto."): event["data"] for event in events}
     assert len(by_type) == len(events)
     return by_type
+
+
+async def traces_told(stores: Stores) -> set[str]:
+    async with stores.postgres.platform() as connection:
+        return {row["trace"] for row in await connection.fetch("select event->>'traceparent' as trace from outbox")}
 
 
 async def somebody_waits_for_a_lock(stores: Stores) -> bool:
@@ -108,6 +115,7 @@ async def test_an_order_that_its_handler_did_not_live_to_write_is_written_and_to
         await write_pending(stores)
 
     assert await written_orders(stores) == [order.id]
+    assert await traces_told(stores) == {TRACEPARENT}, "it belongs to the call's trace, days later too"
     assert (await told(stores))["order.confirmed"]["orderId"] == order.id
     assert await pending.count(stores.redis) == (0, 0)
 

@@ -38,6 +38,7 @@ def test_an_unknown_function_gets_one_line_with_the_known_names(arguments: tuple
         (("functions", "archiver"), {}, ["PLATFORM_DATABASE_URL"]),
         (("functions", "reconciler"), {"REDIS_URL": "x", "MASTER_KEY": "x"}, ["PLATFORM_DATABASE_URL"]),
         (("functions", "line_assigner"), {"REDIS_URL": "x"}, ["PLATFORM_DATABASE_URL"]),
+        (("functions", "prewarmer"), {"PREWARM_CAP": "-1"}, ["PLATFORM_DATABASE_URL", "REDIS_URL", "PREWARM_CAP"]),
         (("functions", "dead_letter_keeper"), {}, ["PLATFORM_DATABASE_URL"]),
         (("functions", "reconciler"), {}, ["PLATFORM_DATABASE_URL", "REDIS_URL", "MASTER_KEY"]),
         (("eventing.relay",), {}, ["PLATFORM_DATABASE_URL"]),

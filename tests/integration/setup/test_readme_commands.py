@@ -31,6 +31,7 @@ RUN: dict[str, tuple[set[int], str]] = {
     "./alloresto calls": ({1}, "start it with  make up"),
     "./alloresto lines": ({1}, "start it with  make up"),
     "./alloresto bench": ({0}, "bench call"),
+    "./alloresto backup": ({2}, "BACKUP_KEY: not set"),
     "./alloresto doctor": ({0, 1}, "this machine"),  # 1 where a port is taken
     "./alloresto doctor --manifests manifests/overlays/production": ({0}, "production"),
     "./alloresto doctor --cluster": ({1}, "name a kubeconfig"),
@@ -41,10 +42,14 @@ LONG: dict[str, str] = {
     "make up": "make --dry-run up",
     "make clean": "make --dry-run clean",
     "./alloresto eval --quick": "./alloresto eval --quick --help",
+    "./alloresto bench autoscaling": "./alloresto bench autoscaling --help",
     "./alloresto bench call": "./alloresto bench call --help",
     "./alloresto bench edge": "./alloresto bench edge --help",
     "./alloresto bench knative": "./alloresto bench knative --help",
+    "./alloresto bench tracing": "./alloresto bench tracing --help",
+    "./alloresto costs": "./alloresto costs --help",
     "./alloresto images": "./alloresto images --help",
+    "./alloresto monitoring check": "./alloresto monitoring check --help",
 }
 
 

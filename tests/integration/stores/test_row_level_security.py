@@ -40,6 +40,7 @@ from stores import (
     people,
     reservations,
     restaurants,
+    rhythms,
     second_factors,
     sessions,
     setups,
@@ -93,6 +94,7 @@ MODULES: tuple[ModuleType, ...] = (
     people,
     reservations,
     restaurants,
+    rhythms,
     second_factors,
     sessions,
     setups,
@@ -178,9 +180,21 @@ async def _without_end(conn: Connection, other: Tenant) -> tuple[str, ...]:
     return tuple(call.id for call in endless if call.restaurant_id == other.id)
 
 
+async def _expected_beyond_own(conn: Connection) -> float:
+    """Seconds of calls that are expected from what others were called; its own are what ``handled`` lets it see."""
+    own = await rhythms.handled(conn, "Europe/Paris", NOW, NOW + rhythms.QUARTER)
+    expected = await rhythms.expected(conn, NOW + timedelta(weeks=1), 1)
+    return round(expected * rhythms.QUARTER.total_seconds() - sum(own.values()), 3)
+
+
 # Functions that the app role may call. What they may answer about another restaurant is _NOTHING, or one of _REFUSED.
 ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     attention.look: lambda conn, other, pii, sip: _nothing_to_look_at(conn, other),
+    rhythms.handled: lambda conn, other, pii, sip: rhythms.handled(
+        conn, "Europe/Paris", NOW - timedelta(minutes=20), NOW + timedelta(minutes=20)
+    ),
+    rhythms.closed: lambda conn, other, pii, sip: rhythms.closed(conn, "Europe/Paris", [NOW.date()]),
+    rhythms.expected: lambda conn, other, pii, sip: _expected_beyond_own(conn),
     board_states.read: lambda conn, other, pii, sip: board_states.read(conn, other.id, _SHOWN),
     calls.recent: lambda conn, other, pii, sip: calls.recent(conn, pii=pii),
     calls.unconfirmed: lambda conn, other, pii, sip: calls.unconfirmed(conn, NOW, 50, pii=pii),

@@ -54,8 +54,7 @@ def named(overlay: str, kind: str, name: str) -> dict[str, Any]:
 
 
 def containers(overlay: str) -> list[dict[str, Any]]:
-    templates = [one.get("spec", {}).get("template", {}) for one in objects(overlay)]
-    return [container for template in templates for container in template.get("spec", {}).get("containers", [])]
+    return [container for one in workloads(overlay) for container in one["spec"]["template"]["spec"]["containers"]]
 
 
 def test_there_is_a_profile_for_each_overlay_and_the_first_is_the_default() -> None:
@@ -72,7 +71,8 @@ def test_the_images_that_are_built_are_those_that_the_manifests_run(profile: str
     used = {container["image"] for container in containers(OVERLAYS[profile])}
 
     assert {image for image in used if image.startswith("alloresto")} == artifacts(profile).keys()
-    assert {image.removeprefix("alloresto-") for image in artifacts(profile)} == set(TARGETS)
+    expected = set(TARGETS) if profile in RELEASED else set(TARGETS) - {"backup"}  # it needs a bucket
+    assert {image.removeprefix("alloresto-") for image in artifacts(profile)} == expected
 
 
 @pytest.mark.parametrize("profile", OVERLAYS)

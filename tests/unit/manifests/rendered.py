@@ -82,8 +82,11 @@ def identity(body: Object) -> str:
 
 
 def workloads(overlay: str) -> Iterator[Object]:
-    """Whatever has a pod template."""
-    return (body for body in objects(overlay) if "template" in body.get("spec", {}))
+    """Whatever has a pod template; a CronJob as the Job that it makes."""
+    for body in objects(overlay):
+        spec = body["spec"]["jobTemplate"]["spec"] if body["kind"] == "CronJob" else body.get("spec", {})
+        if "template" in spec:
+            yield {**body, "spec": spec}
 
 
 def pod_of(workload: Object) -> Object:

@@ -20,7 +20,7 @@ def test_the_call_handler_may_answer_before_its_request_has_ended(overlay: str) 
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-@pytest.mark.parametrize("name", ["archiver", "line-assigner", "reconciler"])
+@pytest.mark.parametrize("name", ["archiver", "line-assigner", "prewarmer", "reconciler"])
 def test_there_is_never_more_than_one_of_what_the_clock_wakes(overlay: str, name: str) -> None:
     assert annotations(service(overlay, name))["autoscaling.knative.dev/max-scale"] == "1"
 

@@ -99,7 +99,9 @@ def test_a_server_lets_in_whoever_has_its_url_and_nobody_else(overlay: str, serv
 
 
 @pytest.mark.parametrize("overlay", WITH_POLICIES)
-def test_only_who_speaks_to_the_engine_or_kubernetes_or_calls_webhooks_reaches_any_address(overlay: str) -> None:
+def test_only_who_speaks_to_the_engine_kubernetes_or_a_bucket_or_calls_webhooks_reaches_any_address(
+    overlay: str,
+) -> None:
     keys = {name_of(one) for one in on_the_pod_network(overlay) if "OPENAI_API_KEY" in environment(one)}
     open_to_all = {
         name_of(workload)
@@ -109,8 +111,8 @@ def test_only_who_speaks_to_the_engine_or_kubernetes_or_calls_webhooks_reaches_a
         for workload in on_the_pod_network(overlay)
         if selects(policy["spec"]["podSelector"], pod_labels(workload))
     }
-    kubernetes = {"web-staff"} | ({"edge-bridge"} if overlay == "staging" else set())
-    assert open_to_all == keys | {"webhook-sender"} | kubernetes
+    kubernetes = {"web-staff", "prewarmer"} | ({"edge-bridge"} if overlay == "staging" else set())
+    assert open_to_all == keys | {"webhook-sender", "backup"} | kubernetes
 
 
 @pytest.mark.parametrize("overlay", WITH_POLICIES)

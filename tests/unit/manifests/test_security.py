@@ -20,7 +20,7 @@ from tests.unit.manifests.rendered import (
 pytestmark = pytest.mark.unit
 
 EVERYWHERE = [*OVERLAYS, *OPTIONS]
-OURS = {"alloresto-edge", "alloresto-functions", "alloresto-web"}
+OURS = {"alloresto-backup", "alloresto-edge", "alloresto-functions", "alloresto-web"}
 RESTRICTED_VOLUMES = {
     "configMap",
     "csi",
@@ -38,6 +38,15 @@ EXCEPT = {  # what is not restricted: the overlay, the namespace that permits it
 }
 
 
+PREWARM = [
+    {
+        "apiGroups": ["serving.knative.dev"],
+        "resources": ["services"],
+        "resourceNames": ["call-handler"],
+        "verbs": ["get"],
+    },
+    {"apiGroups": ["serving.knative.dev"], "resources": ["revisions"], "verbs": ["patch"]},
+]
 PATCH = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["patch"]}]
 
 
@@ -98,12 +107,17 @@ def test_every_namespace_enforces_what_its_pods_keep_to(overlay: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", EVERYWHERE)
-def test_only_the_bridge_may_patch_pods_and_only_staffs_admin_may_read_them(overlay: str) -> None:
+def test_only_who_is_named_has_rights_in_the_cluster(
+    overlay: str,
+) -> None:
     for workload in workloads(overlay):
-        mounts = pod_of(workload)["automountServiceAccountToken"]
+        mounts = pod_of(workload).get("automountServiceAccountToken")
+        if workload["metadata"]["name"] == "prewarmer":  # Knative takes only false here: the account says it
+            assert mounts is None and pod_of(workload)["serviceAccountName"] == "prewarmer"
+            continue
         assert mounts is (workload["metadata"]["name"] in ("edge-bridge", "web-staff")), identity(workload)
     for account in of_kind(overlay, "ServiceAccount"):
-        assert account["automountServiceAccountToken"] is (account["metadata"]["name"] == "edge-bridge")
+        assert account["automountServiceAccountToken"] is (account["metadata"]["name"] in ("edge-bridge", "prewarmer"))
     rights = {
         subject["name"]: next(role["rules"] for role in of_kind(overlay, "Role") if named(role) == refers(binding))
         for binding in of_kind(overlay, "RoleBinding")
@@ -119,7 +133,8 @@ def test_only_the_bridge_may_patch_pods_and_only_staffs_admin_may_read_them(over
         if any(named(one) == "web-staff" for one in workloads(overlay))
         else None
     )
-    assert rights.keys() <= {"edge-bridge", "web-staff"}
+    assert rights.get("prewarmer", PREWARM) == PREWARM
+    assert rights.keys() <= {"edge-bridge", "prewarmer", "web-staff"}
     assert not list(of_kind(overlay, "ClusterRole")) and not list(of_kind(overlay, "ClusterRoleBinding"))
 
 

@@ -12,13 +12,14 @@ from cli import app
 from cluster.rules import Finding
 from ops.monitoring import check, dashboards, rules, series
 from ops.monitoring.dashboards import Dashboard, Panel
-from tests.unit.manifests.rendered import group_of, objects, of_kind, pod_labels, selects, workloads
+from tests.unit.manifests.rendered import container_of, is_knative, objects, of_kind, pod_labels, selects, workloads
 
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[3]
 RUNBOOKS = ROOT / "docs" / "operators" / "runbooks"
 PRODUCT = ("process", "eventing", "functions", "edge_bridge", "web", "stores", "protocols")
+ENDING = ("Job", "CronJob")  # what they did is told by the reconciler
 
 
 @pytest.fixture
@@ -115,22 +116,22 @@ def test_every_link_of_a_runbook_leads_to_a_section() -> None:
 
 def test_every_pod_that_is_ours_is_scraped_once_at_a_port_that_it_has() -> None:
     monitors = [one for one in objects("monitoring") if one["kind"] == "PodMonitor"]
-    for workload in (one for one in workloads("monitoring") if one["kind"] != "Job"):
+    for workload in (one for one in workloads("monitoring") if one["kind"] not in ENDING):
         name, labels = workload["metadata"]["name"], pod_labels(workload)
         if name in ("postgres", "redis"):
             continue  # their exporters', where there are any
         [monitor] = [one for one in monitors if selects(one["spec"]["selector"], labels)]
         [endpoint] = monitor["spec"]["podMetricsEndpoints"]
-        ports = {port.get("name") for port in workload["spec"]["template"]["spec"]["containers"][0].get("ports", [])}
-        expected = {"user-port"} if group_of(workload).endswith("knative.dev") else ports  # Knative names it so
-        assert endpoint["port"] in expected, name
+        probe = container_of(workload)["readinessProbe"]["httpGet"]  # where its probes are, its metrics are
+        # Knative names its container's one port so.
+        assert endpoint["port"] == ("user-port" if is_knative(workload) else probe["port"]), name
         assert labels["app"], name
 
 
 def test_the_policies_let_prometheus_reach_every_port_that_it_scrapes() -> None:
     numbers = {"api": 8080, "user-port": 8080, "http": 8080, "web-metrics": 9090}
     monitors = [one for one in objects("monitoring") if one["kind"] == "PodMonitor"]
-    for workload in (one for one in workloads("monitoring") if one["kind"] != "Job"):
+    for workload in (one for one in workloads("monitoring") if one["kind"] not in ENDING):
         labels = pod_labels(workload)
         for monitor in (one for one in monitors if selects(one["spec"]["selector"], labels)):
             port = numbers[monitor["spec"]["podMetricsEndpoints"][0]["port"]]
@@ -157,7 +158,7 @@ def test_the_jobs_of_the_rules_are_pods_that_are_scraped() -> None:
 
 
 def test_nobody_is_named_a_receiver_that_alertmanager_does_not_have() -> None:
-    config = yaml.safe_load((check.ALERTMANAGER / "alertmanager.yaml").read_text())
+    config = yaml.safe_load((rules.ALERTMANAGER / "alertmanager.yaml").read_text())
     assert {one["name"] for one in config["receivers"]} == set(check.ROUTES.values())
     alerts = {rule["alert"] for rule in rules.alerts()}
     for inhibited in config["inhibit_rules"]:

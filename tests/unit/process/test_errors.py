@@ -136,7 +136,7 @@ async def test_what_ends_a_process_is_reported_before_it_is_gone() -> None:
         _, said = await process.communicate()
 
     assert process.returncode == 1
-    assert b"ValueError: Ada" in said, "whoever reads its log is still told"
+    assert b"ValueError: Ada" in said, "its own log still has all of it"
     assert (event["level"], event["environment"], event["server_name"]) == ("fatal", "test", "pod-1")
     assert event["exception"]["values"][0]["type"] == "ValueError"
     assert event["tags"] == {"process": "dying"}

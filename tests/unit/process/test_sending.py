@@ -160,13 +160,13 @@ def test_a_silent_collector_holds_nobody_up_for_longer_than_its_timeout(sender: 
 
 
 def test_a_connection_that_was_closed_between_two_batches_is_made_anew(sender: Sending, collector: Collector) -> None:
-    sends = sender(collector.url)
+    sends = sender(collector.url, every_s=600.0)  # a second try after a failure would come that late
     sends.put("a")
-    until(lambda: sends.sent == 1)
+    sends.flush(time.monotonic() + PATIENCE_S)
     assert sends._connection is not None and sends._connection.sock is not None
     sends._connection.sock.shutdown(socket.SHUT_RDWR)
 
     sends.put("b")
+    sends.flush(time.monotonic() + PATIENCE_S)
 
-    until(lambda: sends.sent == 2)
-    assert collector.bodies == [b"a", b"b"]
+    assert (collector.bodies, sends.sent) == ([b"a", b"b"], 2)
