@@ -162,6 +162,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     # How long a reasoning model may think: the strongest lever on its delay. "" is the engine's own default.
     openai_reasoning_effort: Literal["", "minimal", "low", "medium", "high", "xhigh"] = ""
     openai_noise_reduction: Literal["", "near_field", "far_field"] = ""
+    openai_noise_reduction_strength: Fraction = 1.0
     # What is kept of a conversation that has become too long, all at once, so that the rest stays in the cache: each
     # turn pays for all before it. 0 leaves it to the engine. ``openai_context_tokens`` says what is too long; 0: what
     # the model can't take.
