@@ -76,13 +76,13 @@ async def test_garbage_and_errors_of_every_kind_cost_a_log_line_and_not_the_call
     bridge = await bridge_for(new_id())
     lane, session = await connect(ring(handler, bridge), engine)
 
-    garbage = [
+    garbage: list[str | bytes] = [
         "{",
         "[]",
         "null",
         '{"type": 7}',
         b"\x00\xff",
-        '{"type": "response.done", "response": {"status": "odd"}}',
+        '{"type": "response.done", "response": {}}',
     ]
     for message in garbage:
         await session.raw(message)
