@@ -24,6 +24,21 @@ def figures(outcomes: Sequence[Outcome], engine: str) -> list[Figure]:
     return found
 
 
+def compared(guided: Sequence[Outcome], unguided: Sequence[Outcome]) -> list[Figure]:
+    """The same scenarios by text with and without the guidance in tool results; nothing where there was no "without"."""
+    if not unguided:
+        return []
+    found = []
+    for name, outcomes in (("with", [one for one in guided if one.way == "text"]), ("without", unguided)):
+        refused = sum(m.who == "tool" and not m.ok for one in outcomes for run in one.runs for m in run.record.moments)
+        found += [
+            _share(f"by text, {name} guidance in tool results: ended exactly right", outcomes),
+            Figure(f"by text, {name} guidance: wrong orders committed", sum(one.wrong_order for one in outcomes), ""),
+            Figure(f"by text, {name} guidance: tool calls refused", refused, "calls"),
+        ]
+    return found
+
+
 def _of_way(outcomes: Sequence[Outcome], way: Way, engine: str) -> list[Figure]:
     found = []
     if way == "text":
