@@ -25,7 +25,7 @@ def figures(outcomes: Sequence[Outcome], engine: str) -> list[Figure]:
 
 
 def compared(guided: Sequence[Outcome], unguided: Sequence[Outcome]) -> list[Figure]:
-    """The same scenarios by text with and without the guidance in tool results; nothing where there was no "without"."""
+    """The same scenarios by text with and without the guidance in tool results; nothing without a "without"."""
     if not unguided:
         return []
     found = []
