@@ -3,8 +3,19 @@
 import pytest
 
 from domain.card_numbers import MASK
-from functions.call_handler.engines.base import CallerSaid, CallerSpeaks, CallerTurn, ReplyAudio, ReplyEnds, ReplyStarts
+from functions.call_handler.engines.base import (
+    CallerSaid,
+    CallerSpeaks,
+    CallerTurn,
+    Engine,
+    ReplyAudio,
+    ReplyEnds,
+    ReplyStarts,
+)
+from functions.call_handler.engines.cascade import CascadeEngine
 from functions.call_handler.engines.costs import Usage
+from functions.call_handler.engines.live import LiveEngine
+from functions.call_handler.engines.realtime import RealtimeEngine
 from tests.unit.call_handler.scene import Scene
 
 pytestmark = pytest.mark.unit
@@ -60,6 +71,13 @@ async def test_keys_that_are_a_card_number_are_not_told_to_the_model(scene: Scen
 
     assert not [act for act in scene.engine.done if act[0] == "remember"]
     assert "card number" in scene.engine.done[-1][1]
+
+
+@pytest.mark.parametrize("kind", [RealtimeEngine, CascadeEngine, LiveEngine])
+def test_every_engine_can_be_asked_for_all_that_a_conversation_asks(kind: type) -> None:
+    asked = {name for name in vars(Engine) if not name.startswith("_")}
+
+    assert asked <= set(dir(kind))
 
 
 async def test_a_model_cannot_put_it_into_a_note_nor_repeat_it_on_the_record(scene: Scene) -> None:
