@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from bench.report import Figure, percentile
 from evaluation.outcome import Outcome
+from evaluation.reasons import NAMED, Reason, reason_of
 from evaluation.scenarios import Way
 
 LANGUAGES = {"en": "English", "fr": "French"}
@@ -55,10 +57,16 @@ def _of_way(outcomes: Sequence[Outcome], way: Way, engine: str) -> list[Figure]:
     found += [_share(f"by {way}, awkward callers: ended exactly right", awkward)] if awkward else []
     count = sum(one.wrong_order for one in outcomes)
     found.append(Figure(f"by {way}: wrong orders committed", count, "", "= 0"))
+    why = Counter(one.kind for one in map(_reason, outcomes) if one is not None)
+    found += [Figure(f"by {way}: not right, {NAMED[kind]}", count, "scenarios") for kind, count in why.most_common()]
     for status, words in (("pending", "known to miss"), ("caller", "not told, the caller misbehaved")):
         found.append(Figure(f"by {way}: {words}", sum(one.status == status for one in outcomes), "scenarios"))
     found.append(Figure(f"by {way}: runs thrown away", sum(one.repeated for one in outcomes), "runs"))
     return found + _times(outcomes, way)
+
+
+def _reason(outcome: Outcome) -> Reason | None:
+    return reason_of(outcome.worst, outcome.case.language)
 
 
 def _share(name: str, outcomes: Sequence[Outcome], reach: str = "") -> Figure:

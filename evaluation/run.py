@@ -43,6 +43,7 @@ class Wanted:
     only: tuple[str, ...] = ()
     files: tuple[Path, ...] = SCENARIO_FILES
     runs: int = 1
+    at_once: int = 1  # calls by audio
     silence_s: float = 5.0
     unguided_too: bool = False
     json: Path | None = None
@@ -170,5 +171,6 @@ async def _by_audio(
 ) -> None:
     """Without a report the recordings go with the folder."""
     recordings = (wanted.report or folder) / RECORDINGS
-    how = by_audio.AudioRun(engine, folder, recordings.absolute(), wanted.runs, wanted.silence_s * 1000)
+    silence_ms = wanted.silence_s * 1000
+    how = by_audio.AudioRun(engine, folder, recordings.absolute(), wanted.runs, silence_ms, wanted.at_once)
     await by_audio.run_cases(cases, how, on_outcome)

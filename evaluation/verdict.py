@@ -35,11 +35,14 @@ NAMED = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``wrong_order``: an order is in the database that no end of the scenario allows."""
+    """``wrong_order``: an order is in the database that no end of the scenario allows. ``only_late``: nothing is wrong
+    but that the caller had to wait too long.
+    """
 
     status: Status
     problems: tuple[str, ...] = ()
     wrong_order: bool = False
+    only_late: bool = False
 
 
 def verdict(case: Case, way: Way, record: Record, ending: Ending, *, silence_ms: float) -> Verdict:
@@ -49,7 +52,8 @@ def verdict(case: Case, way: Way, record: Record, ending: Ending, *, silence_ms:
     if problems and record.trouble and not wrong_order:
         return Verdict("caller", (record.trouble, *problems))
     if problems:
-        return Verdict("pending" if pending else "failed", tuple(problems), wrong_order)
+        only_late = problems == list(_late(record, silence_ms))
+        return Verdict("pending" if pending else "failed", tuple(problems), wrong_order, only_late)
     return Verdict("passes" if pending else "passed")
 
 
@@ -218,8 +222,7 @@ def _rule_problems(case: Case, record: Record, ending: Ending, silence_ms: float
     first = next(iter(record.said_by("assistant")), "")
     if not tells_of_ai(first, about.name, about.language):
         yield "the caller was not told at the beginning that an AI speaks"
-    if record.longest_wait_ms > silence_ms:
-        yield f"a silence of {record.longest_wait_ms / 1000:.1f} s"
+    yield from _late(record, silence_ms)
     for order in ending.orders:
         yield from _commit_problems(record.moments, order, case.place.language)
     heard = folded(" ".join(record.said_by("assistant")))
@@ -233,6 +236,11 @@ def _rule_problems(case: Case, record: Record, ending: Ending, silence_ms: float
     for words in case.scenario.never_kept:
         if _is_in(kept, words):
             yield f"the call's log has: {words}"
+
+
+def _late(record: Record, silence_ms: float) -> Iterator[str]:
+    if record.longest_wait_ms > silence_ms:
+        yield f"a silence of {record.longest_wait_ms / 1000:.1f} s"
 
 
 def _is_in(heard: str, words: str) -> bool:

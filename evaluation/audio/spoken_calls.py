@@ -107,7 +107,10 @@ async def converse(phone: Softphone, caller: ScriptedCaller, heard: Heard) -> No
             move = caller.opening() if move is None else caller.reply(words)
         heard.assistant.clear()
         heard.used_tool = False
-        phone.act(_act(move, caller))
+        act = _act(move, caller)
+        for sentence in filter(None, (act.say, act.then)):
+            heard.record.note("says", sentence)
+        phone.act(act)
     heard.record.hung_up_by = "restaurant" if ended.text == "restaurant" else "caller"
     heard.record.transferred = ended.referred
     with contextlib.suppress(EOFError):
