@@ -14,6 +14,7 @@ from types import ModuleType
 
 BENCHES = {
     "call": "the call path: SIP, media, turns, four calls at once, events (about 10 minutes)",
+    "conversation": "what the call handler adds: audio held, events, memory of an hour's call (about 2 minutes)",
     "events": "the outbox and its relay: speed, fairness, latency (about a minute)",
     "knative": "the local Knative runtime beside a measured cluster (about 4 minutes)",
     "gate": "what the SIP gate costs a caller, alone and under a flood (about 5 minutes)",
