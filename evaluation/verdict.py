@@ -13,6 +13,9 @@ from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+import msgspec
+
+from devstack.speech.matching import likeness, sound
 from domain.notices import tells_of_ai
 from domain.number_words import spoken_numbers
 from evaluation.database import Ending
@@ -23,6 +26,7 @@ from evaluation.scenarios import End, ExpectedLine, ExpectedOrder, ExpectedTable
 from stores.orders import Order, OrderLine
 from stores.reservations import Reservation
 
+NAMES_ALIKE = 0.8
 Status = Literal["passed", "failed", "pending", "passes", "caller"]
 NAMED = {
     "passed": "right",
@@ -46,8 +50,8 @@ class Verdict:
 
 
 def verdict(case: Case, way: Way, record: Record, ending: Ending, *, silence_ms: float) -> Verdict:
-    problems = [*_end_problems(case, record, ending), *_rule_problems(case, record, ending, silence_ms)]
-    wrong_order = any(not _order_fits(case.scenario.expect, order) for order in ending.orders)
+    problems = [*_end_problems(case, way, record, ending), *_rule_problems(case, record, ending, silence_ms)]
+    wrong_order = any(not _order_fits(case.scenario.expect, order, way) for order in ending.orders)
     pending = case.scenario.pending_by(way)
     if problems and record.trouble and not wrong_order:
         return Verdict("caller", (record.trouble, *problems))
@@ -60,9 +64,9 @@ def verdict(case: Case, way: Way, record: Record, ending: Ending, *, silence_ms:
 # --- The end ----------------------------------------------------------------------------------------------------
 
 
-def _end_problems(case: Case, record: Record, ending: Ending) -> list[str]:
+def _end_problems(case: Case, way: Way, record: Record, ending: Ending) -> list[str]:
     """Against the end that comes nearest, so that what is told is what a reader would look for."""
-    found = [list(_differences(end, case, record, ending)) for end in case.scenario.expect]
+    found = [list(_differences(end, case, way, record, ending)) for end in case.scenario.expect]
     if any(not one for one in found):
         return [*ending.strays]
     nearest = min(found, key=len)
@@ -70,16 +74,16 @@ def _end_problems(case: Case, record: Record, ending: Ending) -> list[str]:
     return [*nearest, *ending.strays, *([f"nor was it {', nor '.join(others)}"] if others else [])]
 
 
-def _differences(end: End, case: Case, record: Record, ending: Ending) -> Iterator[str]:
+def _differences(end: End, case: Case, way: Way, record: Record, ending: Ending) -> Iterator[str]:
     if end.order is not None:
         if len(ending.orders) != 1:
             yield f"{len(ending.orders)} orders in the database, right is one"
         for order in ending.orders[:1]:
-            yield from order_differences(end.order, order)
+            yield from order_differences(end.order, order, way)
     else:
         yield from (f"an order of {order.total_cents / 100:.2f} that nobody wanted" for order in ending.orders)
     if end.table is not None:
-        yield from _table_problems(end.table, case, ending.tables)
+        yield from _table_problems(end.table, case, way, ending.tables)
     else:
         yield from (f"a table for {one.covers} that nobody wanted" for one in ending.tables)
     put_through = record.transferred or (ending.call is not None and ending.call.outcome == "transferred")
@@ -89,11 +93,20 @@ def _differences(end: End, case: Case, record: Record, ending: Ending) -> Iterat
         yield "put through, right is to end without"
 
 
-def _order_fits(ends: Sequence[End], order: Order) -> bool:
-    return any(end.order is not None and not any(order_differences(end.order, order)) for end in ends)
+def _same_name(found: str, wanted: str, way: Way) -> bool:
+    """Nobody hears how a name is written, who does not spell it: by audio it has to sound so."""
+    if way == "text":
+        return folded(found) == folded(wanted)
+    return likeness(sound(folded(found).replace(" ", "")), sound(folded(wanted).replace(" ", ""))) >= NAMES_ALIKE
 
 
-def order_differences(wanted: ExpectedOrder, order: Order) -> Iterator[str]:
+def _order_fits(ends: Sequence[End], order: Order, way: Way) -> bool:
+    """In everything that costs money or harms: a name that was misheard makes no wrong order."""
+    wanted = [msgspec.structs.replace(end.order, name="") for end in ends if end.order is not None]
+    return any(not any(order_differences(one, order, way)) for one in wanted)
+
+
+def order_differences(wanted: ExpectedOrder, order: Order, way: Way) -> Iterator[str]:
     left = list(order.lines)
     for line in _gathered(wanted.lines):
         found = _take(left, line)
@@ -104,7 +117,7 @@ def order_differences(wanted: ExpectedOrder, order: Order) -> Iterator[str]:
         yield f"the total is {order.total_cents / 100:.2f}, right is {wanted.total_cents / 100:.2f}"
     if order.fulfilment != wanted.fulfilment:
         yield f"{order.fulfilment}, right is {wanted.fulfilment}"
-    if wanted.name and folded(order.customer_name) != folded(wanted.name):
+    if wanted.name and not _same_name(order.customer_name, wanted.name, way):
         yield f"the name is {order.customer_name!r}, right is {wanted.name!r}"
     if wanted.postcode or wanted.street:
         address = order.address
@@ -188,7 +201,7 @@ def _has_words(text: str, wanted: str) -> bool:
     return all(word.rstrip("sx") in words for word in folded(wanted).split())
 
 
-def _table_problems(wanted: ExpectedTable, case: Case, tables: Sequence[Reservation]) -> Iterator[str]:
+def _table_problems(wanted: ExpectedTable, case: Case, way: Way, tables: Sequence[Reservation]) -> Iterator[str]:
     if len(tables) != 1:
         yield f"{len(tables)} tables in the database, right is one"
         return
@@ -199,7 +212,7 @@ def _table_problems(wanted: ExpectedTable, case: Case, tables: Sequence[Reservat
         yield f"a table for {table.covers}, right is {wanted.covers}"
     if f"{starts:%H:%M}" != wanted.at or (starts.date() - datetime.now(zone).date()) not in _days(wanted.days_ahead):
         yield f"a table on {starts:%a %d %H:%M}, right is {wanted.at}, {wanted.days_ahead} days from now"
-    if wanted.name and folded(table.name) != folded(wanted.name):
+    if wanted.name and not _same_name(table.name, wanted.name, way):
         yield f"the table is for {table.name!r}, right is {wanted.name!r}"
 
 
