@@ -13,7 +13,7 @@ from typing import Literal
 from domain.number_words import spoken_numbers
 from evaluation.outcome import Run
 from evaluation.questions import folded
-from evaluation.record import Moment
+from evaluation.record import SAYS_NOTHING, Moment
 
 Kind = Literal["call", "caller", "unheard", "misheard", "late", "understood"]
 NAMED: dict[Kind, str] = {
@@ -21,7 +21,7 @@ NAMED: dict[Kind, str] = {
     "caller": "the caller misbehaved",
     "unheard": "a sentence was not heard",
     "misheard": "heard otherwise than said",
-    "late": "only too late",
+    "late": "right so far, but too late",
     "understood": "heard rightly, understood wrongly",
 }
 
@@ -47,8 +47,8 @@ def reason_of(run: Run, language: str) -> Reason | None:
         return Reason("call", (record.failure,))
     if run.verdict.status == "caller":
         return Reason("caller", (record.trouble,))
-    if run.verdict.only_late:
-        return Reason("late")
+    if run.verdict.only_late or record.gave_up == SAYS_NOTHING:
+        return Reason("late", (record.gave_up,) if record.gave_up else ())
     pairs = list(_said_and_heard(record.moments))
     unheard = tuple(f"«{said}»" for said, heard in pairs if not heard)
     misheard = tuple(

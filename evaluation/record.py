@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Literal
 
+SAYS_NOTHING = "the assistant says nothing"  # why a caller gave up
 Who = Literal["says", "caller", "assistant", "tool", "call"]
 
 

@@ -42,13 +42,15 @@ SPLIT_BEFORE_S = 11.0
 SPLIT_BLOCK = RATE // 10
 MAX_NEW_TOKENS = 80  # 12 s of fast speech is about 60
 PROMPT_TOKENS = 180  # Whisper keeps at most 223 of what went before
-# Measured beside a greedy search, on 53 sentences of callers: a fifth to a quarter fewer words wrong, for about 90 ms.
+# Measured beside a greedy search, on 53 sentences of synthetic callers at 8 kHz: words wrong 7.2 % for 8.2 in English,
+# 24.8 for 29.7 in French; 0.17 s of processor more for each.
 BEAM = 5
 # Natural logarithm of how much less likely by its sound a hypothesis may be for each strange word that it has less.
 STRANGE_WORD = 1.5
 NO_SPEECH_CUT = 0.6  # measured: 0.8 to 0.9 on silence and noise, under 0.35 on speech
 LANGUAGES = ("en", "fr")
-# Put behind the vocabulary: after a mere list of names Whisper writes lists, too, and leaves out "two" and "I".
+# Put behind the vocabulary: after a mere list of names Whisper writes lists, too, and leaves out "two" and "I". Words
+# wrong on the same sentences, with a greedy search: 6.9 % for 8.2, 25.7 for 29.7.
 _AS_ORDERED = {
     "en": " Hello, could I get two of those and one of these, please? I would like one large and two small.",
     "fr": " Bonjour, je voudrais une grande et deux petites, s'il vous plaît. Non, c'est tout, merci. À emporter.",

@@ -21,7 +21,7 @@ from devstack.stack.watched_call import ENGLISH_VOICE, FRENCH_VOICE
 from evaluation.audio.spoken_caller import Act, Dial, Told
 from evaluation.caller import HangUp, Listen, Move, Press, Say, ScriptedCaller
 from evaluation.files import Case
-from evaluation.record import Record
+from evaluation.record import SAYS_NOTHING, Record
 
 CALL_TIMEOUT_S = 300.0
 VOICES_WITHIN_S = 240.0
@@ -101,7 +101,7 @@ async def converse(phone: Softphone, caller: ScriptedCaller, heard: Heard) -> No
     while (ended := await _turn_comes(phone, heard, move)) is None:
         words = " ".join(heard.assistant)
         if move is not None and not words:
-            caller.gave_up = "the assistant says nothing"
+            caller.gave_up = SAYS_NOTHING
             move = HangUp()
         else:
             move = caller.opening() if move is None else caller.reply(words)

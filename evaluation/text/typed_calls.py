@@ -21,7 +21,7 @@ from devstack.stack.engines import EngineEndpoint
 from domain.greetings import greeting_text
 from domain.restaurant import Restaurant
 from evaluation.caller import HangUp, Listen, Move, Press, Say, ScriptedCaller
-from evaluation.record import Record
+from evaluation.record import SAYS_NOTHING, Record
 from evaluation.text.typed_line import TypedLine
 from eventing.catalogue import CallIncoming
 from eventing.cloudevents import Event, to_binary
@@ -138,7 +138,7 @@ async def _converse(line: TypedLine, caller: ScriptedCaller, greeting: str) -> N
         heard = await line.answer()
         if not heard:
             if not line.ended.is_set():
-                caller.gave_up = "the assistant says nothing"
+                caller.gave_up = SAYS_NOTHING
             break
         move = caller.reply(heard)
     await line.hang_up()

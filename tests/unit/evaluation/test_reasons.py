@@ -6,14 +6,20 @@ import pytest
 
 from evaluation.outcome import Run
 from evaluation.reasons import Kind, Reason, reason_of
-from evaluation.record import Record
+from evaluation.record import SAYS_NOTHING, Record
 from evaluation.verdict import Status, Verdict
 
 pytestmark = pytest.mark.unit
 
 
-def call(*moments: tuple[str, str], status: Status = "failed", only_late: bool = False, failure: str = "") -> Run:
-    record = Record(failure=failure, trouble="does not understand" if status == "caller" else "")
+def call(
+    *moments: tuple[str, str],
+    status: Status = "failed",
+    only_late: bool = False,
+    failure: str = "",
+    gave_up: str = "",
+) -> Run:
+    record = Record(failure=failure, gave_up=gave_up, trouble="does not understand" if status == "caller" else "")
     for who, text in moments:
         record.note(who, text)  # type: ignore[arg-type]
     return Run(record, Verdict(status, ("wrong",), only_late=only_late))
@@ -61,6 +67,10 @@ def test_one_said_into_the_other_is_held_against_both_transcripts() -> None:
 
 def test_a_call_in_which_nothing_but_the_waiting_was_wrong_was_late() -> None:
     assert why(call(("says", "Two."), ("caller", "Too."), only_late=True)) == "late"
+
+
+def test_an_assistant_that_said_nothing_was_late() -> None:
+    assert why(call(("says", "Two."), ("caller", "Too."), gave_up=SAYS_NOTHING)) == "late"
 
 
 def test_a_broken_call_and_a_lost_caller_come_before_what_was_heard() -> None:
