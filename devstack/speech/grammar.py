@@ -50,6 +50,7 @@ class Scanner:
         self._correcting = False
         self._pointing = False
         self._sparing = False  # the "light" is of what comes anyway
+        self._withdrawn = False  # a number was said and is another
         self._of_which = False  # "three, of which one with almonds"
         self._all: list[Phrase] = []  # "both with": what is wished next is of all these
         self._alternative = False  # "or" another thing
@@ -95,6 +96,8 @@ class Scanner:
 
     def _stop(self) -> None:
         """Punctuation ends what is open; a list of things left out may go on, but nobody can tell."""
+        if self._peek() in ("no", "correct"):
+            self._withdraw()
         self._close()
         if self._role in ("remove", "deny") and self._next_begins_anew():
             self._role = "add"
@@ -234,7 +237,8 @@ class Scanner:
 
     def _begin(self) -> Opening:
         if self._np is None:
-            self._np = Opening(wanted=self._wanting)
+            before = self._before()
+            self._np = Opening(wanted=self._wanting, listed=before is not None and before.kind == "and")
         self._wanting = False
         return self._np
 
@@ -365,7 +369,18 @@ class Scanner:
         self._amount, self._carried, self._bound, self._listing = "regular", "regular", True, True
         self._after_stop = self._pointing = False
 
+    def _on_fewer(self, token: Token) -> None:
+        """``One beer less``, ``one fewer``."""
+        np, self._np = self._np, None
+        if self._open is not None and self._open.quantity and {*self._open.items} & {*self._in_cart}:
+            self._open.role = "remove"
+        elif np is not None and np.quantity and self._open is None:
+            self._parsed.phrases.append(Phrase(tuple(self._in_cart[-1:]), role="remove", quantity=np.quantity))
+
     def _on_light(self, token: Token) -> None:
+        if token.said == "less" and self._ends():
+            self._on_fewer(token)
+            return
         if self._np is not None and self._np.other:
             self._bound = True
             self._close()
@@ -422,6 +437,9 @@ class Scanner:
 
     def _on_correct(self, token: Token) -> None:
         """``Actually no mushrooms`` takes away as ``no mushrooms`` does."""
+        if self._asked_about and self._lexicon.takes_it.match(token.said):
+            self._on_verb(token)  # "j'en veux trois"
+            return
         mention = None if self._next_stops() else self._next_mention()
         leaves_out = token.said.endswith(f" {self._lexicon.without}")
         if leaves_out and mention is not None and mention.values("option"):
@@ -430,6 +448,10 @@ class Scanner:
             self._correct(token.said)
 
     def _correct(self, said: str = "") -> None:
+        self._withdraw()
+        if self._withdrawn:
+            self._withdrawn, self._role = False, "add"
+            return
         self._close()
         if self._at >= len(self._tokens) and self._open is not None and self._open.quantity:
             alone = len(self._parsed.phrases) == 1 and bool(self._in_cart) and said in self._lexicon.in_its_place
@@ -440,6 +462,12 @@ class Scanner:
         self._bound = False
         if self._part is not None:
             self._part = None
+
+    def _withdraw(self) -> None:
+        """``And three, no, four``: what is counted was not yet named, and nothing before it is corrected."""
+        np = self._np
+        if np is not None and np.listed and np.quantity and not (np.unknown or np.wishes):
+            self._np, self._withdrawn = None, True
 
     def _on_weak(self, token: Token) -> None:
         """``Actually``: a change of mind where nothing new is named after it."""
@@ -496,7 +524,8 @@ class Scanner:
         said = self._tokens[self._at]
         sizes = [size for item in self._open.items for size in self._outline.sizes.get(item, ())]
         size = next((one for one in sizes if stem(fold(one).split()[0]) == str(said.number)), "")
-        if not size or any(map(_is_size, self._open.wishes)):
+        has_one = any(wish.mention and {*wish.mention.values("size")} & {*sizes} for wish in self._open.wishes)
+        if not size or has_one:
             return False
         mention = Mention(said.start, said.end, (Reading("size", size),), 1.0)
         self._target().wishes.append(Wish("regular", said.said, mention))
@@ -605,7 +634,8 @@ class Scanner:
     def _apart(self) -> None:
         """``Oat milk in one of them``, ``make one of them large``: one alone, with what was just said and what is."""
         whole = self._owner()
-        said = [wish for owner, wish in self._recent if owner is whole]
+        said = [] if self._tokens[self._at - 1].stop else [wish for owner, wish in self._recent if owner is whole]
+        self._all = []
         whole.wishes = [wish for wish in whole.wishes if wish not in said]
         self._part = Phrase(quantity=1, wishes=said)
         whole.parts.append(self._part)

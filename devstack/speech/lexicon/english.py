@@ -68,6 +68,7 @@ ENGLISH = Lexicon(
         "also": "also|too|as well|and also",
         "half": "half",
         "of_which": "of which",
+        "fewer": "fewer",
     },
     others=frozenset(("another one", "one more", "another of those", "one more of those")),
     common=words(

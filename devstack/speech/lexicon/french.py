@@ -75,6 +75,7 @@ FRENCH = Lexicon(
         "also": "aussi|egalement",
         "half": "moitie|demi|demie",
         "of_which": "dont",
+        "fewer": "de moins|en moins",
     },
     others=frozenset(("un autre", "une autre", "encore un", "encore une", "un de plus", "une de plus")),
     common=words(
@@ -126,7 +127,7 @@ FRENCH = Lexicon(
     is_head_last=False,
     in_its_place=frozenset(("plutot", "a la place", "finalement")),
     takes_it=any_of(
-        "(?:je|on) (?:le|la|les|l) (?:prends?|veux|veut|prendrai)|(?:j|on) en (?:prends?|veux|veut) (?:un|une)?"
+        "(?:je|on) (?:le|la|les|l) (?:prends?|veux|veut|prendrai)|(?:j|on) en (?:prends?|veux|veut)(?: une?)?"
     ),
     restore=any_of(
         "remet(?:tez|s|tre)?(?: moi)? (?:la|le|les|ca|en)|gard(?:ez|e) (?:la|le|les) (?:finalement|quand meme)"
