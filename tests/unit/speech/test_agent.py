@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from devstack.speech.agent import MISSES_BEFORE_HUMAN
+from devstack.speech.asking import MISSES_BEFORE_HUMAN
 from devstack.speech.protocol.items import Content, FunctionCall, FunctionCallOutput, Message, new_id
 from devstack.speech.protocol.session_config import NamedTool
 from tests.unit.speech.ordering import TextCall
