@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from evaluation.record import Record
-from evaluation.verdict import Verdict, amounts_said, verdict
+from evaluation.scenarios import Way
+from evaluation.verdict import Verdict, amounts_said, same_street, verdict
 from tests.unit.evaluation.places import GREETING, PEPPERONI, case, ending, line, order, record
 
 pytestmark = pytest.mark.unit
@@ -63,6 +64,19 @@ def test_a_misheard_name_is_wrong_and_makes_no_wrong_order() -> None:
 def test_by_audio_a_name_has_to_sound_right(name: str, status: str) -> None:
     found = verdict(case(), "audio", record(), ending(order(name=name)), silence_ms=5000)
     assert found.status == status
+
+
+@pytest.mark.parametrize(
+    ("street", "way", "fits"),
+    [
+        ("22 Harbor Road", "audio", True),
+        ("22 Harbor Road", "text", False),
+        ("32 Harbour Road", "audio", False),
+        ("22 Barber Row", "audio", False),
+    ],
+)
+def test_a_street_has_its_number_and_by_audio_the_sound_of_its_name(street: str, way: Way, fits: bool) -> None:
+    assert same_street(street, "22 Harbour Road", way) == fits
 
 
 def test_lines_of_the_same_thing_count_together() -> None:
