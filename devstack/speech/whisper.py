@@ -62,6 +62,9 @@ _INVENTED = re.compile(
     re.IGNORECASE,
 )
 
+# By sound alone "no" may be "know", which begins no sentence that a caller says to a restaurant.
+_KNOW = re.compile(r"^know\b[, ]*", re.IGNORECASE)
+
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
@@ -155,7 +158,7 @@ def likeliest(hypotheses: Sequence[tuple[str, float]], expected: Set[str]) -> st
         words = [word for word in fold(text).split() if not word.isdigit()]
         return by_sound - STRANGE_WORD * sum(word not in expected and stem(word) not in expected for word in words)
 
-    return max(hypotheses, key=score)[0]
+    return _KNOW.sub("No, ", max(hypotheses, key=score)[0])
 
 
 def _pieces(audio: Samples) -> list[Samples]:
