@@ -55,13 +55,20 @@ async def test_it_is_kept_neither_in_the_transcript_nor_by_the_engine_nor_in_the
 
 
 async def test_its_first_groups_are_taken_out_once_its_last_is_said(scene: Scene) -> None:
-    for now, group in ((10.0, "4111 1111"), (15.0, "1111 1111")):
+    for now, group in ((30.0, "4111 1111"), (35.0, "1111 1111")):
         scene.now = now
         scene.engine_says(CallerSpeaks(), CallerTurn(f"u{now}"), CallerSaid(f"u{now}", group, Usage()))
 
     assert words(scene) == [MASK, MASK]
     assert ("blank", 6.0) in scene.media.done
-    assert [act for act in scene.engine.done if act[0] == "forget"] == [("forget", "u10.0"), ("forget", "u15.0")]
+    assert [act for act in scene.engine.done if act[0] == "forget"] == [("forget", "u30.0"), ("forget", "u35.0")]
+
+
+async def test_a_number_said_before_anybody_listened_is_blanked_as_well(scene: Scene) -> None:
+    scene.now = 1.0
+    scene.engine_says(CallerSpeaks(), CallerTurn("u1"), CallerSaid("u1", NUMBER, Usage()))
+
+    assert ("blank", 17.0) in scene.media.done  # the bridge keeps 15 s for a handler
 
 
 async def test_keys_that_are_a_card_number_are_not_told_to_the_model(scene: Scene) -> None:
