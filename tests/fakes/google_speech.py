@@ -32,7 +32,7 @@ class FakeStream:
         self.config: dict[str, Any] = {}
         self.heard = bytearray()
         self.is_closed = False  # by the client, for writing
-        self.answers: asyncio.Queue[dict[str, Any] | grpc.StatusCode | None] = asyncio.Queue()
+        self.answers: asyncio.Queue[dict[str, Any] | bytes | grpc.StatusCode | None] = asyncio.Queue()
         self._news = asyncio.Condition()
 
     async def hears(self, byte_count: int) -> None:
@@ -61,6 +61,9 @@ class FakeStream:
 
     def fails(self, code: grpc.StatusCode) -> None:
         self.answers.put_nowait(code)
+
+    def says_garbage(self) -> None:
+        self.answers.put_nowait(b"\x3a\xff")
 
     def finishes(self) -> None:
         self.answers.put_nowait(None)
@@ -135,6 +138,8 @@ class FakeGoogle:
             while (answer := await stream.answers.get()) is not None:
                 if isinstance(answer, grpc.StatusCode):
                     await context.abort(answer, "as the test wants it")
+                elif isinstance(answer, bytes):
+                    yield answer
                 else:
                     yield encode(tables.RECOGNIZE_RESPONSE, answer)
         finally:

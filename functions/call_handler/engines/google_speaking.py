@@ -74,7 +74,7 @@ class GoogleVoice:
             within_s = FIRST_WITHIN_S
             while (response := await asyncio.wait_for(stream.read(), within_s)) is not grpc.aio.EOF:
                 within_s = STALL_S
-                if content := response.get("audio_content"):
+                if content := _sound(response):
                     yield content
         finally:
             stream.cancel()
@@ -86,7 +86,7 @@ class GoogleVoice:
             "audio_config": {"audio_encoding": SPEECH_MULAW, "sample_rate_hertz": RATE},
         }
         answer = await self._service.ask(SYNTHESIZE, SYNTHESIZE_REQUEST, SPEECH_RESPONSE, request, FIRST_WITHIN_S)
-        yield without_header(answer.get("audio_content", b""))
+        yield without_header(_sound(answer))
 
 
 _NO_STREAMING = frozenset({grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED})
@@ -99,6 +99,14 @@ async def _tell(stream: Any, message: dict[str, Any]) -> None:
             await stream.done_writing()
     except asyncio.InvalidStateError:
         return  # it is over already, and reading tells why
+
+
+def _sound(response: dict[str, Any] | None) -> bytes:
+    """Raises ValueError for what gRPC could not decode."""
+    if response is None:
+        raise ValueError("no message")
+    sound: bytes = response.get("audio_content", b"")
+    return sound
 
 
 def without_header(audio: bytes) -> bytes:

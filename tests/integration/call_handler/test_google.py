@@ -278,6 +278,18 @@ async def test_an_ear_that_fails_again_and_again_is_gone(
     assert not listener.ear.alive
 
 
+async def test_an_ear_that_answers_only_to_break_off_is_gone_too(listener: Listener, google: FakeGoogle) -> None:
+    breaks = (FakeStream.says_garbage, FakeStream.finishes, FakeStream.says_garbage, FakeStream.finishes)
+    for break_off in breaks:
+        stream = await google.stream()
+        stream.begins(0.0)
+        break_off(stream)
+
+    gone = await listener.gone()
+
+    assert gone.reason == "the ear fails: it ended at once"
+
+
 async def test_a_refusal_for_good_is_not_tried_again(google: FakeGoogle) -> None:
     google.refusals = [grpc.StatusCode.PERMISSION_DENIED] * 2
     listener = await Listener(google).start()
