@@ -149,11 +149,11 @@ class FakeGoogle:
     async def stream_speech(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         if not self.streams_speech:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "this voice cannot be streamed")
-        await self._refuse(context)
         async for raw in requests:
             message = decode(tables.STREAM_SPEECH_REQUEST, raw)
             self.asked.append(("stream", message))
-            if "input" in message:
+            if "input" in message:  # all that the client will say: a refusal before that may reach it in another shape
+                await self._refuse(context)
                 sound = self._sound(message["input"]["text"])
                 for part in (sound[: len(sound) // 2], sound[len(sound) // 2 :]):
                     yield encode(tables.SPEECH_RESPONSE, {"audio_content": part})
