@@ -127,9 +127,10 @@ class FakeGoogle:
         await self._server.stop(None)
 
     async def recognize(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        stream = FakeStream(dict(context.invocation_metadata()))
+        stream.config = decode(tables.RECOGNIZE_REQUEST, await anext(aiter(requests)))
         if self.refusals:
             await context.abort(self.refusals.pop(0), "as the test wants it")
-        stream = FakeStream(dict(context.invocation_metadata()))
         async with self._news:
             self.streams.append(stream)
             self._news.notify_all()
@@ -147,12 +148,12 @@ class FakeGoogle:
             await asyncio.wait({reading})
 
     async def stream_speech(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
-        if not self.streams_speech:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "this voice cannot be streamed")
         async for raw in requests:
             message = decode(tables.STREAM_SPEECH_REQUEST, raw)
+            if "input" in message and not self.streams_speech:
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "this voice cannot be streamed")
             self.asked.append(("stream", message))
-            if "input" in message:  # all that the client will say: a refusal before that may reach it in another shape
+            if "input" in message:  # all that the client will say: a refusal before that may reach it as INTERNAL
                 await self._refuse(context)
                 sound = self._sound(message["input"]["text"])
                 for part in (sound[: len(sound) // 2], sound[len(sound) // 2 :]):
