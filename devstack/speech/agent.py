@@ -148,7 +148,7 @@ class _TurnReply(Answering):
 
     def _learn_lines(self, one: Answered, lines: list[ReportedLine]) -> None:
         agent = self._agent
-        if one.result.ok and one.call.name == "add_item" and lines:
+        if one.result.ok and one.call.name in ("add_item", "add_halves") and lines:
             agent.last_line = lines[-1].line
         elif one.result.ok and one.call.name == "change_item":
             agent.last_line = int(one.call.arguments.get("line") or 0)

@@ -86,7 +86,7 @@ class Answering(Choosing):
         asks = [Say(phrases.with_or_without.format(name=name)) for name in understood.unsure]
         asks += [Say(phrases.only_once.format(name=name)) for name in understood.once]
         if understood.halves:
-            asks.append(Say(phrases.no_halves))
+            asks.append(Say(phrases.which_halves if self._has("add_halves") else phrases.no_halves))
         if understood.tampers:
             asks.append(Say(phrases.no_tampering))
         return asks
