@@ -44,9 +44,19 @@ class Heads(Wishes):
         elif np.quantity and (self._correcting or target is self._parsed.last or self._said_of_those):
             target.quantity = np.quantity
             self._corrected = self._correcting
+        elif self._counts_what_was_named(np):
+            target.quantity = np.quantity
         for wish in np.wishes:
             self._take(wish)
         self._said_of_those = False
+
+    def _counts_what_was_named(self, np: Opening) -> bool:
+        """``Fish cakes, two``; ``four snails, hmm, five``."""
+        if self._open is None or self._open.parts or np.wishes or self._bound or self._pointing:
+            return False
+        if self._peek() in ("mention", "unknown"):
+            return False
+        return self._open.role == "add" and np.quantity > self._open.quantity and bool(self._open.items)
 
     def _is_another_size(self, np: Opening) -> bool:
         """ "Three small ones and a medium": what has its size is not divided by another."""

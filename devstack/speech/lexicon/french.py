@@ -23,7 +23,8 @@ FRENCH = Lexicon(
         "and": "et|puis|et puis|plus|ainsi que|et aussi|ensuite|avec ca|et avec ca",
         "or": "ou|ni",
         "with": "avec|par dessus|au dessus|dessus|supplement|supplements|en supplement",
-        "neg": "sans|pas de|pas d|plus de|plus d|enlevez|enlever|enleve|retirez|retirer|retire|supprimez|"
+        "neg": "j ai change d avis pour|"
+        "sans|pas de|pas d|plus de|plus d|enlevez|enlever|enleve|retirez|retirer|retire|supprimez|"
         "supprimer|annulez"
         "|annuler|annule|oubliez|oublie|laissez tomber|otez|otes|virez|vire|pas du|pas la|pas le|pas les|"
         "pas un|pas une"
