@@ -42,6 +42,7 @@ class Scanner(Lines):
         if self._peek() in ("no", "correct"):
             self._withdraw()
         self._close()
+        self._of_which = False
         if self._role in ("remove", "deny") and self._next_begins_anew():
             self._role = "add"
         self._amount, self._bound, self._pointing = "regular", False, False
@@ -68,6 +69,7 @@ class Scanner(Lines):
 
     def _on_and(self, token: Token) -> None:
         self._close()
+        self._of_which = False
         if self._corrected:
             self._correcting = self._corrected = False
         if self._bound and self._np is None and self._amount == "without":
@@ -85,6 +87,7 @@ class Scanner(Lines):
 
     def _on_verb(self, token: Token) -> None:
         self._close()
+        self._of_which = False
         self._role, self._amount, self._carried, self._bound, self._listing = "add", "regular", "regular", False, False
         self._recent = []
         if not self._correcting and not self._adds_option():
@@ -190,6 +193,7 @@ class Scanner(Lines):
             self._begin().halved = True
 
     def _on_neg(self, token: Token) -> None:
+        self._of_which = False  # "of which none with cream"
         if self._np is not None and (self._np.quantity or self._np.other):
             self._bound = True
         self._close()
