@@ -153,6 +153,7 @@ class Heads(Wishes):
         if np.halved:
             self._parsed.halves = True
             return
+        self._count_by_size(np, items)
         if self._is_alternative(items):
             return
         if self._of_which and self._open is not None and 0 < np.quantity < self._open.quantity:
@@ -187,6 +188,18 @@ class Heads(Wishes):
         self._all, self._only = [], False
         if phrase.role == "new":
             self._role = "add"
+
+    def _count_by_size(self, np: Opening, items: tuple[str, ...]) -> None:
+        """``Four toasts``, where Four is the size of another thing: a number after all."""
+        for wish in [one for one in np.wishes if is_size(one) and stem(one.said).isdigit()]:
+            sizes = wish.mention.values("size") if wish.mention is not None else ()
+            if (
+                items
+                and not np.quantity
+                and not any(self._outline.has_size(one, size) for one in items for size in sizes)
+            ):
+                np.quantity = int(stem(wish.said))
+                np.wishes.remove(wish)
 
     def _is_left_out_of(self) -> bool:
         """``Take the egg out of the soup``: the soup stays."""
