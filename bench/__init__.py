@@ -14,6 +14,7 @@ from types import ModuleType
 
 BENCHES = {
     "call": "the call path: SIP, media, turns, four calls at once, events (about 10 minutes)",
+    "conversation": "what the call handler adds: audio held, events, memory of an hour's call (about 2 minutes)",
     "events": "the outbox and its relay: speed, fairness, latency (about a minute)",
     "autoscaling": "half an hour of calls on the local runtime, and the same simulated (about 6 minutes)",
     "knative": "the local Knative runtime beside a measured cluster (about 4 minutes)",

@@ -25,7 +25,11 @@ def evaluate(
     only: Annotated[str, typer.Option(help="Scenarios with these words in their id, with commas between.")] = "",
     file: Annotated[list[Path] | None, typer.Option(help="Scenarios of your own; may be repeated.")] = None,
     runs: Annotated[int, typer.Option(min=1, max=50, help="Of each scenario; all have to end right.")] = 1,
+    at_once: Annotated[int, typer.Option(min=1, max=8, help="Calls by audio at a time, to other restaurants.")] = 1,
     silence_s: Annotated[float, typer.Option(min=0.5, max=60, help="A longer wait for an answer is a fault.")] = 5.0,
+    unguided: Annotated[
+        bool, typer.Option("--unguided", help="By text once more, with tool results that hold no guidance.")
+    ] = False,
     json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
     report: Annotated[Path | None, typer.Option(help="A folder for a page with all conversations.")] = None,
 ) -> None:
@@ -45,7 +49,9 @@ def evaluate(
         only=tuple(part.strip() for part in only.split(",") if part.strip()),
         files=tuple(file) if file else SCENARIO_FILES,
         runs=runs,
+        at_once=at_once,
         silence_s=silence_s,
+        unguided_too=unguided,
         json=json,
         report=report,
     )

@@ -125,6 +125,11 @@ def _size_numbers(line: CartLine, language: str) -> list[int]:
     return [int(word) for word in spoken_numbers(line.size_name, language_of(language)).split() if word.isdigit()]
 
 
+def says_amount(text: str, cents: int, language: str) -> bool:
+    """Whether an amount of money is said, in words or in digits."""
+    return cents in _amounts(spoken_numbers(text, language_of(language))) | _amounts(text)
+
+
 def _telling(name: str) -> list[str]:
     return [word for word in fold(name).split() if word not in _SMALL]
 

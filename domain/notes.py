@@ -57,6 +57,13 @@ def without_claims(text: str, field: str = "note", limit: int = MAX_NOTE) -> tup
     return (clean, False) if kept == clauses else (", ".join(kept), True)
 
 
+def place_without_claims(text: str) -> str:
+    """An address without what is claimed behind it; its first part stays, as there is a Price Street."""
+    first, *others = [clause.strip() for clause in _CLAUSES.split(text) if clause.strip()] or [""]
+    kept = [clause for clause in others if not claims(clause)]
+    return text if kept == others else ", ".join((first, *kept))
+
+
 def claims(text: str) -> bool:
     """Whether the text speaks of money, of leave that somebody gave, or to a machine."""
     return _SIGNS.search(text) is not None or _claim().search(fold(re.sub("[’'`]", " ", text))) is not None

@@ -88,6 +88,12 @@ def tells_of_ai(greeting: str, name: str, language: str) -> bool:
     return _is_said(words.speaks, words.denied, greeting, name)
 
 
+def told_of_ai_by(text: str, name: str, language: str) -> int | None:
+    """After how many of its letters ``text`` has said that an AI speaks; None when it never does."""
+    ends = [match.end() for match in _CLAUSES.finditer(text)]
+    return next((end for end in (*ends, len(text)) if tells_of_ai(text[:end], name, language)), None)
+
+
 def tells_of_recording(greeting: str, name: str, language: str) -> bool:
     """Whether callers hear from it that the call is recorded. As ``tells_of_ai``."""
     words = _BY_LANGUAGE[language]

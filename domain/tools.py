@@ -29,7 +29,7 @@ from domain import (
 from domain.agreement import Agreement
 from domain.errors import Refused
 from domain.money import decimal_text
-from domain.notes import claims, without_claims
+from domain.notes import claims, place_without_claims, without_claims
 from domain.order import Address, Fulfilment, Offer, portions_of
 from domain.promises import promised_at
 from domain.reservations import Answer, Book, Rules
@@ -133,7 +133,8 @@ def _view(state: OrderState) -> dict[str, Any]:
 
 
 def _set_fulfilment(state: OrderState, arguments: Arguments, now: datetime) -> ToolAnswer:
-    said = Address(arguments.text("street"), arguments.text("postcode"), arguments.text("city"))
+    street, city = (place_without_claims(arguments.text(name)) for name in ("street", "city"))
+    said = Address(street, arguments.text("postcode"), city)
     cart = carts.set_fulfilment(open_cart(state), state.restaurant, arguments.text("kind"), said)
     words = words_of(state)
     say = words.noted.format(what=words.fulfilment_text(cart.fulfilment)) if cart.fulfilment else ""

@@ -40,6 +40,7 @@ class TextRun:
     runs: int
     silence_ms: float
     handlers: int = HANDLERS
+    guided: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ async def run_cases(cases: Sequence[Case], how: TextRun, servers: Servers, on_ou
 
         async def work(number: int) -> None:
             log = how.folder / f"call-handler-{number}.log"
-            async with typed_calls(how.engine, servers.backends, log) as calls:
+            async with typed_calls(how.engine, servers.backends, log, how.guided) as calls:
                 for case in left:  # one iterator for all: each takes the next
                     once = partial(_once, case, calls, database, how)
                     on_outcome(await outcome_of(case, "text", how.runs, once))

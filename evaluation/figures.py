@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from bench.report import Figure, percentile
 from evaluation.outcome import Outcome
+from evaluation.reasons import NAMED, Reason, reason_of
 from evaluation.scenarios import Way
 
 LANGUAGES = {"en": "English", "fr": "French"}
@@ -21,6 +23,21 @@ def figures(outcomes: Sequence[Outcome], engine: str) -> list[Figure]:
         mine = [one for one in outcomes if one.way == way]
         if mine:
             found += _of_way(mine, way, engine)
+    return found
+
+
+def compared(guided: Sequence[Outcome], unguided: Sequence[Outcome]) -> list[Figure]:
+    """The same scenarios by text with and without the guidance in tool results; nothing without a "without"."""
+    if not unguided:
+        return []
+    found = []
+    for name, outcomes in (("with", [one for one in guided if one.way == "text"]), ("without", unguided)):
+        refused = sum(m.who == "tool" and not m.ok for one in outcomes for run in one.runs for m in run.record.moments)
+        found += [
+            _share(f"by text, {name} guidance in tool results: ended exactly right", outcomes),
+            Figure(f"by text, {name} guidance: wrong orders committed", sum(one.wrong_order for one in outcomes), ""),
+            Figure(f"by text, {name} guidance: tool calls refused", refused, "calls"),
+        ]
     return found
 
 
@@ -40,10 +57,16 @@ def _of_way(outcomes: Sequence[Outcome], way: Way, engine: str) -> list[Figure]:
     found += [_share(f"by {way}, awkward callers: ended exactly right", awkward)] if awkward else []
     count = sum(one.wrong_order for one in outcomes)
     found.append(Figure(f"by {way}: wrong orders committed", count, "", "= 0"))
+    why = Counter(one.kind for one in map(_reason, outcomes) if one is not None)
+    found += [Figure(f"by {way}: not right, {NAMED[kind]}", count, "scenarios") for kind, count in why.most_common()]
     for status, words in (("pending", "known to miss"), ("caller", "not told, the caller misbehaved")):
         found.append(Figure(f"by {way}: {words}", sum(one.status == status for one in outcomes), "scenarios"))
     found.append(Figure(f"by {way}: runs thrown away", sum(one.repeated for one in outcomes), "runs"))
     return found + _times(outcomes, way)
+
+
+def _reason(outcome: Outcome) -> Reason | None:
+    return reason_of(outcome.worst, outcome.case.language)
 
 
 def _share(name: str, outcomes: Sequence[Outcome], reach: str = "") -> Figure:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from bench.report import Figure
 from evaluation.outcome import Outcome, Run
+from evaluation.reasons import NAMED as NAMED_REASONS
+from evaluation.reasons import reason_of
 from evaluation.record import Moment
 from evaluation.verdict import NAMED
 
@@ -23,8 +25,8 @@ td.n { text-align: right; font-variant-numeric: tabular-nums; }
 .caller { color: #9333ea; }
 details { border-bottom: 1px solid #8884; padding: .4rem 0; }
 summary { cursor: pointer; }
-ol { list-style: none; padding-left: 1rem; } li { display: grid; grid-template-columns: 4rem 6rem 1fr; gap: .5rem; }
-li.tool, li.call { opacity: .7; font-size: .9em; }
+ol { list-style: none; padding-left: 1rem; } ol li { display: grid; grid-template-columns: 4rem 6rem 1fr; gap: .5rem; }
+li.tool, li.call, li.says { opacity: .7; font-size: .9em; }
 .problem { color: #c0262d; margin: .1rem 0 .1rem 1rem; }
 audio { width: 100%; margin: .5rem 0; }
 """
@@ -51,7 +53,7 @@ def _page(
         yield f"<td>{_text(reach)}</td></tr>"
     yield "</table><h2>Scenarios</h2>"
     yield "<table><tr><th>scenario</th><th>by</th><th>restaurant</th><th>ended</th><th>longest wait</th>"
-    yield "<th>call</th></tr>"
+    yield "<th>call</th><th>why not right</th></tr>"
     for number, outcome in enumerate(outcomes):
         yield _row(number, outcome)
     yield "</table><h2>Conversations</h2>"
@@ -63,10 +65,12 @@ def _page(
 
 def _row(number: int, outcome: Outcome) -> str:
     record = outcome.worst.record
+    why = reason_of(outcome.worst, outcome.case.language)
     return (
         f'<tr><td><a href="#s{number}">{_text(outcome.case.scenario.id)}</a></td><td>{outcome.way}</td>'
         f'<td>{_text(outcome.case.scenario.menu)}</td><td class="{outcome.status}">{NAMED[outcome.status]}</td>'
-        f'<td class="n">{record.longest_wait_ms:.0f} ms</td><td class="n">{record.seconds:.1f} s</td></tr>'
+        f'<td class="n">{record.longest_wait_ms:.0f} ms</td><td class="n">{record.seconds:.1f} s</td>'
+        f"<td>{_text(NAMED_REASONS[why.kind]) if why is not None else ''}</td></tr>"
     )
 
 
@@ -80,7 +84,7 @@ def _conversation(folder: Path, number: int, outcome: Outcome) -> Iterator[str]:
     if reason:
         yield f'<p class="pending">pending: {_text(reason)}</p>'
     for run in outcome.runs:
-        yield from _run(folder, run)
+        yield from _run(folder, run, outcome.case.language)
     yield "</details>"
 
 
@@ -88,9 +92,13 @@ def _ends(outcome: Outcome) -> str:
     return " or ".join(end.in_words for end in outcome.case.scenario.expect)
 
 
-def _run(folder: Path, run: Run) -> Iterator[str]:
+def _run(folder: Path, run: Run, language: str) -> Iterator[str]:
     for problem in run.verdict.problems:
         yield f'<p class="problem">{_text(problem)}</p>'
+    why = reason_of(run, language)
+    if why is not None:
+        yield f"<p>{_text(NAMED_REASONS[why.kind])}</p><ul>"
+        yield "".join(f"<li>{_text(one)}</li>" for one in why.details) + "</ul>"
     if run.record.recording:
         source = Path(run.record.recording)
         place = source.relative_to(folder.absolute()) if source.is_relative_to(folder.absolute()) else source

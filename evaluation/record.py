@@ -6,12 +6,16 @@ import time
 from dataclasses import dataclass, field
 from typing import Literal
 
-Who = Literal["caller", "assistant", "tool", "call"]
+SAYS_NOTHING = "the assistant says nothing"  # why a caller gave up
+Who = Literal["says", "caller", "assistant", "tool", "call"]
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """``at_s`` from the call's beginning. Of a tool, ``text`` is its name and ``ok`` whether the domain accepted it."""
+    """``at_s`` from the call's beginning. Of a tool, ``text`` is its name and ``ok`` whether the domain accepted it.
+
+    ``says`` is what a caller by audio begins to say, ``caller`` what was heard of it; by text there is only the latter.
+    """
 
     at_s: float
     who: Who

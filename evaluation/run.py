@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -16,7 +17,7 @@ from devstack.servers.embedded_server import EmbeddedServerError
 from devstack.stack.engines import EngineEndpoint, configured_engine
 from devstack.stack.stack import StackError
 from evaluation import by_audio, by_text, page, table
-from evaluation.figures import figures
+from evaluation.figures import compared, figures
 from evaluation.files import SCENARIO_FILES, Case, ScenarioError, read
 from evaluation.outcome import Outcome
 from evaluation.scenarios import Way
@@ -31,7 +32,10 @@ OnOutcome = Callable[[Outcome], None]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """``only`` are parts of scenarios' ids; ``files`` in place of our own. ``report`` is a folder for the page."""
+    """``only`` are parts of scenarios' ids; ``files`` in place of our own. ``report`` is a folder for the page.
+
+    ``unguided_too``: what runs by text runs once more, with tool results that hold no guidance, for comparison.
+    """
 
     ways: tuple[Way, ...] = ("text",)
     engine: str = LOCAL
@@ -39,7 +43,9 @@ class Wanted:
     only: tuple[str, ...] = ()
     files: tuple[Path, ...] = SCENARIO_FILES
     runs: int = 1
+    at_once: int = 1  # calls by audio
     silence_s: float = 5.0
+    unguided_too: bool = False
     json: Path | None = None
     report: Path | None = None
 
@@ -51,13 +57,14 @@ def run(wanted: Wanted) -> int:
         cases = chosen(wanted)
         engine = _engine(wanted.engine)
         outcomes = _outcomes(cases, engine, wanted, console)
+        without = _without_guidance(cases, engine, wanted, console)
     except (ScenarioError, SeedError, ValueError) as error:
         console.print(f"error: {error}", style="red", markup=False)
         return 2
     except (EmbeddedServerError, StackError, ManifestError, RuntimeError) as error:
         console.print(f"error: {error}", style="red", markup=False)
         return 1
-    found = figures(outcomes, _name(engine))
+    found = figures(outcomes, _name(engine)) + compared(outcomes, without)
     more = {"runs": str(wanted.runs), "engine": _name(engine)}
     table.show(outcomes, console)
     report.show("alloresto eval", found, console, more)
@@ -116,6 +123,24 @@ def _outcomes(cases: Sequence[Case], engine: EngineEndpoint | None, wanted: Want
     return sorted(outcomes, key=lambda one: (one.way == "audio", order[one.case.scenario.id]))
 
 
+def _without_guidance(
+    cases: Sequence[Case], engine: EngineEndpoint | None, wanted: Wanted, console: Console
+) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    mine = [case for case in cases if "text" in case.scenario.ways]
+    if wanted.unguided_too and "text" in wanted.ways and mine:
+        console.print("once more, with tool results that hold no guidance:")
+        with tempfile.TemporaryDirectory(prefix="alloresto-eval-") as folder:
+            told = partial(_told, outcomes, console)
+            asyncio.run(_by_text(mine, engine, wanted, Path(folder), told, guided=False))
+    return outcomes
+
+
+def _told(outcomes: list[Outcome], console: Console, outcome: Outcome) -> None:
+    outcomes.append(outcome)
+    table.tell(outcome, console)
+
+
 async def _run(cases: Sequence[Case], engine: EngineEndpoint | None, wanted: Wanted, on_outcome: OnOutcome) -> None:
     for way in wanted.ways:
         mine = [case for case in cases if way in case.scenario.ways]
@@ -126,12 +151,18 @@ async def _run(cases: Sequence[Case], engine: EngineEndpoint | None, wanted: Wan
 
 
 async def _by_text(
-    cases: Sequence[Case], engine: EngineEndpoint | None, wanted: Wanted, folder: Path, on_outcome: OnOutcome
+    cases: Sequence[Case],
+    engine: EngineEndpoint | None,
+    wanted: Wanted,
+    folder: Path,
+    on_outcome: OnOutcome,
+    *,
+    guided: bool = True,
 ) -> None:
     async with by_text.embedded_servers(folder) as servers:
         with ExitStack() as stack:
             endpoint = engine or stack.enter_context(by_text.local_engine(folder))
-            how = by_text.TextRun(endpoint, folder, wanted.runs, wanted.silence_s * 1000)
+            how = by_text.TextRun(endpoint, folder, wanted.runs, wanted.silence_s * 1000, guided=guided)
             await by_text.run_cases(cases, how, servers, on_outcome)
 
 
@@ -140,5 +171,6 @@ async def _by_audio(
 ) -> None:
     """Without a report the recordings go with the folder."""
     recordings = (wanted.report or folder) / RECORDINGS
-    how = by_audio.AudioRun(engine, folder, recordings.absolute(), wanted.runs, wanted.silence_s * 1000)
+    silence_ms = wanted.silence_s * 1000
+    how = by_audio.AudioRun(engine, folder, recordings.absolute(), wanted.runs, silence_ms, wanted.at_once)
     await by_audio.run_cases(cases, how, on_outcome)

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from evaluation.outcome import Outcome
+from evaluation.reasons import reason_of
 from evaluation.verdict import NAMED
 
 COLOURS = {"passed": "green", "failed": "red", "pending": "yellow", "passes": "red", "caller": "magenta"}
@@ -24,6 +25,9 @@ def tell(outcome: Outcome, console: Console) -> None:
     reason = outcome.case.scenario.pending_by(outcome.way)
     for problem in outcome.worst.verdict.problems:
         console.print(f"{'':>26}{problem}", style="dim", markup=False, soft_wrap=True)
+    why = reason_of(outcome.worst, outcome.case.language)
+    if why is not None:
+        console.print(f"{'':>26}why: {why.in_words}", style="dim", markup=False, soft_wrap=True)
     if status in ("pending", "passes"):
         console.print(f"{'':>26}pending: {reason}", style="dim", markup=False, soft_wrap=True)
 

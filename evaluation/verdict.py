@@ -13,6 +13,9 @@ from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+import msgspec
+
+from devstack.speech.matching import likeness, sound
 from domain.notices import tells_of_ai
 from domain.number_words import spoken_numbers
 from evaluation.database import Ending
@@ -23,6 +26,7 @@ from evaluation.scenarios import End, ExpectedLine, ExpectedOrder, ExpectedTable
 from stores.orders import Order, OrderLine
 from stores.reservations import Reservation
 
+NAMES_ALIKE = 0.8
 Status = Literal["passed", "failed", "pending", "passes", "caller"]
 NAMED = {
     "passed": "right",
@@ -35,30 +39,34 @@ NAMED = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``wrong_order``: an order is in the database that no end of the scenario allows."""
+    """``wrong_order``: an order is in the database that no end of the scenario allows. ``only_late``: nothing is wrong
+    but that the caller had to wait too long.
+    """
 
     status: Status
     problems: tuple[str, ...] = ()
     wrong_order: bool = False
+    only_late: bool = False
 
 
 def verdict(case: Case, way: Way, record: Record, ending: Ending, *, silence_ms: float) -> Verdict:
-    problems = [*_end_problems(case, record, ending), *_rule_problems(case, record, ending, silence_ms)]
-    wrong_order = any(not _order_fits(case.scenario.expect, order) for order in ending.orders)
+    problems = [*_end_problems(case, way, record, ending), *_rule_problems(case, record, ending, silence_ms)]
+    wrong_order = any(not _order_fits(case.scenario.expect, order, way) for order in ending.orders)
     pending = case.scenario.pending_by(way)
     if problems and record.trouble and not wrong_order:
         return Verdict("caller", (record.trouble, *problems))
     if problems:
-        return Verdict("pending" if pending else "failed", tuple(problems), wrong_order)
+        only_late = problems == list(_late(record, silence_ms))
+        return Verdict("pending" if pending else "failed", tuple(problems), wrong_order, only_late)
     return Verdict("passes" if pending else "passed")
 
 
 # --- The end ----------------------------------------------------------------------------------------------------
 
 
-def _end_problems(case: Case, record: Record, ending: Ending) -> list[str]:
+def _end_problems(case: Case, way: Way, record: Record, ending: Ending) -> list[str]:
     """Against the end that comes nearest, so that what is told is what a reader would look for."""
-    found = [list(_differences(end, case, record, ending)) for end in case.scenario.expect]
+    found = [list(_differences(end, case, way, record, ending)) for end in case.scenario.expect]
     if any(not one for one in found):
         return [*ending.strays]
     nearest = min(found, key=len)
@@ -66,16 +74,16 @@ def _end_problems(case: Case, record: Record, ending: Ending) -> list[str]:
     return [*nearest, *ending.strays, *([f"nor was it {', nor '.join(others)}"] if others else [])]
 
 
-def _differences(end: End, case: Case, record: Record, ending: Ending) -> Iterator[str]:
+def _differences(end: End, case: Case, way: Way, record: Record, ending: Ending) -> Iterator[str]:
     if end.order is not None:
         if len(ending.orders) != 1:
             yield f"{len(ending.orders)} orders in the database, right is one"
         for order in ending.orders[:1]:
-            yield from order_differences(end.order, order)
+            yield from order_differences(end.order, order, way)
     else:
         yield from (f"an order of {order.total_cents / 100:.2f} that nobody wanted" for order in ending.orders)
     if end.table is not None:
-        yield from _table_problems(end.table, case, ending.tables)
+        yield from _table_problems(end.table, case, way, ending.tables)
     else:
         yield from (f"a table for {one.covers} that nobody wanted" for one in ending.tables)
     put_through = record.transferred or (ending.call is not None and ending.call.outcome == "transferred")
@@ -85,11 +93,31 @@ def _differences(end: End, case: Case, record: Record, ending: Ending) -> Iterat
         yield "put through, right is to end without"
 
 
-def _order_fits(ends: Sequence[End], order: Order) -> bool:
-    return any(end.order is not None and not any(order_differences(end.order, order)) for end in ends)
+def _same_name(found: str, wanted: str, way: Way) -> bool:
+    """Nobody hears how a name is written, who does not spell it: by audio it has to sound so."""
+    if way == "text":
+        return folded(found) == folded(wanted)
+    return likeness(sound(folded(found).replace(" ", "")), sound(folded(wanted).replace(" ", ""))) >= NAMES_ALIKE
 
 
-def order_differences(wanted: ExpectedOrder, order: Order) -> Iterator[str]:
+def same_street(found: str, wanted: str, way: Way) -> bool:
+    """By audio word by word by their sound: "Harbor Road" is heard of "Harbour Road"."""
+    if way == "text" or _has_words(found, wanted):
+        return _has_words(found, wanted)
+    heard = [sound(word) for word in folded(found).split()]
+    return all(
+        any(word == one if word.isdigit() else likeness(one, word) >= NAMES_ALIKE for one in heard)
+        for word in map(sound, folded(wanted).split())
+    )
+
+
+def _order_fits(ends: Sequence[End], order: Order, way: Way) -> bool:
+    """In everything that costs money or harms: a name that was misheard makes no wrong order."""
+    wanted = [msgspec.structs.replace(end.order, name="") for end in ends if end.order is not None]
+    return any(not any(order_differences(one, order, way)) for one in wanted)
+
+
+def order_differences(wanted: ExpectedOrder, order: Order, way: Way) -> Iterator[str]:
     left = list(order.lines)
     for line in _gathered(wanted.lines):
         found = _take(left, line)
@@ -100,13 +128,13 @@ def order_differences(wanted: ExpectedOrder, order: Order) -> Iterator[str]:
         yield f"the total is {order.total_cents / 100:.2f}, right is {wanted.total_cents / 100:.2f}"
     if order.fulfilment != wanted.fulfilment:
         yield f"{order.fulfilment}, right is {wanted.fulfilment}"
-    if wanted.name and folded(order.customer_name) != folded(wanted.name):
+    if wanted.name and not _same_name(order.customer_name, wanted.name, way):
         yield f"the name is {order.customer_name!r}, right is {wanted.name!r}"
     if wanted.postcode or wanted.street:
         address = order.address
         if address is None or folded(address.postcode).replace(" ", "") != folded(wanted.postcode).replace(" ", ""):
             yield f"the postcode is {address.postcode if address else ''!r}, right is {wanted.postcode!r}"
-        if address is not None and not _has_words(address.street, wanted.street):
+        if address is not None and not same_street(address.street, wanted.street, way):
             yield f"the street is {address.street!r}, right is {wanted.street!r}"
     missing = [one for one in wanted.allergies if not _has_words(order.allergies, one)]
     if missing:
@@ -184,7 +212,7 @@ def _has_words(text: str, wanted: str) -> bool:
     return all(word.rstrip("sx") in words for word in folded(wanted).split())
 
 
-def _table_problems(wanted: ExpectedTable, case: Case, tables: Sequence[Reservation]) -> Iterator[str]:
+def _table_problems(wanted: ExpectedTable, case: Case, way: Way, tables: Sequence[Reservation]) -> Iterator[str]:
     if len(tables) != 1:
         yield f"{len(tables)} tables in the database, right is one"
         return
@@ -195,7 +223,7 @@ def _table_problems(wanted: ExpectedTable, case: Case, tables: Sequence[Reservat
         yield f"a table for {table.covers}, right is {wanted.covers}"
     if f"{starts:%H:%M}" != wanted.at or (starts.date() - datetime.now(zone).date()) not in _days(wanted.days_ahead):
         yield f"a table on {starts:%a %d %H:%M}, right is {wanted.at}, {wanted.days_ahead} days from now"
-    if wanted.name and folded(table.name) != folded(wanted.name):
+    if wanted.name and not _same_name(table.name, wanted.name, way):
         yield f"the table is for {table.name!r}, right is {wanted.name!r}"
 
 
@@ -218,8 +246,7 @@ def _rule_problems(case: Case, record: Record, ending: Ending, silence_ms: float
     first = next(iter(record.said_by("assistant")), "")
     if not tells_of_ai(first, about.name, about.language):
         yield "the caller was not told at the beginning that an AI speaks"
-    if record.longest_wait_ms > silence_ms:
-        yield f"a silence of {record.longest_wait_ms / 1000:.1f} s"
+    yield from _late(record, silence_ms)
     for order in ending.orders:
         yield from _commit_problems(record.moments, order, case.place.language)
     heard = folded(" ".join(record.said_by("assistant")))
@@ -233,6 +260,11 @@ def _rule_problems(case: Case, record: Record, ending: Ending, silence_ms: float
     for words in case.scenario.never_kept:
         if _is_in(kept, words):
             yield f"the call's log has: {words}"
+
+
+def _late(record: Record, silence_ms: float) -> Iterator[str]:
+    if record.longest_wait_ms > silence_ms:
+        yield f"a silence of {record.longest_wait_ms / 1000:.1f} s"
 
 
 def _is_in(heard: str, words: str) -> bool:

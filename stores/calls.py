@@ -13,6 +13,7 @@ from typing import Any, Literal
 import asyncpg
 import msgspec
 
+from domain.call_marks import CallMarks
 from domain.calls import LeftBecause, Outcome
 from domain.order import Cart, Upsell
 from stores.checkpoints import ToolUse, Utterance
@@ -80,6 +81,7 @@ class LoggedCall(CallRecord):
     followed_up_by: str = ""
     tools: Mapping[str, ToolUse] = field(default_factory=dict)
     upsell: Upsell = ""
+    marks: CallMarks = field(default_factory=CallMarks)
     unreadable: frozenset[str] = frozenset()
 
     @property
@@ -247,6 +249,7 @@ class ConversationRecord(msgspec.Struct, frozen=True, kw_only=True):
     unconfirmed: UnconfirmedCart | None = None
     tools: dict[str, ToolUse] = {}
     upsell: Upsell = ""
+    marks: CallMarks = CallMarks()
 
 
 async def record_conversation(conn: Connection, record: ConversationRecord, pii: PiiCipher) -> None:
@@ -259,10 +262,10 @@ async def record_conversation(conn: Connection, record: ConversationRecord, pii:
     cart = record.unconfirmed
     await conn.execute(
         "insert into call_log as c (id, started_at, restaurant_id, transcript, usage, cost_dollars, order_id, outcome,"
-        " caller_encrypted, caller_hash, unconfirmed_encrypted, model, tools, upsell)"
-        " values ($1, $2, $3, $4, $5, $6::float8::numeric, $7, $8, $9, $10, $11, $12, $13, $14)"
+        " caller_encrypted, caller_hash, unconfirmed_encrypted, model, tools, upsell, marks)"
+        " values ($1, $2, $3, $4, $5, $6::float8::numeric, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
         " on conflict (id, started_at) do update set transcript = excluded.transcript, usage = excluded.usage,"
-        " tools = excluded.tools, upsell = excluded.upsell,"
+        " tools = excluded.tools, upsell = excluded.upsell, marks = excluded.marks,"
         " model = case when excluded.model = '' then c.model else excluded.model end,"
         " cost_dollars = excluded.cost_dollars, order_id = coalesce(excluded.order_id, c.order_id),"
         " outcome = case when c.ended_at is null or (c.outcome = 'lost' and excluded.order_id is not null)"
@@ -286,6 +289,7 @@ async def record_conversation(conn: Connection, record: ConversationRecord, pii:
         record.model[:LONGEST_MODEL],
         msgspec.to_builtins(record.tools),
         record.upsell,
+        msgspec.to_builtins(record.marks),
     )
 
 
@@ -319,7 +323,7 @@ COLUMNS = (
     "call_log.id, call_log.restaurant_id, started_at, outcome, phone_line_id, bridge_node_id, attempts, answered_at,"
     " joined_at, ended_at, duration_ms, missed_reason, recording, order_id, caller_encrypted, usage, cost_dollars,"
     " unconfirmed_encrypted is not null as left_a_cart, followed_up, followed_up_at, followed_up_by,"
-    " call_log.tools, call_log.upsell"
+    " call_log.tools, call_log.upsell, call_log.marks"
 )
 
 
@@ -440,5 +444,6 @@ def call_of(row: asyncpg.Record, pii: PiiCipher | None) -> LoggedCall:
         unconfirmed=cart,
         tools=msgspec.convert(row["tools"], dict[str, ToolUse]),
         upsell=row["upsell"],
+        marks=msgspec.convert(row["marks"], CallMarks),
         unreadable=reader.unreadable,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from domain.call_marks import CallMarks
 from domain.order import Cart, ConfirmedOrder, Offer
 from stores import keys
 
@@ -45,7 +46,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     ``confirmed`` without ``order_id`` is an order that the caller was promised and that is still to be written.
     ``reserved``: the call has made its reservation. ``offered`` is the one thing more that was offered, ``tools`` what
-    the model has used so far. ``usage`` is what the engine has cost so far, by the handler's own names.
+    the model has used so far, ``marks`` what is known of the call by rule. ``usage`` is what the engine has cost so
+    far, by the handler's own names.
     """
 
     call_id: str
@@ -62,6 +64,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     reserved: bool = False
     offered: Offer | None = None
     tools: dict[str, ToolUse] = {}
+    marks: CallMarks = CallMarks()
 
 
 _decoder = msgspec.json.Decoder(Checkpoint)

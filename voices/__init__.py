@@ -17,7 +17,7 @@ from voices.clauses import Clip, ClipCache, clauses
 from voices.g711 import Samples
 from voices.kokoro import Kokoro
 from voices.piper import Piper
-from voices.pronunciation import respelled, spoken
+from voices.pronunciation import pronounced
 
 LEVEL_DBFS = -20.0  # loudness of speech on a telephone line, as RMS of what is not silence
 PEAK = 0.9
@@ -71,7 +71,7 @@ class Voices:
         known = self._cache.get(key)
         if known is not None:
             return known
-        text = respelled(spoken(clause, voice.language), voice.language)
+        text = pronounced(clause, voice.language)
         with self._speaking:
             if voice.engine == "piper":
                 samples, rate = self._piper.say(text, speed)

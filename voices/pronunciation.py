@@ -50,6 +50,11 @@ _TIME = re.compile(r"\b(?P<hour>[01]?\d|2[0-4])\s?(?::|h)\s?(?P<minute>[0-5]\d)?
 _SPACES = re.compile(r"\s+")
 
 
+def pronounced(text: str, language: str) -> str:
+    """What a voice is given for ``text``."""
+    return respelled(spoken(text, language), language)
+
+
 def spoken(text: str, language: str) -> str:
     """``text`` with prices, times, units and signs as words that a grapheme-to-phoneme table reads right."""
     said = text.replace("’", "'").replace("\u00a0", " ").replace("\u202f", " ")

@@ -22,6 +22,8 @@ _PER_MS = INPUT_RATE // 1000
 
 START_WINDOWS = 2  # 64 ms of speech before it counts: a click is no turn
 HYSTERESIS = 0.15  # speech goes on until the probability is this far below the threshold
+# Of the audio before the first word as the detector has it: a short and soft "two" comes before that.
+LEAD_IN_MS = 600
 MAX_UTTERANCE_S = 30.0  # a radio in the background must not keep a turn open without end
 
 
@@ -89,7 +91,9 @@ class TurnStarted:
 
 @dataclass(frozen=True, slots=True)
 class TurnStopped:
-    """``samples`` (8 kHz) from ``prefix_padding_ms`` before the first word to the end of the silence after the last."""
+    """``samples`` (8 kHz) from ``prefix_padding_ms`` (at least LEAD_IN_MS, where there are so many) before the first
+    word to the end of the silence after the last.
+    """
 
     item_id: str
     audio_end_ms: int
@@ -107,6 +111,7 @@ class InputAudio:
         self._end = 0
         self._item_id = ""
         self._turn_start = 0
+        self._cut_from = 0
         self._decoder = InputDecoder(audio_format)
         self._detection: ServerVad | None = None
         detector.reset(0)
@@ -151,11 +156,12 @@ class InputAudio:
             if edge.kind == "started":
                 self._item_id = new_id("item")
                 self._turn_start = max(self._base, edge.at - prefix)
+                self._cut_from = max(self._base, edge.at - max(prefix, LEAD_IN_MS * _PER_MS))
                 yield TurnStarted(self._item_id, self._turn_start // _PER_MS)
             else:
                 quiet = prefix + self._detection.silence_duration_ms * _PER_MS
                 spoken_ms = max(0, edge.at - self._turn_start - quiet) // _PER_MS
-                yield TurnStopped(self._item_id, edge.at // _PER_MS, self._cut(self._turn_start, edge.at), spoken_ms)
+                yield TurnStopped(self._item_id, edge.at // _PER_MS, self._cut(self._cut_from, edge.at), spoken_ms)
         if not self._detector.speaking:
             # A start is told up to START_WINDOWS late and reaches back by the prefix: one second more is kept.
             keep_from = self._end - prefix - INPUT_RATE

@@ -14,7 +14,7 @@ from functools import lru_cache
 from devstack.speech.matching import fold
 from devstack.speech.words import stem
 
-_CATEGORY = re.compile(r"^## (?P<name>.+)$")
+_CATEGORY = re.compile(r"^## (?P<name>.+?)(?: \([^)]*\))?$")  # without how halves of it are priced
 _ITEM = re.compile(r"^- (?P<rest>.+)$")
 _AMOUNTS = re.compile(r"\b(?:light|extra|side)\b")
 _ALSO = re.compile(r" \((?:also|aussi): [^)]*\)")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from devstack.speech.halves import AddHalves
 from devstack.speech.lexicon import Lexicon
 from devstack.speech.parsed import Parsed, Phrase, Trait, Wish
 from devstack.speech.vocabulary import Vocabulary
@@ -70,7 +71,7 @@ class RemoveItem:
     traits: tuple[Trait, ...] = ()
 
 
-OrderIntent = AddItem | ChangeItem | RemoveItem
+OrderIntent = AddItem | AddHalves | ChangeItem | RemoveItem
 
 
 @dataclass(slots=True)

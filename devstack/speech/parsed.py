@@ -75,4 +75,5 @@ class Opening:
     indefinite: bool = False
     wanted: bool = False  # right after "I'd like"
     other: bool = False
+    listed: bool = False  # after "and": another thing than those before
     halved: bool = False

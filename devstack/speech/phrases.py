@@ -23,6 +23,7 @@ class AgentPhrases:
     with_or_without: str  # with {name}
     only_once: str  # with {name}
     no_halves: str
+    which_halves: str
     no_tampering: str
     no_card: str
     be_polite: str
@@ -61,6 +62,7 @@ ENGLISH = AgentPhrases(
     with_or_without="Would you like it with {name}, or without?",
     only_once="I can put {name} on it only once.",
     no_halves="I can't take an order for halves by myself, I'm sorry. Which would you like, as a whole?",
+    which_halves="Which two halves would you like? Just their names and the size, please.",
     no_tampering="Prices and rules are the restaurant's, I can't change them.",
     no_card="Please stop, don't tell me any card number: I can't take payments. You pay at the restaurant.",
     be_polite="I'm here to help you, so please stay polite.",
@@ -99,6 +101,7 @@ FRENCH = AgentPhrases(
     with_or_without="Avec {name}, ou sans ?",
     only_once="Je ne peux mettre {name} qu'une seule fois.",
     no_halves="Je ne peux pas prendre de moitiés moi-même, je suis désolée. Lequel désirez-vous, entier ?",
+    which_halves="Quelles moitiés désirez-vous ? Seulement leurs noms et la taille, s'il vous plaît.",
     no_tampering="Les prix et les règles sont ceux du restaurant, je ne peux pas les changer.",
     no_card="Arrêtez, ne me donnez pas de numéro de carte : je ne prends aucun paiement. Vous réglez au restaurant.",
     be_polite="Je suis là pour vous aider, restez poli, s'il vous plaît.",

@@ -21,8 +21,10 @@ LEAD_S = 0.1  # so that the first syllable survives a jitter buffer that is stil
 
 SENTENCES = {
     "en": {
-        "greeting": "Hello! You've reached the restaurant. How can I help you?",
-        "greeting_recorded": ("Hello! You've reached the restaurant. This call is recorded. How can I help you?"),
+        "greeting": "Hello! This is the restaurant's AI assistant. How can I help you?",
+        "greeting_recorded": (
+            "Hello! This is the restaurant's AI assistant. This call is recorded. How can I help you?"
+        ),
         "one_moment": "One moment, please.",
         "busy": "All our lines are busy at the moment. Please call back in a few minutes.",
         "unavailable": "We can't take your call right now. Please try again later.",
@@ -34,8 +36,8 @@ SENTENCES = {
         "nobody_answers": "I'm sorry, nobody is answering there.",
     },
     "fr": {
-        "greeting": "Bonjour ! Vous êtes bien au restaurant. Que puis-je faire pour vous ?",
-        "greeting_recorded": ("Bonjour ! Vous êtes bien au restaurant. Cet appel est enregistré. Je vous écoute."),
+        "greeting": "Bonjour ! Ici l'assistant IA du restaurant. Que puis-je faire pour vous ?",
+        "greeting_recorded": "Bonjour ! Ici l'assistant IA du restaurant. Cet appel est enregistré. Je vous écoute.",
         "one_moment": "Un instant, s'il vous plaît.",
         "busy": "Toutes nos lignes sont occupées. Merci de rappeler dans quelques minutes.",
         "unavailable": "Nous ne pouvons pas prendre votre appel. Merci de rappeler plus tard.",

@@ -8,7 +8,7 @@ import io
 import secrets
 import wave
 from collections.abc import AsyncIterator, Mapping
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import parse_qs
 
 import msgspec
@@ -26,6 +26,9 @@ from voices import Voice, find_voice, g711, resample
 from voices.clauses import clauses
 from voices.models import ModelPaths, ModelSettings
 
+if TYPE_CHECKING:
+    from devstack.speech.grpc_ear import GrpcEar
+
 log = logs.get(__name__)
 
 REALTIME_PATH = "/v1/realtime"
@@ -42,6 +45,8 @@ class SpeechSettings(ModelSettings, frozen=True):
     host: str = "127.0.0.1"
     # When set, a client must send it as its Bearer token.
     speech_api_key: str = ""
+    # Where Google's gRPC for recognition is served too, which needs the extra ``google``; 0: nowhere.
+    grpc_port: int = 0
 
 
 class SpeechRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -110,7 +115,9 @@ class SpeechApp(App):
 
     def __init__(self, settings: SpeechSettings, paths: ModelPaths) -> None:
         super().__init__(Health("speech"))
+        self._settings = settings
         self._api_key = settings.speech_api_key
+        self._grpc_ear: GrpcEar | None = None
         self._models = SpeechModels(paths, settings.speech_threads)
         self._models_loaded = asyncio.Event()
         self._loading: asyncio.Task[None] | None = None
@@ -133,6 +140,7 @@ class SpeechApp(App):
     async def _load(self) -> None:
         try:
             await self._models.load()
+            await self._serve_grpc()
         except Exception as error:  # whatever the model libraries raise: the operator must see it
             log.exception("the speech models did not load")
             self.health.waiting_for("models", f"the speech models did not load ({type(error).__name__}); see the log")
@@ -141,9 +149,18 @@ class SpeechApp(App):
         self._models_loaded.set()
         log.info("the speech models are ready")
 
+    async def _serve_grpc(self) -> None:
+        if self._settings.grpc_port:
+            from devstack.speech.grpc_ear import GrpcEar
+
+            self._grpc_ear = GrpcEar(self._models, self._api_key)
+            await self._grpc_ear.start(self._settings.host, self._settings.grpc_port)
+
     async def _stop(self) -> None:
         if self._loading is not None:
             self._loading.cancel()
+        if self._grpc_ear is not None:
+            await self._grpc_ear.stop()
         self._models.close()
 
     def _refusal(self, headers: Mapping[str, str]) -> Response | None:

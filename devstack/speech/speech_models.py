@@ -16,6 +16,7 @@ import numpy as np
 
 from devstack.speech.audio_format import INPUT_RATE
 from devstack.speech.input_audio import VoiceDetector
+from devstack.speech.lexicon import LEXICONS
 from devstack.speech.whisper import LANGUAGES, Recognition, Transcriber
 from voices import Voice, Voices
 from voices.clauses import Clip
@@ -94,7 +95,8 @@ class SpeechModels:
         """``samples`` at 8 kHz."""
         if self._transcriber is None:
             raise RuntimeError("the speech models are not loaded")
-        work = partial(self._transcriber.transcribe, samples, INPUT_RATE, language, prompt)
+        common = LEXICONS[language].known
+        work = partial(self._transcriber.transcribe, samples, INPUT_RATE, language, prompt, common)
         return await self._hearing.run(work, TRANSCRIBE_TIMEOUT_S)
 
     async def say(self, clause: str, voice: Voice, speed: float) -> Clip:

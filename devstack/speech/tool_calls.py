@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from devstack.speech.halves import AddHalves
 from devstack.speech.lexicon import LEXICONS
 from devstack.speech.mentions import find_mentions
 from devstack.speech.orders import AddItem, ChangeItem, RemoveItem
@@ -50,6 +51,8 @@ def calls_for(understood: Understood, cart: Sequence[ReportedLine]) -> list[UseT
                 continue  # asked about first
             case AddItem():
                 calls.append(add_call(intent))
+            case AddHalves():
+                calls.append(_halves_call(intent))
             case RemoveItem():
                 lines = cart if intent.everything else _lines(intent.item, cart, intent.traits)
                 calls += [remove_call(line, intent.quantity) for line in lines if line.line not in replaced]
@@ -82,6 +85,15 @@ def add_call(intent: AddItem) -> UseTool:
     if intent.note:
         arguments["note"] = intent.note
     return UseTool("add_item", arguments)
+
+
+def _halves_call(intent: AddHalves) -> UseTool:
+    first, second = (
+        {"item": item} | ({"modifiers": [{"name": name} for name in modifiers]} if modifiers else {})
+        for item, modifiers in zip(intent.items, intent.modifiers, strict=True)
+    )
+    size = {"size": intent.size} if intent.size else {}
+    return UseTool("add_halves", {"first": first, "second": second, "quantity": intent.quantity, **size})
 
 
 def remove_call(line: ReportedLine, quantity: int = 0) -> UseTool:

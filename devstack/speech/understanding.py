@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from devstack.speech.addresses import Awaited, SpokenAddress, address_in, customer_in
 from devstack.speech.bookings import TableWish, day_in, table_in, time_in
 from devstack.speech.grammar import Scanner
+from devstack.speech.halves import halves_in
 from devstack.speech.lexicon import LEXICONS, Lexicon, Pattern
 from devstack.speech.matching import fold
 from devstack.speech.mentions import find_mentions
@@ -114,7 +115,10 @@ def understand(
     kind, ordering = _kind(ordering, lexicon)
     asked_for = "" if kind in ("pickup", "dine_in") else awaited
     address, ordering = address_in(ordering, lexicon, asked_for, language)
-    halves = _says_halves(ordering, vocabulary, lexicon)
+    halves, halved = _says_halves(ordering, vocabulary, lexicon), None
+    if halves and vocabulary.halves:
+        halved, ordering = halves_in(ordering, vocabulary, lexicon, language)
+        halves = halved is None
     tampers = lexicon.tampering.search(fold(ordering)) is not None
     ordering = _without_story(ordering, lexicon)
     ordering = _verb_first(_without_answers(ordering, lexicon), lexicon)
@@ -123,6 +127,8 @@ def understand(
     if not (halves or tampers):
         asked_about = question.item if question is not None and question.item else asked_about
         orders, parsed = _orders(ordering, vocabulary, language, in_cart, asked_about, removing=removing)
+    if halved is not None:
+        orders = (halved, *orders)
     if allergies == ("",):
         allergies = _left_out(orders, lexicon) or allergies
     insults = lexicon.insult.search(folded) is not None

@@ -54,6 +54,7 @@ class Vocabulary:
     outline: Outline
     items: frozenset[str]
     options: frozenset[str]
+    halves: frozenset[str]  # items of which two may be halves of one
     kinds: tuple[str, ...]
     tools: frozenset[str]
 
@@ -69,6 +70,7 @@ def vocabulary_of(tools: Sequence[SessionTool], language: str, instructions: str
         _enum(adding.get("item")),
         _enum(adding.get("size")),
         _enum(_named(adding.get("modifiers"))),
+        _enum(_half(_properties(tools, "add_halves"))),
         _enum(_properties(tools, "set_fulfilment").get("kind")),
         frozenset(tool.name for tool in tools),
         language,
@@ -131,7 +133,7 @@ def _phrases(cue: str, lexicon: Lexicon) -> list[tuple[str, ...]]:
 def choice_of(allowed: tuple[str, ...], language: str, *, is_size: bool = False) -> Vocabulary:
     """What may be said where only these can be chosen."""
     sizes, options = (allowed, ()) if is_size else ((), allowed)
-    return _vocabulary((), sizes, options, (), frozenset(), language, "")
+    return _vocabulary((), sizes, options, (), (), frozenset(), language, "")
 
 
 @lru_cache(maxsize=64)
@@ -139,6 +141,7 @@ def _vocabulary(
     items: tuple[str, ...],
     sizes: tuple[str, ...],
     options: tuple[str, ...],
+    halves: tuple[str, ...],
     kinds: tuple[str, ...],
     tools: frozenset[str],
     language: str,
@@ -177,6 +180,7 @@ def _vocabulary(
         outline,
         frozenset(items),
         frozenset(options),
+        frozenset(halves),
         kinds,
         tools,
     )
@@ -225,6 +229,12 @@ def _named(choices: object) -> object:
     for key in ("items", "properties", "name"):
         choices = choices.get(key) if isinstance(choices, dict) else None
     return choices
+
+
+def _half(adding: dict[str, Any]) -> object:
+    """The schema of the item that is one of two halves."""
+    first = adding.get("first")
+    return first["properties"].get("item") if isinstance(first, dict) and "properties" in first else None
 
 
 def _enum(schema: object) -> tuple[str, ...]:

@@ -6,17 +6,23 @@ log10 floored 8 below the maximum. A test compares them with faster-whisper's wh
 The window is 12 s where Whisper was trained on 30 s: a third of the time, no accuracy lost, as long as the number of
 tokens is capped (uncapped, a short window makes it repeat itself). Silence makes Whisper invent text, so an utterance
 that it holds to be no speech gives none.
+
+Of the best hypotheses, which often differ by one word, the one is taken that has the words that are to be expected:
+"deux petites reines" and not "deux petits trains", where the two are about as likely by their sound.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from devstack.speech.matching import fold
+from devstack.speech.words import stem
 from voices import resample
 from voices.g711 import Samples
 
@@ -36,14 +42,28 @@ SPLIT_BEFORE_S = 11.0
 SPLIT_BLOCK = RATE // 10
 MAX_NEW_TOKENS = 80  # 12 s of fast speech is about 60
 PROMPT_TOKENS = 180  # Whisper keeps at most 223 of what went before
-NO_SPEECH_CUT = 0.6  # measured: 0.8 to 0.9 on silence and noise, under 0.35 on speech
+# Measured beside a greedy search, on 53 sentences of synthetic callers at 8 kHz: words wrong 7.2 % for 8.2 in English,
+# 24.8 for 29.7 in French; 0.17 s of processor more for each.
+BEAM = 5
+# Natural logarithm of how much less likely by its sound a hypothesis may be for each strange word that it has less.
+STRANGE_WORD = 1.5
+NO_SPEECH_CUT = 0.5  # measured: 0.65 to 0.94 on silence, noise and clicks, under 0.35 on speech
 LANGUAGES = ("en", "fr")
+# Put behind the vocabulary: after a mere list of names Whisper writes lists, too, and leaves out "two" and "I". Words
+# wrong on the same sentences, with a greedy search: 6.9 % for 8.2, 25.7 for 29.7. No question: the next would be one.
+_AS_ORDERED = {
+    "en": " Hello, I would like two of those and one of these, please. I'd like one large and two small. That's all.",
+    "fr": " Bonjour, je voudrais une grande et deux petites, s'il vous plaît. Non, c'est tout, merci. À emporter.",
+}
 
 # What Whisper has learnt from subtitles and writes for silence.
 _INVENTED = re.compile(
     r"^\W*(thanks for watching|thank you for watching|sous-titr\w+ .*|subtitles by .*|merci d.avoir regard\w+ .*)\W*$",
     re.IGNORECASE,
 )
+
+# By sound alone "no" may be "know", which begins no sentence that a caller says to a restaurant.
+_KNOW = re.compile(r"^know\b[, ]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,38 +94,71 @@ class Transcriber:
             raise ValueError(f"the tokenizer has no {name}; WHISPER_MODEL_DIR must hold a multilingual Whisper model")
         return int(token)
 
-    def transcribe(self, samples: Samples, rate: int, language: str, prompt: str = "") -> Recognition:
-        """``language`` is one of LANGUAGES; ``prompt`` is vocabulary to expect, at most PROMPT_TOKENS of it count."""
+    def transcribe(
+        self,
+        samples: Samples,
+        rate: int,
+        language: str,
+        prompt: str = "",
+        common: Set[str] = frozenset(),
+    ) -> Recognition:
+        """``language`` is one of LANGUAGES; ``prompt`` is vocabulary to expect, at most PROMPT_TOKENS of it count.
+
+        ``common`` are further words, folded, that are not strange.
+        """
         audio = resample(samples, rate, RATE)
         task = ["<|startoftranscript|>", f"<|{language}|>", "<|transcribe|>", "<|notimestamps|>"]
         start = [self._token(name) for name in task]
+        expected: Set[str] = frozenset()
         if prompt.strip():
-            words = self._tokenizer.encode(" " + prompt.strip(), add_special_tokens=False).ids[-PROMPT_TOKENS:]
+            before = f" {prompt.strip()}{_AS_ORDERED[language]}"
+            words = self._tokenizer.encode(before, add_special_tokens=False).ids[-PROMPT_TOKENS:]
             start = [self._token("<|startofprev|>"), *words, *start]
+            expected = common | {stem(word) for word in fold(prompt).split()}
         texts: list[str] = []
         quietest = 1.0
         for piece in _pieces(audio):
-            heard = self._transcribe_piece(piece, start)
+            heard = self._transcribe_piece(piece, start, expected)
             quietest = min(quietest, heard.no_speech)
             if heard.text:
                 texts.append(heard.text)
         return Recognition(" ".join(texts), quietest)
 
-    def _transcribe_piece(self, audio: Samples, start: list[int]) -> Recognition:
+    def _transcribe_piece(self, audio: Samples, start: list[int], expected: Set[str]) -> Recognition:
         window = np.pad(audio, (0, max(0, int(WINDOW_S * RATE) - len(audio))))
         result = self._model.generate(
             self._views.from_array(log_mel(window)[None]),
             [start],
-            beam_size=1,
+            beam_size=BEAM,
+            num_hypotheses=BEAM if expected else 1,
             max_length=len(start) + MAX_NEW_TOKENS,
+            return_scores=True,
             return_no_speech_prob=True,
         )[0]
         no_speech = float(result.no_speech_prob)
-        ids = [token for token in result.sequences_ids[0] if token < self._end_of_text]
-        text = str(self._tokenizer.decode(ids)).strip()
+        hypotheses = [
+            # A score is the mean of the tokens' logarithms.
+            (self._text(ids), score * len(ids))
+            for ids, score in zip(result.sequences_ids, result.scores, strict=True)
+        ]
+        text = likeliest(hypotheses, expected)
         if no_speech > NO_SPEECH_CUT or _INVENTED.match(text):
             text = ""
         return Recognition(text, no_speech)
+
+    def _text(self, ids: list[int]) -> str:
+        return str(self._tokenizer.decode([token for token in ids if token < self._end_of_text])).strip()
+
+
+def likeliest(hypotheses: Sequence[tuple[str, float]], expected: Set[str]) -> str:
+    """Of texts with their log probabilities, the one most likely by sound and words; ``expected`` are stems."""
+
+    def score(one: tuple[str, float]) -> float:
+        text, by_sound = one
+        words = [word for word in fold(text).split() if not word.isdigit()]
+        return by_sound - STRANGE_WORD * sum(word not in expected and stem(word) not in expected for word in words)
+
+    return _KNOW.sub("No, ", max(hypotheses, key=score)[0])
 
 
 def _pieces(audio: Samples) -> list[Samples]:

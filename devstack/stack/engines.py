@@ -15,6 +15,7 @@ from devstack.servers.embedded_server import EmbeddedServer
 from devstack.servers.ports import is_ready
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
+MODELS_WITHIN_S = 120.0  # two seconds on two idle cores; a busy machine takes far longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,9 @@ class SpeechServer(EmbeddedServer):
     def __init__(self, data_dir: Path, api_key: str, port: int = 0) -> None:
         super().__init__(data_dir, port)
         self._api_key = api_key
+
+    def start(self, timeout_s: float = MODELS_WITHIN_S) -> None:
+        super().start(timeout_s)
 
     @property
     def engine(self) -> EngineEndpoint:

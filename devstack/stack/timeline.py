@@ -105,10 +105,12 @@ class Timeline:
         self.tell(at, "order", f"  total {message['currency']}".ljust(52) + f"{message['totalCents'] / 100:7.2f}")
 
 
-async def watch_live(redis_url: str, on_message: Callable[[dict[str, object], float], None]) -> None:
-    """Hand over each message of every restaurant's live feed until cancelled."""
+async def watch_live(
+    redis_url: str, on_message: Callable[[dict[str, object], float], None], channels: str = LIVE_CHANNELS
+) -> None:
+    """Hand over each message of every restaurant's live feed, or of those that ``channels`` fits, until cancelled."""
     async with Redis.from_url(redis_url) as redis, redis.pubsub() as feed:
-        await feed.psubscribe(LIVE_CHANNELS)
+        await feed.psubscribe(channels)
         async for message in feed.listen():
             if message["type"] == "pmessage":
                 on_message(msgspec.json.decode(message["data"]), time.time())

@@ -16,12 +16,12 @@ NAMES = (
 FALLBACK_LANGUAGE = "en"
 # What "greeting" and "greeting_recorded" say: the handler's model has to know what the caller has heard.
 GREETING_TEXTS = {
-    "en": "Hello! You've reached the restaurant. How can I help you?",
-    "fr": "Bonjour ! Vous êtes bien au restaurant. Que puis-je faire pour vous ?",
+    "en": "Hello! This is the restaurant's AI assistant. How can I help you?",
+    "fr": "Bonjour ! Ici l'assistant IA du restaurant. Que puis-je faire pour vous ?",
 }
 RECORDED_GREETING_TEXTS = {
-    "en": "Hello! You've reached the restaurant. This call is recorded. How can I help you?",
-    "fr": "Bonjour ! Vous êtes bien au restaurant. Cet appel est enregistré. Je vous écoute.",
+    "en": "Hello! This is the restaurant's AI assistant. This call is recorded. How can I help you?",
+    "fr": "Bonjour ! Ici l'assistant IA du restaurant. Cet appel est enregistré. Je vous écoute.",
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import os
 import sys
 import time
 from collections.abc import Coroutine
@@ -22,7 +23,8 @@ import uvloop
 from softphone.caller import Caller
 from softphone.media import FRAME_S
 from softphone.scripted_call import END_OF_TURN_SILENCE_MS, trailing_silence_s
-from voices import g711, synthesize
+from voices import VOICES, g711, synthesize
+from voices.pronunciation import pronounced
 
 ANSWERED_WITHIN_S = 15.0
 RATE = 8000
@@ -70,13 +72,14 @@ def tell(kind: str, **fields: Any) -> None:
 
 
 def spoken(dial: Dial, text: str) -> bytes:
-    """µ-law; made once, as a model takes about as long as the sentence."""
-    name = hashlib.sha256(f"{dial.voice}/{dial.noise_db}/{text}".encode()).hexdigest()[:32]
+    """µ-law; made once, as a model takes about as long as the sentence. Read otherwise, it is made anew."""
+    read = pronounced(text, VOICES[dial.voice].language)
+    name = hashlib.sha256(f"{dial.voice}/{dial.noise_db}/{read}".encode()).hexdigest()[:32]
     file = Path(dial.folder) / f"{name}.ulaw"
     if not file.exists():
         samples = synthesize(text, dial.voice, RATE)
         noisy = samples if dial.noise_db is None else with_noise(samples, dial.noise_db)
-        part = file.with_suffix(".part")
+        part = file.with_suffix(f".{os.getpid()}")
         part.write_bytes(g711.encode_ulaw(noisy))
         part.rename(file)
     return file.read_bytes()

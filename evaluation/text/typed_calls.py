@@ -21,7 +21,7 @@ from devstack.stack.engines import EngineEndpoint
 from domain.greetings import greeting_text
 from domain.restaurant import Restaurant
 from evaluation.caller import HangUp, Listen, Move, Press, Say, ScriptedCaller
-from evaluation.record import Record
+from evaluation.record import SAYS_NOTHING, Record
 from evaluation.text.typed_line import TypedLine
 from eventing.catalogue import CallIncoming
 from eventing.cloudevents import Event, to_binary
@@ -50,8 +50,11 @@ class Backends:
 class TypedCalls:
     """One handler process, so one call at a time. Use as ``async with typed_calls(…) as calls``."""
 
-    def __init__(self, engine: EngineEndpoint, http: aiohttp.ClientSession, port: int, handler_url: str) -> None:
+    def __init__(
+        self, engine: EngineEndpoint, http: aiohttp.ClientSession, port: int, handler_url: str, guided: bool
+    ) -> None:
         self._engine = engine
+        self._guided = guided
         self._http = http
         self._port = port
         self._handler_url = handler_url
@@ -62,7 +65,7 @@ class TypedCalls:
         call_id, record = str(uuid.uuid4()), Record()
         greeting = greeting_text(restaurant)
         parameters = CustomParameters(attempt=1, restaurant_id=restaurant.id, greeting_text=greeting)
-        line = self._line = TypedLine(call_id, parameters, self._engine, record)
+        line = self._line = TypedLine(call_id, parameters, self._engine, record, self._guided)
         record.note("assistant", greeting)
         headers, body = to_binary(
             Event.of(self._incoming(call_id, restaurant.id, greeting, withheld), source=f"/{NODE}")
@@ -135,7 +138,7 @@ async def _converse(line: TypedLine, caller: ScriptedCaller, greeting: str) -> N
         heard = await line.answer()
         if not heard:
             if not line.ended.is_set():
-                caller.gave_up = "the assistant says nothing"
+                caller.gave_up = SAYS_NOTHING
             break
         move = caller.reply(heard)
     await line.hang_up()
@@ -151,11 +154,16 @@ async def _say(line: TypedLine, caller: ScriptedCaller, said: Say) -> None:
 
 
 @contextlib.asynccontextmanager
-async def typed_calls(engine: EngineEndpoint, backends: Backends, log: Path) -> AsyncIterator[TypedCalls]:
-    """A handler that is ready to be rung. Raises RuntimeError when it does not come up; its log says why."""
+async def typed_calls(
+    engine: EngineEndpoint, backends: Backends, log: Path, guided: bool = True
+) -> AsyncIterator[TypedCalls]:
+    """A handler that is ready to be rung. Raises RuntimeError when it does not come up; its log says why.
+
+    Without ``guided`` the engine gets its tool results without the domain's guidance.
+    """
     port, handler_port = free_port(), free_port()
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=5)) as http:
-        calls = TypedCalls(engine, http, port, f"http://127.0.0.1:{handler_port}")
+        calls = TypedCalls(engine, http, port, f"http://127.0.0.1:{handler_port}", guided)
         async with _serving(calls, port), _handler(backends, port, handler_port, log) as process:
             await _until_ready(handler_port, process, log)
             yield calls

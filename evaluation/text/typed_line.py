@@ -20,6 +20,7 @@ from aiohttp import web
 
 from devstack.stack.engines import EngineEndpoint
 from evaluation.record import Record
+from evaluation.text.unguided import unguided
 from protocols.media import (
     BYTES_PER_MS,
     BridgeStream,
@@ -46,10 +47,13 @@ _WORDS = (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY)
 class TypedLine:
     """One call: ``media`` and ``realtime`` are the handler's two sockets, the rest is what the caller does."""
 
-    def __init__(self, call_id: str, parameters: CustomParameters, engine: EngineEndpoint, record: Record) -> None:
+    def __init__(
+        self, call_id: str, parameters: CustomParameters, engine: EngineEndpoint, record: Record, guided: bool = True
+    ) -> None:
         self.record = record
         self.ended = asyncio.Event()  # by the handler, or by the caller
         self._engine = engine
+        self._guided = guided
         self._stream = BridgeStream("MZ" + "0" * 32, call_id)
         self._parameters = parameters
         self._media: web.WebSocketResponse | None = None
@@ -236,6 +240,8 @@ class TypedLine:
             self._asked_for += 1
         elif kind == "conversation.item.create" and event["item"].get("type") == "function_call_output":
             self._tool_answered(event["item"])
+            if not self._guided:
+                event["item"]["output"] = unguided(event["item"]["output"])
         await self._to_engine(event)
         if kind == "conversation.item.create":
             self._introduced.set()

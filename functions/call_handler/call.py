@@ -167,6 +167,9 @@ class Call:
             conversation.observer, conversation.on_said, tools.turn = turns.heard, turns.said, turns.current
         self._dialling.on_event = conversation.on_engine
         memory.begin(lambda: tools.state)
+        if saved is None:
+            greeting = parameters.greeting_text or incoming.greeting
+            memory.marks.greeted(greeting, parameters.greeting_remaining_ms, state, time.monotonic())
         line.introduce(engine, parameters.greeting_text or incoming.greeting, parameters.resumed)
         media.attach(conversation)
         return _Talk(conversation, tools, line, turns)
@@ -254,7 +257,8 @@ class Call:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
             if ended is not None and ended.outcome != "superseded":
-                self._memory.record(ended.outcome, _LEFT_BECAUSE.get(over, "caller_hung_up"))
+                because = _LEFT_BECAUSE.get(over, "caller_hung_up")
+                self._memory.record(ended.outcome, because, self._talk.conversation.farewell.why(over))
         await self._dialling.close()
 
 

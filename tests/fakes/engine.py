@@ -96,6 +96,9 @@ class FakeSession:
     async def send(self, kind: str, **fields: Any) -> None:
         await self._socket.send(json.dumps({"type": kind, "event_id": _new_id("event"), **fields}))
 
+    async def raw(self, message: str | bytes) -> None:
+        await self._socket.send(message)
+
     async def speech_starts(self, cancel: bool = True) -> None:
         start_ms = len(self.heard) // BYTES_PER_MS
         await self.send("input_audio_buffer.speech_started", audio_start_ms=start_ms, item_id=_new_id("item"))

@@ -32,7 +32,7 @@ class FakeStream:
         self.config: dict[str, Any] = {}
         self.heard = bytearray()
         self.is_closed = False  # by the client, for writing
-        self.answers: asyncio.Queue[dict[str, Any] | grpc.StatusCode | None] = asyncio.Queue()
+        self.answers: asyncio.Queue[dict[str, Any] | bytes | grpc.StatusCode | None] = asyncio.Queue()
         self._news = asyncio.Condition()
 
     async def hears(self, byte_count: int) -> None:
@@ -61,6 +61,9 @@ class FakeStream:
 
     def fails(self, code: grpc.StatusCode) -> None:
         self.answers.put_nowait(code)
+
+    def says_garbage(self) -> None:
+        self.answers.put_nowait(b"\x3a\xff")
 
     def finishes(self) -> None:
         self.answers.put_nowait(None)
@@ -124,9 +127,10 @@ class FakeGoogle:
         await self._server.stop(None)
 
     async def recognize(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        stream = FakeStream(dict(context.invocation_metadata()))
+        stream.config = decode(tables.RECOGNIZE_REQUEST, await anext(aiter(requests)))
         if self.refusals:
             await context.abort(self.refusals.pop(0), "as the test wants it")
-        stream = FakeStream(dict(context.invocation_metadata()))
         async with self._news:
             self.streams.append(stream)
             self._news.notify_all()
@@ -135,6 +139,8 @@ class FakeGoogle:
             while (answer := await stream.answers.get()) is not None:
                 if isinstance(answer, grpc.StatusCode):
                     await context.abort(answer, "as the test wants it")
+                elif isinstance(answer, bytes):
+                    yield answer
                 else:
                     yield encode(tables.RECOGNIZE_RESPONSE, answer)
         finally:
@@ -142,13 +148,13 @@ class FakeGoogle:
             await asyncio.wait({reading})
 
     async def stream_speech(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
-        if not self.streams_speech:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "this voice cannot be streamed")
-        await self._refuse(context)
         async for raw in requests:
             message = decode(tables.STREAM_SPEECH_REQUEST, raw)
+            if "input" in message and not self.streams_speech:
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "this voice cannot be streamed")
             self.asked.append(("stream", message))
-            if "input" in message:
+            if "input" in message:  # all that the client will say: a refusal before that may reach it as INTERNAL
+                await self._refuse(context)
                 sound = self._sound(message["input"]["text"])
                 for part in (sound[: len(sound) // 2], sound[len(sound) // 2 :]):
                     yield encode(tables.SPEECH_RESPONSE, {"audio_content": part})

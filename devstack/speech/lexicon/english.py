@@ -23,7 +23,8 @@ ENGLISH = Lexicon(
         "and": "on top of that|and|then|plus|as well as|along with|together with|followed by",
         "or": "or|nor",
         "with": "with|topped with|on it|on top|including|having",
-        "neg": "none|without|hold the|hold|minus|skip the|skip|leave off|leave out|leave off of|take off|take out|"
+        "neg": "changed my mind about|nothing|scrap|"
+        "none|without|hold the|hold|minus|skip the|skip|leave off|leave out|leave off of|take off|take out|"
         "take away"
         "|remove|cancel|delete|drop|forget|forget about|scratch|get rid of|no more|lose|ditch|free of|no longer want"
         "|leave it off|everything but|everything except|all but|except|except for|apart from|neither|neither of them",
@@ -49,7 +50,8 @@ ENGLISH = Lexicon(
         "another": "another",
         "more": "more of those|more of them|more of these|more of that|more of the same",
         "last": "it|that|them|that one|this one|the last one|the last item|last one|those|these|all of that|all that",
-        "correct": "make that|make it|make them|make this|make those|i mean|i meant|no sorry|sorry no|no wait|wait no"
+        "correct": "hold on|"
+        "make that|make it|make them|make this|make those|i mean|i meant|no sorry|sorry no|no wait|wait no"
         "|rather|scratch that|change that to|change it to|change them to|i said|correction|actually no|"
         "no actually|wait"
         "|no make that|sorry i mean|sorry i meant|instead|no no|no i said|on second thoughts|on second thought"
@@ -62,12 +64,14 @@ ENGLISH = Lexicon(
         "i will have|i ll take|i want|we want|can i have|can i get|can i order"
         "|could i have|could i get|could we have|could we get|can we have|can we get|can we do|"
         "can you do|could you do"
-        "|give me|get me|we d like|we ll have|we ll take|i need|we need|may i have|let me have|let me get|get|just"
+        "|i ll try|we ll try|"
+        "give me|get me|we d like|we ll have|we ll take|i need|we need|may i have|let me have|let me get|get|just"
         "|i d love|we d love|can i grab|could i grab|i ll get|we ll get|let s do|let s have|let s get|do me|have"
         "|put me down for|i ll go for|i want to order|to order|order|can i please have|can i please get|like",
         "also": "also|too|as well|and also",
         "half": "half",
         "of_which": "of which",
+        "fewer": "fewer",
     },
     others=frozenset(("another one", "one more", "another of those", "one more of those")),
     common=words(
@@ -230,7 +234,7 @@ ENGLISH = Lexicon(
         r"make|swap|replace|cancel|put|hold|skip|drop|switch|go|forget|scratch|do|get|have|grab)"
     ),
     order_verb=any_of(
-        "i d like|i would like|i ll have|i will have|i ll take|i want|can i (?:have|get|order|take)|"
+        "i d like|i would like|i ll have|i will have|i ll take|i ll try|i want|can i (?:have|get|order|take)|"
         "could i (?:have|get|order)|could we have|can we (?:have|get)|give me|get me|we d like|we ll have|i need|"
         "may i have|to order|let me (?:have|get)|order"
     ),

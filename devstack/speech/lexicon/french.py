@@ -23,7 +23,8 @@ FRENCH = Lexicon(
         "and": "et|puis|et puis|plus|ainsi que|et aussi|ensuite|avec ca|et avec ca",
         "or": "ou|ni",
         "with": "avec|par dessus|au dessus|dessus|supplement|supplements|en supplement",
-        "neg": "sans|pas de|pas d|plus de|plus d|enlevez|enlever|enleve|retirez|retirer|retire|supprimez|"
+        "neg": "j ai change d avis pour|"
+        "sans|pas de|pas d|plus de|plus d|enlevez|enlever|enleve|retirez|retirer|retire|supprimez|"
         "supprimer|annulez"
         "|annuler|annule|oubliez|oublie|laissez tomber|otez|otes|virez|vire|pas du|pas la|pas le|pas les|"
         "pas un|pas une"
@@ -75,6 +76,7 @@ FRENCH = Lexicon(
         "also": "aussi|egalement",
         "half": "moitie|demi|demie",
         "of_which": "dont",
+        "fewer": "de moins|en moins",
     },
     others=frozenset(("un autre", "une autre", "encore un", "encore une", "un de plus", "une de plus")),
     common=words(
@@ -126,7 +128,7 @@ FRENCH = Lexicon(
     is_head_last=False,
     in_its_place=frozenset(("plutot", "a la place", "finalement")),
     takes_it=any_of(
-        "(?:je|on) (?:le|la|les|l) (?:prends?|veux|veut|prendrai)|(?:j|on) en (?:prends?|veux|veut) (?:un|une)?"
+        "(?:je|on) (?:le|la|les|l) (?:prends?|veux|veut|prendrai)|(?:j|on) en (?:prends?|veux|veut)(?: une?)?"
     ),
     restore=any_of(
         "remet(?:tez|s|tre)?(?: moi)? (?:la|le|les|ca|en)|gard(?:ez|e) (?:la|le|les) (?:finalement|quand meme)"

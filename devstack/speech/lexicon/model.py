@@ -47,6 +47,7 @@ Cue = Literal[
     "also",
     "half",
     "of_which",
+    "fewer",
 ]
 
 

@@ -22,14 +22,17 @@ BYTES_MOST = 30 * 48_000  # a fixture is 30 s at most
 class Fixtures:
     def __init__(self, place: SpeakingPlace, settings: EngineSettings) -> None:
         self._place = place
-        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None))
-        self._model = SpeechModel(self._http, Server(place.url.rstrip("/"), settings.key_of(place.key), place.model))
+        self._server = Server(place.url.rstrip("/"), settings.key_of(place.key), place.model)
+        self._http: aiohttp.ClientSession | None = None
 
     async def spoken(self, sentence: str, voice: str) -> tuple[bytes, Usage] | None:
         """Signed 16-bit little-endian mono of 24 kHz, and what it cost; None when it cannot be had as one fixture."""
         audio = bytearray()
+        if self._http is None:
+            self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None))
+        model = SpeechModel(self._http, self._server)
         try:
-            async for piece in self._model.pcm(sentence, self._place.voice or voice):
+            async for piece in model.pcm(sentence, self._place.voice or voice):
                 audio += piece
         except ModelDownError as error:
             log.warning("a sentence is not spoken", why=error.reason)
@@ -42,9 +45,10 @@ class Fixtures:
         return bytes(audio[: len(audio) // 2 * 2]), usage
 
     def close(self) -> None:
-        closing = asyncio.get_running_loop().create_task(self._http.close())
-        _closing.add(closing)
-        closing.add_done_callback(_closing.discard)
+        if self._http is not None:
+            closing = asyncio.get_running_loop().create_task(self._http.close())
+            _closing.add(closing)
+            closing.add_done_callback(_closing.discard)
 
 
 _closing: set[asyncio.Task[None]] = set()

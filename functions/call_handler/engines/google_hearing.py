@@ -58,6 +58,7 @@ HEARD_AGAIN = 1_000 * BYTES_PER_MS  # before a turn, or of a silence that may ha
 WORDS_WITHIN_S = 2.0  # of the end of a turn; then what was guessed so far has to do
 FAILURES_MOST = 3  # in a row
 PAUSES_S = (0.0, 0.25, 0.5)
+LASTED_WELL_S = 5.0  # a stream that failed later than this was none of a row of failures
 FINISH_WITHIN_S = 2.0  # a stream that was told the audio's end
 PHRASES_MOST, PHRASE_BOOST = 500, 10.0
 
@@ -98,7 +99,6 @@ class GoogleEar:
         self._sent = 0  # up to here it was given the audio
         self._told_until = 0  # before this, begin and end of speech were told by an earlier stream
         self._renews = False
-        self._answered = False
         self._has_activity = False  # the server tells when speech begins and ends
         self._charged = 0
 
@@ -179,7 +179,7 @@ class GoogleEar:
         """Stream after stream, until the ear is closed or cannot hear any more."""
         failures = 0
         while self._service is not None:
-            begun, self._answered, problem = time.monotonic(), False, ""
+            begun, problem = time.monotonic(), ""
             try:
                 await self._hear_on(self._service)
             except grpc.aio.AioRpcError as error:
@@ -189,8 +189,14 @@ class GoogleEar:
                     return
             except ValueError:
                 problem = "what it says is not understood"
+            except Exception:  # an error of ours must not leave the caller with a deaf engine
+                log.exception("the ear failed", engine=self._name)
+                self._give_up("the ear failed")
+                return
             lasted_s = time.monotonic() - begun
-            if not problem or self._answered or lasted_s > RENEW_FROM_S:
+            if not (problem or self._renews) and lasted_s < LASTED_WELL_S:
+                problem = "it ended at once"
+            if not problem or lasted_s > LASTED_WELL_S:
                 failures = 0
             if problem:
                 failures += 1
@@ -273,7 +279,8 @@ class GoogleEar:
                 response = reading.result()
                 if response is grpc.aio.EOF:
                     return
-                self._answered = True
+                if response is None:  # so gRPC gives what could not be decoded
+                    raise ValueError("no message")
                 self._told(response)
                 reading = asyncio.ensure_future(stream.read())
         finally:

@@ -1,7 +1,7 @@
 """The voice of a cascade at Google Cloud Text-to-Speech, or at a server that speaks its gRPC.
 
-Voices that can be streamed (Chirp 3 HD) are; at the first refusal of that the whole sentence is asked for at once,
-which every voice can do. Both give µ-law of 8 kHz, so nothing is converted here.
+Voices that can be streamed (Chirp 3 HD) are. Where that fails, whole sentences are asked for from then on, which every
+voice can do. Both give µ-law of 8 kHz, so nothing is converted here.
 """
 
 import asyncio
@@ -9,7 +9,6 @@ import re
 from collections.abc import AsyncIterator
 from typing import Any
 
-import grpc
 import grpc.aio
 
 from functions.call_handler.engines.google_speech import (
@@ -27,7 +26,6 @@ from functions.call_handler.engines.google_speech import (
 from functions.call_handler.engines.text_models import FIRST_WITHIN_S, STALL_S, ModelDownError, Server
 
 SENTENCE_WITHIN_S = 30.0
-TRIES = 2
 RATE = 8000
 _NAME = re.compile(r"^([a-z]{2,3}-[A-Z]{2})-.+")  # fr-FR-Chirp3-HD-Aoede
 
@@ -45,22 +43,21 @@ class GoogleVoice:
         wanted = (
             {"language_code": named[1], "name": voice} if named else {"language_code": LOCALES.get(language, language)}
         )
-        for attempt in range(TRIES):
-            has_sound = False
+        for is_last in (False, True):
+            has_sound, ask = False, self._streamed if self._streams else self._whole
             try:
-                async for audio in self._streamed(sentence, wanted) if self._streams else self._whole(sentence, wanted):
+                async for audio in ask(sentence, wanted):
                     has_sound = True
                     yield audio
                 return
             except grpc.aio.AioRpcError as error:
-                if self._streams and not has_sound and error.code() in _NO_STREAMING:
-                    self._streams = False
-                elif has_sound or attempt == TRIES - 1 or error.code() in FOR_GOOD:
+                self._streams = False
+                if has_sound or is_last:
                     raise ModelDownError(f"the speech model answered {why(error)}", error.code() in FOR_GOOD) from None
             except (TimeoutError, ValueError) as error:
-                if has_sound or attempt == TRIES - 1:
+                self._streams = False
+                if has_sound or is_last:
                     raise ModelDownError(f"the speech model is away ({type(error).__name__})") from None
-        raise ModelDownError("the speech model takes neither way of asking", for_good=True)
 
     async def close(self) -> None:
         await self._service.close()
@@ -74,7 +71,7 @@ class GoogleVoice:
             within_s = FIRST_WITHIN_S
             while (response := await asyncio.wait_for(stream.read(), within_s)) is not grpc.aio.EOF:
                 within_s = STALL_S
-                if content := response.get("audio_content"):
+                if content := _sound(response):
                     yield content
         finally:
             stream.cancel()
@@ -86,10 +83,7 @@ class GoogleVoice:
             "audio_config": {"audio_encoding": SPEECH_MULAW, "sample_rate_hertz": RATE},
         }
         answer = await self._service.ask(SYNTHESIZE, SYNTHESIZE_REQUEST, SPEECH_RESPONSE, request, FIRST_WITHIN_S)
-        yield without_header(answer.get("audio_content", b""))
-
-
-_NO_STREAMING = frozenset({grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED})
+        yield without_header(_sound(answer))
 
 
 async def _tell(stream: Any, message: dict[str, Any]) -> None:
@@ -99,6 +93,14 @@ async def _tell(stream: Any, message: dict[str, Any]) -> None:
             await stream.done_writing()
     except asyncio.InvalidStateError:
         return  # it is over already, and reading tells why
+
+
+def _sound(response: dict[str, Any] | None) -> bytes:
+    """Raises ValueError for what gRPC could not decode."""
+    if response is None:
+        raise ValueError("no message")
+    sound: bytes = response.get("audio_content", b"")
+    return sound
 
 
 def without_header(audio: bytes) -> bytes:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 TICK_S = 0.1
+START_WITHIN_S = 5.0  # of asking for the session
 LAG_MS = 200.0  # behind the clock, after which silence is sent
 EARLY_MOST = 30_000 * BYTES_PER_MS  # of audio, kept until the session has started
 CONTENT_MOST = 1500  # characters: 500 tokens are the limit of what is put in later
@@ -71,6 +72,7 @@ class LiveEngine:
         self._fixtures = self._make_fixtures()
         self._speech = Speech()
         self._early = bytearray()
+        self._asked_at = 0.0
         self._started_at: float | None = None
         self._heard_ms = 0.0
         self._spent_s = 0.0
@@ -134,6 +136,7 @@ class LiveEngine:
         voice = self._voices[0] if self._voices else ""
         session = session_of(self._setup, self._endpoint, self._history, voice)
         self._send({"type": "session.start", "event_id": SETUP_ID, "session": session})
+        self._asked_at = time.monotonic()
         if self._ticking is None:
             self._ticking = asyncio.create_task(self._tick())
 
@@ -143,6 +146,9 @@ class LiveEngine:
             return
         who = {"caller": "The caller did this on the phone's keys", "assistant": "You said", "system": "Note"}[line.who]
         self._tell("instructions", f"{who}: {line.text}")
+
+    def forget(self, item_id: str) -> None:
+        """The protocol takes nothing back: what follows says that it must not be repeated."""
 
     def hear(self, audio: bytes) -> None:
         if self._started_at is None:
@@ -261,6 +267,8 @@ class LiveEngine:
                 lag_ms = (now - self._started_at) * 1000 - self._heard_ms
                 if lag_ms > LAG_MS:
                     self.hear(b"\xff" * (int(lag_ms) * BYTES_PER_MS))
+            elif now - self._asked_at > START_WITHIN_S:
+                self._gone("the session does not start", at_fault=True)
             self._tell_all(self._speech.tick(now))
 
     # --- From the engine ------------------------------------------------------------------------------------------

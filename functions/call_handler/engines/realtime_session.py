@@ -12,6 +12,7 @@ from functions.call_handler.engines.base import EngineComplains, Setup
 from functions.call_handler.settings import MAIN, EngineSettings, RealtimeEndpoint
 
 PCMU = {"type": "audio/pcmu"}
+FULL_STRENGTH = 1.0  # of noise reduction; the server's own default, and left out for servers that know no other
 
 Part = Literal[
     "voice", "reasoning", "truncation", "noise_reduction", "idle_timeout_ms", "semantic_vad", "transcription"
@@ -87,13 +88,17 @@ class Session:
         return session
 
     def _audio_input(self) -> dict[str, Any]:
-        reduction = self._settings.openai_noise_reduction if "noise_reduction" in self._asked_for() else ""
         return {
             "format": PCMU,
-            "noise_reduction": {"type": reduction} if reduction else None,
+            "noise_reduction": self._noise_reduction() if "noise_reduction" in self._asked_for() else None,
             "transcription": self._transcription(),
             "turn_detection": self._turn_detection(),
         }
+
+    def _noise_reduction(self) -> dict[str, Any]:
+        strength = self._settings.openai_noise_reduction_strength
+        kept: dict[str, Any] = {"type": self._settings.openai_noise_reduction}
+        return kept if strength == FULL_STRENGTH else kept | {"strength": strength}
 
     def _asked_for(self) -> set[Part]:
         settings = self._settings

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from domain.call_marks import CallMarks, Ended
 from domain.calls import LeftBecause, Outcome
 from domain.order import ConfirmedOrder
 from domain.tool_parameters import TOOL_NAMES
@@ -22,6 +23,7 @@ from functions.call_handler.remembering.afterwards import Afterwards
 from functions.call_handler.remembering.backends import Backends
 from functions.call_handler.remembering.checkpointer import Checkpointer
 from functions.call_handler.remembering.live_feed import HandlerFeed
+from functions.call_handler.remembering.marks import Marks
 from functions.call_handler.remembering.orders import OrderDesk, OrderRefusedError, Receipt
 from functions.call_handler.remembering.transcript import Transcript
 from process import logs
@@ -46,6 +48,7 @@ class CallMemory:
     ) -> None:
         self.transcript = Transcript()
         self.usage = Usage()
+        self.marks = Marks()
         self.order_id: str | None = None
         self.tools: dict[str, ToolUse] = {}
         self._model = ""
@@ -65,6 +68,7 @@ class CallMemory:
         self.usage.add(resume.restored_usage(saved))
         self.order_id = saved.order_id
         self.tools = dict(saved.tools)
+        self.marks.restore(saved.marks)
 
     def begin(self, state: Callable[[], OrderState]) -> None:
         """The call is joined."""
@@ -137,7 +141,7 @@ class CallMemory:
         await asyncio.gather(self._checkpointer.settle(timeout_s), self.feed.drain(timeout_s))
         self._figures.add(lambda metrics: metrics.ai_worker_calls_active.dec())
 
-    def record(self, outcome: Outcome, left_because: LeftBecause) -> None:
+    def record(self, outcome: Outcome, left_because: LeftBecause, ended: Ended) -> None:
         """Write the call's log, with the cart that nobody agreed to, if there is one."""
         from stores.calls import ConversationRecord
 
@@ -155,11 +159,17 @@ class CallMemory:
             unconfirmed=self._unconfirmed("not_saved" if self._refused else left_because),
             tools=self.tools,
             upsell="" if self._state is None else self._state().upsell,
+            marks=self._marked(outcome, ended),
         )
         for model in self.usage.unknown:
             log.error("the price of a model is not known: the call's cost lacks it", model=model)
             self._figures.add(partial(_count_unpriced, model))
         self._afterwards.record(record, time.monotonic() - self._joined_at)
+
+    def _marked(self, outcome: Outcome, ended: Ended) -> CallMarks:
+        assert self._state is not None
+        used = [name for name, use in self.tools.items() if use.done]
+        return self.marks.result(self._state(), self.transcript, outcome, ended, used, time.monotonic())
 
     def _unconfirmed(self, reason: LeftBecause) -> "UnconfirmedCart | None":
         from stores.calls import UnconfirmedCart
@@ -180,6 +190,7 @@ class CallMemory:
             started_at=self._incoming.received_at,
             order_id=self.order_id,
             tools=self.tools,
+            marks=self.marks.known,
         )
 
 

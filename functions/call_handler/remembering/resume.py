@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 
+from domain.call_marks import CallMarks
 from domain.order import Cart
 from domain.tools import OrderState
 from functions.call_handler.engines.base import Line
@@ -27,6 +28,7 @@ def checkpoint(
     started_at: datetime,
     order_id: str | None,
     tools: Mapping[str, checkpoints.ToolUse],
+    marks: CallMarks,
 ) -> checkpoints.Checkpoint:
     """Where the call stands now."""
     lines = saved_lines(transcript)
@@ -44,6 +46,7 @@ def checkpoint(
         turns=sum(line.who == "caller" for line in lines),
         offered=state.offered,
         tools=dict(tools),
+        marks=replace(marks, warned=state.warned),
     )
 
 
@@ -56,7 +59,8 @@ def restored_state(fresh: OrderState, saved: checkpoints.Checkpoint) -> OrderSta
 
     What was read out is not: the new engine has to read the cart to the caller again.
     """
-    return replace(fresh, cart=saved.cart, confirmed=saved.confirmed, reserved=saved.reserved, offered=saved.offered)
+    agreed = replace(fresh, cart=saved.cart, confirmed=saved.confirmed, reserved=saved.reserved)
+    return replace(agreed, offered=saved.offered, warned=saved.marks.warned)
 
 
 def restored_transcript(saved: checkpoints.Checkpoint) -> Transcript:

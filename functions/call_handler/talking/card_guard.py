@@ -17,6 +17,8 @@ log = logs.get(__name__)
 MAX_TURNS = 32  # whose beginnings are kept
 # An engine notices speech after its first sound, the bridge records beside what it sends.
 BEFORE_S = 1.0
+# What was said before this handler listened comes faster than it was spoken: its sound may lie so much further back.
+EARLY_S = 15.0
 
 
 class CardGuard:
@@ -28,11 +30,13 @@ class CardGuard:
         self._phrases = phrases
         self._language = language
         self._watch = CardWatch(language)
-        self._begun_at = now  # nothing was said before
+        self._joined_at = now
+        self._begun_at = now - EARLY_S
         self._began: dict[str, float] = {}
 
     def caller_speaks(self, began: float) -> None:
-        self._begun_at = began
+        is_early = began < self._joined_at + EARLY_S
+        self._begun_at = self._joined_at - EARLY_S if is_early else began
 
     def caller_turn(self, item_id: str) -> None:
         self._began[item_id] = self._begun_at

@@ -297,6 +297,7 @@ class Conversation:
         self._caller_audio.turn_begins()
         self._read_back.caller_speaks(now - event.since_ms / 1000, now)
         self._cards.caller_speaks(now - event.since_ms / 1000)
+        self._memory.marks.caller_speaks(now - event.since_ms / 1000)
         self._patience.caller_spoke(now)
         self._patience.stop_expecting()
         self._replies.talked_over()
@@ -308,6 +309,7 @@ class Conversation:
 
     def _stop_playing(self, now: float) -> None:
         self._media.clear()
+        self._memory.marks.cut(now)
         for cut in self._playback.clear(now):
             if self._engine is not None:
                 self._engine.truncate(cut.item_id, cut.content_index, cut.audio_end_ms)
@@ -318,6 +320,7 @@ class Conversation:
         self._caller_speaking = False
         self._paused_at = now
         self._read_back.caller_pauses()
+        self._memory.marks.caller_pauses(now)
         self._patience.caller_paused()
         self._patience.expect_reply(now, after_tools=self._replies.owed is not None)
 
@@ -332,8 +335,10 @@ class Conversation:
             self._memory.turn_ended()
             danger = self._tools.emergency(event.text)
             if danger:
+                self._memory.marks.emergency()
                 self.speak(danger)
             elif reminder:
+                self._memory.marks.card_number()
                 self._interrupt(reminder)
 
     def _interrupt(self, sentence: str) -> None:
@@ -363,7 +368,9 @@ class Conversation:
         if not self._is_heard:
             self._is_heard = True
             self.on_engine_heard()
-        self._patience.audio_came(now + self._playback.ms_left(now) / 1000)
+        until = now + self._playback.ms_left(now) / 1000
+        self._patience.audio_came(until)
+        self._memory.marks.plays(now, until)
         if self._paused_at is not None:
             self._memory.first_audio(now - self._paused_at)
             self._paused_at = None

@@ -6,6 +6,7 @@ as done, a transfer that nobody took leaves the caller with the assistant.
 
 from enum import Enum
 
+from domain.call_marks import Ended
 from domain.tools import EndCall, Transfer
 from functions.call_handler.engines.base import Engine, EngineEvent
 from functions.call_handler.phrases import Phrases
@@ -28,6 +29,9 @@ class Over(Enum):
     SUPERSEDED = "superseded"
     ENGINE_FAILED = "engine_failed"
     MEDIA_LOST = "media_lost"
+
+
+_ENDED: dict[Over, Ended] = {Over.TRANSFERRED: "transferred", Over.ENGINE_FAILED: "engine_failed"}
 
 
 class Farewell:
@@ -68,6 +72,12 @@ class Farewell:
         if reason == "transferred" or (self.is_transfer and reason != "caller_hung_up"):
             return Over.TRANSFERRED
         return Over.FAREWELL if self.under_way is not None else Over.HUNG_UP
+
+    def why(self, over: Over) -> Ended:
+        """Who or what ended the call that is ``over``."""
+        if over is Over.FAREWELL and isinstance(self.under_way, EndCall):
+            return self.under_way.because
+        return _ENDED.get(over, "caller")
 
     def proceed(self, now: float, is_quiet: bool, engine: Engine | None) -> bool:
         """Hang up or transfer once the farewell was heard, at the latest FAREWELL_WITHIN_S after the wish.

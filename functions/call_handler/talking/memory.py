@@ -4,6 +4,7 @@ from typing import Protocol
 
 from functions.call_handler.engines.base import Speaker
 from functions.call_handler.engines.costs import Usage
+from functions.call_handler.remembering.marks import Marks
 from functions.call_handler.remembering.transcript import Transcript
 
 
@@ -12,6 +13,9 @@ class Memory(Protocol):
 
     @property
     def transcript(self) -> Transcript: ...
+
+    @property
+    def marks(self) -> Marks: ...
 
     @property
     def usage(self) -> Usage: ...

@@ -70,6 +70,36 @@ async def test_a_transcription_model_that_fails_at_every_turn_is_replaced_and_co
         assert "ai_worker_captions_failed_total 2.0" in await response.text()
 
 
+async def test_garbage_and_errors_of_every_kind_cost_a_log_line_and_not_the_call(
+    handler: Handler, engine: FakeEngine, bridge_for: MakeBridge, ring: Ring
+) -> None:
+    bridge = await bridge_for(new_id())
+    lane, session = await connect(ring(handler, bridge), engine)
+
+    garbage: list[str | bytes] = [
+        "{",
+        "[]",
+        "null",
+        '{"type": 7}',
+        b"\x00\xff",
+        '{"type": "response.done", "response": {}}',
+    ]
+    for message in garbage:
+        await session.raw(message)
+    for code in ("server_error", "rate_limit_exceeded", "invalid_value", "session_expired"):
+        await session.send("error", error={"type": "server_error", "code": code, "message": "no", "param": None})
+    await session.caller_says("Are you open?")
+    await session.reply("We are.", audio_ms=200)
+    await bridge.hears(1)
+    await bridge.hang_up()
+    ended = await lane.until(EndedLine)
+
+    assert ended.outcome == "answered"
+    understood_not = [line for line in handler.logged if "engine message not understood" in line]
+    assert len(understood_not) == len([message for message in garbage if isinstance(message, str)])
+    assert len([line for line in handler.logged if "the engine complains" in line]) == 4
+
+
 async def _of(session: Any, kind: str) -> list[Any]:
     found: list[Any] = session.of(kind)
     return found

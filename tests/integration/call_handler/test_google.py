@@ -278,6 +278,18 @@ async def test_an_ear_that_fails_again_and_again_is_gone(
     assert not listener.ear.alive
 
 
+async def test_an_ear_that_answers_only_to_break_off_is_gone_too(listener: Listener, google: FakeGoogle) -> None:
+    breaks = (FakeStream.says_garbage, FakeStream.finishes, FakeStream.says_garbage, FakeStream.finishes)
+    for break_off in breaks:
+        stream = await google.stream()
+        stream.begins(0.0)
+        break_off(stream)
+
+    gone = await listener.gone()
+
+    assert gone.reason == "the ear fails: it ended at once"
+
+
 async def test_a_refusal_for_good_is_not_tried_again(google: FakeGoogle) -> None:
     google.refusals = [grpc.StatusCode.PERMISSION_DENIED] * 2
     listener = await Listener(google).start()
@@ -404,7 +416,7 @@ async def test_a_voice_that_cannot_be_streamed_says_whole_sentences(voice: Googl
     audio = [await sound(voice, "Bonsoir."), await sound(voice, "Oui.")]
 
     assert audio == [b"\x20" * (8 * BYTES_A_CHARACTER), b"\x20" * (4 * BYTES_A_CHARACTER)]
-    assert [kind for kind, _ in google.asked] == ["whole", "whole"]
+    assert [kind for kind, _ in google.asked] == ["stream", "whole", "whole"]
 
 
 async def test_a_busy_voice_is_asked_once_more(voice: GoogleVoice, google: FakeGoogle) -> None:
@@ -442,7 +454,7 @@ async def test_a_voice_that_says_nothing_is_given_up(
     with pytest.raises(ModelDownError) as down:
         await sound(voice, "Oui.")
 
-    assert down.value.reason == "the speech model is away (TimeoutError)"
+    assert down.value.reason == "the speech model answered DEADLINE_EXCEEDED"
     forever.set()
 
 

@@ -286,6 +286,18 @@ async def test_a_voice_that_is_refused_is_left_out(talker: Talker, server: FakeL
     assert (gone.reason, gone.at_fault) == ("the engine refuses the session: model_not_found", True)
 
 
+async def test_a_session_that_does_not_start_is_none(
+    talker: Talker, server: FakeLive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "START_WITHIN_S", 0.1)
+    await talker.engine.connect(talker._told, PATIENCE_S)
+
+    talker.engine.configure(SETUP)
+
+    gone = await talker.first(EngineGone)
+    assert (gone.reason, gone.at_fault) == ("the session does not start", True)
+
+
 @pytest.mark.parametrize(("reason", "at_fault"), [("expired", False), ("content", True), ("connection_lost", True)])
 async def test_a_session_that_ends_says_whose_fault_it_is(reason: str, at_fault: bool, talker: Talker) -> None:
     session = await talker.start()

@@ -216,3 +216,29 @@ async def test_a_card_number_said_aloud_is_in_no_store_and_no_log(
     assert row[1]["text"] == f"My card number is {MASK}."
     kept = [str(seen), str(checkpoint), str(row), "".join(handler.logged)]
     assert not any("1111 1111" in one for one in kept)
+
+
+async def test_the_call_log_marks_what_was_said_and_who_ended_the_call(
+    handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring, restaurant: Restaurant, postgres: Any
+) -> None:
+    lane, session = await connect(ring(handler, bridge), engine)
+    await fill_cart(session, bridge)
+    await session.reply(calls=[("confirm_order", {})])
+    await session.expect("response.create")
+    await session.reply("Thank you! Goodbye.", audio_ms=100, calls=[("end_call", {})])
+    await lane.until(EndedLine)
+
+    async def logged() -> Any:
+        async with postgres.app.tenant(restaurant.id) as connection:
+            return await connection.fetchval("select marks from call_log where id = $1", bridge.call_id)
+
+    marks = await eventually(logged)
+    told = {name: marks[name] for name in ("ended", "read_back", "total_said", "card_number", "told_of_ai_at")}
+    assert told == {
+        "ended": "done",
+        "read_back": True,
+        "total_said": True,
+        "card_number": False,
+        "told_of_ai_at": None,  # this greeting does not say so
+    }
+    assert marks["summary"] == "Order: 1 dish, €9.00."

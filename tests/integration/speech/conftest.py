@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -24,23 +25,29 @@ STOPPED_WITHIN_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class SpeechServer:
+    """``grpc_url`` is "" where gRPC is not installed."""
+
     base_url: str
     key: str
     pid: int
+    grpc_url: str
 
 
 @pytest.fixture(scope="session")
 def speech_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SpeechServer]:
-    with socket.socket() as probe:
+    with socket.socket() as probe, socket.socket() as another:
         probe.bind(("127.0.0.1", 0))
+        another.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+        grpc_port = another.getsockname()[1] if find_spec("grpc") else 0
     log: Path = tmp_path_factory.mktemp("speech") / "log"
-    environment = os.environ | {"PORT": str(port), "SPEECH_API_KEY": "test-key"}
+    environment = os.environ | {"PORT": str(port), "SPEECH_API_KEY": "test-key", "GRPC_PORT": str(grpc_port)}
     with log.open("wb") as out:
         process = subprocess.Popen([sys.executable, "-m", "devstack.speech"], env=environment, stderr=out)
     try:
         _wait_until_ready(f"http://127.0.0.1:{port}/health/ready", process, log)
-        yield SpeechServer(f"http://127.0.0.1:{port}/v1", "test-key", process.pid)
+        grpc_url = f"http://127.0.0.1:{grpc_port}" if grpc_port else ""
+        yield SpeechServer(f"http://127.0.0.1:{port}/v1", "test-key", process.pid, grpc_url)
         process.send_signal(signal.SIGTERM)
         # uvicorn ends itself by the signal that it was asked to end with.
         assert process.wait(STOPPED_WITHIN_S) in (0, -signal.SIGTERM), log.read_text()

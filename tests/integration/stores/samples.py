@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from domain.call_marks import CallMarks
 from domain.menu import ItemSize, Menu, MenuCategory, MenuItem, ModifierGroup, ModifierOption
 from domain.order import Address, CartLine, ChosenModifier, ConfirmedOrder, Fulfilment, VatShare
 from domain.reservations import Rules
@@ -248,6 +249,7 @@ def conversation(call_id: str, restaurant_id: str, **fields: Any) -> Conversatio
         "transcript": (Utterance("caller", "One margherita please", NOW),),
         "usage": {"input_tokens": 12},
         "cost_dollars": 0.0123,
+        "marks": CallMarks(ended="caller", told_of_ai_at=NOW, longest_silence_ms=1200, summary="Asked a question."),
     }
     return ConversationRecord(call_id=call_id, restaurant_id=restaurant_id, **({"started_at": NOW} | known | fields))
 

@@ -423,6 +423,7 @@ async def test_a_call_has_its_end_and_its_conversation_whichever_comes_first(
     assert (call.outcome, call.attempts, call.duration_ms) == ("order_confirmed", 2, 60_000)
     assert (call.transcript, call.usage, call.cost_dollars) == (tuple(said), {"output_tokens": 7}, 0.25)
     assert (call.order_id, call.caller) == (own.order_id, "+33600000000")
+    assert (call.marks.ended, call.marks.told_of_ai_at, call.marks.longest_silence_ms) == ("caller", NOW, 1200)
     assert sorted(one.id for one in recent) == sorted(["a call", own.call_id])
     assert all(one.transcript == () and one.caller == "" for one in recent)
 

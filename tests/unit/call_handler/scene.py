@@ -31,6 +31,7 @@ from functions.call_handler.engines.base import (
 )
 from functions.call_handler.engines.costs import Usage
 from functions.call_handler.phrases import phrases_for
+from functions.call_handler.remembering.marks import Marks
 from functions.call_handler.remembering.orders import Receipt
 from functions.call_handler.remembering.reservations import NotReservedError
 from functions.call_handler.remembering.transcript import Transcript
@@ -124,6 +125,7 @@ class Keeper:
     def __init__(self) -> None:
         self.transcript = Transcript()
         self.usage = Usage()
+        self.marks = Marks()
         self.lost: list[EngineGone] = []
         self.latencies: list[float] = []
         self.orders: list[ConfirmedOrder] = []

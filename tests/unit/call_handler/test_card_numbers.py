@@ -3,8 +3,19 @@
 import pytest
 
 from domain.card_numbers import MASK
-from functions.call_handler.engines.base import CallerSaid, CallerSpeaks, CallerTurn, ReplyAudio, ReplyEnds, ReplyStarts
+from functions.call_handler.engines.base import (
+    CallerSaid,
+    CallerSpeaks,
+    CallerTurn,
+    Engine,
+    ReplyAudio,
+    ReplyEnds,
+    ReplyStarts,
+)
+from functions.call_handler.engines.cascade import CascadeEngine
 from functions.call_handler.engines.costs import Usage
+from functions.call_handler.engines.live import LiveEngine
+from functions.call_handler.engines.realtime import RealtimeEngine
 from tests.unit.call_handler.scene import Scene
 
 pytestmark = pytest.mark.unit
@@ -44,13 +55,20 @@ async def test_it_is_kept_neither_in_the_transcript_nor_by_the_engine_nor_in_the
 
 
 async def test_its_first_groups_are_taken_out_once_its_last_is_said(scene: Scene) -> None:
-    for now, group in ((10.0, "4111 1111"), (15.0, "1111 1111")):
+    for now, group in ((30.0, "4111 1111"), (35.0, "1111 1111")):
         scene.now = now
         scene.engine_says(CallerSpeaks(), CallerTurn(f"u{now}"), CallerSaid(f"u{now}", group, Usage()))
 
     assert words(scene) == [MASK, MASK]
     assert ("blank", 6.0) in scene.media.done
-    assert [act for act in scene.engine.done if act[0] == "forget"] == [("forget", "u10.0"), ("forget", "u15.0")]
+    assert [act for act in scene.engine.done if act[0] == "forget"] == [("forget", "u30.0"), ("forget", "u35.0")]
+
+
+async def test_a_number_said_before_anybody_listened_is_blanked_as_well(scene: Scene) -> None:
+    scene.now = 1.0
+    scene.engine_says(CallerSpeaks(), CallerTurn("u1"), CallerSaid("u1", NUMBER, Usage()))
+
+    assert ("blank", 17.0) in scene.media.done  # the bridge keeps 15 s for a handler
 
 
 async def test_keys_that_are_a_card_number_are_not_told_to_the_model(scene: Scene) -> None:
@@ -60,6 +78,13 @@ async def test_keys_that_are_a_card_number_are_not_told_to_the_model(scene: Scen
 
     assert not [act for act in scene.engine.done if act[0] == "remember"]
     assert "card number" in scene.engine.done[-1][1]
+
+
+@pytest.mark.parametrize("kind", [RealtimeEngine, CascadeEngine, LiveEngine])
+def test_every_engine_can_be_asked_for_all_that_a_conversation_asks(kind: type) -> None:
+    asked = {name for name in vars(Engine) if not name.startswith("_")}
+
+    assert asked <= set(dir(kind))
 
 
 async def test_a_model_cannot_put_it_into_a_note_nor_repeat_it_on_the_record(scene: Scene) -> None:

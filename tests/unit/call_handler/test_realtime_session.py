@@ -18,6 +18,7 @@ SETUP = Setup("You answer the phone.", [], "fr", "cedar", "Margherita")
 ALL = {
     "openai_reasoning_effort": "low",
     "openai_noise_reduction": "far_field",
+    "openai_noise_reduction_strength": 0.5,
     "openai_context_tokens": 20_000,
     "vad_idle_timeout_ms": 8_000,
     "openai_transcription_model": "gpt-transcribe, gpt-4o-transcribe",
@@ -41,8 +42,15 @@ def test_every_setting_reaches_the_server_in_the_protocols_own_shape() -> None:
     assert known.session.truncation.retention_ratio == 0.8
     assert known.session.truncation.token_limits.post_instructions == 20_000
     assert known.session.audio.input.noise_reduction.type == "far_field"
+    assert known.session.audio.input.noise_reduction.strength == 0.5
     assert known.session.audio.input.turn_detection.idle_timeout_ms == 8_000
     assert known.session.audio.input.transcription.model == "gpt-transcribe"
+
+
+def test_a_strength_that_is_the_servers_own_is_not_sent() -> None:
+    session = session_with(openai_noise_reduction="near_field").as_object()
+
+    assert session["audio"]["input"]["noise_reduction"] == {"type": "near_field"}
 
 
 def test_what_is_not_set_is_not_sent() -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from domain import carts
+from domain.call_marks import CallMarks
 from domain.menu import ItemSize, Menu, MenuCategory, MenuItem
 from domain.order import Offer
 from domain.restaurant import Restaurant
@@ -69,10 +70,11 @@ def test_a_checkpoint_restores_the_call() -> None:
     started = datetime(2026, 11, 21, 18, tzinfo=UTC)
 
     used = {"add_item": ToolUse(done=2, refused=1)}
-    before = replace(before, offered=Offer("item", 1))
+    before = replace(before, offered=Offer("item", 1), warned=True)
+    marks = CallMarks(card_number=True)
 
     saved = resume.checkpoint(
-        before, transcript, Usage(text_in=7), attempt=1, started_at=started, order_id=None, tools=used
+        before, transcript, Usage(text_in=7), attempt=1, started_at=started, order_id=None, tools=used, marks=marks
     )
     fresh = OrderState(before.restaurant, before.menu, (), carts.new_cart(before.menu, ORDER), "call-1")
 
@@ -81,6 +83,7 @@ def test_a_checkpoint_restores_the_call() -> None:
     assert resume.restored_usage(saved) == Usage(text_in=7)
     assert saved.turns == 1
     assert saved.tools == used
+    assert saved.marks.card_number
 
 
 def test_a_fresh_engine_is_told_what_was_said_and_what_is_in_the_cart() -> None:

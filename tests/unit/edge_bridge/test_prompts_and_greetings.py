@@ -1,11 +1,19 @@
 import pytest
 
 from devstack.speech.render_prompts import SENTENCES
+from domain.notices import tells_of_ai, tells_of_recording
 from edge_bridge import prompts
 from edge_bridge.lines.greetings import built_in
 from edge_bridge.media.audio import FRAME_BYTES
 
 pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize("language", prompts.LANGUAGES)
+def test_a_greeting_that_stands_in_for_the_restaurants_own_says_that_an_ai_speaks(language: str) -> None:
+    assert tells_of_ai(built_in(language, recorded=False).text, "", language)
+    recorded = built_in(language, recorded=True).text
+    assert tells_of_ai(recorded, "", language) and tells_of_recording(recorded, "", language)
 
 
 def test_the_handler_is_told_what_the_built_in_greeting_really_says() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from evaluation.figures import figures, turn_taking_mark
+from evaluation.figures import compared, figures, turn_taking_mark
 from evaluation.outcome import Outcome, Run
 from evaluation.repeating import REPEATS, outcome_of
+from evaluation.text.unguided import unguided
 from evaluation.verdict import Status, Verdict
 from tests.unit.evaluation.places import case, record
 
@@ -82,3 +84,24 @@ async def test_a_run_whose_caller_misbehaved_is_repeated_and_at_last_reported_ap
     lasting: Any = ["caller"] * (REPEATS + 1)
     outcome = await made(1, *lasting)
     assert outcome.status == "caller" and outcome.repeated == REPEATS
+
+
+def test_with_and_without_guidance_stand_side_by_side() -> None:
+    guided = [Outcome(case(), "text", (run("passed"),)), Outcome(case(), "text", (run("failed"),))]
+    unguided = [Outcome(case(), "text", (run("failed", True),)), Outcome(case(), "text", (run("failed"),))]
+
+    found = {one.figure: one.value for one in compared(guided, unguided)}
+
+    assert found["by text, with guidance in tool results: ended exactly right (1 of 2)"] == 50
+    assert found["by text, without guidance in tool results: ended exactly right (0 of 2)"] == 0
+    assert found["by text, without guidance: wrong orders committed"] == 1
+    assert compared(guided, []) == []
+
+
+def test_a_result_without_guidance_keeps_its_own_answer_and_an_errors_code() -> None:
+    error = {"code": "size_needed", "message": "Ask for the size.", "allowed": ["Small"]}
+    told = {"ok": False, "error": error, "say": "Which size?", "cart": {}, "missing": ["name"], "next": {"ask": "?"}}
+
+    bare = msgspec.json.decode(unguided(msgspec.json.encode(told).decode()))
+
+    assert bare == {"ok": False, "error": {"code": "size_needed"}, "say": "Which size?"}

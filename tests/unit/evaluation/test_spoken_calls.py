@@ -48,6 +48,11 @@ async def test_a_sentence_is_said_after_the_greeting_and_after_each_question() -
     assert heard.record.reply_ms == [900] and heard.record.hung_up_by == "restaurant"
 
 
+async def test_what_the_caller_says_stands_beside_what_is_heard_of_it() -> None:
+    _, heard, _ = await called((QUIET, "Anything else?"), (Told("gone", text="caller"), ""))
+    assert heard.record.said_by("says") == ["One large pepperoni.", "No, that's all, thank you."]
+
+
 async def test_a_statement_is_not_answered_before_the_question_that_may_follow() -> None:
     acts, _, _ = await called((QUIET, "Thank you, Ann."), (QUIET, "Is that right?"), (Told("gone", text="caller"), ""))
     assert [act.say for act in acts] == ["One large pepperoni.", "", "Yes, that's right."]

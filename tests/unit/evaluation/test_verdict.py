@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from evaluation.record import Record
-from evaluation.verdict import Verdict, amounts_said, verdict
+from evaluation.scenarios import Way
+from evaluation.verdict import Verdict, amounts_said, same_street, verdict
 from tests.unit.evaluation.places import GREETING, PEPPERONI, case, ending, line, order, record
 
 pytestmark = pytest.mark.unit
@@ -19,6 +20,13 @@ def judged(*stored: Any, said: Record | None = None, strays: tuple[str, ...] = (
 
 def test_the_expected_order_read_out_and_agreed_to_is_right() -> None:
     assert judged(order()) == Verdict("passed")
+
+
+def test_a_call_in_which_only_the_waiting_was_wrong_says_so() -> None:
+    slow = record()
+    slow.replied(6000, after_tools=False)
+    assert judged(order(), said=slow).only_late
+    assert not judged(order(name="Bob"), said=slow).only_late
 
 
 @pytest.mark.parametrize(
@@ -45,6 +53,30 @@ def test_an_order_that_no_end_allows_is_a_wrong_order_and_a_missing_one_is_not()
     assert judged(order(total_cents=1400)).wrong_order
     assert judged(order(), expect=[{"nothing": True}]).wrong_order
     assert not judged().wrong_order
+
+
+def test_a_misheard_name_is_wrong_and_makes_no_wrong_order() -> None:
+    found = judged(order(name="Bob"))
+    assert found.status == "failed" and not found.wrong_order
+
+
+@pytest.mark.parametrize(("name", "status"), [("Anne", "passed"), ("Bob", "failed")])
+def test_by_audio_a_name_has_to_sound_right(name: str, status: str) -> None:
+    found = verdict(case(), "audio", record(), ending(order(name=name)), silence_ms=5000)
+    assert found.status == status
+
+
+@pytest.mark.parametrize(
+    ("street", "way", "fits"),
+    [
+        ("22 Harbor Road", "audio", True),
+        ("22 Harbor Road", "text", False),
+        ("32 Harbour Road", "audio", False),
+        ("22 Barber Row", "audio", False),
+    ],
+)
+def test_a_street_has_its_number_and_by_audio_the_sound_of_its_name(street: str, way: Way, fits: bool) -> None:
+    assert same_street(street, "22 Harbour Road", way) == fits
 
 
 def test_lines_of_the_same_thing_count_together() -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from devstack.speech.agent import MISSES_BEFORE_HUMAN
+from devstack.speech.asking import MISSES_BEFORE_HUMAN
 from devstack.speech.protocol.items import Content, FunctionCall, FunctionCallOutput, Message, new_id
 from devstack.speech.protocol.session_config import NamedTool
-from tests.unit.speech.ordering import TextCall
+from tests.unit.speech.ordering import TextCall, restaurant_named
 
 pytestmark = pytest.mark.unit
 
@@ -300,3 +302,29 @@ def test_everything_cancelled_where_nothing_was_ordered_ends_the_call() -> None:
     call = TextCall("en")
     call.caller("Cancel the whole order.")
     assert names(call) == ["end_call"]
+
+
+@pytest.mark.parametrize(
+    ("restaurant", "said", "lines"),
+    [
+        ("harbour-pizza", ["A large pizza, half pepperoni, half hawaiian and two small colas."], 2),
+        ("harbour-pizza", ["Half pepperoni with olives, half hawaiian, large."], 1),
+        ("harbour-pizza", ["Half and half, pepperoni and hawaiian.", "Medium."], 1),
+        ("chez-margot", ["Une grande pizza moitié reine moitié quatre fromages."], 1),
+        ("harbour-pizza", ["A large pepperoni, half with mushrooms."], 0),
+        ("harbour-pizza", ["Half pepperoni, half sushi."], 0),
+        ("harbour-pizza", ["Large, half pepperoni half hawaiian without ham."], 0),
+    ],
+)
+def test_halves_are_taken_where_the_menu_has_them_and_asked_about_where_they_are_not_certain(
+    restaurant: str, said: list[str], lines: int
+) -> None:
+    state = restaurant_named(restaurant)
+    categories = tuple(replace(one, halves="dearer" if one.name == "Pizzas" else None) for one in state.menu.categories)
+    state = replace(state, menu=replace(state.menu, categories=categories))
+    call = TextCall(state.restaurant.language, state=state)
+
+    call.caller(*said)
+
+    assert len(call.lines) == lines
+    assert bool(lines) == ("add_halves" in call.used)

@@ -1,0 +1,158 @@
+"""The answer to what a caller said: calls for what was understood, a question about what was not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from devstack.speech import menu_card
+from devstack.speech.bookings import TableWish
+from devstack.speech.choosing import Choosing
+from devstack.speech.conversation import Action, Say
+from devstack.speech.orders import AddItem, RemoveItem
+from devstack.speech.tool_calls import Choice, UseTool, add_call, calls_for, line_again
+from devstack.speech.understanding import Question, Understood, understand
+
+
+class Answering(Choosing):
+    def _answer(self, text: str) -> list[Action]:
+        agent = self._agent
+        in_cart = [line.item for line in agent.cart]
+        if agent.says_card(text):
+            return [Say(f"{self._phrases.no_card} {agent.question}".strip())]
+        understood = understand(
+            text,
+            self._vocabulary,
+            self._language,
+            agent.awaited,
+            in_cart,
+            asked_about=agent.asked_about,
+            removing=agent.removing,
+        )
+        agent.asked_about = understood.question.item if understood.question is not None else ""
+        agent.removing = bool(understood.orders) and all(isinstance(one, RemoveItem) for one in understood.orders)
+        if understood.insults and not understood.changes_order:
+            return self._insulted()
+        if understood.human or (agent.awaited == "human" and understood.yes):
+            agent.misses, agent.awaited = 0, ""
+            if self._has("transfer_to_human"):
+                return [UseTool("transfer_to_human", {"reason": "the caller asked for a person"})]
+            return [Say(self._phrases.no_human)]
+        if understood.table is not None or agent.table is not None:
+            booked = self._book(understood)
+            if booked:
+                return booked
+        said = [one for one in understood.allergies if one and one not in agent.allergies]
+        agent.allergies += said  # the tool takes all that were said so far
+        asked_to_what = agent.awaited == "allergy" and understood.no
+        unnamed = "" in understood.allergies and understood.question is None and not agent.allergies
+        agent.allergy_unnamed = (agent.allergy_unnamed or unnamed) and not (said or asked_to_what)
+        understood = replace(understood, allergies=tuple(agent.allergies) if said else ())
+        chosen = self._chosen(text, understood) if agent.choices else None
+        return chosen if chosen is not None else self._do(understood)
+
+    def _do(self, understood: Understood) -> list[Action]:
+        """The calls for what was understood, and a question about what was not."""
+        agent = self._agent
+        asks = self._doubts(understood)
+        calls = self._calls(understood)
+        if not (calls or agent.cart) and any(
+            isinstance(one, RemoveItem) and one.everything for one in understood.orders
+        ):
+            return self._ask_next() if agent.choices else self._goodbye()
+        if understood.question is not None and not understood.orders:
+            return [*asks, *self._inform(understood.question), *self._one_by_one(calls)]
+        if not calls and agent.choices and not asks:
+            return self._ask_next()
+        if not calls:
+            return [Say(" ".join([*(one.text for one in asks), agent.question]))] if asks else self._signal(understood)
+        agent.misses = 0
+        if understood.done or (agent.awaited == "anything_else" and not understood.orders):  # moved on
+            agent.done_ordering = True
+        return [*asks, *self._one_by_one(calls)]
+
+    def _calls(self, understood: Understood) -> list[UseTool]:
+        agent = self._agent
+        if any(isinstance(one, RemoveItem) and one.everything for one in understood.orders):
+            agent.choices.clear()
+        for intent in understood.orders:
+            if isinstance(intent, AddItem | RemoveItem) and intent.choices:
+                removal = UseTool("remove_item", {"item": intent.item})
+                call = add_call(intent) if isinstance(intent, AddItem) else removal
+                agent.choices.append(Choice(call, "item", intent.choices, self._which(intent.choices)))
+        return [call for call in calls_for(understood, agent.cart) if self._has(call.name)]
+
+    def _doubts(self, understood: Understood) -> list[Say]:
+        phrases = self._phrases
+        asks = [Say(phrases.with_or_without.format(name=name)) for name in understood.unsure]
+        asks += [Say(phrases.only_once.format(name=name)) for name in understood.once]
+        if understood.halves:
+            asks.append(Say(phrases.which_halves if self._has("add_halves") else phrases.no_halves))
+        if understood.tampers:
+            asks.append(Say(phrases.no_tampering))
+        return asks
+
+    def _book(self, understood: Understood) -> list[Action]:
+        """A table, from the first wish to its booking; nothing when the caller is speaking of something else."""
+        agent, phrases = self._agent, self._phrases
+        agent.table = (agent.table or TableWish()).with_more(understood.table or TableWish())
+        if understood.table is None and (understood.no or (understood.changes_order and not understood.customer)):
+            agent.table = None
+            return []
+        for known, question in (
+            (agent.table.day, phrases.table_day),
+            (agent.table.time, phrases.table_time),
+            (agent.table.covers, phrases.table_covers),
+        ):
+            if not known:
+                return [self._ask(question, "table")]
+        wish = {"date": agent.table.day, "time": agent.table.time, "covers": agent.table.covers}
+        if understood.customer and agent.awaited == "table_name" and self._has("book_table"):
+            return [UseTool("book_table", wish | {"name": understood.customer})]
+        if understood.table is not None and self._has("check_table"):
+            return [UseTool("check_table", wish)]
+        return [self._ask(phrases.table_name, "table_name")] if agent.awaited == "table_name" else []
+
+    def _inform(self, question: Question) -> list[Action]:
+        """From the instructions' menu when it is about a dish, else from the tool."""
+        told = menu_card.answer(self._turn.menu, self._turn.language, question.item, question.size, question.topic)
+        if told:
+            self._agent.misses = 0
+            return [Say(told), *self._ask_next()]
+        if self._has(question.tool):
+            return [UseTool(question.tool, question.arguments)]
+        return self._missed()
+
+    def _signal(self, understood: Understood) -> list[Action]:
+        """A sentence that changes nothing in the order: yes, no, that's all, again, goodbye."""
+        agent, phrases = self._agent, self._phrases
+        if understood.repeat and agent.last_said:
+            return [Say(agent.last_said)]
+        if understood.restores and agent.removed is not None:
+            return [line_again(agent.removed)]
+        if agent.confirmed or ((understood.goodbye or understood.jest) and not agent.cart):
+            return self._goodbye()
+        if understood.read_back and self._has("read_cart"):
+            return [UseTool("read_cart", {})]
+        if agent.allergy_unnamed and agent.awaited != "allergy":
+            return self._ask_next()
+        if not understood.nothing:
+            agent.misses = 0
+        if agent.awaited == "confirm" and understood.yes:
+            return [UseTool("confirm_order", {})]
+        if agent.awaited == "confirm" and understood.no:
+            return [self._ask(phrases.what_to_change, "items")]
+        if understood.done or (understood.no and agent.awaited in ("anything_else", "items", "")):
+            agent.done_ordering = True
+            if "items" not in agent.missing:
+                return self._ask_next()
+            if not agent.cart:
+                return self._goodbye()
+            # Too little for a delivery, and nothing more is wanted: then pick-up.
+            return [self._ask(phrases.which_fulfilment.format(kinds=self._kinds()), "fulfilment")]
+        if understood.yes and agent.awaited == "anything_else":
+            return [self._ask(phrases.what_else, "anything_else")]
+        if understood.goodbye:
+            return self._goodbye()
+        if understood.hello or understood.yes or understood.no:
+            return self._ask_next()
+        return self._missed()

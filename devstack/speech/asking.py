@@ -1,0 +1,102 @@
+"""What every reply of the agent may need: the next question, a goodbye, a sentence that was not understood."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from devstack.speech.addresses import Awaited
+from devstack.speech.conversation import Action, Memory, Say, TurnContext
+from devstack.speech.lexicon import LEXICONS
+from devstack.speech.phrases import PHRASES, AgentPhrases
+from devstack.speech.tool_calls import UseTool
+from devstack.speech.vocabulary import Vocabulary, vocabulary_of
+
+MISSES_BEFORE_HUMAN = 3
+MOST_NAMED = 6  # choices read out
+
+
+class Asking:
+    """In ``language``, the caller's."""
+
+    def __init__(self, memory: Memory, turn: TurnContext) -> None:
+        self._agent, self._turn = memory, turn
+        self._language = memory.language
+        self._phrases: AgentPhrases = PHRASES[self._language]
+        self._lexicon = LEXICONS[self._language]
+        self._vocabulary: Vocabulary = vocabulary_of(turn.tools, turn.language, turn.menu)
+
+    def _ask_next(self) -> list[Action]:
+        """The next question by ``missing``; the read-back when only that is missing."""
+        agent, phrases = self._agent, self._phrases
+        if agent.confirmed:
+            return []
+        if agent.choices:
+            return [Say(self._asked(agent.choices[0].say))]
+        if agent.allergy_unnamed:
+            return [self._ask(phrases.which_allergy, "allergy")]
+        if "items" in agent.missing:
+            return [self._ask(phrases.what_else if agent.cart else phrases.what_to_order, "items")]
+        if not agent.done_ordering:
+            return [self._ask(phrases.anything_else, "anything_else")]
+        if "fulfilment" in agent.missing:
+            return [self._ask(phrases.which_fulfilment.format(kinds=self._kinds()), "fulfilment")]
+        if "address" in agent.missing:
+            return [self._ask(phrases.address, "address")]
+        if "customer_name" in agent.missing:
+            return [self._ask(phrases.customer_name, "customer_name")]
+        if "read_back" in agent.missing and self._has("read_cart"):
+            return [UseTool("read_cart", {})]
+        return [self._ask(phrases.confirm, "confirm")]
+
+    def _kinds(self) -> str:
+        names = [self._phrases.kinds.get(kind, kind) for kind in self._vocabulary.kinds or ("pickup", "delivery")]
+        return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {self._phrases.last_or} {names[-1]}"
+
+    def _which(self, names: Sequence[str]) -> str:
+        said = [*names[: MOST_NAMED - 1], names[-1]] if len(names) > MOST_NAMED else list(names)
+        return self._phrases.which_one.format(names=f"{', '.join(said[:-1])} {self._phrases.last_or} {said[-1]}")
+
+    def _insulted(self) -> list[Action]:
+        """One warning; the second time the call is over."""
+        if self._agent.warned:
+            return self._goodbye(self._phrases.not_like_this)
+        self._agent.warned = True
+        return [Say(f"{self._phrases.be_polite} {self._agent.question or self._phrases.what_to_order}")]
+
+    def _goodbye(self, words: str = "") -> list[Action]:
+        """With ``words`` of the agent's own, or with those of the tool."""
+        if not self._has("end_call"):
+            return [Say(words or self._phrases.farewell)]
+        self._agent.said_goodbye = bool(words)
+        return [*([Say(words)] if words else []), UseTool("end_call", {})]
+
+    def _missed(self) -> list[Action]:
+        agent, phrases = self._agent, self._phrases
+        agent.misses += 1
+        if agent.misses < MISSES_BEFORE_HUMAN:
+            return [Say(self._again(phrases.not_understood[(agent.misses - 1) % len(phrases.not_understood)]))]
+        if self._has("transfer_to_human") and agent.awaited != "human":
+            return [self._ask(phrases.offer_human, "human")]
+        return [Say(phrases.no_human)]
+
+    def _again(self, sorry: str) -> str:
+        return f"{sorry} {self._agent.question or self._phrases.what_to_order}"
+
+    def _ask(self, question: str, awaited: Awaited) -> Say:
+        self._agent.awaited = awaited
+        return Say(self._asked(question))
+
+    def _asked(self, question: str) -> str:
+        self._agent.question = question
+        return question
+
+    def _has(self, tool: str) -> bool:
+        return tool in self._vocabulary.tools and self._turn.tool_choice != "none"
+
+    def _one_by_one(self, calls: Sequence[UseTool]) -> list[UseTool]:
+        """All calls at once, or the first now and the others after its output."""
+        if self._turn.parallel:
+            self._agent.waiting_calls = []
+            return list(calls)
+        self._agent.waiting_calls = list(calls[1:])
+        return list(calls[:1])

@@ -1,0 +1,73 @@
+"""What the agent is asked, what it may do, and what it remembers of a conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from devstack.speech.addresses import Awaited
+from devstack.speech.bookings import TableWish
+from devstack.speech.protocol.items import Item
+from devstack.speech.protocol.session_config import SessionTool, ToolChoice
+from devstack.speech.tool_calls import Choice, ReportedLine, UseTool
+from domain.card_numbers import CardWatch
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    text: str
+
+
+Action = Say | UseTool
+
+
+@dataclass(frozen=True, slots=True)
+class TurnContext:
+    """All that one response may use. ``expects_reply``: the caller said something, even if it came out as no words."""
+
+    items: Sequence[Item]
+    tools: Sequence[SessionTool]
+    tool_choice: ToolChoice
+    parallel: bool
+    language: str
+    instructions: str = ""  # of this response alone
+    menu: str = ""  # the session's instructions
+    expects_reply: bool = False
+    silence: bool = False
+
+
+@dataclass
+class Memory:
+    """Of one conversation; everything else is in the items."""
+
+    awaited: Awaited = ""
+    missing: tuple[str, ...] = ("items",)
+    cart: list[ReportedLine] = field(default_factory=list)
+    done_ordering: bool = False
+    confirmed: bool = False
+    choices: list[Choice] = field(default_factory=list)
+    last_line: int = 0  # the one last spoken of
+    allergies: list[str] = field(default_factory=list)
+    allergy_unnamed: bool = False  # one was spoken of, and not to what
+    asked_about: str = ""  # the item of the caller's last sentence, if that was a question
+    removing: bool = False  # the caller's last sentence took something off
+    removed: ReportedLine | None = None  # the line taken off last
+    table: TableWish | None = None
+    language: str = ""  # the caller's
+    misses: int = 0
+    said_goodbye: bool = False  # in words of its own, right before end_call
+    warned: bool = False  # to stay polite
+    silences: int = 0
+    last_said: str = ""
+    question: str = ""
+    waiting_calls: list[UseTool] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    _cards: CardWatch | None = None
+    _turns: int = 0
+
+    def says_card(self, text: str) -> bool:
+        """Whether it is a card's number, or goes on with one: nobody repeats it, or takes it for anything else."""
+        self._turns += 1
+        if self._cards is None:
+            self._cards = CardWatch(self.language)
+        return self._cards.heard(str(self._turns), text).is_card

@@ -1,0 +1,297 @@
+"""The things spoken of: items of the menu, what may be one of several, and names that nobody knows."""
+
+from __future__ import annotations
+
+from devstack.speech.grammar.state import is_size
+from devstack.speech.grammar.wishes import Wishes
+from devstack.speech.matching import fold
+from devstack.speech.mentions import Mention
+from devstack.speech.parsed import Opening, Phrase, Wish
+from devstack.speech.tokens import Token
+from devstack.speech.words import stem, stems
+
+
+class Heads(Wishes):
+    # --- an opening that no head came for
+
+    def _close(self) -> None:
+        """No head came: what was opened belongs to the phrase before it, or to the last line."""
+        np, self._np = self._np, None
+        if np is None:
+            return
+        if np.unknown:
+            if np.quantity or np.indefinite or np.wanted:
+                self._head((), " ".join(np.unknown), np)
+            return
+        if np.quantity and self._asked_about and not (self._open or self._parsed.phrases or self._correcting):
+            self._head((self._asked_about,), self._asked_about, np)  # "I'll take two of those"
+            return
+        if self._is_another_size(np):
+            self._head(self._open.items if self._open else (), self._open.said if self._open else "", np)
+            return
+        target = self._target() if not np.quantity else self._owner()
+        if np.other or (np.quantity and self._splits(np)):
+            part = Phrase(quantity=np.quantity, wishes=np.wishes)
+            part.more = 1 if np.other else 0
+            self._owner().parts.append(part)
+            self._part = part
+            return
+        if np.quantity > max(target.quantity, 1) and not self._correcting and not any(map(is_size, np.wishes)):
+            self._parsed.once += [wish.said for wish in np.wishes]
+        if np.quantity and self._amount == "extra":
+            target.more += np.quantity
+            self._amount = "regular"
+        elif np.quantity and (self._correcting or target is self._parsed.last or self._said_of_those):
+            target.quantity = np.quantity
+            self._corrected = self._correcting
+        elif self._counts_what_was_named(np):
+            target.quantity = np.quantity
+        for wish in np.wishes:
+            self._take(wish)
+        self._said_of_those = False
+
+    def _counts_what_was_named(self, np: Opening) -> bool:
+        """``Fish cakes, two``; ``four snails, hmm, five``."""
+        if self._open is None or self._open.parts or np.wishes or self._bound or self._pointing:
+            return False
+        if self._peek() in ("mention", "unknown"):
+            return False
+        return self._open.role == "add" and np.quantity > self._open.quantity and bool(self._open.items)
+
+    def _is_another_size(self, np: Opening) -> bool:
+        """ "Three small ones and a medium": what has its size is not divided by another."""
+        if self._open is None or self._correcting or not self._open.items or not (np.quantity or np.indefinite):
+            return False
+        return all(any(is_size(wish) for wish in one) for one in (np.wishes, self._open.wishes))
+
+    def _splits(self, np: Opening) -> bool:
+        """ "One large and one small" of two things; "a large one" of one says its size only."""
+        open_ = self._open
+        if self._correcting or (self._said_of_those and not (np.wishes or self._bound)):
+            return False
+        if open_ is None:
+            return not self._parsed.phrases and bool(self._in_cart) and (bool(np.wishes) or self._bound)
+        total = max(open_.quantity, 1)
+        return total > 1 and np.quantity < total and (bool(np.wishes) or self._bound)
+
+    # --- menu words
+
+    def _on_mention(self, token: Token) -> None:
+        mention = token.mention
+        assert mention is not None
+        items = self._narrowed(token) or mention.values("item")
+        if self._amount == "without" and not self._bound and token.said.split()[0] in self._more_words:
+            self._amount = self._carried = "regular"  # "no ham and extra cheese"
+        if self._is_wish(mention, items):
+            self._wish(Wish(self._amount, token.said, mention, self._sparing and self._amount == "light"))
+        elif self._is_ingredient(mention, items):
+            self._note("without", token.text)  # onions, where only the soup is called so
+        elif items:
+            self._head(items, token.text, self._np)
+        elif not (self._touches_head(token) or self._before_item()):
+            self._head(mention.values("category"), token.text, self._np, is_category=True)
+
+    def _narrowed(self, token: Token) -> tuple[str, ...]:
+        """``Quatre éclairs, deux au café``: of the things called so, the one with that in its name."""
+        before = self._before()
+        if before is None or before.kind != "of" or self._np is None or not self._np.quantity:
+            return ()
+        several = next((one.items for one in reversed(self._parsed.phrases) if len(one.items) > 1), ())
+        said = {*stems(token.said.split())}
+        fitting = tuple(item for item in several if said <= {*stems(fold(item).split())})
+        return fitting if len(fitting) == 1 else ()
+
+    def _is_ingredient(self, mention: Mention, items: tuple[str, ...]) -> bool:
+        """``No onions``, where only the soup is called so."""
+        if not items or self._amount != "without" or self._role != "remove" or self._is_known(items):
+            return False
+        if self._open is not None:
+            return True
+        whole = any(one.whole for one in mention.readings if one.kind == "item")
+        return not whole and not any(self._is_head(mention, item) for item in items)
+
+    def _is_head(self, mention: Mention, item: str) -> bool:
+        """Whether the words say what kind of thing it is, and not what is in it."""
+        name = fold(item).split()
+        said = " ".join(token.said for token in self._tokens if token.mention is mention)
+        return stem(name[-1 if self._lexicon.is_head_last else 0]) in stems(said.split())
+
+    def _is_wish(self, mention: Mention, items: tuple[str, ...]) -> bool:
+        """Whether an option or a size is meant, and not an item of the same name."""
+        small = mention.values("option", "size")
+        if not small or not (items or mention.values("category")):
+            return bool(small)
+        if self._role != "add" and any(item in self._in_cart for item in items) and not self._open:
+            return False
+        heads = self._open.items if self._open is not None else self._in_cart[-1:]
+        offered = any(self._outline.offers(item, one) for item in heads for one in mention.values("option"))
+        whole_item = any(one.whole for one in mention.readings if one.kind == "item")
+        if offered and (self._bound or self._np is None):
+            return True
+        if self._before_item() and not whole_item:
+            return True
+        return not whole_item and offered
+
+    def _touches_head(self, token: Token) -> bool:
+        """``A pepperoni pizza``: the category's word says nothing more."""
+        before = self._before()
+        return (
+            before is not None
+            and before.mention is not None
+            and bool(before.mention.values("item"))
+            and not token.stop
+            and self._np is None
+        )
+
+    # --- a head
+
+    def _head(self, items: tuple[str, ...], said: str, np: Opening | None, *, is_category: bool = False) -> None:
+        self._np = None
+        np = np or Opening()
+        if self._is_left_out_of():
+            self._role, self._pointing, np.definite = "add", True, True
+        if np.halved:
+            self._parsed.halves = True
+            return
+        self._count_by_size(np, items)
+        if self._is_alternative(items):
+            return
+        if self._of_which and self._open is not None and 0 < np.quantity < self._open.quantity:
+            self._open.quantity -= np.quantity
+        self._of_which = False
+        known = [
+            item for item in items if item in self._in_cart or any(item in one.items for one in self._parsed.phrases)
+        ]
+        if (
+            len(items) > 1
+            and len(set(known)) == 1
+            and (np.definite or self._correcting or self._role in ("remove", "deny", "old"))
+        ):
+            items = (known[0],)
+        phrase = Phrase(items, said, is_category, self._role, np.quantity, 0, np.definite, np.wishes)
+        if self._pointing and np.definite and items and items[0] in known:
+            phrase.role = "target"
+            self._point_at(phrase)
+        elif self._pointing and self._parsed.last is not None and not self._parsed.phrases:
+            phrase.wishes += self._parsed.last.wishes
+            self._parsed.last = None
+        elif phrase.role == "add" and (
+            self._correcting or (self._only and np.quantity and {*items} & {*self._in_cart})
+        ):
+            phrase.role = "correct"  # "only one cola", where there are two
+        is_there = phrase.role not in ("deny", "remove") or bool(known) or self._open is None
+        self._parsed.phrases.append(phrase)
+        if is_there:  # "not too spicy": what follows is of the dish before
+            self._open, self._part = phrase, None
+        self._amount, self._bound, self._pointing, self._listing, self._wanting = "regular", False, False, False, False
+        self._carried, self._correcting, self._corrected, self._recent = "regular", False, False, []
+        self._all, self._only = [], False
+        if phrase.role == "new":
+            self._role = "add"
+
+    def _count_by_size(self, np: Opening, items: tuple[str, ...]) -> None:
+        """``Four toasts``, where Four is the size of another thing: a number after all."""
+        for wish in [one for one in np.wishes if is_size(one) and stem(one.said).isdigit()]:
+            sizes = wish.mention.values("size") if wish.mention is not None else ()
+            if (
+                items
+                and not np.quantity
+                and not any(self._outline.has_size(one, size) for one in items for size in sizes)
+            ):
+                np.quantity = int(stem(wish.said))
+                np.wishes.remove(wish)
+
+    def _is_left_out_of(self) -> bool:
+        """``Take the egg out of the soup``: the soup stays."""
+        if self._role not in ("remove", "deny") or self._after_stop or not self._recent:
+            return False
+        return self._recent[-1][1].amount == "without"
+
+    def _is_alternative(self, items: tuple[str, ...]) -> bool:
+        """``A tea or a coffee``: one of them, and nobody has said which."""
+        is_one, self._alternative = self._alternative and bool(items) and self._role == "add", False
+        if is_one and self._open is not None and self._open.items:
+            self._open.items = tuple(dict.fromkeys((*self._open.items, *items)))
+            return True
+        return False
+
+    def _point_at(self, phrase: Phrase) -> None:
+        """The wishes just said are of ``phrase``, and not of what was spoken of before."""
+        recent = [wish for _, wish in self._recent]
+        for owner, wish in self._recent:
+            if wish in owner.wishes:
+                owner.wishes.remove(wish)
+        last = self._parsed.last
+        if last is not None and not self._parsed.phrases:
+            recent = [*last.wishes, *(wish for wish in recent if wish not in last.wishes)]
+            self._parsed.last = None
+        phrase.wishes += recent
+
+    # --- words that are on no list
+
+    def _on_filler(self, token: Token) -> None:
+        """``Without sauce`` is told to the kitchen, whichever of them would come."""
+        self._only = self._only or token.said in self._lexicon.only
+        if token.said in self._lexicon.groups and self._amount == "without" and self._bound and not token.stop:
+            self._note("without", token.text)
+
+    def _on_unknown(self, token: Token) -> None:
+        start = self._at - 1
+        if token.said in self._lexicon.simple and self._next_mention() is not None:
+            return
+        said = [token.text]
+        while self._at < len(self._tokens) and not self._tokens[self._at].stop and self._peek() in ("unknown", "of"):
+            if self._peek() == "of" and self._peek(1) != "unknown":
+                break
+            said.append(self._tokens[self._at].text)
+            self._at += 1
+        if self._names_a_number():
+            said += [one.text for one in self._tokens[self._at : self._at + 2]]
+            self._at += 2
+        text = " ".join(said)
+        if self._role == "old" or set(stems(token.said.split())) <= self._outline.group_words:
+            return
+        before = self._tokens[start - 1] if start else None
+        following = self._tokens[self._at] if self._at < len(self._tokens) and not self._tokens[self._at].stop else None
+        if following is not None and following.mention is not None and following.mention.values("item", "category"):
+            if self._role == "add" and not (before and before.kind in ("for", "on", "filler") and self._np is None):
+                self._joined(text, following)
+        elif self._amount == "without":
+            self._note("without", text)
+        elif self._bound and (self._listing or self._amount != "regular"):
+            self._note(self._amount, text)
+        elif self._pointing or (before is not None and before.kind in ("for", "on")):
+            return
+        elif self._np is not None:
+            self._np.unknown.append(text)
+        elif before is not None and before.mention is not None and not token.stop and self._open is not None:
+            self._remark(text)
+        elif (
+            before is not None
+            and (before.kind in ("and", "or") or token.stop)
+            and self._listing
+            and self._open is not None
+        ):
+            self._note("regular", text)
+        elif (before is None or before.kind in ("verb", "and") or token.stop) and self._ends():
+            self._wanted(text, before)
+
+    def _names_a_number(self) -> bool:
+        """``Pizza quatre fromages``: the number is of a name that nobody knows."""
+        if self._peek() != "number" or self._peek(1) != "mention" or self._tokens[self._at].stop:
+            return False
+        mention = self._tokens[self._at + 1].mention
+        return mention is not None and not any(one.whole for one in mention.readings)
+
+    def _wanted(self, text: str, before: Token | None) -> None:
+        """A bare name that nobody knows: a thing, where it was asked for."""
+        if before is not None and (before.kind == "verb" or (before.kind == "and" and self._open is not None)):
+            self._np = Opening(unknown=[text], wanted=True)
+
+    def _joined(self, text: str, following: Token) -> None:
+        """``Lobster roll``, ``mushroom burger``: no name of the menu, even if a part of it is one."""
+        self._at += 1
+        np = self._begin()
+        np.wanted = True
+        np.unknown.append(f"{text} {following.text}")
+        self._close()
