@@ -73,7 +73,8 @@ def _held_against(
     codes |= {code for option in put_on for code in codes_in(option)}
     contains = tuple(one for one in allergies if (code_of(one) or "-") in codes or fold(one) in listed)
     is_known = all(item and item.allergens for item in items) and not put_on
-    unknown = () if is_known else tuple(one for one in allergies if one not in contains)
+    # Menus list the fourteen: of another word, perhaps a misheard one, they tell nothing by not having it.
+    unknown = tuple(one for one in allergies if one not in contains and not (is_known and code_of(one)))
     return Finding(number, name, contains, unknown)
 
 

@@ -138,6 +138,13 @@ def test_an_own_word_is_kept_and_found_by_the_menus_own_list(state: OrderState) 
     assert "Coke contains Kiwi" in outcome.result["say"]
 
 
+def test_of_a_word_that_menus_do_not_list_nobody_can_tell(state: OrderState) -> None:
+    told = run(state, ("set_allergies", {"allergens": ["strawberries", "nuts"]}), PIZZA)
+
+    assert "Whether Margherita contains strawberries I can't say" in told.result["say"]
+    assert "contains nuts" not in told.result["say"]
+
+
 def test_allergies_are_said_anew_as_a_whole_and_taken_back(state: OrderState) -> None:
     none = run(state, PIZZA, MILK, ("set_allergies", {"allergens": []}))
 
