@@ -172,7 +172,7 @@ class _TurnReply(Answering):
             agent.awaited, agent.question = "", ""
             return self._goodbye(" ".join([*says, self._phrases.farewell]))
         refused = [one for one in outputs if one.call.name == "confirm_order" and one.result.error]
-        if any(one.result.error and one.result.error.code == "not_read_back" for one in refused):
+        if any(one.result.error and one.result.error.code in ("not_read_back", "not_heard") for one in refused):
             return [UseTool("read_cart", {})]
         if refused or all(one.result.missing is None for one in outputs):
             return [Say(" ".join(says) or self._phrases.done)]

@@ -151,11 +151,12 @@ class TextCall:
             for line in self.cart.lines
         ]
 
-    def caller(self, *sentences: str) -> str:
+    def caller(self, *sentences: str, interrupts: bool = False) -> str:
+        """Each reply is played to its end before the caller speaks, unless the caller ``interrupts`` it."""
         for sentence in sentences:
             content = [Content(type="input_audio", transcript=sentence)]
             self.items.append(Message(id=new_id("item"), role="user", content=content))
-            heard = self.state.agreement.version >= 0  # each reply is played to its end before the caller speaks
+            heard = self.state.agreement.version >= 0 and not interrupts
             agreement = replace(self.state.agreement, heard=heard, answered=heard, answer=sentence)
             self.state = replace(self.state, agreement=agreement)
             self.heard.append(self.respond())

@@ -137,6 +137,16 @@ def test_speech_that_is_not_understood_is_asked_for_again_and_then_a_human_is_of
     assert names(call) == ["transfer_to_human"]
 
 
+def test_a_yes_into_the_read_back_has_it_read_again_and_the_next_one_counts() -> None:
+    call = TextCall("en")
+    call.caller("Two Caesar salads, please.", "That's all.", "Pick up.", "My name is Anna.")
+    call.caller("Yes.", interrupts=True)
+    assert call.state.confirmed is None
+    assert "Caesar salad" in call.said and call.said.endswith("Is that right?")
+    call.caller("Yes.")
+    assert call.state.confirmed is not None
+
+
 def test_repeat_says_the_same_again() -> None:
     call = TextCall("en")
     first = call.caller("A tiramisu, please.")
