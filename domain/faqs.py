@@ -2,7 +2,9 @@
 
 Words of either language are taken for what they mean (``domain.meanings``), other words for themselves. An answer is
 given when the question and the entry's own question are about the same, not when they share a word: what the caller
-asks about and the entry does not mention counts against it. Where nothing fits, "I don't know" is the answer.
+asks about and the entry does not mention counts against it. What a restaurant says of one allergen answers nothing
+about another, nor what it says of its dishes anything about one that it does not name. Where nothing fits, "I don't
+know" is the answer.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import difflib
 from collections.abc import Iterable
 from functools import lru_cache
 
+from domain.allergens import codes_in
 from domain.errors import Refused
 from domain.meanings import meanings
 from domain.names import fold
@@ -51,7 +54,11 @@ def look_up(faq: Iterable[FaqEntry], question: str) -> tuple[FaqEntry, ...]:
     """
     entries = tuple(faq)
     asked = _about(question)
-    scored = [(_alike(asked, entry), -position, entry) for position, entry in enumerate(entries)]
+    scored = [
+        (_alike(asked, entry), -position, entry)
+        for position, entry in enumerate(entries)
+        if not _is_of_another_allergen(question, asked, entry)
+    ]
     best = sorted(scored, key=lambda one: one[:2], reverse=True)
     if not best or best[0][0] < ENOUGH:
         allowed = tuple(entry.question for entry in entries)[:MAX_QUESTIONS_OFFERED]
@@ -59,6 +66,19 @@ def look_up(faq: Iterable[FaqEntry], question: str) -> tuple[FaqEntry, ...]:
         raise Refused("no_answer", message, allowed, "question")
     enough = max(ENOUGH, best[0][0] * NEARLY)
     return tuple(entry for score, _, entry in best[:MAX_ANSWERS] if score >= enough)
+
+
+def _is_of_another_allergen(question: str, asked: dict[str, float], entry: FaqEntry) -> bool:
+    allergens = codes_in(question)
+    if not allergens and "allergies" not in asked:
+        return False
+    text = f"{entry.question} {entry.answer}"
+    named = codes_in(text)
+    if named and not (allergens and set(allergens) <= set(named)):
+        return True
+    about = _about(text)
+    words = (one for one, weight in asked.items() if weight == _A_WORD and not codes_in(one))
+    return any(not _has(about, one) for one in words)
 
 
 def _alike(asked: dict[str, float], entry: FaqEntry) -> float:

@@ -89,6 +89,38 @@ def test_every_question_is_answered_by_its_own_entry_in_its_own_words() -> None:
         assert [look_up(faq, entry.question)[0] for entry in faq] == list(faq)
 
 
+NO_NUTS = FaqEntry("1", "I have a nut allergy, is it safe?", "Yes, we use no nuts.")
+PEANUT_OIL = FaqEntry("1", "Do you use peanut oil?", "No.")
+GLUTEN_FREE = FaqEntry("1", "Do you have gluten free dishes?", "Yes, every pizza can be gluten free.")
+CARE = FaqEntry("1", "Do you cater for allergies?", "Tell us, and we will say what we know.")
+
+
+@pytest.mark.parametrize(
+    ("entry", "question"),
+    [
+        (NO_NUTS, "I'm allergic to sesame"),
+        (NO_NUTS, "I have a shellfish allergy"),
+        (NO_NUTS, "peanut allergy?"),
+        (NO_NUTS, "I'm allergic to kiwi"),
+        (NO_NUTS, "I have an allergy, is it safe?"),
+        (PEANUT_OIL, "do you use sesame oil?"),
+        (GLUTEN_FREE, "is the tiramisu gluten free?"),
+        (CARE, "I'm allergic to peanuts, can I have the satay?"),
+    ],
+)
+def test_what_is_said_of_one_allergen_or_dish_answers_nothing_about_another(entry: FaqEntry, question: str) -> None:
+    with pytest.raises(Refused) as refused:
+        look_up((entry,), question)
+
+    assert refused.value.code == "no_answer"
+
+
+def test_an_allergen_is_answered_by_what_is_said_of_it_or_of_all() -> None:
+    assert look_up((NO_NUTS,), "Is it safe with a nut allergy?")
+    assert look_up((GLUTEN_FREE,), "Which pizza is gluten free?")
+    assert look_up((CARE,), "I'm allergic to peanuts")
+
+
 def test_a_slip_in_a_word_does_not_matter() -> None:
     faq = (FaqEntry("1", "Do you have tournedos?", "On Sundays."), FaqEntry("2", "Do you hold wakes?", "No."))
 
