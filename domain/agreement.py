@@ -27,15 +27,15 @@ from domain.number_words import spoken_numbers
 from domain.order import Cart, CartLine
 from domain.spoken_time import language_of
 
-YES_KEYS = frozenset("1#")  # as on every other telephone menu; another key may mean anything
+YES_KEYS = frozenset(("1", "#", "1#"))  # as on every other telephone menu; another key may mean anything
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """What happened since a cart was read out. ``version`` is the cart's, -1 when none was read out.
 
-    ``answer`` holds the caller's words after the read-back: "" while they are not known. ``key`` is a key pressed
-    instead. ``speaking`` is the present moment.
+    ``answer`` holds the caller's words after the read-back: "" while they are not known. ``key`` are keys
+    pressed together instead. ``speaking`` is the present moment.
     """
 
     version: int = -1

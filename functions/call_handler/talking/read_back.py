@@ -12,6 +12,7 @@ import asyncio
 
 from domain.agreement import NOTHING_READ, Agreement, misread, question_from
 from domain.tools import ReadBack
+from functions.call_handler.talking.keypad import PAUSE_S
 from functions.call_handler.talking.playback import Playback
 
 MISREADS = 2  # sentences of the engine's own that may differ from the cart before a human has to take over
@@ -35,7 +36,8 @@ class ReadBackWatch:
         self._ended_item = ""
         self._misreads = 0
         self._heard = False
-        self._key = ""
+        self._key = ""  # those that were pressed together: a number is no yes for its last digit
+        self._key_at = -PAUSE_S
         self._turns: dict[str, str | None] = {}  # the caller's, after the read-back: item to words, None: not known yet
         self._turn_ended = False
         self._speaking = False
@@ -97,7 +99,8 @@ class ReadBackWatch:
 
     def pressed(self, digit: str, now: float) -> None:
         if self._is_heard(now):
-            self._key = digit
+            self._key = digit if now - self._key_at >= PAUSE_S else self._key + digit
+        self._key_at = now
 
     def agreement(self, now: float) -> Agreement:
         if self._wanted is None:
