@@ -1,9 +1,10 @@
 """Payment card numbers that a caller says aloud: recognised by rule, and taken out of what is kept.
 
-A card number has 13 to 19 digits, the last of which checks the others (Luhn, ISO/IEC 7812). It is said in digits or in
-words of either language, in groups, with "and" and "uh" between them, over several turns: a caller stops after each
-group. Who announces one ("my card number is") is believed before all of it was said. Phone numbers, addresses and
-quantities are not card numbers: digits of several turns count only where they begin as those of a card's issuer do.
+A card number has 13 to 19 digits, the last of which checks the others (Luhn, ISO/IEC 7812). It is said in digits or
+in words of either language, in groups, with "and" and "uh" between them, over several turns: a caller stops after
+each group. Who announces one ("my card number is") is believed with its first digits, where an issuer's begin so.
+Phone numbers, addresses and quantities are not card numbers: digits of several turns count only where they begin as
+those of a card's issuer do.
 
 Words that were not kept can not be told anybody: the recogniser's misspellings cost a number its last digit's check,
 so fifteen or sixteen digits that begin as a card does are one without it.
@@ -23,7 +24,7 @@ MASK = "[••••]"
 LENGTHS = range(13, 20)
 MISHEARD_LENGTHS = (15, 16)
 ANNOUNCED_DIGITS = 4
-CODE_DIGITS = 3  # of an expiry or a security code, said with the number
+CODE_DIGITS = range(3, 8)  # of an expiry or a security code or both, said with the number
 WITHHELD_DIGITS = 6  # that may become a card's: the first six name its issuer, and are no secret
 MAX_TURNS = 6  # that one number may be said over
 
@@ -61,8 +62,18 @@ class Run(NamedTuple):
 
 
 def is_card_number(digits: str) -> bool:
-    """Whether digits alone, as pressed on a keypad, are a card number."""
+    """Whether digits alone are a card number."""
     return len(digits) in LENGTHS and digits.isdecimal() and not digits.startswith("0") and _is_luhn(digits)
+
+
+def has_card_number(keys: str) -> bool:
+    """Whether keys of a telephone, with its ``*`` and ``#``, are a card number, or one and its codes."""
+    digits = "".join(re.findall(r"\d", keys))
+    starts = (digits[at:] for at in range(len(digits)))
+    begun = ((rest, _issuer_lengths(rest) or ()) for rest in starts)
+    return is_card_number(digits) or any(
+        is_card_number(rest[:length]) for rest, lengths in begun for length in lengths if length <= len(rest)
+    )
 
 
 def without_card_numbers(text: str, language: str) -> str:
@@ -97,24 +108,47 @@ class CardWatch:
         self._language = language
         self._open: list[_Turn] = []  # whose last digits may go on in the next turn
         self._was_announced = False
+        self._said = 0  # digits of the number that the last turn said, or went on with
+        self._any = False  # was said in this call
 
     def heard(self, item_id: str, text: str) -> Heard:
         runs = runs_in(text, self._language)
+        if not runs and _is_filler(text):
+            return Heard(False, {item_id: text})
         announced = self._was_announced or is_announced(text)
         self._was_announced = is_announced(text)
-        if not runs and self._open and _is_filler(text):
-            return Heard(False, {item_id: text})
+        said, self._said = self._said, 0
         before, self._open = self._open, []
         joined = self._joined(before, runs)
         at = next((number for number, run in enumerate(runs) if _has_card(run.numbers)), None)
         if at is None and announced:
-            at = next((number for number, run in enumerate(runs) if len(run.digits) >= ANNOUNCED_DIGITS), None)
+            at = next((number for number, run in enumerate(runs) if _is_beginning(run.digits)), None)
         if at is None and joined and _has_card(joined, is_joined=True):
             at = 0
+        if at is None and (self._goes_on(said, runs) or _names_code(text, self._any)):
+            at = next((number for number, run in enumerate(runs) if len(run.digits) >= CODE_DIGITS.start), None)
+        if not runs and said and _names_code(text, self._any):
+            self._said = said  # it follows
         if at is not None:
-            self._was_announced = True  # what is left of it
+            self._any = True
+            self._said = said + sum(len(one.digits) for one in (joined or runs[at].numbers))
             return self._card(item_id, text, runs, at, before if at == 0 and runs[0].opens else [])
         return self._no_card(item_id, text, runs, before)
+
+    def heard_earlier(self, item_id: str, kept: str) -> None:
+        """A turn as it was kept: what was masked at its end may be a number's beginning."""
+        self.heard(item_id, kept)
+        if kept.rstrip(" .,!?").endswith(MASK):
+            self._said = self._said or WITHHELD_DIGITS
+
+    def _goes_on(self, said: int, runs: tuple[Run, ...]) -> bool:
+        """What is left of a number that was begun, or its codes: such a turn says little else."""
+        if not said or not runs or not runs[0].opens:
+            return False
+        if said >= LENGTHS.start:
+            return len(runs) == 1 and runs[0].closes and len(runs[0].digits) in CODE_DIGITS
+        is_rest = runs[0].closes or len(runs[0].digits) > CODE_DIGITS[-1]
+        return is_rest and said + len(runs[0].digits) <= LENGTHS[-1] + CODE_DIGITS[-1] and not _is_phone(runs[0].digits)
 
     def _joined(self, before: list[_Turn], runs: tuple[Run, ...]) -> tuple[Spoken, ...]:
         if not before or not runs or not runs[0].opens:
@@ -184,6 +218,11 @@ def _number(words: list[str], at: int, language: str) -> tuple[str, int] | None:
     return None
 
 
+def is_more_than_mask(kept: str) -> bool:
+    """Whether a turn said something beside a card's number, perhaps what was ordered."""
+    return not _is_filler(kept.replace(MASK, " "))
+
+
 def is_announced(text: str) -> bool:
     """Whether a card's number, or its codes, are said to follow."""
     return _announcement().search(fold(re.sub("[’'`]", " ", text))) is not None
@@ -200,8 +239,23 @@ def _announcement() -> re.Pattern[str]:
         rf"|\b(?:my|the) (?:(?:credit|debit|bank) )?{card} (?:is|s|goes|reads)\b"
         rf"|\bnumero (?:de |de la |de ma |sur ma )?{carte}\b(?! (?:de )?fidelite| cadeau)"
         rf"|\b(?:ma|la) {carte} (?:c est|est|numero)\b"
-        r"|\b(?:cvv|cvc|cryptogramme|security code|code de securite|three digits on the back)\b"
     )
+
+
+def _is_beginning(digits: str) -> bool:
+    return len(digits) >= ANNOUNCED_DIGITS and _issuer_lengths(digits) is not None
+
+
+def _is_phone(digits: str) -> bool:
+    return digits.startswith("0") and len(digits) > CODE_DIGITS[-1]
+
+
+def _names_code(text: str, was_card: bool) -> bool:
+    """Whether a card's codes are in it; a house and a gate have some, too, so most are a card's only behind one."""
+    words = fold(re.sub("[’'`]", " ", text))
+    always = r"\b(?:cvv|cvc|cryptogramme|(?:three|3) digits on the back|(?:trois|3) chiffres (?:au dos|derriere))\b"
+    behind = r"\b(?:security code|code de securite|expiry|expires?|expiration|expire|valid until|valable jusqu)\b"
+    return re.search(always, words) is not None or (was_card and re.search(behind, words) is not None)
 
 
 def _is_spelled(text: str) -> bool:
@@ -215,7 +269,7 @@ def _is_filler(text: str) -> bool:
 
 def _with_codes(runs: tuple[Run, ...], at: int) -> tuple[Run, ...]:
     """The run with the card's number, and what follows that may be its expiry or its code."""
-    return (runs[at], *(run for run in runs[at + 1 :] if len(run.digits) >= CODE_DIGITS))
+    return (runs[at], *(run for run in runs[at + 1 :] if len(run.digits) >= CODE_DIGITS.start))
 
 
 def _masked(text: str, runs: tuple[Run, ...]) -> str:

@@ -182,8 +182,8 @@ class Engine(Protocol):
     def remember(self, line: Line) -> None:
         """Put ``line`` at the end of the conversation."""
 
-    def forget(self, item_id: str) -> None:
-        """Take a turn of the caller's out of the conversation."""
+    def forget(self, item_id: str, instead: str) -> None:
+        """Take a turn of the caller's out of the conversation, and put ``instead`` at its end, unless it is ""."""
 
     def hear(self, audio: bytes) -> None:
         """The caller's µ-law, in order."""

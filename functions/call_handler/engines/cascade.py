@@ -149,9 +149,11 @@ class CascadeEngine:
     def remember(self, line: Line) -> None:
         self._add(Entry(line.who, line.text))
 
-    def forget(self, item_id: str) -> None:
+    def forget(self, item_id: str, instead: str) -> None:
         self._entries = [entry for entry in self._entries if entry.item_id != item_id]
         self._forgotten.add(item_id)
+        if instead:
+            self._add(Entry("caller", instead))
 
     def hear(self, audio: bytes) -> None:
         self._ear.hear(audio)

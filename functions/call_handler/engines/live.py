@@ -147,7 +147,7 @@ class LiveEngine:
         who = {"caller": "The caller did this on the phone's keys", "assistant": "You said", "system": "Note"}[line.who]
         self._tell("instructions", f"{who}: {line.text}")
 
-    def forget(self, item_id: str) -> None:
+    def forget(self, item_id: str, instead: str) -> None:
         """The protocol takes nothing back: what follows says that it must not be repeated."""
 
     def hear(self, audio: bytes) -> None:

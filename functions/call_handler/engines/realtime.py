@@ -113,8 +113,10 @@ class RealtimeEngine:
         item = {"type": "message", "role": role, "content": [{"type": kind, "text": line.text}]}
         self._connection.send({"type": "conversation.item.create", "item": item})
 
-    def forget(self, item_id: str) -> None:
+    def forget(self, item_id: str, instead: str) -> None:
         self._connection.send({"type": "conversation.item.delete", "item_id": item_id})
+        if instead:
+            self.remember(Line("caller", instead))
 
     def hear(self, audio: bytes) -> None:
         self._connection.hear(audio)

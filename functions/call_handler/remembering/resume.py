@@ -64,7 +64,13 @@ def restored_state(fresh: OrderState, saved: checkpoints.Checkpoint) -> OrderSta
 
 
 def restored_transcript(saved: checkpoints.Checkpoint) -> Transcript:
-    return Transcript([TranscriptLine(line.who, line.text, line.at) for line in saved.transcript])
+    """The caller's turns have an id again: a card number that they began there may have to be taken out of them."""
+    return Transcript(
+        [
+            TranscriptLine(line.who, line.text, line.at, f"earlier-{number}" if line.who == "caller" else "")
+            for number, line in enumerate(saved.transcript)
+        ]
+    )
 
 
 def restored_usage(saved: checkpoints.Checkpoint) -> Usage:

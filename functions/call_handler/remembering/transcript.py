@@ -24,7 +24,7 @@ class Transcript:
 
     def __init__(self, lines: list[TranscriptLine] | None = None) -> None:
         self._lines = list(lines or [])
-        self._by_item: dict[str, TranscriptLine] = {}
+        self._by_item: dict[str, TranscriptLine] = {line.item_id: line for line in self._lines if line.item_id}
 
     def greeting(self, text: str) -> None:
         self._append(TranscriptLine("assistant", text, datetime.now(UTC)))

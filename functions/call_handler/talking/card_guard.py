@@ -5,7 +5,8 @@ is kept, and what was said since then is blanked in the bridge's recording; the 
 stood in the transcript of earlier groups is replaced.
 """
 
-from domain.card_numbers import CardWatch, without_card_numbers
+from domain.card_numbers import MAX_TURNS as CARD_TURNS
+from domain.card_numbers import CardWatch, is_more_than_mask, without_card_numbers
 from functions.call_handler.engines.base import Engine, Line
 from functions.call_handler.phrases import Phrases
 from functions.call_handler.remembering.transcript import Transcript
@@ -30,6 +31,8 @@ class CardGuard:
         self._phrases = phrases
         self._language = language
         self._watch = CardWatch(language)
+        for line in [line for line in transcript.lines() if line.who == "caller"][-CARD_TURNS:]:  # before a crash
+            self._watch.heard_earlier(line.item_id, line.text)
         self._joined_at = now
         self._begun_at = now - EARLY_S
         self._began: dict[str, float] = {}
@@ -53,7 +56,7 @@ class CardGuard:
         log.warning("the caller says a card number: it is not kept", turns=len(heard.masked))
         if engine is not None:
             for masked in heard.masked:
-                engine.forget(masked)
+                engine.forget(masked, heard.kept[masked] if is_more_than_mask(heard.kept[masked]) else "")
             engine.remember(Line("system", self._phrases.card_number))
         began = min(self._began.get(masked, self._begun_at) for masked in heard.masked)
         self._media.blank(now - began + BEFORE_S)

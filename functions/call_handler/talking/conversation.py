@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from domain.calls import Ending
-from domain.card_numbers import is_card_number
+from domain.card_numbers import has_card_number
 from domain.tools import EndCall
 from functions.call_handler.engines.base import (
     CallerPauses,
@@ -111,6 +111,7 @@ class Conversation:
         self._is_ending = False  # its session
         self._caller_audio = CallerAudio()
         self._caller_speaking = False
+        self._times_spoken = 0  # the caller
         self._paused_at: float | None = None
         self._replies = Replies()
         self._tool_rounds = 0
@@ -294,6 +295,7 @@ class Conversation:
         """Barge-in: silence first, then tell the engine what was heard of its reply."""
         now = self._clock()
         self._caller_speaking = True
+        self._times_spoken += 1
         self._caller_audio.turn_begins()
         self._read_back.caller_speaks(now - event.since_ms / 1000, now)
         self._cards.caller_speaks(now - event.since_ms / 1000)
@@ -334,11 +336,12 @@ class Conversation:
             self.on_said("caller", kept)
             self._memory.turn_ended()
             danger = self._tools.emergency(event.text)
+            if reminder:
+                self._memory.marks.card_number()
             if danger:
                 self._memory.marks.emergency()
                 self.speak(danger)
             elif reminder:
-                self._memory.marks.card_number()
                 self._interrupt(reminder)
 
     def _interrupt(self, sentence: str) -> None:
@@ -408,7 +411,7 @@ class Conversation:
         elif event.calls:
             self._caller_audio.understood()
             self._patience.answered()
-            work = self._use_tools(event.calls, self._replies.spoke, self._tool_task)
+            work = self._use_tools(event.calls, self._replies.spoke, self._times_spoken, self._tool_task)
             self._tool_task = asyncio.create_task(work)
             return
         elif is_current:
@@ -435,7 +438,9 @@ class Conversation:
 
     # --- Tools --------------------------------------------------------------------------------------------
 
-    async def _use_tools(self, calls: tuple[ToolCall, ...], spoke: bool, before: asyncio.Task[None] | None) -> None:
+    async def _use_tools(
+        self, calls: tuple[ToolCall, ...], spoke: bool, times_spoken: int, before: asyncio.Task[None] | None
+    ) -> None:
         if before is not None:
             await asyncio.wait({before})
         for call in calls:
@@ -446,6 +451,8 @@ class Conversation:
         self._tool_rounds += 1
         self._tool_task = None
         self._memory.turn_ended()
+        if self._times_spoken != times_spoken:
+            self.farewell.caller_speaks()  # since the model wished to leave
         closing = self._tools.closing
         if closing is not None and spoke:
             self._leave_when_said(self._clock())
@@ -501,7 +508,8 @@ class Conversation:
                 self.leave(sentence, "silence") if leave else self.speak(sentence)
 
     def _take_keys(self, engine: Engine, keys: str) -> None:
-        if is_card_number(keys):
+        if has_card_number(keys):
+            self._memory.marks.card_number()
             self._interrupt(self._phrases.no_card_numbers)
         elif keys:
             engine.remember(Line("caller", f"({keys})"))

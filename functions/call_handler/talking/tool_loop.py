@@ -143,7 +143,8 @@ class ToolLoop:
             span.set({"alloresto.tool.ok": bool(result.get("ok"))})
             output = msgspec.json.encode(result).decode()
             if spans.has_words():
-                span.words = {"gen_ai.tool.call.arguments": call.arguments, "gen_ai.tool.call.result": output}
+                kept = "" if result is NO_CARD_NUMBERS else call.arguments
+                span.words = {"gen_ai.tool.call.arguments": kept, "gen_ai.tool.call.result": output}
         return output
 
     async def _use(self, call: ToolCall) -> dict[str, Any]:
@@ -151,7 +152,7 @@ class ToolLoop:
         arguments = _arguments(call.arguments)
         if arguments is None:
             result = _refusal("bad_arguments", "The arguments have to be a JSON object.")
-        elif _holds_card_number(call.arguments, self.state.restaurant.language):
+        elif _holds_card_number(arguments, self.state.restaurant.language):
             arguments, result = None, NO_CARD_NUMBERS
         else:
             result = self._repeats.judged(call.name, arguments, await self._apply(call.name, arguments))
@@ -230,8 +231,9 @@ class ToolLoop:
         return result | {"order": {"number": receipt.number}}
 
 
-def _holds_card_number(arguments: str, language: str) -> bool:
-    return without_card_numbers(arguments, language) != arguments
+def _holds_card_number(arguments: dict[str, Any], language: str) -> bool:
+    text = msgspec.json.encode(arguments).decode()  # without the model's escapes
+    return without_card_numbers(text, language) != text
 
 
 def _arguments(text: str) -> dict[str, Any] | None:

@@ -62,8 +62,8 @@ class Engine:
     def remember(self, line: Line) -> None:
         self.done.append(("remember", line.who, line.text))
 
-    def forget(self, item_id: str) -> None:
-        self.done.append(("forget", item_id))
+    def forget(self, item_id: str, instead: str) -> None:
+        self.done.append(("forget", item_id, instead))
 
     def hear(self, audio: bytes) -> None:
         self.done.append(("hear", audio))
@@ -169,9 +169,10 @@ def order_state() -> OrderState:
 class Scene:
     """A conversation that has begun, at second 0. The bridge plays in real time and gives back every mark."""
 
-    def __init__(self) -> None:
+    def __init__(self, earlier: Transcript | None = None) -> None:
         self.now = 0.0
         self.engine, self.media, self.keeper = Engine(), Media(), Keeper()
+        self.keeper.transcript = earlier or self.keeper.transcript
         phrases = phrases_for("en")
         self.playback = Playback(0.0)
         read_back = ReadBackWatch(self.playback, "en")

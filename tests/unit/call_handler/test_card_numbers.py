@@ -1,5 +1,7 @@
 """A card number that the caller says aloud is kept nowhere, and they are asked not to say it."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from domain.card_numbers import MASK
@@ -11,11 +13,13 @@ from functions.call_handler.engines.base import (
     ReplyAudio,
     ReplyEnds,
     ReplyStarts,
+    ToolCall,
 )
 from functions.call_handler.engines.cascade import CascadeEngine
 from functions.call_handler.engines.costs import Usage
 from functions.call_handler.engines.live import LiveEngine
 from functions.call_handler.engines.realtime import RealtimeEngine
+from functions.call_handler.remembering.transcript import Transcript, TranscriptLine
 from tests.unit.call_handler.scene import Scene
 
 pytestmark = pytest.mark.unit
@@ -50,7 +54,7 @@ async def test_it_is_kept_neither_in_the_transcript_nor_by_the_engine_nor_in_the
     scene.engine_says(CallerTurn("u1"), CallerSaid("u1", NUMBER, Usage()))
 
     assert words(scene) == [f"It's {MASK}."]
-    assert ("forget", "u1") in scene.engine.done
+    assert ("forget", "u1", f"It's {MASK}.") in scene.engine.done
     assert ("blank", 7.5) in scene.media.done  # from a second before the first sound
 
 
@@ -61,7 +65,10 @@ async def test_its_first_groups_are_taken_out_once_its_last_is_said(scene: Scene
 
     assert words(scene) == [MASK, MASK]
     assert ("blank", 6.0) in scene.media.done
-    assert [act for act in scene.engine.done if act[0] == "forget"] == [("forget", "u30.0"), ("forget", "u35.0")]
+    assert [act for act in scene.engine.done if act[0] == "forget"] == [
+        ("forget", "u30.0", ""),
+        ("forget", "u35.0", ""),
+    ]
 
 
 async def test_a_number_said_before_anybody_listened_is_blanked_as_well(scene: Scene) -> None:
@@ -71,12 +78,21 @@ async def test_a_number_said_before_anybody_listened_is_blanked_as_well(scene: S
     assert ("blank", 17.0) in scene.media.done  # the bridge keeps 15 s for a handler
 
 
-async def test_keys_that_are_a_card_number_are_not_told_to_the_model(scene: Scene) -> None:
-    for digit in "4111111111111111":
+async def test_what_was_ordered_beside_the_number_is_left_to_the_engine(scene: Scene) -> None:
+    scene.caller_says("Two Reginas please, my card number is 4111 1111 1111 1111.")
+
+    [forgotten] = [act for act in scene.engine.done if act[0] == "forget"]
+    assert forgotten[2] == f"Two Reginas please, my card number is {MASK}."
+
+
+@pytest.mark.parametrize("keys", ["4111111111111111", "4111111111111111#", "4111111111111111#1227#123#"])
+async def test_keys_that_are_a_card_number_are_not_told_to_the_model(scene: Scene, keys: str) -> None:
+    for digit in keys:
         scene.conversation.pressed(digit)
     scene.passes(2.0)
 
     assert not [act for act in scene.engine.done if act[0] == "remember"]
+    assert scene.keeper.marks.known.card_number
     assert "card number" in scene.engine.done[-1][1]
 
 
@@ -93,6 +109,26 @@ async def test_a_model_cannot_put_it_into_a_note_nor_repeat_it_on_the_record(sce
 
     assert scene.tools.state.cart.lines == ()
     assert words(scene) == [f"Your card is {MASK}."]
+
+
+async def test_a_number_that_a_handler_before_heard_the_beginning_of_is_not_kept_either() -> None:
+    for first, second in (("4111", "1111 1111 1111"), (MASK, "1111 1111"), (f"My card number is {MASK}.", "1111")):
+        earlier = Transcript([TranscriptLine("caller", first, datetime.now(UTC), "earlier-0")])
+        scene = Scene(earlier)
+
+        scene.caller_says(second)
+
+        assert MASK in words(scene)[-1]
+        assert "1" not in "".join(words(scene))
+
+
+async def test_an_escape_does_not_hide_it_in_a_tool(scene: Scene) -> None:
+    call = ToolCall("c1", "set_customer", '{"name": "\\u0034111 1111 1111 1111"}')
+
+    answer = await scene.tools.run(call)
+
+    assert answer is not None and "card_number" in answer
+    assert scene.tools.state.cart.customer_name == ""
 
 
 async def test_who_follows_the_conversation_is_not_told_it(scene: Scene) -> None:

@@ -11,6 +11,7 @@ from functions.call_handler.engines.base import (
     CallerTurn,
     EngineGone,
     ReplyAudio,
+    ReplyAudioEnds,
     ReplyEnds,
     ReplyStarts,
     ReplyText,
@@ -519,16 +520,6 @@ async def test_words_that_come_after_the_tool_are_waited_for(scene: Scene) -> No
     assert scene.keeper.orders == []
 
 
-async def test_a_key_after_the_read_back_is_an_answer(scene: Scene) -> None:
-    await read_out(scene)
-    scene.passes(6.5)
-    scene.conversation.pressed("1")
-
-    await scene.replies(tools=(CONFIRM,))
-
-    assert len(scene.keeper.orders) == 1
-
-
 async def test_a_voice_that_says_another_total_is_corrected_by_the_domains_own_sentence(scene: Scene) -> None:
     await read_out(scene, text="One Regina for Ann, to collect, that's 30 euros. Is that right?")
     assert scene.engine.done[-1] == ("speak", SENTENCE)
@@ -572,6 +563,48 @@ async def test_a_yes_followed_by_a_hang_up_is_heard_to_its_end(scene: Scene) -> 
     await finishing
 
     assert len(scene.keeper.orders) == 1
+
+
+async def test_a_number_on_the_keypad_after_the_read_back_is_no_yes_for_its_last_key(scene: Scene) -> None:
+    await read_out(scene)
+    scene.passes(6.5)
+    for key in "0871234561#":
+        scene.conversation.pressed(key)
+
+    await scene.replies(tools=(CONFIRM,))
+
+    assert scene.keeper.orders == []
+
+
+@pytest.mark.parametrize("keys", ["1", "#", "1#"])
+async def test_a_yes_key_after_the_read_back_is_an_order(scene: Scene, keys: str) -> None:
+    await read_out(scene)
+    scene.passes(6.5)
+    for key in keys:
+        scene.conversation.pressed(key)
+
+    await scene.replies(tools=(CONFIRM,))
+
+    assert len(scene.keeper.orders) == 1
+
+
+@pytest.mark.parametrize("has_paused", [True, False])
+async def test_who_speaks_while_the_goodbye_is_being_asked_for_is_not_hung_up_on(
+    scene: Scene, has_paused: bool
+) -> None:
+    scene.engine_says(ReplyStarts("r1"), ReplyAudio("r1", "i1", 0, bytes(800)), ReplyAudioEnds("r1"))
+    scene.engine_says(ReplyEnds("r1", "completed", "", (ToolCall("c1", "end_call", "{}"),), Usage()))
+    scene.engine_says(CallerSpeaks())  # the tool has not run yet
+    if has_paused:
+        scene.engine_says(CallerPauses(), CallerTurn("u1"), CallerSaid("u1", "Wait, a cola too!", Usage()))
+    await scene.conversation.settle_tools()
+    if not has_paused:
+        scene.engine_says(CallerPauses(), CallerTurn("u1"), CallerSaid("u1", "Wait, a cola too!", Usage()))
+
+    await scene.replies("A cola. Anything else?", spoken_ms=100)
+    scene.passes(FAREWELL_WITHIN_S)
+
+    assert ("hangup", "completed") not in scene.media.done
 
 
 @pytest.mark.parametrize(("because", "hung_up"), [("abuse", True), ("done", False)])

@@ -19,7 +19,7 @@ from functions.call_handler.engines.costs import Usage
 from functions.call_handler.talking.turns import Turns
 from process.telemetry import spans
 from process.telemetry.spans import Span
-from tests.unit.call_handler.scene import Engine
+from tests.unit.call_handler.scene import Engine, Scene
 
 pytestmark = pytest.mark.unit
 
@@ -138,3 +138,12 @@ def test_what_was_said_is_kept_apart_and_only_where_somebody_may_be_told(told: T
         [asked] = json.loads(turn.words["gen_ai.input.messages"])
         assert asked == {"role": "user", "parts": [{"type": "text", "content": "A Regina, please"}]}
         assert turn.words["gen_ai.completion"] == "A Regina."
+
+
+@pytest.mark.parametrize("told", [True], indirect=True)
+async def test_a_card_number_that_a_model_gives_a_tool_is_in_no_trace(told: Told) -> None:
+    await Scene().tools.run(ToolCall("c-1", "add_item", '{"item": "Regina", "note": "4111 1111 1111 1111"}'))
+
+    [used] = told.named("execute_tool")
+    assert used.words
+    assert "4111" not in str(used.words)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.card_numbers import MASK, CardWatch, Heard, is_card_number, without_card_numbers
+from domain.card_numbers import MASK, CardWatch, Heard, has_card_number, is_card_number, without_card_numbers
 
 pytestmark = pytest.mark.unit
 
@@ -122,7 +122,64 @@ def test_what_is_left_of_a_number_after_the_caller_was_stopped_is_masked_too() -
     assert heard[2].kept["t2"] == "Okay. Two colas then, at 12 Main Street"
 
 
-def test_a_models_text_and_keys_are_checked_alike() -> None:
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", ("The card is fine. My number is 087 123 4567",)),
+        ("en", ("My card is a Visa.", "I'm at 1200 Main Street")),
+        ("fr", ("Sur votre site la carte est à jour ?", "Alors mon numéro c'est le 06 12 34 56 78")),
+        ("fr", ("La carte est belle, je veux le menu à 1200 calories",)),
+        ("en", ("The security code of the gate is 4512.",)),
+    ],
+)
+def test_a_phone_number_or_an_address_is_none_because_a_card_was_spoken_of(
+    language: str, said: tuple[str, ...]
+) -> None:
+    heard = turns(language, *said)
+
+    assert [one.is_card for one in heard] == [False] * len(said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ("4111 1111 1111 1111", "the security code is 123"),
+        ("4111 1111 1111 1111", "123"),
+        ("4111 1111 1111 1111", "and the CVV is", "123"),
+        ("4111 1111 1111 1111", "it expires oh four twenty seven"),
+        ("the three digits on the back are 123",),
+    ],
+)
+def test_the_codes_of_a_card_are_masked_in_a_turn_of_their_own(said: tuple[str, ...]) -> None:
+    last = turns("en", *said)[-1].kept[f"t{len(said) - 1}"]
+
+    assert MASK in last
+    assert "123" not in last
+
+
+@pytest.mark.parametrize("after", ["My phone number is 087 123 4567", "I'm at 1200 Main Street", "0871234567"])
+def test_what_comes_after_a_whole_card_number_is_not_taken_for_more_of_it(after: str) -> None:
+    heard = turns("en", "My card number is 4111 1111 1111 1111", after, "yes", "17 45 please, at 12 Main Street")
+
+    assert [one.is_card for one in heard] == [True, False, False, False]
+    assert heard[1].kept["t1"] == after
+
+
+@pytest.mark.parametrize(
+    ("keys", "is_card"),
+    [
+        ("4111111111111111#", True),
+        ("4111111111111111#1227#123#", True),
+        ("4111111111111111*0427", True),
+        ("0033612345678#", False),
+        ("1", False),
+    ],
+)
+def test_keys_are_a_card_number_with_their_stars_and_hashes(keys: str, is_card: bool) -> None:
+    assert has_card_number(keys) is is_card
+
+
+def test_a_models_text_and_digits_are_checked_alike() -> None:
     assert without_card_numbers("Noted: 4111 1111 1111 1111.", "en") == f"Noted: {MASK}."
     assert is_card_number("4111111111111111")
     assert not is_card_number("0612345678")
