@@ -36,11 +36,14 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     uv venv /opt/venv \
     && uv pip install --python /opt/venv --require-hashes --only-binary :all: -r requirements/edge.txt
 
+# With --build-arg FURTHER=google also what a cascade with Google's speech services needs, 19 MB.
 FROM installer AS functions-packages
-COPY requirements/functions.txt requirements/
+ARG FURTHER=functions
+COPY requirements/functions.txt requirements/google.txt requirements/
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv venv /opt/venv \
-    && uv pip install --python /opt/venv --require-hashes --only-binary :all: -r requirements/functions.txt
+    && uv pip install --python /opt/venv --require-hashes --only-binary :all: \
+        -r requirements/functions.txt -r "requirements/${FURTHER}.txt"
 
 FROM installer AS web-packages
 COPY requirements/web.txt requirements/

@@ -26,7 +26,7 @@ from web import create_app
 from web.settings import WebSettings
 
 MASTER_KEY = "A" * 43 + "="
-SECRET_KEY = "only of this measurement, and long enough"
+SECRET_KEY = "only of this measurement and long enough"
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 15.0
 

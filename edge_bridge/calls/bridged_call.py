@@ -274,7 +274,7 @@ class BridgedCall:
             served = self.record.joined_at is not None and self.record.missed_reason is None
             hears = bool(self.audio.ms_to_play or self.audio.hold_music)
             if watch.look(time.monotonic(), hears_or_waits=hears or not served or self._transfer is not None):
-                log.error("a caller hears nothing, and no part says why", call_id=self.arrival.call_id)
+                log.warning("a caller hears nothing, and no part says why", call_id=self.arrival.call_id)
                 metrics.unexplained_silences_total.labels(self.services.node_id).inc()
 
     # --- What fallbacks use ----------------------------------------------------------------------------------

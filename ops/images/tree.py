@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import Template
 
 from ops.images.dockerfile import BuildContext, Dockerfile, DockerfileError, Instruction
 
@@ -64,6 +65,7 @@ class _Stage:
     root: Path
     workdir: str = "/"
     variables: dict[str, str] = field(default_factory=dict)
+    arguments: dict[str, str] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -77,6 +79,8 @@ class _Stage:
             match one.keyword:
                 case "ENV":
                     self.variables |= {key: value for key, value in one.pairs.items() if key not in LEFT_OUT}
+                case "ARG":
+                    self.arguments |= one.pairs
                 case "WORKDIR":
                     self.workdir = one.words[0]
                     self._inside(self.workdir).mkdir(parents=True, exist_ok=True)
@@ -112,7 +116,8 @@ class _Stage:
         known = {"uv": Path(sys.executable).parent / "uv", "python": self._inside(VENV) / "bin" / "python"}
         if program not in known:
             raise DockerfileError(f"Dockerfile:{line}: RUN {program} can't be followed; only {' and '.join(known)} can")
-        moved = [str(self._inside(word)) if word.startswith("/") else word for word in arguments]
+        words = [Template(word).safe_substitute(self.arguments) for word in arguments]
+        moved = [str(self._inside(word)) if word.startswith("/") else word for word in words]
         environment = os.environ | self.variables | {"UV_PYTHON": sys.executable, "UV_NO_PROGRESS": "1"}
         said = ""
         for offline in ("1", "0"):  # what is in uv's cache needs no network, and no second of asking

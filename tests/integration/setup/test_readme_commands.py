@@ -44,6 +44,7 @@ LONG: dict[str, str] = {
     "./alloresto eval --quick": "./alloresto eval --quick --help",
     "./alloresto bench autoscaling": "./alloresto bench autoscaling --help",
     "./alloresto bench call": "./alloresto bench call --help",
+    "./alloresto bench conversation": "./alloresto bench conversation --help",
     "./alloresto bench edge": "./alloresto bench edge --help",
     "./alloresto bench knative": "./alloresto bench knative --help",
     "./alloresto bench tracing": "./alloresto bench tracing --help",

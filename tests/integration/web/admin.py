@@ -40,7 +40,7 @@ from web.settings import WebSettings
 T = TypeVar("T")
 
 PASSWORD = "correct horse battery"
-SECRET_KEY = "a secret of the tests, long enough"
+SECRET_KEY = "a secret of the tests that is long enough"
 OWNER = "owner@alloresto.example"  # of both restaurants
 COOK = "cook@harbour.example"  # staff of Harbour Pizza only
 STRANGER = "margot@margot.example"  # owner of Chez Margot only
