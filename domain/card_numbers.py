@@ -299,7 +299,9 @@ def _is_card(digits: str, is_whole: bool, is_joined: bool) -> bool:
     if digits.startswith("0"):
         return False
     is_issued = len(digits) in (_issuer_lengths(digits) or ())
-    if is_whole and is_issued and len(digits) in MISHEARD_LENGTHS:
+    half = len(digits) // 2
+    is_repeated = digits[:half] == digits[half:]  # a phone number of eight digits
+    if is_whole and is_issued and len(digits) in MISHEARD_LENGTHS and not is_repeated:
         return True
     return (is_issued or (is_whole and not is_joined)) and _is_luhn(digits)
 

@@ -520,6 +520,19 @@ async def test_words_that_come_after_the_tool_are_waited_for(scene: Scene) -> No
     assert scene.keeper.orders == []
 
 
+async def test_a_total_that_was_heard_before_a_yes_into_the_closing_question_is_marked_as_said(scene: Scene) -> None:
+    await read_out(scene)
+    scene.passes(5.9)
+    scene.caller_says("Yes.")
+    await scene.replies(tools=(CONFIRM,))
+
+    assert len(scene.keeper.orders) == 1
+    marks = scene.keeper.marks.result(
+        scene.tools.state, scene.keeper.transcript, "order_confirmed", "caller", ("read_cart",), scene.now
+    )
+    assert marks.total_said is True
+
+
 async def test_a_voice_that_says_another_total_is_corrected_by_the_domains_own_sentence(scene: Scene) -> None:
     await read_out(scene, text="One Regina for Ann, to collect, that's 30 euros. Is that right?")
     assert scene.engine.done[-1] == ("speak", SENTENCE)
