@@ -69,11 +69,8 @@ def is_card_number(digits: str) -> bool:
 def has_card_number(keys: str) -> bool:
     """Whether keys of a telephone, with its ``*`` and ``#``, are a card number, or one and its codes."""
     digits = "".join(re.findall(r"\d", keys))
-    starts = (digits[at:] for at in range(len(digits)))
-    begun = ((rest, _issuer_lengths(rest) or ()) for rest in starts)
-    return is_card_number(digits) or any(
-        is_card_number(rest[:length]) for rest, lengths in begun for length in lengths if length <= len(rest)
-    )
+    lengths = _issuer_lengths(digits) or ()
+    return is_card_number(digits) or any(is_card_number(digits[:length]) for length in lengths if length <= len(digits))
 
 
 def without_card_numbers(text: str, language: str) -> str:

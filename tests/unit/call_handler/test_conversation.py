@@ -578,6 +578,20 @@ async def test_a_yes_followed_by_a_hang_up_is_heard_to_its_end(scene: Scene) -> 
     assert len(scene.keeper.orders) == 1
 
 
+async def test_who_talks_on_at_the_longest_time_of_a_call_is_hung_up_on(scene: Scene) -> None:
+    await scene.uses("end_call")
+    scene.conversation.leave("I have to end our call here. Goodbye!", "time_limit")
+    await scene.replies("I have to end our call here. Goodbye!", spoken_ms=1000)
+    await scene.uses("end_call")
+
+    scene.caller_says("And another thing!")
+    await scene.replies("Yes?", spoken_ms=100)
+    scene.passes(FAREWELL_WITHIN_S)
+
+    assert ("hangup", "completed") in scene.media.done
+    assert scene.conversation.farewell.why(Over.FAREWELL) == "time_limit"
+
+
 async def test_a_number_on_the_keypad_after_the_read_back_is_no_yes_for_its_last_key(scene: Scene) -> None:
     await read_out(scene)
     scene.passes(6.5)
