@@ -1,5 +1,6 @@
 """The backups of a bucket. A dump is one object; the list of what is in it, written last, makes it a good one."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -8,8 +9,13 @@ import msgspec
 from backups.errors import BackupError
 from backups.object_storage import ObjectStorage
 from backups.sums import Sums
+from process import logs
 
 DUMP, LIST = ".dump", ".json"
+# Whatever else lies under the prefix is somebody else's: never read, never deleted.
+_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ")
+
+log = logs.get(__name__)
 
 
 class Backup(msgspec.Struct, frozen=True):
@@ -37,10 +43,27 @@ def name_at(moment: datetime) -> str:
 
 
 def good(storage: ObjectStorage, prefix: str) -> list[Backup]:
-    """The oldest first."""
+    """The oldest first. One whose list is damaged is told of and left out: the others are as good as before."""
     objects = {one.key for one in storage.list(prefix)}
-    whole = (key for key in sorted(objects) if key.endswith(LIST) and key.removesuffix(LIST) + DUMP in objects)
-    return [described(storage.get(key) or b"", key) for key in whole]
+    found = []
+    for name in sorted(filter(None, (_name_of(key, prefix, LIST) for key in objects))):
+        if f"{prefix}{name}{DUMP}" not in objects:
+            continue
+        try:
+            backup = described(storage.get(f"{prefix}{name}{LIST}") or b"", name)
+        except BackupError:
+            backup = None
+        if backup is not None and backup.name == name:
+            found.append(backup)
+        else:
+            log.error("the list of a backup is damaged, so it does not count", backup=name)
+    return found
+
+
+def _name_of(key: str, prefix: str, end: str) -> str:
+    """Of the backup that an object belongs to, "" for none of ours."""
+    name = key.removeprefix(prefix).removesuffix(end)
+    return name if key == f"{prefix}{name}{end}" and _NAME.fullmatch(name) else ""
 
 
 def named(storage: ObjectStorage, prefix: str, name: str) -> Backup:
@@ -73,9 +96,8 @@ def expire(storage: ObjectStorage, prefix: str, days: int, now: datetime) -> Ite
     keys = {one.key: one.modified for one in storage.list(prefix)}
     # The list first: whoever is interrupted in between leaves a dump that no longer counts, not a list without one.
     for key in sorted(keys, key=lambda key: (key.endswith(DUMP), key)):
-        name = key.removeprefix(prefix).removesuffix(LIST).removesuffix(DUMP)
-        is_ours = key.endswith((DUMP, LIST)) and "/" not in name
-        if is_ours and kept and name != kept and dates.get(name, keys[key]) < oldest:
+        name = _name_of(key, prefix, DUMP) or _name_of(key, prefix, LIST)
+        if name and kept and name != kept and dates.get(name, keys[key]) < oldest:
             storage.delete(key)
             if key.endswith(DUMP):
                 yield name

@@ -55,11 +55,15 @@ class ObjectStorage:
         part_bytes: int = PART_BYTES,
     ) -> None:
         """``endpoint`` such as ``https://s3.example.net``. Raises BackupError when it is no such URL."""
-        parts = urlsplit(endpoint)
+        try:
+            parts = urlsplit(endpoint)
+            port = parts.port
+        except ValueError:  # a port that is none, or half an IPv6 address
+            parts, port = urlsplit(""), None
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
             raise BackupError("BACKUP_S3_ENDPOINT: not a URL such as https://s3.example.net")
         self._secure = parts.scheme == "https"
-        self._host, self._port = parts.hostname, parts.port
+        self._host, self._port = parts.hostname, port
         self._named = parts.netloc.rpartition("@")[2]
         self._bucket = bucket
         self._credentials = credentials

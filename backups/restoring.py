@@ -41,7 +41,7 @@ async def restore(sealed: Iterable[bytes], keys: tuple[bytes, ...], url: str, ex
         await asyncio.to_thread(feed, argv, url, opened.plain, "pg_restore")
         sums = await _sums_of_everything(connection)
         if expected is not None:
-            require_equal(expected, sums, "the restored database")
+            require_equal(expected, sums, "the restored database (drop it, and take another backup)")
         await connection.execute("analyze", timeout=ANALYZE_WITHIN_S)
         return Restored(opened.header, sums)
     finally:

@@ -69,11 +69,8 @@ def is_card_number(digits: str) -> bool:
 def has_card_number(keys: str) -> bool:
     """Whether keys of a telephone, with its ``*`` and ``#``, are a card number, or one and its codes."""
     digits = "".join(re.findall(r"\d", keys))
-    starts = (digits[at:] for at in range(len(digits)))
-    begun = ((rest, _issuer_lengths(rest) or ()) for rest in starts)
-    return is_card_number(digits) or any(
-        is_card_number(rest[:length]) for rest, lengths in begun for length in lengths if length <= len(rest)
-    )
+    lengths = _issuer_lengths(digits) or ()
+    return is_card_number(digits) or any(is_card_number(digits[:length]) for length in lengths if length <= len(digits))
 
 
 def without_card_numbers(text: str, language: str) -> str:
@@ -299,7 +296,9 @@ def _is_card(digits: str, is_whole: bool, is_joined: bool) -> bool:
     if digits.startswith("0"):
         return False
     is_issued = len(digits) in (_issuer_lengths(digits) or ())
-    if is_whole and is_issued and len(digits) in MISHEARD_LENGTHS:
+    half = len(digits) // 2
+    is_repeated = digits[:half] == digits[half:]  # a phone number of eight digits
+    if is_whole and is_issued and len(digits) in MISHEARD_LENGTHS and not is_repeated:
         return True
     return (is_issued or (is_whole and not is_joined)) and _is_luhn(digits)
 

@@ -91,7 +91,7 @@ class EndCall:
 
     @property
     def firm(self) -> bool:
-        return self.because in ("abuse", "prank")
+        return self.because in ("abuse", "prank", "time_limit")
 
 
 Effect = ConfirmOrder | ReadBack | BookTable | Transfer | EndCall

@@ -37,7 +37,7 @@ from stores.redis import Redis, RedisError, connect
 
 NAME = "prewarmer"
 HANDLER = "call-handler"
-MIN_SCALE = "autoscaling.knative.dev/min-scale"
+MIN_SCALE, MAX_SCALE = "autoscaling.knative.dev/min-scale", "autoscaling.knative.dev/max-scale"
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 ASK_WITHIN_S = 5.0
 
@@ -102,7 +102,7 @@ class Knative:
             revision = str(service.get("status", {}).get("latestReadyRevisionName", ""))
             if not revision:
                 raise TryAgain(f"no Revision of {HANDLER} is ready")
-            template = service["spec"]["template"].get("metadata", {}).get("annotations", {}).get(MIN_SCALE)
+            template = service["spec"]["template"].get("metadata", {}).get("annotations", {})
             patch = {"metadata": {"annotations": {MIN_SCALE: _annotation(pods, template)}}}
             async with http.patch(
                 f"{self._url}/revisions/{revision}",
@@ -113,9 +113,11 @@ class Knative:
         return revision
 
 
-def _annotation(pods: int, template: str | None) -> str | None:
-    """Never below what the template says; None takes the annotation away."""
-    return str(pods) if pods > int(template or 0) else template
+def _annotation(pods: int, template: Mapping[str, str]) -> str | None:
+    """Never below what the template says, nor above its max-scale (0: none); None takes the annotation away."""
+    least, most = template.get(MIN_SCALE), int(template.get(MAX_SCALE, 0))
+    bounded = min(pods, most) if most else pods  # Knative refuses a Revision whose min-scale is above its max-scale
+    return str(bounded) if bounded > int(least or 0) else least
 
 
 def _session(trust: ssl.SSLContext | None, headers: Mapping[str, str] | None = None) -> aiohttp.ClientSession:

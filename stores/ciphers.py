@@ -39,14 +39,16 @@ def decode_keys(text: str, variable: str) -> tuple[bytes, ...]:
 
     Raises ValueError when there is none, or one is not 32 bytes in base64, naming ``variable``.
     """
-    keys = []
-    for one in text.split(","):
+    keys: list[bytes] = []
+    given = text.split(",")
+    for one in given:
         try:
             key = base64.b64decode(one.strip(), validate=True)
         except ValueError:  # binascii.Error is one
             key = b""
         if len(key) != KEY_BYTES:
-            raise ValueError(f"{variable}: not 32 bytes in base64; make one with: openssl rand -base64 32")
+            which = f"key {len(keys) + 1} of {len(given)} is " if len(given) > 1 else ""
+            raise ValueError(f"{variable}: {which}not 32 bytes in base64; make one with: openssl rand -base64 32")
         keys.append(key)
     return tuple(keys)
 

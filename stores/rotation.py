@@ -158,12 +158,16 @@ class Rotation:
     """Of everything that one database holds."""
 
     def __init__(self, postgres: Postgres, master_key: str, *, batch: int = BATCH) -> None:
-        """``postgres`` of the platform role. Raises ValueError for a malformed key, RotationError for a single one."""
+        """``postgres`` of the platform role. Raises ValueError for a malformed key, RotationError for a single one
+        or one that is given twice.
+        """
         keys = decode_keys(master_key, "MASTER_KEY")
         if len(keys) < 2:
             raise RotationError(
                 "MASTER_KEY: it has one key; give the new one and the old one, with a comma between: new,old"
             )
+        if len(set(keys)) < len(keys):
+            raise RotationError("MASTER_KEY: a key stands in it twice; give the new one and the old one: new,old")
         self.key_name = key_name(keys[0])
         self._postgres = postgres
         self._batch = batch
@@ -359,13 +363,17 @@ def main() -> None:
     except (RotationError, ValueError, PostgresUnavailableError, WrongRoleError, asyncpg.PostgresError) as error:
         print(f"rotation: {error}", file=sys.stderr)
         raise SystemExit(1) from None
-    unreadable = outcome.last.unreadable
-    if unreadable:
-        print(f"{unreadable} values are read by no key of MASTER_KEY; the log names them, up to {MOST_TOLD}")
     if not outcome.done:
         print(
             f"{outcome.renewed} values written anew, and others are still being written with the old key: is every"
             " process started with the new one first? Then run this again; keep the old key until it says so"
+        )
+        raise SystemExit(1)
+    if outcome.last.unreadable:  # perhaps by the very key that would be thrown away
+        print(
+            f"{outcome.renewed} values written anew, and {outcome.last.unreadable} are read by no key of MASTER_KEY;"
+            f" the log names them, up to {MOST_TOLD}. Is the old key in it the right one? Keep every key that ever was:"
+            " put the missing one behind the others and run this again. What no key reads then is damaged"
         )
         raise SystemExit(1)
     print(

@@ -70,7 +70,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def web_secret_keys(self) -> tuple[str, ...]:
         """The one that signs, and those of before."""
-        return tuple(self.web_secret_key.split(","))
+        return tuple(key.strip() for key in self.web_secret_key.split(","))
 
 
 def from_environment() -> WebSettings:

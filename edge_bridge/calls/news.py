@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, get_args
 
 from domain.calls import Outcome
 from domain.traces import AudioFigures
@@ -80,6 +80,10 @@ class CallFeed:
                 await asyncio.sleep(REST_S)
 
 
+# The reasons that the alerts count.
+OUR_FAULTS: tuple[MissedReason, ...] = ("no_handler", "handler_lost", "ai_down", "bridge_lost", "node_full")
+
+
 class CallKeeper(Protocol):
     """Knows this process's calls, and sees to them when it dies."""
 
@@ -101,6 +105,13 @@ class NewsDesk:
     keeper: CallKeeper
     _live: dict[str, LiveCall] = field(default_factory=dict)  # whose leases are renewed
     _courses: dict[str, Course] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # A series that begins with its first count has no increase, so no alert would hear of the first.
+        metrics.unexplained_silences_total.labels(self.node_id)
+        for outcome in get_args(Outcome):
+            for reason in OUR_FAULTS:
+                metrics.calls_ended_total.labels(self.node_id, outcome, reason)
 
     def arriving(self, arrival: Arrival, pair: PortPair | None, progress: Progress | None) -> KeptCall:
         """Before the caller hears anything. From now on somebody else knows of the call, and of its sockets."""

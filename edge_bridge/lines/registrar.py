@@ -160,6 +160,7 @@ class DirectRegistrar:
     ) -> None:
         self._endpoint = endpoint
         self._node_id = node_id
+        metrics.sip_registration_errors_total.labels(node_id)  # from 0 on, so that an alert hears of the first
         self._report = report
         self._max_lines = max_lines
         self._transports = transports

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import yaml
@@ -16,8 +17,14 @@ class AssumptionsError(ValueError):
 
 
 class Assumed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    value: float
+    value: Annotated[float, msgspec.Meta(ge=0)]
     source: str
+
+
+class Size(Assumed, frozen=True, forbid_unknown_fields=True):
+    """What something else is divided by."""
+
+    value: Annotated[float, msgspec.Meta(gt=0)]
 
 
 class AssumedText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -28,7 +35,7 @@ class AssumedText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class CallsInProgress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``points`` are (hour of the day, calls in progress over all ``restaurants``), from hour 0 to 24."""
 
-    restaurants: int
+    restaurants: Annotated[int, msgspec.Meta(gt=0)]
     points: tuple[tuple[float, float], ...]
     source: str
 
@@ -36,6 +43,8 @@ class CallsInProgress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         hours = [hour for hour, _ in self.points]
         if len(hours) < 2 or hours != sorted(hours) or (hours[0], hours[-1]) != (0, 24):
             raise ValueError("points: expected hours in order, from 0 to 24")
+        if min(calls for _, calls in self.points) < 0 or self.mean <= 0:
+            raise ValueError("points: expected calls at some hour, and at none less than 0")
 
     def at(self, hour: float) -> float:
         """Calls in progress of one restaurant at that hour (0 to 24)."""
@@ -69,7 +78,7 @@ class SpecialDays(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Demand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calls_in_progress: CallsInProgress
-    call_seconds: Assumed
+    call_seconds: Size
     call_seconds_spread: Assumed
     weekdays: Factors
     months: Factors
@@ -86,9 +95,9 @@ class Demand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Handler(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    request_millicores: Assumed
-    measured_millicores: Assumed
-    request_mebibytes: Assumed
+    request_millicores: Size
+    measured_millicores: Size
+    request_mebibytes: Size
     cold_start_s: Assumed
     burst_start_s: Assumed
     pod_hours_per_call_hour: Assumed
@@ -97,9 +106,9 @@ class Handler(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class WorkerNode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     euros_per_month: Assumed
-    allocatable_millicores: Assumed
-    allocatable_mebibytes: Assumed
-    most_pods: Assumed
+    allocatable_millicores: Size
+    allocatable_mebibytes: Size
+    most_pods: Size
     ready_after_s: Assumed
     image_pull_s: Assumed
     unneeded_for_s: Assumed
@@ -118,13 +127,13 @@ class WorkerNode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Edge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    node_lines: Assumed
-    node_calls: Assumed
-    overlay_lines: Assumed
-    overlay_calls: Assumed
-    measured_millicores: Assumed
-    node_millicores: Assumed
-    lines_per_restaurant: Assumed
+    node_lines: Size
+    node_calls: Size
+    overlay_lines: Size
+    overlay_calls: Size
+    measured_millicores: Size
+    node_millicores: Size
+    lines_per_restaurant: Size
     spare_nodes: Assumed
 
 
@@ -132,7 +141,7 @@ class Fixed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     euros: float
     at_least: int
-    serves: int
+    serves: Annotated[int, msgspec.Meta(gt=0)]
     source: str
 
 
@@ -159,6 +168,10 @@ class Assumptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sip_nodes_at_least: Assumed
     trunk_euros: Assumed
     conversation: Conversation
+
+    def __post_init__(self) -> None:
+        if self.worker_node.pods(self.handler) < 1:
+            raise ValueError("handler: it is larger than what worker_node can allocate")
 
 
 def load(path: Path = DEFAULT) -> Assumptions:

@@ -27,7 +27,9 @@ class Analytics:
         """Raises ValueError for a host that is none."""
         self._api_key = api_key
         url, headers = f"{host.rstrip('/')}/batch/", {"content-type": "application/json"}
-        self._sender = Sender("analytics", url, headers, self._batch, most_waiting=1000, most_together=100)
+        self._sender = Sender(
+            "analytics", url, headers, self._batch, most_waiting=1000, most_together=100, setting="POSTHOG_HOST"
+        )
 
     def put(self, event: ProductEvent) -> None:
         self._sender.put(event)

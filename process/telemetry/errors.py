@@ -8,6 +8,7 @@ A fault that comes a thousand times a minute is one to know of once: at most one
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import threading
@@ -72,7 +73,8 @@ class ErrorReports(logging.Handler):
         self._window_ends = 0.0
         self._seen: set[tuple[Any, ...]] = set()  # in this window
         self._guard = threading.Lock()
-        self._sender = Sender("errors", dsn.url, dsn.headers, _envelope, most_waiting=100, most_together=1, every_s=0.5)
+        limits: dict[str, Any] = {"most_waiting": 100, "most_together": 1, "every_s": 0.5}
+        self._sender = Sender("errors", dsn.url, dsn.headers, _envelope, setting="SENTRY_DSN", **limits)
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.name.startswith("process.telemetry"):
@@ -87,7 +89,8 @@ class ErrorReports(logging.Handler):
             self.handleError(record)
 
     def uncaught(self, thrown: Thrown) -> None:
-        self._report("fatal", "uncaught", "an exception that nobody caught", thrown, {})
+        with contextlib.suppress(Exception):  # else the process' own log would lack it
+            self._report("fatal", "uncaught", "an exception that nobody caught", thrown, {})
 
     def _report(self, level: str, logger: str, message: str, thrown: Thrown, fields: Mapping[str, Any]) -> None:
         exceptions = _exceptions(thrown)
@@ -137,7 +140,8 @@ def install(reports: ErrorReports) -> None:
         before(kind, error, trace)
 
     def in_thread(told: threading.ExceptHookArgs) -> None:
-        reports.uncaught(told.exc_value)
+        if not issubclass(told.exc_type, SystemExit):  # which ends a thread, and is no error there
+            reports.uncaught(told.exc_value)
         before_in_thread(told)
 
     sys.excepthook, threading.excepthook = in_process, in_thread

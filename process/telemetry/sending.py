@@ -50,16 +50,21 @@ class Sender(Generic[Item]):
         most_together: int = 512,
         every_s: float = 5.0,
         timeout_s: float = 10.0,
+        setting: str = "",
     ) -> None:
-        """Raises ValueError for a ``url`` that is none."""
-        parts = urlsplit(url)
+        """Raises ValueError for a ``url`` that is none, naming ``setting``; nothing is quoted, as it may be secret."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            parts, port = urlsplit(""), None
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"{name}: its address has to be http:// or https://")
+            raise ValueError(f"{setting or name}: it has to be http:// or https:// with a host, and a port is a number")
         self.name = name
         self.sent = self.dropped = 0
         self._secure = parts.scheme == "https"
         self._host = parts.hostname
-        self._port = parts.port  # here, where a bad one can be told
+        self._port = port
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._headers = dict(headers)
         self._encode = encode
@@ -73,6 +78,7 @@ class Sender(Generic[Item]):
         self._now = threading.Event()
         self._all_gone = threading.Event()
         self._failures = 0  # one after the other
+        self._hurried = False  # somebody waits in flush
         self._thread: threading.Thread | None = None
         self._connection: HTTPConnection | None = None
         SENDERS.append(self)
@@ -98,9 +104,11 @@ class Sender(Generic[Item]):
         """Wait until all is sent, or ``by`` (of ``time.monotonic``); not for a destination that is away."""
         if self._thread is None or self._failures:
             return
+        self._hurried = True
         self._now.set()
         self._something.set()
         self._all_gone.wait(max(by - time.monotonic(), 0.0))
+        self._hurried = False
 
     def forget(self) -> None:
         """In a forked child: what waits is the parent's to send, and so is its thread."""
@@ -149,6 +157,9 @@ class Sender(Generic[Item]):
             self._failures += 1
             if self._failures == 1:
                 log.warning("telemetry is not taken, trying again", destination=self.name, pause_s=pause_s)
+            if self._hurried:
+                return False
+            self._now.clear()  # a full queue is no reason to hurry somebody who is away
             self._now.wait(pause_s)
         return False
 

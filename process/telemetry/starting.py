@@ -21,6 +21,7 @@ log = logs.get(__name__)
 Milliseconds = Annotated[int, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(gt=0)]
 
+OTLP_ADDRESS = "OTEL_EXPORTER_OTLP_ENDPOINT"
 SAMPLERS = {
     "always_on": (False, 1.0),
     "always_off": (False, 0.0),
@@ -89,10 +90,11 @@ class Exports:
         )
         if settings.address():
             headers = settings.otel_exporter_otlp_traces_headers or settings.otel_exporter_otlp_headers
-            self._all = _sender(settings, "traces", settings.address(), headers, self._encoded)
+            self._all = _sender(settings, "traces", settings.address(), headers, self._encoded, OTLP_ADDRESS)
         if settings.conversation_traces_endpoint:
             address, headers = settings.conversation_traces_endpoint, settings.conversation_traces_headers
-            self._conversations = _sender(settings, "conversations", address, headers, self._encoded_conversations)
+            encode, setting = self._encoded_conversations, "CONVERSATION_TRACES_ENDPOINT"
+            self._conversations = _sender(settings, "conversations", address, headers, encode, setting)
 
     def samples(self, trace_id: str, parent_sampled: bool | None) -> bool:
         if self._asks_parent and parent_sampled is not None:
@@ -112,7 +114,9 @@ class Exports:
         return otlp.encode(some, self._resource, with_words=self.has_words, alone=True)
 
 
-def _sender(settings: TraceSettings, name: str, url: str, headers: str, encode: otlp.Encode) -> Sender[Span]:
+def _sender(
+    settings: TraceSettings, name: str, url: str, headers: str, encode: otlp.Encode, setting: str
+) -> Sender[Span]:
     return Sender(
         name,
         url,
@@ -122,6 +126,7 @@ def _sender(settings: TraceSettings, name: str, url: str, headers: str, encode: 
         most_together=settings.otel_bsp_max_export_batch_size,
         every_s=settings.otel_bsp_schedule_delay / 1000,
         timeout_s=settings.otel_exporter_otlp_timeout / 1000,
+        setting=setting,
     )
 
 

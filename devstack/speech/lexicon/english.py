@@ -207,7 +207,12 @@ ENGLISH = Lexicon(
         "it)|nothing (?:else|more)|i m (?:done|good|fine)|no thanks|no thank you|just that|that would be (?:all|"
         "it)|all for now|all done"
     ),
-    goodbye=any_of("bye|goodbye|bye bye|see you|have a (?:good|nice) (?:day|evening|night|one)"),
+    # Not "bye the way", "a goodbye cake", "don't say goodbye yet".
+    goodbye=any_of(
+        r"(?<!a )(?<!say )(?<!says )(?:good)?bye"
+        r"(?= (?:(?:good)?bye|now|then|for now|thanks|thank you|and|have|see|until|so|to you)\b|$)|"
+        r"see you|have a (?:good|nice) (?:day|evening|night|one)"
+    ),
     thanks=any_of("thanks|thank you|cheers"),
     hello=any_of("hello|hi|hey|good (?:morning|afternoon|evening)"),
     human=any_of(

@@ -203,9 +203,9 @@ FRENCH = Lexicon(
         "c est tout|ce sera tout|ca sera tout|ca ira|rien d autre|rien de plus|non merci|c est bon|ca suffit|"
         "j ai fini|tout est bon|ce serait tout|se sera tout"
     ),
-    goodbye=any_of("au revoir|bonne (?:journee|soiree)|a bientot|salut|a tout a l heure"),
+    goodbye=any_of("au revoir|bonne (?:journee|soiree)|a bientot|(?<=[a-z] )salut(?=$)|a tout a l heure"),
     thanks=any_of("merci"),
-    hello=any_of("bonjour|bonsoir|allo"),
+    hello=any_of("bonjour|bonsoir|allo|salut"),
     human=any_of(
         "parler a (?:quelqu un|une personne|un humain|un responsable|un employe|un serveur|une vraie personne|"
         "l equipe)|un humain|une vraie personne|passez moi quelqu un|le patron|un conseiller"

@@ -183,7 +183,7 @@ class Engine(Protocol):
         """Put ``line`` at the end of the conversation."""
 
     def forget(self, item_id: str, instead: str) -> None:
-        """Take a turn of the caller's out of the conversation, and put ``instead`` at its end, unless it is ""."""
+        """Take a turn of the caller's out of the conversation; ``instead``, unless it is "", takes its place."""
 
     def hear(self, audio: bytes) -> None:
         """The caller's µ-law, in order."""

@@ -150,10 +150,13 @@ class CascadeEngine:
         self._add(Entry(line.who, line.text))
 
     def forget(self, item_id: str, instead: str) -> None:
-        self._entries = [entry for entry in self._entries if entry.item_id != item_id]
+        was_there = any(entry.item_id == item_id for entry in self._entries)
+        put = [Entry("caller", instead)] if instead else []
+        places = ([entry] if entry.item_id != item_id else put for entry in self._entries)
+        self._entries = [entry for place in places for entry in place]
         self._forgotten.add(item_id)
-        if instead:
-            self._add(Entry("caller", instead))
+        if instead and not was_there:
+            self._add(put[0])
 
     def hear(self, audio: bytes) -> None:
         self._ear.hear(audio)

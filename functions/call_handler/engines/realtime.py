@@ -114,9 +114,12 @@ class RealtimeEngine:
         self._connection.send({"type": "conversation.item.create", "item": item})
 
     def forget(self, item_id: str, instead: str) -> None:
-        self._connection.send({"type": "conversation.item.delete", "item_id": item_id})
         if instead:
-            self.remember(Line("caller", instead))
+            # At its place: behind what was done for it, it would be a wish that nobody has met.
+            item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": instead}]}
+            place = {"previous_item_id": item_id}
+            self._connection.send({"type": "conversation.item.create", "item": item} | place)
+        self._connection.send({"type": "conversation.item.delete", "item_id": item_id})
 
     def hear(self, audio: bytes) -> None:
         self._connection.hear(audio)

@@ -99,7 +99,8 @@ class Marks:
             if told_at is None and line.who == "assistant" and line.item_id and not line.cut:
                 told_at = line.at if told_of_ai_by(line.text, name, language) is not None else None
         order = state.confirmed
-        spoken = [line.text for line in transcript.lines() if line.who == "assistant" and not line.cut]
+        # A line that was spoken into, too: no order without a read-back that was heard up to its closing question.
+        spoken = [line.text for line in transcript.lines() if line.who == "assistant"]
         marks = replace(
             self._known,
             ended=ended,

@@ -159,7 +159,7 @@ class Conversation:
 
     def leave(self, sentence: str, because: Ending = "done") -> None:
         """Say ``sentence`` and hang up."""
-        self._tools.closing = self._tools.closing or EndCall(because)
+        self._tools.close(EndCall(because))
         self.speak(sentence)
 
     def finish(self, why: Over) -> None:
@@ -508,7 +508,7 @@ class Conversation:
                 self.leave(sentence, "silence") if leave else self.speak(sentence)
 
     def _take_keys(self, engine: Engine, keys: str) -> None:
-        if has_card_number(keys):
+        if keys and any(map(has_card_number, self._keypad.numbers())):
             self._memory.marks.card_number()
             self._interrupt(self._phrases.no_card_numbers)
         elif keys:

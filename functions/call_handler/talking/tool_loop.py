@@ -195,8 +195,15 @@ class ToolLoop:
         if isinstance(effect, ReadBack):
             self._read_back.due(effect)
         elif isinstance(effect, Transfer | EndCall):
-            self.closing = effect
+            self.close(effect)
         return outcome.result
+
+    def close(self, wish: Transfer | EndCall) -> None:
+        """The call shall end so. Who is hung up on whatever they say stays so; a transfer stays one."""
+        closing = self.closing
+        is_settled = isinstance(closing, Transfer) or (closing is not None and closing.firm)
+        if isinstance(wish, Transfer) or not is_settled:
+            self.closing = wish
 
     async def _reserve(self, booking: BookTable, result: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
         words = wording_for(self.state.restaurant.language)

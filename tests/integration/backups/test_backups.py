@@ -306,21 +306,35 @@ def test_what_is_older_than_its_days_goes_but_never_the_last_good_one(
     now = datetime.now(UTC)
     bucket.objects.clear()
     old = [keep(bucket, taken.backup, days) for days in (30, 20, 9)]
-    for name, days in {"unfinished.dump": 8, "notes/ours.dump": 80}.items():
+    for name, days in {"2020-01-01T02-10-00Z.dump": 8, "notes/ours.dump": 80, "menus.json": 80}.items():
         bucket.objects[f"alloresto/{name}"] = b"x"
         bucket.modified[f"alloresto/{name}"] = now - timedelta(days=days)
 
     gone = list(catalogue.expire(storage_of(settings), "alloresto/", 7, now))
 
-    assert sorted(gone) == sorted([old[0].name, old[1].name, "unfinished"])
-    left = {f"alloresto/{old[2].name}.dump", f"alloresto/{old[2].name}.json", "alloresto/notes/ours.dump"}
-    assert set(bucket.objects) == left
+    assert sorted(gone) == sorted([old[0].name, old[1].name, "2020-01-01T02-10-00Z"])
+    left = {f"{old[2].name}.dump", f"{old[2].name}.json", "notes/ours.dump", "menus.json"}
+    assert set(bucket.objects) == {f"alloresto/{name}" for name in left}, "what is not ours stays, too"
+
+
+@pytest.mark.parametrize("damaged", [b"", b"{", b'{"name": "another"}'])
+def test_a_damaged_list_costs_only_its_own_backup(
+    bucket: ObjectStore, taken: Taken, settings: BackupSettings, damaged: bytes
+) -> None:
+    bucket.objects.clear()
+    whole, spoiled = (keep(bucket, taken.backup, days) for days in (30, 20))
+    bucket.objects[f"alloresto/{spoiled.name}.json"] = damaged
+    storage = storage_of(settings)
+
+    assert catalogue.named(storage, "alloresto/", "latest") == whole
+    assert list(catalogue.expire(storage, "alloresto/", 7, datetime.now(UTC))) == [spoiled.name]
+    assert catalogue.good(storage, "alloresto/") == [whole]
 
 
 def test_while_there_is_no_good_one_nothing_goes(bucket: ObjectStore, settings: BackupSettings) -> None:
     bucket.objects.clear()
-    bucket.objects["alloresto/unverified.dump"] = b"x"
-    bucket.modified["alloresto/unverified.dump"] = datetime.now(UTC) - timedelta(days=80)
+    bucket.objects["alloresto/2020-01-01T02-10-00Z.dump"] = b"x"
+    bucket.modified["alloresto/2020-01-01T02-10-00Z.dump"] = datetime.now(UTC) - timedelta(days=80)
 
     assert list(catalogue.expire(storage_of(settings), "alloresto/", 7, datetime.now(UTC))) == []
 

@@ -117,8 +117,9 @@ def test_wrong_credentials_are_told_with_the_settings_to_look_at(
 def test_a_bucket_that_is_not_there_and_an_endpoint_that_is_none_name_their_settings(store: ObjectStore) -> None:
     with pytest.raises(BackupError, match=r"404 .*NoSuchBucket; look at BACKUP_S3_BUCKET"):
         ObjectStorage(store.url, "another", store.credentials).put("one", b"x")
-    with pytest.raises(BackupError, match="BACKUP_S3_ENDPOINT: not a URL"):
-        ObjectStorage("s3.example.net", BUCKET, store.credentials)
+    for wrong in ("s3.example.net", "https://s3.example.net:https", "https://s3.example.net:99999", "https://[::1"):
+        with pytest.raises(BackupError, match="BACKUP_S3_ENDPOINT: not a URL"):
+            ObjectStorage(wrong, BUCKET, store.credentials)
     away = ObjectStorage(f"http://127.0.0.1:{free_port()}", BUCKET, store.credentials, first_pause_s=0.001)
     with pytest.raises(BackupError, match=r"does not answer: .*after 6 attempts"):
         away.put("one", b"x")

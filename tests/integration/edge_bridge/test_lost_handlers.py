@@ -74,6 +74,19 @@ async def test_a_handler_that_dies_is_replaced_and_the_caller_told_to_wait(scene
             await asyncio.sleep(0.05)
 
 
+async def test_what_alerts_count_is_told_from_zero_on_so_that_the_first_one_is_an_increase(scene: Scene) -> None:
+    told = await asyncio.to_thread(scene.bridge.get, "/metrics")
+
+    for series in (
+        'calls_ended_total{bridge_id="edge-test",outcome="lost",reason="bridge_lost"}',
+        'calls_ended_total{bridge_id="edge-test",outcome="busy",reason="node_full"}',
+        'calls_ended_total{bridge_id="edge-test",outcome="message_taken",reason="ai_down"}',
+        'unexplained_silences_total{bridge_id="edge-test"}',
+        'sip_registration_errors_total{bridge_id="edge-test"}',
+    ):
+        assert series in told
+
+
 async def test_a_handler_that_freezes_is_replaced_before_the_caller_wonders(scene: Scene, handler: HandlerApp) -> None:
     frozen_at: list[float] = []
 

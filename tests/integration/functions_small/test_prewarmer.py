@@ -13,7 +13,7 @@ from aiohttp import web
 
 from eventing.refusals import TryAgain
 from functions import prewarmer
-from functions.prewarmer import MIN_SCALE, Knative, LocalRuntime, Prewarmer, Settings
+from functions.prewarmer import MAX_SCALE, MIN_SCALE, Knative, LocalRuntime, Prewarmer, Settings
 from stores import live, rhythms
 from stores.live import LiveCall
 from stores.postgres import Connection
@@ -235,6 +235,18 @@ async def test_the_templates_own_number_is_never_undercut(api: KubernetesApi, kn
     await knative.keep(3)
 
     assert min_scale(api, "call-handler-00002") == "5"
+
+
+@pytest.mark.parametrize(("most", "kept"), [("12", "12"), ("0", "50"), ("60", "50")])
+async def test_no_more_is_asked_for_than_max_scale_allows(
+    api: KubernetesApi, knative: Knative, most: str, kept: str
+) -> None:
+    own = {MIN_SCALE: "0", MAX_SCALE: most}
+    api.put(service("call-handler", revision="call-handler-00002", annotations=own))
+
+    await knative.keep(50)
+
+    assert min_scale(api, "call-handler-00002") == kept
 
 
 async def test_its_account_may_do_that_and_nothing_else(

@@ -187,6 +187,26 @@ async def test_two_rotations_at_once_and_a_single_key_are_refused_with_what_to_d
             await Rotation(postgres.platform, both).run()
     with pytest.raises(RotationError, match="give the new one and the old one"):
         Rotation(postgres.platform, master_key)
+    with pytest.raises(RotationError, match="a key stands in it twice"):
+        Rotation(postgres.platform, f"{master_key},{master_key}")
+
+
+async def test_with_a_wrong_old_key_the_command_fails_and_has_no_key_thrown_away(
+    database: Database,
+    tenants: tuple[Tenant, Tenant],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PLATFORM_DATABASE_URL", database.platform_url)
+    monkeypatch.setenv("MASTER_KEY", f"{NEW},{base64.b64encode(b'?' * 32).decode()}")
+
+    with pytest.raises(SystemExit) as ended:
+        await asyncio.to_thread(rotation.main)
+
+    assert ended.value.code == 1
+    said = capsys.readouterr().out
+    assert "are read by no key of MASTER_KEY" in said and "Keep every key" in said
+    assert "Take it out" not in said
 
 
 async def test_the_command_says_when_the_old_key_can_go(

@@ -50,7 +50,7 @@ def test_who_is_logged_in_stays_so_and_pages_that_are_open_can_be_sent(
     bearer = {"Authorization": f"Bearer {asked['accessToken']}"}
     form = csrf_token(browser.get("/account").text)
 
-    after = moved(browser, app_with(f"{NEW},{SECRET_KEY}"))
+    after = moved(browser, app_with(f"{NEW}, {SECRET_KEY}\n"))  # as it is typed
     alone = moved(browser, app_with(NEW))
     orders = f"/api/v1/restaurants/{admin.pizza.id}/orders"
 

@@ -96,6 +96,17 @@ async def test_keys_that_are_a_card_number_are_not_told_to_the_model(scene: Scen
     assert "card number" in scene.engine.done[-1][1]
 
 
+async def test_keys_that_complete_a_card_number_pressed_in_groups_are_not_told_to_the_model(scene: Scene) -> None:
+    for group in ("4111", "1111", "1111", "1111#"):
+        for digit in group:
+            scene.conversation.pressed(digit)
+        scene.passes(2.0)
+        await scene.replies("Yes?", spoken_ms=100)
+
+    assert [act[2] for act in scene.engine.done if act[0] == "remember"] == ["(4111)", "(1111)", "(1111)"]
+    assert scene.keeper.marks.known.card_number
+
+
 @pytest.mark.parametrize("kind", [RealtimeEngine, CascadeEngine, LiveEngine])
 def test_every_engine_can_be_asked_for_all_that_a_conversation_asks(kind: type) -> None:
     asked = {name for name in vars(Engine) if not name.startswith("_")}

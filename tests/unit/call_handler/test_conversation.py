@@ -520,6 +520,19 @@ async def test_words_that_come_after_the_tool_are_waited_for(scene: Scene) -> No
     assert scene.keeper.orders == []
 
 
+async def test_a_total_that_was_heard_before_a_yes_into_the_closing_question_is_marked_as_said(scene: Scene) -> None:
+    await read_out(scene)
+    scene.passes(5.9)
+    scene.caller_says("Yes.")
+    await scene.replies(tools=(CONFIRM,))
+
+    assert len(scene.keeper.orders) == 1
+    marks = scene.keeper.marks.result(
+        scene.tools.state, scene.keeper.transcript, "order_confirmed", "caller", ("read_cart",), scene.now
+    )
+    assert marks.total_said is True
+
+
 async def test_a_voice_that_says_another_total_is_corrected_by_the_domains_own_sentence(scene: Scene) -> None:
     await read_out(scene, text="One Regina for Ann, to collect, that's 30 euros. Is that right?")
     assert scene.engine.done[-1] == ("speak", SENTENCE)
@@ -563,6 +576,20 @@ async def test_a_yes_followed_by_a_hang_up_is_heard_to_its_end(scene: Scene) -> 
     await finishing
 
     assert len(scene.keeper.orders) == 1
+
+
+async def test_who_talks_on_at_the_longest_time_of_a_call_is_hung_up_on(scene: Scene) -> None:
+    await scene.uses("end_call")
+    scene.conversation.leave("I have to end our call here. Goodbye!", "time_limit")
+    await scene.replies("I have to end our call here. Goodbye!", spoken_ms=1000)
+    await scene.uses("end_call")
+
+    scene.caller_says("And another thing!")
+    await scene.replies("Yes?", spoken_ms=100)
+    scene.passes(FAREWELL_WITHIN_S)
+
+    assert ("hangup", "completed") in scene.media.done
+    assert scene.conversation.farewell.why(Over.FAREWELL) == "time_limit"
 
 
 async def test_a_number_on_the_keypad_after_the_read_back_is_no_yes_for_its_last_key(scene: Scene) -> None:

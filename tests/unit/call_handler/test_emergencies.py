@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from domain.tools import Transfer
+from functions.call_handler.talking.tool_loop import EMERGENCY
 from tests.unit.call_handler.scene import Scene
 
 pytestmark = pytest.mark.unit
@@ -44,3 +46,11 @@ async def test_it_is_said_once_and_an_order_is_no_emergency(scene: Scene) -> Non
 
     assert calm is None
     assert sum("emergency" in act[1] for act in scene.engine.done if act[0] == "speak") == 1
+
+
+async def test_a_model_that_ends_the_call_of_somebody_in_danger_does_not_keep_the_team_from_them(scene: Scene) -> None:
+    scene.caller_says(REACTION)
+
+    await scene.uses("end_call")
+
+    assert scene.tools.closing == Transfer("+331", EMERGENCY)

@@ -114,3 +114,21 @@ def test_weekdays_are_around_an_average_day(assumed: Assumptions) -> None:
 
     assert sum(weekdays) / 7 == pytest.approx(1)
     assert sum(months) / 12 == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("restaurants: 1000", "restaurants: 0", r">= 1 - at `\$\.demand\.calls_in_progress\.restaurants`"),
+        ("call_seconds: { value: 150", "call_seconds: { value: 0", r"> 0\.0 - at `\$\.demand\.call_seconds\.value`"),
+        ("request_millicores: { value: 50", "request_millicores: { value: 0", r"request_millicores\.value`"),
+        ("cold_start_s: { value: 0.64", "cold_start_s: { value: -1", r">= 0\.0 - at `\$\.handler\.cold_start_s"),
+        ("request_millicores: { value: 50", "request_millicores: { value: 1701", "larger than what worker_node can"),
+        ("- [2, 1]", "- [2, -1]", "at none less than 0"),
+    ],
+)
+def test_a_number_that_nothing_can_be_divided_by_is_told_by_its_name(
+    tmp_path: Path, old: str, new: str, told: str
+) -> None:
+    with pytest.raises(AssumptionsError, match=told):
+        load(changed(tmp_path, old, new))

@@ -4,16 +4,19 @@ import asyncio
 import json
 import logging
 import sys
+import threading
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 from process import logs
-from process.telemetry import sending, spans
+from process.telemetry import errors, sending, spans
 from process.telemetry.errors import Dsn, ErrorReports, Report
 from tests.fakes.collector import FakeCollector
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.unit
 
@@ -141,3 +144,19 @@ async def test_what_ends_a_process_is_reported_before_it_is_gone() -> None:
     assert event["exception"]["values"][0]["type"] == "ValueError"
     assert event["tags"] == {"process": "dying"}
     assert "Ada" not in json.dumps(event)
+
+
+def test_a_thread_that_ends_itself_is_no_error_and_one_that_fails_is(
+    kept: Callable[..., Kept], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", lambda told: None)
+    reports = kept()
+    errors.install(reports)
+
+    for target in (sys.exit, partial(fail, "Ada")):
+        thread = threading.Thread(target=target)
+        thread.start()
+        thread.join(PATIENCE_S)
+
+    assert [event["exception"]["values"][0]["type"] for event in reports.events] == ["ValueError"]

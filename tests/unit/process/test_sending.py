@@ -170,3 +170,33 @@ def test_a_connection_that_was_closed_between_two_batches_is_made_anew(sender: S
     sends.flush(time.monotonic() + PATIENCE_S)
 
     assert (collector.bodies, sends.sent) == ([b"a", b"b"], 2)
+
+
+@pytest.mark.parametrize("collector", [(503,)], indirect=True)
+def test_a_queue_that_fills_up_does_not_hurry_a_collector_that_fails(sender: Sending, collector: Collector) -> None:
+    sends = sender(collector.url, every_s=600.0, most_together=1, most_waiting=2)
+    with collector.came:  # it cannot answer before the second item is there
+        sends.put("a")
+        until(lambda: sends._connection is not None)
+        sends.put("b")
+
+    until(lambda: sends._failures > 0)
+    assert not sends._now.wait(0.05), "the pause before the next try is kept"
+    assert (len(collector.bodies), sends.dropped) == (1, 0)
+
+
+def test_a_process_ends_at_once_when_its_collector_is_found_to_be_away(sender: Sending) -> None:
+    sends = sender(f"http://127.0.0.1:{free_port()}/", every_s=600.0)
+    sends.put("a")
+
+    sends.flush(time.monotonic() + 2 * PATIENCE_S)
+
+    assert sends.dropped == 1
+
+
+@pytest.mark.parametrize("wrong", ["collector:4318", "http://user:pa/ss@host/", "http://host:99999/", "http://[::1/"])
+def test_a_wrong_address_is_told_by_its_setting_without_what_it_holds(wrong: str) -> None:
+    with pytest.raises(ValueError, match=r"^OTEL_EXPORTER_OTLP_ENDPOINT: it has to be http") as told:
+        Sender("traces", wrong, {}, lambda items: b"", setting="OTEL_EXPORTER_OTLP_ENDPOINT")
+
+    assert "pa" not in str(told.value).replace("has to be", "").replace("a port", "")

@@ -30,6 +30,32 @@ def test_an_order_goes_from_the_first_item_to_its_confirmation() -> None:
     assert names(call) == ["confirm_order", "end_call"]
 
 
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("fr", "Salut !"),
+        ("en", "Bye the way, what time do you open?"),
+        ("en", "Do you have a goodbye cake?"),
+        ("en", "No goodbye dishes?"),
+        ("en", "Don't say goodbye yet."),
+    ],
+)
+def test_a_word_for_goodbye_that_says_none_ends_no_call(language: str, sentence: str) -> None:
+    call = TextCall(language)
+    call.caller(sentence)
+    assert "end_call" not in names(call)
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [("fr", "Allez, salut !"), ("en", "Okay, bye bye."), ("en", "Bye, have a nice day."), ("en", "Goodbye then.")],
+)
+def test_a_goodbye_ends_a_call_without_an_order(language: str, sentence: str) -> None:
+    call = TextCall(language)
+    call.caller(sentence)
+    assert "end_call" in names(call)
+
+
 def test_a_french_order_goes_from_the_first_item_to_its_confirmation() -> None:
     call = TextCall("fr")
     call.caller("Bonjour, je voudrais une grande reine et deux moyennes quatre fromages, s'il vous plaît.")

@@ -13,6 +13,7 @@ from stores.ciphers import (
     PiiCipher,
     SecretCipher,
     SipPasswordCipher,
+    decode_keys,
     decode_master_key,
     derive_key,
 )
@@ -124,6 +125,12 @@ def test_the_cache_of_derived_keys_is_bounded_and_keeps_what_is_used(monkeypatch
 def test_a_master_key_of_the_wrong_size_is_refused_with_the_fix(text: str) -> None:
     with pytest.raises(ValueError, match=r"MASTER_KEY: .*openssl rand -base64 32"):
         decode_master_key(text)
+
+
+@pytest.mark.parametrize("text", [f"{MASTER_KEY},", f"{MASTER_KEY},,{MASTER_KEY}", f"{MASTER_KEY},short"])
+def test_of_several_keys_the_wrong_one_is_told_by_its_place(text: str) -> None:
+    with pytest.raises(ValueError, match=r"MASTER_KEY: key 2 of \d is not 32 bytes"):
+        decode_keys(text, "MASTER_KEY")
 
 
 def test_personal_data_opens_for_its_own_restaurant_and_master_key_only() -> None:
