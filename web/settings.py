@@ -89,7 +89,7 @@ def from_environment() -> WebSettings:
 def _problems(settings: WebSettings) -> list[str]:
     problems: list[str] = []
     if any(len(key) < SHORTEST_SECRET_KEY for key in settings.web_secret_keys):
-        problems.append(f"WEB_SECRET_KEY: each of its keys, which commas separate, needs {SHORTEST_SECRET_KEY} characters")
+        problems.append(f"WEB_SECRET_KEY: each of its keys (between commas) needs {SHORTEST_SECRET_KEY} characters")
     try:
         decode_master_key(settings.master_key)
     except ValueError as error:
