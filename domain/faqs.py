@@ -3,8 +3,7 @@
 Words of either language are taken for what they mean (``domain.meanings``), other words for themselves. An answer is
 given when the question and the entry's own question are about the same, not when they share a word: what the caller
 asks about and the entry does not mention counts against it. What a restaurant says of one allergen answers nothing
-about another, nor what it says of its dishes anything about one that it does not name. Where nothing fits, "I don't
-know" is the answer.
+about another, nor what it says of one dish anything about another. Where nothing fits, "I don't know" is the answer.
 """
 
 from __future__ import annotations
@@ -25,6 +24,11 @@ ENOUGH = 0.45  # below it there is no answer; chosen on paraphrases of the seeds
 # An answer that stands behind the best one must be nearly as good.
 NEARLY = 0.8
 _A_MEANING, _A_WORD, _IN_ANSWER = 1.0, 0.6, 0.6
+_DIETS = frozenset(("vegan", "vegetarian", "halal", "kosher", "gluten"))
+_DISH_MEANINGS = frozenset(("birthday", "alcohol"))  # a cake, a beer
+_NO_DISHES = frozenset(
+    ["free", "friendly", "suitable", "safe", "option", "options", "choice", "choices", "version", "versions", "choix"]
+)
 _LONG = 5  # letters from which on a word may have a slip in it
 _STOP_WORDS = frozenset(
     fold(
@@ -57,7 +61,7 @@ def look_up(faq: Iterable[FaqEntry], question: str) -> tuple[FaqEntry, ...]:
     scored = [
         (_alike(asked, entry), -position, entry)
         for position, entry in enumerate(entries)
-        if not _is_of_another_allergen(question, asked, entry)
+        if not _is_of_something_else(question, asked, entry)
     ]
     best = sorted(scored, key=lambda one: one[:2], reverse=True)
     if not best or best[0][0] < ENOUGH:
@@ -68,17 +72,25 @@ def look_up(faq: Iterable[FaqEntry], question: str) -> tuple[FaqEntry, ...]:
     return tuple(entry for score, _, entry in best[:MAX_ANSWERS] if score >= enough)
 
 
-def _is_of_another_allergen(question: str, asked: dict[str, float], entry: FaqEntry) -> bool:
+def _is_of_something_else(question: str, asked: dict[str, float], entry: FaqEntry) -> bool:
+    """Whether it says what may be eaten of another allergen, or of another dish."""
     allergens = codes_in(question)
-    if not allergens and "allergies" not in asked:
+    is_of_allergens = bool(allergens) or "allergies" in asked
+    if not is_of_allergens and not _DIETS & asked.keys():
         return False
     text = f"{entry.question} {entry.answer}"
     named = codes_in(text)
-    if named and not (allergens and set(allergens) <= set(named)):
+    if is_of_allergens and named and not (allergens and set(allergens) <= set(named)):
         return True
     about = _about(text)
-    words = (one for one, weight in asked.items() if weight == _A_WORD and not codes_in(one))
-    return any(not _has(about, one) for one in words)
+    names_another = any(not _has(about, one) for one in _dishes(asked))
+    return names_another and (is_of_allergens or any(not _has(asked, one) for one in _dishes(_about(entry.question))))
+
+
+def _dishes(about: dict[str, float]) -> list[str]:
+    """What may be one."""
+    words = (one for one, weight in about.items() if weight == _A_WORD or one in _DISH_MEANINGS)
+    return [one for one in words if one not in _NO_DISHES and not codes_in(one)]
 
 
 def _alike(asked: dict[str, float], entry: FaqEntry) -> float:

@@ -214,6 +214,8 @@ class Rotation:
                     changed = await self._write(connection, table, column, changes)
                     batch.counts.renewed += changed
                     batch.counts.left_over += len(changes) - changed
+                    if table.hashed and column == table.hashed[0] and changed < len(changes):
+                        log.warning("numbers keep the old key's hash", table=table.name, count=len(changes) - changed)
                 counts.add(batch.counts)
                 position = batch.last if batch.counts.seen == self._batch else None
                 await self._note(connection, table, counts, batch.last, finished=position is None)
@@ -366,7 +368,9 @@ def main() -> None:
     if not outcome.done:
         print(
             f"{outcome.renewed} values written anew, and others are still being written with the old key: is every"
-            " process started with the new one first? Then run this again; keep the old key until it says so"
+            " process started with the new one first? Then run this again; keep the old key until it says so. Where the"
+            " log says that numbers of customers keep their hash, a process had only one of the keys for a while, and a"
+            " number has become two customers: keep the old key, or forget one of the two in the admin"
         )
         raise SystemExit(1)
     if outcome.last.unreadable:  # perhaps by the very key that would be thrown away

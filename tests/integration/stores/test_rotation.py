@@ -191,6 +191,39 @@ async def test_two_rotations_at_once_and_a_single_key_are_refused_with_what_to_d
         Rotation(postgres.platform, f"{master_key},{master_key}")
 
 
+async def test_a_number_that_became_two_customers_is_told_as_what_holds_the_rotation_up(
+    database: Database,
+    postgres: Pools,
+    tenants: tuple[Tenant, Tenant],
+    both: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    own, pii = tenants[0], PiiCipher(both)
+    async with postgres.platform.platform() as conn:
+        sealed = await conn.fetchval("select phone_encrypted from customer where id = $1", own.customer_id)
+    number = pii.decrypt(own.id, sealed)
+    async with postgres.app.tenant(own.id) as conn:
+        await conn.execute(
+            "insert into customer (restaurant_id, phone_hash, phone_encrypted) values ($1, $2, $3)",
+            own.id,
+            pii.phone_hash(own.id, number),
+            pii.encrypt(own.id, number),
+        )
+    monkeypatch.setenv("PLATFORM_DATABASE_URL", database.platform_url)
+    monkeypatch.setenv("MASTER_KEY", both)
+
+    outcome = await Rotation(postgres.platform, both).run()
+    with pytest.raises(SystemExit):
+        await asyncio.to_thread(rotation.main)
+
+    assert not outcome.done
+    assert "a number has become two customers" in capsys.readouterr().out
+    told = [vars(one)["alloresto_fields"] for one in caplog.records if "keep the old key's hash" in one.message]
+    assert told[0] == {"table": "customer", "count": 1}
+
+
 async def test_with_a_wrong_old_key_the_command_fails_and_has_no_key_thrown_away(
     database: Database,
     tenants: tuple[Tenant, Tenant],

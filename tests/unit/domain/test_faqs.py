@@ -92,6 +92,8 @@ def test_every_question_is_answered_by_its_own_entry_in_its_own_words() -> None:
 NO_NUTS = FaqEntry("1", "I have a nut allergy, is it safe?", "Yes, we use no nuts.")
 PEANUT_OIL = FaqEntry("1", "Do you use peanut oil?", "No.")
 GLUTEN_FREE = FaqEntry("1", "Do you have gluten free dishes?", "Yes, every pizza can be gluten free.")
+VEGAN_FRIES = FaqEntry("1", "Are your fries vegan?", "Yes.")
+HALAL_CHICKEN = FaqEntry("1", "Is the chicken halal?", "Yes.")
 CARE = FaqEntry("1", "Do you cater for allergies?", "Tell us, and we will say what we know.")
 
 
@@ -105,7 +107,10 @@ CARE = FaqEntry("1", "Do you cater for allergies?", "Tell us, and we will say wh
         (NO_NUTS, "I have an allergy, is it safe?"),
         (PEANUT_OIL, "do you use sesame oil?"),
         (GLUTEN_FREE, "is the tiramisu gluten free?"),
+        (GLUTEN_FREE, "is the beer gluten free?"),
         (CARE, "I'm allergic to peanuts, can I have the satay?"),
+        (VEGAN_FRIES, "Are your burgers vegan?"),
+        (HALAL_CHICKEN, "Is the beef halal?"),
     ],
 )
 def test_what_is_said_of_one_allergen_or_dish_answers_nothing_about_another(entry: FaqEntry, question: str) -> None:
@@ -118,6 +123,9 @@ def test_what_is_said_of_one_allergen_or_dish_answers_nothing_about_another(entr
 def test_an_allergen_is_answered_by_what_is_said_of_it_or_of_all() -> None:
     assert look_up((NO_NUTS,), "Is it safe with a nut allergy?")
     assert look_up((GLUTEN_FREE,), "Which pizza is gluten free?")
+    assert look_up((GLUTEN_FREE,), "Do you have gluten free options?")
+    assert look_up((VEGAN_FRIES,), "Are the fries vegan?")
+    assert look_up((HALAL_CHICKEN,), "Is your chicken halal?")
     assert look_up((CARE,), "I'm allergic to peanuts")
 
 
