@@ -86,6 +86,16 @@ class RawSip:
         waiting.register(self.socket, select.POLLIN)
         return parse(self.socket.recv(65_535)) if waiting.poll(timeout_s * 1000) else None
 
+    def asked(self, method: str, timeout_s: float = ANSWER_WITHIN_S) -> Message | None:
+        """The next request of ``method``; what else comes meanwhile, such as a second answer to what was sent twice, is
+        passed over."""
+        end = time.monotonic() + timeout_s
+        while (left := end - time.monotonic()) > 0:
+            message = self.receive(left)
+            if message is not None and message.method == method:
+                return message
+        return None
+
     def final(self, method: str, timeout_s: float = ANSWER_WITHIN_S) -> Message | None:
         """The final response to the last request of ``method``; what else comes meanwhile is passed over."""
         end = time.monotonic() + timeout_s

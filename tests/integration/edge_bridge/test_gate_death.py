@@ -84,9 +84,9 @@ async def test_the_bye_of_a_dead_signallers_call_is_repeated_until_it_is_answere
         assert await asyncio.to_thread(lambda: phone.call(BUSY)) == 200
         bridge.kill(bridge.signallers())
         died = time.monotonic()
-        byes = [await asyncio.to_thread(phone.receive) for _ in range(3)]
+        byes = [await asyncio.to_thread(phone.asked, "BYE") for _ in range(3)]
         took_s = time.monotonic() - died
-        assert all(bye is not None and bye.method == "BYE" for bye in byes)
+        assert None not in byes
         assert len({bye.vias[0].branch for bye in byes if bye}) == 1
         assert byes[0] is not None
         phone.reply(byes[0])
@@ -102,7 +102,7 @@ async def test_a_dead_signallers_caller_is_answered_while_being_hung_up(start: S
     with RawSip(bridge.target) as phone:
         assert await asyncio.to_thread(lambda: phone.call(BUSY)) == 200
         bridge.kill(bridge.signallers())
-        bye = await asyncio.to_thread(phone.receive, ENDED_WITHIN_S)
+        bye = await asyncio.to_thread(phone.asked, "BYE", ENDED_WITHIN_S)
         assert bye is not None
         statuses = await asyncio.to_thread(
             lambda: [

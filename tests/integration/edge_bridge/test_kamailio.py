@@ -199,8 +199,8 @@ def test_a_caller_behind_a_nat_is_hung_up_where_it_called_from(start: Start, see
         assert answer is not None and answer.status == 200
         phone.to_tag, phone.remote_uri = answer.to_tag, answer.first("contact").strip("<>")
         phone.acknowledge(BUSY, invite, answer)
-        bye = phone.receive(20)
-        assert bye is not None and bye.method == "BYE"
+        bye = phone.asked("BYE")
+        assert bye is not None
         assert bye.uri.encode() == at_home
         phone.reply(bye)
 
