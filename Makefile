@@ -21,7 +21,7 @@ test: ## install what is missing, then run every check and test
 	@setup/install.sh dev --sip
 	@$(MAKE) --no-print-directory check
 	@$(PYTEST) -n 4 --dist loadfile -m "not e2e and not alone and not cluster"
-	@$(PYTEST) -n 2 --dist loadfile -m e2e
+	@$(PYTEST) -n 2 --dist loadfile -m "e2e and not alone"
 	@$(PYTEST) -m alone
 	@$(MAKE) --no-print-directory shifted
 

@@ -11,7 +11,7 @@ from bench.chaos.campaign import Round
 from bench.chaos.faults import FAULTS
 from bench.chaos.figures import figures, missed
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 SEED = 7
 CALLERS = 2
