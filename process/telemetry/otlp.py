@@ -8,8 +8,9 @@ what this writes with the published schema.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
+from process.protobuf import FIXED64, VARINT, sized, tag, varint
 from process.telemetry.spans import Attributes, Span, Value
 
 CONTENT_TYPE = "application/x-protobuf"
@@ -17,14 +18,13 @@ SCOPE = "alloresto"
 Encode = Callable[[list[Span]], bytes]
 _KINDS = {"internal": 1, "server": 2, "client": 3, "producer": 4, "consumer": 5}
 _ERROR = 2
-_VARINT, _FIXED64, _BYTES = 0, 1, 2
 
 
 def encode(spans: Iterable[Span], resource: Attributes, *, with_words: bool = False, alone: bool = False) -> bytes:
     """``alone``: a conversation's first span is given no parent: who takes this does not have that one."""
-    written = b"".join(_message(2, _span(span, with_words, alone)) for span in spans)
-    scope = _message(1, _text(1, SCOPE))
-    return _message(1, _message(1, _attributes(1, resource)) + _message(2, scope + written))
+    written = b"".join(sized(2, _span(span, with_words, alone)) for span in spans)
+    scope = sized(1, _text(1, SCOPE))
+    return sized(1, sized(1, _attributes(1, resource)) + sized(2, scope + written))
 
 
 def _span(span: Span, with_words: bool, alone: bool) -> bytes:
@@ -34,22 +34,22 @@ def _span(span: Span, with_words: bool, alone: bool) -> bytes:
         attributes["error.type"] = span.error
     return b"".join(
         (
-            _message(1, bytes.fromhex(span.trace_id)),
-            _message(2, bytes.fromhex(span.span_id)),
-            _message(4, bytes.fromhex(parent)) if parent else b"",
+            sized(1, bytes.fromhex(span.trace_id)),
+            sized(2, bytes.fromhex(span.span_id)),
+            sized(4, bytes.fromhex(parent)) if parent else b"",
             _text(5, span.name),
             _number(6, _KINDS[span.kind]),
             _fixed64(7, span.started_ns),
             _fixed64(8, span.ended_ns),
             _attributes(9, attributes),
-            *(_message(11, _fixed64(1, at) + _text(2, name) + _attributes(3, more)) for at, name, more in span.events),
-            _message(15, _number(3, _ERROR)) if span.error else b"",
+            *(sized(11, _fixed64(1, at) + _text(2, name) + _attributes(3, more)) for at, name, more in span.events),
+            sized(15, _number(3, _ERROR)) if span.error else b"",
         )
     )
 
 
 def _attributes(field: int, attributes: Attributes) -> bytes:
-    return b"".join(_message(field, _text(1, key) + _message(2, _value(value))) for key, value in attributes.items())
+    return b"".join(sized(field, _text(1, key) + sized(2, _value(value))) for key, value in attributes.items())
 
 
 def _value(value: Value) -> bytes:
@@ -61,38 +61,17 @@ def _value(value: Value) -> bytes:
     if isinstance(value, int):
         return _number(3, value)
     if isinstance(value, float):
-        return _tag(4, _FIXED64) + struct.pack("<d", value)
-    return _message(5, b"".join(_message(1, _value(one)) for one in _listed(value)))
-
-
-def _listed(values: Sequence[str]) -> Sequence[str]:
-    return values
+        return tag(4, FIXED64) + struct.pack("<d", value)
+    return sized(5, b"".join(sized(1, _value(one)) for one in value))
 
 
 def _text(field: int, text: str) -> bytes:
-    return _message(field, text.encode("utf-8", "replace"))
-
-
-def _message(field: int, content: bytes) -> bytes:
-    return _tag(field, _BYTES) + _varint(len(content)) + content
+    return sized(field, text.encode("utf-8", "replace"))
 
 
 def _number(field: int, number: int) -> bytes:
-    return _tag(field, _VARINT) + _varint(number & 0xFFFF_FFFF_FFFF_FFFF)  # an int64 below zero: its two's complement
+    return tag(field, VARINT) + varint(number & 0xFFFF_FFFF_FFFF_FFFF)  # an int64 below zero: its two's complement
 
 
 def _fixed64(field: int, number: int) -> bytes:
-    return _tag(field, _FIXED64) + struct.pack("<Q", number)
-
-
-def _tag(field: int, wire_type: int) -> bytes:
-    return _varint(field << 3 | wire_type)
-
-
-def _varint(number: int) -> bytes:
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
+    return tag(field, FIXED64) + struct.pack("<Q", number)

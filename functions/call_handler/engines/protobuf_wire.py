@@ -9,9 +9,9 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
-Kind = Literal["int", "bool", "float", "text", "bytes"]
+from process.protobuf import FIXED32, FIXED64, SIZED, VARINT, sized, tag, varint
 
-_VARINT, _FIXED64, _SIZED, _FIXED32 = 0, 1, 2, 5
+Kind = Literal["int", "bool", "float", "text", "bytes"]
 
 
 class Field(NamedTuple):
@@ -46,27 +46,14 @@ def encode(table: Table, message: Mapping[str, Any]) -> bytes:
 def _field(field: Field, value: Any) -> bytes:
     match field.kind:
         case "int" | "bool":
-            return _key(field.number, _VARINT) + _varint(int(value)) if value else b""
+            return tag(field.number, VARINT) + varint(int(value)) if value else b""
         case "float":
-            return _key(field.number, _FIXED32) + struct.pack("<f", value) if value else b""
+            return tag(field.number, FIXED32) + struct.pack("<f", value) if value else b""
         case "text" | "bytes":
             raw = value.encode() if isinstance(value, str) else bytes(value)
         case table:
             raw = encode(table, value)
-    return _key(field.number, _SIZED) + _varint(len(raw)) + raw
-
-
-def _key(number: int, wire: int) -> bytes:
-    return _varint(number << 3 | wire)
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    return sized(field.number, raw)
 
 
 def decode(table: Table, data: bytes) -> dict[str, Any]:
@@ -109,14 +96,14 @@ def _fields(data: bytes) -> Iterable[tuple[int, int | bytes]]:
     while at < len(data):
         key, at = _read_varint(data, at)
         number, wire = key >> 3, key & 7
-        if wire == _VARINT:
+        if wire == VARINT:
             value, at = _read_varint(data, at)
             yield number, value
             continue
-        if wire == _SIZED:
+        if wire == SIZED:
             size, at = _read_varint(data, at)
-        elif wire in (_FIXED32, _FIXED64):
-            size = 4 if wire == _FIXED32 else 8
+        elif wire in (FIXED32, FIXED64):
+            size = 4 if wire == FIXED32 else 8
         else:
             raise ValueError(f"wire type {wire}")
         if at + size > len(data):
