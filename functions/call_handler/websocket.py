@@ -32,6 +32,12 @@ class RefusedError(Exception):
         self.reason = reason
 
 
+def websocket_url(base_url: str, path: str) -> str:
+    """``https://host/v1`` → ``wss://host/v1/path``; http becomes ws."""
+    scheme, _, rest = base_url.rstrip("/").partition("://")
+    return f"{'wss' if scheme in ('https', 'wss') else 'ws'}://{rest}/{path}"
+
+
 @cache
 def tls_context() -> ssl.SSLContext:
     """The system's certificates; reading them takes 25 ms, so a process does it once and ahead of its call."""

@@ -13,10 +13,9 @@ is played or cleared, hangup and transfer happen when the queue is empty.
 
 import asyncio
 import time
-from types import TracebackType
 from typing import Any
 
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
@@ -33,13 +32,14 @@ from protocols.media import (
     TransferRequest,
     decode_from_handler,
 )
+from tests.fakes.websocket_server import WebSocketServer
 
 FRAME_MS = 20
 WAIT_S = 10.0
 HANDLER_NOTICES_S = 0.1  # a mark and an engine event come on two sockets: their order is not ours to say
 
 
-class FakeBridge:
+class FakeBridge(WebSocketServer):
     """``played`` is what the caller heard of the assistant, ``received`` every message of the handler in order."""
 
     def __init__(
@@ -81,15 +81,12 @@ class FakeBridge:
         self._socket: ServerConnection | None = None
         self._claimed = False
         self._joined = asyncio.Event()
-        self._server: Server | None = None
         self._player: asyncio.Task[None] | None = None
         self.frames_sent = bytearray()
 
     @property
     def url(self) -> str:
-        assert self._server is not None
-        port = next(iter(self._server.sockets)).getsockname()[1]
-        return f"ws://127.0.0.1:{port}/media/{self._stream.call_sid}/{self._parameters.attempt}"
+        return f"ws://127.0.0.1:{self.port}/media/{self._stream.call_sid}/{self._parameters.attempt}"
 
     async def joined(self) -> None:
         await asyncio.wait_for(self._joined.wait(), WAIT_S)
@@ -151,17 +148,6 @@ class FakeBridge:
         return [message for message in self.received if isinstance(message, kind)]
 
     # --- The server ---------------------------------------------------------------------------------------
-
-    async def __aenter__(self) -> "FakeBridge":
-        self._server = await serve(self._connected, "127.0.0.1", 0, process_request=self._admit, compression=None)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._server is not None
-        self._server.close()
-        await self._server.wait_closed()
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         right = request.headers.get("Authorization") == f"Bearer {self.accepts_token}"

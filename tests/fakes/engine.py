@@ -19,12 +19,13 @@ import itertools
 import json
 import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any
 
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+
+from tests.fakes.websocket_server import WebSocketServer
 
 BYTES_PER_MS = 8
 DELTA_MS = 200
@@ -254,11 +255,13 @@ class FakeSession:
         await self.send("error", error=details)
 
 
-class FakeEngine:
+class FakeEngine(WebSocketServer):
     """Listens on a free loopback port. ``refuse`` is the status that upgrades are refused with, 0 for none.
 
     ``refusals`` are the statuses for the next ones only.
     """
+
+    longest_message = 16 << 20
 
     def __init__(self, refuse: int = 0) -> None:
         self.refuse = refuse
@@ -267,30 +270,14 @@ class FakeEngine:
         self.transcription_models: tuple[str, ...] = ()
         self.sessions: list[FakeSession] = []
         self._joined: asyncio.Queue[FakeSession] = asyncio.Queue()
-        self._server: Server | None = None
 
     @property
     def base_url(self) -> str:
-        assert self._server is not None
-        port = next(iter(self._server.sockets)).getsockname()[1]
-        return f"http://127.0.0.1:{port}/v1"
+        return f"http://127.0.0.1:{self.port}/v1"
 
     async def session(self, timeout_s: float = WAIT_S) -> FakeSession:
         """The next client that connects."""
         return await asyncio.wait_for(self._joined.get(), timeout_s)
-
-    async def __aenter__(self) -> "FakeEngine":
-        self._server = await serve(
-            self._connected, "127.0.0.1", 0, process_request=self._admit, compression=None, max_size=16 << 20
-        )
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._server is not None
-        self._server.close()
-        await self._server.wait_closed()
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         status = self.refusals.pop(0) if self.refusals else self.refuse

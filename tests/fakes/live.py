@@ -16,7 +16,6 @@ import itertools
 import json
 import time
 from functools import cache
-from types import TracebackType
 from typing import Any
 
 from openai.types.live import (
@@ -34,10 +33,11 @@ from openai.types.live import (
 )
 from openai.types.live.client_event import ClientEvent
 from pydantic import BaseModel, TypeAdapter
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from tests.fakes.websocket_server import WebSocketServer
 from tests.patience import PATIENCE_S
 
 BYTES_PER_MS = 8
@@ -227,36 +227,22 @@ class FakeLiveSession:
             self.fixtures.append(base64.b64decode(event["audio"], validate=True))
 
 
-class FakeLive:
+class FakeLive(WebSocketServer):
     """Listens on a free loopback port. ``refuse`` is the status that upgrades are refused with, 0 for none."""
+
+    longest_message = 16 << 20
 
     def __init__(self, refuse: int = 0) -> None:
         self.refuse = refuse
         self._joined: asyncio.Queue[FakeLiveSession] = asyncio.Queue()
-        self._server: Server | None = None
 
     @property
     def base_url(self) -> str:
-        assert self._server is not None
-        port = next(iter(self._server.sockets)).getsockname()[1]
-        return f"http://127.0.0.1:{port}/v1"
+        return f"http://127.0.0.1:{self.port}/v1"
 
     async def session(self) -> FakeLiveSession:
         """The next client that connects."""
         return await asyncio.wait_for(self._joined.get(), PATIENCE_S)
-
-    async def __aenter__(self) -> "FakeLive":
-        self._server = await serve(
-            self._connected, "127.0.0.1", 0, process_request=self._admit, compression=None, max_size=16 << 20
-        )
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._server is not None
-        self._server.close()
-        await self._server.wait_closed()
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         return connection.respond(self.refuse, "refused\n") if self.refuse else None

@@ -7,6 +7,7 @@ Structs, not dataclasses: one takes 20 µs to define, a frozen dataclass with sl
 every cold start.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
@@ -203,3 +204,10 @@ class Engine(Protocol):
         """The caller heard only so much of the item."""
 
     def close(self) -> None: ...
+
+
+def end_of_session(expires_at: float, session_s: float) -> float:
+    """When a session ends, on the monotonic clock. The server's clock and ours may differ, so that is at most
+    ``session_s`` from now.
+    """
+    return time.monotonic() + min(max(expires_at - time.time(), 0.0), session_s)

@@ -28,12 +28,13 @@ from functions.call_handler.engines.base import (
     ReplyEnds,
     Setup,
     ToolCall,
+    end_of_session,
 )
 from functions.call_handler.engines.live_events import Delegated, LiveEvent, read_event
 from functions.call_handler.engines.live_session import session_of
 from functions.call_handler.engines.live_speech import Speech
 from functions.call_handler.settings import EngineSettings, LiveEndpoint
-from functions.call_handler.websocket import RefusedError, TextSocket
+from functions.call_handler.websocket import RefusedError, TextSocket, websocket_url
 from process import logs
 from protocols.media import BYTES_PER_MS
 
@@ -111,8 +112,7 @@ class LiveEngine:
 
     async def connect(self, on_event: OnEvent, within_s: float) -> None:
         self._on_event = on_event
-        scheme, _, place = self._endpoint.url.rstrip("/").partition("://")
-        url = f"{'wss' if scheme in ('https', 'wss') else 'ws'}://{place}/live/sessions"
+        url = websocket_url(self._endpoint.url, "live/sessions")
         where = f"ENGINES: url of {self.name!r}"
         key = self._settings.key_of(self._endpoint.key)
         headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -308,8 +308,7 @@ class LiveEngine:
 
     def _has_started(self, event: LiveEvent, now: float) -> None:
         if event.session is not None and event.session.expires_at:
-            left_s = event.session.expires_at - time.time()
-            self._ends_at = now + min(max(left_s, 0.0), self._settings.engine_session_s)
+            self._ends_at = end_of_session(event.session.expires_at, self._settings.engine_session_s)
         self._started_at = now
         early, self._early = bytes(self._early), bytearray()
         if early:

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from functions.call_handler.engines.base import EngineEvent
+from functions.call_handler.engines.base import EngineEvent, end_of_session
 from functions.call_handler.engines.realtime_events import SessionTold, SilentTurn, read_event
-from functions.call_handler.websocket import OnClosed, TextSocket
+from functions.call_handler.websocket import OnClosed, TextSocket, websocket_url
 from process import logs
 from protocols.media import BYTES_PER_MS
 
@@ -24,9 +24,8 @@ _encode = msgspec.json.Encoder().encode
 
 def realtime_url(base_url: str, **query: str) -> str:
     """``https://host/v1`` → ``wss://host/v1/realtime?model=…``; http becomes ws."""
-    scheme, _, rest = base_url.rstrip("/").partition("://")
     asked = "&".join(f"{name}={quote(value)}" for name, value in query.items())
-    return f"{'wss' if scheme in ('https', 'wss') else 'ws'}://{rest}/realtime?{asked}"
+    return websocket_url(base_url, f"realtime?{asked}")
 
 
 class RealtimeConnection:
@@ -78,9 +77,8 @@ class RealtimeConnection:
             log.warning("engine message not understood", why=type(error).__name__, bytes=len(message))
             return
         if isinstance(event, SessionTold):
-            if event.expires_at:  # the server's clock and ours may differ, so no more than the usual length
-                left_s = event.expires_at - time.time()
-                self._ends_at = time.monotonic() + min(max(left_s, 0.0), self._session_s)
+            if event.expires_at:
+                self._ends_at = end_of_session(event.expires_at, self._session_s)
         elif event is not None:
             self._on_event(event)
 
