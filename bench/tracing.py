@@ -145,9 +145,27 @@ async def _talk(audio: CallAudio, joined: asyncio.Event) -> None:
 @contextlib.contextmanager
 def handler_process(settings: Settings) -> Iterator[Handler]:
     port = free_port()
+    environment = settings | {"PORT": str(port), "HOST": "127.0.0.1", "HOSTNAME": "bench"}
+    with _ready(port, "functions", "call_handler", environment=environment) as process:
+        yield Handler(process, f"http://127.0.0.1:{port}/")
+
+
+@contextlib.contextmanager
+def collector() -> Iterator[Settings]:
+    """The settings that turn everything on, and what takes it."""
+    port = free_port()
+    with _ready(port, "bench.trace_sink", str(port)):
+        base = f"http://127.0.0.1:{port}"
+        yield {"OTEL_EXPORTER_OTLP_ENDPOINT": base, "SENTRY_DSN": f"http://bench@127.0.0.1:{port}/1"}
+
+
+@contextlib.contextmanager
+def _ready(
+    port: int, module: str, argument: str, *, environment: Settings | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "functions", "call_handler"],
-        env=os.environ | settings | {"PORT": str(port), "HOST": "127.0.0.1", "HOSTNAME": "bench"},
+        [sys.executable, "-m", module, argument],
+        env=os.environ | (environment or {}),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -155,9 +173,9 @@ def handler_process(settings: Settings) -> Iterator[Handler]:
         by = time.monotonic() + READY_S
         while not is_ready(port):
             if time.monotonic() > by or process.poll() is not None:
-                raise RuntimeError("the call handler did not become ready; run: python -m functions call_handler")
+                raise RuntimeError(f"not ready within {READY_S:g} s; run: python -m {module} {argument}")
             time.sleep(POLL_S)
-        yield Handler(process, f"http://127.0.0.1:{port}/")
+        yield process
     finally:
         process.terminate()
         try:
@@ -165,24 +183,6 @@ def handler_process(settings: Settings) -> Iterator[Handler]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-@contextlib.contextmanager
-def collector() -> Iterator[Settings]:
-    """The settings that turn everything on, and what takes it."""
-    port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "bench.trace_sink", str(port)], stderr=subprocess.DEVNULL)
-    try:
-        by = time.monotonic() + READY_S
-        while not is_ready(port):
-            if time.monotonic() > by or process.poll() is not None:
-                raise RuntimeError("the collector did not become ready; run: python -m bench.trace_sink PORT")
-            time.sleep(POLL_S)
-        base = f"http://127.0.0.1:{port}"
-        yield {"OTEL_EXPORTER_OTLP_ENDPOINT": base, "SENTRY_DSN": f"http://bench@127.0.0.1:{port}/1"}
-    finally:
-        process.terminate()
-        process.wait(READY_S)
 
 
 def starts(pairs: int, traced: Settings) -> list[Figure]:
