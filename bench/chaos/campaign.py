@@ -121,6 +121,7 @@ class Campaign:
             books = await self._read()
             if books is not None:
                 one.books = books
+                self._note_kitchen(one, books)
                 if not (books.leases or books.active) and all(self._is_settled(books, told) for told in one.calls):
                     return
             await asyncio.sleep(READ_EVERY_S)
@@ -144,10 +145,14 @@ class Campaign:
         while one.fault.outage:
             books = await self._read()
             if books is not None:
-                for told in one.calls:
-                    if books.orders_of(told):
-                        one.kitchen_at.setdefault(told.wish.name, books.at)
+                self._note_kitchen(one, books)
             await asyncio.sleep(READ_EVERY_S)
+
+    @staticmethod
+    def _note_kitchen(one: Round, books: Books) -> None:
+        for told in one.calls:
+            if books.orders_of(told):
+                one.kitchen_at.setdefault(told.wish.name, books.at)
 
 
 def _summary(one: Round) -> str:

@@ -41,7 +41,7 @@ def test_every_fault_happens_and_every_call_is_answered(rounds: Sequence[Round])
 
 def test_no_order_is_lost_invented_or_doubled_and_every_call_has_a_truthful_row(rounds: Sequence[Round]) -> None:
     counted = [one for one in figures(rounds) if not one.figure.startswith(("longest", "handler killed"))]
-    assert [one.figure for one in counted if not one.ok] == [], list(missed(rounds))
+    assert [(one.figure, one.value) for one in counted if not one.ok] == [], list(missed(rounds))
 
 
 def test_nobody_is_left_in_silence_but_by_a_dead_bridge(rounds: Sequence[Round]) -> None:
