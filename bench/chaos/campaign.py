@@ -46,6 +46,16 @@ class Round:
     def closed(self, told: Experience) -> bool:
         return self.books is not None and self.books.is_closed(told)
 
+    def keep(self, books: Books) -> None:
+        """As the newest account. An order may be seen here first, so the kitchen is noted as well."""
+        self.books = books
+        self.note_kitchen(books)
+
+    def note_kitchen(self, books: Books) -> None:
+        for told in self.calls:
+            if books.orders_of(told):
+                self.kitchen_at.setdefault(told.wish.name, books.at)
+
 
 class Campaign:
     """On one stack. The same seed makes the same calls, faults and moments; what follows from them is the machine's."""
@@ -120,8 +130,7 @@ class Campaign:
         while time.monotonic() < deadline:
             books = await self._read()
             if books is not None:
-                one.books = books
-                self._note_kitchen(one, books)
+                one.keep(books)
                 if not (books.leases or books.active) and all(self._is_settled(books, told) for told in one.calls):
                     return
             await asyncio.sleep(READ_EVERY_S)
@@ -145,14 +154,8 @@ class Campaign:
         while one.fault.outage:
             books = await self._read()
             if books is not None:
-                self._note_kitchen(one, books)
+                one.note_kitchen(books)
             await asyncio.sleep(READ_EVERY_S)
-
-    @staticmethod
-    def _note_kitchen(one: Round, books: Books) -> None:
-        for told in one.calls:
-            if books.orders_of(told):
-                one.kitchen_at.setdefault(told.wish.name, books.at)
 
 
 def _summary(one: Round) -> str:

@@ -149,3 +149,11 @@ def test_an_order_agreed_to_in_an_outage_is_timed_from_its_end() -> None:
     assert figure([one], "in the kitchen").value == 2.5
     one.kitchen_at.clear()
     assert not figure([one], "in the kitchen").ok
+
+
+def test_an_order_first_seen_by_the_last_account_is_in_the_kitchen() -> None:
+    """The watcher is not asked again once the books are settled: it may have read just before."""
+    one = Round(FAULTS["postgres-kill"], [call()], hit=Hit(8.0, back_at=14.0))
+    one.note_kitchen(books())
+    one.keep(books(ORDER))
+    assert figure([one], "in the kitchen").value == 6.0
