@@ -22,6 +22,7 @@ class Phrases(msgspec.Struct, frozen=True):
     transfer_failed: str
     not_saved: str
     not_booked: str
+    not_done: str
     caller_for_you: str
     ordered_so_far: str
     card_number: str
@@ -83,6 +84,10 @@ _NOT_BOOKED = {
     "en": "I'm sorry, I could not book your table. Shall I put you through to the team?",
     "fr": "Désolé, je n’ai pas pu réserver votre table. Voulez-vous que je vous passe l’équipe ?",
 }
+_NOT_DONE = {
+    "en": "I'm sorry, that did not work. Could you say it once more?",
+    "fr": "Désolé, cela n’a pas fonctionné. Pouvez-vous le redire ?",
+}
 
 _CALLER_FOR_YOU = {
     "en": "This is the assistant, with a caller for you. The reason: {reason}.",
@@ -125,6 +130,7 @@ def phrases_for(language: str) -> Phrases:
         transfer_failed=_TRANSFER_FAILED[wording.language],
         not_saved=_NOT_SAVED[wording.language],
         not_booked=_NOT_BOOKED[wording.language],
+        not_done=_NOT_DONE[wording.language],
         caller_for_you=_CALLER_FOR_YOU[wording.language],
         ordered_so_far=_ORDERED_SO_FAR[wording.language],
         card_number=_CARD_NUMBER[wording.language],

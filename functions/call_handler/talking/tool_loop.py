@@ -36,7 +36,7 @@ from domain.tools import (
     table_time,
 )
 from functions.call_handler.engines.base import ToolCall
-from functions.call_handler.phrases import phrases_for
+from functions.call_handler.phrases import Phrases, phrases_for
 from functions.call_handler.remembering.orders import OrderRefusedError, Receipt
 from functions.call_handler.remembering.reservations import NotReservedError, TableGoneError
 from functions.call_handler.talking.read_back import ReadBackWatch
@@ -151,7 +151,9 @@ class ToolLoop:
         started = self._clock()
         arguments = _arguments(call.arguments)
         if arguments is None:
-            result = _refusal("bad_arguments", "The arguments have to be a JSON object.")
+            log.warning("a tool's arguments are no JSON object", tool=call.name)
+            message = "The arguments have to be a JSON object. Call it again with one, or ask the caller again."
+            result = _refusal("bad_arguments", message, self._phrases().not_done)
         elif _holds_card_number(arguments, self.state.restaurant.language):
             arguments, result = None, NO_CARD_NUMBERS
         else:
@@ -176,7 +178,8 @@ class ToolLoop:
             return await self._perform(outcome)
         except Exception:  # an error of ours must not leave the caller in silence: the model can say so
             log.exception("tool failed", tool=name)
-            return _refusal("internal", "This did not work. Say so, and offer to put the caller through.")
+            message = "This did not work. Say so, and offer to put the caller through."
+            return _refusal("internal", message, self._phrases().not_done)
 
     async def _look_at_the_present(self) -> None:
         _, now = await asyncio.gather(self._read_back.words_known(), self._present())
@@ -222,20 +225,22 @@ class ToolLoop:
             self.state = replace(self.state, reserved=True)
             return result
         message = "The table could not be booked. Say so, and offer to put the caller through."
-        return _refusal("not_booked", message, phrases_for(self.state.restaurant.language).not_booked)
+        return _refusal("not_booked", message, self._phrases().not_booked)
 
     async def _confirm(self, order: ConfirmedOrder, result: dict[str, Any]) -> dict[str, Any]:
         try:
             receipt = await self._confirm_order(order)
         except OrderRefusedError:
             self.state = replace(self.state, confirmed=None)  # there is no order: nothing may say that there is
-            say = phrases_for(self.state.restaurant.language).not_saved
             message = "The order could not be saved. Say so, and offer to put the caller through."
             kept = {key: value for key, value in result.items() if key not in ("say", "promised_at")}
-            return kept | _refusal("not_saved", message, say)
+            return kept | _refusal("not_saved", message, self._phrases().not_saved)
         if receipt is None:
             return result | {"order": {"pending": True}}
         return result | {"order": {"number": receipt.number}}
+
+    def _phrases(self) -> Phrases:
+        return phrases_for(self.state.restaurant.language)
 
 
 def _holds_card_number(arguments: dict[str, Any], language: str) -> bool:

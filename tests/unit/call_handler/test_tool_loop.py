@@ -130,6 +130,8 @@ async def test_arguments_that_are_no_json_object_change_nothing_and_say_so(argum
     result = await use(loop, "add_item", arguments)
 
     assert result["error"]["code"] == "bad_arguments"
+    assert result["say"] == "I'm sorry, that did not work. Could you say it once more?"
+    assert loop.last_sentence == result["say"]  # for a model that only ever uses tools
     assert loop.state == before
     assert used == [("add_item", {}, False)]
 
@@ -220,6 +222,7 @@ async def test_an_error_of_our_own_is_answered_too() -> None:
     result = await use(loop, "confirm_order")
 
     assert result["error"]["code"] == "internal"
+    assert "once more" in result["say"]
     assert "broken" not in json.dumps(result)
 
 
