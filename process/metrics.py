@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 CALL_SECONDS = (5, 15, 30, 60, 90, 120, 180, 240, 300, 420, 600, 900, 1800)
 LATENCY_SECONDS = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
+RECOGNITION_SECONDS = (0.05, 0.1, 0.15, 0.2, 0.35, 0.5, 0.75, 1.0, 2.0, 5.0)
 WAIT_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.5, 4.0, 8.0, 16.0, 30.0)
 
 sip_registrations_total = Counter("sip_registrations_total", "REGISTER requests accepted.", ["bridge_id"])
@@ -36,6 +37,12 @@ ai_worker_call_duration_seconds = Histogram(
 )
 ai_worker_openai_latency_seconds = Histogram(
     "ai_worker_openai_latency_seconds", "End of caller's speech to the engine's first audio.", buckets=LATENCY_SECONDS
+)
+ai_worker_recognition_seconds = Histogram(
+    "ai_worker_recognition_seconds",
+    "From the end of a caller's turn to its words, where the engine tells both.",
+    ["engine"],
+    buckets=RECOGNITION_SECONDS,
 )
 ai_worker_openai_cost_dollars = Counter("ai_worker_openai_cost_dollars", "Model cost by the price list in force.")
 ai_worker_engine_failures_total = Counter(

@@ -315,6 +315,13 @@ SLO = Dashboard(
         ),
         Panel("From the caller's last word to the answer", {"p95 of an hour": "slo:response:p95_1h"}, "s", width=12),
         Panel(
+            "From the end of a turn to its words (200 ms)",
+            {"p95 of an hour": "slo:recognition:p95_1h"},
+            "s",
+            width=6,
+        ),
+        Panel("Words within 200 ms", {"turns": "slo:recognition_fast:ratio_rate1h"}, "percentunit", "stat", 6),
+        Panel(
             "Of the request (70 %)",
             {
                 "processor {{pod}}": "sum by (pod) (rate(container_cpu_usage_seconds_total"

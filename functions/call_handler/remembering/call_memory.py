@@ -103,6 +103,9 @@ class CallMemory:
     def first_audio(self, seconds: float) -> None:
         self._figures.add(lambda metrics: metrics.ai_worker_openai_latency_seconds.observe(seconds))
 
+    def recognised(self, engine: str, seconds: float) -> None:
+        self._figures.add(lambda metrics: metrics.ai_worker_recognition_seconds.labels(engine).observe(seconds))
+
     def tool_used(self, call: ToolCall, arguments: dict[str, Any], ok: bool, ms: float) -> None:
         self.feed.tool(call.name, arguments, ok, ms)
         # A name that is no tool's is the model's own text.

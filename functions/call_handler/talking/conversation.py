@@ -43,6 +43,7 @@ from functions.call_handler.talking.memory import Memory
 from functions.call_handler.talking.patience import Patience
 from functions.call_handler.talking.playback import Playback
 from functions.call_handler.talking.read_back import ReadBackWatch
+from functions.call_handler.talking.recognition import Recognition
 from functions.call_handler.talking.replies import Replies
 from functions.call_handler.talking.tool_loop import INTERRUPTED, ToolLoop
 from process import logs
@@ -113,6 +114,7 @@ class Conversation:
         self._caller_speaking = False
         self._times_spoken = 0  # the caller
         self._paused_at: float | None = None
+        self._recognition = Recognition()
         self._replies = Replies()
         self._tool_rounds = 0
         self._tool_task: asyncio.Task[None] | None = None
@@ -253,12 +255,14 @@ class Conversation:
                 self._caller_pauses()
             case CallerTurn():
                 self._tool_rounds = 0
+                self._recognition.turn(event.item_id)
                 self._transcript.caller_turn(event.item_id)
                 self._cards.caller_turn(event.item_id)
                 self._read_back.caller_turn(event.item_id)
             case CallerSaid():
-                self._caller_said(event)
+                self._caller_said(engine, event)
             case CaptionFailed():
+                self._recognition.words(event.item_id, self._clock())
                 self._transcript.caption_failed(event.item_id)
                 self._read_back.caller_said(event.item_id, "")
                 self._memory.caption_failed(event.code)
@@ -282,6 +286,7 @@ class Conversation:
             engine.close()
         self._caller_audio.engine_lost()
         caller_was_speaking = self._caller_speaking
+        self._recognition.lost()
         self._replies.lost()
         self._caller_speaking = False
         self._read_back.forget()  # a new engine has not read anything out
@@ -321,14 +326,19 @@ class Conversation:
         now = self._clock()
         self._caller_speaking = False
         self._paused_at = now
+        self._recognition.paused(now)
         self._read_back.caller_pauses()
         self._memory.marks.caller_pauses(now)
         self._patience.caller_paused()
         self._patience.expect_reply(now, after_tools=self._replies.owed is not None)
 
-    def _caller_said(self, event: CallerSaid) -> None:
+    def _caller_said(self, engine: Engine, event: CallerSaid) -> None:
+        now = self._clock()
         self._usage.add(event.usage)
-        kept, reminder = self._cards.caller_said(event.item_id, event.text, self._engine, self._clock())
+        took = self._recognition.words(event.item_id, now)
+        if took is not None:
+            self._memory.recognised(engine.name, took)
+        kept, reminder = self._cards.caller_said(event.item_id, event.text, engine, now)
         self._read_back.caller_said(event.item_id, event.text)
         if event.text:
             self._caller_audio.understood()

@@ -33,3 +33,6 @@ class Memory(Protocol):
 
     def first_audio(self, seconds: float) -> None:
         """From the end of the caller's speech to the engine's first audio."""
+
+    def recognised(self, engine: str, seconds: float) -> None:
+        """From the end of the caller's turn to its words, by the engine of that name."""

@@ -67,7 +67,9 @@ async def test_a_transcription_model_that_fails_at_every_turn_is_replaced_and_co
     saved = await eventually(lambda: checkpoints.load(redis, call_id), lambda saved: saved and saved.turns == 3)
     assert [line.text for line in saved.transcript if line.who == "caller"] == ["[…]", "[…]", "A Margherita."]
     async with handler.http.get(f"{handler.url}/metrics") as response:
-        assert "ai_worker_captions_failed_total 2.0" in await response.text()
+        told = await response.text()
+    assert "ai_worker_captions_failed_total 2.0" in told
+    assert 'ai_worker_recognition_seconds_count{engine="main"} 1.0' in told
 
 
 async def test_garbage_and_errors_of_every_kind_cost_a_log_line_and_not_the_call(

@@ -128,6 +128,7 @@ class Keeper:
         self.marks = Marks()
         self.lost: list[EngineGone] = []
         self.latencies: list[float] = []
+        self.recognitions: list[tuple[str, float]] = []
         self.orders: list[ConfirmedOrder] = []
 
     def said(self, who: str, text: str) -> None: ...
@@ -137,6 +138,9 @@ class Keeper:
     def caption_failed(self, code: str) -> None: ...
 
     def barged_in(self, ms: float) -> None: ...
+
+    def recognised(self, engine: str, seconds: float) -> None:
+        self.recognitions.append((engine, seconds))
 
     def first_audio(self, seconds: float) -> None:
         self.latencies.append(seconds)

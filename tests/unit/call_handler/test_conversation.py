@@ -9,6 +9,7 @@ from functions.call_handler.engines.base import (
     CallerSaid,
     CallerSpeaks,
     CallerTurn,
+    CaptionFailed,
     EngineGone,
     ReplyAudio,
     ReplyAudioEnds,
@@ -646,3 +647,33 @@ async def test_a_caller_who_was_warned_and_goes_on_is_hung_up_on_while_they_spea
     scene.passes(FAREWELL_WITHIN_S)
 
     assert (("hangup", "completed") in scene.media.done) is hung_up
+
+
+async def test_the_time_from_a_turns_end_to_its_words_is_told_with_the_engine(scene: Scene) -> None:
+    scene.engine_says(CallerSpeaks())
+    scene.passes(2.0)
+    scene.engine_says(CallerPauses(), CallerTurn("u1"))
+    scene.passes(0.25)
+    scene.engine_says(CallerSaid("u1", "A Regina.", Usage()))
+
+    assert scene.keeper.recognitions == [("main", pytest.approx(0.25))]
+
+
+async def test_words_that_came_late_count_from_their_own_turn_and_lost_ones_not_at_all(scene: Scene) -> None:
+    scene.engine_says(CallerSpeaks(), CallerPauses(), CallerTurn("u1"))
+    scene.passes(1.0)
+    scene.engine_says(CallerSpeaks(), CallerPauses(), CallerTurn("u2"), CaptionFailed("u2", "failed"))
+    scene.passes(0.5)
+    scene.engine_says(CallerSaid("u1", "A Regina.", Usage()), CallerSaid("u3", "Nobody saw it begin.", Usage()))
+
+    assert scene.keeper.recognitions == [("main", pytest.approx(1.5))]
+
+
+async def test_an_engine_that_took_over_did_not_hear_the_turns_of_the_one_before(scene: Scene) -> None:
+    scene.engine_says(CallerSpeaks(), CallerPauses(), CallerTurn("u1"), EngineGone("lost"))
+    scene.passes(1.0)
+    scene.engine = Engine()
+    scene.conversation.join(scene.engine)
+    scene.engine_says(CallerTurn("u1"), CallerSaid("u1", "A Regina.", Usage()))
+
+    assert scene.keeper.recognitions == []
