@@ -173,7 +173,7 @@ class Engine(Protocol):
 
     @property
     def seconds_left(self) -> float:
-        """Until the engine ends the session by itself."""
+        """Until the engine ends the session by itself; 0 when another one has to follow it as soon as may be."""
 
     async def connect(self, on_event: OnEvent, within_s: float) -> None:
         """Raises EngineDownError."""

@@ -148,7 +148,8 @@ class LiveEngine:
         self._tell("instructions", f"{who}: {line.text}")
 
     def forget(self, item_id: str, instead: str) -> None:
-        """The protocol takes nothing back: what follows says that it must not be repeated."""
+        """The protocol takes nothing back: another session has to follow, that is told only what may be kept."""
+        self._ends_at = time.monotonic()
 
     def hear(self, audio: bytes) -> None:
         if self._started_at is None:

@@ -26,6 +26,7 @@ from functions.call_handler.engines.base import (
 from functions.call_handler.engines.live import LiveEngine
 from functions.call_handler.settings import EngineSettings, LiveEndpoint, SpeakingPlace
 from protocols.call_lane import ConnectedLine, EndedLine
+from protocols.media import Prompt
 from stores import restaurants
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import FakeLive, FakeLiveSession
@@ -361,18 +362,7 @@ async def test_an_order_is_taken_to_its_end(
     ring: Ring,
     postgres: Any,
 ) -> None:
-    endpoint = {
-        "kind": "live",
-        "name": "duplex",
-        "url": server.base_url,
-        "key": "LIVE_KEY",
-        "model": "gpt-live-1.1",
-        "backend": "gpt-6-luna",
-        "speaking": {"url": models.url, "model": "tts-1", "voice": "alloy"},
-    }
-    async with postgres.platform.platform() as connection:
-        await restaurants.update(connection, restaurant.id, {"engines": ["duplex", "main"]})
-    handler = await start_handler(engine, ENGINES=json.dumps([endpoint]), LIVE_KEY="sk-live")
+    handler = await start_handler(engine, **await _duplex(server, models, restaurant, postgres))
     bridge = await bridge_for(new_id(), greeting="Good evening!")
     lane = await ring(handler, bridge)
     session = await server.session()
@@ -412,6 +402,55 @@ async def test_an_order_is_taken_to_its_end(
     assert order["total_cents"] == 900
     assert ended.outcome == "order_confirmed"
     assert session.errors == []
+
+
+async def test_after_a_card_number_another_session_is_told_only_what_may_be_kept(
+    server: FakeLive,
+    models: FakeModels,
+    start_handler: StartHandler,
+    engine: FakeEngine,
+    restaurant: Restaurant,
+    bridge_for: MakeBridge,
+    ring: Ring,
+    postgres: Any,
+) -> None:
+    handler = await start_handler(engine, **await _duplex(server, models, restaurant, postgres))
+    bridge = await bridge_for(new_id(), greeting="Good evening!")
+    lane = await ring(handler, bridge)
+    first = await server.session()
+    await lane.until(ConnectedLine)
+    await first.expect("session.start")
+    await first.starts()
+
+    await first.caller_says("A small Margherita, please.")
+    await first.speaks("Anything else?")
+    await first.caller_says("You can take my card, it is 4111 1111 1111 1111.")
+    await first.plays_fixture(audio_ms=400)
+    second = await server.session()
+    await first.closed.wait()
+
+    start = await second.expect("session.start")
+    told = json.dumps(start)
+    assert "Margherita" in told
+    assert "1111" not in told
+    assert not bridge.of(Prompt)  # the caller has noticed nothing
+    assert "card number" in models.spoken[0]
+
+
+async def _duplex(server: FakeLive, models: FakeModels, restaurant: Restaurant, postgres: Any) -> dict[str, str]:
+    """The restaurant is answered by ``server``. What its handler has to be set."""
+    endpoint = {
+        "kind": "live",
+        "name": "duplex",
+        "url": server.base_url,
+        "key": "LIVE_KEY",
+        "model": "gpt-live-1.1",
+        "backend": "gpt-6-luna",
+        "speaking": {"url": models.url, "model": "tts-1", "voice": "alloy"},
+    }
+    async with postgres.platform.platform() as connection:
+        await restaurants.update(connection, restaurant.id, {"engines": ["duplex", "main"]})
+    return {"ENGINES": json.dumps([endpoint]), "LIVE_KEY": "sk-live"}
 
 
 async def _orders(postgres: Any) -> list[Any]:
