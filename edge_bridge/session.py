@@ -36,6 +36,7 @@ from edge_bridge.lines.directory import Directory, keys_of
 from edge_bridge.lines.greetings import Greetings
 from edge_bridge.lines.line_book import LineBook, StaticLine
 from edge_bridge.lines.registrar import DirectRegistrar
+from edge_bridge.lines.trunk_memory import TrunkMemory
 from edge_bridge.media.recordings import Recorder
 from edge_bridge.media.rtp.call import RtpNode
 from edge_bridge.media.rtp.pacer import Pacer
@@ -108,7 +109,7 @@ class Session:
         self._desk = NewsDesk(self._feed, self._emissions, pii, config.node_id, control.CallKeeper(end))
         rtp = self._rtp = _rtp_of(config, resting_ports)
         is_direct = config.registrar == "direct"
-        self._names = TrunkNames(SrvQuestions().ask, (UDP,) if is_direct else ALL_SERVICES)
+        self._names = TrunkNames(SrvQuestions().ask, (UDP,) if is_direct else ALL_SERVICES, TrunkMemory(self._redis))
         way = Straight(self._names) if is_direct else ThroughKamailio()
         services = Services(
             node_id=config.node_id,

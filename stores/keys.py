@@ -13,6 +13,10 @@ LINES_CHANGED = "lines:changed"
 OF_RESTAURANT = "restaurant:"  # and its id: said on LINES_CHANGED
 
 
+def trunk_answers(trunk: str) -> str:
+    return f"trunk:{trunk}:answers"
+
+
 def restaurant_config(restaurant_id: str) -> str:
     return f"resto:{restaurant_id}:config"
 

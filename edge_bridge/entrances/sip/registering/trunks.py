@@ -2,8 +2,9 @@
 
 ``host:port`` and addresses are taken as they are; a bare domain by its SRV records, in their order, else by its
 address at port 5060. What is known is kept for its TTL within bounds, and beyond that while DNS is away, each record by
-itself: a trunk of which one nameserver is silent keeps all its addresses. Of TCP and TLS only the addresses matter:
-requests by those leave through Kamailio, which finds its way itself.
+itself: a trunk of which one nameserver is silent keeps all its addresses. With a memory the last answers outlive the
+process: who starts while DNS is away knows the trunks as they were. Of TCP and TLS only the addresses matter: requests
+by those leave through Kamailio, which finds its way itself.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from domain.trunks import is_plain_host
 from edge_bridge.entrances.sip.gate.proxying import is_address
@@ -45,17 +47,32 @@ _Found = tuple[tuple[Target, ...], frozenset[str], float]  # targets in order, a
 
 
 @dataclass(slots=True)
+class Answers:
+    """The last one to each question that a trunk needs: SRV records by name, addresses by host."""
+
+    srv: dict[str, SrvAnswer] = field(default_factory=dict)
+    addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class AnswerMemory(Protocol):
+    """Outlives the process. Neither raises: without it a trunk is known once DNS has answered."""
+
+    async def recall(self, trunk: str) -> Answers | None: ...
+    async def keep(self, trunk: str, answers: Answers) -> None: ...
+
+
+@dataclass(slots=True)
 class _Known:
-    """``hosts`` are all addresses of all targets, those of IPv6 too. ``srv`` and ``addresses`` are the last answer to
-    each question; ``is_stale``: one of them stands in for an answer that did not come."""
+    """``hosts`` are all addresses of all targets, those of IPv6 too. ``is_stale``: one of the ``last`` answers stands
+    in for one that did not come."""
 
     targets: tuple[Target, ...] = ()
     hosts: frozenset[str] = frozenset()
     until: float = 0.0
     looking: "asyncio.Task[None] | None" = None
     resting: dict[Target, float] = field(default_factory=dict)  # until when
-    srv: dict[str, SrvAnswer] = field(default_factory=dict)
-    addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    last: Answers = field(default_factory=Answers)
+    is_recalled: bool = False  # what an earlier process knew
     is_stale: bool = False
 
 
@@ -63,9 +80,10 @@ class TrunkNames:
     """``ask_srv`` gives a name's SRV records, or raises DnsError. ``services`` are those that a trunk may call from,
     the first the one of ``targets``."""
 
-    def __init__(self, ask_srv: AskSrv, services: tuple[str, ...] = (UDP,)) -> None:
+    def __init__(self, ask_srv: AskSrv, services: tuple[str, ...] = (UDP,), memory: AnswerMemory | None = None) -> None:
         self._ask_srv = ask_srv
         self._services = services
+        self._memory = memory
         self._known: dict[str, _Known] = {}
         self._at_once = asyncio.Semaphore(LOOK_UPS_AT_ONCE)  # the loop has a few threads for them
 
@@ -108,6 +126,8 @@ class TrunkNames:
     async def _look_up(self, trunk: str, known: _Known) -> None:
         kept_s, known.is_stale = UNKNOWN_S, False
         try:
+            if self._memory is not None and not known.is_recalled:
+                known.last, known.is_recalled = await self._memory.recall(trunk) or known.last, True
             targets, hosts, kept_s = await self._resolve(trunk, known)
             if targets:
                 # The same ones keep their order: a weighted draw at each look would send the lines to and fro.
@@ -117,6 +137,8 @@ class TrunkNames:
             if known.is_stale or not hosts:
                 kept_s = UNKNOWN_S
                 log.warning("a trunk's name cannot be resolved", domain=host_of(trunk), known=len(known.hosts))
+            elif self._memory is not None and (known.last.srv or known.last.addresses):
+                await self._memory.keep(trunk, known.last)
         finally:
             known.until = time.monotonic() + kept_s
             known.looking = None
@@ -149,10 +171,10 @@ class TrunkNames:
 
     async def _srv(self, name: str, known: _Known) -> SrvAnswer | None:
         try:
-            known.srv[name] = await self._ask_srv(name)
+            known.last.srv[name] = await self._ask_srv(name)
         except DnsError:
-            known.is_stale = known.is_stale or name in known.srv
-        return known.srv.get(name)
+            known.is_stale = known.is_stale or name in known.last.srv
+        return known.last.srv.get(name)
 
     async def _addresses(self, host: str, known: _Known) -> tuple[str, ...]:
         """As the system has them: its hosts file and its search domains count, too. () when there are none, and for
@@ -168,16 +190,16 @@ class TrunkNames:
                 found = await asyncio.wait_for(looking, ADDRESS_WITHIN_S)
         except (OSError, TimeoutError, UnicodeError) as error:
             if isinstance(error, socket.gaierror) and error.errno in NO_SUCH_NAME:
-                known.addresses.pop(host, None)
-            known.is_stale = known.is_stale or host in known.addresses
-            return known.addresses.get(host, ())
+                known.last.addresses.pop(host, None)
+            known.is_stale = known.is_stale or host in known.last.addresses
+            return known.last.addresses.get(host, ())
         addresses = tuple(dict.fromkeys(str(one[4][0]) for one in found))
         if len(addresses) > MOST_ADDRESSES:
             # Sorted: nameservers turn their answers round, and the trunk's addresses are the same each time.
             addresses = tuple(sorted(addresses)[:MOST_ADDRESSES])
-        if len(known.addresses) > 2 * MOST_TARGETS:  # of targets that the trunk has no more
-            known.addresses.clear()
-        known.addresses[host] = addresses
+        if len(known.last.addresses) > 2 * MOST_TARGETS:  # of targets that the trunk has no more
+            known.last.addresses.clear()
+        known.last.addresses[host] = addresses
         return addresses
 
 
