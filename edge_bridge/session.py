@@ -25,6 +25,7 @@ from edge_bridge.calls.lane import LaneClient
 from edge_bridge.calls.legs import Legs
 from edge_bridge.calls.news import CallFeed, NewsDesk
 from edge_bridge.calls.switchboard import Switchboard
+from edge_bridge.calls.ways import ReleaseTrials
 from edge_bridge.entrances.doors import Doors
 from edge_bridge.entrances.sip.gate import ipc
 from edge_bridge.entrances.sip.registering.client import RegisteringClient
@@ -100,6 +101,7 @@ class Session:
         self._feed = CallFeed(self._redis)
         pii = PiiCipher(config.master_key)
         self._emissions = Emissions(self._postgres, pii, config.node_id)
+        self._trials = ReleaseTrials(self._postgres, self._emissions, config.node_id)
         self._media = MediaServer(config.media_host)
         self._lane = LaneClient(config.k_sink, overrides(config.k_ce_overrides))
         self._pods = pod_costs.PodCostTasks(
@@ -116,6 +118,7 @@ class Session:
             handler_wait_s=config.handler_wait_s,
             transfer_ring_s=config.transfer_ring_s,
             lane=self._lane,
+            trials=self._trials,
             media=self._media,
             pods=self._pods,
             recorder=self._recorder,
@@ -167,7 +170,7 @@ class Session:
         self._desk.pii.encrypt("", "")  # loads the cipher, which the first caller's 180 would wait for
         await self._open()
 
-        jobs = (self._feed.run, self._emissions.run, self._desk.renew, self._watches.run)
+        jobs = (self._feed.run, self._emissions.run, self._desk.renew, self._watches.run, self._trials.run)
         for job in (*jobs, self._keep_reporting, self._read_lines):
             self._tasks.append(asyncio.create_task(_kept_alive(job), name=job.__qualname__))
         # What is loaded by now is never garbage; full collections get rare, and audio late for none of them.

@@ -338,6 +338,22 @@ class CacheInvalidated(Payload, frozen=True, kw_only=True):
     keys: tuple[str, ...]
 
 
+class ReleaseReturned(Payload, frozen=True, kw_only=True):
+    """A new Revision of the call handler, ``candidate``, failed more calls than ``stable`` and takes none any more.
+
+    Of the platform; the restaurant and the call are those whose failure was the last that it took.
+    """
+
+    TYPE: ClassVar[str] = "com.alloresto.release.returned"
+
+    call_id: CallId
+    release_id: Uuid
+    stable: str
+    candidate: str
+    why: str
+    returned_at: Instant
+
+
 class WebhookTested(Payload, frozen=True, kw_only=True):
     """An owner wants to see whether a webhook arrives: sent to this endpoint and to no other."""
 
@@ -369,6 +385,7 @@ BY_TYPE: dict[str, type[Payload]] = {
         GreetingChanged,
         GreetingRendered,
         CacheInvalidated,
+        ReleaseReturned,
         WebhookTested,
     )
 }

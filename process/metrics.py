@@ -30,6 +30,17 @@ calls_ended_total = Counter(
 unexplained_silences_total = Counter(
     "unexplained_silences_total", "Times that a caller with a handler heard nothing for 20 s.", ["bridge_id"]
 )
+handler_trial_calls_total = Counter(
+    "handler_trial_calls_total",
+    "Calls while a release of the call handler is on trial, by version and by how it failed them ('': it did not).",
+    ["bridge_id", "version", "failure"],
+)
+handler_candidate_share_percent = Gauge(
+    "handler_candidate_share_percent", "Of the restaurants, whose calls go to the release on trial.", ["bridge_id"]
+)
+handler_candidate_returned = Gauge(
+    "handler_candidate_returned", "1 from when a candidate was taken back until it is withdrawn.", ["bridge_id"]
+)
 ai_worker_calls_active = Gauge("ai_worker_calls_active", "Calls with a handler joined now.")
 ai_worker_calls_total = Counter("ai_worker_calls_total", "Calls taken by a handler.", ["outcome"])
 ai_worker_call_duration_seconds = Histogram(

@@ -147,6 +147,10 @@ class HandlerApp:
         self._runner: web.AppRunner | None = None
         self._http: aiohttp.ClientSession | None = None
 
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}/"
+
     async def __aenter__(self) -> "HandlerApp":
         app = web.Application()
         app.router.add_post("/", self._post)

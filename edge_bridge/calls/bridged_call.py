@@ -23,6 +23,7 @@ from edge_bridge.calls.record import Arrival, CallSummary
 from edge_bridge.calls.retries import Again, AttemptRefused, Done, FallBack, Lost, Result, RetryPolicy, Silent, Step
 from edge_bridge.calls.silences import SilenceWatch
 from edge_bridge.calls.transfers import Transfer, is_allowed
+from edge_bridge.calls.ways import CallWay, Trials
 from edge_bridge.entrances.sessions import Phone
 from edge_bridge.media.audio import SILENCE, split
 from edge_bridge.media.recordings import Recorder, Recording
@@ -54,6 +55,7 @@ class Services:
     handler_wait_s: float
     transfer_ring_s: float
     lane: LaneClient
+    trials: Trials
     media: MediaServer
     pods: PodCostTasks
     recorder: Recorder
@@ -94,6 +96,7 @@ class BridgedCall:
         if before is not None:
             self.record.attempts, self.record.joined_at = before.attempts, before.joined_at
             self.record.answered_at = before.answered_at or self.record.answered_at
+        self._way = CallWay(services.trials, arrival, None if before is None else before.way)
         self._codec = codec
         self._language = prompts.spoken_language(arrival.line.restaurant.language)
         self._news = news
@@ -151,6 +154,8 @@ class BridgedCall:
                 self.record.outcome, self.record.missed_reason = "lost", "bridge_lost"
             if self.audio.recording is not None:
                 self.audio.recording.close()
+            if self.record.joined_at is not None:
+                self._way.over()
             self._news.ended()
         return self.record
 
@@ -161,7 +166,7 @@ class BridgedCall:
             self.record.attempts += 1
             result = await self._attempt(policy.deadline)
             self._news.tried(self.record.attempts, result)
-            step = await self._after(result, policy)
+            step = self._way.after(result, await self._after(result, policy))
             log.info("attempt over", call_id=self.arrival.call_id, attempt=self.record.attempts, result=str(result))
             match step:
                 case Done():
@@ -202,7 +207,7 @@ class BridgedCall:
         stream = self._stream = MediaStream(arrival.call_id, self.audio, self)
         url, token = services.media.open_door(arrival.call_id, number, stream)
         self._waiting = True
-        self._news.waiting(number, url)
+        self._news.waiting(number, url, self._way.now)
         incoming = CallIncoming(
             call_id=arrival.call_id,
             restaurant_id=self.line.restaurant.id,
@@ -229,7 +234,7 @@ class BridgedCall:
         )
         result: Result | None = None
         try:
-            attempt = Attempt(services.lane, event, stream, self, deadline)
+            attempt = Attempt(services.lane, event, stream, self, deadline, self._way.now.url)
             result = await attempt.run(self._handler_done, lambda: self._stop_reason)
             return result
         finally:
@@ -276,6 +281,7 @@ class BridgedCall:
             if watch.look(time.monotonic(), hears_or_waits=hears or not served or self._transfer is not None):
                 log.warning("a caller hears nothing, and no part says why", call_id=self.arrival.call_id)
                 metrics.unexplained_silences_total.labels(self.services.node_id).inc()
+                self._way.failed("silence")
 
     # --- What fallbacks use ----------------------------------------------------------------------------------
 

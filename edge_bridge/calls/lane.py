@@ -50,14 +50,16 @@ class LaneClient:
             await self._http.close()
 
     @contextlib.asynccontextmanager
-    async def post(self, event: cloudevents.Event) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The answer with its headers read. Leaving the context closes the connection: the handler aborts."""
+    async def post(self, event: cloudevents.Event, url: str = "") -> AsyncIterator[aiohttp.ClientResponse]:
+        """The answer with its headers read, from ``url`` or else the sink. Leaving the context closes the connection:
+        the handler aborts.
+        """
         assert self._http is not None
         headers, body = cloudevents.to_binary(event.with_extensions(self._extensions))
         traceparent = event.extensions.get(spans.TRACEPARENT, "")
         if traceparent:  # for proxies on the way, which may tell of their part
             headers[spans.TRACEPARENT] = traceparent
-        async with self._http.post(self._sink, data=body, headers=headers) as response:
+        async with self._http.post(url or self._sink, data=body, headers=headers) as response:
             yield response
 
 
@@ -79,9 +81,11 @@ class Attempt:
         stream: MediaStream,
         listener: LaneListener,
         deadline: float,
+        url: str = "",
     ) -> None:
         self._client = client
         self._event = event
+        self._url = url
         self._stream = stream
         self._listener = listener
         self._deadline = deadline
@@ -117,7 +121,7 @@ class Attempt:
         try:
             async with contextlib.AsyncExitStack() as held:
                 async with asyncio.timeout(first_line_within_s):
-                    answer = await held.enter_async_context(self._client.post(self._event))
+                    answer = await held.enter_async_context(self._client.post(self._event, self._url))
                     if answer.status != 200:
                         return AttemptRefused(answer.status)
                     line = await _next_line(answer)

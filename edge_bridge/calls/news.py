@@ -22,6 +22,7 @@ from edge_bridge.calls.emissions import CallEvents, Emissions
 from edge_bridge.calls.progress import KeptCall, Progress, encode
 from edge_bridge.calls.record import Arrival, CallSummary, started
 from edge_bridge.calls.retries import Result
+from edge_bridge.calls.ways import Way
 from edge_bridge.entrances.sip.gate import ipc
 from edge_bridge.lines.directory import LineEntry
 from edge_bridge.media.rtp.ports import PortPair
@@ -267,11 +268,11 @@ class CallNews:
         if self._arrival.unserved is None:
             self._desk.changed(self._arrival, "greeting", 1)
 
-    def waiting(self, attempt: int, audio_stream_url: str) -> None:
-        """A handler is being asked for."""
+    def waiting(self, attempt: int, audio_stream_url: str, way: Way) -> None:
+        """A handler is being asked for, ``way``."""
         self._course.step("asks for a handler", attempt)
         self._attempt = attempt
-        self._kept.changed(attempts=attempt, worker="")
+        self._kept.changed(attempts=attempt, worker="", way=way)
         if self._queued is not None:
             return
         self._waiting_since = time.monotonic()

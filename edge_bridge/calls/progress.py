@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from edge_bridge.calls.ways import Way
 from edge_bridge.entrances.sip.signals import Handle
 from edge_bridge.media.rtp.call import MediaState
 from eventing.catalogue import Attestation, MissedReason
@@ -16,7 +17,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """``source_host`` is where the INVITE came from, ``source`` the same with its port as the host of a URI;
     ``sip_call_id`` its Call-ID, ``attestation`` what it said of the caller's number, ``language`` the restaurant's.
     ``falls_back``: no handler is asked (any more). ``worker`` is the handler that has accepted the call, ``queued``
-    what says that it waits for one.
+    what says that it waits for one, ``way`` where it was asked for.
     """
 
     handle: Handle
@@ -32,6 +33,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     joined_at: datetime | None = None
     worker: str = ""
     queued: QueuedCall | None = None
+    way: Way | None = None
     media: MediaState | None = None
 
 

@@ -38,6 +38,7 @@ from stores import (
     orders,
     partitions,
     people,
+    releases,
     reservations,
     restaurants,
     rhythms,
@@ -92,6 +93,7 @@ MODULES: tuple[ModuleType, ...] = (
     orders,
     partitions,
     people,
+    releases,
     reservations,
     restaurants,
     rhythms,
@@ -446,6 +448,16 @@ PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
         conn, other.line_id, "node", 1, "registered"
     ),
     lines.tell_unresolved: lambda conn, other, pii, sip: lines.tell_unresolved(conn, "node", [other.line_id], "lost"),
+    releases.latest: lambda conn, other, pii, sip: releases.latest(conn),
+    releases.begin: lambda conn, other, pii, sip: releases.begin(
+        conn, stable="a", candidate="b", stable_url="http://a", candidate_url="http://b", share=5
+    ),
+    releases.set_share: lambda conn, other, pii, sip: releases.set_share(conn, 5),
+    releases.settle: lambda conn, other, pii, sip: releases.settle(conn, "withdrawn"),
+    releases.count: lambda conn, other, pii, sip: releases.count(
+        conn, new_id(), other.call_id, is_candidate=True, failure="lost"
+    ),
+    releases.tally: lambda conn, other, pii, sip: releases.tally(conn, new_id()),
     nodes.heartbeat: lambda conn, other, pii, sip: nodes.heartbeat(conn, "node", hostname="node"),
     nodes.all_nodes: lambda conn, other, pii, sip: nodes.all_nodes(conn),
     nodes.silent: lambda conn, other, pii, sip: nodes.silent(conn, timedelta(0)),

@@ -116,6 +116,15 @@ EXAMPLES: list[Payload] = [
         restaurant_id=UUID, text="Bonjour", voice="alloy", language="fr", key="resto:1:greeting", duration_ms=1200
     ),
     catalogue.CacheInvalidated(restaurant_id=UUID, keys=("resto:1:menu",)),
+    catalogue.ReleaseReturned(
+        restaurant_id=UUID,
+        call_id="call-1",
+        release_id=UUID,
+        stable="call-handler-00001",
+        candidate="call-handler-00002",
+        why="3 of 3 calls failed",
+        returned_at=NOW,
+    ),
     catalogue.WebhookTested(restaurant_id=UUID, endpoint_id=UUID),
 ]
 
