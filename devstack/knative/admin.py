@@ -1,4 +1,4 @@
-"""The runtime over HTTP, on loopback: its state, metrics and events, and the three things one may do to it.
+"""The runtime over HTTP, on loopback: its state, metrics and events, and the few things one may do to it.
 
 Only for this machine and its user: there is no authentication, and the port listens on 127.0.0.1.
 """
@@ -6,11 +6,13 @@ Only for this machine and its user: there is no authentication, and the port lis
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 from aiohttp import web
 
+from devstack.knative.rollouts import Target
 from devstack.knative.states import RevisionMetrics, RevisionScale, RuntimeEvent
 
 KEPT_EVENTS = 1000
@@ -55,6 +57,9 @@ class Controls(Protocol):
     def set_deletion_cost(self, pod: str, cost: int) -> None: ...
     def prewarm(self, name: str, pods: int) -> str: ...
     def kill_pod(self, name: str) -> None: ...
+    def service(self, name: str) -> Mapping[str, Any]: ...
+    def route(self, name: str, traffic: Sequence[Target]) -> None: ...
+    async def roll_out(self, name: str, environment: Mapping[str, str], folder: Path | None) -> str: ...
 
 
 class _Cost(msgspec.Struct, forbid_unknown_fields=True):
@@ -63,6 +68,19 @@ class _Cost(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Prewarm(msgspec.Struct, forbid_unknown_fields=True):
     pods: int
+
+
+class _Spec(msgspec.Struct, forbid_unknown_fields=True):
+    traffic: list[Target]
+
+
+class _Patch(msgspec.Struct, forbid_unknown_fields=True):
+    spec: _Spec
+
+
+class _Template(msgspec.Struct, forbid_unknown_fields=True):
+    environment: dict[str, str] = {}
+    folder: str = ""
 
 
 def admin_app(controls: Controls, feed: Feed, metrics: RevisionMetrics | None) -> web.Application:
@@ -104,6 +122,26 @@ def admin_app(controls: Controls, feed: Feed, metrics: RevisionMetrics | None) -
     async def kill(request: web.Request) -> web.Response:
         return _done(lambda: controls.kill_pod(request.match_info["name"]))
 
+    async def service(request: web.Request) -> web.Response:
+        try:
+            body = controls.service(request.match_info["name"])
+        except KeyError as error:
+            return _missing(error)
+        return web.Response(body=msgspec.json.encode(body), content_type="application/json")
+
+    async def route(request: web.Request) -> web.Response:
+        body = await _decode(request, _Patch)
+        return _done(lambda: controls.route(request.match_info["name"], body.spec.traffic))
+
+    async def roll_out(request: web.Request) -> web.Response:
+        body = await _decode(request, _Template)
+        folder = Path(body.folder) if body.folder else None
+        try:
+            name = await controls.roll_out(request.match_info["name"], body.environment, folder)
+        except KeyError as error:
+            return _missing(error)
+        return web.json_response({"name": name})
+
     app = web.Application()
     app.router.add_get("/runtime", state)
     app.router.add_get("/runtime/events", events)
@@ -113,6 +151,9 @@ def admin_app(controls: Controls, feed: Feed, metrics: RevisionMetrics | None) -
     app.router.add_post("/runtime/pods/{name}/deletion-cost", deletion_cost)
     app.router.add_post("/runtime/pods/{name}/kill", kill)
     app.router.add_post("/runtime/revisions/{name}/prewarm", prewarm)
+    app.router.add_get("/runtime/services/{name}", service)
+    app.router.add_patch("/runtime/services/{name}", route)
+    app.router.add_post("/runtime/services/{name}/revisions", roll_out)
     return app
 
 
@@ -120,10 +161,14 @@ def _done(act: Callable[[], object]) -> web.Response:
     try:
         act()
     except KeyError as error:
-        return web.json_response({"detail": f"there is no {error.args[0]}"}, status=404)
+        return _missing(error)
     except ValueError as error:
         return web.json_response({"detail": str(error)}, status=400)
     return web.Response(status=204)
+
+
+def _missing(error: KeyError) -> web.Response:
+    return web.json_response({"detail": f"there is no {error.args[0]}"}, status=404)
 
 
 async def _decode(request: web.Request, kind: type[B]) -> B:

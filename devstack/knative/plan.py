@@ -83,7 +83,7 @@ class ContainerPlan:
 
 @dataclass(frozen=True, slots=True)
 class ServicePlan:
-    """A Knative Service's one Revision. Times in seconds; None has no limit."""
+    """A Knative Service's template, a Revision's. Times in seconds; None has no limit."""
 
     name: str
     container: ContainerPlan

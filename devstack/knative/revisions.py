@@ -2,10 +2,11 @@
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import aiohttp
+from aiohttp import web
 
 from devstack.knative.activator import Activator, PodEndpoint
 from devstack.knative.clock import Clock, Constants
@@ -34,6 +35,7 @@ class Revision:
     def __init__(
         self,
         plan: ServicePlan,
+        number: int,
         *,
         state_dir: Path,
         working_dir: Path | None,
@@ -44,7 +46,7 @@ class Revision:
         report: Report,
     ) -> None:
         self.plan = plan
-        self.name = f"{plan.name}-00001"
+        self.name = f"{plan.name}-{number:05}"
         self.pods: list[RunningPod] = []
         self.desired = 0
         self._state_dir = state_dir
@@ -60,6 +62,7 @@ class Revision:
         self._activator = Activator(plan, self._slots, session, clock, self._on_request, self._on_cut)
         self._poked = asyncio.Event()
         self._frozen = False
+        self._when_ready: Callable[[], None] | None = None
         self._listener: Listener | None = None
         self._autoscaling: asyncio.Task[None] | None = None
 
@@ -99,11 +102,25 @@ class Revision:
 
     async def open(self) -> None:
         """Take the port, so that every URL is known before any process starts."""
-        self._listener = await listen(self._activator.handle)
+        self._listener = await listen(self.handle)
 
     def start(self) -> None:
         self._decide()  # a min-scale does not wait for a request
         self._autoscaling = asyncio.create_task(self._autoscale())
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """A request to the Revision: by its own URL, or by its Service's."""
+        return await self._activator.handle(request)
+
+    def prove(self, when_ready: Callable[[], None]) -> None:
+        """Start a pod, which goes when nobody asks for it; ``when_ready`` is called once, with the first that is."""
+        self._when_ready = when_ready
+        self._scale_to(max(self.desired, self._autoscaler.first_request(self._clock.now(), 0)))
+
+    def reachable(self, is_reached: bool) -> None:
+        """A Revision that no traffic and no tag leads to keeps no pods."""
+        least = max(self.plan.scaling.min_scale, self._autoscaler.min_scale)  # it may be warmed
+        self._autoscaler.min_scale = least if is_reached else 0
 
     def freeze(self) -> None:
         """No more scaling: the runtime ends the pods itself, while their answers still stream."""
@@ -157,6 +174,8 @@ class Revision:
 
     def _scale_to(self, desired: int) -> None:
         live = self._live()
+        if self._when_ready is not None:  # initial-scale: it has to show that it can get ready
+            desired = max(desired, 1)
         if desired != self.desired:
             self._report("scale", self.plan.name, "", f"{self.desired} → {desired}")
             self.desired = desired
@@ -218,5 +237,8 @@ class Revision:
     def _on_endpoint_change(self, pod: RunningPod) -> None:
         if pod.ready and not pod.terminating:
             self._slots.add(pod)
+            if self._when_ready is not None:
+                when_ready, self._when_ready = self._when_ready, None
+                when_ready()
         else:
             self._slots.remove(pod)

@@ -8,6 +8,9 @@ Its admin interface (``LOCAL_RUNTIME_URL`` in every process's environment, loopb
     POST /runtime/pods/NAME/kill             → 204; SIGKILL to the pod's process
     GET  /runtime/revisions                  JSON: a list of RevisionScale
     POST /runtime/revisions/NAME/prewarm     {"pods": 2} → 204; 0 takes it back
+    GET  /runtime/services/NAME              the Service as Kubernetes would give it, without its template
+    PATCH /runtime/services/NAME             {"spec": {"traffic": [...]}} → 204
+    POST /runtime/services/NAME/revisions    {"environment": {...}, "folder": "..."} → {"name": "..."}
     GET  /runtime/scrape-targets             what Prometheus may scrape, in the form of its http_sd_configs
     GET  /metrics                            Prometheus text; 404 unless config-observability says prometheus
 """
@@ -28,10 +31,11 @@ from devstack.knative.broker import InMemoryBroker
 from devstack.knative.clock import Clock, Constants
 from devstack.knative.listeners import Listener, listen, listen_app
 from devstack.knative.pings import run_ping
-from devstack.knative.plan import Destination, WorkloadPlan
+from devstack.knative.plan import Destination, ServicePlan, WorkloadPlan
 from devstack.knative.pods import RunningPod
 from devstack.knative.resolving import Surroundings, resolve
 from devstack.knative.revisions import Revision
+from devstack.knative.rollouts import Service, Target
 from devstack.knative.settings import ClusterSettings, read_settings
 from devstack.knative.states import EventKind, Pod, RevisionMetrics, RevisionScale, RuntimeEvent
 from devstack.knative.workloads import StartError, Workloads
@@ -88,7 +92,7 @@ class Runtime:
         self._stop_grace_s = stop_grace_s
         self._feed = Feed()
         self._metrics = RevisionMetrics(namespace, self.revisions) if self._settings.metrics == "prometheus" else None
-        self._revisions: dict[str, Revision] = {}
+        self._services: dict[str, Service] = {}
         self._brokers: dict[str, tuple[InMemoryBroker, Listener]] = {}
         self._workloads: Workloads | None = None
         self._admin: Listener | None = None
@@ -112,7 +116,7 @@ class Runtime:
                 log.unlink(missing_ok=True)
             self._session = session = client_session()
             self._admin = await listen_app(admin_app(self, self._feed, self._metrics), self._admin_port)
-            await self._open_revisions(session)
+            await self._open_services(session)
             for name in self.plan.brokers:
                 triggers = [trigger for trigger in self.plan.triggers if trigger.broker == name]
                 broker = InMemoryBroker(
@@ -129,8 +133,8 @@ class Runtime:
                 report=self._report,
             )
             await self._run_jobs(self._workloads)
-            for revision in self._revisions.values():
-                revision.start()
+            for service in self._services.values():
+                service.start()
             self._workloads.start()
             self._pings = [
                 asyncio.create_task(run_ping(plan, self._namespace, session, self._locate, self._clock, self._report))
@@ -150,12 +154,12 @@ class Runtime:
     async def _stop(self) -> None:
         for ping in self._pings:
             ping.cancel()
-        for revision in self._revisions.values():
-            revision.freeze()
+        for service in self._services.values():
+            service.freeze()
         for broker, _ in self._brokers.values():
             await broker.close()
         await asyncio.gather(*(pod.shutdown(self._stop_grace_s) for pod in self._running()))
-        closing = [revision.close() for revision in self._revisions.values()]
+        closing = [service.close() for service in self._services.values()]
         closing += [listener.close() for _, listener in self._brokers.values()]
         if self._admin is not None:
             closing.append(self._admin.close())
@@ -172,8 +176,8 @@ class Runtime:
 
     def url(self, service: str) -> str:
         """Where a Knative Service (through its activator) or a Kubernetes Service's first port is. KeyError."""
-        if service in self._revisions:
-            return self._revisions[service].url
+        if service in self._services:
+            return self._services[service].url
         plan = self.plan.core_services[service]
         if self._workloads is None:
             raise RuntimeError("the runtime is not started")
@@ -194,8 +198,21 @@ class Runtime:
         self._pod(pod).deletion_cost = cost
 
     def revisions(self) -> list[RevisionScale]:
-        """One of each Knative Service: no rollout happens here."""
-        return [revision.state() for revision in self._revisions.values()]
+        """Of all Knative Services, the older ones first."""
+        return [revision.state() for service in self._services.values() for revision in service.revisions]
+
+    def service(self, name: str) -> dict[str, Any]:
+        """A Knative Service as Kubernetes would give it, without its template. KeyError."""
+        return self._service(name).as_object()
+
+    def route(self, name: str, traffic: Sequence[Target]) -> None:
+        """Like a patch of the Service's ``spec.traffic``. KeyError, ValueError."""
+        self._service(name).route(traffic)
+
+    async def roll_out(self, name: str, environment: Mapping[str, str], folder: Path | None = None) -> str:
+        """Like applying the Service with these variables, or an image that works in ``folder``. Gives the new
+        Revision's name. KeyError."""
+        return (await self._service(name).roll_out(environment, folder)).name
 
     def scrape_targets(self) -> list[dict[str, Any]]:
         """Every pod that listens, and Knative's autoscaler, which is this runtime, labelled as PodMonitors do."""
@@ -218,10 +235,11 @@ class Runtime:
         """
         if pods < 0:
             raise ValueError(f"pods: {pods} is below 0")
-        for revision in self._revisions.values():
-            if name in (revision.name, revision.plan.name):
-                revision.prewarm(pods)
-                return revision.name
+        for service in self._services.values():
+            for revision in service.revisions:
+                if name == revision.name or (name == service.name and revision is service.latest_ready):
+                    revision.prewarm(pods)
+                    return revision.name
         raise KeyError(f"Revision or Service {name}")
 
     def kill_pod(self, name: str) -> None:
@@ -229,18 +247,20 @@ class Runtime:
         self._pod(name).kill()
 
     def describe(self) -> dict[str, Any]:
-        """``services`` (name, url, revision, desired, concurrency, queued, pods), ``workloads``, ``brokers``."""
+        """``services`` (name, url, revision: the newest ready one, desired, concurrency, queued, pods), ``workloads``
+        and ``brokers``.
+        """
         services = [
             {
                 "name": name,
-                "url": revision.url,
-                "revision": revision.name,
-                "desired": revision.desired,
-                "concurrency": revision.concurrency,
-                "queued": revision.queued,
-                "pods": [asdict(pod.snapshot()) for pod in revision.pods],
+                "url": service.url,
+                "revision": service.latest_ready.name,
+                "desired": sum(one.desired for one in service.revisions),
+                "concurrency": sum(one.concurrency for one in service.revisions),
+                "queued": sum(one.queued for one in service.revisions),
+                "pods": [asdict(pod.snapshot()) for one in service.revisions for pod in one.pods],
             }
-            for name, revision in self._revisions.items()
+            for name, service in self._services.items()
         ]
         workloads = self._workloads.pods.values() if self._workloads else ()
         return {
@@ -251,20 +271,23 @@ class Runtime:
 
     # Making
 
-    async def _open_revisions(self, session: aiohttp.ClientSession) -> None:
-        for name, plan in self.plan.services.items():
-            revision = Revision(
+    async def _open_services(self, session: aiohttp.ClientSession) -> None:
+        def make(plan: ServicePlan, number: int, folder: Path | None) -> Revision:
+            return Revision(
                 plan,
+                number,
                 state_dir=self._state_dir,
-                working_dir=self._working_dir,
+                working_dir=folder or self._working_dir,
                 injected={"LOCAL_RUNTIME_URL": self.admin_url, "HOST": "127.0.0.1"},
                 session=session,
                 clock=self._clock,
                 constants=self._constants,
                 report=self._report,
             )
-            await revision.open()
-            self._revisions[name] = revision
+
+        for name, plan in self.plan.services.items():
+            service = self._services[name] = Service(plan, make)
+            await service.open()
 
     async def _run_jobs(self, workloads: Workloads) -> None:
         """As a task of its own, so that ``stop`` can end it: then nothing else is started."""
@@ -295,8 +318,13 @@ class Runtime:
     # Watching
 
     def _running(self) -> list[RunningPod]:
-        pods = [pod for revision in self._revisions.values() for pod in revision.pods]
+        pods = [pod for service in self._services.values() for one in service.revisions for pod in one.pods]
         return pods + (list(self._workloads.pods.values()) if self._workloads else [])
+
+    def _service(self, name: str) -> Service:
+        if name not in self._services:
+            raise KeyError(f"Service {name}")
+        return self._services[name]
 
     def _pod(self, name: str) -> RunningPod:
         for pod in self._running():
