@@ -9,7 +9,20 @@ from typing import Annotated
 
 import typer
 
-from cli import backups, calls, costs, evaluation, keys, letters, line_states, lines, monitoring, tokens, trunks
+from cli import (
+    backups,
+    calls,
+    costs,
+    evaluation,
+    keys,
+    letters,
+    line_states,
+    lines,
+    monitoring,
+    releases,
+    tokens,
+    trunks,
+)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(calls.app, name="calls")
@@ -17,6 +30,7 @@ app.add_typer(evaluation.app, name="eval")
 app.add_typer(keys.app, name="keys")
 app.add_typer(letters.app, name="letters")
 app.add_typer(monitoring.app, name="monitoring")
+app.add_typer(releases.app, name="release")
 app.add_typer(tokens.app, name="tokens")
 lines.app.callback(invoke_without_command=True)(line_states.show_lines)
 app.add_typer(lines.app, name="lines")

@@ -4,9 +4,10 @@ Importing this module does not import lightkube; the first request does, in a th
 ``timeout_s`` for each, and a watch lists again after a minute of silence.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from cluster.connection import Connection
 from cluster.errors import ClusterError
@@ -113,8 +114,12 @@ class KnativeClient:
             )
         template = found["spec"].get("template", {}).get("metadata", {}).get("annotations", {})
         wanted = str(pods) if pods else template.get(MIN_SCALE)
-        await self._patch(REVISION, revision, {"annotations": {MIN_SCALE: wanted}})
+        await self._patch(REVISION, revision, {"metadata": {"annotations": {MIN_SCALE: wanted}}})
         return revision
+
+    async def route(self, service: str, traffic: Sequence[Mapping[str, Any]]) -> None:
+        """Set the Service's ``spec.traffic``, and nothing else of it: no new Revision comes of that."""
+        await self._patch(SERVICE, service, {"spec": {"traffic": list(traffic)}})
 
     # --- Kubernetes ------------------------------------------------------------------------------------------
 
@@ -130,7 +135,7 @@ class KnativeClient:
             "labels": {IN_CALL: "true" if in_call else None},
         }
         try:
-            await self._patch(POD, pod, metadata)
+            await self._patch(POD, pod, {"metadata": metadata})
         except ClusterError as error:
             if error.status != 404:
                 raise
@@ -183,10 +188,9 @@ class KnativeClient:
             review = await client.create(resource(kind)(spec=spec))
             return bool(review["status"]["allowed"])
 
-    async def _patch(self, kind: Kind, name: str, metadata: Mapping[str, Mapping[str, str | None]]) -> None:
-        """Set annotations and labels; None removes one."""
+    async def _patch(self, kind: Kind, name: str, patch: Mapping[str, Any]) -> None:
+        """Set what ``patch`` has; None removes a field."""
         namespace = await self._own_namespace()
-        patch = {"metadata": metadata}
         async with self._connection.asking("patch", kind, namespace, name) as client:
             from lightkube.types import PatchType
 

@@ -99,18 +99,28 @@ class Knative:
         async with _session(trust, headers) as http:
             async with http.get(f"{self._url}/services/{HANDLER}") as answer:
                 service: dict[str, Any] = await _json(answer, "read the Service")
-            revision = str(service.get("status", {}).get("latestReadyRevisionName", ""))
-            if not revision:
+            wanted = _by_revision(service.get("status", {}), pods)
+            if not wanted:
                 raise TryAgain(f"no Revision of {HANDLER} is ready")
             template = service["spec"]["template"].get("metadata", {}).get("annotations", {})
-            patch = {"metadata": {"annotations": {MIN_SCALE: _annotation(pods, template)}}}
-            async with http.patch(
-                f"{self._url}/revisions/{revision}",
-                data=json.dumps(patch),
-                headers={"content-type": "application/merge-patch+json"},
-            ) as answer:
-                await _json(answer, "patch the Revision")
-        return revision
+            for revision, number in wanted.items():
+                patch = {"metadata": {"annotations": {MIN_SCALE: _annotation(number, template)}}}
+                async with http.patch(
+                    f"{self._url}/revisions/{revision}",
+                    data=json.dumps(patch),
+                    headers={"content-type": "application/merge-patch+json"},
+                ) as answer:
+                    await _json(answer, "patch the Revision")
+        return " ".join(revision for revision, number in wanted.items() if number == pods)
+
+
+def _by_revision(status: Mapping[str, Any], pods: int) -> dict[str, int]:
+    """All for the Revision that the Service's traffic goes to. One that only a tag leads to, which is on trial or was
+    replaced, keeps none: it would keep what it had been given for ever."""
+    told = {one["revisionName"]: one for one in status.get("traffic", ()) if "revisionName" in one}
+    if not told and status.get("latestReadyRevisionName"):
+        told = {status["latestReadyRevisionName"]: {"percent": 100}}
+    return {revision: pods if one.get("percent") else 0 for revision, one in told.items()}
 
 
 def _annotation(pods: int, template: Mapping[str, str]) -> str | None:

@@ -61,6 +61,11 @@ class Service:
     def latest_ready(self) -> Revision:
         return self._ready
 
+    @property
+    def most_asked(self) -> Revision:
+        """The one with the largest part of the traffic."""
+        return self._of(max(self.traffic, key=lambda target: target.percent))
+
     def revision(self, name: str) -> Revision:
         """Raises KeyError."""
         for one in self.revisions:

@@ -231,13 +231,14 @@ class Runtime:
     def prewarm(self, name: str, pods: int) -> str:
         """Like annotating the Revision with ``autoscaling.knative.dev/min-scale``; 0 removes it.
 
-        ``name`` is the Revision's, or its Service's; the Revision's is returned. KeyError, ValueError below 0.
+        ``name`` is the Revision's, or its Service's, and then that with the most traffic. Returns the Revision's.
+        KeyError, ValueError below 0.
         """
         if pods < 0:
             raise ValueError(f"pods: {pods} is below 0")
         for service in self._services.values():
             for revision in service.revisions:
-                if name == revision.name or (name == service.name and revision is service.latest_ready):
+                if name == revision.name or (name == service.name and revision is service.most_asked):
                     revision.prewarm(pods)
                     return revision.name
         raise KeyError(f"Revision or Service {name}")

@@ -229,6 +229,22 @@ async def test_after_a_rollout_the_new_revision_is_annotated(api: KubernetesApi,
     assert min_scale(api, "call-handler-00003") == "7"
 
 
+async def test_while_a_release_is_on_trial_the_revision_with_the_traffic_is_annotated_and_the_other_given_back(
+    api: KubernetesApi, knative: Knative
+) -> None:
+    on_trial = service("call-handler", revision="call-handler-00002", annotations={MIN_SCALE: "0"})
+    on_trial["status"]["traffic"] = [
+        {"revisionName": "call-handler-00001", "percent": 100, "tag": "r00001"},
+        {"revisionName": "call-handler-00002", "percent": 0, "tag": "r00002"},
+    ]
+    api.put(revision("call-handler-00002", "call-handler", annotations={MIN_SCALE: "9"}))
+    api.put(on_trial)
+
+    assert await knative.keep(7) == "call-handler-00001"
+
+    assert (min_scale(api, "call-handler-00001"), min_scale(api, "call-handler-00002")) == ("7", "0")
+
+
 async def test_the_templates_own_number_is_never_undercut(api: KubernetesApi, knative: Knative) -> None:
     api.put(service("call-handler", revision="call-handler-00002", annotations={MIN_SCALE: "5"}))
 
