@@ -1,6 +1,10 @@
 .DEFAULT_GOAL := help
 PYTEST := .venv/bin/python -m pytest
 
+# Our modules are compiled once and kept in __pycache__, also where the environment forbids it, as containers' do: without
+# that each process that starts compiles anew what it imports, and each worker of pytest all tests.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help demo up down test unit shifted check bench clean
 
 help: ## what can be made
