@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
-from domain.calls import LeftBecause, Outcome
+from domain.calls import Attestation, LeftBecause, Outcome
 from domain.kitchen import CancelReason, OrderStatus
 from domain.order import FulfilmentKind
 from domain.reservations import CancelReason as ReservationCancelReason
@@ -39,7 +39,6 @@ Attempt = Annotated[int, msgspec.Meta(ge=1, description="1 for the first handler
 Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="ISO 4217.")]
 
 Codec = Literal["PCMU", "PCMA"]
-Attestation = Literal["", "A", "B", "C", "failed"]
 MissedReason = Literal[
     "no_handler",
     "handler_lost",

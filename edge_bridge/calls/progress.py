@@ -6,10 +6,11 @@ from typing import Any
 
 import msgspec
 
+from domain.calls import Attestation
 from edge_bridge.calls.ways import Way
 from edge_bridge.entrances.sip.signals import Handle
 from edge_bridge.media.rtp.call import MediaState
-from eventing.catalogue import Attestation, MissedReason
+from eventing.catalogue import MissedReason
 from stores.live import LiveCall, QueuedCall
 
 

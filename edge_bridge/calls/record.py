@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from domain.calls import Outcome
+from domain.calls import Attestation, Outcome
 from domain.traces import AudioFigures
 from edge_bridge.lines.directory import LineEntry
 from edge_bridge.media.audio import CallAudio
 from edge_bridge.media.recordings import Recording
-from eventing.catalogue import Attestation, CallEnded, CallMissed, CallStarted, CallTransferred, MissedReason, Payload
+from eventing.catalogue import CallEnded, CallMissed, CallStarted, CallTransferred, MissedReason, Payload
 from process.telemetry import spans
 
 

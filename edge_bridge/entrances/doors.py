@@ -1,9 +1,13 @@
 """Opens the entrances besides SIP that the settings ask for."""
 
+from typing import TYPE_CHECKING
+
 from edge_bridge.entrances.audiosocket.server import AudioSocketServer, tls_context
 from edge_bridge.entrances.sessions import Sessions
-from edge_bridge.entrances.twilio.server import TwilioServer
 from edge_bridge.settings import EdgeSettings, cannot_listen
+
+if TYPE_CHECKING:
+    from edge_bridge.entrances.twilio.server import TwilioServer
 
 
 class Doors:
@@ -33,6 +37,9 @@ class Doors:
                 host, port = config.audiosocket_bind_address, config.audiosocket_port
                 raise OSError(cannot_listen("AUDIOSOCKET_PORT", host, port, error)) from None
         if config.twilio_port:
+            # aiohttp's server: 40 ms and memory that a node without Twilio's door saves.
+            from edge_bridge.entrances.twilio.server import TwilioServer
+
             self._twilio = TwilioServer(self._sessions, config.twilio_public_url)
             try:
                 await self._twilio.start(config.twilio_bind_address, config.twilio_port)

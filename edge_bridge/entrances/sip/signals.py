@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from typing import Protocol, cast
 from urllib.parse import unquote
 
+from domain.calls import Attestation
 from domain.trunks import Srtp, Transport, is_plain_host
 from edge_bridge.media.rtp.families import is_ip6_alone
 from edge_bridge.media.rtp.ice import IceLite
-from eventing.catalogue import Attestation
 
 # Compiled into the public pjsua2 wheel (PJSUA_MAX_CALLS): the fifth INVITE gets 486 from pjsip itself.
 MAX_CALLS = 4
+
+ALLOW = ("allow", "INVITE, ACK, CANCEL, BYE, UPDATE, PRACK, INFO, OPTIONS, REFER, NOTIFY")
+"""The header that says what we take."""
 
 UNAVAILABLE = 503  # a status for now: a trunk calls another node, or again
 

@@ -12,7 +12,7 @@ from edge_bridge.entrances.sip.gate import grammar
 from edge_bridge.entrances.sip.gate.bodies import MOST_OPEN_LINES
 from edge_bridge.entrances.sip.gate.message import Message, split_values
 from edge_bridge.entrances.sip.numbers import AddressBook
-from edge_bridge.entrances.sip.signals import Refusal, user_of
+from edge_bridge.entrances.sip.signals import ALLOW, Refusal, user_of
 
 MOST_MEDIA_LINES = 16  # pjsip reads no more
 MOST_SDP_LINES = 200
@@ -20,7 +20,6 @@ LONGEST_SDP_LINE = 512
 LONGEST_SDP_ADDRESS = 253  # pjsip aborts on a longer host: of a connection line, or any word of another line
 SDP = "application/sdp"
 DTMF_RELAY, DTMF = "application/dtmf-relay", "application/dtmf"
-ALLOW = ("allow", "INVITE, ACK, CANCEL, BYE, UPDATE, PRACK, INFO, OPTIONS, REFER, NOTIFY")
 
 IN_DIALOG = frozenset(("INVITE", "ACK", "BYE", "UPDATE", "PRACK", "INFO", "OPTIONS", "REFER", "NOTIFY"))
 OFFERING = frozenset(("INVITE", "UPDATE", "PRACK"))

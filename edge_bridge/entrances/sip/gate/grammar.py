@@ -14,6 +14,7 @@ _QUOTED = r'"(?:[^"\\]|\\.)*+"'
 _HOST = r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]{2,45}\])"
 # Some trunks write a parameter's "=" without a value, in headers and URIs: pjsip reads that, but no address of IPv6.
 _PARAMETERS = rf"(?:\s*+;\s*+{_TOKEN}(?:\s*+=\s*+(?:{_TOKEN}|{_QUOTED})?+)?)*+"
+_SIP = "(?i:sips?:)"
 _PORT = r"(?:[0-9]{1,4}|[0-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _WORD = r"(?:[A-Za-z0-9._!~*'()\[\]/:&+$-]|%[0-9A-Fa-f]{2})+"  # of a URI's parameter
 _USER = r"(?:[A-Za-z0-9._!~*'()&=+$,;?/#-]|%[0-9A-Fa-f]{2})+"
@@ -22,14 +23,14 @@ _AT = rf"(?:{_USER}{_PASSWORD}@)?{_HOST}(?::{_PORT})?"
 _HEADER_WORD = r"(?:[A-Za-z0-9._!~*'()\[\]/?:+$-]|%[0-9A-Fa-f]{2})+"  # of a URI's header
 _HEADER = rf"{_HEADER_WORD}(?:=(?:{_HEADER_WORD})?)?"
 _OPTIONS = rf"(?:;{_WORD}(?:=(?:{_WORD})?)?)*(?:\?{_HEADER}(?:&{_HEADER})*)?"
-_SIP_URI = rf"sips?:{_AT}{_OPTIONS}"
-_TEL = "tel:[0-9A-Fa-f+*#().-]+"
+_SIP_URI = rf"{_SIP}{_AT}{_OPTIONS}"
+_TEL = "(?i:tel:)[0-9A-Fa-f+*#().-]+"
 _URI = rf"(?:{_SIP_URI}|{_TEL}(?:;{_WORD}(?:={_WORD})?)*)"
 # Of another scheme, such as ``urn:service:sos``: names somebody (RFC 3261, 25.1: absoluteURI), and can't be called.
-_OTHER = r"(?!sips?:|tel:)[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._!~*'();/?:@&=+$,-]|%[0-9A-Fa-f]{2})+"
+_OTHER = rf"(?!{_SIP}|(?i:tel:))[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._!~*'();/?:@&=+$,-]|%[0-9A-Fa-f]{{2}})+"
 _NAME = rf'(?:{_QUOTED}\s*+|[^"<>,;]*)'
-_NAME_ADDRESS = rf"(?:{_NAME}<{_URI}>|sips?:{_AT}|{_TEL}){_PARAMETERS}"
-_PARTY = rf"(?:{_NAME}<(?:{_URI}|{_OTHER})>|sips?:{_AT}|{_TEL}){_PARAMETERS}"
+_NAME_ADDRESS = rf"(?:{_NAME}<{_URI}>|{_SIP}{_AT}|{_TEL}){_PARAMETERS}"
+_PARTY = rf"(?:{_NAME}<(?:{_URI}|{_OTHER})>|{_SIP}{_AT}|{_TEL}){_PARAMETERS}"
 _NUMBER = r"[0-9]{1,9}"
 _TYPE = rf"{_TOKEN}\s*+/\s*+{_TOKEN}{_PARAMETERS}"
 _SET = rf"{_TOKEN}\s*+=\s*+(?:{_TOKEN}|{_QUOTED})"  # of a challenge
@@ -40,11 +41,11 @@ def _list(one: str) -> str:
 
 
 CALLED_BY = frozenset(("sip", "sips", "tel"))
-REQUEST_URI = re.compile(_URI, re.IGNORECASE)
+REQUEST_URI = re.compile(_URI)
 # An address of IPv6 without brackets, too: Kamailio writes ``received`` so.
 _VIA_PARAMETER = re.compile(rf"{_TOKEN}(?:=|={_QUOTED}|=[A-Za-z0-9.!*_+`'~%:\[\]-]++)?")
 _READ = {
-    name: re.compile(pattern, re.IGNORECASE)
+    name: re.compile(pattern)
     for name, pattern in {
         "from": _PARTY,
         "to": _PARTY,
@@ -64,8 +65,8 @@ _READ = {
         "event": _TOKEN + _PARAMETERS,
         "subscription-state": _TOKEN + _PARAMETERS,
         "retry-after": _NUMBER + _PARAMETERS,
-        "www-authenticate": rf"Digest\s++{_list(_SET)}",
-        "proxy-authenticate": rf"Digest\s++{_list(_SET)}",
+        "www-authenticate": rf"(?i:Digest)\s++{_list(_SET)}",
+        "proxy-authenticate": rf"(?i:Digest)\s++{_list(_SET)}",
     }.items()
 }
 NEEDED = frozenset(("from", "to", "contact", "record-route", "content-type", "require", "session-expires", "min-se"))

@@ -10,11 +10,6 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
 from edge_bridge.settings import EdgeSettings
 from process.settings import SettingsError
 
@@ -110,6 +105,12 @@ def _system_folder() -> str:
 
 def _make_own(folder: Path) -> None:
     """Kamailio does not speak TLS without a certificate, not even to others. Nobody is ever shown this one."""
+    # 40 ms, which a node without Kamailio need not wait for.
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "edge-bridge")])
     now = datetime.datetime.now(datetime.UTC)

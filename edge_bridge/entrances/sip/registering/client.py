@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from domain.trunks import Transport
-from edge_bridge.entrances.sip.gate.admission import ALLOW
 from edge_bridge.entrances.sip.gate.message import Message
 from edge_bridge.entrances.sip.registering import digests
 from edge_bridge.entrances.sip.registering.answers import granted_s, seconds_of, sender_of, sent_on_to
@@ -20,7 +19,7 @@ from edge_bridge.entrances.sip.registering.transactions import TIMER_F_S, Transa
 from edge_bridge.entrances.sip.registering.trunks import Target, TrunkNames
 from edge_bridge.entrances.sip.registering.ways import Way
 from edge_bridge.entrances.sip.registering.windows import Window
-from edge_bridge.entrances.sip.signals import RegisterAnswer, Registration, by_transport, host_of
+from edge_bridge.entrances.sip.signals import ALLOW, RegisterAnswer, Registration, by_transport, host_of
 from process import logs
 
 log = logs.get(__name__)
