@@ -58,6 +58,20 @@ def evaluate(
     raise typer.Exit(run.run(wanted))
 
 
+@app.command()
+def hearing(
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Only the sentences that recognition was not tuned on.")
+    ] = False,
+    only: Annotated[str, typer.Option(help="en, fr, or a restaurant.")] = "",
+    json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
+) -> None:
+    """Speak every sentence of the scenarios' callers over a telephone line, and compare what is heard with it."""
+    from evaluation import hearing
+
+    raise typer.Exit(hearing.run(("held-out",) if held_out else tuple(hearing.SETS), only, json))
+
+
 @app.command("import")
 def import_data(
     name: Annotated[str, typer.Argument(help="taskmaster-4, restaurants-8k or clinc150.")],

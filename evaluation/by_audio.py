@@ -15,6 +15,7 @@ from devstack.stack.engines import EngineEndpoint
 from devstack.stack.running import DialableLine
 from devstack.stack.stack import Stack, StackError, StackOptions
 from devstack.stack.timeline import watch_live
+from evaluation.audio import sentences
 from evaluation.audio.spoken_calls import Heard, ring
 from evaluation.caller import ScriptedCaller
 from evaluation.database import Evaluated
@@ -22,12 +23,10 @@ from evaluation.files import Case
 from evaluation.outcome import Outcome, Run
 from evaluation.repeating import outcome_of
 from evaluation.verdict import verdict
-from process.settings import load
 from seeds.build import seed_id
 from seeds.files import SEED_FILES
 from stores import keys
 from stores.postgres import Postgres
-from voices.models import ModelSettings, models_dir
 
 GREETINGS_WITHIN_S = 120.0
 POLL_S = 0.1
@@ -131,16 +130,9 @@ async def _once(case: Case, stack: Stack, line: DialableLine, database: Evaluate
     watching = asyncio.create_task(watch_live(stack.redis_url, heard.live, channel))
     try:
         sip = f"127.0.0.1:{stack.sip_port}"
-        await ring(case, caller, heard, sip, line.line_id, _sentences_folder())
+        await ring(case, caller, heard, sip, line.line_id, sentences.folder())
         ending = await database.ending(line.restaurant_id, heard.call_id, before)
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
     return Run(heard.record, verdict(case, "audio", heard.record, ending, silence_ms=how.silence_ms))
-
-
-def _sentences_folder() -> Path:
-    """What callers say is made once for all evaluations: a voice takes longer to make it than to say it."""
-    folder = models_dir(load(ModelSettings)).parent / "callers"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

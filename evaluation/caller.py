@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from evaluation.files import Case
@@ -124,6 +125,16 @@ class ScriptedCaller:
         if table is not None:
             spoken.append(_NAMES[self.language].format(name=table.name))
         return tuple(dict.fromkeys(one for one in spoken if one and not one.startswith("(")))
+
+    def ordinary(self) -> Iterator[tuple[Topic, str]]:
+        """What is answered where the scenario says nothing of it, with what each answers."""
+        given = self.case.scenario.answers
+        ordinary = dict(_DEFAULTS[self.language])
+        ordinary["name"] = self._implied("name", Question("name", "", ""))
+        ordinary["fulfilment"] = self._implied("fulfilment", Question("fulfilment", "", ""))
+        for topic, text in ordinary.items():
+            if text and topic not in given:
+                yield topic, text
 
     def opening(self) -> Move:
         return self._wish()

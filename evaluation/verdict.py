@@ -93,7 +93,7 @@ def _differences(end: End, case: Case, way: Way, record: Record, ending: Ending)
         yield "put through, right is to end without"
 
 
-def _same_name(found: str, wanted: str, way: Way) -> bool:
+def same_name(found: str, wanted: str, way: Way) -> bool:
     """Nobody hears how a name is written, who does not spell it: by audio it has to sound so."""
     if way == "text":
         return folded(found) == folded(wanted)
@@ -128,7 +128,7 @@ def order_differences(wanted: ExpectedOrder, order: Order, way: Way) -> Iterator
         yield f"the total is {order.total_cents / 100:.2f}, right is {wanted.total_cents / 100:.2f}"
     if order.fulfilment != wanted.fulfilment:
         yield f"{order.fulfilment}, right is {wanted.fulfilment}"
-    if wanted.name and not _same_name(order.customer_name, wanted.name, way):
+    if wanted.name and not same_name(order.customer_name, wanted.name, way):
         yield f"the name is {order.customer_name!r}, right is {wanted.name!r}"
     if wanted.postcode or wanted.street:
         address = order.address
@@ -223,7 +223,7 @@ def _table_problems(wanted: ExpectedTable, case: Case, way: Way, tables: Sequenc
         yield f"a table for {table.covers}, right is {wanted.covers}"
     if f"{starts:%H:%M}" != wanted.at or (starts.date() - datetime.now(zone).date()) not in _days(wanted.days_ahead):
         yield f"a table on {starts:%a %d %H:%M}, right is {wanted.at}, {wanted.days_ahead} days from now"
-    if wanted.name and not _same_name(table.name, wanted.name, way):
+    if wanted.name and not same_name(table.name, wanted.name, way):
         yield f"the table is for {table.name!r}, right is {wanted.name!r}"
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import os
 import sys
 import time
 from collections.abc import Coroutine
@@ -17,18 +15,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-import numpy as np
 import uvloop
 
+from evaluation.audio.sentences import RATE, spoken
 from softphone.caller import Caller
 from softphone.media import FRAME_S
 from softphone.scripted_call import END_OF_TURN_SILENCE_MS, trailing_silence_s
-from voices import VOICES, g711, synthesize
-from voices.pronunciation import pronounced
 
 ANSWERED_WITHIN_S = 15.0
-RATE = 8000
-MARGIN_S = 0.25  # of noise before and after a sentence
 
 
 class Dial(msgspec.Struct, frozen=True):
@@ -71,31 +65,8 @@ def tell(kind: str, **fields: Any) -> None:
     sys.stdout.buffer.flush()
 
 
-def spoken(dial: Dial, text: str) -> bytes:
-    """µ-law; made once, as a model takes about as long as the sentence. Read otherwise, it is made anew."""
-    read = pronounced(text, VOICES[dial.voice].language)
-    name = hashlib.sha256(f"{dial.voice}/{dial.noise_db}/{read}".encode()).hexdigest()[:32]
-    file = Path(dial.folder) / f"{name}.ulaw"
-    if not file.exists():
-        samples = synthesize(text, dial.voice, RATE)
-        noisy = samples if dial.noise_db is None else with_noise(samples, dial.noise_db)
-        part = file.with_suffix(f".{os.getpid()}")
-        part.write_bytes(g711.encode_ulaw(noisy))
-        part.rename(file)
-    return file.read_bytes()
-
-
-def with_noise(samples: g711.Samples, db: int) -> g711.Samples:
-    """A room under the voice, ``db`` below it: noise with more of the low tones, the same for the same length."""
-    margin = np.zeros(int(MARGIN_S * RATE), np.float32)
-    voice = np.concatenate((margin, samples, margin))
-    white = np.random.default_rng(len(voice)).standard_normal(len(voice))
-    room = np.convolve(white, np.ones(6) / 6, "same")
-    level = float(np.sqrt(np.mean(samples**2))) * 10 ** (-db / 20)
-    mixed: g711.Samples = np.clip(voice + room * level / float(np.sqrt(np.mean(room**2))), -0.95, 0.95).astype(
-        np.float32
-    )
-    return mixed
+def _spoken(dial: Dial, text: str) -> bytes:
+    return spoken(text, dial.voice, dial.noise_db, Path(dial.folder))
 
 
 class SpokenCaller:
@@ -143,7 +114,7 @@ class SpokenCaller:
 
     async def _say(self, text: str) -> float:
         """When the last sound of it was sent."""
-        ulaw = self._audio[text] if text in self._audio else await asyncio.to_thread(spoken, self._dial, text)
+        ulaw = self._audio[text] if text in self._audio else await asyncio.to_thread(_spoken, self._dial, text)
         self._caller.say(ulaw)
         await self._caller.rtp.until_said(len(ulaw) / RATE + 5)
         return time.monotonic() - trailing_silence_s(ulaw)
@@ -194,7 +165,7 @@ async def _call(dial: Dial, audio: dict[str, bytes]) -> None:
 
 def main() -> None:
     dial = msgspec.json.decode(sys.stdin.buffer.readline(), type=Dial)
-    audio = {text: spoken(dial, text) for text in dial.sentences}
+    audio = {text: _spoken(dial, text) for text in dial.sentences}
     tell("ready")
     uvloop.run(_call(dial, audio))
 

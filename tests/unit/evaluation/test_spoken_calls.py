@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evaluation.audio.spoken_caller import Act, Told, with_noise
+from evaluation.audio.sentences import with_noise
+from evaluation.audio.spoken_caller import Act, Told
 from evaluation.audio.spoken_calls import Heard, converse
 from evaluation.caller import ScriptedCaller
 from tests.unit.evaluation.places import GREETING, case
