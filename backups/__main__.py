@@ -113,6 +113,7 @@ async def restored_from(
         app_password=settings.app_database_password,
         platform_password=settings.platform_database_password,
         backup_password=settings.backup_database_password,
+        synthetic_password=settings.synthetic_database_password,
         connect_timeout_s=settings.connect_timeout_s,
     )
     return sum(table.rows for table in restored.sums.values()), applied

@@ -11,8 +11,10 @@ from process.telemetry.analytics import ProductEvent, Property
 
 
 def tell(event: Event, payload: Payload) -> None:
-    """An order placed, or a call ended. Told again with the same event it counts once, by the event's id."""
-    if not analytics.is_on():
+    """An order placed, or a call ended, unless by a synthetic caller. Told again with the same event it counts once, by
+    the event's id.
+    """
+    if event.is_synthetic or not analytics.is_on():
         return
     match payload:
         case OrderConfirmed():

@@ -179,6 +179,18 @@ class OrderConfirmed(Payload, frozen=True, kw_only=True):
     notes: str = ""
 
 
+class OrderRehearsed(Payload, frozen=True, kw_only=True):
+    """The platform's own synthetic caller agreed to an order. It is no order: nobody cooks, counts or bills it."""
+
+    TYPE: ClassVar[str] = "com.alloresto.order.rehearsed"
+
+    order_id: Uuid
+    call_id: CallId
+    total_cents: Cents
+    currency: Currency
+    confirmed_at: Instant
+
+
 class OrderMoved(Payload, frozen=True, kw_only=True):
     """The kitchen moved an order on, or back: from ``before`` to ``status``. A restored order was ``cancelled``."""
 
@@ -371,6 +383,7 @@ BY_TYPE: dict[str, type[Payload]] = {
         CallTransferred,
         LineChanged,
         OrderConfirmed,
+        OrderRehearsed,
         OrderMoved,
         OrderCancelled,
         ReservationMade,

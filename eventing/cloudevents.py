@@ -122,6 +122,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
             raise BadEvent(f"type: expected {kind.TYPE}, got {self.type}")
         return payload
 
+    @property
+    def is_synthetic(self) -> bool:
+        """Of the restaurant that the platform's own synthetic caller rings: the database has marked it."""
+        return self.extensions.get("synthetic") == "true"
+
     def with_extensions(self, extensions: Mapping[str, str]) -> Event:
         """The same event, with ``extensions`` added or replaced."""
         if not extensions:

@@ -1,5 +1,7 @@
 """An agreed order becomes a row and an event, in one transaction, once: whoever writes it and however often.
 
+That of a synthetic restaurant becomes another row and another event, which no kitchen is told of.
+
 So does each of its moves through the kitchen.
 """
 
@@ -10,8 +12,8 @@ import asyncpg
 from domain.order import ConfirmedOrder
 from eventing import outbox
 from eventing.calling import HANDLER
-from eventing.catalogue import OrderCancelled, OrderConfirmed, OrderedLine, OrderMoved
-from stores import calls, kitchen, orders
+from eventing.catalogue import OrderCancelled, OrderConfirmed, OrderedLine, OrderMoved, OrderRehearsed
+from stores import calls, kitchen, orders, rehearsals
 from stores.ciphers import PiiCipher
 from stores.kitchen import Move, Moved
 from stores.orders import OrderConflictError, StoredOrder
@@ -26,12 +28,28 @@ async def write_order(connection: Connection, order: ConfirmedOrder, pii: PiiCip
 
     The call's row names the order from now on: its end may have been told before.
     """
-    stored = await orders.insert_confirmed(connection, order, pii, caller=caller)
+    event: OrderConfirmed | OrderRehearsed
+    stored = await rehearsals.take(connection, order)
+    if stored is not None:
+        event = rehearsed_event(order)
+    else:
+        stored = await orders.insert_confirmed(connection, order, pii, caller=caller)
+        event = confirmed_event(order, stored.number)
     if stored.created:
         await calls.record_order(connection, order.restaurant_id, order.call_id, stored.id, order.confirmed_at)
-        event = confirmed_event(order, stored.number)
         await outbox.emit(connection, event, source=HANDLER, subject=f"order/{stored.id}")
     return stored
+
+
+def rehearsed_event(order: ConfirmedOrder) -> OrderRehearsed:
+    return OrderRehearsed(
+        restaurant_id=order.restaurant_id,
+        order_id=order.id,
+        call_id=order.call_id,
+        total_cents=order.total_cents,
+        currency=order.currency,
+        confirmed_at=order.confirmed_at,
+    )
 
 
 def confirmed_event(order: ConfirmedOrder, number: int) -> OrderConfirmed:

@@ -7,8 +7,9 @@ or are not there, and the alerts about the stores themselves speak up.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, time
 
 from prometheus_client import Gauge
@@ -20,6 +21,7 @@ from stores import platform_figures
 from stores.platform_figures import PlatformFigures
 from stores.postgres import Postgres
 from stores.redis import Redis, RedisError
+from stores.rehearsals import SyntheticCall
 
 LINE_STATES = ("registered", "unregistered", "error", "unassigned")
 
@@ -41,6 +43,16 @@ restaurant_model_cost_dollars_today = Gauge(
 calls_cut_by_shutdown = Gauge(
     "calls_cut_by_shutdown", "Calls hung up because their bridge had to go, since Redis last lost its data."
 )
+synthetic_call_last_timestamp_seconds = Gauge(
+    "synthetic_call_last_timestamp_seconds", "When the last synthetic call began; 0: there was none in 90 days."
+)
+synthetic_calls_failed_in_a_row = Gauge(
+    "synthetic_calls_failed_in_a_row", "How many of the last synthetic calls, 12 at most, failed one after the other."
+)
+synthetic_call_failed = Gauge("synthetic_call_failed", "1 at the step where the last one failed.", ["step"])
+synthetic_call_seconds = Gauge(
+    "synthetic_call_seconds", "Of the last one: to the answer, the greeting, the first reply, and all of it.", ["part"]
+)
 
 _LABELLED = (
     phone_lines,
@@ -49,6 +61,8 @@ _LABELLED = (
     restaurant_calls_today,
     restaurant_call_seconds_today,
     restaurant_model_cost_dollars_today,
+    synthetic_call_failed,
+    synthetic_call_seconds,
 )
 
 
@@ -77,7 +91,10 @@ class PlatformWatch:
             async with self._postgres.platform() as connection:
                 found = await platform_figures.look(connection)
         except TRANSIENT as error:
-            for gauge in (dead_letters_open, calls_open, call_longest_seconds):
+            for gauge in (
+                *(dead_letters_open, calls_open, call_longest_seconds),
+                *(synthetic_calls_failed_in_a_row, synthetic_call_last_timestamp_seconds),
+            ):
                 gauge.set(math.nan)
             _clear()
             return type(error).__name__
@@ -103,6 +120,8 @@ class PlatformWatch:
                 stops = datetime.combine(announced.stops, time(), UTC)
                 model_stops_timestamp_seconds.labels(name).set(stops.timestamp())
 
+        _tell_synthetic(found.synthetic)
+
     async def _from_redis(self) -> str:
         try:
             calls_cut_by_shutdown.set(await platform_figures.cut_calls(self._redis))
@@ -110,3 +129,18 @@ class PlatformWatch:
             calls_cut_by_shutdown.set(math.nan)
             return type(error).__name__
         return ""
+
+
+def _tell_synthetic(calls: Sequence[SyntheticCall]) -> None:
+    """The newest first."""
+    synthetic_calls_failed_in_a_row.set(sum(1 for _ in itertools.takewhile(lambda call: call.failed_at, calls)))
+    synthetic_call_last_timestamp_seconds.set(calls[0].started_at.timestamp() if calls else 0)
+    if not calls:
+        return
+    last = calls[0]
+    if last.failed_at:
+        synthetic_call_failed.labels(last.failed_at).set(1)
+    for part, ms in (("answer", last.answer_ms), ("greeting", last.greeting_ms), ("reply", last.reply_ms)):
+        if ms is not None:
+            synthetic_call_seconds.labels(part).set(ms / 1000)
+    synthetic_call_seconds.labels("whole").set(last.seconds)

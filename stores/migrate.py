@@ -24,6 +24,7 @@ LOCK_TIMEOUT_S = 120  # the longest that another deployment's migrations are wai
 APP_ROLE = "alloresto_app"
 PLATFORM_ROLE = "alloresto_platform"
 BACKUP_ROLE = "alloresto_backup"
+SYNTHETIC_ROLE = "alloresto_synthetic"
 
 log = logs.get(__name__)
 
@@ -48,6 +49,7 @@ class MigrateSettings(msgspec.Struct, frozen=True):
     app_database_password: str = ""
     platform_database_password: str = ""
     backup_database_password: str = ""
+    synthetic_database_password: str = ""
     connect_timeout_s: settings.Seconds = 60.0
 
 
@@ -63,6 +65,7 @@ async def migrate(
     app_password: str = "",
     platform_password: str = "",
     backup_password: str = "",
+    synthetic_password: str = "",
     connect_timeout_s: float = 60.0,
     migrations: tuple[Migration, ...] | None = None,
 ) -> list[str]:
@@ -78,7 +81,12 @@ async def migrate(
         await connection.execute(f"set lock_timeout = '{LOCK_TIMEOUT_S}s'")
         await connection.execute("select pg_advisory_lock($1)", locks.MIGRATIONS)
         applied = await _apply(connection, shipped_migrations() if migrations is None else migrations)
-        passwords = {APP_ROLE: app_password, PLATFORM_ROLE: platform_password, BACKUP_ROLE: backup_password}
+        passwords = {
+            APP_ROLE: app_password,
+            PLATFORM_ROLE: platform_password,
+            BACKUP_ROLE: backup_password,
+            SYNTHETIC_ROLE: synthetic_password,
+        }
         for role, password in passwords.items():
             if password:  # ALTER ROLE takes no parameters, so the server quotes the literal itself
                 quoted = "select format('alter role %I password %L', $1::text, $2::text)"
@@ -155,6 +163,7 @@ def main() -> None:
                 app_password=found.app_database_password,
                 platform_password=found.platform_database_password,
                 backup_password=found.backup_database_password,
+                synthetic_password=found.synthetic_database_password,
                 connect_timeout_s=found.connect_timeout_s,
             )
         )

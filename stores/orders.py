@@ -20,7 +20,10 @@ from stores.postgres import Connection
 
 @dataclass(frozen=True, slots=True)
 class StoredOrder:
-    """``number`` is the kitchen's ticket, from 1 each local day. ``created`` is False for one written before."""
+    """``number`` is the kitchen's ticket, from 1 each local day, and 0 for one that is only rehearsed.
+
+    ``created`` is False for one written before.
+    """
 
     id: str
     number: int

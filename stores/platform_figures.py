@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
-from stores import infrastructure, keys
+from stores import infrastructure, keys, rehearsals
 from stores.postgres import Connection
 from stores.redis import Redis
+from stores.rehearsals import SyntheticCall
 
 # A model is in use when it held a call within this time.
 USED_WITHIN = timedelta(days=30)
 # A series each: those with the most calls of the day, so that ten thousand restaurants do not fill a monitoring server.
 MOST_RESTAURANTS = 2000
+SYNTHETIC_CALLS = 12  # an hour of them
 
 
 class RestaurantDay(NamedTuple):
@@ -30,7 +32,8 @@ class RestaurantDay(NamedTuple):
 class PlatformFigures:
     """``lines`` counts the active lines that a node should register, by their state; ``longest_call_s`` is 0 when
     nobody is on the phone. ``costs_today`` is in dollars by model, of the day in UTC; ``models`` held calls of late.
-    ``letters`` is ``infrastructure.MOST_LETTERS`` at most, ``restaurants`` the MOST_RESTAURANTS busiest.
+    ``letters`` is ``infrastructure.MOST_LETTERS`` at most, ``restaurants`` the MOST_RESTAURANTS busiest; ``synthetic``
+    are the last SYNTHETIC_CALLS, the newest first.
     """
 
     letters: int
@@ -40,6 +43,7 @@ class PlatformFigures:
     costs_today: Mapping[str, float]
     models: frozenset[str]
     restaurants: Sequence[RestaurantDay]
+    synthetic: Sequence[SyntheticCall]
 
 
 async def look(conn: Connection) -> PlatformFigures:
@@ -76,6 +80,7 @@ async def look(conn: Connection) -> PlatformFigures:
             RestaurantDay(restaurant_id, int(calls), float(seconds), float(dollars))
             for restaurant_id, calls, seconds, dollars in restaurants
         ],
+        synthetic=await rehearsals.last_calls(conn, SYNTHETIC_CALLS),
     )
 
 

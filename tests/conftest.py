@@ -37,6 +37,7 @@ TEMPLATE = "alloresto_template"
 APP_ROLE = "alloresto_app"
 PLATFORM_ROLE = "alloresto_platform"
 BACKUP_ROLE = "alloresto_backup"
+SYNTHETIC_ROLE = "alloresto_synthetic"
 LEAK_GRACE_S = 1.0
 ONE_DAY = timedelta(seconds=30)  # longer than any test of "today" takes
 DAYS_END_IN = (ZoneInfo("UTC"), ZoneInfo("Europe/Paris"), ZoneInfo("Europe/Dublin"))  # Redis, and the seeds
@@ -139,6 +140,7 @@ def migrated_template(postgres_server: EmbeddedPostgres) -> EmbeddedPostgres:
             app_password=postgres_server.password(APP_ROLE),
             platform_password=postgres_server.password(PLATFORM_ROLE),
             backup_password=postgres_server.password(BACKUP_ROLE),
+            synthetic_password=postgres_server.password(SYNTHETIC_ROLE),
         )
     )
     return postgres_server

@@ -27,10 +27,12 @@ from devstack.stack.credentials import FILE as CREDENTIALS_FILE
 from devstack.stack.credentials import Credentials, load_or_make
 from devstack.stack.engines import EngineEndpoint, SpeechServer, configured_engine
 from devstack.stack.running import DialableLine
+from devstack.stack.synthetic import NUMBER as SYNTHETIC_NUMBER
+from devstack.stack.synthetic import SyntheticCaller
 from ops.manifest_doctor import lost_calls
 from ops.manifests import Manifest, ManifestError, Problem, render
 from ops.monitoring.rules import RULES
-from seeds import SEED_FILES, SeedResult, seed
+from seeds import SEED_FILES, SeedResult, rehearsals, seed
 from stores import people
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.migrate import migrate
@@ -56,7 +58,7 @@ class StackOptions:
     """``port`` 0 means a free one. ``engine`` overrides what the environment asks for.
 
     ``manifests`` is the overlay that is executed, ``seed_files`` the restaurants that are there. ``monitoring`` starts
-    Prometheus and Alertmanager, with the alerts of the folder ``rules``.
+    Prometheus and Alertmanager, with the alerts of the folder ``rules``, and the synthetic caller.
     """
 
     state_dir: Path
@@ -103,6 +105,7 @@ class Stack:
         self.mailbox = Mailbox(state / "mail", free_port())
         self._speech = SpeechServer(state / "speech", self._credentials.speech_api_key)
         self.monitoring = monitoring.Monitoring(state / "monitoring", options.rules) if options.monitoring else None
+        self._synthetic: SyntheticCaller | None = None
         self._engine: EngineEndpoint | None = None
         self._runtime: Runtime | None = None
         self._seeded: SeedResult | None = None
@@ -186,6 +189,7 @@ class Stack:
                 self._database.url(),
                 app_password=self._database.password("alloresto_app"),
                 platform_password=self._database.password("alloresto_platform"),
+                synthetic_password=self._database.password("alloresto_synthetic"),
             )
             self._tell(f"Postgres migrated ({len(applied)} new)" if applied else "Postgres is up to date")
             self._valkey.start()
@@ -206,9 +210,19 @@ class Stack:
             if self.monitoring is not None:
                 self.monitoring.start(self._runtime.admin_url)
                 self._tell("Prometheus and Alertmanager")
+                self._start_synthetic_caller()
         except BaseException:
             await self.stop()
             raise
+
+    def _start_synthetic_caller(self) -> None:
+        self._synthetic = SyntheticCaller(
+            self._state_dir / "synthetic-caller.log",
+            target=f"{self._options.listen}:{self.sip_port}",
+            database_url=self._database.url("alloresto_synthetic"),
+        )
+        self._synthetic.start()
+        self._tell("a synthetic caller, every five minutes")
 
     def _require_ports(self) -> None:
         """Checked before anything starts. Raises StackError naming the option that chooses another port."""
@@ -250,6 +264,9 @@ class Stack:
                 user_id = await people.by_address(connection, self._seeded.users[0].email)
                 if user_id is not None:
                     await people.set_platform(connection, user_id, True)
+                if self.monitoring is not None:
+                    cipher = SipPasswordCipher(self._credentials.master_key)
+                    await rehearsals.set_up(connection, SYNTHETIC_NUMBER, cipher)
         finally:
             await postgres.close()
         self._tell("restaurants: " + ", ".join(line.restaurant_name for line in self._seeded.lines))
@@ -291,6 +308,8 @@ class Stack:
 
     async def stop(self) -> None:
         """End everything, in reverse order. Safe to call again."""
+        if self._synthetic is not None:
+            await self._synthetic.stop()
         if self.monitoring is not None:
             await asyncio.to_thread(self.monitoring.stop)
         if self._runtime is not None:

@@ -48,7 +48,9 @@ def build(settings: SenderSettings) -> App:
 
 
 async def keep(pii: PiiCipher, connection: Connection, event: Event) -> None:
-    """Keep the event for integrators, with a delivery for each endpoint that wants it."""
+    """Keep the event for integrators, with a delivery for each endpoint that wants it; nothing of a synthetic call."""
+    if event.is_synthetic:
+        return
     payload = event.payload()
     only_to = payload.endpoint_id if isinstance(payload, WebhookTested) else None
     document, personal = integrators.split(event)

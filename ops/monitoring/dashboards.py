@@ -320,6 +320,17 @@ SLO = Dashboard(
             "s",
             width=6,
         ),
+        Panel(
+            "The last synthetic call",
+            {"{{part}}": "max by (part) (synthetic_call_seconds)"},
+            "s",
+            width=12,
+        ),
+        Panel(
+            "Synthetic calls that failed in a row",
+            {"calls": "max(synthetic_calls_failed_in_a_row)", "at {{step}}": "max by (step) (synthetic_call_failed)"},
+            width=12,
+        ),
         Panel("Words within 200 ms", {"turns": "slo:recognition_fast:ratio_rate1h"}, "percentunit", "stat", 6),
         Panel(
             "Of the request (70 %)",

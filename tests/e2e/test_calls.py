@@ -6,11 +6,19 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 
+from devstack.servers.embedded import EmbeddedPostgres
 from edge_bridge.prompts import prompt
+from seeds import rehearsals
+from stores.ciphers import SipPasswordCipher
 from stores.orders import Order
+from stores.postgres import Postgres
+from synthetic_caller.__main__ import Settings, call_once
+from tests.conftest import SYNTHETIC_ROLE
 from tests.e2e.house import EDGE, House, eventually
 from tests.e2e.phone_call import LiveFeed, PhoneCall
 from tests.e2e.switch import EngineSwitch
@@ -21,6 +29,7 @@ pytestmark = pytest.mark.e2e
 
 ENGLISH, FRENCH = "Harbour Pizza", "Chez Margot"
 PODS_GONE_WITHIN_S = 60.0
+SYNTHETIC_WITHIN_S = 150.0  # a recording may be misheard once
 VOICE_BACK_WITHIN_S = 4.0  # after a handler was killed
 
 Phone = Callable[..., PhoneCall]
@@ -138,3 +147,29 @@ async def test_five_calls_at_once_are_served_each_by_a_handler_of_its_own(
     [edge] = await house.pods(EDGE)
     assert edge["restarts"] == 0
     assert "died" not in house.logged(EDGE)
+
+
+async def test_the_synthetic_callers_order_is_right_and_reaches_no_kitchen(house: House, feed: LiveFeed) -> None:
+    number = "+353209110099"
+    postgres = Postgres(house.about.platform_url)
+    await postgres.open()
+    async with postgres.platform() as connection:
+        restaurant_id = await rehearsals.set_up(connection, number, SipPasswordCipher(house.about.master_key))
+    await postgres.close()
+    password = EmbeddedPostgres(house.state_dir / "postgres").password(SYNTHETIC_ROLE)
+    at = urlsplit(house.about.platform_url)
+    url = at._replace(netloc=f"{SYNTHETIC_ROLE}:{password}@127.0.0.1:{at.port}").geturl()
+    settings = Settings(f"127.0.0.1:{house.about.sip_port}", number, url)
+
+    await eventually(lambda: call_once(settings), lambda status: status == 0, SYNTHETIC_WITHIN_S)
+    nobodys = msgspec.structs.replace(settings, synthetic_number="+353209110098")
+    assert await call_once(nobodys) == 1
+
+    wrong, right, *_ = await house.rows("select failed_at, why, answer_ms from synthetic_call order by id desc")
+    assert (wrong["failed_at"], right["failed_at"]) == ("answer", "") and wrong["why"].startswith("404")
+    [kept] = await house.rows("select count(*) from rehearsed_order where restaurant_id = $1", restaurant_id)
+    assert kept["count"] >= 1
+    for table in ('"order"', "order_log", "ticket_counter", "customer", "integration_event"):
+        assert await house.rows(f"select from {table} where restaurant_id = $1", restaurant_id) == []
+    taken = await house.rows("select distinct type from processed_event where restaurant_id = $1", restaurant_id)
+    assert "com.alloresto.call.ended" in {row["type"] for row in taken}

@@ -129,10 +129,11 @@ class CallMemory:
             return  # the model confirmed it again, or an earlier handler wrote it
         self.order_id = receipt.order_id
         self._refused = False
-        self.feed.order(order, receipt)
-        self._figures.add(
-            lambda metrics: metrics.orders_confirmed_total.labels(restaurant_id=order.restaurant_id).inc()
-        )
+        if receipt.number:  # a synthetic caller's is on nobody's board and in no figure
+            self.feed.order(order, receipt)
+            self._figures.add(
+                lambda metrics: metrics.orders_confirmed_total.labels(restaurant_id=order.restaurant_id).inc()
+            )
         self.turn_ended()
 
     # --- The end ------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ class OrderRefusedError(Exception):
 
 
 class Receipt(msgspec.Struct, frozen=True, rename="camel"):
-    """A written order: its id and the ticket number that the caller may be told."""
+    """A written order: its id and the ticket number that the caller may be told, 0 where there is no ticket."""
 
     order_id: str
     number: int

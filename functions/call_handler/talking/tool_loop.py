@@ -237,7 +237,7 @@ class ToolLoop:
             return kept | _refusal("not_saved", message, self._phrases().not_saved)
         if receipt is None:
             return result | {"order": {"pending": True}}
-        return result | {"order": {"number": receipt.number}}
+        return result | {"order": {"number": receipt.number} if receipt.number else {}}
 
     def _phrases(self) -> Phrases:
         return phrases_for(self.state.restaurant.language)

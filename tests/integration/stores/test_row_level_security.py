@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
@@ -38,6 +38,7 @@ from stores import (
     orders,
     partitions,
     people,
+    rehearsals,
     releases,
     reservations,
     restaurants,
@@ -94,6 +95,7 @@ MODULES: tuple[ModuleType, ...] = (
     partitions,
     people,
     releases,
+    rehearsals,
     reservations,
     restaurants,
     rhythms,
@@ -190,6 +192,10 @@ async def _expected_beyond_own(conn: Connection) -> float:
 
 
 # Functions that the app role may call. What they may answer about another restaurant is _NOTHING, or one of _REFUSED.
+def _rehearsed() -> rehearsals.SyntheticCall:
+    return rehearsals.SyntheticCall(datetime.now(UTC), "", "", 1, 2, 3, 4.0)
+
+
 ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     attention.look: lambda conn, other, pii, sip: _nothing_to_look_at(conn, other),
     rhythms.handled: lambda conn, other, pii, sip: rhythms.handled(
@@ -300,6 +306,7 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     ),
     menu_photos.count_use: lambda conn, other, pii, sip: menu_photos.count_use(conn, other.id),
     menu_photos.picture: lambda conn, other, pii, sip: menu_photos.picture(conn, other.id, "0" * 32, "small"),
+    rehearsals.take: lambda conn, other, pii, sip: rehearsals.take(conn, _other_order(other)),
     orders.insert_confirmed: lambda conn, other, pii, sip: orders.insert_confirmed(conn, _other_order(other), pii),
     orders.recent: lambda conn, other, pii, sip: orders.recent(conn, wanted=OrderFilter(number=1), pii=pii),
     orders.get: lambda conn, other, pii, sip: orders.get(conn, other.order_id),
@@ -430,6 +437,10 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
 }
 # Functions that refuse the app role altogether, whoever's ids they get.
 PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
+    rehearsals.mark_restaurant: lambda conn, other, pii, sip: rehearsals.mark_restaurant(conn, other.id),
+    rehearsals.since: lambda conn, other, pii, sip: rehearsals.since(conn, datetime.now(UTC)),
+    rehearsals.record_call: lambda conn, other, pii, sip: rehearsals.record_call(conn, _rehearsed()),
+    rehearsals.last_calls: lambda conn, other, pii, sip: rehearsals.last_calls(conn, 5),
     erasures.settle: lambda conn, other, pii, sip: erasures.settle(conn, new_id(), timedelta(0)),
     erasures.unwanted_recordings: lambda conn, other, pii, sip: erasures.unwanted_recordings(conn, "node", 10),
     erasures.recordings_gone: lambda conn, other, pii, sip: erasures.recordings_gone(conn, []),
@@ -674,6 +685,7 @@ async def test_every_table_but_the_migrations_own_is_under_forced_row_level_secu
         "select password_hash from app_user",
         "select sip_password from phone_line",
         "update restaurant set max_calls = 1000",
+        "update restaurant set is_synthetic = true",
         'update "order" set total_cents = 1',
         'delete from "order"',
         'select * from "order_default"',

@@ -70,6 +70,9 @@ EXAMPLES: list[Payload] = [
         currency="EUR",
         lines=(catalogue.CartLineLeft(name="Regina", size="", quantity=1, modifiers=("Olives",)),),
     ),
+    catalogue.OrderRehearsed(
+        restaurant_id=UUID, order_id=UUID, call_id=CALL["call_id"], total_cents=1000, currency="EUR", confirmed_at=NOW
+    ),
     catalogue.OrderMoved(
         restaurant_id=UUID, order_id=UUID, number=12, before="confirmed", status="preparing", moved_at=NOW
     ),
