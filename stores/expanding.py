@@ -5,7 +5,7 @@ what nothing uses any more is taken away by a later release's file, which says s
 
     -- contract: call_log.notes, unused since 0046
 
-Tables that the file makes itself are nobody's yet, and may be made as one likes.
+Tables and functions that the file makes itself are nobody's yet, and may be made as one likes.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ FIRST = "0046"  # what is before was applied when there was one version at a tim
 CONTRACT = re.compile(r"\A-- contract: \S.* unused since \d{4}\n")
 
 _QUIET = re.compile(r"--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|'(?:[^']|'')*'", re.DOTALL)
-_MADE = re.compile(r"\bcreate table (?:if not exists )?(\w+)")
-_TABLE = re.compile(
-    r"\balter table (?:if exists )?(?:only )?(\w+)|\bcreate unique index .*?\bon (?:only )?(\w+)", re.DOTALL
+_MADE = re.compile(r"\bcreate (?:table (?:if not exists )?|function )(\w+)")
+_OF = re.compile(
+    r"\balter table (?:if exists )?(?:only )?(\w+)"
+    r"|\bcreate unique index .*?\bon (?:only )?(\w+)"
+    r"|\brevoke .*?\bon (?:table |function )?(\w+)"
 )
 _FILLED = r"\b(default|generated)\b"
 _REQUIRED = re.compile(rf"\badd (column )?(if not exists )?\w+ (?:(?!{_FILLED}).)*\bnot null\b(?!.*{_FILLED})")
@@ -45,8 +47,8 @@ def faults(name: str, sql: str) -> Iterator[str]:
     text = " ".join(_QUIET.sub(" ", sql).lower().split())
     made = set(_MADE.findall(text))
     for statement in text.split(";"):
-        named = _TABLE.search(statement)
-        if named is not None and (named.group(1) or named.group(2)) in made:
+        of = _OF.search(statement)
+        if of is not None and not made.isdisjoint(of.groups()):
             continue
         for part in _actions(statement):
             for pattern, why in _RULES:

@@ -43,6 +43,7 @@ def test_what_takes_away_or_tightens_is_a_fault(sql: str) -> None:
         "alter table call_log drop constraint call_log_check;",
         "create table mood (id uuid not null, unique (id)); alter table mood add constraint one check (id <> id);",
         "create table mood (id uuid); create unique index moods on mood (id);",
+        "create function mood() returns int return 1; revoke execute on function mood() from public;",
         "create index by_mood on call_log (mood);  -- drop table greeting",
         "comment on table call_log is 'never drop table this';",
         "do $$ begin execute 'drop table greeting'; end $$;",
