@@ -23,6 +23,7 @@ BENCHES = {
     "rtp": "what a call's audio costs and how late it is, beside a plain asyncio endpoint (about 3 minutes)",
     "fuzz": "a bridge under attack: does it stay up, keep its calls and give nothing away (a minute a target)",
     "web": "the admin on a million orders: pages, the board, live pages, slow clients (about 5 minutes)",
+    "old": "the admin on years of orders, and a month put into the archive and back (--orders, a million: 6 minutes)",
     "restore": "100,000 orders backed up, restored and compared, and their key rotated (about 5 minutes)",
     "churn": "many short calls, one after the other: is their memory given back (10,000 calls: 40 minutes)",
     "tracing": "what traces and error reports cost a call handler, beside one without (about 4 minutes)",
@@ -41,6 +42,7 @@ OPTIONS = {
     "churn": ("calls",),
     "rtp": ("calls",),
     "web": ("quick",),
+    "old": ("quick", "orders"),
     "restore": ("quick",),
 }
 """What ``run`` of a bench takes besides ``runs``."""

@@ -165,7 +165,8 @@ def bench(
         str, typer.Option(help="With churn: how many. With edge and rtp: at once, with commas between.")
     ] = "",
     registrar: Annotated[str | None, typer.Option(help="With edge: direct, kamailio or both.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="With edge, web, restore: a few, to see it run.")] = False,
+    orders: Annotated[int | None, typer.Option(min=1000, max=100_000_000, help="With old: how many.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="With edge, web, old, restore: a few, to see it run.")] = False,
 ) -> None:
     """Measure, print the table, and say under which conditions."""
     from bench import run
@@ -176,7 +177,7 @@ def bench(
     named = {"faults": faults, "targets": targets}
     given: dict[str, object] = {option: [one for one in text.split(",") if one] for option, text in named.items()}
     given |= {"seed": seed, "seconds": seconds, "packets": packets, "registrar": registrar, "times": times}
-    given |= {"calls": [_number("calls", one) for one in calls.split(",") if one], "quick": quick or None}
+    given |= {"orders": orders, "calls": [_number("calls", one) for one in calls.split(",") if one], "quick": quick or None}
     raise typer.Exit(run(name, json, runs, **given))
 
 

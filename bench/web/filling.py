@@ -16,6 +16,7 @@ import asyncpg
 from stores.ciphers import PiiCipher
 
 DAYS = 90
+FORGOTTEN_DAYS = 365  # older ones have no names any more, as retention leaves them
 BOARD = 40  # open orders of today in the restaurant that is measured
 SIDE_BY_SIDE = 3
 BIG = ("order", "order_item", "call_log", "order_log", "order_key")
@@ -36,9 +37,12 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 @dataclass(frozen=True, slots=True)
 class Size:
+    """``days``: how far back orders and calls go, evenly spread."""
+
     restaurants: int
     orders: int
     calls: int
+    days: int = DAYS
 
 
 FULL = Size(1000, 1_000_000, 300_000)
@@ -54,18 +58,22 @@ async def fill(owner_url: str, pii: PiiCipher, measured: str, size: Size) -> lis
     async with asyncpg.create_pool(
         owner_url, min_size=1, max_size=SIDE_BY_SIDE, command_timeout=900, server_settings=_FAST
     ) as pool:
-        await pool.execute("select ensure_partitions(current_date - $1::int, 6)", DAYS)
+        await pool.execute("select ensure_partitions(current_date - $1::int, $2)", size.days, size.days // 28 + 4)
         owners = await _restaurants(pool, pii, measured, size.restaurants)
         await pool.execute(_PEOPLE, PEOPLE + COLLEAGUES, PEOPLE, len(owners))
         await pool.execute(_SESSIONS, [_token_hash(number) for number in range(PEOPLE + COLLEAGUES)])
         indexes = await _without_indexes(pool)
 
         async def of_orders() -> None:
-            await pool.execute(_ORDERS, size.orders, len(owners), DAYS)
+            await pool.execute(_ORDERS, size.orders, len(owners), size.days, FORGOTTEN_DAYS)
             await pool.execute(_BOARD, measured, BOARD)
-            await asyncio.gather(*(pool.execute(statement) for statement in (_LINES, _KEYS, _LOGGED, _FIGURES)))
+            await asyncio.gather(*(pool.execute(one) for one in (_LINES, _KEYS, _LOGGED, _FIGURES, _ORDER_HOURS)))
 
-        await asyncio.gather(of_orders(), pool.execute(_CALLS, size.calls, len(owners), DAYS), pool.execute(_COUNTERS))
+        async def of_calls() -> None:
+            await pool.execute(_CALLS, size.calls, len(owners), size.days, FORGOTTEN_DAYS)
+            await pool.execute(_CALL_HOURS)
+
+        await asyncio.gather(of_orders(), of_calls(), pool.execute(_COUNTERS))
         await asyncio.gather(*(pool.execute("; ".join(of_table)) for of_table in indexes.values()))
         await pool.execute("drop table owner")
         await pool.execute("vacuum analyze")
@@ -138,9 +146,11 @@ join app_user u on u.email = 'bench' || (n - 1) || '@alloresto.example'
 
 _ORDERS = """
 insert into "order" (id, restaurant_id, number, call_id, status, fulfilment, currency, total_cents,
-    customer_name_encrypted, confirmed_at, promised_at)
+    customer_name_encrypted, confirmed_at, promised_at, forgotten_at)
 select made.id, o.id, 1 + (i / $2) % 200, 'call-' || i % 300000,
-    case when i % 31 = 0 then 'cancelled' else 'done' end, 'pickup', 'EUR', 2400, o.name, t.at, t.at + interval '30 min'
+    case when i % 31 = 0 then 'cancelled' else 'done' end, 'pickup', 'EUR', 2400,
+    case when t.at >= now() - interval '1 day' * $4 then o.name end, t.at, t.at + interval '30 min',
+    case when t.at < now() - interval '1 day' * $4 then now() end
 from (select i, gen_random_uuid() as id from generate_series(1, $1) i order by id) made
 join owner o on o.n = i % $2
 cross join lateral (
@@ -169,11 +179,13 @@ insert into call_log (id, started_at, restaurant_id, outcome, answered_at, ended
     caller_encrypted, caller_hash, transcript)
 select 'call-' || i, t.at, o.id,
     (array['order_confirmed', 'answered', 'reservation_made', 'abandoned', 'order_confirmed'])[1 + (i / $2) % 5],
-    t.at + interval '1 s', t.at + interval '80 s', 80000, '', o.caller, o.hash,
-    '[{"who": "assistant", "text": "Bonjour", "at": "2026-01-01T12:00:00Z"}]'
+    t.at + interval '1 s', t.at + interval '80 s', 80000, '', case when known then o.caller end,
+    case when known then o.hash end,
+    case when known then '[{"who": "assistant", "text": "Bonjour", "at": "2026-01-01T12:00:00Z"}]'::jsonb else '[]' end
 from generate_series(1, $1) i
 join owner o on o.n = i % $2
 cross join lateral (select now() - interval '1 second' * ((i::bigint * 7919) % ($3 * 86400)) as at) t
+cross join lateral (select t.at >= now() - interval '1 day' * $4 as known) k
 """
 
 _KEYS = """
@@ -191,6 +203,19 @@ insert into daily_figure (restaurant_id, day, currency, orders, items, total_cen
 select restaurant_id, (confirmed_at at time zone 'Europe/Paris')::date, currency, count(*), 3 * count(*),
     sum(total_cents)
 from "order" group by 1, 2, 3
+"""
+
+_ORDER_HOURS = """
+insert into order_figure (restaurant_id, day, hour, currency, orders, items, total_cents)
+select restaurant_id, local::date, extract(hour from local), currency, count(*), 3 * count(*), sum(total_cents)
+from (select *, confirmed_at at time zone 'Europe/Paris' as local from "order") o group by 1, 2, 3, 4
+"""
+
+_CALL_HOURS = """
+insert into call_figure (restaurant_id, day, hour, calls, ordered, duration_ms)
+select restaurant_id, local::date, extract(hour from local), count(*),
+    count(*) filter (where outcome = 'order_confirmed'), sum(duration_ms)
+from (select *, started_at at time zone 'Europe/Paris' as local from call_log) c group by 1, 2, 3
 """
 
 _COUNTERS = """
