@@ -114,6 +114,7 @@ async def restored_from(
         platform_password=settings.platform_database_password,
         backup_password=settings.backup_database_password,
         synthetic_password=settings.synthetic_database_password,
+        archive_password=settings.archive_database_password,
         connect_timeout_s=settings.connect_timeout_s,
     )
     return sum(table.rows for table in restored.sums.values()), applied

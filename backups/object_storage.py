@@ -1,4 +1,4 @@
-"""A bucket by the S3 API: as much of it as backups need, over the standard library's HTTP.
+"""A bucket by the S3 API: as much of it as backups and archives need, over the standard library's HTTP.
 
 Every body is sent with its SHA-256, which is signed: a storage that got something else refuses it. A request that
 fails in a way that passes is made again, with a growing pause; a download that breaks off goes on where it stopped.
@@ -53,15 +53,19 @@ class ObjectStorage:
         *,
         first_pause_s: float = FIRST_PAUSE_S,
         part_bytes: int = PART_BYTES,
+        settings: str = "BACKUP_S3",
     ) -> None:
-        """``endpoint`` such as ``https://s3.example.net``. Raises BackupError when it is no such URL."""
+        """``endpoint`` such as ``https://s3.example.net``. Raises BackupError when it is no such URL.
+
+        ``settings``: how the names of those begin that errors tell to look at.
+        """
         try:
             parts = urlsplit(endpoint)
             port = parts.port
         except ValueError:  # a port that is none, or half an IPv6 address
             parts, port = urlsplit(""), None
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
-            raise BackupError("BACKUP_S3_ENDPOINT: not a URL such as https://s3.example.net")
+            raise BackupError(f"{settings}_ENDPOINT: not a URL such as https://s3.example.net")
         self._secure = parts.scheme == "https"
         self._host, self._port = parts.hostname, port
         self._named = parts.netloc.rpartition("@")[2]
@@ -69,6 +73,7 @@ class ObjectStorage:
         self._credentials = credentials
         self._pause = first_pause_s
         self._part_bytes = part_bytes
+        self._settings = settings
 
     def put(self, key: str, body: bytes) -> None:
         self._ask("PUT", key, body=body)
@@ -101,7 +106,7 @@ class ObjectStorage:
             said = _text(answer.body, "Code", "an unknown error")
             if said == _GONE and self.size(key) == size:
                 return
-            raise BackupError(f"the object storage did not put the parts together: {said}; run the backup again")
+            raise BackupError(f"the object storage did not put the parts together: {said}; run it again")
 
     def size(self, key: str) -> int | None:
         """Bytes; None where there is no such object."""
@@ -117,7 +122,7 @@ class ObjectStorage:
         """A large object. Raises BackupError where there is none, or it does not come whole."""
         size = self.size(key)
         if size is None:
-            raise BackupError(f"there is no {key} in the bucket; see  alloresto backup --list")
+            raise BackupError(f"there is no {key} in the bucket {self._bucket}")
         done, failures = 0, 0
         while done < size:
             began = done
@@ -178,7 +183,7 @@ class ObjectStorage:
                     answer = Answer(response.status, headers, response.read())
             except ssl.SSLCertVerificationError as error:
                 raise BackupError(
-                    f"BACKUP_S3_ENDPOINT: its certificate is not trusted: {error.verify_message}"
+                    f"{self._settings}_ENDPOINT: its certificate is not trusted: {error.verify_message}"
                 ) from None
             except (OSError, http.client.HTTPException) as error:
                 why = f"the object storage does not answer: {error or type(error).__name__}"
@@ -187,7 +192,7 @@ class ObjectStorage:
                     return answer
                 why = f"the object storage answers {answer.status} to {method} {key}: {_text(answer.body, 'Code', '')}"
                 if answer.status not in MAY_PASS:
-                    raise BackupError(f"{why}{_advice(answer.status)}")
+                    raise BackupError(f"{why}{_advice(answer.status, self._settings)}")
             failures += 1
             self._wait(failures, why)
 
@@ -220,11 +225,11 @@ class ObjectStorage:
             connection.close()
 
 
-def _advice(status: int) -> str:
+def _advice(status: int, named: str) -> str:
     if status == 403:
-        return "; look at BACKUP_S3_ACCESS_KEY, BACKUP_S3_SECRET_KEY and BACKUP_S3_REGION, and at this machine's clock"
+        return f"; look at {named}_ACCESS_KEY, {named}_SECRET_KEY and {named}_REGION, and at this machine's clock"
     if status in (301, 404):
-        return "; look at BACKUP_S3_BUCKET and BACKUP_S3_REGION"
+        return f"; look at {named}_BUCKET and {named}_REGION"
     return ""
 
 

@@ -2,28 +2,47 @@
 
 1,000 restaurants, orders spread over 36 months with three calls to ten of them; those older than a year have no names,
 as retention leaves them. Beside every page of the map, those that reach far back are asked: a year of figures, an
-order of years ago, a ticket number over all time.
+order of years ago, a ticket number over all time. Then a month goes into the archive and comes back, and meanwhile an
+order is read and written again and again, as a restaurant would.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import tempfile
+import time
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 import asyncpg
 
+from backups.archive.fetching import bring_back
+from backups.archive.months import ArchivedMonth, earlier
+from backups.archive.putting import forget_keys, put
+from backups.object_storage import ObjectStorage
 from bench.report import Figure, percentile
 from bench.web import pages
 from bench.web.filling import Size
 from bench.web.http import Client
 from bench.web.server import Admin, admin
+from devstack.object_store import BUCKET, ObjectStore
+from devstack.servers.embedded import EmbeddedPostgres
+from devstack.servers.ports import free_port
 
 ORDERS = 1_000_000
 DAYS = 1095
 FULL = Size(1000, ORDERS, 300_000, DAYS)
-QUICK = Size(20, 6_000, 2_000, DAYS)
+QUICK = Size(20, 12_000, 4_000, DAYS)
 REPEATS = 40
+MONTHS_AGO = 26
+PREFIX = "archive/"
+PAUSE_S = 0.02
 CONDITIONS: dict[str, str] = {}
+
+T = TypeVar("T")
 
 
 async def run(_runs: int, quick: bool = False, orders: int | None = None) -> list[Figure]:
@@ -39,6 +58,7 @@ async def run(_runs: int, quick: bool = False, orders: int | None = None) -> lis
             figures += [one for one in of_pages if "weight" not in one.figure]
             figures += await _far_back(measured, 3 if quick else REPEATS)
             figures += await pages.board(measured, 1.0 if quick else 10.0)
+            figures += await _archived(measured.postgres, measured.restaurants[0])
     CONDITIONS.update(told)
     return figures
 
@@ -80,3 +100,67 @@ async def _oldest(admin: Admin) -> tuple[str, str, str]:
         await connection.close()
     assert row is not None
     return row[0], row[1], row[2]
+
+
+async def _archived(postgres: EmbeddedPostgres, restaurant_id: str) -> list[Figure]:
+    """A month out and back, row by row, and how long an order had to wait meanwhile."""
+    month = earlier(datetime.now(UTC).date().replace(day=1), MONTHS_AGO)
+    url = postgres.url("alloresto_archive")
+    owner = await asyncpg.connect(postgres.url(), timeout=30)
+    await owner.execute(f"alter role alloresto_archive password '{postgres.password('alloresto_archive')}'")
+    await owner.close()
+    with _bucket() as storage:
+        async with _waiting(postgres, restaurant_id) as out_waits:
+            archived, out_s = await _timed(_out(url, storage, month))
+        async with _waiting(postgres, restaurant_id) as back_waits:
+            _, back_s = await _timed(bring_back(url, storage, PREFIX, month))
+    orders = archived.parts["order"]
+    size = sum(part.size for part in archived.parts.values())
+    return [
+        Figure(f"a month of {orders.rows:,} orders: archived, compared, dropped", out_s, "s"),
+        Figure("the same back in the database, compared", back_s, "s"),
+        Figure("its Parquet", size / 1e6, "MB"),
+        Figure("longest that an order waited meanwhile, out", max(out_waits) * 1000, "ms"),
+        Figure("longest that an order waited meanwhile, back", max(back_waits) * 1000, "ms"),
+    ]
+
+
+async def _out(url: str, storage: ObjectStorage, month: date) -> ArchivedMonth:
+    archived = await put(url, storage, PREFIX, month)
+    await forget_keys(url)
+    return archived
+
+
+async def _timed(work: Coroutine[Any, Any, T]) -> tuple[T, float]:
+    began = time.monotonic()
+    return await work, time.monotonic() - began
+
+
+@contextlib.contextmanager
+def _bucket() -> Iterator[ObjectStorage]:
+    with ObjectStore(free_port()) as store:
+        yield ObjectStorage(store.url, BUCKET, store.credentials)
+
+
+@contextlib.asynccontextmanager
+async def _waiting(postgres: EmbeddedPostgres, restaurant_id: str) -> AsyncIterator[list[float]]:
+    """How long it took each time to write an order of today, in seconds."""
+    took: list[float] = []
+    connection = await asyncpg.connect(postgres.url(), timeout=30)
+    query = 'select id from "order" where restaurant_id = $1 order by confirmed_at desc limit 1'
+    order_id = await connection.fetchval(query, restaurant_id)
+
+    async def write() -> None:
+        while True:
+            began = time.monotonic()
+            await connection.execute('update "order" set status_by = $2 where id = $1', order_id, "bench")
+            took.append(time.monotonic() - began)
+            await asyncio.sleep(PAUSE_S)
+
+    writing = asyncio.create_task(write())
+    try:
+        yield took
+    finally:
+        writing.cancel()
+        await asyncio.wait({writing})
+        await connection.close()

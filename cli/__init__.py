@@ -177,7 +177,11 @@ def bench(
     named = {"faults": faults, "targets": targets}
     given: dict[str, object] = {option: [one for one in text.split(",") if one] for option, text in named.items()}
     given |= {"seed": seed, "seconds": seconds, "packets": packets, "registrar": registrar, "times": times}
-    given |= {"orders": orders, "calls": [_number("calls", one) for one in calls.split(",") if one], "quick": quick or None}
+    given |= {
+        "orders": orders,
+        "calls": [_number("calls", one) for one in calls.split(",") if one],
+        "quick": quick or None,
+    }
     raise typer.Exit(run(name, json, runs, **given))
 
 

@@ -25,6 +25,7 @@ APP_ROLE = "alloresto_app"
 PLATFORM_ROLE = "alloresto_platform"
 BACKUP_ROLE = "alloresto_backup"
 SYNTHETIC_ROLE = "alloresto_synthetic"
+ARCHIVE_ROLE = "alloresto_archive"
 
 log = logs.get(__name__)
 
@@ -50,6 +51,7 @@ class MigrateSettings(msgspec.Struct, frozen=True):
     platform_database_password: str = ""
     backup_database_password: str = ""
     synthetic_database_password: str = ""
+    archive_database_password: str = ""
     connect_timeout_s: settings.Seconds = 60.0
 
 
@@ -66,6 +68,7 @@ async def migrate(
     platform_password: str = "",
     backup_password: str = "",
     synthetic_password: str = "",
+    archive_password: str = "",
     connect_timeout_s: float = 60.0,
     migrations: tuple[Migration, ...] | None = None,
 ) -> list[str]:
@@ -86,6 +89,7 @@ async def migrate(
             PLATFORM_ROLE: platform_password,
             BACKUP_ROLE: backup_password,
             SYNTHETIC_ROLE: synthetic_password,
+            ARCHIVE_ROLE: archive_password,
         }
         for role, password in passwords.items():
             if password:  # ALTER ROLE takes no parameters, so the server quotes the literal itself
@@ -164,6 +168,7 @@ def main() -> None:
                 platform_password=found.platform_database_password,
                 backup_password=found.backup_database_password,
                 synthetic_password=found.synthetic_database_password,
+                archive_password=found.archive_database_password,
                 connect_timeout_s=found.connect_timeout_s,
             )
         )

@@ -38,6 +38,7 @@ APP_ROLE = "alloresto_app"
 PLATFORM_ROLE = "alloresto_platform"
 BACKUP_ROLE = "alloresto_backup"
 SYNTHETIC_ROLE = "alloresto_synthetic"
+ARCHIVE_ROLE = "alloresto_archive"
 LEAK_GRACE_S = 1.0
 ONE_DAY = timedelta(seconds=30)  # longer than any test of "today" takes
 DAYS_END_IN = (ZoneInfo("UTC"), ZoneInfo("Europe/Paris"), ZoneInfo("Europe/Dublin"))  # Redis, and the seeds
@@ -141,6 +142,7 @@ def migrated_template(postgres_server: EmbeddedPostgres) -> EmbeddedPostgres:
             platform_password=postgres_server.password(PLATFORM_ROLE),
             backup_password=postgres_server.password(BACKUP_ROLE),
             synthetic_password=postgres_server.password(SYNTHETIC_ROLE),
+            archive_password=postgres_server.password(ARCHIVE_ROLE),
         )
     )
     return postgres_server

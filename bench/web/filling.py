@@ -56,7 +56,7 @@ async def fill(owner_url: str, pii: PiiCipher, measured: str, size: Size) -> lis
     keys are written in their order.
     """
     async with asyncpg.create_pool(
-        owner_url, min_size=1, max_size=SIDE_BY_SIDE, command_timeout=900, server_settings=_FAST
+        owner_url, min_size=1, max_size=SIDE_BY_SIDE, command_timeout=3600, server_settings=_FAST
     ) as pool:
         await pool.execute("select ensure_partitions(current_date - $1::int, $2)", size.days, size.days // 28 + 4)
         owners = await _restaurants(pool, pii, measured, size.restaurants)

@@ -61,9 +61,9 @@ def source(migrated_template: EmbeddedPostgres, master_key: str) -> Iterator[Sou
     async def make() -> Source:
         superuser = await connect(server.url(database="postgres"))
         await superuser.execute(f"create role {OWNER} login createrole createdb password '{server.password(OWNER)}'")
-        # Whoever makes the three roles has this; on this server somebody else has made them.
+        # Whoever makes the four roles has this; on this server somebody else has made them.
         await superuser.execute(
-            f"grant alloresto_app, alloresto_platform, alloresto_backup to {OWNER}"
+            f"grant alloresto_app, alloresto_platform, alloresto_backup, alloresto_archive to {OWNER}"
             " with admin true, inherit false, set false"
         )
         await superuser.close()
