@@ -1,4 +1,4 @@
-"""``alloresto backup`` and ``alloresto restore``: the same as the image's ``python -m backups``."""
+"""``alloresto backup``, ``restore`` and ``archive``: the same as the image's ``python -m backups`` and its archive."""
 
 from __future__ import annotations
 
@@ -25,3 +25,13 @@ def restore(
     from backups.__main__ import main
 
     main(["restore", name, *(["--file", str(file)] if file else [])])
+
+
+def archive(
+    what: Annotated[str, typer.Argument(help="list, out or back.")],
+    month: Annotated[str, typer.Argument(help="Such as 2024-03. Of out: without one, every month that is old.")] = "",
+) -> None:
+    """Months of orders and calls between ARCHIVE_DATABASE_URL and the bucket of ARCHIVE_S3_…, as Parquet."""
+    from backups.archive.__main__ import main
+
+    main([what, *([month] if month else [])])

@@ -76,6 +76,15 @@ OPERATOR_SECRETS: Mapping[str, tuple[str, ...]] = {
         "BACKUP_S3_ACCESS_KEY",
         "BACKUP_S3_SECRET_KEY",
     ),
+    "alloresto-archive": (
+        "ARCHIVE_DATABASE_URL",
+        "ARCHIVE_DATABASE_PASSWORD",
+        "ARCHIVE_S3_ENDPOINT",
+        "ARCHIVE_S3_REGION",
+        "ARCHIVE_S3_BUCKET",
+        "ARCHIVE_S3_ACCESS_KEY",
+        "ARCHIVE_S3_SECRET_KEY",
+    ),
 }
 """What the operator makes before the first deployment, as manifests/secrets.example.yaml has it."""
 

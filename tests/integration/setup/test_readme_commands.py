@@ -32,6 +32,7 @@ RUN: dict[str, tuple[set[int], str]] = {
     "./alloresto lines": ({1}, "start it with  make up"),
     "./alloresto bench": ({0}, "bench call"),
     "./alloresto backup": ({2}, "BACKUP_KEY: not set"),
+    "./alloresto archive list": ({2}, "ARCHIVE_DATABASE_URL: not set"),
     "./alloresto doctor": ({0, 1}, "this machine"),  # 1 where a port is taken
     "./alloresto doctor --manifests manifests/overlays/production": ({0}, "production"),
     "./alloresto doctor --cluster": ({1}, "name a kubeconfig"),

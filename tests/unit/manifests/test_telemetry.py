@@ -20,7 +20,7 @@ pytestmark = pytest.mark.unit
 
 SECRET = "alloresto-telemetry"
 NOT_OURS = {"postgres", "redis"}
-WITHOUT = {"migrate", "backup"}  # jobs of a moment
+WITHOUT = {"migrate", "archive", "backup"}  # jobs of a moment
 KNOWN = {
     field.name.upper()
     for kind in (TraceSettings, ErrorSettings, AnalyticsSettings)
