@@ -119,8 +119,8 @@ def migrated(migrated_template: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
         superuser = await connect(server.url(database="postgres"))
         await superuser.execute(f"create role {OWNER} login createrole createdb password '{server.password(OWNER)}'")
         await superuser.execute(
-            f"grant alloresto_app, alloresto_platform, alloresto_backup, alloresto_archive to {OWNER}"
-            " with admin true, inherit false, set false"
+            "grant alloresto_app, alloresto_platform, alloresto_backup, alloresto_archive, alloresto_synthetic"
+            f" to {OWNER} with admin true, inherit false, set false"
         )
         await superuser.close()
         await migrate(server.url(OWNER, "archive_template"))

@@ -61,10 +61,10 @@ def source(migrated_template: EmbeddedPostgres, master_key: str) -> Iterator[Sou
     async def make() -> Source:
         superuser = await connect(server.url(database="postgres"))
         await superuser.execute(f"create role {OWNER} login createrole createdb password '{server.password(OWNER)}'")
-        # Whoever makes the four roles has this; on this server somebody else has made them.
+        # Whoever makes the roles has this; on this server somebody else has made them.
         await superuser.execute(
-            f"grant alloresto_app, alloresto_platform, alloresto_backup, alloresto_archive to {OWNER}"
-            " with admin true, inherit false, set false"
+            "grant alloresto_app, alloresto_platform, alloresto_backup, alloresto_archive, alloresto_synthetic"
+            f" to {OWNER} with admin true, inherit false, set false"
         )
         await superuser.close()
         await migrate(server.url(OWNER, name))
