@@ -71,7 +71,7 @@ def spoken(text: str, language: str) -> str:
 def respelled(text: str, language: str) -> str:
     """``text`` with the words of ``respelling.json`` written as the language's own letters sound."""
     table, pattern = _respellings(language)
-    return pattern.sub(lambda found: table[found.group().lower()], text) if table else text
+    return pattern.sub(lambda found: table[found["word"].lower()], text) if table else text
 
 
 def _price(found: re.Match[str], language: str) -> str:
@@ -90,8 +90,9 @@ def _time(found: re.Match[str], language: str) -> str:
 
 @cache
 def _respellings(language: str) -> tuple[dict[str, str], re.Pattern[str]]:
-    """The language's table, and the pattern of its words."""
+    """The language's table, and the pattern of its words, which may have the "s" of a plural: nobody hears it."""
     tables: dict[str, dict[str, str]] = json.loads((Path(__file__).parent / "respelling.json").read_text("utf-8"))
     table = tables.get(language, {})
     longest_first = sorted(table, key=len, reverse=True)  # else a word would hide the longer ones that begin with it
-    return table, re.compile(r"\b(?:" + "|".join(map(re.escape, longest_first)) + r")\b", re.IGNORECASE)
+    words = "|".join(map(re.escape, longest_first))
+    return table, re.compile(rf"\b(?P<word>{words}){'s?' if language == 'fr' else ''}\b", re.IGNORECASE)

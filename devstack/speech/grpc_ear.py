@@ -12,6 +12,7 @@ import grpc
 import grpc.aio
 
 from devstack.speech.audio_format import AudioFormat
+from devstack.speech.expecting import expected
 from devstack.speech.input_audio import InputAudio, TurnStarted, TurnStopped
 from devstack.speech.protocol.errors import ProtocolError
 from devstack.speech.protocol.session_config import ServerVad
@@ -75,7 +76,7 @@ class GrpcEar:
             yield await self._words(audio.commit(), language, prompt)
 
     async def _words(self, turn: TurnStopped, language: str, prompt: str) -> dict[str, Any]:
-        heard = await self._models.transcribe(turn.samples, language, prompt)
+        heard = await self._models.transcribe(turn.samples, expected(language, prompt))
         final = {"alternatives": [{"transcript": heard.text}], "is_final": True}
         return {"results": [final | {"result_end_offset": _duration(turn.audio_end_ms)}]}
 

@@ -14,6 +14,7 @@ import msgspec
 
 from devstack.speech.agent import Agent
 from devstack.speech.audio_format import INPUT_RATE
+from devstack.speech.expecting import expected
 from devstack.speech.lexicon import guess_language
 from devstack.speech.protocol.items import Message, RealtimeConversation, new_id
 from devstack.speech.protocol.session_config import SessionConfig
@@ -119,7 +120,8 @@ class Transcriptions:
         wanted = self._state.config.audio.input.transcription
         prompt = "" if wanted is None else " ".join([*(wanted.keywords or []), wanted.prompt]).strip()
         try:
-            heard = await self._models.transcribe(samples, self._state.language, prompt)
+            expectation = expected(self._state.language, prompt, self._state.conversation.last_said)
+            heard = await self._models.transcribe(samples, expectation)
         except (Overloaded, TimeoutError, RuntimeError):
             log.exception("an utterance was not transcribed", item_id=item.id)
             await self._failed(item, "the speech engine could not transcribe the audio")

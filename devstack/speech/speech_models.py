@@ -15,8 +15,8 @@ from typing import TypeVar
 import numpy as np
 
 from devstack.speech.audio_format import INPUT_RATE
+from devstack.speech.expecting import Expectation, expected
 from devstack.speech.input_audio import VoiceDetector
-from devstack.speech.lexicon import LEXICONS
 from devstack.speech.whisper import LANGUAGES, Recognition, Transcriber
 from voices import Voice, Voices
 from voices.clauses import Clip
@@ -85,18 +85,17 @@ class SpeechModels:
 
         def load_hearing() -> None:
             transcriber = Transcriber(self._paths.whisper_dir, self._threads)
-            transcriber.transcribe(np.zeros(INPUT_RATE, np.float32), INPUT_RATE, LANGUAGES[0])
+            transcriber.transcribe(np.zeros(INPUT_RATE, np.float32), INPUT_RATE, expected(LANGUAGES[0]))
             self._detectors.append(VoiceDetector())
             self._transcriber = transcriber
 
         await asyncio.gather(asyncio.to_thread(load_hearing), asyncio.to_thread(self._voices.warm_up))
 
-    async def transcribe(self, samples: Samples, language: str, prompt: str) -> Recognition:
+    async def transcribe(self, samples: Samples, expectation: Expectation) -> Recognition:
         """``samples`` at 8 kHz."""
         if self._transcriber is None:
             raise RuntimeError("the speech models are not loaded")
-        common = LEXICONS[language].known
-        work = partial(self._transcriber.transcribe, samples, INPUT_RATE, language, prompt, common)
+        work = partial(self._transcriber.transcribe, samples, INPUT_RATE, expectation)
         return await self._hearing.run(work, TRANSCRIBE_TIMEOUT_S)
 
     async def say(self, clause: str, voice: Voice, speed: float) -> Clip:

@@ -21,7 +21,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from devstack.speech.expecting import Expectation
 from devstack.speech.matching import fold
+from devstack.speech.repairs import repaired
 from devstack.speech.words import stem
 from voices import resample
 from voices.g711 import Samples
@@ -49,21 +51,12 @@ BEAM = 5
 STRANGE_WORD = 1.5
 NO_SPEECH_CUT = 0.5  # measured: 0.65 to 0.94 on silence, noise and clicks, under 0.35 on speech
 LANGUAGES = ("en", "fr")
-# Put behind the vocabulary: after a mere list of names Whisper writes lists, too, and leaves out "two" and "I". Words
-# wrong on the same sentences, with a greedy search: 6.9 % for 8.2, 25.7 for 29.7. No question: the next would be one.
-_AS_ORDERED = {
-    "en": " Hello, I would like two of those and one of these, please. I'd like one large and two small. That's all.",
-    "fr": " Bonjour, je voudrais une grande et deux petites, s'il vous plaît. Non, c'est tout, merci. À emporter.",
-}
 
 # What Whisper has learnt from subtitles and writes for silence.
 _INVENTED = re.compile(
     r"^\W*(thanks for watching|thank you for watching|sous-titr\w+ .*|subtitles by .*|merci d.avoir regard\w+ .*)\W*$",
     re.IGNORECASE,
 )
-
-# By sound alone "no" may be "know", which begins no sentence that a caller says to a restaurant.
-_KNOW = re.compile(r"^know\b[, ]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,31 +91,24 @@ class Transcriber:
         self,
         samples: Samples,
         rate: int,
-        language: str,
-        prompt: str = "",
-        common: Set[str] = frozenset(),
+        expectation: Expectation,
     ) -> Recognition:
-        """``language`` is one of LANGUAGES; ``prompt`` is vocabulary to expect, at most PROMPT_TOKENS of it count.
-
-        ``common`` are further words, folded, that are not strange.
-        """
+        """Its language is one of LANGUAGES; of what was said before, the last PROMPT_TOKENS count."""
         audio = resample(samples, rate, RATE)
-        task = ["<|startoftranscript|>", f"<|{language}|>", "<|transcribe|>", "<|notimestamps|>"]
+        task = ["<|startoftranscript|>", f"<|{expectation.language}|>", "<|transcribe|>", "<|notimestamps|>"]
         start = [self._token(name) for name in task]
-        expected: Set[str] = frozenset()
-        if prompt.strip():
-            before = f" {prompt.strip()}{_AS_ORDERED[language]}"
-            words = self._tokenizer.encode(before, add_special_tokens=False).ids[-PROMPT_TOKENS:]
+        if expectation.before:
+            words = self._tokenizer.encode(expectation.before, add_special_tokens=False).ids[-PROMPT_TOKENS:]
             start = [self._token("<|startofprev|>"), *words, *start]
-            expected = common | {stem(word) for word in fold(prompt).split()}
         texts: list[str] = []
         quietest = 1.0
         for piece in _pieces(audio):
-            heard = self._transcribe_piece(piece, start, expected)
+            heard = self._transcribe_piece(piece, start, expectation.words)
             quietest = min(quietest, heard.no_speech)
             if heard.text:
                 texts.append(heard.text)
-        return Recognition(" ".join(texts), quietest)
+        text = repaired(" ".join(texts), expectation.language, expectation.names)
+        return Recognition(text, quietest)
 
     def _transcribe_piece(self, audio: Samples, start: list[int], expected: Set[str]) -> Recognition:
         window = np.pad(audio, (0, max(0, int(WINDOW_S * RATE) - len(audio))))
@@ -158,7 +144,7 @@ def likeliest(hypotheses: Sequence[tuple[str, float]], expected: Set[str]) -> st
         words = [word for word in fold(text).split() if not word.isdigit()]
         return by_sound - STRANGE_WORD * sum(word not in expected and stem(word) not in expected for word in words)
 
-    return _KNOW.sub("No, ", max(hypotheses, key=score)[0])
+    return max(hypotheses, key=score)[0]
 
 
 def _pieces(audio: Samples) -> list[Samples]:

@@ -15,6 +15,7 @@ import msgspec
 
 from devstack.speech.agent import Agent, TurnContext
 from devstack.speech.audio_format import FORMATS, INPUT_RATE
+from devstack.speech.expecting import expected
 from devstack.speech.input_audio import InputAudio, TurnStopped, VoiceDetector
 from devstack.speech.protocol.items import Content, Message, new_id
 from devstack.speech.protocol.session_config import ServerVad, SessionTool
@@ -47,9 +48,9 @@ class Heard:
 async def hear(sentence: Sentence, models: SpeechModels, detector: VoiceDetector, kept: Path) -> Heard:
     said = spoken(sentence.said, sentence.voice, sentence.noise_db, kept)
     turns = list(_turns(said, detector))
-    prompt = transcription_prompt(sentence.place.menu)
+    expectation = expected(sentence.language, transcription_prompt(sentence.place.menu), sentence.asked)
     began = time.perf_counter()
-    texts = [(await models.transcribe(one.samples, sentence.language, prompt)).text for one in turns]
+    texts = [(await models.transcribe(one.samples, expectation)).text for one in turns]
     took = time.perf_counter() - began
     audio_s = sum(len(one.samples) for one in turns) / INPUT_RATE
     return Heard(" ".join(filter(None, texts)), len(turns), audio_s, took)

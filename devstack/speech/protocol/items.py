@@ -125,6 +125,12 @@ class RealtimeConversation:
     def last_id(self) -> str | None:
         return self._items[-1].id if self._items else None
 
+    @property
+    def last_said(self) -> str:
+        """The assistant's last words."""
+        said = (item.text for item in reversed(self._items) if isinstance(item, Message) and item.role == "assistant")
+        return next(said, "")
+
     def find(self, item_id: str, verb: str) -> Item:
         """Raises ProtocolError for an id that is not here; ``verb`` says what was tried."""
         for item in self._items:

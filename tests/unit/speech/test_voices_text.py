@@ -30,6 +30,7 @@ def test_prices_times_and_signs_are_written_as_they_are_said(text: str, language
 def test_menu_loan_words_are_respelled_for_the_french_voice_only() -> None:
     assert respelled("Un Cheeseburger", "fr") == "Un tchizbeurgueur"
     assert respelled("A Cheeseburger", "en") == "A Cheeseburger"
+    assert respelled("deux margheritas, un phở", "fr") == "deux margarita, un fo"
 
 
 def test_a_reply_is_cut_into_clauses_that_lose_nothing() -> None:

@@ -25,8 +25,3 @@ def test_what_is_clearly_heard_is_not_bent_to_the_menu() -> None:
 
 def test_digits_are_as_good_as_words() -> None:
     assert likeliest([("2 colas.", -1.0), ("Two colas.", -1.1)], EXPECTED) == "2 colas."
-
-
-def test_no_sentence_begins_with_know() -> None:
-    assert likeliest([("Know that's wrong, two.", -1.0)], EXPECTED) == "No, that's wrong, two."
-    assert likeliest([("You know what, two colas.", -1.0)], EXPECTED) == "You know what, two colas."

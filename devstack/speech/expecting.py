@@ -1,0 +1,60 @@
+"""What a caller's next words may be: the restaurant's own words, and how what was asked is answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set
+from dataclasses import dataclass
+
+from devstack.speech.lexicon import LEXICONS
+from devstack.speech.matching import fold
+from devstack.speech.words import stem
+
+# Over the folded last question.
+_NAME_ASKED = {
+    "en": re.compile(r"\b(?:name|who is it for)\b"),
+    "fr": re.compile(r"\b(?:quel nom|votre nom|nom de qui|pour qui)\b"),
+}
+# Put behind the vocabulary: after a mere list of names Whisper writes lists, too, and leaves out "two" and "I". None
+# of them asks: what is heard next would be an answer.
+_AS_ORDERED = {
+    "en": " Hello, I would like two of those and one of these, please. I'd like one large and two small. That's all.",
+    "fr": " Bonjour, je voudrais une grande et deux petites, s'il vous plaît. Non, c'est tout, merci. À emporter.",
+}
+_AS_NAMED = {
+    "en": " My name is Anna Murphy. It's for Jack.",
+    "fr": " C'est au nom de Martin. Au nom de Durand.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """``before`` is what Whisper is told to have been said; ``words`` are stems that are not strange, none where any
+    word may come; ``names`` are the first words of what the restaurant has, folded."""
+
+    language: str
+    before: str = ""
+    words: Set[str] = frozenset()
+    names: Set[str] = frozenset()
+
+
+def expected(language: str, vocabulary: str = "", question: str = "") -> Expectation:
+    """``vocabulary`` is the session's: names with commas between. ``question`` is all the assistant last said.
+
+    In an answer to "what name?" no word is strange: else a surname is taken for the ordinary word that sounds like it.
+    """
+    if not vocabulary.strip():
+        return Expectation(language)
+    listed = [fold(name).split() for name in vocabulary.split(",")]
+    names = frozenset(words[0] for words in listed if words)
+    before = f" {vocabulary.strip()}{_AS_ORDERED[language]}"
+    if asks_name(question, language):
+        return Expectation(language, before + _AS_NAMED[language], names=names)
+    known = LEXICONS[language].known | {stem(word) for words in listed for word in words}
+    return Expectation(language, before, known, names)
+
+
+def asks_name(said: str, language: str) -> bool:
+    """Whether the last question of what was ``said`` does."""
+    asking = [one for one in re.split(r"(?<=[.!?…])\s+", said) if one.rstrip(' »"').endswith("?")]
+    return bool(asking) and _NAME_ASKED[language].search(fold(asking[-1])) is not None

@@ -1,0 +1,41 @@
+"""What Whisper writes and nobody says: words that sound as those that are meant, in places where only those can stand.
+
+Never by sound alone: "deux" is put in place of "de" only where an order begins and the name of something on the menu
+follows, where French has no "de".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set
+
+from devstack.speech.lexicon import SIZES
+from devstack.speech.matching import fold
+
+# By sound alone "no" may be "know", which begins no sentence that a caller says to a restaurant.
+_KNOW = re.compile(r"^know\b[, ]*", re.IGNORECASE)
+# Over the telephone "ch" and "s" are hard to tell apart, and no French word begins so.
+_SEEK = re.compile(r"\bserch(?=er\b|é\b|ée\b)", re.IGNORECASE)
+# Where a French caller's wish begins: at first, or after a verb of ordering.
+_WISH = (
+    r"(?:^|[.!?,] |\b(?:bonjour|bonsoir|alors|donc|voudrais|voudrait|aimerais|prendrai|prends|prendre|veux|faudrait|"
+    r"mettez|mets),? (?:moi |plutôt )?)"
+)
+_AS_NUMBERS = {"de": "deux", "deu": "deux", "d'eux": "deux", "en": "un"}
+_NUMBER = re.compile(rf"(?P<wish>{_WISH})(?P<heard>{'|'.join(_AS_NUMBERS)}) (?P<name>[^\W\d_]+)", re.IGNORECASE)
+_SIZES = frozenset().union(*SIZES)
+
+
+def repaired(text: str, language: str, names: Set[str]) -> str:
+    """``names`` are the first words of what is on the menu, folded."""
+    if language == "en":
+        return _KNOW.sub("No, ", text)
+
+    def number(found: re.Match[str]) -> str:
+        name = fold(found["name"])
+        if name in _SIZES or not {name, name.removesuffix("s")} & names:
+            return found.group()
+        said = _AS_NUMBERS[found["heard"].lower()]
+        return f"{found['wish']}{said.capitalize() if not found['wish'] else said} {found['name']}"
+
+    return _NUMBER.sub(number, _SEEK.sub("cherch", text))
