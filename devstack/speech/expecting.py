@@ -21,10 +21,9 @@ _AS_ORDERED = {
     "en": " Hello, I would like two of those and one of these, please. I'd like one large and two small. That's all.",
     "fr": " Bonjour, je voudrais une grande et deux petites, s'il vous plaît. Non, c'est tout, merci. À emporter.",
 }
-_AS_NAMED = {
-    "en": " My name is Anna Murphy. It's for Jack.",
-    "fr": " C'est au nom de Martin. Au nom de Durand.",
-}
+# How names are given. Of 14 English ones 5 words were wrong with it for 9 without; of 18 French ones 27 for 20, and so
+# there is none.
+_AS_NAMED = {"en": " My name is Anna Murphy. It's for Jack.", "fr": ""}
 
 
 @dataclass(frozen=True, slots=True)
