@@ -1,5 +1,5 @@
-# Four images from one file, chosen by --target: edge (the phone side), functions (every Knative Service, the outbox
-# relay and the migrations), web (the admin) and backup.
+# Five images from one file, chosen by --target: edge (the phone side), functions (every Knative Service, the outbox
+# relay and the migrations), web (the admin), backup, and site (the functions of a server without Kubernetes).
 #
 #     docker build --target functions --tag alloresto-functions .
 #
@@ -56,6 +56,12 @@ COPY requirements/backup.txt requirements/
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv venv /opt/venv \
     && uv pip install --python /opt/venv --require-hashes --only-binary :all: -r requirements/backup.txt
+
+FROM installer AS site-packages
+COPY requirements/site.txt requirements/
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv venv /opt/venv \
+    && uv pip install --python /opt/venv --require-hashes --only-binary :all: -r requirements/site.txt
 
 FROM ${BASE} AS runtime
 LABEL org.opencontainers.image.title="AlloResto" \
@@ -134,6 +140,23 @@ COPY backups /app/backups
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app
 USER 34:34
 CMD ["python", "-m", "backups"]
+
+# For one server (setup/site/compose.yaml): the functions and the local runtime, which runs them as its processes.
+FROM runtime AS site
+COPY --from=site-packages /opt/venv /opt/venv
+COPY process /app/process
+COPY domain /app/domain
+COPY cluster /app/cluster
+COPY stores /app/stores
+COPY eventing /app/eventing
+COPY protocols /app/protocols
+COPY functions /app/functions
+COPY ops /app/ops
+COPY devstack /app/devstack
+COPY manifests /app/manifests
+RUN python -m compileall -q --invalidation-mode unchecked-hash /app
+USER 10001:10001
+CMD ["python", "-m", "devstack.knative"]
 
 # For `skaffold dev` only: sources may be replaced while it runs. No bytecode of ours, since an unchecked .pyc would hide
 # the new source; the files belong to the process, and gunicorn starts again when one of them changes.

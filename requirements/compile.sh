@@ -9,6 +9,6 @@ lock pyproject.toml --extra edge --extra functions --extra google --extra web --
     -o requirements/dev.txt
 lock pyproject.toml --extra edge --extra functions --extra web --extra local-speech --extra local \
     -c requirements/dev.txt -o requirements/local.txt
-for side in backup edge functions google web; do
+for side in backup edge functions google site web; do
     lock pyproject.toml --extra "$side" -c requirements/dev.txt -o "requirements/$side.txt"
 done

@@ -1,4 +1,4 @@
-"""Knative's measured contract as processes on one machine: a development tool, production is Knative.
+"""Knative's measured contract as processes on one machine: for development, and for a site of one server.
 
 ``Runtime`` executes rendered manifests. What is kept and what differs from a cluster stands in
 docs/knative-contract.md; each kept line has a contract test.

@@ -21,7 +21,7 @@ class Launch:
 
     service: str
     name: str
-    log_file: Path
+    log_file: Path | None
     working_dir: Path | None
     prepare: Callable[[], tuple[tuple[str, ...], Mapping[str, str], int]]
     readiness: Prober
@@ -79,9 +79,8 @@ class RunningPod:
 
     def snapshot(self) -> Pod:
         launch = self._launch
-        return Pod(
-            self.name, launch.service, self.state, self.deletion_cost, self.pid, self.restarts, str(launch.log_file)
-        )
+        log = "" if launch.log_file is None else str(launch.log_file)
+        return Pod(self.name, launch.service, self.state, self.deletion_cost, self.pid, self.restarts, log)
 
     def start(self) -> None:
         self._spawn_task(self._run())
@@ -136,7 +135,9 @@ class RunningPod:
             delay = delays[min(crashes, len(delays) - 1)]
             crashes += 1
             self.restarts += 1
-            self._emit("pod_restarted", f"{how}; starts again in {delay:g} s, see {self._launch.log_file}")
+            self._emit(
+                "pod_restarted", f"{how}; starts again in {delay:g} s, see {self._launch.log_file or 'our own log'}"
+            )
             self._unready_soon()
             await self._clock.sleep(delay)
         self._emit("pod_gone", "")

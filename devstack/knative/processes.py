@@ -21,10 +21,16 @@ _TIED = () if _SETPRIV is None else (_SETPRIV, "--pdeathsig", "KILL", "--")
 
 
 async def spawn(
-    command: tuple[str, ...], environment: Mapping[str, str], log_file: Path, working_dir: Path | None
+    command: tuple[str, ...], environment: Mapping[str, str], log_file: Path | None, working_dir: Path | None
 ) -> asyncio.subprocess.Process:
-    """Start a process in its own session, its output appended to ``log_file``; None: in our working directory."""
-    descriptor = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    """Start a process in its own session, its output appended to ``log_file`` or, without one, where ours goes.
+
+    ``working_dir`` None: in ours.
+    """
+    if log_file is None:
+        descriptor = os.dup(2)
+    else:
+        descriptor = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         return await asyncio.create_subprocess_exec(
             *_TIED,

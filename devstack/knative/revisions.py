@@ -37,7 +37,7 @@ class Revision:
         plan: ServicePlan,
         number: int,
         *,
-        state_dir: Path,
+        state_dir: Path | None,
         working_dir: Path | None,
         injected: Mapping[str, str],
         session: aiohttp.ClientSession,
@@ -204,7 +204,7 @@ class Revision:
         launch = Launch(
             service=self.plan.name,
             name=name,
-            log_file=self._state_dir / f"{name}.log",
+            log_file=self._state_dir and self._state_dir / f"{name}.log",
             working_dir=self._working_dir,
             prepare=lambda: self._prepare(name),
             readiness=Prober(container.readiness or Probe(tcp_socket=TcpSocket())),

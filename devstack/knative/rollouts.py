@@ -73,9 +73,9 @@ class Service:
                 return one
         raise KeyError(f"Revision {name} of {self.name}")
 
-    async def open(self) -> None:
+    async def open(self, port: int = 0) -> None:
         """Take the ports, so that every URL is known before any process starts."""
-        self._listener = await listen(self._handle)
+        self._listener = await listen(self._handle, port)
         await self.revisions[0].open()
 
     def start(self) -> None:

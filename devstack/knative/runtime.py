@@ -59,6 +59,8 @@ class Runtime:
     else at its ``containerPort``. ``working_dir`` stands for the images' WORKDIR (None: this process's).
     ``cluster_settings`` are Knative's own ConfigMaps, rendered apart because they live in ``knative-serving``; what
     they leave out is as Knative is installed. ``on_event`` is called in the event loop and must not block.
+    Pods' output goes to files in ``state_dir``, or without one where ours goes. ``service_ports`` and ``broker_ports``
+    fix where those named are found; the others get free ports.
     """
 
     def __init__(
@@ -69,26 +71,30 @@ class Runtime:
         cluster_settings: Sequence[Manifest] = (),
         secrets: Mapping[str, Mapping[str, str]],
         config_overrides: Mapping[str, Mapping[str, str]] | None = None,
-        state_dir: Path,
+        state_dir: Path | None,
         working_dir: Path | None = None,
         on_event: Callable[[RuntimeEvent], None] | None = None,
         namespace: str = "alloresto",
         clock: Clock | None = None,
         constants: Constants | None = None,
         admin_port: int = 0,
+        service_ports: Mapping[str, int] | None = None,
+        broker_ports: Mapping[str, int] | None = None,
         stop_grace_s: float = STOP_GRACE_S,
     ) -> None:
         installed = ClusterSettings(constants=constants or Constants())
         self._settings = read_settings((*cluster_settings, *objects), installed)
         surroundings = Surroundings(images, secrets, config_overrides or {}, namespace)
         self.plan = resolve(objects, surroundings, self._settings)
-        self._state_dir = state_dir / "pods"
+        self._state_dir = state_dir and state_dir / "pods"
         self._working_dir = working_dir
         self._on_event = on_event
         self._namespace = namespace
         self._clock = clock or Clock()
         self._constants = self._settings.constants
         self._admin_port = admin_port
+        self._service_ports = service_ports or {}
+        self._broker_ports = broker_ports or {}
         self._stop_grace_s = stop_grace_s
         self._feed = Feed()
         self._metrics = RevisionMetrics(namespace, self.revisions) if self._settings.metrics == "prometheus" else None
@@ -110,10 +116,8 @@ class Runtime:
         """
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self.stop)
-            self._state_dir.mkdir(parents=True, exist_ok=True)
-            logs = sorted(self._state_dir.glob("*.log"), key=lambda log: log.stat().st_mtime, reverse=True)
-            for log in logs[_KEPT_LOGS:]:
-                log.unlink(missing_ok=True)
+            if self._state_dir is not None:
+                _make_room(self._state_dir)
             self._session = session = client_session()
             self._admin = await listen_app(admin_app(self, self._feed, self._metrics), self._admin_port)
             await self._open_services(session)
@@ -122,7 +126,7 @@ class Runtime:
                 broker = InMemoryBroker(
                     name, self._namespace, triggers, session, self._locate, self._clock, self._report
                 )
-                self._brokers[name] = broker, await listen(broker.handle)
+                self._brokers[name] = broker, await listen(broker.handle, self._broker_ports.get(name, 0))
             self._workloads = Workloads(
                 self.plan.workloads,
                 state_dir=self._state_dir,
@@ -288,7 +292,7 @@ class Runtime:
 
         for name, plan in self.plan.services.items():
             service = self._services[name] = Service(plan, make)
-            await service.open()
+            await service.open(self._service_ports.get(name, 0))
 
     async def _run_jobs(self, workloads: Workloads) -> None:
         """As a task of its own, so that ``stop`` can end it: then nothing else is started."""
@@ -338,3 +342,11 @@ class Runtime:
         self._feed.publish(event)
         if self._on_event is not None:
             self._on_event(event)
+
+
+def _make_room(folder: Path) -> None:
+    """For new logs: the oldest go."""
+    folder.mkdir(parents=True, exist_ok=True)
+    logs = sorted(folder.glob("*.log"), key=lambda log: log.stat().st_mtime, reverse=True)
+    for log in logs[_KEPT_LOGS:]:
+        log.unlink(missing_ok=True)

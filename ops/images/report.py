@@ -21,7 +21,7 @@ from ops.manifests.manifests import Manifest, ManifestError
 ROOT = Path(__file__).resolve().parents[2]
 MANIFESTS = ROOT / "manifests" / "overlays" / "dev"
 WITH_BACKUPS = ROOT / "manifests" / "overlays" / "staging"  # one machine has none
-TARGETS = ("edge", "functions", "web", "backup")
+TARGETS = ("edge", "functions", "web", "backup", "site")
 SHOWN_PACKAGES = 10
 
 

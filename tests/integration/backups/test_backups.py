@@ -24,7 +24,7 @@ from backups.settings import BackupSettings, keys_of, storage_of
 from backups.sums import Sums, sums_of
 from backups.taking import Taken, take
 from devstack.object_store import BUCKET, ObjectStore
-from devstack.servers.embedded import EmbeddedPostgres, _map_root_to_nobody
+from devstack.servers.embedded import EmbeddedPostgres, map_root_to_nobody
 from devstack.servers.ports import free_port
 from functions import reconciler
 from process.settings import load
@@ -242,7 +242,7 @@ def test_it_starts_a_server_of_its_own_to_restore_on_where_none_is_named() -> No
     said = subprocess.run(
         [sys.executable, "-c", SCRATCH],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": os.getcwd()},
-        preexec_fn=_map_root_to_nobody if os.geteuid() == 0 else None,
+        preexec_fn=map_root_to_nobody if os.geteuid() == 0 else None,
         capture_output=True,
         text=True,
         timeout=PATIENCE_S * 2,

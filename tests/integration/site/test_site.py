@@ -1,0 +1,103 @@
+"""A small site as install.sh makes it: its files, and a day in its life with the units' own commands."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[3]
+INSTALL = ROOT / "setup" / "site" / "install.sh"
+SCENARIO_WITHIN_S = 180.0
+
+
+def install(root: Path) -> subprocess.CompletedProcess[str]:
+    venv = Path(sys.executable).parents[1]
+    arguments = [str(INSTALL), "--root", str(root), "--venv", str(venv)]
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("server")
+    for folder in (made, made.parent, made.parent.parent):
+        folder.chmod(0o755)  # where Postgres runs as nobody, it has to come here
+    done = install(made)
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+def test_run_again_it_keeps_every_key_and_setting(root: Path) -> None:
+    etc = root / "etc/alloresto"
+    (etc / "edge.env").write_text("SIP_PEERS=203.0.113.0/24\n")
+    before = {path: path.read_bytes() for path in etc.rglob("*") if path.is_file()}
+
+    done = install(root)
+
+    assert done.returncode == 0, done.stderr
+    assert {path: path.read_bytes() for path in etc.rglob("*") if path.is_file()} == before
+
+
+def test_secrets_are_roots_alone_and_each_is_another_one(root: Path) -> None:
+    secrets = root / "etc/alloresto/secrets"
+    values = [line for path in secrets.glob("*.env") for line in path.read_text().splitlines()]
+    passwords = {line.partition("=")[2] for line in values if "PASSWORD=" in line or "_KEY=" in line} - {"CHANGE-ME"}
+
+    assert secrets.stat().st_mode & 0o077 == 0
+    assert {path.stat().st_mode & 0o077 for path in secrets.iterdir()} == {0}
+    assert len(passwords) == 7 - 1, "the owner's password stands in two files"
+    assert min(map(len, passwords)) >= 44
+
+
+def test_an_install_that_was_cut_short_says_so_instead_of_making_new_keys(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root / "etc", tmp_path / "etc")
+    (tmp_path / "etc/alloresto/secrets/complete").unlink()
+
+    done = install(tmp_path)
+
+    assert done.returncode == 1
+    assert "is not complete" in done.stderr
+
+
+def test_without_root_nothing_is_begun() -> None:
+    done = subprocess.run(
+        ["setpriv", "--reuid", "65534", "--clear-groups", "sh", str(INSTALL)] if os.geteuid() == 0 else [str(INSTALL)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "this needs root" in done.stderr
+
+
+def test_calls_orders_and_backups_with_the_units_own_commands(root: Path) -> None:
+    """Ports are those of the units: hence the namespace. The functions' unit is killed in the middle of a call."""
+    if os.geteuid() != 0:
+        pytest.skip("a network namespace needs root")
+    done = subprocess.run(
+        ["unshare", "--net", sys.executable, "-m", "tests.integration.site.scenario", str(root)],
+        capture_output=True,
+        text=True,
+        timeout=SCENARIO_WITHIN_S,
+        check=False,
+        cwd=ROOT,
+    )
+
+    assert done.returncode == 0, done.stderr[-3000:]
+    saw: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    assert saw["migrated"] == [0, 0]
+    assert saw["sip"]["confirmed"]["order"] == {"number": 1}
+    assert saw["sip"]["errors"] == []
+    assert saw["sip"]["back_s"] < 15
+    assert saw["audiosocket"]
+    assert saw["order_log"] == {"number": 1, "total_cents": 900}
+    assert saw["backup"] == 0
+    assert saw["objects"] == [".dump", ".json"]
