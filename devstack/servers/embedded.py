@@ -61,6 +61,11 @@ class EmbeddedPostgres(EmbeddedServer):
         self.cluster = self.data_dir / "cluster"
         self._durable = durable
 
+    @property
+    def bin(self) -> Path:
+        """The folder of PostgreSQL's programs."""
+        return _postgres_bin()
+
     def password(self, role: str) -> str:
         """The password of ``role``, the same for the life of the data folder."""
         secret = secret_file(self.data_dir / "secret")
