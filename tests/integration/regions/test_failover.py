@@ -1,4 +1,4 @@
-"""A region is lost with its database, its Redis and its bridge; the other one's replica is promoted and takes its lines.
+"""A region is lost with database, Redis and bridge; the other one's replica is promoted and takes its lines.
 
 No part of ours copies data: PostgreSQL does. What is tried is that the standby waits while its database is read-only,
 and does by itself what has to be done once it is not.
