@@ -140,7 +140,10 @@ async def test_a_lost_regions_lines_ring_in_the_other_one(regions: list[Region],
         async with assigning(home), assigning(away):
             await eventually(lambda: "margot" in trunk.bindings, "the home region does not register its line")
             assert str(home.bridge.sip_port) in trunk.bindings["margot"]
-            assert "postgres" in (away.bridge.missing() or {"postgres": ""}), "a standby is not ready"
+            await eventually(lambda: set(away.bridge.missing() or ()) >= {"lines"}, "a standby is ready")
+            await eventually(lambda: "sip" not in (away.bridge.missing() or {"sip": ""}), "a standby does not start")
+            async with Caller(away.bridge.target, line) as caller:
+                assert (await caller.invite()).status == 503, "a standby takes a call"
             await read_elsewhere(replica)
 
             home.lose()
