@@ -36,7 +36,7 @@ log = logs.get(__name__)
 
 class _Sum(NamedTuple):
     rows: int
-    content: str
+    written: str
     personal: int
 
 
@@ -75,11 +75,11 @@ async def archiving(url: str) -> AsyncIterator[Connection]:
 async def _state(connection: Connection, month: date) -> dict[str, _Sum]:
     try:
         rows = await connection.fetch(
-            "select part, row_count, content::text, personal from month_state($1)", month, timeout=WITHIN_S
+            "select part, row_count, written::text, personal from month_state($1)", month, timeout=WITHIN_S
         )
     except asyncpg.UndefinedTableError:
         raise BackupError(f"{named(month)} is not in the database; see  alloresto archive list") from None
-    return {row["part"]: _Sum(row["row_count"], row["content"], row["personal"]) for row in rows}
+    return {row["part"]: _Sum(row["row_count"], row["written"], row["personal"]) for row in rows}
 
 
 def _require_nobody(state: dict[str, _Sum], month: date) -> None:
@@ -104,6 +104,8 @@ async def _put_part(
     key = f"{prefix}{named(month)}/{part.table}.parquet"
     await asyncio.to_thread(storage.put_stream, key, pieces_of(written))
     size, digest = await asyncio.to_thread(fetch, storage, key, fetched)
+    if digest != await asyncio.to_thread(_digest_of, written):
+        raise BackupError(f"{key}: the bucket gave back something else than what it was given; run it again")
     rows = await compare(connection, query, parquet.read(part, fetched), f"{named(month)}, {part.table}")
     return ArchivedPart(key, rows, size, digest)
 
@@ -118,6 +120,11 @@ def pieces_of(file: Path) -> Iterator[bytes]:
     with file.open("rb") as source:
         while piece := source.read(READ_BYTES):
             yield piece
+
+
+def _digest_of(file: Path) -> str:
+    with file.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
 
 
 def fetch(storage: ObjectStorage, key: str, to: Path) -> tuple[int, str]:
@@ -145,7 +152,7 @@ async def compare(connection: Connection, query: str, archived: Iterable[parquet
 
 
 async def _drop(connection: Connection, month: date, state: dict[str, _Sum]) -> None:
-    expected = {table: [one.rows, one.content, one.personal] for table, one in state.items()}
+    expected = {table: [one.rows, one.written, one.personal] for table, one in state.items()}
     try:
         await connection.execute("select drop_month($1, $2)", month, expected, timeout=WITHIN_S)
     except asyncpg.SerializationError:

@@ -77,9 +77,10 @@ begin atomic
     where i.inhparent = 'public.call_log'::regclass and c.relname ~ '^call_log_\d{4}_\d\d$' order by 1;
 end;
 
--- A month's rows by table: how many, a sum over all that is in them, and how many still tell of somebody.
-create function month_state(wanted date) returns table (part text, row_count bigint, content numeric, personal bigint)
-    language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp set timezone = 'UTC'
+-- A month's rows by table: how many, a sum over the transactions that wrote them, and how many still tell of somebody.
+-- Whatever is written anew has a later transaction, so that number and sum together tell of any change, and cheaply.
+create function month_state(wanted date) returns table (part text, row_count bigint, written numeric, personal bigint)
+    language plpgsql stable security definer set search_path = pg_catalog, public, pg_temp
 as $$
 declare
     told text;
@@ -92,9 +93,9 @@ begin
             else 'caller_encrypted is not null or caller_hash is not null or transcript <> ''[]'' or recording <> '''''
                 ' or unconfirmed_encrypted is not null' end;
         execute format(
-            'select count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0), count(*) filter (where %s)'
-            ' from public.%I t', told, partition_of(part, wanted)
-        ) into row_count, content, personal;
+            'select count(*), coalesce(sum(xmin::text::bigint), 0), count(*) filter (where %s) from public.%I',
+            told, partition_of(part, wanted)
+        ) into row_count, written, personal;
         return next;
     end loop;
 end $$;
@@ -113,10 +114,9 @@ begin
         raise exception '% is not old enough', wanted using errcode = 'invalid_parameter_value';
     end if;
     perform pg_advisory_xact_lock(724502); -- ensure_partitions'
-    foreach parent in array array['order_item', 'order', 'call_log'] loop
-        execute format('lock table public.%I in share mode', partition_of(parent, wanted));
-    end loop;
-    select jsonb_object_agg(s.part, jsonb_build_array(s.row_count, s.content::text, s.personal)) into found
+    -- First of all what everybody locks first: nobody is left waiting for a partition with a lock that detach needs.
+    lock table "order", order_item, call_log in access exclusive mode;
+    select jsonb_object_agg(s.part, jsonb_build_array(s.row_count, s.written::text, s.personal)) into found
     from month_state(wanted) s;
     if found is distinct from expected or exists (select from jsonb_each(found) f where f.value ->> 2 <> '0') then
         raise exception '% has changed since it was read', wanted using errcode = 'serialization_failure';
@@ -171,6 +171,7 @@ declare
 begin
     perform set_config('app.month_comes_back', 'yes', true);
     perform pg_advisory_xact_lock(724502);
+    lock table "order", order_item, call_log in share row exclusive mode; -- as above: before the new partitions
     select jsonb_object_agg(s.part, s.row_count) into found from month_state(wanted) s;
     if found is distinct from expected then
         raise exception '% was not loaded whole: %', wanted, found using errcode = 'invalid_parameter_value';
