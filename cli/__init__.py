@@ -20,6 +20,7 @@ from cli import (
     lines,
     monitoring,
     releases,
+    slo,
     synthetic,
     tokens,
     trunks,
@@ -32,6 +33,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(letters.app, name="letters")
 app.add_typer(monitoring.app, name="monitoring")
 app.add_typer(releases.app, name="release")
+app.add_typer(slo.app, name="slo")
 app.add_typer(synthetic.app, name="synthetic")
 app.add_typer(tokens.app, name="tokens")
 lines.app.callback(invoke_without_command=True)(line_states.show_lines)

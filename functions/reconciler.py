@@ -31,6 +31,7 @@ from eventing.refusals import TryAgain
 from eventing.serving import TRANSIENT, PlatformSettings, hold_open, run
 from eventing.ticks import on_tick
 from functions._platform_figures import PlatformWatch
+from functions._status import StatusWatch
 from process import logs
 from process.asgi import App
 from process.health import Health
@@ -100,7 +101,8 @@ def build(settings: Settings) -> App:
     on_tick(app, "/pending", partial(look_at_pending, stores))
     on_tick(app, "/lost-calls", LostCallWatch(stores).look)
     models = (settings.openai_realtime_model, settings.openai_transcription_model, settings.openai_tts_model)
-    on_tick(app, "/figures-due", PlatformWatch(postgres, stores.redis, models).look)
+    figures, status = PlatformWatch(postgres, stores.redis, models), StatusWatch(postgres, stores.redis)
+    on_tick(app, "/figures-due", partial(look_at_platform, figures, status))
     return app
 
 
@@ -116,6 +118,12 @@ def _the_others_go_on(failed: str, call_id: str) -> Iterator[None]:
 
 
 # --- What waits for Postgres ---------------------------------------------------------------------------------------
+
+
+async def look_at_platform(figures: PlatformWatch, status: StatusWatch) -> None:
+    """The gauges, and the status page's states. Raises TryAgain while a store is away."""
+    await figures.look()
+    await status.look()
 
 
 async def look_at_pending(stores: Stores) -> None:

@@ -7,7 +7,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from process import logs, telemetry
-from web import access, assets, context, language, metrics, probes
+from web import access, assets, context, language, metrics, probes, status
 from web.api import problems, routes
 from web.database import UnavailableError
 from web.device import kitchen, management
@@ -98,6 +98,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
     assets.attach(app)
     for area in (
         probes,
+        status,
         language,
         login,
         second_step,

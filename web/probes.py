@@ -7,6 +7,7 @@ to which no ingress leads.
 from flask import Blueprint, abort, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from stores import status
 from stores.postgres import NO_RESTAURANT, Connection
 from web import context, metrics
 from web.access import anyone
@@ -36,12 +37,12 @@ def ready() -> ResponseReturnValue:
     except UnavailableError as error:
         missing["postgres"] = f"{error}; check DATABASE_URL and that the server runs"
     try:
-        database.redis(lambda redis: redis.ping())
+        database.redis(status.say_admin_is_ready)  # for the status page, and a ping
     except UnavailableError as error:
         missing["redis"] = f"{error}; check REDIS_URL and that the server runs"
-    state = "waiting" if missing else "ready"
+    said = "waiting" if missing else "ready"
     told = {"missing": missing} if _operations() else {}
-    return jsonify(status=state, service="web", **told), 503 if missing else 200
+    return jsonify(status=said, service="web", **told), 503 if missing else 200
 
 
 @blueprint.get("/metrics")

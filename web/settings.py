@@ -26,6 +26,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     # (with a token), or whose namespace is named.
     local_runtime_url: str = ""
     handler_namespace: str = ""
+    # The Prometheus that the page of the objectives asks; without it that page has what is in the database.
+    prometheus_url: str = ""
     # Decrypts callers' names, numbers and addresses for their restaurant's staff.
     master_key: str
     # Signs the session cookie and the form tokens; the same for all workers and replicas. Several with commas between:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cluster.rules import Finding
+from domain import objectives
 from ops import doctor_report
 from ops.monitoring import dashboards, promql, rules, series
 from ops.monitoring.series import TARGET_LABELS, Series
@@ -58,6 +59,8 @@ def _expressions() -> Iterator[tuple[str, str]]:
     for dashboard in dashboards.DASHBOARDS:
         for panel, expression in dashboards.queries(dashboard):
             yield f"{dashboard.title}, {panel}", expression
+    for objective in objectives.OBJECTIVES:
+        yield f"objective {objective.name}", objectives.over(objective, "30d")
 
 
 def _unknown(where: str, expression: str, known: Series) -> Iterator[str]:
@@ -106,6 +109,9 @@ def _panels_as_rules() -> str:
         one for dashboard in dashboards.DASHBOARDS for one in dashboards.queries(dashboard)
     ):
         lines += [f"  - record: panel:{number}", f"    expr: {json.dumps(expression)}"]
+    for objective in objectives.OBJECTIVES:
+        expression = objectives.over(objective, "30d")
+        lines += [f"  - record: objective:{objective.name}", f"    expr: {json.dumps(expression)}"]
     return "\n".join(lines) + "\n"
 
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from flask import Blueprint, Flask, render_template
 from flask.typing import ResponseReturnValue
 
+from process.prometheus import Prometheus
 from stores import audit as audit_log
 from stores.postgres import Connection
 from web import context, formats, language, words
@@ -30,15 +31,29 @@ ZONE = "UTC"
 
 def attach(app: Flask, configuration: WebSettings) -> None:
     """Register every area, in the order of the bar."""
-    from web.platform import calls, costs, infrastructure, letters, people, pods, record, tenants, tokens
+    from web.platform import (
+        calls,
+        costs,
+        infrastructure,
+        letters,
+        objectives,
+        people,
+        pods,
+        record,
+        status,
+        tenants,
+        tokens,
+    )
 
     app.extensions[infrastructure.PODS] = pods.for_environment(
         configuration.local_runtime_url, configuration.handler_namespace
     )
+    prometheus = configuration.prometheus_url
+    app.extensions[objectives.PROMETHEUS] = Prometheus(prometheus) if prometheus else None
     app.add_template_filter(lambda amount: formats.dollars(amount, language.current()), "dollars")
     app.add_template_filter(lambda day: formats.date_of(day, language.current()), "date")
     app.add_template_filter(lambda moment: f"{moment.astimezone(UTC):%H:%M:%S}", "seconds")
-    for area in (tenants, infrastructure, calls, letters, costs, people, tokens, record):
+    for area in (tenants, infrastructure, calls, letters, costs, objectives, status, people, tokens, record):
         app.register_blueprint(area.blueprint)
 
 
@@ -64,6 +79,8 @@ def _links() -> tuple[Link, ...]:
         Link("platform_calls.index", _("Calls")),
         Link("letters.index", _("Dead letters")),
         Link("costs.index", _("Costs")),
+        Link("objectives.index", _("Objectives")),
+        Link("platform_status.index", _("Status page")),
         Link("people.index", _("People")),
         Link("platform_tokens.index", _("Tokens")),
         Link("record.index", _("Audit log")),

@@ -35,6 +35,7 @@ from stores import (
     menu_versions,
     menus,
     nodes,
+    objectives,
     orders,
     partitions,
     people,
@@ -46,6 +47,7 @@ from stores import (
     second_factors,
     sessions,
     setups,
+    status,
     subject_access,
     team,
     tokens,
@@ -91,6 +93,7 @@ MODULES: tuple[ModuleType, ...] = (
     menu_versions,
     menus,
     nodes,
+    objectives,
     orders,
     partitions,
     people,
@@ -102,6 +105,7 @@ MODULES: tuple[ModuleType, ...] = (
     second_factors,
     sessions,
     setups,
+    status,
     subject_access,
     team,
     tenant_list,
@@ -192,6 +196,12 @@ async def _expected_beyond_own(conn: Connection) -> float:
 
 
 # Functions that the app role may call. What they may answer about another restaurant is _NOTHING, or one of _REFUSED.
+async def _no_calls_of_another(conn: Connection, other: Tenant) -> int:
+    found = await objectives.unserved(conn, datetime(2000, 1, 1, tzinfo=UTC))
+    own: int = await conn.fetchval("select count(*) from call_log where ended_at is not null")
+    return found.ended - own
+
+
 def _rehearsed() -> rehearsals.SyntheticCall:
     return rehearsals.SyntheticCall(datetime.now(UTC), "", "", 1, 2, 3, 4.0)
 
@@ -307,6 +317,7 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     menu_photos.count_use: lambda conn, other, pii, sip: menu_photos.count_use(conn, other.id),
     menu_photos.picture: lambda conn, other, pii, sip: menu_photos.picture(conn, other.id, "0" * 32, "small"),
     rehearsals.take: lambda conn, other, pii, sip: rehearsals.take(conn, _other_order(other)),
+    objectives.unserved: lambda conn, other, pii, sip: _no_calls_of_another(conn, other),
     orders.insert_confirmed: lambda conn, other, pii, sip: orders.insert_confirmed(conn, _other_order(other), pii),
     orders.recent: lambda conn, other, pii, sip: orders.recent(conn, wanted=OrderFilter(number=1), pii=pii),
     orders.get: lambda conn, other, pii, sip: orders.get(conn, other.order_id),
@@ -437,6 +448,13 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
 }
 # Functions that refuse the app role altogether, whoever's ids they get.
 PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
+    status.facts: lambda conn, other, pii, sip: status.facts(conn, (), orders_pending=0, admin=True),
+    status.record: lambda conn, other, pii, sip: status.record(conn, {"lines": "down"}),
+    status.open_incident: lambda conn, other, pii, sip: status.open_incident(
+        conn, impact="down", components=["lines"], titles=("Panne", "")
+    ),
+    status.add_note: lambda conn, other, pii, sip: status.add_note(conn, new_id(), ("", "x")),
+    status.end_incident: lambda conn, other, pii, sip: status.end_incident(conn, new_id()),
     rehearsals.mark_restaurant: lambda conn, other, pii, sip: rehearsals.mark_restaurant(conn, other.id),
     rehearsals.since: lambda conn, other, pii, sip: rehearsals.since(conn, datetime.now(UTC)),
     rehearsals.record_call: lambda conn, other, pii, sip: rehearsals.record_call(conn, _rehearsed()),
@@ -536,7 +554,9 @@ OWN_ROWS: set[Callable[..., Any]] = {
 # Makes a restaurant of its own for the one user who is named, and reads nobody's.
 SET_UP: set[Callable[..., Any]] = {setups.set_up}
 # What every caller is told anyhow: the one thing that may be known of all restaurants at once.
-OF_ALL: set[Callable[..., Any]] = {devices.paired, restaurants.greeted}
+OF_ALL: set[Callable[..., Any]] = {devices.paired, restaurants.greeted, status.overview, status.incidents}
+# Of Redis, where there is no restaurant in them.
+OF_REDIS: set[Callable[..., Any]] = {status.say_admin_is_ready, status.admin_is_ready}
 
 _NOTHING: tuple[object, ...] = (None, (), {}, 0, False)
 _REFUSED = (NotFoundError, asyncpg.InsufficientPrivilegeError, asyncpg.ForeignKeyViolationError)
@@ -576,7 +596,7 @@ def test_every_repository_function_is_tried_below() -> None:
         if inspect.iscoroutinefunction(function) and function.__module__ == module.__name__ and not name.startswith("_")
     }
 
-    assert functions == set(ATTEMPTS) | set(PLATFORM_ONLY) | LOG_IN | OWN_ROWS | SET_UP | OF_ALL
+    assert functions == set(ATTEMPTS) | set(PLATFORM_ONLY) | LOG_IN | OWN_ROWS | SET_UP | OF_ALL | OF_REDIS
 
 
 @pytest.mark.parametrize("attempt", _named(ATTEMPTS))
