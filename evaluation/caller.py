@@ -55,6 +55,7 @@ _DEFAULTS: dict[str, dict[Topic, str]] = {
         "confirm": "Yes, that's right.",
         "offer": "No, thank you.",
         "human": "No, thank you.",
+        "missing": "Nothing, thank you.",
         "allergies": "No allergies.",
         "still_there": "Yes, I'm here.",
         "phone": "You can use the number I'm calling from.",
@@ -66,6 +67,7 @@ _DEFAULTS: dict[str, dict[Topic, str]] = {
         "confirm": "Oui, c'est bien ça.",
         "offer": "Non merci.",
         "human": "Non merci.",
+        "missing": "Rien, merci.",
         "allergies": "Pas d'allergie.",
         "still_there": "Oui, je suis là.",
         "phone": "Vous pouvez garder le numéro qui s'affiche.",
@@ -84,6 +86,7 @@ _FULFILMENTS = {
 _NAMES = {"en": "My name is {name}.", "fr": "Au nom de {name}."}
 _PROTEST = {"en": "No, I didn't ask for that.", "fr": "Non, je n'ai pas demandé ça."}
 _NOTHING = {"en": "Nothing, thank you.", "fr": "Rien, merci."}
+_WITH = {"en": "with", "fr": "avec"}
 _LAST_AND = {"en": " and ", "fr": " et "}
 
 
@@ -102,6 +105,7 @@ class ScriptedCaller:
         self._next_wish = 0
         self._asked: Counter[str] = Counter()
         self._given: Counter[str] = Counter()
+        self._heard = ""
 
     @property
     def language(self) -> str:
@@ -120,7 +124,7 @@ class ScriptedCaller:
         if order is not None:
             spoken += [_FULFILMENTS[self.language][order.fulfilment], _NAMES[self.language].format(name=order.name)]
             for line in order.lines:
-                spoken += [self._size_of(line), self._options_of(line), self._item_of(line)]
+                spoken += [self._size_of(line), self._options_of(line), self._item_of(line), self._line_again(line)]
         table = self._table
         if table is not None:
             spoken.append(_NAMES[self.language].format(name=table.name))
@@ -151,6 +155,7 @@ class ScriptedCaller:
             self.gave_up = f"no end after {TURNS_AT_MOST} sentences"
             return HangUp()
         asked = question_of(heard, self.case.place.menu, self._heard_language(heard))
+        self._heard += f" {asked.heard}"
         if asked.ended and self._next_wish >= len(self._wishes):
             return HangUp(patient=True)
         own = self._asked_for(asked)
@@ -222,6 +227,9 @@ class ScriptedCaller:
             return ""
         if topic == "fulfilment":
             return _FULFILMENTS[self.language][order.fulfilment]
+        if topic == "missing":  # something is not on the order: what this caller has not heard to be on it
+            unheard = [line for line in order.lines if not said_names(self._heard, [line.item])]
+            return self._line_again(unheard[0]) if unheard else ""
         line = self._line_asked_about(order, asked)
         if topic == "size":
             return self._size_of(line) if line else ""
@@ -253,6 +261,11 @@ class ScriptedCaller:
             offered = said_names(asked.text, wanted)
             wanted = [one for one in wanted if one in offered] or wanted
         return f"{_LAST_AND[self.language].join(wanted)}." if wanted else _NOTHING[self.language]
+
+    def _line_again(self, line: ExpectedLine) -> str:
+        options = _LAST_AND[self.language].join(line.options)
+        named = " ".join(filter(None, (str(line.quantity), line.size, line.item)))
+        return f"{named} {_WITH[self.language]} {options}." if options else f"{named}."
 
     def _item_of(self, line: ExpectedLine) -> str:
         return f"{line.item}."

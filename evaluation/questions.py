@@ -17,6 +17,7 @@ _ENGLISH: tuple[tuple[Topic, str], ...] = (
         "human",
         r"\b(put you through|connect you|transfer you|(speak|talk) (to|with) (someone|a person|a human|the team))\b",
     ),
+    ("missing", r"\b(like instead|without (it|that|them)$)"),
     (
         "confirm",
         r"\b(is (that|this|it|everything) (right|correct|all right|ok|okay|fine)|shall i (confirm|place|send|put)"
@@ -51,6 +52,7 @@ _FRENCH: tuple[tuple[Topic, str], ...] = (
         "human",
         r"\b(passe (quelqu un|l equipe|un collegue)|mette en relation|transfere|parler a (quelqu un|l equipe))\b",
     ),
+    ("missing", r"\b(a la place|sans (cela|ca)$)"),
     (
         "confirm",
         r"\b(c est (bien (ca|cela)|correct|exact|juste|bon)|est ce (correct|exact|bien (ca|cela)|que c est (bon|bien))"

@@ -21,6 +21,7 @@ Topic = Literal[
     "address",
     "fulfilment",
     "human",
+    "missing",
     "more",
     "name",
     "offer",

@@ -8,6 +8,7 @@ from typing import Literal
 
 from devstack.speech.lexicon import Lexicon, words
 from devstack.speech.matching import fold
+from devstack.speech.spelling import LEAST_LETTERS, spelled
 from devstack.speech.words import words_of
 from domain.number_words import number_at
 
@@ -23,11 +24,15 @@ Awaited = Literal[
     "table",
     "table_name",
     "allergy",
+    "instead",
+    "without",
+    "spelling",
 ]
 
 _POSTCODE = re.compile(r"\b(?:\d{5}|\d{2} \d{3}|[A-Z]{1,2}\s?\d{1,2}[A-Z]?(?:\s\d[A-Z]{2}|\s?[A-Z0-9]{4})?)\b")
 _ASKED_FOR = re.compile(r",?\s*(?:and )?(?:the )?(?:post ?code|zip code|code postal)(?: is| est|,)?\s*$", re.IGNORECASE)
 _BEFORE_TOWN = re.compile(r"^(?:in|at|à|a|postcode|code postal)\s+", re.IGNORECASE)
+LEAST_SPELLED = 3  # letters that are a spelled name, and no initials, where nobody was asked to spell
 LEAST_STRANGE = 2  # words that are on no list, of an address without a number
 # A capital stands before them as before a name, but nobody is called so.
 _NOT_NAMES = words(
@@ -50,11 +55,14 @@ def customer_in(text: str, lexicon: Lexicon, awaited: Awaited) -> tuple[str, str
     found = lexicon.name.search(text)
     if found and fold(found["name"]).split()[0] not in _NOT_NAMES:
         return _tidy_name(found["name"]), text[: found.start()] + " , " + text[found.end() :]
-    if awaited not in ("customer_name", "table_name"):
+    if awaited not in ("customer_name", "table_name", "spelling"):
         return "", text
+    letters = spelled(text, LEAST_LETTERS if awaited == "spelling" else LEAST_SPELLED)
+    if letters:
+        return letters, ""
     answer = lexicon.name_answer.match(text)
     folded = fold(text)
-    if answer is None or lexicon.repeat.search(folded) or lexicon.human.search(folded):
+    if answer is None or lexicon.repeat.search(folded) or lexicon.human.search(folded) or _orders(folded, lexicon):
         return "", text
     name = answer["name"].strip(" '’-")
     words = fold(name).split()
@@ -64,10 +72,15 @@ def customer_in(text: str, lexicon: Lexicon, awaited: Awaited) -> tuple[str, str
     return _tidy_name(name), ""
 
 
+def _orders(folded: str, lexicon: Lexicon) -> bool:
+    """``Add a salad``, ``take off the cola``: what is done, and an article, make no name."""
+    said = folded.split()
+    done = [cue for parts, cue in lexicon.phrases.get(said[0], ()) if tuple(said[: len(parts)]) == parts]
+    articles = {word for cue in ("a", "the") for word in lexicon.cues[cue].split("|")}
+    return bool({*done} & {"verb", "neg", "change", "correct"}) and bool(articles & {*said[1:]})
+
+
 def _tidy_name(name: str) -> str:
-    letters = name.replace("-", " ").replace(".", " ").split()
-    if len(letters) > 2 and all(len(letter) == 1 for letter in letters):  # spelled: A-N-N-A
-        return "".join(letters).capitalize()
     return " ".join(part[:1].upper() + part[1:] for part in name.split())
 
 

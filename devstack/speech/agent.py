@@ -121,7 +121,7 @@ class _TurnReply(Answering):
             retry = put_right(one)
             if retry is not None:
                 again.append(retry)
-            elif not self._choice(one):
+            elif not (self._choice(one) or self._note_not_found(one)):
                 says.append(one.result.say)
         says = [say for say in dict.fromkeys(says) if say]
         if again or agent.waiting_calls:
@@ -176,6 +176,8 @@ class _TurnReply(Answering):
             return [UseTool("read_cart", {})]
         if refused or all(one.result.missing is None for one in outputs):
             return [Say(" ".join(says) or self._phrases.done)]
+        if "read_cart" in names and agent.not_found:
+            return [Say(" ".join([*says, self._ask_not_found(plainly=True).text]))]
         if says and says[-1].rstrip().endswith("?"):
             agent.awaited = "confirm" if "read_cart" in names else agent.awaited
             agent.question = says[-1] if "read_cart" not in names else self._phrases.confirm

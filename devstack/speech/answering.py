@@ -9,6 +9,7 @@ from devstack.speech.bookings import TableWish
 from devstack.speech.choosing import Choosing
 from devstack.speech.conversation import Action, Say
 from devstack.speech.orders import AddItem, RemoveItem
+from devstack.speech.spelling import is_unsure
 from devstack.speech.tool_calls import Choice, UseTool, add_call, calls_for, line_again
 from devstack.speech.understanding import Question, Understood, understand
 
@@ -28,6 +29,9 @@ class Answering(Choosing):
             asked_about=agent.asked_about,
             removing=agent.removing,
         )
+        understood, answer = self._settled(text, self._named(understood))
+        if answer is not None:
+            return answer
         agent.asked_about = understood.question.item if understood.question is not None else ""
         agent.removing = bool(understood.orders) and all(isinstance(one, RemoveItem) for one in understood.orders)
         if understood.insults and not understood.changes_order:
@@ -49,6 +53,19 @@ class Answering(Choosing):
         understood = replace(understood, allergies=tuple(agent.allergies) if said else ())
         chosen = self._chosen(text, understood) if agent.choices else None
         return chosen if chosen is not None else self._do(understood)
+
+    def _named(self, understood: Understood) -> Understood:
+        """With the name that the caller is sure of: one of a letter is asked to be spelled once, and then taken."""
+        agent = self._agent
+        if understood.customer and is_unsure(understood.customer) and not agent.asked_to_spell:
+            agent.unsure_name = understood.customer
+            return replace(understood, customer="", unsure_name=True)
+        if agent.awaited == "spelling" and not understood.customer and not understood.changes_order:
+            asks = understood.question or understood.human or understood.repeat or understood.goodbye
+            understood = understood if asks else replace(understood, customer=agent.unsure_name)
+        if understood.customer:
+            agent.unsure_name = ""
+        return understood
 
     def _do(self, understood: Understood) -> list[Action]:
         """The calls for what was understood, and a question about what was not."""
@@ -127,6 +144,8 @@ class Answering(Choosing):
         agent, phrases = self._agent, self._phrases
         if understood.repeat and agent.last_said:
             return [Say(agent.last_said)]
+        if understood.unsure_name:
+            return [self._ask_to_spell()]
         if understood.restores and agent.removed is not None:
             return [line_again(agent.removed)]
         if agent.confirmed or ((understood.goodbye or understood.jest) and not agent.cart):
@@ -137,6 +156,8 @@ class Answering(Choosing):
             return self._ask_next()
         if not understood.nothing:
             agent.misses = 0
+        if agent.awaited == "confirm" and understood.yes and agent.not_found:
+            return [self._ask_not_found(plainly=True)]
         if agent.awaited == "confirm" and understood.yes:
             return [UseTool("confirm_order", {})]
         if agent.awaited == "confirm" and understood.no:

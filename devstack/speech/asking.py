@@ -13,6 +13,8 @@ from devstack.speech.vocabulary import Vocabulary, vocabulary_of
 
 MISSES_BEFORE_HUMAN = 3
 MOST_NAMED = 6  # choices read out
+ASKED_BEFORE_HUMAN = 3  # times about what was not found
+LONGEST_REPEATED = 40  # letters of a name that is no dish of the menu
 
 
 class Asking:
@@ -34,6 +36,8 @@ class Asking:
             return [Say(self._asked(agent.choices[0].say))]
         if agent.allergy_unnamed:
             return [self._ask(phrases.which_allergy, "allergy")]
+        if agent.not_found:
+            return [self._ask_not_found()]
         if "items" in agent.missing:
             return [self._ask(phrases.what_else if agent.cart else phrases.what_to_order, "items")]
         if not agent.done_ordering:
@@ -43,10 +47,29 @@ class Asking:
         if "address" in agent.missing:
             return [self._ask(phrases.address, "address")]
         if "customer_name" in agent.missing:
-            return [self._ask(phrases.customer_name, "customer_name")]
+            return [self._ask_to_spell() if agent.unsure_name else self._ask(phrases.customer_name, "customer_name")]
         if "read_back" in agent.missing and self._has("read_cart"):
             return [UseTool("read_cart", {})]
         return [self._ask(phrases.confirm, "confirm")]
+
+    def _ask_not_found(self, *, plainly: bool = False) -> Say:
+        """What instead of what was not found, or nothing? Asked again, or ``plainly``: is it right without it?"""
+        agent, phrases = self._agent, self._phrases
+        agent.times_not_found += 1
+        if agent.times_not_found > ASKED_BEFORE_HUMAN and self._has("transfer_to_human"):
+            agent.times_not_found = 0
+            return self._ask(phrases.offer_human, "human")
+        short = [name for name in agent.not_found if len(name) <= LONGEST_REPEATED]
+        names = f" {phrases.last_and} ".join(short[:MOST_NAMED]) or phrases.something
+        if plainly or (agent.times_not_found > 1 and agent.awaited != "without"):
+            return self._ask(phrases.right_without.format(name=names), "without")
+        return self._ask(phrases.what_instead.format(name=names), "instead")
+
+    def _ask_to_spell(self) -> Say:
+        agent, phrases = self._agent, self._phrases
+        agent.asked_to_spell = True
+        heard = phrases.heard_name.format(name=agent.unsure_name) if agent.unsure_name else ""
+        return self._ask(f"{heard} {phrases.spell_name}".strip(), "spelling")
 
     def _kinds(self) -> str:
         names = [self._phrases.kinds.get(kind, kind) for kind in self._vocabulary.kinds or ("pickup", "delivery")]
@@ -73,6 +96,10 @@ class Asking:
     def _missed(self) -> list[Action]:
         agent, phrases = self._agent, self._phrases
         agent.misses += 1
+        if agent.not_found and agent.awaited in ("instead", "without"):
+            return [self._ask_not_found(plainly=agent.awaited == "instead")]
+        if agent.awaited == "customer_name" and not agent.asked_to_spell:
+            return [Say(phrases.not_understood[0]), self._ask_to_spell()]
         if agent.misses < MISSES_BEFORE_HUMAN:
             return [Say(self._again(phrases.not_understood[(agent.misses - 1) % len(phrases.not_understood)]))]
         if self._has("transfer_to_human") and agent.awaited != "human":

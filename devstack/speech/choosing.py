@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from devstack.speech.addresses import with_digits
-from devstack.speech.asking import Asking
 from devstack.speech.conversation import Action, Say
+from devstack.speech.leaving import Leaving
 from devstack.speech.matching import fold
 from devstack.speech.orders import AddItem
 from devstack.speech.tool_calls import CHOOSABLE, Answered, Choice, UseTool, add_call, remove_call
@@ -15,7 +15,7 @@ from devstack.speech.understanding import Understood
 MOST_SUGGESTED = 5  # names that are like one that is not on the menu; more are just the menu
 
 
-class Choosing(Asking):
+class Choosing(Leaving):
     def _choice(self, one: Answered) -> bool:
         """Whether the caller must choose before the call can be made; then it waits."""
         error = one.result.error
@@ -88,9 +88,6 @@ class Choosing(Asking):
                 del more["quantity"]
             call = UseTool(call.name, call.arguments | more)
         return call
-
-    def _is_known(self, intent: AddItem) -> bool:
-        return bool(intent.choices) or intent.item in self._vocabulary.items
 
     def _is_certain(self, understood: Understood) -> bool:
         """Whether the sentence changes the order by what is on the menu; an unknown word may be an answer unheard."""

@@ -52,6 +52,10 @@ class Memory:
     asked_about: str = ""  # the item of the caller's last sentence, if that was a question
     removing: bool = False  # the caller's last sentence took something off
     removed: ReportedLine | None = None  # the line taken off last
+    not_found: list[str] = field(default_factory=list)  # asked for, not on the order, and not yet let go of
+    times_not_found: int = 0  # that the caller was asked about it
+    unsure_name: str = ""  # as it was heard, to be spelled
+    asked_to_spell: bool = False
     table: TableWish | None = None
     language: str = ""  # the caller's
     misses: int = 0

@@ -29,6 +29,12 @@ class AgentPhrases:
     be_polite: str
     not_like_this: str
     left_out: str
+    something: str  # that has no name to repeat
+    last_and: str
+    what_instead: str  # with {name}
+    right_without: str  # with {name}
+    heard_name: str  # with {name}
+    spell_name: str
     table_day: str
     table_time: str
     table_covers: str
@@ -68,6 +74,12 @@ ENGLISH = AgentPhrases(
     be_polite="I'm here to help you, so please stay polite.",
     not_like_this="I'm ending this call now. Goodbye.",
     left_out="Then I leave that out.",
+    something="Something you asked for",
+    last_and="and",
+    what_instead="I didn't find it, so {name} isn't on your order. What would you like instead, or nothing?",
+    right_without="To be clear, {name} isn't on your order. Is it right without it?",
+    heard_name="I heard {name}.",
+    spell_name="Could you spell the name for me, please?",
     table_day="For which day would you like the table?",
     table_time="At what time?",
     table_covers="For how many people?",
@@ -107,6 +119,12 @@ FRENCH = AgentPhrases(
     be_polite="Je suis là pour vous aider, restez poli, s'il vous plaît.",
     not_like_this="Je mets fin à cet appel. Au revoir.",
     left_out="Alors je laisse cela de côté.",
+    something="une chose que vous avez demandée",
+    last_and="et",
+    what_instead="Je n'ai pas trouvé : {name} n'est pas dans votre commande. Que désirez-vous à la place, ou rien ?",
+    right_without="Je précise : {name} n'est pas dans votre commande. C'est bon sans cela ?",
+    heard_name="J'ai entendu {name}.",
+    spell_name="Pouvez-vous épeler le nom, s'il vous plaît ?",
     table_day="Pour quel jour désirez-vous la table ?",
     table_time="À quelle heure ?",
     table_covers="Pour combien de personnes ?",

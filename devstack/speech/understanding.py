@@ -54,6 +54,7 @@ class Understood:
     kind: str = ""
     address: SpokenAddress | None = None
     customer: str = ""
+    unsure_name: bool = False  # one was said, and is to be spelled
     time: str = ""
     question: Question | None = None
     table: TableWish | None = None
@@ -81,7 +82,7 @@ class Understood:
     @property
     def nothing(self) -> bool:
         answers = (self.yes, self.no, self.done, self.goodbye, self.hello, self.human, self.repeat, self.read_back)
-        signals = (*answers, self.insults, self.jest, self.restores)
+        signals = (*answers, self.unsure_name, self.insults, self.jest, self.restores)
         asks = (self.question, self.table, self.unsure, self.halves, self.tampers, self.allergies)
         return not (self.changes_order or any(asks) or any(signals))
 

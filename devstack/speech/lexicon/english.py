@@ -135,6 +135,10 @@ ENGLISH = Lexicon(
     is_head_last=True,
     in_its_place=words("instead rather"),
     takes_it=any_of("(?:i|we) ll (?:take|have|get) (?:it|that|one|some)|give me (?:one|some|that)"),
+    lets_go=any_of(
+        "never mind|nothing|neither|leave (?:it|that|them)(?: out| off)?|forget (?:it|that|them|about it)|"
+        "skip (?:it|that)|(?:go on |fine |okay )?without (?:it|that|them)|don t worry|doesn t matter"
+    ),
     restore=any_of("(?:put|add) (?:it|that|them|those|that one) back(?: on| in)?|keep (?:it|that|them) after all"),
     inquiry=any_of(
         "(?:i d like|i would like|i want|i wanted|we d like|just wanted) to (?:know|ask)|"
@@ -276,7 +280,7 @@ ENGLISH = Lexicon(
     name_answer=re.compile(
         r"^\W*(?:(?:yes|yeah|uh|um|er|so|well|okay|ok|sure|please|it's|its|it is|that's|that is|for|under|"
         r"the name is|the name|my name is|name is|i'm|i am|this is|call me|"
-        r"put)\b[\s,]*)*(?P<name>[^\d?!.,]{2,40}?)(?:,? (?:please|thanks|thank you))?[\s.!,]*$",
+        r"put|no|just)\b[\s,]*)*(?P<name>[^\d?!.,]{1,40}?)(?:,? (?:please|thanks|thank you))?[\s.!,]*$",
         re.IGNORECASE,
     ),
     address=re.compile(

@@ -130,6 +130,10 @@ FRENCH = Lexicon(
     takes_it=any_of(
         "(?:je|on) (?:le|la|les|l) (?:prends?|veux|veut|prendrai)|(?:j|on) en (?:prends?|veux|veut)(?: une?)?"
     ),
+    lets_go=any_of(
+        "rien|tant pis|laissez(?: (?:tomber|ca|cela))?|laisse(?: tomber)?|oubliez(?: ca| cela)?|"
+        "sans (?:ca|cela)|pas grave|peu importe|aucun|aucune"
+    ),
     restore=any_of(
         "remet(?:tez|s|tre)?(?: moi)? (?:la|le|les|ca|en)|gard(?:ez|e) (?:la|le|les) (?:finalement|quand meme)"
     ),
@@ -269,8 +273,8 @@ FRENCH = Lexicon(
     ),
     name_answer=re.compile(
         r"^\W*(?:(?:oui|euh|alors|bah|ben|donc|c['’]est|ce sera|ça sera|au nom de|au nom d['’]|mon nom est|"
-        r"mon nom c['’]est|le nom est|je m['’]appelle|pour|mettez|monsieur|madame)(?:\b|"
-        r"(?<=['’]))[\s,]*)*(?P<name>[^\d?!.,]{2,40}?)(?:,? (?:s['’]il vous pla[iî]t|merci))?[\s.!,]*$",
+        r"mon nom c['’]est|le nom est|je m['’]appelle|pour|mettez|monsieur|madame|non|juste)(?:\b|"
+        r"(?<=['’]))[\s,]*)*(?P<name>[^\d?!.,]{1,40}?)(?:,? (?:s['’]il vous pla[iî]t|merci))?[\s.!,]*$",
         re.IGNORECASE,
     ),
     address=re.compile(

@@ -70,6 +70,7 @@ class Lexicon:
     is_head_last: bool  # the last word of a dish's name says what it is: an onion soup is a soup
     in_its_place: frozenset[str]  # of the cue "correct", those that stand behind what is wanted in place of the last
     takes_it: Pattern  # what was asked about is wanted
+    lets_go: Pattern  # what was not found is not wanted any more
     restore: Pattern  # what was taken off is wanted again
     inquiry: Pattern  # a question in the words of an order
     diet: Pattern  # what somebody is, not a dish of that name

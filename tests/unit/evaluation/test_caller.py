@@ -27,6 +27,8 @@ def caller(menu: str = "harbour-pizza", **fields: Any) -> ScriptedCaller:
         ("Which size would you like for the Pepperoni: Small, Medium or Large?", "Large."),
         ("So that's 1 Large Pepperoni. The total is 15 euros. Is that right?", "Yes, that's right."),
         ("Would you like some garlic bread with that?", "No, thank you."),
+        ("Pepper isn't on your order. What would you like instead, or nothing?", "1 Large Pepperoni."),
+        ("I've added 1 Pepperoni, and no ham. Is it right without it?", "Nothing, thank you."),
         ("Sorry, I didn't catch that.", "One large pepperoni."),
         ("What would you like to order?", "One large pepperoni."),
     ],

@@ -1,0 +1,56 @@
+"""Dishes that were asked for and not found: no order goes on without one that the caller has not let go of.
+
+Each is said not to be on the order and asked about: what instead, or nothing? Named something else, it is settled; so
+it is by "nothing". Whoever passes over the question is told again, and asked for a yes to the order without it; who
+still does not give one is offered a person.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from devstack.speech.asking import Asking
+from devstack.speech.conversation import Action, Say
+from devstack.speech.matching import fold
+from devstack.speech.orders import AddItem
+from devstack.speech.tool_calls import Answered
+from devstack.speech.understanding import Understood
+
+
+class Leaving(Asking):
+    def _note_not_found(self, one: Answered) -> bool:
+        """Whether the refused call was for something that the menu does not have, as far as it was understood."""
+        error = one.result.error
+        if error is None or error.code != "unknown_item" or one.call.name not in ("add_item", "change_item"):
+            return False
+        name = str(one.call.arguments.get("item", "")).strip()
+        if not name:
+            return False
+        if fold(name) not in map(fold, self._agent.not_found):
+            self._agent.not_found.append(name)
+        return True
+
+    def _settled(self, text: str, understood: Understood) -> tuple[Understood, list[Action] | None]:
+        """What is left of the sentence to be done, and the answer to it where nothing is."""
+        agent = self._agent
+        if agent.awaited not in ("instead", "without") or not agent.not_found:
+            return understood, None
+        named = [one for one in understood.orders if isinstance(one, AddItem) and self._is_known(one)]
+        if named:
+            agent.not_found = agent.not_found[len(named) :]
+            agent.times_not_found = 0
+            return understood, None
+        lets_go = self._lexicon.lets_go.search(fold(text)) is not None or understood.done
+        agrees = understood.yes if agent.awaited == "without" else understood.no
+        if lets_go or agrees:
+            agent.not_found.clear()
+            agent.times_not_found = agent.misses = 0
+            agent.done_ordering = agent.done_ordering or understood.done
+            understood = replace(understood, orders=())  # "leave it out" takes nothing off that is on the order
+            return understood, None if understood.changes_order else [Say(self._phrases.left_out), *self._ask_next()]
+        if not understood.changes_order and (understood.yes or understood.no):
+            return understood, [self._ask_not_found(plainly=agent.awaited == "instead")]
+        return understood, None
+
+    def _is_known(self, intent: AddItem) -> bool:
+        return bool(intent.choices) or intent.item in self._vocabulary.items
