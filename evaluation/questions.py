@@ -17,7 +17,7 @@ _ENGLISH: tuple[tuple[Topic, str], ...] = (
         "human",
         r"\b(put you through|connect you|transfer you|(speak|talk) (to|with) (someone|a person|a human|the team))\b",
     ),
-    ("missing", r"\b(like instead|without (it|that|them)$)"),
+    ("missing", r"\b(would you like instead|without (it|that|them)$)"),
     (
         "confirm",
         r"\b(is (that|this|it|everything) (right|correct|all right|ok|okay|fine)|shall i (confirm|place|send|put)"

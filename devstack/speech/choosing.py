@@ -23,7 +23,10 @@ class Choosing(Leaving):
             return False
         if error is None or error.field not in CHOOSABLE or not error.allowed or not one.call.name:
             return False
-        self._agent.choices.append(Choice(one.call, error.field, tuple(error.allowed), one.result.say))
+        say = one.result.say
+        if error.code == "unknown_item" and len(error.allowed) == 1:
+            say = self._phrases.closest.format(name=one.call.arguments.get("item", ""), only=error.allowed[0])
+        self._agent.choices.append(Choice(one.call, error.field, tuple(error.allowed), say))
         return True
 
     def _chosen(self, text: str, understood: Understood) -> list[Action] | None:

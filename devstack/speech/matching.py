@@ -7,7 +7,7 @@ import unicodedata
 from difflib import SequenceMatcher
 from functools import lru_cache
 
-_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss"})
+_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "%": " percent "})
 
 # Spellings of one sound brought to one form, in order. Shared by both languages: menus mix them anyway.
 _SOUNDS = tuple(

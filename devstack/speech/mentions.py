@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 from devstack.speech.lexicon import Lexicon
 from devstack.speech.matching import likeness, sound
-from devstack.speech.vocabulary import SMALL, Kind, Reading, Vocabulary
+from devstack.speech.vocabulary import Kind, Reading, Vocabulary
 from devstack.speech.words import Word, stem, stems
 
 ENOUGH = 0.79  # likeness from which a whole name counts
 ENOUGH_SHORT = 0.86  # of a name of up to five sounds, or of a part of one
 SHORT = 5
 LEAST_SOUNDS = 4
+LEAST_CUT = 4  # letters of a name that is cut short
 LONGEST_MISHEARD = 5  # words
 IN_CART = 1.0
 
@@ -65,7 +66,7 @@ def _exact(words: Sequence[Word], vocabulary: Vocabulary, in_cart: Collection[st
             word = words[end - 1]
             if end - start > 1 and word.gap not in ("", "-", "'", "’"):
                 break
-            if word.folded in SMALL and end - start > 1:
+            if word.folded in vocabulary.small and end - start > 1:
                 continue  # inside a name, an article may be said or not
             said = (*said, *stems([word.folded]))
             readings = vocabulary.names.get(said) or _joined(words[start:end], vocabulary)
@@ -89,10 +90,11 @@ def _is_said(words: Sequence[Word], readings: Sequence[Reading]) -> bool:
 def _misheard(
     words: Sequence[Word], vocabulary: Vocabulary, lexicon: Lexicon, taken: Collection[int]
 ) -> Iterator[Mention]:
+    yield from _cut_short(words, vocabulary, lexicon, taken)
     strange = [at not in taken and _is_strange(word, lexicon) for at, word in enumerate(words)]
     for start in range(len(words)):
         for end in range(start + 1, min(len(words), start + LONGEST_MISHEARD) + 1):
-            if words[start].folded in SMALL or words[end - 1].folded in SMALL or not any(strange[start:end]):
+            if {words[start].folded, words[end - 1].folded} & vocabulary.small or not any(strange[start:end]):
                 continue
             first, last = (
                 sound(words[at].folded) if words[at].folded in lexicon.known and at not in taken else ""
@@ -113,6 +115,26 @@ def _misheard(
             alike, sounds, reading = best
             if alike >= (ENOUGH_SHORT if len(sounds) <= SHORT or not reading.whole else ENOUGH):
                 yield Mention(start, end, (reading,), len(sounds) * alike * _MISHEARD, misheard=True)
+
+
+def _cut_short(
+    words: Sequence[Word], vocabulary: Vocabulary, lexicon: Lexicon, taken: Collection[int]
+) -> Iterator[Mention]:
+    """``Mayo`` for ``Mayonnaise``, ``decaffeinated`` for ``Decaf``: a word that begins one name alone, or the other
+    way about."""
+    for at, word in enumerate(words):
+        said = word.folded
+        if at in taken or not _is_strange(word, lexicon) or len(said) < LEAST_CUT:
+            continue
+        fitting = {
+            reading
+            for name, readings in vocabulary.names.items()
+            if len(name) == 1 and (name[0].startswith(said) or (len(name[0]) > LEAST_CUT and said.startswith(name[0])))
+            for reading in readings
+            if reading.whole and reading.kind in ("item", "option")
+        }
+        if len({reading.value for reading in fitting}) == 1:
+            yield Mention(at, at + 1, tuple(fitting), len(said) * _MISHEARD, misheard=True)
 
 
 def _is_framed(sounds: str, first: str, last: str) -> bool:

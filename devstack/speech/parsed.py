@@ -77,3 +77,4 @@ class Opening:
     other: bool = False
     listed: bool = False  # after "and": another thing than those before
     halved: bool = False
+    plain: bool = False  # as it comes

@@ -29,6 +29,7 @@ class AgentPhrases:
     be_polite: str
     not_like_this: str
     left_out: str
+    closest: str  # with {name} and {only}
     something: str  # that has no name to repeat
     last_and: str
     what_instead: str  # with {name}
@@ -74,6 +75,7 @@ ENGLISH = AgentPhrases(
     be_polite="I'm here to help you, so please stay polite.",
     not_like_this="I'm ending this call now. Goodbye.",
     left_out="Then I leave that out.",
+    closest="We don't have {name}. Would you like {only} instead?",
     something="Something you asked for",
     last_and="and",
     what_instead="I didn't find it, so {name} isn't on your order. What would you like instead, or nothing?",
@@ -119,6 +121,7 @@ FRENCH = AgentPhrases(
     be_polite="Je suis là pour vous aider, restez poli, s'il vous plaît.",
     not_like_this="Je mets fin à cet appel. Au revoir.",
     left_out="Alors je laisse cela de côté.",
+    closest="Nous n'avons pas {name}. Voulez-vous {only} à la place ?",
     something="une chose que vous avez demandée",
     last_and="et",
     what_instead="Je n'ai pas trouvé : {name} n'est pas dans votre commande. Que désirez-vous à la place, ou rien ?",

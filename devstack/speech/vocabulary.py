@@ -21,7 +21,6 @@ from domain.menu import Amount
 Kind = Literal["item", "option", "size", "category"]
 
 SIZE_WORDS = {said: group for group in SIZES for said in group}
-SMALL = frozenset().union(*(lexicon.small for lexicon in LEXICONS.values()))
 _SHORTEST_TELLING = 3  # letters of a word that tells an item from others
 
 
@@ -57,9 +56,10 @@ class Vocabulary:
     halves: frozenset[str]  # items of which two may be halves of one
     kinds: tuple[str, ...]
     tools: frozenset[str]
+    small: frozenset[str]  # words that may stand inside a name or be left out of it, in the menu's language
 
     def sizes_called(self, said: str) -> tuple[str, ...]:
-        readings = self.names.get(telling(fold(said).split()), ())
+        readings = self.names.get(telling(fold(said).split(), self.small), ())
         return tuple(one.value for one in readings if one.kind == "size")
 
 
@@ -78,10 +78,10 @@ def vocabulary_of(tools: Sequence[SessionTool], language: str, instructions: str
     )
 
 
-def telling(folded_words: Iterable[str]) -> tuple[str, ...]:
+def telling(folded_words: Iterable[str], small: frozenset[str]) -> tuple[str, ...]:
     """Stems of the words that are more than an article or an "of"; all of them where there is nothing else."""
     folded_words = list(folded_words)
-    return stems([word for word in folded_words if word not in SMALL] or folded_words)
+    return stems([word for word in folded_words if word not in small] or folded_words)
 
 
 def names_of(values: Iterable[str], kind: Kind, lexicon: Lexicon) -> Iterator[tuple[tuple[str, ...], Reading]]:
@@ -90,10 +90,10 @@ def names_of(values: Iterable[str], kind: Kind, lexicon: Lexicon) -> Iterator[tu
         amount, core = (
             _amount_in(fold(value).split(), lexicon) if kind == "option" else ("regular", fold(value).split())
         )
-        whole = telling(core)
+        whole = telling(core, lexicon.small)
         yield whole, Reading(kind, value, True, amount)
         if amount != "regular":
-            yield telling(fold(value).split()), Reading(kind, value)
+            yield telling(fold(value).split(), lexicon.small), Reading(kind, value)
         runs = {whole[i:j] for i in range(len(whole)) for j in range(i + 1, len(whole) + 1)} - {whole}
         weak = _ordinary(lexicon)
         for run in sorted(runs):
@@ -154,9 +154,9 @@ def _vocabulary(
     for said, reading in (
         *names_of(items, "item", lexicon),
         *names_of(options, "option", lexicon),
-        *_others(instructions, items, options),
-        *_sizes(sizes),
-        *_categories(outline),
+        *_others(instructions, items, options, lexicon),
+        *_sizes(sizes, lexicon),
+        *_categories(outline, lexicon),
     ):
         found.setdefault(said, {})[reading] = None
     names = {said: tuple(_whole_first(readings)) for said, readings in found.items()}
@@ -183,6 +183,7 @@ def _vocabulary(
         frozenset(halves),
         kinds,
         tools,
+        lexicon.small,
     )
 
 
@@ -196,27 +197,27 @@ def _whole_first(readings: Iterable[Reading]) -> Iterator[Reading]:
 
 
 def _others(
-    instructions: str, items: Sequence[str], options: Sequence[str]
+    instructions: str, items: Sequence[str], options: Sequence[str], lexicon: Lexicon
 ) -> Iterator[tuple[tuple[str, ...], Reading]]:
     """What the menu says that things are also called; a name that several have may mean each of them."""
     for other, owners in other_names(instructions).items():
         for owner in owners:
             if owner in items:
-                yield telling(fold(other).split()), Reading("item", owner)
+                yield telling(fold(other).split(), lexicon.small), Reading("item", owner)
             elif owner in options:
-                yield telling(fold(other).split()), Reading("option", owner)
+                yield telling(fold(other).split(), lexicon.small), Reading("option", owner)
 
 
-def _sizes(sizes: Iterable[str]) -> Iterator[tuple[tuple[str, ...], Reading]]:
+def _sizes(sizes: Iterable[str], lexicon: Lexicon) -> Iterator[tuple[tuple[str, ...], Reading]]:
     for size in sizes:
         for said in {fold(size), *SIZE_WORDS.get(fold(size), ())}:
-            yield telling(said.split()), Reading("size", size)
+            yield telling(said.split(), lexicon.small), Reading("size", size)
 
 
-def _categories(outline: Outline) -> Iterator[tuple[tuple[str, ...], Reading]]:
+def _categories(outline: Outline, lexicon: Lexicon) -> Iterator[tuple[tuple[str, ...], Reading]]:
     for category, items in outline.categories.items():
         for item in items:
-            yield telling(fold(category).split()), Reading("category", item)
+            yield telling(fold(category).split(), lexicon.small), Reading("category", item)
 
 
 def _properties(tools: Sequence[SessionTool], name: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from devstack.speech.matching import fold
 from domain.number_words import ENGLISH_SMALL, FRENCH_SMALL
 
-_WORDS = re.compile(r"[^\W_]+")
+_WORDS = re.compile(r"[^\W_]+|%")
 _LEAST_STEM = 3  # letters that have to be left
 # "Quatre fromages" and "4 fromages" are one; "one" and "un" are articles more often than numbers.
 _DIGITS = {word: str(value) for word, value in (ENGLISH_SMALL | FRENCH_SMALL).items() if value > 1}

@@ -5,21 +5,25 @@ A dialogue's last ``get_order_details`` says what was ordered; the menu is made 
 
 from __future__ import annotations
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
+from domain.names import fold
 from evaluation.importing import Drawn, Made, Source
 
 PRICE = 3.0
 NAME = "Alex"
 MOST_LINES = 5
+_NAMED = re.compile(r"\b(?:[Nn]ame is|[Nn]ame's) (?P<name>[A-Z]\w+)")
+_HERE = re.compile(r"\b(?:for|stay(?:ing)?|(?:have|drink(?:ing)?) (?:it|that|them)) here\b", re.IGNORECASE)
 
 
 def draw(dialogues: Sequence[Any], limit: int) -> Drawn:
-    menu = _Menu()
+    menu = _Menu(dialogues)
     scenarios: list[Made] = []
     left_out = 0
     for dialogue in dialogues:
@@ -28,25 +32,34 @@ def draw(dialogues: Sequence[Any], limit: int) -> Drawn:
         ordered = _ordered(dialogue["utterances"])
         said = [one["text"].strip() for one in dialogue["utterances"] if one["speaker"] == "user"]
         said = [text for text in said[:-1] or said if text][:8]
-        if not ordered or not said or len(ordered) > MOST_LINES or any(len(text) > 400 for text in said):
+        lines = [menu.line(one, " ".join(said)) for one in ordered]
+        known = [line for line in lines if line is not None]
+        too_long = len(ordered) > MOST_LINES or any(len(text) > 400 for text in said)
+        if not said or not known or len(known) < len(lines) or too_long:
             left_out += 1
             continue
-        lines = [menu.line(one) for one in ordered]
-        scenarios.append(_scenario(len(scenarios) + 1, said, lines))
+        wishes = _not_to_be_had(dialogue["utterances"], " ".join(said))
+        scenarios.append(_scenario(len(scenarios) + 1, said, known, wishes))
     return Drawn(scenarios, menu.file(), left_out)
 
 
-def _scenario(number: int, said: list[str], lines: list[Made]) -> Made:
+def _scenario(number: int, said: list[str], lines: list[Made], wishes: list[str]) -> Made:
     total = sum(round(PRICE * 100) * line["quantity"] for line in lines)
-    order = {"lines": lines, "total_cents": total, "fulfilment": "pickup", "name": NAME}
+    named = _NAMED.search(" ".join(said))
+    name = named["name"] if named else NAME
+    fulfilment = "dine_in" if _HERE.search(" ".join(said)) else "pickup"
+    order = {"lines": lines, "total_cents": total, "fulfilment": fulfilment, "name": name}
+    ends = [{"order": order}]
+    if len(lines) == 1 and "note" not in lines[0]:  # what was not to be had may have been told to the bar
+        ends += [{"order": order | {"lines": [lines[0] | {"note": wish}]}} for wish in wishes]
     return {
         "id": f"taskmaster-{number:04}",
         "menu": "taskmaster-4-menu.yaml",
         "persona": "a crowd worker",
         "goal": "as in the dialogue",
         "say": said,
-        "answers": {"name": f"{NAME}."},
-        "expect": [{"order": order}],
+        "answers": {"name": f"{name}."},
+        "expect": ends,
     }
 
 
@@ -60,6 +73,16 @@ def _ordered(utterances: Sequence[Any]) -> list[Made]:
         elif name == "get_order_details":
             shown = list(response.get("menu_items") or [])
     return [one | {"quantity": quantities.get(str(one.get("order_item_id")), 1)} for one in shown]
+
+
+def _not_to_be_had(utterances: Sequence[Any], said: str) -> list[str]:
+    """What the caller wished for and the menu did not have: queries without an answer, in words that were said."""
+    queries = (
+        str(request.get("query") or "")
+        for name, request, response in _calls(utterances)
+        if name == "get_addons" and not response.get("attributes")
+    )
+    return [words for words in dict.fromkeys(map(fold, queries)) if words and words in fold(said)]
 
 
 def _calls(utterances: Sequence[Any]) -> Iterator[tuple[str, Made, Made]]:
@@ -85,38 +108,55 @@ def _object(text: str) -> Made:
 
 
 class _Menu:
-    """Grows with the orders."""
+    """What is ordered in the file. Its writers typed names, ids and options by hand: a thing is called by its id
+    (``chai-latte-3492``), since names were left as templates; options are those that the interface listed."""
 
-    def __init__(self) -> None:
-        self._names: dict[str, str] = {}
-        self._options: dict[str, dict[str, str]] = defaultdict(dict)  # by group: folded name to name
-        self._groups: dict[str, set[str]] = defaultdict(set)
+    def __init__(self, dialogues: Sequence[Any]) -> None:
+        spellings: dict[str, Counter[str]] = defaultdict(Counter)
+        listed: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+        for dialogue in dialogues:
+            for name in {_name_of(one) for one in _ordered(dialogue["utterances"])}:
+                spellings[_key(name)][name] += 1
+            for _, _, response in _calls(dialogue["utterances"]):
+                for group in response.get("attributes") or ():
+                    for option in group.get("options") or ():
+                        listed[_key(str(option))][str(group.get("attribute_id")), str(option)] += 1
+        self._spelled = {key: found.most_common(1)[0][0] for key, found in spellings.items()}
+        self._names = Counter({self._spelled[key]: found.total() for key, found in spellings.items()})
+        self._listed = {key: found.most_common(1)[0][0] for key, found in listed.items()}
+        self._options: dict[str, dict[str, None]] = defaultdict(dict)  # by group
+        self._groups: dict[str, set[str]] = {}
 
-    def line(self, item: Made) -> Made:
-        name = " ".join(str(item["menu_item_name"]).split()).title()
-        known = self._names.setdefault(name.casefold(), name)
-        options = []
-        for attribute in item.get("attributes") or ():
-            group, option = str(attribute["attribute_id"]), " ".join(str(attribute.get("option") or "").split()).title()
-            if option:
-                options.append(self._options[group].setdefault(option.casefold(), option))
-                self._groups[known].add(group)
-        note = " ".join(str(item.get("notes") or "").split())[:100]
-        return {"item": known, "quantity": item["quantity"], "options": options} | ({"note": note} if note else {})
+    def line(self, item: Made, said: str) -> Made | None:
+        """None for what may be a slip of its writer: a thing that no other dialogue has, an option that none listed,
+        a note in other words than the caller's."""
+        name = self._spelled[_key(_name_of(item))]
+        found = [self._listed.get(_key(str(one.get("option")))) for one in _attributes(item)]
+        note = fold(str(item.get("notes") or ""))
+        if self._names[name] < 2 or note not in fold(said) or (note and f"for {note}" in fold(said)):
+            return None
+        options: list[str] = []
+        for one in found:
+            if one is None:
+                return None
+            group, option = one
+            self._options[group][option] = None
+            self._groups.setdefault(name, set()).add(group)
+            options.append(option)
+        self._groups.setdefault(name, set())
+        return {"item": name, "quantity": item["quantity"], "options": options} | ({"note": note} if note else {})
 
     def file(self) -> Made:
         groups = {
             group: {
                 "name": group.replace("-", " "),
                 "minimum": 0,
-                "maximum": min(len(options), 5),
-                "options": [{"name": name, "price": 0} for name in options.values()],
+                "maximum": 1,
+                "options": [{"name": name, "price": 0} for name in options],
             }
             for group, options in self._options.items()
         }
-        items = [
-            {"name": name, "price": PRICE, "modifiers": sorted(self._groups[name])} for name in self._names.values()
-        ]
+        items = [{"name": name, "price": PRICE, "modifiers": sorted(own)} for name, own in self._groups.items()]
         return {
             "restaurant": _RESTAURANT,
             "opening_hours": {},
@@ -127,6 +167,19 @@ class _Menu:
             "phone_lines": [{"number": "+353209110099", "provider": "sip", "username": "taskmaster"}],
             "staff": [],
         }
+
+
+def _attributes(item: Made) -> list[Made]:
+    return [one for one in item.get("attributes") or () if str(one.get("option") or "").strip()]
+
+
+def _name_of(item: Made) -> str:
+    made_of = re.sub(r"[-\d]*$", "", str(item.get("menu_item_id") or "")) or str(item["menu_item_name"])
+    return " ".join(made_of.replace("-", " ").split()).title()
+
+
+def _key(option: str) -> str:
+    return fold(option).replace(" ", "")
 
 
 _RESTAURANT: Made = {

@@ -72,7 +72,7 @@ class Heads(Wishes):
         if open_ is None:
             return not self._parsed.phrases and bool(self._in_cart) and (bool(np.wishes) or self._bound)
         total = max(open_.quantity, 1)
-        return total > 1 and np.quantity < total and (bool(np.wishes) or self._bound)
+        return total > 1 and np.quantity < total and (bool(np.wishes) or self._bound or np.plain)
 
     # --- menu words
 
@@ -82,6 +82,8 @@ class Heads(Wishes):
         items = self._narrowed(token) or mention.values("item")
         if self._amount == "without" and not self._bound and token.said.split()[0] in self._more_words:
             self._amount = self._carried = "regular"  # "no ham and extra cheese"
+        if items and self._names_the_head_again(token):
+            return
         if self._is_wish(mention, items):
             self._wish(Wish(self._amount, token.said, mention, self._sparing and self._amount == "light"))
         elif self._is_ingredient(mention, items):
@@ -90,6 +92,14 @@ class Heads(Wishes):
             self._head(items, token.text, self._np)
         elif not (self._touches_head(token) or self._before_item()):
             self._head(mention.values("category"), token.text, self._np, is_category=True)
+
+    def _names_the_head_again(self, token: Token) -> bool:
+        """``An English Breakfast tea``, where another tea alone has the word in its name: it says what kind it is."""
+        before, mention = self._before(), token.mention
+        if before is None or before.mention is None or mention is None or token.stop or self._np is not None:
+            return False
+        is_head = any(one.kind == "item" and one.whole for one in before.mention.readings)
+        return is_head and self._lexicon.is_head_last and not any(one.whole for one in mention.readings)
 
     def _narrowed(self, token: Token) -> tuple[str, ...]:
         """``Quatre éclairs, deux au café``: of the things called so, the one with that in its name."""
@@ -238,6 +248,9 @@ class Heads(Wishes):
     def _on_unknown(self, token: Token) -> None:
         start = self._at - 1
         if token.said in self._lexicon.simple and self._next_mention() is not None:
+            return
+        if token.said in self._lexicon.simple and self._np is not None and self._np.quantity and self._ends():
+            self._np.plain = True  # "one regular and one decaf"
             return
         said = [token.text]
         while self._at < len(self._tokens) and not self._tokens[self._at].stop and self._peek() in ("unknown", "of"):

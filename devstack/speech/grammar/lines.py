@@ -61,6 +61,9 @@ class Lines(Heads):
         if self._open is None and self._in_cart and self._peek() in _BINDING:
             self._repeat_last(alike=False)
             return
+        if self._open is not None and self._open.items and self._peek() in _BINDING:
+            self._repeat(self._open, alike=False)
+            return
         self._begin().quantity = 1
 
     def _on_again(self, token: Token) -> None:
@@ -70,12 +73,18 @@ class Lines(Heads):
             return
         self._close()
         alike = token.said not in self._lexicon.others
-        if self._open is not None and self._peek() in _BINDING:
+        if self._peek() in ("filler", "a") and self._peek(1) == "mention" and not self._tokens[self._at].stop:
+            self._at += 1  # "le même en moyen"
+        if self._open is not None and (self._peek() in _BINDING or self._next_says_size()):
             self._repeat(self._open, alike=alike)
         elif self._open is None and self._in_cart:
             self._repeat_last(alike=alike)
         else:
             self._target().more += 1
+
+    def _next_says_size(self) -> bool:
+        mention = self._next_mention()
+        return mention is not None and not self._next_stops() and bool(mention.values("size"))
 
     def _repeat_last(self, *, alike: bool) -> None:
         self._part = Phrase(quantity=1, again=True, alike=alike)
@@ -84,7 +93,7 @@ class Lines(Heads):
     def _repeat(self, phrase: Phrase, *, alike: bool) -> None:
         """``The same again with olives`` has all of the first, ``another one with olives`` its size."""
         wishes = [wish for wish in phrase.wishes if alike or is_size(wish)]
-        self._open = Phrase(phrase.items, phrase.said, phrase.is_category, wishes=wishes)
+        self._open = Phrase(phrase.items, phrase.said, phrase.is_category, wishes=wishes, alike=alike)
         self._parsed.phrases.append(self._open)
         self._part = None
 

@@ -165,7 +165,7 @@ class Scanner(Lines):
         if self._np is not None and self._np.other:
             self._bound = True
             self._close()
-        self._amount, self._bound = amount_of(token.kind), True
+        self._amount, self._carried, self._bound = amount_of(token.kind), "regular", True
         self._sparing = token.said in self._lexicon.sparing
 
     _on_extra = _on_light

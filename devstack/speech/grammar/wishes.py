@@ -54,9 +54,9 @@ class Wishes(State):
                 return
         self._either = False
         target = self._target()
-        if self._correcting and target is self._open:
+        if target is self._open and (self._correcting or target.alike):
             target.resized.append(wish)
-            self._corrected = True
+            self._corrected = self._correcting
         else:
             target.wishes.append(wish)
         self._recent.append((target, wish))

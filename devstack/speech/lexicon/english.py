@@ -67,7 +67,8 @@ ENGLISH = Lexicon(
         "|i ll try|we ll try|"
         "give me|get me|we d like|we ll have|we ll take|i need|we need|may i have|let me have|let me get|get|just"
         "|i d love|we d love|can i grab|could i grab|i ll get|we ll get|let s do|let s have|let s get|do me|have"
-        "|put me down for|i ll go for|i want to order|to order|order|can i please have|can i please get|like",
+        "|put me down for|i ll go for|i want to order|to order|order|can i please have|can i please get"
+        "|could i please have|could i please get|may i please have|may i get|may i please get|may we have|like",
         "also": "also|too|as well|and also",
         "half": "half",
         "of_which": "of which",
@@ -131,7 +132,7 @@ ENGLISH = Lexicon(
     sparing=frozenset(
         ("easy on", "go easy on", "less", "light on", "not too much", "not much", "not too many", "not many")
     ),
-    simple=words("plain bare"),
+    simple=words("plain bare regular normal ordinary standard"),
     is_head_last=True,
     in_its_place=words("instead rather"),
     takes_it=any_of("(?:i|we) ll (?:take|have|get) (?:it|that|one|some)|give me (?:one|some|that)"),
@@ -243,8 +244,9 @@ ENGLISH = Lexicon(
         r"make|swap|replace|cancel|put|hold|skip|drop|switch|go|forget|scratch|do|get|have|grab)"
     ),
     order_verb=any_of(
-        "i d like|i would like|i ll have|i will have|i ll take|i ll try|i want|can i (?:have|get|order|take)|"
-        "could i (?:have|get|order)|could we have|can we (?:have|get)|give me|get me|we d like|we ll have|i need|"
+        "i d like|i would like|i ll have|i will have|i ll take|i ll try|i want|"
+        "(?:can|could|may) (?:i|we) (?:please |just |also )?(?:have|get|order|take|try|grab)|"
+        "give me|get me|we d like|we ll have|i need|"
         "may i have|to order|let me (?:have|get)|order"
     ),
     allergens=any_of(

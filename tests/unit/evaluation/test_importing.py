@@ -22,13 +22,16 @@ def call(name: str, request: Any, response: Any) -> list[dict[str, str]]:
     return [{"name": kind, "value": value} for kind, value in (*pairs, ("response", json.dumps(response)))]
 
 
-def coffee_order() -> dict[str, Any]:
+def coffee_order(text: str = "Two oat flat whites.", **more: Any) -> dict[str, Any]:
     milk = [{"attribute_id": "milk-options", "option": "oat milk"}]
-    shown = {"menu_items": [{"order_item_id": "7", "menu_item_name": "flat white", "attributes": milk}]}
-    asked = call("add_order_item", {"quantity": "2"}, {"order_item_id": "7"})
+    item = {"order_item_id": "7", "menu_item_id": "flat-white-1234", "menu_item_name": "var_drink"}
+    shown = {"menu_items": [item | {"attributes": milk} | more]}
+    listed = {"attributes": [{"attribute_id": "milk-options", "options": ["Oat Milk", "2% Milk"]}]}
+    asked = call("get_addons", {"query": "oat"}, listed)
+    asked += call("add_order_item", {"quantity": "2"}, {"order_item_id": "7"})
     first = {
         "speaker": "user",
-        "text": "Two oat flat whites.",
+        "text": text,
         "annotations": [*asked, *call("get_order_details", {}, shown)],
     }
     return {"utterances": [first, {"speaker": "user", "text": "Yes.", "annotations": []}]}
@@ -51,10 +54,21 @@ def made(name: str, content: Any, folder: Path) -> list[Any]:
 
 
 def test_a_coffee_order_becomes_a_scenario_with_a_menu_of_its_own(tmp_path: Path) -> None:
-    [scenario] = made("taskmaster-4", [coffee_order(), {"utterances": []}], tmp_path)
+    slips: list[dict[str, Any]] = [
+        coffee_order(menu_item_id="flat-wite-99"),
+        coffee_order(attributes=[{"attribute_id": "milk-options", "option": "oat mylk"}]),
+        coffee_order(notes="in a big mug"),
+    ]
+    [scenario, named, here] = made(
+        "taskmaster-4",
+        [coffee_order(), coffee_order("Two, my name is Dan."), coffee_order("Two oat flat whites for here."), {"utterances": []}, *slips],
+        tmp_path,
+    )
     [line] = scenario.expect[0].order.lines
     assert (line.item, line.quantity, line.options) == ("Flat White", 2, ("Oat Milk",))
     assert scenario.say == ("Two oat flat whites.",) and scenario.expect[0].order.total_cents == 600
+    assert (named.expect[0].order.name, named.answers["name"]) == ("Dan", "Dan.")
+    assert here.expect[0].order.fulfilment == "dine_in"
 
 
 def test_a_booking_becomes_a_table_where_its_end_is_clear(tmp_path: Path) -> None:
@@ -87,8 +101,8 @@ def test_a_file_that_is_something_else_is_refused_with_where_the_right_one_is(na
 
 def test_the_command_says_the_licence_and_what_to_run_next(tmp_path: Path) -> None:
     file = tmp_path / "data.json"
-    file.write_text(json.dumps([coffee_order()]), "utf-8")
+    file.write_text(json.dumps([coffee_order()] * 2), "utf-8")
     arguments = ["eval", "import", "taskmaster-4", str(file), "--out", str(tmp_path / "out")]
     done = CliRunner().invoke(app, arguments, env={"COLUMNS": "300"})
     assert done.exit_code == 0, done.output
-    assert "CC BY 4.0: 1 scenarios" in done.output and "eval --file" in done.output
+    assert "CC BY 4.0: 2 scenarios" in done.output and "eval --file" in done.output
