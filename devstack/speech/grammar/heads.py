@@ -10,6 +10,8 @@ from devstack.speech.parsed import Opening, Phrase, Wish
 from devstack.speech.tokens import Token
 from devstack.speech.words import stem, stems
 
+_ONE = frozenset(("one", "un", "une"))
+
 
 class Heads(Wishes):
     # --- an opening that no head came for
@@ -29,6 +31,8 @@ class Heads(Wishes):
         if self._is_another_size(np):
             self._head(self._open.items if self._open else (), self._open.said if self._open else "", np)
             return
+        if self._open is not None:
+            self._count_by_size(np, self._open.items)
         target = self._target() if not np.quantity else self._owner()
         if np.other or (np.quantity and self._splits(np)):
             part = Phrase(quantity=np.quantity, wishes=np.wishes)
@@ -201,14 +205,14 @@ class Heads(Wishes):
 
     def _count_by_size(self, np: Opening, items: tuple[str, ...]) -> None:
         """``Four toasts``, where Four is the size of another thing: a number after all."""
-        for wish in [one for one in np.wishes if is_size(one) and stem(one.said).isdigit()]:
+        for wish in [one for one in np.wishes if is_size(one) and (stem(one.said).isdigit() or one.said in _ONE)]:
             sizes = wish.mention.values("size") if wish.mention is not None else ()
             if (
                 items
                 and not np.quantity
                 and not any(self._outline.has_size(one, size) for one in items for size in sizes)
             ):
-                np.quantity = int(stem(wish.said))
+                np.quantity = 1 if wish.said in _ONE else int(stem(wish.said))
                 np.wishes.remove(wish)
 
     def _is_left_out_of(self) -> bool:

@@ -61,7 +61,13 @@ def test_a_coffee_order_becomes_a_scenario_with_a_menu_of_its_own(tmp_path: Path
     ]
     [scenario, named, here] = made(
         "taskmaster-4",
-        [coffee_order(), coffee_order("Two, my name is Dan."), coffee_order("Two oat flat whites for here."), {"utterances": []}, *slips],
+        [
+            coffee_order(),
+            coffee_order("Two, my name is Dan."),
+            coffee_order("Two oat flat whites for here."),
+            {"utterances": []},
+            *slips,
+        ],
         tmp_path,
     )
     [line] = scenario.expect[0].order.lines
