@@ -19,6 +19,7 @@ from devstack.speech.answering import Answering
 from devstack.speech.conversation import Action, Memory, Say, TurnContext
 from devstack.speech.lexicon import language_said
 from devstack.speech.matching import fold
+from devstack.speech.menu_search import SEARCH_MENU
 from devstack.speech.protocol.items import FunctionCallOutput, Item, Message
 from devstack.speech.protocol.session_config import NamedTool
 from devstack.speech.tool_calls import Answered, ReportedLine, UseTool, answered, put_right
@@ -117,6 +118,9 @@ class _TurnReply(Answering):
     def _after_tools(self, outputs: Sequence[Answered]) -> list[Action]:
         agent, says, again = self._agent, list[str](), list[UseTool]()
         for one in outputs:
+            if one.call.name == SEARCH_MENU:
+                agent.found |= {dish.name: dish.menu for dish in one.result.items}
+                continue
             self._learn(one)
             retry = put_right(one)
             if retry is not None:
@@ -124,6 +128,10 @@ class _TurnReply(Answering):
             elif not (self._choice(one) or self._note_not_found(one)):
                 says.append(one.result.say)
         says = [say for say in dict.fromkeys(says) if say]
+        if agent.held and not agent.waiting_calls:
+            self._read_menu()
+            held, agent.held = agent.held, ""
+            return self._answer(held)
         if again or agent.waiting_calls:
             return [Say(" ".join(says)), *self._one_by_one([*again, *agent.waiting_calls])]
         if agent.choices:

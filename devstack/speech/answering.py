@@ -8,6 +8,7 @@ from devstack.speech import menu_card
 from devstack.speech.bookings import TableWish
 from devstack.speech.choosing import Choosing
 from devstack.speech.conversation import Action, Say
+from devstack.speech.menu_search import SEARCH_MENU, to_look_up
 from devstack.speech.orders import AddItem, RemoveItem
 from devstack.speech.spelling import is_unsure
 from devstack.speech.tool_calls import Choice, UseTool, add_call, calls_for, line_again
@@ -20,6 +21,9 @@ class Answering(Choosing):
         in_cart = [line.item for line in agent.cart]
         if agent.says_card(text):
             return [Say(f"{self._phrases.no_card} {agent.question}".strip())]
+        if look_up := self._to_look_up(text):
+            agent.held = text
+            return look_up
         understood = understand(
             text,
             self._vocabulary,
@@ -53,6 +57,23 @@ class Answering(Choosing):
         understood = replace(understood, allergies=tuple(agent.allergies) if said else ())
         chosen = self._chosen(text, understood) if agent.choices else None
         return chosen if chosen is not None else self._do(understood)
+
+    def _to_look_up(self, text: str) -> list[Action]:
+        """What may be a dish, on a menu that is too long for the instructions."""
+        agent = self._agent
+        if not self._has(SEARCH_MENU) or agent.awaited in (
+            "customer_name",
+            "spelling",
+            "table_name",
+            "address",
+            "table",
+        ):
+            return []
+        if agent.choices and agent.choices[0].chosen(text, self._language):
+            return []
+        queries = to_look_up(text, self._lexicon, agent.looked_up)
+        agent.looked_up.update(queries)
+        return list(self._one_by_one([UseTool(SEARCH_MENU, {"query": query}) for query in queries]))
 
     def _named(self, understood: Understood) -> Understood:
         """With the name that the caller is sure of: one of a letter is asked to be spelled once, and then taken."""
@@ -131,7 +152,7 @@ class Answering(Choosing):
 
     def _inform(self, question: Question) -> list[Action]:
         """From the instructions' menu when it is about a dish, else from the tool."""
-        told = menu_card.answer(self._turn.menu, self._turn.language, question.item, question.size, question.topic)
+        told = menu_card.answer(self._menu, self._turn.language, question.item, question.size, question.topic)
         if told:
             self._agent.misses = 0
             return [Say(told), *self._ask_next()]

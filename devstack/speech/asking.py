@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from devstack.speech.addresses import Awaited
 from devstack.speech.conversation import Action, Memory, Say, TurnContext
 from devstack.speech.lexicon import LEXICONS
+from devstack.speech.menu_search import as_menu
 from devstack.speech.phrases import PHRASES, AgentPhrases
 from devstack.speech.tool_calls import UseTool
 from devstack.speech.vocabulary import Vocabulary, vocabulary_of
@@ -25,7 +26,13 @@ class Asking:
         self._language = memory.language
         self._phrases: AgentPhrases = PHRASES[self._language]
         self._lexicon = LEXICONS[self._language]
-        self._vocabulary: Vocabulary = vocabulary_of(turn.tools, turn.language, turn.menu)
+        self._read_menu()
+
+    def _read_menu(self) -> None:
+        """The menu as the instructions have it, and what was looked up of it."""
+        found = self._agent.found
+        self._menu = f"{self._turn.menu}\n{as_menu(found)}" if found else self._turn.menu
+        self._vocabulary: Vocabulary = vocabulary_of(self._turn.tools, self._turn.language, self._menu, found)
 
     def _ask_next(self) -> list[Action]:
         """The next question by ``missing``; the read-back when only that is missing."""

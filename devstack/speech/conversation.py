@@ -52,6 +52,9 @@ class Memory:
     asked_about: str = ""  # the item of the caller's last sentence, if that was a question
     removing: bool = False  # the caller's last sentence took something off
     removed: ReportedLine | None = None  # the line taken off last
+    found: dict[str, str] = field(default_factory=dict)  # dishes that were looked up: their lines, by name
+    looked_up: set[str] = field(default_factory=set)  # by which words
+    held: str = ""  # the sentence that waits for what is looked up
     not_found: list[str] = field(default_factory=list)  # asked for, not on the order, and not yet let go of
     times_not_found: int = 0  # that the caller was asked about it
     unsure_name: str = ""  # as it was heard, to be spelled

@@ -72,6 +72,11 @@ def other_names(instructions: str) -> dict[str, tuple[str, ...]]:
     return {other: tuple(owners) for other, owners in found.items()}
 
 
+def size_names(instructions: str) -> tuple[str, ...]:
+    dishes, _ = _read(instructions)
+    return tuple(dict.fromkeys(size for dish in dishes.values() for size, _ in dish.prices if size))
+
+
 @lru_cache(maxsize=16)
 def _read(instructions: str) -> tuple[dict[str, _Dish], str]:
     currency = _CURRENCY.search(instructions)

@@ -178,6 +178,11 @@ class _Error(msgspec.Struct):
     allowed: list[str] = []
 
 
+class FoundDish(msgspec.Struct):
+    name: str
+    menu: str  # its lines, as instructions would have them
+
+
 class ToolResult(msgspec.Struct):
     """``missing`` is None where the tool says nothing about an order."""
 
@@ -186,6 +191,7 @@ class ToolResult(msgspec.Struct):
     missing: list[str] | None = None
     cart: _Cart | None = None
     error: _Error | None = None
+    items: list[FoundDish] = []
 
 
 @dataclass(frozen=True, slots=True)

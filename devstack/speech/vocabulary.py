@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 from devstack.speech.lexicon import LEXICONS, SIZES, Lexicon
 from devstack.speech.matching import fold, sound
-from devstack.speech.menu_card import other_names
+from devstack.speech.menu_card import other_names, size_names
 from devstack.speech.menu_outline import Outline, outline_of
+from devstack.speech.menu_search import options_in
 from devstack.speech.protocol.session_config import SessionTool
 from devstack.speech.words import stem, stems
 from domain.menu import Amount
@@ -63,13 +64,17 @@ class Vocabulary:
         return tuple(one.value for one in readings if one.kind == "size")
 
 
-def vocabulary_of(tools: Sequence[SessionTool], language: str, instructions: str = "") -> Vocabulary:
-    """Built once for each set of tools and instructions."""
+def vocabulary_of(
+    tools: Sequence[SessionTool], language: str, instructions: str = "", found: Mapping[str, str] | None = None
+) -> Vocabulary:
+    """Built once for each set of tools and instructions. ``found`` are dishes that ``search_menu`` told, by name: their
+    lines are in the ``instructions`` too."""
+    found = found or {}
     adding = _properties(tools, "add_item")
     return _vocabulary(
-        _enum(adding.get("item")),
-        _enum(adding.get("size")),
-        _enum(_named(adding.get("modifiers"))),
+        _enum(adding.get("item")) or tuple(found),
+        _enum(adding.get("size")) or (size_names(instructions) if found else ()),
+        _enum(_named(adding.get("modifiers"))) or options_in(found),
         _enum(_half(_properties(tools, "add_halves"))),
         _enum(_properties(tools, "set_fulfilment").get("kind")),
         frozenset(tool.name for tool in tools),
