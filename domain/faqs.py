@@ -29,6 +29,14 @@ _DISH_MEANINGS = frozenset(("birthday", "alcohol"))  # a cake, a beer
 _NO_DISHES = frozenset(
     ["free", "friendly", "suitable", "safe", "option", "options", "choice", "choices", "version", "versions", "choix"]
 )
+_DAYS = frozenset(
+    fold(
+        "monday tuesday wednesday thursday friday saturday sunday lundi mardi mercredi jeudi vendredi samedi dimanche "
+        "christmas noel easter paques halloween toussaint holiday ferie nouvel year january february march april june "
+        "july august september october november december janvier fevrier mars avril juin juillet aout septembre "
+        "octobre novembre decembre"
+    ).split()
+)
 _LONG = 5  # letters from which on a word may have a slip in it
 _STOP_WORDS = frozenset(
     fold(
@@ -61,7 +69,7 @@ def look_up(faq: Iterable[FaqEntry], question: str) -> tuple[FaqEntry, ...]:
     scored = [
         (_alike(asked, entry), -position, entry)
         for position, entry in enumerate(entries)
-        if not _is_of_something_else(question, asked, entry)
+        if not (_is_of_something_else(question, asked, entry) or _is_of_another_day(question, entry))
     ]
     best = sorted(scored, key=lambda one: one[:2], reverse=True)
     if not best or best[0][0] < ENOUGH:
@@ -85,6 +93,16 @@ def _is_of_something_else(question: str, asked: dict[str, float], entry: FaqEntr
     about = _about(text)
     names_another = any(not _has(about, one) for one in _dishes(asked))
     return names_another and (is_of_allergens or any(not _has(asked, one) for one in _dishes(_about(entry.question))))
+
+
+def _is_of_another_day(question: str, entry: FaqEntry) -> bool:
+    """``Are you closed on Monday?`` is not answered by what is so at Christmas."""
+    asked, own = _days_in(question), _days_in(entry.question)
+    return bool(asked and own) and not asked & _days_in(f"{entry.question} {entry.answer}")
+
+
+def _days_in(text: str) -> frozenset[str]:
+    return _DAYS.intersection(word[:-1] if word[:-1] in _DAYS else word for word in fold(text).split())
 
 
 def _dishes(about: dict[str, float]) -> list[str]:

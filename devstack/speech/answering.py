@@ -8,11 +8,14 @@ from devstack.speech import menu_card
 from devstack.speech.bookings import TableWish
 from devstack.speech.choosing import Choosing
 from devstack.speech.conversation import Action, Say
+from devstack.speech.mentions import find_mentions
 from devstack.speech.menu_search import SEARCH_MENU, to_look_up
 from devstack.speech.orders import AddItem, RemoveItem
+from devstack.speech.sound_alikes import heard_as
 from devstack.speech.spelling import is_unsure
 from devstack.speech.tool_calls import Choice, UseTool, add_call, calls_for, line_again
-from devstack.speech.understanding import Question, Understood, understand
+from devstack.speech.understanding import Question, Understood, condition_in, understand
+from devstack.speech.words import words_of
 
 
 class Answering(Choosing):
@@ -24,6 +27,12 @@ class Answering(Choosing):
         if look_up := self._to_look_up(text):
             agent.held = text
             return look_up
+        condition = condition_in(text, self._lexicon)
+        if condition is not None:
+            question, then = condition
+            asked = understand(question, self._vocabulary, self._language).question
+            if asked is not None:
+                return self._on_condition(asked, then)
         understood = understand(
             text,
             self._vocabulary,
@@ -33,6 +42,10 @@ class Answering(Choosing):
             asked_about=agent.asked_about,
             removing=agent.removing,
         )
+        understood = self._by_sound(text, understood)
+        if agent.on_condition and agent.awaited == "condition" and (understood.yes or understood.no or understood.done):
+            calls, agent.on_condition = agent.on_condition, []
+            return list(self._one_by_one(calls)) if understood.yes else self._ask_next()
         understood, answer = self._settled(text, self._named(understood))
         if answer is not None:
             return answer
@@ -75,6 +88,29 @@ class Answering(Choosing):
         agent.looked_up.update(queries)
         return list(self._one_by_one([UseTool(SEARCH_MENU, {"query": query}) for query in queries]))
 
+    def _on_condition(self, asked: Question, then: str) -> list[Action]:
+        """The answer, and then whether what was to follow from it is wanted: only the caller knows what it means."""
+        later = understand(then, self._vocabulary, self._language, asked_about=asked.item)
+        adds = [one for one in later.orders if isinstance(one, AddItem) and self._is_known(one) and not one.choices]
+        self._agent.on_condition = [add_call(one) for one in adds]
+        return self._inform(asked)
+
+    def _by_sound(self, text: str, understood: Understood) -> Understood:
+        """What was asked for, by its sound, where the words mean nothing; never a yes to the read-back."""
+        asked = self._agent.awaited
+        named = find_mentions(words_of(text), self._vocabulary, self._lexicon)
+        if self._agent.choices or not replace(understood, orders=(), unsure=()).nothing:
+            return understood
+        if not all(one.misheard for one in named):
+            return understood
+        if asked == "fulfilment":
+            kind = heard_as(text, self._vocabulary.kinds, self._lexicon)
+            return replace(understood, orders=(), unsure=(), kind=kind) if kind else understood
+        if asked in ("human", "anything_else", "without", "condition"):
+            answer = heard_as(text, ("yes", "no"), self._lexicon)
+            return replace(understood, orders=(), yes=answer == "yes", no=answer == "no") if answer else understood
+        return understood
+
     def _named(self, understood: Understood) -> Understood:
         """With the name that the caller is sure of: one of a letter is asked to be spelled once, and then taken."""
         agent = self._agent
@@ -106,7 +142,9 @@ class Answering(Choosing):
         agent.misses = 0
         if understood.done or (agent.awaited == "anything_else" and not understood.orders):  # moved on
             agent.done_ordering = True
-        return [*asks, *self._one_by_one(calls)]
+        answer = self._told_beside(understood.question) if understood.question is not None else []
+        spoken = [one for one in answer if isinstance(one, Say)]
+        return [*spoken, *asks, *self._one_by_one([*calls, *(one for one in answer if isinstance(one, UseTool))])]
 
     def _calls(self, understood: Understood) -> list[UseTool]:
         agent = self._agent
@@ -159,6 +197,13 @@ class Answering(Choosing):
         if self._has(question.tool):
             return [UseTool(question.tool, question.arguments)]
         return self._missed()
+
+    def _told_beside(self, question: Question) -> list[Action]:
+        """The answer to a question that stood beside an order."""
+        told = menu_card.answer(self._menu, self._turn.language, question.item, question.size, question.topic)
+        if told:
+            return [Say(told)]
+        return [UseTool(question.tool, question.arguments)] if self._has(question.tool) else []
 
     def _signal(self, understood: Understood) -> list[Action]:
         """A sentence that changes nothing in the order: yes, no, that's all, again, goodbye."""

@@ -43,6 +43,11 @@ class Asking:
             return [Say(self._asked(agent.choices[0].say))]
         if agent.allergy_unnamed:
             return [self._ask(phrases.which_allergy, "allergy")]
+        if agent.on_condition:
+            named = [
+                f"{call.arguments.get('quantity', 1)} {call.arguments.get('item', '')}" for call in agent.on_condition
+            ]
+            return [self._ask(phrases.shall_i_add.format(names=f" {phrases.last_and} ".join(named)), "condition")]
         if agent.not_found:
             return [self._ask_not_found()]
         if "items" in agent.missing:

@@ -32,7 +32,7 @@ def table_in(folded: str, lexicon: Lexicon, language: str) -> TableWish:
 
 def day_in(folded: str, lexicon: Lexicon) -> str:
     """As the tools take it; "" where no day is said."""
-    return next((day for said, day in lexicon.days.items() if re.search(rf"\b{said}\b", folded)), "")
+    return next((day for said, day in lexicon.days.items() if re.search(rf"\b{said}s?\b", folded)), "")
 
 
 def time_in(folded: str, language: str, *, strict: bool = True) -> str:

@@ -54,6 +54,7 @@ class Memory:
     removed: ReportedLine | None = None  # the line taken off last
     found: dict[str, str] = field(default_factory=dict)  # dishes that were looked up: their lines, by name
     looked_up: set[str] = field(default_factory=set)  # by which words
+    on_condition: list[UseTool] = field(default_factory=list)  # wanted if a question's answer is yes
     held: str = ""  # the sentence that waits for what is looked up
     not_found: list[str] = field(default_factory=list)  # asked for, not on the order, and not yet let go of
     times_not_found: int = 0  # that the caller was asked about it

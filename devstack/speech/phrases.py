@@ -29,6 +29,7 @@ class AgentPhrases:
     be_polite: str
     not_like_this: str
     left_out: str
+    shall_i_add: str  # with {names}
     closest: str  # with {name} and {only}
     something: str  # that has no name to repeat
     last_and: str
@@ -75,6 +76,7 @@ ENGLISH = AgentPhrases(
     be_polite="I'm here to help you, so please stay polite.",
     not_like_this="I'm ending this call now. Goodbye.",
     left_out="Then I leave that out.",
+    shall_i_add="Shall I add {names}, then?",
     closest="We don't have {name}. Would you like {only} instead?",
     something="Something you asked for",
     last_and="and",
@@ -121,6 +123,7 @@ FRENCH = AgentPhrases(
     be_polite="Je suis là pour vous aider, restez poli, s'il vous plaît.",
     not_like_this="Je mets fin à cet appel. Au revoir.",
     left_out="Alors je laisse cela de côté.",
+    shall_i_add="J'ajoute {names}, alors ?",
     closest="Nous n'avons pas {name}. Voulez-vous {only} à la place ?",
     something="une chose que vous avez demandée",
     last_and="et",

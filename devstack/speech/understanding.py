@@ -193,6 +193,19 @@ def _orders(
     return orders, parsed
 
 
+def condition_in(text: str, lexicon: Lexicon) -> tuple[str, str] | None:
+    """``Is it vegetarian, and if so I'll have two``: the question, and what is ordered on its answer."""
+    found = lexicon.if_so.search(_folded_with_stops(text).replace(",", ""))
+    if found is None:
+        return None
+    words = words_of(text)
+    first = len(_folded_with_stops(text).replace(",", "")[: found.start()].split())
+    last = first + len(found.group().split())
+    if not 0 < first <= last < len(words):
+        return None
+    return f"{text[: words[first].at].strip(' ,.')}?", text[words[last].at :]
+
+
 def _is_on_menu(intent: OrderIntent, vocabulary: Vocabulary) -> bool:
     return not isinstance(intent, AddItem) or bool(intent.choices) or intent.item in vocabulary.items
 
@@ -201,7 +214,7 @@ def _apart(text: str, lexicon: Lexicon) -> tuple[str, str]:
     """The questions of a text, and the sentences that are none. A question for an item is an order."""
     asked: list[str] = []
     told: list[str] = []
-    for sentence in _SENTENCES.split(text):
+    for sentence in (part for whole in _SENTENCES.split(text) for part in _question_first(whole, lexicon)):
         folded = fold(sentence)
         asks = "?" in sentence and folded.split(" ", 1)[0] not in lexicon.cues["a"].split("|")
         asks = asks or lexicon.question.search(folded + ("?" if "?" in sentence else "")) is not None
@@ -218,6 +231,18 @@ def _apart(text: str, lexicon: Lexicon) -> tuple[str, str]:
     return " ".join(asked), " ".join(told)
 
 
+def _question_first(sentence: str, lexicon: Lexicon) -> list[str]:
+    """``How much is the soup and can I have two colas``: a question, and an order behind it."""
+    folded = _folded_with_stops(sentence).replace(",", "")
+    for verb in lexicon.order_verb.finditer(folded):
+        before = folded[: verb.start()].split()
+        asks = lexicon.question.search(" ".join(before)) and not lexicon.request.search(" ".join(before))
+        if asks and before[-1] in lexicon.cues["and"].split("|") and len(before) > 2:
+            at = words_of(sentence)[len(before) - 1].at
+            return [f"{sentence[:at].strip(' ,')}?", sentence[at:]]
+    return [sentence]
+
+
 def _kind(text: str, lexicon: Lexicon) -> tuple[str, str]:
     """How the food is wanted, and the text without the words for it. They are looked for in folded words."""
     for kind, said in lexicon.kinds.items():
@@ -232,8 +257,7 @@ def _cut(text: str, pattern: Pattern, mark: str = ",") -> tuple[re.Match[str] | 
     words = words_of(text)
     if not words:
         return None, text
-    stops = [following.gap not in ("", "-", "'", "’") for following in words[1:]] + [False]
-    folded = " ".join(word.folded + ("," if stop else "") for word, stop in zip(words, stops, strict=True))
+    folded = _folded_with_stops(text)
     found = pattern.search(folded)
     if found is None or not found.group().strip(" ,"):
         return None, text
@@ -241,6 +265,12 @@ def _cut(text: str, pattern: Pattern, mark: str = ",") -> tuple[re.Match[str] | 
     last = first + len(found.group().split())
     after = words[last].at if last < len(words) else len(text)
     return found, f"{text[: words[first].at]} {mark} {text[after:]}"
+
+
+def _folded_with_stops(text: str) -> str:
+    words = words_of(text)
+    stops = [following.gap not in ("", "-", "'", "’") for following in words[1:]] + [False] * bool(words)
+    return " ".join(word.folded + ("," if stop else "") for word, stop in zip(words, stops, strict=True))
 
 
 def _without_names(text: str, vocabulary: Vocabulary, lexicon: Lexicon) -> str:
@@ -351,7 +381,7 @@ def _table(folded: str, lexicon: Lexicon, language: str, awaited: Awaited) -> Ta
 
 def _question(text: str, lexicon: Lexicon, vocabulary: Vocabulary, *, allergic: bool) -> Question:
     folded = fold(text)
-    if lexicon.hours.search(folded):
+    if lexicon.hours.search(folded) and not lexicon.special_day.search(folded):
         day = day_in(folded, lexicon)
         return Question("opening_hours", {"day": day} if day else {})
     mentions = find_mentions(words_of(text), vocabulary, lexicon)

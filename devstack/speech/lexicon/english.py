@@ -253,7 +253,19 @@ ENGLISH = Lexicon(
         r"allerg\w+|contain|gluten|dairy|nuts|coeliacs?|celiacs?|intolera\w+|(?:is|are) there (?:any )?\w+(?: \w+)? in"
     ),
     contents=any_of("what s (?:in|on)|what is (?:in|on)|what comes|ingredients"),
-    hours=any_of("opening hours|open(?:ing)?|close[sd]?|closing|what time are you"),
+    hours=any_of("opening hours|open(?:ing)?|close[sd]?|closing|shut|what time are you"),
+    special_day=any_of(
+        "christmas|new year s?|easter|halloween|bank holidays?|public holidays?|holidays?|january|february|march|april|"
+        "june|july|august|september|october|november|december"
+    ),
+    if_so=any_of("(?:and |then |but )*if (?:so|yes|it is|they are|it does|they do|it s (?:so|ok|okay))(?: then)?"),
+    sounds_like={
+        "pickup": "pick up|pickup|picking up|collection|collect|take away|take out|carry out",
+        "delivery": "delivery|deliver it|delivered",
+        "dine_in": "eat in|eating in|dine in",
+        "yes": "yes|yeah|yep|yes please",
+        "no": "nope|no thanks|no thank you",
+    },
     table=any_of("(?:book|reserve) (?:a |the )?table|table for|reservation|booking"),
     everything=any_of(
         "(?:cancel|scratch|delete|remove|forget|drop|clear) (?:everything|(?:the |my )?(?:whole |"

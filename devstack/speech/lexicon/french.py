@@ -243,7 +243,21 @@ FRENCH = Lexicon(
         r"(?:il y a|y a t il) (?:du|de la|de l|des) \w+ dans"
     ),
     contents=any_of("qu est ce qu il y a|il y a quoi|c est quoi|ingredients|composition"),
-    hours=any_of("horaires?|ouverts?|ouvrez|fermez|fermes?|a quelle heure|jusqu a quelle heure|ouverture|fermeture"),
+    hours=any_of(
+        "horaires?|ouverte?s?|ouvrez|fermez|fermee?s?|a quelle heure|jusqu a quelle heure|ouverture|fermeture"
+    ),
+    special_day=any_of(
+        "noel|nouvel an|jour de l an|paques|toussaint|feries?|vacances|janvier|fevrier|mars|avril|juin|juillet|aout|"
+        "septembre|octobre|novembre|decembre"
+    ),
+    if_so=any_of("(?:et |alors |mais )*si (?:oui|c est le cas|c est bon|c est ca|elle l est|il l est)(?: alors)?"),
+    sounds_like={
+        "pickup": "a emporter|emporter|chercher|je viens chercher|venir chercher|je passe chercher",
+        "delivery": "livraison|en livraison|livrer",
+        "dine_in": "sur place|manger sur place",
+        "yes": "oui|ouais|oui merci",
+        "no": "non merci|nan",
+    },
     table=any_of("reserver|reservation|une table"),
     everything=any_of(
         "annule[rz]? (?:tout|(?:toute )?(?:la|ma) commande)|on (?:annule|recommence|oublie) tout|"

@@ -102,6 +102,11 @@ class Lexicon:
     allergens: Pattern
     contents: Pattern
     hours: Pattern
+    special_day: Pattern  # whose hours are none of the week's: the restaurant's own answers may have them
+    if_so: Pattern  # between a question and what is ordered if its answer is yes
+    sounds_like: dict[
+        str, str
+    ]  # what an answer is heard as, apart by "|": where it was asked for and nothing else fits
     table: Pattern
     everything: Pattern
     all_but: Pattern  # after "everything"

@@ -133,3 +133,11 @@ def test_a_slip_in_a_word_does_not_matter() -> None:
     faq = (FaqEntry("1", "Do you have tournedos?", "On Sundays."), FaqEntry("2", "Do you hold wakes?", "No."))
 
     assert look_up(faq, "have you got turnedos")[0].id == "1"
+
+
+def test_what_is_so_on_one_day_answers_nothing_about_another() -> None:
+    christmas = FaqEntry("f-1", "Are you closed at Christmas?", "We are closed from 24 to 26 December.")
+    with pytest.raises(Refused):
+        look_up([christmas], "Are you closed on Monday?")
+    assert look_up([christmas], "Are you closed at Christmas?") == (christmas,)
+    assert look_up([christmas], "Are you closed on holidays in December?") == (christmas,)

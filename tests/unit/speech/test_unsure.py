@@ -115,3 +115,80 @@ def test_what_is_asked_while_a_name_is_spelled_is_answered_and_the_name_asked_fo
     assert len(call.lines) == 2 and "spell" in call.said
     call.caller("Zed.")
     assert call.cart.customer_name == "Zed"
+
+
+@pytest.mark.parametrize(
+    ("slug", "said"),
+    [
+        ("harbour-pizza", "Is the Caesar salad vegetarian and if so I'll have two"),
+        ("harbour-pizza", "What's in the Caesar salad? If so I'll have two."),
+        ("chez-margot", "Est-ce que la reine est végétarienne, et si oui j'en prends deux moyennes"),
+    ],
+)
+def test_what_is_wanted_if_a_question_is_answered_with_yes_is_asked_about_after_the_answer(
+    slug: str, said: str
+) -> None:
+    call = call_to(slug)
+    call.caller(said)
+    assert call.lines == [] and call.said.endswith("?") and "2" in call.said
+    call.caller("Yes please." if slug == "harbour-pizza" else "Oui.")
+    assert [line[0] for line in call.lines] == [2]
+
+
+def test_a_no_to_what_was_wanted_on_a_condition_orders_nothing() -> None:
+    call = call_to("harbour-pizza")
+    call.caller("Is the Caesar salad vegetarian and if so I'll have two", "No.")
+    assert call.lines == []
+
+
+def test_a_question_and_an_order_in_one_clause_are_both_done() -> None:
+    call = call_to("harbour-pizza")
+    call.caller("How much is the Caesar salad and can I have two garlic breads")
+    assert call.lines == [(2, "Garlic bread", "", ())] and "9 euros 50" in call.said
+
+
+@pytest.mark.parametrize(
+    ("slug", "said", "kind"),
+    [
+        ("chez-margot", "Sercher.", "pickup"),
+        ("chez-margot", "Cherché", "pickup"),
+        ("chez-margot", "En livresan.", "delivery"),
+        ("harbour-pizza", "Peek up.", "pickup"),
+        ("harbour-pizza", "Colection.", "pickup"),
+        ("harbour-pizza", "Deliverie.", "delivery"),
+    ],
+)
+def test_how_the_food_is_wanted_is_known_by_its_sound_where_it_was_asked_for(slug: str, said: str, kind: str) -> None:
+    call = call_to(slug)
+    if slug == "chez-margot":
+        call.caller("Trois reines grandes.", "C'est tout.", said)
+    else:
+        call.caller("Three cheeseburgers.", "That's all.", said)
+    assert call.cart.fulfilment is not None and call.cart.fulfilment.kind == kind, call.heard
+
+
+@pytest.mark.parametrize("said", ["Cherry.", "Lobster.", "Tomorrow."])
+def test_what_sounds_like_no_answer_is_asked_again(said: str) -> None:
+    call = call_to("harbour-pizza")
+    call.caller("Three cheeseburgers.", "That's all.", said)
+    assert call.cart.fulfilment is None
+
+
+@pytest.mark.parametrize(
+    ("said", "day"),
+    [
+        ("Are you closed on Monday?", "monday"),
+        ("are you open Sundays", "sunday"),
+        ("Are you shut on Tuesdays?", "tuesday"),
+    ],
+)
+def test_hours_are_told_of_the_day_that_was_asked_for(said: str, day: str) -> None:
+    call = call_to("harbour-pizza")
+    call.caller(said)
+    assert call.calls == [("opening_hours", {"day": day})]
+
+
+def test_a_special_day_is_not_answered_with_today_s_hours() -> None:
+    call = call_to("harbour-pizza")
+    call.caller("Are you open on Christmas Day?")
+    assert "opening_hours" not in call.used
