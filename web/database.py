@@ -7,6 +7,7 @@ made after gunicorn's fork: neither a loop nor a connection may cross it.
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from redis.exceptions import RedisError
 from process import logs
 from stores import redis as redis_store
 from stores.postgres import Connection, Postgres
+from web import metrics
 from web.settings import WebSettings
 
 T = TypeVar("T")
@@ -25,6 +27,7 @@ Work = Callable[[Connection], Awaitable[T]]
 
 CONNECTIONS = 8
 CLOSE_TIMEOUT_S = 3.0
+ANALYTICS_PAUSE_S = 30.0  # one that did not answer is not asked again for so long
 _AWAY = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
 
 log = logs.get(__name__)
@@ -71,11 +74,13 @@ class _Connections:
         self.loop = loop
         self.postgres = _OnDemandPostgres(settings.database_url)
         self.platform = _OnDemandPostgres(settings.platform_database_url)
+        self.analytics = _OnDemandPostgres(settings.analytics_database_url)
         self.redis = redis_store.connect(settings.redis_url)
 
     async def close(self) -> None:
         await self.postgres.close()
         await self.platform.close()
+        await self.analytics.close()
         await self.redis.aclose()
 
     async def cancel_all_and_close(self) -> None:
@@ -97,6 +102,7 @@ class Database:
         self._timeout_s = settings.web_database_timeout_s
         self._lock = threading.Lock()
         self._connections: _Connections | None = None
+        self._analytics_from = 0.0  # by the monotonic clock: when it may be asked again
 
     def platform(self, work: Work[T]) -> T:
         """``work(connection)`` in one transaction that sees every restaurant: for the platform's own pages alone."""
@@ -117,6 +123,28 @@ class Database:
                 return await work(connection)
 
         return self._asked(transaction())
+
+    def analytics(self, restaurant_id: str, work: Work[T]) -> T:
+        """``tenant`` for what reads a lot and changes nothing, on ANALYTICS_DATABASE_URL where there is one.
+
+        While that does not answer within half the time, the first database is asked instead, and it is counted.
+        """
+        if not self._settings.analytics_database_url or time.monotonic() < self._analytics_from:
+            return self.tenant(restaurant_id, work)
+
+        async def transaction() -> T:
+            async with asyncio.timeout(self._timeout_s / 2):
+                postgres = await self._running().analytics.get(self._timeout_s / 2)
+                async with postgres.tenant(restaurant_id) as connection:
+                    return await work(connection)
+
+        try:
+            return self._wait(transaction())
+        except (*_AWAY, asyncpg.PostgresError) as error:  # a standby cancels what stands in its way, too
+            log.warning("the analytics database does not answer; the first one is asked", why=type(error).__name__)
+            metrics.analytics_fallbacks_total.inc()
+            self._analytics_from = time.monotonic() + ANALYTICS_PAUSE_S
+            return self.tenant(restaurant_id, work)
 
     async def statement(self, work: Work[T]) -> T:
         """``work(connection)`` without a transaction (``Postgres.statement``), for who is on the loop already."""

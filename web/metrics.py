@@ -23,6 +23,9 @@ mails_total = Counter("web_mails_total", "Mails handed to the SMTP server, and t
 throttled_locally_total = Counter(
     "web_throttled_locally_total", "Attempts counted by one worker alone, because Redis did not answer."
 )
+analytics_fallbacks_total = Counter(
+    "web_analytics_fallbacks_total", "Figures read in the first database, because the analytics one did not answer."
+)
 logins_total = Counter("web_logins_total", "Attempts to log in.", ["outcome"])
 
 

@@ -22,6 +22,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     redis_url: str
     # The role that sees every restaurant, for what the platform's own staff and tokens do; without it they can't.
     platform_database_url: str = ""
+    # A replica that follows the first one, same role: figures are read there, and here while it does not answer.
+    analytics_database_url: str = ""
     # Where those pages read the handlers' pods: the local runtime that started us, or the cluster in whose pod we are
     # (with a token), or whose namespace is named.
     local_runtime_url: str = ""

@@ -49,6 +49,7 @@ REQUIRED_ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
 OPERATOR_SECRETS: Mapping[str, tuple[str, ...]] = {
     "alloresto-database": (
         "DATABASE_URL",
+        "ANALYTICS_DATABASE_URL",
         "PLATFORM_DATABASE_URL",
         "MIGRATE_DATABASE_URL",
         "APP_DATABASE_PASSWORD",

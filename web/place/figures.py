@@ -18,7 +18,7 @@ from stores.postgres import Connection
 from web import formats, language, words
 from web.access import managers
 from web.place import plots
-from web.place.tenancy import in_restaurant, restaurant, restaurant_blueprint
+from web.place.tenancy import figures_of_restaurant, restaurant, restaurant_blueprint
 from web.words import _
 
 blueprint = restaurant_blueprint("figures", __name__)
@@ -78,7 +78,7 @@ def show() -> ResponseReturnValue:
 def download() -> ResponseReturnValue:
     """Every hour in which something happened, for a spreadsheet."""
     stretch, place = _asked(), restaurant()
-    rows = in_restaurant(
+    rows = figures_of_restaurant(
         lambda connection: figures.sums(connection, place.id, stretch.first, stretch.last, place.currency, apart=True)
     )
     name = f"{stretch.first.isoformat()}_{stretch.last.isoformat()}.csv"
@@ -115,7 +115,7 @@ def _read(stretch: Stretch) -> tuple[tuple[Sums, ...], dict[str, int]]:
         found = await figures.sums(connection, place.id, stretch.first, stretch.last, place.currency)
         return found, await figures.bookings(connection, place.id, since, until)
 
-    return in_restaurant(work)
+    return figures_of_restaurant(work)
 
 
 def _every_day(stretch: Stretch, found: Iterable[Sums]) -> list[Sums]:

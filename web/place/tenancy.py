@@ -87,6 +87,11 @@ def in_restaurant(work: Work[T]) -> T:
     return context.database().tenant(g.restaurant_id, work)
 
 
+def figures_of_restaurant(work: Work[T]) -> T:
+    """``in_restaurant`` for what only reads, and may read a moment that is seconds ago (``Database.analytics``)."""
+    return context.database().analytics(g.restaurant_id, work)
+
+
 def restaurant() -> Restaurant:
     """The request's restaurant."""
     return cast(Restaurant, g.restaurant)

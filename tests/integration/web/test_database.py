@@ -4,8 +4,10 @@ import os
 
 import pytest
 
+from devstack.servers.ports import free_port
 from stores.postgres import NO_RESTAURANT, Connection
 from tests.integration.web.admin import Admin
+from web import metrics
 from web.database import Database
 
 pytestmark = pytest.mark.integration
@@ -26,3 +28,24 @@ def test_a_database_that_was_closed_leaves_no_descriptor_open_and_can_be_asked_a
         open_after.append(len(os.listdir("/proc/self/fd")))
 
     assert open_after == [open_after[0]] * 3  # what is opened once, at the first use, is not counted
+
+
+async def _where(connection: Connection) -> str:
+    name: str = await connection.fetchval("select current_database()")
+    return name
+
+
+def test_figures_are_read_in_the_analytics_database_and_in_the_first_one_while_that_is_away(admin: Admin) -> None:
+    first = admin.database.app_url
+    other = first.rpartition("/")[0] + "/postgres"
+    away = f"postgresql://alloresto_app:x@127.0.0.1:{free_port()}/postgres"
+    found = []
+    before = metrics.analytics_fallbacks_total._value.get()
+    for url in ("", other, away):
+        database = Database(admin.settings(analytics_database_url=url, web_database_timeout_s=2.0))
+        found.append([database.analytics(NO_RESTAURANT, _where) for _ in range(2)])
+        database.close()
+
+    own = admin.database.name
+    assert found == [[own, own], ["postgres", "postgres"], [own, own]]
+    assert metrics.analytics_fallbacks_total._value.get() == before + 1  # it is left alone for a while after that
