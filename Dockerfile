@@ -1,5 +1,6 @@
-# Five images from one file, chosen by --target: edge (the phone side), functions (every Knative Service, the outbox
-# relay and the migrations), web (the admin), backup, and site (the functions of a server without Kubernetes).
+# Six images from one file, chosen by --target: edge (the phone side), functions (every Knative Service, the outbox
+# relay and the migrations), web (the admin), backup, site (the functions of a server without Kubernetes) and synthetic
+# (the platform's own caller).
 #
 #     docker build --target functions --tag alloresto-functions .
 #
@@ -157,6 +158,19 @@ COPY manifests /app/manifests
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app
 USER 10001:10001
 CMD ["python", "-m", "devstack.knative"]
+
+# The synthetic caller, of components/synthetic-caller: a telephone of ours, and no voice. Its packages are those of the
+# functions, which a node has anyway.
+FROM runtime AS synthetic
+COPY --from=functions-packages /opt/venv /opt/venv
+COPY process /app/process
+COPY domain /app/domain
+COPY stores /app/stores
+COPY softphone /app/softphone
+COPY synthetic_caller /app/synthetic_caller
+RUN python -m compileall -q --invalidation-mode unchecked-hash /app
+USER 10001:10001
+CMD ["python", "-m", "synthetic_caller"]
 
 # For `skaffold dev` only: sources may be replaced while it runs. No bytecode of ours, since an unchecked .pyc would hide
 # the new source; the files belong to the process, and gunicorn starts again when one of them changes.
