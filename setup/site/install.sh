@@ -208,7 +208,7 @@ EOF
     secret keys.env <<EOF
 MASTER_KEY=$(key)
 EOF
-    : >"$etc/secrets/complete"
+    secret complete </dev/null
     say "secrets: made in $etc/secrets; keep a copy of keys.env and backup.env apart from this server"
 }
 

@@ -51,7 +51,7 @@ def test_secrets_are_roots_alone_and_each_is_another_one(root: Path) -> None:
 
     assert secrets.stat().st_mode & 0o077 == 0
     assert {path.stat().st_mode & 0o077 for path in secrets.iterdir()} == {0}
-    assert len(passwords) == 7 - 1, "the owner's password stands in two files"
+    assert len(passwords) == 7
     assert min(map(len, passwords)) >= 44
 
 
