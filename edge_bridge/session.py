@@ -45,7 +45,7 @@ from edge_bridge.media.rtp.ports import PortRange
 from edge_bridge.media.server import MediaServer
 from edge_bridge.node import control
 from edge_bridge.settings import EdgeSettings, cannot_listen
-from eventing.cloudevents import overrides
+from eventing.extensions import overrides
 from process import logs, metrics, orphans, settings, telemetry
 from process.punctuality import AUDIO_PRIORITY, make_punctual
 from stores import lines, live, redis

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from domain.trunks import Transport
-from eventing.cloudevents import overrides
+from eventing.extensions import overrides
 from process.settings import Port, Seconds, SettingsError
 from stores.ciphers import decode_master_key
 

@@ -24,15 +24,14 @@ from cloudevents.core.exceptions import CloudEventValidationError
 from cloudevents.core.v1.event import CloudEvent
 
 from eventing.catalogue import BY_TYPE, Payload, dataschema
+from eventing.extensions import CONTEXT, NAME
 
 JSON_CONTENT_TYPE = "application/json"
 STRUCTURED_CONTENT_TYPE = "application/cloudevents+json"
 BATCH_CONTENT_TYPE = "application/cloudevents-batch"
 
 _PREFIX = "ce-"
-_CONTEXT = ("id", "source", "specversion", "type", "datacontenttype", "dataschema", "subject", "time")
 _SAID_TWICE = {"restaurantid": "restaurant_id", "callid": "call_id"}  # extension: field of the data
-_NAME = re.compile(r"[a-z0-9]+")
 _JSON_MEDIA_TYPE = re.compile(r"(application|text)/([a-z0-9.!#$&^_-]+\+)?json")
 # HTTP binding 3.1.3.2: all printable ASCII goes as it is, except space, double quote and percent.
 _SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
@@ -165,7 +164,7 @@ def parse(headers: Mapping[str, str], body: bytes) -> Event:
         subject=attributes.get("subject", ""),
         time=time,
         dataschema=attributes.get("dataschema", ""),
-        extensions={name: value for name, value in attributes.items() if name not in _CONTEXT},
+        extensions={name: value for name, value in attributes.items() if name not in CONTEXT},
     )
 
 
@@ -183,27 +182,6 @@ def to_structured(event: Event) -> tuple[dict[str, str], bytes]:
     if event.data is not None:
         document["data"] = event.data
     return {"content-type": STRUCTURED_CONTENT_TYPE}, msgspec.json.encode(document)
-
-
-def overrides(k_ce_overrides: str) -> dict[str, str]:
-    """The extensions that a SinkBinding wants on everything sent: the value of ``K_CE_OVERRIDES``, "" for none.
-
-    Raises ValueError, naming the variable, when it is not ``{"extensions": {name: value}}``.
-    """
-    if not k_ce_overrides:
-        return {}
-    try:
-        extensions = msgspec.json.decode(k_ce_overrides, type=_Overrides).extensions
-    except msgspec.DecodeError as error:
-        raise ValueError(f'K_CE_OVERRIDES: {error}; expected {{"extensions": {{"name": "value"}}}}') from None
-    for name in extensions:
-        if not _NAME.fullmatch(name) or name in (*_CONTEXT, "data"):
-            raise ValueError(f"K_CE_OVERRIDES: {name!r} is not an extension's name (lower-case letters and digits)")
-    return extensions
-
-
-class _Overrides(msgspec.Struct, frozen=True):
-    extensions: dict[str, str] = {}
 
 
 def _read_binary(headers: Mapping[str, str], media_type: str, body: bytes) -> tuple[dict[str, str], Any]:
@@ -255,7 +233,7 @@ def _canonical(name: str, value: object) -> str:
     """An attribute's value in its canonical string form; JSON allows it to be a string, a boolean or an integer."""
     if isinstance(value, str):
         return value
-    if name in _CONTEXT or not isinstance(value, int):
+    if name in CONTEXT or not isinstance(value, int):
         raise BadEvent(f"{name}: expected a string, got a JSON {_json_kind(value)}")
     return str(value).lower()
 
@@ -298,7 +276,7 @@ def _check(attributes: Mapping[str, str], time: datetime | None) -> None:
         if name not in attributes:
             raise BadEvent(f"{name}: missing; every event has one")
     for name, value in attributes.items():
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             raise BadEvent(f"{name!r}: an attribute's name is lower-case ASCII letters and digits")
         if _CONTROL.search(value):
             raise BadEvent(f"{name}: control characters and lone surrogates are not allowed")

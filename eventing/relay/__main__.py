@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from eventing.cloudevents import overrides
+from eventing.extensions import overrides
 from eventing.relay.publishing import Publisher
 from eventing.relay.service import Relay
 from process import asgi, logs, telemetry

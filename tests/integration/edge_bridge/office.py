@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import asyncpg
 
@@ -37,23 +37,33 @@ class Office:
     async def add(
         self, trunk: SipRegistrar, username: str, password: str = "secret", options: TrunkOptions = PLAIN
     ) -> str:
+        return (await self.add_all(trunk, [username], password, options))[username]
+
+    async def add_all(
+        self, trunk: SipRegistrar, usernames: Sequence[str], password: str = "secret", options: TrunkOptions = PLAIN
+    ) -> dict[str, str]:
+        """In one transaction, so that the assigner and the bridges see all of them at once: the lines' ids."""
         async with line_changes.announced(self._redis), self._postgres.platform() as connection:
             if not self._owner:
                 owner = restaurant("Lines")
                 await restaurants.create(connection, owner)
                 self._owner = owner.id
-            line = await line_changes.create(
-                connection,
-                source="/test",
-                restaurant_id=self._owner,
-                number=f"+3319{next(_subscribers):07}",
-                cipher=self._cipher,
-                sip_domain=trunk.domain,
-                sip_username=username,
-                sip_password=password,
-                trunk=options,
-            )
-        return line.id
+            return {
+                username: (
+                    await line_changes.create(
+                        connection,
+                        source="/test",
+                        restaurant_id=self._owner,
+                        number=f"+3319{next(_subscribers):07}",
+                        cipher=self._cipher,
+                        sip_domain=trunk.domain,
+                        sip_username=username,
+                        sip_password=password,
+                        trunk=options,
+                    )
+                ).id
+                for username in usernames
+            }
 
     async def switch(self, line_id: str, is_active: bool) -> None:
         async with line_changes.announced(self._redis), self._postgres.platform() as connection:

@@ -125,8 +125,7 @@ async def test_lines_of_each_transport_are_held_side_by_side(start: Start, offic
 async def test_two_hundred_lines_are_registered_through_kamailio_from_cold(start: Start, office: Office) -> None:
     users = [f"user-{number}" for number in range(200)]
     async with SipRegistrar(dict.fromkeys(users, "secret")) as trunk:
-        for user in users:
-            await office.add(trunk, user)
+        await office.add_all(trunk, users)
         began = asyncio.get_running_loop().time()
         await asyncio.to_thread(start, REGISTRAR="kamailio")
         ready = asyncio.get_running_loop().time() - began

@@ -72,8 +72,7 @@ async def test_a_trunk_that_takes_only_sha_256_has_the_line(start: Start, office
 async def test_two_hundred_lines_are_registered_on_one_node_from_cold(start: Start, office: Office) -> None:
     users = [f"user-{number}" for number in range(200)]
     async with SipRegistrar(dict.fromkeys(users, "secret")) as trunk:
-        for user in users:
-            await office.add(trunk, user)
+        await office.add_all(trunk, users)
         began = asyncio.get_running_loop().time()
         await asyncio.to_thread(start)
         await until(bound(trunk, *users))
@@ -101,7 +100,7 @@ async def test_a_line_switched_off_and_on_during_a_call_is_registered_again_with
 ) -> None:
     users = [f"user-{number}" for number in range(8)]
     async with SipRegistrar(dict.fromkeys(users, "secret")) as trunk:
-        lines = {user: await office.add(trunk, user) for user in users}
+        lines = await office.add_all(trunk, users)
         bridge = await asyncio.to_thread(start)
         await until(bound(trunk, *users))
         async with Caller(bridge.target, lines["user-0"]) as caller:
@@ -139,8 +138,7 @@ async def test_twelve_lines_on_two_nodes_are_six_and_six_and_beyond_max_lines_on
     async with SipRegistrar(dict.fromkeys(users, "secret")) as trunk:
         await asyncio.to_thread(start, BRIDGE_NODE_ID="edge-a", MAX_LINES="8")
         await asyncio.to_thread(start, BRIDGE_NODE_ID="edge-b", MAX_LINES="8")
-        for user in users[:12]:
-            await office.add(trunk, user)
+        await office.add_all(trunk, users[:12])
         await until(bound(trunk, *users[:12]))
 
         async def all_say_so() -> bool:
@@ -148,8 +146,7 @@ async def test_twelve_lines_on_two_nodes_are_six_and_six_and_beyond_max_lines_on
 
         await until(all_say_so)
         spread = await office.nodes_of_registered()
-        for user in users[12:16]:
-            await office.add(trunk, user)
+        await office.add_all(trunk, users[12:16])
         await until(bound(trunk, *users[:16]))
         too_many = await office.add(trunk, users[16])
         await until(says(office, too_many, "error", "no bridge node is up that has room"))
@@ -161,8 +158,7 @@ async def test_a_draining_node_unregisters_a_line_only_when_the_next_has_it_and_
 ) -> None:
     users = [f"user-{number}" for number in range(6)]
     async with SipRegistrar(dict.fromkeys(users, "secret")) as trunk:
-        for user in users:
-            await office.add(trunk, user)
+        await office.add_all(trunk, users)
         old = await asyncio.to_thread(start, BRIDGE_NODE_ID="edge-old", DRAIN_S="20")
         await until(bound(trunk, *users))
         new = await asyncio.to_thread(start, BRIDGE_NODE_ID="edge-new")
@@ -194,8 +190,7 @@ async def test_a_killed_nodes_lines_are_registered_elsewhere_within_three_second
     users = [f"user-{number}" for number in range(7)]
     async with SipRegistrar(dict.fromkeys(users, "secret")) as trunk:
         dead = await asyncio.to_thread(start, BRIDGE_NODE_ID="edge-dead")
-        for user in users:
-            await office.add(trunk, user)
+        await office.add_all(trunk, users)
         await until(bound(trunk, *users))
         assert dead.process is not None
         dead.process.kill()

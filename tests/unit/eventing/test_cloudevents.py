@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventing.catalogue import CallMissed, MenuChanged
-from eventing.cloudevents import BadEvent, Event, overrides, parse, to_binary, to_structured
+from eventing.cloudevents import BadEvent, Event, parse, to_binary, to_structured
+from eventing.extensions import overrides
 
 pytestmark = pytest.mark.unit
 
