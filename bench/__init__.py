@@ -27,6 +27,7 @@ BENCHES = {
     "restore": "100,000 orders backed up, restored and compared, and their key rotated (about 5 minutes)",
     "churn": "many short calls, one after the other: is their memory given back (10,000 calls: 40 minutes)",
     "tracing": "what traces and error reports cost a call handler, beside one without (about 4 minutes)",
+    "overload": "three times the callers that handlers, and then places, suffice for (about 3 minutes)",
     "chaos": "calls while processes die and the engine misbehaves: is any order lost, invented or doubled (hours)",
 }
 """What ``bench.NAME`` measures.

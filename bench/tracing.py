@@ -74,6 +74,8 @@ class Owner:
 
     def connected(self) -> None: ...
 
+    def model_answered(self, seconds: float) -> None: ...
+
     def stream_joined(self) -> None: ...
 
     def transfer_wanted(self, wish: TransferBody) -> None: ...
@@ -106,7 +108,7 @@ class Bridge:
         try:
             event = self._incoming(call_id, url, token)
             attempt = Attempt(client, event, stream, owner, time.monotonic() + READY_S)
-            await attempt.run(caller_gone, lambda: "caller_hung_up")
+            await attempt.run(caller_gone, asyncio.Event(), lambda: "caller_hung_up")
         finally:
             talking.cancel()
             await asyncio.gather(talking, return_exceptions=True)

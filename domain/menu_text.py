@@ -29,10 +29,10 @@ from domain.prompt_texts import PromptTexts
 MAX_MENU = 15_000  # characters, about 5,000 tokens
 
 
-def menu_text(menu: Menu, texts: PromptTexts) -> str:
-    """With descriptions if they fit, else without; a menu that does not fit at all is its categories."""
-    for with_descriptions in (True, False):
-        lines = _bounded(_menu_lines(menu, texts, with_descriptions))
+def menu_text(menu: Menu, texts: PromptTexts, *, with_descriptions: bool = True) -> str:
+    """With descriptions if they are wanted and fit, else without; a menu that does not fit at all is its categories."""
+    for described in (True, False) if with_descriptions else (False,):
+        lines = _bounded(_menu_lines(menu, texts, described))
         if lines is not None:
             return "\n".join(lines)
     shelves = [texts.shelf.format(name=name, count=len(items)) for name, _, items in _shelves(menu, texts) if items]

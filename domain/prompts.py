@@ -8,6 +8,7 @@ rest. Nothing about a caller, and no private number, ever stands in a prompt.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,14 +36,28 @@ def instructions(restaurant: Restaurant, menu: Menu, faq: tuple[FaqEntry, ...], 
     return f"{restaurant_instructions(restaurant, menu, faq)}\n\n{moment_instructions(restaurant, now)}"
 
 
+def brief_instructions(restaurant: Restaurant, menu: Menu, now: datetime) -> str:
+    """The whole system prompt while there is more to do than can be done: to be brief, no descriptions of items, and
+    no questions, which ``look_up_faq`` answers. Rules, prices, choices and allergens are all there."""
+    brief = replace(restaurant, style="brief")
+    told = _restaurant_instructions(brief, menu, (), with_descriptions=False)
+    return f"{told}\n\n{moment_instructions(restaurant, now)}"
+
+
 def restaurant_instructions(restaurant: Restaurant, menu: Menu, faq: tuple[FaqEntry, ...]) -> str:
     """The part that may be cached: persona, rules, address, hours of the week, delivery, menu, FAQ."""
+    return _restaurant_instructions(restaurant, menu, faq, with_descriptions=True)
+
+
+def _restaurant_instructions(
+    restaurant: Restaurant, menu: Menu, faq: tuple[FaqEntry, ...], *, with_descriptions: bool
+) -> str:
     texts = texts_for(restaurant.language)
     sections = (
         texts.persona.format(name=restaurant.name, style=texts.styles[restaurant.style]),
         roles.told(restaurant),
         f"# {texts.restaurant}\n{_about(restaurant, texts)}",
-        f"# {texts.menu}\n{menu_text(menu, texts)}",
+        f"# {texts.menu}\n{menu_text(menu, texts, with_descriptions=with_descriptions)}",
         f"# {texts.faq}\n{_faq(faq)}" if faq else "",
     )
     return "\n\n".join(section for section in sections if section)

@@ -23,6 +23,7 @@ from edge_bridge.calls.bridged_call import Services
 from edge_bridge.calls.emissions import Emissions
 from edge_bridge.calls.lane import LaneClient
 from edge_bridge.calls.legs import Legs
+from edge_bridge.calls.load_watch import LoadWatch
 from edge_bridge.calls.news import CallFeed, NewsDesk
 from edge_bridge.calls.switchboard import Switchboard
 from edge_bridge.calls.ways import ReleaseTrials
@@ -113,6 +114,7 @@ class Session:
         is_direct = config.registrar == "direct"
         self._names = TrunkNames(SrvQuestions().ask, (UDP,) if is_direct else ALL_SERVICES, TrunkMemory(self._redis))
         way = Straight(self._names) if is_direct else ThroughKamailio()
+        self._load = LoadWatch(config.overload_limits, config.max_calls, config.node_id)
         services = Services(
             node_id=config.node_id,
             handler_wait_s=config.handler_wait_s,
@@ -123,8 +125,9 @@ class Session:
             pods=self._pods,
             recorder=self._recorder,
             legs=Legs(rtp, config.own_address, way),
+            load=self._load,
         )
-        self._switchboard = Switchboard(config.max_calls, config.busy_places, services, rtp, self._desk)
+        self._switchboard = Switchboard(config.max_calls, config.most_told, services, rtp, self._desk)
         self._doors = Doors(config, self._switchboard)
         self._client = RegisteringClient(
             way,
@@ -171,7 +174,7 @@ class Session:
         await self._open()
 
         jobs = (self._feed.run, self._emissions.run, self._desk.renew, self._watches.run, self._trials.run)
-        for job in (*jobs, self._keep_reporting, self._read_lines):
+        for job in (*jobs, self._load.run, self._keep_reporting, self._read_lines):
             self._tasks.append(asyncio.create_task(_kept_alive(job), name=job.__qualname__))
         # What is loaded by now is never garbage; full collections get rare, and audio late for none of them.
         gc.collect()

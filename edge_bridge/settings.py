@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from domain.overload import Limits, Thresholds, thresholds
 from domain.trunks import Transport
 from eventing.extensions import overrides
 from process.settings import Port, Seconds, SettingsError
@@ -39,7 +40,9 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     P-Asserted-Identity and Remote-Party-ID are believed. ``sip_requests_per_s`` and ``sip_in_dialog_per_s`` bound each
     known source; a stranger is answered every ``sip_stranger_answer_s`` and banned for ``sip_ban_s`` after
     ``sip_stranger_messages`` in 10 s. ``sip_max_body`` is in bytes. ``k_sink`` is the call handler's
-    Knative Service. ``busy_places`` are beyond ``max_calls``, for callers who are told that all lines are busy;
+    Knative Service. ``busy_places`` are beyond ``max_calls``, for callers who are told that they can't be served (twice
+    as many where it is not set, and the RTP ports suffice); who finds those taken, too, waits unanswered for
+    ``sip_full_wait_s`` at most. The ``overload_`` settings are thresholds of the steps 1 to 4 of ``domain.overload``.
     ``transfer_ring_s`` is how long a human's phone rings before the caller is told. ``handler_wait_s`` is how long a
     caller waits for a handler before the restaurant's fallback; ``drain_s`` how long calls may go on after SIGTERM.
     ``handler_namespace`` is the Kubernetes namespace of the call handler's pods, where it is not the bridge's own;
@@ -95,7 +98,13 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     twilio_bind_address: str = "0.0.0.0"
     twilio_port: Port = 0
     twilio_public_url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^/?#]+(/[A-Za-z0-9._~/-]*)?)?$")] = ""
-    busy_places: Annotated[int, msgspec.Meta(ge=0, le=8)] = 1
+    busy_places: Annotated[int, msgspec.Meta(ge=0, le=800)] | None = None
+    sip_full_wait_s: Annotated[float, msgspec.Meta(ge=0, le=30)] = 15.0
+    overload_wait_s: str = "3,6,10,-"
+    overload_model_s: str = "1.5,2.5,-,-"
+    overload_unserved: str = "-,2,3,-"
+    overload_places: str = "0.9,-,1.25,2"
+    overload_calm_s: Seconds = 30.0
     transfer_ring_s: Annotated[float, msgspec.Meta(ge=5, le=25)] = 20.0
     handler_wait_s: Seconds = 30.0
     drain_s: Seconds = 300.0
@@ -107,7 +116,26 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def most_dialogs(self) -> int:
         """Of SIP at once: the callers, those who are told that all lines are busy, whom callers are put through to."""
-        return 2 * self.max_calls + self.busy_places
+        return 2 * self.max_calls + self.most_told
+
+    @property
+    def most_told(self) -> int:
+        """Callers beyond ``max_calls``."""
+        if self.busy_places is not None:
+            return self.busy_places
+        pairs = len(self.rtp_ports) // 2 - self.max_calls - RESTING_RTP_PORTS // 2
+        return max(1, min(2 * self.max_calls, pairs))
+
+    @property
+    def overload_limits(self) -> Limits:
+        """Raises SettingsError naming the variable."""
+        return Limits(
+            _thresholds("OVERLOAD_WAIT_S", self.overload_wait_s),
+            _thresholds("OVERLOAD_MODEL_S", self.overload_model_s),
+            _thresholds("OVERLOAD_UNSERVED", self.overload_unserved),
+            _thresholds("OVERLOAD_PLACES", self.overload_places),
+            self.overload_calm_s,
+        )
 
     @property
     def node_id(self) -> str:
@@ -150,6 +178,7 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
         """What types cannot say. Raises SettingsError naming the variable and the fix."""
         self.peers()
         self.nat_peers()
+        self.overload_limits  # noqa: B018 - what it raises
         needed = max(2 * self.max_calls + RESTING_RTP_PORTS, LEAST_RTP_PORTS)
         if len(self.rtp_ports) < needed:
             why = f"MAX_CALLS={self.max_calls} needs {needed} ports from RTP_PORT_MIN on, two a call and some at rest"
@@ -208,6 +237,13 @@ def is_within(host: str, networks: tuple[Network, ...]) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     return any(address in network for network in networks)
+
+
+def _thresholds(variable: str, text: str) -> Thresholds:
+    try:
+        return thresholds(text)
+    except ValueError as error:
+        raise SettingsError([f"{variable}: {error}"]) from None
 
 
 def cannot_listen(variable: str, host: str, port: int, error: OSError) -> str:

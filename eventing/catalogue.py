@@ -36,6 +36,7 @@ Cents = Annotated[int, msgspec.Meta(description="Integer cents, VAT included.")]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, description="Milliseconds.")]
 Attempt = Annotated[int, msgspec.Meta(ge=1, description="1 for the first handler asked, then one more for each.")]
+Economy = Annotated[int, msgspec.Meta(ge=0, le=2, description="0; 1: a shorter prompt; 2: a cheaper model, too.")]
 Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="ISO 4217.")]
 
 Codec = Literal["PCMU", "PCMA"]
@@ -75,7 +76,8 @@ class CallIncoming(CallEvent, frozen=True, kw_only=True):
 
     ``audio_stream_token`` opens ``audio_stream_url`` once, for this ``attempt``. ``greeting`` is the text that
     the caller is hearing already. ``codec`` is the phone side's; the media stream is always µ-law. ``attestation`` is
-    SHAKEN's level of the caller's number as the trunk has verified it, "" where it says nothing.
+    SHAKEN's level of the caller's number as the trunk has verified it, "" where it says nothing. ``economy`` is how
+    far to save, as there is more to do than can be done (``domain.overload``).
     """
 
     TYPE: ClassVar[str] = "com.alloresto.call.incoming"
@@ -88,6 +90,7 @@ class CallIncoming(CallEvent, frozen=True, kw_only=True):
     audio_stream_token: str
     greeting: str
     attestation: Attestation = ""
+    economy: Economy = 0
 
 
 class CallStarted(CallEvent, frozen=True, kw_only=True):

@@ -76,6 +76,12 @@ ai_worker_captions_failed_total = Counter(
 )
 queue_incoming_calls_length = Gauge("queue_incoming_calls_length", "Calls that wait for a handler now.")
 queue_wait_time_seconds = Histogram("queue_wait_time_seconds", "From INVITE to handler joined.", buckets=WAIT_SECONDS)
+overload_step = Gauge(
+    "overload_step", "0 normal, 1 shorter prompts, 2 cheaper models, 3 messages, 4 forwarding.", ["bridge_id"]
+)
+overload_diverted_total = Counter(
+    "overload_diverted_total", "Callers for whom no handler was asked any more, by the step.", ["bridge_id", "step"]
+)
 calls_per_restaurant = Counter("calls_per_restaurant", "Calls by restaurant.", ["restaurant_id"])
 orders_confirmed_total = Counter("orders_confirmed_total", "Orders confirmed by restaurant.", ["restaurant_id"])
 

@@ -36,8 +36,11 @@ class ConnectedLine(msgspec.Struct, frozen=True, tag_field="state", tag="connect
     """Media and model are joined: the caller can be heard."""
 
 
-class AliveLine(msgspec.Struct, frozen=True, tag_field="state", tag="alive"):
-    """Nothing new; keeps the stream and its proxies awake."""
+class AliveLine(msgspec.Struct, frozen=True, tag_field="state", tag="alive", rename="camel", omit_defaults=True):
+    """Keeps the stream and its proxies awake. ``model_ms``: the model's slowest answer since the last such line, from
+    the caller's last word to the first sound; 0 where it gave none."""
+
+    model_ms: int = 0
 
 
 class EndedLine(msgspec.Struct, frozen=True, tag_field="state", tag="ended", rename="camel", omit_defaults=True):

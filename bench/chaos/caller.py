@@ -27,7 +27,7 @@ GAP_S = 0.2  # a silence within a sentence, so long that it is none any more
 LINE_IS_UP_S = 0.5  # the last packet is no older
 POLL_S = 0.02
 
-Heard = Literal["read_back", "ask", "confirmed", "voice"]
+Heard = Literal["read_back", "ask", "confirmed", "beep", "voice"]
 
 
 @dataclass(slots=True)
@@ -84,6 +84,8 @@ class _Sentence:
             return "read_back"
         if lasted(tones.CONFIRMED_HZ, 0.4):
             return "confirmed"
+        if lasted(tones.BEEP_HZ, 0.3):
+            return "beep"
         return "ask" if lasted(tones.ASK_HZ, 0.4) else "voice"
 
 
@@ -163,7 +165,7 @@ class ScriptedCaller:
             said_at = await self._say(tones.tone(tones.YES_HZ, YES_S))
             if said_at - self._caller.rtp.received[-1].at < LINE_IS_UP_S:  # else it was said into a dead line
                 told.agreed_at.append(said_at)
-        elif what == "ask":
+        elif what in ("ask", "beep"):
             await self._say(tones.tone(told.wish.order_hz, ORDER_S))
         elif what == "confirmed":
             told.confirmed_at = time.monotonic()

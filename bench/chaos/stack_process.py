@@ -19,7 +19,7 @@ from devstack.servers.embedded_server import EmbeddedServer
 from devstack.stack.credentials import load_or_make
 from devstack.stack.engines import EngineEndpoint
 from devstack.stack.running import DialableLine
-from devstack.stack.stack import Stack, StackOptions
+from devstack.stack.stack import MANIFESTS, Stack, StackOptions
 from process import logs
 
 START_WITHIN_S = 120.0
@@ -32,6 +32,8 @@ class Options(msgspec.Struct, frozen=True):
     engine_url: str
     rtp_port_min: int
     engine_key: str = "bench"
+    max_calls: int = 8
+    manifests: str = str(MANIFESTS)
 
 
 class Description(msgspec.Struct, frozen=True):
@@ -57,7 +59,14 @@ class _BreakableStack(Stack):
     def __init__(self, options: Options, tell: Callable[[str], None]) -> None:
         state_dir = Path(options.state_dir)
         engine = EngineEndpoint("an engine from outside", options.engine_url, options.engine_key)
-        super().__init__(StackOptions(state_dir, rtp_port_min=options.rtp_port_min, engine=engine), tell)
+        chosen = StackOptions(
+            state_dir,
+            rtp_port_min=options.rtp_port_min,
+            max_calls=options.max_calls,
+            engine=engine,
+            manifests=Path(options.manifests),
+        )
+        super().__init__(chosen, tell)
         self._master_key = load_or_make(state_dir / "credentials.json").master_key
 
     def server(self, name: str) -> EmbeddedServer:

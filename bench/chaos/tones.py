@@ -19,10 +19,11 @@ TOLERANCE = 0.08  # one crossing more or less in a frame of the lowest tone is 5
 READ_BACK_HZ = 500
 ASK_HZ = 650
 CONFIRMED_HZ = 850
+BEEP_HZ = 1000  # the bridge's own, before a message
 # What the caller says: an order has the caller's own pitch (ORDER_HZ), yes is one for all.
-ORDER_HZ = (1000, 1120, 1250, 1400, 1570, 1760)
+ORDER_HZ = (1120, 1250, 1400, 1570, 1760, 1980, 2480, 2790, 3140)
 YES_HZ = 2200
-ALL_HZ = (READ_BACK_HZ, ASK_HZ, CONFIRMED_HZ, *ORDER_HZ, YES_HZ)
+ALL_HZ = (READ_BACK_HZ, ASK_HZ, CONFIRMED_HZ, BEEP_HZ, *ORDER_HZ, YES_HZ)
 
 
 def tone(hertz: float, seconds: float) -> bytes:

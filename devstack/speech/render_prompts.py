@@ -30,7 +30,12 @@ SENTENCES = {
         "unavailable": "We can't take your call right now. Please try again later.",
         "goodbye": "Thank you for calling. Goodbye!",
         "hold": "Please hold the line, we'll be right with you.",
-        "leave_message": "Please leave a message after the tone.",
+        "cannot_serve": "We can't take your call right now.",
+        "call_back": (
+            "We can't take your call right now. The restaurant sees your number and can call you back. "
+            "Or please try again in a few minutes."
+        ),
+        "leave_message": "Please leave your name, your number and a short message after the tone.",
         "closed": "We are closed at the moment.",
         "putting_through": "One moment, I'm putting you through.",
         "nobody_answers": "I'm sorry, nobody is answering there.",
@@ -43,7 +48,12 @@ SENTENCES = {
         "unavailable": "Nous ne pouvons pas prendre votre appel. Merci de rappeler plus tard.",
         "goodbye": "Merci de votre appel. Au revoir !",
         "hold": "Ne quittez pas, nous sommes à vous tout de suite.",
-        "leave_message": "Laissez un message après le bip.",
+        "cannot_serve": "Nous ne pouvons pas prendre votre appel.",
+        "call_back": (
+            "Nous ne pouvons pas prendre votre appel. Le restaurant voit votre numéro et peut vous rappeler. "
+            "Ou rappelez dans quelques minutes."
+        ),
+        "leave_message": "Laissez votre nom, votre numéro et un court message après le bip.",
         "closed": "Nous sommes fermés en ce moment.",
         "putting_through": "Un instant, je vous passe quelqu'un.",
         "nobody_answers": "Désolé, personne ne répond.",

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from domain import overload
 from edge_bridge import prompts
 from edge_bridge.calls import fallbacks
 from edge_bridge.calls.course import in_words
 from edge_bridge.calls.lane import Attempt, LaneClient
 from edge_bridge.calls.legs import Legs
+from edge_bridge.calls.load_watch import LoadWatch
 from edge_bridge.calls.news import CallNews
 from edge_bridge.calls.pod_costs import PodCostTasks
 from edge_bridge.calls.progress import Progress
@@ -60,6 +62,7 @@ class Services:
     pods: PodCostTasks
     recorder: Recorder
     legs: Legs
+    load: LoadWatch
 
 
 def _end(span: spans.Span, result: Result | None) -> None:
@@ -104,6 +107,7 @@ class BridgedCall:
         self._worker = ""
         self._greeted = asyncio.Event()
         self._waiting = False  # for a handler that can hear the caller, and not for a fallback
+        self._given_up = asyncio.Event()  # waiting for one
         self._resumed = before is not None  # an earlier handler had the caller
         self._stop_reason = "caller_hung_up"
         self._transfer: Transfer | None = None  # while it is tried, or its second leg goes on
@@ -166,7 +170,11 @@ class BridgedCall:
             self.record.attempts += 1
             result = await self._attempt(policy.deadline)
             self._news.tried(self.record.attempts, result)
-            step = self._way.after(result, await self._after(result, policy))
+            step = await self._after(result, policy)
+            if self._given_up.is_set() and isinstance(step, Again):
+                step = FallBack("no_handler")  # which is no fault of whom was asked
+            else:
+                step = self._way.after(result, step)
             log.info("attempt over", call_id=self.arrival.call_id, attempt=self.record.attempts, result=str(result))
             match step:
                 case Done():
@@ -207,6 +215,7 @@ class BridgedCall:
         stream = self._stream = MediaStream(arrival.call_id, self.audio, self)
         url, token = services.media.open_door(arrival.call_id, number, stream)
         self._waiting = True
+        services.load.waits(arrival.call_id)
         self._news.waiting(number, url, self._way.now)
         incoming = CallIncoming(
             call_id=arrival.call_id,
@@ -222,6 +231,7 @@ class BridgedCall:
             greeting=self.line.greeting.text,
             received_at=arrival.received_at,
             attestation=arrival.attestation,
+            economy=services.load.economy,
         )
         span = spans.begin(
             "POST call-handler", "client", parent=arrival.traceparent, attributes={"alloresto.attempt": number}
@@ -235,7 +245,7 @@ class BridgedCall:
         result: Result | None = None
         try:
             attempt = Attempt(services.lane, event, stream, self, deadline, self._way.now.url)
-            result = await attempt.run(self._handler_done, lambda: self._stop_reason)
+            result = await attempt.run(self._handler_done, self._given_up, lambda: self._stop_reason)
             return result
         finally:
             _end(span, result)
@@ -253,6 +263,11 @@ class BridgedCall:
             self.record.outcome = "abandoned"
             return
         log.warning("no handler for a call; falling back", call_id=self.arrival.call_id, reason=reason)
+        load = self.services.load
+        load.left(self.arrival.call_id)
+        diverted = self._given_up.is_set() or self.arrival.unserved is not None
+        if reason in ("no_handler", "ai_down") and not diverted:
+            load.not_served()
         self.record.missed_reason = reason
         self._news.falls_back(reason)
         self.audio.clear()
@@ -263,6 +278,8 @@ class BridgedCall:
         quiet_since, after_s = time.monotonic(), REASSURE_AFTER_S
         while not self.caller_gone.is_set():
             await asyncio.sleep(TICK_S)
+            if self._waiting and not self._worker and self.services.load.gives_up(self.arrival.call_id):
+                self._given_up.set()
             if not self._waiting:
                 quiet_since, after_s = time.monotonic(), REASSURE_AFTER_S
             elif self.audio.ms_to_play:
@@ -284,6 +301,14 @@ class BridgedCall:
                 self._way.failed("silence")
 
     # --- What fallbacks use ----------------------------------------------------------------------------------
+
+    @property
+    def step(self) -> overload.Step:
+        return self.services.load.step
+
+    @property
+    def caller_is_known(self) -> bool:
+        return bool(self.arrival.caller)
 
     def say(self, prompt: str) -> None:
         """Play one of the built-in prompts in the restaurant's language."""
@@ -369,13 +394,18 @@ class BridgedCall:
 
     def accepted(self, worker: str) -> None:
         self._worker = worker
+        self._given_up.clear()
         self._news.accepted(worker)
         self.services.pods.busy(worker)
 
     def connected(self) -> None:
         self._waiting = False
+        self.services.load.joined(self.arrival.call_id)
         first_at = self.record.joined(datetime.now(UTC))
         self._news.joined(self.record.attempts, first_at)
+
+    def model_answered(self, seconds: float) -> None:
+        self.services.load.model_answered(seconds)
 
     # --- From the stream (StreamOwner) -----------------------------------------------------------------------
 

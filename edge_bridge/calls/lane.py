@@ -70,6 +70,8 @@ class LaneListener(Protocol):
 
     def connected(self) -> None: ...
 
+    def model_answered(self, seconds: float) -> None: ...
+
 
 class Attempt:
     """One try at having the call handled."""
@@ -92,13 +94,16 @@ class Attempt:
         self._accepted = False
         self._connected = False
 
-    async def run(self, caller_gone: asyncio.Event, stop_reason: Callable[[], str]) -> Result:
-        """Until the handler's final line, its loss, or FINAL_LINE_WITHIN_S after the caller went."""
+    async def run(self, caller_gone: asyncio.Event, given_up: asyncio.Event, stop_reason: Callable[[], str]) -> Result:
+        """Until the handler's final line, its loss, or FINAL_LINE_WITHIN_S after the caller went. ``given_up``: nobody
+        waits for a handler any more that has not accepted yet."""
         reading = asyncio.create_task(self._read(), name="lane")
-        waits = [asyncio.create_task(event.wait()) for event in (caller_gone, self._stream.lost)]
-        gone, lost = waits
+        waits = [asyncio.create_task(event.wait()) for event in (caller_gone, self._stream.lost, given_up)]
+        gone, lost, over = waits
         try:
-            await asyncio.wait([reading, gone, lost], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([reading, gone, lost, over], return_when=asyncio.FIRST_COMPLETED)
+            if over.done() and not (gone.done() or self._accepted):
+                return Silent()
             if reading.done():
                 return reading.result()
             if gone.done():
@@ -137,6 +142,8 @@ class Attempt:
                         case lane.ConnectedLine():
                             self._connected = True
                             self._listener.connected()
+                        case lane.AliveLine(model_ms) if model_ms:
+                            self._listener.model_answered(model_ms / 1000)
                         case lane.EndedLine():
                             return LaneEnded(line.outcome, line.order_id, line.reason, self._connected)
                     wait = LINE_WITHIN_S if self._connected else min(LINE_WITHIN_S, join_by - time.monotonic())

@@ -199,6 +199,8 @@ class Switchboard:
                 self._adoption.ended(key)
             return
         self._restaurant_calls[taken.arrival.line.restaurant.id] -= 1
+        self._services.load.left(taken.arrival.call_id)
+        self._services.load.callers(len(self._taken))
         media = self._media.pop(key, None) if isinstance(key, int) else None
         by = "" if not isinstance(key, int) else "by the caller" if by_caller else "by the bridge"
         self._desk.disconnected(taken.arrival, None if media is None else media.close(), "" if lost else by)
@@ -289,7 +291,9 @@ class Switchboard:
             )
         kept = self._desk.arriving(arrival, pair, progress)
         self._taken[key] = _Taken(arrival, phone, kept)
+        self._services.load.callers(len(self._taken))
         if unserved is None:
+            self._services.load.waits(arrival.call_id)
             audio.play_frames(line.greeting.frames)
         self._desk.ringing(arrival, kept.call)
         return audio
@@ -302,7 +306,9 @@ class Switchboard:
             return "closed"
         if self._restaurant_calls[owner.id] >= owner.max_calls:
             return "restaurant_full"
-        return "node_full" if len(self._taken) >= self._max_calls else None
+        if len(self._taken) >= self._max_calls:
+            return "node_full"
+        return "no_handler" if self._services.load.diverts() else None
 
     def _refuse(self, status: int) -> Refusal:
         log.info("call refused", status=status, refused=next(self._refused))

@@ -11,7 +11,8 @@ from pathlib import Path
 LANGUAGES = ("en", "fr")
 NAMES = (
     *("greeting", "greeting_recorded", "one_moment", "busy", "unavailable", "closed", "goodbye", "hold"),
-    *("putting_through", "nobody_answers", "leave_message", "beep", "ringback"),
+    *("putting_through", "nobody_answers", "cannot_serve", "call_back"),
+    *("leave_message", "beep", "ringback"),
 )
 FALLBACK_LANGUAGE = "en"
 # What "greeting" and "greeting_recorded" say: the handler's model has to know what the caller has heard.

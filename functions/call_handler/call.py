@@ -86,10 +86,12 @@ class Call:
         self._talk: _Talk | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    async def run(self, on_connected: Callable[[], None]) -> EndedLine:
-        """The final line. Raises CallLostError; when cancelled (the client is gone) everything is closed first."""
+    async def run(self, on_connected: Callable[[], None], on_answer: Callable[[float], None]) -> EndedLine:
+        """The final line. ``on_answer`` is told how late each of the model's answers came. Raises CallLostError; when
+        cancelled (the client is gone) everything is closed first."""
         ended: EndedLine | None = None
         over = Over.HUNG_UP
+        self._memory.on_answer = on_answer
         try:
             with spans.span("join"):
                 start, (profile, endpoints, engine) = await self._fetch()
@@ -119,10 +121,13 @@ class Call:
     async def _load(self) -> tuple[Profile, tuple[Endpoint, ...], Engine]:
         """The restaurant, the engines that it may have, and the first of those that can be had."""
         resumed_call = self._incoming.call_id if self._incoming.attempt > 1 else None
+        economy = self._incoming.economy
         profile = await load_profile(
-            self._backends, self._incoming.restaurant_id, resumed_call, self._settings.profile_wait_s
+            self._backends, self._incoming.restaurant_id, resumed_call, self._settings.profile_wait_s, brief=economy > 0
         )
         endpoints = wished_order(self._settings.endpoints(), profile.restaurant.engines)
+        if economy > 1:
+            endpoints = self._settings.cheaper_first(endpoints)
         order = await self._breakers.order(endpoints)
         return profile, endpoints, await self._dialling.engine(order, self._breakers.failed)
 

@@ -4,6 +4,7 @@ Nothing heavier than msgspec may be imported here: this is read before the proce
 """
 
 import os
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -141,8 +142,9 @@ def _has_grpc() -> bool:
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Which voice engines, and how they take turns. A restaurant's own voice goes before ``openai_voice``.
 
-    ``engines`` is a JSON list of further endpoints, in the order in which they take over from the main one. A
-    setting that the engine refuses is left out, and the call goes on without it.
+    ``engines`` is a JSON list of further endpoints, in the order in which they take over from the main one.
+    ``overload_engines`` are the names of those that go before the others while there is more to do than can be done,
+    with commas between. A setting that the engine refuses is left out, and the call goes on without it.
     """
 
     openai_api_key: str
@@ -151,6 +153,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     openai_transcription_model: str = "gpt-transcribe,gpt-live-transcribe"
     openai_voice: str = "marin"
     engines: str = ""
+    overload_engines: str = ""
     turn_detection: Literal["server_vad", "semantic_vad"] = "server_vad"
     vad_threshold: Fraction = 0.5
     vad_prefix_ms: Ms = 300
@@ -183,6 +186,11 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         if len(set(names)) < len(names) or len(names) > MAX_ENGINES:
             problems.append(f"ENGINES: up to {MAX_ENGINES - 1}, each with a name of its own, and none is {MAIN!r}")
         problems += [
+            f"OVERLOAD_ENGINES: no engine is called {name!r}; there is {', '.join(names)}"
+            for name in self._cheaper()
+            if name not in names
+        ]
+        problems += [
             f"{key}: not set; the engine {one.name!r} of ENGINES needs it"
             for one in further
             for key in one.key_names()
@@ -213,6 +221,15 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     def endpoints(self) -> tuple[Endpoint, ...]:
         """All engines, in the operator's order."""
         return (self.main_endpoint(), *msgspec.json.decode(self.engines or "[]", type=list[Endpoint]))
+
+    def cheaper_first(self, endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
+        """``endpoints`` with those before the others that OVERLOAD_ENGINES names, in its order."""
+        named = {one.name: one for one in endpoints}
+        first = [named[name] for name in self._cheaper() if name in named]
+        return (*first, *(one for one in endpoints if one not in first))
+
+    def _cheaper(self) -> tuple[str, ...]:
+        return tuple(filter(None, map(str.strip, self.overload_engines.split(","))))
 
     def further_modules(self) -> tuple[str, ...]:
         """What the endpoints need beyond the code of every call."""

@@ -82,6 +82,16 @@ OVERVIEW = Dashboard(
             },
             "s",
         ),
+        Panel(
+            "Step under overload (0 normal, 1 shorter, 2 cheaper, 3 messages, 4 forwarding)",
+            {"{{bridge_id}}": "max by (bridge_id) (overload_step)"},
+            width=12,
+        ),
+        Panel(
+            "Callers without a handler for that, a minute, by step",
+            {"{{step}}": f"60 * sum by (step) (rate(overload_diverted_total[{INTERVAL}]))"},
+            width=12,
+        ),
         Panel("Longest call", {"seconds": "max(call_longest_seconds)"}, "s"),
         Panel("Orders a minute", {"orders": f"60 * sum(rate(orders_confirmed_total[{INTERVAL}]))"}),
         Panel(

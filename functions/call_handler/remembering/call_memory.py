@@ -51,6 +51,7 @@ class CallMemory:
         self.marks = Marks()
         self.order_id: str | None = None
         self.tools: dict[str, ToolUse] = {}
+        self.on_answer: Callable[[float], None] | None = None  # told how late each of the model's answers came
         self._model = ""
         self.feed = HandlerFeed(backends, incoming.restaurant_id, incoming.call_id)
         self._incoming = incoming
@@ -102,6 +103,8 @@ class CallMemory:
 
     def first_audio(self, seconds: float) -> None:
         self._figures.add(lambda metrics: metrics.ai_worker_openai_latency_seconds.observe(seconds))
+        if self.on_answer is not None:
+            self.on_answer(seconds)
 
     def recognised(self, engine: str, seconds: float) -> None:
         self._figures.add(lambda metrics: metrics.ai_worker_recognition_seconds.labels(engine).observe(seconds))

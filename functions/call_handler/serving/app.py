@@ -139,7 +139,7 @@ class CallHandler:
             try:
                 await self._warmup.reached("talk")
                 call = self._assembled().call(incoming, dialling)
-                lane.ended = await call.run(lambda: self._joined(incoming, lane))
+                lane.ended = await call.run(lambda: self._joined(incoming, lane), lane.answered)
             finally:
                 await dialling.close()
             log.info("call ended", call_id=incoming.call_id, outcome=lane.ended.outcome)

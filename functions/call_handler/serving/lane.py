@@ -14,6 +14,11 @@ class CallLane:
         self.ended: EndedLine | None = None
         self._accepted = AcceptedLine(worker, attempt)
         self._alive_every_s = alive_every_s
+        self._slowest_ms = 0
+
+    def answered(self, seconds: float) -> None:
+        """The model has answered, so long after the caller's last word."""
+        self._slowest_ms = max(self._slowest_ms, round(seconds * 1000))
 
     async def lines(self, call: asyncio.Task[None]) -> AsyncIterator[bytes]:
         """``accepted`` at once, ``connected`` at most once, ``alive`` in between, ``ended`` last or never."""
@@ -27,7 +32,8 @@ class CallLane:
                     waiting.discard(joined)
                     yield encode(ConnectedLine())
                 elif not done:
-                    yield encode(AliveLine())
+                    alive, self._slowest_ms = AliveLine(self._slowest_ms), 0
+                    yield encode(alive)
         finally:
             joined.cancel()
         if self.ended is not None:

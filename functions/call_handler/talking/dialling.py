@@ -72,6 +72,8 @@ class Dialling:
         self.on_event: OnEngineEvent = _unheard
         self._settings = settings
         endpoints = settings.endpoints()
+        if incoming.economy > 1:
+            endpoints = settings.cheaper_first(endpoints)
         self._ahead = endpoints[0]
         self._is_only = len(endpoints) == 1
         self.start: asyncio.Task[StartBody] = asyncio.create_task(

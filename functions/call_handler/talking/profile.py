@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from domain.menu import Menu
-from domain.prompts import transcription_prompt
+from domain.prompts import brief_instructions, transcription_prompt
 from domain.restaurant import FaqEntry, Restaurant
 from domain.tools import tool_schemas
 from functions.call_handler.engines.base import Setup
@@ -41,11 +41,14 @@ class Profile(msgspec.Struct, frozen=True):
     checkpoint: Checkpoint | None
 
 
-async def load_profile(backends: Backends, restaurant_id: str, resumed_call: str | None, timeout_s: float) -> Profile:
-    """Raises NoProfileError. ``resumed_call`` is the call's id when an earlier handler may have left a checkpoint."""
+async def load_profile(
+    backends: Backends, restaurant_id: str, resumed_call: str | None, timeout_s: float, *, brief: bool = False
+) -> Profile:
+    """Raises NoProfileError. ``resumed_call`` is the call's id when an earlier handler may have left a checkpoint;
+    ``brief``: with the shorter prompt."""
     try:
         async with asyncio.timeout(timeout_s):
-            return await _load(backends, restaurant_id, resumed_call)
+            return await _load(backends, restaurant_id, resumed_call, brief)
     except NotFoundError:
         raise NoProfileError(f"no restaurant {restaurant_id} in the database") from None
     except OSError as error:
@@ -53,13 +56,13 @@ async def load_profile(backends: Backends, restaurant_id: str, resumed_call: str
         raise NoProfileError(f"DATABASE_URL and REDIS_URL: neither can tell about the restaurant ({why})") from None
 
 
-async def _load(backends: Backends, restaurant_id: str, resumed_call: str | None) -> Profile:
+async def _load(backends: Backends, restaurant_id: str, resumed_call: str | None, brief: bool) -> Profile:
     cache = RestaurantCache(backends.redis, backends.lazy_postgres)
     known = await cache.load(restaurant_id)
-    instructions = await cache.prompt(restaurant_id, datetime.now(UTC))
-    restaurant, menu = known.restaurant, known.menu
+    restaurant, menu, now = known.restaurant, known.menu, datetime.now(UTC)
+    told = brief_instructions(restaurant, menu, now) if brief else await cache.prompt(restaurant_id, now)
     setup = Setup(
-        instructions=instructions,
+        instructions=told,
         tools=tool_schemas(restaurant, menu),
         language=restaurant.language,
         voice=restaurant.voice,

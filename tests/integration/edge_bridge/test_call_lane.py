@@ -34,12 +34,16 @@ class Listener:
 
     workers: list[str] = field(default_factory=list)
     connected_times: int = 0
+    answers: list[float] = field(default_factory=list)
 
     def accepted(self, worker: str) -> None:
         self.workers.append(worker)
 
     def connected(self) -> None:
         self.connected_times += 1
+
+    def model_answered(self, seconds: float) -> None:
+        self.answers.append(seconds)
 
     def stream_joined(self) -> None: ...
 
@@ -73,7 +77,7 @@ class Lane:
         deadline = time.monotonic() + deadline_s
         attempt = Attempt(self._client, incoming(call_id, url, token), stream, self.listener, deadline)
         async with asyncio.timeout(PATIENCE_S):
-            return await attempt.run(self.caller_gone, lambda: "caller_hung_up")
+            return await attempt.run(self.caller_gone, asyncio.Event(), lambda: "caller_hung_up")
 
 
 def incoming(call_id: str, url: str, token: str) -> Event:
@@ -248,12 +252,14 @@ async def test_a_joined_handler_may_be_quiet_for_as_long_as_its_lines_keep_comin
         for _ in range(7):
             await asyncio.sleep(0.2)
             await call.line(lane.AliveLine())
+        await call.line(lane.AliveLine(model_ms=1800))
         await call.end("answered")
 
     monkeypatch.setattr(bridge_lane, "JOIN_WITHIN_S", 1.0)
     bridge.handler.behave = live_long
 
     assert await bridge.attempt() == LaneEnded("answered")
+    assert bridge.listener.answers == [1.8]
 
 
 async def test_a_joined_handler_whose_lines_stop_is_lost(bridge: Lane, monkeypatch: pytest.MonkeyPatch) -> None:

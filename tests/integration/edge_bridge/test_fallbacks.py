@@ -33,7 +33,7 @@ async def until_hung_up(caller: Caller) -> None:
 
 
 async def test_a_full_node_tells_one_caller_more_and_refuses_the_next(start: Start, seeded: Database) -> None:
-    bridge = await asyncio.to_thread(start, MAX_CALLS="1")
+    bridge = await asyncio.to_thread(start, MAX_CALLS="1", BUSY_PLACES="1", SIP_FULL_WAIT_S="0")
     async with HandlerApp(bridge.sink_port) as handler, Caller(bridge.target, BUSY) as first:
         assert (await first.invite()).status == 200
         await handler.call(1)
@@ -41,7 +41,7 @@ async def test_a_full_node_tells_one_caller_more_and_refuses_the_next(start: Sta
             assert (await second.invite()).status == 200
             async with Caller(bridge.target, BUSY, from_user="+33611100032") as third:
                 assert (await third.invite()).status == 486
-            await hears(second, prompt("en", "busy"))
+            await hears(second, prompt("en", "call_back"))
             await until_hung_up(second)
         found = [(await missed(seeded, caller))[0]["reason"] for caller in ("+33611100031", "+33611100032")]
         assert not first.hung_up.is_set()
@@ -58,7 +58,7 @@ async def test_a_full_node_forwards_by_refer_alone(start: Start, seeded: Databas
             second.refer_status = 405
             await second.invite()
             await hears(second, prompt("en", "putting_through"))
-            await hears(second, prompt("en", "busy"))
+            await hears(second, prompt("en", "call_back"))
             await until_hung_up(second)
         assert second.refer_to
         assert not second.human.invites
@@ -105,7 +105,7 @@ async def test_the_restaurants_own_limit_is_told_with_the_number(scene: Scene, h
 
 
 async def test_a_message_on_a_full_node_is_short(start: Start, seeded: Database) -> None:
-    bridge = await asyncio.to_thread(start, MAX_CALLS="1")
+    bridge = await asyncio.to_thread(start, MAX_CALLS="1", OVERLOAD_PLACES="-,-,-,-")
     async with HandlerApp(bridge.sink_port) as handler, Caller(bridge.target, BUSY) as first:
         await first.invite()
         await handler.call(1)

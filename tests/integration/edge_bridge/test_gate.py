@@ -330,7 +330,7 @@ def test_loops_and_requests_that_went_too_far_are_refused(scene: Scene) -> None:
 async def test_a_caller_without_a_free_place_is_told_when_to_come_back_and_the_restaurant_of_the_number(
     start: Start, seeded: Database
 ) -> None:
-    bridge = await asyncio.to_thread(start, MAX_CALLS="1", BUSY_PLACES="0")
+    bridge = await asyncio.to_thread(start, MAX_CALLS="1", BUSY_PLACES="0", SIP_FULL_WAIT_S="0")
     async with Caller(bridge.target, BUSY) as first:
         assert (await first.invite()).status == 200
         with RawSip(bridge.target) as second:

@@ -58,7 +58,7 @@ async def test_an_invite_is_not_held_for_ever_and_gives_its_place_back(start: St
 
 async def test_callers_who_give_up_while_they_are_held_give_their_places_back(start: Start, seeded: Database) -> None:
     nowhere = f"127.0.0.1:{free_port()}"
-    settings = {"MAX_CALLS": "4", "BUSY_PLACES": "0"}
+    settings = {"MAX_CALLS": "4", "BUSY_PLACES": "0", "SIP_FULL_WAIT_S": "0"}
     settings["PLATFORM_DATABASE_URL"] = f"postgresql://nobody@{nowhere}/alloresto"
     bridge = await asyncio.to_thread(start, wait=False, **settings)
     async with asyncio.timeout(60):

@@ -412,7 +412,7 @@ async def test_a_dead_sessions_second_leg_is_hung_up_and_its_caller_has_a_handle
 async def test_all_callers_of_a_node_are_put_through_at_once_and_one_more_is_told(
     start: Start, seeded: Database
 ) -> None:
-    bridge = await asyncio.to_thread(start, MAX_CALLS="4")
+    bridge = await asyncio.to_thread(start, MAX_CALLS="4", BUSY_PLACES="1", SIP_FULL_WAIT_S="0")
     async with HandlerApp(bridge.sink_port) as handler, contextlib.AsyncExitStack() as calls:
         handler.behave = put_through(mode="second_leg")
         lines = (BUSY, RECORDED, BUSY, RECORDED)
@@ -424,7 +424,7 @@ async def test_all_callers_of_a_node_are_put_through_at_once_and_one_more_is_tol
         async with Caller(bridge.target, BUSY) as told, Caller(bridge.target, BUSY) as refused:
             assert (await told.invite()).status == 200
             assert (await refused.invite()).status == 486
-            await hears(told, prompt("en", "busy"))
+            await hears(told, prompt("en", "call_back"))
 
 
 @needs_kamailio

@@ -62,3 +62,19 @@ async def test_a_call_that_fails_before_it_is_joined_is_never_connected() -> Non
         lane.ended = EndedLine("failed", reason="OPENAI_API_KEY: refused")
 
     assert await lines_of(lane, asyncio.create_task(call())) == [AcceptedLine("pod-1", 1), lane.ended]
+
+
+async def test_how_late_the_model_answered_is_told_once_with_the_next_sign_of_life() -> None:
+    lane = CallLane("pod-1", 1, alive_every_s=0.02)
+    lane.answered(0.7)
+    lane.answered(2.5)
+    lane.answered(1.0)
+
+    async def call() -> None:
+        await asyncio.sleep(0.09)
+        lane.ended = EndedLine("answered")
+
+    told = [line.model_ms for line in await lines_of(lane, asyncio.create_task(call())) if isinstance(line, AliveLine)]
+
+    assert told[0] == 2500
+    assert set(told[1:]) <= {0}

@@ -11,6 +11,7 @@ from domain.prompt_texts import TEXTS
 from domain.prompts import (
     MAX_INSTRUCTIONS,
     MAX_TRANSCRIPTION_WORDS,
+    brief_instructions,
     has_whole_menu,
     instructions,
     restaurant_instructions,
@@ -45,6 +46,25 @@ def test_the_prompt_holds_menu_prices_allergens_choices_hours_and_answers(
         "The restaurant is open until 1 am.",
     ):
         assert line in prompt.splitlines()
+
+
+def test_the_brief_prompt_keeps_rules_prices_choices_and_allergens_and_leaves_the_rest_to_tools(
+    restaurant: Restaurant, menu: Menu, faq: Faq, open_now: datetime
+) -> None:
+    whole, brief = instructions(restaurant, menu, faq, open_now), brief_instructions(restaurant, menu, open_now)
+    lines = brief.splitlines()
+    for line in (
+        "- Margherita (also: marg, plain pizza): Small 9.50 / Large 12.50. Allergens: gluten, milk.",
+        "  - Toppings (choose at least 0, at most 2): Olives +1.00, Ham +1.50, Basil",
+        "- Oysters: sold out today",
+        "The restaurant is open until 1 am.",
+    ):
+        assert line in lines
+    assert TEXTS["en"].styles["brief"] in brief
+    assert "car park" not in brief
+    assert "look_up_faq" in {tool["name"] for tool in tool_schemas(restaurant, menu)}
+    gone = set(whole.splitlines()) - set(lines)
+    assert not [line for line in gone if line.startswith(("#", "  -")) and TEXTS["en"].faq not in line]
 
 
 def test_a_french_restaurant_has_a_french_prompt(french: Restaurant, menu: Menu, faq: Faq, open_now: datetime) -> None:

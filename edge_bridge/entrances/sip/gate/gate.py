@@ -8,6 +8,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from edge_bridge.entrances.sip.gate import admission, bodies, grammar, ipc, proxying
 from edge_bridge.entrances.sip.gate.admission import REASONS, Answer
@@ -46,7 +47,7 @@ class Gate:
         self._state = GateState(config, public, inner, front, tell, self._freed)
         self._orphans, self._inside = Orphans(self._state), Inside(self._state)
         self._front = front
-        self._most_callers = config.max_calls + config.busy_places  # a second leg is nobody's who calls
+        self._most_callers = config.max_calls + config.most_told  # a second leg is nobody's who calls
         self._book = AddressBook((), config.peers(), {})
         self._lines_read = self._draining = False
         self._parts: dict[int, ipc.Lines] = {}
@@ -164,11 +165,13 @@ class Gate:
         if isinstance(verdict, str) and self._state.dialogs.full:
             verdict = node.later(503, "dialogs")
         if isinstance(verdict, Answer):
-            if verdict.why == "full":
-                self._tell_turned_away(message, source, node, kind)
-            self._state.answer(message, source, verdict)
+            if verdict.why != "full":
+                self._state.answer(message, source, verdict)
+            elif not self._state.config.sip_full_wait_s or not self._keep_held(message, source, kind, full=True):
+                self._turn_away(message, source, kind)
         elif (worker := self._state.freest()) is None:
-            self._hold(message, source, kind)
+            if not self._keep_held(message, source, kind):
+                self._state.answer(message, source, self._node().later(503, "no_worker"))
         else:
             self._state.ladders.began(message)
             self._state.keep(asked(message, source, worker.number))
@@ -207,21 +210,28 @@ class Gate:
         else:
             self._state.answer(message, source, Answer(482, "merged"))  # RFC 3261, 8.2.2.2
 
-    def _tell_turned_away(self, message: Message, source: Address, node: admission.Node, kind: Kind) -> None:
+    def _turn_away(self, message: Message, source: Address, kind: Kind) -> None:
+        """No place is free: the caller is told when to come back, and the restaurant of the number."""
+        node = self._node(message)
         line = node.book.find(admission.called_users(message), source[0]) if node.lines_read else ""
         if isinstance(line, str) and line:
             text = proxying.invite_text(message, trusted=self._state.trusts(kind))
             caller = read_invite(text, proxying.address_text(source)).caller
             self._state.tell(ipc.TurnedAway(line, caller, time.time()))
+        self._state.answer(message, source, node.later(486, "full"))
 
-    def _hold(self, message: Message, source: Address, kind: Kind) -> None:
-        """Until the next worker takes calls, or one has a place again; the last of a repeated INVITE counts."""
+    def _keep_held(self, message: Message, source: Address, kind: Kind, *, full: bool = False) -> bool:
+        """Until the next worker takes calls, or a place is free; the last of a repeated INVITE counts. False when too
+        many are held already."""
         key = (message.call_id, message.from_tag)
+        if key not in self._held and len(self._held) >= self._most_callers:
+            return False
         since = self._held[key].since if key in self._held else time.monotonic()
-        if key in self._held or len(self._held) < self._most_callers:
-            self._held[key] = Held(message, source, kind, since)
-        else:
-            self._state.answer(message, source, self._node().later(503, "no_worker"))
+        self._held[key] = Held(message, source, kind, since, full)
+        if full:  # for long: without a word it would be sent again and again, or to another node
+            trying = proxying.reply(message, source, 100, REASONS[100])
+            self._state.wires.answer(trying, proxying.answer_address(message.vias[0]))
+        return True
 
     # --- Within a dialog -------------------------------------------------------------------------------------
 
@@ -382,7 +392,7 @@ class Gate:
             self._invited(one.message, one.source, one.kind)
             key = (one.message.call_id, one.message.from_tag)
             if key in self._held:
-                self._held[key] = one  # since when it waits
+                self._held[key] = replace(self._held[key], since=one.since)
 
     # --- Housekeeping ----------------------------------------------------------------------------------------
 
@@ -392,8 +402,12 @@ class Gate:
             await asyncio.sleep(SWEEP_EVERY_S)
             now = time.monotonic()
             for key, held in list(self._held.items()):
-                if now - held.since > HELD_S:
-                    del self._held[key]
+                if now - held.since <= (self._state.config.sip_full_wait_s if held.full else HELD_S):
+                    continue
+                del self._held[key]
+                if held.full:
+                    self._turn_away(held.message, held.source, held.kind)
+                else:
                     self._state.answer(held.message, held.source, self._node().later(503, "no_worker"))
             for dialog in self._state.dialogs:
                 if dialog.is_over(time.time()):

@@ -14,12 +14,13 @@ MOST = 4096
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An INVITE that came while there was no worker; ``since`` of the monotonic clock."""
+    """An INVITE that came while there was no worker, or no free place (``full``); ``since`` of the monotonic clock."""
 
     message: Message
     source: Address
     kind: Kind
     since: float
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
