@@ -282,7 +282,8 @@ class Heads(Wishes):
         elif self._np is not None:
             self._np.unknown.append(text)
         elif before is not None and before.mention is not None and not token.stop and self._open is not None:
-            self._remark(text)
+            if not self._names_another(text, before):
+                self._remark(text)
         elif (
             before is not None
             and (before.kind in ("and", "or") or token.stop)
@@ -292,6 +293,16 @@ class Heads(Wishes):
             self._note("regular", text)
         elif (before is None or before.kind in ("verb", "and") or token.stop) and self._ends():
             self._wanted(text, before)
+
+    def _names_another(self, text: str, before: Token) -> bool:
+        """``A chicken chow mein``, where only another dish has chicken in its name: no dish of the menu."""
+        mention, phrase = before.mention, self._open
+        if mention is None or phrase is None or not self._lexicon.is_head_last or phrase.role != "add":
+            return False
+        if not mention.values("item") or any(one.whole for one in mention.readings) or phrase.said != before.text:
+            return False
+        phrase.items, phrase.said = (), f"{phrase.said} {text}"
+        return True
 
     def _names_a_number(self) -> bool:
         """``Pizza quatre fromages``: the number is of a name that nobody knows."""
