@@ -28,6 +28,7 @@ BENCHES = {
     "churn": "many short calls, one after the other: is their memory given back (10,000 calls: 40 minutes)",
     "tracing": "what traces and error reports cost a call handler, beside one without (about 4 minutes)",
     "overload": "three times the callers that handlers, and then places, suffice for (about 3 minutes)",
+    "upgrade": "20 calls while everything is replaced, and a broken candidate that goes back (about 3 minutes)",
     "chaos": "calls while processes die and the engine misbehaves: is any order lost, invented or doubled (hours)",
 }
 """What ``bench.NAME`` measures.
@@ -45,6 +46,7 @@ OPTIONS = {
     "web": ("quick",),
     "old": ("quick", "orders"),
     "restore": ("quick",),
+    "upgrade": ("before",),
 }
 """What ``run`` of a bench takes besides ``runs``."""
 NAMED = ("faults", "targets", "registrar")

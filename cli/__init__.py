@@ -168,6 +168,7 @@ def bench(
         str, typer.Option(help="With churn: how many. With edge and rtp: at once, with commas between.")
     ] = "",
     registrar: Annotated[str | None, typer.Option(help="With edge: direct, kamailio or both.")] = None,
+    before: Annotated[str | None, typer.Option(help="With upgrade: the commit that is upgraded from.")] = None,
     orders: Annotated[int | None, typer.Option(min=1000, max=100_000_000, help="With old: how many.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="With edge, web, old, restore: a few, to see it run.")] = False,
 ) -> None:
@@ -184,6 +185,7 @@ def bench(
         "orders": orders,
         "calls": [_number("calls", one) for one in calls.split(",") if one],
         "quick": quick or None,
+        "before": before,
     }
     raise typer.Exit(run(name, json, runs, **given))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from devstack.servers.ports import free_port
 
+ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN_S = 60.0  # on a busy machine
 
 
@@ -23,7 +24,7 @@ def free_ports(count: int) -> list[int]:
 
 
 class BridgeProcess:
-    """``python -m edge_bridge`` on loopback, logging to ``folder/bridge.log``."""
+    """``python -m edge_bridge`` on loopback, of the tree ``code``, logging to ``folder/bridge.log``."""
 
     def __init__(
         self,
@@ -33,9 +34,11 @@ class BridgeProcess:
         master_key: str,
         sink_port: int,
         arguments: tuple[str, ...] = (),
+        code: Path | str = ROOT,
         **settings: str,
     ) -> None:
         self.folder = folder
+        self._code = code
         self.sip_port, self.api_port, self.media_port = free_ports(3)
         self.recordings = folder / "recordings"
         self.sink_port = sink_port
@@ -75,7 +78,7 @@ class BridgeProcess:
             env=self.environment,
             stderr=self._log,
             stdout=self._log,
-            cwd=Path(__file__).parents[2],
+            cwd=self._code,
         )
         if wait:
             self.wait_ready()

@@ -120,7 +120,9 @@ def test_a_target_calls_only_programs_that_a_clone_has(target: str, clone: Path)
         assert os.access(clone / program.rstrip(";"), os.X_OK), f"{target} calls {program}"
 
 
-@pytest.mark.parametrize("document", ["docs/operators/README.md", "docs/operators/quickstart.md"])
+@pytest.mark.parametrize(
+    "document", ["docs/operators/README.md", "docs/operators/quickstart.md", "docs/operators/upgrade.md"]
+)
 def test_a_command_of_the_operators_documents_is_one_with_those_options(document: str) -> None:
     group = typer.main.get_command(app)
     ours = [shlex.split(command.replace("[", "").replace("]", "")) for command in commands(document)]
@@ -129,7 +131,9 @@ def test_a_command_of_the_operators_documents_is_one_with_those_options(document
     for program, *words in ours:
         assert os.access(ROOT / program, os.X_OK), program
         if program == "./alloresto":
-            options = {name for option in group.commands[words[0]].params for name in option.opts}  # type: ignore[attr-defined]
+            command = group.commands[words[0]]  # type: ignore[attr-defined]
+            command = getattr(command, "commands", {}).get(words[1] if len(words) > 1 else "", command)
+            options = {name for option in command.params for name in option.opts}
             assert {word for word in words if word.startswith("--")} <= options
 
 
