@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import compileall
+import contextlib
 import itertools
 import signal
 import subprocess
@@ -46,6 +47,7 @@ AT_ONCE = len(ORDER_HZ)  # each caller has a pitch
 BETWEEN_STEPS = 2  # calls that begin
 COUNTED = 3  # calls that a candidate has ended
 WITHIN_S = 180.0
+SETTLED_WITHIN_S = 30.0
 DRAIN_S = 120
 RANG_AGAIN_S = 0.05
 UNAVAILABLE = 503
@@ -67,6 +69,7 @@ class Upgrade:
     sent_on: int = 0
     refused: int = 0
     orders: dict[str, int] = field(default_factory=dict)  # by name: stored as agreed
+    missed: list[str] = field(default_factory=list)  # each call that something was wrong with
     release: stored.Release | None = None
     returned: stored.Release | None = None
     versions: stored.Tallies | None = None
@@ -295,10 +298,19 @@ async def _count_orders(stack: StackProcess, told: Upgrade) -> None:
         }
         return all(told.orders[one.wish.name] for one in everybody if one.agreed)
 
-    try:
-        await eventually(all_there, "every order")
-    except TimeoutError:
-        return  # the figures say it
+    with contextlib.suppress(TimeoutError):  # the figures say it
+        await eventually(all_there, "every order", SETTLED_WITHIN_S)
+    books = await accountant.read()
+    for one in (*told.calls, *told.broken):
+        if is_cut(one, told) or (one.agreed and told.orders[one.wish.name] != 1):
+            row = books.row_of(one)
+            what = "no row" if row is None else row.outcome
+            under = [(order.customer_name, order.status) for order in books.orders_under(one)]
+            heard = [said for _, said in one.heard]
+            told.missed.append(
+                f"{one.wish.name} ({one.number}): {what}; stored {told.orders[one.wish.name]} times, under this call"
+                f" {under}; ended by {one.ended_by}, heard {heard}, agreed {len(one.agreed_at)}"
+            )
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
@@ -308,19 +320,20 @@ async def until(condition: Callable[[], bool], what: str) -> None:
     await eventually(look, what)
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], what: str) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], what: str, within_s: float = WITHIN_S) -> None:
     """Raises TimeoutError."""
     try:
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(within_s):
             while not await condition():
                 await asyncio.sleep(LOOK_EVERY_S)
     except TimeoutError:
-        raise TimeoutError(f"not within {WITHIN_S:g} s: {what}") from None
+        raise TimeoutError(f"not within {within_s:g} s: {what}") from None
 
 
-def is_cut(one: Experience) -> bool:
-    """It was answered, and did not end with the assistant's goodbye after a confirmed order."""
-    return one.status == 200 and not (one.ended_by == "assistant" and one.confirmed_at)
+def is_cut(one: Experience, told: Upgrade) -> bool:
+    """It was answered, and the assistant did not end it after an order: one that was confirmed aloud, or is stored."""
+    ordered = one.confirmed_at or told.orders.get(one.wish.name)
+    return one.status == 200 and not (one.ended_by == "assistant" and ordered)
 
 
 def figures(told: Upgrade) -> list[Figure]:
@@ -329,14 +342,14 @@ def figures(told: Upgrade) -> list[Figure]:
     returned = told.returned
     return [
         Figure("calls during the upgrade", len(told.calls), "", f"≥ {CALLS - AT_ONCE}"),
-        Figure("… cut", sum(map(is_cut, told.calls)), "", "= 0"),
+        Figure("… cut", sum(is_cut(one, told) for one in told.calls), "", "= 0"),
         Figure("… sent on by the draining bridge", told.sent_on, ""),
         Figure("… that no bridge took", told.refused, "", "= 0"),
         Figure("… longest silence that nothing explains", max((one.silence_s for one in told.calls), default=0), "s"),
         Figure("calls that the candidate ended before it was promoted", versions.candidate.calls, ""),
         Figure("… and failed", versions.candidate.failed, "", "= 0"),
         Figure("calls while a broken candidate was tried", len(told.broken), ""),
-        Figure("… cut", sum(map(is_cut, told.broken)), "", "= 0"),
+        Figure("… cut", sum(is_cut(one, told) for one in told.broken), "", "= 0"),
         Figure("broken candidates returned", int(returned is not None and returned.state == "returned"), "", "= 1"),
         Figure("orders agreed to", sum(one.agreed for one in everybody), ""),
         Figure(
@@ -356,10 +369,8 @@ async def run(runs: int, before: str = "") -> list[Figure]:
         folder.chmod(0o755)  # Postgres may run as nobody
         (folder / "state").mkdir()
         told = await on_a_stack(folder / "state", _code_of(before, folder / "before"), CALLS, AT_ONCE, console.print)
-    for one in (one for one in (*told.calls, *told.broken) if is_cut(one)):
-        console.print(f"cut: {one.wish.name}, ended by {one.ended_by}, heard {[what for _, what in one.heard]}")
-    for one in (one for one in (*told.calls, *told.broken) if one.agreed and told.orders.get(one.wish.name) != 1):
-        console.print(f"stored {told.orders.get(one.wish.name)} times: {one.wish}, heard {one.heard}")
+    for line in told.missed:
+        console.print(f"missed: {line}", soft_wrap=True, highlight=False)
     if told.returned is not None:
         console.print(f"returned: {told.returned.why}", soft_wrap=True)
     return figures(told)

@@ -135,6 +135,7 @@ class ScriptedCaller:
                 told.ended_by = "dead line"
                 return
         told.ended_by = "assistant"
+        self._listen(time.monotonic())  # what came with the BYE, to a phone that looks seldom
         if self._sentence.last_at is not None:  # the line was cut right behind it
             told.heard.append((self._sentence.last_at, self._sentence.what()))
             if told.heard[-1][1] == "confirmed":
