@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 import aiohttp
 from rich.console import Console
 
-from bench.chaos.accounts import Accountant, is_as_agreed
+from bench.chaos.accounts import Accountant
 from bench.chaos.caller import Experience, ScriptedCaller
 from bench.chaos.campaign import FIRST_NAMES, LAST_NAMES, TITLES
 from bench.chaos.dialogue import Wish
@@ -68,7 +68,7 @@ class Upgrade:
     broken: list[Experience] = field(default_factory=list)
     sent_on: int = 0
     refused: int = 0
-    orders: dict[str, int] = field(default_factory=dict)  # by name: stored as agreed
+    orders: dict[str, int] = field(default_factory=dict)  # by name: stored under the caller's own call
     missed: list[str] = field(default_factory=list)  # each call that something was wrong with
     release: stored.Release | None = None
     returned: stored.Release | None = None
@@ -293,9 +293,7 @@ async def _count_orders(stack: StackProcess, told: Upgrade) -> None:
     async def all_there() -> bool:
         books = await accountant.read()
         everybody = [*told.calls, *told.broken]
-        told.orders = {
-            one.wish.name: sum(is_as_agreed(order, one) for order in books.orders_of(one)) for one in everybody
-        }
+        told.orders = {one.wish.name: len(books.orders_under(one)) for one in everybody}
         return all(told.orders[one.wish.name] for one in everybody if one.agreed)
 
     with contextlib.suppress(TimeoutError):  # the figures say it
@@ -353,7 +351,7 @@ def figures(told: Upgrade) -> list[Figure]:
         Figure("broken candidates returned", int(returned is not None and returned.state == "returned"), "", "= 1"),
         Figure("orders agreed to", sum(one.agreed for one in everybody), ""),
         Figure(
-            "… not stored exactly once",
+            "… not stored exactly once, under the caller's call",
             sum(one.agreed and told.orders.get(one.wish.name) != 1 for one in everybody),
             "",
             "= 0",
