@@ -77,6 +77,7 @@ OPERATOR_SECRETS: Mapping[str, tuple[str, ...]] = {
         "BACKUP_S3_ACCESS_KEY",
         "BACKUP_S3_SECRET_KEY",
     ),
+    "alloresto-synthetic": ("SYNTHETIC_DATABASE_URL",),
     "alloresto-archive": (
         "ARCHIVE_DATABASE_URL",
         "ARCHIVE_DATABASE_PASSWORD",

@@ -32,8 +32,8 @@ SENTENCES = {
         "hold": "Please hold the line, we'll be right with you.",
         "cannot_serve": "We can't take your call right now.",
         "call_back": (
-            "We can't take your call right now. The restaurant sees your number and can call you back. "
-            "Or please try again in a few minutes."
+            "We can't take your call now. The restaurant sees your number and can call you back, "
+            "or please try again soon."
         ),
         "leave_message": "Please leave your name, your number and a short message after the tone.",
         "closed": "We are closed at the moment.",
@@ -50,8 +50,8 @@ SENTENCES = {
         "hold": "Ne quittez pas, nous sommes à vous tout de suite.",
         "cannot_serve": "Nous ne pouvons pas prendre votre appel.",
         "call_back": (
-            "Nous ne pouvons pas prendre votre appel. Le restaurant voit votre numéro et peut vous rappeler. "
-            "Ou rappelez dans quelques minutes."
+            "Nous ne pouvons pas vous répondre. Le restaurant voit votre numéro et peut vous rappeler, "
+            "ou rappelez plus tard."
         ),
         "leave_message": "Laissez votre nom, votre numéro et un court message après le bip.",
         "closed": "Nous sommes fermés en ce moment.",

@@ -26,6 +26,7 @@ OPTIONS = {  # components that no overlay has, with one that can have it, and it
     "network-policies/telemetry": ("overlays/staging", "alloresto"),
     "monitoring": ("overlays/staging", "alloresto"),
     "monitoring/asterisk": ("overlays/staging", "alloresto"),
+    "synthetic-caller": ("overlays/staging", "alloresto"),
 }
 CLUSTER_WIDE = ("components/knative-settings", "components/knative-authentication")
 

@@ -20,7 +20,7 @@ from tests.unit.manifests.rendered import (
 pytestmark = pytest.mark.unit
 
 EVERYWHERE = [*OVERLAYS, *OPTIONS]
-OURS = {"alloresto-backup", "alloresto-edge", "alloresto-functions", "alloresto-web"}
+OURS = {f"alloresto-{name}" for name in ("backup", "edge", "functions", "synthetic", "web")}
 RESTRICTED_VOLUMES = {
     "configMap",
     "csi",
