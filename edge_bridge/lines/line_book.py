@@ -147,8 +147,10 @@ class LineBook:
             while True:
                 self._news.clear()
                 await self._refresh()
+                # Not by wait_for: in 3.11 it forgets a cancellation that comes with the news.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), REFRESH_S)
+                    async with asyncio.timeout(REFRESH_S):
+                        await self._news.wait()
         finally:
             for task in beside:
                 task.cancel()

@@ -187,6 +187,18 @@ async def test_a_new_node_takes_its_share_and_each_line_is_let_go_only_when_it_h
             assert not a.trunk.there & b.trunk.there
 
 
+async def test_who_is_cancelled_as_news_comes_ends(postgres: Pools, redis: Redis, master_key: str) -> None:
+    node = EdgeNode("any", postgres.platform, redis, SipPasswordCipher(master_key))
+    task = asyncio.create_task(node.book.run())
+    await until(lambda: node.book.directory is not None)
+    await asyncio.sleep(0.5)  # it waits for news
+    node.book.look_now()
+    await asyncio.sleep(0)
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=PATIENCE_S)
+    assert done
+
+
 async def test_a_changed_restaurant_is_read_again_at_once_and_the_others_are_not(
     postgres: Pools, redis: Redis, master_key: str
 ) -> None:
