@@ -174,7 +174,11 @@ async def test_a_cluster_with_everything_in_one_namespace_is_as_good(tmp_path: P
     assert result.exit_code == 0, result.stdout
 
 
-@pytest.mark.parametrize("overlay", sorted(one.name for one in (MANIFESTS / "overlays").iterdir()))
+# What one server runs without a cluster has no bridge in it: that is a unit of its own there.
+CLUSTERS = sorted(one.name for one in (MANIFESTS / "overlays").iterdir() if one.name != "site")
+
+
+@pytest.mark.parametrize("overlay", CLUSTERS)
 async def test_every_overlay_is_good(overlay: str) -> None:
     result = await doctor("--manifests", MANIFESTS / "overlays" / overlay)
     assert result.exit_code == 0, result.stdout
