@@ -78,6 +78,7 @@ def test_without_root_nothing_is_begun() -> None:
     assert "this needs root" in done.stderr
 
 
+@pytest.mark.alone
 def test_calls_orders_and_backups_with_the_units_own_commands(root: Path) -> None:
     """Ports are those of the units: hence the namespace. The functions' unit is killed in the middle of a call."""
     if os.geteuid() != 0:
