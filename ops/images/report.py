@@ -21,7 +21,9 @@ from ops.manifests.manifests import Manifest, ManifestError
 ROOT = Path(__file__).resolve().parents[2]
 MANIFESTS = ROOT / "manifests" / "overlays" / "dev"
 WITH_BACKUPS = ROOT / "manifests" / "overlays" / "staging"  # one machine has none
-TARGETS = ("edge", "functions", "web", "backup", "site")
+SYNTHETIC = ROOT / "manifests" / "components" / "synthetic-caller"  # no overlay has it by itself
+MANIFESTS_OF = {"backup": WITH_BACKUPS, "synthetic": SYNTHETIC}
+TARGETS = ("edge", "functions", "web", "backup", "site", "synthetic")
 SHOWN_PACKAGES = 10
 
 
@@ -57,7 +59,7 @@ def make(target: str, root: Path) -> ExaminedImage:
 
 def manifests_of(target: str) -> list[Manifest]:
     """Those that say what runs in the image."""
-    return render(WITH_BACKUPS if target == "backup" else MANIFESTS)
+    return render(MANIFESTS_OF.get(target, MANIFESTS))
 
 
 def run(targets: list[str], json_file: Path | None, packages: bool, keep: Path | None) -> int:

@@ -18,6 +18,7 @@ from aiohttp import web
 from domain import webhooks as rules
 from eventing.catalogue import CallMissed, LineChanged, MenuChanged, OrderLogged, WebhookTested
 from eventing.cloudevents import Event
+from functions.webhook_sender.app import keep
 from functions.webhook_sender.calling import Caller
 from stores import audit, retention, webhooks
 from stores.ciphers import PiiCipher
@@ -385,6 +386,18 @@ async def test_an_event_that_is_not_for_integrators_is_refused(sender: StartSend
 
     assert status == 400
     assert "webhook_sender takes" in problem["detail"]
+
+
+async def test_nothing_of_a_synthetic_call_is_kept_for_integrators(house: House) -> None:
+    endpoint = await house.endpoint("https://hooks.example.com/all")
+    ours = Event.of(house.menu_changed(), source="/tests")
+    rehearsed = Event.of(house.call_missed(), source="/tests", extensions={"synthetic": "true"})
+
+    for event in (rehearsed, ours):
+        async with house.postgres.app.tenant(house.id) as connection:
+            await keep(house.pii, connection, event)
+
+    assert [delivery.type for delivery in await house.log_of(endpoint)] == [MenuChanged.TYPE]
 
 
 async def test_what_was_kept_for_integrators_goes_after_its_time(postgres: Pools, house: House) -> None:

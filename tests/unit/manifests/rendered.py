@@ -12,7 +12,7 @@ import yaml
 from ops.manifests import render
 
 MANIFESTS = Path(__file__).parents[3] / "manifests"
-OVERLAYS = ("dev", "dev-cluster", "staging", "production")
+OVERLAYS = ("dev", "dev-cluster", "staging", "production", "standby")
 OPTIONS = {  # components that no overlay has, with one that can have it, and its namespace
     "rabbitmq-broker": ("overlays/dev-cluster", "alloresto"),
     "event-policies": ("overlays/dev", "alloresto"),
@@ -27,7 +27,9 @@ OPTIONS = {  # components that no overlay has, with one that can have it, and it
     "monitoring": ("overlays/staging", "alloresto"),
     "monitoring/asterisk": ("overlays/staging", "alloresto"),
     "synthetic-caller": ("overlays/staging", "alloresto"),
+    "network-policies/synthetic-caller": ("overlays/staging", "alloresto"),
 }
+NEEDS = {"network-policies/synthetic-caller": ("synthetic-caller",)}  # means nothing without
 CLUSTER_WIDE = ("components/knative-settings", "components/knative-authentication")
 
 Object = dict[str, Any]
@@ -50,7 +52,11 @@ def write_option(folder: Path, component: str) -> Path:
     """``folder`` as an overlay with an optional component, as an operator would write it."""
     overlay, namespace = OPTIONS[component]
     manifests = os.path.relpath(MANIFESTS, folder)
-    parts = {"resources": [f"{manifests}/{overlay}"], "components": [f"{manifests}/components/{component}"]}
+    needed = [component, *NEEDS.get(component, ())]
+    parts = {
+        "resources": [f"{manifests}/{overlay}"],
+        "components": [f"{manifests}/components/{one}" for one in needed],
+    }
     (folder / "kustomization.yaml").write_text(yaml.safe_dump({"namespace": namespace, **parts}))
     return folder
 

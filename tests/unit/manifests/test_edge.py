@@ -26,6 +26,7 @@ pytestmark = pytest.mark.unit
 CALLS_A_PROCESS = 4  # of the SIP library
 PROCESS_MB = 60
 CALL_CORES = 0.02
+SCALED = ("production", "standby")
 
 
 def bridge_of(overlay: str) -> Object:
@@ -91,7 +92,7 @@ def test_a_node_is_emptied_of_its_bridge_and_few_at_once(overlay: str) -> None:
         for one in of_kind(overlay, "PodDisruptionBudget")
         if one["metadata"]["name"] == "edge-bridge"
     ]
-    assert most == ("10%" if overlay == "production" else 1)
+    assert most == ("10%" if overlay in SCALED else 1)
 
 
 @pytest.mark.parametrize("overlay", [*OVERLAYS, *OPTIONS])
@@ -130,8 +131,8 @@ def test_kamailio_takes_udp_tcp_and_tls_at_ports_that_need_no_capability() -> No
     assert "add" not in container_of(bridge_of("kamailio"))["securityContext"]["capabilities"]
 
 
-def test_only_production_scales_its_bridges() -> None:
+def test_only_production_and_its_standby_scale_their_bridges() -> None:
     for overlay in OVERLAYS:
         scaled = [one for one in objects(overlay) if one["kind"] == "HorizontalPodAutoscaler"]
         targets = {one["spec"]["scaleTargetRef"]["name"] for one in scaled}
-        assert ("edge-bridge" in targets) is (overlay == "production")
+        assert ("edge-bridge" in targets) is (overlay in SCALED)

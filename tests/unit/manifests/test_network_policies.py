@@ -146,6 +146,27 @@ def test_the_open_udp_ports_are_those_that_sip_and_rtp_use() -> None:
         assert port["port"] == port["nodePort"]
 
 
+def test_the_synthetic_caller_reaches_the_bridges_phone_and_postgres_and_both_let_it_in() -> None:
+    overlay = "network-policies/synthetic-caller"
+    [bridge] = [one for one in of_kind(overlay, "StatefulSet") if name_of(one) == "edge-bridge"]
+    variables = environment(bridge)
+    first, last = (int(variables[f"RTP_PORT_{end}"]["value"]) for end in ("MIN", "MAX"))
+    phone = {("UDP", int(variables["SIP_PORT"]["value"]), None), ("UDP", first, last)}
+    policies = {name_of(one): one["spec"] for one in of_kind(overlay, "NetworkPolicy")}
+    [to_edge] = policies["synthetic-caller-to-edge"]["ingress"]
+
+    def ports(rules: list[Object]) -> set[tuple[str, int, int | None]]:
+        return {(p.get("protocol", "TCP"), p["port"], p.get("endPort")) for rule in rules for p in rule["ports"]}
+
+    assert ports([to_edge]) == phone
+    assert to_edge["from"] == [{"podSelector": {"matchLabels": {"app": "synthetic-caller"}}}]
+    assert phone | {("TCP", PORTS["postgres"], None)} <= ports(policies["synthetic-caller"]["egress"])
+    assert "synthetic-caller" not in admitted("staging", "postgres")
+    assert ports(policies["synthetic-caller-to-postgres"]["ingress"]) == {("TCP", PORTS["postgres"], None)}
+    for policy in ("synthetic-caller-to-edge", "synthetic-caller-to-postgres"):
+        assert any(selects(policies[policy]["podSelector"], pod_labels(one)) for one in workloads(overlay))
+
+
 def test_udp_comes_from_networks_that_are_named() -> None:
     [policy] = [one for one in of_kind("staging", "NetworkPolicy") if name_of(one) == "edge-bridge"]
     rules = [rule for rule in policy["spec"]["ingress"] if any(port.get("protocol") == "UDP" for port in rule["ports"])]

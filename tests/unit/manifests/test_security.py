@@ -33,6 +33,7 @@ RESTRICTED_VOLUMES = {
 }
 EXCEPT = {  # what is not restricted: the overlay, the namespace that permits it, and only these fields
     "production": {"alloresto-edge/StatefulSet/edge-bridge": {"hostNetwork"}},
+    "standby": {"alloresto-standby-edge/StatefulSet/edge-bridge": {"hostNetwork"}},
     "kamailio": {"alloresto-edge/StatefulSet/edge-bridge": {"hostNetwork"}},
     "real-time-audio": {"alloresto-edge/StatefulSet/edge-bridge": {"hostNetwork", "runAsNonRoot", "runAsUser", "add"}},
 }
