@@ -111,6 +111,7 @@ COPY domain /app/domain
 COPY stores /app/stores
 COPY eventing /app/eventing
 COPY protocols /app/protocols
+COPY integrations /app/integrations
 COPY functions /app/functions
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app
 USER 10001:10001
@@ -125,6 +126,7 @@ COPY cluster /app/cluster
 COPY stores /app/stores
 COPY eventing /app/eventing
 COPY protocols /app/protocols
+COPY integrations /app/integrations
 COPY web /app/web
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app
 USER 10001:10001
@@ -151,6 +153,7 @@ COPY cluster /app/cluster
 COPY stores /app/stores
 COPY eventing /app/eventing
 COPY protocols /app/protocols
+COPY integrations /app/integrations
 COPY functions /app/functions
 COPY ops /app/ops
 COPY devstack /app/devstack

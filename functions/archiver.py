@@ -49,7 +49,8 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
     an event can wait in the outbox; those of a kept letter stay with it. ``order_pii_days``: an order's name, address,
     notes and customer; the order itself stays. ``reservation_pii_days``: the same of a booking, from its end on,
     and who waited for a table.
-    ``integration_event_days``: what integrators may still read or have sent again.
+    ``integration_event_days``: what integrators may still read or have sent again. ``errand_days``: what tills, message
+    services and the like were told; that they were told stays.
     ``session_days``, ``invitation_days`` and ``token_days`` count from their end on, ``erasure_days`` from when it was
     done, ``photo_days`` from when the menu had it last. ``ticket_counter_days``: an order that is written later than
     so begins its day's numbers anew.
@@ -64,6 +65,7 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
     order_pii_days: Days = 365
     reservation_pii_days: Days = 365
     integration_event_days: Days = 14
+    errand_days: Days = 14
     idempotency_key_days: Days = 1
     device_action_days: Days = 30
     session_days: Days = 1
@@ -86,6 +88,7 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
             retention.RESERVATIONS: self.reservation_pii_days,
             retention.WAITING_PARTIES: self.reservation_pii_days,
             retention.INTEGRATION_EVENTS: self.integration_event_days,
+            retention.ERRANDS: self.errand_days,
             retention.IDEMPOTENCY_KEYS: self.idempotency_key_days,
             retention.DEVICE_ACTIONS: self.device_action_days,
             retention.SESSIONS: self.session_days,

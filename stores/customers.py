@@ -116,6 +116,16 @@ async def get(conn: Connection, customer_id: str, *, pii: PiiCipher) -> Customer
     return _customer(row, pii)
 
 
+async def phone_of_order(conn: Connection, order_id: str, *, pii: PiiCipher) -> str:
+    """The number of who ordered; "" where it isn't known, or can't be read any more."""
+    row = await conn.fetchrow(
+        'select c.restaurant_id, c.phone_encrypted from "order" o join customer c on c.id = o.customer_id'
+        " where o.id = $1",
+        order_id,
+    )
+    return "" if row is None else RowReader(pii, row["restaurant_id"]).text("phone", row["phone_encrypted"])
+
+
 def _customer(row: asyncpg.Record, pii: PiiCipher) -> Customer:
     reader = RowReader(pii, row["restaurant_id"])
     name, phone = reader.text("name", row["name_encrypted"]), reader.text("phone", row["phone_encrypted"])

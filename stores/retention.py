@@ -65,6 +65,12 @@ CALLERS = Kind(
 CALL_TRACES = Kind("call_traces", _older_rows("call_trace", "started_at"))
 # With the deliveries that tell of them.
 INTEGRATION_EVENTS = Kind("integration_events", _older_rows("integration_event", "at", "id"))
+# Without what was told: that it was told stays with the order.
+ERRANDS = Kind(
+    "errands",
+    "update errand set work_encrypted = null where id = any(array("
+    " select id from errand where settled_at < $1 and work_encrypted is not null order by settled_at limit $2))",
+)
 IDEMPOTENCY_KEYS = Kind("idempotency_keys", _older_rows("idempotency_key", "created_at"))
 # What was tapped on a device, so that a tap that is sent again is not done again.
 DEVICE_ACTIONS = Kind("device_actions", _older_rows("device_action", "at"))

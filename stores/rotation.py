@@ -94,6 +94,8 @@ TABLES = (
         ("answer_encrypted",),
         key=(("restaurant_id", "uuid"), ("client_id", "uuid"), ("key", "text")),
     ),
+    SealedTable("service_connection", ("secrets_encrypted",)),
+    SealedTable("errand", ("work_encrypted",)),
     SealedTable("webhook_endpoint", ("secret_encrypted", "old_secret_encrypted")),
     SealedTable("integration_event", ("personal_encrypted",), key=(("id", "bigint"),)),
     SealedTable(

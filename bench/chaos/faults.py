@@ -238,7 +238,7 @@ async def _runtime(processes: Processes) -> psutil.Process:
 
 FUNCTIONS = (
     *("call-logger", "order-logger", "cache-invalidator", "greeting-renderer"),
-    *("archiver", "dead-letter-keeper", "line-assigner", "reconciler", "webhook-sender"),
+    *("archiver", "dead-letter-keeper", "line-assigner", "reconciler", "webhook-sender", "errand-runner"),
 )
 ENGINE_KINDS: tuple[Kind, ...] = (
     *("drop", "close_twice", "refuse_429", "refuse_503", "stall", "endless_turn"),

@@ -14,8 +14,8 @@ from eventing.cloudevents import Event
 from eventing.consumers import consumer
 from eventing.serving import PlatformSettings, hold_open
 from eventing.ticks import on_tick
-from functions.webhook_sender.calling import Caller
 from functions.webhook_sender.courier import Courier
+from integrations.network import Network
 from process.asgi import App
 from stores import webhooks
 from stores.ciphers import PiiCipher
@@ -38,7 +38,7 @@ class SenderSettings(PlatformSettings, frozen=True, kw_only=True):
 def build(settings: SenderSettings) -> App:
     postgres, platform = Postgres(settings.database_url), Postgres(settings.platform_database_url)
     pii = PiiCipher(settings.master_key)
-    courier = Courier(platform, Caller(settings.webhook_private_targets), pii)
+    courier = Courier(platform, Network("AlloResto-Webhooks/1", settings.webhook_private_targets), pii)
     app = consumer(NAME, integrators.KINDS, partial(keep, pii), postgres=postgres, afterwards=courier.wake)
     hold_open(app, platform, "postgres (platform)")
     on_tick(app, "/deliveries-due", courier.round)

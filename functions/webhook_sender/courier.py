@@ -18,7 +18,7 @@ from domain import webhooks as rules
 from eventing import integrators
 from eventing.cloudevents import STRUCTURED_CONTENT_TYPE
 from eventing.serving import TRANSIENT
-from functions.webhook_sender.calling import AT_ONCE, Caller, Outcome
+from integrations.network import AT_ONCE, Answer, Network
 from process import logs
 from stores import audit, webhooks
 from stores.ciphers import CipherError, PiiCipher
@@ -42,9 +42,9 @@ log = logs.get(__name__)
 class Courier:
     """``start`` before use; ``wake`` when something may be due, ``round`` to send what is due and wait for it."""
 
-    def __init__(self, platform: Postgres, caller: Caller, pii: PiiCipher) -> None:
+    def __init__(self, platform: Postgres, network: Network, pii: PiiCipher) -> None:
         self._platform = platform
-        self._caller = caller
+        self._network = network
         self._pii = pii
         self._due = asyncio.Event()
         self._claiming = asyncio.Lock()
@@ -64,7 +64,7 @@ class Courier:
             for task in unfinished:
                 task.cancel()
             await asyncio.gather(*unfinished, return_exceptions=True)
-        await self._caller.close()
+        await self._network.close()
 
     def wake(self) -> None:
         self._due.set()
@@ -114,21 +114,21 @@ class Courier:
         try:
             headers, body = self._message(one)
         except CipherError:
-            outcome = Outcome(None, "its secret was sealed with another MASTER_KEY", 0)
+            answer = Answer(None, "its secret was sealed with another MASTER_KEY", 0)
         else:
-            outcome = await self._caller.post(one.url, body, headers)
-        webhook_attempts_total.labels("delivered" if outcome.good else "failed").inc()
+            answer = await self._network.request("POST", one.url, body=body, headers=headers)
+        webhook_attempts_total.labels("delivered" if answer.good else "failed").inc()
         log.info(
             "webhook sent",
             endpoint=one.endpoint_id,
             id=one.id,
             attempt=one.attempt,
-            status=outcome.status,
-            ms=outcome.ms,
-            error=outcome.error,
+            status=answer.status,
+            ms=answer.ms,
+            error=answer.error,
         )
         try:
-            await self._settle(one, outcome)
+            await self._settle(one, answer)
         except TRANSIENT as error:  # it is sent again once its lease ends
             log.warning("how a webhook went is not written", id=one.id, why=type(error).__name__)
 
@@ -146,17 +146,17 @@ class Courier:
             **rules.headers(secrets, one.id, timestamp, body),
         }, body
 
-    async def _settle(self, one: Claimed, outcome: Outcome) -> None:
+    async def _settle(self, one: Claimed, answer: Answer) -> None:
         async with self._platform.platform() as connection:
-            if outcome.good:
-                assert outcome.status is not None
-                await webhooks.delivered(connection, one, outcome.status, outcome.ms)
+            if answer.good:
+                assert answer.status is not None
+                await webhooks.delivered(connection, one, answer.status, answer.ms)
                 return
             again_after = _again_after(one.attempt)
-            since = await webhooks.failed(connection, one, outcome.status, outcome.error, outcome.ms, again_after)
+            since = await webhooks.failed(connection, one, answer.status, answer.error, answer.ms, again_after)
             if since is None:
                 return
-            gone = outcome.status == GONE
+            gone = answer.status == GONE
             if (gone or since < datetime.now(UTC) - rules.DISABLE_AFTER) and await webhooks.disable(
                 connection, one.endpoint_id, "gone" if gone else "failing"
             ):

@@ -19,7 +19,7 @@ from domain import webhooks as rules
 from eventing.catalogue import CallMissed, LineChanged, MenuChanged, OrderLogged, WebhookTested
 from eventing.cloudevents import Event
 from functions.webhook_sender.app import keep
-from functions.webhook_sender.calling import Caller
+from integrations.network import Network
 from stores import audit, retention, webhooks
 from stores.ciphers import PiiCipher
 from stores.webhooks import Delivery, Endpoint
@@ -338,16 +338,16 @@ async def test_a_name_that_leads_into_our_network_is_not_connected_to(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
     """The check of the URL is passed by: what counts is the address of the socket."""
-    caller = Caller(private=False)
+    network = Network("AlloResto-Test/1", private=False)
     url = receiver.url.replace("127.0.0.1", host)
     monkeypatch.setattr(rules, "check_url", lambda url, private: url)
 
-    outcome = await caller.post(url, b"{}", {})
+    answer = await network.request("POST", url, body=b"{}")
 
-    await caller.close()
+    await network.close()
 
-    assert outcome.status is None
-    assert outcome.error
+    assert answer.status is None
+    assert answer.error
     assert receiver.bodies == []
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from domain.call_marks import CallMarks
+from domain.errands import CancelOrder
 from domain.menu import ItemSize, Menu, MenuCategory, MenuItem, ModifierGroup, ModifierOption
 from domain.order import Address, CartLine, ChosenModifier, ConfirmedOrder, Fulfilment, VatShare
 from domain.reservations import Rules
@@ -13,7 +14,9 @@ from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException,
 from domain.vat import VatRates, same_rate
 from stores import (
     calls,
+    connections,
     dining,
+    errands,
     figures,
     kitchen,
     lines,
@@ -59,6 +62,8 @@ class Tenant:
     phone: str
     token_id: str
     webhook_id: str
+    connection_id: str
+    errand_id: str
     customer_id: str
 
     @property
@@ -199,6 +204,18 @@ async def seed_tenant(platform: Any, name: str, number: str, pii: PiiCipher, sip
         webhook = await webhooks.create_endpoint(
             conn, restaurant.id, url="https://till.example/", secret="whsec_eA==", pii=pii, created_by="owner@x.example"
         )
+        till = await connections.connect(
+            conn,
+            restaurant.id,
+            service="till",
+            provider="store_api",
+            settings={"url": "https://till.example/"},
+            secrets={"token": "t"},
+            pii=pii,
+            created_by="owner@x.example",
+        )
+        await errands.add(conn, restaurant.id, till.id, CancelOrder(order_id=stored.id), pii)
+        (errand,) = await errands.about(conn, restaurant.id, stored.id)
         (token,) = await tokens.of_restaurant(conn, restaurant.id)
         customer_id = await conn.fetchval("select id from customer where restaurant_id = $1 limit 1", restaurant.id)
     return Tenant(
@@ -216,6 +233,8 @@ async def seed_tenant(platform: Any, name: str, number: str, pii: PiiCipher, sip
         number,
         token.id,
         webhook.id,
+        till.id,
+        errand.id,
         customer_id,
     )
 

@@ -8,9 +8,11 @@ from types import ModuleType
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
 from domain.assignment import Move
+from domain.errands import CancelOrder
 from domain.order import Cart
 from domain.reservations import Rules
 from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException
@@ -21,10 +23,12 @@ from stores import (
     attention,
     board_states,
     calls,
+    connections,
     customers,
     devices,
     dining,
     erasures,
+    errands,
     figures,
     idempotency,
     infrastructure,
@@ -79,10 +83,12 @@ MODULES: tuple[ModuleType, ...] = (
     account_links,
     board_states,
     calls,
+    connections,
     customers,
     devices,
     dining,
     erasures,
+    errands,
     figures,
     infrastructure,
     idempotency,
@@ -170,6 +176,37 @@ def _claimed(other: Tenant) -> webhooks.Claimed:
     return webhooks.Claimed(new_id(), other.id, other.webhook_id, 1, "https://x.example/", False, (), {}, None)
 
 
+def _errand(other: Tenant) -> errands.Claimed:
+    return errands.Claimed(
+        other.errand_id,
+        other.id,
+        other.connection_id,
+        "store_api",
+        {},
+        None,
+        "order.cancel",
+        "x",
+        "x",
+        0,
+        None,
+        NOW,
+        NOW,
+    )
+
+
+def _cancelling() -> CancelOrder:
+    return CancelOrder(order_id=new_id())
+
+
+async def _change_connection(conn: Connection, other: Tenant, pii: PiiCipher) -> None:
+    """As somebody would try it who knows the id."""
+    known = {"provider": "store_api", "name": "", "settings": {}, "created_by": "eve@x.example", "created_at": NOW}
+    healthy = {"disabled_at": None, "failures": 0, "failing_since": None, "open_until": None, "last_error": ""}
+    known_id = {"id": other.connection_id, "restaurant_id": other.id, "service": "till"}
+    made_up = msgspec.convert(known_id | known | healthy, connections.Connection)
+    await connections.change(conn, made_up, name="mine", settings={}, secrets={}, pii=pii)
+
+
 def _idempotency_key(other: Tenant) -> idempotency.Key:
     return idempotency.Key(other.id, other.user_id, "one", bytes(32))
 
@@ -248,6 +285,7 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
         conn, other.id, other.phone, "Eve", pii
     ),
     customers.recent: lambda conn, other, pii, sip: _customers_of(conn, other, pii),
+    customers.phone_of_order: lambda conn, other, pii, sip: customers.phone_of_order(conn, other.order_id, pii=pii),
     customers.by_phone: lambda conn, other, pii, sip: customers.by_phone(conn, other.id, [other.phone], pii=pii),
     customers.get: lambda conn, other, pii, sip: customers.get(conn, other.customer_id, pii=pii),
     erasures.ask: lambda conn, other, pii, sip: erasures.ask(conn, other.id, other.customer_id, "eve", pii),
@@ -414,6 +452,30 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     second_factors.reset_members: lambda conn, other, pii, sip: _not_reset(conn, other),
     team.accept: lambda conn, other, pii, sip: team.accept(conn, other.id, "x", other.user_id),
     users.set_password: lambda conn, other, pii, sip: users.set_password(conn, other.user_id, "stolen password"),
+    connections.connect: lambda conn, other, pii, sip: connections.connect(
+        conn,
+        other.id,
+        service="printer",
+        provider="store_api",
+        settings={},
+        secrets={},
+        pii=pii,
+        created_by="eve@x.example",
+    ),
+    connections.of_restaurant: lambda conn, other, pii, sip: connections.of_restaurant(conn, other.id),
+    connections.get: lambda conn, other, pii, sip: connections.get(conn, other.connection_id),
+    connections.change: lambda conn, other, pii, sip: _change_connection(conn, other, pii),
+    connections.switch: lambda conn, other, pii, sip: connections.switch(conn, other.connection_id, False),
+    connections.disconnect: lambda conn, other, pii, sip: connections.disconnect(conn, other.connection_id),
+    connections.answered: lambda conn, other, pii, sip: connections.answered(conn, other.connection_id),
+    connections.failed: lambda conn, other, pii, sip: connections.failed(conn, other.connection_id, "away"),
+    errands.add: lambda conn, other, pii, sip: errands.add(conn, other.id, other.connection_id, _cancelling(), pii),
+    errands.of_connection: lambda conn, other, pii, sip: errands.of_connection(conn, other.id, other.connection_id, 10),
+    errands.about: lambda conn, other, pii, sip: errands.about(conn, other.id, other.order_id),
+    errands.try_again: lambda conn, other, pii, sip: errands.try_again(conn, other.id, other.errand_id),
+    errands.forget: lambda conn, other, pii, sip: errands.forget(conn, other.id, [other.order_id]),
+    errands.settle: lambda conn, other, pii, sip: errands.settle(conn, _errand(other), "done"),
+    errands.put_off: lambda conn, other, pii, sip: errands.put_off(conn, _errand(other), "", timedelta(days=1)),
     webhooks.create_endpoint: lambda conn, other, pii, sip: webhooks.create_endpoint(
         conn, other.id, url="https://mine.example/", secret="whsec_eA==", pii=pii, created_by="eve@x.example"
     ),
@@ -462,6 +524,7 @@ PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
     erasures.settle: lambda conn, other, pii, sip: erasures.settle(conn, new_id(), timedelta(0)),
     erasures.unwanted_recordings: lambda conn, other, pii, sip: erasures.unwanted_recordings(conn, "node", 10),
     erasures.recordings_gone: lambda conn, other, pii, sip: erasures.recordings_gone(conn, []),
+    errands.claim: lambda conn, other, pii, sip: errands.claim(conn, 10, 10),
     webhooks.claim: lambda conn, other, pii, sip: webhooks.claim(conn, 10, 10),
     webhooks.delivered: lambda conn, other, pii, sip: webhooks.delivered(conn, _claimed(other), 200, 1),
     webhooks.failed: lambda conn, other, pii, sip: webhooks.failed(conn, _claimed(other), None, "", 1, None),
@@ -558,7 +621,7 @@ OF_ALL: set[Callable[..., Any]] = {devices.paired, restaurants.greeted, status.o
 # Of Redis, where there is no restaurant in them.
 OF_REDIS: set[Callable[..., Any]] = {status.say_admin_is_ready, status.admin_is_ready}
 
-_NOTHING: tuple[object, ...] = (None, (), {}, 0, False)
+_NOTHING: tuple[object, ...] = (None, (), {}, 0, False, "")
 _REFUSED = (NotFoundError, asyncpg.InsufficientPrivilegeError, asyncpg.ForeignKeyViolationError)
 
 

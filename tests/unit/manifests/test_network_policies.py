@@ -112,7 +112,7 @@ def test_only_who_speaks_to_the_engine_kubernetes_or_a_bucket_or_calls_webhooks_
         if selects(policy["spec"]["podSelector"], pod_labels(workload))
     }
     kubernetes = {"web-staff", "prewarmer"} | ({"edge-bridge"} if overlay == "staging" else set())
-    assert open_to_all == keys | {"webhook-sender", "archive", "backup"} | kubernetes
+    assert open_to_all == keys | {"errand-runner", "webhook-sender", "archive", "backup"} | kubernetes
 
 
 @pytest.mark.parametrize("overlay", WITH_POLICIES)

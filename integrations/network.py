@@ -1,4 +1,4 @@
-"""One POST to an address that a restaurant has given: bounded in time, and never into our own network.
+"""The way out to addresses that a restaurant has given: bounded in time and size, and never into our own network.
 
 Names are resolved for the connection that is made, and each address is looked at when its socket is made. So there is
 no moment between check and use in which a name could change what it means, and no spelling of an address that the check
@@ -7,9 +7,11 @@ does not see. Redirects are not followed: they would lead elsewhere than the own
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -19,7 +21,8 @@ from domain import webhooks
 TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 5.0
 AT_ONCE = 16
-USER_AGENT = "AlloResto-Webhooks/1"
+LONGEST_ANSWER = 1_000_000
+"""Bytes."""
 
 
 class ForbiddenAddressError(OSError):
@@ -27,37 +30,47 @@ class ForbiddenAddressError(OSError):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """``status`` is None where there was no answer; ``error`` then says why, in words that quote nothing."""
+class Answer:
+    """``status`` is None where there was no answer; ``error`` then says why, in words that quote nothing.
+
+    ``body`` is the beginning of it, LONGEST_ANSWER at most; ``headers`` have lower-case names.
+    """
 
     status: int | None
     error: str
     ms: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def good(self) -> bool:
         return self.status is not None and 200 <= self.status < 300
 
 
-class Caller:
-    """``private`` allows every address, and http."""
+class Network:
+    """``private`` allows every address, and http: for tests and for what stands beside a small site."""
 
-    def __init__(self, private: bool = False) -> None:
+    def __init__(self, user_agent: str, private: bool = False) -> None:
+        self._user_agent = user_agent
         self._private = private
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, url: str, body: bytes, headers: dict[str, str]) -> Outcome:
+    async def request(
+        self, method: str, url: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
         """Never raises for what the other side does."""
         started = time.monotonic()
-        status, error = None, ""
+        status, error, content, answered = None, "", b"", dict[str, str]()
         try:
             webhooks.check_url(url, private=self._private)
-            async with self._open().post(url, data=body, headers=headers, allow_redirects=False) as answer:
+            async with self._open().request(method, url, data=body, headers=headers, allow_redirects=False) as answer:
+                answered = {name.lower(): value for name, value in answer.headers.items()}
                 status = answer.status
                 if 300 <= status < 400:
                     error = "redirects are not followed"
                 elif status >= 400:
                     error = f"answered {status}"
+                content = await _beginning(answer.content)
         except webhooks.BadUrlError as refused:
             error = f"the URL is not allowed ({refused.reason})"
         except TimeoutError:
@@ -66,7 +79,25 @@ class Caller:
             error = _words(failure)
         except (OSError, ValueError) as failure:
             error = f"no connection ({type(failure).__name__})"
-        return Outcome(status, error, round((time.monotonic() - started) * 1000))
+        return Answer(status, error, round((time.monotonic() - started) * 1000), content, answered)
+
+    async def connect(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A TCP connection, for what speaks no HTTP. Raises OSError (ForbiddenAddressError is one), TimeoutError."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            failure: OSError = OSError("the name can't be resolved")
+            for address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+                made = self._socket(address)
+                try:
+                    await loop.sock_connect(made, address[4])
+                    return await asyncio.open_connection(sock=made)
+                except OSError as error:
+                    made.close()
+                    failure = error
+                except asyncio.CancelledError:
+                    made.close()
+                    raise
+            raise failure
 
     async def close(self) -> None:
         if self._session is not None:
@@ -81,10 +112,11 @@ class Caller:
             self._session = aiohttp.ClientSession(
                 connector=connector,
                 timeout=aiohttp.ClientTimeout(total=TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
-                headers={"User-Agent": USER_AGENT},
+                # What is packed could be a thousand times as long once it is not.
+                headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity"},
+                auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
-                auto_decompress=False,
             )
         return self._session
 
@@ -96,6 +128,16 @@ class Caller:
         made = socket.socket(family, kind, protocol)
         made.setblocking(False)
         return made
+
+
+async def _beginning(stream: aiohttp.StreamReader) -> bytes:
+    """As much of the body as is read."""
+    read = bytearray()
+    async for part in stream.iter_any():
+        read += part
+        if len(read) > LONGEST_ANSWER:
+            break
+    return bytes(read[:LONGEST_ANSWER])
 
 
 def _words(failure: aiohttp.ClientError) -> str:

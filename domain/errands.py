@@ -1,0 +1,122 @@
+"""Errands: what one outside service must be told, once. Which there are, when one is tried again, and given up.
+
+Each kind is a struct: the adapter of the service reads what it needs from it, so that it needs no database. ``subject``
+is what it is about; errands about one subject go to a connection one after the other. ``key`` names it for the other
+side: the same in every attempt, and another one for everything that is to be done once more.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import ClassVar, Literal, get_args
+
+import msgspec
+
+from domain.order import FulfilmentKind
+
+Service = Literal["till", "printer", "messages", "payments", "calendar", "crm"]
+SERVICES: tuple[Service, ...] = get_args(Service)
+State = Literal["waiting", "done", "refused", "failed"]
+
+RETRY_FIRST = timedelta(seconds=1)
+RETRY_MOST = timedelta(seconds=30)
+# The breaker of a connection: after so many failures in a row nothing is tried for a while, then one errand at a time.
+OPENS_AFTER = 3
+OPEN_FIRST = timedelta(seconds=5)
+OPEN_MOST = timedelta(seconds=30)
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    SERVICE: ClassVar[Service]
+    GIVE_UP_AFTER: ClassVar[timedelta] = timedelta(hours=24)
+
+    @property
+    def kind(self) -> str:
+        return str(self.__struct_config__.tag)
+
+    @property
+    def subject(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}/{self.subject}"
+
+
+class TicketLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of an order. ``modifiers`` are written as the ticket shows them; cents are of one, modifiers in them."""
+
+    item_id: str
+    name: str
+    size: str
+    quantity: int
+    unit_cents: int
+    modifiers: tuple[str, ...] = ()
+    note: str = ""
+
+
+class PlaceOrder(Work, frozen=True, kw_only=True, tag="order.place"):
+    """A confirmed order, for the till. Who ordered is "" where it isn't known; ``address`` is one line."""
+
+    SERVICE = "till"
+    GIVE_UP_AFTER = timedelta(hours=3)  # a meal that nobody has cooked until then is eaten elsewhere
+
+    order_id: str
+    number: int
+    fulfilment: FulfilmentKind
+    lines: tuple[TicketLine, ...]
+    fee_cents: int
+    total_cents: int
+    currency: str
+    confirmed_at: datetime
+    promised_at: datetime
+    customer: str = ""
+    phone: str = ""
+    address: str = ""
+    allergies: str = ""
+
+    @property
+    def subject(self) -> str:
+        return self.order_id
+
+
+class CancelOrder(Work, frozen=True, kw_only=True, tag="order.cancel"):
+    SERVICE = "till"
+
+    order_id: str
+    reason: str = ""
+
+    @property
+    def subject(self) -> str:
+        return self.order_id
+
+
+AnyWork = PlaceOrder | CancelOrder
+
+
+def encode(work: Work) -> str:
+    return msgspec.json.encode(work).decode()
+
+
+def decode(text: str) -> AnyWork:
+    """Raises msgspec.ValidationError for what another release has written."""
+    work: AnyWork = msgspec.json.decode(text, type=AnyWork)
+    return work
+
+
+def again_after(attempt: int, asked: timedelta | None = None) -> timedelta:
+    """How long after the ``attempt``-th one; ``asked`` is what the service wants, as far as it is sensible."""
+    if asked is not None:
+        return min(max(asked, RETRY_FIRST), timedelta(minutes=10))
+    return _doubled(RETRY_FIRST, attempt - 1, RETRY_MOST)
+
+
+def open_for(failures: int) -> timedelta | None:
+    """How long a connection is left alone after its ``failures``-th failure in a row; None while it isn't yet."""
+    if failures < OPENS_AFTER:
+        return None
+    return _doubled(OPEN_FIRST, failures - OPENS_AFTER, OPEN_MOST)
+
+
+def _doubled(first: timedelta, times: int, most: timedelta) -> timedelta:
+    return min(first * float(2 ** min(times, 10)), most)

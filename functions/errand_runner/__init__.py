@@ -1,0 +1,1 @@
+"""Does what outside services must be told: tills, printers, messages, payments, calendars."""

@@ -1,0 +1,45 @@
+"""Takes the events that lead to errands, writes each event's errands once, and has them run.
+
+What is due is begun as soon as an event was taken, and by a tick every five seconds: that is how an attempt is repeated
+and how what a dead pod had claimed is taken up.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from eventing.consumers import consumer
+from eventing.serving import PlatformSettings, hold_open
+from eventing.ticks import on_tick
+from functions.errand_runner import planning
+from functions.errand_runner.runner import Runner
+from integrations.network import Network
+from process.asgi import App
+from stores.ciphers import PiiCipher
+from stores.postgres import Postgres
+
+NAME = "errand_runner"
+
+
+class RunnerSettings(PlatformSettings, frozen=True, kw_only=True):
+    """``platform_database_url`` finds what is due for all restaurants; all else is done for one, by ``database_url``.
+
+    ``integration_private_targets`` allows http and private addresses: for tests, and for a printer beside a small site.
+    """
+
+    database_url: str
+    master_key: str
+    integration_private_targets: bool = False
+
+
+def build(settings: RunnerSettings) -> App:
+    postgres, platform = Postgres(settings.database_url), Postgres(settings.platform_database_url)
+    pii = PiiCipher(settings.master_key)
+    network = Network("AlloResto/1", settings.integration_private_targets)
+    runner = Runner(platform, postgres, network, pii)
+    app = consumer(NAME, planning.KINDS, partial(planning.plan, pii), postgres=postgres, afterwards=runner.wake)
+    hold_open(app, platform, "postgres (platform)")
+    on_tick(app, "/errands-due", runner.round)
+    app.startup.append(runner.start)
+    app.shutdown.insert(0, runner.stop)
+    return app

@@ -1,0 +1,93 @@
+"""From an event to the errands of each connection of the restaurant."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from domain.errands import CancelOrder, PlaceOrder, Service, TicketLine, Work
+from domain.order import Address
+from eventing.catalogue import OrderCancelled, OrderConfirmed, Payload
+from eventing.cloudevents import Event
+from stores import connections, customers, errands, orders
+from stores.ciphers import PiiCipher
+from stores.connections import Connection as Connected
+from stores.orders import Order
+from stores.postgres import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a planner may look at: its restaurant's rows, and the connection that it plans for."""
+
+    database: Connection
+    connected: Connected
+    pii: PiiCipher
+
+
+Planner = Callable[[Situation, Any], Awaitable[Sequence[Work]]]
+
+
+async def plan(pii: PiiCipher, connection: Connection, event: Event) -> None:
+    """Write the event's errands; none for a synthetic call."""
+    if event.is_synthetic:
+        return
+    payload = event.payload()
+    planners = PLANNERS[type(payload)]
+    for one in await connections.of_restaurant(connection, payload.restaurant_id):
+        planner = planners.get(one.service)
+        if planner is None or one.disabled_at is not None:
+            continue
+        for work in await planner(Situation(connection, one, pii), payload):
+            await errands.add(connection, payload.restaurant_id, one.id, work, pii)
+
+
+async def place_order(situation: Situation, event: OrderConfirmed) -> Sequence[Work]:
+    order = await orders.get(situation.database, event.order_id, pii=situation.pii)
+    phone = await customers.phone_of_order(situation.database, order.id, pii=situation.pii)
+    return [_placed(order, phone)]
+
+
+async def cancel_order(situation: Situation, event: OrderCancelled) -> Sequence[Work]:
+    return [CancelOrder(order_id=event.order_id, reason=event.reason)]
+
+
+def _placed(order: Order, phone: str) -> PlaceOrder:
+    return PlaceOrder(
+        order_id=order.id,
+        number=order.number,
+        fulfilment=order.fulfilment,
+        lines=tuple(
+            TicketLine(
+                item_id=line.item_id,
+                name=line.name,
+                size=line.size_name,
+                quantity=line.quantity,
+                unit_cents=line.unit_cents,
+                modifiers=tuple(one.name for one in line.modifiers),
+                note=line.note,
+            )
+            for line in order.lines
+        ),
+        fee_cents=order.fee_cents,
+        total_cents=order.total_cents,
+        currency=order.currency,
+        confirmed_at=order.confirmed_at,
+        promised_at=order.promised_at,
+        customer=order.customer_name,
+        phone=phone,
+        address="" if order.address is None else _one_line(order.address),
+        allergies=order.allergies,
+    )
+
+
+def _one_line(address: Address) -> str:
+    return ", ".join(filter(None, (address.street, f"{address.postcode} {address.city}".strip())))
+
+
+PLANNERS: dict[type[Payload], dict[Service, Planner]] = {
+    OrderConfirmed: {"till": place_order},
+    OrderCancelled: {"till": cancel_order},
+}
+KINDS = tuple(PLANNERS)

@@ -1,0 +1,197 @@
+"""Runs what is due: claims errands, has each one's adapter perform it, settles it with what follows.
+
+Any number of runners may be there: a claim is a lease, longer than an attempt may take. So a service may be asked twice
+(a pod that dies after the answer), with the same key; each adapter sees to it that this is one effect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import time
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from prometheus_client import Counter, Histogram
+
+from domain import errands as rules
+from domain.errands import AnyWork, State
+from eventing.serving import TRANSIENT
+from functions.errand_runner import consequences
+from integrations.catalogue import PROVIDERS
+from integrations.network import Network
+from integrations.tasks import Done, Later, Outcome, Refused, Task
+from process import logs
+from stores import connections, errands
+from stores.ciphers import CipherError, PiiCipher
+from stores.errands import Claimed
+from stores.postgres import Postgres
+
+AT_ONCE = 16
+OF_ONE_CONNECTION = 4
+ATTEMPT_TIMEOUT_S = 30.0  # shorter than a lease
+PAUSE_S = 1.0
+STOP_GRACE_S = 5.0
+
+errands_total = Counter("errands_total", "Attempts at an errand, by what came of it.", ["to", "outcome"])
+errand_seconds = Histogram(
+    "errand_seconds",
+    "From what an errand follows from until the service has it.",
+    ["to"],
+    buckets=(0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600),
+)
+connections_opened_total = Counter(
+    "connections_opened_total",
+    "Breakers that opened: a restaurant's connected service failed again and again.",
+    ["to"],
+)
+
+log = logs.get(__name__)
+
+
+class Runner:
+    """``start`` before use; ``wake`` when something may be due, ``round`` to run what is due and wait for it."""
+
+    def __init__(self, platform: Postgres, tenants: Postgres, network: Network, pii: PiiCipher) -> None:
+        self._platform = platform
+        self._tenants = tenants
+        self._network = network
+        self._pii = pii
+        self._due = asyncio.Event()
+        self._claiming = asyncio.Lock()
+        self._under_way: dict[asyncio.Task[None], str] = {}  # each attempt's connection
+        self._running: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._running = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Let what is under way end, as far as it does in time; the rest is the next runner's once its lease ends."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+        if self._under_way:
+            _, unfinished = await asyncio.wait(self._under_way, timeout=STOP_GRACE_S)
+            for task in unfinished:
+                task.cancel()
+            await asyncio.gather(*unfinished, return_exceptions=True)
+        await self._network.close()
+
+    def wake(self) -> None:
+        self._due.set()
+
+    async def round(self) -> None:
+        """Raises what Postgres raises while it is away."""
+        while attempts := await self._take():
+            await asyncio.wait(attempts)
+
+    async def _run(self) -> None:
+        """Takes more whenever something may be due, or an attempt has ended."""
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            try:
+                while await self._take():
+                    pass
+            except TRANSIENT as error:
+                log.warning("errands wait for Postgres", why=type(error).__name__)
+                await asyncio.sleep(PAUSE_S)
+                self._due.set()
+
+    async def _take(self) -> list[asyncio.Task[None]]:
+        """Begin attempts as far as there is room. A connection has OF_ONE_CONNECTION of them at most."""
+        async with self._claiming:
+            free = AT_ONCE - len(self._under_way)
+            if free <= 0:
+                return []
+            of_each = collections.Counter(self._under_way.values())
+            async with self._platform.platform() as connection:
+                claimed = await errands.claim(connection, free, OF_ONE_CONNECTION, of_each)
+            return [self._begin(one) for one in claimed]
+
+    def _begin(self, one: Claimed) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._attempt(one))
+        self._under_way[task] = one.connection_id
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._under_way[task]
+        self._due.set()  # there is room for another, and the next about the same subject may go
+
+    async def _attempt(self, one: Claimed) -> None:
+        started = time.monotonic()
+        work = errands.work_of(one, self._pii)
+        outcome = await self._outcome(one, work)
+        service = PROVIDERS[one.provider].service if one.provider in PROVIDERS else "unknown"
+        what = type(outcome).__name__.lower()
+        errands_total.labels(service, what).inc()
+        log.info(
+            "errand attempted",
+            id=one.id,
+            kind=one.kind,
+            connection=one.connection_id,
+            attempt=one.attempt,
+            outcome=what,
+            ms=round((time.monotonic() - started) * 1000),
+        )
+        try:
+            await self._settle(one, work, outcome, service)
+        except TRANSIENT as error:  # it is attempted again once its lease ends
+            log.warning("how an errand went is not written", id=one.id, why=type(error).__name__)
+
+    async def _outcome(self, one: Claimed, work: AnyWork | None) -> Outcome:
+        """What the adapter says; never raises. An adapter's mistake is an attempt that failed."""
+        provider = PROVIDERS.get(one.provider)
+        if provider is None:
+            return Later(f"this release knows no provider {one.provider!r}")
+        if work is None:
+            return Later("it can't be read: another MASTER_KEY, or another release")
+        try:
+            adapter = provider.open(self._network, one.settings, self._secrets(one))
+            async with asyncio.timeout(ATTEMPT_TIMEOUT_S):
+                return await adapter.perform(Task(one.id, one.restaurant_id, one.key, one.attempt, work))
+        except TimeoutError:
+            return Later(f"nothing came of it within {ATTEMPT_TIMEOUT_S:g} s")
+        except CipherError:
+            return Later("its secrets were sealed with another MASTER_KEY")
+        except Exception as error:  # the boundary: an adapter's fault must not cost the other errands
+            log.exception("an adapter failed", provider=one.provider, kind=one.kind)
+            return Later(f"a fault of ours ({type(error).__name__})")
+
+    def _secrets(self, one: Claimed) -> dict[str, str]:
+        """Raises CipherError."""
+        if one.secrets is None:
+            return {}
+        return msgspec.json.decode(self._pii.decrypt(one.restaurant_id, one.secrets), type=dict[str, str])
+
+    async def _settle(self, one: Claimed, work: AnyWork | None, outcome: Outcome, service: str) -> None:
+        async with self._tenants.tenant(one.restaurant_id) as connection:
+            if isinstance(outcome, Later):
+                if await connections.failed(connection, one.connection_id, outcome.reason):
+                    connections_opened_total.labels(service).inc()
+                if datetime.now(UTC) < one.give_up_at:
+                    asked = None if outcome.after_s is None else timedelta(seconds=outcome.after_s)
+                    await errands.put_off(connection, one, outcome.reason, rules.again_after(one.attempt, asked))
+                    return
+            else:
+                await connections.answered(connection, one.connection_id)
+            state = _state(outcome)
+            reference = outcome.reference if isinstance(outcome, Done) else ""
+            reason = "" if isinstance(outcome, Done) else outcome.reason
+            if not await errands.settle(connection, one, state, reference=reference, error=reason):
+                return
+            if work is not None:
+                await consequences.follow(connection, one, work, state, outcome)
+        if state == "done":
+            errand_seconds.labels(service).observe((datetime.now(UTC) - one.created_at).total_seconds())
+
+
+def _state(outcome: Outcome) -> State:
+    match outcome:
+        case Done():
+            return "done"
+        case Refused():
+            return "refused"
+        case Later():
+            return "failed"

@@ -1,0 +1,5 @@
+"""What a restaurant connects: tills, printers, payments, messages, calendars, by each one's own public interface.
+
+An adapter performs a task (``tasks``) and says what came of it; it reads no database and knows no event. ``network``
+is how it reaches the world: bounded in time and size, and never into our own network.
+"""

@@ -1,0 +1,52 @@
+"""Who can be connected: each provider with the fields that its form asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from domain.errands import Service
+from integrations.network import Network
+from integrations.tasks import Adapter
+from integrations.tills import store_api
+
+FieldKind = Literal["text", "url", "secret"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """``name`` names it in settings, or among the secrets; ``web.integration_words`` has its label."""
+
+    name: str
+    kind: FieldKind = "text"
+    required: bool = True
+
+    @property
+    def is_secret(self) -> bool:
+        return self.kind == "secret"
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """``open`` takes the settings and the secrets by their fields' names; what is not required may be absent."""
+
+    name: str
+    label: str
+    service: Service
+    fields: tuple[Field, ...]
+    open: Callable[[Network, Mapping[str, str], Mapping[str, str]], Adapter]
+
+
+PROVIDERS: dict[str, Provider] = {
+    provider.name: provider
+    for provider in (
+        Provider(
+            "store_api",
+            "Store API",
+            "till",
+            (Field("url", "url"), Field("token", "secret")),
+            store_api.StoreApi.open,
+        ),
+    )
+}

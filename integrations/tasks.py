@@ -1,0 +1,72 @@
+"""What an adapter is asked to do, and what may come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from domain.errands import AnyWork, Work
+from integrations.network import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One attempt. ``key`` is the same in all attempts: where the service knows no such keys, an adapter looks for what
+    it may have brought already before it does so again (``attempt`` above 1)."""
+
+    id: str
+    restaurant_id: str
+    key: str
+    attempt: int
+    work: AnyWork
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """``reference`` is the service's own name for it; ``facts`` what follows from it may need."""
+
+    reference: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The service says no, and would say so again. ``reason`` is in its own words, for people."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Nobody knows, or not now. ``after_s`` is what the service asks for."""
+
+    reason: str
+    after_s: float | None = None
+
+
+Outcome = Done | Refused | Later
+
+
+class Adapter(Protocol):
+    async def perform(self, task: Task) -> Outcome:
+        """Never raises for what the other side does, or does not."""
+        ...
+
+
+def unanswered(answer: Answer) -> Later | None:
+    """For what is neither a yes nor a no: no answer, the server's own failure, too many requests; else None."""
+    if answer.status is None:
+        return Later(answer.error)
+    if answer.status in (408, 425, 429) or answer.status >= 500 or 300 <= answer.status < 400:
+        return Later(answer.error, _seconds(answer.headers.get("retry-after", "")))
+    return None
+
+
+def unknown(work: Work) -> NotImplementedError:
+    """For work of another service: nobody plans it for this one."""
+    return NotImplementedError(f"{work.kind} is not this service's")
+
+
+def _seconds(text: str) -> float | None:
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 7 else None

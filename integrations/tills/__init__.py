@@ -1,0 +1,1 @@
+"""Tills: an order in, its cancellation after it."""

@@ -1,0 +1,209 @@
+"""Errands (``domain.errands``): written with what they follow from, claimed by a runner, settled with what follows.
+
+A claim is a lease: a runner that dies leaves what it had to the next one. Of those about one subject a connection gets
+the next once the one before is settled, so that nothing is cancelled before it was placed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+
+from domain import errands as rules
+from domain.errands import State, Work
+from stores.ciphers import PiiCipher, RowReader
+from stores.errors import require
+from stores.paging import Position
+from stores.postgres import Connection
+
+LEASE = timedelta(seconds=45)  # longer than an attempt may take
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What people see of one."""
+
+    id: str
+    connection_id: str
+    kind: str
+    subject: str
+    state: State
+    attempts: int
+    next_at: datetime
+    last_at: datetime | None
+    last_error: str
+    reference: str
+    created_at: datetime
+    settled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One to attempt now, as the ``attempt``-th. ``work`` and ``secrets`` are sealed."""
+
+    id: str
+    restaurant_id: str
+    connection_id: str
+    provider: str
+    settings: Mapping[str, str]
+    secrets: bytes | None
+    kind: str
+    subject: str
+    key: str
+    attempt: int
+    work: bytes | None
+    created_at: datetime
+    give_up_at: datetime
+
+
+async def add(conn: Connection, restaurant_id: str, connection_id: str, work: Work, pii: PiiCipher) -> bool:
+    """False when the connection has an errand of this key already."""
+    added = await conn.fetchval(
+        "insert into errand (restaurant_id, connection_id, kind, subject, key, work_encrypted, give_up_at)"
+        " values ($1, $2, $3, $4, $5, $6, now() + $7::interval)"
+        " on conflict (restaurant_id, connection_id, key) do nothing returning id",
+        restaurant_id,
+        connection_id,
+        work.kind,
+        work.subject,
+        work.key,
+        pii.encrypt(restaurant_id, rules.encode(work)),
+        work.GIVE_UP_AFTER,
+    )
+    return added is not None
+
+
+_COLUMNS = (
+    "id, connection_id, kind, subject, state, attempts, next_at, last_at, last_error, reference, created_at, settled_at"
+)
+
+
+async def of_connection(
+    conn: Connection, restaurant_id: str, connection_id: str, limit: int, after: Position | None = None
+) -> tuple[Errand, ...]:
+    """The newest first; ``after`` is where the page before ended."""
+    rows = await conn.fetch(
+        f"select {_COLUMNS} from errand where restaurant_id = $1 and connection_id = $2"
+        " and created_at <= coalesce($3::timestamptz, 'infinity')"
+        " and (created_at < coalesce($3::timestamptz, 'infinity') or id > $4::uuid)"
+        " order by created_at desc, id limit $5",
+        restaurant_id,
+        connection_id,
+        after and after.at,
+        after and after.id,
+        limit,
+    )
+    return tuple(Errand(**dict(row)) for row in rows)
+
+
+async def about(conn: Connection, restaurant_id: str, subject: str) -> tuple[Errand, ...]:
+    """In the order in which they came."""
+    rows = await conn.fetch(
+        f"select {_COLUMNS} from errand where restaurant_id = $1 and subject = $2 order by number",
+        restaurant_id,
+        subject,
+    )
+    return tuple(Errand(**dict(row)) for row in rows)
+
+
+async def try_again(conn: Connection, restaurant_id: str, errand_id: str) -> None:
+    """One that waits, was refused or given up is tried at once. Raises NotFoundError, also for one that is done."""
+    done = await conn.fetchval(
+        "update errand set state = 'waiting', settled_at = null, next_at = now(),"
+        " give_up_at = greatest(give_up_at, now() + interval '1 hour')"
+        " where id = $2 and restaurant_id = $1 and state <> 'done' returning id",
+        restaurant_id,
+        errand_id,
+    )
+    require(done, "errand", errand_id)
+
+
+async def forget(conn: Connection, restaurant_id: str, subjects: Sequence[str]) -> None:
+    """What was told of these is forgotten, once it is settled; what waits is, too, by its age."""
+    await conn.execute(
+        "update errand set work_encrypted = null"
+        " where restaurant_id = $1 and subject = any($2::text[]) and state <> 'waiting'",
+        restaurant_id,
+        list(map(str, subjects)),
+    )
+
+
+# --- Running them; a claim needs the platform role --------------------------------------------------------------------
+
+# A connection that is away, or slow, must not keep the others from their turn: it has so many at once, and one while
+# its breaker is half open.
+_CLAIM = """
+with under_way as (
+    select * from unnest($4::uuid[], $5::integer[]) as u (connection_id, attempts)
+), ranked as (
+    select e.id, e.next_at, case when c.failures >= $6 then 1 else $2 end as most,
+        coalesce(u.attempts, 0) + row_number() over (partition by e.connection_id order by e.number) as place
+    from errand e join service_connection c on c.id = e.connection_id left join under_way u using (connection_id)
+    where e.state = 'waiting' and e.next_at <= now() and c.disabled_at is null
+        and coalesce(c.open_until, '-infinity') <= now()
+        and not exists (
+            select from errand b where b.connection_id = e.connection_id and b.subject = e.subject
+                and b.state = 'waiting' and b.number < e.number
+        )
+), picked as (
+    select e.id from errand e join ranked r on r.id = e.id
+    where r.place <= r.most and e.state = 'waiting' and e.next_at <= now()
+    order by r.next_at limit $1 for update of e skip locked
+)
+update errand e set attempts = e.attempts + 1, next_at = now() + $3::interval, last_at = now(), last_error = ''
+from picked, service_connection c
+where e.id = picked.id and c.id = e.connection_id
+returning e.id, e.restaurant_id, e.connection_id, c.provider, c.settings, c.secrets_encrypted as secrets, e.kind,
+    e.subject, e.key, e.attempts as attempt, e.work_encrypted as work, e.created_at, e.give_up_at
+"""
+
+
+async def claim(
+    conn: Connection, most: int, most_of_one: int, under_way: Mapping[str, int] | None = None
+) -> tuple[Claimed, ...]:
+    """Up to ``most`` that are due, ``most_of_one`` for one connection with those that are ``under_way`` there.
+
+    They are nobody else's for LEASE.
+    """
+    counts = under_way or {}
+    rows = await conn.fetch(
+        _CLAIM, most, most_of_one, LEASE, list(counts.keys()), list(counts.values()), rules.OPENS_AFTER
+    )
+    return tuple(Claimed(**dict(row)) for row in rows)
+
+
+async def settle(conn: Connection, one: Claimed, state: State, *, reference: str = "", error: str = "") -> bool:
+    """False when it was settled meanwhile, by whoever had the lease after this one: then nothing follows here."""
+    settled = await conn.fetchval(
+        "update errand set state = $3, settled_at = now(), reference = $4, last_error = $5"
+        " where id = $1 and state = 'waiting' and attempts = $2 returning id",
+        one.id,
+        one.attempt,
+        state,
+        reference[:200],
+        error[:200],
+    )
+    return settled is not None
+
+
+async def put_off(conn: Connection, one: Claimed, error: str, after: timedelta) -> None:
+    await conn.execute(
+        "update errand set next_at = now() + $3::interval, last_error = $4"
+        " where id = $1 and state = 'waiting' and attempts = $2",
+        one.id,
+        one.attempt,
+        after,
+        error[:200],
+    )
+
+
+def work_of(one: Claimed, pii: PiiCipher) -> rules.AnyWork | None:
+    """None where it can't be read: another MASTER_KEY, or another release."""
+    text = RowReader(pii, one.restaurant_id).text("work", one.work)
+    try:
+        return rules.decode(text) if text else None
+    except msgspec.MsgspecError:
+        return None

@@ -1,0 +1,264 @@
+"""Errands, from the event to a store of its own: once, in order, and after an outage."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from aiohttp.test_utils import TestServer
+
+from devstack.stand_ins.store import Store
+from domain import errands as rules
+from domain.errands import CancelOrder
+from eventing import ordering
+from eventing.catalogue import OrderCancelled, OrderConfirmed
+from eventing.cloudevents import Event
+from stores import connections, errands, retention
+from stores.ciphers import PiiCipher
+from stores.errands import Errand
+from tests.conftest import Database, Pools
+from tests.integration.functions_small.conftest import Eventually, Running, StartFunction
+from tests.integration.stores.samples import make_menu, make_order
+
+pytestmark = pytest.mark.integration
+
+CALLER = "+33612345678"
+TOKEN = "the store's token"
+
+
+class House:
+    """A restaurant with a store as its till."""
+
+    def __init__(self, postgres: Pools, restaurant_id: str, pii: PiiCipher) -> None:
+        self.postgres, self.id, self.pii = postgres, restaurant_id, pii
+        self.connection_id = ""
+
+    async def connect(self, url: str) -> None:
+        async with self.postgres.app.tenant(self.id) as connection:
+            made = await connections.connect(
+                connection,
+                self.id,
+                service="till",
+                provider="store_api",
+                settings={"url": url},
+                secrets={"token": TOKEN},
+                pii=self.pii,
+                created_by="owner@x.example",
+            )
+        self.connection_id = made.id
+
+    async def order(self) -> OrderConfirmed:
+        """An order that is in the database, and the event that tells of it."""
+        order = make_order(make_menu(self.id), str(uuid.uuid4()), order_id=str(uuid.uuid4()))
+        async with self.postgres.app.tenant(self.id) as connection:
+            stored = await ordering.write_order(connection, order, self.pii, caller=CALLER)
+        return ordering.confirmed_event(order, stored.number)
+
+    async def told(self, order_id: str) -> tuple[Errand, ...]:
+        async with self.postgres.app.tenant(self.id) as connection:
+            return await errands.about(connection, self.id, order_id)
+
+    async def states(self, order_id: str) -> list[str]:
+        return [one.state for one in await self.told(order_id)]
+
+    async def connection(self) -> connections.Connection:
+        async with self.postgres.app.tenant(self.id) as connection:
+            return await connections.get(connection, self.connection_id)
+
+    async def run(self, statement: str) -> None:
+        async with self.postgres.platform.platform() as connection:
+            await connection.execute(statement)
+
+    async def make_due(self) -> None:
+        await self.run("update errand set next_at = now() where state = 'waiting'")
+        await self.run("update service_connection set open_until = null")
+
+
+def cancelled(event: OrderConfirmed) -> OrderCancelled:
+    return OrderCancelled(
+        restaurant_id=event.restaurant_id,
+        order_id=event.order_id,
+        number=event.number,
+        before="confirmed",
+        reason="customer",
+        cancelled_at=datetime.now(UTC),
+    )
+
+
+@pytest.fixture
+async def store() -> Store:
+    return Store(TOKEN)
+
+
+@pytest.fixture
+async def house(postgres: Pools, restaurant_id: str, master_key: str, store: Store) -> AsyncIterator[House]:
+    made = House(postgres, restaurant_id, PiiCipher(master_key))
+    async with TestServer(store.app) as server:
+        await made.connect(str(server.make_url("/")))
+        yield made
+
+
+class StartRunner:
+    def __init__(self, function: StartFunction, database: Database, master_key: str) -> None:
+        self._function, self._database, self._master_key = function, database, master_key
+
+    @asynccontextmanager
+    async def __call__(self, private: str = "true") -> AsyncIterator[Running]:
+        async with self._function(
+            "errand_runner",
+            PLATFORM_DATABASE_URL=self._database.platform_url,
+            MASTER_KEY=self._master_key,
+            INTEGRATION_PRIVATE_TARGETS=private,
+        ) as runner:
+            yield runner
+
+
+@pytest.fixture
+def runner(function: StartFunction, database: Database, master_key: str) -> StartRunner:
+    return StartRunner(function, database, master_key)
+
+
+async def test_an_order_is_at_the_till_once_with_who_ordered_and_its_cancellation_after_it(
+    runner: StartRunner, house: House, store: Store, eventually: Eventually
+) -> None:
+    confirmed = await house.order()
+    event = Event.of(confirmed, source="/call-handler")
+    store.faults["lost_answer"] = 1
+
+    async with runner() as running:
+        for again in (event, event, Event.of(confirmed, source="/call-handler")):
+            assert (await running.send(again))[0] == 204
+        assert (await running.send(cancelled(confirmed)))[0] == 204  # while the order waits for its second attempt
+
+        async def both_done() -> bool:
+            await running.tick("errands-due")
+            return await house.states(confirmed.order_id) == ["done", "done"]
+
+        await eventually(both_done)
+
+    assert [one["path"].rsplit("/", 1)[-1] for one in store.seen] == ["orders", "orders", "cancel"]
+    assert {one["key"] for one in store.seen[:2]} == {f"order.place/{confirmed.order_id}"}
+    (order,) = store.orders.values()
+    assert order["state"] == "cancelled"
+    assert (order["phone"], order["total_cents"], order["number"]) == (CALLER, confirmed.total_cents, confirmed.number)
+    assert [line["name"] for line in order["lines"]] == [line.name for line in confirmed.lines]
+    placed, _ = await house.told(confirmed.order_id)
+    assert (placed.reference, placed.attempts, placed.last_error) == ("S1", 2, "")
+
+
+async def test_what_the_till_refuses_is_not_asked_again_until_somebody_wants_it(
+    runner: StartRunner, house: House, store: Store, eventually: Eventually
+) -> None:
+    confirmed = await house.order()
+    store.faults["refusing"] = 1
+
+    async with runner() as running:
+        await running.send(confirmed)
+
+        async def state(wanted: str) -> bool:
+            return await house.states(confirmed.order_id) == [wanted]
+
+        await eventually(lambda: state("refused"))
+        (refused,) = await house.told(confirmed.order_id)
+        await running.tick("errands-due")
+        assert (refused.last_error, len(store.seen)) == ("The kitchen is closed.", 1)
+        async with house.postgres.app.tenant(house.id) as connection:
+            await errands.try_again(connection, house.id, refused.id)
+        await running.tick("errands-due")
+        await eventually(lambda: state("done"))
+
+    assert (await house.connection()).failures == 0  # it did answer
+
+
+async def test_after_an_outage_all_that_waited_goes_as_soon_as_the_till_is_there_again(
+    runner: StartRunner, house: House, store: Store, eventually: Eventually
+) -> None:
+    store.faults["failing"] = 1000
+    ordered = [await house.order() for _ in range(8)]
+
+    async with runner() as running:
+        for confirmed in ordered:
+            await running.send(confirmed)
+
+        async def left_alone() -> bool:
+            return (await house.connection()).open_until is not None
+
+        await eventually(left_alone)
+        store.faults.clear()
+        assert not store.orders
+        await house.run("update service_connection set open_until = now() - interval '1 second'")
+
+        async def all_there() -> bool:
+            await running.tick("errands-due")
+            return len(store.orders) == len(ordered)
+
+        await eventually(all_there)
+        assert await running.metric('errands_total{outcome="done",to="till"}') == len(ordered)
+
+    now = await house.connection()
+    assert (now.failures, now.open_until, now.last_error) == (0, None, "")
+
+
+async def test_a_till_that_is_off_is_told_nothing_and_one_that_is_not_public_is_not_reached(
+    runner: StartRunner, house: House, store: Store, eventually: Eventually
+) -> None:
+    confirmed = await house.order()
+    async with runner(private="false") as running:
+        await running.send(confirmed)
+
+        async def not_allowed() -> bool:
+            return [one.last_error for one in await house.told(confirmed.order_id)] == [
+                "the URL is not allowed (https)"
+            ]
+
+        await eventually(not_allowed)
+
+        async with house.postgres.app.tenant(house.id) as connection:
+            await connections.switch(connection, house.connection_id, False)
+        await house.make_due()
+        await running.tick("errands-due")
+        assert (await running.send(await house.order()))[0] == 204
+
+    assert store.seen == []
+    (only,) = await house.told(confirmed.order_id)
+    assert (only.state, only.attempts) == ("waiting", 1)
+
+
+async def test_an_errand_is_given_up_after_its_time_and_forgotten_after_its_days(
+    runner: StartRunner, house: House, store: Store, eventually: Eventually
+) -> None:
+    store.faults["failing"] = 1000
+    confirmed = await house.order()
+    async with runner() as running:
+        await running.send(confirmed)
+        await house.run("update errand set give_up_at = now()")
+
+        async def given_up() -> bool:
+            await house.make_due()
+            await running.tick("errands-due")
+            return await house.states(confirmed.order_id) == ["failed"]
+
+        await eventually(given_up)
+
+    async with house.postgres.platform.platform() as connection:
+        later = datetime.now(UTC) + timedelta(days=15)
+        assert await retention.forget(connection, retention.ERRANDS, 14, later) == 1
+        assert await connection.fetchval("select work_encrypted from errand") is None
+
+
+async def test_what_is_told_is_sealed(house: House) -> None:
+    confirmed = await house.order()
+    async with house.postgres.app.tenant(house.id) as connection:
+        added = CancelOrder(order_id=confirmed.order_id, reason=CALLER)
+        assert await errands.add(connection, house.id, house.connection_id, added, house.pii)
+        assert not await errands.add(connection, house.id, house.connection_id, added, house.pii)
+    async with house.postgres.platform.platform() as connection:
+        row = str(await connection.fetch("select t::text from errand t, service_connection c"))
+        (claimed,) = await errands.claim(connection, 9, 9)
+        assert await errands.claim(connection, 9, 9) == ()
+    assert CALLER not in row
+    assert errands.work_of(claimed, house.pii) == added
+    assert rules.decode(rules.encode(added)) == added
