@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from domain.errands import Service
-from integrations.network import Network
 from integrations.tasks import Adapter
 from integrations.tills import store_api
+
+if TYPE_CHECKING:
+    from integrations.network import Network
 
 FieldKind = Literal["text", "url", "secret"]
 

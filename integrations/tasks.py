@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from domain.errands import AnyWork, Work
-from integrations.network import Answer
+
+if TYPE_CHECKING:
+    from integrations.network import Answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,15 +110,18 @@ async def change(
     """``secrets`` None: they stay. What waits is tried again at once. Raises NotFoundError."""
     done = await conn.fetchval(
         "update service_connection set name = $2, settings = $3,"
-        " secrets_encrypted = case when $4 then $5 else secrets_encrypted end,"
         " failures = 0, failing_since = null, open_until = null, last_error = '' where id = $1 returning id",
         connection.id,
         name,
         dict(settings),
-        secrets is not None,
-        None if secrets is None else _sealed(pii, connection.restaurant_id, secrets),
     )
     require(done, "connection", connection.id)
+    if secrets is not None:
+        await conn.execute(
+            "update service_connection set secrets_encrypted = $2 where id = $1",
+            connection.id,
+            _sealed(pii, connection.restaurant_id, secrets),
+        )
     await _try_all_now(conn, connection.id)
 
 

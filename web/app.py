@@ -24,6 +24,7 @@ from web.identity import (
 )
 from web.place import (
     calls,
+    connections,
     customers,
     delivery,
     figures,
@@ -120,6 +121,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         setup,
         team,
         integrations,
+        connections,
         history,
         customers,
         rooms,

@@ -70,6 +70,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     web_api_requests_per_minute: Positive = 100
     # Webhooks may go to http and private addresses, too: as the sender's own setting of this name says.
     webhook_private_targets: bool = False
+    # The same of tills, printers and all else that is connected: as the errands' runner has it.
+    integration_private_targets: bool = False
 
     @property
     def web_secret_keys(self) -> tuple[str, ...]:

@@ -8,13 +8,16 @@ never there. The order's id is ours.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import msgspec
 
 from domain.errands import CancelOrder, PlaceOrder
-from integrations.network import Answer, Network
 from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
+
+if TYPE_CHECKING:
+    from integrations.network import Answer, Network
 
 LONGEST_REASON = 200
 

@@ -57,6 +57,7 @@ def sections(role: MemberRole) -> tuple[Section, ...]:
                 Link("lines.index", _("Phone lines")),
                 Link("devices.index", _("Devices")),
                 Link("team.index", _("Team")),
+                Link("connections.index", _("Connections")),
                 Link("integrations.index", _("Integrations")),
                 Link("history.index", _("History")),
             ),

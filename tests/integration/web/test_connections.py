@@ -1,0 +1,93 @@
+"""The owner's page of connections: what is typed is kept, sealed where it is a secret, and what it was told is seen."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.integration.web.admin import COOK, OWNER, Admin, csrf_token, execute, fetch
+
+pytestmark = pytest.mark.integration
+
+LogIn = Callable[[str], FlaskClient]
+FIELDS = {"url": "https://till.example/api", "token": "a secret of the till", "name": "Front till"}
+
+
+def send(client: FlaskClient, admin: Admin, path: str, fields: dict[str, str] | None = None) -> TestResponse:
+    token = csrf_token(client.get(f"/place/{admin.pizza.id}/connections/new/store_api").text)
+    return client.post(f"/place/{admin.pizza.id}/connections{path}", data={"csrf_token": token, **(fields or {})})
+
+
+def connect(client: FlaskClient, admin: Admin) -> str:
+    assert send(client, admin, "/new/store_api", FIELDS).status_code == 303
+    (row,) = fetch(admin, "select id from service_connection")
+    return str(row["id"])
+
+
+def test_a_till_is_connected_changed_and_disconnected_and_its_secret_is_never_shown(
+    log_in: LogIn, admin: Admin
+) -> None:
+    client = log_in(OWNER)
+    made = connect(client, admin)
+    (before,) = fetch(admin, "select secrets_encrypted from service_connection")
+
+    page = client.get(f"/place/{admin.pizza.id}/connections/{made}").text
+    assert FIELDS["url"] in page and FIELDS["token"] not in page
+    assert send(client, admin, f"/{made}", FIELDS | {"token": "", "url": "https://new.example"}).status_code == 303
+    (kept,) = fetch(admin, "select secrets_encrypted, settings from service_connection")
+    assert kept["secrets_encrypted"] == before["secrets_encrypted"]
+    assert "new.example" in str(kept["settings"])
+    assert send(client, admin, f"/{made}", FIELDS | {"token": "another"}).status_code == 303
+    (changed,) = fetch(admin, "select secrets_encrypted from service_connection")
+    assert changed["secrets_encrypted"] != before["secrets_encrypted"]
+    send(client, admin, f"/{made}/switch", {"on": "no"})
+    assert [row["off"] for row in fetch(admin, "select disabled_at is not null as off from service_connection")] == [
+        True
+    ]
+    send(client, admin, f"/{made}/delete")
+    assert fetch(admin, "select 1 from service_connection") == []
+
+    entries = fetch(admin, "select action, after::text from audit_log order by id")
+    done = ("created", "changed", "changed", "switched", "deleted")
+    assert [row["action"] for row in entries] == [f"connections.{one}" for one in done]
+    assert FIELDS["token"] not in str([dict(row) for row in entries])
+
+
+def test_a_second_till_is_refused_and_a_wrong_field_is_named(log_in: LogIn, admin: Admin) -> None:
+    client = log_in(OWNER)
+
+    wrong = send(client, admin, "/new/store_api", FIELDS | {"url": "http://10.0.0.1/", "token": ""})
+    assert wrong.status_code == 422
+    assert "https://" in wrong.text and "http://10.0.0.1/" in wrong.text
+
+    connect(client, admin)
+    second = send(client, admin, "/new/store_api", FIELDS)
+    assert second.status_code == 422
+    assert len(fetch(admin, "select 1 from service_connection")) == 1
+
+
+def test_what_the_till_refused_is_seen_and_tried_again(log_in: LogIn, admin: Admin) -> None:
+    client = log_in(OWNER)
+    made, errand = connect(client, admin), str(uuid.uuid4())
+    execute(
+        admin,
+        "insert into errand (id, restaurant_id, connection_id, kind, subject, key, state, settled_at, attempts,"
+        " last_error, give_up_at) values"
+        f" ('{errand}', '{admin.pizza.id}', '{made}', 'order.place', 'x', 'x', 'refused', now(), 2,"
+        " 'The kitchen is closed.', now())",
+    )
+
+    page = client.get(f"/place/{admin.pizza.id}/connections/{made}").text
+    assert "The kitchen is closed." in page and "2 attempts" in page
+    assert send(client, admin, f"/{made}/errands/{errand}/again").status_code == 303
+    (row,) = fetch(admin, "select state, give_up_at > now() as goes_on from errand")
+    assert (row["state"], row["goes_on"]) == ("waiting", True)
+    assert send(client, admin, f"/{made}/errands/{uuid.uuid4()}/again").status_code == 404
+
+
+def test_only_owners_connect(log_in: LogIn, admin: Admin) -> None:
+    assert log_in(COOK).get(f"/place/{admin.pizza.id}/connections").status_code in (403, 404)

@@ -1,0 +1,41 @@
+"""What may be connected, its forms' fields, and what it was told, in the reader's language."""
+
+from domain.errands import Service
+from web.words import _
+
+
+def services() -> dict[Service, str]:
+    return {
+        "till": _("Till"),
+        "printer": _("Kitchen printers"),
+        "messages": _("Messages to guests"),
+        "payments": _("Payments"),
+        "calendar": _("Calendar"),
+        "crm": _("Customer files"),
+    }
+
+
+def why() -> dict[Service, str]:
+    """What a restaurant has of it."""
+    return {
+        "till": _("Orders of the phone stand in your till, once each."),
+        "printer": _("Each order is printed where it is cooked."),
+        "messages": _("Guests get their order, their booking and the menu in writing."),
+        "payments": _("Guests pay by a link. Nobody says a card number aloud."),
+        "calendar": _("Bookings stand in your calendar."),
+        "crm": _("Who books is in your customer files."),
+    }
+
+
+def fields() -> dict[str, str]:
+    """``integrations.catalogue.Field``, by its name."""
+    return {"url": _("Address"), "token": _("Token")}
+
+
+def kinds() -> dict[str, str]:
+    """The kinds of ``domain.errands``."""
+    return {"order.place": _("Order"), "order.cancel": _("Order cancelled")}
+
+
+def states() -> dict[str, str]:
+    return {"waiting": _("Waiting"), "done": _("Arrived"), "refused": _("Refused"), "failed": _("Given up")}

@@ -1,0 +1,243 @@
+"""What the restaurant has connected, with the log of what each was told. Owners only.
+
+Secrets are typed and never shown; left empty in a later form they stay as they are.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from domain import webhooks as addresses
+from domain.errands import SERVICES
+from domain.webhooks import BadUrlError
+from integrations.catalogue import PROVIDERS, Provider
+from stores import connections, errands
+from stores.connections import AlreadyConnectedError
+from stores.connections import Connection as Connected
+from stores.errands import Errand
+from stores.errors import NotFoundError
+from stores.postgres import Connection
+from web import connection_words, context, integration_words, paging
+from web.access import owners
+from web.forms import Form
+from web.place import tenancy
+from web.place.tenancy import audit, in_restaurant, restaurant, restaurant_blueprint
+from web.words import _
+
+blueprint = restaurant_blueprint("connections", __name__)
+
+LOG_PAGE = 40
+LONGEST_NAME = 80
+LONGEST_VALUE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A form's values, by the provider's fields. ``secrets`` None: all were left empty."""
+
+    name: str
+    settings: dict[str, str]
+    secrets: dict[str, str] | None
+
+
+@blueprint.get("/connections")
+@owners
+def index() -> ResponseReturnValue:
+    owner = restaurant().id
+    made = in_restaurant(lambda connection: connections.of_restaurant(connection, owner))
+    by_service = {service: [one for one in made if one.service == service] for service in SERVICES}
+    offered = {service: [one for one in PROVIDERS.values() if one.service == service] for service in SERVICES}
+    return render_template("place/connections/index.html", connected=by_service, offered=offered, providers=PROVIDERS)
+
+
+@blueprint.get("/connections/new/<provider_name>")
+@owners
+def new(provider_name: str) -> ResponseReturnValue:
+    return _page(Form(saved={}), _provider(provider_name), None)
+
+
+@blueprint.post("/connections/new/<provider_name>")
+@owners
+def create(provider_name: str) -> ResponseReturnValue:
+    provider, form = _provider(provider_name), Form(request.form)
+    typed = _read(form, provider, secrets_kept=False)
+    if form.problems:
+        return _page(form, provider, None, status=422)
+
+    async def work(connection: Connection) -> Connected | None:
+        if len(await connections.of_restaurant(connection, restaurant().id)) >= connections.MOST_CONNECTIONS:
+            return None
+        made = await connections.connect(
+            connection,
+            restaurant().id,
+            service=provider.service,
+            provider=provider.name,
+            name=typed.name,
+            settings=typed.settings,
+            secrets=typed.secrets or {},
+            pii=context.pii(),
+            created_by=tenancy.actor().name,
+        )
+        await audit(connection, "connections.created", subject=made.id, after=_facts(made))
+        return made
+
+    try:
+        made = in_restaurant(work)
+    except AlreadyConnectedError:
+        form.refuse("name", _("Name: there is one already. Switch it off or disconnect it first."))
+        return _page(form, provider, None, status=422)
+    if made is None:
+        most = connections.MOST_CONNECTIONS
+        form.refuse("name", _("Name: at most %(most)s connections. Disconnect one first.", most=most))
+        return _page(form, provider, None, status=422)
+    flash(_("It is connected. What happens from now on is told to it."), "good")
+    return redirect(url_for(".show", connection_id=made.id), 303)
+
+
+@blueprint.get("/connections/<uuid:connection_id>")
+@owners
+def show(connection_id: str) -> ResponseReturnValue:
+    connected = _own(str(connection_id))
+    return _page(Form(saved={"name": connected.name, **connected.settings}), _provider(connected.provider), connected)
+
+
+@blueprint.post("/connections/<uuid:connection_id>")
+@owners
+def save(connection_id: str) -> ResponseReturnValue:
+    before, form = _own(str(connection_id)), Form(request.form)
+    provider = _provider(before.provider)
+    typed = _read(form, provider, secrets_kept=True)
+    if form.problems:
+        return _page(form, provider, before, status=422)
+
+    async def work(connection: Connection) -> None:
+        await connections.change(
+            connection, before, name=typed.name, settings=typed.settings, secrets=typed.secrets, pii=context.pii()
+        )
+        after = _facts(await connections.get(connection, before.id)) | {"secrets_changed": typed.secrets is not None}
+        await audit(connection, "connections.changed", subject=before.id, before=_facts(before), after=after)
+
+    in_restaurant(work)
+    flash(_("The connection is saved. What waits is tried at once."), "good")
+    return redirect(url_for(".show", connection_id=before.id), 303)
+
+
+@blueprint.post("/connections/<uuid:connection_id>/switch")
+@owners
+def switch(connection_id: str) -> ResponseReturnValue:
+    connected, on = _own(str(connection_id)), request.form.get("on") == "yes"
+
+    async def work(connection: Connection) -> None:
+        await connections.switch(connection, connected.id, on)
+        await audit(connection, "connections.switched", subject=connected.id, after={"on": on})
+
+    try:
+        in_restaurant(work)
+    except AlreadyConnectedError:
+        flash(_("Another one is on. Switch that one off first."), "error")
+    return redirect(url_for(".show", connection_id=connected.id), 303)
+
+
+@blueprint.post("/connections/<uuid:connection_id>/errands/<uuid:errand_id>/again")
+@owners
+def try_again(connection_id: str, errand_id: str) -> ResponseReturnValue:
+    connected, owner = _own(str(connection_id)), restaurant().id
+    try:
+        in_restaurant(lambda connection: errands.try_again(connection, owner, str(errand_id)))
+    except NotFoundError:
+        abort(404)
+    flash(_("It is tried again within five seconds."), "good")
+    return redirect(url_for(".show", connection_id=connected.id), 303)
+
+
+@blueprint.post("/connections/<uuid:connection_id>/delete")
+@owners
+def delete(connection_id: str) -> ResponseReturnValue:
+    connected = _own(str(connection_id))
+
+    async def work(connection: Connection) -> None:
+        await connections.disconnect(connection, connected.id)
+        await audit(connection, "connections.deleted", subject=connected.id, before=_facts(connected))
+
+    in_restaurant(work)
+    flash(_("It is disconnected."), "good")
+    return redirect(url_for(".index"), 303)
+
+
+def _provider(name: str) -> Provider:
+    if name not in PROVIDERS:
+        abort(404)
+    return PROVIDERS[name]
+
+
+def _own(connection_id: str) -> Connected:
+    try:
+        return in_restaurant(lambda connection: connections.get(connection, connection_id))
+    except NotFoundError:
+        abort(404)
+
+
+def _read(form: Form, provider: Provider, *, secrets_kept: bool) -> Typed:
+    """Secrets belong together: with one typed, all that are required are."""
+    labels = connection_words.fields()
+    name = form.text("name", _("Name"), most=LONGEST_NAME)
+    values: dict[str, str] = {}
+    change_secrets = not secrets_kept or any(form.typed(field.name) for field in provider.fields if field.is_secret)
+    for field in provider.fields:
+        required = field.required and (change_secrets or not field.is_secret)
+        value = form.text(field.name, labels[field.name], most=LONGEST_VALUE, required=required)
+        if field.kind == "url" and value:
+            value = _checked(form, field.name, value)
+        if value:
+            values[field.name] = value
+    secret = {field.name for field in provider.fields if field.is_secret}
+    return Typed(
+        name,
+        {key: value for key, value in values.items() if key not in secret},
+        {key: value for key, value in values.items() if key in secret} if change_secrets else None,
+    )
+
+
+def _checked(form: Form, name: str, url: str) -> str:
+    try:
+        return addresses.check_url(url, private=context.settings().integration_private_targets)
+    except BadUrlError as refused:
+        form.refuse(name, integration_words.url_problems()[refused.reason])
+        return url
+
+
+def _facts(connected: Connected) -> dict[str, object]:
+    return {name: getattr(connected, name) for name in ("service", "provider", "name", "settings")}
+
+
+def _page(form: Form, provider: Provider, connected: Connected | None, status: int = 200) -> ResponseReturnValue:
+    after = paging.asked_for(uuid.UUID)
+    told: tuple[Errand, ...] = ()
+    if connected is not None:
+        known, owner = connected.id, restaurant().id
+        told = in_restaurant(lambda connection: errands.of_connection(connection, owner, known, LOG_PAGE + 1, after))
+    page = render_template(
+        "place/connections/connection.html",
+        form=form,
+        provider=provider,
+        connected=connected,
+        labels=connection_words.fields(),
+        kinds=connection_words.kinds(),
+        states=connection_words.states(),
+        told=told[:LOG_PAGE],
+        more=len(told) > LOG_PAGE,
+    )
+    return page, status
+
+
+@blueprint.context_processor
+def words() -> dict[str, object]:
+    return {
+        "services": connection_words.services(),
+        "why": connection_words.why(),
+        "link_after": paging.link_after,
+    }
