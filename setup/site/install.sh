@@ -135,7 +135,8 @@ python_packages() {
 }
 
 compile() {
-    (cd "$opt/app" && "$opt/venv/bin/python" -m compileall -q $PACKAGES ops devstack) ||
+    # python3: Debian's own, which --venv /usr names, has no other name.
+    (cd "$opt/app" && "$opt/venv/bin/python3" -m compileall -q $PACKAGES ops devstack) ||
         fail "the code does not compile" "What Python said is above."
 }
 
@@ -257,9 +258,8 @@ database() {
 start() {
     [ -z "$root" ] || { say "installed beneath $root; nothing was started"; return 0; }
     nft -c -f "$etc/firewall.nft" || fail "$etc/firewall.nft is refused by nft" "Mend it and run this again."
-    caddy validate --config "$etc/Caddyfile" --adapter caddyfile >/dev/null 2>&1 ||
-        SITE_HOST=localhost caddy validate --config "$etc/Caddyfile" --adapter caddyfile ||
-        fail "$etc/Caddyfile is refused by Caddy" "Mend it and run this again."
+    said="$(SITE_HOST=localhost caddy validate --config "$etc/Caddyfile" --adapter caddyfile 2>&1)" ||
+        fail "$etc/Caddyfile is refused by Caddy" "$said" "Mend it and run this again."
     systemctl enable --quiet alloresto.target
     systemctl start alloresto.target
     # What runs gets the new code: the bridge last, since it waits for its calls.

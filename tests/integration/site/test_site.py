@@ -17,8 +17,7 @@ INSTALL = ROOT / "setup" / "site" / "install.sh"
 SCENARIO_WITHIN_S = 180.0
 
 
-def install(root: Path) -> subprocess.CompletedProcess[str]:
-    venv = Path(sys.executable).parents[1]
+def install(root: Path, venv: Path = Path(sys.executable).parents[1]) -> subprocess.CompletedProcess[str]:
     arguments = [str(INSTALL), "--root", str(root), "--venv", str(venv)]
     return subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
 
@@ -63,6 +62,18 @@ def test_an_install_that_was_cut_short_says_so_instead_of_making_new_keys(root: 
 
     assert done.returncode == 1
     assert "is not complete" in done.stderr
+
+
+def test_for_the_containers_a_python_that_is_called_python3_alone_is_enough(tmp_path: Path) -> None:
+    """That of Debian, whose /usr the documents name."""
+    (tmp_path / "usr/bin").mkdir(parents=True)
+    (tmp_path / "usr/bin/python3").symlink_to(sys.executable)
+    (tmp_path / "site").mkdir()
+
+    done = install(tmp_path / "site", tmp_path / "usr")
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "site/etc/alloresto/secrets/complete").exists()
 
 
 def test_without_root_nothing_is_begun() -> None:
