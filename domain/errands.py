@@ -12,6 +12,7 @@ from typing import ClassVar, Literal, get_args
 
 import msgspec
 
+from domain.messages import Template
 from domain.order import FulfilmentKind
 
 Service = Literal["till", "printer", "messages", "payments", "calendar", "crm"]
@@ -91,7 +92,81 @@ class CancelOrder(Work, frozen=True, kw_only=True, tag="order.cancel"):
         return self.order_id
 
 
-AnyWork = PlaceOrder | CancelOrder
+class SendMessage(Work, frozen=True, kw_only=True, tag="message.send"):
+    """A text message. ``about`` is what it tells of, ``occasion`` what of it: each occasion is told a number once.
+
+    ``receipts`` is where the service tells what became of it, "" for nowhere.
+    """
+
+    SERVICE = "messages"
+    GIVE_UP_AFTER = timedelta(hours=3)
+
+    about: str
+    occasion: str
+    template: Template
+    to: str
+    text: str
+    receipts: str = ""
+
+    @property
+    def subject(self) -> str:
+        return self.about
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}/{self.about}/{self.occasion}"
+
+
+class RequestPayment(Work, frozen=True, kw_only=True, tag="payment.request"):
+    """A page of the payment service on which ``amount_cents`` can be paid until ``expires_at``; then back to ``back``.
+
+    ``payment_id`` is ours. ``label`` is what the payer reads.
+    """
+
+    SERVICE = "payments"
+    GIVE_UP_AFTER = timedelta(minutes=30)
+
+    payment_id: str
+    amount_cents: int
+    currency: str
+    label: str
+    language: str
+    expires_at: datetime
+    back: str
+
+    @property
+    def subject(self) -> str:
+        return self.payment_id
+
+
+class CancelPayment(Work, frozen=True, kw_only=True, tag="payment.cancel"):
+    """Nobody can pay on that page any more. ``session`` is the service's name for it."""
+
+    SERVICE = "payments"
+
+    payment_id: str
+    session: str
+
+    @property
+    def subject(self) -> str:
+        return self.payment_id
+
+
+class RefundPayment(Work, frozen=True, kw_only=True, tag="payment.refund"):
+    """All that was paid goes back. ``intent`` is the service's name for the payment."""
+
+    SERVICE = "payments"
+    GIVE_UP_AFTER = timedelta(days=7)
+
+    payment_id: str
+    intent: str
+
+    @property
+    def subject(self) -> str:
+        return self.payment_id
+
+
+AnyWork = PlaceOrder | CancelOrder | SendMessage | RequestPayment | CancelPayment | RefundPayment
 
 
 def encode(work: Work) -> str:

@@ -13,8 +13,8 @@ import urllib.request
 import uuid
 from urllib.parse import urlencode, urlsplit
 
+from domain import twilio_signatures
 from eventing import lines as told_lines
-from protocols import twilio_signatures
 from stores import lines
 from stores.lines import PhoneLine
 from stores.postgres import Connection

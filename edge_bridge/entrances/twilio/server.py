@@ -13,12 +13,12 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from aiohttp import web
 
+from domain.twilio_signatures import is_signed
 from edge_bridge.entrances.sessions import Sessions, TwilioLine
 from edge_bridge.entrances.sip.signals import Refusal, plain_number
 from edge_bridge.entrances.twilio import twiml
 from edge_bridge.entrances.twilio.call import RING_S, TwilioCall
 from process import logs
-from protocols.twilio_signatures import is_signed
 
 log = logs.get(__name__)
 

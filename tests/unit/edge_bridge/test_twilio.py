@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.twilio_signatures import is_signed, sign
 from edge_bridge.entrances.twilio import twiml
 from edge_bridge.entrances.twilio.server import WITHHELD, caller_number
-from protocols.twilio_signatures import is_signed, sign
 
 pytestmark = pytest.mark.unit
 

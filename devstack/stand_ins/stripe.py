@@ -1,0 +1,125 @@
+"""Stripe's Checkout Sessions, refunds and webhooks (``integrations.payments.stripe``)."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+from urllib.parse import parse_qsl
+
+import aiohttp
+from aiohttp import web
+
+from devstack.stand_ins.standing import StandIn
+from integrations.payments.stripe import signature
+
+
+class Stripe(StandIn):
+    """``sessions`` by id, ``refunds`` by payment intent. The same ``Idempotency-Key`` has the same answer."""
+
+    def __init__(self, key: str, webhook_secret: str) -> None:
+        super().__init__()
+        self.key = key
+        self.webhook_secret = webhook_secret
+        self.sessions: dict[str, dict[str, Any]] = {}
+        self.refunds: dict[str, dict[str, Any]] = {}
+        self._answered: dict[str, tuple[int, dict[str, Any]]] = {}
+        self._events = 0
+        self.app.router.add_post("/v1/checkout/sessions", self._open)
+        self.app.router.add_get("/v1/checkout/sessions/{id}", self._show)
+        self.app.router.add_post("/v1/checkout/sessions/{id}/expire", self._expire)
+        self.app.router.add_post("/v1/refunds", self._refund)
+
+    async def _open(self, request: web.Request) -> web.Response:
+        form = dict(parse_qsl(await request.text()))
+
+        def opened() -> tuple[int, dict[str, Any]]:
+            if self.takes("refusing"):
+                return 400, _wrong("amount_too_small")
+            number = len(self.sessions) + 1
+            session: dict[str, Any] = {
+                "id": f"cs_test_{number}",
+                "object": "checkout.session",
+                "url": f"{request.url.origin()}/pay/cs_test_{number}",
+                "status": "open",
+                "payment_status": "unpaid",
+                "payment_intent": None,
+                "client_reference_id": form["client_reference_id"],
+                "amount_total": int(form["line_items[0][price_data][unit_amount]"]),
+                "currency": form["line_items[0][price_data][currency]"],
+                "expires_at": int(form["expires_at"]),
+                "metadata": {"payment_id": form["metadata[payment_id]"]},
+            }
+            self.sessions[session["id"]] = session
+            return 200, session
+
+        return self._once(request, form, opened)
+
+    async def _show(self, request: web.Request) -> web.Response:
+        session = self.sessions.get(request.match_info["id"])
+        return web.json_response(session or _wrong("resource_missing"), status=200 if session else 404)
+
+    async def _expire(self, request: web.Request) -> web.Response:
+        session = self.sessions.get(request.match_info["id"])
+
+        def expired() -> tuple[int, dict[str, Any]]:
+            if session is None:
+                return 404, _wrong("resource_missing")
+            if session["status"] != "open":
+                return 400, _wrong("")
+            session["status"] = "expired"
+            return 200, session
+
+        return self._once(request, {}, expired)
+
+    async def _refund(self, request: web.Request) -> web.Response:
+        form = dict(parse_qsl(await request.text()))
+
+        def refunded() -> tuple[int, dict[str, Any]]:
+            intent = form["payment_intent"]
+            if intent in self.refunds:
+                return 400, _wrong("charge_already_refunded")
+            self.refunds[intent] = {
+                "id": f"re_{len(self.refunds) + 1}",
+                "payment_intent": intent,
+                "status": "succeeded",
+            }
+            return 200, self.refunds[intent]
+
+        return self._once(request, form, refunded)
+
+    def _once(self, request: web.Request, form: dict[str, str], do: Any) -> web.Response:
+        if request.headers.get("Authorization") != f"Bearer {self.key}":
+            return web.json_response(_wrong("api_key_expired"), status=401)
+        key = request.headers["Idempotency-Key"]
+        self.seen.append({"path": request.path, "key": key, **form})
+        if key not in self._answered:
+            self._answered[key] = do()
+        status, body = self._answered[key]
+        return web.json_response(body, status=status)
+
+    # --- What it tells ----------------------------------------------------------------------------------------------
+
+    def pay(self, session_id: str) -> bytes:
+        """Somebody pays; the event that tells of it."""
+        session = self.sessions[session_id]
+        session |= {"status": "complete", "payment_status": "paid", "payment_intent": f"pi_{session_id}"}
+        return self.event("checkout.session.completed", session)
+
+    def event(self, kind: str, about: dict[str, Any]) -> bytes:
+        self._events += 1
+        event = {"id": f"evt_{self._events}", "object": "event", "type": kind, "created": int(time.time())}
+        return json.dumps(event | {"data": {"object": about}}).encode()
+
+    def signed(self, body: bytes, at: float | None = None) -> dict[str, str]:
+        stamp = int(time.time() if at is None else at)
+        return {"Stripe-Signature": f"t={stamp},v1={signature(self.webhook_secret, stamp, body)}"}
+
+    async def tell(self, url: str, body: bytes) -> int:
+        headers = self.signed(body) | {"Content-Type": "application/json"}
+        async with aiohttp.ClientSession() as session, session.post(url, data=body, headers=headers) as answer:
+            return answer.status
+
+
+def _wrong(code: str) -> dict[str, Any]:
+    return {"error": {"type": "invalid_request_error", "code": code, "message": "No."}}

@@ -1,0 +1,151 @@
+"""Text messages by Twilio's Messages API (2010-04-01), its status callbacks, and answers to what was sent.
+
+Written from Twilio's public reference; not yet tried with a real account. The API knows no idempotency keys: before a
+message is sent for a second time its number's latest ones are looked through for it.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Literal
+from urllib.parse import parse_qsl, quote, urlencode
+
+import msgspec
+
+from domain.errands import SendMessage
+from domain.twilio_signatures import is_signed
+from integrations.network import Answer, Network
+from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
+
+BASE = "https://api.twilio.com"
+LATEST = 50
+OPTED_OUT = 21610
+Fate = Literal["sent", "delivered", "failed"]
+# Twilio's own words; what is on its way is no news.
+_FATES: Mapping[str, Fate] = {"sent": "sent", "delivered": "delivered", "undelivered": "failed", "failed": "failed"}
+
+
+class _Message(msgspec.Struct):
+    sid: str = ""
+    body: str = ""
+    status: str = ""
+    num_segments: str = ""
+
+
+class _Messages(msgspec.Struct):
+    messages: list[_Message] = []
+
+
+class _Problem(msgspec.Struct):
+    code: int = 0
+    message: str = ""
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What became of the message that the service calls ``reference``."""
+
+    message_id: str
+    reference: str
+    fate: Fate
+    code: str = ""
+
+
+class Inbound(msgspec.Struct, frozen=True):
+    """What somebody wrote back."""
+
+    message_id: str
+    sender: str
+    text: str
+
+
+class Twilio:
+    """``sender`` is a number of the account's, an alphanumeric name, or a messaging service (``MG…``)."""
+
+    def __init__(self, network: Network, base: str, account: str, token: str, sender: str) -> None:
+        self._network = network
+        self._url = f"{base}/2010-04-01/Accounts/{quote(account, safe='')}/Messages.json"
+        self._authorization = "Basic " + base64.b64encode(f"{account}:{token}".encode()).decode()
+        self._sender = sender
+
+    @classmethod
+    def open(cls, network: Network, settings: Mapping[str, str], secrets: Mapping[str, str]) -> Twilio:
+        base = (settings.get("url") or BASE).rstrip("/")
+        return cls(network, base, settings["account"], secrets["token"], settings["sender"])
+
+    async def perform(self, task: Task) -> Outcome:
+        work = task.work
+        if not isinstance(work, SendMessage):
+            raise unknown(work)
+        if task.attempt > 1:
+            answer = await self._ask("GET", f"{self._url}?{urlencode({'To': work.to, 'PageSize': LATEST})}")
+            if not answer.good:
+                return _outcome(answer)
+            known = _sent_before(answer, work.text)
+            if known is not None:
+                return Done(known.sid)
+        return _outcome(await self._ask("POST", self._url, self._form(work)))
+
+    def _form(self, work: SendMessage) -> Mapping[str, str]:
+        sender = "MessagingServiceSid" if self._sender.startswith("MG") else "From"
+        form = {"To": work.to, sender: self._sender, "Body": work.text}
+        return form | ({"StatusCallback": work.receipts} if work.receipts else {})
+
+    async def _ask(self, method: str, url: str, form: Mapping[str, str] | None = None) -> Answer:
+        headers = {"authorization": self._authorization}
+        if form is None:
+            return await self._network.request(method, url, headers=headers)
+        headers["content-type"] = "application/x-www-form-urlencoded"
+        return await self._network.request(method, url, body=urlencode(form).encode(), headers=headers)
+
+
+def verify(headers: Mapping[str, str], url: str, body: bytes, token: str) -> bool:
+    """Whether Twilio asks ``url``, by its ``X-Twilio-Signature`` (header names in lower case)."""
+    return is_signed(headers.get("x-twilio-signature", ""), token, url, _fields(body))
+
+
+def read(body: bytes) -> Receipt | Inbound | None:
+    """What a callback says; None for what is no news. Raises ValueError for what is no callback of theirs."""
+    form = dict(_fields(body))
+    sid = form.get("MessageSid", "")
+    if not sid:
+        raise ValueError("MessageSid: missing")
+    if "MessageStatus" in form:
+        fate = _FATES.get(form["MessageStatus"])
+        return fate and Receipt(f"{sid}/{fate}", sid, fate, form.get("ErrorCode", "")[:20])
+    if "Body" not in form or not form.get("From"):
+        raise ValueError("Body, From: missing")
+    return Inbound(sid, form["From"], form["Body"])
+
+
+def _fields(body: bytes) -> Sequence[tuple[str, str]]:
+    return parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+
+
+def _sent_before(answer: Answer, text: str) -> _Message | None:
+    try:
+        latest = msgspec.json.decode(answer.body, type=_Messages).messages
+    except msgspec.MsgspecError:
+        return None
+    failed = ("failed", "undelivered", "canceled")
+    return next((one for one in latest if one.body == text and one.status not in failed), None)
+
+
+def _outcome(answer: Answer) -> Outcome:
+    if (later := unanswered(answer)) is not None:
+        return later
+    if answer.good:
+        try:
+            sent = msgspec.json.decode(answer.body, type=_Message)
+        except msgspec.MsgspecError:
+            return Later("no valid answer")
+        return Done(sent.sid, {"parts": int(sent.num_segments)} if sent.num_segments.isdigit() else {})
+    try:
+        problem = msgspec.json.decode(answer.body, type=_Problem)
+    except msgspec.MsgspecError:
+        problem = _Problem()
+    if answer.status in (401, 403, 404):  # the connection is wrong, not the message
+        return Later(f"Twilio does not know us ({answer.status})")
+    if problem.code == OPTED_OUT:
+        return Refused("opted out")
+    return Refused(f"{answer.error} ({problem.code})" if problem.code else answer.error)

@@ -1,0 +1,216 @@
+"""Payments on Stripe's own page (Checkout Sessions), with a restricted key; its webhooks.
+
+Written from Stripe's public reference, API version 2024-06-20; not yet tried with a real account. The key needs write
+rights for Checkout Sessions and Refunds. Stripe keeps our ``Idempotency-Key`` for a day and answers the same to it.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from typing import Literal
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from domain.errands import CancelPayment, RefundPayment, RequestPayment
+from integrations.network import Answer, Network
+from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
+
+BASE = "https://api.stripe.com"
+VERSION = "2024-06-20"
+TOLERANCE_S = 300
+"""How old a webhook's signature may be, or how far ahead its clock."""
+
+Fate = Literal["paid", "expired", "refunded"]
+# A session that is completed may be unpaid yet (a bank transfer): ``async_payment_succeeded`` follows.
+_FATES: Mapping[str, Fate] = {
+    "checkout.session.completed": "paid",
+    "checkout.session.async_payment_succeeded": "paid",
+    "checkout.session.async_payment_failed": "expired",
+    "checkout.session.expired": "expired",
+    "charge.refunded": "refunded",
+}
+
+
+class _Session(msgspec.Struct):
+    id: str = ""
+    url: str | None = None
+    expires_at: int = 0
+    status: str | None = None
+
+
+class _Object(msgspec.Struct):
+    id: str = ""
+    client_reference_id: str | None = None
+    payment_intent: str | None = None
+    payment_status: str = ""
+    amount_total: int | None = None
+    amount_refunded: int = 0
+    refunded: bool = False
+    currency: str | None = None
+    metadata: dict[str, str] = {}
+
+
+class _Data(msgspec.Struct):
+    object: _Object
+
+
+class _Event(msgspec.Struct):
+    id: str
+    type: str
+    created: int
+    data: _Data
+
+
+class _Wrong(msgspec.Struct):
+    code: str = ""
+    message: str = ""
+
+
+class _Problem(msgspec.Struct):
+    error: _Wrong = msgspec.field(default_factory=_Wrong)
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """What became of our payment ``payment_id``; ``intent`` is what a refund names."""
+
+    message_id: str
+    payment_id: str
+    fate: Fate
+    intent: str
+    amount_cents: int
+    currency: str
+
+
+class Stripe:
+    def __init__(self, network: Network, base: str, key: str) -> None:
+        self._network = network
+        self._url = f"{base}/v1"
+        self._key = key
+
+    @classmethod
+    def open(cls, network: Network, settings: Mapping[str, str], secrets: Mapping[str, str]) -> Stripe:
+        return cls(network, (settings.get("url") or BASE).rstrip("/"), secrets["key"])
+
+    async def perform(self, task: Task) -> Outcome:
+        match task.work:
+            case RequestPayment() as work:
+                return _session(await self._post("/checkout/sessions", task.key, _page(work)))
+            case CancelPayment() as work:
+                return await self._expire(work, task.key)
+            case RefundPayment() as work:
+                form = {"payment_intent": work.intent, "metadata[payment_id]": work.payment_id}
+                answer = await self._post("/refunds", task.key, form)
+                return Done() if _code(answer) == "charge_already_refunded" else _outcome(answer)
+        raise unknown(task.work)
+
+    async def _expire(self, work: CancelPayment, key: str) -> Outcome:
+        """A session that is no longer open is as good as cancelled; one that was paid meanwhile tells by webhook."""
+        path = f"/checkout/sessions/{quote(work.session, safe='')}"
+        answer = await self._post(f"{path}/expire", key, {})
+        if answer.status == 400:
+            found = await self._network.request("GET", self._url + path, headers=self._headers())
+            if found.good and _read(found).status in ("expired", "complete"):
+                return Done(work.session)
+        return _outcome(answer)
+
+    async def _post(self, path: str, key: str, form: Mapping[str, str]) -> Answer:
+        headers = self._headers() | {"content-type": "application/x-www-form-urlencoded", "idempotency-key": key}
+        return await self._network.request("POST", self._url + path, body=urlencode(form).encode(), headers=headers)
+
+    def _headers(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self._key}", "stripe-version": VERSION}
+
+
+def verify(headers: Mapping[str, str], body: bytes, secret: str, now: float) -> bool:
+    """Whether Stripe has signed this (``Stripe-Signature``, names in lower case), and not long ago: nobody can keep a
+    notice and bring it again later. While a secret is changed there are several signatures."""
+    stamp, given = "", []
+    for part in headers.get("stripe-signature", "").split(","):
+        name, _, value = part.strip().partition("=")
+        if name == "t":
+            stamp = value
+        elif name == "v1":
+            given.append(value)
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) < 12) or abs(now - int(stamp)) > TOLERANCE_S:
+        return False
+    wanted = signature(secret, int(stamp), body)
+    return any(hmac.compare_digest(wanted.encode(), one.encode()) for one in given)
+
+
+def signature(secret: str, stamp: int, body: bytes) -> str:
+    return hmac.digest(secret.encode(), f"{stamp}.".encode() + body, "sha256").hex()
+
+
+def read(body: bytes) -> Notice | None:
+    """What an event says; None for one that is not of ours, or no news yet. Raises ValueError for what is none."""
+    try:
+        event = msgspec.json.decode(body, type=_Event)
+    except msgspec.MsgspecError as error:
+        raise ValueError("no event of Stripe's") from error
+    fate, about = _FATES.get(event.type), event.data.object
+    payment_id = about.client_reference_id or about.metadata.get("payment_id", "")
+    if fate is None or not payment_id:
+        return None
+    if event.type == "checkout.session.completed" and about.payment_status == "unpaid":
+        return None
+    if fate == "refunded" and not about.refunded:  # a part of it: the restaurant's own doing
+        return None
+    amount = about.amount_refunded if fate == "refunded" else about.amount_total or 0
+    intent, currency = about.payment_intent or "", (about.currency or "").upper()
+    return Notice(event.id, payment_id, fate, intent, amount, currency)
+
+
+def _page(work: RequestPayment) -> dict[str, str]:
+    item = "line_items[0]"
+    return {
+        "mode": "payment",
+        "client_reference_id": work.payment_id,
+        "metadata[payment_id]": work.payment_id,
+        "payment_intent_data[metadata][payment_id]": work.payment_id,
+        f"{item}[quantity]": "1",
+        f"{item}[price_data][currency]": work.currency.lower(),
+        f"{item}[price_data][unit_amount]": str(work.amount_cents),
+        f"{item}[price_data][product_data][name]": work.label,
+        "expires_at": str(int(work.expires_at.timestamp())),
+        "locale": "fr" if work.language.startswith("fr") else "en",
+        "success_url": work.back,
+        "cancel_url": work.back,
+    }
+
+
+def _session(answer: Answer) -> Outcome:
+    outcome = _outcome(answer)
+    if not isinstance(outcome, Done):
+        return outcome
+    session = _read(answer)
+    if not session.id or not session.url:
+        return Later("no valid answer")
+    return Done(session.id, {"url": session.url})
+
+
+def _outcome(answer: Answer) -> Outcome:
+    if (later := unanswered(answer)) is not None:
+        return later
+    if answer.good:
+        return Done(_read(answer).id)
+    code = _code(answer)
+    # The key is wrong or lacks a right; 409: the first attempt with this key is still under way.
+    if answer.status in (401, 403, 409):
+        return Later(f"Stripe: {code or answer.error}")
+    return Refused(f"Stripe: {code or answer.error}")
+
+
+def _read(answer: Answer) -> _Session:
+    try:
+        return msgspec.json.decode(answer.body, type=_Session)
+    except msgspec.MsgspecError:
+        return _Session()
+
+
+def _code(answer: Answer) -> str:
+    try:
+        return msgspec.json.decode(answer.body, type=_Problem).error.code[:80] if not answer.good else ""
+    except msgspec.MsgspecError:
+        return ""
