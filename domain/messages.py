@@ -108,7 +108,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "refund": " What you have paid will be refunded.",
         "payment_link": "{restaurant}: pay {total} for order no. {number} here, if you like: {link}",
         "reservation_confirmed": "{restaurant}: table for {covers} on {day} at {time} confirmed.",
-        "reservation_requested": "{restaurant}: we have your request for {covers} on {day} at {time} and will tell you.",
+        "reservation_requested": "{restaurant}: your request for {covers} on {day} at {time} noted; we will tell you.",
         "reservation_changed": "{restaurant}: your table is now for {covers} on {day} at {time}.",
         "reservation_cancelled": "{restaurant}: your table for {covers} on {day} at {time} is cancelled.",
         "deposit_link": "{restaurant}: table for {covers} on {day} at {time}. A deposit of {total} keeps it: {link}",

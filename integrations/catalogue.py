@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from domain.errands import Service
+from integrations.messages import ovh, twilio
 from integrations.tasks import Adapter
 from integrations.tills import store_api
 
@@ -49,6 +50,34 @@ PROVIDERS: dict[str, Provider] = {
             "till",
             (Field("url", "url"), Field("token", "secret")),
             store_api.StoreApi.open,
+        ),
+        Provider(
+            "twilio",
+            "Twilio",
+            "messages",
+            (
+                Field("account"),
+                Field("sender"),
+                Field("token", "secret"),
+                Field("menu_link", "url", required=False),
+                Field("url", "url", required=False),
+            ),
+            twilio.Twilio.open,
+        ),
+        Provider(
+            "ovh",
+            "OVHcloud SMS",
+            "messages",
+            (
+                Field("service"),
+                Field("sender", required=False),
+                Field("application_key"),
+                Field("application_secret", "secret"),
+                Field("consumer_key", "secret"),
+                Field("menu_link", "url", required=False),
+                Field("url", "url", required=False),
+            ),
+            ovh.Ovh.open,
         ),
     )
 }

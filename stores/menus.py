@@ -386,3 +386,14 @@ async def lock(conn: Connection, restaurant_id: str) -> None:
 async def _each(conn: Connection, statement: str, rows: list[tuple[object, ...]]) -> None:
     if rows:
         await conn.executemany(statement, rows)
+
+
+async def allergens_of(conn: Connection, restaurant_id: str, item_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """What the restaurant lists for each of these, by id; one that has left the menu, or lists nothing, is missing."""
+    rows = await conn.fetch(
+        "select id::text, allergens from menu_item"
+        " where restaurant_id = $1 and id::text = any($2::text[]) and allergens <> '{}'",
+        restaurant_id,
+        list(item_ids),
+    )
+    return {row["id"]: tuple(row["allergens"]) for row in rows}

@@ -16,6 +16,7 @@ from functions.errand_runner.runner import Runner
 from integrations.network import Network
 from process.asgi import App
 from stores.ciphers import PiiCipher
+from stores.order_links import OrderLinks
 from stores.postgres import Postgres
 
 NAME = "errand_runner"
@@ -24,20 +25,25 @@ NAME = "errand_runner"
 class RunnerSettings(PlatformSettings, frozen=True, kw_only=True):
     """``platform_database_url`` finds what is due for all restaurants; all else is done for one, by ``database_url``.
 
-    ``integration_private_targets`` allows http and private addresses: for tests, and for a printer beside a small site.
+    ``web_public_url`` is where the admin is reached from outside: there services tell what became of something, and
+    people see their order; without it messages have no link. ``integration_private_targets`` allows http and private
+    addresses: for tests, and for a printer beside a small site.
     """
 
     database_url: str
     master_key: str
+    web_public_url: str = ""
     integration_private_targets: bool = False
 
 
 def build(settings: RunnerSettings) -> App:
     postgres, platform = Postgres(settings.database_url), Postgres(settings.platform_database_url)
     pii = PiiCipher(settings.master_key)
+    pages = settings.web_public_url.rstrip("/")
+    home = planning.Home(pii, OrderLinks(settings.master_key, pages), pages)
     network = Network("AlloResto/1", settings.integration_private_targets)
     runner = Runner(platform, postgres, network, pii)
-    app = consumer(NAME, planning.KINDS, partial(planning.plan, pii), postgres=postgres, afterwards=runner.wake)
+    app = consumer(NAME, planning.KINDS, partial(planning.plan, home), postgres=postgres, afterwards=runner.wake)
     hold_open(app, platform, "postgres (platform)")
     on_tick(app, "/errands-due", runner.round)
     app.startup.append(runner.start)

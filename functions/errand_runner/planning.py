@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,26 +10,27 @@ from domain.errands import CancelOrder, PlaceOrder, Service, TicketLine, Work
 from domain.order import Address
 from eventing.catalogue import OrderCancelled, OrderConfirmed, Payload
 from eventing.cloudevents import Event
+from functions.errand_runner import message_planning
+from functions.errand_runner.situation import Situation
 from stores import connections, customers, errands, orders
 from stores.ciphers import PiiCipher
-from stores.connections import Connection as Connected
+from stores.order_links import OrderLinks
 from stores.orders import Order
 from stores.postgres import Connection
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What a planner may look at: its restaurant's rows, and the connection that it plans for."""
-
-    database: Connection
-    connected: Connected
-    pii: PiiCipher
-
 
 Planner = Callable[[Situation, Any], Awaitable[Sequence[Work]]]
 
 
-async def plan(pii: PiiCipher, connection: Connection, event: Event) -> None:
+@dataclass(frozen=True, slots=True)
+class Home:
+    """What is the same for every restaurant: ``pages`` is where the admin is reached from outside, "" for nowhere."""
+
+    pii: PiiCipher
+    links: OrderLinks
+    pages: str
+
+
+async def plan(home: Home, connection: Connection, event: Event) -> None:
     """Write the event's errands; none for a synthetic call."""
     if event.is_synthetic:
         return
@@ -39,8 +40,8 @@ async def plan(pii: PiiCipher, connection: Connection, event: Event) -> None:
         planner = planners.get(one.service)
         if planner is None or one.disabled_at is not None:
             continue
-        for work in await planner(Situation(connection, one, pii), payload):
-            await errands.add(connection, payload.restaurant_id, one.id, work, pii)
+        for work in await planner(Situation(connection, one, home.pii, home.links, home.pages), payload):
+            await errands.add(connection, payload.restaurant_id, one.id, work, home.pii)
 
 
 async def place_order(situation: Situation, event: OrderConfirmed) -> Sequence[Work]:
@@ -86,8 +87,12 @@ def _one_line(address: Address) -> str:
     return ", ".join(filter(None, (address.street, f"{address.postcode} {address.city}".strip())))
 
 
-PLANNERS: dict[type[Payload], dict[Service, Planner]] = {
-    OrderConfirmed: {"till": place_order},
-    OrderCancelled: {"till": cancel_order},
+_BY_SERVICE: Mapping[Service, Mapping[type[Payload], Planner]] = {
+    "till": {OrderConfirmed: place_order, OrderCancelled: cancel_order},
+    "messages": message_planning.PLANNERS,
 }
+PLANNERS: dict[type[Payload], dict[Service, Planner]] = {}
+for _service, _planners in _BY_SERVICE.items():
+    for _kind, _planner in _planners.items():
+        PLANNERS.setdefault(_kind, {})[_service] = _planner
 KINDS = tuple(PLANNERS)

@@ -1,0 +1,169 @@
+"""What a caller is told by text message, from the event to the message; and what is kept of it.
+
+Nobody is told who has no number that takes texts, or wants none. A text goes once for an occasion, whatever is
+delivered again and however often an order is moved to and fro.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from domain import messages as words
+from domain.errands import SendMessage, State, Work
+from domain.messages import Line, OrderFacts, ReservationFacts, Template
+from domain.restaurant import Restaurant
+from eventing.catalogue import (
+    CallMissed,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderMoved,
+    Payload,
+    ReservationCancelled,
+    ReservationChanged,
+    ReservationMade,
+)
+from functions.errand_runner.situation import Situation
+from integrations.tasks import Done, Outcome
+from stores import customers, menus, messages, orders, reservations, restaurants
+from stores.errands import Claimed
+from stores.order_links import GOOD_FOR
+from stores.orders import Order
+from stores.postgres import Connection
+
+# A text about a call of before is no answer to it.
+ANSWERS_FOR = timedelta(hours=1)
+MENU_LINK = "menu_link"
+"""The setting of a connection that has callers who were missed told where the menu is."""
+
+
+async def order_confirmed(situation: Situation, event: OrderConfirmed) -> Sequence[SendMessage]:
+    return await _about_order(situation, event.order_id, "order_confirmed")
+
+
+async def order_moved(situation: Situation, event: OrderMoved) -> Sequence[SendMessage]:
+    return await _about_order(situation, event.order_id, "order_ready") if event.status == "ready" else ()
+
+
+async def order_cancelled(situation: Situation, event: OrderCancelled) -> Sequence[SendMessage]:
+    return await _about_order(situation, event.order_id, "order_cancelled")
+
+
+async def reservation_made(situation: Situation, event: ReservationMade) -> Sequence[SendMessage]:
+    if event.status not in ("confirmed", "requested"):  # one that is held waits for the guest's own word
+        return ()
+    template: Template = "reservation_confirmed" if event.status == "confirmed" else "reservation_requested"
+    return await _about_reservation(situation, event.reservation_id, template)
+
+
+async def reservation_changed(situation: Situation, event: ReservationChanged) -> Sequence[SendMessage]:
+    if event.status != "confirmed" or event.before not in ("requested", "held", "confirmed"):
+        return ()
+    if event.before != "confirmed":
+        return await _about_reservation(situation, event.reservation_id, "reservation_confirmed")
+    told = f"{event.starts_at:%Y%m%dT%H%M}/{event.covers}"
+    return await _about_reservation(situation, event.reservation_id, "reservation_changed", told)
+
+
+async def reservation_cancelled(situation: Situation, event: ReservationCancelled) -> Sequence[SendMessage]:
+    return await _about_reservation(situation, event.reservation_id, "reservation_cancelled")
+
+
+async def call_missed(situation: Situation, event: CallMissed) -> Sequence[SendMessage]:
+    """Only where the restaurant wants it: it has said where its menu is."""
+    link, now = situation.connected.settings.get(MENU_LINK, ""), datetime.now(UTC)
+    if not link or now - event.ended_at > ANSWERS_FOR or not await _may_be_told(situation, event.caller):
+        return ()
+    restaurant = await restaurants.get(situation.database, event.restaurant_id)
+    if not words.may_be_sent("missed_call", now, restaurant.zone, restaurant.country):
+        return ()
+    text = words.missed_call_text(restaurant.language, restaurant.name, link)
+    return [_message(situation, event.call_id, "missed_call", event.caller, text)]
+
+
+async def _about_order(situation: Situation, order_id: str, template: Template) -> Sequence[SendMessage]:
+    phone = await customers.phone_of_order(situation.database, order_id, pii=situation.pii)
+    if not await _may_be_told(situation, phone):
+        return ()
+    order = await orders.get(situation.database, order_id, pii=situation.pii)
+    restaurant = await restaurants.get(situation.database, order.restaurant_id)
+    link = situation.links.url(order.restaurant_id, order.id, order.promised_at + GOOD_FOR)
+    facts = await _order_facts(situation, order, restaurant, link)
+    return [_message(situation, order_id, template, phone, words.order_text(template, restaurant.language, facts))]
+
+
+async def _about_reservation(
+    situation: Situation, reservation_id: str, template: Template, told: str = ""
+) -> Sequence[SendMessage]:
+    found = await reservations.get(situation.database, reservation_id, pii=situation.pii)
+    if not await _may_be_told(situation, found.phone):
+        return ()
+    restaurant = await restaurants.get(situation.database, situation.connected.restaurant_id)
+    facts = ReservationFacts(restaurant.name, found.covers, found.starts_at, restaurant.zone)
+    text = words.reservation_text(template, restaurant.language, facts)
+    return [_message(situation, reservation_id, template, found.phone, text, told)]
+
+
+async def _order_facts(situation: Situation, order: Order, restaurant: Restaurant, link: str) -> OrderFacts:
+    items = {line.item_id for line in order.lines} | {part.item_id for line in order.lines for part in line.parts}
+    listed = await menus.allergens_of(situation.database, order.restaurant_id, items)
+    return OrderFacts(
+        restaurant=restaurant.name,
+        number=order.number,
+        lines=tuple(
+            Line(line.quantity, line.name, _allergens(listed, [part.item_id for part in line.parts] or [line.item_id]))
+            for line in order.lines
+        ),
+        total_cents=order.total_cents,
+        currency=order.currency,
+        fulfilment=order.fulfilment,
+        promised_at=order.promised_at,
+        zone=restaurant.zone,
+        link=link,
+    )
+
+
+def _allergens(listed: dict[str, tuple[str, ...]], items: Sequence[str]) -> tuple[str, ...] | None:
+    """None as soon as one of its parts lists nothing: then nobody can tell of the whole."""
+    if any(item not in listed for item in items):
+        return None
+    return tuple(name for item in items for name in listed[item])
+
+
+async def _may_be_told(situation: Situation, number: str) -> bool:
+    if not words.can_receive(number):
+        return False
+    return not await messages.wants_none(situation.database, situation.connected.restaurant_id, number, situation.pii)
+
+
+def _message(situation: Situation, about: str, template: Template, to: str, text: str, told: str = "") -> SendMessage:
+    occasion = f"{template}/{told}" if told else template
+    return SendMessage(about=about, occasion=occasion, template=template, to=to, text=text, receipts=situation.receipts)
+
+
+async def sent(connection: Connection, one: Claimed, work: Any, state: State, outcome: Outcome) -> Sequence[Payload]:
+    """What follows from ``message.send``: what receipts will tell of is known."""
+    if isinstance(outcome, Done) and outcome.reference and isinstance(work, SendMessage):
+        parts = int(outcome.facts.get("parts", 0)) or words.parts(work.text).number
+        await messages.record_sent(
+            connection,
+            one.restaurant_id,
+            one.connection_id,
+            outcome.reference,
+            about=work.about,
+            template=work.template,
+            parts=parts,
+        )
+    return ()
+
+
+PLANNERS: Mapping[type[Payload], Callable[[Situation, Any], Awaitable[Sequence[Work]]]] = {
+    OrderConfirmed: order_confirmed,
+    OrderMoved: order_moved,
+    OrderCancelled: order_cancelled,
+    ReservationMade: reservation_made,
+    ReservationChanged: reservation_changed,
+    ReservationCancelled: reservation_cancelled,
+    CallMissed: call_missed,
+}
