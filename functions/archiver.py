@@ -89,6 +89,7 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
             retention.WAITING_PARTIES: self.reservation_pii_days,
             retention.INTEGRATION_EVENTS: self.integration_event_days,
             retention.ERRANDS: self.errand_days,
+            retention.SENT_MESSAGES: self.errand_days,
             retention.IDEMPOTENCY_KEYS: self.idempotency_key_days,
             retention.DEVICE_ACTIONS: self.device_action_days,
             retention.SESSIONS: self.session_days,

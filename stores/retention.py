@@ -71,6 +71,7 @@ ERRANDS = Kind(
     "update errand set work_encrypted = null where id = any(array("
     " select id from errand where settled_at < $1 and work_encrypted is not null order by settled_at limit $2))",
 )
+SENT_MESSAGES = Kind("sent_messages", _older_rows("sent_message", "at"))
 IDEMPOTENCY_KEYS = Kind("idempotency_keys", _older_rows("idempotency_key", "created_at"))
 # What was tapped on a device, so that a tap that is sent again is not done again.
 DEVICE_ACTIONS = Kind("device_actions", _older_rows("device_action", "at"))

@@ -21,6 +21,7 @@ from stores import (
     kitchen,
     lines,
     menus,
+    messages,
     orders,
     reservations,
     restaurants,
@@ -216,6 +217,10 @@ async def seed_tenant(platform: Any, name: str, number: str, pii: PiiCipher, sip
         )
         await errands.add(conn, restaurant.id, till.id, CancelOrder(order_id=stored.id), pii)
         (errand,) = await errands.about(conn, restaurant.id, stored.id)
+        await messages.opt_out(conn, restaurant.id, number, pii)
+        await messages.record_sent(
+            conn, restaurant.id, till.id, "SM0", about=stored.id, template="order_confirmed", parts=1
+        )
         (token,) = await tokens.of_restaurant(conn, restaurant.id)
         customer_id = await conn.fetchval("select id from customer where restaurant_id = $1 limit 1", restaurant.id)
     return Tenant(

@@ -38,6 +38,7 @@ from stores import (
     menu_photos,
     menu_versions,
     menus,
+    messages,
     nodes,
     objectives,
     orders,
@@ -98,6 +99,7 @@ MODULES: tuple[ModuleType, ...] = (
     menu_photos,
     menu_versions,
     menus,
+    messages,
     nodes,
     objectives,
     orders,
@@ -343,6 +345,17 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     menus.insert: lambda conn, other, pii, sip: menus.insert(conn, make_menu(other.id)),
     menus.save: lambda conn, other, pii, sip: menus.save(conn, other.menu, replace(other.menu, items=())),
     menus.lock: lambda conn, other, pii, sip: menus.lock(conn, other.id),
+    menus.allergens_of: lambda conn, other, pii, sip: menus.allergens_of(conn, other.id, [other.item_id]),
+    messages.opt_out: lambda conn, other, pii, sip: messages.opt_out(conn, other.id, other.phone, pii),
+    messages.opt_in: lambda conn, other, pii, sip: messages.opt_in(conn, other.id, other.phone, pii),
+    messages.wants_none: lambda conn, other, pii, sip: messages.wants_none(conn, other.id, other.phone, pii),
+    messages.record_sent: lambda conn, other, pii, sip: messages.record_sent(
+        conn, other.id, other.connection_id, "SM1", about=other.order_id, template="order_ready", parts=1
+    ),
+    messages.record_fate: lambda conn, other, pii, sip: messages.record_fate(
+        conn, other.id, other.connection_id, "SM0", "failed"
+    ),
+    messages.of_subject: lambda conn, other, pii, sip: messages.of_subject(conn, other.id, other.order_id),
     menu_versions.newest_number: lambda conn, other, pii, sip: menu_versions.newest_number(conn, other.id),
     menu_versions.record: lambda conn, other, pii, sip: menu_versions.record(conn, other.menu, Actor("eve"), "x"),
     menu_versions.recent: lambda conn, other, pii, sip: menu_versions.recent(conn, other.id, 10),
