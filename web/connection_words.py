@@ -29,12 +29,26 @@ def why() -> dict[Service, str]:
 
 def fields() -> dict[str, str]:
     """``integrations.catalogue.Field``, by its name."""
-    return {"url": _("Address"), "token": _("Token")}
+    return {
+        "url": _("Address"),
+        "token": _("Token"),
+        "account": _("Account SID"),
+        "sender": _("Sender: number or name"),
+        "service": _("SMS account"),
+        "application_key": _("Application key"),
+        "application_secret": _("Application secret"),
+        "consumer_key": _("Consumer key"),
+        "menu_link": _("Address of your menu, sent to callers who were missed"),
+    }
 
 
 def kinds() -> dict[str, str]:
     """The kinds of ``domain.errands``."""
-    return {"order.place": _("Order"), "order.cancel": _("Order cancelled")}
+    return {
+        "order.place": _("Order"),
+        "order.cancel": _("Order cancelled"),
+        "message.send": _("Text message"),
+    }
 
 
 def states() -> dict[str, str]:

@@ -10,14 +10,17 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import msgspec
 
 from domain.errands import SendMessage
 from domain.messages import UNASKED
-from integrations.network import Answer, Network
 from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
+
+if TYPE_CHECKING:
+    from integrations.network import Answer, Network
 
 BASE = "https://eu.api.ovh.com/1.0"
 TAG_LENGTH = 20

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 
 from domain.errands import SendMessage
 from domain.twilio_signatures import is_signed
-from integrations.network import Answer, Network
 from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
+
+if TYPE_CHECKING:
+    from integrations.network import Answer, Network
 
 BASE = "https://api.twilio.com"
 LATEST = 50

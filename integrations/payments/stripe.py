@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote, urlencode
 
 import msgspec
 
 from domain.errands import CancelPayment, RefundPayment, RequestPayment
-from integrations.network import Answer, Network
 from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
+
+if TYPE_CHECKING:
+    from integrations.network import Answer, Network
 
 BASE = "https://api.stripe.com"
 VERSION = "2024-06-20"
