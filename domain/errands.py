@@ -13,7 +13,7 @@ from typing import ClassVar, Literal, get_args
 import msgspec
 
 from domain.messages import Template
-from domain.order import FulfilmentKind
+from domain.order import Address, FulfilmentKind
 
 Service = Literal["till", "printer", "messages", "payments", "calendar", "crm"]
 SERVICES: tuple[Service, ...] = get_args(Service)
@@ -44,8 +44,20 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
         return f"{self.kind}/{self.subject}"
 
 
+class TillChoice(msgspec.Struct, frozen=True):
+    """A modifier that the till knows by a code of its own; ``cents`` are in its line's."""
+
+    code: str
+    name: str
+    cents: int
+
+
 class TicketLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of an order. ``modifiers`` are written as the ticket shows them; cents are of one, modifiers in them."""
+    """A line of an order. ``modifiers`` are written as the ticket shows them; cents are of one, modifiers in them.
+
+    ``code`` is the till's own name for the item in this size, "" where it isn't known; ``choices`` are those of the
+    modifiers for which one is known, too.
+    """
 
     item_id: str
     name: str
@@ -54,10 +66,12 @@ class TicketLine(msgspec.Struct, frozen=True, kw_only=True):
     unit_cents: int
     modifiers: tuple[str, ...] = ()
     note: str = ""
+    code: str = ""
+    choices: tuple[TillChoice, ...] = ()
 
 
 class PlaceOrder(Work, frozen=True, kw_only=True, tag="order.place"):
-    """A confirmed order, for the till. Who ordered is "" where it isn't known; ``address`` is one line."""
+    """A confirmed order, for the till. Who ordered is "" where it isn't known."""
 
     SERVICE = "till"
     GIVE_UP_AFTER = timedelta(hours=3)  # a meal that nobody has cooked until then is eaten elsewhere
@@ -73,7 +87,7 @@ class PlaceOrder(Work, frozen=True, kw_only=True, tag="order.place"):
     promised_at: datetime
     customer: str = ""
     phone: str = ""
-    address: str = ""
+    address: Address | None = None
     allergies: str = ""
 
     @property
@@ -85,6 +99,7 @@ class CancelOrder(Work, frozen=True, kw_only=True, tag="order.cancel"):
     SERVICE = "till"
 
     order_id: str
+    number: int = 0
     reason: str = ""
 
     @property
@@ -166,7 +181,42 @@ class RefundPayment(Work, frozen=True, kw_only=True, tag="payment.refund"):
         return self.payment_id
 
 
-AnyWork = PlaceOrder | CancelOrder | SendMessage | RequestPayment | CancelPayment | RefundPayment
+Occasion = Literal["new", "again", "cancelled"]
+
+
+class PrintTicket(Work, frozen=True, kw_only=True, tag="ticket.print"):
+    """An order's ticket at one station: the lines that are made there. ``copy`` is 0 for the first one.
+
+    ``again`` says at the top that the kitchen may have it already. Times are shown by ``zone`` (IANA).
+    """
+
+    SERVICE = "printer"
+    GIVE_UP_AFTER = timedelta(hours=6)
+
+    order_id: str
+    number: int
+    occasion: Occasion
+    fulfilment: FulfilmentKind
+    lines: tuple[TicketLine, ...]
+    confirmed_at: datetime
+    promised_at: datetime
+    zone: str
+    language: str
+    copy: int = 0
+    customer: str = ""
+    address: Address | None = None
+    allergies: str = ""
+
+    @property
+    def subject(self) -> str:
+        return self.order_id
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}/{self.order_id}/{self.occasion}/{self.copy}"
+
+
+AnyWork = PlaceOrder | CancelOrder | PrintTicket | SendMessage | RequestPayment | CancelPayment | RefundPayment
 
 
 def encode(work: Work) -> str:

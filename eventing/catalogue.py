@@ -218,6 +218,20 @@ class OrderCancelled(Payload, frozen=True, kw_only=True):
     cancelled_at: Instant
 
 
+class OrderRefused(Payload, frozen=True, kw_only=True):
+    """A connected till did not take an order, or could not be told in time. The order stands: its restaurant decides.
+
+    ``reason`` is in the till's words, for people.
+    """
+
+    TYPE: ClassVar[str] = "com.alloresto.order.refused"
+
+    order_id: Uuid
+    number: int
+    reason: str
+    refused_at: Instant
+
+
 class CartLineLeft(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One line of a cart that nobody agreed to."""
 
@@ -389,6 +403,7 @@ BY_TYPE: dict[str, type[Payload]] = {
         OrderRehearsed,
         OrderMoved,
         OrderCancelled,
+        OrderRefused,
         ReservationMade,
         ReservationChanged,
         ReservationCancelled,

@@ -7,13 +7,15 @@ So does each of its moves through the kitchen.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import asyncpg
 
 from domain.order import ConfirmedOrder
 from eventing import outbox
 from eventing.calling import HANDLER
-from eventing.catalogue import OrderCancelled, OrderConfirmed, OrderedLine, OrderMoved, OrderRehearsed
-from stores import calls, kitchen, orders, rehearsals
+from eventing.catalogue import OrderCancelled, OrderConfirmed, OrderedLine, OrderMoved, OrderRefused, OrderRehearsed
+from stores import calls, kitchen, orders, rehearsals, tills
 from stores.ciphers import PiiCipher
 from stores.kitchen import Move, Moved
 from stores.orders import OrderConflictError, StoredOrder
@@ -89,6 +91,23 @@ async def move_order(connection: Connection, move: Move, *, source: str) -> Move
     moved = await kitchen.move(connection, move)
     await outbox.emit(connection, _moved_event(move, moved), source=source, subject=f"order/{moved.order_id}")
     return moved
+
+
+async def till_refuses(connection: Connection, order_id: str, reason: str) -> tuple[OrderRefused, ...]:
+    """Mark an order that the till did not take; what is to be told of it, nothing where it was known."""
+    told = await tills.say(connection, order_id, "refused", reason=reason)
+    if told is None or not told.changed:
+        return ()
+    refused_at = datetime.now(UTC)
+    return (
+        OrderRefused(
+            restaurant_id=told.restaurant_id,
+            order_id=order_id,
+            number=told.number,
+            reason=reason[:200],
+            refused_at=refused_at,
+        ),
+    )
 
 
 def _moved_event(move: Move, moved: Moved) -> OrderMoved | OrderCancelled:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 from domain.errands import Service
 from integrations.messages import ovh, twilio
+from integrations.printers import escpos
 from integrations.tasks import Adapter
-from integrations.tills import store_api
+from integrations.tills import deliverect, store_api
 
 if TYPE_CHECKING:
     from integrations.network import Network
@@ -78,6 +79,32 @@ PROVIDERS: dict[str, Provider] = {
                 Field("url", "url", required=False),
             ),
             ovh.Ovh.open,
+        ),
+        Provider(
+            "deliverect",
+            "Deliverect",
+            "till",
+            (
+                Field("channel"),
+                Field("channel_link"),
+                Field("client_id"),
+                Field("client_secret", "secret"),
+                Field("hmac_secret", "secret"),
+                Field("url", "url", required=False),
+            ),
+            deliverect.Deliverect,
+        ),
+        Provider(
+            "escpos",
+            "ESC/POS",
+            "printer",
+            (
+                Field("address"),
+                Field("categories", required=False),
+                Field("width", required=False),
+                Field("code_page", required=False),
+            ),
+            escpos.Printer,
         ),
     )
 }

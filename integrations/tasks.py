@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Task:
     """One attempt. ``key`` is the same in all attempts: where the service knows no such keys, an adapter looks for what
-    it may have brought already before it does so again (``attempt`` above 1)."""
+    it may have brought already before it does so again, when it is ``doubtful``: an attempt before this one may have
+    had an effect that nobody knows of."""
 
     id: str
     restaurant_id: str
     key: str
     attempt: int
     work: AnyWork
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,12 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Nobody knows, or not now. ``after_s`` is what the service asks for."""
+    """Nobody knows, or not now. ``after_s`` is what the service asks for; ``untouched`` says that surely nothing has
+    come of this attempt."""
 
     reason: str
     after_s: float | None = None
+    untouched: bool = False
 
 
 Outcome = Done | Refused | Later

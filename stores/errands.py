@@ -42,7 +42,10 @@ class Errand:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """One to attempt now, as the ``attempt``-th. ``work`` and ``secrets`` are sealed."""
+    """One to attempt now, as the ``attempt``-th. ``work`` and ``secrets`` are sealed.
+
+    ``doubtful``: an attempt before this one may have had an effect that nobody knows of.
+    """
 
     id: str
     restaurant_id: str
@@ -54,6 +57,7 @@ class Claimed:
     subject: str
     key: str
     attempt: int
+    doubtful: bool
     work: bytes | None
     created_at: datetime
     give_up_at: datetime
@@ -157,7 +161,8 @@ update errand e set attempts = e.attempts + 1, next_at = now() + $3::interval, l
 from picked, service_connection c
 where e.id = picked.id and c.id = e.connection_id
 returning e.id, e.restaurant_id, e.connection_id, c.provider, c.settings, c.secrets_encrypted as secrets, e.kind,
-    e.subject, e.key, e.attempts as attempt, e.work_encrypted as work, e.created_at, e.give_up_at
+    e.subject, e.key, e.attempts as attempt, e.attempts - 1 > e.untouched as doubtful,
+    e.work_encrypted as work, e.created_at, e.give_up_at
 """
 
 
@@ -189,14 +194,17 @@ async def settle(conn: Connection, one: Claimed, state: State, *, reference: str
     return settled is not None
 
 
-async def put_off(conn: Connection, one: Claimed, error: str, after: timedelta) -> None:
+async def put_off(conn: Connection, one: Claimed, error: str, after: timedelta, *, untouched: bool = False) -> None:
+    """``untouched``: surely nothing has come of this attempt."""
     await conn.execute(
-        "update errand set next_at = now() + $3::interval, last_error = $4"
+        "update errand set next_at = now() + $3::interval, last_error = $4,"
+        " untouched = untouched + case when $5 then 1 else 0 end"
         " where id = $1 and state = 'waiting' and attempts = $2",
         one.id,
         one.attempt,
         after,
         error[:200],
+        untouched,
     )
 
 

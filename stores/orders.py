@@ -16,6 +16,7 @@ from stores.ciphers import PiiCipher, RowReader
 from stores.errors import NotFoundError
 from stores.paging import Narrowing, Position
 from stores.postgres import Connection
+from stores.tills import TillState
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,14 @@ class OrderLine:
     modifiers: tuple[ChosenModifier, ...]
     note: str
     parts: tuple[LinePart, ...] = ()
+    size_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """An order as the kitchen reads it. Without a cipher the name, the address and the allergies stay empty.
+
+    ``till_state`` is how a connected till stands to it, ``till_reason`` why it says no, in its words.
 
     ``unreadable`` names those of the three whose ciphertext can't be read; they are empty, too. ``status_by`` is who
     set the status at ``status_changed_at``: "" and None as long as it is the one that the order began with.
@@ -73,6 +77,9 @@ class Order:
     status_by: str = ""
     cancel_reason: CancelReason | Literal[""] = ""
     cancel_note: str = ""
+    till_state: TillState = ""
+    till_reference: str = ""
+    till_reason: str = ""
     unreadable: frozenset[str] = frozenset()
 
 
@@ -299,6 +306,7 @@ def _line(row: asyncpg.Record) -> OrderLine:
         modifiers=msgspec.convert(row["modifiers"], tuple[ChosenModifier, ...]),
         note=row["note"],
         parts=msgspec.convert(row["parts"], tuple[LinePart, ...]),
+        size_id=row["size_id"],
     )
 
 
@@ -328,5 +336,8 @@ def _order(row: asyncpg.Record, lines: tuple[OrderLine, ...], pii: PiiCipher | N
         status_by=row["status_by"],
         cancel_reason=row["cancel_reason"],
         cancel_note=row["cancel_note"],
+        till_state=row["till_state"],
+        till_reference=row["till_reference"],
+        till_reason=row["till_reason"],
         unreadable=reader.unreadable,
     )

@@ -39,6 +39,15 @@ def fields() -> dict[str, str]:
         "application_secret": _("Application secret"),
         "consumer_key": _("Consumer key"),
         "menu_link": _("Address of your menu, sent to callers who were missed"),
+        "channel": _("Channel’s name"),
+        "channel_link": _("Channel link"),
+        "client_id": _("Client ID"),
+        "client_secret": _("Client secret"),
+        "hmac_secret": _("Webhook secret"),
+        "address": _("Printer’s address"),
+        "categories": _("Categories made there (with commas; empty for all)"),
+        "width": _("Letters in a row (42 if empty)"),
+        "code_page": _("Code page (cp858 if empty)"),
     }
 
 
@@ -48,6 +57,7 @@ def kinds() -> dict[str, str]:
         "order.place": _("Order"),
         "order.cancel": _("Order cancelled"),
         "message.send": _("Text message"),
+        "ticket.print": _("Kitchen ticket"),
     }
 
 

@@ -80,6 +80,7 @@ def audited() -> dict[str, str]:
         "lines.switched": _("Phone line turned on or off"),
         "order.moved": _("Order moved on"),
         "order.cancelled": _("Order cancelled"),
+        "order.reprinted": _("Ticket printed again"),
         "order.allergies_noted": _("Allergies noted"),
         "orders.moved": _("Orders closed"),
         "call.followed_up": _("Call followed up"),

@@ -8,7 +8,7 @@ from typing import Any
 from domain.errands import State
 from eventing import outbox
 from eventing.catalogue import Payload
-from functions.errand_runner import message_planning
+from functions.errand_runner import kitchen_planning, message_planning
 from integrations.tasks import Outcome
 from stores.errands import Claimed
 from stores.postgres import Connection
@@ -18,7 +18,11 @@ SOURCE = "/functions/errand_runner"
 Consequence = Callable[[Connection, Claimed, Any, State, Outcome], Awaitable[Sequence[Payload]]]
 """(the restaurant's database, the errand, its work, how it ended, what the adapter said) → events."""
 
-OF: dict[str, Consequence] = {"message.send": message_planning.sent}
+OF: dict[str, Consequence] = {
+    "order.place": kitchen_planning.till_answered,
+    "order.cancel": kitchen_planning.till_cancelled,
+    "message.send": message_planning.sent,
+}
 """By the kind of work."""
 
 

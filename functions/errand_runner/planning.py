@@ -6,16 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from domain.errands import CancelOrder, PlaceOrder, Service, TicketLine, Work
-from domain.order import Address
-from eventing.catalogue import OrderCancelled, OrderConfirmed, Payload
+from domain.errands import Service, Work
+from eventing.catalogue import Payload
 from eventing.cloudevents import Event
-from functions.errand_runner import message_planning
+from functions.errand_runner import kitchen_planning, message_planning
 from functions.errand_runner.situation import Situation
-from stores import connections, customers, errands, orders
+from stores import connections, errands
 from stores.ciphers import PiiCipher
 from stores.order_links import OrderLinks
-from stores.orders import Order
 from stores.postgres import Connection
 
 Planner = Callable[[Situation, Any], Awaitable[Sequence[Work]]]
@@ -44,51 +42,9 @@ async def plan(home: Home, connection: Connection, event: Event) -> None:
             await errands.add(connection, payload.restaurant_id, one.id, work, home.pii)
 
 
-async def place_order(situation: Situation, event: OrderConfirmed) -> Sequence[Work]:
-    order = await orders.get(situation.database, event.order_id, pii=situation.pii)
-    phone = await customers.phone_of_order(situation.database, order.id, pii=situation.pii)
-    return [_placed(order, phone)]
-
-
-async def cancel_order(situation: Situation, event: OrderCancelled) -> Sequence[Work]:
-    return [CancelOrder(order_id=event.order_id, reason=event.reason)]
-
-
-def _placed(order: Order, phone: str) -> PlaceOrder:
-    return PlaceOrder(
-        order_id=order.id,
-        number=order.number,
-        fulfilment=order.fulfilment,
-        lines=tuple(
-            TicketLine(
-                item_id=line.item_id,
-                name=line.name,
-                size=line.size_name,
-                quantity=line.quantity,
-                unit_cents=line.unit_cents,
-                modifiers=tuple(one.name for one in line.modifiers),
-                note=line.note,
-            )
-            for line in order.lines
-        ),
-        fee_cents=order.fee_cents,
-        total_cents=order.total_cents,
-        currency=order.currency,
-        confirmed_at=order.confirmed_at,
-        promised_at=order.promised_at,
-        customer=order.customer_name,
-        phone=phone,
-        address="" if order.address is None else _one_line(order.address),
-        allergies=order.allergies,
-    )
-
-
-def _one_line(address: Address) -> str:
-    return ", ".join(filter(None, (address.street, f"{address.postcode} {address.city}".strip())))
-
-
 _BY_SERVICE: Mapping[Service, Mapping[type[Payload], Planner]] = {
-    "till": {OrderConfirmed: place_order, OrderCancelled: cancel_order},
+    "till": kitchen_planning.TILLS,
+    "printer": kitchen_planning.PRINTERS,
     "messages": message_planning.PLANNERS,
 }
 PLANNERS: dict[type[Payload], dict[Service, Planner]] = {}

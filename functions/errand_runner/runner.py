@@ -150,7 +150,7 @@ class Runner:
         try:
             adapter = provider.open(self._network, one.settings, self._secrets(one))
             async with asyncio.timeout(ATTEMPT_TIMEOUT_S):
-                return await adapter.perform(Task(one.id, one.restaurant_id, one.key, one.attempt, work))
+                return await adapter.perform(self._task(one, work))
         except TimeoutError:
             return Later(f"nothing came of it within {ATTEMPT_TIMEOUT_S:g} s")
         except CipherError:
@@ -158,6 +158,10 @@ class Runner:
         except Exception as error:  # the boundary: an adapter's fault must not cost the other errands
             log.exception("an adapter failed", provider=one.provider, kind=one.kind)
             return Later(f"a fault of ours ({type(error).__name__})")
+
+    @staticmethod
+    def _task(one: Claimed, work: AnyWork) -> Task:
+        return Task(one.id, one.restaurant_id, one.key, one.attempt, work, one.doubtful)
 
     def _secrets(self, one: Claimed) -> dict[str, str]:
         """Raises CipherError."""
@@ -172,7 +176,8 @@ class Runner:
                     connections_opened_total.labels(service).inc()
                 if datetime.now(UTC) < one.give_up_at:
                     asked = None if outcome.after_s is None else timedelta(seconds=outcome.after_s)
-                    await errands.put_off(connection, one, outcome.reason, rules.again_after(one.attempt, asked))
+                    pause = rules.again_after(one.attempt, asked)
+                    await errands.put_off(connection, one, outcome.reason, pause, untouched=outcome.untouched)
                     return
             else:
                 await connections.answered(connection, one.connection_id)

@@ -13,8 +13,9 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from domain.kitchen import OPEN, CancelReason, OrderStatus, may_move
+from eventing import tickets
 from eventing.ordering import move_order
-from stores import kitchen, live, orders
+from stores import connections, errands, kitchen, live, orders
 from stores.errors import NotFoundError
 from stores.kitchen import Move, StatusChangedError
 from stores.orders import Order
@@ -131,6 +132,32 @@ def show(order_id: str) -> ResponseReturnValue:
 def ticket(order_id: str) -> ResponseReturnValue:
     """The ticket alone, for an 80 mm printer."""
     return render_template("place/orders/ticket.html", order=_order(str(order_id)))
+
+
+@blueprint.post("/orders/<uuid:order_id>/reprint")
+@staff
+def reprint(order_id: str) -> ResponseReturnValue:
+    """At each kitchen printer that makes a part of it, marked as a reprint."""
+    owner, pii = restaurant().id, context.pii()
+
+    async def work(connection: Connection) -> int:
+        printers = [one for one in await connections.of_restaurant(connection, owner) if one.service == "printer"]
+        planned = 0
+        for printer in printers:
+            ticket = await tickets.for_printer(connection, printer, str(order_id), "again", pii)
+            planned += ticket is not None and await errands.add(connection, owner, printer.id, ticket, pii)
+        await audit(connection, "order.reprinted", subject=str(order_id), after={"printers": planned})
+        return planned
+
+    try:
+        planned = in_restaurant(work)
+    except NotFoundError:
+        abort(404)
+    if planned:
+        flash(plural("The kitchen’s printer prints it again.", "%(num)s printers print it again.", planned), "good")
+    else:
+        flash(_("No kitchen printer is connected that makes a part of this order."), "error")
+    return redirect(url_for(".show", order_id=order_id), 303)
 
 
 @blueprint.get("/orders/<uuid:order_id>/spoken")

@@ -25,6 +25,7 @@ from stores import (
     orders,
     reservations,
     restaurants,
+    tills,
     tokens,
     users,
     waiting_list,
@@ -221,6 +222,7 @@ async def seed_tenant(platform: Any, name: str, number: str, pii: PiiCipher, sip
         await messages.record_sent(
             conn, restaurant.id, till.id, "SM0", about=stored.id, template="order_confirmed", parts=1
         )
+        await tills.set_codes(conn, restaurant.id, till.id, {menu.items[0].sizes[0].id: "MARGHERITA"})
         (token,) = await tokens.of_restaurant(conn, restaurant.id)
         customer_id = await conn.fetchval("select id from customer where restaurant_id = $1 limit 1", restaurant.id)
     return Tenant(

@@ -55,6 +55,7 @@ from stores import (
     status,
     subject_access,
     team,
+    tills,
     tokens,
     traces,
     users,
@@ -190,6 +191,7 @@ def _errand(other: Tenant) -> errands.Claimed:
         "x",
         "x",
         0,
+        False,
         None,
         NOW,
         NOW,
@@ -488,6 +490,12 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     errands.try_again: lambda conn, other, pii, sip: errands.try_again(conn, other.id, other.errand_id),
     errands.forget: lambda conn, other, pii, sip: errands.forget(conn, other.id, [other.order_id]),
     errands.settle: lambda conn, other, pii, sip: errands.settle(conn, _errand(other), "done"),
+    tills.say: lambda conn, other, pii, sip: tills.say(conn, other.order_id, "accepted"),
+    tills.codes: lambda conn, other, pii, sip: tills.codes(conn, other.connection_id),
+    tills.things: lambda conn, other, pii, sip: tills.things(conn, other.connection_id, ["MARGHERITA"]),
+    tills.set_codes: lambda conn, other, pii, sip: tills.set_codes(
+        conn, other.id, other.connection_id, {new_id(): "MINE"}
+    ),
     errands.put_off: lambda conn, other, pii, sip: errands.put_off(conn, _errand(other), "", timedelta(days=1)),
     webhooks.create_endpoint: lambda conn, other, pii, sip: webhooks.create_endpoint(
         conn, other.id, url="https://mine.example/", secret="whsec_eA==", pii=pii, created_by="eve@x.example"

@@ -79,6 +79,7 @@ EXAMPLES: list[Payload] = [
     catalogue.OrderCancelled(
         restaurant_id=UUID, order_id=UUID, number=12, before="preparing", reason="sold_out", cancelled_at=NOW
     ),
+    catalogue.OrderRefused(restaurant_id=UUID, order_id=UUID, number=12, reason="closed", refused_at=NOW),
     catalogue.ReservationMade(
         restaurant_id=UUID,
         reservation_id=UUID,

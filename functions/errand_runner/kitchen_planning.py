@@ -1,0 +1,89 @@
+"""Orders for tills and kitchen printers, and what an order shows of how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from domain.errands import CancelOrder, Occasion, PlaceOrder, State, Work
+from eventing import ordering, tickets
+from eventing.catalogue import OrderCancelled, OrderConfirmed, OrderMoved, Payload
+from functions.errand_runner.situation import Situation
+from integrations.catalogue import PROVIDERS
+from integrations.tasks import Done, Outcome
+from stores import orders, tills
+from stores.errands import Claimed
+from stores.postgres import Connection
+from stores.tills import TillState
+
+
+async def place_order(situation: Situation, event: OrderConfirmed) -> Sequence[Work]:
+    return [await tickets.for_till(situation.database, situation.connected, event.order_id, situation.pii)]
+
+
+async def cancel_order(situation: Situation, event: OrderCancelled) -> Sequence[Work]:
+    """Nothing where the till has cancelled it."""
+    order = await orders.get(situation.database, event.order_id)
+    if order.status_by == PROVIDERS[situation.connected.provider].label:
+        return []
+    return [CancelOrder(order_id=event.order_id, number=event.number, reason=event.reason)]
+
+
+async def note_restored(situation: Situation, event: OrderMoved) -> Sequence[Work]:
+    """A till's order is never amended, and its number not used twice: what was cancelled there must be typed in."""
+    if event.before == "cancelled":
+        await tills.say(situation.database, event.order_id, "refused", reason="cancelled there, and restored here")
+    return []
+
+
+async def print_ticket(situation: Situation, event: OrderConfirmed) -> Sequence[Work]:
+    return await _printed(situation, event.order_id, "new")
+
+
+async def print_cancelled(situation: Situation, event: OrderCancelled) -> Sequence[Work]:
+    return await _printed(situation, event.order_id, "cancelled")
+
+
+async def print_restored(situation: Situation, event: OrderMoved) -> Sequence[Work]:
+    return await _printed(situation, event.order_id, "again") if event.before == "cancelled" else []
+
+
+async def _printed(situation: Situation, order_id: str, occasion: Occasion) -> Sequence[Work]:
+    work = await tickets.for_printer(situation.database, situation.connected, order_id, occasion, situation.pii)
+    return [] if work is None else [work]
+
+
+Planner = Callable[[Situation, Any], Awaitable[Sequence[Work]]]
+TILLS: Mapping[type[Payload], Planner] = {
+    OrderConfirmed: place_order,
+    OrderCancelled: cancel_order,
+    OrderMoved: note_restored,
+}
+PRINTERS: Mapping[type[Payload], Planner] = {
+    OrderConfirmed: print_ticket,
+    OrderCancelled: print_cancelled,
+    OrderMoved: print_restored,
+}
+
+
+# --- What follows -----------------------------------------------------------------------------------------------------
+
+
+async def till_answered(
+    connection: Connection, one: Claimed, work: PlaceOrder, state: State, outcome: Outcome
+) -> Sequence[Payload]:
+    """The order says how the till stands to it; that it was not taken is told once."""
+    if isinstance(outcome, Done):
+        standing: TillState = "sent" if outcome.facts.get("standing") == "sent" else "accepted"
+        await tills.say(connection, work.order_id, standing, reference=outcome.reference)
+        return []
+    return await ordering.till_refuses(connection, work.order_id, outcome.reason)
+
+
+async def till_cancelled(
+    connection: Connection, one: Claimed, work: CancelOrder, state: State, outcome: Outcome
+) -> Sequence[Payload]:
+    """An order that the till still makes is marked for somebody to see to."""
+    if not isinstance(outcome, Done):
+        await tills.say(connection, work.order_id, "refused", reason=f"not cancelled there: {outcome.reason}")
+    return []

@@ -1,0 +1,360 @@
+"""Deliverect, as an ordering channel: it stands before the tills of many makers.
+
+Written from Deliverect's public pages of 2026 (developers.deliverect.com: Get Access Token, Create / Cancel Order,
+Channel Order Model, Order Statuses, How to Query Results, HMAC Authentication, Snooze / Unsnooze Products, Busy Mode,
+Register Channel, Menu Push). It was never tried with an account of theirs: ``devstack.stand_ins.deliverect`` is what it
+runs against.
+
+An order is ``POST /{channel}/order/{channelLinkId}``, its cancellation the same with status 100: nothing amends an
+order. 201 says that Deliverect has it; whether the till took it comes by webhook (``read``). There is no idempotency
+key, but ``channelOrderId`` is ours, and used once in 48 hours: so before an order is sent again it is looked for, by
+``GET /orders``. An account that may not look sends it again all the same: Deliverect drops the second one as a
+duplicate (status 30).
+
+A product is known by its PLU. What has none of its own (``domain.errands.TicketLine.choices``) goes into the remark, in
+words, with its price in the line's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import msgspec
+
+from domain.errands import CancelOrder, PlaceOrder, TicketLine
+from domain.order import FulfilmentKind
+from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
+from integrations.tills.notices import (
+    Availability,
+    Busy,
+    Notice,
+    OrderStands,
+    Registered,
+    Standing,
+    TillMenu,
+    TillProduct,
+)
+
+if TYPE_CHECKING:
+    from integrations.network import Answer, Network
+
+URL = "https://api.deliverect.com"
+SIGNATURE = "x-server-authorization-hmac-sha256"
+LONGEST_REASON = 200
+# "If the pickupTime is within 30 minutes, this should be true."
+ASAP = timedelta(minutes=30)
+ORDER_TYPES: dict[FulfilmentKind, int] = {"pickup": 1, "delivery": 2, "dine_in": 3}
+CASH = 1  # how it will be paid isn't known: at the restaurant, or at the door
+CANCEL = 100
+SENT = {"standing": "sent"}  # what an answer says: not yet that the till takes it
+
+# Every status from 20 to 95 says that the till has the order; those not named here change nothing. 95 is an acceptance
+# by a till that says nothing more, no end.
+STANDINGS: dict[int, Standing] = {
+    20: "accepted",
+    35: "refused",
+    40: "accepted",
+    50: "preparing",
+    60: "ready",
+    70: "ready",
+    90: "done",
+    95: "accepted",
+    110: "cancelled",
+    120: "refused",
+    121: "refused",
+    124: "refused",
+}
+
+_tokens: dict[tuple[str, str, str], tuple[str, float]] = {}
+"""By address, client and its secret's digest: a token and when it ends (Unix time). They ask for it to be kept."""
+_MOST_TOKENS = 1000
+
+
+class Deliverect:
+    def __init__(self, network: Network, settings: Mapping[str, str], secrets: Mapping[str, str]) -> None:
+        self._network = network
+        self._url = settings.get("url", "").rstrip("/") or URL
+        self._channel = settings["channel"].lower()
+        self._link = settings["channel_link"]
+        self._client = settings["client_id"]
+        self._secret = secrets["client_secret"]
+
+    async def perform(self, task: Task) -> Outcome:
+        work = task.work
+        if isinstance(work, PlaceOrder):
+            return await self._place(work, again=task.doubtful)
+        if isinstance(work, CancelOrder):
+            return await self._cancel(work)
+        raise unknown(work)
+
+    async def _place(self, work: PlaceOrder, again: bool) -> Outcome:
+        missing = [line.name for line in work.lines if not line.code]
+        if missing:
+            return Refused(f"the till has no product for: {', '.join(missing)}"[:LONGEST_REASON])
+        if again:
+            looked = await self._look(work.order_id)
+            if looked is not None:
+                return looked
+        answer = await self._send(order(work, datetime.now(UTC)))
+        return _outcome(answer)
+
+    async def _look(self, order_id: str) -> Outcome | None:
+        """Done with it when it is there, Later while nobody can say, None when it is to be sent."""
+        where = msgspec.json.encode({"channelOrderId": order_id, "channelLink": self._link}).decode()
+        answer = await self._call("GET", f"/orders?where={quote(where, safe='')}&max_results=1", None)
+        if (later := unanswered(answer)) is not None:
+            return later
+        found: _Found | None = _decoded(answer, _Found) if answer.good else None
+        return Done(found.items[0].id, SENT) if found is not None and found.items else None
+
+    async def _cancel(self, work: CancelOrder) -> Outcome:
+        answer = await self._send(
+            {
+                "channelOrderId": work.order_id,
+                "channelOrderDisplayId": str(work.number),
+                "status": CANCEL,
+                "cancellationReason": work.reason,
+            }
+        )
+        return Done() if answer.status == 404 else _outcome(answer)
+
+    async def _send(self, what: dict[str, Any]) -> Answer:
+        path = f"/{quote(self._channel, safe='')}/order/{quote(self._link, safe='')}"
+        return await self._call("POST", path, msgspec.json.encode(what))
+
+    async def _call(self, method: str, path: str, body: bytes | None) -> Answer:
+        """With a token; once more with a new one when they say that it has ended."""
+        answer = await self._with_token(method, path, body)
+        if answer.status == 401 and _tokens.pop(self._key, None) is not None:
+            answer = await self._with_token(method, path, body)
+        return answer
+
+    async def _with_token(self, method: str, path: str, body: bytes | None) -> Answer:
+        token = await self._token()
+        if not isinstance(token, str):
+            return token
+        headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+        return await self._network.request(method, self._url + path, body=body, headers=headers)
+
+    @property
+    def _key(self) -> tuple[str, str, str]:
+        return self._url, self._client, hashlib.sha256(self._secret.encode()).hexdigest()
+
+    async def _token(self) -> str | Answer:
+        """The answer where there is none."""
+        kept = _tokens.get(self._key)
+        if kept is not None and kept[1] > time.time() + 30:
+            return kept[0]
+        asked = {
+            "client_id": self._client,
+            "client_secret": self._secret,
+            "audience": self._url,
+            "grant_type": "client_credentials",
+        }
+        answer = await self._network.request(
+            "POST",
+            f"{self._url}/oauth/token",
+            body=msgspec.json.encode(asked),
+            headers={"content-type": "application/json"},
+        )
+        token: _Token | None = _decoded(answer, _Token) if answer.good else None
+        if token is None:
+            return answer
+        if len(_tokens) >= _MOST_TOKENS:
+            _tokens.clear()
+        _tokens[self._key] = (token.access_token, token.expires_at)
+        return token.access_token
+
+
+def order(work: PlaceOrder, now: datetime) -> dict[str, Any]:
+    """Their Channel Order Model. The sum of its items and the delivery is what the caller was told."""
+    ready_at = _time(max(work.promised_at, now))  # what is in the past isn't shown
+    body: dict[str, Any] = {
+        "channelOrderId": work.order_id,
+        "channelOrderDisplayId": str(work.number),
+        "orderType": ORDER_TYPES[work.fulfilment],
+        "placedTime": _time(work.confirmed_at),
+        "pickupTime": ready_at,
+        "deliveryIsAsap": work.promised_at - work.confirmed_at <= ASAP,
+        "decimalDigits": 2,
+        "orderIsAlreadyPaid": False,
+        "payment": {"amount": work.total_cents, "type": CASH},
+        "deliveryCost": work.fee_cents,
+        "customer": {"name": work.customer, "phoneNumber": work.phone},
+        "note": f"ALLERGIES: {work.allergies}" if work.allergies else "",
+        "items": [_item(line) for line in work.lines],
+    }
+    if work.fulfilment == "delivery" and work.address is not None:
+        body |= {
+            "courier": "restaurant",
+            "deliveryTime": ready_at,
+            "deliveryAddress": {
+                "street": work.address.street,
+                "postalCode": work.address.postcode,
+                "city": work.address.city,
+            },
+        }
+    return body
+
+
+def _item(line: TicketLine) -> dict[str, Any]:
+    known = {choice.name for choice in line.choices}
+    words = [*(one for one in line.modifiers if one not in known), *filter(None, (line.note,))]
+    return {
+        "plu": line.code,
+        "name": f"{line.name} {line.size}".strip(),
+        "quantity": line.quantity,
+        "price": line.unit_cents - sum(choice.cents for choice in line.choices),
+        "remark": ", ".join(words),
+        "subItems": [
+            {"plu": choice.code, "name": choice.name, "price": choice.cents, "quantity": 1} for choice in line.choices
+        ],
+    }
+
+
+def _time(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class _Token(msgspec.Struct):
+    access_token: str
+    expires_at: float
+
+
+class _Item(msgspec.Struct):
+    id: str = msgspec.field(name="_id", default="")
+
+
+class _Found(msgspec.Struct):
+    items: list[_Item] = msgspec.field(name="_items", default_factory=list)
+
+
+class _Said(msgspec.Struct):
+    id: str = msgspec.field(name="_id", default="")
+    description: str = ""
+    message: str = ""
+
+
+def _decoded(answer: Answer, kind: type[Any]) -> Any:
+    """None for what is no such thing."""
+    try:
+        return msgspec.json.decode(answer.body, type=kind)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _outcome(answer: Answer) -> Outcome:
+    if (later := unanswered(answer)) is not None:
+        return later
+    said = _decoded(answer, _Said) or _Said()
+    if answer.good:
+        return Done(said.id, SENT)
+    if answer.status in (401, 403, 404):  # the connection is wrong, not the order: it is mended in the admin
+        return Later(f"Deliverect does not know us ({answer.status})")
+    return Refused((said.description or said.message)[:LONGEST_REASON] or answer.error)
+
+
+# --- What they tell us ------------------------------------------------------------------------------------------------
+
+
+def verify(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
+    """Their HMAC over the body as it came; ``headers`` have lower-case names. There is no time in it to check."""
+    expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(expected, headers.get(SIGNATURE, "").lower())
+
+
+class _Snoozed(msgspec.Struct):
+    plu: str
+    until: datetime | None = msgspec.field(name="snoozeEnd", default=None)
+
+
+class _SnoozedItems(msgspec.Struct):
+    items: list[_Snoozed] = []
+
+
+class _Operation(msgspec.Struct):
+    action: str
+    data: _SnoozedItems = msgspec.field(default_factory=_SnoozedItems)
+
+
+class _Product(msgspec.Struct):
+    plu: str = ""
+    name: str = ""
+
+
+class _Menu(msgspec.Struct):
+    products: dict[str, _Product] = {}
+    modifiers: dict[str, _Product] = {}
+    bundles: dict[str, _Product] = {}
+
+
+class _Sent(msgspec.Struct, rename="camel"):
+    """Any of their webhooks: which one it is shows by what it holds."""
+
+    channel_order_id: str = ""
+    order_id: str = ""
+    status: int | str = ""
+    time_stamp: str = ""
+    reason: str = ""
+    operations: list[_Operation] | None = None
+    delay: int = 0
+    menus: list[_Menu] | None = None
+
+
+def read(body: bytes) -> Notice | None:
+    """What it says, None for what changes nothing here. Raises msgspec.MsgspecError for what is none of theirs."""
+    digest = hashlib.sha256(body).hexdigest()
+    sent = msgspec.json.decode(body, type=_Sent | list[_Menu])
+    if isinstance(sent, list):
+        return _menu(digest, sent)
+    if sent.menus is not None:
+        return _menu(digest, sent.menus)
+    if sent.operations is not None:
+        return _availability(digest, sent.operations)
+    if sent.channel_order_id and isinstance(sent.status, int):
+        standing = STANDINGS.get(sent.status)
+        message_id = f"{sent.channel_order_id}/{sent.status}/{sent.time_stamp}"
+        reason = sent.reason[:LONGEST_REASON]
+        return standing and OrderStands(message_id, sent.channel_order_id, standing, sent.order_id, reason)
+    match sent.status:
+        case "PAUSED":
+            return Busy(digest, "paused")
+        case "BUSY":
+            return Busy(digest, "busy", max(sent.delay, 0))
+        case "ONLINE":
+            return Busy(digest, "normal")
+        case "register" | "active" | "inactive":
+            return Registered(digest, sent.status != "inactive")
+    return None
+
+
+def _availability(digest: str, operations: list[_Operation]) -> Availability:
+    """The later of two operations about one product counts."""
+    off: dict[str, datetime | None] = {}
+    on: dict[str, None] = {}
+    for operation in operations:
+        for item in operation.data.items:
+            if operation.action == "snooze":
+                on.pop(item.plu, None)
+                off[item.plu] = item.until
+            elif operation.action == "unsnooze":
+                off.pop(item.plu, None)
+                on[item.plu] = None
+    return Availability(digest, tuple(off.items()), tuple(on))
+
+
+def _menu(digest: str, menus: list[_Menu]) -> TillMenu:
+    products = {
+        product.plu: TillProduct(product.plu, product.name)
+        for menu in menus
+        for part in (menu.products, menu.modifiers, menu.bundles)
+        for product in part.values()
+        if product.plu
+    }
+    return TillMenu(digest, tuple(products.values()))

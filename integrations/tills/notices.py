@@ -1,0 +1,63 @@
+"""What a till tells us, in our words: how an order stands there, what has run out, how busy the kitchen is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+Standing = Literal["accepted", "preparing", "ready", "done", "cancelled", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderStands:
+    """``reference`` is the till's own name for the order; ``reason`` is in its words, for people."""
+
+    message_id: str
+    order_id: str
+    standing: Standing
+    reference: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """By the till's codes: what is off, until then or until it is said (None), and what is on again."""
+
+    message_id: str
+    off: tuple[tuple[str, datetime | None], ...]
+    on: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """``minutes`` are added to what is promised; ``paused`` takes no orders."""
+
+    message_id: str
+    state: Literal["normal", "busy", "paused"]
+    minutes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TillProduct:
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TillMenu:
+    """All that the till sells, dishes and what is chosen with them."""
+
+    message_id: str
+    products: tuple[TillProduct, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The till asks where to send all of this."""
+
+    message_id: str
+    active: bool
+
+
+Notice = OrderStands | Availability | Busy | TillMenu | Registered

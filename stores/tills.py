@@ -1,0 +1,75 @@
+"""How tills stand to orders, and a till's own codes for what is on the menu."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from stores.postgres import Connection
+
+TillState = Literal["", "sent", "accepted", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The order that a till has told of; ``changed`` is False for what was known."""
+
+    restaurant_id: str
+    number: int
+    changed: bool
+
+
+async def say(
+    conn: Connection, order_id: str, state: TillState, *, reference: str = "", reason: str = ""
+) -> Told | None:
+    """Note how the till stands to the order; None for one that is not here.
+
+    What comes late changes nothing: an order that was accepted or refused is not merely sent.
+    """
+    row = await conn.fetchrow(
+        'select restaurant_id, number, till_state, till_reason from "order" where id = $1 for update', order_id
+    )
+    if row is None:
+        return None
+    known = row["till_state"]
+    if (state == "sent" and known) or (known, row["till_reason"]) == (state, reason[:200]):
+        return Told(row["restaurant_id"], row["number"], False)
+    await conn.execute(
+        'update "order" set till_state = $2, till_reason = $3,'
+        " till_reference = case when $4 = '' then till_reference else $4 end where id = $1",
+        order_id,
+        state,
+        reason[:200],
+        reference[:200],
+    )
+    return Told(row["restaurant_id"], row["number"], True)
+
+
+async def codes(conn: Connection, connection_id: str) -> dict[str, str]:
+    """By the id of a size or an option."""
+    rows = await conn.fetch("select thing_id, code from till_code where connection_id = $1", connection_id)
+    return {row["thing_id"]: row["code"] for row in rows}
+
+
+async def things(conn: Connection, connection_id: str, wanted: Collection[str]) -> dict[str, list[str]]:
+    """The ids behind each of these codes; what is not known has none."""
+    found: dict[str, list[str]] = {}
+    for row in await conn.fetch(
+        "select code, thing_id from till_code where connection_id = $1 and code = any($2::text[])",
+        connection_id,
+        list(wanted),
+    ):
+        found.setdefault(row["code"], []).append(row["thing_id"])
+    return found
+
+
+async def set_codes(conn: Connection, restaurant_id: str, connection_id: str, known: Mapping[str, str]) -> None:
+    """The till's codes by the id of a size or an option, in the place of all that were."""
+    await conn.execute(
+        "delete from till_code where connection_id = $1 and restaurant_id = $2", connection_id, restaurant_id
+    )
+    await conn.executemany(
+        "insert into till_code (restaurant_id, connection_id, thing_id, code) values ($1, $2, $3, $4)",
+        [(restaurant_id, connection_id, thing_id, code[:120]) for thing_id, code in known.items()],
+    )

@@ -1,0 +1,234 @@
+"""Deliverect's channel interface, by HTTP, with the failures that it has."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from devstack.stand_ins.deliverect import Deliverect as StandIn
+from domain.errands import AnyWork, CancelOrder, PlaceOrder, TicketLine, TillChoice
+from domain.order import Address
+from integrations.network import Network
+from integrations.tasks import Done, Later, Outcome, Refused, Task
+from integrations.tills import deliverect
+from integrations.tills.notices import Availability, Busy, OrderStands, Registered, TillMenu, TillProduct
+from tests.integration.integrations.conftest import Serve
+
+LINK = "61f0c0ffee00000000000001"
+CONFIRMED_AT = datetime(2030, 5, 17, 18, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+async def till(serve: Serve) -> StandIn:
+    stand_in = StandIn(LINK, "client", "secret", hmac_secret="shared")
+    stand_in.url = await serve(stand_in)
+    return stand_in
+
+
+@pytest.fixture
+def placed() -> PlaceOrder:
+    """Two large margheritas with olives (which the till knows) and without onions (which it doesn't); a delivery."""
+    return PlaceOrder(
+        order_id="5b0f3c1e-64f5-4a33-9d0e-0f5a9b6d4b11",
+        number=12,
+        fulfilment="delivery",
+        lines=(
+            TicketLine(
+                item_id="margherita",
+                name="Margherita",
+                size="Large",
+                quantity=2,
+                unit_cents=1450,
+                modifiers=("Extra olives", "no Onions"),
+                note="well done",
+                code="PIZ-M-L",
+                choices=(TillChoice("OLIVES", "Extra olives", 150),),
+            ),
+        ),
+        fee_cents=300,
+        total_cents=3200,
+        currency="EUR",
+        confirmed_at=CONFIRMED_AT,
+        promised_at=CONFIRMED_AT + timedelta(minutes=45),
+        customer="Anna",
+        phone="+33612345678",
+        address=Address("12 rue Neuve", "75002", "Paris"),
+        allergies="peanuts",
+    )
+
+
+async def perform(network: Network, till: StandIn, work: AnyWork, attempt: int = 1, secret: str = "secret") -> Outcome:
+    settings = {"url": till.url, "channel": "AlloResto", "channel_link": LINK, "client_id": "client"}
+    adapter = deliverect.Deliverect(network, settings, {"client_secret": secret})
+    return await adapter.perform(Task("errand", "restaurant", work.key, attempt, work, attempt > 1))
+
+
+async def test_an_order_comes_with_all_that_the_kitchen_must_know(
+    network: Network, till: StandIn, placed: PlaceOrder
+) -> None:
+    assert await perform(network, till, placed) == Done("O1")
+    order = till.orders[placed.order_id]
+    assert order["orderType"] == 2
+    assert order["pickupTime"] == order["deliveryTime"] == "2030-05-17T19:15:00Z"
+    assert order["deliveryIsAsap"] is False
+    assert order["customer"] == {"name": "Anna", "phoneNumber": "+33612345678"}
+    assert order["deliveryAddress"] == {"street": "12 rue Neuve", "postalCode": "75002", "city": "Paris"}
+    assert order["note"] == "ALLERGIES: peanuts"
+    assert order["items"] == [
+        {
+            "plu": "PIZ-M-L",
+            "name": "Margherita Large",
+            "quantity": 2,
+            "price": 1300,
+            "remark": "no Onions, well done",
+            "subItems": [{"plu": "OLIVES", "name": "Extra olives", "price": 150, "quantity": 1}],
+        }
+    ]
+    items = sum(
+        one["quantity"] * (one["price"] + sum(sub["price"] for sub in one["subItems"])) for one in order["items"]
+    )
+    assert items + order["deliveryCost"] == order["payment"]["amount"] == placed.total_cents
+
+
+@pytest.mark.parametrize("may_look", [True, False], ids=["looked for", "may not look"])
+async def test_an_order_whose_answer_was_lost_is_one_order(
+    network: Network, till: StandIn, placed: PlaceOrder, may_look: bool
+) -> None:
+    till.may_look = may_look
+    assert isinstance(await perform(network, till, placed), Done | Later)  # a token first: its answer isn't lost
+    till.orders.clear()
+    till.faults["lost_answer"] = 1
+    assert isinstance(await perform(network, till, placed), Later)
+    assert isinstance(await perform(network, till, placed, attempt=2), Done)
+    assert list(till.orders) == [placed.order_id]
+    assert till.duplicates == (0 if may_look else 1)
+
+
+async def test_an_order_that_never_came_is_sent_by_the_second_attempt(
+    network: Network, till: StandIn, placed: PlaceOrder
+) -> None:
+    till.faults["failing"] = 1
+    assert isinstance(await perform(network, till, placed), Later)
+    assert await perform(network, till, placed, attempt=2) == Done("O1")
+
+
+async def test_a_refusal_is_told_in_the_tills_words(network: Network, till: StandIn, placed: PlaceOrder) -> None:
+    till.faults["refusing"] = 1
+    assert await perform(network, till, placed) == Refused("The kitchen is closed.")
+    assert till.orders == {}
+
+
+async def test_what_the_till_has_no_product_for_is_not_sent(
+    network: Network, till: StandIn, placed: PlaceOrder
+) -> None:
+    unknown = msgspec.structs.replace(placed, lines=(msgspec.structs.replace(placed.lines[0], code=""),))
+    assert await perform(network, till, unknown) == Refused("the till has no product for: Margherita")
+    assert till.seen == []
+
+
+async def test_too_many_requests_wait_as_long_as_is_asked(network: Network, till: StandIn, placed: PlaceOrder) -> None:
+    till.faults["rate_limited"] = 1
+    outcome = await perform(network, till, placed)
+    assert isinstance(outcome, Later) and outcome.after_s == 1.0
+
+
+async def test_an_order_is_cancelled_and_one_that_never_came_needs_no_cancelling(
+    network: Network, till: StandIn, placed: PlaceOrder
+) -> None:
+    cancel = CancelOrder(order_id=placed.order_id, number=12, reason="customer")
+    assert isinstance(await perform(network, till, cancel), Done)
+    await perform(network, till, placed)
+    assert await perform(network, till, cancel) == Done("O1")
+    assert till.orders[placed.order_id]["status"] == 110
+    assert till.seen[-1] == {
+        "channelOrderId": placed.order_id,
+        "channelOrderDisplayId": "12",
+        "status": 100,
+        "cancellationReason": "customer",
+    }
+
+
+async def test_a_token_is_kept_and_replaced_once_it_has_ended(
+    network: Network, till: StandIn, placed: PlaceOrder
+) -> None:
+    await perform(network, till, placed)
+    await perform(network, till, placed, attempt=2)
+    assert till.tokens_given == 1
+    till.end_tokens()
+    assert await perform(network, till, placed, attempt=2) == Done("O1")
+    assert till.tokens_given == 2
+
+
+async def test_a_wrong_secret_waits_for_who_mends_it(network: Network, till: StandIn, placed: PlaceOrder) -> None:
+    assert await perform(network, till, placed, secret="wrong") == Later("Deliverect does not know us (401)")
+
+
+# --- What they tell us ------------------------------------------------------------------------------------------------
+
+
+def test_only_what_is_signed_is_theirs() -> None:
+    body, headers = StandIn(LINK, "", "", hmac_secret="shared").notice({"status": "PAUSED"})
+    assert deliverect.verify(headers, body, "shared")
+    assert not deliverect.verify(headers, body + b" ", "shared")
+    assert not deliverect.verify(headers, body, "another")
+    assert not deliverect.verify({}, body, "shared")
+
+
+def read(body: object) -> object:
+    return deliverect.read(json.dumps(body).encode())
+
+
+@pytest.mark.parametrize(
+    ("status", "standing"),
+    [
+        (10, None),
+        (20, "accepted"),
+        (50, "preparing"),
+        (70, "ready"),
+        (90, "done"),
+        (95, "accepted"),
+        (110, "cancelled"),
+        (120, "refused"),
+        (83, None),
+    ],
+)
+def test_an_orders_status_is_read(status: int, standing: str | None) -> None:
+    sent = {"channelOrderId": "ours", "orderId": "theirs", "status": status, "timeStamp": "T", "reason": "why"}
+    notice = read(sent)
+    if standing is None:
+        assert notice is None
+    else:
+        assert notice == OrderStands(f"ours/{status}/T", "ours", standing, "theirs", "why")  # type: ignore[arg-type]
+
+
+def test_what_is_snoozed_and_back_is_read() -> None:
+    until = "2030-05-17T22:00:00Z"
+    notice = read(
+        {
+            "channelLinkId": LINK,
+            "operations": [
+                {"action": "snooze", "data": {"items": [{"plu": "A", "snoozeEnd": until}, {"plu": "B"}]}},
+                {"action": "unsnooze", "data": {"items": [{"plu": "B"}]}},
+            ],
+        }
+    )
+    assert isinstance(notice, Availability)
+    assert notice.off == (("A", datetime(2030, 5, 17, 22, tzinfo=UTC)),)
+    assert notice.on == ("B",)
+
+
+def test_busy_registration_and_menu_are_read() -> None:
+    assert isinstance(paused := read({"channelLinkId": LINK, "status": "PAUSED"}), Busy) and paused.state == "paused"
+    assert isinstance(busy := read({"status": "BUSY", "delay": 20}), Busy) and busy.minutes == 20
+    assert isinstance(read({"status": "ONLINE"}), Busy)
+    assert isinstance(registered := read({"status": "register", "channelLinkId": LINK}), Registered)
+    assert registered.active
+    menu = read([{"products": {"1": {"plu": "A", "name": "Soup"}}, "modifiers": {"2": {"plu": "M", "name": "Bread"}}}])
+    assert isinstance(menu, TillMenu)
+    assert menu.products == (TillProduct("A", "Soup"), TillProduct("M", "Bread"))
+
+
+def test_what_is_none_of_theirs_is_an_error() -> None:
+    with pytest.raises(msgspec.MsgspecError):
+        deliverect.read(b"<xml/>")
