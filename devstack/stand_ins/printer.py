@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import io
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 PAGES = {0: "cp437", 2: "cp850", 16: "cp1252", 18: "cp852", 19: "cp858"}
 CELL = (12, 26)  # a column and a line, in pixels
@@ -143,9 +143,19 @@ class Printer:
         self._roll.append(Printed(text, pen.big, pen.bold, pen.inverse, pen.small))
 
 
+def _font(size: int) -> Any:
+    """One with accents where the machine has one."""
+    from PIL import ImageFont
+
+    try:
+        return ImageFont.truetype("DejaVuSansMono.ttf", size)
+    except OSError:
+        return ImageFont.load_default(size)
+
+
 def picture(ticket: tuple[Printed, ...], width: int = 42) -> bytes:
     """A PNG of it."""
-    from PIL import Image, ImageDraw, ImageFont  # the small stand-ins need no imaging
+    from PIL import Image, ImageDraw  # who only prints needs no imaging
 
     column, line = CELL
     height = sum(line * (2 if row.big else 1) for row in ticket) + 2 * MARGIN
@@ -155,7 +165,7 @@ def picture(ticket: tuple[Printed, ...], width: int = 42) -> bytes:
     for row in ticket:
         scale = 2 if row.big else 1
         size = 14 if row.small else 20 * scale
-        font = ImageFont.load_default(size)
+        font = _font(size)
         if row.inverse:
             draw.rectangle((MARGIN, top, MARGIN + column * len(row.text), top + line), fill=0)
         step = column * scale * (0.75 if row.small else 1)

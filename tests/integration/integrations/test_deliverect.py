@@ -67,7 +67,7 @@ async def perform(network: Network, till: StandIn, work: AnyWork, attempt: int =
 async def test_an_order_comes_with_all_that_the_kitchen_must_know(
     network: Network, till: StandIn, placed: PlaceOrder
 ) -> None:
-    assert await perform(network, till, placed) == Done("O1")
+    assert await perform(network, till, placed) == Done("O1", deliverect.SENT)
     order = till.orders[placed.order_id]
     assert order["orderType"] == 2
     assert order["pickupTime"] == order["deliveryTime"] == "2030-05-17T19:15:00Z"
@@ -110,7 +110,7 @@ async def test_an_order_that_never_came_is_sent_by_the_second_attempt(
 ) -> None:
     till.faults["failing"] = 1
     assert isinstance(await perform(network, till, placed), Later)
-    assert await perform(network, till, placed, attempt=2) == Done("O1")
+    assert await perform(network, till, placed, attempt=2) == Done("O1", deliverect.SENT)
 
 
 async def test_a_refusal_is_told_in_the_tills_words(network: Network, till: StandIn, placed: PlaceOrder) -> None:
@@ -139,7 +139,7 @@ async def test_an_order_is_cancelled_and_one_that_never_came_needs_no_cancelling
     cancel = CancelOrder(order_id=placed.order_id, number=12, reason="customer")
     assert isinstance(await perform(network, till, cancel), Done)
     await perform(network, till, placed)
-    assert await perform(network, till, cancel) == Done("O1")
+    assert await perform(network, till, cancel) == Done("O1", deliverect.SENT)
     assert till.orders[placed.order_id]["status"] == 110
     assert till.seen[-1] == {
         "channelOrderId": placed.order_id,
@@ -156,7 +156,7 @@ async def test_a_token_is_kept_and_replaced_once_it_has_ended(
     await perform(network, till, placed, attempt=2)
     assert till.tokens_given == 1
     till.end_tokens()
-    assert await perform(network, till, placed, attempt=2) == Done("O1")
+    assert await perform(network, till, placed, attempt=2) == Done("O1", deliverect.SENT)
     assert till.tokens_given == 2
 
 

@@ -118,6 +118,7 @@ MODULES: tuple[ModuleType, ...] = (
     subject_access,
     team,
     tenant_list,
+    tills,
     tokens,
     traces,
     users,
