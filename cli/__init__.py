@@ -134,9 +134,9 @@ def migrate() -> None:
 @app.command()
 def staff(email: Annotated[str, typer.Argument(help="An account's address; one is made where there is none.")]) -> None:
     """Let somebody into /admin, the pages of the platform's own staff; says the first password of a new account."""
-    from cli import staff as making
+    from cli import platform_staff
 
-    typer.echo(making.make(email))
+    typer.echo(platform_staff.make(email))
 
 
 @app.command()

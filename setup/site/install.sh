@@ -14,6 +14,7 @@ NEEDED_MB=3000
 USERS="alloresto-edge alloresto-functions alloresto-web"
 OWN_GROUP="alloresto-redis alloresto-tls alloresto-backup"
 PACKAGES="process domain cluster stores eventing protocols edge_bridge functions web backups"
+SIDES="edge functions web backup local"
 BESIDE="ops devstack seeds cli evaluation bench softphone voices manifests docs"
 root="" venv=""
 
@@ -103,16 +104,22 @@ code() {
     say "code: $opt/app (the release before: app.old)"
 }
 
+# The installer's lock and those that are installed: a tool of developers alone downloads nothing here.
+stamp_of_packages() {
+    (cd "$source/requirements" && for side in bootstrap $SIDES; do cat "$side.txt"; done) | cksum
+}
+
 # Finished packages leave a stamp of the lock files; an install that was cut short leaves none and starts anew.
 python_packages() {
+    mkdir -p "$opt"
     if [ -n "$venv" ]; then
         rm -rf "$opt/venv" && ln -s "$venv" "$opt/venv"
         say "Python packages: those of $venv"
         return 0
     fi
     locks=""
-    for side in edge functions web backup local; do locks="$locks -r $source/requirements/$side.txt"; done
-    stamp="$(cat "$source"/requirements/*.txt | cksum)"
+    for side in $SIDES; do locks="$locks -r $source/requirements/$side.txt"; done
+    stamp="$(stamp_of_packages)"
     if [ "$(cat "$opt/venv/.installed" 2>/dev/null)" = "$stamp" ]; then
         say "Python packages: up to date"
         return 0
@@ -306,8 +313,9 @@ options "$@"
 require_server
 debian_packages
 users
-code
+# Before the code: a download that fails leaves the release that runs as it is.
 python_packages
+code
 compile
 secrets
 settings

@@ -121,7 +121,14 @@ def test_a_target_calls_only_programs_that_a_clone_has(target: str, clone: Path)
 
 
 @pytest.mark.parametrize(
-    "document", ["docs/operators/README.md", "docs/operators/quickstart.md", "docs/operators/upgrade.md"]
+    "document",
+    [
+        "docs/operators/README.md",
+        "docs/operators/capacity.md",
+        "docs/operators/quickstart.md",
+        "docs/operators/security.md",
+        "docs/operators/upgrade.md",
+    ],
 )
 def test_a_command_of_the_operators_documents_is_one_with_those_options(document: str) -> None:
     group = typer.main.get_command(app)

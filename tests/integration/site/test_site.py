@@ -64,6 +64,26 @@ def test_an_install_that_was_cut_short_says_so_instead_of_making_new_keys(root: 
     assert "is not complete" in done.stderr
 
 
+def test_only_a_lock_that_is_installed_here_brings_new_packages(tmp_path: Path) -> None:
+    """The script's own functions, with another clone's lock files."""
+    (tmp_path / "setup/site").mkdir(parents=True)
+    functions = tmp_path / "setup/site/functions.sh"
+    functions.write_text(INSTALL.read_text().partition('\noptions "$@"')[0] + "\nstamp_of_packages\n")
+    shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
+
+    def stamp() -> str:
+        return subprocess.run(["sh", functions], capture_output=True, text=True, check=True).stdout
+
+    def changed(lock: str) -> bool:
+        before = stamp()
+        with (tmp_path / "requirements" / lock).open("a") as file:
+            file.write("# another\n")
+        return stamp() != before
+
+    assert not changed("dev.txt")
+    assert changed("edge.txt") and changed("backup.txt") and changed("bootstrap.txt")
+
+
 def test_for_the_containers_a_python_that_is_called_python3_alone_is_enough(tmp_path: Path) -> None:
     """That of Debian, whose /usr the documents name."""
     (tmp_path / "usr/bin").mkdir(parents=True)

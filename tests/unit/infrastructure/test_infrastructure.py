@@ -255,6 +255,41 @@ class TestHetzner:
         assert {str(one).strip("${}") for one in lifecycle["ignore_changes"]} == {"user_data", "ssh_keys", "image"}
 
 
+def from_nothing() -> list[str]:
+    """The commands of docs/operators/from-nothing.md, each with the folder that it is given in."""
+    text = (ROOT / "docs/operators/from-nothing.md").read_text()
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    return [re.sub(r"\s+# .*", "", line) for block in blocks for line in block.splitlines()]
+
+
+def test_the_documents_files_and_outputs_are_there() -> None:
+    folder = ROOT
+    outputs: set[str] = set()
+    for command in from_nothing():
+        words = command.split()
+        if words[0] == "cd":
+            folder = ROOT / words[1]
+            assert (folder / "main.tf").is_file(), command
+            outputs = set(read(folder.name).outputs)
+        elif words[0] == "cp":
+            assert (folder / words[1]).is_file(), command
+            ignored = subprocess.run(["git", "check-ignore", "-q", folder / words[2]], cwd=ROOT, check=False)
+            assert ignored.returncode in (0, 128), f"{command}: git would take it"  # 128: not a clone
+        elif words[:3] == ["tofu", "output", "-raw"]:
+            assert words[3].partition(">")[0] in outputs, command
+    text = (ROOT / "docs/operators/from-nothing.md").read_text()
+    for name in re.findall(r"`tofu output (\w+)`", text):
+        assert name in read("ovh").outputs, name
+
+
+def test_the_document_names_the_forges_variables_as_the_workflow_reads_them() -> None:
+    workflow = (ROOT / ".github/workflows/release.yaml").read_text()
+    document = (ROOT / "docs/operators/from-nothing.md").read_text()
+    read_there = set(re.findall(r"(?:vars|secrets)\.(\w+)", workflow))
+
+    assert read_there == set(re.findall(r"`([A-Z_]+)`", document.partition("## Images")[2]))
+
+
 def test_no_reference_is_left_that_this_test_does_not_understand(module: Module) -> None:
     for first, second, _ in module.references():
         assert configuration.is_known(first) or first in ("pool", "endpoint"), f"{first}.{second}"
