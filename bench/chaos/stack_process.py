@@ -46,6 +46,8 @@ class Description(msgspec.Struct, frozen=True):
     platform_url: str
     master_key: str
     lines: tuple[DialableLine, ...]
+    neighbours: dict[str, str] = {}
+    """Addresses of the stand-ins, by their names."""
 
     @property
     def line(self) -> DialableLine:
@@ -81,6 +83,7 @@ class _BreakableStack(Stack):
             platform_url=self.platform_url,
             master_key=self._master_key,
             lines=self.lines,
+            neighbours={name: one.url for name, one in self.neighbourhood.neighbours.items()},
         )
 
 

@@ -29,6 +29,7 @@ from devstack.stack.engines import EngineEndpoint, SpeechServer, configured_engi
 from devstack.stack.running import DialableLine
 from devstack.stack.synthetic import NUMBER as SYNTHETIC_NUMBER
 from devstack.stack.synthetic import SyntheticCaller
+from devstack.stand_ins.neighbourhood import Neighbourhood
 from ops.manifest_doctor import lost_calls
 from ops.manifests import Manifest, ManifestError, Problem, render
 from ops.monitoring.rules import RULES
@@ -43,7 +44,7 @@ MANIFESTS = _ROOT / "manifests" / "overlays" / "dev"
 KNATIVE_SETTINGS = _ROOT / "manifests" / "components" / "knative-settings"
 COMPILED_PACKAGES = (
     *("process", "domain", "cluster", "stores", "eventing"),
-    *("protocols", "edge_bridge", "functions", "web"),
+    *("protocols", "integrations", "edge_bridge", "functions", "web"),
 )
 READY_TIMEOUT_S = 60.0
 READY_POLL_S = 0.05
@@ -105,6 +106,7 @@ class Stack:
         self.mailbox = Mailbox(state / "mail", free_port())
         self._speech = SpeechServer(state / "speech", self._credentials.speech_api_key)
         self.monitoring = monitoring.Monitoring(state / "monitoring", options.rules) if options.monitoring else None
+        self.neighbourhood = Neighbourhood()
         self._synthetic: SyntheticCaller | None = None
         self._engine: EngineEndpoint | None = None
         self._runtime: Runtime | None = None
@@ -195,6 +197,8 @@ class Stack:
             self._valkey.start()
             self.mailbox.start()
             self._tell("Valkey")
+            await self.neighbourhood.start()
+            self._tell(str(self.neighbourhood))
             self._engine = self._options.engine or configured_engine()
             if self._engine is None:
                 self._tell("local speech: loading the models")
@@ -315,6 +319,7 @@ class Stack:
         if self._runtime is not None:
             await self._runtime.stop()
             self._runtime = None
+        await self.neighbourhood.stop()
         for server in (self.mailbox, self._speech, self._valkey, self._database):
             await asyncio.to_thread(server.stop)
 
@@ -365,7 +370,9 @@ class Stack:
                 "MAIL_FROM": "AlloResto <no-reply@localhost.localdomain>",
                 "WEB_PUBLIC_URL": self.web_url,
                 "WEB_TWILIO_URL": self._page_calls_url,
+                "INTEGRATION_PRIVATE_TARGETS": "true",
             },
+            "errand-runner": {"INTEGRATION_PRIVATE_TARGETS": "true"},
             "outbox-relay": {"PORT": str(self._relay_port)},
         }
 

@@ -17,7 +17,9 @@ import msgspec
 
 from bench.chaos.stack_process import Description, Options
 from devstack.stack.running import DialableLine
-from stores import orders
+from devstack.stand_ins.neighbourhood import TOKEN
+from domain.errands import Service
+from stores import connections, orders
 from stores.ciphers import PiiCipher
 from stores.orders import Order
 from stores.postgres import Postgres
@@ -106,6 +108,33 @@ class House:
         """Everything that the pods of ``service`` have logged."""
         folder = self.state_dir / "runtime" / "pods"
         return "".join(log.read_text(errors="replace") for log in sorted(folder.glob(f"{service}-*.log")))
+
+    # --- What a restaurant has connected -------------------------------------------------------------------
+
+    async def connect(self, restaurant_id: str, service: Service, provider: str, neighbour: str) -> None:
+        """A stand-in of the stack, as its owner would do it in the admin."""
+        postgres = Postgres(self.about.app_url)
+        await postgres.open()
+        try:
+            async with postgres.tenant(restaurant_id) as connection:
+                await connections.connect(
+                    connection,
+                    restaurant_id,
+                    service=service,
+                    provider=provider,
+                    settings={"url": self.about.neighbours[neighbour]},
+                    secrets={"token": TOKEN},
+                    pii=PiiCipher(self.about.master_key),
+                    created_by="tests",
+                )
+        finally:
+            await postgres.close()
+
+    async def neighbour_has(self, neighbour: str) -> list[dict[str, Any]]:
+        """What a stand-in was told, in order."""
+        async with aiohttp.ClientSession() as http, http.get(f"{self.about.neighbours[neighbour]}/-/seen") as answer:
+            seen: list[dict[str, Any]] = await answer.json()
+            return seen
 
     # --- What is kept ------------------------------------------------------------------------------------
 
