@@ -173,12 +173,17 @@ async def without_end(conn: Connection, before: datetime, limit: int) -> tuple[E
     )
 
 
+# What a bridge says that has not heard its handler's last word.
+_UNHEARD = "'lost', 'abandoned', 'answered'"
+
+
 async def record_ended(conn: Connection, record: CallRecord, *, pii: PiiCipher | None = None) -> None:
     """Write how the call ended; safe to repeat. A line that is gone by now is left out.
 
     Raises ValueError for a ``caller`` without a cipher.
 
-    What only the other writer may know (the order, the caller) is never taken back: coalesce.
+    What only the other writer may know (the order, the caller) is never taken back: coalesce. So a bridge that did not
+    hear what its handler made of the call takes no order from it.
     """
     encrypted, hashed = _caller(record.restaurant_id, record.caller, pii)
     await conn.execute(
@@ -186,7 +191,8 @@ async def record_ended(conn: Connection, record: CallRecord, *, pii: PiiCipher |
         " answered_at, joined_at, ended_at, duration_ms, missed_reason, recording, order_id, caller_encrypted,"
         " caller_hash) values ($1, $2, $3, $4, (select id from phone_line where id = $5), $6, $7, $8, $9, $10, $11,"
         " $12, $13, $14, $15, $16)"
-        " on conflict (id, started_at) do update set outcome = excluded.outcome,"
+        " on conflict (id, started_at) do update set outcome = case when c.order_id is not null"
+        f" and excluded.outcome in ({_UNHEARD}) then 'order_confirmed' else excluded.outcome end,"
         " phone_line_id = excluded.phone_line_id, bridge_node_id = excluded.bridge_node_id,"
         " attempts = excluded.attempts, answered_at = excluded.answered_at, joined_at = excluded.joined_at,"
         " ended_at = excluded.ended_at, duration_ms = excluded.duration_ms, missed_reason = excluded.missed_reason,"
@@ -217,7 +223,8 @@ async def record_order(
 ) -> None:
     """Name the order that the call led to, whether or not its end is known; a call that did was not missed."""
     await conn.execute(
-        "update call_log set order_id = $3, outcome = case outcome when 'lost' then 'order_confirmed' else outcome end,"
+        f"update call_log set order_id = $3, outcome = case when outcome in ({_UNHEARD}) then 'order_confirmed'"
+        " else outcome end,"
         " missed_reason = case missed_reason when 'bridge_lost' then '' else missed_reason end"
         # No call lasts for a day: only the partitions of these days are looked at.
         " where restaurant_id = $1 and id = $2 and started_at between $4::timestamptz - interval '1 day' and $4"
@@ -255,8 +262,8 @@ class ConversationRecord(msgspec.Struct, frozen=True, kw_only=True):
 async def record_conversation(conn: Connection, record: ConversationRecord, pii: PiiCipher) -> None:
     """Write what was said and what the model cost; safe to repeat, the last one counts.
 
-    ``outcome`` stands only until ``record_ended`` gives the final one; but a call that was closed as lost, and had led
-    to an order, was not missed.
+    ``outcome`` stands only until ``record_ended`` gives the final one; but a call that led to an order was not missed,
+    whatever its bridge knew of it.
     """
     encrypted, hashed = _caller(record.restaurant_id, record.caller, pii)
     cart = record.unconfirmed
@@ -268,7 +275,7 @@ async def record_conversation(conn: Connection, record: ConversationRecord, pii:
         " tools = excluded.tools, upsell = excluded.upsell, marks = excluded.marks,"
         " model = case when excluded.model = '' then c.model else excluded.model end,"
         " cost_dollars = excluded.cost_dollars, order_id = coalesce(excluded.order_id, c.order_id),"
-        " outcome = case when c.ended_at is null or (c.outcome = 'lost' and excluded.order_id is not null)"
+        f" outcome = case when c.ended_at is null or (c.outcome in ({_UNHEARD}) and excluded.order_id is not null)"
         " then excluded.outcome else c.outcome end,"
         " missed_reason = case when excluded.order_id is not null and c.missed_reason = 'bridge_lost' then ''"
         " else c.missed_reason end,"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from bench.chaos.caller import Experience
 from bench.chaos.dialogue import ITEM
@@ -20,14 +21,22 @@ READ_AT_MOST = 200  # more than a round makes
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """At one moment. ``leases`` are calls in progress, ``active`` is the counter of them that people see."""
+    """At one moment, ``at`` by the monotonic clock and ``on`` by the wall's.
+
+    ``leases`` are calls in progress, ``active`` is the counter of them that people see.
+    """
 
     at: float
+    on: datetime
     orders: tuple[Order, ...]
     calls: tuple[LoggedCall, ...]
     kept: frozenset[str]  # calls with a cart that was not confirmed, kept for the restaurant to see
     leases: int
     active: int
+
+    def moment(self, on: datetime) -> float:
+        """A moment of the wall's clock on the monotonic one."""
+        return self.at - (self.on - on).total_seconds()
 
     def orders_of(self, told: Experience) -> tuple[Order, ...]:
         return tuple(order for order in self.orders if order.customer_name == told.wish.name)
@@ -66,7 +75,9 @@ class Accountant:
         async with connect(self._about.redis_url) as redis:
             leases = await redis.zcard(keys.CALLS_IN_PROGRESS)
             active = int(await redis.get(keys.ACTIVE_CALLS) or 0)
-        return Books(time.monotonic(), stored, rows, frozenset(row["id"] for row in kept), leases, active)
+        return Books(
+            time.monotonic(), datetime.now(UTC), stored, rows, frozenset(row["id"] for row in kept), leases, active
+        )
 
 
 def is_as_agreed(order: Order, told: Experience) -> bool:

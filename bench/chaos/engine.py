@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import itertools
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -344,17 +345,19 @@ class _Turn:
 
     def reset(self) -> None:
         self._speaking = False
-        self._loud_bytes = self._quiet_bytes = self._crossed = 0
+        self._loud_bytes = self._quiet_bytes = 0
+        self._pitches: Counter[int] = Counter()  # of the turn's frames
 
     def pitch(self) -> int | None:
-        return tones.pitch(self._crossed, self._loud_bytes)
+        """That of most frames: where packets were lost on the way, the crossings of the whole turn say another."""
+        return max(self._pitches, key=self._pitches.__getitem__, default=None)
 
     def hear(self, audio: bytes) -> tuple[bool, bool]:
         """Whether a turn began, and whether one ended, with ``audio``."""
         self.heard_ms += len(audio) // 8
         if tones.is_loud(audio):
             self._loud_bytes += len(audio)
-            self._crossed += tones.crossings(audio)
+            self._pitches.update(tones.pitches(audio))
             self._quiet_bytes = 0
             if not self._speaking and self._loud_bytes >= SPEECH_BEGINS_AFTER_BYTES:
                 self._speaking = True

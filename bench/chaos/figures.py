@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -127,9 +128,20 @@ def _voice_again(rounds: Iterable[Round]) -> Iterator[float]:
 
 
 def _kitchen_seconds(rounds: Iterable[Round]) -> Iterator[float]:
+    """From Postgres' return, or from the yes that was taken where that was said later."""
     for one in rounds:
         if one.fault.outage and one.hit is not None and one.hit.back_at is not None:
             for told in one.calls:
-                if told.agreed and told.agreed_at[0] < one.hit.back_at:
-                    seen = one.kitchen_at.get(told.wish.name)
-                    yield max(0.0, seen - one.hit.back_at) if seen is not None else float("inf")
+                if told.agreed:
+                    seen = one.kitchen_at.get(told.wish.name, math.inf)
+                    yield max(0.0, seen - max(one.hit.back_at, _taken_at(one, told)))
+
+
+def _taken_at(one: Round, told: Experience) -> float:
+    """When the yes was said that the order stands on: an assistant who did not hear the first one reads out again.
+
+    That before the order's own moment of agreement; without an order the first, which somebody owes the caller.
+    """
+    stored = one.books.orders_of(told) if one.books else ()
+    made_at = min((one.books.moment(order.confirmed_at) for order in stored if one.books), default=-math.inf)
+    return max((said_at for said_at in told.agreed_at if said_at <= made_at), default=told.agreed_at[0])

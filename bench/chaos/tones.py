@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import audioop
 import math
+from collections.abc import Iterator
 
 RATE = 8000
 FRAME_BYTES = 160
@@ -40,6 +41,15 @@ def is_loud(ulaw: bytes) -> bool:
 def crossings(ulaw: bytes) -> int:
     """How often the sign changes: twice a period."""
     return audioop.cross(audioop.ulaw2lin(ulaw, 2), 2)
+
+
+def pitches(ulaw: bytes) -> Iterator[int]:
+    """The known pitch of each whole frame that has one."""
+    for at in range(0, len(ulaw) - FRAME_BYTES + 1, FRAME_BYTES):
+        frame = ulaw[at : at + FRAME_BYTES]
+        hertz = pitch(crossings(frame), FRAME_BYTES)
+        if hertz is not None:
+            yield hertz
 
 
 def pitch(crossed: int, samples: int) -> int | None:

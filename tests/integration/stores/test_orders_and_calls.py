@@ -467,6 +467,26 @@ async def test_the_sums_of_calls_follow_their_rows_whichever_writer_is_first(
         assert await counted() == [(2, 2, 0, 1, 4000)]
 
 
+@pytest.mark.parametrize("outcome", ["abandoned", "answered", "lost"])
+@pytest.mark.parametrize("first", ["the end", "the order"])
+async def test_a_bridge_that_did_not_hear_of_the_order_takes_it_from_no_call(
+    postgres: Any, tenants: tuple[Tenant, Tenant], first: str, outcome: Any
+) -> None:
+    """The caller hung up before the handler's last line came through: an order stands all the same."""
+    own, _ = tenants
+    started = NOW - timedelta(minutes=1)
+    record = CallRecord(id="unheard", restaurant_id=own.id, started_at=started, outcome="in_progress")
+    ended = replace(record, outcome=outcome, ended_at=NOW, duration_ms=900)
+
+    async with postgres.app.tenant(own.id) as conn:
+        await calls.record_ended(conn, record if first == "the order" else ended)
+        await calls.record_order(conn, own.id, "unheard", own.order_id, NOW)
+        await calls.record_ended(conn, ended)
+        [row] = [one for one in await calls.recent(conn, 10) if one.id == "unheard"]
+
+    assert (row.outcome, row.order_id, row.ended_at) == ("order_confirmed", own.order_id, NOW)
+
+
 async def test_a_cancelled_order_is_counted_apart_whether_it_was_logged_before_or_after(
     postgres: Any, tenants: tuple[Tenant, Tenant]
 ) -> None:

@@ -57,7 +57,7 @@ def call(**changes: Any) -> Experience:
 
 
 def books(*orders: Order, row: LoggedCall | None = ROW, kept: tuple[str, ...] = (), leases: int = 0) -> Books:
-    return Books(20.0, orders, () if row is None else (row,), frozenset(kept), leases, 0)
+    return Books(20.0, NOW + timedelta(seconds=10), orders, () if row is None else (row,), frozenset(kept), leases, 0)
 
 
 def figure(rounds: list[Round], part: str) -> Figure:
@@ -149,6 +149,17 @@ def test_an_order_agreed_to_in_an_outage_is_timed_from_its_end() -> None:
     assert figure([one], "in the kitchen").value == 2.5
     one.kitchen_at.clear()
     assert not figure([one], "in the kitchen").ok
+
+
+def test_an_order_is_timed_from_the_yes_that_was_taken_and_not_from_one_that_was_not_understood() -> None:
+    """An assistant who hears "hello?" reads out again: the caller's second yes made the order, 26 s later."""
+    made = replace(ORDER, confirmed_at=NOW + timedelta(seconds=25.5))  # 35.5 by the caller's clock
+    told = call(agreed_at=[9.0, 35.0])
+    one = Round(FAULTS["postgres-kill"], [told], hit=Hit(8.0, back_at=14.0), books=books(made))
+    one.kitchen_at["Anna Byrne"] = 36.5
+    assert figure([one], "in the kitchen").value == 1.5
+    one.books = books(ORDER)  # the first yes made it, at 10: the rest is the kitchen's wait
+    assert figure([one], "in the kitchen").value == 22.5
 
 
 def test_an_order_first_seen_by_the_last_account_is_in_the_kitchen() -> None:

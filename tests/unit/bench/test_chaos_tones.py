@@ -1,3 +1,5 @@
+from collections import Counter
+
 import pytest
 
 from bench.chaos import tones
@@ -22,3 +24,10 @@ def test_silence_is_not_loud_and_has_no_pitch() -> None:
 def test_a_pitch_between_all_others_is_nobodys() -> None:
     other = tones.tone(3400, 0.5)
     assert tones.pitch(tones.crossings(other), len(other)) is None
+
+
+def test_a_tone_is_known_by_its_frames_though_packets_were_lost_and_others_came_instead() -> None:
+    """A busy machine's: the crossings of all of it together are nobody's pitch, or another caller's order."""
+    sound = tones.tone(tones.YES_HZ, 0.4) + tones.tone(1300, 0.2)
+    assert tones.pitch(tones.crossings(sound), len(sound)) != tones.YES_HZ
+    assert Counter(tones.pitches(sound)).most_common(1) == [(tones.YES_HZ, 20)]
