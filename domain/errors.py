@@ -59,6 +59,8 @@ Code = Literal[
     "halves_not_offered",
     "line_of_parts",
     "warn_first",
+    "dish_open",
+    "not_asked",
 ]
 
 

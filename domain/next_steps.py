@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from domain import carts
+from domain import carts, wishes
 from domain.errors import Refused
 from domain.tool_outcomes import OrderState, words_of
 
@@ -19,6 +19,8 @@ def after(state: OrderState, name: object, missing: Sequence[str], refused: Refu
         return {"ask": words.refusal(refused)}
     if state.confirmed:
         return {"call": "end_call", "when": "the caller wants nothing else, and you said goodbye"}
+    if state.open_wishes:
+        return {"ask": words.refusal(wishes.still_open(state))}
     if not state.cart.lines:
         return {"ask": words.what_to_order}
     if refused is None and name in _ORDERING:

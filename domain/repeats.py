@@ -14,7 +14,16 @@ from domain.errors import Code
 MAX_CALL = 500  # characters by which a call is known again
 
 _OF_THE_MOMENT: frozenset[Code] = frozenset(
-    ("not_read_back", "not_heard", "not_answered", "caller_speaking", "not_agreed", "menu_changed")
+    (
+        "not_read_back",
+        "not_heard",
+        "not_answered",
+        "caller_speaking",
+        "not_agreed",
+        "menu_changed",
+        "dish_open",
+        "not_asked",
+    )
 )
 _EXPLAINED = (
     "{message} The same call was refused before for the same reason, and will be again: do not repeat it. Ask the"

@@ -16,6 +16,13 @@ from domain.reservations import Book
 from domain.restaurant import FaqEntry, Restaurant
 
 
+class OpenWish(NamedTuple):
+    """``dish`` as the caller called it; ``turn`` is the caller's turn in which it was noted."""
+
+    dish: str
+    turn: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class OrderState:
     """One call's state. ``confirmed`` is set by the first confirm_order: from then on the cart is closed.
@@ -24,7 +31,8 @@ class OrderState:
     confirm_order is applied. It sets ``confirmed`` again when it resumes a call, and to None when the database refuses
     the order for good. Before a table is asked for it sets ``book`` to what is known of the tables around that time
     (``table_time``), None when nobody can tell; ``reserved`` once the call has made its reservation. ``warned``: an
-    abusive caller was told that the call will end.
+    abusive caller was told that the call will end. ``open_wishes`` are dishes that the menu does not have and that the
+    caller has not let go of (``domain.wishes``); ``turn`` counts the caller's turns, which the handler tells.
     """
 
     restaurant: Restaurant
@@ -40,6 +48,8 @@ class OrderState:
     reserved: bool = False
     offered: Offer | None = None
     warned: bool = False
+    open_wishes: tuple[OpenWish, ...] = ()
+    turn: int = 0
 
     @property
     def upsell(self) -> Upsell:

@@ -38,8 +38,10 @@ OFFER_EXTRA = "offer_extra"  # only where the restaurant wants it
 
 NO_NOTE = "none"
 ADD_HALVES = "add_halves"  # only where two halves may be had of something
+MISSING_DISH = "missing_dish"
 SEARCH_MENU = "search_menu"  # only where the menu is too long for the prompt
 
+WISH_ENDS = ("asked", "chose_another", "let_go")
 TOOL_ENDINGS: tuple[ToolEnding, ...] = ("done", "abuse", "prank", "wrong_number")
 
 Vocabulary = Literal["items", "halves", "sizes", "modifiers", "ingredients", "kinds"]
@@ -177,6 +179,15 @@ TOOLS: tuple[Tool, ...] = (
             Parameter(
                 "allergens", "texts", "In the caller's words.", required=True, limit=MAX_ALLERGEN, most=MAX_ALLERGIES
             ),
+        ),
+    ),
+    Tool(
+        MISSING_DISH,
+        "A dish the caller asks for and the menu lacks. Call it at once (asked), ask what instead, or nothing, and call"
+        " it again with the answer: until then nothing can be confirmed.",
+        (
+            Parameter("dish", "text", "In the caller's words.", required=True),
+            Parameter("caller", "text", "What the caller said.", required=True, choices=WISH_ENDS),
         ),
     ),
     Tool(

@@ -25,6 +25,7 @@ from domain import (
     next_steps,
     reservations,
     spoken_time,
+    wishes,
 )
 from domain.agreement import Agreement
 from domain.errors import Refused
@@ -50,6 +51,7 @@ from domain.tool_outcomes import (
 from domain.tool_parameters import (
     ADD_HALVES,
     AS_SOON_AS_POSSIBLE,
+    MISSING_DISH,
     OFFER_EXTRA,
     SEARCH_MENU,
     TOOL_ENDINGS,
@@ -83,7 +85,8 @@ def apply(state: OrderState, name: object, arguments: object, now: datetime) -> 
             answer = answer._replace(state=replace(answer.state, menu=state.menu))
     except Refused as refused:
         reason = not_served_now(state.menu, state.restaurant, refused, now) if menu is not state.menu else refused
-        answer = ToolAnswer(state, words_of(state).refusal(reason), refused=reason)
+        answer = ToolAnswer(wishes.refused(state, name, reason), words_of(state).refusal(reason), refused=reason)
+    answer = answer._replace(state=wishes.ordered(state, answer.state))
     result: dict[str, Any] = {"ok": answer.refused is None}
     if answer.refused is not None:
         result["error"] = _told(answer.refused)
@@ -129,6 +132,8 @@ def _view(state: OrderState) -> dict[str, Any]:
         view["allergies"] = list(cart.allergies)
         view["contains"] = [{"line": one.line, "allergens": list(one.contains)} for one in found if one.contains]
     missing = [] if state.confirmed else list(carts.missing(cart, state.restaurant, state.agreement))
+    if state.open_wishes:
+        return {"cart": view, "missing": ["dishes", *missing], "not_found": list(wishes.open_names(state))}
     return {"cart": view, "missing": missing}
 
 
@@ -171,13 +176,16 @@ def _read_cart(state: OrderState, arguments: Arguments, now: datetime) -> ToolAn
         raise Refused("empty_cart", "The cart is empty: add an item first.", (), "items")
     agreement = Agreement(version=cart.version)
     below = carts.below_minimum(cart, state.restaurant)
+    is_open = bool(state.open_wishes)
     say = words_of(state).read_cart(
         cart,
         short_of=carts.minimum_cents(cart, state.restaurant) if below else 0,
-        complete=not state.confirmed and not carts.missing(cart, state.restaurant, agreement),
+        complete=not (is_open or state.confirmed or carts.missing(cart, state.restaurant, agreement)),
         wanted=_wanted(state, now),
         findings=allergies.findings(cart, state.menu),
     )
+    if is_open:  # nobody can agree to it yet
+        return ToolAnswer(state, say)
     ordered = {line.item_id for line in cart.lines}
     others = tuple(item.name for item in state.menu.items if item.id not in ordered)
     return ToolAnswer(replace(state, agreement=agreement), say, ReadBack(cart, say, others))
@@ -194,6 +202,7 @@ def _wanted(state: OrderState, now: datetime) -> str:
 def _confirm_order(state: OrderState, arguments: Arguments, now: datetime) -> ToolAnswer:
     words = words_of(state)
     if state.confirmed is None:
+        wishes.require_settled(state)
         cart, gone, repriced = carts.refreshed(state.cart, state.menu)
         if cart != state.cart:
             say = words.menu_changed(gone, repriced)
@@ -384,6 +393,7 @@ _TOOLS: dict[str, Callable[[OrderState, Arguments, datetime], ToolAnswer]] = {
     "change_item": line_tools.change_item,
     "remove_item": line_tools.remove_item,
     "set_allergies": allergy_tools.set_allergies,
+    MISSING_DISH: wishes.missing_dish,
     SEARCH_MENU: menu_tools.search_menu,
     "set_fulfilment": _set_fulfilment,
     "set_time": _set_time,

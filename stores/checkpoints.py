@@ -45,9 +45,9 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """``attempt`` is the handler attempt that wrote it; ``order_id`` is set once an order is in Postgres.
 
     ``confirmed`` without ``order_id`` is an order that the caller was promised and that is still to be written.
-    ``reserved``: the call has made its reservation. ``offered`` is the one thing more that was offered, ``tools`` what
-    the model has used so far, ``marks`` what is known of the call by rule. ``usage`` is what the engine has cost so
-    far, by the handler's own names.
+    ``reserved``: the call has made its reservation. ``offered`` is the one thing more that was offered, ``open_wishes``
+    are dishes that were not found and are not settled, ``tools`` what the model has used so far, ``marks`` what is
+    known of the call by rule. ``usage`` is what the engine has cost so far, by the handler's own names.
     """
 
     call_id: str
@@ -63,6 +63,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     turns: int = 0
     reserved: bool = False
     offered: Offer | None = None
+    open_wishes: list[str] = []
     tools: dict[str, ToolUse] = {}
     marks: CallMarks = CallMarks()
 

@@ -72,7 +72,8 @@ class _TurnReply(Answering):
             text = " ".join(heard)
             # A user text item may be no caller's sentence, but a client that asks to go on.
             resumes = len(text.split()) > 3 and _RESUME.search(fold(text)) is not None and "resume" in fold(text)
-            return self._permitted(self._resume() if resumes else self._merge(after_tools, self._answer(text)))
+            answer = self._resume() if resumes else self._merge(after_tools, self._settling(self._answer(text)))
+            return self._permitted(answer)
         if outputs:
             return self._permitted(after_tools)
         if self._turn.silence:
@@ -142,6 +143,9 @@ class _TurnReply(Answering):
         agent, result = self._agent, one.result
         if result.missing is not None:
             agent.missing = tuple(result.missing)
+            agent.unsettled = tuple(result.not_found)
+            if one.call.name == "read_cart":  # another handler may have noted them
+                agent.not_found += [dish for dish in result.not_found if fold(dish) not in map(fold, agent.not_found)]
         if result.ok and one.call.name == "set_fulfilment":
             agent.choices = [choice for choice in agent.choices if choice.call.name != one.call.name]
         if result.ok and one.call.name == "remove_item":

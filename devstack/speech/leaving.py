@@ -13,8 +13,10 @@ from devstack.speech.asking import Asking
 from devstack.speech.conversation import Action, Say
 from devstack.speech.matching import fold
 from devstack.speech.orders import AddItem
-from devstack.speech.tool_calls import Answered
+from devstack.speech.tool_calls import Answered, UseTool
 from devstack.speech.understanding import Understood
+
+MISSING_DISH = "missing_dish"
 
 
 class Leaving(Asking):
@@ -51,6 +53,22 @@ class Leaving(Asking):
         if not understood.changes_order and (understood.yes or understood.no):
             return understood, [self._ask_not_found(plainly=agent.awaited == "instead")]
         return understood, None
+
+    def _settling(self, actions: list[Action]) -> list[Action]:
+        """``actions``, and before them the tool's calls for what the caller has settled by now."""
+        agent = self._agent
+        waiting = [str(choice.call.arguments.get("item", "")) for choice in agent.choices]
+        still_open = set(map(fold, [*agent.not_found, *waiting]))
+        settled = [dish for dish in agent.unsettled if fold(dish) not in still_open]
+        if not settled or not self._has(MISSING_DISH):
+            return actions
+        uses = [one for one in actions if isinstance(one, UseTool)]
+        said = [one for one in actions if isinstance(one, Say)]
+        took = any(one.name in ("add_item", "change_item") for one in uses)
+        answer = "chose_another" if took else "let_go"
+        calls = [UseTool(MISSING_DISH, {"dish": dish, "caller": answer}) for dish in settled]
+        spoken = said if uses else said[:1]  # else the next question comes after the tool's answer
+        return [*spoken, *self._one_by_one([*calls, *uses, *([] if self._turn.parallel else agent.waiting_calls)])]
 
     def _is_known(self, intent: AddItem) -> bool:
         return bool(intent.choices) or intent.item in self._vocabulary.items

@@ -184,11 +184,12 @@ class FoundDish(msgspec.Struct):
 
 
 class ToolResult(msgspec.Struct):
-    """``missing`` is None where the tool says nothing about an order."""
+    """``missing`` is None where the tool says nothing about an order. ``not_found`` is asked for and not settled."""
 
     ok: bool = True
     say: str = ""
     missing: list[str] | None = None
+    not_found: list[str] = []
     cart: _Cart | None = None
     error: _Error | None = None
     items: list[FoundDish] = []

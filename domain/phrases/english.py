@@ -163,6 +163,8 @@ ENGLISH = Wording(
             "I'm sorry, {subject} can't be had half and half. The other half could be {allowed}.",
             "I'm sorry, {subject} can't be had half and half.",
         ),
+        "dish_open": ("{subject} isn't on your order. What would you like instead, or nothing?",),
+        "not_asked": ("What would you like instead of {subject}, or nothing?",),
         "line_of_parts": ("I'll take that one off and add it again. How would you like it?",),
     },
 )

@@ -172,6 +172,8 @@ FRENCH = Wording(
             "Désolé, {subject} n’existe pas en moitié-moitié. L’autre moitié peut être : {allowed}.",
             "Désolé, {subject} n’existe pas en moitié-moitié.",
         ),
+        "dish_open": ("{subject} n’est pas dans votre commande. Que désirez-vous à la place, ou rien ?",),
+        "not_asked": ("Que désirez-vous à la place de {subject}, ou rien ?",),
         "line_of_parts": ("Je retire celui-là et je le remets. Comment le désirez-vous ?",),
     },
 )

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
 from domain.call_marks import CallMarks
-from domain.order import Cart
+from domain.tool_outcomes import OpenWish
 from domain.tools import OrderState
 from functions.call_handler.engines.base import Line
 from functions.call_handler.engines.costs import Usage
@@ -45,6 +46,7 @@ def checkpoint(
         usage=msgspec.to_builtins(usage),
         turns=sum(line.who == "caller" for line in lines),
         offered=state.offered,
+        open_wishes=[wish.dish for wish in state.open_wishes],
         tools=dict(tools),
         marks=replace(marks, warned=state.warned),
     )
@@ -60,7 +62,8 @@ def restored_state(fresh: OrderState, saved: checkpoints.Checkpoint) -> OrderSta
     What was read out is not: the new engine has to read the cart to the caller again.
     """
     agreed = replace(fresh, cart=saved.cart, confirmed=saved.confirmed, reserved=saved.reserved)
-    return replace(agreed, offered=saved.offered, warned=saved.marks.warned)
+    open_wishes = tuple(OpenWish(dish) for dish in saved.open_wishes)  # the caller speaks before one can be settled
+    return replace(agreed, offered=saved.offered, warned=saved.marks.warned, open_wishes=open_wishes)
 
 
 def restored_transcript(saved: checkpoints.Checkpoint) -> Transcript:
@@ -88,16 +91,17 @@ def recollection(state: OrderState, transcript: Transcript, phrases: Phrases, to
     """
     lines = [Line(said.who, f"{said.text} …" if said.cut else said.text) for said in transcript.lines()]
     if told:
-        told = told.format(cart=_describe(state.cart, bool(state.confirmed)))
+        told = told.format(cart=_describe(state))
     elif transcript.caller_spoke() or state.cart.lines:
-        told = phrases.resumed.format(cart=_describe(state.cart, bool(state.confirmed)))
+        told = phrases.resumed.format(cart=_describe(state))
     else:
         told = phrases.resumed_blank
     return [*lines[-RECALLED_LINES:], Line("system", told)]
 
 
-def _describe(cart: Cart, confirmed: bool) -> str:
-    view = {
+def _describe(state: OrderState) -> str:
+    cart = state.cart
+    view: dict[str, Any] = {
         "lines": [
             {
                 "line": line.number,
@@ -112,6 +116,8 @@ def _describe(cart: Cart, confirmed: bool) -> str:
         "fulfilment": cart.fulfilment.kind if cart.fulfilment else None,
         "customer_name": cart.customer_name,
         "allergies": list(cart.allergies),
-        "confirmed": confirmed,
+        "confirmed": bool(state.confirmed),
     }
+    if state.open_wishes:
+        view["not_found"] = [wish.dish for wish in state.open_wishes]
     return msgspec.json.encode(view).decode()

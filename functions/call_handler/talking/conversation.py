@@ -255,6 +255,7 @@ class Conversation:
                 self._caller_pauses()
             case CallerTurn():
                 self._tool_rounds = 0
+                self._tools.caller_turn()
                 self._recognition.turn(event.item_id)
                 self._transcript.caller_turn(event.item_id)
                 self._cards.caller_turn(event.item_id)
@@ -523,6 +524,7 @@ class Conversation:
             self._interrupt(self._phrases.no_card_numbers)
         elif keys:
             engine.remember(Line("caller", f"({keys})"))
+            self._tools.caller_turn()
             self.speak()
 
     def _ask_again(self, missing: str) -> None:

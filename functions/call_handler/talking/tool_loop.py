@@ -126,6 +126,10 @@ class ToolLoop:
         self.closing = Transfer(restaurant.fallback_number, EMERGENCY)
         return words.emergency.format(number=number)
 
+    def caller_turn(self) -> None:
+        """The caller said something, in words or by keys."""
+        self.state = replace(self.state, turn=self.state.turn + 1)
+
     async def run(self, call: ToolCall) -> str | None:
         """Perform ``call`` and give the JSON for the model, or None when that was done before.
 

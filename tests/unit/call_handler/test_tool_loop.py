@@ -292,3 +292,21 @@ async def test_nothing_is_booked_while_nobody_can_tell_of_the_tables() -> None:
     result = await use(loop, "book_table", WISH)
 
     assert (result["error"]["code"], tables.booked) == ("no_answer", [])
+
+
+async def test_a_dish_that_was_not_found_is_settled_by_the_caller_and_not_by_the_model() -> None:
+    loop, desk, _ = loop_with()
+    await order_up_to_confirmation(loop)
+    await use(loop, "add_item", {"item": "Sushi"})
+    let_go = {"dish": "Sushi", "caller": "let_go"}
+
+    too_soon = await use(loop, "missing_dish", let_go)
+    refused = await use(loop, "confirm_order")
+    loop.caller_turn()
+    settled = await use(loop, "missing_dish", let_go)
+    await use(loop, "read_cart")
+    confirmed = await use(loop, "confirm_order")
+
+    assert (too_soon["error"]["code"], refused["error"]["code"]) == ("not_asked", "dish_open")
+    assert settled["ok"] and confirmed["ok"]
+    assert len(desk.orders) == 1

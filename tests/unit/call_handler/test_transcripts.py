@@ -11,6 +11,7 @@ from domain.call_marks import CallMarks
 from domain.menu import ItemSize, Menu, MenuCategory, MenuItem
 from domain.order import Offer
 from domain.restaurant import Restaurant
+from domain.tool_outcomes import OpenWish
 from domain.tools import OrderState
 from domain.vat import same_rate
 from functions.call_handler.engines.base import Line
@@ -70,7 +71,7 @@ def test_a_checkpoint_restores_the_call() -> None:
     started = datetime(2026, 11, 21, 18, tzinfo=UTC)
 
     used = {"add_item": ToolUse(done=2, refused=1)}
-    before = replace(before, offered=Offer("item", 1), warned=True)
+    before = replace(before, offered=Offer("item", 1), warned=True, open_wishes=(OpenWish("sushi"),))
     marks = CallMarks(card_number=True)
 
     saved = resume.checkpoint(
@@ -98,6 +99,11 @@ def test_a_fresh_engine_is_told_what_was_said_and_what_is_in_the_cart() -> None:
     assert last.who == "system"
     assert "Regina" in last.text
     assert "reprenez" in last.text
+
+
+def test_a_fresh_engine_is_told_of_a_dish_that_was_not_found_and_is_not_settled() -> None:
+    wished = replace(state(), open_wishes=(OpenWish("sushi"),))
+    assert '"not_found":["sushi"]' in resume.recollection(wished, Transcript(), phrases_for("en"))[-1].text
 
 
 def test_a_fresh_engine_that_knows_only_the_greeting_is_told_to_ask_anew() -> None:

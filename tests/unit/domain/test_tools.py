@@ -386,6 +386,7 @@ NAMES = [
     "set_time",
     "set_customer",
     "set_allergies",
+    "missing_dish",
     "read_cart",
     "confirm_order",
     "describe_item",
@@ -419,6 +420,8 @@ KEYS = [
     "covers",
     "reason",
     "because",
+    "dish",
+    "caller",
 ]
 
 

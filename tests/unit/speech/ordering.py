@@ -158,7 +158,7 @@ class TextCall:
             self.items.append(Message(id=new_id("item"), role="user", content=content))
             heard = self.state.agreement.version >= 0 and not interrupts
             agreement = replace(self.state.agreement, heard=heard, answered=heard, answer=sentence)
-            self.state = replace(self.state, agreement=agreement)
+            self.state = replace(self.state, agreement=agreement, turn=self.state.turn + 1)
             self.heard.append(self.respond())
         return self.said
 

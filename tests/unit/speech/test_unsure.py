@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from devstack.speech.protocol.items import Content, Message, new_id
 from tests.unit.speech.ordering import TextCall, restaurant_named
 
 pytestmark = pytest.mark.unit
@@ -12,6 +15,10 @@ pytestmark = pytest.mark.unit
 def call_to(slug: str) -> TextCall:
     state = restaurant_named(slug)
     return TextCall(state.restaurant.language, state=state)
+
+
+def system(text: str) -> Message:
+    return Message(id=new_id("item"), role="system", content=[Content(type="input_text", text=text)])
 
 
 def test_a_dish_that_was_not_found_is_said_not_to_be_on_the_order_and_asked_about() -> None:
@@ -192,3 +199,23 @@ def test_a_special_day_is_not_answered_with_today_s_hours() -> None:
     call = call_to("harbour-pizza")
     call.caller("Are you open on Christmas Day?")
     assert "opening_hours" not in call.used
+
+
+def test_the_tools_know_of_it_until_the_caller_lets_go() -> None:
+    call = call_to("harbour-pizza")
+    call.caller("A cheeseburger and a zorglub.")
+    assert [wish.dish for wish in call.state.open_wishes] == ["zorglub"]
+    said = call.caller("Nothing, thanks.")
+    assert ("missing_dish", {"dish": "zorglub", "caller": "let_go"}) in call.calls
+    assert call.state.open_wishes == () and said.count("?") == 1
+
+
+def test_another_agent_that_goes_on_with_the_call_still_asks() -> None:
+    call = call_to("harbour-pizza")
+    call.caller("A cheeseburger and a zorglub.")
+    other = TextCall("en", state=replace(call.state, turn=0))
+    other.items.append(system("The line was cut off. Resume."))
+    said = other.respond()
+    assert "zorglub isn't on your order" in said
+    other.caller("No, leave it out.", "That's all.", "Pick up.", "Anna.", "Yes.")
+    assert other.state.confirmed is not None
