@@ -105,7 +105,7 @@ def _place(menu: str, file: Path, field: str) -> Place:
 
 def _scenarios(file: Path) -> tuple[Scenario, ...]:
     try:
-        raw = yaml.safe_load(file.read_text("utf-8"))
+        raw = yaml.load(file.read_text("utf-8"), yaml.CSafeLoader)
     except OSError as error:
         raise ScenarioError(file, "(file)", f"{error.strerror}; name a file that can be read") from None
     except UnicodeDecodeError:

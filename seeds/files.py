@@ -176,7 +176,7 @@ class SeedFile(_Node, frozen=True):
 def read(file: Path) -> SeedFile:
     """The checked content of ``file``. Raises SeedError naming the file, the path in it and the fix."""
     try:
-        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+        raw = yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader)
     except OSError as error:
         raise SeedError(file, "$", f"cannot be read ({error.strerror}); check the path and its permissions") from error
     except yaml.YAMLError as error:

@@ -46,7 +46,7 @@ class Manifest(ClusterObject):
 def read_documents(file: Path) -> Iterator[dict[str, Any]]:
     """The objects of a YAML file. Raises ManifestError when it is missing, not YAML or not objects."""
     try:
-        documents = list(yaml.safe_load_all(file.read_text()))
+        documents = list(yaml.load_all(file.read_text(), yaml.CSafeLoader))
     except OSError as error:
         raise ManifestError(
             [Problem(str(file), "(file)", error.strerror or "unreadable", "correct the path")]

@@ -142,7 +142,7 @@ class _Rendering:
             raise self._error(field, "needs either path or patch", "set one of them")
         text = self._path(patch.path, f"{field}.path").read_text() if patch.path else patch.patch
         try:
-            bodies = [body for body in yaml.safe_load_all(text) if body]
+            bodies = [body for body in yaml.load_all(text, yaml.CSafeLoader) if body]
         except yaml.YAMLError as error:
             raise self._error(field, f"not YAML: {' '.join(str(error).split())}", "correct the syntax") from None
         for body in bodies:

@@ -87,7 +87,7 @@ def _of_text(text: str) -> Iterator[tuple[str, frozenset[str]]]:
 def foreign(file: Path) -> dict[str, frozenset[str]]:
     """Those of ``foreign-metrics.yaml``. Raises msgspec.ValidationError, and ValueError for a name that is twice."""
     found: dict[str, frozenset[str]] = {}
-    for source in msgspec.convert(yaml.safe_load(file.read_text()), list[_Foreign]):
+    for source in msgspec.convert(yaml.load(file.read_text(), yaml.CSafeLoader), list[_Foreign]):
         for name, labels in source.metrics.items():
             if name in found:
                 raise ValueError(f"{file.name}: {name} is there twice")

@@ -13,7 +13,7 @@ from tests.fakes.kubernetes_resources import KINDS, Object
 from tests.unit.manifests.rendered import write_option
 
 MANIFESTS = Path(__file__).parents[3] / "manifests"
-INSTALLED = tuple(yaml.safe_load_all((Path(__file__).parent / "knative_as_installed.yaml").read_text()))
+INSTALLED = tuple(yaml.load_all((Path(__file__).parent / "knative_as_installed.yaml").read_text(), yaml.CSafeLoader))
 
 
 def rendered(folder: str) -> list[Object]:

@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 import asyncpg
+import pytest
+from argon2 import PasswordHasher
+from flask import Flask
 
 from devstack.servers.embedded import EmbeddedPostgres
 from devstack.servers.ports import free_port
@@ -35,6 +38,7 @@ from stores.orders import StoredOrder
 from stores.postgres import Connection, Postgres
 from stores.redis import connect
 from tests.conftest import APP_ROLE, PLATFORM_ROLE, TEMPLATE, Database, run_apart
+from web import context
 from web.settings import WebSettings
 
 T = TypeVar("T")
@@ -108,9 +112,27 @@ def copied(server: EmbeddedPostgres, template: str) -> Iterator[Database]:
 
 @contextlib.contextmanager
 def populated(server: EmbeddedPostgres, master_key: str) -> Iterator[Admin]:
-    """Populated once, to be copied for each test with ``fresh``: hashing passwords is slow on purpose."""
+    """Populated once, to be copied for each test with ``fresh``. Its passwords are hashed with little work, which each
+    log-in of a test would else repeat."""
+    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     with copied(server, TEMPLATE) as database:
-        yield populate(database, "", master_key)
+        with pytest.MonkeyPatch.context() as changed:
+            changed.setattr(users, "_hasher", lambda: quick)
+            admin = populate(database, "", master_key)
+        yield admin
+
+
+@contextlib.contextmanager
+def lent(app: Flask, settings: WebSettings) -> Iterator[None]:
+    """A standing application with a test's own parts: a database, streams, a throttle and so on."""
+    before = dict(app.extensions)
+    context.attach(app, settings)
+    try:
+        yield
+    finally:
+        app.extensions["alloresto.database"].close()
+        app.extensions.clear()
+        app.extensions.update(before)
 
 
 @contextlib.contextmanager

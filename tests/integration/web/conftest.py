@@ -4,17 +4,24 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.integration.web.admin import PASSWORD, Admin, csrf_token
+from tests.integration.web.admin import PASSWORD, Admin, csrf_token, lent
 from tests.integration.web.fixtures import admin as admin
 from tests.integration.web.fixtures import original_admin as original_admin
 from web import create_app
 
+SETTINGS: dict[str, object] = {"web_heartbeat_s": 0.6, "web_max_streams": 2}
+
+
+@pytest.fixture(scope="session")
+def standing_app(original_admin: Admin) -> Flask:
+    """Its routes and templates are compiled once; that takes longer than what most tests do with them."""
+    return create_app(original_admin.settings(**SETTINGS))
+
 
 @pytest.fixture
-def app(admin: Admin) -> Iterator[Flask]:
-    app = create_app(admin.settings(web_heartbeat_s=0.6, web_max_streams=2))
-    yield app
-    app.extensions["alloresto.database"].close()
+def app(standing_app: Flask, admin: Admin) -> Iterator[Flask]:
+    with lent(standing_app, admin.settings(**SETTINGS)):
+        yield standing_app
 
 
 @pytest.fixture

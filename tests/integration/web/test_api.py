@@ -14,7 +14,18 @@ from stores import tokens, webhooks
 from stores.ciphers import PiiCipher
 from stores.postgres import Postgres
 from tests.conftest import run_apart
-from tests.integration.web.admin import COOK, OWNER, PASSWORD, Admin, execute, fetch, log_call, make_order, take_order
+from tests.integration.web.admin import (
+    COOK,
+    OWNER,
+    PASSWORD,
+    Admin,
+    execute,
+    fetch,
+    lent,
+    log_call,
+    make_order,
+    take_order,
+)
 from tests.integration.web.api import ApiClient, make_token
 from web import create_app
 
@@ -22,10 +33,9 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def app(admin: Admin) -> Iterator[Flask]:
-    app = create_app(admin.settings(platform_database_url=admin.database.platform_url, web_api_requests_per_minute=40))
-    yield app
-    app.extensions["alloresto.database"].close()
+def app(standing_app: Flask, admin: Admin) -> Iterator[Flask]:
+    with lent(standing_app, admin.settings(web_api_requests_per_minute=40)):
+        yield standing_app
 
 
 @pytest.fixture

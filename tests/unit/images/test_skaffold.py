@@ -19,8 +19,8 @@ from tests.unit.manifests.rendered import group_of, objects, workloads
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[3]
-SKAFFOLD: dict[str, Any] = yaml.safe_load((ROOT / "skaffold.yaml").read_text())
-KIND: dict[str, Any] = yaml.safe_load((ROOT / "setup" / "kind.yaml").read_text())
+SKAFFOLD: dict[str, Any] = yaml.load((ROOT / "skaffold.yaml").read_text(), yaml.CSafeLoader)
+KIND: dict[str, Any] = yaml.load((ROOT / "setup" / "kind.yaml").read_text(), yaml.CSafeLoader)
 DOCKERFILE = dockerfile.read(ROOT / "Dockerfile")
 PROFILES = {profile["name"]: profile for profile in SKAFFOLD["profiles"]}
 OVERLAYS = {"dev": "dev-cluster", "staging": "staging", "production": "production"}

@@ -64,7 +64,7 @@ def write_option(folder: Path, component: str) -> Path:
 @cache
 def secrets() -> Mapping[str, frozenset[str]]:
     """The keys of each example Secret."""
-    documents = yaml.safe_load_all((MANIFESTS / "secrets.example.yaml").read_text())
+    documents = yaml.load_all((MANIFESTS / "secrets.example.yaml").read_text(), yaml.CSafeLoader)
     return {body["metadata"]["name"]: frozenset(body["stringData"]) for body in documents}
 
 

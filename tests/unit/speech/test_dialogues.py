@@ -15,10 +15,10 @@ pytestmark = pytest.mark.unit
 HERE = Path(__file__).parent
 FIRST_SENTENCES = [
     (menu, said, [line for line in lines if line])
-    for menu, rows in yaml.safe_load((HERE / "first_sentences.yaml").read_text(encoding="utf-8")).items()
+    for menu, rows in yaml.load((HERE / "first_sentences.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader).items()
     for said, *lines in rows
 ]
-DIALOGUES = yaml.safe_load((HERE / "dialogues.yaml").read_text(encoding="utf-8"))
+DIALOGUES = yaml.load((HERE / "dialogues.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
 
 
 def call_to(menu: str) -> TextCall:

@@ -9,7 +9,7 @@ import yaml
 from cluster.rules import Access, ClusterObject, ClusterObjects, Finding, Rule, Unread, Verdict, examine
 from cluster.rules.examination import RULES
 
-OBJECTS = tuple(yaml.safe_load_all((Path(__file__).parent / "good_cluster.yaml").read_text()))
+OBJECTS = tuple(yaml.load_all((Path(__file__).parent / "good_cluster.yaml").read_text(), yaml.CSafeLoader))
 
 
 class Planted:
@@ -47,7 +47,7 @@ class Planted:
         self.objects.remove(self.one(kind_and_name, namespace))
 
     def add(self, text: str) -> None:
-        self.objects += list(yaml.safe_load_all(text))
+        self.objects += list(yaml.load_all(text, yaml.CSafeLoader))
 
     def environment(self, kind_and_name: str, name: str, value: str | None) -> None:
         """Set a variable of the first container; None removes it."""
