@@ -25,8 +25,8 @@ test: ## install what is missing, then run every check and test
 	@setup/install.sh dev --sip
 	@$(MAKE) --no-print-directory check
 	@$(PYTEST) -n 4 --dist loadfile -m "not e2e and not alone and not cluster"
-	@$(PYTEST) -n 2 --dist loadfile -m "e2e and not alone"
-	@$(PYTEST) -m alone
+	@$(PYTEST) -n 2 --dist loadfile -m "e2e and not alone" tests/e2e tests/cluster
+	@$(PYTEST) -m alone $$(grep -rl --include=test_*.py "mark\.alone" tests)
 	@$(MAKE) --no-print-directory shifted
 
 unit: ## the tests that need no server and no network, in parallel

@@ -63,12 +63,7 @@ def begin(
 
     options = _options(kubeconfig, context, namespace)
     _ask_doctor(cluster and not despite_doctor, options)
-    use_running(state_dir)
-
-    async def work(handlers: Handlers) -> Release:
-        return await _in_database(lambda connection: releases.begin(handlers, connection, share))
-
-    release = _with_handlers(cluster, options, state_dir, work)
+    release = _decided(cluster, options, state_dir, lambda *of: releases.begin(*of, share))
     typer.echo(f"{release.candidate} takes the calls of {share} % of the restaurants, {release.stable} the others")
 
 
@@ -127,12 +122,7 @@ def promote(
 
     options = _options(kubeconfig, context, namespace)
     _ask_doctor(cluster and not despite_doctor, options)
-    use_running(state_dir)
-
-    async def work(handlers: Handlers) -> Release:
-        return await _in_database(lambda connection: releases.promote(handlers, connection))
-
-    typer.echo(f"{_with_handlers(cluster, options, state_dir, work).candidate} takes all calls")
+    typer.echo(f"{_decided(cluster, options, state_dir, releases.promote).candidate} takes all calls")
 
 
 @app.command()
@@ -173,6 +163,21 @@ def _ask_doctor(wanted: bool, options: ClusterOptions) -> None:
 
     if wanted and cluster_doctor.run(options):
         raise refusal("the cluster would lose calls: mend what the doctor names, or give --despite-doctor")
+
+
+def _decided(
+    cluster: bool,
+    options: ClusterOptions,
+    state_dir: Path,
+    decide: Callable[[Handlers, Connection], Awaitable[Release]],
+) -> Release:
+    """Written in the database, in a transaction, and done to the handlers."""
+    use_running(state_dir)
+
+    async def work(handlers: Handlers) -> Release:
+        return await _in_database(lambda connection: decide(handlers, connection))
+
+    return _with_handlers(cluster, options, state_dir, work)
 
 
 def _with_handlers(

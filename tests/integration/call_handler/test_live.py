@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -28,10 +29,11 @@ from functions.call_handler.settings import EngineSettings, LiveEndpoint, Speaki
 from protocols.call_lane import ConnectedLine, EndedLine
 from protocols.media import Prompt
 from stores import restaurants
+from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine
 from tests.fakes.live import FakeLive, FakeLiveSession
 from tests.fakes.models import FakeModels
-from tests.integration.call_handler.conftest import MakeBridge, Ring, StartHandler, eventually, new_id, written
+from tests.integration.call_handler.conftest import Lane, MakeBridge, Ring, StartHandler, eventually, new_id, written
 from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
@@ -352,7 +354,18 @@ async def test_a_session_that_will_end_says_when(talker: Talker, server: FakeLiv
 # --- A whole call -------------------------------------------------------------------------------------------------
 
 
-async def test_an_order_is_taken_to_its_end(
+@dataclass
+class Answered:
+    """A call that a session has taken up; ``start`` is what the session was told."""
+
+    bridge: FakeBridge
+    lane: Lane
+    session: FakeLiveSession
+    start: dict[str, Any]
+
+
+@pytest.fixture
+async def answered(
     server: FakeLive,
     models: FakeModels,
     start_handler: StartHandler,
@@ -361,7 +374,7 @@ async def test_an_order_is_taken_to_its_end(
     bridge_for: MakeBridge,
     ring: Ring,
     postgres: Any,
-) -> None:
+) -> Answered:
     handler = await start_handler(engine, **await _duplex(server, models, restaurant, postgres))
     bridge = await bridge_for(new_id(), greeting="Good evening!")
     lane = await ring(handler, bridge)
@@ -369,6 +382,11 @@ async def test_an_order_is_taken_to_its_end(
     await lane.until(ConnectedLine)
     start = await session.expect("session.start")
     await session.starts()
+    return Answered(bridge, lane, session, start)
+
+
+async def test_an_order_is_taken_to_its_end(answered: Answered, models: FakeModels, postgres: Any) -> None:
+    bridge, session = answered.bridge, answered.session
 
     await session.caller_says("A small Margherita, to take away, for Ada.")
     await session.delegates()
@@ -392,10 +410,10 @@ async def test_an_order_is_taken_to_its_end(
     [order] = await eventually(lambda: _orders(postgres))
     await bridge.quiet()
     await bridge.hang_up()
-    ended = await lane.until(EndedLine)
+    ended = await answered.lane.until(EndedLine)
 
     assert session.authorization == "Bearer sk-live"
-    assert start["session"]["input"][0]["content"][0]["text"] == "Good evening!"
+    assert answered.start["session"]["input"][0]["content"][0]["text"] == "Good evening!"
     assert all(output["ok"] for output in outputs)
     assert confirmed["ok"], confirmed
     assert "9" in models.spoken[0]
@@ -405,22 +423,9 @@ async def test_an_order_is_taken_to_its_end(
 
 
 async def test_after_a_card_number_another_session_is_told_only_what_may_be_kept(
-    server: FakeLive,
-    models: FakeModels,
-    start_handler: StartHandler,
-    engine: FakeEngine,
-    restaurant: Restaurant,
-    bridge_for: MakeBridge,
-    ring: Ring,
-    postgres: Any,
+    answered: Answered, server: FakeLive, models: FakeModels
 ) -> None:
-    handler = await start_handler(engine, **await _duplex(server, models, restaurant, postgres))
-    bridge = await bridge_for(new_id(), greeting="Good evening!")
-    lane = await ring(handler, bridge)
-    first = await server.session()
-    await lane.until(ConnectedLine)
-    await first.expect("session.start")
-    await first.starts()
+    first = answered.session
 
     await first.caller_says("A small Margherita, please.")
     await first.speaks("Anything else?")
@@ -433,7 +438,7 @@ async def test_after_a_card_number_another_session_is_told_only_what_may_be_kept
     told = json.dumps(start)
     assert "Margherita" in told
     assert "1111" not in told
-    assert not bridge.of(Prompt)  # the caller has noticed nothing
+    assert not answered.bridge.of(Prompt)  # the caller has noticed nothing
     assert "card number" in models.spoken[0]
 
 

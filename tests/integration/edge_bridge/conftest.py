@@ -116,23 +116,49 @@ async def handler(scene: Scene) -> AsyncIterator[HandlerApp]:
     await asyncio.sleep(0.05)
 
 
-@pytest.fixture
-def start(module_database: Database, valkey_server: EmbeddedValkey, master_key: str) -> Iterator[Start]:
-    """Makes bridges of one's own; they are ended after the test."""
+@contextlib.contextmanager
+def starting(database: Database, redis_url: str, master_key: str) -> Iterator[Start]:
+    """Makes bridges, and ends them all."""
     made: list[BridgeProcess] = []
 
     def make(*, wait: bool = True, arguments: tuple[str, ...] = (), **settings: str) -> BridgeProcess:
         folder = Path(tempfile.mkdtemp(prefix="alloresto-bridge-"))
-        redis_url = settings.pop("REDIS_URL", valkey_server.url())
-        bridge = BridgeProcess(
-            folder, module_database.platform_url, redis_url, master_key, free_port(), arguments, **settings
-        )
+        redis = settings.pop("REDIS_URL", redis_url)
+        bridge = BridgeProcess(folder, database.platform_url, redis, master_key, free_port(), arguments, **settings)
         made.append(bridge)
         return bridge.start(wait=wait)
 
     yield make
     for bridge in made:
         bridge.stop()
+        shutil.rmtree(bridge.folder, ignore_errors=True)
+
+
+@pytest.fixture
+def start(module_database: Database, valkey_server: EmbeddedValkey, master_key: str) -> Iterator[Start]:
+    """Makes bridges of one's own; they are ended after the test."""
+    with starting(module_database, valkey_server.url(), master_key) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def standing(module_database: Database, valkey_server: EmbeddedValkey, master_key: str) -> Iterator[Start]:
+    """For tests that leave a bridge as they found it: the module's that stands, or the next one where it has other
+    settings. To start one takes 2 s of a core."""
+    bridge: BridgeProcess | None = None
+    having: dict[str, str] = {}
+    with contextlib.ExitStack() as running:
+
+        def get(**settings: str) -> BridgeProcess:
+            nonlocal bridge, having
+            if bridge is None or settings != having or bridge.process is None or bridge.process.poll() is not None:
+                bridge = None
+                running.close()
+                start = running.enter_context(starting(module_database, valkey_server.url(), master_key))
+                bridge, having = start(**settings), settings
+            return bridge
+
+        yield get
 
 
 @pytest.fixture(scope="module")

@@ -188,15 +188,15 @@ def test_a_number_that_only_to_names_is_found_unless_the_call_was_diverted(scene
     [
         ("all", "P-Asserted-Identity: <sip:+33611100021@trunk.test>", "", "+33611100021"),
         ("all", "Remote-Party-ID: <sip:+33611100022@trunk.test>;party=calling", "", "+33611100022"),
-        ("none", "P-Asserted-Identity: <sip:+33611100023@trunk.test>", "", "+33612345678"),
         ("all", "X-Edge-Source: 10.9.9.9:5060", "From: <tel:+33611100024>", "+33611100024"),
         ("all", "User-Agent: x", "From: <sip:0611100025;phone-context=+33@x;user=phone>", "+33611100025"),
+        ("none", "P-Asserted-Identity: <sip:+33611100023@trunk.test>", "", "+33612345678"),
     ],
 )
 async def test_the_handler_is_told_the_caller_whom_a_trusted_source_asserts(
-    start: Start, seeded: Database, trusted: str, header: str, from_header: str, caller: str
+    standing: Start, seeded: Database, trusted: str, header: str, from_header: str, caller: str
 ) -> None:
-    bridge = await asyncio.to_thread(start, TRUSTED_IDENTITY=trusted)
+    bridge = await asyncio.to_thread(standing, TRUSTED_IDENTITY=trusted)
     async with HandlerApp(bridge.sink_port) as handler:
         with RawSip(bridge.target) as phone:
             assert await asyncio.to_thread(lambda: phone.call(BUSY, header, from_header=from_header)) == 200

@@ -50,13 +50,13 @@ EDITS = (
 )
 
 
-def test_media_lines_behind_a_lone_carriage_return_are_refused(start: Start, seeded: Database) -> None:
-    bridge = start()
+def test_media_lines_behind_a_lone_carriage_return_are_refused(scene: Scene) -> None:
+    bridge = scene.bridge
     signallers = bridge.signallers()
     hidden = offer("127.0.0.1", 40_000) + ("a=x" + "\rm=audio 40000 RTP/AVP 0" * 15 + "\r\n") * 4
     with RawSip(bridge.target) as phone:
         statuses = [phone.call(BUSY, body=hidden) for _ in range(4)]
-    assert bridge.signallers() == signallers
+    assert set(signallers) <= set(bridge.signallers())
     assert statuses == [488] * 4
 
 
@@ -112,14 +112,14 @@ def mutate(header: str, chance: random.Random) -> str:
 
 
 @pytest.mark.parametrize("line", ["a=rtcp:4001 IN IP4 {}", "a=candidate:1 1 UDP 1 {} 4000 typ host", "c=IN IP4 {}"])
-def test_an_address_that_is_too_long_for_pjsip_does_not_reach_it(start: Start, seeded: Database, line: str) -> None:
+def test_an_address_that_is_too_long_for_pjsip_does_not_reach_it(scene: Scene, line: str) -> None:
     """It asserts that an address to look up has fewer than 254 characters."""
-    bridge = start()
+    bridge = scene.bridge
     signallers = bridge.signallers()
     body = offer("127.0.0.1", 40_000) + "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n"
     with RawSip(bridge.target) as phone:
         status = phone.call(BUSY, body=f"{body}{line.format('a' * 254)}\r\n")
-    assert bridge.signallers() == signallers
+    assert set(signallers) <= set(bridge.signallers())
     assert status == 488
 
 
@@ -160,9 +160,9 @@ def test_audio_in_plain_is_taken_beside_dtls_which_is_refused(scene: Scene, medi
 
 
 @pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
-def test_media_lines_that_come_and_go_cost_no_call(start: Start, seeded: Database, method: str) -> None:
+def test_media_lines_that_come_and_go_cost_no_call(scene: Scene, method: str) -> None:
     """pjsip opens two sockets for a line that comes, keeps their places for 500 ms, and aborts at the 65th."""
-    bridge = start()
+    bridge = scene.bridge
     signallers = bridge.signallers()
     one, two = offer("127.0.0.1", 40_000), offer("127.0.0.1", 40_000, media_lines=2)
     with RawSip(bridge.target) as phone:

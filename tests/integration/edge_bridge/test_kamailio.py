@@ -27,6 +27,8 @@ from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.integration, needs_kamailio]
 
+QUICKLY_BUSY = {"REGISTRAR": "kamailio", "HANDLER_WAIT_S": "1"}
+ONE_PEER = {"REGISTRAR": "kamailio", "SIP_PEERS": "127.0.0.9/32"}
 AGAIN_WITHIN_S = 2.0
 LONGEST_GAP_S = 0.1  # five packets, on a busy machine
 
@@ -105,13 +107,13 @@ async def flooding(sender: RawSip, rate: int, messages: list[bytes]) -> AsyncIte
 # --- Case 24: transports -----------------------------------------------------------------------------------------
 
 
-async def test_a_call_by_udp_is_heard(start: Start, seeded: Database) -> None:
-    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio")
+async def test_a_call_by_udp_is_heard(standing: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(standing, **QUICKLY_BUSY)
     await heard_both_ways(bridge, Caller(bridge.target, BUSY))
 
 
-async def test_a_call_by_tcp_is_heard(start: Start, seeded: Database) -> None:
-    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio")
+async def test_a_call_by_tcp_is_heard(standing: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(standing, **QUICKLY_BUSY)
     await heard_both_ways(bridge, StreamCaller(bridge.target, BUSY))
 
 
@@ -145,32 +147,11 @@ async def test_a_call_over_ipv6_is_heard(start: Start, seeded: Database) -> None
     await heard_both_ways(bridge, Ipv6Caller(("::1", bridge.sip_port), BUSY))
 
 
-@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
-async def test_a_call_over_ipv6_alone_has_its_audio_there(start: Start, seeded: Database) -> None:
-    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio", SIP_IPV6_ADDRESS="::1", SIP_PEERS="::1/128")
-    caller = Ipv6Caller(("::1", bridge.sip_port), BUSY, audio_too=True)
-    await heard_both_ways(bridge, caller)
-    assert "c=IN IP6 ::1" in caller.answer_sdp
-    assert "IP4" not in caller.answer_sdp
-
-
-@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
-async def test_a_late_offer_over_ipv6_is_of_ipv6_and_audio_goes_where_the_ack_says(
-    start: Start, seeded: Database
-) -> None:
-    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio", SIP_IPV6_ADDRESS="::1", SIP_PEERS="::1/128")
-    with LateOffer(("::1", bridge.sip_port), BUSY, "::1") as caller:
-        assert await asyncio.to_thread(caller.invite) == 200
-        assert "c=IN IP6 ::1" in caller.answer
-        assert "IP4" not in caller.answer
-        assert await asyncio.to_thread(caller.packets, 50) == 50
-
-
 @pytest.mark.parametrize("by", ["udp", "tcp"])
 async def test_the_bridge_hangs_up_by_the_transport_that_the_call_came_by(
-    start: Start, seeded: Database, by: str
+    standing: Start, seeded: Database, by: str
 ) -> None:
-    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio", HANDLER_WAIT_S="1")
+    bridge = await asyncio.to_thread(standing, **QUICKLY_BUSY)
     async with (StreamCaller if by == "tcp" else Caller)(bridge.target, BUSY) as caller:
         assert (await caller.invite()).status == 200
         await asyncio.wait_for(caller.hung_up.wait(), PATIENCE_S)  # no handler: the busy message, and BYE
@@ -188,8 +169,8 @@ async def test_at_all_addresses_it_tells_the_public_one_and_finds_itself_by_it(s
             await asyncio.wait_for(caller.hung_up.wait(), PATIENCE_S)  # by the bridge
 
 
-def test_a_caller_behind_a_nat_is_hung_up_where_it_called_from(start: Start, seeded: Database) -> None:
-    bridge = start(REGISTRAR="kamailio", HANDLER_WAIT_S="1")
+def test_a_caller_behind_a_nat_is_hung_up_where_it_called_from(standing: Start, seeded: Database) -> None:
+    bridge = standing(**QUICKLY_BUSY)
     with RawSip(bridge.target) as phone:
         phone.new_call()
         invite = phone.request("INVITE", BUSY, body=offer("127.0.0.1", 40_000))
@@ -205,13 +186,34 @@ def test_a_caller_behind_a_nat_is_hung_up_where_it_called_from(start: Start, see
         phone.reply(bye)
 
 
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
+async def test_a_call_over_ipv6_alone_has_its_audio_there(standing: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(standing, REGISTRAR="kamailio", SIP_IPV6_ADDRESS="::1", SIP_PEERS="::1/128")
+    caller = Ipv6Caller(("::1", bridge.sip_port), BUSY, audio_too=True)
+    await heard_both_ways(bridge, caller)
+    assert "c=IN IP6 ::1" in caller.answer_sdp
+    assert "IP4" not in caller.answer_sdp
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
+async def test_a_late_offer_over_ipv6_is_of_ipv6_and_audio_goes_where_the_ack_says(
+    standing: Start, seeded: Database
+) -> None:
+    bridge = await asyncio.to_thread(standing, REGISTRAR="kamailio", SIP_IPV6_ADDRESS="::1", SIP_PEERS="::1/128")
+    with LateOffer(("::1", bridge.sip_port), BUSY, "::1") as caller:
+        assert await asyncio.to_thread(caller.invite) == 200
+        assert "c=IN IP6 ::1" in caller.answer
+        assert "IP4" not in caller.answer
+        assert await asyncio.to_thread(caller.packets, 50) == 50
+
+
 # --- Case 3, and who is who --------------------------------------------------------------------------------------
 
 
 async def test_real_callers_are_answered_while_a_stranger_sends_500_invites_a_second(
     start: Start, seeded: Database
 ) -> None:
-    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio", SIP_PEERS="127.0.0.9/32")
+    bridge = await asyncio.to_thread(start, **ONE_PEER)
     with RawSip(bridge.target) as stranger:
         invites = []
         for _ in range(50):
@@ -236,8 +238,26 @@ async def test_real_callers_are_answered_while_a_stranger_sends_500_invites_a_se
     assert sorted(took)[4] < 60
 
 
-def test_a_stranger_is_answered_once_and_then_no_more(start: Start, seeded: Database) -> None:
-    bridge = start(REGISTRAR="kamailio", SIP_PEERS="127.0.0.9/32")
+@pytest.mark.parametrize(
+    ("header", "address"),  # a stranger is answered once: each is another one
+    [
+        ("X-Edge-Source: 127.0.0.9:5060;transport=udp;as=known", "127.0.0.11"),
+        ("x-edge-source : 127.0.0.9:5060;transport=udp;as=dialog", "127.0.0.12"),
+        ("X-Edge-Source: 127.0.0.9:5060", "127.0.0.13"),
+    ],
+)
+def test_who_claims_to_be_somebody_else_is_a_stranger(
+    standing: Start, seeded: Database, header: str, address: str
+) -> None:
+    bridge = standing(**ONE_PEER)
+    with RawSip(bridge.target, address) as stranger:
+        stranger.new_call()
+        assert stranger.ask("INVITE", BUSY, header, body=offer(address, 40_000)) in (0, 403)
+    assert bridge.metric("sip_gate_received_total") == 0  # before any test in which a peer calls
+
+
+def test_a_stranger_is_answered_once_and_then_no_more(standing: Start, seeded: Database) -> None:
+    bridge = standing(**ONE_PEER)
     with RawSip(bridge.target) as stranger, RawSip(bridge.target, "127.0.0.9") as peer:
         # INVITEs get no answer until the trunks are known: one of them could be a trunk's.
         assert peer.call(BUSY) == 200
@@ -251,32 +271,35 @@ def test_a_stranger_is_answered_once_and_then_no_more(start: Start, seeded: Data
         assert peer.ask("BYE", peer.remote_uri) == 200
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
-        "X-Edge-Source: 127.0.0.9:5060;transport=udp;as=known",
-        "x-edge-source : 127.0.0.9:5060;transport=udp;as=dialog",
-        "X-Edge-Source: 127.0.0.9:5060",
-    ],
-)
-def test_who_claims_to_be_somebody_else_is_a_stranger(start: Start, seeded: Database, header: str) -> None:
-    bridge = start(REGISTRAR="kamailio", SIP_PEERS="127.0.0.9/32")
-    with RawSip(bridge.target) as stranger:
-        stranger.new_call()
-        assert stranger.ask("INVITE", BUSY, header, body=offer("127.0.0.1", 40_000)) in (0, 403)
-    assert bridge.metric("sip_gate_received_total") == 0
-
-
-def test_a_peers_claim_is_replaced_by_where_it_sends_from(start: Start, seeded: Database) -> None:
-    bridge = start(REGISTRAR="kamailio", SIP_PEERS="127.0.0.9/32")
+def test_a_peers_claim_is_replaced_by_where_it_sends_from(standing: Start, seeded: Database) -> None:
+    bridge = standing(**ONE_PEER)
     with RawSip(bridge.target, "127.0.0.9") as peer:
         claim = "X-Edge-Source: 127.0.0.1:5060;transport=udp;as=known"
         assert peer.call(BUSY, claim) == 200  # as 127.0.0.1 it would be refused
         assert peer.ask("BYE", peer.remote_uri) == 200
 
 
+def test_in_dialog_requests_from_an_unknown_address_need_the_dialogs_key(standing: Start, seeded: Database) -> None:
+    bridge = standing(**ONE_PEER)
+    with RawSip(bridge.target, "127.0.0.9") as peer, RawSip(bridge.target, "127.0.0.7") as moved:
+        peer.new_call()
+        invite = peer.request("INVITE", BUSY, body=offer("127.0.0.9", 40_000))
+        peer.send(invite)
+        answer = peer.final("INVITE")
+        assert answer is not None and answer.status == 200
+        peer.to_tag, peer.remote_uri = answer.to_tag, answer.first("contact").strip("<>")
+        peer.acknowledge(BUSY, invite, answer)
+        routes = [f"Route: {route}" for route in reversed(answer.values("record-route"))]
+        moved.call_id, moved.from_tag, moved.to_tag, moved.sequence = peer.call_id, peer.from_tag, peer.to_tag, 10
+        wrong = [route.replace(";k=", ";k=0") for route in routes]
+        assert any(";k=0" in route for route in wrong)
+        assert moved.ask("BYE", peer.remote_uri) in (0, 403)
+        assert moved.ask("BYE", peer.remote_uri, *wrong) in (0, 403)
+        assert moved.ask("BYE", peer.remote_uri, *routes) == 200
+
+
 def test_the_loopback_ports_are_nobody_elses(start: Start, seeded: Database) -> None:
-    bridge = start(REGISTRAR="kamailio", SIP_PEERS="127.0.0.9/32")
+    bridge = start(**ONE_PEER)
     (gate,) = bridge.gates()
     inner, asks = map(int, Path(f"/proc/{gate}/cmdline").read_bytes().split(b"\0")[-3:-1])
     for port in (inner, asks):
@@ -298,8 +321,8 @@ def test_a_source_over_its_rate_is_dropped_before_the_gate(start: Start, seeded:
     assert bridge.metric("sip_gate_received_total") <= 20
 
 
-def test_an_invite_that_is_repeated_after_its_ack_is_absorbed(start: Start, seeded: Database) -> None:
-    bridge = start(REGISTRAR="kamailio")
+def test_an_invite_that_is_repeated_after_its_ack_is_absorbed(standing: Start, seeded: Database) -> None:
+    bridge = standing(REGISTRAR="kamailio")
     with RawSip(bridge.target) as phone:
         phone.new_call()
         invite = phone.request("INVITE", BUSY, body=offer("127.0.0.1", 40_000))
@@ -314,23 +337,15 @@ def test_an_invite_that_is_repeated_after_its_ack_is_absorbed(start: Start, seed
         assert phone.ask("BYE", phone.remote_uri) == 200
 
 
-def test_in_dialog_requests_from_an_unknown_address_need_the_dialogs_key(start: Start, seeded: Database) -> None:
-    bridge = start(REGISTRAR="kamailio", SIP_PEERS="127.0.0.9/32")
-    with RawSip(bridge.target, "127.0.0.9") as peer, RawSip(bridge.target, "127.0.0.7") as moved:
-        peer.new_call()
-        invite = peer.request("INVITE", BUSY, body=offer("127.0.0.9", 40_000))
-        peer.send(invite)
-        answer = peer.final("INVITE")
-        assert answer is not None and answer.status == 200
-        peer.to_tag, peer.remote_uri = answer.to_tag, answer.first("contact").strip("<>")
-        peer.acknowledge(BUSY, invite, answer)
-        routes = [f"Route: {route}" for route in reversed(answer.values("record-route"))]
-        moved.call_id, moved.from_tag, moved.to_tag, moved.sequence = peer.call_id, peer.from_tag, peer.to_tag, 10
-        wrong = [route.replace(";k=", ";k=0") for route in routes]
-        assert any(";k=0" in route for route in wrong)
-        assert moved.ask("BYE", peer.remote_uri) in (0, 403)
-        assert moved.ask("BYE", peer.remote_uri, *wrong) in (0, 403)
-        assert moved.ask("BYE", peer.remote_uri, *routes) == 200
+def test_kamailio_is_scheduled_as_the_gate_behind_it_is(standing: Start, seeded: Database) -> None:
+    """A message would else wait for whatever runs, at each of its two passages, where the gate does not."""
+    bridge = standing(REGISTRAR="kamailio")
+    (gate,) = bridge.gates()
+    assert {how_scheduled(pid) for pid in kamailios(bridge)} == {how_scheduled(gate)}
+
+
+def how_scheduled(pid: int) -> tuple[int, int]:
+    return os.sched_getscheduler(pid), os.sched_getparam(pid).sched_priority
 
 
 # --- Death -------------------------------------------------------------------------------------------------------
@@ -446,17 +461,6 @@ async def test_a_frozen_kamailio_is_killed_and_followed(start: Start, seeded: Da
                 if (await caller.invite(2)).status == 200:
                     break
     assert not set(frozen) & set(kamailios(bridge))
-
-
-def test_kamailio_is_scheduled_as_the_gate_behind_it_is(start: Start, seeded: Database) -> None:
-    """A message would else wait for whatever runs, at each of its two passages, where the gate does not."""
-    bridge = start(REGISTRAR="kamailio")
-    (gate,) = bridge.gates()
-    assert {how_scheduled(pid) for pid in kamailios(bridge)} == {how_scheduled(gate)}
-
-
-def how_scheduled(pid: int) -> tuple[int, int]:
-    return os.sched_getscheduler(pid), os.sched_getparam(pid).sched_priority
 
 
 async def test_a_killed_guard_takes_kamailio_along_and_both_are_followed(start: Start, seeded: Database) -> None:

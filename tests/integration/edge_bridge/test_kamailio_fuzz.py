@@ -19,9 +19,9 @@ UNKNOWN = "+33999999999"  # of no line: what the worker makes of it is the gate'
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_no_broken_message_ends_kamailio_or_the_gate(start: Start, seeded: Database, seed: int) -> None:
+def test_no_broken_message_ends_kamailio_or_the_gate(standing: Start, seeded: Database, seed: int) -> None:
     rates = {"SIP_REQUESTS_PER_S": "100000", "SIP_IN_DIALOG_PER_S": "100000", "SIP_STRANGER_MESSAGES": "100000"}
-    bridge = start(REGISTRAR="kamailio", SIP_PEERS="127.0.0.9/32", **rates)
+    bridge = standing(REGISTRAR="kamailio", SIP_PEERS="127.0.0.9/32", **rates)
     before, gates = kamailios(bridge), bridge.gates()
     chance = random.Random(seed)
     with RawSip(bridge.target, "127.0.0.9") as peer, RawSip(bridge.target) as stranger:

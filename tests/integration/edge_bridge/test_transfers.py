@@ -156,8 +156,8 @@ async def test_a_human_who_declines_leaves_the_caller_with_the_handler_who_is_to
                 await asyncio.sleep(0.02)
 
 
-async def test_a_phone_that_rings_in_vain_is_cancelled_and_the_caller_told(start: Start, seeded: Database) -> None:
-    bridge = await asyncio.to_thread(start, TRANSFER_RING_S="5")
+async def test_a_phone_that_rings_in_vain_is_cancelled_and_the_caller_told(standing: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(standing, TRANSFER_RING_S="5")
     async with HandlerApp(bridge.sink_port) as handler, Trunk(bridge.target, BUSY, Human(180)) as trunk:
         handler.behave = put_through(mode="second_leg")
         await trunk.invite()
@@ -171,8 +171,8 @@ async def test_a_phone_that_rings_in_vain_is_cancelled_and_the_caller_told(start
         assert not trunk.hung_up.is_set()
 
 
-async def test_a_trunk_that_does_not_even_answer_the_invite_is_given_up(start: Start, seeded: Database) -> None:
-    bridge = await asyncio.to_thread(start, TRANSFER_RING_S="5")
+async def test_a_trunk_that_does_not_even_answer_the_invite_is_given_up(standing: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(standing, TRANSFER_RING_S="5")
     async with HandlerApp(bridge.sink_port) as handler, Trunk(bridge.target, BUSY, Human(0)) as trunk:
         handler.behave = put_through(mode="second_leg")
         await trunk.invite()
@@ -430,9 +430,9 @@ async def test_all_callers_of_a_node_are_put_through_at_once_and_one_more_is_tol
 @needs_kamailio
 @pytest.mark.parametrize("human_ends", [True, False])
 async def test_behind_kamailio_a_second_leg_is_heard_and_ends_with_the_call(
-    start: Start, seeded: Database, human_ends: bool
+    standing: Start, seeded: Database, human_ends: bool
 ) -> None:
-    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio")
+    bridge = await asyncio.to_thread(standing, REGISTRAR="kamailio")
     async with HandlerApp(bridge.sink_port) as handler, Trunk(bridge.target, BUSY, Human()) as trunk:
         handler.behave = put_through(mode="second_leg")
         await trunk.invite()
