@@ -122,8 +122,9 @@ async def test_lines_of_each_transport_are_held_side_by_side(start: Start, offic
 # --- Many --------------------------------------------------------------------------------------------------------
 
 
-async def test_two_hundred_lines_are_registered_through_kamailio_from_cold(start: Start, office: Office) -> None:
-    users = [f"user-{number}" for number in range(200)]
+async def test_eighty_lines_are_registered_through_kamailio_from_cold(start: Start, office: Office) -> None:
+    # Four times what is under way at once; the two hundred of a full node, each 22 ms of keys, are the direct one's.
+    users = [f"user-{number}" for number in range(80)]
     async with SipRegistrar(dict.fromkeys(users, "secret")) as trunk:
         await office.add_all(trunk, users)
         began = asyncio.get_running_loop().time()
@@ -134,7 +135,7 @@ async def test_two_hundred_lines_are_registered_through_kamailio_from_cold(start
         span = trunk.asked_at[-1] - trunk.asked_at[0]
     print(f"ready after {ready:.2f} s, all bound after {took:.2f} s, first to last REGISTER {span:.2f} s")
     assert took < 15.0
-    assert trunk.statuses[200] == 200
+    assert trunk.statuses[200] == 80
 
 
 # --- A trunk of several addresses --------------------------------------------------------------------------------
