@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,26 @@ def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as made:
         Path(made).chmod(0o755)
         yield Path(made)
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """A node's certificate, and the settings with it."""
+
+    authority: Authority
+    port: int
+    settings: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def tls() -> Iterator[Tls]:
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        authority = Authority(Path(made))
+        certificate, key = map(str, authority.certificate())
+        (port,) = free_ports(1)
+        files = {"SIP_TLS_PORT": str(port), "SIP_TLS_CERT": certificate, "SIP_TLS_KEY": key}
+        yield Tls(authority, port, {"REGISTRAR": "kamailio", **files})
 
 
 def has_ipv6() -> bool:
@@ -117,29 +138,6 @@ async def test_a_call_by_tcp_is_heard(standing: Start, seeded: Database) -> None
     await heard_both_ways(bridge, StreamCaller(bridge.target, BUSY))
 
 
-async def test_a_call_by_tls_is_heard(start: Start, seeded: Database, folder: Path) -> None:
-    authority = Authority(folder)
-    certificate, key = authority.certificate()
-    (port,) = free_ports(1)
-    tls = {"SIP_TLS_PORT": str(port), "SIP_TLS_CERT": str(certificate), "SIP_TLS_KEY": str(key)}
-    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio", **tls)
-    await heard_both_ways(bridge, StreamCaller(("127.0.0.1", port), BUSY, authority.trust()))
-
-
-async def test_tls_older_than_1_2_is_not_spoken(start: Start, seeded: Database, folder: Path) -> None:
-    authority = Authority(folder)
-    certificate, key = authority.certificate()
-    (port,) = free_ports(1)
-    tls = {"SIP_TLS_PORT": str(port), "SIP_TLS_CERT": str(certificate), "SIP_TLS_KEY": str(key)}
-    await asyncio.to_thread(start, REGISTRAR="kamailio", **tls)
-    old = authority.trust()
-    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
-        old.maximum_version = old.minimum_version = ssl.TLSVersion.TLSv1_1
-    old.set_ciphers("ALL:@SECLEVEL=0")
-    with pytest.raises((ssl.SSLError, ConnectionError)):
-        await asyncio.open_connection("127.0.0.1", port, ssl=old, server_hostname="localhost")
-
-
 @pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
 async def test_a_call_over_ipv6_is_heard(start: Start, seeded: Database) -> None:
     peers = {"SIP_PEERS": "127.0.0.0/8,::1/128", "RTP_NAT_PEERS": "::1/128"}
@@ -207,6 +205,21 @@ async def test_a_late_offer_over_ipv6_is_of_ipv6_and_audio_goes_where_the_ack_sa
         assert await asyncio.to_thread(caller.packets, 50) == 50
 
 
+async def test_a_call_by_tls_is_heard(standing: Start, seeded: Database, tls: Tls) -> None:
+    bridge = await asyncio.to_thread(standing, **tls.settings)
+    await heard_both_ways(bridge, StreamCaller(("127.0.0.1", tls.port), BUSY, tls.authority.trust()))
+
+
+async def test_tls_older_than_1_2_is_not_spoken(standing: Start, seeded: Database, tls: Tls) -> None:
+    await asyncio.to_thread(standing, **tls.settings)
+    old = tls.authority.trust()
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+        old.maximum_version = old.minimum_version = ssl.TLSVersion.TLSv1_1
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        await asyncio.open_connection("127.0.0.1", tls.port, ssl=old, server_hostname="localhost")
+
+
 # --- Case 3, and who is who --------------------------------------------------------------------------------------
 
 
@@ -256,6 +269,16 @@ def test_who_claims_to_be_somebody_else_is_a_stranger(
     assert bridge.metric("sip_gate_received_total") == 0  # before any test in which a peer calls
 
 
+def test_the_loopback_ports_are_nobody_elses(standing: Start, seeded: Database) -> None:
+    bridge = standing(**ONE_PEER)
+    (gate,) = bridge.gates()
+    inner, asks = map(int, Path(f"/proc/{gate}/cmdline").read_bytes().split(b"\0")[-3:-1])
+    for port in (inner, asks):
+        with RawSip(("127.0.0.1", port)) as stranger:
+            assert stranger.ask("INVITE", BUSY, body=offer("127.0.0.1", 40_000), within_s=1) == 0
+    assert bridge.metric("sip_gate_received_total") == 0
+
+
 def test_a_stranger_is_answered_once_and_then_no_more(standing: Start, seeded: Database) -> None:
     bridge = standing(**ONE_PEER)
     with RawSip(bridge.target) as stranger, RawSip(bridge.target, "127.0.0.9") as peer:
@@ -296,16 +319,6 @@ def test_in_dialog_requests_from_an_unknown_address_need_the_dialogs_key(standin
         assert moved.ask("BYE", peer.remote_uri) in (0, 403)
         assert moved.ask("BYE", peer.remote_uri, *wrong) in (0, 403)
         assert moved.ask("BYE", peer.remote_uri, *routes) == 200
-
-
-def test_the_loopback_ports_are_nobody_elses(start: Start, seeded: Database) -> None:
-    bridge = start(**ONE_PEER)
-    (gate,) = bridge.gates()
-    inner, asks = map(int, Path(f"/proc/{gate}/cmdline").read_bytes().split(b"\0")[-3:-1])
-    for port in (inner, asks):
-        with RawSip(("127.0.0.1", port)) as stranger:
-            assert stranger.ask("INVITE", BUSY, body=offer("127.0.0.1", 40_000), within_s=1) == 0
-    assert bridge.metric("sip_gate_received_total") == 0
 
 
 def test_a_source_over_its_rate_is_dropped_before_the_gate(start: Start, seeded: Database) -> None:
@@ -375,8 +388,8 @@ async def test_no_voice_of_eight_calls_has_a_gap_when_kamailio_is_killed(start: 
     assert max(gaps) < LONGEST_GAP_S
 
 
-async def test_a_killed_kamailio_is_back_at_once_and_calls_go_on(start: Start, seeded: Database) -> None:
-    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio")
+async def test_a_killed_kamailio_is_back_at_once_and_calls_go_on(standing: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(standing, REGISTRAR="kamailio")
     async with HandlerApp(bridge.sink_port) as handler, Caller(bridge.target, BUSY) as caller:
         assert (await caller.invite()).status == 200
         call = await handler.call(1)
@@ -407,9 +420,9 @@ def answered_in_the_end(phone: RawSip, method: str, request: bytes) -> int:
 
 
 async def test_an_invite_that_was_on_its_way_when_kamailio_died_becomes_one_call(
-    start: Start, seeded: Database
+    standing: Start, seeded: Database
 ) -> None:
-    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio")
+    bridge = await asyncio.to_thread(standing, REGISTRAR="kamailio")
     with RawSip(bridge.target) as phone:
 
         def through_a_death() -> tuple[int, int]:
@@ -431,8 +444,8 @@ async def test_an_invite_that_was_on_its_way_when_kamailio_died_becomes_one_call
         assert await asyncio.to_thread(through_a_death) == (200, 200)
 
 
-async def test_a_caller_by_tcp_opens_a_new_connection_after_kamailios_death(start: Start, seeded: Database) -> None:
-    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio")
+async def test_a_caller_by_tcp_opens_a_new_connection_after_kamailios_death(standing: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(standing, REGISTRAR="kamailio")
     async with HandlerApp(bridge.sink_port) as handler, StreamCaller(bridge.target, BUSY) as caller:
         assert (await caller.invite()).status == 200
         call = await handler.call(1)
@@ -463,8 +476,8 @@ async def test_a_frozen_kamailio_is_killed_and_followed(start: Start, seeded: Da
     assert not set(frozen) & set(kamailios(bridge))
 
 
-async def test_a_killed_guard_takes_kamailio_along_and_both_are_followed(start: Start, seeded: Database) -> None:
-    bridge = await asyncio.to_thread(start, REGISTRAR="kamailio")
+async def test_a_killed_guard_takes_kamailio_along_and_both_are_followed(standing: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(standing, REGISTRAR="kamailio")
     before = kamailios(bridge)
     guard = int(Path(f"/proc/{before[0]}/stat").read_text().rpartition(")")[2].split()[1])
     os.kill(guard, signal.SIGKILL)

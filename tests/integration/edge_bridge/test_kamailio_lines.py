@@ -123,7 +123,7 @@ async def test_lines_of_each_transport_are_held_side_by_side(start: Start, offic
 
 
 async def test_eighty_lines_are_registered_through_kamailio_from_cold(start: Start, office: Office) -> None:
-    # Four times what is under way at once; the two hundred of a full node, each 22 ms of keys, are the direct one's.
+    # Two looks' worth of passwords. A full node's 200, each 22 ms of a core here and there, are the direct way's test.
     users = [f"user-{number}" for number in range(80)]
     async with SipRegistrar(dict.fromkeys(users, "secret")) as trunk:
         await office.add_all(trunk, users)
