@@ -63,7 +63,11 @@ def begin(
 
     options = _options(kubeconfig, context, namespace)
     _ask_doctor(cluster and not despite_doctor, options)
-    release = _decided(cluster, options, state_dir, lambda *of: releases.begin(*of, share))
+
+    def decide(handlers: Handlers, connection: Connection) -> Awaitable[Release]:
+        return releases.begin(handlers, connection, share)
+
+    release = _decided(cluster, options, state_dir, decide)
     typer.echo(f"{release.candidate} takes the calls of {share} % of the restaurants, {release.stable} the others")
 
 
