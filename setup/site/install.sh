@@ -13,9 +13,9 @@ source="$(cd "$here/../.." && pwd)"
 NEEDED_MB=3000
 USERS="alloresto-edge alloresto-functions alloresto-web"
 OWN_GROUP="alloresto-redis alloresto-tls alloresto-backup"
-PACKAGES="process domain cluster stores eventing protocols edge_bridge functions web backups"
+PACKAGES="process domain cluster stores eventing protocols integrations edge_bridge functions web backups"
 SIDES="edge functions web backup local"
-BESIDE="ops devstack seeds cli evaluation bench softphone voices manifests docs"
+BESIDE="ops devstack seeds cli evaluation bench softphone synthetic_caller voices manifests docs"
 root="" venv=""
 
 say() { printf '\302\267 %s\n' "$1"; }

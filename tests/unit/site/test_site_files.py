@@ -108,6 +108,20 @@ def test_a_unit_gives_its_process_all_that_it_needs_and_nothing_that_it_does_not
     assert given <= known, "not a setting of this process"
 
 
+def test_the_server_gets_every_package_that_what_it_gets_imports() -> None:
+    lists = re.findall(r'^(?:PACKAGES|BESIDE)="(.*)"$', (SITE / "install.sh").read_text(), re.MULTILINE)
+    installed = set(" ".join(lists).split())
+    house = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    imported = {
+        name
+        for package in installed & house
+        for path in (ROOT / package).rglob("*.py")
+        for name in re.findall(r"^ *(?:from|import) (\w+)", path.read_text("utf-8"), re.MULTILINE)
+    }
+
+    assert imported & house <= installed
+
+
 def test_no_process_gets_another_ones_secrets() -> None:
     with_all_restaurants = {name for name in OURS if "secrets/platform.env" in files_of_unit(name)}
 
