@@ -29,12 +29,13 @@ _AS_NAMED = {"en": " My name is Anna Murphy. It's for Jack.", "fr": ""}
 @dataclass(frozen=True, slots=True)
 class Expectation:
     """``before`` is what Whisper is told to have been said; ``words`` are stems that are not strange, none where any
-    word may come; ``names`` are the first words of what the restaurant has, folded."""
+    word may come; ``names`` are the first words of what the restaurant has, folded; ``listed`` what it has."""
 
     language: str
     before: str = ""
     words: Set[str] = frozenset()
     names: Set[str] = frozenset()
+    listed: tuple[str, ...] = ()
 
 
 def expected(language: str, vocabulary: str = "", question: str = "") -> Expectation:
@@ -44,13 +45,14 @@ def expected(language: str, vocabulary: str = "", question: str = "") -> Expecta
     """
     if not vocabulary.strip():
         return Expectation(language)
-    listed = [fold(name).split() for name in vocabulary.split(",")]
+    whole = tuple(filter(None, (name.strip(" .") for name in vocabulary.split(","))))
+    listed = [fold(name).split() for name in whole]
     names = frozenset(words[0] for words in listed if words)
     before = f" {vocabulary.strip()}{_AS_ORDERED[language]}"
     if asks_name(question, language):
         return Expectation(language, before + _AS_NAMED[language], names=names)
     known = LEXICONS[language].known | {stem(word) for words in listed for word in words}
-    return Expectation(language, before, known, names)
+    return Expectation(language, before, known, names, whole)
 
 
 def asks_name(said: str, language: str) -> bool:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from devstack.speech.expecting import Expectation
 from devstack.speech.matching import fold
+from devstack.speech.menu_sounds import as_on_menu
 from devstack.speech.repairs import repaired
 from devstack.speech.words import stem
 from voices import resample
@@ -107,7 +108,8 @@ class Transcriber:
             quietest = min(quietest, heard.no_speech)
             if heard.text:
                 texts.append(heard.text)
-        text = repaired(" ".join(texts), expectation.language, expectation.names)
+        text = as_on_menu(" ".join(texts), expectation)
+        text = repaired(text, expectation.language, expectation.names)
         return Recognition(text, quietest)
 
     def _transcribe_piece(self, audio: Samples, start: list[int], expected: Set[str]) -> Recognition:
