@@ -11,6 +11,7 @@ from web import access, assets, context, language, metrics, probes, status
 from web.api import problems, routes
 from web.database import UnavailableError
 from web.device import kitchen, management
+from web.hooks import door
 from web.identity import (
     account,
     accounts,
@@ -89,6 +90,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
     app.before_request(refuse_nul)
     forms = CSRFProtect(app)
     forms.exempt(routes.blueprint)  # it looks at no cookie
+    forms.exempt(door.blueprint)  # its signature says who sends
     forms.exempt(kitchen.act)  # it asks for a header that no foreign page can send
     accounts.attach(app)
     language.attach(app)
@@ -128,6 +130,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         reservations,
     ):
         app.register_blueprint(area.blueprint)
+    app.register_blueprint(door.blueprint)
     for area in (management, kitchen):
         app.register_blueprint(area.blueprint)
     if configuration.platform_database_url:

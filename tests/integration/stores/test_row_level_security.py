@@ -30,6 +30,7 @@ from stores import (
     erasures,
     errands,
     figures,
+    hooks,
     idempotency,
     infrastructure,
     kitchen,
@@ -92,6 +93,7 @@ MODULES: tuple[ModuleType, ...] = (
     erasures,
     errands,
     figures,
+    hooks,
     infrastructure,
     idempotency,
     kitchen,
@@ -491,6 +493,9 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     errands.try_again: lambda conn, other, pii, sip: errands.try_again(conn, other.id, other.errand_id),
     errands.forget: lambda conn, other, pii, sip: errands.forget(conn, other.id, [other.order_id]),
     errands.settle: lambda conn, other, pii, sip: errands.settle(conn, _errand(other), "done"),
+    hooks.is_new: lambda conn, other, pii, sip: hooks.is_new(
+        conn, hooks.Hook(other.connection_id, other.id, "store_api", {}), "stolen"
+    ),
     tills.say: lambda conn, other, pii, sip: tills.say(conn, other.order_id, "accepted"),
     tills.codes: lambda conn, other, pii, sip: tills.codes(conn, other.connection_id),
     tills.things: lambda conn, other, pii, sip: tills.things(conn, other.connection_id, ["MARGHERITA"]),
@@ -639,7 +644,7 @@ OWN_ROWS: set[Callable[..., Any]] = {
 # Makes a restaurant of its own for the one user who is named, and reads nobody's.
 SET_UP: set[Callable[..., Any]] = {setups.set_up}
 # What every caller is told anyhow: the one thing that may be known of all restaurants at once.
-OF_ALL: set[Callable[..., Any]] = {devices.paired, restaurants.greeted, status.overview, status.incidents}
+OF_ALL: set[Callable[..., Any]] = {hooks.find, devices.paired, restaurants.greeted, status.overview, status.incidents}
 # Of Redis, where there is no restaurant in them.
 OF_REDIS: set[Callable[..., Any]] = {status.say_admin_is_ready, status.admin_is_ready}
 

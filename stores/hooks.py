@@ -1,0 +1,45 @@
+"""Notices that connected services send: whose they are, and that each is taken once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from stores.ciphers import CipherError, PiiCipher
+from stores.postgres import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    connection_id: str
+    restaurant_id: str
+    provider: str
+    secrets: Mapping[str, str] = field(repr=False)
+
+
+async def find(conn: Connection, connection_id: str, pii: PiiCipher) -> Hook | None:
+    """Of any restaurant: a notice names the connection alone. None for one that is off, or can't be opened."""
+    row = await conn.fetchrow("select * from hook_of($1)", connection_id)
+    if row is None or row["secrets_encrypted"] is None:
+        return None
+    try:
+        text = pii.decrypt(row["restaurant_id"], row["secrets_encrypted"])
+    except CipherError:
+        return None
+    return Hook(connection_id, row["restaurant_id"], row["provider"], msgspec.json.decode(text, type=dict[str, str]))
+
+
+async def is_new(conn: Connection, hook: Hook, message_id: str) -> bool:
+    """In the transaction of its effect."""
+    return (
+        await conn.fetchval(
+            "insert into received_notice (restaurant_id, connection_id, message_id) values ($1, $2, $3)"
+            " on conflict do nothing returning true",
+            hook.restaurant_id,
+            hook.connection_id,
+            message_id[:200],
+        )
+        is True
+    )

@@ -1,0 +1,138 @@
+"""What a till tells us at the door: signed, twice, and out of order."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from devstack.stand_ins.deliverect import Deliverect
+from stores import connections, kitchen, menus, orders, tills
+from stores.ciphers import PiiCipher
+from stores.postgres import Connection
+from tests.integration.web.admin import Admin, fetch, make_order, take_order
+
+T = TypeVar("T")
+
+TILL = Deliverect("link", "client", "secret", hmac_secret="shared")
+
+
+class Door:
+    def __init__(self, app: Flask, client: FlaskClient, admin: Admin) -> None:
+        self.app, self.client, self.admin = app, client, admin
+        pii = PiiCipher(admin.master_key)
+        self.connection = self.work(
+            lambda connection: connections.connect(
+                connection,
+                admin.pizza.id,
+                service="till",
+                provider="deliverect",
+                settings={"channel": "alloresto", "channel_link": "link", "client_id": "client"},
+                secrets={"client_secret": "secret", "hmac_secret": "shared"},
+                pii=pii,
+                created_by="owner@x.example",
+            )
+        )
+        self.path = f"/hooks/deliverect/{self.connection.id}"
+
+    def work(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        done: T = self.app.extensions["alloresto.database"].tenant(self.admin.pizza.id, work)
+        return done
+
+    def send(self, said: Any) -> Any:
+        body, headers = TILL.notice(said)
+        answer = self.client.post(self.path, data=body, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return answer.json
+
+    def order(self, order_id: str) -> orders.Order:
+        return self.work(lambda connection: orders.get(connection, order_id))
+
+    def events(self) -> list[str]:
+        return [str(row["type"]) for row in fetch(self.admin, "select type from outbox order by id")]
+
+
+@pytest.fixture
+def door(app: Flask, client: FlaskClient, admin: Admin) -> Door:
+    return Door(app, client, admin)
+
+
+def test_only_what_is_signed_is_heard(door: Door) -> None:
+    body, headers = TILL.notice({"status": "PAUSED"})
+    assert door.client.post(door.path, data=body + b" ", headers=headers).status_code == 404
+    assert door.client.post(door.path, data=body).status_code == 404
+    unknown = "/hooks/deliverect/00000000-0000-4000-8000-000000000000"
+    assert door.client.post(unknown, data=body, headers=headers).status_code == 404
+    assert door.send({"status": "register", "channelLinkId": "link"})["snoozeUnsnoozeURL"].endswith(door.path)
+
+
+def test_an_order_moves_on_by_the_till_once_and_never_back(door: Door, admin: Admin) -> None:
+    order = make_order(admin)
+    take_order(admin, order, tell=False)
+    before = len(door.events())
+
+    def says(status: int, **more: str) -> None:
+        door.send({"channelOrderId": order.id, "orderId": "D7", "status": status, "timeStamp": f"T{status}", **more})
+
+    says(70)
+    says(70)
+    says(50)  # late
+    says(20)
+    stored = door.order(order.id)
+    assert (stored.status, stored.status_by, stored.till_state) == ("ready", "Deliverect", "accepted")
+    assert stored.till_reference == "D7"
+    moves = door.events()[before:]
+    assert moves == ["com.alloresto.order.moved"] * 2
+    says(110, reason="void")
+    says(90)
+    stored = door.order(order.id)
+    assert (stored.status, stored.cancel_reason, stored.cancel_note) == ("cancelled", "other", "void")
+
+
+def test_a_failed_order_is_marked_and_told_of_once(door: Door, admin: Admin) -> None:
+    order = make_order(admin)
+    take_order(admin, order, tell=False)
+    for stamp in ("1", "1", "2"):
+        door.send({"channelOrderId": order.id, "status": 120, "timeStamp": stamp, "reason": "printer off"})
+    stored = door.order(order.id)
+    assert (stored.status, stored.till_state, stored.till_reason) == ("confirmed", "refused", "printer off")
+    assert door.events().count("com.alloresto.order.refused") == 1
+    door.send({"channelOrderId": "another system's", "status": 20})
+
+
+def test_a_menu_teaches_the_codes_and_a_snooze_takes_the_dish_off(door: Door, admin: Admin) -> None:
+    item = next(one for one in admin.menu.items if len(one.sizes) > 1)
+    names = [f"{item.name} {size.name}" for size in item.sizes]
+    door.send([{"products": {str(n): {"plu": f"P{n}", "name": name} for n, name in enumerate(names)}}])
+    codes = door.work(lambda connection: tills.codes(connection, door.connection.id))
+    assert {codes[size.id] for size in item.sizes} == {f"P{n}" for n in range(len(names))}
+
+    def snooze(action: str, *plus: str) -> None:
+        data = {"items": [{"plu": plu} for plu in plus]}
+        door.send({"channelLinkId": "link", "operations": [{"action": action, "data": data}]})
+
+    def now() -> Any:
+        menu = door.work(lambda connection: menus.load(connection, admin.pizza.id))
+        return next(one for one in menu.items if one.id == item.id)
+
+    snooze("snooze", *(f"P{n}" for n in range(len(names))))
+    assert now().available is False
+    snooze("unsnooze", *(f"P{n}" for n in range(len(names))))
+    assert now().available is True
+    snooze("snooze", "P0", "nobody knows")
+    assert (now().available, next(size.available for size in now().sizes)) == (True, False)
+    assert door.events().count("com.alloresto.menu.changed") == 3
+
+
+def test_a_busy_kitchen_promises_later_and_a_paused_one_nothing(door: Door, admin: Admin) -> None:
+    def minutes() -> int:
+        return door.work(lambda connection: kitchen.load_minutes(connection, admin.pizza.id, datetime.now(UTC)))
+
+    assert door.send({"status": "BUSY", "delay": 25}) == {"status": "BUSY"}
+    assert minutes() == 25
+    assert door.send({"status": "PAUSED"}) == {"status": "PAUSED"}
+    assert minutes() > admin.pizza.max_load_minutes
+    assert door.send({"status": "ONLINE"}) == {"status": "ONLINE"}
+    assert minutes() == 0

@@ -1,0 +1,73 @@
+"""The door for services' notices. Nobody is logged in here; what is not signed is not looked at.
+
+A notice's effect is one transaction. 404 hides whether a connection is there from who has no signature.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from flask import Blueprint, abort, request, url_for
+from flask.typing import ResponseReturnValue
+
+from integrations.catalogue import PROVIDERS
+from integrations.tills import deliverect
+from integrations.tills.notices import Busy, Notice, OrderStands, Registered
+from process import logs
+from stores import hooks, live
+from stores.hooks import Hook
+from stores.postgres import NO_RESTAURANT, Connection
+from web import context
+from web.access import anyone
+from web.hooks import tills
+from web.live.news import tell
+
+blueprint = Blueprint("hooks", __name__)
+
+LARGEST_NOTICE = 4 << 20  # a whole menu
+
+log = logs.get(__name__)
+
+
+@blueprint.post("/hooks/deliverect/<uuid:connection_id>")
+@anyone
+def of_deliverect(connection_id: str) -> ResponseReturnValue:
+    """All of Deliverect's webhooks: it learns this address for each by registering (Register Channel)."""
+    request.max_content_length = LARGEST_NOTICE
+    body, hook = request.get_data(), _hook(str(connection_id), "deliverect")
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    if not deliverect.verify(headers, body, hook.secrets.get("hmac_secret", "")):
+        abort(404)
+    try:
+        notice = deliverect.read(body)
+    except msgspec.MsgspecError:
+        abort(400)
+    if isinstance(notice, Registered):
+        here = url_for(".of_deliverect", connection_id=connection_id, _external=True)
+        return dict.fromkeys(("statusUpdateURL", "menuUpdateURL", "snoozeUnsnoozeURL", "busyModeURL"), here)
+    if notice is not None:
+        _take(hook, notice)
+    if isinstance(notice, Busy):
+        return {"status": {"paused": "PAUSED", "busy": "BUSY", "normal": "ONLINE"}[notice.state]}
+    return {"result": "OK"}
+
+
+def _hook(connection_id: str, provider: str) -> Hook:
+    pii = context.pii()
+    found = context.database().tenant(NO_RESTAURANT, lambda connection: hooks.find(connection, connection_id, pii))
+    if found is None or found.provider != provider:
+        abort(404)
+    return found
+
+
+def _take(hook: Hook, notice: Notice) -> None:
+    async def work(connection: Connection) -> bool:
+        # What else is told is a state: taken twice it is the same, and the same words may be meant anew.
+        if isinstance(notice, OrderStands) and not await hooks.is_new(connection, hook, notice.message_id):
+            return False
+        await tills.take(connection, hook, PROVIDERS[hook.provider].label, notice)
+        return True
+
+    done = context.database().tenant(hook.restaurant_id, work)
+    log.info("notice taken", connection=hook.connection_id, kind=type(notice).__name__, known=not done)
+    if done and isinstance(notice, OrderStands):
+        tell(hook.restaurant_id, live.OrderMoved(order_id=notice.order_id))
