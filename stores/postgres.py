@@ -93,7 +93,7 @@ async def _until_connected(
     while True:
         try:
             return await attempt()
-        except _MAY_PASS as error:
+        except (*_MAY_PASS, *_CUT) as error:
             why = f"Postgres takes no connection: {error or type(error).__name__}"
             if time.monotonic() + pause > deadline:
                 raise PostgresUnavailableError(why) from error

@@ -94,7 +94,7 @@ async def _obey(stack: _BreakableStack) -> None:
         action, _, name = line.decode().strip().partition(" ")
         server = stack.server(name)
         if action == "start":
-            server.start()  # from the main thread it must be; what the runtime forwards waits for it
+            await server.start_again()  # the runtime beside it goes on, as a cluster would
         elif action == "wipe":
             for folder in server.data_dir.glob("appendonly*"):
                 shutil.rmtree(folder)

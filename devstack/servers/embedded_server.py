@@ -5,6 +5,7 @@ that is killed; that is why ``start()`` must be called from the main thread. The
 with the child: a second start waits for a server that is still shutting down, and refuses one that is in use.
 """
 
+import asyncio
 import ctypes
 import fcntl
 import os
@@ -13,7 +14,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
@@ -78,6 +79,16 @@ class EmbeddedServer:
 
         With port 0 a free one is chosen at the first start and kept for later ones.
         """
+        for pause_s in self._starting(timeout_s):
+            time.sleep(pause_s)
+
+    async def start_again(self, timeout_s: float = START_TIMEOUT_S) -> None:
+        """As ``start``, beside what else the event loop of the main thread has to do."""
+        for pause_s in self._starting(timeout_s):
+            await asyncio.sleep(pause_s)
+
+    def _starting(self, timeout_s: float) -> Iterator[float]:
+        """Each pause until it is up."""
         if self.running:
             return
         self.stop()  # a server that died leaves its lock with us
@@ -86,7 +97,7 @@ class EmbeddedServer:
         self._take_lock()
         try:
             self._prepare()
-            self._launch(time.monotonic() + timeout_s)
+            yield from self._launch(time.monotonic() + timeout_s)
         except OSError as error:
             self.stop()
             raise self._failure(os.strerror(error.errno or 0)) from error
@@ -118,18 +129,18 @@ class EmbeddedServer:
     def _ready(self) -> bool:
         raise NotImplementedError
 
-    def _launch(self, deadline: float) -> None:
+    def _launch(self, deadline: float) -> Iterator[float]:
         for attempt in range(1, PORT_ATTEMPTS + 1):
             if self._choose_port and (self.port == 0 or attempt > 1):
                 self.port = free_port()
             try:
-                self._launch_once(deadline)
+                yield from self._launch_once(deadline)
                 return
             except _PortTakenError:
                 if not self._choose_port or attempt == PORT_ATTEMPTS:
                     raise
 
-    def _launch_once(self, deadline: float) -> None:
+    def _launch_once(self, deadline: float) -> Iterator[float]:
         with open(os.open(self.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
             self._log_from = log.seek(0, os.SEEK_END)
             self._process = self._spawn(log)
@@ -138,7 +149,7 @@ class EmbeddedServer:
                 raise self._failure(self._log_since_start())
             if time.monotonic() > deadline:
                 raise EmbeddedServerError(f"{self.name}: not ready in time; its log is {self.log_file}")
-            time.sleep(POLL_S)
+            yield POLL_S
 
     def _log_since_start(self) -> str:
         with self.log_file.open("rb") as log:

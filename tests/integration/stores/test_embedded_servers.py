@@ -174,6 +174,29 @@ def test_a_port_that_is_taken_is_said_in_one_line_and_nothing_is_left_running(
     server.stop()
 
 
+def test_a_server_that_starts_again_holds_up_nothing_else(folder: Path) -> None:
+    """Its recovery may take ten seconds: what runs on the same event loop goes on."""
+    server = EmbeddedPostgres(folder, durable=False)
+    turns = 0
+
+    async def both() -> None:
+        nonlocal turns
+        starting = asyncio.create_task(server.start_again())
+        while not starting.done():
+            turns += 1
+            await asyncio.sleep(0)
+        await starting
+
+    try:
+        server.start()
+        server.stop()
+        asyncio.run(both())
+        assert server.running
+    finally:
+        server.stop()
+    assert turns > 2  # a start that waits for itself gives one
+
+
 @pytest.mark.parametrize("kind", [EmbeddedPostgres, EmbeddedValkey])
 def test_a_folder_in_use_is_refused(
     folder: Path, kind: type[EmbeddedPostgres] | type[EmbeddedValkey], monkeypatch: pytest.MonkeyPatch
