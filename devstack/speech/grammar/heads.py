@@ -31,6 +31,8 @@ class Heads(Wishes):
         if self._is_another_size(np):
             self._head(self._open.items if self._open else (), self._open.said if self._open else "", np)
             return
+        if self._open is None:
+            self._open = self._divided(np)
         if self._open is not None:
             self._count_by_size(np, self._open.items)
         target = self._target() if not np.quantity else self._owner()
@@ -53,6 +55,14 @@ class Heads(Wishes):
         for wish in np.wishes:
             self._take(wish)
         self._said_of_those = False
+
+    def _divided(self, np: Opening) -> Phrase | None:
+        """``Two lattes? I want one regular and one decaf``: the sentence before is of the same ones."""
+        last = next(reversed(self._parsed.phrases), None)
+        if last is None or last.role != "add" or not last.items or self._correcting:
+            return None
+        is_part = 0 < np.quantity < last.quantity and (bool(np.wishes) or self._bound or np.plain)
+        return last if is_part else None
 
     def _counts_what_was_named(self, np: Opening) -> bool:
         """``Fish cakes, two``; ``four snails, hmm, five``."""

@@ -202,6 +202,10 @@ class Scanner(Lines):
         self._after_stop = self._listing = False
 
     def _on_not(self, token: Token) -> None:
+        following = self._next_mention()
+        if self._np is not None and self._np.quantity and following is not None and following.values("option"):
+            self._on_neg(token)  # "one decaf and one not decaf"
+            return
         self._close()
         self._declines = self._lexicon.declines.fullmatch(token.said) is not None
         self._amount, self._bound, self._role = "without", True, "deny"

@@ -22,7 +22,7 @@ ENGLISH = Lexicon(
         "of": "of",
         "and": "on top of that|and|then|plus|as well as|along with|together with|followed by",
         "or": "or|nor",
-        "with": "with|topped with|on it|on top|including|having",
+        "with": "with|using|made with|topped with|on it|on top|including|having",
         "neg": "changed my mind about|nothing|scrap|"
         "none|without|hold the|hold|minus|skip the|skip|leave off|leave out|leave off of|take off|take out|"
         "take away"
