@@ -363,8 +363,8 @@ class Unanswering(LateOffer):
         return False
 
 
-async def test_who_offers_no_audio_is_hung_up_within_half_a_minute(scene: Scene) -> None:
-    bridge = scene.bridge
+async def test_who_offers_no_audio_is_hung_up_within_half_a_minute(start: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(start)
 
     def from_the_start(direction: str) -> Caller:
         return Caller(bridge.target, BUSY, rewrite=lambda offer: offer.replace("a=sendrecv", f"a={direction}"))
@@ -390,8 +390,8 @@ async def stay(call: HandledCall) -> None:
     await call.end("answered")
 
 
-async def test_a_caller_who_mutes_for_a_minute_with_and_without_rtcp_stays(scene: Scene) -> None:
-    bridge = scene.bridge
+async def test_a_caller_who_mutes_for_a_minute_with_and_without_rtcp_stays(start: Start, seeded: Database) -> None:
+    bridge = await asyncio.to_thread(start)
     async with (
         HandlerApp(bridge.sink_port) as handler,
         Caller(bridge.target, BUSY) as silent,
