@@ -131,5 +131,5 @@ def test_calls_orders_and_backups_with_the_units_own_commands(root: Path) -> Non
     assert saw["sip"]["back_s"] < 15
     assert saw["audiosocket"]
     assert saw["order_log"] == {"number": 1, "total_cents": 900}
-    assert saw["backup"] == 0
+    assert saw["backup"] == 0, (root / "backup.log").read_text()[-3000:]
     assert saw["objects"] == [".dump", ".json"]
