@@ -9,12 +9,13 @@ import msgspec
 
 from stores.postgres import Connection
 
+GUEST = "guest"  # the name of who ordered, on their order's page
 SUPPORT = "support"  # the name of the platform's staff in a restaurant that is not theirs
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """``name`` is an e-mail address, a token's name or SUPPORT.
+    """``name`` is an e-mail address, a token's name, SUPPORT or GUEST.
 
     ``acting_for`` is the platform user behind an impersonation.
     """

@@ -7,7 +7,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from process import logs, telemetry
-from web import access, assets, context, language, metrics, probes, status
+from web import access, assets, context, guest, language, metrics, probes, status
 from web.api import problems, routes
 from web.database import UnavailableError
 from web.device import kitchen, management
@@ -102,6 +102,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
     for area in (
         probes,
         status,
+        guest,
         language,
         login,
         second_step,

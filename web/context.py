@@ -6,6 +6,7 @@ from flask import Flask, current_app
 
 from stores import second_factors
 from stores.ciphers import PiiCipher, SecretCipher, SipPasswordCipher
+from stores.order_links import OrderLinks
 from web.database import Database
 from web.drawings import Drawings
 from web.identity.mailing import Mailer
@@ -15,6 +16,7 @@ from web.settings import WebSettings
 
 _SETTINGS, _PII, _SIP_PASSWORDS = "alloresto.settings", "alloresto.pii", "alloresto.sip_passwords"
 _DATABASE, _STREAMS, _THROTTLE = "alloresto.database", "alloresto.streams", "alloresto.throttle"
+_ORDER_LINKS = "alloresto.order_links"
 _SECOND_FACTORS, _MAILER, _DRAWINGS = "alloresto.second_factors", "alloresto.mailer", "alloresto.drawings"
 
 
@@ -31,6 +33,7 @@ def attach(app: Flask, configuration: WebSettings) -> None:
             _STREAMS: Streams(database, configuration),
             _MAILER: Mailer(configuration.smtp_url, configuration.mail_from),
             _THROTTLE: Throttle(database),
+            _ORDER_LINKS: OrderLinks(configuration.master_key, configuration.web_public_url),
             _SECOND_FACTORS: SecretCipher(configuration.master_key, second_factors.PURPOSE),
         }
     )
@@ -68,6 +71,10 @@ def second_factor_cipher() -> SecretCipher:
 def pii() -> PiiCipher:
     """Reads callers' names, numbers and addresses."""
     return cast(PiiCipher, current_app.extensions[_PII])
+
+
+def order_links() -> OrderLinks:
+    return cast(OrderLinks, current_app.extensions[_ORDER_LINKS])
 
 
 def sip_passwords() -> SipPasswordCipher:

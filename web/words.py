@@ -7,7 +7,7 @@ from pathlib import Path
 from babel.support import Translations
 from flask_babel import get_locale  # type: ignore[import-untyped]
 
-from stores.audit import SUPPORT
+from stores.audit import GUEST, SUPPORT
 
 _TRANSLATIONS = Path(__file__).parent / "translations"
 
@@ -36,7 +36,7 @@ def _of_language(language: str) -> NullTranslations:
 
 def who(name: str) -> str:
     """The name of ``stores.audit.Actor``, as the restaurant reads it."""
-    return _("Support") if name == SUPPORT else name
+    return {SUPPORT: _("Support"), GUEST: _("the guest")}.get(name, name)
 
 
 def roles() -> dict[str, str]:
@@ -147,6 +147,24 @@ def audited_fields() -> dict[str, str]:
         "delivery": _("Delivery"),
         "dine_in": _("Eat in"),
         "reason": _("Reason"),
+    }
+
+
+def message_templates() -> dict[str, str]:
+    """Of ``domain.messages.Template``, what an order's page may have."""
+    return {
+        "order_confirmed": _("Confirmation"),
+        "order_ready": _("“Your order is ready”"),
+        "order_cancelled": _("Cancellation"),
+    }
+
+
+def message_fates() -> dict[str, str]:
+    return {
+        "accepted": _("handed over"),
+        "sent": _("sent"),
+        "delivered": _("delivered"),
+        "failed": _("not delivered"),
     }
 
 

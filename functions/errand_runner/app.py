@@ -25,9 +25,9 @@ NAME = "errand_runner"
 class RunnerSettings(PlatformSettings, frozen=True, kw_only=True):
     """``platform_database_url`` finds what is due for all restaurants; all else is done for one, by ``database_url``.
 
-    ``web_public_url`` is where the admin is reached from outside: there services tell what became of something, and
-    people see their order; without it messages have no link. ``integration_private_targets`` allows http and private
-    addresses: for tests, and for a printer beside a small site.
+    ``web_public_url`` is where the admin is reached from outside: people see their order there; without it messages
+    have no link. ``integration_private_targets`` allows http and private addresses: for tests, and for a printer beside
+    a small site.
     """
 
     database_url: str
@@ -39,8 +39,7 @@ class RunnerSettings(PlatformSettings, frozen=True, kw_only=True):
 def build(settings: RunnerSettings) -> App:
     postgres, platform = Postgres(settings.database_url), Postgres(settings.platform_database_url)
     pii = PiiCipher(settings.master_key)
-    pages = settings.web_public_url.rstrip("/")
-    home = planning.Home(pii, OrderLinks(settings.master_key, pages), pages)
+    home = planning.Home(pii, OrderLinks(settings.master_key, settings.web_public_url))
     network = Network("AlloResto/1", settings.integration_private_targets)
     runner = Runner(platform, postgres, network, pii)
     app = consumer(NAME, planning.KINDS, partial(planning.plan, home), postgres=postgres, afterwards=runner.wake)

@@ -139,7 +139,7 @@ async def _may_be_told(situation: Situation, number: str) -> bool:
 
 def _message(situation: Situation, about: str, template: Template, to: str, text: str, told: str = "") -> SendMessage:
     occasion = f"{template}/{told}" if told else template
-    return SendMessage(about=about, occasion=occasion, template=template, to=to, text=text, receipts=situation.receipts)
+    return SendMessage(about=about, occasion=occasion, template=template, to=to, text=text)
 
 
 async def sent(connection: Connection, one: Claimed, work: Any, state: State, outcome: Outcome) -> Sequence[Payload]:

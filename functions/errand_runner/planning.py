@@ -21,11 +21,10 @@ Planner = Callable[[Situation, Any], Awaitable[Sequence[Work]]]
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """What is the same for every restaurant: ``pages`` is where the admin is reached from outside, "" for nowhere."""
+    """What is the same for every restaurant."""
 
     pii: PiiCipher
     links: OrderLinks
-    pages: str
 
 
 async def plan(home: Home, connection: Connection, event: Event) -> None:
@@ -38,7 +37,7 @@ async def plan(home: Home, connection: Connection, event: Event) -> None:
         planner = planners.get(one.service)
         if planner is None or one.disabled_at is not None:
             continue
-        for work in await planner(Situation(connection, one, home.pii, home.links, home.pages), payload):
+        for work in await planner(Situation(connection, one, home.pii, home.links), payload):
             await errands.add(connection, payload.restaurant_id, one.id, work, home.pii)
 
 

@@ -15,12 +15,13 @@ from markupsafe import Markup
 from domain.kitchen import OPEN, CancelReason, OrderStatus, may_move
 from eventing import tickets
 from eventing.ordering import move_order
-from stores import connections, errands, kitchen, live, orders
+from stores import connections, errands, kitchen, live, messages, orders
 from stores.errors import NotFoundError
 from stores.kitchen import Move, StatusChangedError
+from stores.order_links import GOOD_FOR
 from stores.orders import Order
 from stores.postgres import Connection
-from web import context, paging, spoken
+from web import context, paging, spoken, words
 from web.access import managers, staff
 from web.live.news import tell
 from web.place import board, order_search
@@ -224,7 +225,19 @@ def _order(order_id: str) -> Order:
 
 def _order_page(order_id: str, **more: object) -> str:
     given: dict[str, object] = {"problems": {}, "typed": {}, "conflict": None} | more
-    return render_template("place/orders/order.html", order=_order(order_id), now=datetime.now(UTC), **given)
+    order, now, owner = _order(order_id), datetime.now(UTC), restaurant().id
+    told = in_restaurant(lambda connection: messages.of_subject(connection, owner, order_id))
+    token = context.order_links().token(owner, order_id, max(order.promised_at, now) + GOOD_FOR)
+    return render_template(
+        "place/orders/order.html",
+        order=order,
+        now=now,
+        told=told,
+        fates=words.message_fates(),
+        templates=words.message_templates(),
+        guest_page=url_for("guest.show", token=token),
+        **given,
+    )
 
 
 # --- Every order ---------------------------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ class House:
 @pytest.fixture
 async def house(postgres: Pools, restaurant_id: str, master_key: str) -> House:
     pii = PiiCipher(master_key)
-    return House(postgres, restaurant_id, pii, Home(pii, OrderLinks(master_key, PAGES), PAGES))
+    return House(postgres, restaurant_id, pii, Home(pii, OrderLinks(master_key, PAGES)))
 
 
 def moved(order: OrderConfirmed, status: OrderStatus) -> OrderMoved:
@@ -128,7 +128,7 @@ async def test_an_order_is_confirmed_by_text_once_and_its_receipt_is_kept(
 
     (text,) = server.messages
     assert text["to"] == CALLER and f"{PAGES}/o/" in text["body"]
-    assert text["callback"] == f"{PAGES}/hooks/twilio/{house.connection_id}"
+    assert text["callback"] == ""  # nothing of ours takes receipts yet
     async with house.postgres.app.tenant(house.id) as connection:
         (sent,) = await messages.of_subject(connection, house.id, order.order_id)
     assert (sent.template, sent.fate) == ("order_confirmed", "accepted") and sent.parts >= 1

@@ -1,0 +1,88 @@
+"""The page of an order for whoever ordered: by its address alone, until it ends."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from stores.order_links import OrderLinks
+from tests.integration.web.admin import Admin, csrf_token, execute, fetch, make_order, take_order
+from tests.integration.web.test_status import text
+
+pytestmark = pytest.mark.integration
+
+
+def address(admin: Admin, order_id: str, *, ends: timedelta = timedelta(hours=1)) -> str:
+    until = datetime.now(UTC) + ends
+    return f"/o/{OrderLinks(admin.master_key, '').token(admin.pizza.id, order_id, until)}"
+
+
+def cancel(client: FlaskClient, path: str) -> TestResponse:
+    return client.post(f"{path}/cancel", data={"csrf_token": csrf_token(client.get("/status").text)})
+
+
+def ordered(admin: Admin) -> str:
+    return take_order(admin, make_order(admin, name="Aoife")).id
+
+
+def set_status(admin: Admin, order_id: str, status: str) -> None:
+    execute(admin, f"update \"order\" set status = '{status}' where id = '{order_id}'")
+
+
+def test_a_guest_sees_the_order_and_how_it_stands_and_no_name(admin: Admin, client: FlaskClient) -> None:
+    order_id = ordered(admin)
+    path = address(admin, order_id)
+
+    french = text(client, path)
+    assert admin.pizza.name in french and "La cuisine a votre commande." in french and "Aoife" not in french
+    assert "Allergènes" in french
+
+    set_status(admin, order_id, "ready")
+    assert "Your order is ready." in text(client, path, "en")
+
+
+def test_a_guest_cancels_once_and_the_kitchen_hears_of_it(admin: Admin, client: FlaskClient) -> None:
+    order_id = ordered(admin)
+    path = address(admin, order_id)
+
+    for _ in range(2):
+        assert cancel(client, path).status_code == 303
+
+    assert "Votre commande est annulée." in text(client, path)
+    (row,) = fetch(admin, 'select status, status_by, cancel_reason from "order"')
+    assert tuple(row.values()) == ("cancelled", "guest", "customer")
+    events = fetch(admin, "select 1 from outbox where event::text like '%order.cancelled%'")
+    assert len(events) == 1
+    assert [row["actor"] for row in fetch(admin, "select actor from audit_log")] == ["guest"]
+
+
+@pytest.mark.parametrize("status", ["preparing", "ready", "done"])
+def test_what_the_kitchen_has_begun_is_cancelled_by_phone(status: str, admin: Admin, client: FlaskClient) -> None:
+    order_id = ordered(admin)
+    set_status(admin, order_id, status)
+    path = address(admin, order_id)
+
+    answer = cancel(client, path)
+
+    assert answer.status_code == 409 and 'role="alert"' in answer.text
+    assert f"{path}/cancel" not in client.get(path).text
+    (row,) = fetch(admin, 'select status from "order"')
+    assert row["status"] == status
+
+
+def test_another_address_shows_nothing(admin: Admin, client: FlaskClient) -> None:
+    order_id = ordered(admin)
+    good = address(admin, order_id)
+    elsewhere = OrderLinks(admin.master_key, "").token(
+        admin.margot.id, order_id, datetime.now(UTC) + timedelta(hours=1)
+    )
+
+    over = address(admin, order_id, ends=timedelta(seconds=-1))
+    for path in (over, good[:-1] + ("A" if good[-1] != "A" else "B"), "/o/x", f"/o/{elsewhere}"):
+        assert client.get(path).status_code == 404
+        assert cancel(client, path).status_code == 404
+    (row,) = fetch(admin, 'select status from "order"')
+    assert row["status"] == "confirmed"
