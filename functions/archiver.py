@@ -22,7 +22,7 @@ from eventing.ticks import on_tick
 from process import logs
 from process.asgi import App
 from process.health import Health
-from stores import erasures, partitions, retention
+from stores import erasures, partitions, retention, retention_choices
 from stores.postgres import Postgres
 
 NAME = "archiver"
@@ -30,7 +30,9 @@ NAME = "archiver"
 # Postgres longer when Postgres is away. What comes later than this is kept.
 SETTLES = timedelta(days=1)
 ERASURES_AT_ONCE = 200
-BUDGET_S = 18.0  # of the tick's 25 s: the batch that is under way then ends in time
+# Of the tick's 25 s: the batch that is under way then ends in time.
+CHOICES_BUDGET_S = 6.0
+BUDGET_S = 12.0
 
 partitions_made_total = Counter("partitions_made_total", "Monthly partitions made by this process.")
 erasures_settled_total = Counter("erasures_settled_total", "Looks at customers' erasures, by result.", ["result"])
@@ -114,6 +116,7 @@ def build(settings: ArchiverSettings) -> App:
 
     async def forget_old() -> None:
         await settle_erasures(postgres)
+        await forget_as_chosen(postgres, datetime.now(UTC))
         await forget(postgres, settings.days(), datetime.now(UTC))
 
     on_tick(app, "/retention-due", forget_old)
@@ -159,4 +162,32 @@ async def forget(
             if count < batch:
                 del left[kind]
     log.info("what was old is gone", rest=[kind.name for kind in left], **gone)
+    return gone
+
+
+async def forget_as_chosen(
+    postgres: Postgres, now: datetime, *, batch: int = retention.BATCH, budget_s: float = CHOICES_BUDGET_S
+) -> int:
+    """Let go of what restaurants keep for a shorter time than the platform; how many rows.
+
+    Who has waited longest for it comes first, so that a night without time for all keeps nobody for good.
+    """
+    until, gone = time.monotonic() + budget_s, 0
+    async with postgres.platform() as connection:
+        waiting = await retention_choices.by_last_time(connection)
+    for one in waiting:
+        for kind, older_than, since in one.ranges(now, SETTLES):
+            count = batch
+            while count == batch and time.monotonic() < until:
+                async with postgres.platform() as connection:
+                    count = await retention.forget_of_one(
+                        connection, kind, one.restaurant_id, older_than, since, batch=batch
+                    )
+                gone += count
+                forgotten_total.labels(kind.name).inc(count)
+        if time.monotonic() >= until:
+            break
+        async with postgres.platform() as connection:
+            await retention_choices.done(connection, one, now)
+    log.info("what restaurants keep for a shorter time is gone", restaurants=len(waiting), rows=gone)
     return gone

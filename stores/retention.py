@@ -16,17 +16,20 @@ BATCH = 1000  # rows a transaction: short enough that nobody waits for its locks
 
 
 class Kind(NamedTuple):
-    """``statement`` takes (older than, how many rows at most) and goes by an index on that time."""
+    """``statement`` takes (older than, how many rows at most) and goes by an index on that time.
+
+    A restaurant's own (``of`` in its maker) also takes the restaurant, and the age from which on it has to look.
+    """
 
     name: str
     statement: str
 
 
-def _older_rows(table: str, at: str, key: str = "ctid") -> str:
+def _older_rows(table: str, at: str, key: str = "ctid", of: str = "") -> str:
     """Whole rows go, once ``at`` is too old."""
     return (
         f"delete from {table} where {key} = any(array("
-        f"select {key} from {table} where {at} < $1 order by {at} limit $2))"
+        f"select {key} from {table} where {at} < $1{of} order by {at} limit $2))"
     )
 
 
@@ -43,24 +46,44 @@ LETTERS = Kind(
     " select id from dead_letter where failed_at < $1 and (replayed_at is null or replayed_at < $1)"
     " order by failed_at limit $2))",
 )
+
+
+def _of_one(at: str) -> str:
+    """That it is a restaurant's, and not looked at before."""
+    return f" and restaurant_id = $3 and {at} >= coalesce($4::timestamptz, '-infinity')"
+
+
+def _words(name: str, condition: str, emptied: str, of: str = "") -> Kind:
+    """A file may be there although the row names none, as when the disk was full: every call's is looked for."""
+    return Kind(
+        name,
+        "with old as materialized (select restaurant_id, id, started_at, bridge_node_id from call_log"
+        f" where started_at < $1 and ({condition}){of} order by started_at limit $2), files as ("
+        " insert into unwanted_recording (restaurant_id, call_id, bridge_node_id)"
+        " select restaurant_id, id, bridge_node_id from old on conflict do nothing)"
+        f" update call_log as c set {emptied} from old where c.id = old.id and c.started_at = old.started_at",
+    )
+
+
 # The condition is the partial index call_log_with_words', word for word.
-# A file may be there although the row names none, as when the disk was full: every call's is looked for.
-TRANSCRIPTS = Kind(
-    "transcripts",
-    "with old as materialized (select restaurant_id, id, started_at, bridge_node_id from call_log where started_at < $1"
-    " and (transcript <> '[]' or recording <> '' or unconfirmed_encrypted is not null)"
-    " order by started_at limit $2), files as ("
-    " insert into unwanted_recording (restaurant_id, call_id, bridge_node_id)"
-    " select restaurant_id, id, bridge_node_id from old on conflict do nothing)"
-    " update call_log as c set transcript = '[]', recording = '', unconfirmed_encrypted = null"
-    " from old where c.id = old.id and c.started_at = old.started_at",
-)
-CALLERS = Kind(
-    "callers",
-    "update call_log as c set caller_encrypted = null, caller_hash = null"
-    " from (select id, started_at from call_log where started_at < $1 and caller_encrypted is not null"
-    " order by started_at limit $2) as old where c.id = old.id and c.started_at = old.started_at",
-)
+_WITH_WORDS = "transcript <> '[]' or recording <> '' or unconfirmed_encrypted is not null"
+_WORDS_EMPTIED = "transcript = '[]', recording = '', unconfirmed_encrypted = null"
+TRANSCRIPTS = _words("transcripts", _WITH_WORDS, _WORDS_EMPTIED)
+TRANSCRIPTS_OF_ONE = _words("transcripts", _WITH_WORDS, _WORDS_EMPTIED, _of_one("started_at"))
+RECORDINGS_OF_ONE = _words("recordings", "recording <> ''", "recording = ''", _of_one("started_at"))
+
+
+def _callers(of: str = "") -> Kind:
+    return Kind(
+        "callers",
+        "update call_log as c set caller_encrypted = null, caller_hash = null"
+        f" from (select id, started_at from call_log where started_at < $1 and caller_encrypted is not null{of}"
+        " order by started_at limit $2) as old where c.id = old.id and c.started_at = old.started_at",
+    )
+
+
+CALLERS = _callers()
+CALLERS_OF_ONE = _callers(_of_one("started_at"))
 # Addresses of media are personal, too.
 CALL_TRACES = Kind("call_traces", _older_rows("call_trace", "started_at"))
 # With the deliveries that tell of them.
@@ -93,36 +116,62 @@ PHOTOS = Kind(
     "delete from menu_photo where ctid = any(array("
     " select ctid from menu_photo where unused_since < $1 order by unused_since limit $2)) and unused_since < $1",
 )
-# With whose reservation is still to come, or as young, the number to call stays. Said twice, here and of photos: who
-# comes back at this very moment has a row that Postgres looks at again, but at the outer condition alone.
-CUSTOMERS = Kind(
-    "customers",
-    "delete from customer where id = any(array("
-    " select id from customer as c where last_seen_at < $1"
-    " and not exists (select from reservation as r where r.customer_id = c.id and r.ends_at >= $1)"
-    " and not exists (select from waiting_party as w where w.customer_id = c.id and w.wanted_at >= $1)"
-    " order by last_seen_at limit $2)) and last_seen_at < $1",
-)
-# By their end; the row stays, as an order does. The condition is the partial index reservation_with_words'.
-RESERVATIONS = Kind(
-    "reservations",
-    "update reservation set name_encrypted = null, note = '', cancel_note = '', customer_id = null"
-    " where id = any(array(select id from reservation where ends_at < $1"
-    " and (name_encrypted is not null or note <> '' or cancel_note <> '' or customer_id is not null)"
-    " order by ends_at limit $2))",
-)
+
+
+def _customers(of: str = "") -> Kind:
+    """With whose reservation is still to come, or as young, the number to call stays.
+
+    The age is said twice, here and of photos: who comes back at this very moment has a row that Postgres looks at
+    again, but at the outer condition alone.
+    """
+    return Kind(
+        "customers",
+        "delete from customer where id = any(array("
+        f" select id from customer as c where last_seen_at < $1{of}"
+        " and not exists (select from reservation as r where r.customer_id = c.id and r.ends_at >= $1)"
+        " and not exists (select from waiting_party as w where w.customer_id = c.id and w.wanted_at >= $1)"
+        " order by last_seen_at limit $2)) and last_seen_at < $1",
+    )
+
+
+CUSTOMERS = _customers()
+CUSTOMERS_OF_ONE = _customers(_of_one("last_seen_at"))
+
+
+def _reservations(of: str = "") -> Kind:
+    """By their end; the row stays, as an order does. The condition is the partial index reservation_with_words'."""
+    return Kind(
+        "reservations",
+        "update reservation set name_encrypted = null, note = '', cancel_note = '', customer_id = null"
+        f" where id = any(array(select id from reservation where ends_at < $1{of}"
+        " and (name_encrypted is not null or note <> '' or cancel_note <> '' or customer_id is not null)"
+        " order by ends_at limit $2))",
+    )
+
+
+RESERVATIONS = _reservations()
+RESERVATIONS_OF_ONE = _reservations(_of_one("ends_at"))
 WAITING_PARTIES = Kind("waiting_parties", _older_rows("waiting_party", "wanted_at", "id"))
-# The key's hash is one of the name and the address too. The condition is the partial index order_not_forgotten's.
-ORDERS = Kind(
-    "orders",
-    'with old as materialized (select id, confirmed_at from "order" where confirmed_at < $1 and forgotten_at is null'
-    " order by confirmed_at limit $2), notes as (update order_item as i set note = '' from old"
-    " where i.order_id = old.id and i.confirmed_at = old.confirmed_at and i.note <> ''), keys as ("
-    " update order_key as k set content_hash = null from old where k.order_id = old.id)"
-    ' update "order" as o set address_encrypted = null, customer_name_encrypted = null, customer_id = null,'
-    " allergies_encrypted = null, cancel_note = '', forgotten_at = now() from old"
-    " where o.id = old.id and o.confirmed_at = old.confirmed_at",
-)
+WAITING_PARTIES_OF_ONE = Kind("waiting_parties", _older_rows("waiting_party", "wanted_at", "id", _of_one("wanted_at")))
+
+
+def _orders(of: str = "") -> Kind:
+    """The key's hash is one of name and address, too. The condition is the partial index order_not_forgotten's."""
+    return Kind(
+        "orders",
+        'with old as materialized (select id, confirmed_at from "order" where confirmed_at < $1'
+        f" and forgotten_at is null{of} order by confirmed_at limit $2),"
+        " notes as (update order_item as i set note = '' from old"
+        " where i.order_id = old.id and i.confirmed_at = old.confirmed_at and i.note <> ''), keys as ("
+        " update order_key as k set content_hash = null from old where k.order_id = old.id)"
+        ' update "order" as o set address_encrypted = null, customer_name_encrypted = null, customer_id = null,'
+        " allergies_encrypted = null, cancel_note = '', forgotten_at = now() from old"
+        " where o.id = old.id and o.confirmed_at = old.confirmed_at",
+    )
+
+
+ORDERS = _orders()
+ORDERS_OF_ONE = _orders(_of_one("confirmed_at"))
 
 
 async def forget(connection: Connection, kind: Kind, days: int, now: datetime, *, batch: int = BATCH) -> int:
@@ -131,4 +180,18 @@ async def forget(connection: Connection, kind: Kind, days: int, now: datetime, *
     Needs the platform role.
     """
     status = await connection.execute(kind.statement, now - timedelta(days=days), batch)
+    return int(status.split()[-1])
+
+
+async def forget_of_one(
+    connection: Connection,
+    kind: Kind,
+    restaurant_id: str,
+    older_than: datetime,
+    since: datetime | None,
+    *,
+    batch: int = BATCH,
+) -> int:
+    """As ``forget``, of one restaurant, and nothing that is older than ``since``: that was seen to before."""
+    status = await connection.execute(kind.statement, older_than, batch, restaurant_id, since)
     return int(status.split()[-1])

@@ -38,6 +38,7 @@ from web.place import (
     overview,
     questions,
     reservations,
+    retention,
     rooms,
     setup,
     team,
@@ -127,6 +128,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         connections,
         history,
         customers,
+        retention,
         rooms,
         reservations,
     ):

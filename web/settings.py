@@ -60,6 +60,10 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     # A session ends when it was not used for so long, and after so many days in any case.
     web_session_idle_hours: Positive = 12
     web_session_days: Positive = 30
+    # The longest that a restaurant may keep transcripts, and who its customers are: the archiver's settings of these
+    # names, whose word counts.
+    transcript_days: Positive = 90
+    customer_days: Positive = 365
     # How mail leaves: smtp://user:password@host:587 or smtps://…; without it no resets, sign-ups and invitations.
     smtp_url: str = ""
     # Who the mails are from, such as AlloResto <no-reply@example.com>.

@@ -94,6 +94,7 @@ def audited() -> dict[str, str]:
         "rooms.changed": _("Room or tables changed"),
         "rooms.removed": _("Room removed"),
         "rooms.rules_changed": _("Rules of reservations changed"),
+        "retention.changed": _("What is kept changed"),
         "reservations.cancelled": _("Booking cancelled"),
         "restaurant.created": _("Restaurant created"),
         "restaurant.changed": _("Restaurant changed"),
@@ -147,6 +148,9 @@ def audited_fields() -> dict[str, str]:
         "delivery": _("Delivery"),
         "dine_in": _("Eat in"),
         "reason": _("Reason"),
+        "transcript_days": _("What was said"),
+        "recording_days": _("Recordings"),
+        "customer_days": _("Customers"),
     }
 
 

@@ -59,6 +59,7 @@ def sections(role: MemberRole) -> tuple[Section, ...]:
                 Link("team.index", _("Team")),
                 Link("connections.index", _("Connections")),
                 Link("integrations.index", _("Integrations")),
+                Link("retention.index", _("What you keep")),
                 Link("history.index", _("History")),
             ),
         ),

@@ -11,7 +11,7 @@ import pytest
 
 from functions import archiver
 from functions.archiver import ArchiverSettings
-from stores import orders, retention
+from stores import orders, retention, retention_choices
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Run
 from tests.patience import PATIENCE_S
@@ -270,6 +270,93 @@ async def test_each_kind_is_found_by_an_index(postgres: Pools, kind: retention.K
         if node["Node Type"].startswith("Index")
     ]
     assert any("<" in condition for condition in conditions), plan
+
+
+# What a choice of 40 days lets go of, by what was chosen.
+CHOSEN = {
+    "transcript_days": ("transcripts",),
+    "customer_days": ("callers", "customers", "orders", "reservations", "waiting_parties"),
+}
+
+
+@pytest.fixture
+async def other_restaurant_id(postgres: Pools, restaurant_id: str) -> str:
+    async with postgres.platform.platform() as connection:
+        made: str = await connection.fetchval(
+            "insert into restaurant (name, language, currency, zone) select 'Beside', language, currency, zone"
+            " from restaurant where id = $1 returning id",
+            restaurant_id,
+        )
+    return made
+
+
+@pytest.mark.parametrize("field", CHOSEN)
+async def test_a_restaurant_that_keeps_less_has_less_and_the_others_keep_theirs(
+    postgres: Pools, restaurant_id: str, other_restaurant_id: str, field: str
+) -> None:
+    for kind in (*CHOSEN["transcript_days"], *CHOSEN["customer_days"]):
+        for name, age in (("old", 41), ("young", 39)):
+            await plant(postgres, kind, restaurant_id, NOW - timedelta(days=age), f"{kind} {name}")
+        await plant(postgres, kind, other_restaurant_id, NOW - timedelta(days=41), f"{kind} of another")
+    before = {kind: await left(postgres, kind) for kind in LEFT}
+    await choose(postgres, restaurant_id, **{field: 40})
+
+    gone = await archiver.forget_as_chosen(postgres.platform, NOW, batch=1)
+
+    after = {kind: await left(postgres, kind) for kind in LEFT}
+    assert gone == len(CHOSEN[field])
+    assert {kind: before[kind] - after[kind] for kind in LEFT} == {kind: int(kind in CHOSEN[field]) for kind in LEFT}
+    assert await archiver.forget_as_chosen(postgres.platform, NOW) == 0
+
+
+async def test_a_recording_may_go_before_its_transcript_with_its_file(postgres: Pools, restaurant_id: str) -> None:
+    await plant(postgres, "transcripts", restaurant_id, NOW - timedelta(days=8), "a-call")
+    await choose(postgres, restaurant_id, recording_days=7)
+
+    assert await archiver.forget_as_chosen(postgres.platform, NOW) == 1
+
+    async with postgres.platform.platform() as connection:
+        call = await connection.fetchrow("select recording, transcript from call_log")
+        unwanted = await connection.fetch("select call_id from unwanted_recording")
+    assert call is not None
+    assert (call["recording"], call["transcript"]) == ("", [{}])
+    assert [row["call_id"] for row in unwanted] == ["a-call"]
+
+
+async def test_what_was_seen_to_is_not_looked_at_again_until_the_days_change(
+    postgres: Pools, restaurant_id: str
+) -> None:
+    await choose(postgres, restaurant_id, transcript_days=40)
+    await archiver.forget_as_chosen(postgres.platform, NOW)
+    await plant(postgres, "transcripts", restaurant_id, NOW - timedelta(days=40, hours=23), "late")
+    await plant(postgres, "transcripts", restaurant_id, NOW - timedelta(days=60), "later than anything can be")
+
+    settled = await archiver.forget_as_chosen(postgres.platform, NOW + timedelta(hours=1))
+    await choose(postgres, restaurant_id, transcript_days=39)
+
+    assert (settled, await archiver.forget_as_chosen(postgres.platform, NOW)) == (1, 1)
+
+
+async def test_a_night_without_time_for_all_begins_the_next_one_with_who_waited(
+    postgres: Pools, restaurant_id: str, other_restaurant_id: str
+) -> None:
+    for one, days in ((restaurant_id, 5), (other_restaurant_id, 6)):
+        await choose(postgres, one, transcript_days=days)
+    async with postgres.platform.platform() as connection:
+        first, second = await retention_choices.by_last_time(connection)
+        await retention_choices.done(connection, first, NOW)
+        assert [one.restaurant_id for one in await retention_choices.by_last_time(connection)] == [
+            second.restaurant_id,
+            first.restaurant_id,
+        ]
+    assert await archiver.forget_as_chosen(postgres.platform, NOW, budget_s=0) == 0
+    async with postgres.platform.platform() as connection:
+        assert (await retention_choices.by_last_time(connection))[0].done_at is None
+
+
+async def choose(postgres: Pools, restaurant_id: str, **days: int) -> None:
+    async with postgres.app.tenant(restaurant_id) as connection:
+        await retention_choices.choose(connection, restaurant_id, retention_choices.Choice(**days))
 
 
 async def test_a_tick_lets_go_of_what_is_old_and_counts_it(

@@ -26,6 +26,7 @@ from stores import (
     reservations,
     restaurants,
     tills,
+    retention_choices,
     tokens,
     users,
     waiting_list,
@@ -195,6 +196,7 @@ async def seed_tenant(platform: Any, name: str, number: str, pii: PiiCipher, sip
             conn, restaurant.id, NOW, 2, name="Ada Lovelace", phone=number, note="", pii=pii
         )
         await kitchen.set_load(conn, restaurant.id, "counter", 15, NOW + timedelta(hours=1))
+        await retention_choices.choose(conn, restaurant.id, retention_choices.Choice(transcript_days=30))
         await figures.log_order(conn, logged(stored.id, restaurant.id))
         user_id = await conn.fetchval(
             "insert into app_user (email, name, password_hash) values ($1, 'Owner', $2) returning id",

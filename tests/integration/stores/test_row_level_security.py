@@ -49,6 +49,7 @@ from stores import (
     releases,
     reservations,
     restaurants,
+    retention_choices,
     rhythms,
     second_factors,
     sessions,
@@ -73,6 +74,7 @@ from stores.orders import Order, OrderFilter
 from stores.postgres import NO_RESTAURANT, Connection, Postgres, WrongRoleError
 from stores.reservations import Wish
 from stores.restaurants import Greeted
+from stores.retention_choices import Choice, Waiting
 from stores.traces import CallTrace
 from tests.conftest import Database, run_apart
 from tests.integration.stores.samples import NOW, Tenant, conversation, logged, make_menu, make_order, new_id, seed_both
@@ -112,6 +114,7 @@ MODULES: tuple[ModuleType, ...] = (
     rehearsals,
     reservations,
     restaurants,
+    retention_choices,
     rhythms,
     second_factors,
     sessions,
@@ -132,6 +135,10 @@ LATER = NOW + timedelta(hours=3)
 
 def _other_order(other: Tenant) -> Any:
     return make_order(other.menu, "another call")
+
+
+async def _nothing_chosen(conn: Connection, other: Tenant) -> bool:
+    return await retention_choices.get(conn, other.id) != Choice()
 
 
 async def _no_bookings(conn: Connection, other: Tenant) -> int:
@@ -525,6 +532,13 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     webhooks.disable: lambda conn, other, pii, sip: webhooks.disable(conn, other.webhook_id, "gone"),
     tokens.create: lambda conn, other, pii, sip: tokens.create(
         conn, other.id, name="mine", scopes=["orders:read"], created_by="eve@x.example"
+    ),
+    retention_choices.get: lambda conn, other, pii, sip: _nothing_chosen(conn, other),
+    retention_choices.choose: lambda conn, other, pii, sip: retention_choices.choose(conn, other.id, Choice(1, 1, 1)),
+    # Sees and marks what row-level security lets the app role see: its own.
+    retention_choices.by_last_time: lambda conn, other, pii, sip: retention_choices.by_last_time(conn),
+    retention_choices.done: lambda conn, other, pii, sip: retention_choices.done(
+        conn, Waiting(other.id, Choice(), None), NOW
     ),
     tokens.of_restaurant: lambda conn, other, pii, sip: tokens.of_restaurant(conn, other.id),
     tokens.of_platform: lambda conn, other, pii, sip: tokens.of_platform(conn),
