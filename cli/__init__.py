@@ -165,7 +165,7 @@ def bench(
     seconds: Annotated[float | None, typer.Option(min=1, max=3600, help="With fuzz: at most, for each target.")] = None,
     packets: Annotated[int | None, typer.Option(min=1, max=10_000_000, help="With fuzz: the same in packets.")] = None,
     calls: Annotated[
-        str, typer.Option(help="With churn: how many. With edge and rtp: at once, with commas between.")
+        str, typer.Option(help="With churn and soak: how many. With edge and rtp: at once, with commas between.")
     ] = "",
     registrar: Annotated[str | None, typer.Option(help="With edge: direct, kamailio or both.")] = None,
     before: Annotated[str | None, typer.Option(help="With upgrade: the commit that is upgraded from.")] = None,

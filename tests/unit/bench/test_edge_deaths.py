@@ -51,7 +51,7 @@ def test_a_phone_takes_neither_silence_nor_what_was_on_its_way_for_voice() -> No
         (["edge", "--faults", "all"], "--faults: all is no number from 1"),
         (["edge", "--calls", "4,x"], "--calls: x is no number from 1"),
         (["gate", "--quick"], "--quick is for edge"),
-        (["events", "--calls", "4"], "--calls is for edge and churn and rtp"),
+        (["events", "--calls", "4"], "--calls is for edge and churn and soak and rtp"),
     ],
 )
 def test_an_option_that_makes_no_sense_is_refused_in_words(arguments: list[str], word: str) -> None:

@@ -1,0 +1,253 @@
+"""``alloresto bench soak``: scripted orders without a pause on the embedded stack: is any lost, and is memory flat.
+
+The callers of ``bench.chaos`` ring over SIP, five at a time, each with a name and a number of their own; every order
+that one of them agreed to is looked for in the books. Meanwhile each process that stays is weighed: its own memory
+(unique set size, so that Postgres's shared buffers count for nobody), its open files; and Redis's keys and the
+connections to both servers. A slope is the least squares' over all samples after the first fifth of the calls, in
+which pools and caches fill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncpg
+import psutil
+from rich.console import Console
+
+from bench.chaos.accounts import Accountant
+from bench.chaos.caller import Experience, ScriptedCaller
+from bench.chaos.campaign import FIRST_NAMES, LAST_NAMES, TITLES
+from bench.chaos.dialogue import Wish
+from bench.chaos.engine import Engine
+from bench.chaos.stack_process import Description, Options, StackProcess
+from bench.chaos.tones import ORDER_HZ
+from bench.report import Figure
+from stores.redis import connect
+
+CALLS = 10_000
+# Every second pitch: on a busy machine neighbours are taken for one another, and nobody knows whose order it is.
+PITCHES = ORDER_HZ[::2]
+AT_ONCE = len(PITCHES)
+SAMPLES = 20
+WARM_SHARE = 0.2
+MOST_BETWEEN_READINGS = 100  # of the books, which give back the newest 200
+RTP_PORT_MIN = 20_600  # away from a stack that the developer has running, and from the other benches'
+SETTLED_WITHIN_S = 60.0
+READ_EVERY_S = 0.5
+CALLS_OF_A_SLOPE = 1000
+MB = 1 << 20
+CONDITIONS: dict[str, str] = {"callers": f"{AT_ONCE} at once"}
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """Of a process: its own bytes, and open files. ``name`` tells which one it is."""
+
+    name: str
+    own: int
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """``lasting`` are Redis's keys without an end of their own, ``ending`` the others; connections are clients'."""
+
+    calls: int
+    weights: Mapping[int, Weight]
+    lasting: int
+    ending: int
+    postgres: int
+    redis: int
+
+
+@dataclass(slots=True)
+class Soak:
+    """``missing``: agreed to, and not found in the books so far. ``wrong``: found other than once."""
+
+    calls: int = 0
+    refused: int = 0
+    agreed: int = 0
+    cut: list[str] = field(default_factory=list)
+    silences: list[float] = field(default_factory=list)
+    missing: list[Experience] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    lasted_s: float = 0.0
+
+
+class Callers:
+    """One after the other at each pitch; what they lived through is in ``told`` until it is taken."""
+
+    def __init__(self, engine: Engine, about: Description) -> None:
+        self.told: list[Experience] = []
+        self._engine = engine
+        self._about = about
+        self._numbers = itertools.count(1)
+
+    async def ring(self, calls: int) -> None:
+        left = iter(range(calls))
+        await asyncio.gather(*(self._at(hertz, left) for hertz in PITCHES))
+
+    async def _at(self, hertz: int, left: Iterable[int]) -> None:
+        for _ in left:
+            number = next(self._numbers)
+            wish = Wish(_name(number), 1 + number % 3, hertz)
+            self._engine.expect(wish)
+            target = ("127.0.0.1", self._about.sip_port)
+            caller = ScriptedCaller(target, self._about.line.line_id, wish, f"+35320{number:07d}")
+            self.told.append(await caller.run())
+
+
+def _name(number: int) -> str:
+    """A caller's own."""
+    number, last = divmod(number, len(LAST_NAMES))
+    title, first = divmod(number, len(FIRST_NAMES))
+    return f"{FIRST_NAMES[first]} {TITLES[title % len(TITLES)]}{LAST_NAMES[last]}"
+
+
+async def run(_runs: int, calls: Sequence[int] = (CALLS,)) -> list[Figure]:
+    """The first of ``calls`` is how many."""
+    console = Console(file=sys.stderr)
+    engine = Engine()
+    await engine.start()
+    try:
+        with tempfile.TemporaryDirectory(prefix="alloresto-soak-") as folder:
+            Path(folder).chmod(0o755)  # Postgres may run as nobody
+            options = Options(folder, engine.base_url, RTP_PORT_MIN, max_calls=AT_ONCE + 3)
+            async with StackProcess(options) as stack:
+                soak = await soaked(stack, engine, calls[0], console)
+    finally:
+        await engine.stop()
+    lost = [f"{one.wish.name} ({one.number}): agreed to, and not in the books" for one in soak.missing]
+    for line in (*lost, *soak.wrong, *soak.cut, *_heaviest(soak.samples)):
+        console.print(line, soft_wrap=True, highlight=False)
+    return figures(soak)
+
+
+async def soaked(stack: StackProcess, engine: Engine, calls: int, console: Console) -> Soak:
+    """``calls`` calls in stretches; between them nobody rings, the books are read and the processes weighed."""
+    soak, callers, accountant = Soak(), Callers(engine, stack.about), Accountant(stack.about)
+    stretch = min(max(calls // SAMPLES, AT_ONCE), MOST_BETWEEN_READINGS)
+    began = time.monotonic()
+    while soak.calls < calls:
+        await callers.ring(min(stretch, calls - soak.calls))
+        _take(soak, callers.told)
+        callers.told.clear()
+        await _compare(soak, accountant, SETTLED_WITHIN_S)
+        soak.samples.append(await _weighed(stack, soak.calls))
+        console.print(f"{soak.calls} calls, {soak.agreed} orders agreed to, {len(soak.missing)} not there yet")
+    soak.lasted_s = time.monotonic() - began
+    return soak
+
+
+def _take(soak: Soak, told: Sequence[Experience]) -> None:
+    for one in told:
+        soak.calls += 1
+        soak.refused += one.status != 200
+        if one.status == 200 and not (one.ended_by == "assistant" and one.agreed):
+            soak.cut.append(f"{one.wish.name} ({one.number}): {one.ended_by}, heard {[said for _, said in one.heard]}")
+        soak.silences.append(one.silence_s)
+        if one.agreed:
+            soak.agreed += 1
+            one.voices.clear()  # thousands a call
+            soak.missing.append(one)
+
+
+async def _compare(soak: Soak, accountant: Accountant, within_s: float) -> None:
+    """Take from ``missing`` what the books have, until nothing is missing and no call in progress or time is over."""
+    end = time.monotonic() + within_s
+    while True:
+        books = await accountant.read()
+        found = [one for one in soak.missing if books.orders_under(one)]
+        soak.missing = [one for one in soak.missing if one not in found]
+        for one in found:
+            quantities = [line.quantity for order in books.orders_under(one) for line in order.lines]
+            if quantities != [one.wish.quantity]:
+                soak.wrong.append(f"{one.wish.name} ({one.number}): {one.wish.quantity} agreed to, stored {quantities}")
+        if (not soak.missing and not books.leases) or time.monotonic() > end:
+            return
+        await asyncio.sleep(READ_EVERY_S)
+
+
+async def _weighed(stack: StackProcess, calls: int) -> Sample:
+    root = psutil.Process(stack.pid)
+    weights: dict[int, Weight] = {}
+    for one in (root, *root.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            weights[one.pid] = Weight(_called(one), one.memory_full_info().uss, one.num_fds())
+    connection = await asyncpg.connect(stack.about.platform_url, timeout=30)
+    try:
+        clients: int = await connection.fetchval(
+            "select count(*) from pg_stat_activity where backend_type = 'client backend'"
+        )
+    finally:
+        await connection.close()
+    async with connect(stack.about.redis_url) as redis:
+        keyspace = (await redis.info("keyspace")).get("db0", {"keys": 0, "expires": 0})
+        redis_clients = int((await redis.info("clients"))["connected_clients"])
+    ending = int(keyspace["expires"])
+    return Sample(calls, weights, int(keyspace["keys"]) - ending, ending, clients, redis_clients)
+
+
+def _called(process: psutil.Process) -> str:
+    command = process.cmdline()
+    module = command[command.index("-m") + 1 :] if "-m" in command[:-1] else command
+    return " ".join([process.name(), *module[:2]])[:60]
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """Least squares' of y over x; 0 for fewer than two x."""
+    mean_x = sum(x for x, _ in points) / len(points)
+    mean_y = sum(y for _, y in points) / len(points)
+    spread = sum((x - mean_x) ** 2 for x, _ in points)
+    return sum((x - mean_x) * (y - mean_y) for x, y in points) / spread if spread else 0.0
+
+
+def grown(samples: Sequence[Sample]) -> dict[str, tuple[float, float]]:
+    """``(MB, open files)`` a thousand calls, of each process that is in the first sample after the warm-up and in the
+    last one; by its name and id."""
+    warm = [one for one in samples if one.calls > WARM_SHARE * samples[-1].calls]
+    stayed = set(warm[0].weights).intersection(*(one.weights for one in warm))
+    found = {}
+    for pid in stayed:
+        own = slope([(one.calls / CALLS_OF_A_SLOPE, one.weights[pid].own / MB) for one in warm])
+        files = slope([(one.calls / CALLS_OF_A_SLOPE, float(one.weights[pid].files)) for one in warm])
+        found[f"{warm[-1].weights[pid].name} {pid}"] = (own, files)
+    return found
+
+
+def _heaviest(samples: Sequence[Sample]) -> list[str]:
+    by_memory = sorted(grown(samples).items(), key=lambda one: one[1], reverse=True)
+    return [f"{name}: {own:+.2f} MB, {files:+.1f} files a thousand calls" for name, (own, files) in by_memory[:8]]
+
+
+def figures(soak: Soak) -> list[Figure]:
+    slopes, last = grown(soak.samples), soak.samples[-1]
+    warm = next(one for one in soak.samples if one.calls > WARM_SHARE * last.calls)
+    return [
+        Figure("calls", soak.calls, ""),
+        Figure("calls a second", soak.calls / soak.lasted_s, ""),
+        Figure("calls refused", soak.refused, "", "= 0"),
+        Figure("calls cut, or without an order", len(soak.cut), "", "= 0"),
+        Figure("longest silence that nothing explains", max(soak.silences), "s"),
+        Figure("orders agreed to", soak.agreed, ""),
+        Figure("… lost", len(soak.missing), "", "= 0"),
+        Figure("… doubled or changed", len(soak.wrong), "", "= 0"),
+        Figure("processes that stayed", len(slopes), ""),
+        Figure("memory of one process, most a 1,000 calls", max(own for own, _ in slopes.values()), "MB", "≤ 2"),
+        Figure("memory of all that stayed, a 1,000 calls", sum(own for own, _ in slopes.values()), "MB", "≤ 8"),
+        Figure("open files of one process, most a 1,000 calls", max(one for _, one in slopes.values()), "", "≤ 10"),
+        Figure("Redis: keys without an end, more", last.lasting - warm.lasting, "", "≤ 10"),
+        Figure("Redis: keys that end, a call", (last.ending - warm.ending) / max(1, last.calls - warm.calls), ""),
+        Figure("Postgres: connections more", last.postgres - warm.postgres, "", "≤ 10"),
+        Figure("Redis: connections more", last.redis - warm.redis, "", "≤ 10"),
+    ]
