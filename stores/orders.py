@@ -279,16 +279,14 @@ async def of_call(conn: Connection, call_id: str, *, pii: PiiCipher | None = Non
 
 
 async def with_lines(conn: Connection, rows: list[asyncpg.Record], pii: PiiCipher | None) -> tuple[Order, ...]:
-    """These rows' orders, with their lines. The time span lets Postgres look into those months' partitions only."""
+    """These rows' orders, with their lines, each looked for in its own month's partition alone."""
     lines: defaultdict[str, list[OrderLine]] = defaultdict(list)
     if rows:
-        times = [row["confirmed_at"] for row in rows]
         for row in await conn.fetch(
-            "select * from order_item where order_id = any($1::uuid[]) and confirmed_at between $2 and $3"
-            " order by line",
+            "select i.* from unnest($1::uuid[], $2::timestamptz[]) as o (id, at)"
+            " join order_item i on i.order_id = o.id and i.confirmed_at = o.at order by i.line",
             [row["id"] for row in rows],
-            min(times),
-            max(times),
+            [row["confirmed_at"] for row in rows],
         ):
             lines[row["order_id"]].append(_line(row))
     return tuple(_order(row, tuple(lines[row["id"]]), pii) for row in rows)
