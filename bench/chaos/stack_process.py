@@ -47,7 +47,7 @@ class Description(msgspec.Struct, frozen=True):
     master_key: str
     lines: tuple[DialableLine, ...]
     neighbours: dict[str, str] = {}
-    """Addresses of the stand-ins, by their names."""
+    """Addresses of the stand-ins, by the provider that they stand for."""
 
     @property
     def line(self) -> DialableLine:
@@ -83,7 +83,7 @@ class _BreakableStack(Stack):
             platform_url=self.platform_url,
             master_key=self._master_key,
             lines=self.lines,
-            neighbours={name: one.url for name, one in self.neighbourhood.neighbours.items()},
+            neighbours=self.neighbourhood.addresses,
         )
 
 

@@ -18,7 +18,7 @@ import msgspec
 from bench.chaos.stack_process import Description, Options
 from devstack.stack.running import DialableLine
 from devstack.stand_ins.neighbourhood import TOKEN
-from domain.errands import Service
+from integrations.catalogue import PROVIDERS
 from stores import connections, orders
 from stores.ciphers import PiiCipher
 from stores.orders import Order
@@ -111,8 +111,11 @@ class House:
 
     # --- What a restaurant has connected -------------------------------------------------------------------
 
-    async def connect(self, restaurant_id: str, service: Service, provider: str, neighbour: str) -> None:
+    async def connect(self, restaurant_id: str, provider: str) -> None:
         """A stand-in of the stack, as its owner would do it in the admin."""
+        fields = [one for one in PROVIDERS[provider].fields if one.required or one.name == "url"]
+        settings = dict.fromkeys((one.name for one in fields if not one.is_secret), TOKEN)
+        settings["address" if provider == "escpos" else "url"] = self.about.neighbours[provider]
         postgres = Postgres(self.about.app_url)
         await postgres.open()
         try:
@@ -120,19 +123,19 @@ class House:
                 await connections.connect(
                     connection,
                     restaurant_id,
-                    service=service,
+                    service=PROVIDERS[provider].service,
                     provider=provider,
-                    settings={"url": self.about.neighbours[neighbour]},
-                    secrets={"token": TOKEN},
+                    settings=settings,
+                    secrets=dict.fromkeys((one.name for one in fields if one.is_secret), TOKEN),
                     pii=PiiCipher(self.about.master_key),
                     created_by="tests",
                 )
         finally:
             await postgres.close()
 
-    async def neighbour_has(self, neighbour: str) -> list[dict[str, Any]]:
-        """What a stand-in was told, in order."""
-        async with aiohttp.ClientSession() as http, http.get(f"{self.about.neighbours[neighbour]}/-/seen") as answer:
+    async def was_told(self, provider: str) -> list[dict[str, Any]]:
+        """What the stand-in of a provider was told, in order."""
+        async with aiohttp.ClientSession() as http, http.get(f"{self.about.neighbours[provider]}/-/seen") as answer:
             seen: list[dict[str, Any]] = await answer.json()
             return seen
 

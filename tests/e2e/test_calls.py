@@ -105,11 +105,12 @@ async def test_the_voice_is_back_though_its_handler_died_after_the_first_words(
     assert heard_at - one_moment_ended <= VOICE_BACK_WITHIN_S
 
 
-async def test_a_french_caller_gets_what_she_ordered_and_it_is_at_the_till_once(
+async def test_a_french_caller_gets_what_she_ordered_and_it_is_at_the_till_and_in_writing_once(
     house: House, phone: Phone, spoken: Spoken
 ) -> None:
     line = house.line(FRENCH)
-    await house.connect(line.restaurant_id, "till", "store_api", "store")
+    await house.connect(line.restaurant_id, "store_api")
+    await house.connect(line.restaurant_id, "twilio")
     order, yes = "Bonjour, une grande margherita, et c'est tout, merci.", "Oui, c'est bien ça."
     pickup = ("À emporter, au nom de Sophie.", "Je viendrai la chercher moi-même.", "Je passerai la prendre ce soir.")
     name = ("Au nom de Sophie.", "Je m'appelle Sophie.")
@@ -127,8 +128,10 @@ async def test_a_french_caller_gets_what_she_ordered_and_it_is_at_the_till_once(
     assert lines_of(found) == [(1, "Margherita", "Grande")]
     assert (found.fulfilment, found.customer_name) == ("pickup", "Sophie")
     assert (found.total_cents, found.currency) == (1350, "EUR")
-    [at_the_till] = await eventually(lambda: house.neighbour_has("store"))
+    [at_the_till] = await eventually(lambda: house.was_told("store_api"))
     assert (at_the_till["order_id"], at_the_till["total_cents"]) == (found.id, 1350)
+    [message] = await eventually(lambda: house.was_told("twilio"))
+    assert "Margherita" in message["Body"] and "13,50" in message["Body"]
 
 
 async def test_five_calls_at_once_are_served_each_by_a_handler_of_its_own(
