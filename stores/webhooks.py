@@ -21,6 +21,7 @@ from stores.paging import Position
 from stores.postgres import Connection
 
 MOST_ENDPOINTS = 10
+TEST_TYPE = "com.alloresto.webhook.tested"  # is of one endpoint
 LEASE = timedelta(seconds=60)  # longer than an attempt may take
 
 DisabledBecause = Literal["", "owner", "failing", "gone"]
@@ -277,6 +278,36 @@ async def send_again(conn: Connection, endpoint_id: str, delivery_id: str) -> No
         endpoint_id,
     )
     require(done, "delivery", delivery_id)
+
+
+async def replay(conn: Connection, restaurant_id: str, endpoint_id: str, since: datetime) -> int:
+    """Send all that the endpoint wants and that has happened since, in order; how many. Raises NotFoundError.
+
+    What it was sent before goes under the webhook-id that it had. What waits anyhow is not counted.
+    """
+    wanted = await endpoint(conn, endpoint_id)
+    again = await conn.fetch(
+        "update webhook_delivery d set state = 'waiting', attempts = 0, next_at = now() from integration_event e"
+        " where d.restaurant_id = $1 and d.endpoint_id = $2 and d.state <> 'waiting' and e.restaurant_id = $1"
+        " and e.id = d.integration_event_id and e.at >= $3 and ($4::text[] = '{}' or e.type = any($4)) returning d.id",
+        restaurant_id,
+        endpoint_id,
+        since,
+        wanted.types,
+    )
+    never_sent = await conn.fetch(
+        "insert into webhook_delivery (restaurant_id, endpoint_id, integration_event_id)"
+        " select $1, $2, e.id from integration_event e where e.restaurant_id = $1 and e.at >= $3"
+        " and case when $4::text[] = '{}' then e.type <> $5 else e.type = any($4) end and not exists ("
+        "  select from webhook_delivery d where d.restaurant_id = $1 and d.endpoint_id = $2"
+        "  and d.integration_event_id = e.id) order by e.id returning id",
+        restaurant_id,
+        endpoint_id,
+        since,
+        wanted.types,
+        TEST_TYPE,
+    )
+    return len(again) + len(never_sent)
 
 
 # --- Sending; all of it needs the platform role ---------------------------------------------------------------------

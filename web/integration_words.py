@@ -56,6 +56,11 @@ def lifetimes() -> dict[str, str]:
     return {"30": _("30 days"), "365": _("One year"), "never": _("Until it is revoked")}
 
 
+def replayed() -> dict[str, str]:
+    """How far back, in hours: as far as events are kept."""
+    return {"1": _("the last hour"), "24": _("the last 24 hours"), "336": _("the last two weeks")}
+
+
 def delivery_states() -> dict[str, str]:
     return {"waiting": _("Waiting"), "delivered": _("Delivered"), "failed": _("Given up")}
 

@@ -59,6 +59,7 @@ def audited() -> dict[str, str]:
         "webhooks.changed": _("Webhook changed"),
         "webhooks.switched": _("Webhook turned on or off"),
         "webhooks.secret_changed": _("Webhook given a new secret"),
+        "webhooks.replayed": _("Webhook sent events again"),
         "webhooks.deleted": _("Webhook deleted"),
         "customers.exported": _("Customer’s data exported"),
         "customers.erased": _("Customer erased"),

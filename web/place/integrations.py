@@ -4,6 +4,7 @@ A token and a webhook's secret are shown once, in the answer that makes them: a 
 """
 
 import uuid
+from datetime import UTC, datetime, timedelta
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -24,7 +25,7 @@ from web.forms import Form
 from web.place import tenancy
 from web.place.changes import SOURCE
 from web.place.tenancy import audit, in_restaurant, restaurant, restaurant_blueprint
-from web.words import _
+from web.words import _, plural
 
 blueprint = restaurant_blueprint("integrations", __name__)
 
@@ -221,6 +222,24 @@ def send_again(endpoint_id: str, delivery_id: str) -> ResponseReturnValue:
     return redirect(url_for(".show", endpoint_id=endpoint_id), 303)
 
 
+@blueprint.post("/integrations/webhooks/<uuid:endpoint_id>/replay")
+@owners
+def replay(endpoint_id: str) -> ResponseReturnValue:
+    endpoint, hours = _own(str(endpoint_id)), request.form.get("hours", "")
+    if hours not in integration_words.replayed():
+        abort(422)
+    since = datetime.now(UTC) - timedelta(hours=int(hours))
+
+    async def work(connection: Connection) -> int:
+        sent = await webhooks.replay(connection, restaurant().id, endpoint.id, since)
+        await audit(connection, "webhooks.replayed", subject=endpoint.id, after={"since": since, "events": sent})
+        return sent
+
+    sent = in_restaurant(work)
+    flash(plural("%(num)s event is sent again.", "%(num)s events are sent again.", sent), "good")
+    return redirect(url_for(".show", endpoint_id=endpoint.id), 303)
+
+
 @blueprint.post("/integrations/webhooks/<uuid:endpoint_id>/delete")
 @owners
 def delete(endpoint_id: str) -> ResponseReturnValue:
@@ -285,6 +304,7 @@ def _webhook_page(
         log=log[:LOG_PAGE],
         more=len(log) > LOG_PAGE,
         states=integration_words.delivery_states(),
+        replayed=integration_words.replayed(),
     )
     return page, status
 

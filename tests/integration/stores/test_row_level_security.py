@@ -529,6 +529,7 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     webhooks.events: lambda conn, other, pii, sip: webhooks.events(conn, other.id, 10, pii=pii),
     webhooks.deliveries: lambda conn, other, pii, sip: webhooks.deliveries(conn, other.id, other.webhook_id, 10),
     webhooks.send_again: lambda conn, other, pii, sip: webhooks.send_again(conn, other.webhook_id, new_id()),
+    webhooks.replay: lambda conn, other, pii, sip: webhooks.replay(conn, other.id, other.webhook_id, NOW),
     webhooks.disable: lambda conn, other, pii, sip: webhooks.disable(conn, other.webhook_id, "gone"),
     tokens.create: lambda conn, other, pii, sip: tokens.create(
         conn, other.id, name="mine", scopes=["orders:read"], created_by="eve@x.example"

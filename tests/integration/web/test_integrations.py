@@ -190,3 +190,30 @@ def test_what_is_not_there_is_not_found(log_in: LogIn, admin: Admin) -> None:
 
     assert client.get(f"/place/{admin.pizza.id}/integrations/webhooks/{uuid.uuid4()}").status_code == 404
     assert send(client, admin, f"/webhooks/{uuid.uuid4()}/test").status_code == 404
+
+
+def test_what_has_happened_is_sent_again_from_a_point_in_time(log_in: LogIn, admin: Admin) -> None:
+    """Under the id that it had; what this endpoint never saw, or does not want, is told apart."""
+    client = log_in(OWNER)
+    made = add(client, admin, type=["com.alloresto.menu.changed"])
+    kept = "insert into integration_event (restaurant_id, event_id, source, type, event, at) values"
+    for number, (kind, age) in enumerate((("menu", "2 days"), ("menu", "1 hour"), ("menu", "0"), ("line", "0"))):
+        at = f"now() - interval '{age}'"
+        execute(admin, f"{kept} ('{admin.pizza.id}', '{number}', '/t', 'com.alloresto.{kind}.changed', '{{}}', {at})")
+    execute(
+        admin,
+        "insert into webhook_delivery (restaurant_id, endpoint_id, integration_event_id, state, attempts)"
+        f" select restaurant_id, '{made}', id, 'delivered', 1 from integration_event where event_id = '1'",
+    )
+    (before,) = fetch(admin, "select id from webhook_delivery")
+
+    assert send(client, admin, f"/webhooks/{made}/replay", {"hours": "24"}).status_code == 303
+    rows = fetch(
+        admin,
+        "select d.id, d.state, e.event_id from webhook_delivery d join integration_event e"
+        " on e.id = d.integration_event_id order by e.id",
+    )
+
+    assert [(row["event_id"], row["state"]) for row in rows] == [("1", "waiting"), ("2", "waiting")]
+    assert rows[0]["id"] == before["id"]
+    assert send(client, admin, f"/webhooks/{made}/replay", {"hours": "9999"}).status_code == 422
