@@ -125,7 +125,6 @@ COPY domain /app/domain
 COPY cluster /app/cluster
 COPY stores /app/stores
 COPY eventing /app/eventing
-COPY protocols /app/protocols
 COPY integrations /app/integrations
 COPY web /app/web
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app

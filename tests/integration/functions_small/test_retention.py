@@ -45,6 +45,13 @@ PLANT = {
     " select $1, id, $2, 1, id, 'Coke', id, 1, 300, 300, 0, 'for Sam' from written",
     "integration_events": "insert into integration_event (restaurant_id, event_id, source, type, event, at)"
     " values ($1, $3, '/s', 't', '{}', $2)",
+    "errands": "with till as (insert into service_connection (restaurant_id, service, provider, created_by)"
+    " values ($1, 'printer', 'escpos', 'x') returning id) insert into errand (restaurant_id, connection_id, kind,"
+    " subject, key, work_encrypted, state, give_up_at, settled_at)"
+    " select $1, id, 'ticket.print', $3, $3, 'x', 'done', $2, $2 from till",
+    "sent_messages": "with sms as (insert into service_connection (restaurant_id, service, provider, created_by)"
+    " values ($1, 'printer', 'escpos', 'x') returning id) insert into sent_message (restaurant_id, connection_id,"
+    " reference, at) select $1, id, $3, $2 from sms",
     "idempotency_keys": "insert into idempotency_key (restaurant_id, client_id, key, fingerprint, created_at)"
     " values ($1, gen_random_uuid(), $3, sha256('x'), $2)",
     "reservations": "with customer as (insert into customer (restaurant_id, last_seen_at, phone_hash, phone_encrypted)"
@@ -92,6 +99,8 @@ LEFT = {
     "call_traces": "select count(*) from call_trace",
     "customers": "select count(*) from customer",
     "integration_events": "select count(*) from integration_event",
+    "errands": "select count(*) from errand where work_encrypted is not null",
+    "sent_messages": "select count(*) from sent_message",
     "idempotency_keys": "select count(*) from idempotency_key",
     "orders": 'select count(*) from "order" o join order_item i on i.order_id = o.id join order_key k'
     " on k.order_id = o.id where o.address_encrypted is not null or o.customer_name_encrypted is not null"
