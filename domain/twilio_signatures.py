@@ -18,7 +18,11 @@ def sign(auth_token: str, url: str, form: Iterable[tuple[str, str]]) -> str:
 
 
 def is_signed(signature: str, auth_token: str, url: str, form: Iterable[tuple[str, str]]) -> bool:
-    """True also where Twilio signed the URL with the scheme's port and we know it without, or the other way round."""
+    """True also where Twilio signed the URL with the scheme's port and we know it without, or the other way round.
+
+    With an empty token anybody could sign: False then."""
+    if not auth_token:
+        return False
     fields = tuple(form)
     given = signature.encode()
     return any(hmac.compare_digest(sign(auth_token, known, fields).encode(), given) for known in _spellings(url))

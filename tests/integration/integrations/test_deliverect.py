@@ -173,6 +173,12 @@ def test_only_what_is_signed_is_theirs() -> None:
     assert not deliverect.verify(headers, body + b" ", "shared")
     assert not deliverect.verify(headers, body, "another")
     assert not deliverect.verify({}, body, "shared")
+    assert not deliverect.verify({deliverect.SIGNATURE: "é"}, body, "shared")
+
+
+def test_without_a_secret_nothing_is_theirs() -> None:
+    body, headers = StandIn(LINK, "", "", hmac_secret="").notice({"status": "PAUSED"})
+    assert not deliverect.verify(headers, body, "")
 
 
 def read(body: object) -> object:

@@ -47,6 +47,10 @@ def test_a_signature_that_is_none_is_refused(signature: str) -> None:
     assert not is_signed(signature, TOKEN, URL, FORM.items())
 
 
+def test_without_a_token_nothing_is_signed() -> None:
+    assert not is_signed(sign("", URL, FORM.items()), "", URL, FORM.items())
+
+
 def test_the_schemes_own_port_may_be_signed_or_not() -> None:
     with_port = URL.replace(".com/", ".com:443/")
     assert is_signed(sign(TOKEN, with_port, FORM.items()), TOKEN, URL, FORM.items())
