@@ -222,8 +222,11 @@ def tools() -> dict[str, str]:
     """What the assistant does in a call: ``domain.tool_parameters.TOOLS``."""
     return {
         "add_item": _("Added a dish"),
+        "add_halves": _("Added a dish of two halves"),
         "change_item": _("Changed a dish"),
         "remove_item": _("Took a dish out"),
+        "missing_dish": _("Asked about what the menu doesn’t have"),
+        "set_allergies": _("Noted allergies"),
         "set_fulfilment": _("Noted pick-up, delivery or eating in"),
         "set_time": _("Noted the time"),
         "set_customer": _("Noted the name"),
@@ -231,9 +234,11 @@ def tools() -> dict[str, str]:
         "read_cart": _("Read the order back"),
         "confirm_order": _("Sent the order to the kitchen"),
         "describe_item": _("Looked up a dish"),
+        "search_menu": _("Searched the menu"),
         "look_up_faq": _("Looked up an answer"),
         "opening_hours": _("Looked up the hours"),
         "check_table": _("Looked for a table"),
+        "book_table": _("Booked a table"),
         "transfer_to_human": _("Put the caller through"),
         "end_call": _("Hung up"),
         "other": _("Something that it can't do"),
