@@ -34,16 +34,15 @@ from functions.call_handler.engines.base import (
     ToolCall,
 )
 from functions.call_handler.phrases import Phrases
-from functions.call_handler.talking.caller_audio import CallerAudio
 from functions.call_handler.talking.card_guard import CardGuard
 from functions.call_handler.talking.farewell import Farewell, Over
 from functions.call_handler.talking.keypad import Keypad
+from functions.call_handler.talking.listening import Listening
 from functions.call_handler.talking.media import MediaSocket
 from functions.call_handler.talking.memory import Memory
 from functions.call_handler.talking.patience import Patience
 from functions.call_handler.talking.playback import Playback
 from functions.call_handler.talking.read_back import ReadBackWatch
-from functions.call_handler.talking.recognition import Recognition
 from functions.call_handler.talking.replies import Replies
 from functions.call_handler.talking.tool_loop import INTERRUPTED, ToolLoop
 from process import logs
@@ -110,17 +109,13 @@ class Conversation:
         self._engine: Engine | None = None
         self._is_heard = False  # the engine that is here now
         self._is_ending = False  # its session
-        self._caller_audio = CallerAudio()
-        self._caller_speaking = False
-        self._times_spoken = 0  # the caller
-        self._paused_at: float | None = None
-        self._recognition = Recognition()
         self._replies = Replies()
         self._tool_rounds = 0
         self._tool_task: asyncio.Task[None] | None = None
         self._keypad = Keypad()
         language = tools.state.restaurant.language
         self._cards = CardGuard(media, memory.transcript, phrases, language, clock())
+        self._caller = Listening(self._cards, read_back, memory, patience)
 
     # --- The engine comes and goes ------------------------------------------------------------------------
 
@@ -131,16 +126,16 @@ class Conversation:
         """
         if self._engine is not None:
             self._engine.close()
-            self._caller_audio.engine_lost()
+            self._caller.audio.engine_lost()
         self._engine = engine
         self._is_heard = self._is_ending = False
         if not engine.alive:
             self._lose_engine(EngineGone("the engine closed the connection before the call was joined"))
             return False
-        self._caller_audio.give(engine)
-        if self._caller_audio.turn_is_open:
+        self._caller.audio.give(engine)
+        if self._caller.audio.turn_is_open:
             self._patience.expect_reply(self._clock())
-        return self._caller_audio.turn_is_open
+        return self._caller.audio.turn_is_open
 
     def may_change_engine(self) -> bool:
         """Nobody speaks, and nothing is owed: a change now goes unnoticed."""
@@ -175,12 +170,12 @@ class Conversation:
         """
         if self._engine is None or not self._read_back.agreement(self._clock()).heard or self._tools.state.confirmed:
             return
-        if self._caller_speaking or not self._read_back.agreement(self._clock()).answered:
+        if self._caller.speaking or not self._read_back.agreement(self._clock()).answered:
             self._engine.hear(CLOSING_SILENCE)
         by = self._clock() + within_s
         quiet_by = self._clock() + within_s / 2
         while self._engine is not None and self._clock() < by and self._tools.state.confirmed is None:
-            busy = self._replies.under_way or self._tool_task or self._caller_speaking
+            busy = self._replies.under_way or self._tool_task or self._caller.speaking
             if not busy and self._clock() > quiet_by:
                 break
             await asyncio.sleep(0.02)
@@ -200,13 +195,8 @@ class Conversation:
     # --- From the bridge ----------------------------------------------------------------------------------
 
     def caller_audio(self, audio: bytes) -> None:
-        if self.farewell.under_way is not None:
-            return
-        if self._caller_speaking:
-            self._patience.heard(audio, self._clock())
-        self._caller_audio.add(audio)
-        if self._engine is not None:
-            self._engine.hear(audio)
+        if self.farewell.under_way is None:
+            self._caller.hears(audio, self._engine, self._clock())
 
     def played(self, mark: str) -> None:
         now = self._clock()
@@ -256,17 +246,11 @@ class Conversation:
             case CallerTurn():
                 self._tool_rounds = 0
                 self._tools.caller_turn()
-                self._recognition.turn(event.item_id)
-                self._transcript.caller_turn(event.item_id)
-                self._cards.caller_turn(event.item_id)
-                self._read_back.caller_turn(event.item_id)
+                self._caller.turn(event.item_id)
             case CallerSaid():
                 self._caller_said(engine, event)
             case CaptionFailed():
-                self._recognition.words(event.item_id, self._clock())
-                self._transcript.caption_failed(event.item_id)
-                self._read_back.caller_said(event.item_id, "")
-                self._memory.caption_failed(event.code)
+                self._caller.no_words(event, self._clock())
             case ReplyStarts():
                 self._replies.begins(event.reply_id)
                 self._patience.reply_started(self._clock())
@@ -285,11 +269,8 @@ class Conversation:
         engine, self._engine = self._engine, None
         if engine is not None:
             engine.close()
-        self._caller_audio.engine_lost()
-        caller_was_speaking = self._caller_speaking
-        self._recognition.lost()
+        caller_was_speaking = self._caller.engine_lost()
         self._replies.lost()
-        self._caller_speaking = False
         self._read_back.forget()  # a new engine has not read anything out
         self._patience.caller_paused()
         self._patience.engine_lost(bridge=not caller_was_speaking)
@@ -300,14 +281,7 @@ class Conversation:
     def _caller_speaks(self, event: CallerSpeaks) -> None:
         """Barge-in: silence first, then tell the engine what was heard of its reply."""
         now = self._clock()
-        self._caller_speaking = True
-        self._times_spoken += 1
-        self._caller_audio.turn_begins()
-        self._read_back.caller_speaks(now - event.since_ms / 1000, now)
-        self._cards.caller_speaks(now - event.since_ms / 1000)
-        self._memory.marks.caller_speaks(now - event.since_ms / 1000)
-        self._patience.caller_spoke(now)
-        self._patience.stop_expecting()
+        self._caller.begins(event, now)
         self._replies.talked_over()
         self.farewell.caller_speaks()
         if self._playback.idle(now) or self.farewell.under_way is not None:
@@ -325,24 +299,13 @@ class Conversation:
 
     def _caller_pauses(self) -> None:
         now = self._clock()
-        self._caller_speaking = False
-        self._paused_at = now
-        self._recognition.paused(now)
-        self._read_back.caller_pauses()
-        self._memory.marks.caller_pauses(now)
-        self._patience.caller_paused()
+        self._caller.pauses(now)
         self._patience.expect_reply(now, after_tools=self._replies.owed is not None)
 
     def _caller_said(self, engine: Engine, event: CallerSaid) -> None:
-        now = self._clock()
-        self._usage.add(event.usage)
-        took = self._recognition.words(event.item_id, now)
-        if took is not None:
-            self._memory.recognised(engine.name, took)
-        kept, reminder = self._cards.caller_said(event.item_id, event.text, engine, now)
-        self._read_back.caller_said(event.item_id, event.text)
+        kept, reminder = self._caller.words(engine, event, self._clock())
         if event.text:
-            self._caller_audio.understood()
+            self._caller.audio.understood()
             self._memory.said("caller", kept)
             self.on_said("caller", kept)
             self._memory.turn_ended()
@@ -378,16 +341,14 @@ class Conversation:
             self._media.mark(self._playback.mark())
         self._replies.item = event.item_id
         self._replies.spoke = True
-        self._caller_audio.understood()
+        self._caller.audio.understood()
         if not self._is_heard:
             self._is_heard = True
             self.on_engine_heard()
         until = now + self._playback.ms_left(now) / 1000
         self._patience.audio_came(until)
         self._memory.marks.plays(now, until)
-        if self._paused_at is not None:
-            self._memory.first_audio(now - self._paused_at)
-            self._paused_at = None
+        self._caller.answered(now)
 
     def _reply_text(self, event: ReplyText) -> None:
         if event.reply_id != self._replies.id:
@@ -420,16 +381,16 @@ class Conversation:
                 if self._engine is not None:
                     self._engine.answer_tool(call.call_id, INTERRUPTED)
         elif event.calls:
-            self._caller_audio.understood()
+            self._caller.audio.understood()
             self._patience.answered()
-            work = self._use_tools(event.calls, self._replies.spoke, self._times_spoken, self._tool_task)
+            work = self._use_tools(event.calls, self._replies.spoke, self._caller.times_spoken, self._tool_task)
             self._tool_task = asyncio.create_task(work)
             return
         elif is_current:
             self._judge(event)
         self._memory.turn_ended()
         self._leave_when_said(self._clock())
-        may_speak = self._replies.urgent or not self._caller_speaking
+        may_speak = self._replies.urgent or not self._caller.speaking
         if self._replies.owed is not None and may_speak and self._tool_task is None:
             self.speak(self._replies.owed)
 
@@ -462,12 +423,12 @@ class Conversation:
         self._tool_rounds += 1
         self._tool_task = None
         self._memory.turn_ended()
-        if self._times_spoken != times_spoken:
+        if self._caller.times_spoken != times_spoken:
             self.farewell.caller_speaks()  # since the model wished to leave
         closing = self._tools.closing
         if closing is not None and spoke:
             self._leave_when_said(self._clock())
-        elif self._caller_speaking:
+        elif self._caller.speaking:
             self._replies.owe()
         elif closing is not None and self._tool_rounds > 1:
             self.leave(self._phrases.goodbye if isinstance(closing, EndCall) else "")
@@ -499,7 +460,7 @@ class Conversation:
 
     def _look_after(self, engine: Engine, now: float) -> None:
         """Tell the engine of keys, of a turn's end and of silence, and ask for what it owes."""
-        if not self._caller_speaking:
+        if not self._caller.speaking:
             self._take_keys(engine, self._keypad.entered(now))
         if not self._is_ending and engine.seconds_left < RENEW_BEFORE_S:
             self._is_ending = True
@@ -543,10 +504,10 @@ class Conversation:
     def _is_owed(self, now: float) -> bool:
         """The caller hears nothing and waits for us."""
         busy = self._replies.under_way or self._replies.owed is not None or self._tool_task or self._patience.expecting
-        return bool(busy or self._engine is None) and not self._caller_speaking and self._playback.idle(now)
+        return bool(busy or self._engine is None) and not self._caller.speaking and self._playback.idle(now)
 
     def _is_quiet(self, now: float) -> bool:
-        busy = self._caller_speaking or self._replies.under_way or self._tool_task or self._patience.expecting
+        busy = self._caller.speaking or self._replies.under_way or self._tool_task or self._patience.expecting
         return not busy and self._playback.idle(now)
 
     def _stayed(self) -> None:
