@@ -88,6 +88,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         hops = configuration.web_trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     context.attach(app, configuration)
+    app.before_request(door.admit)  # before anything looks into a body
     app.before_request(refuse_nul)
     forms = CSRFProtect(app)
     forms.exempt(routes.blueprint)  # it looks at no cookie

@@ -72,6 +72,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     web_public_url: str = ""
     # Requests a minute that each client of the API may send.
     web_api_requests_per_minute: Positive = 100
+    # Notices a minute that connected services may send from each address.
+    web_hook_requests_per_minute: Positive = 100
     # Webhooks may go to http and private addresses, too: as the sender's own setting of this name says.
     webhook_private_targets: bool = False
     # The same of tills, printers and all else that is connected: as the errands' runner has it.

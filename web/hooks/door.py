@@ -16,9 +16,10 @@ from process import logs
 from stores import hooks, live
 from stores.hooks import Hook
 from stores.postgres import NO_RESTAURANT, Connection
-from web import context
+from web import allowance, context
 from web.access import anyone
 from web.hooks import tills
+from web.identity.throttle import neighbourhood
 from web.live.news import tell
 
 blueprint = Blueprint("hooks", __name__)
@@ -28,11 +29,23 @@ LARGEST_NOTICE = 4 << 20  # a whole menu
 log = logs.get(__name__)
 
 
+def admit() -> ResponseReturnValue | None:
+    """Whoever sends too much is heard no further; of all others the body is kept as it came: that is what is signed."""
+    if request.blueprint != blueprint.name:
+        return None
+    sender = neighbourhood(request.remote_addr)
+    counted = allowance.count(f"hooks:requests:{sender}", context.settings().web_hook_requests_per_minute)
+    if counted is not None and counted.is_passed:
+        return {"error": "too many requests"}, 429, {"Retry-After": str(counted.seconds)}
+    request.max_content_length = LARGEST_NOTICE
+    request.get_data()
+    return None
+
+
 @blueprint.post("/hooks/deliverect/<uuid:connection_id>")
 @anyone
 def of_deliverect(connection_id: str) -> ResponseReturnValue:
     """All of Deliverect's webhooks: it learns this address for each by registering (Register Channel)."""
-    request.max_content_length = LARGEST_NOTICE
     body, hook = request.get_data(), _hook(str(connection_id), "deliverect")
     headers = {name.lower(): value for name, value in request.headers.items()}
     if not deliverect.verify(headers, body, hook.secrets.get("hmac_secret", "")):

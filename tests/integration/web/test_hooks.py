@@ -1,5 +1,6 @@
 """What a till tells us at the door: signed, twice, and out of order."""
 
+import io
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ from devstack.stand_ins.deliverect import Deliverect
 from stores import connections, kitchen, menus, orders, tills
 from stores.ciphers import PiiCipher
 from stores.postgres import Connection
-from tests.integration.web.admin import Admin, fetch, make_order, take_order
+from tests.integration.web.admin import Admin, fetch, lent, make_order, take_order
 
 T = TypeVar("T")
 
@@ -66,6 +67,32 @@ def test_only_what_is_signed_is_heard(door: Door) -> None:
     unknown = "/hooks/deliverect/00000000-0000-4000-8000-000000000000"
     assert door.client.post(unknown, data=body, headers=headers).status_code == 404
     assert door.send({"status": "register", "channelLinkId": "link"})["snoozeUnsnoozeURL"].endswith(door.path)
+
+
+class Unread(io.BytesIO):
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise AssertionError("the body is read")
+
+
+def test_who_sends_too_much_is_not_looked_up_nor_read(standing_app: Flask, admin: Admin) -> None:
+    path = "/hooks/deliverect/00000000-0000-4000-8000-000000000000"
+    nowhere = "postgresql://u@127.0.0.1:9/x"
+    with lent(
+        standing_app, admin.settings(database_url=nowhere, web_database_timeout_s=0.1, web_hook_requests_per_minute=2)
+    ):
+        client = standing_app.test_client()
+        assert [client.post(path, data=b"{}").status_code for _ in range(2)] == [503, 503]
+        refused = client.post(path, input_stream=Unread(), content_length=9)
+        assert refused.status_code == 429 and 0 < int(refused.headers["Retry-After"]) <= 60
+        assert client.post(path, data=b"{}", environ_base={"REMOTE_ADDR": "192.0.2.7"}).status_code == 503
+        assert client.get("/login").status_code == 200
+
+
+def test_notices_are_heard_while_nobody_can_count_them(standing_app: Flask, admin: Admin) -> None:
+    with lent(standing_app, admin.settings(redis_url="redis://127.0.0.1:9", web_hook_requests_per_minute=1)):
+        door = Door(standing_app, standing_app.test_client(), admin)
+        for _ in range(2):
+            assert door.send({"status": "register", "channelLinkId": "link"})["menuUpdateURL"].endswith(door.path)
 
 
 def test_an_order_moves_on_by_the_till_once_and_never_back(door: Door, admin: Admin) -> None:
