@@ -14,6 +14,7 @@ import msgspec
 from domain.calls import Attestation, LeftBecause, Outcome
 from domain.kitchen import CancelReason, OrderStatus
 from domain.order import FulfilmentKind
+from domain.payments import Fate
 from domain.reservations import CancelReason as ReservationCancelReason
 from domain.reservations import Status as ReservationStatus
 from domain.traces import AudioFigures
@@ -232,6 +233,22 @@ class OrderRefused(Payload, frozen=True, kw_only=True):
     refused_at: Instant
 
 
+class PaymentSettled(Payload, frozen=True, kw_only=True):
+    """What became of an order's payment by link: it was paid, nobody can pay any more, or all of it went back.
+
+    Each outcome is told once. A page that has ended may still turn out to be paid: ``paid`` counts then.
+    """
+
+    TYPE: ClassVar[str] = "com.alloresto.payment.settled"
+
+    payment_id: Uuid
+    order_id: Uuid
+    number: int
+    outcome: Fate
+    amount_cents: Cents
+    currency: Currency
+
+
 class CartLineLeft(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One line of a cart that nobody agreed to."""
 
@@ -404,6 +421,7 @@ BY_TYPE: dict[str, type[Payload]] = {
         OrderMoved,
         OrderCancelled,
         OrderRefused,
+        PaymentSettled,
         ReservationMade,
         ReservationChanged,
         ReservationCancelled,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from domain.errands import Service
 from integrations.messages import ovh, twilio
+from integrations.payments import stripe
 from integrations.printers import escpos
 from integrations.tasks import Adapter
 from integrations.tills import deliverect, store_api
@@ -93,6 +94,17 @@ PROVIDERS: dict[str, Provider] = {
                 Field("url", "url", required=False),
             ),
             deliverect.Deliverect,
+        ),
+        Provider(
+            "stripe",
+            "Stripe",
+            "payments",
+            (
+                Field("key", "secret"),
+                Field("webhook_secret", "secret"),
+                Field("url", "url", required=False),
+            ),
+            stripe.Stripe.open,
         ),
         Provider(
             "escpos",

@@ -9,6 +9,7 @@ from typing import Literal
 import asyncpg
 import msgspec
 
+from domain import payments
 from domain.kitchen import CancelReason, OrderStatus
 from domain.order import Address, ChosenModifier, ConfirmedOrder, FulfilmentKind, LinePart, VatShare
 from stores import customers
@@ -80,6 +81,7 @@ class Order:
     till_state: TillState = ""
     till_reference: str = ""
     till_reason: str = ""
+    payment_state: payments.State | Literal[""] = ""
     unreadable: frozenset[str] = frozenset()
 
 
@@ -337,5 +339,6 @@ def _order(row: asyncpg.Record, lines: tuple[OrderLine, ...], pii: PiiCipher | N
         till_state=row["till_state"],
         till_reference=row["till_reference"],
         till_reason=row["till_reason"],
+        payment_state=row["payment_state"],
         unreadable=reader.unreadable,
     )

@@ -45,6 +45,8 @@ def fields() -> dict[str, str]:
         "client_secret": _("Client secret"),
         "hmac_secret": _("Webhook secret"),
         "address": _("Printer’s address"),
+        "key": _("Restricted key"),
+        "webhook_secret": _("Signing secret of the webhook"),
         "categories": _("Categories made there (with commas; empty for all)"),
         "width": _("Letters in a row (42 if empty)"),
         "code_page": _("Code page (cp858 if empty)"),
@@ -57,6 +59,9 @@ def kinds() -> dict[str, str]:
         "order.place": _("Order"),
         "order.cancel": _("Order cancelled"),
         "message.send": _("Text message"),
+        "payment.request": _("Payment page"),
+        "payment.cancel": _("Payment page closed"),
+        "payment.refund": _("Refund"),
         "ticket.print": _("Kitchen ticket"),
     }
 

@@ -15,12 +15,13 @@ from flask.typing import ResponseReturnValue
 from domain.kitchen import OrderStatus
 from domain.restaurant import Restaurant
 from eventing.ordering import move_order
-from stores import audit, live, menus, orders, restaurants
+from stores import audit, live, menus, orders, payments, restaurants
 from stores.audit import GUEST, Actor
 from stores.errors import NotFoundError
 from stores.kitchen import Move, StatusChangedError
 from stores.order_links import OrderLink
 from stores.orders import Order, OrderLine
+from stores.payments import Payment
 from stores.postgres import Connection
 from web import context
 from web.access import anyone
@@ -83,14 +84,15 @@ def _late(token: str) -> ResponseReturnValue:
 def _page(token: str, problem: str = "") -> str:
     link = _read(token)
 
-    async def work(connection: Connection) -> tuple[Order, Restaurant, dict[str, tuple[str, ...]]]:
+    async def work(connection: Connection) -> tuple[Order, Restaurant, dict[str, tuple[str, ...]], Payment | None]:
         order = await orders.get(connection, link.order_id)
         items = {item for line in order.lines for item in _items(line)}
         listed = await menus.allergens_of(connection, link.restaurant_id, items)
-        return order, await restaurants.get(connection, link.restaurant_id), listed
+        payment = await payments.of_order(connection, link.restaurant_id, link.order_id)
+        return order, await restaurants.get(connection, link.restaurant_id), listed, payment
 
     try:
-        order, restaurant, listed = context.database().tenant(link.restaurant_id, work)
+        order, restaurant, listed, payment = context.database().tenant(link.restaurant_id, work)
     except NotFoundError:
         abort(404)
     return render_template(
@@ -103,6 +105,7 @@ def _page(token: str, problem: str = "") -> str:
         fulfilments=fulfilments(),
         allergens={line.line: _allergens(line, listed) for line in order.lines},
         may_cancel=order.status == CANCELLABLE,
+        payment=payment,
     )
 
 

@@ -36,6 +36,7 @@ def event_types() -> dict[str, str]:
         "com.alloresto.order.moved": _("Order moved on in the kitchen"),
         "com.alloresto.order.cancelled": _("Order cancelled"),
         "com.alloresto.order.refused": _("Order not taken by the till"),
+        "com.alloresto.payment.settled": _("Payment by link settled"),
         "com.alloresto.cart.abandoned": _("Cart left unconfirmed"),
         "com.alloresto.reservation.made": _("Reservation made"),
         "com.alloresto.reservation.changed": _("Reservation changed"),

@@ -82,6 +82,7 @@ def audited() -> dict[str, str]:
         "order.moved": _("Order moved on"),
         "order.cancelled": _("Order cancelled"),
         "order.reprinted": _("Ticket printed again"),
+        "order.refund_asked": _("Refund asked for"),
         "order.allergies_noted": _("Allergies noted"),
         "orders.moved": _("Orders closed"),
         "call.followed_up": _("Call followed up"),
@@ -161,6 +162,17 @@ def message_templates() -> dict[str, str]:
         "order_confirmed": _("Confirmation"),
         "order_ready": _("“Your order is ready”"),
         "order_cancelled": _("Cancellation"),
+    }
+
+
+def payment_states() -> dict[str, str]:
+    """``domain.payments.State``."""
+    return {
+        "requested": _("Not paid yet"),
+        "expired": _("Not paid; the page has ended"),
+        "paid": _("Paid"),
+        "refund_due": _("Paid"),
+        "refunded": _("Sent back"),
     }
 
 

@@ -12,6 +12,7 @@ from devstack.stand_ins.ovh import Ovh
 from devstack.stand_ins.printer import Printer
 from devstack.stand_ins.standing import StandIn
 from devstack.stand_ins.store import Store
+from devstack.stand_ins.stripe import Stripe
 from devstack.stand_ins.twilio import Twilio
 
 TOKEN = "let-me-in"
@@ -22,6 +23,7 @@ SERVERS: dict[str, Callable[[], StandIn]] = {
     "store_api": lambda: Store(TOKEN),
     "deliverect": lambda: Deliverect(TOKEN, TOKEN, TOKEN),
     "twilio": lambda: Twilio(TOKEN, TOKEN),
+    "stripe": lambda: Stripe(TOKEN, TOKEN),
     "ovh": lambda: Ovh(TOKEN, TOKEN, TOKEN),
 }
 """By the provider in whose form their address is typed; in each other field that is required stands TOKEN."""

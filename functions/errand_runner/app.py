@@ -13,6 +13,7 @@ from eventing.serving import PlatformSettings, hold_open
 from eventing.ticks import on_tick
 from functions.errand_runner import planning
 from functions.errand_runner.runner import Runner
+from functions.errand_runner.situation import Home
 from integrations.network import Network
 from process.asgi import App
 from stores.ciphers import PiiCipher
@@ -39,9 +40,9 @@ class RunnerSettings(PlatformSettings, frozen=True, kw_only=True):
 def build(settings: RunnerSettings) -> App:
     postgres, platform = Postgres(settings.database_url), Postgres(settings.platform_database_url)
     pii = PiiCipher(settings.master_key)
-    home = planning.Home(pii, OrderLinks(settings.master_key, settings.web_public_url))
+    home = Home(pii, OrderLinks(settings.master_key, settings.web_public_url))
     network = Network("AlloResto/1", settings.integration_private_targets)
-    runner = Runner(platform, postgres, network, pii)
+    runner = Runner(platform, postgres, network, home)
     app = consumer(NAME, planning.KINDS, partial(planning.plan, home), postgres=postgres, afterwards=runner.wake)
     hold_open(app, platform, "postgres (platform)")
     on_tick(app, "/errands-due", runner.round)

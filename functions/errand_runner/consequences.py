@@ -8,27 +8,30 @@ from typing import Any
 from domain.errands import State
 from eventing import outbox
 from eventing.catalogue import Payload
-from functions.errand_runner import kitchen_planning, message_planning
+from functions.errand_runner import kitchen_planning, message_planning, payment_planning
+from functions.errand_runner.situation import Home
 from integrations.tasks import Outcome
 from stores.errands import Claimed
 from stores.postgres import Connection
 
 SOURCE = "/functions/errand_runner"
 
-Consequence = Callable[[Connection, Claimed, Any, State, Outcome], Awaitable[Sequence[Payload]]]
-"""(the restaurant's database, the errand, its work, how it ended, what the adapter said) → events."""
+Consequence = Callable[[Home, Connection, Claimed, Any, State, Outcome], Awaitable[Sequence[Payload]]]
+"""(what is every restaurant's, its database, the errand, its work, how it ended, what the adapter said) → events."""
 
 OF: dict[str, Consequence] = {
     "order.place": kitchen_planning.till_answered,
     "order.cancel": kitchen_planning.till_cancelled,
     "message.send": message_planning.sent,
+    "payment.request": payment_planning.requested,
+    "payment.refund": payment_planning.refunded,
 }
 """By the kind of work."""
 
 
-async def follow(connection: Connection, one: Claimed, work: Any, state: State, outcome: Outcome) -> None:
+async def follow(home: Home, connection: Connection, one: Claimed, work: Any, state: State, outcome: Outcome) -> None:
     consequence = OF.get(one.kind)
     if consequence is None:
         return
-    for payload in await consequence(connection, one, work, state, outcome):
+    for payload in await consequence(home, connection, one, work, state, outcome):
         await outbox.emit(connection, payload, source=SOURCE, subject=one.subject)

@@ -8,7 +8,7 @@ from typing import Any
 from domain.errands import CancelOrder, Occasion, PlaceOrder, State, Work
 from eventing import ordering, tickets
 from eventing.catalogue import OrderCancelled, OrderConfirmed, OrderMoved, Payload
-from functions.errand_runner.situation import Situation
+from functions.errand_runner.situation import Home, Situation
 from integrations.catalogue import PROVIDERS
 from integrations.tasks import Done, Outcome
 from stores import orders, tills
@@ -70,7 +70,7 @@ PRINTERS: Mapping[type[Payload], Planner] = {
 
 
 async def till_answered(
-    connection: Connection, one: Claimed, work: PlaceOrder, state: State, outcome: Outcome
+    _home: Home, connection: Connection, one: Claimed, work: PlaceOrder, state: State, outcome: Outcome
 ) -> Sequence[Payload]:
     """The order says how the till stands to it; that it was not taken is told once."""
     if isinstance(outcome, Done):
@@ -81,7 +81,7 @@ async def till_answered(
 
 
 async def till_cancelled(
-    connection: Connection, one: Claimed, work: CancelOrder, state: State, outcome: Outcome
+    _home: Home, connection: Connection, one: Claimed, work: CancelOrder, state: State, outcome: Outcome
 ) -> Sequence[Payload]:
     """An order that the till still makes is marked for somebody to see to."""
     if not isinstance(outcome, Done):

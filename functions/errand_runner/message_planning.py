@@ -24,7 +24,7 @@ from eventing.catalogue import (
     ReservationChanged,
     ReservationMade,
 )
-from functions.errand_runner.situation import Situation
+from functions.errand_runner.situation import Home, Situation
 from integrations.tasks import Done, Outcome
 from stores import customers, menus, messages, orders, reservations, restaurants
 from stores.errands import Claimed
@@ -48,6 +48,11 @@ async def order_moved(situation: Situation, event: OrderMoved) -> Sequence[SendM
 
 async def order_cancelled(situation: Situation, event: OrderCancelled) -> Sequence[SendMessage]:
     return await _about_order(situation, event.order_id, "order_cancelled")
+
+
+async def payment_link(situation: Situation, order_id: str) -> Sequence[SendMessage]:
+    """Where the order can be paid: its own page, which knows whether it was."""
+    return await _about_order(situation, order_id, "payment_link")
 
 
 async def reservation_made(situation: Situation, event: ReservationMade) -> Sequence[SendMessage]:
@@ -142,7 +147,9 @@ def _message(situation: Situation, about: str, template: Template, to: str, text
     return SendMessage(about=about, occasion=occasion, template=template, to=to, text=text)
 
 
-async def sent(connection: Connection, one: Claimed, work: Any, state: State, outcome: Outcome) -> Sequence[Payload]:
+async def sent(
+    _home: Home, connection: Connection, one: Claimed, work: Any, state: State, outcome: Outcome
+) -> Sequence[Payload]:
     """What follows from ``message.send``: what receipts will tell of is known."""
     if isinstance(outcome, Done) and outcome.reference and isinstance(work, SendMessage):
         parts = int(outcome.facts.get("parts", 0)) or words.parts(work.text).number

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from domain.errands import Service, Work
 from eventing.catalogue import Payload
 from eventing.cloudevents import Event
-from functions.errand_runner import kitchen_planning, message_planning
-from functions.errand_runner.situation import Situation
+from functions.errand_runner import kitchen_planning, message_planning, payment_planning
+from functions.errand_runner.situation import Home, Situation
 from stores import connections, errands
-from stores.ciphers import PiiCipher
-from stores.order_links import OrderLinks
 from stores.postgres import Connection
 
 Planner = Callable[[Situation, Any], Awaitable[Sequence[Work]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """What is the same for every restaurant."""
-
-    pii: PiiCipher
-    links: OrderLinks
 
 
 async def plan(home: Home, connection: Connection, event: Event) -> None:
@@ -45,6 +34,7 @@ _BY_SERVICE: Mapping[Service, Mapping[type[Payload], Planner]] = {
     "till": kitchen_planning.TILLS,
     "printer": kitchen_planning.PRINTERS,
     "messages": message_planning.PLANNERS,
+    "payments": payment_planning.PLANNERS,
 }
 PLANNERS: dict[type[Payload], dict[Service, Planner]] = {}
 for _service, _planners in _BY_SERVICE.items():

@@ -18,12 +18,13 @@ from domain import errands as rules
 from domain.errands import AnyWork, State
 from eventing.serving import TRANSIENT
 from functions.errand_runner import consequences
+from functions.errand_runner.situation import Home
 from integrations.catalogue import PROVIDERS
 from integrations.network import Network
 from integrations.tasks import Done, Later, Outcome, Refused, Task
 from process import logs
 from stores import connections, errands
-from stores.ciphers import CipherError, PiiCipher
+from stores.ciphers import CipherError
 from stores.errands import Claimed
 from stores.postgres import Postgres
 
@@ -52,11 +53,11 @@ log = logs.get(__name__)
 class Runner:
     """``start`` before use; ``wake`` when something may be due, ``round`` to run what is due and wait for it."""
 
-    def __init__(self, platform: Postgres, tenants: Postgres, network: Network, pii: PiiCipher) -> None:
+    def __init__(self, platform: Postgres, tenants: Postgres, network: Network, home: Home) -> None:
         self._platform = platform
         self._tenants = tenants
         self._network = network
-        self._pii = pii
+        self._home, self._pii = home, home.pii
         self._due = asyncio.Event()
         self._claiming = asyncio.Lock()
         self._under_way: dict[asyncio.Task[None], str] = {}  # each attempt's connection
@@ -187,7 +188,7 @@ class Runner:
             if not await errands.settle(connection, one, state, reference=reference, error=reason):
                 return
             if work is not None:
-                await consequences.follow(connection, one, work, state, outcome)
+                await consequences.follow(self._home, connection, one, work, state, outcome)
         if state == "done":
             errand_seconds.labels(service).observe((datetime.now(UTC) - one.created_at).total_seconds())
 

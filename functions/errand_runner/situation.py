@@ -1,4 +1,4 @@
-"""What a planner may look at."""
+"""What a planner may look at, and what follows from an errand."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from stores.ciphers import PiiCipher
 from stores.connections import Connection as Connected
 from stores.order_links import OrderLinks
 from stores.postgres import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """What is the same for every restaurant."""
+
+    pii: PiiCipher
+    links: OrderLinks
 
 
 @dataclass(frozen=True, slots=True)

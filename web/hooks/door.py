@@ -5,11 +5,14 @@ A notice's effect is one transaction. 404 hides whether a connection is there fr
 
 from __future__ import annotations
 
+import time
+
 import msgspec
 from flask import Blueprint, abort, request, url_for
 from flask.typing import ResponseReturnValue
 
 from integrations.catalogue import PROVIDERS
+from integrations.payments import stripe
 from integrations.tills import deliverect
 from integrations.tills.notices import Busy, Notice, OrderStands, Registered
 from process import logs
@@ -18,7 +21,7 @@ from stores.hooks import Hook
 from stores.postgres import NO_RESTAURANT, Connection
 from web import allowance, context
 from web.access import anyone
-from web.hooks import tills
+from web.hooks import payments, tills
 from web.identity.throttle import neighbourhood
 from web.live.news import tell
 
@@ -62,6 +65,35 @@ def of_deliverect(connection_id: str) -> ResponseReturnValue:
     if isinstance(notice, Busy):
         return {"status": {"paused": "PAUSED", "busy": "BUSY", "normal": "ONLINE"}[notice.state]}
     return {"result": "OK"}
+
+
+@blueprint.post("/hooks/stripe/<uuid:connection_id>")
+@anyone
+def of_stripe(connection_id: str) -> ResponseReturnValue:
+    """Stripe's events about the pages that were asked for, and about refunds."""
+    body, hook = request.get_data(), _hook(str(connection_id), "stripe")
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    if not stripe.verify(headers, body, hook.secrets.get("webhook_secret", ""), time.time()):
+        abort(404)
+    try:
+        notice = stripe.read(body)
+    except ValueError:
+        abort(400)
+    if notice is not None:
+        _settle(hook, notice)
+    return {"received": True}
+
+
+def _settle(hook: Hook, notice: stripe.Notice) -> None:
+    async def work(connection: Connection) -> str:
+        if not await hooks.is_new(connection, hook, notice.message_id):
+            return ""
+        return await payments.take(connection, hook, notice)
+
+    order_id = context.database().tenant(hook.restaurant_id, work)
+    log.info("notice taken", connection=hook.connection_id, kind=notice.fate, known=not order_id)
+    if order_id:
+        tell(hook.restaurant_id, live.OrderMoved(order_id=order_id))
 
 
 def _hook(connection_id: str, provider: str) -> Hook:

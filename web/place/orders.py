@@ -12,14 +12,17 @@ from flask import Response, abort, flash, redirect, render_template, request, ur
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
+from domain.errands import RefundPayment
 from domain.kitchen import OPEN, CancelReason, OrderStatus, may_move
 from eventing import tickets
 from eventing.ordering import move_order
-from stores import connections, errands, kitchen, live, messages, orders
+from stores import connections, errands, kitchen, live, messages, orders, payments
 from stores.errors import NotFoundError
 from stores.kitchen import Move, StatusChangedError
+from stores.messages import SentMessage
 from stores.order_links import GOOD_FOR
 from stores.orders import Order
+from stores.payments import Payment
 from stores.postgres import Connection
 from web import context, paging, spoken, words
 from web.access import managers, staff
@@ -161,6 +164,36 @@ def reprint(order_id: str) -> ResponseReturnValue:
     return redirect(url_for(".show", order_id=order_id), 303)
 
 
+@blueprint.post("/orders/<uuid:order_id>/refund")
+@managers
+def refund(order_id: str) -> ResponseReturnValue:
+    """All that was paid for a cancelled order goes back, once: by whom it was paid through, even if it is off now."""
+    owner, pii = restaurant().id, context.pii()
+
+    async def work(connection: Connection) -> bool:
+        payment = await payments.of_order(connection, owner, str(order_id), lock=True)
+        if payment is None or payment.state != "refund_due" or not payment.intent:
+            return False
+        await connections.get(connection, payment.connection_id)
+        work = RefundPayment(payment_id=payment.id, intent=payment.intent)
+        await errands.add(connection, owner, payment.connection_id, work, pii)
+        await payments.ask_refund(connection, payment)
+        after = {"amount_cents": payment.amount_cents, "currency": payment.currency}
+        await audit(connection, "order.refund_asked", subject=str(order_id), after=after)
+        return True
+
+    try:
+        asked = in_restaurant(work)
+    except NotFoundError:
+        flash(_("The payment service is no longer connected. Send the money back on its own pages."), "error")
+        return redirect(url_for(".show", order_id=order_id), 303)
+    if asked:
+        flash(_("The refund is asked for."), "good")
+    else:
+        flash(_("There is nothing to send back."), "error")
+    return redirect(url_for(".show", order_id=order_id), 303)
+
+
 @blueprint.get("/orders/<uuid:order_id>/spoken")
 @staff
 def say(order_id: str) -> ResponseReturnValue:
@@ -226,13 +259,20 @@ def _order(order_id: str) -> Order:
 def _order_page(order_id: str, **more: object) -> str:
     given: dict[str, object] = {"problems": {}, "typed": {}, "conflict": None} | more
     order, now, owner = _order(order_id), datetime.now(UTC), restaurant().id
-    told = in_restaurant(lambda connection: messages.of_subject(connection, owner, order_id))
+
+    async def around(connection: Connection) -> tuple[tuple[SentMessage, ...], Payment | None]:
+        told = await messages.of_subject(connection, owner, order_id)
+        return told, await payments.of_order(connection, owner, order_id)
+
+    told, payment = in_restaurant(around)
     token = context.order_links().token(owner, order_id, max(order.promised_at, now) + GOOD_FOR)
     return render_template(
         "place/orders/order.html",
         order=order,
         now=now,
         told=told,
+        payment=payment,
+        payments=words.payment_states(),
         fates=words.message_fates(),
         templates=words.message_templates(),
         guest_page=url_for("guest.show", token=token),

@@ -16,7 +16,7 @@ from eventing import ordering
 from eventing.catalogue import CallMissed, OrderCancelled, OrderConfirmed, OrderMoved, Payload, ReservationChanged
 from eventing.cloudevents import Event
 from functions.errand_runner import message_planning, planning
-from functions.errand_runner.planning import Home
+from functions.errand_runner.situation import Home
 from stores import connections, errands, messages, reservations
 from stores.ciphers import PiiCipher
 from stores.order_links import OrderLinks

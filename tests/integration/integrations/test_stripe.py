@@ -132,10 +132,10 @@ def test_what_an_event_says() -> None:
     unpaid = server.event("checkout.session.completed", session | {"payment_status": "unpaid"})
     charge = {"id": "ch_1", "payment_intent": "pi_1", "metadata": {"payment_id": "p1"}, "currency": "eur"}
 
-    assert stripe.read(paid) == Notice("evt_1", "p1", "paid", "pi_1", 3350, "EUR")
+    assert stripe.read(paid) == Notice("evt_1", "p1", "paid", "pi_1")
     assert stripe.read(unpaid) is None
     refund = stripe.read(server.event("charge.refunded", charge | {"refunded": True, "amount_refunded": 3350}))
-    assert refund is not None and (refund.fate, refund.amount_cents) == ("refunded", 3350)
+    assert refund is not None and refund.fate == "refunded"
     assert stripe.read(server.event("charge.refunded", charge | {"refunded": False, "amount_refunded": 5})) is None
     assert stripe.read(server.event("customer.created", {"id": "cus_1"})) is None
     with pytest.raises(ValueError, match="Stripe"):

@@ -23,6 +23,7 @@ from stores import (
     menus,
     messages,
     orders,
+    payments,
     reservations,
     restaurants,
     retention_choices,
@@ -35,6 +36,7 @@ from stores import (
 from stores.calls import CallRecord, ConversationRecord
 from stores.checkpoints import Utterance
 from stores.ciphers import PiiCipher, SipPasswordCipher
+from stores.payments import Payment
 from stores.postgres import Connection
 from stores.reservations import Wish
 
@@ -68,6 +70,7 @@ class Tenant:
     connection_id: str
     errand_id: str
     customer_id: str
+    payment: Payment
 
     @property
     def id(self) -> str:
@@ -224,6 +227,9 @@ async def seed_tenant(platform: Any, name: str, number: str, pii: PiiCipher, sip
         await messages.record_sent(
             conn, restaurant.id, till.id, "SM0", about=stored.id, template="order_confirmed", parts=1
         )
+        await payments.request(conn, restaurant.id, stored.id, till.id, 2950, "EUR")
+        payment = await payments.of_order(conn, restaurant.id, stored.id)
+        assert payment is not None
         await tills.set_codes(conn, restaurant.id, till.id, {menu.items[0].sizes[0].id: "MARGHERITA"})
         (token,) = await tokens.of_restaurant(conn, restaurant.id)
         customer_id = await conn.fetchval("select id from customer where restaurant_id = $1 limit 1", restaurant.id)
@@ -245,6 +251,7 @@ async def seed_tenant(platform: Any, name: str, number: str, pii: PiiCipher, sip
         till.id,
         errand.id,
         customer_id,
+        payment,
     )
 
 

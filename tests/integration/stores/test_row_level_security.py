@@ -44,6 +44,7 @@ from stores import (
     objectives,
     orders,
     partitions,
+    payments,
     people,
     rehearsals,
     releases,
@@ -109,6 +110,7 @@ MODULES: tuple[ModuleType, ...] = (
     objectives,
     orders,
     partitions,
+    payments,
     people,
     releases,
     rehearsals,
@@ -503,6 +505,14 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     hooks.is_new: lambda conn, other, pii, sip: hooks.is_new(
         conn, hooks.Hook(other.connection_id, other.id, "store_api", {}), "stolen"
     ),
+    payments.request: lambda conn, other, pii, sip: payments.request(
+        conn, other.id, new_id(), other.connection_id, 100, "EUR"
+    ),
+    payments.of_order: lambda conn, other, pii, sip: payments.of_order(conn, other.id, other.order_id),
+    payments.locked: lambda conn, other, pii, sip: payments.locked(conn, other.id, other.payment.id),
+    payments.open_page: lambda conn, other, pii, sip: payments.open_page(conn, other.payment, "cs_2", "https://x"),
+    payments.stand: lambda conn, other, pii, sip: payments.stand(conn, other.payment, "paid", intent="pi_1"),
+    payments.ask_refund: lambda conn, other, pii, sip: payments.ask_refund(conn, other.payment),
     tills.say: lambda conn, other, pii, sip: tills.say(conn, other.order_id, "accepted"),
     tills.codes: lambda conn, other, pii, sip: tills.codes(conn, other.connection_id),
     tills.things: lambda conn, other, pii, sip: tills.things(conn, other.connection_id, ["MARGHERITA"]),

@@ -80,6 +80,9 @@ EXAMPLES: list[Payload] = [
         restaurant_id=UUID, order_id=UUID, number=12, before="preparing", reason="sold_out", cancelled_at=NOW
     ),
     catalogue.OrderRefused(restaurant_id=UUID, order_id=UUID, number=12, reason="closed", refused_at=NOW),
+    catalogue.PaymentSettled(
+        restaurant_id=UUID, payment_id=UUID, order_id=UUID, number=12, outcome="paid", amount_cents=2950, currency="EUR"
+    ),
     catalogue.ReservationMade(
         restaurant_id=UUID,
         reservation_id=UUID,
