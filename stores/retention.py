@@ -95,6 +95,8 @@ ERRANDS = Kind(
     " select id from errand where settled_at < $1 and work_encrypted is not null order by settled_at limit $2))",
 )
 SENT_MESSAGES = Kind("sent_messages", _older_rows("sent_message", "at"))
+# That it was taken, so that a notice which is sent again is not taken again.
+RECEIVED_NOTICES = Kind("received_notices", _older_rows("received_notice", "at"))
 IDEMPOTENCY_KEYS = Kind("idempotency_keys", _older_rows("idempotency_key", "created_at"))
 # What was tapped on a device, so that a tap that is sent again is not done again.
 DEVICE_ACTIONS = Kind("device_actions", _older_rows("device_action", "at"))

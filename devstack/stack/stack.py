@@ -372,7 +372,7 @@ class Stack:
                 "WEB_TWILIO_URL": self._page_calls_url,
                 "INTEGRATION_PRIVATE_TARGETS": "true",
             },
-            "errand-runner": {"INTEGRATION_PRIVATE_TARGETS": "true"},
+            "errand-runner": {"INTEGRATION_PRIVATE_TARGETS": "true", "WEB_PUBLIC_URL": self.web_url},
             "outbox-relay": {"PORT": str(self._relay_port)},
         }
 

@@ -52,6 +52,9 @@ PLANT = {
     "sent_messages": "with sms as (insert into service_connection (restaurant_id, service, provider, created_by)"
     " values ($1, 'printer', 'escpos', 'x') returning id) insert into sent_message (restaurant_id, connection_id,"
     " reference, at) select $1, id, $3, $2 from sms",
+    "received_notices": "with till as (insert into service_connection (restaurant_id, service, provider, created_by)"
+    " values ($1, 'printer', 'escpos', 'x') returning id) insert into received_notice (restaurant_id, connection_id,"
+    " message_id, at) select $1, id, $3, $2 from till",
     "idempotency_keys": "insert into idempotency_key (restaurant_id, client_id, key, fingerprint, created_at)"
     " values ($1, gen_random_uuid(), $3, sha256('x'), $2)",
     "reservations": "with customer as (insert into customer (restaurant_id, last_seen_at, phone_hash, phone_encrypted)"
@@ -101,6 +104,7 @@ LEFT = {
     "integration_events": "select count(*) from integration_event",
     "errands": "select count(*) from errand where work_encrypted is not null",
     "sent_messages": "select count(*) from sent_message",
+    "received_notices": "select count(*) from received_notice",
     "idempotency_keys": "select count(*) from idempotency_key",
     "orders": 'select count(*) from "order" o join order_item i on i.order_id = o.id join order_key k'
     " on k.order_id = o.id where o.address_encrypted is not null or o.customer_name_encrypted is not null"
