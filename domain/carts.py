@@ -19,7 +19,7 @@ from domain.limits import STANDARD_LIMITS, Limits, require_no_growth_beyond, req
 from domain.lines import checked_quantity, halves_line, item_line, rebuilt
 from domain.menu import Menu, MenuItem
 from domain.modifiers import Choice, kept_choices
-from domain.names import fold, plain_text
+from domain.names import fold, person_name, plain_text
 from domain.notes import MAX_NOTE
 from domain.order import Address, Cart, CartLine, ConfirmedOrder, Fulfilment, VatShare
 from domain.promises import promised_at
@@ -178,10 +178,7 @@ def set_fulfilment(cart: Cart, restaurant: Restaurant, kind: str, address: Addre
 
 
 def set_customer(cart: Cart, name: str) -> Cart:
-    clean = plain_text(name, MAX_NAME, "name")
-    if not fold(clean):
-        raise Refused("bad_argument", "name must be the caller's name.", ("a name",), "name")
-    return _changed(cart, customer_name=clean)
+    return _changed(cart, customer_name=person_name(name, MAX_NAME))
 
 
 def set_allergies(cart: Cart, allergies: tuple[str, ...]) -> Cart:

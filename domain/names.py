@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from domain.errors import Refused
 
 MAX_SUGGESTIONS = 5
+LONGEST_REPEATED = 40  # characters of somebody's words that are said back to them
+LONGEST_NUMBER = 20  # characters of a word with a digit in it: a longer one is an id
+_SAID = frozenset(" '’-–.,&+%/!?()°½¼¾€$£")  # beside letters and digits
 _LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "Œ": "oe", "Æ": "ae", "ø": "o", "Ø": "o"})
 
 
@@ -38,6 +41,26 @@ def closest_owners(name: str, named: Iterable[tuple[str, Iterable[str]]]) -> tup
         for known in (own, *aliases):
             owners.setdefault(known, []).append(own)
     return tuple(dict.fromkeys(own for known in closest(name, owners) for own in owners[known]))
+
+
+def is_sayable(text: str) -> bool:
+    """Whether a voice could say it: a name in letters and digits, and no emoji, code or id."""
+    if any(not (c in _SAID or unicodedata.category(c)[0] in "LMN") for c in text) or "--" in text:
+        return False
+    return all(len(word) <= LONGEST_NUMBER or word.isalpha() for word in text.split()) and bool(fold(text))
+
+
+def repeatable(text: str) -> str:
+    """``text`` where it can be said back to whoever said it, else ""."""
+    return text if len(text) <= LONGEST_REPEATED and is_sayable(text) else ""
+
+
+def person_name(value: str, limit: int) -> str:
+    """``value`` as plain text. Raises Refused ``bad_argument`` for what nobody could call out."""
+    clean = plain_text(value, limit, "name")
+    if not is_sayable(clean):
+        raise Refused("bad_argument", "name must be a person's name, in letters.", ("a name",), "name")
+    return clean
 
 
 def plain_text(value: object, limit: int, field: str) -> str:

@@ -30,6 +30,7 @@ from domain import (
 from domain.agreement import Agreement
 from domain.errors import Refused
 from domain.money import decimal_text
+from domain.names import person_name
 from domain.notes import claims, place_without_claims, without_claims
 from domain.order import Address, Fulfilment, Offer, portions_of
 from domain.promises import promised_at
@@ -315,7 +316,7 @@ def _check_table(state: OrderState, arguments: Arguments, now: datetime) -> Tool
 
 def _book_table(state: OrderState, arguments: Arguments, now: datetime) -> ToolAnswer:
     local, covers = _table_wish(state, arguments, now)
-    name = arguments.text("name")
+    name = person_name(arguments.text("name"), carts.MAX_NAME)
     if state.book is None:
         message = "The tables can't be looked at now: nothing is booked. Say so, and offer to put the caller through."
         raise Refused("no_answer", message, ("transfer_to_human",), "time")

@@ -14,7 +14,7 @@ from datetime import datetime
 from domain.choices import find_item, sellable
 from domain.errors import Refused
 from domain.menu import Menu
-from domain.names import closest_owners, fold
+from domain.names import closest_owners, fold, repeatable
 from domain.order import Cart
 from domain.tool_outcomes import OpenWish, OrderState, ToolAnswer, open_cart, words_of
 from domain.tool_parameters import ADD_HALVES, Arguments
@@ -54,8 +54,9 @@ def require_settled(state: OrderState) -> None:
 def still_open(state: OrderState) -> Refused:
     words = words_of(state)
     names = open_names(state)
+    said = [name for name in names if repeatable(name)]
     message = "Not on the menu, and not settled: ask what instead, or nothing; then call missing_dish with the answer."
-    return Refused("dish_open", message, names, "dish", subject=words.listing(names, words.last_and))
+    return Refused("dish_open", message, names, "dish", subject=words.listing(said, words.last_and))
 
 
 def missing_dish(state: OrderState, arguments: Arguments, now: datetime) -> ToolAnswer:

@@ -262,7 +262,7 @@ def _decode(decoder: msgspec.json.Decoder[T], message: bytes | str) -> T:
         raise MediaError(f"the message is over {MAX_MESSAGE_BYTES} bytes")
     try:
         return decoder.decode(message)
-    except (msgspec.DecodeError, UnicodeError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise MediaError(str(error)) from None
 
 

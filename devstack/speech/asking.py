@@ -11,11 +11,11 @@ from devstack.speech.menu_search import as_menu
 from devstack.speech.phrases import PHRASES, AgentPhrases
 from devstack.speech.tool_calls import UseTool
 from devstack.speech.vocabulary import Vocabulary, vocabulary_of
+from domain.names import repeatable
 
 MISSES_BEFORE_HUMAN = 3
 MOST_NAMED = 6  # choices read out
 ASKED_BEFORE_HUMAN = 3  # times about what was not found
-LONGEST_REPEATED = 40  # letters of a name that is no dish of the menu
 
 
 class Asking:
@@ -71,8 +71,8 @@ class Asking:
         if agent.times_not_found > ASKED_BEFORE_HUMAN and self._has("transfer_to_human"):
             agent.times_not_found = 0
             return self._ask(phrases.offer_human, "human")
-        short = [name for name in agent.not_found if len(name) <= LONGEST_REPEATED]
-        names = f" {phrases.last_and} ".join(short[:MOST_NAMED]) or phrases.something
+        named = [name for name in agent.not_found if repeatable(name)]
+        names = f" {phrases.last_and} ".join(named[:MOST_NAMED]) or phrases.something
         if plainly or (agent.times_not_found > 1 and agent.awaited != "without"):
             return self._ask(phrases.right_without.format(name=names), "without")
         return self._ask(phrases.what_instead.format(name=names), "instead")

@@ -16,10 +16,23 @@ from typing import NamedTuple
 from domain import money, spoken_time
 from domain.allergies import Finding
 from domain.errors import Code, Refused
+from domain.names import repeatable
 from domain.order import Cart, CartLine, Fulfilment
 
 # More than this many choices is a list nobody remembers on the phone: the model offers to read some.
 MAX_SPOKEN_CHOICES = 6
+# Refusals whose subject is the caller's or the model's words, and not the restaurant's.
+_QUOTING: frozenset[Code] = frozenset(
+    (
+        "unknown_item",
+        "unknown_modifier",
+        "modifier_not_on_line",
+        "not_in_dish",
+        "outside_zone",
+        "dish_open",
+        "not_asked",
+    )
+)
 
 
 class Wording(NamedTuple):
@@ -193,12 +206,13 @@ class Wording(NamedTuple):
     def refusal(self, refused: Refused) -> str:
         """What the caller hears of a refusal; reads out what is allowed when that is short."""
         templates = self.refusals[refused.code]
+        subject = repeatable(refused.subject) if refused.code in _QUOTING else refused.subject
         allowed = [self.kinds.get(name, _lowered(name)) for name in refused.allowed]
         spoken = 0 < len(allowed) <= MAX_SPOKEN_CHOICES
         wanted = next((t for t in templates if spoken or "{allowed}" not in t), templates[-1])
-        if "{subject}" in wanted and not refused.subject:
+        if "{subject}" in wanted and not subject:
             wanted = templates[-1]
-        return wanted.format(subject=refused.subject or self.that, allowed=self.listing(allowed, self.last_or))
+        return wanted.format(subject=subject or self.that, allowed=self.listing(allowed, self.last_or))
 
 
 def _lowered(name: str) -> str:

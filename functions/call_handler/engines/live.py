@@ -277,7 +277,7 @@ class LiveEngine:
     def _on_text(self, message: bytes) -> None:
         try:
             self._told(read_event(message))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             log.warning("engine message not understood", why=type(error).__name__, bytes=len(message))
 
     def _told(self, event: LiveEvent) -> None:

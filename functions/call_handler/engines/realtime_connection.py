@@ -73,7 +73,7 @@ class RealtimeConnection:
     def _on_text(self, message: bytes) -> None:
         try:
             event = read_event(message, self._heard_ms)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             log.warning("engine message not understood", why=type(error).__name__, bytes=len(message))
             return
         if isinstance(event, SessionTold):

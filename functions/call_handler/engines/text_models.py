@@ -217,7 +217,7 @@ def _answered(entries: Sequence[Entry]) -> list[Entry]:
 def _object(arguments: str) -> dict[str, Any]:
     try:
         value = msgspec.json.decode(arguments or "{}")
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
@@ -303,7 +303,7 @@ async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[dict[str, Any]]:
                 continue
             try:
                 event = msgspec.json.decode(data)
-            except (msgspec.DecodeError, UnicodeError):
+            except (msgspec.DecodeError, UnicodeError, RecursionError):
                 raise ModelDownError("the text model sent what is no JSON") from None
             if isinstance(event, dict):
                 yield event

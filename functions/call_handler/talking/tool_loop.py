@@ -46,6 +46,7 @@ from process.telemetry import spans
 log = logs.get(__name__)
 
 REMEMBERED_CALLS = 1000
+MOST_NESTED = 200  # lists and objects in a tool's arguments; Python reads no more than some hundred within each other
 EMERGENCY = "emergency"  # why a caller in danger is put through
 
 
@@ -136,10 +137,10 @@ class ToolLoop:
         Never raises for what the model asked.
         """
         if call.call_id in self._performed or len(self._performed) >= REMEMBERED_CALLS:
-            log.warning("the engine repeats a tool call", tool=call.name)
+            log.warning("the engine repeats a tool call", tool=_known(call.name))
             return None
         self._performed.add(call.call_id)
-        name = call.name if call.name in TOOL_NAMES else "other"  # else it is the model's own text
+        name = _known(call.name)
         described = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.type": "function", "gen_ai.tool.name": name}
         with spans.span(f"execute_tool {name}", parent=self.turn(), attributes=described) as span:
             span.conversation = True
@@ -155,7 +156,7 @@ class ToolLoop:
         started = self._clock()
         arguments = _arguments(call.arguments)
         if arguments is None:
-            log.warning("a tool's arguments are no JSON object", tool=call.name)
+            log.warning("a tool's arguments are no JSON object", tool=_known(call.name))
             message = "The arguments have to be a JSON object. Call it again with one, or ask the caller again."
             result = _refusal("bad_arguments", message, self._phrases().not_done)
         elif _holds_card_number(arguments, self.state.restaurant.language):
@@ -165,7 +166,8 @@ class ToolLoop:
         elapsed_ms = (self._clock() - started) * 1000
         ok = bool(result.get("ok"))
         self.last_sentence = str(result.get("say") or self.last_sentence)
-        log.info("tool", tool=call.name, ok=ok, ms=round(elapsed_ms, 1))
+        refused = {} if ok else {"code": result["error"]["code"]}
+        log.info("tool", tool=_known(call.name), ok=ok, ms=round(elapsed_ms, 1), **refused)
         self._on_tool(call, arguments or {}, ok, elapsed_ms)
         return result
 
@@ -181,7 +183,7 @@ class ToolLoop:
                 return await self._reserve(outcome.effect, outcome.result, arguments)
             return await self._perform(outcome)
         except Exception:  # an error of ours must not leave the caller in silence: the model can say so
-            log.exception("tool failed", tool=name)
+            log.exception("tool failed", tool=_known(name))
             message = "This did not work. Say so, and offer to put the caller through."
             return _refusal("internal", message, self._phrases().not_done)
 
@@ -247,12 +249,19 @@ class ToolLoop:
         return phrases_for(self.state.restaurant.language)
 
 
+def _known(name: str) -> str:
+    """What else a model calls for is its own text, and may be anything that was said."""
+    return name if name in TOOL_NAMES else "other"
+
+
 def _holds_card_number(arguments: dict[str, Any], language: str) -> bool:
     text = msgspec.json.encode(arguments).decode()  # without the model's escapes
     return without_card_numbers(text, language) != text
 
 
 def _arguments(text: str) -> dict[str, Any] | None:
+    if text.count("[") + text.count("{") > MOST_NESTED:
+        return None
     try:
         value = msgspec.json.decode(text or "{}")
     except (msgspec.DecodeError, UnicodeError):

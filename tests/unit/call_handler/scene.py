@@ -130,10 +130,12 @@ class Keeper:
         self.latencies: list[float] = []
         self.recognitions: list[tuple[str, float]] = []
         self.orders: list[ConfirmedOrder] = []
+        self.checkpoints = 0
 
     def said(self, who: str, text: str) -> None: ...
 
-    def turn_ended(self) -> None: ...
+    def turn_ended(self) -> None:
+        self.checkpoints += 1
 
     def caption_failed(self, code: str) -> None: ...
 

@@ -25,7 +25,7 @@ from functions.call_handler.engines.base import (
 )
 from functions.call_handler.engines.costs import Usage
 from functions.call_handler.engines.realtime import RealtimeEngine
-from functions.call_handler.engines.realtime_connection import realtime_url
+from functions.call_handler.engines.realtime_connection import RealtimeConnection, realtime_url
 from functions.call_handler.engines.realtime_events import read_event
 from functions.call_handler.settings import EngineSettings
 
@@ -203,6 +203,17 @@ def test_every_event_of_a_spoken_turn_is_read(message: dict[str, Any], expected:
 def test_what_is_no_event_is_a_value_error(message: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - any of its kinds
         read_event(message, heard_ms=0.0)
+
+
+@pytest.mark.parametrize("message", [b"{", b"\xff\xfe", b'{"type":"x","odd":' + b"[" * 100_000])
+def test_garbage_is_a_line_in_the_log_and_nothing_else(message: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    told: list[object] = []
+    connection = RealtimeConnection(60.0, told.append, lambda code, reason: told.append(code))
+
+    connection._on_text(message)
+
+    assert told == []
+    assert [record.getMessage() for record in caplog.records] == ["engine message not understood"]
 
 
 def test_the_address_follows_the_base_url() -> None:

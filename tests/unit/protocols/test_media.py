@@ -133,6 +133,7 @@ def test_a_plain_twilio_bot_can_answer() -> None:
         (b'{"event":"mark","mark":{"name":7}}', "$.mark.name"),
         ("x" * (media.MAX_MESSAGE_BYTES + 1), "over 1048576 bytes"),
         ('{"event":"\ud800"}', "surrogate"),
+        (b'{"event":"mark","x":' + b"[" * 100_000, "recursion"),
     ],
 )
 def test_a_malformed_message_is_refused_with_the_field(message: bytes | str, names: str) -> None:
