@@ -145,6 +145,7 @@ def reprint(order_id: str) -> ResponseReturnValue:
     owner, pii = restaurant().id, context.pii()
 
     async def work(connection: Connection) -> int:
+        await orders.get(connection, str(order_id))
         printers = [one for one in await connections.of_restaurant(connection, owner) if one.service == "printer"]
         planned = 0
         for printer in printers:
