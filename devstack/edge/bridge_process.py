@@ -59,8 +59,8 @@ class BridgeProcess:
             "MEDIA_PORT": str(self.media_port),
             "API_BIND_ADDRESS": "127.0.0.1",
             "API_PORT": str(self.api_port),
-            # aiohttp reads every authority of the machine when it is imported, and here nobody is asked by HTTPS.
-            "SSL_CERT_FILE": os.devnull,
+            # aiohttp reads every authority of the machine when it is imported, and only Kubernetes is asked by HTTPS.
+            **({} if "KUBECONFIG" in settings else {"SSL_CERT_FILE": os.devnull}),
             "RECORDINGS_DIR": str(self.recordings),
             "HANDLER_WAIT_S": "2",
             "DRAIN_S": "5",
