@@ -170,6 +170,7 @@ def reprint(order_id: str) -> ResponseReturnValue:
 def refund(order_id: str) -> ResponseReturnValue:
     """All that was paid for a cancelled order goes back, once: by whom it was paid through, even if it is off now."""
     owner, pii = restaurant().id, context.pii()
+    _order(str(order_id))
 
     async def work(connection: Connection) -> bool:
         payment = await payments.of_order(connection, owner, str(order_id), lock=True)
