@@ -33,6 +33,10 @@ class OrderLinks:
         self._keys = [derive_key(key, "alloresto order page 1") for key in decode_keys(master_key, "MASTER_KEY")]
         self._pages = pages.rstrip("/")
 
+    @property
+    def pages(self) -> str:
+        return self._pages
+
     def url(self, restaurant_id: str, order_id: str, until: datetime) -> str:
         return f"{self._pages}/o/{self.token(restaurant_id, order_id, until)}" if self._pages else ""
 

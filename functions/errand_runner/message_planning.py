@@ -144,7 +144,9 @@ async def _may_be_told(situation: Situation, number: str) -> bool:
 
 def _message(situation: Situation, about: str, template: Template, to: str, text: str, told: str = "") -> SendMessage:
     occasion = f"{template}/{told}" if told else template
-    return SendMessage(about=about, occasion=occasion, template=template, to=to, text=text)
+    connected, pages = situation.connected, situation.links.pages
+    receipts = f"{pages}/hooks/twilio/{connected.id}" if pages and connected.provider == "twilio" else ""
+    return SendMessage(about=about, occasion=occasion, template=template, to=to, text=text, receipts=receipts)
 
 
 async def sent(

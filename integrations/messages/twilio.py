@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BASE = "https://api.twilio.com"
 LATEST = 50
+LONGEST_SID = 64
 OPTED_OUT = 21610
 Fate = Literal["sent", "delivered", "failed"]
 # Twilio's own words; what is on its way is no news.
@@ -110,8 +111,8 @@ def read(body: bytes) -> Receipt | Inbound | None:
     """What a callback says; None for what is no news. Raises ValueError for what is no callback of theirs."""
     form = dict(_fields(body))
     sid = form.get("MessageSid", "")
-    if not sid:
-        raise ValueError("MessageSid: missing")
+    if not sid or len(sid) > LONGEST_SID:
+        raise ValueError("MessageSid: missing, or none of theirs")
     if "MessageStatus" in form:
         fate = _FATES.get(form["MessageStatus"])
         return fate and Receipt(f"{sid}/{fate}", sid, fate, form.get("ErrorCode", "")[:20])

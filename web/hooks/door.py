@@ -8,10 +8,11 @@ from __future__ import annotations
 import time
 
 import msgspec
-from flask import Blueprint, abort, request, url_for
+from flask import Blueprint, Response, abort, request, url_for
 from flask.typing import ResponseReturnValue
 
 from integrations.catalogue import PROVIDERS
+from integrations.messages import twilio
 from integrations.payments import stripe
 from integrations.tills import deliverect
 from integrations.tills.notices import Busy, Notice, OrderStands, Registered
@@ -21,7 +22,7 @@ from stores.hooks import Hook
 from stores.postgres import NO_RESTAURANT, Connection
 from web import allowance, context
 from web.access import anyone
-from web.hooks import payments, tills
+from web.hooks import payments, texts, tills
 from web.identity.throttle import neighbourhood
 from web.live.news import tell
 
@@ -94,6 +95,26 @@ def _settle(hook: Hook, notice: stripe.Notice) -> None:
     log.info("notice taken", connection=hook.connection_id, kind=notice.fate, known=not order_id)
     if order_id:
         tell(hook.restaurant_id, live.OrderMoved(order_id=order_id))
+
+
+@blueprint.post("/hooks/twilio/<uuid:connection_id>")
+@anyone
+def of_twilio(connection_id: str) -> ResponseReturnValue:
+    """What became of a text, and what somebody writes back. Its URL is signed as Twilio knows it."""
+    body, hook = request.get_data(), _hook(str(connection_id), "twilio")
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    here = context.settings().web_public_url.rstrip("/") + url_for(".of_twilio", connection_id=connection_id)
+    if not twilio.verify(headers, here, body, hook.secrets.get("token", "")):
+        abort(404)
+    try:
+        notice = twilio.read(body)
+    except ValueError:
+        abort(400)
+    if notice is not None:
+        pii = context.pii()
+        context.database().tenant(hook.restaurant_id, lambda connection: texts.take(connection, hook, notice, pii))
+        log.info("notice taken", connection=hook.connection_id, kind=type(notice).__name__)
+    return Response("<Response/>", content_type="text/xml")  # nothing is answered to who writes
 
 
 def _hook(connection_id: str, provider: str) -> Hook:

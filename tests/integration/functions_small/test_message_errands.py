@@ -128,7 +128,7 @@ async def test_an_order_is_confirmed_by_text_once_and_its_receipt_is_kept(
 
     (text,) = server.messages
     assert text["to"] == CALLER and f"{PAGES}/o/" in text["body"]
-    assert text["callback"] == ""  # nothing of ours takes receipts yet
+    assert text["callback"] == f"{PAGES}/hooks/twilio/{house.connection_id}"
     async with house.postgres.app.tenant(house.id) as connection:
         (sent,) = await messages.of_subject(connection, house.id, order.order_id)
     assert (sent.template, sent.fate) == ("order_confirmed", "accepted") and sent.parts >= 1

@@ -1,7 +1,7 @@
 """What a till tells us at the door: signed, twice, and out of order."""
 
 import io
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -10,7 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from devstack.stand_ins.deliverect import Deliverect
-from stores import connections, kitchen, menus, orders, tills
+from domain.twilio_signatures import sign
+from stores import connections, kitchen, menus, messages, orders, tills
 from stores.ciphers import PiiCipher
 from stores.postgres import Connection
 from tests.integration.web.admin import Admin, fetch, lent, make_order, take_order
@@ -163,3 +164,82 @@ def test_a_busy_kitchen_promises_later_and_a_paused_one_nothing(door: Door, admi
     assert minutes() > admin.pizza.max_load_minutes
     assert door.send({"status": "ONLINE"}) == {"status": "ONLINE"}
     assert minutes() == 0
+
+
+# --- Twilio -----------------------------------------------------------------------------------------------------------
+
+PAGES = "https://admin.example.com"
+GUEST = "+33612345678"
+
+
+class Texts:
+    """Twilio knows the public address; the request comes to another host, as behind a proxy."""
+
+    def __init__(self, app: Flask, admin: Admin) -> None:
+        self.app, self.admin, self.client = app, admin, app.test_client()
+        self.pii = PiiCipher(admin.master_key)
+        self.connection_id = self.work(
+            lambda connection: connections.connect(
+                connection,
+                admin.pizza.id,
+                service="messages",
+                provider="twilio",
+                settings={"account": "AC1", "sender": "+33757000000"},
+                secrets={"token": "secret"},
+                pii=self.pii,
+                created_by="owner@x.example",
+            )
+        ).id
+
+    def work(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        done: T = self.app.extensions["alloresto.database"].tenant(self.admin.pizza.id, work)
+        return done
+
+    def says(self, *, host: str = PAGES, token: str = "secret", **form: str) -> int:
+        path = f"/hooks/twilio/{self.connection_id}"
+        headers = {"X-Twilio-Signature": sign(token, host + path, form.items())}
+        return self.client.post(path, data=form, headers=headers).status_code
+
+    def fate(self) -> tuple[str, str]:
+        (sent,) = self.work(lambda connection: messages.of_subject(connection, self.admin.pizza.id, "o1"))
+        return sent.fate, sent.code
+
+    def wants_none(self) -> bool:
+        return self.work(lambda connection: messages.wants_none(connection, self.admin.pizza.id, GUEST, self.pii))
+
+
+@pytest.fixture
+def texts(standing_app: Flask, admin: Admin) -> Iterator[Texts]:
+    with lent(standing_app, admin.settings(web_public_url=PAGES + "/")):
+        yield Texts(standing_app, admin)
+
+
+def test_only_twilio_is_heard_at_the_address_that_it_knows(texts: Texts) -> None:
+    said = {"MessageSid": "SM1", "From": GUEST, "Body": "STOP"}
+    assert texts.says(token="another", **said) == 404
+    assert texts.says(host="http://localhost", **said) == 404
+    assert texts.client.post(f"/hooks/deliverect/{texts.connection_id}", data=said).status_code == 404
+    assert not texts.wants_none()
+    assert texts.says(Hello="you") == 400
+
+
+def test_a_texts_receipts_leave_the_last_word_however_they_come(texts: Texts) -> None:
+    owner, connected = texts.admin.pizza.id, texts.connection_id
+    texts.work(
+        lambda connection: messages.record_sent(
+            connection, owner, connected, "SM1", about="o1", template="order_ready", parts=1
+        )
+    )
+    for status in ("queued", "delivered", "delivered", "sent"):
+        assert texts.says(MessageSid="SM1", MessageStatus=status) == 200
+    assert texts.fate() == ("delivered", "")
+
+
+def test_who_writes_stop_gets_no_texts_until_they_write_start(texts: Texts) -> None:
+    assert texts.says(MessageSid="SM1", From=GUEST, Body="Quand ?") == 200
+    assert not texts.wants_none()
+    assert texts.says(MessageSid="SM2", From=GUEST, Body=" Arr\u00eat. ") == 200
+    assert texts.wants_none()
+    assert texts.says(MessageSid="SM3", From=GUEST, Body="START") == 200
+    assert texts.says(MessageSid="SM2", From=GUEST, Body=" Arr\u00eat. ") == 200  # again, and late
+    assert not texts.wants_none()
