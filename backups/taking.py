@@ -24,7 +24,7 @@ from backups.programs import for_server, output_of
 from backups.restoring import restore
 from backups.sealing import seal
 from backups.settings import BackupSettings, keys_of, storage_of
-from backups.sums import Sums, sums_of
+from backups.sums import Sums, sequences_of, tables_of
 from process import logs
 from stores.ciphers import key_name
 from stores.postgres import Connection, connect
@@ -56,13 +56,14 @@ async def take(settings: BackupSettings) -> Taken:
     keys, storage, prefix = keys_of(settings.backup_key), storage_of(settings), settings.backup_s3_prefix
     async with _snapshot(settings.backup_database_url) as (connection, snapshot):
         name = name_at(snapshot.taken_at)
+        sequences = await sequences_of(connection)
         uploading = asyncio.create_task(
             asyncio.to_thread(
                 _upload, settings.backup_database_url, snapshot, keys[0], storage, f"{prefix}{name}{DUMP}"
             )
         )
         try:
-            sums = await sums_of(connection)
+            sums = sequences | await tables_of(connection)
         finally:  # also when it failed: the thread has to end before its snapshot does
             size, digest = await uploading
     log.info("dumped", backup=name, sealed_bytes=size)
