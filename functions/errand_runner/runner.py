@@ -1,14 +1,13 @@
 """Runs what is due: claims errands, has each one's adapter perform it, settles it with what follows.
 
-Any number of runners may be there: a claim is a lease, longer than an attempt may take. So a service may be asked twice
-(a pod that dies after the answer), with the same key; each adapter sees to it that this is one effect.
+A service may be asked twice (``functions._claims``), with the same key; adapters see to it that this is one effect.
 """
 
 from __future__ import annotations
 
 import asyncio
-import collections
 import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -17,6 +16,7 @@ from prometheus_client import Counter, Histogram
 from domain import errands as rules
 from domain.errands import AnyWork, State
 from eventing.serving import TRANSIENT
+from functions._claims import Claims
 from functions.errand_runner import consequences
 from functions.errand_runner.situation import Home
 from integrations.catalogue import PROVIDERS
@@ -31,8 +31,6 @@ from stores.postgres import Postgres
 AT_ONCE = 16
 OF_ONE_CONNECTION = 4
 ATTEMPT_TIMEOUT_S = 30.0  # shorter than a lease
-PAUSE_S = 1.0
-STOP_GRACE_S = 5.0
 
 errands_total = Counter("errands_total", "Attempts at an errand, by what came of it.", ["to", "outcome"])
 errand_seconds = Histogram(
@@ -50,75 +48,24 @@ connections_opened_total = Counter(
 log = logs.get(__name__)
 
 
-class Runner:
-    """``start`` before use; ``wake`` when something may be due, ``round`` to run what is due and wait for it."""
-
+class Runner(Claims[Claimed]):
     def __init__(self, platform: Postgres, tenants: Postgres, network: Network, home: Home) -> None:
+        super().__init__("errands", AT_ONCE)
         self._platform = platform
         self._tenants = tenants
         self._network = network
         self._home, self._pii = home, home.pii
-        self._due = asyncio.Event()
-        self._claiming = asyncio.Lock()
-        self._under_way: dict[asyncio.Task[None], str] = {}  # each attempt's connection
-        self._running: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        self._running = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Let what is under way end, as far as it does in time; the rest is the next runner's once its lease ends."""
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
-        if self._under_way:
-            _, unfinished = await asyncio.wait(self._under_way, timeout=STOP_GRACE_S)
-            for task in unfinished:
-                task.cancel()
-            await asyncio.gather(*unfinished, return_exceptions=True)
+        await super().stop()
         await self._network.close()
 
-    def wake(self) -> None:
-        self._due.set()
+    async def _claim(self, most: int, under_way: Mapping[str, int]) -> Sequence[Claimed]:
+        async with self._platform.platform() as connection:
+            return await errands.claim(connection, most, OF_ONE_CONNECTION, under_way)
 
-    async def round(self) -> None:
-        """Raises what Postgres raises while it is away."""
-        while attempts := await self._take():
-            await asyncio.wait(attempts)
-
-    async def _run(self) -> None:
-        """Takes more whenever something may be due, or an attempt has ended."""
-        while True:
-            await self._due.wait()
-            self._due.clear()
-            try:
-                while await self._take():
-                    pass
-            except TRANSIENT as error:
-                log.warning("errands wait for Postgres", why=type(error).__name__)
-                await asyncio.sleep(PAUSE_S)
-                self._due.set()
-
-    async def _take(self) -> list[asyncio.Task[None]]:
-        """Begin attempts as far as there is room. A connection has OF_ONE_CONNECTION of them at most."""
-        async with self._claiming:
-            free = AT_ONCE - len(self._under_way)
-            if free <= 0:
-                return []
-            of_each = collections.Counter(self._under_way.values())
-            async with self._platform.platform() as connection:
-                claimed = await errands.claim(connection, free, OF_ONE_CONNECTION, of_each)
-            return [self._begin(one) for one in claimed]
-
-    def _begin(self, one: Claimed) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._attempt(one))
-        self._under_way[task] = one.connection_id
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._under_way[task]
-        self._due.set()  # there is room for another, and the next about the same subject may go
+    def _place(self, one: Claimed) -> str:
+        return one.connection_id
 
     async def _attempt(self, one: Claimed) -> None:
         started = time.monotonic()

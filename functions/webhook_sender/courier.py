@@ -1,14 +1,12 @@
 """Sends what is due, and writes how it went.
 
-Any number of couriers may run: each claims what it sends, for longer than an attempt takes. So a message may come twice
-(a pod that dies after the answer), with the same webhook-id, and is never left out.
+A message may come twice (``functions._claims``), with the same webhook-id, and is never left out.
 """
 
 from __future__ import annotations
 
-import asyncio
-import collections
 import random
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -18,6 +16,7 @@ from domain import webhooks as rules
 from eventing import integrators
 from eventing.cloudevents import STRUCTURED_CONTENT_TYPE
 from eventing.serving import TRANSIENT
+from functions._claims import Claims
 from integrations.network import AT_ONCE, Answer, Network
 from process import logs
 from stores import audit, webhooks
@@ -26,8 +25,6 @@ from stores.postgres import Postgres
 from stores.webhooks import Claimed
 
 OF_ONE_ENDPOINT = 4
-PAUSE_S = 1.0
-STOP_GRACE_S = 5.0
 GONE = 410
 ACTOR = audit.Actor("AlloResto")
 
@@ -39,76 +36,23 @@ webhook_endpoints_disabled_total = Counter(
 log = logs.get(__name__)
 
 
-class Courier:
-    """``start`` before use; ``wake`` when something may be due, ``round`` to send what is due and wait for it."""
-
+class Courier(Claims[Claimed]):
     def __init__(self, platform: Postgres, network: Network, pii: PiiCipher) -> None:
+        super().__init__("webhooks", AT_ONCE)
         self._platform = platform
         self._network = network
         self._pii = pii
-        self._due = asyncio.Event()
-        self._claiming = asyncio.Lock()
-        self._under_way: dict[asyncio.Task[None], str] = {}  # each attempt's endpoint
-        self._running: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        self._running = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Let what is under way end, as far as it does in time; the rest is the next courier's once its lease ends."""
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
-        if self._under_way:
-            _, unfinished = await asyncio.wait(self._under_way, timeout=STOP_GRACE_S)
-            for task in unfinished:
-                task.cancel()
-            await asyncio.gather(*unfinished, return_exceptions=True)
+        await super().stop()
         await self._network.close()
 
-    def wake(self) -> None:
-        self._due.set()
+    async def _claim(self, most: int, under_way: Mapping[str, int]) -> Sequence[Claimed]:
+        async with self._platform.platform() as connection:
+            return await webhooks.claim(connection, most, OF_ONE_ENDPOINT, under_way)
 
-    async def round(self) -> None:
-        """Raises what Postgres raises while it is away."""
-        while attempts := await self._take():
-            await asyncio.wait(attempts)
-        if self._under_way:  # what ``wake`` has begun
-            await asyncio.wait(list(self._under_way))
-
-    async def _run(self) -> None:
-        """Takes more whenever something may be due, or an attempt has ended."""
-        while True:
-            await self._due.wait()
-            self._due.clear()
-            try:
-                while await self._take():
-                    pass
-            except TRANSIENT as error:
-                log.warning("webhooks wait for Postgres", why=type(error).__name__)
-                await asyncio.sleep(PAUSE_S)
-                self._due.set()
-
-    async def _take(self) -> list[asyncio.Task[None]]:
-        """Begin attempts as far as there is room. An endpoint that is slow has OF_ONE_ENDPOINT of them at most."""
-        async with self._claiming:
-            free = AT_ONCE - len(self._under_way)
-            if free <= 0:
-                return []
-            of_each = collections.Counter(self._under_way.values())
-            async with self._platform.platform() as connection:
-                claimed = await webhooks.claim(connection, free, OF_ONE_ENDPOINT, of_each)
-            return [self._begin(one) for one in claimed]
-
-    def _begin(self, one: Claimed) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._attempt(one))
-        self._under_way[task] = one.endpoint_id
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._under_way[task]
-        self._due.set()  # there is room for another
+    def _place(self, one: Claimed) -> str:
+        return one.endpoint_id
 
     async def _attempt(self, one: Claimed) -> None:
         try:
