@@ -197,7 +197,7 @@ class Around:
         placed, tickets, texts = (now - then for now, then in zip(self.counts(), before, strict=True))
         wanted = (OUTAGE_ORDERS, OUTAGE_ORDERS + len(cancelled), OUTAGE_ORDERS + len(cancelled))
         off = sum(abs(one - want) for one, want in zip((placed, tickets, texts), wanted, strict=True))
-        return [Figure(f"{len(shuffled)} events of {OUTAGE_ORDERS} orders: too much or too little", off, "", "0")]
+        return [Figure(f"{len(shuffled)} events of {OUTAGE_ORDERS} orders: too much or too little", off, "", "= 0")]
 
     def _settled(self, ordered: Iterable[OrderConfirmed], cancelled: Iterable[OrderCancelled]) -> bool:
         states = {order_id: one["state"] for order_id, one in self.store.orders.items()}
