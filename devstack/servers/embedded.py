@@ -257,6 +257,11 @@ def map_root_to_nobody() -> None:
 
 
 def _user_namespaces_work() -> bool:
+    """Asked again before it is denied: the fork of a process with many threads may fail by chance."""
+    return any(_enters_user_namespace() for _ in range(3))
+
+
+def _enters_user_namespace() -> bool:
     try:
         subprocess.run(
             [_postgres_bin() / "postgres", "--version"],
