@@ -6,6 +6,8 @@ word means, in either language. What is none of them is the restaurant's own wor
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from domain.names import fold
 
 # People say who they are for what they can't eat.
@@ -35,6 +37,13 @@ def word(code: str, language: str) -> str:
     """The allergen as a menu in ``language`` says it. Raises KeyError for what is none of ``CODES``."""
     english, french, _ = _WORDS[code]
     return french if language.startswith("fr") else english
+
+
+def of_items(listed: Mapping[str, tuple[str, ...]], items: Sequence[str]) -> tuple[str, ...] | None:
+    """What is listed for these items together; None as soon as one lists nothing: then nobody can tell of the whole."""
+    if any(item not in listed for item in items):
+        return None
+    return tuple(dict.fromkeys(name for item in items for name in listed[item]))
 
 
 def codes_in(said: str) -> tuple[str, ...]:

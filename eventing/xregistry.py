@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from eventing import catalogue, integrators
+from eventing import asyncapi, catalogue, integrators
 from eventing.catalogue import CallIncoming, Payload
 from eventing.cloudevents import JSON_CONTENT_TYPE, STRUCTURED_CONTENT_TYPE
 
@@ -106,13 +106,7 @@ def render() -> str:
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) > 1:
-        print("usage: python -m eventing.xregistry [FILE]", file=sys.stderr)
-        return 2
-    file = Path(arguments[0]) if arguments else DEFAULT_FILE
-    file.write_text(render(), encoding="utf-8")
-    print(f"{len(catalogue.BY_TYPE)} event types written to {file}")
-    return 0
+    return asyncapi.write(render, "eventing.xregistry", DEFAULT_FILE, arguments)
 
 
 if __name__ == "__main__":

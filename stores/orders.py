@@ -47,6 +47,11 @@ class OrderLine:
     parts: tuple[LinePart, ...] = ()
     size_id: str = ""
 
+    @property
+    def item_ids(self) -> tuple[str, ...]:
+        """What is eaten: its parts' items, or its own."""
+        return tuple(part.item_id for part in self.parts) or (self.item_id,)
+
 
 @dataclass(frozen=True, slots=True)
 class Order:

@@ -8,7 +8,8 @@ from collections.abc import Collection, Mapping
 
 from werkzeug.datastructures import MultiDict
 
-from web import words
+from domain import webhooks
+from web import integration_words, words
 from web.formats import PriceError, parse_price
 from web.words import _
 
@@ -42,6 +43,17 @@ class Form:
         """Text that may have several lines."""
         lines = self.typed(name).replace("\r\n", "\n").strip()
         return self._bounded(name, label, lines, most, required)
+
+    def url(self, name: str, label: str, *, required: bool = False, private: bool = False) -> str:
+        """A web address as ``domain.webhooks.check_url`` gives it; "" where there is none that can be used."""
+        typed = self.text(name, label, most=webhooks.LONGEST_URL, required=required)
+        if not typed or name in self.problems:
+            return ""
+        try:
+            return webhooks.check_url(typed, private=private)
+        except webhooks.BadUrlError as refused:
+            self.refuse(name, integration_words.url_problems()[refused.reason])
+            return ""
 
     def _bounded(self, name: str, label: str, text: str, most: int, required: bool) -> str:
         if required and not text:

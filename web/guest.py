@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from flask import Blueprint, abort, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
+from domain.allergens import of_items
 from domain.kitchen import OrderStatus
 from domain.restaurant import Restaurant
 from eventing.ordering import move_order
@@ -20,7 +21,7 @@ from stores.audit import GUEST, Actor
 from stores.errors import NotFoundError
 from stores.kitchen import Move, StatusChangedError
 from stores.order_links import OrderLink
-from stores.orders import Order, OrderLine
+from stores.orders import Order
 from stores.payments import Payment
 from stores.postgres import Connection
 from web import context
@@ -86,7 +87,7 @@ def _page(token: str, problem: str = "") -> str:
 
     async def work(connection: Connection) -> tuple[Order, Restaurant, dict[str, tuple[str, ...]], Payment | None]:
         order = await orders.get(connection, link.order_id)
-        items = {item for line in order.lines for item in _items(line)}
+        items = {item for line in order.lines for item in line.item_ids}
         listed = await menus.allergens_of(connection, link.restaurant_id, items)
         payment = await payments.of_order(connection, link.restaurant_id, link.order_id)
         return order, await restaurants.get(connection, link.restaurant_id), listed, payment
@@ -103,7 +104,7 @@ def _page(token: str, problem: str = "") -> str:
         problem=problem,
         status=statuses()[order.status],
         fulfilments=fulfilments(),
-        allergens={line.line: _allergens(line, listed) for line in order.lines},
+        allergens={line.line: of_items(listed, line.item_ids) for line in order.lines},
         may_cancel=order.status == CANCELLABLE,
         payment=payment,
     )
@@ -115,15 +116,3 @@ def _read(token: str) -> OrderLink:
     if link is None:
         abort(404)
     return link
-
-
-def _items(line: OrderLine) -> tuple[str, ...]:
-    return tuple(part.item_id for part in line.parts) or (line.item_id,)
-
-
-def _allergens(line: OrderLine, listed: Mapping[str, tuple[str, ...]]) -> tuple[str, ...] | None:
-    """None as soon as one of its parts lists nothing."""
-    items = _items(line)
-    if any(item not in listed for item in items):
-        return None
-    return tuple(dict.fromkeys(name for item in items for name in listed[item]))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from domain.errands import CancelOrder, Occasion, PlaceOrder, State, Work
 from eventing import ordering, tickets
 from eventing.catalogue import OrderCancelled, OrderConfirmed, OrderMoved, Payload
-from functions.errand_runner.situation import Home, Situation
+from functions.errand_runner.situation import Home, Planner, Situation
 from integrations.catalogue import PROVIDERS
 from integrations.tasks import Done, Outcome
 from stores import orders, tills
@@ -53,7 +52,6 @@ async def _printed(situation: Situation, order_id: str, occasion: Occasion) -> S
     return [] if work is None else [work]
 
 
-Planner = Callable[[Situation, Any], Awaitable[Sequence[Work]]]
 TILLS: Mapping[type[Payload], Planner] = {
     OrderConfirmed: place_order,
     OrderCancelled: cancel_order,

@@ -6,12 +6,13 @@ delivered again and however often an order is moved to and fro.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from domain import messages as words
-from domain.errands import SendMessage, State, Work
+from domain.allergens import of_items
+from domain.errands import SendMessage, State
 from domain.messages import Line, OrderFacts, ReservationFacts, Template
 from domain.restaurant import Restaurant
 from eventing.catalogue import (
@@ -24,7 +25,7 @@ from eventing.catalogue import (
     ReservationChanged,
     ReservationMade,
 )
-from functions.errand_runner.situation import Home, Situation
+from functions.errand_runner.situation import Home, Planner, Situation
 from integrations.tasks import Done, Outcome
 from stores import customers, menus, messages, orders, reservations, restaurants
 from stores.errands import Claimed
@@ -111,15 +112,12 @@ async def _about_reservation(
 
 
 async def _order_facts(situation: Situation, order: Order, restaurant: Restaurant, link: str) -> OrderFacts:
-    items = {line.item_id for line in order.lines} | {part.item_id for line in order.lines for part in line.parts}
+    items = {item for line in order.lines for item in line.item_ids}
     listed = await menus.allergens_of(situation.database, order.restaurant_id, items)
     return OrderFacts(
         restaurant=restaurant.name,
         number=order.number,
-        lines=tuple(
-            Line(line.quantity, line.name, _allergens(listed, [part.item_id for part in line.parts] or [line.item_id]))
-            for line in order.lines
-        ),
+        lines=tuple(Line(line.quantity, line.name, of_items(listed, line.item_ids)) for line in order.lines),
         total_cents=order.total_cents,
         currency=order.currency,
         fulfilment=order.fulfilment,
@@ -127,13 +125,6 @@ async def _order_facts(situation: Situation, order: Order, restaurant: Restauran
         zone=restaurant.zone,
         link=link,
     )
-
-
-def _allergens(listed: dict[str, tuple[str, ...]], items: Sequence[str]) -> tuple[str, ...] | None:
-    """None as soon as one of its parts lists nothing: then nobody can tell of the whole."""
-    if any(item not in listed for item in items):
-        return None
-    return tuple(name for item in items for name in listed[item])
 
 
 async def _may_be_told(situation: Situation, number: str) -> bool:
@@ -167,7 +158,7 @@ async def sent(
     return ()
 
 
-PLANNERS: Mapping[type[Payload], Callable[[Situation, Any], Awaitable[Sequence[Work]]]] = {
+PLANNERS: Mapping[type[Payload], Planner] = {
     OrderConfirmed: order_confirmed,
     OrderMoved: order_moved,
     OrderCancelled: order_cancelled,

@@ -5,18 +5,17 @@ A page is asked for only where guests can come to it: their order's page has the
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from domain import payments as rules
-from domain.errands import CancelPayment, RefundPayment, RequestPayment, State, Work
+from domain.errands import CancelPayment, RefundPayment, RequestPayment, Service, State, Work
 from eventing import paying
 from eventing.catalogue import OrderCancelled, OrderConfirmed, OrderMoved, Payload
 from functions.errand_runner import message_planning
-from functions.errand_runner.situation import Home, Situation
+from functions.errand_runner.situation import Home, Planner, Situation, tell_connections
 from integrations.tasks import Done, Outcome
-from stores import connections, errands, orders, payments, restaurants
+from stores import errands, orders, payments, restaurants
 from stores.errands import Claimed
 from stores.order_links import GOOD_FOR
 from stores.payments import Payment
@@ -82,7 +81,7 @@ async def _payment(situation: Situation, order_id: str) -> Payment | None:
     return found if found is not None and found.connection_id == situation.connected.id else None
 
 
-PLANNERS: Mapping[type[Payload], Callable[[Situation, Any], Awaitable[Sequence[Work]]]] = {
+PLANNERS: Mapping[type[Payload], Planner] = {
     OrderConfirmed: order_confirmed,
     OrderCancelled: order_cancelled,
     OrderMoved: order_moved,
@@ -108,11 +107,8 @@ async def requested(
         closing = CancelPayment(payment_id=payment.id, session=outcome.reference)
         await errands.add(connection, one.restaurant_id, one.connection_id, closing, home.pii)
         return ()
-    for connected in await connections.of_restaurant(connection, one.restaurant_id):
-        if connected.service == "messages" and connected.disabled_at is None:
-            situation = Situation(connection, connected, home.pii, home.links)
-            for message in await message_planning.payment_link(situation, order.id):
-                await errands.add(connection, one.restaurant_id, connected.id, message, home.pii)
+    planners: dict[Service, Planner] = {"messages": message_planning.payment_link}
+    await tell_connections(home, connection, one.restaurant_id, planners, order.id)
     return ()
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
-from domain.errands import Service, Work
+from domain.errands import Service
 from eventing.catalogue import Payload
 from eventing.cloudevents import Event
 from functions.errand_runner import kitchen_planning, message_planning, payment_planning
-from functions.errand_runner.situation import Home, Situation
-from stores import connections, errands
+from functions.errand_runner.situation import Home, Planner, tell_connections
 from stores.postgres import Connection
 
-Planner = Callable[[Situation, Any], Awaitable[Sequence[Work]]]
+PLANNERS: Mapping[Service, Mapping[type[Payload], Planner]] = {
+    "till": kitchen_planning.TILLS,
+    "printer": kitchen_planning.PRINTERS,
+    "messages": message_planning.PLANNERS,
+    "payments": payment_planning.PLANNERS,
+}
+KINDS = tuple(dict.fromkeys(kind for planners in PLANNERS.values() for kind in planners))
 
 
 async def plan(home: Home, connection: Connection, event: Event) -> None:
@@ -21,23 +25,6 @@ async def plan(home: Home, connection: Connection, event: Event) -> None:
     if event.is_synthetic:
         return
     payload = event.payload()
-    planners = PLANNERS[type(payload)]
-    for one in await connections.of_restaurant(connection, payload.restaurant_id):
-        planner = planners.get(one.service)
-        if planner is None or one.disabled_at is not None:
-            continue
-        for work in await planner(Situation(connection, one, home.pii, home.links), payload):
-            await errands.add(connection, payload.restaurant_id, one.id, work, home.pii)
-
-
-_BY_SERVICE: Mapping[Service, Mapping[type[Payload], Planner]] = {
-    "till": kitchen_planning.TILLS,
-    "printer": kitchen_planning.PRINTERS,
-    "messages": message_planning.PLANNERS,
-    "payments": payment_planning.PLANNERS,
-}
-PLANNERS: dict[type[Payload], dict[Service, Planner]] = {}
-for _service, _planners in _BY_SERVICE.items():
-    for _kind, _planner in _planners.items():
-        PLANNERS.setdefault(_kind, {})[_service] = _planner
-KINDS = tuple(PLANNERS)
+    kind = type(payload)
+    planners = {service: of_kind[kind] for service, of_kind in PLANNERS.items() if kind in of_kind}
+    await tell_connections(home, connection, payload.restaurant_id, planners, payload)

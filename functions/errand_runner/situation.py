@@ -1,9 +1,13 @@
-"""What a planner may look at, and what follows from an errand."""
+"""What a planner may look at, and how what it plans is written."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from domain.errands import Service, Work
+from stores import connections, errands
 from stores.ciphers import PiiCipher
 from stores.connections import Connection as Connected
 from stores.order_links import OrderLinks
@@ -26,3 +30,19 @@ class Situation:
     connected: Connected
     pii: PiiCipher
     links: OrderLinks
+
+
+Planner = Callable[[Situation, Any], Awaitable[Sequence[Work]]]
+"""From what has happened, as an event's payload or an id, to what one connection is to be told of it."""
+
+
+async def tell_connections(
+    home: Home, database: Connection, restaurant_id: str, planners: Mapping[Service, Planner], what: Any
+) -> None:
+    """Write what the restaurant's connections are to be told of ``what``; those that are off are told nothing."""
+    for one in await connections.of_restaurant(database, restaurant_id):
+        planner = planners.get(one.service)
+        if planner is None or one.disabled_at is not None:
+            continue
+        for work in await planner(Situation(database, one, home.pii, home.links), what):
+            await errands.add(database, restaurant_id, one.id, work, home.pii)

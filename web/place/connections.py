@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from domain import webhooks as addresses
 from domain.errands import SERVICES
-from domain.webhooks import BadUrlError
 from integrations.catalogue import PROVIDERS, Provider
 from stores import connections, errands
 from stores.connections import AlreadyConnectedError
@@ -21,7 +19,7 @@ from stores.connections import Connection as Connected
 from stores.errands import Errand
 from stores.errors import NotFoundError
 from stores.postgres import Connection
-from web import connection_words, context, integration_words, paging
+from web import connection_words, context, paging
 from web.access import owners
 from web.forms import Form
 from web.place import tenancy
@@ -183,15 +181,16 @@ def _own(connection_id: str) -> Connected:
 
 def _read(form: Form, provider: Provider, *, secrets_kept: bool) -> Typed:
     """Secrets belong together: with one typed, all that are required are."""
-    labels = connection_words.fields()
+    labels, private = connection_words.fields(), context.settings().integration_private_targets
     name = form.text("name", _("Name"), most=LONGEST_NAME)
     values: dict[str, str] = {}
     change_secrets = not secrets_kept or any(form.typed(field.name) for field in provider.fields if field.is_secret)
     for field in provider.fields:
         required = field.required and (change_secrets or not field.is_secret)
-        value = form.text(field.name, labels[field.name], most=LONGEST_VALUE, required=required)
-        if field.kind == "url" and value:
-            value = _checked(form, field.name, value)
+        if field.kind == "url":
+            value = form.url(field.name, labels[field.name], required=required, private=private)
+        else:
+            value = form.text(field.name, labels[field.name], most=LONGEST_VALUE, required=required)
         if value:
             values[field.name] = value
     secret = {field.name for field in provider.fields if field.is_secret}
@@ -200,14 +199,6 @@ def _read(form: Form, provider: Provider, *, secrets_kept: bool) -> Typed:
         {key: value for key, value in values.items() if key not in secret},
         {key: value for key, value in values.items() if key in secret} if change_secrets else None,
     )
-
-
-def _checked(form: Form, name: str, url: str) -> str:
-    try:
-        return addresses.check_url(url, private=context.settings().integration_private_targets)
-    except BadUrlError as refused:
-        form.refuse(name, integration_words.url_problems()[refused.reason])
-        return url
 
 
 def _facts(connected: Connected) -> dict[str, object]:

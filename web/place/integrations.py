@@ -10,7 +10,6 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from domain import webhooks as rules
-from domain.webhooks import BadUrlError
 from eventing import integrators, outbox
 from eventing.catalogue import WebhookTested
 from stores import tokens, webhooks
@@ -117,7 +116,7 @@ def new() -> ResponseReturnValue:
 @owners
 def create() -> ResponseReturnValue:
     form, types = Form(request.form), _types()
-    url, description = _url(form), form.text("description", _("Name"), most=LONGEST_NAME)
+    url, description = _address(form), form.text("description", _("Name"), most=LONGEST_NAME)
     if form.problems:
         return _webhook_page(form, None, types, status=422)
     secret = rules.new_secret()
@@ -158,7 +157,7 @@ def show(endpoint_id: str) -> ResponseReturnValue:
 @owners
 def save(endpoint_id: str) -> ResponseReturnValue:
     before, form, types = _own(str(endpoint_id)), Form(request.form), _types()
-    url, description = _url(form), form.text("description", _("Name"), most=LONGEST_NAME)
+    url, description = _address(form), form.text("description", _("Name"), most=LONGEST_NAME)
     if form.problems:
         return _webhook_page(form, before, types, status=422)
 
@@ -267,15 +266,8 @@ def _types() -> tuple[str, ...]:
     return tuple(event_type for event_type in integrators.SUBSCRIBABLE if event_type in ticked)
 
 
-def _url(form: Form) -> str:
-    typed = form.text("url", _("Address"), most=rules.LONGEST_URL, required=True)
-    if not typed or "url" in form.problems:
-        return ""
-    try:
-        return rules.check_url(typed, private=context.settings().webhook_private_targets)
-    except BadUrlError as refused:
-        form.refuse("url", integration_words.url_problems()[refused.reason])
-        return ""
+def _address(form: Form) -> str:
+    return form.url("url", _("Address"), required=True, private=context.settings().webhook_private_targets)
 
 
 def _facts(endpoint: Endpoint) -> dict[str, object]:
