@@ -1,5 +1,6 @@
 """What the pages ask Postgres and Redis through, from a thread."""
 
+import gc
 import os
 
 import pytest
@@ -22,12 +23,14 @@ def test_a_database_that_was_closed_leaves_no_descriptor_open_and_can_be_asked_a
     database = Database(admin.settings())
     open_after: list[int] = []
 
+    gc.collect()
     for _ in range(3):
         assert database.tenant(NO_RESTAURANT, _ping) == 1
         database.close()
         open_after.append(len(os.listdir("/proc/self/fd")))
 
-    assert open_after == [open_after[0]] * 3  # what is opened once, at the first use, is not counted
+    # What is opened once, at the first use, is not counted; what an earlier test left may still be closed meanwhile.
+    assert max(open_after[1:]) <= open_after[0], open_after
 
 
 async def _where(connection: Connection) -> str:
