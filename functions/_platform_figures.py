@@ -53,8 +53,13 @@ synthetic_call_failed = Gauge("synthetic_call_failed", "1 at the step where the 
 synthetic_call_seconds = Gauge(
     "synthetic_call_seconds", "Of the last one: to the answer, the greeting, the first reply, and all of it.", ["part"]
 )
+connections_failing = Gauge("connections_failing", "Restaurants' connections whose breaker is open.", ["provider"])
+errands_overdue_seconds = Gauge(
+    "errands_overdue_seconds", "How long the first errand has been due that nobody took, 0 without one."
+)
 
 _LABELLED = (
+    connections_failing,
     phone_lines,
     model_cost_dollars_today,
     model_stops_timestamp_seconds,
@@ -93,7 +98,7 @@ class PlatformWatch:
         except TRANSIENT as error:
             for gauge in (
                 *(dead_letters_open, calls_open, call_longest_seconds),
-                *(synthetic_calls_failed_in_a_row, synthetic_call_last_timestamp_seconds),
+                *(synthetic_calls_failed_in_a_row, synthetic_call_last_timestamp_seconds, errands_overdue_seconds),
             ):
                 gauge.set(math.nan)
             _clear()
@@ -119,7 +124,9 @@ class PlatformWatch:
             if announced is not None:
                 stops = datetime.combine(announced.stops, time(), UTC)
                 model_stops_timestamp_seconds.labels(name).set(stops.timestamp())
-
+        for provider, failing in found.failing.items():
+            connections_failing.labels(provider).set(failing)
+        errands_overdue_seconds.set(found.errands_overdue_s)
         _tell_synthetic(found.synthetic)
 
     async def _from_redis(self) -> str:

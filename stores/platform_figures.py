@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
+from domain.errands import OPENS_AFTER
 from stores import infrastructure, keys, rehearsals
 from stores.postgres import Connection
 from stores.redis import Redis
@@ -17,6 +18,18 @@ USED_WITHIN = timedelta(days=30)
 # A series each: those with the most calls of the day, so that ten thousand restaurants do not fill a monitoring server.
 MOST_RESTAURANTS = 2000
 SYNTHETIC_CALLS = 12  # an hour of them
+
+
+# What a failing service is owed waits for its breaker, and what follows another about its subject waits for that one.
+_OVERDUE = """
+select coalesce(extract(epoch from now() - min(e.next_at)), 0) from errand e
+    join service_connection c on c.id = e.connection_id
+where e.state = 'waiting' and e.next_at <= now() and c.disabled_at is null and c.failures < $1
+    and not exists (
+        select from errand b where b.connection_id = e.connection_id and b.subject = e.subject
+            and b.state = 'waiting' and b.number < e.number
+    )
+"""
 
 
 class RestaurantDay(NamedTuple):
@@ -33,7 +46,9 @@ class PlatformFigures:
     """``lines`` counts the active lines that a node should register, by their state; ``longest_call_s`` is 0 when
     nobody is on the phone. ``costs_today`` is in dollars by model, of the day in UTC; ``models`` held calls of late.
     ``letters`` is ``infrastructure.MOST_LETTERS`` at most, ``restaurants`` the MOST_RESTAURANTS busiest; ``synthetic``
-    are the last SYNTHETIC_CALLS, the newest first.
+    are the last SYNTHETIC_CALLS, the newest first. ``failing`` counts the connections whose breaker is not closed, by
+    provider; ``errands_overdue_s`` is how long the first errand has been due that nobody has claimed, though its
+    service is there.
     """
 
     letters: int
@@ -44,6 +59,8 @@ class PlatformFigures:
     models: frozenset[str]
     restaurants: Sequence[RestaurantDay]
     synthetic: Sequence[SyntheticCall]
+    failing: Mapping[str, int]
+    errands_overdue_s: float
 
 
 async def look(conn: Connection) -> PlatformFigures:
@@ -69,6 +86,11 @@ async def look(conn: Connection) -> PlatformFigures:
         " where day = (now() at time zone 'UTC')::date group by 1 order by 2 desc, 1 limit $1",
         MOST_RESTAURANTS,
     )
+    failing = await conn.fetch(
+        "select provider, count(*) from service_connection where failures >= $1 and disabled_at is null group by 1",
+        OPENS_AFTER,
+    )
+    overdue = await conn.fetchval(_OVERDUE, OPENS_AFTER)
     return PlatformFigures(
         letters=await infrastructure.open_letters(conn),
         lines=dict(tuple(line) for line in lines),
@@ -81,6 +103,8 @@ async def look(conn: Connection) -> PlatformFigures:
             for restaurant_id, calls, seconds, dollars in restaurants
         ],
         synthetic=await rehearsals.last_calls(conn, SYNTHETIC_CALLS),
+        failing={provider: int(count) for provider, count in failing},
+        errands_overdue_s=float(overdue),
     )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from cluster.rules import Finding
 from domain import objectives
 from ops import doctor_report
-from ops.monitoring import dashboards, promql, rules, series
+from ops.monitoring import dashboards, promql, proofs, rules, series
 from ops.monitoring.series import TARGET_LABELS, Series
 
 ROUTES = {"critical": "pager", "warning": "chat", "info": "mail", "none": "heartbeat", "": "mail"}
@@ -42,13 +42,15 @@ def findings() -> Iterator[Finding]:
         | series.foreign(rules.FOLDER / "foreign-metrics.yaml")
         | dict.fromkeys(rules.recorded(), frozenset[str]())
     )
-    yield _all_well("alerts", list(rules.faults()), f"{len(rules.alerts())}, each with its page and its cases")
+    lacks = [*rules.faults(), *proofs.faults()]
+    yield _all_well("alerts", lacks, f"{len(rules.alerts())}, each with its page and its cases")
     unknown = [fault for where, expression in _expressions() for fault in _unknown(where, expression, known)]
     yield _all_well(
         "series", unknown, f"all that {sum(1 for _ in _expressions())} expressions name are told by somebody"
     )
     yield _same(rules.OPERATOR_RULES, rules.operator_object())
     yield _same(dashboards.FILE, dashboards.config_map())
+    yield _same(proofs.TABLE, proofs.table())
     yield from _by_promtool()
     yield from _by_amtool()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,23 +15,29 @@ RULE_TESTS = FOLDER / "rule-tests"
 ALERTMANAGER = FOLDER / "alertmanager"
 OPERATOR_RULES = FOLDER / "prometheus-rules.yaml"
 SEVERITIES = ("critical", "warning", "info", "none")
-ALWAYS = {"Watchdog"}
-"""Alerts that never fall silent."""
 
 _HEAD = "# Made of rules/ by `python -m ops.monitoring`; `alloresto monitoring check` says when it is out of date.\n"
-_COUNTED = re.compile(r'^count\(ALERTS\{alertname="(\w+)", alertstate="firing"\}\) or vector\(0\)$')
 
 Rule = dict[str, Any]
 
 
 def groups() -> Iterator[dict[str, Any]]:
     for file in sorted(RULES.glob("*.yaml")):
-        yield from yaml.load(file.read_text(), yaml.CSafeLoader)["groups"]
+        yield from _groups_of(file)
 
 
 def rules() -> Iterator[Rule]:
     for group in groups():
         yield from group["rules"]
+
+
+def of_file(file: Path) -> Iterator[Rule]:
+    for group in _groups_of(file):
+        yield from group["rules"]
+
+
+def _groups_of(file: Path) -> Iterator[dict[str, Any]]:
+    yield from yaml.load(file.read_text(), yaml.CSafeLoader)["groups"]
 
 
 def alerts() -> list[Rule]:
@@ -69,7 +74,6 @@ def faults() -> Iterator[str]:
             if not annotations.get(needed):
                 yield f"{name}: no {needed}"
         yield from _faults_of_the_page(name, annotations.get("runbook_url", ""))
-    yield from _untested(seen)
 
 
 def _faults_of_the_page(name: str, address: str) -> Iterator[str]:
@@ -80,22 +84,3 @@ def _faults_of_the_page(name: str, address: str) -> Iterator[str]:
         yield f"{name}: there is no {page}"
     elif f"\n## {name}\n" not in (ROOT / page).read_text():
         yield f"{name}: {page} has no section of its name"
-
-
-def _untested(names: set[str]) -> Iterator[str]:
-    fires: set[str] = set()
-    silent: set[str] = set()
-    for file in sorted(RULE_TESTS.glob("*.yaml")):
-        for case in yaml.load(file.read_text(), yaml.CSafeLoader)["tests"]:
-            for asked in case["promql_expr_test"]:
-                found = _COUNTED.match(asked["expr"])
-                if found is None:
-                    yield f"{file.name}: {case['name']}: it does not count one alert as the others do"
-                    continue
-                (fires if asked["exp_samples"][0]["value"] else silent).add(found[1])
-    for name in sorted(names - fires):
-        yield f"{name}: no case of rule-tests/ in which it fires"
-    for name in sorted(names - silent - ALWAYS):
-        yield f"{name}: no case of rule-tests/ in which it does not"
-    for name in sorted((fires | silent) - names):
-        yield f"{name}: it is tested, and there is no such alert"

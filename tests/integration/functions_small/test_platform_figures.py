@@ -58,6 +58,29 @@ async def fill(postgres: Pools, restaurant_id: str, master_key: str) -> None:
         await letters.keep(connection, letters.read({}, b"not an event", truncated=False))
 
 
+async def fill_with_errands(postgres: Pools, restaurant_id: str) -> None:
+    """A till that fails and one that does not; only the second is owed what nobody took, and only its first errand."""
+    async with postgres.platform.platform() as connection:
+        for provider, failures, minutes in (("deliverect", 3, 30), ("store_api", 0, 5)):
+            till = await connection.fetchval(
+                "insert into service_connection (restaurant_id, service, provider, created_by, failures)"
+                " values ($1, $2, $3, 'test', $4) returning id",
+                restaurant_id,
+                "till" if failures else "printer",
+                provider,
+                failures,
+            )
+            for number in range(2):
+                await connection.execute(
+                    "insert into errand (restaurant_id, connection_id, kind, subject, key, next_at, give_up_at)"
+                    " values ($1, $2, 'send_order', 'order', $3, now() - $4 * interval '1 minute', now())",
+                    restaurant_id,
+                    till,
+                    f"key-{number}",
+                    minutes * (1 + number),
+                )
+
+
 async def test_the_gauges_say_how_the_platform_stands_and_nothing_while_its_database_is_away(
     run: Run,
     postgres: Pools,
@@ -68,6 +91,7 @@ async def test_the_gauges_say_how_the_platform_stands_and_nothing_while_its_data
     master_key: str,
 ) -> None:
     await fill(postgres, restaurant_id, master_key)
+    await fill_with_errands(postgres, restaurant_id)
     await platform_figures.count_cut_calls(redis, 2)
     there = urlsplit(database.platform_url)
     async with TcpProxy(there.port or 0) as proxy:
@@ -94,7 +118,11 @@ async def test_the_gauges_say_how_the_platform_stands_and_nothing_while_its_data
     stops = datetime.fromtimestamp(told[f'model_stops_timestamp_seconds{{model="{RETIRED.model}"}}'], UTC)
     assert stops.date() == RETIRED.stops
     assert told["calls_cut_by_shutdown"] == 2
+    assert told['connections_failing{provider="deliverect"}'] == 1
+    assert 'connections_failing{provider="store_api"}' not in told
+    assert 300 <= told["errands_overdue_seconds"] < 330
     assert away == 503
+    assert blind["errands_overdue_seconds"] != blind["errands_overdue_seconds"]
     assert blind["dead_letters_open"] != blind["dead_letters_open"]  # NaN: neither good nor bad
     assert not [name for name in blind if name.startswith(("phone_lines{", "model_cost_dollars_today{"))]
     assert blind["calls_cut_by_shutdown"] == 2

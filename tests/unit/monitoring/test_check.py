@@ -10,7 +10,7 @@ import yaml
 
 from cli import app
 from cluster.rules import Finding
-from ops.monitoring import check, dashboards, rules, series
+from ops.monitoring import check, dashboards, proofs, rules, series
 from ops.monitoring.dashboards import Dashboard, Panel
 from tests.unit.manifests.rendered import container_of, is_knative, objects, of_kind, pod_labels, selects, workloads
 
@@ -65,10 +65,37 @@ def test_a_panel_that_asks_for_what_nobody_tells_fails(
 def test_an_alert_lacks_nothing_unnoticed(monkeypatch: pytest.MonkeyPatch) -> None:
     bare = {"alert": "New", "expr": "up == 0", "labels": {"severity": "bad"}}
     monkeypatch.setattr(rules, "rules", lambda: iter([bare]))
-    told = list(rules.faults())
+    told = [*rules.faults(), *proofs.faults()]
     for lack in ("severity is none of", "no summary", "no description", "does not end with #new", "in which it fires"):
         assert any(fault.startswith("New: ") and lack in fault for fault in told), lack
     assert "BridgeDown: it is tested, and there is no such alert" in told
+
+
+def test_a_case_that_is_silent_for_want_of_the_alerts_series_proves_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text = (rules.RULE_TESTS / "data.yaml").read_text()
+    (tmp_path / "data.yaml").write_text(text.replace("outbox_oldest_seconds", "outbox_backlog"))
+    monkeypatch.setattr(rules, "RULE_TESTS", tmp_path)
+    told = list(proofs.faults())
+    assert 'RelayLag: "RelayLag: is quiet" has none of the series that it asks for' in told
+    assert not [fault for fault in told if fault.startswith("DeadLetters: ")]
+
+
+@pytest.mark.parametrize("test", ["tests/e2e/gone.py::test_a", "tests/e2e/test_monitoring.py::test_gone"])
+def test_a_fault_that_no_test_brings_about_proves_nothing(test: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(proofs.FAULTS, "RelayLag", test)
+    assert list(proofs.faults()) == [f"RelayLag: {test} does not name it"]
+
+
+def test_every_alert_has_a_line_in_the_operators_table() -> None:
+    lines = [line for line in proofs.TABLE.read_text().splitlines() if line.startswith("| [")]
+    assert len(lines) == len(rules.alerts())
+    for rule, line in zip(rules.alerts(), lines, strict=True):
+        name, _, _, fires, silent, _ = (cell.strip() for cell in line.strip("|").split(" | "))
+        assert name.startswith(f"[{rule['alert']}](runbooks/")
+        assert fires not in ("", "–")
+        assert silent not in ("", "–") or rule["alert"] in proofs.ALWAYS
 
 
 def test_a_generated_file_that_was_edited_by_hand_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
