@@ -46,6 +46,7 @@ before() {
 after() {
     sed -i "s|^SIP_PEERS=$|SIP_PEERS=$SIGNALLING|" "$root/etc/alloresto/edge.env"
     sed -i "s|^WEB_PUBLIC_URL=$|WEB_PUBLIC_URL=https://$SITE_HOST|" "$root/etc/alloresto/web.env"
+    sed -i "s|^FUNCTIONS_WEB_PUBLIC_URL=$|FUNCTIONS_WEB_PUBLIC_URL=https://$SITE_HOST|" "$root/etc/alloresto/functions.env"
     spaced() { echo "$1" | sed 's/,/, /g'; }
     sed -i -e "/set signalling/s|192\.0\.2\.0/24|$(spaced "$SIGNALLING")|" \
         -e "/set media/s|192\.0\.2\.0/24|$(spaced "$MEDIA")|" "$root/etc/alloresto/firewall.nft"
@@ -62,5 +63,5 @@ setup/site/install.sh
 after
 nft -c -f /etc/alloresto/firewall.nft
 systemctl reload alloresto-firewall
-systemctl restart alloresto-edge alloresto-web alloresto-tls
+systemctl restart alloresto-edge alloresto-web alloresto-tls alloresto-functions
 echo "installed; what is left to do is in docs/operators/small-site.md"

@@ -303,7 +303,11 @@ what_is_left() {
         say "to do: BACKUPS ARE NOT ON: the bucket in $etc/secrets/backup.env, then: systemctl start alloresto-backup"
     fi
     ! grep -q '^SITE_HOST=localhost$' "$etc/tls.env" ||
-        say "to do: SITE_HOST in $etc/tls.env and WEB_PUBLIC_URL in web.env"
+        say "to do: SITE_HOST in $etc/tls.env"
+    for one in WEB_PUBLIC_URL:web.env FUNCTIONS_WEB_PUBLIC_URL:functions.env; do
+        grep -q "^${one%:*}=." "$etc/${one#*:}" ||
+            say "to do: ${one%:*}=https://... in $etc/${one#*:}; without it mails and messages have no links"
+    done
     ! grep -q '192\.0\.2\.0/24' "$etc/firewall.nft" ||
         say "to do: your trunk's networks in $etc/firewall.nft and SIP_PEERS in edge.env; until then nobody can ring"
     say "then: docs/operators/small-site.md, the first restaurant"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 import msgspec
-from flask import Blueprint, Response, abort, request, url_for
+from flask import Blueprint, Response, abort, request
 from flask.typing import ResponseReturnValue
 
 from integrations.catalogue import PROVIDERS
@@ -23,6 +23,7 @@ from stores.postgres import NO_RESTAURANT, Connection
 from web import allowance, context
 from web.access import anyone
 from web.hooks import payments, texts, tills
+from web.identity import links
 from web.identity.throttle import neighbourhood
 from web.live.news import tell
 
@@ -59,7 +60,10 @@ def of_deliverect(connection_id: str) -> ResponseReturnValue:
     except msgspec.MsgspecError:
         abort(400)
     if isinstance(notice, Registered):
-        here = url_for(".of_deliverect", connection_id=connection_id, _external=True)
+        here = links.to("hooks.of_deliverect", connection_id=connection_id)
+        if not here:
+            log.error("Deliverect can't be told where to send its notices: WEB_PUBLIC_URL is not set")
+            return {"error": "no address yet"}, 503
         return dict.fromkeys(("statusUpdateURL", "menuUpdateURL", "snoozeUnsnoozeURL", "busyModeURL"), here)
     if notice is not None:
         _take(hook, notice)
@@ -103,8 +107,8 @@ def of_twilio(connection_id: str) -> ResponseReturnValue:
     """What became of a text, and what somebody writes back. Its URL is signed as Twilio knows it."""
     body, hook = request.get_data(), _hook(str(connection_id), "twilio")
     headers = {name.lower(): value for name, value in request.headers.items()}
-    here = context.settings().web_public_url.rstrip("/") + url_for(".of_twilio", connection_id=connection_id)
-    if not twilio.verify(headers, here, body, hook.secrets.get("token", "")):
+    here = links.to("hooks.of_twilio", connection_id=connection_id)
+    if not here or not twilio.verify(headers, here, body, hook.secrets.get("token", "")):
         abort(404)
     try:
         notice = twilio.read(body)

@@ -1,4 +1,4 @@
-"""Links that mails carry: where they lead, how many may be asked for, and the page for one that is over."""
+"""Links that leave these pages: where they lead, how many may be asked for, and the page for one that is over."""
 
 from typing import Any
 
@@ -15,9 +15,12 @@ MAILS_PER_SENDER = 20
 
 
 def to(endpoint: str, **values: Any) -> str:
-    """An absolute link under WEB_PUBLIC_URL. Never under the request's Host: its sender chooses that, and a mail would
-    carry the token to a site of theirs."""
-    return context.settings().web_public_url.rstrip("/") + url_for(endpoint, **values)
+    """An absolute link under WEB_PUBLIC_URL, "" where that isn't set.
+
+    Never under the request's Host: its sender chooses that, and a mail would carry the token to a site of theirs.
+    """
+    pages = context.settings().web_public_url.rstrip("/")
+    return pages and pages + url_for(endpoint, **values)
 
 
 def may_send(what: str, email: str) -> bool:

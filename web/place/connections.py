@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from domain.errands import SERVICES
@@ -22,6 +22,7 @@ from stores.postgres import Connection
 from web import connection_words, context, paging
 from web.access import owners
 from web.forms import Form
+from web.identity import links
 from web.place import tenancy
 from web.place.tenancy import audit, in_restaurant, restaurant, restaurant_blueprint
 from web.words import _
@@ -221,8 +222,18 @@ def _page(form: Form, provider: Provider, connected: Connected | None, status: i
         states=connection_words.states(),
         told=told[:LOG_PAGE],
         more=len(told) > LOG_PAGE,
+        notices=_notices(provider, connected),
     )
     return page, status
+
+
+def _notices(provider: Provider, connected: Connected | None) -> str | None:
+    """Where the provider tells what becomes of things: "" while nobody has said how we are reached from outside, None
+    where it tells nothing."""
+    door = f"hooks.of_{provider.name}"
+    if connected is None or door not in current_app.view_functions:
+        return None
+    return links.to(door, connection_id=connected.id)
 
 
 @blueprint.context_processor

@@ -6,10 +6,11 @@ import uuid
 from collections.abc import Callable
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.integration.web.admin import COOK, OWNER, Admin, csrf_token, execute, fetch
+from tests.integration.web.admin import COOK, OWNER, Admin, csrf_token, execute, fetch, lent
 
 pytestmark = pytest.mark.integration
 
@@ -55,6 +56,21 @@ def test_a_till_is_connected_changed_and_disconnected_and_its_secret_is_never_sh
     done = ("created", "changed", "changed", "switched", "deleted")
     assert [row["action"] for row in entries] == [f"connections.{one}" for one in done]
     assert FIELDS["token"] not in str([dict(row) for row in entries])
+
+
+def test_where_a_service_sends_its_notices_is_the_public_address(
+    standing_app: Flask, log_in: LogIn, admin: Admin
+) -> None:
+    fields = {"account": "AC1", "sender": "+33612345678", "token": "t"}
+    with lent(standing_app, admin.settings(web_public_url="https://admin.example/")):
+        client = log_in(OWNER)
+        assert send(client, admin, "/new/twilio", fields).status_code == 303
+        (row,) = fetch(admin, "select id from service_connection")
+        path = f"/place/{admin.pizza.id}/connections/{row['id']}"
+        page = client.get(path).text
+        assert f"<code>https://admin.example/hooks/twilio/{row['id']}</code>" in page and "localhost/hooks" not in page
+    with lent(standing_app, admin.settings()):
+        assert "hooks/twilio" not in client.get(path).text
 
 
 def test_a_second_till_is_refused_and_a_wrong_field_is_named(log_in: LogIn, admin: Admin) -> None:

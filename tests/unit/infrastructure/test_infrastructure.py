@@ -232,7 +232,7 @@ class TestHetzner:
             subprocess.run(["sh", str(FIRST_BOOT), tmp_path / "site.env", tmp_path / "root", name], check=True)
 
         step("before")
-        for name in ("edge.env", "web.env", "firewall.nft"):  # what install.sh writes
+        for name in ("edge.env", "web.env", "functions.env", "firewall.nft"):  # what install.sh writes
             (etc / name).write_text((SITE / "etc" / name).read_text())
         step("after")
         written = {path.name: path.read_text() for path in etc.iterdir()}
@@ -243,6 +243,7 @@ class TestHetzner:
         assert written["tls.env"] == "SITE_HOST=orders.example.org\n"
         assert "\nSIP_PEERS=203.0.113.0/28,203.0.113.64/28\n" in written["edge.env"]
         assert "\nWEB_PUBLIC_URL=https://orders.example.org\n" in written["web.env"]
+        assert "\nFUNCTIONS_WEB_PUBLIC_URL=https://orders.example.org\n" in written["functions.env"]
         assert (
             "signalling { type ipv4_addr; flags interval; elements = { 203.0.113.0/28, 203.0.113.64/28 } }"
             in (written["firewall.nft"])

@@ -23,6 +23,7 @@ from tests.unit.manifests.rendered import (
 
 pytestmark = [pytest.mark.unit, pytest.mark.parametrize("overlay", [*OVERLAYS, *OPTIONS])]
 
+CONFIG = "alloresto-config"
 EDGE_ALONE = (
     "real-time-audio",
     "kamailio",
@@ -157,3 +158,17 @@ def test_the_ingress_leads_to_a_service(overlay: str) -> None:
                 assert backend["port"]["name"] in {port["name"] for port in service["spec"]["ports"]}
         hosts = {host for tls in ingress["spec"]["tls"] for host in tls["hosts"]}
         assert hosts == {rule["host"] for rule in ingress["spec"]["rules"]}
+
+
+def test_guests_reach_the_admin_where_its_ingress_is(overlay: str) -> None:
+    told = {
+        one["metadata"]["namespace"]: one["data"].get("WEB_PUBLIC_URL")
+        for one in of_kind(overlay, "ConfigMap")
+        if one["metadata"]["name"] == CONFIG
+    }
+    for one in of_kind(overlay, "Ingress"):
+        if one["metadata"]["name"] == "web":
+            assert told[one["metadata"]["namespace"]] == f"https://{one['spec']['rules'][0]['host']}"
+    for one in workloads(overlay):
+        if one["metadata"]["name"] in ("web", "web-staff", "errand-runner"):
+            assert {"configMapRef": {"name": CONFIG}} in container_of(one)["envFrom"]

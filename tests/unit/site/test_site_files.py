@@ -20,6 +20,7 @@ from backups.settings import BackupSettings
 from devstack.knative.__main__ import RuntimeSettings
 from edge_bridge.settings import EdgeSettings
 from eventing.relay.__main__ import RelaySettings
+from functions.errand_runner.app import RunnerSettings
 from ops.images import dockerfile
 from ops.images.report import TARGETS
 from ops.manifests import render
@@ -42,6 +43,7 @@ SETTINGS: Mapping[str, type[msgspec.Struct]] = {
 }
 GUNICORN = {"WEB_HOST", "PORT", "WEB_METRICS_PORT"}
 OURS = (*SETTINGS, "migrate")
+PASSED_ON = {f"FUNCTIONS_{field.name.upper()}" for field in msgspec.structs.fields(RunnerSettings)}
 
 
 def directives(unit: str) -> dict[str, list[str]]:
@@ -102,10 +104,16 @@ def test_a_unit_gives_its_process_all_that_it_needs_and_nothing_that_it_does_not
     fields = {field.name.upper(): field.required for field in msgspec.structs.fields(SETTINGS[name])}
     given = set(environment(name)).union(*map(variables_of, files_of_unit(name)))
     known = set(fields) | (GUNICORN if name == "web" else set())
-    known |= {"OPENAI_BASE_URL"} if name == "functions" else set()
+    known |= {"OPENAI_BASE_URL"} | PASSED_ON if name == "functions" else set()
 
     assert {field for field, required in fields.items() if required} <= given
     assert given <= known, "not a setting of this process"
+
+
+def test_messages_have_their_link_on_a_small_site() -> None:
+    """The runtime hands it on to every function (tests/unit/knative), and the errands' runner reads it."""
+    assert "FUNCTIONS_WEB_PUBLIC_URL" in variables_of("functions.env") & PASSED_ON
+    assert "WEB_PUBLIC_URL" in variables_of("web.env")
 
 
 def test_the_server_gets_every_package_that_what_it_gets_imports() -> None:
