@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,79 +11,16 @@ from aiohttp.test_utils import TestServer
 from devstack.stand_ins.store import Store
 from domain import errands as rules
 from domain.errands import CancelOrder
-from eventing import ordering
-from eventing.catalogue import OrderCancelled, OrderConfirmed
 from eventing.cloudevents import Event
 from stores import connections, errands, retention
 from stores.ciphers import PiiCipher
-from stores.errands import Errand
 from tests.conftest import Database, Pools
-from tests.integration.functions_small.conftest import Eventually, Running, StartFunction
-from tests.integration.stores.samples import make_menu, make_order
+from tests.integration.functions_small.conftest import Eventually, StartFunction
+from tests.integration.functions_small.houses import CALLER, House, StartRunner, cancelled
 
 pytestmark = pytest.mark.integration
 
-CALLER = "+33612345678"
 TOKEN = "the store's token"
-
-
-class House:
-    """A restaurant with a store as its till."""
-
-    def __init__(self, postgres: Pools, restaurant_id: str, pii: PiiCipher) -> None:
-        self.postgres, self.id, self.pii = postgres, restaurant_id, pii
-        self.connection_id = ""
-
-    async def connect(self, url: str) -> None:
-        async with self.postgres.app.tenant(self.id) as connection:
-            made = await connections.connect(
-                connection,
-                self.id,
-                service="till",
-                provider="store_api",
-                settings={"url": url},
-                secrets={"token": TOKEN},
-                pii=self.pii,
-                created_by="owner@x.example",
-            )
-        self.connection_id = made.id
-
-    async def order(self) -> OrderConfirmed:
-        """An order that is in the database, and the event that tells of it."""
-        order = make_order(make_menu(self.id), str(uuid.uuid4()), order_id=str(uuid.uuid4()))
-        async with self.postgres.app.tenant(self.id) as connection:
-            stored = await ordering.write_order(connection, order, self.pii, caller=CALLER)
-        return ordering.confirmed_event(order, stored.number)
-
-    async def told(self, order_id: str) -> tuple[Errand, ...]:
-        async with self.postgres.app.tenant(self.id) as connection:
-            return await errands.about(connection, self.id, order_id)
-
-    async def states(self, order_id: str) -> list[str]:
-        return [one.state for one in await self.told(order_id)]
-
-    async def connection(self) -> connections.Connection:
-        async with self.postgres.app.tenant(self.id) as connection:
-            return await connections.get(connection, self.connection_id)
-
-    async def run(self, statement: str) -> None:
-        async with self.postgres.platform.platform() as connection:
-            await connection.execute(statement)
-
-    async def make_due(self) -> None:
-        await self.run("update errand set next_at = now() where state = 'waiting'")
-        await self.run("update service_connection set open_until = null")
-
-
-def cancelled(event: OrderConfirmed) -> OrderCancelled:
-    return OrderCancelled(
-        restaurant_id=event.restaurant_id,
-        order_id=event.order_id,
-        number=event.number,
-        before="confirmed",
-        reason="customer",
-        cancelled_at=datetime.now(UTC),
-    )
 
 
 @pytest.fixture
@@ -97,23 +32,8 @@ async def store() -> Store:
 async def house(postgres: Pools, restaurant_id: str, master_key: str, store: Store) -> AsyncIterator[House]:
     made = House(postgres, restaurant_id, PiiCipher(master_key))
     async with TestServer(store.app) as server:
-        await made.connect(str(server.make_url("/")))
+        await made.connect("till", "store_api", {"url": str(server.make_url("/"))}, {"token": TOKEN})
         yield made
-
-
-class StartRunner:
-    def __init__(self, function: StartFunction, database: Database, master_key: str) -> None:
-        self._function, self._database, self._master_key = function, database, master_key
-
-    @asynccontextmanager
-    async def __call__(self, private: str = "true") -> AsyncIterator[Running]:
-        async with self._function(
-            "errand_runner",
-            PLATFORM_DATABASE_URL=self._database.platform_url,
-            MASTER_KEY=self._master_key,
-            INTEGRATION_PRIVATE_TARGETS=private,
-        ) as runner:
-            yield runner
 
 
 @pytest.fixture
@@ -206,7 +126,7 @@ async def test_a_till_that_is_off_is_told_nothing_and_one_that_is_not_public_is_
     runner: StartRunner, house: House, store: Store, eventually: Eventually
 ) -> None:
     confirmed = await house.order()
-    async with runner(private="false") as running:
+    async with runner(INTEGRATION_PRIVATE_TARGETS="false") as running:
         await running.send(confirmed)
 
         async def not_allowed() -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,53 +11,29 @@ from aiohttp.test_utils import TestServer
 from devstack.stand_ins.twilio import Twilio
 from domain.errands import SendMessage
 from domain.kitchen import OrderStatus
-from eventing import ordering
 from eventing.catalogue import CallMissed, OrderCancelled, OrderConfirmed, OrderMoved, Payload, ReservationChanged
 from eventing.cloudevents import Event
 from functions.errand_runner import message_planning, planning
 from functions.errand_runner.situation import Home
-from stores import connections, errands, messages, reservations
+from stores import errands, messages, reservations
 from stores.ciphers import PiiCipher
 from stores.order_links import OrderLinks
 from stores.reservations import Wish
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Eventually, StartFunction
-from tests.integration.stores.samples import make_menu, make_order
+from tests.integration.functions_small.houses import CALLER, PAGES, House, StartRunner
 
 pytestmark = pytest.mark.integration
 
-CALLER = "+33612345678"
-PAGES = "https://admin.example.com"
 NOW = datetime.now(UTC)
 
 
-@dataclass
-class House:
-    postgres: Pools
-    id: str
-    pii: PiiCipher
-    home: Home
-    connection_id: str = ""
+class Told(House):
+    """What its events lead to, without a runner."""
 
-    async def connect(self, url: str, **settings: str) -> None:
-        async with self.postgres.app.tenant(self.id) as connection:
-            made = await connections.connect(
-                connection,
-                self.id,
-                service="messages",
-                provider="twilio",
-                settings={"url": url, "account": "AC1", "sender": "+33757000000"} | settings,
-                secrets={"token": "secret"},
-                pii=self.pii,
-                created_by="owner@x.example",
-            )
-        self.connection_id = made.id
-
-    async def order(self, caller: str = CALLER) -> OrderConfirmed:
-        order = make_order(make_menu(self.id), str(uuid.uuid4()), order_id=str(uuid.uuid4()))
-        async with self.postgres.app.tenant(self.id) as connection:
-            stored = await ordering.write_order(connection, order, self.pii, caller=caller)
-        return ordering.confirmed_event(order, stored.number)
+    def __init__(self, postgres: Pools, restaurant_id: str, master_key: str) -> None:
+        super().__init__(postgres, restaurant_id, PiiCipher(master_key))
+        self.home = Home(self.pii, OrderLinks(master_key, PAGES))
 
     async def planned(self, *events: Payload) -> list[tuple[str, str]]:
         """The texts that these lead to, as ``(occasion, text)``."""
@@ -72,9 +47,8 @@ class House:
 
 
 @pytest.fixture
-async def house(postgres: Pools, restaurant_id: str, master_key: str) -> House:
-    pii = PiiCipher(master_key)
-    return House(postgres, restaurant_id, pii, Home(pii, OrderLinks(master_key, PAGES)))
+async def house(postgres: Pools, restaurant_id: str, master_key: str) -> Told:
+    return Told(postgres, restaurant_id, master_key)
 
 
 def moved(order: OrderConfirmed, status: OrderStatus) -> OrderMoved:
@@ -102,20 +76,14 @@ def missed(restaurant_id: str, caller: str, ended_at: datetime) -> CallMissed:
 
 
 async def test_an_order_is_confirmed_by_text_once_and_its_receipt_is_kept(
-    house: House, function: StartFunction, database: Database, master_key: str, eventually: Eventually
+    house: Told, function: StartFunction, database: Database, master_key: str, eventually: Eventually
 ) -> None:
     server = Twilio("AC1", "secret")
     async with TestServer(server.app) as served:
-        await house.connect(str(served.make_url("")).rstrip("/"))
+        await house.connect_twilio(str(served.make_url("")).rstrip("/"))
         order = await house.order()
         server.faults["lost_answer"] = 1
-        async with function(
-            "errand_runner",
-            PLATFORM_DATABASE_URL=database.platform_url,
-            MASTER_KEY=master_key,
-            INTEGRATION_PRIVATE_TARGETS="true",
-            WEB_PUBLIC_URL=PAGES,
-        ) as running:
+        async with StartRunner(function, database, master_key)() as running:
             for _ in range(2):
                 assert (await running.send(order))[0] == 204
 
@@ -134,8 +102,8 @@ async def test_an_order_is_confirmed_by_text_once_and_its_receipt_is_kept(
     assert (sent.template, sent.fate) == ("order_confirmed", "accepted") and sent.parts >= 1
 
 
-async def test_each_occasion_is_told_once_however_often_the_kitchen_moves_it(house: House) -> None:
-    await house.connect("http://127.0.0.1:9")
+async def test_each_occasion_is_told_once_however_often_the_kitchen_moves_it(house: Told) -> None:
+    await house.connect_twilio("http://127.0.0.1:9")
     order = await house.order()
     cancelled = OrderCancelled(
         restaurant_id=house.id,
@@ -154,14 +122,14 @@ async def test_each_occasion_is_told_once_however_often_the_kitchen_moves_it(hou
 
 
 @pytest.mark.parametrize("caller", ["", "anonymous", "+33465710042"])
-async def test_who_has_no_mobile_number_gets_no_text(caller: str, house: House) -> None:
-    await house.connect("http://127.0.0.1:9")
+async def test_who_has_no_mobile_number_gets_no_text(caller: str, house: Told) -> None:
+    await house.connect_twilio("http://127.0.0.1:9")
 
     assert await house.planned(await house.order(caller)) == []
 
 
-async def test_who_wants_no_texts_gets_none_until_they_want_them_again(house: House) -> None:
-    await house.connect("http://127.0.0.1:9")
+async def test_who_wants_no_texts_gets_none_until_they_want_them_again(house: Told) -> None:
+    await house.connect_twilio("http://127.0.0.1:9")
     async with house.postgres.app.tenant(house.id) as connection:
         await messages.opt_out(connection, house.id, CALLER, house.pii)
         await messages.opt_out(connection, house.id, CALLER, house.pii)
@@ -173,20 +141,20 @@ async def test_who_wants_no_texts_gets_none_until_they_want_them_again(house: Ho
 
 
 async def test_a_missed_caller_is_sent_the_menu_where_the_restaurant_wants_it(
-    house: House,
+    house: Told,
 ) -> None:
     fresh, old = missed(house.id, CALLER, NOW), missed(house.id, CALLER, NOW - message_planning.ANSWERS_FOR * 2)
     async with house.postgres.platform.platform() as connection:
         await connection.execute("update restaurant set country = 'IE'")  # no quiet hours
-    await house.connect("http://127.0.0.1:9", menu_link="https://margot.example/carte")
+    await house.connect_twilio("http://127.0.0.1:9", menu_link="https://margot.example/carte")
 
     ((occasion, text),) = await house.planned(fresh, fresh, old, missed(house.id, "", NOW))
 
     assert occasion == "missed_call" and "https://margot.example/carte" in text
 
 
-async def test_a_guest_is_told_each_new_time_of_a_reservation(house: House) -> None:
-    await house.connect("http://127.0.0.1:9")
+async def test_a_guest_is_told_each_new_time_of_a_reservation(house: Told) -> None:
+    await house.connect_twilio("http://127.0.0.1:9")
     starts = datetime(2026, 12, 4, 19, tzinfo=UTC)
     wish = Wish(starts_at=starts, ends_at=starts + timedelta(hours=2), covers=4, name="Anna", phone=CALLER)
     async with house.postgres.app.tenant(house.id) as connection:
@@ -211,8 +179,8 @@ async def test_a_guest_is_told_each_new_time_of_a_reservation(house: House) -> N
         assert await connection.fetchval("select count(*) from errand") == 2
 
 
-async def test_receipts_that_come_twice_and_out_of_order_leave_the_last_word(house: House) -> None:
-    await house.connect("http://127.0.0.1:9")
+async def test_receipts_that_come_twice_and_out_of_order_leave_the_last_word(house: Told) -> None:
+    await house.connect_twilio("http://127.0.0.1:9")
     async with house.postgres.app.tenant(house.id) as connection:
         for fate in ("delivered", "sent", "delivered"):
             await messages.record_fate(connection, house.id, house.connection_id, "SM1", fate)

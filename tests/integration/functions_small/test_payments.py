@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
 import pytest
 from aiohttp.test_utils import TestServer
@@ -14,72 +12,29 @@ from devstack.stand_ins.twilio import Twilio
 from domain.errands import RefundPayment
 from eventing import ordering, paying
 from eventing.catalogue import OrderCancelled, OrderConfirmed
-from stores import connections, errands, orders, payments
+from stores import errands, payments
 from stores.ciphers import PiiCipher
 from stores.kitchen import Move
 from stores.payments import Payment
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Eventually, Running, StartFunction
-from tests.integration.stores.samples import make_menu, make_order
+from tests.integration.functions_small.houses import PAGES, House, StartRunner, cancelled
 
 pytestmark = pytest.mark.integration
 
-CALLER = "+33612345678"
-PAGES = "https://admin.example.com"
 
-
-class House:
-    """A restaurant with Stripe, and with Twilio for its texts."""
+class Payee(House):
+    """With Stripe, and with Twilio for its texts."""
 
     def __init__(self, postgres: Pools, restaurant_id: str, pii: PiiCipher) -> None:
-        self.postgres, self.id, self.pii = postgres, restaurant_id, pii
+        super().__init__(postgres, restaurant_id, pii)
         self.stripe, self.twilio = Stripe("rk_1", "whsec_1"), Twilio("AC1", "secret")
-        self.connection_id = ""
-
-    async def connect(self, stripe: str, twilio: str) -> None:
-        async with self.postgres.app.tenant(self.id) as connection:
-            made = await connections.connect(
-                connection,
-                self.id,
-                service="payments",
-                provider="stripe",
-                settings={"url": stripe},
-                secrets={"key": "rk_1", "webhook_secret": "whsec_1"},
-                pii=self.pii,
-                created_by="owner@x.example",
-            )
-            await connections.connect(
-                connection,
-                self.id,
-                service="messages",
-                provider="twilio",
-                settings={"url": twilio, "account": "AC1", "sender": "+33757000000"},
-                secrets={"token": "secret"},
-                pii=self.pii,
-                created_by="owner@x.example",
-            )
-        self.connection_id = made.id
-
-    async def order(self) -> OrderConfirmed:
-        order = make_order(
-            make_menu(self.id), str(uuid.uuid4()), order_id=str(uuid.uuid4()), confirmed_at=datetime.now(UTC)
-        )
-        async with self.postgres.app.tenant(self.id) as connection:
-            stored = await ordering.write_order(connection, order, self.pii, caller=CALLER)
-        return ordering.confirmed_event(order, stored.number)
 
     async def cancel(self, event: OrderConfirmed) -> OrderCancelled:
         async with self.postgres.app.tenant(self.id) as connection:
             move = Move(event.order_id, "confirmed", "cancelled", "owner@x.example", "customer")
             await ordering.move_order(connection, move, source="/test")
-        return OrderCancelled(
-            restaurant_id=self.id,
-            order_id=event.order_id,
-            number=event.number,
-            before="confirmed",
-            reason="customer",
-            cancelled_at=datetime.now(UTC),
-        )
+        return cancelled(event)
 
     async def payment(self, order_id: str) -> Payment | None:
         async with self.postgres.app.tenant(self.id) as connection:
@@ -95,35 +50,30 @@ class House:
         return payment
 
     async def shown(self, order_id: str) -> str:
-        async with self.postgres.app.tenant(self.id) as connection:
-            return (await orders.get(connection, order_id)).payment_state
+        return (await self.read(order_id)).payment_state
 
     def texts(self) -> list[str]:
         return [str(one["Body"]) for one in self.twilio.seen if "Body" in one]
 
 
 @pytest.fixture
-async def house(postgres: Pools, restaurant_id: str, master_key: str) -> AsyncIterator[House]:
-    made = House(postgres, restaurant_id, PiiCipher(master_key))
+async def house(postgres: Pools, restaurant_id: str, master_key: str) -> AsyncIterator[Payee]:
+    made = Payee(postgres, restaurant_id, PiiCipher(master_key))
     async with TestServer(made.stripe.app) as stripe, TestServer(made.twilio.app) as twilio:
-        await made.connect(*(str(server.make_url("")).rstrip("/") for server in (stripe, twilio)))
+        await made.connect_twilio(str(twilio.make_url("")).rstrip("/"))
+        url = str(stripe.make_url("")).rstrip("/")
+        await made.connect("payments", "stripe", {"url": url}, {"key": "rk_1", "webhook_secret": "whsec_1"})
         yield made
 
 
 @pytest.fixture
 async def runner(function: StartFunction, database: Database, master_key: str) -> AsyncIterator[Running]:
-    async with function(
-        "errand_runner",
-        PLATFORM_DATABASE_URL=database.platform_url,
-        MASTER_KEY=master_key,
-        INTEGRATION_PRIVATE_TARGETS="true",
-        WEB_PUBLIC_URL=PAGES,
-    ) as running:
+    async with StartRunner(function, database, master_key)() as running:
         yield running
 
 
 async def test_an_order_has_one_page_its_guest_is_told_of_and_what_is_paid_goes_back_once(
-    runner: Running, house: House, eventually: Eventually
+    runner: Running, house: Payee, eventually: Eventually
 ) -> None:
     confirmed = await house.order()
     for _ in range(2):
@@ -152,7 +102,7 @@ async def test_an_order_has_one_page_its_guest_is_told_of_and_what_is_paid_goes_
     async with house.postgres.app.tenant(house.id) as connection:
         for expected in (True, False):
             assert await errands.add(connection, house.id, house.connection_id, work, house.pii) is expected
-    await runner.tick("/errands-due")
+    await runner.tick("errands-due")
 
     async def back() -> bool:
         return await house.shown(confirmed.order_id) == "refunded"
@@ -162,13 +112,12 @@ async def test_an_order_has_one_page_its_guest_is_told_of_and_what_is_paid_goes_
 
 
 async def test_the_page_of_a_cancelled_order_is_closed_also_one_that_was_still_asked_for(
-    runner: Running, house: House, eventually: Eventually
+    runner: Running, house: Payee, eventually: Eventually
 ) -> None:
     first, second = await house.order(), await house.order()
     house.stripe.faults["lost_answer"] = 1
     assert (await runner.send(first))[0] == 204
-    cancelled = await house.cancel(first)
-    assert (await runner.send(cancelled))[0] == 204
+    assert (await runner.send(await house.cancel(first)))[0] == 204
     assert (await runner.send(second))[0] == 204
 
     async def open_page() -> bool:
@@ -178,7 +127,7 @@ async def test_the_page_of_a_cancelled_order_is_closed_also_one_that_was_still_a
     assert (await runner.send(await house.cancel(second)))[0] == 204
 
     async def closed() -> bool:
-        await runner.tick("/errands-due")
+        await runner.tick("errands-due")
         return [one["status"] for one in house.stripe.sessions.values()] == ["expired"] * 2
 
     await eventually(closed)

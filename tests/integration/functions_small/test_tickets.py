@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
 import pytest
 from aiohttp.test_utils import TestServer
@@ -12,69 +10,40 @@ from aiohttp.test_utils import TestServer
 from devstack.stand_ins.deliverect import Deliverect
 from devstack.stand_ins.printer import Printer
 from eventing import ordering
-from eventing.catalogue import OrderCancelled, OrderConfirmed
-from stores import connections, errands, menus, orders, tills
+from stores import connections, menus, tills
 from stores.ciphers import PiiCipher
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Eventually, Running, StartFunction
-from tests.integration.stores.samples import make_menu, make_order
+from tests.integration.functions_small.houses import House, StartRunner, cancelled
 
 pytestmark = pytest.mark.integration
 
 LINK = "61f0c0ffee00000000000001"
 
 
-class Kitchen:
-    """A restaurant with Deliverect as its till, and two printers: one for all, one for drinks only."""
+class Kitchen(House):
+    """With Deliverect as its till, and two printers: one for all, one for drinks only."""
 
     def __init__(self, postgres: Pools, restaurant_id: str, pii: PiiCipher, till: Deliverect, printer: Printer) -> None:
-        self.postgres, self.id, self.pii, self.till, self.printer = postgres, restaurant_id, pii, till, printer
-        self.menu = make_menu(restaurant_id)
-        self.bar = Printer()
+        super().__init__(postgres, restaurant_id, pii)
+        self.till, self.printer, self.bar = till, printer, Printer()
 
-    async def connect(self) -> None:
+    async def furnish(self) -> None:
+        made = await self.connect(
+            "till",
+            "deliverect",
+            {"url": self.till.url, "channel": "alloresto", "channel_link": LINK, "client_id": "client"},
+            {"client_secret": "secret", "hmac_secret": "shared"},
+        )
         async with self.postgres.app.tenant(self.id) as connection:
             await menus.insert(connection, self.menu)
-            made = await self._connect(
-                connection,
-                "till",
-                "deliverect",
-                {"url": self.till.url, "channel": "alloresto", "channel_link": LINK, "client_id": "client"},
-                {"client_secret": "secret", "hmac_secret": "shared"},
-            )
             codes = {size.id: f"PLU-{item.name}" for item in self.menu.items for size in item.sizes}
             await tills.set_codes(connection, self.id, made.id, codes)
-            await self._connect(connection, "printer", "escpos", {"address": f"127.0.0.1:{self.printer.port}"}, {})
-            bar = {"address": f"127.0.0.1:{self.bar.port}", "categories": "Drinks"}
-            await self._connect(connection, "printer", "escpos", bar, {})
+        await self.connect("printer", "escpos", {"address": f"127.0.0.1:{self.printer.port}"}, {})
+        await self.connect("printer", "escpos", {"address": f"127.0.0.1:{self.bar.port}", "categories": "Drinks"}, {})
 
-    async def _connect(
-        self, connection: object, service: str, provider: str, settings: dict[str, str], secrets: dict[str, str]
-    ) -> connections.Connection:
-        return await connections.connect(
-            connection,  # type: ignore[arg-type]
-            self.id,
-            service=service,  # type: ignore[arg-type]
-            provider=provider,
-            settings=settings,
-            secrets=secrets,
-            pii=self.pii,
-            created_by="owner@x.example",
-        )
-
-    async def order(self) -> OrderConfirmed:
-        order = make_order(self.menu, str(uuid.uuid4()), order_id=str(uuid.uuid4()), confirmed_at=datetime.now(UTC))
-        async with self.postgres.app.tenant(self.id) as connection:
-            stored = await ordering.write_order(connection, order, self.pii, caller="+33612345678")
-        return ordering.confirmed_event(order, stored.number)
-
-    async def read(self, order_id: str) -> orders.Order:
-        async with self.postgres.app.tenant(self.id) as connection:
-            return await orders.get(connection, order_id, pii=self.pii)
-
-    async def states(self, order_id: str) -> list[tuple[str, str]]:
-        async with self.postgres.app.tenant(self.id) as connection:
-            return sorted((one.kind, one.state) for one in await errands.about(connection, self.id, order_id))
+    async def outcomes(self, order_id: str) -> set[tuple[str, str]]:
+        return {(one.kind, one.state) for one in await self.told(order_id)}
 
     async def refusals(self) -> int:
         async with self.postgres.platform.platform() as connection:
@@ -91,7 +60,7 @@ async def kitchen(postgres: Pools, restaurant_id: str, master_key: str) -> Async
     await made.bar.start()
     async with TestServer(till.app) as server:
         till.url = str(server.make_url("")).rstrip("/")
-        await made.connect()
+        await made.furnish()
         yield made
     await printer.stop()
     await made.bar.stop()
@@ -99,24 +68,8 @@ async def kitchen(postgres: Pools, restaurant_id: str, master_key: str) -> Async
 
 @pytest.fixture
 async def runner(function: StartFunction, database: Database, master_key: str) -> AsyncIterator[Running]:
-    async with function(
-        "errand_runner",
-        PLATFORM_DATABASE_URL=database.platform_url,
-        MASTER_KEY=master_key,
-        INTEGRATION_PRIVATE_TARGETS="true",
-    ) as running:
+    async with StartRunner(function, database, master_key)() as running:
         yield running
-
-
-def cancelled(event: OrderConfirmed) -> OrderCancelled:
-    return OrderCancelled(
-        restaurant_id=event.restaurant_id,
-        order_id=event.order_id,
-        number=event.number,
-        before="confirmed",
-        reason="customer",
-        cancelled_at=datetime.now(UTC),
-    )
 
 
 async def test_an_order_is_at_the_till_and_on_paper_once_and_so_is_its_cancellation(
@@ -140,7 +93,7 @@ async def test_an_order_is_at_the_till_and_on_paper_once_and_so_is_its_cancellat
     async def all_done() -> bool:
         await runner.tick("errands-due")
         done = {("order.place", "done"), ("order.cancel", "done"), ("ticket.print", "done")}
-        return set(await kitchen.states(confirmed.order_id)) == done
+        return await kitchen.outcomes(confirmed.order_id) == done
 
     await eventually(all_done)
     (order,) = kitchen.till.orders.values()
