@@ -45,18 +45,19 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
 
 
 class TillChoice(msgspec.Struct, frozen=True):
-    """A modifier that the till knows by a code of its own; ``cents`` are in its line's."""
+    """A modifier that the till knows by a code of its own; ``cents`` are in its line's. ``within`` is where it is."""
 
     code: str
     name: str
     cents: int
+    within: str = ""
 
 
 class TicketLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line of an order. ``modifiers`` are written as the ticket shows them; cents are of one, modifiers in them.
 
-    ``code`` is the till's own name for the item in this size, "" where it isn't known; ``choices`` are those of the
-    modifiers for which one is known, too.
+    ``code`` is the till's own name for the item in this size, "" where it isn't known, ``within`` where the till has
+    it; ``choices`` are those of the modifiers for which one is known, too.
     """
 
     item_id: str
@@ -67,6 +68,7 @@ class TicketLine(msgspec.Struct, frozen=True, kw_only=True):
     modifiers: tuple[str, ...] = ()
     note: str = ""
     code: str = ""
+    within: str = ""
     choices: tuple[TillChoice, ...] = ()
 
 

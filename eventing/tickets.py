@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from domain.errands import Occasion, PlaceOrder, PrintTicket, TicketLine, TillChoice
 from domain.names import fold
 from domain.order import ChosenModifier
+from domain.till_menus import TillCode
 from stores import customers, errands, menus, orders, restaurants, tills
 from stores.ciphers import PiiCipher
 from stores.connections import Connection as Connected
@@ -83,7 +84,8 @@ async def _of_station(conn: Connection, connected: Connected, lines: tuple[Order
     return tuple(line for line in lines if of_item.get(line.item_id) is None or of_item[line.item_id] in wanted)
 
 
-def _line(line: OrderLine, codes: Mapping[str, str]) -> TicketLine:
+def _line(line: OrderLine, codes: Mapping[str, TillCode]) -> TicketLine:
+    known = codes.get(line.size_id, TillCode(""))
     return TicketLine(
         item_id=line.item_id,
         name=line.name,
@@ -92,15 +94,16 @@ def _line(line: OrderLine, codes: Mapping[str, str]) -> TicketLine:
         unit_cents=line.unit_cents,
         modifiers=tuple(one.name for one in line.modifiers),
         note=line.note,
-        code=codes.get(line.size_id, ""),
+        code=known.code,
+        within=known.within,
         choices=_choices(line, codes),
     )
 
 
-def _choices(line: OrderLine, codes: Mapping[str, str]) -> tuple[TillChoice, ...]:
+def _choices(line: OrderLine, codes: Mapping[str, TillCode]) -> tuple[TillChoice, ...]:
     """A little, more or none of something is no choice that a till knows: it is said in words."""
     known = tuple(
-        TillChoice(codes[one.option_id], one.name, one.price_cents)
+        TillChoice(codes[one.option_id].code, one.name, one.price_cents, codes[one.option_id].within)
         for one in line.modifiers
         if _is_plain(one) and one.option_id in codes
     )

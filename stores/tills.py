@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from domain.till_menus import TillCode
 from stores.postgres import Connection
 
 TillState = Literal["", "sent", "accepted", "refused"]
@@ -46,10 +47,10 @@ async def say(
     return Told(row["restaurant_id"], row["number"], True)
 
 
-async def codes(conn: Connection, connection_id: str) -> dict[str, str]:
-    """By the id of a size or an option."""
-    rows = await conn.fetch("select thing_id, code from till_code where connection_id = $1", connection_id)
-    return {row["thing_id"]: row["code"] for row in rows}
+async def codes(conn: Connection, connection_id: str) -> dict[str, TillCode]:
+    """By the id of what is on the menu: sizes and options by what they are sold as, the rest by where it stands."""
+    rows = await conn.fetch("select thing_id, code, within from till_code where connection_id = $1", connection_id)
+    return {row["thing_id"]: TillCode(row["code"], row["within"]) for row in rows}
 
 
 async def things(conn: Connection, connection_id: str, wanted: Collection[str]) -> dict[str, list[str]]:
@@ -64,12 +65,12 @@ async def things(conn: Connection, connection_id: str, wanted: Collection[str]) 
     return found
 
 
-async def set_codes(conn: Connection, restaurant_id: str, connection_id: str, known: Mapping[str, str]) -> None:
-    """The till's codes by the id of a size or an option, in the place of all that were."""
+async def set_codes(conn: Connection, restaurant_id: str, connection_id: str, known: Mapping[str, TillCode]) -> None:
+    """The till's codes by the id of what is on the menu, in the place of all that were."""
     await conn.execute(
         "delete from till_code where connection_id = $1 and restaurant_id = $2", connection_id, restaurant_id
     )
     await conn.executemany(
-        "insert into till_code (restaurant_id, connection_id, thing_id, code) values ($1, $2, $3, $4)",
-        [(restaurant_id, connection_id, thing_id, code[:120]) for thing_id, code in known.items()],
+        "insert into till_code (restaurant_id, connection_id, thing_id, code, within) values ($1, $2, $3, $4, $5)",
+        [(restaurant_id, connection_id, thing, one.code[:120], one.within[:120]) for thing, one in known.items()],
     )

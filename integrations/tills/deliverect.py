@@ -11,8 +11,8 @@ key, but ``channelOrderId`` is ours, and used once in 48 hours: so before an ord
 ``GET /orders``. An account that may not look sends it again all the same: Deliverect drops the second one as a
 duplicate (status 30).
 
-A product is known by its PLU. What has none of its own (``domain.errands.TicketLine.choices``) goes into the remark, in
-words, with its price in the line's.
+Menus come by webhook (``deliverect_menu``). A product is known by its PLU. What has none of its own
+(``domain.errands.TicketLine.choices``) goes into the remark, in words, with its price in the line's.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ import msgspec
 from domain.errands import CancelOrder, PlaceOrder, TicketLine
 from domain.order import FulfilmentKind
 from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
+from integrations.tills import deliverect_menu
 from integrations.tills.notices import (
     Availability,
     Busy,
+    MenuSold,
     Notice,
     OrderStands,
     Registered,
     Standing,
-    TillMenu,
-    TillProduct,
 )
 
 if TYPE_CHECKING:
@@ -285,17 +285,6 @@ class _Operation(msgspec.Struct):
     data: _SnoozedItems = msgspec.field(default_factory=_SnoozedItems)
 
 
-class _Product(msgspec.Struct):
-    plu: str = ""
-    name: str = ""
-
-
-class _Menu(msgspec.Struct):
-    products: dict[str, _Product] = {}
-    modifiers: dict[str, _Product] = {}
-    bundles: dict[str, _Product] = {}
-
-
 class _Sent(msgspec.Struct, rename="camel"):
     """Any of their webhooks: which one it is shows by what it holds."""
 
@@ -306,17 +295,17 @@ class _Sent(msgspec.Struct, rename="camel"):
     reason: str = ""
     operations: list[_Operation] | None = None
     delay: int = 0
-    menus: list[_Menu] | None = None
+    menus: list[deliverect_menu.PushedMenu] | None = None
 
 
 def read(body: bytes) -> Notice | None:
     """What it says, None for what changes nothing here. Raises msgspec.MsgspecError for what is none of theirs."""
     digest = hashlib.sha256(body).hexdigest()
-    sent = msgspec.json.decode(body, type=_Sent | list[_Menu])
+    sent = msgspec.json.decode(body, type=_Sent | list[deliverect_menu.PushedMenu])
     if isinstance(sent, list):
-        return _menu(digest, sent)
+        return MenuSold(digest, deliverect_menu.read(sent))
     if sent.menus is not None:
-        return _menu(digest, sent.menus)
+        return MenuSold(digest, deliverect_menu.read(sent.menus))
     if sent.operations is not None:
         return _availability(digest, sent.operations)
     if sent.channel_order_id and isinstance(sent.status, int):
@@ -349,14 +338,3 @@ def _availability(digest: str, operations: list[_Operation]) -> Availability:
                 off.pop(item.plu, None)
                 on[item.plu] = None
     return Availability(digest, tuple(off.items()), tuple(on))
-
-
-def _menu(digest: str, menus: list[_Menu]) -> TillMenu:
-    products = {
-        product.plu: TillProduct(product.plu, product.name)
-        for menu in menus
-        for part in (menu.products, menu.modifiers, menu.bundles)
-        for product in part.values()
-        if product.plu
-    }
-    return TillMenu(digest, tuple(products.values()))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from domain.till_menus import TillMenu
+
 Standing = Literal["accepted", "preparing", "ready", "done", "cancelled", "refused"]
 
 
@@ -39,17 +41,11 @@ class Busy:
 
 
 @dataclass(frozen=True, slots=True)
-class TillProduct:
-    code: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class TillMenu:
+class MenuSold:
     """All that the till sells, dishes and what is chosen with them."""
 
     message_id: str
-    products: tuple[TillProduct, ...]
+    menu: TillMenu
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +56,4 @@ class Registered:
     active: bool
 
 
-Notice = OrderStands | Availability | Busy | TillMenu | Registered
+Notice = OrderStands | Availability | Busy | MenuSold | Registered

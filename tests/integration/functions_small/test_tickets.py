@@ -9,6 +9,7 @@ from aiohttp.test_utils import TestServer
 
 from devstack.stand_ins.deliverect import Deliverect
 from devstack.stand_ins.printer import Printer
+from domain.till_menus import TillCode
 from eventing import ordering
 from stores import connections, menus, tills
 from stores.ciphers import PiiCipher
@@ -37,7 +38,7 @@ class Kitchen(House):
         )
         async with self.postgres.app.tenant(self.id) as connection:
             await menus.insert(connection, self.menu)
-            codes = {size.id: f"PLU-{item.name}" for item in self.menu.items for size in item.sizes}
+            codes = {size.id: TillCode(f"PLU-{item.name}") for item in self.menu.items for size in item.sizes}
             await tills.set_codes(connection, self.id, made.id, codes)
         await self.connect("printer", "escpos", {"address": f"127.0.0.1:{self.printer.port}"}, {})
         await self.connect("printer", "escpos", {"address": f"127.0.0.1:{self.bar.port}", "categories": "Drinks"}, {})

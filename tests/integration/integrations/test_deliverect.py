@@ -9,10 +9,11 @@ import pytest
 from devstack.stand_ins.deliverect import Deliverect as StandIn
 from domain.errands import AnyWork, CancelOrder, PlaceOrder, TicketLine, TillChoice
 from domain.order import Address
+from domain.vat import VatRates
 from integrations.network import Network
 from integrations.tasks import Done, Later, Outcome, Refused, Task
 from integrations.tills import deliverect
-from integrations.tills.notices import Availability, Busy, OrderStands, Registered, TillMenu, TillProduct
+from integrations.tills.notices import Availability, Busy, MenuSold, OrderStands, Registered
 from tests.integration.integrations.conftest import Serve
 
 LINK = "61f0c0ffee00000000000001"
@@ -230,9 +231,65 @@ def test_busy_registration_and_menu_are_read() -> None:
     assert isinstance(read({"status": "ONLINE"}), Busy)
     assert isinstance(registered := read({"status": "register", "channelLinkId": LINK}), Registered)
     assert registered.active
-    menu = read([{"products": {"1": {"plu": "A", "name": "Soup"}}, "modifiers": {"2": {"plu": "M", "name": "Bread"}}}])
-    assert isinstance(menu, TillMenu)
-    assert menu.products == (TillProduct("A", "Soup"), TillProduct("M", "Bread"))
+
+
+def product(plu: str, **more: object) -> dict[str, object]:
+    return {"plu": plu, "name": plu.title(), "productType": 1, "max": 0, "min": 0, "snoozed": False, **more}
+
+
+MENU = {
+    "menu": "Evening",
+    "channelLinkId": LINK,
+    "categories": [{"name": "Pizza", "subProducts": ["1", "9", "b"], "availabilities": []}],
+    "products": {
+        "1": product(
+            "MARGHERITA",
+            price=1150,
+            description="Tomato",
+            productTags=[106, 101, 132, 5, 17, 250],
+            takeawayTax=5500,
+            eatInTax=10000,
+            subProducts=["g"],
+        ),
+        "9": product("SOUP", price=None, deliveryTax=0, takeawayTax=0, eatInTax=0, snoozed=True),
+    },
+    "modifierGroups": {
+        "g": product("EXTRAS", min=1, max=3, multiMax=2, subProducts=["m", "n", "loop"]),
+        "h": product("DIPS", min=0, max=0, subProducts=["n"]),
+        "loop": product("EXTRAS", subProducts=["loop"]),
+    },
+    "modifiers": {
+        "m": product("OLIVES", price=150, subProducts=["h"]),
+        "n": product("AIOLI", price=-50),
+        "loop": product("MORE", price=0, subProducts=["loop"]),
+    },
+    "bundles": {"b": product("DEAL", price=2000, min=1, max=1, subProducts=["9"])},
+    "snoozedProducts": {"OLIVES": {"snoozeStart": "2030-05-17T16:00:00Z", "snoozeEnd": "2030-05-17T22:00:00Z"}},
+}
+
+
+@pytest.mark.parametrize("pushed", [[MENU], {"menus": [MENU]}], ids=["a list", "an object"])
+def test_a_pushed_menu_is_read_to_the_cent_with_allergens_choices_and_what_is_off(pushed: object) -> None:
+    notice = read(pushed)
+    assert isinstance(notice, MenuSold)
+    margherita, soup, _ = notice.menu.items
+    assert (margherita.code, margherita.category, margherita.sizes[0].price_cents) == ("MARGHERITA", "Pizza", 1150)
+    assert margherita.allergens == ("milk", "gluten", "crustaceans", "molluscs")
+    assert margherita.diets == ("vegetarian",)
+    assert margherita.vat == VatRates(550, 1000)
+    assert (soup.sizes[0].off, soup.vat) == (True, None)
+    groups = {group.code: group for group in notice.menu.groups}
+    extras, dips = groups["EXTRAS"], groups["DIPS"]
+    assert (extras.minimum, extras.maximum, dips.minimum, dips.maximum) == (1, 3, 0, None)
+    olives, more = extras.options
+    assert (olives.code, olives.price_cents, olives.groups) == ("OLIVES", 150, ("DIPS",))
+    assert olives.off and olives.off_until == datetime(2030, 5, 17, 22, tzinfo=UTC)
+    assert (more.code, more.groups) == ("MORE", ())
+    assert {(loss.name, loss.reason, loss.detail) for loss in notice.menu.losses} == {
+        ("Margherita", "tag", "250"),
+        ("Extras", "again", "2"),
+        ("Aioli", "below_zero", ""),
+    }
 
 
 def test_what_is_none_of_theirs_is_an_error() -> None:

@@ -11,6 +11,7 @@ from domain.menu import ItemSize, Menu, MenuCategory, MenuItem, ModifierGroup, M
 from domain.order import Address, CartLine, ChosenModifier, ConfirmedOrder, Fulfilment, VatShare
 from domain.reservations import Rules
 from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException, Restaurant
+from domain.till_menus import TillCode, TillMenu
 from domain.vat import VatRates, same_rate
 from stores import (
     calls,
@@ -27,6 +28,7 @@ from stores import (
     reservations,
     restaurants,
     retention_choices,
+    till_menus,
     tills,
     tokens,
     users,
@@ -230,7 +232,8 @@ async def seed_tenant(platform: Any, name: str, number: str, pii: PiiCipher, sip
         await payments.request(conn, restaurant.id, stored.id, till.id, 2950, "EUR")
         payment = await payments.of_order(conn, restaurant.id, stored.id)
         assert payment is not None
-        await tills.set_codes(conn, restaurant.id, till.id, {menu.items[0].sizes[0].id: "MARGHERITA"})
+        await tills.set_codes(conn, restaurant.id, till.id, {menu.items[0].sizes[0].id: TillCode("MARGHERITA")})
+        await till_menus.put(conn, restaurant.id, till.id, TillMenu(categories=(), items=()))
         (token,) = await tokens.of_restaurant(conn, restaurant.id)
         customer_id = await conn.fetchval("select id from customer where restaurant_id = $1 limit 1", restaurant.id)
     return Tenant(

@@ -1,5 +1,6 @@
 """Every repository function, called as one restaurant with the ids of another: nothing is read, nothing changes."""
 
+import hashlib
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ from domain.errands import CancelOrder
 from domain.order import Cart
 from domain.reservations import Rules
 from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException
+from domain.till_menus import Loss, TillCode, TillMenu
 from domain.traces import Ladder
 from domain.trunks import PLAIN
 from stores import (
@@ -58,6 +60,7 @@ from stores import (
     status,
     subject_access,
     team,
+    till_menus,
     tills,
     tokens,
     traces,
@@ -125,6 +128,7 @@ MODULES: tuple[ModuleType, ...] = (
     subject_access,
     team,
     tenant_list,
+    till_menus,
     tills,
     tokens,
     traces,
@@ -513,11 +517,18 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     payments.open_page: lambda conn, other, pii, sip: payments.open_page(conn, other.payment, "cs_2", "https://x"),
     payments.stand: lambda conn, other, pii, sip: payments.stand(conn, other.payment, "paid", intent="pi_1"),
     payments.ask_refund: lambda conn, other, pii, sip: payments.ask_refund(conn, other.payment),
+    till_menus.put: lambda conn, other, pii, sip: till_menus.put(
+        conn, other.id, other.connection_id, TillMenu(categories=(), items=(), losses=(Loss("menu", "", "cut"),))
+    ),
+    till_menus.get: lambda conn, other, pii, sip: till_menus.get(conn, other.connection_id),
+    till_menus.note_taken: lambda conn, other, pii, sip: till_menus.note_taken(
+        conn, other.connection_id, hashlib.sha256(b"").hexdigest()[:32]
+    ),
     tills.say: lambda conn, other, pii, sip: tills.say(conn, other.order_id, "accepted"),
     tills.codes: lambda conn, other, pii, sip: tills.codes(conn, other.connection_id),
     tills.things: lambda conn, other, pii, sip: tills.things(conn, other.connection_id, ["MARGHERITA"]),
     tills.set_codes: lambda conn, other, pii, sip: tills.set_codes(
-        conn, other.id, other.connection_id, {new_id(): "MINE"}
+        conn, other.id, other.connection_id, {new_id(): TillCode("MINE")}
     ),
     errands.put_off: lambda conn, other, pii, sip: errands.put_off(conn, _errand(other), "", timedelta(days=1)),
     webhooks.create_endpoint: lambda conn, other, pii, sip: webhooks.create_endpoint(

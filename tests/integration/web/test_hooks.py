@@ -140,12 +140,17 @@ def test_a_failed_order_is_marked_and_told_of_once(door: Door, admin: Admin) -> 
     door.send({"channelOrderId": "another system's", "status": 20})
 
 
+def pushed(products: dict[str, str], **more: Any) -> list[dict[str, Any]]:
+    """A menu of these products, by PLU and name."""
+    sold = {plu: {"plu": plu, "name": name, "price": 900, **more} for plu, name in products.items()}
+    return [{"menu": "M", "categories": [{"name": "Pizzas", "subProducts": list(sold)}], "products": sold}]
+
+
 def test_a_menu_teaches_the_codes_and_a_snooze_takes_the_dish_off(door: Door, admin: Admin) -> None:
     item = next(one for one in admin.menu.items if len(one.sizes) > 1)
-    names = [f"{item.name} {size.name}" for size in item.sizes]
-    door.send([{"products": {str(n): {"plu": f"P{n}", "name": name} for n, name in enumerate(names)}}])
+    door.send(pushed({f"P{n}": f"{item.name} {size.name}" for n, size in enumerate(item.sizes)}))
     codes = door.work(lambda connection: tills.codes(connection, door.connection.id))
-    assert {codes[size.id] for size in item.sizes} == {f"P{n}" for n in range(len(names))}
+    assert {codes[size.id].code for size in item.sizes} == {f"P{n}" for n in range(len(item.sizes))}
 
     def snooze(action: str, *plus: str) -> None:
         data = {"items": [{"plu": plu} for plu in plus]}
@@ -155,9 +160,9 @@ def test_a_menu_teaches_the_codes_and_a_snooze_takes_the_dish_off(door: Door, ad
         menu = door.work(lambda connection: menus.load(connection, admin.pizza.id))
         return next(one for one in menu.items if one.id == item.id)
 
-    snooze("snooze", *(f"P{n}" for n in range(len(names))))
+    snooze("snooze", *(f"P{n}" for n in range(len(item.sizes))))
     assert now().available is False
-    snooze("unsnooze", *(f"P{n}" for n in range(len(names))))
+    snooze("unsnooze", *(f"P{n}" for n in range(len(item.sizes))))
     assert now().available is True
     snooze("snooze", "P0", "nobody knows")
     assert (now().available, next(size.available for size in now().sizes)) == (True, False)

@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from domain.menu import Amount, Menu, ModifierGroup, ModifierOption, groups_of
+from domain.menu_edits import with_groups, with_options
 from domain.menu_rules import MAX_OPTIONS
 from domain.serving import returned
 from eventing.menus import InvalidMenuError
@@ -21,7 +22,7 @@ from web.formats import price_input
 from web.place.menu.area import blueprint, change, load
 from web.place.menu.forms import Form, id_of, is_blank
 from web.place.menu.problem_words import said
-from web.place.menu.shelf import row_words, with_groups, with_options
+from web.place.menu.shelf import row_words
 from web.words import _
 
 ASKABLE: tuple[Amount, ...] = (

@@ -2,6 +2,7 @@
 
 from domain.menu_changes import Change
 from domain.menu_rules import MAX_NAME, MAX_PRICE_CENTS, Problem
+from domain.till_menus import Loss
 from web.words import _
 
 
@@ -32,6 +33,26 @@ def said(problem: Problem) -> str:
         "no_category": _("%(name)s is in no category.", name=name),
     }
     return sentences[problem.reason]
+
+
+def loss_said(loss: Loss) -> str:
+    """What of a till's menu has no place on ours, and what was done instead."""
+    name, detail = f"“{loss.name}”", loss.detail
+    sentences = {
+        "no_name": _("%(name)s has no name at the till: it is called by its code.", name=name),
+        "no_price": _("%(name)s has no fixed price at the till: it is left out.", name=name),
+        "no_options": _("%(name)s is a choice with nothing in it: it is left out.", name=name),
+        "below_zero": _("%(name)s costs less than nothing: it is left out.", name=name),
+        "again": _("%(name)s: callers choose each option once, not several times.", name=name),
+        "deeper": _("%(name)s: choices inside of choices inside of choices are left out.", name=name),
+        "hours": _("%(name)s: when it is served is not taken over. Set it here.", name=name),
+        "tag": _("%(name)s: label %(tag)s is not known here. If it is an allergen, add it.", name=name, tag=detail),
+        "free_text": _("%(name)s is a free text: callers say it as a wish.", name=name),
+        "several_places": _("%(name)s stands in several places: here it stands in the first.", name=name),
+        "renamed": _("%(name)s is there twice: one is called “%(other)s” here.", name=name, other=detail),
+        "cut": _("%(name)s is too long: it is cut.", name=name),
+    }
+    return sentences[loss.reason]
 
 
 def kinds() -> dict[str, str]:
@@ -72,6 +93,7 @@ def reasons() -> dict[str, str]:
         "photo_removed": _("Photo removed"),
         "menu_replaced": _("Replaced by a program"),
         "menu_imported": _("Imported from a file"),
+        "menu_from_till": _("Taken over from the till"),
         "example_taken": _("Taken from an example"),
         "version_restored": _("Earlier version put back"),
         "change_undone": _("Change undone"),

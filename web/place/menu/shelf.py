@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from domain.menu import Menu, MenuItem, ModifierGroup, ModifierOption, groups_of
+from domain.menu import Menu, MenuItem, groups_of
+from domain.menu_edits import with_options
 from domain.names import fold
 from domain.serving import off_until_next_day, returned
 from web import language
@@ -113,30 +114,6 @@ def option_state(option_id: str, state: State) -> Edit:
 def with_item(menu: Menu, item: MenuItem) -> Menu:
     """``item`` in the place of the one with its id."""
     return replace(menu, items=tuple(item if one.id == item.id else one for one in menu.items))
-
-
-def with_options(menu: Menu, edit: Callable[[ModifierOption], ModifierOption]) -> Menu:
-    """Every option of every group as ``edit`` makes it."""
-
-    def of_group(group: ModifierGroup) -> ModifierGroup:
-        return replace(group, options=tuple(of_option(option) for option in group.options))
-
-    def of_option(option: ModifierOption) -> ModifierOption:
-        edited = edit(option)
-        return replace(edited, groups=tuple(of_group(one) for one in edited.groups)) if edited.groups else edited
-
-    return with_groups(menu, of_group)
-
-
-def with_groups(menu: Menu, edit: Callable[[ModifierGroup], ModifierGroup]) -> Menu:
-    """Every group that items have, or nobody, as ``edit`` makes it."""
-    items = tuple(
-        replace(item, modifier_groups=tuple(edit(group) for group in item.modifier_groups))
-        if item.modifier_groups
-        else item
-        for item in menu.items
-    )
-    return replace(menu, items=items, spare_groups=tuple(edit(group) for group in menu.spare_groups))
 
 
 def _shown(known: Known) -> dict[str, Any]:
