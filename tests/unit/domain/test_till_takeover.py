@@ -75,7 +75,7 @@ SAUCE = TillGroup(
 
 def dish(code: str, name: str, *sizes: TillSize, **more: object) -> TillItem:
     one = TillItem(code=code, name=name, category="C1", sizes=sizes or (TillSize(code=code, price_cents=500),))
-    return TillItem(**{**{key: getattr(one, key) for key in one.__struct_fields__}, **more})  # type: ignore[arg-type]
+    return TillItem(**{**{key: getattr(one, key) for key in one.__struct_fields__}, **more})
 
 
 def sells(*items: TillItem, groups: tuple[TillGroup, ...] = (SAUCE,)) -> TillMenu:
