@@ -127,7 +127,12 @@ def _size_numbers(line: CartLine, language: str) -> list[int]:
 
 def says_amount(text: str, cents: int, language: str) -> bool:
     """Whether an amount of money is said, in words or in digits."""
-    return cents in _amounts(spoken_numbers(text, language_of(language))) | _amounts(text)
+    return cents in amounts_in(text, language)
+
+
+def amounts_in(text: str, language: str) -> set[int]:
+    """Every amount of money, in cents, that is said in words or in digits."""
+    return _amounts(spoken_numbers(text, language_of(language))) | _amounts(text)
 
 
 def _telling(name: str) -> list[str]:

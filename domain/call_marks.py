@@ -60,12 +60,14 @@ _USED = {
     "en": {
         "look_up_faq": "Asked a question.",
         "opening_hours": "Asked for the hours.",
+        "find_order": "Asked about an order placed before.",
         "check_table": "Asked for a table.",
         "set_allergies": "Named an allergy.",
     },
     "fr": {
         "look_up_faq": "A posé une question.",
         "opening_hours": "A demandé les horaires.",
+        "find_order": "A demandé où en est une commande.",
         "check_table": "A demandé une table.",
         "set_allergies": "A signalé une allergie.",
     },

@@ -61,6 +61,9 @@ Code = Literal[
     "warn_first",
     "dish_open",
     "not_asked",
+    "total_needed",
+    "order_not_found",
+    "not_identified",
 ]
 
 

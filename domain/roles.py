@@ -16,7 +16,7 @@ from domain.spoken_time import language_of
 
 MAX_ROLES = 9_000  # characters of all roles together, in any language: about 2,500 tokens
 
-RoleName = Literal["common", "triage", "order", "reservation", "faq", "objection", "escalation", "closing"]
+RoleName = Literal["common", "triage", "order", "placed", "reservation", "faq", "objection", "escalation", "closing"]
 
 
 class Told(NamedTuple):
@@ -113,6 +113,22 @@ ROLES: tuple[Role, ...] = (
             "search_menu",
             "describe_item",
         ),
+    ),
+    Role(
+        "placed",
+        {
+            "en": Told(
+                "An order placed before",
+                """\
+- Whoever asks about an order of before: ask for the name it is in, then call find_order; say its `say`, and nothing else about that order. Never say what is in it, whose it is, its address or its number before find_order has found it. When it can’t find it, offer the team: never guess where it stands.""",
+            ),
+            "fr": Told(
+                "Une commande déjà passée",
+                """\
+- Quelqu’un demande où en est une commande déjà passée : demande à quel nom elle est, puis appelle find_order ; dis sa phrase `say`, et rien d’autre sur cette commande. Ne dis jamais ce qu’elle contient, à qui elle est, son adresse ni son numéro avant que find_order l’ait trouvée. S’il ne la trouve pas, propose l’équipe : ne devine jamais où elle en est.""",
+            ),
+        },
+        ("find_order",),
     ),
     Role(
         "reservation",

@@ -12,6 +12,7 @@ from domain.errors import Refused
 from domain.menu import Menu
 from domain.order import Cart, ConfirmedOrder, Offer, Upsell, upsell_of
 from domain.phrases import Wording, wording_for
+from domain.placed import PlacedOrder
 from domain.reservations import Book
 from domain.restaurant import FaqEntry, Restaurant
 
@@ -32,7 +33,9 @@ class OrderState:
     the order for good. Before a table is asked for it sets ``book`` to what is known of the tables around that time
     (``table_time``), None when nobody can tell; ``reserved`` once the call has made its reservation. ``warned``: an
     abusive caller was told that the call will end. ``open_wishes`` are dishes that the menu does not have and that the
-    caller has not let go of (``domain.wishes``); ``turn`` counts the caller's turns, which the handler tells.
+    caller has not let go of (``domain.wishes``); ``turn`` counts the caller's turns, which the handler tells. Before an
+    order of before is asked for it sets ``placed`` to those that it may be (``placed_tools.wanted``), None when nobody
+    can tell; ``found`` is the one that the caller may hear of, ``order_misses`` how often none was found.
     """
 
     restaurant: Restaurant
@@ -50,6 +53,9 @@ class OrderState:
     warned: bool = False
     open_wishes: tuple[OpenWish, ...] = ()
     turn: int = 0
+    placed: tuple[PlacedOrder, ...] | None = None
+    found: PlacedOrder | None = None
+    order_misses: int = 0
 
     @property
     def upsell(self) -> Upsell:

@@ -39,6 +39,7 @@ OFFER_EXTRA = "offer_extra"  # only where the restaurant wants it
 NO_NOTE = "none"
 ADD_HALVES = "add_halves"  # only where two halves may be had of something
 MISSING_DISH = "missing_dish"
+FIND_ORDER = "find_order"
 SEARCH_MENU = "search_menu"  # only where the menu is too long for the prompt
 
 WISH_ENDS = ("asked", "chose_another", "let_go")
@@ -216,6 +217,15 @@ TOOLS: tuple[Tool, ...] = (
         "opening_hours",
         "Opening hours of a day, and whether the restaurant is open now.",
         (Parameter("day", "text", "YYYY-MM-DD, a weekday, today or tomorrow; today if left out."),),
+    ),
+    Tool(
+        FIND_ORDER,
+        "Where an order stands that was placed before. Ask for the name it is in; for its total only when this asks.",
+        (
+            Parameter("name", "text", "The name it is in, as the caller said it.", required=True, limit=MAX_NAME),
+            Parameter("total", "text", "What it came to, as the caller said it."),
+            Parameter("number", "whole", "Its number, if the caller says one.", limit=100_000),
+        ),
     ),
     Tool(
         "check_table",

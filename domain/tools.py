@@ -23,6 +23,7 @@ from domain import (
     line_tools,
     menu_tools,
     next_steps,
+    placed_tools,
     reservations,
     spoken_time,
     wishes,
@@ -52,6 +53,7 @@ from domain.tool_outcomes import (
 from domain.tool_parameters import (
     ADD_HALVES,
     AS_SOON_AS_POSSIBLE,
+    FIND_ORDER,
     MISSING_DISH,
     OFFER_EXTRA,
     SEARCH_MENU,
@@ -405,6 +407,7 @@ _TOOLS: dict[str, Callable[[OrderState, Arguments, datetime], ToolAnswer]] = {
     OFFER_EXTRA: _offer_extra,
     "look_up_faq": _look_up_faq,
     "opening_hours": _opening_hours,
+    FIND_ORDER: placed_tools.find_order,
     "check_table": _check_table,
     "book_table": _book_table,
     "transfer_to_human": _transfer_to_human,

@@ -238,7 +238,8 @@ async def _insert_lines(conn: Connection, order: ConfirmedOrder, order_id: str) 
 class OrderFilter:
     """What a list of orders is narrowed to; what is None narrows nothing. ``until`` is excluded.
 
-    ``number`` is the ticket's, ``customer_hashes`` those of a caller's number (``PiiCipher.phone_hashes``).
+    ``number`` is the ticket's, ``totals`` are in cents, ``customer_hashes`` those of a caller's number
+    (``PiiCipher.phone_hashes``).
     """
 
     since: datetime | None = None
@@ -246,6 +247,7 @@ class OrderFilter:
     statuses: tuple[OrderStatus, ...] | None = None
     number: int | None = None
     customer_hashes: tuple[bytes, ...] | None = None
+    totals: tuple[int, ...] | None = None
 
 
 async def recent(
@@ -263,6 +265,7 @@ async def recent(
     narrowed.by("confirmed_at < {0}", wanted.until)
     narrowed.by("status = any({0}::text[])", wanted.statuses)
     narrowed.by("number = {0}", wanted.number)
+    narrowed.by("total_cents = any({0}::integer[])", wanted.totals)
     narrowed.by("customer_id in (select id from customer where phone_hash = any({0}::bytea[]))", wanted.customer_hashes)
     narrowed.below(after, "confirmed_at", "uuid")
     rows = await conn.fetch(

@@ -249,6 +249,7 @@ def tools() -> dict[str, str]:
         "search_menu": _("Searched the menu"),
         "look_up_faq": _("Looked up an answer"),
         "opening_hours": _("Looked up the hours"),
+        "find_order": _("Looked for an order placed before"),
         "check_table": _("Looked for a table"),
         "book_table": _("Booked a table"),
         "transfer_to_human": _("Put the caller through"),

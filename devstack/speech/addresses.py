@@ -28,6 +28,8 @@ Awaited = Literal[
     "without",
     "spelling",
     "condition",
+    "order_name",
+    "order_total",
 ]
 
 _POSTCODE = re.compile(r"\b(?:\d{5}|\d{2} \d{3}|[A-Z]{1,2}\s?\d{1,2}[A-Z]?(?:\s\d[A-Z]{2}|\s?[A-Z0-9]{4})?)\b")
@@ -56,7 +58,7 @@ def customer_in(text: str, lexicon: Lexicon, awaited: Awaited) -> tuple[str, str
     found = lexicon.name.search(text)
     if found and fold(found["name"]).split()[0] not in _NOT_NAMES:
         return _tidy_name(found["name"]), text[: found.start()] + " , " + text[found.end() :]
-    if awaited not in ("customer_name", "table_name", "spelling"):
+    if awaited not in ("customer_name", "table_name", "order_name", "spelling"):
         return "", text
     letters = spelled(text, LEAST_LETTERS if awaited == "spelling" else LEAST_SPELLED)
     if letters:

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from devstack.speech import menu_card
 from devstack.speech.bookings import TableWish
-from devstack.speech.choosing import Choosing
 from devstack.speech.conversation import Action, Say
+from devstack.speech.enquiring import Enquiring
 from devstack.speech.mentions import find_mentions
 from devstack.speech.menu_search import SEARCH_MENU, to_look_up
 from devstack.speech.orders import AddItem, RemoveItem
@@ -18,7 +18,7 @@ from devstack.speech.understanding import Question, Understood, condition_in, un
 from devstack.speech.words import words_of
 
 
-class Answering(Choosing):
+class Answering(Enquiring):
     def _answer(self, text: str) -> list[Action]:
         agent = self._agent
         in_cart = [line.item for line in agent.cart]
@@ -58,6 +58,10 @@ class Answering(Choosing):
             if self._has("transfer_to_human"):
                 return [UseTool("transfer_to_human", {"reason": "the caller asked for a person"})]
             return [Say(self._phrases.no_human)]
+        if agent.enquiry is not None or understood.placed:
+            about_placed = self._enquire(text, understood)
+            if about_placed:
+                return about_placed
         if understood.table is not None or agent.table is not None:
             booked = self._book(understood)
             if booked:
@@ -80,6 +84,8 @@ class Answering(Choosing):
             "table_name",
             "address",
             "table",
+            "order_name",
+            "order_total",
         ):
             return []
         if agent.choices and agent.choices[0].chosen(text, self._language):

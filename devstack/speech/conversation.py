@@ -36,6 +36,14 @@ class TurnContext:
     silence: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Enquiry:
+    """An order of before that the caller asks about, as far as it is known by what they said."""
+
+    name: str = ""
+    total: str = ""
+
+
 @dataclass
 class Memory:
     """Of one conversation; everything else is in the items."""
@@ -62,6 +70,7 @@ class Memory:
     unsure_name: str = ""  # as it was heard, to be spelled
     asked_to_spell: bool = False
     table: TableWish | None = None
+    enquiry: Enquiry | None = None
     language: str = ""  # the caller's
     misses: int = 0
     said_goodbye: bool = False  # in words of its own, right before end_call

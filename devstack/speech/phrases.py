@@ -37,6 +37,8 @@ class AgentPhrases:
     right_without: str  # with {name}
     heard_name: str  # with {name}
     spell_name: str
+    order_name: str
+    put_through: str
     table_day: str
     table_time: str
     table_covers: str
@@ -84,6 +86,8 @@ ENGLISH = AgentPhrases(
     right_without="To be clear, {name} isn't on your order. Is it right without it?",
     heard_name="I heard {name}.",
     spell_name="Could you spell the name for me, please?",
+    order_name="What name is the order in?",
+    put_through="Shall I put you through to the team?",
     table_day="For which day would you like the table?",
     table_time="At what time?",
     table_covers="For how many people?",
@@ -131,6 +135,8 @@ FRENCH = AgentPhrases(
     right_without="Je précise : {name} n'est pas dans votre commande. C'est bon sans cela ?",
     heard_name="J'ai entendu {name}.",
     spell_name="Pouvez-vous épeler le nom, s'il vous plaît ?",
+    order_name="À quel nom est la commande ?",
+    put_through="Voulez-vous que je vous passe l'équipe ?",
     table_day="Pour quel jour désirez-vous la table ?",
     table_time="À quelle heure ?",
     table_covers="Pour combien de personnes ?",

@@ -58,6 +58,7 @@ class Understood:
     time: str = ""
     question: Question | None = None
     table: TableWish | None = None
+    placed: bool = False  # an order of before is asked about
     unsure: tuple[str, ...] = ()
     once: tuple[str, ...] = ()
     halves: bool = False
@@ -83,7 +84,7 @@ class Understood:
     def nothing(self) -> bool:
         answers = (self.yes, self.no, self.done, self.goodbye, self.hello, self.human, self.repeat, self.read_back)
         signals = (*answers, self.unsure_name, self.insults, self.jest, self.restores)
-        asks = (self.question, self.table, self.unsure, self.halves, self.tampers, self.allergies)
+        asks = (self.question, self.table, self.placed, self.unsure, self.halves, self.tampers, self.allergies)
         return not (self.changes_order or any(asks) or any(signals))
 
 
@@ -144,6 +145,7 @@ def understand(
         customer=customer,
         time=time_in(fold(ordering), language),
         question=question,
+        placed=lexicon.placed.search(folded) is not None,
         unsure=tuple(parsed.unsure),
         once=tuple(parsed.once),
         halves=halves or parsed.halves,

@@ -165,6 +165,9 @@ ENGLISH = Wording(
         ),
         "dish_open": ("{subject} isn't on your order. What would you like instead, or nothing?",),
         "not_asked": ("What would you like instead of {subject}, or nothing?",),
+        "total_needed": ("I can't find that order by this number. What did it come to in total?",),
+        "order_not_found": ("I can't find such an order. Which name is it in, and what did it come to in total?",),
+        "not_identified": ("I'm sorry, I can't tell whose order that is. The team can help you.",),
         "line_of_parts": ("I'll take that one off and add it again. How would you like it?",),
     },
 )

@@ -174,6 +174,9 @@ FRENCH = Wording(
         ),
         "dish_open": ("{subject} n’est pas dans votre commande. Que désirez-vous à la place, ou rien ?",),
         "not_asked": ("Que désirez-vous à la place de {subject}, ou rien ?",),
+        "total_needed": ("Je ne trouve pas cette commande avec ce numéro. Quel était son montant total ?",),
+        "order_not_found": ("Je ne trouve pas de telle commande. À quel nom est-elle, et quel était son montant ?",),
+        "not_identified": ("Désolée, je ne peux pas savoir à qui est cette commande. L’équipe peut vous aider.",),
         "line_of_parts": ("Je retire celui-là et je le remets. Comment le désirez-vous ?",),
     },
 )

@@ -32,6 +32,7 @@ from functions.call_handler.remembering.backends import Backends
 from functions.call_handler.remembering.breakers import Breakers, wished_order
 from functions.call_handler.remembering.call_memory import CallMemory
 from functions.call_handler.remembering.orders import OrderDesk, OrderRefusedError
+from functions.call_handler.remembering.placed_orders import PlacedOrders
 from functions.call_handler.remembering.reservations import ReservationDesk
 from functions.call_handler.settings import Endpoint, Settings
 from functions.call_handler.talking.conversation import Conversation
@@ -147,7 +148,8 @@ class Call:
         read_back = ReadBackWatch(playback, profile.restaurant.language)
         present = partial(load_present, self._backends, incoming.restaurant_id)
         tables = ReservationDesk(self._backends, incoming, memory.feed)
-        tools = ToolLoop(state, read_back, present, memory.confirm, tables, memory.tool_used)
+        placed = PlacedOrders(self._backends, incoming)
+        tools = ToolLoop(state, read_back, present, memory.confirm, tables, placed, memory.tool_used)
         phrases = phrases_for(profile.restaurant.language)
         patience = Patience(self._settings.idle_ask_s, self._settings.idle_end_s, phrases)
         media = self._dialling.media

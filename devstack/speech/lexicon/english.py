@@ -267,6 +267,14 @@ ENGLISH = Lexicon(
         "no": "nope|no thanks|no thank you",
     },
     table=any_of("(?:book|reserve) (?:a |the )?table|table for|reservation|booking"),
+    placed=any_of(
+        r"where(?: is| s) (?:my|our|the) (?:order|food|delivery)|(?:status|news) (?:of|on|about) (?:my|our) "
+        r"(?:order|delivery)|(?:is|s) (?:my|our) (?:order|food|delivery)(?: \w+)? ready|"
+        r"when (?:is|will|does) (?:my|our) (?:order|food|delivery)|"
+        r"how (?:much longer|long)\b.*?(?:my|our) (?:order|food|delivery)|"
+        r"(?:i|we) (?:ordered|placed an order|have ordered)\b.*?(?:ago|earlier|before|yesterday)|"
+        r"waiting for (?:my|our) (?:order|food|delivery)|(?:check(?: on)?|track) (?:my|our) (?:order|delivery)"
+    ),
     everything=any_of(
         "(?:cancel|scratch|delete|remove|forget|drop|clear) (?:everything|(?:the |my )?(?:whole |"
         "entire )?order|it all|all(?: of it)?|the (?:whole )?lot"

@@ -259,6 +259,15 @@ FRENCH = Lexicon(
         "no": "non merci|nan",
     },
     table=any_of("reserver|reservation|une table"),
+    placed=any_of(
+        r"ou (?:en )?est (?:ma|notre|la) (?:commande|livraison)|ou (?:elle )?en est (?:elle )?(?:ma|notre) commande|"
+        r"(?:ma|notre) (?:commande|livraison)(?: \w+){0,3} (?:prete|arrivee?|partie|en route|en est)|"
+        r"quand(?: \w+){0,6} (?:ma|notre) (?:commande|livraison)|combien de temps\b.*?(?:ma|notre) "
+        r"(?:commande|livraison)|(?:des )?nouvelles de (?:ma|notre) (?:commande|livraison)|"
+        r"(?:suivre|suivi de) (?:ma|notre) (?:commande|livraison)|"
+        r"(?:j ai|on a|nous avons) (?:deja )?(?:commande|passe (?:une )?commande)\b.*?(?:tout a l heure|ce midi|il y a|"
+        r"hier|plus tot)|attend\w*(?: \w+){0,3} (?:ma|notre) (?:commande|livraison)"
+    ),
     everything=any_of(
         "annule[rz]? (?:tout|(?:toute )?(?:la|ma) commande)|on (?:annule|recommence|oublie) tout|"
         "on recommence|recommencez|"

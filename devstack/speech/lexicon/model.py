@@ -108,6 +108,7 @@ class Lexicon:
         str, str
     ]  # what an answer is heard as, apart by "|": where it was asked for and nothing else fits
     table: Pattern
+    placed: Pattern  # asks about an order of before
     everything: Pattern
     all_but: Pattern  # after "everything"
     kinds: dict[str, Pattern]

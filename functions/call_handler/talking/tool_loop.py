@@ -20,6 +20,8 @@ from domain.errors import Refused
 from domain.menu import Menu
 from domain.order import ConfirmedOrder
 from domain.phrases import wording_for
+from domain.placed import PlacedOrder
+from domain.placed_tools import Wanted, wanted
 from domain.repeats import Repeats
 from domain.reservations import Book
 from domain.restaurant import Restaurant
@@ -84,6 +86,12 @@ class Tables(Protocol):
     async def reserve(self, booking: BookTable) -> None: ...
 
 
+class Placed(Protocol):
+    """``remembering.placed_orders.PlacedOrders``."""
+
+    async def find(self, wanted: Wanted) -> tuple[PlacedOrder, ...] | None: ...
+
+
 OnTool = Callable[[ToolCall, dict[str, Any], bool, float], None]
 
 
@@ -97,6 +105,7 @@ class ToolLoop:
         present: LookUp,
         confirm: Confirm,
         tables: Tables,
+        placed: Placed,
         on_tool: OnTool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -108,6 +117,7 @@ class ToolLoop:
         self._present = present
         self._confirm_order = confirm
         self._tables = tables
+        self._placed = placed
         self._on_tool = on_tool
         self._clock = clock
         self._performed: set[str] = set()
@@ -177,6 +187,7 @@ class ToolLoop:
                 await self._look_at_the_present()
             self.state = replace(self.state, agreement=self._read_back.agreement(self._clock()))
             await self._look_at_the_tables(name, arguments)
+            await self._look_at_the_orders(name, arguments)
             outcome = apply(self.state, name, arguments, datetime.now(UTC))
             self.state = outcome.state
             if isinstance(outcome.effect, BookTable):
@@ -196,6 +207,11 @@ class ToolLoop:
         around = table_time(self.state, name, arguments, datetime.now(UTC))
         if around is not None:
             self.state = replace(self.state, book=await self._tables.look_up(around))
+
+    async def _look_at_the_orders(self, name: str, arguments: dict[str, Any]) -> None:
+        asked = wanted(self.state, name, arguments)
+        if asked is not None:
+            self.state = replace(self.state, placed=await self._placed.find(asked))
 
     async def _perform(self, outcome: ToolOutcome) -> dict[str, Any]:
         effect = outcome.effect

@@ -8,6 +8,8 @@ from typing import Any
 from domain import carts
 from domain.menu import ItemSize, Menu, MenuCategory, MenuItem
 from domain.order import ConfirmedOrder
+from domain.placed import PlacedOrder
+from domain.placed_tools import Wanted
 from domain.reservations import Book
 from domain.restaurant import Opening, Restaurant
 from domain.tools import BookTable, OrderState
@@ -157,6 +159,9 @@ class Keeper:
     async def look_up(self, around: datetime) -> Book | None:
         return None
 
+    async def find(self, wanted: Wanted) -> tuple[PlacedOrder, ...] | None:
+        return None
+
     async def reserve(self, booking: BookTable) -> None:
         raise NotReservedError
 
@@ -187,6 +192,7 @@ class Scene:
             read_back,
             self.keeper.present,
             self.keeper.confirm,
+            self.keeper,
             self.keeper,
             lambda *_: None,
             clock=lambda: self.now,

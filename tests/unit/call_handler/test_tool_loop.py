@@ -12,6 +12,8 @@ import pytest
 from domain.agreement import NOTHING_READ, Agreement
 from domain.errors import Refused
 from domain.order import ConfirmedOrder
+from domain.placed import PlacedOrder
+from domain.placed_tools import Wanted
 from domain.reservations import Book, DiningTable, Hold
 from domain.tools import BookTable, EndCall, ReadBack, Transfer
 from functions.call_handler.engines.base import ToolCall
@@ -80,6 +82,18 @@ class Tables:
         self.booked.append(booking)
 
 
+class Placed:
+    """The orders that Postgres has; ``asked`` is what was wanted of them."""
+
+    def __init__(self, *orders: PlacedOrder) -> None:
+        self.orders = orders
+        self.asked: list[Wanted] = []
+
+    async def find(self, wanted: Wanted) -> tuple[PlacedOrder, ...] | None:
+        self.asked.append(wanted)
+        return self.orders
+
+
 TABLE = DiningTable("t", "Main", "1", 4)
 WISH = {"date": "tomorrow", "time": "19:30", "covers": 3, "name": "Ada"}
 RECEIPT = Receipt("11111111-1111-1111-1111-111111111111", 7)
@@ -93,7 +107,7 @@ def loop_with(
     def on_tool(call: ToolCall, arguments: dict[str, Any], ok: bool, ms: float) -> None:
         used.append((call.name, arguments, ok))
 
-    loop = ToolLoop(order_state(), Agreeing(), desk.present, desk.confirm, tables or Tables(), on_tool)
+    loop = ToolLoop(order_state(), Agreeing(), desk.present, desk.confirm, tables or Tables(), Placed(), on_tool)
     return loop, desk, used
 
 
@@ -206,7 +220,7 @@ async def test_the_present_is_looked_up_while_the_callers_words_are_waited_for()
             return None
 
     desk = Watched(RECEIPT)
-    loop = ToolLoop(order_state(), LateCaption(), desk.present, desk.confirm, Tables(), lambda *_: None)
+    loop = ToolLoop(order_state(), LateCaption(), desk.present, desk.confirm, Tables(), Placed(), lambda *_: None)
     await order_up_to_confirmation(loop)
 
     result = await use(loop, "confirm_order")

@@ -20,6 +20,8 @@ from devstack.speech.protocol.session_config import SessionTool
 from domain.carts import new_cart
 from domain.names import fold
 from domain.order import Cart, CartLine
+from domain.placed import PlacedOrder
+from domain.placed_tools import wanted as wanted_orders
 from domain.prompts import instructions
 from domain.reservations import Book, DiningTable
 from domain.tools import OrderState, Transfer, apply, table_time, tool_schemas
@@ -138,6 +140,7 @@ class TextCall:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.said = ""
         self._tools = tools_of(self.state)
+        self.placed: tuple[PlacedOrder, ...] = ()
         self._menu = instructions(self.state.restaurant, self.state.menu, self.state.faq, SATURDAY_EVENING)
 
     @property
@@ -186,6 +189,8 @@ class TextCall:
         self.used.append(name)
         at = table_time(self.state, name, arguments, SATURDAY_EVENING)
         state = replace(self.state, book=_FREE) if at else self.state
+        if wanted_orders(state, name, arguments) is not None:
+            state = replace(state, placed=self.placed)
         outcome = apply(state, name, arguments, SATURDAY_EVENING)
         self.state = outcome.state
         self.transferred |= isinstance(outcome.effect, Transfer)

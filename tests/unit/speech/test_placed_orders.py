@@ -1,0 +1,121 @@
+"""Typed calls about an order of before."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from domain.order import Fulfilment
+from domain.placed import PlacedOrder
+from tests.unit.speech.ordering import SATURDAY_EVENING, TextCall, seeded
+
+pytestmark = pytest.mark.unit
+
+ORDER = PlacedOrder(
+    id="o-1",
+    number=12,
+    status="preparing",
+    fulfilment=Fulfilment("pickup"),
+    total_cents=3350,
+    currency="EUR",
+    customer_name="Anna",
+    confirmed_at=SATURDAY_EVENING - timedelta(minutes=15),
+    promised_at=SATURDAY_EVENING + timedelta(minutes=10),
+    own=True,
+)
+
+
+def call(language: str, **fields: Any) -> TextCall:
+    state = seeded(language)
+    made = TextCall(
+        language, state=replace(state, restaurant=replace(state.restaurant, fallback_number="+33465710001"))
+    )
+    made.placed = (replace(ORDER, **fields),)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "Hi, where is my order?"),
+        ("en", "Hello, I wanted to check on my order."),
+        ("en", "How much longer will my order take?"),
+        ("en", "I ordered half an hour ago, is my food ready?"),
+        ("en", "When will my order be ready?"),
+        ("fr", "Bonjour, où en est ma commande ?"),
+        ("fr", "Est-ce que ma commande est prête ?"),
+        ("fr", "J'attends toujours ma commande."),
+        ("fr", "J'ai commandé il y a une demi-heure, elle arrive quand ?"),
+        ("fr", "Quand est-ce que sera prête ma commande ?"),
+    ],
+)
+def test_whoever_asks_is_asked_for_a_name_and_told_how_it_stands(language: str, said: str) -> None:
+    made = call(language)
+
+    asked = made.caller(said)
+    told = made.caller("Anna")
+
+    assert "name" in asked or "nom" in asked
+    assert made.used == ["find_order"]
+    assert "12" in told and ("preparing" in told or "préparation" in told)
+    made.caller("No thank you, goodbye." if language == "en" else "Non merci, au revoir.")
+    assert made.used == ["find_order", "end_call"]
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "total"),
+    [
+        ("en", "Where is my order? It's in the name of Anna.", "Thirty-three euros fifty."),
+        ("fr", "Où en est ma commande ? C'est au nom d'Anna.", "Trente-trois euros cinquante."),
+    ],
+)
+def test_from_another_number_the_total_is_asked_for(language: str, said: str, total: str) -> None:
+    made = call(language, own=False)
+
+    asked = made.caller(said)
+    told = made.caller(total)
+
+    assert "total" in asked and "12" not in asked
+    assert "12" in told
+    assert made.used == ["find_order", "find_order"]
+
+
+@pytest.mark.parametrize(
+    ("language", "sentences"),
+    [
+        ("en", ["Where is my order?", "Anna", "I don't know, no.", "Yes please."]),
+        ("fr", ["Où en est ma commande ?", "Anna", "Non, je ne sais pas.", "Oui s'il vous plaît."]),
+        ("en", ["Where is my order?", "Anna", "20 euros", "25 euros", "26 euros", "Yes."]),
+    ],
+)
+def test_who_can_not_be_known_is_put_through(language: str, sentences: list[str]) -> None:
+    made = call(language, own=False)
+
+    made.caller(*sentences)
+
+    assert made.transferred
+    assert not any("12" in heard or "Anna" in heard for heard in made.heard)
+
+
+@pytest.mark.parametrize(
+    ("language", "first", "asks"),
+    [
+        ("en", "A large margherita please.", "When will my order be ready?"),
+        ("fr", "Une tarte flambée s'il vous plaît.", "Quand est-ce que sera prête ma commande ?"),
+    ],
+)
+def test_in_the_middle_of_an_order_it_is_that_order_that_is_meant(language: str, first: str, asks: str) -> None:
+    made = call(language)
+
+    made.caller(first, asks)
+
+    assert "find_order" not in made.used
+
+
+def test_whoever_orders_after_all_is_taken_an_order_from() -> None:
+    made = call("en")
+
+    made.caller("Where is my order?", "Oh forget that, I'd like a large margherita.")
+
+    assert [line[1] for line in made.lines] == ["Margherita"]
