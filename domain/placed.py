@@ -54,7 +54,7 @@ class PlacedOrder:
 
 
 def said_totals(text: str, language: str) -> tuple[int, ...]:
-    """The amounts, in cents, that the caller's words for a total may mean; none for more than one sum: that is guessing."""
+    """What the caller's words for a total may mean, in cents; nothing for several sums: that is guessing."""
     numbers = spoken_numbers(text, language_of(language))
     found = amounts_in(text, language)
     if not found:
