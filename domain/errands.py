@@ -43,6 +43,11 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     def key(self) -> str:
         return f"{self.kind}/{self.subject}"
 
+    @property
+    def useless_from(self) -> datetime | None:
+        """From when on it serves nobody, however late it is known of; None for never."""
+        return None
+
 
 class TillChoice(msgspec.Struct, frozen=True):
     """A modifier that the till knows by a code of its own; ``cents`` are in its line's. ``within`` is where it is."""
@@ -96,6 +101,10 @@ class PlaceOrder(Work, frozen=True, kw_only=True, tag="order.place"):
     def subject(self) -> str:
         return self.order_id
 
+    @property
+    def useless_from(self) -> datetime:
+        return self.promised_at + self.GIVE_UP_AFTER
+
 
 class CancelOrder(Work, frozen=True, kw_only=True, tag="order.cancel"):
     SERVICE = "till"
@@ -110,9 +119,10 @@ class CancelOrder(Work, frozen=True, kw_only=True, tag="order.cancel"):
 
 
 class SendMessage(Work, frozen=True, kw_only=True, tag="message.send"):
-    """A text message. ``about`` is what it tells of, ``occasion`` what of it: each occasion is told a number once.
+    """A text message. ``about`` is what it tells of, ``occasion`` what of it: each occasion is told a number once, or
+    once for all that has the same ``once``.
 
-    ``receipts`` is where the service tells what became of it, "" for nowhere.
+    ``receipts`` is where the service tells what became of it, "" for nowhere. ``useful_until`` None: whenever it comes.
     """
 
     SERVICE = "messages"
@@ -124,6 +134,8 @@ class SendMessage(Work, frozen=True, kw_only=True, tag="message.send"):
     to: str
     text: str
     receipts: str = ""
+    useful_until: datetime | None = None
+    once: str = ""
 
     @property
     def subject(self) -> str:
@@ -131,7 +143,11 @@ class SendMessage(Work, frozen=True, kw_only=True, tag="message.send"):
 
     @property
     def key(self) -> str:
-        return f"{self.kind}/{self.about}/{self.occasion}"
+        return f"{self.kind}/{self.once or self.about}/{self.occasion}"
+
+    @property
+    def useless_from(self) -> datetime | None:
+        return self.useful_until
 
 
 class RequestPayment(Work, frozen=True, kw_only=True, tag="payment.request"):
@@ -154,6 +170,10 @@ class RequestPayment(Work, frozen=True, kw_only=True, tag="payment.request"):
     @property
     def subject(self) -> str:
         return self.payment_id
+
+    @property
+    def useless_from(self) -> datetime:
+        return self.expires_at
 
 
 class CancelPayment(Work, frozen=True, kw_only=True, tag="payment.cancel"):
@@ -216,6 +236,11 @@ class PrintTicket(Work, frozen=True, kw_only=True, tag="ticket.print"):
     @property
     def key(self) -> str:
         return f"{self.kind}/{self.order_id}/{self.occasion}/{self.copy}"
+
+    @property
+    def useless_from(self) -> datetime | None:
+        """A reprint is somebody's wish, at whatever time."""
+        return None if self.occasion == "again" else self.promised_at + self.GIVE_UP_AFTER
 
 
 AnyWork = PlaceOrder | CancelOrder | PrintTicket | SendMessage | RequestPayment | CancelPayment | RefundPayment

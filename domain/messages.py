@@ -12,8 +12,9 @@ from datetime import datetime, time
 from typing import Literal, NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
-from domain import money
+from domain import holidays, money
 from domain.order import FulfilmentKind
+from domain.phone_numbers import COUNTRIES, E164
 
 Template = Literal[
     "order_confirmed",
@@ -33,7 +34,7 @@ TEMPLATES: tuple[Template, ...] = get_args(Template)
 UNASKED: frozenset[Template] = frozenset({"missed_call"})
 
 MOST_PARTS = 4
-# France: no advertising by SMS from 20:00 to 8:00, on Sundays and on public holidays (the latter are not looked at).
+# France: no advertising by SMS from 20:00 to 8:00, on Sundays and on public holidays.
 QUIET_COUNTRIES = frozenset({"FR"})
 QUIET_FROM, QUIET_UNTIL = time(20), time(8)
 SUNDAY = 6
@@ -100,6 +101,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "dine_in": "Ready about {time}",
         "allergens": " Allergens: {names}.",
         "unlisted": " Allergens not listed for {names}: ask us.",
+        "many_allergens": " Allergens: too many for this message, ask us before you eat.",
         "others": "and {count} more",
         "order_ready": "{restaurant}: order no. {number} is ready.{page}",
         "order_on_its_way": "{restaurant}: order no. {number} is leaving the kitchen.{page}",
@@ -123,6 +125,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "dine_in": "Prête vers {time}",
         "allergens": " Allergènes : {names}.",
         "unlisted": " Allergènes non indiqués pour {names} : demandez-nous.",
+        "many_allergens": " Allergènes : trop pour ce message, demandez-nous avant de manger.",
         "others": "et {count} autres",
         "order_ready": "{restaurant} : la commande n° {number} est prête.{page}",
         "order_on_its_way": "{restaurant} : la commande n° {number} quitte la cuisine.{page}",
@@ -142,24 +145,26 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
 
 
 def order_text(template: Template, language: str, facts: OrderFacts) -> str:
-    """In MOST_PARTS at most: where an order is long, its last lines are counted and not named."""
+    """In MOST_PARTS at most: where an order is long, its last lines are counted and not named; where even its allergens
+    would not go in, they are asked for."""
     words = _words(language)
     values = {
         "restaurant": facts.restaurant,
         "number": facts.number,
         "total": money.format_cents(facts.total_cents, facts.currency, language),
         "when": words[facts.fulfilment].format(time=clock_text(facts.promised_at, facts.zone)),
-        "allergens": _allergens(words, facts.lines),
         "page": words["page"].format(link=facts.link) if facts.link else "",
         "link": facts.link,
         "refund": words["refund"] if facts.refunded else "",
     }
     name = "order_on_its_way" if template == "order_ready" and facts.fulfilment == "delivery" else template
     text = ""
-    for shown in range(len(facts.lines), -1, -1):
-        text = plain(words[name].format(lines=_lines(words, facts.lines, shown), **values))
-        if parts(text).number <= MOST_PARTS:
-            break
+    for allergens in (_allergens(words, facts.lines), words["many_allergens"]):
+        for shown in range(len(facts.lines), -1, -1):
+            lines = _lines(words, facts.lines, shown)
+            text = plain(words[name].format(lines=lines, allergens=allergens, **values))
+            if parts(text).number <= MOST_PARTS:
+                return text
     return text
 
 
@@ -209,20 +214,34 @@ def may_be_sent(template: Template, now: datetime, zone: str, country: str) -> b
     if template not in UNASKED or country not in QUIET_COUNTRIES:
         return True
     local = now.astimezone(ZoneInfo(zone))
-    return local.weekday() != SUNDAY and QUIET_UNTIL <= local.time() < QUIET_FROM
+    if local.weekday() == SUNDAY or holidays.between(country, local.date(), local.date()):
+        return False
+    return QUIET_UNTIL <= local.time() < QUIET_FROM
+
+
+def quiet_from(now: datetime, zone: str, country: str) -> datetime | None:
+    """When the quiet hours of the day begin; None where there are none."""
+    if country not in QUIET_COUNTRIES:
+        return None
+    return now.astimezone(ZoneInfo(zone)).replace(hour=QUIET_FROM.hour, minute=0, second=0, microsecond=0)
 
 
 def can_receive(number: str) -> bool:
     """Whether a text message can reach it: an international number, and in France a mobile one."""
-    if not number.startswith("+") or not number[1:].isdigit():
+    if not E164.fullmatch(number):
         return False
-    return not number.startswith("+33") or number[3:4] in ("6", "7")
+    return not number.startswith("+33") or (number[3] in ("6", "7") and len(number) == 12)
+
+
+def is_of(number: str, country: str) -> bool:
+    """Whether it has the country's code. A caller's number may be made up, and texts to some countries cost a lot."""
+    return country in COUNTRIES and number.startswith("+" + COUNTRIES[country][0])
 
 
 def wish_of(text: str) -> Literal["stop", "start", ""]:
-    """What an answer asks for: no more messages, or messages again."""
+    """What an answer of one word asks for, however it is punctuated: no more messages, or messages again."""
     folded = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
-    word = folded.strip(" .!\n\r\t").casefold()
+    word = "".join(filter(str.isalpha, folded)).casefold()
     return "stop" if word in _STOP else "start" if word in _START else ""
 
 

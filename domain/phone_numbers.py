@@ -29,7 +29,7 @@ _TWO_DIGITS |= frozenset(map(str, (*range(60, 67), 81, 82, 84, 86, *range(90, 96
 
 LONGEST_EXTENSION = 6
 _SEPARATORS = re.compile(r"[\s().\-/\u00a0\u2010-\u2015]+")
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _ACCOUNT = re.compile(r"[0-9A-Za-z._-]{2,64}")
 
 
@@ -53,7 +53,7 @@ def one_form(text: str, country: str) -> str:
         if len(dialled) <= LONGEST_EXTENSION:
             return _account(dialled)
         dialled = _international(dialled, country)
-    if not _E164.fullmatch(dialled):
+    if not E164.fullmatch(dialled):
         raise InvalidNumberError("number: no telephone number; write it with its country code, such as +33465710042")
     return dialled
 

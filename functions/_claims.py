@@ -81,6 +81,10 @@ class Claims(ABC, Generic[Claimed]):
                 log.warning("what is due waits for Postgres", what=self._what, why=type(error).__name__)
                 await asyncio.sleep(PAUSE_S)
                 self._due.set()
+            except Exception:  # what ends here would be begun by nobody but the tick
+                log.exception("what is due can't be claimed", what=self._what)
+                await asyncio.sleep(PAUSE_S)
+                self._due.set()
 
     async def _take(self) -> list[asyncio.Task[None]]:
         async with self._claiming:

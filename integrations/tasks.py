@@ -44,11 +44,12 @@ class Refused:
 @dataclass(frozen=True, slots=True)
 class Later:
     """Nobody knows, or not now. ``after_s`` is what the service asks for; ``untouched`` says that surely nothing has
-    come of this attempt."""
+    come of this attempt, ``ours`` that it says nothing about the service: the fault is on this side."""
 
     reason: str
     after_s: float | None = None
     untouched: bool = False
+    ours: bool = False
 
 
 Outcome = Done | Refused | Later

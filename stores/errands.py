@@ -64,10 +64,10 @@ class Claimed:
 
 
 async def add(conn: Connection, restaurant_id: str, connection_id: str, work: Work, pii: PiiCipher) -> bool:
-    """False when the connection has an errand of this key already."""
+    """False when the connection has an errand of this key already. One that serves nobody by now is never told."""
     added = await conn.fetchval(
         "insert into errand (restaurant_id, connection_id, kind, subject, key, work_encrypted, give_up_at)"
-        " values ($1, $2, $3, $4, $5, $6, now() + $7::interval)"
+        " values ($1, $2, $3, $4, $5, $6, least(now() + $7::interval, $8))"
         " on conflict (restaurant_id, connection_id, key) do nothing returning id",
         restaurant_id,
         connection_id,
@@ -76,6 +76,7 @@ async def add(conn: Connection, restaurant_id: str, connection_id: str, work: Wo
         work.key,
         pii.encrypt(restaurant_id, rules.encode(work)),
         work.GIVE_UP_AFTER,
+        work.useless_from,
     )
     return added is not None
 
@@ -114,9 +115,13 @@ async def about(conn: Connection, restaurant_id: str, subject: str) -> tuple[Err
 
 
 async def try_again(conn: Connection, restaurant_id: str, errand_id: str) -> None:
-    """One that waits, was refused or given up is tried at once. Raises NotFoundError, also for one that is done."""
+    """One that waits, was refused or given up is tried at once; one that is under way now, once that has ended.
+
+    Raises NotFoundError, also for one that is done.
+    """
     done = await conn.fetchval(
-        "update errand set state = 'waiting', settled_at = null, next_at = now(),"
+        "update errand set state = 'waiting', settled_at = null,"
+        " next_at = case when state = 'waiting' and last_error = '' then next_at else now() end,"
         " give_up_at = greatest(give_up_at, now() + interval '1 hour')"
         " where id = $2 and restaurant_id = $1 and state <> 'done' returning id",
         restaurant_id,
@@ -138,13 +143,16 @@ async def forget(conn: Connection, restaurant_id: str, subjects: Sequence[str]) 
 # --- Running them; a claim needs the platform role --------------------------------------------------------------------
 
 # A connection that is away, or slow, must not keep the others from their turn: it has so many at once, and one while
-# its breaker is half open.
+# its breaker is half open. That is the one whose last attempt is the longest ago: it may be the errand that fails, and
+# not the service.
 _CLAIM = """
 with under_way as (
     select * from unnest($4::uuid[], $5::integer[]) as u (connection_id, attempts)
 ), ranked as (
     select e.id, e.next_at, case when c.failures >= $6 then 1 else $2 end as most,
-        coalesce(u.attempts, 0) + row_number() over (partition by e.connection_id order by e.number) as place
+        coalesce(u.attempts, 0) + row_number() over (
+            partition by e.connection_id order by case when c.failures >= $6 then e.last_at end nulls first, e.number
+        ) as place
     from errand e join service_connection c on c.id = e.connection_id left join under_way u using (connection_id)
     where e.state = 'waiting' and e.next_at <= now() and c.disabled_at is null
         and coalesce(c.open_until, '-infinity') <= now()

@@ -17,6 +17,8 @@ from stores.tills import TillState
 
 
 async def place_order(situation: Situation, event: OrderConfirmed) -> Sequence[Work]:
+    if await _is_cancelled(situation, event.order_id):
+        return []
     return [await tickets.for_till(situation.database, situation.connected, event.order_id, situation.pii)]
 
 
@@ -36,7 +38,7 @@ async def note_restored(situation: Situation, event: OrderMoved) -> Sequence[Wor
 
 
 async def print_ticket(situation: Situation, event: OrderConfirmed) -> Sequence[Work]:
-    return await _printed(situation, event.order_id, "new")
+    return [] if await _is_cancelled(situation, event.order_id) else await _printed(situation, event.order_id, "new")
 
 
 async def print_cancelled(situation: Situation, event: OrderCancelled) -> Sequence[Work]:
@@ -45,6 +47,11 @@ async def print_cancelled(situation: Situation, event: OrderCancelled) -> Sequen
 
 async def print_restored(situation: Situation, event: OrderMoved) -> Sequence[Work]:
     return await _printed(situation, event.order_id, "again") if event.before == "cancelled" else []
+
+
+async def _is_cancelled(situation: Situation, order_id: str) -> bool:
+    """Events come out of order: what was cancelled is not begun by the one before it."""
+    return (await orders.get(situation.database, order_id)).status == "cancelled"
 
 
 async def _printed(situation: Situation, order_id: str, occasion: Occasion) -> Sequence[Work]:

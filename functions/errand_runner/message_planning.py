@@ -6,9 +6,13 @@ delivered again and however often an order is moved to and fro.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
 
 from domain import messages as words
 from domain.allergens import of_items
@@ -77,15 +81,29 @@ async def reservation_cancelled(situation: Situation, event: ReservationCancelle
 
 
 async def call_missed(situation: Situation, event: CallMissed) -> Sequence[SendMessage]:
-    """Only where the restaurant wants it: it has said where its menu is."""
+    """Only where the restaurant wants it: it has said where its menu is. A number of its country gets one a day: who
+    calls may show the number of somebody else, who must not be sent a hundred, or one that costs a lot to text.
+    """
     link, now = situation.connected.settings.get(MENU_LINK, ""), datetime.now(UTC)
     if not link or now - event.ended_at > ANSWERS_FOR or not await _may_be_told(situation, event.caller):
         return ()
     restaurant = await restaurants.get(situation.database, event.restaurant_id)
     if not words.may_be_sent("missed_call", now, restaurant.zone, restaurant.country):
         return ()
+    if not words.is_of(event.caller, restaurant.country):
+        return ()
     text = words.missed_call_text(restaurant.language, restaurant.name, link)
-    return [_message(situation, event.call_id, "missed_call", event.caller, text)]
+    quiet_from = words.quiet_from(now, restaurant.zone, restaurant.country)
+    until = min(filter(None, (event.ended_at + ANSWERS_FOR, quiet_from)))
+    message = _message(situation, event.call_id, "missed_call", event.caller, text, until=until)
+    return [msgspec.structs.replace(message, once=_once_a_day(situation, event.caller, now, restaurant.zone))]
+
+
+def _once_a_day(situation: Situation, number: str, now: datetime, zone: str) -> str:
+    """The same for a number all day, and nothing that it could be found by."""
+    known = situation.pii.phone_hash(situation.connected.restaurant_id, number)
+    day = now.astimezone(ZoneInfo(zone)).date().isoformat()
+    return hashlib.sha256(known + day.encode()).hexdigest()[:32]
 
 
 async def _about_order(situation: Situation, order_id: str, template: Template) -> Sequence[SendMessage]:
@@ -93,10 +111,14 @@ async def _about_order(situation: Situation, order_id: str, template: Template) 
     if not await _may_be_told(situation, phone):
         return ()
     order = await orders.get(situation.database, order_id, pii=situation.pii)
+    if order.status == "cancelled" and template != "order_cancelled":  # events come out of order
+        return ()
     restaurant = await restaurants.get(situation.database, order.restaurant_id)
     link = situation.links.url(order.restaurant_id, order.id, order.promised_at + GOOD_FOR)
     facts = await _order_facts(situation, order, restaurant, link)
-    return [_message(situation, order_id, template, phone, words.order_text(template, restaurant.language, facts))]
+    text = words.order_text(template, restaurant.language, facts)
+    until = None if template == "order_cancelled" else order.promised_at + SendMessage.GIVE_UP_AFTER
+    return [_message(situation, order_id, template, phone, text, until=until)]
 
 
 async def _about_reservation(
@@ -108,7 +130,7 @@ async def _about_reservation(
     restaurant = await restaurants.get(situation.database, situation.connected.restaurant_id)
     facts = ReservationFacts(restaurant.name, found.covers, found.starts_at, restaurant.zone)
     text = words.reservation_text(template, restaurant.language, facts)
-    return [_message(situation, reservation_id, template, found.phone, text, told)]
+    return [_message(situation, reservation_id, template, found.phone, text, told, until=found.starts_at)]
 
 
 async def _order_facts(situation: Situation, order: Order, restaurant: Restaurant, link: str) -> OrderFacts:
@@ -133,11 +155,22 @@ async def _may_be_told(situation: Situation, number: str) -> bool:
     return not await messages.wants_none(situation.database, situation.connected.restaurant_id, number, situation.pii)
 
 
-def _message(situation: Situation, about: str, template: Template, to: str, text: str, told: str = "") -> SendMessage:
+def _message(
+    situation: Situation,
+    about: str,
+    template: Template,
+    to: str,
+    text: str,
+    told: str = "",
+    *,
+    until: datetime | None,
+) -> SendMessage:
     occasion = f"{template}/{told}" if told else template
     connected, pages = situation.connected, situation.links.pages
     receipts = f"{pages}/hooks/twilio/{connected.id}" if pages and connected.provider == "twilio" else ""
-    return SendMessage(about=about, occasion=occasion, template=template, to=to, text=text, receipts=receipts)
+    return SendMessage(
+        about=about, occasion=occasion, template=template, to=to, text=text, receipts=receipts, useful_until=until
+    )
 
 
 async def sent(

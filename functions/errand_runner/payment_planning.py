@@ -98,8 +98,8 @@ async def requested(
     payment = await payments.locked(connection, one.restaurant_id, work.payment_id)
     if payment is None:
         return ()
-    if not isinstance(outcome, Done):
-        await payments.stand(connection, payment, "expired")
+    if not isinstance(outcome, Done):  # its answer may have been lost, and the guest has paid
+        await payments.stand(connection, payment, rules.after(payment.state, "expired", cancelled=False))
         return ()
     await payments.open_page(connection, payment, outcome.reference, str(outcome.facts["url"]))
     order = await orders.get(connection, payment.order_id)

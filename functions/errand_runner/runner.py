@@ -6,8 +6,10 @@ A service may be asked twice (``functions._claims``), with the same key; adapter
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -87,25 +89,33 @@ class Runner(Claims[Claimed]):
             await self._settle(one, work, outcome, service)
         except TRANSIENT as error:  # it is attempted again once its lease ends
             log.warning("how an errand went is not written", id=one.id, why=type(error).__name__)
+        except Exception as error:  # else it would be attempted again for ever, and what is behind it never
+            log.exception("what follows from an errand can't be written", id=one.id, kind=one.kind)
+            with contextlib.suppress(*TRANSIENT):
+                await self._settle(one, None, _fault(error), service)
 
     async def _outcome(self, one: Claimed, work: AnyWork | None) -> Outcome:
         """What the adapter says; never raises. An adapter's mistake is an attempt that failed."""
+        if datetime.now(UTC) >= one.give_up_at:  # it waited for a connection that was off, or for us
+            return Later("its time was over before it could be told", ours=True)
+        if one.work is None:
+            return Later("what it was to tell is forgotten", ours=True)
         provider = PROVIDERS.get(one.provider)
         if provider is None:
             return Later(f"this release knows no provider {one.provider!r}")
         if work is None:
-            return Later("it can't be read: another MASTER_KEY, or another release")
+            return Later("it can't be read: another MASTER_KEY, or another release", ours=True)
         try:
             adapter = provider.open(self._network, one.settings, self._secrets(one))
             async with asyncio.timeout(ATTEMPT_TIMEOUT_S):
-                return await adapter.perform(self._task(one, work))
+                return _storable(await adapter.perform(self._task(one, work)))
         except TimeoutError:
             return Later(f"nothing came of it within {ATTEMPT_TIMEOUT_S:g} s")
         except CipherError:
             return Later("its secrets were sealed with another MASTER_KEY")
         except Exception as error:  # the boundary: an adapter's fault must not cost the other errands
             log.exception("an adapter failed", provider=one.provider, kind=one.kind)
-            return Later(f"a fault of ours ({type(error).__name__})")
+            return _fault(error)
 
     @staticmethod
     def _task(one: Claimed, work: AnyWork) -> Task:
@@ -120,9 +130,9 @@ class Runner(Claims[Claimed]):
     async def _settle(self, one: Claimed, work: AnyWork | None, outcome: Outcome, service: str) -> None:
         async with self._tenants.tenant(one.restaurant_id) as connection:
             if isinstance(outcome, Later):
-                if await connections.failed(connection, one.connection_id, outcome.reason):
+                if not outcome.ours and await connections.failed(connection, one.connection_id, outcome.reason):
                     connections_opened_total.labels(service).inc()
-                if datetime.now(UTC) < one.give_up_at:
+                if datetime.now(UTC) < one.give_up_at and one.work is not None:
                     asked = None if outcome.after_s is None else timedelta(seconds=outcome.after_s)
                     pause = rules.again_after(one.attempt, asked)
                     await errands.put_off(connection, one, outcome.reason, pause, untouched=outcome.untouched)
@@ -138,6 +148,21 @@ class Runner(Claims[Claimed]):
                 await consequences.follow(self._home, connection, one, work, state, outcome)
         if state == "done":
             errand_seconds.labels(service).observe((datetime.now(UTC) - one.created_at).total_seconds())
+
+
+def _fault(error: Exception) -> Later:
+    return Later(f"a fault of ours ({type(error).__name__})", ours=True)
+
+
+def _storable(outcome: Outcome) -> Outcome:
+    """Without what no column takes: a service may say anything."""
+    if isinstance(outcome, Done):
+        return replace(outcome, reference=_printable(outcome.reference))
+    return replace(outcome, reason=_printable(outcome.reason))
+
+
+def _printable(text: str) -> str:
+    return "".join(letter for letter in text if letter.isprintable())
 
 
 def _state(outcome: Outcome) -> State:

@@ -11,17 +11,19 @@ from aiohttp.test_utils import TestServer
 from devstack.stand_ins.twilio import Twilio
 from domain.errands import SendMessage
 from domain.kitchen import OrderStatus
-from eventing.catalogue import CallMissed, OrderCancelled, OrderConfirmed, OrderMoved, Payload, ReservationChanged
+from eventing import ordering
+from eventing.catalogue import CallMissed, OrderConfirmed, OrderMoved, Payload, ReservationChanged
 from eventing.cloudevents import Event
 from functions.errand_runner import message_planning, planning
 from functions.errand_runner.situation import Home
 from stores import errands, messages, reservations
 from stores.ciphers import PiiCipher
+from stores.kitchen import Move
 from stores.order_links import OrderLinks
 from stores.reservations import Wish
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Eventually, StartFunction
-from tests.integration.functions_small.houses import CALLER, PAGES, House, StartRunner
+from tests.integration.functions_small.houses import CALLER, PAGES, House, StartRunner, cancelled
 
 pytestmark = pytest.mark.integration
 
@@ -105,16 +107,9 @@ async def test_an_order_is_confirmed_by_text_once_and_its_receipt_is_kept(
 async def test_each_occasion_is_told_once_however_often_the_kitchen_moves_it(house: Told) -> None:
     await house.connect_twilio("http://127.0.0.1:9")
     order = await house.order()
-    cancelled = OrderCancelled(
-        restaurant_id=house.id,
-        order_id=order.order_id,
-        number=order.number,
-        before="ready",
-        reason="sold_out",
-        cancelled_at=NOW,
-    )
+    steps = (moved(order, "preparing"), moved(order, "ready"), moved(order, "ready"))
 
-    await house.planned(order, moved(order, "preparing"), moved(order, "ready"), moved(order, "ready"), cancelled)
+    await house.planned(order, *steps, cancelled(order))
 
     async with house.postgres.platform.platform() as connection:
         keys = await connection.fetch("select key from errand order by number")
@@ -140,17 +135,34 @@ async def test_who_wants_no_texts_gets_none_until_they_want_them_again(house: To
     assert len(await house.planned(await house.order())) == 1
 
 
-async def test_a_missed_caller_is_sent_the_menu_where_the_restaurant_wants_it(
-    house: Told,
-) -> None:
-    fresh, old = missed(house.id, CALLER, NOW), missed(house.id, CALLER, NOW - message_planning.ANSWERS_FOR * 2)
+async def test_a_missed_caller_is_sent_the_menu_where_the_restaurant_wants_it_once_a_day(house: Told) -> None:
+    caller = "+353861234567"
+    fresh, old = (
+        missed(house.id, caller, NOW),
+        missed(house.id, "+353861234568", NOW - message_planning.ANSWERS_FOR * 2),
+    )
+    again, abroad = missed(house.id, caller, NOW), missed(house.id, "+88213001001", NOW)
     async with house.postgres.platform.platform() as connection:
         await connection.execute("update restaurant set country = 'IE'")  # no quiet hours
     await house.connect_twilio("http://127.0.0.1:9", menu_link="https://margot.example/carte")
 
-    ((occasion, text),) = await house.planned(fresh, fresh, old, missed(house.id, "", NOW))
+    ((occasion, text),) = await house.planned(fresh, fresh, old, again, abroad, missed(house.id, "", NOW))
 
     assert occasion == "missed_call" and "https://margot.example/carte" in text
+    async with house.postgres.platform.platform() as connection:
+        assert await connection.fetchval("select max(give_up_at) from errand") <= NOW + message_planning.ANSWERS_FOR
+
+
+async def test_a_confirmation_behind_its_cancellation_is_not_told(house: Told) -> None:
+    await house.connect_twilio("http://127.0.0.1:9")
+    order = await house.order()
+    async with house.postgres.app.tenant(house.id) as connection:
+        move = Move(order.order_id, "confirmed", "cancelled", "owner@x.example", "customer")
+        await ordering.move_order(connection, move, source="/test")
+
+    told = await house.planned(cancelled(order), order, moved(order, "ready"))
+
+    assert [occasion for occasion, _ in told] == ["order_cancelled"]
 
 
 async def test_a_guest_is_told_each_new_time_of_a_reservation(house: Told) -> None:

@@ -40,6 +40,11 @@ class Payee(House):
         async with self.postgres.app.tenant(self.id) as connection:
             return await payments.of_order(connection, self.id, order_id)
 
+    async def due(self, order_id: str) -> Payment:
+        payment = await self.payment(order_id)
+        assert payment is not None
+        return payment
+
     async def paid(self, order_id: str) -> Payment:
         """The guest pays, and Stripe's notice is taken."""
         async with self.postgres.app.tenant(self.id) as connection:
@@ -131,3 +136,29 @@ async def test_the_page_of_a_cancelled_order_is_closed_also_one_that_was_still_a
         return [one["status"] for one in house.stripe.sessions.values()] == ["expired"] * 2
 
     await eventually(closed)
+
+
+async def test_what_was_paid_stays_paid_although_the_page_was_given_up(
+    runner: Running, house: Payee, eventually: Eventually
+) -> None:
+    house.stripe.faults["lost_answer"] = 1
+    confirmed = await house.order()
+    assert (await runner.send(confirmed))[0] == 204
+
+    async def asked_for() -> bool:
+        (errand,) = await house.told((await house.due(confirmed.order_id)).id)
+        return errand.last_error != ""
+
+    await eventually(asked_for)
+    async with house.postgres.app.tenant(house.id) as connection:
+        payment = await payments.of_order(connection, house.id, confirmed.order_id, lock=True)
+        assert payment is not None
+        await paying.settle(connection, payment, "paid", intent="pi_1")  # its notice came, the answer never did
+    await house.run("update errand set give_up_at = now(), next_at = now() where kind = 'payment.request'")
+
+    async def given_up() -> bool:
+        await runner.tick("errands-due")
+        return await house.states(payment.id) == ["failed"]
+
+    await eventually(given_up)
+    assert await house.shown(confirmed.order_id) == "paid"

@@ -43,6 +43,23 @@ def test_a_long_order_keeps_its_total_allergens_and_link() -> None:
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("listed", [None, ("Lait d’amande, noisette et pistache de Sicile",)])
+def test_allergens_that_do_not_go_in_are_asked_for_and_never_cut(listed: tuple[str, ...] | None, language: str) -> None:
+    lines = tuple(Line(1, f"Dish number {n} of a very long list", listed and (f"{n} {listed[0]}",)) for n in range(40))
+    text = messages.order_text("order_confirmed", language, ORDER._replace(lines=lines))
+
+    assert messages.parts(text).number <= messages.MOST_PARTS
+    assert "ask us before you eat" in text or "demandez-nous avant de manger" in text
+    assert "1 Dish number 0" in text and text.endswith(ORDER.link)
+
+
+def test_quiet_hours_begin_by_the_clock_of_the_restaurant() -> None:
+    for noon, begins in ((NOON, 19), (datetime(2026, 3, 29, 0, 30, tzinfo=UTC), 18)):  # that night clocks go forward
+        assert messages.quiet_from(noon, "Europe/Paris", "FR") == noon.replace(hour=begins, minute=0)
+    assert messages.quiet_from(NOON, "Europe/Dublin", "IE") is None
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_each_template_is_filled_in_and_needs_no_unicode(template: messages.Template, language: str) -> None:
     table = ReservationFacts("Chez Margot", 4, NOON, "Europe/Paris", "https://r.example/p", 2000, "EUR")
@@ -83,6 +100,9 @@ def test_parts_are_counted_as_operators_bill_them(text: str, count: int, unicode
         ("missed_call", datetime(2026, 11, 27, 6, 59, tzinfo=UTC), "FR", False),  # 7:59
         ("missed_call", datetime(2026, 11, 27, 7, 0, tzinfo=UTC), "FR", True),  # 8:00
         ("missed_call", datetime(2026, 11, 29, 12, 0, tzinfo=UTC), "FR", False),  # a Sunday
+        ("missed_call", datetime(2026, 7, 14, 12, 0, tzinfo=UTC), "FR", False),  # a holiday, a Tuesday
+        ("missed_call", datetime(2026, 3, 30, 6, 0, tzinfo=UTC), "FR", True),  # 8:00, of summer time since yesterday
+        ("missed_call", datetime(2026, 10, 26, 6, 30, tzinfo=UTC), "FR", False),  # 7:30 again
         ("missed_call", datetime(2026, 11, 27, 23, 0, tzinfo=UTC), "IE", True),
         ("order_confirmed", datetime(2026, 11, 27, 23, 0, tzinfo=UTC), "FR", True),
     ],
@@ -98,6 +118,8 @@ def test_what_nobody_asked_for_waits_for_the_day(
     [
         ("STOP", "stop"),
         (" Stop. ", "stop"),
+        ("« STOP » 🙏", "stop"),
+        ("stop 36105", "stop"),
         ("ARRÊT", "stop"),
         ("start", "start"),
         ("please stop calling", ""),
@@ -118,6 +140,9 @@ def test_an_answer_of_one_word_ends_messages_or_begins_them(said: str, wish: str
         ("200", False),
         ("", False),
         ("anonymous", False),
+        ("+336123", False),
+        ("+٣٣٦١٢٣٤٥٦٧٨", False),
+        ("+0033612345678", False),
     ],
 )
 def test_a_landline_gets_no_text(number: str, can: bool) -> None:
