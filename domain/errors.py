@@ -75,7 +75,8 @@ class Refused(Exception):  # noqa: N818 - the rules say no; nothing is broken
 
     ``message`` is English and written for the model or a log. ``field`` names the argument to put right and
     ``allowed`` what it may be. ``subject`` is the thing refused in the restaurant's own words (an item, an
-    amount, a time), for the sentence that the caller hears: see ``domain.phrases``.
+    amount, a time), for the sentence that the caller hears: see ``domain.phrases``. ``wish`` is the option that was
+    asked for, as it is said, where that was refused and the dish was not.
     """
 
     def __init__(
@@ -87,3 +88,4 @@ class Refused(Exception):  # noqa: N818 - the rules say no; nothing is broken
         self.allowed = allowed
         self.field = field
         self.subject = subject
+        self.wish = ""

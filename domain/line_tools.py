@@ -1,7 +1,7 @@
 """The tools that change the cart's lines.
 
 An option that is not possible does not cost the caller the dish: the line is as far as it can be, and the result says
-what was left out and what there is instead.
+what was left out and what there is instead. The order waits for the caller's word on it (``domain.wishes``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from domain import allergies, carts
+from domain import allergies, carts, wishes
 from domain.amounts import taken_apart, worded
 from domain.choices import find_item, item_of_line
 from domain.errors import Code, Refused
@@ -52,7 +52,7 @@ def add_item(state: OrderState, arguments: Arguments, now: datetime) -> ToolAnsw
         size, count = arguments.text("size"), 1 if quantity is None else quantity
         return carts.add(before, menu, item.name, size, choices, count, note, limits=state.restaurant)
 
-    cart, refused = as_far_as_possible(made, [*wanted, *of_dish])
+    cart, refused = as_far_as_possible(made, [*wanted, *of_dish], lambda one: _called(one, menu.language))
     return _line_answer(state, cart, cart.lines[-1], words_of(state).added, (*refused, *claimed))
 
 
@@ -80,7 +80,7 @@ def add_halves(state: OrderState, arguments: Arguments, now: datetime) -> ToolAn
         return carts.add_halves(before, menu, names, size, on[2], (on[0], on[1]), count, note, limits=state.restaurant)
 
     placed = [(at, choice) for at, choices in enumerate((*own, whole)) for choice in choices]
-    cart, refused = as_far_as_possible(made, placed)
+    cart, refused = as_far_as_possible(made, placed, lambda one: _called(one[1], menu.language))
     return _line_answer(state, cart, cart.lines[-1], words_of(state).added, (*refused, *claimed))
 
 
@@ -113,7 +113,7 @@ def change_item(state: OrderState, arguments: Arguments, now: datetime) -> ToolA
         )
 
     try:
-        cart, refused = as_far_as_possible(made, added)
+        cart, refused = as_far_as_possible(made, added, lambda one: _called(one, menu.language))
     except Refused as nothing:
         raise claimed[0] if claimed and nothing.code == "nothing_to_change" else nothing from None
     line = carts.line_by_number(cart, number)
@@ -130,9 +130,9 @@ def remove_item(state: OrderState, arguments: Arguments, now: datetime) -> ToolA
 
 
 def as_far_as_possible(
-    made: Callable[[Sequence[Wanted]], Cart], wanted: Sequence[Wanted]
+    made: Callable[[Sequence[Wanted]], Cart], wanted: Sequence[Wanted], called: Callable[[Wanted], str]
 ) -> tuple[Cart, tuple[Refused, ...]]:
-    """The cart with all that is wanted but what is not possible, and why that is not.
+    """The cart with all that is wanted but what is not possible, and why that is not; ``called`` says a wish in words.
 
     Raises Refused for what is wrong with more than one choice.
     """
@@ -146,8 +146,8 @@ def as_far_as_possible(
             at = _cause(made, left, refusal) if refusal.code in _OF_ONE_CHOICE else None
             if at is None:
                 raise
+            refusal.wish = called(left.pop(at))
             refused.append(refusal)
-            del left[at]
 
 
 def _cause(made: Callable[[Sequence[Wanted]], Cart], wanted: Sequence[Wanted], refusal: Refused) -> int | None:
@@ -172,12 +172,17 @@ def _line_answer(
     words = words_of(state)
     said = [template.format(line=words.describe(line)), *(words.refusal(one) for one in not_possible)]
     said += words.allergy_warnings(allergies.findings(replace(cart, lines=(line,)), state.menu))
-    return ToolAnswer(replace(state, cart=cart), " ".join(said), not_possible=not_possible)
+    after = wishes.not_possible(replace(state, cart=cart), line.number, not_possible)
+    return ToolAnswer(after, " ".join(said), not_possible=not_possible)
 
 
 def _note(arguments: Arguments) -> tuple[str, tuple[Refused, ...]]:
     note, claimed = without_claims(arguments.text("note"))
     return note, (Refused("note_claims", _CLAIMED, (), "note"),) if claimed else ()
+
+
+def _called(one: str | Choice, language: str) -> str:
+    return one if isinstance(one, str) else worded(one.amount, one.name, language)
 
 
 def _wanted(arguments: Arguments, name: str) -> list[str | Choice]:

@@ -75,6 +75,14 @@ def has_option(item: MenuItem, name: str) -> bool:
     return any(_is_called(place.option, name) for place in (*_top(item), *_all_inside(item)))
 
 
+def names_in(item: MenuItem) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """All that can be chosen with ``item`` or comes with it: names and their aliases."""
+    for place in (*_top(item), *_all_inside(item)):
+        yield place.option.name, place.option.aliases
+    for one in item.ingredients:
+        yield one.name, one.aliases
+
+
 def choices_of(modifiers: Sequence[ChosenModifier]) -> list[Choice]:
     """What was chosen, to be chosen again."""
     names = {modifier.option_id: modifier.plain_name for modifier in modifiers}

@@ -18,10 +18,12 @@ from domain.restaurant import FaqEntry, Restaurant
 
 
 class OpenWish(NamedTuple):
-    """``dish`` as the caller called it; ``turn`` is the caller's turn in which it was noted."""
+    """A dish, or an option of one, as the caller called it; ``turn`` is the caller's turn in which it was noted,
+    ``line`` the number of the line whose option it is, 0 for a dish or where that is not known."""
 
     dish: str
     turn: int = 0
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,10 @@ class OrderState:
     confirm_order is applied. It sets ``confirmed`` again when it resumes a call, and to None when the database refuses
     the order for good. Before a table is asked for it sets ``book`` to what is known of the tables around that time
     (``table_time``), None when nobody can tell; ``reserved`` once the call has made its reservation. ``warned``: an
-    abusive caller was told that the call will end. ``open_wishes`` are dishes that the menu does not have and that the
-    caller has not let go of (``domain.wishes``); ``turn`` counts the caller's turns, which the handler tells. Before an
-    order of before is asked for it sets ``placed`` to those that it may be (``placed_tools.wanted``), None when nobody
-    can tell; ``found`` is the one that the caller may hear of, ``order_misses`` how often none was found.
+    abusive caller was told that the call will end. ``open_wishes`` are dishes and options that cannot be had and that
+    the caller has not let go of (``domain.wishes``); ``turn`` counts the caller's turns, which the handler tells.
+    Before an order of before is asked for it sets ``placed`` to those that it may be (``placed_tools.wanted``), None
+    when nobody can tell; ``found`` is the one that the caller may hear of, ``order_misses`` how often none was found.
     """
 
     restaurant: Restaurant

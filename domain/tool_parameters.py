@@ -184,8 +184,8 @@ TOOLS: tuple[Tool, ...] = (
     ),
     Tool(
         MISSING_DISH,
-        "A dish the caller asks for and the menu lacks. Call it at once (asked), ask what instead, or nothing, and call"
-        " it again with the answer: until then nothing can be confirmed.",
+        "A dish or an option that the caller asks for and cannot have. Call it at once (asked) unless `not_found` has"
+        " it, ask what instead, or nothing, and call it again with the answer: until then nothing can be confirmed.",
         (
             Parameter("dish", "text", "In the caller's words.", required=True),
             Parameter("caller", "text", "What the caller said.", required=True, choices=WISH_ENDS),

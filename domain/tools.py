@@ -88,7 +88,9 @@ def apply(state: OrderState, name: object, arguments: object, now: datetime) -> 
             answer = answer._replace(state=replace(answer.state, menu=state.menu))
     except Refused as refused:
         reason = not_served_now(state.menu, state.restaurant, refused, now) if menu is not state.menu else refused
-        answer = ToolAnswer(wishes.refused(state, name, reason), words_of(state).refusal(reason), refused=reason)
+        answer = ToolAnswer(
+            wishes.refused(state, name, arguments, reason), words_of(state).refusal(reason), refused=reason
+        )
     answer = answer._replace(state=wishes.ordered(state, answer.state))
     result: dict[str, Any] = {"ok": answer.refused is None}
     if answer.refused is not None:

@@ -1,47 +1,87 @@
-"""Dishes that were asked for and that the menu does not have: no order goes on before the caller settled each.
+"""What was asked for and cannot be had: no order goes on before the caller settled each.
 
-A wish is open from the moment it was refused, or the model told of it, until the caller lets go of it or takes another
-dish in its place. It is kept with the call, not in an engine: the next engine, or the next handler, still has to ask.
+A dish that the menu does not have, or an option that was refused while its dish was added. A wish is open from the
+moment it was refused, or the model told of it, until the caller lets go of it or takes something else in its place. It
+is kept with the call, not in an engine: the next engine, or the next handler, still has to ask.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from domain.amounts import taken_apart
 from domain.choices import find_item, sellable
-from domain.errors import Refused
-from domain.menu import Menu
+from domain.errors import Code, Refused
+from domain.menu import Menu, MenuItem
+from domain.modifiers import names_in
 from domain.names import closest_owners, fold, repeatable
-from domain.order import Cart
+from domain.order import Cart, CartLine
 from domain.tool_outcomes import OpenWish, OrderState, ToolAnswer, open_cart, words_of
 from domain.tool_parameters import ADD_HALVES, Arguments
 
 MAX_OPEN = 10  # more than that is no order; the oldest stay
 _MISSPELT = 0.85  # how alike two names are that differ by a letter or a plural
 _ORDERING = ("add_item", ADD_HALVES, "change_item")
+# What is refused and may be missed. An option that is on the line already is there; what never comes with the dish and
+# was to be left out is not there.
+_MISSED: frozenset[Code] = frozenset(
+    (
+        "unknown_modifier",
+        "ambiguous_modifier",
+        "unavailable_modifier",
+        "too_many_modifiers",
+        "amount_not_offered",
+        "ingredient_stays",
+    )
+)
+
+Named = tuple[str, tuple[str, ...]]  # a name of the menu, and its aliases
 
 
 def open_names(state: OrderState) -> tuple[str, ...]:
-    return tuple(wish.dish for wish in state.open_wishes)
+    return tuple({fold(wish.dish): wish.dish for wish in reversed(state.open_wishes)}.values())[::-1]
 
 
-def refused(state: OrderState, tool: object, reason: Refused) -> OrderState:
+def refused(state: OrderState, tool: object, arguments: object, reason: Refused) -> OrderState:
     """The state after ``tool`` was refused: what it should have put on the order is an open wish, if there is none."""
-    if reason.code != "unknown_item" or tool not in _ORDERING or state.confirmed or not reason.subject:
+    if tool not in _ORDERING or state.confirmed:
         return state
-    return _noted(state, reason.subject)
+    if reason.code in _MISSED and reason.wish:
+        line = arguments.get("line") if isinstance(arguments, dict) else None
+        return _noted(state, reason.wish, line if isinstance(line, int) else 0)
+    return _noted(state, reason.subject) if reason.code == "unknown_item" and reason.subject else state
+
+
+def not_possible(state: OrderState, line: int, reasons: Sequence[Refused]) -> OrderState:
+    """The state after ``line`` was added or changed without the options that ``reasons`` refused."""
+    for reason in reasons:
+        if reason.code in _MISSED and reason.wish:
+            state = _noted(state, reason.wish, line)
+    return state
 
 
 def ordered(before: OrderState, after: OrderState) -> OrderState:
-    """The state after lines were added or changed: a wish that one of them is a better spelling of is settled, and in
-    a later turn of the caller's one that it looks like."""
+    """The state after lines were added, changed or removed: a wish from before that something new on them is a better
+    spelling of is settled, and in a later turn of the caller's one that it looks like; an option's goes with its line.
+    """
     if not after.open_wishes or before.cart.lines == after.cart.lines:
         return after
-    new = [line.item_name for line in after.cart.lines if line not in before.cart.lines]
-    left = tuple(wish for wish in after.open_wishes if not _is_met(wish, new, after))
+    new = [line for line in after.cart.lines if line not in before.cart.lines]
+    numbers = {0, *(line.number for line in after.cart.lines)}
+    old = {line.number: line for line in before.cart.lines}
+    left = tuple(
+        wish
+        for wish in after.open_wishes
+        if wish not in before.open_wishes
+        or (
+            wish.line in numbers
+            and not _is_met(wish, [line.item_name for line in new], after)
+            and not any(_is_chosen(wish, line, old.get(line.number), after) for line in new)
+        )
+    )
     return after if left == after.open_wishes else replace(after, open_wishes=left)
 
 
@@ -55,33 +95,35 @@ def still_open(state: OrderState) -> Refused:
     words = words_of(state)
     names = open_names(state)
     said = [name for name in names if repeatable(name)]
-    message = "Not on the menu, and not settled: ask what instead, or nothing; then call missing_dish with the answer."
+    message = "Not to be had, and not settled: ask what instead, or nothing; then call missing_dish with the answer."
     return Refused("dish_open", message, names, "dish", subject=words.listing(said, words.last_and))
 
 
 def missing_dish(state: OrderState, arguments: Arguments, now: datetime) -> ToolAnswer:
-    """The tool: a dish was asked for that there is none of, or the caller said what is to become of it."""
+    """The tool: something was asked for that there is none of, or the caller said what is to become of it."""
     open_cart(state)
     dish, caller = arguments.text("dish"), arguments.text("caller")
     if caller == "asked":
         _require_unknown(state.menu, dish)
         noted = _noted(state, dish)
         return ToolAnswer(noted, words_of(state).refusal(still_open(noted)))
-    wish = next((one for one in state.open_wishes if fold(one.dish) == fold(dish)), None)
-    if wish is None:
-        raise Refused("nothing_to_change", "No such dish is waited for.", open_names(state), "dish")
-    if wish.turn >= state.turn:
-        raise Refused("not_asked", "The caller has not answered yet: ask, and listen.", (), "caller", subject=wish.dish)
-    left = tuple(one for one in state.open_wishes if one is not wish)
+    wanted = [one for one in state.open_wishes if fold(one.dish) == fold(dish)]
+    if not wanted:
+        raise Refused("nothing_to_change", "Nothing of that name is waited for.", open_names(state), "dish")
+    if any(one.turn >= state.turn for one in wanted):
+        subject = wanted[0].dish
+        raise Refused("not_asked", "The caller has not answered yet: ask, and listen.", (), "caller", subject=subject)
+    left = tuple(one for one in state.open_wishes if one not in wanted)
     return ToolAnswer(replace(state, open_wishes=left), "")
 
 
-def _noted(state: OrderState, dish: str) -> OrderState:
+def _noted(state: OrderState, dish: str, line: int = 0) -> OrderState:
     """With the wish; what was read back before it was said is agreed to no longer."""
-    if fold(dish) in map(fold, open_names(state)) or len(state.open_wishes) >= MAX_OPEN:
+    known = {(fold(wish.dish), wish.line) for wish in state.open_wishes}
+    if (fold(dish), line) in known or len(state.open_wishes) >= MAX_OPEN:
         return state
     cart: Cart = replace(state.cart, version=state.cart.version + 1)
-    return replace(state, cart=cart, open_wishes=(*state.open_wishes, OpenWish(dish, state.turn)))
+    return replace(state, cart=cart, open_wishes=(*state.open_wishes, OpenWish(dish, state.turn, line)))
 
 
 def _require_unknown(menu: Menu, dish: str) -> None:
@@ -95,9 +137,44 @@ def _require_unknown(menu: Menu, dish: str) -> None:
 
 
 def _is_met(wish: OpenWish, names: Sequence[str], state: OrderState) -> bool:
+    """Whether one of the dishes ``names`` is what was wished for."""
     known = [(item.name, item.aliases) for item in state.menu.items if sellable(state.menu, item)]
-    called = [one for name, aliases in known if name in names for one in (name, *aliases)]
-    wanted = fold(wish.dish)
-    if any(difflib.SequenceMatcher(None, wanted, fold(one)).ratio() >= _MISSPELT for one in called):
+    if _is_spelled(wish.dish, names, known):
         return True
     return wish.turn < state.turn and not set(names).isdisjoint(closest_owners(wish.dish, known))
+
+
+def _is_chosen(wish: OpenWish, line: CartLine, before: CartLine | None, state: OrderState) -> bool:
+    """Whether ``line`` has by now, as an option or told to the kitchen, what was wished for."""
+    if wish.line not in (0, line.number):
+        return False
+    amount, wanted = taken_apart(wish.dish, state.menu.language) or ("regular", fold(wish.dish))
+    noted = before.note if before is not None else ""
+    if line.note != noted and {*wanted.split()} <= {*fold(line.note).split()}:
+        return True
+    new = _chosen(line) - (_chosen(before) if before is not None else set())
+    known = list(_options_of(line, state.menu))
+    alike = closest_owners(wanted, known)
+    if wish.turn < state.turn:
+        return _is_spelled(wanted, new, known) or not new.isdisjoint(alike)
+    only = len(alike) == 1 and {*wanted.split()} <= {*fold(alike[0]).split()}
+    return amount == "regular" and (_is_spelled(wanted, new, known) or (only and not new.isdisjoint(alike)))
+
+
+def _is_spelled(wish: str, names: Iterable[str], known: Sequence[Named]) -> bool:
+    called = {one for name, aliases in known if name in names for one in (name, *aliases)}
+    wanted = fold(wish)
+    return any(difflib.SequenceMatcher(None, wanted, fold(one)).ratio() >= _MISSPELT for one in called)
+
+
+def _chosen(line: CartLine) -> set[str]:
+    own = {modifier.plain_name for modifier in line.modifiers}
+    return own.union(*({part.item_name, *(one.plain_name for one in part.modifiers)} for part in line.parts))
+
+
+def _options_of(line: CartLine, menu: Menu) -> Iterator[Named]:
+    by_id: dict[str, MenuItem] = {item.id: item for item in menu.items}
+    ids = (line.item_id, *(part.item_id for part in line.parts))
+    for item in (by_id[one] for one in ids if one in by_id):
+        yield item.name, item.aliases
+        yield from names_in(item)

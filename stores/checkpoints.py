@@ -46,9 +46,9 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     ``confirmed`` without ``order_id`` is an order that the caller was promised and that is still to be written.
     ``reserved``: the call has made its reservation. ``offered`` is the one thing more that was offered, ``open_wishes``
-    are dishes that were not found and are not settled, ``tools`` what the model has used so far, ``marks`` what is
-    known of the call by rule. ``order_misses``: how often an order of before was asked for in vain. ``usage`` is what
-    the engine has cost so far, by the handler's own names.
+    are dishes and options that cannot be had and are not settled, ``tools`` what the model has used so far, ``marks``
+    what is known of the call by rule. ``order_misses``: how often an order of before was asked for in vain. ``usage``
+    is what the engine has cost so far, by the handler's own names.
     """
 
     call_id: str

@@ -144,9 +144,7 @@ class _TurnReply(Answering):
         agent, result = self._agent, one.result
         if result.missing is not None:
             agent.missing = tuple(result.missing)
-            agent.unsettled = tuple(result.not_found)
-            if one.call.name == "read_cart":  # another handler may have noted them
-                agent.not_found += [dish for dish in result.not_found if fold(dish) not in map(fold, agent.not_found)]
+            self._learn_not_found(one)
         if result.ok and one.call.name == "set_fulfilment":
             agent.choices = [choice for choice in agent.choices if choice.call.name != one.call.name]
         if result.ok and one.call.name == "remove_item":
@@ -194,6 +192,7 @@ class _TurnReply(Answering):
         if "read_cart" in names and agent.not_found:
             return [Say(" ".join([*says, self._ask_not_found(plainly=True).text]))]
         if says and says[-1].rstrip().endswith("?"):
+            agent.awaited = "instead" if agent.not_found else agent.awaited  # which of several options
             agent.awaited = "confirm" if "read_cart" in names else agent.awaited
             agent.question = says[-1] if "read_cart" not in names else self._phrases.confirm
             return [Say(" ".join(says))]

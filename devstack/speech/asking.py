@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from devstack.speech.addresses import Awaited
 from devstack.speech.conversation import Action, Memory, Say, TurnContext
 from devstack.speech.lexicon import LEXICONS
+from devstack.speech.matching import fold
 from devstack.speech.menu_search import as_menu
 from devstack.speech.phrases import PHRASES, AgentPhrases
 from devstack.speech.tool_calls import UseTool
@@ -75,7 +76,9 @@ class Asking:
         names = f" {phrases.last_and} ".join(named[:MOST_NAMED]) or phrases.something
         if plainly or (agent.times_not_found > 1 and agent.awaited != "without"):
             return self._ask(phrases.right_without.format(name=names), "without")
-        return self._ask(phrases.what_instead.format(name=names), "instead")
+        are_options = all(fold(name) in agent.options for name in agent.not_found)
+        asked = phrases.option_instead if are_options else phrases.what_instead
+        return self._ask(asked.format(name=names), "instead")
 
     def _ask_to_spell(self) -> Say:
         agent, phrases = self._agent, self._phrases

@@ -21,6 +21,8 @@ class Choosing(Leaving):
         error = one.result.error
         if error is not None and error.code == "unknown_item" and len(error.allowed) > MOST_SUGGESTED:
             return False
+        if error is not None and error.code == "unknown_modifier" and len(error.allowed) != 1:
+            return False  # asked about like an option that was left out of a new dish
         if error is None or error.field not in CHOOSABLE or not error.allowed or not one.call.name:
             return False
         say = one.result.say
@@ -66,6 +68,8 @@ class Choosing(Leaving):
         if choice.field in ("modifiers", "add_modifiers") and extra:
             agent.choices.pop(0)
             kept = [name for name in choice.call.arguments[choice.field] if name not in extra]
+            if not kept and set(choice.call.arguments) == {"line", choice.field}:
+                return [Say(self._phrases.left_out), *self._ask_next()]
             return list(self._one_by_one([UseTool(choice.call.name, choice.call.arguments | {choice.field: kept})]))
         if understood.done and not understood.no and not choice.insisted:
             agent.choices[0] = replace(choice, insisted=True)

@@ -65,7 +65,8 @@ class Memory:
     on_condition: list[UseTool] = field(default_factory=list)  # wanted if a question's answer is yes
     held: str = ""  # the sentence that waits for what is looked up
     not_found: list[str] = field(default_factory=list)  # asked for, not on the order, and not yet let go of
-    unsettled: tuple[str, ...] = ()  # the same, as the tools have it
+    options: set[str] = field(default_factory=set)  # those of them that are options of a line, folded
+    unsettled: tuple[str, ...] = ()  # what was not found, as the tools have it
     times_not_found: int = 0  # that the caller was asked about it
     unsure_name: str = ""  # as it was heard, to be spelled
     asked_to_spell: bool = False

@@ -1,8 +1,8 @@
-"""Dishes that were asked for and not found: no order goes on without one that the caller has not let go of.
+"""What was asked for and cannot be had: no order goes on without it before the caller has let go of it.
 
-Each is said not to be on the order and asked about: what instead, or nothing? Named something else, it is settled; so
-it is by "nothing". Whoever passes over the question is told again, and asked for a yes to the order without it; who
-still does not give one is offered a person.
+A dish that was not found, or an option that was refused. Each is said not to be on the order and asked about: what
+instead, or nothing? Named something else, it is settled; so it is by "nothing". Whoever passes over the question is
+told again, and asked for a yes to the order without it; who still does not give one is offered a person.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import replace
 from devstack.speech.asking import Asking
 from devstack.speech.conversation import Action, Say
 from devstack.speech.matching import fold
-from devstack.speech.orders import AddItem
+from devstack.speech.orders import AddItem, ChangeItem, OrderIntent
 from devstack.speech.tool_calls import Answered, UseTool
 from devstack.speech.understanding import Understood
 
@@ -32,12 +32,36 @@ class Leaving(Asking):
             self._agent.not_found.append(name)
         return True
 
+    def _learn_not_found(self, one: Answered) -> None:
+        """What the tools wait for and the caller has not been asked about yet, as an option or a handler before left
+        it; and what is settled by now."""
+        agent, told = self._agent, one.result.not_found
+        gone = {*map(fold, agent.unsettled)} - {*map(fold, told)}
+        agent.not_found = [name for name in agent.not_found if fold(name) not in gone]
+        agent.unsettled = tuple(told)
+        error = one.result.error
+        if error is not None and (error.code != "unknown_modifier" or len(error.allowed) == 1):
+            return
+        known = {_singular(name) for name in (*agent.not_found, *self._waiting())}
+        new = [name for name in told if _singular(name) not in known]
+        agent.not_found += new
+        if one.result.not_possible or error is not None:
+            agent.options |= {*map(fold, new)}
+
+    def _waiting(self) -> list[str]:
+        """What a choice waits for: its dish, or its options."""
+        found: list[str] = []
+        for choice in self._agent.choices:
+            named = choice.call.arguments.get(choice.field)
+            found += [str(choice.call.arguments.get("item", "")), *(map(str, named) if isinstance(named, list) else ())]
+        return found
+
     def _settled(self, text: str, understood: Understood) -> tuple[Understood, list[Action] | None]:
         """What is left of the sentence to be done, and the answer to it where nothing is."""
         agent = self._agent
         if agent.awaited not in ("instead", "without") or not agent.not_found:
             return understood, None
-        named = [one for one in understood.orders if isinstance(one, AddItem) and self._is_known(one)]
+        named = [one for one in understood.orders if self._takes_another(one)]
         if named:
             agent.not_found = agent.not_found[len(named) :]
             agent.times_not_found = 0
@@ -57,8 +81,7 @@ class Leaving(Asking):
     def _settling(self, actions: list[Action]) -> list[Action]:
         """``actions``, and before them the tool's calls for what the caller has settled by now."""
         agent = self._agent
-        waiting = [str(choice.call.arguments.get("item", "")) for choice in agent.choices]
-        still_open = set(map(fold, [*agent.not_found, *waiting]))
+        still_open = set(map(fold, [*agent.not_found, *self._waiting()]))
         settled = [dish for dish in agent.unsettled if fold(dish) not in still_open]
         if not settled or not self._has(MISSING_DISH):
             return actions
@@ -70,5 +93,16 @@ class Leaving(Asking):
         spoken = said if uses else said[:1]  # else the next question comes after the tool's answer
         return [*spoken, *self._one_by_one([*calls, *uses, *([] if self._turn.parallel else agent.waiting_calls)])]
 
+    def _takes_another(self, intent: OrderIntent) -> bool:
+        """In place of the first that was not found: a dish for a dish, an option of a line for an option."""
+        if fold(self._agent.not_found[0]) in self._agent.options:
+            names = self._vocabulary.options
+            return isinstance(intent, ChangeItem) and bool(intent.size or names.intersection(intent.add))
+        return isinstance(intent, AddItem) and self._is_known(intent)
+
     def _is_known(self, intent: AddItem) -> bool:
         return bool(intent.choices) or intent.item in self._vocabulary.items
+
+
+def _singular(name: str) -> str:
+    return fold(name).removesuffix("s")

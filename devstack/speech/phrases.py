@@ -34,6 +34,7 @@ class AgentPhrases:
     something: str  # that has no name to repeat
     last_and: str
     what_instead: str  # with {name}
+    option_instead: str  # with {name}
     right_without: str  # with {name}
     heard_name: str  # with {name}
     spell_name: str
@@ -83,6 +84,7 @@ ENGLISH = AgentPhrases(
     something="Something you asked for",
     last_and="and",
     what_instead="I didn't find it, so {name} isn't on your order. What would you like instead, or nothing?",
+    option_instead="So {name} isn't on your order. What would you like instead, or nothing?",
     right_without="To be clear, {name} isn't on your order. Is it right without it?",
     heard_name="I heard {name}.",
     spell_name="Could you spell the name for me, please?",
@@ -132,6 +134,7 @@ FRENCH = AgentPhrases(
     something="une chose que vous avez demandée",
     last_and="et",
     what_instead="Je n'ai pas trouvé : {name} n'est pas dans votre commande. Que désirez-vous à la place, ou rien ?",
+    option_instead="Donc {name} n'est pas dans votre commande. Que désirez-vous à la place, ou rien ?",
     right_without="Je précise : {name} n'est pas dans votre commande. C'est bon sans cela ?",
     heard_name="J'ai entendu {name}.",
     spell_name="Pouvez-vous épeler le nom, s'il vous plaît ?",

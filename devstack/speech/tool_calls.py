@@ -184,7 +184,8 @@ class FoundDish(msgspec.Struct):
 
 
 class ToolResult(msgspec.Struct):
-    """``missing`` is None where the tool says nothing about an order. ``not_found`` is asked for and not settled."""
+    """``missing`` is None where the tool says nothing about an order. ``not_found`` is asked for and not settled,
+    ``not_possible`` why options were left out of what was done."""
 
     ok: bool = True
     say: str = ""
@@ -192,6 +193,7 @@ class ToolResult(msgspec.Struct):
     not_found: list[str] = []
     cart: _Cart | None = None
     error: _Error | None = None
+    not_possible: list[_Error] = []
     items: list[FoundDish] = []
 
 

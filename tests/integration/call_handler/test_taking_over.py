@@ -184,3 +184,48 @@ async def test_a_call_that_no_handler_had_before_starts_with_the_greeting(
     assert session.of("response.create") == []
     await bridge.hang_up()
     assert await lane.until(EndedLine) == EndedLine("abandoned")
+
+
+async def test_what_the_caller_has_not_let_go_of_keeps_the_order_open_in_the_next_handler_too(
+    start_handler: StartHandler, engine: FakeEngine, bridge_for: MakeBridge, ring: Ring, redis: Any, postgres: Any
+) -> None:
+    call_id = new_id()
+    first_handler = await start_handler(engine)
+    first_bridge = await bridge_for(call_id, attempt=1)
+    first_lane = await ring(first_handler, first_bridge)
+    first = await engine.session()
+    await first_lane.until(ConnectedLine)
+    await fill_cart(first, first_bridge)
+    sushi, anchovies = {"item": "Sushi"}, {"line": 1, "add_modifiers": [{"name": "Anchovies"}]}
+    await first.reply(calls=[("add_item", sushi), ("change_item", anchovies), ("confirm_order", {})])
+    *refused, unsettled = await first.tool_outputs(3)
+    await eventually(lambda: checkpoints.load(redis, call_id), lambda saved: saved and len(saved.open_wishes) == 2)
+    first_handler.process.kill()
+
+    second_handler = await start_handler(engine)
+    bridge = await bridge_for(call_id, attempt=2, resumed=True)
+    lane, second = await connect(ring(second_handler, bridge), engine)
+    await second.expect("response.create")
+    await second.reply("Sorry about that. Where were we?", audio_ms=200)
+    await bridge.quiet()
+    await read_and_agree(second, bridge)
+    await second.reply(calls=[("confirm_order", {})])
+    [still_unsettled] = await second.tool_outputs(1)
+    names = still_unsettled["error"]["allowed"]
+    await second.expect("response.create")
+    await second.caller_says("Then without.")
+    await second.reply(calls=[("missing_dish", {"dish": name, "caller": "let_go"}) for name in names])
+    settled = await second.tool_outputs(2)
+    await second.expect("response.create")
+    await read_and_agree(second, bridge)
+    await second.reply(calls=[("confirm_order", {})])
+    [confirmed] = await second.tool_outputs(1)
+    await bridge.hang_up()
+    await lane.until(EndedLine)
+
+    assert [one["error"]["code"] for one in refused] == ["unknown_item", "unknown_modifier"]
+    assert unsettled["error"]["code"] == still_unsettled["error"]["code"] == "dish_open"
+    assert names == ["Sushi", "Anchovies"]
+    assert '"not_found":["Sushi","Anchovies"]' in told(second)[-1][1]
+    assert all(one["ok"] for one in settled) and confirmed["order"] == {"number": 1}
+    assert len((await written(postgres))[0]) == 1

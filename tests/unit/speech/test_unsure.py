@@ -219,3 +219,38 @@ def test_another_agent_that_goes_on_with_the_call_still_asks() -> None:
     assert "zorglub isn't on your order" in said
     other.caller("No, leave it out.", "That's all.", "Pick up.", "Anna.", "Yes.")
     assert other.state.confirmed is not None
+
+
+@pytest.mark.parametrize("first", ["A large latte with a zorglub.", "A large latte.|With a zorglub, please."])
+def test_an_option_that_cannot_be_had_is_asked_about_before_anything_is_confirmed(first: str) -> None:
+    call = call_to("coffee")
+    said = call.caller(*first.split("|"))
+    assert "zorglub isn't possible with that" in said
+    assert said.endswith("So zorglub isn't on your order. What would you like instead, or nothing?")
+    call.caller("And a bagel.")
+    assert call.said.endswith("Is it right without it?")
+    call.caller("What's my order?", "Pick up.", "Anna.", "Yes.")
+    assert call.state.confirmed is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "options"), [("Nothing, thanks.", ()), ("Oat milk, then.", ("Oat milk",)), ("No, leave it.", ())]
+)
+def test_the_caller_lets_go_of_an_option_or_takes_another(answer: str, options: tuple[str, ...]) -> None:
+    call = call_to("coffee")
+    call.caller("A large latte with a zorglub.", answer, "That's all.", "Pick up.", "Anna.", "Yes.")
+    assert call.lines == [(1, "Latte", "Large", options)]
+    assert call.state.confirmed is not None and call.state.open_wishes == ()
+
+
+def test_another_dish_is_no_answer_to_an_option_that_cannot_be_had() -> None:
+    call = call_to("coffee")
+    call.caller("A large latte with a zorglub.", "And an Earl Grey.")
+    assert [wish.dish for wish in call.state.open_wishes] == ["zorglub"]
+
+
+def test_an_option_that_cannot_be_had_in_french() -> None:
+    call = call_to("tacos")
+    call.caller("Un kebab sauce zorglub.")
+    call.caller("Rien.")
+    assert call.state.open_wishes == ()
