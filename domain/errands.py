@@ -12,10 +12,11 @@ from typing import ClassVar, Literal, get_args
 
 import msgspec
 
+from domain import mails
 from domain.messages import Template
 from domain.order import Address, FulfilmentKind
 
-Service = Literal["till", "printer", "messages", "payments", "calendar", "crm"]
+Service = Literal["till", "printer", "messages", "mail", "payments", "calendar", "crm"]
 SERVICES: tuple[Service, ...] = get_args(Service)
 State = Literal["waiting", "done", "refused", "failed"]
 
@@ -150,6 +151,39 @@ class SendMessage(Work, frozen=True, kw_only=True, tag="message.send"):
         return self.useful_until
 
 
+class SendMail(Work, frozen=True, kw_only=True, tag="mail.send"):
+    """An e-mail, from ``sender`` (a name for people) to one address. ``about`` and ``occasion`` as of a text message.
+
+    ``stop`` is where its reader, or their mail program, asks for no more of them; "" for nowhere.
+    """
+
+    SERVICE = "mail"
+    GIVE_UP_AFTER = timedelta(hours=3)
+
+    about: str
+    occasion: str
+    template: mails.Template
+    to: str
+    sender: str
+    title: str
+    text: str
+    html: str
+    stop: str = ""
+    useful_until: datetime | None = None
+
+    @property
+    def subject(self) -> str:
+        return self.about
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}/{self.about}/{self.occasion}"
+
+    @property
+    def useless_from(self) -> datetime | None:
+        return self.useful_until
+
+
 class RequestPayment(Work, frozen=True, kw_only=True, tag="payment.request"):
     """A page of the payment service on which ``amount_cents`` can be paid until ``expires_at``; then back to ``back``.
 
@@ -243,7 +277,9 @@ class PrintTicket(Work, frozen=True, kw_only=True, tag="ticket.print"):
         return None if self.occasion == "again" else self.promised_at + self.GIVE_UP_AFTER
 
 
-AnyWork = PlaceOrder | CancelOrder | PrintTicket | SendMessage | RequestPayment | CancelPayment | RefundPayment
+AnyWork = (
+    PlaceOrder | CancelOrder | PrintTicket | SendMessage | SendMail | RequestPayment | CancelPayment | RefundPayment
+)
 
 
 def encode(work: Work) -> str:

@@ -219,6 +219,15 @@ class OrderCancelled(Payload, frozen=True, kw_only=True):
     cancelled_at: Instant
 
 
+class OrderFollowed(Payload, frozen=True, kw_only=True):
+    """Whoever ordered has left an e-mail address on the order's page: what follows is told there. It isn't in here."""
+
+    TYPE: ClassVar[str] = "com.alloresto.order.followed"
+
+    order_id: Uuid
+    number: int
+
+
 class OrderRefused(Payload, frozen=True, kw_only=True):
     """A connected till did not take an order, or could not be told in time. The order stands: its restaurant decides.
 
@@ -421,6 +430,7 @@ BY_TYPE: dict[str, type[Payload]] = {
         OrderMoved,
         OrderCancelled,
         OrderRefused,
+        OrderFollowed,
         PaymentSettled,
         ReservationMade,
         ReservationChanged,

@@ -52,8 +52,8 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
     notes and customer; the order itself stays. ``reservation_pii_days``: the same of a booking, from its end on,
     and who waited for a table.
     ``integration_event_days``: what integrators may still read or have sent again. ``errand_days``: what tills, message
-    services and the like were told; that they were told stays. ``notice_days``: which of their notices were taken,
-    longer than a service repeats one.
+    services and the like were told; that they were told stays. ``guest_email_days``: addresses that guests have left
+    for one order. ``notice_days``: which of their notices were taken, longer than a service repeats one.
     ``session_days``, ``invitation_days`` and ``token_days`` count from their end on, ``erasure_days`` from when it was
     done, ``photo_days`` from when the menu had it last. ``ticket_counter_days``: an order that is written later than
     so begins its day's numbers anew.
@@ -69,6 +69,7 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
     reservation_pii_days: Days = 365
     integration_event_days: Days = 14
     errand_days: Days = 14
+    guest_email_days: Days = 4
     notice_days: Days = 30
     idempotency_key_days: Days = 1
     device_action_days: Days = 30
@@ -94,6 +95,7 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
             retention.INTEGRATION_EVENTS: self.integration_event_days,
             retention.ERRANDS: self.errand_days,
             retention.SENT_MESSAGES: self.errand_days,
+            retention.GUEST_EMAILS: self.guest_email_days,
             retention.RECEIVED_NOTICES: self.notice_days,
             retention.IDEMPOTENCY_KEYS: self.idempotency_key_days,
             retention.DEVICE_ACTIONS: self.device_action_days,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from domain.errands import Service
-from integrations.messages import ovh, twilio
+from integrations.messages import ovh, smtp, twilio
 from integrations.payments import stripe
 from integrations.printers import escpos
 from integrations.tasks import Adapter
@@ -80,6 +80,20 @@ PROVIDERS: dict[str, Provider] = {
                 Field("url", "url", required=False),
             ),
             ovh.Ovh.open,
+        ),
+        Provider(
+            "smtp",
+            "SMTP",
+            "mail",
+            (
+                Field("host"),
+                Field("port", required=False),
+                Field("security", required=False),
+                Field("from_address"),
+                Field("user", required=False),
+                Field("password", "secret", required=False),
+            ),
+            smtp.Smtp,
         ),
         Provider(
             "deliverect",

@@ -81,8 +81,21 @@ class Network:
             error = f"no connection ({type(failure).__name__})"
         return Answer(status, error, round((time.monotonic() - started) * 1000), content, answered)
 
+    @property
+    def is_private(self) -> bool:
+        return self._private
+
     async def connect(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A TCP connection, for what speaks no HTTP. Raises OSError (ForbiddenAddressError is one), TimeoutError."""
+        made = await self.dial(host, port)
+        try:
+            return await asyncio.open_connection(sock=made)
+        except BaseException:
+            made.close()
+            raise
+
+    async def dial(self, host: str, port: int) -> socket.socket:
+        """A connected socket that does not block. Raises as ``connect``."""
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             failure: OSError = OSError("the name can't be resolved")
@@ -90,7 +103,7 @@ class Network:
                 made = self._socket(address)
                 try:
                     await loop.sock_connect(made, address[4])
-                    return await asyncio.open_connection(sock=made)
+                    return made
                 except OSError as error:
                     made.close()
                     failure = error

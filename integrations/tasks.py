@@ -44,12 +44,14 @@ class Refused:
 @dataclass(frozen=True, slots=True)
 class Later:
     """Nobody knows, or not now. ``after_s`` is what the service asks for; ``untouched`` says that surely nothing has
-    come of this attempt, ``ours`` that it says nothing about the service: the fault is on this side."""
+    come of this attempt, ``ours`` that it says nothing about the service: the fault is on this side; ``is_there`` that
+    the service answers, and only this has to wait: others go on meanwhile."""
 
     reason: str
     after_s: float | None = None
     untouched: bool = False
     ours: bool = False
+    is_there: bool = False
 
 
 Outcome = Done | Refused | Later

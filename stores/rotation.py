@@ -94,6 +94,7 @@ TABLES = (
         ("answer_encrypted",),
         key=(("restaurant_id", "uuid"), ("client_id", "uuid"), ("key", "text")),
     ),
+    SealedTable("guest_email", ("email_encrypted",), key=(("restaurant_id", "uuid"), ("about", "uuid"))),
     SealedTable("service_connection", ("secrets_encrypted",)),
     SealedTable("errand", ("work_encrypted",)),
     SealedTable("webhook_endpoint", ("secret_encrypted", "old_secret_encrypted")),

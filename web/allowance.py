@@ -34,11 +34,11 @@ class Allowance:
         return self.used > self.most
 
 
-def count(key: str, most: int) -> Allowance | None:
+def count(key: str, most: int, within_s: int = WINDOW_S) -> Allowance | None:
     """Count one request under ``key``; None while nothing is counted."""
     try:
         ((used, seconds),) = context.database().redis(
-            lambda redis: counters.count(redis, (key,), WINDOW_S), within_s=REDIS_WITHIN_S
+            lambda redis: counters.count(redis, (key,), within_s), within_s=REDIS_WITHIN_S
         )
     except UnavailableError:
         log.warning("requests are not counted: Redis does not answer")

@@ -1,4 +1,5 @@
-"""An order's page for whoever ordered: how it stands, what is in it, and its cancellation until the kitchen begins.
+"""An order's page for whoever ordered: how it stands, what is in it, its cancellation until the kitchen begins, and
+where its news go by e-mail.
 
 The address is the key (``stores.order_links``), it came by text message. It shows neither name, number nor address:
 whoever finds the phone learns what was ordered.
@@ -8,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import NamedTuple
 
-from flask import Blueprint, abort, redirect, render_template, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from domain.allergens import of_items
 from domain.kitchen import OrderStatus
 from domain.restaurant import Restaurant
+from eventing import outbox
+from eventing.catalogue import OrderFollowed
 from eventing.ordering import move_order
-from stores import audit, live, menus, orders, payments, restaurants
+from stores import audit, connections, guest_emails, live, menus, orders, payments, restaurants
 from stores.audit import GUEST, Actor
 from stores.errors import NotFoundError
 from stores.kitchen import Move, StatusChangedError
@@ -24,8 +28,9 @@ from stores.order_links import OrderLink
 from stores.orders import Order
 from stores.payments import Payment
 from stores.postgres import Connection
-from web import context
+from web import allowance, context
 from web.access import anyone
+from web.identity import addresses
 from web.live.news import tell
 from web.words import _, fulfilments
 
@@ -34,6 +39,21 @@ blueprint = Blueprint("guest", __name__)
 SOURCE = "/web"
 CANCELLABLE: OrderStatus = "confirmed"
 """From the next status on the kitchen is at it."""
+
+
+EMAILS_PER_ORDER, EMAILS_WITHIN_S = 5, 86_400
+"""Whoever has the address could have mails sent to anybody."""
+
+
+class _Shown(NamedTuple):
+    """``mails``: the restaurant sends them. ``is_mailed``: an address was left; it is not shown again."""
+
+    order: Order
+    restaurant: Restaurant
+    listed: Mapping[str, tuple[str, ...]]
+    payment: Payment | None
+    mails: bool
+    is_mailed: bool
 
 
 @blueprint.get("/o/<token>")
@@ -67,6 +87,50 @@ def cancel(token: str) -> ResponseReturnValue:
     return redirect(url_for(".show", token=token), 303)
 
 
+@blueprint.post("/o/<token>/email")
+@anyone
+def follow(token: str) -> ResponseReturnValue:
+    """What follows is told by e-mail, beginning with what was ordered."""
+    link, email = _read(token), addresses.normal(request.form.get("email", ""))
+    if email is None:
+        return _page(token, _("E-mail: this is no address.")), 422
+    counted = allowance.count(f"guest:emails:{link.order_id}", EMAILS_PER_ORDER, within_s=EMAILS_WITHIN_S)
+    if counted is not None and counted.is_passed:
+        return _page(token, _("That were many addresses. Call us.")), 429
+
+    async def work(connection: Connection) -> None:
+        order = await orders.get(connection, link.order_id)
+        await guest_emails.leave(connection, link.restaurant_id, order.id, email, context.pii())
+        told = OrderFollowed(restaurant_id=link.restaurant_id, order_id=order.id, number=order.number)
+        await outbox.emit(connection, told, source=SOURCE, subject=f"order/{order.id}")
+
+    try:
+        context.database().tenant(link.restaurant_id, work)
+    except NotFoundError:
+        abort(404)
+    return redirect(url_for(".show", token=token), 303)
+
+
+@blueprint.get("/o/<token>/stop")
+@anyone
+def ask_to_stop(token: str) -> ResponseReturnValue:
+    """Programs follow the links of a mail: what stops it is the page's button, or a mail program's own."""
+    return redirect(url_for(".show", token=token), 303)
+
+
+@blueprint.post("/o/<token>/stop")
+@anyone
+def stop(token: str) -> ResponseReturnValue:
+    """No more mails about this order. Also what a mail program sends (RFC 8058), which has no form of ours: the address
+    is the key."""
+    link = _read(token)
+    gone = [link.order_id]
+    context.database().tenant(
+        link.restaurant_id, lambda connection: guest_emails.forget(connection, link.restaurant_id, gone)
+    )
+    return redirect(url_for(".show", token=token), 303)
+
+
 def statuses() -> Mapping[OrderStatus, str]:
     """As a guest reads them."""
     return {
@@ -85,28 +149,35 @@ def _late(token: str) -> ResponseReturnValue:
 def _page(token: str, problem: str = "") -> str:
     link = _read(token)
 
-    async def work(connection: Connection) -> tuple[Order, Restaurant, dict[str, tuple[str, ...]], Payment | None]:
+    async def work(connection: Connection) -> _Shown:
         order = await orders.get(connection, link.order_id)
         items = {item for line in order.lines for item in line.item_ids}
         listed = await menus.allergens_of(connection, link.restaurant_id, items)
         payment = await payments.of_order(connection, link.restaurant_id, link.order_id)
-        return order, await restaurants.get(connection, link.restaurant_id), listed, payment
+        restaurant = await restaurants.get(connection, link.restaurant_id)
+        connected = await connections.of_restaurant(connection, link.restaurant_id)
+        mails = any(one.service == "mail" and one.disabled_at is None for one in connected)
+        has = await guest_emails.of_order(connection, link.restaurant_id, order.id, context.pii()) if mails else ""
+        return _Shown(order, restaurant, listed, payment, mails, bool(has))
 
     try:
-        order, restaurant, listed, payment = context.database().tenant(link.restaurant_id, work)
+        shown = context.database().tenant(link.restaurant_id, work)
     except NotFoundError:
         abort(404)
+    order = shown.order
     return render_template(
         "guest/order.html",
         order=order,
-        restaurant=restaurant,
+        restaurant=shown.restaurant,
         token=token,
         problem=problem,
         status=statuses()[order.status],
         fulfilments=fulfilments(),
-        allergens={line.line: of_items(listed, line.item_ids) for line in order.lines},
+        allergens={line.line: of_items(shown.listed, line.item_ids) for line in order.lines},
         may_cancel=order.status == CANCELLABLE,
-        payment=payment,
+        payment=shown.payment,
+        mails=shown.mails,
+        is_mailed=shown.is_mailed,
     )
 
 

@@ -19,6 +19,7 @@ import aiohttp
 
 from cluster.rules.product import OPERATOR_SECRETS
 from devstack.knative import Runtime, RuntimeEvent
+from devstack.mail import HOST as MAIL_HOST
 from devstack.mail import Mailbox
 from devstack.servers.embedded import EmbeddedPostgres, EmbeddedValkey
 from devstack.servers.ports import free_port, port_problem
@@ -199,6 +200,7 @@ class Stack:
             self._tell("Valkey")
             await self.neighbourhood.start()
             self._tell(str(self.neighbourhood))
+            self._tell(f"and for SMTP: host {MAIL_HOST}, port {self.mailbox.port}, security none")
             self._engine = self._options.engine or configured_engine()
             if self._engine is None:
                 self._tell("local speech: loading the models")

@@ -8,7 +8,7 @@ from typing import Any
 from domain.errands import State
 from eventing import outbox
 from eventing.catalogue import Payload
-from functions.errand_runner import kitchen_planning, message_planning, payment_planning
+from functions.errand_runner import kitchen_planning, mail_planning, message_planning, payment_planning
 from functions.errand_runner.situation import Home
 from integrations.tasks import Outcome
 from stores.errands import Claimed
@@ -23,6 +23,7 @@ OF: dict[str, Consequence] = {
     "order.place": kitchen_planning.till_answered,
     "order.cancel": kitchen_planning.till_cancelled,
     "message.send": message_planning.sent,
+    "mail.send": mail_planning.sent,
     "payment.request": payment_planning.requested,
     "payment.refund": payment_planning.refunded,
 }

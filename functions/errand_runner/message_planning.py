@@ -16,7 +16,7 @@ import msgspec
 
 from domain import messages as words
 from domain.allergens import of_items
-from domain.errands import SendMessage, State
+from domain.errands import SendMail, SendMessage, State
 from domain.messages import Line, OrderFacts, ReservationFacts, Template
 from domain.restaurant import Restaurant
 from eventing.catalogue import (
@@ -31,7 +31,7 @@ from eventing.catalogue import (
 )
 from functions.errand_runner.situation import Home, Planner, Situation
 from integrations.tasks import Done, Outcome
-from stores import customers, menus, messages, orders, reservations, restaurants
+from stores import connections, customers, guest_emails, menus, messages, orders, reservations, restaurants
 from stores.errands import Claimed
 from stores.order_links import GOOD_FOR
 from stores.orders import Order
@@ -58,6 +58,13 @@ async def order_cancelled(situation: Situation, event: OrderCancelled) -> Sequen
 async def payment_link(situation: Situation, order_id: str) -> Sequence[SendMessage]:
     """Where the order can be paid: its own page, which knows whether it was."""
     return await _about_order(situation, order_id, "payment_link")
+
+
+async def instead_of_mail(situation: Situation, mail: SendMail) -> Sequence[SendMessage]:
+    """A mailbox that does not take it; the confirmation has gone by text already, with the page's address."""
+    if mail.template == "order_confirmed":
+        return ()
+    return await _about_order(situation, mail.about, mail.template)
 
 
 async def reservation_made(situation: Situation, event: ReservationMade) -> Sequence[SendMessage]:
@@ -110,12 +117,14 @@ async def _about_order(situation: Situation, order_id: str, template: Template) 
     phone = await customers.phone_of_order(situation.database, order_id, pii=situation.pii)
     if not await _may_be_told(situation, phone):
         return ()
+    if await _is_mailed(situation, order_id):
+        return ()
     order = await orders.get(situation.database, order_id, pii=situation.pii)
     if order.status == "cancelled" and template != "order_cancelled":  # events come out of order
         return ()
     restaurant = await restaurants.get(situation.database, order.restaurant_id)
     link = situation.links.url(order.restaurant_id, order.id, order.promised_at + GOOD_FOR)
-    facts = await _order_facts(situation, order, restaurant, link)
+    facts = await order_facts(situation, order, restaurant, link)
     text = words.order_text(template, restaurant.language, facts)
     until = None if template == "order_cancelled" else order.promised_at + SendMessage.GIVE_UP_AFTER
     return [_message(situation, order_id, template, phone, text, until=until)]
@@ -133,7 +142,7 @@ async def _about_reservation(
     return [_message(situation, reservation_id, template, found.phone, text, told, until=found.starts_at)]
 
 
-async def _order_facts(situation: Situation, order: Order, restaurant: Restaurant, link: str) -> OrderFacts:
+async def order_facts(situation: Situation, order: Order, restaurant: Restaurant, link: str) -> OrderFacts:
     items = {item for line in order.lines for item in line.item_ids}
     listed = await menus.allergens_of(situation.database, order.restaurant_id, items)
     return OrderFacts(
@@ -147,6 +156,15 @@ async def _order_facts(situation: Situation, order: Order, restaurant: Restauran
         zone=restaurant.zone,
         link=link,
     )
+
+
+async def _is_mailed(situation: Situation, order_id: str) -> bool:
+    """Whether its guest has left an address, and the restaurant has who brings mails."""
+    owner = situation.connected.restaurant_id
+    if not await guest_emails.of_order(situation.database, owner, order_id, situation.pii):
+        return False
+    connected = await connections.of_restaurant(situation.database, owner)
+    return any(one.service == "mail" and one.disabled_at is None for one in connected)
 
 
 async def _may_be_told(situation: Situation, number: str) -> bool:

@@ -12,7 +12,7 @@ from domain import payments as rules
 from domain.errands import CancelPayment, RefundPayment, RequestPayment, Service, State, Work
 from eventing import paying
 from eventing.catalogue import OrderCancelled, OrderConfirmed, OrderMoved, Payload
-from functions.errand_runner import message_planning
+from functions.errand_runner import mail_planning, message_planning
 from functions.errand_runner.situation import Home, Planner, Situation, tell_connections
 from integrations.tasks import Done, Outcome
 from stores import errands, orders, payments, restaurants
@@ -107,7 +107,10 @@ async def requested(
         closing = CancelPayment(payment_id=payment.id, session=outcome.reference)
         await errands.add(connection, one.restaurant_id, one.connection_id, closing, home.pii)
         return ()
-    planners: dict[Service, Planner] = {"messages": message_planning.payment_link}
+    planners: dict[Service, Planner] = {
+        "messages": message_planning.payment_link,
+        "mail": mail_planning.payment_link,
+    }
     await tell_connections(home, connection, one.restaurant_id, planners, order.id)
     return ()
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from domain.errands import Service
 from eventing.catalogue import Payload
 from eventing.cloudevents import Event
-from functions.errand_runner import kitchen_planning, message_planning, payment_planning
+from functions.errand_runner import kitchen_planning, mail_planning, message_planning, payment_planning
 from functions.errand_runner.situation import Home, Planner, tell_connections
 from stores.postgres import Connection
 
@@ -15,6 +15,7 @@ PLANNERS: Mapping[Service, Mapping[type[Payload], Planner]] = {
     "till": kitchen_planning.TILLS,
     "printer": kitchen_planning.PRINTERS,
     "messages": message_planning.PLANNERS,
+    "mail": mail_planning.PLANNERS,
     "payments": payment_planning.PLANNERS,
 }
 KINDS = tuple(dict.fromkeys(kind for planners in PLANNERS.values() for kind in planners))

@@ -130,7 +130,9 @@ class Runner(Claims[Claimed]):
     async def _settle(self, one: Claimed, work: AnyWork | None, outcome: Outcome, service: str) -> None:
         async with self._tenants.tenant(one.restaurant_id) as connection:
             if isinstance(outcome, Later):
-                if not outcome.ours and await connections.failed(connection, one.connection_id, outcome.reason):
+                if outcome.is_there:
+                    await connections.answered(connection, one.connection_id)
+                elif not outcome.ours and await connections.failed(connection, one.connection_id, outcome.reason):
                     connections_opened_total.labels(service).inc()
                 if datetime.now(UTC) < one.give_up_at and one.work is not None:
                     asked = None if outcome.after_s is None else timedelta(seconds=outcome.after_s)

@@ -55,6 +55,8 @@ PLANT = {
     "received_notices": "with till as (insert into service_connection (restaurant_id, service, provider, created_by)"
     " values ($1, 'printer', 'escpos', 'x') returning id) insert into received_notice (restaurant_id, connection_id,"
     " message_id, at) select $1, id, $3, $2 from till",
+    "guest_emails": "with name as (select $3::text) insert into guest_email (restaurant_id, about, email_encrypted, at)"
+    " values ($1, gen_random_uuid(), 'x', $2)",
     "idempotency_keys": "insert into idempotency_key (restaurant_id, client_id, key, fingerprint, created_at)"
     " values ($1, gen_random_uuid(), $3, sha256('x'), $2)",
     "reservations": "with customer as (insert into customer (restaurant_id, last_seen_at, phone_hash, phone_encrypted)"
@@ -105,6 +107,7 @@ LEFT = {
     "errands": "select count(*) from errand where work_encrypted is not null",
     "sent_messages": "select count(*) from sent_message",
     "received_notices": "select count(*) from received_notice",
+    "guest_emails": "select count(*) from guest_email",
     "idempotency_keys": "select count(*) from idempotency_key",
     "orders": 'select count(*) from "order" o join order_item i on i.order_id = o.id join order_key k'
     " on k.order_id = o.id where o.address_encrypted is not null or o.customer_name_encrypted is not null"

@@ -32,6 +32,7 @@ from stores import (
     erasures,
     errands,
     figures,
+    guest_emails,
     hooks,
     idempotency,
     infrastructure,
@@ -99,6 +100,7 @@ MODULES: tuple[ModuleType, ...] = (
     erasures,
     errands,
     figures,
+    guest_emails,
     hooks,
     infrastructure,
     idempotency,
@@ -364,6 +366,11 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     menus.save: lambda conn, other, pii, sip: menus.save(conn, other.menu, replace(other.menu, items=())),
     menus.lock: lambda conn, other, pii, sip: menus.lock(conn, other.id),
     menus.allergens_of: lambda conn, other, pii, sip: menus.allergens_of(conn, other.id, [other.item_id]),
+    guest_emails.leave: lambda conn, other, pii, sip: guest_emails.leave(
+        conn, other.id, other.order_id, "thief@x.example", pii
+    ),
+    guest_emails.of_order: lambda conn, other, pii, sip: guest_emails.of_order(conn, other.id, other.order_id, pii),
+    guest_emails.forget: lambda conn, other, pii, sip: guest_emails.forget(conn, other.id, [other.order_id]),
     messages.opt_out: lambda conn, other, pii, sip: messages.opt_out(conn, other.id, other.phone, pii),
     messages.opt_in: lambda conn, other, pii, sip: messages.opt_in(conn, other.id, other.phone, pii),
     messages.wants_none: lambda conn, other, pii, sip: messages.wants_none(conn, other.id, other.phone, pii),

@@ -86,3 +86,55 @@ def test_another_address_shows_nothing(admin: Admin, client: FlaskClient) -> Non
         assert cancel(client, path).status_code == 404
     (row,) = fetch(admin, 'select status from "order"')
     assert row["status"] == "confirmed"
+
+
+def connect_mail(admin: Admin) -> None:
+    execute(
+        admin,
+        "insert into service_connection (restaurant_id, service, provider, created_by)"
+        f" values ('{admin.pizza.id}', 'mail', 'smtp', 'x')",
+    )
+
+
+def test_a_guest_has_the_news_by_mail_until_they_want_no_more(admin: Admin, client: FlaskClient) -> None:
+    order_id = ordered(admin)
+    path = address(admin, order_id)
+    assert "e-mail" not in text(client, path)
+    connect_mail(admin)
+
+    def leave(typed: str) -> TestResponse:
+        token = csrf_token(client.get("/status").text)
+        return client.post(f"{path}/email", data={"csrf_token": token, "email": typed})
+
+    for wrong in ("", "anna", "a@b", "anna@x.example\r\nBcc: b@c.example"):
+        assert leave(wrong).status_code == 422
+    assert leave(" Anna@X.example ").status_code == 303
+
+    (kept,) = fetch(admin, "select email_encrypted from guest_email")
+    assert b"anna" not in kept["email_encrypted"]  # type: ignore[operator]
+    page = client.get(path).text
+    assert "anna@" not in page.lower() and f"{path}/stop" in page
+    assert len(fetch(admin, "select 1 from outbox where event::text like '%order.followed%'")) == 1
+    assert fetch(admin, "select 1 from outbox where event::text ilike '%anna@%'") == []
+
+    # What a mail program sends: a form of its own, no cookie.
+    assert client.get(f"{path}/stop").status_code == 303
+    assert len(fetch(admin, "select 1 from guest_email")) == 1
+    stopped = client.post(f"{path}/stop", data={"List-Unsubscribe": "One-Click"})
+    assert stopped.status_code == 303 and fetch(admin, "select 1 from guest_email") == []
+
+
+def test_an_order_has_few_addresses_and_only_its_own(admin: Admin, client: FlaskClient) -> None:
+    order_id = ordered(admin)
+    path = address(admin, order_id)
+    connect_mail(admin)
+    token = csrf_token(client.get("/status").text)
+    answers = [
+        client.post(f"{path}/email", data={"csrf_token": token, "email": f"a{one}@x.example"}).status_code
+        for one in range(7)
+    ]
+    assert answers == [303] * 5 + [429] * 2
+
+    over = address(admin, order_id, ends=timedelta(seconds=-1))
+    assert client.post(f"{over}/email", data={"csrf_token": token, "email": "a@x.example"}).status_code == 404
+    assert client.post(f"{over}/stop").status_code == 404

@@ -46,6 +46,7 @@ EXAMPLES: list[Payload] = [
         restaurant_id=UUID, **CALL, outcome="answered", attempts=1, ended_at=NOW, duration_ms=61_000, order_id=UUID
     ),
     catalogue.CallMissed(restaurant_id=UUID, **CALL, caller="+331", reason="ai_down", ended_at=NOW),
+    catalogue.OrderFollowed(restaurant_id=UUID, order_id=UUID, number=12),
     catalogue.CallTransferred(restaurant_id=UUID, **CALL, target="+331", reason="asked", transferred_at=NOW),
     catalogue.LineChanged(restaurant_id=UUID, phone_line_id=UUID, change="created"),
     catalogue.OrderConfirmed(

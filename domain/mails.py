@@ -1,0 +1,130 @@
+"""What a guest is told by e-mail: the news that others get by text (``domain.messages``), with room for every dish.
+
+A mail is text, and the same as HTML: escaped words in a table, no script, no picture, nothing that is fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Literal, NamedTuple
+
+from domain import money
+from domain.messages import Line, OrderFacts, clock_text
+
+Template = Literal["order_confirmed", "order_ready", "order_cancelled", "payment_link"]
+
+
+class Mail(NamedTuple):
+    """``subject`` is one line."""
+
+    subject: str
+    text: str
+    html: str
+
+
+class _Body(NamedTuple):
+    """``dishes`` with their allergens, in words; in ``below`` and ``small`` an address is a sentence's last word."""
+
+    language: str
+    restaurant: str
+    title: str
+    dishes: Sequence[tuple[str, str]]
+    below: Sequence[str]
+    small: Sequence[str]
+
+
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "order_confirmed": "Order no. {number} confirmed",
+        "order_ready": "Order no. {number} is ready",
+        "order_on_its_way": "Order no. {number} is leaving the kitchen",
+        "order_cancelled": "Order no. {number} is cancelled",
+        "payment_link": "Pay for order no. {number}, if you like",
+        "pickup": "Pick-up about {time}",
+        "delivery": "Delivery about {time}",
+        "dine_in": "Ready about {time}",
+        "total": "Total: {total}",
+        "allergens": "allergens: {names}",
+        "no_allergens": "allergens: none listed in it",
+        "unlisted": "allergens not listed by the restaurant: ask us before you eat",
+        "page": "How your order stands: {link}",
+        "pay": "Pay {total} here: {link}",
+        "why": "You get this because you left your address on your order's page.",
+        "stop": "No more mails about this order: {link}",
+    },
+    "fr": {
+        "order_confirmed": "Commande n° {number} confirmée",
+        "order_ready": "La commande n° {number} est prête",
+        "order_on_its_way": "La commande n° {number} quitte la cuisine",
+        "order_cancelled": "La commande n° {number} est annulée",
+        "payment_link": "Pour payer la commande n° {number} en ligne",
+        "pickup": "Retrait vers {time}",
+        "delivery": "Livraison vers {time}",
+        "dine_in": "Prête vers {time}",
+        "total": "Total : {total}",
+        "allergens": "allergènes : {names}",
+        "no_allergens": "allergènes : aucun indiqué",
+        "unlisted": "allergènes non indiqués par le restaurant : demandez-nous avant de manger",
+        "page": "Suivi de votre commande : {link}",
+        "pay": "Payer {total} ici : {link}",
+        "why": "Vous recevez ce message car vous avez laissé votre adresse sur la page de votre commande.",
+        "stop": "Ne plus recevoir de messages sur cette commande : {link}",
+    },
+}
+
+
+def order_mail(template: Template, language: str, facts: OrderFacts, stop: str = "") -> Mail:
+    """``stop`` is where no more of them are asked for."""
+    words = _WORDS["fr" if language.startswith("fr") else "en"]
+    name = "order_on_its_way" if template == "order_ready" and facts.fulfilment == "delivery" else template
+    title = words[name].format(number=facts.number)
+    total = money.format_cents(facts.total_cents, facts.currency, language)
+    dishes: list[tuple[str, str]] = []
+    below: list[str] = []
+    if template == "order_confirmed":
+        dishes = [(f"{line.quantity} × {line.name}", _allergens(words, line)) for line in facts.lines]
+        due = words[facts.fulfilment].format(time=clock_text(facts.promised_at, facts.zone))
+        below = [words["total"].format(total=total), due]
+    if facts.link:
+        below.append(words["pay" if template == "payment_link" else "page"].format(total=total, link=facts.link))
+    small = [words["why"], *([words["stop"].format(link=stop)] if stop else [])]
+    body = _Body(language[:2], facts.restaurant, title, dishes, below, small)
+    return Mail(" ".join(f"{facts.restaurant}: {title}".split()), _text(body), _html(body))
+
+
+def _allergens(words: Mapping[str, str], line: Line) -> str:
+    if line.allergens is None:
+        return words["unlisted"]
+    return words["allergens"].format(names=", ".join(line.allergens)) if line.allergens else words["no_allergens"]
+
+
+def _text(body: _Body) -> str:
+    listed = [f"{dish}\n  ({allergens})" for dish, allergens in body.dishes]
+    head, foot = f"{body.restaurant}\n{body.title}", "-- \n" + "\n".join(body.small)
+    return "\n\n".join(filter(None, (head, "\n".join(listed), "\n".join(body.below), foot))) + "\n"
+
+
+def _html(body: _Body) -> str:
+    rows = [
+        f"<tr><td>{escape(dish)}<br><small>{escape(allergens)}</small></td></tr>" for dish, allergens in body.dishes
+    ]
+    parts = (
+        f'<!doctype html><html lang="{escape(body.language)}"><head><meta charset="utf-8">',
+        f"<title>{escape(body.title)}</title></head><body>",
+        f"<h1>{escape(body.restaurant)}</h1><p><strong>{escape(body.title)}</strong></p>",
+        f'<table role="presentation">{"".join(rows)}</table>' if rows else "",
+        *(f"<p>{_linked(one)}</p>" for one in body.below),
+        "<hr>",
+        *(f"<p><small>{_linked(one)}</small></p>" for one in body.small),
+        "</body></html>",
+    )
+    return "\n".join(filter(None, parts))
+
+
+def _linked(sentence: str) -> str:
+    """Its last word as a link, where it is an address of ours."""
+    said, _, last = sentence.rpartition(" ")
+    if not last.startswith(("https://", "http://")):
+        return escape(sentence)
+    return f'{escape(said)} <a href="{escape(last)}">{escape(last)}</a>'
