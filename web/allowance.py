@@ -44,3 +44,11 @@ def count(key: str, most: int, within_s: int = WINDOW_S) -> Allowance | None:
         log.warning("requests are not counted: Redis does not answer")
         return None
     return Allowance(most, used, seconds)
+
+
+def take_back(key: str) -> None:
+    """Count one request less under ``key``."""
+    try:
+        context.database().redis(lambda redis: counters.take_back(redis, key, WINDOW_S), within_s=REDIS_WITHIN_S)
+    except UnavailableError:
+        log.warning("requests are not counted: Redis does not answer")

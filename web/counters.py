@@ -24,3 +24,11 @@ async def count(redis: Redis, keys: Sequence[str], window_s: int) -> list[Counte
     return [
         Counted(int(times), max(1, int(seconds))) for times, seconds in zip(results[::3], results[2::3], strict=True)
     ]
+
+
+async def take_back(redis: Redis, key: str, window_s: int) -> None:
+    """Count once less; a window that has ended meanwhile begins with it."""
+    async with redis.pipeline(transaction=True) as pipeline:
+        pipeline.decr(key)
+        pipeline.expire(key, window_s, nx=True)
+        await pipeline.execute()

@@ -79,6 +79,8 @@ class Stripe(StandIn):
             intent = form["payment_intent"]
             if intent in self.refunds:
                 return 400, _wrong("charge_already_refunded")
+            if self.takes("refusing"):
+                return 400, _wrong("balance_insufficient")
             self.refunds[intent] = {
                 "id": f"re_{len(self.refunds) + 1}",
                 "payment_intent": intent,

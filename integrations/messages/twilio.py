@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 BASE = "https://api.twilio.com"
 LATEST = 50
 LONGEST_SID = 64
+MOST_FIELDS = 200
 OPTED_OUT = 21610
 Fate = Literal["sent", "delivered", "failed"]
 # Twilio's own words; what is on its way is no news.
@@ -104,7 +105,11 @@ class Twilio:
 
 def verify(headers: Mapping[str, str], url: str, body: bytes, token: str) -> bool:
     """Whether Twilio asks ``url``, by its ``X-Twilio-Signature`` (header names in lower case)."""
-    return is_signed(headers.get("x-twilio-signature", ""), token, url, _fields(body))
+    try:
+        fields = _fields(body)
+    except ValueError:
+        return False
+    return is_signed(headers.get("x-twilio-signature", ""), token, url, fields)
 
 
 def read(body: bytes) -> Receipt | Inbound | None:
@@ -122,7 +127,8 @@ def read(body: bytes) -> Receipt | Inbound | None:
 
 
 def _fields(body: bytes) -> Sequence[tuple[str, str]]:
-    return parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+    """Raises ValueError for more than a callback has."""
+    return parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
 
 
 def _sent_before(answer: Answer, text: str) -> _Message | None:

@@ -52,7 +52,7 @@ class _Object(msgspec.Struct):
 
 
 class _Data(msgspec.Struct):
-    object: _Object
+    object: msgspec.Raw  # of any kind; each has fields of its own under the same names
 
 
 class _Event(msgspec.Struct):
@@ -98,7 +98,8 @@ class Stripe:
                 return await self._expire(work, task.key)
             case RefundPayment() as work:
                 form = {"payment_intent": work.intent, "metadata[payment_id]": work.payment_id}
-                answer = await self._post("/refunds", task.key, form)
+                # Each attempt has its key: Stripe would say the same no again for a day, and it refunds once anyhow.
+                answer = await self._post("/refunds", f"{task.key}/{task.attempt}", form)
                 return Done() if _code(answer) == "charge_already_refunded" else _outcome(answer)
         raise unknown(task.work)
 
@@ -150,11 +151,14 @@ def read(body: bytes) -> Notice | None:
     """What an event says; None for one that is not of ours, or no news yet. Raises ValueError for what is none."""
     try:
         event = msgspec.json.decode(body, type=_Event)
+        fate = _FATES.get(event.type)
+        if fate is None:
+            return None
+        about = msgspec.json.decode(event.data.object, type=_Object)
     except msgspec.MsgspecError as error:
         raise ValueError("no event of Stripe's") from error
-    fate, about = _FATES.get(event.type), event.data.object
     payment_id = about.client_reference_id or about.metadata.get("payment_id", "")
-    if fate is None or not payment_id:
+    if not payment_id:
         return None
     if event.type == "checkout.session.completed" and about.payment_status == "unpaid":
         return None

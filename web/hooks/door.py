@@ -29,7 +29,8 @@ from web.live.news import tell
 
 blueprint = Blueprint("hooks", __name__)
 
-LARGEST_NOTICE = 4 << 20  # a whole menu
+LARGEST_NOTICE = 256 << 10
+LARGEST_MENU = 4 << 20  # in one of a till's notices
 
 log = logs.get(__name__)
 
@@ -38,13 +39,35 @@ def admit() -> ResponseReturnValue | None:
     """Whoever sends too much is heard no further; of all others the body is kept as it came: that is what is signed."""
     if request.blueprint != blueprint.name:
         return None
-    sender = neighbourhood(request.remote_addr)
-    counted = allowance.count(f"hooks:requests:{sender}", context.settings().web_hook_requests_per_minute)
+    counted = allowance.count(_sender(), context.settings().web_hook_requests_per_minute)
     if counted is not None and counted.is_passed:
-        return {"error": "too many requests"}, 429, {"Retry-After": str(counted.seconds)}
-    request.max_content_length = LARGEST_NOTICE
+        return _too_many(counted)
+    request.max_content_length = LARGEST_MENU if request.endpoint == "hooks.of_deliverect" else LARGEST_NOTICE
     request.get_data()
     return None
+
+
+def _sender() -> str:
+    return f"hooks:requests:{neighbourhood(request.remote_addr)}"
+
+
+def _too_many(counted: allowance.Allowance) -> Response:
+    refused = Response('{"error": "too many requests"}', 429, content_type="application/json")
+    refused.headers["Retry-After"] = str(counted.seconds)
+    return refused
+
+
+def _heard(hook: Hook, is_signed: bool) -> None:
+    """What is signed counts for its connection and not for its sender, who brings the notices of many restaurants.
+
+    Aborts with 404 for what is not, with 429 for too much.
+    """
+    if not is_signed:
+        abort(404)
+    allowance.take_back(_sender())
+    counted = allowance.count(f"hooks:of:{hook.connection_id}", context.settings().web_hook_requests_per_minute)
+    if counted is not None and counted.is_passed:
+        abort(_too_many(counted))
 
 
 @blueprint.post("/hooks/deliverect/<uuid:connection_id>")
@@ -53,8 +76,7 @@ def of_deliverect(connection_id: str) -> ResponseReturnValue:
     """All of Deliverect's webhooks: it learns this address for each by registering (Register Channel)."""
     body, hook = request.get_data(), _hook(str(connection_id), "deliverect")
     headers = {name.lower(): value for name, value in request.headers.items()}
-    if not deliverect.verify(headers, body, hook.secrets.get("hmac_secret", "")):
-        abort(404)
+    _heard(hook, deliverect.verify(headers, body, hook.secrets.get("hmac_secret", "")))
     try:
         notice = deliverect.read(body)
     except msgspec.MsgspecError:
@@ -78,8 +100,7 @@ def of_stripe(connection_id: str) -> ResponseReturnValue:
     """Stripe's events about the pages that were asked for, and about refunds."""
     body, hook = request.get_data(), _hook(str(connection_id), "stripe")
     headers = {name.lower(): value for name, value in request.headers.items()}
-    if not stripe.verify(headers, body, hook.secrets.get("webhook_secret", ""), time.time()):
-        abort(404)
+    _heard(hook, stripe.verify(headers, body, hook.secrets.get("webhook_secret", ""), time.time()))
     try:
         notice = stripe.read(body)
     except ValueError:
@@ -108,8 +129,7 @@ def of_twilio(connection_id: str) -> ResponseReturnValue:
     body, hook = request.get_data(), _hook(str(connection_id), "twilio")
     headers = {name.lower(): value for name, value in request.headers.items()}
     here = links.to("hooks.of_twilio", connection_id=connection_id)
-    if not here or not twilio.verify(headers, here, body, hook.secrets.get("token", "")):
-        abort(404)
+    _heard(hook, bool(here) and twilio.verify(headers, here, body, hook.secrets.get("token", "")))
     try:
         notice = twilio.read(body)
     except ValueError:

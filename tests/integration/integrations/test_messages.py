@@ -154,3 +154,12 @@ def test_only_twilio_is_believed() -> None:
     assert not twilio.verify(headers, url, body + b"&x=1", "secret")
     assert not twilio.verify(headers, url + "2", body, "secret")
     assert not twilio.verify({}, url, body, "secret")
+
+
+def test_a_form_of_a_million_fields_is_not_taken_apart() -> None:
+    fields = [(f"f{n}", "") for n in range(twilio.MOST_FIELDS + 1)]
+    body = "&".join(f"{name}=" for name, _ in fields).encode()
+    headers = {"x-twilio-signature": sign("secret", "https://admin.example.com/", fields)}
+
+    assert not twilio.verify(headers, "https://admin.example.com/", body, "secret")
+    assert twilio.verify(headers, "https://admin.example.com/", b"a=", "secret") is False

@@ -90,6 +90,17 @@ async def test_a_refund_is_made_once(at_stripe: tuple[StripeServer, Stripe]) -> 
     assert list(server.refunds) == ["pi_1"]
 
 
+async def test_a_refund_that_was_refused_can_be_tried_again(serve: Serve, network: Network) -> None:
+    server = StripeServer("rk_test_1", "whsec_1")
+    url = await serve(server)
+    adapter = Stripe.open(network, {"url": url}, {"key": "rk_test_1"})
+    work = RefundPayment(payment_id="p1", intent="pi_1")
+    server.faults["refusing"] = 1
+
+    assert isinstance(await adapter.perform(task(work)), Refused)
+    assert isinstance(await adapter.perform(task(work, 2)), Done)
+
+
 async def test_an_old_key_is_the_connections_fault(serve: Serve, network: Network) -> None:
     url = await serve(StripeServer("rk_test_1", "whsec_1"))
 
@@ -137,6 +148,6 @@ def test_what_an_event_says() -> None:
     refund = stripe.read(server.event("charge.refunded", charge | {"refunded": True, "amount_refunded": 3350}))
     assert refund is not None and refund.fate == "refunded"
     assert stripe.read(server.event("charge.refunded", charge | {"refunded": False, "amount_refunded": 5})) is None
-    assert stripe.read(server.event("customer.created", {"id": "cus_1"})) is None
+    assert stripe.read(server.event("customer.created", {"id": None, "metadata": None, "refunded": "no"})) is None
     with pytest.raises(ValueError, match="Stripe"):
         stripe.read(json.dumps([1]).encode())

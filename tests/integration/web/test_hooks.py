@@ -106,6 +106,26 @@ def test_notices_are_heard_while_nobody_can_count_them(standing_app: Flask, admi
             assert door.send({"status": "ONLINE"}) == {"status": "ONLINE"}
 
 
+def test_what_is_signed_counts_for_its_connection_and_not_for_who_brings_it(standing_app: Flask, admin: Admin) -> None:
+    with lent(standing_app, admin.settings(web_hook_requests_per_minute=3)):
+        door = Door(standing_app, standing_app.test_client(), admin)
+        body, headers = TILL.notice({"status": "ONLINE"})
+
+        def knock(given: dict[str, str]) -> int:
+            return int(door.client.post(door.path, data=body, headers=given).status_code)
+
+        assert [knock(headers) for _ in range(4)] == [200, 200, 200, 429]
+        assert [knock({}) for _ in range(4)] == [404, 404, 404, 429]
+
+
+def test_what_is_larger_than_a_notice_is_refused(standing_app: Flask, admin: Admin) -> None:
+    with lent(standing_app, admin.settings()):
+        client = standing_app.test_client()
+        for provider in ("twilio", "stripe"):
+            path = f"/hooks/{provider}/00000000-0000-4000-8000-000000000000"
+            assert client.post(path, data=b"a" * 300_000, content_type="text/plain").status_code == 413
+
+
 def test_an_order_moves_on_by_the_till_once_and_never_back(door: Door, admin: Admin) -> None:
     order = make_order(admin)
     take_order(admin, order, tell=False)
