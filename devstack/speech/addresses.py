@@ -42,7 +42,8 @@ _NOT_NAMES = words(
     "pickup delivery takeaway collection yes no two one three four me us you now today tomorrow that this "
     "it all the allergic sorry fine good done not just looking calling livraison emporter oui non moi "
     "nous demain demander deux trois une un commander allergique sur place samedi dimanche lundi mardi "
-    "mercredi jeudi vendredi saturday sunday monday tuesday wednesday thursday friday tonight"
+    "mercredi jeudi vendredi saturday sunday monday tuesday wednesday thursday friday tonight "
+    "ok okay thanks nothing bon bien merci rien voila exact parfait"
 )
 
 

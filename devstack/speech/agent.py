@@ -84,7 +84,7 @@ class _TurnReply(Answering):
                 return self._permitted([UseTool("end_call", {})])
             return self._permitted([Say(f"{self._phrases.still_there} {self._agent.question}".strip())])
         if heard:  # sounds without words
-            return [Say(self._again(self._phrases.not_understood[0]))] if self._turn.expects_reply else []
+            return self._permitted(self._missed()) if self._turn.expects_reply else []
         return self._permitted(self._unprompted())
 
     def _heard(self) -> list[str]:

@@ -18,6 +18,10 @@ from devstack.speech.understanding import Question, Understood, condition_in, un
 from devstack.speech.words import words_of
 
 
+# Neither yes nor no is an answer to them.
+_OPEN_QUESTIONS = ("customer_name", "spelling", "address", "fulfilment")
+
+
 class Answering(Enquiring):
     def _answer(self, text: str) -> list[Action]:
         agent = self._agent
@@ -188,11 +192,12 @@ class Answering(Enquiring):
             if not known:
                 return [self._ask(question, "table")]
         wish = {"date": agent.table.day, "time": agent.table.time, "covers": agent.table.covers}
-        if understood.customer and agent.awaited == "table_name" and self._has("book_table"):
+        asked_name = agent.awaited in ("table_name", "spelling")
+        if understood.customer and asked_name and self._has("book_table"):
             return [UseTool("book_table", wish | {"name": understood.customer})]
         if understood.table is not None and self._has("check_table"):
             return [UseTool("check_table", wish)]
-        return [self._ask(phrases.table_name, "table_name")] if agent.awaited == "table_name" else []
+        return self._missed() if asked_name else []
 
     def _inform(self, question: Question) -> list[Action]:
         """From the instructions' menu when it is about a dish, else from the tool."""
@@ -226,6 +231,8 @@ class Answering(Enquiring):
             return [UseTool("read_cart", {})]
         if agent.allergy_unnamed and agent.awaited != "allergy":
             return self._ask_next()
+        if (understood.yes or understood.no or understood.done) and agent.awaited in _OPEN_QUESTIONS:
+            return self._missed()
         if not understood.nothing:
             agent.misses = 0
         if agent.awaited == "confirm" and understood.yes and agent.not_found:

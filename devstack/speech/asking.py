@@ -113,7 +113,7 @@ class Asking:
         agent.misses += 1
         if agent.not_found and agent.awaited in ("instead", "without"):
             return [self._ask_not_found(plainly=agent.awaited == "instead")]
-        if agent.awaited == "customer_name" and not agent.asked_to_spell:
+        if agent.awaited in ("customer_name", "table_name") and not agent.asked_to_spell:
             return [Say(phrases.not_understood[0]), self._ask_to_spell()]
         if agent.misses < MISSES_BEFORE_HUMAN:
             return [Say(self._again(phrases.not_understood[(agent.misses - 1) % len(phrases.not_understood)]))]

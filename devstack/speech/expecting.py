@@ -29,13 +29,14 @@ _AS_NAMED = {"en": " My name is Anna Murphy. It's for Jack.", "fr": ""}
 @dataclass(frozen=True, slots=True)
 class Expectation:
     """``before`` is what Whisper is told to have been said; ``words`` are stems that are not strange, none where any
-    word may come; ``names`` are the first words of what the restaurant has, folded; ``listed`` what it has."""
+    word may come; ``names`` are the first words of what the restaurant has, folded; ``listed`` what it has; ``of_name``: a person's name was asked for."""
 
     language: str
     before: str = ""
     words: Set[str] = frozenset()
     names: Set[str] = frozenset()
     listed: tuple[str, ...] = ()
+    of_name: bool = False
 
 
 def expected(language: str, vocabulary: str = "", question: str = "") -> Expectation:
@@ -50,7 +51,7 @@ def expected(language: str, vocabulary: str = "", question: str = "") -> Expecta
     names = frozenset(words[0] for words in listed if words)
     before = f" {vocabulary.strip()}{_AS_ORDERED[language]}"
     if asks_name(question, language):
-        return Expectation(language, before + _AS_NAMED[language], names=names)
+        return Expectation(language, before + _AS_NAMED[language], names=names, of_name=True)
     known = LEXICONS[language].known | {stem(word) for words in listed for word in words}
     return Expectation(language, before, known, names, whole)
 

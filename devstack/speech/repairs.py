@@ -1,7 +1,7 @@
 """What Whisper writes and nobody says: words that sound as those that are meant, in places where only those can stand.
 
 Never by sound alone: "deux" is put in place of "de" only where an order begins and the name of something on the menu
-follows, where French has no "de".
+follows, where French has no "de"; "au nom de" in place of "oh non, de" only where a name was asked for.
 """
 
 from __future__ import annotations
@@ -24,12 +24,19 @@ _WISH = (
 _AS_NUMBERS = {"de": "deux", "deu": "deux", "d'eux": "deux", "en": "un"}
 _NUMBER = re.compile(rf"(?P<wish>{_WISH})(?P<heard>{'|'.join(_AS_NUMBERS)}) (?P<name>[^\W\d_]+)", re.IGNORECASE)
 _SIZES = frozenset().union(*SIZES)
+_IN_THE_NAME = re.compile(
+    r"(?P<before>^\W*(?:(?:bonjour|oui|euh|alors|c'est|ce sera|mettez),? )?)(?:oh|ho|ô|o|au|aux|eau|haut)\b[,.!? ]+"
+    r"(?:non|nom|noms)\b[,.!? ]+d(?:(?:e|es|u|eux)\b,? |['’])(?=\w)",
+    re.IGNORECASE,
+)
 
 
-def repaired(text: str, language: str, names: Set[str]) -> str:
-    """``names`` are the first words of what is on the menu, folded."""
+def repaired(text: str, language: str, names: Set[str], *, of_name: bool = False) -> str:
+    """``names`` are the first words of what is on the menu, folded; ``of_name``: a person's name was asked for."""
     if language == "en":
         return _KNOW.sub("No, ", text)
+    if of_name:
+        return _IN_THE_NAME.sub(lambda found: f"{found['before']}au nom de ", text)
 
     def number(found: re.Match[str]) -> str:
         name = fold(found["name"])

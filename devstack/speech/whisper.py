@@ -109,7 +109,7 @@ class Transcriber:
             if heard.text:
                 texts.append(heard.text)
         text = as_on_menu(" ".join(texts), expectation)
-        text = repaired(text, expectation.language, expectation.names)
+        text = repaired(text, expectation.language, expectation.names, of_name=expectation.of_name)
         return Recognition(text, quietest)
 
     def _transcribe_piece(self, audio: Samples, start: list[int], expected: Set[str]) -> Recognition:

@@ -165,6 +165,11 @@ class TextCall:
             self.heard.append(self.respond())
         return self.said
 
+    def unheard(self) -> str:
+        """What is said to a sentence of which no word was recognised."""
+        self.items.append(Message(id=new_id("item"), role="user", content=[Content(type="input_audio", transcript="")]))
+        return self.respond(expects_reply=True)
+
     def respond(self, **overrides: Any) -> str:
         self.calls, self.said = [], ""
         for _ in range(MAX_ROUNDS):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from devstack.speech.addresses import customer_in
 from devstack.speech.expecting import asks_name, expected
+from devstack.speech.lexicon import LEXICONS
 from devstack.speech.repairs import repaired
 from domain.prompts import transcription_prompt
 from evaluation.files import MENU_FILES, place, read
@@ -35,6 +37,7 @@ def test_a_name_was_asked_for_by_the_last_question(said: str, language: str, ask
 
 def test_in_a_name_no_word_is_strange() -> None:
     assert not expected("fr", MENU, "À quel nom ?").words
+    assert expected("fr", MENU, "À quel nom ?").of_name
     assert {"canard", "deux"} <= {*expected("fr", MENU, "Et avec ceci ?").words}
 
 
@@ -69,6 +72,26 @@ def test_a_number_is_put_back_where_only_one_can_stand(heard: str, meant: str) -
 )
 def test_nothing_else_is_mended(heard: str) -> None:
     assert repaired(heard, "fr", NAMES) == heard
+
+
+@pytest.mark.parametrize(
+    ("heard", "name"),
+    [
+        ("Oh, non, de Dupont.", "Dupont"),
+        ("Au non de dipons.", "Dipons"),
+        ("Euh, oh non, d'Artois.", "Artois"),
+        ("Alors, eau nom de Le Goff", "Le Goff"),
+    ],
+)
+def test_in_the_name_of_is_put_back_where_a_name_was_asked_for(heard: str, name: str) -> None:
+    meant = repaired(heard, "fr", NAMES, of_name=True)
+    assert customer_in(meant, LEXICONS["fr"], "customer_name")[0] == name
+    assert repaired(heard, "fr", NAMES) == heard
+
+
+@pytest.mark.parametrize("heard", ["Oh non, attendez.", "Non, pas de nom.", "Oh non, c'est trop cher."])
+def test_a_refusal_stays_one_where_a_name_was_asked_for(heard: str) -> None:
+    assert repaired(heard, "fr", NAMES, of_name=True) == heard
 
 
 def test_no_sentence_begins_with_know() -> None:

@@ -109,6 +109,26 @@ def test_a_name_that_was_not_understood_is_asked_to_be_spelled() -> None:
     assert call.cart.customer_name == "Bob"
 
 
+@pytest.mark.parametrize(
+    ("slug", "heard"),
+    [("harbour-pizza", ("Oh yes.", "No.", "Yes.")), ("chez-margot", ("Ah oui.", "C'est bon.", "Oui."))],
+)
+def test_a_name_that_is_never_understood_comes_to_a_person(slug: str, heard: tuple[str, ...]) -> None:
+    call = at_the_name(slug)
+    spell, again, person = (call.caller(one) for one in heard)
+    assert any(word in spell for word in ("spell", "épeler"))
+    assert any(word in again for word in ("spell", "épeler"))
+    assert any(word in person for word in ("put you through", "passe quelqu'un"))
+    assert not call.cart.customer_name
+
+
+def test_a_name_of_which_no_word_was_heard_comes_to_a_person() -> None:
+    call = at_the_name()
+    said = [call.unheard() for _ in range(3)]
+    assert "spell" in said[0] and "spell" in said[1] and "put you through" in said[2]
+    assert not call.cart.customer_name
+
+
 def test_a_name_of_one_letter_in_french() -> None:
     call = at_the_name("chez-margot")
     assert "épeler" in call.caller("Z")
