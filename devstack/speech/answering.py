@@ -17,7 +17,6 @@ from devstack.speech.tool_calls import Choice, UseTool, add_call, calls_for, lin
 from devstack.speech.understanding import Question, Understood, condition_in, understand
 from devstack.speech.words import words_of
 
-
 # Neither yes nor no is an answer to them.
 _OPEN_QUESTIONS = ("customer_name", "spelling", "address", "fulfilment")
 

@@ -29,7 +29,9 @@ _AS_NAMED = {"en": " My name is Anna Murphy. It's for Jack.", "fr": ""}
 @dataclass(frozen=True, slots=True)
 class Expectation:
     """``before`` is what Whisper is told to have been said; ``words`` are stems that are not strange, none where any
-    word may come; ``names`` are the first words of what the restaurant has, folded; ``listed`` what it has; ``of_name``: a person's name was asked for."""
+    word may come; ``names`` are the first words of what the restaurant has, folded; ``listed`` what it has;
+    ``of_name``: a person's name was asked for.
+    """
 
     language: str
     before: str = ""
