@@ -11,6 +11,7 @@ from devstack.speech.enquiring import Enquiring
 from devstack.speech.mentions import find_mentions
 from devstack.speech.menu_search import SEARCH_MENU, to_look_up
 from devstack.speech.orders import AddItem, RemoveItem
+from devstack.speech.postcodes import codes_of, with_postcodes
 from devstack.speech.sound_alikes import heard_as
 from devstack.speech.spelling import is_unsure
 from devstack.speech.tool_calls import Choice, UseTool, add_call, calls_for, line_again
@@ -27,6 +28,7 @@ class Answering(Enquiring):
         in_cart = [line.item for line in agent.cart]
         if agent.says_card(text):
             return [Say(f"{self._phrases.no_card} {agent.question}".strip())]
+        text = with_postcodes(text, codes_of(self._turn.menu), self._lexicon, agent.awaited, self._language)
         if look_up := self._to_look_up(text):
             agent.held = text
             return look_up

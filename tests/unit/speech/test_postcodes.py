@@ -1,0 +1,59 @@
+"""Postcodes as speech-to-text writes them, and that nothing else becomes one."""
+
+from __future__ import annotations
+
+import pytest
+
+from devstack.speech.lexicon import LEXICONS
+from devstack.speech.postcodes import codes_of, with_postcodes
+from domain.prompts import restaurant_instructions
+from tests.unit.speech.ordering import TextCall, restaurant_named
+
+pytestmark = pytest.mark.unit
+
+CODES = ("D13", "D05", "NW2")
+
+
+def test_the_codes_are_those_of_the_zones_in_the_instructions() -> None:
+    state = restaurant_named("harbour-pizza")
+    told = restaurant_instructions(state.restaurant, state.menu, state.faq)
+    assert codes_of(told) == tuple(code for zone in state.restaurant.delivery_zones for code in zone.postcodes)
+    assert codes_of("Any other text (D13).") == ()
+
+
+@pytest.mark.parametrize(
+    ("heard", "meant"),
+    [
+        ("Two pizzas, delivered to 22 Harbor Road, the 13, please.", "Harbor Road, D13, please."),
+        ("Delivery to 14 Fordwich Road and W-2, a biryani.", "Fordwich Road, NW2, a biryani."),
+        ("To 3 Sutton Lane, D-05.", "Sutton Lane, D05."),
+    ],
+)
+def test_one_that_was_heard_otherwise_is_put_back_behind_a_street(heard: str, meant: str) -> None:
+    assert with_postcodes(heard, CODES, LEXICONS["en"], "items", "en").endswith(meant)
+
+
+@pytest.mark.parametrize("heard", ["14 Ford which Road, and W-2.", "14 Ford which rode, and W-two."])
+def test_one_is_put_back_in_the_answer_to_where(heard: str) -> None:
+    assert with_postcodes(heard, CODES, LEXICONS["en"], "address", "en").endswith(", NW2.")
+
+
+@pytest.mark.parametrize(
+    ("heard", "awaited"),
+    [
+        ("I'd like the 13, please.", "items"),
+        ("22 Harbour Road, and I'd like the 13.", "items"),
+        ("22 Harbour Road, D15.", "address"),
+        ("And two of those.", "anything_else"),
+    ],
+)
+def test_nothing_else_becomes_one(heard: str, awaited: str) -> None:
+    assert with_postcodes(heard, CODES, LEXICONS["en"], awaited, "en") == heard  # type: ignore[arg-type]
+
+
+def test_a_postcode_misheard_behind_a_street_is_no_quantity() -> None:
+    call = TextCall("en", state=restaurant_named("harbour-pizza"))
+    call.caller("Two large vegetarian pizzas, delivered to 22 Harbor Road, the 13, please.")
+    assert [(line[0], line[1]) for line in call.lines] == [(2, "Vegetarian")]
+    where = call.cart.fulfilment
+    assert where is not None and where.address is not None and where.address.postcode == "D13"
