@@ -119,6 +119,23 @@ class CancelOrder(Work, frozen=True, kw_only=True, tag="order.cancel"):
         return self.order_id
 
 
+class ReadTill(Work, frozen=True, kw_only=True, tag="till.read"):
+    """What the till sells, and what of it has run out. ``reading_id`` is this one time of asking."""
+
+    SERVICE = "till"
+    GIVE_UP_AFTER = timedelta(hours=1)
+
+    reading_id: str
+
+    @property
+    def subject(self) -> str:
+        return self.kind
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}/{self.reading_id}"
+
+
 class SendMessage(Work, frozen=True, kw_only=True, tag="message.send"):
     """A text message. ``about`` is what it tells of, ``occasion`` what of it: each occasion is told a number once, or
     once for all that has the same ``once``.
@@ -278,7 +295,15 @@ class PrintTicket(Work, frozen=True, kw_only=True, tag="ticket.print"):
 
 
 AnyWork = (
-    PlaceOrder | CancelOrder | PrintTicket | SendMessage | SendMail | RequestPayment | CancelPayment | RefundPayment
+    PlaceOrder
+    | CancelOrder
+    | ReadTill
+    | PrintTicket
+    | SendMessage
+    | SendMail
+    | RequestPayment
+    | CancelPayment
+    | RefundPayment
 )
 
 

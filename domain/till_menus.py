@@ -23,6 +23,7 @@ Reason = Literal[
     "hours",
     "tag",
     "free_text",
+    "tax_on_top",
     "several_places",
     "renamed",
     "cut",

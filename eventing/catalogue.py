@@ -348,6 +348,15 @@ class MenuChanged(Payload, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class TillChanged(Payload, frozen=True, kw_only=True):
+    """A connected till sells something else now, or has run out of something: it is to be read (``reading_id``)."""
+
+    TYPE: ClassVar[str] = "com.alloresto.till.changed"
+
+    connection_id: Uuid
+    reading_id: Uuid
+
+
 class RestaurantChanged(Payload, frozen=True, kw_only=True):
     """``fields`` are the changed fields of the restaurant, as the domain names them (``name``, ``openings``, …)."""
 
@@ -438,6 +447,7 @@ BY_TYPE: dict[str, type[Payload]] = {
         OrderLogged,
         CartAbandoned,
         MenuChanged,
+        TillChanged,
         RestaurantChanged,
         FaqChanged,
         GreetingChanged,

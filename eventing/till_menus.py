@@ -23,14 +23,16 @@ from stores.till_menus import Told
 async def keep(
     conn: Connection, restaurant_id: str, connection_id: str, name: str, sold: TillMenu, *, source: str
 ) -> None:
-    """``name`` is the till's, who acts. What is off there is off here at once; all else waits for somebody's yes."""
+    """``name`` is the till's, who acts. What is off there is off here at once, and back once it is there no more; all
+    else waits for somebody's yes."""
     await menus.lock(conn, restaurant_id)
     known = await tills.codes(conn, connection_id)
     learned = known_codes(await menus.load(conn, restaurant_id), sold, known)
     await tills.set_codes(conn, restaurant_id, connection_id, learned)
+    before = await till_menus.get(conn, connection_id)
     await till_menus.put(conn, restaurant_id, connection_id, sold)
-    off: dict[str, State] = {one.code: (False, one.off_until) for one in sold_in(sold) if one.off}
-    await set_states(conn, restaurant_id, connection_id, name, off, source=source)
+    states = _moved(before.menu if before else None, sold)
+    await set_states(conn, restaurant_id, connection_id, name, states, source=source)
 
 
 async def set_states(
@@ -69,6 +71,13 @@ async def take_over(conn: Connection, restaurant: Restaurant, told: Told, actor:
     await tills.set_codes(conn, restaurant.id, told.connection_id, codes)
     await till_menus.note_taken(conn, told.connection_id, told.digest)
     return changed
+
+
+def _moved(before: TillMenu | None, sold: TillMenu) -> dict[str, State]:
+    """What is off now, and what was and is no more: what somebody here has taken off is nobody else's to put back."""
+    was_off = {one.code for one in sold_in(before) if one.off} if before else set()
+    states: dict[str, State] = {one.code: (True, None) for one in sold_in(sold) if one.code in was_off}
+    return states | {one.code: (False, one.off_until) for one in sold_in(sold) if one.off}
 
 
 def known_codes(menu: Menu, sold: TillMenu, before: Mapping[str, TillCode]) -> dict[str, TillCode]:

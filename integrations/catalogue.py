@@ -11,7 +11,7 @@ from integrations.messages import ovh, smtp, twilio
 from integrations.payments import stripe
 from integrations.printers import escpos
 from integrations.tasks import Adapter
-from integrations.tills import deliverect, store_api
+from integrations.tills import deliverect, square, store_api, toast
 
 if TYPE_CHECKING:
     from integrations.network import Network
@@ -34,13 +34,17 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """``open`` takes the settings and the secrets by their fields' names; what is not required may be absent."""
+    """``open`` takes the settings and the secrets by their fields' names; what is not required may be absent.
+
+    ``reads_menu``: it can be asked what it sells (``domain.errands.ReadTill``).
+    """
 
     name: str
     label: str
     service: Service
     fields: tuple[Field, ...]
     open: Callable[[Network, Mapping[str, str], Mapping[str, str]], Adapter]
+    reads_menu: bool = False
 
 
 PROVIDERS: dict[str, Provider] = {
@@ -108,6 +112,33 @@ PROVIDERS: dict[str, Provider] = {
                 Field("url", "url", required=False),
             ),
             deliverect.Deliverect,
+        ),
+        Provider(
+            "square",
+            "Square",
+            "till",
+            (
+                Field("location"),
+                Field("token", "secret"),
+                Field("signature_key", "secret"),
+                Field("url", "url", required=False),
+            ),
+            square.Square,
+            reads_menu=True,
+        ),
+        Provider(
+            "toast",
+            "Toast",
+            "till",
+            (
+                Field("url", "url"),
+                Field("restaurant"),
+                Field("client_id"),
+                Field("client_secret", "secret"),
+                Field("hmac_secret", "secret"),
+            ),
+            toast.Toast,
+            reads_menu=True,
         ),
         Provider(
             "stripe",

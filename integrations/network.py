@@ -33,7 +33,7 @@ class ForbiddenAddressError(OSError):
 class Answer:
     """``status`` is None where there was no answer; ``error`` then says why, in words that quote nothing.
 
-    ``body`` is the beginning of it, LONGEST_ANSWER at most; ``headers`` have lower-case names.
+    ``body`` is the beginning of it, as much as was asked for; ``headers`` have lower-case names.
     """
 
     status: int | None
@@ -56,9 +56,15 @@ class Network:
         self._session: aiohttp.ClientSession | None = None
 
     async def request(
-        self, method: str, url: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        most: int = LONGEST_ANSWER,
     ) -> Answer:
-        """Never raises for what the other side does."""
+        """Never raises for what the other side does. ``most`` bytes of its body are read."""
         started = time.monotonic()
         status, error, content, answered = None, "", b"", dict[str, str]()
         try:
@@ -70,7 +76,7 @@ class Network:
                     error = "redirects are not followed"
                 elif status >= 400:
                     error = f"answered {status}"
-                content = await _beginning(answer.content)
+                content = await _beginning(answer.content, most)
         except webhooks.BadUrlError as refused:
             error = f"the URL is not allowed ({refused.reason})"
         except TimeoutError:
@@ -143,14 +149,14 @@ class Network:
         return made
 
 
-async def _beginning(stream: aiohttp.StreamReader) -> bytes:
+async def _beginning(stream: aiohttp.StreamReader, most: int) -> bytes:
     """As much of the body as is read."""
     read = bytearray()
     async for part in stream.iter_any():
         read += part
-        if len(read) > LONGEST_ANSWER:
+        if len(read) > most:
             break
-    return bytes(read[:LONGEST_ANSWER])
+    return bytes(read[:most])
 
 
 def _words(failure: aiohttp.ClientError) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -40,6 +41,24 @@ async def is_new(conn: Connection, hook: Hook, message_id: str) -> bool:
             hook.restaurant_id,
             hook.connection_id,
             message_id[:200],
+        )
+        is True
+    )
+
+
+async def is_latest(conn: Connection, hook: Hook, subject: str, at: datetime) -> bool:
+    """Whether this is new, and nothing later was said about ``subject``; in the transaction of its effect."""
+    stamp = f"{subject[:160]}@"
+    message_id = f"{stamp}{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}"
+    if not await is_new(conn, hook, message_id):
+        return False
+    return (
+        await conn.fetchval(
+            "select not exists (select from received_notice where connection_id = $1"
+            ' and starts_with(message_id, $2) and message_id collate "C" > $3)',
+            hook.connection_id,
+            stamp,
+            message_id,
         )
         is True
     )

@@ -47,6 +47,15 @@ async def say(
     return Told(row["restaurant_id"], row["number"], True)
 
 
+async def order_of(conn: Connection, reference: str) -> str | None:
+    """The id of an order of these days by the till's own name for it."""
+    found: str | None = await conn.fetchval(
+        "select id from \"order\" where till_reference = $1 and confirmed_at > now() - interval '4 days' limit 1",
+        reference,
+    )
+    return found
+
+
 async def codes(conn: Connection, connection_id: str) -> dict[str, TillCode]:
     """By the id of what is on the menu: sizes and options by what they are sold as, the rest by where it stands."""
     rows = await conn.fetch("select thing_id, code, within from till_code where connection_id = $1", connection_id)

@@ -50,6 +50,9 @@ def fields() -> dict[str, str]:
         "channel": _("Channel’s name"),
         "channel_link": _("Channel link"),
         "client_id": _("Client ID"),
+        "location": _("Location ID"),
+        "signature_key": _("Signature key of the webhook"),
+        "restaurant": _("Restaurant’s GUID"),
         "client_secret": _("Client secret"),
         "hmac_secret": _("Webhook secret"),
         "address": _("Printer’s address"),
@@ -66,6 +69,7 @@ def kinds() -> dict[str, str]:
     return {
         "order.place": _("Order"),
         "order.cancel": _("Order cancelled"),
+        "till.read": _("Menu read"),
         "message.send": _("Text message"),
         "mail.send": _("E-mail"),
         "payment.request": _("Payment page"),

@@ -10,9 +10,11 @@ from aiohttp import web
 from devstack.stand_ins.deliverect import Deliverect
 from devstack.stand_ins.ovh import Ovh
 from devstack.stand_ins.printer import Printer
+from devstack.stand_ins.square import Square
 from devstack.stand_ins.standing import StandIn
 from devstack.stand_ins.store import Store
 from devstack.stand_ins.stripe import Stripe
+from devstack.stand_ins.toast import Toast
 from devstack.stand_ins.twilio import Twilio
 
 TOKEN = "let-me-in"
@@ -21,7 +23,9 @@ HOST = "127.0.0.1"
 
 SERVERS: dict[str, Callable[[], StandIn]] = {
     "store_api": lambda: Store(TOKEN),
-    "deliverect": lambda: Deliverect(TOKEN, TOKEN, TOKEN),
+    "deliverect": lambda: Deliverect(TOKEN, TOKEN, TOKEN, TOKEN),
+    "square": lambda: Square(TOKEN, TOKEN, TOKEN),
+    "toast": lambda: Toast(TOKEN, TOKEN, TOKEN, TOKEN),
     "twilio": lambda: Twilio(TOKEN, TOKEN),
     "stripe": lambda: Stripe(TOKEN, TOKEN),
     "ovh": lambda: Ovh(TOKEN, TOKEN, TOKEN),

@@ -14,14 +14,13 @@ from integrations.tasks import Outcome
 from stores.errands import Claimed
 from stores.postgres import Connection
 
-SOURCE = "/functions/errand_runner"
-
 Consequence = Callable[[Home, Connection, Claimed, Any, State, Outcome], Awaitable[Sequence[Payload]]]
 """(what is every restaurant's, its database, the errand, its work, how it ended, what the adapter said) → events."""
 
 OF: dict[str, Consequence] = {
     "order.place": kitchen_planning.till_answered,
     "order.cancel": kitchen_planning.till_cancelled,
+    "till.read": kitchen_planning.till_read,
     "message.send": message_planning.sent,
     "mail.send": mail_planning.sent,
     "payment.request": payment_planning.requested,
@@ -35,4 +34,4 @@ async def follow(home: Home, connection: Connection, one: Claimed, work: Any, st
     if consequence is None:
         return
     for payload in await consequence(home, connection, one, work, state, outcome):
-        await outbox.emit(connection, payload, source=SOURCE, subject=one.subject)
+        await outbox.emit(connection, payload, source=kitchen_planning.SOURCE, subject=one.subject)

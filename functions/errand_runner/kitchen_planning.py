@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from domain.errands import CancelOrder, Occasion, PlaceOrder, State, Work
-from eventing import ordering, tickets
-from eventing.catalogue import OrderCancelled, OrderConfirmed, OrderMoved, Payload
+from domain.errands import CancelOrder, Occasion, PlaceOrder, ReadTill, State, Work
+from eventing import ordering, tickets, till_menus
+from eventing.catalogue import OrderCancelled, OrderConfirmed, OrderMoved, Payload, TillChanged
 from functions.errand_runner.situation import Home, Planner, Situation
 from integrations.catalogue import PROVIDERS
 from integrations.tasks import Done, Outcome
@@ -37,6 +37,11 @@ async def note_restored(situation: Situation, event: OrderMoved) -> Sequence[Wor
     return []
 
 
+async def read_till(situation: Situation, event: TillChanged) -> Sequence[Work]:
+    """Nothing for another till than the one that has changed."""
+    return [ReadTill(reading_id=event.reading_id)] if situation.connected.id == event.connection_id else []
+
+
 async def print_ticket(situation: Situation, event: OrderConfirmed) -> Sequence[Work]:
     return [] if await _is_cancelled(situation, event.order_id) else await _printed(situation, event.order_id, "new")
 
@@ -59,10 +64,13 @@ async def _printed(situation: Situation, order_id: str, occasion: Occasion) -> S
     return [] if work is None else [work]
 
 
+SOURCE = "/functions/errand_runner"
+
 TILLS: Mapping[type[Payload], Planner] = {
     OrderConfirmed: place_order,
     OrderCancelled: cancel_order,
     OrderMoved: note_restored,
+    TillChanged: read_till,
 }
 PRINTERS: Mapping[type[Payload], Planner] = {
     OrderConfirmed: print_ticket,
@@ -91,4 +99,13 @@ async def till_cancelled(
     """An order that the till still makes is marked for somebody to see to."""
     if not isinstance(outcome, Done):
         await tills.say(connection, work.order_id, "refused", reason=f"not cancelled there: {outcome.reason}")
+    return []
+
+
+async def till_read(
+    _home: Home, connection: Connection, one: Claimed, work: ReadTill, state: State, outcome: Outcome
+) -> Sequence[Payload]:
+    if isinstance(outcome, Done):
+        name, menu = PROVIDERS[one.provider].label, outcome.facts["menu"]
+        await till_menus.keep(connection, one.restaurant_id, one.connection_id, name, menu, source=SOURCE)
     return []

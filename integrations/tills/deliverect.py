@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -40,19 +39,30 @@ from integrations.tills.notices import (
     Registered,
     Standing,
 )
+from integrations.tills.sending import (
+    LONGEST_REASON,
+    SENT,
+    allergies,
+    bare_cents,
+    decoded,
+    drop_token,
+    in_words,
+    keep_token,
+    kept_token,
+    rfc3339,
+    without_product,
+)
 
 if TYPE_CHECKING:
     from integrations.network import Answer, Network
 
 URL = "https://api.deliverect.com"
 SIGNATURE = "x-server-authorization-hmac-sha256"
-LONGEST_REASON = 200
 # "If the pickupTime is within 30 minutes, this should be true."
 ASAP = timedelta(minutes=30)
 ORDER_TYPES: dict[FulfilmentKind, int] = {"pickup": 1, "delivery": 2, "dine_in": 3}
 CASH = 1  # how it will be paid isn't known: at the restaurant, or at the door
 CANCEL = 100
-SENT = {"standing": "sent"}  # what an answer says: not yet that the till takes it
 
 # Every status from 20 to 95 says that the till has the order; those not named here change nothing. 95 is an acceptance
 # by a till that says nothing more, no end.
@@ -70,10 +80,6 @@ STANDINGS: dict[int, Standing] = {
     121: "refused",
     124: "refused",
 }
-
-_tokens: dict[tuple[str, str, str], tuple[str, float]] = {}
-"""By address, client and its secret's digest: a token and when it ends (Unix time). They ask for it to be kept."""
-_MOST_TOKENS = 1000
 
 
 class Deliverect:
@@ -94,9 +100,8 @@ class Deliverect:
         raise unknown(work)
 
     async def _place(self, work: PlaceOrder, again: bool) -> Outcome:
-        missing = [line.name for line in work.lines if not line.code]
-        if missing:
-            return Refused(f"the till has no product for: {', '.join(missing)}"[:LONGEST_REASON])
+        if (refused := without_product(work)) is not None:
+            return refused
         if again:
             looked = await self._look(work.order_id)
             if looked is not None:
@@ -110,7 +115,7 @@ class Deliverect:
         answer = await self._call("GET", f"/orders?where={quote(where, safe='')}&max_results=1", None)
         if (later := unanswered(answer)) is not None:
             return later
-        found: _Found | None = _decoded(answer, _Found) if answer.good else None
+        found = decoded(answer, _Found) if answer.good else None
         return Done(found.items[0].id, SENT) if found is not None and found.items else None
 
     async def _cancel(self, work: CancelOrder) -> Outcome:
@@ -131,7 +136,7 @@ class Deliverect:
     async def _call(self, method: str, path: str, body: bytes | None) -> Answer:
         """With a token; once more with a new one when they say that it has ended."""
         answer = await self._with_token(method, path, body)
-        if answer.status == 401 and _tokens.pop(self._key, None) is not None:
+        if answer.status == 401 and drop_token(self._key):
             answer = await self._with_token(method, path, body)
         return answer
 
@@ -148,9 +153,9 @@ class Deliverect:
 
     async def _token(self) -> str | Answer:
         """The answer where there is none."""
-        kept = _tokens.get(self._key)
-        if kept is not None and kept[1] > time.time() + 30:
-            return kept[0]
+        kept = kept_token(self._key)
+        if kept is not None:
+            return kept
         asked = {
             "client_id": self._client,
             "client_secret": self._secret,
@@ -163,23 +168,21 @@ class Deliverect:
             body=msgspec.json.encode(asked),
             headers={"content-type": "application/json"},
         )
-        token: _Token | None = _decoded(answer, _Token) if answer.good else None
+        token = decoded(answer, _Token) if answer.good else None
         if token is None:
             return answer
-        if len(_tokens) >= _MOST_TOKENS:
-            _tokens.clear()
-        _tokens[self._key] = (token.access_token, token.expires_at)
+        keep_token(self._key, token.access_token, token.expires_at)
         return token.access_token
 
 
 def order(work: PlaceOrder, now: datetime) -> dict[str, Any]:
     """Their Channel Order Model. The sum of its items and the delivery is what the caller was told."""
-    ready_at = _time(max(work.promised_at, now))  # what is in the past isn't shown
+    ready_at = rfc3339(max(work.promised_at, now))  # what is in the past isn't shown
     body: dict[str, Any] = {
         "channelOrderId": work.order_id,
         "channelOrderDisplayId": str(work.number),
         "orderType": ORDER_TYPES[work.fulfilment],
-        "placedTime": _time(work.confirmed_at),
+        "placedTime": rfc3339(work.confirmed_at),
         "pickupTime": ready_at,
         "deliveryIsAsap": work.promised_at - work.confirmed_at <= ASAP,
         "decimalDigits": 2,
@@ -187,7 +190,7 @@ def order(work: PlaceOrder, now: datetime) -> dict[str, Any]:
         "payment": {"amount": work.total_cents, "type": CASH},
         "deliveryCost": work.fee_cents,
         "customer": {"name": work.customer, "phoneNumber": work.phone},
-        "note": f"ALLERGIES: {work.allergies}" if work.allergies else "",
+        "note": allergies(work),
         "items": [_item(line) for line in work.lines],
     }
     if work.fulfilment == "delivery" and work.address is not None:
@@ -204,22 +207,16 @@ def order(work: PlaceOrder, now: datetime) -> dict[str, Any]:
 
 
 def _item(line: TicketLine) -> dict[str, Any]:
-    known = {choice.name for choice in line.choices}
-    words = [*(one for one in line.modifiers if one not in known), *filter(None, (line.note,))]
     return {
         "plu": line.code,
         "name": f"{line.name} {line.size}".strip(),
         "quantity": line.quantity,
-        "price": line.unit_cents - sum(choice.cents for choice in line.choices),
-        "remark": ", ".join(words),
+        "price": bare_cents(line),
+        "remark": ", ".join(in_words(line)),
         "subItems": [
             {"plu": choice.code, "name": choice.name, "price": choice.cents, "quantity": 1} for choice in line.choices
         ],
     }
-
-
-def _time(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class _Token(msgspec.Struct):
@@ -241,18 +238,10 @@ class _Said(msgspec.Struct):
     message: str = ""
 
 
-def _decoded(answer: Answer, kind: type[Any]) -> Any:
-    """None for what is no such thing."""
-    try:
-        return msgspec.json.decode(answer.body, type=kind)
-    except msgspec.MsgspecError:
-        return None
-
-
 def _outcome(answer: Answer) -> Outcome:
     if (later := unanswered(answer)) is not None:
         return later
-    said = _decoded(answer, _Said) or _Said()
+    said = decoded(answer, _Said) or _Said()
     if answer.good:
         return Done(said.id, SENT)
     if answer.status in (401, 403, 404):  # the connection is wrong, not the order: it is mended in the admin

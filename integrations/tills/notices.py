@@ -13,7 +13,8 @@ Standing = Literal["accepted", "preparing", "ready", "done", "cancelled", "refus
 
 @dataclass(frozen=True, slots=True)
 class OrderStands:
-    """``reference`` is the till's own name for the order; ``reason`` is in its words, for people."""
+    """``reference`` is the till's own name for the order; with ``order_id`` "" it is all that is known of which one it
+    is. ``reason`` is in the till's words, for people."""
 
     message_id: str
     order_id: str
@@ -24,11 +25,14 @@ class OrderStands:
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """By the till's codes: what is off, until then or until it is said (None), and what is on again."""
+    """By the till's codes: what is off, until then or until it is said (None), and what is on again.
+
+    ``at`` is when the till says that it became so; with None the last word counts."""
 
     message_id: str
     off: tuple[tuple[str, datetime | None], ...]
     on: tuple[str, ...]
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,13 @@ class MenuSold:
 
 
 @dataclass(frozen=True, slots=True)
+class MenuMoved:
+    """What it sells, or what has run out, is another now: it does not say what, and has to be read."""
+
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Registered:
     """The till asks where to send all of this."""
 
@@ -56,4 +67,4 @@ class Registered:
     active: bool
 
 
-Notice = OrderStands | Availability | Busy | MenuSold | Registered
+Notice = OrderStands | Availability | Busy | MenuSold | MenuMoved | Registered

@@ -14,8 +14,8 @@ from flask.typing import ResponseReturnValue
 from integrations.catalogue import PROVIDERS
 from integrations.messages import twilio
 from integrations.payments import stripe
-from integrations.tills import deliverect
-from integrations.tills.notices import Busy, Notice, OrderStands, Registered
+from integrations.tills import deliverect, square, toast
+from integrations.tills.notices import Busy, MenuMoved, Notice, OrderStands, Registered
 from process import logs
 from stores import hooks, live
 from stores.hooks import Hook
@@ -94,6 +94,41 @@ def of_deliverect(connection_id: str) -> ResponseReturnValue:
     return {"result": "OK"}
 
 
+@blueprint.post("/hooks/square/<uuid:connection_id>")
+@anyone
+def of_square(connection_id: str) -> ResponseReturnValue:
+    """Square's events about orders, counts and the catalogue. The address is signed as Square knows it."""
+    body, hook = request.get_data(), _hook(str(connection_id), "square")
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    here = links.to("hooks.of_square", connection_id=connection_id)
+    if not here or not square.verify(headers, here, body, hook.secrets.get("signature_key", "")):
+        abort(404)
+    try:
+        notice = square.read(body)
+    except msgspec.MsgspecError:
+        abort(400)
+    if notice is not None:
+        _take(hook, notice)
+    return {"received": True}
+
+
+@blueprint.post("/hooks/toast/<uuid:connection_id>")
+@anyone
+def of_toast(connection_id: str) -> ResponseReturnValue:
+    """Toast's events about orders, stock and menus."""
+    body, hook = request.get_data(), _hook(str(connection_id), "toast")
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    try:
+        if not toast.verify(headers, body, hook.secrets.get("hmac_secret", "")):
+            abort(404)
+        notice = toast.read(body)
+    except msgspec.MsgspecError:
+        abort(404)
+    if notice is not None:
+        _take(hook, notice)
+    return {"received": True}
+
+
 @blueprint.post("/hooks/stripe/<uuid:connection_id>")
 @anyone
 def of_stripe(connection_id: str) -> ResponseReturnValue:
@@ -150,14 +185,14 @@ def _hook(connection_id: str, provider: str) -> Hook:
 
 
 def _take(hook: Hook, notice: Notice) -> None:
-    async def work(connection: Connection) -> bool:
+    async def work(connection: Connection) -> str | None:
         # What else is told is a state: taken twice it is the same, and the same words may be meant anew.
-        if isinstance(notice, OrderStands) and not await hooks.is_new(connection, hook, notice.message_id):
-            return False
-        await tills.take(connection, hook, PROVIDERS[hook.provider].label, notice)
-        return True
+        is_once = isinstance(notice, OrderStands | MenuMoved)
+        if is_once and not await hooks.is_new(connection, hook, notice.message_id):
+            return None
+        return await tills.take(connection, hook, PROVIDERS[hook.provider].label, notice)
 
-    done = context.database().tenant(hook.restaurant_id, work)
-    log.info("notice taken", connection=hook.connection_id, kind=type(notice).__name__, known=not done)
-    if done and isinstance(notice, OrderStands):
-        tell(hook.restaurant_id, live.OrderMoved(order_id=notice.order_id))
+    order_id = context.database().tenant(hook.restaurant_id, work)
+    log.info("notice taken", connection=hook.connection_id, kind=type(notice).__name__, known=order_id is None)
+    if order_id:
+        tell(hook.restaurant_id, live.OrderMoved(order_id=order_id))

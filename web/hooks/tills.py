@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 from domain.kitchen import NEXT, OPEN, OrderStatus
 from domain.menu_edits import State
 from eventing import ordering, outbox, till_menus
-from integrations.tills.notices import Availability, Busy, MenuSold, Notice, OrderStands
-from stores import audit, kitchen, orders, tills
+from eventing.catalogue import TillChanged
+from integrations.tills.notices import Availability, Busy, MenuMoved, MenuSold, Notice, OrderStands
+from stores import audit, hooks, kitchen, orders, tills
 from stores.audit import Actor
 from stores.errors import NotFoundError
 from stores.hooks import Hook
@@ -28,44 +29,55 @@ LONGEST_NOTE = 300
 _PLACES: dict[OrderStatus, int] = {"confirmed": 0, "preparing": 1, "ready": 2, "done": 3}
 
 
-async def take(conn: Connection, hook: Hook, name: str, notice: Notice) -> None:
+async def take(conn: Connection, hook: Hook, name: str, notice: Notice) -> str:
+    """The id of the order that it tells of, "" for another notice and for an order that is not here."""
     match notice:
         case OrderStands():
-            await _stands(conn, hook, name, notice)
+            return await _stands(conn, hook, name, notice)
         case Availability():
             states: dict[str, State] = {code: (False, until) for code, until in notice.off}
             states |= dict.fromkeys(notice.on, (True, None))
+            if notice.at is not None:
+                subjects = {code: f"stock/{code}" for code in states}
+                late = [c for c in states if not await hooks.is_latest(conn, hook, subjects[c], notice.at)]
+                states = {code: state for code, state in states.items() if code not in late}
             await till_menus.set_states(conn, hook.restaurant_id, hook.connection_id, name, states, source=SOURCE)
         case Busy():
             minutes = {"normal": 0, "busy": min(notice.minutes, PAUSED_MINUTES), "paused": PAUSED_MINUTES}[notice.state]
             until = datetime.now(UTC) + AT_MOST
             await kitchen.set_load(conn, hook.restaurant_id, LOAD_SOURCE, minutes, until)
+        case MenuMoved():
+            moved = TillChanged(
+                restaurant_id=hook.restaurant_id, connection_id=hook.connection_id, reading_id=str(uuid.uuid4())
+            )
+            await outbox.emit(conn, moved, source=SOURCE, subject=hook.connection_id)
         case MenuSold():
             await till_menus.keep(conn, hook.restaurant_id, hook.connection_id, name, notice.menu, source=SOURCE)
+    return ""
 
 
-async def _stands(conn: Connection, hook: Hook, name: str, notice: OrderStands) -> None:
+async def _stands(conn: Connection, hook: Hook, name: str, notice: OrderStands) -> str:
+    known = notice.order_id or await tills.order_of(conn, notice.reference)
     try:
-        order = await orders.get(conn, str(uuid.UUID(notice.order_id)))
+        order = await orders.get(conn, str(uuid.UUID(known or "")))
     except (NotFoundError, ValueError):
-        return  # another system's order on the same link
+        return ""  # not one of ours
     if notice.standing == "refused":
         for event in await ordering.till_refuses(conn, order.id, notice.reason or name):
             await outbox.emit(conn, event, source=SOURCE, subject=f"order/{order.id}")
-        return
+        return order.id
     if order.status not in OPEN:
-        return
+        return ""
     if notice.standing == "cancelled":
         note = notice.reason[:LONGEST_NOTE] or name
         await _move(conn, hook, Move(order.id, order.status, "cancelled", name, "other", note))
-        return
+        return order.id
     await tills.say(conn, order.id, "accepted", reference=notice.reference)
-    if notice.standing == "accepted":
-        return
     status = order.status
-    while _PLACES[status] < _PLACES[notice.standing]:
+    while notice.standing != "accepted" and _PLACES[status] < _PLACES[notice.standing]:
         await _move(conn, hook, Move(order.id, status, NEXT[status], name))
         status = NEXT[status]
+    return order.id
 
 
 async def _move(conn: Connection, hook: Hook, move: Move) -> None:

@@ -1,19 +1,19 @@
 """Deliverect's channel interface, by HTTP, with the failures that it has."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
 from devstack.stand_ins.deliverect import Deliverect as StandIn
-from domain.errands import AnyWork, CancelOrder, PlaceOrder, TicketLine, TillChoice
-from domain.order import Address
+from domain.errands import AnyWork, CancelOrder, PlaceOrder
 from domain.vat import VatRates
 from integrations.network import Network
 from integrations.tasks import Done, Later, Outcome, Refused, Task
 from integrations.tills import deliverect
 from integrations.tills.notices import Availability, Busy, MenuSold, OrderStands, Registered
+from integrations.tills.sending import SENT
 from tests.integration.integrations.conftest import Serve
 
 LINK = "61f0c0ffee00000000000001"
@@ -27,38 +27,6 @@ async def till(serve: Serve) -> StandIn:
     return stand_in
 
 
-@pytest.fixture
-def placed() -> PlaceOrder:
-    """Two large margheritas with olives (which the till knows) and without onions (which it doesn't); a delivery."""
-    return PlaceOrder(
-        order_id="5b0f3c1e-64f5-4a33-9d0e-0f5a9b6d4b11",
-        number=12,
-        fulfilment="delivery",
-        lines=(
-            TicketLine(
-                item_id="margherita",
-                name="Margherita",
-                size="Large",
-                quantity=2,
-                unit_cents=1450,
-                modifiers=("Extra olives", "no Onions"),
-                note="well done",
-                code="PIZ-M-L",
-                choices=(TillChoice("OLIVES", "Extra olives", 150),),
-            ),
-        ),
-        fee_cents=300,
-        total_cents=3200,
-        currency="EUR",
-        confirmed_at=CONFIRMED_AT,
-        promised_at=CONFIRMED_AT + timedelta(minutes=45),
-        customer="Anna",
-        phone="+33612345678",
-        address=Address("12 rue Neuve", "75002", "Paris"),
-        allergies="peanuts",
-    )
-
-
 async def perform(network: Network, till: StandIn, work: AnyWork, attempt: int = 1, secret: str = "secret") -> Outcome:
     settings = {"url": till.url, "channel": "AlloResto", "channel_link": LINK, "client_id": "client"}
     adapter = deliverect.Deliverect(network, settings, {"client_secret": secret})
@@ -68,7 +36,7 @@ async def perform(network: Network, till: StandIn, work: AnyWork, attempt: int =
 async def test_an_order_comes_with_all_that_the_kitchen_must_know(
     network: Network, till: StandIn, placed: PlaceOrder
 ) -> None:
-    assert await perform(network, till, placed) == Done("O1", deliverect.SENT)
+    assert await perform(network, till, placed) == Done("O1", SENT)
     order = till.orders[placed.order_id]
     assert order["orderType"] == 2
     assert order["pickupTime"] == order["deliveryTime"] == "2030-05-17T19:15:00Z"
@@ -111,7 +79,7 @@ async def test_an_order_that_never_came_is_sent_by_the_second_attempt(
 ) -> None:
     till.faults["failing"] = 1
     assert isinstance(await perform(network, till, placed), Later)
-    assert await perform(network, till, placed, attempt=2) == Done("O1", deliverect.SENT)
+    assert await perform(network, till, placed, attempt=2) == Done("O1", SENT)
 
 
 async def test_a_refusal_is_told_in_the_tills_words(network: Network, till: StandIn, placed: PlaceOrder) -> None:
@@ -140,7 +108,7 @@ async def test_an_order_is_cancelled_and_one_that_never_came_needs_no_cancelling
     cancel = CancelOrder(order_id=placed.order_id, number=12, reason="customer")
     assert isinstance(await perform(network, till, cancel), Done)
     await perform(network, till, placed)
-    assert await perform(network, till, cancel) == Done("O1", deliverect.SENT)
+    assert await perform(network, till, cancel) == Done("O1", SENT)
     assert till.orders[placed.order_id]["status"] == 110
     assert till.seen[-1] == {
         "channelOrderId": placed.order_id,
@@ -157,7 +125,7 @@ async def test_a_token_is_kept_and_replaced_once_it_has_ended(
     await perform(network, till, placed, attempt=2)
     assert till.tokens_given == 1
     till.end_tokens()
-    assert await perform(network, till, placed, attempt=2) == Done("O1", deliverect.SENT)
+    assert await perform(network, till, placed, attempt=2) == Done("O1", SENT)
     assert till.tokens_given == 2
 
 

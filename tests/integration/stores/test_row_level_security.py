@@ -513,6 +513,9 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     errands.try_again: lambda conn, other, pii, sip: errands.try_again(conn, other.id, other.errand_id),
     errands.forget: lambda conn, other, pii, sip: errands.forget(conn, other.id, [other.order_id]),
     errands.settle: lambda conn, other, pii, sip: errands.settle(conn, _errand(other), "done"),
+    hooks.is_latest: lambda conn, other, pii, sip: hooks.is_latest(
+        conn, hooks.Hook(other.connection_id, other.id, "store_api", {}), "stolen", NOW
+    ),
     hooks.is_new: lambda conn, other, pii, sip: hooks.is_new(
         conn, hooks.Hook(other.connection_id, other.id, "store_api", {}), "stolen"
     ),
@@ -532,6 +535,7 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
         conn, other.connection_id, hashlib.sha256(b"").hexdigest()[:32]
     ),
     tills.say: lambda conn, other, pii, sip: tills.say(conn, other.order_id, "accepted"),
+    tills.order_of: lambda conn, other, pii, sip: tills.order_of(conn, "S1"),
     tills.codes: lambda conn, other, pii, sip: tills.codes(conn, other.connection_id),
     tills.things: lambda conn, other, pii, sip: tills.things(conn, other.connection_id, ["MARGHERITA"]),
     tills.set_codes: lambda conn, other, pii, sip: tills.set_codes(

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
+from devstack.stand_ins.square import Square
+from devstack.stand_ins.toast import Toast
 from domain.menu import Menu
-from stores import menus, tills
-from tests.integration.web.admin import OWNER, Admin, csrf_token
+from domain.till_menus import TillCode
+from stores import connections, menus, orders, tills
+from stores.ciphers import PiiCipher
+from stores.postgres import Connection
+from tests.integration.web.admin import OWNER, Admin, csrf_token, fetch, lent, make_order, take_order
 from tests.integration.web.test_hooks import Door, pushed
 
 pytestmark = pytest.mark.integration
+
+T = TypeVar("T")
 
 LogIn = Callable[[str], FlaskClient]
 
@@ -70,3 +79,113 @@ def test_a_menu_that_nobody_could_sell_from_is_not_taken_over(door: Door, admin:
     door.send(pushed({"P1": "Gold"}, price=99_999_999))
     page = owner.get(path).text
     assert "It cannot be taken over" in page and "Take it over" not in page
+
+
+# --- Tills that are read, and tell what has moved ---------------------------------------------------------------------
+
+PAGES = "https://admin.example.com"
+WHEN = datetime(2030, 5, 17, 18, tzinfo=UTC)
+
+
+class Sender:
+    """A till of another provider, with a dish that it knows."""
+
+    def __init__(self, app: Flask, admin: Admin, provider: str, settings: dict[str, str], secrets: dict[str, str]):
+        self.app, self.admin, self.client = app, admin, app.test_client()
+        self.item = admin.menu.items[0]
+        made = self.work(
+            lambda connection: connections.connect(
+                connection,
+                admin.pizza.id,
+                service="till",
+                provider=provider,
+                settings=settings,
+                secrets=secrets,
+                pii=PiiCipher(admin.master_key),
+                created_by="owner@x.example",
+            )
+        )
+        codes = {size.id: TillCode("V1") for size in self.item.sizes}
+        self.work(lambda connection: tills.set_codes(connection, admin.pizza.id, made.id, codes))
+        self.path = f"/hooks/{provider}/{made.id}"
+
+    def work(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        done: T = self.app.extensions["alloresto.database"].tenant(self.admin.pizza.id, work)
+        return done
+
+    def sends(self, notice: tuple[bytes, dict[str, str]]) -> int:
+        return self.client.post(self.path, data=notice[0], headers=notice[1]).status_code
+
+    def is_there(self) -> bool:
+        menu = self.work(lambda connection: menus.load(connection, self.admin.pizza.id))
+        return next(one for one in menu.items if one.id == self.item.id).available
+
+    def events(self, kind: str) -> int:
+        return len(fetch(self.admin, f"select 1 from outbox where type = 'com.alloresto.{kind}'"))
+
+
+def test_squares_notices_have_their_effect_once_and_in_the_order_of_their_times(
+    standing_app: Flask, admin: Admin
+) -> None:
+    shop = Square("token", "L1", "key")
+    with lent(standing_app, admin.settings(web_public_url=PAGES)):
+        till = Sender(standing_app, admin, "square", {"location": "L1"}, {"token": "t", "signature_key": "key"})
+        here = PAGES + till.path
+
+        def counted(quantity: str, minute: int) -> tuple[bytes, dict[str, str]]:
+            at = WHEN.replace(minute=minute).isoformat()
+            one = {"catalog_object_id": "V1", "quantity": quantity, "state": "IN_STOCK", "calculated_at": at}
+            return shop.notice(here, "inventory.count.updated", {"inventory_counts": [one]})
+
+        gone, back = counted("0", 1), counted("4", 2)
+        assert till.sends((gone[0] + b" ", gone[1])) == 404
+        assert till.sends(gone) == 200 and not till.is_there()
+        assert till.sends(back) == 200 and till.is_there()
+        assert till.sends(gone) == 200 and till.is_there()  # again, and late
+        assert till.sends(counted("0", 3)) == 200 and not till.is_there()
+        assert till.sends(counted("9", 2)) == 200 and not till.is_there()  # was said before
+
+        order = make_order(admin)
+        take_order(admin, order, tell=False)
+        till.work(lambda connection: tills.say(connection, order.id, "sent", reference="SQ7"))
+        ready = {"order_fulfillment_updated": {"order_id": "SQ7", "fulfillment_update": [{"new_state": "PREPARED"}]}}
+        moved = shop.notice(here, "order.fulfillment.updated", ready, "E1")
+        assert [till.sends(moved), till.sends(moved)] == [200, 200]
+        stranger = {"order_updated": {"order_id": "SQ8", "state": "CANCELED"}}
+        assert till.sends(shop.notice(here, "order.updated", stranger)) == 200
+        stored = till.work(lambda connection: orders.get(connection, order.id))
+        assert (stored.status, stored.status_by, stored.till_state) == ("ready", "Square", "accepted")
+        assert till.events("order.moved") == 2
+
+        other = shop.notice(here, "catalog.version.updated", {}, "E2")
+        assert [till.sends(other), till.sends(other)] == [200, 200]
+        assert till.events("till.changed") == 1
+
+
+def test_toasts_notices_and_the_button_that_asks_for_its_menu(app: Flask, admin: Admin, log_in: LogIn) -> None:
+    stand_in = Toast("R1", "client", "secret", "shared")
+    settings = {"url": "https://toast.example", "restaurant": "R1", "client_id": "client"}
+    till = Sender(app, admin, "toast", settings, {"client_secret": "secret", "hmac_secret": "shared"})
+
+    def stock(status: str, minute: int) -> tuple[bytes, dict[str, str]]:
+        return stand_in.notice("stock", {"itemGuid": "V1", "status": status}, WHEN.replace(minute=minute))
+
+    gone = stock("OUT_OF_STOCK", 1)
+    assert till.sends((gone[0], gone[1] | {"toast-signature": "x"})) == 404
+    assert till.sends(gone) == 200 and not till.is_there()
+    assert till.sends(stock("IN_STOCK", 2)) == 200 and till.is_there()
+    assert till.sends(gone) == 200 and till.is_there()
+
+    order = make_order(admin)
+    take_order(admin, order, tell=False)
+    refused = {"guid": "T1", "externalId": f"ALLORESTO:{order.id}", "approvalStatus": "NOT_APPROVED"}
+    assert till.sends(stand_in.notice("order_updated", {"order": refused}, event_id="E1")) == 200
+    stored = till.work(lambda connection: orders.get(connection, order.id))
+    assert (stored.status, stored.till_state) == ("confirmed", "refused")
+    assert till.events("order.refused") == 1
+
+    owner, path = log_in(OWNER), f"/place/{admin.pizza.id}/menu/till"
+    page = owner.get(path).text
+    assert "Ask the till for its menu" in page
+    assert owner.post(f"{path}/read", data={"csrf_token": csrf_token(page)}).status_code == 303
+    assert till.events("till.changed") == 1

@@ -80,6 +80,7 @@ EXAMPLES: list[Payload] = [
     catalogue.OrderCancelled(
         restaurant_id=UUID, order_id=UUID, number=12, before="preparing", reason="sold_out", cancelled_at=NOW
     ),
+    catalogue.TillChanged(restaurant_id=UUID, connection_id=UUID, reading_id=UUID),
     catalogue.OrderRefused(restaurant_id=UUID, order_id=UUID, number=12, reason="closed", refused_at=NOW),
     catalogue.PaymentSettled(
         restaurant_id=UUID, payment_id=UUID, order_id=UUID, number=12, outcome="paid", amount_cents=2950, currency="EUR"

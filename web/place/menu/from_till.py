@@ -5,6 +5,7 @@ What was looked at is what is taken over: when the till or somebody here has cha
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 
 from flask import flash, redirect, render_template, request, url_for
@@ -13,7 +14,9 @@ from flask.typing import ResponseReturnValue
 from domain.menu_changes import Change, changes
 from domain.menu_rules import Problem, problems
 from domain.till_menus import Loss
+from eventing import outbox
 from eventing import till_menus as taking
+from eventing.catalogue import TillChanged
 from eventing.menus import Changed, InvalidMenuError
 from integrations.catalogue import PROVIDERS
 from stores import connections, menu_versions, menus, till_menus
@@ -72,6 +75,24 @@ def take_till() -> ResponseReturnValue:
     return redirect(url_for(".index"), 303)
 
 
+@blueprint.post("/menu/till/read")
+@managers
+def read_till() -> ResponseReturnValue:
+    owner = restaurant().id
+
+    async def work(connection: Connection) -> bool:
+        till = await _till(connection)
+        if till is None or till.provider not in PROVIDERS or not PROVIDERS[till.provider].reads_menu:
+            return False
+        event = TillChanged(restaurant_id=owner, connection_id=till.id, reading_id=str(uuid.uuid4()))
+        await outbox.emit(connection, event, source=SOURCE, subject=till.id)
+        return True
+
+    if in_restaurant(work):
+        flash(_("The till is asked: its menu stands here in a few seconds."), "good")
+    return redirect(url_for(".show_till"), 303)
+
+
 async def _till(connection: Connection) -> Connected | None:
     made = await connections.of_restaurant(connection, restaurant().id)
     return next((one for one in made if one.service == "till" and one.disabled_at is None), None)
@@ -100,7 +121,7 @@ def _page(problem: str = "") -> str:
     return render_template(
         "place/menu/till.html",
         beside=beside,
-        label=PROVIDERS[beside.till.provider].label if beside.till and beside.till.provider in PROVIDERS else "",
+        provider=PROVIDERS.get(beside.till.provider) if beside.till else None,
         problem=problem,
         counts={what: sum(one.what == what for one in beside.differing) for what in ("added", "changed", "removed")},
         kinds=kinds(),

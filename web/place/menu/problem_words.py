@@ -48,6 +48,7 @@ def loss_said(loss: Loss) -> str:
         "hours": _("%(name)s: when it is served is not taken over. Set it here.", name=name),
         "tag": _("%(name)s: label %(tag)s is not known here. If it is an allergen, add it.", name=name, tag=detail),
         "free_text": _("%(name)s is a free text: callers say it as a wish.", name=name),
+        "tax_on_top": _("%(name)s: its price at the till is without tax. Callers are told prices with tax.", name=name),
         "several_places": _("%(name)s stands in several places: here it stands in the first.", name=name),
         "renamed": _("%(name)s is there twice: one is called “%(other)s” here.", name=name, other=detail),
         "cut": _("%(name)s is too long: it is cut.", name=name),
