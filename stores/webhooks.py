@@ -281,7 +281,7 @@ async def send_again(conn: Connection, endpoint_id: str, delivery_id: str) -> No
 
 
 async def replay(conn: Connection, restaurant_id: str, endpoint_id: str, since: datetime) -> int:
-    """Send all that the endpoint wants and that has happened since, in order; how many. Raises NotFoundError.
+    """Send all that the endpoint wants and that has happened since, but tests; how many. Raises NotFoundError.
 
     What it was sent before goes under the webhook-id that it had. What waits anyhow is not counted.
     """
@@ -289,11 +289,13 @@ async def replay(conn: Connection, restaurant_id: str, endpoint_id: str, since: 
     again = await conn.fetch(
         "update webhook_delivery d set state = 'waiting', attempts = 0, next_at = now() from integration_event e"
         " where d.restaurant_id = $1 and d.endpoint_id = $2 and d.state <> 'waiting' and e.restaurant_id = $1"
-        " and e.id = d.integration_event_id and e.at >= $3 and ($4::text[] = '{}' or e.type = any($4)) returning d.id",
+        " and e.id = d.integration_event_id and e.at >= $3"
+        " and case when $4::text[] = '{}' then e.type <> $5 else e.type = any($4) end returning d.id",
         restaurant_id,
         endpoint_id,
         since,
         wanted.types,
+        TEST_TYPE,
     )
     never_sent = await conn.fetch(
         "insert into webhook_delivery (restaurant_id, endpoint_id, integration_event_id)"
@@ -319,8 +321,8 @@ with under_way as (
 ), ranked as (
     select d.id, d.next_at, coalesce(u.attempts, 0)
         + row_number() over (partition by d.endpoint_id order by d.next_at, d.id) as place
-    from webhook_delivery d left join under_way u using (endpoint_id)
-    where d.state = 'waiting' and d.next_at <= now() and coalesce(u.attempts, 0) < $2
+    from webhook_delivery d join webhook_endpoint w on w.id = d.endpoint_id left join under_way u using (endpoint_id)
+    where d.state = 'waiting' and d.next_at <= now() and w.disabled_at is null and coalesce(u.attempts, 0) < $2
 ), picked as (
     select d.id from webhook_delivery d join ranked r on r.id = d.id
     where r.place <= $2 and d.state = 'waiting' and d.next_at <= now()

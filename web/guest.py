@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from domain.allergens import of_items
@@ -38,7 +38,7 @@ blueprint = Blueprint("guest", __name__)
 
 SOURCE = "/web"
 CANCELLABLE: OrderStatus = "confirmed"
-"""From the next status on the kitchen is at it."""
+"""From the next status on the kitchen is at it, and so it is once the order is due: not everybody has a board."""
 
 
 EMAILS_PER_ORDER, EMAILS_WITHIN_S = 5, 86_400
@@ -56,6 +56,13 @@ class _Shown(NamedTuple):
     is_mailed: bool
 
 
+@blueprint.after_request
+def unlisted(response: Response) -> Response:
+    """An address that gets out must not be found by searching."""
+    response.headers["X-Robots-Tag"] = "noindex, nofollow"
+    return response
+
+
 @blueprint.get("/o/<token>")
 @anyone
 def show(token: str) -> ResponseReturnValue:
@@ -68,6 +75,9 @@ def cancel(token: str) -> ResponseReturnValue:
     link = _read(token)
 
     async def work(connection: Connection) -> None:
+        order = await orders.get(connection, link.order_id)
+        if order.status == CANCELLABLE and not _may_cancel(order):
+            raise StatusChangedError(order)
         move = Move(link.order_id, CANCELLABLE, "cancelled", GUEST, "customer")
         moved = await move_order(connection, move, source=SOURCE)
         after = {"number": moved.number, "status": "cancelled", "reason": "customer"}
@@ -131,6 +141,10 @@ def stop(token: str) -> ResponseReturnValue:
     return redirect(url_for(".show", token=token), 303)
 
 
+def _may_cancel(order: Order) -> bool:
+    return order.status == CANCELLABLE and datetime.now(UTC) < order.promised_at
+
+
 def statuses() -> Mapping[OrderStatus, str]:
     """As a guest reads them."""
     return {
@@ -174,7 +188,7 @@ def _page(token: str, problem: str = "") -> str:
         status=statuses()[order.status],
         fulfilments=fulfilments(),
         allergens={line.line: of_items(shown.listed, line.item_ids) for line in order.lines},
-        may_cancel=order.status == CANCELLABLE,
+        may_cancel=_may_cancel(order),
         payment=shown.payment,
         mails=shown.mails,
         is_mailed=shown.is_mailed,

@@ -66,7 +66,9 @@ class Printer:
     async def perform(self, task: Task) -> Outcome:
         if not isinstance(task.work, PrintTicket):
             raise unknown(task.work)
-        rows = tickets.rows(task.work, task.key, self._width, doubtful=task.doubtful)
+        rows = [*tickets.rows(task.work, task.key, self._width, doubtful=task.doubtful)]
+        if any(_lost(letter, self._page) for row in rows for letter in row.text):
+            rows = [*tickets.unwritten(task.work, self._width), *rows]
         paper = ticket(rows, self._page)
         try:
             reader, writer = await self._network.connect(self._host, self._port)
@@ -131,11 +133,22 @@ def ticket(rows: Iterable[Row], page: str = CODE_PAGE) -> bytes:
 
 
 def _encoded(text: str, page: str) -> bytes:
-    """A letter that the page lacks is written without its accent; one that has none, as a question mark."""
+    """A letter that the page lacks is written without its accent; one that has none, as a question mark. A number that
+    it lacks (a third, a one in a circle) stands apart: beside another it would be one with it."""
     encoded = bytearray()
     for letter in text.translate(_PLAINER):
         try:
             encoded += letter.encode(page)
         except UnicodeEncodeError:
-            encoded += unicodedata.normalize("NFKD", letter).encode("ascii", "ignore") or b"?"
+            apart = b" " if unicodedata.category(letter) == "No" else b""
+            encoded += (apart + bare + apart) if (bare := _bare(letter)) else b"?"
     return bytes(encoded)
+
+
+def _bare(letter: str) -> bytes:
+    return unicodedata.normalize("NFKD", letter).replace("\N{FRACTION SLASH}", "/").encode("ascii", "ignore")
+
+
+def _lost(letter: str, page: str) -> bool:
+    """Whether the page has nothing for a letter or a number; what decorates is no loss."""
+    return letter.isalnum() and letter != "?" and _encoded(letter, page) == b"?"

@@ -36,6 +36,7 @@ _WORDS = {
         "for": "Pour",
         "ordered": "Commandé à",
         "allergies": "ALLERGIES",
+        "unwritten": "ILLISIBLE ICI: LIRE L'ÉCRAN",
     },
     "en": {
         "again": "REPRINT",
@@ -46,6 +47,7 @@ _WORDS = {
         "for": "For",
         "ordered": "Ordered at",
         "allergies": "ALLERGIES",
+        "unwritten": "NOT ALL CAN BE PRINTED: READ THE SCREEN",
     },
 }
 
@@ -72,6 +74,11 @@ def rows(work: PrintTicket, key: str, width: int, *, doubtful: bool = False) -> 
     yield Row("-" * width)
     yield Row(f"{words['ordered']} {_clock(work.confirmed_at, work.zone)}")
     yield from _wrapped(key, width, "small")
+
+
+def unwritten(work: PrintTicket, width: int) -> Iterator[Row]:
+    """What stands above a ticket whose script the printer lacks: it could be what must not be eaten."""
+    yield from _wrapped(_WORDS.get(work.language, _WORDS["en"])["unwritten"], width, "inverse")
 
 
 def _line(line: TicketLine, width: int) -> Iterator[Row]:

@@ -1,6 +1,7 @@
 """What the restaurant has connected, with the log of what each was told. Owners only.
 
-Secrets are typed and never shown; left empty in a later form they stay as they are.
+Secrets are typed and never shown; left empty in a later form they stay as they are, unless they would go elsewhere: an
+address of somebody else's would be a way to read them.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ blueprint = restaurant_blueprint("connections", __name__)
 LOG_PAGE = 40
 LONGEST_NAME = 80
 LONGEST_VALUE = 500
+WHERE = ("url", "host", "port", "security")
+"""The fields that say where secrets are sent, and how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,8 @@ def show(connection_id: str) -> ResponseReturnValue:
 def save(connection_id: str) -> ResponseReturnValue:
     before, form = _own(str(connection_id)), Form(request.form)
     provider = _provider(before.provider)
-    typed = _read(form, provider, secrets_kept=True)
+    moves = any(form.typed(name).strip() != before.settings.get(name, "") for name in WHERE)
+    typed = _read(form, provider, secrets_kept=not moves)
     if form.problems:
         return _page(form, provider, before, status=422)
 

@@ -415,3 +415,35 @@ async def test_what_was_kept_for_integrators_goes_after_its_time(postgres: Pools
 
 async def _len(found: list[Any]) -> int:
     return len(found)
+
+
+async def test_endpoints_that_are_off_keep_no_other_from_its_turn(house: House) -> None:
+    off = [await house.endpoint("https://off.example/hook") for _ in range(3)]
+    async with house.postgres.app.tenant(house.id) as connection:
+        await keep(house.pii, connection, Event.of(house.menu_changed(), source="/test"))
+    ids = ", ".join(f"'{one.id}'" for one in off)
+    # As when one is switched off while an event is kept for it.
+    await house.run(f"update webhook_endpoint set disabled_at = now(), disabled_because = 'owner' where id in ({ids})")
+    on = await house.endpoint("https://on.example/hook")
+    async with house.postgres.app.tenant(house.id) as connection:
+        await keep(house.pii, connection, Event.of(house.menu_changed(), source="/test"))
+
+    async with house.postgres.platform.platform() as connection:
+        claimed = await webhooks.claim(connection, 2, 1)
+
+    assert [one.endpoint_id for one in claimed] == [on.id]
+
+
+async def test_what_is_sent_again_are_no_tests(house: House) -> None:
+    endpoint = await house.endpoint("https://x.example/hook")
+    tested = WebhookTested(restaurant_id=house.id, endpoint_id=endpoint.id)
+    async with house.postgres.app.tenant(house.id) as connection:
+        for payload in (tested, house.menu_changed()):
+            await keep(house.pii, connection, Event.of(payload, source="/test"))
+        await connection.execute("update webhook_delivery set state = 'delivered'")
+        sent = await webhooks.replay(connection, house.id, endpoint.id, datetime.now(UTC) - timedelta(hours=1))
+
+    assert (sent, [one.type for one in await house.log_of(endpoint) if one.state == "waiting"]) == (
+        1,
+        ["com.alloresto.menu.changed"],
+    )

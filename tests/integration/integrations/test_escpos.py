@@ -11,7 +11,7 @@ from devstack.stand_ins.printer import Fault, Printer, picture
 from domain.errands import PrintTicket, TicketLine
 from domain.order import Address
 from integrations.network import Network
-from integrations.printers import escpos
+from integrations.printers import escpos, tickets
 from integrations.tasks import Done, Later, Outcome, Task
 
 CONFIRMED_AT = datetime(2030, 5, 17, 16, 30, tzinfo=UTC)
@@ -136,3 +136,25 @@ async def test_a_cancelled_order_and_a_reprint_say_so_at_the_top(
     await perform(network, printer, msgspec.structs.replace(work, occasion="again", copy=1, language="en"))
     assert printer.texts(0)[0] == "*** ANNULÉE ***"
     assert printer.texts(1)[0] == "* REPRINT *"
+
+
+@pytest.mark.parametrize("page", escpos.CODE_PAGES)
+def test_no_letter_of_any_script_is_a_command_on_any_code_page(page: str) -> None:
+    everything = "".join(map(chr, range(0x110000)))
+    assert not [byte for byte in escpos._encoded(tickets.printable(everything), page) if byte < 0x20]
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [("⅓ pizza", " 1/3  pizza"), ("2⅔", "2 2/3 "), ("①②", " 1  2 "), ("½", "½"), ("ﬁn", "fin"), ("Ａ１", "A1")],
+)
+def test_numbers_that_a_page_lacks_stay_the_same_numbers(text: str, printed: str) -> None:
+    assert escpos._encoded(text, "cp858").decode("cp858") == printed
+
+
+async def test_what_cannot_be_printed_is_said_at_the_top(network: Network, printer: Printer, work: PrintTicket) -> None:
+    for allergies in ("الفول السوداني", "арахис", "花生"):
+        assert await perform(network, printer, msgspec.structs.replace(work, allergies=allergies)) == Done()
+        assert next(row.text for row in printer.tickets[-1] if row.inverse).strip() == "ILLISIBLE ICI: LIRE L'ÉCRAN"
+    await perform(network, printer, msgspec.structs.replace(work, customer="Zoë 🎉"))
+    assert printer.texts(3)[0] == "N° 12"

@@ -38,10 +38,9 @@ def test_a_till_is_connected_changed_and_disconnected_and_its_secret_is_never_sh
 
     page = client.get(f"/place/{admin.pizza.id}/connections/{made}").text
     assert FIELDS["url"] in page and FIELDS["token"] not in page
-    assert send(client, admin, f"/{made}", FIELDS | {"token": "", "url": "https://new.example"}).status_code == 303
-    (kept,) = fetch(admin, "select secrets_encrypted, settings from service_connection")
-    assert kept["secrets_encrypted"] == before["secrets_encrypted"]
-    assert "new.example" in str(kept["settings"])
+    assert send(client, admin, f"/{made}", FIELDS | {"token": "", "name": "Bar"}).status_code == 303
+    (kept,) = fetch(admin, "select secrets_encrypted, name from service_connection")
+    assert (kept["secrets_encrypted"], kept["name"]) == (before["secrets_encrypted"], "Bar")
     assert send(client, admin, f"/{made}", FIELDS | {"token": "another"}).status_code == 303
     (changed,) = fetch(admin, "select secrets_encrypted from service_connection")
     assert changed["secrets_encrypted"] != before["secrets_encrypted"]
@@ -56,6 +55,17 @@ def test_a_till_is_connected_changed_and_disconnected_and_its_secret_is_never_sh
     done = ("created", "changed", "changed", "switched", "deleted")
     assert [row["action"] for row in entries] == [f"connections.{one}" for one in done]
     assert FIELDS["token"] not in str([dict(row) for row in entries])
+
+
+def test_a_secret_goes_to_no_other_address_than_it_was_typed_for(log_in: LogIn, admin: Admin) -> None:
+    client = log_in(OWNER)
+    made = connect(client, admin)
+    elsewhere = FIELDS | {"url": "https://reads-secrets.example"}
+
+    assert send(client, admin, f"/{made}", elsewhere | {"token": ""}).status_code == 422
+    (row,) = fetch(admin, "select settings from service_connection")
+    assert "reads-secrets" not in str(row["settings"])
+    assert send(client, admin, f"/{made}", elsewhere | {"token": "typed again"}).status_code == 303
 
 
 def test_where_a_service_sends_its_notices_is_the_public_address(

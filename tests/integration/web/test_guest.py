@@ -73,6 +73,26 @@ def test_what_the_kitchen_has_begun_is_cancelled_by_phone(status: str, admin: Ad
     assert row["status"] == status
 
 
+def test_what_is_due_is_not_cancelled_here_although_no_board_says_that_it_is_made(
+    admin: Admin, client: FlaskClient
+) -> None:
+    order_id = ordered(admin)
+    path = address(admin, order_id)
+    assert f"{path}/cancel" in client.get(path).text
+    execute(admin, 'update "order" set promised_at = confirmed_at')
+
+    assert cancel(client, path).status_code == 409
+    assert f"{path}/cancel" not in client.get(path).text
+    (row,) = fetch(admin, 'select status from "order"')
+    assert row["status"] == "confirmed"
+
+
+def test_a_page_that_gets_out_is_not_found_by_searching_and_kept_by_nobody(admin: Admin, client: FlaskClient) -> None:
+    headers = client.get(address(admin, ordered(admin))).headers
+    assert (headers["X-Robots-Tag"], headers["Cache-Control"]) == ("noindex, nofollow", "no-store")
+    assert headers["Referrer-Policy"] == "same-origin"
+
+
 def test_another_address_shows_nothing(admin: Admin, client: FlaskClient) -> None:
     order_id = ordered(admin)
     good = address(admin, order_id)
