@@ -22,7 +22,7 @@ from bench.chaos.caller import Experience, ScriptedCaller
 from bench.chaos.dialogue import Wish
 from bench.chaos.engine import Engine
 from bench.chaos.stack_process import Options, StackProcess
-from bench.chaos.tones import ORDER_HZ
+from bench.chaos.tones import VOICES
 from bench.report import Figure
 from devstack.stack.stack import MANIFESTS
 from domain.calls import Outcome
@@ -98,7 +98,7 @@ async def rush(folder: Path, *, few_handlers: bool) -> Rush:
             callers = []
             for place in range(CALLERS):
                 name = f"{NAMES[place % len(NAMES)]} {'Junior' if place >= len(NAMES) else ''}".strip()
-                wish = Wish(name, 1 + place % 3, ORDER_HZ[place])
+                wish = Wish(name, 1 + place % 3, VOICES[place])
                 engine.expect(wish)
                 number = f"+35320930{place:05d}"
                 callers.append(ScriptedCaller(("127.0.0.1", about.sip_port), about.line.line_id, wish, number))

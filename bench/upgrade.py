@@ -32,7 +32,7 @@ from bench.chaos.dialogue import Wish
 from bench.chaos.engine import Engine
 from bench.chaos.faults import Processes
 from bench.chaos.stack_process import Options, StackProcess
-from bench.chaos.tones import ORDER_HZ
+from bench.chaos.tones import VOICES, Voice
 from bench.report import Figure
 from devstack.edge.bridge_process import ROOT, BridgeProcess
 from domain.trials import Tally
@@ -43,7 +43,7 @@ from stores.postgres import Connection, Postgres
 
 RTP_PORT_MIN = 18_000
 CALLS = 20
-AT_ONCE = len(ORDER_HZ)  # each caller has a pitch
+AT_ONCE = len(VOICES)
 BETWEEN_STEPS = 2  # calls that begin
 COUNTED = 3  # calls that a candidate has ended
 WITHIN_S = 180.0
@@ -76,7 +76,7 @@ class Upgrade:
 
 
 class Callers:
-    """Ring one after the other at each pitch until they are told to end; ``targets`` are tried in order."""
+    """Ring one after the other in each voice until they are told to end; ``targets`` are tried in order."""
 
     def __init__(self, engine: Engine, line_id: str, at_once: int, told: Upgrade) -> None:
         self.targets: list[tuple[str, int]] = []
@@ -87,7 +87,7 @@ class Callers:
         self._told = told
         self._numbers = itertools.count(1)
         self._ended = asyncio.Event()
-        self._tasks = [asyncio.create_task(self._ring(hertz)) for hertz in ORDER_HZ[:at_once]]
+        self._tasks = [asyncio.create_task(self._ring(voice)) for voice in VOICES[:at_once]]
 
     async def until_begun(self, more: int) -> None:
         wanted = self.begun + more
@@ -98,13 +98,13 @@ class Callers:
         self._ended.set()
         await asyncio.gather(*self._tasks)
 
-    async def _ring(self, hertz: int) -> None:
+    async def _ring(self, voice: Voice) -> None:
         while not self._ended.is_set():
             if not self.targets:
                 await asyncio.sleep(RANG_AGAIN_S)
                 continue
             number = next(self._numbers)
-            wish = Wish(_name(number), 1 + number % 3, hertz)
+            wish = Wish(_name(number), 1 + number % 3, voice)
             self._engine.expect(wish)
             into = self.into
             for place, target in enumerate(tuple(self.targets)):
@@ -378,7 +378,7 @@ async def on_a_stack(state: Path, code: Path, calls: int, at_once: int, tell: Te
     engine = Engine()
     await engine.start()
     try:
-        async with StackProcess(Options(str(state), engine.base_url, RTP_PORT_MIN)) as stack:
+        async with StackProcess(Options(str(state), engine.base_url, RTP_PORT_MIN, max_calls=at_once + 3)) as stack:
             return await upgrade(stack, engine, code, calls, at_once, tell)
     finally:
         await engine.stop()

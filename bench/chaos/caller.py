@@ -130,7 +130,7 @@ class ScriptedCaller:
                 greeted = True
                 await self._answer(what)
             elif self._waiting_since is not None and now - max(self._waiting_since, last or 0.0) >= REPEATS_AFTER_S:
-                await self._say(tones.tone(told.wish.order_hz, ORDER_S))
+                await self._say(tones.said(told.wish.voice, ORDER_S))
             elif caller.rtp.received and now - caller.rtp.received[-1].at > DEAD_LINE_S:
                 told.ended_by = "dead line"
                 return
@@ -167,7 +167,7 @@ class ScriptedCaller:
             if said_at - self._caller.rtp.received[-1].at < LINE_IS_UP_S:  # else it was said into a dead line
                 told.agreed_at.append(said_at)
         elif what in ("ask", "beep"):
-            await self._say(tones.tone(told.wish.order_hz, ORDER_S))
+            await self._say(tones.said(told.wish.voice, ORDER_S))
         elif what == "confirmed":
             told.confirmed_at = time.monotonic()
             self._waiting_since = None  # all is said: the assistant hangs up

@@ -16,7 +16,7 @@ from bench.chaos.dialogue import Wish
 from bench.chaos.engine import Engine
 from bench.chaos.faults import Fault, Hit, NothingToBreakError, Processes
 from bench.chaos.stack_process import StackProcess
-from bench.chaos.tones import ORDER_HZ
+from bench.chaos.tones import VOICES, Voice
 from eventing.serving import TRANSIENT
 from stores.errors import redis_away
 
@@ -87,7 +87,7 @@ class Campaign:
         """Calls, the fault in one of their moments, and the books once they are closed or SETTLED_WITHIN_S later."""
         if fault.wakes:
             await self._processes.wake(fault.wakes)
-        callers = [self._caller(fault, ORDER_HZ[place]) for place in range(fault.callers)]
+        callers = [self._caller(fault, VOICES[place]) for place in range(fault.callers)]
         one = Round(fault, [caller.experience for caller in callers])
         before = len(self._engine.happened)
         watching = asyncio.create_task(self._watch_kitchen(one))
@@ -103,8 +103,8 @@ class Campaign:
         one.happened = len(self._engine.happened) - before if fault.engine else int(one.hit is not None)
         return one
 
-    def _caller(self, fault: Fault, order_hz: int) -> ScriptedCaller:
-        wish = Wish(next(self._names), self._chance.randint(1, 4), order_hz)
+    def _caller(self, fault: Fault, voice: Voice) -> ScriptedCaller:
+        wish = Wish(next(self._names), self._chance.randint(1, 4), voice)
         self._engine.expect(wish, fault.trouble(self._chance))
         number = f"+3532091{next(self._numbers):05d}"
         about = self._stack.about

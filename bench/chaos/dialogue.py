@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from bench.chaos.tones import ASK_HZ, CONFIRMED_HZ, READ_BACK_HZ
+from bench.chaos.tones import ASK_HZ, CONFIRMED_HZ, READ_BACK_HZ, Voice
 
 ITEM = "Caesar salad"  # of Harbour Pizza; sold in one size, without required options
 ASK = "What would you like?"
@@ -21,11 +21,11 @@ SENTENCE_S = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What one caller wants. ``name`` and ``order_hz`` are that caller's alone."""
+    """What one caller wants. ``name`` and ``voice`` are that caller's alone."""
 
     name: str
     quantity: int
-    order_hz: int
+    voice: Voice
 
     @property
     def words(self) -> str:

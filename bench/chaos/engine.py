@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import itertools
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -36,6 +35,7 @@ SPEECH_BEGINS_AFTER_BYTES = 60 * 8
 DELTA_BYTES = 200 * 8
 SENTENCE_INSTRUCTION = "Say exactly this sentence, and nothing else: "
 OPENING_REPLY_S = 0.6
+YES: tones.Voice = (tones.YES_HZ,)
 
 Kind = Literal[
     "drop",  # the connection breaks without a close frame
@@ -74,9 +74,9 @@ class Trouble:
 
 @dataclass(slots=True)
 class Engine:
-    """Serves on loopback. ``wishes`` are the callers that it knows, by their pitch."""
+    """Serves on loopback. ``wishes`` are the callers that it knows, by their voice."""
 
-    wishes: dict[int, Wish] = field(default_factory=dict)
+    wishes: dict[tones.Voice, Wish] = field(default_factory=dict)
     troubles: dict[str, Trouble] = field(default_factory=dict)  # by the caller's name
     happened: list[tuple[str, Kind]] = field(default_factory=list)
     refuse_next: list[int] = field(default_factory=list)
@@ -95,8 +95,8 @@ class Engine:
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
 
     def expect(self, wish: Wish, trouble: Trouble | None = None) -> None:
-        """``wish.order_hz`` is that caller's from now on."""
-        self.wishes[wish.order_hz] = wish
+        """``wish.voice`` is that caller's from now on."""
+        self.wishes[wish.voice] = wish
         if trouble is not None:
             self.troubles[wish.name] = trouble
 
@@ -196,22 +196,22 @@ class Session(WSListener):
                 self._reply(self._dialogue.next_step())
 
     def _turn_stage(self) -> Stage:
-        hertz = self._turn.pitch()
-        if self._dialogue.wish is None and hertz in self._engine.wishes:
-            self._dialogue.wish = self._engine.wishes[hertz]
-        return "yes" if hertz == tones.YES_HZ else "order"
+        voice = self._turn.voice()
+        if self._dialogue.wish is None and voice in self._engine.wishes:
+            self._dialogue.wish = self._engine.wishes[voice]
+        return "yes" if voice == YES else "order"
 
     def _commit(self) -> bool:
         """What was heard becomes an item, with its words. False when the connection broke over it."""
-        hertz, item_id = self._turn.pitch(), self._item_id()
+        voice, item_id = self._turn.voice(), self._item_id()
         stage, words = self._turn_stage(), "Hello?"
         self._turn.reset()
         self._send("input_audio_buffer.committed", item_id=item_id, previous_item_id=None)
-        if hertz == tones.YES_HZ:
+        if voice == YES:
             words = "Yes please."
             self._dialogue.agreed()
-        elif hertz in self._engine.wishes:
-            wish = self._engine.wishes[hertz]
+        elif voice in self._engine.wishes:
+            wish = self._engine.wishes[voice]
             words = wish.words
             self._dialogue.ordered(wish)
         kind = "conversation.item.input_audio_transcription.completed"
@@ -335,7 +335,7 @@ def _stage_of(step: Step) -> Stage:
 
 
 class _Turn:
-    """Voice activity: when a turn begins and ends, and which tone it was."""
+    """Voice activity: when a turn begins and ends, and whose it was."""
 
     def __init__(self) -> None:
         self.heard_ms = 0
@@ -346,18 +346,17 @@ class _Turn:
     def reset(self) -> None:
         self._speaking = False
         self._loud_bytes = self._quiet_bytes = 0
-        self._pitches: Counter[int] = Counter()  # of the turn's frames
+        self._pitches: list[int] = []  # of the turn's frames
 
-    def pitch(self) -> int | None:
-        """That of most frames: where packets were lost on the way, the crossings of the whole turn say another."""
-        return max(self._pitches, key=self._pitches.__getitem__, default=None)
+    def voice(self) -> tones.Voice:
+        return tones.heard(self._pitches)
 
     def hear(self, audio: bytes) -> tuple[bool, bool]:
         """Whether a turn began, and whether one ended, with ``audio``."""
         self.heard_ms += len(audio) // 8
         if tones.is_loud(audio):
             self._loud_bytes += len(audio)
-            self._pitches.update(tones.pitches(audio))
+            self._pitches.extend(tones.pitches(audio))
             self._quiet_bytes = 0
             if not self._speaking and self._loud_bytes >= SPEECH_BEGINS_AFTER_BYTES:
                 self._speaking = True

@@ -7,8 +7,10 @@ So neither end needs a speech model, and either knows what it heard even when th
 from __future__ import annotations
 
 import audioop
+import itertools
 import math
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
 RATE = 8000
 FRAME_BYTES = 160
@@ -21,10 +23,16 @@ READ_BACK_HZ = 500
 ASK_HZ = 650
 CONFIRMED_HZ = 850
 BEEP_HZ = 1000  # the bridge's own, before a message
-# What the caller says: an order has the caller's own pitch (ORDER_HZ), yes is one for all.
-ORDER_HZ = (1120, 1250, 1400, 1570, 1760, 1980, 2480, 2790, 3140)
+# What the caller says: an order is two pitches, one after the other, which are the caller's own; yes is one for all.
+# They lie 19 % apart or more: on a busy machine nearer ones were taken for one another.
+ORDER_HZ = (1250, 1520, 1850, 2700, 3280)
 YES_HZ = 2200
 ALL_HZ = (READ_BACK_HZ, ASK_HZ, CONFIRMED_HZ, BEEP_HZ, *ORDER_HZ, YES_HZ)
+
+Voice = tuple[int, ...]
+VOICES: tuple[Voice, ...] = tuple(itertools.permutations(ORDER_HZ, 2))
+"""One for each of 20 callers. Half of one is nobody's, so that a caller who is heard in part is asked again."""
+ENOUGH_FRAMES = 8
 
 
 def tone(hertz: float, seconds: float) -> bytes:
@@ -32,6 +40,23 @@ def tone(hertz: float, seconds: float) -> bytes:
     samples = math.ceil(seconds * RATE / FRAME_BYTES) * FRAME_BYTES
     wave = (round(LEVEL * math.sin(2 * math.pi * hertz * n / RATE)) for n in range(samples))
     return audioop.lin2ulaw(b"".join(value.to_bytes(2, "little", signed=True) for value in wave), 2)
+
+
+def said(voice: Voice, seconds: float) -> bytes:
+    """Its pitches one after the other, ``seconds`` for all of them."""
+    return b"".join(tone(hertz, seconds / len(voice)) for hertz in voice)
+
+
+def heard(frames: Iterable[int]) -> Voice:
+    """The pitches of a turn in the order in which they came, without those of a few frames.
+
+    Where packets were lost on the way, a frame here and there says another.
+    """
+    places: defaultdict[int, list[int]] = defaultdict(list)
+    for place, hertz in enumerate(frames):
+        places[hertz].append(place)
+    enough = {hertz: sum(at) / len(at) for hertz, at in places.items() if len(at) >= ENOUGH_FRAMES}
+    return tuple(sorted(enough, key=enough.__getitem__))
 
 
 def is_loud(ulaw: bytes) -> bool:

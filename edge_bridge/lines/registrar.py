@@ -161,6 +161,7 @@ class DirectRegistrar:
         self._endpoint = endpoint
         self._node_id = node_id
         metrics.sip_registration_errors_total.labels(node_id)  # from 0 on, so that an alert hears of the first
+        metrics.sip_registrations_active.labels(node_id).set(0)
         self._report = report
         self._max_lines = max_lines
         self._transports = transports

@@ -269,7 +269,11 @@ COST = Dashboard(
             "bargauge",
             12,
         ),
-        Panel("Models without a price", {"{{model}}": "sum by (model) (ai_worker_unpriced_calls_total)"}, width=6),
+        Panel(
+            "Models without a price",
+            {"{{model}}": "sum by (model) (max_over_time(ai_worker_unpriced_calls_total[1h]))"},
+            width=6,
+        ),
         Panel(
             "Engines that failed, a minute",
             {"{{engine}}": f"60 * sum by (engine) (rate(ai_worker_engine_failures_total[{INTERVAL}]))"},
@@ -343,11 +347,13 @@ SLO = Dashboard(
         ),
         Panel("Words within 200 ms", {"turns": "slo:recognition_fast:ratio_rate1h"}, "percentunit", "stat", 6),
         Panel(
-            "Of the request (70 %)",
+            "Processor, of the request (70 %)",
             {
-                "processor {{pod}}": "sum by (pod) (rate(container_cpu_usage_seconds_total"
-                f'{{namespace=~"alloresto.*", image!=""}}[{INTERVAL}]))',
+                "{{pod}}": "sum by (pod) (rate(container_cpu_usage_seconds_total"
+                f'{{namespace=~"alloresto.*", image!=""}}[{INTERVAL}]))'
+                ' / sum by (pod) (kube_pod_container_resource_requests{namespace=~"alloresto.*", resource="cpu"})',
             },
+            "percentunit",
             width=6,
         ),
         Panel(

@@ -42,6 +42,7 @@ class _Foreign(msgspec.Struct, forbid_unknown_fields=True):
     source: str = msgspec.field(name="from")
     metrics: dict[str, list[str]]
     labels: list[str] = []
+    embedded: bool = False
 
 
 def own() -> dict[str, frozenset[str]]:
@@ -84,10 +85,15 @@ def _of_text(text: str) -> Iterator[tuple[str, frozenset[str]]]:
             yield name, frozenset(part.partition("=")[0] for part in labels.rstrip("}").split(",") if part)
 
 
-def foreign(file: Path) -> dict[str, frozenset[str]]:
-    """Those of ``foreign-metrics.yaml``. Raises msgspec.ValidationError, and ValueError for a name that is twice."""
+def foreign(file: Path, *, cluster_only: bool = False) -> dict[str, frozenset[str]]:
+    """Those of ``foreign-metrics.yaml``, or only those that nothing tells beside the embedded stack.
+
+    Raises msgspec.ValidationError, and ValueError for a name that is twice.
+    """
     found: dict[str, frozenset[str]] = {}
     for source in msgspec.convert(yaml.load(file.read_text(), yaml.CSafeLoader), list[_Foreign]):
+        if cluster_only and source.embedded:
+            continue
         for name, labels in source.metrics.items():
             if name in found:
                 raise ValueError(f"{file.name}: {name} is there twice")

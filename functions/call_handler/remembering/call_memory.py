@@ -171,6 +171,7 @@ class CallMemory:
         for model in self.usage.unknown:
             log.error("the price of a model is not known: the call's cost lacks it", model=model)
             self._figures.add(partial(_count_unpriced, model))
+        self._figures.add(partial(_count_unpriced, self._model, calls=0))  # the model that is in use, from 0 on
         self._afterwards.record(record, time.monotonic() - self._joined_at)
 
     def _marked(self, outcome: Outcome, ended: Ended) -> CallMarks:
@@ -201,5 +202,5 @@ class CallMemory:
         )
 
 
-def _count_unpriced(model: str, metrics: ModuleType) -> None:
-    metrics.ai_worker_unpriced_calls_total.labels(model=model).inc()
+def _count_unpriced(model: str, metrics: ModuleType, calls: int = 1) -> None:
+    metrics.ai_worker_unpriced_calls_total.labels(model=model).inc(calls)

@@ -7,7 +7,7 @@ from bench.chaos.tones import ASK_HZ, CONFIRMED_HZ, READ_BACK_HZ
 
 pytestmark = pytest.mark.unit
 
-WISH = Wish("Anna Byrne", 2, 1000)
+WISH = Wish("Anna Byrne", 2, (1250, 1520))
 
 
 def tools_of(step: Step) -> list[str]:

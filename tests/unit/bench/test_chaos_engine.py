@@ -15,7 +15,7 @@ from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.unit
 
-WISH = Wish("Anna Byrne", 2, tones.ORDER_HZ[0])
+WISH = Wish("Anna Byrne", 2, tones.VOICES[0])
 SILENCE = b"\xff" * 8 * 500
 
 
@@ -50,9 +50,9 @@ class Line:
     def tells(self, kind: str, **fields: Any) -> None:
         self._session.on_ws_frame(self, Frame({"type": kind, **fields}))  # type: ignore[arg-type]
 
-    def says(self, hertz: int) -> None:
-        """A tone of a second, and the silence after it, in frames as they come."""
-        sound = tones.tone(hertz, 1.0) + SILENCE
+    def says(self, *voice: int) -> None:
+        """Tones of a second, and the silence after it, in frames as they come."""
+        sound = tones.said(voice, 1.0) + SILENCE
         for at in range(0, len(sound), tones.FRAME_BYTES):
             frame = base64.b64encode(sound[at : at + tones.FRAME_BYTES]).decode()
             self.tells("input_audio_buffer.append", audio=frame)
@@ -81,7 +81,7 @@ def engine_with(kind: Kind | None = None, stage: Stage = "order", left: int = 1)
 
 def test_a_turn_is_a_tone_and_a_silence_and_its_words_are_the_callers() -> None:
     line = Line(engine_with())
-    line.says(WISH.order_hz)
+    line.says(*WISH.voice)
     assert [len(line.of(f"input_audio_buffer.{what}")) for what in ("speech_started", "speech_stopped")] == [1, 1]
     [words] = line.of("conversation.item.input_audio_transcription.completed")
     assert WISH.name in words["transcript"]
@@ -90,7 +90,7 @@ def test_a_turn_is_a_tone_and_a_silence_and_its_words_are_the_callers() -> None:
 
 def test_the_read_back_is_said_word_for_word_with_its_audio() -> None:
     line = Line(engine_with())
-    line.says(WISH.order_hz)
+    line.says(*WISH.voice)
     line.answers_tools()
     assert line.of("response.output_audio_transcript.done")[-1]["transcript"] == "2 salads, right?"
     heard = b"".join(base64.b64decode(delta["delta"]) for delta in line.of("response.output_audio.delta"))
@@ -99,7 +99,7 @@ def test_the_read_back_is_said_word_for_word_with_its_audio() -> None:
 
 def test_a_yes_after_the_read_back_confirms() -> None:
     line = Line(engine_with())
-    line.says(WISH.order_hz)
+    line.says(*WISH.voice)
     line.answers_tools()
     line.says(tones.YES_HZ)
     assert line.tools == ["confirm_order"]
@@ -109,14 +109,14 @@ def test_a_yes_after_the_read_back_confirms() -> None:
 def test_the_connection_ends_at_its_stage_and_only_there(kind: Kind, closed: list[Any]) -> None:
     line = Line(engine_with(kind, "order"))
     assert line.closed_with == []
-    line.says(WISH.order_hz)
+    line.says(*WISH.voice)
     assert line.closed_with == closed
     assert line.of("response.created") == []
 
 
 def test_a_closing_that_comes_twice_ends_the_next_session_at_whatever_stage() -> None:
     engine = engine_with("close_twice", "order", left=2)
-    Line(engine).says(WISH.order_hz)
+    Line(engine).says(*WISH.voice)
     second = Line(engine)
     words = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": WISH.words}]}
     second.tells("conversation.item.create", item=words)
@@ -127,7 +127,7 @@ def test_a_closing_that_comes_twice_ends_the_next_session_at_whatever_stage() ->
 
 def test_a_stalled_reply_never_ends_until_it_is_cancelled_and_is_then_said_whole() -> None:
     line = Line(engine_with("stall", "read_back"))
-    line.says(WISH.order_hz)
+    line.says(*WISH.voice)
     line.answers_tools()
     done = len(line.of("response.done"))
     assert line.of("response.output_audio.delta") and not line.of("response.output_audio.done")
@@ -139,7 +139,7 @@ def test_a_stalled_reply_never_ends_until_it_is_cancelled_and_is_then_said_whole
 
 def test_an_endless_turn_stops_only_when_it_is_committed() -> None:
     line = Line(engine_with("endless_turn", "order"))
-    line.says(WISH.order_hz)
+    line.says(*WISH.voice)
     assert line.of("input_audio_buffer.speech_stopped") == []
     line.tells("input_audio_buffer.commit")
     assert WISH.name in line.of("conversation.item.input_audio_transcription.completed")[0]["transcript"]
@@ -147,7 +147,7 @@ def test_an_endless_turn_stops_only_when_it_is_committed() -> None:
 
 def test_a_reply_that_is_asked_for_while_one_is_active_is_refused() -> None:
     line = Line(engine_with("stall", "read_back"))
-    line.says(WISH.order_hz)
+    line.says(*WISH.voice)
     line.answers_tools()
     line.tells("response.create")
     assert line.of("error")[-1]["error"]["code"] == "conversation_already_has_active_response"
@@ -155,7 +155,7 @@ def test_a_reply_that_is_asked_for_while_one_is_active_is_refused() -> None:
 
 async def test_a_reply_of_the_engines_own_has_the_asked_one_refused_and_ends_by_itself() -> None:
     line = Line(engine_with("active_response", "read_back"))
-    line.says(WISH.order_hz)
+    line.says(*WISH.voice)
     done = len(line.of("response.done"))
     line.answers_tools()
     assert line.of("error")
@@ -168,10 +168,10 @@ async def test_a_reply_of_the_engines_own_has_the_asked_one_refused_and_ends_by_
 
 def test_a_doubled_tool_has_the_same_id_and_a_doubled_end_the_same_reply() -> None:
     twice = Line(engine_with("tool_twice", "order"))
-    twice.says(WISH.order_hz)
+    twice.says(*WISH.voice)
     ids = [item["call_id"] for item in twice.of("response.done")[-1]["response"]["output"]]
     assert ids[-1] == ids[-2]
     ended = Line(engine_with("done_twice", "order"))
-    ended.says(WISH.order_hz)
+    ended.says(*WISH.voice)
     first, second = ended.of("response.done")
     assert first["response"] == second["response"]

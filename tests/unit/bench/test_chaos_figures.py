@@ -50,7 +50,7 @@ ROW = LoggedCall(
 
 
 def call(**changes: Any) -> Experience:
-    told = Experience(Wish("Anna Byrne", 2, 1000), "+353209100001", status=200, agreed_at=[9.0], ended_at=11.0)
+    told = Experience(Wish("Anna Byrne", 2, (1250, 1520)), "+353209100001", status=200, agreed_at=[9.0], ended_at=11.0)
     for name, value in changes.items():
         setattr(told, name, value)
     return told
