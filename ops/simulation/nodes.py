@@ -2,8 +2,8 @@
 
 A pod goes to the worker node with the fewest pods, as the scheduler spreads them, or to the one with the most, as it
 packs them where it is told to; with no room there, to the web nodes; else it waits for a machine. A node goes when for
-ten minutes nobody was in a call on it (busy pods are marked safe-to-evict "false"), it was less than half full, and its
-pods had room elsewhere.
+``unneeded_for_s`` nobody was in a call on it (busy pods are marked safe-to-evict "false"), it was less than half full,
+and its pods had room elsewhere.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class NodePool:
             self._watch(now)
 
     def removable(self, now: float) -> Node | None:
-        """One whose ten minutes are over. Its idle pods are moved by who asks, and the node removed."""
+        """One whose time is over. Its idle pods are moved by who asks, and the node removed."""
         after_s = self._assumed.unneeded_for_s.value
         for node in self.workers:
             if node.unneeded_since is not None and now - node.unneeded_since >= after_s and not node.busy:

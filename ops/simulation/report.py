@@ -42,8 +42,8 @@ def run(asked: Asked, file: Path | None, json_file: Path | None, page_file: Path
     except assumptions.AssumptionsError as error:
         console.print(f"error: {error}", soft_wrap=True, markup=False)
         return 2
-    policy = _policy(asked)
-    found, core_s = _timed(assumed, policy, asked)
+    policy = policy_of(asked)
+    found, core_s = timed(assumed, policy, asked)
     told = figures(found, core_s, MOST_CORE_S.get(asked.restaurants, max(MOST_CORE_S.values())))
     title = f"{asked.restaurants:,} restaurants, a {asked.span}"
     console.print(table(title, told, "simulated"))
@@ -58,12 +58,12 @@ def run(asked: Asked, file: Path | None, json_file: Path | None, page_file: Path
     return 0 if all(figure.ok for figure in told) else 1
 
 
-def _policy(asked: Asked) -> Policy:
+def policy_of(asked: Asked) -> Policy:
     scaling = handlers_scaling(asked.restaurants)
     return Policy(scaling, asked.buffer, scaling.max_scale if asked.prewarmer else 0)
 
 
-def _timed(assumed: Assumptions, policy: Policy, asked: Asked) -> tuple[Outcome, float]:
+def timed(assumed: Assumptions, policy: Policy, asked: Asked) -> tuple[Outcome, float]:
     began = time.process_time()
     tallies = simulate(assumed, policy, asked.restaurants, asked.span, asked.seed)
     return outcome(assumed, asked.restaurants, tallies), time.process_time() - began
@@ -79,24 +79,24 @@ def _sentence(asked: Asked, found: Outcome) -> str:
 
 
 def changes(assumed: Assumptions, policy: Policy) -> Iterator[tuple[str, Assumptions, Policy]]:
-    """One thing changed at a time, then the two of the machines together."""
+    """One thing changed at a time, then the two of the machines together, as they are by default elsewhere."""
     node = assumed.worker_node
-    quick = msgspec.structs.replace(node, unneeded_for_s=Assumed(60, "--scale-down-unneeded-time 1m"))
-    packed = AssumedText("pack", "a scheduler's profile with MostAllocated")
+    slow = msgspec.structs.replace(node, unneeded_for_s=Assumed(600, "cluster-autoscaler's default"))
+    spread = AssumedText("spread", "the scheduler's default")
     yield "no prewarmer", assumed, replace(policy, cap=0)
     yield "a buffer of 0", assumed, replace(policy, buffer=0)
     yield "a buffer of 10", assumed, replace(policy, buffer=10)
     yield "85 % instead of 70 %", assumed, replace(policy, scaling=replace(policy.scaling, utilization=0.85))
-    yield "nodes go after a minute", msgspec.structs.replace(assumed, worker_node=quick), policy
-    both = msgspec.structs.replace(quick, placement=packed)
-    yield "the same, and pods are packed", msgspec.structs.replace(assumed, worker_node=both), policy
+    yield "nodes go after ten minutes", msgspec.structs.replace(assumed, worker_node=slow), policy
+    both = msgspec.structs.replace(slow, placement=spread)
+    yield "the same, and pods are spread", msgspec.structs.replace(assumed, worker_node=both), policy
 
 
 def _levers(console: Console, assumed: Assumptions, policy: Policy, asked: Asked) -> list[Figure]:
     """The same calls, with one thing changed at a time."""
     told = []
     for name, changed, other in changes(assumed, policy):
-        found, _ = _timed(changed, other, asked)
+        found, _ = timed(changed, other, asked)
         told += [
             Figure(f"{name}: wait, p99.9", found.tallies.wait(99.9), "s"),
             Figure(f"{name}: before trunk and model", found.per_restaurant, "€ each and month"),

@@ -9,11 +9,12 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
+from functions import prewarmer
 from ops.costs.assumptions import Assumed, Assumptions, load
 from ops.knative.scaling import Scaling
 from ops.simulation import demand, report, spans
 from ops.simulation.nodes import NodePool
-from ops.simulation.outcomes import outcome
+from ops.simulation.outcomes import MOST_OF_ALWAYS_ON, MOST_WAIT_S, outcome
 from ops.simulation.plots import Line, nice_top, svg, thinned
 from ops.simulation.revision import DRAIN_S, PATIENCE_S, Revision
 from ops.simulation.running import Policy, handlers_scaling, run
@@ -23,6 +24,8 @@ pytestmark = pytest.mark.unit
 
 HANDLER = handlers_scaling(1000)
 PERIOD_S = 2.0
+ROOT = Path(__file__).parents[3]
+AVERAGE_DAY = report.Asked(1000, "day", buffer=3, prewarmer=True, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +176,7 @@ def test_a_pod_without_room_waits_for_a_machine_and_its_image(assumed: Assumptio
     assert driven.revision.pool.paid == 1
 
 
-def test_a_machine_goes_ten_minutes_after_its_last_call_and_not_during_one(assumed: Assumptions) -> None:
+def test_a_machine_goes_a_minute_after_its_last_call_and_not_during_one(assumed: Assumptions) -> None:
     pool = NodePool(assumed.worker_node, assumed.handler, 20, random.Random(1), 0.0)
     pool.scale(0.0, pending=1)
     pool.take_in(120.0)
@@ -185,11 +188,11 @@ def test_a_machine_goes_ten_minutes_after_its_last_call_and_not_during_one(assum
 
     node.busy = 0
     pool.scale(1000, pending=0)
-    assert pool.removable(1590) is None
-    assert pool.removable(1600) is node
+    assert pool.removable(1050) is None
+    assert pool.removable(1060) is node
 
     node.busy = 1  # since it was looked at
-    assert pool.removable(1601) is None
+    assert pool.removable(1061) is None
 
 
 def test_no_more_machines_are_ordered_than_may_be(assumed: Assumptions) -> None:
@@ -330,3 +333,23 @@ def test_each_change_is_another_one(assumed: Assumptions) -> None:
 
     assert (assumed, policy) not in made
     assert all(one != other for one, other in itertools.pairwise(made))
+
+
+def test_what_is_assumed_of_machines_is_what_the_manifests_and_the_infrastructure_set(assumed: Assumptions) -> None:
+    node = assumed.worker_node
+    infrastructure = (ROOT / "infrastructure/ovh/main.tf").read_text()
+    patch = (ROOT / "manifests/components/node-pools/platform/preferring-workers.yaml").read_text()
+
+    assert f'unneeded_time_seconds = each.key == "workers" ? {node.unneeded_for_s.value:.0f} :' in infrastructure
+    assert node.placement.value == "pack"
+    assert "podAffinity" in patch and "kubernetes.io/hostname" in patch
+    [buffer] = [one.default for one in msgspec.structs.fields(prewarmer.Settings) if one.name == "prewarm_buffer"]
+    assert buffer == AVERAGE_DAY.buffer
+
+
+def test_a_day_as_it_is_set_costs_a_third_of_always_on_and_nobody_waits(assumed: Assumptions) -> None:
+    found, _ = report.timed(assumed, report.policy_of(AVERAGE_DAY), AVERAGE_DAY)
+
+    assert found.of_always_on <= MOST_OF_ALWAYS_ON
+    assert found.tallies.wait(99) <= MOST_WAIT_S
+    assert found.per_restaurant <= assumed.target_euros
