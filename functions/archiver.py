@@ -56,7 +56,7 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
     for one order. ``notice_days``: which of their notices were taken, longer than a service repeats one.
     ``session_days``, ``invitation_days`` and ``token_days`` count from their end on, ``erasure_days`` from when it was
     done, ``photo_days`` from when the menu had it last. ``ticket_counter_days``: an order that is written later than
-    so begins its day's numbers anew.
+    so begins its day's numbers anew. ``hour_figure_days``: sums by hour of the day; those by week and by day stay.
     """
 
     processed_event_days: Days = 14
@@ -80,6 +80,7 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
     ticket_counter_days: Days = 30
     erasure_days: Days = 1095
     photo_days: Days = 365
+    hour_figure_days: Days = 1095
 
     def days(self) -> dict[retention.Kind, int]:
         return {
@@ -106,6 +107,8 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
             retention.TICKET_COUNTERS: self.ticket_counter_days,
             retention.ERASURES: self.erasure_days,
             retention.PHOTOS: self.photo_days,
+            retention.CALL_HOURS: self.hour_figure_days,
+            retention.ORDER_HOURS: self.hour_figure_days,
         }
 
 

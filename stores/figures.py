@@ -1,10 +1,11 @@
 """The order log and the sums of orders and calls by day and hour, in the restaurant's own zone.
 
-Orders are counted here; calls by triggers on their table, as their rows have several writers.
+Orders are counted here; calls by triggers on their table, as their rows have several writers. The sums by week follow
+those by hour by triggers, and outlive them.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from stores.postgres import Connection
 
@@ -119,7 +120,8 @@ async def daily(conn: Connection, restaurant_id: str, first: date, last: date) -
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Of a day, an hour of the day over several days, or both. ``calls`` counts those that have ended.
+    """Of a day, a week (by its first day), an hour of the day over several days, or an hour of a day. ``calls`` counts
+    those that have ended.
 
     ``missed`` were served by nobody, ``ordered`` led to an order; in ``offered`` one thing more was, and in
     ``accepted`` it was taken. Orders are in one currency, the cancelled ones apart.
@@ -161,6 +163,7 @@ _OF_CALLS = (
 )
 _OF_ORDERS = ("orders", "items", "total_cents", "cancelled")
 _TYPES = {"cost_dollars": "::float8"}
+_SUMS = ", ".join(f"sum({name}){_TYPES.get(name, '::bigint')} as {name}" for name in (*_OF_CALLS, *_OF_ORDERS))
 
 
 async def sums(
@@ -171,10 +174,9 @@ async def sums(
     With ``apart`` each hour of each day instead.
     """
     groups = "(day, hour)" if apart else "(day), (hour)"
-    joined = ", ".join(f"sum({name}){_TYPES.get(name, '::bigint')} as {name}" for name in (*_OF_CALLS, *_OF_ORDERS))
     none_of_calls = ", ".join("0" for _ in _OF_CALLS)
     rows = await conn.fetch(
-        f"select day, hour, {joined} from ("
+        f"select day, hour, {_SUMS} from ("
         f" select day, hour, {', '.join(_OF_CALLS)}, {', '.join(f'0 as {name}' for name in _OF_ORDERS)}"
         f" from call_figure where restaurant_id = $1 and day between $2 and $3"
         f" union all select day, hour, {none_of_calls}, {', '.join(_OF_ORDERS)}"
@@ -185,6 +187,42 @@ async def sums(
         last,
         currency,
     )
+    return tuple(Sums(**row) for row in rows)
+
+
+# Weeks are whole ones; what stands before the first ($5) and behind the last of them ($6) comes from the days.
+_BY_WEEK = """
+select day, hour, {sums} from (
+    select week as day, hour, {of_calls}, {no_orders} from call_week
+        where restaurant_id = $1 and week >= $5 and week < $6
+    union all select week, hour, {no_calls}, {of_orders} from order_week
+        where restaurant_id = $1 and currency = $4 and week >= $5 and week < $6
+    union all select greatest(date_trunc('week', day)::date, $2), hour, {of_calls}, {no_orders} from call_figure
+        where restaurant_id = $1 and (day >= $2 and day < $5 or day >= $6 and day <= $3)
+    union all select greatest(date_trunc('week', day)::date, $2), hour, {no_calls}, {of_orders} from order_figure
+        where restaurant_id = $1 and currency = $4 and (day >= $2 and day < $5 or day >= $6 and day <= $3)
+) as hours group by grouping sets ((day), (hour)) order by day nulls last, hour
+"""
+
+
+async def sums_by_week(
+    conn: Connection, restaurant_id: str, first: date, last: date, currency: str
+) -> tuple[Sums, ...]:
+    """As ``sums``, each week's in the place of each day's: a seventh of the rows, and for ever.
+
+    ``day`` is a week's Monday, or ``first`` in the week that begins before it. Of an end that is no whole week, what is
+    older than the days are kept is missing.
+    """
+    query = _BY_WEEK.format(
+        of_calls=", ".join(_OF_CALLS),
+        of_orders=", ".join(_OF_ORDERS),
+        no_calls=", ".join("0" for _ in _OF_CALLS),
+        no_orders=", ".join(f"0 as {name}" for name in _OF_ORDERS),
+        sums=_SUMS,
+    )
+    monday = first + timedelta(days=-first.weekday() % 7)
+    after = max(monday, last - timedelta(days=(last.weekday() + 1) % 7) + timedelta(days=1))
+    rows = await conn.fetch(query, restaurant_id, first, last, currency, monday, after)
     return tuple(Sums(**row) for row in rows)
 
 

@@ -112,6 +112,19 @@ TICKET_COUNTERS = Kind(
     "delete from ticket_counter where ctid = any(array("
     " select ctid from ticket_counter where day < $1::timestamptz::date order by day limit $2))",
 )
+
+
+# By hour: weeks keep what they were.
+def _hours(name: str, table: str) -> Kind:
+    return Kind(
+        name,
+        f"delete from {table} where ctid = any(array("
+        f" select ctid from {table} where day < $1::timestamptz::date order by day limit $2))",
+    )
+
+
+CALL_HOURS = _hours("call_hours", "call_figure")
+ORDER_HOURS = _hours("order_hours", "order_figure")
 # Once it is done: until then it is what finds the places.
 ERASURES = Kind("erasures", _older_rows("erasure", "done_at", "id"))
 # That no item of the menu has: an earlier version that has it is put back without.

@@ -1,6 +1,7 @@
 """The restaurant's figures over a stretch of its own days: calls, what came of them, orders, bookings.
 
-Everything is read from the sums by day and hour (``stores.figures``), so that a year costs what a day does.
+Everything is read from the sums by day and hour (``stores.figures``), and what is longer than a quarter from those by
+week, so that five years cost what a day does.
 """
 
 import csv
@@ -24,7 +25,9 @@ from web.words import _
 blueprint = restaurant_blueprint("figures", __name__)
 
 STRETCHES = (1, 7, 30)  # days, today the last
-MOST_DAYS = 366
+MOST_DAYS = 1827
+HOURLY_DAYS = 366  # a spreadsheet of more has a line for each week
+DAILY_DAYS = 92  # what is longer is told by weeks
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,14 @@ class Stretch:
     problem: str = ""
 
     @property
+    def length(self) -> int:
+        return (self.last - self.first).days + 1
+
+    @property
+    def by_week(self) -> bool:
+        return self.length > DAILY_DAYS
+
+    @property
     def link(self) -> dict[str, str]:
         if self.days:
             return {"days": str(self.days)}
@@ -49,7 +60,7 @@ class Stretch:
 def show() -> ResponseReturnValue:
     stretch = _asked()
     found, bookings = _read(stretch)
-    days = _every_day(stretch, found)
+    days = _every_week(stretch, found) if stretch.by_week else _every_day(stretch, found)
     by_hour = {one.hour: one for one in found if one.day is None and one.hour is not None}
     hours = [by_hour.get(hour, Sums(None, hour)) for hour in _open_hours(by_hour)]
     page = render_template(
@@ -76,11 +87,16 @@ def show() -> ResponseReturnValue:
 @blueprint.get("/figures.csv")
 @managers
 def download() -> ResponseReturnValue:
-    """Every hour in which something happened, for a spreadsheet."""
+    """Every hour in which something happened, for a spreadsheet; every week of more than HOURLY_DAYS."""
     stretch, place = _asked(), restaurant()
-    rows = figures_of_restaurant(
-        lambda connection: figures.sums(connection, place.id, stretch.first, stretch.last, place.currency, apart=True)
-    )
+
+    async def work(connection: Connection) -> tuple[Sums, ...]:
+        asked = (connection, place.id, stretch.first, stretch.last, place.currency)
+        if stretch.length <= HOURLY_DAYS:
+            return await figures.sums(*asked, apart=True)
+        return tuple(one for one in await figures.sums_by_week(*asked) if one.day is not None)
+
+    rows = figures_of_restaurant(work)
     name = f"{stretch.first.isoformat()}_{stretch.last.isoformat()}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(_csv(rows, place.currency), content_type="text/csv; charset=utf-8", headers=headers)
@@ -112,7 +128,8 @@ def _read(stretch: Stretch) -> tuple[tuple[Sums, ...], dict[str, int]]:
     since, until = formats.day_span(stretch.first, place.zone)[0], formats.day_span(stretch.last, place.zone)[1]
 
     async def work(connection: Connection) -> tuple[tuple[Sums, ...], dict[str, int]]:
-        found = await figures.sums(connection, place.id, stretch.first, stretch.last, place.currency)
+        asked = figures.sums_by_week if stretch.by_week else figures.sums
+        found = await asked(connection, place.id, stretch.first, stretch.last, place.currency)
         return found, await figures.bookings(connection, place.id, since, until)
 
     return figures_of_restaurant(work)
@@ -121,8 +138,16 @@ def _read(stretch: Stretch) -> tuple[tuple[Sums, ...], dict[str, int]]:
 def _every_day(stretch: Stretch, found: Iterable[Sums]) -> list[Sums]:
     """Days without anything, too."""
     by_day = {one.day: one for one in found if one.day is not None}
-    length = (stretch.last - stretch.first).days + 1
-    return [by_day.get(day, Sums(day, None)) for day in (stretch.first + timedelta(days=n) for n in range(length))]
+    days = (stretch.first + timedelta(days=n) for n in range(stretch.length))
+    return [by_day.get(day, Sums(day, None)) for day in days]
+
+
+def _every_week(stretch: Stretch, found: Iterable[Sums]) -> list[Sums]:
+    """Weeks without anything, too; the first may begin within one."""
+    by_week = {one.day: one for one in found if one.day is not None}
+    monday = stretch.first - timedelta(days=stretch.first.weekday())
+    begins = [max(monday + timedelta(weeks=n), stretch.first) for n in range((stretch.last - monday).days // 7 + 1)]
+    return [by_week.get(week, Sums(week, None)) for week in begins]
 
 
 def _open_hours(by_hour: dict[int, Sums]) -> range:

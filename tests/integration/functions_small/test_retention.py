@@ -65,7 +65,12 @@ PLANT = {
     " select $1, id, $2::timestamptz - interval '2 hours', $2, 4, 'x', 'a birthday' from customer",
     "waiting_parties": "insert into waiting_party (restaurant_id, wanted_at, covers, name_encrypted, note)"
     " values ($1, $2, 2, 'x', $3)",
+    "call_hours": "with name as (select $3::text) insert into call_figure (restaurant_id, day, hour, calls)"
+    " values ($1, $2::timestamptz::date, 12, 1)",
+    "order_hours": "with name as (select $3::text) insert into order_figure (restaurant_id, day, hour, currency)"
+    " values ($1, $2::timestamptz::date, 12, 'EUR')",
 }
+BY_DAY = ("ticket_counters", "call_hours", "order_hours")
 # What the platform's role never writes: planted as the tables' owner, who is bound by row-level security otherwise.
 BY_THE_OWNER = {
     "device_actions": "with device as (insert into device (restaurant_id, name) values ($1, $3) returning id)"
@@ -115,6 +120,8 @@ LEFT = {
     "reservations": "select count(*) from reservation where name_encrypted is not null or note <> ''"
     " or customer_id is not null",
     "waiting_parties": "select count(*) from waiting_party",
+    "call_hours": "select count(*) from call_figure",
+    "order_hours": "select count(*) from order_figure",
 }
 
 
@@ -151,7 +158,7 @@ async def left(postgres: Pools, kind: str) -> int:
 async def test_what_is_older_than_its_days_goes_and_the_rest_stays(
     postgres: Pools, database: Database, restaurant_id: str, kind: retention.Kind
 ) -> None:
-    margin = timedelta(days=1) if kind is retention.TICKET_COUNTERS else timedelta(minutes=1)
+    margin = timedelta(days=1) if kind.name in BY_DAY else timedelta(minutes=1)
     for name, age in (("old", timedelta(days=DAYS[kind]) + margin), ("young", timedelta(days=DAYS[kind]) - margin)):
         await plant(postgres, kind.name, restaurant_id, NOW - age, name, database=database)
 

@@ -333,6 +333,9 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
         conn, _idempotency_key(other), idempotency.Answer(200, "{}"), pii
     ),
     figures.sums: lambda conn, other, pii, sip: figures.sums(conn, other.id, date(2020, 1, 1), date(2030, 1, 1), "EUR"),
+    figures.sums_by_week: lambda conn, other, pii, sip: figures.sums_by_week(
+        conn, other.id, date(2020, 1, 1), date(2030, 1, 1), "EUR"
+    ),
     figures.bookings: lambda conn, other, pii, sip: _no_bookings(conn, other),
     figures.count_cancelled: lambda conn, other, pii, sip: figures.count_cancelled(conn, other.order_id, True),
     kitchen.board: lambda conn, other, pii, sip: _on_the_board(conn, pii),
