@@ -7,6 +7,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 from devstack.speech.lexicon import LEXICONS
+from devstack.speech.lexicon.person_names import FOLDED_NAMES, GIVING
 from devstack.speech.matching import fold
 from devstack.speech.words import stem
 
@@ -24,6 +25,7 @@ _AS_ORDERED = {
 # How names are given. Of 14 English ones 5 words were wrong with it for 9 without; of 18 French ones 27 for 20, and so
 # there is none.
 _AS_NAMED = {"en": " My name is Anna Murphy. It's for Jack.", "fr": ""}
+_OF_NAMES = {language: GIVING[language] | FOLDED_NAMES[language] for language in GIVING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Expectation:
 def expected(language: str, vocabulary: str = "", question: str = "") -> Expectation:
     """``vocabulary`` is the session's: names with commas between. ``question`` is all the assistant last said.
 
-    In an answer to "what name?" no word is strange: else a surname is taken for the ordinary word that sounds like it.
+    In an answer to "what name?" every word is strange but those that give one, and the names that many people have:
+    an ordinary word must not be preferred to the surname that sounds like it.
     """
     if not vocabulary.strip():
         return Expectation(language)
@@ -53,7 +56,7 @@ def expected(language: str, vocabulary: str = "", question: str = "") -> Expecta
     names = frozenset(words[0] for words in listed if words)
     before = f" {vocabulary.strip()}{_AS_ORDERED[language]}"
     if asks_name(question, language):
-        return Expectation(language, before + _AS_NAMED[language], names=names, of_name=True)
+        return Expectation(language, before + _AS_NAMED[language], _OF_NAMES[language], names, of_name=True)
     known = LEXICONS[language].known | {stem(word) for words in listed for word in words}
     return Expectation(language, before, known, names, whole)
 

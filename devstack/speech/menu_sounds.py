@@ -31,7 +31,25 @@ _BESIDE = frozenset(FRENCH_SMALL) | words(
     "un une des du de d la le les l au aux a et ou avec sans pas non pour en sur ce cette mon ma je plus"
 )
 _SIZE_WORDS = frozenset().union(*SIZES)
-_ALIKE = ("iy", "øœəɔo", "eɛ", "ɑaɔ", "bp", "dt", "ɡk", "vf", "zs", "ʒʃ", "sf", "nm", "wu", "yu", "\u0303n", "\u0303m")
+_ALIKE = (
+    "iy",
+    "iɪ",
+    "øœəɔo",
+    "eɛ",
+    "ɑaɔ",
+    "bp",
+    "dt",
+    "ɡk",
+    "vf",
+    "zs",
+    "ʒʃ",
+    "sf",
+    "nm",
+    "wu",
+    "yu",
+    "\u0303n",
+    "\u0303m",
+)
 _ALIKE_COST = 0.5
 _ALIKE_PAIRS = frozenset((one, other) for group in _ALIKE for one in group for other in group)
 _NO_PHONEMES = re.compile(r"[ˈˌː .,!?;:]")
@@ -111,10 +129,10 @@ def _phonemizer() -> Phonemizer:
 
 
 @lru_cache(maxsize=4096)
-def phonemes(text: str) -> str:
-    """IPA without stress, length and spaces; foreign names as the respelling table has a Frenchman say them. A nasal
+def phonemes(text: str, language: str = "fr") -> str:
+    """IPA without stress, length and spaces; foreign names as the language's respelling table has them said. A nasal
     vowel is the vowel with its tilde."""
-    return _NO_PHONEMES.sub("", _phonemizer().phonemes(pronounced(text, "fr"), "fr"))
+    return _NO_PHONEMES.sub("", _phonemizer().phonemes(pronounced(text, language), language))
 
 
 def distance(heard: str, name: str) -> float:

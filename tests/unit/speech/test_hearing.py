@@ -8,6 +8,7 @@ from devstack.speech.addresses import customer_in
 from devstack.speech.expecting import asks_name, expected
 from devstack.speech.lexicon import LEXICONS
 from devstack.speech.repairs import repaired
+from devstack.speech.whisper import likeliest
 from domain.prompts import transcription_prompt
 from evaluation.files import MENU_FILES, place, read
 
@@ -35,10 +36,21 @@ def test_a_name_was_asked_for_by_the_last_question(said: str, language: str, ask
     assert asks_name(said, language) is asks
 
 
-def test_in_a_name_no_word_is_strange() -> None:
-    assert not expected("fr", MENU, "À quel nom ?").words
+def test_in_a_name_only_names_and_what_gives_them_are_not_strange() -> None:
+    words = expected("fr", MENU, "À quel nom ?").words
+    assert {"nom", "dupont", "lefevre"} <= {*words}
+    assert not {"canard", "deux", "non", "diplome"} & {*words}
     assert expected("fr", MENU, "À quel nom ?").of_name
     assert {"canard", "deux"} <= {*expected("fr", MENU, "Et avec ceci ?").words}
+
+
+def test_of_hearings_that_are_about_as_likely_the_one_with_a_name_is_taken() -> None:
+    """Scores as Whisper gave them for "Au nom de Dupont."."""
+    heard = [("Oh non, de dipons.", -4.9), ("Au nom de Dippon.", -5.1), ("Au nom de Dupont.", -5.4)]
+    assert likeliest(heard, expected("fr", MENU, "À quel nom ?").words) == "Au nom de Dupont."
+    assert (
+        likeliest([("Vauquelin.", -2.0), ("Martin.", -6.0)], expected("fr", MENU, "À quel nom ?").words) == "Vauquelin."
+    )
 
 
 def test_without_a_vocabulary_nothing_is_expected() -> None:
