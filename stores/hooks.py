@@ -21,7 +21,8 @@ class Hook:
 
 
 async def find(conn: Connection, connection_id: str, pii: PiiCipher) -> Hook | None:
-    """Of any restaurant: a notice names the connection alone. None for one that is off, or can't be opened."""
+    """Of any restaurant: a notice names the connection alone. None for one that can't be opened, or is off,
+    unless it is about payments or messages: what was begun there goes on."""
     row = await conn.fetchrow("select * from hook_of($1)", connection_id)
     if row is None or row["secrets_encrypted"] is None:
         return None

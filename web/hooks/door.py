@@ -29,8 +29,8 @@ from web.live.news import tell
 
 blueprint = Blueprint("hooks", __name__)
 
-LARGEST_NOTICE = 256 << 10
-LARGEST_MENU = 4 << 20  # in one of a till's notices
+LARGEST_NOTICE = 4 << 20  # a whole menu
+LARGEST_OF = {"hooks.of_twilio": 256 << 10, "hooks.of_stripe": 256 << 10}
 
 log = logs.get(__name__)
 
@@ -42,7 +42,7 @@ def admit() -> ResponseReturnValue | None:
     counted = allowance.count(_sender(), context.settings().web_hook_requests_per_minute)
     if counted is not None and counted.is_passed:
         return _too_many(counted)
-    request.max_content_length = LARGEST_MENU if request.endpoint == "hooks.of_deliverect" else LARGEST_NOTICE
+    request.max_content_length = LARGEST_OF.get(request.endpoint or "", LARGEST_NOTICE)
     request.get_data()
     return None
 
@@ -101,8 +101,7 @@ def of_square(connection_id: str) -> ResponseReturnValue:
     body, hook = request.get_data(), _hook(str(connection_id), "square")
     headers = {name.lower(): value for name, value in request.headers.items()}
     here = links.to("hooks.of_square", connection_id=connection_id)
-    if not here or not square.verify(headers, here, body, hook.secrets.get("signature_key", "")):
-        abort(404)
+    _heard(hook, bool(here) and square.verify(headers, here, body, hook.secrets.get("signature_key", "")))
     try:
         notice = square.read(body)
     except msgspec.MsgspecError:
@@ -119,8 +118,7 @@ def of_toast(connection_id: str) -> ResponseReturnValue:
     body, hook = request.get_data(), _hook(str(connection_id), "toast")
     headers = {name.lower(): value for name, value in request.headers.items()}
     try:
-        if not toast.verify(headers, body, hook.secrets.get("hmac_secret", "")):
-            abort(404)
+        _heard(hook, toast.verify(headers, body, hook.secrets.get("hmac_secret", "")))
         notice = toast.read(body)
     except msgspec.MsgspecError:
         abort(404)

@@ -69,6 +69,12 @@ def test_only_what_is_signed_is_heard(door: Door) -> None:
     assert door.client.post(unknown, data=body, headers=headers).status_code == 404
 
 
+def test_a_till_that_is_off_is_not_heard(door: Door) -> None:
+    door.work(lambda connection: connections.switch(connection, door.connection.id, False))
+    body, headers = TILL.notice({"status": "PAUSED"})
+    assert door.client.post(door.path, data=body, headers=headers).status_code == 404
+
+
 def test_deliverect_learns_the_public_address_whatever_host_it_asks(standing_app: Flask, admin: Admin) -> None:
     body, headers = TILL.notice({"status": "register", "channelLinkId": "link"})
     with lent(standing_app, admin.settings(web_public_url=PAGES + "/")):
@@ -268,6 +274,12 @@ def test_a_texts_receipts_leave_the_last_word_however_they_come(texts: Texts) ->
     for status in ("queued", "delivered", "delivered", "sent"):
         assert texts.says(MessageSid="SM1", MessageStatus=status) == 200
     assert texts.fate() == ("delivered", "")
+
+
+def test_a_stop_is_heard_while_texts_are_switched_off(texts: Texts) -> None:
+    texts.work(lambda connection: connections.switch(connection, texts.connection_id, False))
+    assert texts.says(MessageSid="SM1", From=GUEST, Body="STOP") == 200
+    assert texts.wants_none()
 
 
 def test_who_writes_stop_gets_no_texts_until_they_write_start(texts: Texts) -> None:

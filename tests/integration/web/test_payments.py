@@ -109,6 +109,13 @@ def test_a_payment_is_paid_once_and_a_late_end_of_its_page_undoes_nothing(till: 
     assert till.outcomes() == ["paid"]
 
 
+def test_what_is_paid_while_the_service_is_off_is_known(till: Till) -> None:
+    order, payment = till.asked()
+    till.work(lambda connection: connections.switch(connection, till.connection.id, False))
+    till.send(till.event(PAID, payment))
+    assert till.state(order) == "paid"
+
+
 def test_whatever_the_order_of_the_notices_each_outcome_is_told_once(till: Till) -> None:
     """200 random sequences, with duplicates, in the transactions of the door."""
     chance = random.Random(4)
