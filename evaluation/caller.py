@@ -86,6 +86,13 @@ _FULFILMENTS = {
 _NAMES = {"en": "My name is {name}.", "fr": "Au nom de {name}."}
 _PROTEST = {"en": "No, I didn't ask for that.", "fr": "Non, je n'ai pas demandé ça."}
 _NOTHING = {"en": "Nothing, thank you.", "fr": "Rien, merci."}
+_YES = {"en": "Yes, please.", "fr": "Oui, s'il vous plaît."}
+# What an assistant says not to be on the order: the words before.
+_NOT_THERE = {
+    "en": re.compile(r"(?:\S+ ){1,5}(?=(?:isn t|is not|aren t|are not) on (?:your|the) order)"),
+    "fr": re.compile(r"(?:\S+ ){1,5}(?=(?:n est|ne sont) pas dans (?:votre|la) commande)"),
+}
+_SMALL = frozenset("a an the of on in it with and so that s de du la le un une et avec donc".split())  # noqa: SIM905
 _WITH = {"en": "with", "fr": "avec"}
 _LAST_AND = {"en": " and ", "fr": " et "}
 
@@ -229,13 +236,31 @@ class ScriptedCaller:
             return _FULFILMENTS[self.language][order.fulfilment]
         if topic == "missing":  # something is not on the order: what this caller has not heard to be on it
             unheard = [line for line in order.lines if not said_names(self._heard, [line.item])]
-            return self._line_again(unheard[0]) if unheard else ""
+            return self._line_again(unheard[0]) if unheard else self._detail_again(order, asked)
+        if topic == "offer" and self._is_wanted(order, asked):
+            return _YES[self.language]
         line = self._line_asked_about(order, asked)
         if topic == "size":
             return self._size_of(line) if line else ""
         if topic == "option":
             return self._options_of(line, asked) if line else _NOTHING[self.language]
         return self._item_of(line) if line and topic == "which" else ""
+
+    def _detail_again(self, order: ExpectedOrder, asked: Question) -> str:
+        """The option or the wish for the kitchen that is said not to be on the order, where this caller wants it."""
+        named = _NOT_THERE[self.language].search(asked.heard)
+        words = {*named[0].split()} if named is not None else set()
+        for line in order.lines:
+            for wanted in filter(None, (*line.options, line.note)):
+                if {*folded(wanted).split()} & words - _SMALL:
+                    return f"{_WITH[self.language]} {wanted}.".capitalize()
+        return ""
+
+    def _is_wanted(self, order: ExpectedOrder, asked: Question) -> bool:
+        """A dish is offered in place of another, and it is one that this caller wants and has not heard yet."""
+        before = self._heard.removesuffix(asked.heard)
+        offered = said_names(asked.text, [line.item for line in order.lines])
+        return bool(offered) and not said_names(before, offered)
 
     def _is_about_something_else(self, asked: Question) -> bool:
         """The question names things of the menu, and none that this caller wants."""

@@ -19,6 +19,7 @@ _ITEM = re.compile(r"^- (?P<rest>.+)$")
 _AMOUNTS = re.compile(r"\b(?:light|extra|side)\b")
 _ALSO = re.compile(r" \((?:also|aussi): [^)]*\)")
 _GROUP = re.compile(r"^ +- (?P<name>[^:(]+?) \((?P<terms>[^)]*)\): (?P<options>.+)$")
+_ONE = re.compile(r"\b(?:at most|au plus) 1\b")
 _AS_FOR = re.compile(r"^ +- (?P<name>[^:(]+): (?:as for|comme pour) (?P<item>.+)$")
 
 
@@ -30,6 +31,7 @@ class Outline:
     options: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)  # with the amounts of each
     groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of each option of an item, its group
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    alone: Mapping[str, frozenset[str]] = field(default_factory=dict)  # groups of an item of which one can be had
     group_words: frozenset[str] = frozenset()  # stems: "sauce samouraï" is the option of the group
 
     def has_size(self, item: str, size: str) -> bool:
@@ -41,6 +43,11 @@ class Outline:
     def same_group(self, item: str, one: str, other: str) -> bool:
         groups = self.groups.get(item, {})
         return one in groups and groups[one] == groups.get(other)
+
+    def excludes(self, item: str, one: str, other: str) -> bool:
+        """Whether only one of the two options can be had."""
+        groups = self.groups.get(item, {})
+        return self.same_group(item, one, other) and groups[one] in self.alone.get(item, ())
 
     def has_amount(self, item: str, option: str, amount: str) -> bool:
         return amount in self.options.get(item, {}).get(option, ())
@@ -55,6 +62,7 @@ def outline_of(instructions: str, items: Sequence[str], sizes: Sequence[str], op
     written: dict[tuple[str, str], dict[str, frozenset[str]]] = {}  # groups by item, for others that have the same
     found_groups: dict[str, dict[str, str]] = {}
     categories: dict[str, list[str]] = {}
+    alone: dict[str, set[str]] = {}
     groups: set[str] = set()
     category = item = ""
     for raw in instructions.splitlines():
@@ -65,11 +73,15 @@ def outline_of(instructions: str, items: Sequence[str], sizes: Sequence[str], op
             amounts = frozenset(_AMOUNTS.findall(group["terms"]))
             listed = {option: amounts for option in options if _lists(group["options"], option)}
             groups.add(group["name"])
+            if _ONE.search(group["terms"]):
+                alone.setdefault(item, set()).add(group["name"])
             written[item, group["name"]] = listed
             found_options[item] |= listed
             found_groups.setdefault(item, {}).update(dict.fromkeys(listed, group["name"]))
         elif item and (same := _AS_FOR.match(line)):
             listed = written.get((same["item"], same["name"]), {})
+            if same["name"] in alone.get(same["item"], ()):
+                alone.setdefault(item, set()).add(same["name"])
             found_options[item] |= listed
             found_groups.setdefault(item, {}).update(dict.fromkeys(listed, same["name"]))
         elif dish := _ITEM.match(line):
@@ -84,6 +96,7 @@ def outline_of(instructions: str, items: Sequence[str], sizes: Sequence[str], op
         found_options,
         found_groups,
         {name: tuple(one) for name, one in categories.items()},
+        {name: frozenset(one) for name, one in alone.items()},
         frozenset(stem(word) for group in groups for word in fold(group).split()),
     )
 

@@ -55,9 +55,17 @@ class ChangeItem:
 
     @property
     def nothing(self) -> bool:
-        return not (
-            self.item or self.size or self.quantity or self.quantity_more or self.add or self.remove or self.without
+        changes = (
+            self.item,
+            self.size,
+            self.quantity,
+            self.quantity_more,
+            self.add,
+            self.remove,
+            self.without,
+            self.note,
         )
+        return not any(changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +116,8 @@ class OrderReader:
         phrases = _without_headings(self._parsed.phrases)
         if self._parsed.last is not None and not self._in_cart:
             first = next((one for one in phrases if one.role == "add"), Phrase())
-            first.wishes += [wish for wish in self._parsed.last.wishes if wish.amount == "without"]
+            first.wishes += self._parsed.last.wishes
+            first.notes += self._parsed.last.notes
         replaced = [one for one in phrases if one.role == "old"]
         for phrase in phrases:
             if phrase.told_apart:
@@ -126,7 +135,7 @@ class OrderReader:
         if phrase.role == "remove":
             self._intents.append(RemoveItem(traits=traits, quantity=phrase.quantity))
             return
-        chosen = self._chosen("", [*phrase.wishes, *phrase.resized], phrase)
+        chosen = self._chosen("", phrase)
         change = ChangeItem(
             size=chosen.size,
             quantity=phrase.quantity,
@@ -216,21 +225,28 @@ class OrderReader:
         choices = phrase.items if len(phrase.items) > 1 else ()
         item = phrase.items[0] if len(phrase.items) == 1 else phrase.said
         quantity = max(phrase.quantity or self._counted(item, phrase), 1) + phrase.more
-        whole = self._chosen(item, phrase.wishes, phrase)
+        whole = self._chosen(item, phrase)
         base = AddItem(item, whole.size, quantity, whole.modifiers, whole.note, choices)
         if not phrase.parts:
             return [base]
         lines: list[AddItem] = []
-        left = quantity
+        left, rest = quantity, 0
         for part in phrase.parts:
-            own = self._chosen(item, part.wishes, part)
+            own = self._without_rest(self._chosen(item, part), item, phrase)
             if own == _Chosen():
-                continue  # "two for me": no other than the rest
-            count = left if part.more else min(part.quantity, left)
+                rest = min(rest + part.quantity, left)  # "two for me": no other than the rest
+                continue
+            count = left - rest if part.more else min(part.quantity, left)
             left -= count
+            rest = min(rest, left)
             if count:
                 note = ", ".join(filter(None, (base.note, own.note)))
-                modifiers = tuple(dict.fromkeys((*base.modifiers, *own.modifiers)))
+                kept = (
+                    one
+                    for one in base.modifiers
+                    if not any(self._outline.excludes(item, one, new) for new in own.modifiers)
+                )
+                modifiers = tuple(dict.fromkeys((*kept, *own.modifiers)))
                 lines.append(replace(base, size=own.size or base.size, quantity=count, modifiers=modifiers, note=note))
         return [replace(base, quantity=left), *lines] if left else lines
 
@@ -244,7 +260,7 @@ class OrderReader:
     def _change(self, phrase: Phrase, target: str) -> ChangeItem:
         line = target or (self._in_cart[-1] if self._in_cart else "")
         item = phrase.items[0] if len(phrase.items) == 1 and phrase.items[0] != line else line
-        chosen = self._chosen(item, [*phrase.wishes, *phrase.resized], phrase)
+        chosen = self._chosen(item, phrase)
         return ChangeItem(
             target=target,
             size=chosen.size,
@@ -272,9 +288,16 @@ class OrderReader:
 
     # --- wishes
 
-    def _chosen(self, item: str, wishes: Sequence[Wish], phrase: Phrase) -> _Chosen:
+    def _without_rest(self, chosen: _Chosen, item: str, phrase: Phrase) -> _Chosen:
+        """``One decaf and one not decaf``: the second is as it comes."""
+        plain = [part for part in phrase.parts if all(wish.amount == "regular" for wish in part.in_turn)]
+        others = {name for part in plain for name in self._chosen(item, part).modifiers}
+        left = tuple(one for one in chosen.without if one[0] not in others)
+        return chosen if left == chosen.without else replace(chosen, without=left)
+
+    def _chosen(self, item: str, phrase: Phrase) -> _Chosen:
         chosen = _Chosen(notes=tuple(phrase.notes))
-        for wish in (*wishes, *(one for one in phrase.resized if one not in wishes)):
+        for wish in phrase.in_turn:
             size = self._size(item, wish)
             if size and (not chosen.size or wish in phrase.resized):
                 chosen.size = size

@@ -50,6 +50,15 @@ class Phrase:
     again: bool = False  # one more of the last line, otherwise wished
     alike: bool = False  # with all that it has, not its size alone
     resized: list[Wish] = field(default_factory=list)  # after a change of mind: these win over what was said first
+    said_first: int = 0  # how many of the wishes, where there was a change of mind
+    plain: bool = False  # "a regular one": as it comes
+
+    @property
+    def in_turn(self) -> list[Wish]:
+        """All that is wished of it, as it was said."""
+        if not self.resized:
+            return self.wishes
+        return [*self.wishes[: self.said_first], *self.resized, *self.wishes[self.said_first :]]
 
 
 @dataclass(slots=True)
@@ -78,3 +87,4 @@ class Opening:
     listed: bool = False  # after "and": another thing than those before
     halved: bool = False
     plain: bool = False  # as it comes
+    notes: list[str] = field(default_factory=list)

@@ -29,6 +29,7 @@ __all__ = ["Awaited", "Question", "SpokenAddress", "Understood", "understand"]
 
 _BEFORE_ALLERGEN = re.compile(r"^(?:aux|au|a la|a l|the|les|le|la|l|de|d) ")
 _ALLERGENS_APART = re.compile(r"\b(?:and|or|et|ou|ni)\b")
+_ONE = "\x00"  # where something was cut
 _SENTENCES = re.compile(r"(?<=[.!?;])\s+(?=\S)")
 
 
@@ -123,7 +124,7 @@ def understand(
         halves = halved is None
     tampers = lexicon.tampering.search(fold(ordering)) is not None
     ordering = _without_story(ordering, lexicon)
-    ordering = _verb_first(_without_answers(ordering, lexicon), lexicon)
+    ordering = _how_it_is_to_be(_verb_first(_without_answers(ordering, lexicon), lexicon), lexicon)
     orders: tuple[OrderIntent, ...] = ()
     parsed = Parsed()
     if not (halves or tampers):
@@ -307,6 +308,19 @@ def _verb_first(text: str, lexicon: Lexicon) -> str:
     """``Take the beers off`` as ``remove the beers``."""
     found, rest = _cut(text, lexicon.taken_off)
     return text if found is None else f"{rest} , {lexicon.cues['neg'].split('|')[-1]} {found['what']}"
+
+
+def _how_it_is_to_be(text: str, lexicon: Lexicon) -> str:
+    """``I need it decaf`` as ``make it decaf``, ``one of them needs to be large`` as ``one of them with large``."""
+    found, rest = _cut(text, lexicon.of_one, f" {_ONE} ")
+    while found is not None:
+        text = rest.replace(_ONE, f"{found['one']} {lexicon.cues['with'].split('|')[0]}", 1)
+        found, rest = _cut(text, lexicon.of_one, f" {_ONE} ")
+    found, rest = _cut(text, lexicon.of_it, f" {_ONE} ")
+    while found is not None:
+        text = rest.replace(_ONE, f", {lexicon.made_so}", 1)
+        found, rest = _cut(text, lexicon.of_it, f" {_ONE} ")
+    return text
 
 
 def _without_answers(text: str, lexicon: Lexicon) -> str:

@@ -18,7 +18,9 @@ from evaluation.importing import Drawn, Made, Source
 PRICE = 3.0
 NAME = "Alex"
 MOST_LINES = 5
-_NAMED = re.compile(r"\b(?:[Nn]ame is|[Nn]ame's) (?P<name>[A-Z]\w+)")
+_NAMED = re.compile(
+    r"\b(?:[Nn]ame(?: is|'s)?|[Uu]nder(?: the name)?(?: of)?|[Ff]or|I'm|I am|[Tt]his is) (?P<name>[A-Z][a-z]+)\b"
+)
 _HERE = re.compile(r"\b(?:for|stay(?:ing)?|(?:have|drink(?:ing)?) (?:it|that|them)) here\b", re.IGNORECASE)
 
 

@@ -21,6 +21,11 @@ class Heads(Wishes):
         np, self._np = self._np, None
         if np is None:
             return
+        if np.unknown and np.quantity and self._splits_unknown(np):
+            wishes = [*np.wishes, Wish("regular", " ".join(np.unknown))]
+            self._part = Phrase(quantity=np.quantity, wishes=wishes)
+            self._owner().parts.append(self._part)
+            return
         if np.unknown:
             if np.quantity or np.indefinite or np.wanted:
                 self._head((), " ".join(np.unknown), np)
@@ -73,10 +78,19 @@ class Heads(Wishes):
         return self._open.role == "add" and np.quantity > self._open.quantity and bool(self._open.items)
 
     def _is_another_size(self, np: Opening) -> bool:
-        """ "Three small ones and a medium": what has its size is not divided by another."""
+        """ "Three small ones and a medium": what has its size is not divided by another; ``one regular and one decaf``
+        are two."""
+        if self._open is not None and self._open.plain and np.listed and np.quantity and np.wishes:
+            return True
         if self._open is None or self._correcting or not self._open.items or not (np.quantity or np.indefinite):
             return False
         return all(any(is_size(wish) for wish in one) for one in (np.wishes, self._open.wishes))
+
+    def _splits_unknown(self, np: Opening) -> bool:
+        """``Two of them, one zorglub and the other large``: no other thing, but how one of them is to be."""
+        if self._open is None or not self._open.items or np.quantity >= self._open.quantity:
+            return False
+        return (self._peek(), self._peek(1)) == ("and", "other") or self._peek() == "other"
 
     def _splits(self, np: Opening) -> bool:
         """ "One large and one small" of two things; "a large one" of one says its size only."""
@@ -96,7 +110,7 @@ class Heads(Wishes):
         items = self._narrowed(token) or mention.values("item")
         if self._amount == "without" and not self._bound and token.said.split()[0] in self._more_words:
             self._amount = self._carried = "regular"  # "no ham and extra cheese"
-        if items and self._names_the_head_again(token):
+        if items and (self._names_the_head_again(token) or self._is_measured(token)):
             return
         if self._is_wish(mention, items):
             self._wish(Wish(self._amount, token.said, mention, self._sparing and self._amount == "light"))
@@ -114,6 +128,20 @@ class Heads(Wishes):
             return False
         is_head = any(one.kind == "item" and one.whole for one in before.mention.readings)
         return is_head and self._lexicon.is_head_last and not any(one.whole for one in mention.readings)
+
+    def _is_measured(self, token: Token) -> bool:
+        """``With two espresso shots``, ``and a shot of espresso``: a part of the dish before, and no other dish."""
+        measures, lexicon = self._tokens[self._at : self._at + 1], self._lexicon
+        behind = bool(measures) and not measures[0].stop and measures[0].said in lexicon.measures
+        before = [one.said for one in self._tokens[max(0, self._at - 3) : self._at - 1]]
+        is_of = len(before) == 2 and before[0] in lexicon.measures and self._tokens[self._at - 2].kind == "of"
+        if self._open is None or not self._open.items or not (behind or is_of):
+            return False
+        self._at += behind
+        self._np = None
+        self._amount = "regular"
+        self._note("regular", f"{token.text} {measures[0].text}" if behind else f"{before[0]} {before[1]} {token.text}")
+        return True
 
     def _narrowed(self, token: Token) -> tuple[str, ...]:
         """``Quatre éclairs, deux au café``: of the things called so, the one with that in its name."""
@@ -193,6 +221,8 @@ class Heads(Wishes):
         ):
             items = (known[0],)
         phrase = Phrase(items, said, is_category, self._role, np.quantity, 0, np.definite, np.wishes)
+        phrase.plain = np.plain and np.quantity == 1
+        phrase.notes += np.notes
         if self._pointing and np.definite and items and items[0] in known:
             phrase.role = "target"
             self._point_at(phrase)
@@ -262,6 +292,8 @@ class Heads(Wishes):
     def _on_unknown(self, token: Token) -> None:
         start = self._at - 1
         if token.said in self._lexicon.simple and self._next_mention() is not None:
+            if self._np is not None:
+                self._np.plain = True
             return
         if token.said in self._lexicon.simple and self._np is not None and self._np.quantity and self._ends():
             self._np.plain = True  # "one regular and one decaf"

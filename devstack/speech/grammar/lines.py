@@ -106,6 +106,8 @@ class Lines(Heads):
 
     def _on_other(self, token: Token) -> None:
         self._close()
+        if self._role in ("remove", "deny"):  # "one without, the others …"
+            self._role, self._amount, self._carried, self._bound = "add", "regular", "regular", False
         if self._open is not None:
             self._begin().other = True
         elif self._in_cart and not self._parsed.phrases:

@@ -17,6 +17,8 @@ class Scanner(Lines):
             token = self._tokens[self._at]
             if token.stop:
                 self._stop()
+            if self._tells_how():
+                continue
             step = getattr(self, f"_on_{token.kind}", None)
             self._at += 1
             if step is not None:
@@ -27,6 +29,59 @@ class Scanner(Lines):
         if last is not None and not (last.wishes or last.notes or last.parts or last.quantity or last.more):
             self._parsed.last = None
         return self._parsed
+
+    def _tells_how(self) -> bool:
+        """``Not too hot``, ``served at room temperature``: how it is made is told to the kitchen."""
+        lexicon, start = self._lexicon, self._at + (self._peek() == "and")
+        end = at = start
+        while (
+            at < len(self._tokens) and self._tokens[at].mention is None and (at == start or not self._tokens[at].stop)
+        ):
+            words = {*self._tokens[at].said.split()}
+            if not words <= lexicon.manner_words | lexicon.manner:
+                break
+            at += 1
+            end = at if words & lexicon.manner else end
+        if end == start:
+            return False
+        if end < len(self._tokens) and self._names_it(self._tokens[end]):
+            return self._is_served_so(start, end)
+        start += self._tokens[start].kind == "a"  # "a hot one"
+        if self._open is None and not (self._correcting and self._in_cart) and not self._follows_order():
+            return False
+        said = self._text(start, end)
+        self._close()
+        self._target().notes.append(f"{lexicon.not_so} {said}" if self._is_denied(start) else said)
+        self._at, self._role, self._amount, self._bound = end, "add", "regular", False
+        return True
+
+    def _is_served_so(self, start: int, end: int) -> bool:
+        """``An extra hot mocha``; a mere ``hot mocha`` is what it is anyway."""
+        following = self._tokens[end].mention
+        if end - start < 2 or following is None or not following.values("item"):
+            return False
+        self._begin().notes.append(self._text(start, end))
+        self._at = end
+        return True
+
+    def _text(self, start: int, end: int) -> str:
+        return " ".join(token.text for token in self._tokens[start:end]).lower()
+
+    def _is_denied(self, start: int) -> bool:
+        """Whether the clause before says that it is not to be so."""
+        for token in reversed(self._tokens[:start]):
+            if {*token.said.split()} & self._lexicon.denials:
+                return True
+            if token.stop:
+                break
+        return False
+
+    def _names_it(self, token: Token) -> bool:
+        """Whether what follows is the thing that is hot: ``hot chocolate``, ``hot wings``."""
+        return not token.stop and token.kind in ("mention", "unknown")
+
+    def _follows_order(self) -> bool:
+        return bool(self._parsed.phrases) and self._parsed.phrases[-1].role == "add"
 
     def _goes_on_removing(self) -> bool:
         """``And the tea too``."""
@@ -236,7 +291,7 @@ class Scanner(Lines):
     def _removes_that(self) -> bool:
         before = self._before()
         leaves_out = before is not None and (before.kind == "neg" or (before.kind == "not" and self._declines))
-        return leaves_out and self._ends()
+        return leaves_out and not self._tokens[self._at - 1].stop and self._ends()
 
     def _on_correct(self, token: Token) -> None:
         """``Actually no mushrooms`` takes away as ``no mushrooms`` does."""

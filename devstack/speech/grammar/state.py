@@ -9,6 +9,7 @@ from devstack.speech.mentions import Mention
 from devstack.speech.parsed import Opening, Parsed, Phrase, Role, Wish
 from devstack.speech.tokens import Token
 from devstack.speech.vocabulary import Vocabulary
+from devstack.speech.words import stems
 from domain.menu import Amount
 
 
@@ -85,6 +86,9 @@ class State:
             if token.kind in ("of", "the", "a") and self._is_size_before(at):
                 at += 1
                 continue
+            if token.kind == "unknown" and at > self._at and {*stems(token.said.split())} <= self._outline.group_words:
+                at += 1  # "a triple shot espresso"
+                continue
             if token.mention is None:
                 return False
             if token.mention.values("item") or (
@@ -112,9 +116,12 @@ class State:
         return self._part or self._owner()
 
     def _owner(self) -> Phrase:
-        """The phrase that is open, or what is said of the last line."""
+        """The phrase that is open, else the one just ordered, else what is said of the last line."""
         if self._open is not None:
             return self._open
+        said = self._parsed.phrases[-1] if self._parsed.phrases else None
+        if said is not None and said.role == "add" and said.items and self._parsed.last is None:
+            return said
         if self._parsed.last is None:
             self._parsed.last = Phrase()
         return self._parsed.last

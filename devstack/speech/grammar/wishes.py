@@ -55,6 +55,7 @@ class Wishes(State):
         self._either = False
         target = self._target()
         if target is self._open and (self._correcting or target.alike):
+            target.said_first = target.said_first if target.resized else len(target.wishes)
             target.resized.append(wish)
             self._corrected = self._correcting
         else:

@@ -22,7 +22,7 @@ ENGLISH = Lexicon(
         "of": "of",
         "and": "on top of that|and|then|plus|as well as|along with|together with|followed by",
         "or": "or|nor",
-        "with": "with|using|made with|topped with|on it|on top|including|having",
+        "with": "with|using|use|made with|topped with|on it|on top|including|having",
         "neg": "changed my mind about|nothing|scrap|"
         "none|without|hold the|hold|minus|skip the|skip|leave off|leave out|leave off of|take off|take out|"
         "take away"
@@ -66,7 +66,9 @@ ENGLISH = Lexicon(
         "can you do|could you do"
         "|i ll try|we ll try|"
         "give me|get me|we d like|we ll have|we ll take|i need|we need|may i have|let me have|let me get|get|just"
-        "|i d love|we d love|can i grab|could i grab|i ll get|we ll get|let s do|let s have|let s get|do me|have"
+        "|i can get|i could get|i can have|i could have|we can get|we could get|we can have|we could have"
+        "|i wanted|we wanted|i d love|we d love|can i grab|could i grab|i ll get|we ll get|let s do|let s have"
+        "|let s get|do me|have"
         "|put me down for|i ll go for|i want to order|to order|order|can i please have|can i please get"
         "|could i please have|could i please get|may i please have|may i get|may i please get|may we have|like",
         "also": "also|too|as well|and also",
@@ -160,6 +162,33 @@ ENGLISH = Lexicon(
     taken_off=re.compile(
         r"\b(?:take|leave|cross) (?P<what>(?:the|that|those|my|both) (?:\w+ ){0,2}\w+|it|them) (?:off|out)\b"
     ),
+    of_it=re.compile(
+        r"\b(?:(?:i|we) (?:really |actually )?(?:need|want|wanted|d like|would like|d prefer|prefer|d rather have)"
+        r"(?: to (?:have|get|make|change|switch))? (?:it|that|this|them|those|these|my order|the order|mine)"
+        r"(?: to be| to| so that it s)?|"
+        r"(?:it|that|this|they) (?:needs?|has|have|should|must|is supposed|was supposed|were supposed)(?: to)? be|"
+        r"(?:can|could|may) (?:i|we)(?: please)? (?:have|get) (?:it|that|this|them|those|these)(?: to be)?|"
+        r"(?:can|could|would|will) you(?: please)? (?:make|do) (?:it|that|this|them|those|these))"
+        r"(?: made)?(?= (?!at|by|for|around|on|to|in|please|now|today|as|too|also|then|deliver|if|because|and|but|or|"
+        r"thank|when|back|again|off|out|up|sent|ready|here|there)\w)"
+    ),
+    made_so="make it",
+    of_one=re.compile(
+        r"\b(?:for )?(?P<one>one|two|three|one of them|one of those|two of them|the other|"
+        r"the other one|the others|the second|the second one|the rest) (?:needs?|should|must|has|have|to)"
+        r"(?: to)?(?: be| have| get| come)?(?: made)?(?: with)?(?= \w)"
+    ),
+    measures=words("shot shots pump pumps dash splash squirt spoon spoonful drop drops sprinkle pinch drizzle"),
+    manner=words(
+        "hot cold warm lukewarm tepid cool boiling temperature crispy crisp rare done burnt toasted heated reheated "
+        "spicy mild salty runny tender chewy"
+    ),
+    manner_words=words(
+        "not too very really extra super nice nicely and a bit quite so slightly more less well piping served room "
+        "at just medium be lightly barely"
+    ),
+    not_so="not",
+    denials=words("isn aren wasn weren don doesn didn shouldn mustn won not never no without"),
     tampering=any_of(
         r"(?:the|your|a|any) (?:price|prices|discount)|discount|percent off|for free|developer mode|"
         r"ignore (?:all|your|the|previous|any)|"
@@ -241,12 +270,13 @@ ENGLISH = Lexicon(
     ),
     request=any_of(
         r"(?:can|could|would|will) (?:you|we|i) (?:please )?(?:also )?(?:add|change|remove|take|leave|"
-        r"make|swap|replace|cancel|put|hold|skip|drop|switch|go|forget|scratch|do|get|have|grab)"
+        r"make|swap|replace|cancel|put|hold|skip|drop|switch|go|forget|scratch|do|get|have|grab)|"
+        r"(?:i|we) (?:can|could|may|might) (?:get|have|order)"
     ),
     order_verb=any_of(
         "i d like|i would like|i ll have|i will have|i ll take|i ll try|i want|"
         "(?:can|could|may) (?:i|we) (?:please |just |also )?(?:have|get|order|take|try|grab)|"
-        "give me|get me|we d like|we ll have|i need|"
+        "give me|get me|we d like|we ll have|i need|(?:i|we) (?:can|could|may|might) (?:get|have|order)|"
         "may i have|to order|let me (?:have|get)|order"
     ),
     allergens=any_of(

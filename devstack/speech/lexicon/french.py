@@ -157,6 +157,28 @@ FRENCH = Lexicon(
     without="sans",
     amounts={"light": "peu de {name}", "extra": "extra {name}", "side": "{name} à part"},
     taken_off=re.compile(r"(?!)(?P<what>)"),
+    of_it=re.compile(
+        r"\b(?:je|j|on|nous) (?:le|la|les|l) (?:veux|voudrais|voudrait|veut|aimerais|aimerait|prends|prend|prendrai|"
+        r"prefere|souhaite|souhaiterais)|"
+        r"\b(?:il|elle) (?:doit|devrait) etre|"
+        r"\b(?:vous pouvez|pouvez vous|est ce que vous pouvez|vous pourriez|pourriez vous) (?:me )?(?:le|la|les|l) "
+        r"(?:faire|mettre|servir|preparer)"
+    ),
+    made_so="plutot",
+    of_one=re.compile(
+        r"\b(?:(?:pour|mettez|mets) )?(?P<one>une|un|deux|une des deux|un des deux|l une|l un|l autre|les autres|"
+        r"la deuxieme|le deuxieme|la seconde|le second) (?:doit|devrait|doivent) (?:etre|avoir)(?: faite?)?"
+        r"(?: avec)?(?= \w)"
+    ),
+    measures=words("dose doses trait pincee cuillere cuilleres goutte gouttes nuage filet"),
+    manner=words(
+        "chaud chaude chauds chaudes froid froide froids froides tiede tiedes ambiante brulant brulante croustillant "
+        "croustillante cuit cuite cuits cuites saignant saignante grille grillee rechauffe rechauffee doux douce epice "
+        "epicee epices epicees releve relevee moelleux moelleuse"
+    ),
+    manner_words=words("pas trop tres bien peu un plus moins assez juste temperature a servi servie super et"),
+    not_so="pas",
+    denials=words("pas non sans jamais ni"),
     tampering=any_of(
         r"(?:le|les|vos|ton|votre) (?:prix|tarifs?)|remise|reduction|gratuit\w*|mode developpeur|"
         r"ignore[rz]? (?:toutes|les|tes|vos)|"

@@ -81,6 +81,14 @@ class Lexicon:
     without: str  # how a wish is written for the kitchen
     amounts: dict[str, str]  # how more, less or apart of a thing is written, with {name}
     taken_off: Pattern  # a removal whose verb stands on both sides of "what"
+    of_it: Pattern  # how the dish just spoken of is to be: "I need it decaf", "could I have that with …"
+    made_so: str  # the cue that stands for it
+    of_one: Pattern  # how one of several is to be: "one of them needs to be …"; ``one`` is kept
+    measures: frozenset[str]  # of something more on a dish: "a shot of …"
+    manner: frozenset[str]  # how a dish is made or served, told to the kitchen: "lukewarm"
+    manner_words: frozenset[str]  # may stand before them: "not too"
+    not_so: str  # before how it is not to be
+    denials: frozenset[str]  # anywhere before it: "make sure it isn't hot"
     tampering: Pattern  # prices and instructions are no caller's to set
     halves: Pattern
     no_allergy: Pattern
