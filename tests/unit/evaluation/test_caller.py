@@ -27,6 +27,7 @@ def caller(menu: str = "harbour-pizza", **fields: Any) -> ScriptedCaller:
         ("Which size would you like for the Pepperoni: Small, Medium or Large?", "Large."),
         ("So that's 1 Large Pepperoni. The total is 15 euros. Is that right?", "Yes, that's right."),
         ("Would you like some garlic bread with that?", "No, thank you."),
+        ("We don't have the Vanilla Pepperoni. Would you like Pepperoni instead?", "Yes, please."),
         ("Pepper isn't on your order. What would you like instead, or nothing?", "1 Large Pepperoni."),
         ("I've added 1 Pepperoni, and no ham. Is it right without it?", "Nothing, thank you."),
         ("Sorry, I didn't catch that.", "One large pepperoni."),
@@ -35,6 +36,16 @@ def caller(menu: str = "harbour-pizza", **fields: Any) -> ScriptedCaller:
 )
 def test_an_english_question_gets_its_answer(asked: str, answer: str) -> None:
     assert caller().reply(asked) == Say(answer)
+
+
+def test_a_caller_does_not_let_go_of_an_option_or_a_wish_that_it_wants() -> None:
+    line = PEPPERONI | {"options": ["Extra cheese"], "note": "well done"}
+    order = {"lines": [line], "total_cents": 1500, "fulfilment": "pickup", "name": "Ann"}
+    asked = "I've added 1 Large Pepperoni. So {} isn't on your order. What would you like instead, or nothing?"
+    wanting = [
+        caller(expect=[{"order": order}]).reply(asked.format(said)) for said in ("cheese", "well done", "pineapple")
+    ]
+    assert wanting == [Say("With extra cheese."), Say("With well done."), Say("Nothing, thank you.")]
 
 
 @pytest.mark.parametrize(

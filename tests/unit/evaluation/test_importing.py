@@ -59,12 +59,13 @@ def test_a_coffee_order_becomes_a_scenario_with_a_menu_of_its_own(tmp_path: Path
         coffee_order(attributes=[{"attribute_id": "milk-options", "option": "oat mylk"}]),
         coffee_order(notes="in a big mug"),
     ]
-    [scenario, named, here] = made(
+    [scenario, named, here, served] = made(
         "taskmaster-4",
         [
             coffee_order(),
             coffee_order("Two, my name is Dan."),
             coffee_order("Two oat flat whites for here."),
+            coffee_order("Two oat flat whites for Sam."),
             {"utterances": []},
             *slips,
         ],
@@ -74,6 +75,7 @@ def test_a_coffee_order_becomes_a_scenario_with_a_menu_of_its_own(tmp_path: Path
     assert (line.item, line.quantity, line.options) == ("Flat White", 2, ("Oat Milk",))
     assert scenario.say == ("Two oat flat whites.",) and scenario.expect[0].order.total_cents == 600
     assert (named.expect[0].order.name, named.answers["name"]) == ("Dan", "Dan.")
+    assert served.expect[0].order.name == "Sam"
     assert here.expect[0].order.fulfilment == "dine_in"
 
 
