@@ -60,6 +60,7 @@ _USED = {
     "en": {
         "look_up_faq": "Asked a question.",
         "opening_hours": "Asked for the hours.",
+        "cancel_order": "Asked to cancel an order.",
         "find_order": "Asked about an order placed before.",
         "check_table": "Asked for a table.",
         "set_allergies": "Named an allergy.",
@@ -67,6 +68,7 @@ _USED = {
     "fr": {
         "look_up_faq": "A posé une question.",
         "opening_hours": "A demandé les horaires.",
+        "cancel_order": "A demandé d’annuler une commande.",
         "find_order": "A demandé où en est une commande.",
         "check_table": "A demandé une table.",
         "set_allergies": "A signalé une allergie.",

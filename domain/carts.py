@@ -191,16 +191,19 @@ def set_wanted_time(cart: Cart, wanted_at: datetime | None) -> Cart:
     return _changed(cart, wanted_at=wanted_at)
 
 
-def refreshed(cart: Cart, menu: Menu) -> tuple[Cart, tuple[str, ...], tuple[str, ...]]:
+def refreshed(cart: Cart, menu: Menu, kept: Sequence[CartLine] = ()) -> tuple[Cart, tuple[str, ...], tuple[str, ...]]:
     """The cart at the present menu, the items that are gone from it, and those that are kept at another price.
 
     A line goes when its item, its size or an option was taken off the menu or sold out since, and the caller has to
-    be told; one whose price or choice changed is kept as it now is.
+    be told; one whose price or choice changed is kept as it now is. Lines of ``kept`` stay as they are.
     """
     lines: list[CartLine] = []
     gone: list[str] = []
     dearer: list[str] = []
     for line in cart.lines:
+        if line in kept:
+            lines.append(line)
+            continue
         try:
             now = rebuilt(menu, line)
         except Refused:

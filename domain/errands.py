@@ -260,7 +260,8 @@ Occasion = Literal["new", "again", "cancelled"]
 class PrintTicket(Work, frozen=True, kw_only=True, tag="ticket.print"):
     """An order's ticket at one station: the lines that are made there. ``copy`` is 0 for the first one.
 
-    ``again`` says at the top that the kitchen may have it already. Times are shown by ``zone`` (IANA).
+    ``again`` says at the top that the kitchen may have it already, ``replaces`` (0 for none) which ticket this one is
+    instead of. Times are shown by ``zone`` (IANA).
     """
 
     SERVICE = "printer"
@@ -279,6 +280,7 @@ class PrintTicket(Work, frozen=True, kw_only=True, tag="ticket.print"):
     customer: str = ""
     address: Address | None = None
     allergies: str = ""
+    replaces: int = 0
 
     @property
     def subject(self) -> str:

@@ -64,6 +64,9 @@ Code = Literal[
     "total_needed",
     "order_not_found",
     "not_identified",
+    "find_first",
+    "cart_open",
+    "too_late",
 ]
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 OrderStatus = Literal["confirmed", "preparing", "ready", "done", "cancelled"]
 CancelReason = Literal["customer", "sold_out", "closed", "unreachable", "mistake", "other"]
+ChangesUntil = Literal["never", "started", "ready"]
 Waiting = Literal["calm", "soon", "late", "overdue"]
 
 OPEN: tuple[OrderStatus, ...] = ("confirmed", "preparing", "ready")
@@ -16,6 +17,13 @@ BACK: dict[OrderStatus, OrderStatus] = {
     "ready": "preparing",
     "done": "ready",
     "cancelled": "confirmed",
+}
+
+# In which statuses a caller may still change or cancel an order, by what the restaurant wants.
+CHANGEABLE: dict[ChangesUntil, tuple[OrderStatus, ...]] = {
+    "never": (),
+    "started": ("confirmed",),
+    "ready": ("confirmed", "preparing"),
 }
 
 # What kitchen screens of the trade have settled on.

@@ -1,20 +1,29 @@
-"""The tool for an order that was placed before: where it stands."""
+"""The tools for an order that was placed before: where it stands, to change it, to cancel it."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID, uuid5
 
 from domain import hours, spoken_time
+from domain.agreement import NOTHING_READ, Agreement, require_agreement
 from domain.errors import Refused
+from domain.kitchen import CHANGEABLE
 from domain.names import person_name
+from domain.order import Cart, CartLine, ConfirmedOrder
 from domain.phrases.placed import placed_wording
 from domain.placed import MAX_MISSES, PlacedOrder, identified, said_totals
-from domain.tool_outcomes import OrderState, ToolAnswer, words_of
+from domain.tool_outcomes import CancelPlaced, OrderState, ReadBack, ToolAnswer, words_of
 from domain.tool_parameters import FIND_ORDER, Arguments, read_arguments
 
 MAX_NAME = 80
+_CANCEL = re.compile(
+    r"\b(?:cancel(?: it| that| the order| my order)?|annul\w*(?:[- ](?:la|le|les|tout))?(?: (?:la|ma) commande)?)\b",
+    re.IGNORECASE,
+)
 
 
 class Wanted(NamedTuple):
@@ -49,6 +58,110 @@ def find_order(state: OrderState, arguments: Arguments, now: datetime) -> ToolAn
     say = _standing(state, order, now)
     extra = {"order": {"number": order.number, "status": order.status, "due": local.isoformat(timespec="minutes")}}
     return ToolAnswer(replace(state, found=order), say, None, extra)
+
+
+def change_order(state: OrderState, arguments: Arguments, now: datetime) -> ToolAnswer:
+    """The order's lines are the cart from now on; the order itself stands until what is confirmed replaces it."""
+    order = _changeable(state)
+    taken = _taken(state, order)
+    return ToolAnswer(replace(taken, cancelling=False), _with_lines(taken, placed_wording(_language(state)).change))
+
+
+def cancel_order(state: OrderState, arguments: Arguments, now: datetime) -> ToolAnswer:
+    """Asks first; the second time, after a yes to just that question, it is done."""
+    order = _changeable(state)
+    words = placed_wording(_language(state))
+    if not (state.cancelling and state.agreement.version == state.cart.version):
+        taken = _taken(state, order)
+        say = _with_lines(taken, words.cancel)
+        asked = replace(taken, cancelling=True, agreement=Agreement(version=taken.cart.version))
+        return ToolAnswer(asked, say, ReadBack(taken.cart, say))
+    answer = _CANCEL.sub(" ", state.agreement.answer)  # in the answer to this question it is no "but"
+    require_agreement(replace(state.agreement, answer=answer.strip(" ,.!")), state.cart)
+    return ToolAnswer(let_go(state), words.cancelled, CancelPlaced(order))
+
+
+def let_go(state: OrderState) -> OrderState:
+    """Of the order of before, with an empty cart."""
+    cart = replace(state.cart, version=state.cart.version + 1, lines=(), fulfilment=None, wanted_at=None, allergies=())
+    return replace(state, cart=cart, changing=None, cancelling=False, found=None, agreement=NOTHING_READ)
+
+
+def too_late() -> Refused:
+    message = "The order can no longer be changed by phone: say so, and offer to put the caller through."
+    return Refused("too_late", message, ("transfer_to_human",))
+
+
+def require_change(state: OrderState) -> tuple[CartLine, ...]:
+    """The lines that are as they were ordered, which the caller has at that price. Raises Refused
+    ``nothing_to_change`` for an order that is as it was."""
+    before = state.changing
+    if before is None:
+        return ()
+    cart = state.cart
+    same = (cart.fulfilment, cart.customer_name, cart.allergies, cart.wanted_at) == (
+        before.fulfilment,
+        before.customer_name,
+        before.allergies,
+        None,
+    )
+    kept = _lines_of(state, before)
+    if same and cart.lines == kept:
+        raise Refused("nothing_to_change", "The order is as it was: nothing is to be confirmed.", (), "items")
+    return kept
+
+
+def promised_no_sooner(state: OrderState, order: ConfirmedOrder) -> ConfirmedOrder:
+    """A change makes no order earlier than it was promised, unless its caller asks for a time."""
+    before = state.changing
+    if before is None or state.cart.wanted_at is not None:
+        return order
+    return replace(order, promised_at=max(order.promised_at, before.promised_at))
+
+
+def _changeable(state: OrderState) -> PlacedOrder:
+    order = state.found
+    if order is None:
+        raise Refused("find_first", "Find the order first: ask for its name, then call find_order.", ("find_order",))
+    if order.status not in CHANGEABLE[state.restaurant.changes_until]:
+        raise too_late()
+    return order
+
+
+def _taken(state: OrderState, order: PlacedOrder) -> OrderState:
+    """With the order in the cart, under the id that it would be written by: one for a call, however often."""
+    if state.changing == order:
+        return state
+    if state.cart.lines and state.confirmed is None:
+        raise Refused("cart_open", "There is another order in the cart: finish it, or take its lines out first.")
+    lines = _lines_of(state, order)
+    cart = Cart(
+        currency=order.currency,
+        order_id=str(uuid5(UUID(order.id), state.call_id)),
+        version=state.cart.version + 1,
+        next_number=max((line.number for line in lines), default=0) + 1,
+        lines=lines,
+        fulfilment=order.fulfilment,
+        customer_name=order.customer_name,
+        allergies=order.allergies,
+    )
+    return replace(state, cart=cart, changing=order, confirmed=None, agreement=NOTHING_READ, open_wishes=())
+
+
+def _lines_of(state: OrderState, order: PlacedOrder) -> tuple[CartLine, ...]:
+    """As they were ordered, with the menu's VAT where the item is still on it: the order may be had another way now."""
+    vat = {item.id: item.vat for item in state.menu.items}
+    return tuple(replace(line, vat=vat.get(line.item_id, line.vat)) for line in order.lines)
+
+
+def _with_lines(state: OrderState, template: str) -> str:
+    words, cart = words_of(state), state.cart
+    lines = words.listing([words.describe(line) for line in cart.lines], words.last_and)
+    return template.format(lines=lines, total=words.money(cart.total_cents, cart.currency))
+
+
+def _language(state: OrderState) -> str:
+    return state.restaurant.language
 
 
 def _standing(state: OrderState, order: PlacedOrder, now: datetime) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from domain.kitchen import ChangesUntil
 from domain.vat import NO_COUNTRY
 
 Fallback = Literal["forward", "take_message", "busy"]
@@ -57,7 +58,8 @@ class Restaurant:
     work the kitchen promises nothing. ``when_closed``: what callers get outside of the hours, the assistant or no
     handler at all; ``fallback_number`` is also the only one that callers are put through to. ``upsell``: one thing more
     is offered, once a call. ``engines``: the names of the voice engines that may serve its callers, in the order in
-    which they take over from one another; empty for the operator's.
+    which they take over from one another; empty for the operator's. ``changes_until``: until when callers may change or
+    cancel an order: never, until the kitchen has started on it, or until it is ready.
     """
 
     id: str
@@ -92,3 +94,4 @@ class Restaurant:
     style: Style = "warm"
     upsell: bool = False
     engines: tuple[str, ...] = ()
+    changes_until: ChangesUntil = "started"

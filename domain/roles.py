@@ -120,15 +120,17 @@ ROLES: tuple[Role, ...] = (
             "en": Told(
                 "An order placed before",
                 """\
-- Whoever asks about an order of before: ask for the name it is in, then call find_order; say its `say`, and nothing else about that order. Never say what is in it, whose it is, its address or its number before find_order has found it. When it can’t find it, offer the team: never guess where it stands.""",
+- Whoever asks about an order of before: ask for the name it is in, then call find_order; say its `say`, and nothing else about that order. Never say what is in it, whose it is, its address or its number before find_order has found it. When it can’t find it, offer the team: never guess where it stands.
+- To change that order: change_order, then the tools of an order, read_cart and confirm_order. To cancel it: cancel_order, its question, a clear yes, and cancel_order again. It is changed or cancelled only when the tool says ok; when it is too late say so, and offer the team.""",
             ),
             "fr": Told(
                 "Une commande déjà passée",
                 """\
-- Quelqu’un demande où en est une commande déjà passée : demande à quel nom elle est, puis appelle find_order ; dis sa phrase `say`, et rien d’autre sur cette commande. Ne dis jamais ce qu’elle contient, à qui elle est, son adresse ni son numéro avant que find_order l’ait trouvée. S’il ne la trouve pas, propose l’équipe : ne devine jamais où elle en est.""",
+- Quelqu’un demande où en est une commande déjà passée : demande à quel nom elle est, puis appelle find_order ; dis sa phrase `say`, et rien d’autre sur cette commande. Ne dis jamais ce qu’elle contient, à qui elle est, son adresse ni son numéro avant que find_order l’ait trouvée. S’il ne la trouve pas, propose l’équipe : ne devine jamais où elle en est.
+- Pour changer cette commande : change_order, puis les outils d’une commande, read_cart et confirm_order. Pour l’annuler : cancel_order, sa question, un oui clair, et cancel_order à nouveau. Elle n’est changée ou annulée que si l’outil répond ok ; s’il est trop tard, dis-le, et propose l’équipe.""",
             ),
         },
-        ("find_order",),
+        ("find_order", "change_order", "cancel_order"),
     ),
     Role(
         "reservation",

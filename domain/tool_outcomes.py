@@ -38,6 +38,8 @@ class OrderState:
     the caller has not let go of (``domain.wishes``); ``turn`` counts the caller's turns, which the handler tells.
     Before an order of before is asked for it sets ``placed`` to those that it may be (``placed_tools.wanted``), None
     when nobody can tell; ``found`` is the one that the caller may hear of, ``order_misses`` how often none was found.
+    ``changing`` is the order that the cart was taken from: what is confirmed replaces it. ``cancelling``: whether to
+    cancel it was asked last.
     """
 
     restaurant: Restaurant
@@ -58,6 +60,8 @@ class OrderState:
     placed: tuple[PlacedOrder, ...] | None = None
     found: PlacedOrder | None = None
     order_misses: int = 0
+    changing: PlacedOrder | None = None
+    cancelling: bool = False
 
     @property
     def upsell(self) -> Upsell:
@@ -69,6 +73,21 @@ class ConfirmOrder:
     """Write this order, once for its id; the same order comes again if the model repeats."""
 
     order: ConfirmedOrder
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeOrder:
+    """Write ``order`` in the place of ``before``, both or neither; not if somebody moved that one meanwhile."""
+
+    order: ConfirmedOrder
+    before: PlacedOrder
+
+
+@dataclass(frozen=True, slots=True)
+class CancelPlaced:
+    """Cancel ``before`` for the caller, if nobody moved it meanwhile."""
+
+    before: PlacedOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +131,7 @@ class EndCall:
         return self.because in ("abuse", "prank", "time_limit")
 
 
-Effect = ConfirmOrder | ReadBack | BookTable | Transfer | EndCall
+Effect = ConfirmOrder | ChangeOrder | CancelPlaced | ReadBack | BookTable | Transfer | EndCall
 
 
 @dataclass(frozen=True, slots=True)

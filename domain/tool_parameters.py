@@ -40,6 +40,8 @@ NO_NOTE = "none"
 ADD_HALVES = "add_halves"  # only where two halves may be had of something
 MISSING_DISH = "missing_dish"
 FIND_ORDER = "find_order"
+CHANGE_ORDER = "change_order"
+CANCEL_ORDER = "cancel_order"
 SEARCH_MENU = "search_menu"  # only where the menu is too long for the prompt
 
 WISH_ENDS = ("asked", "chose_another", "let_go")
@@ -226,6 +228,16 @@ TOOLS: tuple[Tool, ...] = (
             Parameter("total", "text", "What it came to, as the caller said it."),
             Parameter("number", "whole", "Its number, if the caller says one.", limit=100_000),
         ),
+    ),
+    Tool(
+        CHANGE_ORDER,
+        "Take the order that find_order found into the cart, to change it there. Then as with any order: read_cart, a"
+        " yes, confirm_order.",
+    ),
+    Tool(
+        CANCEL_ORDER,
+        "Cancel the order that find_order found. The first time it only asks: say its sentence; after a clear yes call"
+        " it again.",
     ),
     Tool(
         "check_table",

@@ -39,6 +39,8 @@ from domain.reservations import Answer, Book, Rules
 from domain.serving import menu_at, not_served_now
 from domain.tool_outcomes import (
     BookTable,
+    CancelPlaced,
+    ChangeOrder,
     ConfirmOrder,
     Effect,
     EndCall,
@@ -53,6 +55,8 @@ from domain.tool_outcomes import (
 from domain.tool_parameters import (
     ADD_HALVES,
     AS_SOON_AS_POSSIBLE,
+    CANCEL_ORDER,
+    CHANGE_ORDER,
     FIND_ORDER,
     MISSING_DISH,
     OFFER_EXTRA,
@@ -65,6 +69,8 @@ from domain.tool_parameters import (
 
 __all__ = [
     "BookTable",
+    "CancelPlaced",
+    "ChangeOrder",
     "ConfirmOrder",
     "Effect",
     "EndCall",
@@ -193,7 +199,7 @@ def _read_cart(state: OrderState, arguments: Arguments, now: datetime) -> ToolAn
         return ToolAnswer(state, say)
     ordered = {line.item_id for line in cart.lines}
     others = tuple(item.name for item in state.menu.items if item.id not in ordered)
-    return ToolAnswer(replace(state, agreement=agreement), say, ReadBack(cart, say, others))
+    return ToolAnswer(replace(state, agreement=agreement, cancelling=False), say, ReadBack(cart, say, others))
 
 
 def _wanted(state: OrderState, now: datetime) -> str:
@@ -208,7 +214,8 @@ def _confirm_order(state: OrderState, arguments: Arguments, now: datetime) -> To
     words = words_of(state)
     if state.confirmed is None:
         wishes.require_settled(state)
-        cart, gone, repriced = carts.refreshed(state.cart, state.menu)
+        kept = placed_tools.require_change(state)
+        cart, gone, repriced = carts.refreshed(state.cart, state.menu, kept)
         if cart != state.cart:
             say = words.menu_changed(gone, repriced)
             message = "The menu changed meanwhile: tell the caller, then read the cart again."
@@ -224,11 +231,14 @@ def _confirm_order(state: OrderState, arguments: Arguments, now: datetime) -> To
         state.called_at,
         allergies=words.kitchen_allergies(state.cart, allergies.findings(state.cart, state.menu)),
     )
+    order = placed_tools.promised_no_sooner(state, order)
     local = hours.local_time(state.restaurant, order.promised_at)
     total = words.money(order.total_cents, order.currency)
     say = words.promise(order.fulfilment.kind, local, hours.local_time(state.restaurant, now).date(), total)
     extra = {"promised_at": local.isoformat(timespec="minutes")}
-    return ToolAnswer(replace(state, confirmed=order), say, ConfirmOrder(order), extra)
+    confirmed = replace(state, confirmed=order, changing=None, cancelling=False, found=None)
+    effect = ChangeOrder(order, state.changing) if state.changing else ConfirmOrder(order)
+    return ToolAnswer(confirmed, say, effect, extra)
 
 
 def _describe_item(state: OrderState, arguments: Arguments, now: datetime) -> ToolAnswer:
@@ -410,6 +420,8 @@ _TOOLS: dict[str, Callable[[OrderState, Arguments, datetime], ToolAnswer]] = {
     "look_up_faq": _look_up_faq,
     "opening_hours": _opening_hours,
     FIND_ORDER: placed_tools.find_order,
+    CHANGE_ORDER: placed_tools.change_order,
+    CANCEL_ORDER: placed_tools.cancel_order,
     "check_table": _check_table,
     "book_table": _book_table,
     "transfer_to_human": _transfer_to_human,

@@ -166,6 +166,7 @@ class OrderConfirmed(Payload, frozen=True, kw_only=True):
 
     For people to read, and personal: ``allergies``, what somebody who will eat can't have and in which lines it is or
     may be, and ``notes``, the wishes for the kitchen, one a row behind its line's place (``2: cut in squares``).
+    ``replaces_order_id`` is the order that its caller changed into this one; it is cancelled.
     """
 
     TYPE: ClassVar[str] = "com.alloresto.order.confirmed"
@@ -181,6 +182,7 @@ class OrderConfirmed(Payload, frozen=True, kw_only=True):
     confirmed_at: Instant
     allergies: str = ""
     notes: str = ""
+    replaces_order_id: Uuid | None = None
 
 
 class OrderRehearsed(Payload, frozen=True, kw_only=True):
@@ -208,7 +210,10 @@ class OrderMoved(Payload, frozen=True, kw_only=True):
 
 
 class OrderCancelled(Payload, frozen=True, kw_only=True):
-    """The restaurant cancelled an order that was in ``before``."""
+    """The restaurant, or its guest, cancelled an order that was in ``before``.
+
+    ``replaced_by_order_id`` is the order that its guest changed it into: no guest is told of such a cancellation.
+    """
 
     TYPE: ClassVar[str] = "com.alloresto.order.cancelled"
 
@@ -217,6 +222,7 @@ class OrderCancelled(Payload, frozen=True, kw_only=True):
     before: OrderStatus
     reason: CancelReason
     cancelled_at: Instant
+    replaced_by_order_id: Uuid | None = None
 
 
 class OrderFollowed(Payload, frozen=True, kw_only=True):

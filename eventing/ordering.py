@@ -15,7 +15,7 @@ from domain.order import ConfirmedOrder
 from eventing import outbox
 from eventing.calling import HANDLER
 from eventing.catalogue import OrderCancelled, OrderConfirmed, OrderedLine, OrderMoved, OrderRefused, OrderRehearsed
-from stores import calls, kitchen, orders, rehearsals, tills
+from stores import calls, customers, kitchen, orders, rehearsals, tills
 from stores.ciphers import PiiCipher
 from stores.kitchen import Move, Moved
 from stores.orders import OrderConflictError, StoredOrder
@@ -25,7 +25,9 @@ from stores.postgres import Connection
 UNWRITABLE = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, OrderConflictError)
 
 
-async def write_order(connection: Connection, order: ConfirmedOrder, pii: PiiCipher, *, caller: str) -> StoredOrder:
+async def write_order(
+    connection: Connection, order: ConfirmedOrder, pii: PiiCipher, *, caller: str, replaces: str | None = None
+) -> StoredOrder:
     """Raises what ``orders.insert_confirmed`` raises. The event is emitted only with the row that it tells of.
 
     The call's row names the order from now on: its end may have been told before.
@@ -36,7 +38,7 @@ async def write_order(connection: Connection, order: ConfirmedOrder, pii: PiiCip
         event = rehearsed_event(order)
     else:
         stored = await orders.insert_confirmed(connection, order, pii, caller=caller)
-        event = confirmed_event(order, stored.number)
+        event = confirmed_event(order, stored.number, replaces)
     if stored.created:
         await calls.record_order(connection, order.restaurant_id, order.call_id, stored.id, order.confirmed_at)
         await outbox.emit(connection, event, source=HANDLER, subject=f"order/{stored.id}")
@@ -54,7 +56,7 @@ def rehearsed_event(order: ConfirmedOrder) -> OrderRehearsed:
     )
 
 
-def confirmed_event(order: ConfirmedOrder, number: int) -> OrderConfirmed:
+def confirmed_event(order: ConfirmedOrder, number: int, replaces: str | None = None) -> OrderConfirmed:
     """What everybody else is told: nobody's name, number or address; what must not be eaten goes with the food."""
     return OrderConfirmed(
         restaurant_id=order.restaurant_id,
@@ -80,7 +82,27 @@ def confirmed_event(order: ConfirmedOrder, number: int) -> OrderConfirmed:
         confirmed_at=order.confirmed_at,
         allergies=order.allergies,
         notes="\n".join(f"{place}: {line.note}" for place, line in enumerate(order.lines, 1) if line.note),
+        replaces_order_id=replaces,
     )
+
+
+async def change_order(
+    connection: Connection, order: ConfirmedOrder, before: Move, pii: PiiCipher, *, caller: str
+) -> StoredOrder:
+    """``order`` in the place of one that is cancelled by ``before``, both or neither; safe to repeat.
+
+    Tills know no amendment, so there is none here either. Who ordered first stays whose order it is, whoever rang.
+    Raises what ``write_order`` and ``kitchen.move`` raise.
+    """
+    if await orders.is_written(connection, order.id):
+        return await write_order(connection, order, pii, caller=caller)
+    moved = await kitchen.move(connection, before)
+    cancelled = _moved_event(before, moved, replaced_by=order.id)
+    await outbox.emit(connection, cancelled, source=HANDLER, subject=f"order/{before.order_id}")
+    phone = await customers.phone_of_order(connection, before.order_id, pii=pii)
+    stored = await write_order(connection, order, pii, caller=phone or caller, replaces=before.order_id)
+    await orders.mark_replaced(connection, before.order_id, stored)
+    return stored
 
 
 async def move_order(connection: Connection, move: Move, *, source: str) -> Moved:
@@ -110,7 +132,7 @@ async def till_refuses(connection: Connection, order_id: str, reason: str) -> tu
     )
 
 
-def _moved_event(move: Move, moved: Moved) -> OrderMoved | OrderCancelled:
+def _moved_event(move: Move, moved: Moved, replaced_by: str | None = None) -> OrderMoved | OrderCancelled:
     restaurant_id, order_id, number = moved.restaurant_id, moved.order_id, moved.number
     if move.to != "cancelled":
         return OrderMoved(
@@ -130,4 +152,5 @@ def _moved_event(move: Move, moved: Moved) -> OrderMoved | OrderCancelled:
         before=move.seen,
         reason=move.reason,
         cancelled_at=moved.at,
+        replaced_by_order_id=replaced_by,
     )

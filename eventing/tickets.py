@@ -67,6 +67,7 @@ async def for_printer(
         customer=order.customer_name,
         address=order.address,
         allergies=order.allergies,
+        replaces=order.replaces_number,
     )
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from domain.call_marks import CallMarks
 from domain.order import Cart, ConfirmedOrder, Offer
+from domain.placed import PlacedOrder
 from stores import keys
 
 if TYPE_CHECKING:  # a call handler saves with a client of its own: redis-py is 330 ms of its cold start
@@ -47,8 +48,9 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     ``confirmed`` without ``order_id`` is an order that the caller was promised and that is still to be written.
     ``reserved``: the call has made its reservation. ``offered`` is the one thing more that was offered, ``open_wishes``
     are dishes and options that cannot be had and are not settled, ``tools`` what the model has used so far, ``marks``
-    what is known of the call by rule. ``order_misses``: how often an order of before was asked for in vain. ``usage``
-    is what the engine has cost so far, by the handler's own names.
+    what is known of the call by rule. ``order_misses``: how often an order of before was asked for in vain,
+    ``changing`` the one that the cart was taken from. ``usage`` is what the engine has cost so far, by the handler's
+    own names.
     """
 
     call_id: str
@@ -68,6 +70,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     tools: dict[str, ToolUse] = {}
     marks: CallMarks = CallMarks()
     order_misses: int = 0
+    changing: PlacedOrder | None = None
 
 
 _decoder = msgspec.json.Decoder(Checkpoint)

@@ -46,6 +46,7 @@ class OrderLine:
     note: str
     parts: tuple[LinePart, ...] = ()
     size_id: str = ""
+    vat_rate_bp: int = 0
 
     @property
     def item_ids(self) -> tuple[str, ...]:
@@ -59,8 +60,10 @@ class Order:
 
     ``till_state`` is how a connected till stands to it, ``till_reason`` why it says no, in its words.
 
-    ``unreadable`` names those of the three whose ciphertext can't be read; they are empty, too. ``status_by`` is who
-    set the status at ``status_changed_at``: "" and None as long as it is the one that the order began with.
+    ``replaces_number`` is the ticket that this one was placed instead of, ``replaced_by_number`` the one instead of
+    this, 0 for none. ``unreadable`` names those of the three whose ciphertext can't be read; they are empty, too.
+    ``status_by`` is who set the status at ``status_changed_at``: "" and None as long as it is the one that the order
+    began with.
     """
 
     id: str
@@ -87,6 +90,8 @@ class Order:
     till_reference: str = ""
     till_reason: str = ""
     payment_state: payments.State | Literal[""] = ""
+    replaces_number: int = 0
+    replaced_by_number: int = 0
     unreadable: frozenset[str] = frozenset()
 
 
@@ -250,6 +255,25 @@ class OrderFilter:
     totals: tuple[int, ...] | None = None
 
 
+async def mark_replaced(conn: Connection, before_id: str, stored: StoredOrder) -> int:
+    """Note on both orders' tickets that ``stored`` stands in the place of the one before, whose number is returned.
+
+    Raises NotFoundError.
+    """
+    number: int | None = await conn.fetchval(
+        'update "order" set replaced_by_number = $2 where id = $1 returning number', before_id, stored.number
+    )
+    if number is None:
+        raise NotFoundError("order", before_id)
+    await conn.execute('update "order" set replaces_number = $2 where id = $1', stored.id, number)
+    return number
+
+
+async def is_written(conn: Connection, order_id: str) -> bool:
+    found: bool = await conn.fetchval("select exists (select from order_key where order_id = $1)", order_id)
+    return found
+
+
 async def recent(
     conn: Connection,
     limit: int = 50,
@@ -315,6 +339,7 @@ def _line(row: asyncpg.Record) -> OrderLine:
         note=row["note"],
         parts=msgspec.convert(row["parts"], tuple[LinePart, ...]),
         size_id=row["size_id"],
+        vat_rate_bp=row["vat_rate_bp"],
     )
 
 
@@ -348,5 +373,7 @@ def _order(row: asyncpg.Record, lines: tuple[OrderLine, ...], pii: PiiCipher | N
         till_reference=row["till_reference"],
         till_reason=row["till_reason"],
         payment_state=row["payment_state"],
+        replaces_number=row["replaces_number"],
+        replaced_by_number=row["replaced_by_number"],
         unreadable=reader.unreadable,
     )

@@ -40,6 +40,7 @@ _COLUMNS = (
     "style",
     "upsell",
     "engines",
+    "changes_until",
 )
 
 
@@ -108,6 +109,7 @@ def _restaurant(row: asyncpg.Record) -> Restaurant:
         max_order_items=row["max_order_items"],
         max_load_minutes=row["max_load_minutes"],
         when_closed=row["when_closed"],
+        changes_until=row["changes_until"],
         style=row["style"],
         upsell=row["upsell"],
         engines=tuple(row["engines"]),

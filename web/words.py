@@ -225,6 +225,15 @@ def cancel_reasons() -> dict[str, str]:
     }
 
 
+def changes_until() -> dict[str, str]:
+    """Until when callers may change or cancel an order: ``domain.kitchen.CHANGEABLE``."""
+    return {
+        "never": _("never"),
+        "started": _("until the kitchen starts"),
+        "ready": _("until it is ready"),
+    }
+
+
 def follow_ups() -> dict[str, str]:
     """What the restaurant has done about a missed caller or an unconfirmed cart."""
     return {"called_back": _("Called back"), "settled": _("Settled")}
@@ -250,6 +259,8 @@ def tools() -> dict[str, str]:
         "look_up_faq": _("Looked up an answer"),
         "opening_hours": _("Looked up the hours"),
         "find_order": _("Looked for an order placed before"),
+        "change_order": _("Took an order out to change it"),
+        "cancel_order": _("Cancelled an order for the caller"),
         "check_table": _("Looked for a table"),
         "book_table": _("Booked a table"),
         "transfer_to_human": _("Put the caller through"),

@@ -30,6 +30,7 @@ Awaited = Literal[
     "condition",
     "order_name",
     "order_total",
+    "cancel",
 ]
 
 _POSTCODE = re.compile(r"\b(?:\d{5}|\d{2} \d{3}|[A-Z]{1,2}\s?\d{1,2}[A-Z]?(?:\s\d[A-Z]{2}|\s?[A-Z0-9]{4})?)\b")

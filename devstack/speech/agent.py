@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from devstack.speech.answering import Answering
 from devstack.speech.conversation import Action, Memory, Say, TurnContext
-from devstack.speech.enquiring import FIND_ORDER
+from devstack.speech.enquiring import CANCEL_ORDER, CHANGE_ORDER, FIND_ORDER
 from devstack.speech.lexicon import language_said
 from devstack.speech.matching import fold
 from devstack.speech.menu_search import SEARCH_MENU
@@ -171,6 +171,8 @@ class _TurnReply(Answering):
         names = {one.call.name for one in outputs if one.result.ok}
         if any(one.call.name == FIND_ORDER for one in outputs):
             return self._told_of_order(outputs, says)
+        if any(one.call.name in (CHANGE_ORDER, CANCEL_ORDER) for one in outputs):
+            return self._told_of_change(outputs, says)
         if "check_table" in names and self._has("book_table"):
             return [Say(" ".join([*says, self._ask(self._phrases.table_name, "table_name").text]))]
         if "book_table" in names:

@@ -63,6 +63,10 @@ class Answering(Enquiring):
             if self._has("transfer_to_human"):
                 return [UseTool("transfer_to_human", {"reason": "the caller asked for a person"})]
             return [Say(self._phrases.no_human)]
+        if agent.awaited == "cancel":
+            answer_to_it = self._cancels(understood)
+            if answer_to_it:
+                return answer_to_it
         if agent.enquiry is not None or understood.placed:
             about_placed = self._enquire(text, understood)
             if about_placed:

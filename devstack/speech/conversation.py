@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from devstack.speech.addresses import Awaited
 from devstack.speech.bookings import TableWish
@@ -42,6 +43,7 @@ class Enquiry:
 
     name: str = ""
     total: str = ""
+    errand: Literal["status", "change", "cancel"] = "status"
 
 
 @dataclass

@@ -13,6 +13,8 @@ from devstack.speech.understanding import Understood
 from domain.number_words import spoken_numbers
 
 FIND_ORDER = "find_order"
+CHANGE_ORDER = "change_order"
+CANCEL_ORDER = "cancel_order"
 
 
 class Enquiring(Choosing):
@@ -23,6 +25,8 @@ class Enquiring(Choosing):
             return []
         asked = agent.awaited if agent.enquiry is not None else ""
         known = agent.enquiry or Enquiry()
+        if understood.placed:
+            known = replace(known, errand=understood.placed)
         if understood.customer:
             known = replace(known, name=understood.customer)
         if asked == "order_total" and _has_number(text, self._language):
@@ -51,16 +55,43 @@ class Enquiring(Choosing):
         return self._missed()
 
     def _told_of_order(self, outputs: Sequence[Answered], says: Sequence[str]) -> list[Action]:
-        agent = self._agent
+        agent, enquiry = self._agent, self._agent.enquiry
         error = next((one.result.error for one in outputs if one.call.name == FIND_ORDER), None)
         said = " ".join(says)
         if error is None:
             agent.enquiry = None
+            if enquiry is not None and enquiry.errand != "status":
+                tool = CHANGE_ORDER if enquiry.errand == "change" else CANCEL_ORDER
+                if self._has(tool):
+                    return [UseTool(tool, {})]
             return [Say(said), self._ask(self._phrases.anything_else, "anything_else")]
         if error.code in ("total_needed", "order_not_found"):
             return [self._ask(said, "order_total")]
         agent.enquiry = None
         return [Say(said), *self._to_the_team()]
+
+    def _told_of_change(self, outputs: Sequence[Answered], says: Sequence[str]) -> list[Action]:
+        """After ``change_order`` or ``cancel_order``: what to change, whether to cancel, or that it is too late."""
+        agent, said = self._agent, " ".join(says)
+        one = next(one for one in outputs if one.call.name in (CHANGE_ORDER, CANCEL_ORDER))
+        if one.result.error is not None:
+            return [Say(said), *self._to_the_team()]
+        if one.call.name == CHANGE_ORDER:
+            agent.confirmed, agent.done_ordering = False, False
+            return [self._ask(said, "items")]
+        if said.rstrip().endswith("?"):
+            return [self._ask(said, "cancel")]
+        agent.confirmed, agent.cart = False, []
+        return [Say(said), self._ask(self._phrases.anything_else, "anything_else")]
+
+    def _cancels(self, understood: Understood) -> list[Action]:
+        """The answer to whether the order is to be cancelled; nothing when it is none."""
+        self._agent.awaited = ""
+        if understood.yes or (understood.placed == "cancel" and not understood.no):
+            return [UseTool(CANCEL_ORDER, {})]
+        if understood.no:
+            return [Say(self._phrases.stays), self._ask(self._phrases.anything_else, "anything_else")]
+        return []
 
     def _to_the_team(self) -> list[Action]:
         if self._has("transfer_to_human"):

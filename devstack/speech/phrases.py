@@ -40,6 +40,7 @@ class AgentPhrases:
     spell_name: str
     order_name: str
     put_through: str
+    stays: str
     table_day: str
     table_time: str
     table_covers: str
@@ -89,6 +90,7 @@ ENGLISH = AgentPhrases(
     heard_name="I heard {name}.",
     spell_name="Could you spell the name for me, please?",
     order_name="What name is the order in?",
+    stays="Then your order stays as it is.",
     put_through="Shall I put you through to the team?",
     table_day="For which day would you like the table?",
     table_time="At what time?",
@@ -139,6 +141,7 @@ FRENCH = AgentPhrases(
     heard_name="J'ai entendu {name}.",
     spell_name="Pouvez-vous épeler le nom, s'il vous plaît ?",
     order_name="À quel nom est la commande ?",
+    stays="Alors votre commande reste comme elle est.",
     put_through="Voulez-vous que je vous passe l'équipe ?",
     table_day="Pour quel jour désirez-vous la table ?",
     table_time="À quelle heure ?",

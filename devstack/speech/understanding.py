@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from devstack.speech.addresses import Awaited, SpokenAddress, address_in, customer_in
 from devstack.speech.bookings import TableWish, day_in, table_in, time_in
@@ -26,6 +27,8 @@ from devstack.speech.vocabulary import Vocabulary
 from devstack.speech.words import words_of
 
 __all__ = ["Awaited", "Question", "SpokenAddress", "Understood", "understand"]
+
+Errand = Literal["", "status", "change", "cancel"]
 
 _BEFORE_ALLERGEN = re.compile(r"^(?:aux|au|a la|a l|the|les|le|la|l|de|d) ")
 _ALLERGENS_APART = re.compile(r"\b(?:and|or|et|ou|ni)\b")
@@ -59,7 +62,7 @@ class Understood:
     time: str = ""
     question: Question | None = None
     table: TableWish | None = None
-    placed: bool = False  # an order of before is asked about
+    placed: Errand = ""  # what is wanted of an order of before
     unsure: tuple[str, ...] = ()
     once: tuple[str, ...] = ()
     halves: bool = False
@@ -146,7 +149,7 @@ def understand(
         customer=customer,
         time=time_in(fold(ordering), language),
         question=question,
-        placed=lexicon.placed.search(folded) is not None,
+        placed=_errand(folded, lexicon),
         unsure=tuple(parsed.unsure),
         once=tuple(parsed.once),
         halves=halves or parsed.halves,
@@ -383,6 +386,14 @@ def _refuses(text: str, folded: str, lexicon: Lexicon) -> bool:
     rest = folded[refusal.end() :].strip()
     alone = re.search(rf"\b{refusal.group().split()[-1]}\b\s*(?:[,.;!?]|$)", text.lower()) is not None
     return alone or not rest or lexicon.thanks.match(rest) is not None or lexicon.done.search(rest) is not None
+
+
+def _errand(folded: str, lexicon: Lexicon) -> Errand:
+    if lexicon.cancel_placed.search(folded):
+        return "cancel"
+    if lexicon.change_placed.search(folded):
+        return "change"
+    return "status" if lexicon.placed.search(folded) else ""
 
 
 def _table(folded: str, lexicon: Lexicon, language: str, awaited: Awaited) -> TableWish | None:

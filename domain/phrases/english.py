@@ -168,6 +168,9 @@ ENGLISH = Wording(
         "total_needed": ("I can't find that order by this number. What did it come to in total?",),
         "order_not_found": ("I can't find such an order. Which name is it in, and what did it come to in total?",),
         "not_identified": ("I'm sorry, I can't tell whose order that is. The team can help you.",),
+        "find_first": ("Which name is the order in?",),
+        "cart_open": ("Let's finish the order that we have begun first.",),
+        "too_late": ("I'm sorry, that order can no longer be changed here. I can put you through to the team.",),
         "line_of_parts": ("I'll take that one off and add it again. How would you like it?",),
     },
 )

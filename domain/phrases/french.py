@@ -177,6 +177,9 @@ FRENCH = Wording(
         "total_needed": ("Je ne trouve pas cette commande avec ce numéro. Quel était son montant total ?",),
         "order_not_found": ("Je ne trouve pas de telle commande. À quel nom est-elle, et quel était son montant ?",),
         "not_identified": ("Désolée, je ne peux pas savoir à qui est cette commande. L’équipe peut vous aider.",),
+        "find_first": ("À quel nom est la commande ?",),
+        "cart_open": ("Terminons d’abord la commande que nous avons commencée.",),
+        "too_late": ("Désolée, cette commande ne peut plus être changée ici. Je peux vous passer l’équipe.",),
         "line_of_parts": ("Je retire celui-là et je le remets. Comment le désirez-vous ?",),
     },
 )

@@ -21,6 +21,9 @@ class PlacedWording(NamedTuple):
     with_number: str
     late: str
     unseen: str
+    change: str
+    cancel: str
+    cancelled: str
 
     def told(self, status: OrderStatus, kind: FulfilmentKind, number: int, time: str) -> str:
         order = self.with_number.format(number=number) if number else self.without_number
@@ -42,6 +45,9 @@ _ENGLISH = PlacedWording(
     without_number="your order",
     with_number="your order, number {number},",
     late="That time is over, I'm sorry: it is late.",
+    change="I have your order: {lines}, {total} in all. What would you like to change?",
+    cancel="That is {lines}, {total} in all. Shall I cancel that order?",
+    cancelled="Done, your order is cancelled.",
     unseen="The team still has to look at it; I can put you through.",
 )
 _FRENCH = PlacedWording(
@@ -58,6 +64,9 @@ _FRENCH = PlacedWording(
     without_number="votre commande",
     with_number="votre commande numéro {number}",
     late="Cette heure est passée, je suis désolée : elle a du retard.",
+    change="J’ai votre commande : {lines}, {total} en tout. Que voulez-vous changer ?",
+    cancel="C’est {lines}, {total} en tout. J’annule cette commande ?",
+    cancelled="C’est fait, votre commande est annulée.",
     unseen="L’équipe doit encore la regarder ; je peux vous la passer.",
 )
 

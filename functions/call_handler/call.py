@@ -148,7 +148,7 @@ class Call:
         read_back = ReadBackWatch(playback, profile.restaurant.language)
         present = partial(load_present, self._backends, incoming.restaurant_id)
         tables = ReservationDesk(self._backends, incoming, memory.feed)
-        placed = PlacedOrders(self._backends, incoming)
+        placed = PlacedOrders(self._backends, incoming, memory.feed, memory.written)
         tools = ToolLoop(state, read_back, present, memory.confirm, tables, placed, memory.tool_used)
         phrases = phrases_for(profile.restaurant.language)
         patience = Patience(self._settings.idle_ask_s, self._settings.idle_end_s, phrases)
@@ -238,9 +238,10 @@ class Call:
             return "superseded"
         if over is Over.ENGINE_FAILED:
             return "failed"
-        if talk.tools.state.confirmed is not None:
+        state = talk.tools.state
+        if state.confirmed is not None or (state.changing is not None and self._memory.order_id is not None):
             return "order_confirmed"
-        if talk.tools.state.reserved:
+        if state.reserved:
             return "reservation_made"
         if over is Over.TRANSFERRED:
             return "transferred"

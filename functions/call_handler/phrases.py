@@ -21,6 +21,7 @@ class Phrases(msgspec.Struct, frozen=True):
     renewed: str
     transfer_failed: str
     not_saved: str
+    not_changed: str
     not_booked: str
     not_done: str
     caller_for_you: str
@@ -80,6 +81,10 @@ _NOT_SAVED = {
         " l’équipe ?"
     ),
 }
+_NOT_CHANGED = {
+    "en": "I'm sorry, I couldn't save that: your order is as it was. I can put you through to the team.",
+    "fr": "Je suis désolée, je n’ai pas pu l’enregistrer : votre commande est inchangée. Je peux vous passer l’équipe.",
+}
 _NOT_BOOKED = {
     "en": "I'm sorry, I could not book your table. Shall I put you through to the team?",
     "fr": "Désolé, je n’ai pas pu réserver votre table. Voulez-vous que je vous passe l’équipe ?",
@@ -129,6 +134,7 @@ def phrases_for(language: str) -> Phrases:
         renewed=_RENEWED[wording.language],
         transfer_failed=_TRANSFER_FAILED[wording.language],
         not_saved=_NOT_SAVED[wording.language],
+        not_changed=_NOT_CHANGED[wording.language],
         not_booked=_NOT_BOOKED[wording.language],
         not_done=_NOT_DONE[wording.language],
         caller_for_you=_CALLER_FOR_YOU[wording.language],

@@ -52,6 +52,9 @@ async def order_moved(situation: Situation, event: OrderMoved) -> Sequence[SendM
 
 
 async def order_cancelled(situation: Situation, event: OrderCancelled) -> Sequence[SendMessage]:
+    """Whoever changed an order is told of the new one."""
+    if event.replaced_by_order_id is not None:
+        return ()
     return await _about_order(situation, event.order_id, "order_cancelled")
 
 

@@ -29,6 +29,7 @@ class Row:
 _WORDS = {
     "fr": {
         "again": "RÉIMPRESSION",
+        "replaces": "REMPLACE N°",
         "cancelled": "ANNULÉE",
         "pickup": "À emporter",
         "delivery": "Livraison",
@@ -40,6 +41,7 @@ _WORDS = {
     },
     "en": {
         "again": "REPRINT",
+        "replaces": "INSTEAD OF N°",
         "cancelled": "CANCELLED",
         "pickup": "Pick-up",
         "delivery": "Delivery",
@@ -60,6 +62,8 @@ def rows(work: PrintTicket, key: str, width: int, *, doubtful: bool = False) -> 
     if work.occasion == "again" or doubtful:
         yield from _wrapped(f"* {words['again']} *", width, "big")
     yield from _wrapped(f"N° {work.number}", width, "big")
+    if work.replaces:
+        yield from _wrapped(f"* {words['replaces']} {work.replaces} *", width, "big")
     yield from _wrapped(f"{words[work.fulfilment]}  {words['for']} {_clock(work.promised_at, work.zone)}", width, "big")
     if work.customer:
         yield from _wrapped(work.customer, width, "bold")

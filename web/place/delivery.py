@@ -9,7 +9,7 @@ from domain.delivery import normal_postcode
 from domain.restaurant import DeliveryZone
 from stores import restaurants
 from stores.postgres import Connection
-from web import formats, language
+from web import formats, language, words
 from web.access import managers, staff
 from web.forms import Form
 from web.place import changes
@@ -22,7 +22,7 @@ MAX_ZONES = 30
 MAX_POSTCODES = 100
 LONGEST_POSTCODE = 20
 MAX_MINUTES = 600
-_OFFERS = ("pickup", "delivery", "dine_in", "prep_minutes", "max_order_items", "max_load_minutes")
+_OFFERS = ("pickup", "delivery", "dine_in", "prep_minutes", "max_order_items", "max_load_minutes", "changes_until")
 _ZONE_FIELDS = ("name", "postcodes", "minimum", "fee", "minutes")
 
 
@@ -41,6 +41,7 @@ def save_offers() -> ResponseReturnValue:
     values["max_order_cents"] = form.cents("max_order", _("Largest order"))
     values["max_order_items"] = form.integer("max_order_items", _("Most portions"), 1, 2000)
     values["max_load_minutes"] = form.integer("max_load_minutes", _("Kitchen’s load"), 0, 240)
+    values["changes_until"] = form.choice("changes_until", _("Changes by phone"), words.changes_until())
     if values["max_order_cents"] == 0:
         form.refuse("max_order", _("Largest order: more than zero, such as 500."))
     if not (values["pickup"] or values["delivery"] or values["dine_in"]):
@@ -118,6 +119,7 @@ def _page(
     page = render_template(
         "place/delivery/delivery.html",
         offers=offers or Form(saved=saved),
+        changes_until=words.changes_until(),
         zones=zones,
         rows=rows if len(rows) >= MAX_ZONES else [*rows, free],
         free=free,

@@ -305,6 +305,10 @@ ENGLISH = Lexicon(
         r"(?:i|we) (?:ordered|placed an order|have ordered)\b.*?(?:ago|earlier|before|yesterday)|"
         r"waiting for (?:my|our) (?:order|food|delivery)|(?:check(?: on)?|track) (?:my|our) (?:order|delivery)"
     ),
+    change_placed=any_of(
+        r"(?:change|modify|amend|alter)\b.*?\b(?:my|our|an|the) order|(?:add|remove)\b.*?\b(?:to|from) (?:my|our) order"
+    ),
+    cancel_placed=any_of(r"cancel(?:l?ing)? (?:my|our|an|the) (?:order|food|delivery)"),
     everything=any_of(
         "(?:cancel|scratch|delete|remove|forget|drop|clear) (?:everything|(?:the |my )?(?:whole |"
         "entire )?order|it all|all(?: of it)?|the (?:whole )?lot"

@@ -290,6 +290,11 @@ FRENCH = Lexicon(
         r"(?:j ai|on a|nous avons) (?:deja )?(?:commande|passe (?:une )?commande)\b.*?(?:tout a l heure|ce midi|il y a|"
         r"hier|plus tot)|attend\w*(?: \w+){0,3} (?:ma|notre) (?:commande|livraison)"
     ),
+    change_placed=any_of(
+        r"(?:changer?|modifier|completer)\b.*?\b(?:ma|notre|une|la) commande|"
+        r"(?:r?ajouter|enlever|retirer)\b.*?\b(?:a|de|dans|sur) (?:ma|notre) commande"
+    ),
+    cancel_placed=any_of(r"annule[rz]? (?:ma|notre|une|la) (?:commande|livraison)"),
     everything=any_of(
         "annule[rz]? (?:tout|(?:toute )?(?:la|ma) commande)|on (?:annule|recommence|oublie) tout|"
         "on recommence|recommencez|"

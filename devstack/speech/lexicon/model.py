@@ -117,6 +117,8 @@ class Lexicon:
     ]  # what an answer is heard as, apart by "|": where it was asked for and nothing else fits
     table: Pattern
     placed: Pattern  # asks about an order of before
+    change_placed: Pattern
+    cancel_placed: Pattern
     everything: Pattern
     all_but: Pattern  # after "everything"
     kinds: dict[str, Pattern]

@@ -122,12 +122,12 @@ class CallMemory:
         """As ``OrderDesk.confirm``. The checkpoint says so beside the note: who resumes the call knows of it."""
         self.turn_ended()
         try:
-            return await self._desk.confirm(order, self._incoming.caller, self._written)
+            return await self._desk.confirm(order, self._incoming.caller, self.written)
         except OrderRefusedError:
             self._refused = True
             raise
 
-    def _written(self, order: ConfirmedOrder, receipt: Receipt) -> None:
+    def written(self, order: ConfirmedOrder, receipt: Receipt) -> None:
         if self.order_id == receipt.order_id:
             return  # the model confirmed it again, or an earlier handler wrote it
         self.order_id = receipt.order_id
@@ -184,7 +184,7 @@ class CallMemory:
 
         assert self._state is not None
         state = self._state()
-        if state.confirmed is not None or not state.cart.lines:
+        if state.confirmed is not None or state.changing is not None or not state.cart.lines:
             return None
         return UnconfirmedCart(state.cart, state.cart.total_cents, reason)
 

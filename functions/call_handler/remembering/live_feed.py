@@ -57,6 +57,9 @@ class HandlerFeed:
             )
         )
 
+    def moved(self, order_id: str) -> None:
+        self._publish(live.OrderMoved(order_id=order_id))
+
     def reservation(self, reservation_id: str) -> None:
         self._publish(live.ReservationChanged(reservation_id=reservation_id))
 

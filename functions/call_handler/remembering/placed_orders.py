@@ -2,30 +2,51 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from domain.order import Fulfilment
+from domain.order import CartLine, ConfirmedOrder, Fulfilment
 from domain.placed import LOOKED_BACK, PlacedOrder
 from domain.placed_tools import Wanted
+from domain.vat import same_rate
 from eventing.catalogue import CallIncoming
 from functions.call_handler.remembering.backends import Backends
+from functions.call_handler.remembering.live_feed import HandlerFeed
+from functions.call_handler.remembering.orders import OnWritten, Receipt
 from process import logs
 
 if TYPE_CHECKING:
-    from stores.orders import Order
+    from collections.abc import Awaitable, Callable
+
+    from stores.kitchen import Move
+    from stores.orders import Order, StoredOrder
+    from stores.postgres import Connection
 
 log = logs.get(__name__)
 
+_Done = TypeVar("_Done")
+
+WRITE_WITHIN_S = 2.5
+TRIES = 2
 LOOK_WITHIN_S = 1.0  # a caller waits for the answer
 MOST = 30  # of one number, or of one total
 
 
-class PlacedOrders:
-    """One per call."""
+class TooLateError(Exception):
+    """Somebody else was faster: the kitchen has it, or it was changed or cancelled meanwhile."""
 
-    def __init__(self, backends: Backends, incoming: CallIncoming) -> None:
+
+class NotChangedError(Exception):
+    """Nothing was written: the database is away, or does not take it."""
+
+
+class PlacedOrders:
+    """One per call. ``on_written`` is told of an order that stands in the place of another one."""
+
+    def __init__(self, backends: Backends, incoming: CallIncoming, feed: HandlerFeed, on_written: OnWritten) -> None:
         self._backends = backends
         self._incoming = incoming
+        self._feed = feed
+        self._on_written = on_written
 
     async def find(self, wanted: Wanted) -> tuple[PlacedOrder, ...] | None:
         """Those of the calling number, of this call, and of one of the totals; None when Postgres does not tell within
@@ -36,6 +57,58 @@ class PlacedOrders:
         except Exception as error:  # the caller is told that nobody knows
             log.warning("the orders are unknown", why=type(error).__name__)
             return None
+
+    async def change(self, order: ConfirmedOrder, before: PlacedOrder) -> Receipt:
+        """Both in one transaction, and not while Postgres is away: the kitchen may begin meanwhile.
+
+        Raises TooLateError, NotChangedError.
+        """
+        from eventing.ordering import change_order
+
+        async def work(connection: "Connection") -> "StoredOrder":
+            caller = self._incoming.caller
+            return await change_order(connection, order, self._move(before), self._backends.pii, caller=caller)
+
+        stored = await self._written(work)
+        receipt = Receipt(stored.id, stored.number)
+        self._feed.moved(before.id)
+        self._on_written(order, receipt)
+        return receipt
+
+    async def cancel(self, before: PlacedOrder) -> None:
+        """Raises as ``change``."""
+        from eventing.calling import HANDLER
+        from eventing.ordering import move_order
+
+        async def work(connection: "Connection") -> None:
+            await move_order(connection, self._move(before), source=HANDLER)
+
+        await self._written(work)
+        self._feed.moved(before.id)
+
+    def _move(self, before: PlacedOrder) -> "Move":
+        from stores.audit import GUEST
+        from stores.kitchen import Move
+
+        return Move(before.id, before.status, "cancelled", GUEST, "customer")
+
+    async def _written(self, work: "Callable[[Connection], Awaitable[_Done]]") -> _Done:
+        for _ in range(TRIES):
+            try:
+                async with asyncio.timeout(WRITE_WITHIN_S):
+                    postgres = await self._backends.postgres()
+                    from stores.kitchen import StatusChangedError
+
+                    try:
+                        async with postgres.tenant(self._incoming.restaurant_id) as connection:
+                            return await work(connection)
+                    except StatusChangedError:
+                        raise TooLateError from None
+            except TooLateError:
+                raise
+            except Exception as error:  # away, restarting, out of connections: all of it may pass
+                log.warning("order not changed", call_id=self._incoming.call_id, why=type(error).__name__)
+        raise NotChangedError
 
     async def _read(self, wanted: Wanted) -> tuple[PlacedOrder, ...]:
         postgres = await self._backends.postgres()
@@ -59,6 +132,11 @@ class PlacedOrders:
         return tuple(_placed(order, own=is_own) for order, is_own in found.values())
 
 
+def _allergies(noted: str) -> tuple[str, ...]:
+    """What the ticket says of them begins with the allergens (``Wording.kitchen_allergies``)."""
+    return tuple(one for one in noted.partition("; ")[0].split(", ") if one)
+
+
 def _placed(order: "Order", *, own: bool) -> PlacedOrder:
     return PlacedOrder(
         id=order.id,
@@ -70,6 +148,23 @@ def _placed(order: "Order", *, own: bool) -> PlacedOrder:
         customer_name=order.customer_name,
         confirmed_at=order.confirmed_at,
         promised_at=order.promised_at,
+        lines=tuple(
+            CartLine(
+                number=line.line,
+                item_id=line.item_id,
+                item_name=line.name,
+                size_id=line.size_id,
+                size_name=line.size_name,
+                quantity=line.quantity,
+                unit_cents=line.unit_cents,
+                vat=same_rate(line.vat_rate_bp),
+                modifiers=line.modifiers,
+                note=line.note,
+                parts=line.parts,
+            )
+            for line in order.lines
+        ),
+        allergies=_allergies(order.allergies),
         own=own,
         unseen=order.till_state == "refused",
     )

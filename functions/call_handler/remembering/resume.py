@@ -50,6 +50,7 @@ def checkpoint(
         tools=dict(tools),
         marks=replace(marks, warned=state.warned),
         order_misses=state.order_misses,
+        changing=state.changing,
     )
 
 
@@ -64,13 +65,8 @@ def restored_state(fresh: OrderState, saved: checkpoints.Checkpoint) -> OrderSta
     """
     agreed = replace(fresh, cart=saved.cart, confirmed=saved.confirmed, reserved=saved.reserved)
     open_wishes = tuple(OpenWish(dish) for dish in saved.open_wishes)  # the caller speaks before one can be settled
-    return replace(
-        agreed,
-        offered=saved.offered,
-        warned=saved.marks.warned,
-        open_wishes=open_wishes,
-        order_misses=saved.order_misses,
-    )
+    known = replace(agreed, offered=saved.offered, warned=saved.marks.warned, open_wishes=open_wishes)
+    return replace(known, order_misses=saved.order_misses, changing=saved.changing, found=saved.changing)
 
 
 def restored_transcript(saved: checkpoints.Checkpoint) -> Transcript:

@@ -21,13 +21,15 @@ from domain.menu import Menu
 from domain.order import ConfirmedOrder
 from domain.phrases import wording_for
 from domain.placed import PlacedOrder
-from domain.placed_tools import Wanted, wanted
+from domain.placed_tools import Wanted, let_go, too_late, wanted
 from domain.repeats import Repeats
 from domain.reservations import Book
 from domain.restaurant import Restaurant
 from domain.tool_parameters import TOOL_NAMES
 from domain.tools import (
     BookTable,
+    CancelPlaced,
+    ChangeOrder,
     ConfirmOrder,
     EndCall,
     OrderState,
@@ -40,6 +42,7 @@ from domain.tools import (
 from functions.call_handler.engines.base import ToolCall
 from functions.call_handler.phrases import Phrases, phrases_for
 from functions.call_handler.remembering.orders import OrderRefusedError, Receipt
+from functions.call_handler.remembering.placed_orders import NotChangedError, TooLateError
 from functions.call_handler.remembering.reservations import NotReservedError, TableGoneError
 from functions.call_handler.talking.read_back import ReadBackWatch
 from process import logs
@@ -90,6 +93,8 @@ class Placed(Protocol):
     """``remembering.placed_orders.PlacedOrders``."""
 
     async def find(self, wanted: Wanted) -> tuple[PlacedOrder, ...] | None: ...
+    async def change(self, order: ConfirmedOrder, before: PlacedOrder) -> Receipt: ...
+    async def cancel(self, before: PlacedOrder) -> None: ...
 
 
 OnTool = Callable[[ToolCall, dict[str, Any], bool, float], None]
@@ -189,6 +194,8 @@ class ToolLoop:
             await self._look_at_the_tables(name, arguments)
             await self._look_at_the_orders(name, arguments)
             outcome = apply(self.state, name, arguments, datetime.now(UTC))
+            if isinstance(outcome.effect, ChangeOrder | CancelPlaced):
+                return await self._change(outcome.effect, outcome)
             self.state = outcome.state
             if isinstance(outcome.effect, BookTable):
                 return await self._reserve(outcome.effect, outcome.result, arguments)
@@ -248,6 +255,25 @@ class ToolLoop:
             return result
         message = "The table could not be booked. Say so, and offer to put the caller through."
         return _refusal("not_booked", message, self._phrases().not_booked)
+
+    async def _change(self, effect: ChangeOrder | CancelPlaced, outcome: ToolOutcome) -> dict[str, Any]:
+        """What the caller agreed to is so only once it is written: until then the order of before stands."""
+        words = wording_for(self.state.restaurant.language)
+        order: dict[str, Any] = {}
+        try:
+            if isinstance(effect, ChangeOrder):
+                order = {"order": {"number": (await self._placed.change(effect.order, effect.before)).number}}
+            else:
+                await self._placed.cancel(effect.before)
+        except TooLateError:
+            self.state = let_go(self.state)
+            late = too_late()
+            return _refusal(late.code, late.message, words.refusal(late))
+        except NotChangedError:
+            message = "It could not be saved: the order is as it was. Say so, and offer to put the caller through."
+            return _refusal("not_saved", message, self._phrases().not_changed)
+        self.state = outcome.state
+        return outcome.result | order
 
     async def _confirm(self, order: ConfirmedOrder, result: dict[str, Any]) -> dict[str, Any]:
         try:

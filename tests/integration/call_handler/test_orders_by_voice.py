@@ -246,3 +246,41 @@ async def test_the_call_log_marks_what_was_said_and_who_ended_the_call(
         "told_of_ai_at": None,  # this greeting does not say so
     }
     assert marks["summary"] == "Order: 1 dish, €9.00."
+
+
+async def test_a_caller_hears_where_the_order_stands_changes_it_and_cancels_it_in_the_end(
+    handler: Handler, engine: FakeEngine, bridge: FakeBridge, ring: Ring, postgres: Any
+) -> None:
+    lane, session = await connect(ring(handler, bridge), engine)
+    await fill_cart(session, bridge)
+    await session.reply(calls=[("confirm_order", {})])
+    await session.tool_outputs(1)
+
+    await session.caller_says("Where is it? And could I have two of them?")
+    await session.reply(calls=[("find_order", {"name": "Ada"}), ("change_order", {})])
+    found, taken = await session.tool_outputs(2)
+    assert found["order"]["status"] == "confirmed" and "number 1" in found["say"]
+    assert "1 small Margherita" in taken["say"]
+    await session.reply(calls=[("change_item", {"line": 1, "quantity": 2})])
+    await session.tool_outputs(1)
+    await read_and_agree(session, bridge)
+    await session.reply(calls=[("confirm_order", {})])
+    [changed] = await session.tool_outputs(1)
+    assert changed["ok"] and changed["order"] == {"number": 2}, changed
+    first, second = (await written(postgres))[0]
+    assert (first["status"], first["replaced_by_number"]) == ("cancelled", 2)
+    assert (second["status"], second["total_cents"]) == ("confirmed", 2 * first["total_cents"])
+
+    await session.reply(calls=[("find_order", {"name": "Ada"}), ("cancel_order", {})])
+    _, asked = await session.tool_outputs(2)
+    before = len(bridge.played)
+    await session.reply(asked["say"], audio_ms=200)
+    await bridge.hears(before + 200 * 8)
+    await bridge.quiet()
+    await session.caller_says("Yes, cancel it.")
+    await session.reply(calls=[("cancel_order", {})])
+    [cancelled] = await session.tool_outputs(1)
+    assert cancelled["ok"], cancelled
+    await bridge.hang_up()
+    await lane.until(EndedLine)
+    assert [row["status"] for row in (await written(postgres))[0]] == ["cancelled", "cancelled"]

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 
+import msgspec
+
 from domain.errands import Service
 from eventing import ordering
 from eventing.catalogue import OrderCancelled, OrderConfirmed
 from stores import connections, errands, orders
 from stores.ciphers import PiiCipher
 from stores.errands import Errand
+from stores.kitchen import Move
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Running, StartFunction
 from tests.integration.stores.samples import make_menu, make_order
@@ -57,6 +60,15 @@ class House:
         async with self.postgres.app.tenant(self.id) as connection:
             stored = await ordering.write_order(connection, order, self.pii, caller=caller)
         return ordering.confirmed_event(order, stored.number)
+
+    async def change(self, before: OrderConfirmed) -> tuple[OrderCancelled, OrderConfirmed]:
+        """As its caller does; the two events that tell of it."""
+        order = make_order(self.menu, str(uuid.uuid4()), order_id=str(uuid.uuid4()), confirmed_at=datetime.now(UTC))
+        move = Move(before.order_id, "confirmed", "cancelled", "guest", "customer")
+        async with self.postgres.app.tenant(self.id) as connection:
+            stored = await ordering.change_order(connection, order, move, self.pii, caller=CALLER)
+        gone = msgspec.structs.replace(cancelled(before), replaced_by_order_id=order.id)
+        return gone, ordering.confirmed_event(order, stored.number, before.order_id)
 
     async def read(self, order_id: str) -> orders.Order:
         async with self.postgres.app.tenant(self.id) as connection:

@@ -182,3 +182,26 @@ async def test_what_is_told_is_sealed(house: House) -> None:
     assert CALLER not in row
     assert errands.work_of(claimed, house.pii) == added
     assert rules.decode(rules.encode(added)) == added
+
+
+async def test_a_change_by_phone_is_cancelled_at_the_till_and_placed_anew(
+    runner: StartRunner, house: House, store: Store, eventually: Eventually
+) -> None:
+    before = await house.order()
+    gone, after = await house.change(before)
+
+    async with runner() as running:
+        for told in (before, gone, after):
+            assert (await running.send(Event.of(told, source="/call-handler")))[0] == 204
+
+        async def done() -> bool:
+            await running.tick("errands-due")
+            states = [*await house.states(before.order_id), *await house.states(after.order_id)]
+            return states == ["done", "done", "done"]
+
+        await eventually(done)
+
+    assert {order["number"]: order["state"] for order in store.orders.values()} == {
+        before.number: "cancelled",
+        after.number: "placed",
+    }

@@ -75,7 +75,7 @@ from stores.calls import CallRecord, UnconfirmedCart
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.errors import NotFoundError
 from stores.kitchen import Move as OrderMove
-from stores.orders import Order, OrderFilter
+from stores.orders import Order, OrderFilter, StoredOrder
 from stores.postgres import NO_RESTAURANT, Connection, Postgres, WrongRoleError
 from stores.reservations import Wish
 from stores.restaurants import Greeted
@@ -401,6 +401,10 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     orders.recent: lambda conn, other, pii, sip: orders.recent(conn, wanted=OrderFilter(number=1), pii=pii),
     orders.get: lambda conn, other, pii, sip: orders.get(conn, other.order_id),
     orders.id_of_call: lambda conn, other, pii, sip: orders.id_of_call(conn, other.id, other.call_id),
+    orders.is_written: lambda conn, other, pii, sip: orders.is_written(conn, other.order_id),
+    orders.mark_replaced: lambda conn, other, pii, sip: orders.mark_replaced(
+        conn, other.order_id, StoredOrder(other.order_id, 9, True, NOW)
+    ),
     orders.of_call: lambda conn, other, pii, sip: orders.of_call(conn, other.call_id),
     orders.with_lines: lambda conn, other, pii, sip: orders.with_lines(conn, [], pii),
     dining.lock: lambda conn, other, pii, sip: dining.lock(conn, other.id),

@@ -35,6 +35,7 @@ from functions.call_handler.engines.costs import Usage
 from functions.call_handler.phrases import phrases_for
 from functions.call_handler.remembering.marks import Marks
 from functions.call_handler.remembering.orders import Receipt
+from functions.call_handler.remembering.placed_orders import NotChangedError
 from functions.call_handler.remembering.reservations import NotReservedError
 from functions.call_handler.remembering.transcript import Transcript
 from functions.call_handler.talking.conversation import Conversation
@@ -161,6 +162,12 @@ class Keeper:
 
     async def find(self, wanted: Wanted) -> tuple[PlacedOrder, ...] | None:
         return None
+
+    async def change(self, order: ConfirmedOrder, before: PlacedOrder) -> Receipt:
+        raise NotChangedError
+
+    async def cancel(self, before: PlacedOrder) -> None:
+        raise NotChangedError
 
     async def reserve(self, booking: BookTable) -> None:
         raise NotReservedError

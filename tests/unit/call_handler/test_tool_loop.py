@@ -11,13 +11,14 @@ import pytest
 
 from domain.agreement import NOTHING_READ, Agreement
 from domain.errors import Refused
-from domain.order import ConfirmedOrder
+from domain.order import CartLine, ConfirmedOrder, Fulfilment
 from domain.placed import PlacedOrder
 from domain.placed_tools import Wanted
 from domain.reservations import Book, DiningTable, Hold
 from domain.tools import BookTable, EndCall, ReadBack, Transfer
 from functions.call_handler.engines.base import ToolCall
 from functions.call_handler.remembering.orders import OrderRefusedError, Receipt
+from functions.call_handler.remembering.placed_orders import NotChangedError, TooLateError
 from functions.call_handler.remembering.reservations import NotReservedError, TableGoneError
 from functions.call_handler.talking.playback import Playback
 from functions.call_handler.talking.read_back import ReadBackWatch
@@ -83,15 +84,29 @@ class Tables:
 
 
 class Placed:
-    """The orders that Postgres has; ``asked`` is what was wanted of them."""
+    """The orders that Postgres has; ``asked`` is what was wanted of them. ``failure`` meets whoever changes one."""
 
-    def __init__(self, *orders: PlacedOrder) -> None:
+    def __init__(self, *orders: PlacedOrder, failure: Exception | None = None) -> None:
         self.orders = orders
+        self.failure = failure
+        self.changed: list[tuple[ConfirmedOrder, PlacedOrder]] = []
+        self.cancelled: list[PlacedOrder] = []
         self.asked: list[Wanted] = []
 
     async def find(self, wanted: Wanted) -> tuple[PlacedOrder, ...] | None:
         self.asked.append(wanted)
         return self.orders
+
+    async def change(self, order: ConfirmedOrder, before: PlacedOrder) -> Receipt:
+        if self.failure is not None:
+            raise self.failure
+        self.changed.append((order, before))
+        return RECEIPT
+
+    async def cancel(self, before: PlacedOrder) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.cancelled.append(before)
 
 
 TABLE = DiningTable("t", "Main", "1", 4)
@@ -100,14 +115,16 @@ RECEIPT = Receipt("11111111-1111-1111-1111-111111111111", 7)
 
 
 def loop_with(
-    answer: Receipt | Exception | None = RECEIPT, tables: Tables | None = None
+    answer: Receipt | Exception | None = RECEIPT, tables: Tables | None = None, placed: Placed | None = None
 ) -> tuple[ToolLoop, Desk, Used]:
     desk, used = Desk(answer), Used()
 
     def on_tool(call: ToolCall, arguments: dict[str, Any], ok: bool, ms: float) -> None:
         used.append((call.name, arguments, ok))
 
-    loop = ToolLoop(order_state(), Agreeing(), desk.present, desk.confirm, tables or Tables(), Placed(), on_tool)
+    loop = ToolLoop(
+        order_state(), Agreeing(), desk.present, desk.confirm, tables or Tables(), placed or Placed(), on_tool
+    )
     return loop, desk, used
 
 
@@ -324,3 +341,84 @@ async def test_a_dish_that_was_not_found_is_settled_by_the_caller_and_not_by_the
     assert (too_soon["error"]["code"], refused["error"]["code"]) == ("not_asked", "dish_open")
     assert settled["ok"] and confirmed["ok"]
     assert len(desk.orders) == 1
+
+
+def placed_order(loop: ToolLoop) -> PlacedOrder:
+    """An order of two, as Postgres has it: from the number that calls."""
+    item = loop.state.menu.items[0]
+    line = CartLine(1, item.id, item.name, item.sizes[0].id, "", 2, 1300, item.vat)
+    now = datetime.now(UTC)
+    return PlacedOrder(
+        id=str(uuid.uuid4()),
+        number=6,
+        status="confirmed",
+        fulfilment=Fulfilment("pickup"),
+        total_cents=2600,
+        currency="EUR",
+        customer_name="Ada",
+        confirmed_at=now,
+        promised_at=now + timedelta(minutes=20),
+        lines=(line,),
+        own=True,
+    )
+
+
+async def changing(failure: Exception | None = None) -> tuple[ToolLoop, Placed]:
+    """Up to the caller's yes to one more of it."""
+    placed = Placed(failure=failure)
+    loop, _, _ = loop_with(placed=placed)
+    placed.orders = (placed_order(loop),)
+    assert (await use(loop, "find_order", {"name": "Ada"}))["order"]["number"] == 6
+    await use(loop, "change_order")
+    await use(loop, "change_item", {"line": 1, "quantity": 3})
+    await use(loop, "read_cart")
+    return loop, placed
+
+
+async def test_a_change_that_was_agreed_to_is_written_in_the_place_of_the_order() -> None:
+    loop, placed = await changing()
+
+    result = await use(loop, "confirm_order")
+
+    assert result["ok"] and result["order"] == {"number": RECEIPT.number}
+    assert [(order.total_cents, before.number) for order, before in placed.changed] == [(3900, 6)]
+    assert loop.state.confirmed == placed.changed[0][0] and loop.state.changing is None
+
+
+async def test_whoever_comes_second_is_told_so_and_has_changed_nothing() -> None:
+    loop, _ = await changing(TooLateError())
+
+    result = await use(loop, "confirm_order")
+
+    assert result["error"]["code"] == "too_late" and "can no longer be changed" in result["say"]
+    assert loop.state.confirmed is None and loop.state.found is None and not loop.state.cart.lines
+
+
+async def test_a_change_that_could_not_be_saved_is_no_change() -> None:
+    loop, placed = await changing(NotChangedError())
+
+    result = await use(loop, "confirm_order")
+    assert result["error"]["code"] == "not_saved" and "is as it was" in result["say"]
+    assert loop.state.confirmed is None
+
+    placed.failure = None
+    assert (await use(loop, "confirm_order"))["ok"]
+
+
+async def test_a_cancellation_is_written_before_it_is_said() -> None:
+    placed = Placed()
+    loop, _, _ = loop_with(placed=placed)
+    placed.orders = (placed_order(loop),)
+    await use(loop, "find_order", {"name": "Ada"})
+
+    asked = await use(loop, "cancel_order")
+    assert "Shall I cancel" in asked["say"] and not placed.cancelled
+
+    placed.failure = TooLateError()
+    assert (await use(loop, "cancel_order"))["error"]["code"] == "too_late"
+
+    placed.failure = None
+    await use(loop, "find_order", {"name": "Ada"})
+    await use(loop, "cancel_order")
+    assert (await use(loop, "cancel_order"))["ok"]
+    assert placed.cancelled == list(placed.orders)

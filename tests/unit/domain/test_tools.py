@@ -393,6 +393,8 @@ NAMES = [
     "look_up_faq",
     "opening_hours",
     "find_order",
+    "change_order",
+    "cancel_order",
     "check_table",
     "book_table",
     "transfer_to_human",

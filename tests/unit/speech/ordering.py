@@ -24,7 +24,7 @@ from domain.placed import PlacedOrder
 from domain.placed_tools import wanted as wanted_orders
 from domain.prompts import instructions
 from domain.reservations import Book, DiningTable
-from domain.tools import OrderState, Transfer, apply, table_time, tool_schemas
+from domain.tools import CancelPlaced, OrderState, Transfer, apply, table_time, tool_schemas
 from seeds.build import faq_of, menu_of, restaurant_of
 from seeds.files import SEED_FILES, SeedFile, read
 
@@ -132,7 +132,7 @@ class TextCall:
         """``language`` is the caller's; without ``state`` it is that of a seed."""
         self.state = state or seeded(language)
         self.language = language
-        self.transferred = False
+        self.transferred = self.cancelled = False
         self.used: list[str] = []
         self.heard: list[str] = []
         self.agent = Agent()
@@ -199,6 +199,7 @@ class TextCall:
         outcome = apply(state, name, arguments, SATURDAY_EVENING)
         self.state = outcome.state
         self.transferred |= isinstance(outcome.effect, Transfer)
+        self.cancelled |= isinstance(outcome.effect, CancelPlaced)
         return FunctionCallOutput(id=new_id("item"), call_id=call.call_id, output=json.dumps(outcome.result))
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from domain.order import Fulfilment
+from domain.order import CartLine, Fulfilment
 from domain.placed import PlacedOrder
-from tests.unit.speech.ordering import SATURDAY_EVENING, TextCall, seeded
+from tests.unit.speech.ordering import ORDER_ID, SATURDAY_EVENING, TextCall, seeded
 
 pytestmark = pytest.mark.unit
 
@@ -119,3 +119,92 @@ def test_whoever_orders_after_all_is_taken_an_order_from() -> None:
     made.caller("Where is my order?", "Oh forget that, I'd like a large margherita.")
 
     assert [line[1] for line in made.lines] == ["Margherita"]
+
+
+def with_lines(language: str, item: str, size: str = "", **fields: Any) -> TextCall:
+    """Two of ``item`` were ordered."""
+    made = call(language, **fields)
+    dish = next(one for one in made.state.menu.items if one.name == item)
+    portion = next(one for one in dish.sizes if one.name == size)
+    line = CartLine(1, dish.id, dish.name, portion.id, portion.name, 2, portion.price_cents, dish.vat)
+    made.placed = (replace(made.placed[0], id=ORDER_ID, lines=(line,), total_cents=line.total_cents),)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("language", "item", "size", "sentences", "lines"),
+    [
+        (
+            "en",
+            "Margherita",
+            "Large",
+            ["Hi, I'd like to change my order.", "Anna", "Add one Caesar salad please.", "No, that's all.", "Yes."],
+            [(2, "Margherita", "Large", ()), (1, "Caesar salad", "", ())],
+        ),
+        (
+            "en",
+            "Margherita",
+            "Large",
+            ["I want to modify our order, it's under Anna.", "Only one margherita.", "That's all.", "Yes."],
+            [(1, "Margherita", "Large", ())],
+        ),
+        (
+            "fr",
+            "Steak haché",
+            "",
+            [
+                "Bonjour, je voudrais modifier ma commande.",
+                "Anna",
+                "Ajoutez une limonade artisanale.",
+                "C'est tout.",
+                "Oui.",
+            ],
+            [(2, "Steak haché", "", ()), (1, "Limonade artisanale", "", ())],
+        ),
+    ],
+)
+def test_an_order_is_changed_by_phone(
+    language: str, item: str, size: str, sentences: list[str], lines: list[tuple[int, str, str, tuple[str, ...]]]
+) -> None:
+    made = with_lines(language, item, size, status="confirmed")
+
+    made.caller(*sentences)
+
+    assert made.state.confirmed is not None, made.heard
+    assert made.lines == lines
+
+
+@pytest.mark.parametrize(
+    ("language", "item", "size", "sentences", "cancelled"),
+    [
+        ("en", "Margherita", "Large", ["I need to cancel my order.", "Anna", "Yes, cancel it."], True),
+        ("en", "Margherita", "Large", ["I need to cancel my order.", "Anna", "No, leave it."], False),
+        ("fr", "Steak haché", "", ["Je voudrais annuler ma commande.", "C'est au nom d'Anna", "Oui."], True),
+        ("fr", "Steak haché", "", ["Il faut annuler notre commande.", "Anna", "Non."], False),
+    ],
+)
+def test_an_order_is_cancelled_by_phone_after_a_yes(
+    language: str, item: str, size: str, sentences: list[str], cancelled: bool
+) -> None:
+    made = with_lines(language, item, size, status="confirmed")
+
+    made.caller(*sentences)
+
+    assert made.cancelled is cancelled, made.heard
+
+
+@pytest.mark.parametrize(
+    ("language", "item", "size", "sentences"),
+    [
+        ("en", "Margherita", "Large", ["Can I cancel my order?", "Anna", "Yes please."]),
+        ("fr", "Steak haché", "", ["Je voudrais changer ma commande.", "Anna", "Oui, passez-les-moi."]),
+    ],
+)
+def test_when_the_kitchen_is_at_it_the_team_is_offered(
+    language: str, item: str, size: str, sentences: list[str]
+) -> None:
+    made = with_lines(language, item, size, status="preparing")
+
+    made.caller(*sentences)
+
+    assert made.transferred and not made.cancelled, made.heard
