@@ -188,10 +188,11 @@ async def test_a_change_by_phone_is_cancelled_at_the_till_and_placed_anew(
     runner: StartRunner, house: House, store: Store, eventually: Eventually
 ) -> None:
     before = await house.order()
-    gone, after = await house.change(before)
 
     async with runner() as running:
-        for told in (before, gone, after):
+        assert (await running.send(Event.of(before, source="/call-handler")))[0] == 204
+        gone, after = await house.change(before)
+        for told in (gone, after):
             assert (await running.send(Event.of(told, source="/call-handler")))[0] == 204
 
         async def done() -> bool:
