@@ -80,9 +80,7 @@ EXAMPLES: list[Payload] = [
     catalogue.OrderCancelled(
         restaurant_id=UUID, order_id=UUID, number=12, before="preparing", reason="sold_out", cancelled_at=NOW
     ),
-<<<<<<< HEAD
     catalogue.TillChanged(restaurant_id=UUID, connection_id=UUID, reading_id=UUID),
-=======
     catalogue.OrderCancelled(
         restaurant_id=UUID,
         order_id=UUID,
@@ -92,7 +90,6 @@ EXAMPLES: list[Payload] = [
         cancelled_at=NOW,
         replaced_by_order_id=UUID,
     ),
->>>>>>> 1d6fc9b3 (Change or cancel by phone: a cancellation and a new order in one transaction, until the kitchen starts; read back, agreed to, and the first one wins)
     catalogue.OrderRefused(restaurant_id=UUID, order_id=UUID, number=12, reason="closed", refused_at=NOW),
     catalogue.PaymentSettled(
         restaurant_id=UUID, payment_id=UUID, order_id=UUID, number=12, outcome="paid", amount_cents=2950, currency="EUR"
