@@ -21,10 +21,9 @@ from bench.chaos.accounts import Accountant, Books, is_as_agreed
 from bench.chaos.caller import Experience, ScriptedCaller
 from bench.chaos.dialogue import Wish
 from bench.chaos.engine import Engine
-from bench.chaos.stack_process import Options, StackProcess
+from bench.chaos.stack_process import Options, StackProcess, overlay_with
 from bench.chaos.tones import VOICES
 from bench.report import Figure
-from devstack.stack.stack import MANIFESTS
 from domain.calls import Outcome
 
 CAPACITY = 3
@@ -44,29 +43,6 @@ CONDITIONS = {
     "ladder": "the settings' own thresholds",
 }
 
-_OVERLAY = """\
-apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-resources:
-  - {manifests}
-patches:
-  - target:
-      group: serving.knative.dev
-      kind: Service
-      name: call-handler
-    patch: |-
-      - op: replace
-        path: /spec/template/metadata/annotations/autoscaling.knative.dev~1max-scale
-        value: "{handlers}"
-  - target: # so that the check of manifests lets too few handlers pass; the stack sets its own
-      kind: StatefulSet
-      name: edge-bridge
-    patch: |-
-      - op: add
-        path: /spec/template/spec/containers/0/env/-
-        value: {{ name: MAX_CALLS, value: "{handlers}" }}
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Rush:
@@ -84,15 +60,12 @@ class Rush:
 
 async def rush(folder: Path, *, few_handlers: bool) -> Rush:
     """CALLERS ring within seconds where either handlers or places are few. Raises TimeoutError."""
-    overlay = folder / "overlay"
-    overlay.mkdir()
-    handlers = CAPACITY if few_handlers else CALLERS
-    (overlay / "kustomization.yaml").write_text(_OVERLAY.format(manifests=MANIFESTS, handlers=handlers))
+    overlay = overlay_with(CAPACITY if few_handlers else CALLERS, folder)
     max_calls = CALLERS + 1 if few_handlers else CAPACITY
     engine = Engine()
     await engine.start()
     try:
-        options = Options(str(folder), engine.base_url, RTP_PORT_MIN, max_calls=max_calls, manifests=str(overlay))
+        options = Options(str(folder), engine.base_url, RTP_PORT_MIN, max_calls=max_calls, manifests=overlay)
         async with StackProcess(options) as stack:
             about = stack.about
             callers = []

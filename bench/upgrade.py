@@ -1,6 +1,6 @@
 """``alloresto bench upgrade``: 20 spoken orders while bridge, handler, functions, admin and relay are replaced.
 
-The callers of ``bench.chaos`` ring the embedded stack, six at a time. They begin on a bridge and on handlers of the
+The callers of ``bench.chaos`` ring the embedded stack, twenty at a time. They begin on a bridge and on handlers of the
 version before; with ``--before`` that is another commit's code, on this one's schema: two versions at once. The bridge
 is replaced as a StatefulSet's is with a node beside it: the next one stands, the old one drains, and who rings it is
 sent on. The handler is replaced by a release. Then a candidate that reaches no engine is tried: it has to go back by
@@ -13,6 +13,7 @@ import asyncio
 import compileall
 import contextlib
 import itertools
+import math
 import signal
 import subprocess
 import sys
@@ -31,7 +32,7 @@ from bench.chaos.campaign import FIRST_NAMES, LAST_NAMES, TITLES
 from bench.chaos.dialogue import Wish
 from bench.chaos.engine import Engine
 from bench.chaos.faults import Processes
-from bench.chaos.stack_process import Options, StackProcess
+from bench.chaos.stack_process import Options, StackProcess, overlay_with
 from bench.chaos.tones import VOICES, Voice
 from bench.report import Figure
 from devstack.edge.bridge_process import ROOT, BridgeProcess
@@ -44,6 +45,7 @@ from stores.postgres import Connection, Postgres
 RTP_PORT_MIN = 18_000
 CALLS = 20
 AT_ONCE = len(VOICES)
+SPARE_PLACES = 3  # for those who ring again at once
 BETWEEN_STEPS = 2  # calls that begin
 COUNTED = 3  # calls that a candidate has ended
 WITHIN_S = 180.0
@@ -164,6 +166,7 @@ class Site:
             LOCAL_RUNTIME_URL=about.runtime_url,
             HANDLER_WAIT_S="30",
             DRAIN_S=str(DRAIN_S),
+            MAX_CALLS=str(AT_ONCE + SPARE_PLACES),
         )
         await asyncio.to_thread(self.old_bridge.start)
 
@@ -378,7 +381,11 @@ async def on_a_stack(state: Path, code: Path, calls: int, at_once: int, tell: Te
     engine = Engine()
     await engine.start()
     try:
-        async with StackProcess(Options(str(state), engine.base_url, RTP_PORT_MIN, max_calls=at_once + 3)) as stack:
+        places = at_once + SPARE_PLACES
+        # Two Revisions have calls at once, and each is to be 70 % full at most.
+        manifests = overlay_with(math.ceil(places / 0.7), state)
+        options = Options(str(state), engine.base_url, RTP_PORT_MIN, max_calls=places, manifests=manifests)
+        async with StackProcess(options) as stack:
             return await upgrade(stack, engine, code, calls, at_once, tell)
     finally:
         await engine.stop()

@@ -27,6 +27,30 @@ ANSWERED_WITHIN_S = 60.0
 STOP_WITHIN_S = 40.0
 
 
+_OVERLAY = """\
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+  - {manifests}
+patches:
+  - target:
+      group: serving.knative.dev
+      kind: Service
+      name: call-handler
+    patch: |-
+      - op: replace
+        path: /spec/template/metadata/annotations/autoscaling.knative.dev~1max-scale
+        value: "{handlers}"
+  - target: # so that the check of manifests lets too few handlers pass; the stack sets its own
+      kind: StatefulSet
+      name: edge-bridge
+    patch: |-
+      - op: add
+        path: /spec/template/spec/containers/0/env/-
+        value: {{ name: MAX_CALLS, value: "{handlers}" }}
+"""
+
+
 class Options(msgspec.Struct, frozen=True):
     state_dir: str
     engine_url: str
@@ -34,6 +58,14 @@ class Options(msgspec.Struct, frozen=True):
     engine_key: str = "bench"
     max_calls: int = 8
     manifests: str = str(MANIFESTS)
+
+
+def overlay_with(handlers: int, folder: Path) -> str:
+    """The laptop's manifests with so many call handlers at most, made in ``folder``; for ``Options.manifests``."""
+    overlay = folder / "overlay"
+    overlay.mkdir()
+    (overlay / "kustomization.yaml").write_text(_OVERLAY.format(manifests=MANIFESTS, handlers=handlers))
+    return str(overlay)
 
 
 class Description(msgspec.Struct, frozen=True):
