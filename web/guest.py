@@ -46,12 +46,14 @@ EMAILS_PER_ORDER, EMAILS_WITHIN_S = 5, 86_400
 
 
 class _Shown(NamedTuple):
-    """``mails``: the restaurant sends them. ``is_mailed``: an address was left; it is not shown again."""
+    """``is_payable``: who takes the payment tells us of it. ``mails``: the restaurant sends them. ``is_mailed``: an
+    address was left; it is not shown again."""
 
     order: Order
     restaurant: Restaurant
     listed: Mapping[str, tuple[str, ...]]
     payment: Payment | None
+    is_payable: bool
     mails: bool
     is_mailed: bool
 
@@ -172,7 +174,9 @@ def _page(token: str, problem: str = "") -> str:
         connected = await connections.of_restaurant(connection, link.restaurant_id)
         mails = any(one.service == "mail" and one.disabled_at is None for one in connected)
         has = await guest_emails.of_order(connection, link.restaurant_id, order.id, context.pii()) if mails else ""
-        return _Shown(order, restaurant, listed, payment, mails, bool(has))
+        on = {one.id for one in connected if one.disabled_at is None}
+        is_payable = payment is not None and payment.connection_id in on
+        return _Shown(order, restaurant, listed, payment, is_payable, mails, bool(has))
 
     try:
         shown = context.database().tenant(link.restaurant_id, work)
@@ -190,6 +194,7 @@ def _page(token: str, problem: str = "") -> str:
         allergens={line.line: of_items(shown.listed, line.item_ids) for line in order.lines},
         may_cancel=_may_cancel(order),
         payment=shown.payment,
+        is_payable=shown.is_payable,
         mails=shown.mails,
         is_mailed=shown.is_mailed,
     )

@@ -5,6 +5,7 @@ Notices come late and out of order: an order only ever moves on by them, never b
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +18,7 @@ from stores import audit, hooks, kitchen, orders, tills
 from stores.audit import Actor
 from stores.errors import NotFoundError
 from stores.hooks import Hook
-from stores.kitchen import Move
+from stores.kitchen import Move, StatusChangedError
 from stores.postgres import Connection
 
 SOURCE = "/web/hooks"
@@ -57,6 +58,13 @@ async def take(conn: Connection, hook: Hook, name: str, notice: Notice) -> str:
 
 
 async def _stands(conn: Connection, hook: Hook, name: str, notice: OrderStands) -> str:
+    """Who moves the order at the board meanwhile has it looked at again."""
+    with contextlib.suppress(StatusChangedError):
+        return await _follow(conn, hook, name, notice)
+    return await _follow(conn, hook, name, notice)
+
+
+async def _follow(conn: Connection, hook: Hook, name: str, notice: OrderStands) -> str:
     known = notice.order_id or await tills.order_of(conn, notice.reference)
     try:
         order = await orders.get(conn, str(uuid.UUID(known or "")))

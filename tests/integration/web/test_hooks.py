@@ -155,6 +155,27 @@ def test_an_order_moves_on_by_the_till_once_and_never_back(door: Door, admin: Ad
     assert (stored.status, stored.cancel_reason, stored.cancel_note) == ("cancelled", "other", "void")
 
 
+def test_a_notice_that_meets_a_hand_at_the_board_is_taken(
+    door: Door, admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = make_order(admin)
+    take_order(admin, order, tell=False)
+    get = orders.get
+    met: list[orders.Order] = []
+
+    async def just_before(conn: Connection, order_id: str, **more: Any) -> orders.Order:
+        seen = await get(conn, order_id, **more)
+        if not met:
+            met.append(seen)
+            await kitchen.move(conn, kitchen.Move(order_id, "confirmed", "preparing", "cook@x.example"))
+        return seen
+
+    monkeypatch.setattr(orders, "get", just_before)
+    door.send({"channelOrderId": order.id, "status": 70, "timeStamp": "T1"})
+
+    assert door.order(order.id).status == "ready"
+
+
 def test_a_failed_order_is_marked_and_told_of_once(door: Door, admin: Admin) -> None:
     order = make_order(admin)
     take_order(admin, order, tell=False)

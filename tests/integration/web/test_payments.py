@@ -146,6 +146,9 @@ def test_the_guest_has_a_button_until_it_is_paid(till: Till) -> None:
         till.admin.pizza.id, order.id, datetime.now(UTC) + timedelta(hours=1)
     )
     assert "https://pay.example/x" in till.client.get(f"/o/{token}").text
+    for on in (False, True):
+        till.work(lambda connection, on=on: connections.switch(connection, till.connection.id, on))  # type: ignore[misc]
+        assert ("https://pay.example/x" in till.client.get(f"/o/{token}").text) is on
     till.send(till.event(PAID, payment))
     after = till.client.get(f"/o/{token}").text
     assert "https://pay.example/x" not in after and re.search("Payé. Merci|Paid. Thank you", after)
