@@ -168,6 +168,20 @@ class SendMessage(Work, frozen=True, kw_only=True, tag="message.send"):
         return self.useful_until
 
 
+class AskPrice(Work, frozen=True, kw_only=True, tag="message.price"):
+    """What a text message has cost, which its service knows some time later. ``reference`` is its name for it."""
+
+    SERVICE = "messages"
+    GIVE_UP_AFTER = timedelta(hours=6)
+
+    reference: str
+    parts: int
+
+    @property
+    def subject(self) -> str:
+        return self.reference
+
+
 class SendMail(Work, frozen=True, kw_only=True, tag="mail.send"):
     """An e-mail, from ``sender`` (a name for people) to one address. ``about`` and ``occasion`` as of a text message.
 
@@ -302,6 +316,7 @@ AnyWork = (
     | ReadTill
     | PrintTicket
     | SendMessage
+    | AskPrice
     | SendMail
     | RequestPayment
     | CancelPayment

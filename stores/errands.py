@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from domain import errands as rules
-from domain.errands import State, Work
+from domain.errands import AskPrice, State, Work
 from stores.ciphers import PiiCipher, RowReader
 from stores.errors import require
 from stores.paging import Position
@@ -63,11 +63,22 @@ class Claimed:
     give_up_at: datetime
 
 
-async def add(conn: Connection, restaurant_id: str, connection_id: str, work: Work, pii: PiiCipher) -> bool:
-    """False when the connection has an errand of this key already. One that serves nobody by now is never told."""
+async def add(
+    conn: Connection,
+    restaurant_id: str,
+    connection_id: str,
+    work: Work,
+    pii: PiiCipher,
+    *,
+    after: timedelta = timedelta(0),
+) -> bool:
+    """False when the connection has an errand of this key already. One that serves nobody by now is never told.
+
+    ``after``: not before so long.
+    """
     added = await conn.fetchval(
-        "insert into errand (restaurant_id, connection_id, kind, subject, key, work_encrypted, give_up_at)"
-        " values ($1, $2, $3, $4, $5, $6, least(now() + $7::interval, $8))"
+        "insert into errand (restaurant_id, connection_id, kind, subject, key, work_encrypted, give_up_at, next_at)"
+        " values ($1, $2, $3, $4, $5, $6, least(now() + $7::interval, $8), now() + $9::interval)"
         " on conflict (restaurant_id, connection_id, key) do nothing returning id",
         restaurant_id,
         connection_id,
@@ -77,6 +88,7 @@ async def add(conn: Connection, restaurant_id: str, connection_id: str, work: Wo
         pii.encrypt(restaurant_id, rules.encode(work)),
         work.GIVE_UP_AFTER,
         work.useless_from,
+        after,
     )
     return added is not None
 
@@ -89,9 +101,9 @@ _COLUMNS = (
 async def of_connection(
     conn: Connection, restaurant_id: str, connection_id: str, limit: int, after: Position | None = None
 ) -> tuple[Errand, ...]:
-    """The newest first; ``after`` is where the page before ended."""
+    """The newest first, without questions for prices; ``after`` is where the page before ended."""
     rows = await conn.fetch(
-        f"select {_COLUMNS} from errand where restaurant_id = $1 and connection_id = $2"
+        f"select {_COLUMNS} from errand where restaurant_id = $1 and connection_id = $2 and kind <> $6"
         " and created_at <= coalesce($3::timestamptz, 'infinity')"
         " and (created_at < coalesce($3::timestamptz, 'infinity') or id > $4::uuid)"
         " order by created_at desc, id limit $5",
@@ -100,6 +112,7 @@ async def of_connection(
         after and after.at,
         after and after.id,
         limit,
+        AskPrice.__struct_config__.tag,
     )
     return tuple(Errand(**dict(row)) for row in rows)
 

@@ -26,6 +26,7 @@ class Twilio(StandIn):
         path = "/2010-04-01/Accounts/{account}/Messages.json"
         self.app.router.add_post(path, self._send)
         self.app.router.add_get(path, self._list)
+        self.app.router.add_get(path.replace(".json", "/{sid}.json"), self._show)
 
     async def _send(self, request: web.Request) -> web.Response:
         if not self._knows(request):
@@ -45,6 +46,8 @@ class Twilio(StandIn):
             "body": text,
             "status": "queued",
             "num_segments": str(parts(text).number),
+            "price": None,
+            "price_unit": "USD",
             "callback": str(form.get("StatusCallback", "")),
         }
         self.messages.append(message)
@@ -55,6 +58,12 @@ class Twilio(StandIn):
             return web.json_response({"code": 20003, "message": "Authenticate"}, status=401)
         found = [one for one in reversed(self.messages) if one["to"] == request.query.get("To", one["to"])]
         return web.json_response({"messages": found[: int(request.query.get("PageSize", "50"))]})
+
+    async def _show(self, request: web.Request) -> web.Response:
+        if not self._knows(request):
+            return web.json_response({"code": 20003, "message": "Authenticate"}, status=401)
+        found = [one for one in self.messages if one["sid"] == request.match_info["sid"]]
+        return web.json_response(found[0] if found else {"code": 20404}, status=200 if found else 404)
 
     async def tell(self, sid: str, status: str, code: str = "") -> int:
         """What became of a message, to its callback; the HTTP status of the answer."""

@@ -22,6 +22,7 @@ OF: dict[str, Consequence] = {
     "order.cancel": kitchen_planning.till_cancelled,
     "till.read": kitchen_planning.till_read,
     "message.send": message_planning.sent,
+    "message.price": message_planning.priced,
     "mail.send": mail_planning.sent,
     "payment.request": payment_planning.requested,
     "payment.refund": payment_planning.refunded,

@@ -13,10 +13,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+from prometheus_client import Counter
 
 from domain import messages as words
 from domain.allergens import of_items
-from domain.errands import SendMail, SendMessage, State
+from domain.errands import AskPrice, SendMail, SendMessage, State
 from domain.messages import Line, OrderFacts, ReservationFacts, Template
 from domain.restaurant import Restaurant
 from eventing.catalogue import (
@@ -31,7 +32,18 @@ from eventing.catalogue import (
 )
 from functions.errand_runner.situation import Home, Planner, Situation
 from integrations.tasks import Done, Outcome
-from stores import connections, customers, guest_emails, menus, messages, orders, reservations, restaurants
+from stores import (
+    connections,
+    customers,
+    errands,
+    guest_emails,
+    menus,
+    message_costs,
+    messages,
+    orders,
+    reservations,
+    restaurants,
+)
 from stores.errands import Claimed
 from stores.order_links import GOOD_FOR
 from stores.orders import Order
@@ -39,6 +51,11 @@ from stores.postgres import Connection
 
 # A text about a call of before is no answer to it.
 ANSWERS_FOR = timedelta(hours=1)
+PRICED_AFTER = timedelta(minutes=10)
+CREDITS = "credits"
+message_cost_total = Counter(
+    "message_cost_total", "What text messages have cost, as their services tell it.", ["provider", "currency"]
+)
 MENU_LINK = "menu_link"
 """The setting of a connection that has callers who were missed told where the menu is."""
 
@@ -195,21 +212,45 @@ def _message(
 
 
 async def sent(
+    home: Home, connection: Connection, one: Claimed, work: Any, state: State, outcome: Outcome
+) -> Sequence[Payload]:
+    """What follows from ``message.send``: what receipts will tell of is known, and what it has cost, now or later."""
+    if not (isinstance(outcome, Done) and outcome.reference and isinstance(work, SendMessage)):
+        return ()
+    parts = int(outcome.facts.get("parts", 0)) or words.parts(work.text).number
+    await messages.record_sent(
+        connection,
+        one.restaurant_id,
+        one.connection_id,
+        outcome.reference,
+        about=work.about,
+        template=work.template,
+        parts=parts,
+    )
+    await message_costs.add(connection, one.restaurant_id, one.provider, parts)
+    if "currency" in outcome.facts:
+        await _cost(connection, one, parts, outcome)
+    elif one.provider == "twilio":
+        asked = AskPrice(reference=outcome.reference, parts=parts)
+        await errands.add(connection, one.restaurant_id, one.connection_id, asked, home.pii, after=PRICED_AFTER)
+    return ()
+
+
+async def priced(
     _home: Home, connection: Connection, one: Claimed, work: Any, state: State, outcome: Outcome
 ) -> Sequence[Payload]:
-    """What follows from ``message.send``: what receipts will tell of is known."""
-    if isinstance(outcome, Done) and outcome.reference and isinstance(work, SendMessage):
-        parts = int(outcome.facts.get("parts", 0)) or words.parts(work.text).number
-        await messages.record_sent(
-            connection,
-            one.restaurant_id,
-            one.connection_id,
-            outcome.reference,
-            about=work.about,
-            template=work.template,
-            parts=parts,
-        )
+    """What follows from ``message.price``."""
+    if isinstance(outcome, Done) and isinstance(work, AskPrice) and "currency" in outcome.facts:
+        await _cost(connection, one, work.parts, outcome)
     return ()
+
+
+async def _cost(connection: Connection, one: Claimed, parts: int, outcome: Done) -> None:
+    currency, micros = str(outcome.facts["currency"]), int(outcome.facts["micros"])
+    if currency != CREDITS and not (currency.isascii() and currency.isalpha() and len(currency) == 3):
+        return
+    await message_costs.add(connection, one.restaurant_id, one.provider, parts, currency=currency, micros=micros)
+    message_cost_total.labels(one.provider, currency).inc(micros / 1_000_000)
 
 
 PLANNERS: Mapping[type[Payload], Planner] = {

@@ -122,7 +122,8 @@ def _outcome(answer: Answer) -> Outcome:
             return Later("no valid answer")
         if not report.ids:
             return Refused("no valid receiver" if report.invalid_receivers else "nothing was sent")
-        return Done(str(report.ids[0]), {"credits": report.total_credits_removed})
+        micros = max(0, round(report.total_credits_removed * 1_000_000))
+        return Done(str(report.ids[0]), {"currency": "credits", "micros": micros})
     try:
         code = msgspec.json.decode(answer.body, type=_Problem).error_code[:60]
     except msgspec.MsgspecError:

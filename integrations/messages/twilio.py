@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 
-from domain.errands import SendMessage
+from domain.errands import AskPrice, SendMessage
 from domain.twilio_signatures import is_signed
 from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
 
@@ -25,6 +26,7 @@ LATEST = 50
 LONGEST_SID = 64
 MOST_FIELDS = 200
 OPTED_OUT = 21610
+PRICE_AGAIN_S = 600.0
 Fate = Literal["sent", "delivered", "failed"]
 # Twilio's own words; what is on its way is no news.
 _FATES: Mapping[str, Fate] = {"sent": "sent", "delivered": "delivered", "undelivered": "failed", "failed": "failed"}
@@ -35,6 +37,8 @@ class _Message(msgspec.Struct):
     body: str = ""
     status: str = ""
     num_segments: str = ""
+    price: str | None = None
+    price_unit: str = ""
 
 
 class _Messages(msgspec.Struct):
@@ -68,7 +72,8 @@ class Twilio:
 
     def __init__(self, network: Network, base: str, account: str, token: str, sender: str) -> None:
         self._network = network
-        self._url = f"{base}/2010-04-01/Accounts/{quote(account, safe='')}/Messages.json"
+        self._messages = f"{base}/2010-04-01/Accounts/{quote(account, safe='')}/Messages"
+        self._url = f"{self._messages}.json"
         self._authorization = "Basic " + base64.b64encode(f"{account}:{token}".encode()).decode()
         self._sender = sender
 
@@ -79,6 +84,8 @@ class Twilio:
 
     async def perform(self, task: Task) -> Outcome:
         work = task.work
+        if isinstance(work, AskPrice):
+            return _price(await self._ask("GET", f"{self._messages}/{quote(work.reference, safe='')}.json"))
         if not isinstance(work, SendMessage):
             raise unknown(work)
         if task.attempt > 1:
@@ -138,6 +145,22 @@ def _sent_before(answer: Answer, text: str) -> _Message | None:
         return None
     failed = ("failed", "undelivered", "canceled")
     return next((one for one in latest if one.body == text and one.status not in failed), None)
+
+
+def _price(answer: Answer) -> Outcome:
+    """ "Populated after the message has been sent. May not be immediately available"; negative, for it is a charge."""
+    if not answer.good:
+        return _outcome(answer)
+    try:
+        message = msgspec.json.decode(answer.body, type=_Message)
+        price = None if message.price is None else abs(Decimal(message.price))
+    except (msgspec.MsgspecError, ArithmeticError):
+        return Later("no valid answer")
+    if price is None:
+        if message.status in ("failed", "undelivered", "canceled"):
+            return Done()
+        return Later("no price yet", PRICE_AGAIN_S, is_there=True)
+    return Done(facts={"micros": int(price * 1_000_000), "currency": message.price_unit.upper()})
 
 
 def _outcome(answer: Answer) -> Outcome:

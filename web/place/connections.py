@@ -7,6 +7,7 @@ address of somebody else's would be a way to read them.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flask import abort, current_app, flash, redirect, render_template, request, url_for
@@ -14,11 +15,12 @@ from flask.typing import ResponseReturnValue
 
 from domain.errands import SERVICES
 from integrations.catalogue import PROVIDERS, Provider
-from stores import connections, errands
+from stores import connections, errands, message_costs
 from stores.connections import AlreadyConnectedError
 from stores.connections import Connection as Connected
 from stores.errands import Errand
 from stores.errors import NotFoundError
+from stores.message_costs import MonthlyCost
 from stores.postgres import Connection
 from web import connection_words, context, paging
 from web.access import owners
@@ -35,6 +37,7 @@ LONGEST_NAME = 80
 LONGEST_VALUE = 500
 WHERE = ("url", "host", "port", "security")
 """The fields that say where secrets are sent, and how."""
+MONTHS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +216,15 @@ def _facts(connected: Connected) -> dict[str, object]:
 def _page(form: Form, provider: Provider, connected: Connected | None, status: int = 200) -> ResponseReturnValue:
     after = paging.asked_for(uuid.UUID)
     told: tuple[Errand, ...] = ()
+    costs: tuple[MonthlyCost, ...] = ()
     if connected is not None:
         known, owner = connected.id, restaurant().id
-        told = in_restaurant(lambda connection: errands.of_connection(connection, owner, known, LOG_PAGE + 1, after))
+
+        async def work(connection: Connection) -> tuple[tuple[Errand, ...], tuple[MonthlyCost, ...]]:
+            told = await errands.of_connection(connection, owner, known, LOG_PAGE + 1, after)
+            return told, await message_costs.of_provider(connection, owner, provider.name, MONTHS)
+
+        told, costs = in_restaurant(work)
     page = render_template(
         "place/connections/connection.html",
         form=form,
@@ -226,9 +235,21 @@ def _page(form: Form, provider: Provider, connected: Connected | None, status: i
         states=connection_words.states(),
         told=told[:LOG_PAGE],
         more=len(told) > LOG_PAGE,
+        months=_by_month(costs),
         notices=_notices(provider, connected),
     )
     return page, status
+
+
+def _by_month(costs: Iterable[MonthlyCost]) -> list[tuple[MonthlyCost, list[MonthlyCost]]]:
+    """What was sent in each month, with what has a price of it."""
+    months: list[tuple[MonthlyCost, list[MonthlyCost]]] = []
+    for one in costs:
+        if not one.currency:
+            months.append((one, []))
+        elif months and months[-1][0].month == one.month:
+            months[-1][1].append(one)
+    return months
 
 
 def _notices(provider: Provider, connected: Connected | None) -> str | None:

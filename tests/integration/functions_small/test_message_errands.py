@@ -14,9 +14,10 @@ from domain.kitchen import OrderStatus
 from eventing import ordering
 from eventing.catalogue import CallMissed, OrderConfirmed, OrderMoved, Payload, ReservationChanged
 from eventing.cloudevents import Event
-from functions.errand_runner import message_planning, planning
+from functions.errand_runner import consequences, message_planning, planning
 from functions.errand_runner.situation import Home
-from stores import errands, messages, reservations
+from integrations.tasks import Done
+from stores import errands, message_costs, messages, reservations
 from stores.ciphers import PiiCipher
 from stores.kitchen import Move
 from stores.order_links import OrderLinks
@@ -202,3 +203,35 @@ async def test_receipts_that_come_twice_and_out_of_order_leave_the_last_word(hou
         (sent,) = await messages.of_subject(connection, house.id, "o1")
 
     assert (sent.fate, sent.parts, sent.template) == ("delivered", 2, "order_ready")
+
+
+async def test_what_a_message_has_cost_is_known_by_month_once_its_service_tells_it(house: Told) -> None:
+    await house.connect_twilio("http://127.0.0.1:9")
+    order = await house.order()
+    await house.planned(order)
+    async with house.postgres.platform.platform() as connection:
+        await connection.execute("update errand set next_at = now()")
+        (one,) = await errands.claim(connection, 50, 50)
+    work = errands.work_of(one, house.pii)
+
+    async with house.postgres.app.tenant(house.id) as connection:
+        done = Done("SM1", {"parts": 2})
+        await consequences.follow(house.home, connection, one, work, "done", done)
+        (sent,) = await message_costs.of_provider(connection, house.id, "twilio", 12)
+        assert (sent.currency, sent.messages, sent.parts, sent.micros) == ("", 1, 2, 0)
+        asked = await connection.fetchrow(
+            "select id, next_at > now() as later from errand where kind = 'message.price'"
+        )
+        assert asked is not None and asked["later"]
+        shown = await errands.of_connection(connection, house.id, house.connection_id, 10)
+        assert [errand.kind for errand in shown] == ["message.send"]
+
+    async with house.postgres.platform.platform() as connection:
+        await connection.execute("update errand set next_at = now() where kind = 'message.price'")
+        (question,) = [two for two in await errands.claim(connection, 50, 50) if two.kind == "message.price"]
+    asks = errands.work_of(question, house.pii)
+    async with house.postgres.app.tenant(house.id) as connection:
+        for facts in ({"micros": 75_000, "currency": "EUR"}, {"micros": 1, "currency": "<b>"}, {}):
+            await consequences.follow(house.home, connection, question, asks, "done", Done(facts=facts))
+        known = await message_costs.of_provider(connection, house.id, "twilio", 12)
+    assert [(cost.currency, cost.micros) for cost in known] == [("", 0), ("EUR", 75_000)]

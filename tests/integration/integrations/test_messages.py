@@ -5,7 +5,7 @@ import pytest
 from devstack.stand_ins.ovh import Ovh as OvhServer
 from devstack.stand_ins.standing import Fault
 from devstack.stand_ins.twilio import Twilio as TwilioServer
-from domain.errands import SendMessage
+from domain.errands import AskPrice, SendMessage
 from domain.twilio_signatures import sign
 from integrations.messages import ovh, twilio
 from integrations.messages.ovh import Ovh
@@ -117,7 +117,7 @@ async def test_a_wrong_key_is_the_connections_fault_and_not_the_messages(
 async def test_ovh_gets_a_signed_job_with_a_tag(at_ovh: tuple[OvhServer, Ovh]) -> None:
     server, adapter = at_ovh
 
-    assert await adapter.perform(task()) == Done("1", {"credits": 1})
+    assert await adapter.perform(task()) == Done("1", {"currency": "credits", "micros": 1_000_000})
     job = server.seen[0]
     assert (job["receivers"], job["sender"], job["noStopClause"]) == ([WORK.to], "Margot", True)
     assert job["tag"] == ovh.tag_of(WORK.key) and len(job["tag"]) == ovh.TAG_LENGTH
@@ -163,3 +163,19 @@ def test_a_form_of_a_million_fields_is_not_taken_apart() -> None:
 
     assert not twilio.verify(headers, "https://admin.example.com/", body, "secret")
     assert twilio.verify(headers, "https://admin.example.com/", b"a=", "secret") is False
+
+
+async def test_twilio_tells_a_price_once_it_has_one(at_twilio: tuple[TwilioServer, Twilio]) -> None:
+    server, adapter = at_twilio
+    sent = await adapter.perform(task())
+    assert isinstance(sent, Done)
+    asked = AskPrice(reference=sent.reference, parts=1)
+    question = Task("e2", "r1", asked.key, 1, asked)
+
+    assert await adapter.perform(question) == Later("no price yet", twilio.PRICE_AGAIN_S, is_there=True)
+    server.messages[0] |= {"status": "delivered", "price": "-0.07500", "price_unit": "EUR"}
+    assert await adapter.perform(question) == Done(facts={"micros": 75_000, "currency": "EUR"})
+    server.messages[0] |= {"status": "failed", "price": None}
+    assert await adapter.perform(question) == Done()
+    server.messages[0] |= {"price": "free"}
+    assert await adapter.perform(question) == Later("no valid answer")

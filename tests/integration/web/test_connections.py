@@ -117,3 +117,20 @@ def test_what_the_till_refused_is_seen_and_tried_again(log_in: LogIn, admin: Adm
 
 def test_only_owners_connect(log_in: LogIn, admin: Admin) -> None:
     assert log_in(COOK).get(f"/place/{admin.pizza.id}/connections").status_code in (403, 404)
+
+
+def test_what_messages_have_cost_is_seen_by_month(log_in: LogIn, admin: Admin) -> None:
+    client = log_in(OWNER)
+    fields = {"account": "AC1", "sender": "+33612345678", "token": "t"}
+    assert send(client, admin, "/new/twilio", fields).status_code == 303
+    (row,) = fetch(admin, "select id from service_connection")
+    month, owner = "date_trunc('month', now())::date", admin.pizza.id
+    for currency, messages, micros in (("", 12, 0), ("EUR", 11, 825_000), ("credits", 1, 2_000_000)):
+        execute(
+            admin,
+            "insert into message_cost (restaurant_id, month, provider, currency, messages, parts, micros) values"
+            f" ('{owner}', {month}, 'twilio', '{currency}', {messages}, 20, {micros})",
+        )
+
+    page = " ".join(client.get(f"/place/{admin.pizza.id}/connections/{row['id']}").text.split())
+    assert "12 messages, 20 parts" in page and "€0.83" in page.replace("\u00a0", "") and "2 credits" in page
