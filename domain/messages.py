@@ -67,7 +67,7 @@ class Line(NamedTuple):
 
 
 class OrderFacts(NamedTuple):
-    """``link`` is the order's page, "" without one; ``refunded``: what was paid goes back."""
+    """``link`` is the order's page, "" without one."""
 
     restaurant: str
     number: int
@@ -78,7 +78,6 @@ class OrderFacts(NamedTuple):
     promised_at: datetime
     zone: str
     link: str = ""
-    refunded: bool = False
 
 
 class ReservationFacts(NamedTuple):
@@ -105,9 +104,8 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "others": "and {count} more",
         "order_ready": "{restaurant}: order no. {number} is ready.{page}",
         "order_on_its_way": "{restaurant}: order no. {number} is leaving the kitchen.{page}",
-        "order_cancelled": "{restaurant}: order no. {number} is cancelled.{refund}{page}",
+        "order_cancelled": "{restaurant}: order no. {number} is cancelled.{page}",
         "order_refused": "{restaurant}: sorry, the kitchen can't make order no. {number}. Please call us.{page}",
-        "refund": " What you have paid will be refunded.",
         "payment_link": "{restaurant}: pay {total} for order no. {number} here, if you like: {link}",
         "reservation_confirmed": "{restaurant}: table for {covers} on {day} at {time} confirmed.",
         "reservation_requested": "{restaurant}: your request for {covers} on {day} at {time} noted; we will tell you.",
@@ -129,10 +127,9 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "others": "et {count} autres",
         "order_ready": "{restaurant} : la commande n° {number} est prête.{page}",
         "order_on_its_way": "{restaurant} : la commande n° {number} quitte la cuisine.{page}",
-        "order_cancelled": "{restaurant} : la commande n° {number} est annulée.{refund}{page}",
+        "order_cancelled": "{restaurant} : la commande n° {number} est annulée.{page}",
         "order_refused": "{restaurant} : désolés, la cuisine ne peut pas préparer la commande n° {number}."
         " Rappelez-nous.{page}",
-        "refund": " Ce que vous avez payé vous sera remboursé.",
         "payment_link": "{restaurant} : pour payer en ligne les {total} de la commande n° {number} : {link}",
         "reservation_confirmed": "{restaurant} : table pour {covers} le {day} à {time} confirmée.",
         "reservation_requested": "{restaurant} : demande notée pour {covers} le {day} à {time}. Nous vous répondrons.",
@@ -155,7 +152,6 @@ def order_text(template: Template, language: str, facts: OrderFacts) -> str:
         "when": words[facts.fulfilment].format(time=clock_text(facts.promised_at, facts.zone)),
         "page": words["page"].format(link=facts.link) if facts.link else "",
         "link": facts.link,
-        "refund": words["refund"] if facts.refunded else "",
     }
     name = "order_on_its_way" if template == "order_ready" and facts.fulfilment == "delivery" else template
     text = ""

@@ -11,7 +11,8 @@ from integrations.messages.ovh import signature
 
 
 class Ovh(StandIn):
-    """``messages`` are what it has sent. Every request's signature is computed anew."""
+    """``messages`` are what it has sent; while it ``holds``, what comes is ``queued`` until ``send_queued``. Every
+    request's signature is computed anew."""
 
     def __init__(self, application_key: str, application_secret: str, consumer_key: str) -> None:
         super().__init__()
@@ -19,8 +20,14 @@ class Ovh(StandIn):
         self.application_secret = application_secret
         self.consumer_key = consumer_key
         self.messages: list[dict[str, Any]] = []
+        self.queued: list[dict[str, Any]] = []
+        self.holds = False
+        self._last = 0
         self.app.router.add_post("/1.0/sms/{service}/jobs", self._send)
         self.app.router.add_get("/1.0/sms/{service}/outgoing", self._list)
+        self.app.router.add_get("/1.0/sms/{service}/jobs", self._list_jobs)
+        for path in ("jobs", "outgoing"):
+            self.app.router.add_get(f"/1.0/sms/{{service}}/{path}/{{id}}", self._show)
 
     async def _send(self, request: web.Request) -> web.Response:
         body = await request.read()
@@ -31,9 +38,32 @@ class Ovh(StandIn):
         if self.takes("refusing"):
             report = {"ids": [], "invalidReceivers": job["receivers"], "validReceivers": [], "totalCreditsRemoved": 0}
             return web.json_response(report)
-        self.messages.append(job | {"id": len(self.messages) + 1})
-        report = {"ids": [len(self.messages)], "validReceivers": job["receivers"], "invalidReceivers": []}
+        self._last += 1
+        (self.queued if self.holds else self.messages).append(job | {"id": self._last})
+        report = {"ids": [self._last], "validReceivers": job["receivers"], "invalidReceivers": []}
         return web.json_response(report | {"totalCreditsRemoved": 1})
+
+    def send_queued(self) -> None:
+        self.messages += self.queued
+        self.queued.clear()
+
+    async def _list_jobs(self, request: web.Request) -> web.Response:
+        if not self._signed(request, b""):
+            return web.json_response({"errorCode": "INVALID_SIGNATURE", "message": "Invalid signature"}, status=400)
+        return web.json_response([one["id"] for one in self.queued])
+
+    async def _show(self, request: web.Request) -> web.Response:
+        """As far as ``sms.Job``, which has no tag, and ``sms.Outgoing`` are the same."""
+        if not self._signed(request, b""):
+            return web.json_response({"errorCode": "INVALID_SIGNATURE", "message": "Invalid signature"}, status=400)
+        known = self.queued if "/jobs/" in request.path else self.messages
+        found = [one for one in known if str(one["id"]) == request.match_info["id"]]
+        if not found:
+            return web.json_response({"message": "The requested object does not exist"}, status=404)
+        receiver = "00" + found[0]["receivers"][0].lstrip("+")
+        return web.json_response(
+            {"id": found[0]["id"], "message": found[0]["message"], "receiver": receiver, "credits": 1}
+        )
 
     async def _list(self, request: web.Request) -> web.Response:
         if not self._signed(request, b""):

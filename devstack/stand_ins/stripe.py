@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from html import escape
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -24,11 +25,16 @@ class Stripe(StandIn):
         self.sessions: dict[str, dict[str, Any]] = {}
         self.refunds: dict[str, dict[str, Any]] = {}
         self._answered: dict[str, tuple[int, dict[str, Any]]] = {}
+        self.endpoint = ""  # where its events go: typed at /dashboard, as with the real one
         self._events = 0
         self.app.router.add_post("/v1/checkout/sessions", self._open)
         self.app.router.add_get("/v1/checkout/sessions/{id}", self._show)
         self.app.router.add_post("/v1/checkout/sessions/{id}/expire", self._expire)
         self.app.router.add_post("/v1/refunds", self._refund)
+        self.app.router.add_get("/pay/{id}", self._page)
+        self.app.router.add_post("/pay/{id}", self._paid)
+        self.app.router.add_get("/dashboard", self._dashboard)
+        self.app.router.add_post("/dashboard", self._set_endpoint)
 
     async def _open(self, request: web.Request) -> web.Response:
         form = dict(parse_qsl(await request.text()))
@@ -48,6 +54,9 @@ class Stripe(StandIn):
                 "amount_total": int(form["line_items[0][price_data][unit_amount]"]),
                 "currency": form["line_items[0][price_data][currency]"],
                 "expires_at": int(form["expires_at"]),
+                "success_url": form["success_url"],
+                "cancel_url": form["cancel_url"],
+                "label": form["line_items[0][price_data][product_data][name]"],
                 "metadata": {"payment_id": form["metadata[payment_id]"]},
             }
             self.sessions[session["id"]] = session
@@ -100,6 +109,54 @@ class Stripe(StandIn):
         status, body = self._answered[key]
         return web.json_response(body, status=status)
 
+    # --- Its pages --------------------------------------------------------------------------------------------------
+
+    async def _page(self, request: web.Request) -> web.Response:
+        """The page that a guest pays on: no card is asked for."""
+        session = self._session(request)
+        amount = f"{session['amount_total'] / 100:.2f} {session['currency'].upper()}"
+        if session["status"] != "open":
+            return _html(f"<p>{escape(session['label'])}, {amount}: {escape(session['status'])}.</p>")
+        warning = (
+            ""
+            if self.endpoint
+            else '<p>Nobody will hear of it: set the endpoint at <a href="/dashboard">/dashboard</a>.</p>'
+        )
+        return _html(
+            f"<p>{escape(session['label'])}: <strong>{amount}</strong></p>{warning}"
+            '<form method="post"><button name="do" value="pay">Pay</button> '
+            '<button name="do" value="cancel">Cancel</button></form>'
+        )
+
+    async def _paid(self, request: web.Request) -> web.Response:
+        """Paid, once, and told; or back without, and the page stays open."""
+        session, form = self._session(request), await request.post()
+        if form.get("do") != "pay":
+            raise web.HTTPSeeOther(session["cancel_url"])
+        if session["status"] == "open":
+            body = self.pay(session["id"])
+            if self.endpoint:
+                await self.tell(self.endpoint, body)
+        raise web.HTTPSeeOther(session["success_url"])
+
+    def _session(self, request: web.Request) -> dict[str, Any]:
+        session = self.sessions.get(request.match_info["id"])
+        if session is None:
+            raise web.HTTPNotFound
+        if session["status"] == "open" and session["expires_at"] < time.time():
+            session["status"] = "expired"
+        return session
+
+    async def _dashboard(self, request: web.Request) -> web.Response:
+        return _html(
+            '<form method="post"><label>Webhook endpoint <input name="url" size="80" value="'
+            f'{escape(self.endpoint)}"></label> <button>Save</button></form>'
+        )
+
+    async def _set_endpoint(self, request: web.Request) -> web.Response:
+        self.endpoint = str((await request.post()).get("url", "")).strip()
+        raise web.HTTPSeeOther("/dashboard")
+
     # --- What it tells ----------------------------------------------------------------------------------------------
 
     def pay(self, session_id: str) -> bytes:
@@ -125,3 +182,8 @@ class Stripe(StandIn):
 
 def _wrong(code: str) -> dict[str, Any]:
     return {"error": {"type": "invalid_request_error", "code": code, "message": "No."}}
+
+
+def _html(body: str) -> web.Response:
+    page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Stripe, a stand-in</title>{body}</html>'
+    return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": "default-src 'none'"})

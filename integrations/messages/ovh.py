@@ -1,8 +1,9 @@
 """Text messages by OVHcloud's SMS API (``/sms/{service}/jobs``), each request signed.
 
-Written from OVHcloud's public API console; not yet tried with a real account. A job has a ``tag`` of twenty characters:
-ours is made of the errand's key, and looked for among what was sent before anything is sent for a second time. It sends
-no receipts by itself.
+Written from OVHcloud's public API console; not yet tried with a real account. A job has a ``tag`` of twenty characters,
+ours is made of the errand's key. Before anything is sent for a second time it is looked for: among what waits
+(``GET …/jobs``, whose ``sms.Job`` shows receiver and message and no tag), then among what was sent
+(``GET …/outgoing?tag=``, ``sms.Outgoing``). It sends no receipts by itself.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 BASE = "https://eu.api.ovh.com/1.0"
 TAG_LENGTH = 20
+MOST_LOOKED_AT = 20
 # Not the message: it goes once the keys are right, or the clock.
 CONNECTION_IS_WRONG = frozenset({"INVALID_SIGNATURE", "INVALID_KEY", "INVALID_CREDENTIAL", "QUERY_TIME_OUT"})
 
@@ -32,6 +34,14 @@ class _Report(msgspec.Struct, rename="camel"):
     ids: list[int] = []
     invalid_receivers: list[str] = []
     total_credits_removed: float = 0
+
+
+class _Job(msgspec.Struct):
+    """What waits, or was sent."""
+
+    message: str = ""
+    receiver: str = ""
+    credits: float = 0
 
 
 class _Problem(msgspec.Struct, rename="camel"):
@@ -61,15 +71,45 @@ class Ovh:
         if not isinstance(work, SendMessage):
             raise unknown(work)
         tag = tag_of(task.key)
-        if task.attempt > 1:
-            answer = await self._ask("GET", f"{self._url}/outgoing?tag={tag}")
+        if task.attempt > 1 and (known := await self._known(work, tag)) is not None:
+            return known
+        return _outcome(await self._ask("POST", f"{self._url}/jobs", self._job(work, tag)))
+
+    async def _known(self, work: SendMessage, tag: str) -> Outcome | None:
+        """What an attempt before has brought, or why nobody can tell; None where nothing is there. What waits is looked
+        at first: what leaves for the other list meanwhile is found there."""
+        waiting = await self._ids(f"{self._url}/jobs")
+        if not isinstance(waiting, list):
+            return waiting
+        for job_id in sorted(waiting, reverse=True)[:MOST_LOOKED_AT]:
+            answer = await self._ask("GET", f"{self._url}/jobs/{job_id}")
+            if answer.status == 404:
+                continue
             if not answer.good:
                 return _outcome(answer)
-            if (sent := _ids(answer)) is None:
+            if (job := _job(answer)) is None:
                 return Later("no valid answer")
-            if sent:
-                return Done(str(sent[0]))
-        return _outcome(await self._ask("POST", f"{self._url}/jobs", self._job(work, tag)))
+            if _is_of(job, work):
+                return Done(str(job_id), _cost(job.credits))
+        sent = await self._ids(f"{self._url}/outgoing?tag={tag}")
+        if not isinstance(sent, list):
+            return sent
+        if sent:
+            answer = await self._ask("GET", f"{self._url}/outgoing/{sent[0]}")
+            found = _job(answer) if answer.good else None
+            return Done(str(sent[0]), {} if found is None else _cost(found.credits))
+        if len(waiting) > MOST_LOOKED_AT:
+            return Later("more waits there than can be looked through", is_there=True)
+        return None
+
+    async def _ids(self, url: str) -> list[int] | Outcome:
+        answer = await self._ask("GET", url)
+        if not answer.good:
+            return _outcome(answer)
+        try:
+            return msgspec.json.decode(answer.body, type=list[int])
+        except msgspec.MsgspecError:
+            return Later("no valid answer")
 
     def _job(self, work: SendMessage, tag: str) -> bytes:
         job = {
@@ -105,11 +145,20 @@ def tag_of(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:TAG_LENGTH]
 
 
-def _ids(answer: Answer) -> list[int] | None:
+def _job(answer: Answer) -> _Job | None:
     try:
-        return msgspec.json.decode(answer.body, type=list[int])
+        return msgspec.json.decode(answer.body, type=_Job)
     except msgspec.MsgspecError:
         return None
+
+
+def _is_of(job: _Job, work: SendMessage) -> bool:
+    """A STOP clause may have been added to its end."""
+    return job.receiver.lstrip("+0") == work.to.lstrip("+0") and job.message.startswith(work.text)
+
+
+def _cost(credits: float) -> dict[str, Any]:
+    return {"currency": "credits", "micros": max(0, round(credits * 1_000_000))}
 
 
 def _outcome(answer: Answer) -> Outcome:
@@ -122,8 +171,7 @@ def _outcome(answer: Answer) -> Outcome:
             return Later("no valid answer")
         if not report.ids:
             return Refused("no valid receiver" if report.invalid_receivers else "nothing was sent")
-        micros = max(0, round(report.total_credits_removed * 1_000_000))
-        return Done(str(report.ids[0]), {"currency": "credits", "micros": micros})
+        return Done(str(report.ids[0]), _cost(report.total_credits_removed))
     try:
         code = msgspec.json.decode(answer.body, type=_Problem).error_code[:60]
     except msgspec.MsgspecError:

@@ -1,5 +1,6 @@
 """Who brings text messages: each sent once, whatever the service does."""
 
+import msgspec
 import pytest
 
 from devstack.stand_ins.ovh import Ovh as OvhServer
@@ -179,3 +180,28 @@ async def test_twilio_tells_a_price_once_it_has_one(at_twilio: tuple[TwilioServe
     assert await adapter.perform(question) == Done()
     server.messages[0] |= {"price": "free"}
     assert await adapter.perform(question) == Later("no valid answer")
+
+
+async def test_what_waits_at_ovh_is_not_sent_twice(at_ovh: tuple[OvhServer, Ovh]) -> None:
+    server, adapter = at_ovh
+    server.holds = True
+    other = msgspec.structs.replace(WORK, occasion="order_ready", text="Another one.")
+    assert await adapter.perform(task(work=other)) == Done("1", {"currency": "credits", "micros": 1_000_000})
+    server.faults["lost_answer"] = 1
+    assert isinstance(await adapter.perform(task()), Later)
+
+    assert await adapter.perform(task(2)) == Done("2", {"currency": "credits", "micros": 1_000_000})
+    server.send_queued()
+    assert await adapter.perform(task(3)) == Done("2", {"currency": "credits", "micros": 1_000_000})
+    assert len(server.messages) == 2
+
+
+async def test_where_too_much_waits_at_ovh_nothing_is_sent_blindly(at_ovh: tuple[OvhServer, Ovh]) -> None:
+    server, adapter = at_ovh
+    server.queued = [
+        {"id": one, "message": "x", "receivers": ["+33600000000"]} for one in range(ovh.MOST_LOOKED_AT + 1)
+    ]
+
+    assert await adapter.perform(task(2)) == Later("more waits there than can be looked through", is_there=True)
+    server.queued.pop()
+    assert isinstance(await adapter.perform(task(2)), Done)

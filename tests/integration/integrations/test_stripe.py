@@ -1,11 +1,15 @@
 """Payments: one page for a payment, its end, its refund; and whose word is believed."""
 
 import json
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 
+import aiohttp
+import msgspec
 import pytest
+from aiohttp import web
 
-from devstack.stand_ins.standing import Fault
+from devstack.stand_ins.standing import Fault, StandIn
 from devstack.stand_ins.stripe import Stripe as StripeServer
 from domain.errands import CancelPayment, RefundPayment, RequestPayment
 from integrations.network import Network
@@ -151,3 +155,36 @@ def test_what_an_event_says() -> None:
     assert stripe.read(server.event("customer.created", {"id": None, "metadata": None, "refunded": "no"})) is None
     with pytest.raises(ValueError, match="Stripe"):
         stripe.read(json.dumps([1]).encode())
+
+
+async def test_the_stand_ins_page_is_paid_once_and_its_event_is_believed(serve: Serve, network: Network) -> None:
+    heard: list[tuple[bool, Notice | None]] = []
+
+    async def hook(request: web.Request) -> web.Response:
+        body = await request.read()
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        heard.append((stripe.verify(headers, body, "whsec_1", time.time()), stripe.read(body)))
+        return web.json_response({"received": True})
+
+    server = StripeServer("rk_test_1", "whsec_1")
+    base = await serve(server)
+    door = StandIn()
+    door.app.router.add_post("/hooks", hook)
+    endpoint = f"{await serve(door)}/hooks"
+    later = msgspec.structs.replace(REQUEST, expires_at=datetime.now(UTC) + timedelta(hours=1), label="<b>Margot</b>")
+    made = await Stripe.open(network, {"url": base}, {"key": "rk_test_1"}).perform(task(later))
+    assert isinstance(made, Done)
+    url = made.facts["url"]
+
+    async with aiohttp.ClientSession() as session:
+        assert "&lt;b&gt;Margot" in await (await session.get(url)).text()
+        await session.post(f"{base}/dashboard", data={"url": endpoint})
+        back = await session.post(url, data={"do": "cancel"}, allow_redirects=False)
+        assert (back.status, back.headers["Location"], heard) == (303, REQUEST.back, [])
+        for _ in range(2):
+            back = await session.post(url, data={"do": "pay"}, allow_redirects=False)
+            assert (back.status, back.headers["Location"]) == (303, REQUEST.back)
+        assert "complete" in await (await session.get(url)).text()
+        assert (await session.get(f"{base}/pay/none")).status == 404
+    [(believed, notice)] = heard
+    assert believed and notice is not None and (notice.payment_id, notice.fate) == ("p1", "paid")
