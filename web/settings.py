@@ -70,6 +70,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     mail_from: str = ""
     # Where people reach these pages, such as https://admin.example.com: what links in mails begin with.
     web_public_url: str = ""
+    # The store API's address for restaurants that type none: as the errands' runner has it.
+    store_api_url: str = ""
     # Requests a minute that each client of the API may send.
     web_api_requests_per_minute: Positive = 100
     # Notices a minute that connected services may send from each address.

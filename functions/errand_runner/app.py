@@ -7,6 +7,9 @@ and how what a dead pod had claimed is taken up.
 from __future__ import annotations
 
 from functools import partial
+from typing import Annotated
+
+import msgspec
 
 from eventing.consumers import consumer
 from eventing.serving import PlatformSettings, hold_open
@@ -23,17 +26,21 @@ from stores.postgres import Postgres
 NAME = "errand_runner"
 
 
+StoreUrl = Annotated[str, msgspec.Meta(pattern=r"^(https?://\S+)?$")]
+
+
 class RunnerSettings(PlatformSettings, frozen=True, kw_only=True):
     """``platform_database_url`` finds what is due for all restaurants; all else is done for one, by ``database_url``.
 
     ``web_public_url`` is where the admin is reached from outside: people see their order there; without it messages
     have no link. ``integration_private_targets`` allows http and private addresses: for tests, and for a printer beside
-    a small site.
+    a small site. ``store_api_url`` is the store API's address for restaurants that have typed none.
     """
 
     database_url: str
     master_key: str
     web_public_url: str = ""
+    store_api_url: StoreUrl = ""
     integration_private_targets: bool = False
 
 
@@ -42,7 +49,8 @@ def build(settings: RunnerSettings) -> App:
     pii = PiiCipher(settings.master_key)
     home = Home(pii, OrderLinks(settings.master_key, settings.web_public_url))
     network = Network("AlloResto/1", settings.integration_private_targets)
-    runner = Runner(platform, postgres, network, home)
+    defaults = {"store_api": {"url": settings.store_api_url}} if settings.store_api_url else {}
+    runner = Runner(platform, postgres, network, home, defaults)
     app = consumer(NAME, planning.KINDS, partial(planning.plan, home), postgres=postgres, afterwards=runner.wake)
     hold_open(app, platform, "postgres (platform)")
     on_tick(app, "/errands-due", runner.round)

@@ -52,11 +52,21 @@ log = logs.get(__name__)
 
 
 class Runner(Claims[Claimed]):
-    def __init__(self, platform: Postgres, tenants: Postgres, network: Network, home: Home) -> None:
+    """``defaults`` are settings by provider, for connections that have none of their own."""
+
+    def __init__(
+        self,
+        platform: Postgres,
+        tenants: Postgres,
+        network: Network,
+        home: Home,
+        defaults: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
         super().__init__("errands", AT_ONCE)
         self._platform = platform
         self._tenants = tenants
         self._network = network
+        self._defaults = defaults or {}
         self._home, self._pii = home, home.pii
 
     async def stop(self) -> None:
@@ -107,7 +117,8 @@ class Runner(Claims[Claimed]):
         if work is None:
             return Later("it can't be read: another MASTER_KEY, or another release", ours=True)
         try:
-            adapter = provider.open(self._network, one.settings, self._secrets(one))
+            known = {**self._defaults.get(one.provider, {}), **one.settings}
+            adapter = provider.open(self._network, known, self._secrets(one))
             async with asyncio.timeout(ATTEMPT_TIMEOUT_S):
                 return _storable(await adapter.perform(self._task(one, work)))
         except TimeoutError:

@@ -14,7 +14,7 @@ from flask import abort, current_app, flash, redirect, render_template, request,
 from flask.typing import ResponseReturnValue
 
 from domain.errands import SERVICES
-from integrations.catalogue import PROVIDERS, Provider
+from integrations.catalogue import PROVIDERS, Field, Provider
 from stores import connections, errands, message_costs
 from stores.connections import AlreadyConnectedError
 from stores.connections import Connection as Connected
@@ -194,7 +194,7 @@ def _read(form: Form, provider: Provider, *, secrets_kept: bool) -> Typed:
     values: dict[str, str] = {}
     change_secrets = not secrets_kept or any(form.typed(field.name) for field in provider.fields if field.is_secret)
     for field in provider.fields:
-        required = field.required and (change_secrets or not field.is_secret)
+        required = field.required and (change_secrets or not field.is_secret) and not _has_default(provider, field)
         if field.kind == "url":
             value = form.url(field.name, labels[field.name], required=required, private=private)
         else:
@@ -207,6 +207,11 @@ def _read(form: Form, provider: Provider, *, secrets_kept: bool) -> Typed:
         {key: value for key, value in values.items() if key not in secret},
         {key: value for key, value in values.items() if key in secret} if change_secrets else None,
     )
+
+
+def _has_default(provider: Provider, field: Field) -> bool:
+    """Whether the operator has set it for everybody."""
+    return (provider.name, field.name) == ("store_api", "url") and bool(context.settings().store_api_url)
 
 
 def _facts(connected: Connected) -> dict[str, object]:
@@ -236,6 +241,7 @@ def _page(form: Form, provider: Provider, connected: Connected | None, status: i
         told=told[:LOG_PAGE],
         more=len(told) > LOG_PAGE,
         months=_by_month(costs),
+        defaults={field.name for field in provider.fields if _has_default(provider, field)},
         notices=_notices(provider, connected),
     )
     return page, status

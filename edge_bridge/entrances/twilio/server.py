@@ -9,6 +9,7 @@ import contextlib
 import re
 import secrets
 import socket
+from collections import OrderedDict
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from aiohttp import web
@@ -30,6 +31,7 @@ WRITE_BUFFER_BYTES = 16 * 1024  # of a stream; a second
 STREAM_WITHIN_S = 15.0  # from the webhook's answer
 CLOSED_WITHIN_S = 1.0
 BUSY = 486
+CALLS_REMEMBERED = 10_000
 CALL_OVER = ("completed", "busy", "failed", "no-answer", "canceled")
 PUT_THROUGH = ("completed", "answered")
 STREAM_OVER = ("stream-stopped", "stream-error")
@@ -50,6 +52,7 @@ class TwilioServer:
         self._sessions = sessions
         self._public_url = public_url.rstrip("/")
         self._calls: dict[str, TwilioCall] = {}  # by CallSid
+        self._over: OrderedDict[str, None] = OrderedDict()  # the last calls' CallSids
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> None:
@@ -82,6 +85,9 @@ class TwilioServer:
         if not _SID.match(sid):
             raise web.HTTPBadRequest(text="CallSid\n")
         call = self._calls.get(sid)
+        if call is None and sid in self._over:  # a signature has no time in it: whoever kept one may bring it again
+            log.warning("a webhook of a call that is over came again")
+            return _twiml(twiml.hang_up())
         if call is None:
             call = TwilioCall(sid, line, self._sessions, self._forget)
             side = self._sessions.arrived(call, line.line_id, caller_number(form.get("From", "")))
@@ -183,7 +189,10 @@ class TwilioServer:
         call.over()
 
     def _forget(self, call: TwilioCall) -> None:
-        self._calls.pop(call.sid, None)
+        if self._calls.pop(call.sid, None) is not None:
+            self._over[call.sid] = None
+            if len(self._over) > CALLS_REMEMBERED:
+                self._over.popitem(last=False)
 
     def _line_of(self, form: dict[str, str]) -> TwilioLine:
         return self._sessions.line_of_twilio(plain_number(form.get("To", ""))) or NOBODY

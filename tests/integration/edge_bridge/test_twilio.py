@@ -264,6 +264,14 @@ async def test_asked_again_the_webhook_makes_one_call_and_voids_the_first_token(
     assert len(handler.calls) == 1
 
 
+async def test_a_webhook_that_somebody_has_kept_begins_no_second_call(handler: HandlerApp, twilio: TwilioSide) -> None:
+    await twilio.ask(f"{PUBLIC_URL}/voice")
+    await twilio.ask(f"{PUBLIC_URL}/status", CallStatus="canceled")
+
+    status, again = await twilio.ask(f"{PUBLIC_URL}/voice")
+    assert status == 200 and "<Hangup/>" in again and "<Stream" not in again
+
+
 async def test_a_call_that_ended_before_its_stream_is_a_missed_call_with_its_number(
     scene: Scene, twilio: TwilioSide
 ) -> None:

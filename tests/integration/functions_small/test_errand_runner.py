@@ -69,6 +69,24 @@ async def test_an_order_is_at_the_till_once_with_who_ordered_and_its_cancellatio
     assert (placed.reference, placed.attempts, placed.last_error) == ("S1", 2, "")
 
 
+async def test_the_operators_store_has_the_orders_of_who_typed_no_address(
+    runner: StartRunner, house: House, store: Store, eventually: Eventually
+) -> None:
+    url = (await house.connection()).settings["url"]
+    await house.run("update service_connection set settings = '{}'")
+    confirmed = await house.order()
+
+    async with runner(STORE_API_URL=url) as running:
+        assert (await running.send(confirmed))[0] == 204
+
+        async def there() -> bool:
+            await running.tick("errands-due")
+            return await house.states(confirmed.order_id) == ["done"]
+
+        await eventually(there)
+    assert list(store.orders) == [confirmed.order_id]
+
+
 async def test_what_the_till_refuses_is_not_asked_again_until_somebody_wants_it(
     runner: StartRunner, house: House, store: Store, eventually: Eventually
 ) -> None:

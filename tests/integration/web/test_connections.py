@@ -134,3 +134,14 @@ def test_what_messages_have_cost_is_seen_by_month(log_in: LogIn, admin: Admin) -
 
     page = " ".join(client.get(f"/place/{admin.pizza.id}/connections/{row['id']}").text.split())
     assert "12 messages, 20 parts" in page and "€0.83" in page.replace("\u00a0", "") and "2 credits" in page
+
+
+def test_a_store_needs_no_address_where_the_operator_has_set_one(
+    standing_app: Flask, log_in: LogIn, admin: Admin
+) -> None:
+    client = log_in(OWNER)
+    assert send(client, admin, "/new/store_api", FIELDS | {"url": ""}).status_code == 422
+    with lent(standing_app, admin.settings(store_api_url="https://store.example")):
+        assert send(client, admin, "/new/store_api", FIELDS | {"url": ""}).status_code == 303
+    (row,) = fetch(admin, "select settings::text from service_connection")
+    assert row["settings"] == "{}"
