@@ -23,6 +23,8 @@ State = Literal["waiting", "done", "refused", "failed"]
 RETRY_FIRST = timedelta(seconds=1)
 RETRY_MOST = timedelta(seconds=30)
 # The breaker of a connection: after so many failures in a row nothing is tried for a while, then one errand at a time.
+# How long a connection's secrets are used before it is said that they should be changed.
+SECRETS_GOOD_FOR = timedelta(days=90)
 OPENS_AFTER = 3
 OPEN_FIRST = timedelta(seconds=5)
 OPEN_MOST = timedelta(seconds=30)

@@ -54,6 +54,7 @@ synthetic_call_seconds = Gauge(
     "synthetic_call_seconds", "Of the last one: to the answer, the greeting, the first reply, and all of it.", ["part"]
 )
 connections_failing = Gauge("connections_failing", "Restaurants' connections whose breaker is open.", ["provider"])
+connection_secrets_old = Gauge("connection_secrets_old", "Restaurants' connections with secrets of over 90 days.")
 errands_overdue_seconds = Gauge(
     "errands_overdue_seconds", "How long the first errand has been due that nobody took, 0 without one."
 )
@@ -99,6 +100,7 @@ class PlatformWatch:
             for gauge in (
                 *(dead_letters_open, calls_open, call_longest_seconds),
                 *(synthetic_calls_failed_in_a_row, synthetic_call_last_timestamp_seconds, errands_overdue_seconds),
+                connection_secrets_old,
             ):
                 gauge.set(math.nan)
             _clear()
@@ -127,6 +129,7 @@ class PlatformWatch:
         for provider, failing in found.failing.items():
             connections_failing.labels(provider).set(failing)
         errands_overdue_seconds.set(found.errands_overdue_s)
+        connection_secrets_old.set(found.old_secrets)
         _tell_synthetic(found.synthetic)
 
     async def _from_redis(self) -> str:

@@ -26,7 +26,9 @@ class AlreadyConnectedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """``failing_since`` is the first failure after the last success; until ``open_until`` nothing is tried."""
+    """``secrets_at`` is since when it has its secrets, None without them.
+
+    ``failing_since`` is the first failure after the last success; until ``open_until`` nothing is tried."""
 
     id: str
     restaurant_id: str
@@ -41,11 +43,12 @@ class Connection:
     failing_since: datetime | None
     open_until: datetime | None
     last_error: str
+    secrets_at: datetime | None = None
 
 
 _COLUMNS = (
     "id, restaurant_id, service, provider, name, settings, created_by, created_at, disabled_at, failures,"
-    " failing_since, open_until, last_error"
+    " failing_since, open_until, last_error, secrets_at"
 )
 
 

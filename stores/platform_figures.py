@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
-from domain.errands import OPENS_AFTER
+from domain.errands import OPENS_AFTER, SECRETS_GOOD_FOR
 from stores import infrastructure, keys, rehearsals
 from stores.postgres import Connection
 from stores.redis import Redis
@@ -48,7 +48,7 @@ class PlatformFigures:
     ``letters`` is ``infrastructure.MOST_LETTERS`` at most, ``restaurants`` the MOST_RESTAURANTS busiest; ``synthetic``
     are the last SYNTHETIC_CALLS, the newest first. ``failing`` counts the connections whose breaker is not closed, by
     provider; ``errands_overdue_s`` is how long the first errand has been due that nobody has claimed, though its
-    service is there.
+    service is there. ``old_secrets`` counts the connections whose secrets are older than SECRETS_GOOD_FOR.
     """
 
     letters: int
@@ -61,6 +61,7 @@ class PlatformFigures:
     synthetic: Sequence[SyntheticCall]
     failing: Mapping[str, int]
     errands_overdue_s: float
+    old_secrets: int
 
 
 async def look(conn: Connection) -> PlatformFigures:
@@ -91,6 +92,10 @@ async def look(conn: Connection) -> PlatformFigures:
         OPENS_AFTER,
     )
     overdue = await conn.fetchval(_OVERDUE, OPENS_AFTER)
+    old_secrets: int = await conn.fetchval(
+        "select count(*) from service_connection where secrets_at < now() - $1::interval and disabled_at is null",
+        SECRETS_GOOD_FOR,
+    )
     return PlatformFigures(
         letters=await infrastructure.open_letters(conn),
         lines=dict(tuple(line) for line in lines),
@@ -105,6 +110,7 @@ async def look(conn: Connection) -> PlatformFigures:
         synthetic=await rehearsals.last_calls(conn, SYNTHETIC_CALLS),
         failing={provider: int(count) for provider, count in failing},
         errands_overdue_s=float(overdue),
+        old_secrets=old_secrets,
     )
 
 

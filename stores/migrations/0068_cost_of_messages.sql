@@ -19,3 +19,19 @@ grant select, insert, update on message_cost to alloresto_app, alloresto_platfor
 
 -- A price is asked for some time after its message.
 grant insert (next_at) on errand to alloresto_app;
+
+-- Since when a connection has the secrets that it has: those that are old should be changed.
+alter table service_connection add column secrets_at timestamptz;
+alter table service_connection no force row level security;
+update service_connection set secrets_at = created_at where secrets_encrypted is not null;
+alter table service_connection force row level security;
+create function note_secrets_at() returns trigger language plpgsql as $$
+begin
+    new.secrets_at := case when new.secrets_encrypted is not null then now() end;
+    return new;
+end $$;
+-- Only what the pages write is an entry: a rotation of MASTER_KEY, by another role, seals the same secrets anew.
+create trigger note_secrets_at before insert on service_connection for each row execute function note_secrets_at();
+create trigger note_new_secrets_at before update of secrets_encrypted on service_connection
+    for each row when (current_user = 'alloresto_app') execute function note_secrets_at();
+grant select (secrets_at) on service_connection to alloresto_app;

@@ -9,11 +9,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from flask import abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from domain.errands import SERVICES
+from domain.errands import SECRETS_GOOD_FOR, SERVICES
 from integrations.catalogue import PROVIDERS, Field, Provider
 from stores import connections, errands, message_costs
 from stores.connections import AlreadyConnectedError
@@ -242,6 +243,7 @@ def _page(form: Form, provider: Provider, connected: Connected | None, status: i
         more=len(told) > LOG_PAGE,
         months=_by_month(costs),
         defaults={field.name for field in provider.fields if _has_default(provider, field)},
+        secrets_old=_are_old(connected),
         notices=_notices(provider, connected),
     )
     return page, status
@@ -256,6 +258,13 @@ def _by_month(costs: Iterable[MonthlyCost]) -> list[tuple[MonthlyCost, list[Mont
         elif months and months[-1][0].month == one.month:
             months[-1][1].append(one)
     return months
+
+
+def _are_old(connected: Connected | None) -> bool:
+    """Whether its secrets should be changed."""
+    if connected is None or connected.secrets_at is None:
+        return False
+    return datetime.now(UTC) - connected.secrets_at > SECRETS_GOOD_FOR
 
 
 def _notices(provider: Provider, connected: Connected | None) -> str | None:

@@ -1,6 +1,6 @@
 """What the reconciler tells of the whole platform, on a real Postgres and Valkey."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -63,12 +63,16 @@ async def fill_with_errands(postgres: Pools, restaurant_id: str) -> None:
     async with postgres.platform.platform() as connection:
         for provider, failures, minutes in (("deliverect", 3, 30), ("store_api", 0, 5)):
             till = await connection.fetchval(
-                "insert into service_connection (restaurant_id, service, provider, created_by, failures)"
-                " values ($1, $2, $3, 'test', $4) returning id",
+                "insert into service_connection (restaurant_id, service, provider, created_by, failures,"
+                " secrets_encrypted) values ($1, $2, $3, 'test', $4, 'x') returning id",
                 restaurant_id,
                 "till" if failures else "printer",
                 provider,
                 failures,
+            )
+            age = timedelta(days=91 if failures else 89)
+            await connection.execute(
+                "update service_connection set secrets_at = now() - $2::interval where id = $1", till, age
             )
             for number in range(2):
                 await connection.execute(
@@ -121,6 +125,7 @@ async def test_the_gauges_say_how_the_platform_stands_and_nothing_while_its_data
     assert told['connections_failing{provider="deliverect"}'] == 1
     assert 'connections_failing{provider="store_api"}' not in told
     assert 300 <= told["errands_overdue_seconds"] < 330
+    assert told["connection_secrets_old"] == 1
     assert away == 503
     assert blind["errands_overdue_seconds"] != blind["errands_overdue_seconds"]
     assert blind["dead_letters_open"] != blind["dead_letters_open"]  # NaN: neither good nor bad

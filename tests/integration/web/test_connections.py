@@ -145,3 +145,19 @@ def test_a_store_needs_no_address_where_the_operator_has_set_one(
         assert send(client, admin, "/new/store_api", FIELDS | {"url": ""}).status_code == 303
     (row,) = fetch(admin, "select settings::text from service_connection")
     assert row["settings"] == "{}"
+
+
+def test_old_secrets_are_said_to_be_old_until_new_ones_are_typed(log_in: LogIn, admin: Admin) -> None:
+    client, hint = log_in(OWNER), "over 90 days ago"
+    made = connect(client, admin)
+    path = f"/place/{admin.pizza.id}/connections/{made}"
+    assert "Its secrets were typed on" in client.get(path).text and hint not in client.get(path).text
+
+    execute(admin, "update service_connection set secrets_at = now() - interval '91 days'")
+    # A rotation of MASTER_KEY seals what is there anew.
+    execute(admin, "update service_connection set secrets_encrypted = secrets_encrypted || 'x'")
+    assert hint in client.get(path).text
+    send(client, admin, f"/{made}", FIELDS | {"token": ""})
+    assert hint in client.get(path).text
+    send(client, admin, f"/{made}", FIELDS | {"token": "a new one"})
+    assert hint not in client.get(path).text
