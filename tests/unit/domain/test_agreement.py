@@ -85,6 +85,8 @@ def test_any_other_key_has_to_be_asked_about(cart: Cart) -> None:
         "Okay.",
         "Oui.",
         "Oui, c'est exact.",
+        "Oui, c'est exacte.",  # as speech-to-text may write it
+        "C'est correcte.",
         "oui c'est ça",
         "Oui, parfait.",
         "D'accord, pas de souci",
