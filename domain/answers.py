@@ -66,15 +66,17 @@ _YES = re.compile(
 )
 # These are too, but for a caller who asks: "is that right?".
 _PRAISE = re.compile(
-    r"\b(?:correct(?! (?:the|it|that|me))|right|exactly|exacte?|correcte|perfect|sure|ok|okay|okey|oki|okie|o k|fine|great"
-    r"|good(?! (?:question|evening|morning|afternoon|day|night))|lovely|brilliant|grand|cool|fab|fantastic|wonderful"
+    r"\b(?:correct(?! (?:the|it|that|me))|right|exactly|exacte?|correcte|perfect|sure|ok|okay|okey|oki|okie|o k|fine"
+    r"|great|good(?! (?:question|evening|morning|afternoon|day|night))|lovely|brilliant|grand|cool|fab|fantastic"
+    r"|wonderful"
     r"|excellente?|awesome|amazing|beautiful|marvellous|deal|all set|confirm|confirmed"
     r"|that (?:is|s) (?:it|all|everything|the one)|thats it|(?:that|it) works|works for me"
     r"|(?:sounds|looks) (?:about )?(?:good|right|great|perfect)"
     r"|happy with (?:that|it)|bang on|spot on|all right|alright|righto|very well|indeed|fair enough|you got it|you bet"
     r"|that (?:ll|will) do|i ll take (?:it|that)|place (?:the order|it)|send it|let s go"
-    r"|c est (?:ca|cela|bon|bien ca|juste|correcte?|note|parti|tout|top|le cas|en ordre)|exactement|parfait|parfaitement"
-    r"|voila|tres bien|super bien|impeccable|impec|nickel|super|genial|magnifique|top|ca (?:marche|roule|ira)"
+    r"|c est (?:ca|cela|bon|bien ca|juste|correcte?|note|parti|tout|top|le cas|en ordre)|exactement|parfait"
+    r"|parfaitement|voila|tres bien|super bien|impeccable|impec|nickel|super|genial|magnifique|top"
+    r"|ca (?:marche|roule|ira)"
     r"|ca me (?:va|convient|parait bien)|on fait comme ca|faisons comme ca|commandez"
     r"|confirme|confirmer|valide|valider|affirmatif|effectivement"
     r"|tout(?: est)? bon|tout va bien|on est bons|on y va|allons y|banco|marche conclu|faites|je prends(?: ca)?)\b"

@@ -1,6 +1,7 @@
 """A person's name where speech-to-text wrote words that sound the same: "le roi" for Leroy, "IFA" for Aoife.
 
-Only in the answer to "what name?", only where all of the answer sounds as one of the names that many people have.
+Only in the answer to "what name?" and behind "in the name of", only where all that is said there sounds as one of the
+names that many people have.
 """
 
 from __future__ import annotations
@@ -17,6 +18,18 @@ NEARLY = 0.12  # of a name's phonemes may be others: half of one that is like it
 LEAST = 3  # phonemes; fewer have to be the same
 _WORDS = re.compile(r"[^\W\d_]+")
 _ONE_SOUND = str.maketrans({"ɪ": "i", "ɔ": "o", "ɛ": "e", "ɑ": "a", "œ": "ø"})  # in names nobody hears which
+_IN_THE_NAME_OF = {
+    "en": re.compile(r"\b(?:in|under) the name(?: of)? (?P<name>[^\W\d_]+)(?=\s*(?:[.,!?]|$))", re.IGNORECASE),
+    "fr": re.compile(r"\bau nom d(?:e |['’])(?P<name>[^\W\d_]+)(?=\s*(?:[.,!?]|$))", re.IGNORECASE),
+}
+
+
+def with_common_name(text: str, language: str) -> str:
+    """``text`` with the one word behind "in the name of" written as the name that it sounds like."""
+    found = _IN_THE_NAME_OF[language].search(text)
+    if found is None:
+        return text
+    return text[: found.start("name")] + as_common_name(found["name"], language) + text[found.end("name") :]
 
 
 def as_common_name(text: str, language: str) -> str:

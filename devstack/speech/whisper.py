@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from devstack.speech.expecting import Expectation
 from devstack.speech.matching import fold
 from devstack.speech.menu_sounds import as_on_menu
-from devstack.speech.name_sounds import as_common_name
+from devstack.speech.name_sounds import as_common_name, with_common_name
 from devstack.speech.repairs import repaired
 from devstack.speech.words import stem
 from voices import resample
@@ -114,8 +114,8 @@ class Transcriber:
                 texts.append(heard.text)
         text = as_on_menu(" ".join(texts), expectation)
         text = repaired(text, expectation.language, expectation.names, of_name=expectation.of_name)
-        if expectation.of_name:
-            text = as_common_name(text, expectation.language)
+        named = as_common_name if expectation.of_name else with_common_name
+        text = named(text, expectation.language)
         return Recognition(text, quietest)
 
     def _transcribe_piece(self, audio: Samples, start: list[int], expected: Set[str], beam: int) -> Recognition:
