@@ -15,7 +15,8 @@ import secrets
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -56,9 +57,9 @@ CONDITIONS = {"till": "the store API's stand-in", "outage": f"{OUTAGE_S:g} s of 
 class Around:
     """One restaurant with everything connected, and the runner."""
 
-    def __init__(self, postgres: Postgres, menu: Menu, street: Neighbourhood, url: str, pii: PiiCipher) -> None:
-        self._postgres, self._menu, self._url, self._pii = postgres, menu, url, pii
-        self.street = street
+    def __init__(self, base: Ground, url: str) -> None:
+        self._postgres, self._menu, self._url, self._pii = base.postgres, base.menu, url, base.pii
+        self.street = street = base.street
         store, twilio = street.neighbours["store_api"].server, street.neighbours["twilio"].server
         assert isinstance(store, Store)
         assert isinstance(twilio, Twilio)
@@ -70,24 +71,6 @@ class Around:
 
     async def close(self) -> None:
         await self._http.close()
-
-    async def connect(self) -> None:
-        """Each as its owner would in the admin."""
-        async with self._postgres.platform() as connection:
-            for name in CONNECTED:
-                fields = [one for one in PROVIDERS[name].fields if one.required or one.name == "url"]
-                settings = dict.fromkeys((one.name for one in fields if not one.is_secret), TOKEN)
-                settings["address" if name == "escpos" else "url"] = self.street.addresses[name]
-                await connections.connect(
-                    connection,
-                    self._menu.restaurant_id,
-                    service=PROVIDERS[name].service,
-                    provider=name,
-                    settings=settings,
-                    secrets=dict.fromkeys((one.name for one in fields if one.is_secret), TOKEN),
-                    pii=self._pii,
-                    created_by="bench",
-                )
 
     async def order(self) -> OrderConfirmed:
         """One that is in the database, by a caller of its own; the event that tells of it is not sent yet."""
@@ -210,8 +193,37 @@ def _cancelled(order: OrderConfirmed) -> OrderCancelled:
     return OrderCancelled(restaurant_id=order.restaurant_id, order_id=order.order_id, number=order.number, **facts)
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A database with an example restaurant, and its street. ``settings`` are the runner's."""
+
+    postgres: Postgres
+    menu: Menu
+    street: Neighbourhood
+    pii: PiiCipher
+    settings: Mapping[str, str]
+
+    async def connect(self, names: Iterable[str]) -> None:
+        """Each as its owner would in the admin."""
+        async with self.postgres.platform() as connection:
+            for name in names:
+                fields = [one for one in PROVIDERS[name].fields if one.required or one.name == "url"]
+                settings = dict.fromkeys((one.name for one in fields if not one.is_secret), TOKEN)
+                settings["address" if name == "escpos" else "url"] = self.street.addresses[name]
+                await connections.connect(
+                    connection,
+                    self.menu.restaurant_id,
+                    service=PROVIDERS[name].service,
+                    provider=name,
+                    settings=settings,
+                    secrets=dict.fromkeys((one.name for one in fields if one.is_secret), TOKEN),
+                    pii=self.pii,
+                    created_by="bench",
+                )
+
+
 @contextlib.asynccontextmanager
-async def around() -> AsyncIterator[Around]:
+async def ground() -> AsyncIterator[Ground]:
     with contextlib.ExitStack() as held:
         folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="alloresto-around-")))
         server, key = EmbeddedPostgres(folder / "postgres"), base64.b64encode(secrets.token_bytes(32)).decode()
@@ -220,32 +232,38 @@ async def around() -> AsyncIterator[Around]:
         passwords = (server.password("alloresto_app"), server.password("alloresto_platform"))
         await migrate(server.url(), app_password=passwords[0], platform_password=passwords[1])
         async with contextlib.AsyncExitStack() as opened:
-            postgres = Postgres(server.url("alloresto_platform"))
+            postgres = Postgres(server.url("alloresto_platform"), max_size=10)
             await postgres.open()
             opened.push_async_callback(postgres.close)
             seeded = await seed(postgres, always_open=True, cipher=SipPasswordCipher(key))
             async with postgres.platform() as connection:
                 menu = await menus.load(connection, seeded.restaurants[0].id)
-            street, port = Neighbourhood(), free_port()
+            street = Neighbourhood()
             await street.start()
             opened.push_async_callback(street.stop)
-            held.enter_context(
-                child(
-                    "functions",
-                    "errand_runner",
-                    DATABASE_URL=server.url("alloresto_app"),
-                    PLATFORM_DATABASE_URL=server.url("alloresto_platform"),
-                    MASTER_KEY=key,
-                    INTEGRATION_PRIVATE_TARGETS="true",
-                    PORT=str(port),
-                    HOST="127.0.0.1",
-                )
-            )
+            settings = {
+                "DATABASE_URL": server.url("alloresto_app"),
+                "PLATFORM_DATABASE_URL": server.url("alloresto_platform"),
+                "MASTER_KEY": key,
+                "INTEGRATION_PRIVATE_TARGETS": "true",
+                "WEB_PUBLIC_URL": "https://admin.example.com",
+            }
+            yield Ground(postgres, menu, street, PiiCipher(key), settings)
+
+
+@contextlib.asynccontextmanager
+async def around() -> AsyncIterator[Around]:
+    async with ground() as base:
+        port = free_port()
+        settings = dict(base.settings, PORT=str(port), HOST="127.0.0.1")
+        with child("functions", "errand_runner", output=None, **settings):
             await until_ready(port)
-            bench = Around(postgres, menu, street, f"http://127.0.0.1:{port}/", PiiCipher(key))
-            opened.push_async_callback(bench.close)
-            await bench.connect()
-            yield bench
+            bench = Around(base, f"http://127.0.0.1:{port}/")
+            try:
+                await base.connect(CONNECTED)
+                yield bench
+            finally:
+                await bench.close()
 
 
 async def run(_: int) -> list[Figure]:

@@ -312,6 +312,68 @@ class PrintTicket(Work, frozen=True, kw_only=True, tag="ticket.print"):
         return None if self.occasion == "again" else self.promised_at + self.GIVE_UP_AFTER
 
 
+class KeepInCalendar(Work, frozen=True, kw_only=True, tag="calendar.keep"):
+    """A booking as it is now stands in the restaurant's calendar; ``version`` counts what was told of it before.
+
+    ``title`` and ``details`` are for who looks at the calendar. ``tentative``: its deposit is not paid yet.
+    """
+
+    SERVICE = "calendar"
+
+    reservation_id: str
+    version: int
+    starts_at: datetime
+    ends_at: datetime
+    zone: str
+    language: str
+    covers: int
+    title: str
+    details: str = ""
+    name: str = ""
+    phone: str = ""
+    tentative: bool = False
+
+    @property
+    def subject(self) -> str:
+        return self.reservation_id
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}/{self.reservation_id}/{self.version}"
+
+
+class ReleaseFromCalendar(Work, frozen=True, kw_only=True, tag="calendar.release"):
+    SERVICE = "calendar"
+
+    reservation_id: str
+
+    @property
+    def subject(self) -> str:
+        return self.reservation_id
+
+
+class NoteCustomer(Work, frozen=True, kw_only=True, tag="customer.note"):
+    """Who booked is in the customer files, with a note of what has become of it. ``version`` as above."""
+
+    SERVICE = "crm"
+    GIVE_UP_AFTER = timedelta(days=3)
+
+    reservation_id: str
+    version: int
+    phone: str
+    name: str
+    text: str
+    at: datetime
+
+    @property
+    def subject(self) -> str:
+        return self.reservation_id
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}/{self.reservation_id}/{self.version}"
+
+
 AnyWork = (
     PlaceOrder
     | CancelOrder
@@ -323,6 +385,9 @@ AnyWork = (
     | RequestPayment
     | CancelPayment
     | RefundPayment
+    | KeepInCalendar
+    | ReleaseFromCalendar
+    | NoteCustomer
 )
 
 

@@ -27,6 +27,8 @@ Template = Literal[
     "reservation_changed",
     "reservation_cancelled",
     "deposit_link",
+    "deposit_lapsed",
+    "deposit_refunded",
     "missed_call",
 ]
 TEMPLATES: tuple[Template, ...] = get_args(Template)
@@ -88,6 +90,7 @@ class ReservationFacts(NamedTuple):
     link: str = ""
     amount_cents: int = 0
     currency: str = ""
+    due_at: datetime | None = None
 
 
 _WORDS: Mapping[str, Mapping[str, str]] = {
@@ -111,7 +114,11 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "reservation_requested": "{restaurant}: your request for {covers} on {day} at {time} noted; we will tell you.",
         "reservation_changed": "{restaurant}: your table is now for {covers} on {day} at {time}.",
         "reservation_cancelled": "{restaurant}: your table for {covers} on {day} at {time} is cancelled.",
-        "deposit_link": "{restaurant}: table for {covers} on {day} at {time}. A deposit of {total} keeps it: {link}",
+        "deposit_link": "{restaurant}: table for {covers} on {day} at {time}. A deposit of {total}, paid by {until},"
+        " keeps it: {link}",
+        "deposit_lapsed": "{restaurant}: no deposit was paid in time, so your table for {covers} on {day} at {time} is"
+        " cancelled.",
+        "deposit_refunded": "{restaurant}: your deposit of {total} for a table on {day} at {time} goes back to you.",
         "missed_call": "{restaurant}: sorry, we missed your call. Our menu: {link} STOP to end",
     },
     "fr": {
@@ -135,7 +142,11 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "reservation_requested": "{restaurant} : demande notée pour {covers} le {day} à {time}. Nous vous répondrons.",
         "reservation_changed": "{restaurant} : votre table est maintenant pour {covers} le {day} à {time}.",
         "reservation_cancelled": "{restaurant} : votre table pour {covers} le {day} à {time} est annulée.",
-        "deposit_link": "{restaurant} : table pour {covers} le {day} à {time}. Un acompte de {total} la garde : {link}",
+        "deposit_link": "{restaurant} : table pour {covers} le {day} à {time}. Un acompte de {total}, payé avant"
+        " {until}, la garde : {link}",
+        "deposit_lapsed": "{restaurant} : l'acompte n'a pas été payé à temps : votre table pour {covers} le {day} à"
+        " {time} est annulée.",
+        "deposit_refunded": "{restaurant} : votre acompte de {total} pour une table le {day} à {time} vous est rendu.",
         "missed_call": "{restaurant} : désolés, nous avons manqué votre appel. Notre carte : {link} STOP pour arrêter",
     },
 }
@@ -174,6 +185,7 @@ def reservation_text(template: Template, language: str, facts: ReservationFacts)
             time=clock_text(facts.starts_at, facts.zone),
             link=facts.link,
             total=money.format_cents(facts.amount_cents, facts.currency, language),
+            until=clock_text(facts.due_at, facts.zone) if facts.due_at else "",
         )
     )
 

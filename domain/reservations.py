@@ -89,7 +89,8 @@ class Rules:
     """What a restaurant books by. ``taken`` is False for one that takes no reservations at all.
 
     ``stay_minutes`` are for up to each of ``STAY_COVERS`` and for more. Parties beyond ``max_covers`` are a human's
-    business; the staff are not bound by that, nor by the notice, the horizon and the last seating.
+    business; the staff are not bound by that, nor by the notice, the horizon and the last seating. Who books by phone
+    pays ``deposit_cents`` a guest from ``deposit_from_covers`` on, within ``deposit_minutes``; 0 for no deposit.
     """
 
     taken: bool = True
@@ -98,6 +99,13 @@ class Rules:
     max_covers: int = 12
     last_seating_minutes: int = 45
     stay_minutes: tuple[int, ...] = STAYS
+    deposit_cents: int = 0
+    deposit_from_covers: int = 1
+    deposit_minutes: int = 30
+
+    def deposit(self, covers: int) -> int:
+        """In cents, 0 where none is asked for."""
+        return self.deposit_cents * covers if covers >= self.deposit_from_covers else 0
 
     def stay(self, covers: int) -> timedelta:
         band = sum(covers > most for most in STAY_COVERS)
@@ -106,11 +114,15 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """What is known for one answer: every table, closed rooms' too, and what is held around the wished time."""
+    """What is known for one answer: every table, closed rooms' too, and what is held around the wished time.
+
+    ``takes_deposits``: who asks can be sent a link on which a deposit is paid.
+    """
 
     rules: Rules = Rules()
     tables: tuple[DiningTable, ...] = ()
     holds: tuple[Hold, ...] = ()
+    takes_deposits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -247,7 +247,8 @@ TOOLS: tuple[Tool, ...] = (
     Tool(
         "book_table",
         "Book a table, once the caller has agreed to the day, the time and the number of people and has said a name."
-        " It is booked only when the result says booked. A call makes one booking: again, it changes that one.",
+        " It is booked only when the result says booked; held_for_deposit: kept until its deposit is paid."
+        " A call makes one booking: again, it changes that one.",
         (
             *_TABLE,
             Parameter("name", "text", "The name that the booking is for.", required=True, limit=MAX_NAME),

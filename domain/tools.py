@@ -22,6 +22,7 @@ from domain import (
     hours,
     line_tools,
     menu_tools,
+    money,
     next_steps,
     placed_tools,
     reservations,
@@ -325,6 +326,10 @@ def _check_table(state: OrderState, arguments: Arguments, now: datetime) -> Tool
     words = words_of(state)
     said = words.table_free if found.seating else words.table_possible
     say = said.format(covers=covers, time=_spoken(state, local, now))
+    cents = state.book.rules.deposit(covers) if found.seating else 0
+    if cents:
+        total = money.spoken(cents, state.restaurant.currency, words.language)
+        say = f"{say} {words.deposit_asked.format(amount=total)}"
     return ToolAnswer(state, say, None, extra | {"table_free": bool(found.seating)})
 
 
@@ -337,10 +342,17 @@ def _book_table(state: OrderState, arguments: Arguments, now: datetime) -> ToolA
     found = _table_answer(state, state.book, now, local, covers)
     if not found.possible:
         return _none_free(state, found, now)
-    words = words_of(state)
+    words, wanted = words_of(state), state.book.rules
+    cents = wanted.deposit(covers) if found.seating else 0
     said = words.table_booked if found.seating else words.table_requested
-    say = said.format(covers=covers, time=_spoken(state, local, now), name=name)
-    extra = {"starts_at": local.isoformat(timespec="minutes"), "booked": bool(found.seating)}
+    if cents:
+        said = words.table_held if state.book.takes_deposits else words.table_requested
+    total = money.spoken(cents, state.restaurant.currency, words.language)
+    facts = {"amount": total, "minutes": wanted.deposit_minutes} if cents else {}
+    say = said.format(covers=covers, time=_spoken(state, local, now), name=name, **facts)
+    extra: dict[str, Any] = {"starts_at": local.isoformat(timespec="minutes"), "booked": bool(found.seating)}
+    if cents:
+        extra |= {"booked": False, "held_for_deposit": state.book.takes_deposits}
     return ToolAnswer(state, say, BookTable(local, covers, name, without_claims(arguments.text("note"))[0]), extra)
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 
 from domain.calls import Attestation, LeftBecause, Outcome
+from domain.deposits import State as DepositState
 from domain.kitchen import CancelReason, OrderStatus
 from domain.order import FulfilmentKind
 from domain.payments import Fate
@@ -332,6 +333,20 @@ class ReservationCancelled(Payload, frozen=True, kw_only=True):
     cancelled_at: Instant
 
 
+class DepositChanged(Payload, frozen=True, kw_only=True):
+    """A booking's deposit: ``awaited`` from when it can be paid until ``due_at``, then ``paid``, or ``lapsed`` with the
+    table let go. ``waived``: the booking stands without it. ``refund_due`` goes back, ``refunded`` did."""
+
+    TYPE: ClassVar[str] = "com.alloresto.deposit.changed"
+
+    deposit_id: Uuid
+    reservation_id: Uuid
+    state: DepositState
+    amount_cents: Cents
+    currency: Currency
+    due_at: Instant
+
+
 class OrderLogged(Payload, frozen=True, kw_only=True):
     """The order is in the log; with the restaurant's figures of its day so far (``day`` is the local date)."""
 
@@ -450,6 +465,7 @@ BY_TYPE: dict[str, type[Payload]] = {
         ReservationMade,
         ReservationChanged,
         ReservationCancelled,
+        DepositChanged,
         OrderLogged,
         CartAbandoned,
         MenuChanged,

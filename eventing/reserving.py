@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from domain import reservations as rules
 from domain.reservations import HOLDING, Answer, CancelReason, Status
 from domain.restaurant import Restaurant
-from eventing import outbox
+from eventing import depositing, outbox
 from eventing.catalogue import ReservationCancelled, ReservationChanged, ReservationMade
 from stores import dining, reservations
 from stores.ciphers import PiiCipher
@@ -61,6 +61,9 @@ async def reserve(
         return await _change(connection, restaurant, present, asked, now, pii, source)
     wish, answer = await _wish(connection, restaurant, asked, now)
     status: Status = "confirmed" if answer.seating or asked.by_staff else "requested"
+    deposit = await _deposit(connection, restaurant, asked, pii) if answer.seating else None
+    if deposit is not None:  # without a link to pay it, it is the staff who settle it
+        status = "held" if deposit.connection_id else "requested"
     added = await reservations.add(
         connection,
         restaurant.id,
@@ -70,6 +73,8 @@ async def reserve(
         call_id=asked.call_id or None,
         reservation_id=new_id,
     )
+    if deposit is not None and deposit.connection_id:
+        await depositing.ask(connection, restaurant, added, deposit, now)
     made = await reservations.get(connection, added, pii=pii)
     event = ReservationMade(
         restaurant_id=restaurant.id,
@@ -163,9 +168,24 @@ async def _change(
         await reservations.change(connection, restaurant.id, present.id, wish, pii)
     except TableTakenError:
         raise NoTableFreeError from None
+    if asked.call_id and present.status in ("held", "confirmed"):
+        deposit = await _deposit(connection, restaurant, asked, pii)
+        waits = await depositing.ask(connection, restaurant, present.id, deposit, now)
+        if waits != (present.status == "held"):
+            await reservations.move(connection, present.id, present.status, "held" if waits else "confirmed")
     changed = await reservations.get(connection, present.id, pii=pii)
     await _tell_of_change(connection, restaurant.id, present.status, changed, source)
     return changed
+
+
+async def _deposit(
+    connection: Connection, restaurant: Restaurant, asked: Asked, pii: PiiCipher
+) -> depositing.Terms | None:
+    """Of who books by phone; the staff and an integrator make their own arrangements."""
+    if not asked.call_id:
+        return None
+    wanted = await dining.rules(connection, restaurant.id)
+    return await depositing.terms(connection, restaurant.id, wanted, asked.covers, asked.phone, pii)
 
 
 async def _wish(

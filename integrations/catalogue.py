@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from domain.errands import Service
+from integrations.calendars import calcom, caldav
+from integrations.crm import hubspot
 from integrations.messages import ovh, smtp, twilio
 from integrations.payments import stripe
 from integrations.printers import escpos
@@ -150,6 +152,32 @@ PROVIDERS: dict[str, Provider] = {
                 Field("url", "url", required=False),
             ),
             stripe.Stripe.open,
+        ),
+        Provider(
+            "caldav",
+            "CalDAV",
+            "calendar",
+            (Field("url", "url"), Field("user"), Field("password", "secret")),
+            caldav.CalDav.open,
+        ),
+        Provider(
+            "calcom",
+            "Cal.com",
+            "calendar",
+            (
+                Field("event_type"),
+                Field("email"),
+                Field("key", "secret"),
+                Field("url", "url", required=False),
+            ),
+            calcom.CalCom.open,
+        ),
+        Provider(
+            "hubspot",
+            "HubSpot",
+            "crm",
+            (Field("token", "secret"), Field("url", "url", required=False)),
+            hubspot.HubSpot.open,
         ),
         Provider(
             "escpos",

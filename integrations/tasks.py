@@ -36,9 +36,12 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The service says no, and would say so again. ``reason`` is in its own words, for people."""
+    """The service says no, and would say so again. ``reason`` is in its own words, for people.
+
+    ``busy``: it says so because somebody else has that time."""
 
     reason: str
+    busy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,8 +71,8 @@ async def rooms(conn: Connection, restaurant_id: str) -> tuple[Room, ...]:
 
 async def rules(conn: Connection, restaurant_id: str) -> Rules:
     row = await conn.fetchrow(
-        "select taken, notice_minutes, horizon_days, max_covers, last_seating_minutes, stay_minutes"
-        " from reservation_rules where restaurant_id = $1",
+        "select taken, notice_minutes, horizon_days, max_covers, last_seating_minutes, stay_minutes, deposit_cents,"
+        " deposit_from_covers, deposit_minutes from reservation_rules where restaurant_id = $1",
         restaurant_id,
     )
     return Rules() if row is None else _rules(row)
@@ -82,10 +82,12 @@ async def set_rules(conn: Connection, restaurant_id: str, wanted: Rules) -> None
     """Raises asyncpg.CheckViolationError for what no restaurant books by."""
     await conn.execute(
         "insert into reservation_rules (restaurant_id, taken, notice_minutes, horizon_days, max_covers,"
-        " last_seating_minutes, stay_minutes) values ($1, $2, $3, $4, $5, $6, $7) on conflict (restaurant_id) do update"
+        " last_seating_minutes, stay_minutes, deposit_cents, deposit_from_covers, deposit_minutes)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (restaurant_id) do update"
         " set taken = excluded.taken, notice_minutes = excluded.notice_minutes, horizon_days = excluded.horizon_days,"
         " max_covers = excluded.max_covers, last_seating_minutes = excluded.last_seating_minutes,"
-        " stay_minutes = excluded.stay_minutes",
+        " stay_minutes = excluded.stay_minutes, deposit_cents = excluded.deposit_cents,"
+        " deposit_from_covers = excluded.deposit_from_covers, deposit_minutes = excluded.deposit_minutes",
         restaurant_id,
         wanted.taken,
         wanted.notice_minutes,
@@ -93,6 +95,9 @@ async def set_rules(conn: Connection, restaurant_id: str, wanted: Rules) -> None
         wanted.max_covers,
         wanted.last_seating_minutes,
         list(wanted.stay_minutes),
+        wanted.deposit_cents,
+        wanted.deposit_from_covers,
+        wanted.deposit_minutes,
     )
 
 
@@ -243,6 +248,9 @@ def _rules(row: asyncpg.Record) -> Rules:
         row["max_covers"],
         row["last_seating_minutes"],
         tuple(row["stay_minutes"]),
+        row["deposit_cents"],
+        row["deposit_from_covers"],
+        row["deposit_minutes"],
     )
 
 

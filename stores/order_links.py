@@ -40,6 +40,10 @@ class OrderLinks:
     def url(self, restaurant_id: str, order_id: str, until: datetime) -> str:
         return f"{self._pages}/o/{self.token(restaurant_id, order_id, until)}" if self._pages else ""
 
+    def booking_url(self, restaurant_id: str, reservation_id: str, until: datetime) -> str:
+        """As an order's: ids are never the same, so neither page opens with the other's token."""
+        return f"{self._pages}/b/{self.token(restaurant_id, reservation_id, until)}" if self._pages else ""
+
     def token(self, restaurant_id: str, order_id: str, until: datetime) -> str:
         named = uuid.UUID(restaurant_id).bytes + uuid.UUID(order_id).bytes + int(until.timestamp()).to_bytes(4, "big")
         return base64.urlsafe_b64encode(named + _mac(self._keys[0], named)).decode()

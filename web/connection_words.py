@@ -57,6 +57,8 @@ def fields() -> dict[str, str]:
         "hmac_secret": _("Webhook secret"),
         "address": _("Printer’s address"),
         "key": _("Restricted key"),
+        "event_type": _("Event type’s number"),
+        "email": _("E-mail address that is told of bookings"),
         "webhook_secret": _("Signing secret of the webhook"),
         "categories": _("Categories made there (with commas; empty for all)"),
         "width": _("Letters in a row (42 if empty)"),
@@ -76,6 +78,9 @@ def kinds() -> dict[str, str]:
         "payment.cancel": _("Payment page closed"),
         "payment.refund": _("Refund"),
         "ticket.print": _("Kitchen ticket"),
+        "calendar.keep": _("Booking in the calendar"),
+        "calendar.release": _("Booking taken out of the calendar"),
+        "customer.note": _("Customer’s file"),
     }
 
 

@@ -1,5 +1,5 @@
 """An order's page for whoever ordered: how it stands, what is in it, its cancellation until the kitchen begins, and
-where its news go by e-mail.
+where its news go by e-mail. And a booking's page for whoever booked.
 
 The address is the key (``stores.order_links``), it came by text message. It shows neither name, number nor address:
 whoever finds the phone learns what was ordered.
@@ -16,18 +16,21 @@ from flask.typing import ResponseReturnValue
 
 from domain.allergens import of_items
 from domain.kitchen import OrderStatus
+from domain.reservations import Status
 from domain.restaurant import Restaurant
-from eventing import outbox
+from eventing import depositing, outbox
 from eventing.catalogue import OrderFollowed
 from eventing.ordering import move_order
-from stores import audit, connections, guest_emails, live, menus, orders, payments, restaurants
+from stores import audit, connections, guest_emails, live, menus, orders, payments, reservations, restaurants
 from stores.audit import GUEST, Actor
+from stores.deposits import Deposit
 from stores.errors import NotFoundError
 from stores.kitchen import Move, StatusChangedError
 from stores.order_links import OrderLink
 from stores.orders import Order
 from stores.payments import Payment
 from stores.postgres import Connection
+from stores.reservations import Reservation
 from web import allowance, context
 from web.access import anyone
 from web.identity import addresses
@@ -145,6 +148,39 @@ def stop(token: str) -> ResponseReturnValue:
 
 def _may_cancel(order: Order) -> bool:
     return order.status == CANCELLABLE and datetime.now(UTC) < order.promised_at
+
+
+@blueprint.get("/b/<token>")
+@anyone
+def booking(token: str) -> ResponseReturnValue:
+    """A booking with its deposit, and where that is paid."""
+    link = _read(token)
+
+    async def work(connection: Connection) -> tuple[Reservation, Restaurant, Deposit | None]:
+        found = await reservations.get(connection, link.order_id)
+        asked = await depositing.latest(connection, link.restaurant_id, found.id)
+        return found, await restaurants.get(connection, link.restaurant_id), asked
+
+    try:
+        found, restaurant, deposit = context.database().tenant(link.restaurant_id, work)
+    except NotFoundError:
+        abort(404)
+    status = booking_statuses()[found.status]
+    return render_template("guest/booking.html", booking=found, restaurant=restaurant, deposit=deposit, status=status)
+
+
+def booking_statuses() -> Mapping[Status, str]:
+    """As a guest reads them."""
+    there = _("Your table is booked.")
+    return {
+        "requested": _("Your wish is noted. The restaurant tells you whether there is a table."),
+        "held": _("Your table is kept for you for now."),
+        "confirmed": there,
+        "seated": there,
+        "finished": _("It was a pleasure."),
+        "no_show": _("You were expected."),
+        "cancelled": _("Your table is cancelled."),
+    }
 
 
 def statuses() -> Mapping[OrderStatus, str]:

@@ -41,6 +41,7 @@ def event_types() -> dict[str, str]:
         "com.alloresto.reservation.made": _("Reservation made"),
         "com.alloresto.reservation.changed": _("Reservation changed"),
         "com.alloresto.reservation.cancelled": _("Reservation cancelled"),
+        "com.alloresto.deposit.changed": _("Deposit changed"),
         "com.alloresto.call.started": _("Call started"),
         "com.alloresto.call.ended": _("Call ended"),
         "com.alloresto.call.missed": _("Call missed"),

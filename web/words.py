@@ -176,6 +176,20 @@ def payment_states() -> dict[str, str]:
     }
 
 
+def deposit_states() -> dict[str, str]:
+    """``domain.deposits.State``."""
+    return {
+        "awaited": _("Not paid yet"),
+        "closing": _("Not paid; the page is being closed"),
+        "paid": _("Paid"),
+        "lapsed": _("Not paid in time; the table was let go"),
+        "closed": _("Not asked for any more"),
+        "waived": _("Done without"),
+        "refund_due": _("Goes back"),
+        "refunded": _("Sent back"),
+    }
+
+
 def message_fates() -> dict[str, str]:
     return {
         "accepted": _("handed over"),

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from devstack.stand_ins.calcom import CalCom
+from devstack.stand_ins.caldav import CalDav
 from devstack.stand_ins.deliverect import Deliverect
+from devstack.stand_ins.hubspot import HubSpot
 from devstack.stand_ins.ovh import Ovh
 from devstack.stand_ins.printer import Printer
 from devstack.stand_ins.square import Square
@@ -29,6 +32,9 @@ SERVERS: dict[str, Callable[[], StandIn]] = {
     "twilio": lambda: Twilio(TOKEN, TOKEN),
     "stripe": lambda: Stripe(TOKEN, TOKEN),
     "ovh": lambda: Ovh(TOKEN, TOKEN, TOKEN),
+    "calcom": lambda: CalCom(TOKEN),
+    "caldav": lambda: CalDav(TOKEN, TOKEN),
+    "hubspot": lambda: HubSpot(TOKEN),
 }
 """By the provider in whose form their address is typed; in each other field that is required stands TOKEN."""
 

@@ -49,6 +49,9 @@ ENGLISH = Wording(
     table_possible="We take tables for {covers} {time}. The team settles the booking.",
     table_free="Yes, we have a table for {covers} {time}.",
     table_booked="Your table for {covers} is booked, {time}, in the name of {name}.",
+    table_held="Your table for {covers}, {time}, is kept for {minutes} minutes in the name of {name}. You get a text"
+    " message with a link to pay the deposit of {amount}; once it is paid, the table is booked.",
+    deposit_asked="A deposit of {amount} is asked for, paid by a link in a text message.",
     table_requested="Noted: a table for {covers}, {time}, in the name of {name}. The team settles it.",
     transfer="One moment, I'm putting you through.",
     goodbye="Thank you for calling. Goodbye!",

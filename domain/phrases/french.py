@@ -49,6 +49,9 @@ FRENCH = Wording(
     table_possible="Nous prenons des tables pour {covers} {time}. L’équipe finalise la réservation.",
     table_free="Oui, nous avons une table pour {covers} {time}.",
     table_booked="Votre table pour {covers} est réservée, {time}, au nom de {name}.",
+    table_held="Votre table pour {covers}, {time}, est gardée {minutes} minutes au nom de {name}. Vous recevez un SMS"
+    " avec un lien pour payer l’acompte de {amount} ; la table est réservée une fois qu’il est payé.",
+    deposit_asked="Un acompte de {amount} est demandé, à payer par un lien reçu par SMS.",
     table_requested="C’est noté : une table pour {covers}, {time}, au nom de {name}. L’équipe la confirme.",
     transfer="Un instant, je vous passe quelqu’un.",
     goodbye="Merci de votre appel. Au revoir !",

@@ -78,6 +78,8 @@ class Wording(NamedTuple):
     table_possible: str
     table_free: str
     table_booked: str
+    table_held: str
+    deposit_asked: str
     table_requested: str
     transfer: str
     goodbye: str

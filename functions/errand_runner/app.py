@@ -15,6 +15,7 @@ from eventing.consumers import consumer
 from eventing.serving import PlatformSettings, hold_open
 from eventing.ticks import on_tick
 from functions.errand_runner import planning
+from functions.errand_runner.booking_planning import look_at_deadlines
 from functions.errand_runner.runner import Runner
 from functions.errand_runner.situation import Home
 from integrations.network import Network
@@ -53,7 +54,12 @@ def build(settings: RunnerSettings) -> App:
     runner = Runner(platform, postgres, network, home, defaults)
     app = consumer(NAME, planning.KINDS, partial(planning.plan, home), postgres=postgres, afterwards=runner.wake)
     hold_open(app, platform, "postgres (platform)")
-    on_tick(app, "/errands-due", runner.round)
+
+    async def due() -> None:
+        await look_at_deadlines(home, platform, postgres)
+        await runner.round()
+
+    on_tick(app, "/errands-due", due)
     app.startup.append(runner.start)
     app.shutdown.insert(0, runner.stop)
     return app

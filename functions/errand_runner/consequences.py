@@ -8,7 +8,13 @@ from typing import Any
 from domain.errands import State
 from eventing import outbox
 from eventing.catalogue import Payload
-from functions.errand_runner import kitchen_planning, mail_planning, message_planning, payment_planning
+from functions.errand_runner import (
+    booking_planning,
+    kitchen_planning,
+    mail_planning,
+    message_planning,
+    payment_planning,
+)
 from functions.errand_runner.situation import Home
 from integrations.tasks import Outcome
 from stores.errands import Claimed
@@ -25,7 +31,9 @@ OF: dict[str, Consequence] = {
     "message.price": message_planning.priced,
     "mail.send": mail_planning.sent,
     "payment.request": payment_planning.requested,
+    "payment.cancel": booking_planning.page_closed,
     "payment.refund": payment_planning.refunded,
+    "calendar.keep": booking_planning.calendar_answered,
 }
 """By the kind of work."""
 

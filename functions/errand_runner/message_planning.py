@@ -20,8 +20,10 @@ from domain.allergens import of_items
 from domain.errands import AskPrice, SendMail, SendMessage, State
 from domain.messages import Line, OrderFacts, ReservationFacts, Template
 from domain.restaurant import Restaurant
+from eventing import depositing
 from eventing.catalogue import (
     CallMissed,
+    DepositChanged,
     OrderCancelled,
     OrderConfirmed,
     OrderMoved,
@@ -35,6 +37,7 @@ from integrations.tasks import Done, Outcome
 from stores import (
     connections,
     customers,
+    deposits,
     errands,
     guest_emails,
     menus,
@@ -44,6 +47,7 @@ from stores import (
     reservations,
     restaurants,
 )
+from stores.deposits import Deposit
 from stores.errands import Claimed
 from stores.order_links import GOOD_FOR
 from stores.orders import Order
@@ -104,7 +108,24 @@ async def reservation_changed(situation: Situation, event: ReservationChanged) -
 
 
 async def reservation_cancelled(situation: Situation, event: ReservationCancelled) -> Sequence[SendMessage]:
-    return await _about_reservation(situation, event.reservation_id, "reservation_cancelled")
+    deposit = await depositing.latest(situation.database, event.restaurant_id, event.reservation_id)
+    lapsed = deposit is not None and deposit.state == "lapsed"
+    template: Template = "deposit_lapsed" if lapsed else "reservation_cancelled"
+    return await _about_reservation(situation, event.reservation_id, template)
+
+
+async def deposit_changed(situation: Situation, event: DepositChanged) -> Sequence[SendMessage]:
+    """That it can be paid, while it can; and that it goes back."""
+    deposit = next(
+        one
+        for one in await deposits.of_reservation(situation.database, event.restaurant_id, event.reservation_id)
+        if one.id == event.deposit_id
+    )
+    if event.state == "awaited" and deposit.state == "awaited":
+        return await _about_reservation(situation, event.reservation_id, "deposit_link", deposit.id, deposit)
+    if event.state == "refund_due":
+        return await _about_reservation(situation, event.reservation_id, "deposit_refunded", deposit.id, deposit)
+    return ()
 
 
 async def call_missed(situation: Situation, event: CallMissed) -> Sequence[SendMessage]:
@@ -151,13 +172,21 @@ async def _about_order(situation: Situation, order_id: str, template: Template) 
 
 
 async def _about_reservation(
-    situation: Situation, reservation_id: str, template: Template, told: str = ""
+    situation: Situation, reservation_id: str, template: Template, told: str = "", deposit: Deposit | None = None
 ) -> Sequence[SendMessage]:
     found = await reservations.get(situation.database, reservation_id, pii=situation.pii)
     if not await _may_be_told(situation, found.phone):
         return ()
     restaurant = await restaurants.get(situation.database, situation.connected.restaurant_id)
     facts = ReservationFacts(restaurant.name, found.covers, found.starts_at, restaurant.zone)
+    if deposit is not None:
+        page = situation.links.booking_url(restaurant.id, reservation_id, found.starts_at + GOOD_FOR)
+        facts = facts._replace(
+            link=page or deposit.url,
+            amount_cents=deposit.amount_cents,
+            currency=deposit.currency,
+            due_at=deposit.due_at,
+        )
     text = words.reservation_text(template, restaurant.language, facts)
     return [_message(situation, reservation_id, template, found.phone, text, told, until=found.starts_at)]
 
@@ -260,5 +289,6 @@ PLANNERS: Mapping[type[Payload], Planner] = {
     ReservationMade: reservation_made,
     ReservationChanged: reservation_changed,
     ReservationCancelled: reservation_cancelled,
+    DepositChanged: deposit_changed,
     CallMissed: call_missed,
 }

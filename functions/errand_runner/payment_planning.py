@@ -12,7 +12,7 @@ from domain import payments as rules
 from domain.errands import CancelPayment, RefundPayment, RequestPayment, Service, State, Work
 from eventing import paying
 from eventing.catalogue import OrderCancelled, OrderConfirmed, OrderMoved, Payload
-from functions.errand_runner import mail_planning, message_planning
+from functions.errand_runner import booking_planning, mail_planning, message_planning
 from functions.errand_runner.situation import Home, Planner, Situation, tell_connections
 from integrations.tasks import Done, Outcome
 from stores import errands, orders, payments, restaurants
@@ -85,6 +85,7 @@ PLANNERS: Mapping[type[Payload], Planner] = {
     OrderConfirmed: order_confirmed,
     OrderCancelled: order_cancelled,
     OrderMoved: order_moved,
+    **booking_planning.DEPOSITS,
 }
 
 
@@ -97,7 +98,7 @@ async def requested(
     """The page is there, and its guest is told; or there will be none."""
     payment = await payments.locked(connection, one.restaurant_id, work.payment_id)
     if payment is None:
-        return ()
+        return await booking_planning.page_came(home, connection, one, work, outcome)
     if not isinstance(outcome, Done):  # its answer may have been lost, and the guest has paid
         await payments.stand(connection, payment, rules.after(payment.state, "expired", cancelled=False))
         return ()
@@ -116,11 +117,13 @@ async def requested(
 
 
 async def refunded(
-    _home: Home, connection: Connection, one: Claimed, work: RefundPayment, state: State, outcome: Outcome
+    home: Home, connection: Connection, one: Claimed, work: RefundPayment, state: State, outcome: Outcome
 ) -> Sequence[Payload]:
     """A refund that the service refuses stays due; the connection's page says why."""
-    payment = await payments.locked(connection, one.restaurant_id, work.payment_id)
-    if payment is None or not isinstance(outcome, Done):
+    if not isinstance(outcome, Done):
         return ()
+    payment = await payments.locked(connection, one.restaurant_id, work.payment_id)
+    if payment is None:
+        return await booking_planning.settled(home, connection, one, work.payment_id, "refunded")
     told = await paying.settle(connection, payment, "refunded")
     return () if told is None else (told,)

@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from domain.errands import Service
 from eventing.catalogue import Payload
 from eventing.cloudevents import Event
-from functions.errand_runner import kitchen_planning, mail_planning, message_planning, payment_planning
+from functions.errand_runner import (
+    booking_planning,
+    kitchen_planning,
+    mail_planning,
+    message_planning,
+    payment_planning,
+)
 from functions.errand_runner.situation import Home, Planner, tell_connections
 from stores.postgres import Connection
 
@@ -17,6 +23,8 @@ PLANNERS: Mapping[Service, Mapping[type[Payload], Planner]] = {
     "messages": message_planning.PLANNERS,
     "mail": mail_planning.PLANNERS,
     "payments": payment_planning.PLANNERS,
+    "calendar": booking_planning.CALENDARS,
+    "crm": booking_planning.CUSTOMER_FILES,
 }
 KINDS = tuple(dict.fromkeys(kind for planners in PLANNERS.values() for kind in planners))
 

@@ -40,6 +40,8 @@ class _Session(msgspec.Struct):
     url: str | None = None
     expires_at: int = 0
     status: str | None = None
+    payment_status: str = ""
+    payment_intent: str | None = None
 
 
 class _Object(msgspec.Struct):
@@ -104,12 +106,16 @@ class Stripe:
         raise unknown(task.work)
 
     async def _expire(self, work: CancelPayment, key: str) -> Outcome:
-        """A session that is no longer open is as good as cancelled; one that was paid meanwhile tells by webhook."""
+        """A session that is no longer open is as good as cancelled. One that was paid meanwhile says so: ``paid`` and
+        its ``intent`` are in the facts."""
         path = f"/checkout/sessions/{quote(work.session, safe='')}"
         answer = await self._post(f"{path}/expire", key, {})
         if answer.status == 400:
             found = await self._network.request("GET", self._url + path, headers=self._headers())
-            if found.good and _read(found).status in ("expired", "complete"):
+            session = _read(found)
+            if found.good and session.status == "complete" and session.payment_status == "paid":
+                return Done(work.session, {"paid": True, "intent": session.payment_intent or ""})
+            if found.good and session.status in ("expired", "complete"):
                 return Done(work.session)
         return _outcome(answer)
 

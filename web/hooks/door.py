@@ -144,15 +144,17 @@ def of_stripe(connection_id: str) -> ResponseReturnValue:
 
 
 def _settle(hook: Hook, notice: stripe.Notice) -> None:
-    async def work(connection: Connection) -> str:
-        if not await hooks.is_new(connection, hook, notice.message_id):
-            return ""
-        return await payments.take(connection, hook, notice)
+    pii = context.pii()
 
-    order_id = context.database().tenant(hook.restaurant_id, work)
-    log.info("notice taken", connection=hook.connection_id, kind=notice.fate, known=not order_id)
-    if order_id:
-        tell(hook.restaurant_id, live.OrderMoved(order_id=order_id))
+    async def work(connection: Connection) -> payments.News | None:
+        if not await hooks.is_new(connection, hook, notice.message_id):
+            return None
+        return await payments.take(connection, hook, notice, pii)
+
+    news = context.database().tenant(hook.restaurant_id, work)
+    log.info("notice taken", connection=hook.connection_id, kind=notice.fate, known=news is None)
+    if news is not None:
+        tell(hook.restaurant_id, news)
 
 
 @blueprint.post("/hooks/twilio/<uuid:connection_id>")

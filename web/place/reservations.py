@@ -7,6 +7,7 @@ Two may act on one reservation. Each sends the status that the page showed, and 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from typing import cast, get_args
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
@@ -15,15 +16,15 @@ from flask.typing import ResponseReturnValue
 from domain import hours
 from domain.errors import Refused
 from domain.reservations import MOVES, Book, CancelReason, Status
-from eventing import reserving
+from eventing import deposit_settling, depositing, reserving
 from eventing.reserving import NoTableFreeError
-from stores import dining, live, reservations, waiting_list
+from stores import connections, deposits, dining, errands, live, reservations, waiting_list
 from stores.errors import NotFoundError
 from stores.postgres import Connection
 from stores.reservations import Reservation, StatusChangedError, TableTakenError
 from stores.waiting_list import WaitingParty
-from web import context, formats, language, words
-from web.access import staff
+from web import connection_words, context, formats, language, words
+from web.access import managers, staff
 from web.database import Work
 from web.forms import Form
 from web.live.news import tell
@@ -260,6 +261,26 @@ def change(reservation_id: str) -> ResponseReturnValue:
     return _back_to(changed)
 
 
+@blueprint.post("/reservations/<uuid:reservation_id>/refund")
+@managers
+def refund(reservation_id: str) -> ResponseReturnValue:
+    """Send back the deposit of a booking that its guest has cancelled."""
+    key, place, pii = str(reservation_id), restaurant(), context.pii()
+
+    async def work(connection: Connection) -> bool:
+        paid = await depositing.latest(connection, place.id, key)
+        deposit = await depositing.lock(connection, place.id, paid.id) if paid else None
+        if deposit is None or not await deposit_settling.give_back(connection, deposit, pii):
+            return False
+        after = {"deposit": deposit.amount_cents, "state": "refund_due"}
+        await audit(connection, "reservations.deposit_refunded", subject=key, after=after)
+        return True
+
+    if not in_restaurant(work):
+        flash(_("There is nothing that could be sent back."), "error")
+    return redirect(url_for(".show", reservation_id=key), 303)
+
+
 @blueprint.post("/reservations/<uuid:reservation_id>/status")
 @staff
 def set_status(reservation_id: str) -> ResponseReturnValue:
@@ -346,7 +367,15 @@ def _one_page(
 
     async def work(connection: Connection) -> dict[str, object]:
         one = await reservations.get(connection, key, pii=pii)
-        return {"one": one, "tables": await dining.tables(connection, place.id)}
+        asked = await deposits.of_reservation(connection, place.id, key)
+        told = [await errands.about(connection, place.id, subject) for subject in (key, *(one.id for one in asked))]
+        return {
+            "one": one,
+            "tables": await dining.tables(connection, place.id),
+            "deposit": asked[-1] if asked else None,
+            "steps": sorted(chain.from_iterable(told), key=lambda step: step.created_at),
+            "connected": {one.id: one for one in await connections.of_restaurant(connection, place.id)},
+        }
 
     try:
         found = in_restaurant(work)
@@ -375,6 +404,9 @@ def labels() -> dict[str, object]:
         "next_moves": MOVES,
         "move_word": _move_word,
         "names_of": _names_of,
+        "deposit_states": words.deposit_states(),
+        "step_kinds": connection_words.kinds(),
+        "step_states": connection_words.states(),
     }
 
 

@@ -7,11 +7,13 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
+from domain.money import decimal_text
 from domain.reservations import MAX_COVERS, DiningTable, Rules
-from stores import dining
+from stores import connections, dining
 from stores.dining import Room, RoomExistsError, TableInUseError
 from stores.errors import NotFoundError
 from stores.postgres import Connection
+from web import formats, language
 from web.access import managers
 from web.forms import Form
 from web.place import changes
@@ -26,6 +28,7 @@ MAX_JOINS = 6
 BLANK_ROWS = 3
 LONGEST_NAME = 40
 MAX_SEATS = 100
+MOST_DEPOSIT = 50_000  # cents
 _STAYS = ("stay_2", "stay_4", "stay_6", "stay_more")
 
 
@@ -47,7 +50,13 @@ def save_rules() -> ResponseReturnValue:
         max_covers=form.integer("max_covers", _("Largest party"), 1, MAX_COVERS),
         last_seating_minutes=form.integer("last_seating_minutes", _("Last seating"), 0, 300),
         stay_minutes=tuple(stays),
+        deposit_cents=form.cents("deposit", _("Deposit for each guest")) if form.typed("deposit").strip() else 0,
+        deposit_from_covers=form.integer("deposit_from_covers", _("From so many guests on"), 1, MAX_COVERS),
+        deposit_minutes=form.integer("deposit_minutes", _("To be paid within"), 10, 1440),
     )
+    if wanted.deposit_cents > MOST_DEPOSIT:
+        most = formats.money(MOST_DEPOSIT, restaurant().currency, language.current())
+        form.refuse("deposit", _("Deposit for each guest: at most %(most)s.", most=most))
     if form.problems:
         return _page(rules=form, status=422)
 
@@ -207,15 +216,18 @@ def _page(
     """``room`` is what was sent for the room ``room_id``, the other forms hold what is saved."""
     owner = restaurant().id
 
-    async def work(connection: Connection) -> tuple[Rules, tuple[Room, ...]]:
-        return await dining.rules(connection, owner), await dining.rooms(connection, owner)
+    async def work(connection: Connection) -> tuple[Rules, tuple[Room, ...], bool]:
+        on = {one.service for one in await connections.of_restaurant(connection, owner) if one.disabled_at is None}
+        by_link = {"payments", "messages"} <= on
+        return await dining.rules(connection, owner), await dining.rooms(connection, owner), by_link
 
-    present, found = in_restaurant(work)
+    present, found, by_link = in_restaurant(work)
     if room_id and room_id not in {one.id for one in found}:
         abort(404)
     page = render_template(
         "place/rooms/rooms.html",
-        rules=rules or Form(saved=asdict(present) | dict(zip(_STAYS, present.stay_minutes, strict=True))),
+        rules=rules or Form(saved=_saved_rules(present)),
+        asks_by_link=by_link,
         stay_labels=dict(zip(_STAYS, _stay_labels(), strict=True)),
         adding=adding or Form(MultiDict()),
         rooms=[(one, room if room and one.id == room_id else Form(saved=_saved(one)), _rows(one)) for one in found],
@@ -223,6 +235,11 @@ def _page(
         seats=sum(table.seats for one in found for table in one.tables if one.open),
     )
     return page, status
+
+
+def _saved_rules(rules: Rules) -> dict[str, object]:
+    deposit = decimal_text(rules.deposit_cents) if rules.deposit_cents else ""
+    return asdict(rules) | dict(zip(_STAYS, rules.stay_minutes, strict=True)) | {"deposit": deposit}
 
 
 def _rows(room: Room) -> range:

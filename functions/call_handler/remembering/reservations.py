@@ -5,6 +5,7 @@ same reservation, for a call makes one.
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from domain.errors import Refused
@@ -43,10 +44,16 @@ class ReservationDesk:
         try:
             async with asyncio.timeout(LOOK_WITHIN_S):
                 postgres = await self._backends.postgres()
+                from eventing import depositing
                 from stores import dining
 
-                async with postgres.reading(self._incoming.restaurant_id) as connection:
-                    return await dining.book(connection, self._incoming.restaurant_id, around)
+                restaurant_id, caller = self._incoming.restaurant_id, self._incoming.caller
+                async with postgres.reading(restaurant_id) as connection:
+                    book = await dining.book(connection, restaurant_id, around)
+                    if not book.rules.deposit_cents:
+                        return book
+                    paid_at = await depositing.payable_at(connection, restaurant_id, caller, self._backends.pii)
+                    return replace(book, takes_deposits=bool(paid_at))
         except Exception as error:  # the caller is told that nobody knows
             log.warning("the tables are unknown", why=type(error).__name__)
             return None

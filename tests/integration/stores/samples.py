@@ -16,6 +16,7 @@ from domain.vat import VatRates, same_rate
 from stores import (
     calls,
     connections,
+    deposits,
     dining,
     errands,
     figures,
@@ -38,6 +39,7 @@ from stores import (
 from stores.calls import CallRecord, ConversationRecord
 from stores.checkpoints import Utterance
 from stores.ciphers import PiiCipher, SipPasswordCipher
+from stores.deposits import Deposit
 from stores.payments import Payment
 from stores.postgres import Connection
 from stores.reservations import Wish
@@ -73,6 +75,7 @@ class Tenant:
     errand_id: str
     customer_id: str
     payment: Payment
+    deposit: Deposit
 
     @property
     def id(self) -> str:
@@ -232,6 +235,17 @@ async def seed_tenant(platform: Any, name: str, number: str, pii: PiiCipher, sip
         await payments.request(conn, restaurant.id, stored.id, till.id, 2950, "EUR")
         payment = await payments.of_order(conn, restaurant.id, stored.id)
         assert payment is not None
+        await deposits.add(
+            conn,
+            restaurant.id,
+            reservation_id,
+            till.id,
+            amount_cents=9000,
+            currency="EUR",
+            minutes=30,
+            due_at=NOW + timedelta(minutes=30),
+        )
+        (deposit,) = await deposits.of_reservation(conn, restaurant.id, reservation_id)
         await tills.set_codes(conn, restaurant.id, till.id, {menu.items[0].sizes[0].id: TillCode("MARGHERITA")})
         await till_menus.put(conn, restaurant.id, till.id, TillMenu(categories=(), items=()))
         (token,) = await tokens.of_restaurant(conn, restaurant.id)
@@ -255,6 +269,7 @@ async def seed_tenant(platform: Any, name: str, number: str, pii: PiiCipher, sip
         errand.id,
         customer_id,
         payment,
+        deposit,
     )
 
 

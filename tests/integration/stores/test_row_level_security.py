@@ -27,6 +27,7 @@ from stores import (
     calls,
     connections,
     customers,
+    deposits,
     devices,
     dining,
     erasures,
@@ -96,6 +97,7 @@ MODULES: tuple[ModuleType, ...] = (
     calls,
     connections,
     customers,
+    deposits,
     devices,
     dining,
     erasures,
@@ -530,6 +532,26 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     hooks.is_new: lambda conn, other, pii, sip: hooks.is_new(
         conn, hooks.Hook(other.connection_id, other.id, "store_api", {}), "stolen"
     ),
+    deposits.add: lambda conn, other, pii, sip: deposits.add(
+        conn,
+        other.id,
+        other.reservation_id,
+        other.connection_id,
+        amount_cents=1,
+        currency="EUR",
+        minutes=30,
+        due_at=LATER,
+    ),
+    deposits.of_reservation: lambda conn, other, pii, sip: deposits.of_reservation(
+        conn, other.id, other.reservation_id
+    ),
+    deposits.locked: lambda conn, other, pii, sip: deposits.locked(conn, other.id, other.deposit.id),
+    deposits.stand: lambda conn, other, pii, sip: deposits.stand(
+        conn, other.deposit, "paid", due_at=LATER, intent="pi_1"
+    ),
+    deposits.open_page: lambda conn, other, pii, sip: deposits.open_page(
+        conn, other.deposit, "cs_2", "https://x", LATER
+    ),
     payments.request: lambda conn, other, pii, sip: payments.request(
         conn, other.id, new_id(), other.connection_id, 100, "EUR"
     ),
@@ -609,6 +631,7 @@ PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
     erasures.settle: lambda conn, other, pii, sip: erasures.settle(conn, new_id(), timedelta(0)),
     erasures.unwanted_recordings: lambda conn, other, pii, sip: erasures.unwanted_recordings(conn, "node", 10),
     erasures.recordings_gone: lambda conn, other, pii, sip: erasures.recordings_gone(conn, []),
+    deposits.due: lambda conn, other, pii, sip: deposits.due(conn, 10),
     errands.claim: lambda conn, other, pii, sip: errands.claim(conn, 10, 10),
     webhooks.claim: lambda conn, other, pii, sip: webhooks.claim(conn, 10, 10),
     webhooks.delivered: lambda conn, other, pii, sip: webhooks.delivered(conn, _claimed(other), 200, 1),

@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from stores.order_links import OrderLinks
 from tests.integration.web.admin import COOK, OWNER, Admin, csrf_token, execute, fetch
 
 pytestmark = pytest.mark.integration
@@ -371,17 +372,52 @@ def test_rooms_are_added_once_and_removed(pages: Pages) -> None:
 def test_the_rules_hold_from_the_next_reservation_on(pages: Pages, admin: Admin) -> None:
     stays = {"stay_2": "60", "stay_4": "75", "stay_6": "90", "stay_more": "120"}
     rules = {"max_covers": "8", "notice_minutes": "0", "horizon_days": "30", "last_seating_minutes": "30", **stays}
+    rules |= {"deposit": "15,00", "deposit_from_covers": "6", "deposit_minutes": "45"}
 
     wrong = pages.post("/rooms/rules", **{**rules, "stay_4": "5"})
+    dear = pages.post("/rooms/rules", **{**rules, "deposit": "501"})
     saved = pages.post("/rooms/rules", **rules)
     pages.reserve()
 
     assert (wrong.status_code, saved.status_code) == (422, 303)
     assert 'id="stay_4-problem"' in wrong.text
+    assert (dear.status_code, 'id="deposit-problem"' in dear.text) == (422, True)
+    assert 'value="15.00"' in pages.get("/rooms").text
     (row,) = fetch(admin, "select ends_at - starts_at as stay from reservation")
     assert row["stay"] == timedelta(minutes=75)
-    (kept,) = fetch(admin, "select taken, stay_minutes from reservation_rules")
-    assert (kept["taken"], kept["stay_minutes"]) == (False, [60, 75, 90, 120])
+    (kept,) = fetch(admin, "select taken, stay_minutes, deposit_cents, deposit_minutes from reservation_rules")
+    assert tuple(kept.values()) == (False, [60, 75, 90, 120], 1500, 45)
+
+
+def test_a_deposit_is_seen_by_the_staff_and_paid_on_the_guests_page_and_sent_back_by_hand(
+    pages: Pages, admin: Admin
+) -> None:
+    key = rid(pages.reserve())
+    row = (
+        f"set role alloresto_platform; update reservation set status = 'held' where id = '{key}';"
+        " insert into deposit (restaurant_id, reservation_id, connection_id, amount_cents, currency, minutes, state,"
+        f" due_at, url, intent) values ('{admin.pizza.id}', '{key}', gen_random_uuid(), 6000, 'EUR', 30, 'awaited',"
+        " now() + interval '30 minutes', 'https://pay.example/cs_1', 'pi_1')"
+    )
+    execute(admin, row)
+    token = OrderLinks(admin.master_key, "").token(admin.pizza.id, key, datetime.now(UTC) + timedelta(days=1))
+
+    shown, guest = pages.get(f"/reservations/{key}").text, pages.client.get(f"/b/{token}").text
+    assert "Not paid yet" in shown and "60.00" in shown
+    assert 'href="https://pay.example/cs_1"' in guest and "Nora" not in guest
+    assert pages.client.get(f"/o/{token}").status_code == 404
+
+    execute(
+        admin,
+        f"set role alloresto_platform; update deposit set state = 'paid' where reservation_id = '{key}';"
+        f" update reservation set status = 'cancelled', cancel_reason = 'guest' where id = '{key}'",
+    )
+    assert "Paid. Thank you." in pages.client.get(f"/b/{token}").text
+    for _ in range(2):
+        assert pages.post(f"/reservations/{key}/refund").status_code == 303
+    assert "Goes back" in pages.get(f"/reservations/{key}").text
+    told = fetch(admin, "select event->'data'->>'state' as state from outbox where type like '%deposit%'")
+    assert [row["state"] for row in told] == ["refund_due"]
 
 
 def test_the_staff_reserve_and_only_managers_change_the_rooms(log_in: LogIn, admin: Admin) -> None:

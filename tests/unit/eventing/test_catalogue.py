@@ -94,6 +94,15 @@ EXAMPLES: list[Payload] = [
     catalogue.PaymentSettled(
         restaurant_id=UUID, payment_id=UUID, order_id=UUID, number=12, outcome="paid", amount_cents=2950, currency="EUR"
     ),
+    catalogue.DepositChanged(
+        restaurant_id=UUID,
+        deposit_id=UUID,
+        reservation_id=UUID,
+        state="awaited",
+        amount_cents=9000,
+        currency="EUR",
+        due_at=NOW,
+    ),
     catalogue.ReservationMade(
         restaurant_id=UUID,
         reservation_id=UUID,

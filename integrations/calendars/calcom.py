@@ -1,0 +1,164 @@
+"""Bookings at Cal.com (API v2), for a restaurant whose availability is there: an event type with as many seats, or
+hosts, as it has tables.
+
+Written from Cal.com's public reference, version 2024-08-13 of its bookings; not yet tried with a real account. Cal.com
+knows no key of ours, so each booking carries its reservation in ``metadata``, and where one may be there already the
+upcoming ones are looked through. It asks for an e-mail address of who comes; guests at the phone have none, so it gets
+the restaurant's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from domain.errands import KeepInCalendar, ReleaseFromCalendar
+from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
+
+if TYPE_CHECKING:
+    from integrations.network import Answer, Network
+
+BASE = "https://api.cal.com"
+VERSION = "2024-08-13"
+PAGE = 100
+MOST_PAGES = 10
+# What it says of a time that somebody else has, or that nobody can have.
+_BUSY = ("not available", "already has booking", "no_available_users", "no available users", "already booked")
+
+
+class _Booking(msgspec.Struct):
+    uid: str = ""
+    start: datetime | None = None
+    status: str = ""
+    metadata: dict[str, Any] = {}
+
+
+class _One(msgspec.Struct):
+    data: _Booking
+
+
+class _Many(msgspec.Struct):
+    data: list[_Booking] = []
+
+
+class _Wrong(msgspec.Struct):
+    message: str = ""
+
+
+class _Problem(msgspec.Struct):
+    error: _Wrong = msgspec.field(default_factory=_Wrong)
+
+
+class UnansweredError(Exception):
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        super().__init__(str(outcome))
+
+
+class CalCom:
+    def __init__(self, network: Network, base: str, key: str, event_type: str, email: str) -> None:
+        self._network = network
+        self._url = f"{base}/v2"
+        self._key = key
+        self._event_type = event_type
+        self._email = email
+
+    @classmethod
+    def open(cls, network: Network, settings: Mapping[str, str], secrets: Mapping[str, str]) -> CalCom:
+        base = (settings.get("url") or BASE).rstrip("/")
+        return cls(network, base, secrets["key"], settings["event_type"], settings["email"])
+
+    async def perform(self, task: Task) -> Outcome:
+        try:
+            match task.work:
+                case KeepInCalendar() as work:
+                    return await self._keep(work, may_be_there=work.version > 0 or task.doubtful)
+                case ReleaseFromCalendar() as work:
+                    found = await self._find(work.reservation_id)
+                    return Done() if found is None else await self._cancel(found)
+        except UnansweredError as error:
+            return error.outcome
+        raise unknown(task.work)
+
+    async def _keep(self, work: KeepInCalendar, *, may_be_there: bool) -> Outcome:
+        """A booking at another time is moved; what else is changed of it, Cal.com does not take."""
+        found = await self._find(work.reservation_id) if may_be_there else None
+        start = f"{work.starts_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        if found is None:
+            return _booked(await self._post("/bookings", self._wanted(work, start)))
+        if found.start == work.starts_at:
+            return Done(found.uid)
+        path = f"/bookings/{quote(found.uid, safe='')}/reschedule"
+        return _booked(await self._post(path, {"start": start, "reschedulingReason": "changed by phone"}))
+
+    def _wanted(self, work: KeepInCalendar, start: str) -> dict[str, Any]:
+        return {
+            "start": start,
+            "eventTypeId": int(self._event_type) if self._event_type.isdigit() else self._event_type,
+            "attendee": {
+                "name": work.name or work.title,
+                "email": self._email,
+                "timeZone": work.zone,
+                "language": "fr" if work.language.startswith("fr") else "en",
+            }
+            | ({"phoneNumber": work.phone} if work.phone else {}),
+            "metadata": {"reservation": work.reservation_id, "covers": str(work.covers)},
+            "bookingFieldsResponses": {"notes": f"{work.title}\n{work.details}".strip()},
+        }
+
+    async def _find(self, reservation_id: str) -> _Booking | None:
+        """The one of this reservation that is not cancelled. Raises UnansweredError."""
+        for page in range(MOST_PAGES):
+            query = {"eventTypeId": self._event_type, "status": "upcoming", "take": PAGE, "skip": page * PAGE}
+            answer = await self._request("GET", f"/bookings?{urlencode(query)}")
+            if not answer.good:
+                raise UnansweredError(_problem(answer))
+            try:
+                found = msgspec.json.decode(answer.body, type=_Many).data
+            except msgspec.MsgspecError:
+                raise UnansweredError(Later("no valid answer")) from None
+            for one in found:
+                if one.metadata.get("reservation") == reservation_id and one.status not in ("cancelled", "rejected"):
+                    return one
+            if len(found) < PAGE:
+                return None
+        raise UnansweredError(Later(f"not among the next {MOST_PAGES * PAGE} bookings"))
+
+    async def _cancel(self, booking: _Booking) -> Outcome:
+        path = f"/bookings/{quote(booking.uid, safe='')}/cancel"
+        answer = await self._post(path, {"cancellationReason": "cancelled at the restaurant"})
+        return Done(booking.uid) if answer.good else _problem(answer)
+
+    async def _post(self, path: str, body: Mapping[str, Any]) -> Answer:
+        return await self._request("POST", path, msgspec.json.encode(body))
+
+    async def _request(self, method: str, path: str, body: bytes | None = None) -> Answer:
+        headers = {"authorization": f"Bearer {self._key}", "cal-api-version": VERSION}
+        if body is not None:
+            headers["content-type"] = "application/json"
+        return await self._network.request(method, self._url + path, body=body, headers=headers)
+
+
+def _booked(answer: Answer) -> Outcome:
+    if not answer.good:
+        return _problem(answer)
+    try:
+        return Done(msgspec.json.decode(answer.body, type=_One).data.uid)
+    except msgspec.MsgspecError:
+        return Later("no valid answer")
+
+
+def _problem(answer: Answer) -> Outcome:
+    if (later := unanswered(answer)) is not None:
+        return later
+    if answer.status in (401, 403, 404):  # the connection is wrong, not the booking
+        return Later(f"Cal.com: {answer.error}")
+    try:
+        said = msgspec.json.decode(answer.body, type=_Problem).error.message
+    except msgspec.MsgspecError:
+        said = ""
+    return Refused(f"Cal.com: {said[:150] or answer.error}", busy=any(words in said.lower() for words in _BUSY))

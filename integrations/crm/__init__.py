@@ -1,0 +1,1 @@
+"""Customer files: who booked, and what has become of it."""

@@ -1,0 +1,142 @@
+"""Customer files at HubSpot (CRM API v3), by the token of a private app with the right to write contacts and notes.
+
+Written from HubSpot's public reference; not yet tried with a real account. A contact and a note are brought by a
+property of ours whose values HubSpot keeps unique, made once where it is missing: brought again they are the same ones.
+A contact that already has the number is taken instead of a second one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from domain.errands import NoteCustomer
+from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
+
+if TYPE_CHECKING:
+    from integrations.network import Answer, Network
+
+BASE = "https://api.hubapi.com"
+PROPERTY = "alloresto_id"
+NOTE_TO_CONTACT = 202  # HubSpot's own number of that association
+_GROUPS = {"contacts": "contactinformation", "notes": "engagementinformation"}
+
+
+class _Object(msgspec.Struct):
+    id: str = ""
+
+
+class _Results(msgspec.Struct):
+    results: list[_Object] = []
+
+
+class _Problem(msgspec.Struct):
+    message: str = ""
+    category: str = ""
+
+
+class StoppedError(Exception):
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        super().__init__(str(outcome))
+
+
+class HubSpot:
+    def __init__(self, network: Network, base: str, token: str) -> None:
+        self._network = network
+        self._url = f"{base}/crm/v3"
+        self._token = token
+
+    @classmethod
+    def open(cls, network: Network, settings: Mapping[str, str], secrets: Mapping[str, str]) -> HubSpot:
+        return cls(network, (settings.get("url") or BASE).rstrip("/"), secrets["token"])
+
+    async def perform(self, task: Task) -> Outcome:
+        if not isinstance(task.work, NoteCustomer):
+            raise unknown(task.work)
+        try:
+            contact = await self._contact(task.work)
+            note = await self._note(task, task.work)
+            path = f"/objects/notes/{note}/associations/contacts/{contact}/{NOTE_TO_CONTACT}"
+            self._read(await self._request("PUT", path))
+        except StoppedError as error:
+            return error.outcome
+        return Done(contact)
+
+    async def _contact(self, work: NoteCustomer) -> str:
+        search = {
+            "filterGroups": [{"filters": [{"propertyName": "phone", "operator": "EQ", "value": work.phone}]}],
+            "limit": 1,
+        }
+        found = self._read(await self._request("POST", "/objects/contacts/search", search))
+        if found:
+            return found
+        # HubSpot's search lags behind by seconds: within them this keeps the number's contact one.
+        first, _, last = work.name.partition(" ")
+        named = {"phone": work.phone} | ({"firstname": first} if first else {}) | ({"lastname": last} if last else {})
+        return await self._upsert("contacts", _digest(work.phone), named)
+
+    async def _note(self, task: Task, work: NoteCustomer) -> str:
+        properties = {"hs_note_body": work.text, "hs_timestamp": work.at.isoformat()}
+        return await self._upsert("notes", _digest(f"{task.restaurant_id}/{task.key}"), properties)
+
+    async def _upsert(self, kind: str, own_id: str, properties: Mapping[str, str]) -> str:
+        wanted = {"inputs": [{"idProperty": PROPERTY, "id": own_id, "properties": {PROPERTY: own_id, **properties}}]}
+        path = f"/objects/{kind}/batch/upsert"
+        answer = await self._request("POST", path, wanted)
+        if answer.status == 400 and PROPERTY.encode() in answer.body:  # the first of this account
+            await self._make_property(kind)
+            answer = await self._request("POST", path, wanted)
+        made = self._read(answer)
+        if not made:
+            raise StoppedError(Later("no valid answer"))
+        return made
+
+    async def _make_property(self, kind: str) -> None:
+        wanted = {
+            "name": PROPERTY,
+            "label": "AlloResto",
+            "type": "string",
+            "fieldType": "text",
+            "groupName": _GROUPS[kind],
+            "hasUniqueValue": True,
+        }
+        answer = await self._request("POST", f"/properties/{kind}", wanted)
+        if answer.status != 409:  # there by now
+            self._read(answer)
+
+    def _read(self, answer: Answer) -> str:
+        """The id of the first result, "" for none. Raises StoppedError."""
+        if (later := unanswered(answer)) is not None:
+            raise StoppedError(later)
+        if answer.good:
+            try:
+                found = msgspec.json.decode(answer.body or b"{}", type=_Results).results
+            except msgspec.MsgspecError:
+                raise StoppedError(Later("no valid answer")) from None
+            return found[0].id if found else ""
+        if answer.status in (401, 403, 404):  # the connection is wrong, not the note
+            raise StoppedError(Later(f"HubSpot: {answer.error}"))
+        raise StoppedError(Refused(f"HubSpot: {_words(answer)}"))
+
+    async def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
+        headers = {"authorization": f"Bearer {self._token}"}
+        if body is not None:
+            headers["content-type"] = "application/json"
+        content = None if body is None else msgspec.json.encode(body)
+        return await self._network.request(method, self._url + path, body=content, headers=headers)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _words(answer: Answer) -> str:
+    """By its category: its message may quote what was sent."""
+    try:
+        return msgspec.json.decode(answer.body, type=_Problem).category[:80] or answer.error
+    except msgspec.MsgspecError:
+        return answer.error

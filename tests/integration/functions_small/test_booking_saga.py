@@ -1,0 +1,283 @@
+"""A booking by phone, from the reserved table to what everybody outside is told of it; and each way back."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestServer
+
+from devstack.stand_ins.stripe import Stripe
+from devstack.stand_ins.twilio import Twilio
+from domain.reservations import CancelReason, Rules
+from domain.restaurant import Opening, Restaurant
+from eventing import deposit_settling, depositing, reserving
+from eventing.cloudevents import parse
+from eventing.reserving import Asked, NoTableFreeError
+from stores import connections, deposits, dining, reservations, restaurants
+from stores.ciphers import PiiCipher
+from stores.deposits import Deposit
+from stores.reservations import Reservation
+from tests.conftest import Database, Pools
+from tests.integration.functions_small.conftest import Eventually, Running, StartFunction
+
+pytestmark = pytest.mark.integration
+
+CALLER = "+33612345678"
+PAGES = "https://admin.example.com"
+STRUCTURED = {"content-type": "application/cloudevents+json"}
+AT = (datetime.now(UTC) + timedelta(days=2)).replace(hour=19, minute=0, second=0, microsecond=0)
+
+
+class House:
+    """A restaurant with one table for eight, Stripe and Twilio; from six guests on each pays 15 euros beforehand."""
+
+    def __init__(self, postgres: Pools, restaurant: Restaurant, pii: PiiCipher) -> None:
+        self.postgres, self.restaurant, self.id, self.pii = postgres, restaurant, restaurant.id, pii
+        self.stripe, self.twilio = Stripe("rk_1", "whsec_1"), Twilio("AC1", "secret")
+        self.running: Running | None = None
+        self._relayed = 0
+
+    async def connect(self, service: Any, provider: str, settings: dict[str, str], secrets: dict[str, str]) -> str:
+        async with self.postgres.app.tenant(self.id) as connection:
+            made = await connections.connect(
+                connection,
+                self.id,
+                service=service,
+                provider=provider,
+                settings=settings,
+                secrets=secrets,
+                pii=self.pii,
+                created_by="owner@x.example",
+            )
+        return made.id
+
+    async def book(self, covers: int = 6, phone: str = CALLER, call_id: str = "") -> Reservation:
+        asked = Asked(starts_at=AT, covers=covers, name="Nora", phone=phone, call_id=call_id or f"call-{uuid.uuid4()}")
+        async with self.postgres.app.tenant(self.id) as connection:
+            return await reserving.reserve(
+                connection, self.restaurant, asked, datetime.now(UTC), self.pii, source="/test"
+            )
+
+    async def cancel(self, booking: Reservation, reason: CancelReason) -> None:
+        async with self.postgres.app.tenant(self.id) as connection:
+            seen = (await reservations.get(connection, booking.id)).status
+            await reserving.move(
+                connection, self.id, booking.id, seen, "cancelled", datetime.now(UTC), reason=reason, source="/test"
+            )
+
+    async def relay(self) -> None:
+        """What relay and Broker do: each event to the runner, and to it twice; then a timer's tick."""
+        assert self.running is not None
+        async with self.postgres.platform.platform() as connection:
+            rows = await connection.fetch(
+                "select id, event::text as event from outbox where id > $1 order by id", self._relayed
+            )
+        for row in rows:
+            event = parse(STRUCTURED, row["event"].encode())
+            for _ in range(2):
+                assert (await self.running.send(event))[0] == 204
+            self._relayed = row["id"]
+        assert await self.running.tick("errands-due") == (204, {})
+
+    async def status(self, booking: Reservation) -> str:
+        async with self.postgres.app.tenant(self.id) as connection:
+            return (await reservations.get(connection, booking.id)).status
+
+    async def deposit(self, booking: Reservation) -> Deposit:
+        async with self.postgres.app.tenant(self.id) as connection:
+            found = await depositing.latest(connection, self.id, booking.id)
+        assert found is not None
+        return found
+
+    async def tell(self, deposit: Deposit, fate: Any) -> None:
+        """What Stripe's notice leads to (``web.hooks.payments``)."""
+        async with self.postgres.app.tenant(self.id) as connection:
+            locked = await depositing.lock(connection, self.id, deposit.id)
+            assert locked is not None
+            intent = f"pi_{deposit.reference}" if fate == "paid" else ""
+            await deposit_settling.settle(connection, locked, fate, datetime.now(UTC), self.pii, intent=intent)
+
+    async def hurry(self, deposit: Deposit) -> None:
+        """Its time is over."""
+        async with self.postgres.app.tenant(self.id) as connection:
+            past = datetime.now(UTC) - timedelta(seconds=1)
+            await deposits.stand(connection, deposit, deposit.state, due_at=past)
+
+    def texts(self) -> list[str]:
+        return [str(one["Body"]) for one in self.twilio.seen if "Body" in one]
+
+
+@pytest.fixture
+async def house(postgres: Pools, restaurant_id: str, master_key: str) -> AsyncIterator[House]:
+    async with postgres.platform.platform() as connection:
+        await restaurants.update(connection, restaurant_id, {"dine_in": True})
+        await dining.add_table(connection, restaurant_id, "Hall", "T1", 8)
+        await dining.set_rules(connection, restaurant_id, Rules(deposit_cents=1500, deposit_from_covers=6))
+        restaurant = await restaurants.get(connection, restaurant_id)
+    restaurant = replace(restaurant, openings=tuple(Opening(day, 0, 24 * 60) for day in range(7)))
+    made = House(postgres, restaurant, PiiCipher(master_key))
+    async with TestServer(made.stripe.app) as stripe, TestServer(made.twilio.app) as twilio:
+        urls = [str(server.make_url("")).rstrip("/") for server in (stripe, twilio)]
+        await made.connect("payments", "stripe", {"url": urls[0]}, {"key": "rk_1", "webhook_secret": "whsec_1"})
+        settings = {"url": urls[1], "account": "AC1", "sender": "+33757000000"}
+        await made.connect("messages", "twilio", settings, {"token": "secret"})
+        yield made
+
+
+@pytest.fixture
+async def running(function: StartFunction, database: Database, master_key: str, house: House) -> AsyncIterator[None]:
+    async with function(
+        "errand_runner",
+        PLATFORM_DATABASE_URL=database.platform_url,
+        MASTER_KEY=master_key,
+        INTEGRATION_PRIVATE_TARGETS="true",
+        WEB_PUBLIC_URL=PAGES,
+    ) as started:
+        house.running = started
+        yield
+
+
+async def test_a_deposit_keeps_the_table_once_it_is_paid(house: House, running: None, eventually: Eventually) -> None:
+    booking = await house.book()
+    assert booking.status == "held"
+    with pytest.raises(NoTableFreeError):  # the last table is one caller's, paid or not yet
+        await house.book()
+
+    async def asked() -> bool:
+        await house.relay()
+        return len(house.texts()) == 1
+
+    await eventually(asked)
+    (session,) = house.stripe.sessions.values()
+    assert session["amount_total"] == 9000
+    (link,) = house.texts()
+    assert "90,00" in link and f"{PAGES}/b/" in link
+    deposit = await house.deposit(booking)
+    assert (deposit.state, deposit.url) == ("awaited", session["url"])
+
+    house.stripe.pay(session["id"])
+    for fate in ("paid", "paid", "expired"):
+        await house.tell(deposit, fate)
+
+    async def confirmed() -> bool:
+        await house.relay()
+        return len(house.texts()) == 2
+
+    await eventually(confirmed)
+    assert await house.status(booking) == "confirmed"
+    assert "confirm" in house.texts()[1]
+    assert house.stripe.refunds == {}
+
+    await house.cancel(booking, "restaurant")
+
+    async def back() -> bool:
+        await house.relay()
+        return (await house.deposit(booking)).state == "refunded" and len(house.texts()) == 4
+
+    await eventually(back)
+    assert list(house.stripe.refunds) == [f"pi_{session['id']}"]
+
+
+async def test_what_is_not_paid_lets_the_table_go_and_what_is_paid_too_late_goes_back(
+    house: House, running: None, eventually: Eventually
+) -> None:
+    booking = await house.book()
+
+    async def asked() -> bool:
+        await house.relay()
+        return len(house.texts()) == 1
+
+    await eventually(asked)
+    await house.hurry(await house.deposit(booking))
+
+    async def gone() -> bool:
+        await house.relay()
+        return await house.status(booking) == "cancelled" and len(house.texts()) == 2
+
+    await eventually(gone)
+    deposit = await house.deposit(booking)
+    assert deposit.state == "lapsed"
+    assert [one["status"] for one in house.stripe.sessions.values()] == ["expired"]
+    assert "acompte" in house.texts()[1]
+    assert (await house.book()).status == "held"  # somebody else has it
+
+    await house.tell(deposit, "paid")  # a notice that was under way for long
+
+    async def back() -> bool:
+        await house.relay()
+        return (await house.deposit(booking)).state == "refunded"
+
+    await eventually(back)
+    assert await house.status(booking) == "cancelled"
+    assert len(house.stripe.refunds) == 1
+
+
+async def test_who_pays_in_the_last_second_has_the_table(house: House, running: None, eventually: Eventually) -> None:
+    booking = await house.book()
+
+    async def asked() -> bool:
+        await house.relay()
+        return len(house.texts()) == 1
+
+    await eventually(asked)
+    (session,) = house.stripe.sessions
+    house.stripe.pay(session)  # and its notice never comes
+    await house.hurry(await house.deposit(booking))
+
+    async def confirmed() -> bool:
+        await house.relay()
+        return await house.status(booking) == "confirmed"
+
+    await eventually(confirmed)
+    assert (await house.deposit(booking)).state == "paid"
+
+
+async def test_a_payment_service_that_refuses_costs_nobody_a_table(
+    house: House, running: None, eventually: Eventually
+) -> None:
+    house.stripe.faults["refusing"] = 1
+    booking = await house.book()
+
+    async def confirmed() -> bool:
+        await house.relay()
+        return await house.status(booking) == "confirmed" and len(house.texts()) == 1
+
+    await eventually(confirmed)
+    assert (await house.deposit(booking)).state == "waived"
+
+
+async def test_who_changes_the_party_within_the_call_pays_for_that_one(
+    house: House, running: None, eventually: Eventually
+) -> None:
+    booking = await house.book(6, call_id="call-1")
+    await house.relay()
+    changed = await house.book(8, call_id="call-1")
+    assert (changed.id, changed.status) == (booking.id, "held")
+
+    async def asked() -> bool:
+        await house.relay()
+        return sorted((one["amount_total"], one["status"]) for one in house.stripe.sessions.values()) == [
+            (9000, "expired"),
+            (12000, "open"),
+        ]
+
+    await eventually(asked)
+    fewer = await house.book(4, call_id="call-1")
+    assert (fewer.id, fewer.status) == (booking.id, "confirmed")
+
+    async def closed() -> bool:
+        await house.relay()
+        return all(one["status"] == "expired" for one in house.stripe.sessions.values())
+
+    await eventually(closed)
+
+
+async def test_who_cannot_be_sent_a_link_is_settled_by_the_staff(house: House) -> None:
+    booking = await house.book(phone="+33142000000")  # a landline
+    assert booking.status == "requested"
+    assert (await house.book(4)).status == "confirmed"  # a small party pays nothing beforehand

@@ -1,0 +1,143 @@
+"""Bookings in calendars: one entry however often it is brought, moved, taken out; and whose time it is."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from devstack.stand_ins.calcom import CalCom as CalComServer
+from devstack.stand_ins.caldav import CalDav as CalDavServer
+from devstack.stand_ins.standing import Fault
+from domain.errands import KeepInCalendar, ReleaseFromCalendar
+from integrations.calendars.calcom import CalCom
+from integrations.calendars.caldav import CalDav
+from integrations.calendars.icalendar import Busy, busy_times, event
+from integrations.network import Network
+from integrations.tasks import Done, Later, Refused, Task
+from tests.integration.integrations.conftest import Serve
+
+AT = datetime(2026, 12, 4, 19, tzinfo=UTC)
+NAME = "alloresto-r1.ics"
+RELEASE = ReleaseFromCalendar(reservation_id="r1")
+
+
+def keep(version: int = 0, at: datetime = AT) -> KeepInCalendar:
+    return KeepInCalendar(
+        reservation_id="r1",
+        version=version,
+        starts_at=at,
+        ends_at=at + timedelta(minutes=105),
+        zone="Europe/Paris",
+        language="fr",
+        covers=6,
+        title="Table pour 6 : Léa; Nora",
+        details="Table T1\nTéléphone +33612345678",
+        name="Léa",
+        phone="+33612345678",
+    )
+
+
+def task(work: KeepInCalendar | ReleaseFromCalendar, attempt: int = 1) -> Task:
+    return Task("e1", "r1", work.key, attempt, work, doubtful=attempt > 1)
+
+
+@pytest.fixture
+async def at_caldav(serve: Serve, network: Network) -> tuple[CalDavServer, CalDav]:
+    server = CalDavServer("lea", "secret")
+    return server, CalDav.open(network, {"url": await serve(server), "user": "lea"}, {"password": "secret"})
+
+
+@pytest.fixture
+async def at_calcom(serve: Serve, network: Network) -> tuple[CalComServer, CalCom]:
+    server = CalComServer("cal_1")
+    settings = {"url": await serve(server), "event_type": "42", "email": "lea@x.example"}
+    return server, CalCom.open(network, settings, {"key": "cal_1"})
+
+
+@pytest.mark.parametrize("fault", ["failing", "rate_limited", "lost_answer"])
+async def test_a_booking_stands_in_a_caldav_calendar_once_as_it_is_now(
+    fault: Fault, at_caldav: tuple[CalDavServer, CalDav]
+) -> None:
+    server, adapter = at_caldav
+    server.faults[fault] = 2 if fault == "lost_answer" else 1  # the query's answer, and then that of the PUT
+
+    attempts = 1
+    while not isinstance(await adapter.perform(task(keep(), attempts)), Done):
+        attempts += 1
+    later = AT + timedelta(hours=1)
+    assert await adapter.perform(task(keep(1, later))) == Done("r1")
+    (text,) = server.objects.values()
+    assert "DTSTART:20261204T200000Z" in text and "SEQUENCE:1" in text
+    assert attempts == (3 if fault == "lost_answer" else 2)
+
+    assert isinstance(await adapter.perform(task(RELEASE)), Done)
+    assert isinstance(await adapter.perform(task(RELEASE, 2)), Done)
+    assert server.objects == {}
+
+
+async def test_what_is_entered_by_hand_is_busy_and_a_booking_is_not(at_caldav: tuple[CalDavServer, CalDav]) -> None:
+    server, adapter = at_caldav
+    server.busy.append(Busy(AT + timedelta(minutes=90), AT + timedelta(hours=5)))  # a wedding
+
+    assert await adapter.perform(task(keep())) == Refused("busy then", busy=True)
+    before = AT - timedelta(hours=2)
+    assert isinstance(await adapter.perform(task(keep(0, before))), Done)
+    assert isinstance(await adapter.perform(task(keep(1, before))), Done)  # its own entry does not stand against it
+
+
+async def test_a_wrong_password_is_the_connections_fault(serve: Serve, network: Network) -> None:
+    url = await serve(CalDavServer("lea", "secret"))
+    adapter = CalDav.open(network, {"url": url, "user": "lea"}, {"password": "old"})
+    assert await adapter.perform(task(keep())) == Later("the calendar answers 401")
+
+
+@pytest.mark.parametrize("fault", ["failing", "rate_limited", "lost_answer"])
+async def test_a_booking_stands_at_calcom_once_and_is_moved_and_cancelled(
+    fault: Fault, at_calcom: tuple[CalComServer, CalCom]
+) -> None:
+    server, adapter = at_calcom
+    server.faults[fault] = 1
+
+    assert isinstance(await adapter.perform(task(keep())), Later)
+    first = await adapter.perform(task(keep(), 2))
+    assert first == await adapter.perform(task(keep(), 3)) == Done("booking1")
+    moved = await adapter.perform(task(keep(1, AT + timedelta(hours=1))))
+    assert moved == Done("booking2")
+    assert [one["start"] for one in server.accepted("r1")] == ["2026-12-04T20:00:00Z"]
+
+    assert await adapter.perform(task(RELEASE)) == Done("booking2")
+    assert await adapter.perform(task(RELEASE, 2)) == Done()
+    assert server.accepted() == []
+
+
+async def test_calcom_says_that_somebody_else_has_the_time(at_calcom: tuple[CalComServer, CalCom]) -> None:
+    server, adapter = at_calcom
+    server.blocked.add("2026-12-04T19:00:00Z")
+
+    said = await adapter.perform(task(keep()))
+
+    assert isinstance(said, Refused) and said.busy
+    assert server.accepted() == []
+
+
+def test_an_event_keeps_to_the_format() -> None:
+    text = event(keep(), "r1")
+    lines = text.split("\r\n")
+    assert all(len(line.encode()) <= 75 for line in lines)
+    assert "SUMMARY:Table pour 6 : Léa\\; Nora" in lines
+    assert "DESCRIPTION:Table T1\\nTéléphone +33612345678" in lines
+    assert "TRANSP:TRANSPARENT" in lines
+
+
+def test_busy_times_are_read_by_end_and_by_duration() -> None:
+    text = (
+        "BEGIN:VCALENDAR\r\nBEGIN:VFREEBUSY\r\nFREEBUSY;FBTYPE=BUSY:20261204T190000Z/PT1H30M,\r\n"
+        " 20261205T190000Z/20261205T200000Z\r\nFREEBUSY;FBTYPE=FREE:20261206T190000Z/PT1H\r\nEND:VFREEBUSY\r\n"
+        "END:VCALENDAR\r\n"
+    )
+    day = AT + timedelta(days=1)
+    assert busy_times(text) == (
+        Busy(AT, AT + timedelta(minutes=90)),
+        Busy(day, day + timedelta(hours=1)),
+    )
+    with pytest.raises(ValueError, match="no iCalendar"):
+        busy_times("<html>")
