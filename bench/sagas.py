@@ -94,6 +94,7 @@ class Sagas:
         self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True))
         self._booked = 0
         self._relayed = 0
+        self._lines = asyncio.Semaphore(4)  # at once on the phone: each books under the tables' lock
 
     async def close(self) -> None:
         await self._http.close()
@@ -170,7 +171,7 @@ class Sagas:
             phone=phone,
             call_id=f"call-{self._booked}",
         )
-        async with self._base.postgres.platform() as connection:
+        async with self._lines, self._base.postgres.platform() as connection:
             made = await reserving.reserve(
                 connection, self._restaurant, asked, datetime.now(UTC), self._base.pii, source="/bench"
             )
@@ -242,7 +243,7 @@ class Sagas:
             )
 
     async def _cancel(self, booking: Reservation) -> None:
-        async with self._base.postgres.platform() as connection:
+        async with self._lines, self._base.postgres.platform() as connection:
             with contextlib.suppress(StatusChangedError):
                 seen, now = (await reservations.get(connection, booking.id)).status, datetime.now(UTC)
                 await reserving.move(
