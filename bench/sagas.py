@@ -40,6 +40,7 @@ from domain.restaurant import Opening, Restaurant
 from eventing import depositing, reserving, ticks
 from eventing.cloudevents import Event, parse, to_binary
 from eventing.reserving import Asked
+from functions.errand_runner import planning
 from integrations.payments import stripe
 from stores import connections, dining, hooks, reservations, restaurants
 from stores.deposits import Deposit
@@ -59,6 +60,7 @@ FAULTS = ("lost_answer", "failing", "rate_limited")
 FAULT_EVERY = 25  # events: more, and breakers are open all the time
 CONDITIONS = {"sagas": f"{SAGAS}, {AT_ONCE} at once", "killed": "SIGKILL in the middle of steps"}
 
+TAKEN = frozenset(kind.TYPE for kind in planning.KINDS)  # as the Triggers do
 Guest = Literal["pays", "pays unheard", "pays late", "never pays", "cancels", "small party"]
 GUESTS: tuple[Guest, ...] = ("pays", "pays", "pays unheard", "pays late", "never pays", "cancels", "small party")
 
@@ -129,6 +131,7 @@ class Sagas:
                     "select id, event::text as event from outbox where id > $1 order by id limit 40", self._relayed
                 )
             events = [parse({"content-type": "application/cloudevents+json"}, row["event"].encode()) for row in rows]
+            events = [event for event in events if event.type in TAKEN]
             due = [again.pop(self._random.randrange(len(again))) for _ in range(min(len(again), 4))]
             self._random.shuffle(events)
             await asyncio.gather(*(self._bring(event) for event in [*events, *due]))
