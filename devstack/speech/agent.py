@@ -111,9 +111,15 @@ class _TurnReply(Answering):
     def _resume(self) -> list[Action]:
         """Another handler had this call: say so, and learn from the tools where the order stands."""
         cut_off = Say(self._phrases.cut_off)
+        self._agent.done_ordering = self._agent.done_ordering or self._was_done()
         if self._agent.cart or not self._has("read_cart"):
             return [cut_off, *self._ask_next()]
         return [cut_off, UseTool("read_cart", {})]
+
+    def _was_done(self) -> bool:
+        """Whether the caller's last words before were that this is all."""
+        said = [item.text for item in self._turn.items if isinstance(item, Message) and item.role == "user"]
+        return bool(said) and self._lexicon.done.search(fold(said[-1])) is not None
 
     # --- tools have answered
 

@@ -274,7 +274,7 @@ class Scanner(Lines):
         is_size = following is not None and not following.values("item", "option")
         if (
             stops
-            or self._peek() in ("number", "a", "the", "verb", "correct", "not", "weak")
+            or self._peek() in ("number", "a", "the", "verb", "correct", "not", "weak", "last")
             or is_size
             or token.said in ("non", "nan")
         ):

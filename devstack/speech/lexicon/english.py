@@ -163,9 +163,10 @@ ENGLISH = Lexicon(
         r"\b(?:take|leave|cross) (?P<what>(?:the|that|those|my|both) (?:\w+ ){0,2}\w+|it|them) (?:off|out)\b"
     ),
     of_it=re.compile(
-        r"\b(?:(?:i|we) (?:really |actually )?(?:need|want|wanted|d like|would like|d prefer|prefer|d rather have)"
+        r"\b(?:(?:i|we) (?:really |actually )?(?:need|want|wanted|meant|d like|would like|"
+        r"d prefer|prefer|d rather have)"
         r"(?: to (?:have|get|make|change|switch))? (?:it|that|this|them|those|these|my order|the order|mine)"
-        r"(?: to be| to| so that it s)?|"
+        r"(?: to be| to| in| so that it s)?|"
         r"(?:it|that|this|they) (?:needs?|has|have|should|must|is supposed|was supposed|were supposed)(?: to)? be|"
         r"(?:can|could|may) (?:i|we)(?: please)? (?:have|get) (?:it|that|this|them|those|these)(?: to be)?|"
         r"(?:can|could|would|will) you(?: please)? (?:make|do) (?:it|that|this|them|those|these))"

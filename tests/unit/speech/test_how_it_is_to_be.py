@@ -24,6 +24,8 @@ def call_to(slug: str, *said: str) -> TextCall:
         ("A flat white.|No, actually, I wanted to change it to decaf please.", "1 Flat white + Decaf"),
         ("A flat white.|Actually, I'd like to change my order to decaf.", "1 Flat white + Decaf"),
         ("A flat white.|No I wanted decaf.", "1 Flat white + Decaf"),
+        ("A flat white.|No. I want it in decaf.", "1 Flat white + Decaf"),
+        ("A flat white.|No it isn't right, could you make that decaf?", "1 Flat white + Decaf"),
         ("A flat white, but I want it with oat milk and decaf.", "1 Flat white + Oat milk + Decaf"),
         ("I would like to try a flat white. Could I have that made with almond milk?", "1 Flat white + Almond milk"),
         (

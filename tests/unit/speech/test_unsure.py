@@ -274,3 +274,20 @@ def test_an_option_that_cannot_be_had_in_french() -> None:
     call.caller("Un kebab sauce zorglub.")
     call.caller("Rien.")
     assert call.state.open_wishes == ()
+
+
+@pytest.mark.parametrize(
+    ("slug", "said", "asked"),
+    [
+        ("chez-margot", "C'est tout.", "à emporter, en livraison ou sur place ?"),
+        ("harbour-pizza", "That's all, thanks.", "pick-up, delivery or eating in?"),
+        ("harbour-pizza", "Anything vegetarian?", "Anything else?"),
+    ],
+)
+def test_another_agent_knows_that_the_caller_wanted_nothing_more(slug: str, said: str, asked: str) -> None:
+    call = call_to(slug)
+    call.caller("Une reine moyenne." if call.language == "fr" else "A large pepperoni.", said)
+    other = TextCall(call.language, state=replace(call.state, turn=0))
+    history = [item for item in call.items if isinstance(item, Message)]
+    other.items = [*history, system("The line was cut off. Resume.")]
+    assert other.respond().endswith(asked)
