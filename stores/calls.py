@@ -6,8 +6,8 @@ that announced the call.
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import asyncpg
@@ -355,6 +355,10 @@ class CallFilter:
     caller_hashes: tuple[bytes, ...] | None = None
 
 
+# A list without a beginning opens the tables of all months, of years, for a page that the last three mostly fill.
+LATELY = timedelta(days=62)
+
+
 async def recent(
     conn: Connection,
     limit: int = 50,
@@ -365,6 +369,18 @@ async def recent(
 ) -> tuple[LoggedCall, ...]:
     """The newest calls that fit, without transcripts and carts; ``after`` is where the page before ended."""
     wanted = wanted or CallFilter()
+    if wanted.since is None:
+        ends = (wanted.until, None if after is None else after.at)
+        newest = min((end for end in ends if end is not None), default=datetime.now(UTC))
+        lately = await _recent(conn, limit, after, replace(wanted, since=newest - LATELY), pii)
+        if len(lately) == limit:
+            return lately
+    return await _recent(conn, limit, after, wanted, pii)
+
+
+async def _recent(
+    conn: Connection, limit: int, after: Position | None, wanted: CallFilter, pii: PiiCipher | None
+) -> tuple[LoggedCall, ...]:
     narrowed = Narrowing(limit)
     narrowed.by("started_at >= {0}", wanted.since)
     narrowed.by("started_at < {0}", wanted.until)

@@ -9,7 +9,7 @@ import pytest
 from domain.order import Cart, Fulfilment, FulfilmentKind
 from eventing.ordering import confirmed_event
 from stores import calls, customers, figures, kitchen, orders
-from stores.calls import CallRecord, UnconfirmedCart
+from stores.calls import CallFilter, CallRecord, UnconfirmedCart
 from stores.checkpoints import Utterance
 from stores.ciphers import PiiCipher
 from stores.errors import NotFoundError
@@ -241,6 +241,27 @@ async def test_calls_come_newest_first_in_pages_though_some_share_their_moment(
     found = [call.id for page in read for call in page]
     assert len(found) == len(written)
     assert set(found) == written
+
+
+async def test_calls_of_months_ago_are_on_the_pages_where_the_last_weeks_have_too_few(
+    postgres: Any, tenants: tuple[Tenant, Tenant]
+) -> None:
+    own, _ = tenants
+    now = datetime.now(UTC)
+    ages = [timedelta(days=days) for days in (1, 2, 61, 63, 400, 401)]
+    async with postgres.app.tenant(own.id) as conn:
+        for age in ages:
+            record = CallRecord(id=f"{age.days} days", restaurant_id=own.id, started_at=now - age, outcome="busy")
+            await calls.record_ended(conn, record)
+        busy = CallFilter(outcome="busy")
+
+        read = [page := await calls.recent(conn, 2, wanted=busy)]
+        while page:
+            read.append(page := await calls.recent(conn, 2, Position(page[-1].started_at, page[-1].id), wanted=busy))
+        ended = await calls.recent(conn, 9, wanted=replace(busy, until=now - timedelta(days=100)))
+
+    assert [call.id for page in read for call in page] == [f"{age.days} days" for age in ages]
+    assert [call.id for call in ended] == ["400 days", "401 days"]
 
 
 async def test_the_lists_are_read_by_index_however_many_rows_there_are(
