@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from domain.errands import AnyWork, Work
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 class Task:
     """One attempt. ``key`` is the same in all attempts: where the service knows no such keys, an adapter looks for what
     it may have brought already before it does so again, when it is ``doubtful``: an attempt before this one may have
-    had an effect that nobody knows of."""
+    had an effect that nobody knows of. No effect of it is older than ``since``."""
 
     id: str
     restaurant_id: str
@@ -24,6 +25,7 @@ class Task:
     attempt: int
     work: AnyWork
     doubtful: bool = False
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import secrets
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 
 import aiohttp
@@ -49,6 +51,7 @@ class Twilio(StandIn):
             "price": None,
             "price_unit": "USD",
             "callback": str(form.get("StatusCallback", "")),
+            "date_created": format_datetime(datetime.now(UTC)),
         }
         self.messages.append(message)
         return web.json_response(message, status=201)

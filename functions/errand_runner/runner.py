@@ -131,7 +131,7 @@ class Runner(Claims[Claimed]):
 
     @staticmethod
     def _task(one: Claimed, work: AnyWork) -> Task:
-        return Task(one.id, one.restaurant_id, one.key, one.attempt, work, one.doubtful)
+        return Task(one.id, one.restaurant_id, one.key, one.attempt, work, one.doubtful, one.created_at)
 
     def _secrets(self, one: Claimed) -> dict[str, str]:
         """Raises CipherError."""

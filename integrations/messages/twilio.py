@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 BASE = "https://api.twilio.com"
 LATEST = 50
 LONGEST_SID = 64
+CLOCKS_DIFFER = timedelta(minutes=10)
 MOST_FIELDS = 200
 OPTED_OUT = 21610
 PRICE_AGAIN_S = 600.0
@@ -39,6 +42,7 @@ class _Message(msgspec.Struct):
     num_segments: str = ""
     price: str | None = None
     price_unit: str = ""
+    date_created: str = ""  # RFC 2822
 
 
 class _Messages(msgspec.Struct):
@@ -92,7 +96,10 @@ class Twilio:
             answer = await self._ask("GET", f"{self._url}?{urlencode({'To': work.to, 'PageSize': LATEST})}")
             if not answer.good:
                 return _outcome(answer)
-            known = _sent_before(answer, work.text)
+            try:
+                known = _sent_before(answer, work.text, task.since)
+            except msgspec.MsgspecError:
+                return Later("no valid answer")
             if known is not None:
                 return Done(known.sid)
         return _outcome(await self._ask("POST", self._url, self._form(work)))
@@ -138,13 +145,20 @@ def _fields(body: bytes) -> Sequence[tuple[str, str]]:
     return parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
 
 
-def _sent_before(answer: Answer, text: str) -> _Message | None:
-    try:
-        latest = msgspec.json.decode(answer.body, type=_Messages).messages
-    except msgspec.MsgspecError:
-        return None
+def _sent_before(answer: Answer, text: str, since: datetime | None) -> _Message | None:
+    """The same words may have been another day's. Raises msgspec.MsgspecError."""
+    latest = msgspec.json.decode(answer.body, type=_Messages).messages
     failed = ("failed", "undelivered", "canceled")
-    return next((one for one in latest if one.body == text and one.status not in failed), None)
+    same = (one for one in latest if one.body == text and one.status not in failed)
+    return next((one for one in same if since is None or _may_be_of(one, since)), None)
+
+
+def _may_be_of(message: _Message, since: datetime) -> bool:
+    """Also where its time can't be read: not twice is better."""
+    try:
+        return parsedate_to_datetime(message.date_created) >= since - CLOCKS_DIFFER
+    except (TypeError, ValueError):
+        return True
 
 
 def _price(answer: Answer) -> Outcome:

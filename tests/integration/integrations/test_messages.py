@@ -1,5 +1,8 @@
 """Who brings text messages: each sent once, whatever the service does."""
 
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
 import msgspec
 import pytest
 
@@ -155,6 +158,18 @@ def test_only_twilio_is_believed() -> None:
     assert not twilio.verify(headers, url, body + b"&x=1", "secret")
     assert not twilio.verify(headers, url + "2", body, "secret")
     assert not twilio.verify({}, url, body, "secret")
+
+
+async def test_the_same_words_of_yesterday_are_another_message(at_twilio: tuple[TwilioServer, Twilio]) -> None:
+    server, adapter = at_twilio
+    await adapter.perform(task())
+    now = datetime.now(UTC)
+    server.messages[0]["date_created"] = format_datetime(now - timedelta(days=1))
+    today = Task("e2", "r1", "k", 2, WORK, doubtful=True, since=now - timedelta(hours=1))
+
+    assert await adapter.perform(today) != Done(server.messages[0]["sid"])
+    assert len(server.messages) == 2
+    assert await adapter.perform(today) == Done(server.messages[1]["sid"])
 
 
 def test_a_form_of_a_million_fields_is_not_taken_apart() -> None:
