@@ -266,7 +266,7 @@ class Sagas:
         """Nothing is on its way any more."""
         async with self._base.postgres.platform() as connection:
             open_: int = await connection.fetchval(
-                "select (select count(*) from errand where state = 'waiting')"
+                "select (select count(*) from errand where state = 'waiting' and kind <> 'message.price')"
                 " + (select count(*) from deposit where state in ('awaited', 'closing', 'refund_due'))"
                 " + (select count(*) from outbox where id > $1)",
                 self._relayed,
