@@ -24,8 +24,9 @@ from web import access
 from web.device import kitchen
 from web.identity import devices
 
-# No page leads to these: machines and scripts alone ask for them.
+# No page leads to these: machines, scripts and links in mails alone ask for them.
 ASIDE = {"probes.live", "probes.ready", "probes.scrape", "device.alive", "device.orders", "orders.say", "voice.play"}
+ASIDE |= {"guest.ask_to_stop"}
 # Routes of which more than one page is looked at, since they differ.
 SEVERAL = {"lines.new": 3, "calls.show": 3, "orders.show": 2, "menu.show_item": 2}
 ADDRESS = re.compile(r"""["'](/[^"'<>\s]*)["']""")
