@@ -19,7 +19,7 @@ from evaluation.database import Evaluated
 from evaluation.files import Case
 from evaluation.outcome import Outcome, Run
 from evaluation.repeating import outcome_of
-from evaluation.text.typed_calls import Backends, TypedCalls, typed_calls
+from evaluation.text.typed_calls import CALLER, Backends, TypedCalls, typed_calls
 from evaluation.verdict import verdict
 from stores.ciphers import PiiCipher
 from stores.migrate import migrate
@@ -115,6 +115,9 @@ async def _evaluated(servers: Servers) -> AsyncIterator[Evaluated]:
 
 async def _once(case: Case, calls: TypedCalls, database: Evaluated, how: TextRun) -> Run:
     restaurant = await database.restaurant(case.place.content, f"{case.scenario.id}/{next(_names)}")
+    placed = case.scenario.placed
+    if placed is not None:
+        await database.place(restaurant, placed, CALLER if placed.own else "")
     before = await database.before(restaurant.id)
     call_id, record = await calls.ring(restaurant, ScriptedCaller(case), withheld=case.scenario.withheld)
     ending = await database.ending(restaurant.id, call_id, before)

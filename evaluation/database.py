@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from domain import carts
+from domain.agreement import Agreement
+from domain.kitchen import NEXT, OrderStatus
 from domain.restaurant import Restaurant
+from evaluation.scenarios import PlacedBefore
+from eventing.ordering import move_order, write_order
 from seeds.files import SeedFile
 from seeds.loader import write_restaurant
-from stores import calls, orders, reservations, waiting_list
+from stores import calls, menus, orders, reservations, waiting_list
 from stores.calls import LoggedCall
 from stores.ciphers import PiiCipher
 from stores.errors import NotFoundError
+from stores.kitchen import Move
 from stores.orders import Order
 from stores.postgres import Connection, Postgres
 from stores.reservations import Reservation
@@ -33,12 +40,15 @@ _SETTLED = (
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What the call left. ``strays`` names rows that are nobody's business: of other calls, tables, restaurants."""
+    """What the call left. ``earlier`` are the orders of before, as they are now. ``strays`` names rows that are nobody's
+    business: of other calls, tables, restaurants.
+    """
 
     orders: tuple[Order, ...]
     tables: tuple[Reservation, ...]
     strays: tuple[str, ...]
     call: LoggedCall | None
+    earlier: tuple[Order, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,20 @@ class Evaluated:
         async with self._platform.platform() as connection:
             restaurant, _ = await write_restaurant(connection, own, always_open=True)
         return restaurant
+
+    async def place(self, restaurant: Restaurant, wanted: PlacedBefore, caller: str) -> None:
+        """An order from before the call."""
+        async with self._app.tenant(restaurant.id) as connection:
+            own = await menus.load(connection, restaurant.id)
+            cart = carts.add(carts.new_cart(own, str(uuid.uuid4())), own, wanted.item, wanted.size, (), wanted.quantity)
+            cart = carts.set_customer(carts.set_fulfilment(cart, restaurant, "pickup"), wanted.name)
+            yes = Agreement(cart.version, heard=True, answered=True, answer="Yes.")
+            order = carts.confirm(cart, restaurant, yes, str(uuid.uuid4()), datetime.now(UTC), 0)
+            await write_order(connection, order, self._pii, caller=caller)
+            seen: OrderStatus = "confirmed"
+            while seen != wanted.status:
+                await move_order(connection, Move(order.id, seen, NEXT[seen], "kitchen"), source="/evaluation")
+                seen = NEXT[seen]
 
     async def before(self, restaurant_id: str) -> Before:
         async with self._app.tenant(restaurant_id) as connection:
@@ -92,6 +116,7 @@ class Evaluated:
             tuple(one for one in tables if one.id not in before.tables and one.status != "cancelled"),
             tuple(strays),
             logged,
+            tuple(one for one in stored if one.id in before.orders),
         )
 
     async def _rows(

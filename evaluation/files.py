@@ -144,8 +144,8 @@ def _problems(case: Case) -> Iterator[tuple[str, str]]:
             yield f"answers.{topic}", "no answer; write a sentence or leave the topic out"
     for at, end in enumerate(scenario.expect):
         where = f"expect[{at}]"
-        if sum((end.order is not None, end.table is not None, end.transferred, end.nothing)) != 1:
-            yield where, "give exactly one of order, table, transferred and nothing"
+        if sum((end.order is not None, end.table is not None, end.transferred, end.nothing, end.cancelled)) != 1:
+            yield where, "give exactly one of order, table, transferred, nothing and cancelled"
         if end.order is not None:
             for field, problem in _order_problems(end.order, case.place):
                 yield f"{where}.order.{field}", problem

@@ -102,21 +102,36 @@ class ExpectedTable(Node, frozen=True):
     name: str = ""
 
 
+class PlacedBefore(Node, frozen=True):
+    """An order of one line, to collect, from before the call; ``own``: from the number that calls."""
+
+    item: Text
+    name: Text
+    size: str = ""
+    quantity: Annotated[int, msgspec.Meta(ge=1, le=50)] = 1
+    status: Literal["confirmed", "preparing", "ready"] = "confirmed"
+    own: bool = True
+
+
 class End(Node, frozen=True):
     """One end that is right. Exactly one field is set; what it does not name must not be there.
 
-    ``nothing``: neither order nor table, and nobody was put through; ``transferred``: to the restaurant's people.
+    ``nothing``: neither order nor table, and nobody was put through; ``transferred``: to the restaurant's people;
+    ``cancelled``: the order of before is. An ``order`` stands in the place of that one.
     """
 
     order: ExpectedOrder | None = None
     table: ExpectedTable | None = None
     transferred: bool = False
     nothing: bool = False
+    cancelled: bool = False
 
     @property
     def in_words(self) -> str:
         if self.order is not None:
             return f"an order of {self.order.total_cents / 100:.2f}"
+        if self.cancelled:
+            return "a cancellation"
         return "a table" if self.table is not None else "transferred" if self.transferred else "nothing"
 
 
@@ -141,6 +156,7 @@ class Scenario(Node, frozen=True, kw_only=True):
     voice: str = ""
     noise_db: Annotated[int, msgspec.Meta(ge=3, le=60)] | None = None
     withheld: bool = False
+    placed: PlacedBefore | None = None
     answers: dict[Topic, Text | tuple[Text, ...]] = {}
     asked: tuple[Asked, ...] = ()
     hears: tuple[Text, ...] = ()

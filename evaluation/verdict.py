@@ -86,11 +86,23 @@ def _differences(end: End, case: Case, way: Way, record: Record, ending: Ending)
         yield from _table_problems(end.table, case, way, ending.tables)
     else:
         yield from (f"a table for {one.covers} that nobody wanted" for one in ending.tables)
+    yield from _earlier(end, ending.earlier)
     put_through = record.transferred or (ending.call is not None and ending.call.outcome == "transferred")
     if end.transferred and not put_through:
         yield "nobody was put through"
     if end.nothing and put_through:
         yield "put through, right is to end without"
+
+
+def _earlier(end: End, orders: Sequence[Order]) -> Iterator[str]:
+    """The order of before is cancelled, or replaced, where that is right, and stands where it is not."""
+    for order in orders:
+        if end.order is not None and not order.replaced_by_number:
+            yield "the order of before stands beside the new one"
+        elif end.cancelled and order.status != "cancelled":
+            yield f"the order of before is {order.status}, right is cancelled"
+        elif not (end.order or end.cancelled) and order.status == "cancelled":
+            yield "the order of before was cancelled"
 
 
 def same_name(found: str, wanted: str, way: Way) -> bool:
