@@ -40,8 +40,8 @@ _SETTLED = (
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What the call left. ``earlier`` are the orders of before, as they are now. ``strays`` names rows that are nobody's
-    business: of other calls, tables, restaurants.
+    """What the call left. ``earlier`` are the orders of before, as they are now. ``strays`` names rows that are
+    nobody's business: of other calls, tables, restaurants.
     """
 
     orders: tuple[Order, ...]
