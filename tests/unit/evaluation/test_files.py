@@ -73,5 +73,5 @@ def test_two_scenarios_of_one_name_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_end_is_exactly_one(tmp_path: Path) -> None:
-    with pytest.raises(ScenarioError, match="give exactly one of order, table, transferred and nothing"):
+    with pytest.raises(ScenarioError, match="give exactly one of order, table, transferred, nothing and cancelled"):
         read([written(tmp_path, GOOD.replace("      - order:", "      - nothing: true\n        order:"))])
