@@ -7,6 +7,7 @@ another one leads to it, and ``unreached`` names the routes of the URL map to wh
 import html
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from flask import Flask
@@ -17,10 +18,10 @@ from werkzeug.routing import RequestRedirect
 
 from stores.postgres import NO_RESTAURANT
 from tests.browser.filled import fill_accounts, fill_by_hand, fill_rest, fill_service
-from tests.integration.web.admin import COOK, OWNER, PASSWORD, SUPPORT, Admin, csrf_token
+from tests.integration.web.admin import COOK, OWNER, PASSWORD, SUPPORT, Admin, csrf_token, fetch
 from tests.integration.web.people import Browser, as_platform, sign_in
 from tests.integration.web.test_device import code_for, pair
-from web import access
+from web import access, context
 from web.device import kitchen
 from web.identity import devices
 
@@ -118,6 +119,14 @@ class Site:
                 context.add_cookies([{"name": name, "value": cookie.value, "url": url + path}])
 
 
+def _booking_token(app: Flask, admin: Admin) -> str:
+    """What a guest's message has behind /b/."""
+    booking, *_ = fetch(admin, "select id from reservation where status = 'confirmed' order by created_at desc")
+    with app.app_context():
+        until = datetime.now(UTC) + timedelta(days=1)
+        return context.order_links().token(admin.pizza.id, str(booking["id"]), until)
+
+
 def site(app: Flask, admin: Admin, recordings: Path) -> Site:
     """Everything in Harbour Pizza, nothing in another restaurant of its owner's, and all pages of both."""
     fill_service(admin, recordings)
@@ -146,6 +155,7 @@ def site(app: Flask, admin: Admin, recordings: Path) -> Site:
             f"/reset/{'x' * 43}",
             f"/signup/{links.sign_up}",
             f"/invitation/{invitation}",
+            f"/b/{_booking_token(app, admin)}",
         ),
         "half": ("/login/code",),
         "owner": (
