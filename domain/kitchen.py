@@ -19,7 +19,7 @@ BACK: dict[OrderStatus, OrderStatus] = {
     "cancelled": "confirmed",
 }
 
-# In which statuses a caller may still change or cancel an order, by what the restaurant wants.
+# In which statuses whoever ordered may still change or cancel, by what the restaurant wants.
 CHANGEABLE: dict[ChangesUntil, tuple[OrderStatus, ...]] = {
     "never": (),
     "started": ("confirmed",),
@@ -36,6 +36,12 @@ AHEAD_AFTER = timedelta(minutes=75)
 def may_move(seen: OrderStatus, to: OrderStatus) -> bool:
     """One step on or back, or cancelled while it is open."""
     return NEXT.get(seen) == to or BACK.get(seen) == to or (to == "cancelled" and seen in OPEN)
+
+
+def may_be_changed(until: ChangesUntil, status: OrderStatus, promised_at: datetime, now: datetime) -> bool:
+    """Whether whoever ordered may still change or cancel it, by phone or on its page. Never once it is due: not every
+    kitchen has a board, and what was eaten stands there as it was ordered."""
+    return status in CHANGEABLE[until] and now < promised_at
 
 
 def clock_starts(confirmed_at: datetime, promised_at: datetime) -> datetime:

@@ -22,10 +22,11 @@ from domain.spoken_time import language_of
 
 MAX_MISSES = 4
 SPOKEN_OF_FOR = timedelta(hours=12)
-"""How long after its promise an order that is over is still asked for."""
+"""How long after its promise an order is still asked for; one that is open then is one that nobody has closed."""
 LOOKED_BACK = timedelta(days=7)
 """How long before now an order may have been placed that is still to come."""
 
+_MOST_NAMES = 3  # more than that is no name, but a list of them
 _ALIKE = 0.75  # of two names, one of them heard over a telephone
 _TITLES = frozenset(("mr", "mrs", "ms", "monsieur", "madame", "mme", "m", "de", "du", "la", "le", "the", "family"))
 
@@ -73,7 +74,7 @@ def identified(
     fitting = [
         one
         for one in orders
-        if (one.is_open or now - one.promised_at <= SPOKEN_OF_FOR)
+        if now - one.promised_at <= SPOKEN_OF_FOR
         and (not number or one.number == number)
         and same_person(name, one.customer_name, heard=one.own)
         and (not totals or one.total_cents in totals)
@@ -83,8 +84,11 @@ def identified(
 
 
 def same_person(said: str, known: str, *, heard: bool) -> bool:
-    """Whether one name may be the other's: a word of it is the same, or with ``heard`` sounds nearly so."""
+    """Whether one name may be the other's: a word of it is the same, or with ``heard`` sounds nearly so. Many names at
+    once are guessing."""
     mine, theirs = (frozenset(fold(name).split()) - _TITLES for name in (said, known))
+    if len(mine) > _MOST_NAMES:
+        return False
     if mine & theirs:
         return True
     return heard and any(difflib.SequenceMatcher(None, a, b).ratio() >= _ALIKE for a in mine for b in theirs)

@@ -11,9 +11,9 @@ from uuid import UUID, uuid5
 from domain import hours, spoken_time
 from domain.agreement import NOTHING_READ, Agreement, require_agreement
 from domain.errors import Refused
-from domain.kitchen import CHANGEABLE
+from domain.kitchen import AHEAD_AFTER, may_be_changed
 from domain.names import person_name
-from domain.order import Cart, CartLine, ConfirmedOrder
+from domain.order import Cart, CartLine, ConfirmedOrder, Fulfilment
 from domain.phrases.placed import placed_wording
 from domain.placed import MAX_MISSES, PlacedOrder, identified, said_totals
 from domain.tool_outcomes import CancelPlaced, OrderState, ReadBack, ToolAnswer, words_of
@@ -62,17 +62,17 @@ def find_order(state: OrderState, arguments: Arguments, now: datetime) -> ToolAn
 
 def change_order(state: OrderState, arguments: Arguments, now: datetime) -> ToolAnswer:
     """The order's lines are the cart from now on; the order itself stands until what is confirmed replaces it."""
-    order = _changeable(state)
-    taken = _taken(state, order)
+    taken = _taken(state, _changeable(state, now), now)
     return ToolAnswer(replace(taken, cancelling=False), _with_lines(taken, placed_wording(_language(state)).change))
 
 
 def cancel_order(state: OrderState, arguments: Arguments, now: datetime) -> ToolAnswer:
     """Asks first; the second time, after a yes to just that question, it is done."""
-    order = _changeable(state)
+    order = _changeable(state, now)
     words = placed_wording(_language(state))
     if not (state.cancelling and state.agreement.version == state.cart.version):
-        taken = _taken(state, order)
+        is_changing = state.changing is not None and state.changing.id == order.id
+        taken = _taken(replace(let_go(state), found=order) if is_changing else state, order, now)  # as it was ordered
         say = _with_lines(taken, words.cancel)
         asked = replace(taken, cancelling=True, agreement=Agreement(version=taken.cart.version))
         return ToolAnswer(asked, say, ReadBack(taken.cart, say))
@@ -99,14 +99,13 @@ def require_change(state: OrderState) -> tuple[CartLine, ...]:
     if before is None:
         return ()
     cart = state.cart
-    same = (cart.fulfilment, cart.customer_name, cart.allergies, cart.wanted_at) == (
+    same = (cart.fulfilment, cart.customer_name, cart.allergies) == (
         before.fulfilment,
         before.customer_name,
         before.allergies,
-        None,
     )
     kept = _lines_of(state, before)
-    if same and cart.lines == kept:
+    if same and cart.wanted_at in (None, before.promised_at) and cart.lines == kept:
         raise Refused("nothing_to_change", "The order is as it was: nothing is to be confirmed.", (), "items")
     return kept
 
@@ -119,19 +118,27 @@ def promised_no_sooner(state: OrderState, order: ConfirmedOrder) -> ConfirmedOrd
     return replace(order, promised_at=max(order.promised_at, before.promised_at))
 
 
-def _changeable(state: OrderState) -> PlacedOrder:
+def unsaid(state: OrderState, fulfilment: Fulfilment) -> Fulfilment:
+    """``fulfilment`` as it is said aloud: without the address that came with an order of before. Whoever knows a name
+    and shows a number is not told where somebody lives."""
+    before = state.changing.fulfilment.address if state.changing else None
+    is_theirs = before is not None and fulfilment.address is not None and fulfilment.address.street == before.street
+    return replace(fulfilment, address=None) if is_theirs else fulfilment
+
+
+def _changeable(state: OrderState, now: datetime) -> PlacedOrder:
     order = state.found
     if order is None:
         raise Refused("find_first", "Find the order first: ask for its name, then call find_order.", ("find_order",))
-    if order.status not in CHANGEABLE[state.restaurant.changes_until]:
+    if not may_be_changed(state.restaurant.changes_until, order.status, order.promised_at, now):
         raise too_late()
     return order
 
 
-def _taken(state: OrderState, order: PlacedOrder) -> OrderState:
+def _taken(state: OrderState, order: PlacedOrder, now: datetime) -> OrderState:
     """With the order in the cart, under the id that it would be written by: one for a call, however often."""
-    if state.changing == order:
-        return state
+    if state.changing is not None and state.changing.id == order.id:
+        return replace(state, changing=order)
     if state.cart.lines and state.confirmed is None:
         raise Refused("cart_open", "There is another order in the cart: finish it, or take its lines out first.")
     lines = _lines_of(state, order)
@@ -144,6 +151,7 @@ def _taken(state: OrderState, order: PlacedOrder) -> OrderState:
         fulfilment=order.fulfilment,
         customer_name=order.customer_name,
         allergies=order.allergies,
+        wanted_at=order.promised_at if order.promised_at - now > AHEAD_AFTER else None,
     )
     return replace(state, cart=cart, changing=order, confirmed=None, agreement=NOTHING_READ, open_wishes=())
 

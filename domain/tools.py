@@ -154,7 +154,8 @@ def _set_fulfilment(state: OrderState, arguments: Arguments, now: datetime) -> T
     said = Address(street, arguments.text("postcode"), city)
     cart = carts.set_fulfilment(open_cart(state), state.restaurant, arguments.text("kind"), said)
     words = words_of(state)
-    say = words.noted.format(what=words.fulfilment_text(cart.fulfilment)) if cart.fulfilment else ""
+    said_as = placed_tools.unsaid(state, cart.fulfilment) if cart.fulfilment else None
+    say = words.noted.format(what=words.fulfilment_text(said_as)) if said_as else ""
     if cart.lines and carts.below_minimum(cart, state.restaurant):
         minimum = words.money(carts.minimum_cents(cart, state.restaurant), cart.currency)
         say += " " + words.minimum.format(minimum=minimum)
@@ -190,7 +191,7 @@ def _read_cart(state: OrderState, arguments: Arguments, now: datetime) -> ToolAn
     below = carts.below_minimum(cart, state.restaurant)
     is_open = bool(state.open_wishes)
     say = words_of(state).read_cart(
-        cart,
+        replace(cart, fulfilment=placed_tools.unsaid(state, cart.fulfilment)) if cart.fulfilment else cart,
         short_of=carts.minimum_cents(cart, state.restaurant) if below else 0,
         complete=not (is_open or state.confirmed or carts.missing(cart, state.restaurant, agreement)),
         wanted=_wanted(state, now),

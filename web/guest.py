@@ -1,5 +1,5 @@
-"""An order's page for whoever ordered: how it stands, what is in it, its cancellation until the kitchen begins, and
-where its news go by e-mail. And a booking's page for whoever booked.
+"""An order's page for whoever ordered: how it stands, what is in it, its cancellation while the restaurant lets
+guests change orders, and where its news go by e-mail. And a booking's page for whoever booked.
 
 The address is the key (``stores.order_links``), it came by text message. It shows neither name, number nor address:
 whoever finds the phone learns what was ordered.
@@ -15,7 +15,7 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from domain.allergens import of_items
-from domain.kitchen import OrderStatus
+from domain.kitchen import OrderStatus, may_be_changed
 from domain.reservations import Status
 from domain.restaurant import Restaurant
 from eventing import depositing, outbox
@@ -40,10 +40,6 @@ from web.words import _, fulfilments
 blueprint = Blueprint("guest", __name__)
 
 SOURCE = "/web"
-CANCELLABLE: OrderStatus = "confirmed"
-"""From the next status on the kitchen is at it, and so it is once the order is due: not everybody has a board."""
-
-
 EMAILS_PER_ORDER, EMAILS_WITHIN_S = 5, 86_400
 """Whoever has the address could have mails sent to anybody."""
 
@@ -81,12 +77,12 @@ def cancel(token: str) -> ResponseReturnValue:
 
     async def work(connection: Connection) -> None:
         order = await orders.get(connection, link.order_id)
-        if order.status == CANCELLABLE and not _may_cancel(order):
+        if not _may_cancel(order, await restaurants.get(connection, link.restaurant_id)):
             raise StatusChangedError(order)
-        move = Move(link.order_id, CANCELLABLE, "cancelled", GUEST, "customer")
+        move = Move(link.order_id, order.status, "cancelled", GUEST, "customer")
         moved = await move_order(connection, move, source=SOURCE)
         after = {"number": moved.number, "status": "cancelled", "reason": "customer"}
-        before = {"status": CANCELLABLE}
+        before = {"status": order.status}
         who = Actor(GUEST)
         await audit.record(
             connection, link.restaurant_id, who, "order.cancelled", subject=link.order_id, before=before, after=after
@@ -146,8 +142,9 @@ def stop(token: str) -> ResponseReturnValue:
     return redirect(url_for(".show", token=token), 303)
 
 
-def _may_cancel(order: Order) -> bool:
-    return order.status == CANCELLABLE and datetime.now(UTC) < order.promised_at
+def _may_cancel(order: Order, restaurant: Restaurant) -> bool:
+    """As by phone."""
+    return may_be_changed(restaurant.changes_until, order.status, order.promised_at, datetime.now(UTC))
 
 
 @blueprint.get("/b/<token>")
@@ -195,7 +192,7 @@ def statuses() -> Mapping[OrderStatus, str]:
 
 
 def _late(token: str) -> ResponseReturnValue:
-    return _page(token, _("The kitchen has begun: it can no longer be cancelled here. Call us.")), 409
+    return _page(token, _("It can no longer be cancelled here. Call us.")), 409
 
 
 def _page(token: str, problem: str = "") -> str:
@@ -228,7 +225,7 @@ def _page(token: str, problem: str = "") -> str:
         status=statuses()[order.status],
         fulfilments=fulfilments(),
         allergens={line.line: of_items(shown.listed, line.item_ids) for line in order.lines},
-        may_cancel=_may_cancel(order),
+        may_cancel=_may_cancel(order, shown.restaurant),
         payment=shown.payment,
         is_payable=shown.is_payable,
         mails=shown.mails,

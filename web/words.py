@@ -80,6 +80,7 @@ def audited() -> dict[str, str]:
         "lines.changed": _("Phone line changed"),
         "lines.switched": _("Phone line turned on or off"),
         "order.moved": _("Order moved on"),
+        "order.changed": _("Order changed"),
         "order.cancelled": _("Order cancelled"),
         "order.reprinted": _("Ticket printed again"),
         "order.refund_asked": _("Refund asked for"),
@@ -240,7 +241,7 @@ def cancel_reasons() -> dict[str, str]:
 
 
 def changes_until() -> dict[str, str]:
-    """Until when callers may change or cancel an order: ``domain.kitchen.CHANGEABLE``."""
+    """Until when guests may change or cancel an order: ``domain.kitchen.may_be_changed``."""
     return {
         "never": _("never"),
         "started": _("until the kitchen starts"),

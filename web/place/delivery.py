@@ -41,7 +41,7 @@ def save_offers() -> ResponseReturnValue:
     values["max_order_cents"] = form.cents("max_order", _("Largest order"))
     values["max_order_items"] = form.integer("max_order_items", _("Most portions"), 1, 2000)
     values["max_load_minutes"] = form.integer("max_load_minutes", _("Kitchen’s load"), 0, 240)
-    values["changes_until"] = form.choice("changes_until", _("Changes by phone"), words.changes_until())
+    values["changes_until"] = form.choice("changes_until", _("Changes by guests"), words.changes_until())
     if values["max_order_cents"] == 0:
         form.refuse("max_order", _("Largest order: more than zero, such as 500."))
     if not (values["pickup"] or values["delivery"] or values["dine_in"]):

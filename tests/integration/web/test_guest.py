@@ -73,6 +73,21 @@ def test_what_the_kitchen_has_begun_is_cancelled_by_phone(status: str, admin: Ad
     assert row["status"] == status
 
 
+@pytest.mark.parametrize(("until", "status", "may"), [("ready", "preparing", True), ("never", "confirmed", False)])
+def test_the_page_and_the_telephone_have_one_rule(
+    until: str, status: str, may: bool, admin: Admin, client: FlaskClient
+) -> None:
+    execute(admin, f"update restaurant set changes_until = '{until}' where id = '{admin.pizza.id}'")
+    order_id = ordered(admin)
+    set_status(admin, order_id, status)
+    path = address(admin, order_id)
+
+    assert (f"{path}/cancel" in client.get(path).text) is may
+    assert cancel(client, path).status_code == (303 if may else 409)
+    (row,) = fetch(admin, 'select status from "order"')
+    assert row["status"] == ("cancelled" if may else status)
+
+
 def test_what_is_due_is_not_cancelled_here_although_no_board_says_that_it_is_made(
     admin: Admin, client: FlaskClient
 ) -> None:

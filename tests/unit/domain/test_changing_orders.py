@@ -8,7 +8,7 @@ import pytest
 
 from domain.kitchen import ChangesUntil, OrderStatus
 from domain.menu import Menu
-from domain.order import CartLine, Fulfilment
+from domain.order import Address, CartLine, Fulfilment
 from domain.placed import PlacedOrder
 from domain.tools import CancelPlaced, ChangeOrder, OrderState, ReadBack, ToolOutcome, apply
 from domain.vat import same_rate
@@ -131,6 +131,61 @@ def test_the_restaurant_says_until_when(
         assert outcome.result["error"]["code"] == "too_late"
         assert outcome.result["error"]["allowed"] == ["transfer_to_human"]
         assert outcome.state.cart.lines == ()
+
+
+@pytest.mark.parametrize("tool", [CHANGE, CANCEL])
+@pytest.mark.parametrize("until", ["started", "ready"])
+def test_what_is_due_was_eaten_although_no_board_says_so(
+    state: OrderState, tool: tuple[str, dict[str, Any]], until: ChangesUntil
+) -> None:
+    place = replace(state, restaurant=replace(state.restaurant, changes_until=until))
+    outcome = apply(found(place, replace(ORDER, promised_at=NOW - timedelta(minutes=1))), *tool, NOW)
+
+    assert outcome.result["error"]["code"] == "too_late"
+
+
+def test_nobody_hears_where_an_order_was_to_be_brought(state: OrderState) -> None:
+    """A number can be forged, and a name guessed."""
+    home = Fulfilment("delivery", Address("12 Secret Street", "D08", "Dublin"), 300)
+    taken = use(found(state, replace(ORDER, fulfilment=home)), CHANGE, COKE).state
+    told = [
+        use(taken, one).result["say"]
+        for one in (
+            READ,
+            ("set_fulfilment", {"kind": "delivery"}),
+            ("set_fulfilment", {"kind": "delivery", "postcode": "D08"}),
+        )
+    ]
+    elsewhere = use(taken, ("set_fulfilment", {"kind": "delivery", "street": "3 Mill Lane", "postcode": "D08"}), READ)
+
+    assert "delivery" in told[0] and not any(word in say for say in told for word in ("Secret", "D08", "Dublin"))
+    assert "3 Mill Lane" in elsewhere.result["say"]
+
+
+def test_an_order_for_later_is_read_back_and_promised_for_then(state: OrderState) -> None:
+    later = NOW + timedelta(hours=2)
+    read = use(found(state, replace(ORDER, promised_at=later)), CHANGE, COKE, READ)
+    as_it_was = use(found(state, replace(ORDER, promised_at=later)), CHANGE, READ)
+
+    assert "9:02 pm" in read.result["say"]
+    confirmed = apply(agreeing(read.state), *CONFIRM, NOW).state.confirmed
+    assert confirmed is not None and confirmed.promised_at == later
+    assert apply(agreeing(as_it_was.state), *CONFIRM, NOW).result["error"]["code"] == "nothing_to_change"
+
+
+def test_in_the_middle_of_a_change_the_order_itself_is_asked_about_and_cancelled(state: OrderState) -> None:
+    changing = use(found(state), CHANGE, ("remove_item", {"line": 3}), ("remove_item", {"line": 1})).state
+
+    asked = use(changing, CANCEL)
+    assert "2 large Margherita and 1 Coke, 27 euros 80" in asked.result["say"]
+    assert apply(agreeing(asked.state), *CANCEL, NOW).effect == CancelPlaced(ORDER)
+
+
+def test_an_order_that_the_till_has_answered_meanwhile_is_the_same_one(state: OrderState) -> None:
+    changing = use(found(state), CHANGE, COKE).state
+    newer = replace(ORDER, unseen=True)
+
+    assert use(found(changing, newer), CHANGE).state.changing == newer
 
 
 @pytest.mark.parametrize("tool", [CHANGE, CANCEL])

@@ -65,8 +65,20 @@ def test_a_name_that_was_heard_over_the_telephone_is_the_same(state: OrderState,
         (placed(own=False), {"number": 12}),
         (placed(), {"number": 13}),
         (placed(own=False), {"name": "Ana", "total": "33.50"}),
+        (placed(), {"name": "Paul Emma Anna Louis"}),
+        (placed(own=False), {"name": "Martin Durand Keller Petit", "total": "33.50"}),
     ],
-    ids=["another name", "another number", "wrong total", "total alone", "ticket", "another ticket", "nearly the name"],
+    ids=[
+        "another name",
+        "another number",
+        "wrong total",
+        "total alone",
+        "ticket",
+        "another ticket",
+        "nearly the name",
+        "a list of first names",
+        "a list of surnames",
+    ],
 )
 def test_nobody_else_hears_a_word_of_it(state: OrderState, order: PlacedOrder, arguments: dict[str, Any]) -> None:
     outcome = find(state, replace(order, fulfilment=Fulfilment("delivery", HOME)), **arguments)
@@ -136,6 +148,14 @@ def test_of_several_the_one_that_is_waited_for(state: OrderState) -> None:
     assert find(state, eaten, placed()).result["order"]["number"] == 12
     assert not find(state, yesterday).result["ok"]
     assert find(state, eaten, yesterday).result["order"]["number"] == 3
+
+
+def test_what_nobody_has_closed_for_a_day_is_no_order_in_the_making(state: OrderState) -> None:
+    """A kitchen without a board leaves every order as it was confirmed."""
+    eaten = placed(promised_at=NOW - timedelta(hours=20))
+
+    assert not find(state, eaten).result["ok"]
+    assert find(state, replace(eaten, promised_at=NOW - timedelta(hours=1))).result["ok"]
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
