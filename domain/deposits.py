@@ -19,17 +19,20 @@ for a table that is gone."""
 OPEN: frozenset[State] = frozenset({"awaited", "closing"})
 # How long a service has for closing a page before the table goes without its answer.
 CLOSES_WITHIN = timedelta(minutes=10)
+SHORTEST_MINUTES, LONGEST_MINUTES = 10, 22 * 60
+"""What a restaurant may give its guests: a service keeps a page for a day."""
 # A page that never came: what asked for it is given up before this.
 NO_PAGE_AFTER = timedelta(hours=1)
 
 
 def after(state: State, fate: Fate, *, stands: bool) -> State:
-    """``stands``: the booking has its table."""
+    """``stands``: the booking has its table. Told again that it was paid, once its guest has cancelled, changes
+    nothing."""
     if "refunded" in (state, fate):
         return "refunded"
     if fate == "expired":
         return "lapsed" if state in OPEN else state
-    return "paid" if stands and state in (*OPEN, "paid", "waived") else "refund_due"
+    return "paid" if state == "paid" or (stands and state in (*OPEN, "waived")) else "refund_due"
 
 
 def when_due(state: State, has_page: bool) -> State:
@@ -39,9 +42,15 @@ def when_due(state: State, has_page: bool) -> State:
     return "lapsed"
 
 
-def due_after_page(due_at: datetime, opened_at: datetime, minutes: int) -> datetime:
-    """Who waits for the link has the whole time from when there is one."""
-    return max(due_at, opened_at + timedelta(minutes=minutes))
+def minutes_for(minutes: int, now: datetime, starts_at: datetime) -> int:
+    """How long there is to pay: no longer than until the booking, but long enough to do it."""
+    left = (starts_at - now) // timedelta(minutes=1)
+    return min(minutes, max(left, SHORTEST_MINUTES))
+
+
+def due_after_page(due_at: datetime, opened_at: datetime, minutes: int, ends_at: datetime) -> datetime:
+    """Who waits for the link has the whole time from when there is one, but no longer than the page, to ``ends_at``."""
+    return min(max(due_at, opened_at + timedelta(minutes=minutes)), ends_at - CLOSES_WITHIN)
 
 
 def label(restaurant: str, covers: int, language: str) -> str:

@@ -114,8 +114,8 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "reservation_requested": "{restaurant}: your request for {covers} on {day} at {time} noted; we will tell you.",
         "reservation_changed": "{restaurant}: your table is now for {covers} on {day} at {time}.",
         "reservation_cancelled": "{restaurant}: your table for {covers} on {day} at {time} is cancelled.",
-        "deposit_link": "{restaurant}: table for {covers} on {day} at {time}. A deposit of {total}, paid by {until},"
-        " keeps it: {link}",
+        "deposit_link": "{restaurant}: table for {covers} on {day} at {time}. A deposit of {total}, paid by {until} on"
+        " {until_day}, keeps it: {link}",
         "deposit_lapsed": "{restaurant}: no deposit was paid in time, so your table for {covers} on {day} at {time} is"
         " cancelled.",
         "deposit_refunded": "{restaurant}: your deposit of {total} for a table on {day} at {time} goes back to you.",
@@ -143,7 +143,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "reservation_changed": "{restaurant} : votre table est maintenant pour {covers} le {day} à {time}.",
         "reservation_cancelled": "{restaurant} : votre table pour {covers} le {day} à {time} est annulée.",
         "deposit_link": "{restaurant} : table pour {covers} le {day} à {time}. Un acompte de {total}, payé avant"
-        " {until}, la garde : {link}",
+        " {until} le {until_day}, la garde : {link}",
         "deposit_lapsed": "{restaurant} : l'acompte n'a pas été payé à temps : votre table pour {covers} le {day} à"
         " {time} est annulée.",
         "deposit_refunded": "{restaurant} : votre acompte de {total} pour une table le {day} à {time} vous est rendu.",
@@ -177,6 +177,7 @@ def order_text(template: Template, language: str, facts: OrderFacts) -> str:
 
 def reservation_text(template: Template, language: str, facts: ReservationFacts) -> str:
     local = facts.starts_at.astimezone(ZoneInfo(facts.zone))
+    until = facts.due_at.astimezone(ZoneInfo(facts.zone)) if facts.due_at else local
     return plain(
         _words(language)[template].format(
             restaurant=facts.restaurant,
@@ -185,7 +186,8 @@ def reservation_text(template: Template, language: str, facts: ReservationFacts)
             time=clock_text(facts.starts_at, facts.zone),
             link=facts.link,
             total=money.format_cents(facts.amount_cents, facts.currency, language),
-            until=clock_text(facts.due_at, facts.zone) if facts.due_at else "",
+            until=f"{until:%H:%M}",
+            until_day=f"{until:%d/%m}",
         )
     )
 

@@ -18,6 +18,7 @@ from domain import (
     allergy_tools,
     carts,
     choices,
+    deposits,
     faqs,
     hours,
     line_tools,
@@ -349,7 +350,7 @@ def _book_table(state: OrderState, arguments: Arguments, now: datetime) -> ToolA
     if cents:
         said = words.table_held if state.book.takes_deposits else words.table_requested
     total = money.spoken(cents, state.restaurant.currency, words.language)
-    facts = {"amount": total, "minutes": wanted.deposit_minutes} if cents else {}
+    facts = {"amount": total, "minutes": deposits.minutes_for(wanted.deposit_minutes, now, local)} if cents else {}
     say = said.format(covers=covers, time=_spoken(state, local, now), name=name, **facts)
     extra: dict[str, Any] = {"starts_at": local.isoformat(timespec="minutes"), "booked": bool(found.seating)}
     if cents:

@@ -5,6 +5,7 @@ Each takes a deposit as it is while it is locked (``eventing.depositing.lock``).
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 
 from domain import deposits as rules
@@ -39,7 +40,7 @@ async def settle(
     if state == deposit.state:
         return False
     await stand(connection, deposit, state, source=SOURCE)
-    if booking.status == "held" and state == "paid":
+    if booking.status == "held" and state in ("paid", "refunded"):  # that it was paid may be told after
         await reserving.move(connection, deposit.restaurant_id, booking.id, "held", "confirmed", now, source=SOURCE)
     if booking.status == "held" and state == "lapsed":
         await reserving.move(
@@ -66,10 +67,12 @@ async def send_back(connection: Connection, deposit: Deposit, intent: str, pii: 
 
 async def give_back(connection: Connection, deposit: Deposit, pii: PiiCipher) -> bool:
     """By somebody's hand: what was paid for a booking that is cancelled. Locked; False where there is nothing to give,
-    or it is under way."""
+    or it is under way. Raises NotFoundError where the service can't be asked any more: nobody is told that it goes
+    back."""
     booking = await reservations.get(connection, deposit.reservation_id)
     if deposit.state != "paid" or booking.status != "cancelled":
         return False
+    await connections.get(connection, deposit.connection_id)
     await stand(connection, deposit, "refund_due", source=SOURCE)
     return await send_back(connection, deposit, deposit.intent, pii)
 
@@ -88,7 +91,8 @@ async def _have(connection: Connection, deposit: Deposit, work: Work, pii: PiiCi
 
 async def follow_booking(connection: Connection, booking: Reservation, restaurant_id: str, pii: PiiCipher) -> None:
     """Once the booking has moved by somebody's hand: its pages are closed, and what was paid goes back, but to a guest
-    who has cancelled: that is the restaurant's to decide. Under the tables' lock."""
+    who has cancelled, or by a service that can't be asked any more: that is the restaurant's. Under the tables' lock.
+    """
     every = await deposits.of_reservation(connection, restaurant_id, booking.id)
     for deposit in every:
         is_last = deposit is every[-1]
@@ -99,21 +103,22 @@ async def follow_booking(connection: Connection, booking: Reservation, restauran
         elif deposit.state == "closed":  # the booking has another one
             await close_page(connection, deposit, pii)
         elif deposit.state == "paid" and booking.status == "cancelled" and booking.cancel_reason != "guest":
-            await stand(connection, deposit, "refund_due", source=SOURCE)
-            await send_back(connection, deposit, deposit.intent, pii)
+            with contextlib.suppress(NotFoundError):
+                await give_back(connection, deposit, pii)
 
 
 async def time_is_over(connection: Connection, deposit: Deposit, now: datetime, pii: PiiCipher) -> None:
     """One that is due (``stores.deposits.due``), locked: its page is closed, or the table is let go without an answer.
 
-    A page that never came is our fault and not the guest's: the table stays theirs.
+    A page that never came is our fault and not the guest's: the table stays theirs. So it does where its service can't
+    be asked any more: they may have paid, and nobody hears of it.
     """
     if deposit.state not in rules.OPEN or deposit.due_at > now:
         return
     state = rules.when_due(deposit.state, bool(deposit.reference))
     if state == "closing" and await close_page(connection, deposit, pii):
         await deposits.stand(connection, deposit, "closing", due_at=now + rules.CLOSES_WITHIN)
-    elif state == "waived":
+    elif state in ("closing", "waived"):
         await waive(connection, deposit, now)
     else:
         await settle(connection, deposit, "expired", now, pii)

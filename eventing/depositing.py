@@ -40,13 +40,21 @@ async def payable_at(connection: Connection, restaurant_id: str, phone: str, pii
 
 
 async def terms(
-    connection: Connection, restaurant_id: str, wanted: Rules, covers: int, phone: str, pii: PiiCipher
+    connection: Connection,
+    restaurant_id: str,
+    wanted: Rules,
+    covers: int,
+    starts_at: datetime,
+    phone: str,
+    now: datetime,
+    pii: PiiCipher,
 ) -> Terms | None:
     """None where the restaurant asks for none."""
     amount = wanted.deposit(covers)
     if not amount:
         return None
-    return Terms(amount, wanted.deposit_minutes, await payable_at(connection, restaurant_id, phone, pii))
+    minutes = rules.minutes_for(wanted.deposit_minutes, now, starts_at)
+    return Terms(amount, minutes, await payable_at(connection, restaurant_id, phone, pii))
 
 
 async def ask(
@@ -59,7 +67,9 @@ async def ask(
         return False
     wanted = asked.amount_cents if asked is not None and asked.connection_id else 0
     if before is not None and before.state in rules.OPEN:
-        if before.amount_cents == wanted:
+        if asked is not None and before.amount_cents == wanted:
+            due_at = min(before.due_at, now + timedelta(minutes=asked.minutes))  # they come earlier
+            await deposits.stand(connection, before, before.state, due_at=due_at)
             return True
         await deposits.stand(connection, before, "closed", due_at=before.due_at)
     if asked is None or not wanted:

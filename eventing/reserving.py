@@ -61,7 +61,7 @@ async def reserve(
         return await _change(connection, restaurant, present, asked, now, pii, source)
     wish, answer = await _wish(connection, restaurant, asked, now)
     status: Status = "confirmed" if answer.seating or asked.by_staff else "requested"
-    deposit = await _deposit(connection, restaurant, asked, pii) if answer.seating else None
+    deposit = await _deposit(connection, restaurant, asked, now, pii) if answer.seating else None
     if deposit is not None:  # without a link to pay it, it is the staff who settle it
         status = "held" if deposit.connection_id else "requested"
     added = await reservations.add(
@@ -169,7 +169,7 @@ async def _change(
     except TableTakenError:
         raise NoTableFreeError from None
     if asked.call_id and present.status in ("held", "confirmed"):
-        deposit = await _deposit(connection, restaurant, asked, pii)
+        deposit = await _deposit(connection, restaurant, asked, now, pii)
         waits = await depositing.ask(connection, restaurant, present.id, deposit, now)
         if waits != (present.status == "held"):
             await reservations.move(connection, present.id, present.status, "held" if waits else "confirmed")
@@ -179,13 +179,15 @@ async def _change(
 
 
 async def _deposit(
-    connection: Connection, restaurant: Restaurant, asked: Asked, pii: PiiCipher
+    connection: Connection, restaurant: Restaurant, asked: Asked, now: datetime, pii: PiiCipher
 ) -> depositing.Terms | None:
     """Of who books by phone; the staff and an integrator make their own arrangements."""
     if not asked.call_id:
         return None
     wanted = await dining.rules(connection, restaurant.id)
-    return await depositing.terms(connection, restaurant.id, wanted, asked.covers, asked.phone, pii)
+    return await depositing.terms(
+        connection, restaurant.id, wanted, asked.covers, asked.starts_at, asked.phone, now, pii
+    )
 
 
 async def _wish(

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from domain import errands as rules
-from domain.errands import AskPrice, State, Work
+from domain.errands import AskPrice, NoteCustomer, State, Work
 from stores.ciphers import PiiCipher, RowReader
 from stores.errors import require
 from stores.paging import Position
@@ -144,12 +144,14 @@ async def try_again(conn: Connection, restaurant_id: str, errand_id: str) -> Non
 
 
 async def forget(conn: Connection, restaurant_id: str, subjects: Sequence[str]) -> None:
-    """What was told of these is forgotten, once it is settled; what waits is, too, by its age."""
+    """What was told of these is forgotten, once it is settled; what waits is, too, by its age. What waits for customer
+    files is never told: nobody is waiting for it, and they would know somebody who wants to be forgotten."""
     await conn.execute(
         "update errand set work_encrypted = null"
-        " where restaurant_id = $1 and subject = any($2::text[]) and state <> 'waiting'",
+        " where restaurant_id = $1 and subject = any($2::text[]) and (state <> 'waiting' or kind = $3)",
         restaurant_id,
         list(map(str, subjects)),
+        NoteCustomer.__struct_config__.tag,
     )
 
 

@@ -153,17 +153,28 @@ def booking(token: str) -> ResponseReturnValue:
     """A booking with its deposit, and where that is paid."""
     link = _read(token)
 
-    async def work(connection: Connection) -> tuple[Reservation, Restaurant, Deposit | None]:
+    async def work(connection: Connection) -> tuple[Reservation, Restaurant, Deposit | None, bool]:
         found = await reservations.get(connection, link.order_id)
         asked = await depositing.latest(connection, link.restaurant_id, found.id)
-        return found, await restaurants.get(connection, link.restaurant_id), asked
+        connected = await connections.of_restaurant(connection, link.restaurant_id)
+        is_payable = asked is not None and any(
+            one.id == asked.connection_id and one.disabled_at is None for one in connected
+        )
+        return found, await restaurants.get(connection, link.restaurant_id), asked, is_payable
 
     try:
-        found, restaurant, deposit = context.database().tenant(link.restaurant_id, work)
+        found, restaurant, deposit, is_payable = context.database().tenant(link.restaurant_id, work)
     except NotFoundError:
         abort(404)
     status = booking_statuses()[found.status]
-    return render_template("guest/booking.html", booking=found, restaurant=restaurant, deposit=deposit, status=status)
+    return render_template(
+        "guest/booking.html",
+        booking=found,
+        restaurant=restaurant,
+        deposit=deposit,
+        is_payable=is_payable,
+        status=status,
+    )
 
 
 def booking_statuses() -> Mapping[Status, str]:

@@ -20,7 +20,7 @@ from domain.allergens import of_items
 from domain.errands import AskPrice, SendMail, SendMessage, State
 from domain.messages import Line, OrderFacts, ReservationFacts, Template
 from domain.restaurant import Restaurant
-from eventing import depositing
+from eventing import deposit_settling, depositing
 from eventing.catalogue import (
     CallMissed,
     DepositChanged,
@@ -55,6 +55,8 @@ from stores.postgres import Connection
 
 # A text about a call of before is no answer to it.
 ANSWERS_FOR = timedelta(hours=1)
+# A link that comes later than so long before its deadline is of no use.
+TIME_TO_PAY = timedelta(minutes=5)
 PRICED_AFTER = timedelta(minutes=10)
 CREDITS = "credits"
 message_cost_total = Counter(
@@ -188,7 +190,12 @@ async def _about_reservation(
             due_at=deposit.due_at,
         )
     text = words.reservation_text(template, restaurant.language, facts)
-    return [_message(situation, reservation_id, template, found.phone, text, told, until=found.starts_at)]
+    until: datetime | None = found.starts_at
+    if template == "deposit_link" and deposit is not None:
+        until = deposit.due_at - TIME_TO_PAY
+    elif template == "deposit_refunded":
+        until = None
+    return [_message(situation, reservation_id, template, found.phone, text, told, until=until)]
 
 
 async def order_facts(situation: Situation, order: Order, restaurant: Restaurant, link: str) -> OrderFacts:
@@ -243,7 +250,12 @@ def _message(
 async def sent(
     home: Home, connection: Connection, one: Claimed, work: Any, state: State, outcome: Outcome
 ) -> Sequence[Payload]:
-    """What follows from ``message.send``: what receipts will tell of is known, and what it has cost, now or later."""
+    """What follows from ``message.send``: what receipts will tell of is known, and what it has cost, now or later.
+
+    A deposit's link that did not go is not the guest's fault: the table is theirs without it.
+    """
+    if not isinstance(outcome, Done) and isinstance(work, SendMessage) and work.template == "deposit_link":
+        await _do_without(home, connection, one.restaurant_id, work.occasion.removeprefix("deposit_link/"))
     if not (isinstance(outcome, Done) and outcome.reference and isinstance(work, SendMessage)):
         return ()
     parts = int(outcome.facts.get("parts", 0)) or words.parts(work.text).number
@@ -263,6 +275,13 @@ async def sent(
         asked = AskPrice(reference=outcome.reference, parts=parts)
         await errands.add(connection, one.restaurant_id, one.connection_id, asked, home.pii, after=PRICED_AFTER)
     return ()
+
+
+async def _do_without(home: Home, connection: Connection, restaurant_id: str, deposit_id: str) -> None:
+    deposit = await depositing.lock(connection, restaurant_id, deposit_id)
+    if deposit is not None and deposit.state == "awaited":
+        await deposit_settling.waive(connection, deposit, datetime.now(UTC))
+        await deposit_settling.close_page(connection, deposit, home.pii)
 
 
 async def priced(

@@ -161,4 +161,5 @@ def _problem(answer: Answer) -> Outcome:
         said = msgspec.json.decode(answer.body, type=_Problem).error.message
     except msgspec.MsgspecError:
         said = ""
-    return Refused(f"Cal.com: {said[:150] or answer.error}", busy=any(words in said.lower() for words in _BUSY))
+    busy = answer.status == 409 or any(words in said.lower() for words in _BUSY)
+    return Refused(f"Cal.com: {said[:150] or answer.error}", busy=busy)

@@ -46,7 +46,6 @@ class _Session(msgspec.Struct):
 
 class _Object(msgspec.Struct):
     id: str = ""
-    client_reference_id: str | None = None
     payment_intent: str | None = None
     payment_status: str = ""
     refunded: bool = False
@@ -112,10 +111,12 @@ class Stripe:
         answer = await self._post(f"{path}/expire", key, {})
         if answer.status == 400:
             found = await self._network.request("GET", self._url + path, headers=self._headers())
+            if not found.good:  # whether somebody has paid is not known yet
+                return _outcome(found)
             session = _read(found)
-            if found.good and session.status == "complete" and session.payment_status == "paid":
+            if session.status == "complete" and session.payment_status == "paid":
                 return Done(work.session, {"paid": True, "intent": session.payment_intent or ""})
-            if found.good and session.status in ("expired", "complete"):
+            if session.status in ("expired", "complete"):
                 return Done(work.session)
         return _outcome(answer)
 
@@ -163,7 +164,8 @@ def read(body: bytes) -> Notice | None:
         about = msgspec.json.decode(event.data.object, type=_Object)
     except msgspec.MsgspecError as error:
         raise ValueError("no event of Stripe's") from error
-    payment_id = about.client_reference_id or about.metadata.get("payment_id", "")
+    # Never by ``client_reference_id``: whoever pays on another page of the account may write there what they like.
+    payment_id = about.metadata.get("payment_id", "")
     if not payment_id:
         return None
     if event.type == "checkout.session.completed" and about.payment_status == "unpaid":

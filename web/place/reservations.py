@@ -276,8 +276,11 @@ def refund(reservation_id: str) -> ResponseReturnValue:
         await audit(connection, "reservations.deposit_refunded", subject=key, after=after)
         return True
 
-    if not in_restaurant(work):
-        flash(_("There is nothing that could be sent back."), "error")
+    try:
+        if not in_restaurant(work):
+            flash(_("There is nothing that could be sent back."), "error")
+    except NotFoundError:
+        flash(_("The payment service is no longer connected. Send the money back on its own pages."), "error")
     return redirect(url_for(".show", reservation_id=key), 303)
 
 

@@ -7,6 +7,7 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
+from domain.deposits import LONGEST_MINUTES, SHORTEST_MINUTES
 from domain.money import decimal_text
 from domain.reservations import MAX_COVERS, DiningTable, Rules
 from stores import connections, dining
@@ -52,7 +53,7 @@ def save_rules() -> ResponseReturnValue:
         stay_minutes=tuple(stays),
         deposit_cents=form.cents("deposit", _("Deposit for each guest")) if form.typed("deposit").strip() else 0,
         deposit_from_covers=form.integer("deposit_from_covers", _("From so many guests on"), 1, MAX_COVERS),
-        deposit_minutes=form.integer("deposit_minutes", _("To be paid within"), 10, 1440),
+        deposit_minutes=form.integer("deposit_minutes", _("To be paid within"), SHORTEST_MINUTES, LONGEST_MINUTES),
     )
     if wanted.deposit_cents > MOST_DEPOSIT:
         most = formats.money(MOST_DEPOSIT, restaurant().currency, language.current())

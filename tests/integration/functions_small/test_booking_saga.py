@@ -8,19 +8,26 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from aiohttp.test_utils import TestServer
 
 from devstack.stand_ins.stripe import Stripe
 from devstack.stand_ins.twilio import Twilio
+from domain.errands import KeepInCalendar, NoteCustomer
 from domain.reservations import CancelReason, Rules
 from domain.restaurant import Opening, Restaurant
 from eventing import deposit_settling, depositing, reserving
 from eventing.cloudevents import parse
 from eventing.reserving import Asked, NoTableFreeError
-from stores import connections, deposits, dining, reservations, restaurants
+from functions.errand_runner import booking_planning
+from functions.errand_runner.situation import Home
+from integrations.tasks import Refused
+from stores import audit, connections, deposits, dining, erasures, errands, reservations, restaurants
+from stores.audit import Actor
 from stores.ciphers import PiiCipher
 from stores.deposits import Deposit
+from stores.order_links import OrderLinks
 from stores.reservations import Reservation
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Eventually, Running, StartFunction
@@ -36,8 +43,9 @@ AT = (datetime.now(UTC) + timedelta(days=2)).replace(hour=19, minute=0, second=0
 class House:
     """A restaurant with one table for eight, Stripe and Twilio; from six guests on each pays 15 euros beforehand."""
 
-    def __init__(self, postgres: Pools, restaurant: Restaurant, pii: PiiCipher) -> None:
-        self.postgres, self.restaurant, self.id, self.pii = postgres, restaurant, restaurant.id, pii
+    def __init__(self, postgres: Pools, restaurant: Restaurant, master_key: str) -> None:
+        self.postgres, self.restaurant, self.id = postgres, restaurant, restaurant.id
+        self.master_key, self.pii = master_key, PiiCipher(master_key)
         self.stripe, self.twilio = Stripe("rk_1", "whsec_1"), Twilio("AC1", "secret")
         self.running: Running | None = None
         self._relayed = 0
@@ -56,8 +64,12 @@ class House:
             )
         return made.id
 
-    async def book(self, covers: int = 6, phone: str = CALLER, call_id: str = "") -> Reservation:
-        asked = Asked(starts_at=AT, covers=covers, name="Nora", phone=phone, call_id=call_id or f"call-{uuid.uuid4()}")
+    @property
+    def home(self) -> Home:
+        return Home(self.pii, OrderLinks(self.master_key, PAGES))
+
+    async def book(self, covers: int = 6, phone: str = CALLER, call_id: str = "", at: datetime = AT) -> Reservation:
+        asked = Asked(starts_at=at, covers=covers, name="Nora", phone=phone, call_id=call_id or f"call-{uuid.uuid4()}")
         async with self.postgres.app.tenant(self.id) as connection:
             return await reserving.reserve(
                 connection, self.restaurant, asked, datetime.now(UTC), self.pii, source="/test"
@@ -102,10 +114,10 @@ class House:
             intent = f"pi_{deposit.reference}" if fate == "paid" else ""
             await deposit_settling.settle(connection, locked, fate, datetime.now(UTC), self.pii, intent=intent)
 
-    async def hurry(self, deposit: Deposit) -> None:
+    async def hurry(self, deposit: Deposit, since: timedelta = timedelta(seconds=1)) -> None:
         """Its time is over."""
         async with self.postgres.app.tenant(self.id) as connection:
-            past = datetime.now(UTC) - timedelta(seconds=1)
+            past = datetime.now(UTC) - since
             await deposits.stand(connection, deposit, deposit.state, due_at=past)
 
     def texts(self) -> list[str]:
@@ -120,7 +132,7 @@ async def house(postgres: Pools, restaurant_id: str, master_key: str) -> AsyncIt
         await dining.set_rules(connection, restaurant_id, Rules(deposit_cents=1500, deposit_from_covers=6))
         restaurant = await restaurants.get(connection, restaurant_id)
     restaurant = replace(restaurant, openings=tuple(Opening(day, 0, 24 * 60) for day in range(7)))
-    made = House(postgres, restaurant, PiiCipher(master_key))
+    made = House(postgres, restaurant, master_key)
     async with TestServer(made.stripe.app) as stripe, TestServer(made.twilio.app) as twilio:
         urls = [str(server.make_url("")).rstrip("/") for server in (stripe, twilio)]
         await made.connect("payments", "stripe", {"url": urls[0]}, {"key": "rk_1", "webhook_secret": "whsec_1"})
@@ -281,3 +293,89 @@ async def test_who_cannot_be_sent_a_link_is_settled_by_the_staff(house: House) -
     booking = await house.book(phone="+33142000000")  # a landline
     assert booking.status == "requested"
     assert (await house.book(4)).status == "confirmed"  # a small party pays nothing beforehand
+
+
+async def test_a_link_that_does_not_go_costs_nobody_a_table(
+    house: House, running: None, eventually: Eventually
+) -> None:
+    house.twilio.faults["refusing"] = 1
+    booking = await house.book()
+
+    async def confirmed() -> bool:
+        await house.relay()
+        return await house.status(booking) == "confirmed" and len(house.twilio.messages) == 1
+
+    await eventually(confirmed)
+    assert (await house.deposit(booking)).state == "waived"
+
+    async def closed() -> bool:
+        await house.relay()
+        return [one["status"] for one in house.stripe.sessions.values()] == ["expired"]
+
+    await eventually(closed)
+
+
+async def test_a_refund_that_is_told_of_before_the_payment_leaves_no_table_held(house: House) -> None:
+    booking = await house.book()
+    for fate in ("refunded", "paid"):
+        await house.tell(await house.deposit(booking), fate)
+    assert await house.status(booking) == "confirmed"
+    assert (await house.deposit(booking)).state == "refunded"
+
+
+async def test_what_goes_wrong_with_one_deadline_keeps_no_other_from_its_turn(house: House, database: Database) -> None:
+    first, second = await house.book(), await house.book(at=AT + timedelta(days=1))
+    for booking in (first, second):
+        await house.hurry(await house.deposit(booking), timedelta(hours=2))
+    owner = await asyncpg.connect(database.owner_url)
+    await owner.execute(
+        "create function broken() returns trigger language plpgsql as $$ begin raise 'broken'; end $$;"
+        " create trigger broken before update on deposit for each row"
+        f" when (old.reservation_id = '{first.id}') execute function broken()"
+    )
+    await owner.close()
+
+    await booking_planning.look_at_deadlines(house.home, house.postgres.platform, house.postgres.app)
+
+    assert [await house.status(one) for one in (first, second)] == ["held", "confirmed"]
+
+
+@pytest.mark.parametrize(("in_hand", "after"), [(False, "cancelled"), (True, "held")])
+async def test_a_calendar_does_not_cancel_what_the_staff_have_had_in_hand(
+    house: House, in_hand: bool, after: str
+) -> None:
+    booking = await house.book()
+    calendar = await house.connect("calendar", "caldav", {"url": "https://dav.example", "user": "lea"}, {})
+    async with house.postgres.app.tenant(house.id) as connection:
+        if in_hand:
+            await audit.record(connection, house.id, Actor("lea@x.example"), "reservations.changed", subject=booking.id)
+        work = KeepInCalendar(
+            reservation_id=booking.id,
+            version=0,
+            starts_at=booking.starts_at,
+            ends_at=booking.ends_at,
+            zone="Europe/Paris",
+            language="fr",
+            covers=6,
+            title="",
+        )
+        await errands.add(connection, house.id, calendar, work, house.pii)
+    async with house.postgres.platform.platform() as connection:
+        (claimed,) = await errands.claim(connection, 9, 9)
+    async with house.postgres.app.tenant(house.id) as connection:
+        busy = Refused("busy then", busy=True)
+        await booking_planning.calendar_answered(house.home, connection, claimed, work, "refused", busy)
+    assert await house.status(booking) == after
+
+
+async def test_a_guest_who_is_erased_is_not_told_to_customer_files_any_more(house: House) -> None:
+    files = await house.connect("crm", "hubspot", {}, {"token": "t"})
+    booking = await house.book(2)
+    noted = NoteCustomer(reservation_id=booking.id, version=0, phone=CALLER, name="Nora", text="Table", at=AT)
+    async with house.postgres.app.tenant(house.id) as connection:
+        await errands.add(connection, house.id, files, noted, house.pii)
+        assert booking.customer_id is not None
+        await erasures.ask(connection, house.id, booking.customer_id, "lea@x.example", house.pii)
+    async with house.postgres.platform.platform() as connection:
+        (claimed,) = await errands.claim(connection, 9, 9)
+    assert (claimed.kind, claimed.work) == ("customer.note", None)

@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
+from aiohttp import web
 
 from devstack.stand_ins.calcom import CalCom as CalComServer
 from devstack.stand_ins.caldav import CalDav as CalDavServer
@@ -117,6 +119,27 @@ async def test_calcom_says_that_somebody_else_has_the_time(at_calcom: tuple[CalC
 
     assert isinstance(said, Refused) and said.busy
     assert server.accepted() == []
+
+
+async def test_a_conflict_at_calcom_is_somebody_elses_time_whatever_its_words(serve: Serve, network: Network) -> None:
+    class Full(CalComServer):
+        def _full(self, start: str) -> web.Response:
+            return web.json_response({"status": "error", "error": {"message": "booking_conflict"}}, status=409)
+
+    settings = {"url": await serve(Full("cal_1")), "event_type": "42", "email": "lea@x.example"}
+
+    said = await CalCom.open(network, settings, {"key": "cal_1"}).perform(task(keep()))
+
+    assert isinstance(said, Refused) and said.busy
+
+
+def test_words_that_are_said_cannot_add_lines_to_an_event() -> None:
+    said = msgspec.structs.replace(keep(), title="Nora\r\nATTENDEE:mailto:x@x.example", details="a\u2028b\\n;,\x0b")
+    text = event(said, "r1")
+    lines = text.split("\r\n")
+    assert "SUMMARY:Nora\\nATTENDEE:mailto:x@x.example" in lines
+    assert "DESCRIPTION:ab\\\\n\\;\\," in lines
+    assert text.replace("\r\n", "").isprintable()
 
 
 def test_an_event_keeps_to_the_format() -> None:

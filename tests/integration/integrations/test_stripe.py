@@ -83,6 +83,21 @@ async def test_a_page_is_closed_and_closing_one_that_is_closed_is_no_fault(
     assert again == Done("cs_test_1")
 
 
+async def test_whether_a_page_was_paid_is_asked_again_where_it_cannot_be_told(serve: Serve, network: Network) -> None:
+    class Silent(StripeServer):
+        async def _show(self, request: web.Request) -> web.Response:
+            return web.Response(status=503)
+
+    server = Silent("rk_test_1", "whsec_1")
+    adapter = Stripe.open(network, {"url": await serve(server)}, {"key": "rk_test_1"})
+    await adapter.perform(task(REQUEST))
+    server.pay("cs_test_1")
+
+    closed = await adapter.perform(task(CancelPayment(payment_id="p1", session="cs_test_1")))
+
+    assert isinstance(closed, Later)
+
+
 async def test_a_refund_is_made_once(at_stripe: tuple[StripeServer, Stripe]) -> None:
     server, adapter = at_stripe
     work = RefundPayment(payment_id="p1", intent="pi_1")
@@ -141,7 +156,8 @@ def test_a_signature_that_is_none_is_not_believed(header: str) -> None:
 
 def test_what_an_event_says() -> None:
     server = StripeServer("rk", "whsec_1")
-    session = {"id": "cs_1", "client_reference_id": "p1", "payment_intent": "pi_1", "amount_total": 3350}
+    ours = {"payment_id": "p1"}
+    session = {"id": "cs_1", "metadata": ours, "payment_intent": "pi_1", "amount_total": 3350}
     session |= {"currency": "eur"}
     paid = server.event("checkout.session.completed", session | {"payment_status": "paid"})
     unpaid = server.event("checkout.session.completed", session | {"payment_status": "unpaid"})
@@ -149,6 +165,9 @@ def test_what_an_event_says() -> None:
 
     assert stripe.read(paid) == Notice("evt_1", "p1", "paid", "pi_1")
     assert stripe.read(unpaid) is None
+    # A payment link of the same account takes this from its address: whoever pays a cent there could name our payment.
+    chosen = session | {"metadata": {}, "client_reference_id": "p1", "payment_status": "paid"}
+    assert stripe.read(server.event("checkout.session.completed", chosen)) is None
     refund = stripe.read(server.event("charge.refunded", charge | {"refunded": True, "amount_refunded": 3350}))
     assert refund is not None and refund.fate == "refunded"
     assert stripe.read(server.event("charge.refunded", charge | {"refunded": False, "amount_refunded": 5})) is None

@@ -97,7 +97,7 @@ def test_only_what_is_signed_and_fresh_is_heard(till: Till) -> None:
         assert till.client.post(till.path, data=body, headers=headers).status_code == 404
     assert till.state(order) == "requested"
     till.send(till.stripe.event("customer.created", {"id": "cus_1"}))
-    till.send(till.stripe.event(PAID, {"client_reference_id": "another system's", "payment_status": "paid"}))
+    till.send(till.stripe.event(PAID, {"metadata": {"payment_id": "another system's"}, "payment_status": "paid"}))
 
 
 def test_a_payment_is_paid_once_and_a_late_end_of_its_page_undoes_nothing(till: Till) -> None:

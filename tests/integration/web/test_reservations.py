@@ -393,13 +393,7 @@ def test_a_deposit_is_seen_by_the_staff_and_paid_on_the_guests_page_and_sent_bac
     pages: Pages, admin: Admin
 ) -> None:
     key = rid(pages.reserve())
-    row = (
-        f"set role alloresto_platform; update reservation set status = 'held' where id = '{key}';"
-        " insert into deposit (restaurant_id, reservation_id, connection_id, amount_cents, currency, minutes, state,"
-        f" due_at, url, intent) values ('{admin.pizza.id}', '{key}', gen_random_uuid(), 6000, 'EUR', 30, 'awaited',"
-        " now() + interval '30 minutes', 'https://pay.example/cs_1', 'pi_1')"
-    )
-    execute(admin, row)
+    deposit_is_awaited(admin, key)
     token = OrderLinks(admin.master_key, "").token(admin.pizza.id, key, datetime.now(UTC) + timedelta(days=1))
 
     shown, guest = pages.get(f"/reservations/{key}").text, pages.client.get(f"/b/{token}").text
@@ -418,6 +412,42 @@ def test_a_deposit_is_seen_by_the_staff_and_paid_on_the_guests_page_and_sent_bac
     assert "Goes back" in pages.get(f"/reservations/{key}").text
     told = fetch(admin, "select event->'data'->>'state' as state from outbox where type like '%deposit%'")
     assert [row["state"] for row in told] == ["refund_due"]
+    (errand,) = fetch(admin, "select kind from errand")
+    assert errand["kind"] == "payment.refund"
+
+
+def test_a_deposit_whose_service_is_gone_is_not_offered_and_nobody_is_told_that_it_goes_back(
+    pages: Pages, admin: Admin
+) -> None:
+    key = rid(pages.reserve())
+    deposit_is_awaited(admin, key)
+    token = OrderLinks(admin.master_key, "").token(admin.pizza.id, key, datetime.now(UTC) + timedelta(days=1))
+    execute(admin, "set role alloresto_platform; delete from service_connection")
+    assert "https://pay.example" not in pages.client.get(f"/b/{token}").text
+
+    execute(
+        admin,
+        f"set role alloresto_platform; update deposit set state = 'paid' where reservation_id = '{key}';"
+        f" update reservation set status = 'cancelled', cancel_reason = 'guest' where id = '{key}'",
+    )
+    refused = pages.post(f"/reservations/{key}/refund")
+
+    assert "no longer connected" in pages.get(refused.headers["Location"]).text
+    assert fetch(admin, "select state from deposit")[0]["state"] == "paid"
+    assert fetch(admin, "select 1 from outbox where type like '%deposit%'") == []
+
+
+def deposit_is_awaited(admin: Admin, reservation_id: str) -> None:
+    """Its table is held for it, and Stripe has a page on which it can be paid."""
+    execute(
+        admin,
+        f"set role alloresto_platform; update reservation set status = 'held' where id = '{reservation_id}';"
+        " with stripe as (insert into service_connection (restaurant_id, service, provider, settings, created_by)"
+        f" values ('{admin.pizza.id}', 'payments', 'stripe', '{{}}', 'owner@x.example') returning id)"
+        " insert into deposit (restaurant_id, reservation_id, connection_id, amount_cents, currency, minutes, state,"
+        f" due_at, url, intent) select '{admin.pizza.id}', '{reservation_id}', id, 6000, 'EUR', 30, 'awaited',"
+        " now() + interval '30 minutes', 'https://pay.example/cs_1', 'pi_1' from stripe",
+    )
 
 
 def test_the_staff_reserve_and_only_managers_change_the_rooms(log_in: LogIn, admin: Admin) -> None:

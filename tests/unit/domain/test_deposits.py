@@ -24,6 +24,7 @@ NOW = datetime(2026, 11, 28, 18, tzinfo=UTC)
         ("lapsed", "paid", False, "refund_due"),
         ("closed", "paid", True, "refund_due"),  # the booking has another one
         ("waived", "paid", True, "paid"),
+        ("paid", "paid", False, "paid"),  # told again, once the guest has cancelled: whether it goes back is not asked
         ("awaited", "paid", False, "refund_due"),
         ("waived", "expired", True, "waived"),
         ("refund_due", "paid", False, "refund_due"),
@@ -57,6 +58,12 @@ def test_a_page_is_closed_before_the_table_goes_and_one_that_never_came_costs_no
 
 
 def test_who_waited_for_the_link_has_the_whole_time() -> None:
-    due = NOW + timedelta(minutes=30)
-    assert deposits.due_after_page(due, NOW + timedelta(minutes=20), 30) == NOW + timedelta(minutes=50)
-    assert deposits.due_after_page(due, NOW, 20) == due
+    due, ends = NOW + timedelta(minutes=30), NOW + timedelta(hours=1)
+    assert deposits.due_after_page(due, NOW + timedelta(minutes=20), 30, ends) == NOW + timedelta(minutes=50)
+    assert deposits.due_after_page(due, NOW, 20, ends) == due
+    assert deposits.due_after_page(due, NOW + timedelta(minutes=29), 30, ends) == NOW + timedelta(minutes=50)
+
+
+@pytest.mark.parametrize(("starts_in", "given"), [(24 * 60, 30), (20, 20), (3, 10), (-5, 10)])
+def test_a_deposit_is_paid_before_its_guests_come(starts_in: int, given: int) -> None:
+    assert deposits.minutes_for(30, NOW, NOW + timedelta(minutes=starts_in)) == given
