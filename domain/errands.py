@@ -1,7 +1,8 @@
 """Errands: what one outside service must be told, once. Which there are, when one is tried again, and given up.
 
 Each kind is a struct: the adapter of the service reads what it needs from it, so that it needs no database. ``subject``
-is what it is about; errands about one subject go to a connection one after the other. ``key`` names it for the other
+is what it is about; errands about one subject go to a connection one after the other, and those of ``behind``, if
+there are any, before it. ``key`` names it for the other
 side: the same in every attempt, and another one for everything that is to be done once more.
 """
 
@@ -28,6 +29,8 @@ SECRETS_GOOD_FOR = timedelta(days=90)
 OPENS_AFTER = 3
 OPEN_FIRST = timedelta(seconds=5)
 OPEN_MOST = timedelta(seconds=30)
+# How long an errand waits for another subject's: what can't be cancelled must not keep what is to be made.
+BEHIND_MOST = timedelta(minutes=15)
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
@@ -45,6 +48,10 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     @property
     def key(self) -> str:
         return f"{self.kind}/{self.subject}"
+
+    @property
+    def behind(self) -> str:
+        return ""
 
     @property
     def useless_from(self) -> datetime | None:
@@ -81,7 +88,8 @@ class TicketLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlaceOrder(Work, frozen=True, kw_only=True, tag="order.place"):
-    """A confirmed order, for the till. Who ordered is "" where it isn't known."""
+    """A confirmed order, for the till. Who ordered is "" where it isn't known. ``replaces_id`` is the order that it is
+    in the place of, "" for none: that one is cancelled first."""
 
     SERVICE = "till"
     GIVE_UP_AFTER = timedelta(hours=3)  # a meal that nobody has cooked until then is eaten elsewhere
@@ -99,10 +107,15 @@ class PlaceOrder(Work, frozen=True, kw_only=True, tag="order.place"):
     phone: str = ""
     address: Address | None = None
     allergies: str = ""
+    replaces_id: str = ""
 
     @property
     def subject(self) -> str:
         return self.order_id
+
+    @property
+    def behind(self) -> str:
+        return self.replaces_id
 
     @property
     def useless_from(self) -> datetime:

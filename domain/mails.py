@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from domain import money
 from domain.messages import Line, OrderFacts, clock_text
 
-Template = Literal["order_confirmed", "order_ready", "order_cancelled", "payment_link"]
+Template = Literal["order_confirmed", "order_changed", "order_ready", "order_cancelled", "payment_link"]
 
 
 class Mail(NamedTuple):
@@ -37,6 +37,7 @@ class _Body(NamedTuple):
 _WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "order_confirmed": "Order no. {number} confirmed",
+        "order_changed": "Order changed: no. {number} instead of no. {before}",
         "order_ready": "Order no. {number} is ready",
         "order_on_its_way": "Order no. {number} is leaving the kitchen",
         "order_cancelled": "Order no. {number} is cancelled",
@@ -55,6 +56,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
     },
     "fr": {
         "order_confirmed": "Commande n° {number} confirmée",
+        "order_changed": "Commande changée : n° {number} au lieu du n° {before}",
         "order_ready": "La commande n° {number} est prête",
         "order_on_its_way": "La commande n° {number} quitte la cuisine",
         "order_cancelled": "La commande n° {number} est annulée",
@@ -78,11 +80,11 @@ def order_mail(template: Template, language: str, facts: OrderFacts, stop: str =
     """``stop`` is where no more of them are asked for."""
     words = _WORDS["fr" if language.startswith("fr") else "en"]
     name = "order_on_its_way" if template == "order_ready" and facts.fulfilment == "delivery" else template
-    title = words[name].format(number=facts.number)
+    title = words[name].format(number=facts.number, before=facts.before)
     total = money.format_cents(facts.total_cents, facts.currency, language)
     dishes: list[tuple[str, str]] = []
     below: list[str] = []
-    if template == "order_confirmed":
+    if template in ("order_confirmed", "order_changed"):
         dishes = [(f"{line.quantity} × {line.name}", _allergens(words, line)) for line in facts.lines]
         due = words[facts.fulfilment].format(time=clock_text(facts.promised_at, facts.zone))
         below = [words["total"].format(total=total), due]

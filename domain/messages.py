@@ -18,6 +18,7 @@ from domain.phone_numbers import COUNTRIES, E164
 
 Template = Literal[
     "order_confirmed",
+    "order_changed",
     "order_ready",
     "order_cancelled",
     "order_refused",
@@ -69,7 +70,7 @@ class Line(NamedTuple):
 
 
 class OrderFacts(NamedTuple):
-    """``link`` is the order's page, "" without one."""
+    """``link`` is the order's page, "" without one; ``before`` the number of the order that this one replaces, or 0."""
 
     restaurant: str
     number: int
@@ -80,6 +81,7 @@ class OrderFacts(NamedTuple):
     promised_at: datetime
     zone: str
     link: str = ""
+    before: int = 0
 
 
 class ReservationFacts(NamedTuple):
@@ -97,6 +99,8 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "order_confirmed": "{restaurant}: order no. {number} confirmed. {lines}. Total {total}. {when}."
         "{allergens}{page}",
+        "order_changed": "{restaurant}: order changed, it is no. {number} now instead of no. {before}. {lines}."
+        " Total {total}. {when}.{allergens}{page}",
         "page": " Status: {link}",
         "pickup": "Pick-up about {time}",
         "delivery": "Delivery about {time}",
@@ -124,6 +128,8 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
     "fr": {
         "order_confirmed": "{restaurant} : commande n° {number} confirmée. {lines}. Total {total}. {when}."
         "{allergens}{page}",
+        "order_changed": "{restaurant} : commande changée, c'est le n° {number} au lieu du n° {before}. {lines}."
+        " Total {total}. {when}.{allergens}{page}",
         "page": " Suivi : {link}",
         "pickup": "Retrait vers {time}",
         "delivery": "Livraison vers {time}",
@@ -159,6 +165,7 @@ def order_text(template: Template, language: str, facts: OrderFacts) -> str:
     values = {
         "restaurant": facts.restaurant,
         "number": facts.number,
+        "before": facts.before,
         "total": money.format_cents(facts.total_cents, facts.currency, language),
         "when": words[facts.fulfilment].format(time=clock_text(facts.promised_at, facts.zone)),
         "page": words["page"].format(link=facts.link) if facts.link else "",

@@ -26,6 +26,7 @@ SPOKEN_OF_FOR = timedelta(hours=12)
 LOOKED_BACK = timedelta(days=7)
 """How long before now an order may have been placed that is still to come."""
 
+_CENTS_BEHIND = re.compile(r"(\d) ?€ ?(\d{2})\b")  # 33€50
 _MOST_NAMES = 3  # more than that is no name, but a list of them
 _ALIKE = 0.75  # of two names, one of them heard over a telephone
 _TITLES = frozenset(("mr", "mrs", "ms", "monsieur", "madame", "mme", "m", "de", "du", "la", "le", "the", "family"))
@@ -56,6 +57,7 @@ class PlacedOrder:
 
 def said_totals(text: str, language: str) -> tuple[int, ...]:
     """What the caller's words for a total may mean, in cents; nothing for several sums: that is guessing."""
+    text = _CENTS_BEHIND.sub(r"\1,\2 €", text)
     numbers = spoken_numbers(text, language_of(language))
     found = amounts_in(text, language)
     if not found:

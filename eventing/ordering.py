@@ -15,7 +15,7 @@ from domain.order import ConfirmedOrder
 from eventing import outbox
 from eventing.calling import HANDLER
 from eventing.catalogue import OrderCancelled, OrderConfirmed, OrderedLine, OrderMoved, OrderRefused, OrderRehearsed
-from stores import calls, customers, kitchen, orders, rehearsals, tills
+from stores import calls, customers, guest_emails, kitchen, orders, rehearsals, tills
 from stores.ciphers import PiiCipher
 from stores.kitchen import Move, Moved
 from stores.orders import OrderConflictError, StoredOrder
@@ -102,6 +102,7 @@ async def change_order(
     phone = await customers.phone_of_order(connection, before.order_id, pii=pii)
     stored = await write_order(connection, order, pii, caller=phone or caller, replaces=before.order_id)
     await orders.mark_replaced(connection, before.order_id, stored)
+    await guest_emails.go_on(connection, order.restaurant_id, before.order_id, stored.id)
     return stored
 
 

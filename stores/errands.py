@@ -1,7 +1,8 @@
 """Errands (``domain.errands``): written with what they follow from, claimed by a runner, settled with what follows.
 
 A claim is a lease: a runner that dies leaves what it had to the next one. Of those about one subject a connection gets
-the next once the one before is settled, so that nothing is cancelled before it was placed.
+the next once the one before is settled, so that nothing is cancelled before it was placed; one that is ``behind``
+another subject waits for that one's, too, but for BEHIND_MOST at most.
 """
 
 from __future__ import annotations
@@ -77,8 +78,8 @@ async def add(
     ``after``: not before so long.
     """
     added = await conn.fetchval(
-        "insert into errand (restaurant_id, connection_id, kind, subject, key, work_encrypted, give_up_at, next_at)"
-        " values ($1, $2, $3, $4, $5, $6, least(now() + $7::interval, $8), now() + $9::interval)"
+        "insert into errand (restaurant_id, connection_id, kind, subject, key, work_encrypted, give_up_at, next_at,"
+        " behind) values ($1, $2, $3, $4, $5, $6, least(now() + $7::interval, $8), now() + $9::interval, $10)"
         " on conflict (restaurant_id, connection_id, key) do nothing returning id",
         restaurant_id,
         connection_id,
@@ -89,6 +90,7 @@ async def add(
         work.GIVE_UP_AFTER,
         work.useless_from,
         after,
+        work.behind,
     )
     return added is not None
 
@@ -172,8 +174,9 @@ with under_way as (
     where e.state = 'waiting' and e.next_at <= now() and c.disabled_at is null
         and coalesce(c.open_until, '-infinity') <= now()
         and not exists (
-            select from errand b where b.connection_id = e.connection_id and b.subject = e.subject
+            select from errand b where b.connection_id = e.connection_id and b.subject in (e.subject, e.behind)
                 and b.state = 'waiting' and b.number < e.number
+                and (b.subject = e.subject or e.created_at > now() - $7::interval)
         )
 ), picked as (
     select e.id from errand e join ranked r on r.id = e.id
@@ -198,7 +201,14 @@ async def claim(
     """
     counts = under_way or {}
     rows = await conn.fetch(
-        _CLAIM, most, most_of_one, LEASE, list(counts.keys()), list(counts.values()), rules.OPENS_AFTER
+        _CLAIM,
+        most,
+        most_of_one,
+        LEASE,
+        list(counts.keys()),
+        list(counts.values()),
+        rules.OPENS_AFTER,
+        rules.BEHIND_MOST,
     )
     return tuple(Claimed(**dict(row)) for row in rows)
 

@@ -19,6 +19,16 @@ async def leave(conn: Connection, restaurant_id: str, order_id: str, email: str,
     )
 
 
+async def go_on(conn: Connection, restaurant_id: str, before_id: str, order_id: str) -> None:
+    """What was left for one order is that of the order in its place, if anything was."""
+    await conn.execute(
+        "update guest_email set about = $3, at = now() where restaurant_id = $1 and about = $2",
+        restaurant_id,
+        before_id,
+        order_id,
+    )
+
+
 async def of_order(conn: Connection, restaurant_id: str, order_id: str, pii: PiiCipher) -> str:
     """An empty text where none was left, or it can't be read any more."""
     sealed = await conn.fetchval(

@@ -65,6 +65,10 @@ def restaurant_live(restaurant_id: str) -> str:
     return f"resto:{restaurant_id}:live"
 
 
+def order_misses(restaurant_id: str, whose: str) -> str:
+    return f"resto:{restaurant_id}:order_misses:{whose}"
+
+
 def bridge_registrations(node_id: str) -> str:
     return f"bridge:{node_id}:registrations"
 

@@ -161,6 +161,7 @@ def message_templates() -> dict[str, str]:
     """Of ``domain.messages.Template``, what an order's page may have."""
     return {
         "order_confirmed": _("Confirmation"),
+        "order_changed": _("Order changed"),
         "order_ready": _("“Your order is ready”"),
         "order_cancelled": _("Cancellation"),
     }

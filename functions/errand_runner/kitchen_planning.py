@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from domain.errands import CancelOrder, Occasion, PlaceOrder, ReadTill, State, Work
 from eventing import ordering, tickets, till_menus
 from eventing.catalogue import OrderCancelled, OrderConfirmed, OrderMoved, Payload, TillChanged
@@ -12,14 +14,20 @@ from integrations.catalogue import PROVIDERS
 from integrations.tasks import Done, Outcome
 from stores import orders, tills
 from stores.errands import Claimed
+from stores.orders import Order
 from stores.postgres import Connection
 from stores.tills import TillState
 
 
 async def place_order(situation: Situation, event: OrderConfirmed) -> Sequence[Work]:
+    """What it is in the place of is cancelled first, whichever of the two events has come first."""
     if await _is_cancelled(situation, event.order_id):
         return []
-    return [await tickets.for_till(situation.database, situation.connected, event.order_id, situation.pii)]
+    placing = await tickets.for_till(situation.database, situation.connected, event.order_id, situation.pii)
+    if event.replaces_order_id is None:
+        return [placing]
+    before = await orders.get(situation.database, event.replaces_order_id)
+    return [_cancelling(before), msgspec.structs.replace(placing, replaces_id=before.id)]
 
 
 async def cancel_order(situation: Situation, event: OrderCancelled) -> Sequence[Work]:
@@ -27,7 +35,11 @@ async def cancel_order(situation: Situation, event: OrderCancelled) -> Sequence[
     order = await orders.get(situation.database, event.order_id)
     if order.status_by == PROVIDERS[situation.connected.provider].label:
         return []
-    return [CancelOrder(order_id=event.order_id, number=event.number, reason=event.reason)]
+    return [_cancelling(order)]
+
+
+def _cancelling(order: Order) -> CancelOrder:
+    return CancelOrder(order_id=order.id, number=order.number, reason=order.cancel_reason)
 
 
 async def note_restored(situation: Situation, event: OrderMoved) -> Sequence[Work]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from domain import mails
 from domain.errands import SendMail, Service, State
-from eventing.catalogue import OrderCancelled, OrderFollowed, OrderMoved, Payload
+from eventing.catalogue import OrderCancelled, OrderConfirmed, OrderFollowed, OrderMoved, Payload
 from functions.errand_runner import message_planning
 from functions.errand_runner.situation import Home, Planner, Situation, tell_connections
 from integrations.tasks import Done, Outcome
@@ -30,7 +30,15 @@ async def order_moved(situation: Situation, event: OrderMoved) -> Sequence[SendM
     return await _about_order(situation, event.order_id, "order_ready") if event.status == "ready" else ()
 
 
+async def order_confirmed(situation: Situation, event: OrderConfirmed) -> Sequence[SendMail]:
+    """One in the place of another has its guest's address from the beginning."""
+    return await _about_order(situation, event.order_id, "order_changed") if event.replaces_order_id else ()
+
+
 async def order_cancelled(situation: Situation, event: OrderCancelled) -> Sequence[SendMail]:
+    """Whoever changed an order is told of the new one."""
+    if event.replaced_by_order_id is not None:
+        return ()
     return await _about_order(situation, event.order_id, "order_cancelled")
 
 
@@ -71,6 +79,7 @@ async def _about_order(
 
 
 PLANNERS: Mapping[type[Payload], Planner] = {
+    OrderConfirmed: order_confirmed,
     OrderFollowed: order_followed,
     OrderMoved: order_moved,
     OrderCancelled: order_cancelled,

@@ -67,7 +67,8 @@ MENU_LINK = "menu_link"
 
 
 async def order_confirmed(situation: Situation, event: OrderConfirmed) -> Sequence[SendMessage]:
-    return await _about_order(situation, event.order_id, "order_confirmed")
+    template: Template = "order_confirmed" if event.replaces_order_id is None else "order_changed"
+    return await _about_order(situation, event.order_id, template)
 
 
 async def order_moved(situation: Situation, event: OrderMoved) -> Sequence[SendMessage]:
@@ -211,6 +212,7 @@ async def order_facts(situation: Situation, order: Order, restaurant: Restaurant
         promised_at=order.promised_at,
         zone=restaurant.zone,
         link=link,
+        before=order.replaces_number,
     )
 
 

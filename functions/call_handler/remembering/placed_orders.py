@@ -1,9 +1,11 @@
 """The orders of before that a caller may mean, as the kitchen has them now."""
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
+from domain.kitchen import OrderStatus, may_be_changed
 from domain.order import CartLine, ConfirmedOrder, Fulfilment
 from domain.placed import LOOKED_BACK, PlacedOrder
 from domain.placed_tools import Wanted
@@ -28,7 +30,10 @@ _Done = TypeVar("_Done")
 WRITE_WITHIN_S = 2.5
 TRIES = 2
 LOOK_WITHIN_S = 1.0  # a caller waits for the answer
+COUNT_WITHIN_S = 0.3
 MOST = 30  # of one number, or of one total
+CALLER, TOTALS = "caller", "totals"
+VOUCHED_FOR = ("", "A")  # of SHAKEN: the network says nothing, or that the number is the caller's
 
 
 class TooLateError(Exception):
@@ -50,7 +55,12 @@ class PlacedOrders:
 
     async def find(self, wanted: Wanted) -> tuple[PlacedOrder, ...] | None:
         """Those of the calling number, of this call, and of one of the totals; None when Postgres does not tell within
-        LOOK_WITHIN_S."""
+        LOOK_WITHIN_S. None of them any more for who has asked in vain too often, in whatever calls."""
+        too_many = await self._guessed()
+        if CALLER in too_many:
+            return ()
+        if TOTALS in too_many:
+            wanted = Wanted(())
         try:
             async with asyncio.timeout(LOOK_WITHIN_S):
                 return await self._read(wanted)
@@ -65,50 +75,111 @@ class PlacedOrders:
         """
         from eventing.ordering import change_order
 
-        async def work(connection: "Connection") -> "StoredOrder":
+        async def work(connection: "Connection", move: "Move") -> "StoredOrder":
             caller = self._incoming.caller
-            return await change_order(connection, order, self._move(before), self._backends.pii, caller=caller)
+            stored = await change_order(connection, order, move, self._backends.pii, caller=caller)
+            if stored.created:
+                await self._audit(connection, move, "order.changed", {"number": stored.number})
+            return stored
 
-        stored = await self._written(work)
+        stored = await self._written(before, work)
         receipt = Receipt(stored.id, stored.number)
         self._feed.moved(before.id)
         self._on_written(order, receipt)
         return receipt
 
     async def cancel(self, before: PlacedOrder) -> None:
-        """Raises as ``change``."""
+        """Nothing is left to do where it is cancelled already: the answer of a first try may have been lost, or this
+        call's handler. Raises as ``change``."""
         from eventing.calling import HANDLER
         from eventing.ordering import move_order
+        from stores.kitchen import StatusChangedError
 
-        async def work(connection: "Connection") -> None:
-            await move_order(connection, self._move(before), source=HANDLER)
+        async def work(connection: "Connection", move: "Move") -> None:
+            try:
+                moved = await move_order(connection, move, source=HANDLER)
+            except StatusChangedError as late:
+                if late.present.status == "cancelled" and not late.present.replaced_by_number:
+                    return
+                raise
+            after = {"number": moved.number, "status": "cancelled", "reason": "customer"}
+            await self._audit(connection, move, "order.cancelled", after)
 
-        await self._written(work)
+        await self._written(before, work)
         self._feed.moved(before.id)
 
-    def _move(self, before: PlacedOrder) -> "Move":
-        from stores.audit import GUEST
-        from stores.kitchen import Move
+    async def missed(self, wanted: Wanted) -> None:
+        """The caller asked for an order in vain."""
+        from stores import order_misses
 
-        return Move(before.id, before.status, "cancelled", GUEST, "customer")
+        for whose in (self._hashed(), order_misses.TOTALS if wanted.totals else ""):
+            if whose:
+                with contextlib.suppress(OSError):  # without Redis a call counts its own
+                    async with asyncio.timeout(COUNT_WITHIN_S):
+                        await order_misses.count(self._backends.redis, self._incoming.restaurant_id, whose)
 
-    async def _written(self, work: "Callable[[Connection], Awaitable[_Done]]") -> _Done:
+    async def _guessed(self) -> frozenset[str]:
+        """CALLER and TOTALS, as far as these were asked for in vain too often."""
+        from stores import order_misses
+
+        found = set[str]()
+        for name, whose in ((CALLER, self._hashed()), (TOTALS, order_misses.TOTALS)):
+            if whose:
+                with contextlib.suppress(OSError):
+                    async with asyncio.timeout(COUNT_WITHIN_S):
+                        if await order_misses.are_too_many(self._backends.redis, self._incoming.restaurant_id, whose):
+                            found.add(name)
+        return frozenset(found)
+
+    def _hashed(self) -> str:
+        """The calling number, where it is somebody's."""
+        from stores import customers
+
+        caller = self._incoming.caller
+        if not customers.is_somebodys(caller):
+            return ""
+        return self._backends.pii.phone_hash(self._incoming.restaurant_id, caller).hex()
+
+    async def _audit(self, connection: "Connection", move: "Move", action: str, after: dict[str, object]) -> None:
+        from stores import audit
+
+        who, before = audit.Actor(audit.GUEST), {"status": move.seen}
+        restaurant_id = self._incoming.restaurant_id
+        await audit.record(connection, restaurant_id, who, action, subject=move.order_id, before=before, after=after)
+
+    async def _written(self, before: PlacedOrder, work: "Callable[[Connection, Move], Awaitable[_Done]]") -> _Done:
+        seen = before.status
         for _ in range(TRIES):
             try:
                 async with asyncio.timeout(WRITE_WITHIN_S):
                     postgres = await self._backends.postgres()
-                    from stores.kitchen import StatusChangedError
+                    from stores.audit import GUEST
+                    from stores.kitchen import Move, StatusChangedError
+                    from stores.orders import OrderConflictError
 
                     try:
                         async with postgres.tenant(self._incoming.restaurant_id) as connection:
-                            return await work(connection)
-                    except StatusChangedError:
+                            return await work(connection, Move(before.id, seen, "cancelled", GUEST, "customer"))
+                    except StatusChangedError as late:
+                        seen = await self._may_still(late.present)
+                    except OrderConflictError:  # this call has changed it already, before its handler died
                         raise TooLateError from None
             except TooLateError:
                 raise
             except Exception as error:  # away, restarting, out of connections: all of it may pass
                 log.warning("order not changed", call_id=self._incoming.call_id, why=type(error).__name__)
         raise NotChangedError
+
+    async def _may_still(self, present: "Order") -> OrderStatus:
+        """In which status it is now, where it may be changed in that, too. Raises TooLateError."""
+        from stores import restaurants
+
+        postgres = await self._backends.postgres()
+        async with postgres.reading(self._incoming.restaurant_id) as connection:
+            until = (await restaurants.get(connection, self._incoming.restaurant_id)).changes_until
+        if not may_be_changed(until, present.status, present.promised_at, datetime.now(UTC)):
+            raise TooLateError
+        return present.status
 
     async def _read(self, wanted: Wanted) -> tuple[PlacedOrder, ...]:
         postgres = await self._backends.postgres()
@@ -120,7 +191,7 @@ class PlacedOrders:
         found: dict[str, tuple[Order, bool]] = {}
         async with postgres.reading(incoming.restaurant_id) as connection:
             own = list(await orders.of_call(connection, incoming.call_id, pii=pii))
-            if customers.is_somebodys(incoming.caller):
+            if customers.is_somebodys(incoming.caller) and incoming.attestation in VOUCHED_FOR:
                 hashes = pii.phone_hashes(incoming.restaurant_id, incoming.caller)
                 theirs = OrderFilter(since=since, customer_hashes=hashes)
                 own += await orders.recent(connection, MOST, wanted=theirs, pii=pii)

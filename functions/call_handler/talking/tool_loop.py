@@ -95,6 +95,7 @@ class Placed(Protocol):
     async def find(self, wanted: Wanted) -> tuple[PlacedOrder, ...] | None: ...
     async def change(self, order: ConfirmedOrder, before: PlacedOrder) -> Receipt: ...
     async def cancel(self, before: PlacedOrder) -> None: ...
+    async def missed(self, wanted: Wanted) -> None: ...
 
 
 OnTool = Callable[[ToolCall, dict[str, Any], bool, float], None]
@@ -192,8 +193,10 @@ class ToolLoop:
                 await self._look_at_the_present()
             self.state = replace(self.state, agreement=self._read_back.agreement(self._clock()))
             await self._look_at_the_tables(name, arguments)
-            await self._look_at_the_orders(name, arguments)
+            asked = await self._look_at_the_orders(name, arguments)
             outcome = apply(self.state, name, arguments, datetime.now(UTC))
+            if asked is not None and outcome.state.order_misses > self.state.order_misses:
+                await self._placed.missed(asked)
             if isinstance(outcome.effect, ChangeOrder | CancelPlaced):
                 return await self._change(outcome.effect, outcome)
             self.state = outcome.state
@@ -215,10 +218,11 @@ class ToolLoop:
         if around is not None:
             self.state = replace(self.state, book=await self._tables.look_up(around))
 
-    async def _look_at_the_orders(self, name: str, arguments: dict[str, Any]) -> None:
+    async def _look_at_the_orders(self, name: str, arguments: dict[str, Any]) -> Wanted | None:
         asked = wanted(self.state, name, arguments)
         if asked is not None:
             self.state = replace(self.state, placed=await self._placed.find(asked))
+        return asked
 
     async def _perform(self, outcome: ToolOutcome) -> dict[str, Any]:
         effect = outcome.effect

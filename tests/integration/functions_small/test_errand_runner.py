@@ -11,12 +11,17 @@ from aiohttp.test_utils import TestServer
 from devstack.stand_ins.store import Store
 from domain import errands as rules
 from domain.errands import CancelOrder
+from eventing.catalogue import Payload
 from eventing.cloudevents import Event
+from functions.errand_runner import planning
+from functions.errand_runner.situation import Home
 from stores import connections, errands, retention
 from stores.ciphers import PiiCipher
+from stores.errands import Claimed
+from stores.order_links import OrderLinks
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Eventually, StartFunction
-from tests.integration.functions_small.houses import CALLER, House, StartRunner, cancelled
+from tests.integration.functions_small.houses import CALLER, PAGES, House, StartRunner, cancelled
 
 pytestmark = pytest.mark.integration
 
@@ -200,6 +205,40 @@ async def test_what_is_told_is_sealed(house: House) -> None:
     assert CALLER not in row
     assert errands.work_of(claimed, house.pii) == added
     assert rules.decode(rules.encode(added)) == added
+
+
+async def test_what_is_in_the_place_of_an_order_is_told_behind_its_cancellation_but_not_held_up_for_ever(
+    house: House, master_key: str
+) -> None:
+    home = Home(house.pii, OrderLinks(master_key, PAGES))
+
+    async def plan(*events: Payload) -> None:
+        async with house.postgres.app.tenant(house.id) as connection:
+            for event in events:
+                await planning.plan(home, connection, Event.of(event, source="/test"))
+
+    async def due() -> list[Claimed]:
+        async with house.postgres.platform.platform() as connection:
+            return list(await errands.claim(connection, 9, 9))
+
+    async def refused(one: Claimed) -> None:
+        async with house.postgres.app.tenant(house.id) as connection:
+            assert await errands.settle(connection, one, "refused", error="unknown")
+
+    before, other = await house.order(), await house.order()
+    gone, after = await house.change(before)
+    other_gone, other_after = await house.change(other)
+    await plan(after, gone, other_after, other_gone)  # events come in either order
+
+    cancelling = {one.subject: one for one in await due()}
+    assert {one.kind for one in cancelling.values()} == {"order.cancel"}
+    assert cancelling.keys() == {before.order_id, other.order_id}
+    assert await due() == []
+
+    await refused(cancelling[before.order_id])
+    assert [(one.kind, one.subject) for one in await due()] == [("order.place", after.order_id)]
+    await house.run("update errand set created_at = created_at - interval '16 minutes'")
+    assert [(one.kind, one.subject) for one in await due()] == [("order.place", other_after.order_id)]
 
 
 async def test_a_change_by_phone_is_cancelled_at_the_till_and_placed_anew(

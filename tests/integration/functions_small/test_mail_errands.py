@@ -87,6 +87,22 @@ async def test_who_left_an_address_is_mailed_and_not_texted(house: Mailed) -> No
     assert isinstance(news, SendMail) and news.template == "order_ready"
 
 
+async def test_the_address_goes_on_with_the_order_that_its_guest_changed(house: Mailed) -> None:
+    await connect_both(house)
+    before = await house.order()
+    await house.leaves(before)
+    gone, after = await house.change(before)
+
+    (mail,) = await house.planned(after, gone, after, gone)
+
+    assert isinstance(mail, SendMail) and (mail.to, mail.template) == (ANNA, "order_changed")
+    assert f"n° {after.number} au lieu du n° {before.number}" in mail.title and "Total" in mail.text
+    async with house.postgres.app.tenant(house.id) as connection:
+        await connection.execute("update errand set state = 'done', settled_at = now()")
+    (news,) = await house.planned(ready(after))
+    assert isinstance(news, SendMail) and news.to == ANNA
+
+
 async def test_another_address_is_told_what_was_ordered_as_well(house: Mailed) -> None:
     await connect_both(house)
     order = await house.order()

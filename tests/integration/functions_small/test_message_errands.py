@@ -154,6 +154,17 @@ async def test_a_missed_caller_is_sent_the_menu_where_the_restaurant_wants_it_on
         assert await connection.fetchval("select max(give_up_at) from errand") <= NOW + message_planning.ANSWERS_FOR
 
 
+async def test_whoever_changed_an_order_is_told_of_the_new_one_and_of_no_cancellation(house: Told) -> None:
+    await house.connect_twilio("http://127.0.0.1:9")
+    before = await house.order()
+    gone, after = await house.change(before)
+
+    ((occasion, text),) = await house.planned(gone, after, gone, after)
+
+    assert occasion == "order_changed"
+    assert f"le no {after.number} au lieu du no {before.number}" in text and "Total" in text
+
+
 async def test_a_confirmation_behind_its_cancellation_is_not_told(house: Told) -> None:
     await house.connect_twilio("http://127.0.0.1:9")
     order = await house.order()

@@ -116,6 +116,30 @@ async def test_an_order_has_one_page_its_guest_is_told_of_and_what_is_paid_goes_
     assert list(house.stripe.refunds) == [f"pi_{payment.reference}"]
 
 
+async def test_what_was_paid_for_an_order_that_is_changed_is_due_back_and_the_new_one_has_its_own_page(
+    runner: Running, house: Payee, eventually: Eventually
+) -> None:
+    before = await house.order()
+    assert (await runner.send(before))[0] == 204
+
+    async def told() -> bool:
+        return len(house.texts()) == 2
+
+    await eventually(told)
+    await house.paid(before.order_id)
+    gone, after = await house.change(before)
+    for event in (after, gone):
+        assert (await runner.send(event))[0] == 204
+
+    async def settled() -> bool:
+        return await house.shown(before.order_id) == "refund_due" and len(house.texts()) == 4
+
+    await eventually(settled)
+    assert await house.shown(after.order_id) == "requested"
+    assert len(house.stripe.sessions) == 2
+    assert not any("annul" in text for text in house.texts())
+
+
 async def test_the_page_of_a_cancelled_order_is_closed_also_one_that_was_still_asked_for(
     runner: Running, house: Payee, eventually: Eventually
 ) -> None:

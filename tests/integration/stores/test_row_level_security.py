@@ -376,6 +376,9 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     guest_emails.leave: lambda conn, other, pii, sip: guest_emails.leave(
         conn, other.id, other.order_id, "thief@x.example", pii
     ),
+    guest_emails.go_on: lambda conn, other, pii, sip: guest_emails.go_on(
+        conn, other.id, other.order_id, "00000000-0000-0000-0000-000000000001"
+    ),
     guest_emails.of_order: lambda conn, other, pii, sip: guest_emails.of_order(conn, other.id, other.order_id, pii),
     guest_emails.forget: lambda conn, other, pii, sip: guest_emails.forget(conn, other.id, [other.order_id]),
     message_costs.add: lambda conn, other, pii, sip: message_costs.add(conn, other.id, "twilio", 1),

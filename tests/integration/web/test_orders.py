@@ -191,6 +191,18 @@ def test_a_cancellation_of_what_somebody_else_has_moved_meanwhile_is_not_carried
     assert fetch(admin, 'select status from "order"') == [{"status": "preparing"}]
 
 
+def test_an_order_that_its_guest_changed_leads_from_one_ticket_to_the_other(admin: Admin, log_in: LogIn) -> None:
+    client = log_in(OWNER)
+    before, after = (take_order(admin, make_order(admin)) for _ in range(2))
+    execute(admin, f"update \"order\" set replaced_by_number = {after.number} where id = '{before.id}'")
+    execute(admin, f"update \"order\" set replaces_number = {before.number} where id = '{after.id}'")
+
+    old, new = (client.get(f"/place/{admin.pizza.id}/orders/{one.id}").text for one in (before, after))
+
+    assert f"<dt>Changed by the guest</dt><dd>now number {after.number}</dd>" in old
+    assert f"<dt>Instead of</dt><dd>number {before.number}</dd>" in new
+
+
 def test_an_allergy_stands_out_on_the_card_and_the_ticket_and_is_nowhere_in_the_clear(
     admin: Admin, log_in: LogIn
 ) -> None:

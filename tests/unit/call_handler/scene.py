@@ -163,6 +163,9 @@ class Keeper:
     async def find(self, wanted: Wanted) -> tuple[PlacedOrder, ...] | None:
         return None
 
+    async def missed(self, wanted: Wanted) -> None:
+        pass
+
     async def change(self, order: ConfirmedOrder, before: PlacedOrder) -> Receipt:
         raise NotChangedError
 

@@ -92,6 +92,10 @@ class Placed:
         self.changed: list[tuple[ConfirmedOrder, PlacedOrder]] = []
         self.cancelled: list[PlacedOrder] = []
         self.asked: list[Wanted] = []
+        self.missed_for: list[Wanted] = []
+
+    async def missed(self, wanted: Wanted) -> None:
+        self.missed_for.append(wanted)
 
     async def find(self, wanted: Wanted) -> tuple[PlacedOrder, ...] | None:
         self.asked.append(wanted)
@@ -373,6 +377,18 @@ async def changing(failure: Exception | None = None) -> tuple[ToolLoop, Placed]:
     await use(loop, "change_item", {"line": 1, "quantity": 3})
     await use(loop, "read_cart")
     return loop, placed
+
+
+async def test_what_was_asked_for_in_vain_is_counted_beyond_the_call() -> None:
+    placed = Placed()
+    loop, _, _ = loop_with(placed=placed)
+    placed.orders = (placed_order(loop),)
+
+    await use(loop, "find_order", {"name": "Boris"})
+    await use(loop, "find_order", {"name": "Boris", "total": "26 euros"})
+    await use(loop, "find_order", {"name": "Ada"})
+
+    assert placed.missed_for == [Wanted(()), Wanted((2600,))]
 
 
 async def test_a_change_that_was_agreed_to_is_written_in_the_place_of_the_order() -> None:

@@ -122,6 +122,8 @@ def test_a_list_of_amounts_is_no_total() -> None:
         ("en", "thirty three", 3300),
         ("fr", "trente-trois euros cinquante", 3350),
         ("fr", "33,50 €", 3350),
+        ("fr", "33€50", 3350),
+        ("fr", "C’était 33 € 50.", 3350),
     ],
 )
 def test_a_total_is_understood_as_it_is_said(language: str, text: str, cents: int) -> None:
