@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
-from domain.menu import Menu, MenuItem, ModifierGroup, ModifierOption
+from domain.menu import Menu, MenuItem, ModifierGroup, ModifierOption, groups_of
+
+T = TypeVar("T", MenuItem, ModifierOption)
 
 State = tuple[bool, datetime | None]
 """Whether it is there, and when it comes back by itself."""
@@ -34,6 +37,19 @@ def with_groups(menu: Menu, edit: Callable[[ModifierGroup], ModifierGroup]) -> M
         for item in menu.items
     )
     return replace(menu, items=items, spare_groups=tuple(edit(group) for group in menu.spare_groups))
+
+
+def still_called(menu: Menu, before: Menu) -> Menu:
+    """``menu``, of which everything also answers to its name in ``before``."""
+    names = {item.id: item.name for item in before.items}
+    for group in groups_of(before).values():
+        names |= {option.id: option.name for option in group.options}
+
+    def also(one: T) -> T:
+        name = names.get(one.id, one.name)
+        return one if name in (one.name, *one.aliases) else replace(one, aliases=(*one.aliases, name))
+
+    return with_options(replace(menu, items=tuple(map(also, menu.items))), also)
 
 
 def with_states(states: Mapping[str, State]) -> Callable[[Menu], Menu]:

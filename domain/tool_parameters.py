@@ -268,6 +268,8 @@ TOOLS: tuple[Tool, ...] = (
 )
 _BY_NAME = {tool.name: tool for tool in TOOLS}
 TOOL_NAMES = frozenset(_BY_NAME)
+MENU_TOOLS = frozenset({"add_item", ADD_HALVES, "change_item", "describe_item", OFFER_EXTRA, SEARCH_MENU})
+"""Those whose answer is what the menu says now."""
 
 
 class Arguments(NamedTuple):

@@ -9,7 +9,7 @@ Redis away: everything is read from Postgres. Postgres away: what Redis still ha
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 LIFETIME_S = 300
 GENERATION_LIFETIME_S = 3600  # longer than any read of Postgres can take
+FIRST_GENERATION = b"0"
 PATIENCE_S = 0.5  # a slow Redis is worse than none: a caller is waiting
 
 Part = Literal["config", "menu", "faq", "prompt"]
@@ -68,9 +69,12 @@ log = logs.get(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CachedRestaurant:
+    """``generation`` is another one once any of it was changed; None where nobody can tell."""
+
     restaurant: Restaurant
     menu: Menu
     faq: tuple[FaqEntry, ...]
+    generation: bytes | None = None
 
 
 class _Snapshot(NamedTuple):
@@ -91,6 +95,15 @@ class RestaurantCache:
     async def load(self, restaurant_id: str) -> CachedRestaurant:
         """Raises NotFoundError, or what Postgres raises when it is away and Redis has not everything."""
         return (await self._snapshot(restaurant_id)).cached
+
+    async def generation(self, restaurant_id: str) -> bytes | None:
+        """Of now: one small question. None while Redis is away."""
+        try:
+            known = await asyncio.wait_for(self._redis.get(keys.restaurant_generation(restaurant_id)), PATIENCE_S)
+        except redis_away() as error:
+            log.warning("Redis is away; whether the restaurant has changed is unknown", why=type(error).__name__)
+            return None
+        return cast("bytes | None", known) or FIRST_GENERATION
 
     async def prompt(self, restaurant_id: str, now: datetime) -> str:
         """The whole system prompt for a call that starts ``now``. Raises like ``load``."""
@@ -115,11 +128,12 @@ class RestaurantCache:
         if stored is None:
             return _Snapshot(await self._read(restaurant_id), None, None)
         config, menu, faq, prompt, generation = stored
-        generation = generation or b"0"
+        generation = generation or FIRST_GENERATION
         cached = _decoded(config, menu, faq)
         if cached is not None:
+            cached = replace(cached, generation=generation)
             return _Snapshot(cached, prompt.decode() if prompt else None, generation)
-        cached = await self._read(restaurant_id)
+        cached = replace(await self._read(restaurant_id), generation=generation)
         values = {
             keys.restaurant_config(restaurant_id): msgspec.json.encode(cached.restaurant),
             keys.restaurant_menu(restaurant_id): msgspec.json.encode(cached.menu),

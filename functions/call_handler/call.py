@@ -42,7 +42,15 @@ from functions.call_handler.talking.farewell import Over
 from functions.call_handler.talking.media import MediaDownError, SupersededError
 from functions.call_handler.talking.patience import Patience
 from functions.call_handler.talking.playback import Playback
-from functions.call_handler.talking.profile import NoProfileError, Profile, load_minutes, load_present, load_profile
+from functions.call_handler.talking.present import PresentWatch
+from functions.call_handler.talking.profile import (
+    NoProfileError,
+    Profile,
+    load_generation,
+    load_minutes,
+    load_present,
+    load_profile,
+)
 from functions.call_handler.talking.read_back import ReadBackWatch
 from functions.call_handler.talking.tool_loop import ToolLoop
 from functions.call_handler.talking.turns import Turns
@@ -146,7 +154,11 @@ class Call:
         parameters = start.custom_parameters
         playback = Playback(time.monotonic(), parameters.greeting_remaining_ms)
         read_back = ReadBackWatch(playback, profile.restaurant.language)
-        present = partial(load_present, self._backends, incoming.restaurant_id)
+        present = PresentWatch(
+            partial(load_generation, self._backends, incoming.restaurant_id),
+            partial(load_present, self._backends, incoming.restaurant_id),
+            profile.generation,
+        )
         tables = ReservationDesk(self._backends, incoming, memory.feed)
         placed = PlacedOrders(self._backends, incoming, memory.feed, memory.written)
         tools = ToolLoop(state, read_back, present, memory.confirm, tables, placed, memory.tool_used)
@@ -179,7 +191,7 @@ class Call:
             memory.marks.greeted(greeting, parameters.greeting_remaining_ms, state, time.monotonic())
         line.introduce(engine, parameters.greeting_text or incoming.greeting, parameters.resumed)
         media.attach(conversation)
-        return _Talk(conversation, tools, line, turns)
+        return _Talk(conversation, tools, line, present, turns)
 
     # --- During -------------------------------------------------------------------------------------------
 
@@ -256,6 +268,7 @@ class Call:
         if self._talk is not None:
             await self._talk.line.close()
             self._talk.conversation.close()
+            self._talk.present.close()
             if self._talk.turns is not None:
                 self._talk.turns.close()
             await asyncio.gather(
@@ -276,4 +289,5 @@ class _Talk(NamedTuple):
     conversation: Conversation
     tools: ToolLoop
     line: EngineLine
+    present: PresentWatch
     turns: Turns | None

@@ -11,7 +11,7 @@ from domain.restaurant import FaqEntry, Restaurant
 from domain.tools import tool_schemas
 from functions.call_handler.engines.base import Setup
 from functions.call_handler.remembering.backends import Backends
-from functions.call_handler.talking.tool_loop import Present
+from functions.call_handler.talking.present import Present
 from process import logs
 from stores import checkpoints
 from stores.cache import RestaurantCache
@@ -32,13 +32,15 @@ class NoProfileError(Exception):
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """``checkpoint`` is where an earlier handler of the same call stopped."""
+    """``checkpoint`` is where an earlier handler of the same call stopped, ``generation`` what the menu is of
+    (``stores.cache``)."""
 
     restaurant: Restaurant
     menu: Menu
     faq: tuple[FaqEntry, ...]
     setup: Setup
     checkpoint: Checkpoint | None
+    generation: bytes | None
 
 
 async def load_profile(
@@ -68,7 +70,8 @@ async def _load(backends: Backends, restaurant_id: str, resumed_call: str | None
         voice=restaurant.voice,
         vocabulary=transcription_prompt(menu),
     )
-    return Profile(restaurant, menu, known.faq, setup, await _checkpoint(backends, resumed_call))
+    checkpoint = await _checkpoint(backends, resumed_call)
+    return Profile(restaurant, menu, known.faq, setup, checkpoint, known.generation)
 
 
 async def _checkpoint(backends: Backends, call_id: str | None) -> Checkpoint | None:
@@ -92,6 +95,11 @@ async def load_minutes(backends: Backends, restaurant_id: str) -> int:
     except Exception as error:  # a promise without the load is better than none
         log.warning("kitchen load unknown", why=type(error).__name__)
         return 0
+
+
+async def load_generation(backends: Backends, restaurant_id: str) -> bytes | None:
+    """None when Redis does not tell."""
+    return await RestaurantCache(backends.redis, backends.lazy_postgres).generation(restaurant_id)
 
 
 async def load_present(backends: Backends, restaurant_id: str) -> Present | None:

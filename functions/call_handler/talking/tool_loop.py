@@ -1,8 +1,9 @@
 """The model proposes, the domain decides, this performs: one tool call after the other, in the model's order.
 
 A call is performed once, however often the engine tells of it: in one response, in the next, in a repeated
-``response.done``. Before ``confirm_order`` the domain is given the present: the menu, the hours and the load as they
-are now, and what the caller answered to the read-back.
+``response.done``. Before a tool that reads the menu the domain is given what is known of its changes; before
+``confirm_order`` the whole present: the menu, the hours and the load as they are now, and what the caller answered to
+the read-back.
 """
 
 import asyncio
@@ -17,15 +18,14 @@ import msgspec
 from domain.card_numbers import without_card_numbers
 from domain.emergencies import emergency_number, is_emergency
 from domain.errors import Refused
-from domain.menu import Menu
+from domain.menu_edits import still_called
 from domain.order import ConfirmedOrder
 from domain.phrases import wording_for
 from domain.placed import PlacedOrder
 from domain.placed_tools import Wanted, let_go, too_late, wanted
 from domain.repeats import Repeats
 from domain.reservations import Book
-from domain.restaurant import Restaurant
-from domain.tool_parameters import TOOL_NAMES
+from domain.tool_parameters import MENU_TOOLS, TOOL_NAMES
 from domain.tools import (
     BookTable,
     CancelPlaced,
@@ -44,6 +44,7 @@ from functions.call_handler.phrases import Phrases, phrases_for
 from functions.call_handler.remembering.orders import OrderRefusedError, Receipt
 from functions.call_handler.remembering.placed_orders import NotChangedError, TooLateError
 from functions.call_handler.remembering.reservations import NotReservedError, TableGoneError
+from functions.call_handler.talking.present import PresentWatch
 from functions.call_handler.talking.read_back import ReadBackWatch
 from process import logs
 from process.telemetry import spans
@@ -68,16 +69,6 @@ INTERRUPTED = msgspec.json.encode(
 ).decode()
 
 
-class Present(msgspec.Struct, frozen=True):
-    """The restaurant as it is now; ``load_minutes`` is how far its kitchen is behind."""
-
-    restaurant: Restaurant
-    menu: Menu
-    load_minutes: int
-
-
-# None when nobody can tell within a second: then what the call began with counts.
-LookUp = Callable[[], Awaitable[Present | None]]
 # The receipt, or None when it will be written later. Raises OrderRefusedError.
 Confirm = Callable[[ConfirmedOrder], Awaitable[Receipt | None]]
 
@@ -108,7 +99,7 @@ class ToolLoop:
         self,
         state: OrderState,
         read_back: ReadBackWatch,
-        present: LookUp,
+        present: PresentWatch,
         confirm: Confirm,
         tables: Tables,
         placed: Placed,
@@ -146,6 +137,7 @@ class ToolLoop:
     def caller_turn(self) -> None:
         """The caller said something, in words or by keys."""
         self.state = replace(self.state, turn=self.state.turn + 1)
+        self._present.look()
 
     async def run(self, call: ToolCall) -> str | None:
         """Perform ``call`` and give the JSON for the model, or None when that was done before.
@@ -191,6 +183,8 @@ class ToolLoop:
         try:
             if name == "confirm_order" and self.state.confirmed is None:
                 await self._look_at_the_present()
+            elif name in MENU_TOOLS:
+                await self._look_at_the_menu()
             self.state = replace(self.state, agreement=self._read_back.agreement(self._clock()))
             await self._look_at_the_tables(name, arguments)
             asked = await self._look_at_the_orders(name, arguments)
@@ -209,9 +203,15 @@ class ToolLoop:
             return _refusal("internal", message, self._phrases().not_done)
 
     async def _look_at_the_present(self) -> None:
-        _, now = await asyncio.gather(self._read_back.words_known(), self._present())
+        _, now = await asyncio.gather(self._read_back.words_known(), self._present.now())
         if now is not None:
             self.state = replace(self.state, restaurant=now.restaurant, menu=now.menu, load_minutes=now.load_minutes)
+
+    async def _look_at_the_menu(self) -> None:
+        """The model goes on with the names that it was given; what is in the cart is looked at before the order is."""
+        menu = await self._present.newest()
+        if menu is not None:
+            self.state = replace(self.state, menu=still_called(menu, self.state.menu))
 
     async def _look_at_the_tables(self, name: str, arguments: dict[str, Any]) -> None:
         around = table_time(self.state, name, arguments, datetime.now(UTC))

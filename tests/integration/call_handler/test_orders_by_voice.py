@@ -6,9 +6,15 @@ from typing import Any
 import pytest
 
 from domain.card_numbers import MASK
+from domain.menu_edits import with_states
 from domain.restaurant import Restaurant
+from eventing import menus as menu_changes
 from protocols.call_lane import AcceptedLine, ConnectedLine, EndedLine
 from protocols.media import Blank
+from stores import menus
+from stores.audit import Actor
+from stores.cache import RestaurantCache
+from stores.redis import connect as redis_connect
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.engine import FakeEngine
 from tests.integration.call_handler.conftest import (
@@ -101,6 +107,35 @@ async def test_what_the_model_gets_wrong_is_answered_with_what_is_allowed(
     assert no_tool["error"]["code"] == "unknown_tool"
     assert no_json["error"]["code"] == "bad_arguments"
     assert too_early["ok"] is False
+
+
+async def test_a_dish_that_runs_out_in_mid_call_is_refused_to_who_asks_for_it_then(
+    handler: Handler,
+    engine: FakeEngine,
+    bridge: FakeBridge,
+    ring: Ring,
+    restaurant: Restaurant,
+    postgres: Any,
+    redis_url: str,
+) -> None:
+    _, session = await connect(ring(handler, bridge), engine)
+    small, large = ({"item": "Margherita", "size": size} for size in ("Small", "Large"))
+    await session.reply(calls=[("add_item", small), ("add_item", large)])
+    assert [one["ok"] for one in await session.tool_outputs(2)] == [True, True]
+
+    async with postgres.app.tenant(restaurant.id) as connection:
+        menu = await menus.load(connection, restaurant.id)
+        off = with_states({size.id: (False, None) for size in menu.items[0].sizes})
+        await menu_changes.change(connection, restaurant.id, Actor("Square"), off, reason="item_off", source="/test")
+    redis = redis_connect(redis_url)
+    await RestaurantCache(redis, postgres.app).invalidate(restaurant.id, ["menu"])  # as the event has it done
+    await redis.aclose()
+    await session.caller_says("Another large one, please.")
+    await session.reply(calls=[("add_item", large)])
+    [refused] = await session.tool_outputs(1)
+
+    assert refused["error"]["code"] == "unavailable_item", refused
+    assert len(refused["cart"]["lines"]) == 2, "what is in the cart is looked at before the order is confirmed"
 
 
 async def test_the_call_log_has_the_tools_and_whether_one_thing_more_was_taken(

@@ -42,8 +42,9 @@ from functions.call_handler.talking.conversation import Conversation
 from functions.call_handler.talking.media import MediaSocket
 from functions.call_handler.talking.patience import Patience
 from functions.call_handler.talking.playback import Playback
+from functions.call_handler.talking.present import Present, PresentWatch
 from functions.call_handler.talking.read_back import ReadBackWatch
-from functions.call_handler.talking.tool_loop import Present, ToolLoop
+from functions.call_handler.talking.tool_loop import ToolLoop
 from protocols.media import TransferMode
 
 QUIET = b"\xff" * 160
@@ -150,6 +151,9 @@ class Keeper:
     def first_audio(self, seconds: float) -> None:
         self.latencies.append(seconds)
 
+    async def generation(self) -> bytes | None:
+        return None
+
     async def present(self) -> Present | None:
         return None
 
@@ -200,7 +204,7 @@ class Scene:
         self.tools = ToolLoop(
             order_state(),
             read_back,
-            self.keeper.present,
+            PresentWatch(self.keeper.generation, self.keeper.present, None),
             self.keeper.confirm,
             self.keeper,
             self.keeper,

@@ -1,6 +1,7 @@
 """Tool calls of the model: performed in order, and never without an answer."""
 
 import asyncio
+import itertools
 import json
 import uuid
 from dataclasses import replace
@@ -21,8 +22,9 @@ from functions.call_handler.remembering.orders import OrderRefusedError, Receipt
 from functions.call_handler.remembering.placed_orders import NotChangedError, TooLateError
 from functions.call_handler.remembering.reservations import NotReservedError, TableGoneError
 from functions.call_handler.talking.playback import Playback
+from functions.call_handler.talking.present import WAIT_S, Present, PresentWatch
 from functions.call_handler.talking.read_back import ReadBackWatch
-from functions.call_handler.talking.tool_loop import Present, ToolLoop
+from functions.call_handler.talking.tool_loop import ToolLoop
 from tests.unit.call_handler.scene import order_state
 
 pytestmark = pytest.mark.unit
@@ -36,9 +38,19 @@ class Desk:
     def __init__(self, answer: Receipt | Exception | None) -> None:
         self.orders: list[ConfirmedOrder] = []
         self.now_on_sale: Present | None = None
+        self.changes: bytes | None = b"0"
+        self.looks = 0
         self._answer = answer
 
+    def watch(self) -> PresentWatch:
+        """Of a call that began with what is there now; it looks as often as it is asked to."""
+        return PresentWatch(self.generation, self.present, self.changes, clock=itertools.count().__next__)
+
+    async def generation(self) -> bytes | None:
+        return self.changes
+
     async def present(self) -> Present | None:
+        self.looks += 1
         return self.now_on_sale
 
     async def confirm(self, order: ConfirmedOrder) -> Receipt | None:
@@ -127,7 +139,7 @@ def loop_with(
         used.append((call.name, arguments, ok))
 
     loop = ToolLoop(
-        order_state(), Agreeing(), desk.present, desk.confirm, tables or Tables(), placed or Placed(), on_tool
+        order_state(), Agreeing(), desk.watch(), desk.confirm, tables or Tables(), placed or Placed(), on_tool
     )
     return loop, desk, used
 
@@ -227,6 +239,54 @@ async def test_what_is_sold_is_what_is_on_the_menu_at_the_moment_of_the_yes() ->
     assert desk.orders == []
 
 
+def sold_out(loop: ToolLoop, name: str = "Regina") -> Present:
+    """Everything has run out, under another name by now."""
+    items = tuple(replace(item, name=name, available=False) for item in loop.state.menu.items)
+    return Present(loop.state.restaurant, replace(loop.state.menu, items=items), 0)
+
+
+async def test_what_has_run_out_since_the_call_began_is_refused_when_it_is_asked_for() -> None:
+    loop, desk, _ = loop_with()
+    assert (await use(loop, "add_item", {"item": "Regina"}))["ok"]
+    assert desk.looks == 0  # nothing has changed: nothing is read
+
+    desk.now_on_sale, desk.changes = sold_out(loop, "Queen"), b"1"
+    for tool, arguments in (("add_item", {"item": "Regina"}), ("change_item", {"line": 1, "quantity": 2})):
+        assert (await use(loop, tool, arguments))["error"]["code"] == "unavailable_item"
+    assert (await use(loop, "add_item", {"item": "Queen"}))["error"]["code"] == "unavailable_item"
+    assert desk.looks == 1
+    assert [line.quantity for line in loop.state.cart.lines] == [1]
+
+
+async def test_nobody_waits_for_a_menu_that_does_not_come_and_the_next_tool_has_it() -> None:
+    loop, desk, _ = loop_with()
+    desk.now_on_sale, comes = sold_out(loop), asyncio.Event()
+
+    class Slow(Desk):
+        async def present(self) -> Present | None:
+            await comes.wait()
+            return desk.now_on_sale
+
+    slow = Slow(RECEIPT)
+    loop = ToolLoop(loop.state, Agreeing(), slow.watch(), slow.confirm, Tables(), Placed(), lambda *_: None)
+    slow.changes = b"1"
+    loop.caller_turn()
+    async with asyncio.timeout(WAIT_S * 10):
+        assert (await use(loop, "add_item", {"item": "Regina"}))["ok"]
+    comes.set()
+    assert (await use(loop, "add_item", {"item": "Regina"}))["error"]["code"] == "unavailable_item"
+
+
+async def test_while_nobody_can_tell_of_changes_the_menu_stays_and_is_looked_at_again() -> None:
+    loop, desk, _ = loop_with()
+    desk.changes = None
+    assert (await use(loop, "add_item", {"item": "Regina"}))["ok"]
+    desk.changes = b"1"  # Postgres is away
+    assert (await use(loop, "add_item", {"item": "Regina"}))["ok"]
+    desk.now_on_sale = sold_out(loop)
+    assert not (await use(loop, "add_item", {"item": "Regina"}))["ok"]
+
+
 async def test_the_present_is_looked_up_while_the_callers_words_are_waited_for() -> None:
     looked_up = asyncio.Event()
 
@@ -241,7 +301,7 @@ async def test_the_present_is_looked_up_while_the_callers_words_are_waited_for()
             return None
 
     desk = Watched(RECEIPT)
-    loop = ToolLoop(order_state(), LateCaption(), desk.present, desk.confirm, Tables(), Placed(), lambda *_: None)
+    loop = ToolLoop(order_state(), LateCaption(), desk.watch(), desk.confirm, Tables(), Placed(), lambda *_: None)
     await order_up_to_confirmation(loop)
 
     result = await use(loop, "confirm_order")

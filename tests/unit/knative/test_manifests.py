@@ -10,10 +10,12 @@ from msgspec.structs import fields
 from devstack.knative.pings import check_schedule
 from devstack.knative.resolving import Surroundings, resolve
 from devstack.knative.settings import ClusterSettings, read_settings
-from eventing.catalogue import BY_TYPE, CallIncoming
+from eventing import integrators
+from eventing.catalogue import BY_TYPE, CallIncoming, Payload
 from eventing.relay.publishing import PUBLISH_TIMEOUT_S
 from functions.__main__ import known
 from functions.call_handler.settings import Settings
+from functions.errand_runner import planning as errands
 from ops.manifests import Manifest, render
 from tests.unit.manifests.rendered import of_kind, secrets
 
@@ -68,6 +70,19 @@ def test_every_trigger_names_a_type_of_the_catalogue_and_a_dead_letter_sink() ->
         spec = trigger["spec"]
         assert spec["filter"]["attributes"]["type"] in BY_TYPE, trigger["metadata"]["name"]
         assert spec["delivery"]["deadLetterSink"]["ref"]["name"] == "dead-letter-keeper", trigger["metadata"]["name"]
+
+
+@pytest.mark.parametrize(
+    ("service", "kinds"), [("errand-runner", errands.KINDS), ("webhook-sender", integrators.KINDS)]
+)
+def test_what_a_function_takes_is_brought_to_it(service: str, kinds: tuple[type[Payload], ...]) -> None:
+    """An event without a Trigger goes nowhere, and nothing says so."""
+    brought = [
+        trigger["spec"]["filter"]["attributes"]["type"]
+        for trigger in bodies("Trigger")
+        if trigger["spec"]["subscriber"]["ref"]["name"] == service
+    ]
+    assert sorted(brought) == sorted(kind.TYPE for kind in kinds)
 
 
 def test_retries_end_before_the_relay_gives_up_waiting_for_the_synchronous_broker() -> None:
