@@ -234,7 +234,7 @@ class _Taking:
 
     def _description(self, one: TillItem, before: str) -> str:
         language = int(self.menu.language.startswith("fr"))
-        text = one.description.strip() or before
+        text = _printable(one.description) or before
         words = [DIETS[diet][language] for diet in one.diets]
         words = [word for word in words if fold(word) not in fold(text)]
         if words:
@@ -265,14 +265,15 @@ class _Taking:
         rest = {code: (name, where) for code, name, where in named}
         counts = Counter(fold(name) for name, _ in rest.values())
         taken: set[str] = set()
+        numbers: dict[str, int] = {}  # the next one of each name: a till may have ten thousand of it
         made: dict[str, str] = {}
         for code, (name, where) in rest.items():
             wanted = f"{name} ({where})" if counts[fold(name)] > 1 and where and fold(name) in taken else name
             wanted = self._cut(kind, wanted, code)
-            number = 2
-            found = wanted
+            found, number = wanted, numbers.get(fold(wanted), 2)
             while fold(found) in taken:
-                found, number = f"{wanted[: MAX_NAME - 4]} {number}", number + 1
+                found, number = f"{wanted[: MAX_NAME - 7]} {number}", number + 1
+            numbers[fold(wanted)] = number
             if found != name and name.strip() and len(name) <= MAX_NAME:
                 self._lose(kind, name, "renamed", found)
             taken.add(fold(found))
@@ -280,7 +281,7 @@ class _Taking:
         return made
 
     def _cut(self, kind: LossKind, name: str, code: str) -> str:
-        clean = " ".join(name.split())
+        clean = _printable(name)
         if not fold(clean):
             self._lose(kind, code, "no_name")
             return code[:MAX_NAME]
@@ -315,6 +316,11 @@ def _paired(wanted: Sequence[_Named], have: Sequence[_Named]) -> dict[str, str]:
             found[one.key] = closest.key
             del left[closest.key]
     return found
+
+
+def _printable(text: str) -> str:
+    """In one line, and without what no database keeps."""
+    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
 
 
 def _folded(options: Iterable[ModifierOption | TillOption]) -> frozenset[str]:

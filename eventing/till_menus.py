@@ -24,7 +24,9 @@ async def keep(
     conn: Connection, restaurant_id: str, connection_id: str, name: str, sold: TillMenu, *, source: str
 ) -> None:
     """``name`` is the till's, who acts. What is off there is off here at once, and back once it is there no more; all
-    else waits for somebody's yes."""
+    else waits for somebody's yes. A menu with nothing on it says nothing: what is known of the till stays."""
+    if not sold.items:
+        return
     await menus.lock(conn, restaurant_id)
     known = await tills.codes(conn, connection_id)
     learned = known_codes(await menus.load(conn, restaurant_id), sold, known)
@@ -40,7 +42,11 @@ async def set_states(
 ) -> None:
     """What is off and what is back, by the till's codes; those that nothing here has change nothing."""
     now = datetime.now(UTC)
-    due = {code: (on, until) for code, (on, until) in wanted.items() if on or until is None or until > now}
+    due = {
+        code: (on, until)
+        for code, (on, until) in wanted.items()
+        if code.isprintable() and (on or until is None or until > now)
+    }
     known = await tills.things(conn, connection_id, list(due))
     states = {thing: due[code] for code, things in known.items() for thing in things}
     if not states:

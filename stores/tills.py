@@ -48,7 +48,9 @@ async def say(
 
 
 async def order_of(conn: Connection, reference: str) -> str | None:
-    """The id of an order of these days by the till's own name for it."""
+    """The id of an order of these days by the till's own name for it; what has no name is none of them."""
+    if not reference:
+        return None
     found: str | None = await conn.fetchval(
         "select id from \"order\" where till_reference = $1 and confirmed_at > now() - interval '4 days' limit 1",
         reference,
@@ -75,11 +77,16 @@ async def things(conn: Connection, connection_id: str, wanted: Collection[str]) 
 
 
 async def set_codes(conn: Connection, restaurant_id: str, connection_id: str, known: Mapping[str, TillCode]) -> None:
-    """The till's codes by the id of what is on the menu, in the place of all that were."""
+    """The till's codes by the id of what is on the menu, in the place of all that were. What could never be sent, or
+    kept, is no code: nothing, and control characters."""
     await conn.execute(
         "delete from till_code where connection_id = $1 and restaurant_id = $2", connection_id, restaurant_id
     )
     await conn.executemany(
         "insert into till_code (restaurant_id, connection_id, thing_id, code, within) values ($1, $2, $3, $4, $5)",
-        [(restaurant_id, connection_id, thing, one.code[:120], one.within[:120]) for thing, one in known.items()],
+        [
+            (restaurant_id, connection_id, thing, one.code[:120], one.within[:120])
+            for thing, one in known.items()
+            if one.code and (one.code + one.within).isprintable()
+        ],
     )

@@ -51,6 +51,7 @@ from integrations.tills.sending import (
     kept_token,
     rfc3339,
     without_product,
+    without_token,
 )
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ class Deliverect:
         )
         token = decoded(answer, _Token) if answer.good else None
         if token is None:
-            return answer
+            return without_token(answer)
         keep_token(self._key, token.access_token, token.expires_at)
         return token.access_token
 

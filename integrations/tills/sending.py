@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
@@ -39,6 +40,11 @@ def keep_token(key: tuple[str, ...], token: str, ends_at: float) -> None:
 def drop_token(key: tuple[str, ...]) -> bool:
     """Whether there was one."""
     return _tokens.pop(key, None) is not None
+
+
+def without_token(answer: Answer) -> Answer:
+    """What a login without a token means: nothing that was to be asked has been, whatever its status is."""
+    return replace(answer, status=None, error="there is no token in its answer") if answer.good else answer
 
 
 def decoded(answer: Answer, kind: type[T]) -> T | None:

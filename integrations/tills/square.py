@@ -219,8 +219,8 @@ def _outcome(answer: Answer) -> Outcome:
     if (later := unanswered(answer)) is not None:
         return later
     said = decoded(answer, _Said) or _Said()
-    if answer.good:
-        return Done(said.order.id, SENT)
+    if answer.good:  # under its key it is the same order when it is asked for again
+        return Done(said.order.id, SENT) if said.order.id else Later("its answer can't be read")
     if answer.status in (401, 403, 404):  # the connection is wrong, not the order: it is mended in the admin
         return Later(f"Square does not know us ({answer.status})")
     reason = "; ".join(one.detail or one.code for one in said.errors)
@@ -272,8 +272,9 @@ class _Event(msgspec.Struct):
     data: _Data = msgspec.field(default_factory=_Data)
 
 
-def read(body: bytes) -> Notice | None:
-    """What it says, None for what changes nothing here. Raises msgspec.MsgspecError for what is none of theirs.
+def read(body: bytes, location: str) -> Notice | None:
+    """What it says, None for what changes nothing here: a seller's events tell of all of their locations. Raises
+    msgspec.MsgspecError for what is none of theirs.
 
     Counts are told by those who count; what is merely marked as sold out is a change of the catalogue."""
     event = msgspec.json.decode(body, type=_Event)
@@ -281,7 +282,8 @@ def read(body: bytes) -> Notice | None:
     if event.type == "catalog.version.updated":
         return MenuMoved(event.event_id)
     if event.type == "inventory.count.updated":
-        return _counts(event.event_id, what.inventory_counts)
+        here = [one for one in what.inventory_counts if one.location_id in ("", location)]
+        return _counts(event.event_id, here)
     moved = what.order_updated or what.order_fulfillment_updated
     if moved is None or not moved.order_id:
         return None

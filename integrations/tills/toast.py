@@ -44,6 +44,7 @@ from integrations.tills.sending import (
     kept_token,
     rfc3339,
     without_product,
+    without_token,
 )
 
 if TYPE_CHECKING:
@@ -118,20 +119,21 @@ class Toast:
             if isinstance(there, Later):
                 return there
             if there is not None:
-                return _taken(there)
+                return _stands(there)
         dining = await self._dining_option(work.fulfilment)
         if not isinstance(dining, str):
             return dining
         body = order(work, dining)
         answer = await self._call("POST", "/orders/v2/prices", body)
         if not answer.good:
+            _dining.pop((self._url, self._restaurant), None)  # it may be what has changed there
             return _refusal(answer)
         if (refused := _differing(work, decoded(answer, _Order))) is not None:
             return refused
         answer = await self._call("POST", "/orders/v2/orders", body)
         made = decoded(answer, _Order) if answer.good else None
         if made is not None:
-            return _taken(made)
+            return _stands(made)
         return Later("its answer can't be read") if answer.good else _refusal(answer)
 
     async def _find(self, order_id: str) -> _Order | Later | None:
@@ -222,7 +224,7 @@ class Toast:
         )
         said = decoded(answer, _LoggedIn) if answer.good else None
         if said is None or not said.token.access_token:
-            return answer
+            return without_token(answer)
         keep_token(self._key, said.token.access_token, time.time() + said.token.expires_in)
         return said.token.access_token
 
@@ -293,7 +295,9 @@ def _differing(work: PlaceOrder, priced: _Order | None) -> Outcome | None:
     return Refused(f"the till asks for {theirs}, and the caller was told {ours}")
 
 
-def _taken(made: _Order) -> Done:
+def _stands(made: _Order) -> Outcome:
+    if made.approval_status == "NOT_APPROVED" or made.voided:
+        return Refused("the restaurant's till says no")
     waits = made.approval_status in (None, "NEEDS_APPROVAL")
     return Done(made.guid or "", SENT if waits else {})
 
@@ -312,6 +316,7 @@ def _refusal(answer: Answer) -> Outcome:
 
 
 class _Details(msgspec.Struct, rename="camel"):
+    restaurant_guid: str | None = None
     item_guid: str | None = None
     status: str | None = None
     order: _Order | None = None
@@ -339,10 +344,14 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: str) -> bool:
     )
 
 
-def read(body: bytes) -> Notice | None:
-    """What it says, None for what changes nothing here. Raises msgspec.MsgspecError for what is none of theirs."""
+def read(body: bytes, restaurant: str) -> Notice | None:
+    """What it says, None for what changes nothing here: one subscription tells of all restaurants of a partner's.
+
+    Raises msgspec.MsgspecError for what is none of theirs."""
     event = msgspec.json.decode(body, type=_Event)
     details = event.details
+    if details.restaurant_guid not in (None, restaurant):
+        return None
     if event.event_category == "menus":
         return MenuMoved(event.guid)
     if event.event_category == "stock" and details.item_guid:

@@ -17,7 +17,7 @@ from integrations.payments import stripe
 from integrations.tills import deliverect, square, toast
 from integrations.tills.notices import Busy, MenuMoved, Notice, OrderStands, Registered
 from process import logs
-from stores import hooks, live
+from stores import connections, hooks, live
 from stores.hooks import Hook
 from stores.postgres import NO_RESTAURANT, Connection
 from web import allowance, context
@@ -103,7 +103,7 @@ def of_square(connection_id: str) -> ResponseReturnValue:
     here = links.to("hooks.of_square", connection_id=connection_id)
     _heard(hook, bool(here) and square.verify(headers, here, body, hook.secrets.get("signature_key", "")))
     try:
-        notice = square.read(body)
+        notice = square.read(body, _setting(hook, "location"))
     except msgspec.MsgspecError:
         abort(400)
     if notice is not None:
@@ -119,7 +119,7 @@ def of_toast(connection_id: str) -> ResponseReturnValue:
     headers = {name.lower(): value for name, value in request.headers.items()}
     try:
         _heard(hook, toast.verify(headers, body, hook.secrets.get("hmac_secret", "")))
-        notice = toast.read(body)
+        notice = toast.read(body, _setting(hook, "restaurant"))
     except msgspec.MsgspecError:
         abort(404)
     if notice is not None:
@@ -182,6 +182,16 @@ def _hook(connection_id: str, provider: str) -> Hook:
     if found is None or found.provider != provider:
         abort(404)
     return found
+
+
+def _setting(hook: Hook, name: str) -> str:
+    """What the owner typed, "" where it was disconnected this moment."""
+
+    async def work(connection: Connection) -> str:
+        made = await connections.of_restaurant(connection, hook.restaurant_id)
+        return next((one.settings.get(name, "") for one in made if one.id == hook.connection_id), "")
+
+    return context.database().tenant(hook.restaurant_id, work)
 
 
 def _take(hook: Hook, notice: Notice) -> None:

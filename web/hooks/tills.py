@@ -14,7 +14,7 @@ from domain.menu_edits import State
 from eventing import ordering, outbox, till_menus
 from eventing.catalogue import TillChanged
 from integrations.tills.notices import Availability, Busy, MenuMoved, MenuSold, Notice, OrderStands
-from stores import audit, hooks, kitchen, orders, tills
+from stores import audit, hooks, kitchen, menus, orders, tills
 from stores.audit import Actor
 from stores.errors import NotFoundError
 from stores.hooks import Hook
@@ -39,6 +39,7 @@ async def take(conn: Connection, hook: Hook, name: str, notice: Notice) -> str:
             states: dict[str, State] = {code: (False, until) for code, until in notice.off}
             states |= dict.fromkeys(notice.on, (True, None))
             if notice.at is not None:
+                await menus.lock(conn, hook.restaurant_id)  # one after the other: each sees what was said before
                 subjects = {code: f"stock/{code}" for code in states}
                 late = [c for c in states if not await hooks.is_latest(conn, hook, subjects[c], notice.at)]
                 states = {code: state for code, state in states.items() if code not in late}

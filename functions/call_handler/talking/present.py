@@ -53,14 +53,14 @@ class PresentWatch:
         self._looked_at = float("-inf")
 
     def look(self) -> None:
-        """Begin to, unless that is under way or was done just now."""
-        is_under_way = self._looking is not None and not self._looking.done()
-        if not is_under_way and self._clock() - self._looked_at >= LOOK_AGAIN_S:
+        """Begin to, unless that is under way."""
+        if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
 
     async def newest(self) -> Menu | None:
         """The menu, if it was changed since this was last asked and that is known by now."""
-        self.look()
+        if self._clock() - self._looked_at >= LOOK_AGAIN_S:
+            self.look()
         if self._looking is not None:
             await asyncio.wait({self._looking}, timeout=WAIT_S)
         found, self._found = self._found, None

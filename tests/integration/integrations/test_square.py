@@ -192,7 +192,7 @@ def test_only_what_square_has_signed_for_this_address_is_its(till: StandIn) -> N
 
 
 def told(till: StandIn, kind: str, about: dict[str, Any]) -> object:
-    return square.read(till.notice(HERE, kind, about, "E1")[0])
+    return square.read(till.notice(HERE, kind, about, "E1")[0], "L1")
 
 
 def test_what_square_tells_is_read(till: StandIn) -> None:
@@ -207,10 +207,11 @@ def test_what_square_tells_is_read(till: StandIn) -> None:
         {"catalog_object_id": "V1", "quantity": "0", "state": "IN_STOCK", "calculated_at": at},
         {"catalog_object_id": "V2", "quantity": "3.5", "state": "IN_STOCK", "calculated_at": at},
         {"catalog_object_id": "V3", "quantity": "1", "state": "WASTE", "calculated_at": at},
+        {"catalog_object_id": "V2", "quantity": "0", "state": "IN_STOCK", "calculated_at": at, "location_id": "L2"},
         {"catalog_object_id": "V4", "quantity": "many", "state": "IN_STOCK"},
     ]
     expected = Availability("E1", (("V1", None),), ("V2",), datetime(2030, 5, 17, 18, tzinfo=UTC))
     assert told(till, "inventory.count.updated", {"inventory_counts": counts}) == expected
     assert told(till, "inventory.count.updated", {}) is None
     with pytest.raises(msgspec.MsgspecError):
-        square.read(json.dumps({"type": 3}).encode())
+        square.read(json.dumps({"type": 3}).encode(), "L1")

@@ -98,6 +98,9 @@ async def test_a_token_is_kept_until_they_end_it(till: Till, picked_up: PlaceOrd
     assert isinstance(await till.perform(picked_up, attempt=2), Done)
     assert till.till.tokens_given == 2
     assert isinstance(await till.perform(picked_up, secret="wrong"), Later)
+    (order,) = till.till.orders.values()
+    order["approvalStatus"] = "NOT_APPROVED"  # while nobody knew whether it had come
+    assert isinstance(await till.perform(picked_up, attempt=2), Refused)
 
 
 async def test_refusals_and_what_is_not_now(till: Till, picked_up: PlaceOrder, placed: PlaceOrder) -> None:
@@ -216,7 +219,7 @@ def test_only_what_one_of_its_subscriptions_has_signed_is_its() -> None:
 
 def told(category: str, details: dict[str, Any]) -> object:
     at = datetime(2030, 5, 17, 18, tzinfo=UTC)
-    return toast.read(StandIn("R1", "", "", "shared").notice(category, details, at, "E1")[0])
+    return toast.read(StandIn("R1", "", "", "shared").notice(category, details, at, "E1")[0], "R1")
 
 
 def test_what_toast_tells_is_read() -> None:
@@ -225,6 +228,8 @@ def test_what_toast_tells_is_read() -> None:
     out, back = ({"itemGuid": "I1", "status": status} for status in ("OUT_OF_STOCK", "IN_STOCK"))
     assert told("stock", out) == Availability("E1", (("I1", None),), (), at)
     assert told("stock", back) == Availability("E1", (), ("I1",), at)
+    assert told("stock", out | {"restaurantGuid": "R1"}) == told("stock", out)
+    assert told("stock", out | {"restaurantGuid": "R2"}) is None
     ours = {"guid": "T1", "externalId": "ALLORESTO:ours"}
     assert told("order_updated", {"order": {**ours, "approvalStatus": "APPROVED"}}) == OrderStands(
         "E1", "ours", "accepted", "T1"
@@ -235,4 +240,4 @@ def test_what_toast_tells_is_read() -> None:
     assert told("order_updated", {"order": {**ours, "approvalStatus": "NEEDS_APPROVAL"}}) is None
     assert told("order_updated", {"order": {"guid": "T2", "approvalStatus": "APPROVED"}}) is None
     with pytest.raises(msgspec.MsgspecError):
-        toast.read(json.dumps({"guid": 1}).encode())
+        toast.read(json.dumps({"guid": 1}).encode(), "R1")

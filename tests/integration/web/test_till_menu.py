@@ -73,6 +73,21 @@ def test_what_the_till_sells_is_shown_before_it_takes_over_and_ids_stay(
     assert not next(item for item in menu_of(door).items if item.id == kept.id).available
     assert f"{kept.name} → Queen" in owner.get(path).text
 
+    door.send(pushed({}))  # a till that sells nothing says nothing
+    assert f"{kept.name} → Queen" in owner.get(path).text
+    codes = door.work(lambda connection: tills.codes(connection, door.connection.id))
+    assert codes[found.sizes[0].id].code == "P1"
+
+
+def test_what_no_database_keeps_is_left_out_of_names_and_is_no_code(door: Door, admin: Admin, log_in: LogIn) -> None:
+    owner, path = log_in(OWNER), f"/place/{admin.pizza.id}/menu/till"
+    door.send(pushed({"P\x00": admin.menu.items[0].name, "P2": "Cal\x00zone"}, description="Ham\x00,\ncheese"))
+    door.send({"operations": [{"action": "snooze", "data": {"items": [{"plu": "P\x00"}]}}]})
+    page = owner.get(path).text
+    form = {name: hidden(page, name) for name in ("digest", "version")} | {"csrf_token": csrf_token(page)}
+    assert owner.post(path, data=form).status_code == 303
+    assert {(item.name, item.description) for item in menu_of(door).items} >= {("Calzone", "Ham, cheese")}
+
 
 def test_a_menu_that_nobody_could_sell_from_is_not_taken_over(door: Door, admin: Admin, log_in: LogIn) -> None:
     owner, path = log_in(OWNER), f"/place/{admin.pizza.id}/menu/till"
@@ -132,9 +147,10 @@ def test_squares_notices_have_their_effect_once_and_in_the_order_of_their_times(
         till = Sender(standing_app, admin, "square", {"location": "L1"}, {"token": "t", "signature_key": "key"})
         here = PAGES + till.path
 
-        def counted(quantity: str, minute: int) -> tuple[bytes, dict[str, str]]:
+        def counted(quantity: str, minute: int, location: str = "L1") -> tuple[bytes, dict[str, str]]:
             at = WHEN.replace(minute=minute).isoformat()
             one = {"catalog_object_id": "V1", "quantity": quantity, "state": "IN_STOCK", "calculated_at": at}
+            one["location_id"] = location
             return shop.notice(here, "inventory.count.updated", {"inventory_counts": [one]})
 
         gone, back = counted("0", 1), counted("4", 2)
@@ -142,6 +158,7 @@ def test_squares_notices_have_their_effect_once_and_in_the_order_of_their_times(
         assert till.sends(gone) == 200 and not till.is_there()
         assert till.sends(back) == 200 and till.is_there()
         assert till.sends(gone) == 200 and till.is_there()  # again, and late
+        assert till.sends(counted("0", 9, "L2")) == 200 and till.is_there()  # at another house of the same seller
         assert till.sends(counted("0", 3)) == 200 and not till.is_there()
         assert till.sends(counted("9", 2)) == 200 and not till.is_there()  # was said before
 

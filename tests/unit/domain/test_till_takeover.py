@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -216,6 +217,16 @@ def test_names_that_nobody_could_tell_apart_are_told_apart() -> None:
     assert [one.name for one in taken.menu.items] == ["Cola", "Cola (Pizza)", "D", "x" * 80, "cola (Desserts)"]
     assert {loss.reason for loss in taken.losses} == {"renamed", "no_name", "cut", "several_places"}
     assert item(taken, "Cola").sizes[0].price_cents == 500
+
+
+def test_ten_thousand_dishes_of_one_name_are_told_apart_at_once_and_too_many() -> None:
+    sold = sells(*(dish(f"P{at}", "Cola\x00 <b>\n") for at in range(10_000)))
+    began = time.process_time()
+    taken = taken_over(MENU, sold, {}, VAT)
+    assert time.process_time() - began < 10  # each counted from the first it was a quarter of an hour
+    assert [one.name for one in taken.menu.items[:2]] == ["Cola <b>", "Cola <b> (Pizza)"]
+    assert len({one.name for one in taken.menu.items}) == 10_000
+    assert {one.reason for one in problems(taken.menu)} == {"too_many"}
 
 
 def test_a_choice_never_asks_for_more_than_there_is() -> None:
