@@ -147,3 +147,13 @@ def test_an_answer_of_one_word_ends_messages_or_begins_them(said: str, wish: str
 )
 def test_a_landline_gets_no_text(number: str, can: bool) -> None:
     assert messages.can_receive(number) is can
+
+
+def test_a_deposits_deadline_has_its_day() -> None:
+    """It may be another one than today, and another one than the booking's."""
+    at = datetime(2026, 11, 30, 19, tzinfo=UTC)
+    facts = ReservationFacts("Margot", 6, at, "Europe/Paris", "https://x.example/b/1", 9000, "EUR")
+    due = facts._replace(due_at=datetime(2026, 11, 28, 23, 30, tzinfo=UTC))
+    assert "on 30/11 at 20:00" in messages.reservation_text("deposit_link", "en", due)
+    assert "paid by 00:30 on 29/11" in messages.reservation_text("deposit_link", "en", due)
+    assert "avant 00:30 le 29/11" in messages.reservation_text("deposit_link", "fr", due)
