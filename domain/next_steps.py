@@ -24,7 +24,7 @@ def after(state: OrderState, name: object, missing: Sequence[str], refused: Refu
         return {"ask": words.refusal(refused)}
     if state.confirmed:
         return {"call": "end_call", "when": "the caller wants nothing else, and you said goodbye"}
-    if state.open_wishes:
+    if wishes.are_waited_for(state):
         return {"ask": words.refusal(wishes.still_open(state))}
     if not state.cart.lines:
         return {"ask": words.what_to_order}

@@ -146,7 +146,8 @@ def _view(state: OrderState) -> dict[str, Any]:
         view["contains"] = [{"line": one.line, "allergens": list(one.contains)} for one in found if one.contains]
     missing = [] if state.confirmed else list(carts.missing(cart, state.restaurant, state.agreement))
     if state.open_wishes:
-        return {"cart": view, "missing": ["dishes", *missing], "not_found": list(wishes.open_names(state))}
+        missing = ["dishes", *missing] if wishes.are_waited_for(state) else missing
+        return {"cart": view, "missing": missing, "not_found": list(wishes.open_names(state))}
     return {"cart": view, "missing": missing}
 
 
@@ -190,7 +191,7 @@ def _read_cart(state: OrderState, arguments: Arguments, now: datetime) -> ToolAn
         raise Refused("empty_cart", "The cart is empty: add an item first.", (), "items")
     agreement = Agreement(version=cart.version)
     below = carts.below_minimum(cart, state.restaurant)
-    is_open = bool(state.open_wishes)
+    is_open = wishes.are_waited_for(state)
     say = words_of(state).read_cart(
         replace(cart, fulfilment=placed_tools.unsaid(state, cart.fulfilment)) if cart.fulfilment else cart,
         short_of=carts.minimum_cents(cart, state.restaurant) if below else 0,
@@ -200,6 +201,7 @@ def _read_cart(state: OrderState, arguments: Arguments, now: datetime) -> ToolAn
     )
     if is_open:  # nobody can agree to it yet
         return ToolAnswer(state, say)
+    say = f"{wishes.without_them(state)} {say}".strip()
     ordered = {line.item_id for line in cart.lines}
     others = tuple(item.name for item in state.menu.items if item.id not in ordered)
     return ToolAnswer(replace(state, agreement=agreement, cancelling=False), say, ReadBack(cart, say, others))

@@ -20,9 +20,12 @@ from domain.modifiers import names_in
 from domain.names import closest_owners, fold, repeatable
 from domain.order import Cart, CartLine
 from domain.tool_outcomes import OpenWish, OrderState, ToolAnswer, open_cart, words_of
-from domain.tool_parameters import ADD_HALVES, Arguments
+from domain.tool_parameters import ADD_HALVES, MAX_TEXT, Arguments
 
 MAX_OPEN = 10  # more than that is no order; the oldest stay
+MOST_TURNS = 6
+"""After so many turns of the caller a wish holds up nothing more: the read-back says that the order is without it, and
+a yes to that is the caller's word, too. A model that never settles it must not keep a caller from ordering."""
 _MISSPELT = 0.85  # how alike two names are that differ by a letter or a plural
 _ORDERING = ("add_item", ADD_HALVES, "change_item")
 # What is refused and may be missed. An option that is on the line already is there; what never comes with the dish and
@@ -85,9 +88,21 @@ def ordered(before: OrderState, after: OrderState) -> OrderState:
     return after if left == after.open_wishes else replace(after, open_wishes=left)
 
 
+def are_waited_for(state: OrderState) -> bool:
+    """Whether nothing can be read back and agreed to before the caller has said more."""
+    return any(state.turn - wish.turn < MOST_TURNS for wish in state.open_wishes)
+
+
+def without_them(state: OrderState) -> str:
+    """What is said before a read-back of an order without what is open still; "" where nothing is."""
+    words = words_of(state)
+    said = [name for name in open_names(state) if repeatable(name)]
+    return words.without_wishes.format(names=words.listing(said, words.last_and)) if said else ""
+
+
 def require_settled(state: OrderState) -> None:
-    """Raises Refused ``dish_open`` while a wish is open."""
-    if state.open_wishes:
+    """Raises Refused ``dish_open`` while a wish is waited for."""
+    if are_waited_for(state):
         raise still_open(state)
 
 
@@ -119,6 +134,7 @@ def missing_dish(state: OrderState, arguments: Arguments, now: datetime) -> Tool
 
 def _noted(state: OrderState, dish: str, line: int = 0) -> OrderState:
     """With the wish; what was read back before it was said is agreed to no longer."""
+    dish = dish[:MAX_TEXT]  # as much as the tool takes back
     known = {(fold(wish.dish), wish.line) for wish in state.open_wishes}
     if (fold(dish), line) in known or len(state.open_wishes) >= MAX_OPEN:
         return state

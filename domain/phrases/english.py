@@ -30,6 +30,7 @@ ENGLISH = Wording(
     fee=", including {fee} for delivery",
     minimum="The minimum for this delivery is {minimum}, not counting the delivery fee.",
     right="Is that right?",
+    without_wishes="It is without {names}, which you can't have here.",
     gone="I'm sorry, {items} has just sold out, so I've taken it off your order.",
     repriced="The price of {items} has just changed.",
     at_time="at {time}",

@@ -30,6 +30,7 @@ FRENCH = Wording(
     fee=", dont {fee} de livraison",
     minimum="Le minimum pour cette livraison est de {minimum}, hors frais de livraison.",
     right="C’est bien ça ?",
+    without_wishes="C’est sans {names}, que nous ne pouvons pas vous proposer.",
     gone="Désolé, il n’y a plus de {items} : je l’ai retiré de votre commande.",
     repriced="Le prix vient de changer pour {items}.",
     at_time="à {time}",

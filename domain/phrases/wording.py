@@ -63,6 +63,7 @@ class Wording(NamedTuple):
     fee: str
     minimum: str
     right: str
+    without_wishes: str
     gone: str
     repriced: str
     at_time: str

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from domain import wishes
 from domain.restaurant import Restaurant
 from domain.tools import OrderState, ReadBack, ToolOutcome, apply
 from tests.unit.domain.test_tools import CONFIRM, NOW, PICKUP, PIZZA, READ, SAM, run
@@ -57,6 +58,31 @@ def test_what_is_read_out_meanwhile_asks_for_no_yes_and_counts_for_none(wished: 
     outcome = do(wished, READ)
     assert outcome.effect is None and outcome.state.agreement.version == -1
     assert not outcome.result["say"].endswith("?")
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "It is without sushi,"), ("fr", "C’est sans sushi,")])
+def test_a_model_that_never_settles_it_does_not_keep_a_caller_for_ever_but_the_caller_hears_it(
+    wished: OrderState, language: str, said: str
+) -> None:
+    speaking = replace(wished, restaurant=replace(wished.restaurant, language=language))
+    nearly = replace(speaking, turn=wishes.MOST_TURNS - 1)
+    assert do(nearly, READ).effect is None
+    assert do(agreed(nearly), CONFIRM).result["error"]["code"] == "dish_open"
+
+    later = replace(speaking, turn=wishes.MOST_TURNS)
+    assert do(later, CONFIRM).result["error"]["code"] == "not_read_back"  # a yes to what was said before is none
+    read = do(later, READ)
+    assert isinstance(read.effect, ReadBack) and read.effect.sentence.startswith(said)
+    assert read.result["missing"] == [] and read.result["next"].get("call") == "confirm_order"
+    assert run(read.state, CONFIRM).state.confirmed is not None
+
+
+def test_a_wish_that_is_longer_than_the_tool_takes_can_be_let_go_of(state: OrderState) -> None:
+    longest = {"name": "x" * 120, "amount": "extra"}
+    wished = do(state, ("add_item", {"item": "House wine", "modifiers": [longest]}))
+    (name,) = wished.result["not_found"]
+
+    assert do(answered(wished.state), told("let_go", name)).result["ok"]
 
 
 def test_a_read_back_from_before_the_wish_is_agreed_to_no_longer(state: OrderState) -> None:
