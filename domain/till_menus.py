@@ -22,6 +22,7 @@ Reason = Literal[
     "deeper",
     "hours",
     "tag",
+    "allergens",
     "free_text",
     "tax_on_top",
     "several_places",

@@ -179,6 +179,9 @@ class _Reading:
                 self.losses[Loss("option", option.name, "below_zero")] = None
                 continue
             off, until = self._off(option)
+            allergens, _ = self._tags(option)
+            if allergens:
+                self.losses[Loss("option", option.name, "allergens", " ".join(allergens))] = None
             options.append(
                 TillOption(
                     code=option.plu,

@@ -227,7 +227,7 @@ MENU = {
         "loop": product("EXTRAS", subProducts=["loop"]),
     },
     "modifiers": {
-        "m": product("OLIVES", price=150, subProducts=["h"]),
+        "m": product("OLIVES", price=150, subProducts=["h"], productTags=[113, 107, 251]),
         "n": product("AIOLI", price=-50),
         "loop": product("MORE", price=0, subProducts=["loop"]),
     },
@@ -255,6 +255,8 @@ def test_a_pushed_menu_is_read_to_the_cent_with_allergens_choices_and_what_is_of
     assert (more.code, more.groups) == ("MORE", ())
     assert {(loss.name, loss.reason, loss.detail) for loss in notice.menu.losses} == {
         ("Margherita", "tag", "250"),
+        ("Olives", "allergens", "sulphites molluscs"),
+        ("Olives", "tag", "251"),
         ("Extras", "again", "2"),
         ("Aioli", "below_zero", ""),
     }

@@ -91,8 +91,12 @@ def test_what_no_database_keeps_is_left_out_of_names_and_is_no_code(door: Door, 
 
 def test_a_menu_that_nobody_could_sell_from_is_not_taken_over(door: Door, admin: Admin, log_in: LogIn) -> None:
     owner, path = log_in(OWNER), f"/place/{admin.pizza.id}/menu/till"
-    door.send(pushed({"P1": "Gold"}, price=99_999_999))
+    told = pushed({"P1": "Gold"}, price=99_999_999, subProducts=["g"])
+    told[0]["modifierGroups"] = {"g": {"plu": "G", "name": "Extras", "subProducts": ["o"]}}
+    told[0]["modifiers"] = {"o": {"plu": "O", "name": "Ricotta", "price": 100, "productTags": [106, 104]}}
+    door.send(told)
     page = owner.get(path).text
+    assert "no allergens are kept for choices, and the till lists milk, eggs." in page
     assert "It cannot be taken over" in page and "Take it over" not in page
 
 

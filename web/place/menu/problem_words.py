@@ -1,5 +1,8 @@
 """What is wrong with a menu, and changes to one, in the reader's words."""
 
+from flask_babel import get_locale
+
+from domain import allergens
 from domain.menu_changes import Change
 from domain.menu_rules import MAX_NAME, MAX_PRICE_CENTS, Problem
 from domain.till_menus import Loss
@@ -38,6 +41,8 @@ def said(problem: Problem) -> str:
 def loss_said(loss: Loss) -> str:
     """What of a till's menu has no place on ours, and what was done instead."""
     name, detail = f"“{loss.name}”", loss.detail
+    language = str(get_locale() or "en")
+    listed = ", ".join(allergens.word(code, language) for code in detail.split() if code in allergens.CODES)
     sentences = {
         "no_name": _("%(name)s has no name at the till: it is called by its code.", name=name),
         "no_price": _("%(name)s has no fixed price at the till: it is left out.", name=name),
@@ -47,6 +52,12 @@ def loss_said(loss: Loss) -> str:
         "deeper": _("%(name)s: choices inside of choices inside of choices are left out.", name=name),
         "hours": _("%(name)s: when it is served is not taken over. Set it here.", name=name),
         "tag": _("%(name)s: label %(tag)s is not known here. If it is an allergen, add it.", name=name, tag=detail),
+        "allergens": _(
+            "%(name)s: no allergens are kept for choices, and the till lists %(allergens)s."
+            " Add them to the dishes that have this choice.",
+            name=name,
+            allergens=listed,
+        ),
         "free_text": _("%(name)s is a free text: callers say it as a wish.", name=name),
         "tax_on_top": _("%(name)s: its price at the till is without tax. Callers are told prices with tax.", name=name),
         "several_places": _("%(name)s stands in several places: here it stands in the first.", name=name),
