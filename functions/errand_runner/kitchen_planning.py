@@ -12,7 +12,7 @@ from eventing.catalogue import OrderCancelled, OrderConfirmed, OrderMoved, Paylo
 from functions.errand_runner.situation import Home, Planner, Situation
 from integrations.catalogue import PROVIDERS
 from integrations.tasks import Done, Outcome
-from stores import orders, tills
+from stores import errands, orders, tills
 from stores.errands import Claimed
 from stores.orders import Order
 from stores.postgres import Connection
@@ -50,8 +50,16 @@ async def note_restored(situation: Situation, event: OrderMoved) -> Sequence[Wor
 
 
 async def read_till(situation: Situation, event: TillChanged) -> Sequence[Work]:
-    """Nothing for another till than the one that has changed."""
-    return [ReadTill(reading_id=event.reading_id)] if situation.connected.id == event.connection_id else []
+    """Nothing for another till than the one that has changed, nor where a reading that has not begun waits: it will
+    see this, too."""
+    if situation.connected.id != event.connection_id:
+        return []
+    reading = ReadTill(reading_id=event.reading_id)
+    made = await errands.about(situation.database, situation.connected.restaurant_id, reading.subject)
+    waits = any(
+        one.connection_id == event.connection_id and one.state == "waiting" and not one.attempts for one in made
+    )
+    return [] if waits else [reading]
 
 
 async def print_ticket(situation: Situation, event: OrderConfirmed) -> Sequence[Work]:

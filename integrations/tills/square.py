@@ -50,7 +50,7 @@ SIGNATURE = "x-square-hmacsha256-signature"
 LONGEST_NOTE = 500
 MOST_ORDERS = 500  # of one search
 MOST_PAGES = 60
-PAGE_BYTES = 4_000_000
+CATALOGUE_BYTES = 16_000_000  # all its pages
 
 # What a fulfilment's state says of the order.
 STANDINGS: dict[str, Standing] = {
@@ -135,15 +135,17 @@ class Square:
 
     async def _read(self) -> Outcome:
         objects: list[square_catalog.Object] = []
-        cursor = ""
+        cursor, left = "", CATALOGUE_BYTES
         for _ in range(MOST_PAGES):
             path = f"/v2/catalog/list?types=ITEM,MODIFIER_LIST,CATEGORY,TAX&cursor={quote(cursor, safe='')}"
-            answer = await self._call("GET", path, None, most=PAGE_BYTES)
+            answer = await self._call("GET", path, None, most=left)
             page = decoded(answer, square_catalog.Page) if answer.good else None
+            if page is None and len(answer.body) >= left:
+                return Refused(f"its catalogue has more than {CATALOGUE_BYTES} bytes")
             if page is None:
                 return _outcome(answer) if not answer.good else Later("its catalogue can't be read")
             objects += page.objects
-            cursor = page.cursor
+            cursor, left = page.cursor, left - len(answer.body)
             if not cursor:
                 return Done(facts={"menu": square_catalog.read(objects, self._location)})
         return Refused(f"its catalogue has more than {MOST_PAGES} pages")

@@ -12,7 +12,7 @@ from devstack.stand_ins.square import Square
 from domain.menu import MenuItem
 from domain.till_menus import TillCode
 from eventing.catalogue import TillChanged
-from stores import menus, till_menus, tills
+from stores import errands, menus, till_menus, tills
 from stores.ciphers import PiiCipher
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Eventually, StartFunction
@@ -73,8 +73,27 @@ async def test_a_changed_till_is_read_and_what_is_sold_out_is_off_until_it_is_ba
         await changed(made.id)
         await eventually(is_gone)
         shop.catalogue = catalogue(item, sold_out=False)
+        shop.faults["failing"] = 1
         await changed(made.id)
-        await eventually(is_there)
+
+        async def readings() -> list[errands.Errand]:
+            async with postgres.app.tenant(house.id) as connection:
+                found = await errands.about(connection, house.id, "till.read")
+            return [one for one in found if one.state == "waiting"]
+
+        async def is_put_off() -> bool:
+            return any(one.last_error for one in await readings())
+
+        await eventually(is_put_off)
+        for _ in range(5):  # one more sees all that has changed
+            await changed(made.id)
+        assert len(await readings()) == 2
+
+        async def is_read_again() -> bool:
+            await running.tick("errands-due")
+            return await is_there()
+
+        await eventually(is_read_again)
 
     async with postgres.app.tenant(house.id) as connection:
         told = await till_menus.get(connection, made.id)

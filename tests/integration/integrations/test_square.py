@@ -152,7 +152,7 @@ CATALOGUE: list[dict[str, Any]] = [
 ]
 
 
-async def test_the_catalogue_is_read_page_by_page_as_a_menu(shop: Shop) -> None:
+async def test_the_catalogue_is_read_page_by_page_as_a_menu(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.till.catalogue = CATALOGUE
     outcome = await shop.perform(ReadTill(reading_id="r"))
     assert isinstance(outcome, Done)
@@ -179,6 +179,8 @@ async def test_the_catalogue_is_read_page_by_page_as_a_menu(shop: Shop) -> None:
     }
     shop.till.faults["failing"] = 1
     assert isinstance(await shop.perform(ReadTill(reading_id="r")), Later)
+    monkeypatch.setattr(square, "CATALOGUE_BYTES", 500)
+    assert await shop.perform(ReadTill(reading_id="r")) == Refused("its catalogue has more than 500 bytes")
 
 
 def test_only_what_square_has_signed_for_this_address_is_its(till: StandIn) -> None:

@@ -1,6 +1,6 @@
 """What is wrong with a menu, and changes to one, in the reader's words."""
 
-from flask_babel import get_locale
+from flask_babel import get_locale  # type: ignore[import-untyped]
 
 from domain import allergens
 from domain.menu_changes import Change
