@@ -102,15 +102,12 @@ async def open_page(conn: Connection, deposit: Deposit, reference: str, url: str
     )
 
 
-# --- For all restaurants; needs the platform role --------------------------------------------------------------------
-
-
 async def due(conn: Connection, limit: int) -> Sequence[tuple[str, str]]:
-    """``(restaurant, deposit)`` of those whose time is over, the oldest first."""
+    """``(restaurant, deposit)`` of those whose time is over, the oldest first; of all restaurants for the platform."""
     rows = await conn.fetch(
         "select restaurant_id, id from deposit where state in ('awaited', 'closing') and due_at <= now()"
         " and (state = 'closing' or reference <> '' or due_at <= now() - $2::interval) order by due_at, id limit $1",
         limit,
         NO_PAGE_AFTER,
     )
-    return [(row["restaurant_id"], row["id"]) for row in rows]
+    return tuple((row["restaurant_id"], row["id"]) for row in rows)

@@ -73,16 +73,13 @@ async def test_two_hundred_lines_are_registered_on_one_node_from_cold(start: Sta
     users = [f"user-{number}" for number in range(200)]
     async with SipRegistrar(dict.fromkeys(users, "secret")) as trunk:
         await office.add_all(trunk, users)
-        began = asyncio.get_running_loop().time()
         await asyncio.to_thread(start)
         await until(bound(trunk, *users))
-        took = asyncio.get_running_loop().time() - began
 
         async def all_say_so() -> bool:
             return sum((await office.nodes_of_registered()).values()) == 200
 
         await until(all_say_so)
-    assert took < 15.0
     assert len({contact for contacts in trunk.contacts.values() for contact in contacts}) == 200
 
 

@@ -552,6 +552,7 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     deposits.stand: lambda conn, other, pii, sip: deposits.stand(
         conn, other.deposit, "paid", due_at=LATER, intent="pi_1"
     ),
+    deposits.due: lambda conn, other, pii, sip: deposits.due(conn, 10),
     deposits.open_page: lambda conn, other, pii, sip: deposits.open_page(
         conn, other.deposit, "cs_2", "https://x", LATER
     ),
@@ -634,7 +635,6 @@ PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
     erasures.settle: lambda conn, other, pii, sip: erasures.settle(conn, new_id(), timedelta(0)),
     erasures.unwanted_recordings: lambda conn, other, pii, sip: erasures.unwanted_recordings(conn, "node", 10),
     erasures.recordings_gone: lambda conn, other, pii, sip: erasures.recordings_gone(conn, []),
-    deposits.due: lambda conn, other, pii, sip: deposits.due(conn, 10),
     errands.claim: lambda conn, other, pii, sip: errands.claim(conn, 10, 10),
     webhooks.claim: lambda conn, other, pii, sip: webhooks.claim(conn, 10, 10),
     webhooks.delivered: lambda conn, other, pii, sip: webhooks.delivered(conn, _claimed(other), 200, 1),

@@ -11,6 +11,7 @@ pytestmark = pytest.mark.integration
 LogIn = Callable[[str], FlaskClient]
 ZONE = {"name": "Harbour", "postcodes": "D01, Dublin 1; D02", "minimum": "20", "fee": "2.50", "minutes": "25"}
 OFFERS = {"pickup": "yes", "prep_minutes": "20", "max_order": "300", "max_order_items": "40", "max_load_minutes": "90"}
+OFFERS |= {"changes_until": "ready"}
 
 
 def send(client: FlaskClient, admin: Admin, path: str, fields: dict[str, str]) -> TestResponse:
@@ -68,9 +69,10 @@ def test_a_zone_that_makes_no_sense_is_refused_at_its_field_and_nothing_typed_is
 def test_offers_and_limits_are_saved(admin: Admin, log_in: LogIn) -> None:
     answer = send(log_in(OWNER), admin, "delivery/offers", OFFERS)
 
-    row = fetch(admin, "select pickup, delivery, max_order_cents from restaurant where id = $1", admin.pizza.id)[0]
+    columns = "pickup, delivery, max_order_cents, changes_until"
+    row = fetch(admin, f"select {columns} from restaurant where id = $1", admin.pizza.id)[0]
     assert answer.status_code == 303
-    assert row == {"pickup": True, "delivery": False, "max_order_cents": 30_000}
+    assert row == {"pickup": True, "delivery": False, "max_order_cents": 30_000, "changes_until": "ready"}
 
 
 @pytest.mark.parametrize(
