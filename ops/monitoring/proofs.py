@@ -35,9 +35,9 @@ _COUNTED = re.compile(r'^count\(ALERTS\{alertname="(\w+)", alertstate="firing"\}
 _HEAD = """\
 # Every alert and what proves it
 
-Made of the rules by `python -m ops.monitoring`; `./alloresto monitoring check` fails where an alert has no case, no page
-or no line here. Cases are run by `promtool test rules`, faults by `make test`. A case without words of its own is told
-by its series, in promtool's notation. How alerts are made, and who is told: [monitoring](monitoring.md).
+Made of the rules by `python -m ops.monitoring`; `./alloresto monitoring check` fails where an alert has no case, no
+page or no line here. Cases are run by `promtool test rules`, faults by `make test`. A case without words of its own is
+told by its series, in promtool's notation. How alerts are made, and who is told: [monitoring](monitoring.md).
 
 | alert | told as | rule | fires in the case | does not in the case | fault on the embedded stack |
 |---|---|---|---|---|---|
