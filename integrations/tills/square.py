@@ -77,6 +77,7 @@ class _Order(msgspec.Struct):
 class _Error(msgspec.Struct):
     code: str = ""
     detail: str = ""
+    field: str = ""
 
 
 class _Said(msgspec.Struct):
@@ -223,7 +224,8 @@ def _outcome(answer: Answer) -> Outcome:
     said = decoded(answer, _Said) or _Said()
     if answer.good:  # under its key it is the same order when it is asked for again
         return Done(said.order.id, SENT) if said.order.id else Later("its answer can't be read")
-    if answer.status in (401, 403, 404):  # the connection is wrong, not the order: it is mended in the admin
+    is_of_a_line = any("line_items" in one.field for one in said.errors)  # a product that is gone is a 404, too
+    if answer.status in (401, 403, 404) and not is_of_a_line:  # the connection is wrong: it is mended in the admin
         return Later(f"Square does not know us ({answer.status})")
     reason = "; ".join(one.detail or one.code for one in said.errors)
     return Refused(reason[:LONGEST_REASON] or answer.error)

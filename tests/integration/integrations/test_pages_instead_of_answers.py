@@ -7,20 +7,29 @@ from devstack.stand_ins.standing import StandIn
 from domain.errands import PlaceOrder
 from integrations.catalogue import PROVIDERS
 from integrations.network import Network
-from integrations.tasks import Later, Task
+from integrations.tasks import Later, Refused, Task
 from tests.integration.integrations.conftest import Serve
 
 
 class Page(StandIn):
     """Whatever it is asked."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, status: int = 200) -> None:
         super().__init__()
-        self._text = text
+        self._text, self._status = text, status
         self.app.router.add_route("*", "/{path:.*}", self._show)
 
     async def _show(self, _: web.Request) -> web.Response:
-        return web.Response(text=self._text)
+        return web.Response(text=self._text, status=self._status)
+
+
+async def test_a_product_that_is_gone_at_square_refuses_its_order_and_holds_up_no_other(
+    network: Network, serve: Serve, placed: PlaceOrder
+) -> None:
+    gone = '{"errors": [{"code": "NOT_FOUND", "detail": "No such item", "field": "order.line_items[0]"}]}'
+    settings = {"url": await serve(Page(gone, 404)), "location": "L1"}
+    adapter = PROVIDERS["square"].open(network, settings, {"token": "t"})
+    assert await adapter.perform(Task("e", "r", placed.key, 1, placed)) == Refused("No such item")
 
 
 @pytest.mark.parametrize("page", ["{}", '{"status": "maintenance"}', "<html>Back soon</html>"])
