@@ -287,7 +287,7 @@ async def test_a_call_over_the_restaurants_limit_hears_the_busy_message(scene: S
         await first.invite()
         await handler.call(1)
         assert (await second.invite()).status == 200
-        await second.rtp.wait_for_voice(second.invited_at, 3)
+        await second.rtp.wait_for_voice(second.invited_at, PATIENCE_S)
         await asyncio.wait_for(second.hung_up.wait(), PATIENCE_S)
         assert not first.hung_up.is_set()
     assert len(handler.calls) == 1

@@ -40,7 +40,7 @@ async def test_a_killed_gate_interrupts_no_audio_and_a_bye_after_it_ends_the_cal
     async with HandlerApp(bridge.sink_port) as handler, Caller(bridge.target, BUSY) as caller:
         assert (await caller.invite()).status == 200
         call = await handler.call(1)
-        await caller.rtp.wait_for_voice(caller.invited_at, 3)
+        await caller.rtp.wait_for_voice(caller.invited_at, PATIENCE_S)
         killed_at = time.monotonic()
         await kill_gate(bridge)
         async with Caller(bridge.target, BUSY) as second:

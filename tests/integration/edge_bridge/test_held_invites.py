@@ -37,7 +37,7 @@ async def test_an_invite_that_comes_before_the_lines_are_read_is_held_and_taken_
             assert not done
             await proxy.come_back()
             statuses = [(await one).status for one in ringing]
-            await caller.rtp.wait_for_voice(caller.invited_at, 3)
+            await caller.rtp.wait_for_voice(caller.invited_at, PATIENCE_S)
         await asyncio.to_thread(bridge.stop)
     assert statuses == [200, 404]
 

