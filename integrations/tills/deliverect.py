@@ -30,6 +30,7 @@ from domain.errands import CancelOrder, PlaceOrder, TicketLine
 from domain.order import FulfilmentKind
 from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
 from integrations.tills import deliverect_menu
+from integrations.tills.login import Client, Login, Token
 from integrations.tills.notices import (
     Availability,
     Busy,
@@ -45,13 +46,9 @@ from integrations.tills.sending import (
     allergies,
     bare_cents,
     decoded,
-    drop_token,
     in_words,
-    keep_token,
-    kept_token,
     rfc3339,
     without_product,
-    without_token,
 )
 
 if TYPE_CHECKING:
@@ -89,8 +86,14 @@ class Deliverect:
         self._url = settings.get("url", "").rstrip("/") or URL
         self._channel = settings["channel"].lower()
         self._link = settings["channel_link"]
-        self._client = settings["client_id"]
-        self._secret = secrets["client_secret"]
+        client, secret = settings["client_id"], secrets["client_secret"]
+        asked = {
+            "client_id": client,
+            "client_secret": secret,
+            "audience": self._url,
+            "grant_type": "client_credentials",
+        }
+        self._login = Login(network, Client(f"{self._url}/oauth/token", client, secret, asked, _token))
 
     async def perform(self, task: Task) -> Outcome:
         work = task.work
@@ -135,45 +138,11 @@ class Deliverect:
         return await self._call("POST", path, msgspec.json.encode(what))
 
     async def _call(self, method: str, path: str, body: bytes | None) -> Answer:
-        """With a token; once more with a new one when they say that it has ended."""
-        answer = await self._with_token(method, path, body)
-        if answer.status == 401 and drop_token(self._key):
-            answer = await self._with_token(method, path, body)
-        return answer
+        async def send(token: str) -> Answer:
+            headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+            return await self._network.request(method, self._url + path, body=body, headers=headers)
 
-    async def _with_token(self, method: str, path: str, body: bytes | None) -> Answer:
-        token = await self._token()
-        if not isinstance(token, str):
-            return token
-        headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-        return await self._network.request(method, self._url + path, body=body, headers=headers)
-
-    @property
-    def _key(self) -> tuple[str, str, str]:
-        return self._url, self._client, hashlib.sha256(self._secret.encode()).hexdigest()
-
-    async def _token(self) -> str | Answer:
-        """The answer where there is none."""
-        kept = kept_token(self._key)
-        if kept is not None:
-            return kept
-        asked = {
-            "client_id": self._client,
-            "client_secret": self._secret,
-            "audience": self._url,
-            "grant_type": "client_credentials",
-        }
-        answer = await self._network.request(
-            "POST",
-            f"{self._url}/oauth/token",
-            body=msgspec.json.encode(asked),
-            headers={"content-type": "application/json"},
-        )
-        token = decoded(answer, _Token) if answer.good else None
-        if token is None:
-            return without_token(answer)
-        keep_token(self._key, token.access_token, token.expires_at)
-        return token.access_token
+        return await self._login.call(send)
 
 
 def order(work: PlaceOrder, now: datetime) -> dict[str, Any]:
@@ -223,6 +192,11 @@ def _item(line: TicketLine) -> dict[str, Any]:
 class _Token(msgspec.Struct):
     access_token: str
     expires_at: float
+
+
+def _token(answer: Answer) -> Token | None:
+    said = decoded(answer, _Token)
+    return None if said is None else Token(said.access_token, said.expires_at)
 
 
 class _Item(msgspec.Struct):

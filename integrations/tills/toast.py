@@ -32,19 +32,16 @@ from domain.money import format_cents
 from domain.order import FulfilmentKind
 from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
 from integrations.tills import toast_menu
+from integrations.tills.login import Client, Login, Token
 from integrations.tills.notices import Availability, MenuMoved, Notice, OrderStands, Standing
 from integrations.tills.sending import (
     LONGEST_REASON,
     SENT,
     allergies,
     decoded,
-    drop_token,
     in_words,
-    keep_token,
-    kept_token,
     rfc3339,
     without_product,
-    without_token,
 )
 
 if TYPE_CHECKING:
@@ -98,8 +95,10 @@ class Toast:
         self._network = network
         self._url = settings["url"].rstrip("/")
         self._restaurant = settings["restaurant"]
-        self._client = settings["client_id"]
-        self._secret = secrets["client_secret"]
+        client, secret = settings["client_id"], secrets["client_secret"]
+        asked = {"clientId": client, "clientSecret": secret, "userAccessType": "TOAST_MACHINE_CLIENT"}
+        where = f"{self._url}/authentication/v1/authentication/login"
+        self._login = Login(network, Client(where, client, secret, asked, _token))
 
     async def perform(self, task: Task) -> Outcome:
         work = task.work
@@ -189,44 +188,24 @@ class Toast:
     # --- Reaching it --------------------------------------------------------------------------------------------
 
     async def _call(self, method: str, path: str, what: dict[str, Any] | None) -> Answer:
-        """With a token; once more with a new one when they say that it has ended."""
         body = None if what is None else msgspec.json.encode(what)
-        answer = await self._with_token(method, path, body)
-        if answer.status == 401 and drop_token(self._key):
-            answer = await self._with_token(method, path, body)
-        return answer
 
-    async def _with_token(self, method: str, path: str, body: bytes | None) -> Answer:
-        token = await self._token()
-        if not isinstance(token, str):
-            return token
-        headers = {
-            "authorization": f"Bearer {token}",
-            "content-type": "application/json",
-            "toast-restaurant-external-id": self._restaurant,
-        }
-        return await self._network.request(method, self._url + path, body=body, headers=headers, most=MENU_BYTES)
+        async def send(token: str) -> Answer:
+            headers = {
+                "authorization": f"Bearer {token}",
+                "content-type": "application/json",
+                "toast-restaurant-external-id": self._restaurant,
+            }
+            return await self._network.request(method, self._url + path, body=body, headers=headers, most=MENU_BYTES)
 
-    @property
-    def _key(self) -> tuple[str, ...]:
-        return "toast", self._url, self._client, hashlib.sha256(self._secret.encode()).hexdigest()
+        return await self._login.call(send)
 
-    async def _token(self) -> str | Answer:
-        """The answer where there is none."""
-        if (kept := kept_token(self._key)) is not None:
-            return kept
-        asked = {"clientId": self._client, "clientSecret": self._secret, "userAccessType": "TOAST_MACHINE_CLIENT"}
-        answer = await self._network.request(
-            "POST",
-            f"{self._url}/authentication/v1/authentication/login",
-            body=msgspec.json.encode(asked),
-            headers={"content-type": "application/json"},
-        )
-        said = decoded(answer, _LoggedIn) if answer.good else None
-        if said is None or not said.token.access_token:
-            return without_token(answer)
-        keep_token(self._key, said.token.access_token, time.time() + said.token.expires_in)
-        return said.token.access_token
+
+def _token(answer: Answer) -> Token | None:
+    said = decoded(answer, _LoggedIn)
+    if said is None or not said.token.access_token:
+        return None
+    return Token(said.token.access_token, time.time() + said.token.expires_in)
 
 
 def external_id(order_id: str) -> str:
