@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import msgspec
 
 from domain.errands import AnyWork, Work
 
 if TYPE_CHECKING:
     from integrations.network import Answer
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,14 @@ def unanswered(answer: Answer) -> Later | None:
     if answer.status in (408, 425, 429) or answer.status >= 500 or 300 <= answer.status < 400:
         return Later(answer.error, _seconds(answer.headers.get("retry-after", "")))
     return None
+
+
+def decoded(answer: Answer, kind: type[T]) -> T | None:
+    """None for what is no such thing."""
+    try:
+        return msgspec.json.decode(answer.body, type=kind)
+    except msgspec.MsgspecError:
+        return None
 
 
 def unknown(work: Work) -> NotImplementedError:

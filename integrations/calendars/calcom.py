@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from domain.errands import KeepInCalendar, ReleaseFromCalendar
-from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
+from integrations.tasks import Done, Later, Outcome, Refused, Task, decoded, unanswered, unknown
 
 if TYPE_CHECKING:
     from integrations.network import Answer, Network
@@ -117,14 +117,13 @@ class CalCom:
             answer = await self._request("GET", f"/bookings?{urlencode(query)}")
             if not answer.good:
                 raise UnansweredError(_problem(answer))
-            try:
-                found = msgspec.json.decode(answer.body, type=_Many).data
-            except msgspec.MsgspecError:
-                raise UnansweredError(Later("no valid answer")) from None
-            for one in found:
+            said = decoded(answer, _Many)
+            if said is None:
+                raise UnansweredError(Later("no valid answer"))
+            for one in said.data:
                 if one.metadata.get("reservation") == reservation_id and one.status not in ("cancelled", "rejected"):
                     return one
-            if len(found) < PAGE:
+            if len(said.data) < PAGE:
                 return None
         raise UnansweredError(Later(f"not among the next {MOST_PAGES * PAGE} bookings"))
 
@@ -146,10 +145,8 @@ class CalCom:
 def _booked(answer: Answer) -> Outcome:
     if not answer.good:
         return _problem(answer)
-    try:
-        return Done(msgspec.json.decode(answer.body, type=_One).data.uid)
-    except msgspec.MsgspecError:
-        return Later("no valid answer")
+    made = decoded(answer, _One)
+    return Later("no valid answer") if made is None else Done(made.data.uid)
 
 
 def _problem(answer: Answer) -> Outcome:
@@ -157,9 +154,6 @@ def _problem(answer: Answer) -> Outcome:
         return later
     if answer.status in (401, 403, 404):  # the connection is wrong, not the booking
         return Later(f"Cal.com: {answer.error}")
-    try:
-        said = msgspec.json.decode(answer.body, type=_Problem).error.message
-    except msgspec.MsgspecError:
-        said = ""
+    said = (decoded(answer, _Problem) or _Problem()).error.message
     busy = answer.status == 409 or any(words in said.lower() for words in _BUSY)
     return Refused(f"Cal.com: {said[:150] or answer.error}", busy=busy)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from domain.errands import NoteCustomer
-from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
+from integrations.tasks import Done, Later, Outcome, Refused, Task, decoded, unanswered, unknown
 
 if TYPE_CHECKING:
     from integrations.network import Answer, Network
@@ -113,11 +113,10 @@ class HubSpot:
         if (later := unanswered(answer)) is not None:
             raise StoppedError(later)
         if answer.good:
-            try:
-                found = msgspec.json.decode(answer.body or b"{}", type=_Results).results
-            except msgspec.MsgspecError:
-                raise StoppedError(Later("no valid answer")) from None
-            return found[0].id if found else ""
+            found = decoded(answer, _Results) if answer.body else _Results()
+            if found is None:
+                raise StoppedError(Later("no valid answer"))
+            return found.results[0].id if found.results else ""
         if answer.status in (401, 403, 404):  # the connection is wrong, not the note
             raise StoppedError(Later(f"HubSpot: {answer.error}"))
         raise StoppedError(Refused(f"HubSpot: {_words(answer)}"))
@@ -136,7 +135,4 @@ def _digest(text: str) -> str:
 
 def _words(answer: Answer) -> str:
     """By its category: its message may quote what was sent."""
-    try:
-        return msgspec.json.decode(answer.body, type=_Problem).category[:80] or answer.error
-    except msgspec.MsgspecError:
-        return answer.error
+    return (decoded(answer, _Problem) or _Problem()).category[:80] or answer.error

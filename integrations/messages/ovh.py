@@ -18,7 +18,7 @@ import msgspec
 
 from domain.errands import SendMessage
 from domain.messages import UNASKED
-from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
+from integrations.tasks import Done, Later, Outcome, Refused, Task, decoded, unanswered, unknown
 
 if TYPE_CHECKING:
     from integrations.network import Answer, Network
@@ -87,7 +87,7 @@ class Ovh:
                 continue
             if not answer.good:
                 return _outcome(answer)
-            if (job := _job(answer)) is None:
+            if (job := decoded(answer, _Job)) is None:
                 return Later("no valid answer")
             if _is_of(job, work):
                 return Done(str(job_id), _cost(job.credits))
@@ -96,7 +96,7 @@ class Ovh:
             return sent
         if sent:
             answer = await self._ask("GET", f"{self._url}/outgoing/{sent[0]}")
-            found = _job(answer) if answer.good else None
+            found = decoded(answer, _Job) if answer.good else None
             return Done(str(sent[0]), {} if found is None else _cost(found.credits))
         if len(waiting) > MOST_LOOKED_AT:
             return Later("more waits there than can be looked through", is_there=True)
@@ -106,10 +106,8 @@ class Ovh:
         answer = await self._ask("GET", url)
         if not answer.good:
             return _outcome(answer)
-        try:
-            return msgspec.json.decode(answer.body, type=list[int])
-        except msgspec.MsgspecError:
-            return Later("no valid answer")
+        ids = decoded(answer, list[int])
+        return Later("no valid answer") if ids is None else ids
 
     def _job(self, work: SendMessage, tag: str) -> bytes:
         job = {
@@ -145,13 +143,6 @@ def tag_of(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:TAG_LENGTH]
 
 
-def _job(answer: Answer) -> _Job | None:
-    try:
-        return msgspec.json.decode(answer.body, type=_Job)
-    except msgspec.MsgspecError:
-        return None
-
-
 def _is_of(job: _Job, work: SendMessage) -> bool:
     """A STOP clause may have been added to its end."""
     return job.receiver.lstrip("+0") == work.to.lstrip("+0") and job.message.startswith(work.text)
@@ -165,17 +156,13 @@ def _outcome(answer: Answer) -> Outcome:
     if (later := unanswered(answer)) is not None:
         return later
     if answer.good:
-        try:
-            report = msgspec.json.decode(answer.body, type=_Report)
-        except msgspec.MsgspecError:
+        report = decoded(answer, _Report)
+        if report is None:
             return Later("no valid answer")
         if not report.ids:
             return Refused("no valid receiver" if report.invalid_receivers else "nothing was sent")
         return Done(str(report.ids[0]), _cost(report.total_credits_removed))
-    try:
-        code = msgspec.json.decode(answer.body, type=_Problem).error_code[:60]
-    except msgspec.MsgspecError:
-        code = ""
+    code = (decoded(answer, _Problem) or _Problem()).error_code[:60]
     if answer.status in (401, 403, 404) or code in CONNECTION_IS_WRONG:
         return Later(f"OVHcloud does not let us ({code or answer.status})")
     return Refused(f"{answer.error} ({code})" if code else answer.error)

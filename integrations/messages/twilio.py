@@ -18,7 +18,7 @@ import msgspec
 
 from domain.errands import AskPrice, SendMessage
 from domain.twilio_signatures import is_signed
-from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
+from integrations.tasks import Done, Later, Outcome, Refused, Task, decoded, unanswered, unknown
 
 if TYPE_CHECKING:
     from integrations.network import Answer, Network
@@ -96,10 +96,10 @@ class Twilio:
             answer = await self._ask("GET", f"{self._url}?{urlencode({'To': work.to, 'PageSize': LATEST})}")
             if not answer.good:
                 return _outcome(answer)
-            try:
-                known = _sent_before(answer, work.text, task.since)
-            except msgspec.MsgspecError:
+            latest = decoded(answer, _Messages)
+            if latest is None:
                 return Later("no valid answer")
+            known = _sent_before(latest.messages, work.text, task.since)
             if known is not None:
                 return Done(known.sid)
         return _outcome(await self._ask("POST", self._url, self._form(work)))
@@ -145,9 +145,8 @@ def _fields(body: bytes) -> Sequence[tuple[str, str]]:
     return parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
 
 
-def _sent_before(answer: Answer, text: str, since: datetime | None) -> _Message | None:
-    """The same words may have been another day's. Raises msgspec.MsgspecError."""
-    latest = msgspec.json.decode(answer.body, type=_Messages).messages
+def _sent_before(latest: Sequence[_Message], text: str, since: datetime | None) -> _Message | None:
+    """The same words may have been another day's."""
     failed = ("failed", "undelivered", "canceled")
     same = (one for one in latest if one.body == text and one.status not in failed)
     return next((one for one in same if since is None or _may_be_of(one, since)), None)
@@ -165,10 +164,12 @@ def _price(answer: Answer) -> Outcome:
     """ "Populated after the message has been sent. May not be immediately available"; negative, for it is a charge."""
     if not answer.good:
         return _outcome(answer)
+    message = decoded(answer, _Message)
+    if message is None:
+        return Later("no valid answer")
     try:
-        message = msgspec.json.decode(answer.body, type=_Message)
         price = None if message.price is None else abs(Decimal(message.price))
-    except (msgspec.MsgspecError, ArithmeticError):
+    except ArithmeticError:
         return Later("no valid answer")
     if price is None:
         if message.status in ("failed", "undelivered", "canceled"):
@@ -181,15 +182,11 @@ def _outcome(answer: Answer) -> Outcome:
     if (later := unanswered(answer)) is not None:
         return later
     if answer.good:
-        try:
-            sent = msgspec.json.decode(answer.body, type=_Message)
-        except msgspec.MsgspecError:
+        sent = decoded(answer, _Message)
+        if sent is None:
             return Later("no valid answer")
         return Done(sent.sid, {"parts": int(sent.num_segments)} if sent.num_segments.isdigit() else {})
-    try:
-        problem = msgspec.json.decode(answer.body, type=_Problem)
-    except msgspec.MsgspecError:
-        problem = _Problem()
+    problem = decoded(answer, _Problem) or _Problem()
     if answer.status in (401, 403, 404):  # the connection is wrong, not the message
         return Later(f"Twilio does not know us ({answer.status})")
     if problem.code == OPTED_OUT:

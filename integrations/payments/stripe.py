@@ -15,7 +15,7 @@ import msgspec
 
 from domain.errands import CancelPayment, RefundPayment, RequestPayment
 from domain.payments import Fate
-from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
+from integrations.tasks import Done, Later, Outcome, Refused, Task, decoded, unanswered, unknown
 
 if TYPE_CHECKING:
     from integrations.network import Answer, Network
@@ -216,14 +216,8 @@ def _outcome(answer: Answer) -> Outcome:
 
 
 def _read(answer: Answer) -> _Session:
-    try:
-        return msgspec.json.decode(answer.body, type=_Session)
-    except msgspec.MsgspecError:
-        return _Session()
+    return decoded(answer, _Session) or _Session()
 
 
 def _code(answer: Answer) -> str:
-    try:
-        return msgspec.json.decode(answer.body, type=_Problem).error.code[:80] if not answer.good else ""
-    except msgspec.MsgspecError:
-        return ""
+    return "" if answer.good else (decoded(answer, _Problem) or _Problem()).error.code[:80]

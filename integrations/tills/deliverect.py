@@ -28,7 +28,7 @@ import msgspec
 
 from domain.errands import CancelOrder, PlaceOrder, TicketLine
 from domain.order import FulfilmentKind
-from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
+from integrations.tasks import Done, Later, Outcome, Refused, Task, decoded, unanswered, unknown
 from integrations.tills import deliverect_menu
 from integrations.tills.login import Client, Login, Token
 from integrations.tills.notices import (
@@ -45,7 +45,6 @@ from integrations.tills.sending import (
     SENT,
     allergies,
     bare_cents,
-    decoded,
     in_words,
     rfc3339,
     without_product,

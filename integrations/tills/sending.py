@@ -1,30 +1,14 @@
-"""What every till's adapter does alike: answers read, and what of a line is said in words."""
+"""What every till's adapter does alike: what of an order is said in words, what it lacks, and how long a reason is."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
-
-import msgspec
 
 from domain.errands import PlaceOrder, TicketLine
 from integrations.tasks import Refused
 
-if TYPE_CHECKING:
-    from integrations.network import Answer
-
 LONGEST_REASON = 200
 SENT = {"standing": "sent"}  # what an answer says: not yet that the till takes it
-
-T = TypeVar("T")
-
-
-def decoded(answer: Answer, kind: type[T]) -> T | None:
-    """None for what is no such thing."""
-    try:
-        return msgspec.json.decode(answer.body, type=kind)
-    except msgspec.MsgspecError:
-        return None
 
 
 def without_product(work: PlaceOrder) -> Refused | None:

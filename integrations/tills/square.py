@@ -27,7 +27,7 @@ from urllib.parse import quote
 import msgspec
 
 from domain.errands import CancelOrder, PlaceOrder, ReadTill, TicketLine
-from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
+from integrations.tasks import Done, Later, Outcome, Refused, Task, decoded, unanswered, unknown
 from integrations.tills import square_catalog
 from integrations.tills.notices import Availability, MenuMoved, Notice, OrderStands, Standing
 from integrations.tills.sending import (
@@ -35,7 +35,6 @@ from integrations.tills.sending import (
     SENT,
     allergies,
     bare_cents,
-    decoded,
     in_words,
     rfc3339,
     without_product,

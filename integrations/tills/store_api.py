@@ -14,12 +14,11 @@ from urllib.parse import quote
 import msgspec
 
 from domain.errands import CancelOrder, PlaceOrder
-from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
+from integrations.tasks import Done, Later, Outcome, Refused, Task, decoded, unanswered, unknown
+from integrations.tills.sending import LONGEST_REASON
 
 if TYPE_CHECKING:
     from integrations.network import Answer, Network
-
-LONGEST_REASON = 200
 
 
 class _Said(msgspec.Struct):
@@ -59,10 +58,7 @@ class StoreApi:
 def _outcome(answer: Answer) -> Outcome:
     if (later := unanswered(answer)) is not None:
         return later
-    try:
-        said = msgspec.json.decode(answer.body or b"{}", type=_Said)
-    except msgspec.MsgspecError:
-        said = _Said()
+    said = decoded(answer, _Said) or _Said()
     if answer.good:
         return Done(said.id)
     if answer.status in (401, 403, 404):  # the connection is wrong, not the order: it is mended in the admin

@@ -30,7 +30,7 @@ import msgspec
 from domain.errands import CancelOrder, PlaceOrder, ReadTill, TicketLine
 from domain.money import format_cents
 from domain.order import FulfilmentKind
-from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
+from integrations.tasks import Done, Later, Outcome, Refused, Task, decoded, unanswered, unknown
 from integrations.tills import toast_menu
 from integrations.tills.login import Client, Login, Token
 from integrations.tills.notices import Availability, MenuMoved, Notice, OrderStands, Standing
@@ -38,7 +38,6 @@ from integrations.tills.sending import (
     LONGEST_REASON,
     SENT,
     allergies,
-    decoded,
     in_words,
     rfc3339,
     without_product,
