@@ -2,8 +2,8 @@
 
 Each kind is a struct: the adapter of the service reads what it needs from it, so that it needs no database. ``subject``
 is what it is about; errands about one subject go to a connection one after the other, and those of ``behind``, if
-there are any, before it. ``key`` names it for the other
-side: the same in every attempt, and another one for everything that is to be done once more.
+there are any, before it. ``key`` names it for the other side: the same in every attempt, and another one for everything
+that is to be done once more.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ State = Literal["waiting", "done", "refused", "failed"]
 RETRY_FIRST = timedelta(seconds=1)
 RETRY_MOST = timedelta(seconds=30)
 # The breaker of a connection: after so many failures in a row nothing is tried for a while, then one errand at a time.
-# How long a connection's secrets are used before it is said that they should be changed.
-SECRETS_GOOD_FOR = timedelta(days=90)
 OPENS_AFTER = 3
 OPEN_FIRST = timedelta(seconds=5)
 OPEN_MOST = timedelta(seconds=30)
+# How long a connection's secrets are used before it is said that they should be changed.
+SECRETS_GOOD_FOR = timedelta(days=90)
 # How long an errand waits for another subject's: what can't be cancelled must not keep what is to be made.
 BEHIND_MOST = timedelta(minutes=15)
 
@@ -59,6 +59,65 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
         return None
 
 
+class _OfOrder(Work, frozen=True, kw_only=True):
+    order_id: str
+
+    @property
+    def subject(self) -> str:
+        return self.order_id
+
+
+class _OfPayment(Work, frozen=True, kw_only=True):
+    """``payment_id`` is ours."""
+
+    payment_id: str
+
+    @property
+    def subject(self) -> str:
+        return self.payment_id
+
+
+class _OfBooking(Work, frozen=True, kw_only=True):
+    reservation_id: str
+
+    @property
+    def subject(self) -> str:
+        return self.reservation_id
+
+
+class _VersionOfBooking(_OfBooking, frozen=True, kw_only=True):
+    """``version`` counts what was told of the booking before."""
+
+    version: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}/{self.reservation_id}/{self.version}"
+
+
+class _Told(Work, frozen=True, kw_only=True):
+    """``about`` is what is told of, ``occasion`` what of it, which is told once. ``useful_until`` None: whenever."""
+
+    GIVE_UP_AFTER = timedelta(hours=3)
+
+    about: str
+    occasion: str
+    to: str
+    useful_until: datetime | None = None
+
+    @property
+    def subject(self) -> str:
+        return self.about
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}/{self.about}/{self.occasion}"
+
+    @property
+    def useless_from(self) -> datetime | None:
+        return self.useful_until
+
+
 class TillChoice(msgspec.Struct, frozen=True):
     """A modifier that the till knows by a code of its own; ``cents`` are in its line's. ``within`` is where it is."""
 
@@ -87,14 +146,13 @@ class TicketLine(msgspec.Struct, frozen=True, kw_only=True):
     choices: tuple[TillChoice, ...] = ()
 
 
-class PlaceOrder(Work, frozen=True, kw_only=True, tag="order.place"):
+class PlaceOrder(_OfOrder, frozen=True, kw_only=True, tag="order.place"):
     """A confirmed order, for the till. Who ordered is "" where it isn't known. ``replaces_id`` is the order that it is
     in the place of, "" for none: that one is cancelled first."""
 
     SERVICE = "till"
     GIVE_UP_AFTER = timedelta(hours=3)  # a meal that nobody has cooked until then is eaten elsewhere
 
-    order_id: str
     number: int
     fulfilment: FulfilmentKind
     lines: tuple[TicketLine, ...]
@@ -110,10 +168,6 @@ class PlaceOrder(Work, frozen=True, kw_only=True, tag="order.place"):
     replaces_id: str = ""
 
     @property
-    def subject(self) -> str:
-        return self.order_id
-
-    @property
     def behind(self) -> str:
         return self.replaces_id
 
@@ -122,16 +176,11 @@ class PlaceOrder(Work, frozen=True, kw_only=True, tag="order.place"):
         return self.promised_at + self.GIVE_UP_AFTER
 
 
-class CancelOrder(Work, frozen=True, kw_only=True, tag="order.cancel"):
+class CancelOrder(_OfOrder, frozen=True, kw_only=True, tag="order.cancel"):
     SERVICE = "till"
 
-    order_id: str
     number: int = 0
     reason: str = ""
-
-    @property
-    def subject(self) -> str:
-        return self.order_id
 
 
 class ReadTill(Work, frozen=True, kw_only=True, tag="till.read"):
@@ -151,36 +200,22 @@ class ReadTill(Work, frozen=True, kw_only=True, tag="till.read"):
         return f"{self.kind}/{self.reading_id}"
 
 
-class SendMessage(Work, frozen=True, kw_only=True, tag="message.send"):
-    """A text message. ``about`` is what it tells of, ``occasion`` what of it: each occasion is told a number once, or
-    once for all that has the same ``once``.
+class SendMessage(_Told, frozen=True, kw_only=True, tag="message.send"):
+    """A text message. A number is told each occasion once, or once for all that has the same ``once``.
 
-    ``receipts`` is where the service tells what became of it, "" for nowhere. ``useful_until`` None: whenever it comes.
+    ``receipts`` is where the service tells what became of it, "" for nowhere.
     """
 
     SERVICE = "messages"
-    GIVE_UP_AFTER = timedelta(hours=3)
 
-    about: str
-    occasion: str
     template: Template
-    to: str
     text: str
     receipts: str = ""
-    useful_until: datetime | None = None
     once: str = ""
-
-    @property
-    def subject(self) -> str:
-        return self.about
 
     @property
     def key(self) -> str:
         return f"{self.kind}/{self.once or self.about}/{self.occasion}"
-
-    @property
-    def useless_from(self) -> datetime | None:
-        return self.useful_until
 
 
 class AskPrice(Work, frozen=True, kw_only=True, tag="message.price"):
@@ -197,49 +232,31 @@ class AskPrice(Work, frozen=True, kw_only=True, tag="message.price"):
         return self.reference
 
 
-class SendMail(Work, frozen=True, kw_only=True, tag="mail.send"):
-    """An e-mail, from ``sender`` (a name for people) to one address. ``about`` and ``occasion`` as of a text message.
+class SendMail(_Told, frozen=True, kw_only=True, tag="mail.send"):
+    """An e-mail, from ``sender`` (a name for people) to one address.
 
     ``stop`` is where its reader, or their mail program, asks for no more of them; "" for nowhere.
     """
 
     SERVICE = "mail"
-    GIVE_UP_AFTER = timedelta(hours=3)
 
-    about: str
-    occasion: str
     template: mails.Template
-    to: str
     sender: str
     title: str
     text: str
     html: str
     stop: str = ""
-    useful_until: datetime | None = None
-
-    @property
-    def subject(self) -> str:
-        return self.about
-
-    @property
-    def key(self) -> str:
-        return f"{self.kind}/{self.about}/{self.occasion}"
-
-    @property
-    def useless_from(self) -> datetime | None:
-        return self.useful_until
 
 
-class RequestPayment(Work, frozen=True, kw_only=True, tag="payment.request"):
+class RequestPayment(_OfPayment, frozen=True, kw_only=True, tag="payment.request"):
     """A page of the payment service on which ``amount_cents`` can be paid until ``expires_at``; then back to ``back``.
 
-    ``payment_id`` is ours. ``label`` is what the payer reads.
+    ``label`` is what the payer reads.
     """
 
     SERVICE = "payments"
     GIVE_UP_AFTER = timedelta(minutes=30)
 
-    payment_id: str
     amount_cents: int
     currency: str
     label: str
@@ -248,45 +265,31 @@ class RequestPayment(Work, frozen=True, kw_only=True, tag="payment.request"):
     back: str
 
     @property
-    def subject(self) -> str:
-        return self.payment_id
-
-    @property
     def useless_from(self) -> datetime:
         return self.expires_at
 
 
-class CancelPayment(Work, frozen=True, kw_only=True, tag="payment.cancel"):
+class CancelPayment(_OfPayment, frozen=True, kw_only=True, tag="payment.cancel"):
     """Nobody can pay on that page any more. ``session`` is the service's name for it."""
 
     SERVICE = "payments"
 
-    payment_id: str
     session: str
 
-    @property
-    def subject(self) -> str:
-        return self.payment_id
 
-
-class RefundPayment(Work, frozen=True, kw_only=True, tag="payment.refund"):
+class RefundPayment(_OfPayment, frozen=True, kw_only=True, tag="payment.refund"):
     """All that was paid goes back. ``intent`` is the service's name for the payment."""
 
     SERVICE = "payments"
     GIVE_UP_AFTER = timedelta(days=7)
 
-    payment_id: str
     intent: str
-
-    @property
-    def subject(self) -> str:
-        return self.payment_id
 
 
 Occasion = Literal["new", "again", "cancelled"]
 
 
-class PrintTicket(Work, frozen=True, kw_only=True, tag="ticket.print"):
+class PrintTicket(_OfOrder, frozen=True, kw_only=True, tag="ticket.print"):
     """An order's ticket at one station: the lines that are made there. ``copy`` is 0 for the first one.
 
     ``again`` says at the top that the kitchen may have it already, ``replaces`` (0 for none) which ticket this one is
@@ -296,7 +299,6 @@ class PrintTicket(Work, frozen=True, kw_only=True, tag="ticket.print"):
     SERVICE = "printer"
     GIVE_UP_AFTER = timedelta(hours=6)
 
-    order_id: str
     number: int
     occasion: Occasion
     fulfilment: FulfilmentKind
@@ -312,10 +314,6 @@ class PrintTicket(Work, frozen=True, kw_only=True, tag="ticket.print"):
     replaces: int = 0
 
     @property
-    def subject(self) -> str:
-        return self.order_id
-
-    @property
     def key(self) -> str:
         return f"{self.kind}/{self.order_id}/{self.occasion}/{self.copy}"
 
@@ -325,16 +323,14 @@ class PrintTicket(Work, frozen=True, kw_only=True, tag="ticket.print"):
         return None if self.occasion == "again" else self.promised_at + self.GIVE_UP_AFTER
 
 
-class KeepInCalendar(Work, frozen=True, kw_only=True, tag="calendar.keep"):
-    """A booking as it is now stands in the restaurant's calendar; ``version`` counts what was told of it before.
+class KeepInCalendar(_VersionOfBooking, frozen=True, kw_only=True, tag="calendar.keep"):
+    """A booking as it is now stands in the restaurant's calendar.
 
     ``title`` and ``details`` are for who looks at the calendar. ``tentative``: its deposit is not paid yet.
     """
 
     SERVICE = "calendar"
 
-    reservation_id: str
-    version: int
     starts_at: datetime
     ends_at: datetime
     zone: str
@@ -346,45 +342,21 @@ class KeepInCalendar(Work, frozen=True, kw_only=True, tag="calendar.keep"):
     phone: str = ""
     tentative: bool = False
 
-    @property
-    def subject(self) -> str:
-        return self.reservation_id
 
-    @property
-    def key(self) -> str:
-        return f"{self.kind}/{self.reservation_id}/{self.version}"
-
-
-class ReleaseFromCalendar(Work, frozen=True, kw_only=True, tag="calendar.release"):
+class ReleaseFromCalendar(_OfBooking, frozen=True, kw_only=True, tag="calendar.release"):
     SERVICE = "calendar"
 
-    reservation_id: str
 
-    @property
-    def subject(self) -> str:
-        return self.reservation_id
-
-
-class NoteCustomer(Work, frozen=True, kw_only=True, tag="customer.note"):
-    """Who booked is in the customer files, with a note of what has become of it. ``version`` as above."""
+class NoteCustomer(_VersionOfBooking, frozen=True, kw_only=True, tag="customer.note"):
+    """Who booked is in the customer files, with a note of what has become of it."""
 
     SERVICE = "crm"
     GIVE_UP_AFTER = timedelta(days=3)
 
-    reservation_id: str
-    version: int
     phone: str
     name: str
     text: str
     at: datetime
-
-    @property
-    def subject(self) -> str:
-        return self.reservation_id
-
-    @property
-    def key(self) -> str:
-        return f"{self.kind}/{self.reservation_id}/{self.version}"
 
 
 AnyWork = (
