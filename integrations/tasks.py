@@ -66,6 +66,14 @@ class Later:
 Outcome = Done | Refused | Later
 
 
+class StoppedError(Exception):
+    """For an adapter's own use, where one of several requests says already what comes of the task."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        super().__init__(str(outcome))
+
+
 class Adapter(Protocol):
     async def perform(self, task: Task) -> Outcome:
         """Never raises for what the other side does, or does not."""
@@ -79,6 +87,11 @@ def unanswered(answer: Answer) -> Later | None:
     if answer.status in (408, 425, 429) or answer.status >= 500 or 300 <= answer.status < 400:
         return Later(answer.error, _seconds(answer.headers.get("retry-after", "")))
     return None
+
+
+def turned_away(answer: Answer, who: str) -> Later | None:
+    """For a no that is to us and not to this task: the connection is wrong, and is mended in the admin; else None."""
+    return Later(f"{who} does not know us ({answer.status})") if answer.status in (401, 403, 404) else None
 
 
 def decoded(answer: Answer, kind: type[T]) -> T | None:

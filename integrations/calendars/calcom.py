@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from domain.errands import KeepInCalendar, ReleaseFromCalendar
-from integrations.tasks import Done, Later, Outcome, Refused, Task, decoded, unanswered, unknown
+from integrations.tasks import Done, Later, Outcome, Refused, StoppedError, Task, decoded, unanswered, unknown
 
 if TYPE_CHECKING:
     from integrations.network import Answer, Network
@@ -53,12 +53,6 @@ class _Problem(msgspec.Struct):
     error: _Wrong = msgspec.field(default_factory=_Wrong)
 
 
-class UnansweredError(Exception):
-    def __init__(self, outcome: Outcome) -> None:
-        self.outcome = outcome
-        super().__init__(str(outcome))
-
-
 class CalCom:
     def __init__(self, network: Network, base: str, key: str, event_type: str, email: str) -> None:
         self._network = network
@@ -80,7 +74,7 @@ class CalCom:
                 case ReleaseFromCalendar() as work:
                     found = await self._find(work.reservation_id)
                     return Done() if found is None else await self._cancel(found)
-        except UnansweredError as error:
+        except StoppedError as error:
             return error.outcome
         raise unknown(task.work)
 
@@ -111,21 +105,21 @@ class CalCom:
         }
 
     async def _find(self, reservation_id: str) -> _Booking | None:
-        """The one of this reservation that is not cancelled. Raises UnansweredError."""
+        """The one of this reservation that is not cancelled. Raises StoppedError."""
         for page in range(MOST_PAGES):
             query = {"eventTypeId": self._event_type, "status": "upcoming", "take": PAGE, "skip": page * PAGE}
             answer = await self._request("GET", f"/bookings?{urlencode(query)}")
             if not answer.good:
-                raise UnansweredError(_problem(answer))
+                raise StoppedError(_problem(answer))
             said = decoded(answer, _Many)
             if said is None:
-                raise UnansweredError(Later("no valid answer"))
+                raise StoppedError(Later("no valid answer"))
             for one in said.data:
                 if one.metadata.get("reservation") == reservation_id and one.status not in ("cancelled", "rejected"):
                     return one
             if len(said.data) < PAGE:
                 return None
-        raise UnansweredError(Later(f"not among the next {MOST_PAGES * PAGE} bookings"))
+        raise StoppedError(Later(f"not among the next {MOST_PAGES * PAGE} bookings"))
 
     async def _cancel(self, booking: _Booking) -> Outcome:
         path = f"/bookings/{quote(booking.uid, safe='')}/cancel"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from domain.errands import NoteCustomer
-from integrations.tasks import Done, Later, Outcome, Refused, Task, decoded, unanswered, unknown
+from integrations.tasks import Done, Later, Outcome, Refused, StoppedError, Task, decoded, unanswered, unknown
 
 if TYPE_CHECKING:
     from integrations.network import Answer, Network
@@ -36,12 +36,6 @@ class _Results(msgspec.Struct):
 class _Problem(msgspec.Struct):
     message: str = ""
     category: str = ""
-
-
-class StoppedError(Exception):
-    def __init__(self, outcome: Outcome) -> None:
-        self.outcome = outcome
-        super().__init__(str(outcome))
 
 
 class HubSpot:

@@ -18,7 +18,7 @@ import msgspec
 
 from domain.errands import AskPrice, SendMessage
 from domain.twilio_signatures import is_signed
-from integrations.tasks import Done, Later, Outcome, Refused, Task, decoded, unanswered, unknown
+from integrations.tasks import Done, Later, Outcome, Refused, Task, decoded, turned_away, unanswered, unknown
 
 if TYPE_CHECKING:
     from integrations.network import Answer, Network
@@ -179,7 +179,7 @@ def _price(answer: Answer) -> Outcome:
 
 
 def _outcome(answer: Answer) -> Outcome:
-    if (later := unanswered(answer)) is not None:
+    if (later := unanswered(answer) or turned_away(answer, "Twilio")) is not None:
         return later
     if answer.good:
         sent = decoded(answer, _Message)
@@ -187,8 +187,6 @@ def _outcome(answer: Answer) -> Outcome:
             return Later("no valid answer")
         return Done(sent.sid, {"parts": int(sent.num_segments)} if sent.num_segments.isdigit() else {})
     problem = decoded(answer, _Problem) or _Problem()
-    if answer.status in (401, 403, 404):  # the connection is wrong, not the message
-        return Later(f"Twilio does not know us ({answer.status})")
     if problem.code == OPTED_OUT:
         return Refused("opted out")
     return Refused(f"{answer.error} ({problem.code})" if problem.code else answer.error)

@@ -28,7 +28,7 @@ import msgspec
 
 from domain.errands import CancelOrder, PlaceOrder, TicketLine
 from domain.order import FulfilmentKind
-from integrations.tasks import Done, Later, Outcome, Refused, Task, decoded, unanswered, unknown
+from integrations.tasks import Done, Outcome, Refused, Task, decoded, turned_away, unanswered, unknown
 from integrations.tills import deliverect_menu
 from integrations.tills.login import Client, Login, Token
 from integrations.tills.notices import (
@@ -213,13 +213,11 @@ class _Said(msgspec.Struct):
 
 
 def _outcome(answer: Answer) -> Outcome:
-    if (later := unanswered(answer)) is not None:
+    if (later := unanswered(answer) or turned_away(answer, "Deliverect")) is not None:
         return later
     said = decoded(answer, _Said) or _Said()
     if answer.good:
         return Done(said.id, SENT)
-    if answer.status in (401, 403, 404):  # the connection is wrong, not the order: it is mended in the admin
-        return Later(f"Deliverect does not know us ({answer.status})")
     return Refused((said.description or said.message)[:LONGEST_REASON] or answer.error)
 
 

@@ -27,7 +27,7 @@ from urllib.parse import quote
 import msgspec
 
 from domain.errands import CancelOrder, PlaceOrder, ReadTill, TicketLine
-from integrations.tasks import Done, Later, Outcome, Refused, Task, decoded, unanswered, unknown
+from integrations.tasks import Done, Later, Outcome, Refused, Task, decoded, turned_away, unanswered, unknown
 from integrations.tills import square_catalog
 from integrations.tills.notices import Availability, MenuMoved, Notice, OrderStands, Standing
 from integrations.tills.sending import (
@@ -224,8 +224,8 @@ def _outcome(answer: Answer) -> Outcome:
     if answer.good:  # under its key it is the same order when it is asked for again
         return Done(said.order.id, SENT) if said.order.id else Later("its answer can't be read")
     is_of_a_line = any("line_items" in one.field for one in said.errors)  # a product that is gone is a 404, too
-    if answer.status in (401, 403, 404) and not is_of_a_line:  # the connection is wrong: it is mended in the admin
-        return Later(f"Square does not know us ({answer.status})")
+    if not is_of_a_line and (later := turned_away(answer, "Square")) is not None:
+        return later
     reason = "; ".join(one.detail or one.code for one in said.errors)
     return Refused(reason[:LONGEST_REASON] or answer.error)
 

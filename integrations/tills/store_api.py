@@ -14,7 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from domain.errands import CancelOrder, PlaceOrder
-from integrations.tasks import Done, Later, Outcome, Refused, Task, decoded, unanswered, unknown
+from integrations.tasks import Done, Outcome, Refused, Task, decoded, turned_away, unanswered, unknown
 from integrations.tills.sending import LONGEST_REASON
 
 if TYPE_CHECKING:
@@ -56,11 +56,9 @@ class StoreApi:
 
 
 def _outcome(answer: Answer) -> Outcome:
-    if (later := unanswered(answer)) is not None:
+    if (later := unanswered(answer) or turned_away(answer, "the store")) is not None:
         return later
     said = decoded(answer, _Said) or _Said()
     if answer.good:
         return Done(said.id)
-    if answer.status in (401, 403, 404):  # the connection is wrong, not the order: it is mended in the admin
-        return Later(f"the store does not know us ({answer.status})")
     return Refused(said.error[:LONGEST_REASON] or answer.error)

@@ -30,7 +30,7 @@ import msgspec
 from domain.errands import CancelOrder, PlaceOrder, ReadTill, TicketLine
 from domain.money import format_cents
 from domain.order import FulfilmentKind
-from integrations.tasks import Done, Later, Outcome, Refused, Task, decoded, unanswered, unknown
+from integrations.tasks import Done, Later, Outcome, Refused, Task, decoded, turned_away, unanswered, unknown
 from integrations.tills import toast_menu
 from integrations.tills.login import Client, Login, Token
 from integrations.tills.notices import Availability, MenuMoved, Notice, OrderStands, Standing
@@ -282,10 +282,8 @@ def _stands(made: _Order) -> Outcome:
 
 def _refusal(answer: Answer) -> Outcome:
     """Of what is no yes."""
-    if (later := unanswered(answer)) is not None:
+    if (later := unanswered(answer) or turned_away(answer, "Toast")) is not None:
         return later
-    if answer.status in (401, 403, 404):  # the connection is wrong, not the order: it is mended in the admin
-        return Later(f"Toast does not know us ({answer.status})")
     said = decoded(answer, _Said) or _Said()
     return Refused((said.message or "")[:LONGEST_REASON] or answer.error)
 
