@@ -5,7 +5,6 @@ Names are kept by the stems of their telling words, so that a sentence is search
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -17,7 +16,7 @@ from devstack.speech.menu_card import other_names, size_names
 from devstack.speech.menu_outline import Outline, outline_of
 from devstack.speech.menu_search import options_in
 from devstack.speech.protocol.session_config import SessionTool
-from devstack.speech.words import PERCENT, stem, stems
+from devstack.speech.words import stem, stems
 from domain.menu import Amount
 
 Kind = Literal["item", "option", "size", "category"]
@@ -100,12 +99,6 @@ def names_of(values: Iterable[str], kind: Kind, lexicon: Lexicon) -> Iterator[tu
         yield whole, Reading(kind, value, True, amount)
         if amount != "regular":
             yield telling(fold(value).split(), lexicon.small), Reading(kind, value)
-        if "%" in value:  # "2% milk" is said with its sign, or "two percent milk"
-            core = [
-                word for part in re.split(r"(%)", value) for word in (fold(part).split() if part != "%" else [PERCENT])
-            ]
-            whole = telling(core, lexicon.small)
-            yield whole, Reading(kind, value, True, amount)
         runs = {whole[i:j] for i in range(len(whole)) for j in range(i + 1, len(whole) + 1)} - {whole}
         weak = _ordinary(lexicon)
         for run in sorted(runs):

@@ -11,7 +11,6 @@ from devstack.speech.matching import fold
 from domain.number_words import ENGLISH_SMALL, FRENCH_SMALL
 
 _WORDS = re.compile(r"[^\W_]+|%")
-PERCENT = "percent"  # what its sign is read as
 _LEAST_STEM = 3  # letters that have to be left
 # "Quatre fromages" and "4 fromages" are one; "one" and "un" are articles more often than numbers.
 _DIGITS = {word: str(value) for word, value in (ENGLISH_SMALL | FRENCH_SMALL).items() if value > 1}
@@ -35,7 +34,7 @@ def words_of(text: str) -> list[Word]:
     found: list[Word] = []
     end = 0
     for match in _WORDS.finditer(text):
-        folded = fold(match.group()) if match.group() != "%" else PERCENT
+        folded = fold(match.group())
         if folded:
             found.append(Word(match.group(), folded, match.start(), text[end : match.start()].strip()))
             end = match.end()
