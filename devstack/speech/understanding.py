@@ -8,7 +8,7 @@ sentences about one menu and is wrong about irony, stories and long conditions. 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -315,14 +315,17 @@ def _verb_first(text: str, lexicon: Lexicon) -> str:
 
 def _how_it_is_to_be(text: str, lexicon: Lexicon) -> str:
     """``I need it decaf`` as ``make it decaf``, ``one of them needs to be large`` as ``one of them with large``."""
-    found, rest = _cut(text, lexicon.of_one, f" {_ONE} ")
+    with_it = lexicon.cues["with"].split("|")[0]
+    text = _reworded(text, lexicon.of_one, lambda found: f"{found['one']} {with_it}")
+    return _reworded(text, lexicon.of_it, lambda _: f", {lexicon.made_so}")
+
+
+def _reworded(text: str, pattern: Pattern, words: Callable[[re.Match[str]], str]) -> str:
+    """``text`` with each match of ``pattern`` in other words."""
+    found, rest = _cut(text, pattern, f" {_ONE} ")
     while found is not None:
-        text = rest.replace(_ONE, f"{found['one']} {lexicon.cues['with'].split('|')[0]}", 1)
-        found, rest = _cut(text, lexicon.of_one, f" {_ONE} ")
-    found, rest = _cut(text, lexicon.of_it, f" {_ONE} ")
-    while found is not None:
-        text = rest.replace(_ONE, f", {lexicon.made_so}", 1)
-        found, rest = _cut(text, lexicon.of_it, f" {_ONE} ")
+        text = rest.replace(_ONE, words(found), 1)
+        found, rest = _cut(text, pattern, f" {_ONE} ")
     return text
 
 
