@@ -32,7 +32,6 @@ TRIES = 2
 LOOK_WITHIN_S = 1.0  # a caller waits for the answer
 COUNT_WITHIN_S = 0.3
 MOST = 30  # of one number, or of one total
-CALLER, TOTALS = "caller", "totals"
 VOUCHED_FOR = ("", "A")  # of SHAKEN: the network says nothing, or that the number is the caller's
 
 
@@ -56,10 +55,11 @@ class PlacedOrders:
     async def find(self, wanted: Wanted) -> tuple[PlacedOrder, ...] | None:
         """Those of the calling number, of this call, and of one of the totals; None when Postgres does not tell within
         LOOK_WITHIN_S. None of them any more for who has asked in vain too often, in whatever calls."""
-        too_many = await self._guessed()
-        if CALLER in too_many:
+        from stores import order_misses
+
+        if await self._asked_too_often(self._hashed()):
             return ()
-        if TOTALS in too_many:
+        if wanted.totals and await self._asked_too_often(order_misses.TOTALS):
             wanted = Wanted(())
         try:
             async with asyncio.timeout(LOOK_WITHIN_S):
@@ -118,18 +118,15 @@ class PlacedOrders:
                     async with asyncio.timeout(COUNT_WITHIN_S):
                         await order_misses.count(self._backends.redis, self._incoming.restaurant_id, whose)
 
-    async def _guessed(self) -> frozenset[str]:
-        """CALLER and TOTALS, as far as these were asked for in vain too often."""
+    async def _asked_too_often(self, whose: str) -> bool:
+        """In vain; ``whose`` is as in ``order_misses``, "" for nobody's."""
         from stores import order_misses
 
-        found = set[str]()
-        for name, whose in ((CALLER, self._hashed()), (TOTALS, order_misses.TOTALS)):
-            if whose:
-                with contextlib.suppress(OSError):
-                    async with asyncio.timeout(COUNT_WITHIN_S):
-                        if await order_misses.are_too_many(self._backends.redis, self._incoming.restaurant_id, whose):
-                            found.add(name)
-        return frozenset(found)
+        if whose:
+            with contextlib.suppress(OSError):
+                async with asyncio.timeout(COUNT_WITHIN_S):
+                    return await order_misses.are_too_many(self._backends.redis, self._incoming.restaurant_id, whose)
+        return False
 
     def _hashed(self) -> str:
         """The calling number, where it is somebody's."""
