@@ -17,7 +17,7 @@ def after(state: OrderState, name: object, missing: Sequence[str], refused: Refu
     """``ask`` a question in the restaurant's language, or ``call`` a tool; ``when`` says what has to come first."""
     words = words_of(state)
     if name == CANCEL_ORDER and state.cancelling and refused is None:
-        return {"call": "cancel_order", "when": "the caller said a clear yes to cancelling it"}
+        return {"call": CANCEL_ORDER, "when": "the caller said a clear yes to cancelling it"}
     if name in (FIND_ORDER, CANCEL_ORDER) and not state.cart.lines:
         return {"ask": words.anything_else if refused is None else words.refusal(refused)}
     if refused is not None and refused.allowed and not state.confirmed:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
-from domain import hours, spoken_time
+from domain import carts, hours, spoken_time
 from domain.agreement import NOTHING_READ, Agreement, require_agreement
 from domain.errors import Refused
 from domain.kitchen import AHEAD_AFTER, may_be_changed
@@ -19,7 +19,6 @@ from domain.placed import MAX_MISSES, PlacedOrder, identified, said_totals
 from domain.tool_outcomes import CancelPlaced, OrderState, ReadBack, ToolAnswer, words_of
 from domain.tool_parameters import FIND_ORDER, Arguments, read_arguments
 
-MAX_NAME = 80
 _CANCEL = re.compile(
     r"\b(?:cancel(?: it| that| the order| my order)?|annul\w*(?:[- ](?:la|le|les|tout))?(?: (?:la|ma) commande)?)\b",
     re.IGNORECASE,
@@ -45,7 +44,7 @@ def wanted(state: OrderState, name: object, arguments: object) -> Wanted | None:
 def find_order(state: OrderState, arguments: Arguments, now: datetime) -> ToolAnswer:
     if state.order_misses >= MAX_MISSES:
         raise _nobody()
-    name = person_name(arguments.text("name"), MAX_NAME)
+    name = person_name(arguments.text("name"), carts.MAX_NAME)
     totals = said_totals(arguments.text("total"), state.restaurant.language)
     if state.placed is None:
         message = "The orders can't be looked at now. Say so, and offer to put the caller through."
@@ -63,13 +62,14 @@ def find_order(state: OrderState, arguments: Arguments, now: datetime) -> ToolAn
 def change_order(state: OrderState, arguments: Arguments, now: datetime) -> ToolAnswer:
     """The order's lines are the cart from now on; the order itself stands until what is confirmed replaces it."""
     taken = _taken(state, _changeable(state, now), now)
-    return ToolAnswer(replace(taken, cancelling=False), _with_lines(taken, placed_wording(_language(state)).change))
+    words = placed_wording(state.restaurant.language)
+    return ToolAnswer(replace(taken, cancelling=False), _with_lines(taken, words.change))
 
 
 def cancel_order(state: OrderState, arguments: Arguments, now: datetime) -> ToolAnswer:
     """Asks first; the second time, after a yes to just that question, it is done."""
     order = _changeable(state, now)
-    words = placed_wording(_language(state))
+    words = placed_wording(state.restaurant.language)
     if not (state.cancelling and state.agreement.version == state.cart.version):
         is_changing = state.changing is not None and state.changing.id == order.id
         taken = _taken(replace(let_go(state), found=order) if is_changing else state, order, now)  # as it was ordered
@@ -166,10 +166,6 @@ def _with_lines(state: OrderState, template: str) -> str:
     words, cart = words_of(state), state.cart
     lines = words.listing([words.describe(line) for line in cart.lines], words.last_and)
     return template.format(lines=lines, total=words.money(cart.total_cents, cart.currency))
-
-
-def _language(state: OrderState) -> str:
-    return state.restaurant.language
 
 
 def _standing(state: OrderState, order: PlacedOrder, now: datetime) -> str:
