@@ -33,6 +33,14 @@ def _older_rows(table: str, at: str, key: str = "ctid", of: str = "") -> str:
     )
 
 
+def _older_days(table: str) -> str:
+    """Whole rows go by their day, without a time."""
+    return (
+        f"delete from {table} where ctid = any(array("
+        f" select ctid from {table} where day < $1::timestamptz::date order by day limit $2))"
+    )
+
+
 # As long as there is a letter of the event it may be replayed, and those who took it must know it then.
 PROCESSED_EVENTS = Kind(
     "processed_events",
@@ -107,24 +115,10 @@ SESSIONS = Kind("sessions", _older_rows("user_session", "expires_at"))
 INVITATIONS = Kind("invitations", _older_rows("invitation", "expires_at"))
 TOKENS = Kind("tokens", _older_rows("api_token", "coalesce(revoked_at, expires_at)", "id"))
 AUDIT = Kind("audit", _older_rows("audit_log", "at", "id"))
-TICKET_COUNTERS = Kind(
-    "ticket_counters",
-    "delete from ticket_counter where ctid = any(array("
-    " select ctid from ticket_counter where day < $1::timestamptz::date order by day limit $2))",
-)
-
-
+TICKET_COUNTERS = Kind("ticket_counters", _older_days("ticket_counter"))
 # By hour: weeks keep what they were.
-def _hours(name: str, table: str) -> Kind:
-    return Kind(
-        name,
-        f"delete from {table} where ctid = any(array("
-        f" select ctid from {table} where day < $1::timestamptz::date order by day limit $2))",
-    )
-
-
-CALL_HOURS = _hours("call_hours", "call_figure")
-ORDER_HOURS = _hours("order_hours", "order_figure")
+CALL_HOURS = Kind("call_hours", _older_days("call_figure"))
+ORDER_HOURS = Kind("order_hours", _older_days("order_figure"))
 # Once it is done: until then it is what finds the places.
 ERASURES = Kind("erasures", _older_rows("erasure", "done_at", "id"))
 # That no item of the menu has: an earlier version that has it is put back without.
