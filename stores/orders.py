@@ -255,8 +255,8 @@ class OrderFilter:
     totals: tuple[int, ...] | None = None
 
 
-async def mark_replaced(conn: Connection, before_id: str, stored: StoredOrder) -> int:
-    """Note on both orders' tickets that ``stored`` stands in the place of the one before, whose number is returned.
+async def mark_replaced(conn: Connection, before_id: str, stored: StoredOrder) -> None:
+    """Note on both orders' tickets that ``stored`` stands in the place of the one before.
 
     Raises NotFoundError.
     """
@@ -266,7 +266,6 @@ async def mark_replaced(conn: Connection, before_id: str, stored: StoredOrder) -
     if number is None:
         raise NotFoundError("order", before_id)
     await conn.execute('update "order" set replaces_number = $2 where id = $1', stored.id, number)
-    return number
 
 
 async def is_written(conn: Connection, order_id: str) -> bool:
