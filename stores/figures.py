@@ -163,6 +163,9 @@ _OF_CALLS = (
 )
 _OF_ORDERS = ("orders", "items", "total_cents", "cancelled")
 _TYPES = {"cost_dollars": "::float8"}
+# Calls and orders stand in tables of their own, with the same columns once the other's are 0.
+_CALLS_ONLY = ", ".join((*_OF_CALLS, *(f"0 as {name}" for name in _OF_ORDERS)))
+_ORDERS_ONLY = ", ".join((*(f"0 as {name}" for name in _OF_CALLS), *_OF_ORDERS))
 _SUMS = ", ".join(f"sum({name}){_TYPES.get(name, '::bigint')} as {name}" for name in (*_OF_CALLS, *_OF_ORDERS))
 
 
@@ -174,12 +177,11 @@ async def sums(
     With ``apart`` each hour of each day instead.
     """
     groups = "(day, hour)" if apart else "(day), (hour)"
-    none_of_calls = ", ".join("0" for _ in _OF_CALLS)
     rows = await conn.fetch(
         f"select day, hour, {_SUMS} from ("
-        f" select day, hour, {', '.join(_OF_CALLS)}, {', '.join(f'0 as {name}' for name in _OF_ORDERS)}"
+        f" select day, hour, {_CALLS_ONLY}"
         f" from call_figure where restaurant_id = $1 and day between $2 and $3"
-        f" union all select day, hour, {none_of_calls}, {', '.join(_OF_ORDERS)}"
+        f" union all select day, hour, {_ORDERS_ONLY}"
         f" from order_figure where restaurant_id = $1 and day between $2 and $3 and currency = $4) as hours"
         f" group by grouping sets ({groups}) order by day nulls last, hour",
         restaurant_id,
@@ -191,15 +193,15 @@ async def sums(
 
 
 # Weeks are whole ones; what stands before the first ($5) and behind the last of them ($6) comes from the days.
-_BY_WEEK = """
-select day, hour, {sums} from (
-    select week as day, hour, {of_calls}, {no_orders} from call_week
+_BY_WEEK = f"""
+select day, hour, {_SUMS} from (
+    select week as day, hour, {_CALLS_ONLY} from call_week
         where restaurant_id = $1 and week >= $5 and week < $6
-    union all select week, hour, {no_calls}, {of_orders} from order_week
+    union all select week, hour, {_ORDERS_ONLY} from order_week
         where restaurant_id = $1 and currency = $4 and week >= $5 and week < $6
-    union all select greatest(date_trunc('week', day)::date, $2), hour, {of_calls}, {no_orders} from call_figure
+    union all select greatest(date_trunc('week', day)::date, $2), hour, {_CALLS_ONLY} from call_figure
         where restaurant_id = $1 and (day >= $2 and day < $5 or day >= $6 and day <= $3)
-    union all select greatest(date_trunc('week', day)::date, $2), hour, {no_calls}, {of_orders} from order_figure
+    union all select greatest(date_trunc('week', day)::date, $2), hour, {_ORDERS_ONLY} from order_figure
         where restaurant_id = $1 and currency = $4 and (day >= $2 and day < $5 or day >= $6 and day <= $3)
 ) as hours group by grouping sets ((day), (hour)) order by day nulls last, hour
 """
@@ -213,16 +215,9 @@ async def sums_by_week(
     ``day`` is a week's Monday, or ``first`` in the week that begins before it. Of an end that is no whole week, what is
     older than the days are kept is missing.
     """
-    query = _BY_WEEK.format(
-        of_calls=", ".join(_OF_CALLS),
-        of_orders=", ".join(_OF_ORDERS),
-        no_calls=", ".join("0" for _ in _OF_CALLS),
-        no_orders=", ".join(f"0 as {name}" for name in _OF_ORDERS),
-        sums=_SUMS,
-    )
     monday = first + timedelta(days=-first.weekday() % 7)
     after = max(monday, last - timedelta(days=(last.weekday() + 1) % 7) + timedelta(days=1))
-    rows = await conn.fetch(query, restaurant_id, first, last, currency, monday, after)
+    rows = await conn.fetch(_BY_WEEK, restaurant_id, first, last, currency, monday, after)
     return tuple(Sums(**row) for row in rows)
 
 
