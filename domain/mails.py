@@ -10,7 +10,7 @@ from html import escape
 from typing import Literal, NamedTuple
 
 from domain import money
-from domain.messages import Line, OrderFacts, clock_text
+from domain.messages import Line, OrderFacts, due_text, worded_as
 
 Template = Literal["order_confirmed", "order_changed", "order_ready", "order_cancelled", "payment_link"]
 
@@ -42,9 +42,6 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "order_on_its_way": "Order no. {number} is leaving the kitchen",
         "order_cancelled": "Order no. {number} is cancelled",
         "payment_link": "Pay for order no. {number}, if you like",
-        "pickup": "Pick-up about {time}",
-        "delivery": "Delivery about {time}",
-        "dine_in": "Ready about {time}",
         "total": "Total: {total}",
         "allergens": "allergens: {names}",
         "no_allergens": "allergens: none listed in it",
@@ -61,9 +58,6 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "order_on_its_way": "La commande n° {number} quitte la cuisine",
         "order_cancelled": "La commande n° {number} est annulée",
         "payment_link": "Pour payer la commande n° {number} en ligne",
-        "pickup": "Retrait vers {time}",
-        "delivery": "Livraison vers {time}",
-        "dine_in": "Prête vers {time}",
         "total": "Total : {total}",
         "allergens": "allergènes : {names}",
         "no_allergens": "allergènes : aucun indiqué",
@@ -79,15 +73,13 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
 def order_mail(template: Template, language: str, facts: OrderFacts, stop: str = "") -> Mail:
     """``stop`` is where no more of them are asked for."""
     words = _WORDS["fr" if language.startswith("fr") else "en"]
-    name = "order_on_its_way" if template == "order_ready" and facts.fulfilment == "delivery" else template
-    title = words[name].format(number=facts.number, before=facts.before)
+    title = words[worded_as(template, facts)].format(number=facts.number, before=facts.before)
     total = money.format_cents(facts.total_cents, facts.currency, language)
     dishes: list[tuple[str, str]] = []
     below: list[str] = []
     if template in ("order_confirmed", "order_changed"):
         dishes = [(f"{line.quantity} × {line.name}", _allergens(words, line)) for line in facts.lines]
-        due = words[facts.fulfilment].format(time=clock_text(facts.promised_at, facts.zone))
-        below = [words["total"].format(total=total), due]
+        below = [words["total"].format(total=total), due_text(language, facts)]
     if facts.link:
         below.append(words["pay" if template == "payment_link" else "page"].format(total=total, link=facts.link))
     small = [words["why"], *([words["stop"].format(link=stop)] if stop else [])]

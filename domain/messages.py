@@ -167,11 +167,11 @@ def order_text(template: Template, language: str, facts: OrderFacts) -> str:
         "number": facts.number,
         "before": facts.before,
         "total": money.format_cents(facts.total_cents, facts.currency, language),
-        "when": words[facts.fulfilment].format(time=clock_text(facts.promised_at, facts.zone)),
+        "when": due_text(language, facts),
         "page": words["page"].format(link=facts.link) if facts.link else "",
         "link": facts.link,
     }
-    name = "order_on_its_way" if template == "order_ready" and facts.fulfilment == "delivery" else template
+    name = worded_as(template, facts)
     text = ""
     for allergens in (_allergens(words, facts.lines), words["many_allergens"]):
         for shown in range(len(facts.lines), -1, -1):
@@ -180,6 +180,15 @@ def order_text(template: Template, language: str, facts: OrderFacts) -> str:
             if parts(text).number <= MOST_PARTS:
                 return text
     return text
+
+
+def worded_as(template: Template, facts: OrderFacts) -> str:
+    """Which words tell it: who waits for a delivery is not told that they can come for it."""
+    return "order_on_its_way" if template == "order_ready" and facts.fulfilment == "delivery" else template
+
+
+def due_text(language: str, facts: OrderFacts) -> str:
+    return _words(language)[facts.fulfilment].format(time=clock_text(facts.promised_at, facts.zone))
 
 
 def reservation_text(template: Template, language: str, facts: ReservationFacts) -> str:
