@@ -74,8 +74,7 @@ def _heard(hook: Hook, is_signed: bool) -> None:
 @anyone
 def of_deliverect(connection_id: str) -> ResponseReturnValue:
     """All of Deliverect's webhooks: it learns this address for each by registering (Register Channel)."""
-    body, hook = request.get_data(), _hook(str(connection_id), "deliverect")
-    headers = {name.lower(): value for name, value in request.headers.items()}
+    hook, headers, body = _asked(connection_id, "deliverect")
     _heard(hook, deliverect.verify(headers, body, hook.secrets.get("hmac_secret", "")))
     try:
         notice = deliverect.read(body)
@@ -98,8 +97,7 @@ def of_deliverect(connection_id: str) -> ResponseReturnValue:
 @anyone
 def of_square(connection_id: str) -> ResponseReturnValue:
     """Square's events about orders, counts and the catalogue. The address is signed as Square knows it."""
-    body, hook = request.get_data(), _hook(str(connection_id), "square")
-    headers = {name.lower(): value for name, value in request.headers.items()}
+    hook, headers, body = _asked(connection_id, "square")
     here = links.to("hooks.of_square", connection_id=connection_id)
     _heard(hook, bool(here) and square.verify(headers, here, body, hook.secrets.get("signature_key", "")))
     try:
@@ -115,8 +113,7 @@ def of_square(connection_id: str) -> ResponseReturnValue:
 @anyone
 def of_toast(connection_id: str) -> ResponseReturnValue:
     """Toast's events about orders, stock and menus."""
-    body, hook = request.get_data(), _hook(str(connection_id), "toast")
-    headers = {name.lower(): value for name, value in request.headers.items()}
+    hook, headers, body = _asked(connection_id, "toast")
     try:
         _heard(hook, toast.verify(headers, body, hook.secrets.get("hmac_secret", "")))
         notice = toast.read(body, _setting(hook, "restaurant"))
@@ -131,8 +128,7 @@ def of_toast(connection_id: str) -> ResponseReturnValue:
 @anyone
 def of_stripe(connection_id: str) -> ResponseReturnValue:
     """Stripe's events about the pages that were asked for, and about refunds."""
-    body, hook = request.get_data(), _hook(str(connection_id), "stripe")
-    headers = {name.lower(): value for name, value in request.headers.items()}
+    hook, headers, body = _asked(connection_id, "stripe")
     _heard(hook, stripe.verify(headers, body, hook.secrets.get("webhook_secret", ""), time.time()))
     try:
         notice = stripe.read(body)
@@ -161,8 +157,7 @@ def _settle(hook: Hook, notice: stripe.Notice) -> None:
 @anyone
 def of_twilio(connection_id: str) -> ResponseReturnValue:
     """What became of a text, and what somebody writes back. Its URL is signed as Twilio knows it."""
-    body, hook = request.get_data(), _hook(str(connection_id), "twilio")
-    headers = {name.lower(): value for name, value in request.headers.items()}
+    hook, headers, body = _asked(connection_id, "twilio")
     here = links.to("hooks.of_twilio", connection_id=connection_id)
     _heard(hook, bool(here) and twilio.verify(headers, here, body, hook.secrets.get("token", "")))
     try:
@@ -176,12 +171,13 @@ def of_twilio(connection_id: str) -> ResponseReturnValue:
     return Response("<Response/>", content_type="text/xml")  # nothing is answered to who writes
 
 
-def _hook(connection_id: str, provider: str) -> Hook:
+def _asked(connection_id: str, provider: str) -> tuple[Hook, dict[str, str], bytes]:
+    """Whom the request is for, its headers by their names in lower case, and its body as it came. Aborts with 404."""
     pii = context.pii()
-    found = context.database().tenant(NO_RESTAURANT, lambda connection: hooks.find(connection, connection_id, pii))
+    found = context.database().tenant(NO_RESTAURANT, lambda connection: hooks.find(connection, str(connection_id), pii))
     if found is None or found.provider != provider:
         abort(404)
-    return found
+    return found, {name.lower(): value for name, value in request.headers.items()}, request.get_data()
 
 
 def _setting(hook: Hook, name: str) -> str:
