@@ -40,9 +40,11 @@ async def take(conn: Connection, hook: Hook, name: str, notice: Notice) -> str:
             states |= dict.fromkeys(notice.on, (True, None))
             if notice.at is not None:
                 await menus.lock(conn, hook.restaurant_id)  # one after the other: each sees what was said before
-                subjects = {code: f"stock/{code}" for code in states}
-                late = [c for c in states if not await hooks.is_latest(conn, hook, subjects[c], notice.at)]
-                states = {code: state for code, state in states.items() if code not in late}
+                states = {
+                    code: state
+                    for code, state in states.items()
+                    if await hooks.is_latest(conn, hook, f"stock/{code}", notice.at)
+                }
             await till_menus.set_states(conn, hook.restaurant_id, hook.connection_id, name, states, source=SOURCE)
         case Busy():
             minutes = {"normal": 0, "busy": min(notice.minutes, PAUSED_MINUTES), "paused": PAUSED_MINUTES}[notice.state]
