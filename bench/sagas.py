@@ -199,9 +199,7 @@ class Sagas:
             await self._hurry(booking)
         if guest == "pays late":
             await self._until_over(booking)
-            self.stripe.sessions[session] |= {"status": "complete", "payment_status": "paid"}
-            self.stripe.sessions[session]["payment_intent"] = f"pi_{session}"
-            await self.notices(self.stripe.event("checkout.session.completed", self.stripe.sessions[session]), times=2)
+            await self.notices(self.stripe.pay(session), times=2)
         return Saga(booking, guest, phone)
 
     async def notices(self, body: bytes, times: int = 1) -> None:
@@ -373,7 +371,7 @@ async def _interrupted(sagas: Sagas) -> int:
 
 
 async def notices(sagas: Sagas, number: int) -> list[Figure]:
-    """Paid, expired and refunded of each deposit, ten times over, in any order: each effect once."""
+    """Paid and expired of each deposit, ten times each, in any order: each effect once."""
     deposits_, bodies = list[tuple[str, str]](), list[bytes]()
     each = 20
     for place in range(number // each):
