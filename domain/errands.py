@@ -268,6 +268,12 @@ class RequestPayment(_OfPayment, frozen=True, kw_only=True, tag="payment.request
     def useless_from(self) -> datetime:
         return self.expires_at
 
+    @classmethod
+    def ends(cls, wanted: datetime, now: datetime) -> datetime:
+        """``expires_at``, as near to ``wanted`` as a service takes it: 30 minutes to 24 hours from when it hears of
+        it, and it may hear of it as late as the errand is given up."""
+        return min(max(wanted, now + cls.GIVE_UP_AFTER + timedelta(minutes=35)), now + timedelta(hours=23))
+
 
 class CancelPayment(_OfPayment, frozen=True, kw_only=True, tag="payment.cancel"):
     """Nobody can pay on that page any more. ``session`` is the service's name for it."""

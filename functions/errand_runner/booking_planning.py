@@ -7,7 +7,7 @@ the same, and nothing is planned for one that is being cancelled at this moment.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from domain import booking_words as words
 from domain import deposits as rules
@@ -29,9 +29,6 @@ log = logs.get(__name__)
 SOURCE = "/functions/errand_runner"
 Booked = ReservationMade | ReservationChanged | ReservationCancelled
 
-# The service takes 30 minutes to 24 hours from when it hears of it, and it may hear as late as the errand is given up.
-SHORTEST = RequestPayment.GIVE_UP_AFTER + timedelta(minutes=35)
-LONGEST = timedelta(hours=23)
 # Who gets the link as late as that still has the whole time for it.
 LATE = RequestPayment.GIVE_UP_AFTER + rules.CLOSES_WITHIN
 
@@ -55,7 +52,7 @@ async def ask_deposit(situation: Situation, event: Booked) -> Sequence[Work]:
         currency=deposit.currency,
         label=rules.label(restaurant.name, booking.covers, restaurant.language),
         language=restaurant.language,
-        expires_at=min(max(deposit.due_at + LATE, now + SHORTEST), now + LONGEST),
+        expires_at=RequestPayment.ends(deposit.due_at + LATE, now),
         back=back,
     )
     return (work,)

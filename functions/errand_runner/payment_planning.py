@@ -21,11 +21,8 @@ from stores.order_links import GOOD_FOR
 from stores.payments import Payment
 from stores.postgres import Connection
 
-# A page ends an hour after the order is due. The service takes 30 minutes to 24 hours from when it hears of it, and it
-# may hear of it as late as the errand is given up.
+# A page ends so long after the order is due.
 PAYABLE_AFTER = timedelta(hours=1)
-SHORTEST = RequestPayment.GIVE_UP_AFTER + timedelta(minutes=35)
-LONGEST = timedelta(hours=23)
 
 
 async def order_confirmed(situation: Situation, event: OrderConfirmed) -> Sequence[Work]:
@@ -35,7 +32,7 @@ async def order_confirmed(situation: Situation, event: OrderConfirmed) -> Sequen
     if order.fulfilment == "dine_in" or order.status == "cancelled" or order.total_cents <= 0 or not page:
         return []
     restaurant = await restaurants.get(situation.database, order.restaurant_id)
-    now, connected = datetime.now(UTC), situation.connected
+    connected = situation.connected
     payment_id = await payments.request(
         situation.database, order.restaurant_id, order.id, connected.id, order.total_cents, order.currency
     )
@@ -46,7 +43,7 @@ async def order_confirmed(situation: Situation, event: OrderConfirmed) -> Sequen
             currency=order.currency,
             label=rules.label(restaurant.name, order.number, restaurant.language),
             language=restaurant.language,
-            expires_at=min(max(order.promised_at + PAYABLE_AFTER, now + SHORTEST), now + LONGEST),
+            expires_at=RequestPayment.ends(order.promised_at + PAYABLE_AFTER, datetime.now(UTC)),
             back=page,
         )
     ]
