@@ -15,18 +15,16 @@ from domain.errands import CancelPayment, KeepInCalendar, NoteCustomer, ReleaseF
 from domain.payments import Fate
 from eventing import deposit_settling, depositing, reserving
 from eventing.catalogue import Payload, ReservationCancelled, ReservationChanged, ReservationMade
-from functions.errand_runner.situation import Home, Planner, Situation
+from functions.errand_runner.situation import SOURCE, Home, Planner, Situation
 from integrations.tasks import Done, Outcome, Refused
 from process import logs
 from stores import audit, deposits, dining, errands, reservations, restaurants
 from stores.errands import Claimed
-from stores.order_links import GOOD_FOR
 from stores.postgres import Connection, Postgres
 from stores.reservations import Reservation
 
 log = logs.get(__name__)
 
-SOURCE = "/functions/errand_runner"
 Booked = ReservationMade | ReservationChanged | ReservationCancelled
 
 # Who gets the link as late as that still has the whole time for it.
@@ -42,7 +40,7 @@ async def ask_deposit(situation: Situation, event: Booked) -> Sequence[Work]:
     if deposit is None or deposit.state != "awaited" or deposit.connection_id != situation.connected.id:
         return ()
     now = datetime.now(UTC)
-    back = situation.links.booking_url(restaurant.id, booking.id, booking.starts_at + GOOD_FOR)
+    back = situation.booking_page(booking)
     if not back:  # there is no page to come back to: the service takes none without
         await deposit_settling.waive(situation.database, deposit, now)
         return ()

@@ -15,7 +15,7 @@ from functions.errand_runner import (
     message_planning,
     payment_planning,
 )
-from functions.errand_runner.situation import Home
+from functions.errand_runner.situation import SOURCE, Home
 from integrations.tasks import Outcome
 from stores.errands import Claimed
 from stores.postgres import Connection
@@ -43,4 +43,4 @@ async def follow(home: Home, connection: Connection, one: Claimed, work: Any, st
     if consequence is None:
         return
     for payload in await consequence(home, connection, one, work, state, outcome):
-        await outbox.emit(connection, payload, source=kitchen_planning.SOURCE, subject=one.subject)
+        await outbox.emit(connection, payload, source=SOURCE, subject=one.subject)

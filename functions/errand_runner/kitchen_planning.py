@@ -9,7 +9,7 @@ import msgspec
 from domain.errands import CancelOrder, Occasion, PlaceOrder, ReadTill, State, Work
 from eventing import ordering, tickets, till_menus
 from eventing.catalogue import OrderCancelled, OrderConfirmed, OrderMoved, Payload, TillChanged
-from functions.errand_runner.situation import Home, Planner, Situation
+from functions.errand_runner.situation import SOURCE, Home, Planner, Situation
 from integrations.catalogue import PROVIDERS
 from integrations.tasks import Done, Outcome
 from stores import errands, orders, tills
@@ -83,8 +83,6 @@ async def _printed(situation: Situation, order_id: str, occasion: Occasion) -> S
     work = await tickets.for_printer(situation.database, situation.connected, order_id, occasion, situation.pii)
     return [] if work is None else [work]
 
-
-SOURCE = "/functions/errand_runner"
 
 TILLS: Mapping[type[Payload], Planner] = {
     OrderConfirmed: place_order,

@@ -17,7 +17,6 @@ from functions.errand_runner.situation import Home, Planner, Situation, tell_con
 from integrations.tasks import Done, Outcome
 from stores import guest_emails, messages, orders, restaurants
 from stores.errands import Claimed
-from stores.order_links import GOOD_FOR
 from stores.postgres import Connection
 
 
@@ -58,7 +57,7 @@ async def _about_order(
     if order.status == "cancelled" and template != "order_cancelled":  # events come out of order
         return ()
     restaurant = await restaurants.get(situation.database, owner)
-    link = situation.links.url(owner, order.id, order.promised_at + GOOD_FOR)
+    link = situation.order_page(order)
     facts = await message_planning.order_facts(situation, order, restaurant, link)
     stop = f"{link}/stop" if link else ""
     mail = mails.order_mail(template, restaurant.language, facts, stop)

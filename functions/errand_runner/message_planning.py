@@ -49,7 +49,6 @@ from stores import (
 )
 from stores.deposits import Deposit
 from stores.errands import Claimed
-from stores.order_links import GOOD_FOR
 from stores.orders import Order
 from stores.postgres import Connection
 
@@ -167,7 +166,7 @@ async def _about_order(situation: Situation, order_id: str, template: Template) 
     if order.status == "cancelled" and template != "order_cancelled":  # events come out of order
         return ()
     restaurant = await restaurants.get(situation.database, order.restaurant_id)
-    link = situation.links.url(order.restaurant_id, order.id, order.promised_at + GOOD_FOR)
+    link = situation.order_page(order)
     facts = await order_facts(situation, order, restaurant, link)
     text = words.order_text(template, restaurant.language, facts)
     until = None if template == "order_cancelled" else order.promised_at + SendMessage.GIVE_UP_AFTER
@@ -183,7 +182,7 @@ async def _about_reservation(
     restaurant = await restaurants.get(situation.database, situation.connected.restaurant_id)
     facts = ReservationFacts(restaurant.name, found.covers, found.starts_at, restaurant.zone)
     if deposit is not None:
-        page = situation.links.booking_url(restaurant.id, reservation_id, found.starts_at + GOOD_FOR)
+        page = situation.booking_page(found)
         facts = facts._replace(
             link=page or deposit.url,
             amount_cents=deposit.amount_cents,

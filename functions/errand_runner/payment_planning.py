@@ -17,7 +17,6 @@ from functions.errand_runner.situation import Home, Planner, Situation, tell_con
 from integrations.tasks import Done, Outcome
 from stores import errands, orders, payments, restaurants
 from stores.errands import Claimed
-from stores.order_links import GOOD_FOR
 from stores.payments import Payment
 from stores.postgres import Connection
 
@@ -28,7 +27,7 @@ PAYABLE_AFTER = timedelta(hours=1)
 async def order_confirmed(situation: Situation, event: OrderConfirmed) -> Sequence[Work]:
     """For what is fetched or brought; who eats in pays at the table."""
     order = await orders.get(situation.database, event.order_id)
-    page = situation.links.url(order.restaurant_id, order.id, order.promised_at + GOOD_FOR)
+    page = situation.order_page(order)
     if order.fulfilment == "dine_in" or order.status == "cancelled" or order.total_cents <= 0 or not page:
         return []
     restaurant = await restaurants.get(situation.database, order.restaurant_id)

@@ -10,8 +10,12 @@ from domain.errands import Service, Work
 from stores import connections, errands
 from stores.ciphers import PiiCipher
 from stores.connections import Connection as Connected
-from stores.order_links import OrderLinks
+from stores.order_links import GOOD_FOR, OrderLinks
+from stores.orders import Order
 from stores.postgres import Connection
+from stores.reservations import Reservation
+
+SOURCE = "/functions/errand_runner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,13 @@ class Situation:
     connected: Connected
     pii: PiiCipher
     links: OrderLinks
+
+    def order_page(self, order: Order) -> str:
+        """Where its guest sees it, "" where there are no pages."""
+        return self.links.url(order.restaurant_id, order.id, order.promised_at + GOOD_FOR)
+
+    def booking_page(self, booking: Reservation) -> str:
+        return self.links.booking_url(self.connected.restaurant_id, booking.id, booking.starts_at + GOOD_FOR)
 
 
 Planner = Callable[[Situation, Any], Awaitable[Sequence[Work]]]
