@@ -32,7 +32,7 @@ class Terms:
 
 async def payable_at(connection: Connection, restaurant_id: str, phone: str, pii: PiiCipher) -> str:
     """The connection at which somebody with this number can be asked for money, "" for none."""
-    on = [one for one in await connections.of_restaurant(connection, restaurant_id) if one.disabled_at is None]
+    on = await connections.in_use(connection, restaurant_id)
     paid_at = next((one.id for one in on if one.service == "payments"), "")
     if not paid_at or not any(one.service == "messages" for one in on) or not can_receive(phone):
         return ""

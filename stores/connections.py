@@ -93,6 +93,11 @@ async def of_restaurant(conn: Database, restaurant_id: str) -> tuple[Connection,
     return tuple(map(_connection, rows))
 
 
+async def in_use(conn: Database, restaurant_id: str) -> tuple[Connection, ...]:
+    """As ``of_restaurant``, without those that are off."""
+    return tuple(one for one in await of_restaurant(conn, restaurant_id) if one.disabled_at is None)
+
+
 async def get(conn: Database, connection_id: str) -> Connection:
     """Raises NotFoundError."""
     row = await conn.fetchrow(f"select {_COLUMNS} from service_connection where id = $1", connection_id)

@@ -156,10 +156,8 @@ def booking(token: str) -> ResponseReturnValue:
     async def work(connection: Connection) -> tuple[Reservation, Restaurant, Deposit | None, bool]:
         found = await reservations.get(connection, link.order_id)
         asked = await depositing.latest(connection, link.restaurant_id, found.id)
-        connected = await connections.of_restaurant(connection, link.restaurant_id)
-        is_payable = asked is not None and any(
-            one.id == asked.connection_id and one.disabled_at is None for one in connected
-        )
+        on = {one.id for one in await connections.in_use(connection, link.restaurant_id)}
+        is_payable = asked is not None and asked.connection_id in on
         return found, await restaurants.get(connection, link.restaurant_id), asked, is_payable
 
     try:
@@ -215,11 +213,10 @@ def _page(token: str, problem: str = "") -> str:
         listed = await menus.allergens_of(connection, link.restaurant_id, items)
         payment = await payments.of_order(connection, link.restaurant_id, link.order_id)
         restaurant = await restaurants.get(connection, link.restaurant_id)
-        connected = await connections.of_restaurant(connection, link.restaurant_id)
-        mails = any(one.service == "mail" and one.disabled_at is None for one in connected)
+        on = await connections.in_use(connection, link.restaurant_id)
+        mails = any(one.service == "mail" for one in on)
         has = await guest_emails.of_order(connection, link.restaurant_id, order.id, context.pii()) if mails else ""
-        on = {one.id for one in connected if one.disabled_at is None}
-        is_payable = payment is not None and payment.connection_id in on
+        is_payable = payment is not None and payment.connection_id in {one.id for one in on}
         return _Shown(order, restaurant, listed, payment, is_payable, mails, bool(has))
 
     try:

@@ -220,8 +220,7 @@ async def _is_mailed(situation: Situation, order_id: str) -> bool:
     owner = situation.connected.restaurant_id
     if not await guest_emails.of_order(situation.database, owner, order_id, situation.pii):
         return False
-    connected = await connections.of_restaurant(situation.database, owner)
-    return any(one.service == "mail" and one.disabled_at is None for one in connected)
+    return any(one.service == "mail" for one in await connections.in_use(situation.database, owner))
 
 
 async def _may_be_told(situation: Situation, number: str) -> bool:

@@ -51,9 +51,9 @@ async def tell_connections(
     home: Home, database: Connection, restaurant_id: str, planners: Mapping[Service, Planner], what: Any
 ) -> None:
     """Write what the restaurant's connections are to be told of ``what``; those that are off are told nothing."""
-    for one in await connections.of_restaurant(database, restaurant_id):
+    for one in await connections.in_use(database, restaurant_id):
         planner = planners.get(one.service)
-        if planner is None or one.disabled_at is not None:
+        if planner is None:
             continue
         for work in await planner(Situation(database, one, home.pii, home.links), what):
             await errands.add(database, restaurant_id, one.id, work, home.pii)

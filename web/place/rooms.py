@@ -218,7 +218,7 @@ def _page(
     owner = restaurant().id
 
     async def work(connection: Connection) -> tuple[Rules, tuple[Room, ...], bool]:
-        on = {one.service for one in await connections.of_restaurant(connection, owner) if one.disabled_at is None}
+        on = {one.service for one in await connections.in_use(connection, owner)}
         by_link = {"payments", "messages"} <= on
         return await dining.rules(connection, owner), await dining.rooms(connection, owner), by_link
 

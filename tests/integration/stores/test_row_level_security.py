@@ -517,6 +517,7 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
         created_by="eve@x.example",
     ),
     connections.of_restaurant: lambda conn, other, pii, sip: connections.of_restaurant(conn, other.id),
+    connections.in_use: lambda conn, other, pii, sip: connections.in_use(conn, other.id),
     connections.get: lambda conn, other, pii, sip: connections.get(conn, other.connection_id),
     connections.change: lambda conn, other, pii, sip: _change_connection(conn, other, pii),
     connections.switch: lambda conn, other, pii, sip: connections.switch(conn, other.connection_id, False),

@@ -94,8 +94,8 @@ def read_till() -> ResponseReturnValue:
 
 
 async def _till(connection: Connection) -> Connected | None:
-    made = await connections.of_restaurant(connection, restaurant().id)
-    return next((one for one in made if one.service == "till" and one.disabled_at is None), None)
+    on = await connections.in_use(connection, restaurant().id)
+    return next((one for one in on if one.service == "till"), None)
 
 
 async def _beside(connection: Connection) -> Beside:
