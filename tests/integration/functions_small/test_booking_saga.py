@@ -23,7 +23,7 @@ from eventing.reserving import Asked, NoTableFreeError
 from functions.errand_runner import booking_planning
 from functions.errand_runner.situation import Home
 from integrations.tasks import Refused
-from stores import audit, connections, deposits, dining, erasures, errands, reservations, restaurants
+from stores import audit, deposits, dining, erasures, errands, reservations, restaurants
 from stores.audit import Actor
 from stores.ciphers import PiiCipher
 from stores.deposits import Deposit
@@ -31,38 +31,23 @@ from stores.order_links import OrderLinks
 from stores.reservations import Reservation
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Eventually, Running, StartFunction
+from tests.integration.functions_small.houses import CALLER, PAGES, House, StartRunner
 
 pytestmark = pytest.mark.integration
 
-CALLER = "+33612345678"
-PAGES = "https://admin.example.com"
 STRUCTURED = {"content-type": "application/cloudevents+json"}
 AT = (datetime.now(UTC) + timedelta(days=2)).replace(hour=19, minute=0, second=0, microsecond=0)
 
 
-class House:
+class Tables(House):
     """A restaurant with one table for eight, Stripe and Twilio; from six guests on each pays 15 euros beforehand."""
 
     def __init__(self, postgres: Pools, restaurant: Restaurant, master_key: str) -> None:
-        self.postgres, self.restaurant, self.id = postgres, restaurant, restaurant.id
-        self.master_key, self.pii = master_key, PiiCipher(master_key)
+        super().__init__(postgres, restaurant.id, PiiCipher(master_key))
+        self.restaurant, self.master_key = restaurant, master_key
         self.stripe, self.twilio = Stripe("rk_1", "whsec_1"), Twilio("AC1", "secret")
         self.running: Running | None = None
         self._relayed = 0
-
-    async def connect(self, service: Any, provider: str, settings: dict[str, str], secrets: dict[str, str]) -> str:
-        async with self.postgres.app.tenant(self.id) as connection:
-            made = await connections.connect(
-                connection,
-                self.id,
-                service=service,
-                provider=provider,
-                settings=settings,
-                secrets=secrets,
-                pii=self.pii,
-                created_by="owner@x.example",
-            )
-        return made.id
 
     @property
     def home(self) -> Home:
@@ -125,36 +110,29 @@ class House:
 
 
 @pytest.fixture
-async def house(postgres: Pools, restaurant_id: str, master_key: str) -> AsyncIterator[House]:
+async def house(postgres: Pools, restaurant_id: str, master_key: str) -> AsyncIterator[Tables]:
     async with postgres.platform.platform() as connection:
         await restaurants.update(connection, restaurant_id, {"dine_in": True})
         await dining.add_table(connection, restaurant_id, "Hall", "T1", 8)
         await dining.set_rules(connection, restaurant_id, Rules(deposit_cents=1500, deposit_from_covers=6))
         restaurant = await restaurants.get(connection, restaurant_id)
     restaurant = replace(restaurant, openings=tuple(Opening(day, 0, 24 * 60) for day in range(7)))
-    made = House(postgres, restaurant, master_key)
+    made = Tables(postgres, restaurant, master_key)
     async with TestServer(made.stripe.app) as stripe, TestServer(made.twilio.app) as twilio:
         urls = [str(server.make_url("")).rstrip("/") for server in (stripe, twilio)]
         await made.connect("payments", "stripe", {"url": urls[0]}, {"key": "rk_1", "webhook_secret": "whsec_1"})
-        settings = {"url": urls[1], "account": "AC1", "sender": "+33757000000"}
-        await made.connect("messages", "twilio", settings, {"token": "secret"})
+        await made.connect_twilio(urls[1])
         yield made
 
 
 @pytest.fixture
-async def running(function: StartFunction, database: Database, master_key: str, house: House) -> AsyncIterator[None]:
-    async with function(
-        "errand_runner",
-        PLATFORM_DATABASE_URL=database.platform_url,
-        MASTER_KEY=master_key,
-        INTEGRATION_PRIVATE_TARGETS="true",
-        WEB_PUBLIC_URL=PAGES,
-    ) as started:
+async def running(function: StartFunction, database: Database, master_key: str, house: Tables) -> AsyncIterator[None]:
+    async with StartRunner(function, database, master_key)() as started:
         house.running = started
         yield
 
 
-async def test_a_deposit_keeps_the_table_once_it_is_paid(house: House, running: None, eventually: Eventually) -> None:
+async def test_a_deposit_keeps_the_table_once_it_is_paid(house: Tables, running: None, eventually: Eventually) -> None:
     booking = await house.book()
     assert booking.status == "held"
     with pytest.raises(NoTableFreeError):  # the last table is one caller's, paid or not yet
@@ -196,7 +174,7 @@ async def test_a_deposit_keeps_the_table_once_it_is_paid(house: House, running: 
 
 
 async def test_what_is_not_paid_lets_the_table_go_and_what_is_paid_too_late_goes_back(
-    house: House, running: None, eventually: Eventually
+    house: Tables, running: None, eventually: Eventually
 ) -> None:
     booking = await house.book()
 
@@ -229,7 +207,7 @@ async def test_what_is_not_paid_lets_the_table_go_and_what_is_paid_too_late_goes
     assert len(house.stripe.refunds) == 1
 
 
-async def test_who_pays_in_the_last_second_has_the_table(house: House, running: None, eventually: Eventually) -> None:
+async def test_who_pays_in_the_last_second_has_the_table(house: Tables, running: None, eventually: Eventually) -> None:
     booking = await house.book()
 
     async def asked() -> bool:
@@ -250,7 +228,7 @@ async def test_who_pays_in_the_last_second_has_the_table(house: House, running: 
 
 
 async def test_a_payment_service_that_refuses_costs_nobody_a_table(
-    house: House, running: None, eventually: Eventually
+    house: Tables, running: None, eventually: Eventually
 ) -> None:
     house.stripe.faults["refusing"] = 1
     booking = await house.book()
@@ -264,7 +242,7 @@ async def test_a_payment_service_that_refuses_costs_nobody_a_table(
 
 
 async def test_who_changes_the_party_within_the_call_pays_for_that_one(
-    house: House, running: None, eventually: Eventually
+    house: Tables, running: None, eventually: Eventually
 ) -> None:
     booking = await house.book(6, call_id="call-1")
     await house.relay()
@@ -289,14 +267,14 @@ async def test_who_changes_the_party_within_the_call_pays_for_that_one(
     await eventually(closed)
 
 
-async def test_who_cannot_be_sent_a_link_is_settled_by_the_staff(house: House) -> None:
+async def test_who_cannot_be_sent_a_link_is_settled_by_the_staff(house: Tables) -> None:
     booking = await house.book(phone="+33142000000")  # a landline
     assert booking.status == "requested"
     assert (await house.book(4)).status == "confirmed"  # a small party pays nothing beforehand
 
 
 async def test_a_link_that_does_not_go_costs_nobody_a_table(
-    house: House, running: None, eventually: Eventually
+    house: Tables, running: None, eventually: Eventually
 ) -> None:
     house.twilio.faults["refusing"] = 1
     booking = await house.book()
@@ -315,7 +293,7 @@ async def test_a_link_that_does_not_go_costs_nobody_a_table(
     await eventually(closed)
 
 
-async def test_a_refund_that_is_told_of_before_the_payment_leaves_no_table_held(house: House) -> None:
+async def test_a_refund_that_is_told_of_before_the_payment_leaves_no_table_held(house: Tables) -> None:
     booking = await house.book()
     for fate in ("refunded", "paid"):
         await house.tell(await house.deposit(booking), fate)
@@ -323,7 +301,9 @@ async def test_a_refund_that_is_told_of_before_the_payment_leaves_no_table_held(
     assert (await house.deposit(booking)).state == "refunded"
 
 
-async def test_what_goes_wrong_with_one_deadline_keeps_no_other_from_its_turn(house: House, database: Database) -> None:
+async def test_what_goes_wrong_with_one_deadline_keeps_no_other_from_its_turn(
+    house: Tables, database: Database
+) -> None:
     first, second = await house.book(), await house.book(at=AT + timedelta(days=1))
     for booking in (first, second):
         await house.hurry(await house.deposit(booking), timedelta(hours=2))
@@ -342,7 +322,7 @@ async def test_what_goes_wrong_with_one_deadline_keeps_no_other_from_its_turn(ho
 
 @pytest.mark.parametrize(("in_hand", "after"), [(False, "cancelled"), (True, "held")])
 async def test_a_calendar_does_not_cancel_what_the_staff_have_had_in_hand(
-    house: House, in_hand: bool, after: str
+    house: Tables, in_hand: bool, after: str
 ) -> None:
     booking = await house.book()
     calendar = await house.connect("calendar", "caldav", {"url": "https://dav.example", "user": "lea"}, {})
@@ -359,7 +339,7 @@ async def test_a_calendar_does_not_cancel_what_the_staff_have_had_in_hand(
             covers=6,
             title="",
         )
-        await errands.add(connection, house.id, calendar, work, house.pii)
+        await errands.add(connection, house.id, calendar.id, work, house.pii)
     async with house.postgres.platform.platform() as connection:
         (claimed,) = await errands.claim(connection, 9, 9)
     async with house.postgres.app.tenant(house.id) as connection:
@@ -368,12 +348,12 @@ async def test_a_calendar_does_not_cancel_what_the_staff_have_had_in_hand(
     assert await house.status(booking) == after
 
 
-async def test_a_guest_who_is_erased_is_not_told_to_customer_files_any_more(house: House) -> None:
+async def test_a_guest_who_is_erased_is_not_told_to_customer_files_any_more(house: Tables) -> None:
     files = await house.connect("crm", "hubspot", {}, {"token": "t"})
     booking = await house.book(2)
     noted = NoteCustomer(reservation_id=booking.id, version=0, phone=CALLER, name="Nora", text="Table", at=AT)
     async with house.postgres.app.tenant(house.id) as connection:
-        await errands.add(connection, house.id, files, noted, house.pii)
+        await errands.add(connection, house.id, files.id, noted, house.pii)
         assert booking.customer_id is not None
         await erasures.ask(connection, house.id, booking.customer_id, "lea@x.example", house.pii)
     async with house.postgres.platform.platform() as connection:
