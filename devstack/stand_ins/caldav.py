@@ -27,8 +27,6 @@ class CalDav(StandIn):
         self.app.router.add_delete("/{name}", self._delete)
 
     async def _report(self, request: web.Request) -> web.Response:
-        if (refused := self._refused(request)) is not None:
-            return refused
         asked = re.search(r'start="(\w+)" end="(\w+)"', await request.text())
         if asked is None:
             return web.Response(status=400)
@@ -41,8 +39,6 @@ class CalDav(StandIn):
         return web.Response(text=text, content_type="text/calendar")
 
     async def _put(self, request: web.Request) -> web.Response:
-        if (refused := self._refused(request)) is not None:
-            return refused
         name, before = request.match_info["name"], self.objects.get(request.match_info["name"])
         self.seen.append({"method": "PUT", "name": name})
         if request.headers.get("If-None-Match") == "*" and before is not None:
@@ -56,21 +52,17 @@ class CalDav(StandIn):
         return web.Response(status=204 if before else 201, headers={"ETag": _tag(self.objects[name])})
 
     async def _get(self, request: web.Request) -> web.Response:
-        if (refused := self._refused(request)) is not None:
-            return refused
         found = self.objects.get(request.match_info["name"])
         if found is None:
             return web.Response(status=404)
         return web.Response(text=found, content_type="text/calendar", headers={"ETag": _tag(found)})
 
     async def _delete(self, request: web.Request) -> web.Response:
-        if (refused := self._refused(request)) is not None:
-            return refused
         self.seen.append({"method": "DELETE", "name": request.match_info["name"]})
         gone = self.objects.pop(request.match_info["name"], None)
         return web.Response(status=404 if gone is None else 204)
 
-    def _refused(self, request: web.Request) -> web.Response | None:
+    async def refused(self, request: web.Request) -> web.Response | None:
         return None if request.headers.get("Authorization") == self._authorization else web.Response(status=401)
 
 

@@ -16,6 +16,7 @@ from aiohttp import web
 from devstack.stand_ins.standing import StandIn
 
 CHANNEL = "alloresto"
+LOGIN = "/oauth/token"
 
 
 class Deliverect(StandIn):
@@ -35,7 +36,7 @@ class Deliverect(StandIn):
         self.duplicates = 0
         self.tokens_given = 0
         self._tokens: set[str] = set()
-        self.app.router.add_post("/oauth/token", self._give_token)
+        self.app.router.add_post(LOGIN, self._give_token)
         self.app.router.add_post("/{channel}/order/{link}", self._take)
         self.app.router.add_get("/orders", self._find)
 
@@ -56,14 +57,12 @@ class Deliverect(StandIn):
         self._tokens.add(token)
         return web.json_response({"access_token": token, "expires_at": int(time.time()) + 3600, "token_type": "Bearer"})
 
-    def _unauthorized(self, request: web.Request) -> web.Response | None:
-        if request.headers.get("Authorization", "").removeprefix("Bearer ") in self._tokens:
+    async def refused(self, request: web.Request) -> web.Response | None:
+        if request.path == LOGIN or request.headers.get("Authorization", "").removeprefix("Bearer ") in self._tokens:
             return None
         return web.json_response({"code": "Unauthorized", "description": "invalid token"}, status=401)
 
     async def _take(self, request: web.Request) -> web.Response:
-        if (answer := self._unauthorized(request)) is not None:
-            return answer
         if (request.match_info["channel"], request.match_info["link"]) != (CHANNEL, self.link):
             description = "you're not allowed to send in orders"
             return web.json_response({"code": "Authorization error", "description": description}, status=403)
@@ -87,8 +86,6 @@ class Deliverect(StandIn):
         return web.json_response({"_id": known["_id"]})
 
     async def _find(self, request: web.Request) -> web.Response:
-        if (answer := self._unauthorized(request)) is not None:
-            return answer
         self.seen.append({"path": request.path_qs})
         if not self.may_look:
             return web.json_response({"code": "Forbidden"}, status=403)

@@ -26,8 +26,6 @@ class HubSpot(StandIn):
         self.app.router.add_put("/crm/v3/objects/notes/{note}/associations/contacts/{contact}/{type}", self._associate)
 
     async def _search(self, request: web.Request) -> web.Response:
-        if (refused := self._refused(request)) is not None:
-            return refused
         (wanted,) = (await request.json())["filterGroups"][0]["filters"]
         found = [
             {"id": id, "properties": properties}
@@ -37,8 +35,6 @@ class HubSpot(StandIn):
         return web.json_response({"total": len(found), "results": found[:1]})
 
     async def _upsert(self, request: web.Request) -> web.Response:
-        if (refused := self._refused(request)) is not None:
-            return refused
         kind = request.match_info["kind"]
         (wanted,) = (await request.json())["inputs"]
         self.seen.append({"path": request.path, **wanted})
@@ -54,8 +50,6 @@ class HubSpot(StandIn):
         return web.json_response({"status": "COMPLETE", "results": [{"id": id, "new": known is None}]})
 
     async def _make_property(self, request: web.Request) -> web.Response:
-        if (refused := self._refused(request)) is not None:
-            return refused
         wanted = await request.json()
         properties = self.properties[request.match_info["kind"]]
         if wanted["name"] in properties:
@@ -64,12 +58,10 @@ class HubSpot(StandIn):
         return web.json_response(wanted, status=201)
 
     async def _associate(self, request: web.Request) -> web.Response:
-        if (refused := self._refused(request)) is not None:
-            return refused
         self.associations.add((request.match_info["note"], request.match_info["contact"]))
         return web.json_response({}, status=201)
 
-    def _refused(self, request: web.Request) -> web.Response | None:
+    async def refused(self, request: web.Request) -> web.Response | None:
         if request.headers.get("Authorization") != f"Bearer {self.token}":
             return _wrong(401, "Authentication credentials not found")
         return None

@@ -46,14 +46,12 @@ class Square(StandIn):
         signature = base64.b64encode(digest).decode()
         return raw, {"content-type": "application/json", "x-square-hmacsha256-signature": signature}
 
-    def _refused(self, request: web.Request) -> web.Response | None:
+    async def refused(self, request: web.Request) -> web.Response | None:
         if request.headers.get("Authorization") == f"Bearer {self.token}":
             return None
         return _error(401, "UNAUTHORIZED", "This request could not be authorized.")
 
     async def _create(self, request: web.Request) -> web.Response:
-        if (refused := self._refused(request)) is not None:
-            return refused
         asked: dict[str, Any] = await request.json()
         self.seen.append(asked)
         key, written = asked["idempotency_key"], json.dumps(asked["order"], sort_keys=True)
@@ -74,15 +72,11 @@ class Square(StandIn):
         return web.json_response({"order": made})
 
     async def _search(self, request: web.Request) -> web.Response:
-        if (refused := self._refused(request)) is not None:
-            return refused
         asked: dict[str, Any] = await request.json()
         found = [one for one in self.orders.values() if one["location_id"] in asked["location_ids"]]
         return web.json_response({"orders": found[::-1][: asked["limit"]]} if found else {})
 
     async def _update(self, request: web.Request) -> web.Response:
-        if (refused := self._refused(request)) is not None:
-            return refused
         asked: dict[str, Any] = await request.json()
         self.seen.append(asked)
         known = self.orders.get(request.match_info["id"])
@@ -102,8 +96,6 @@ class Square(StandIn):
         return web.json_response({"order": known})
 
     async def _list(self, request: web.Request) -> web.Response:
-        if (refused := self._refused(request)) is not None:
-            return refused
         kinds = request.query["types"].split(",")
         at = int(request.query.get("cursor") or 0)
         objects = [one for one in self.catalogue if one["type"] in kinds]

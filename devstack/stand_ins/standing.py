@@ -18,7 +18,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class StandIn:
-    """A provider's server. ``refusing`` is the provider's own way to say no: the subclass asks for it by ``takes``.
+    """A provider's server; ``refused`` says whom it turns away. ``refusing`` is the provider's own way to say no: the
+    subclass asks for it by ``takes``.
 
     ``late``: answers when nobody waits any more, without an effect. ``failing``: 503. ``rate_limited``: 429 with
     Retry-After. ``lost_answer``: the effect is done, and the connection closed before the answer.
@@ -43,6 +44,10 @@ class StandIn:
         self.faults[fault] -= 1
         return True
 
+    async def refused(self, request: web.Request) -> web.StreamResponse | None:
+        """Its no to a request that does not show that it may be made; None lets it in."""
+        return None
+
     async def _through(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith("/-/"):
             return await handler(request)
@@ -53,7 +58,9 @@ class StandIn:
             return web.Response(status=503)
         if self.takes("rate_limited"):
             return web.Response(status=429, headers={"Retry-After": "1"})
-        answer = await handler(request)
+        answer = await self.refused(request)
+        if answer is None:
+            answer = await handler(request)
         if self.takes("lost_answer"):
             assert request.transport is not None
             request.transport.abort()

@@ -36,6 +36,12 @@ class Stripe(StandIn):
         self.app.router.add_get("/dashboard", self._dashboard)
         self.app.router.add_post("/dashboard", self._set_endpoint)
 
+    async def refused(self, request: web.Request) -> web.Response | None:
+        """Its pages are for everybody."""
+        if not request.path.startswith("/v1/") or request.headers.get("Authorization") == f"Bearer {self.key}":
+            return None
+        return web.json_response(_wrong("api_key_expired"), status=401)
+
     async def _open(self, request: web.Request) -> web.Response:
         form = dict(parse_qsl(await request.text()))
 
@@ -100,8 +106,6 @@ class Stripe(StandIn):
         return self._once(request, form, refunded)
 
     def _once(self, request: web.Request, form: dict[str, str], do: Any) -> web.Response:
-        if request.headers.get("Authorization") != f"Bearer {self.key}":
-            return web.json_response(_wrong("api_key_expired"), status=401)
         key = request.headers["Idempotency-Key"]
         self.seen.append({"path": request.path, "key": key, **form})
         if key not in self._answered:

@@ -17,6 +17,8 @@ from aiohttp import web
 
 from devstack.stand_ins.standing import StandIn
 
+LOGIN = "/authentication/v1/authentication/login"
+
 
 class Toast(StandIn):
     """``orders`` are what the till has, by their external id, of which it takes each once. ``prices`` are what an item
@@ -37,17 +39,14 @@ class Toast(StandIn):
         self.dining = {"TAKE_OUT": "D-TAKE", "DELIVERY": "D-DELIVERY"}
         self.tokens_given = 0
         self._tokens: set[str] = set()
-        self.app.router.add_post("/authentication/v1/authentication/login", self._log_in)
-        for method, path, handler in (
-            ("GET", "/config/v2/diningOptions", self._dining),
-            ("POST", "/orders/v2/prices", self._price),
-            ("POST", "/orders/v2/orders", self._take),
-            ("GET", "/orders/v2/orders/{id}", self._find),
-            ("POST", "/orders/v2/orders/{id}/void", self._void),
-            ("GET", "/menus/v2/menus", self._menus),
-            ("GET", "/stock/v1/inventory", self._stock),
-        ):
-            self.app.router.add_route(method, path, self._known(handler))
+        self.app.router.add_post(LOGIN, self._log_in)
+        self.app.router.add_get("/config/v2/diningOptions", self._dining)
+        self.app.router.add_post("/orders/v2/prices", self._price)
+        self.app.router.add_post("/orders/v2/orders", self._take)
+        self.app.router.add_get("/orders/v2/orders/{id}", self._find)
+        self.app.router.add_post("/orders/v2/orders/{id}/void", self._void)
+        self.app.router.add_get("/menus/v2/menus", self._menus)
+        self.app.router.add_get("/stock/v1/inventory", self._stock)
 
     def end_tokens(self) -> None:
         self._tokens.clear()
@@ -61,16 +60,14 @@ class Toast(StandIn):
         digest = hmac.new(self.webhook_secret.encode(), raw + stamp.encode(), hashlib.sha256).digest()
         return raw, {"content-type": "application/json", "toast-signature": base64.b64encode(digest).decode()}
 
-    def _known(self, handler: Any) -> Any:
-        async def checked(request: web.Request) -> web.Response:
-            if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self._tokens:
-                return web.json_response({"status": 401, "message": "Invalid token"}, status=401)
-            if request.headers.get("Toast-Restaurant-External-ID") != self.restaurant:
-                return web.json_response({"status": 403, "message": "Not your restaurant"}, status=403)
-            answer: web.Response = await handler(request)
-            return answer
-
-        return checked
+    async def refused(self, request: web.Request) -> web.Response | None:
+        if request.path == LOGIN:
+            return None
+        if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self._tokens:
+            return web.json_response({"status": 401, "message": "Invalid token"}, status=401)
+        if request.headers.get("Toast-Restaurant-External-ID") != self.restaurant:
+            return web.json_response({"status": 403, "message": "Not your restaurant"}, status=403)
+        return None
 
     async def _log_in(self, request: web.Request) -> web.Response:
         asked: dict[str, str] = await request.json()

@@ -31,8 +31,6 @@ class Twilio(StandIn):
         self.app.router.add_get(path.replace(".json", "/{sid}.json"), self._show)
 
     async def _send(self, request: web.Request) -> web.Response:
-        if not self._knows(request):
-            return web.json_response({"code": 20003, "message": "Authenticate"}, status=401)
         form = await request.post()
         self.seen.append({"path": request.path, **form})
         to, text = str(form.get("To", "")), str(form.get("Body", ""))
@@ -57,14 +55,10 @@ class Twilio(StandIn):
         return web.json_response(message, status=201)
 
     async def _list(self, request: web.Request) -> web.Response:
-        if not self._knows(request):
-            return web.json_response({"code": 20003, "message": "Authenticate"}, status=401)
         found = [one for one in reversed(self.messages) if one["to"] == request.query.get("To", one["to"])]
         return web.json_response({"messages": found[: int(request.query.get("PageSize", "50"))]})
 
     async def _show(self, request: web.Request) -> web.Response:
-        if not self._knows(request):
-            return web.json_response({"code": 20003, "message": "Authenticate"}, status=401)
         found = [one for one in self.messages if one["sid"] == request.match_info["sid"]]
         return web.json_response(found[0] if found else {"code": 20404}, status=200 if found else 404)
 
@@ -85,6 +79,8 @@ class Twilio(StandIn):
         async with aiohttp.ClientSession() as session, session.post(url, data=form, headers=headers) as answer:
             return answer.status
 
-    def _knows(self, request: web.Request) -> bool:
+    async def refused(self, request: web.Request) -> web.Response | None:
         given = "Basic " + base64.b64encode(f"{self.account}:{self.token}".encode()).decode()
-        return request.headers.get("Authorization") == given and request.match_info["account"] == self.account
+        if request.headers.get("Authorization") == given and request.match_info.get("account") == self.account:
+            return None
+        return web.json_response({"code": 20003, "message": "Authenticate"}, status=401)
