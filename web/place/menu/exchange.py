@@ -24,13 +24,12 @@ from web import context, language
 from web.access import managers
 from web.place.menu import pictures, spreadsheets
 from web.place.menu.area import blueprint, change, load
-from web.place.menu.problem_words import fields_of, kinds, said
+from web.place.menu.problem_words import change_words, said
 from web.place.menu.spreadsheets import FileError
 from web.place.tenancy import restaurant
 from web.words import _
 
 WAITING_S = 900
-SHOWN = 200  # errors or changes on the preview
 FORM_BYTES = 64 * 1024
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 UPLOADS = {
@@ -140,12 +139,9 @@ def _page(
         notice=notice,
         mistakes=mistakes or [],
         differing=differing,
-        counts={what: sum(one.what == what for one in differing) for what in ("added", "changed", "removed")},
         token=token,
-        shown_most=SHOWN,
-        kinds=kinds(),
-        fields_of=fields_of,
         columns=menu_rows.COLUMNS,
+        **change_words(differing),
     )
 
 

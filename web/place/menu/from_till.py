@@ -25,11 +25,9 @@ from stores.postgres import Connection
 from stores.till_menus import Told
 from web.access import managers
 from web.place.menu.area import SOURCE, blueprint
-from web.place.menu.problem_words import fields_of, kinds, loss_said, said
+from web.place.menu.problem_words import change_words, loss_said, said
 from web.place.tenancy import actor, in_restaurant, restaurant
 from web.words import _
-
-SHOWN = 200  # changes, losses or problems on the page
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +121,7 @@ def _page(problem: str = "") -> str:
         beside=beside,
         provider=PROVIDERS.get(beside.till.provider) if beside.till else None,
         problem=problem,
-        counts={what: sum(one.what == what for one in beside.differing) for what in ("added", "changed", "removed")},
-        kinds=kinds(),
-        fields_of=fields_of,
         said=said,
         loss_said=loss_said,
-        shown_most=SHOWN,
+        **change_words(beside.differing),
     )

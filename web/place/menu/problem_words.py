@@ -1,5 +1,7 @@
 """What is wrong with a menu, and changes to one, in the reader's words."""
 
+from collections.abc import Sequence
+
 from flask_babel import get_locale  # type: ignore[import-untyped]
 
 from domain import allergens
@@ -7,6 +9,8 @@ from domain.menu_changes import Change
 from domain.menu_rules import MAX_NAME, MAX_PRICE_CENTS, Problem
 from domain.till_menus import Loss
 from web.words import _
+
+SHOWN = 200  # changes, losses or problems on a page
 
 
 def said(problem: Problem) -> str:
@@ -138,6 +142,16 @@ def field_names() -> dict[str, str]:
         "amounts": _("amounts"),
         "light_percent": _("price of light"),
         "extra_percent": _("price of extra"),
+    }
+
+
+def change_words(differing: Sequence[Change]) -> dict[str, object]:
+    """What a page needs that shows changes which are still to be agreed to."""
+    return {
+        "counts": {what: sum(one.what == what for one in differing) for what in ("added", "changed", "removed")},
+        "shown_most": SHOWN,
+        "kinds": kinds(),
+        "fields_of": fields_of,
     }
 
 
