@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -33,11 +33,14 @@ from stores.postgres import Connection
 from stores.reservations import Reservation
 from web import allowance, context
 from web.access import anyone
+from web.database import Work
 from web.identity import addresses
 from web.live.news import tell
 from web.words import _, fulfilments
 
 blueprint = Blueprint("guest", __name__)
+
+T = TypeVar("T")
 
 SOURCE = "/web"
 EMAILS_PER_ORDER, EMAILS_WITHIN_S = 5, 86_400
@@ -89,9 +92,7 @@ def cancel(token: str) -> ResponseReturnValue:
         )
 
     try:
-        context.database().tenant(link.restaurant_id, work)
-    except NotFoundError:
-        abort(404)
+        _do(link, work)
     except StatusChangedError as late:
         return (redirect(url_for(".show", token=token), 303)) if late.present.status == "cancelled" else _late(token)
     tell(link.restaurant_id, live.OrderMoved(order_id=link.order_id))
@@ -115,10 +116,7 @@ def follow(token: str) -> ResponseReturnValue:
         told = OrderFollowed(restaurant_id=link.restaurant_id, order_id=order.id, number=order.number)
         await outbox.emit(connection, told, source=SOURCE, subject=f"order/{order.id}")
 
-    try:
-        context.database().tenant(link.restaurant_id, work)
-    except NotFoundError:
-        abort(404)
+    _do(link, work)
     return redirect(url_for(".show", token=token), 303)
 
 
@@ -160,10 +158,7 @@ def booking(token: str) -> ResponseReturnValue:
         is_payable = asked is not None and asked.connection_id in on
         return found, await restaurants.get(connection, link.restaurant_id), asked, is_payable
 
-    try:
-        found, restaurant, deposit, is_payable = context.database().tenant(link.restaurant_id, work)
-    except NotFoundError:
-        abort(404)
+    found, restaurant, deposit, is_payable = _do(link, work)
     status = booking_statuses()[found.status]
     return render_template(
         "guest/booking.html",
@@ -219,10 +214,7 @@ def _page(token: str, problem: str = "") -> str:
         is_payable = payment is not None and payment.connection_id in {one.id for one in on}
         return _Shown(order, restaurant, listed, payment, is_payable, mails, bool(has))
 
-    try:
-        shown = context.database().tenant(link.restaurant_id, work)
-    except NotFoundError:
-        abort(404)
+    shown = _do(link, work)
     order = shown.order
     return render_template(
         "guest/order.html",
@@ -239,6 +231,14 @@ def _page(token: str, problem: str = "") -> str:
         mails=shown.mails,
         is_mailed=shown.is_mailed,
     )
+
+
+def _do(link: OrderLink, work: Work[T]) -> T:
+    """In the link's restaurant; 404 for what is no longer there."""
+    try:
+        return context.database().tenant(link.restaurant_id, work)
+    except NotFoundError:
+        abort(404)
 
 
 def _read(token: str) -> OrderLink:
