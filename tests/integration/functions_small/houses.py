@@ -11,11 +11,15 @@ import msgspec
 
 from domain.errands import Service
 from eventing import ordering
-from eventing.catalogue import OrderCancelled, OrderConfirmed
+from eventing.catalogue import OrderCancelled, OrderConfirmed, Payload
+from eventing.cloudevents import Event
+from functions.errand_runner import planning
+from functions.errand_runner.situation import Home
 from stores import connections, errands, orders
 from stores.ciphers import PiiCipher
 from stores.errands import Errand
 from stores.kitchen import Move
+from stores.order_links import OrderLinks
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Running, StartFunction
 from tests.integration.stores.samples import make_menu, make_order
@@ -27,8 +31,9 @@ PAGES = "https://admin.example.com"
 class House:
     """``connection_id`` is what was connected last."""
 
-    def __init__(self, postgres: Pools, restaurant_id: str, pii: PiiCipher) -> None:
-        self.postgres, self.id, self.pii = postgres, restaurant_id, pii
+    def __init__(self, postgres: Pools, restaurant_id: str, master_key: str) -> None:
+        self.postgres, self.id, self.pii = postgres, restaurant_id, PiiCipher(master_key)
+        self.home = Home(self.pii, OrderLinks(master_key, PAGES))
         self.menu = make_menu(restaurant_id)
         self.connection_id = ""
 
@@ -69,6 +74,12 @@ class House:
             stored = await ordering.change_order(connection, order, move, self.pii, caller=CALLER)
         gone = msgspec.structs.replace(cancelled(before), replaced_by_order_id=order.id)
         return gone, ordering.confirmed_event(order, stored.number, before.order_id)
+
+    async def plan(self, *events: Payload) -> None:
+        """As the runner does that has taken them, without one."""
+        async with self.postgres.app.tenant(self.id) as connection:
+            for event in events:
+                await planning.plan(self.home, connection, Event.of(event, source="/test"))
 
     async def read(self, order_id: str) -> orders.Order:
         async with self.postgres.app.tenant(self.id) as connection:

@@ -21,13 +21,10 @@ from eventing import deposit_settling, depositing, reserving
 from eventing.cloudevents import parse
 from eventing.reserving import Asked, NoTableFreeError
 from functions.errand_runner import booking_planning
-from functions.errand_runner.situation import Home
 from integrations.tasks import Refused
 from stores import audit, deposits, dining, erasures, errands, reservations, restaurants
 from stores.audit import Actor
-from stores.ciphers import PiiCipher
 from stores.deposits import Deposit
-from stores.order_links import OrderLinks
 from stores.reservations import Reservation
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Eventually, Running, StartFunction
@@ -43,15 +40,11 @@ class Tables(House):
     """A restaurant with one table for eight, Stripe and Twilio; from six guests on each pays 15 euros beforehand."""
 
     def __init__(self, postgres: Pools, restaurant: Restaurant, master_key: str) -> None:
-        super().__init__(postgres, restaurant.id, PiiCipher(master_key))
-        self.restaurant, self.master_key = restaurant, master_key
+        super().__init__(postgres, restaurant.id, master_key)
+        self.restaurant = restaurant
         self.stripe, self.twilio = Stripe("rk_1", "whsec_1"), Twilio("AC1", "secret")
         self.running: Running | None = None
         self._relayed = 0
-
-    @property
-    def home(self) -> Home:
-        return Home(self.pii, OrderLinks(self.master_key, PAGES))
 
     async def book(self, covers: int = 6, phone: str = CALLER, call_id: str = "", at: datetime = AT) -> Reservation:
         asked = Asked(starts_at=at, covers=covers, name="Nora", phone=phone, call_id=call_id or f"call-{uuid.uuid4()}")

@@ -11,17 +11,12 @@ from aiohttp.test_utils import TestServer
 from devstack.stand_ins.store import Store
 from domain import errands as rules
 from domain.errands import CancelOrder
-from eventing.catalogue import Payload
 from eventing.cloudevents import Event
-from functions.errand_runner import planning
-from functions.errand_runner.situation import Home
 from stores import connections, errands, retention
-from stores.ciphers import PiiCipher
 from stores.errands import Claimed
-from stores.order_links import OrderLinks
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Eventually, StartFunction
-from tests.integration.functions_small.houses import CALLER, PAGES, House, StartRunner, cancelled
+from tests.integration.functions_small.houses import CALLER, House, StartRunner, cancelled
 
 pytestmark = pytest.mark.integration
 
@@ -35,7 +30,7 @@ async def store() -> Store:
 
 @pytest.fixture
 async def house(postgres: Pools, restaurant_id: str, master_key: str, store: Store) -> AsyncIterator[House]:
-    made = House(postgres, restaurant_id, PiiCipher(master_key))
+    made = House(postgres, restaurant_id, master_key)
     async with TestServer(store.app) as server:
         await made.connect("till", "store_api", {"url": str(server.make_url("/"))}, {"token": TOKEN})
         yield made
@@ -208,15 +203,8 @@ async def test_what_is_told_is_sealed(house: House) -> None:
 
 
 async def test_what_is_in_the_place_of_an_order_is_told_behind_its_cancellation_but_not_held_up_for_ever(
-    house: House, master_key: str
+    house: House,
 ) -> None:
-    home = Home(house.pii, OrderLinks(master_key, PAGES))
-
-    async def plan(*events: Payload) -> None:
-        async with house.postgres.app.tenant(house.id) as connection:
-            for event in events:
-                await planning.plan(home, connection, Event.of(event, source="/test"))
-
     async def due() -> list[Claimed]:
         async with house.postgres.platform.platform() as connection:
             return list(await errands.claim(connection, 9, 9))
@@ -228,7 +216,7 @@ async def test_what_is_in_the_place_of_an_order_is_told_behind_its_cancellation_
     before, other = await house.order(), await house.order()
     gone, after = await house.change(before)
     other_gone, other_after = await house.change(other)
-    await plan(after, gone, other_after, other_gone)  # events come in either order
+    await house.plan(after, gone, other_after, other_gone)  # events come in either order
 
     cancelling = {one.subject: one for one in await due()}
     assert {one.kind for one in cancelling.values()} == {"order.cancel"}

@@ -12,17 +12,13 @@ from devstack.stand_ins.store import Store
 from domain.kitchen import OrderStatus
 from eventing import ordering
 from eventing.catalogue import OrderConfirmed, Payload
-from eventing.cloudevents import Event
-from functions.errand_runner import consequences, planning
+from functions.errand_runner import consequences
 from functions.errand_runner.runner import Runner
-from functions.errand_runner.situation import Home
 from integrations.network import Network
 from stores import connections, errands
-from stores.ciphers import PiiCipher
 from stores.kitchen import Move
-from stores.order_links import OrderLinks
 from tests.conftest import Pools
-from tests.integration.functions_small.houses import PAGES, House, cancelled
+from tests.integration.functions_small.houses import House, cancelled
 
 pytestmark = pytest.mark.integration
 
@@ -33,14 +29,9 @@ class Shop(House):
     """A store as its till, and a runner in this process."""
 
     def __init__(self, postgres: Pools, restaurant_id: str, master_key: str, store: Store) -> None:
-        super().__init__(postgres, restaurant_id, PiiCipher(master_key))
+        super().__init__(postgres, restaurant_id, master_key)
         self.store = store
-        self.home = Home(self.pii, OrderLinks(master_key, PAGES))
         self.runner = Runner(postgres.platform, postgres.app, Network("test", private=True), self.home)
-
-    async def plan(self, event: Payload) -> None:
-        async with self.postgres.app.tenant(self.id) as connection:
-            await planning.plan(self.home, connection, Event.of(event, source="/test"))
 
     async def placed(self) -> OrderConfirmed:
         event = await self.order()

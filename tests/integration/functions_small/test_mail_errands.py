@@ -15,14 +15,10 @@ from devstack.servers.ports import free_port
 from domain.errands import AnyWork, SendMail, SendMessage
 from domain.kitchen import OrderStatus
 from eventing.catalogue import OrderConfirmed, OrderFollowed, OrderMoved, Payload
-from eventing.cloudevents import Event
-from functions.errand_runner import consequences, planning
-from functions.errand_runner.situation import Home
+from functions.errand_runner import consequences
 from integrations.tasks import Refused
 from stores import errands, guest_emails, messages
-from stores.ciphers import PiiCipher
 from stores.errands import Claimed
-from stores.order_links import OrderLinks
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Eventually, StartFunction
 from tests.integration.functions_small.houses import PAGES, House, StartRunner
@@ -38,8 +34,7 @@ class Mailed(House):
     """``claimed`` are the errands that were planned last."""
 
     def __init__(self, postgres: Pools, restaurant_id: str, master_key: str) -> None:
-        super().__init__(postgres, restaurant_id, PiiCipher(master_key))
-        self.home = Home(self.pii, OrderLinks(master_key, PAGES))
+        super().__init__(postgres, restaurant_id, master_key)
         self.claimed: Sequence[Claimed] = ()
 
     async def leaves(self, order: OrderConfirmed, address: str = ANNA) -> OrderFollowed:
@@ -48,9 +43,7 @@ class Mailed(House):
         return OrderFollowed(restaurant_id=self.id, order_id=order.order_id, number=order.number)
 
     async def planned(self, *events: Payload) -> Sequence[AnyWork]:
-        async with self.postgres.app.tenant(self.id) as connection:
-            for event in events:
-                await planning.plan(self.home, connection, Event.of(event, source="/test"))
+        await self.plan(*events)
         async with self.postgres.platform.platform() as connection:
             self.claimed = await errands.claim(connection, 50, 50)
         return [work for one in self.claimed if (work := errands.work_of(one, self.pii)) is not None]

@@ -13,14 +13,10 @@ from domain.errands import SendMessage
 from domain.kitchen import OrderStatus
 from eventing import ordering
 from eventing.catalogue import CallMissed, OrderConfirmed, OrderMoved, Payload, ReservationChanged
-from eventing.cloudevents import Event
-from functions.errand_runner import consequences, message_planning, planning
-from functions.errand_runner.situation import Home
+from functions.errand_runner import consequences, message_planning
 from integrations.tasks import Done
 from stores import errands, message_costs, messages, reservations
-from stores.ciphers import PiiCipher
 from stores.kitchen import Move
-from stores.order_links import OrderLinks
 from stores.reservations import Wish
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Eventually, StartFunction
@@ -34,15 +30,9 @@ NOW = datetime.now(UTC)
 class Told(House):
     """What its events lead to, without a runner."""
 
-    def __init__(self, postgres: Pools, restaurant_id: str, master_key: str) -> None:
-        super().__init__(postgres, restaurant_id, PiiCipher(master_key))
-        self.home = Home(self.pii, OrderLinks(master_key, PAGES))
-
     async def planned(self, *events: Payload) -> list[tuple[str, str]]:
         """The texts that these lead to, as ``(occasion, text)``."""
-        async with self.postgres.app.tenant(self.id) as connection:
-            for event in events:
-                await planning.plan(self.home, connection, Event.of(event, source="/test"))
+        await self.plan(*events)
         async with self.postgres.platform.platform() as connection:
             claimed = await errands.claim(connection, 50, 50)
         works = [errands.work_of(one, self.pii) for one in claimed]

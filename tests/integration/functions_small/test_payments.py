@@ -13,7 +13,6 @@ from domain.errands import RefundPayment
 from eventing import ordering, paying
 from eventing.catalogue import OrderCancelled, OrderConfirmed
 from stores import errands, payments
-from stores.ciphers import PiiCipher
 from stores.kitchen import Move
 from stores.payments import Payment
 from tests.conftest import Database, Pools
@@ -26,8 +25,8 @@ pytestmark = pytest.mark.integration
 class Payee(House):
     """With Stripe, and with Twilio for its texts."""
 
-    def __init__(self, postgres: Pools, restaurant_id: str, pii: PiiCipher) -> None:
-        super().__init__(postgres, restaurant_id, pii)
+    def __init__(self, postgres: Pools, restaurant_id: str, master_key: str) -> None:
+        super().__init__(postgres, restaurant_id, master_key)
         self.stripe, self.twilio = Stripe("rk_1", "whsec_1"), Twilio("AC1", "secret")
 
     async def cancel(self, event: OrderConfirmed) -> OrderCancelled:
@@ -63,7 +62,7 @@ class Payee(House):
 
 @pytest.fixture
 async def house(postgres: Pools, restaurant_id: str, master_key: str) -> AsyncIterator[Payee]:
-    made = Payee(postgres, restaurant_id, PiiCipher(master_key))
+    made = Payee(postgres, restaurant_id, master_key)
     async with TestServer(made.stripe.app) as stripe, TestServer(made.twilio.app) as twilio:
         await made.connect_twilio(str(twilio.make_url("")).rstrip("/"))
         url = str(stripe.make_url("")).rstrip("/")

@@ -12,7 +12,6 @@ from devstack.stand_ins.printer import Printer
 from domain.till_menus import TillCode
 from eventing import ordering
 from stores import connections, menus, tills
-from stores.ciphers import PiiCipher
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Eventually, Running, StartFunction
 from tests.integration.functions_small.houses import House, StartRunner, cancelled
@@ -25,8 +24,10 @@ LINK = "61f0c0ffee00000000000001"
 class Kitchen(House):
     """With Deliverect as its till, and two printers: one for all, one for drinks only."""
 
-    def __init__(self, postgres: Pools, restaurant_id: str, pii: PiiCipher, till: Deliverect, printer: Printer) -> None:
-        super().__init__(postgres, restaurant_id, pii)
+    def __init__(
+        self, postgres: Pools, restaurant_id: str, master_key: str, till: Deliverect, printer: Printer
+    ) -> None:
+        super().__init__(postgres, restaurant_id, master_key)
         self.till, self.printer, self.bar = till, printer, Printer()
 
     async def furnish(self) -> None:
@@ -56,7 +57,7 @@ class Kitchen(House):
 @pytest.fixture
 async def kitchen(postgres: Pools, restaurant_id: str, master_key: str) -> AsyncIterator[Kitchen]:
     till, printer = Deliverect(LINK, "client", "secret", hmac_secret="shared"), Printer()
-    made = Kitchen(postgres, restaurant_id, PiiCipher(master_key), till, printer)
+    made = Kitchen(postgres, restaurant_id, master_key, till, printer)
     await printer.start()
     await made.bar.start()
     async with TestServer(till.app) as server:

@@ -13,7 +13,6 @@ from domain.menu import MenuItem
 from domain.till_menus import TillCode
 from eventing.catalogue import TillChanged
 from stores import errands, menus, till_menus, tills
-from stores.ciphers import PiiCipher
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Eventually, StartFunction
 from tests.integration.functions_small.houses import House, StartRunner
@@ -46,7 +45,7 @@ async def test_a_changed_till_is_read_and_what_is_sold_out_is_off_until_it_is_ba
     eventually: Eventually,
 ) -> None:
     runner = StartRunner(function, database, master_key)
-    house, shop = House(postgres, restaurant_id, PiiCipher(master_key)), Square("token", "L1", "key")
+    house, shop = House(postgres, restaurant_id, master_key), Square("token", "L1", "key")
     item = house.menu.items[0]
     async with TestServer(shop.app) as server, runner() as running:
         address = str(server.make_url("")).rstrip("/")
