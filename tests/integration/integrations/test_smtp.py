@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import email
-import ipaddress
 import ssl
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
 
 import msgspec
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from devstack.mail import Fault, Mailbox
 from devstack.servers.ports import free_port
@@ -25,6 +19,7 @@ from integrations.messages import smtp
 from integrations.messages.smtp import Smtp
 from integrations.network import Network
 from integrations.tasks import Done, Later, Outcome, Refused, Task
+from tests.integration.edge_bridge.transports import Authority
 
 STOP = "https://admin.example.com/o/" + "A" * 64 + "/stop"
 WORK = SendMail(
@@ -130,15 +125,17 @@ async def test_no_header_can_be_slipped_in(changed: dict[str, str], house: House
 async def test_a_password_goes_by_tls_alone_and_to_the_right_server(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    authority = certificate(tmp_path)
+    authority = Authority(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority)
+    context.load_cert_chain(*authority.certificate())
     box = Mailbox(tmp_path / "tls", free_port(), tls=context, login=("margot", "secret"))
     box.start()
     try:
-        known = {"port": str(box.port), "security": "starttls", "user": "margot"}
+        known = {"host": "localhost", "port": str(box.port), "security": "starttls", "user": "margot"}
         assert await house.send(task(), {"password": "secret"}, **known) == Later("its certificate is not valid")
-        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.path))
+        other = known | {"host": "127.0.0.1"}  # the certificate is of another name
+        assert await house.send(task(), {"password": "secret"}, **other) == Later("its certificate is not valid")
         assert await house.send(task(), {"password": "wrong"}, **known) == Later("it does not let us in (535)")
         assert await house.send(task(), {"password": "secret"}, **known) == Done()
         assert len(box.mails()) == 1
@@ -156,27 +153,3 @@ async def test_nothing_goes_in_the_clear_where_others_may_listen(house: House) -
     assert await Smtp(public, settings | {"security": "none"}, {}).perform(task()) == Later("only with STARTTLS or TLS")
     assert await Smtp(public, settings, {}).perform(task()) == Later("no connection (ForbiddenAddressError)")
     assert house.mails() == []
-
-
-def certificate(folder: Path) -> Path:
-    """Of 127.0.0.1, its own authority; with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail")]), datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "server.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + private)
-    return path
