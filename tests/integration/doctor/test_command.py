@@ -201,7 +201,12 @@ async def test_our_knative_settings_are_good() -> None:
             "name: alloresto-key",
             "there is no Secret/alloresto-key",
         ),
-        ("platform/call-logger.yaml", "name: call-logger\n  #", "name: nobody\n  #", "there is no Service/nobody"),
+        (
+            "platform/call-logger.yaml",
+            "kind: Service\n      name: call-logger",
+            "kind: Service\n      name: nobody",
+            "there is no Service/nobody",
+        ),
         ("edge/edge-bridge.yaml", "name: call-handler", "name: order-logger", "points at Service/order-logger"),
     ],
 )
