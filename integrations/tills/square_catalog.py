@@ -13,7 +13,7 @@ from datetime import datetime
 
 import msgspec
 
-from domain.till_menus import Loss, TillCategory, TillGroup, TillItem, TillMenu, TillOption, TillSize
+from domain.till_menus import Loss, LossKind, Reason, TillCategory, TillGroup, TillItem, TillMenu, TillOption, TillSize
 
 UNSORTED = TillCategory("-", "Menu")
 ALLERGENS = {
@@ -47,17 +47,16 @@ class _Override(msgspec.Struct):
     sold_out_valid_until: datetime | None = None
 
 
-class _Variation(msgspec.Struct):
+class _Priced(msgspec.Struct):
+    """What a modifier says, and a variation too."""
+
     name: str = ""
     price_money: _Money | None = None
     location_overrides: list[_Override] = []
+
+
+class _Variation(_Priced):
     sellable: bool = True
-
-
-class _Modifier(msgspec.Struct):
-    name: str = ""
-    price_money: _Money | None = None
-    location_overrides: list[_Override] = []
 
 
 class _ListInfo(msgspec.Struct):
@@ -127,7 +126,7 @@ class Object(msgspec.Struct):
     item_data: _Item | None = None
     item_variation_data: _Variation | None = None
     modifier_list_data: _List | None = None
-    modifier_data: _Modifier | None = None
+    modifier_data: _Priced | None = None
     category_data: _Named | None = None
     tax_data: _Tax | None = None
 
@@ -174,8 +173,8 @@ class _Reading:
     groups: dict[str, TillGroup] = field(default_factory=dict)
     losses: dict[Loss, None] = field(default_factory=dict)
 
-    def lose(self, kind: str, name: str, reason: str, detail: str = "") -> None:
-        self.losses[Loss(kind, name, reason, detail)] = None  # type: ignore[arg-type]
+    def lose(self, kind: LossKind, name: str, reason: Reason, detail: str = "") -> None:
+        self.losses[Loss(kind, name, reason, detail)] = None
 
     def item(self, code: str, one: _Item, categories: dict[str, TillCategory]) -> TillItem | None:
         sizes = self._sizes(one)
@@ -206,14 +205,12 @@ class _Reading:
         for size in known:
             data = size.item_variation_data
             assert data is not None
-            own = self._own(data.location_overrides)
-            price = (own.price_money if own and own.price_money else data.price_money) or _Money()
-            if not data.sellable or price.amount is None:
+            cents, off, until = self._here(data)
+            if not data.sellable or cents is None:
                 self.lose("size", f"{one.name} {data.name}".strip(), "no_price")
                 continue
             name = "" if len(known) == 1 and data.name == ONLY_ONE else data.name
-            off, until = (own.sold_out, own.sold_out_valid_until) if own else (False, None)
-            sizes.append(TillSize(code=size.id, price_cents=price.amount, name=name, off=off, off_until=until))
+            sizes.append(TillSize(code=size.id, price_cents=cents, name=name, off=off, off_until=until))
         return tuple(sizes)
 
     def _group(self, info: _ListInfo) -> str | None:
@@ -240,13 +237,11 @@ class _Reading:
         data = one.modifier_data
         if data is None or not one.is_at(self.location):
             return None
-        own = self._own(data.location_overrides)
-        price = (own.price_money if own and own.price_money else data.price_money) or _Money()
-        if (price.amount or 0) < 0:
+        cents, off, until = self._here(data)
+        if (cents or 0) < 0:
             self.lose("option", data.name, "below_zero")
             return None
-        off, until = (own.sold_out, own.sold_out_valid_until) if own else (False, None)
-        return TillOption(code=one.id, name=data.name, price_cents=price.amount or 0, off=off, off_until=until)
+        return TillOption(code=one.id, name=data.name, price_cents=cents or 0, off=off, off_until=until)
 
     def _food(self, one: _Item) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Allergens and diets; an ingredient that is none of the fourteen is told by its name."""
@@ -260,8 +255,12 @@ class _Reading:
         diets = [DIETS[diet.standard_name] for diet in food.dietary_preferences if diet.standard_name in DIETS]
         return tuple(allergens), tuple(diets)
 
-    def _own(self, overrides: list[_Override]) -> _Override | None:
-        return next((one for one in overrides if one.location_id == self.location), None)
+    def _here(self, data: _Priced) -> tuple[int | None, bool, datetime | None]:
+        """Its price at this location, and whether it is sold out there, until when."""
+        overrides = (one for one in data.location_overrides if one.location_id == self.location)
+        own = next(overrides, _Override())
+        price = own.price_money or data.price_money or _Money()
+        return price.amount, own.sold_out, own.sold_out_valid_until
 
 
 def _said(*numbers: int | None) -> int | None:
