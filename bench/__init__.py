@@ -31,7 +31,7 @@ BENCHES = {
     "overload": "three times the callers that handlers, and then places, suffice for (about 3 minutes)",
     "upgrade": "20 calls while everything is replaced, and a broken candidate that goes back (about 3 minutes)",
     "around": "orders at till, printer and message service; an outage; all twice; what runs out (about 6 minutes)",
-    "sagas": "1,000 bookings while their runner is killed at random steps; 10,000 notices (about 9 minutes)",
+    "sagas": "1,000 bookings while their runner is killed at random steps; 10,000 notices (the sagas have 8 minutes)",
     "chaos": "calls while processes die and the engine misbehaves: is any order lost, invented or doubled (hours)",
 }
 """What ``bench.NAME`` measures.

@@ -422,7 +422,7 @@ async def _off(connection: Connection, reservation_id: str, deposit_id: str) -> 
 
 
 async def run(_: int) -> list[Figure]:
-    """All figures; about nine minutes."""
+    """All figures. Raises TimeoutError where the sagas are not done within MOST_S."""
     async with opened() as sagas:
         beside = [asyncio.create_task(sagas.killer()), asyncio.create_task(sagas.relay())]
         try:
