@@ -164,6 +164,7 @@ def message_templates() -> dict[str, str]:
         "order_changed": _("Order changed"),
         "order_ready": _("“Your order is ready”"),
         "order_cancelled": _("Cancellation"),
+        "payment_link": _("Payment by link"),
     }
 
 

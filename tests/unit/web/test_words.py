@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from flask import Flask
 from flask_babel import Babel  # type: ignore[import-untyped]
 
+from domain import mails
 from domain.tool_parameters import TOOL_NAMES
 from web import words
 
@@ -22,3 +25,10 @@ def test_each_tool_of_the_assistant_has_a_name_that_a_restaurateur_understands(l
     assert set(names) == {*TOOL_NAMES, "other"}
     assert len(set(names.values())) == len(names)
     assert ("Plat ajouté" in names.values()) is (language == "fr")
+
+
+def test_each_message_about_an_order_has_a_name_on_its_page() -> None:
+    app = Flask(__name__)
+    Babel(app)
+    with app.test_request_context():
+        assert set(words.message_templates()) == {*get_args(mails.Template)}
