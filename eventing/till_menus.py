@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,11 +14,19 @@ from domain.restaurant import Restaurant
 from domain.till_menus import TillCode, TillMenu, sold_in
 from domain.till_takeover import TakenOver, taken_over, usual_vat
 from eventing import menus as menu_changes
+from eventing import outbox
+from eventing.catalogue import TillChanged
 from eventing.menus import Changed
 from stores import menus, till_menus, tills
 from stores.audit import Actor
 from stores.postgres import Connection
 from stores.till_menus import Told
+
+
+async def have_read(conn: Connection, restaurant_id: str, connection_id: str, *, source: str) -> None:
+    """Have the till asked for its menu."""
+    event = TillChanged(restaurant_id=restaurant_id, connection_id=connection_id, reading_id=str(uuid.uuid4()))
+    await outbox.emit(conn, event, source=source, subject=connection_id)
 
 
 async def keep(

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from domain.kitchen import NEXT, OPEN, OrderStatus
 from domain.menu_edits import State
 from eventing import ordering, outbox, till_menus
-from eventing.catalogue import TillChanged
 from integrations.tills.notices import Availability, Busy, MenuMoved, MenuSold, Notice, OrderStands
 from stores import audit, hooks, kitchen, menus, orders, tills
 from stores.audit import Actor
@@ -51,10 +50,7 @@ async def take(conn: Connection, hook: Hook, name: str, notice: Notice) -> str:
             until = datetime.now(UTC) + AT_MOST
             await kitchen.set_load(conn, hook.restaurant_id, LOAD_SOURCE, minutes, until)
         case MenuMoved():
-            moved = TillChanged(
-                restaurant_id=hook.restaurant_id, connection_id=hook.connection_id, reading_id=str(uuid.uuid4())
-            )
-            await outbox.emit(conn, moved, source=SOURCE, subject=hook.connection_id)
+            await till_menus.have_read(conn, hook.restaurant_id, hook.connection_id, source=SOURCE)
         case MenuSold():
             await till_menus.keep(conn, hook.restaurant_id, hook.connection_id, name, notice.menu, source=SOURCE)
     return ""

@@ -5,7 +5,6 @@ What was looked at is what is taken over: when the till or somebody here has cha
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 
 from flask import flash, redirect, render_template, request, url_for
@@ -14,9 +13,7 @@ from flask.typing import ResponseReturnValue
 from domain.menu_changes import Change, changes
 from domain.menu_rules import Problem, problems
 from domain.till_menus import Loss
-from eventing import outbox
 from eventing import till_menus as taking
-from eventing.catalogue import TillChanged
 from eventing.menus import Changed, InvalidMenuError
 from integrations.catalogue import PROVIDERS
 from stores import connections, menu_versions, menus, till_menus
@@ -82,8 +79,7 @@ def read_till() -> ResponseReturnValue:
         till = await _till(connection)
         if till is None or till.provider not in PROVIDERS or not PROVIDERS[till.provider].reads_menu:
             return False
-        event = TillChanged(restaurant_id=owner, connection_id=till.id, reading_id=str(uuid.uuid4()))
-        await outbox.emit(connection, event, source=SOURCE, subject=till.id)
+        await taking.have_read(connection, owner, till.id, source=SOURCE)
         return True
 
     if in_restaurant(work):
