@@ -28,7 +28,8 @@ from bench.events import child, until_ready
 from bench.report import Figure, percentile
 from devstack.servers.embedded import EmbeddedPostgres
 from devstack.servers.ports import free_port
-from devstack.stand_ins.neighbourhood import TOKEN, Neighbourhood
+from devstack.stand_ins import connecting
+from devstack.stand_ins.neighbourhood import Neighbourhood
 from devstack.stand_ins.store import Store
 from devstack.stand_ins.twilio import Twilio
 from domain.menu import Menu
@@ -36,9 +37,8 @@ from domain.order import CartLine, ConfirmedOrder, Fulfilment, VatShare
 from eventing import ordering, ticks
 from eventing.catalogue import OrderCancelled, OrderConfirmed
 from eventing.cloudevents import Event, to_binary
-from integrations.catalogue import PROVIDERS
 from seeds import seed
-from stores import connections, menus
+from stores import menus
 from stores.ciphers import PiiCipher, SipPasswordCipher
 from stores.migrate import migrate
 from stores.postgres import Postgres
@@ -208,18 +208,9 @@ class Ground:
         """Each as its owner would in the admin."""
         async with self.postgres.platform() as connection:
             for name in names:
-                fields = [one for one in PROVIDERS[name].fields if one.required or one.name == "url"]
-                settings = dict.fromkeys((one.name for one in fields if not one.is_secret), TOKEN)
-                settings["address" if name == "escpos" else "url"] = self.street.addresses[name]
-                await connections.connect(
-                    connection,
-                    self.menu.restaurant_id,
-                    service=PROVIDERS[name].service,
-                    provider=name,
-                    settings=settings,
-                    secrets=dict.fromkeys((one.name for one in fields if one.is_secret), TOKEN),
-                    pii=self.pii,
-                    created_by="bench",
+                address = self.street.addresses[name]
+                await connecting.connect(
+                    connection, self.menu.restaurant_id, name, address, self.pii, created_by="bench"
                 )
 
 

@@ -27,13 +27,13 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest
 from bench.report import Figure
 from devstack.stack.engines import EngineEndpoint
 from devstack.stack.stack import Stack, StackOptions
+from devstack.stand_ins import connecting
 from devstack.stand_ins.deliverect import Deliverect
 from devstack.stand_ins.neighbourhood import TOKEN
 from devstack.stand_ins.square import Square
 from devstack.stand_ins.toast import Toast
 from domain.menu import MenuItem
 from domain.till_menus import TillCode
-from integrations.catalogue import PROVIDERS
 from softphone.caller import Caller
 from stores import connections, menus, tills
 from stores.postgres import Postgres
@@ -261,19 +261,10 @@ class Snoozed:
         """Connected as its owner would, and disconnected at the end."""
         restaurant_id = self._line.restaurant_id
         neighbour = self._stack.neighbourhood.neighbours[provider]
-        fields = [one for one in PROVIDERS[provider].fields if one.required]
-        settings = dict.fromkeys((one.name for one in fields if not one.is_secret), TOKEN)
         async with self._postgres.tenant(restaurant_id) as connection:
             menu = await menus.load(connection, restaurant_id)
-            made = await connections.connect(
-                connection,
-                restaurant_id,
-                service="till",
-                provider=provider,
-                settings=settings | {"url": neighbour.address},
-                secrets=dict.fromkeys((one.name for one in fields if one.is_secret), TOKEN),
-                pii=self._stack.pii_cipher,
-                created_by="bench",
+            made = await connecting.connect(
+                connection, restaurant_id, provider, neighbour.address, self._stack.pii_cipher, created_by="bench"
             )
             item = next(one for one in menu.items if len(one.sizes) == 1 and not one.combo and not _asks(one))
             door = f"{self._stack.web_url}/hooks/{provider}/{made.id}"

@@ -17,9 +17,8 @@ import msgspec
 
 from bench.chaos.stack_process import Description, Options
 from devstack.stack.running import DialableLine
-from devstack.stand_ins.neighbourhood import TOKEN
-from integrations.catalogue import PROVIDERS
-from stores import connections, orders
+from devstack.stand_ins import connecting
+from stores import orders
 from stores.ciphers import PiiCipher
 from stores.orders import Order
 from stores.postgres import Postgres
@@ -113,23 +112,12 @@ class House:
 
     async def connect(self, restaurant_id: str, provider: str) -> None:
         """A stand-in of the stack, as its owner would do it in the admin."""
-        fields = [one for one in PROVIDERS[provider].fields if one.required or one.name == "url"]
-        settings = dict.fromkeys((one.name for one in fields if not one.is_secret), TOKEN)
-        settings["address" if provider == "escpos" else "url"] = self.about.neighbours[provider]
         postgres = Postgres(self.about.app_url)
         await postgres.open()
         try:
             async with postgres.tenant(restaurant_id) as connection:
-                await connections.connect(
-                    connection,
-                    restaurant_id,
-                    service=PROVIDERS[provider].service,
-                    provider=provider,
-                    settings=settings,
-                    secrets=dict.fromkeys((one.name for one in fields if one.is_secret), TOKEN),
-                    pii=PiiCipher(self.about.master_key),
-                    created_by="tests",
-                )
+                address, pii = self.about.neighbours[provider], PiiCipher(self.about.master_key)
+                await connecting.connect(connection, restaurant_id, provider, address, pii, created_by="tests")
         finally:
             await postgres.close()
 
