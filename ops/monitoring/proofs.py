@@ -142,18 +142,18 @@ def _by_alert(cases: Sequence[Case]) -> Mapping[str, Proof]:
 
 def _idle(cases: Sequence[Case]) -> Iterator[str]:
     """Cases in which an alert is silent since there is nothing to look at, which shows nothing."""
-    asks = {rule["alert"]: _asked(rule["expr"]) for rule in rules.alerts()}
+    recorded = {rule["record"]: rule["expr"] for rule in rules.rules() if "record" in rule}
+    asks = {rule["alert"]: _asked(rule["expr"], recorded) for rule in rules.alerts()}
     for case in cases:
         if not case.fires and case.alert in asks and not asks[case.alert] & case.series:
             yield f'{case.alert}: "{case.name}" has none of the series that it asks for'
 
 
-def _asked(expression: str) -> set[str]:
-    """The series behind an expression, through those that are recorded."""
-    recorded = {rule["record"]: rule["expr"] for rule in rules.rules() if "record" in rule}
+def _asked(expression: str, recorded: Mapping[str, str]) -> set[str]:
+    """The series behind an expression, through those that are ``recorded``, by what."""
     found: set[str] = set()
     for selector in promql.named(expression).selectors:
-        found |= _asked(recorded[selector.name]) if selector.name in recorded else {selector.name}
+        found |= _asked(recorded[selector.name], recorded) if selector.name in recorded else {selector.name}
     return found
 
 
