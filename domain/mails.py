@@ -9,10 +9,19 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Literal, NamedTuple
 
-from domain import money
-from domain.messages import Line, OrderFacts, due_text, worded_as
+from domain import deposits, money
+from domain.messages import Line, OrderFacts, ReservationFacts, clock_text, day_text, due_text, worded_as
 
-Template = Literal["order_confirmed", "order_changed", "order_ready", "order_cancelled", "payment_link"]
+OrderTemplate = Literal["order_confirmed", "order_changed", "order_ready", "order_cancelled", "payment_link"]
+BookingTemplate = Literal[
+    "reservation_confirmed",
+    "reservation_requested",
+    "reservation_held",
+    "reservation_changed",
+    "reservation_cancelled",
+    "deposit_refunded",
+]
+Template = OrderTemplate | BookingTemplate
 
 
 class Mail(NamedTuple):
@@ -50,6 +59,22 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "pay": "Pay {total} here: {link}",
         "why": "You get this because you left your address on your order's page.",
         "stop": "No more mails about this order: {link}",
+        "reservation_confirmed": "Your table is booked",
+        "reservation_requested": "Your request for a table is noted; we will tell you",
+        "reservation_held": "Your table is kept for you until the deposit is paid",
+        "reservation_changed": "Your reservation is changed",
+        "reservation_cancelled": "Your reservation is cancelled",
+        "deposit_refunded": "Your deposit goes back to you",
+        "table": "{day}, {time}: table for {covers}",
+        "awaited": "Deposit: {total}, to be paid by {until} on {until_day}",
+        "paid": "Deposit: {total}, paid",
+        "paid_cancelled": "Deposit: {total}, paid; ask us about it",
+        "lapsed": "No deposit was paid in time",
+        "waived": "No deposit is to be paid",
+        "refunded": "Deposit: {total}, goes back to you",
+        "booking_page": "Your reservation: {link}",
+        "booking_why": "You get this because you left your address on your reservation's page.",
+        "booking_stop": "No more mails about this reservation: {link}",
     },
     "fr": {
         "order_confirmed": "Commande n° {number} confirmée",
@@ -66,11 +91,27 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "pay": "Payer {total} ici : {link}",
         "why": "Vous recevez ce message car vous avez laissé votre adresse sur la page de votre commande.",
         "stop": "Ne plus recevoir de messages sur cette commande : {link}",
+        "reservation_confirmed": "Votre table est réservée",
+        "reservation_requested": "Votre demande de table est notée ; nous vous répondrons",
+        "reservation_held": "Votre table vous est gardée jusqu'au paiement de l'acompte",
+        "reservation_changed": "Votre réservation est changée",
+        "reservation_cancelled": "Votre réservation est annulée",
+        "deposit_refunded": "Votre acompte vous est rendu",
+        "table": "Le {day} à {time} : table pour {covers}",
+        "awaited": "Acompte : {total}, à payer avant {until} le {until_day}",
+        "paid": "Acompte : {total}, payé",
+        "paid_cancelled": "Acompte : {total}, payé ; demandez-nous ce qu'il devient",
+        "lapsed": "L'acompte n'a pas été payé à temps",
+        "waived": "Aucun acompte n'est à payer",
+        "refunded": "Acompte : {total}, vous est rendu",
+        "booking_page": "Votre réservation : {link}",
+        "booking_why": "Vous recevez ce message car vous avez laissé votre adresse sur la page de votre réservation.",
+        "booking_stop": "Ne plus recevoir de messages sur cette réservation : {link}",
     },
 }
 
 
-def order_mail(template: Template, language: str, facts: OrderFacts, stop: str = "") -> Mail:
+def order_mail(template: OrderTemplate, language: str, facts: OrderFacts, stop: str = "") -> Mail:
     """``stop`` is where no more of them are asked for."""
     words = _WORDS["fr" if language.startswith("fr") else "en"]
     title = words[worded_as(template, facts)].format(number=facts.number, before=facts.before)
@@ -84,7 +125,40 @@ def order_mail(template: Template, language: str, facts: OrderFacts, stop: str =
         below.append(words["pay" if template == "payment_link" else "page"].format(total=total, link=facts.link))
     small = [words["why"], *([words["stop"].format(link=stop)] if stop else [])]
     body = _Body(language[:2], facts.restaurant, title, dishes, below, small)
-    return Mail(" ".join(f"{facts.restaurant}: {title}".split()), _text(body), _html(body))
+    return _mail(body)
+
+
+def booking_mail(
+    template: BookingTemplate, language: str, facts: ReservationFacts, deposit: deposits.State | None, stop: str = ""
+) -> Mail:
+    """``deposit`` is how it stands, None where none was asked for."""
+    words = _WORDS["fr" if language.startswith("fr") else "en"]
+    day, time = day_text(facts.starts_at, facts.zone), clock_text(facts.starts_at, facts.zone)
+    below = [words["table"].format(day=day, time=time, covers=facts.covers)]
+    if said := _deposit_words(template, deposit):
+        due_at = facts.due_at or facts.starts_at
+        total = money.format_cents(facts.amount_cents, facts.currency, language)
+        until, until_day = clock_text(due_at, facts.zone), day_text(due_at, facts.zone)
+        below.append(words[said].format(total=total, until=until, until_day=until_day))
+    if facts.link:
+        below.append(words["booking_page"].format(link=facts.link))
+    small = [words["booking_why"], *([words["booking_stop"].format(link=stop)] if stop else [])]
+    return _mail(_Body(language[:2], facts.restaurant, words[template], (), below, small))
+
+
+def _deposit_words(template: BookingTemplate, deposit: deposits.State | None) -> str:
+    """Which words tell how it stands; "" for none."""
+    if deposit is None or deposit == "closed":
+        return ""
+    if template == "reservation_cancelled" and deposit == "paid":
+        return "paid_cancelled"
+    if deposit == "refund_due":
+        return "refunded"
+    return "awaited" if deposit in deposits.OPEN else deposit
+
+
+def _mail(body: _Body) -> Mail:
+    return Mail(" ".join(f"{body.restaurant}: {body.title}".split()), _text(body), _html(body))
 
 
 def _allergens(words: Mapping[str, str], line: Line) -> str:

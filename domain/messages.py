@@ -114,9 +114,10 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "order_cancelled": "{restaurant}: order no. {number} is cancelled.{page}",
         "order_refused": "{restaurant}: sorry, the kitchen can't make order no. {number}. Please call us.{page}",
         "payment_link": "{restaurant}: pay {total} for order no. {number} here, if you like: {link}",
-        "reservation_confirmed": "{restaurant}: table for {covers} on {day} at {time} confirmed.",
-        "reservation_requested": "{restaurant}: your request for {covers} on {day} at {time} noted; we will tell you.",
-        "reservation_changed": "{restaurant}: your table is now for {covers} on {day} at {time}.",
+        "reservation_confirmed": "{restaurant}: table for {covers} on {day} at {time} confirmed.{page}",
+        "reservation_requested": "{restaurant}: your request for {covers} on {day} at {time} noted; we will tell"
+        " you.{page}",
+        "reservation_changed": "{restaurant}: your table is now for {covers} on {day} at {time}.{page}",
         "reservation_cancelled": "{restaurant}: your table for {covers} on {day} at {time} is cancelled.",
         "deposit_link": "{restaurant}: table for {covers} on {day} at {time}. A deposit of {total}, paid by {until} on"
         " {until_day}, keeps it: {link}",
@@ -144,9 +145,10 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "order_refused": "{restaurant} : désolés, la cuisine ne peut pas préparer la commande n° {number}."
         " Rappelez-nous.{page}",
         "payment_link": "{restaurant} : pour payer en ligne les {total} de la commande n° {number} : {link}",
-        "reservation_confirmed": "{restaurant} : table pour {covers} le {day} à {time} confirmée.",
-        "reservation_requested": "{restaurant} : demande notée pour {covers} le {day} à {time}. Nous vous répondrons.",
-        "reservation_changed": "{restaurant} : votre table est maintenant pour {covers} le {day} à {time}.",
+        "reservation_confirmed": "{restaurant} : table pour {covers} le {day} à {time} confirmée.{page}",
+        "reservation_requested": "{restaurant} : demande notée pour {covers} le {day} à {time}. Nous vous"
+        " répondrons.{page}",
+        "reservation_changed": "{restaurant} : votre table est maintenant pour {covers} le {day} à {time}.{page}",
         "reservation_cancelled": "{restaurant} : votre table pour {covers} le {day} à {time} est annulée.",
         "deposit_link": "{restaurant} : table pour {covers} le {day} à {time}. Un acompte de {total}, payé avant"
         " {until} le {until_day}, la garde : {link}",
@@ -192,24 +194,28 @@ def due_text(language: str, facts: OrderFacts) -> str:
 
 
 def reservation_text(template: Template, language: str, facts: ReservationFacts) -> str:
-    local = facts.starts_at.astimezone(ZoneInfo(facts.zone))
-    until = facts.due_at.astimezone(ZoneInfo(facts.zone)) if facts.due_at else local
+    words, until = _words(language), facts.due_at or facts.starts_at
     return plain(
-        _words(language)[template].format(
+        words[template].format(
             restaurant=facts.restaurant,
             covers=facts.covers,
-            day=f"{local:%d/%m}",
+            day=day_text(facts.starts_at, facts.zone),
             time=clock_text(facts.starts_at, facts.zone),
             link=facts.link,
+            page=words["page"].format(link=facts.link) if facts.link else "",
             total=money.format_cents(facts.amount_cents, facts.currency, language),
-            until=f"{until:%H:%M}",
-            until_day=f"{until:%d/%m}",
+            until=clock_text(until, facts.zone),
+            until_day=day_text(until, facts.zone),
         )
     )
 
 
 def missed_call_text(language: str, restaurant: str, link: str) -> str:
     return plain(_words(language)["missed_call"].format(restaurant=restaurant, link=link))
+
+
+def day_text(at: datetime, zone: str) -> str:
+    return f"{at.astimezone(ZoneInfo(zone)):%d/%m}"
 
 
 def clock_text(at: datetime, zone: str) -> str:

@@ -333,6 +333,15 @@ class ReservationCancelled(Payload, frozen=True, kw_only=True):
     cancelled_at: Instant
 
 
+class ReservationFollowed(Payload, frozen=True, kw_only=True):
+    """Whoever reserved has left an e-mail address on the reservation's page: what follows is told there. It isn't in
+    here."""
+
+    TYPE: ClassVar[str] = "com.alloresto.reservation.followed"
+
+    reservation_id: Uuid
+
+
 class DepositChanged(Payload, frozen=True, kw_only=True):
     """A booking's deposit: ``awaited`` from when it can be paid until ``due_at``, then ``paid``, or ``lapsed`` with the
     table let go. ``waived``: the booking stands without it. ``refund_due`` goes back, ``refunded`` did."""
@@ -465,6 +474,7 @@ BY_TYPE: dict[str, type[Payload]] = {
         ReservationMade,
         ReservationChanged,
         ReservationCancelled,
+        ReservationFollowed,
         DepositChanged,
         OrderLogged,
         CartAbandoned,

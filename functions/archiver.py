@@ -53,7 +53,8 @@ class ArchiverSettings(PlatformSettings, frozen=True, kw_only=True):
     and who waited for a table.
     ``integration_event_days``: what integrators may still read or have sent again. ``errand_days``: what tills, message
     services and the like were told; that they were told stays. ``guest_email_days``: addresses that guests have left
-    for one order. ``notice_days``: which of their notices were taken, longer than a service repeats one.
+    for one order, or for one reservation, from its end on. ``notice_days``: which of their notices were taken, longer
+    than a service repeats one.
     ``session_days``, ``invitation_days`` and ``token_days`` count from their end on, ``erasure_days`` from when it was
     done, ``photo_days`` from when the menu had it last. ``ticket_counter_days``: an order that is written later than
     so begins its day's numbers anew. ``hour_figure_days``: sums by hour of the day; those by week and by day stay.

@@ -58,7 +58,7 @@ async def ask(conn: Connection, restaurant_id: str, customer_id: str, by: str, p
     assert found is not None
     naming = {customer_id, customer.phone, *found["call_ids"], *found["order_ids"], *found["reservation_ids"]}
     await idempotency.forget(conn, restaurant_id, naming - {""}, pii)
-    await guest_emails.forget(conn, restaurant_id, found["order_ids"])
+    await guest_emails.forget(conn, restaurant_id, [*found["order_ids"], *found["reservation_ids"]])
     await errands.forget(conn, restaurant_id, [*found["order_ids"], *found["reservation_ids"]])
     return made
 

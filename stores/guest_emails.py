@@ -1,4 +1,4 @@
-"""E-mail addresses that guests have left for one order: kept sealed, and for days only."""
+"""E-mail addresses that guests have left for one order or one reservation: kept sealed, and until days after it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from stores.ciphers import PiiCipher, RowReader
 from stores.postgres import Connection
 
 
-async def leave(conn: Connection, restaurant_id: str, order_id: str, email: str, pii: PiiCipher) -> None:
+async def leave(conn: Connection, restaurant_id: str, about: str, email: str, pii: PiiCipher) -> None:
     """In the place of one that was left before."""
     await conn.execute(
         "insert into guest_email (restaurant_id, about, email_encrypted) values ($1, $2, $3)"
         " on conflict (restaurant_id, about) do update set email_encrypted = $3, at = now()",
         restaurant_id,
-        order_id,
+        about,
         pii.encrypt(restaurant_id, email),
     )
 
@@ -29,18 +29,18 @@ async def go_on(conn: Connection, restaurant_id: str, before_id: str, order_id: 
     )
 
 
-async def of_order(conn: Connection, restaurant_id: str, order_id: str, pii: PiiCipher) -> str:
+async def left_for(conn: Connection, restaurant_id: str, about: str, pii: PiiCipher) -> str:
     """An empty text where none was left, or it can't be read any more."""
     sealed = await conn.fetchval(
-        "select email_encrypted from guest_email where restaurant_id = $1 and about = $2", restaurant_id, order_id
+        "select email_encrypted from guest_email where restaurant_id = $1 and about = $2", restaurant_id, about
     )
     return RowReader(pii, restaurant_id).text("email", sealed)
 
 
-async def forget(conn: Connection, restaurant_id: str, orders: Sequence[str]) -> None:
-    """They are told by e-mail no more."""
+async def forget(conn: Connection, restaurant_id: str, subjects: Sequence[str]) -> None:
+    """What becomes of these is told by e-mail no more."""
     await conn.execute(
         "delete from guest_email where restaurant_id = $1 and about = any($2::uuid[])",
         restaurant_id,
-        [str(one) for one in orders],
+        [str(one) for one in subjects],
     )

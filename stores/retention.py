@@ -103,8 +103,12 @@ ERRANDS = Kind(
     " select id from errand where settled_at < $1 and work_encrypted is not null order by settled_at limit $2))",
 )
 SENT_MESSAGES = Kind("sent_messages", _older_rows("sent_message", "at"))
-# For one order, and for its page's day and a half after it.
-GUEST_EMAILS = Kind("guest_emails", _older_rows("guest_email", "at"))
+# For one order, and for its page's day and a half after it; for one reservation until it is as long over.
+GUEST_EMAILS = Kind(
+    "guest_emails",
+    "delete from guest_email where ctid = any(array(select g.ctid from guest_email as g where g.at < $1"
+    " and not exists (select from reservation r where r.id = g.about and r.ends_at >= $1) order by g.at limit $2))",
+)
 # That it was taken, so that a notice which is sent again is not taken again.
 RECEIVED_NOTICES = Kind("received_notices", _older_rows("received_notice", "at"))
 IDEMPOTENCY_KEYS = Kind("idempotency_keys", _older_rows("idempotency_key", "created_at"))

@@ -93,7 +93,8 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
     forms = CSRFProtect(app)
     forms.exempt(routes.blueprint)  # it looks at no cookie
     forms.exempt(door.blueprint)  # its signature says who sends
-    forms.exempt(guest.stop)  # a mail program's button, by an address that nobody can guess
+    forms.exempt(guest.stop)
+    forms.exempt(guest.stop_booking)  # a mail program's button, by an address that nobody can guess
     forms.exempt(kitchen.act)  # it asks for a header that no foreign page can send
     accounts.attach(app)
     language.attach(app)

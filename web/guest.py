@@ -1,5 +1,5 @@
 """An order's page for whoever ordered: how it stands, what is in it, its cancellation while the restaurant lets
-guests change orders, and where its news go by e-mail. And a booking's page for whoever booked.
+guests change orders, and where its news go by e-mail. And a booking's page for whoever booked, with the same for news.
 
 The address is the key (``stores.order_links``), it came by text message. It shows neither name, number nor address:
 whoever finds the phone learns what was ordered.
@@ -7,7 +7,7 @@ whoever finds the phone learns what was ordered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
@@ -18,8 +18,8 @@ from domain.allergens import of_items
 from domain.kitchen import OrderStatus, may_be_changed
 from domain.reservations import Status
 from domain.restaurant import Restaurant
-from eventing import depositing, outbox
-from eventing.catalogue import OrderFollowed
+from eventing import depositing, outbox, reserving
+from eventing.catalogue import OrderFollowed, Payload, ReservationFollowed
 from eventing.ordering import move_order
 from stores import audit, connections, guest_emails, live, menus, orders, payments, reservations, restaurants
 from stores.audit import GUEST, Actor
@@ -43,7 +43,7 @@ blueprint = Blueprint("guest", __name__)
 T = TypeVar("T")
 
 SOURCE = "/web"
-EMAILS_PER_ORDER, EMAILS_WITHIN_S = 5, 86_400
+EMAILS_PER_PAGE, EMAILS_WITHIN_S = 5, 86_400
 """Whoever has the address could have mails sent to anybody."""
 
 
@@ -55,6 +55,17 @@ class _Shown(NamedTuple):
     restaurant: Restaurant
     listed: Mapping[str, tuple[str, ...]]
     payment: Payment | None
+    is_payable: bool
+    mails: bool
+    is_mailed: bool
+
+
+class _ShownBooking(NamedTuple):
+    """As ``_Shown``."""
+
+    booking: Reservation
+    restaurant: Restaurant
+    deposit: Deposit | None
     is_payable: bool
     mails: bool
     is_mailed: bool
@@ -103,21 +114,14 @@ def cancel(token: str) -> ResponseReturnValue:
 @anyone
 def follow(token: str) -> ResponseReturnValue:
     """What follows is told by e-mail, beginning with what was ordered."""
-    link, email = _read(token), addresses.normal(request.form.get("email", ""))
-    if email is None:
-        return _page(token, _("E-mail: this is no address.")), 422
-    counted = allowance.count(f"guest:emails:{link.order_id}", EMAILS_PER_ORDER, within_s=EMAILS_WITHIN_S)
-    if counted is not None and counted.is_passed:
-        return _page(token, _("That were many addresses. Call us.")), 429
+    link = _read(token)
 
-    async def work(connection: Connection) -> None:
+    async def order_is_followed(connection: Connection) -> tuple[str, Payload]:
         order = await orders.get(connection, link.order_id)
-        await guest_emails.leave(connection, link.restaurant_id, order.id, email, context.pii())
         told = OrderFollowed(restaurant_id=link.restaurant_id, order_id=order.id, number=order.number)
-        await outbox.emit(connection, told, source=SOURCE, subject=f"order/{order.id}")
+        return f"order/{order.id}", told
 
-    _do(link, work)
-    return redirect(url_for(".show", token=token), 303)
+    return _leave_email(link, order_is_followed, lambda problem: _page(token, problem), url_for(".show", token=token))
 
 
 @blueprint.get("/o/<token>/stop")
@@ -132,12 +136,35 @@ def ask_to_stop(token: str) -> ResponseReturnValue:
 def stop(token: str) -> ResponseReturnValue:
     """No more mails about this order. Also what a mail program sends (RFC 8058), which has no form of ours: the address
     is the key."""
-    link = _read(token)
+    _forget_email(_read(token))
+    return redirect(url_for(".show", token=token), 303)
+
+
+def _leave_email(
+    link: OrderLink, followed: Work[tuple[str, Payload]], page: Callable[[str], str], back: str
+) -> ResponseReturnValue:
+    """``followed`` gives the subject and the event of what is there; ``page`` shows it with a problem."""
+    email = addresses.normal(request.form.get("email", ""))
+    if email is None:
+        return page(_("E-mail: this is no address.")), 422
+    counted = allowance.count(f"guest:emails:{link.order_id}", EMAILS_PER_PAGE, within_s=EMAILS_WITHIN_S)
+    if counted is not None and counted.is_passed:
+        return page(_("That were many addresses. Call us.")), 429
+
+    async def work(connection: Connection) -> None:
+        subject, told = await followed(connection)
+        await guest_emails.leave(connection, link.restaurant_id, link.order_id, email, context.pii())
+        await outbox.emit(connection, told, source=SOURCE, subject=subject)
+
+    _do(link, work)
+    return redirect(back, 303)
+
+
+def _forget_email(link: OrderLink) -> None:
     gone = [link.order_id]
     context.database().tenant(
         link.restaurant_id, lambda connection: guest_emails.forget(connection, link.restaurant_id, gone)
     )
-    return redirect(url_for(".show", token=token), 303)
 
 
 def _may_cancel(order: Order, restaurant: Restaurant) -> bool:
@@ -149,24 +176,62 @@ def _may_cancel(order: Order, restaurant: Restaurant) -> bool:
 @anyone
 def booking(token: str) -> ResponseReturnValue:
     """A booking with its deposit, and where that is paid."""
+    return _booking_page(token)
+
+
+@blueprint.post("/b/<token>/email")
+@anyone
+def follow_booking(token: str) -> ResponseReturnValue:
+    """What follows is told by e-mail, beginning with what was booked."""
     link = _read(token)
 
-    async def work(connection: Connection) -> tuple[Reservation, Restaurant, Deposit | None, bool]:
+    async def booking_is_followed(connection: Connection) -> tuple[str, Payload]:
         found = await reservations.get(connection, link.order_id)
-        asked = await depositing.latest(connection, link.restaurant_id, found.id)
-        on = {one.id for one in await connections.in_use(connection, link.restaurant_id)}
-        is_payable = asked is not None and asked.connection_id in on
-        return found, await restaurants.get(connection, link.restaurant_id), asked, is_payable
+        told = ReservationFollowed(restaurant_id=link.restaurant_id, reservation_id=found.id)
+        return f"reservation/{found.id}", told
 
-    found, restaurant, deposit, is_payable = _do(link, work)
-    status = booking_statuses()[found.status]
+    back = url_for(".booking", token=token)
+    return _leave_email(link, booking_is_followed, lambda problem: _booking_page(token, problem), back)
+
+
+@blueprint.get("/b/<token>/stop")
+@anyone
+def ask_to_stop_booking(token: str) -> ResponseReturnValue:
+    return redirect(url_for(".booking", token=token), 303)
+
+
+@blueprint.post("/b/<token>/stop")
+@anyone
+def stop_booking(token: str) -> ResponseReturnValue:
+    _forget_email(_read(token))
+    return redirect(url_for(".booking", token=token), 303)
+
+
+def _booking_page(token: str, problem: str = "") -> str:
+    link = _read(token)
+
+    async def work(connection: Connection) -> _ShownBooking:
+        found = await reservations.get(connection, link.order_id)
+        deposit = await depositing.latest(connection, link.restaurant_id, found.id)
+        on = await connections.in_use(connection, link.restaurant_id)
+        is_payable = deposit is not None and deposit.connection_id in {one.id for one in on}
+        restaurant = await restaurants.get(connection, link.restaurant_id)
+        mails = any(one.service == "mail" for one in on)
+        has = await guest_emails.left_for(connection, link.restaurant_id, found.id, context.pii()) if mails else ""
+        return _ShownBooking(found, restaurant, deposit, is_payable, mails, bool(has))
+
+    shown = _do(link, work)
     return render_template(
         "guest/booking.html",
-        booking=found,
-        restaurant=restaurant,
-        deposit=deposit,
-        is_payable=is_payable,
-        status=status,
+        booking=shown.booking,
+        restaurant=shown.restaurant,
+        deposit=shown.deposit,
+        is_payable=shown.is_payable,
+        status=booking_statuses()[shown.booking.status],
+        token=token,
+        problem=problem,
+        mails=shown.mails and shown.booking.status in reserving.OPEN,
+        is_mailed=shown.is_mailed,
     )
 
 
@@ -210,7 +275,7 @@ def _page(token: str, problem: str = "") -> str:
         restaurant = await restaurants.get(connection, link.restaurant_id)
         on = await connections.in_use(connection, link.restaurant_id)
         mails = any(one.service == "mail" for one in on)
-        has = await guest_emails.of_order(connection, link.restaurant_id, order.id, context.pii()) if mails else ""
+        has = await guest_emails.left_for(connection, link.restaurant_id, order.id, context.pii()) if mails else ""
         is_payable = payment is not None and payment.connection_id in {one.id for one in on}
         return _Shown(order, restaurant, listed, payment, is_payable, mails, bool(has))
 

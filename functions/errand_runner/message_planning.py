@@ -51,6 +51,7 @@ from stores.deposits import Deposit
 from stores.errands import Claimed
 from stores.orders import Order
 from stores.postgres import Connection
+from stores.reservations import Reservation
 
 # A text about a call of before is no answer to it.
 ANSWERS_FOR = timedelta(hours=1)
@@ -61,6 +62,8 @@ CREDITS = "credits"
 message_cost_total = Counter(
     "message_cost_total", "What text messages have cost, as their services tell it.", ["provider", "currency"]
 )
+LEFT = "address/"
+"""Begins the occasion of a mail that tells an address, which was just left, how things stand."""
 MENU_LINK = "menu_link"
 """The setting of a connection that has callers who were missed told where the menu is."""
 
@@ -87,10 +90,16 @@ async def payment_link(situation: Situation, order_id: str) -> Sequence[SendMess
 
 
 async def instead_of_mail(situation: Situation, mail: SendMail) -> Sequence[SendMessage]:
-    """A mailbox that does not take it; the confirmation has gone by text already, with the page's address."""
-    if mail.template == "order_confirmed":
+    """A mailbox that does not take it. What was told when the address was left has gone by text before that."""
+    template = next((one for one in words.TEMPLATES if one == mail.template), None)
+    if template is None or mail.occasion.startswith(LEFT):
         return ()
-    return await _about_order(situation, mail.about, mail.template)
+    if not template.startswith(("reservation", "deposit")):
+        return await _about_order(situation, mail.about, template)
+    told = mail.occasion.partition("/")[2]
+    every = await deposits.of_reservation(situation.database, situation.connected.restaurant_id, mail.about)
+    deposit = next((one for one in every if one.id == told), None)
+    return await _about_reservation(situation, mail.about, template, told, deposit)
 
 
 async def reservation_made(situation: Situation, event: ReservationMade) -> Sequence[SendMessage]:
@@ -101,12 +110,17 @@ async def reservation_made(situation: Situation, event: ReservationMade) -> Sequ
 
 
 async def reservation_changed(situation: Situation, event: ReservationChanged) -> Sequence[SendMessage]:
-    if event.status != "confirmed" or event.before not in ("requested", "held", "confirmed"):
+    if (told := news_of_change(event)) is None:
         return ()
-    if event.before != "confirmed":
-        return await _about_reservation(situation, event.reservation_id, "reservation_confirmed")
-    told = f"{event.starts_at:%Y%m%dT%H%M}/{event.covers}"
-    return await _about_reservation(situation, event.reservation_id, "reservation_changed", told)
+    template: Template = "reservation_changed" if told else "reservation_confirmed"
+    return await _about_reservation(situation, event.reservation_id, template, told)
+
+
+def news_of_change(event: ReservationChanged) -> str | None:
+    """What its guest is told once of it: a time and a party, "" that they have the table; None for nothing."""
+    if event.status != "confirmed" or event.before not in ("requested", "held", "confirmed"):
+        return None
+    return f"{event.starts_at:%Y%m%dT%H%M}/{event.covers}" if event.before == "confirmed" else ""
 
 
 async def reservation_cancelled(situation: Situation, event: ReservationCancelled) -> Sequence[SendMessage]:
@@ -179,16 +193,15 @@ async def _about_reservation(
     found = await reservations.get(situation.database, reservation_id, pii=situation.pii)
     if not await _may_be_told(situation, found.phone):
         return ()
+    if template != "deposit_link" and await _is_mailed(situation, reservation_id):  # the table hangs on that one
+        return ()
     restaurant = await restaurants.get(situation.database, situation.connected.restaurant_id)
-    facts = ReservationFacts(restaurant.name, found.covers, found.starts_at, restaurant.zone)
-    if deposit is not None:
-        page = situation.booking_page(found)
-        facts = facts._replace(
-            link=page or deposit.url,
-            amount_cents=deposit.amount_cents,
-            currency=deposit.currency,
-            due_at=deposit.due_at,
-        )
+    page = situation.booking_page(found)
+    if template == "deposit_link":
+        link = page or (deposit.url if deposit else "")
+    else:  # there an address can be left, which is all that the page is for
+        link = page if await _brings_mails(situation) else ""
+    facts = booking_facts(found, restaurant, link, deposit)
     text = words.reservation_text(template, restaurant.language, facts)
     until: datetime | None = found.starts_at
     if template == "deposit_link" and deposit is not None:
@@ -215,12 +228,24 @@ async def order_facts(situation: Situation, order: Order, restaurant: Restaurant
     )
 
 
-async def _is_mailed(situation: Situation, order_id: str) -> bool:
+def booking_facts(booking: Reservation, restaurant: Restaurant, link: str, deposit: Deposit | None) -> ReservationFacts:
+    facts = ReservationFacts(restaurant.name, booking.covers, booking.starts_at, restaurant.zone, link)
+    if deposit is None:
+        return facts
+    return facts._replace(amount_cents=deposit.amount_cents, currency=deposit.currency, due_at=deposit.due_at)
+
+
+async def _is_mailed(situation: Situation, about: str) -> bool:
     """Whether its guest has left an address, and the restaurant has who brings mails."""
     owner = situation.connected.restaurant_id
-    if not await guest_emails.of_order(situation.database, owner, order_id, situation.pii):
+    if not await guest_emails.left_for(situation.database, owner, about, situation.pii):
         return False
-    return any(one.service == "mail" for one in await connections.in_use(situation.database, owner))
+    return await _brings_mails(situation)
+
+
+async def _brings_mails(situation: Situation) -> bool:
+    on = await connections.in_use(situation.database, situation.connected.restaurant_id)
+    return any(one.service == "mail" for one in on)
 
 
 async def _may_be_told(situation: Situation, number: str) -> bool:

@@ -169,6 +169,26 @@ async def test_what_is_older_than_its_days_goes_and_the_rest_stays(
     assert set((await archiver.forget(postgres.platform, DAYS, NOW)).values()) == {0}
 
 
+async def test_an_address_that_was_left_for_a_booking_stays_until_days_after_it(
+    postgres: Pools, restaurant_id: str
+) -> None:
+    days = timedelta(days=DAYS[retention.GUEST_EMAILS])
+    async with postgres.platform.platform() as connection:
+        for ends_at in (NOW + timedelta(days=30), NOW - days - timedelta(hours=1)):
+            await connection.execute(
+                "with booked as (insert into reservation (restaurant_id, starts_at, ends_at, covers, status)"
+                " values ($1, $2::timestamptz - interval '2 hours', $2, 2, 'confirmed') returning id)"
+                " insert into guest_email (restaurant_id, about, email_encrypted, at)"
+                " select $1, id, 'x', $3 from booked",
+                restaurant_id,
+                ends_at,
+                NOW - days - timedelta(days=1),
+            )
+
+    assert (await archiver.forget(postgres.platform, DAYS, NOW))["guest_emails"] == 1
+    assert await left(postgres, "guest_emails") == 1
+
+
 async def test_it_works_in_batches_until_nothing_is_left_and_stops_when_its_time_is_over(
     postgres: Pools, restaurant_id: str
 ) -> None:

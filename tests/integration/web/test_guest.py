@@ -159,6 +159,35 @@ def test_a_guest_has_the_news_by_mail_until_they_want_no_more(admin: Admin, clie
     assert stopped.status_code == 303 and fetch(admin, "select 1 from guest_email") == []
 
 
+def test_who_booked_has_the_news_by_mail_until_they_want_no_more(admin: Admin, client: FlaskClient) -> None:
+    execute(
+        admin,
+        "insert into reservation (restaurant_id, starts_at, ends_at, covers, status)"
+        f" values ('{admin.pizza.id}', now() + interval '20 days', now() + interval '20 days 2 hours', 2, 'confirmed')",
+    )
+    (row,) = fetch(admin, "select id from reservation")
+    path = address(admin, str(row["id"])).replace("/o/", "/b/")
+    assert "e-mail" not in text(client, path)
+    connect_mail(admin)
+
+    def leave(typed: str) -> TestResponse:
+        token = csrf_token(client.get("/status").text)
+        return client.post(f"{path}/email", data={"csrf_token": token, "email": typed})
+
+    assert leave("anna").status_code == 422
+    assert [leave(f"Anna{one}@x.example").status_code for one in range(5)] == [303] * 5
+    assert leave("anna@x.example").status_code == 429
+
+    page = client.get(path).text
+    assert "anna" not in page.lower() and f"{path}/stop" in page
+    assert len(fetch(admin, "select 1 from guest_email")) == 1
+    assert len(fetch(admin, "select 1 from outbox where event::text like '%reservation.followed%'")) == 5
+
+    assert client.get(f"{path}/stop").status_code == 303 and len(fetch(admin, "select 1 from guest_email")) == 1
+    stopped = client.post(f"{path}/stop", data={"List-Unsubscribe": "One-Click"})
+    assert stopped.status_code == 303 and fetch(admin, "select 1 from guest_email") == []
+
+
 def test_an_order_has_few_addresses_and_only_its_own(admin: Admin, client: FlaskClient) -> None:
     order_id = ordered(admin)
     path = address(admin, order_id)

@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from typing import get_args
 
 import pytest
 
-from domain.mails import Template, order_mail
-from domain.messages import Line, OrderFacts
+from domain.deposits import State
+from domain.mails import BookingTemplate, OrderTemplate, booking_mail, order_mail
+from domain.messages import Line, OrderFacts, ReservationFacts
 
 pytestmark = pytest.mark.unit
 
@@ -24,6 +26,17 @@ FACTS = OrderFacts(
     promised_at=datetime(2026, 12, 4, 18, 30, tzinfo=UTC),
     zone="Europe/Paris",
     link="https://admin.example.com/o/abc",
+)
+
+TABLE = ReservationFacts(
+    "Chez Margot",
+    6,
+    datetime(2026, 12, 4, 18, 30, tzinfo=UTC),
+    "Europe/Paris",
+    "https://x.example/b/t",
+    9000,
+    "EUR",
+    datetime(2026, 12, 3, 11, tzinfo=UTC),
 )
 
 
@@ -72,10 +85,35 @@ def test_a_confirmation_has_dishes_allergens_total_time_and_the_page() -> None:
         ("payment_link", "fr", "Payer 32,50"),
     ],
 )
-def test_later_news_are_short(template: Template, language: str, said: str) -> None:
+def test_later_news_are_short(template: OrderTemplate, language: str, said: str) -> None:
     mail = order_mail(template, language, FACTS)
 
     assert said in mail.text.replace("\u00a0", " ") and "Crêpe" not in mail.text + mail.html
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("state", [None, *get_args(State)])
+@pytest.mark.parametrize("template", get_args(BookingTemplate))
+def test_a_booking_has_its_day_time_party_and_deposit(
+    template: BookingTemplate, state: State | None, language: str
+) -> None:
+    mail = booking_mail(template, language, TABLE, state, stop="https://x.example/b/t/stop")
+
+    assert mail.subject.startswith("Chez Margot: ") and "{" not in mail.text + mail.html
+    for part in (
+        "04/12",
+        "19:30",
+        "table pour 6" if language == "fr" else "table for 6",
+        TABLE.link,
+        f"{TABLE.link}/stop",
+    ):
+        assert part in mail.text
+    assert ("90" in mail.text) == (state in ("awaited", "closing", "paid", "refund_due", "refunded"))
+
+
+def test_a_deposit_of_a_cancelled_booking_is_asked_about() -> None:
+    assert "ask us about it" in booking_mail("reservation_cancelled", "en", TABLE, "paid").text
+    assert "ask us about it" not in booking_mail("reservation_confirmed", "en", TABLE, "paid").text
 
 
 def test_what_leaves_the_kitchen_is_said_so() -> None:
