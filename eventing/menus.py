@@ -75,7 +75,7 @@ async def change(
     await audit.record(conn, restaurant_id, actor, f"menu.{reason}", subject=subject, before=old, after=now)
     items = changed_items(before, after)
     event = MenuChanged(restaurant_id=restaurant_id, item_ids=items if len(items) <= NAMED_ITEMS else (), reason=reason)
-    await outbox.emit(conn, event, source=source, subject=subject or restaurant_id)
+    await outbox.emit(conn, event, source=source, subject=subject or f"menu/{restaurant_id}")
     return Changed(before, after, number, found)
 
 

@@ -95,7 +95,7 @@ async def seed(
                 voice=restaurant.voice,
                 language=restaurant.language,
             )
-            await outbox.emit(connection, greeting, source=SOURCE, subject=restaurant.id)
+            await outbox.emit(connection, greeting, source=SOURCE, subject=f"greeting/{restaurant.id}")
     return SeedResult(tuple(found), tuple(seeded_lines), tuple(seeded_users.values()), tuple(created))
 
 

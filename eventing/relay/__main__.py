@@ -20,15 +20,15 @@ GRACE_S = 2  # for probes under way; the relay's own grace comes after
 
 
 class RelaySettings(msgspec.Struct, frozen=True):
-    """``K_SINK`` and ``K_CE_OVERRIDES`` come from a SinkBinding. ``RELAY_WORKERS``: restaurants whose
-    events are under way at a time."""
+    """``K_SINK`` and ``K_CE_OVERRIDES`` come from a SinkBinding. ``RELAY_WORKERS``: lanes whose events
+    are under way at a time (``claims``)."""
 
     platform_database_url: str
     k_sink: Annotated[str, msgspec.Meta(pattern="^https?://")] = ""
     k_ce_overrides: str = ""
     port: Port = 8080
     host: str = "0.0.0.0"
-    relay_workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 32
+    relay_workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 64
 
 
 def main() -> int:

@@ -1,9 +1,11 @@
 """What the relay asks of the outbox table: claim lanes, read their events, settle them, count what waits.
 
-A lane is a restaurant: its events leave in order, one after the other, but for those that wait out a failure. A relay
-claims a lane by an advisory lock of its session, so one that dies gives its lanes back at once, and any number of
-relays can work beside each other. The lanes are claimed in turn, from where the last claim ended, so that a lane
-with thousands of events costs the others nothing.
+A lane is one subject of one restaurant (an order, a call, the greeting): its events leave in order, one after the
+other, but for those that wait out a failure. Lanes wait for nobody, so a subscriber that hangs holds up what it hangs
+on, and no other event (decision 0047). A relay claims a lane by an advisory lock of its session, so one that dies
+gives its lanes back at once, and any number of relays can work beside each other. The restaurants are asked in turn,
+from where the last claim ended, and none has more than its share of a relay's places: one with thousands of events
+costs the others nothing.
 
 The backlog is the database's, so every relay tells the same: take the maximum over the pair, not the sum.
 """
@@ -14,6 +16,7 @@ import math
 import random
 import uuid
 from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 import msgspec
 from prometheus_client import Counter, Gauge
@@ -27,10 +30,11 @@ MAX_ATTEMPTS = 20
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 300.0  # 20 attempts are about an hour
 EVENTS_A_CLAIM = 20  # of one lane: what is not published in its time slice is claimed again
+LOOKED_AT = 200  # events of one restaurant that are due first: their lanes can be claimed
 SUBSCRIBER = "relay"  # who could not deliver, in dead_letter
 MAX_REASON = 500
 MOST_COUNTED = 10_000  # counting more would only add to the load of a database that is behind
-FIRST_LANE, LAST_LANE = uuid.UUID(int=0), uuid.UUID(int=(1 << 128) - 1)
+FIRST, LAST = uuid.UUID(int=0), uuid.UUID(int=(1 << 128) - 1)
 
 _STRUCTURED = {"content-type": STRUCTURED_CONTENT_TYPE}  # as the outbox keeps events
 
@@ -40,28 +44,42 @@ buried_total = Counter("outbox_buried_total", "Events given up: dead letters of 
 backlog = Gauge("outbox_backlog", f"Events that wait to be published; {MOST_COUNTED} means at least so many.")
 oldest_seconds = Gauge("outbox_oldest_seconds", "Age of the oldest event that waits, 0 when none does.")
 
-# One probe of the index outbox_due for each lane: its first entry of a lane is the one that is due first. The
-# recursion runs only as far as the limit needs. The locks are tried outside of the limit: none is taken for nothing.
+# The table's own lane is the restaurant. One probe of the index outbox_due for each: its first entry is the one that is
+# due first. The recursion runs only as far as the limit needs. Of a restaurant those lanes that have waited longest, as
+# many as its share leaves. The locks are tried outside of the limit: none is taken for nothing.
 _CLAIM = f"""
-with recursive each_lane as (
+with recursive each_restaurant as (
     (select lane, next_at from outbox where lane >= $1 order by lane, next_at limit 1)
     union all
-    select following.lane, following.next_at from each_lane cross join lateral (
-        select o.lane, o.next_at from outbox o where o.lane > each_lane.lane order by o.lane, o.next_at limit 1
+    select following.lane, following.next_at from each_restaurant cross join lateral (
+        select o.lane, o.next_at from outbox o where o.lane > each_restaurant.lane order by o.lane, o.next_at limit 1
     ) as following
 ), due as materialized (
-    select lane from each_lane where next_at <= now() and lane <> all($2::uuid[]) limit $3
+    select lane, waiting.subject from each_restaurant cross join lateral (
+        select first.subject from (
+            select o.subject, o.next_at from outbox o
+            where o.lane = each_restaurant.lane and o.next_at <= now() and o.lane::text || o.subject <> all($2::text[])
+            order by o.next_at limit {LOOKED_AT}
+        ) as first
+        group by first.subject order by min(first.next_at)
+        limit greatest(0, $3 - (select count(*) from unnest($2::text[]) as busy
+            where starts_with(busy, each_restaurant.lane::text)))
+    ) as waiting
+    where next_at <= now() limit $4
 )
-select lane, pg_try_advisory_lock({locks.RELAY_LANES}, hashtext(lane::text)) as locked from due
+select lane, subject, pg_try_advisory_lock({locks.RELAY_LANES}, hashtext(lane::text || subject)) as locked from due
 """
 _RELEASE = f"""
-select pg_advisory_unlock({locks.RELAY_LANES}, hashtext(lane::text)) from unnest($1::uuid[]) as lane
+select pg_advisory_unlock({locks.RELAY_LANES}, hashtext(lane)) from unnest($1::text[]) as lane
 """
 _NEXT = f"""
-select row.id, row.lane, row.attempts, row.event::text as event, row.dead_letter_id, letter.headers, letter.body
-from unnest($1::uuid[]) as claimed (lane)
+select row.id, row.lane, row.subject, row.attempts, row.event::text as event, row.dead_letter_id, letter.headers,
+    letter.body
+from unnest($1::uuid[], $2::text[]) as claimed (lane, subject)
 cross join lateral (
-    select * from outbox where outbox.lane = claimed.lane and next_at <= now() order by id limit {EVENTS_A_CLAIM}
+    select * from outbox
+    where outbox.lane = claimed.lane and outbox.subject = claimed.subject and next_at <= now()
+    order by id limit {EVENTS_A_CLAIM}
 ) as row
 left join dead_letter as letter on letter.id = row.dead_letter_id
 order by row.id
@@ -75,6 +93,18 @@ _WAITING = f"""
 select (select count(*) from (select from outbox limit {MOST_COUNTED}) as counted) as waiting,
     coalesce(extract(epoch from now() - (select created_at from outbox order by id limit 1)), 0)::float8 as age_s
 """
+
+
+class Lane(NamedTuple):
+    """What is published in order. ``subject`` is "" for events that have none."""
+
+    restaurant_id: str
+    subject: str
+
+    @property
+    def key(self) -> str:
+        """As the database compares and locks it: a restaurant's id is of one length, so none is another's."""
+        return self.restaurant_id + self.subject
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -105,46 +135,51 @@ class Waiting(msgspec.Struct, frozen=True):
         return parse(_STRUCTURED, self.document)
 
 
-async def claim(connection: Connection, after: uuid.UUID, busy: Collection[str], limit: int) -> dict[str, bool]:
-    """The first ``limit`` lanes from ``after`` on that have an event due and are not ``busy``, and which are ours now.
+async def claim(
+    connection: Connection, after: uuid.UUID, busy: Collection[Lane], *, limit: int, share: int
+) -> dict[Lane, bool]:
+    """The first ``limit`` lanes, by restaurants from ``after`` on, that have an event due and are not ``busy``, and
+    which are ours now. A restaurant has ``share`` at most, the busy ones among them.
 
     The locks are the session's: ``release`` them, on the same connection.
     """
-    return {row["lane"]: row["locked"] for row in await connection.fetch(_CLAIM, str(after), list(busy), limit)}
+    found = await connection.fetch(_CLAIM, str(after), [lane.key for lane in busy], share, limit)
+    return {Lane(row["lane"], row["subject"]): row["locked"] for row in found}
 
 
 async def claim_in_turn(
-    connection: Connection, after: uuid.UUID, busy: Collection[str], limit: int
-) -> tuple[list[str], uuid.UUID]:
+    connection: Connection, after: uuid.UUID, busy: Collection[Lane], *, limit: int, share: int
+) -> tuple[list[Lane], uuid.UUID]:
     """Claim up to ``limit`` lanes, from ``after`` once around; them, and where the next claim begins."""
-    claimed: list[str] = []
-    wrapped = after == FIRST_LANE
+    claimed: list[Lane] = []
+    wrapped = after == FIRST
     while len(claimed) < limit:
         asked = limit - len(claimed)
-        found = await claim(connection, after, [*busy, *claimed], asked)
+        found = await claim(connection, after, [*busy, *claimed], limit=asked, share=share)
         claimed += [lane for lane, locked in found.items() if locked]
         if len(found) == asked:  # the others may be another relay's: there can be more behind them
-            after = uuid.UUID(int=min(uuid.UUID(list(found)[-1]).int + 1, LAST_LANE.int))
+            after = uuid.UUID(int=min(uuid.UUID(list(found)[-1].restaurant_id).int + 1, LAST.int))
         elif wrapped:
-            return claimed, FIRST_LANE
+            return claimed, FIRST
         else:
-            after, wrapped = FIRST_LANE, True
+            after, wrapped = FIRST, True
     return claimed, after
 
 
-async def release(connection: Connection, lanes: Collection[str]) -> None:
-    await connection.execute(_RELEASE, list(lanes))
+async def release(connection: Connection, lanes: Collection[Lane]) -> None:
+    await connection.execute(_RELEASE, [lane.key for lane in lanes])
 
 
-async def due(connection: Connection, lanes: Collection[str]) -> dict[str, list[Waiting]]:
+async def due(connection: Connection, lanes: Collection[Lane]) -> dict[Lane, list[Waiting]]:
     """The next events of each claimed lane, in order. Read after the claim: what another relay has settled is gone."""
-    found: dict[str, list[Waiting]] = {lane: [] for lane in lanes}
-    for row in await connection.fetch(_NEXT, list(lanes)):
+    found: dict[Lane, list[Waiting]] = {lane: [] for lane in lanes}
+    asked = [lane.restaurant_id for lane in lanes], [lane.subject for lane in lanes]
+    for row in await connection.fetch(_NEXT, *asked):
         document = None if row["event"] is None else row["event"].encode()
         waiting = Waiting(
             row["id"], row["attempts"], document, row["dead_letter_id"], row["headers"] or {}, row["body"] or b""
         )
-        found[row["lane"]].append(waiting)
+        found[Lane(row["lane"], row["subject"])].append(waiting)
     return found
 
 

@@ -13,7 +13,7 @@ import asyncpg
 from eventing.cloudevents import BadEvent
 from eventing.outbox import CHANNEL
 from eventing.relay import claims
-from eventing.relay.claims import Waiting
+from eventing.relay.claims import Lane, Waiting
 from eventing.relay.publishing import NotPublishedError, Publisher, SinkAwayError
 from eventing.relay.settling import Settler
 from eventing.serving import open_when_there
@@ -25,6 +25,7 @@ from stores.postgres import AWAY, Connection, Postgres, connect
 POLL_S = 2.0
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
+PARTS = 4  # how much of its workers one restaurant may have: a part
 SLICE_S = 1.0  # how long a lane keeps its place before others get their turn
 SESSION_CHECK_S = 15.0
 MEASURE_EVERY_S = 5.0
@@ -48,8 +49,8 @@ def _described(headers: Mapping[str, str]) -> dict[str, str]:
 class Relay:
     """Publishes the outbox until stopped: ``workers`` lanes at a time, each in order, with the sink's ``extensions``.
 
-    A slow subscriber holds up one lane, which is one restaurant's events. ``on_failure`` is called when its tasks died
-    of something unforeseen: it must not go on looking alive.
+    A slow subscriber holds up one lane: a restaurant's events of one subject. ``on_failure`` is called when its tasks
+    died of something unforeseen: it must not go on looking alive.
     """
 
     def __init__(
@@ -68,12 +69,13 @@ class Relay:
         self._extensions = dict(extensions or {})
         self._health = health
         self._workers = workers
+        self._share = max(1, workers // PARTS)
         self._on_failure = on_failure
         self._settler = Settler(self._postgres)
         self._woken = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._under_way: dict[str, asyncio.Task[None]] = {}
-        self._after = claims.FIRST_LANE
+        self._under_way: dict[Lane, asyncio.Task[None]] = {}
+        self._after = claims.FIRST
         self._sink_pause_s = FIRST_PAUSE_S
         self._sink_again_at = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -157,7 +159,7 @@ class Relay:
 
     async def _claim_in(self, connection: Connection) -> None:
         """Start what is due, as long as the session lives. A lane that has ended makes room and wakes this."""
-        held: dict[str, asyncio.Task[None]] = {}
+        held: dict[Lane, asyncio.Task[None]] = {}
         while not self._stopping.is_set():
             self._woken.clear()
             if ended := [lane for lane, task in held.items() if task.done()]:
@@ -166,9 +168,11 @@ class Relay:
                     del held[lane]
             free = self._workers - len(self._under_way)
             if free > 0 and time.monotonic() >= self._sink_again_at:
-                lanes, self._after = await claims.claim_in_turn(connection, self._after, self._under_way, free)
+                lanes, self._after = await claims.claim_in_turn(
+                    connection, self._after, self._under_way, limit=free, share=self._share
+                )
                 for lane, waiting in (await claims.due(connection, lanes)).items() if lanes else ():
-                    task = asyncio.create_task(self._publish_lane(connection, lane, waiting), name=f"lane {lane}")
+                    task = asyncio.create_task(self._publish_lane(connection, lane, waiting), name=f"lane {lane.key}")
                     held[lane] = self._under_way[lane] = task
             # A lane that has ended is seen at once; a session that died silently, at the next claim's timeout.
             with contextlib.suppress(TimeoutError):
@@ -176,7 +180,7 @@ class Relay:
         if self._under_way:  # the session's locks keep other relays from them until then
             await asyncio.wait(self._under_way.values())
 
-    async def _publish_lane(self, session: Connection, lane: str, events: list[Waiting]) -> None:
+    async def _publish_lane(self, session: Connection, lane: Lane, events: list[Waiting]) -> None:
         """Publish a lane's events one after the other, and return when they are settled.
 
         Without its session it ends early: the lane may be another relay's by now.

@@ -154,4 +154,4 @@ async def _work(renderer: Renderer, queue: deque[str], tally: Tally) -> None:
 async def _render(renderer: Renderer, restaurant_id: str) -> None:
     rendered = await renderer.render(restaurant_id)
     async with renderer.postgres.tenant(restaurant_id) as connection:
-        await outbox.emit(connection, rendered, source=SOURCE)
+        await outbox.emit(connection, rendered, source=SOURCE, subject=f"greeting/{restaurant_id}")

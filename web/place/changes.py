@@ -38,7 +38,7 @@ async def _tell_of(connection: Connection, restaurant_id: str, differing: list[s
     heard = GreetingChanged(
         restaurant_id=restaurant_id, text=greeting_text(place), voice=place.voice, language=place.language
     )
-    await outbox.emit(connection, heard, source=SOURCE, subject=restaurant_id)
+    await outbox.emit(connection, heard, source=SOURCE, subject=f"greeting/{restaurant_id}")
 
 
 def save(action: str, values: Mapping[str, object]) -> bool:

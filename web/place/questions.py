@@ -61,7 +61,8 @@ def save() -> ResponseReturnValue:
             return
         await restaurants.set_faq(connection, place.id, entries)
         await audit(connection, "questions.changed", subject=place.id, before=before, after=after)
-        await outbox.emit(connection, FaqChanged(restaurant_id=place.id), source=SOURCE, subject=place.id)
+        changed = FaqChanged(restaurant_id=place.id)
+        await outbox.emit(connection, changed, source=SOURCE, subject=f"questions/{place.id}")
 
     in_restaurant(work)
     flash(_("The questions are saved. The next caller is told these answers."), "good")

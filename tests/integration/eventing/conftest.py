@@ -22,6 +22,7 @@ from process.health import Health
 from tests.conftest import Database
 from tests.patience import PATIENCE_S
 
+WORKERS = 8  # of the relays here
 Condition = Callable[[], Awaitable[object]]
 Eventually = Callable[[Condition], Awaitable[None]]
 MakeRestaurant = Callable[[], Awaitable[str]]
@@ -42,11 +43,16 @@ def eventually() -> Eventually:
 
 @dataclass
 class Sink:
-    """Takes events by HTTP and remembers them. ``answer`` decides the status of each, after ``delay_s``."""
+    """Takes events by HTTP and remembers them. ``answer`` decides the status of each, after ``delay_s``.
+
+    Those that are ``hanging`` are answered once ``released`` is set.
+    """
 
     url: str = ""
     answer: Callable[[Event], int] = lambda event: 202
     delay_s: Callable[[Event], float] = lambda event: 0
+    hanging: Callable[[Event], bool] = lambda event: False
+    released: asyncio.Event = field(default_factory=asyncio.Event)
     received: list[Event] = field(default_factory=list)
     answered: list[Event] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -56,6 +62,8 @@ class Sink:
         self.received.append(event)
         self.headers.append(dict(request.headers))
         await asyncio.sleep(self.delay_s(event))
+        if self.hanging(event):
+            await self.released.wait()
         status = self.answer(event)
         if status < 300:
             self.answered.append(event)
@@ -108,6 +116,7 @@ async def _listening(sink: AnySink) -> AsyncIterator[AnySink]:
 async def sink() -> AsyncIterator[Sink]:
     async with _listening(Sink()) as sink:
         yield sink
+        sink.released.set()
 
 
 @pytest.fixture
@@ -142,7 +151,7 @@ def relay() -> StartRelay:
         publisher = Publisher(sink_url, token_file=token_file)
         # A relay that fails raises what it died of from stop().
         relay = Relay(
-            url, publisher, health or Health("relay"), workers=4, on_failure=lambda: None, extensions=extensions
+            url, publisher, health or Health("relay"), workers=WORKERS, on_failure=lambda: None, extensions=extensions
         )
         await relay.start()
         try:

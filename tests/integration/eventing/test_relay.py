@@ -16,14 +16,15 @@ from eventing import letters, outbox
 from eventing.catalogue import FaqChanged, MenuChanged
 from eventing.cloudevents import Event
 from eventing.relay import claims, service
-from eventing.relay.publishing import Publisher
+from eventing.relay.claims import Lane
+from eventing.relay.publishing import PUBLISH_TIMEOUT_S, Publisher
 from eventing.relay.service import Relay
 from process.health import Health
 from process.telemetry import spans
 from stores.migrate import migrate
 from stores.postgres import Connection
 from tests.conftest import Database, Pools
-from tests.integration.eventing.conftest import Eventually, MakeRestaurant, RawSink, Sink, StartRelay
+from tests.integration.eventing.conftest import WORKERS, Eventually, MakeRestaurant, RawSink, Sink, StartRelay
 from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.integration
@@ -31,11 +32,12 @@ pytestmark = pytest.mark.integration
 UntilEmpty = Callable[[], Awaitable[None]]
 
 
-async def emit(postgres: Pools, restaurant_id: str, count: int = 1) -> list[Event]:
+async def emit(postgres: Pools, restaurant_id: str, count: int = 1, *, subject: str = "") -> list[Event]:
     events = []
+    changed = FaqChanged(restaurant_id=restaurant_id)
     for _ in range(count):
         async with postgres.app.tenant(restaurant_id) as connection:
-            events.append(await outbox.emit(connection, FaqChanged(restaurant_id=restaurant_id), source="/web"))
+            events.append(await outbox.emit(connection, changed, source="/web", subject=subject))
     return events
 
 
@@ -86,18 +88,54 @@ async def test_what_was_written_while_no_relay_ran_is_published(
         await sink.until(3)
 
 
-async def test_a_restaurants_events_leave_in_order_also_through_two_relays(
+async def test_events_of_one_subject_leave_in_order_also_through_two_relays(
     postgres: Pools, database: Database, sink: Sink, relay: StartRelay, another_restaurant: MakeRestaurant
 ) -> None:
     sink.delay_s = lambda event: random.uniform(0, 0.02)
-    restaurants = [await another_restaurant() for _ in range(4)]
-    lists = [await emit(postgres, restaurant, 15) for restaurant in restaurants]
+    about = [(await another_restaurant(), subject) for _ in range(2) for subject in ("", "order/1", "order/2")]
+    lists = {one: await emit(postgres, one[0], 10, subject=one[1]) for one in about}
     async with relay(database.platform_url, sink.url), relay(database.platform_url, sink.url):
         await sink.until(60)
 
-    for restaurant, written in zip(restaurants, lists, strict=True):
-        published = [event.id for event in sink.answered if event.extensions["restaurantid"] == restaurant]
+    for one, written in lists.items():
+        published = [event.id for event in sink.answered if (event.extensions["restaurantid"], event.subject) == one]
         assert published == [event.id for event in written]
+
+
+async def test_a_subscriber_that_hangs_holds_up_its_subject_alone(
+    postgres: Pools, database: Database, sink: Sink, relay: StartRelay, restaurant_id: str
+) -> None:
+    sink.hanging = lambda event: event.subject == "greeting"
+    async with relay(database.platform_url, sink.url):
+        hanging, behind_it = await emit(postgres, restaurant_id, 2, subject="greeting")
+        await sink.until_received(hanging)
+        for number in range(5):
+            (order,) = await emit(postgres, restaurant_id, subject=f"order/{number}")
+            await sink.until_received(order, within_s=PUBLISH_TIMEOUT_S / 2)
+        assert behind_it.id not in {event.id for event in sink.received}, "it is of the subject that hangs"
+        sink.released.set()
+        await sink.until(7)
+
+    assert [event.id for event in sink.answered if event.subject == "greeting"] == [hanging.id, behind_it.id]
+
+
+async def test_a_restaurant_with_many_subjects_that_hang_leaves_room_for_the_others(
+    postgres: Pools,
+    database: Database,
+    sink: Sink,
+    relay: StartRelay,
+    restaurant_id: str,
+    another_restaurant: MakeRestaurant,
+) -> None:
+    sink.hanging = lambda event: event.extensions["restaurantid"] == restaurant_id
+    for number in range(2 * WORKERS):
+        await emit(postgres, restaurant_id, subject=f"order/{number}")
+    async with relay(database.platform_url, sink.url):
+        (other,) = await emit(postgres, await another_restaurant())
+        await sink.until_received(other, within_s=PUBLISH_TIMEOUT_S / 2)
+        assert 1 < len(sink.received) - 1 <= WORKERS // 2
+        sink.released.set()
+        await sink.until(2 * WORKERS + 1)
 
 
 async def test_a_slow_restaurant_does_not_hold_up_the_others(
@@ -333,12 +371,12 @@ async def test_it_stays_ready_while_a_slow_sink_keeps_all_workers_busy(
 ) -> None:
     health = Health("relay")
     sink.delay_s = lambda event: 1.0
-    for _ in range(4):
+    for _ in range(WORKERS):
         await emit(postgres, await another_restaurant())
     async with relay(database.platform_url, sink.url, health):
 
         async def all_are_busy() -> bool:
-            return len(sink.received) == 4
+            return len(sink.received) == WORKERS
 
         await eventually(all_are_busy)
         assert await health.missing() == {}
@@ -387,9 +425,11 @@ async def test_an_idle_relay_leaves_postgres_alone(
     looks: list[float] = []
     claim = claims.claim
 
-    async def counted(connection: Connection, after: uuid.UUID, busy: Collection[str], limit: int) -> dict[str, bool]:
+    async def counted(
+        connection: Connection, after: uuid.UUID, busy: Collection[Lane], *, limit: int, share: int
+    ) -> dict[Lane, bool]:
         looks.append(time.monotonic())
-        return await claim(connection, after, busy, limit)
+        return await claim(connection, after, busy, limit=limit, share=share)
 
     monkeypatch.setattr(claims, "claim", counted)
     monkeypatch.setattr(service, "POLL_S", 0.2)
