@@ -4,7 +4,7 @@ Two screens may move one order at the same moment. Each says which status it saw
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain.kitchen import OPEN, CancelReason, OrderStatus
 from stores import figures, orders
@@ -13,6 +13,8 @@ from stores.errors import require
 from stores.orders import Order
 from stores.postgres import Connection
 
+# Orders from before a board's time that nobody has closed are looked for so far back, and not in every month there is.
+LEFT_OPEN_WITHIN = timedelta(days=60)
 MOST_MINUTES = 241
 """One more than a restaurant may allow itself: a kitchen that takes no orders is over every limit."""
 
@@ -21,7 +23,7 @@ MOST_MINUTES = 241
 class Board:
     """``open`` the oldest first and complete from ``since`` on; ``closed`` the newest first, up to a limit.
 
-    ``left_open`` counts the orders from before ``since`` that nobody has closed, up to its own limit.
+    ``left_open`` counts the orders of LEFT_OPEN_WITHIN before ``since`` that nobody has closed, up to its own limit.
     """
 
     open: tuple[Order, ...]
@@ -50,9 +52,11 @@ async def board(
         closed_limit,
     )
     left_open: int = await conn.fetchval(
-        'select count(*) from (select from "order" where status = any($1::text[]) and confirmed_at < $2 limit $3) as o',
+        'select count(*) from (select from "order" where status = any($1::text[]) and confirmed_at < $2'
+        " and confirmed_at >= $3 limit $4) as o",
         OPEN,
         since,
+        since - LEFT_OPEN_WITHIN,
         left_open_limit,
     )
     read = await orders.with_lines(conn, rows, pii)
@@ -108,11 +112,13 @@ async def move(conn: Connection, move: Move) -> Moved:
 
 
 async def left_open(conn: Connection, before: datetime, limit: int) -> tuple[Order, ...]:
-    """The oldest orders from before then that nobody has closed, without names."""
+    """The oldest orders of LEFT_OPEN_WITHIN before then that nobody has closed, without names."""
     rows = await conn.fetch(
-        'select * from "order" where status = any($1::text[]) and confirmed_at < $2 order by confirmed_at limit $3',
+        'select * from "order" where status = any($1::text[]) and confirmed_at < $2 and confirmed_at >= $3'
+        " order by confirmed_at limit $4",
         OPEN,
         before,
+        before - LEFT_OPEN_WITHIN,
         limit,
     )
     return await orders.with_lines(conn, rows, None)

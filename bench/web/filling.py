@@ -68,10 +68,12 @@ async def fill(owner_url: str, pii: PiiCipher, measured: str, size: Size) -> lis
             await pool.execute(_ORDERS, size.orders, len(owners), size.days, FORGOTTEN_DAYS)
             await pool.execute(_BOARD, measured, BOARD)
             await asyncio.gather(*(pool.execute(one) for one in (_LINES, _KEYS, _LOGGED, _FIGURES, _ORDER_HOURS)))
+            await pool.execute(_ORDER_WEEKS)
 
         async def of_calls() -> None:
             await pool.execute(_CALLS, size.calls, len(owners), size.days, FORGOTTEN_DAYS)
             await pool.execute(_CALL_HOURS)
+            await pool.execute(_CALL_WEEKS)
 
         await asyncio.gather(of_orders(), of_calls(), pool.execute(_COUNTERS))
         await asyncio.gather(*(pool.execute("; ".join(of_table)) for of_table in indexes.values()))
@@ -211,11 +213,25 @@ select restaurant_id, local::date, extract(hour from local), currency, count(*),
 from (select *, confirmed_at at time zone 'Europe/Paris' as local from "order") o group by 1, 2, 3, 4
 """
 
+# The triggers that carry hours into their weeks do not run while it is filled.
+_ORDER_WEEKS = """
+insert into order_week (restaurant_id, week, hour, currency, orders, items, total_cents, cancelled)
+select restaurant_id, date_trunc('week', day)::date, hour, currency, sum(orders), sum(items), sum(total_cents),
+    sum(cancelled)
+from order_figure group by 1, 2, 3, 4
+"""
+
 _CALL_HOURS = """
 insert into call_figure (restaurant_id, day, hour, calls, ordered, duration_ms)
 select restaurant_id, local::date, extract(hour from local), count(*),
     count(*) filter (where outcome = 'order_confirmed'), sum(duration_ms)
 from (select *, started_at at time zone 'Europe/Paris' as local from call_log) c group by 1, 2, 3
+"""
+
+_CALL_WEEKS = """
+insert into call_week (restaurant_id, week, hour, calls, ordered, duration_ms)
+select restaurant_id, date_trunc('week', day)::date, hour, sum(calls), sum(ordered), sum(duration_ms)
+from call_figure group by 1, 2, 3
 """
 
 _COUNTERS = """

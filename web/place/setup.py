@@ -34,7 +34,6 @@ blueprint = restaurant_blueprint("setup", __name__)
 beginning = Blueprint("beginning", __name__)
 
 WATCH_WITHIN_S = 1.0
-LATEST_CALLS = 10
 # What a country's restaurants have, unless they are in an outlying part of it.
 COUNTRIES = {
     "FR": ("EUR", "Europe/Paris"),
@@ -140,13 +139,13 @@ def index() -> ResponseReturnValue:
             for one in await lines.of_restaurant(connection, place.id)
             if not practice.is_practice(one) and line_words.state(one, registrations.get(one.id)).tone in ("good", "")
         ]
-        recent = await calls.recent(connection, LATEST_CALLS)
+        any_call = await calls.recent(connection, 1)
         return (
             await menus.load(connection, place.id),
             await restaurants.faq(connection, place.id),
             len(await dining.tables(connection, place.id)),
             len(ready),
-            len(recent),
+            len(any_call),
         )
 
     steps = _steps(*in_restaurant(work))
