@@ -1,7 +1,7 @@
 """What was asked for and cannot be had: no order goes on before the caller settled each.
 
-A dish that the menu does not have, or an option that was refused while its dish was added. A wish is open from the
-moment it was refused, or the model told of it, until the caller lets go of it or takes something else in its place. It
+A dish that the menu does not have or that is sold out or not served now, or an option that was refused while its dish
+was added. A wish is open from the moment it was refused, or the model told of it, until the caller lets go of it or takes something else in its place. It
 is kept with the call, not in an engine: the next engine, or the next handler, still has to ask.
 """
 
@@ -41,6 +41,9 @@ _MISSED: frozenset[Code] = frozenset(
     )
 )
 
+# What is refused as a whole: nothing of it is on the order.
+_NOT_HAD: frozenset[Code] = frozenset(("unknown_item", "unavailable_item", "unavailable_size", "not_served_now"))
+
 Named = tuple[str, tuple[str, ...]]  # a name of the menu, and its aliases
 
 
@@ -55,7 +58,15 @@ def refused(state: OrderState, tool: object, arguments: object, reason: Refused)
     if reason.code in _MISSED and reason.wish:
         line = arguments.get("line") if isinstance(arguments, dict) else None
         return _noted(state, reason.wish, line if isinstance(line, int) else 0)
-    return _noted(state, reason.subject) if reason.code == "unknown_item" and reason.subject else state
+    if reason.code not in _NOT_HAD or not reason.subject:
+        return state
+    if tool == "change_item" and reason.code == "unavailable_item" and not _names_item(arguments):
+        return state  # what ran out is on the order already: the confirmation takes it off, and says so
+    return _noted(state, reason.subject)
+
+
+def _names_item(arguments: object) -> bool:
+    return isinstance(arguments, dict) and bool(arguments.get("item"))
 
 
 def not_possible(state: OrderState, line: int, reasons: Sequence[Refused]) -> OrderState:
@@ -146,7 +157,7 @@ def _require_unknown(menu: Menu, dish: str) -> None:
     try:
         item = find_item(menu, dish)
     except Refused as reason:
-        if reason.code == "unknown_item":
+        if reason.code in _NOT_HAD:
             return
         raise
     raise Refused("ambiguous_item", "The menu has this: call add_item.", (item.name,), "dish")

@@ -25,6 +25,8 @@ class Choosing(Leaving):
             return False  # asked about like an option that was left out of a new dish
         if error is None or error.field not in CHOOSABLE or not error.allowed or not one.call.name:
             return False
+        if error.code == "not_served_now":
+            return False  # what is allowed are hours
         say = one.result.say
         if error.code == "unknown_item" and len(error.allowed) == 1:
             say = self._phrases.closest.format(name=one.call.arguments.get("item", ""), only=error.allowed[0])

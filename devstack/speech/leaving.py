@@ -17,12 +17,17 @@ from devstack.speech.tool_calls import Answered, UseTool
 from devstack.speech.understanding import Understood
 
 MISSING_DISH = "missing_dish"
+_OFF = ("unavailable_item", "unavailable_size", "not_served_now")  # on the menu, and not to be had now
 
 
 class Leaving(Asking):
     def _note_not_found(self, one: Answered) -> bool:
         """Whether the refused call was for something that the menu does not have, as far as it was understood."""
         error = one.result.error
+        if error is not None and error.code in _OFF:
+            known = {*map(fold, [*self._agent.not_found, *self._waiting()])}
+            self._agent.not_found += [name for name in one.result.not_found if fold(name) not in known]
+            return False  # why it cannot be had is said
         if error is None or error.code != "unknown_item" or one.call.name not in ("add_item", "change_item"):
             return False
         name = str(one.call.arguments.get("item", "")).strip()
@@ -52,8 +57,10 @@ class Leaving(Asking):
         """What a choice waits for: its dish, or its options."""
         found: list[str] = []
         for choice in self._agent.choices:
-            named = choice.call.arguments.get(choice.field)
-            found += [str(choice.call.arguments.get("item", "")), *(map(str, named) if isinstance(named, list) else ())]
+            arguments = choice.call.arguments
+            item, named = str(arguments.get("item", "")), arguments.get(choice.field)
+            found += [item, f"{item} {arguments.get('size', '')}".strip()]
+            found += map(str, named) if isinstance(named, list) else ()
         return found
 
     def _settled(self, text: str, understood: Understood) -> tuple[Understood, list[Action] | None]:

@@ -154,3 +154,42 @@ def test_no_more_than_ten_are_open_and_none_twice(state: OrderState) -> None:
 def test_in_french(state: OrderState, french: Restaurant) -> None:
     outcome = do(replace(state, restaurant=french), told("asked", "un zorglub"))
     assert "Que désirez-vous à la place, ou rien ?" in outcome.result["say"]
+
+
+OYSTERS: tuple[str, dict[str, Any]] = ("add_item", {"item": "Oysters"})
+GIANT: tuple[str, dict[str, Any]] = ("add_item", {"item": "Margherita", "size": "Giant"})
+
+
+@pytest.mark.parametrize(
+    ("call", "wish"),
+    [(OYSTERS, "Oysters"), (GIANT, "Margherita Giant"), (("change_item", {"line": 1, "item": "Oysters"}), "Oysters")],
+)
+def test_what_is_sold_out_is_open_as_what_the_menu_does_not_have(
+    state: OrderState, call: tuple[str, dict[str, Any]], wish: str
+) -> None:
+    wished = do(run(state, PIZZA, PICKUP, SAM).state, call)
+    assert wished.result["not_found"] == [wish]
+    assert do(agreed(answered(wished.state)), CONFIRM).result["error"]["code"] == "dish_open"
+    settled = do(answered(wished.state), told("let_go", wish)).state
+    assert run(settled, READ, CONFIRM).state.confirmed is not None
+
+
+def test_a_model_that_reads_in_the_menu_that_a_dish_is_sold_out_tells_of_it(state: OrderState) -> None:
+    assert do(state, told("asked", "oysters")).result["not_found"] == ["oysters"]
+
+
+def test_another_size_than_the_one_that_is_sold_out_settles_it_once_the_caller_has_chosen_it(state: OrderState) -> None:
+    wished = do(state, GIANT).state
+    large = ("add_item", {"item": "Margherita", "size": "Large"})
+    assert do(wished, large).result["not_found"] == ["Margherita Giant"]
+    assert "not_found" not in do(answered(wished), large).result
+
+
+def test_what_ran_out_after_it_was_ordered_is_no_wish(state: OrderState) -> None:
+    """The confirmation takes it off the order, and says so."""
+    ordered = run(state, PIZZA, ("add_item", {"item": "Coke"})).state
+    items = tuple(replace(one, available=one.name != "Coke") for one in ordered.menu.items)
+    changed = do(
+        replace(ordered, menu=replace(ordered.menu, items=items)), ("change_item", {"line": 2, "note": "no ice"})
+    )
+    assert changed.result["error"]["code"] == "unavailable_item" and "not_found" not in changed.result

@@ -291,3 +291,31 @@ def test_another_agent_knows_that_the_caller_wanted_nothing_more(slug: str, said
     history = [item for item in call.items if isinstance(item, Message)]
     other.items = [*history, system("The line was cut off. Resume.")]
     assert other.respond().endswith(asked)
+
+
+def sold_out(slug: str, *names: str) -> TextCall:
+    state = restaurant_named(slug)
+    items = tuple(replace(one, available=one.available and one.name not in names) for one in state.menu.items)
+    return TextCall(state.restaurant.language, state=replace(state, menu=replace(state.menu, items=items)))
+
+
+def test_what_is_sold_out_is_asked_about_until_the_caller_lets_go_of_it() -> None:
+    call = sold_out("harbour-pizza", "Caesar salad")
+    said = call.caller("A cheeseburger and a Caesar salad.")
+    assert "Caesar salad is sold out today" in said and call.state.open_wishes
+    assert "sold out today" in call.caller("That's all.")
+    call.caller("Nothing.")
+    assert not call.state.open_wishes
+    call.caller("Pick up.", "Anna.", "Yes.")
+    assert call.state.confirmed is not None and call.lines == [(1, "Cheeseburger", "", ())]
+
+
+def test_what_is_sold_out_and_has_nothing_beside_it_is_asked_about() -> None:
+    desserts = ("Île flottante", "Tarte aux pralines", "Crème brûlée", "Mousse au chocolat", "Fromage blanc")
+    call = sold_out("chez-margot", *desserts)
+    said = call.caller("Une reine moyenne et une île flottante.")
+    assert "n’est plus disponible" in said and said.endswith("Que désirez-vous à la place, ou rien ?")
+    call.caller("Euh, attendez.")
+    assert call.state.open_wishes  # nobody let go of it
+    call.caller("Rien à la place.")
+    assert not call.state.open_wishes
