@@ -1,8 +1,9 @@
 """What was asked for and cannot be had: no order goes on before the caller settled each.
 
 A dish that the menu does not have or that is sold out or not served now, or an option that was refused while its dish
-was added. A wish is open from the moment it was refused, or the model told of it, until the caller lets go of it or takes something else in its place. It
-is kept with the call, not in an engine: the next engine, or the next handler, still has to ask.
+was added. A wish is open from the moment it was refused, or the model told of it, until the caller lets go of it or
+takes something else in its place. It is kept with the call, not in an engine: the next engine, or the next handler,
+still has to ask.
 """
 
 from __future__ import annotations
