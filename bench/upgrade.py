@@ -1,6 +1,7 @@
 """``alloresto bench upgrade``: 20 spoken orders while bridge, handler, functions, admin and relay are replaced.
 
-The callers of ``bench.chaos`` ring the embedded stack, twenty at a time. They begin on a bridge and on handlers of the
+The callers of ``bench.chaos`` ring one restaurant of the embedded stack, twenty at a time. They speak in tones, and so
+does the engine: no speech model takes part. They begin on a bridge and on handlers of the
 version before; with ``--before`` that is another commit's code, on this one's schema: two versions at once. The bridge
 is replaced as a StatefulSet's is with a node beside it: the next one stands, the old one drains, and who rings it is
 sent on. The handler is replaced by a release. Then a candidate that reaches no engine is tried: it has to go back by
@@ -14,10 +15,12 @@ import compileall
 import contextlib
 import itertools
 import math
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,9 +40,12 @@ from bench.chaos.tones import VOICES, Voice
 from bench.report import Figure
 from devstack.edge.bridge_process import ROOT, BridgeProcess
 from domain.trials import Tally
+from eventing import outbox
+from eventing.catalogue import RestaurantChanged
 from ops import releases
 from ops.releases import HANDLER, LocalHandlers
 from stores import releases as stored
+from stores import tenants
 from stores.postgres import Connection, Postgres
 
 RTP_PORT_MIN = 18_000
@@ -56,7 +62,10 @@ UNAVAILABLE = 503
 LOOK_EVERY_S = 0.1
 NO_ENGINE = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
 SILENT_S = 5.0
-CONDITIONS = {"callers": f"{AT_ONCE} at once", "bridge": "a second node takes the calls while the first one drains"}
+CONDITIONS = {
+    "callers": f"{AT_ONCE} at once, in tones, without speech models",
+    "bridge": "a second node takes the calls while the first one drains",
+}
 
 Tell = Callable[[str], None]
 T = TypeVar("T")
@@ -64,7 +73,8 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Upgrade:
-    """What came of it. ``sent_on`` calls were refused by a draining bridge and taken by the next."""
+    """What came of it. ``sent_on`` calls were refused by a draining bridge and taken by the next, ``refused`` ones by
+    both, or by one for another reason, or not answered."""
 
     calls: list[Experience] = field(default_factory=list)
     broken: list[Experience] = field(default_factory=list)
@@ -113,6 +123,7 @@ class Callers:
                 experience = await self._call(target, wish, f"+3532092{number:05d}")
                 if experience.status != UNAVAILABLE:
                     self._told.sent_on += place
+                    self._told.refused += experience.status != 200
                     into.append(experience)
                     break
             else:
@@ -147,9 +158,10 @@ class Site:
     def new_target(self) -> tuple[str, int]:
         return ("127.0.0.1", self._stack.about.sip_port)
 
-    async def begin(self) -> None:
-        """All of the version before, but for the schema."""
+    async def begin(self, at_once: int) -> None:
+        """All of the version before, but for the schema; and the restaurant may have ``at_once`` calls."""
         await self._postgres.open()
+        await self._in_database(lambda connection: self._admit(connection, at_once + SPARE_PLACES))
         await self.deploy(await self.services(), self._code)
         await releases.hold(self._handlers)
         runtime = await self._runtime()
@@ -217,6 +229,15 @@ class Site:
     async def latest(self) -> stored.Release | None:
         return await self._in_database(stored.latest)
 
+    async def _admit(self, connection: Connection, calls: int) -> None:
+        restaurant_id = self._stack.about.line.restaurant_id
+        before = await tenants.get(connection, restaurant_id)
+        await tenants.set_plan(
+            connection, restaurant_id, max_calls=calls, plan=before.plan, plan_notes=before.plan_notes
+        )
+        changed = RestaurantChanged(restaurant_id=restaurant_id, fields=("max_calls",))
+        await outbox.emit(connection, changed, source="/bench", subject=restaurant_id)
+
     async def _in_database(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         async with self._postgres.platform() as connection:
             return await work(connection)
@@ -229,29 +250,40 @@ class Site:
             return dict(await answer.json())
 
 
-async def upgrade(stack: StackProcess, engine: Engine, code: Path, calls: int, at_once: int, tell: Tell) -> Upgrade:
-    """From ``code`` to what is here, at least ``calls`` calls long; then the broken candidate."""
+async def upgrade(
+    stack: StackProcess, engine: Engine, folder: Path, code: Path, calls: int, at_once: int, tell: Tell
+) -> Upgrade:
+    """From ``code`` to what is here, at least ``calls`` calls long; then the broken candidate. The old bridge's log
+    comes into ``folder``. Raises TimeoutError when a step is not over in time."""
     told = Upgrade()
-    with tempfile.TemporaryDirectory(prefix="alloresto-upgrade-") as folder:
-        site = Site(stack, Path(folder), code)
-        callers: Callers | None = None
-        try:
-            await site.begin()
-            callers = Callers(engine, stack.about.line.line_id, at_once, told)
-            assert site.old_bridge is not None
-            callers.targets = [site.old_bridge.target, site.new_target]
-            await callers.until_begun(BETWEEN_STEPS)
-            await _replace(site, callers, told, tell)
-            await until(lambda: len(told.calls) >= calls - at_once, f"{calls} calls")
-            tell("a candidate that reaches no engine is tried")
-            callers.into = told.broken
-            await _try_broken(site, told)
-        finally:
-            if callers is not None:
-                await callers.end()
-            await site.end()
+    site = Site(stack, folder, code)
+    callers: Callers | None = None
+    try:
+        await site.begin(at_once)
+        callers = Callers(engine, stack.about.line.line_id, at_once, told)
+        assert site.old_bridge is not None
+        callers.targets = [site.old_bridge.target, site.new_target]
+        await callers.until_begun(BETWEEN_STEPS)
+        await _replace(site, callers, told, tell)
+        await until(lambda: len(told.calls) >= calls - at_once, f"{calls} calls")
+        tell("a candidate that reaches no engine is tried")
+        callers.into = told.broken
+        await _try_broken(site, told)
+    except TimeoutError:
+        tell(f"the newest calls: {await _outcomes(stack)}")
+        raise
+    finally:
+        if callers is not None:
+            await callers.end()
+        await site.end()
     await _count_orders(stack, told)
     return told
+
+
+async def _outcomes(stack: StackProcess) -> str:
+    books = await Accountant(stack.about).read()
+    counted = Counter(f"{row.outcome} {row.missed_reason or ''}".strip() for row in books.calls)
+    return ", ".join(f"{number} {outcome}" for outcome, number in counted.most_common())
 
 
 async def _replace(site: Site, callers: Callers, told: Upgrade, tell: Tell) -> None:
@@ -363,13 +395,23 @@ def figures(told: Upgrade) -> list[Figure]:
 
 
 async def run(runs: int, before: str = "") -> list[Figure]:
-    """One upgrade, whatever ``runs`` says. ``before`` is the commit of the version before, with git; "": this one."""
+    """One upgrade, whatever ``runs`` says. ``before`` is the commit of the version before, with git; "": this one.
+
+    What all processes logged is kept when something went wrong, and where is told."""
     console = Console(file=sys.stderr)
-    with tempfile.TemporaryDirectory(prefix="alloresto-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # Postgres may run as nobody
-        (folder / "state").mkdir()
-        told = await on_a_stack(folder / "state", _code_of(before, folder / "before"), CALLS, AT_ONCE, console.print)
+    folder = Path(tempfile.mkdtemp(prefix="alloresto-bench-"))
+    folder.chmod(0o755)  # Postgres may run as nobody
+    state = folder / "state"
+    state.mkdir()
+    all_well = False
+    try:
+        told = await on_a_stack(state, _code_of(before, folder / "before"), CALLS, AT_ONCE, console.print)
+        all_well = all(figure.ok for figure in figures(told))
+    finally:
+        if all_well:
+            shutil.rmtree(folder)
+        else:
+            console.print(f"the logs are in {state}", soft_wrap=True)
     for line in told.missed:
         console.print(f"missed: {line}", soft_wrap=True, highlight=False)
     if told.returned is not None:
@@ -386,7 +428,7 @@ async def on_a_stack(state: Path, code: Path, calls: int, at_once: int, tell: Te
         manifests = overlay_with(math.ceil(places / 0.7), state)
         options = Options(str(state), engine.base_url, RTP_PORT_MIN, max_calls=places, manifests=manifests)
         async with StackProcess(options) as stack:
-            return await upgrade(stack, engine, code, calls, at_once, tell)
+            return await upgrade(stack, engine, state, code, calls, at_once, tell)
     finally:
         await engine.stop()
 

@@ -7,7 +7,6 @@ import asyncio
 import itertools
 import time
 import uuid
-from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -81,7 +80,6 @@ class Switchboard:
         self._rtp = rtp
         self._desk = desk
         self._taken: dict[CallKey, _Taken] = {}
-        self._restaurant_calls: Counter[str] = Counter()
         self._media: dict[Handle, CallMedia] = {}
         self._bridged: dict[CallKey, BridgedCall] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -198,7 +196,6 @@ class Switchboard:
             if isinstance(key, int):
                 self._adoption.ended(key)
             return
-        self._restaurant_calls[taken.arrival.line.restaurant.id] -= 1
         self._services.load.left(taken.arrival.call_id)
         self._services.load.callers(len(self._taken))
         media = self._media.pop(key, None) if isinstance(key, int) else None
@@ -239,7 +236,6 @@ class Switchboard:
         handle = orphan.progress.handle
         phone = self._phone(arrival.line, orphan.progress)
         taken = self._taken[handle] = _Taken(arrival, phone, self._adoption.kept(orphan))
-        self._restaurant_calls[arrival.line.restaurant.id] += 1
         assert orphan.media is not None
         assert orphan.agreement is not None
         self._media[handle] = orphan.media
@@ -278,7 +274,6 @@ class Switchboard:
             self._desk.turned_away(line, caller, now)
             return self._refuse(BUSY)
         unserved = self._why_unserved(line, now)
-        self._restaurant_calls[owner.id] += 1
         arrival = Arrival(str(uuid.uuid4()), caller, line, audio, now, unserved)
         pair, progress = (None, None) if sip is None else (sip.pair, sip.progress)
         if progress is not None:
@@ -304,9 +299,12 @@ class Switchboard:
             return "line_disabled"
         if owner.when_closed != "answer" and hours.closes_at(owner, now) is None:
             return "closed"
-        if self._restaurant_calls[owner.id] >= owner.max_calls:
+        # Whom nobody serves takes no such place: else callers who leave messages would keep the next ones from being
+        # served, who would leave messages.
+        served = [taken.arrival for taken in self._taken.values() if taken.arrival.unserved is None]
+        if sum(arrival.line.restaurant.id == owner.id for arrival in served) >= owner.max_calls:
             return "restaurant_full"
-        if len(self._taken) >= self._max_calls:
+        if len(served) >= self._max_calls:
             return "node_full"
         return "no_handler" if self._services.load.diverts() else None
 

@@ -99,6 +99,11 @@ async def test_the_restaurants_own_limit_is_told_with_the_number(scene: Scene, h
         await handler.call(1)
         async with Caller(scene.bridge.target, SMALL, from_user="+33611100035") as second:
             await second.invite()
+            await first.bye()
+            async with Caller(scene.bridge.target, SMALL) as third:
+                await third.invite()
+                assert not second.hung_up.is_set()
+                await handler.call(2)  # whom nobody serves takes nobody's place
             await until_hung_up(second)
     (event,) = await missed(scene.database, "+33611100035")
     assert event["reason"] == "restaurant_full"
@@ -113,4 +118,9 @@ async def test_a_message_on_a_full_node_is_short(start: Start, seeded: Database)
             await second.invite()
             await hears(second, prompt("en", "beep"))
             second.say(tone(40_000))
+            await first.bye()
+            async with Caller(bridge.target, BUSY) as third:
+                await third.invite()
+                assert not second.hung_up.is_set()
+                await handler.call(2)  # a message takes nobody's place
             await until_hung_up(second)
