@@ -269,7 +269,7 @@ class Switchboard:
     def _take(
         self, key: CallKey, phone: Phone, line: LineEntry, caller: str, sip: _SipCall | None = None
     ) -> CallAudio | Refusal:
-        audio, now, owner = CallAudio(phone.cleared), datetime.now(UTC), line.restaurant
+        audio, now = CallAudio(phone.cleared), datetime.now(UTC)
         if len(self._taken) >= self._max_calls + self._busy_places:
             self._desk.turned_away(line, caller, now)
             return self._refuse(BUSY)
