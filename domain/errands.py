@@ -349,6 +349,12 @@ class KeepInCalendar(_VersionOfBooking, frozen=True, kw_only=True, tag="calendar
     tentative: bool = False
 
 
+class ForgetInCalendar(KeepInCalendar, frozen=True, kw_only=True, tag="calendar.forget"):
+    """Where the booking stands in the calendar, it names nobody any more."""
+
+    GIVE_UP_AFTER = timedelta(days=30)
+
+
 class ReleaseFromCalendar(_OfBooking, frozen=True, kw_only=True, tag="calendar.release"):
     SERVICE = "calendar"
 
@@ -365,6 +371,21 @@ class NoteCustomer(_VersionOfBooking, frozen=True, kw_only=True, tag="customer.n
     at: datetime
 
 
+class ForgetCustomer(Work, frozen=True, kw_only=True, tag="customer.forget"):
+    """Who has this number is in the customer files no more. ``contacts`` are the files' own names of who was noted."""
+
+    SERVICE = "crm"
+    GIVE_UP_AFTER = timedelta(days=30)  # as long as the law gives
+
+    erasure_id: str
+    phone: str
+    contacts: tuple[str, ...] = ()
+
+    @property
+    def subject(self) -> str:
+        return self.erasure_id
+
+
 AnyWork = (
     PlaceOrder
     | CancelOrder
@@ -377,8 +398,10 @@ AnyWork = (
     | CancelPayment
     | RefundPayment
     | KeepInCalendar
+    | ForgetInCalendar
     | ReleaseFromCalendar
     | NoteCustomer
+    | ForgetCustomer
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from stores.ciphers import PiiCipher, RowReader
 from stores.postgres import Connection
@@ -35,6 +35,19 @@ async def left_for(conn: Connection, restaurant_id: str, about: str, pii: PiiCip
         "select email_encrypted from guest_email where restaurant_id = $1 and about = $2", restaurant_id, about
     )
     return RowReader(pii, restaurant_id).text("email", sealed)
+
+
+async def left_for_each(
+    conn: Connection, restaurant_id: str, subjects: Collection[str], pii: PiiCipher
+) -> dict[str, str]:
+    """By what it was left for; only what can be read."""
+    rows = await conn.fetch(
+        "select about, email_encrypted from guest_email where restaurant_id = $1 and about = any($2::uuid[])",
+        restaurant_id,
+        list(subjects),
+    )
+    reader = RowReader(pii, restaurant_id)
+    return {str(row["about"]): email for row in rows if (email := reader.text("email", row["email_encrypted"]))}
 
 
 async def forget(conn: Connection, restaurant_id: str, subjects: Sequence[str]) -> None:

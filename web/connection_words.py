@@ -80,7 +80,9 @@ def kinds() -> dict[str, str]:
         "ticket.print": _("Kitchen ticket"),
         "calendar.keep": _("Booking in the calendar"),
         "calendar.release": _("Booking taken out of the calendar"),
+        "calendar.forget": _("Name taken out of the calendar"),
         "customer.note": _("Customer’s file"),
+        "customer.forget": _("Customer’s file erased"),
     }
 
 

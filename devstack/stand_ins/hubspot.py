@@ -23,16 +23,29 @@ class HubSpot(StandIn):
         self.app.router.add_post("/crm/v3/objects/contacts/search", self._search)
         self.app.router.add_post("/crm/v3/objects/{kind}/batch/upsert", self._upsert)
         self.app.router.add_post("/crm/v3/properties/{kind}", self._make_property)
+        self.app.router.add_post("/crm/v3/objects/contacts/gdpr-delete", self._delete)
         self.app.router.add_put("/crm/v3/objects/notes/{note}/associations/contacts/{contact}/{type}", self._associate)
 
     async def _search(self, request: web.Request) -> web.Response:
-        (wanted,) = (await request.json())["filterGroups"][0]["filters"]
+        asked = await request.json()
+        (wanted,), wanted_most = asked["filterGroups"][0]["filters"], int(asked["limit"])
         found = [
             {"id": id, "properties": properties}
             for id, properties in self.objects["contacts"].items()
             if properties.get(wanted["propertyName"]) == wanted["value"]
         ]
-        return web.json_response({"total": len(found), "results": found[:1]})
+        return web.json_response({"total": len(found), "results": found[:wanted_most]})
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        """For good, with the notes that hang on it."""
+        contact = (await request.json())["objectId"]
+        self.seen.append({"path": request.path, "objectId": contact})
+        if self.objects["contacts"].pop(contact, None) is None:
+            return _wrong(404, "contact not found")
+        for pair in [one for one in self.associations if one[1] == contact]:
+            self.associations.discard(pair)
+            self.objects["notes"].pop(pair[0], None)
+        return web.Response(status=204)
 
     async def _upsert(self, request: web.Request) -> web.Response:
         kind = request.match_info["kind"]

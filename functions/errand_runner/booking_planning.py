@@ -11,9 +11,19 @@ from datetime import UTC, datetime
 
 from domain import booking_words as words
 from domain import deposits as rules
-from domain.errands import CancelPayment, KeepInCalendar, NoteCustomer, ReleaseFromCalendar, RequestPayment, State, Work
+from domain.errands import (
+    CancelPayment,
+    ForgetCustomer,
+    KeepInCalendar,
+    NoteCustomer,
+    ReleaseFromCalendar,
+    RequestPayment,
+    State,
+    Work,
+)
 from domain.payments import Fate
 from eventing import deposit_settling, depositing, reserving
+from eventing.calendar_entries import entry
 from eventing.catalogue import Payload, ReservationCancelled, ReservationChanged, ReservationMade
 from functions.errand_runner.situation import SOURCE, Home, Planner, Situation
 from integrations.tasks import Done, Outcome, Refused
@@ -63,23 +73,8 @@ async def keep_in_calendar(situation: Situation, event: Booked) -> Sequence[Work
     if booking.status not in ("held", "confirmed"):
         return ()
     restaurant = await restaurants.get(situation.database, event.restaurant_id)
-    tables = await dining.tables(situation.database, restaurant.id)
-    names = [table.name for table in tables if table.id in booking.table_ids]
-    work = KeepInCalendar(
-        reservation_id=booking.id,
-        version=await _told(situation, booking.id),
-        starts_at=booking.starts_at,
-        ends_at=booking.ends_at,
-        zone=restaurant.zone,
-        language=restaurant.language,
-        covers=booking.covers,
-        title=words.title(booking.covers, booking.name, restaurant.language),
-        details=words.details(names, booking.phone, booking.note, restaurant.language),
-        name=booking.name,
-        phone=booking.phone,
-        tentative=booking.status == "held",
-    )
-    return (work,)
+    version = await _told(situation, booking.id)
+    return (await entry(situation.database, KeepInCalendar, restaurant, booking, version),)
 
 
 async def note_customer(situation: Situation, event: Booked) -> Sequence[Work]:
@@ -189,6 +184,15 @@ async def calendar_answered(
     await reserving.move(
         connection, one.restaurant_id, booking.id, seen, "cancelled", now, reason="restaurant", source=SOURCE
     )
+    return ()
+
+
+async def forgotten(
+    _home: Home, connection: Connection, one: Claimed, work: ForgetCustomer, state: State, outcome: Outcome
+) -> Sequence[Payload]:
+    """The number was kept for this alone; where it was not done somebody may still have it tried again."""
+    if isinstance(outcome, Done):
+        await errands.forget(connection, one.restaurant_id, [work.erasure_id])
     return ()
 
 

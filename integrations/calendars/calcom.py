@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from domain.errands import KeepInCalendar, ReleaseFromCalendar
+from domain.errands import ForgetInCalendar, KeepInCalendar, ReleaseFromCalendar
 from integrations.tasks import Done, Later, Outcome, Refused, StoppedError, Task, decoded, unanswered, unknown
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ class CalCom:
     async def perform(self, task: Task) -> Outcome:
         try:
             match task.work:
+                case ForgetInCalendar():
+                    return Refused("Cal.com keeps who came: take the name away there by hand")
                 case KeepInCalendar() as work:
                     return await self._keep(work, may_be_there=work.version > 0 or task.doubtful)
                 case ReleaseFromCalendar() as work:

@@ -12,7 +12,7 @@ import base64
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from domain.errands import KeepInCalendar, ReleaseFromCalendar
+from domain.errands import ForgetInCalendar, KeepInCalendar, ReleaseFromCalendar
 from integrations.calendars import icalendar
 from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # A server without free-busy-query; RFC 4791 5.3.2 lets a server refuse what it can't keep, with 403 and a reason.
 _CANT_TELL = (400, 403, 405, 415, 422, 501)
+GONE = Done()
 _QUERY = (
     '<?xml version="1.0" encoding="utf-8"?>'
     '<C:free-busy-query xmlns:C="urn:ietf:params:xml:ns:caldav"><C:time-range start="{}" end="{}"/></C:free-busy-query>'
@@ -39,6 +40,8 @@ class CalDav:
 
     async def perform(self, task: Task) -> Outcome:
         match task.work:
+            case ForgetInCalendar() as work:
+                return await self._write_over(work)
             case KeepInCalendar() as work:
                 return await self._keep(work)
             case ReleaseFromCalendar() as work:
@@ -50,20 +53,27 @@ class CalDav:
         said = await self._is_free(work)
         if said is not None:
             return said
-        place, body = self._place(work.reservation_id), icalendar.event(work, work.reservation_id).encode()
-        kind = {"content-type": "text/calendar; charset=utf-8"}
-        answer = await self._request("PUT", place, body, kind | {"if-none-match": "*"})
+        answer = await self._put(work, {"if-none-match": "*"})
         if answer.status == 412:  # it is there: of an attempt before, or as it was before it was changed
-            found = await self._request("GET", place)
-            if found.status in (404, 410):
-                return Later("it was there, and is gone", untouched=True)
-            if not found.good:
-                return _outcome(found)
-            tag = found.headers.get("etag", "")
-            answer = await self._request("PUT", place, body, kind | ({"if-match": tag} if tag else {}))
-            if answer.status == 412:
-                return Later("somebody else has just changed it")
+            return await self._write_over(work, gone=Later("it was there, and is gone", untouched=True))
         return _outcome(answer, reference=work.reservation_id)
+
+    async def _write_over(self, work: KeepInCalendar, *, gone: Outcome = GONE) -> Outcome:
+        found = await self._request("GET", self._place(work.reservation_id))
+        if found.status in (404, 410):
+            return gone
+        if not found.good:
+            return _outcome(found)
+        tag = found.headers.get("etag", "")
+        answer = await self._put(work, {"if-match": tag} if tag else {})
+        if answer.status == 412:
+            return Later("somebody else has just changed it")
+        return _outcome(answer, reference=work.reservation_id)
+
+    async def _put(self, work: KeepInCalendar, only: Mapping[str, str]) -> Answer:
+        body = icalendar.event(work, work.reservation_id).encode()
+        kind = {"content-type": "text/calendar; charset=utf-8"}
+        return await self._request("PUT", self._place(work.reservation_id), body, kind | dict(only))
 
     async def _is_free(self, work: KeepInCalendar) -> Outcome | None:
         """None where nothing stands against it."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from domain.errands import NoteCustomer
+from domain.errands import ForgetCustomer, NoteCustomer
 from integrations.tasks import Done, Later, Outcome, Refused, StoppedError, Task, decoded, unanswered, unknown
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 BASE = "https://api.hubapi.com"
 PROPERTY = "alloresto_id"
+MOST_CONTACTS = 100  # of one number
 NOTE_TO_CONTACT = 202  # HubSpot's own number of that association
 _GROUPS = {"contacts": "contactinformation", "notes": "engagementinformation"}
 
@@ -49,9 +50,11 @@ class HubSpot:
         return cls(network, (settings.get("url") or BASE).rstrip("/"), secrets["token"])
 
     async def perform(self, task: Task) -> Outcome:
-        if not isinstance(task.work, NoteCustomer):
-            raise unknown(task.work)
         try:
+            if isinstance(task.work, ForgetCustomer):
+                return await self._forget(task.work)
+            if not isinstance(task.work, NoteCustomer):
+                raise unknown(task.work)
             contact = await self._contact(task.work)
             note = await self._note(task, task.work)
             path = f"/objects/notes/{note}/associations/contacts/{contact}/{NOTE_TO_CONTACT}"
@@ -60,14 +63,25 @@ class HubSpot:
             return error.outcome
         return Done(contact)
 
-    async def _contact(self, work: NoteCustomer) -> str:
+    async def _forget(self, work: ForgetCustomer) -> Outcome:
+        """Each that was noted, and each that has the number, with what hangs on them: for good, by HubSpot's deletion
+        for the GDPR."""
+        for contact in (*work.contacts, *await self._with_number(work.phone, MOST_CONTACTS)):
+            gone = await self._request("POST", "/objects/contacts/gdpr-delete", {"objectId": contact})
+            if gone.status != 404:
+                self._read(gone)
+        return Done()
+
+    async def _with_number(self, phone: str, most: int) -> list[str]:
         search = {
-            "filterGroups": [{"filters": [{"propertyName": "phone", "operator": "EQ", "value": work.phone}]}],
-            "limit": 1,
+            "filterGroups": [{"filters": [{"propertyName": "phone", "operator": "EQ", "value": phone}]}],
+            "limit": most,
         }
-        found = self._read(await self._request("POST", "/objects/contacts/search", search))
-        if found:
-            return found
+        return self._ids(await self._request("POST", "/objects/contacts/search", search))
+
+    async def _contact(self, work: NoteCustomer) -> str:
+        if found := await self._with_number(work.phone, 1):
+            return found[0]
         # HubSpot's search lags behind by seconds: within them this keeps the number's contact one.
         first, _, last = work.name.partition(" ")
         named = {"phone": work.phone} | ({"firstname": first} if first else {}) | ({"lastname": last} if last else {})
@@ -104,13 +118,17 @@ class HubSpot:
 
     def _read(self, answer: Answer) -> str:
         """The id of the first result, "" for none. Raises StoppedError."""
+        return next(iter(self._ids(answer)), "")
+
+    def _ids(self, answer: Answer) -> list[str]:
+        """Of all results. Raises StoppedError."""
         if (later := unanswered(answer)) is not None:
             raise StoppedError(later)
         if answer.good:
             found = decoded(answer, _Results) if answer.body else _Results()
             if found is None:
                 raise StoppedError(Later("no valid answer"))
-            return found.results[0].id if found.results else ""
+            return [one.id for one in found.results]
         if answer.status in (401, 403, 404):  # the connection is wrong, not the note
             raise StoppedError(Later(f"HubSpot: {answer.error}"))
         raise StoppedError(Refused(f"HubSpot: {_words(answer)}"))

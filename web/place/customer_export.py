@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from flask import url_for
 
-from stores import customers, subject_access, waiting_list
+from stores import customers, guest_emails, subject_access, waiting_list
 from stores.calls import LoggedCall
 from stores.ciphers import PiiCipher
 from stores.customers import Customer
@@ -23,13 +23,15 @@ MOST = 1000  # of each kind
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What there is beside the customer's row, their orders and their reservations."""
+    """What there is beside the customer's row, their orders and their reservations. ``emails`` are by the order or the
+    reservation that they were left for."""
 
     calls: tuple[LoggedCall, ...]
     messages: dict[str, CallMessages]
     events: tuple[SentEvent, ...]
     letters: tuple[HeldLetter, ...]
     waiting: tuple[WaitingParty, ...]
+    emails: dict[str, str]
 
 
 async def read(
@@ -51,6 +53,9 @@ async def read(
         await subject_access.events_of(connection, restaurant_id, named, MOST, pii=pii),
         await subject_access.letters_of(connection, restaurant_id, named, MOST),
         await waiting_list.of_customer(connection, customer.id, MOST, pii=pii),
+        await guest_emails.left_for_each(
+            connection, restaurant_id, [one.id for one in orders] + [one.id for one in booked], pii
+        ),
     )
 
 
@@ -67,7 +72,7 @@ def document(
         "phone": customer.phone,
         "knownSince": _instant(customer.created_at),
         "lastSeen": _instant(customer.last_seen_at),
-        "orders": [_order(order) for order in orders],
+        "orders": [_order(order) | {"email": held.emails.get(order.id, "")} for order in orders],
         "calls": [_call(call, held.messages.get(call.id), recorded) for call in held.calls],
         "reservations": [
             {
@@ -77,6 +82,7 @@ def document(
                 "name": one.name,
                 "note": one.note,
                 "cancelNote": one.cancel_note,
+                "email": held.emails.get(one.id, ""),
             }
             for one in booked
         ],

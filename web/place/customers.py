@@ -12,6 +12,7 @@ from flask import Response, abort, flash, redirect, render_template, request, ur
 from flask.typing import ResponseReturnValue
 
 from domain.phone_numbers import InvalidNumberError, one_form
+from eventing import forgetting
 from stores import customers, erasures, orders, reservations
 from stores.customers import Customer
 from stores.erasures import Erasure
@@ -108,7 +109,7 @@ def erase(customer_id: str) -> ResponseReturnValue:
     owner, pii, by = restaurant().id, context.pii(), actor().name
 
     async def work(connection: Connection) -> None:
-        await erasures.ask(connection, owner, str(customer_id), by, pii)
+        await forgetting.forget(connection, owner, str(customer_id), by, pii)
         await audit(connection, "customers.erased", subject=str(customer_id))
 
     try:

@@ -14,14 +14,15 @@ from aiohttp.test_utils import TestServer
 
 from devstack.stand_ins.stripe import Stripe
 from devstack.stand_ins.twilio import Twilio
-from domain.errands import KeepInCalendar, NoteCustomer
+from domain.errands import ForgetCustomer, ForgetInCalendar, KeepInCalendar, NoteCustomer
 from domain.reservations import CancelReason, Rules
 from domain.restaurant import Opening, Restaurant
-from eventing import deposit_settling, depositing, reserving
+from eventing import deposit_settling, depositing, forgetting, reserving
+from eventing.catalogue import ReservationMade
 from eventing.cloudevents import parse
 from eventing.reserving import Asked, NoTableFreeError
-from functions.errand_runner import booking_planning
-from integrations.tasks import Refused
+from functions.errand_runner import booking_planning, consequences
+from integrations.tasks import Done, Refused
 from stores import audit, deposits, dining, erasures, errands, reservations, restaurants
 from stores.audit import Actor
 from stores.deposits import Deposit
@@ -339,6 +340,48 @@ async def test_a_calendar_does_not_cancel_what_the_staff_have_had_in_hand(
         busy = Refused("busy then", busy=True)
         await booking_planning.calendar_answered(house.home, connection, claimed, work, "refused", busy)
     assert await house.status(booking) == after
+
+
+async def test_a_guest_who_is_erased_is_forgotten_by_customer_files_and_calendars(house: Tables) -> None:
+    files = await house.connect("crm", "hubspot", {}, {"token": "t"})
+    calendar = await house.connect("calendar", "caldav", {"url": "http://127.0.0.1:9", "user": "u"}, {"password": "p"})
+    booking = await house.book(2)
+    await house.plan(made(house, booking))
+    async with house.postgres.app.tenant(house.id) as connection:
+        await connection.execute(
+            "update errand set state = 'done', settled_at = now(), reference = '77' where connection_id = $1", files.id
+        )
+        assert booking.customer_id is not None
+        erasure_id = await forgetting.forget(connection, house.id, booking.customer_id, "lea@x.example", house.pii)
+        await connection.execute("update errand set state = 'done', settled_at = now() where kind = 'calendar.keep'")
+        await connection.execute("update errand set next_at = now() where kind = 'customer.forget'")
+    async with house.postgres.platform.platform() as connection:
+        claimed = await errands.claim(connection, 9, 9)
+    by_connection = {one.connection_id: errands.work_of(one, house.pii) for one in claimed}
+    assert by_connection[files.id] == ForgetCustomer(erasure_id=erasure_id, phone=CALLER, contacts=("77",))
+    nobody = by_connection[calendar.id]
+    assert isinstance(nobody, ForgetInCalendar) and nobody.starts_at == booking.starts_at
+    assert "Nora" not in nobody.title and nobody.name == nobody.phone == "" and CALLER not in nobody.details
+
+    one = next(one for one in claimed if one.connection_id == files.id)
+    async with house.postgres.app.tenant(house.id) as connection:
+        assert await errands.settle(connection, one, "done")
+        await consequences.follow(house.home, connection, one, by_connection[files.id], "done", Done())
+    kept = "select work_encrypted from errand where kind = 'customer.forget'"
+    async with house.postgres.platform.platform() as connection:
+        assert await connection.fetchval(kept) is None  # the number was kept for this alone
+
+
+def made(house: Tables, booking: Reservation) -> ReservationMade:
+    return ReservationMade(
+        restaurant_id=house.id,
+        reservation_id=booking.id,
+        status=booking.status,
+        starts_at=booking.starts_at,
+        ends_at=booking.ends_at,
+        covers=booking.covers,
+        table_ids=(),
+    )
 
 
 async def test_a_guest_who_is_erased_is_not_told_to_customer_files_any_more(house: Tables) -> None:

@@ -9,7 +9,7 @@ from aiohttp import web
 from devstack.stand_ins.calcom import CalCom as CalComServer
 from devstack.stand_ins.caldav import CalDav as CalDavServer
 from devstack.stand_ins.standing import Fault
-from domain.errands import KeepInCalendar, ReleaseFromCalendar
+from domain.errands import ForgetInCalendar, KeepInCalendar, ReleaseFromCalendar
 from integrations.calendars.calcom import CalCom
 from integrations.calendars.caldav import CalDav
 from integrations.calendars.icalendar import Busy, busy_times, event
@@ -74,6 +74,31 @@ async def test_a_booking_stands_in_a_caldav_calendar_once_as_it_is_now(
     assert isinstance(await adapter.perform(task(RELEASE)), Done)
     assert isinstance(await adapter.perform(task(RELEASE, 2)), Done)
     assert server.objects == {}
+
+
+async def test_a_guest_who_is_forgotten_is_named_in_no_caldav_calendar(
+    at_caldav: tuple[CalDavServer, CalDav],
+) -> None:
+    server, adapter = at_caldav
+    nobody = ForgetInCalendar(
+        reservation_id="r1",
+        version=1,
+        starts_at=AT,
+        ends_at=AT + timedelta(minutes=105),
+        zone="Europe/Paris",
+        language="fr",
+        covers=6,
+        title="Table pour 6",
+        details="Table T1",
+    )
+    assert isinstance(await adapter.perform(task(nobody)), Done)  # what is not there is not made
+    assert server.objects == {}
+
+    await adapter.perform(task(keep()))
+    server.busy = [Busy(AT, AT + timedelta(hours=1))]  # it stays where it is
+    assert isinstance(await adapter.perform(task(nobody)), Done)
+    (text,) = server.objects.values()
+    assert "SUMMARY:Table pour 6\r" in text and "a; Nora" not in text and "336123" not in text
 
 
 async def test_what_is_entered_by_hand_is_busy_and_a_booking_is_not(at_caldav: tuple[CalDavServer, CalDav]) -> None:

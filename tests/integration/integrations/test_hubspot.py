@@ -6,7 +6,7 @@ import pytest
 
 from devstack.stand_ins.hubspot import HubSpot as HubSpotServer
 from devstack.stand_ins.standing import Fault
-from domain.errands import NoteCustomer
+from domain.errands import ForgetCustomer, NoteCustomer
 from integrations.crm.hubspot import HubSpot
 from integrations.network import Network
 from integrations.tasks import Done, Later, Refused, Task
@@ -54,6 +54,26 @@ async def test_a_contact_that_has_the_number_is_taken(at_hubspot: tuple[HubSpotS
     server.objects["contacts"]["7"] = {"phone": "+33612345678", "email": "lea@x.example"}
     assert await adapter.perform(task()) == Done("7")
     assert len(server.objects["contacts"]) == 1
+
+
+@pytest.mark.parametrize("fault", ["failing", "rate_limited", "lost_answer"])
+async def test_who_is_forgotten_is_gone_for_good_with_the_notes_and_nobody_else(
+    fault: Fault, at_hubspot: tuple[HubSpotServer, HubSpot]
+) -> None:
+    server, adapter = at_hubspot
+    noted = await adapter.perform(task())
+    assert isinstance(noted, Done)
+    server.objects["contacts"][noted.reference]["phone"] = "changed there"
+    server.objects["contacts"]["8"] = {"phone": "+33612345678"}
+    server.objects["contacts"]["9"] = {"phone": "+33699999999"}
+    work = ForgetCustomer(erasure_id="x1", phone="+33612345678", contacts=(noted.reference, "gone before"))
+    server.faults[fault] = 2
+
+    attempts = 1
+    while not isinstance(await adapter.perform(Task("e2", "r1", work.key, attempts, work)), Done):
+        attempts += 1
+
+    assert attempts > 1 and server.objects == {"contacts": {"9": {"phone": "+33699999999"}}, "notes": {}}
 
 
 async def test_a_refusal_quotes_nothing_and_a_wrong_token_is_the_connections_fault(

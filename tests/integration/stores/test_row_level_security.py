@@ -380,6 +380,9 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
         conn, other.id, other.order_id, "00000000-0000-0000-0000-000000000001"
     ),
     guest_emails.left_for: lambda conn, other, pii, sip: guest_emails.left_for(conn, other.id, other.order_id, pii),
+    guest_emails.left_for_each: lambda conn, other, pii, sip: guest_emails.left_for_each(
+        conn, other.id, [other.order_id], pii
+    ),
     guest_emails.forget: lambda conn, other, pii, sip: guest_emails.forget(conn, other.id, [other.order_id]),
     message_costs.add: lambda conn, other, pii, sip: message_costs.add(conn, other.id, "twilio", 1),
     message_costs.of_provider: lambda conn, other, pii, sip: message_costs.of_provider(conn, other.id, "twilio", 12),

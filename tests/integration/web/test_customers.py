@@ -60,10 +60,17 @@ def test_an_export_has_what_is_kept_and_its_log_has_nothing_of_it(admin: Admin, 
     customer = one_customer(admin)
     client = log_in(OWNER)
     page = f"/place/{admin.pizza.id}/customers/{customer}"
+    sealed = PiiCipher(admin.master_key).encrypt(admin.pizza.id, "fi@x.example").hex()
+    execute(
+        admin,
+        "insert into guest_email (restaurant_id, about, email_encrypted) select restaurant_id, id,"
+        f" '\\x{sealed}' from \"order\"",
+    )
 
     answer = client.post(f"{page}/export", data={"csrf_token": csrf_token(client.get(page).text)})
 
     exported = json.loads(answer.text)
+    assert exported["orders"][0]["email"] == "fi@x.example"
     logged = str(fetch(admin, "select * from audit_log where action = 'customers.exported'"))
     assert (exported["name"], exported["phone"]) == ("Fionnuala", CALLER)
     assert len(exported["orders"][0]["lines"]) > 0
