@@ -26,6 +26,7 @@ import pytest
 from hypothesis import settings
 
 from devstack.servers.embedded import EmbeddedPostgres, EmbeddedValkey
+from tests.order import spread
 
 # How long an example takes is the machine's affair: a busy one takes longer.
 settings.register_profile("without a deadline", deadline=None)
@@ -79,7 +80,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A cluster is rung only when ``-m`` names it, and then what it takes has to be there; pictures need a folder."""
+    """A cluster is rung only when ``-m`` names it, and then what it takes has to be there; pictures need a folder.
+    Without a scheduler's order of its own, files come as ``spread`` has them."""
+    items[:] = spread(items, lambda item: item.nodeid.partition("::")[0])
     if not config.getoption("--screenshots"):
         picturing = [item for item in items if "screenshots" in getattr(item, "fixturenames", ())]
         items[:] = [item for item in items if item not in picturing]

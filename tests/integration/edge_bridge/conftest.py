@@ -37,6 +37,16 @@ REGISTRARS = ["direct", pytest.param("kamailio", marks=needs_kamailio)]
 """What may own a node's public SIP port."""
 
 Start = Callable[..., BridgeProcess]
+_standing: list[BridgeProcess] = []  # for more than one test
+
+
+@pytest.fixture(autouse=True)
+def bridges_logs() -> Iterator[None]:
+    """What a bridge logs during a test is shown when that fails; one that ends with it shows its log by itself."""
+    before = {bridge: len(bridge.log_text()) for bridge in _standing}
+    yield
+    for bridge in _standing:
+        print(bridge.log_text()[before.get(bridge, 0) :])
 
 
 def tone(ms: int, hertz: int = 440) -> bytes:
@@ -93,9 +103,13 @@ def running_bridge(database: Database, redis_url: str, master_key: str, sink: in
     """A bridge with a folder of its own; ``sink`` is the port of its handler."""
     folder = Path(tempfile.mkdtemp(prefix="alloresto-bridge-"))
     bridge = BridgeProcess(folder, database.platform_url, redis_url, master_key, sink, (), **settings)
-    bridge.start()
-    yield Scene(bridge, database, redis_url)
-    bridge.stop()
+    _standing.append(bridge)
+    try:
+        bridge.start()
+        yield Scene(bridge, database, redis_url)
+        bridge.stop()
+    finally:
+        _standing.remove(bridge)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -131,6 +145,7 @@ def starting(database: Database, redis_url: str, master_key: str) -> Iterator[St
     yield make
     for bridge in made:
         bridge.stop()
+        print(bridge.log_text())
         shutil.rmtree(bridge.folder, ignore_errors=True)
 
 
@@ -152,13 +167,21 @@ def standing(module_database: Database, valkey_server: EmbeddedValkey, master_ke
         def get(**settings: str) -> BridgeProcess:
             nonlocal bridge, having
             if bridge is None or settings != having or bridge.process is None or bridge.process.poll() is not None:
-                bridge = None
-                running.close()
+                end()
                 start = running.enter_context(starting(module_database, valkey_server.url(), master_key))
                 bridge, having = start(**settings), settings
+                _standing.append(bridge)
             return bridge
 
+        def end() -> None:
+            nonlocal bridge
+            if bridge is not None:
+                _standing.remove(bridge)
+                bridge = None
+            running.close()
+
         yield get
+        end()
 
 
 @pytest.fixture(scope="module")

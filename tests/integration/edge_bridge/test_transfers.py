@@ -326,8 +326,9 @@ async def test_the_human_may_hold_and_resume(scene: Scene, handler: HandlerApp) 
 async def test_without_a_handler_the_restaurants_number_is_dialled(scene: Scene) -> None:
     async with Trunk(scene.bridge.target, FORWARD, Human()) as trunk:
         trunk.refer_status = 405
-        await trunk.invite()
-        await asyncio.wait_for(trunk.human.answered.wait(), PATIENCE_S)
+        assert (await trunk.invite()).status == 200
+        answered = asyncio.wait_for(trunk.human.answered.wait(), PATIENCE_S)
+        assert await trunk.unless_hung_up(answered), f"hung up on, asked {trunk.asked}"
         await both_hear_each_other(trunk)
         await trunk.bye()
         await asyncio.wait_for(trunk.human.hung_up.wait(), PATIENCE_S)
