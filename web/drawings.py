@@ -17,7 +17,9 @@ from web.assets import Packed, packed
 
 KEPT_S = 2.0
 MOST = 200
-WAIT_S = 0.5
+# A new connection plans over every month there is: while the first one does that, the others had better wait than do
+# the same on connections of their own.
+WAIT_S = 2.0
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import threading
+import time
 
 import pytest
 
@@ -86,3 +88,22 @@ def test_who_comes_while_one_draws_waits_for_it_and_not_for_ever(monkeypatch: py
         pass  # the second one waited in vain, and went on
 
     assert not drawings._drawing, "nothing is left of those who waited"
+
+
+def test_who_comes_waits_as_long_as_a_new_connection_takes_to_plan_over_years_of_months() -> None:
+    drawings, drawn, begun = Drawings(), [], threading.Event()
+
+    def draw() -> None:
+        with drawings.one_at_a_time("board"):
+            begun.set()
+            time.sleep(0.8)
+            drawn.append("first")
+
+    drawing = threading.Thread(target=draw)
+    drawing.start()
+    begun.wait(5)
+    with drawings.one_at_a_time("board"):
+        found = list(drawn)
+    drawing.join()
+
+    assert found == ["first"]
