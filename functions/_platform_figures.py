@@ -55,6 +55,8 @@ synthetic_call_seconds = Gauge(
 )
 connections_failing = Gauge("connections_failing", "Restaurants' connections whose breaker is open.", ["provider"])
 connection_secrets_old = Gauge("connection_secrets_old", "Restaurants' connections with secrets of over 90 days.")
+deposits_stuck = Gauge("deposits_stuck", "Deposits that are open 10 minutes after their time was over.")
+refunds_stuck = Gauge("refunds_stuck", "Refunds that have not gone back within an hour.")
 errands_overdue_seconds = Gauge(
     "errands_overdue_seconds", "How long the first errand has been due that nobody took, 0 without one."
 )
@@ -100,7 +102,7 @@ class PlatformWatch:
             for gauge in (
                 *(dead_letters_open, calls_open, call_longest_seconds),
                 *(synthetic_calls_failed_in_a_row, synthetic_call_last_timestamp_seconds, errands_overdue_seconds),
-                connection_secrets_old,
+                *(connection_secrets_old, deposits_stuck, refunds_stuck),
             ):
                 gauge.set(math.nan)
             _clear()
@@ -130,6 +132,8 @@ class PlatformWatch:
             connections_failing.labels(provider).set(failing)
         errands_overdue_seconds.set(found.errands_overdue_s)
         connection_secrets_old.set(found.old_secrets)
+        deposits_stuck.set(found.stuck_deposits)
+        refunds_stuck.set(found.stuck_refunds)
         _tell_synthetic(found.synthetic)
 
     async def _from_redis(self) -> str:

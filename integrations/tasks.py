@@ -44,10 +44,11 @@ class Done:
 class Refused:
     """The service says no, and would say so again. ``reason`` is in its own words, for people.
 
-    ``busy``: it says so because somebody else has that time."""
+    ``busy``: it says so because somebody else has that time. ``ours``: it was not asked."""
 
     reason: str
     busy: bool = False
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)

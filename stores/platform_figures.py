@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
+from domain.deposits import NO_PAGE_AFTER
 from domain.errands import OPENS_AFTER, SECRETS_GOOD_FOR
 from stores import infrastructure, keys, rehearsals
 from stores.postgres import Connection
@@ -32,6 +33,22 @@ where e.state = 'waiting' and e.next_at <= now() and c.disabled_at is null and c
 """
 
 
+# Those who look at what is due do so every few seconds; a refund goes within an hour, though its service is away.
+_STUCK = """
+with late as materialized (
+    select subject::uuid as payment_id from errand
+    where kind = 'payment.refund' and state in ('waiting', 'failed') and created_at <= now() - $3::interval
+)
+select (select count(*) from deposit where state in ('awaited', 'closing')
+        and due_at <= now() - $1::interval - case when state = 'awaited' and reference = '' then $2::interval
+            else interval '0' end) as deposits,
+    (select count(*) from deposit where state = 'refund_due' and changed_at <= now() - $3::interval)
+    + (select count(*) from late join payment p on p.id = late.payment_id and p.state = 'refund_due') as refunds
+"""
+DEPOSIT_LATE = timedelta(minutes=10)
+REFUND_LATE = timedelta(hours=1)
+
+
 class RestaurantDay(NamedTuple):
     """What a restaurant's finished calls were since midnight UTC."""
 
@@ -49,6 +66,8 @@ class PlatformFigures:
     are the last SYNTHETIC_CALLS, the newest first. ``failing`` counts the connections whose breaker is not closed, by
     provider; ``errands_overdue_s`` is how long the first errand has been due that nobody has claimed, though its
     service is there. ``old_secrets`` counts the connections whose secrets are older than SECRETS_GOOD_FOR.
+    ``stuck_deposits`` are open though their time is over by DEPOSIT_LATE, ``stuck_refunds`` have not gone back within
+    REFUND_LATE.
     """
 
     letters: int
@@ -62,6 +81,8 @@ class PlatformFigures:
     failing: Mapping[str, int]
     errands_overdue_s: float
     old_secrets: int
+    stuck_deposits: int
+    stuck_refunds: int
 
 
 async def look(conn: Connection) -> PlatformFigures:
@@ -96,6 +117,8 @@ async def look(conn: Connection) -> PlatformFigures:
         "select count(*) from service_connection where secrets_at < now() - $1::interval and disabled_at is null",
         SECRETS_GOOD_FOR,
     )
+    stuck = await conn.fetchrow(_STUCK, DEPOSIT_LATE, NO_PAGE_AFTER, REFUND_LATE)
+    assert stuck is not None  # of scalars alone
     return PlatformFigures(
         letters=await infrastructure.open_letters(conn),
         lines=dict(tuple(line) for line in lines),
@@ -111,6 +134,8 @@ async def look(conn: Connection) -> PlatformFigures:
         failing={provider: int(count) for provider, count in failing},
         errands_overdue_s=float(overdue),
         old_secrets=old_secrets,
+        stuck_deposits=stuck["deposits"],
+        stuck_refunds=stuck["refunds"],
     )
 
 

@@ -184,7 +184,7 @@ async def sent(
             connection, one.restaurant_id, one.connection_id, one.id, about=work.about, template=work.template, parts=0
         )
         return ()
-    if await guest_emails.left_for(connection, one.restaurant_id, work.about, home.pii) != work.to:
+    if await guest_emails.left_for(connection, one.restaurant_id, work.about, home.pii) not in ("", work.to):
         return ()  # another one was left meanwhile
     await guest_emails.forget(connection, one.restaurant_id, [work.about])
     planners: dict[Service, Planner] = {"messages": message_planning.instead_of_mail}

@@ -19,7 +19,7 @@ from domain import errands as rules
 from domain.errands import AnyWork, State
 from eventing.serving import TRANSIENT
 from functions._claims import Claims
-from functions.errand_runner import consequences
+from functions.errand_runner import consequences, objections
 from functions.errand_runner.situation import Home
 from integrations.catalogue import PROVIDERS
 from integrations.network import Network
@@ -117,10 +117,14 @@ class Runner(Claims[Claimed]):
         if work is None:
             return Later("it can't be read: another MASTER_KEY, or another release", ours=True)
         try:
+            if unwanted := await objections.against(self._home, self._tenants, one, work):
+                return Refused(unwanted, ours=True)
             known = {**self._defaults.get(one.provider, {}), **one.settings}
             adapter = provider.open(self._network, known, self._secrets(one))
             async with asyncio.timeout(ATTEMPT_TIMEOUT_S):
                 return _storable(await adapter.perform(self._task(one, work)))
+        except TRANSIENT as error:
+            return Later(f"our own database is away ({type(error).__name__})", untouched=True, ours=True)
         except TimeoutError:
             return Later(f"nothing came of it within {ATTEMPT_TIMEOUT_S:g} s")
         except CipherError:
@@ -151,7 +155,7 @@ class Runner(Claims[Claimed]):
                     pause = rules.again_after(one.attempt, asked)
                     await errands.put_off(connection, one, outcome.reason, pause, untouched=outcome.untouched)
                     return
-            else:
+            elif isinstance(outcome, Done) or not outcome.ours:
                 await connections.answered(connection, one.connection_id)
             state = _state(outcome)
             reference = outcome.reference if isinstance(outcome, Done) else ""

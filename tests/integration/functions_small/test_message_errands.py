@@ -15,7 +15,7 @@ from eventing import ordering
 from eventing.catalogue import CallMissed, OrderConfirmed, OrderMoved, Payload, ReservationChanged
 from functions.errand_runner import consequences, message_planning
 from integrations.tasks import Done
-from stores import errands, message_costs, messages, reservations
+from stores import connections, errands, guest_emails, message_costs, messages, reservations
 from stores.kitchen import Move
 from stores.reservations import Wish
 from tests.conftest import Database, Pools
@@ -93,6 +93,37 @@ async def test_an_order_is_confirmed_by_text_once_and_its_receipt_is_kept(
     async with house.postgres.app.tenant(house.id) as connection:
         (sent,) = await messages.of_subject(connection, house.id, order.order_id)
     assert (sent.template, sent.fate) == ("order_confirmed", "accepted") and sent.parts >= 1
+
+
+async def test_who_says_stop_while_it_waits_is_not_told_and_the_news_of_a_stopped_mail_go_by_text(
+    house: Told, function: StartFunction, database: Database, master_key: str, eventually: Eventually
+) -> None:
+    server, other = Twilio("AC1", "secret"), "+33612345679"
+    async with TestServer(server.app) as served:
+        mails = await house.connect(
+            "mail", "smtp", {"host": "127.0.0.1", "port": "9", "from_address": "a@b.example"}, {}
+        )
+        stopped, mailed = await house.order(), await house.order(other)
+        async with house.postgres.app.tenant(house.id) as connection:
+            await guest_emails.leave(connection, house.id, mailed.order_id, "anna@x.example", house.pii)
+        await house.connect_twilio(str(served.make_url("")).rstrip("/"))
+        await house.plan(stopped, moved(mailed, "ready"))
+        async with house.postgres.app.tenant(house.id) as connection:
+            await messages.opt_out(connection, house.id, CALLER, house.pii)
+            await guest_emails.forget(connection, house.id, [mailed.order_id])
+        async with StartRunner(function, database, master_key)() as running:
+
+            async def settled() -> object:
+                await running.tick("errands-due")
+                return "waiting" not in await house.states(stopped.order_id) + await house.states(mailed.order_id)
+
+            await eventually(settled)
+
+    assert await house.states(stopped.order_id) == ["refused"]
+    assert await house.states(mailed.order_id) == ["refused", "done"]
+    assert [text["to"] for text in server.messages] == [other]
+    async with house.postgres.app.tenant(house.id) as connection:
+        assert (await connections.get(connection, mails.id)).failures == 0
 
 
 async def test_each_occasion_is_told_once_however_often_the_kitchen_moves_it(house: Told) -> None:

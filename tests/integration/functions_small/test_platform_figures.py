@@ -85,6 +85,38 @@ async def fill_with_errands(postgres: Pools, restaurant_id: str) -> None:
                 )
 
 
+async def fill_with_deposits(postgres: Pools, restaurant_id: str) -> None:
+    """Stuck: one that is open, one whose page never came, and one that is to go back; the others have time yet."""
+    now = datetime.now(UTC)
+    async with postgres.platform.platform() as connection:
+        paid_at = await connection.fetchval("select id from service_connection limit 1")
+        booked = await connection.fetchval(
+            "insert into reservation (restaurant_id, starts_at, ends_at, covers, status)"
+            " values ($1, now(), now() + interval '2 hours', 2, 'held') returning id",
+            restaurant_id,
+        )
+        for state, reference, due, changed in (
+            ("closing", "cs_1", 11, 11),
+            ("awaited", "", 71, 100),
+            ("awaited", "cs_2", 9, 9),
+            ("awaited", "", 69, 100),
+            ("refund_due", "cs_3", 500, 61),
+            ("refund_due", "cs_4", 500, 59),
+            ("paid", "cs_5", 500, 500),
+        ):
+            await connection.execute(
+                "insert into deposit (restaurant_id, reservation_id, connection_id, amount_cents, currency, minutes,"
+                " state, due_at, reference, changed_at) values ($1, $2, $3, 1000, 'EUR', 30, $4, $5, $6, $7)",
+                restaurant_id,
+                booked,
+                paid_at,
+                state,
+                now - timedelta(minutes=due),
+                reference,
+                now - timedelta(minutes=changed),
+            )
+
+
 async def test_the_gauges_say_how_the_platform_stands_and_nothing_while_its_database_is_away(
     run: Run,
     postgres: Pools,
@@ -96,6 +128,7 @@ async def test_the_gauges_say_how_the_platform_stands_and_nothing_while_its_data
 ) -> None:
     await fill(postgres, restaurant_id, master_key)
     await fill_with_errands(postgres, restaurant_id)
+    await fill_with_deposits(postgres, restaurant_id)
     await platform_figures.count_cut_calls(redis, 2)
     there = urlsplit(database.platform_url)
     async with TcpProxy(there.port or 0) as proxy:
@@ -126,6 +159,7 @@ async def test_the_gauges_say_how_the_platform_stands_and_nothing_while_its_data
     assert 'connections_failing{provider="store_api"}' not in told
     assert 300 <= told["errands_overdue_seconds"] < 330
     assert told["connection_secrets_old"] == 1
+    assert (told["deposits_stuck"], told["refunds_stuck"]) == (2, 1)
     assert away == 503
     assert blind["errands_overdue_seconds"] != blind["errands_overdue_seconds"]
     assert blind["dead_letters_open"] != blind["dead_letters_open"]  # NaN: neither good nor bad
