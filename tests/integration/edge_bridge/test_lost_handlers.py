@@ -60,6 +60,7 @@ async def test_a_handler_that_dies_is_replaced_and_the_caller_told_to_wait(scene
         died = time.monotonic()
         second = await handler.call(2)
         await caller.rtp.wait_for_voice(died + 0.3, 3)
+        await asyncio.wait_for(second.joined.wait(), PATIENCE_S)
         assert not caller.hung_up.is_set()
     assert second.event.attempt == 2
     assert int(second.start["customParameters"]["greetingRemainingMs"]) > 0  # of "one moment"
@@ -179,6 +180,7 @@ async def test_busy_handlers_are_asked_again(scene: Scene, handler: HandlerApp) 
     async with Caller(scene.bridge.target, BUSY) as caller:
         await caller.invite()
         call = await handler.call(1)
+        await asyncio.wait_for(call.joined.wait(), PATIENCE_S)
     assert call.event.attempt == 5
     assert call.start["customParameters"]["resumed"] == "false"  # nobody had the caller before
     assert handler.attempts == [1, 2, 3, 4, 5]
