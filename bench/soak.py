@@ -1,10 +1,10 @@
 """``alloresto bench soak``: scripted orders without a pause on the embedded stack: is any lost, and is memory flat.
 
-The callers of ``bench.chaos`` ring over SIP, eight at a time, each with a name and a number of their own; every order
-that one of them agreed to is looked for in the books. Meanwhile each process that stays is weighed: its own memory
-(unique set size, so that Postgres's shared buffers count for nobody), its open files; and Redis's keys and the
-connections to both servers. A slope is the least squares' over the samples of the second half, as pools and caches fill
-in the first; of fewer than a thousand calls that is not all of their filling.
+The callers of ``bench.chaos`` ring one restaurant over SIP, twenty at a time, each with a name and a number of their
+own; every order that one of them agreed to is looked for in the books. Meanwhile each process that stays is weighed:
+its own memory (unique set size, so that Postgres's shared buffers count for nobody), its open files; and Redis's keys
+and the connections to both servers. A slope is the least squares' over the samples after the warm-up of WARM_UP_CALLS,
+in which pools and caches fill; where fewer than twice as many ring, it is half of them, which is not all of it.
 """
 
 from __future__ import annotations
@@ -23,27 +23,29 @@ import asyncpg
 import psutil
 from rich.console import Console
 
+from bench.chaos import places
 from bench.chaos.accounts import Accountant
 from bench.chaos.caller import Experience, ScriptedCaller
 from bench.chaos.campaign import FIRST_NAMES, LAST_NAMES, TITLES
 from bench.chaos.dialogue import Wish
 from bench.chaos.engine import Engine
-from bench.chaos.stack_process import Description, Options, StackProcess
+from bench.chaos.stack_process import Description, StackProcess
 from bench.chaos.tones import VOICES, Voice
 from bench.report import Figure
 from stores.redis import connect
 
 CALLS = 10_000
-AT_ONCE = 8
+AT_ONCE = len(VOICES)
 SAMPLES = 20
-WARM_SHARE = 0.5
+WARM_UP_CALLS = 500
 MOST_BETWEEN_READINGS = 100  # of the books, which give back the newest 200
 RTP_PORT_MIN = 20_600  # away from a stack that the developer has running, and from the other benches'
 SETTLED_WITHIN_S = 60.0
 READ_EVERY_S = 0.5
 CALLS_OF_A_SLOPE = 1000
+TOLD = 15  # processes, the fastest growing first
 MB = 1 << 20
-CONDITIONS: dict[str, str] = {"callers": f"{AT_ONCE} at once"}
+CONDITIONS: dict[str, str] = {"callers": f"{AT_ONCE} at once, in tones, without speech models"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,8 @@ async def run(_runs: int, calls: Sequence[int] = (CALLS,)) -> list[Figure]:
     try:
         with tempfile.TemporaryDirectory(prefix="alloresto-soak-") as folder:
             Path(folder).chmod(0o755)  # Postgres may run as nobody
-            options = Options(folder, engine.base_url, RTP_PORT_MIN, max_calls=AT_ONCE + 3)
-            async with StackProcess(options) as stack:
+            async with StackProcess(places.options(Path(folder), engine.base_url, RTP_PORT_MIN, AT_ONCE)) as stack:
+                await places.admit(stack.about, AT_ONCE)
                 soak = await soaked(stack, engine, calls[0], console)
     finally:
         await engine.stop()
@@ -210,10 +212,15 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
     return sum((x - mean_x) * (y - mean_y) for x, y in points) / spread if spread else 0.0
 
 
+def after_warm_up(samples: Sequence[Sample]) -> list[Sample]:
+    warm_up = min(WARM_UP_CALLS, samples[-1].calls / 2)
+    return [one for one in samples if one.calls > warm_up]
+
+
 def grown(samples: Sequence[Sample]) -> dict[str, tuple[float, float]]:
-    """``(MB, open files)`` a thousand calls, of each process that is in the first sample after the warm-up and in the
-    last one; by its name and id."""
-    warm = [one for one in samples if one.calls > WARM_SHARE * samples[-1].calls]
+    """``(MB, open files)`` a thousand calls, of each process that is in all samples after the warm-up; by its name and
+    id."""
+    warm = after_warm_up(samples)
     stayed = set(warm[0].weights).intersection(*(one.weights for one in warm))
     found = {}
     for pid in stayed:
@@ -225,7 +232,13 @@ def grown(samples: Sequence[Sample]) -> dict[str, tuple[float, float]]:
 
 def _heaviest(samples: Sequence[Sample]) -> list[str]:
     by_memory = sorted(grown(samples).items(), key=lambda one: one[1], reverse=True)
-    return [f"{name}: {own:+.2f} MB, {files:+.1f} files a thousand calls" for name, (own, files) in by_memory[:8]]
+    first, last = after_warm_up(samples)[0], samples[-1]
+    told = [f"after {first.calls} calls, which are the warm-up:"]
+    for name, (own, files) in by_memory[:TOLD]:
+        pid = int(name.rpartition(" ")[2])
+        begun, ended = (one.weights[pid].own / MB for one in (first, last))
+        told.append(f"{name}: {begun:.1f} → {ended:.1f} MB, {own:+.2f} MB and {files:+.1f} files a thousand calls")
+    return told
 
 
 def figures(soak: Soak) -> list[Figure]:
@@ -234,7 +247,7 @@ def figures(soak: Soak) -> list[Figure]:
     handlers = [own for name, (own, _) in slopes.items() if "call_handler" in name]
     # Postgres' keep each table's file that they have met open, a partition's and an index' are others, up to 1000.
     files = [files for name, (_, files) in slopes.items() if not name.startswith("postgres")]
-    warm = next(one for one in soak.samples if one.calls > WARM_SHARE * last.calls)
+    warm = after_warm_up(soak.samples)[0]
     return [
         Figure("calls", soak.calls, ""),
         Figure("calls a second", soak.calls / soak.lasted_s, ""),
@@ -244,6 +257,7 @@ def figures(soak: Soak) -> list[Figure]:
         Figure("orders agreed to", soak.agreed, ""),
         Figure("… lost", len(soak.missing), "", "= 0"),
         Figure("… doubled or changed", len(soak.wrong), "", "= 0"),
+        Figure("calls of the warm-up, which no slope counts", warm.calls, ""),
         Figure("processes that stayed", len(slopes), ""),
         Figure("the bridge's processes: memory more a call", sum(bridge), "kB", "≤ 2"),
         Figure("a call handler: memory more a call, most", max(handlers, default=0.0), "kB", "≤ 2"),

@@ -14,7 +14,6 @@ import asyncio
 import compileall
 import contextlib
 import itertools
-import math
 import shutil
 import signal
 import subprocess
@@ -29,29 +28,26 @@ from typing import Any, TypeVar
 import aiohttp
 from rich.console import Console
 
+from bench.chaos import places
 from bench.chaos.accounts import Accountant
 from bench.chaos.caller import Experience, ScriptedCaller
 from bench.chaos.campaign import FIRST_NAMES, LAST_NAMES, TITLES
 from bench.chaos.dialogue import Wish
 from bench.chaos.engine import Engine
 from bench.chaos.faults import Processes
-from bench.chaos.stack_process import Options, StackProcess, overlay_with
+from bench.chaos.stack_process import StackProcess
 from bench.chaos.tones import VOICES, Voice
 from bench.report import Figure
 from devstack.edge.bridge_process import ROOT, BridgeProcess
 from domain.trials import Tally
-from eventing import outbox
-from eventing.catalogue import RestaurantChanged
 from ops import releases
 from ops.releases import HANDLER, LocalHandlers
 from stores import releases as stored
-from stores import tenants
 from stores.postgres import Connection, Postgres
 
 RTP_PORT_MIN = 18_000
 CALLS = 20
 AT_ONCE = len(VOICES)
-SPARE_PLACES = 3  # for those who ring again at once
 BETWEEN_STEPS = 2  # calls that begin
 COUNTED = 3  # calls that a candidate has ended
 WITHIN_S = 180.0
@@ -161,7 +157,7 @@ class Site:
     async def begin(self, at_once: int) -> None:
         """All of the version before, but for the schema; and the restaurant may have ``at_once`` calls."""
         await self._postgres.open()
-        await self._in_database(lambda connection: self._admit(connection, at_once + SPARE_PLACES))
+        await places.admit(self._stack.about, at_once)
         await self.deploy(await self.services(), self._code)
         await releases.hold(self._handlers)
         runtime = await self._runtime()
@@ -178,7 +174,7 @@ class Site:
             LOCAL_RUNTIME_URL=about.runtime_url,
             HANDLER_WAIT_S="30",
             DRAIN_S=str(DRAIN_S),
-            MAX_CALLS=str(AT_ONCE + SPARE_PLACES),
+            MAX_CALLS=str(AT_ONCE + places.SPARE),
         )
         await asyncio.to_thread(self.old_bridge.start)
 
@@ -228,15 +224,6 @@ class Site:
 
     async def latest(self) -> stored.Release | None:
         return await self._in_database(stored.latest)
-
-    async def _admit(self, connection: Connection, calls: int) -> None:
-        restaurant_id = self._stack.about.line.restaurant_id
-        before = await tenants.get(connection, restaurant_id)
-        await tenants.set_plan(
-            connection, restaurant_id, max_calls=calls, plan=before.plan, plan_notes=before.plan_notes
-        )
-        changed = RestaurantChanged(restaurant_id=restaurant_id, fields=("max_calls",))
-        await outbox.emit(connection, changed, source="/bench", subject=restaurant_id)
 
     async def _in_database(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         async with self._postgres.platform() as connection:
@@ -423,10 +410,7 @@ async def on_a_stack(state: Path, code: Path, calls: int, at_once: int, tell: Te
     engine = Engine()
     await engine.start()
     try:
-        places = at_once + SPARE_PLACES
-        # Two Revisions have calls at once, and each is to be 70 % full at most.
-        manifests = overlay_with(math.ceil(places / 0.7), state)
-        options = Options(str(state), engine.base_url, RTP_PORT_MIN, max_calls=places, manifests=manifests)
+        options = places.options(state, engine.base_url, RTP_PORT_MIN, at_once)
         async with StackProcess(options) as stack:
             return await upgrade(stack, engine, state, code, calls, at_once, tell)
     finally:

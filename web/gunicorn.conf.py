@@ -5,6 +5,7 @@ The worker class is ours (``web.serving``): slow clients and live pages hold no 
 
 # ruff: noqa: N999 - the name that gunicorn looks for by itself
 
+import gc
 import os
 import tempfile
 from typing import Any
@@ -36,6 +37,11 @@ def on_starting(_server: Any) -> None:
     from web.settings import from_environment
 
     from_environment()
+
+
+def pre_fork(_server: Any, _worker: Any) -> None:
+    """Keep the worker's collector off what it has from here: its first full run would copy every page of that."""
+    gc.freeze()
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -402,10 +402,10 @@ def fetch(admin: Admin, query: str, *arguments: object) -> list[dict[str, object
 
 
 @contextlib.contextmanager
-def gunicorn(admin: Admin, log: Path, **environment: str) -> Iterator["Server"]:
+def gunicorn(admin: Admin, log: Path, application: str = "web:create_app()", **environment: str) -> Iterator["Server"]:
     """A real gunicorn on a free port, ended with SIGTERM when it is still there."""
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "-c", "web/gunicorn.conf.py", "web:create_app()"]
+    command = [sys.executable, "-m", "gunicorn", "-c", "web/gunicorn.conf.py", application]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, env=admin.environment(PORT=str(port), **environment), stdout=output, stderr=subprocess.STDOUT

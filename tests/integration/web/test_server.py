@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from http.client import HTTPResponse
 from pathlib import Path
 
+import psutil
 import pytest
 
 from devstack.servers.ports import free_port
@@ -94,6 +95,15 @@ def _read_until(stream: HTTPResponse, text: bytes) -> bool:
         if text in line:
             return True
     return False
+
+
+def test_a_workers_collector_copies_nothing_of_what_it_shares_with_the_master(admin: Admin, tmp_path: Path) -> None:
+    with gunicorn(admin, tmp_path / "gunicorn.log", "tests.integration.web.collecting:application()") as server:
+        master = psutil.Process(server.process.pid)
+        before = master.memory_full_info().uss
+        with urllib.request.urlopen(f"{server.url}/collect", timeout=TIMEOUT_S):
+            pass
+        assert master.memory_full_info().uss - before < 4_000_000
 
 
 def test_the_metrics_of_several_workers_are_added_up(admin: Admin, tmp_path: Path) -> None:
