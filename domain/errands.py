@@ -184,12 +184,14 @@ class CancelOrder(_OfOrder, frozen=True, kw_only=True, tag="order.cancel"):
 
 
 class ReadTill(Work, frozen=True, kw_only=True, tag="till.read"):
-    """What the till sells, and what of it has run out. ``reading_id`` is this one time of asking."""
+    """What the till sells, and what of it has run out. ``reading_id`` is this one time of asking, ``currency`` what the
+    restaurant's prices are in, "" for unknown."""
 
     SERVICE = "till"
     GIVE_UP_AFTER = timedelta(hours=1)
 
     reading_id: str
+    currency: str = ""
 
     @property
     def subject(self) -> str:

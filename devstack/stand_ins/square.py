@@ -74,7 +74,10 @@ class Square(StandIn):
     async def _search(self, request: web.Request) -> web.Response:
         asked: dict[str, Any] = await request.json()
         found = [one for one in self.orders.values() if one["location_id"] in asked["location_ids"]]
-        return web.json_response({"orders": found[::-1][: asked["limit"]]} if found else {})
+        at = int(asked.get("cursor") or 0)
+        until = at + asked["limit"]
+        page: dict[str, Any] = {"orders": found[::-1][at:until]} if found[at:] else {}
+        return web.json_response(page | ({"cursor": str(until)} if until < len(found) else {}))
 
     async def _update(self, request: web.Request) -> web.Response:
         asked: dict[str, Any] = await request.json()

@@ -12,7 +12,7 @@ from eventing.catalogue import OrderCancelled, OrderConfirmed, OrderMoved, Paylo
 from functions.errand_runner.situation import SOURCE, Home, Planner, Situation
 from integrations.catalogue import PROVIDERS
 from integrations.tasks import Done, Outcome
-from stores import errands, orders, tills
+from stores import errands, orders, restaurants, tills
 from stores.errands import Claimed
 from stores.orders import Order
 from stores.postgres import Connection
@@ -54,7 +54,8 @@ async def read_till(situation: Situation, event: TillChanged) -> Sequence[Work]:
     see this, too."""
     if situation.connected.id != event.connection_id:
         return []
-    reading = ReadTill(reading_id=event.reading_id)
+    restaurant = await restaurants.get(situation.database, event.restaurant_id)
+    reading = ReadTill(reading_id=event.reading_id, currency=restaurant.currency)
     made = await errands.about(situation.database, situation.connected.restaurant_id, reading.subject)
     waits = any(
         one.connection_id == event.connection_id and one.state == "waiting" and not one.attempts for one in made

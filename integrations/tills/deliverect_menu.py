@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -58,6 +58,7 @@ ALLERGENS: dict[int, str] = {
 }
 DIETS: dict[int, str] = {1: "alcohol", 2: "halal", 3: "kosher", 4: "vegan", 5: "vegetarian", 8: "organic"}
 FIRST_ALLERGEN = 100  # below are sorts of goods, of which a caller needs none but DIETS
+DEEPEST = 8  # groups in one another: callers choose from two, and no more of them are walked through
 SHELLFISH = 132  # in English both of crustaceans and molluscs
 
 
@@ -135,10 +136,8 @@ class _Reading:
             product = self.menu.products.get(one) or self.menu.bundles.get(one)
             if product is None or not product.plu:
                 continue
-            if product.price is not None and product.price < 0:
-                self.losses[Loss("item", product.name, "below_zero")] = None
-                continue
-            yield product
+            if self._is_priced("item", product):
+                yield product
 
     def item(self, product: _Product, category: str) -> TillItem:
         off, until = self._off(product)
@@ -162,6 +161,9 @@ class _Reading:
             group = self.menu.modifier_groups.get(one) or self.menu.bundles.get(one)
             if group is None or not group.plu or group.plu in above:
                 continue
+            if len(above) >= DEEPEST:
+                self.losses[Loss("group", group.name, "deeper")] = None
+                continue
             if group.plu not in self.groups:
                 self.groups[group.plu] = self._group(group, above | {group.plu})
             found.append(group.plu)
@@ -175,8 +177,7 @@ class _Reading:
             option = self._things.get(one)
             if option is None or not option.plu:
                 continue
-            if option.price is not None and option.price < 0:
-                self.losses[Loss("option", option.name, "below_zero")] = None
+            if not self._is_priced("option", option):
                 continue
             off, until = self._off(option)
             allergens, _ = self._tags(option)
@@ -199,6 +200,13 @@ class _Reading:
             minimum=group.min or 0,
             maximum=group.max or None,  # 0 is any number
         )
+
+    def _is_priced(self, kind: Literal["item", "option"], product: _Product) -> bool:
+        """What has no price is not free of charge."""
+        if product.price is None or product.price < 0:
+            self.losses[Loss(kind, product.name, "no_price" if product.price is None else "below_zero")] = None
+            return False
+        return True
 
     def _off(self, product: _Product) -> tuple[bool, datetime | None]:
         snoozed: Mapping[str, Any] = self.menu.snoozed_products or {}

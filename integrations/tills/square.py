@@ -27,7 +27,18 @@ from urllib.parse import quote
 import msgspec
 
 from domain.errands import CancelOrder, PlaceOrder, ReadTill, TicketLine
-from integrations.tasks import Done, Later, Outcome, Refused, Task, decoded, turned_away, unanswered, unknown
+from integrations.tasks import (
+    Done,
+    Later,
+    Outcome,
+    Refused,
+    StoppedError,
+    Task,
+    decoded,
+    turned_away,
+    unanswered,
+    unknown,
+)
 from integrations.tills import square_catalog
 from integrations.tills.notices import Availability, MenuMoved, Notice, OrderStands, Standing
 from integrations.tills.sending import (
@@ -47,7 +58,8 @@ URL = "https://connect.squareup.com"
 VERSION = "2025-08-20"
 SIGNATURE = "x-square-hmacsha256-signature"
 LONGEST_NOTE = 500
-MOST_ORDERS = 500  # of one search
+MOST_ORDERS = 500  # of one page of a search
+MOST_SEARCHED = 20  # such pages
 MOST_PAGES = 60
 CATALOGUE_BYTES = 16_000_000  # all its pages
 
@@ -82,6 +94,7 @@ class _Error(msgspec.Struct):
 class _Said(msgspec.Struct):
     order: _Order = msgspec.field(default_factory=_Order)
     orders: list[_Order] = []
+    cursor: str = ""
     errors: list[_Error] = []
 
 
@@ -99,7 +112,7 @@ class Square:
         if isinstance(work, CancelOrder):
             return await self._cancel(work, task.key)
         if isinstance(work, ReadTill):
-            return await self._read()
+            return await self._read(work.currency)
         raise unknown(work)
 
     async def _place(self, work: PlaceOrder, key: str) -> Outcome:
@@ -108,16 +121,10 @@ class Square:
 
     async def _cancel(self, work: CancelOrder, key: str) -> Outcome:
         """Whether it stands there is asked first: its number, and the version that is to be changed."""
-        wanted = {
-            "location_ids": [self._location],
-            "limit": MOST_ORDERS,
-            "query": {"sort": {"sort_field": "CREATED_AT", "sort_order": "DESC"}},
-        }
-        answer = await self._call("POST", "/v2/orders/search", wanted)
-        if not answer.good:
-            return _outcome(answer)
-        said = decoded(answer, _Said) or _Said()
-        found = next((one for one in said.orders if one.reference_id == work.order_id), None)
+        try:
+            found = await self._find(work.order_id)
+        except StoppedError as error:
+            return error.outcome
         if found is None or found.state == "CANCELED":
             return Done()
         if found.state == "COMPLETED":
@@ -133,7 +140,27 @@ class Square:
             return Later("it was changed there meanwhile", untouched=True)
         return _outcome(answer)
 
-    async def _read(self) -> Outcome:
+    async def _find(self, order_id: str) -> _Order | None:
+        """From the newest on. Raises StoppedError."""
+        wanted: dict[str, Any] = {
+            "location_ids": [self._location],
+            "limit": MOST_ORDERS,
+            "query": {"sort": {"sort_field": "CREATED_AT", "sort_order": "DESC"}},
+        }
+        for _ in range(MOST_SEARCHED):
+            answer = await self._call("POST", "/v2/orders/search", wanted)
+            if not answer.good:
+                raise StoppedError(_outcome(answer))
+            said = decoded(answer, _Said)
+            if said is None:
+                raise StoppedError(Later("its answer can't be read"))
+            found = next((one for one in said.orders if one.reference_id == order_id), None)
+            if found is not None or not said.cursor:
+                return found
+            wanted["cursor"] = said.cursor
+        raise StoppedError(Refused(f"not among its newest {MOST_SEARCHED * MOST_ORDERS} orders: cancel it there"))
+
+    async def _read(self, currency: str) -> Outcome:
         objects: list[square_catalog.Object] = []
         cursor, left = "", CATALOGUE_BYTES
         for _ in range(MOST_PAGES):
@@ -145,6 +172,9 @@ class Square:
             if page is None:
                 return _outcome(answer) if not answer.good else Later("its catalogue can't be read")
             objects += page.objects
+            foreign = square_catalog.currencies(page.objects) - {currency, ""}
+            if currency and foreign:
+                return Refused(f"its prices are in {', '.join(sorted(foreign))}, the restaurant's in {currency}")
             cursor, left = page.cursor, left - len(answer.body)
             if not cursor:
                 return Done(facts={"menu": square_catalog.read(objects, self._location)})

@@ -38,6 +38,7 @@ ONLY_ONE = "Regular"  # what Square calls the variation of an item that has one
 
 class _Money(msgspec.Struct):
     amount: int | None = None
+    currency: str = ""
 
 
 class _Override(msgspec.Struct):
@@ -139,6 +140,23 @@ class Object(msgspec.Struct):
 class Page(msgspec.Struct):
     objects: list[Object] = []
     cursor: str = ""
+
+
+def currencies(objects: Iterable[Object]) -> set[str]:
+    """Those that prices are in; "" for one that does not say."""
+    money: list[_Money | None] = []
+    for data in (data for one in objects for data in _priced(one)):
+        money += [data.price_money, *(own.price_money for own in data.location_overrides)]
+    return {one.currency for one in money if one is not None and one.amount}
+
+
+def _priced(one: Object) -> Iterable[_Priced]:
+    for each in (one, *(one.item_data.variations if one.item_data else ())):
+        if each.item_variation_data:
+            yield each.item_variation_data
+    for option in one.modifier_list_data.modifiers if one.modifier_list_data else ():
+        if option.modifier_data:
+            yield option.modifier_data
 
 
 def read(objects: Iterable[Object], location: str) -> TillMenu:

@@ -2,12 +2,14 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
 
 from devstack.stand_ins.deliverect import Deliverect as StandIn
 from domain.errands import AnyWork, CancelOrder, PlaceOrder
+from domain.till_menus import Loss
 from domain.vat import VatRates
 from integrations.network import Network
 from integrations.tasks import Done, Later, Outcome, Refused, Task
@@ -205,7 +207,7 @@ def product(plu: str, **more: object) -> dict[str, object]:
     return {"plu": plu, "name": plu.title(), "productType": 1, "max": 0, "min": 0, "snoozed": False, **more}
 
 
-MENU = {
+MENU: dict[str, Any] = {
     "menu": "Evening",
     "channelLinkId": LINK,
     "categories": [{"name": "Pizza", "subProducts": ["1", "9", "b"], "availabilities": []}],
@@ -219,7 +221,7 @@ MENU = {
             eatInTax=10000,
             subProducts=["g"],
         ),
-        "9": product("SOUP", price=None, deliveryTax=0, takeawayTax=0, eatInTax=0, snoozed=True),
+        "9": product("SOUP", price=700, deliveryTax=0, takeawayTax=0, eatInTax=0, snoozed=True),
     },
     "modifierGroups": {
         "g": product("EXTRAS", min=1, max=3, multiMax=2, subProducts=["m", "n", "loop"]),
@@ -260,6 +262,32 @@ def test_a_pushed_menu_is_read_to_the_cent_with_allergens_choices_and_what_is_of
         ("Extras", "again", "2"),
         ("Aioli", "below_zero", ""),
     }
+
+
+def test_what_has_no_price_is_left_out_and_not_given_away() -> None:
+    menu = MENU | {
+        "products": MENU["products"] | {"free": product("FREE", price=None), "odd": product("ODD", price=0)},
+        "categories": [{"name": "Pizza", "subProducts": ["free", "odd"]}],
+        "modifiers": MENU["modifiers"] | {"m": product("OLIVES", price=None)},
+    }
+    notice = read([menu])
+    assert isinstance(notice, MenuSold)
+    assert [(one.code, one.sizes[0].price_cents) for one in notice.menu.items] == [("ODD", 0)]
+    assert Loss("item", "Free", "no_price") in notice.menu.losses
+
+
+def test_groups_in_groups_without_end_are_cut_and_said_to_be() -> None:
+    deep = 3000
+    menu = {
+        "menu": "Deep",
+        "categories": [{"name": "Pizza", "subProducts": ["p"]}],
+        "products": {"p": product("P", price=100, subProducts=["g0"])},
+        "modifierGroups": {f"g{n}": product(f"G{n}", subProducts=[f"o{n}"]) for n in range(deep)},
+        "modifiers": {f"o{n}": product(f"O{n}", price=0, subProducts=[f"g{n + 1}"]) for n in range(deep)},
+    }
+    notice = read([menu])
+    assert isinstance(notice, MenuSold) and len(notice.menu.groups) == 8
+    assert [(loss.name, loss.reason) for loss in notice.menu.losses] == [("G8", "deeper")]
 
 
 def test_what_is_none_of_theirs_is_an_error() -> None:

@@ -87,6 +87,27 @@ async def test_an_order_is_cancelled_in_the_version_that_stands_there(shop: Shop
     assert await shop.perform(cancel) == Refused("it is completed there")
 
 
+async def test_an_order_is_found_behind_many_newer_ones_and_one_that_is_not_is_said_so(
+    shop: Shop, placed: PlaceOrder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(square, "MOST_ORDERS", 2)
+    await shop.perform(placed)
+    for number in range(5):
+        shop.till.orders[f"other{number}"] = {"location_id": "L1", "id": f"other{number}", "reference_id": "x"}
+    cancel = CancelOrder(order_id=placed.order_id, number=12, reason="customer")
+    monkeypatch.setattr(square, "MOST_SEARCHED", 2)
+    assert await shop.perform(cancel) == Refused("not among its newest 4 orders: cancel it there")
+    monkeypatch.setattr(square, "MOST_SEARCHED", 3)
+    assert isinstance(await shop.perform(cancel), Done)
+    assert shop.till.orders["SQ1"]["state"] == "CANCELED"
+
+
+async def test_a_catalogue_in_another_currency_is_refused(shop: Shop) -> None:
+    shop.till.catalogue = CATALOGUE
+    said = Refused("its prices are in EUR, the restaurant's in CHF")
+    assert await shop.perform(ReadTill(reading_id="r", currency="CHF")) == said
+
+
 def money(amount: int) -> dict[str, Any]:
     return {"amount": amount, "currency": "EUR"}
 
@@ -154,7 +175,7 @@ CATALOGUE: list[dict[str, Any]] = [
 
 async def test_the_catalogue_is_read_page_by_page_as_a_menu(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.till.catalogue = CATALOGUE
-    outcome = await shop.perform(ReadTill(reading_id="r"))
+    outcome = await shop.perform(ReadTill(reading_id="r", currency="EUR"))
     assert isinstance(outcome, Done)
     menu = outcome.facts["menu"]
     assert isinstance(menu, TillMenu)
@@ -178,9 +199,11 @@ async def test_the_catalogue_is_read_page_by_page_as_a_menu(shop: Shop, monkeypa
         Loss("group", "Engraving", "free_text"),
     }
     shop.till.faults["failing"] = 1
-    assert isinstance(await shop.perform(ReadTill(reading_id="r")), Later)
+    assert isinstance(await shop.perform(ReadTill(reading_id="r", currency="EUR")), Later)
     monkeypatch.setattr(square, "CATALOGUE_BYTES", 500)
-    assert await shop.perform(ReadTill(reading_id="r")) == Refused("its catalogue has more than 500 bytes")
+    assert await shop.perform(ReadTill(reading_id="r", currency="EUR")) == Refused(
+        "its catalogue has more than 500 bytes"
+    )
 
 
 def test_only_what_square_has_signed_for_this_address_is_its(till: StandIn) -> None:

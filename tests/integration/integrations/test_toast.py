@@ -77,7 +77,9 @@ async def test_another_price_at_the_till_is_a_refusal_in_plain_words_and_nothing
 
 
 async def test_an_order_whose_answer_was_lost_is_one_order(till: Till, picked_up: PlaceOrder) -> None:
-    assert isinstance(await till.perform(ReadTill(reading_id="r")), Done)  # a token and the dining options first
+    assert isinstance(
+        await till.perform(ReadTill(reading_id="r", currency="EUR")), Done
+    )  # a token and the dining options first
     await till.perform(picked_up)
     till.till.orders.clear()
     till.till.seen.clear()
@@ -186,7 +188,7 @@ MENUS: dict[str, Any] = {
 
 async def test_the_published_menus_and_the_stock_are_read_as_a_menu(till: Till) -> None:
     till.till.menus, till.till.out = MENUS, {"O1"}
-    outcome = await till.perform(ReadTill(reading_id="r"))
+    outcome = await till.perform(ReadTill(reading_id="r", currency="EUR"))
     assert isinstance(outcome, Done)
     menu = outcome.facts["menu"]
     assert isinstance(menu, TillMenu)
