@@ -48,7 +48,7 @@ OPTIONS = {
     "soak": ("calls",),
     "rtp": ("calls",),
     "web": ("quick",),
-    "old": ("quick", "orders"),
+    "old": ("quick", "orders", "data"),
     "restore": ("quick",),
     "upgrade": ("before",),
 }

@@ -45,13 +45,16 @@ CONDITIONS: dict[str, str] = {}
 T = TypeVar("T")
 
 
-async def run(_runs: int, quick: bool = False, orders: int | None = None) -> list[Figure]:
-    """A million orders take about six minutes; ``quick`` is a few, to see that it runs."""
+async def run(_runs: int, quick: bool = False, orders: int | None = None, data: Path | None = None) -> list[Figure]:
+    """A million orders take about six minutes; ``quick`` is a few, to see that it runs.
+
+    ``data`` is a folder that keeps them: who measures again within the day fills nothing.
+    """
     size = QUICK if quick else FULL
     if orders is not None:
         size = Size(size.restaurants, orders, orders * 3 // 10, DAYS)
-    with tempfile.TemporaryDirectory(prefix="alloresto-bench-old-") as folder:
-        async with admin(Path(folder), size) as measured:
+    with _folder(data) as folder:
+        async with admin(folder, size) as measured:
             filled = f"{size.restaurants} restaurants, {size.orders:,} orders, {size.calls:,} calls: filled in"
             figures = [Figure(filled, measured.filled_s, "s")]
             of_pages, told = await pages.each(measured, 3 if quick else REPEATS)
@@ -61,6 +64,16 @@ async def run(_runs: int, quick: bool = False, orders: int | None = None) -> lis
             figures += await _archived(measured.postgres, measured.restaurants[0])
     CONDITIONS.update(told)
     return figures
+
+
+@contextlib.contextmanager
+def _folder(kept: Path | None) -> Iterator[Path]:
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept.absolute()
+        return
+    with tempfile.TemporaryDirectory(prefix="alloresto-bench-old-") as made:
+        yield Path(made)
 
 
 async def _far_back(admin: Admin, repeats: int) -> list[Figure]:

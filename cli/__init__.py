@@ -170,6 +170,9 @@ def bench(
     registrar: Annotated[str | None, typer.Option(help="With edge: direct, kamailio or both.")] = None,
     before: Annotated[str | None, typer.Option(help="With upgrade: the commit that is upgraded from.")] = None,
     orders: Annotated[int | None, typer.Option(min=1000, max=100_000_000, help="With old: how many.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="With old: a folder that keeps its database, to measure again the same day.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="With edge, web, old, restore: a few, to see it run.")] = False,
 ) -> None:
     """Measure, print the table, and say under which conditions."""
@@ -183,6 +186,7 @@ def bench(
     given |= {"seed": seed, "seconds": seconds, "packets": packets, "registrar": registrar, "times": times}
     given |= {
         "orders": orders,
+        "data": data,
         "calls": [_number("calls", one) for one in calls.split(",") if one],
         "quick": quick or None,
         "before": before,

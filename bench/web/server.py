@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from flask import Flask
 
 from bench.web import filling
@@ -29,6 +30,8 @@ MASTER_KEY = "A" * 43 + "="
 SECRET_KEY = "only of this measurement and long enough"
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 15.0
+NOTE = "filled.json"
+OF_ONE_DAY_S = 20 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Admin:
 
 @contextlib.asynccontextmanager
 async def admin(folder: Path, size: Size) -> AsyncIterator[Admin]:
+    """In an empty folder, or in one that was filled before and kept: then ``size`` is what it had then."""
     postgres, valkey = EmbeddedPostgres(folder / "postgres", durable=False), EmbeddedValkey(folder / "valkey")
     with contextlib.ExitStack() as held:
         for server in (postgres, valkey):
@@ -61,15 +65,7 @@ async def admin(folder: Path, size: Size) -> AsyncIterator[Admin]:
             held.callback(server.stop)
         passwords = postgres.password("alloresto_app"), postgres.password("alloresto_platform")
         await migrate(postgres.url(), app_password=passwords[0], platform_password=passwords[1])
-        platform = Postgres(postgres.url("alloresto_platform"))
-        await platform.open()
-        seeded = await seed(
-            platform, always_open=True, cipher=SipPasswordCipher(MASTER_KEY), admin_password="nobody logs in with this"
-        )
-        await platform.close()
-        began = time.monotonic()
-        restaurants = await filling.fill(postgres.url(), PiiCipher(MASTER_KEY), seeded.restaurants[0].id, size)
-        filled_s = time.monotonic() - began
+        restaurants, filled_s = _kept(folder) or await _filled(postgres, folder, size)
         settings = WebSettings(
             database_url=postgres.url("alloresto_app"),
             redis_url=valkey.url(),
@@ -84,6 +80,31 @@ async def admin(folder: Path, size: Size) -> AsyncIterator[Admin]:
                     raise RuntimeError("the admin did not start")
                 await asyncio.sleep(0.05)
         yield Admin(port, postgres, valkey.url(), restaurants, create_app(settings), filled_s)
+
+
+async def _filled(postgres: EmbeddedPostgres, folder: Path, size: Size) -> tuple[list[str], float]:
+    """The restaurants' ids and how long it took; both are noted in the folder."""
+    platform = Postgres(postgres.url("alloresto_platform"))
+    await platform.open()
+    seeded = await seed(
+        platform, always_open=True, cipher=SipPasswordCipher(MASTER_KEY), admin_password="nobody logs in with this"
+    )
+    await platform.close()
+    began = time.monotonic()
+    restaurants = await filling.fill(postgres.url(), PiiCipher(MASTER_KEY), seeded.restaurants[0].id, size)
+    found = restaurants, time.monotonic() - began
+    (folder / NOTE).write_bytes(msgspec.json.encode(found))
+    return found
+
+
+def _kept(folder: Path) -> tuple[list[str], float] | None:
+    """What ``_filled`` noted, of a folder that was filled within OF_ONE_DAY_S: its board has orders of that day."""
+    note = folder / NOTE
+    if not note.exists():
+        return None
+    if time.time() - note.stat().st_mtime > OF_ONE_DAY_S:
+        raise RuntimeError(f"{folder} was filled too long ago: no order is open any more. Remove it")
+    return msgspec.json.decode(note.read_bytes(), type=tuple[list[str], float])
 
 
 @contextlib.contextmanager
