@@ -168,6 +168,7 @@ PROVIDERS: dict[str, Provider] = {
                 Field("event_type"),
                 Field("email"),
                 Field("key", "secret"),
+                Field("webhook_secret", "secret", required=False),
                 Field("url", "url", required=False),
             ),
             calcom.CalCom.open,

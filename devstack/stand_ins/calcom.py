@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,9 +16,9 @@ from devstack.stand_ins.standing import StandIn
 class CalCom(StandIn):
     """``bookings`` by uid; an event type has ``seats`` for each start. ``blocked`` are starts that nobody can have."""
 
-    def __init__(self, key: str, seats: int = 10_000) -> None:
+    def __init__(self, key: str, seats: int = 10_000, webhook_secret: str = "") -> None:
         super().__init__()
-        self.key, self.seats = key, seats
+        self.key, self.seats, self.webhook_secret = key, seats, webhook_secret
         self.bookings: dict[str, dict[str, Any]] = {}
         self.blocked: set[str] = set()
         self.app.router.add_post("/v2/bookings", self._book)
@@ -30,6 +33,15 @@ class CalCom(StandIn):
             for one in self.bookings.values()
             if one["status"] == "accepted" and reservation_id in ("", one["metadata"].get("reservation"))
         ]
+
+    def notice(self, trigger: str, uid: str, before: str = "") -> tuple[bytes, dict[str, str]]:
+        """What its webhook tells of a booking, with its signature; ``before`` is the one that it was moved from."""
+        booking = self.bookings[uid]
+        about = {"uid": uid, "startTime": booking["start"], "metadata": booking["metadata"]}
+        moved = {"rescheduleUid": before} if before else {}
+        body = json.dumps({"triggerEvent": trigger, "payload": about | moved}).encode()
+        digest = hmac.new(self.webhook_secret.encode(), body, hashlib.sha256).hexdigest()
+        return body, {"content-type": "application/json", "x-cal-signature-256": digest}
 
     async def _book(self, request: web.Request) -> web.Response:
         wanted: dict[str, Any] = await request.json()

@@ -1,17 +1,19 @@
 """Bookings at Cal.com (API v2), for a restaurant whose availability is there: an event type with as many seats, or
 hosts, as it has tables.
 
-Written from Cal.com's public reference, version 2024-08-13 of its bookings; not yet tried with a real account. Cal.com
-knows no key of ours, so each booking carries its reservation in ``metadata``, and where one may be there already the
-upcoming ones are looked through. It asks for an e-mail address of who comes; guests at the phone have none, so it gets
-the restaurant's own.
+Written from Cal.com's public reference, version 2024-08-13 of its bookings, and its page of webhooks; not yet tried
+with a real account. Cal.com knows no key of ours, so each booking carries its reservation in ``metadata``, and where
+one may be there already the upcoming ones are looked through. It asks for an e-mail address of who comes; guests at the
+phone have none, so it gets the restaurant's own.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 BASE = "https://api.cal.com"
 VERSION = "2024-08-13"
+SIGNATURE = "x-cal-signature-256"
 PAGE = 100
 MOST_PAGES = 10
 # What it says of a time that somebody else has, or that nobody can have.
@@ -51,6 +54,48 @@ class _Wrong(msgspec.Struct):
 
 class _Problem(msgspec.Struct):
     error: _Wrong = msgspec.field(default_factory=_Wrong)
+
+
+class Notice(NamedTuple):
+    """``uid`` is Cal.com's name for the booking that was there before; ``starts_at`` None: there is none any more."""
+
+    message_id: str
+    reservation_id: str
+    uid: str
+    starts_at: datetime | None
+
+
+class _Payload(msgspec.Struct, rename="camel"):
+    uid: str = ""
+    reschedule_uid: str | None = None
+    start_time: datetime | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class _Event(msgspec.Struct, rename="camel"):
+    trigger_event: str
+    payload: _Payload
+
+
+def verify(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
+    """Their HMAC of the body as it came; ``headers`` have lower-case names. With no secret nothing is theirs."""
+    digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return bool(secret) and hmac.compare_digest(digest.encode(), headers.get(SIGNATURE, "").encode())
+
+
+def read(body: bytes) -> Notice | None:
+    """None for what changes no booking of ours. Raises msgspec.MsgspecError for what is none of theirs."""
+    event = msgspec.json.decode(body, type=_Event)
+    about = event.payload
+    reservation_id = (about.metadata or {}).get("reservation")
+    if not isinstance(reservation_id, str):
+        return None
+    message_id = f"{event.trigger_event}/{about.uid}"
+    if event.trigger_event in ("BOOKING_CANCELLED", "BOOKING_REJECTED"):
+        return Notice(message_id, reservation_id, about.uid, None)
+    if event.trigger_event == "BOOKING_RESCHEDULED" and about.start_time is not None and about.start_time.tzinfo:
+        return Notice(message_id, reservation_id, about.reschedule_uid or "", about.start_time)
+    return None
 
 
 class CalCom:

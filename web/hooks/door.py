@@ -6,11 +6,13 @@ A notice's effect is one transaction. 404 hides whether a connection is there fr
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 import msgspec
 from flask import Blueprint, Response, abort, request
 from flask.typing import ResponseReturnValue
 
+from integrations.calendars import calcom
 from integrations.catalogue import PROVIDERS
 from integrations.messages import twilio
 from integrations.payments import stripe
@@ -22,7 +24,7 @@ from stores.hooks import Hook
 from stores.postgres import NO_RESTAURANT, Connection
 from web import allowance, context
 from web.access import anyone
-from web.hooks import payments, texts, tills
+from web.hooks import bookings, payments, texts, tills
 from web.identity import links
 from web.identity.throttle import neighbourhood
 from web.live.news import tell
@@ -30,7 +32,7 @@ from web.live.news import tell
 blueprint = Blueprint("hooks", __name__)
 
 LARGEST_NOTICE = 4 << 20  # a whole menu
-LARGEST_OF = {"hooks.of_twilio": 256 << 10, "hooks.of_stripe": 256 << 10}
+LARGEST_OF = dict.fromkeys(("hooks.of_twilio", "hooks.of_stripe", "hooks.of_calcom"), 256 << 10)
 
 log = logs.get(__name__)
 
@@ -151,6 +153,29 @@ def _settle(hook: Hook, notice: stripe.Notice) -> None:
     log.info("notice taken", connection=hook.connection_id, kind=notice.fate, known=news is None)
     if news is not None:
         tell(hook.restaurant_id, news)
+
+
+@blueprint.post("/hooks/calcom/<uuid:connection_id>")
+@anyone
+def of_calcom(connection_id: str) -> ResponseReturnValue:
+    """What was cancelled or moved in Cal.com."""
+    hook, headers, body = _asked(connection_id, "calcom")
+    _heard(hook, calcom.verify(headers, body, hook.secrets.get("webhook_secret", "")))
+    try:
+        notice = calcom.read(body)
+    except msgspec.MsgspecError:
+        abort(400)
+    if notice is not None:
+        pii, now, name = context.pii(), datetime.now(UTC), PROVIDERS["calcom"].label
+
+        async def work(connection: Connection) -> bool:
+            if not await hooks.is_new(connection, hook, notice.message_id):
+                return False
+            return await bookings.take(connection, hook, name, notice, now, pii)
+
+        changed = context.database().tenant(hook.restaurant_id, work)
+        log.info("notice taken", connection=hook.connection_id, kind="booking", changed=changed)
+    return {"received": True}
 
 
 @blueprint.post("/hooks/twilio/<uuid:connection_id>")

@@ -31,4 +31,4 @@ def test_each_message_about_an_order_has_a_name_on_its_page() -> None:
     app = Flask(__name__)
     Babel(app)
     with app.test_request_context():
-        assert set(words.message_templates()) == {*get_args(mails.Template)}
+        assert set(words.message_templates()) == {*get_args(mails.OrderTemplate)}
