@@ -166,7 +166,9 @@ async def _waiting(postgres: EmbeddedPostgres, restaurant_id: str) -> AsyncItera
     async def write() -> None:
         while True:
             began = time.monotonic()
-            await connection.execute('update "order" set status_by = $2 where id = $1', order_id, "bench")
+            await connection.execute(
+                'update "order" set status_by = $2, status_changed_at = now() where id = $1', order_id, "bench"
+            )
             took.append(time.monotonic() - began)
             await asyncio.sleep(PAUSE_S)
 
