@@ -330,10 +330,8 @@ def _check_table(state: OrderState, arguments: Arguments, now: datetime) -> Tool
     words = words_of(state)
     said = words.table_free if found.seating else words.table_possible
     say = said.format(covers=covers, time=_spoken(state, local, now))
-    cents = state.book.rules.deposit(covers) if found.seating else 0
-    if cents:
-        total = money.spoken(cents, state.restaurant.currency, words.language)
-        say = f"{say} {words.deposit_asked.format(amount=total)}"
+    if amount := _deposit(state, state.book, found, covers):
+        say = f"{say} {words.deposit_asked.format(amount=amount)}"
     return ToolAnswer(state, say, None, extra | {"table_free": bool(found.seating)})
 
 
@@ -346,18 +344,23 @@ def _book_table(state: OrderState, arguments: Arguments, now: datetime) -> ToolA
     found = _table_answer(state, state.book, now, local, covers)
     if not found.possible:
         return _none_free(state, found, now)
-    words, wanted = words_of(state), state.book.rules
-    cents = wanted.deposit(covers) if found.seating else 0
+    words, amount = words_of(state), _deposit(state, state.book, found, covers)
     said = words.table_booked if found.seating else words.table_requested
-    if cents:
+    if amount:
         said = words.table_held if state.book.takes_deposits else words.table_requested
-    total = money.spoken(cents, state.restaurant.currency, words.language)
-    facts = {"amount": total, "minutes": deposits.minutes_for(wanted.deposit_minutes, now, local)} if cents else {}
+    minutes = deposits.minutes_for(state.book.rules.deposit_minutes, now, local)
+    facts = {"amount": amount, "minutes": minutes}
     say = said.format(covers=covers, time=_spoken(state, local, now), name=name, **facts)
     extra: dict[str, Any] = {"starts_at": local.isoformat(timespec="minutes"), "booked": bool(found.seating)}
-    if cents:
+    if amount:
         extra |= {"booked": False, "held_for_deposit": state.book.takes_deposits}
     return ToolAnswer(state, say, BookTable(local, covers, name, without_claims(arguments.text("note"))[0]), extra)
+
+
+def _deposit(state: OrderState, book: Book, found: Answer, covers: int) -> str:
+    """What is asked for beforehand, as it is said; "" for nothing."""
+    cents = book.rules.deposit(covers) if found.seating else 0
+    return money.spoken(cents, state.restaurant.currency, words_of(state).language) if cents else ""
 
 
 def _table_answer(state: OrderState, book: Book, now: datetime, local: datetime, covers: int) -> Answer:
