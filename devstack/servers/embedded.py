@@ -119,7 +119,7 @@ class EmbeddedPostgres(EmbeddedServer):
             "unix_socket_directories": "",
             "scram_iterations": str(SCRAM_ITERATIONS),
             "timezone": "UTC",
-            "max_connections": "100",
+            "max_connections": "200",  # as on a small site: each handler has two
         }
         if not self._durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

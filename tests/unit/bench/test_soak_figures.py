@@ -42,6 +42,14 @@ def test_what_grows_after_the_warm_up_is_told_and_what_grew_before_or_has_gone_i
     assert grown(samples) == {"process 1 1": (0, 0), "process 2 2": pytest.approx((10, 10))}
 
 
+def test_the_warm_up_has_an_end_and_is_half_of_few_calls() -> None:
+    def counted(*calls: int) -> list[int]:
+        return [one.calls for one in soak.after_warm_up([sample(number, {}) for number in calls])]
+
+    assert counted(400, 600, 5000, 10_000) == [600, 5000, 10_000]
+    assert counted(100, 200, 300, 400) == [300, 400]
+
+
 def test_lost_changed_and_cut_calls_and_a_leak_miss_their_reach() -> None:
     told = Soak(calls=1000, agreed=999, silences=[0.5], lasted_s=100)
     told.samples = [
