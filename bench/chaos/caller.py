@@ -94,14 +94,14 @@ class ScriptedCaller:
 
     def __init__(self, target: tuple[str, int], line_id: str, wish: Wish, number: str) -> None:
         self.experience = Experience(wish, number)
-        self._caller = Caller(target, line_id, from_user=number)
+        self.phone = Caller(target, line_id, from_user=number)
         self._read = 0
         self._sentence = _Sentence()
         self._waiting_since: float | None = 0.0
 
     async def run(self) -> Experience:
         told = self.experience
-        async with self._caller as caller:
+        async with self.phone as caller:
             told.rang_at = time.monotonic()
             result = await caller.invite()
             told.status = result.status
@@ -109,14 +109,15 @@ class ScriptedCaller:
             if result.status == 200:
                 try:
                     async with asyncio.timeout(CALL_AT_MOST_S):
-                        await self._talk()
+                        await self.talk()
                 except TimeoutError:
                     told.ended_by = "patience"
         told.ended_at = time.monotonic()
         return told
 
-    async def _talk(self) -> None:
-        caller, told, greeted = self._caller, self.experience, False
+    async def talk(self) -> None:
+        """The conversation of a call that is up, until it is over or the line is dead."""
+        caller, told, greeted = self.phone, self.experience, False
         while not caller.hung_up.is_set():
             await asyncio.sleep(POLL_S)
             now = time.monotonic()
@@ -135,15 +136,23 @@ class ScriptedCaller:
                 told.ended_by = "dead line"
                 return
         told.ended_by = "assistant"
-        self._listen(time.monotonic())  # what came with the BYE, to a phone that looks seldom
+        await self._hear_out()
         if self._sentence.last_at is not None:  # the line was cut right behind it
             told.heard.append((self._sentence.last_at, self._sentence.what()))
             if told.heard[-1][1] == "confirmed":
                 told.confirmed_at = self._sentence.last_at
 
+    async def _hear_out(self) -> None:
+        """What came before the BYE: a busy machine reads that first, and the audio packet by packet."""
+        read = -1
+        while read != self._read:
+            read = self._read
+            await asyncio.sleep(POLL_S)
+            self._listen(time.monotonic())
+
     def _listen(self, now: float) -> None:
         """Take in what has arrived, and how long it was silent before."""
-        received = self._caller.rtp.received
+        received = self.phone.rtp.received
         for packet in received[self._read :]:
             if packet.voice:
                 self._silent_until(packet.at)
@@ -164,7 +173,7 @@ class ScriptedCaller:
         told = self.experience
         if what == "read_back":
             said_at = await self._say(tones.tone(tones.YES_HZ, YES_S))
-            if said_at - self._caller.rtp.received[-1].at < LINE_IS_UP_S:  # else it was said into a dead line
+            if said_at - self.phone.rtp.received[-1].at < LINE_IS_UP_S:  # else it was said into a dead line
                 told.agreed_at.append(said_at)
         elif what in ("ask", "beep"):
             await self._say(tones.said(told.wish.voice, ORDER_S))
@@ -175,8 +184,8 @@ class ScriptedCaller:
     async def _say(self, sound: bytes) -> float:
         """The moment of its end; what is heard meanwhile is the caller's own interruption."""
         self._waiting_since = None
-        self._caller.say(sound)
-        await self._caller.rtp.until_said(len(sound) / tones.RATE + 5)
+        self.phone.say(sound)
+        await self.phone.rtp.until_said(len(sound) / tones.RATE + 5)
         self._listen(time.monotonic())
         self._sentence = _Sentence()
         self._waiting_since = time.monotonic()
