@@ -1,8 +1,9 @@
-"""``alloresto bench around``: orders at the till, the printer and the message service; an outage; everything twice.
+"""``alloresto bench around``: orders at the till, the printer and the message service; everything twice; an outage.
 
 The real runner as a process, a real Postgres, and the stand-ins that speak the providers' interfaces. Events are
 posted as the Broker does: the way through it is not in these figures (``alloresto bench events``). An order is timed
-from its event until each stand-in has it. What runs out at the till is ``snoozed``, on the whole stack.
+from its event until each stand-in has it. An hour without any service is ``outage``. What runs out at the till is
+``snoozed``, on the whole stack.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 
 import aiohttp
 
-from bench import snoozed
+from bench import outage, snoozed
 from bench.events import child, until_ready
 from bench.report import Figure, percentile
 from devstack.servers.embedded import EmbeddedPostgres
@@ -46,20 +47,20 @@ from stores.postgres import Postgres
 ORDERS = 200
 EVERY_S = 0.25
 OUTAGE_ORDERS = 60
-OUTAGE_S = 60.0
 ALL_WITHIN_S = 120.0
 POLL_S = 0.01
 LOSES_EVERY = 12  # events: more, and the breaker takes it for an outage
 TICK_S = 5.0  # as manifests/base/platform/errand-runner.yaml has it
 CONNECTED = ("store_api", "escpos", "twilio")
-CONDITIONS = {"till": "the store API's stand-in", "outage": f"{OUTAGE_S:g} s of 503"}
+CONDITIONS = {"till": "the store API's stand-in", "outage": outage.HOW}
 
 
 class Around:
     """One restaurant with everything connected, and the runner."""
 
     def __init__(self, base: Ground, url: str) -> None:
-        self._postgres, self._menu, self._url, self._pii = base.postgres, base.menu, url, base.pii
+        self.base, self.postgres, self.pii = base, base.postgres, base.pii
+        self._menu, self._url = base.menu, url
         self.street = street = base.street
         store, twilio = street.neighbours["store_api"].server, street.neighbours["twilio"].server
         assert isinstance(store, Store)
@@ -93,9 +94,9 @@ class Around:
             confirmed_at=now,
             promised_at=now + timedelta(minutes=25),
         )
-        async with self._postgres.platform() as connection:
+        async with self.postgres.platform() as connection:
             caller = f"+336{self._orders:08}"
-            stored = await ordering.write_order(connection, order, self._pii, caller=caller)
+            stored = await ordering.write_order(connection, order, self.pii, caller=caller)
         return ordering.confirmed_event(order, stored.number)
 
     async def send(self, event: Event) -> None:
@@ -141,26 +142,6 @@ class Around:
         return [
             Figure(f"order confirmed → at the {name}, p95", percentile(ms, 95), "ms", "≤ 1000")
             for name, ms in took.items()
-        ]
-
-    async def outage(self) -> list[Figure]:
-        """The till is away, the others are not; then it is back, and all that waited goes."""
-        before = self.counts()
-        self.store.faults["failing"] = 1_000_000
-        ordered = [await self.order() for _ in range(OUTAGE_ORDERS)]
-        began = time.monotonic()
-        for confirmed in ordered:
-            await self.send(Event.of(confirmed, source="/bench"))
-        await self.until(lambda: self.counts()[2] == before[2] + OUTAGE_ORDERS)
-        others_s = time.monotonic() - began
-        await asyncio.sleep(max(0.0, OUTAGE_S - others_s))
-        self.store.faults.clear()
-        back = time.monotonic()
-        await self.until(lambda: self.counts()[0] == before[0] + OUTAGE_ORDERS)
-        name = f"{OUTAGE_ORDERS} orders while the till is away"
-        return [
-            Figure(f"{name}: all texts sent meanwhile", others_s, "s"),
-            Figure(f"{name}: the till is back → it has all", time.monotonic() - back, "s", "≤ 60"),
         ]
 
     async def twice(self) -> list[Figure]:
@@ -259,11 +240,11 @@ async def around() -> AsyncIterator[Around]:
 
 
 async def run(_: int) -> list[Figure]:
-    """All figures; about six minutes."""
+    """All figures; about nine minutes."""
     async with around() as bench:
         ticking = asyncio.create_task(bench.ticking())
         try:
-            found = [*await bench.arrivals(), *await bench.outage(), *await bench.twice()]
+            found = [*await bench.arrivals(), *await bench.twice(), *await outage.figures(bench)]
         finally:
             ticking.cancel()
             await asyncio.gather(ticking, return_exceptions=True)

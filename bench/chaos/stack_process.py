@@ -77,6 +77,7 @@ class Description(msgspec.Struct, frozen=True):
     app_url: str
     platform_url: str
     master_key: str
+    web_url: str
     lines: tuple[DialableLine, ...]
     neighbours: dict[str, str] = {}
     """Addresses of the stand-ins, by the provider that they stand for."""
@@ -114,6 +115,7 @@ class _BreakableStack(Stack):
             app_url=self.app_url,
             platform_url=self.platform_url,
             master_key=self._master_key,
+            web_url=self.web_url,
             lines=self.lines,
             neighbours=self.neighbourhood.addresses,
         )

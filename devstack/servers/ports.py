@@ -3,9 +3,11 @@
 import atexit
 import collections
 import itertools
+import json
 import os
 import socket
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 
 _FIRST, _LAST = 20_001, 31_999
 """Below the kernel's ephemeral range: an outgoing connection can never take a port between choice and bind."""
@@ -29,6 +31,16 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM, host: str = "127.0.0
         if not port_problem(kind, host, port) and _claim(port):
             return port
     raise RuntimeError(f"no free port between {_FIRST} and {_LAST} on {host}")
+
+
+def kept_port(file: Path, name: str) -> int:
+    """The port that ``name`` had before, by ``file``; another one, which is written there, where that is taken."""
+    known: dict[str, int] = json.loads(file.read_bytes()) if file.exists() else {}
+    port = known.get(name, 0)
+    if not port or port_problem(socket.SOCK_STREAM, "127.0.0.1", port):
+        known[name] = port = free_port()
+        file.write_text(json.dumps(known))
+    return port
 
 
 def _claim(port: int) -> bool:

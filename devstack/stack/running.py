@@ -36,6 +36,8 @@ class Running(msgspec.Struct, frozen=True):
     platform_database_url: str = ""
     prometheus_url: str = ""
     alertmanager_url: str = ""
+    stand_ins: dict[str, str] = {}
+    """Addresses of what a restaurant can connect, by the provider that they stand for."""
 
 
 def read_running(state_dir: Path) -> Running | None:

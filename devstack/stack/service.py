@@ -19,12 +19,15 @@ import msgspec
 import psutil
 from rich.console import Console
 
+from devstack.mail import HOST
 from devstack.servers.embedded_server import EmbeddedServerError
 from devstack.stack.running import FILE as RUNNING_FILE
 from devstack.stack.running import Running, process_of, read_running
 from devstack.stack.stack import Stack, StackError, StackOptions
 from devstack.stack.timeline import follow
 from devstack.stack.watched_call import ring_and_watch
+from devstack.stand_ins.neighbourhood import TOKEN
+from integrations.catalogue import PROVIDERS
 from ops.manifests import ManifestError
 from ops.monitoring.rules import RULES
 from process import logs
@@ -96,6 +99,11 @@ def _introduce(running: Running, state_dir: Path) -> None:
     console.print(f"Admin     {running.web_url}   {running.admin_email} / {running.admin_password}")
     console.print(f"Mail      none leaves this machine; what would be sent is in {state_dir / 'mail'}")
     console.print(f"Engine    {running.engine}")
+    console.print(
+        f"Stand-ins to connect under Set-up → Connections: this address, and {TOKEN} in what else is asked for"
+    )
+    for name, address in running.stand_ins.items():
+        console.print(f"  {PROVIDERS[name].label:<16} {address}", soft_wrap=True)
     if running.prometheus_url:
         console.print(f"Alerts    {running.prometheus_url}/alerts   and who would be told: {running.alertmanager_url}")
         folder = state_dir / "monitoring" / "dashboards"
@@ -162,6 +170,8 @@ async def _serve(options: StackOptions) -> None:
             platform_database_url=stack.platform_url,
             prometheus_url="" if stack.monitoring is None else stack.monitoring.prometheus_url,
             alertmanager_url="" if stack.monitoring is None else stack.monitoring.alertmanager_url,
+            stand_ins=stack.neighbourhood.addresses
+            | {"smtp": f"host {HOST}, port {stack.mailbox.port}, security none"},
         )
         running_file.touch(mode=0o600)
         running_file.write_bytes(msgspec.json.encode(description))

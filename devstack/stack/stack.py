@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,10 +20,9 @@ import aiohttp
 
 from cluster.rules.product import OPERATOR_SECRETS
 from devstack.knative import Runtime, RuntimeEvent
-from devstack.mail import HOST as MAIL_HOST
 from devstack.mail import Mailbox
 from devstack.servers.embedded import EmbeddedPostgres, EmbeddedValkey
-from devstack.servers.ports import free_port, port_problem
+from devstack.servers.ports import free_port, kept_port, port_problem
 from devstack.stack import monitoring
 from devstack.stack.credentials import FILE as CREDENTIALS_FILE
 from devstack.stack.credentials import Credentials, load_or_make
@@ -104,10 +104,11 @@ class Stack:
         self._credentials: Credentials = load_or_make(state / CREDENTIALS_FILE)
         self._database = EmbeddedPostgres(state / "postgres")
         self._valkey = EmbeddedValkey(state / "valkey")
-        self.mailbox = Mailbox(state / "mail", free_port())
+        port_of = partial(kept_port, state / "ports.json")  # what a restaurant has connected is there after a restart
+        self.mailbox = Mailbox(state / "mail", port_of("smtp"))
         self._speech = SpeechServer(state / "speech", self._credentials.speech_api_key)
         self.monitoring = monitoring.Monitoring(state / "monitoring", options.rules) if options.monitoring else None
-        self.neighbourhood = Neighbourhood()
+        self.neighbourhood = Neighbourhood(port_of)
         self._synthetic: SyntheticCaller | None = None
         self._engine: EngineEndpoint | None = None
         self._runtime: Runtime | None = None
@@ -199,8 +200,6 @@ class Stack:
             self.mailbox.start()
             self._tell("Valkey")
             await self.neighbourhood.start()
-            self._tell(str(self.neighbourhood))
-            self._tell(f"and for SMTP: host {MAIL_HOST}, port {self.mailbox.port}, security none")
             self._engine = self._options.engine or configured_engine()
             if self._engine is None:
                 self._tell("local speech: loading the models")

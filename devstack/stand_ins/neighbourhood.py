@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from devstack.servers.ports import free_port
 from devstack.stand_ins.calcom import CalCom
 from devstack.stand_ins.caldav import CalDav
 from devstack.stand_ins.deliverect import Deliverect
@@ -46,12 +47,14 @@ class Neighbour:
 
 
 class Neighbourhood:
-    """``start`` before use; ``stop`` is safe to call again."""
+    """``start`` before use; ``stop`` is safe to call again. ``port_of`` gives each its port, which is nobody
+    else's while it is away."""
 
-    def __init__(self) -> None:
+    def __init__(self, port_of: Callable[[str], int] = lambda name: free_port()) -> None:
+        self._port_of = port_of
         self.neighbours: dict[str, Neighbour] = {}
         self.printer = Printer()
-        self._runners: list[web.AppRunner] = []
+        self._runners: dict[str, web.AppRunner] = {}
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -62,20 +65,31 @@ class Neighbourhood:
     async def start(self) -> None:
         for name, make in SERVERS.items():
             server = make()
-            runner = web.AppRunner(server.app)
-            await runner.setup()
-            self._runners.append(runner)
-            await web.TCPSite(runner, HOST, 0).start()
-            self.neighbours[name] = Neighbour(f"http://{HOST}:{runner.addresses[0][1]}", server)
-        await self.printer.start()
+            port = await self._open(name, server, self._port_of(name))
+            self.neighbours[name] = Neighbour(f"http://{HOST}:{port}", server)
+        await self.printer.start(self._port_of("escpos"))
+
+    async def away(self, name: str) -> None:
+        """Nobody answers at this provider's address any more; what it has, it keeps."""
+        if name == "escpos":
+            await self.printer.stop()
+        elif runner := self._runners.pop(name, None):
+            await runner.cleanup()
+
+    async def back(self, name: str) -> None:
+        """At the same address. ``name`` was ``away``."""
+        if name == "escpos":
+            await self.printer.start(self.printer.port)
+        else:
+            known = self.neighbours[name]
+            await self._open(name, known.server, int(known.address.rpartition(":")[2]))
 
     async def stop(self) -> None:
-        runners, self._runners = self._runners, []
-        for runner in runners:
-            await runner.cleanup()
-        await self.printer.stop()
+        for name in [*self._runners, "escpos"]:
+            await self.away(name)
 
-    def __str__(self) -> str:
-        """For people: where each is, and what it asks for."""
-        places = ", ".join(f"{name} {address}" for name, address in self.addresses.items())
-        return f"to connect in the admin ({TOKEN} in all other fields): {places}"
+    async def _open(self, name: str, server: StandIn, port: int) -> int:
+        runner = self._runners[name] = web.AppRunner(server.app)
+        await runner.setup()
+        await web.TCPSite(runner, HOST, port).start()
+        return int(runner.addresses[0][1])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import selectors
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ from devstack.stand_ins import connecting
 from stores import orders
 from stores.ciphers import PiiCipher
 from stores.orders import Order
-from stores.postgres import Postgres
+from stores.postgres import Connection, Postgres
 from stores.redis import connect
 from tests.live_state import counters, waiting
 
@@ -110,16 +111,23 @@ class House:
 
     # --- What a restaurant has connected -------------------------------------------------------------------
 
-    async def connect(self, restaurant_id: str, provider: str) -> None:
-        """A stand-in of the stack, as its owner would do it in the admin."""
+    @contextlib.asynccontextmanager
+    async def tenant(self, restaurant_id: str) -> AsyncIterator[Connection]:
+        """A transaction of this restaurant."""
         postgres = Postgres(self.about.app_url)
         await postgres.open()
         try:
             async with postgres.tenant(restaurant_id) as connection:
-                address, pii = self.about.neighbours[provider], PiiCipher(self.about.master_key)
-                await connecting.connect(connection, restaurant_id, provider, address, pii, created_by="tests")
+                yield connection
         finally:
             await postgres.close()
+
+    async def connect(self, restaurant_id: str, provider: str, address: str = "") -> str:
+        """A stand-in, the stack's own where no ``address`` is given, as its owner would do it in the admin. Its id."""
+        async with self.tenant(restaurant_id) as connection:
+            at, pii = address or self.about.neighbours[provider], PiiCipher(self.about.master_key)
+            made = await connecting.connect(connection, restaurant_id, provider, at, pii, created_by="tests")
+        return made.id
 
     async def was_told(self, provider: str) -> list[dict[str, Any]]:
         """What the stand-in of a provider was told, in order."""
@@ -130,13 +138,8 @@ class House:
     # --- What is kept ------------------------------------------------------------------------------------
 
     async def orders(self, restaurant_id: str, call_id: str) -> tuple[Order, ...]:
-        postgres = Postgres(self.about.app_url)
-        await postgres.open()
-        try:
-            async with postgres.tenant(restaurant_id) as connection:
-                return await orders.of_call(connection, call_id, pii=PiiCipher(self.about.master_key))
-        finally:
-            await postgres.close()
+        async with self.tenant(restaurant_id) as connection:
+            return await orders.of_call(connection, call_id, pii=PiiCipher(self.about.master_key))
 
     async def rows(self, query: str, *arguments: object) -> list[dict[str, Any]]:
         """Of all restaurants."""

@@ -19,6 +19,7 @@ from stores.orders import Order
 from stores.postgres import Postgres
 from synthetic_caller.__main__ import Settings, call_once
 from tests.conftest import SYNTHETIC_ROLE
+from tests.e2e import evening
 from tests.e2e.house import EDGE, House, eventually
 from tests.e2e.phone_call import LiveFeed, PhoneCall
 from tests.e2e.switch import EngineSwitch
@@ -155,6 +156,46 @@ async def test_five_calls_at_once_are_served_each_by_a_handler_of_its_own(
     [edge] = await house.pods(EDGE)
     assert edge["restarts"] == 0
     assert "died" not in house.logged(EDGE)
+
+
+async def test_a_table_with_a_deposit_and_a_pizza_by_one_call_while_all_who_are_told_die_once(
+    house: House, phone: Phone, engine: FakeEngine
+) -> None:
+    line = house.line(ENGLISH)
+    async with evening.street(house, line.restaurant_id) as street:
+        async with asyncio.TaskGroup() as dying:
+            dying.create_task(street.die_in_the_middle())
+            async with phone(line) as call:
+                await call.ring_until_joined()
+                booked, ordered = await evening.books_and_orders(await evening.session_of_call(engine), call)
+        assert (booked["ok"], booked["held_for_deposit"], ordered["ok"]) == (True, True, True), (booked, ordered)
+        await street.all_back()
+        await evening.pays(await street.link())
+
+        async def waiting() -> list[dict[str, object]]:
+            return await house.rows(
+                "select kind, state, last_error from errand"
+                " where restaurant_id = $1 and state <> 'done' and kind <> 'message.price'",  # asked for minutes later
+                line.restaurant_id,
+            )
+
+        async def is_confirmed() -> bool:
+            [booking] = await house.rows("select status from reservation where call_id = $1", call.call_id)
+            return bool(booking["status"] == "confirmed" and len(street.texts.messages) >= len(evening.TEXTS))
+
+        await eventually(is_confirmed, timeout_s=evening.SETTLED_WITHIN_S)
+        await eventually(waiting, lambda left: not left, evening.SETTLED_WITHIN_S)
+
+        [order] = await house.orders(line.restaurant_id, call.call_id)
+        assert lines_of(order) == [(1, "Pepperoni", "Large")]
+        assert [(one["order_id"], one["state"]) for one in street.till.orders.values()] == [(order.id, "placed")]
+        assert [len(street.neighbours.printer.torn), len(street.neighbours.printer.tickets)] == [1, 1]
+        [entry] = street.calendar.objects.values()
+        assert "STATUS:CONFIRMED" in entry
+        asked = sorted((one["amount_total"], one["payment_status"]) for one in street.payments.sessions.values())
+        deposit = evening.DEPOSIT_CENTS * evening.COVERS
+        assert (asked, street.payments.refunds) == ([(order.total_cents, "unpaid"), (deposit, "paid")], {})
+        assert sorted(map(evening.kind_of, street.texts.messages)) == sorted(evening.TEXTS)
 
 
 async def test_the_synthetic_callers_order_is_right_and_reaches_no_kitchen(house: House, feed: LiveFeed) -> None:
