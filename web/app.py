@@ -156,7 +156,7 @@ def _refuse_clearly(app: Flask) -> None:
 
     @app.errorhandler(UnavailableError)
     def unavailable(error: UnavailableError) -> ResponseReturnValue:
-        log.error("request not served", part=error.part)
+        log.error("request not served", part=error.part, why=type(error.__cause__).__name__)
         body = _page(503, _("One moment"), _("A part of the service does not answer. Please try again in a minute."))
         return *body, {"Retry-After": "10"}
 
