@@ -115,10 +115,10 @@ async def _evaluated(servers: Servers) -> AsyncIterator[Evaluated]:
 
 async def _once(case: Case, calls: TypedCalls, database: Evaluated, how: TextRun) -> Run:
     restaurant = await database.restaurant(case.place.content, f"{case.scenario.id}/{next(_names)}")
-    placed = case.scenario.placed
-    if placed is not None:
-        await database.place(restaurant, placed, CALLER if placed.own else "")
-    before = await database.before(restaurant.id)
+    wanted, placed = case.scenario.placed, list[str]()
+    if wanted is not None:
+        placed.append(await database.place(restaurant, wanted, CALLER if wanted.own else ""))
+    before = await database.before(restaurant.id, placed)
     call_id, record = await calls.ring(restaurant, ScriptedCaller(case), withheld=case.scenario.withheld)
     ending = await database.ending(restaurant.id, call_id, before)
     return Run(record, verdict(case, "text", record, ending, silence_ms=how.silence_ms))

@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from evaluation.files import Case
+from evaluation.names import same_name
 from evaluation.questions import Question, folded, question_of, said_names
 from evaluation.scenarios import ExpectedLine, ExpectedOrder, ExpectedTable, Sentence, Topic
 
 ASKED_AT_MOST = 4  # times for one thing; then a caller hangs up, and that is the assistant's doing
 TURNS_AT_MOST = 30
+WRONG_NAME_SAID_AT_MOST = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,24 @@ _FULFILMENTS = {
     },
 }
 _NAMES = {"en": "My name is {name}.", "fr": "Au nom de {name}."}
+# Letters by names and words, as people spell on the telephone.
+_SPELLING = {
+    "en": (
+        "{letter} for {word}",
+        "Alpha Bravo Charlie David Echo Freddie George Harry India Jack Kilo Lima Mike November Oscar Peter Queen "
+        "Robert Sugar Tango Uncle Victor William X-ray Yellow Zebra",
+    ),
+    "fr": (
+        "{letter} comme {word}",
+        "Antoine Bernard Camille Daniel Émile François Gérard Henri Isabelle Jacques Karine Louis Marie Nicolas "
+        "Olivier Pierre Québec Robert Sophie Thomas Ursule Victor Washington Xavier Yvonne Zoé",
+    ),
+}
+_READ_NAME = {
+    "en": re.compile(r"\bin the name of (?P<name>[^.,;!?]+)"),
+    "fr": re.compile(r"\bau nom d(?:e |['’])(?P<name>[^.,;!?]+)"),
+}
+_WRONG_NAME = {"en": "No, the name is wrong.", "fr": "Non, ce n'est pas le bon nom."}
 _PROTEST = {"en": "No, I didn't ask for that.", "fr": "Non, je n'ai pas demandé ça."}
 _NOTHING = {"en": "Nothing, thank you.", "fr": "Rien, merci."}
 _YES = {"en": "Yes, please.", "fr": "Oui, s'il vous plaît."}
@@ -125,6 +145,7 @@ class ScriptedCaller:
         for said in scenario.answers.values():
             spoken += [said] if isinstance(said, str) else said
         spoken += [_PROTEST[self.language], _NOTHING[self.language]]
+        spoken += [_WRONG_NAME[self.language], self._spelled()] if self._name else []
         for topic, default in _DEFAULTS[self.language].items():
             spoken += [] if topic in scenario.answers else [default]
         order = self._order
@@ -171,6 +192,9 @@ class ScriptedCaller:
         if asked.topic in ("more", "open") and self._next_wish < len(self._wishes):
             return self._wish()
         topic = self._meant(asked)
+        if topic == "confirm" and self._is_misnamed(heard):
+            self._given["wrong name"] += 1
+            return self._act(_WRONG_NAME[self.language])
         if topic is None:
             self.trouble = f"the caller does not understand the question: {asked.text}"
             return HangUp()
@@ -220,14 +244,15 @@ class ScriptedCaller:
 
     def _implied(self, topic: Topic, asked: Question) -> str:
         """What a caller who wants the expected end answers."""
-        order, table = self._order, self._table
+        order = self._order
         if topic == "again":
             return self.said[-1] if self.said else ""
         if topic == "open" and order is not None:  # it has forgotten, or never understood, what this caller wants
             return self.said[0] if self.said else ""
         if topic == "name":
-            name = (order.name if order else "") or (table.name if table else "")
-            return _NAMES[self.language].format(name=name) if name else ""
+            return _NAMES[self.language].format(name=self._name) if self._name else ""
+        if topic == "spelling":
+            return self._spelled()
         if topic in ("size", "option", "which") and self._is_about_something_else(asked):
             return _PROTEST[self.language]
         if order is None:
@@ -275,6 +300,27 @@ class ScriptedCaller:
         if not named:
             lines = [line for line in order.lines if asked.topic != "size" or line.size]
         return lines[0] if lines and (named or len({(one.size, one.options) for one in lines}) == 1) else None
+
+    def _is_misnamed(self, heard: str) -> bool:
+        """The order is read back in the name of somebody else, by its sound; said twice at most."""
+        read = _READ_NAME[self.language].search(heard)
+        wanted = self._order.name if self._order is not None else ""
+        if read is None or not wanted or self._given["wrong name"] >= WRONG_NAME_SAID_AT_MOST:
+            return False
+        return not same_name(read["name"], wanted)
+
+    def _spelled(self) -> str:
+        """The name by its letters; as it was, where nothing tells it."""
+        form, of_letters = _SPELLING[self.language]
+        by_letter = {folded(word)[0].upper(): word for word in of_letters.split()}
+        letters = [letter for letter in folded(self._name).upper() if letter in by_letter]
+        told = ", ".join(form.format(letter=letter, word=by_letter[letter]) for letter in letters)
+        return f"{told}." if told else ""
+
+    @property
+    def _name(self) -> str:
+        order, table = self._order, self._table
+        return (order.name if order else "") or (table.name if table else "")
 
     def _size_of(self, line: ExpectedLine) -> str:
         return f"{line.size}." if line.size else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -40,8 +40,8 @@ _SETTLED = (
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What the call left. ``earlier`` are the orders of before, as they are now. ``strays`` names rows that are
-    nobody's business: of other calls, tables, restaurants.
+    """What the call left. ``earlier`` are the orders placed for it before, as they are now. ``strays`` names rows
+    that are nobody's business: of other calls, tables, restaurants.
     """
 
     orders: tuple[Order, ...]
@@ -53,7 +53,10 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    orders: frozenset[str]
+    """``orders`` as they were, by id; ``placed`` are those that this call is about."""
+
+    orders: Mapping[str, Order]
+    placed: frozenset[str]
     tables: frozenset[str]
     waiting: frozenset[str]
     settled: Mapping[str, str]
@@ -73,8 +76,8 @@ class Evaluated:
             restaurant, _ = await write_restaurant(connection, own, always_open=True)
         return restaurant
 
-    async def place(self, restaurant: Restaurant, wanted: PlacedBefore, caller: str) -> None:
-        """An order from before the call."""
+    async def place(self, restaurant: Restaurant, wanted: PlacedBefore, caller: str) -> str:
+        """An order from before the call; its id."""
         async with self._app.tenant(restaurant.id) as connection:
             own = await menus.load(connection, restaurant.id)
             cart = carts.add(carts.new_cart(own, str(uuid.uuid4())), own, wanted.item, wanted.size, (), wanted.quantity)
@@ -86,12 +89,14 @@ class Evaluated:
             while seen != wanted.status:
                 await move_order(connection, Move(order.id, seen, NEXT[seen], "kitchen"), source="/evaluation")
                 seen = NEXT[seen]
+        return order.id
 
-    async def before(self, restaurant_id: str) -> Before:
+    async def before(self, restaurant_id: str, placed: Collection[str] = ()) -> Before:
         async with self._app.tenant(restaurant_id) as connection:
             stored, tables, waiting = await self._rows(connection, restaurant_id)
         return Before(
-            frozenset(one.id for one in stored),
+            {one.id: one for one in stored},
+            frozenset(placed),
             frozenset(one.id for one in tables),
             frozenset(one.id for one in waiting),
             await self._settled(restaurant_id),
@@ -107,6 +112,11 @@ class Evaluated:
             for one in stored
             if one.id not in before.orders and one.call_id != call_id
         ]
+        strays += [
+            f"a changed order of another call ({one.number})"
+            for one in stored
+            if one.id in before.orders and one.id not in before.placed and _is_undone(one, before.orders[one.id])
+        ]
         strays += ["a party on the waiting list" for one in waiting if one.id not in before.waiting]
         settled = await self._settled(restaurant_id)
         strays += [f"a changed {name}" for name in settled if settled[name] != before.settled.get(name)]
@@ -116,7 +126,7 @@ class Evaluated:
             tuple(one for one in tables if one.id not in before.tables and one.status != "cancelled"),
             tuple(strays),
             logged,
-            tuple(one for one in stored if one.id in before.orders),
+            tuple(one for one in stored if one.id in before.placed),
         )
 
     async def _rows(
@@ -164,3 +174,9 @@ class Evaluated:
                 'select count(*) from "order" where call_id = $1 and restaurant_id <> $2', call_id, restaurant_id
             )
         return [f"{count} orders in another restaurant"] if count else []
+
+
+def _is_undone(order: Order, before: Order) -> bool:
+    """By a call: the kitchen's own moves say nothing."""
+    cancelled = order.status == "cancelled" and before.status != "cancelled"
+    return cancelled or order.replaced_by_number != before.replaced_by_number

@@ -30,6 +30,7 @@ Topic = Literal[
     "party",
     "phone",
     "size",
+    "spelling",
     "still_there",
     "time",
     "which",

@@ -18,6 +18,7 @@ import msgspec
 from devstack.speech.matching import likeness, sound
 from domain.notices import tells_of_ai
 from domain.number_words import spoken_numbers
+from evaluation import names
 from evaluation.database import Ending
 from evaluation.files import Case
 from evaluation.questions import folded
@@ -26,7 +27,6 @@ from evaluation.scenarios import End, ExpectedLine, ExpectedOrder, ExpectedTable
 from stores.orders import Order, OrderLine
 from stores.reservations import Reservation
 
-NAMES_ALIKE = 0.8
 Status = Literal["passed", "failed", "pending", "passes", "caller"]
 NAMED = {
     "passed": "right",
@@ -106,10 +106,8 @@ def _earlier(end: End, orders: Sequence[Order]) -> Iterator[str]:
 
 
 def same_name(found: str, wanted: str, way: Way) -> bool:
-    """Nobody hears how a name is written, who does not spell it: by audio it has to sound so."""
-    if way == "text":
-        return folded(found) == folded(wanted)
-    return likeness(sound(folded(found).replace(" ", "")), sound(folded(wanted).replace(" ", ""))) >= NAMES_ALIKE
+    """By audio it has to sound so."""
+    return folded(found) == folded(wanted) if way == "text" else names.same_name(found, wanted)
 
 
 def same_street(found: str, wanted: str, way: Way) -> bool:
@@ -118,7 +116,7 @@ def same_street(found: str, wanted: str, way: Way) -> bool:
         return _has_words(found, wanted)
     heard = [sound(word) for word in folded(found).split()]
     return all(
-        any(word == one if word.isdigit() else likeness(one, word) >= NAMES_ALIKE for one in heard)
+        any(word == one if word.isdigit() else likeness(one, word) >= names.NAMES_ALIKE for one in heard)
         for word in map(sound, folded(wanted).split())
     )
 

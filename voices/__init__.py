@@ -65,10 +65,14 @@ class Voices:
         self.say("Hello.", VOICES["joe"])
         self.say("Bonjour.", VOICES["ff_siwis"])
 
+    def known(self, clause: str, voice: Voice, speed: float = 1.0) -> Clip | None:
+        """What ``say`` has made of it before, if that is kept."""
+        return self._cache.get((voice.name, clause, speed))
+
     def say(self, clause: str, voice: Voice, speed: float = 1.0) -> Clip:
         """One clause (see ``clauses``), loudness levelled, its pause included; from the cache when it can."""
         key = (voice.name, clause, speed)
-        known = self._cache.get(key)
+        known = self.known(clause, voice, speed)
         if known is not None:
             return known
         text = pronounced(clause, voice.language)

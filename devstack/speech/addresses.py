@@ -36,6 +36,7 @@ Awaited = Literal[
 _POSTCODE = re.compile(r"\b(?:\d{5}|\d{2} \d{3}|[A-Z]{1,2}\s?\d{1,2}[A-Z]?(?:\s\d[A-Z]{2}|\s?[A-Z0-9]{4})?)\b")
 _ASKED_FOR = re.compile(r",?\s*(?:and )?(?:the )?(?:post ?code|zip code|code postal)(?: is| est|,)?\s*$", re.IGNORECASE)
 _BEFORE_TOWN = re.compile(r"^(?:in|at|à|a|postcode|code postal)\s+", re.IGNORECASE)
+_NAMES_AWAITED = ("customer_name", "table_name", "order_name", "spelling")
 LEAST_SPELLED = 3  # letters that are a spelled name, and no initials, where nobody was asked to spell
 LEAST_STRANGE = 2  # words that are on no list, of an address without a number
 # A capital stands before them as before a name, but nobody is called so.
@@ -57,14 +58,16 @@ class SpokenAddress:
 
 def customer_in(text: str, lexicon: Lexicon, awaited: Awaited) -> tuple[str, str]:
     """``(name, the text without it)``; "" where no name is said."""
+    letters = ""
+    if awaited in _NAMES_AWAITED:
+        letters = spelled(text, LEAST_LETTERS if awaited == "spelling" else LEAST_SPELLED)
+    if letters:  # first: in "H for Harry" nobody is called Harry
+        return letters, ""
     found = lexicon.name.search(text)
     if found and fold(found["name"]).split()[0] not in _NOT_NAMES:
         return _tidy_name(found["name"]), text[: found.start()] + " , " + text[found.end() :]
-    if awaited not in ("customer_name", "table_name", "order_name", "spelling"):
+    if awaited not in _NAMES_AWAITED:
         return "", text
-    letters = spelled(text, LEAST_LETTERS if awaited == "spelling" else LEAST_SPELLED)
-    if letters:
-        return letters, ""
     answer = lexicon.name_answer.match(text)
     folded = fold(text)
     if answer is None or lexicon.repeat.search(folded) or lexicon.human.search(folded) or _orders(folded, lexicon):

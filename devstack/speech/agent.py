@@ -62,6 +62,10 @@ class _TurnReply(Answering):
         self._new = new
         memory.language = language_said(" ".join(self._heard()), memory.language or turn.language)
         super().__init__(memory, turn)
+        self._misheard = any(item.id in turn.unsure for item in new)
+        self._spoken = any(
+            isinstance(one, Message) and any(p.type == "input_audio" for p in one.content) for one in new
+        )
 
     def actions(self) -> list[Action]:
         outputs = [answered(item, self._turn.items) for item in self._new if isinstance(item, FunctionCallOutput)]

@@ -8,6 +8,7 @@ from devstack.speech import menu_card
 from devstack.speech.bookings import TableWish
 from devstack.speech.conversation import Action, Say
 from devstack.speech.enquiring import Enquiring
+from devstack.speech.matching import fold
 from devstack.speech.mentions import find_mentions
 from devstack.speech.menu_search import SEARCH_MENU, to_look_up
 from devstack.speech.orders import AddItem, RemoveItem
@@ -16,7 +17,8 @@ from devstack.speech.sound_alikes import heard_as
 from devstack.speech.spelling import is_unsure
 from devstack.speech.tool_calls import Choice, UseTool, add_call, calls_for, line_again
 from devstack.speech.understanding import Question, Understood, condition_in, understand
-from devstack.speech.words import words_of
+from devstack.speech.words import stems, words_of
+from domain.allergens import codes_in
 
 # Neither yes nor no is an answer to them.
 _OPEN_QUESTIONS = ("customer_name", "spelling", "address", "fulfilment")
@@ -51,6 +53,9 @@ class Answering(Enquiring):
         if agent.on_condition and agent.awaited == "condition" and (understood.yes or understood.no or understood.done):
             calls, agent.on_condition = agent.on_condition, []
             return list(self._one_by_one(calls)) if understood.yes else self._ask_next()
+        wrong_name = self._lexicon.wrong_name.search(fold(text)) is not None
+        if wrong_name and self._has("set_customer") and not (understood.customer or understood.orders):
+            return [self._misnamed()]
         understood, answer = self._settled(text, self._named(understood))
         if answer is not None:
             return answer
@@ -75,6 +80,7 @@ class Answering(Enquiring):
             booked = self._book(understood)
             if booked:
                 return booked
+        understood = self._with_sure_allergies(understood)
         said = [one for one in understood.allergies if one and one not in agent.allergies]
         agent.allergies += said  # the tool takes all that were said so far
         asked_to_what = agent.awaited == "allergy" and understood.no
@@ -127,9 +133,11 @@ class Answering(Enquiring):
         return understood
 
     def _named(self, understood: Understood) -> Understood:
-        """With the name that the caller is sure of: one of a letter is asked to be spelled once, and then taken."""
+        """With the name that the caller is sure of: one of a letter, or one that was
+        hardly heard, is asked to be spelled once, and then taken."""
         agent = self._agent
-        if understood.customer and is_unsure(understood.customer) and not agent.asked_to_spell:
+        in_doubt = self._misheard and agent.awaited in ("customer_name", "table_name")
+        if understood.customer and (in_doubt or is_unsure(understood.customer)) and not agent.asked_to_spell:
             agent.unsure_name = understood.customer
             return replace(understood, customer="", unsure_name=True)
         if agent.awaited == "spelling" and not understood.customer and not understood.changes_order:
@@ -138,6 +146,17 @@ class Answering(Enquiring):
         if understood.customer:
             agent.unsure_name = ""
         return understood
+
+    def _with_sure_allergies(self, understood: Understood) -> Understood:
+        """Without what was heard to be one and is neither of the fourteen nor on the menu: asked again, once."""
+        agent = self._agent
+        named = [one for one in understood.allergies if one]
+        on_menu = {word for name in self._vocabulary.names for word in name}
+        sure = any(codes_in(one) or on_menu.intersection(stems(fold(one).split())) for one in named)
+        if sure or not named or not self._spoken or agent.asked_allergy:
+            return understood
+        agent.asked_allergy = True
+        return replace(understood, allergies=("",))
 
     def _do(self, understood: Understood) -> list[Action]:
         """The calls for what was understood, and a question about what was not."""

@@ -27,6 +27,8 @@ class Asking:
         self._language = memory.language
         self._phrases: AgentPhrases = PHRASES[self._language]
         self._lexicon = LEXICONS[self._language]
+        self._misheard = False  # a name may have been
+        self._spoken = False  # and not typed
         self._read_menu()
 
     def _read_menu(self) -> None:
@@ -83,8 +85,16 @@ class Asking:
     def _ask_to_spell(self) -> Say:
         agent, phrases = self._agent, self._phrases
         agent.asked_to_spell = True
-        heard = phrases.heard_name.format(name=agent.unsure_name) if agent.unsure_name else ""
+        heard = phrases.heard_name.format(name=agent.unsure_name) if repeatable(agent.unsure_name) else ""
         return self._ask(f"{heard} {phrases.spell_name}".strip(), "spelling")
+
+    def _misnamed(self) -> Say:
+        """The caller says that the name is wrong: it is asked to be spelled, and in the end a person takes it."""
+        agent = self._agent
+        agent.times_misnamed, agent.unsure_name = agent.times_misnamed + 1, ""
+        if agent.times_misnamed >= ASKED_BEFORE_HUMAN and self._has("transfer_to_human"):
+            return self._ask(self._phrases.offer_human, "human")
+        return self._ask_to_spell()
 
     def _kinds(self) -> str:
         names = [self._phrases.kinds.get(kind, kind) for kind in self._vocabulary.kinds or ("pickup", "delivery")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,7 +24,9 @@ Action = Say | UseTool
 
 @dataclass(frozen=True, slots=True)
 class TurnContext:
-    """All that one response may use. ``expects_reply``: the caller said something, even if it came out as no words."""
+    """All that one response may use. ``expects_reply``: the caller said something, even if it came out as no words.
+    ``unsure``: ids of items in which a name may have been heard wrongly.
+    """
 
     items: Sequence[Item]
     tools: Sequence[SessionTool]
@@ -35,6 +37,7 @@ class TurnContext:
     menu: str = ""  # the session's instructions
     expects_reply: bool = False
     silence: bool = False
+    unsure: Set[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class Memory:
     last_line: int = 0  # the one last spoken of
     allergies: list[str] = field(default_factory=list)
     allergy_unnamed: bool = False  # one was spoken of, and not to what
+    asked_allergy: bool = False  # again to what, where that was hardly heard
     asked_about: str = ""  # the item of the caller's last sentence, if that was a question
     removing: bool = False  # the caller's last sentence took something off
     removed: ReportedLine | None = None  # the line taken off last
@@ -72,6 +76,7 @@ class Memory:
     times_not_found: int = 0  # that the caller was asked about it
     unsure_name: str = ""  # as it was heard, to be spelled
     asked_to_spell: bool = False
+    times_misnamed: int = 0  # that the caller said the name to be wrong
     table: TableWish | None = None
     enquiry: Enquiry | None = None
     language: str = ""  # the caller's

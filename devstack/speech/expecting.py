@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from devstack.speech.lexicon import LEXICONS
@@ -16,6 +16,9 @@ _NAME_ASKED = {
     "en": re.compile(r"\b(?:name|who is it for)\b"),
     "fr": re.compile(r"\b(?:quel nom|votre nom|nom de qui|pour qui)\b"),
 }
+_ADDRESS_ASKED = {"en": re.compile(r"\b(?:address|postcode)\b"), "fr": re.compile(r"\b(?:adresse|code postal)\b")}
+_SPELLING_ASKED = {"en": re.compile(r"\bspell\b"), "fr": re.compile(r"\bepel")}
+MOST_POSTCODES = 12  # there is no room for more beside the menu
 # Put behind the vocabulary: after a mere list of names Whisper writes lists, too, and leaves out "two" and "I". None
 # of them asks: what is heard next would be an answer.
 _AS_ORDERED = {
@@ -25,6 +28,11 @@ _AS_ORDERED = {
 # How names are given. Of 14 English ones 5 words were wrong with it for 9 without; of 18 French ones 27 for 20, and so
 # there is none.
 _AS_NAMED = {"en": " My name is Anna Murphy. It's for Jack.", "fr": ""}
+_AS_ADDRESS = {"en": " 12 Church Road, {codes}.", "fr": " 12 rue de l'Église, {codes}."}
+_AS_SPELLED = {
+    "en": " A for Alpha, B for Bravo, N for November, double T, E for Echo.",
+    "fr": " A comme Antoine, B comme Bernard, N comme Nicolas, deux T, E comme Émile.",
+}
 _OF_NAMES = {language: GIVING[language] | FOLDED_NAMES[language] for language in GIVING}
 
 
@@ -32,7 +40,7 @@ _OF_NAMES = {language: GIVING[language] | FOLDED_NAMES[language] for language in
 class Expectation:
     """``before`` is what Whisper is told to have been said; ``words`` are stems that are not strange, none where any
     word may come; ``names`` are the first words of what the restaurant has, folded; ``listed`` what it has;
-    ``of_name``: a person's name was asked for.
+    ``of_name``: a person's name was asked for; ``of_spelling``: how it is spelled.
     """
 
     language: str
@@ -41,10 +49,12 @@ class Expectation:
     names: Set[str] = frozenset()
     listed: tuple[str, ...] = ()
     of_name: bool = False
+    of_spelling: bool = False
 
 
-def expected(language: str, vocabulary: str = "", question: str = "") -> Expectation:
-    """``vocabulary`` is the session's: names with commas between. ``question`` is all the assistant last said.
+def expected(language: str, vocabulary: str = "", question: str = "", postcodes: Sequence[str] = ()) -> Expectation:
+    """``vocabulary`` is the session's: names with commas between. ``question`` is all the assistant last said;
+    ``postcodes`` are those that the restaurant delivers to.
 
     In an answer to "what name?" every word is strange but those that give one, and the names that many people have:
     an ordinary word must not be preferred to the surname that sounds like it.
@@ -55,13 +65,21 @@ def expected(language: str, vocabulary: str = "", question: str = "") -> Expecta
     listed = [fold(name).split() for name in whole]
     names = frozenset(words[0] for words in listed if words)
     before = f" {vocabulary.strip()}{_AS_ORDERED[language]}"
+    if _asks(_SPELLING_ASKED, question, language):
+        return Expectation(language, _AS_SPELLED[language], of_spelling=True)
     if asks_name(question, language):
         return Expectation(language, before + _AS_NAMED[language], _OF_NAMES[language], names, of_name=True)
+    if postcodes and _asks(_ADDRESS_ASKED, question, language):
+        before += _AS_ADDRESS[language].format(codes=", ".join(postcodes[:MOST_POSTCODES]))
     known = LEXICONS[language].known | {stem(word) for words in listed for word in words}
     return Expectation(language, before, known, names, whole)
 
 
 def asks_name(said: str, language: str) -> bool:
     """Whether the last question of what was ``said`` does."""
+    return _asks(_NAME_ASKED, said, language)
+
+
+def _asks(patterns: Mapping[str, re.Pattern[str]], said: str, language: str) -> bool:
     asking = [one for one in re.split(r"(?<=[.!?…])\s+", said) if one.rstrip(' »"').endswith("?")]
-    return bool(asking) and _NAME_ASKED[language].search(fold(asking[-1])) is not None
+    return bool(asking) and patterns[language].search(fold(asking[-1])) is not None

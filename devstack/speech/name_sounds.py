@@ -48,6 +48,12 @@ def as_common_name(text: str, language: str) -> str:
     return text
 
 
+def is_common(text: str, language: str) -> bool:
+    """Whether the name in ``text`` is one that many people have, or there is none."""
+    said = {fold(word) for word in _WORDS.findall(text)} - GIVING[language]
+    return not said or bool(said & FOLDED_NAMES[language])
+
+
 def _sounding_like(said: str, language: str) -> str:
     heard, known = _sounds(said, language), _by_sound(language)
     if heard in known:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import time
 from typing import Any, Literal
 
 import msgspec
 
 from devstack.speech.agent import Action, Say, TurnContext
+from devstack.speech.lead import MOST_HELD_S, is_enough
 from devstack.speech.protocol import usage
 from devstack.speech.protocol.items import Content, FunctionCall, Heard, Item, Message, new_id, parse_item
 from devstack.speech.protocol.session_config import ResponseOptions, SessionConfig
@@ -106,6 +108,7 @@ class RealtimeResponse:
             menu=config.instructions,
             expects_reply=state.expects_reply,
             silence=self._silence,
+            unsure=frozenset(state.unsure),
         )
         if self.out_of_band:
             return await asyncio.to_thread(copy.deepcopy(state.agent).respond, turn)
@@ -151,22 +154,36 @@ class RealtimeResponse:
     async def _say_aloud(self, item: Message, content: Content, text: str) -> None:
         output, wire_format = self._config.audio.output, self._config.output_format
         voice = find_voice(output.voice, self._state.language)
+
+        def is_kept(clause: str) -> bool:
+            return self._models.kept(clause, voice, output.speed) is not None
+
+        pieces, held, began = clauses(text), list[tuple[str, bytes]](), time.monotonic()
+        for made, clause in enumerate(pieces, 1):
+            clip = await self._models.say(clause, voice, output.speed)
+            held.append((clause, wire_format.encode(resample(clip.samples, clip.rate, wire_format.rate))))
+            speech_s = sum(wire_format.duration_ms(len(audio)) for _, audio in held) / 1000
+            waited = content.words or time.monotonic() - began >= MOST_HELD_S
+            if waited or is_enough(pieces[made:], speech_s, self._models.pace(voice), is_kept):
+                for one, audio in held:
+                    await self._utter(item, content, one, audio)
+                held.clear()
+
+    async def _utter(self, item: Message, content: Content, clause: str, audio: bytes) -> None:
+        wire_format = self._config.output_format
         heard = self._state.conversation.heard.setdefault(item.id, Heard())
         step = wire_format.rate * wire_format.bytes_per_sample * DELTA_MS // 1000
-        for clause in clauses(text):
-            clip = await self._models.say(clause, voice, output.speed)
-            audio = wire_format.encode(resample(clip.samples, clip.rate, wire_format.rate))
-            duration_ms = wire_format.duration_ms(len(audio))
-            self._spend(Tokens(text_tokens(clause), -(-duration_ms // OUTPUT_MS_PER_TOKEN)))
-            delta = f" {clause}" if content.words else clause
-            content.transcript = content.words + delta
-            heard.clauses.append((clause, heard.duration_ms + duration_ms))
-            self._state.audio_was_sent = True
-            self._state.will_play(duration_ms)
-            await self._send("response.output_audio_transcript.delta", **self._place(item), delta=delta)
-            for start in range(0, len(audio), step):
-                await self._send("response.output_audio.delta", **self._place(item), delta=audio[start : start + step])
-                await asyncio.sleep(0)  # between two deltas an interruption can cancel the rest
+        duration_ms = wire_format.duration_ms(len(audio))
+        self._spend(Tokens(text_tokens(clause), -(-duration_ms // OUTPUT_MS_PER_TOKEN)))
+        delta = f" {clause}" if content.words else clause
+        content.transcript = content.words + delta
+        heard.clauses.append((clause, heard.duration_ms + duration_ms))
+        self._state.audio_was_sent = True
+        self._state.will_play(duration_ms)
+        await self._send("response.output_audio_transcript.delta", **self._place(item), delta=delta)
+        for start in range(0, len(audio), step):
+            await self._send("response.output_audio.delta", **self._place(item), delta=audio[start : start + step])
+            await asyncio.sleep(0)  # between two deltas an interruption can cancel the rest
 
     def _spend(self, tokens: Tokens) -> None:
         limit = self._config.max_output_tokens

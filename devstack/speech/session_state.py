@@ -16,6 +16,7 @@ from devstack.speech.agent import Agent
 from devstack.speech.audio_format import INPUT_RATE
 from devstack.speech.expecting import expected
 from devstack.speech.lexicon import guess_language
+from devstack.speech.postcodes import codes_of
 from devstack.speech.protocol.items import Message, RealtimeConversation, new_id
 from devstack.speech.protocol.session_config import SessionConfig
 from devstack.speech.protocol.usage import Tokens
@@ -51,6 +52,7 @@ class SessionState:
     conversation: RealtimeConversation = field(default_factory=RealtimeConversation)
     id: str = field(default_factory=lambda: new_id("sess"))
     spoken_ms: dict[str, int] = field(default_factory=dict)  # audio length of each user item
+    unsure: set[str] = field(default_factory=set)  # user items in which a name may have been heard wrongly
     cached: Tokens = field(default_factory=Tokens)
     audio_was_sent: bool = False
     # The caller spoke over the assistant, or at length, and waits for an answer even if no word was understood.
@@ -120,13 +122,20 @@ class Transcriptions:
         wanted = self._state.config.audio.input.transcription
         prompt = "" if wanted is None else " ".join([*(wanted.keywords or []), wanted.prompt]).strip()
         try:
-            expectation = expected(self._state.language, prompt, self._state.conversation.last_said)
+            expectation = expected(
+                self._state.language,
+                prompt,
+                self._state.conversation.last_said,
+                codes_of(self._state.config.instructions),
+            )
             heard = await self._models.transcribe(samples, expectation)
         except (Overloaded, TimeoutError, RuntimeError):
             log.exception("an utterance was not transcribed", item_id=item.id)
             await self._failed(item, "the speech engine could not transcribe the audio")
             return
         item.content[0].transcript = heard.text
+        if heard.unsure:
+            self._state.unsure.add(item.id)
         if wanted is None:
             return
         name = "conversation.item.input_audio_transcription"

@@ -13,6 +13,7 @@ Of the best hypotheses, which often differ by one word, the one is taken that ha
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
@@ -22,10 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devstack.speech.expecting import Expectation
-from devstack.speech.matching import fold
+from devstack.speech.matching import fold, sound
 from devstack.speech.menu_sounds import as_on_menu
-from devstack.speech.name_sounds import as_common_name, with_common_name
+from devstack.speech.name_sounds import as_common_name, is_common, with_common_name
 from devstack.speech.repairs import repaired
+from devstack.speech.spelling import spelled
 from devstack.speech.words import stem
 from voices import resample
 from voices.g711 import Samples
@@ -52,6 +54,7 @@ BEAM = 5
 BEAM_OF_NAMES = 10  # a name is short, and seldom the best of five: "Dupont" came after "dipons" and five others
 # Natural logarithm of how much less likely by its sound a hypothesis may be for each strange word that it has less.
 STRANGE_WORD = 1.5
+SURE_OF_NAME = 0.7  # of what it may have been
 NO_SPEECH_CUT = 0.5  # measured: 0.65 to 0.94 on silence, noise and clicks, under 0.35 on speech
 LANGUAGES = ("en", "fr")
 
@@ -64,10 +67,13 @@ _INVENTED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """``text`` is empty when nothing was said. ``no_speech`` is the model's own probability of that."""
+    """``text`` is empty when nothing was said. ``no_speech`` is the model's own probability of that. ``unsure``: a
+    name was asked for, and what is written may well be another's.
+    """
 
     text: str
     no_speech: float
+    unsure: bool = False
 
 
 class Transcriber:
@@ -104,21 +110,23 @@ class Transcriber:
             words = self._tokenizer.encode(expectation.before, add_special_tokens=False).ids[-PROMPT_TOKENS:]
             start = [self._token("<|startofprev|>"), *words, *start]
         texts: list[str] = []
-        quietest = 1.0
+        quietest, unsure = 1.0, False
         for piece in _pieces(audio):
-            heard = self._transcribe_piece(
-                piece, start, expectation.words, BEAM_OF_NAMES if expectation.of_name else BEAM
-            )
-            quietest = min(quietest, heard.no_speech)
+            heard = self._transcribe_piece(piece, start, expectation)
+            quietest, unsure = min(quietest, heard.no_speech), unsure or heard.unsure
             if heard.text:
                 texts.append(heard.text)
         text = as_on_menu(" ".join(texts), expectation)
         text = repaired(text, expectation.language, expectation.names, of_name=expectation.of_name)
-        named = as_common_name if expectation.of_name else with_common_name
+        answers_name = expectation.of_name or (expectation.of_spelling and not spelled(text))
+        named = as_common_name if answers_name else with_common_name
         text = named(text, expectation.language)
-        return Recognition(text, quietest)
+        return Recognition(
+            text, quietest, unsure or (expectation.of_name and not is_common(text, expectation.language))
+        )
 
-    def _transcribe_piece(self, audio: Samples, start: list[int], expected: Set[str], beam: int) -> Recognition:
+    def _transcribe_piece(self, audio: Samples, start: list[int], expectation: Expectation) -> Recognition:
+        beam, expected = BEAM_OF_NAMES if expectation.of_name else BEAM, expectation.words
         window = np.pad(audio, (0, max(0, int(WINDOW_S * RATE) - len(audio))))
         result = self._model.generate(
             self._views.from_array(log_mel(window)[None]),
@@ -136,9 +144,10 @@ class Transcriber:
             for ids, score in zip(result.sequences_ids, result.scores, strict=True)
         ]
         text = likeliest(hypotheses, expected)
+        unsure = expectation.of_name and surety(hypotheses, text) < SURE_OF_NAME
         if no_speech > NO_SPEECH_CUT or _INVENTED.match(text):
             text = ""
-        return Recognition(text, no_speech)
+        return Recognition(text, no_speech, unsure)
 
     def _text(self, ids: list[int]) -> str:
         return str(self._tokenizer.decode([token for token in ids if token < self._end_of_text])).strip()
@@ -153,6 +162,18 @@ def likeliest(hypotheses: Sequence[tuple[str, float]], expected: Set[str]) -> st
         return by_sound - STRANGE_WORD * sum(word not in expected and stem(word) not in expected for word in words)
 
     return max(hypotheses, key=score)[0]
+
+
+def surety(hypotheses: Sequence[tuple[str, float]], text: str) -> float:
+    """The share of what sounds like ``text`` in the likelihood of all that it may have been."""
+    sounds = _sounds(text)
+    every = [(_sounds(one), math.exp(by_sound)) for one, by_sound in hypotheses]
+    return sum(part for one, part in every if one == sounds) / (sum(part for _, part in every) or 1.0)
+
+
+def _sounds(text: str) -> str:
+    """Said twice it is one name: Whisper repeats a short one."""
+    return " ".join(dict.fromkeys(sound(word) for word in fold(text).split()))
 
 
 def _pieces(audio: Samples) -> list[Samples]:

@@ -17,6 +17,7 @@ from devstack.speech.agent import Agent, TurnContext
 from devstack.speech.audio_format import FORMATS, INPUT_RATE
 from devstack.speech.expecting import expected
 from devstack.speech.input_audio import InputAudio, TurnStopped, VoiceDetector
+from devstack.speech.postcodes import codes_of
 from devstack.speech.protocol.items import Content, Message, new_id
 from devstack.speech.protocol.session_config import ServerVad, SessionTool
 from devstack.speech.speech_models import SpeechModels
@@ -48,7 +49,8 @@ class Heard:
 async def hear(sentence: Sentence, models: SpeechModels, detector: VoiceDetector, kept: Path) -> Heard:
     said = spoken(sentence.said, sentence.voice, sentence.noise_db, kept)
     turns = list(_turns(said, detector))
-    expectation = expected(sentence.language, transcription_prompt(sentence.place.menu), sentence.asked)
+    codes = codes_of(_session(sentence.place)[1])
+    expectation = expected(sentence.language, transcription_prompt(sentence.place.menu), sentence.asked, codes)
     began = time.perf_counter()
     texts = [(await models.transcribe(one.samples, expectation)).text for one in turns]
     took = time.perf_counter() - began

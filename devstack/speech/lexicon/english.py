@@ -254,6 +254,10 @@ ENGLISH = Lexicon(
         r"(?:speak|talk) (?:to|with) (?:a |an |the |some)?\w*\s?(?:human|person|someone|somebody|manager|staff|"
         r"one)|real person|human|put me through|transfer me|the manager|a person|speak to someone"
     ),
+    wrong_name=any_of(
+        r"name (?:is|s|was) (?:wrong|incorrect|not (?:right|correct))|name isn t (?:right|correct)|wrong name|"
+        r"(?:not|isn t) (?:my|the right) name"
+    ),
     repeat=any_of(
         "repeat(?: that)?|say (?:that|it) again|pardon|come again|what did you say|say again|i didn t (?:hear|"
         "catch|get) (?:that|you)|one more time"

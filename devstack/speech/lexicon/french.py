@@ -236,6 +236,10 @@ FRENCH = Lexicon(
         "parler a (?:quelqu un|une personne|un humain|un responsable|un employe|un serveur|une vraie personne|"
         "l equipe)|un humain|une vraie personne|passez moi quelqu un|le patron|un conseiller"
     ),
+    wrong_name=any_of(
+        "nom (?:n est|est) pas (?:le )?(?:bon|correct|juste)|nom est (?:faux|mauvais)|mauvais nom|"
+        "pas (?:du tout )?(?:le bon|mon) nom|nom ne va pas"
+    ),
     repeat=any_of(
         "repete[rz]?|pardon|comment|vous pouvez redire|redites|encore une fois|je n ai pas (?:compris|entendu)"
     ),

@@ -102,6 +102,7 @@ class Lexicon:
     thanks: Pattern
     hello: Pattern
     human: Pattern
+    wrong_name: Pattern
     repeat: Pattern
     read_back: Pattern
     question: Pattern

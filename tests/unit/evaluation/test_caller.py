@@ -135,3 +135,31 @@ def test_every_sentence_that_may_be_said_is_known_before_the_call() -> None:
     known = caller(answers={"more": "No."}).sentences()
     assert {"One large pepperoni.", "No.", "Large.", "Pick-up, please.", "My name is Ann."} <= set(known)
     assert PEPPERONI["item"] + "." in known
+
+
+@pytest.mark.parametrize(
+    ("menu", "asked", "answer"),
+    [
+        ("harbour-pizza", "Could you spell the name for me, please?", "A for Alpha, N for November, N for November."),
+        (
+            "chez-margot",
+            "J'ai entendu Anne. Pouvez-vous épeler le nom, s'il vous plaît ?",
+            "A comme Antoine, N comme Nicolas, N comme Nicolas.",
+        ),
+    ],
+)
+def test_a_name_is_spelled_where_that_is_asked_for(menu: str, asked: str, answer: str) -> None:
+    item = PEPPERONI if menu == "harbour-pizza" else {"item": "Reine", "size": "Grande"}
+    order = {"lines": [item], "total_cents": 1500, "fulfilment": "pickup", "name": "Ann"}
+    rung = caller(menu, expect=[{"order": order}])
+    assert answer in rung.sentences()
+    assert rung.reply(asked) == Say(answer)
+
+
+def test_a_name_that_is_read_back_wrongly_is_not_agreed_to() -> None:
+    rung = caller()
+    read = "So that's 1 Large Pepperoni, for pickup, in the name of {}. The total is 15 euros. Is that right?"
+    assert rung.reply(read.format("Hugh")) == Say("No, the name is wrong.")
+    assert rung.reply(read.format("Anne")) == Say("Yes, that's right.")
+    assert rung.reply(read.format("Hugh")) == Say("No, the name is wrong.")
+    assert rung.reply(read.format("Hugh")) == Say("Yes, that's right.")

@@ -170,6 +170,12 @@ class TextCall:
         self.items.append(Message(id=new_id("item"), role="user", content=[Content(type="input_audio", transcript="")]))
         return self.respond(expects_reply=True)
 
+    def unsurely(self, sentence: str) -> str:
+        """What is said to a name that speech-to-text hardly heard."""
+        content = [Content(type="input_audio", transcript=sentence)]
+        self.items.append(Message(id=new_id("item"), role="user", content=content))
+        return self.respond(unsure=frozenset({self.items[-1].id}))
+
     def respond(self, **overrides: Any) -> str:
         self.calls, self.said = [], ""
         for _ in range(MAX_ROUNDS):

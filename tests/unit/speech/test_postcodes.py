@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from devstack.speech.expecting import expected
 from devstack.speech.lexicon import LEXICONS
+from devstack.speech.phrases import PHRASES
 from devstack.speech.postcodes import codes_of, with_postcodes
 from domain.prompts import restaurant_instructions
 from tests.unit.speech.ordering import TextCall, restaurant_named
@@ -57,3 +59,10 @@ def test_a_postcode_misheard_behind_a_street_is_no_quantity() -> None:
     assert [(line[0], line[1]) for line in call.lines] == [(2, "Vegetarian")]
     where = call.cart.fulfilment
     assert where is not None and where.address is not None and where.address.postcode == "D13"
+
+
+def test_the_restaurant_s_postcodes_are_expected_where_an_address_was_asked_for() -> None:
+    asked = f"À emporter, non. {PHRASES['fr'].address}"
+    assert "69001, 69002" in expected("fr", "Reine", asked, ("69001", "69002")).before
+    assert "69001" not in expected("fr", "Reine", PHRASES["fr"].anything_else, ("69001", "69002")).before
+    assert expected("fr", "Reine", asked).before == expected("fr", "Reine").before

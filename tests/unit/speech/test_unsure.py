@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from devstack.speech.protocol.items import Content, Message, new_id
+from devstack.speech.repairs import repaired
 from tests.unit.speech.ordering import TextCall, restaurant_named
 
 pytestmark = pytest.mark.unit
@@ -100,6 +101,87 @@ def test_a_name_of_one_letter_is_asked_to_be_spelled_once_and_then_taken(said: s
     assert call.cart.customer_name == name
     call.caller("Yes.")
     assert call.state.confirmed is not None
+
+
+@pytest.mark.parametrize(
+    ("slug", "heard", "said", "name"),
+    [
+        (
+            "harbour-pizza",
+            "Orange.",
+            "Double U for William, A for Alpha, L for Lima, S for Sugar, H for Harry.",
+            "Walsh",
+        ),
+        ("harbour-pizza", "Orange.", "You for Uncle, N for November, A for Alpha.", "Una"),
+        ("harbour-pizza", "Orange.", "It's Orange.", "Orange"),
+        ("chez-margot", "Ah oui.", "R comme Raoul, E comme Eugène, I grec comme Yvonne.", "Rey"),
+        ("chez-margot", "Zô.", "Elle comme Louis, A comme Anatole, M comme Marcel, B comme Beuse.", "Lamb"),
+        (
+            "chez-margot",
+            "Gousta.",
+            "C'est comme c'est, comme Oscar, est-ce comme Suzanne ? T comme Thérèse, A comme Anatole.",
+            "Costa",
+        ),
+        ("chez-margot", "Zô.", "K comme Cléber, A comme Eugène, est-ce que le François.", "Kef"),
+        ("harbour-pizza", "Orange.", "For Walsh, please.", "Walsh"),
+    ],
+)
+def test_a_name_that_was_hardly_heard_is_asked_to_be_spelled_and_not_taken(
+    slug: str, heard: str, said: str, name: str
+) -> None:
+    call = at_the_name(slug)
+    asked = call.unsurely(heard)
+    assert "spell" in asked or "épeler" in asked
+    assert call.cart.customer_name == ""
+    call.caller(said)
+    assert call.cart.customer_name == name
+
+
+@pytest.mark.parametrize(
+    ("slug", "heard", "wrong", "spelling", "name"),
+    [
+        (
+            "harbour-pizza",
+            "Hill.",
+            "No, the name is wrong.",
+            "H for Harry, U for Uncle, G for George, H for Harry.",
+            "Hugh",
+        ),
+        ("harbour-pizza", "Hill.", "That's not my name.", "H, U, G, H.", "Hugh"),
+        (
+            "chez-margot",
+            "Roux.",
+            "Non, ce n'est pas le bon nom.",
+            "R comme Raoul, E comme Eugène, Y comme Yvonne.",
+            "Rey",
+        ),
+    ],
+)
+def test_a_name_that_the_caller_says_to_be_wrong_is_spelled_and_read_back_again(
+    slug: str, heard: str, wrong: str, spelling: str, name: str
+) -> None:
+    call = at_the_name(slug)
+    call.caller(heard)
+    asked = call.caller(wrong)
+    assert "spell" in asked or "épeler" in asked
+    assert name in call.caller(spelling)
+    call.caller("Oui." if call.language == "fr" else "Yes.")
+    assert call.state.confirmed is not None and call.cart.customer_name == name
+
+
+def test_what_is_ordered_for_somebody_spells_no_name() -> None:
+    call = at_the_name()
+    call.caller("A cola for me, a cola for John, a cola for Anna.")
+    assert call.cart.customer_name != "Cja" and len(call.cart.customer_name) != 3
+
+
+def test_a_name_that_stays_wrong_comes_to_a_person() -> None:
+    call = at_the_name()
+    call.caller("Hill.")
+    for _ in range(2):
+        assert "spell" in call.caller("No, the name is wrong.")
+        call.caller("H, I, double L.")
+    assert "put you through" in call.caller("The name is wrong.")
 
 
 def test_a_name_that_was_not_understood_is_asked_to_be_spelled() -> None:
@@ -319,3 +401,22 @@ def test_what_is_sold_out_and_has_nothing_beside_it_is_asked_about() -> None:
     assert call.state.open_wishes  # nobody let go of it
     call.caller("Rien à la place.")
     assert not call.state.open_wishes
+
+
+def test_an_allergy_to_what_nobody_knows_is_asked_again_and_then_taken() -> None:
+    call = call_to("harbour-pizza")
+    assert "What is the allergy to?" in call.caller("I'm allergic to zorglub. A cheeseburger, please.")
+    assert not call.cart.allergies
+    call.caller("To nuts.")
+    assert list(call.cart.allergies) == ["nuts"]
+
+
+@pytest.mark.parametrize("heard", ["au veut", "aux vœux", "aux œufs"])
+def test_eggs_are_eggs_however_their_liaison_was_written(heard: str) -> None:
+    text = repaired(f"Je suis allergique {heard}, Une crème brûlée.", "fr", frozenset({"creme"}))
+    assert text == "Je suis allergique aux œufs, Une crème brûlée."
+
+
+def test_an_allergy_is_one_however_its_words_were_parted() -> None:
+    text = repaired("Je suis allergie qu'aux arachides, une salade.", "fr", frozenset())
+    assert text == "Je suis allergique aux arachides, une salade."

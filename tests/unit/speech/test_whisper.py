@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from devstack.speech.whisper import likeliest
+from devstack.speech.expecting import expected
+from devstack.speech.name_sounds import is_common
+from devstack.speech.phrases import PHRASES
+from devstack.speech.whisper import SURE_OF_NAME, likeliest, surety
 
 pytestmark = pytest.mark.unit
 
@@ -25,3 +28,43 @@ def test_what_is_clearly_heard_is_not_bent_to_the_menu() -> None:
 
 def test_digits_are_as_good_as_words() -> None:
     assert likeliest([("2 colas.", -1.0), ("Two colas.", -1.1)], EXPECTED) == "2 colas."
+
+
+# As Whisper had them of one-word names over the telephone.
+@pytest.mark.parametrize(
+    ("hypotheses", "sure"),
+    [
+        ([("Clark.", -0.5), ("Clarke.", -2.7), ("Clark,", -2.8), ("Clark. Clark", -4.9)], True),
+        ([("Turner.", -0.5), ("Turner. Turner.", -2.3), ("Turner, Turner.", -4.7)], True),
+        ([("Mitchell.", -1.9), ("Mitchel.", -3.5), ("Mitchell,", -3.7), ("Mecho.", -4.0)], True),
+        ([("Team.", -2.4), ("Teen.", -3.9), ("King.", -4.0), ("Tina.", -4.0)], False),
+        ([("Fian.", -2.2), ("Fion.", -2.5), ("Fian", -3.4), ("Fion,", -3.6)], False),
+    ],
+)
+def test_a_name_is_sure_where_its_sounds_have_most_of_what_may_have_been_said(
+    hypotheses: list[tuple[str, float]], sure: bool
+) -> None:
+    assert (surety(hypotheses, hypotheses[0][0]) >= SURE_OF_NAME) is sure
+
+
+@pytest.mark.parametrize(
+    ("said", "language", "common"),
+    [
+        ("Clark.", "en", True),
+        ("Kawasaki.", "en", False),
+        ("It's for Orange, please.", "en", False),
+        ("C'est au nom de Petit.", "fr", True),
+        ("Ah oui.", "fr", False),
+        ("", "fr", True),
+    ],
+)
+def test_a_name_that_few_people_have_is_no_common_one(said: str, language: str, common: bool) -> None:
+    assert is_common(said, language) is common
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_letters_are_expected_where_a_name_is_to_be_spelled(language: str) -> None:
+    asked = f"{PHRASES[language].heard_name.format(name='Orange')} {PHRASES[language].spell_name}"
+    expectation = expected(language, "Margherita, Cola", asked)
+    assert expectation.of_spelling and not expectation.of_name and "Margherita" not in expectation.before
+    assert expected(language, "Margherita", PHRASES[language].customer_name).of_name
