@@ -63,9 +63,8 @@ class _TurnReply(Answering):
         memory.language = language_said(" ".join(self._heard()), memory.language or turn.language)
         super().__init__(memory, turn)
         self._misheard = any(item.id in turn.unsure for item in new)
-        self._spoken = any(
-            isinstance(one, Message) and any(p.type == "input_audio" for p in one.content) for one in new
-        )
+        heard = [part for one in new if isinstance(one, Message) for part in one.content]
+        self._spoken = any(part.type == "input_audio" for part in heard)
 
     def actions(self) -> list[Action]:
         outputs = [answered(item, self._turn.items) for item in self._new if isinstance(item, FunctionCallOutput)]

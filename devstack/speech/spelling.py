@@ -20,11 +20,12 @@ _BY_WORD = re.compile(
 )
 # What people name for a letter, alphabets of the telephone and first names.
 _ALPHABET = words(
-    "alpha bravo charlie delta david echo edward foxtrot freddie golf george hotel harry india juliet jack kilo king "
-    "lima mike mother november oscar papa peter quebec queen romeo robert sierra sugar tango tommy uniform uncle "
-    "victor whiskey william xray yankee yellow zulu zebra anatole antoine berthe bernard celestin camille caroline "
-    "desire daniel eugene emile francois gaston gerard henri irma isabelle joseph jacques kleber louis marcel marie nicolas "
-    "karine olivier pierre quintal raoul suzanne sophie therese thomas ursule washington xavier yvonne zoe"
+    "alpha bravo charlie delta david echo edward foxtrot freddie golf george hotel harry india juliet jack kilo "
+    "king lima mike mother november oscar papa peter quebec queen romeo robert sierra sugar tango tommy uniform "
+    "uncle victor whiskey william xray yankee yellow zulu zebra anatole antoine berthe bernard celestin camille "
+    "caroline desire daniel eugene emile francois gaston gerard henri irma isabelle joseph jacques kleber louis "
+    "marcel marie nicolas karine olivier pierre quintal raoul suzanne sophie therese thomas ursule washington "
+    "xavier yvonne zoe"
 )
 # Letters that are written for one sound; there the letter is asked, and not its word.
 _WRITTEN_ALIKE = tuple(map(frozenset, ("ckqs", "gj", "iy", "fp", "vw", "ha", "he", "hi", "ho", "hu")))
