@@ -100,7 +100,8 @@ def _introduce(running: Running, state_dir: Path) -> None:
     console.print(f"Mail      none leaves this machine; what would be sent is in {state_dir / 'mail'}")
     console.print(f"Engine    {running.engine}")
     console.print(
-        f"Stand-ins to connect under Set-up → Connections: this address, and {TOKEN} in what else is asked for"
+        f"Stand-ins to connect under Set-up → Connections: this address, and {TOKEN} in what else is asked for",
+        soft_wrap=True,
     )
     for name, address in running.stand_ins.items():
         console.print(f"  {PROVIDERS[name].label:<16} {address}", soft_wrap=True)
