@@ -115,6 +115,15 @@ def _folder(name: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="module")
+def open_folder() -> Iterator[Path]:
+    """For root's Postgres, which runs as nobody. Not pytest's folder: each session that begins closes the one above to
+    others, whoever opened it."""
+    with tempfile.TemporaryDirectory(prefix="alloresto-open-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[EmbeddedPostgres]:
     with _folder("postgres") as folder:

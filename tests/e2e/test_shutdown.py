@@ -61,13 +61,11 @@ async def engine() -> AsyncIterator[FakeEngine]:
 
 
 @pytest.fixture
-async def service(engine: FakeEngine, tmp_path: Path) -> AsyncIterator[Service]:
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-        folder.chmod(0o755)  # Postgres may run as another user
-    state_dir = tmp_path / "state"
+async def service(engine: FakeEngine, open_folder: Path) -> AsyncIterator[Service]:
+    state_dir = open_folder / "state"
     state_dir.mkdir()
-    log = tmp_path / "service.log"
-    process = start(state_dir, log, engine.base_url, marked_path=tmp_path)
+    log = open_folder / "service.log"
+    process = start(state_dir, log, engine.base_url, marked_path=open_folder)
 
     async def running() -> Running | None:
         assert process.poll() is None, log.read_text()
@@ -76,7 +74,7 @@ async def service(engine: FakeEngine, tmp_path: Path) -> AsyncIterator[Service]:
     try:
         described = await eventually(running, timeout_s=UP_WITHIN_S)
         assert described is not None
-        service = Service(process, described, tmp_path)
+        service = Service(process, described, open_folder)
         yield service
         for left in service.family() | service.seen:  # only where the test has failed
             with contextlib.suppress(psutil.NoSuchProcess):

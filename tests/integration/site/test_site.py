@@ -23,13 +23,10 @@ def install(root: Path, venv: Path = Path(sys.executable).parents[1]) -> subproc
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("server")
-    for folder in (made, made.parent, made.parent.parent):
-        folder.chmod(0o755)  # where Postgres runs as nobody, it has to come here
-    done = install(made)
+def root(open_folder: Path) -> Path:
+    done = install(open_folder)
     assert done.returncode == 0, done.stderr
-    return made
+    return open_folder
 
 
 def test_run_again_it_keeps_every_key_and_setting(root: Path) -> None:
