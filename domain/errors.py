@@ -67,6 +67,10 @@ Code = Literal[
     "find_first",
     "cart_open",
     "too_late",
+    "which_house",
+    "unknown_house",
+    "no_house_there",
+    "house_away",
 ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from domain import carts, wishes
 from domain.errors import Refused
 from domain.tool_outcomes import OrderState, words_of
-from domain.tool_parameters import CANCEL_ORDER, FIND_ORDER
+from domain.tool_parameters import CANCEL_ORDER, CHOOSE_HOUSE, FIND_ORDER
 
 # After these a caller may want more of the same.
 _ORDERING = ("add_item", "add_halves", "change_item", "set_allergies", "search_menu", "describe_item")
@@ -16,6 +16,8 @@ _ORDERING = ("add_item", "add_halves", "change_item", "set_allergies", "search_m
 def after(state: OrderState, name: object, missing: Sequence[str], refused: Refused | None) -> dict[str, str]:
     """``ask`` a question in the restaurant's language, or ``call`` a tool; ``when`` says what has to come first."""
     words = words_of(state)
+    if state.offered_house is not None and not state.confirmed:
+        return {"call": CHOOSE_HOUSE, "when": "the caller said a clear yes to going on with that house"}
     if name == CANCEL_ORDER and state.cancelling and refused is None:
         return {"call": CANCEL_ORDER, "when": "the caller said a clear yes to cancelling it"}
     if name in (FIND_ORDER, CANCEL_ORDER) and not state.cart.lines:

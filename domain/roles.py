@@ -69,7 +69,7 @@ ROLES: tuple[Role, ...] = (
 - Trouve ce que veut l’appelant : une commande, une table, une réponse, l’équipe. Passe de l’un à l’autre sans l’annoncer, et reviens à la commande qui n’est pas finie.""",
             ),
         },
-        (),
+        ("choose_house",),
     ),
     Role(
         "order",

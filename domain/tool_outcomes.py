@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from domain.agreement import NOTHING_READ, Agreement
 from domain.calls import Ending
+from domain.chains import Because, Chain, House
 from domain.errors import Refused
 from domain.menu import Menu
 from domain.order import Cart, ConfirmedOrder, Offer, Upsell, upsell_of
@@ -26,6 +28,14 @@ class OpenWish(NamedTuple):
     line: int = 0
 
 
+class OfferedHouse(NamedTuple):
+    """A sister that the caller was asked whether to go on with; ``version`` is the cart's of that question."""
+
+    id: str
+    because: Because
+    version: int
+
+
 @dataclass(frozen=True, slots=True)
 class OrderState:
     """One call's state. ``confirmed`` is set by the first confirm_order: from then on the cart is closed.
@@ -40,6 +50,11 @@ class OrderState:
     when nobody can tell; ``found`` is the one that the caller may hear of, ``order_misses`` how often none was found.
     ``changing`` is the order that the cart was taken from: what is confirmed replaces it. ``cancelling``: whether to
     cancel it was asked last.
+
+    ``chain`` is that of the restaurant that was called, None for one that is in none; ``house_known`` says that the
+    caller's house is, where they are asked for it. ``offered_house`` is the sister that the caller was asked last
+    whether to go on with, and why; ``offers_made`` why one was offered so far. Before a table that there is none of is
+    refused the handler sets ``sister_books`` to what is known of the sisters' tables, by their ids.
     """
 
     restaurant: Restaurant
@@ -62,6 +77,16 @@ class OrderState:
     order_misses: int = 0
     changing: PlacedOrder | None = None
     cancelling: bool = False
+    chain: Chain | None = None
+    house_known: bool = False
+    offered_house: OfferedHouse | None = None
+    offers_made: tuple[Because, ...] = ()
+    sister_books: Mapping[str, Book] = field(default_factory=dict)
+
+    @property
+    def asks_for_house(self) -> bool:
+        """Whether nothing can be done before the caller said which house they want."""
+        return self.chain is not None and self.chain.asks and not self.house_known
 
     @property
     def upsell(self) -> Upsell:
@@ -94,12 +119,14 @@ class CancelPlaced:
 class ReadBack:
     """The caller is to hear ``cart`` read out: ``sentence``, or as much in other words (``agreement.misread``).
 
-    ``others`` are the names of the menu's items that are not in it.
+    ``others`` are the names of the menu's items that are not in it. With ``about`` it is no read-back but a question
+    about something of that name: all that has to be said of it.
     """
 
     cart: Cart
     sentence: str
     others: tuple[str, ...] = ()
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +137,14 @@ class BookTable:
     covers: int
     name: str
     note: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchHouse:
+    """Go on in this house: read all of it anew, and take over what it has of the cart (``house_tools.moved``)."""
+
+    house: House
+    because: Because
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +166,7 @@ class EndCall:
         return self.because in ("abuse", "prank", "time_limit")
 
 
-Effect = ConfirmOrder | ChangeOrder | CancelPlaced | ReadBack | BookTable | Transfer | EndCall
+Effect = ConfirmOrder | ChangeOrder | CancelPlaced | ReadBack | BookTable | SwitchHouse | Transfer | EndCall
 
 
 @dataclass(frozen=True, slots=True)

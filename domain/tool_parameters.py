@@ -6,7 +6,7 @@ refusals know what would be allowed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from domain.allergies import MAX_ALLERGEN, MAX_ALLERGIES
@@ -43,11 +43,12 @@ FIND_ORDER = "find_order"
 CHANGE_ORDER = "change_order"
 CANCEL_ORDER = "cancel_order"
 SEARCH_MENU = "search_menu"  # only where the menu is too long for the prompt
+CHOOSE_HOUSE = "choose_house"  # only where the restaurant is in a chain
 
 WISH_ENDS = ("asked", "chose_another", "let_go")
 TOOL_ENDINGS: tuple[ToolEnding, ...] = ("done", "abuse", "prank", "wrong_number")
 
-Vocabulary = Literal["items", "halves", "sizes", "modifiers", "ingredients", "kinds"]
+Vocabulary = Literal["items", "halves", "sizes", "modifiers", "ingredients", "kinds", "houses"]
 
 
 class Half(NamedTuple):
@@ -256,6 +257,15 @@ TOOLS: tuple[Tool, ...] = (
         ),
     ),
     Tool(
+        CHOOSE_HOUSE,
+        "Go on with the call in one of our houses: by its name, or by the postcode or town that the caller says."
+        " Only asks, where the caller has to agree first: say its `say`, and after a clear yes call it again.",
+        (
+            Parameter("house", "text", "The house's name, if the caller named it.", vocabulary="houses"),
+            Parameter("place", "text", "The caller's postcode or town, as they said it.", limit=MAX_POSTCODE),
+        ),
+    ),
+    Tool(
         "transfer_to_human",
         "Put the caller through to the team: on request, on any doubt about allergens, or when you cannot help.",
         (Parameter("reason", "text", "Why, in a few words.", required=True),),
@@ -322,16 +332,22 @@ def read_arguments(tool_name: object, raw: object) -> Arguments:
     return Arguments(values)
 
 
-def tool_schemas(restaurant: Restaurant, menu: Menu) -> list[dict[str, Any]]:
-    """Function tools for the Realtime session; enums hold what is on sale now.
+def tool_schemas(restaurant: Restaurant, menu: Menu, houses: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Function tools for the Realtime session; enums hold what is on sale now. ``houses`` are the names of those that
+    the caller may choose among.
 
     They hold no names where there are too many, or where the menu is too long for the prompt: those are looked up, and
     a wrong one is refused with the nearest.
     """
     is_whole = has_whole_menu(restaurant, menu)
-    words = _Words.of(restaurant, menu, is_whole)
+    words = _Words.of(restaurant, menu, is_whole, houses)
     halves = any(category.halves for category in menu.categories)
-    offered = {OFFER_EXTRA: restaurant.upsell, ADD_HALVES: halves, SEARCH_MENU: not is_whole}
+    offered = {
+        OFFER_EXTRA: restaurant.upsell,
+        ADD_HALVES: halves,
+        SEARCH_MENU: not is_whole,
+        CHOOSE_HOUSE: bool(houses),
+    }
     tools = [tool for tool in TOOLS if offered.get(tool.name, True)]
     schemas = [_tool_schema(tool, words) for tool in tools]
     if len(repr(schemas)) > MAX_TOOLS:
@@ -356,13 +372,13 @@ class _Words(NamedTuple):
     has_inner: bool
 
     @classmethod
-    def of(cls, restaurant: Restaurant, menu: Menu, has_enums: bool) -> _Words:
+    def of(cls, restaurant: Restaurant, menu: Menu, has_enums: bool, houses: Sequence[str] = ()) -> _Words:
         items = [item for item in menu.items if orderable(item)]
         groups = [group for item in items for top in item.modifier_groups for group in _with_inner(top)]
         amounts = {amount for group in groups for amount in group.amounts if amount != "without"}
         if any(item.ingredients for item in items):
             amounts |= {"light", "extra", "side"}
-        names: dict[Vocabulary, list[str]] = {"kinds": list(offered_kinds(restaurant))}
+        names: dict[Vocabulary, list[str]] = {"kinds": list(offered_kinds(restaurant)), "houses": list(houses)}
         for vocabulary, values in _menu_names(menu, items, groups).items():
             names[vocabulary] = list(dict.fromkeys(values))
         return cls(
@@ -377,7 +393,8 @@ class _Words(NamedTuple):
 
     def text(self, vocabulary: Vocabulary | None, limit: int = MAX_TEXT) -> dict[str, Any]:
         """A name: one of the enum's, or any. Something to leave out may be no name of the menu's at all."""
-        known = self.names[vocabulary] if vocabulary and (self.has_enums or vocabulary == "kinds") else []
+        always = vocabulary in ("kinds", "houses")
+        known = self.names[vocabulary] if vocabulary and (self.has_enums or always) else []
         if known and vocabulary != "ingredients":
             return {"type": "string", "enum": known}
         return {"type": "string", "maxLength": limit}

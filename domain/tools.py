@@ -7,7 +7,7 @@ the state as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, time
 from typing import Any
@@ -21,6 +21,7 @@ from domain import (
     deposits,
     faqs,
     hours,
+    house_tools,
     line_tools,
     menu_tools,
     money,
@@ -32,12 +33,14 @@ from domain import (
 )
 from domain.agreement import Agreement
 from domain.errors import Refused
+from domain.menu import Menu
 from domain.money import decimal_text
 from domain.names import person_name
 from domain.notes import claims, place_without_claims, without_claims
 from domain.order import Address, Fulfilment, Offer, portions_of
 from domain.promises import promised_at
 from domain.reservations import Answer, Book, Rules
+from domain.restaurant import FaqEntry, Restaurant
 from domain.serving import menu_at, not_served_now
 from domain.tool_outcomes import (
     BookTable,
@@ -48,6 +51,7 @@ from domain.tool_outcomes import (
     EndCall,
     OrderState,
     ReadBack,
+    SwitchHouse,
     ToolAnswer,
     ToolOutcome,
     Transfer,
@@ -59,6 +63,7 @@ from domain.tool_parameters import (
     AS_SOON_AS_POSSIBLE,
     CANCEL_ORDER,
     CHANGE_ORDER,
+    CHOOSE_HOUSE,
     FIND_ORDER,
     MISSING_DISH,
     OFFER_EXTRA,
@@ -78,9 +83,12 @@ __all__ = [
     "EndCall",
     "OrderState",
     "ReadBack",
+    "SwitchHouse",
     "ToolOutcome",
     "Transfer",
     "apply",
+    "arrived",
+    "sisters_with_table",
     "table_time",
     "tool_schemas",
 ]
@@ -91,6 +99,7 @@ def apply(state: OrderState, name: object, arguments: object, now: datetime) -> 
     menu = menu_at(state.menu, state.restaurant, now)
     try:
         read = read_arguments(name, arguments)
+        house_tools.require_house(state, name)
         answer = _TOOLS[str(name)](state if menu is state.menu else replace(state, menu=menu), read, now)
         if menu is not state.menu:  # what is off at this hour may be had at the next tool's
             answer = answer._replace(state=replace(answer.state, menu=state.menu))
@@ -100,6 +109,7 @@ def apply(state: OrderState, name: object, arguments: object, now: datetime) -> 
             wishes.refused(state, name, arguments, reason), words_of(state).refusal(reason), refused=reason
         )
     answer = answer._replace(state=wishes.ordered(state, answer.state))
+    answer = house_tools.with_offer(state, name, answer, now)
     result: dict[str, Any] = {"ok": answer.refused is None}
     if answer.refused is not None:
         result["error"] = _told(answer.refused)
@@ -201,6 +211,7 @@ def _read_cart(state: OrderState, arguments: Arguments, now: datetime) -> ToolAn
     )
     if is_open:  # nobody can agree to it yet
         return ToolAnswer(state, say)
+    state = replace(state, offered_house=None)
     say = f"{wishes.without_them(state)} {say}".strip()
     ordered = {line.item_id for line in cart.lines}
     others = tuple(item.name for item in state.menu.items if item.id not in ordered)
@@ -219,6 +230,8 @@ def _confirm_order(state: OrderState, arguments: Arguments, now: datetime) -> To
     words = words_of(state)
     if state.confirmed is None:
         wishes.require_settled(state)
+        if state.offered_house is not None:  # a yes to that question is none to the order
+            raise Refused("not_read_back", "Call read_cart first, and let the caller agree to it.", ("read_cart",), "")
         kept = placed_tools.require_change(state)
         cart, gone, repriced = carts.refreshed(state.cart, state.menu, kept)
         if cart != state.cart:
@@ -308,6 +321,34 @@ def table_time(state: OrderState, name: object, arguments: object, now: datetime
         return _table_wish(state, read_arguments(name, arguments), now)[0]
     except Refused:
         return None
+
+
+def sisters_with_table(
+    state: OrderState, name: object, arguments: object, now: datetime, books: Mapping[str, Book]
+) -> dict[str, Book]:
+    """Those of the sisters' ``books`` (by their ids) that have the table that ``check_table`` or ``book_table`` is
+    asked for."""
+    if state.chain is None:
+        return {}
+    try:
+        local, covers = _table_wish(state, read_arguments(name, arguments), now)
+    except Refused:
+        return {}
+    houses = {house.id: house for house in state.chain.serving}
+    return {
+        one: book
+        for one, book in books.items()
+        if one in houses and house_tools.has_table(houses[one], book, now, local, covers)
+    }
+
+
+def arrived(
+    state: OrderState, restaurant: Restaurant, menu: Menu, faq: tuple[FaqEntry, ...]
+) -> tuple[OrderState, dict[str, Any]]:
+    """The state in another house, and what the model is told of the cart there."""
+    there, say = house_tools.moved(state, restaurant, menu, faq)
+    told: dict[str, Any] = {"ok": True, "say": say, **_view(there)}
+    return there, told | {"next": next_steps.after(there, CHOOSE_HOUSE, told["missing"], None)}
 
 
 def _table_wish(state: OrderState, arguments: Arguments, now: datetime) -> tuple[datetime, int]:
@@ -441,6 +482,7 @@ _TOOLS: dict[str, Callable[[OrderState, Arguments, datetime], ToolAnswer]] = {
     FIND_ORDER: placed_tools.find_order,
     CHANGE_ORDER: placed_tools.change_order,
     CANCEL_ORDER: placed_tools.cancel_order,
+    CHOOSE_HOUSE: house_tools.choose_house,
     "check_table": _check_table,
     "book_table": _book_table,
     "transfer_to_human": _transfer_to_human,

@@ -114,11 +114,15 @@ async def _evaluated(servers: Servers) -> AsyncIterator[Evaluated]:
 
 
 async def _once(case: Case, calls: TypedCalls, database: Evaluated, how: TextRun) -> Run:
-    restaurant = await database.restaurant(case.place.content, f"{case.scenario.id}/{next(_names)}")
+    name = f"{case.scenario.id}/{next(_names)}"
+    chain = case.scenario.chain
+    restaurant = await database.restaurant(case.place.content, name, always_open=not (chain and chain.closed))
+    houses = await database.chain(restaurant, chain, name) if chain is not None else {}
     wanted, placed = case.scenario.placed, list[str]()
     if wanted is not None:
         placed.append(await database.place(restaurant, wanted, CALLER if wanted.own else ""))
-    before = await database.before(restaurant.id, placed)
+    ends_in = houses[chain.ends_in] if chain is not None and chain.ends_in else restaurant.id
+    before = await database.before(ends_in, placed)
     call_id, record = await calls.ring(restaurant, ScriptedCaller(case), withheld=case.scenario.withheld)
-    ending = await database.ending(restaurant.id, call_id, before)
+    ending = await database.ending(restaurant.id, call_id, before, ends_in=ends_in)
     return Run(record, verdict(case, "text", record, ending, silence_ms=how.silence_ms))

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from domain import carts
 from domain.agreement import Agreement
 from domain.kitchen import NEXT, OrderStatus
-from domain.restaurant import Restaurant
-from evaluation.scenarios import PlacedBefore
+from domain.restaurant import OpeningException, Restaurant
+from evaluation.files import sister_content
+from evaluation.scenarios import ChainBefore, PlacedBefore
 from eventing.ordering import move_order, write_order
+from eventing.reserving import Asked, NoTableFreeError, reserve
 from seeds.files import SeedFile
 from seeds.loader import write_restaurant
-from stores import calls, menus, orders, reservations, waiting_list
+from stores import calls, chains, menus, orders, reservations, restaurants, waiting_list
 from stores.calls import LoggedCall
+from stores.chains import OwnHouse
 from stores.ciphers import PiiCipher
 from stores.errors import NotFoundError
 from stores.kitchen import Move
@@ -68,13 +73,43 @@ class Evaluated:
     def __init__(self, app: Postgres, platform: Postgres, pii: PiiCipher) -> None:
         self._app, self._platform, self._pii = app, platform, pii
 
-    async def restaurant(self, content: SeedFile, name: str) -> Restaurant:
-        """One of its own for one call, open all day: ids come from its slug, so that none is shared."""
+    async def restaurant(self, content: SeedFile, name: str, *, always_open: bool = True) -> Restaurant:
+        """One of its own for one call, open all day or never: ids come from its slug, so that none is shared."""
         about = msgspec.structs.replace(content.restaurant, slug=f"{content.restaurant.slug}/{name}")
         own = msgspec.structs.replace(content, restaurant=about)
         async with self._platform.platform() as connection:
-            restaurant, _ = await write_restaurant(connection, own, always_open=True)
+            restaurant, _ = await write_restaurant(connection, own, always_open=always_open)
+            if not always_open:
+                today = datetime.now(UTC).date()
+                for day in range(-1, 3):
+                    closed = OpeningException(today + timedelta(days=day))
+                    await restaurants.set_exception(connection, restaurant.id, closed)
         return restaurant
+
+    async def chain(self, called: Restaurant, wanted: ChainBefore, name: str) -> dict[str, str]:
+        """Its sisters, and the chain of them all: the ids of the houses by their names."""
+        offers = {f"offers_{one}": one in wanted.offers for one in ("closed", "full", "outside")}
+        houses = [(called.id, OwnHouse(wanted.called, wanted.asks, wanted.serves, **offers))]
+        for house in wanted.houses:
+            sister = await self.restaurant(
+                sister_content(house), f"{name}/{house.called}", always_open=not house.closed
+            )
+            houses.append((sister.id, OwnHouse(house.called, serves=house.serves)))
+        async with self._platform.platform() as connection:
+            await chains.make(connection, "Chain", houses)
+        if wanted.full:
+            await self._take_all_tables(called, time.fromisoformat(wanted.full))
+        return {house.called: one for one, house in houses}
+
+    async def _take_all_tables(self, restaurant: Restaurant, at: time) -> None:
+        """Tomorrow at this local time nobody gets one any more."""
+        now, zone = datetime.now(UTC), ZoneInfo(restaurant.zone)
+        wanted = datetime.combine(now.astimezone(zone).date() + timedelta(days=1), at, zone)
+        with contextlib.suppress(NoTableFreeError):
+            while True:
+                asked = Asked(starts_at=wanted, covers=2, name="Somebody", call_id=str(uuid.uuid4()))
+                async with self._app.tenant(restaurant.id) as connection:
+                    await reserve(connection, restaurant, asked, now, self._pii, source="/evaluation")
 
     async def place(self, restaurant: Restaurant, wanted: PlacedBefore, caller: str) -> str:
         """An order from before the call; its id."""
@@ -102,9 +137,13 @@ class Evaluated:
             await self._settled(restaurant_id),
         )
 
-    async def ending(self, restaurant_id: str, call_id: str, before: Before) -> Ending:
-        """Once the call's log is written, which is last; without one after LOG_WITHIN_S, as it is then."""
-        logged = await self._logged(restaurant_id, call_id)
+    async def ending(self, called_id: str, call_id: str, before: Before, *, ends_in: str = "") -> Ending:
+        """Once the call's log is written, which is last; without one after LOG_WITHIN_S, as it is then.
+
+        ``ends_in`` is the restaurant that has what the call left, where that is another than the called one.
+        """
+        logged = await self._logged(called_id, call_id)
+        restaurant_id = ends_in or called_id
         async with self._app.tenant(restaurant_id) as connection:
             stored, tables, waiting = await self._rows(connection, restaurant_id)
         strays = [

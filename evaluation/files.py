@@ -12,7 +12,7 @@ import msgspec
 import yaml
 
 from domain.menu import Menu, MenuItem
-from evaluation.scenarios import ExpectedOrder, Node, Scenario
+from evaluation.scenarios import ExpectedOrder, HouseOfChain, Node, Scenario
 from seeds.build import menu_of
 from seeds.files import SEED_FILES, SeedFile, cents
 from seeds.files import read as read_menu_file
@@ -56,6 +56,16 @@ class Case:
     def language(self) -> str:
         return self.scenario.language or self.place.language
 
+    @property
+    def ends_in(self) -> Place:
+        """Where what the caller wants has to be: the place itself, or a sister of its chain."""
+        chain = self.scenario.chain
+        house = next((one for one in chain.houses if one.called == chain.ends_in), None) if chain is not None else None
+        if house is None:
+            return self.place
+        content = sister_content(house)
+        return Place(house.called, self.place.file, content, menu_of(content))
+
 
 class _File(Node, frozen=True):
     scenarios: tuple[Scenario, ...]
@@ -72,6 +82,26 @@ def place_in(file: Path) -> Place:
     """Raises SeedError, OSError."""
     content = read_menu_file(file)
     return Place(file.stem.replace("_", "-"), file, content, menu_of(content))
+
+
+def sister_content(house: HouseOfChain) -> SeedFile:
+    """A restaurant of its own: the file of its ``menu`` without what it lacks. Raises KeyError, SeedError."""
+    content = place(house.menu).content
+    about = msgspec.structs.replace(
+        content.restaurant,
+        slug=f"{content.restaurant.slug}-{house.called.lower()}",
+        name=f"{content.restaurant.name} {house.called}",
+        city=house.city or content.restaurant.city,
+        postcode=house.postcode or content.restaurant.postcode,
+        street="",
+    )
+    zone = content.delivery_zones[0]
+    zones = [msgspec.structs.replace(zone, name=house.called, postcodes=list(house.zones))] if house.zones else []
+    menu = [
+        msgspec.structs.replace(one, items=[item for item in one.items if item.name not in house.lacks])
+        for one in content.menu
+    ]
+    return msgspec.structs.replace(content, restaurant=about, delivery_zones=zones, menu=menu)
 
 
 def read(files: Sequence[Path] = SCENARIO_FILES) -> tuple[Case, ...]:
@@ -147,7 +177,7 @@ def _problems(case: Case) -> Iterator[tuple[str, str]]:
         if sum((end.order is not None, end.table is not None, end.transferred, end.nothing, end.cancelled)) != 1:
             yield where, "give exactly one of order, table, transferred, nothing and cancelled"
         if end.order is not None:
-            for field, problem in _order_problems(end.order, case.place):
+            for field, problem in _order_problems(end.order, case.ends_in):
                 yield f"{where}.order.{field}", problem
 
 

@@ -114,6 +114,35 @@ class PlacedBefore(Node, frozen=True):
     own: bool = True
 
 
+class HouseOfChain(Node, frozen=True):
+    """A sister of the called restaurant: ``menu`` without what it ``lacks``, at a place of its own. ``zones`` are the
+    postcodes that it delivers to."""
+
+    called: Text
+    menu: Text
+    city: str = ""
+    postcode: str = ""
+    zones: tuple[Text, ...] = ()
+    lacks: tuple[Text, ...] = ()
+    closed: bool = False
+    serves: bool = True
+
+
+class ChainBefore(Node, frozen=True):
+    """The called restaurant is the house ``called`` of a chain, and the first of it. ``full`` is a local time of
+    tomorrow, 19:30, at which all of its tables are taken. ``ends_in``: the house that the order or table has to be in,
+    "" for the called one."""
+
+    called: Text
+    houses: Annotated[tuple[HouseOfChain, ...], msgspec.Meta(min_length=1, max_length=5)]
+    asks: bool = False
+    serves: bool = True
+    offers: tuple[Literal["closed", "full", "outside"], ...] = ()
+    closed: bool = False
+    full: str = ""
+    ends_in: str = ""
+
+
 class End(Node, frozen=True):
     """One end that is right. Exactly one field is set; what it does not name must not be there.
 
@@ -158,6 +187,7 @@ class Scenario(Node, frozen=True, kw_only=True):
     noise_db: Annotated[int, msgspec.Meta(ge=3, le=60)] | None = None
     withheld: bool = False
     placed: PlacedBefore | None = None
+    chain: ChainBefore | None = None
     answers: dict[Topic, Text | tuple[Text, ...]] = {}
     asked: tuple[Asked, ...] = ()
     hears: tuple[Text, ...] = ()

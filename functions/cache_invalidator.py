@@ -15,7 +15,7 @@ from eventing.cloudevents import BadEvent, Event
 from eventing.consumers import outside_consumer
 from eventing.serving import FunctionSettings, check_redis, run
 from process.asgi import App
-from stores import greetings, live, restaurants
+from stores import chains, greetings, live, restaurants
 from stores.cache import Part, RestaurantCache
 from stores.postgres import Postgres
 from stores.redis import Redis, connect
@@ -41,7 +41,11 @@ async def invalidate(redis: Redis, postgres: Postgres, event: Event) -> CacheInv
     Bridges have a restaurant in memory, its hours, limits and fallbacks: they are told, too.
     """
     change = event.payload()
-    deleted = await RestaurantCache(redis, postgres).invalidate(change.restaurant_id, [_stale(event)])
+    cache = RestaurantCache(redis, postgres)
+    deleted = await cache.invalidate(change.restaurant_id, [_stale(event)])
+    if isinstance(change, RestaurantChanged):  # its sisters tell of its hours and zones
+        for sister in await _sisters(postgres, change.restaurant_id):
+            deleted += await cache.invalidate(sister, ["chain"])
     if isinstance(change, GreetingChanged):
         # greeting_renderer works on the same event: what it has rendered by now says the new words, and stays.
         text = await _greeting(postgres, change.restaurant_id)
@@ -49,6 +53,12 @@ async def invalidate(redis: Redis, postgres: Postgres, event: Event) -> CacheInv
     if isinstance(change, RestaurantChanged | GreetingChanged):
         await live.restaurant_changed(redis, change.restaurant_id)
     return CacheInvalidated(restaurant_id=change.restaurant_id, keys=tuple(deleted))
+
+
+async def _sisters(postgres: Postgres, restaurant_id: str) -> tuple[str, ...]:
+    async with postgres.tenant(restaurant_id) as conn:
+        chain = await chains.of_restaurant(conn, restaurant_id)
+    return tuple(house.id for house in chain.houses if house.id != restaurant_id) if chain is not None else ()
 
 
 def _stale(event: Event) -> Part:

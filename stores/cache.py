@@ -1,4 +1,4 @@
-"""A restaurant, its menu, FAQ and prompt: from Redis, else from Postgres and then kept in Redis for a while.
+"""A restaurant, its menu, FAQ, chain and prompt: from Redis, else from Postgres and then kept in Redis for a while.
 
 A read that began before a change must not put the old value back after the change was announced. So each
 restaurant has a generation, counted up by ``invalidate``: a value is kept only if the generation is still the one
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 import msgspec
 
+from domain.chains import Chain
 from domain.menu import Menu
 from domain.prompts import moment_instructions, restaurant_instructions
 from domain.restaurant import FaqEntry, Restaurant
@@ -31,13 +32,14 @@ GENERATION_LIFETIME_S = 3600  # longer than any read of Postgres can take
 FIRST_GENERATION = b"0"
 PATIENCE_S = 0.5  # a slow Redis is worse than none: a caller is waiting
 
-Part = Literal["config", "menu", "faq", "prompt"]
+Part = Literal["config", "menu", "faq", "chain", "prompt"]
 
 # The menu holds the restaurant's currency and language; the prompt holds all three.
 _STALE_WITH: dict[Part, tuple[Part, ...]] = {
-    "config": ("config", "menu", "prompt"),
+    "config": ("config", "menu", "chain", "prompt"),
     "menu": ("menu", "prompt"),
     "faq": ("faq", "prompt"),
+    "chain": ("chain",),
     "prompt": ("prompt",),
 }
 
@@ -45,6 +47,7 @@ _KEY_OF: dict[Part, Callable[[str], str]] = {
     "config": keys.restaurant_config,
     "menu": keys.restaurant_menu,
     "faq": keys.restaurant_faq,
+    "chain": keys.restaurant_chain,
     "prompt": keys.restaurant_prompt,
 }
 
@@ -74,6 +77,7 @@ class CachedRestaurant:
     restaurant: Restaurant
     menu: Menu
     faq: tuple[FaqEntry, ...]
+    chain: Chain | None = None
     generation: bytes | None = None
 
 
@@ -127,9 +131,9 @@ class RestaurantCache:
         stored = await self._stored(restaurant_id)
         if stored is None:
             return _Snapshot(await self._read(restaurant_id), None, None)
-        config, menu, faq, prompt, generation = stored
+        config, menu, faq, chain, prompt, generation = stored
         generation = generation or FIRST_GENERATION
-        cached = _decoded(config, menu, faq)
+        cached = _decoded(config, menu, faq, chain)
         if cached is not None:
             cached = replace(cached, generation=generation)
             return _Snapshot(cached, prompt.decode() if prompt else None, generation)
@@ -138,16 +142,18 @@ class RestaurantCache:
             keys.restaurant_config(restaurant_id): msgspec.json.encode(cached.restaurant),
             keys.restaurant_menu(restaurant_id): msgspec.json.encode(cached.menu),
             keys.restaurant_faq(restaurant_id): msgspec.json.encode(cached.faq),
+            keys.restaurant_chain(restaurant_id): msgspec.json.encode(cached.chain),
         }
         await self._keep(restaurant_id, generation, values)
         return _Snapshot(cached, None, generation)
 
     async def _stored(self, restaurant_id: str) -> list[bytes | None] | None:
-        """Config, menu, FAQ, prompt and generation as Redis has them at one moment; None when it is away."""
+        """Config, menu, FAQ, chain, prompt and generation as Redis has them at one moment; None when it is away."""
         names = [
             keys.restaurant_config(restaurant_id),
             keys.restaurant_menu(restaurant_id),
             keys.restaurant_faq(restaurant_id),
+            keys.restaurant_chain(restaurant_id),
             keys.restaurant_prompt(restaurant_id),
             keys.restaurant_generation(restaurant_id),
         ]
@@ -169,25 +175,29 @@ class RestaurantCache:
             log.warning("Redis is away; nothing was kept", why=type(error).__name__)
 
     async def _read(self, restaurant_id: str) -> CachedRestaurant:
-        from stores import menus, restaurants  # asyncpg: not before Redis has been asked
+        from stores import chains, menus, restaurants  # asyncpg: not before Redis has been asked
 
         async with self._postgres.reading(restaurant_id) as conn:
             return CachedRestaurant(
                 await restaurants.get(conn, restaurant_id),
                 await menus.load(conn, restaurant_id),
                 await restaurants.faq(conn, restaurant_id),
+                await chains.of_restaurant(conn, restaurant_id),
             )
 
 
-def _decoded(config: bytes | None, menu: bytes | None, faq: bytes | None) -> CachedRestaurant | None:
+def _decoded(
+    config: bytes | None, menu: bytes | None, faq: bytes | None, chain: bytes | None
+) -> CachedRestaurant | None:
     """None when a part is missing, or was written by a release with another shape."""
-    if config is None or menu is None or faq is None:
+    if config is None or menu is None or faq is None or chain is None:
         return None
     try:
         return CachedRestaurant(
             msgspec.json.decode(config, type=Restaurant),
             msgspec.json.decode(menu, type=Menu),
             msgspec.json.decode(faq, type=tuple[FaqEntry, ...]),
+            msgspec.json.decode(chain, type=Chain | None),
         )
     except (msgspec.ValidationError, msgspec.DecodeError):
         return None

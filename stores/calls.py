@@ -15,6 +15,7 @@ import msgspec
 
 from domain.call_marks import CallMarks
 from domain.calls import LeftBecause, Outcome
+from domain.chains import WentTo
 from domain.order import Cart, Upsell
 from stores.checkpoints import ToolUse, Utterance
 from stores.ciphers import PiiCipher, RowReader
@@ -257,6 +258,7 @@ class ConversationRecord(msgspec.Struct, frozen=True, kw_only=True):
     tools: dict[str, ToolUse] = {}
     upsell: Upsell = ""
     marks: CallMarks = CallMarks()
+    went_to: WentTo | None = None
 
 
 async def record_conversation(conn: Connection, record: ConversationRecord, pii: PiiCipher) -> None:
@@ -269,10 +271,12 @@ async def record_conversation(conn: Connection, record: ConversationRecord, pii:
     cart = record.unconfirmed
     await conn.execute(
         "insert into call_log as c (id, started_at, restaurant_id, transcript, usage, cost_dollars, order_id, outcome,"
-        " caller_encrypted, caller_hash, unconfirmed_encrypted, model, tools, upsell, marks)"
-        " values ($1, $2, $3, $4, $5, $6::float8::numeric, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+        " caller_encrypted, caller_hash, unconfirmed_encrypted, model, tools, upsell, marks, went_to, went_to_name,"
+        " went_because) values ($1, $2, $3, $4, $5, $6::float8::numeric, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,"
+        " $17, $18)"
         " on conflict (id, started_at) do update set transcript = excluded.transcript, usage = excluded.usage,"
-        " tools = excluded.tools, upsell = excluded.upsell, marks = excluded.marks,"
+        " tools = excluded.tools, upsell = excluded.upsell, marks = excluded.marks, went_to = excluded.went_to,"
+        " went_to_name = excluded.went_to_name, went_because = excluded.went_because,"
         " model = case when excluded.model = '' then c.model else excluded.model end,"
         " cost_dollars = excluded.cost_dollars, order_id = coalesce(excluded.order_id, c.order_id),"
         f" outcome = case when c.ended_at is null or (c.outcome in ({_UNHEARD}) and excluded.order_id is not null)"
@@ -297,6 +301,9 @@ async def record_conversation(conn: Connection, record: ConversationRecord, pii:
         msgspec.to_builtins(record.tools),
         record.upsell,
         msgspec.to_builtins(record.marks),
+        None if record.went_to is None else record.went_to.restaurant_id,
+        "" if record.went_to is None else record.went_to.name,
+        "" if record.went_to is None else record.went_to.because,
     )
 
 

@@ -30,6 +30,10 @@ def restaurant_faq(restaurant_id: str) -> str:
     return f"resto:{restaurant_id}:faq"
 
 
+def restaurant_chain(restaurant_id: str) -> str:
+    return f"resto:{restaurant_id}:chain"
+
+
 def restaurant_prompt(restaurant_id: str) -> str:
     return f"resto:{restaurant_id}:prompt"
 

@@ -31,9 +31,11 @@ Awaited = Literal[
     "order_name",
     "order_total",
     "cancel",
+    "house",
+    "sister",
 ]
 
-_POSTCODE = re.compile(r"\b(?:\d{5}|\d{2} \d{3}|[A-Z]{1,2}\s?\d{1,2}[A-Z]?(?:\s\d[A-Z]{2}|\s?[A-Z0-9]{4})?)\b")
+POSTCODE = re.compile(r"\b(?:\d{5}|\d{2} \d{3}|[A-Z]{1,2}\s?\d{1,2}[A-Z]?(?:\s\d[A-Z]{2}|\s?[A-Z0-9]{4})?)\b")
 _ASKED_FOR = re.compile(r",?\s*(?:and )?(?:the )?(?:post ?code|zip code|code postal)(?: is| est|,)?\s*$", re.IGNORECASE)
 _BEFORE_TOWN = re.compile(r"^(?:in|at|à|a|postcode|code postal)\s+", re.IGNORECASE)
 _NAMES_AWAITED = ("customer_name", "table_name", "order_name", "spelling")
@@ -127,7 +129,7 @@ def address_in(text: str, lexicon: Lexicon, awaited: Awaited, language: str) -> 
 
 
 def _taken_apart(said: str) -> SpokenAddress | None:
-    postcode = _POSTCODE.search(said)
+    postcode = POSTCODE.search(said)
     code = postcode.group() if postcode else ""
     before, _, after = said.partition(code) if code else (said, "", "")
     parts = [part.strip(" .") for part in before.split(",") if part.strip(" .")]

@@ -139,6 +139,9 @@ class _TurnReply(Answering):
             elif not (self._choice(one) or self._note_not_found(one)):
                 says.append(one.result.say)
         says = [say for say in dict.fromkeys(says) if say]
+        told = self._told_of_house(outputs, says)
+        if told is not None:
+            return told
         if agent.held and not agent.waiting_calls:
             self._read_menu()
             held, agent.held = agent.held, ""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from devstack.speech import menu_card
 from devstack.speech.bookings import TableWish
 from devstack.speech.conversation import Action, Say
-from devstack.speech.enquiring import Enquiring
+from devstack.speech.housing import Housing
 from devstack.speech.matching import fold
 from devstack.speech.mentions import find_mentions
 from devstack.speech.menu_search import SEARCH_MENU, to_look_up
@@ -24,12 +24,16 @@ from domain.allergens import codes_in
 _OPEN_QUESTIONS = ("customer_name", "spelling", "address", "fulfilment")
 
 
-class Answering(Enquiring):
+class Answering(Housing):
     def _answer(self, text: str) -> list[Action]:
         agent = self._agent
         in_cart = [line.item for line in agent.cart]
         if agent.says_card(text):
             return [Say(f"{self._phrases.no_card} {agent.question}".strip())]
+        if self._asks_for_house():
+            which = self._house_for(text)
+            if which:
+                return which
         text = with_postcodes(text, codes_of(self._turn.menu), self._lexicon, agent.awaited, self._language)
         if look_up := self._to_look_up(text):
             agent.held = text
@@ -68,6 +72,9 @@ class Answering(Enquiring):
             if self._has("transfer_to_human"):
                 return [UseTool("transfer_to_human", {"reason": "the caller asked for a person"})]
             return [Say(self._phrases.no_human)]
+        elsewhere = self._other_house(text, understood)
+        if elsewhere:
+            return elsewhere
         if agent.awaited == "cancel":
             answer_to_it = self._cancels(understood)
             if answer_to_it:

@@ -79,6 +79,7 @@ class Memory:
     times_misnamed: int = 0  # that the caller said the name to be wrong
     table: TableWish | None = None
     enquiry: Enquiry | None = None
+    sister: str = ""  # the house that the caller was asked whether to go on with
     language: str = ""  # the caller's
     misses: int = 0
     said_goodbye: bool = False  # in words of its own, right before end_call

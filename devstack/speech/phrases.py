@@ -41,6 +41,7 @@ class AgentPhrases:
     order_name: str
     put_through: str
     stays: str
+    stays_here: str
     table_day: str
     table_time: str
     table_covers: str
@@ -91,6 +92,7 @@ ENGLISH = AgentPhrases(
     spell_name="Could you spell the name for me, please, for example A for Alpha?",
     order_name="What name is the order in?",
     stays="Then your order stays as it is.",
+    stays_here="All right, we stay here.",
     put_through="Shall I put you through to the team?",
     table_day="For which day would you like the table?",
     table_time="At what time?",
@@ -142,6 +144,7 @@ FRENCH = AgentPhrases(
     spell_name="Pouvez-vous épeler le nom, s'il vous plaît, par exemple A comme Antoine ?",
     order_name="À quel nom est la commande ?",
     stays="Alors votre commande reste comme elle est.",
+    stays_here="D'accord, nous restons ici.",
     put_through="Voulez-vous que je vous passe l'équipe ?",
     table_day="Pour quel jour désirez-vous la table ?",
     table_time="À quelle heure ?",

@@ -195,6 +195,8 @@ class ToolResult(msgspec.Struct):
     error: _Error | None = None
     not_possible: list[_Error] = []
     items: list[FoundDish] = []
+    house: str = ""  # of a chain; ``agreed`` False: the caller is asked whether to go on there
+    agreed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,6 +175,12 @@ ENGLISH = Wording(
         "find_first": ("Which name is the order in?",),
         "cart_open": ("Let's finish the order that we have begun first.",),
         "too_late": ("I'm sorry, that order can no longer be changed here. I can put you through to the team.",),
+        "which_house": ("Which one do you want: {subject}? Or tell me your postcode.",),
+        "unknown_house": ("We have no house of that name. There is {subject}.", "We have no other house."),
+        "no_house_there": (
+            "None of our houses delivers there, I'm sorry. You can pick up at {subject}: which one do you want?",
+        ),
+        "house_away": ("I can't reach that house right now, I'm sorry.",),
         "line_of_parts": ("I'll take that one off and add it again. How would you like it?",),
     },
 )

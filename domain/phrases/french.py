@@ -184,6 +184,15 @@ FRENCH = Wording(
         "find_first": ("À quel nom est la commande ?",),
         "cart_open": ("Terminons d’abord la commande que nous avons commencée.",),
         "too_late": ("Désolée, cette commande ne peut plus être changée ici. Je peux vous passer l’équipe.",),
+        "which_house": ("Laquelle voulez-vous : {subject} ? Ou dites-moi votre code postal.",),
+        "unknown_house": (
+            "Nous n’avons pas de maison de ce nom. Il y a {subject}.",
+            "Nous n’avons pas d’autre maison.",
+        ),
+        "no_house_there": (
+            "Aucune de nos maisons n’y livre, désolée. Vous pouvez retirer à {subject} : laquelle voulez-vous ?",
+        ),
+        "house_away": ("Je n’arrive pas à joindre cette maison pour le moment, je suis désolée.",),
         "line_of_parts": ("Je retire celui-là et je le remets. Comment le désirez-vous ?",),
     },
 )

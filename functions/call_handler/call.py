@@ -17,11 +17,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
+import msgspec
+
 from domain import carts
 from domain.calls import LeftBecause, Outcome
+from domain.chains import House
 from domain.order import ConfirmedOrder
 from domain.prompts import version_of
-from domain.tools import OrderState
+from domain.tools import OrderState, SwitchHouse
 from eventing.catalogue import CallIncoming
 from functions.call_handler.engines.base import Engine, EngineDownError
 from functions.call_handler.figures import Figures
@@ -31,6 +34,7 @@ from functions.call_handler.remembering.afterwards import Afterwards
 from functions.call_handler.remembering.backends import Backends
 from functions.call_handler.remembering.breakers import Breakers, wished_order
 from functions.call_handler.remembering.call_memory import CallMemory
+from functions.call_handler.remembering.houses import Houses
 from functions.call_handler.remembering.orders import OrderDesk, OrderRefusedError
 from functions.call_handler.remembering.placed_orders import PlacedOrders
 from functions.call_handler.remembering.reservations import ReservationDesk
@@ -52,7 +56,7 @@ from functions.call_handler.talking.profile import (
     load_profile,
 )
 from functions.call_handler.talking.read_back import ReadBackWatch
-from functions.call_handler.talking.tool_loop import ToolLoop
+from functions.call_handler.talking.tool_loop import Arrived, ToolLoop
 from functions.call_handler.talking.turns import Turns
 from process import logs
 from process.telemetry import spans
@@ -92,6 +96,7 @@ class Call:
         self._figures = figures
         self._memory = CallMemory(incoming, backends, desk, afterwards, figures)
         self._breakers = Breakers(backends, figures)
+        self._houses = Houses(backends, incoming.restaurant_id)
         self._talk: _Talk | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -134,11 +139,69 @@ class Call:
         profile = await load_profile(
             self._backends, self._incoming.restaurant_id, resumed_call, self._settings.profile_wait_s, brief=economy > 0
         )
+        profile = await self._where_it_was(profile)
         endpoints = wished_order(self._settings.endpoints(), profile.restaurant.engines)
         if economy > 1:
             endpoints = self._settings.cheaper_first(endpoints)
         order = await self._breakers.order(endpoints)
         return profile, endpoints, await self._dialling.engine(order, self._breakers.failed)
+
+    async def _where_it_was(self, profile: Profile) -> Profile:
+        """The house in which an earlier handler went on, if it is still a sister; else the called one, with nothing of
+        the other one's cart."""
+        saved = profile.checkpoint
+        if saved is None or saved.restaurant_id == self._incoming.restaurant_id:
+            return profile
+        house = await self._still_sister(saved.restaurant_id)
+        there = None if house is None else await self._open(house, profile)
+        if house is None or there is None:
+            log.warning("the house that the call was in can't be entered", call_id=self._incoming.call_id)
+            return msgspec.structs.replace(profile, checkpoint=None)
+        self._memory.enter(house, saved.went_because or "asked")
+        return msgspec.structs.replace(there, checkpoint=saved)
+
+    async def _still_sister(self, restaurant_id: str) -> House | None:
+        chain = await self._houses.chain()
+        return chain.by_id(restaurant_id) if chain is not None else None
+
+    async def _open(self, house: House, called: Profile) -> Profile | None:
+        """All of another house, from its own rows; None when nobody can tell it now."""
+        brief, wait_s = self._incoming.economy > 0, self._settings.profile_wait_s
+        try:
+            there = await load_profile(self._backends, house.id, None, wait_s, brief=brief, chain=called.chain)
+        except NoProfileError as error:
+            log.warning("a sister house can't be read", why=error.reason)
+            return None
+        alike = (there.restaurant.language, there.restaurant.currency)
+        return there if alike == (called.restaurant.language, called.restaurant.currency) else None
+
+    async def _switch(self, effect: SwitchHouse, called: Profile, line: EngineLine) -> Arrived | None:
+        """Go on in a sister of the called restaurant, whatever the model or Redis says of sisters."""
+        house = await self._still_sister(effect.house.id)
+        there = None if house is None or not house.serves else await self._open(house, called)
+        if house is None or there is None:
+            return None
+        log.info("the call goes on in another house", call_id=self._incoming.call_id, house=house.id)
+        feed = self._memory.enter(house, effect.because)
+        if feed is not self._memory.feed:
+            self._spawn(feed.run())
+        if self._talk is not None:
+            self._spawn(self._learn_load(self._talk.tools, house.id))
+        line.become(there.setup)
+        present, tables, placed = self._desks(there)
+        return Arrived(there.restaurant, there.menu, there.faq, present, tables, placed)
+
+    def _desks(self, profile: Profile) -> tuple[PresentWatch, ReservationDesk, PlacedOrders]:
+        """What a call may ask of the restaurant that it goes on in."""
+        memory, restaurant_id = self._memory, profile.restaurant.id
+        present = PresentWatch(
+            partial(load_generation, self._backends, restaurant_id),
+            partial(load_present, self._backends, restaurant_id),
+            profile.generation,
+        )
+        there = msgspec.structs.replace(self._incoming, restaurant_id=restaurant_id)
+        tables = ReservationDesk(self._backends, there, memory.house_feed)
+        return present, tables, PlacedOrders(self._backends, there, memory.house_feed, memory.written)
 
     def _begin(self, start: StartBody, profile: Profile, endpoints: tuple[Endpoint, ...], engine: Engine) -> "_Talk":
         saved, incoming, memory = profile.checkpoint, self._incoming, self._memory
@@ -146,6 +209,7 @@ class Call:
         state = OrderState(
             profile.restaurant, profile.menu, profile.faq, cart, incoming.call_id, called_at=incoming.received_at
         )
+        state = replace(state, chain=profile.chain)
         if saved is not None:
             state = resume.restored_state(state, saved)
             memory.restore(saved)
@@ -154,13 +218,7 @@ class Call:
         parameters = start.custom_parameters
         playback = Playback(time.monotonic(), parameters.greeting_remaining_ms)
         read_back = ReadBackWatch(playback, profile.restaurant.language)
-        present = PresentWatch(
-            partial(load_generation, self._backends, incoming.restaurant_id),
-            partial(load_present, self._backends, incoming.restaurant_id),
-            profile.generation,
-        )
-        tables = ReservationDesk(self._backends, incoming, memory.feed)
-        placed = PlacedOrders(self._backends, incoming, memory.feed, memory.written)
+        present, tables, placed = self._desks(profile)
         tools = ToolLoop(state, read_back, present, memory.confirm, tables, placed, memory.tool_used)
         phrases = phrases_for(profile.restaurant.language)
         patience = Patience(self._settings.idle_ask_s, self._settings.idle_end_s, phrases)
@@ -177,6 +235,8 @@ class Call:
             self._breakers,
             self._figures,
         )
+        tools.sisters = self._houses
+        tools.on_switch = lambda effect: self._switch(effect, profile, line)
         conversation.on_engine_lost = line.lost
         conversation.on_engine_heard = line.heard
         conversation.on_session_ending = line.session_ending
@@ -197,8 +257,9 @@ class Call:
 
     async def _converse(self, talk: "_Talk") -> Over:
         conversation = talk.conversation
-        self._spawn(self._memory.feed.run())
-        self._spawn(self._learn_load(talk.tools))
+        for feed in {self._memory.feed, self._memory.house_feed}:
+            self._spawn(feed.run())
+        self._spawn(self._learn_load(talk.tools, talk.tools.state.restaurant.id))
         confirmed = talk.tools.state.confirmed
         if confirmed is not None and self._memory.order_id is None:
             self._spawn(self._write_again(talk.tools, confirmed))
@@ -222,10 +283,11 @@ class Call:
             await asyncio.wait({conversation.over}, timeout=TICK_S)
         return conversation.over.result()
 
-    async def _learn_load(self, tools: ToolLoop) -> None:
+    async def _learn_load(self, tools: ToolLoop, restaurant_id: str) -> None:
         """The kitchen's load makes promises honest; a call does not wait for it."""
-        minutes = await load_minutes(self._backends, self._incoming.restaurant_id)
-        tools.state = replace(tools.state, load_minutes=minutes)
+        minutes = await load_minutes(self._backends, restaurant_id)
+        if tools.state.restaurant.id == restaurant_id:
+            tools.state = replace(tools.state, load_minutes=minutes)
 
     async def _write_again(self, tools: ToolLoop, order: ConfirmedOrder) -> None:
         """An earlier handler promised this order and died before it knew that it was written."""
@@ -243,7 +305,7 @@ class Call:
 
     def _ended(self, talk: "_Talk", over: Over) -> EndedLine:
         why_failed = talk.line.why_failed if over is Over.ENGINE_FAILED else ""
-        return EndedLine(self._outcome(talk, over), self._memory.order_id, why_failed)
+        return EndedLine(self._outcome(talk, over), self._memory.own_order_id, why_failed)
 
     def _outcome(self, talk: "_Talk", over: Over) -> Outcome:
         if over is Over.SUPERSEDED:

@@ -180,6 +180,9 @@ class Engine(Protocol):
 
     def configure(self, setup: Setup) -> None: ...
 
+    def reconfigure(self, setup: Setup) -> None:
+        """Other instructions and tools, in the same voice: for the next reply, or as soon as the engine can."""
+
     def remember(self, line: Line) -> None:
         """Put ``line`` at the end of the conversation."""
 

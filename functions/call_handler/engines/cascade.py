@@ -146,6 +146,9 @@ class CascadeEngine:
         self._setup = setup
         self._ear.configure(setup)
 
+    def reconfigure(self, setup: Setup) -> None:
+        self.configure(setup)
+
     def remember(self, line: Line) -> None:
         self._add(Entry(line.who, line.text))
 

@@ -130,6 +130,10 @@ class LiveEngine:
         self._voices = [name for name in dict.fromkeys((self._endpoint.voice, setup.voice)) if name]
         asyncio.get_running_loop().call_soon(self._start)
 
+    def reconfigure(self, setup: Setup) -> None:
+        """A session is fixed once it has started: another one has to follow it, which is told the new setup."""
+        self._ends_at = time.monotonic()
+
     def _start(self) -> None:
         if self._setup is None or self._socket is None:
             return

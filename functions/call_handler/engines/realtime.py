@@ -104,6 +104,11 @@ class RealtimeEngine:
         self._session = Session(setup, self._endpoint, self._settings)
         self._update()
 
+    def reconfigure(self, setup: Setup) -> None:
+        assert self._session is not None
+        self._session.change(setup)
+        self._update()
+
     def _update(self) -> None:
         assert self._session is not None
         self._connection.send({"type": "session.update", "event_id": SETUP_ID, "session": self._session.as_object()})

@@ -61,6 +61,10 @@ class Session:
             self._given_up.add(part)
         return part
 
+    def change(self, setup: Setup) -> None:
+        """Other instructions and tools; what the server refused stays left out, and the voice is the same."""
+        self._setup = setup
+
     def next_captions(self) -> bool:
         """The transcription model in use is of no use: the next one, if there is one."""
         if self._captions:

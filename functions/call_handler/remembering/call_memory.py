@@ -11,6 +11,7 @@ import msgspec
 
 from domain.call_marks import CallMarks, Ended
 from domain.calls import LeftBecause, Outcome
+from domain.chains import Because, House, WentTo
 from domain.order import ConfirmedOrder
 from domain.tool_parameters import TOOL_NAMES
 from domain.tools import OrderState
@@ -54,6 +55,9 @@ class CallMemory:
         self.on_answer: Callable[[float], None] | None = None  # told how late each of the model's answers came
         self._model = ""
         self.feed = HandlerFeed(backends, incoming.restaurant_id, incoming.call_id)
+        self.house_feed = self.feed  # of the restaurant in which the call goes on: what is its own is told there
+        self.went_to: WentTo | None = None
+        self._backends = backends
         self._incoming = incoming
         self._desk = desk
         self._afterwards = afterwards
@@ -71,11 +75,24 @@ class CallMemory:
         self.tools = dict(saved.tools)
         self.marks.restore(saved.marks)
 
+    def enter(self, house: House, because: Because) -> HandlerFeed:
+        """The call goes on in another restaurant: orders and tables are that one's, the log stays the called one's."""
+        if house.id == self._incoming.restaurant_id:
+            return self.feed
+        self.went_to = WentTo(house.id, house.name, because)
+        self.house_feed = HandlerFeed(self._backends, house.id, self._incoming.call_id)
+        return self.house_feed
+
     def begin(self, state: Callable[[], OrderState]) -> None:
         """The call is joined."""
         self._state = state
         self._joined_at = time.monotonic()
         self._figures.add(lambda metrics: metrics.ai_worker_calls_active.inc())
+
+    @property
+    def own_order_id(self) -> str | None:
+        """None for an order that another house has."""
+        return self.order_id if self.went_to is None else None
 
     @property
     def has_begun(self) -> bool:
@@ -133,7 +150,7 @@ class CallMemory:
         self.order_id = receipt.order_id
         self._refused = False
         if receipt.number:  # a synthetic caller's is on nobody's board and in no figure
-            self.feed.order(order, receipt)
+            self.house_feed.order(order, receipt)
             self._figures.add(
                 lambda metrics: metrics.orders_confirmed_total.labels(restaurant_id=order.restaurant_id).inc()
             )
@@ -145,7 +162,8 @@ class CallMemory:
         """The last checkpoint for a handler that goes on, unless the call ended well, and what is still in the feed."""
         if not ended_well:
             self.turn_ended()
-        await asyncio.gather(self._checkpointer.settle(timeout_s), self.feed.drain(timeout_s))
+        feeds = {self.feed, self.house_feed}
+        await asyncio.gather(self._checkpointer.settle(timeout_s), *(feed.drain(timeout_s) for feed in feeds))
         self._figures.add(lambda metrics: metrics.ai_worker_calls_active.dec())
 
     def record(self, outcome: Outcome, left_because: LeftBecause, ended: Ended) -> None:
@@ -159,7 +177,8 @@ class CallMemory:
             caller=self._incoming.caller,
             outcome=outcome,
             model=self._model,
-            order_id=self.order_id,
+            order_id=self.own_order_id,
+            went_to=self.went_to,
             transcript=tuple(resume.saved_lines(self.transcript)),
             usage=msgspec.to_builtins(self.usage),
             cost_dollars=round(self.usage.dollars, 6),
@@ -199,6 +218,7 @@ class CallMemory:
             order_id=self.order_id,
             tools=self.tools,
             marks=self.marks.known,
+            went_because=None if self.went_to is None else self.went_to.because,
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from domain.call_marks import CallMarks
+from domain.chains import Because
 from domain.tool_outcomes import OpenWish
 from domain.tools import OrderState
 from functions.call_handler.engines.base import Line
@@ -30,6 +31,7 @@ def checkpoint(
     order_id: str | None,
     tools: Mapping[str, checkpoints.ToolUse],
     marks: CallMarks,
+    went_because: Because | None = None,
 ) -> checkpoints.Checkpoint:
     """Where the call stands now."""
     lines = saved_lines(transcript)
@@ -51,6 +53,9 @@ def checkpoint(
         marks=replace(marks, warned=state.warned),
         order_misses=state.order_misses,
         changing=state.changing,
+        house_known=state.house_known,
+        went_because=went_because,
+        offers_made=list(state.offers_made),
     )
 
 
@@ -66,6 +71,7 @@ def restored_state(fresh: OrderState, saved: checkpoints.Checkpoint) -> OrderSta
     agreed = replace(fresh, cart=saved.cart, confirmed=saved.confirmed, reserved=saved.reserved)
     open_wishes = tuple(OpenWish(dish) for dish in saved.open_wishes)  # the caller speaks before one can be settled
     known = replace(agreed, offered=saved.offered, warned=saved.marks.warned, open_wishes=open_wishes)
+    known = replace(known, house_known=saved.house_known, offers_made=tuple(saved.offers_made))
     return replace(known, order_misses=saved.order_misses, changing=saved.changing, found=saved.changing)
 
 

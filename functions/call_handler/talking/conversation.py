@@ -30,6 +30,7 @@ from functions.call_handler.engines.base import (
     ReplyEnds,
     ReplyStarts,
     ReplyText,
+    Setup,
     StillReplying,
     ToolCall,
 )
@@ -141,6 +142,11 @@ class Conversation:
         """Nobody speaks, and nothing is owed: a change now goes unnoticed."""
         busy = self._engine is None or self.farewell.under_way is not None or self._keypad.is_used
         return not busy and self._is_quiet(self._clock())
+
+    def reconfigure(self, setup: Setup) -> None:
+        """The engine goes on with other instructions and tools."""
+        if self._engine is not None:
+            self._engine.reconfigure(setup)
 
     def joined_by(self, engine: Engine) -> bool:
         return self._engine is engine

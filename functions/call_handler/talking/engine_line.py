@@ -9,6 +9,8 @@ import time
 from collections.abc import Sequence
 from types import ModuleType
 
+import msgspec
+
 from functions.call_handler.engines.base import Engine, EngineDownError, EngineGone, Line, Setup
 from functions.call_handler.figures import Figures
 from functions.call_handler.phrases import phrases_for
@@ -82,6 +84,11 @@ class EngineLine:
         has_a_turn = self._conversation.join(engine)
         if goes_on and not has_a_turn:
             self._conversation.speak()
+
+    def become(self, setup: Setup) -> None:
+        """Another restaurant's from now on, in the voice that the caller has heard."""
+        self._setup = msgspec.structs.replace(setup, voice=self._setup.voice)
+        self._conversation.reconfigure(self._setup)
 
     def _recollection(self, told: str = "") -> list[Line]:
         phrases = phrases_for(self._setup.language)

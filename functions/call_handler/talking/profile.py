@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from domain.chain_text import chain_instructions
+from domain.chains import Chain
 from domain.menu import Menu
 from domain.prompts import brief_instructions, transcription_prompt
 from domain.restaurant import FaqEntry, Restaurant
@@ -33,7 +35,7 @@ class NoProfileError(Exception):
 
 class Profile(msgspec.Struct, frozen=True):
     """``checkpoint`` is where an earlier handler of the same call stopped, ``generation`` what the menu is of
-    (``stores.cache``)."""
+    (``stores.cache``), ``chain`` that of the restaurant that was called."""
 
     restaurant: Restaurant
     menu: Menu
@@ -41,16 +43,23 @@ class Profile(msgspec.Struct, frozen=True):
     setup: Setup
     checkpoint: Checkpoint | None
     generation: bytes | None
+    chain: Chain | None = None
 
 
 async def load_profile(
-    backends: Backends, restaurant_id: str, resumed_call: str | None, timeout_s: float, *, brief: bool = False
+    backends: Backends,
+    restaurant_id: str,
+    resumed_call: str | None,
+    timeout_s: float,
+    *,
+    brief: bool = False,
+    chain: Chain | None = None,
 ) -> Profile:
     """Raises NoProfileError. ``resumed_call`` is the call's id when an earlier handler may have left a checkpoint;
-    ``brief``: with the shorter prompt."""
+    ``brief``: with the shorter prompt; ``chain``: the called restaurant's, for one that the call went on to."""
     try:
         async with asyncio.timeout(timeout_s):
-            return await _load(backends, restaurant_id, resumed_call, brief)
+            return await _load(backends, restaurant_id, resumed_call, brief, chain)
     except NotFoundError:
         raise NoProfileError(f"no restaurant {restaurant_id} in the database") from None
     except OSError as error:
@@ -58,20 +67,26 @@ async def load_profile(
         raise NoProfileError(f"DATABASE_URL and REDIS_URL: neither can tell about the restaurant ({why})") from None
 
 
-async def _load(backends: Backends, restaurant_id: str, resumed_call: str | None, brief: bool) -> Profile:
+async def _load(
+    backends: Backends, restaurant_id: str, resumed_call: str | None, brief: bool, chain: Chain | None
+) -> Profile:
     cache = RestaurantCache(backends.redis, backends.lazy_postgres)
     known = await cache.load(restaurant_id)
     restaurant, menu, now = known.restaurant, known.menu, datetime.now(UTC)
     told = brief_instructions(restaurant, menu, now) if brief else await cache.prompt(restaurant_id, now)
+    checkpoint = await _checkpoint(backends, resumed_call)
+    asks = chain is None and known.chain is not None and known.chain.asks
+    asks = asks and not (checkpoint is not None and checkpoint.house_known)
+    chain = chain or known.chain
+    houses = [house.name for house in chain.serving] if chain is not None else []
     setup = Setup(
-        instructions=told,
-        tools=tool_schemas(restaurant, menu),
+        instructions="\n\n".join(filter(None, (told, chain_instructions(chain, restaurant, asks, now)))),
+        tools=tool_schemas(restaurant, menu, houses),
         language=restaurant.language,
         voice=restaurant.voice,
         vocabulary=transcription_prompt(menu),
     )
-    checkpoint = await _checkpoint(backends, resumed_call)
-    return Profile(restaurant, menu, known.faq, setup, checkpoint, known.generation)
+    return Profile(restaurant, menu, known.faq, setup, checkpoint, known.generation, chain)
 
 
 async def _checkpoint(backends: Backends, call_id: str | None) -> Checkpoint | None:

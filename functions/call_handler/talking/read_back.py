@@ -11,6 +11,7 @@ Pure: times are arguments (seconds, any monotonic clock).
 import asyncio
 
 from domain.agreement import NOTHING_READ, Agreement, misread, question_from
+from domain.names import fold
 from domain.tools import ReadBack
 from functions.call_handler.talking.keypad import PAUSE_S
 from functions.call_handler.talking.playback import Playback
@@ -65,8 +66,7 @@ class ReadBackWatch:
         if self._wanted is None or self._item_id or self._misreads >= MISREADS:
             return ""
         wanted = self._wanted
-        total = wanted.cart.total_cents
-        if misread(text, wanted.cart, total, self._language, others=wanted.others, sentence=wanted.sentence):
+        if _is_misread(text, wanted, self._language):
             self._misreads += 1
             return wanted.sentence
         self._item_id, self._text = item_id, text
@@ -131,3 +131,10 @@ class ReadBackWatch:
             question = 1.0 - question_from(self._text) / max(1, len(self._text))
             self._heard = self._playback.heard_ms(self._item_id, now) >= length_ms * (1.0 - question * QUESTION_SHARE)
         return self._heard
+
+
+def _is_misread(text: str, wanted: ReadBack, language: str) -> bool:
+    if wanted.about:
+        return f" {fold(wanted.about)} " not in f" {fold(text)} "
+    total = wanted.cart.total_cents
+    return bool(misread(text, wanted.cart, total, language, others=wanted.others, sentence=wanted.sentence))

@@ -8,16 +8,18 @@ the read-back.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from domain.card_numbers import without_card_numbers
+from domain.chains import House
 from domain.emergencies import emergency_number, is_emergency
 from domain.errors import Refused
+from domain.menu import Menu
 from domain.menu_edits import still_called
 from domain.order import ConfirmedOrder
 from domain.phrases import wording_for
@@ -25,6 +27,7 @@ from domain.placed import PlacedOrder
 from domain.placed_tools import Wanted, let_go, too_late, wanted
 from domain.repeats import Repeats
 from domain.reservations import Book
+from domain.restaurant import FaqEntry, Restaurant
 from domain.tool_parameters import MENU_TOOLS, TOOL_NAMES
 from domain.tools import (
     BookTable,
@@ -34,9 +37,12 @@ from domain.tools import (
     EndCall,
     OrderState,
     ReadBack,
+    SwitchHouse,
     ToolOutcome,
     Transfer,
     apply,
+    arrived,
+    sisters_with_table,
     table_time,
 )
 from functions.call_handler.engines.base import ToolCall
@@ -89,6 +95,28 @@ class Placed(Protocol):
     async def missed(self, wanted: Wanted) -> None: ...
 
 
+class Sisters(Protocol):
+    """``remembering.houses.Houses``."""
+
+    async def books(self, sisters: Sequence[House], around: datetime) -> dict[str, Book]: ...
+
+
+class Arrived(NamedTuple):
+    """All of the house in which the call goes on."""
+
+    restaurant: Restaurant
+    menu: Menu
+    faq: tuple[FaqEntry, ...]
+    present: PresentWatch
+    tables: Tables
+    placed: Placed
+
+
+async def _stays(effect: SwitchHouse) -> Arrived | None:
+    """A call that has nobody to open another house for it."""
+    return None
+
+
 OnTool = Callable[[ToolCall, dict[str, Any], bool, float], None]
 
 
@@ -109,6 +137,8 @@ class ToolLoop:
         self.state = state
         self.closing: Transfer | EndCall | None = None
         self.last_sentence = ""  # what the last tool would have the caller hear
+        self.on_switch: Callable[[SwitchHouse], Awaitable[Arrived | None]] = _stays  # None: it can't be entered now
+        self.sisters: Sisters | None = None  # of a restaurant in a chain
         self.turn: Callable[[], str] = spans.current  # the traceparent of what a tool is used for
         self._read_back = read_back
         self._present = present
@@ -189,11 +219,15 @@ class ToolLoop:
             await self._look_at_the_tables(name, arguments)
             asked = await self._look_at_the_orders(name, arguments)
             outcome = apply(self.state, name, arguments, datetime.now(UTC))
+            if await self._look_at_sisters(name, arguments, outcome):
+                outcome = apply(self.state, name, arguments, datetime.now(UTC))
             if asked is not None and outcome.state.order_misses > self.state.order_misses:
                 await self._placed.missed(asked)
             if isinstance(outcome.effect, ChangeOrder | CancelPlaced):
                 return await self._change(outcome.effect, outcome)
             self.state = outcome.state
+            if isinstance(outcome.effect, SwitchHouse):
+                return await self._switch(outcome.effect, outcome.result)
             if isinstance(outcome.effect, BookTable):
                 return await self._reserve(outcome.effect, outcome.result, arguments)
             return await self._perform(outcome)
@@ -217,6 +251,32 @@ class ToolLoop:
         around = table_time(self.state, name, arguments, datetime.now(UTC))
         if around is not None:
             self.state = replace(self.state, book=await self._tables.look_up(around))
+
+    async def _look_at_sisters(self, name: str, arguments: dict[str, Any], outcome: ToolOutcome) -> bool:
+        """Whether a sister has the table that there is none of here; ``state`` knows then."""
+        around = table_time(self.state, name, arguments, datetime.now(UTC))
+        chain, error = self.state.chain, outcome.result.get("error")
+        if self.sisters is None or chain is None or around is None or "full" not in chain.offers:
+            return False
+        if error is None or error["code"] != "no_table_free":
+            return False
+        others = [house for house in chain.serving if house.id != self.state.restaurant.id]
+        books = await self.sisters.books(others, around)
+        found = sisters_with_table(self.state, name, arguments, datetime.now(UTC), books)
+        self.state = replace(self.state, sister_books=found)
+        return bool(found)
+
+    async def _switch(self, effect: SwitchHouse, result: dict[str, Any]) -> dict[str, Any]:
+        """The same call, with another restaurant's menu, hours, prices and tables from here on."""
+        there = await self.on_switch(effect)
+        if there is None:
+            say = wording_for(self.state.restaurant.language).refusal(Refused("house_away", ""))
+            message = "That house can't be reached now: the call stays here. Say so, and go on here."
+            return _refusal("house_away", message, say)
+        self._present.close()
+        self._present, self._tables, self._placed = there.present, there.tables, there.placed
+        self.state, told = arrived(self.state, there.restaurant, there.menu, there.faq)
+        return result | told
 
     async def _look_at_the_orders(self, name: str, arguments: dict[str, Any]) -> Wanted | None:
         asked = wanted(self.state, name, arguments)

@@ -25,6 +25,7 @@ from stores import (
     attention,
     board_states,
     calls,
+    chains,
     connections,
     customers,
     deposits,
@@ -95,6 +96,7 @@ MODULES: tuple[ModuleType, ...] = (
     account_links,
     board_states,
     calls,
+    chains,
     connections,
     customers,
     deposits,
@@ -147,6 +149,11 @@ LATER = NOW + timedelta(hours=3)
 
 def _other_order(other: Tenant) -> Any:
     return make_order(other.menu, "another call")
+
+
+async def _joined(conn: Connection, other: Tenant) -> bool:
+    """By somebody who owns the other one alone."""
+    return await chains.join(conn, other.user_id, "eve@x.example", other.id, "Mine") == ""
 
 
 async def _nothing_chosen(conn: Connection, other: Tenant) -> bool:
@@ -277,6 +284,13 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     rhythms.closed: lambda conn, other, pii, sip: rhythms.closed(conn, "Europe/Paris", [NOW.date()]),
     rhythms.expected: lambda conn, other, pii, sip: _expected_beyond_own(conn),
     board_states.read: lambda conn, other, pii, sip: board_states.read(conn, other.id, _SHOWN),
+    chains.of_restaurant: lambda conn, other, pii, sip: chains.of_restaurant(conn, other.id),
+    chains.own_house: lambda conn, other, pii, sip: chains.own_house(conn, other.id),
+    chains.update: lambda conn, other, pii, sip: chains.update(conn, other.id, chains.OwnHouse("Mine")),
+    chains.join: lambda conn, other, pii, sip: _joined(conn, other),
+    chains.leave: lambda conn, other, pii, sip: chains.leave(conn, other.id),
+    chains.remove: lambda conn, other, pii, sip: chains.remove(conn, other.user_id, other.id),
+    chains.set_order: lambda conn, other, pii, sip: chains.set_order(conn, other.user_id, [other.id]),
     calls.recent: lambda conn, other, pii, sip: calls.recent(conn, pii=pii),
     calls.unconfirmed: lambda conn, other, pii, sip: calls.unconfirmed(conn, NOW, 50, pii=pii),
     calls.get: lambda conn, other, pii, sip: calls.get(conn, other.call_id),
@@ -625,6 +639,7 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
 }
 # Functions that refuse the app role altogether, whoever's ids they get.
 PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
+    chains.make: lambda conn, other, pii, sip: chains.make(conn, "Chain", [(other.id, chains.OwnHouse("Mine"))]),
     status.facts: lambda conn, other, pii, sip: status.facts(conn, (), orders_pending=0, admin=True),
     status.record: lambda conn, other, pii, sip: status.record(conn, {"lines": "down"}),
     status.open_incident: lambda conn, other, pii, sip: status.open_incident(
