@@ -263,7 +263,7 @@ class ScriptedCaller:
             unheard = [line for line in order.lines if not said_names(self._heard, [line.item])]
             return self._line_again(unheard[0]) if unheard else self._detail_again(order, asked)
         if topic == "offer" and self._is_wanted(order, asked):
-            return _YES[self.language]
+            return self._taking(order, asked)
         line = self._line_asked_about(order, asked)
         if topic == "size":
             return self._size_of(line) if line else ""
@@ -286,6 +286,15 @@ class ScriptedCaller:
         before = self._heard.removesuffix(asked.heard)
         offered = said_names(asked.text, [line.item for line in order.lines])
         return bool(offered) and not said_names(before, offered)
+
+    def _taking(self, order: ExpectedOrder, asked: Question) -> str:
+        """Yes to the dish that is offered, and what it is to be with: that was said of one that there is none of."""
+        offered = said_names(asked.text, [line.item for line in order.lines])
+        line = next(one for one in order.lines if one.item in offered)
+        before = self._heard.removesuffix(asked.heard)
+        unheard = [one for one in filter(None, (*line.options, line.note)) if not said_names(before, [one])]
+        yes, and_ = _YES[self.language], _LAST_AND[self.language]
+        return f"{yes[:-1]}, {_WITH[self.language]} {and_.join(unheard)}." if unheard else yes
 
     def _is_about_something_else(self, asked: Question) -> bool:
         """The question names things of the menu, and none that this caller wants."""

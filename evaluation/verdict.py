@@ -181,6 +181,7 @@ def _take(left: list[OrderLine], wanted: ExpectedLine) -> str | None:
     return f"{near.quantity} × {near.name}, right is {wanted.quantity}"
 
 
+_SMALL = re.compile(r"\b(on|of|the|a|an|sur|le|la|les|du|de|des)\b")  # "light on the chocolate" is "light chocolate"
 # How what is left out is written, in a name or a note.
 _LEFT_OUT = re.compile(r"\b(no|not|without|off|hold|never|sans|pas|aucune?|retirer|enlever)\b")
 
@@ -198,7 +199,7 @@ def _line_problem(wanted: ExpectedLine, line: OrderLine) -> str:
     unasked = [words for words in more if words not in left_out or not _is_one_of(words, wanted.without)]
     if unasked:
         return f"nobody asked for {', '.join(unasked)}"
-    if wanted.note and not _has_words(line.note, wanted.note):
+    if wanted.note and not _has_words(line.note, _SMALL.sub(" ", folded(wanted.note))):
         return f"the note is {line.note!r}, right is {wanted.note!r}"
     if line.note and not wanted.note and not wanted.without:
         return f"a note that nobody asked for: {line.note!r}"

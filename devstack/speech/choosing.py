@@ -8,9 +8,9 @@ from devstack.speech.addresses import with_digits
 from devstack.speech.conversation import Action, Say
 from devstack.speech.leaving import Leaving
 from devstack.speech.matching import fold
-from devstack.speech.orders import AddItem
+from devstack.speech.orders import AddItem, ChangeItem
 from devstack.speech.tool_calls import CHOOSABLE, Answered, Choice, UseTool, add_call, remove_call
-from devstack.speech.understanding import Understood
+from devstack.speech.understanding import Understood, understand
 
 MOST_SUGGESTED = 5  # names that are like one that is not on the menu; more are just the menu
 
@@ -49,7 +49,7 @@ class Choosing(Leaving):
             return [Say(choice.say)] if understood.repeat or not missed else missed
         agent.choices.pop(0)
         agent.misses = 0
-        call = self._taken(choice, values, understood)
+        call = self._taken(choice, values, understood, text)
         named = {word for value in values for word in fold(value).split()} | {
             *fold(str(call.arguments.get("item", ""))).split()
         }
@@ -79,7 +79,7 @@ class Choosing(Leaving):
         agent.choices.pop(0)
         return [Say(self._phrases.left_out), *self._ask_next()]
 
-    def _taken(self, choice: Choice, values: list[str], understood: Understood) -> UseTool:
+    def _taken(self, choice: Choice, values: list[str], understood: Understood, text: str) -> UseTool:
         """The call that waited, with what was chosen, and what else was said of it."""
         call = choice.call
         if call.name == "remove_item":
@@ -91,6 +91,8 @@ class Choosing(Leaving):
         ):
             call.arguments["quantity"] = 1  # "four wings", where four is a size
         said = next((one for one in understood.orders if isinstance(one, AddItem) and one.item == values[0]), None)
+        if choice.field == "item":
+            call = _with_changes(call, understand(text, self._vocabulary, self._language, "", values[:1]), values[0])
         if choice.field == "item" and said is not None:
             more = add_call(said).arguments
             if said.quantity == 1:
@@ -102,3 +104,14 @@ class Choosing(Leaving):
         """Whether the sentence changes the order by what is on the menu; an unknown word may be an answer unheard."""
         orders = [one for one in understood.orders if not isinstance(one, AddItem) or self._is_known(one)]
         return bool(orders or understood.kind or understood.address or understood.time or understood.halves)
+
+
+def _with_changes(call: UseTool, understood: Understood, item: str) -> UseTool:
+    """``Yes, with oat milk``: what is said of the dish that is taken."""
+    for one in understood.orders:
+        if isinstance(one, ChangeItem) and one.target in ("", item) and not (one.item or one.traits):
+            options = [*(call.arguments.get("modifiers") or []), *one.add]
+            notes = [str(call.arguments.get("note") or ""), one.note, *(wish for _, wish in one.without)]
+            more = {"modifiers": list(dict.fromkeys(options)), "note": ", ".join(filter(None, notes)), "size": one.size}
+            call = UseTool(call.name, call.arguments | {name: value for name, value in more.items() if value})
+    return call

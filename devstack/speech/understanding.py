@@ -222,7 +222,9 @@ def _apart(text: str, lexicon: Lexicon) -> tuple[str, str]:
     told: list[str] = []
     for sentence in (part for whole in _SENTENCES.split(text) for part in _question_first(whole, lexicon)):
         folded = fold(sentence)
-        asks = "?" in sentence and folded.split(" ", 1)[0] not in lexicon.cues["a"].split("|")
+        if told and lexicon.described.match(folded):
+            continue
+        asks = "?" in sentence and not _orders_so(folded, lexicon)
         asks = asks or lexicon.question.search(folded + ("?" if "?" in sentence else "")) is not None
         answers = (
             lexicon.order_verb,
@@ -235,6 +237,12 @@ def _apart(text: str, lexicon: Lexicon) -> tuple[str, str]:
         asks = asks and not any(one.search(folded) for one in answers)
         (asked if asks or lexicon.inquiry.search(folded) else told).append(sentence)
     return " ".join(asked), " ".join(told)
+
+
+def _orders_so(folded: str, lexicon: Lexicon) -> bool:
+    """``A large one?``, ``one of them decaf please?``: how an order is said, whatever stands behind it."""
+    begins = any(f"{folded} ".startswith(f"{said} ") for cue in ("a", "ones") for said in lexicon.cues[cue].split("|"))
+    return begins or lexicon.please.search(folded) is not None
 
 
 def _question_first(sentence: str, lexicon: Lexicon) -> list[str]:

@@ -99,11 +99,18 @@ def names_of(values: Iterable[str], kind: Kind, lexicon: Lexicon) -> Iterator[tu
         yield whole, Reading(kind, value, True, amount)
         if amount != "regular":
             yield telling(fold(value).split(), lexicon.small), Reading(kind, value)
+        if kind == "option" and len(whole) > 1 and whole[0] == "non":  # "no fat", "fat free" for "Non-fat milk"
+            yield from ((said, Reading(kind, value, False, amount)) for said in _lacking(whole[1], lexicon))
         runs = {whole[i:j] for i in range(len(whole)) for j in range(i + 1, len(whole) + 1)} - {whole}
         weak = _ordinary(lexicon)
         for run in sorted(runs):
             if any(len(word) >= _SHORTEST_TELLING and word not in weak and not word.isdigit() for word in run):
                 yield run, Reading(kind, value, False, amount)
+
+
+def _lacking(stem_of: str, lexicon: Lexicon) -> tuple[tuple[str, ...], ...]:
+    """How a thing is called that has none of something."""
+    return ((lexicon.without, stem_of), (stem_of, "free"), (f"non{stem_of}",))
 
 
 @cache

@@ -19,8 +19,10 @@ PRICE = 3.0
 NAME = "Alex"
 MOST_LINES = 5
 _NAMED = re.compile(
-    r"\b(?:[Nn]ame(?: is|'s)?|[Uu]nder(?: the name)?(?: of)?|[Ff]or|I'm|I am|[Tt]his is) (?P<name>[A-Z][a-z]+)\b"
+    r"\b(?:[Nn]ame(?: is|'s)?|[Uu]nder(?: the name)?(?: of)?|[Ff]or|I'm|I am|[Tt]his is) "
+    r"(?P<name>[A-Z][a-z]+(?:-[A-Za-z][a-z]+)*)\b"
 )
+_MEASURES = ("shot", "shots", "milk")
 _HERE = re.compile(r"\b(?:for|stay(?:ing)?|(?:have|drink(?:ing)?) (?:it|that|them)) here\b", re.IGNORECASE)
 
 
@@ -37,7 +39,8 @@ def draw(dialogues: Sequence[Any], limit: int) -> Drawn:
         lines = [menu.line(one, " ".join(said)) for one in ordered]
         known = [line for line in lines if line is not None]
         too_long = len(ordered) > MOST_LINES or any(len(text) > 400 for text in said)
-        if not said or not known or len(known) < len(lines) or too_long:
+        another = menu.is_another_said(ordered, " ".join(said))
+        if not said or not known or len(known) < len(lines) or too_long or another:
             left_out += 1
             continue
         wishes = _not_to_be_had(dialogue["utterances"], " ".join(said))
@@ -137,6 +140,10 @@ class _Menu:
         note = fold(str(item.get("notes") or ""))
         if self._names[name] < 2 or note not in fold(said) or (note and f"for {note}" in fold(said)):
             return None
+        plain = " ".join(word for word in note.split() if word not in _MEASURES)
+        listed = self._listed.get(_key(plain)) if note else None
+        if listed is not None and listed[0] not in [one[0] for one in found if one is not None]:
+            found, note = [*found, listed], ""  # written as a note, where the interface has an option for it
         options: list[str] = []
         for one in found:
             if one is None:
@@ -147,6 +154,13 @@ class _Menu:
             options.append(option)
         self._groups.setdefault(name, set())
         return {"item": name, "quantity": item["quantity"], "options": options} | ({"note": note} if note else {})
+
+    def is_another_said(self, ordered: Sequence[Made], said: str) -> bool:
+        """Whether what was ordered is not what the caller named: it is of another dialogue, or a slip."""
+        words = f" {fold(said)} "
+        named = {name for name in self._names if f" {fold(name)} " in words or f" {fold(name)}s " in words}
+        meant = {self._spelled[_key(_name_of(one))] for one in ordered}
+        return bool(named - meant) and any(not {*fold(one).split()} & {*words.split()} for one in meant)
 
     def file(self) -> Made:
         groups = {

@@ -56,9 +56,11 @@ class Scanner(Lines):
         return True
 
     def _is_served_so(self, start: int, end: int) -> bool:
-        """``An extra hot mocha``; a mere ``hot mocha`` is what it is anyway."""
+        """``An extra hot mocha``; a mere ``nice hot mocha`` is what it is anyway."""
         following = self._tokens[end].mention
-        if end - start < 2 or following is None or not following.values("item"):
+        if following is None or not following.values("item"):
+            return False
+        if not {*self._text(start, end).split()} - self._lexicon.manner - self._lexicon.praise:
             return False
         self._begin().notes.append(self._text(start, end))
         self._at = end

@@ -152,6 +152,10 @@ ENGLISH = Lexicon(
         r"\b(?:i|we) (?:was|were) (?:thinking|going|considering|tempted|looking)\b[^,]*?\bbut\b|"
         rf"[^,]*\b(?:last time|{_WHO} (?:recommended|ordered|tried|loved|had) (?:the|a|some|your))\b[^,]*"
     ),
+    described=re.compile(
+        r"(?:that s|that is|it s|it is|which is|this is) (?:just|basically|simply|made (?:of|with|from)) "
+        r"(?!(?:a|an|the|one|two|three|four|for|me|us|it|all|that|my|to|\d+)\b)\w"
+    ),
     units=words("euro euros cent cents quid dollar dollars percent minute minutes mins hour hours clock"),
     groups=words("sauce sauces topping toppings dip dips"),
     claims=words(
@@ -188,6 +192,7 @@ ENGLISH = Lexicon(
         "not too very really extra super nice nicely and a bit quite so slightly more less well piping served room "
         "at just medium be lightly barely"
     ),
+    praise=words("a nice nicely really and"),
     not_so="not",
     denials=words("isn aren wasn weren don doesn didn shouldn mustn won not never no without"),
     tampering=any_of(
@@ -249,6 +254,7 @@ ENGLISH = Lexicon(
         r"see you|have a (?:good|nice) (?:day|evening|night|one)"
     ),
     thanks=any_of("thanks|thank you|cheers"),
+    please=any_of("please|pls"),
     hello=any_of("hello|hi|hey|good (?:morning|afternoon|evening)"),
     human=any_of(
         r"(?:speak|talk) (?:to|with) (?:a |an |the |some)?\w*\s?(?:human|person|someone|somebody|manager|staff|"

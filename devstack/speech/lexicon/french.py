@@ -148,6 +148,10 @@ FRENCH = Lexicon(
         r"[^,]*\b(?:la derniere fois|(?:j ai|j avais|on a|on avait|(?:ma|mon|un|une) \w+ (?:m )?a) (?:deja )?"
         r"(?:pris|mange|goute|recommande|conseille|adore) (?:la|le|les|l|un|une|des|vos|votre))\b[^,]*"
     ),
+    described=re.compile(
+        r"(?:c est|ca c est) (?:juste|simplement|fait (?:de|avec)) "
+        r"(?!(?:un|une|deux|trois|quatre|le|la|les|pour|moi|nous|ca|tout|\d+)\b)\w"
+    ),
     units=words("euro euros balles centime centimes pourcent minute minutes heure heures"),
     groups=words("sauce sauces garniture garnitures supplement supplements"),
     claims=words(
@@ -177,6 +181,7 @@ FRENCH = Lexicon(
         "epicee epices epicees releve relevee moelleux moelleuse"
     ),
     manner_words=words("pas trop tres bien peu un plus moins assez juste temperature a servi servie super et"),
+    praise=words("un bien et"),
     not_so="pas",
     denials=words("pas non sans jamais ni"),
     tampering=any_of(
@@ -231,6 +236,7 @@ FRENCH = Lexicon(
     ),
     goodbye=any_of("au revoir|bonne (?:journee|soiree)|a bientot|(?<=[a-z] )salut(?=$)|a tout a l heure"),
     thanks=any_of("merci"),
+    please=any_of("s il (?:vous|te) plait|svp|stp"),
     hello=any_of("bonjour|bonsoir|allo|salut"),
     human=any_of(
         "parler a (?:quelqu un|une personne|un humain|un responsable|un employe|un serveur|une vraie personne|"

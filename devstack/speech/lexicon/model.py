@@ -75,6 +75,7 @@ class Lexicon:
     inquiry: Pattern  # a question in the words of an order
     diet: Pattern  # what somebody is, not a dish of that name
     story: Pattern  # a clause about what was eaten once, which is no order
+    described: Pattern  # begins a sentence that says what is in the dish just named
     units: frozenset[str]  # a number before one of them counts money or time, not dishes
     groups: frozenset[str]  # what may be left out as a whole: no sauce
     claims: frozenset[str]  # what no note for the kitchen may say
@@ -87,6 +88,7 @@ class Lexicon:
     measures: frozenset[str]  # of something more on a dish: "a shot of …"
     manner: frozenset[str]  # how a dish is made or served, told to the kitchen: "lukewarm"
     manner_words: frozenset[str]  # may stand before them: "not too"
+    praise: frozenset[str]  # of those, what adds nothing: "a nice hot mocha"
     not_so: str  # before how it is not to be
     denials: frozenset[str]  # anywhere before it: "make sure it isn't hot"
     tampering: Pattern  # prices and instructions are no caller's to set
@@ -100,6 +102,7 @@ class Lexicon:
     done: Pattern
     goodbye: Pattern
     thanks: Pattern
+    please: Pattern
     hello: Pattern
     human: Pattern
     wrong_name: Pattern
