@@ -56,9 +56,15 @@ class Choosing(Leaving):
         others = [
             one
             for one in understood.orders
-            if isinstance(one, AddItem) and self._is_known(one) and not set(fold(one.item).split()) <= named
+            if isinstance(one, AddItem) and self._is_known(one) and not self._is_the_choice(one, choice, named)
         ]
         return list(self._one_by_one([call, *(add_call(one) for one in others)]))
+
+    def _is_the_choice(self, one: AddItem, choice: Choice, named: set[str]) -> bool:
+        """``Fries`` is what was asked about, though there is a side of fries, too."""
+        words = set(fold(one.item).split())
+        is_option = choice.field in ("modifiers", "add_modifiers") and one.quantity == 1
+        return words <= named or (is_option and bool(words & named - self._lexicon.known))
 
     def _wants_none(self, text: str) -> bool:
         return any(word in self._lexicon.cues["neg"].split("|") for word in fold(text).split())

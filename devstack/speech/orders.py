@@ -12,9 +12,11 @@ from typing import Literal
 
 from devstack.speech.halves import AddHalves
 from devstack.speech.lexicon import Lexicon
+from devstack.speech.matching import fold
 from devstack.speech.parsed import Parsed, Phrase, Trait, Wish
+from devstack.speech.tokens import DOZEN
 from devstack.speech.vocabulary import Vocabulary
-from devstack.speech.words import stem
+from devstack.speech.words import stem, stems
 from domain.amounts import worded
 from domain.menu import Amount
 
@@ -226,6 +228,8 @@ class OrderReader:
         item = phrase.items[0] if len(phrase.items) == 1 else phrase.said
         quantity = max(phrase.quantity or self._counted(item, phrase), 1) + phrase.more
         whole = self._chosen(item, phrase)
+        if not whole.size and phrase.quantity and (size := self._sized_by(item, phrase.quantity)):
+            whole.size, quantity = size, 1
         base = AddItem(item, whole.size, quantity, whole.modifiers, whole.note, choices)
         if not phrase.parts:
             return [base]
@@ -249,6 +253,11 @@ class OrderReader:
                 modifiers = tuple(dict.fromkeys((*kept, *own.modifiers)))
                 lines.append(replace(base, size=own.size or base.size, quantity=count, modifiers=modifiers, note=note))
         return [replace(base, quantity=left), *lines] if left else lines
+
+    def _sized_by(self, item: str, quantity: int) -> str:
+        """``A dozen wings``, where Twelve is a size of theirs."""
+        sizes = self._outline.sizes.get(item, ()) if quantity >= DOZEN else ()
+        return next((one for one in sizes if stem(fold(one).split()[0]) == str(quantity)), "")
 
     def _counted(self, item: str, phrase: Phrase) -> int:
         """``Two corns``, where Two is the size of another thing: a number after all."""
@@ -363,7 +372,11 @@ def _without_headings(phrases: Sequence[Phrase]) -> list[Phrase]:
     """``Two pizzas, a pepperoni and a hawaiian``: the first names what the others are."""
     kept = list(phrases)
     for at, phrase in enumerate(phrases):
-        if len(phrase.items) < 2 or phrase.role != "add":
+        if phrase.role != "add" or not phrase.items:
+            continue
+        if len(phrase.items) == 1:
+            if _is_counted_out(phrase, phrases[at + 1 :]):
+                kept.remove(phrase)
             continue
         own = [one for one in phrases[at + 1 :] if one.items and set(one.items) <= set(phrase.items)]
         if own and sum(max(one.quantity, 1) for one in own) == max(phrase.quantity, 1):
@@ -371,3 +384,18 @@ def _without_headings(phrases: Sequence[Phrase]) -> list[Phrase]:
             for one in own:
                 one.wishes = [*one.wishes, *phrase.wishes]
     return kept
+
+
+def _is_counted_out(phrase: Phrase, following: Sequence[Phrase]) -> bool:
+    """``Two rolls, one with egg and one with tuna``, where "roll" alone is the name of one of them."""
+    said, left, sorts = {*stems(fold(phrase.said).split())}, phrase.quantity, set[str]()
+    if left < 2 or phrase.wishes or phrase.notes or phrase.parts:
+        return False
+    for one in following:
+        if left <= 0 or one.role != "add" or len(one.items) != 1 or not one.quantity:
+            break
+        if not said < {*stems(fold(one.items[0]).split())}:
+            return False
+        left -= one.quantity
+        sorts.add(one.items[0])
+    return left == 0 and len(sorts) > 1

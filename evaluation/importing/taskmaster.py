@@ -22,7 +22,7 @@ _NAMED = re.compile(
     r"\b(?:[Nn]ame(?: is|'s)?|[Uu]nder(?: the name)?(?: of)?|[Ff]or|I'm|I am|[Tt]his is) "
     r"(?P<name>[A-Z][a-z]+(?:-[A-Za-z][a-z]+)*)\b"
 )
-_MEASURES = ("shot", "shots", "milk")
+_MEASURES = ("shot", "shots")
 _HERE = re.compile(r"\b(?:for|stay(?:ing)?|(?:have|drink(?:ing)?) (?:it|that|them)) here\b", re.IGNORECASE)
 
 

@@ -61,6 +61,18 @@ class Heads(Wishes):
             self._take(wish)
         self._said_of_those = False
 
+    def _recount(self, token: Token) -> bool:
+        """``No, not one soup, two``: as many of what is on the order, and none of it is taken off."""
+        denied = self._open
+        if denied is None or denied.wishes or not token.stop or not self._ends() or len(denied.items) != 1:
+            return False
+        contradicts = denied.role == "deny" and bool(denied.quantity)  # "pas une" is one word, and takes away
+        contradicts |= denied.role == "remove" and self._tokens[0].kind == "no" and not denied.quantity
+        if not contradicts or denied.items[0] not in self._in_cart:
+            return False
+        denied.role, denied.quantity, self._role = "target", token.number, "add"
+        return True
+
     def _divided(self, np: Opening) -> Phrase | None:
         """``Two lattes? I want one regular and one decaf``: the sentence before is of the same ones."""
         last = next(reversed(self._parsed.phrases), None)

@@ -60,9 +60,12 @@ class Scanner(Lines):
         following = self._tokens[end].mention
         if following is None or not following.values("item"):
             return False
-        if not {*self._text(start, end).split()} - self._lexicon.manner - self._lexicon.praise:
+        said = [word for word in self._text(start, end).split() if word not in self._lexicon.praise]
+        if len(said) == 1 and {*said} != {self._lexicon.hot}:
             return False
-        self._begin().notes.append(self._text(start, end))
+        if len(said) > 1:
+            self._begin().notes.append(" ".join(said))
+        self._begin().indefinite = True
         self._at = end
         return True
 
@@ -193,6 +196,8 @@ class Scanner(Lines):
         if self._bound and self._listing and self._open is not None and self._peek() == "unknown":
             self._note("regular", f"{token.text} {self._tokens[self._at].text}")  # "with two sugars"
             self._at += 1
+            return
+        if self._recount(token):
             return
         if self._role == "deny" and self._peek() in ("end", "correct", "verb", "and"):
             return

@@ -193,6 +193,7 @@ ENGLISH = Lexicon(
         "at just medium be lightly barely"
     ),
     praise=words("a nice nicely really and"),
+    hot="hot",
     not_so="not",
     denials=words("isn aren wasn weren don doesn didn shouldn mustn won not never no without"),
     tampering=any_of(

@@ -182,6 +182,7 @@ FRENCH = Lexicon(
     ),
     manner_words=words("pas trop tres bien peu un plus moins assez juste temperature a servi servie super et"),
     praise=words("un bien et"),
+    hot="chaud",
     not_so="pas",
     denials=words("pas non sans jamais ni"),
     tampering=any_of(

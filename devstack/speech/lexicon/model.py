@@ -89,6 +89,7 @@ class Lexicon:
     manner: frozenset[str]  # how a dish is made or served, told to the kitchen: "lukewarm"
     manner_words: frozenset[str]  # may stand before them: "not too"
     praise: frozenset[str]  # of those, what adds nothing: "a nice hot mocha"
+    hot: str  # of them, what a drink is anyway
     not_so: str  # before how it is not to be
     denials: frozenset[str]  # anywhere before it: "make sure it isn't hot"
     tampering: Pattern  # prices and instructions are no caller's to set

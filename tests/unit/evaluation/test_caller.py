@@ -48,6 +48,13 @@ def test_a_caller_does_not_let_go_of_an_option_or_a_wish_that_it_wants() -> None
     assert wanting == [Say("With extra cheese."), Say("With well done."), Say("Nothing, thank you.")]
 
 
+def test_who_takes_the_dish_that_is_offered_says_once_more_what_is_to_be_on_it() -> None:
+    line = PEPPERONI | {"options": ["Extra cheese"], "note": "blonde"}
+    order = {"lines": [line], "total_cents": 1650, "fulfilment": "pickup", "name": "Ann"}
+    asked = "We don't have blonde Pepperoni. Would you like Pepperoni instead?"
+    assert caller(expect=[{"order": order}]).reply(asked) == Say("Yes, please, with Extra cheese and blonde.")
+
+
 @pytest.mark.parametrize(
     ("asked", "answer"),
     [

@@ -114,3 +114,21 @@ def test_the_command_says_the_licence_and_what_to_run_next(tmp_path: Path) -> No
     done = CliRunner().invoke(app, arguments, env={"COLUMNS": "300"})
     assert done.exit_code == 0, done.output
     assert "CC BY 4.0: 2 scenarios" in done.output and "eval --file" in done.output
+
+
+def test_what_was_written_as_a_note_and_is_an_option_is_that_option_and_another_dish_s_order_is_left_out(
+    tmp_path: Path,
+) -> None:
+    other = {"menu_item_id": "cortado-77", "attributes": []}
+    noted = coffee_order("A flat white with oat milk for Jay-jay.", attributes=[], notes="oat milk")
+    slip = coffee_order("One flat white, please.", **other)
+    cortados = [coffee_order("One cortado.", **other), coffee_order("Another cortado.", **other)]
+    scenarios = made("taskmaster-4", [coffee_order(), noted, *cortados, slip], tmp_path)
+    assert [one.expect[0].order.lines[0].item for one in scenarios] == [
+        "Flat White",
+        "Flat White",
+        "Cortado",
+        "Cortado",
+    ]
+    first = scenarios[1].expect[0].order
+    assert first.name == "Jay-jay" and first.lines[0].options == ("Oat Milk",) and first.lines[0].note == ""

@@ -49,6 +49,13 @@ def test_any_other_row_is_wrong_and_is_named(stored: tuple[Any, ...], problem: s
     assert any(problem in one for one in found.problems), found.problems
 
 
+def test_a_note_may_leave_out_small_words_of_the_one_that_is_right() -> None:
+    wanted = {"item": "Pepperoni", "size": "Large", "note": "light on the cheese"}
+    expect = [{"order": {"lines": [wanted], "total_cents": 1500, "fulfilment": "pickup", "name": "Ann"}}]
+    assert judged(order(line("Pepperoni", "Large", note="light cheese")), expect=expect).status == "passed"
+    assert judged(order(line("Pepperoni", "Large", note="light")), expect=expect).status == "failed"
+
+
 def test_an_order_that_no_end_allows_is_a_wrong_order_and_a_missing_one_is_not() -> None:
     assert judged(order(total_cents=1400)).wrong_order
     assert judged(order(), expect=[{"nothing": True}]).wrong_order

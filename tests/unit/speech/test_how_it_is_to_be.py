@@ -38,6 +38,8 @@ def call_to(slug: str, *said: str) -> TextCall:
         ("A flat white, and can I get that lukewarm?", "1 Flat white ; lukewarm"),
         ("A flat white but make sure it isn't hot.", "1 Flat white ; not hot"),
         ("An extra hot flat white.", "1 Flat white ; extra hot"),
+        ("A nice hot flat white.", "1 Flat white"),
+        ("A flat white. That's just espresso, oat milk and foam.", "1 Flat white"),
     ],
 )
 def test_of_the_dish_just_spoken_of(said: str, line: str) -> None:
@@ -57,6 +59,7 @@ def test_of_the_dish_just_spoken_of(said: str, line: str) -> None:
             "Two flat whites with oat milk. But I want one of them to be almond milk.",
             ["1 Flat white + Oat milk", "1 Flat white + Almond milk"],
         ),
+        ("Can I get two flat whites? One of them decaf please?", ["1 Flat white", "1 Flat white + Decaf"]),
         ("Two flat whites, one decaf and one not decaf.", ["1 Flat white + Decaf", "1 Flat white"]),
         ("Three flat whites, one not decaf and the others decaf.", ["1 Flat white", "2 Flat white + Decaf"]),
     ],

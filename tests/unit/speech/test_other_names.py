@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from devstack.speech.vocabulary import choice_of
 from domain.choices import find_item
 from domain.menu import Menu, MenuItem
 from tests.unit.speech.ordering import TextCall, seeded
@@ -61,3 +62,9 @@ def test_a_name_that_two_dishes_have_is_asked_about() -> None:
 
     assert "lasagne or tiramisu" in asked.lower()
     assert [(quantity, name) for quantity, name, _, _ in call.lines] == [(1, "Tiramisu")]
+
+
+@pytest.mark.parametrize("said", [("no", "fat"), ("fat", "free"), ("nonfat",)])
+def test_what_has_none_of_something_is_called_in_several_ways(said: tuple[str, ...]) -> None:
+    names = choice_of(("Non-fat milk", "Whole milk"), "en").names
+    assert [one.value for one in names[said]] == ["Non-fat milk"]

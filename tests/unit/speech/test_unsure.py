@@ -420,3 +420,10 @@ def test_eggs_are_eggs_however_their_liaison_was_written(heard: str) -> None:
 def test_an_allergy_is_one_however_its_words_were_parted() -> None:
     text = repaired("Je suis allergie qu'aux arachides, une salade.", "fr", frozenset())
     assert text == "Je suis allergique aux arachides, une salade."
+
+
+def test_what_is_said_with_the_yes_is_on_the_dish_that_was_offered() -> None:
+    call = call_to("coffee")
+    assert "instead?" in call.caller("A zorglub flat white please.")
+    call.caller("Yes, please, with oat milk.")
+    assert call.lines == [(1, "Flat white", "", ("Oat milk",))]
