@@ -27,7 +27,7 @@ from web.identity import devices
 
 # No page leads to these: machines, scripts and links in mails alone ask for them.
 ASIDE = {"probes.live", "probes.ready", "probes.scrape", "device.alive", "device.orders", "orders.say", "voice.play"}
-ASIDE |= {"guest.ask_to_stop"}
+ASIDE |= {"guest.ask_to_stop", "guest.ask_to_stop_booking"}
 # Routes of which more than one page is looked at, since they differ.
 SEVERAL = {"lines.new": 3, "calls.show": 3, "orders.show": 2, "menu.show_item": 2}
 ADDRESS = re.compile(r"""["'](/[^"'<>\s]*)["']""")
