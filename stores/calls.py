@@ -69,7 +69,8 @@ class LoggedCall(CallRecord):
 
     ``recent`` leaves the transcript and the cart out; ``left_a_cart`` tells that there is one. ``unreadable`` names
     those of ``caller`` and ``unconfirmed`` whose ciphertext can't be read; they are empty, too. ``followed_up`` is
-    what ``followed_up_by`` has done about a missed caller or an unconfirmed cart.
+    what ``followed_up_by`` has done about a missed caller or an unconfirmed cart. With ``went_to`` that cart is of the
+    house where the call went on.
     """
 
     transcript: tuple[Utterance, ...] = ()
@@ -83,6 +84,7 @@ class LoggedCall(CallRecord):
     tools: Mapping[str, ToolUse] = field(default_factory=dict)
     upsell: Upsell = ""
     marks: CallMarks = field(default_factory=CallMarks)
+    went_to: WentTo | None = None
     unreadable: frozenset[str] = frozenset()
 
     @property
@@ -337,7 +339,7 @@ COLUMNS = (
     "call_log.id, call_log.restaurant_id, started_at, outcome, phone_line_id, bridge_node_id, attempts, answered_at,"
     " joined_at, ended_at, duration_ms, missed_reason, recording, order_id, caller_encrypted, usage, cost_dollars,"
     " unconfirmed_encrypted is not null as left_a_cart, followed_up, followed_up_at, followed_up_by,"
-    " call_log.tools, call_log.upsell, call_log.marks"
+    " call_log.tools, call_log.upsell, call_log.marks, call_log.went_to, call_log.went_to_name, call_log.went_because"
 )
 
 
@@ -475,5 +477,6 @@ def call_of(row: asyncpg.Record, pii: PiiCipher | None) -> LoggedCall:
         tools=msgspec.convert(row["tools"], dict[str, ToolUse]),
         upsell=row["upsell"],
         marks=msgspec.convert(row["marks"], CallMarks),
+        went_to=WentTo(row["went_to"], row["went_to_name"], row["went_because"]) if row["went_to"] else None,
         unreadable=reader.unreadable,
     )

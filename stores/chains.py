@@ -56,6 +56,26 @@ async def of_restaurant(conn: Connection, restaurant_id: str) -> Chain | None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ListedHouse:
+    """``alike``: of the language and currency of the restaurant that asks; else no call goes on there."""
+
+    id: str
+    called: str
+    city: str
+    alike: bool
+
+
+async def listed(conn: Connection, restaurant_id: str) -> tuple[ListedHouse, ...]:
+    """All houses of its chain, itself among them, in the order in which they are offered; none without a chain."""
+    rows = await conn.fetch("select * from chain_houses($1)", restaurant_id)
+    own = {(row["language"], row["currency"]) for row in rows if row["restaurant_id"] == restaurant_id}
+    return tuple(
+        ListedHouse(row["restaurant_id"], row["called"], row["city"], (row["language"], row["currency"]) in own)
+        for row in rows
+    )
+
+
 async def own_house(conn: Connection, restaurant_id: str) -> OwnHouse | None:
     row = await conn.fetchrow(
         "select called, asks, serves, offers_closed, offers_full, offers_outside from chain_house"

@@ -25,6 +25,7 @@ from web.identity import (
 )
 from web.place import (
     calls,
+    chain,
     connections,
     customers,
     delivery,
@@ -134,6 +135,7 @@ def create_app(configuration: WebSettings | None = None) -> Flask:
         retention,
         rooms,
         reservations,
+        chain,
     ):
         app.register_blueprint(area.blueprint)
     app.register_blueprint(door.blueprint)

@@ -98,6 +98,10 @@ def audited() -> dict[str, str]:
         "rooms.removed": _("Room removed"),
         "rooms.rules_changed": _("Rules of reservations changed"),
         "retention.changed": _("What is kept changed"),
+        "chain.changed": _("House of the chain changed"),
+        "chain.joined": _("House joined the chain"),
+        "chain.left": _("House left the chain"),
+        "chain.ordered": _("Order of the houses changed"),
         "reservations.cancelled": _("Booking cancelled"),
         "restaurant.created": _("Restaurant created"),
         "restaurant.changed": _("Restaurant changed"),
@@ -151,6 +155,12 @@ def audited_fields() -> dict[str, str]:
         "delivery": _("Delivery"),
         "dine_in": _("Eat in"),
         "reason": _("Reason"),
+        "called": _("Name of the house"),
+        "asks": _("Callers are asked which house they want"),
+        "serves": _("Callers may choose this house"),
+        "offers_closed": _("Offer a sister while this house is closed"),
+        "offers_full": _("Offer a sister when there is no table, or the kitchen is full"),
+        "offers_outside": _("Offer a sister that delivers where this house does not"),
         "transcript_days": _("What was said"),
         "recording_days": _("Recordings"),
         "customer_days": _("Customers"),
@@ -280,6 +290,7 @@ def tools() -> dict[str, str]:
         "cancel_order": _("Cancelled an order for the caller"),
         "check_table": _("Looked for a table"),
         "book_table": _("Booked a table"),
+        "choose_house": _("Went on in a house of the chain"),
         "transfer_to_human": _("Put the caller through"),
         "end_call": _("Hung up"),
         "other": _("Something that it can't do"),
@@ -345,6 +356,17 @@ def outcomes() -> dict[str, str]:
         "superseded": _("Taken over"),
         "failed": _("Failed"),
         "lost": _("Lost"),
+    }
+
+
+def went_because() -> dict[str, str]:
+    """Why a call went on in another house: ``domain.chains.Because``."""
+    return {
+        "asked": _("the caller asked for that house"),
+        "place": _("that house is the one for where the caller is"),
+        "closed": _("this house was closed"),
+        "full": _("this house was full"),
+        "outside": _("this house does not deliver there"),
     }
 
 

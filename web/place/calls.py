@@ -141,6 +141,7 @@ def labels() -> dict[str, object]:
         "reasons": words.unconfirmed_reasons(),
         "follow_ups": words.follow_ups(),
         "tools": words.tools(),
+        "went_because": words.went_because(),
         "link_after": paging.link_after,
     }
 

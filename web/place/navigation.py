@@ -48,6 +48,7 @@ def sections(role: MemberRole) -> tuple[Section, ...]:
                 Link("rooms.index", _("Rooms")),
                 Link("voice.index", _("Voice")),
                 Link("questions.index", _("Questions")),
+                Link("chain.index", _("Chain")),
             ),
         ),
         Section(

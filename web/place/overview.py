@@ -8,9 +8,10 @@ from flask import Response, render_template
 from flask.typing import ResponseReturnValue
 
 from domain.order import Cart
-from stores import attention, calls, checkpoints, figures, live
+from stores import attention, calls, chains, checkpoints, figures, live
 from stores.attention import Attention
 from stores.calls import LoggedCall
+from stores.checkpoints import Checkpoint
 from stores.figures import Sums
 from stores.postgres import Connection
 from stores.redis import Redis
@@ -20,6 +21,7 @@ from web.database import UnavailableError
 from web.live import active_calls
 from web.live.active_calls import ActiveCall
 from web.place.tenancy import in_restaurant, restaurant, restaurant_blueprint
+from web.words import _
 
 blueprint = restaurant_blueprint("overview", __name__)
 
@@ -58,12 +60,14 @@ def _page() -> dict[str, object]:
     words_heard = context.streams().last_words(restaurant().id)
     active = active_calls.going_on(context.database(), context.pii(), restaurant().id, words_heard)
     today, needed, latest = _today()
+    carts, elsewhere = _standing(active or ())
     return {
         "today": today,
         "needed": needed,
         "latest": latest,
         "active": active,
-        "carts": _growing_carts(active or ()),
+        "carts": carts,
+        "elsewhere": elsewhere,
         "now": datetime.now(UTC),
     }
 
@@ -85,19 +89,27 @@ def _today() -> tuple[Sums, Attention, tuple[LoggedCall, ...]]:
     return next((one for one in found if one.day == day), Sums(day, None)), needed, latest
 
 
-def _growing_carts(active: tuple[ActiveCall, ...]) -> Mapping[str, Cart]:
-    """By call, what the callers have chosen so far: from the last turn's checkpoint. Empty while Redis is away."""
+def _standing(active: tuple[ActiveCall, ...]) -> tuple[Mapping[str, Cart], Mapping[str, str]]:
+    """By call, what the callers have chosen so far, and the house in which a call goes on that is not this one any
+    more, whose cart is not shown: from the last turn's checkpoint. Both empty while Redis is away."""
     ids, owner = [call.call_id for call in active[:MOST_CARTS]], restaurant().id
 
-    async def ask(redis: Redis) -> dict[str, Cart]:
+    async def ask(redis: Redis) -> dict[str, Checkpoint]:
         found = {call_id: await checkpoints.load(redis, call_id) for call_id in ids}
-        return {
-            call_id: kept.cart
-            for call_id, kept in found.items()
-            if kept is not None and kept.restaurant_id == owner and kept.cart.lines
-        }
+        return {call_id: kept for call_id, kept in found.items() if kept is not None}
 
     try:
-        return context.database().redis(ask, within_s=ASK_WITHIN_S) if ids else {}
+        kept = context.database().redis(ask, within_s=ASK_WITHIN_S) if ids else {}
     except (UnavailableError, msgspec.DecodeError):
+        return {}, {}
+    own = {call_id: one.cart for call_id, one in kept.items() if one.restaurant_id == owner and one.cart.lines}
+    return own, _elsewhere({call_id: one.restaurant_id for call_id, one in kept.items() if one.went_because})
+
+
+def _elsewhere(houses: Mapping[str, str]) -> dict[str, str]:
+    """The names of the houses of the chain."""
+    if not houses:
         return {}
+    listed = in_restaurant(lambda connection: chains.listed(connection, restaurant().id))
+    names = {house.id: house.called for house in listed}
+    return {call_id: names.get(house_id, _("another house")) for call_id, house_id in houses.items()}

@@ -285,6 +285,7 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     rhythms.expected: lambda conn, other, pii, sip: _expected_beyond_own(conn),
     board_states.read: lambda conn, other, pii, sip: board_states.read(conn, other.id, _SHOWN),
     chains.of_restaurant: lambda conn, other, pii, sip: chains.of_restaurant(conn, other.id),
+    chains.listed: lambda conn, other, pii, sip: chains.listed(conn, other.id),
     chains.own_house: lambda conn, other, pii, sip: chains.own_house(conn, other.id),
     chains.update: lambda conn, other, pii, sip: chains.update(conn, other.id, chains.OwnHouse("Mine")),
     chains.join: lambda conn, other, pii, sip: _joined(conn, other),
