@@ -325,13 +325,17 @@ async def _close(
     refused = (
         saved is not None and saved.confirmed is not None and not await _is_written(connection, saved, caller, pii)
     )
-    order_id = await orders.id_of_call(connection, call.restaurant_id, call.call_id)
-    outcome: LoggedOutcome = "order_confirmed" if order_id is not None else "lost"
+    went_to = saved.went_to if saved is not None else None
+    house_id = call.restaurant_id if went_to is None else went_to.restaurant_id
+    ordered = await orders.id_of_call(connection, house_id, call.call_id)
+    order_id = ordered if went_to is None else None  # another house's order is none of this one's
+    outcome: LoggedOutcome = "order_confirmed" if ordered is not None else "lost"
     if so_far.outcome in _SETTLED:
         outcome = so_far.outcome
     if saved is not None and not so_far.conversed:
-        left = _left(saved, refused) if order_id is None else None
-        await write_conversation(connection, _conversation(saved, caller, order_id, left), pii)
+        left = _left(saved, refused) if ordered is None else None
+        conversation = _conversation(saved, call.restaurant_id, caller, ordered, left)
+        await write_conversation(connection, conversation, pii)
     record = CallRecord(
         id=call.call_id,
         restaurant_id=call.restaurant_id,
@@ -380,20 +384,26 @@ def _left(saved: Checkpoint, refused: bool) -> UnconfirmedCart | None:
 
 
 def _conversation(
-    saved: Checkpoint, caller: str, order_id: str | None, left: UnconfirmedCart | None
+    saved: Checkpoint,
+    called_id: str,
+    caller: str,
+    ordered: str | None,
+    left: UnconfirmedCart | None,
 ) -> ConversationRecord:
+    """Of the called restaurant, wherever the call went on."""
     return ConversationRecord(
         call_id=saved.call_id,
-        restaurant_id=saved.restaurant_id,
+        restaurant_id=called_id,
         started_at=saved.started_at,
-        outcome="lost" if order_id is None else "order_confirmed",
+        outcome="lost" if ordered is None else "order_confirmed",
         transcript=tuple(saved.transcript),
         usage=saved.usage,
-        order_id=order_id,
+        order_id=ordered if saved.went_to is None else None,
         caller=caller,
         unconfirmed=left,
         tools=saved.tools,
         upsell=upsell_of(saved.offered, saved.cart),
+        went_to=saved.went_to,
     )
 
 

@@ -194,8 +194,9 @@ async def record_ended(conn: Connection, record: CallRecord, *, pii: PiiCipher |
         " answered_at, joined_at, ended_at, duration_ms, missed_reason, recording, order_id, caller_encrypted,"
         " caller_hash) values ($1, $2, $3, $4, (select id from phone_line where id = $5), $6, $7, $8, $9, $10, $11,"
         " $12, $13, $14, $15, $16)"
-        " on conflict (id, started_at) do update set outcome = case when c.order_id is not null"
-        f" and excluded.outcome in ({_UNHEARD}) then 'order_confirmed' else excluded.outcome end,"
+        " on conflict (id, started_at) do update set outcome = case when excluded.outcome in"
+        f" ({_UNHEARD}) and (c.order_id is not null or (c.went_to is not null and c.outcome = 'order_confirmed'))"
+        " then 'order_confirmed' else excluded.outcome end,"
         " phone_line_id = excluded.phone_line_id, bridge_node_id = excluded.bridge_node_id,"
         " attempts = excluded.attempts, answered_at = excluded.answered_at, joined_at = excluded.joined_at,"
         " ended_at = excluded.ended_at, duration_ms = excluded.duration_ms, missed_reason = excluded.missed_reason,"
@@ -239,11 +240,16 @@ async def record_order(
     )
 
 
+# The order of a call that went on in another house is in that one's rows.
+_ORDERED = "(excluded.order_id is not null or (excluded.went_to is not null and excluded.outcome = 'order_confirmed'))"
+
+
 class ConversationRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What a handler knows of a call when it is over. ``caller``, ``transcript`` and ``unconfirmed`` are personal.
 
     ``model`` is the one that held the conversation, "" where that is not known. ``tools`` are those that it used;
-    ``upsell`` says whether one thing more was offered, and taken.
+    ``upsell`` says whether one thing more was offered, and taken. With ``went_to`` the order is of that house, and not
+    named here.
     """
 
     call_id: str
@@ -281,9 +287,9 @@ async def record_conversation(conn: Connection, record: ConversationRecord, pii:
         " went_to_name = excluded.went_to_name, went_because = excluded.went_because,"
         " model = case when excluded.model = '' then c.model else excluded.model end,"
         " cost_dollars = excluded.cost_dollars, order_id = coalesce(excluded.order_id, c.order_id),"
-        f" outcome = case when c.ended_at is null or (c.outcome in ({_UNHEARD}) and excluded.order_id is not null)"
+        f" outcome = case when c.ended_at is null or (c.outcome in ({_UNHEARD}) and {_ORDERED})"
         " then excluded.outcome else c.outcome end,"
-        " missed_reason = case when excluded.order_id is not null and c.missed_reason = 'bridge_lost' then ''"
+        f" missed_reason = case when {_ORDERED} and c.missed_reason = 'bridge_lost' then ''"
         " else c.missed_reason end,"
         " caller_encrypted = coalesce(excluded.caller_encrypted, c.caller_encrypted),"
         " caller_hash = coalesce(excluded.caller_hash, c.caller_hash),"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from domain.call_marks import CallMarks
-from domain.chains import Because
+from domain.chains import Because, WentTo
 from domain.order import Cart, ConfirmedOrder, Offer
 from domain.placed import PlacedOrder
 from stores import keys
@@ -51,8 +51,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     are dishes and options that cannot be had and are not settled, ``tools`` what the model has used so far, ``marks``
     what is known of the call by rule. ``order_misses``: how often an order of before was asked for in vain,
     ``changing`` the one that the cart was taken from. ``restaurant_id`` is where the call goes on, another house than
-    the called one after ``went_because``; ``house_known`` and ``offers_made`` are as in ``OrderState``. ``usage`` is
-    what the engine has cost so far, by the handler's own names.
+    the called one once there is a ``went_to``; ``house_known`` and ``offers_made`` are as in ``OrderState``.
+    ``usage`` is what the engine has cost so far, by the handler's own names.
     """
 
     call_id: str
@@ -74,7 +74,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     order_misses: int = 0
     changing: PlacedOrder | None = None
     house_known: bool = False
-    went_because: Because | None = None
+    went_to: WentTo | None = None
     offers_made: list[Because] = []
 
 

@@ -21,7 +21,7 @@ import msgspec
 
 from domain import carts
 from domain.calls import LeftBecause, Outcome
-from domain.chains import House
+from domain.chains import House, WentTo
 from domain.order import ConfirmedOrder
 from domain.prompts import version_of
 from domain.tools import OrderState, SwitchHouse
@@ -139,26 +139,32 @@ class Call:
         profile = await load_profile(
             self._backends, self._incoming.restaurant_id, resumed_call, self._settings.profile_wait_s, brief=economy > 0
         )
-        profile = await self._where_it_was(profile)
         endpoints = wished_order(self._settings.endpoints(), profile.restaurant.engines)
+        profile = await self._where_it_was(profile)
         if economy > 1:
             endpoints = self._settings.cheaper_first(endpoints)
         order = await self._breakers.order(endpoints)
         return profile, endpoints, await self._dialling.engine(order, self._breakers.failed)
 
     async def _where_it_was(self, profile: Profile) -> Profile:
-        """The house in which an earlier handler went on, if it is still a sister; else the called one, with nothing of
-        the other one's cart."""
+        """The house in which an earlier handler went on, in the called one's voice, if it is still a sister; else the
+        called one, with nothing of the other one's cart. What was agreed to there stays there."""
         saved = profile.checkpoint
-        if saved is None or saved.restaurant_id == self._incoming.restaurant_id:
+        if saved is None or saved.went_to is None:
             return profile
-        house = await self._still_sister(saved.restaurant_id)
+        house = await self._still_sister(saved.went_to.restaurant_id)
         there = None if house is None else await self._open(house, profile)
-        if house is None or there is None:
-            log.warning("the house that the call was in can't be entered", call_id=self._incoming.call_id)
-            return msgspec.structs.replace(profile, checkpoint=None)
-        self._memory.enter(house, saved.went_because or "asked")
-        return msgspec.structs.replace(there, checkpoint=saved)
+        if there is not None:
+            self._memory.enter(saved.went_to)
+            setup = msgspec.structs.replace(there.setup, voice=profile.setup.voice)
+            return msgspec.structs.replace(there, setup=setup, checkpoint=saved)
+        log.warning("the house that the call was in can't be entered", call_id=self._incoming.call_id)
+        if saved.confirmed is not None or saved.reserved:
+            self._memory.enter(saved.went_to)
+            return profile
+        called, brief = self._incoming.restaurant_id, self._incoming.economy > 0
+        fresh = await load_profile(self._backends, called, None, self._settings.profile_wait_s, brief=brief)
+        return msgspec.structs.replace(fresh, checkpoint=resume.begun_anew(saved, called, fresh.menu))
 
     async def _still_sister(self, restaurant_id: str) -> House | None:
         chain = await self._houses.chain()
@@ -182,7 +188,7 @@ class Call:
         if house is None or there is None:
             return None
         log.info("the call goes on in another house", call_id=self._incoming.call_id, house=house.id)
-        feed = self._memory.enter(house, effect.because)
+        feed = self._memory.enter(WentTo(house.id, house.name, effect.because))
         if feed is not self._memory.feed:
             self._spawn(feed.run())
         if self._talk is not None:
@@ -251,7 +257,7 @@ class Call:
             memory.marks.greeted(greeting, parameters.greeting_remaining_ms, state, time.monotonic())
         line.introduce(engine, parameters.greeting_text or incoming.greeting, parameters.resumed)
         media.attach(conversation)
-        return _Talk(conversation, tools, line, present, turns)
+        return _Talk(conversation, tools, line, turns)
 
     # --- During -------------------------------------------------------------------------------------------
 
@@ -330,7 +336,7 @@ class Call:
         if self._talk is not None:
             await self._talk.line.close()
             self._talk.conversation.close()
-            self._talk.present.close()
+            self._talk.tools.leave()
             if self._talk.turns is not None:
                 self._talk.turns.close()
             await asyncio.gather(
@@ -351,5 +357,4 @@ class _Talk(NamedTuple):
     conversation: Conversation
     tools: ToolLoop
     line: EngineLine
-    present: PresentWatch
     turns: Turns | None

@@ -11,7 +11,7 @@ import msgspec
 
 from domain.call_marks import CallMarks, Ended
 from domain.calls import LeftBecause, Outcome
-from domain.chains import Because, House, WentTo
+from domain.chains import WentTo
 from domain.order import ConfirmedOrder
 from domain.tool_parameters import TOOL_NAMES
 from domain.tools import OrderState
@@ -75,12 +75,15 @@ class CallMemory:
         self.tools = dict(saved.tools)
         self.marks.restore(saved.marks)
 
-    def enter(self, house: House, because: Because) -> HandlerFeed:
-        """The call goes on in another restaurant: orders and tables are that one's, the log stays the called one's."""
-        if house.id == self._incoming.restaurant_id:
+    def enter(self, there: WentTo) -> HandlerFeed:
+        """The call goes on in another restaurant: orders and tables are that one's, the log stays the called one's.
+
+        Back in the called one it went nowhere."""
+        if there.restaurant_id == self._incoming.restaurant_id:
+            self.went_to, self.house_feed = None, self.feed
             return self.feed
-        self.went_to = WentTo(house.id, house.name, because)
-        self.house_feed = HandlerFeed(self._backends, house.id, self._incoming.call_id)
+        self.went_to = there
+        self.house_feed = HandlerFeed(self._backends, there.restaurant_id, self._incoming.call_id)
         return self.house_feed
 
     def begin(self, state: Callable[[], OrderState]) -> None:
@@ -218,7 +221,7 @@ class CallMemory:
             order_id=self.order_id,
             tools=self.tools,
             marks=self.marks.known,
-            went_because=None if self.went_to is None else self.went_to.because,
+            went_to=self.went_to,
         )
 
 

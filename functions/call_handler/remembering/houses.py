@@ -16,6 +16,7 @@ from process import logs
 log = logs.get(__name__)
 
 LOOK_WITHIN_S = 1.0  # a caller waits for the answer
+CHAIN_WITHIN_S = 3.0  # without it nothing goes on there; a handler that has just started connects first
 MOST_LOOKED_AT = 3  # sisters whose tables are looked at
 
 
@@ -27,9 +28,9 @@ class Houses:
         self._called_id = called_id
 
     async def chain(self) -> Chain | None:
-        """As it is now; None when Postgres does not tell within LOOK_WITHIN_S, too."""
+        """As it is now; None when Postgres does not tell within CHAIN_WITHIN_S, too."""
         try:
-            async with asyncio.timeout(LOOK_WITHIN_S):
+            async with asyncio.timeout(CHAIN_WITHIN_S):
                 postgres = await self._backends.postgres()
                 from stores import chains
 

@@ -1,5 +1,6 @@
 """From a call to its checkpoint and back: what another handler, or a second engine, has to know to go on."""
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -7,8 +8,10 @@ from typing import Any
 
 import msgspec
 
+from domain import carts
 from domain.call_marks import CallMarks
-from domain.chains import Because
+from domain.chains import WentTo
+from domain.menu import Menu
 from domain.tool_outcomes import OpenWish
 from domain.tools import OrderState
 from functions.call_handler.engines.base import Line
@@ -31,7 +34,7 @@ def checkpoint(
     order_id: str | None,
     tools: Mapping[str, checkpoints.ToolUse],
     marks: CallMarks,
-    went_because: Because | None = None,
+    went_to: WentTo | None = None,
 ) -> checkpoints.Checkpoint:
     """Where the call stands now."""
     lines = saved_lines(transcript)
@@ -54,7 +57,7 @@ def checkpoint(
         order_misses=state.order_misses,
         changing=state.changing,
         house_known=state.house_known,
-        went_because=went_because,
+        went_to=went_to,
         offers_made=list(state.offers_made),
     )
 
@@ -73,6 +76,20 @@ def restored_state(fresh: OrderState, saved: checkpoints.Checkpoint) -> OrderSta
     known = replace(agreed, offered=saved.offered, warned=saved.marks.warned, open_wishes=open_wishes)
     known = replace(known, house_known=saved.house_known, offers_made=tuple(saved.offers_made))
     return replace(known, order_misses=saved.order_misses, changing=saved.changing, found=saved.changing)
+
+
+def begun_anew(saved: checkpoints.Checkpoint, restaurant_id: str, menu: Menu) -> checkpoints.Checkpoint:
+    """What was said and what it cost, with nothing ordered: for a call whose house can't be entered any more."""
+    return msgspec.structs.replace(
+        saved,
+        restaurant_id=restaurant_id,
+        cart=carts.new_cart(menu, str(uuid.uuid4())),
+        offered=None,
+        open_wishes=[],
+        changing=None,
+        house_known=False,
+        went_to=None,
+    )
 
 
 def restored_transcript(saved: checkpoints.Checkpoint) -> Transcript:

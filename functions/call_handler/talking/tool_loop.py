@@ -294,6 +294,10 @@ class ToolLoop:
             self.close(effect)
         return outcome.result
 
+    def leave(self) -> None:
+        """The call is over: nobody looks at a menu for it any more."""
+        self._present.close()
+
     def close(self, wish: Transfer | EndCall) -> None:
         """The call shall end so. Who is hung up on whatever they say stays so; a transfer stays one."""
         closing = self.closing

@@ -11,12 +11,13 @@ import asyncpg
 import msgspec
 import pytest
 
+from domain.chains import WentTo
 from domain.order import Cart, ConfirmedOrder
 from eventing import calling, ordering
 from eventing.cloudevents import Event
 from functions import call_logger, reconciler
 from functions.reconciler import LostCallWatch, Stores, close_lost_calls, write_pending
-from stores import calls, checkpoints, keys, live, pending
+from stores import calls, checkpoints, keys, live, pending, restaurants
 from stores.calls import ConversationRecord, LoggedCall, UnconfirmedCart
 from stores.checkpoints import Checkpoint, Utterance
 from stores.ciphers import PiiCipher
@@ -26,7 +27,7 @@ from stores.redis import Redis
 from tests.conftest import Database, Pools
 from tests.fakes.proxy import TcpProxy
 from tests.integration.functions_small.conftest import Run
-from tests.integration.stores.samples import make_menu, make_order
+from tests.integration.stores.samples import make_menu, make_order, make_restaurant
 from tests.live_state import counters
 from tests.patience import PATIENCE_S
 
@@ -325,7 +326,9 @@ async def lose_call(stores: Stores, restaurant_id: str, *, caller_sealed: bytes 
     return call
 
 
-async def save_checkpoint(stores: Stores, order: ConfirmedOrder, *, agreed: bool) -> None:
+async def save_checkpoint(
+    stores: Stores, order: ConfirmedOrder, *, agreed: bool, went_to: WentTo | None = None
+) -> None:
     cart = Cart(order.currency, order.id, lines=order.lines, fulfilment=order.fulfilment, customer_name="Ada")
     saved = Checkpoint(
         call_id=CALL,
@@ -336,6 +339,7 @@ async def save_checkpoint(stores: Stores, order: ConfirmedOrder, *, agreed: bool
         transcript=[SAID],
         usage={"text_in": 7},
         confirmed=order if agreed else None,
+        went_to=went_to,
     )
     await checkpoints.save(stores.redis, CALL, saved)
 
@@ -410,6 +414,65 @@ async def test_a_lost_call_that_was_agreed_to_becomes_its_order_and_is_not_misse
     assert await written_orders(stores) == [order.id]
     assert set(await told(stores)) == {"order.confirmed", "call.ended"}
     assert await unconfirmed(stores, order.restaurant_id) is None
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+async def test_a_lost_call_that_went_on_in_another_house_is_the_called_ones_and_its_order_the_other_ones(
+    stores: Stores, restaurant_id: str, agreed: bool
+) -> None:
+    sister = make_restaurant("Quay")
+    async with stores.postgres.platform() as connection:
+        await restaurants.create(connection, sister)
+    order = make_order(make_menu(sister.id), CALL, order_id=str(uuid.uuid4()))
+    await lose_call(stores, restaurant_id)
+    await save_checkpoint(stores, order, agreed=agreed, went_to=WentTo(sister.id, "Quay", "closed"))
+
+    for _ in range(2):
+        await close_lost_calls(stores)
+
+    call = await logged(stores)
+    assert (call.restaurant_id, call.caller, call.order_id, call.unreadable) == (
+        restaurant_id,
+        CALLER,
+        None,
+        frozenset(),
+    )
+    async with stores.postgres.platform() as connection:
+        [row] = await connection.fetch("select went_to, went_to_name, went_because, caller_hash from call_log")
+        owners = await connection.fetch('select restaurant_id from "order"')
+    assert (row["went_to"], row["went_to_name"], row["went_because"]) == (sister.id, "Quay", "closed")
+    assert row["caller_hash"] == stores.pii.phone_hash(restaurant_id, CALLER), "the called one's erasure finds it"
+    left = await unconfirmed(stores, restaurant_id)
+    events = await told(stores)
+    if agreed:
+        assert (call.outcome, call.missed_reason, left) == ("order_confirmed", "", None)
+        assert [one["restaurant_id"] for one in owners] == [sister.id]
+        assert events["order.confirmed"]["restaurantId"] == sister.id and "orderId" not in events["call.ended"]
+        assert set(events) == {"order.confirmed", "call.ended"}
+    else:
+        assert (call.outcome, call.missed_reason, left and left.reason) == ("lost", "bridge_lost", "handler_lost")
+        assert {one["restaurantId"] for one in events.values()} == {restaurant_id} and not owners
+
+
+async def test_a_bridge_that_did_not_hear_of_another_houses_order_makes_no_missed_call_of_it(
+    stores: Stores, restaurant_id: str
+) -> None:
+    record = ConversationRecord(
+        call_id=CALL,
+        restaurant_id=restaurant_id,
+        started_at=STARTED,
+        outcome="order_confirmed",
+        went_to=WentTo(str(uuid.uuid4()), "Quay", "asked"),
+    )
+    ended = calls.CallRecord(id=CALL, restaurant_id=restaurant_id, started_at=STARTED, outcome="lost", ended_at=SEEN)
+    for first in ("handler", "bridge"):
+        async with stores.postgres.platform() as connection:
+            await connection.execute("delete from call_log")
+            if first == "handler":
+                await calling.write_conversation(connection, record, stores.pii)
+            await calls.record_ended(connection, ended)
+            await calling.write_conversation(connection, record, stores.pii)
+        assert (await logged(stores)).outcome == "order_confirmed", first
 
 
 async def test_an_order_that_is_only_noted_is_written_before_its_call_is_called_lost(
