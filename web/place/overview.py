@@ -103,7 +103,7 @@ def _standing(active: tuple[ActiveCall, ...]) -> tuple[Mapping[str, Cart], Mappi
     except (UnavailableError, msgspec.DecodeError):
         return {}, {}
     own = {call_id: one.cart for call_id, one in kept.items() if one.restaurant_id == owner and one.cart.lines}
-    return own, _elsewhere({call_id: one.restaurant_id for call_id, one in kept.items() if one.went_because})
+    return own, _elsewhere({call_id: one.restaurant_id for call_id, one in kept.items() if one.went_to})
 
 
 def _elsewhere(houses: Mapping[str, str]) -> dict[str, str]:

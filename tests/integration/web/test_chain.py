@@ -200,8 +200,8 @@ def test_a_call_that_went_on_elsewhere_says_where_and_why_and_does_not_show_the_
             await calls.record_conversation(connection, record, PiiCipher(admin.master_key))
         await postgres.close()
         async with connect(admin.redis_url) as redis:
-            for call_id, house, because in (
-                ("going-on", admin.margot.id, "closed"),
+            for call_id, house, went_to in (
+                ("going-on", admin.margot.id, WentTo(admin.margot.id, "Mill", "closed")),
                 ("staying", admin.pizza.id, None),
             ):
                 kept = Checkpoint(
@@ -210,7 +210,7 @@ def test_a_call_that_went_on_elsewhere_says_where_and_why_and_does_not_show_the_
                     attempt=1,
                     started_at=datetime.now(UTC),
                     cart=cart,
-                    went_because=because,  # type: ignore[arg-type]
+                    went_to=went_to,
                 )
                 await checkpoints.save(redis, call_id, kept)
 
