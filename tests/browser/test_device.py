@@ -13,6 +13,8 @@ from tests.integration.web.admin import Admin, Server, execute, fetch, make_orde
 
 pytestmark = pytest.mark.browser
 
+ACTIONS = "**/device/actions"
+
 
 @pytest.fixture
 def tablet(browser: Browser, server: Server) -> Iterator[Visitor]:
@@ -71,6 +73,7 @@ def test_without_a_network_it_shows_what_it_has_and_sends_each_tap_once_when_it_
     expect(page.locator("article")).to_contain_text("Fionnuala")
 
     context.set_offline(True)
+    context.route(ACTIONS, lambda route: route.abort())  # a page that is just loading is not offline yet
     expect(page.locator("#state")).to_contain_text("Offline since")
     take_order(admin, make_order(admin, name="Cormac"))
     page.get_by_role("button", name="Start").click()
@@ -82,6 +85,7 @@ def test_without_a_network_it_shows_what_it_has_and_sends_each_tap_once_when_it_
     expect(page.get_by_role("button", name="Handed over")).to_be_visible()
     assert statuses(admin) == ["confirmed", "confirmed"]
 
+    context.unroute(ACTIONS)
     context.set_offline(False)
     expect(page.locator("#state")).to_have_text("Online")
     expect(page.locator("#queued")).to_be_hidden()
@@ -108,8 +112,8 @@ def test_an_answer_that_is_lost_on_the_way_does_not_move_the_order_twice(
         else:
             route.continue_()  # type: ignore[attr-defined]
 
-    context.route("**/device/actions", lose_the_first)
-    with tablet.page.expect_response("**/device/actions"):  # the first one has none
+    context.route(ACTIONS, lose_the_first)
+    with tablet.page.expect_response(ACTIONS):  # the first one has none
         tablet.page.get_by_role("button", name="Start").click()
     expect(tablet.page.locator("#queued")).to_be_hidden()
 
