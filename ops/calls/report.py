@@ -70,6 +70,9 @@ def _head(one: TracedCall, *, numbers: bool) -> Iterator[str]:
         "caller": number(call.caller, numbers=numbers) or "withheld, forgotten, or not readable without MASTER_KEY",
         "node": call.bridge_node_id or "none",
     }
+    if call.went_to is not None:
+        house = call.went_to
+        facts["went on"] = f"{plain(house.name)}, {house.restaurant_id}: {house.because}"
     for name, value in facts.items():
         yield f"  {name:<12} {value}"
 
@@ -106,6 +109,7 @@ def data(one: TracedCall, *, numbers: bool) -> dict[str, Any]:
         "missedReason": call.missed_reason,
         "attempts": call.attempts,
         "orderId": call.order_id,
+        "wentTo": call.went_to,
     }
     if trace is not None:
         found |= {

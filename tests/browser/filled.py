@@ -149,6 +149,8 @@ def fill_by_hand(owner: FlaskClient, admin: Admin) -> str:
     (endpoint,) = fetch(admin, "select id from webhook_endpoint")
     send(f"/integrations/webhooks/{endpoint['id']}/test")
     send("/connections/new/store_api", name="Till", url="https://till.example/api", token="x")
+    send("/chain/houses", joining_called="Quay")
+    send("/chain/houses", joining=admin.margot.id, joining_called="Old Town")
     send(f"/menu/items/{margherita}/photo", photo=(picture, "pizza.png"))
     day = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
     send("/reservations/new", day=day, time="19:30", covers="4", name="Nora", phone=CALLER, note="window")

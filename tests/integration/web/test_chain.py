@@ -13,13 +13,15 @@ from domain.order import Cart
 from eventing.catalogue import RestaurantChanged
 from eventing.cloudevents import Event
 from functions.cache_invalidator import invalidate
-from stores import calls, checkpoints
+from ops.calls import report
+from stores import calls, checkpoints, traces
 from stores.cache import RestaurantCache
 from stores.calls import UnconfirmedCart
 from stores.checkpoints import Checkpoint
 from stores.ciphers import PiiCipher
 from stores.postgres import Postgres
 from stores.redis import connect
+from stores.traces import TracedCall
 from tests.conftest import run_apart
 from tests.integration.web.admin import (
     CALLER,
@@ -33,6 +35,7 @@ from tests.integration.web.admin import (
     make_order,
     ring,
 )
+from tests.integration.web.api import ApiClient, make_token
 from tests.integration.web.people import sign_in
 
 pytestmark = pytest.mark.integration
@@ -193,11 +196,12 @@ def test_a_call_that_went_on_elsewhere_says_where_and_why_and_does_not_show_the_
     ring(admin, "going-on")
     ring(admin, "staying")
 
-    async def keep() -> None:
+    async def keep() -> TracedCall:
         postgres = Postgres(admin.database.app_url)
         await postgres.open()
         async with postgres.tenant(admin.pizza.id) as connection:
             await calls.record_conversation(connection, record, PiiCipher(admin.master_key))
+            one = await traces.traced(connection, "went-on")
         await postgres.close()
         async with connect(admin.redis_url) as redis:
             for call_id, house, went_to in (
@@ -213,8 +217,9 @@ def test_a_call_that_went_on_elsewhere_says_where_and_why_and_does_not_show_the_
                     went_to=went_to,
                 )
                 await checkpoints.save(redis, call_id, kept)
+        return one
 
-    run_apart(keep)
+    one = run_apart(keep)
 
     overview = client.get(f"{place}/").text
     assert "Goes on at Mill" in overview and overview.count("Garlic bread") == 1  # of the call that stays
@@ -224,5 +229,9 @@ def test_a_call_that_went_on_elsewhere_says_where_and_why_and_does_not_show_the_
         assert "The call went on at Mill" in page
         assert "Garlic bread" not in page and "Sinead" not in page
     assert "Mill: this house was closed." in client.get(f"{place}/calls/went-on").text
+    api = ApiClient(client, make_token(admin)).get(f"/restaurants/{admin.pizza.id}/calls/went-on").json
+    assert api is not None
+    assert api["wentTo"] == {"restaurantId": admin.margot.id, "name": "Mill", "because": "closed"}
+    assert f"  went on      Mill, {admin.margot.id}: closed" in report.text(one, numbers=False)
     client.set_cookie("alloresto_language", "fr")
     assert "Mill : cette maison-ci était fermée." in client.get(f"{place}/calls/went-on").text

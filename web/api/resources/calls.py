@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from domain.chains import Because
 from stores import calls
 from stores.calls import LoggedCall, LoggedOutcome
 from stores.postgres import Connection
@@ -14,10 +15,19 @@ from web.api.paging import Page, PageQuery, page
 TAG = "Calls"
 
 
+class WentOn(Shape, frozen=True, kw_only=True):
+    """The house of the same chain in which the call went on, its name, and why."""
+
+    restaurant_id: Id
+    name: str
+    because: Because
+
+
 class CallShape(Shape, frozen=True, kw_only=True):
     """``outcome`` is ``in_progress`` until the call has ended. ``caller`` is there with the scope ``personal``.
 
-    ``missed``: nobody served the caller, or not to the end; ``leftACart``: with a cart that nobody agreed to.
+    ``missed``: nobody served the caller, or not to the end; ``leftACart``: with a cart that nobody agreed to. A call
+    that ``wentTo`` another house has no ``orderId`` here: an order is that house's.
     """
 
     id: str
@@ -33,6 +43,7 @@ class CallShape(Shape, frozen=True, kw_only=True):
     attempts: int
     cost_dollars: float
     left_a_cart: bool
+    went_to: WentOn | None
     recorded: bool
     caller: str | None
 
@@ -64,6 +75,8 @@ def _fields(call: LoggedCall, personal: bool) -> dict[str, Any]:
         "attempts": call.attempts,
         "cost_dollars": call.cost_dollars,
         "left_a_cart": call.left_a_cart,
+        "went_to": call.went_to
+        and WentOn(restaurant_id=call.went_to.restaurant_id, name=call.went_to.name, because=call.went_to.because),
         "recorded": bool(call.recording),
         "caller": call.caller if personal else None,
     }
