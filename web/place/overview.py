@@ -8,7 +8,7 @@ from flask import Response, render_template
 from flask.typing import ResponseReturnValue
 
 from domain.order import Cart
-from stores import attention, calls, chains, checkpoints, figures, live
+from stores import attention, calls, checkpoints, figures, live
 from stores.attention import Attention
 from stores.calls import LoggedCall
 from stores.checkpoints import Checkpoint
@@ -21,7 +21,6 @@ from web.database import UnavailableError
 from web.live import active_calls
 from web.live.active_calls import ActiveCall
 from web.place.tenancy import in_restaurant, restaurant, restaurant_blueprint
-from web.words import _
 
 blueprint = restaurant_blueprint("overview", __name__)
 
@@ -103,13 +102,4 @@ def _standing(active: tuple[ActiveCall, ...]) -> tuple[Mapping[str, Cart], Mappi
     except (UnavailableError, msgspec.DecodeError):
         return {}, {}
     own = {call_id: one.cart for call_id, one in kept.items() if one.restaurant_id == owner and one.cart.lines}
-    return own, _elsewhere({call_id: one.restaurant_id for call_id, one in kept.items() if one.went_to})
-
-
-def _elsewhere(houses: Mapping[str, str]) -> dict[str, str]:
-    """The names of the houses of the chain."""
-    if not houses:
-        return {}
-    listed = in_restaurant(lambda connection: chains.listed(connection, restaurant().id))
-    names = {house.id: house.called for house in listed}
-    return {call_id: names.get(house_id, _("another house")) for call_id, house_id in houses.items()}
+    return own, {call_id: one.went_to.name for call_id, one in kept.items() if one.went_to is not None}
