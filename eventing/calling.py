@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from domain.calls import LeftBecause
 from domain.order import Cart, ConfirmedOrder
 from eventing import outbox
-from eventing.catalogue import CartAbandoned, CartLineLeft, Payload
+from eventing.catalogue import CallRerouted, CartAbandoned, CartLineLeft, Payload
 from stores import calls
 from stores.calls import ConversationRecord
 from stores.ciphers import PiiCipher
@@ -39,8 +39,17 @@ async def emit_of_lost_call(connection: Connection, call_id: str, payloads: Iter
 
 
 async def write_conversation(connection: Connection, record: ConversationRecord, pii: PiiCipher) -> None:
-    """Safe to repeat: the row is brought up to date, the event of a cart left behind has the same id each time."""
+    """Safe to repeat: the row is brought up to date, each of its events has the same id each time."""
     await calls.record_conversation(connection, record, pii)
+    if record.went_to is not None:
+        rerouted = CallRerouted(
+            restaurant_id=record.restaurant_id,
+            call_id=record.call_id,
+            to_restaurant_id=record.went_to.restaurant_id,
+            to_house=record.went_to.name,
+            because=record.went_to.because,
+        )
+        await emit_of_call(connection, record.call_id, [rerouted], source=HANDLER)
     if record.unconfirmed is not None:
         left = record.unconfirmed
         abandoned = cart_abandoned(

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 
 from domain.calls import Attestation, LeftBecause, Outcome
+from domain.chains import Because
 from domain.deposits import State as DepositState
 from domain.kitchen import CancelReason, OrderStatus
 from domain.order import FulfilmentKind
@@ -139,6 +140,21 @@ class CallTransferred(CallEvent, frozen=True, kw_only=True):
     target: str
     reason: str
     transferred_at: Instant
+
+
+class CallRerouted(Payload, frozen=True, kw_only=True):
+    """A call went on in another house of the restaurant's chain, ``to_restaurant_id``, and ended there.
+
+    ``because``: its caller ``asked`` for that house or named its ``place``, or the called one was ``closed``, ``full``
+    or the address ``outside`` its zones. What is ordered or booked there is told as that house's, with this call's id.
+    """
+
+    TYPE: ClassVar[str] = "com.alloresto.call.rerouted"
+
+    call_id: CallId
+    to_restaurant_id: Uuid
+    to_house: str
+    because: Because
 
 
 class LineChanged(Payload, frozen=True, kw_only=True):
@@ -463,6 +479,7 @@ BY_TYPE: dict[str, type[Payload]] = {
         CallEnded,
         CallMissed,
         CallTransferred,
+        CallRerouted,
         LineChanged,
         OrderConfirmed,
         OrderRehearsed,

@@ -13,6 +13,7 @@ import msgspec
 from eventing.catalogue import (
     CallEnded,
     CallMissed,
+    CallRerouted,
     CallStarted,
     CallTransferred,
     CartAbandoned,
@@ -49,6 +50,7 @@ KINDS: tuple[type[Payload], ...] = (
     CallEnded,
     CallMissed,
     CallTransferred,
+    CallRerouted,
     MenuChanged,
     RestaurantChanged,
     FaqChanged,

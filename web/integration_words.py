@@ -46,6 +46,7 @@ def event_types() -> dict[str, str]:
         "com.alloresto.call.ended": _("Call ended"),
         "com.alloresto.call.missed": _("Call missed"),
         "com.alloresto.call.transferred": _("Call put through"),
+        "com.alloresto.call.rerouted": _("Call went on in another house"),
         "com.alloresto.menu.changed": _("Menu changed"),
         "com.alloresto.restaurant.changed": _("Restaurant changed"),
         "com.alloresto.faq.changed": _("Questions changed"),

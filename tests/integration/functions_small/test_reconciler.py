@@ -444,11 +444,18 @@ async def test_a_lost_call_that_went_on_in_another_house_is_the_called_ones_and_
     assert row["caller_hash"] == stores.pii.phone_hash(restaurant_id, CALLER), "the called one's erasure finds it"
     left = await unconfirmed(stores, restaurant_id)
     events = await told(stores)
+    assert events["call.rerouted"] == {
+        "restaurantId": restaurant_id,
+        "callId": CALL,
+        "toRestaurantId": sister.id,
+        "toHouse": "Quay",
+        "because": "closed",
+    }
     if agreed:
         assert (call.outcome, call.missed_reason, left) == ("order_confirmed", "", None)
         assert [one["restaurant_id"] for one in owners] == [sister.id]
         assert events["order.confirmed"]["restaurantId"] == sister.id and "orderId" not in events["call.ended"]
-        assert set(events) == {"order.confirmed", "call.ended"}
+        assert set(events) == {"order.confirmed", "call.ended", "call.rerouted"}
     else:
         assert (call.outcome, call.missed_reason, left and left.reason) == ("lost", "bridge_lost", "handler_lost")
         assert {one["restaurantId"] for one in events.values()} == {restaurant_id} and not owners

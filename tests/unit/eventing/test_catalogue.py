@@ -48,6 +48,9 @@ EXAMPLES: list[Payload] = [
     catalogue.CallMissed(restaurant_id=UUID, **CALL, caller="+331", reason="ai_down", ended_at=NOW),
     catalogue.OrderFollowed(restaurant_id=UUID, order_id=UUID, number=12),
     catalogue.ReservationFollowed(restaurant_id=UUID, reservation_id=UUID),
+    catalogue.CallRerouted(
+        restaurant_id=UUID, call_id="call-1", to_restaurant_id=UUID, to_house="Quay", because="closed"
+    ),
     catalogue.CallTransferred(restaurant_id=UUID, **CALL, target="+331", reason="asked", transferred_at=NOW),
     catalogue.LineChanged(restaurant_id=UUID, phone_line_id=UUID, change="created"),
     catalogue.OrderConfirmed(
