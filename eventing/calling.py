@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 
+from msgspec import structs
+
 from domain.calls import LeftBecause
 from domain.order import Cart, ConfirmedOrder
 from eventing import outbox
@@ -55,6 +57,8 @@ async def write_conversation(connection: Connection, record: ConversationRecord,
         abandoned = cart_abandoned(
             record.restaurant_id, record.call_id, record.caller, left.cart, left.total_cents, left.reason
         )
+        if record.went_to is not None:  # dishes and prices are the sister's: the called house rings back, no more
+            abandoned = structs.replace(abandoned, lines=(), total_cents=0)
         await emit_of_call(connection, record.call_id, [abandoned], source=HANDLER)
 
 

@@ -293,7 +293,8 @@ class CartLineLeft(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class CartAbandoned(Payload, frozen=True, kw_only=True):
     """A call ended with a cart that the caller did not agree to: for the restaurant to call back about.
 
-    ``caller`` is the number, "" when withheld; it and ``customer_name`` are personal.
+    ``caller`` is the number, "" when withheld; it and ``customer_name`` are personal. ``lines`` is empty and
+    ``total_cents`` 0 when the call had gone on in another house: what was wanted there is not the called one's.
     """
 
     TYPE: ClassVar[str] = "com.alloresto.cart.abandoned"

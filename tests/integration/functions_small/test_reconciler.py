@@ -459,6 +459,8 @@ async def test_a_lost_call_that_went_on_in_another_house_is_the_called_ones_and_
     else:
         assert (call.outcome, call.missed_reason, left and left.reason) == ("lost", "bridge_lost", "handler_lost")
         assert {one["restaurantId"] for one in events.values()} == {restaurant_id} and not owners
+        abandoned = events["cart.abandoned"]
+        assert (abandoned["caller"], abandoned["lines"], abandoned["totalCents"]) == (CALLER, [], 0)
 
 
 async def test_a_bridge_that_did_not_hear_of_another_houses_order_makes_no_missed_call_of_it(
