@@ -1,9 +1,11 @@
 """A Redis (or Valkey) client with a limit on every wait. Importing this costs 100 to 330 ms: redis-py."""
 
+import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import Any, Protocol
 
 import redis.asyncio
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -43,7 +45,7 @@ def connect(url: str) -> Redis:
     A command that meets a closed or silent connection is tried RETRIES times more, then raises RedisError:
     about 0.3 s when the server refuses, 6 s when it is silent.
     """
-    return redis.asyncio.Redis.from_url(
+    client = redis.asyncio.Redis.from_url(
         url,
         socket_timeout=SOCKET_TIMEOUT_S,
         socket_connect_timeout=SOCKET_TIMEOUT_S,
@@ -52,3 +54,22 @@ def connect(url: str) -> Redis:
         retry=Retry(ExponentialWithJitterBackoff(cap=LONGEST_PAUSE_S, base=FIRST_PAUSE_S), RETRIES),
         retry_on_error=[RedisConnectionError, RedisTimeoutError],
     )
+    pool = client.connection_pool
+    pool.connection_class = type("HeedingConnection", (_Heeding, pool.connection_class), {})
+    return client
+
+
+class _Heeding(AbstractConnection):
+    """A cancellation that comes as a command has just been written ends its task, too.
+
+    redis-py writes within ``asyncio.wait_for``, which in Python 3.11 forgets it then: a task that listens for ever went
+    on, and whoever had cancelled it waited for ever.
+    """
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        task = asyncio.current_task()
+        before = task.cancelling() if task is not None else 0
+        await super().send_packed_command(command, check_health)
+        if task is not None and task.cancelling() > before:
+            await self.disconnect(nowait=True)  # nobody reads the answer
+            raise asyncio.CancelledError

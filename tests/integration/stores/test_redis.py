@@ -288,3 +288,19 @@ async def test_a_server_that_refuses_is_an_error_within_its_retries() -> None:
     async with connect("redis://127.0.0.1:1/0") as nowhere:
         with pytest.raises(RedisError):
             await asyncio.wait_for(nowhere.get("x"), 5)
+
+
+async def test_a_task_that_never_ends_by_itself_ends_when_it_is_cancelled_at_whatever_moment(redis: Any) -> None:
+    async def for_ever() -> None:
+        while True:
+            async with redis.pubsub() as channel:
+                await channel.subscribe("news")
+                await channel.get_message(timeout=0.001)
+
+    for turns in range(150):
+        task = asyncio.create_task(for_ever())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=PATIENCE_S)
+        assert done, f"cancelled after {turns} turns of the loop, it went on"
