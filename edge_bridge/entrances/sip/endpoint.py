@@ -262,7 +262,8 @@ class SipEndpoint(CallOwner):
         try:
             call.dial(dial, media)
         except pj.Error as error:
-            log.warning("a call could not be dialled", reason=error.reason)
+            ports = self._library.mediaActivePorts()
+            log.warning("a call could not be dialled", reason=error.reason, calls=len(self._calls) - 1, ports=ports)
             if handle in self._calls:  # pjsip may have told of its end already, within makeCall
                 call.let_go(UNAVAILABLE)
 
