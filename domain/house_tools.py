@@ -306,9 +306,8 @@ def _with_fulfilment(cart: Cart, restaurant: Restaurant, before: Fulfilment | No
 
 def _told(state: OrderState, missing: list[str]) -> str:
     words, said, cart = words_of(state), house_wording(state.restaurant.language), state.cart
-    name = state.restaurant.name
     house = state.chain.by_id(state.restaurant.id) if state.chain is not None else None
-    name = house.name if house is not None else name
+    name = house.name if house is not None else state.restaurant.name
     told = [said.here.format(house=name)]
     if cart.lines:
         lines = words.listing([words.describe(line) for line in cart.lines], words.last_and)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Literal
 
 import asyncpg
 
 from domain.chains import Because, Chain, House
-from domain.restaurant import DeliveryZone, Opening, OpeningException, Restaurant
+from domain.restaurant import DeliveryZone, Opening, Restaurant
+from stores import restaurants
 from stores.errors import require
 from stores.postgres import Connection
 
@@ -161,10 +161,7 @@ def _house(row: asyncpg.Record) -> House:
         city=row["city"],
         country=row["country"],
         openings=tuple(Opening(*one) for one in row["week"]),
-        exceptions=tuple(
-            OpeningException(date.fromisoformat(day), tuple((opens, closes) for opens, closes in spans))
-            for day, spans in row["exceptions"]
-        ),
+        exceptions=restaurants.exceptions_of(row["exceptions"]),
         delivery_zones=tuple(DeliveryZone(name, tuple(codes), 0, 0, 0) for name, codes in row["zones"]),
         pickup=row["pickup"],
         delivery=row["delivery"],

@@ -75,6 +75,14 @@ async def get(conn: Connection, restaurant_id: str) -> Restaurant:
     return _restaurant(row)
 
 
+def exceptions_of(days: Iterable[tuple[str, Iterable[tuple[int, int]]]]) -> tuple[OpeningException, ...]:
+    """From ``[day, [[opens, closes], ...]]`` as Postgres gives them."""
+    return tuple(
+        OpeningException(date.fromisoformat(day), tuple((opens, closes) for opens, closes in spans))
+        for day, spans in days
+    )
+
+
 def _restaurant(row: asyncpg.Record) -> Restaurant:
     return Restaurant(
         id=row["id"],
@@ -89,10 +97,7 @@ def _restaurant(row: asyncpg.Record) -> Restaurant:
         greeting=row["greeting"],
         voice=row["voice"],
         openings=tuple(Opening(*one) for one in row["week"]),
-        exceptions=tuple(
-            OpeningException(date.fromisoformat(day), tuple((opens, closes) for opens, closes in spans))
-            for day, spans in row["exceptions"]
-        ),
+        exceptions=exceptions_of(row["exceptions"]),
         delivery_zones=tuple(DeliveryZone(name, tuple(postcodes), *terms) for name, postcodes, *terms in row["zones"]),
         pickup=row["pickup"],
         delivery=row["delivery"],

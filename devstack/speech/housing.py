@@ -121,7 +121,5 @@ def _says(text: str, name: str) -> bool:
 def _without(text: str, name: str) -> str:
     """What else is said; "" where that is nothing to answer."""
     rest = re.sub(rf"\b{_BEFORE_NAME}{re.escape(fold(name))}\b", " ", fold(text))
-    words = [
-        word for word in rest.split() if word not in ("please", "hello", "hi", "bonjour", "s", "il", "vous", "plait")
-    ]
+    words = [word for word in rest.split() if word not in _POLITE]
     return " ".join(words) if len(words) > 2 else ""
