@@ -10,6 +10,7 @@ import concurrent.futures
 import contextlib
 import inspect
 import itertools
+import logging
 import re
 import shutil
 import tempfile
@@ -102,6 +103,14 @@ def run_apart(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run ``work`` in an event loop of its own, whatever this thread's loop is doing."""
     with concurrent.futures.ThreadPoolExecutor(1) as thread:
         return thread.submit(lambda: asyncio.run(work())).result(timeout=120)
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """A program that a test ran has configured the root logger, whose handler writes to a stream that ends with it."""
+    yield
+    root = logging.getLogger()
+    root.handlers[:] = [handler for handler in root.handlers if type(handler) is not logging.StreamHandler]
 
 
 @contextlib.contextmanager

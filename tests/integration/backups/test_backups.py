@@ -1,6 +1,7 @@
 """From a database of two restaurants to a bucket and back."""
 
 import asyncio
+import itertools
 import os
 import subprocess
 import sys
@@ -96,8 +97,10 @@ def taken(source: Source, store: ObjectStore) -> Taken:
     """One backup, taken while others write."""
 
     async def work() -> Taken:
-        writing = asyncio.create_task(writes(source))
+        begun = asyncio.Event()
+        writing = asyncio.create_task(writes(source, begun))
         try:
+            await asyncio.wait_for(begun.wait(), PATIENCE_S)
             return await take(load(BackupSettings, environment(source, store)))
         finally:
             writing.cancel()
@@ -106,10 +109,13 @@ def taken(source: Source, store: ObjectStore) -> Taken:
     return run_apart(work)
 
 
-async def writes(source: Source) -> None:
+async def writes(source: Source, begun: asyncio.Event) -> None:
+    """``begun`` is set when a few rows are written, which the snapshot has for sure."""
     connection = await connect(source.url("alloresto_platform"))
     try:
-        while True:
+        for written in itertools.count():
+            if written == 3:
+                begun.set()
             await connection.execute(
                 "insert into faq (restaurant_id, question, answer, position)"
                 " values ($1, 'Parking?', 'Behind the building.', 0)",
