@@ -37,9 +37,14 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     SERVICE: ClassVar[Service]
     GIVE_UP_AFTER: ClassVar[timedelta] = timedelta(hours=24)
 
+    @classmethod
+    def named(cls) -> str:
+        """What errands of this class are called where they are stored."""
+        return str(cls.__struct_config__.tag)
+
     @property
     def kind(self) -> str:
-        return str(self.__struct_config__.tag)
+        return self.named()
 
     @property
     def subject(self) -> str:

@@ -5,6 +5,8 @@ Connections that are off are told, too: what waits goes once they are on again, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from domain.errands import ForgetCustomer, ForgetInCalendar, KeepInCalendar, NoteCustomer, Work
 from eventing.calendar_entries import entry
 from stores import connections, customers, erasures, errands, reservations, restaurants
@@ -38,11 +40,11 @@ async def forget(connection: Connection, restaurant_id: str, customer_id: str, b
 async def _name_nobody(connection: Connection, calendar: Connected, reservation_id: str, pii: PiiCipher) -> None:
     restaurant = await restaurants.get(connection, calendar.restaurant_id)
     booking = await reservations.get(connection, reservation_id)  # nobody's by now
-    version = len(_of(await errands.about(connection, restaurant.id, booking.id), calendar, Work))
+    told = await errands.about(connection, restaurant.id, booking.id)
+    version = sum(one.connection_id == calendar.id for one in told)
     work = await entry(connection, ForgetInCalendar, restaurant, booking, version)
     await errands.add(connection, restaurant.id, calendar.id, work, pii)
 
 
-def _of(told: list[Errand] | tuple[Errand, ...], to: Connected, kind: type[Work]) -> list[Errand]:
-    tag = kind.__struct_config__.tag
-    return [one for one in told if one.connection_id == to.id and tag in (None, one.kind)]
+def _of(told: Sequence[Errand], to: Connected, kind: type[Work]) -> list[Errand]:
+    return [one for one in told if one.connection_id == to.id and one.kind == kind.named()]

@@ -114,7 +114,7 @@ async def of_connection(
         after and after.at,
         after and after.id,
         limit,
-        AskPrice.__struct_config__.tag,
+        AskPrice.named(),
     )
     return tuple(Errand(**dict(row)) for row in rows)
 
@@ -153,7 +153,7 @@ async def forget(conn: Connection, restaurant_id: str, subjects: Sequence[str]) 
         " where restaurant_id = $1 and subject = any($2::text[]) and (state <> 'waiting' or kind = $3)",
         restaurant_id,
         list(map(str, subjects)),
-        NoteCustomer.__struct_config__.tag,
+        NoteCustomer.named(),
     )
 
 

@@ -23,7 +23,7 @@ from stores.postgres import Connection
 from stores.reservations import Reservation
 
 SOURCE = "/web/hooks"
-KEPT = str(KeepInCalendar.__struct_config__.tag)
+KEPT = KeepInCalendar.named()
 
 
 async def take(conn: Connection, hook: Hook, name: str, notice: Notice, now: datetime, pii: PiiCipher) -> bool:
