@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import asyncpg
+
 from backups.errors import BackupError
 from backups.programs import program
 from stores.postgres import connect
@@ -45,9 +47,18 @@ async def _on(url: str) -> AsyncIterator[str]:
         try:
             yield urlsplit(url)._replace(path=f"/{name}").geturl()
         finally:
-            await connection.execute(f"drop database if exists {name} with (force)", timeout=STOPPED_WITHIN_S)
+            await _drop(connection, name)
     finally:
         await connection.close()
+
+
+async def _drop(connection: asyncpg.Connection, name: str) -> None:
+    """By force only when need be: that is refused to all but superusers while autovacuum is at work in the database,
+    which an ordinary drop ends by itself."""
+    try:
+        await connection.execute(f"drop database if exists {name}", timeout=STOPPED_WITHIN_S)
+    except asyncpg.ObjectInUseError:
+        await connection.execute(f"drop database if exists {name} with (force)", timeout=STOPPED_WITHIN_S)
 
 
 def _start(folder: Path, owner: str) -> subprocess.Popen[bytes]:

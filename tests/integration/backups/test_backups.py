@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
-from backups import catalogue, programs
+from backups import catalogue, programs, scratch
 from backups.__main__ import main
 from backups.catalogue import Backup
 from backups.errors import BackupError
@@ -158,9 +159,9 @@ async def empty(source: Source) -> AsyncIterator[str]:
     """The URL of an empty database."""
     connection = await connect(source.url(OWNER, "postgres"))
     await connection.execute("create database to_be_filled")
-    yield source.url(OWNER, "to_be_filled")
-    await connection.execute("drop database to_be_filled with (force)")
     await connection.close()
+    yield source.url(OWNER, "to_be_filled")
+    await drop(source.server, "to_be_filled")  # as superuser: no owner may end an autovacuum that is in it
 
 
 async def all_sums(url: str) -> Sums:
@@ -428,3 +429,28 @@ def test_the_command_says_which_settings_it_lacks_and_what_is_wrong_in_one_line(
     assert failed.value.code == 1
     (line,) = [one for one in capfd.readouterr().err.splitlines() if one.startswith("backup: ")]
     assert "answers 403" in line and "BACKUP_S3_SECRET_KEY" in line and BUCKET not in line
+
+
+async def test_a_database_to_try_a_restoring_on_is_dropped_though_autovacuum_is_in_it(source: Source) -> None:
+    superuser = await connect(source.server.url(database="postgres"))
+    await superuser.execute("alter system set autovacuum_naptime = 1")
+    await superuser.execute("select pg_reload_conf()")
+    working = "select exists (select from pg_stat_activity where backend_type = 'autovacuum worker' and datname = $1)"
+    try:
+        async with scratch.database(source.url(OWNER, "postgres"), OWNER) as url:
+            name = urlsplit(url).path.removeprefix("/")
+            connection = await connect(url)
+            await connection.execute(
+                "create table slow (n int) with (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1,"
+                " autovacuum_vacuum_insert_threshold = 1)"
+            )
+            await connection.execute("insert into slow select generate_series(1, 100000)")
+            await connection.close()
+            async with asyncio.timeout(PATIENCE_S):
+                while not await superuser.fetchval(working, name):
+                    await asyncio.sleep(0.02)
+        assert not await superuser.fetchval("select exists (select from pg_database where datname = $1)", name)
+    finally:
+        await superuser.execute("alter system reset autovacuum_naptime")
+        await superuser.execute("select pg_reload_conf()")
+        await superuser.close()

@@ -28,6 +28,8 @@ from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.integration, needs_kamailio]
 
+WORKERS_OF_A_SOCKET = 2  # kamailio.cfg: children
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
@@ -77,9 +79,15 @@ class StandInGate:
             await rpc.ask("dns.add_a", name, 60, "127.0.0.1", 0)
 
     async def workers(self, port: int) -> list[int]:
-        """The processes that serve this UDP port of loopback."""
+        """The processes that serve this UDP port of loopback, once all of them run."""
         with contextlib.closing(Rpc(self.keeper.folder)) as rpc:
-            return [one["PID"] for one in await rpc.ask("core.psx") if f"sock=127.0.0.1:{port}" in one["DSC"]]
+            async with asyncio.timeout(PATIENCE_S):
+                while True:
+                    all_of_them = await rpc.ask("core.psx")
+                    found = [one["PID"] for one in all_of_them if f"sock=127.0.0.1:{port}" in one["DSC"]]
+                    if len(found) == WORKERS_OF_A_SOCKET:
+                        return found
+                    await asyncio.sleep(0.02)
 
     async def receive(self) -> Message:
         return parse(await asyncio.get_running_loop().sock_recv(self._socket, 65_535))

