@@ -23,7 +23,8 @@ from devstack.servers.ports import free_port
 from devstack.stand_ins.caldav import CalDav
 from devstack.stand_ins.hubspot import HubSpot
 from devstack.stand_ins.stripe import Stripe
-from domain.errands import OPEN_FIRST, OPEN_MOST, OPENS_AFTER, RefundPayment
+from domain.breakers import OPEN_FIRST, OPEN_MOST, OPENS_AFTER
+from domain.errands import RefundPayment
 from domain.reservations import Rules
 from domain.restaurant import Opening
 from eventing import reserving

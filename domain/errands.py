@@ -14,6 +14,7 @@ from typing import ClassVar, Literal, get_args
 import msgspec
 
 from domain import mails
+from domain.breakers import doubled
 from domain.messages import Template
 from domain.order import Address, FulfilmentKind
 
@@ -23,10 +24,6 @@ State = Literal["waiting", "done", "refused", "failed"]
 
 RETRY_FIRST = timedelta(seconds=1)
 RETRY_MOST = timedelta(seconds=30)
-# The breaker of a connection: after so many failures in a row nothing is tried for a while, then one errand at a time.
-OPENS_AFTER = 3
-OPEN_FIRST = timedelta(seconds=5)
-OPEN_MOST = timedelta(seconds=30)
 # How long a connection's secrets are used before it is said that they should be changed.
 SECRETS_GOOD_FOR = timedelta(days=90)
 # How long an errand waits for another subject's: what can't be cancelled must not keep what is to be made.
@@ -426,15 +423,4 @@ def again_after(attempt: int, asked: timedelta | None = None) -> timedelta:
     """How long after the ``attempt``-th one; ``asked`` is what the service wants, as far as it is sensible."""
     if asked is not None:
         return min(max(asked, RETRY_FIRST), timedelta(minutes=10))
-    return _doubled(RETRY_FIRST, attempt - 1, RETRY_MOST)
-
-
-def open_for(failures: int) -> timedelta | None:
-    """How long a connection is left alone after its ``failures``-th failure in a row; None while it isn't yet."""
-    if failures < OPENS_AFTER:
-        return None
-    return _doubled(OPEN_FIRST, failures - OPENS_AFTER, OPEN_MOST)
-
-
-def _doubled(first: timedelta, times: int, most: timedelta) -> timedelta:
-    return min(first * float(2 ** min(times, 10)), most)
+    return doubled(RETRY_FIRST, attempt - 1, RETRY_MOST)

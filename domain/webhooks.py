@@ -15,13 +15,20 @@ from collections.abc import Iterable
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from domain import breakers
+
 SECRET_MARK = "whsec_"
 SECRET_BYTES = 32
 LONGEST_URL = 500
 
-# After the first attempt; then it is given up. Eight attempts in some twenty hours.
+# A message that fails while others arrive: after the first attempt; then it is given up. Eight in some twenty hours.
 RETRY_AFTER = tuple(timedelta(seconds=seconds) for seconds in (5, 60, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 12 * 3600))
 DISABLE_AFTER = timedelta(days=5)  # of nothing but failures
+# What has failed so often by itself keeps its own times when its receiver is there again: it may be the message.
+RELEASED_MOST = 5
+# A receiver that has been away for so long is asked less often.
+LONG_OUTAGE = timedelta(hours=2)
+OPEN_LATER = timedelta(minutes=5)
 OLD_SECRET_FOR = timedelta(hours=24)  # both sign, so that the receiver may change over
 
 # IPv4 addresses inside of IPv6 ones: whoever translates them would reach the inner one.
@@ -34,6 +41,22 @@ class BadUrlError(ValueError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
+
+
+def open_for(failures: int, failing_for: timedelta) -> timedelta | None:
+    """How long a receiver is left alone (``domain.breakers``); None while it isn't."""
+    pause = breakers.open_for(failures)
+    return OPEN_LATER if pause is not None and failing_for >= LONG_OUTAGE else pause
+
+
+def again_after(counted: int, pause: timedelta | None) -> timedelta | None:
+    """How long after a failed attempt a message is sent again; None for never. ``counted`` are its failures while the
+    receiver was taken to be there, ``pause`` is how long that one is left alone now."""
+    if counted > len(RETRY_AFTER):
+        return None
+    if pause is not None and counted <= RELEASED_MOST:
+        return pause
+    return RETRY_AFTER[max(counted, 1) - 1]
 
 
 def new_secret() -> str:

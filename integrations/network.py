@@ -20,7 +20,7 @@ from domain import webhooks
 
 TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 5.0
-AT_ONCE = 16
+AT_ONCE = 32
 LONGEST_ANSWER = 1_000_000
 """Bytes."""
 

@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from domain import errands as rules
+from domain import breakers
 from domain.errands import Service
 from stores.ciphers import PiiCipher
 from stores.errors import require
@@ -178,7 +178,7 @@ async def failed(conn: Database, connection_id: str, error: str) -> bool:
         connection_id,
         error[:200],
     )
-    pause = None if failures is None else rules.open_for(failures)
+    pause = None if failures is None else breakers.open_for(failures)
     if pause is None:
         return False
     await conn.execute(

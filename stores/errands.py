@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from domain import errands as rules
+from domain.breakers import OPENS_AFTER
 from domain.errands import AskPrice, NoteCustomer, State, Work
 from stores.ciphers import PiiCipher, RowReader
 from stores.errors import require
@@ -161,12 +162,13 @@ async def forget(conn: Connection, restaurant_id: str, subjects: Sequence[str]) 
 
 # A connection that is away, or slow, must not keep the others from their turn: it has so many at once, and one while
 # its breaker is half open. That is the one whose last attempt is the longest ago: it may be the errand that fails, and
-# not the service.
+# not the service. All those together that have failed lately have no more than $8: a provider that hangs is away for
+# all of its restaurants at once.
 _CLAIM = """
 with under_way as (
     select * from unnest($4::uuid[], $5::integer[]) as u (connection_id, attempts)
 ), ranked as (
-    select e.id, e.next_at, case when c.failures >= $6 then 1 else $2 end as most,
+    select e.id, e.next_at, c.failures > 0 as suspect, case when c.failures >= $6 then 1 else $2 end as most,
         coalesce(u.attempts, 0) + row_number() over (
             partition by e.connection_id order by case when c.failures >= $6 then e.last_at end nulls first, e.number
         ) as place
@@ -178,10 +180,16 @@ with under_way as (
                 and b.state = 'waiting' and b.number < e.number
                 and (b.subject = e.subject or e.created_at > now() - $7::interval)
         )
+), allowed as (
+    select id, next_at, suspect, row_number() over (partition by suspect order by next_at) as nth
+    from ranked where place <= most
 ), picked as (
-    select e.id from errand e join ranked r on r.id = e.id
-    where r.place <= r.most and e.state = 'waiting' and e.next_at <= now()
-    order by r.next_at limit $1 for update of e skip locked
+    select e.id from errand e join allowed a on a.id = e.id
+    where e.state = 'waiting' and e.next_at <= now() and (not a.suspect or a.nth <= $8 - (
+        select coalesce(sum(u.attempts), 0) from under_way u join service_connection c on c.id = u.connection_id
+        where c.failures > 0
+    ))
+    order by a.next_at limit $1 for update of e skip locked
 )
 update errand e set attempts = e.attempts + 1, next_at = now() + $3::interval, last_at = now(), last_error = ''
 from picked, service_connection c
@@ -193,9 +201,15 @@ returning e.id, e.restaurant_id, e.connection_id, c.provider, c.settings, c.secr
 
 
 async def claim(
-    conn: Connection, most: int, most_of_one: int, under_way: Mapping[str, int] | None = None
+    conn: Connection,
+    most: int,
+    most_of_one: int,
+    under_way: Mapping[str, int] | None = None,
+    *,
+    of_suspects: int | None = None,
 ) -> tuple[Claimed, ...]:
-    """Up to ``most`` that are due, ``most_of_one`` for one connection with those that are ``under_way`` there.
+    """Up to ``most`` that are due, ``most_of_one`` for one connection with those that are ``under_way`` there, and
+    ``of_suspects`` (None: any number) for all those together that have failed since they last answered.
 
     They are nobody else's for LEASE.
     """
@@ -207,8 +221,9 @@ async def claim(
         LEASE,
         list(counts.keys()),
         list(counts.values()),
-        rules.OPENS_AFTER,
+        OPENS_AFTER,
         rules.BEHIND_MOST,
+        most if of_suspects is None else of_suspects,
     )
     return tuple(Claimed(**dict(row)) for row in rows)
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
+from domain.breakers import OPENS_AFTER
 from domain.deposits import NO_PAGE_AFTER
-from domain.errands import OPENS_AFTER, SECRETS_GOOD_FOR
+from domain.errands import SECRETS_GOOD_FOR
 from stores import infrastructure, keys, rehearsals
 from stores.postgres import Connection
 from stores.redis import Redis

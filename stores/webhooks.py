@@ -14,7 +14,8 @@ from typing import Any, Literal
 import asyncpg
 import msgspec
 
-from domain.webhooks import OLD_SECRET_FOR
+from domain import webhooks as rules
+from domain.breakers import OPENS_AFTER
 from stores.ciphers import PiiCipher, RowReader
 from stores.errors import require
 from stores.paging import Position
@@ -22,7 +23,7 @@ from stores.postgres import Connection
 
 MOST_ENDPOINTS = 10
 TEST_TYPE = "com.alloresto.webhook.tested"  # is of one endpoint
-LEASE = timedelta(seconds=60)  # longer than an attempt may take
+LEASE = timedelta(seconds=30)  # longer than an attempt may take
 
 DisabledBecause = Literal["", "owner", "failing", "gone"]
 DeliveryState = Literal["waiting", "delivered", "failed"]
@@ -75,13 +76,18 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """One delivery to attempt now, as the ``attempt``-th. ``secrets`` are sealed, as all that is personal."""
+    """One delivery to attempt now, as the ``attempt``-th. ``secrets`` are sealed, as all that is personal.
+
+    ``counted``: so many attempts have failed while the receiver was taken to be there; ``counts``: it is now, too.
+    """
 
     id: str
     restaurant_id: str
     endpoint_id: str
     attempt: int
     url: str
+    counted: int
+    counts: bool
     sends_personal: bool
     secrets: tuple[bytes, ...]
     event: dict[str, Any]
@@ -141,9 +147,10 @@ async def endpoint(conn: Connection, endpoint_id: str) -> Endpoint:
 async def update_endpoint(
     conn: Connection, endpoint_id: str, *, url: str, description: str, types: Collection[str], personal: bool
 ) -> None:
-    """Raises NotFoundError."""
+    """What waits is sent at once. Raises NotFoundError."""
     done = await conn.fetchval(
-        "update webhook_endpoint set url = $2, description = $3, types = $4, personal = $5 where id = $1 returning id",
+        "update webhook_endpoint set url = $2, description = $3, types = $4, personal = $5, failures = 0,"
+        " failing_since = null, open_until = null where id = $1 returning id",
         endpoint_id,
         url,
         description,
@@ -151,13 +158,19 @@ async def update_endpoint(
         personal,
     )
     require(done, "webhook", endpoint_id)
+    await conn.execute(
+        "update webhook_delivery set next_at = now()"
+        " where endpoint_id = $1 and state = 'waiting' and next_at > now() and last_error <> ''",
+        endpoint_id,
+    )
 
 
 async def switch_endpoint(conn: Connection, endpoint_id: str, on: bool) -> None:
     """Switched on it starts without its failures; switched off, what waits is given up. Raises NotFoundError."""
     done = await conn.fetchval(
         "update webhook_endpoint set disabled_at = case when $2 then null else now() end,"
-        " disabled_because = case when $2 then '' else 'owner' end, failing_since = null where id = $1 returning id",
+        " disabled_because = case when $2 then '' else 'owner' end, failing_since = null, failures = 0,"
+        " open_until = null where id = $1 returning id",
         endpoint_id,
         on,
     )
@@ -171,7 +184,10 @@ async def switch_endpoint(conn: Connection, endpoint_id: str, on: bool) -> None:
 async def rotate_secret(conn: Connection, restaurant_id: str, endpoint_id: str, secret: str, pii: PiiCipher) -> None:
     """The old secret signs beside the new one for OLD_SECRET_FOR. Raises NotFoundError."""
     done = await conn.fetchval(
-        "select rotate_webhook_secret($1, $2, $3)", endpoint_id, pii.encrypt(restaurant_id, secret), OLD_SECRET_FOR
+        "select rotate_webhook_secret($1, $2, $3)",
+        endpoint_id,
+        pii.encrypt(restaurant_id, secret),
+        rules.OLD_SECRET_FOR,
     )
     require(done, "webhook", endpoint_id)
 
@@ -198,7 +214,8 @@ async def keep_event(
     pii: PiiCipher,
     only_to: str | None = None,
 ) -> int:
-    """Keep it, and a delivery for each endpoint that wants its type, or for ``only_to`` alone; how many deliveries."""
+    """Keep it, and a delivery for each endpoint that wants its type, or for ``only_to`` alone, where it goes at once;
+    how many deliveries."""
     sealed = pii.encrypt(restaurant_id, msgspec.json.encode(personal).decode()) if personal else None
     kept = await conn.fetchval(
         "insert into integration_event (restaurant_id, event_id, source, type, event, personal_encrypted)"
@@ -219,6 +236,8 @@ async def keep_event(
         event["type"],
         only_to,
     )
+    if only_to is not None:
+        await _try_now(conn, only_to)
     return len(rows)
 
 
@@ -272,12 +291,13 @@ async def deliveries(
 async def send_again(conn: Connection, endpoint_id: str, delivery_id: str) -> None:
     """The same message, with the same webhook-id, as soon as may be. Raises NotFoundError, also while it waits."""
     done = await conn.fetchval(
-        "update webhook_delivery set state = 'waiting', attempts = 0, next_at = now()"
+        "update webhook_delivery set state = 'waiting', attempts = 0, counted = 0, next_at = now()"
         " where id = $1 and endpoint_id = $2 and state <> 'waiting' returning id",
         delivery_id,
         endpoint_id,
     )
     require(done, "delivery", delivery_id)
+    await _try_now(conn, endpoint_id)
 
 
 async def replay(conn: Connection, restaurant_id: str, endpoint_id: str, since: datetime) -> int:
@@ -287,7 +307,8 @@ async def replay(conn: Connection, restaurant_id: str, endpoint_id: str, since: 
     """
     wanted = await endpoint(conn, endpoint_id)
     again = await conn.fetch(
-        "update webhook_delivery d set state = 'waiting', attempts = 0, next_at = now() from integration_event e"
+        "update webhook_delivery d set state = 'waiting', attempts = 0, counted = 0, next_at = now()"
+        " from integration_event e"
         " where d.restaurant_id = $1 and d.endpoint_id = $2 and d.state <> 'waiting' and e.restaurant_id = $1"
         " and e.id = d.integration_event_id and e.at >= $3"
         " and case when $4::text[] = '{}' then e.type <> $5 else e.type = any($4) end returning d.id",
@@ -309,42 +330,71 @@ async def replay(conn: Connection, restaurant_id: str, endpoint_id: str, since: 
         wanted.types,
         TEST_TYPE,
     )
+    await _try_now(conn, endpoint_id)
     return len(again) + len(never_sent)
+
+
+async def _try_now(conn: Connection, endpoint_id: str) -> None:
+    """Somebody says that it is there: it is asked again, however long it was to be left alone."""
+    await conn.execute("update webhook_endpoint set open_until = null where id = $1", endpoint_id)
 
 
 # --- Sending; all of it needs the platform role ---------------------------------------------------------------------
 
-# A slow or a dead endpoint with thousands that wait must not keep the others from their turn.
+# A slow or a dead endpoint with thousands that wait must not keep the others from their turn: it has so many at once,
+# and one while its breaker is half open. That is the one whose last attempt is the longest ago: it may be the message
+# that fails. All those together that have failed lately have no more than $7.
 _CLAIM = """
 with under_way as (
     select * from unnest($4::uuid[], $5::integer[]) as u (endpoint_id, attempts)
 ), ranked as (
-    select d.id, d.next_at, coalesce(u.attempts, 0)
-        + row_number() over (partition by d.endpoint_id order by d.next_at, d.id) as place
+    select d.id, d.next_at, w.failures > 0 as suspect, case when w.failures >= $6 then 1 else $2 end as most,
+        coalesce(u.attempts, 0) + row_number() over (
+            partition by d.endpoint_id
+            order by case when w.failures >= $6 then d.last_at end nulls first, d.next_at, d.id
+        ) as place
     from webhook_delivery d join webhook_endpoint w on w.id = d.endpoint_id left join under_way u using (endpoint_id)
-    where d.state = 'waiting' and d.next_at <= now() and w.disabled_at is null and coalesce(u.attempts, 0) < $2
+    where d.state = 'waiting' and d.next_at <= now() and w.disabled_at is null
+        and coalesce(w.open_until, '-infinity') <= now()
+), allowed as (
+    select id, next_at, suspect, row_number() over (partition by suspect order by next_at) as nth
+    from ranked where place <= most
 ), picked as (
-    select d.id from webhook_delivery d join ranked r on r.id = d.id
-    where r.place <= $2 and d.state = 'waiting' and d.next_at <= now()
-    order by r.next_at limit $1 for update of d skip locked
+    select d.id from webhook_delivery d join allowed a on a.id = d.id
+    where d.state = 'waiting' and d.next_at <= now() and (not a.suspect or a.nth <= $7 - (
+        select coalesce(sum(u.attempts), 0) from under_way u join webhook_endpoint w on w.id = u.endpoint_id
+        where w.failures > 0
+    ))
+    order by a.next_at limit $1 for update of d skip locked
 )
-update webhook_delivery d set attempts = d.attempts + 1, next_at = now() + $3::interval, last_at = now()
+update webhook_delivery d set attempts = d.attempts + 1, next_at = now() + $3::interval, last_at = now(),
+    last_error = ''
 from picked, webhook_endpoint w, integration_event e
 where d.id = picked.id and w.id = d.endpoint_id and e.id = d.integration_event_id and w.disabled_at is null
-returning d.id, d.restaurant_id, d.endpoint_id, d.attempts as attempt, w.url, w.personal as sends_personal,
-    w.secret_encrypted, w.old_secret_encrypted, w.old_secret_until > now() as old_signs, e.event, e.personal_encrypted
+returning d.id, d.restaurant_id, d.endpoint_id, d.attempts as attempt, d.counted, w.failures < $6 as counts, w.url,
+    w.personal as sends_personal, w.secret_encrypted, w.old_secret_encrypted, w.old_secret_until > now() as old_signs,
+    e.event, e.personal_encrypted
 """
 
 
 async def claim(
-    conn: Connection, most: int, most_of_one: int, under_way: Mapping[str, int] | None = None
+    conn: Connection,
+    most: int,
+    most_of_one: int,
+    under_way: Mapping[str, int] | None = None,
+    *,
+    of_suspects: int | None = None,
 ) -> tuple[Claimed, ...]:
-    """Up to ``most`` deliveries that are due, ``most_of_one`` for one endpoint with those that are ``under_way`` to it.
+    """Up to ``most`` deliveries that are due, ``most_of_one`` for one endpoint with those that are ``under_way`` to it,
+    and ``of_suspects`` (None: any number) for all those together that have failed since their last success.
 
     They are nobody else's for LEASE.
     """
     counts = under_way or {}
-    rows = await conn.fetch(_CLAIM, most, most_of_one, LEASE, list(counts.keys()), list(counts.values()))
+    places, attempts = list(counts.keys()), list(counts.values())
+    rows = await conn.fetch(
+        _CLAIM, most, most_of_one, LEASE, places, attempts, OPENS_AFTER, most if of_suspects is None else of_suspects
+    )
     return tuple(
         Claimed(
             id=row["id"],
@@ -352,6 +402,8 @@ async def claim(
             endpoint_id=row["endpoint_id"],
             attempt=row["attempt"],
             url=row["url"],
+            counted=row["counted"],
+            counts=row["counts"],
             sends_personal=row["sends_personal"],
             secrets=(row["secret_encrypted"], row["old_secret_encrypted"])
             if row["old_signs"]
@@ -364,6 +416,7 @@ async def claim(
 
 
 async def delivered(conn: Connection, one: Claimed, status: int, ms: int) -> None:
+    """After an outage all that it has kept waiting is due at once."""
     await conn.execute(
         "update webhook_delivery set state = 'delivered', last_status = $2, last_error = '', last_ms = $3"
         " where id = $1 and state = 'waiting' and attempts = $4",
@@ -372,31 +425,58 @@ async def delivered(conn: Connection, one: Claimed, status: int, ms: int) -> Non
         ms,
         one.attempt,
     )
+    before = await conn.fetchrow(
+        "with before as (select id, failures, failing_since from webhook_endpoint"
+        "  where id = $1 and failing_since is not null for update)"
+        " update webhook_endpoint w set failing_since = null, failures = 0, open_until = null from before"
+        " where w.id = before.id returning before.failures, before.failing_since",
+        one.endpoint_id,
+    )
+    if before is None or before["failures"] < OPENS_AFTER:
+        return
     await conn.execute(
-        "update webhook_endpoint set failing_since = null where id = $1 and failing_since is not null", one.endpoint_id
+        "update webhook_delivery set next_at = now() where restaurant_id = $1 and endpoint_id = $2"
+        " and state = 'waiting' and next_at > now() and last_at >= $3 and counted <= $4"
+        # What is under way now has a lease, and no other must begin it.
+        " and last_error <> ''",
+        one.restaurant_id,
+        one.endpoint_id,
+        before["failing_since"] - LEASE,  # what failed first was begun before that
+        rules.RELEASED_MOST,
     )
 
 
 async def failed(
-    conn: Connection, one: Claimed, status: int | None, error: str, ms: int, again_after: timedelta | None
+    conn: Connection, one: Claimed, status: int | None, error: str, ms: int, *, spread: float = 1.0
 ) -> datetime | None:
-    """Since when the endpoint has only failed; None when it is gone. ``again_after`` None: the last attempt."""
+    """Since when the endpoint has only failed; None when it is gone. ``spread`` times as long it waits now."""
+    row = await conn.fetchrow(
+        "update webhook_endpoint set failures = failures + 1, failing_since = coalesce(failing_since, now())"
+        " where id = $1 returning failures, failing_since, now() - failing_since as failing_for",
+        one.endpoint_id,
+    )
+    if row is None:
+        return None
+    pause = rules.open_for(row["failures"], row["failing_for"])
+    if pause is not None:
+        await conn.execute(
+            "update webhook_endpoint set open_until = now() + $2::interval where id = $1", one.endpoint_id, pause
+        )
+    counted = one.counted + (1 if one.counts else 0)
+    again_after = rules.again_after(counted, pause)
     await conn.execute(
         "update webhook_delivery set state = case when $5::interval is null then 'failed' else 'waiting' end,"
-        " next_at = now() + coalesce($5::interval, '0'), last_status = $2, last_error = $3, last_ms = $4"
+        " next_at = now() + coalesce($5::interval, '0'), last_status = $2, last_error = $3, last_ms = $4, counted = $7"
         " where id = $1 and state = 'waiting' and attempts = $6",
         one.id,
         status,
         error[:200],
         ms,
-        again_after,
+        None if again_after is None else again_after * spread,
         one.attempt,
+        counted,
     )
-    since: datetime | None = await conn.fetchval(
-        "update webhook_endpoint set failing_since = coalesce(failing_since, now()) where id = $1"
-        " returning failing_since",
-        one.endpoint_id,
-    )
+    since: datetime = row["failing_since"]
     return since
 
 

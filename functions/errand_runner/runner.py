@@ -22,7 +22,7 @@ from functions._claims import Claims
 from functions.errand_runner import consequences, objections
 from functions.errand_runner.situation import Home
 from integrations.catalogue import PROVIDERS
-from integrations.network import Network
+from integrations.network import AT_ONCE, Network
 from integrations.tasks import Done, Later, Outcome, Refused, Task
 from process import logs
 from stores import connections, errands
@@ -30,9 +30,9 @@ from stores.ciphers import CipherError
 from stores.errands import Claimed
 from stores.postgres import Postgres
 
-AT_ONCE = 16
 PRICE = "message.price"
 OF_ONE_CONNECTION = 4
+OF_SUSPECTS = AT_ONCE // 2
 ATTEMPT_TIMEOUT_S = 30.0  # shorter than a lease
 
 errands_total = Counter("errands_total", "Attempts at an errand, by what came of it.", ["to", "outcome"])
@@ -75,7 +75,7 @@ class Runner(Claims[Claimed]):
 
     async def _claim(self, most: int, under_way: Mapping[str, int]) -> Sequence[Claimed]:
         async with self._platform.platform() as connection:
-            return await errands.claim(connection, most, OF_ONE_CONNECTION, under_way)
+            return await errands.claim(connection, most, OF_ONE_CONNECTION, under_way, of_suspects=OF_SUSPECTS)
 
     def _place(self, one: Claimed) -> str:
         return one.connection_id

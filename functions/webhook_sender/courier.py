@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import msgspec
 from prometheus_client import Counter
@@ -25,6 +25,7 @@ from stores.postgres import Postgres
 from stores.webhooks import Claimed
 
 OF_ONE_ENDPOINT = 4
+OF_SUSPECTS = AT_ONCE // 2
 GONE = 410
 ACTOR = audit.Actor("AlloResto")
 
@@ -49,7 +50,7 @@ class Courier(Claims[Claimed]):
 
     async def _claim(self, most: int, under_way: Mapping[str, int]) -> Sequence[Claimed]:
         async with self._platform.platform() as connection:
-            return await webhooks.claim(connection, most, OF_ONE_ENDPOINT, under_way)
+            return await webhooks.claim(connection, most, OF_ONE_ENDPOINT, under_way, of_suspects=OF_SUSPECTS)
 
     def _place(self, one: Claimed) -> str:
         return one.endpoint_id
@@ -96,8 +97,9 @@ class Courier(Claims[Claimed]):
                 assert answer.status is not None
                 await webhooks.delivered(connection, one, answer.status, answer.ms)
                 return
-            again_after = _again_after(one.attempt)
-            since = await webhooks.failed(connection, one, answer.status, answer.error, answer.ms, again_after)
+            # A tenth more or less, so that what failed together does not come back together.
+            spread = random.uniform(0.9, 1.1)
+            since = await webhooks.failed(connection, one, answer.status, answer.error, answer.ms, spread=spread)
             if since is None:
                 return
             gone = answer.status == GONE
@@ -113,10 +115,3 @@ class Courier(Claims[Claimed]):
                     subject=one.endpoint_id,
                     after={"because": "gone" if gone else "failing", "failing_since": since},
                 )
-
-
-def _again_after(attempt: int) -> timedelta | None:
-    """A tenth more or less, so that what failed together does not come back together."""
-    if attempt > len(rules.RETRY_AFTER):
-        return None
-    return rules.RETRY_AFTER[attempt - 1] * random.uniform(0.9, 1.1)

@@ -92,6 +92,17 @@ class House:
 
     async def make_due(self) -> None:
         await self.run("update webhook_delivery set next_at = now() where state = 'waiting'")
+        await self.run("update webhook_endpoint set open_until = null")
+
+    async def breaker(self, endpoint: Endpoint) -> tuple[int, bool]:
+        """Failures in a row, and whether it is left alone now."""
+        async with self.postgres.platform.platform() as connection:
+            row = await connection.fetchrow(
+                "select failures, coalesce(open_until > now(), false) as open from webhook_endpoint where id = $1",
+                endpoint.id,
+            )
+        assert row is not None
+        return row["failures"], row["open"]
 
     async def run(self, statement: str) -> None:
         async with self.postgres.platform.platform() as connection:
@@ -232,6 +243,8 @@ async def test_attempts_end_and_an_owner_may_have_it_sent_again(
 
         await eventually(refused_once)
         for _ in rules.RETRY_AFTER:
+            # As if others arrived meanwhile: it is this message that fails.
+            await house.run("update webhook_endpoint set failures = 0, failing_since = null")
             await house.make_due()
             await running.tick("deliveries-due")
         (given_up,) = await house.log_of(endpoint)
@@ -244,6 +257,111 @@ async def test_attempts_end_and_an_owner_may_have_it_sent_again(
     assert (given_up.state, given_up.attempts) == ("failed", len(rules.RETRY_AFTER) + 1)
     assert len(receiver.bodies) == len(rules.RETRY_AFTER) + 2
     assert (await house.log_of(endpoint))[0].state == "delivered"
+
+
+async def test_after_an_outage_all_that_waited_is_sent_as_soon_as_the_receiver_is_there_again(
+    sender: StartSender, house: House, receiver: Receiver, eventually: Eventually
+) -> None:
+    endpoint = await house.endpoint(receiver.url)
+    receiver.status = 503
+
+    async with sender() as running:
+        for _ in range(8):
+            await running.send(house.menu_changed())
+
+        async def open_() -> bool:
+            return (await house.breaker(endpoint))[1]
+
+        await eventually(open_)
+        for _ in range(12):  # an hour of it: what is due is one attempt at a time, and none uses a message up
+            await house.run("update webhook_endpoint set failing_since = failing_since - interval '5 minutes'")
+            await house.make_due()
+            before = len(receiver.bodies)
+            await running.tick("deliveries-due")
+            assert len(receiver.bodies) == before + 1
+        assert max(one.next_at for one in await house.log_of(endpoint)) < datetime.now(UTC) + timedelta(seconds=34)
+        assert len({headers["webhook-id"] for headers in receiver.seen[-8:]}) == 8  # it may be one message that fails
+
+        receiver.status = 204
+        await house.run("update webhook_endpoint set open_until = null")
+        await house.run(
+            "update webhook_delivery set next_at = now() where id = (select id from webhook_delivery limit 1)"
+        )
+        await running.tick("deliveries-due")
+
+    assert [one.state for one in await house.log_of(endpoint)] == ["delivered"] * 8
+    assert await house.breaker(endpoint) == (0, False)
+
+
+async def test_what_fails_while_others_arrive_keeps_its_own_times(house: House) -> None:
+    endpoint = await house.endpoint("https://x.example/hook")
+    await house.run(f"update webhook_endpoint set failures = 5, failing_since = now() where id = '{endpoint.id}'")
+    async with house.postgres.app.tenant(house.id) as connection:
+        for _ in range(3):
+            await keep(house.pii, connection, Event.of(house.menu_changed(), source="/test"))
+    async with house.postgres.platform.platform() as connection:
+        (probe,) = await webhooks.claim(connection, 9, 4)
+        failing, patient = (one.id for one in await house.log_of(endpoint) if one.id != probe.id)
+        later = "next_at = now() + interval '1 hour', last_at = now(), last_error = 'answered 500'"
+        await connection.execute(f"update webhook_delivery set {later}, counted = 1 where id = $1", patient)
+        await connection.execute(f"update webhook_delivery set {later}, counted = 6 where id = $1", failing)
+        await webhooks.delivered(connection, probe, 200, 1)
+
+        due = await webhooks.claim(connection, 9, 4)
+
+    assert [one.id for one in due] == [patient]
+
+
+async def test_an_owners_test_and_a_new_address_do_not_wait_for_the_breaker(house: House) -> None:
+    endpoint = await house.endpoint("https://x.example/hook")
+    open_ = "update webhook_endpoint set failures = 9, failing_since = now(), open_until = now() + interval '5 minutes'"
+    async with house.postgres.app.tenant(house.id) as connection:
+        await keep(house.pii, connection, Event.of(house.menu_changed(), source="/test"))
+    await house.run(open_)
+    await house.run(
+        "update webhook_delivery set last_at = now(), last_error = 'no', next_at = now() + interval '1 min'"
+    )
+    async with house.postgres.platform.platform() as connection:
+        left_alone = await webhooks.claim(connection, 9, 4)
+    tested = WebhookTested(restaurant_id=house.id, endpoint_id=endpoint.id)
+    async with house.postgres.app.tenant(house.id) as connection:
+        await keep(house.pii, connection, Event.of(tested, source="/test"))
+    async with house.postgres.platform.platform() as connection:
+        first = await webhooks.claim(connection, 9, 4)
+    await house.run(open_)
+    async with house.postgres.app.tenant(house.id) as connection:
+        await webhooks.update_endpoint(
+            connection, endpoint.id, url="https://y.example/", description="", types=(), personal=False
+        )
+    async with house.postgres.platform.platform() as connection:
+        then = await webhooks.claim(connection, 9, 4)
+
+    assert left_alone == ()
+    assert [one.event["type"] for one in first] == [WebhookTested.TYPE]
+    assert [one.url for one in then] == ["https://y.example/"]
+
+
+async def test_receivers_that_hang_leave_room_for_those_that_answer(
+    sender: StartSender, house: House, receiver: Receiver, eventually: Eventually
+) -> None:
+    hanging = Receiver()
+    hanging.pause_s = 9
+    async with answering_posts("/hook", hanging.take) as server:
+        for _ in range(40):
+            await house.endpoint(str(server.make_url("/hook")), MenuChanged.TYPE)
+        await house.run("update webhook_endpoint set failures = 3, failing_since = now()")
+        await house.endpoint(receiver.url, CallMissed.TYPE)
+        async with sender() as running:
+            await running.send(house.menu_changed())
+            await eventually(lambda: _at_least(hanging, 16))
+            await running.send(house.call_missed())
+            await eventually(lambda: _len(receiver.bodies))
+
+            assert hanging.most_at_once == 16
+
+
+async def _at_least(receiver: Receiver, number: int) -> bool:
+    return receiver.at_once >= number
 
 
 async def test_an_endpoint_that_fails_for_days_is_switched_off_and_the_owner_finds_out(

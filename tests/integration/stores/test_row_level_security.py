@@ -205,7 +205,7 @@ def _trace(other: Tenant) -> CallTrace:
 
 
 def _claimed(other: Tenant) -> webhooks.Claimed:
-    return webhooks.Claimed(new_id(), other.id, other.webhook_id, 1, "https://x.example/", False, (), {}, None)
+    return webhooks.Claimed(new_id(), other.id, other.webhook_id, 1, "https://x.example/", 0, True, False, (), {}, None)
 
 
 def _errand(other: Tenant) -> errands.Claimed:
@@ -658,7 +658,7 @@ PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
     errands.claim: lambda conn, other, pii, sip: errands.claim(conn, 10, 10),
     webhooks.claim: lambda conn, other, pii, sip: webhooks.claim(conn, 10, 10),
     webhooks.delivered: lambda conn, other, pii, sip: webhooks.delivered(conn, _claimed(other), 200, 1),
-    webhooks.failed: lambda conn, other, pii, sip: webhooks.failed(conn, _claimed(other), None, "", 1, None),
+    webhooks.failed: lambda conn, other, pii, sip: webhooks.failed(conn, _claimed(other), None, "", 1),
     lines.active_lines: lambda conn, other, pii, sip: lines.active_lines(conn),
     lines.ringing_lines: lambda conn, other, pii, sip: lines.ringing_lines(conn),
     lines.lines_of_node: lambda conn, other, pii, sip: lines.lines_of_node(conn, "node"),

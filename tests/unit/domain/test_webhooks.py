@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from domain import webhooks
@@ -98,3 +100,23 @@ def test_a_private_target_is_allowed_where_the_setting_says_so() -> None:
 def test_attempts_end_within_a_day() -> None:
     assert 12 < sum(pause.total_seconds() for pause in webhooks.RETRY_AFTER) / 3600 < 24
     assert list(webhooks.RETRY_AFTER) == sorted(webhooks.RETRY_AFTER)
+
+
+def test_an_hours_outage_is_asked_about_twice_a_minute_and_one_of_days_less_often() -> None:
+    hour, days = timedelta(hours=1), timedelta(days=2)
+
+    assert [webhooks.open_for(failures, hour) for failures in (2, 3, 9)] == [
+        None,
+        timedelta(seconds=5),
+        timedelta(seconds=30),
+    ]
+    assert [webhooks.open_for(failures, days) for failures in (2, 3, 9)] == [None, *[timedelta(minutes=5)] * 2]
+
+
+def test_a_message_waits_as_long_as_its_receiver_is_left_alone_unless_it_is_the_message_that_fails() -> None:
+    pause = timedelta(seconds=30)
+
+    assert webhooks.again_after(0, pause) == webhooks.again_after(webhooks.RELEASED_MOST, pause) == pause
+    assert webhooks.again_after(6, pause) == webhooks.again_after(6, None) == timedelta(hours=5)
+    assert webhooks.again_after(1, None) == timedelta(seconds=5)
+    assert webhooks.again_after(8, pause) is None
