@@ -17,6 +17,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from domain import hours
+from domain.calendars import Calendar, Span
 from domain.errors import Refused
 from domain.restaurant import Restaurant
 
@@ -116,20 +117,24 @@ class Rules:
 class Book:
     """What is known for one answer: every table, closed rooms' too, and what is held around the wished time.
 
-    ``takes_deposits``: who asks can be sent a link on which a deposit is paid.
+    ``takes_deposits``: who asks can be sent a link on which a deposit is paid. ``calendar`` is the restaurant's own, if
+    it has connected one.
     """
 
     rules: Rules = Rules()
     tables: tuple[DiningTable, ...] = ()
     holds: tuple[Hold, ...] = ()
     takes_deposits: bool = False
+    calendar: Calendar | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """For ``[starts_at, ends_at)``: the tables, or a request for the staff to settle (``by_request``), or neither.
 
-    With neither, ``others`` are the nearest times at which there is a table. All in UTC.
+    With neither, ``others`` are the nearest times at which there is a table, and ``closed`` says that it is the
+    restaurant's calendar which has something then. ``unsure``: nobody knows what that has; it has its say later. All in
+    UTC.
     """
 
     starts_at: datetime
@@ -137,6 +142,8 @@ class Answer:
     seating: Seating = ()
     by_request: bool = False
     others: tuple[datetime, ...] = ()
+    closed: bool = False
+    unsure: bool = False
 
     @property
     def possible(self) -> bool:
@@ -176,25 +183,23 @@ def answer(
     """Whether ``covers`` guests can have a table at ``starts_at``, which, and if not when else. Times are aware.
 
     ``stay`` is what the rules say unless it is given; ``changing`` the id of a reservation that would give up what it
-    has. A restaurant without tables takes requests.
+    has. A restaurant without tables takes requests. At a time that its calendar closes nobody has a table.
     Raises Refused as ``check_request`` does.
     """
     check_request(restaurant, book.rules, now, starts_at, covers, by_staff=by_staff)
     starts_at = starts_at.astimezone(UTC)
     stay = stay or book.rules.stay(covers)
-    if not book.tables:
-        return Answer(starts_at, starts_at + stay, by_request=True)
-    holds = tuple(one for one in book.holds if one.reservation_id != changing)
-    fitting = seatings(book.tables, covers)
-    chosen = _free(fitting, holds, starts_at, starts_at + stay)
-    if chosen:
-        return Answer(starts_at, starts_at + stay, chosen)
-    asked = _Asked(restaurant, book.rules, now, covers, by_staff)
+    asked = _Asked(restaurant, book, now, covers, by_staff, stay, changing)
+    closed = asked.is_closed(starts_at)
+    if not closed:
+        if not book.tables:
+            return Answer(starts_at, starts_at + stay, by_request=True)
+        if chosen := asked.free(starts_at):
+            return Answer(starts_at, starts_at + stay, chosen, unsure=asked.is_unsure(starts_at))
     others: list[datetime] = []
-    for times in (_around(starts_at), _days_after(restaurant, starts_at)) if fitting else ():
-        free = (time for time in times if asked.may_be(time) and _free(fitting, holds, time, time + stay))
-        others = others or list(islice(free, MOST_OTHERS))
-    return Answer(starts_at, starts_at + stay, others=tuple(sorted(others)))
+    for times in (_around(starts_at), _days_after(restaurant, starts_at)) if asked.fits else ():
+        others = others or list(islice(filter(asked.possible, times), MOST_OTHERS))
+    return Answer(starts_at, starts_at + stay, others=tuple(sorted(others)), closed=closed)
 
 
 @lru_cache(32)  # thousands each, where many tables are joined
@@ -252,22 +257,55 @@ def check_request(
         raise hours.not_open_at(restaurant, starts_at, "closed_at_booking_time", message, "time")
 
 
-@dataclass(frozen=True, slots=True)
 class _Asked:
     """Who asks for how many: everything of a request but its time."""
 
-    restaurant: Restaurant
-    rules: Rules
-    now: datetime
-    covers: int
-    by_staff: bool
+    def __init__(
+        self,
+        restaurant: Restaurant,
+        book: Book,
+        now: datetime,
+        covers: int,
+        by_staff: bool,
+        stay: timedelta,
+        changing: str,
+    ) -> None:
+        self._restaurant = restaurant
+        self._book = book
+        self._now = now
+        self._covers = covers
+        self._by_staff = by_staff
+        self._stay = stay
+        self._holds = tuple(one for one in book.holds if one.reservation_id != changing)
+        self._own = tuple(Span(one.starts_at, one.ends_at) for one in book.holds if one.reservation_id == changing)
+        self._fitting = seatings(book.tables, covers)
 
-    def may_be(self, starts_at: datetime) -> bool:
+    @property
+    def fits(self) -> bool:
+        """Whether there is any table for so many at all."""
+        return bool(self._fitting) or not self._book.tables
+
+    def possible(self, starts_at: datetime) -> bool:
+        rules = self._book.rules
         try:
-            check_request(self.restaurant, self.rules, self.now, starts_at, self.covers, by_staff=self.by_staff)
+            check_request(self._restaurant, rules, self._now, starts_at, self._covers, by_staff=self._by_staff)
         except Refused:
             return False
-        return True
+        return not self.is_closed(starts_at) and bool(self.free(starts_at) or not self._book.tables)
+
+    def is_closed(self, starts_at: datetime) -> bool:
+        if self._by_staff and not self._book.tables:  # they have no table to tick, by which it would be theirs
+            return False
+        calendar = self._book.calendar
+        return calendar is not None and calendar.closes(self._now, starts_at, starts_at + self._stay, self._own)
+
+    def is_unsure(self, starts_at: datetime) -> bool:
+        calendar = self._book.calendar
+        return calendar is not None and not calendar.tells(self._now, starts_at)
+
+    def free(self, starts_at: datetime) -> Seating:
+        taken = taken_at(self._holds, starts_at, starts_at + self._stay)
+        return next((one for one in self._fitting if taken.isdisjoint(table.id for table in one)), ())
 
 
 def _around(wished: datetime) -> list[datetime]:
@@ -282,11 +320,6 @@ def _days_after(restaurant: Restaurant, wished: datetime) -> list[datetime]:
     """The same time on the wall clock of the next days."""
     local = wished.astimezone(ZoneInfo(restaurant.zone))
     return [(local + timedelta(days=days)).astimezone(UTC) for days in range(1, DAYS_NEAR + 1)]
-
-
-def _free(fitting: Iterable[Seating], holds: Collection[Hold], starts_at: datetime, ends_at: datetime) -> Seating:
-    taken = taken_at(holds, starts_at, ends_at)
-    return next((seating for seating in fitting if taken.isdisjoint(table.id for table in seating)), ())
 
 
 def _needs_all(by_id: dict[str, DiningTable], row: frozenset[str], covers: int) -> bool:

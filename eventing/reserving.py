@@ -6,7 +6,7 @@ at the same moment the first has it and the others are told when else there is o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from domain import reservations as rules
@@ -27,8 +27,9 @@ OPEN: frozenset[Status] = frozenset({"requested", "held", "confirmed"})
 class Asked:
     """What somebody asks for. ``table_ids`` are the staff's own choice; None leaves it to the rule.
 
-    ``minutes`` is how long the staff give the table, None for as long as the restaurant's rules say. ``call_id`` is the
-    call that asks: it makes one reservation, and what it asks for later changes that one.
+    ``minutes`` is how long the staff give the table, None for as long as the restaurant's rules say. ``by_calendar``:
+    it is the restaurant's calendar that has it there. ``call_id`` is the call that asks: it makes one reservation, and
+    what it asks for later changes that one.
     """
 
     starts_at: datetime
@@ -39,15 +40,17 @@ class Asked:
     table_ids: tuple[str, ...] | None = None
     minutes: int | None = None
     by_staff: bool = False
+    by_calendar: bool = False
     hold: bool = False
     call_id: str = ""
 
 
 class NoTableFreeError(Exception):
-    """Nobody can have a table for so many then; ``others`` are the nearest times at which they can, in UTC."""
+    """Nobody can have a table for so many then; ``others`` are the nearest times at which they can, in UTC. ``closed``:
+    it is the restaurant's calendar that has something then."""
 
-    def __init__(self, others: tuple[datetime, ...] = ()) -> None:
-        self.others = others
+    def __init__(self, others: tuple[datetime, ...] = (), *, closed: bool = False) -> None:
+        self.others, self.closed = others, closed
         super().__init__("no table free")
 
 
@@ -195,6 +198,8 @@ async def _wish(
 ) -> tuple[Wish, Answer]:
     """What is to be written, with its tables. Raises Refused, NoTableFreeError."""
     book = await dining.book(connection, restaurant.id, asked.starts_at)
+    if asked.by_calendar:
+        book = replace(book, calendar=None)
     changing = present.id if present else ""
     answer = rules.answer(
         restaurant,
@@ -209,11 +214,11 @@ async def _wish(
     others = (one for one in book.holds if one.reservation_id != changing)
     taken = rules.taken_at(others, answer.starts_at, answer.ends_at)
     chosen = asked.table_ids if asked.table_ids is not None else tuple(table.id for table in answer.seating)
-    if asked.table_ids is None and present and _still_fit(book, present, asked.covers, taken):
+    if asked.table_ids is None and present and answer.seating and _still_fit(book, present, asked.covers, taken):
         chosen = present.table_ids  # nobody moves a party that can stay
     unknown = set(chosen) - {table.id for table in book.tables}
     if unknown or not taken.isdisjoint(chosen) or (not chosen and not answer.by_request):
-        raise NoTableFreeError(answer.others)
+        raise NoTableFreeError(answer.others, closed=answer.closed and not asked.table_ids)
     wish = Wish(
         starts_at=answer.starts_at,
         ends_at=answer.ends_at,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
+from domain.calendars import BusyTimes
 from domain.errands import AnyWork, Work
 
 if TYPE_CHECKING:
@@ -78,6 +79,16 @@ class StoppedError(Exception):
 class Adapter(Protocol):
     async def perform(self, task: Task) -> Outcome:
         """Never raises for what the other side does, or does not."""
+        ...
+
+
+@runtime_checkable
+class TellsTime(Protocol):
+    """A calendar's adapter, which is asked for all that is not free."""
+
+    async def busy_times(self, since: datetime, until: datetime) -> BusyTimes | Later:
+        """Within a part of ``[since, until)`` at least, from ``since`` on or from now. Never raises for what the other
+        side does, or does not. One that can't tell has nothing that is busy."""
         ...
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from domain import breakers
 from domain.errands import Service
+from stores import calendar_copies
 from stores.ciphers import PiiCipher
 from stores.errors import require
 from stores.postgres import Connection as Database
@@ -115,7 +116,7 @@ async def change(
     secrets: Mapping[str, str] | None,
     pii: PiiCipher,
 ) -> None:
-    """``secrets`` None: they stay. What waits is tried again at once. Raises NotFoundError."""
+    """``secrets`` None: they stay. What waits is tried at once, a calendar read anew. Raises NotFoundError."""
     done = await conn.fetchval(
         "update service_connection set name = $2, settings = $3,"
         " failures = 0, failing_since = null, open_until = null, last_error = '' where id = $1 returning id",
@@ -130,6 +131,7 @@ async def change(
             connection.id,
             _sealed(pii, connection.restaurant_id, secrets),
         )
+    await calendar_copies.forget(conn, connection.id)
     await _try_all_now(conn, connection.id)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 import asyncpg
 
 from domain.reservations import LONGEST_STAY, LOOK_AHEAD, LOOK_BACK, Book, DiningTable, Hold, Rules
-from stores import locks
+from stores import calendar_copies, locks
 from stores.errors import NotFoundError, require
 from stores.postgres import Connection
 
@@ -117,10 +117,12 @@ async def holds(conn: Connection, restaurant_id: str, since: datetime, until: da
 
 async def book(conn: Connection, restaurant_id: str, around: datetime) -> Book:
     """As much as an answer about a table at ``around`` needs."""
+    since, until = around - LOOK_BACK, around + LOOK_AHEAD
     return Book(
         await rules(conn, restaurant_id),
         await tables(conn, restaurant_id),
-        await holds(conn, restaurant_id, around - LOOK_BACK, around + LOOK_AHEAD),
+        await holds(conn, restaurant_id, since, until),
+        calendar=await calendar_copies.of_restaurant(conn, restaurant_id, since, until),
     )
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiohttp import web
 
 from devstack.stand_ins.standing import StandIn
+
+QUARTER_S = 900
 
 
 class CalCom(StandIn):
@@ -23,6 +27,7 @@ class CalCom(StandIn):
         self.blocked: set[str] = set()
         self.app.router.add_post("/v2/bookings", self._book)
         self.app.router.add_get("/v2/bookings", self._list)
+        self.app.router.add_get("/v2/slots", self._slots)
         self.app.router.add_post("/v2/bookings/{uid}/cancel", self._cancel)
         self.app.router.add_post("/v2/bookings/{uid}/reschedule", self._reschedule)
 
@@ -57,6 +62,19 @@ class CalCom(StandIn):
         skip, take = int(request.query.get("skip", "0")), int(request.query.get("take", "100"))
         found: Iterable[dict[str, Any]] = sorted(self.accepted(), key=lambda one: (one["start"], one["uid"]))
         return web.json_response({"status": "success", "data": list(found)[skip : skip + take]})
+
+    async def _slots(self, request: web.Request) -> web.Response:
+        """Day and night a start each quarter of an hour."""
+        at, until = (datetime.fromisoformat(request.query[name]) for name in ("start", "end"))
+        at = datetime.fromtimestamp(-(-at.timestamp() // QUARTER_S) * QUARTER_S, UTC)
+        taken = Counter(one["start"] for one in self.accepted())
+        found: dict[str, list[dict[str, str]]] = {}
+        while at < until:
+            start = f"{at:%Y-%m-%dT%H:%M:%SZ}"
+            if start not in self.blocked and taken[start] < self.seats:
+                found.setdefault(start[:10], []).append({"start": start})
+            at += timedelta(seconds=QUARTER_S)
+        return web.json_response({"status": "success", "data": found})
 
     async def _cancel(self, request: web.Request) -> web.Response:
         booking = self.bookings.get(request.match_info["uid"])

@@ -10,7 +10,8 @@ from datetime import datetime
 from aiohttp import web
 
 from devstack.stand_ins.standing import StandIn
-from integrations.calendars.icalendar import Busy, stamp
+from domain.calendars import Span
+from integrations.calendars.icalendar import stamp
 
 
 class CalDav(StandIn):
@@ -20,7 +21,7 @@ class CalDav(StandIn):
         super().__init__()
         self._authorization = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
         self.objects: dict[str, str] = {}
-        self.busy: list[Busy] = []
+        self.busy: list[Span] = []
         self.app.router.add_route("REPORT", "/", self._report)
         self.app.router.add_put("/{name}", self._put)
         self.app.router.add_get("/{name}", self._get)
@@ -70,10 +71,10 @@ def _tag(text: str) -> str:
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:16]}"'
 
 
-def _opaque(text: str) -> Busy | None:
+def _opaque(text: str) -> Span | None:
     if "TRANSP:TRANSPARENT" in text:
         return None
     begins, ends = re.search(r"DTSTART:(\w+)", text), re.search(r"DTEND:(\w+)", text)
     if begins is None or ends is None:
         return None
-    return Busy(*(datetime.strptime(one.group(1), "%Y%m%dT%H%M%S%z") for one in (begins, ends)))
+    return Span(*(datetime.strptime(one.group(1), "%Y%m%dT%H%M%S%z") for one in (begins, ends)))

@@ -1,11 +1,12 @@
 """Takes the events that lead to errands, writes each event's errands once, and has them run.
 
 What is due is begun as soon as an event was taken, and by a tick every five seconds: that is how an attempt is repeated
-and how what a dead pod had claimed is taken up.
+and how what a dead pod had claimed is taken up. Calendars that are due are read then, too.
 """
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from eventing.serving import PlatformSettings, hold_open
 from eventing.ticks import on_tick
 from functions.errand_runner import planning
 from functions.errand_runner.booking_planning import look_at_deadlines
+from functions.errand_runner.calendar_reading import CalendarReader
 from functions.errand_runner.runner import Runner
 from functions.errand_runner.situation import Home
 from integrations.network import Network
@@ -52,14 +54,15 @@ def build(settings: RunnerSettings) -> App:
     network = Network("AlloResto/1", settings.integration_private_targets)
     defaults = {"store_api": {"url": settings.store_api_url}} if settings.store_api_url else {}
     runner = Runner(platform, postgres, network, home, defaults)
+    calendars = CalendarReader(platform, postgres, network, home)
     app = consumer(NAME, planning.KINDS, partial(planning.plan, home), postgres=postgres, afterwards=runner.wake)
     hold_open(app, platform, "postgres (platform)")
 
     async def due() -> None:
         await look_at_deadlines(home, platform, postgres)
-        await runner.round()
+        await asyncio.gather(runner.round(), calendars.round())
 
     on_tick(app, "/errands-due", due)
     app.startup.append(runner.start)
-    app.shutdown.insert(0, runner.stop)
+    app.shutdown[:0] = [calendars.stop, runner.stop]
     return app

@@ -28,7 +28,7 @@ from eventing.catalogue import Payload, ReservationCancelled, ReservationChanged
 from functions.errand_runner.situation import SOURCE, Home, Planner, Situation
 from integrations.tasks import Done, Outcome, Refused
 from process import logs
-from stores import audit, deposits, dining, errands, reservations, restaurants
+from stores import audit, calendar_copies, deposits, dining, errands, reservations, restaurants
 from stores.errands import Claimed
 from stores.postgres import Connection, Postgres
 from stores.reservations import Reservation
@@ -170,8 +170,9 @@ async def calendar_answered(
     """Somebody else has that time in the calendar: a booking that no human has made is cancelled, and the guest told.
     One that the staff have confirmed or changed is theirs.
 
-    Every other refusal is the connection's, and is seen there.
+    Every other refusal is the connection's, and is seen there. Whatever was said, the calendar is read anew.
     """
+    await calendar_copies.renew(connection, one.connection_id)
     if not isinstance(outcome, Refused) or not outcome.busy:
         return ()
     await dining.lock(connection, one.restaurant_id)
@@ -184,6 +185,14 @@ async def calendar_answered(
     await reserving.move(
         connection, one.restaurant_id, booking.id, seen, "cancelled", now, reason="restaurant", source=SOURCE
     )
+    return ()
+
+
+async def calendar_released(
+    _home: Home, connection: Connection, one: Claimed, work: ReleaseFromCalendar, state: State, outcome: Outcome
+) -> Sequence[Payload]:
+    """What it took there may be somebody else's now."""
+    await calendar_copies.renew(connection, one.connection_id)
     return ()
 
 

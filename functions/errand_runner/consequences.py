@@ -34,6 +34,7 @@ OF: dict[str, Consequence] = {
     "payment.cancel": booking_planning.page_closed,
     "payment.refund": payment_planning.refunded,
     "calendar.keep": booking_planning.calendar_answered,
+    "calendar.release": booking_planning.calendar_released,
     "customer.forget": booking_planning.forgotten,
 }
 """By the kind of work."""

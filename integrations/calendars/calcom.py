@@ -1,7 +1,8 @@
 """Bookings at Cal.com (API v2), for a restaurant whose availability is there: an event type with as many seats, or
 hosts, as it has tables.
 
-Written from Cal.com's public reference, version 2024-08-13 of its bookings, and its page of webhooks; not yet tried
+Written from Cal.com's public reference, version 2024-08-13 of its bookings and 2024-09-04 of its slots, and its page of
+webhooks; not yet tried
 with a real account. Cal.com knows no key of ours, so each booking carries its reservation in ``metadata``, and where
 one may be there already the upcoming ones are looked through. It asks for an e-mail address of who comes; guests at the
 phone have none, so it gets the restaurant's own.
@@ -12,12 +13,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 import msgspec
 
+from domain.calendars import BusyTimes, Span, between
 from domain.errands import ForgetInCalendar, KeepInCalendar, ReleaseFromCalendar
 from integrations.tasks import Done, Later, Outcome, Refused, StoppedError, Task, decoded, unanswered, unknown
 
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
 
 BASE = "https://api.cal.com"
 VERSION = "2024-08-13"
+SLOTS_VERSION = "2024-09-04"
+SLOTS_DAYS = 31  # of one question: an answer stays small
+# How far apart its starts are is not told: it is the nearest two, within these.
+_APART_LEAST, _APART_MOST = timedelta(minutes=5), timedelta(hours=1)
 SIGNATURE = "x-cal-signature-256"
 PAGE = 100
 MOST_PAGES = 10
@@ -46,6 +53,14 @@ class _One(msgspec.Struct):
 
 class _Many(msgspec.Struct):
     data: list[_Booking] = []
+
+
+class _Slot(msgspec.Struct):
+    start: datetime
+
+
+class _Slots(msgspec.Struct):
+    data: dict[str, list[_Slot]]
 
 
 class _Wrong(msgspec.Struct):
@@ -125,10 +140,32 @@ class CalCom:
             return error.outcome
         raise unknown(task.work)
 
+    async def busy_times(self, since: datetime, until: datetime) -> BusyTimes | Later:
+        """When none of its bookings may begin: it says when one may, with our own bookings counted.
+
+        A time between two starts of Cal.com's is as the one before it.
+        """
+        starts: list[datetime] = []
+        at = since = max(since, datetime.now(UTC))
+        while at < until:
+            to = min(at + timedelta(days=SLOTS_DAYS), until)
+            query = {"eventTypeId": self._event_type, "start": _instant(at), "end": _instant(to), "timeZone": "UTC"}
+            answer = await self._request("GET", f"/slots?{urlencode(query)}", version=SLOTS_VERSION)
+            if not answer.good:
+                said = _problem(answer)
+                return said if isinstance(said, Later) else Later(said.reason)
+            slots = decoded(answer, _Slots)
+            if slots is None or any(one.start.tzinfo is None for day in slots.data.values() for one in day):
+                return Later("no valid answer")
+            starts += [one.start.astimezone(UTC) for day in slots.data.values() for one in day]
+            at = to
+        width = _apart(starts)
+        return BusyTimes(since, until, between((Span(one, one + width) for one in starts), since, until), by_start=True)
+
     async def _keep(self, work: KeepInCalendar, *, may_be_there: bool) -> Outcome:
         """A booking at another time is moved; what else is changed of it, Cal.com does not take."""
         found = await self._find(work.reservation_id) if may_be_there else None
-        start = f"{work.starts_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        start = _instant(work.starts_at)
         if found is None:
             return _booked(await self._post("/bookings", self._wanted(work, start)))
         if found.start == work.starts_at:
@@ -176,8 +213,8 @@ class CalCom:
     async def _post(self, path: str, body: Mapping[str, Any]) -> Answer:
         return await self._request("POST", path, msgspec.json.encode(body))
 
-    async def _request(self, method: str, path: str, body: bytes | None = None) -> Answer:
-        headers = {"authorization": f"Bearer {self._key}", "cal-api-version": VERSION}
+    async def _request(self, method: str, path: str, body: bytes | None = None, *, version: str = VERSION) -> Answer:
+        headers = {"authorization": f"Bearer {self._key}", "cal-api-version": version}
         if body is not None:
             headers["content-type"] = "application/json"
         return await self._network.request(method, self._url + path, body=body, headers=headers)
@@ -190,7 +227,17 @@ def _booked(answer: Answer) -> Outcome:
     return Later("no valid answer") if made is None else Done(made.data.uid)
 
 
-def _problem(answer: Answer) -> Outcome:
+def _instant(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _apart(starts: list[datetime]) -> timedelta:
+    """How long a start stands for the times after it."""
+    nearest = min((later - one for one, later in pairwise(sorted(set(starts)))), default=_APART_LEAST)
+    return min(max(nearest, _APART_LEAST), _APART_MOST)
+
+
+def _problem(answer: Answer) -> Later | Refused:
     if (later := unanswered(answer)) is not None:
         return later
     if answer.status in (401, 403, 404):  # the connection is wrong, not the booking

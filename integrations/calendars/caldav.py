@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from domain.calendars import BusyTimes, Span, apart
 from domain.errands import ForgetInCalendar, KeepInCalendar, ReleaseFromCalendar
 from integrations.calendars import icalendar
 from integrations.tasks import Done, Later, Outcome, Refused, Task, unanswered, unknown
@@ -75,22 +77,35 @@ class CalDav:
         kind = {"content-type": "text/calendar; charset=utf-8"}
         return await self._request("PUT", self._place(work.reservation_id), body, kind | dict(only))
 
+    async def busy_times(self, since: datetime, until: datetime) -> BusyTimes | Later:
+        """What was entered by hand; our own entries do not block the time."""
+        said = await self._busy(since, until)
+        if not isinstance(said, tuple):
+            return said if isinstance(said, Later) else Later(said.reason)
+        return BusyTimes(since, until, apart(said))
+
     async def _is_free(self, work: KeepInCalendar) -> Outcome | None:
         """None where nothing stands against it."""
-        query = _QUERY.format(icalendar.stamp(work.starts_at), icalendar.stamp(work.ends_at))
+        said = await self._busy(work.starts_at, work.ends_at)
+        if not isinstance(said, tuple):
+            return said
+        if any(one.starts_at < work.ends_at and work.starts_at < one.ends_at for one in said):
+            return Refused("busy then", busy=True)
+        return None
+
+    async def _busy(self, since: datetime, until: datetime) -> tuple[Span, ...] | Later | Refused:
+        """Nothing where the server can't tell."""
+        query = _QUERY.format(icalendar.stamp(since), icalendar.stamp(until))
         headers = {"content-type": "application/xml; charset=utf-8", "depth": "1"}
         answer = await self._request("REPORT", self._url, query.encode(), headers)
         if answer.status in _CANT_TELL:
-            return None
+            return ()
         if not answer.good:
-            return _outcome(answer)
+            return _no(answer)
         try:
-            busy = icalendar.busy_times(answer.body.decode())
+            return icalendar.busy_times(answer.body.decode())
         except ValueError:  # UnicodeDecodeError is one
-            return None
-        if any(one.starts_at < work.ends_at and work.starts_at < one.ends_at for one in busy):
-            return Refused("busy then", busy=True)
-        return None
+            return ()
 
     def _place(self, reservation_id: str) -> str:
         return f"{self._url}alloresto-{reservation_id}.ics"
@@ -103,10 +118,12 @@ class CalDav:
 
 
 def _outcome(answer: Answer, reference: str = "") -> Outcome:
+    return Done(reference) if answer.good else _no(answer)
+
+
+def _no(answer: Answer) -> Later | Refused:
     if (later := unanswered(answer)) is not None:
         return later
-    if answer.good:
-        return Done(reference)
     if answer.status in (401, 403, 404, 405, 409, 423, 507):  # the connection is wrong, or the calendar full or locked
         return Later(f"the calendar answers {answer.status}")
     return Refused(f"the calendar answers {answer.status}")

@@ -9,18 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
+from domain.calendars import Span
 from domain.errands import KeepInCalendar
 
 PRODUCT = "-//AlloResto//AlloResto//EN"
 _LONGEST = 75  # octets of a line, RFC 5545 3.1
 _DURATION = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
-
-
-class Busy(NamedTuple):
-    starts_at: datetime
-    ends_at: datetime
 
 
 def event(work: KeepInCalendar, uid: str) -> str:
@@ -49,12 +44,12 @@ def stamp(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
-def busy_times(text: str) -> tuple[Busy, ...]:
-    """What VFREEBUSY says is not free. Raises ValueError for what is no iCalendar."""
-    lines = re.sub(r"\r?\n[ \t]", "", text).splitlines()
-    if not lines or lines[0].strip().upper() != "BEGIN:VCALENDAR":
+def busy_times(text: str) -> tuple[Span, ...]:
+    """What VFREEBUSY says is not free. Raises ValueError for what is no iCalendar, or not all of one."""
+    lines = re.sub(r"\r?\n[ \t]", "", text).strip().splitlines()
+    if not lines or (lines[0].strip().upper(), lines[-1].strip().upper()) != ("BEGIN:VCALENDAR", "END:VCALENDAR"):
         raise ValueError("no iCalendar")
-    found: list[Busy] = []
+    found: list[Span] = []
     for line in lines:
         name, _, value = line.partition(":")
         property_name, *parameters = name.upper().split(";")
@@ -63,11 +58,11 @@ def busy_times(text: str) -> tuple[Busy, ...]:
     return tuple(found)
 
 
-def _periods(value: str) -> Iterator[Busy]:
+def _periods(value: str) -> Iterator[Span]:
     for period in value.split(","):
         begins, _, ends = period.strip().partition("/")
         starts_at = _instant(begins)
-        yield Busy(starts_at, starts_at + _duration(ends) if ends.startswith("P") else _instant(ends))
+        yield Span(starts_at, starts_at + _duration(ends) if ends.startswith("P") else _instant(ends))
 
 
 def _instant(text: str) -> datetime:

@@ -28,6 +28,7 @@ MODULES = (
     "eventing.relay.claims",
     "functions._platform_figures",
     "functions.archiver",
+    "functions.errand_runner.calendar_reading",
     "functions.errand_runner.message_planning",
     "functions.errand_runner.runner",
     "functions.line_assigner",

@@ -66,6 +66,7 @@ async def _follow(
         phone=booking.phone,
         note=booking.note,
         by_staff=True,
+        by_calendar=True,
     )
     try:
         async with conn.transaction():

@@ -19,7 +19,7 @@ from integrations.payments import stripe
 from integrations.tills import deliverect, square, toast
 from integrations.tills.notices import Busy, MenuMoved, Notice, OrderStands, Registered
 from process import logs
-from stores import connections, hooks, live
+from stores import calendar_copies, connections, hooks, live
 from stores.hooks import Hook
 from stores.postgres import NO_RESTAURANT, Connection
 from web import allowance, context
@@ -158,23 +158,23 @@ def _settle(hook: Hook, notice: stripe.Notice) -> None:
 @blueprint.post("/hooks/calcom/<uuid:connection_id>")
 @anyone
 def of_calcom(connection_id: str) -> ResponseReturnValue:
-    """What was cancelled or moved in Cal.com."""
+    """What was booked, cancelled or moved in Cal.com: whatever it is, the copy of its times is old."""
     hook, headers, body = _asked(connection_id, "calcom")
     _heard(hook, calcom.verify(headers, body, hook.secrets.get("webhook_secret", "")))
     try:
         notice = calcom.read(body)
     except msgspec.MsgspecError:
         abort(400)
-    if notice is not None:
-        pii, now, name = context.pii(), datetime.now(UTC), PROVIDERS["calcom"].label
+    pii, now, name = context.pii(), datetime.now(UTC), PROVIDERS["calcom"].label
 
-        async def work(connection: Connection) -> bool:
-            if not await hooks.is_new(connection, hook, notice.message_id):
-                return False
-            return await bookings.take(connection, hook, name, notice, now, pii)
+    async def work(connection: Connection) -> bool:
+        await calendar_copies.renew(connection, hook.connection_id)
+        if notice is None or not await hooks.is_new(connection, hook, notice.message_id):
+            return False
+        return await bookings.take(connection, hook, name, notice, now, pii)
 
-        changed = context.database().tenant(hook.restaurant_id, work)
-        log.info("notice taken", connection=hook.connection_id, kind="booking", changed=changed)
+    changed = context.database().tenant(hook.restaurant_id, work)
+    log.info("notice taken", connection=hook.connection_id, kind="booking", changed=changed)
     return {"received": True}
 
 

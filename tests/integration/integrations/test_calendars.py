@@ -9,10 +9,11 @@ from aiohttp import web
 from devstack.stand_ins.calcom import CalCom as CalComServer
 from devstack.stand_ins.caldav import CalDav as CalDavServer
 from devstack.stand_ins.standing import Fault
+from domain.calendars import BusyTimes, Span
 from domain.errands import ForgetInCalendar, KeepInCalendar, ReleaseFromCalendar
 from integrations.calendars.calcom import CalCom
 from integrations.calendars.caldav import CalDav
-from integrations.calendars.icalendar import Busy, busy_times, event
+from integrations.calendars.icalendar import busy_times, event
 from integrations.network import Network
 from integrations.tasks import Done, Later, Refused, Task
 from tests.integration.integrations.conftest import Serve
@@ -95,7 +96,7 @@ async def test_a_guest_who_is_forgotten_is_named_in_no_caldav_calendar(
     assert server.objects == {}
 
     await adapter.perform(task(keep()))
-    server.busy = [Busy(AT, AT + timedelta(hours=1))]  # it stays where it is
+    server.busy = [Span(AT, AT + timedelta(hours=1))]  # it stays where it is
     assert isinstance(await adapter.perform(task(nobody)), Done)
     (text,) = server.objects.values()
     assert "SUMMARY:Table pour 6\r" in text and "a; Nora" not in text and "336123" not in text
@@ -103,7 +104,7 @@ async def test_a_guest_who_is_forgotten_is_named_in_no_caldav_calendar(
 
 async def test_what_is_entered_by_hand_is_busy_and_a_booking_is_not(at_caldav: tuple[CalDavServer, CalDav]) -> None:
     server, adapter = at_caldav
-    server.busy.append(Busy(AT + timedelta(minutes=90), AT + timedelta(hours=5)))  # a wedding
+    server.busy.append(Span(AT + timedelta(minutes=90), AT + timedelta(hours=5)))  # a wedding
 
     assert await adapter.perform(task(keep())) == Refused("busy then", busy=True)
     before = AT - timedelta(hours=2)
@@ -184,8 +185,46 @@ def test_busy_times_are_read_by_end_and_by_duration() -> None:
     )
     day = AT + timedelta(days=1)
     assert busy_times(text) == (
-        Busy(AT, AT + timedelta(minutes=90)),
-        Busy(day, day + timedelta(hours=1)),
+        Span(AT, AT + timedelta(minutes=90)),
+        Span(day, day + timedelta(hours=1)),
     )
     with pytest.raises(ValueError, match="no iCalendar"):
         busy_times("<html>")
+
+
+async def test_all_that_is_busy_is_told_without_our_own_bookings(at_caldav: tuple[CalDavServer, CalDav]) -> None:
+    server, adapter = at_caldav
+    await adapter.perform(task(keep()))
+    day = AT.replace(hour=0)
+    server.busy = [Span(day, day + timedelta(days=1)), Span(AT, AT + timedelta(hours=9)), Span(AT, AT)]
+
+    said = await adapter.busy_times(AT - timedelta(days=3), AT + timedelta(days=9))
+
+    whole = Span(day, AT + timedelta(hours=9))
+    assert said == BusyTimes(AT - timedelta(days=3), AT + timedelta(days=9), (whole,))
+
+
+async def test_calcom_tells_when_a_booking_may_begin_with_ours_among_them(serve: Serve, network: Network) -> None:
+    server = CalComServer("cal_1", seats=1)
+    settings = {"url": await serve(server), "event_type": "42", "email": "lea@x.example"}
+    adapter = CalCom.open(network, settings, {"key": "cal_1"})
+    at = (datetime.now(UTC) + timedelta(days=40)).replace(minute=0, second=0, microsecond=0)
+    server.blocked = {f"{at + timedelta(minutes=one):%Y-%m-%dT%H:%M:%SZ}" for one in (15, 30)}
+    assert isinstance(await adapter.perform(task(keep(at=at))), Done)
+
+    said = await adapter.busy_times(at - timedelta(days=99), at + timedelta(hours=2))
+
+    assert isinstance(said, BusyTimes) and said.by_start
+    assert said.since > at - timedelta(days=41)  # what is over is not told
+    first, *others = said.spans  # of the quarter that has begun
+    assert first.ends_at - first.starts_at < timedelta(minutes=15)
+    assert others == [Span(at, at + timedelta(minutes=45))]
+
+
+@pytest.mark.parametrize("fault", ["failing", "rate_limited"])
+async def test_a_calendar_that_does_not_answer_says_nothing_of_its_time(
+    fault: Fault, at_caldav: tuple[CalDavServer, CalDav], at_calcom: tuple[CalComServer, CalCom]
+) -> None:
+    for server, adapter in (at_caldav, at_calcom):
+        server.faults[fault] = 1
+        assert isinstance(await adapter.busy_times(datetime.now(UTC), datetime.now(UTC) + timedelta(days=1)), Later)

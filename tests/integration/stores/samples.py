@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from domain.calendars import BusyTimes, Span
 from domain.call_marks import CallMarks
 from domain.errands import CancelOrder
 from domain.menu import ItemSize, Menu, MenuCategory, MenuItem, ModifierGroup, ModifierOption
@@ -14,6 +15,7 @@ from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException,
 from domain.till_menus import TillCode, TillMenu
 from domain.vat import VatRates, same_rate
 from stores import (
+    calendar_copies,
     calls,
     connections,
     deposits,
@@ -76,6 +78,7 @@ class Tenant:
     customer_id: str
     payment: Payment
     deposit: Deposit
+    calendar: calendar_copies.Due
 
     @property
     def id(self) -> str:
@@ -248,6 +251,19 @@ async def seed_tenant(platform: Any, name: str, number: str, pii: PiiCipher, sip
         (deposit,) = await deposits.of_reservation(conn, restaurant.id, reservation_id)
         await tills.set_codes(conn, restaurant.id, till.id, {menu.items[0].sizes[0].id: TillCode("MARGHERITA")})
         await till_menus.put(conn, restaurant.id, till.id, TillMenu(categories=(), items=()))
+        await connections.connect(
+            conn,
+            restaurant.id,
+            service="calendar",
+            provider="caldav",
+            settings={"url": "https://dav.example/"},
+            secrets={},
+            pii=pii,
+            created_by="owner@x.example",
+        )
+        (calendar,) = await calendar_copies.claim(conn, 1, 60)
+        busy = BusyTimes(NOW, NOW + timedelta(days=1), (Span(NOW, NOW + timedelta(hours=1)),))
+        assert await calendar_copies.keep(conn, calendar, busy)
         (token,) = await tokens.of_restaurant(conn, restaurant.id)
         customer_id = await conn.fetchval("select id from customer where restaurant_id = $1 limit 1", restaurant.id)
     return Tenant(
@@ -270,6 +286,7 @@ async def seed_tenant(platform: Any, name: str, number: str, pii: PiiCipher, sip
         customer_id,
         payment,
         deposit,
+        calendar,
     )
 
 

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from domain.assignment import Move
+from domain.calendars import BusyTimes
 from domain.errands import CancelOrder
 from domain.order import Cart
 from domain.reservations import Rules
@@ -24,6 +25,7 @@ from stores import (
     account_links,
     attention,
     board_states,
+    calendar_copies,
     calls,
     chains,
     connections,
@@ -95,6 +97,7 @@ MODULES: tuple[ModuleType, ...] = (
     attention,
     account_links,
     board_states,
+    calendar_copies,
     calls,
     chains,
     connections,
@@ -175,7 +178,7 @@ async def _other_rules(conn: Connection, other: Tenant) -> bool:
 
 async def _known_tables(conn: Connection, other: Tenant) -> tuple[object, ...]:
     book = await dining.book(conn, other.id, NOW)
-    return (*book.tables, *book.holds)
+    return (*book.tables, *book.holds, *([book.calendar] if book.calendar else []))
 
 
 async def _nothing_to_look_at(conn: Connection, other: Tenant) -> int:
@@ -524,6 +527,15 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     second_factors.reset_members: lambda conn, other, pii, sip: _not_reset(conn, other),
     team.accept: lambda conn, other, pii, sip: team.accept(conn, other.id, "x", other.user_id),
     users.set_password: lambda conn, other, pii, sip: users.set_password(conn, other.user_id, "stolen password"),
+    calendar_copies.of_restaurant: lambda conn, other, pii, sip: calendar_copies.of_restaurant(
+        conn, other.id, NOW, LATER
+    ),
+    calendar_copies.renew: lambda conn, other, pii, sip: calendar_copies.renew(conn, other.calendar.connection_id),
+    calendar_copies.forget: lambda conn, other, pii, sip: calendar_copies.forget(conn, other.calendar.connection_id),
+    calendar_copies.keep: lambda conn, other, pii, sip: calendar_copies.keep(
+        conn, replace(other.calendar, asked_at=LATER), BusyTimes(NOW, LATER)
+    ),
+    calendar_copies.put_off: lambda conn, other, pii, sip: calendar_copies.put_off(conn, other.calendar, "mine"),
     connections.connect: lambda conn, other, pii, sip: connections.connect(
         conn,
         other.id,
@@ -655,6 +667,7 @@ PLATFORM_ONLY: dict[Callable[..., Any], Attempt] = {
     erasures.settle: lambda conn, other, pii, sip: erasures.settle(conn, new_id(), timedelta(0)),
     erasures.unwanted_recordings: lambda conn, other, pii, sip: erasures.unwanted_recordings(conn, "node", 10),
     erasures.recordings_gone: lambda conn, other, pii, sip: erasures.recordings_gone(conn, []),
+    calendar_copies.claim: lambda conn, other, pii, sip: calendar_copies.claim(conn, 10, 60),
     errands.claim: lambda conn, other, pii, sip: errands.claim(conn, 10, 10),
     webhooks.claim: lambda conn, other, pii, sip: webhooks.claim(conn, 10, 10),
     webhooks.delivered: lambda conn, other, pii, sip: webhooks.delivered(conn, _claimed(other), 200, 1),

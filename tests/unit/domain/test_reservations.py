@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.calendars import BusyTimes, Calendar, Span
 from domain.errors import Refused
 from domain.reservations import (
     MAX_JOINED,
@@ -249,6 +250,53 @@ def test_a_party_that_no_table_could_ever_seat_is_offered_no_other_time(restaura
 def test_a_restaurant_without_tables_takes_requests(restaurant: Restaurant) -> None:
     found = answer(restaurant, Book(), NOW, EVENING, 5)
     assert (found.by_request, found.possible, found.seating) == (True, True, ())
+
+
+def in_calendar(*spans: Span, by_start: bool = False, age: timedelta = timedelta(minutes=1)) -> Calendar:
+    busy = BusyTimes(NOW, NOW + timedelta(days=30), spans, by_start)
+    return Calendar(NOW - age, busy)
+
+
+def test_a_time_that_the_calendar_closes_is_nobodys_and_others_are_proposed(restaurant: Restaurant) -> None:
+    wedding = in_calendar(Span(EVENING + timedelta(hours=1), EVENING + timedelta(hours=5)))
+    book = Book(RULES, (TWO, FOUR), calendar=wedding)
+    place = open_all_day(restaurant)
+
+    found = answer(place, book, NOW, EVENING, 2)
+    assert (found.possible, found.closed) == (False, True)
+    assert max(found.others) == EVENING - timedelta(minutes=45)  # its guests have left when it begins
+    assert answer(place, book, NOW, EVENING - timedelta(minutes=45), 2).possible
+    assert answer(place, book, NOW, EVENING + timedelta(hours=5), 2).possible
+    assert not answer(place, book, NOW, EVENING, 2, by_staff=True).possible
+    assert not answer(place, Book(RULES, calendar=wedding), NOW, EVENING, 2).possible
+    assert answer(place, Book(RULES, calendar=wedding), NOW, EVENING, 2).others == found.others
+    assert answer(place, Book(RULES, calendar=wedding), NOW, EVENING, 2, by_staff=True).by_request
+
+
+def test_a_calendar_that_counts_places_says_when_one_may_come_and_not_for_how_long(restaurant: Restaurant) -> None:
+    full = in_calendar(Span(EVENING, EVENING + timedelta(minutes=15)), by_start=True)
+    book, place = Book(RULES, (TWO, FOUR), (held(TWO),), calendar=full), open_all_day(restaurant)
+
+    assert not answer(place, book, NOW, EVENING, 2).possible
+    assert answer(place, book, NOW, EVENING - timedelta(minutes=15), 2).possible
+    assert answer(place, book, NOW, EVENING, 1, changing="of 2").possible  # its own place is among those taken
+
+
+@pytest.mark.parametrize(
+    ("calendar", "unsure"),
+    [
+        (None, False),
+        (Calendar(), True),
+        (in_calendar(Span(EVENING, EVENING + STAY), age=timedelta(minutes=16)), True),
+        (replace(in_calendar(), busy=BusyTimes(NOW, EVENING)), True),
+        (in_calendar(), False),
+    ],
+)
+def test_where_the_calendar_is_not_known_the_tables_have_their_say(
+    restaurant: Restaurant, calendar: Calendar | None, unsure: bool
+) -> None:
+    found = answer(open_all_day(restaurant), Book(RULES, (FOUR,), calendar=calendar), NOW, EVENING, 4)
+    assert (names(found.seating), found.unsure) == ("4", unsure)
 
 
 def test_a_reservation_that_is_changed_does_not_stand_in_its_own_way(restaurant: Restaurant) -> None:
