@@ -74,6 +74,7 @@ _USED = {
         "set_allergies": "A signalé une allergie.",
     },
 }
+_LEFT_A_MESSAGE = {"en": "Left a message for the team.", "fr": "A laissé un message pour l’équipe."}
 _LEFT_A_CART = {"en": "Left without confirming {dishes}.", "fr": "Parti sans confirmer {dishes}."}
 _ENDED: dict[str, dict[str, str]] = {
     "en": {
@@ -104,6 +105,7 @@ def summary_of(state: OrderState, outcome: Outcome, used: Collection[str], marks
     count = sum(line.quantity for line in lines)
     dishes = one if count == 1 else many.format(count=count)
     said = [text for tool, text in _USED[language].items() if tool in used]
+    said += [_LEFT_A_MESSAGE[language]] if state.messages else []
     if state.confirmed is not None:
         total = format_cents(state.confirmed.total_cents, state.confirmed.currency, state.restaurant.language)
         said.insert(0, _OUTCOMES[language]["order_confirmed"].format(dishes=dishes, total=total))

@@ -71,6 +71,9 @@ Code = Literal[
     "unknown_house",
     "no_house_there",
     "house_away",
+    "number_needed",
+    "bad_number",
+    "emergency",
 ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from domain import carts, wishes
 from domain.errors import Refused
 from domain.tool_outcomes import OrderState, words_of
-from domain.tool_parameters import CANCEL_ORDER, CHOOSE_HOUSE, FIND_ORDER
+from domain.tool_parameters import CANCEL_ORDER, CHOOSE_HOUSE, FIND_ORDER, LEAVE_MESSAGE
 
 # After these a caller may want more of the same.
 _ORDERING = ("add_item", "add_halves", "change_item", "set_allergies", "search_menu", "describe_item")
@@ -18,6 +18,10 @@ def after(state: OrderState, name: object, missing: Sequence[str], refused: Refu
     words = words_of(state)
     if state.offered_house is not None and not state.confirmed:
         return {"call": CHOOSE_HOUSE, "when": "the caller said a clear yes to going on with that house"}
+    if name == LEAVE_MESSAGE and state.asked_number and refused is None:
+        return {"call": LEAVE_MESSAGE, "when": "the caller said a clear yes to that number"}
+    if name == LEAVE_MESSAGE and not state.cart.lines:
+        return {"ask": words.anything_else if refused is None else words.refusal(refused)}
     if name == CANCEL_ORDER and state.cancelling and refused is None:
         return {"call": CANCEL_ORDER, "when": "the caller said a clear yes to cancelling it"}
     if name in (FIND_ORDER, CANCEL_ORDER) and not state.cart.lines:

@@ -11,6 +11,7 @@ from domain.agreement import NOTHING_READ, Agreement
 from domain.calls import Ending
 from domain.chains import Because, Chain, House
 from domain.errors import Refused
+from domain.left_messages import LeftMessage
 from domain.menu import Menu
 from domain.order import Cart, ConfirmedOrder, Offer, Upsell, upsell_of
 from domain.phrases import Wording, wording_for
@@ -55,6 +56,9 @@ class OrderState:
     caller's house is, where they are asked for it. ``offered_house`` is the sister that the caller was asked last
     whether to go on with, and why; ``offers_made`` why one was offered so far. Before a table that there is none of is
     refused the handler sets ``sister_books`` to what is known of the sisters' tables, by their ids.
+
+    ``caller_known``: the caller shows a number. ``asked_number`` is another one, to ring back, that they were asked
+    last whether it is right; ``messages`` are those for the team that are kept.
     """
 
     restaurant: Restaurant
@@ -82,6 +86,9 @@ class OrderState:
     offered_house: OfferedHouse | None = None
     offers_made: tuple[Because, ...] = ()
     sister_books: Mapping[str, Book] = field(default_factory=dict)
+    caller_known: bool = False
+    asked_number: str = ""
+    messages: tuple[LeftMessage, ...] = ()
 
     @property
     def asks_for_house(self) -> bool:
@@ -140,6 +147,13 @@ class BookTable:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepMessage:
+    """Write this message for the team, in the place of the call's one of the same kind."""
+
+    message: LeftMessage
+
+
+@dataclass(frozen=True, slots=True)
 class SwitchHouse:
     """Go on in this house: read all of it anew, and take over what it has of the cart (``house_tools.moved``)."""
 
@@ -166,7 +180,9 @@ class EndCall:
         return self.because in ("abuse", "prank", "time_limit")
 
 
-Effect = ConfirmOrder | ChangeOrder | CancelPlaced | ReadBack | BookTable | SwitchHouse | Transfer | EndCall
+Effect = (
+    ConfirmOrder | ChangeOrder | CancelPlaced | ReadBack | BookTable | KeepMessage | SwitchHouse | Transfer | EndCall
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from domain.carts import (
 )
 from domain.choices import orderable
 from domain.errors import Refused
+from domain.left_messages import KINDS, LONGEST
 from domain.lines import MAX_QUANTITY
 from domain.menu import AMOUNTS, Amount, Menu, MenuItem, ModifierGroup
 from domain.modifiers import Choice
@@ -37,12 +38,15 @@ AS_SOON_AS_POSSIBLE = "asap"
 OFFER_EXTRA = "offer_extra"  # only where the restaurant wants it
 
 NO_NOTE = "none"
+NO_CALL = "none"
+MAX_PHONE = 40
 ADD_HALVES = "add_halves"  # only where two halves may be had of something
 MISSING_DISH = "missing_dish"
 FIND_ORDER = "find_order"
 CHANGE_ORDER = "change_order"
 CANCEL_ORDER = "cancel_order"
 SEARCH_MENU = "search_menu"  # only where the menu is too long for the prompt
+LEAVE_MESSAGE = "leave_message"
 CHOOSE_HOUSE = "choose_house"  # only where the restaurant is in a chain
 
 WISH_ENDS = ("asked", "chose_another", "let_go")
@@ -263,6 +267,25 @@ TOOLS: tuple[Tool, ...] = (
         (
             Parameter("house", "text", "The house's name, if the caller named it.", vocabulary="houses"),
             Parameter("place", "text", "The caller's postcode or town, as they said it.", limit=MAX_POSTCODE),
+        ),
+    ),
+    Tool(
+        LEAVE_MESSAGE,
+        "Take a message for the team: something lost, a complaint, a supplier, a group. A call leaves one of each kind:"
+        " again, it changes that one. It is left only when the result says left. Another number to ring is asked first:"
+        " say its `say`, and after a clear yes call it again with the same.",
+        (
+            Parameter("about", "text", "What it is about.", required=True, choices=KINDS),
+            Parameter(
+                "message", "text", "All that is to be told, in the caller's words.", required=True, limit=LONGEST
+            ),
+            Parameter("name", "text", "Whose message it is, if they said it.", limit=MAX_NAME),
+            Parameter(
+                "phone",
+                "text",
+                f"In digits, another number to ring back than the one they call from; {NO_CALL}: they want no call.",
+                limit=MAX_PHONE,
+            ),
         ),
     ),
     Tool(

@@ -24,6 +24,7 @@ from domain import (
     house_tools,
     line_tools,
     menu_tools,
+    message_tools,
     money,
     next_steps,
     placed_tools,
@@ -49,6 +50,7 @@ from domain.tool_outcomes import (
     ConfirmOrder,
     Effect,
     EndCall,
+    KeepMessage,
     OrderState,
     ReadBack,
     SwitchHouse,
@@ -65,6 +67,7 @@ from domain.tool_parameters import (
     CHANGE_ORDER,
     CHOOSE_HOUSE,
     FIND_ORDER,
+    LEAVE_MESSAGE,
     MISSING_DISH,
     OFFER_EXTRA,
     SEARCH_MENU,
@@ -81,6 +84,7 @@ __all__ = [
     "ConfirmOrder",
     "Effect",
     "EndCall",
+    "KeepMessage",
     "OrderState",
     "ReadBack",
     "SwitchHouse",
@@ -211,7 +215,7 @@ def _read_cart(state: OrderState, arguments: Arguments, now: datetime) -> ToolAn
     )
     if is_open:  # nobody can agree to it yet
         return ToolAnswer(state, say)
-    state = replace(state, offered_house=None)
+    state = replace(state, offered_house=None, asked_number="")
     say = f"{wishes.without_them(state)} {say}".strip()
     ordered = {line.item_id for line in cart.lines}
     others = tuple(item.name for item in state.menu.items if item.id not in ordered)
@@ -230,7 +234,7 @@ def _confirm_order(state: OrderState, arguments: Arguments, now: datetime) -> To
     words = words_of(state)
     if state.confirmed is None:
         wishes.require_settled(state)
-        if state.offered_house is not None:  # a yes to that question is none to the order
+        if state.offered_house is not None or state.asked_number:  # a yes to that question is none to the order
             raise Refused("not_read_back", "Call read_cart first, and let the caller agree to it.", ("read_cart",), "")
         kept = placed_tools.require_change(state)
         cart, gone, repriced = carts.refreshed(state.cart, state.menu, kept)
@@ -483,6 +487,7 @@ _TOOLS: dict[str, Callable[[OrderState, Arguments, datetime], ToolAnswer]] = {
     CHANGE_ORDER: placed_tools.change_order,
     CANCEL_ORDER: placed_tools.cancel_order,
     CHOOSE_HOUSE: house_tools.choose_house,
+    LEAVE_MESSAGE: message_tools.leave_message,
     "check_table": _check_table,
     "book_table": _book_table,
     "transfer_to_human": _transfer_to_human,

@@ -16,7 +16,9 @@ import msgspec
 from domain.call_marks import CallMarks
 from domain.calls import LeftBecause, Outcome
 from domain.chains import WentTo
+from domain.left_messages import LeftMessage
 from domain.order import Cart, Upsell
+from stores import left_messages
 from stores.checkpoints import ToolUse, Utterance
 from stores.ciphers import PiiCipher, RowReader
 from stores.errors import NotFoundError, require
@@ -68,9 +70,10 @@ class LoggedCall(CallRecord):
     """A call as the staff read it. No cipher leaves ``caller`` empty and ``unconfirmed`` None.
 
     ``recent`` leaves the transcript and the cart out; ``left_a_cart`` tells that there is one. ``unreadable`` names
-    those of ``caller`` and ``unconfirmed`` whose ciphertext can't be read; they are empty, too. ``followed_up`` is
-    what ``followed_up_by`` has done about a missed caller or an unconfirmed cart. With ``went_to`` that cart is of the
-    house where the call went on.
+    those of ``caller``, ``unconfirmed`` and ``messages`` whose ciphertext can't be read; they are empty, too.
+    ``followed_up`` is what ``followed_up_by`` has done about a missed caller or an unconfirmed cart. With ``went_to``
+    that cart is of the house where the call went on. ``messages`` for the team are read as the cart is:
+    ``left_messages`` tells that there are some.
     """
 
     transcript: tuple[Utterance, ...] = ()
@@ -85,12 +88,19 @@ class LoggedCall(CallRecord):
     upsell: Upsell = ""
     marks: CallMarks = field(default_factory=CallMarks)
     went_to: WentTo | None = None
+    left_messages: bool = False
+    messages: tuple[LeftMessage, ...] = ()
     unreadable: frozenset[str] = frozenset()
 
     @property
     def missed(self) -> bool:
         """Whether the caller was not served, or not to the end."""
         return bool(self.missed_reason) or self.outcome in NOT_SERVED
+
+    @property
+    def has_message(self) -> bool:
+        """Left with the assistant, or spoken after the tone."""
+        return self.left_messages or self.outcome == "message_taken"
 
 
 async def record_started(
@@ -196,7 +206,8 @@ async def record_ended(conn: Connection, record: CallRecord, *, pii: PiiCipher |
         " $12, $13, $14, $15, $16)"
         " on conflict (id, started_at) do update set outcome = case when excluded.outcome in"
         f" ({_UNHEARD}) and (c.order_id is not null or (c.went_to is not null and c.outcome = 'order_confirmed'))"
-        " then 'order_confirmed' else excluded.outcome end,"
+        f" then 'order_confirmed' when excluded.outcome in ({_UNHEARD}) and c.messages_encrypted is not null"
+        " then 'message_taken' else excluded.outcome end,"
         " phone_line_id = excluded.phone_line_id, bridge_node_id = excluded.bridge_node_id,"
         " attempts = excluded.attempts, answered_at = excluded.answered_at, joined_at = excluded.joined_at,"
         " ended_at = excluded.ended_at, duration_ms = excluded.duration_ms, missed_reason = excluded.missed_reason,"
@@ -344,14 +355,18 @@ def _caller(restaurant_id: str, caller: str, pii: PiiCipher | None) -> tuple[byt
 COLUMNS = (
     "call_log.id, call_log.restaurant_id, started_at, outcome, phone_line_id, bridge_node_id, attempts, answered_at,"
     " joined_at, ended_at, duration_ms, missed_reason, recording, order_id, caller_encrypted, usage, cost_dollars,"
-    " unconfirmed_encrypted is not null as left_a_cart, followed_up, followed_up_at, followed_up_by,"
+    " unconfirmed_encrypted is not null as left_a_cart, messages_encrypted is not null as left_messages,"
+    " followed_up, followed_up_at, followed_up_by,"
     " call_log.tools, call_log.upsell, call_log.marks, call_log.went_to, call_log.went_to_name, call_log.went_because"
 )
 
 
 # The condition of the index call_log_missed, word for word.
 _MISSED = "(missed_reason <> '' or outcome in ('abandoned', 'busy', 'failed', 'lost'))"
-_WITHOUT_WORDS = f"select {COLUMNS}, '[]'::jsonb as transcript, null::bytea as unconfirmed_encrypted from call_log"
+_WITHOUT_WORDS = (
+    f"select {COLUMNS}, '[]'::jsonb as transcript, null::bytea as unconfirmed_encrypted,"
+    " null::bytea as messages_encrypted from call_log"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -430,7 +445,8 @@ async def unconfirmed(
     Newest first, without transcripts.
     """
     rows = await conn.fetch(
-        f"select {COLUMNS}, '[]'::jsonb as transcript, unconfirmed_encrypted from call_log"
+        f"select {COLUMNS}, '[]'::jsonb as transcript, unconfirmed_encrypted, null::bytea as messages_encrypted"
+        " from call_log"
         " where unconfirmed_encrypted is not null and started_at >= $1 and followed_up <> 'settled'"
         " order by started_at desc, id limit $2",
         since,
@@ -442,7 +458,7 @@ async def unconfirmed(
 async def get(conn: Connection, call_id: str, *, pii: PiiCipher | None = None) -> LoggedCall:
     """With its transcript and its cart. Raises NotFoundError."""
     row = await conn.fetchrow(
-        f"select {COLUMNS}, transcript, unconfirmed_encrypted from call_log where id = $1"
+        f"select {COLUMNS}, transcript, unconfirmed_encrypted, messages_encrypted from call_log where id = $1"
         " order by started_at desc limit 1",
         call_id,
     )
@@ -452,9 +468,10 @@ async def get(conn: Connection, call_id: str, *, pii: PiiCipher | None = None) -
 
 
 def call_of(row: asyncpg.Record, pii: PiiCipher | None) -> LoggedCall:
-    """A row of COLUMNS, transcript and unconfirmed_encrypted."""
+    """A row of COLUMNS, transcript, unconfirmed_encrypted and messages_encrypted."""
     reader = RowReader(pii, row["restaurant_id"])
     caller = reader.text("caller", row["caller_encrypted"])
+    messages = left_messages.read(reader, row["messages_encrypted"])
     cart = reader.struct("unconfirmed", row["unconfirmed_encrypted"], UnconfirmedCart)
     return LoggedCall(
         id=row["id"],
@@ -484,5 +501,7 @@ def call_of(row: asyncpg.Record, pii: PiiCipher | None) -> LoggedCall:
         upsell=row["upsell"],
         marks=msgspec.convert(row["marks"], CallMarks),
         went_to=WentTo(row["went_to"], row["went_to_name"], row["went_because"]) if row["went_to"] else None,
+        left_messages=row["left_messages"],
+        messages=messages,
         unreadable=reader.unreadable,
     )

@@ -9,6 +9,7 @@ import msgspec
 
 from domain.call_marks import CallMarks
 from domain.chains import Because, WentTo
+from domain.left_messages import LeftMessage
 from domain.order import Cart, ConfirmedOrder, Offer
 from domain.placed import PlacedOrder
 from stores import keys
@@ -52,7 +53,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     what is known of the call by rule. ``order_misses``: how often an order of before was asked for in vain,
     ``changing`` the one that the cart was taken from. ``restaurant_id`` is where the call goes on, another house than
     the called one once there is a ``went_to``; ``house_known`` and ``offers_made`` are as in ``OrderState``.
-    ``usage`` is what the engine has cost so far, by the handler's own names.
+    ``messages`` are those for the team that are kept. ``usage`` is what the engine has cost so far, by the handler's
+    own names.
     """
 
     call_id: str
@@ -76,6 +78,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     house_known: bool = False
     went_to: WentTo | None = None
     offers_made: list[Because] = []
+    messages: list[LeftMessage] = []
 
 
 _decoder = msgspec.json.Decoder(Checkpoint)

@@ -74,8 +74,10 @@ def _words(name: str, condition: str, emptied: str, of: str = "") -> Kind:
 
 
 # The condition is the partial index call_log_with_words', word for word.
-_WITH_WORDS = "transcript <> '[]' or recording <> '' or unconfirmed_encrypted is not null"
-_WORDS_EMPTIED = "transcript = '[]', recording = '', unconfirmed_encrypted = null"
+_WITH_WORDS = (
+    "transcript <> '[]' or recording <> '' or unconfirmed_encrypted is not null or messages_encrypted is not null"
+)
+_WORDS_EMPTIED = "transcript = '[]', recording = '', unconfirmed_encrypted = null, messages_encrypted = null"
 TRANSCRIPTS = _words("transcripts", _WITH_WORDS, _WORDS_EMPTIED)
 TRANSCRIPTS_OF_ONE = _words("transcripts", _WITH_WORDS, _WORDS_EMPTIED, _of_one("started_at"))
 RECORDINGS_OF_ONE = _words("recordings", "recording <> ''", "recording = ''", _of_one("started_at"))

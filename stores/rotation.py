@@ -80,7 +80,7 @@ TABLES = (
     SealedTable("waiting_party", ("name_encrypted",)),
     SealedTable(
         "call_log",
-        ("caller_encrypted", "unconfirmed_encrypted"),
+        ("caller_encrypted", "unconfirmed_encrypted", "messages_encrypted"),
         key=(("id", "text"), _DATED),
         # Somebody who asked to be forgotten is found by the hash of then, until that is done.
         hashed=(

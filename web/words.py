@@ -290,6 +290,7 @@ def tools() -> dict[str, str]:
         "cancel_order": _("Cancelled an order for the caller"),
         "check_table": _("Looked for a table"),
         "book_table": _("Booked a table"),
+        "leave_message": _("Took a message for the team"),
         "choose_house": _("Went on in a house of the chain"),
         "transfer_to_human": _("Put the caller through"),
         "end_call": _("Hung up"),
@@ -356,6 +357,17 @@ def outcomes() -> dict[str, str]:
         "superseded": _("Taken over"),
         "failed": _("Failed"),
         "lost": _("Lost"),
+    }
+
+
+def message_kinds() -> dict[str, str]:
+    """``domain.left_messages.KINDS``."""
+    return {
+        "lost_property": _("Something lost or found"),
+        "complaint": _("A complaint"),
+        "supplier": _("A supplier"),
+        "group": _("A group"),
+        "other": _("A message"),
     }
 
 

@@ -180,6 +180,9 @@ ENGLISH = Wording(
         "no_house_there": (
             "None of our houses delivers there, I'm sorry. You can pick up at {subject}: which one do you want?",
         ),
+        "number_needed": ("On what number can the team ring you back? Or would you rather not be called?",),
+        "bad_number": ("Sorry, what was the number, digit by digit?",),
+        "emergency": ("Please call {subject} right away.",),
         "house_away": ("I can't reach that house right now, I'm sorry.",),
         "line_of_parts": ("I'll take that one off and add it again. How would you like it?",),
     },

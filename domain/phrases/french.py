@@ -192,6 +192,9 @@ FRENCH = Wording(
         "no_house_there": (
             "Aucune de nos maisons n’y livre, désolée. Vous pouvez retirer à {subject} : laquelle voulez-vous ?",
         ),
+        "number_needed": ("À quel numéro l’équipe peut-elle vous rappeler ? Ou préférez-vous ne pas être rappelé ?",),
+        "bad_number": ("Pardon, quel était le numéro, chiffre par chiffre ?",),
+        "emergency": ("Appelez le {subject} tout de suite.",),
         "house_away": ("Je n’arrive pas à joindre cette maison pour le moment, je suis désolée.",),
         "line_of_parts": ("Je retire celui-là et je le remets. Comment le désirez-vous ?",),
     },

@@ -35,6 +35,7 @@ from functions.call_handler.remembering.backends import Backends
 from functions.call_handler.remembering.breakers import Breakers, wished_order
 from functions.call_handler.remembering.call_memory import CallMemory
 from functions.call_handler.remembering.houses import Houses
+from functions.call_handler.remembering.left_messages import MessageDesk
 from functions.call_handler.remembering.orders import OrderDesk, OrderRefusedError
 from functions.call_handler.remembering.placed_orders import PlacedOrders
 from functions.call_handler.remembering.reservations import ReservationDesk
@@ -215,7 +216,7 @@ class Call:
         state = OrderState(
             profile.restaurant, profile.menu, profile.faq, cart, incoming.call_id, called_at=incoming.received_at
         )
-        state = replace(state, chain=profile.chain)
+        state = replace(state, chain=profile.chain, caller_known=bool(incoming.caller))
         if saved is not None:
             state = resume.restored_state(state, saved)
             memory.restore(saved)
@@ -242,6 +243,7 @@ class Call:
             self._figures,
         )
         tools.sisters = self._houses
+        tools.messages = MessageDesk(self._backends, incoming)
         tools.on_switch = lambda effect: self._switch(effect, profile, line)
         conversation.on_engine_lost = line.lost
         conversation.on_engine_heard = line.heard
@@ -325,6 +327,8 @@ class Call:
             return "reservation_made"
         if over is Over.TRANSFERRED:
             return "transferred"
+        if state.messages:
+            return "message_taken"
         return "answered" if self._memory.transcript.caller_spoke() else "abandoned"
 
     async def _wind_up(self, ended: EndedLine | None, over: Over) -> None:

@@ -23,6 +23,7 @@ class Phrases(msgspec.Struct, frozen=True):
     not_saved: str
     not_changed: str
     not_booked: str
+    not_left: str
     not_done: str
     caller_for_you: str
     ordered_so_far: str
@@ -89,6 +90,10 @@ _NOT_BOOKED = {
     "en": "I'm sorry, I could not book your table. Shall I put you through to the team?",
     "fr": "Désolé, je n’ai pas pu réserver votre table. Voulez-vous que je vous passe l’équipe ?",
 }
+_NOT_LEFT = {
+    "en": "I'm sorry, I could not leave your message. Shall I put you through to the team?",
+    "fr": "Désolé, je n’ai pas pu laisser votre message. Voulez-vous que je vous passe l’équipe ?",
+}
 _NOT_DONE = {
     "en": "I'm sorry, that did not work. Could you say it once more?",
     "fr": "Désolé, cela n’a pas fonctionné. Pouvez-vous le redire ?",
@@ -136,6 +141,7 @@ def phrases_for(language: str) -> Phrases:
         not_saved=_NOT_SAVED[wording.language],
         not_changed=_NOT_CHANGED[wording.language],
         not_booked=_NOT_BOOKED[wording.language],
+        not_left=_NOT_LEFT[wording.language],
         not_done=_NOT_DONE[wording.language],
         caller_for_you=_CALLER_FOR_YOU[wording.language],
         ordered_so_far=_ORDERED_SO_FAR[wording.language],

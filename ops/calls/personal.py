@@ -23,6 +23,8 @@ async def personal_texts(connection: Connection, one: TracedCall, pii: PiiCipher
     if one.call.unconfirmed is not None:
         cart = one.call.unconfirmed.cart
         found += [cart.customer_name, *_of_address(None if cart.fulfilment is None else cart.fulfilment.address)]
+    for left in one.call.messages:
+        found += [left.text, left.name, left.phone]
     for order in await orders.of_call(connection, one.call.id, pii=pii):
         found += [order.customer_name, *_of_address(order.address)]
     numbers = {form for text in found if text.startswith("+") for form in _spellings(text)}

@@ -142,6 +142,7 @@ def labels() -> dict[str, object]:
         "follow_ups": words.follow_ups(),
         "tools": words.tools(),
         "went_because": words.went_because(),
+        "message_kinds": words.message_kinds(),
         "link_after": paging.link_after,
     }
 

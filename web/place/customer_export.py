@@ -129,6 +129,7 @@ def _call(call: LoggedCall, messages: CallMessages | None, recorded: Collection[
         "caller": call.caller,
         "transcript": msgspec.to_builtins(call.transcript),
         "unconfirmedCart": msgspec.to_builtins(call.unconfirmed),
+        "messages": [one._asdict() for one in call.messages],
         "tools": msgspec.to_builtins(dict(call.tools)),
         "upsell": call.upsell,
         "followedUp": call.followed_up,

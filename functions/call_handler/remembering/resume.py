@@ -59,6 +59,7 @@ def checkpoint(
         house_known=state.house_known,
         went_to=went_to,
         offers_made=list(state.offers_made),
+        messages=list(state.messages),
     )
 
 
@@ -75,6 +76,7 @@ def restored_state(fresh: OrderState, saved: checkpoints.Checkpoint) -> OrderSta
     open_wishes = tuple(OpenWish(dish) for dish in saved.open_wishes)  # the caller speaks before one can be settled
     known = replace(agreed, offered=saved.offered, warned=saved.marks.warned, open_wishes=open_wishes)
     known = replace(known, house_known=saved.house_known, offers_made=tuple(saved.offers_made))
+    known = replace(known, messages=tuple(saved.messages))
     return replace(known, order_misses=saved.order_misses, changing=saved.changing, found=saved.changing)
 
 
@@ -144,6 +146,8 @@ def _describe(state: OrderState) -> str:
         "allergies": list(cart.allergies),
         "confirmed": bool(state.confirmed),
     }
+    if state.messages:
+        view["messages_left"] = [{"about": one.about, "message": one.text} for one in state.messages]
     if state.open_wishes:
         view["not_found"] = [wish.dish for wish in state.open_wishes]
     return msgspec.json.encode(view).decode()

@@ -19,6 +19,7 @@ from domain.card_numbers import without_card_numbers
 from domain.chains import House
 from domain.emergencies import emergency_number, is_emergency
 from domain.errors import Refused
+from domain.left_messages import LeftMessage
 from domain.menu import Menu
 from domain.menu_edits import still_called
 from domain.order import ConfirmedOrder
@@ -35,6 +36,7 @@ from domain.tools import (
     ChangeOrder,
     ConfirmOrder,
     EndCall,
+    KeepMessage,
     OrderState,
     ReadBack,
     SwitchHouse,
@@ -47,6 +49,7 @@ from domain.tools import (
 )
 from functions.call_handler.engines.base import ToolCall
 from functions.call_handler.phrases import Phrases, phrases_for
+from functions.call_handler.remembering.left_messages import NotLeftError
 from functions.call_handler.remembering.orders import OrderRefusedError, Receipt
 from functions.call_handler.remembering.placed_orders import NotChangedError, TooLateError
 from functions.call_handler.remembering.reservations import NotReservedError, TableGoneError
@@ -95,6 +98,12 @@ class Placed(Protocol):
     async def missed(self, wanted: Wanted) -> None: ...
 
 
+class Messages(Protocol):
+    """``remembering.left_messages.MessageDesk``."""
+
+    async def leave(self, left: LeftMessage) -> tuple[LeftMessage, ...]: ...
+
+
 class Sisters(Protocol):
     """``remembering.houses.Houses``."""
 
@@ -139,6 +148,7 @@ class ToolLoop:
         self.last_sentence = ""  # what the last tool would have the caller hear
         self.on_switch: Callable[[SwitchHouse], Awaitable[Arrived | None]] = _stays  # None: it can't be entered now
         self.sisters: Sisters | None = None  # of a restaurant in a chain
+        self.messages: Messages | None = None
         self.turn: Callable[[], str] = spans.current  # the traceparent of what a tool is used for
         self._read_back = read_back
         self._present = present
@@ -230,6 +240,8 @@ class ToolLoop:
                 return await self._switch(outcome.effect, outcome.result)
             if isinstance(outcome.effect, BookTable):
                 return await self._reserve(outcome.effect, outcome.result, arguments)
+            if isinstance(outcome.effect, KeepMessage):
+                return await self._leave(outcome.effect.message, outcome.result)
             return await self._perform(outcome)
         except Exception:  # an error of ours must not leave the caller in silence: the model can say so
             log.exception("tool failed", tool=_known(name))
@@ -323,6 +335,18 @@ class ToolLoop:
             return result
         message = "The table could not be booked. Say so, and offer to put the caller through."
         return _refusal("not_booked", message, self._phrases().not_booked)
+
+    async def _leave(self, left: LeftMessage, result: dict[str, Any]) -> dict[str, Any]:
+        """It is left once it is written: nobody waits for an answer to what nobody will read."""
+        try:
+            if self.messages is None:
+                raise NotLeftError
+            kept = await self.messages.leave(left)
+        except NotLeftError:
+            message = "The message could not be kept: nobody will read it. Say so, and offer to put the caller through."
+            return _refusal("not_saved", message, self._phrases().not_left)
+        self.state = replace(self.state, messages=kept)
+        return result
 
     async def _change(self, effect: ChangeOrder | CancelPlaced, outcome: ToolOutcome) -> dict[str, Any]:
         """What the caller agreed to is so only once it is written: until then the order of before stands."""

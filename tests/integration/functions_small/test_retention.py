@@ -26,8 +26,8 @@ PLANT = {
     " values ('c', '/s', $3, $2, $1)",
     "letters": "insert into dead_letter (restaurant_id, event_id, type, source, headers, body, failed_at)"
     " values ($1, $3, 't', '/s', '{}', '', $2)",
-    "transcripts": "insert into call_log (restaurant_id, id, started_at, transcript, recording, unconfirmed_encrypted)"
-    " values ($1, $3, $2, '[{}]', 'file', 'x')",
+    "transcripts": "insert into call_log (restaurant_id, id, started_at, transcript, recording, unconfirmed_encrypted,"
+    " messages_encrypted) values ($1, $3, $2, '[{}]', 'file', 'x', 'x')",
     "callers": "insert into call_log (restaurant_id, id, started_at, caller_encrypted, caller_hash)"
     " values ($1, $3, $2, 'x', sha256('x'))",
     "call_traces": "insert into call_trace (restaurant_id, call_id, started_at) values ($1, $3, $2)",
@@ -104,7 +104,7 @@ LEFT = {
     "processed_events": "select count(*) from processed_event",
     "letters": "select count(*) from dead_letter",
     "transcripts": "select count(*) from call_log where transcript <> '[]' and recording <> ''"
-    " and unconfirmed_encrypted is not null",
+    " and unconfirmed_encrypted is not null and messages_encrypted is not null",
     "callers": "select count(*) from call_log where caller_encrypted is not null and caller_hash is not null",
     "call_traces": "select count(*) from call_trace",
     "customers": "select count(*) from customer",

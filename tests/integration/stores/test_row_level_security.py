@@ -15,6 +15,7 @@ import pytest
 from domain.assignment import Move
 from domain.calendars import BusyTimes
 from domain.errands import CancelOrder
+from domain.left_messages import LeftMessage
 from domain.order import Cart
 from domain.reservations import Rules
 from domain.restaurant import DeliveryZone, FaqEntry, Opening, OpeningException
@@ -41,6 +42,7 @@ from stores import (
     idempotency,
     infrastructure,
     kitchen,
+    left_messages,
     line_states,
     lines,
     menu_photos,
@@ -113,6 +115,7 @@ MODULES: tuple[ModuleType, ...] = (
     infrastructure,
     idempotency,
     kitchen,
+    left_messages,
     line_states,
     lines,
     menu_photos,
@@ -323,6 +326,9 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     calls.follow_up: lambda conn, other, pii, sip: calls.follow_up(conn, other.call_id, "settled", "eve"),
     calls.keep_unconfirmed: lambda conn, other, pii, sip: calls.keep_unconfirmed(
         conn, other.id, other.call_id, UnconfirmedCart(Cart("EUR", new_id()), 0, "not_saved"), pii
+    ),
+    left_messages.leave: lambda conn, other, pii, sip: left_messages.leave(
+        conn, other.id, other.call_id, NOW, LeftMessage("other", "Hello"), pii
     ),
     customers.remember: lambda conn, other, pii, sip: customers.remember(conn, other.id, other.phone, "Eve", pii),
     customers.remember_if_known: lambda conn, other, pii, sip: customers.remember_if_known(

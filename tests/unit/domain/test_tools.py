@@ -398,6 +398,7 @@ NAMES = [
     "check_table",
     "book_table",
     "choose_house",
+    "leave_message",
     "transfer_to_human",
     "end_call",
 ]
@@ -430,6 +431,9 @@ KEYS = [
     "caller",
     "house",
     "place",
+    "about",
+    "message",
+    "phone",
 ]
 
 
