@@ -6,37 +6,53 @@ word means, in either language. What is none of them is the restaurant's own wor
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from domain.names import fold
 
-# People say who they are for what they can't eat.
-_COELIAC = ("coeliac", "coeliacs", "celiac", "celiacs", "coeliaque", "coeliaques")
-
-# code: (English, French, other words for it)
-_WORDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "gluten": ("gluten", "gluten", ("wheat", "barley", "rye", "blé", "orge", "seigle", "céréales", *_COELIAC)),
-    "crustaceans": ("crustaceans", "crustacés", ("shellfish", "prawns", "shrimp", "crevettes", "crustacé")),
-    "eggs": ("eggs", "œufs", ("egg", "œuf")),
-    "fish": ("fish", "poisson", ("poissons",)),
-    "peanuts": ("peanuts", "arachides", ("peanut", "arachide", "cacahuètes", "cacahuète")),
-    "soya": ("soya", "soja", ("soy", "soybeans")),
-    "milk": ("milk", "lait", ("dairy", "lactose", "produits laitiers")),
-    "nuts": ("nuts", "fruits à coque", ("tree nuts", "nut", "noix", "amandes", "noisettes", "almonds", "hazelnuts")),
-    "celery": ("celery", "céleri", ()),
-    "mustard": ("mustard", "moutarde", ()),
-    "sesame": ("sesame", "sésame", ("sesame seeds", "graines de sésame")),
-    "sulphites": ("sulphites", "sulfites", ("sulfite", "sulphite", "sulphur dioxide", "anhydride sulfureux")),
-    "lupin": ("lupin", "lupin", ()),
-    "molluscs": ("molluscs", "mollusques", ("mollusque", "mollusc", "mussels", "moules", "oysters", "huîtres")),
+# code: how menus say it, and other words for it, in English and in French. People say who they are, too.
+_WORDS: dict[str, dict[str, tuple[str, ...]]] = {
+    "gluten": {
+        "en": ("gluten", "wheat", "barley", "rye", "coeliac", "coeliacs", "celiac", "celiacs"),
+        "fr": ("gluten", "blé", "orge", "seigle", "céréales", "coeliaque", "coeliaques"),
+    },
+    "crustaceans": {
+        "en": ("crustaceans", "shellfish", "prawns", "shrimp"),
+        "fr": ("crustacés", "crevettes", "crustacé"),
+    },
+    "eggs": {"en": ("eggs", "egg"), "fr": ("œufs", "œuf")},
+    "fish": {"en": ("fish",), "fr": ("poisson", "poissons")},
+    "peanuts": {"en": ("peanuts", "peanut"), "fr": ("arachides", "arachide", "cacahuètes", "cacahuète")},
+    "soya": {"en": ("soya", "soy", "soybeans"), "fr": ("soja",)},
+    "milk": {"en": ("milk", "dairy", "lactose"), "fr": ("lait", "lactose", "produits laitiers")},
+    "nuts": {
+        "en": ("nuts", "tree nuts", "nut", "almonds", "hazelnuts"),
+        "fr": ("fruits à coque", "noix", "amandes", "noisettes"),
+    },
+    "celery": {"en": ("celery",), "fr": ("céleri",)},
+    "mustard": {"en": ("mustard",), "fr": ("moutarde",)},
+    "sesame": {"en": ("sesame", "sesame seeds"), "fr": ("sésame", "graines de sésame")},
+    "sulphites": {
+        "en": ("sulphites", "sulfite", "sulphite", "sulphur dioxide"),
+        "fr": ("sulfites", "anhydride sulfureux"),
+    },
+    "lupin": {"en": ("lupin",), "fr": ("lupin",)},
+    "molluscs": {
+        "en": ("molluscs", "mollusc", "mussels", "oysters"),
+        "fr": ("mollusques", "mollusque", "moules", "huîtres"),
+    },
 }
 CODES: tuple[str, ...] = tuple(_WORDS)
 
 
 def word(code: str, language: str) -> str:
     """The allergen as a menu in ``language`` says it. Raises KeyError for what is none of ``CODES``."""
-    english, french, _ = _WORDS[code]
-    return french if language.startswith("fr") else english
+    return _WORDS[code]["fr" if language.startswith("fr") else "en"][0]
+
+
+def words_in(language: str) -> tuple[str, ...]:
+    """All words of ``language`` ("en", "fr") that name one of the fourteen."""
+    return tuple(said for known in _WORDS.values() for said in known[language])
 
 
 def of_items(listed: Mapping[str, tuple[str, ...]], items: Sequence[str]) -> tuple[str, ...] | None:
@@ -51,15 +67,20 @@ def codes_in(said: str) -> tuple[str, ...]:
     words = f" {fold(said)} "
     return tuple(
         code
-        for code, (english, french, others) in _WORDS.items()
-        if any(f" {known} " in words or f" {known}s " in words for known in map(fold, (english, french, *others)))
+        for code, said_as in _WORDS.items()
+        if any(f" {known} " in words or f" {known}s " in words for known in map(fold, _every(said_as)))
     )
 
 
 def code_of(said: str) -> str | None:
     """Which of the fourteen a word means; None for a word of the restaurant's own."""
     wanted = fold(said)
-    for code, (english, french, others) in _WORDS.items():
-        if wanted in map(fold, (english, french, *others)):
+    for code, said_as in _WORDS.items():
+        if wanted in map(fold, _every(said_as)):
             return code
     return None
+
+
+def _every(said_as: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    """In either language."""
+    return (known for words in said_as.values() for known in words)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from devstack.speech import menu_card
+from devstack.speech.allergy_sounds import allergen_like
 from devstack.speech.bookings import TableWish
 from devstack.speech.conversation import Action, Say
 from devstack.speech.housing import Housing
@@ -87,13 +89,7 @@ class Answering(Housing):
             booked = self._book(understood)
             if booked:
                 return booked
-        understood = self._with_sure_allergies(understood)
-        said = [one for one in understood.allergies if one and one not in agent.allergies]
-        agent.allergies += said  # the tool takes all that were said so far
-        asked_to_what = agent.awaited == "allergy" and understood.no
-        unnamed = "" in understood.allergies and understood.question is None and not agent.allergies
-        agent.allergy_unnamed = (agent.allergy_unnamed or unnamed) and not (said or asked_to_what)
-        understood = replace(understood, allergies=tuple(agent.allergies) if said else ())
+        understood = self._with_allergies(understood)
         chosen = self._chosen(text, understood) if agent.choices else None
         return chosen if chosen is not None else self._do(understood)
 
@@ -154,16 +150,43 @@ class Answering(Housing):
             agent.unsure_name = ""
         return understood
 
-    def _with_sure_allergies(self, understood: Understood) -> Understood:
-        """Without what was heard to be one and is neither of the fourteen nor on the menu: asked again, once."""
+    def _with_allergies(self, understood: Understood) -> Understood:
+        """With all that were said so far, where there are new ones: the tool takes them all."""
         agent = self._agent
-        named = [one for one in understood.allergies if one]
+        awaited = agent.awaited == "allergy"
+        agreed = awaited and understood.yes and agent.allergy_like and not any(understood.allergies)
+        named = [one for one in understood.allergies if one] + ([agent.allergy_like] if agreed else [])
+        sure, doubtful = self._sure_allergies(named, refused=awaited and understood.no)
+        said = [one for one in sure if one not in agent.allergies]
+        agent.allergies += said
+        unnamed = "" in understood.allergies and understood.question is None and not agent.allergies
+        denied = awaited and understood.no
+        if denied and agent.allergy_like:  # not to that
+            agent.allergy_like, denied, unnamed = "", False, True
+        agent.allergy_unnamed = bool(doubtful) or ((agent.allergy_unnamed or unnamed) and not (sure or denied))
+        if not agent.allergy_unnamed:
+            agent.allergy_like, agent.allergy_heard, agent.times_allergy_asked = "", "", 0
+        return replace(understood, allergies=tuple(agent.allergies) if said else ("",) if doubtful else ())
+
+    def _sure_allergies(self, named: Sequence[str], *, refused: bool) -> tuple[list[str], list[str]]:
+        """Those that are taken, and those that are asked about: of what was spoken, what is neither one of the
+        fourteen nor on the menu, nor sounds the same as one of them, nor was heard twice. ``refused``: what it sounds
+        like was wrong."""
+        agent, sure, doubtful = self._agent, list[str](), list[str]()
         on_menu = {word for name in self._vocabulary.names for word in name}
-        sure = any(codes_in(one) or on_menu.intersection(stems(fold(one).split())) for one in named)
-        if sure or not named or not self._spoken or agent.asked_allergy:
-            return understood
-        agent.asked_allergy = True
-        return replace(understood, allergies=("",))
+        for one in named:
+            known = not self._spoken or codes_in(one) or on_menu.intersection(stems(fold(one).split()))
+            like = None if known else allergen_like(one, self._language)
+            twice = fold(one) == agent.allergy_heard
+            if like is not None and (like.same or (like.name == agent.allergy_like and not refused)):
+                sure.append(like.name)
+            elif known or (twice and (refused or like is None)):
+                sure.append(one)
+            else:
+                doubtful.append(one)
+                agent.allergy_heard = fold(one)
+                agent.allergy_like = like.name if like is not None and not refused else ""
+        return sure, doubtful
 
     def _do(self, understood: Understood) -> list[Action]:
         """The calls for what was understood, and a question about what was not."""
@@ -260,7 +283,7 @@ class Answering(Housing):
             return self._goodbye()
         if understood.read_back and self._has("read_cart"):
             return [UseTool("read_cart", {})]
-        if agent.allergy_unnamed and agent.awaited != "allergy":
+        if agent.allergy_unnamed and (agent.allergy_like or agent.awaited != "allergy"):
             return self._ask_next()
         if (understood.yes or understood.no or understood.done) and agent.awaited in _OPEN_QUESTIONS:
             return self._missed()

@@ -17,6 +17,7 @@ from domain.names import repeatable
 MISSES_BEFORE_HUMAN = 3
 MOST_NAMED = 6  # choices read out
 ASKED_BEFORE_HUMAN = 3  # times about what was not found
+MOST_ALLERGY_ASKED = 3
 
 
 class Asking:
@@ -45,7 +46,7 @@ class Asking:
         if agent.choices:
             return [Say(self._asked(agent.choices[0].say))]
         if agent.allergy_unnamed:
-            return [self._ask(phrases.which_allergy, "allergy")]
+            return self._ask_allergy()
         if agent.on_condition:
             named = [
                 f"{call.arguments.get('quantity', 1)} {call.arguments.get('item', '')}" for call in agent.on_condition
@@ -81,6 +82,19 @@ class Asking:
         are_options = all(fold(name) in agent.options for name in agent.not_found)
         asked = phrases.option_instead if are_options else phrases.what_instead
         return self._ask(asked.format(name=names), "instead")
+
+    def _ask_allergy(self) -> list[Action]:
+        """To what it is, or whether to what it sounds like; one that is never understood is on the order as that, and
+        a person takes the call."""
+        agent, phrases = self._agent, self._phrases
+        agent.times_allergy_asked += 1
+        if agent.times_allergy_asked <= MOST_ALLERGY_ASKED:
+            like = agent.allergy_like
+            return [self._ask(phrases.which_allergy_of.format(name=like) if like else phrases.which_allergy, "allergy")]
+        agent.allergy_unnamed, agent.times_allergy_asked, agent.awaited = False, 0, ""
+        told = [UseTool("set_allergies", {"allergens": [*agent.allergies, phrases.unclear_allergy]})]
+        told += [UseTool("transfer_to_human", {"reason": phrases.unclear_allergy})]
+        return list(self._one_by_one([call for call in told if self._has(call.name)]))
 
     def _ask_to_spell(self) -> Say:
         agent, phrases = self._agent, self._phrases
@@ -120,6 +134,8 @@ class Asking:
 
     def _missed(self) -> list[Action]:
         agent, phrases = self._agent, self._phrases
+        if agent.allergy_unnamed and agent.awaited == "allergy":
+            return [Say(phrases.not_understood[0]), *self._ask_allergy()]
         agent.misses += 1
         if agent.not_found and agent.awaited in ("instead", "without"):
             return [self._ask_not_found(plainly=agent.awaited == "instead")]

@@ -62,7 +62,9 @@ class Memory:
     last_line: int = 0  # the one last spoken of
     allergies: list[str] = field(default_factory=list)
     allergy_unnamed: bool = False  # one was spoken of, and not to what
-    asked_allergy: bool = False  # again to what, where that was hardly heard
+    allergy_heard: str = ""  # of which it is asked again, folded
+    allergy_like: str = ""  # the allergen that this sounds like
+    times_allergy_asked: int = 0
     asked_about: str = ""  # the item of the caller's last sentence, if that was a question
     removing: bool = False  # the caller's last sentence took something off
     removed: ReportedLine | None = None  # the line taken off last

@@ -19,6 +19,8 @@ class AgentPhrases:
     confirm: str
     what_to_change: str
     which_allergy: str
+    which_allergy_of: str  # with {name}
+    unclear_allergy: str  # on the order
     which_one: str  # with {names}
     with_or_without: str  # with {name}
     only_once: str  # with {name}
@@ -71,6 +73,8 @@ ENGLISH = AgentPhrases(
     confirm="Shall I confirm the order?",
     what_to_change="What would you like to change?",
     which_allergy="What is the allergy to?",
+    which_allergy_of="Is that an allergy to {name}?",
+    unclear_allergy="something that was not understood",
     which_one="Which one would you like: {names}?",
     with_or_without="Would you like it with {name}, or without?",
     only_once="I can put {name} on it only once.",
@@ -123,6 +127,8 @@ FRENCH = AgentPhrases(
     confirm="Je confirme la commande ?",
     what_to_change="Que voulez-vous changer ?",
     which_allergy="C'est une allergie à quoi ?",
+    which_allergy_of="C'est bien une allergie : {name} ?",
+    unclear_allergy="un aliment que je n'ai pas compris",
     which_one="Lequel désirez-vous : {names} ?",
     with_or_without="Avec {name}, ou sans ?",
     only_once="Je ne peux mettre {name} qu'une seule fois.",

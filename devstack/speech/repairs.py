@@ -23,9 +23,7 @@ _WISH = (
 )
 _AS_NUMBERS = {"de": "deux", "deu": "deux", "d'eux": "deux", "en": "un"}
 _NUMBER = re.compile(rf"(?P<wish>{_WISH})(?P<heard>{'|'.join(_AS_NUMBERS)}) (?P<name>[^\W\d_]+)", re.IGNORECASE)
-# "Aux œufs" with its liaison; nobody is allergic to what the words say.
-_EGGS = re.compile(r"(?<=\ballergique )(?:au|aux|à) (?:vœux?|voeux?|veut|veux|veufs?|zeux|eux)\b", re.IGNORECASE)
-_ALLERGIC = re.compile(r"\ballergie qu['’] ?(?=aux?\b|à)", re.IGNORECASE)
+_ALLERGIC = re.compile(r"\b(?:d['’])?allergi(?:e qu['’] ?|que )(?=aux?\b|à)", re.IGNORECASE)
 _SIZES = frozenset().union(*SIZES)
 _IN_THE_NAME = re.compile(
     r"(?P<before>^\W*(?:(?:bonjour|oui|euh|alors|c'est|ce sera|mettez),? )?)(?:oh|ho|ô|o|au|aux|eau|haut)\b[,.!? ]+"
@@ -48,4 +46,4 @@ def repaired(text: str, language: str, names: Set[str], *, of_name: bool = False
         said = _AS_NUMBERS[found["heard"].lower()]
         return f"{found['wish']}{said.capitalize() if not found['wish'] else said} {found['name']}"
 
-    return _NUMBER.sub(number, _EGGS.sub("aux œufs", _ALLERGIC.sub("allergique ", _SEEK.sub("cherch", text))))
+    return _NUMBER.sub(number, _ALLERGIC.sub("allergique ", _SEEK.sub("cherch", text)))

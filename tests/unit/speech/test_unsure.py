@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from devstack.speech.protocol.items import Content, Message, new_id
-from devstack.speech.repairs import repaired
 from tests.unit.speech.ordering import TextCall, restaurant_named
 
 pytestmark = pytest.mark.unit
@@ -409,17 +408,6 @@ def test_an_allergy_to_what_nobody_knows_is_asked_again_and_then_taken() -> None
     assert not call.cart.allergies
     call.caller("To nuts.")
     assert list(call.cart.allergies) == ["nuts"]
-
-
-@pytest.mark.parametrize("heard", ["au veut", "aux vœux", "aux œufs"])
-def test_eggs_are_eggs_however_their_liaison_was_written(heard: str) -> None:
-    text = repaired(f"Je suis allergique {heard}, Une crème brûlée.", "fr", frozenset({"creme"}))
-    assert text == "Je suis allergique aux œufs, Une crème brûlée."
-
-
-def test_an_allergy_is_one_however_its_words_were_parted() -> None:
-    text = repaired("Je suis allergie qu'aux arachides, une salade.", "fr", frozenset())
-    assert text == "Je suis allergique aux arachides, une salade."
 
 
 def test_what_is_said_with_the_yes_is_on_the_dish_that_was_offered() -> None:
