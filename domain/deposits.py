@@ -21,8 +21,8 @@ OPEN: frozenset[State] = frozenset({"awaited", "closing"})
 CLOSES_WITHIN = timedelta(minutes=10)
 SHORTEST_MINUTES, LONGEST_MINUTES = 10, 22 * 60
 """What a restaurant may give its guests: a service keeps a page for a day."""
-# A page that never came: what asked for it is given up before this.
-NO_PAGE_AFTER = timedelta(hours=1)
+# A page that never came: so long behind its deposit's time the table is its guest's without one.
+NO_PAGE_AFTER = timedelta(minutes=90)
 
 
 def after(state: State, fate: Fate, *, stands: bool) -> State:
@@ -51,6 +51,11 @@ def minutes_for(minutes: int, now: datetime, starts_at: datetime) -> int:
 def due_after_page(due_at: datetime, opened_at: datetime, minutes: int, ends_at: datetime) -> datetime:
     """Who waits for the link has the whole time from when there is one, but no longer than the page, to ``ends_at``."""
     return min(max(due_at, opened_at + timedelta(minutes=minutes)), ends_at - CLOSES_WITHIN)
+
+
+def page_useful_until(due_at: datetime, starts_at: datetime) -> datetime:
+    """As long as its page is asked for, however long the service is away: what is left then is long enough to pay."""
+    return max(due_at, min(due_at + NO_PAGE_AFTER - timedelta(minutes=SHORTEST_MINUTES), starts_at))
 
 
 def label(restaurant: str, covers: int, language: str) -> str:

@@ -255,11 +255,11 @@ class SendMail(_Told, frozen=True, kw_only=True, tag="mail.send"):
 class RequestPayment(_OfPayment, frozen=True, kw_only=True, tag="payment.request"):
     """A page of the payment service on which ``amount_cents`` can be paid until ``expires_at``; then back to ``back``.
 
-    ``label`` is what the payer reads.
+    It is asked for until ``useful_until``, however long the service is away; asked for late it may end later than
+    ``expires_at``, for a service opens none for a few minutes. ``label`` is what the payer reads.
     """
 
     SERVICE = "payments"
-    GIVE_UP_AFTER = timedelta(minutes=30)
 
     amount_cents: int
     currency: str
@@ -267,16 +267,16 @@ class RequestPayment(_OfPayment, frozen=True, kw_only=True, tag="payment.request
     language: str
     expires_at: datetime
     back: str
+    useful_until: datetime | None = None
 
     @property
     def useless_from(self) -> datetime:
-        return self.expires_at
+        return self.useful_until or self.expires_at
 
     @classmethod
     def ends(cls, wanted: datetime, now: datetime) -> datetime:
-        """``expires_at``, as near to ``wanted`` as a service takes it: 30 minutes to 24 hours from when it hears of
-        it, and it may hear of it as late as the errand is given up."""
-        return min(max(wanted, now + cls.GIVE_UP_AFTER + timedelta(minutes=35)), now + timedelta(hours=23))
+        """``expires_at``, as near to ``wanted`` as a service takes it: 30 minutes to 24 hours from now."""
+        return min(max(wanted, now + timedelta(minutes=35)), now + timedelta(hours=23))
 
 
 class CancelPayment(_OfPayment, frozen=True, kw_only=True, tag="payment.cancel"):

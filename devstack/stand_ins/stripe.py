@@ -48,6 +48,8 @@ class Stripe(StandIn):
         def opened() -> tuple[int, dict[str, Any]]:
             if self.takes("refusing"):
                 return 400, _wrong("amount_too_small")
+            if not 30 * 60 <= int(form["expires_at"]) - time.time() <= 24 * 3600:
+                return 400, _wrong("")  # as Stripe: the timestamp must be 30 minutes to 24 hours ahead
             number = len(self.sessions) + 1
             session: dict[str, Any] = {
                 "id": f"cs_test_{number}",

@@ -37,8 +37,8 @@ log = logs.get(__name__)
 
 Booked = ReservationMade | ReservationChanged | ReservationCancelled
 
-# Who gets the link as late as that still has the whole time for it.
-LATE = RequestPayment.GIVE_UP_AFTER + rules.CLOSES_WITHIN
+# Who gets the link after an hour still has the whole time for it.
+LATE = rules.NO_PAGE_AFTER + rules.CLOSES_WITHIN
 
 
 async def ask_deposit(situation: Situation, event: Booked) -> Sequence[Work]:
@@ -61,6 +61,7 @@ async def ask_deposit(situation: Situation, event: Booked) -> Sequence[Work]:
         label=rules.label(restaurant.name, booking.covers, restaurant.language),
         language=restaurant.language,
         expires_at=RequestPayment.ends(deposit.due_at + LATE, now),
+        useful_until=rules.page_useful_until(deposit.due_at, booking.starts_at),
         back=back,
     )
     return (work,)

@@ -27,7 +27,7 @@ PAYABLE_AFTER = timedelta(hours=1)
 async def order_confirmed(situation: Situation, event: OrderConfirmed) -> Sequence[Work]:
     """For what is fetched or brought; who eats in pays at the table."""
     order = await orders.get(situation.database, event.order_id)
-    page = situation.order_page(order)
+    page, ends_at = situation.order_page(order), order.promised_at + PAYABLE_AFTER
     if order.fulfilment == "dine_in" or order.status == "cancelled" or order.total_cents <= 0 or not page:
         return []
     restaurant = await restaurants.get(situation.database, order.restaurant_id)
@@ -42,7 +42,8 @@ async def order_confirmed(situation: Situation, event: OrderConfirmed) -> Sequen
             currency=order.currency,
             label=rules.label(restaurant.name, order.number, restaurant.language),
             language=restaurant.language,
-            expires_at=RequestPayment.ends(order.promised_at + PAYABLE_AFTER, datetime.now(UTC)),
+            expires_at=RequestPayment.ends(ends_at, datetime.now(UTC)),
+            useful_until=ends_at,
             back=page,
         )
     ]

@@ -7,7 +7,9 @@ rights for Checkout Sessions and Refunds. Stripe keeps our ``Idempotency-Key`` f
 from __future__ import annotations
 
 import hmac
+import math
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 BASE = "https://api.stripe.com"
 VERSION = "2024-06-20"
+SHORTEST = timedelta(minutes=30)
+"""That a page is open; SPARE is for the way."""
+SPARE = timedelta(minutes=1)
 TOLERANCE_S = 300
 """How old a webhook's signature may be, or how far ahead its clock."""
 
@@ -94,7 +99,10 @@ class Stripe:
     async def perform(self, task: Task) -> Outcome:
         match task.work:
             case RequestPayment() as work:
-                return _session(await self._post("/checkout/sessions", task.key, _page(work)))
+                late = _late(work.expires_at, datetime.now(UTC))
+                # Another end is another request to Stripe. A page whose answer was lost leads nobody to it.
+                key = f"{task.key}/{late}" if late else task.key
+                return _session(await self._post("/checkout/sessions", key, _page(work, late)))
             case CancelPayment() as work:
                 return await self._expire(work, task.key)
             case RefundPayment() as work:
@@ -175,7 +183,12 @@ def read(body: bytes) -> Notice | None:
     return Notice(event.id, payment_id, fate, about.payment_intent or "")
 
 
-def _page(work: RequestPayment) -> dict[str, str]:
+def _late(expires_at: datetime, now: datetime) -> int:
+    """How many times SHORTEST later than it was to end a page has to, so that Stripe opens it."""
+    return max(0, math.ceil((now + SHORTEST + SPARE - expires_at) / SHORTEST))
+
+
+def _page(work: RequestPayment, late: int) -> dict[str, str]:
     item = "line_items[0]"
     return {
         "mode": "payment",
@@ -186,7 +199,7 @@ def _page(work: RequestPayment) -> dict[str, str]:
         f"{item}[price_data][currency]": work.currency.lower(),
         f"{item}[price_data][unit_amount]": str(work.amount_cents),
         f"{item}[price_data][product_data][name]": work.label,
-        "expires_at": str(int(work.expires_at.timestamp())),
+        "expires_at": str(int((work.expires_at + late * SHORTEST).timestamp())),
         "locale": "fr" if work.language.startswith("fr") else "en",
         "success_url": work.back,
         "cancel_url": work.back,

@@ -185,3 +185,31 @@ async def test_what_was_paid_stays_paid_although_the_page_was_given_up(
 
     await eventually(given_up)
     assert await house.shown(confirmed.order_id) == "paid"
+
+
+async def test_a_page_is_asked_for_until_the_orders_own_end_and_its_guest_told_after_an_hours_outage(
+    runner: Running, house: Payee, eventually: Eventually
+) -> None:
+    house.stripe.faults["failing"] = 1000
+    confirmed = await house.order()
+    assert (await runner.send(confirmed))[0] == 204
+
+    async def tried() -> bool:
+        (errand,) = await house.told((await house.due(confirmed.order_id)).id)
+        return errand.last_error != ""
+
+    await eventually(tried)
+    hour = "interval '1 hour'"
+    await house.run(f"update errand set created_at = created_at - {hour}, give_up_at = give_up_at - {hour}")
+    await house.make_due()
+    await runner.tick("errands-due")
+    house.stripe.faults["failing"] = 0
+    await house.make_due()
+    await runner.tick("errands-due")
+
+    async def told() -> bool:
+        await runner.tick("errands-due")
+        return any("pay" in text for text in house.texts())
+
+    await eventually(told)
+    assert await house.shown(confirmed.order_id) == "requested"

@@ -25,7 +25,7 @@ REQUEST = RequestPayment(
     currency="EUR",
     label="Chez Margot, commande 12",
     language="fr",
-    expires_at=datetime(2026, 11, 27, 13, tzinfo=UTC),
+    expires_at=datetime.now(UTC) + timedelta(hours=2),
     back="https://admin.example.com/o/t",
 )
 
@@ -49,6 +49,20 @@ async def test_a_page_is_asked_for_with_the_amount_and_until_when(at_stripe: tup
     assert made == Done("cs_test_1", {"url": session["url"]})
     assert (session["amount_total"], session["currency"], session["client_reference_id"]) == (3350, "eur", "p1")
     assert session["expires_at"] == int(REQUEST.expires_at.timestamp())
+
+
+async def test_a_page_that_is_asked_for_late_is_open_for_half_an_hour_all_the_same(
+    at_stripe: tuple[StripeServer, Stripe],
+) -> None:
+    server, stripe = at_stripe
+    now = datetime.now(UTC)
+    for minutes in (5, -50):
+        late = msgspec.structs.replace(REQUEST, expires_at=now + timedelta(minutes=minutes))
+        for _ in range(2):  # the same request each time, or Stripe refuses its key
+            assert isinstance(await stripe.perform(task(late)), Done)
+
+    lasts = [one["expires_at"] - now.timestamp() for one in server.sessions.values()]
+    assert [round(one / 60) for one in lasts] == [35, 40]
 
 
 @pytest.mark.parametrize("fault", ["failing", "rate_limited", "lost_answer"])

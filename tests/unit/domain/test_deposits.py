@@ -67,3 +67,11 @@ def test_who_waited_for_the_link_has_the_whole_time() -> None:
 @pytest.mark.parametrize(("starts_in", "given"), [(24 * 60, 30), (20, 20), (3, 10), (-5, 10)])
 def test_a_deposit_is_paid_before_its_guests_come(starts_in: int, given: int) -> None:
     assert deposits.minutes_for(30, NOW, NOW + timedelta(minutes=starts_in)) == given
+
+
+def test_a_page_is_asked_for_as_long_as_there_is_time_left_to_pay_on_it() -> None:
+    due = NOW + timedelta(minutes=30)
+
+    assert deposits.page_useful_until(due, NOW + timedelta(days=1)) == due + timedelta(minutes=80)
+    assert deposits.page_useful_until(due, NOW + timedelta(minutes=50)) == NOW + timedelta(minutes=50)
+    assert deposits.page_useful_until(due, NOW) == due
