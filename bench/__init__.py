@@ -30,7 +30,7 @@ BENCHES = {
     "tracing": "what traces and error reports cost a call handler, beside one without (about 4 minutes)",
     "overload": "three times the callers that handlers, and then places, suffice for (about 3 minutes)",
     "upgrade": "20 calls while everything is replaced, and a broken candidate that goes back (about 3 minutes)",
-    "around": "orders at till, printer, message service; all twice; an hour without any; what runs out (9 minutes)",
+    "around": "all around the order in one run: arrivals, doubles, an hour without services, 86, sagas (12 minutes)",
     "sagas": "1,000 bookings while their runner is killed at random steps; 10,000 notices (the sagas have 8 minutes)",
     "chaos": "calls while processes die and the engine misbehaves: is any order lost, invented or doubled (hours)",
 }

@@ -38,7 +38,7 @@ from softphone.caller import Caller
 from stores import connections, menus, tills
 from stores.postgres import Postgres
 
-ROUNDS = 5  # of each way
+ROUNDS = 3  # of each way
 JOINS_WITHIN_S = 20.0
 WITHIN_S = 20.0
 ASKS_EVERY_S = 0.15
